@@ -1,0 +1,65 @@
+// Bundles the command line and the supervisor into one minified CommonJS file each: separate modules, or ES modules, would
+// cost half a Node start per call. What is behind `await import(…)` becomes a file of its own, loaded when it is used.
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { build } from 'esbuild';
+
+/** Every dynamic import: source → file in dist. */
+const LAZY = {
+  './terminal.ts': ['src/cli/terminal.ts', 'terminal'],
+  './spinner.ts': ['src/cli/spinner.ts', 'spinner'],
+  'ps-list': ['ps-list', 'ps-list'],
+  'proper-lockfile': ['proper-lockfile', 'proper-lockfile'],
+};
+
+const lazyFiles = {
+  name: 'lazy-files',
+  setup({ onResolve }) {
+    onResolve({ filter: /.*/ }, ({ kind, path }) => {
+      if (kind !== 'dynamic-import') return undefined;
+      const name = path.replace(/^(\.\.?\/)+(.*\/)?/, './');
+      if (!(name in LAZY)) throw new Error(`${path} is imported dynamically but not named in build.mjs`);
+      return { path: `./${LAZY[name][1]}.js`, external: true };
+    });
+  },
+};
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  // import() of a CommonJS file would load Node's ES module loader: require does
+  supported: { 'dynamic-import': false },
+  logLevel: 'warning',
+  plugins: [lazyFiles],
+};
+
+rmSync('dist', { recursive: true, force: true });
+await build({
+  ...common,
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    supervisor: 'src/supervisor/main.ts',
+    ...Object.fromEntries(Object.values(LAZY).map(([source, name]) => [name, source])),
+  },
+  outdir: 'dist',
+  minify: true,
+  legalComments: 'none',
+});
+
+// tests are built like the program; `npm test` runs them
+rmSync('dist-test', { recursive: true, force: true });
+mkdirSync('dist-test');
+const tests = readdirSync('test', { recursive: true }).filter((name) =>
+  /\.(test|bench|fixture)\.ts$/.test(name),
+);
+await build({
+  ...common,
+  plugins: [],
+  packages: 'external',
+  entryPoints: Object.fromEntries(tests.map((name) => [basename(name, '.ts'), `test/${name}`])),
+  outdir: 'dist-test',
+  sourcemap: 'inline',
+});
+writeFileSync('dist-test/package.json', '{"type":"commonjs"}\n');

@@ -1,0 +1,90 @@
+/**
+ * Time: the clock that is injected where time decides, timers that may be longer than 24 days, and durations and
+ * sizes as people write them. Lengths are measured on the monotonic clock; only what people read is wall time.
+ */
+
+export interface Clock {
+  /** Wall time, milliseconds since 1970. */
+  now(): number;
+  /** Monotonic time, milliseconds since the machine started: the same for all processes of this boot. */
+  monotonic(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => Number(process.hrtime.bigint() / 1000n) / 1000,
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
+
+/** setTimeout takes 32 bits: a longer one fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Calls `act` after `ms` milliseconds, however long that is; returns the call that cancels it. */
+export function after(ms: number, act: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const arm = (left: number) => {
+    timer = setTimeout(
+      () => (left > LONGEST_TIMER_MS ? arm(left - LONGEST_TIMER_MS) : act()),
+      Math.min(Math.max(left, 0), LONGEST_TIMER_MS),
+    );
+  };
+  arm(ms);
+  return () => clearTimeout(timer);
+}
+
+const UNITS_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+/** A hundred years: beyond that a number is a slip. */
+const LONGEST_DURATION_MS = 100 * 365 * UNITS_MS['d']!;
+
+/** `90`, `90s`, `5m`, `1h30m`, `2d`, `250ms`, `1.5s` → milliseconds; undefined if it is none of these. */
+export function parseDuration(text: string): number | undefined {
+  if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) text += 's';
+  if (!/^(\d{1,12}(\.\d{1,6})?(ms|[dhms]))+$/.test(text)) return undefined;
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(/([\d.]+)(ms|[dhms])/g))
+    total += Number(amount) * UNITS_MS[unit!]!;
+  return total <= LONGEST_DURATION_MS ? Math.round(total) : undefined;
+}
+
+/** Milliseconds as at most two units: `0.4s`, `12s`, `2m14s`, `1h30m`, `3d4h`. */
+export function renderDuration(ms: number): string {
+  if (ms < 0) ms = 0;
+  if (ms < 9_950) return `${(Math.round(ms / 100) / 10).toString()}s`;
+  const pairs: [string, number][] = [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+    ['s', 1],
+  ];
+  let seconds = Math.round(ms / 1000);
+  const first = pairs.findIndex(([, size]) => seconds >= size);
+  let text = '';
+  for (const [unit, size] of pairs.slice(first, first + 2)) {
+    const amount = Math.floor(seconds / size);
+    seconds -= amount * size;
+    if (amount > 0) text += `${amount}${unit}`;
+  }
+  return text;
+}
+
+const SIZES: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** `500`, `500k`, `64M`, `2G`, `1.5GiB` → bytes; undefined if it is none of these. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d{1,15}(?:\.\d{1,6})?)([kmgt]?)(?:i?b)?$/i.exec(text);
+  if (!match) return undefined;
+  const bytes = Math.round(Number(match[1]) * SIZES[match[2]!.toLowerCase()]!);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** Bytes for people: `0 B`, `812 B`, `38 KB`, `1.2 GB` (powers of 1024). */
+export function renderSize(bytes: number): string {
+  let value = bytes;
+  for (const unit of ['B', 'KB', 'MB', 'GB']) {
+    if (value < 1024 || unit === 'GB')
+      return `${value < 10 && unit !== 'B' ? value.toFixed(1) : Math.round(value)} ${unit}`;
+    value /= 1024;
+  }
+  return `${bytes} B`;
+}

@@ -1,0 +1,68 @@
+/**
+ * Expected failures are values: `Result<T>` holds either the value or one member of the `Failure` union.
+ * A failure carries facts, never sentences; `cli/render.ts` turns each into what, why and hint.
+ * Throwing is for bugs.
+ */
+
+/** Why the home directory cannot be used. */
+export type HomeTrouble =
+  | 'not-a-directory'
+  | 'symbolic-link'
+  | 'foreign'
+  | 'open-to-others'
+  | 'no-fifos'
+  | 'damaged';
+
+/** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
+export type Failure =
+  | { code: 'usage'; message: string; hint?: string }
+  | { code: 'no-such-job'; reference: string; known: string[] }
+  | { code: 'nothing-selected'; what: string }
+  | { code: 'command-not-found'; command: string }
+  | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
+  | { code: 'bad-cwd'; directory: string; errno: string }
+  | { code: 'home-refused'; home: string; trouble: HomeTrouble }
+  | { code: 'home-newer'; home: string; found: number; known: number }
+  | { code: 'io'; doing: string; path: string; errno: string }
+  | { code: 'unreadable'; id: number; why: string }
+  | { code: 'elsewhere'; id: number; machine: string }
+  | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' }
+  | { code: 'not-started'; id: number; errno: string };
+
+export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
+
+export const ok = <T>(value: T): { ok: true; value: T } => ({ ok: true, value });
+export const fail = (failure: Failure): { ok: false; failure: Failure } => ({ ok: false, failure });
+
+/** The exit codes of bgjob's own making; every other code is the job's. */
+export const EXIT = {
+  ok: 0,
+  /** Also: skipped, cancelled, something is left. */
+  no: 1,
+  /** The deadline of this call passed, the job goes on. */
+  stillRunning: 75,
+  timedOut: 124,
+  /** bgjob itself could not do it, or the outcome is not known. */
+  bgjob: 125,
+  notExecutable: 126,
+  notFound: 127,
+} as const;
+
+/** The exit code of a command that failed this way. */
+export function exitCodeOfFailure(failure: Failure): number {
+  if (failure.code === 'command-not-found') return EXIT.notFound;
+  if (failure.code === 'command-not-executable') return EXIT.notExecutable;
+  return EXIT.bgjob;
+}
+
+/** Makes the compiler prove that a switch is complete; throws if it was wrong. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}
+
+/** The system error name of something thrown by Node's own calls; rethrows what is not a system error. */
+export function errnoOf(thrown: unknown): string {
+  const code = (thrown as NodeJS.ErrnoException | null)?.code;
+  if (typeof code === 'string') return code;
+  throw thrown;
+}

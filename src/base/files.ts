@@ -1,0 +1,169 @@
+/**
+ * Durable files. A record is published as: temporary name, written in a loop, fsync, rename or link, fsync of
+ * the directory. A reader therefore sees the old or the new record, never a half; after a power cut too.
+ * Modes are given explicitly and set again by fchmod: the umask belongs to the job and is never changed.
+ * All functions throw Node's system errors; `attempt` turns them into a Failure at the edge of a room.
+ */
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoOf, fail, ok, type Result } from './failure.ts';
+
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_NOFOLLOW, O_NONBLOCK } =
+  fs.constants;
+
+/** A record larger than this (bytes) is not read but reported as unreadable. */
+const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** Runs `act`, and makes a system error a Failure that says what was being done to which path. */
+export function attempt<T>(doing: string, path: string, act: () => T): Result<T> {
+  try {
+    return ok(act());
+  } catch (thrown) {
+    return fail({ code: 'io', doing, path, errno: errnoOf(thrown) });
+  }
+}
+
+/** Writes everything: on a full disk `write` first comes back short, without an error. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
+}
+
+/** Makes the names in a directory durable. */
+export function syncDir(path: string): void {
+  const fd = fs.openSync(path, O_RDONLY);
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function writeNew(path: string, text: string, flags: number): void {
+  const fd = fs.openSync(path, flags, 0o600);
+  try {
+    fs.fchmodSync(fd, 0o600);
+    writeAll(fd, Buffer.from(text));
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/**
+ * Replaces `path` by `text`: durable when it returns. One writer per path: the temporary name is fixed, so that
+ * leftovers of killed writers never pile up.
+ */
+export function writeAtomic(path: string, text: string): void {
+  const temporary = `${path}.tmp`;
+  try {
+    writeNew(temporary, text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+    fs.renameSync(temporary, path);
+  } catch (thrown) {
+    removeQuietly(temporary);
+    throw thrown;
+  }
+  syncDir(dirname(path));
+}
+
+let claims = 0;
+
+/**
+ * Creates `path` holding `text` if nobody has it yet. The file is complete and durable at birth (link of a
+ * finished file), so that a claim is never seen half. Returns whether this call made it.
+ */
+export function claim(path: string, text: string): boolean {
+  const temporary = `${path}.${process.pid}.${claims++}.tmp`;
+  try {
+    writeNew(temporary, text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+    fs.linkSync(temporary, path);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'EEXIST') return false;
+    throw thrown;
+  } finally {
+    removeQuietly(temporary);
+  }
+  syncDir(dirname(path));
+  return true;
+}
+
+/** Creates an empty marker; existing is fine. */
+export function touch(path: string): void {
+  fs.closeSync(fs.openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600));
+}
+
+/** Creates a file that must not exist, for writing and with `flags` more; returns its descriptor. */
+export function createExclusive(path: string, flags = 0): number {
+  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | flags, 0o600);
+  fs.fchmodSync(fd, 0o600);
+  return fd;
+}
+
+/** Creates a log: append only, so that two writers never overwrite each other; refuses an existing name or link. */
+export const createLog = (path: string): number => createExclusive(path, O_APPEND);
+
+/** A file without a name: written, unlinked, and readable through the descriptor alone. */
+export function createNameless(path: string, text: string): number {
+  const fd = fs.openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  fs.unlinkSync(path);
+  writeAll(fd, Buffer.from(text));
+  return fd;
+}
+
+/** What stands at a path where a small record should be. */
+export type Stored =
+  | { kind: 'absent' }
+  | { kind: 'unreadable'; why: string }
+  | { kind: 'text'; text: string };
+
+/** Reads a small record. Never follows a link and never hangs, whatever stands there. */
+export function readRecord(path: string): Stored {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'absent' };
+    return { kind: 'unreadable', why: errno === 'ELOOP' ? 'it is a symbolic link' : errno };
+  }
+  try {
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
+    if (stat.size > RECORD_LIMIT_BYTES) return { kind: 'unreadable', why: 'it is too large' };
+    return { kind: 'text', text: fs.readFileSync(fd, 'utf8') };
+  } catch (thrown) {
+    return { kind: 'unreadable', why: errnoOf(thrown) };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Reads up to `bytes.length` bytes at `offset`; fewer only at the end of the file. */
+export function readAt(fd: number, bytes: Uint8Array, offset: number): number {
+  let done = 0;
+  while (done < bytes.length) {
+    const got = fs.readSync(fd, bytes, done, bytes.length - done, offset + done);
+    if (got === 0) break;
+    done += got;
+  }
+  return done;
+}
+
+/** The names in a directory; none if there is no such directory. */
+export function namesIn(path: string): string[] {
+  try {
+    return fs.readdirSync(path);
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];
+    throw thrown;
+  }
+}
+
+/** Removes a file if it is there. */
+export function removeQuietly(path: string): void {
+  try {
+    fs.unlinkSync(path);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}

@@ -1,0 +1,50 @@
+/** What `run` is asked to run: words as they are, or one shell line. */
+import { fail, ok, type Result } from '../base/failure.ts';
+import { findTool } from '../process/programs.ts';
+
+export interface Command {
+  argv: string[];
+  /** The shell line; null for words. */
+  line: string | null;
+  /** Commands that must exist, beside the program itself. */
+  needs: string[];
+}
+
+/** Words of a shell's own that no PATH holds. */
+const SHELL_WORDS = new Set(
+  (
+    'if then else elif fi for while until do done case esac function select time in coproc . : [ alias bg bind break builtin ' +
+    'caller cd command compgen complete continue declare dirs disown echo enable eval exec exit export false fc fg ' +
+    'getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly ' +
+    'return set shift shopt source suspend test times trap true type typeset ulimit umask unalias unset wait'
+  ).split(' '),
+);
+
+/**
+ * The one command of a line that is nothing but words, so that a mistyped one can be refused before anything is created;
+ * undefined where only a shell can tell what the line does.
+ */
+function soleCommand(line: string): string | undefined {
+  if (!/^[\w@%+:,./ =-]+$/.test(line)) return undefined;
+  const first = line.trim().split(/ +/)[0]!;
+  return first === '' || first.includes('=') || SHELL_WORDS.has(first) ? undefined : first;
+}
+
+/** `separated`: `--` stood before the words. `hasFunctions`: the environment brings functions that a shell may call. */
+export function parseCommand(
+  words: string[],
+  separated: boolean,
+  pipefail: boolean,
+  hasFunctions: boolean,
+): Result<Command> {
+  if (words.some((word) => word.includes('\0')))
+    return fail({ code: 'usage', message: 'a word holds a NUL byte' });
+  if (separated || words.length > 1) return ok({ argv: words, line: null, needs: [] });
+  const line = words[0]!;
+  if (line.trim() === '')
+    return fail({ code: 'usage', message: 'the command is empty', hint: 'bgjob run -- command' });
+  const bash = findTool('bash');
+  const shell = bash ? [bash, ...(pipefail ? ['-o', 'pipefail'] : [])] : [findTool('sh') ?? '/bin/sh'];
+  const sole = hasFunctions ? undefined : soleCommand(line);
+  return ok({ argv: [...shell, '-c', line], line, needs: sole === undefined ? [] : [sole] });
+}

@@ -1,0 +1,63 @@
+/** `bgjob gc`: removes ended jobs that nobody needs any more. */
+import { renderSize } from '../../base/clock.ts';
+import { errnoOf, fail, ok } from '../../base/failure.ts';
+import { DEFAULT_RETENTION, type RetentionRules } from '../../job/retention.ts';
+import { collect } from '../../process/collect.ts';
+import { politely } from '../../process/polite.ts';
+import { SUCCESS, verb } from '../command.ts';
+import { jobs } from '../wording.ts';
+
+/** `--ended`: whatever has ended. */
+const ALL_ENDED: RetentionRules = { olderThanMs: -1, keep: 0, maxTotalBytes: 0, unseenFailureMs: -1 };
+
+export const gc = verb({
+  name: 'gc',
+  operands: '',
+  arity: [0, 0],
+  summary: 'remove ended jobs that are old, or too many, or too large',
+  description: [
+    'Removes ended jobs older than 7 days, beyond the newest 2,000, or beyond 2 GiB of logs; failures that nobody was',
+    'told about are kept 30 days. Never removes a live job, or one that left something running. Runs by itself now and then.',
+  ],
+  examples: [
+    ['bgjob gc --dry-run', 'what would go?'],
+    ['bgjob gc --ended', 'everything that has ended'],
+  ],
+  options: {
+    'older-than': { kind: 'duration', value: 'DUR', text: 'remove what ended longer ago (default 7d)' },
+    keep: { kind: 'count', value: 'N', text: 'keep at most the newest N (default 2000)' },
+    'max-total': { kind: 'size', value: 'SIZE', text: 'keep at most SIZE of logs (default 2G)' },
+    ended: { kind: 'flag', text: 'all jobs that ended' },
+    'dry-run': { kind: 'flag', text: 'only say what would be removed' },
+  },
+  async run(context, { options }) {
+    const { output } = context;
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    const home = opened.value;
+    const rules: RetentionRules = options.ended
+      ? ALL_ENDED
+      : {
+          ...DEFAULT_RETENTION,
+          olderThanMs: options['older-than'] ?? DEFAULT_RETENTION.olderThanMs,
+          keep: options.keep ?? DEFAULT_RETENTION.keep,
+          maxTotalBytes: options['max-total'] ?? DEFAULT_RETENTION.maxTotalBytes,
+        };
+    const dryRun = options['dry-run'];
+    try {
+      const nothing = { removed: [], freedBytes: 0, live: 0, kept: 0 };
+      const done = home ? await politely(home, () => collect(home, rules, dryRun)) : nothing;
+      if (output.json) {
+        output.object({ v: 1, dryRun, ...done });
+      } else {
+        const verb = dryRun ? 'would remove' : 'removed';
+        output.line(
+          `${verb} ${jobs(done.removed.length)}, ${renderSize(done.freedBytes)}; kept ${done.kept} ended, ${done.live} live`,
+        );
+      }
+      return ok(SUCCESS);
+    } catch (thrown) {
+      return fail({ code: 'io', doing: 'clean up', path: home?.path ?? '', errno: errnoOf(thrown) });
+    }
+  },
+});

@@ -1,0 +1,130 @@
+/** `bgjob kill`: stops jobs and every process of theirs, and verifies it. */
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { fail, ok, type Result } from '../../base/failure.ts';
+import { plural, safe } from '../../base/text.ts';
+import type { Home } from '../../job/home.ts';
+import type { JobView, Stop } from '../../job/job.ts';
+import { parseSignal } from '../../job/signals.ts';
+import { type Killed, killLive, sweepLeft } from '../../process/killing.ts';
+import { processesOf } from '../../process/leftovers.ts';
+import { isListening, portsOf } from '../../process/ports.ts';
+import { type Exit, SUCCESS, verb } from '../command.ts';
+import type { Output } from '../output.ts';
+import { judgeable, selectAll } from '../select.ts';
+import { jobLabel, jobObject, outcomeText } from '../wording.ts';
+
+const DEFAULT_SIGNAL = 'SIGTERM';
+
+function portText(ports: number[]): string {
+  const free = ports.filter((port) => !isListening(port));
+  const taken = ports.filter((port) => isListening(port));
+  const word = (list: number[], state: string) =>
+    list.length === 0 ? '' : `, ${list.length === 1 ? 'port' : 'ports'} ${list.join(' ')} ${state}`;
+  return word(free, 'free') + word(taken, 'taken by somebody else');
+}
+
+/** Stops one job and says what became of it. */
+async function killOne(
+  output: Output,
+  home: Home,
+  given: JobView,
+  asked: (view: JobView) => Stop,
+): Promise<Result<Exit>> {
+  const judged = judgeable(given);
+  if (!judged.ok) return judged;
+  const view = judged.value;
+  const stop = asked(view);
+  const begun = systemClock.monotonic();
+  const ports = portsOf((await processesOf(home, view)).map(({ pid }) => pid));
+  const killed: Killed =
+    view.kind === 'live' ? await killLive(home, view, stop) : await sweepLeft(home, view, systemClock, stop);
+  const { id } = view;
+  if (killed.alive.length > 0) return fail({ code: 'not-verified', id, pids: killed.alive, why: 'alive' });
+  if (killed.unproven.length > 0)
+    return fail({ code: 'not-verified', id, pids: killed.unproven, why: 'unproven' });
+  const after = killed.view ?? view;
+  const tookMs = systemClock.monotonic() - begun;
+  if (output.json) {
+    const result = view.kind === 'live' ? 'killed' : 'already';
+    const facts = { result, processes: killed.stopped, tookMs: Math.round(tookMs), freed: ports };
+    output.object({
+      ...jobObject(after, systemClock.now(), { leftovers: 0, logPath: home.job(id).log }),
+      ...facts,
+      ...SUCCESS,
+    });
+  } else {
+    output.line(textOf(view, after, killed, tookMs, ports));
+  }
+  return ok(SUCCESS);
+}
+
+function textOf(before: JobView, after: JobView, killed: Killed, tookMs: number, ports: number[]): string {
+  const count = plural(killed.stopped, 'process', 'processes');
+  if (before.kind === 'ended') {
+    const ago = renderDuration(systemClock.now() - before.status.endedAt);
+    const swept = killed.stopped > 0 ? `; killed ${count} that it left${portText(ports)}` : '';
+    return `${jobLabel(before)} already ${outcomeText(before.status.outcome, before.spec)} ${ago} ago${swept}`;
+  }
+  const label = jobLabel(before);
+  if (after.kind !== 'ended')
+    return `${label} killed (${renderDuration(tookMs)}): ${count}${portText(ports)}`;
+  const { outcome } = after.status;
+  const took = renderDuration(tookMs);
+  if (outcome.kind === 'cancelled') return `${label} cancelled before it started`;
+  const how =
+    outcome.kind === 'killed'
+      ? `killed (${outcome.signal.replace(/^SIG/, '')}, ${took})`
+      : `${outcomeText(outcome, after.spec)} (${took})`;
+  return `${label} ${how}: ${count}${portText(ports)}`;
+}
+
+export const kill = verb({
+  name: 'kill',
+  operands: 'REF...',
+  arity: [1, Number.POSITIVE_INFINITY],
+  summary: 'stop jobs and every process of theirs; returns when they are gone',
+  description: [
+    'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left.',
+    'A job that ended already: stops what it left running. A process that is not shown to be of the job is never signalled.',
+  ],
+  examples: [
+    ['bgjob kill 42', 'TERM, and KILL after 5s'],
+    ['bgjob kill 42 --now', 'KILL at once'],
+    ['bgjob kill -s INT --grace 30s 42', 'as Ctrl-C would, with half a minute to clean up'],
+  ],
+  options: {
+    signal: { kind: 'text', short: '-s', value: 'SIG', text: 'the signal to begin with (default TERM)' },
+    grace: { kind: 'duration', value: 'DUR', text: "the time before KILL (default: the job's --grace, 5s)" },
+    now: { kind: 'flag', text: 'KILL at once' },
+  },
+  async run(context, { options, words }) {
+    const { output } = context;
+    const signal = parseSignal(options.signal ?? DEFAULT_SIGNAL);
+    if (!signal)
+      return fail({
+        code: 'usage',
+        message: `-s: "${safe(options.signal!)}" is not a signal`,
+        hint: 'kill -l',
+      });
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    const selected = selectAll(context, opened.value, words, { elsewhere: false });
+    if (!selected.ok) return selected;
+    const by =
+      process.env['BGJOB_ID'] === undefined ? 'kill' : `kill, by job ${safe(process.env['BGJOB_ID'])}`;
+    const asked = (view: JobView): Stop => ({
+      by,
+      cause: 'kill',
+      signal: options.now ? 'SIGKILL' : signal,
+      graceMs:
+        options.now || signal === 'SIGKILL'
+          ? 0
+          : (options.grace ?? ('spec' in view ? view.spec.graceMs : 5000)),
+      at: systemClock.now(),
+    });
+    const results = await Promise.all(
+      selected.value.map((view) => killOne(output, opened.value!, view, asked)),
+    );
+    return results.find((result) => !result.ok) ?? ok(SUCCESS);
+  },
+});

@@ -1,0 +1,175 @@
+/** `bgjob ls`: the live jobs and those that ended lately. */
+import * as fs from 'node:fs';
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
+import { safe } from '../../base/text.ts';
+import type { Home } from '../../job/home.ts';
+import { type EndedMark, listEnded, listLive, projectKey } from '../../job/index.ts';
+import { type EndedView, type JobView, STATE_WORDS, stateWord } from '../../job/job.ts';
+import { listIds } from '../../job/store.ts';
+import { countLeftovers } from '../../process/leftovers.ts';
+import { observe } from '../../process/observe.ts';
+import type { Here } from '../../process/resolve.ts';
+import { SUCCESS, verb } from '../command.ts';
+import { commandLine, jobObject, jobs, stateText, tookMs } from '../wording.ts';
+
+const RECENT_MS = 3_600_000;
+const RECENT_MOST = 20;
+
+interface Listing {
+  views: JobView[];
+  /** Ended jobs here that are not shown. */
+  older: number;
+  /** Jobs of other projects that are not shown. */
+  others: number;
+}
+
+/** Ids that have no marker: a power cut, or a hand, took it. Only the whole list looks for them. */
+function unmarked(home: Home, marked: Set<number>): number[] {
+  return listIds(home).filter((id) => !marked.has(id));
+}
+
+function collect(home: Home, here: Here, everywhere: boolean, most: number | null): Listing {
+  const now = systemClock.now();
+  const live = listLive(home);
+  const ended = listEnded(home).filter(({ id }) => !live.includes(id));
+  const keys = new Set(here.places.map(projectKey));
+  const isNear = ({ project }: EndedMark) => everywhere || keys.has(project);
+  const isIn = (view: JobView) => everywhere || !('spec' in view) || here.places.includes(view.spec.project);
+
+  const near = ended.filter(isNear);
+  const chosen = near
+    .filter(({ endedAt }) => most !== null || now - endedAt <= RECENT_MS)
+    .slice(0, most ?? RECENT_MOST);
+  const strays = everywhere ? unmarked(home, new Set([...live, ...ended.map(({ id }) => id)])) : [];
+  const ids = [...live, ...strays, ...chosen.map(({ id }) => id)].sort((a, b) => b - a);
+  const all = ids.flatMap((id) => observe(home, id) ?? []);
+  const views = all.filter(isIn);
+  return {
+    views,
+    older: near.length - chosen.length,
+    others: ended.length - near.length + all.length - views.length,
+  };
+}
+
+function idleMs(home: Home, view: JobView, now: number): number | null {
+  if (view.kind !== 'live' || view.status.phase === 'starting') return null;
+  try {
+    return now - Math.max(fs.statSync(home.job(view.id).log).mtimeMs, view.status.startedAt);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return null;
+  }
+}
+
+function logOf(home: Home, view: JobView): { logPath: string; logBytes?: number } {
+  const logPath = home.job(view.id).log;
+  const stat = fs.statSync(logPath, { throwIfNoEntry: false });
+  return { logPath, ...(stat && { logBytes: stat.size }) };
+}
+
+const HEADS = ['ID', 'NAME', 'STATE', 'AGE', 'TOOK', 'IDLE', 'COMMAND'];
+const STATE_COLUMN = 2;
+
+function cellsOf(home: Home, view: JobView, leftovers: number): string[] {
+  const now = systemClock.now();
+  const created = 'spec' in view ? view.spec.createdAt : null;
+  const duration = (ms: number | null) => (ms === null ? '-' : renderDuration(ms));
+  const name = 'spec' in view ? view.spec.name : null;
+  const age = created === null ? null : now - created;
+  const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
+  return [String(view.id), name ?? '-', stateText(view, leftovers), ...times, commandLine(view)];
+}
+
+function plainTable(rows: string[][]): string[] {
+  const all = [HEADS, ...rows];
+  const widths = HEADS.map((_, n) => Math.max(...all.map((cells) => cells[n]!.length)));
+  return all.map((cells) =>
+    cells
+      .map((cell, n) => cell.padEnd(widths[n]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function parseStates(states: string[]): Result<Set<string>> {
+  const asked = states.flatMap((text) => text.split(','));
+  const wrong = asked.find((word) => !(STATE_WORDS as readonly string[]).includes(word));
+  if (wrong !== undefined)
+    return fail({ code: 'usage', message: `--state: "${safe(wrong)}" is none of ${STATE_WORDS.join(', ')}` });
+  return ok(new Set(asked));
+}
+
+export const ls = verb({
+  name: 'ls',
+  operands: '',
+  arity: [0, 0],
+  summary: 'the live jobs of this project, and those that ended lately',
+  description: [
+    'Every live job, and the jobs that ended in the last hour (20 at most), of this project. The newest come first.',
+    'A project is the nearest folder above that holds .git, else the directory itself.',
+  ],
+  examples: [
+    ['bgjob ls -a', 'of all projects'],
+    ['bgjob ls -q --state running', 'ids of what runs, for a script'],
+    ['bgjob ls -n 100', 'the last hundred that ended, however long ago'],
+  ],
+  options: {
+    all: { kind: 'flag', short: '-a', text: 'of all projects' },
+    number: {
+      kind: 'count',
+      short: '-n',
+      value: 'N',
+      text: 'up to N ended jobs, however long ago they ended',
+    },
+    state: { kind: 'list', value: 'STATE', text: `only these: ${STATE_WORDS.join(', ')}` },
+    tag: { kind: 'list', value: 'TAG', text: 'only jobs with this label' },
+    quiet: { kind: 'flag', short: '-q', text: 'ids alone' },
+  },
+  async run(context, { options }) {
+    const { output } = context;
+    const states = parseStates(options.state);
+    if (!states.ok) return states;
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    const home = opened.value;
+    if (!home) {
+      if (!output.json && !options.quiet) output.note('no jobs yet: bgjob run -- command');
+      return ok(SUCCESS);
+    }
+    const listing = collect(home, context.here(), options.all, options.number);
+    const views = listing.views
+      .filter((view) => states.value.size === 0 || states.value.has(stateWord(view)))
+      .filter((view) => options.tag.every((tag) => 'spec' in view && view.spec.tags.includes(tag)));
+    if (options.quiet && !output.json) {
+      for (const { id } of views) output.line(String(id));
+      return ok(SUCCESS);
+    }
+    const left = await countLeftovers(
+      home,
+      views.filter((view): view is EndedView => view.kind === 'ended'),
+    );
+    if (output.json) {
+      const now = systemClock.now();
+      for (const view of views)
+        output.object(jobObject(view, now, { leftovers: left.get(view.id) ?? 0, ...logOf(home, view) }));
+      return ok(SUCCESS);
+    }
+    const rows = views.map((view) => ({ view, cells: cellsOf(home, view, left.get(view.id) ?? 0) }));
+    if (rows.length === 0) output.note('no such jobs here');
+    else if (output.isTerminal(1) || output.hasColor(1)) {
+      const { renderTable, toneOf } = await import('./../terminal.ts');
+      const toned = rows.map(({ view, cells }) => ({ cells, tone: toneOf(stateWord(view), exitCode(view)) }));
+      output.line(renderTable(HEADS, toned, STATE_COLUMN, output.width(), output.hasColor(1)));
+    } else for (const line of plainTable(rows.map(({ cells }) => cells))) output.line(line);
+    const rest = [
+      ...(listing.older > 0 ? [`${jobs(listing.older)} older: -n ${listing.older + RECENT_MOST}`] : []),
+      ...(listing.others > 0 ? [`${jobs(listing.others)} of other projects: -a`] : []),
+    ];
+    if (rest.length > 0) output.note(`(${rest.join('; ')})`);
+    return ok(SUCCESS);
+  },
+});
+
+const exitCode = (view: JobView): number | null =>
+  view.kind === 'ended' && view.status.outcome.kind === 'exited' ? view.status.outcome.code : null;

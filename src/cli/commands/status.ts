@@ -1,0 +1,32 @@
+/** `bgjob status`: one line, and the exit code of `wait` without waiting. */
+import { systemClock } from '../../base/clock.ts';
+import { ok } from '../../base/failure.ts';
+import { processesOf } from '../../process/leftovers.ts';
+import { verb } from '../command.ts';
+import { select } from '../select.ts';
+import { jobObject, sentence, verdict } from '../wording.ts';
+
+export const status = verb({
+  name: 'status',
+  operands: 'REF',
+  arity: [1, 1],
+  summary: 'one line, and the exit code of wait without waiting (75: it runs)',
+  description: ['Returns at once. The exit code is that of the job if it ended, and 75 while it runs.'],
+  examples: [['bgjob status 42', 'does it still run?']],
+  options: {},
+  async run(context, { words }) {
+    const { output } = context;
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    const found = select(context, opened.value, words[0]!, { elsewhere: true });
+    if (!found.ok) return found;
+    const { home, view } = found.value;
+    const now = systemClock.now();
+    const exit = verdict(view);
+    const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
+    if (output.json)
+      output.object({ ...jobObject(view, now, { leftovers, logPath: home.job(view.id).log }), ...exit });
+    else output.line(sentence(view, now, leftovers));
+    return ok(exit);
+  },
+});

@@ -1,0 +1,130 @@
+/** `bgjob tail`: what a job wrote, bounded. */
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { ok } from '../../base/failure.ts';
+import { readableLines } from '../../base/text.ts';
+import type { Home } from '../../job/home.ts';
+import type { JobView } from '../../job/job.ts';
+import { Log, type Piece } from '../../job/log.ts';
+import { markSeen } from '../../job/store.ts';
+import { observe } from '../../process/observe.ts';
+import { type Exit, SUCCESS, verb } from '../command.ts';
+import { followTo } from '../following.ts';
+import type { Output } from '../output.ts';
+import { Patience } from '../patience.ts';
+import { select } from '../select.ts';
+import { tellStillRunning } from '../waiting.ts';
+import { jobLabel, stateText, tookMs } from '../wording.ts';
+
+const LINES = 40;
+const LIMIT_BYTES = 8192;
+/** Room for each line that was asked for by number. */
+const LINE_BYTES = 500;
+const FULL_PIECE_BYTES = 1 << 20;
+
+const NOTHING: Piece = { bytes: Buffer.alloc(0), from: 0, to: 0, size: 0 };
+
+/** The last line of every read: state, which bytes, and where the next read goes on. */
+export function footer(view: JobView, from: number, to: number, size: number): string {
+  const took = tookMs(view, systemClock.now());
+  const time = took === null ? '' : ` ${view.kind === 'ended' ? 'after ' : ''}${renderDuration(took)}`;
+  return `[${jobLabel(view)} ${stateText(view)}${time} | bytes ${from}-${to} of ${size} | cursor ${to}]`;
+}
+
+function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean): void {
+  const { bytes, from, to, size } = piece;
+  if (output.json) {
+    const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
+    output.object({ v: 1, id: view.id, state: stateText(view), from, to, size, cursor: to, ...content });
+  } else if (raw) {
+    output.raw(bytes);
+  } else {
+    for (const line of readableLines(bytes)) output.line(line);
+  }
+}
+
+/** Everything, in pieces that end where a line does: a log may be larger than the memory. */
+function tellFull(output: Output, view: JobView, log: Log, raw: boolean): Piece {
+  const { size } = log;
+  let at = 0;
+  while (at < size) {
+    const piece = log.read(at, Math.min(size, at + FULL_PIECE_BYTES));
+    if (piece.bytes.length === 0) break;
+    const newline = piece.to < size ? piece.bytes.lastIndexOf(10) : -1;
+    const bytes = newline === -1 || raw ? piece.bytes : piece.bytes.subarray(0, newline + 1);
+    tellPiece(output, view, { ...piece, bytes, to: at + bytes.length }, raw);
+    at += bytes.length;
+  }
+  return { ...NOTHING, to: at, size: log.size };
+}
+
+export const tail = verb({
+  name: 'tail',
+  operands: 'REF',
+  arity: [1, 1],
+  summary: 'the end of what a job wrote',
+  description: [
+    'The last 40 lines and at most 8 KiB, readable: progress bars in their last state, no escape sequences.',
+    'The last line, on stderr, says which bytes these are; the cursor is where the next read goes on.',
+  ],
+  examples: [
+    ['bgjob tail 42', 'the last lines'],
+    ['bgjob tail -f @last', 'all that comes, until it ends'],
+  ],
+  options: {
+    lines: { kind: 'count', short: '-n', value: 'N', text: 'that many lines (default 40)' },
+    head: { kind: 'flag', text: 'from the beginning' },
+    full: { kind: 'flag', text: 'everything, without bounds' },
+    raw: { kind: 'flag', text: 'the bytes as they are' },
+    follow: { kind: 'flag', short: '-f', text: 'go on until the job ends' },
+  },
+  async run(context, { options, words }) {
+    const { output } = context;
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    const deadline = context.deadline(null);
+    if (!deadline.ok) return deadline;
+    const found = select(context, opened.value, words[0]!, { elsewhere: true });
+    if (!found.ok) return found;
+    const { home, view } = found.value;
+    const log = Log.open(home.job(view.id).log);
+    const lines = options.lines ?? LINES;
+    const limit = options.lines === null ? LIMIT_BYTES : Math.max(LIMIT_BYTES, lines * LINE_BYTES);
+    let piece: Piece;
+    if (!log) {
+      piece = NOTHING;
+    } else if (options.full) {
+      piece = tellFull(output, view, log, options.raw);
+    } else {
+      piece = options.head ? log.firstLines(lines, limit) : log.lastLines(lines, limit);
+      tellPiece(output, view, piece, options.raw);
+    }
+    log?.close();
+    if (options.follow && !options.head)
+      return ok(await goOn(output, home, view, piece.to, options.raw, deadline.value));
+    if (!output.json) {
+      const cut = piece.from > 0 || piece.to < piece.size;
+      if (cut && !options.full) output.note(`(not all of it; all: bgjob tail ${view.id} --full)`);
+      output.note(footer(view, piece.from, piece.to, piece.size));
+    }
+    if (view.kind === 'ended') markSeen(home.job(view.id));
+    return ok(SUCCESS);
+  },
+});
+
+async function goOn(
+  output: Output,
+  home: Home,
+  view: JobView,
+  from: number,
+  raw: boolean,
+  deadlineMs: number | null,
+): Promise<Exit> {
+  const patience = new Patience(deadlineMs);
+  const to = await followTo(output, home, view.id, from, raw, patience.signal);
+  const now = observe(home, view.id) ?? view;
+  if (now.kind === 'live') return tellStillRunning(output, home, [now], patience);
+  patience.end();
+  markSeen(home.job(view.id));
+  if (!output.json) output.note(footer(now, from, to, to));
+  return SUCCESS;
+}

@@ -1,0 +1,53 @@
+/** `bgjob wait`: until jobs ended. */
+import { fail, ok } from '../../base/failure.ts';
+import type { JobView } from '../../job/job.ts';
+import { liveHere } from '../../process/resolve.ts';
+import { verb } from '../command.ts';
+import { Patience } from '../patience.ts';
+import { selectAll } from '../select.ts';
+import { waitForAll } from '../waiting.ts';
+
+export const wait = verb({
+  name: 'wait',
+  operands: 'REF...',
+  arity: [0, Number.POSITIVE_INFINITY],
+  summary: 'wait until jobs ended; the exit code is theirs',
+  description: [
+    'Prints one line per job as it ends, and the last 20 lines of one that failed.',
+    'The exit code is that of the first failed job, in the order given. Waiting never touches the jobs.',
+  ],
+  examples: [
+    ['bgjob wait 42 && ./deploy', 'go on only if it succeeded'],
+    ['bgjob wait 41 42 43 --fail-fast', 'three checks, back at the first failure'],
+  ],
+  options: {
+    any: { kind: 'flag', text: 'return with the first job that ends' },
+    'fail-fast': { kind: 'flag', text: 'return with the first job that fails' },
+    timeout: {
+      kind: 'duration',
+      value: 'DUR',
+      text: 'wait no longer; 75 if it still runs (default: BGJOB_MAX_WAIT)',
+    },
+    all: { kind: 'flag', text: 'every live job of this project' },
+  },
+  async run(context, { options, words }) {
+    const deadline = context.deadline(options.timeout);
+    if (!deadline.ok) return deadline;
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    if (!options.all && words.length === 0)
+      return fail({ code: 'usage', message: 'wait needs REF... or --all', hint: 'bgjob ls' });
+    const selected = selectAll(context, opened.value, words, { elsewhere: true });
+    if (!selected.ok) return selected;
+    const home = opened.value;
+    const live = options.all && home ? liveHere(home, context.here()) : [];
+    const views: JobView[] = [
+      ...selected.value,
+      ...live.filter(({ id }) => !selected.value.some((one) => one.id === id)),
+    ];
+    if (!home || views.length === 0)
+      return fail({ code: 'nothing-selected', what: 'no live job in this project' });
+    const plan = { any: options.any, failFast: options['fail-fast'] };
+    return ok(await waitForAll(context.output, home, views, plan, new Patience(deadline.value)));
+  },
+});

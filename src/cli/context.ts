@@ -1,0 +1,56 @@
+/** What a command is given: where it was called and where to answer. */
+import { parseDuration } from '../base/clock.ts';
+import { type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { type Home, homePath, openHome } from '../job/home.ts';
+import { type Here, hereOf } from '../process/resolve.ts';
+import type { Output } from './output.ts';
+
+export class Context {
+  readonly env: NodeJS.ProcessEnv;
+  readonly output: Output;
+  private known: Here | undefined;
+
+  constructor(env: NodeJS.ProcessEnv, output: Output) {
+    this.env = env;
+    this.output = output;
+  }
+
+  /** The working directory; fails if it was removed. */
+  cwd(): Result<string> {
+    try {
+      return ok(process.cwd());
+    } catch {
+      return fail({ code: 'bad-cwd', directory: this.env['PWD'] ?? '.', errno: 'ENOENT' });
+    }
+  }
+
+  /** The project and places of the working directory; the root's if that was removed. */
+  here(): Here {
+    const cwd = this.cwd();
+    this.known ??= hereOf(cwd.ok ? cwd.value : '/');
+    return this.known;
+  }
+
+  /** The home for reading; undefined if there is none yet. */
+  home(): Result<Home | undefined> {
+    return openHome(homePath(this.env), false);
+  }
+
+  /** The home for a new job. */
+  makeHome(): Result<Home> {
+    return openHome(homePath(this.env), true);
+  }
+
+  /** The deadline of a blocking command, milliseconds: its own, else BGJOB_MAX_WAIT; null for none. */
+  deadline(own: number | null): Result<number | null> {
+    const text = this.env['BGJOB_MAX_WAIT'];
+    if (own !== null || !text) return ok(own);
+    const ms = parseDuration(text);
+    if (ms !== undefined) return ok(ms);
+    const failure: Failure = {
+      code: 'usage',
+      message: `BGJOB_MAX_WAIT: "${text}" is not a duration such as 100s, 5m`,
+    };
+    return fail(failure);
+  }
+}

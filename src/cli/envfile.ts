@@ -1,0 +1,50 @@
+/** `-e` and `--env-file`: variables for a job, each checked before anything is created. */
+import * as fs from 'node:fs';
+import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
+
+function check(entry: string, where: string): Failure | undefined {
+  if (/^[^=\0]+=[^\0]*$/s.test(entry)) return undefined;
+  // never the value: it may be a secret
+  const name = entry.includes('=')
+    ? 'the name is empty or holds a NUL byte'
+    : `"${entry.slice(0, 40)}" has no =`;
+  return { code: 'usage', message: `${where}: ${name}; it must be NAME=value` };
+}
+
+/** `K=V` lines; blank lines, `# comments` and a leading `export ` are skipped; one pair of quotes around a value is taken off. */
+function parseFile(text: string, file: string): Result<string[]> {
+  const entries: string[] = [];
+  for (const [n, line] of text.split(/\r?\n/).entries()) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const entry = line.replace(/^\s*(export\s+)?/, '').replace(/^([^=]+)=(["'])(.*)\2\s*$/s, '$1=$3');
+    const failure = check(entry, `${file}:${n + 1}`);
+    if (failure) return fail(failure);
+    entries.push(entry);
+  }
+  return ok(entries);
+}
+
+/** All overrides in their order: files first, so that `-e` has the last word. */
+export function readOverrides(
+  env: string[],
+  files: string[],
+  absolute: (path: string) => string,
+): Result<string[]> {
+  const entries: string[] = [];
+  for (const file of files) {
+    let text: string;
+    try {
+      text = fs.readFileSync(absolute(file), 'utf8');
+    } catch (thrown) {
+      return fail({ code: 'io', doing: 'read', path: file, errno: errnoOf(thrown) });
+    }
+    const parsed = parseFile(text, file);
+    if (!parsed.ok) return parsed;
+    entries.push(...parsed.value);
+  }
+  for (const entry of env) {
+    const failure = check(entry, '--env');
+    if (failure) return fail(failure);
+  }
+  return ok([...entries, ...env]);
+}

@@ -1,0 +1,88 @@
+/** Showing a log while it grows: the one way of `tail --follow` and `run --follow`. */
+import { cleanLine, clip } from '../base/text.ts';
+import type { Home } from '../job/home.ts';
+import type { JobId } from '../job/job.ts';
+import { follow } from '../process/follow.ts';
+import type { Output } from './output.ts';
+
+const CLIP = 500;
+/** A line longer than this is shown in pieces: it may never end. */
+const LONGEST_LINE_BYTES = 64 * 1024;
+
+/**
+ * Bytes → clean lines, each as soon as it is whole. An unfinished line (a prompt has no newline) is shown when the
+ * job pauses, and completed later.
+ */
+class LineView {
+  private rest = Buffer.alloc(0);
+  /** What of the unfinished line is shown already. */
+  private shown = '';
+  private readonly output: Output;
+  constructor(output: Output) {
+    this.output = output;
+  }
+
+  push(bytes: Buffer): void {
+    let all = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
+    for (let newline = all.indexOf(10); newline !== -1; newline = all.indexOf(10)) {
+      this.show(all.subarray(0, newline), true);
+      all = all.subarray(newline + 1);
+    }
+    if (all.length > LONGEST_LINE_BYTES) {
+      this.show(all, true);
+      all = all.subarray(all.length);
+    }
+    this.rest = Buffer.from(all);
+  }
+
+  /** The job pauses, or ended: shows the unfinished line too. */
+  flush(atEnd: boolean): void {
+    if (this.rest.length > 0) this.show(this.rest, atEnd);
+    if (atEnd) this.rest = Buffer.alloc(0);
+  }
+
+  private show(bytes: Buffer, whole: boolean): void {
+    const line = clip(cleanLine(bytes.toString('utf8')), CLIP);
+    // the line was rewritten since: begin it anew below
+    const goesOn = line.startsWith(this.shown);
+    const text = goesOn ? line.slice(this.shown.length) : `\n${line}`;
+    if (text !== '' || whole) this.output.raw(Buffer.from(whole ? `${text}\n` : text));
+    this.shown = whole ? '' : line;
+  }
+}
+
+/** Shows the log from byte `from` until the job ended or `abort` fires; returns the cursor after it. */
+export async function followTo(
+  output: Output,
+  home: Home,
+  id: JobId,
+  from: number,
+  raw: boolean,
+  abort: AbortSignal,
+): Promise<number> {
+  const view = new LineView(output);
+  let cursor = from;
+  // a character may be cut between two pieces
+  const decoder = new TextDecoder();
+  for await (const piece of follow(home, id, from, abort)) {
+    if (piece === 'quiet') {
+      if (!raw && !output.json) view.flush(false);
+      continue;
+    }
+    const { bytes, to } = piece;
+    if (output.json)
+      output.object({
+        v: 1,
+        id,
+        from: cursor,
+        to,
+        cursor: to,
+        text: decoder.decode(bytes, { stream: true }),
+      });
+    else if (raw) output.raw(bytes);
+    else view.push(bytes);
+    cursor = to;
+  }
+  view.flush(true);
+  return cursor;
+}

@@ -1,0 +1,76 @@
+/** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
+
+import { version } from '../../package.json';
+import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
+import { type Exit, parseWords, SUCCESS } from './command.ts';
+import { Context } from './context.ts';
+import { generalHelp, manPage, verbHelp } from './manual.ts';
+import { messageOf } from './messages.ts';
+import { Output, ReaderGone } from './output.ts';
+import { nearestVerb } from './suggest.ts';
+import { VERBS } from './verbs.ts';
+
+function tellFailure(output: Output, failure: Failure): number {
+  const { message, hint } = messageOf(failure);
+  const code = exitCodeOfFailure(failure);
+  if (output.json) {
+    const error = { code: failure.code, message, hint: hint ?? null };
+    output.note(JSON.stringify({ v: 1, error }));
+  } else {
+    output.note(`bgjob: ${message}${hint === undefined ? '' : `\n  try: ${hint}`}`);
+    output.note(`[bgjob] exit code ${code}`);
+  }
+  return code;
+}
+
+/** The last line on stderr says whose exit code it is. */
+function tellExit(output: Output, { code, by }: Exit): number {
+  if (code !== 0 && !output.json) output.note(`[${by}] exit code ${code}`);
+  return code;
+}
+
+/** Answers the words that are no verb; undefined if `name` may be one. */
+function answerGeneral(output: Output, name: string | undefined): boolean {
+  if (name === undefined || name === '--help' || name === '-h') output.line(generalHelp(VERBS));
+  else if (name === '--version' || name === '-V') output.line(version);
+  else if (name === '--man') output.raw(Buffer.from(manPage(VERBS, version)));
+  else return false;
+  return true;
+}
+
+async function command(argv: string[]): Promise<number> {
+  const [name, ...words] = argv[0] === 'help' ? [argv[1] ?? '--help', '--help'] : argv;
+  // an error in the words themselves is told in the form that was asked for
+  const plain = new Output(process.env, words.includes('--json') && name !== 'run');
+  if (answerGeneral(plain, name)) return 0;
+  const verb = VERBS.find((one) => one.name === name);
+  if (!verb) {
+    const failure: Failure = {
+      code: 'usage',
+      message: `no command "${name}"`,
+      hint: nearestVerb(name!, VERBS),
+    };
+    return tellFailure(plain, failure);
+  }
+  const parsed = parseWords(verb, words);
+  if (!parsed.ok) return tellFailure(plain, parsed.failure);
+  if (parsed.value.help) {
+    plain.line(verbHelp(verb));
+    return 0;
+  }
+  const output = new Output(process.env, parsed.value.json);
+  const result: Result<Exit> = await verb.run(new Context(process.env, output), parsed.value);
+  return result.ok ? tellExit(output, result.value) : tellFailure(output, result.failure);
+}
+
+command(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (thrown) => {
+    // whoever read the answer has seen enough
+    if (thrown instanceof ReaderGone) process.exit(SUCCESS.code);
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const output = new Output(process.env, false);
+    output.note(`bgjob: this is a bug in bgjob, please report it: ${error.stack ?? error.message}`);
+    process.exit(tellFailure(output, { code: 'usage', message: 'internal error' }));
+  },
+);

@@ -1,0 +1,147 @@
+/** Help and the man page, both from the table of verbs. */
+import { COMMON, type Option, type Verb } from './command.ts';
+
+const TAGLINE = 'run commands outside the shell that started them, and know how they ended';
+
+/** The exit codes, for the man page and the help. */
+const EXIT_CODES: [code: string, meaning: string][] = [
+  ['0', 'done; the job exited 0'],
+  ["the job's own", 'wait, status, run --wait, run --follow: the job ended with it (128+N: by signal N)'],
+  ['1', 'also: the job was cancelled before it started'],
+  ['75', 'still running: the deadline of this call passed, the job goes on; wait again'],
+  ['124', 'the job ran into its own --timeout or --idle-timeout'],
+  ['125', 'bgjob itself could not do it, or how the job ended is not known'],
+  ['126, 127', "the job's command cannot be executed, was not found"],
+];
+
+const REFERENCES =
+  'REF is an id (42) or @last, the newest job of this project. Durations: 90, 90s, 5m, 1h30m, 2d. Sizes: 500k, 64M, 2G.';
+
+const ENVIRONMENT: [name: string, meaning: string][] = [
+  ['BGJOB_HOME', 'the directory of all state (default ~/.bgjob)'],
+  ['BGJOB_MAX_WAIT', 'the deadline of every blocking command that was given none, e.g. 100s'],
+  ['NO_COLOR, FORCE_COLOR', 'never, always colours'],
+];
+
+function flagsOf(name: string, option: Option): string {
+  const value =
+    option.value === undefined
+      ? ''
+      : option.kind === 'optional-duration'
+        ? `[=${option.value}]`
+        : ` ${option.value}`;
+  return `${option.short ? `${option.short}, ` : ''}--${name}${value}`;
+}
+
+const optionsOf = (verb: Verb): [string, string][] =>
+  Object.entries({ ...verb.options, ...COMMON }).map(([name, option]) => [
+    flagsOf(name, option),
+    option.text,
+  ]);
+
+function columns(rows: [string, string][], indent = '  '): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `${indent}${left.padEnd(width)}  ${right}`);
+}
+
+/** The help of the whole tool: one screen, examples first. */
+export function generalHelp(verbs: readonly Verb[]): string {
+  const examples: [string, string][] = [
+    ['bgjob run -- npm test', 'start it; prints its id, returns at once'],
+    ['bgjob run --wait=10s -- make', 'its result, if it is there in ten seconds'],
+    ['bgjob tail -f @last', 'what it writes, until it ends'],
+    ['bgjob wait 42 && ./deploy', 'true exit codes'],
+    ['bgjob kill 42', 'it and everything it started'],
+  ];
+  return [
+    `bgjob: ${TAGLINE}`,
+    '',
+    ...columns(examples),
+    '',
+    'Commands (bgjob COMMAND --help):',
+    ...columns(verbs.map(({ name, summary }) => [name, summary])),
+    '',
+    'Exit codes:',
+    ...columns(EXIT_CODES.map(([code, meaning]) => [code, meaning])),
+    '',
+    'REF is an id (42) or @last. Every command takes --json. All state is in ~/.bgjob; no daemon.',
+  ].join('\n');
+}
+
+/** The help of one verb. */
+export function verbHelp(verb: Verb): string {
+  return [
+    `bgjob ${[verb.name, '[options]', verb.operands].filter(Boolean).join(' ')}`,
+    `  ${verb.summary}`,
+    '',
+    ...columns(verb.examples),
+    '',
+    ...verb.description,
+    '',
+    'Options:',
+    ...columns(optionsOf(verb)),
+    ...(verb.operands.includes('REF') ? ['', REFERENCES] : []),
+  ].join('\n');
+}
+
+const roff = (text: string): string =>
+  text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replaceAll("'", '\\(aq')
+    .replaceAll('~', '\\(ti')
+    .replaceAll('^', '\\(ha')
+    .replace(/^\./, '\\&.');
+
+const paragraph = (head: string, text: string): string[] => ['.TP', `.B ${roff(head)}`, roff(text)];
+
+function verbSection(verb: Verb): string[] {
+  return [
+    `.SS ${roff(`bgjob ${[verb.name, '[options]', verb.operands].filter(Boolean).join(' ')}`)}`,
+    roff(`${verb.summary[0]!.toUpperCase()}${verb.summary.slice(1)}.`),
+    ...verb.description.map(roff),
+    ...Object.entries(verb.options).flatMap(([name, option]) =>
+      paragraph(flagsOf(name, option), option.text),
+    ),
+    '.PP',
+    'Examples:',
+    ...verb.examples.flatMap(([command, what]) => [
+      '.PP',
+      '.nf',
+      `\\fB${roff(command)}\\fR`,
+      `    ${roff(what)}`,
+      '.fi',
+    ]),
+  ];
+}
+
+/** bgjob(1) in man format. */
+export function manPage(verbs: readonly Verb[], version: string): string {
+  return `${[
+    `.TH BGJOB 1 "" "bgjob ${version}" "User Commands"`,
+    '.SH NAME',
+    `bgjob \\- ${roff(TAGLINE)}`,
+    '.SH SYNOPSIS',
+    ...verbs.flatMap(({ name, operands }, n) => [
+      ...(n > 0 ? ['.br'] : []),
+      `.B bgjob ${roff(name)}`,
+      roff(`[options] ${operands}`.trim()),
+    ]),
+    '.SH DESCRIPTION',
+    roff(
+      'A job runs outside the shell that started it, under a supervisor of its own, and goes on when that shell ends.',
+    ),
+    roff('Its state is a directory: every command works from any shell, and there is no daemon.'),
+    roff(REFERENCES),
+    '.SH COMMANDS',
+    ...verbs.flatMap(verbSection),
+    '.SH COMMON OPTIONS',
+    ...Object.entries(COMMON).flatMap(([name, option]) => paragraph(flagsOf(name, option), option.text)),
+    '.SH EXIT STATUS',
+    ...EXIT_CODES.flatMap(([code, meaning]) => paragraph(code, meaning)),
+    '.SH ENVIRONMENT',
+    ...ENVIRONMENT.flatMap(([name, meaning]) => paragraph(name, meaning)),
+    '.SH FILES',
+    ...paragraph('~/.bgjob', 'all state: one directory per job, readable by you alone'),
+  ].join('\n')}\n`;
+}

@@ -1,0 +1,115 @@
+/** Failures in words: what happened, why, and a command to type next. */
+import { type Failure, unreachable } from '../base/failure.ts';
+import { safe } from '../base/text.ts';
+
+export interface Message {
+  message: string;
+  hint?: string;
+}
+
+const ERRNO: Record<string, string> = {
+  ENOSPC: 'no space is left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'not a directory',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files on this machine',
+  EAGAIN: 'the limit of processes is reached',
+  ENOMEM: 'out of memory',
+  E2BIG: 'the command or the environment is too large',
+  EIO: 'an input/output error',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+};
+/** A system error in words. */
+export const errnoText = (errno: string): string => ERRNO[errno] ?? errno;
+
+const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB_HOME=/tmp/bgjob-$USER';
+
+export function messageOf(failure: Failure): Message {
+  switch (failure.code) {
+    case 'usage':
+      return failure.hint === undefined
+        ? { message: failure.message }
+        : { message: failure.message, hint: failure.hint };
+    case 'no-such-job':
+      return {
+        message: `no job "${safe(failure.reference)}"`,
+        hint: failure.known.length > 0 ? `here: ${failure.known.join(', ')}` : 'bgjob ls -a',
+      };
+    case 'nothing-selected':
+      return { message: failure.what, hint: 'bgjob ls -a' };
+    case 'command-not-found':
+      return { message: `${safe(failure.command) || '""'}: command not found` };
+    case 'command-not-executable':
+      return {
+        message: `${safe(failure.command)}: ${failure.why === 'directory' ? 'is a directory' : 'permission denied'}`,
+        ...(failure.why === 'permission' && { hint: `chmod +x ${safe(failure.command)}` }),
+      };
+    case 'bad-cwd':
+      return { message: `cannot enter ${safe(failure.directory)}: ${errnoText(failure.errno)}` };
+    case 'home-refused':
+      return homeMessage(failure);
+    case 'home-newer':
+      return {
+        message: `${safe(failure.home)} was written by a newer bgjob (format ${failure.found}, this one knows ${failure.known})`,
+        hint: 'npm install -g bgjob@latest',
+      };
+    case 'io': {
+      const message = `cannot ${failure.doing} ${safe(failure.path)}: ${errnoText(failure.errno)}`;
+      const unwritable = ['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'].includes(failure.errno);
+      return unwritable ? { message, hint: UNWRITABLE } : { message };
+    }
+    case 'unreadable':
+      return { message: `the records of job ${failure.id} are unreadable: ${safe(failure.why)}` };
+    case 'elsewhere':
+      return {
+        message: `job ${failure.id} belongs to another machine (${safe(failure.machine)}); nothing was done`,
+      };
+    case 'not-verified': {
+      const pids = failure.pids.join(' ');
+      if (failure.why === 'alive')
+        return {
+          message: `${failure.id} is not gone: still alive after KILL: ${pids}`,
+          hint: `ps -o pid,stat,args -p ${pids.replaceAll(' ', ',')}`,
+        };
+      return {
+        message: `nothing shows that process ${pids} belongs to job ${failure.id}, so it was not signalled`,
+        hint: `ps -o pid,lstart,args -p ${pids.replaceAll(' ', ',')}`,
+      };
+    }
+    case 'not-started':
+      return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
+    default:
+      return unreachable(failure);
+  }
+}
+
+function homeMessage({ home, trouble }: Extract<Failure, { code: 'home-refused' }>): Message {
+  const path = safe(home);
+  switch (trouble) {
+    case 'symbolic-link':
+      return {
+        message: `${path} is a symbolic link; it must be a directory of yours`,
+        hint: `BGJOB_HOME=$(realpath ${path})`,
+      };
+    case 'not-a-directory':
+      return { message: `${path} is not a directory`, hint: UNWRITABLE };
+    case 'foreign':
+      return { message: `${path} belongs to another user`, hint: UNWRITABLE };
+    case 'open-to-others':
+      return { message: `other users can write ${path}`, hint: `chmod go-w ${path}` };
+    case 'no-fifos':
+      return { message: `the file system of ${path} has no FIFOs, which bgjob needs`, hint: UNWRITABLE };
+    case 'damaged':
+      return {
+        message: `${path} is damaged: its files "format" or "token" are not what bgjob wrote`,
+        hint: `ls -la ${path}`,
+      };
+    default:
+      return unreachable(trouble);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The only writer of stdout and stderr. Written at once and in order: nothing is lost when the process ends, and a reader
+ * that closes the pipe early (`| head`) is no error. stdout is the answer, stderr everything else.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../base/failure.ts';
+
+/** Thrown when the reader of stdout is gone: there is nobody left to answer. */
+export class ReaderGone extends Error {}
+
+function write(fd: 1 | 2, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += fs.writeSync(fd, bytes, done);
+    } catch (thrown) {
+      const errno = errnoOf(thrown);
+      if (errno === 'EPIPE' && fd === 1) throw new ReaderGone();
+      if (errno !== 'EAGAIN') return;
+      // somebody made the pipe non-blocking, and it is full
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+export class Output {
+  readonly json: boolean;
+  private readonly env: NodeJS.ProcessEnv;
+  constructor(env: NodeJS.ProcessEnv, json: boolean) {
+    this.env = env;
+    this.json = json;
+  }
+
+  /** A line of the answer. */
+  line(text: string): void {
+    write(1, Buffer.from(`${text}\n`));
+  }
+  /** Bytes of the answer, as they are. */
+  raw(bytes: Uint8Array): void {
+    write(1, bytes);
+  }
+  /** One JSON object of the answer. */
+  object(value: object): void {
+    this.line(JSON.stringify(value));
+  }
+  /** A line beside the answer: state, hints, errors. */
+  note(text: string): void {
+    write(2, Buffer.from(`${text}\n`));
+  }
+
+  /** Whether a person looks at this stream. */
+  isTerminal(stream: 1 | 2): boolean {
+    try {
+      // /dev/null is a character device too; a pipe or a file needs no further look, which loads tty
+      if (!fs.fstatSync(stream).isCharacterDevice()) return false;
+    } catch (thrown) {
+      errnoOf(thrown);
+      return false;
+    }
+    return (require('node:tty') as typeof import('node:tty')).isatty(stream);
+  }
+
+  /** Whether this stream gets colours: NO_COLOR and FORCE_COLOR decide, else the terminal. */
+  hasColor(stream: 1 | 2): boolean {
+    if (this.env['NO_COLOR']) return false;
+    const forced = this.env['FORCE_COLOR'];
+    if (forced !== undefined) return forced !== '0' && forced !== 'false';
+    return this.isTerminal(stream) && this.env['TERM'] !== 'dumb';
+  }
+
+  /** Columns of the terminal on stdout. */
+  width(): number {
+    return process.stdout.columns || Number(this.env['COLUMNS']) || 80;
+  }
+}

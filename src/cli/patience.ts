@@ -1,0 +1,38 @@
+/** How long a blocking command waits: until its deadline, or until somebody signals it. The job never notices either. */
+import { constants } from 'node:os';
+import { after } from '../base/clock.ts';
+import { EXIT } from '../base/failure.ts';
+import type { Exit } from './command.ts';
+
+export class Patience {
+  private readonly controller = new AbortController();
+  private readonly disarm: () => void;
+  private interruptedBy: 'SIGINT' | 'SIGTERM' | undefined;
+
+  /** `deadlineMs` null: for ever. */
+  constructor(deadlineMs: number | null) {
+    this.disarm = deadlineMs === null ? () => {} : after(deadlineMs, () => this.controller.abort());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        this.interruptedBy = signal;
+        this.controller.abort();
+      });
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** Stops waiting because there is nothing left to wait for. */
+  end(): void {
+    this.disarm();
+    this.controller.abort();
+  }
+
+  /** The exit of a command whose patience ended before the job. */
+  exit(): Exit {
+    const signal = this.interruptedBy;
+    return { code: signal ? 128 + constants.signals[signal] : EXIT.stillRunning, by: 'bgjob' };
+  }
+}

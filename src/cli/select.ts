@@ -1,0 +1,56 @@
+/** References on the command line → jobs. */
+import { type Failure, fail, ok, type Result } from '../base/failure.ts';
+import type { Home } from '../job/home.ts';
+import type { JobView } from '../job/job.ts';
+import { resolve, soleLiveElsewhere } from '../process/resolve.ts';
+import type { Context } from './context.ts';
+import { jobLabel } from './wording.ts';
+
+/** A command that only reads may take the one live job of another project, and says so; one that acts may not. */
+export interface Reach {
+  elsewhere: boolean;
+}
+
+export function select(
+  context: Context,
+  home: Home | undefined,
+  reference: string,
+  reach: Reach,
+): Result<{ home: Home; view: JobView }> {
+  const here = context.here();
+  const found = resolve(home, here, reference);
+  if (found.ok || !home || !reach.elsewhere || reference !== '@last') return found;
+  const view = soleLiveElsewhere(home);
+  if (!view || !('spec' in view)) return found;
+  context.output.note(
+    `(no job in this project; ${jobLabel(view)} is the only live one, in ${view.spec.project})`,
+  );
+  return ok({ home, view });
+}
+
+/** All of them, each once, in the order given; fails at the first that is not there. */
+export function selectAll(
+  context: Context,
+  home: Home | undefined,
+  references: string[],
+  reach: Reach,
+): Result<JobView[]> {
+  const views = new Map<number, JobView>();
+  for (const reference of references) {
+    const found = select(context, home, reference, reach);
+    if (!found.ok) return found;
+    const { view } = found.value;
+    views.set(view.id, view);
+  }
+  return ok([...views.values()]);
+}
+
+/** A job that we can judge, or why we cannot. */
+export function judgeable(view: JobView): Result<Exclude<JobView, { kind: 'unreadable' | 'elsewhere' }>> {
+  if (view.kind === 'live' || view.kind === 'ended') return ok(view);
+  const failure: Failure =
+    view.kind === 'unreadable'
+      ? { code: 'unreadable', id: view.id, why: view.why }
+      : { code: 'elsewhere', id: view.id, machine: view.machine };
+  return fail(failure);
+}

@@ -1,0 +1,153 @@
+/** A job in words and in JSON: the same words everywhere. */
+import { renderDuration } from '../base/clock.ts';
+import { EXIT, unreachable } from '../base/failure.ts';
+import { clip, plural, safe } from '../base/text.ts';
+import {
+  commandText,
+  exitCodeOf,
+  type JobView,
+  type Outcome,
+  type Spec,
+  type Stop,
+  stateWord,
+} from '../job/job.ts';
+import { signalOfCode } from '../job/signals.ts';
+
+/** What a status above 128 may mean when the signal was not ours. */
+function guessText(code: number, spec: Spec): string {
+  const signal = signalOfCode(code);
+  if (!signal) return '';
+  if (signal === 'SIGPIPE' && spec.line !== null) return ' (a reader closed the pipe early; --no-pipefail)';
+  return ` (${signal}, or the program chose ${code})`;
+}
+
+export function outcomeText(outcome: Outcome, spec: Spec): string {
+  switch (outcome.kind) {
+    case 'exited':
+      return `exited ${outcome.code}${outcome.afterKill ? ' (after kill)' : guessText(outcome.code, spec)}`;
+    case 'killed':
+      return `killed ${outcome.signal}`;
+    case 'timed-out':
+      return outcome.limit === 'timeout' ? 'timed out' : 'timed out (no output)';
+    case 'cancelled':
+      return 'cancelled';
+    case 'skipped':
+      return `skipped (${safe(outcome.why)})`;
+    case 'failed':
+      return `failed to start (${safe(outcome.why)})`;
+    case 'lost':
+      return `lost (${safe(outcome.why)})`;
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** The state in few words: `running`, `exited 1`, `lost (the machine was restarted)`. */
+export function stateText(view: JobView, leftovers = 0): string {
+  if (view.kind === 'live') return view.status.phase;
+  if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
+  if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
+  return outcomeText(view.status.outcome, view.spec) + (leftovers > 0 ? `, ${leftovers} left` : '');
+}
+
+/** `web 42`, or `42` for a job without a name. */
+export const jobLabel = (view: JobView): string =>
+  'spec' in view && view.spec.name !== null ? `${view.spec.name} ${view.id}` : String(view.id);
+
+/** How long it has run, or ran; null if it never started. */
+export function tookMs(view: JobView, now: number): number | null {
+  if (view.kind === 'ended') {
+    const { startedAt, endedAt } = view.status;
+    return startedAt === null ? null : Math.max(0, endedAt - startedAt);
+  }
+  if (view.kind !== 'live' || view.status.phase === 'starting') return null;
+  return Math.max(0, now - view.status.startedAt);
+}
+
+/** One sentence: `42 exited 1 after 2m14s`, `42 running 3m`. */
+export function sentence(view: JobView, now: number, leftovers = 0): string {
+  const took = tookMs(view, now);
+  const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
+  return `${jobLabel(view)} ${stateText(view, leftovers)}${time}`;
+}
+
+function stopReason(stop: Stop): string {
+  return stop.cause === 'kill' ? `${stop.by} (${stop.signal})` : stop.by;
+}
+
+/** Who or what ended it, in words; null if nobody but itself. */
+export function reasonOf(view: JobView): string | null {
+  if (view.kind === 'unreadable') return view.why;
+  if (view.kind === 'elsewhere') return `it belongs to ${view.machine}`;
+  const { status } = view;
+  if (status.phase === 'stopping') return stopReason(status.stop);
+  if (status.phase !== 'ended') return null;
+  if ('why' in status.outcome) return status.outcome.why;
+  return status.stop ? stopReason(status.stop) : null;
+}
+
+/** The exit code that a command passes on for this job, and whose it is. */
+export function verdict(view: JobView): { code: number; by: 'job' | 'bgjob' } {
+  if (view.kind === 'live') return { code: EXIT.stillRunning, by: 'bgjob' };
+  if (view.kind !== 'ended') return { code: EXIT.bgjob, by: 'bgjob' };
+  const { outcome } = view.status;
+  return {
+    code: exitCodeOf(outcome),
+    by: outcome.kind === 'exited' || outcome.kind === 'killed' ? 'job' : 'bgjob',
+  };
+}
+
+/** The command on one line that cannot steer a terminal. */
+export const commandLine = (view: JobView, limit = 200): string =>
+  'spec' in view ? clip(safe(commandText(view.spec)), limit) : '';
+
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** What only some commands know of a job. */
+export interface Extras {
+  leftovers?: number;
+  ports?: number[];
+  supervisorPid?: number;
+  mainPid?: number;
+  logBytes?: number;
+  logPath?: string;
+}
+
+/** A job in JSON. Keys never disappear; what is not known is null. */
+export function jobObject(view: JobView, now: number, extras: Extras = {}): object {
+  const spec = 'spec' in view ? view.spec : null;
+  const outcome = view.kind === 'ended' ? view.status.outcome : null;
+  const code = outcome && 'code' in outcome ? outcome.code : null;
+  const status = 'status' in view ? view.status : null;
+  const startedAt = status && 'startedAt' in status ? status.startedAt : null;
+  const bytes = extras.logBytes ?? null;
+  return {
+    v: 1,
+    id: view.id,
+    name: spec?.name ?? null,
+    state: stateWord(view),
+    exitCode: code,
+    signal: outcome?.kind === 'killed' ? outcome.signal : null,
+    signalGuess: outcome?.kind === 'exited' ? (signalOfCode(outcome.code) ?? null) : null,
+    reason: reasonOf(view),
+    command: spec?.argv ?? null,
+    cwd: spec?.cwd ?? null,
+    project: spec?.project ?? null,
+    queue: null,
+    tags: spec?.tags ?? [],
+    attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
+    parent: spec?.parent ?? null,
+    createdAt: iso(spec?.createdAt ?? null),
+    startedAt: iso(startedAt),
+    endedAt: iso(status?.phase === 'ended' ? status.endedAt : null),
+    durationMs: tookMs(view, now),
+    supervisor: { pid: extras.supervisorPid ?? null },
+    pid: extras.mainPid ?? null,
+    leftovers: extras.leftovers ?? null,
+    ports: extras.ports ?? null,
+    log: { path: extras.logPath ?? null, bytes, trimmedBytes: bytes === null ? null : 0, cursor: bytes },
+  };
+}
+
+/** `2 jobs`, for sums. */
+export const jobs = (amount: number): string => plural(amount, 'job');

@@ -1,0 +1,171 @@
+/**
+ * The home: the directory that is all of bgjob's state, and the only file that knows its layout. It is opened only
+ * if it is a directory of ours that nobody else can write; a home of a newer format is refused.
+ *
+ *     format  token  seq  floor.N        see below
+ *     jobs/42/…                          one directory per job, see JobPaths
+ *     live/42                            a marker from before the start until after the end
+ *     ended/TIME.42.PROJECT              its successor: an index by time, so that `ls` need not read 10,000 records
+ */
+import * as fs from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
+import { attempt, claim, readRecord } from '../base/files.ts';
+import type { JobId } from './job.ts';
+
+/** The format that this build writes; a home with a higher number is refused. */
+const FORMAT = 1;
+
+/** The files of one job. Who writes each is said here. */
+export class JobPaths {
+  readonly dir: string;
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+  /** What to run; written once by the launcher, before anything starts. */
+  get spec(): string {
+    return `${this.dir}/spec.json`;
+  }
+  /** The status; written by the highest owner alone. */
+  get state(): string {
+    return `${this.dir}/state.json`;
+  }
+  /** The environment, kept only with --keep-env. */
+  get env(): string {
+    return `${this.dir}/env.json`;
+  }
+  /** The FIFO that is held open by whoever will record the end. */
+  get alive(): string {
+    return `${this.dir}/alive`;
+  }
+  /** Up to three lines, written by the shim: itself, its watcher, the main process. */
+  get shim(): string {
+    return `${this.dir}/shim`;
+  }
+  /** Somebody was told of the end. */
+  get seen(): string {
+    return `${this.dir}/seen`;
+  }
+  /** The output; written by the job. In a folder of its own, so that a watch on the others stays quiet. */
+  get log(): string {
+    return `${this.dir}/out/log`;
+  }
+  /** Who may publish: a claim; the highest number counts. */
+  owner(generation: number): string {
+    return `${this.dir}/owner.${generation}`;
+  }
+  /** The exit status of an attempt, written by the shim over blanks that were there before the start. */
+  exit(attempt: number): string {
+    return `${this.dir}/exit.${attempt}`;
+  }
+  /** A request to stop: a claim, never replaced. */
+  stop(hardness: 'term' | 'kill'): string {
+    return `${this.dir}/stop.${hardness}`;
+  }
+}
+
+/** An opened home. */
+export class Home {
+  readonly path: string;
+  /** Random, made once: a new home at an old place never owns the old one's processes. */
+  readonly token: string;
+  constructor(path: string, token: string) {
+    this.path = path;
+    this.token = token;
+  }
+  get jobs(): string {
+    return `${this.path}/jobs`;
+  }
+  get live(): string {
+    return `${this.path}/live`;
+  }
+  get ended(): string {
+    return `${this.path}/ended`;
+  }
+  /** Where gc moves a job before it deletes it. */
+  get trash(): string {
+    return `${this.path}/trash`;
+  }
+  /** What may be deleted at any time. */
+  get cache(): string {
+    return `${this.path}/cache`;
+  }
+  /** The highest id given so far, or less: a hint that saves reading the directory. */
+  get seq(): string {
+    return `${this.path}/seq`;
+  }
+  job(id: JobId): JobPaths {
+    return new JobPaths(`${this.jobs}/${id}`);
+  }
+}
+
+/** Where the home is: `BGJOB_HOME`, else `~/.bgjob`; absolute, and real up to its own name. */
+export function homePath(env: NodeJS.ProcessEnv): string {
+  const path = resolve(env['BGJOB_HOME'] || join(homedir(), '.bgjob'));
+  try {
+    return join(fs.realpathSync(dirname(path)), basename(path));
+  } catch (thrown) {
+    errnoOf(thrown);
+    return path;
+  }
+}
+
+function refusal(path: string): Result<'there' | 'absent'> {
+  let stat: fs.Stats;
+  try {
+    stat = fs.lstatSync(path);
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    return errno === 'ENOENT' ? ok('absent') : fail({ code: 'io', doing: 'open', path, errno });
+  }
+  const refuse = (trouble: 'symbolic-link' | 'not-a-directory' | 'foreign' | 'open-to-others') =>
+    fail({ code: 'home-refused', home: path, trouble });
+  // mkdir(recursive) would accept all of these without a word
+  if (stat.isSymbolicLink()) return refuse('symbolic-link');
+  if (!stat.isDirectory()) return refuse('not-a-directory');
+  if (stat.uid !== process.geteuid!()) return refuse('foreign');
+  if ((stat.mode & 0o022) !== 0) return refuse('open-to-others');
+  return ok('there');
+}
+
+function create(path: string): void {
+  fs.mkdirSync(dirname(path), { recursive: true });
+  for (const dir of [path, ...['jobs', 'live', 'ended', 'trash', 'cache'].map((name) => join(path, name))]) {
+    try {
+      fs.mkdirSync(dir, 0o700);
+      fs.chmodSync(dir, 0o700);
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    }
+  }
+  // loaded here alone: it costs every other start a few milliseconds
+  const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
+  claim(join(path, 'token'), `${randomBytes(16).toString('hex')}\n`);
+  claim(join(path, 'format'), `${FORMAT}\n`);
+}
+
+/**
+ * Opens the home. `make`: creates it if it is not there; otherwise an absent home is `undefined`: it has no jobs.
+ * Fails if it is not safely ours, damaged, or newer than this build.
+ */
+export function openHome(path: string, make: true): Result<Home>;
+export function openHome(path: string, make: false): Result<Home | undefined>;
+export function openHome(path: string, make: boolean): Result<Home | undefined> {
+  const found = refusal(path);
+  if (!found.ok) return found;
+  let format = readRecord(join(path, 'format'));
+  if (format.kind === 'absent') {
+    if (!make) return ok(undefined);
+    const made = attempt('create', path, () => create(path));
+    if (!made.ok) return made;
+    format = readRecord(join(path, 'format'));
+  }
+  const token = readRecord(join(path, 'token'));
+  const damaged = fail({ code: 'home-refused', home: path, trouble: 'damaged' });
+  if (format.kind !== 'text' || !/^\d{1,9}\n$/.test(format.text)) return damaged;
+  if (Number(format.text) > FORMAT)
+    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: FORMAT });
+  if (token.kind !== 'text' || !/^[0-9a-f]{32}\n$/.test(token.text)) return damaged;
+  return ok(new Home(path, token.text.trim()));
+}

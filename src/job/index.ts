@@ -1,0 +1,61 @@
+/**
+ * Two folders of empty markers that save reading every record: `live/42` from before the start until after the
+ * end, then `ended/TIME.42.PROJECT`. The owner renames one into the other. They are an index, never the truth: what is
+ * shown is read from the job itself, and gc puts right what a killed owner or a power cut left behind.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../base/failure.ts';
+import { namesIn, removeQuietly, touch } from '../base/files.ts';
+import type { Home } from './home.ts';
+import type { JobId } from './job.ts';
+import { parseId } from './store.ts';
+
+export interface EndedMark {
+  id: JobId;
+  /** Milliseconds since 1970. */
+  endedAt: number;
+  project: string;
+  file: string;
+}
+
+/** A short key of a project's path (FNV-1a, 52 bits): two projects may share one, so the spec decides. */
+export function projectKey(project: string): string {
+  let low = 0x811c9dc5;
+  let high = 0x01000193;
+  for (let n = 0; n < project.length; n++) {
+    low = Math.imul(low ^ project.charCodeAt(n), 0x01000193) >>> 0;
+    high = Math.imul(high ^ low, 0x85ebca6b) >>> 0;
+  }
+  return low.toString(36) + high.toString(36);
+}
+
+export const markLive = (home: Home, id: JobId): void => touch(`${home.live}/${id}`);
+export const unmarkLive = (home: Home, id: JobId): void => removeQuietly(`${home.live}/${id}`);
+
+export const listLive = (home: Home): JobId[] => namesIn(home.live).flatMap((name) => parseId(name) ?? []);
+
+/** Moves a job from the live to the ended. */
+export function markEnded(home: Home, id: JobId, endedAt: number, project: string): void {
+  const file = `${home.ended}/${Math.round(endedAt).toString().padStart(14, '0')}.${id}.${projectKey(project)}`;
+  try {
+    fs.renameSync(`${home.live}/${id}`, file);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    touch(file);
+  }
+}
+
+export const unmarkEnded = (mark: EndedMark): void => removeQuietly(mark.file);
+
+/** The ended jobs, the latest end first. */
+export function listEnded(home: Home): EndedMark[] {
+  // the time has a fixed width: sorting the names sorts by time
+  return namesIn(home.ended)
+    .sort()
+    .reverse()
+    .flatMap((name) => {
+      const [, endedAt, id, project] = /^(\d{14})\.(\d{1,15})\.([0-9a-z]+)$/.exec(name) ?? [];
+      if (project === undefined) return [];
+      return [{ id: Number(id), endedAt: Number(endedAt), project, file: `${home.ended}/${name}` }];
+    });
+}

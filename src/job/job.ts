@@ -1,0 +1,194 @@
+/**
+ * What a job is. The spec says what to run and never changes; the state says how far it is, and only the job's
+ * owner writes it; the view is what a reader makes of both. Shapes here are the format of the files: a change
+ * that an older build cannot read needs a new number in `home.ts`.
+ */
+import { EXIT, unreachable } from '../base/failure.ts';
+import * as is from '../base/shape.ts';
+
+/** A positive whole number, given in order and never used twice. */
+export type JobId = number;
+
+/** Who a process is: a pid is reused within seconds, together with its start time it is not. */
+export const identityShape = is.object({
+  pid: is.count,
+  /** Start of the process in clock ticks since boot (`/proc/PID/stat` field 22; macOS: seconds since 1970). */
+  startTicks: is.count,
+  bootId: is.text,
+  pidNamespace: is.text,
+  machine: is.text,
+});
+export type Identity = is.Shaped<typeof identityShape>;
+
+export const specShape = is.object({
+  v: is.literal(1),
+  id: is.count,
+  name: is.nullable(is.text),
+  /** What runs, its first word an absolute path. */
+  argv: is.listOf(is.text),
+  /** The shell line as it was typed; null for a command of words. */
+  line: is.nullable(is.text),
+  /** The words as they were typed. */
+  words: is.listOf(is.text),
+  cwd: is.text,
+  project: is.text,
+  tags: is.listOf(is.text),
+  /** The values of `-e` and `--env-file`, for a restart; never shown. */
+  env: is.listOf(is.text),
+  keepEnv: is.flag,
+  timeoutMs: is.nullable(is.count),
+  idleTimeoutMs: is.nullable(is.count),
+  graceMs: is.count,
+  parent: is.nullable(is.count),
+  createdAt: is.amount,
+  createdMonotonicMs: is.amount,
+  bootId: is.text,
+  machine: is.text,
+});
+export type Spec = is.Shaped<typeof specShape>;
+
+/** A request to stop, as `kill` leaves it and as the state keeps it. */
+export const stopShape = is.object({
+  /** Who asked, in words: `kill`, `the --timeout of 10m`. */
+  by: is.text,
+  /** What began the stop. */
+  cause: is.literal('kill', 'timeout', 'idle-timeout'),
+  signal: is.text,
+  graceMs: is.count,
+  at: is.amount,
+});
+export type Stop = is.Shaped<typeof stopShape>;
+
+export const outcomeShape = is.variant('kind', {
+  /** The main process ended by itself, or at least not by a signal of ours; `afterKill` if we had asked it to. */
+  exited: { code: is.count, afterKill: is.flag },
+  /** It ended by a signal that bgjob sent. */
+  killed: { code: is.count, signal: is.text },
+  /** A limit of ours began the stop; `code` is what came back, null if nothing did. */
+  'timed-out': { limit: is.literal('timeout', 'idle-timeout'), code: is.nullable(is.count) },
+  /** Stopped before it started. */
+  cancelled: {},
+  skipped: { why: is.text },
+  /** It could not be started: seen by the supervisor before the shim ran. */
+  failed: { why: is.text, code: is.count },
+  /** Nobody saw the end. */
+  lost: { why: is.text },
+});
+export type Outcome = is.Shaped<typeof outcomeShape>;
+
+export const statusShape = is.variant('phase', {
+  starting: {},
+  running: { startedAt: is.amount, startedMonotonicMs: is.amount },
+  stopping: {
+    startedAt: is.amount,
+    startedMonotonicMs: is.amount,
+    stop: stopShape,
+    /** The signals that bgjob has sent to the main process so far. */
+    sent: is.listOf(is.text),
+    /** Set when the main process ended; what it left behind is still being stopped. `code` null: nobody saw it. */
+    ended: is.nullable(is.object({ code: is.nullable(is.count), at: is.amount })),
+  },
+  ended: {
+    startedAt: is.nullable(is.amount),
+    endedAt: is.amount,
+    outcome: outcomeShape,
+    /** The stop that was asked for before the end, if there was one. */
+    stop: is.nullable(stopShape),
+  },
+});
+export type Status = is.Shaped<typeof statusShape>;
+export type Phase = Status['phase'];
+export type StatusOf<P extends Phase> = Extract<Status, { phase: P }>;
+
+export const stateShape = is.object({
+  v: is.literal(1),
+  /** Which owner wrote this: `owner.N`. */
+  generation: is.count,
+  attempt: is.count,
+  status: statusShape,
+  /** How many processes a stop has found in all. */
+  stopped: is.count,
+  /** What was left of the job when it ended. */
+  left: is.listOf(identityShape),
+});
+export type State = is.Shaped<typeof stateShape>;
+
+export const ownerShape = is.object({ v: is.literal(1), identity: identityShape });
+
+/** What may be said of a job in one word, in JSON. */
+export type StateWord =
+  | 'queued'
+  | 'starting'
+  | 'running'
+  | 'stopping'
+  | 'paused'
+  | 'exited'
+  | 'killed'
+  | 'timed-out'
+  | 'cancelled'
+  | 'skipped'
+  | 'failed'
+  | 'lost'
+  | 'unreadable'
+  | 'elsewhere';
+export const STATE_WORDS: readonly StateWord[] = [
+  'queued',
+  'starting',
+  'running',
+  'stopping',
+  'paused',
+  'exited',
+  'killed',
+  'timed-out',
+  'cancelled',
+  'skipped',
+  'failed',
+  'lost',
+  'unreadable',
+  'elsewhere',
+];
+
+/** A job as a reader sees it at one moment. */
+export type JobView =
+  | { kind: 'unreadable'; id: JobId; why: string }
+  | { kind: 'elsewhere'; id: JobId; spec: Spec; machine: string }
+  | {
+      kind: 'live';
+      id: JobId;
+      spec: Spec;
+      status: StatusOf<'starting'> | StatusOf<'running'> | StatusOf<'stopping'>;
+      state: State | null;
+    }
+  | { kind: 'ended'; id: JobId; spec: Spec; status: StatusOf<'ended'>; state: State | null };
+export type EndedView = Extract<JobView, { kind: 'ended' }>;
+export type LiveView = Extract<JobView, { kind: 'live' }>;
+
+export function stateWord(view: JobView): StateWord {
+  if (view.kind === 'live') return view.status.phase;
+  return view.kind === 'ended' ? view.status.outcome.kind : view.kind;
+}
+
+/** The exit code that says how a job ended, for every command that passes it on. */
+export function exitCodeOf(outcome: Outcome): number {
+  switch (outcome.kind) {
+    case 'exited':
+    case 'killed':
+    case 'failed':
+      return outcome.code;
+    case 'timed-out':
+      return EXIT.timedOut;
+    case 'cancelled':
+    case 'skipped':
+      return EXIT.no;
+    case 'lost':
+      return EXIT.bgjob;
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** The command on one line, as it was typed. */
+export const commandText = (spec: Spec): string => spec.line ?? spec.words.map(quoteWord).join(' ');
+
+const quoteWord = (word: string): string =>
+  /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

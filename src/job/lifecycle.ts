@@ -1,0 +1,133 @@
+/**
+ * What may happen next: one pure table from (status, event) to status. Every pair is named, so that the compiler
+ * finds the one that was forgotten; `stay` says that an event changes nothing there.
+ *
+ *     starting ──started──▶ running ──main-ended──────────────▶ ended
+ *        │                     │                                  ▲
+ *        │             stop-requested, limit-reached              │
+ *        │                     ▼                                  │
+ *        │                  stopping ──main-ended, then swept─────┤
+ *        └──stop-requested (cancelled), start-failed──────────────┘
+ *
+ * "Ended" means that the main process ended. A stop is of the whole tree: it ends when that is gone too.
+ */
+import type { Outcome, Phase, Status, StatusOf, Stop } from './job.ts';
+import { signalOfCode } from './signals.ts';
+
+export type Event =
+  /** The shim runs. */
+  | { type: 'started'; at: number; monotonicMs: number }
+  /** The supervisor found before the shim that it cannot be. */
+  | { type: 'start-failed'; at: number; why: string; code: number }
+  | { type: 'stop-requested'; stop: Stop }
+  | { type: 'limit-reached'; stop: Stop }
+  /** A signal of ours went to the main process. */
+  | { type: 'signalled'; signal: string }
+  /** The main process ended; `code` is null where nobody saw its status. */
+  | { type: 'main-ended'; at: number; code: number | null }
+  /** No process of the job is left, or no more can be done about those that are. */
+  | { type: 'swept'; at: number };
+export type EventType = Event['type'];
+type EventOf<T extends EventType> = Extract<Event, { type: T }>;
+
+type Step<P extends Phase, T extends EventType> = (status: StatusOf<P>, event: EventOf<T>) => Status;
+type Table = { [P in Phase]: { [T in EventType]: Step<P, T> } };
+
+export const SHIM_KILLED = 'its shim was killed; the exit status is unknown';
+
+const stay = <S extends Status>(status: S): Status => status;
+
+/** How it ended, when `stop` had been asked for, `sent` was sent, and `code` came back. */
+function outcomeOf(code: number | null, stop: Stop | null, sent: string[]): Outcome {
+  if (stop && stop.cause !== 'kill') return { kind: 'timed-out', limit: stop.cause, code };
+  if (code === null) return { kind: 'lost', why: SHIM_KILLED };
+  const signal = signalOfCode(code);
+  if (stop && signal && sent.includes(signal)) return { kind: 'killed', code, signal };
+  return { kind: 'exited', code, afterKill: stop !== null };
+}
+
+const TABLE: Table = {
+  starting: {
+    started: (_, { at, monotonicMs }) => ({
+      phase: 'running',
+      startedAt: at,
+      startedMonotonicMs: monotonicMs,
+    }),
+    'start-failed': (_, { at, why, code }) => ({
+      phase: 'ended',
+      startedAt: null,
+      endedAt: at,
+      outcome: { kind: 'failed', why, code },
+      stop: null,
+    }),
+    'stop-requested': (_, { stop }) => ({
+      phase: 'ended',
+      startedAt: null,
+      endedAt: stop.at,
+      outcome: { kind: 'cancelled' },
+      stop,
+    }),
+    'limit-reached': stay,
+    signalled: stay,
+    'main-ended': stay,
+    swept: stay,
+  },
+  running: {
+    started: stay,
+    'start-failed': stay,
+    'stop-requested': (status, { stop }) => ({ ...status, phase: 'stopping', stop, sent: [], ended: null }),
+    'limit-reached': (status, { stop }) => ({ ...status, phase: 'stopping', stop, sent: [], ended: null }),
+    signalled: stay,
+    'main-ended': ({ startedAt }, { at, code }) => ({
+      phase: 'ended',
+      startedAt,
+      endedAt: at,
+      outcome: outcomeOf(code, null, []),
+      stop: null,
+    }),
+    swept: stay,
+  },
+  stopping: {
+    started: stay,
+    'start-failed': stay,
+    // the first cause stands: a kill during a time-out leaves it a time-out; a harder kill only shortens the grace
+    'stop-requested': (status, { stop }) => ({ ...status, stop: { ...status.stop, graceMs: stop.graceMs } }),
+    'limit-reached': stay,
+    signalled: (status, { signal }) =>
+      status.ended || status.sent.includes(signal) ? status : { ...status, sent: [...status.sent, signal] },
+    'main-ended': (status, { at, code }) => (status.ended ? status : { ...status, ended: { at, code } }),
+    swept: (status) =>
+      status.ended
+        ? {
+            phase: 'ended',
+            startedAt: status.startedAt,
+            endedAt: status.ended.at,
+            outcome: outcomeOf(status.ended.code, status.stop, status.sent),
+            stop: status.stop,
+          }
+        : status,
+  },
+  ended: {
+    started: stay,
+    'start-failed': stay,
+    'stop-requested': stay,
+    'limit-reached': stay,
+    signalled: stay,
+    'main-ended': stay,
+    swept: stay,
+  },
+};
+
+/** The status after an event. Pure; an event that means nothing there returns the very same status. */
+export function nextStatus(status: Status, event: Event): Status {
+  const step = TABLE[status.phase][event.type] as (status: Status, event: Event) => Status;
+  return step(status, event);
+}
+
+/** The status to which a job comes that ended with `code` while nobody was there to say so. */
+export function endWithoutOwner(status: Status, at: number, code: number | null): StatusOf<'ended'> {
+  const started = nextStatus(status, { type: 'started', at, monotonicMs: 0 });
+  const ended = nextStatus(nextStatus(started, { type: 'main-ended', at, code }), { type: 'swept', at });
+  if (ended.phase !== 'ended') throw new Error(`no way from ${status.phase} to its end`);
+  return ended;
+}

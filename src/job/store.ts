@@ -1,0 +1,178 @@
+/**
+ * Reading and writing the records of jobs. Each file has one writer (see JobPaths); what others may do is done by
+ * exclusive create. A record that cannot be read is reported as unreadable, never dropped and never believed.
+ * Functions that write throw system errors; callers turn them into failures with `attempt`.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../base/failure.ts';
+import {
+  claim,
+  createExclusive,
+  namesIn,
+  readRecord,
+  syncDir,
+  writeAll,
+  writeAtomic,
+} from '../base/files.ts';
+import { parseShaped, type Shape } from '../base/shape.ts';
+import type { Home, JobPaths } from './home.ts';
+import {
+  type Identity,
+  type JobId,
+  ownerShape,
+  type Spec,
+  type State,
+  type Stop,
+  specShape,
+  stateShape,
+  stopShape,
+} from './job.ts';
+
+/** What a reader finds where a record should be. */
+export type Found<T> = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'read'; value: T };
+
+function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
+  const stored = readRecord(path);
+  if (stored.kind === 'absent') return stored;
+  if (stored.kind === 'unreadable') return { kind: 'unreadable', why: `${what}: ${stored.why}` };
+  const parsed = parseShaped(shape, stored.text);
+  return parsed.ok
+    ? { kind: 'read', value: parsed.value }
+    : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
+}
+
+const publish = (path: string, value: unknown): void => writeAtomic(path, `${JSON.stringify(value)}\n`);
+
+// ---- spec, state -----------------------------------------------------------------------------------------
+
+export const writeSpec = (job: JobPaths, spec: Spec): void => publish(job.spec, spec);
+export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
+  const spec = readShaped(job.spec, 'spec.json', specShape);
+  if (spec.kind !== 'read') return spec;
+  if (spec.value.id !== id) return { kind: 'unreadable', why: `spec.json: it is of job ${spec.value.id}` };
+  if (spec.value.argv.length === 0) return { kind: 'unreadable', why: 'spec.json: argv is empty' };
+  return spec;
+}
+
+export const writeState = (job: JobPaths, state: State): void => publish(job.state, state);
+export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateShape);
+
+// ---- owners: the highest generation publishes ------------------------------------------------------------
+
+export interface Owner {
+  generation: number;
+  identity: Identity;
+}
+
+/** Tries to become `owner.N`; false if somebody is. */
+export const claimOwner = (job: JobPaths, { generation, identity }: Owner): boolean =>
+  claim(job.owner(generation), `${JSON.stringify({ v: 1, identity })}\n`);
+
+/** The highest owner; absent if nobody is yet. */
+export function readOwner(job: JobPaths): Found<Owner> {
+  const generation = Math.max(
+    0,
+    ...namesIn(job.dir).map((name) => Number(/^owner\.(\d{1,9})$/.exec(name)?.[1] ?? 0)),
+  );
+  if (generation === 0) return { kind: 'absent' };
+  const owner = readShaped(job.owner(generation), `owner.${generation}`, ownerShape);
+  return owner.kind === 'read'
+    ? { kind: 'read', value: { generation, identity: owner.value.identity } }
+    : owner;
+}
+
+// ---- exit status: written by the shim, valid only as a whole line ----------------------------------------
+
+/** Reserves the room for an exit status on the disk, so that a full one cannot lose it. */
+export function prepareExit(job: JobPaths, attempt: number): void {
+  const fd = createExclusive(job.exit(attempt));
+  try {
+    writeAll(fd, Buffer.from('        '));
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The status that the shim saw, and when it wrote it (milliseconds since 1970); undefined while there is none. */
+export function readExit(job: JobPaths, attempt: number): { code: number; at: number } | undefined {
+  const stored = readRecord(job.exit(attempt));
+  const code = stored.kind === 'text' ? /^(\d{1,3})\n/.exec(stored.text)?.[1] : undefined;
+  if (code === undefined || Number(code) > 255) return undefined;
+  return { code: Number(code), at: Math.round(fs.statSync(job.exit(attempt)).mtimeMs) };
+}
+
+// ---- requests to stop ------------------------------------------------------------------------------------
+
+/** Leaves a request to stop; false if one of this hardness is there already: it stands. */
+export const requestStop = (job: JobPaths, hardness: 'term' | 'kill', stop: Stop): boolean =>
+  claim(job.stop(hardness), `${JSON.stringify(stop)}\n`);
+
+/** The requests to stop so far, the softer first. An unreadable one still asks for a stop: the plainest. */
+export function readStops(job: JobPaths): Stop[] {
+  return (['term', 'kill'] as const).flatMap((hardness) => {
+    const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopShape);
+    if (stop.kind === 'absent') return [];
+    if (stop.kind === 'read') return [stop.value];
+    const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
+    return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at: Date.now() }];
+  });
+}
+
+// ---- seen ------------------------------------------------------------------------------------------------
+
+/** Notes that somebody was told how the job ended. A home that cannot be written is no reason to fail. */
+export function markSeen(job: JobPaths): void {
+  try {
+    fs.closeSync(createExclusive(job.seen));
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+export const isSeen = (job: JobPaths): boolean => fs.existsSync(job.seen);
+
+// ---- ids -------------------------------------------------------------------------------------------------
+
+export const parseId = (name: string): JobId | undefined =>
+  /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
+
+/** All ids that have a directory, in no order. */
+export const listIds = (home: Home): JobId[] => namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
+
+/** The highest id that gc has ever removed: these are never given again. */
+function readFloor(home: Home): number {
+  return Math.max(0, ...namesIn(home.path).map((name) => Number(/^floor\.(\d{1,15})$/.exec(name)?.[1] ?? 0)));
+}
+
+/** Before ids up to `id` are removed: makes sure, durably, that none of them is given again. */
+export function raiseFloor(home: Home, id: JobId): void {
+  const before = readFloor(home);
+  if (before >= id) return;
+  fs.closeSync(createExclusive(`${home.path}/floor.${id}`));
+  syncDir(home.path);
+  // only a lower number goes, and only after a higher one is durable: two gcs at once cannot lower it
+  if (before > 0) fs.rmSync(`${home.path}/floor.${before}`, { force: true });
+}
+
+/**
+ * Claims the next id by an exclusive mkdir and returns it. Ids are given in order and never twice: one that has a
+ * directory cannot be made again, and one that gc removed is below the floor.
+ */
+export function claimId(home: Home): JobId {
+  const hint = readRecord(home.seq);
+  const last = hint.kind === 'text' ? parseId(hint.text.trim()) : undefined;
+  let id = Math.max(last ?? Math.max(0, ...listIds(home)), readFloor(home)) + 1;
+  for (let tries = 1; ; tries++, id++) {
+    // the hint may be far behind: a stopped launcher wrote it late
+    if (tries % 256 === 0) id = Math.max(id, ...listIds(home)) + 1;
+    try {
+      fs.mkdirSync(home.job(id).dir, 0o700);
+      break;
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    }
+  }
+  fs.chmodSync(home.job(id).dir, 0o700);
+  fs.writeFileSync(home.seq, `${id}\n`, { mode: 0o600 });
+  return id;
+}

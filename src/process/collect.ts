@@ -1,0 +1,135 @@
+/**
+ * Removing ended jobs, and putting the index right. A job's directory is renamed away first: atomic, and whoever comes
+ * second finds nothing. Never removed: a live job, one with leftovers, one that cannot be judged, and the highest id.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import { namesIn } from '../base/files.ts';
+import type { Home } from '../job/home.ts';
+import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../job/index.ts';
+import { type EndedView, exitCodeOf, type JobId } from '../job/job.ts';
+import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/retention.ts';
+import { isSeen, listIds, raiseFloor } from '../job/store.ts';
+import { isHeld } from './identity.ts';
+import { countLeftovers, processesOf } from './leftovers.ts';
+import { observe } from './observe.ts';
+
+/** A directory without a spec is a launch under way for this long, milliseconds; later it was given up. */
+const HALF_MADE_MS = 60_000;
+/** How often a cheap gc runs by itself, milliseconds. */
+const SELDOM_MS = 3_600_000;
+
+export interface Collected {
+  removed: JobId[];
+  freedBytes: number;
+  live: number;
+  /** Ended jobs that stay. */
+  kept: number;
+}
+
+function diskBytes(path: string): number {
+  return (fs.statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+}
+
+async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
+  const left = await countLeftovers(home, views);
+  return views.map(({ id, status }) => ({
+    id,
+    endedAt: status.endedAt,
+    sizeBytes: diskBytes(home.job(id).log),
+    unseenFailure: exitCodeOf(status.outcome) !== 0 && !isSeen(home.job(id)),
+    leftovers: left.get(id)! > 0,
+  }));
+}
+
+/** Renames the job away and deletes it there; false if somebody else did, or it came to life. */
+async function remove(home: Home, view: EndedView): Promise<boolean> {
+  // asked again, and thoroughly: it is the last moment
+  if (observe(home, view.id)?.kind !== 'ended' || (await processesOf(home, view)).length > 0) return false;
+  return discard(home, view.id);
+}
+
+function discard(home: Home, id: JobId): boolean {
+  const away = `${home.trash}/${id}.${process.pid}`;
+  try {
+    fs.renameSync(home.job(id).dir, away);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+  unmarkLive(home, id);
+  emptyTrash(home);
+  return true;
+}
+
+/** What a killed gc left here goes too. */
+function emptyTrash(home: Home): void {
+  for (const name of namesIn(home.trash)) {
+    try {
+      fs.rmSync(`${home.trash}/${name}`, { recursive: true, force: true });
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+  }
+}
+
+/** A directory that a killed launcher left: no spec, nobody holds it, and old enough. */
+function isHalfMade(home: Home, id: JobId): boolean {
+  const job = home.job(id);
+  const stat = fs.lstatSync(job.dir, { throwIfNoEntry: false });
+  return (
+    stat?.isDirectory() === true && systemClock.now() - stat.mtimeMs > HALF_MADE_MS && !isHeld(job.alive)
+  );
+}
+
+/** Markers follow the jobs: after a power cut, a killed owner or a lost job they may not. */
+function mendIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
+  const marks = listEnded(home);
+  const marked = new Set(marks.map(({ id }) => id));
+  const live = new Set(listLive(home));
+  for (const { id, spec, status } of ended)
+    if (!gone.has(id) && (live.has(id) || !marked.has(id))) markEnded(home, id, status.endedAt, spec.project);
+  for (const mark of marks) if (gone.has(mark.id) || !fs.existsSync(home.job(mark.id).dir)) unmarkEnded(mark);
+}
+
+/** Removes what the rules allow; `dryRun` only says what it would. Throws system errors. */
+export async function collect(home: Home, rules: RetentionRules, dryRun: boolean): Promise<Collected> {
+  const ids = listIds(home).sort((a, b) => a - b);
+  const highest = ids.at(-1);
+  const ended: EndedView[] = [];
+  let live = 0;
+  for (const id of ids) {
+    const view = observe(home, id);
+    if (view?.kind === 'ended') ended.push(view);
+    else if (view?.kind === 'live') live++;
+    else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) discard(home, id);
+  }
+  const keepsakes = await keepsakesOf(home, ended);
+  const sizes = new Map(keepsakes.map(({ id, sizeBytes }) => [id, sizeBytes]));
+  const chosen = new Set(chooseRemovals(keepsakes, rules, systemClock.now()).filter((id) => id !== highest));
+  const removed = new Set<JobId>();
+  // before anything goes: ids up to here are never given again
+  if (!dryRun && chosen.size > 0) raiseFloor(home, Math.max(...chosen));
+  for (const view of ended) {
+    if (chosen.has(view.id) && (dryRun || (await remove(home, view)))) removed.add(view.id);
+  }
+  if (!dryRun) mendIndex(home, ended, removed);
+  const freedBytes = [...removed].reduce((sum, id) => sum + sizes.get(id)!, 0);
+  return { removed: [...removed], freedBytes, live, kept: ended.length - removed.size };
+}
+
+/** Whether it is time for the gc that runs by itself; says yes once an hour, to one asker. */
+export function isCollectionDue(home: Home): boolean {
+  const stamp = `${home.cache}/gc`;
+  try {
+    const stat = fs.statSync(stamp, { throwIfNoEntry: false });
+    if (stat && Math.abs(systemClock.now() - stat.mtimeMs) < SELDOM_MS) return false;
+    fs.writeFileSync(stamp, '', { mode: 0o600 });
+    // the first job of a new home makes the stamp; there is nothing to collect yet
+    return stat !== undefined;
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+}

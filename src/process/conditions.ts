@@ -1,0 +1,75 @@
+/**
+ * What can be waited for: that a job ended. Waiting sleeps in the kernel, on the FIFO that is closed when the end is
+ * published. Subscribe first, then read: an end between the two would otherwise never be noticed.
+ */
+import * as fs from 'node:fs';
+import { Socket } from 'node:net';
+import { errnoOf } from '../base/failure.ts';
+import type { Home, JobPaths } from '../job/home.ts';
+import type { JobId, JobView } from '../job/job.ts';
+import { observe } from './observe.ts';
+
+/** Behind the FIFO, in case a job's directory is replaced under the waiter. */
+const LOOK_MS = 2000;
+/** Between two looks at a job whose FIFO says nothing yet. */
+const SHORT_MS = 20;
+
+/** Resolves when nobody holds the FIFO any more, at once if nobody does; `undefined` if there is none. */
+function letGo(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(job.alive, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return undefined;
+  }
+  // a socket waits in epoll; fs.read would block a thread of the pool
+  const socket = new Socket({ fd, readable: true, writable: false });
+  return new Promise((resolve) => {
+    const close = () => socket.destroy();
+    socket.once('close', () => {
+      abort.removeEventListener('abort', close);
+      resolve();
+    });
+    socket.on('error', close);
+    abort.addEventListener('abort', close, { once: true });
+    socket.resume();
+  });
+}
+
+/** A sleep that ends early with the signal. */
+export function pause(ms: number, abort: AbortSignal): Promise<void> {
+  if (abort.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      abort.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    abort.addEventListener('abort', finish, { once: true });
+  });
+}
+
+/** The job when it is no longer live, or as it is when `abort` fires; undefined if it was removed meanwhile. */
+export async function waitEnded(home: Home, id: JobId, abort: AbortSignal): Promise<JobView | undefined> {
+  const mine = new AbortController();
+  const end = () => mine.abort();
+  abort.addEventListener('abort', end, { once: true });
+  if (abort.aborted) end();
+  try {
+    for (let released: Promise<'released'> | undefined; ; ) {
+      released ??= letGo(home.job(id), mine.signal)?.then(() => 'released');
+      const view = observe(home, id);
+      if (view?.kind !== 'live' || mine.signal.aborted) return view;
+      const nudge = await Promise.race([released, pause(released ? LOOK_MS : SHORT_MS, mine.signal)]);
+      if (nudge !== 'released') continue;
+      released = undefined;
+      // let go, and yet alive: it is still being launched; do not spin
+      if (observe(home, id)?.kind === 'live') await pause(SHORT_MS, mine.signal);
+    }
+  } finally {
+    end();
+    abort.removeEventListener('abort', end);
+  }
+}

@@ -1,0 +1,33 @@
+/** The environment of a job: the caller's, with what the job must know and without what would mislead it. */
+import type { Marker } from './tree.ts';
+
+/** The descriptors that make's jobserver names here are closed in a job. */
+const DROPPED = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL'];
+
+/** Set only where unset: output at once, no pager, and a prompt that fails instead of hanging. */
+const DEFAULTS: Record<string, string> = {
+  PYTHONUNBUFFERED: '1',
+  PAGER: 'cat',
+  GIT_PAGER: 'cat',
+  GIT_TERMINAL_PROMPT: '0',
+};
+
+/** `NAME=value` for each variable of the job; `overrides` are those of `-e` and `--env-file`, the last one counts. */
+export function jobEnvironment(caller: NodeJS.ProcessEnv, overrides: string[], marker: Marker): string[] {
+  const variables = new Map(Object.entries(DEFAULTS));
+  for (const [name, value] of Object.entries(caller)) if (value !== undefined) variables.set(name, value);
+  for (const name of DROPPED) variables.delete(name);
+  for (const entry of overrides) {
+    const equals = entry.indexOf('=');
+    variables.set(entry.slice(0, equals), entry.slice(equals + 1));
+  }
+  for (const [name, value] of Object.entries(marker)) variables.set(name, value);
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+/** The environment of our own processes: neither the caller's Node options nor its preloaded libraries, no marker. */
+export function ownEnvironment(caller: NodeJS.ProcessEnv): Record<string, string> {
+  const own: Record<string, string> = {};
+  for (const name of ['HOME', 'PATH', 'LANG']) if (caller[name] !== undefined) own[name] = caller[name];
+  return own;
+}

@@ -1,0 +1,191 @@
+/**
+ * Who a process is, and whether it lives. On Linux the truth comes from /proc: `kill(pid, 0)` calls a zombie alive,
+ * and a pid alone may be another program within seconds. Where there is no /proc (macOS), from ps, whose start time
+ * has a resolution of a second.
+ */
+import * as fs from 'node:fs';
+import { hostname } from 'node:os';
+import { errnoOf } from '../base/failure.ts';
+import type { Identity } from '../job/job.ts';
+
+/** One process at one moment. */
+export interface ProcessStat {
+  pid: number;
+  ppid: number;
+  group: number;
+  session: number;
+  /** The kernel's letter: R S D T t Z X. */
+  state: string;
+  startTicks: number;
+}
+
+export const HAS_PROC = fs.existsSync('/proc/self/stat');
+
+/** Parses `/proc/PID/stat`; the program's name may hold anything, also `) R 1 (`, hence the last parenthesis. */
+export function parseStat(text: string): ProcessStat | undefined {
+  const close = text.lastIndexOf(')');
+  const pid = Number.parseInt(text, 10);
+  const fields = text.slice(close + 2).split(' ');
+  const startTicks = Number(fields[19]);
+  if (close === -1 || !(pid > 0) || !Number.isSafeInteger(startTicks)) return undefined;
+  return {
+    pid,
+    state: fields[0]!,
+    ppid: Number(fields[1]),
+    group: Number(fields[2]),
+    session: Number(fields[3]),
+    startTicks,
+  };
+}
+
+/** Reads one process; undefined if there is none. */
+export function readStat(pid: number): ProcessStat | undefined {
+  if (!HAS_PROC) return readStatFromPs(pid);
+  try {
+    return parseStat(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch (thrown) {
+    errnoOf(thrown);
+    return undefined;
+  }
+}
+
+/** What ps is asked for where there is no /proc. */
+export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
+
+function readStatFromPs(pid: number): ProcessStat | undefined {
+  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+  const ps = spawnSync('ps', ['-o', PS_COLUMNS, '-p', String(pid)], {
+    encoding: 'utf8',
+    env: { LC_ALL: 'C', TZ: 'UTC' },
+  });
+  return ps.stdout ? parsePsLine(ps.stdout) : undefined;
+}
+
+/** Parses `pid ppid pgid sess state lstart` of ps in the C locale. */
+export function parsePsLine(line: string): ProcessStat | undefined {
+  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
+  const startTicks = match ? Math.round(Date.parse(`${match[6]} UTC`) / 1000) : Number.NaN;
+  if (!match || !Number.isSafeInteger(startTicks)) return undefined;
+  return {
+    pid: Number(match[1]),
+    ppid: Number(match[2]),
+    group: Number(match[3]),
+    // macOS prints an address here: then the group has to do
+    session: Number(match[4]) || Number(match[3]),
+    state: match[5]!.charAt(0),
+    startTicks,
+  };
+}
+
+/** Where this process runs: what makes a pid and its start time mean something. */
+export interface Place {
+  bootId: string;
+  pidNamespace: string;
+  machine: string;
+}
+
+function readSmall(path: string): string {
+  try {
+    return fs.readFileSync(path, 'utf8').trim();
+  } catch (thrown) {
+    errnoOf(thrown);
+    return '';
+  }
+}
+
+function readPlace(): Place {
+  let pidNamespace = '';
+  let bootId = readSmall('/proc/sys/kernel/random/boot_id');
+  try {
+    if (HAS_PROC) pidNamespace = fs.readlinkSync('/proc/self/ns/pid');
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+  if (!bootId) {
+    // macOS; not kern.boottime, which is computed anew when the clock is set
+    const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+    bootId =
+      spawnSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).stdout?.trim() || 'unknown';
+  }
+  return { bootId, pidNamespace, machine: readSmall('/etc/machine-id') || hostname() };
+}
+
+let here: Place | undefined;
+/** Boot, namespace and machine of this process. */
+export function thisPlace(): Place {
+  here ??= readPlace();
+  return here;
+}
+
+/** The identity of a running process of this machine; undefined if there is no such process. */
+export function identify(pid: number): Identity | undefined {
+  const stat = readStat(pid);
+  return stat && { pid, startTicks: stat.startTicks, ...thisPlace() };
+}
+
+/** A zombie is dead: it only waits for a parent that may never ask. */
+export const isDeadState = (state: string): boolean => state === 'Z' || state === 'X' || state === 'x';
+
+/** Whether that very process lives; `unknown` in another pid namespace, where its pid means nothing to us. */
+export function isAlive(identity: Identity): 'alive' | 'dead' | 'unknown' {
+  const place = thisPlace();
+  if (identity.bootId !== place.bootId) return identity.machine === place.machine ? 'dead' : 'unknown';
+  if (identity.pidNamespace !== place.pidNamespace) return 'unknown';
+  const stat = readStat(identity.pid);
+  return stat && stat.startTicks === identity.startTicks && !isDeadState(stat.state) ? 'alive' : 'dead';
+}
+
+export const isSame = (a: Identity, b: Identity): boolean =>
+  a.pid === b.pid &&
+  a.startTicks === b.startTicks &&
+  a.bootId === b.bootId &&
+  a.pidNamespace === b.pidNamespace;
+
+/**
+ * Whether anybody holds the FIFO open for writing: the kernel answers, in microseconds, whatever the pid namespace.
+ * Never opened for writing to ask, which would hold it for an instant.
+ */
+export function isHeld(fifo: string): boolean {
+  let fd: number;
+  try {
+    fd = fs.openSync(fifo, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+  try {
+    if (!fs.fstatSync(fd).isFIFO()) return false;
+    // nobody ever writes into it: no byte can come, only end of file or "not yet"
+    fs.readSync(fd, Buffer.alloc(1));
+    return false;
+  } catch (thrown) {
+    return errnoOf(thrown) === 'EAGAIN';
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The bits of the flags that say read, write or both. */
+const O_ACCMODE = 3;
+
+/** Whether the process has this path open: proof from the kernel. */
+export function hasOpen(pid: number, path: string | RegExp, forWriting: boolean): boolean {
+  try {
+    for (const fd of fs.readdirSync(`/proc/${pid}/fd`)) {
+      let target: string;
+      try {
+        target = fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
+      } catch (thrown) {
+        errnoOf(thrown);
+        continue;
+      }
+      if (typeof path === 'string' ? target !== path : !path.test(target)) continue;
+      if (!forWriting) return true;
+      const flags = /^flags:\s*(\d+)/m.exec(readSmall(`/proc/${pid}/fdinfo/${fd}`));
+      if (flags && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== fs.constants.O_RDONLY) return true;
+    }
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+  return false;
+}

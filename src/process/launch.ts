@@ -1,0 +1,173 @@
+/**
+ * Starting a job: make its directory, write down what to run, start a detached supervisor. The id is printed only
+ * when spec and owner are durable. The launcher does not wait for the supervisor to boot.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import * as fs from 'node:fs';
+import { dirname, join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
+import { createNameless, syncDir, writeAtomic } from '../base/files.ts';
+import type { Home, JobPaths } from '../job/home.ts';
+import { markLive, unmarkLive } from '../job/index.ts';
+import type { JobId, Spec } from '../job/job.ts';
+import { claimId, claimOwner, readOwner, writeSpec } from '../job/store.ts';
+import { jobEnvironment, ownEnvironment } from './environment.ts';
+import { identify, thisPlace } from './identity.ts';
+import { findTool } from './programs.ts';
+import { markerOf } from './tree.ts';
+
+/** What the command line decides; the rest of the spec comes from here. */
+export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'>;
+
+/** The built supervisor, beside the built command line. */
+const SUPERVISOR = join(__dirname, 'supervisor.js');
+
+/** Makes the FIFO while the records are written: it is a program, there is no system call for it in Node. */
+function makeFifo(path: string): Promise<Result<void>> {
+  const mkfifo = findTool('mkfifo');
+  if (!mkfifo) return Promise.resolve(fail({ code: 'io', doing: 'find mkfifo for', path, errno: 'ENOENT' }));
+  return new Promise((resolve) => {
+    const child = spawn(mkfifo, ['-m', '600', path], { stdio: 'ignore', env: {} });
+    child.once('error', (error) =>
+      resolve(fail({ code: 'io', doing: 'start mkfifo for', path, errno: errnoOf(error) })),
+    );
+    child.once('exit', (code) => resolve(code === 0 ? ok(undefined) : fifoAgain(mkfifo, path)));
+  });
+}
+
+/** A second try that listens to the reason. */
+function fifoAgain(mkfifo: string, path: string): Result<void> {
+  const again = spawnSync(mkfifo, ['-m', '600', path], { encoding: 'utf8', env: { LC_ALL: 'C' } });
+  if (again.status === 0) return ok(undefined);
+  if (again.stderr.includes('No space')) return fail({ code: 'io', doing: 'make', path, errno: 'ENOSPC' });
+  return fail({ code: 'home-refused', home: dirname(path), trouble: 'no-fifos' });
+}
+
+/**
+ * Closes what the caller left open above 2 (`exec 200>lock; flock 200; bgjob run …`): libuv closes only the low ones up
+ * to the first gap, and a lock or a pipe of the caller would live on for hours. What Node opened closes itself.
+ */
+function closeInherited(): void {
+  if (!fs.existsSync('/proc/self/fdinfo')) return;
+  const O_CLOEXEC = 0o2000000;
+  for (const name of fs.readdirSync('/proc/self/fdinfo')) {
+    const fd = Number(name);
+    if (fd <= 2) continue;
+    try {
+      const flags = /^flags:\s*(\d+)/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'));
+      if (flags && (Number.parseInt(flags[1]!, 8) & O_CLOEXEC) === 0) fs.closeSync(fd);
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+  }
+}
+
+/** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */
+function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): number {
+  const text = JSON.stringify(environment);
+  if (!keep) return createNameless(`${job.env}.tmp`, text);
+  writeAtomic(job.env, text);
+  return fs.openSync(job.env, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+}
+
+async function startSupervisor(
+  home: Home,
+  id: JobId,
+  environmentFd: number,
+  aliveFd: number,
+): Promise<Result<{ child: ChildProcess; pid: number }>> {
+  // argv0: `pkill node` and `pkill -f "npm test"` must not hit it, not even while it boots
+  const child = spawn(process.execPath, [SUPERVISOR, home.path, String(id)], {
+    argv0: `bgjob[${id}]`,
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', environmentFd, aliveFd],
+    env: ownEnvironment(process.env),
+  });
+  child.unref();
+  if (child.pid !== undefined) return ok({ child, pid: child.pid });
+  const [error] = await once(child, 'error');
+  return fail({ code: 'not-started', id, errno: errnoOf(error) });
+}
+
+/**
+ * Writes down who owns the job, durably. The supervisor does the same for itself, with the same identity: whoever
+ * comes first. If this cannot be written, the supervisor is stopped, unless it has already done so and goes on.
+ */
+async function confirmOwner(
+  job: JobPaths,
+  { child, pid }: { child: ChildProcess; pid: number },
+): Promise<void> {
+  try {
+    const identity = identify(pid);
+    // gone already: then it has claimed for itself, or there is nothing to own
+    if (identity) claimOwner(job, { generation: 1, identity });
+  } catch (thrown) {
+    // our own child, not yet reaped: its pid cannot be another's
+    child.ref();
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
+      await once(child, 'exit');
+    if (readOwner(job).kind === 'absent') throw thrown;
+  }
+}
+
+/** Everything from the directory to the durable owner, for an id that is claimed. */
+async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<void>> {
+  const job = home.job(id);
+  // the marker first: a job that runs is never missing from the list
+  markLive(home, id);
+  const fifo = makeFifo(job.alive);
+  const { bootId, machine } = thisPlace();
+  const createdMonotonicMs = systemClock.monotonic();
+  let environmentFd: number;
+  try {
+    writeSpec(job, { v: 1, id, ...draft, createdAt: systemClock.now(), createdMonotonicMs, bootId, machine });
+    environmentFd = storeEnvironment(
+      job,
+      jobEnvironment(process.env, draft.env, markerOf(home, id)),
+      draft.keepEnv,
+    );
+  } catch (thrown) {
+    await fifo;
+    throw thrown;
+  }
+  const made = await fifo;
+  if (!made.ok) return made;
+  closeInherited();
+  // read and write: held from the fork on, by the supervisor's copy, without waiting for a reader
+  const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  const started = await startSupervisor(home, id, environmentFd, aliveFd);
+  fs.closeSync(aliveFd);
+  fs.closeSync(environmentFd);
+  if (!started.ok) return started;
+  await confirmOwner(job, started.value);
+  syncDir(home.jobs);
+  return ok(undefined);
+}
+
+/** Starts a job and returns its id, or leaves nothing. */
+export async function launch(home: Home, draft: Draft): Promise<Result<JobId>> {
+  let id: JobId | undefined;
+  try {
+    id = claimId(home);
+    const started = await startJob(home, id, draft);
+    if (started.ok) return ok(id);
+    discard(home, id);
+    return started;
+  } catch (thrown) {
+    if (id !== undefined) discard(home, id);
+    return fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
+  }
+}
+
+/** Takes back a job that never started. */
+function discard(home: Home, id: JobId): void {
+  try {
+    fs.rmSync(home.job(id).dir, { recursive: true, force: true });
+    unmarkLive(home, id);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What a job's records and the kernel say together. Readers never repair: an end that nobody wrote down is derived
+ * anew by each reader. A reader that finds nobody alive reads the state again, because the owner writes
+ * the state first and dies then; only when that and `exit.N` are silent is the job lost.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import type { Home, JobPaths } from '../job/home.ts';
+import type { Identity, JobView, Spec, State, Status, StatusOf } from '../job/job.ts';
+import { endWithoutOwner } from '../job/lifecycle.ts';
+import { type Found, readExit, readOwner, readSpec, readState } from '../job/store.ts';
+import { hasOpen, isAlive, isHeld, thisPlace } from './identity.ts';
+import { readShim } from './shim.ts';
+
+/** A job without owner, state and holder is still being launched for this long, milliseconds. */
+const LAUNCH_MS = 30_000;
+/** A dying Node holds its descriptors a little longer than it lives. */
+const LINGER_MS = 50;
+
+const STARTING: StatusOf<'starting'> = { phase: 'starting' };
+
+/** The job as it is now; undefined if there is no such job (or not yet: its spec is written last of all). */
+export function observe(home: Home, id: number): JobView | undefined {
+  const job = home.job(id);
+  const spec = readSpec(job, id);
+  if (spec.kind === 'absent') return undefined;
+  if (spec.kind === 'unreadable') return { kind: 'unreadable', id, why: spec.why };
+  const state = readState(job);
+  return viewOf(job, spec.value, state);
+}
+
+function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
+  const { id } = spec;
+  if (state.kind === 'unreadable') return { kind: 'unreadable', id, why: state.why };
+  const known = state.kind === 'read' ? state.value : null;
+  const status: Status = known?.status ?? STARTING;
+  if (status.phase === 'ended') return { kind: 'ended', id, spec, status, state: known };
+
+  const owner = readOwner(job);
+  if (owner.kind === 'unreadable') return { kind: 'unreadable', id, why: owner.why };
+  const place = owner.kind === 'read' ? owner.value.identity : spec;
+  if (place.bootId !== thisPlace().bootId && place.machine !== thisPlace().machine)
+    return { kind: 'elsewhere', id, spec, machine: place.machine };
+
+  const identity = owner.kind === 'read' ? owner.value.identity : undefined;
+  if (isAttended(job, identity)) return { kind: 'live', id, spec, status, state: known };
+
+  // read again: whoever held the FIFO a moment ago wrote the end before letting go
+  const again = readState(job);
+  if (again.kind === 'read' && again.value.status.phase === 'ended')
+    return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
+  const exit = readExit(job, known?.attempt ?? 1);
+  const shim = readShim(job, identity);
+  if (exit)
+    return { kind: 'ended', id, spec, status: endWithoutOwner(status, exit.at, exit.code), state: known };
+  const launching = !identity && place.bootId === thisPlace().bootId && launchAge(spec) < LAUNCH_MS;
+  if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
+  return {
+    kind: 'ended',
+    id,
+    spec,
+    status: lostStatus(job, status, spec, whyLost(place, shim.shim !== undefined)),
+    state: known,
+  };
+}
+
+const launchAge = (spec: Spec): number => systemClock.monotonic() - spec.createdMonotonicMs;
+
+function whyLost(place: { bootId: string }, started: boolean): string {
+  if (place.bootId !== thisPlace().bootId) return 'the machine was restarted';
+  return started ? 'supervisor and shim were killed' : 'its supervisor was killed before it started the job';
+}
+
+function lostStatus(
+  job: JobPaths,
+  status: Status,
+  spec: Spec,
+  why: string,
+): Extract<Status, { phase: 'ended' }> {
+  const startedAt = 'startedAt' in status ? status.startedAt : null;
+  return {
+    phase: 'ended',
+    startedAt,
+    endedAt: lastSign(job, startedAt ?? spec.createdAt),
+    outcome: { kind: 'lost', why },
+    stop: 'stop' in status ? status.stop : null,
+  };
+}
+
+/** When a lost job last gave a sign of life: its end is not known. */
+function lastSign(job: JobPaths, atLeast: number): number {
+  try {
+    return Math.max(atLeast, Math.round(fs.statSync(job.log).mtimeMs));
+  } catch (thrown) {
+    errnoOf(thrown);
+    return atLeast;
+  }
+}
+
+/**
+ * Whether somebody will record the end: the FIFO is held, and one of owner, shim and watcher lives. The FIFO alone would
+ * be wrong for the milliseconds in which a killed process still holds it; the pids alone would be wrong in another
+ * pid namespace, where the FIFO decides.
+ */
+export function isAttended(job: JobPaths, owner: Identity | undefined): boolean {
+  const deadline = systemClock.monotonic() + LINGER_MS;
+  while (isHeld(job.alive)) {
+    const shim = readShim(job, owner);
+    const identities = [owner, shim.shim, shim.watcher].filter((one) => one !== undefined);
+    // held by a supervisor that nobody wrote down yet
+    if (identities.length === 0) return true;
+    if (identities.some((one) => isAlive(one) !== 'dead')) return true;
+    if (systemClock.monotonic() > deadline) return isHeldByStranger(job);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+  }
+  return false;
+}
+
+/** The adopter of an adopter is in no record until it has claimed: then the kernel knows who holds the FIFO. */
+function isHeldByStranger(job: JobPaths): boolean {
+  try {
+    return fs
+      .readdirSync('/proc')
+      .some((name) => /^\d+$/.test(name) && hasOpen(Number(name), job.alive, true));
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+}

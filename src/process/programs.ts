@@ -1,0 +1,39 @@
+/** Finding programs: the job's command along its PATH as exec would, and our own tools in fixed places. */
+import * as fs from 'node:fs';
+import { join, resolve } from 'node:path';
+import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
+
+const TOOL_PLACES = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin'];
+/** What execvp searches where PATH is not set. */
+const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
+
+type Executable = 'yes' | 'absent' | 'directory' | 'permission';
+
+function judge(path: string): Executable {
+  try {
+    if (fs.statSync(path).isDirectory()) return 'directory';
+    fs.accessSync(path, fs.constants.X_OK);
+    return 'yes';
+  } catch (thrown) {
+    return errnoOf(thrown) === 'EACCES' ? 'permission' : 'absent';
+  }
+}
+
+/** A tool of the system (`sh`, `setsid`), whatever the PATH of the caller is; undefined if it is not there. */
+export const findTool = (name: string): string | undefined =>
+  TOOL_PLACES.map((place) => `${place}/${name}`).find((path) => judge(path) === 'yes');
+
+/** The absolute path of a command, searched like execvp does: along `path` unless it holds a slash. */
+export function findCommand(command: string, path: string | undefined, cwd: string): Result<string> {
+  const candidates = command.includes('/')
+    ? [resolve(cwd, command)]
+    : (path ?? DEFAULT_PATH).split(':').map((place) => join(resolve(cwd, place || '.'), command));
+  let refused: 'directory' | 'permission' | undefined;
+  for (const candidate of command === '' ? [] : candidates) {
+    const verdict = judge(candidate);
+    if (verdict === 'yes') return ok(candidate);
+    if (verdict === 'permission' || (verdict === 'directory' && command.includes('/'))) refused ??= verdict;
+  }
+  if (refused) return fail({ code: 'command-not-executable', command, why: refused });
+  return fail({ code: 'command-not-found', command });
+}

@@ -1,0 +1,156 @@
+/**
+ * The few lines of sh between supervisor and job: the only shell text of the project. The shim records the exit status
+ * whatever becomes of the supervisor, and has it replaced when it dies. It works in dash, bash as sh and busybox.
+ *
+ * Its descriptors: 3 the supervisor's socket (only the watcher reads it, only the shim writes it), 4 the FIFO
+ * `alive`, 5 the log; 0, 1 and 2 are /dev/null, so that nothing a shell says (`Killed`) gets into the log.
+ */
+
+import { readRecord } from '../base/files.ts';
+import type { JobPaths } from '../job/home.ts';
+import type { Identity } from '../job/job.ts';
+import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
+import { findTool } from './programs.ts';
+
+/** How to start the program that takes a dead supervisor's place. */
+export interface AdopterCall {
+  node: string;
+  supervisor: string;
+  home: string;
+  id: number;
+  environment: Record<string, string>;
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+function requireTool(name: string): string {
+  const path = findTool(name);
+  if (path === undefined) throw Object.assign(new Error(`no ${name} on this machine`), { code: 'ENOENT' });
+  return path;
+}
+
+/**
+ * Sleeps until the supervisor either says `ok` (the end is published) or is gone: then becomes its adopter.
+ * `env -i`: the adopter obeys no variable of the job and carries no marker.
+ */
+function watchLine({ node, supervisor, home, id, environment }: AdopterCall): string {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const words = [requireTool('env'), '-i', ...variables, node, supervisor, home, String(id), '--adopt'];
+  return `read -r ok <&3 || exec ${words.map(quote).join(' ')}`;
+}
+
+/** The watcher that an adopter gives itself, with the descriptors of the shim. */
+export const watcherScript = (call: AdopterCall): string =>
+  `trap '' HUP INT QUIT TERM; cd /; ${watchLine(call)}`;
+
+/** Reads who a process is into a variable: from /proc, or the same facts from ps. `self` is the subshell itself. */
+function statOf(variable: string, pid: string): string {
+  if (HAS_PROC) return `read -r ${variable} </proc/${pid}/stat`;
+  const number = pid === 'self' ? `$(exec ${quote(requireTool('sh'))} -c 'echo $PPID')` : pid;
+  return `${variable}=$(LC_ALL=C TZ=UTC ${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p ${number})`;
+}
+
+/** The shim's text; its parameters are the files `exit.N` and `shim`, then the command. */
+function shimScript(call: AdopterCall, carried: string[]): string {
+  const setsid = findTool('setsid');
+  const aliases = carried.map((_, n) => `BGJOB_ENV_${n}`);
+  const unset = [...SHELLS_OWN, ...aliases].map((name) => `-u ${name}`);
+  const values = aliases.map((name) => `"$${name}"`);
+  // env before setsid: a program whose path holds a `=` would be an assignment to env
+  const command = [
+    quote(requireTool('env')),
+    ...unset,
+    ...values,
+    ...(setsid ? [quote(setsid)] : []),
+    '"$@"',
+  ].join(' ');
+  return [
+    'set +eux; e=$1 i=$2; shift 2',
+    // caught, not ignored: what is ignored would be inherited and break `yes | head`
+    'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE',
+    `( trap '' HUP INT QUIT TERM; exec 5>&-; cd /; ${watchLine(call)} ) & w=$!`,
+    `${statOf('p', '$$')}; ${statOf('q', '$w')}`,
+    // who shim and watcher are, before the job starts
+    'echo "$p\n$q" 1<>"$i"',
+    // without exec a shell would run its builtins: `exit 3` would record nothing
+    `( ${statOf('j', 'self')}; echo "$j" >>"$i"; exec 1>&5 2>&5 3>&- 4>&- 5>&-; exec ${command} )`,
+    // written over blanks that are on the disk already: works on a full one
+    's=$?; echo $s 1<>"$e"',
+    // URG is ignored by default: harmless to a watcher or a Node that boots, a nudge to an adopter
+    'echo $s >&3; kill -s URG $w',
+    // from here on whoever publishes the end holds alive, not the shim
+    'exec 3>&- 4>&- 5>&-; wait $w',
+  ].join('\n');
+}
+
+/** What some shell exports by itself. */
+const SHELLS_OWN = ['PWD', 'OLDPWD', 'SHLVL', '_'];
+const OBEYED =
+  /^(LD_.*|DYLD_.*|IFS|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|POSIXLY_CORRECT|PS4|LINENO|PPID|OPTIND|OPTARG|UID|EUID|BGJOB_ENV_.*)$/;
+
+/**
+ * Whether a shell would drop, change or obey a variable on its way to the job (or use the name itself: `e`, `ok`).
+ * Such a one travels as `BGJOB_ENV_n` and becomes itself between two execs, in no argv that lives on.
+ */
+const isCarried = (name: string): boolean =>
+  !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
+  SHELLS_OWN.includes(name) ||
+  OBEYED.test(name) ||
+  /^([a-z]|ok)$/.test(name);
+
+export interface ShimCall {
+  /** The program, then its arguments. */
+  program: string;
+  args: string[];
+  environment: Record<string, string>;
+}
+
+/** How to run `argv` with `environment` (`NAME=value` each) under a shim. */
+export function shimCall(
+  call: AdopterCall,
+  job: JobPaths,
+  attempt: number,
+  argv: string[],
+  environment: string[],
+): ShimCall {
+  const own: Record<string, string> = {};
+  const carried: string[] = [];
+  for (const entry of environment) {
+    const equals = entry.indexOf('=', 1);
+    const name = entry.slice(0, equals);
+    if (isCarried(name)) {
+      own[`BGJOB_ENV_${carried.length}`] = entry;
+      carried.push(name);
+    } else {
+      own[name] = entry.slice(equals + 1);
+    }
+  }
+  const files = [job.exit(attempt), job.shim];
+  return {
+    program: requireTool('sh'),
+    args: ['-c', shimScript(call, carried), 'sh', ...files, ...argv],
+    environment: own,
+  };
+}
+
+/** Who the shim wrote down: itself, its watcher, the main process; as far as it got. */
+export interface ShimRecord {
+  shim?: Identity;
+  watcher?: Identity;
+  main?: Identity;
+}
+
+/** `place`: where the owner was that started the shim; its pids count there. */
+export function readShim(
+  job: JobPaths,
+  place: Omit<Identity, 'pid' | 'startTicks'> = thisPlace(),
+): ShimRecord {
+  const stored = readRecord(job.shim);
+  if (stored.kind !== 'text') return {};
+  const [shim, watcher, main] = stored.text.split('\n').map((line) => {
+    const stat = HAS_PROC ? parseStat(line) : parsePsLine(line);
+    const { bootId, pidNamespace, machine } = place;
+    return stat && { pid: stat.pid, startTicks: stat.startTicks, bootId, pidNamespace, machine };
+  });
+  return { ...(shim && { shim }), ...(watcher && { watcher }), ...(main && { main }) };
+}

@@ -1,0 +1,144 @@
+/**
+ * Every process of a job, and stopping them all. A process belongs to a job if the kernel says so in one of these
+ * ways, never because a record names its pid: it carries the job's marker in its environment; it holds the
+ * job's log open for writing; it is the main process, or descends from one of these; it is in a session or a group
+ * that one of these leads. Never signalled: shim, watcher and owners of this or any other job, and pids up to 1.
+ */
+import type { Clock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import type { Home } from '../job/home.ts';
+import type { Identity, JobId } from '../job/job.ts';
+import { hasOpen, type ProcessStat, thisPlace } from './identity.ts';
+import { readCommandLine, readEnvironment, readTable } from './table.ts';
+
+/** What is known of a job's processes from its records; everything here is checked before it is believed. */
+export interface Trail {
+  home: Home;
+  id: JobId;
+  main: Identity | undefined;
+  /** Shim, watcher and owners: they end by themselves. */
+  spared: Identity[];
+  /** What the owner saw when the main process ended. */
+  left: Identity[];
+  /** The asker has watched the main process until now: its session's number cannot be another's yet. */
+  watched: boolean;
+}
+
+export interface Marker {
+  BGJOB_ID: string;
+  BGJOB_HOME: string;
+  BGJOB_TOKEN: string;
+}
+/** The environment variables by which a job's processes are known. */
+export const markerOf = (home: Home, id: JobId): Marker => ({
+  BGJOB_ID: String(id),
+  BGJOB_HOME: home.path,
+  BGJOB_TOKEN: home.token,
+});
+
+/** The job whose marker a process carries, if it is one of this home. */
+export function markedJob(home: Home, environment: string[]): JobId | undefined {
+  const id = environment.find((entry) => entry.startsWith('BGJOB_ID='))?.slice('BGJOB_ID='.length);
+  return id !== undefined && belonging(environment, markerOf(home, Number(id))) === 'ours'
+    ? Number(id)
+    : undefined;
+}
+
+type Belonging = 'ours' | 'another' | 'none';
+
+function belonging(environment: string[], marker: Marker): Belonging {
+  const entries = Object.entries(marker);
+  if (entries.every(([name, value]) => environment.includes(`${name}=${value}`))) return 'ours';
+  return entries.every(([name]) => environment.some((entry) => entry.startsWith(`${name}=`)))
+    ? 'another'
+    : 'none';
+}
+
+/** A supervisor by its title; its title alone would be cheap to forge, so it must hold a job's FIFO. */
+function isSupervisor(pid: number): boolean {
+  const id = /^bgjob\[(\d+)\]/.exec(readCommandLine(pid)[0] ?? '')?.[1];
+  return id !== undefined && hasOpen(pid, new RegExp(`/jobs/${id}/alive$`), true);
+}
+
+const is = (stat: ProcessStat | undefined, identity: Identity): boolean =>
+  stat?.pid === identity.pid &&
+  stat.startTicks === identity.startTicks &&
+  identity.bootId === thisPlace().bootId &&
+  identity.pidNamespace === thisPlace().pidNamespace;
+
+/** The living processes of a job, the highest pid first. */
+export async function findProcesses(trail: Trail): Promise<ProcessStat[]> {
+  const { home, id, main } = trail;
+  const table = (await readTable()).filter(({ pid }) => pid > 1 && pid !== process.pid);
+  const byPid = new Map(table.map((stat) => [stat.pid, stat]));
+  const children = new Map<number, ProcessStat[]>();
+  for (const stat of table) children.set(stat.ppid, [...(children.get(stat.ppid) ?? []), stat]);
+  const spared = new Set(trail.spared.filter((one) => is(byPid.get(one.pid), one)).map(({ pid }) => pid));
+  const marker = markerOf(home, id);
+  const log = home.job(id).log;
+  const found = new Map<number, ProcessStat>();
+  const belongings = new Map(table.map(({ pid }) => [pid, belonging(readEnvironment(pid), marker)]));
+
+  const isForeign = (pid: number) =>
+    spared.has(pid) || belongings.get(pid) === 'another' || isSupervisor(pid);
+  const add = (stat: ProcessStat): void => {
+    if (found.has(stat.pid) || isForeign(stat.pid)) return;
+    found.set(stat.pid, stat);
+    for (const child of children.get(stat.pid) ?? []) add(child);
+    for (const other of table) if (other.session === stat.pid || other.group === stat.pid) add(other);
+  };
+
+  const mainStat = main && byPid.get(main.pid);
+  const mainLives = main !== undefined && is(mainStat, main);
+  const earliest = Math.min(
+    ...[main, ...trail.spared].map((one) => one?.startTicks ?? Number.POSITIVE_INFINITY),
+  );
+  for (const stat of table) {
+    if (belongings.get(stat.pid) === 'ours') add(stat);
+    else if (mainLives && stat === mainStat && belongings.get(stat.ppid) === 'ours') add(stat);
+    else if (stat.startTicks >= earliest && hasOpen(stat.pid, log, true)) add(stat);
+    else if (main && (stat.session === main.pid || stat.group === main.pid)) {
+      // the number of a session without a leader may have been given again since: then only what was seen before counts
+      const seenBefore = trail.left.some((one) => is(stat, one));
+      const ours = (trail.watched && !byPid.has(main.pid)) || seenBefore;
+      if (ours && stat.startTicks >= main.startTicks) add(stat);
+    }
+  }
+  return [...found.values()].sort((a, b) => b.pid - a.pid);
+}
+
+/** Whether the recorded main process is alive but nothing shows that it is of this job. */
+export function isUnproven(main: Identity | undefined, found: ProcessStat[], table: ProcessStat[]): boolean {
+  return main !== undefined && table.some((stat) => is(stat, main)) && !found.some((stat) => is(stat, main));
+}
+
+/** Sends a signal to each; one that is gone by now is fine. A stopped process is continued, or it would not notice. */
+export function signalAll(processes: ProcessStat[], signal: NodeJS.Signals): void {
+  for (const { pid, state } of processes) {
+    try {
+      process.kill(pid, signal);
+      if (state === 'T' && signal !== 'SIGKILL') process.kill(pid, 'SIGCONT');
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+  }
+}
+
+/** How long sweeps go on when something survives SIGKILL, milliseconds. */
+const SWEEP_LIMIT_MS = 2000;
+
+/**
+ * Kills whatever `find` finds, from the highest pid down, until five sweeps in a row find nothing: a process that
+ * forks every 2 ms escapes an ascending sweep, and a single one. Returns what is left.
+ */
+export async function sweep(clock: Clock, find: () => Promise<ProcessStat[]>): Promise<ProcessStat[]> {
+  const deadline = clock.monotonic() + SWEEP_LIMIT_MS;
+  for (let empty = 0; ; ) {
+    const found = await find();
+    signalAll(found, 'SIGKILL');
+    empty = found.length === 0 ? empty + 1 : 0;
+    if (empty === 5) return [];
+    if (clock.monotonic() > deadline) return found;
+    await clock.sleep(found.length === 0 ? 1 : 3);
+  }
+}

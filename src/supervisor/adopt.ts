@@ -1,0 +1,87 @@
+/**
+ * An adopter: it takes the place of a supervisor that died, with a watcher of its own, so that it is replaced too. It has no
+ * child to wait for: the shim nudges it (SIGURG), a watch on `exit.N` does where the nudge went to a dead
+ * predecessor, and once a second it looks for itself.
+ */
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import type { Status } from '../job/job.ts';
+import { readState } from '../job/store.ts';
+import { ownEnvironment } from '../process/environment.ts';
+import { findTool } from '../process/programs.ts';
+import { type AdopterCall, watcherScript } from '../process/shim.ts';
+import { leave } from './leave.ts';
+import { ALIVE_FD, type Supervision } from './supervision.ts';
+
+const DEAD_SOCKET_FD = 3;
+const LOOK_MS = 1000;
+
+/** How this job's next adopter is started. */
+export function adopterCall({ home, spec }: Supervision): AdopterCall {
+  return {
+    node: process.execPath,
+    supervisor: join(__dirname, 'supervisor.js'),
+    home: home.path,
+    id: spec.id,
+    environment: ownEnvironment(process.env),
+  };
+}
+
+export function adopt(supervision: Supervision): void {
+  fs.closeSync(DEAD_SOCKET_FD);
+  const socket = startWatcher(supervision);
+  supervision.onEnded = () => leave(supervision, socket);
+  const state = readState(supervision.job);
+  const before: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
+  if (before.phase === 'starting') startedBefore(supervision);
+  else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
+  supervision.readRequests();
+  supervision.checkMain();
+  watchExit(supervision);
+}
+
+/** The supervisor died after it started the shim and before it said so: the shim's own record is the start. */
+function startedBefore(supervision: Supervision): void {
+  const agoMs = Math.max(0, systemClock.now() - fs.statSync(supervision.job.shim).mtimeMs);
+  const { now, monotonic } = systemClock;
+  supervision.dispatch({
+    type: 'started',
+    at: Math.round(now() - agoMs),
+    monotonicMs: Math.max(0, monotonic() - agoMs),
+  });
+}
+
+function startWatcher(supervision: Supervision): Socket {
+  const child = spawn(findTool('sh')!, ['-c', watcherScript(adopterCall(supervision))], {
+    cwd: '/',
+    detached: true,
+    env: {},
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', ALIVE_FD],
+  });
+  const socket = child.stdio[3] as Socket;
+  socket.on('error', () => {});
+  child.on('error', () => {});
+  child.unref();
+  return socket;
+}
+
+function watchExit(supervision: Supervision): void {
+  const timer = setInterval(() => {
+    if (supervision.status.phase === 'ended') clearInterval(timer);
+    else supervision.checkMain();
+  }, LOOK_MS);
+  try {
+    const watcher = fs.watch(supervision.job.exit(supervision.attempt), { persistent: false }, () => {
+      supervision.checkMain();
+      if (supervision.status.phase === 'ended') watcher.close();
+    });
+    watcher.on('error', () => watcher.close());
+  } catch (thrown) {
+    // no inotify instance left: the look once a second has to do
+    errnoOf(thrown);
+  }
+}

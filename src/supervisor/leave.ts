@@ -1,0 +1,22 @@
+/**
+ * After the end is published: tell the watcher, note what was left behind, now and then clean up. The process then ends by itself: with the shim,
+ * because we are its parent, and where pid 1 does not reap nobody else takes it from the process table.
+ */
+import type { Socket } from 'node:net';
+import { errnoOf } from '../base/failure.ts';
+import { DEFAULT_RETENTION } from '../job/retention.ts';
+import { collect, isCollectionDue } from '../process/collect.ts';
+import type { Supervision } from './supervision.ts';
+
+/** `socket`: to the watcher, undefined if there is none. */
+export async function leave(supervision: Supervision, socket: Socket | undefined): Promise<void> {
+  socket?.end('ok\n');
+  socket?.resume();
+  if (socket) await supervision.recordLeft();
+  if (!isCollectionDue(supervision.home)) return;
+  try {
+    await collect(supervision.home, DEFAULT_RETENTION, false);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * A supervisor that starts its job: prepares the files, checks what only now can be checked, reads requests to stop,
+ * starts the shim, and hears of the end through the socket.
+ */
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { EXIT, errnoOf } from '../base/failure.ts';
+import { createExclusive, createLog, readAt, syncDir } from '../base/files.ts';
+import type { Spec } from '../job/job.ts';
+import { prepareExit } from '../job/store.ts';
+import { shimCall } from '../process/shim.ts';
+import { adopterCall } from './adopt.ts';
+import { leave } from './leave.ts';
+import { ALIVE_FD, type Supervision } from './supervision.ts';
+
+const ENVIRONMENT_FD = 3;
+/** How often the main process of a job without shim is looked at. */
+const ORPHAN_LOOK_MS = 100;
+
+export function start(supervision: Supervision): void {
+  supervision.onEnded = () => leave(supervision, undefined);
+  try {
+    const environment = readEnvironment();
+    const logFd = prepare(supervision);
+    // a request from before the start: nothing was started, nothing has to be stopped
+    supervision.readRequests();
+    if (supervision.status.phase !== 'starting') return;
+    startShim(supervision, environment, logFd);
+  } catch (thrown) {
+    fail(supervision, { what: 'could not be prepared', code: EXIT.bgjob, errno: errnoOf(thrown) });
+  }
+}
+
+function readEnvironment(): string[] {
+  const bytes = Buffer.alloc(fs.fstatSync(ENVIRONMENT_FD).size);
+  // from 0: the launcher, who wrote it, shares the offset
+  readAt(ENVIRONMENT_FD, bytes, 0);
+  fs.closeSync(ENVIRONMENT_FD);
+  return JSON.parse(bytes.toString('utf8'));
+}
+
+function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
+  supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why: `${what} (${errno})`, code });
+}
+
+/** Everything that must be on the disk before the job runs. */
+function prepare({ job, attempt }: Supervision): number {
+  fs.mkdirSync(dirname(job.log), 0o700);
+  const logFd = createLog(job.log);
+  prepareExit(job, attempt);
+  fs.closeSync(createExclusive(job.shim));
+  syncDir(job.dir);
+  return logFd;
+}
+
+/** Why the job cannot be started after all: what `run` saw may be gone by now. */
+interface Refusal {
+  what: string;
+  code: number;
+  errno: string;
+}
+
+function refusalOf({ cwd, argv }: Spec): Refusal | undefined {
+  const [program = ''] = argv;
+  const checks: [path: string, what: string][] = [
+    [cwd, `cannot enter ${cwd}`],
+    [program, `cannot execute ${program}`],
+  ];
+  for (const [path, what] of checks) {
+    try {
+      fs.accessSync(path, fs.constants.X_OK);
+    } catch (thrown) {
+      const errno = errnoOf(thrown);
+      const code = path === cwd ? EXIT.bgjob : errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
+      return { what, code, errno };
+    }
+  }
+  return undefined;
+}
+
+function startShim(supervision: Supervision, environment: string[], logFd: number): void {
+  const { job, spec, attempt } = supervision;
+  const refusal = refusalOf(spec);
+  if (refusal) {
+    fail(supervision, refusal);
+    return;
+  }
+  const call = shimCall(adopterCall(supervision), job, attempt, spec.argv, environment);
+  let child: ReturnType<typeof spawn>;
+  try {
+    child = spawn(call.program, call.args, {
+      cwd: spec.cwd,
+      detached: true,
+      env: call.environment,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', ALIVE_FD, logFd],
+    });
+  } catch (thrown) {
+    // E2BIG and the like are thrown; what fork and exec say comes as an event
+    fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
+    return;
+  }
+  fs.closeSync(logFd);
+  if (child.pid === undefined) {
+    child.once('error', (error) => {
+      fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(error) });
+    });
+    return;
+  }
+  supervision.shimPid = child.pid;
+  const socket = child.stdio[3] as Socket;
+  supervision.onEnded = () => leave(supervision, socket);
+  // the shim's line is only a nudge: exit.N says the same, durably
+  socket.on('data', () => supervision.checkMain());
+  socket.on('error', () => {});
+  child.once('exit', () => {
+    supervision.shimPid = undefined;
+    supervision.checkMain();
+    watchOrphan(supervision);
+  });
+  const { now, monotonic } = systemClock;
+  supervision.dispatch({ type: 'started', at: now(), monotonicMs: monotonic() });
+  // a kill that came before this publication had nobody to nudge
+  supervision.readRequests();
+}
+
+/** The shim was killed alone: its job goes on, and we look ourselves when it ends. */
+function watchOrphan(supervision: Supervision): void {
+  if (supervision.status.phase === 'ended') return;
+  setTimeout(() => {
+    supervision.checkMain();
+    watchOrphan(supervision);
+  }, ORPHAN_LOOK_MS);
+}

@@ -1,0 +1,156 @@
+/**
+ * The owner's side of a job: event → lifecycle → publish → effects. The only writer of `state.json`. What is different
+ * between a supervisor and an adopter (how they learn of the end, whom they tell of it) is in start.ts and adopt.ts.
+ *
+ * State first, then the event: whoever is woken by the FIFO finds the end written down.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import type { Home, JobPaths } from '../job/home.ts';
+import { markEnded } from '../job/index.ts';
+import type { Identity, Spec, State, Status, Stop } from '../job/job.ts';
+import { type Event, nextStatus } from '../job/lifecycle.ts';
+import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
+import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
+import { readShim } from '../process/shim.ts';
+import { findProcesses } from '../process/tree.ts';
+import { armLimits } from './limits.ts';
+import { stopTree } from './stopping.ts';
+
+/** `alive`, as every supervisor gets it. */
+export const ALIVE_FD = 4;
+const RETRY_PUBLISH_MS = 1000;
+
+export class Supervision {
+  readonly home: Home;
+  readonly spec: Spec;
+  readonly owner: Owner;
+  readonly job: JobPaths;
+  readonly attempt = 1;
+  status: Status = { phase: 'starting' };
+  /** How many processes a stop has found in all. */
+  stopped = 0;
+  /** The shim, if it is our child: its pid cannot be another's while we have not seen it end. */
+  shimPid: number | undefined;
+  /** Called once, after the end is published and `alive` is closed. */
+  onEnded: () => void = () => {};
+  private left: Identity[] = [];
+  private disarm = (): void => {};
+
+  constructor(home: Home, spec: Spec, owner: Owner) {
+    this.home = home;
+    this.spec = spec;
+    this.owner = owner;
+    this.job = home.job(spec.id);
+  }
+
+  dispatch(event: Event): void {
+    const before = this.status;
+    this.status = nextStatus(before, event);
+    if (this.status === before) return;
+    if (this.status.phase === 'ended') {
+      this.disarm();
+      this.finish(this.status);
+      return;
+    }
+    this.publish();
+    if (before.phase !== this.status.phase) this.enter(this.status);
+  }
+
+  private enter(status: Status): void {
+    if (status.phase === 'running')
+      this.disarm = armLimits(this.spec, this.job.log, status, (stop) =>
+        this.dispatch({ type: 'limit-reached', stop }),
+      );
+    if (status.phase === 'stopping') void stopTree(this);
+  }
+
+  /** Goes on from a state that another owner left. */
+  resume(status: Status, stopped: number): void {
+    this.status = status;
+    this.stopped = stopped;
+    // ended: it died between the end and saying so to everybody
+    if (status.phase === 'ended') {
+      this.finish(status);
+    } else {
+      this.publish();
+      this.enter(status);
+    }
+  }
+
+  /** Reads what `kill` left: after every nudge, before the start, and after the first publication. */
+  readRequests(): void {
+    for (const stop of readStops(this.job)) this.requestStop(stop);
+  }
+
+  private requestStop(stop: Stop): void {
+    const { status } = this;
+    // the same request, read again, changes nothing
+    if (status.phase === 'stopping' && status.stop.graceMs <= stop.graceMs) return;
+    this.dispatch({ type: 'stop-requested', stop });
+  }
+
+  /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
+  checkMain(): void {
+    const reportEnd = (): boolean => {
+      const exit = readExit(this.job, this.attempt);
+      if (exit) this.dispatch({ type: 'main-ended', at: exit.at, code: exit.code });
+      return exit !== undefined;
+    };
+    if (reportEnd()) return;
+    const { shim, main } = readShim(this.job, this.owner.identity);
+    const shimLives = this.shimPid !== undefined || (shim !== undefined && isAlive(shim) !== 'dead');
+    if (shimLives || (main && isAlive(main) !== 'dead')) return;
+    // read again: it may have written its last line between the two looks
+    if (!reportEnd()) this.dispatch({ type: 'main-ended', at: systemClock.now(), code: null });
+  }
+
+  /** The job's processes; `watched`, because we have seen the main process until now. */
+  processes(): Promise<ProcessStat[]> {
+    const { shim, watcher, main } = readShim(this.job, this.owner.identity);
+    const child = this.shimPid === undefined ? undefined : identify(this.shimPid);
+    const spared = [shim, watcher, child].filter((one) => one !== undefined);
+    return findProcesses({ home: this.home, id: this.spec.id, main, spared, left: this.left, watched: true });
+  }
+
+  /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */
+  publish(): boolean {
+    const { status, attempt, stopped, left } = this;
+    const state: State = { v: 1, generation: this.owner.generation, attempt, status, stopped, left };
+    try {
+      writeState(this.job, state);
+      return true;
+    } catch (thrown) {
+      errnoOf(thrown);
+      return false;
+    }
+  }
+
+  private finish(status: Extract<Status, { phase: 'ended' }>): void {
+    const published = this.publish();
+    try {
+      markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+    // whoever waits is woken now; where the state could not be written, exit.N says the same
+    fs.closeSync(ALIVE_FD);
+    this.onEnded();
+    if (!published) this.publishLater();
+  }
+
+  private publishLater(): void {
+    setTimeout(() => {
+      if (fs.existsSync(this.job.spec) && !this.publish()) this.publishLater();
+    }, RETRY_PUBLISH_MS);
+  }
+
+  /** Notes what the main process left behind: later only this tells such a process from a stranger's. */
+  async recordLeft(): Promise<void> {
+    const left = await this.processes();
+    if (left.length === 0) return;
+    this.left = left.flatMap(({ pid }) => identify(pid) ?? []);
+    if (fs.existsSync(this.job.spec)) this.publish();
+  }
+}
