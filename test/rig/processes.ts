@@ -1,0 +1,49 @@
+/** What the tests need to know about processes, from /proc: on purpose not the program's own code. */
+import * as fs from 'node:fs';
+
+function read(path: string): string {
+  try {
+    return fs.readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** Whether a process lives; a zombie does not. */
+export function isRunning(pid: number): boolean {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat !== '' && !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+}
+
+/** The parent of a process; 0 if it is gone. */
+export const parentOf = (pid: number): number => {
+  const stat = read(`/proc/${pid}/stat`);
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
+};
+
+/** All living processes that name `text` in their environment or command line; the asker is left out. */
+export function processesNaming(text: string): { pid: number; command: string }[] {
+  return fs.readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid || !isRunning(pid)) return [];
+    const command = read(`/proc/${pid}/cmdline`);
+    const open = () => openFiles(pid).some((path) => path.startsWith(text));
+    if (!command.includes(text) && !read(`/proc/${pid}/environ`).includes(text) && !open()) return [];
+    return [{ pid, command: command.replaceAll('\0', ' ').trim() }];
+  });
+}
+
+/** The paths that a process has open. */
+export function openFiles(pid: number): string[] {
+  try {
+    return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => {
+      try {
+        return fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
+      } catch {
+        return '';
+      }
+    });
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * The rig of a test: a home, a project and the built program, as a user has them. On close nothing may be left: no process
+ * of the test, no file, and every record must parse. On failure it prints what was called and answered.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isRunning, processesNaming } from './processes.ts';
+import { Puppet } from './puppet.ts';
+import { until } from './until.ts';
+
+export const ROOT = join(__dirname, '..');
+export const BGJOB = join(ROOT, 'bin', 'bgjob');
+
+export interface Answer {
+  /** Exit code; 128+N where a signal ended the command. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CallOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  input?: string;
+  /** A call that takes longer is killed and fails the test, milliseconds. */
+  limitMs?: number;
+}
+
+/** A call under way. */
+export interface Call {
+  child: ChildProcess;
+  /** What it has written so far. */
+  stdout(): string;
+  stderr(): string;
+  answer: Promise<Answer>;
+}
+
+const SIGNALS: Record<string, number> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
+
+export class Rig {
+  readonly dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'bgjob-test-')));
+  readonly home = join(this.dir, 'home');
+  readonly project = join(this.dir, 'project');
+  readonly env: Record<string, string>;
+  /** Set by a test that damages records on purpose. */
+  damaged = false;
+  private readonly transcript: string[] = [];
+  private readonly puppets: Puppet[] = [];
+  private readonly children = new Set<ChildProcess>();
+
+  constructor() {
+    fs.mkdirSync(join(this.project, '.git'), { recursive: true });
+    fs.mkdirSync(join(this.dir, 'bin'));
+    // `bgjob` for shell lines, under the Node that runs the tests
+    fs.writeFileSync(
+      join(this.dir, 'bin', 'bgjob'),
+      `#!/bin/sh\nexec '${process.execPath}' '${BGJOB}' "$@"\n`,
+      { mode: 0o755 },
+    );
+    this.env = {
+      PATH: `${join(this.dir, 'bin')}:${process.env['PATH']}`,
+      HOME: this.dir,
+      BGJOB_HOME: this.home,
+      LANG: 'C.UTF-8',
+    };
+  }
+
+  /** Starts a program and does not wait for it. */
+  start(program: string, args: string[], options: CallOptions = {}): Call {
+    const child = spawn(program, args, {
+      cwd: options.cwd ?? this.project,
+      env: { ...this.env, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.children.add(child);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    child.stdin.on('error', () => {});
+    child.stdin.end(options.input ?? '');
+    const limit = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 60_000);
+    const answer = new Promise<Answer>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code, signal) => {
+        clearTimeout(limit);
+        this.children.delete(child);
+        const result = { code: code ?? 128 + (SIGNALS[signal ?? ''] ?? 0), stdout, stderr };
+        this.transcript.push(`$ ${[program, ...args].join(' ')}\n${stdout}${stderr}→ ${result.code}`);
+        resolve(result);
+      });
+    });
+    return { child, stdout: () => stdout, stderr: () => stderr, answer };
+  }
+
+  /** Starts `bgjob ARGS` and does not wait for it. */
+  startBgjob(args: string[], options: CallOptions = {}): Call {
+    return this.start(process.execPath, [BGJOB, ...args], options);
+  }
+
+  /** Calls `bgjob ARGS` and waits for its answer. */
+  bgjob(args: string[], options: CallOptions = {}): Promise<Answer> {
+    return this.startBgjob(args, options).answer;
+  }
+
+  /** Runs a line as an agent's tool does: `bash -c`, where `bgjob` is on the PATH. */
+  bash(line: string, options: CallOptions = {}): Promise<Answer> {
+    return this.start('bash', ['-c', line], options).answer;
+  }
+
+  /** `bgjob run ARGS`; fails unless it was accepted; the id. */
+  async run(args: string[], options: CallOptions = {}): Promise<number> {
+    const { code, stdout, stderr } = await this.bgjob(['run', ...args], options);
+    if (code !== 0 || !/^\d+\n$/.test(stdout))
+      throw new Error(`run was refused (${code}): ${stdout}${stderr}`);
+    return Number(stdout);
+  }
+
+  /** The objects of a call with --json. */
+  async json(args: string[], options: CallOptions = {}): Promise<any[]> {
+    const { stdout } = await this.bgjob([...args, '--json'], options);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+  }
+
+  /** One job as `show --json` tells it. */
+  async show(id: number): Promise<any> {
+    return (await this.json(['show', String(id)]))[0];
+  }
+
+  /** Waits until a job is in one of these states. */
+  async untilState(id: number, ...states: string[]): Promise<any> {
+    return until(
+      () => this.show(id),
+      (job) => states.includes(job?.state),
+      `job ${id} ${states.join(' or ')}`,
+    );
+  }
+
+  /** A job that the test commands; start it with `run(['--', ...puppet.command])`. */
+  async puppet(): Promise<Puppet> {
+    const puppet = await Puppet.listen();
+    this.puppets.push(puppet);
+    return puppet;
+  }
+
+  /** A file of a job's directory, e.g. `state.json`. */
+  file(id: number, name: string): string {
+    return join(this.home, 'jobs', String(id), name);
+  }
+  log(id: number): string {
+    return fs.readFileSync(this.file(id, 'out/log'), 'utf8');
+  }
+  /** The pids that the shim wrote down. */
+  shimRecord(id: number): { shim?: number; watcher?: number; main?: number } {
+    const [shim, watcher, main] = fs
+      .readFileSync(this.file(id, 'shim'), 'utf8')
+      .split('\n')
+      .map((line) => Number.parseInt(line, 10) || undefined);
+    return { ...(shim && { shim }), ...(watcher && { watcher }), ...(main && { main }) };
+  }
+  /** The pid of `owner.N`, the highest. */
+  ownerPid(id: number): number {
+    const names = fs.readdirSync(this.file(id, '.')).filter((name) => /^owner\.\d+$/.test(name));
+    const highest = names.sort((a, b) => Number(b.slice(6)) - Number(a.slice(6)))[0];
+    return JSON.parse(fs.readFileSync(this.file(id, highest!), 'utf8')).identity.pid;
+  }
+
+  /** Ends what is left and tells what it was; then removes every file. */
+  async close(failed: boolean): Promise<void> {
+    for (const child of this.children) child.kill('SIGKILL');
+    for (const puppet of this.puppets) puppet.close();
+    try {
+      // what was told to end needs a moment to do so
+      const left = failed
+        ? processesNaming(this.dir)
+        : await until(
+            () => processesNaming(this.dir),
+            (found) => found.length === 0,
+            'no process left',
+            5000,
+          ).catch(() => processesNaming(this.dir));
+      for (let rest = left; rest.length > 0; rest = processesNaming(this.dir))
+        for (const { pid } of rest.sort((a, b) => b.pid - a.pid))
+          if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+      if (failed) console.error(this.transcript.slice(-40).join('\n'));
+      else if (left.length > 0) throw new Error(`left running: ${JSON.stringify(left)}`);
+      if (!failed) this.checkRecords();
+    } finally {
+      fs.rmSync(this.dir, { recursive: true, force: true });
+    }
+  }
+
+  private checkRecords(): void {
+    const jobs = join(this.home, 'jobs');
+    if (this.damaged || !fs.existsSync(jobs)) return;
+    for (const id of fs.readdirSync(jobs)) {
+      for (const name of ['spec.json', 'state.json']) {
+        const path = join(jobs, id, name);
+        if (fs.existsSync(path)) JSON.parse(fs.readFileSync(path, 'utf8'));
+      }
+    }
+  }
+}
+
+/** A test with a rig of its own. */
+export function rigTest(
+  name: string,
+  body: (rig: Rig) => Promise<void>,
+  options: { timeout?: number } = {},
+): void {
+  test(name, { timeout: 120_000, ...options }, async () => {
+    const rig = new Rig();
+    let failed = true;
+    try {
+      await body(rig);
+      failed = false;
+    } finally {
+      await rig.close(failed);
+    }
+  });
+}
