@@ -156,7 +156,7 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
 function usageFailure(declared: Verb, error: CommanderError) {
   const [first, suggestion] = error.message.replace(/^error: /, '').split('\n');
   const meant = /Did you mean (.+)\?/.exec(suggestion ?? '')?.[1];
-  const hint = meant ? `did you mean ${meant}?` : `bgjob ${declared.name} --help`;
+  const hint = meant ? `bgjob ${declared.name} ${meant}` : `bgjob ${declared.name} --help`;
   return { code: 'usage', message: first!, hint } as const;
 }
 
