@@ -95,6 +95,10 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
   return { own, rest: argv.slice(at), separated: false };
 }
 
+/** Whether JSON is asked for, also where the words do not parse. */
+export const asksJson = (declared: Verb, argv: string[]): boolean =>
+  splitWords(declared, argv).own.includes('--json');
+
 /** Whether the next word is this option's value: `--cwd DIR`, `-C DIR`, `-fC DIR`, not `--cwd=DIR`, `-CDIR`. */
 function valueFollows(options: Options, word: string): boolean {
   if (word.startsWith('--')) {
