@@ -108,10 +108,10 @@ export const kill = verb({
         message: `-s: "${safe(options.signal!)}" is not a signal`,
         hint: 'kill -l',
       });
+    const selected = selectAll(context, words, { elsewhere: false });
+    if (!selected.ok) return selected;
     const opened = context.home();
     if (!opened.ok) return opened;
-    const selected = selectAll(context, opened.value, words, { elsewhere: false });
-    if (!selected.ok) return selected;
     const by =
       process.env['BGJOB_ID'] === undefined ? 'kill' : `kill, by job ${safe(process.env['BGJOB_ID'])}`;
     const asked = (view: JobView): Stop => ({
