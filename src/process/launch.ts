@@ -2,7 +2,7 @@
  * Starting a job: make its directory, write down what to run, start a detached supervisor. The id is printed only
  * when spec and owner are durable. The launcher does not wait for the supervisor to boot.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -24,12 +24,15 @@ export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' |
 /** The built supervisor, beside the built command line. */
 const SUPERVISOR = join(__dirname, 'supervisor.js');
 
+/** Loaded where something is started: most commands do not, and it is a tenth of a Node start. */
+const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
+
 /** Makes the FIFO while the records are written: it is a program, there is no system call for it in Node. */
 function makeFifo(path: string): Promise<Result<void>> {
   const mkfifo = findTool('mkfifo');
   if (!mkfifo) return Promise.resolve(fail({ code: 'io', doing: 'find mkfifo for', path, errno: 'ENOENT' }));
   return new Promise((resolve) => {
-    const child = spawn(mkfifo, ['-m', '600', path], { stdio: 'ignore', env: {} });
+    const child = childProcesses().spawn(mkfifo, ['-m', '600', path], { stdio: 'ignore', env: {} });
     child.once('error', (error) =>
       resolve(fail({ code: 'io', doing: 'start mkfifo for', path, errno: errnoOf(error) })),
     );
@@ -39,7 +42,10 @@ function makeFifo(path: string): Promise<Result<void>> {
 
 /** A second try that listens to the reason. */
 function fifoAgain(mkfifo: string, path: string): Result<void> {
-  const again = spawnSync(mkfifo, ['-m', '600', path], { encoding: 'utf8', env: { LC_ALL: 'C' } });
+  const again = childProcesses().spawnSync(mkfifo, ['-m', '600', path], {
+    encoding: 'utf8',
+    env: { LC_ALL: 'C' },
+  });
   if (again.status === 0) return ok(undefined);
   if (again.stderr.includes('No space')) return fail({ code: 'io', doing: 'make', path, errno: 'ENOSPC' });
   return fail({ code: 'home-refused', home: dirname(path), trouble: 'no-fifos' });
@@ -79,7 +85,7 @@ async function startSupervisor(
   aliveFd: number,
 ): Promise<Result<{ child: ChildProcess; pid: number }>> {
   // argv0: `pkill node` and `pkill -f "npm test"` must not hit it, not even while it boots
-  const child = spawn(process.execPath, [SUPERVISOR, home.path, String(id)], {
+  const child = childProcesses().spawn(process.execPath, [SUPERVISOR, home.path, String(id)], {
     argv0: `bgjob[${id}]`,
     cwd: '/',
     detached: true,
