@@ -60,6 +60,8 @@ function shimScript(call: AdopterCall, carried: string[]): string {
   const command = [
     quote(requireTool('env')),
     ...unset,
+    // a name may begin with a dash
+    '--',
     ...values,
     ...(setsid ? [quote(setsid)] : []),
     '"$@"',
@@ -83,10 +85,18 @@ function shimScript(call: AdopterCall, carried: string[]): string {
   ].join('\n');
 }
 
-/** What some shell exports by itself. */
-const SHELLS_OWN = ['PWD', 'OLDPWD', 'SHLVL', '_'];
-const OBEYED =
-  /^(LD_.*|DYLD_.*|IFS|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|POSIXLY_CORRECT|PS4|LINENO|PPID|OPTIND|OPTARG|UID|EUID|BGJOB_ENV_.*)$/;
+/** What some shell exports by itself; PATH: busybox, where there is none. */
+const SHELLS_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
+/**
+ * What a shell obeys (TMOUT: bash gives up `read` after so many seconds, and the watcher would take that for the supervisor's death),
+ * counts (RANDOM, SECONDS) or drops (PS1).
+ */
+const OBEYED = new RegExp(
+  `^(${[
+    'LD_.*|DYLD_.*|IFS|ENV|SHELLOPTS|POSIXLY_CORRECT|BASH.*|TMOUT|BGJOB_ENV_.*',
+    'PS\\d|PPID|UID|EUID|LINENO|OPT.*|S?RANDOM|SECONDS|EPOCH.*|HISTCMD|COMP_WORDBREAKS',
+  ].join('|')})$`,
+);
 
 /**
  * Whether a shell would drop, change or obey a variable on its way to the job (or use the name itself: `e`, `ok`).
