@@ -7,11 +7,11 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import {
   claim,
+  createBlank,
   createExclusive,
   namesIn,
   readRecord,
   syncDir,
-  writeAll,
   writeAtomic,
 } from '../base/files.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
@@ -85,9 +85,8 @@ export function readOwner(job: JobPaths): Found<Owner> {
 
 /** Reserves the room for an exit status on the disk, so that a full one cannot lose it. */
 export function prepareExit(job: JobPaths, attempt: number): void {
-  const fd = createExclusive(job.exit(attempt));
+  const fd = createBlank(job.exit(attempt), 8);
   try {
-    writeAll(fd, Buffer.from('        '));
     fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);

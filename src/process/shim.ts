@@ -6,7 +6,8 @@
  * `alive`, 5 the log; 0, 1 and 2 are /dev/null, so that nothing a shell says (`Killed`) gets into the log.
  */
 
-import { readRecord } from '../base/files.ts';
+import * as fs from 'node:fs';
+import { createBlank, readRecord } from '../base/files.ts';
 import type { JobPaths } from '../job/home.ts';
 import type { Identity } from '../job/job.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
@@ -75,7 +76,7 @@ function shimScript(call: AdopterCall, carried: string[]): string {
     // who shim and watcher are, before the job starts
     'echo "$p\n$q" 1<>"$i"',
     // without exec a shell would run its builtins: `exit 3` would record nothing
-    `( ${statOf('j', 'self')}; echo "$j" >>"$i"; exec 1>&5 2>&5 3>&- 4>&- 5>&-; exec ${command} )`,
+    `( ${statOf('j', 'self')}; echo "$p\n$q\n$j" 1<>"$i"; exec 1>&5 2>&5 3>&- 4>&- 5>&-; exec ${command} )`,
     // written over blanks that are on the disk already: works on a full one
     's=$?; echo $s 1<>"$e"',
     // URG is ignored by default: harmless to a watcher or a Node that boots, a nudge to an adopter
@@ -142,6 +143,15 @@ export function shimCall(
     environment: own,
   };
 }
+
+/** Three lines of at most 52 numbers each. */
+const RECORD_BYTES = 4096;
+
+/**
+ * Makes the file for the shim's record: blanks, like `exit.N`. Without a record an adopter would call a running job lost. Not
+ * fsynced: after a power cut none of these processes lives.
+ */
+export const prepareShim = (job: JobPaths): void => fs.closeSync(createBlank(job.shim, RECORD_BYTES));
 
 /** Who the shim wrote down: itself, its watcher, the main process; as far as it got. */
 export interface ShimRecord {

@@ -9,10 +9,10 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createExclusive, createLog } from '../../src/base/files.ts';
+import { createLog } from '../../src/base/files.ts';
 import { JobPaths } from '../../src/job/home.ts';
 import { prepareExit, readExit } from '../../src/job/store.ts';
-import { type AdopterCall, readShim, shimCall } from '../../src/process/shim.ts';
+import { type AdopterCall, prepareShim, readShim, shimCall } from '../../src/process/shim.ts';
 import { isRunning } from './processes.ts';
 
 export interface Shell {
@@ -54,7 +54,7 @@ export class Shim {
     fs.mkdirSync(join(dir, 'out'), { recursive: true });
     const log = createLog(this.job.log);
     prepareExit(this.job, 1);
-    if (!fs.existsSync(this.job.shim)) fs.closeSync(createExclusive(this.job.shim));
+    prepareShim(this.job);
     if (spawnSync('mkfifo', ['-m', '600', this.job.alive]).status !== 0) throw new Error('no FIFO');
     options.onPrepared?.();
     const alive = fs.openSync(this.job.alive, fs.constants.O_RDWR);
