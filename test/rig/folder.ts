@@ -2,13 +2,13 @@
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 
-export function folderTest(name: string, body: (dir: string) => void | Promise<void>): void {
-  test(name, { timeout: 60_000 }, async () => {
+export function folderTest(name: string, body: (dir: string, t: TestContext) => void | Promise<void>): void {
+  test(name, { timeout: 60_000 }, async (t) => {
     const dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'bgjob-unit-')));
     try {
-      await body(dir);
+      await body(dir, t);
     } finally {
       fs.rmSync(dir, { recursive: true, force: true });
     }
