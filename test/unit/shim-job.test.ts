@@ -80,7 +80,7 @@ shellTest('the environment of the job is exactly what it was given', async (stag
   ];
   const shims = ['e', 'i', 'w', 'p', 'q', 'j', 's', 'ok', 'n'].map((name) => `${name}=mine`);
   const carried = ['BGJOB_ENV_0=zero', 'BGJOB_ENV_7=seven', 'BGJOB_ID=42'];
-  const all = [...plain, ...strange, ...shims, ...carried];
+  const all = [...strange, ...plain, ...shims, ...carried];
   assert.deepEqual(await seen(stage, all), all.map((entry) => Buffer.from(entry).toString('latin1')).sort());
 });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { isHeld } from '../../src/process/identity.ts';
+import { openFiles } from '../rig/processes.ts';
 import { type Stage, shellTest } from '../rig/shells.ts';
 import { until } from '../rig/until.ts';
 
@@ -41,11 +42,14 @@ shellTest('an adopter takes the place of a dead supervisor, and is nudged at the
     ],
     { adopter: { node: process.execPath, supervisor: path, home: "/ho me's", id: 42, environment } },
   );
-  await until(
-    () => shim.record.main,
-    (main) => main !== undefined,
+  const { watcher } = await until(
+    () => shim.record,
+    ({ main }) => main !== undefined,
     'the job to run',
   );
+  // none of these ends a watcher: it is there when it is needed
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const)
+    process.kill(watcher!.pid, signal);
   shim.abandon();
   const [line] = await until(report, (lines) => lines.length > 0, 'the adopter to run');
   const told = JSON.parse(line!);
@@ -55,7 +59,7 @@ shellTest('an adopter takes the place of a dead supervisor, and is nudged at the
     Object.entries(environment).map(([name, value]) => `${name}=${value}`),
   );
   assert.equal(told.cwd, '/');
-  assert.equal(told.pid, shim.record.watcher!.pid);
+  assert.equal(told.pid, watcher!.pid);
   assert.match(told.fds[3], /^socket:/);
   assert.equal(told.fds[4], shim.job.alive);
   assert.equal(Object.values(told.fds).includes(shim.job.log), false, 'the log is not held open');
@@ -79,6 +83,12 @@ shellTest('a supervisor that dies after the job ended is replaced too', async (s
   // the nudge came while nobody was there to be nudged: the adopter reads exit.N
   shim.abandon();
   const lines = await until(report, (found) => found.length > 0, 'the adopter to run');
+  assert.equal(
+    openFiles(shim.child.pid!).includes(shim.job.alive),
+    false,
+    'the shim does not hold alive any more',
+  );
+  assert.equal(openFiles(JSON.parse(lines[0]!).pid).includes(shim.job.alive), true, 'the adopter does');
   process.kill(JSON.parse(lines[0]!).pid, 'SIGURG');
   assert.equal(await shim.code(), 4);
 });
