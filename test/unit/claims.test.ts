@@ -71,11 +71,13 @@ folderTest('the hint for the next id is never trusted with an id', (dir) => {
   assert.throws(() => claimId(home), /EISDIR/);
 });
 
-folderTest('a hint far behind costs a look at the directory, not a try for each id', (dir) => {
+folderTest('a hint far behind costs a look at the directory, not a try for each id', (dir, t) => {
   const home = makeHome(dir);
   for (let id = 1; id <= 2000; id++) fs.mkdirSync(home.job(id).dir);
   fs.writeFileSync(home.seq, '1\n');
+  const mkdir = t.mock.method(nodeFs, 'mkdirSync');
   assert.equal(claimId(home), 2001);
+  assert.ok(mkdir.mock.callCount() < 300, `${mkdir.mock.callCount()} tries`);
   assert.equal(fs.readFileSync(home.seq, 'utf8'), '2001\n');
 });
 

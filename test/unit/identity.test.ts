@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
@@ -115,13 +116,17 @@ test('another start, boot, namespace or machine is another process', () => {
 });
 
 test('a zombie is dead', async () => {
-  // its parent becomes a program that never asks how it ended
-  const parent = spawn('/bin/sh', ['-c', 'sh -c "exit 3" & echo $!; exec cat'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
+  // its parent becomes a program that never asks how it ended; only then it ends
+  const script = 'sh -c "read -r go <&3; exit 3" & echo $!; exec cat';
+  const parent = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore', 'pipe'] });
   try {
     const [line] = await once(parent.stdout!, 'data');
     const pid = Number(String(line));
+    await until(
+      () => fs.readFileSync(`/proc/${parent.pid}/comm`, 'latin1'),
+      (name) => name === 'cat\n',
+    );
+    (parent.stdio[3] as Writable).write('\n');
     await until(
       () => readStat(pid)?.state,
       (state) => state === 'Z',

@@ -84,6 +84,8 @@ test('a stop ends when its main process was heard of and everything is swept, in
   const begun = walk(RUNNING, asked(kill));
   assert.deepEqual(begun, stopping(kill, [], null));
   assert.equal(nextStatus(begun, SWEPT), begun);
+  const told = nextStatus(begun, sent('SIGTERM'));
+  assert.equal(nextStatus(told, sent('SIGTERM')), told, 'each signal is noted once');
   assert.deepEqual(nextStatus(begun, ended(4)), stopping(kill, [], { code: 4, at: 99 }));
   assert.equal(
     (walk(begun, ended(4), SWEPT) as StatusOf<'ended'>).endedAt,
