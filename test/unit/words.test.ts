@@ -71,6 +71,12 @@ test('a value follows, is attached, or stands behind other short options', () =>
     assert.deepEqual([options['cwd'], words], ['DIR', ['npm', 'test']], argv.join(' '));
     assert.equal(options['follow'], argv[0]!.startsWith('-f') || argv[0]!.startsWith('-wf'));
   }
+  const attached = parsed(RUN, ['-CDIR', 'npm', '--json']);
+  assert.deepEqual(
+    [attached.words, attached.json],
+    [['npm', '--json'], false],
+    'the next word is not its value',
+  );
   // a value may look like anything
   assert.equal(parsed(RUN, ['-C', '--', 'x']).options['cwd'], '--');
   assert.equal(parsed(RUN, ['--cwd=a=b', 'x']).options['cwd'], 'a=b');
