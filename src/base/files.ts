@@ -98,6 +98,18 @@ export function createExclusive(path: string, flags = 0): number {
   return fd;
 }
 
+/** Creates a file of blanks: what is written over them later needs no room, so that a full disk cannot lose it. */
+export function createBlank(path: string, sizeBytes: number): number {
+  const fd = createExclusive(path);
+  try {
+    writeAll(fd, Buffer.alloc(sizeBytes, ' '));
+  } catch (thrown) {
+    fs.closeSync(fd);
+    throw thrown;
+  }
+  return fd;
+}
+
 /** Creates a log: append only, so that two writers never overwrite each other; refuses an existing name or link. */
 export const createLog = (path: string): number => createExclusive(path, O_APPEND);
 

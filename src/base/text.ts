@@ -16,17 +16,18 @@ export function cleanLine(line: string): string {
   // a line that ends in \r is a line with a CRLF ending, not an overwritten one
   const text = line.replace(/\r+$/, '');
   if (!/[\r\b]/.test(text)) return text.replace(ESCAPES, '').replace(CONTROLS, '');
-  // erase-line decides what an overwritten line still shows: keep it through the stripping as a private mark
+  // erase-line decides what an overwritten line still shows: keep it through the stripping as a control that shows nothing
   const marked = text
-    .replace(ERASE_LINE, (_, part: string) => (part === '2' ? '\ue002' : part === '1' ? '' : '\ue000'))
+    .replace(/[\x01\x02]/g, '')
+    .replace(ERASE_LINE, (_, part: string) => (part === '2' ? '\x02' : part === '1' ? '' : '\x01'))
     .replace(ESCAPES, '');
   let cells: string[] = [];
   let column = 0;
   for (const character of marked) {
     if (character === '\r') column = 0;
     else if (character === '\b') column = Math.max(0, column - 1);
-    else if (character === '\ue000') cells.length = Math.min(cells.length, column);
-    else if (character === '\ue002') cells = [];
+    else if (character === '\x01') cells.length = Math.min(cells.length, column);
+    else if (character === '\x02') cells = [];
     else {
       while (cells.length < column) cells.push(' ');
       cells[column++] = character;

@@ -14,7 +14,7 @@ export interface Command {
 const SHELL_WORDS = new Set(
   (
     'if then else elif fi for while until do done case esac function select time in coproc . : [ alias bg bind break builtin ' +
-    'caller cd command compgen complete continue declare dirs disown echo enable eval exec exit export false fc fg ' +
+    'caller cd command compgen complete compopt continue declare dirs disown echo enable eval exec exit export false fc fg ' +
     'getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly ' +
     'return set shift shopt source suspend test times trap true type typeset ulimit umask unalias unset wait'
   ).split(' '),

@@ -39,7 +39,7 @@ export class JobPaths {
   get alive(): string {
     return `${this.dir}/alive`;
   }
-  /** Up to three lines, written by the shim: itself, its watcher, the main process. */
+  /** Up to three lines, written by the shim over blanks: itself, its watcher, the main process. */
   get shim(): string {
     return `${this.dir}/shim`;
   }

@@ -191,4 +191,4 @@ export function exitCodeOf(outcome: Outcome): number {
 export const commandText = (spec: Spec): string => spec.line ?? spec.words.map(quoteWord).join(' ');
 
 const quoteWord = (word: string): string =>
-  /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  /^(?!~)[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

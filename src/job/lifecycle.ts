@@ -91,7 +91,8 @@ const TABLE: Table = {
     started: stay,
     'start-failed': stay,
     // the first cause stands: a kill during a time-out leaves it a time-out; a harder kill only shortens the grace
-    'stop-requested': (status, { stop }) => ({ ...status, stop: { ...status.stop, graceMs: stop.graceMs } }),
+    'stop-requested': (status, { stop: { graceMs } }) =>
+      graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, graceMs } } : status,
     'limit-reached': stay,
     signalled: (status, { signal }) =>
       status.ended || status.sent.includes(signal) ? status : { ...status, sent: [...status.sent, signal] },

@@ -51,8 +51,12 @@ export class Log {
   /** The last `lines` lines, but no more than `limitBytes`; starts at the beginning of a line where one is near. */
   lastLines(lines: number, limitBytes: number): Piece {
     const size = this.size;
-    const piece = this.read(Math.max(0, size - limitBytes), size);
-    const start = startOfLastLines(piece.bytes, lines, piece.from > 0);
+    const from = Math.max(0, size - limitBytes);
+    // one byte more: it says whether a line begins here
+    const before = Math.min(from, 1);
+    const piece = this.read(from - before, size);
+    const cut = before === 1 && piece.bytes[0] !== 10;
+    const start = before + startOfLastLines(piece.bytes.subarray(before), lines, cut);
     return { ...piece, bytes: piece.bytes.subarray(start), from: piece.from + start };
   }
 
@@ -74,8 +78,8 @@ function startOfLastLines(bytes: Buffer, lines: number, cut: boolean): number {
   // a newline at the very end closes the last line
   let at = bytes.length - 1;
   if (at >= 0 && bytes[at] === 10) at--;
-  for (let left = lines; left > 0 && at >= 0; left--) {
-    const newline = bytes.lastIndexOf(10, at);
+  for (let left = lines; left > 0; left--) {
+    const newline = at < 0 ? -1 : bytes.lastIndexOf(10, at);
     if (newline === -1) {
       // the beginning of this line is out of reach: leave the half line out unless it is all there is
       const whole = bytes.indexOf(10);

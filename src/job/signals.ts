@@ -3,11 +3,12 @@ import { constants } from 'node:os';
 
 const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries(constants.signals));
 
-/** `TERM`, `sigterm`, `15` → `SIGTERM`; undefined if there is no such signal. */
+/** `TERM`, `sigterm`, `15` → `SIGTERM`; of two names for a number the one that a status is read as; undefined if there is none. */
 export function parseSignal(text: string): NodeJS.Signals | undefined {
   const upper = text.toUpperCase();
-  const name = /^\d+$/.test(text) ? nameOf(Number(text)) : upper.startsWith('SIG') ? upper : `SIG${upper}`;
-  return name !== undefined && NUMBERS.has(name) ? (name as NodeJS.Signals) : undefined;
+  const name = upper.startsWith('SIG') ? upper : `SIG${upper}`;
+  const number = /^\d+$/.test(text) ? Number(text) : NUMBERS.get(name);
+  return number === undefined ? undefined : (nameOf(number) as NodeJS.Signals | undefined);
 }
 
 const nameOf = (number: number): string | undefined => [...NUMBERS].find(([, n]) => n === number)?.[0];

@@ -7,11 +7,11 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import {
   claim,
+  createBlank,
   createExclusive,
   namesIn,
   readRecord,
   syncDir,
-  writeAll,
   writeAtomic,
 } from '../base/files.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
@@ -85,9 +85,8 @@ export function readOwner(job: JobPaths): Found<Owner> {
 
 /** Reserves the room for an exit status on the disk, so that a full one cannot lose it. */
 export function prepareExit(job: JobPaths, attempt: number): void {
-  const fd = createExclusive(job.exit(attempt));
+  const fd = createBlank(job.exit(attempt), 8);
   try {
-    writeAll(fd, Buffer.from('        '));
     fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
@@ -99,7 +98,9 @@ export function readExit(job: JobPaths, attempt: number): { code: number; at: nu
   const stored = readRecord(job.exit(attempt));
   const code = stored.kind === 'text' ? /^(\d{1,3})\n/.exec(stored.text)?.[1] : undefined;
   if (code === undefined || Number(code) > 255) return undefined;
-  return { code: Number(code), at: Math.round(fs.statSync(job.exit(attempt)).mtimeMs) };
+  // gc may have removed the job since
+  const stat = fs.statSync(job.exit(attempt), { throwIfNoEntry: false });
+  return stat && { code: Number(code), at: Math.round(stat.mtimeMs) };
 }
 
 // ---- requests to stop ------------------------------------------------------------------------------------
@@ -167,7 +168,11 @@ export function claimId(home: Home): JobId {
     if (tries % 256 === 0) id = Math.max(id, ...listIds(home)) + 1;
     try {
       fs.mkdirSync(home.job(id).dir, 0o700);
-      break;
+      const floor = readFloor(home);
+      if (id > floor) break;
+      // while we slept between choosing and taking it, it was given to another job, and gc removed that
+      fs.rmdirSync(home.job(id).dir);
+      id = floor;
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EEXIST') throw thrown;
     }

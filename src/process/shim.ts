@@ -6,7 +6,8 @@
  * `alive`, 5 the log; 0, 1 and 2 are /dev/null, so that nothing a shell says (`Killed`) gets into the log.
  */
 
-import { readRecord } from '../base/files.ts';
+import * as fs from 'node:fs';
+import { createBlank, readRecord } from '../base/files.ts';
 import type { JobPaths } from '../job/home.ts';
 import type { Identity } from '../job/job.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
@@ -60,6 +61,8 @@ function shimScript(call: AdopterCall, carried: string[]): string {
   const command = [
     quote(requireTool('env')),
     ...unset,
+    // a name may begin with a dash
+    '--',
     ...values,
     ...(setsid ? [quote(setsid)] : []),
     '"$@"',
@@ -73,7 +76,7 @@ function shimScript(call: AdopterCall, carried: string[]): string {
     // who shim and watcher are, before the job starts
     'echo "$p\n$q" 1<>"$i"',
     // without exec a shell would run its builtins: `exit 3` would record nothing
-    `( ${statOf('j', 'self')}; echo "$j" >>"$i"; exec 1>&5 2>&5 3>&- 4>&- 5>&-; exec ${command} )`,
+    `( ${statOf('j', 'self')}; echo "$p\n$q\n$j" 1<>"$i"; exec 1>&5 2>&5 3>&- 4>&- 5>&-; exec ${command} )`,
     // written over blanks that are on the disk already: works on a full one
     's=$?; echo $s 1<>"$e"',
     // URG is ignored by default: harmless to a watcher or a Node that boots, a nudge to an adopter
@@ -83,10 +86,18 @@ function shimScript(call: AdopterCall, carried: string[]): string {
   ].join('\n');
 }
 
-/** What some shell exports by itself. */
-const SHELLS_OWN = ['PWD', 'OLDPWD', 'SHLVL', '_'];
-const OBEYED =
-  /^(LD_.*|DYLD_.*|IFS|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|POSIXLY_CORRECT|PS4|LINENO|PPID|OPTIND|OPTARG|UID|EUID|BGJOB_ENV_.*)$/;
+/** What some shell exports by itself; PATH: busybox, where there is none. */
+const SHELLS_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
+/**
+ * What a shell obeys (TMOUT: bash gives up `read` after so many seconds, and the watcher would take that for the supervisor's death),
+ * counts (RANDOM, SECONDS) or drops (PS1).
+ */
+const OBEYED = new RegExp(
+  `^(${[
+    'LD_.*|DYLD_.*|IFS|ENV|SHELLOPTS|POSIXLY_CORRECT|BASH.*|TMOUT|BGJOB_ENV_.*',
+    'PS\\d|PPID|UID|EUID|LINENO|OPT.*|S?RANDOM|SECONDS|EPOCH.*|HISTCMD|COMP_WORDBREAKS',
+  ].join('|')})$`,
+);
 
 /**
  * Whether a shell would drop, change or obey a variable on its way to the job (or use the name itself: `e`, `ok`).
@@ -132,6 +143,15 @@ export function shimCall(
     environment: own,
   };
 }
+
+/** Three lines of at most 52 numbers each. */
+const RECORD_BYTES = 4096;
+
+/**
+ * Makes the file for the shim's record: blanks, like `exit.N`. Without a record an adopter would call a running job lost. Not
+ * fsynced: after a power cut none of these processes lives.
+ */
+export const prepareShim = (job: JobPaths): void => fs.closeSync(createBlank(job.shim, RECORD_BYTES));
 
 /** Who the shim wrote down: itself, its watcher, the main process; as far as it got. */
 export interface ShimRecord {

@@ -8,10 +8,10 @@ import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { EXIT, errnoOf } from '../base/failure.ts';
-import { createExclusive, createLog, readAt, syncDir } from '../base/files.ts';
+import { createLog, readAt, syncDir } from '../base/files.ts';
 import type { Spec } from '../job/job.ts';
 import { prepareExit } from '../job/store.ts';
-import { shimCall } from '../process/shim.ts';
+import { prepareShim, shimCall } from '../process/shim.ts';
 import { adopterCall } from './adopt.ts';
 import { leave } from './leave.ts';
 import { ALIVE_FD, type Supervision } from './supervision.ts';
@@ -51,7 +51,7 @@ function prepare({ job, attempt }: Supervision): number {
   fs.mkdirSync(dirname(job.log), 0o700);
   const logFd = createLog(job.log);
   prepareExit(job, attempt);
-  fs.closeSync(createExclusive(job.shim));
+  prepareShim(job);
   syncDir(job.dir);
   return logFd;
 }

@@ -9,7 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import { markEnded } from '../job/index.ts';
-import type { Identity, Spec, State, Status, Stop } from '../job/job.ts';
+import type { Identity, Spec, State, Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
@@ -81,14 +81,8 @@ export class Supervision {
 
   /** Reads what `kill` left: after every nudge, before the start, and after the first publication. */
   readRequests(): void {
-    for (const stop of readStops(this.job)) this.requestStop(stop);
-  }
-
-  private requestStop(stop: Stop): void {
-    const { status } = this;
     // the same request, read again, changes nothing
-    if (status.phase === 'stopping' && status.stop.graceMs <= stop.graceMs) return;
-    this.dispatch({ type: 'stop-requested', stop });
+    for (const stop of readStops(this.job)) this.dispatch({ type: 'stop-requested', stop });
   }
 
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */

@@ -1,0 +1,141 @@
+/** The rooms: imports go down only, packages are seen where they belong, and nobody goes around the one place for a thing. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { builtinModules } from 'node:module';
+import { basename, dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { cycles, type Graph, importsOf, strayPackages, upwardEdges } from './rig/layers.ts';
+
+const ROOT = join(__dirname, '..');
+const listTs = (dir: string): string[] =>
+  fs
+    .readdirSync(join(ROOT, dir), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .sort();
+const files = listTs('src');
+const sources = new Map(files.map((file) => [file, fs.readFileSync(join(ROOT, 'src', file), 'utf8')]));
+const graph: Graph = new Map(
+  [...sources].map(([file, source]) => [
+    file,
+    importsOf(source).map((name) => (name.startsWith('.') ? normalize(join(dirname(file), name)) : name)),
+  ]),
+);
+/** The files of src whose text, comments aside, matches. */
+const filesWith = (pattern: RegExp): string[] =>
+  files.filter((file) => pattern.test(sources.get(file)!.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')));
+
+test('the graph is really read: every relative import is a file of src', () => {
+  assert.ok(files.length > 40, `${files.length} files`);
+  const edges = [...graph].flatMap(([file, targets]) => targets.map((target) => ({ file, target })));
+  const unknown = edges.filter(({ target }) => target.endsWith('.ts') && !graph.has(target));
+  assert.deepEqual(unknown, []);
+  assert.ok(edges.length > 200, `${edges.length} edges`);
+  // each form of an import is found in the real sources
+  assert.ok(graph.get('cli/commands/ls.ts')!.includes('cli/terminal.ts'), 'a lazy one');
+  assert.ok(graph.get('process/environment.ts')!.includes('process/tree.ts'), 'one of types');
+});
+
+test('imports go down only', () => assert.deepEqual(upwardEdges(graph), []));
+test('no two files need each other', () => assert.deepEqual(cycles(graph), []));
+
+test('packages are imported where they belong, and no others', () => {
+  const only = (place: string) => (file: string) => file === place;
+  const places = {
+    commander: (file: string) => file.startsWith('cli/'),
+    chalk: only('cli/terminal.ts'),
+    'cli-table3': only('cli/terminal.ts'),
+    ora: only('cli/spinner.ts'),
+    'ps-list': only('process/table.ts'),
+    'proper-lockfile': only('process/polite.ts'),
+  };
+  assert.deepEqual(strayPackages(graph, places), []);
+  for (const name of Object.keys(places))
+    assert.ok([...graph.values()].flat().includes(name), `${name} is used at all`);
+  const wanted = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  for (const name of Object.keys(places))
+    assert.ok({ ...wanted.dependencies, ...wanted.devDependencies }[name], name);
+});
+
+test('the rules can fail', () => {
+  const bad: Graph = new Map([
+    ['base/a.ts', ['job/b.ts']],
+    ['job/b.ts', ['base/c.ts', 'ora']],
+    ['base/c.ts', ['base/a.ts', 'node:fs']],
+    ['cli/d.ts', ['supervisor/e.ts']],
+    ['supervisor/e.ts', ['process/f.ts', 'elsewhere/g.ts']],
+    ['process/f.ts', []],
+  ]);
+  assert.deepEqual(upwardEdges(bad), [
+    'base/a.ts imports job/b.ts',
+    'cli/d.ts imports supervisor/e.ts',
+    'supervisor/e.ts imports elsewhere/g.ts, which is in no room',
+  ]);
+  assert.deepEqual(cycles(bad), ['base/a.ts → job/b.ts → base/c.ts → base/a.ts']);
+  assert.deepEqual(strayPackages(bad, { ora: (file) => file.startsWith('cli/') }), ['job/b.ts imports ora']);
+  const source = [
+    `import { a } from './a.ts';`,
+    `import type {\n  B,\n  C,\n} from "./b.ts";`,
+    `import './c.ts';`,
+    `export { d } from './d.ts';`,
+    `export * from './e.ts';`,
+    `const f: import('./f.ts').F = await import('./g.ts');`,
+    `require('./h.ts'); // import('./no.ts')`,
+    `/* import './no.ts' */ export const from = 'text';`,
+  ].join('\n');
+  assert.deepEqual(
+    importsOf(source).sort(),
+    ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((name) => `./${name}.ts`),
+  );
+});
+
+test('only the end of the command line ends the process, only one file writes to its streams', () => {
+  assert.deepEqual(filesWith(/\bprocess\s*\.\s*(exit|abort|exitCode|reallyExit)\b/), ['cli/main.ts']);
+  assert.deepEqual(filesWith(/\bstd(out|err)\s*\.\s*(write|end|pipe)\b|\bconsole\s*\./), []);
+  // a spinner is given the stream
+  assert.deepEqual(filesWith(/process\.stderr/), ['cli/spinner.ts']);
+  assert.deepEqual(filesWith(/\bwrite(All|v?Sync)?\(\s*(1|2|fd)\b/), ['base/files.ts', 'cli/output.ts']);
+});
+
+test('the supervisor is made of our own code and of Node', () => {
+  const bundle = fs.readFileSync(join(ROOT, 'dist', 'supervisor.js'), 'utf8');
+  const required = [...bundle.matchAll(/\brequire\(\s*["'`]([^"'`]+)["'`]\s*\)/g)].map(([, name]) => name!);
+  assert.ok(required.includes('node:fs'));
+  const foreign = required.filter((name) => !builtinModules.includes(name.replace(/^node:/, '')));
+  // the lazy chunks: one where there is no /proc; what else is reachable must never be loaded by it
+  assert.deepEqual([...new Set(foreign)], ['./ps-list.js']);
+  const reached = new Set<string>();
+  const reach = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const target of graph.get(file) ?? []) reach(target);
+  };
+  reach('supervisor/main.ts');
+  const packages = [...reached].filter((name) => !name.endsWith('.ts') && !name.startsWith('node:'));
+  assert.deepEqual(packages, ['ps-list']);
+});
+
+test('no file is long, none is a place for anything', () => {
+  const long = [...sources].filter(([, source]) => source.split('\n').length - 1 > 250).map(([file]) => file);
+  assert.deepEqual(long, []);
+  const vague = /^(utils?|helpers?|types?|common|misc|shared|lib|constants)$/;
+  assert.deepEqual(
+    [...files, ...listTs('test')].filter((file) =>
+      file.split('/').some((part) => vague.test(basename(part, '.ts'))),
+    ),
+    [],
+  );
+  assert.deepEqual(
+    [...sources].filter(([, source]) => !/^(\/\*\*|import [^;]+;\n)/.test(source)).map(([file]) => file),
+    [],
+  );
+});
+
+test('no two tests have the same name: one would silently take the place of the other in dist-test', () => {
+  const names = listTs('test')
+    .map((file) => basename(file))
+    .filter((name) => /\.(test|bench|fixture)\.ts$/.test(name));
+  assert.deepEqual(
+    names.filter((name, n) => names.indexOf(name) !== n),
+    [],
+  );
+});

@@ -1,0 +1,20 @@
+/** One of many processes that do the same at the same instant. See crowd.ts. */
+import { claim } from '../../src/base/files.ts';
+import { openHome } from '../../src/job/home.ts';
+import { claimId } from '../../src/job/store.ts';
+
+const [, , what, path, times] = process.argv;
+
+function act(n: number): unknown {
+  if (what === 'claim') return claim(`${path}.${n}`, `${process.pid}\n`);
+  const home = what === 'open' ? openHome(path!, true) : openHome(path!, false);
+  if (!home.ok || !home.value) throw new Error(JSON.stringify(home));
+  return what === 'open' ? home.value.token : claimId(home.value);
+}
+
+process.stdout.write('ready\n');
+// the end of stdin is the start signal for all
+process.stdin.resume().on('end', () => {
+  const results = Array.from({ length: Number(times) }, (_, n) => act(n));
+  process.stdout.write(JSON.stringify({ pid: process.pid, results }));
+});

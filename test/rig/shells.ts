@@ -1,0 +1,144 @@
+/**
+ * A stage for the shim's real text: the shells it must work in, and the descriptors and files that a supervisor gives it
+ * (see supervisor/start.ts). The test plays the supervisor: it answers `ok` when the shim's line comes, or dies.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import * as fs from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createLog } from '../../src/base/files.ts';
+import { JobPaths } from '../../src/job/home.ts';
+import { prepareExit, readExit } from '../../src/job/store.ts';
+import { type AdopterCall, prepareShim, readShim, shimCall } from '../../src/process/shim.ts';
+import { isRunning } from './processes.ts';
+
+export interface Shell {
+  name: string;
+  program: string;
+  /** What it is called as: bash is another shell when it is called sh. */
+  argv0: string;
+  before: string[];
+}
+
+const SHELLS: Shell[] = [
+  { name: 'dash', program: '/usr/bin/dash', argv0: 'sh', before: [] },
+  { name: 'bash as sh', program: '/usr/bin/bash', argv0: 'sh', before: [] },
+  { name: 'busybox sh', program: '/usr/bin/busybox', argv0: 'busybox', before: ['sh'] },
+];
+export const DASH = SHELLS[0]!;
+
+export interface StageOptions {
+  /** Where its files are made; a folder of its own if not given. */
+  dir?: string;
+  cwd?: string;
+  /** How the program is started that takes the supervisor's place. */
+  adopter?: Partial<AdopterCall>;
+  /** Called when everything is prepared and nothing runs yet. */
+  onPrepared?: () => void;
+}
+
+/** A shim under way. */
+export class Shim {
+  readonly job: JobPaths;
+  readonly child: ChildProcess;
+  readonly socket: Socket;
+  /** What the shim said on its socket. */
+  said = '';
+  private readonly over: Promise<unknown>;
+
+  constructor(shell: Shell, dir: string, argv: string[], environment: string[], options: StageOptions) {
+    this.job = new JobPaths(dir);
+    fs.mkdirSync(join(dir, 'out'), { recursive: true });
+    const log = createLog(this.job.log);
+    prepareExit(this.job, 1);
+    prepareShim(this.job);
+    if (spawnSync('mkfifo', ['-m', '600', this.job.alive]).status !== 0) throw new Error('no FIFO');
+    options.onPrepared?.();
+    const alive = fs.openSync(this.job.alive, fs.constants.O_RDWR);
+    const adopter = { node: '/bin/false', supervisor: 'none', home: dir, id: 42, environment: {} };
+    const call = shimCall({ ...adopter, ...options.adopter }, this.job, 1, argv, environment);
+    this.child = spawn(shell.program, [...shell.before, ...call.args], {
+      argv0: shell.argv0,
+      cwd: options.cwd ?? dir,
+      detached: true,
+      env: call.environment,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', alive, log],
+    });
+    fs.closeSync(alive);
+    fs.closeSync(log);
+    this.over = once(this.child, 'exit');
+    this.socket = this.child.stdio[3] as Socket;
+    this.socket.on('error', () => {});
+    this.socket.setEncoding('utf8').on('data', (text) => {
+      this.said += text;
+      this.socket.end('ok\n');
+    });
+  }
+
+  /** The supervisor dies. */
+  abandon(): void {
+    this.socket.destroy();
+  }
+  /** The code that the shim recorded, after shim and watcher have ended. */
+  async code(): Promise<number | undefined> {
+    await this.over;
+    return this.recorded();
+  }
+  recorded(): number | undefined {
+    return readExit(this.job, 1)?.code;
+  }
+  get log(): string {
+    return fs.readFileSync(this.job.log, 'latin1');
+  }
+  get record() {
+    return readShim(this.job);
+  }
+  /** Ends what a failed test left. */
+  close(): void {
+    const { shim, watcher, main } = this.record;
+    for (const one of [main, watcher, shim]) if (one && isRunning(one.pid)) process.kill(one.pid, 'SIGKILL');
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
+    this.socket.destroy();
+  }
+}
+
+export class Stage {
+  readonly dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'bgjob-shim-')));
+  readonly shell: Shell;
+  private readonly shims: Shim[] = [];
+  constructor(shell: Shell) {
+    this.shell = shell;
+  }
+  start(argv: string[], environment: string[] = [], options: StageOptions = {}): Shim {
+    const dir = options.dir ?? join(this.dir, `job${this.shims.length}`);
+    const shim = new Shim(this.shell, dir, argv, environment, options);
+    this.shims.push(shim);
+    return shim;
+  }
+  close(): void {
+    for (const shim of this.shims) shim.close();
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** A test in each of the shells; one that is not installed is skipped, and said so. */
+export function shellTest(
+  name: string,
+  body: (stage: Stage, t: TestContext) => Promise<void>,
+  shells = SHELLS,
+): void {
+  for (const shell of shells) {
+    const skip = fs.existsSync(shell.program) ? false : `${shell.program} is not installed`;
+    test(`${shell.name}: ${name}`, { skip, timeout: 60_000 }, async (t) => {
+      const stage = new Stage(shell);
+      try {
+        await body(stage, t);
+      } finally {
+        stage.close();
+      }
+    });
+  }
+}
