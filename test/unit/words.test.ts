@@ -102,7 +102,7 @@ test('unknown options are refused with what may have been meant', () => {
   assert.deepEqual(near, {
     code: 'usage',
     message: "unknown option '--timeot'",
-    hint: 'did you mean --timeout?',
+    hint: 'bgjob run --timeout',
   });
   for (const argv of [
     ['--frobnicate', 'x'],
