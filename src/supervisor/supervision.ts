@@ -79,9 +79,9 @@ export class Supervision {
     }
   }
 
-  /** Reads what `kill` left: after every nudge, before the start, and after the first publication. */
-  readRequests(): void {
-    for (const stop of readStops(this.job)) this.requestStop(stop);
+  /** Reads what `kill` left: after every nudge, before the start, after the first publication, and at the end. */
+  readRequests(notAfter = Number.POSITIVE_INFINITY): void {
+    for (const stop of readStops(this.job)) if (stop.at <= notAfter) this.requestStop(stop);
   }
 
   private requestStop(stop: Stop): void {
@@ -93,9 +93,14 @@ export class Supervision {
 
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
+    const report = (at: number, code: number | null): void => {
+      // asked for before the end, though no nudge came through: an owner that was stopped hears of both at once
+      this.readRequests(at);
+      this.dispatch({ type: 'main-ended', at, code });
+    };
     const reportEnd = (): boolean => {
       const exit = readExit(this.job, this.attempt);
-      if (exit) this.dispatch({ type: 'main-ended', at: exit.at, code: exit.code });
+      if (exit) report(exit.at, exit.code);
       return exit !== undefined;
     };
     if (reportEnd()) return;
@@ -103,7 +108,7 @@ export class Supervision {
     const shimLives = this.shimPid !== undefined || (shim !== undefined && isAlive(shim) !== 'dead');
     if (shimLives || (main && isAlive(main) !== 'dead')) return;
     // read again: it may have written its last line between the two looks
-    if (!reportEnd()) this.dispatch({ type: 'main-ended', at: systemClock.now(), code: null });
+    if (!reportEnd()) report(systemClock.now(), null);
   }
 
   /** The job's processes; `watched`, because we have seen the main process until now. */
