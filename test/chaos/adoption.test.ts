@@ -52,23 +52,26 @@ function linkOf(path: string): string {
   }
 }
 
-rigTest('the adopter is killed, and its adopter, and so on: each is replaced, the code is kept', async (rig) => {
-  const puppet = await rig.puppet();
-  const id = await runPuppet(rig, puppet);
-  const owners = [rig.ownerPid(id)];
-  for (const generation of [2, 3, 4, 5]) {
-    owners.push(await killOwner(rig, id, generation));
-    assert.equal((await rig.show(id)).state, 'running');
-  }
-  assert.equal(new Set(owners).size, 5);
-  await puppet.exit(17);
-  const wait = await rig.bgjob(['wait', String(id)]);
-  assert.equal(wait.code, 17);
-  const state = readJson(rig.file(id, 'state.json'));
-  assert.equal(state.generation, 5);
-  const claims = fs.readdirSync(rig.file(id, '.')).filter((name) => name.startsWith('owner.'));
-  assert.deepEqual(claims.sort(), ['owner.1', 'owner.2', 'owner.3', 'owner.4', 'owner.5']);
-});
+rigTest(
+  'the adopter is killed, and its adopter, and so on: each is replaced, the code is kept',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const id = await runPuppet(rig, puppet);
+    const owners = [rig.ownerPid(id)];
+    for (const generation of [2, 3, 4, 5]) {
+      owners.push(await killOwner(rig, id, generation));
+      assert.equal((await rig.show(id)).state, 'running');
+    }
+    assert.equal(new Set(owners).size, 5);
+    await puppet.exit(17);
+    const wait = await rig.bgjob(['wait', String(id)]);
+    assert.equal(wait.code, 17);
+    const state = readJson(rig.file(id, 'state.json'));
+    assert.equal(state.generation, 5);
+    const claims = fs.readdirSync(rig.file(id, '.')).filter((name) => name.startsWith('owner.'));
+    assert.deepEqual(claims.sort(), ['owner.1', 'owner.2', 'owner.3', 'owner.4', 'owner.5']);
+  },
+);
 
 rigTest('an adopter that is killed after the job ended has said it all', async (rig) => {
   const puppet = await rig.puppet();

@@ -50,52 +50,58 @@ function killIfItIsStillThat({ pid, startTicks }: { pid: number; startTicks: num
   return true;
 }
 
-rigTest('200 supervisors killed at 200 instants: every code that was seen is kept, none is invented', async (rig) => {
-  const chance = seededChance('supervisor killed');
-  const rounds: Round[] = [];
-  let killed = 0;
-  await inParallel(ROUNDS, 4, async (n) => {
-    const code = 1 + Math.floor(chance() * 120);
-    // a third around the start, a third while it runs, a third around and after the end
-    const delayMs = Math.floor(chance() * 300);
-    const id = await rig.run(jobOf(rig, n, code));
-    const owner = await firstOwner(rig, id);
-    await pass(delayMs);
-    if (killIfItIsStillThat(owner)) killed++;
-    rounds[n] = { id, code, delayMs };
-  });
-  const { stdout } = await rig.bgjob(['wait', '--json', ...rounds.map(({ id }) => String(id))]);
-  const ends = new Map(
-    stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line))
-      .map((end) => [end.id, end]),
-  );
-  const tally: Record<string, number> = {};
-  for (const [n, { id, code, delayMs }] of rounds.entries()) {
-    const end = ends.get(id);
-    const what = `job ${id}, killed ${delayMs} ms after its owner was known: ${JSON.stringify(end)}`;
-    tally[end?.state] = (tally[end?.state] ?? 0) + 1;
-    if (fs.existsSync(join(rig.dir, `started.${n}`))) {
-      assert.equal(end?.state, 'exited', what);
-      assert.equal(end.exitCode, code, what);
-      assert.equal(fs.readFileSync(rig.file(id, 'exit.1'), 'utf8').trim(), String(code), what);
-    } else {
-      assert.equal(end?.state, 'lost', what);
-      assert.equal(end.reason, NEVER_STARTED, what);
-      assert.equal(end.exitCode, null, what);
-      assert.equal(end.code, 125, what);
+rigTest(
+  '200 supervisors killed at 200 instants: every code that was seen is kept, none is invented',
+  async (rig) => {
+    const chance = seededChance('supervisor killed');
+    const rounds: Round[] = [];
+    let killed = 0;
+    await inParallel(ROUNDS, 4, async (n) => {
+      const code = 1 + Math.floor(chance() * 120);
+      // a third around the start, a third while it runs, a third around and after the end
+      const delayMs = Math.floor(chance() * 300);
+      const id = await rig.run(jobOf(rig, n, code));
+      const owner = await firstOwner(rig, id);
+      await pass(delayMs);
+      if (killIfItIsStillThat(owner)) killed++;
+      rounds[n] = { id, code, delayMs };
+    });
+    const { stdout } = await rig.bgjob(['wait', '--json', ...rounds.map(({ id }) => String(id))]);
+    const ends = new Map(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .map((end) => [end.id, end]),
+    );
+    const tally: Record<string, number> = {};
+    for (const [n, { id, code, delayMs }] of rounds.entries()) {
+      const end = ends.get(id);
+      const what = `job ${id}, killed ${delayMs} ms after its owner was known: ${JSON.stringify(end)}`;
+      tally[end?.state] = (tally[end?.state] ?? 0) + 1;
+      if (fs.existsSync(join(rig.dir, `started.${n}`))) {
+        assert.equal(end?.state, 'exited', what);
+        assert.equal(end.exitCode, code, what);
+        assert.equal(fs.readFileSync(rig.file(id, 'exit.1'), 'utf8').trim(), String(code), what);
+      } else {
+        assert.equal(end?.state, 'lost', what);
+        assert.equal(end.reason, NEVER_STARTED, what);
+        assert.equal(end.exitCode, null, what);
+        assert.equal(end.code, 125, what);
+      }
     }
-  }
-  console.log(`killed ${killed} of ${ROUNDS}:`, tally);
-  // the instants have to fall on both sides of the start, or this test says nothing
-  assert.ok(killed > 50 && (tally['exited'] ?? 0) > 20, 'too few supervisors were alive when they were killed');
-  const listed = await rig.json(['ls', '-a', '-n', '1000']);
-  assert.equal(listed.length, ROUNDS);
-  for (const job of listed) assert.equal(job.state, ends.get(job.id).state, `ls and wait on ${job.id}`);
-  assert.deepEqual(await untilNothingIsLeft(rig), []);
-});
+    console.log(`killed ${killed} of ${ROUNDS}:`, tally);
+    // the instants have to fall on both sides of the start, or this test says nothing
+    assert.ok(
+      killed > 50 && (tally['exited'] ?? 0) > 20,
+      'too few supervisors were alive when they were killed',
+    );
+    const listed = await rig.json(['ls', '-a', '-n', '1000']);
+    assert.equal(listed.length, ROUNDS);
+    for (const job of listed) assert.equal(job.state, ends.get(job.id).state, `ls and wait on ${job.id}`);
+    assert.deepEqual(await untilNothingIsLeft(rig), []);
+  },
+);
 
 const untilNothingIsLeft = (rig: Rig) =>
   until(
