@@ -12,7 +12,7 @@ import { hasOpen, isAlive, type ProcessStat } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
 import { readTable } from './table.ts';
-import { isUnproven, signalAll, sweep } from './tree.ts';
+import { type AtSight, isUnproven, signalAll, sweep } from './tree.ts';
 
 /** How long the owner has, beyond the grace, before the killer acts itself, milliseconds. */
 const ANSWER_MS = 2000;
@@ -69,17 +69,24 @@ export async function sweepLeft(
   { signal, graceMs }: { signal: string; graceMs: number },
 ): Promise<Killed> {
   const known = new Set<number>();
-  const find = async (): Promise<ProcessStat[]> => {
-    const found = await processesOf(home, view);
+  const find = async (atSight: AtSight): Promise<ProcessStat[]> => {
+    const found = await processesOf(home, view, (stat) => {
+      known.add(stat.pid);
+      atSight(stat);
+    });
     for (const { pid } of found) known.add(pid);
     return found;
   };
   const deadline = clock.monotonic() + graceMs;
   const signalled = new Set<number>();
-  for (let found = await find(); found.length > 0 && clock.monotonic() < deadline; found = await find()) {
-    const fresh = found.filter(({ pid }) => !signalled.has(pid));
-    signalAll(fresh, signal as NodeJS.Signals);
-    for (const { pid } of fresh) signalled.add(pid);
+  const ask = (stat: ProcessStat): void => {
+    if (!signalled.has(stat.pid)) signalAll([stat], signal as NodeJS.Signals);
+    signalled.add(stat.pid);
+  };
+  while (clock.monotonic() < deadline) {
+    const found = await find(ask);
+    if (found.length === 0) break;
+    for (const stat of found) ask(stat);
     await clock.sleep(20);
   }
   const survivors = await sweep(clock, find);

@@ -3,13 +3,20 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { HAS_PROC, isDeadState, type ProcessStat, readStat } from './identity.ts';
 
-/** The living processes that we can see. */
-export async function readTable(): Promise<ProcessStat[]> {
+/**
+ * The living processes that we can see, the highest pid first; `visit` is called for each as soon as it was read: what
+ * forks and ends every 2 ms has the highest pid, and is gone when the whole table was read.
+ */
+export async function readTable(visit: (stat: ProcessStat) => void = () => {}): Promise<ProcessStat[]> {
   const pids = HAS_PROC ? pidsInProc() : await pidsFromPsList();
-  return pids.flatMap((pid) => {
-    const stat = readStat(pid);
-    return stat && !isDeadState(stat.state) ? [stat] : [];
-  });
+  return pids
+    .sort((a, b) => b - a)
+    .flatMap((pid) => {
+      const stat = readStat(pid);
+      if (!stat || isDeadState(stat.state)) return [];
+      visit(stat);
+      return [stat];
+    });
 }
 
 const pidsInProc = (): number[] =>

@@ -14,7 +14,7 @@ import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
-import { findProcesses } from '../process/tree.ts';
+import { type AtSight, findProcesses } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
 import { stopTree } from './stopping.ts';
 
@@ -112,11 +112,12 @@ export class Supervision {
   }
 
   /** The job's processes; `watched`, because we have seen the main process until now. */
-  processes(): Promise<ProcessStat[]> {
+  processes(atSight?: AtSight): Promise<ProcessStat[]> {
     const { shim, watcher, main } = readShim(this.job, this.owner.identity);
     const child = this.shimPid === undefined ? undefined : identify(this.shimPid);
     const spared = [shim, watcher, child].filter((one) => one !== undefined);
-    return findProcesses({ home: this.home, id: this.spec.id, main, spared, left: this.left, watched: true });
+    const { home, spec, left } = this;
+    return findProcesses({ home, id: spec.id, main, spared, left, watched: true }, atSight);
   }
 
   /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */
