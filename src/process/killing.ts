@@ -12,7 +12,7 @@ import { hasOpen, isAlive, type ProcessStat } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
 import { readTable } from './table.ts';
-import { type AtSight, isUnproven, signalAll, sweep } from './tree.ts';
+import { type AtSight, findUnproven, signalAll, sweep } from './tree.ts';
 
 /** How long the owner has, beyond the grace, before the killer acts itself, milliseconds. */
 const ANSWER_MS = 2000;
@@ -43,7 +43,7 @@ export interface Killed {
   stopped: number;
   /** What is still alive. */
   alive: number[];
-  /** Recorded as the job's main process and alive, but nothing shows that it is: not signalled. */
+  /** Recorded as the job's and alive, but nothing shows that it is: not signalled. */
   unproven: number[];
 }
 
@@ -90,7 +90,6 @@ export async function sweepLeft(
     await clock.sleep(20);
   }
   const survivors = await sweep(clock, find);
-  const { main } = trailOf(home, view);
-  const unproven = isUnproven(main, survivors, await readTable()) && main ? [main.pid] : [];
+  const unproven = findUnproven(trailOf(home, view), survivors, await readTable());
   return { view, stopped: known.size, alive: survivors.map(({ pid }) => pid), unproven };
 }

@@ -115,16 +115,19 @@ export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): 
     else if (main && (stat.session === main.pid || stat.group === main.pid)) {
       // the number of a session without a leader may have been given again since: then only what was seen before counts
       const seenBefore = trail.left.some((one) => is(stat, one));
-      const ours = (trail.watched && !byPid.has(main.pid)) || seenBefore;
+      // while the leader lives nothing was left yet, or it is not our leader
+      const ours = !byPid.has(main.pid) && (trail.watched || seenBefore);
       if (ours && stat.startTicks >= main.startTicks) add(stat);
     }
   }
   return [...found.values()].sort((a, b) => b.pid - a.pid);
 }
 
-/** Whether the recorded main process is alive but nothing shows that it is of this job. */
-export function isUnproven(main: Identity | undefined, found: ProcessStat[], table: ProcessStat[]): boolean {
-  return main !== undefined && table.some((stat) => is(stat, main)) && !found.some((stat) => is(stat, main));
+/** Recorded as the job's and alive, but nothing shows that it is: the main process, and what that left behind. */
+export function findUnproven({ main, left }: Trail, found: ProcessStat[], table: ProcessStat[]): number[] {
+  const recorded = main ? [main, ...left] : left;
+  const unproven = table.filter((stat) => recorded.some((one) => is(stat, one)));
+  return unproven.map(({ pid }) => pid).filter((pid) => !found.some((stat) => stat.pid === pid));
 }
 
 /** Sends a signal to each; one that is gone by now is fine. A stopped process is continued, or it would not notice. */
