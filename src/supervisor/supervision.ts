@@ -93,22 +93,33 @@ export class Supervision {
 
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
-    const report = (at: number, code: number | null): void => {
-      // asked for before the end, though no nudge came through: an owner that was stopped hears of both at once
-      this.readRequests(at);
-      this.dispatch({ type: 'main-ended', at, code });
-    };
-    const reportEnd = (): boolean => {
-      const exit = readExit(this.job, this.attempt);
-      if (exit) report(exit.at, exit.code);
-      return exit !== undefined;
-    };
-    if (reportEnd()) return;
+    if (this.reportExit()) return;
     const { shim, main } = readShim(this.job, this.owner.identity);
     const shimLives = this.shimPid !== undefined || (shim !== undefined && isAlive(shim) !== 'dead');
     if (shimLives || (main && isAlive(main) !== 'dead')) return;
     // read again: it may have written its last line between the two looks
-    if (!reportEnd()) report(systemClock.now(), null);
+    if (this.reportExit()) return;
+    if (main) this.reportEnd(systemClock.now(), null);
+    else void this.checkUnrecorded();
+  }
+
+  /** The shim was killed just before the main process wrote itself down; if that is about to, we shall look again. */
+  private async checkUnrecorded(): Promise<void> {
+    const found = await this.processes();
+    if (found.length > 0 || readShim(this.job, this.owner.identity).main) return;
+    this.reportEnd(systemClock.now(), null);
+  }
+
+  private reportExit(): boolean {
+    const exit = readExit(this.job, this.attempt);
+    if (exit) this.reportEnd(exit.at, exit.code);
+    return exit !== undefined;
+  }
+
+  private reportEnd(at: number, code: number | null): void {
+    // asked for before the end, though no nudge came through: an owner that was stopped hears of both at once
+    this.readRequests(at);
+    this.dispatch({ type: 'main-ended', at, code });
   }
 
   /** The job's processes; `watched`, because we have seen the main process until now. */
