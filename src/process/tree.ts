@@ -142,8 +142,9 @@ export function signalAll(processes: ProcessStat[], signal: NodeJS.Signals): voi
   }
 }
 
-/** How long sweeps go on when something survives SIGKILL, milliseconds. */
+/** How long sweeps go on when something survives SIGKILL, milliseconds; but a busy machine may need that for one look. */
 const SWEEP_LIMIT_MS = 2000;
+const LEAST_LOOKS = 10;
 /** A look may fall between two generations of what forks and ends all the time: this many in a row do not. */
 export const EMPTY_LOOKS = 5;
 
@@ -156,7 +157,7 @@ export async function sweep(
   find: (atSight: AtSight) => Promise<ProcessStat[]>,
 ): Promise<ProcessStat[]> {
   const deadline = clock.monotonic() + SWEEP_LIMIT_MS;
-  for (let empty = 0; ; ) {
+  for (let look = 1, empty = 0; ; look++) {
     const struck = new Map<number, ProcessStat>();
     const strike = (stat: ProcessStat): void => {
       if (!struck.has(stat.pid)) signalAll([stat], 'SIGKILL');
@@ -165,7 +166,7 @@ export async function sweep(
     for (const stat of await find(strike)) strike(stat);
     empty = struck.size === 0 ? empty + 1 : 0;
     if (empty === EMPTY_LOOKS) return [];
-    if (clock.monotonic() > deadline) return [...struck.values()];
+    if (clock.monotonic() > deadline && look >= LEAST_LOOKS) return [...struck.values()];
     await clock.sleep(empty > 0 ? 1 : 3);
   }
 }

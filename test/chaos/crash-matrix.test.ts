@@ -43,7 +43,7 @@ function assertTrue(rig: Rig, id: number, code: number, end: any, what: string):
 rigTest('any of supervisor, shim and watcher, in any order, at any instant', async (rig) => {
   const chance = seededChance('crash matrix');
   const rounds: { id: number; code: number; plan: string }[] = [];
-  await inParallel(126, 4, async (n) => {
+  await inParallel(70, 4, async (n) => {
     const code = 1 + Math.floor(chance() * 120);
     const mask = 1 + (n % 7);
     const victims = (['supervisor', 'shim', 'watcher'] as const).filter((_, bit) => mask & (1 << bit));
@@ -71,7 +71,7 @@ rigTest('any of supervisor, shim and watcher, in any order, at any instant', asy
 
 rigTest('adopters killed while they boot: the code is kept', async (rig) => {
   const chance = seededChance('adopter killed while it boots');
-  await inParallel(40, 4, async (n) => {
+  await inParallel(24, 4, async (n) => {
     const code = 1 + n;
     const puppet = await rig.puppet();
     const id = await runPuppet(rig, puppet);
@@ -114,7 +114,7 @@ rigTest('while owners die one after the other every reader says: running', async
 rigTest('the shim killed while it starts the job: not called ended while that runs', async (rig) => {
   const chance = seededChance('shim killed at the start');
   let before = 0;
-  await inParallel(40, 4, async () => {
+  await inParallel(32, 4, async () => {
     const id = await rig.run(['--', '/bin/sh', '-c', 'echo up; sleep 0.5']);
     const shim = await until(
       () => (fs.existsSync(rig.file(id, 'shim')) ? rig.shimRecord(id) : {}),
@@ -129,7 +129,7 @@ rigTest('the shim killed while it starts the job: not called ended while that ru
     assert.equal(wait.state, 'lost');
     assert.equal(wait.leftovers, 0, `job ${id} is called lost while it runs: ${JSON.stringify(wait)}`);
   });
-  console.log(`${before} of 40 before the main process was written down`);
+  console.log(`${before} of 32 before the main process was written down`);
   assert.deepEqual(processesNaming(rig.home), []);
   assert.equal(readJson(rig.file(1, 'state.json')).generation, 1);
 });

@@ -28,6 +28,17 @@ rigTest(
   },
 );
 
+rigTest('a job that is stopped notices a polite kill: it is continued', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet);
+  const main = await puppet.pid();
+  process.kill(main, 'SIGSTOP');
+  const { code, stdout } = await rig.bgjob(['kill', String(id)]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^1 killed \(TERM, /);
+  assert.equal(isRunning(main), false);
+});
+
 /** Double fork, own session, the parent gone; then it says its pid and sleeps. */
 const SHEDDING = `
 for how in 'env -i' ''; do
