@@ -65,8 +65,9 @@ rigTest('any of supervisor, shim and watcher, in any order, at any instant', asy
     assertTrue(rig, id, code, end, `${plan}: ${JSON.stringify(end)}`);
   }
   console.log(tally);
-  for (const job of await rig.json(['ls', '-a', '-n', '1000']))
-    assert.ok(['exited', 'lost'].includes(job.state), JSON.stringify(job));
+  const listed = await rig.json(['ls', '-a', '-n', '1000']);
+  assert.equal(listed.length, rounds.length);
+  for (const job of listed) assert.ok(['exited', 'lost'].includes(job.state), JSON.stringify(job));
 });
 
 rigTest('adopters killed while they boot: the code is kept', async (rig) => {

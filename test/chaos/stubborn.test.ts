@@ -100,10 +100,11 @@ async function runLeapfrog(
   rig: Rig,
   options: string[],
   args: string[],
+  prefix = '',
 ): Promise<{ id: number; beat: string }> {
   const program = await buildLeapfrog(rig);
   const beat = join(rig.dir, 'beat');
-  const line = `'${program}' ${args.join(' ')}; sleep 1000`;
+  const line = `${prefix} '${program}' ${args.join(' ')}; sleep 1000`;
   const id = await rig.run([...options, '-e', `BEAT=${beat}`, '--', '/bin/sh', '-c', line]);
   await until(
     () => (fs.existsSync(beat) ? Number(fs.readFileSync(beat, 'utf8')) : 0),
@@ -141,6 +142,16 @@ for (const [what, args] of [
     await assertGone(rig, beat);
   });
 }
+
+rigTest(
+  'a process that forks and exits every 2 ms without any marker, its output in the log, is gone after kill',
+  async (rig) => {
+    const { id, beat } = await runLeapfrog(rig, ['--grace', '500ms'], [], 'env -i "BEAT=$BEAT"');
+    const { code, stderr } = await rig.bgjob(['kill', String(id)]);
+    assert.equal(code, 0, stderr);
+    await assertGone(rig, beat);
+  },
+);
 
 rigTest('a leapfrog that outlived supervisor, shim and watcher is gone after kill', async (rig) => {
   const { id, beat } = await runLeapfrog(rig, [], []);
