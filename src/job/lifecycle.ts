@@ -132,7 +132,7 @@ export function endWithoutOwner(
   status: Status,
   at: number,
   code: number | null,
-  stops: Stop[],
+  stops: Stop[] = [],
 ): StatusOf<'ended'> {
   const events: Event[] = [
     { type: 'started', at, monotonicMs: 0 },

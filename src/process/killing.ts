@@ -12,7 +12,7 @@ import { hasOpen, isAlive, type ProcessStat } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
 import { readTable } from './table.ts';
-import { type AtSight, findUnproven, signalAll, sweep } from './tree.ts';
+import { type AtSight, isUnproven, signalAll, sweep } from './tree.ts';
 
 /** How long the owner has, beyond the grace, before the killer acts itself, milliseconds. */
 const ANSWER_MS = 2000;
@@ -90,6 +90,14 @@ export async function sweepLeft(
     await clock.sleep(20);
   }
   const survivors = await sweep(clock, find);
-  const unproven = findUnproven(trailOf(home, view), survivors, await readTable());
-  return { view, stopped: known.size, alive: survivors.map(({ pid }) => pid), unproven };
+  const { main, left } = trailOf(home, view);
+  const table = await readTable();
+  const recorded = main ? [main, ...left] : left;
+  const unproven = recorded.filter((one) => isUnproven(one, survivors, table)).map(({ pid }) => pid);
+  return {
+    view,
+    stopped: known.size,
+    alive: survivors.map(({ pid }) => pid),
+    unproven: [...new Set(unproven)],
+  };
 }

@@ -123,11 +123,17 @@ export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): 
   return [...found.values()].sort((a, b) => b.pid - a.pid);
 }
 
-/** Recorded as the job's and alive, but nothing shows that it is: the main process, and what that left behind. */
-export function findUnproven({ main, left }: Trail, found: ProcessStat[], table: ProcessStat[]): number[] {
-  const recorded = main ? [main, ...left] : left;
-  const unproven = table.filter((stat) => recorded.some((one) => is(stat, one)));
-  return unproven.map(({ pid }) => pid).filter((pid) => !found.some((stat) => stat.pid === pid));
+/** Whether a process that is recorded as the job's is alive but nothing shows that it is the job's. */
+export function isUnproven(
+  recorded: Identity | undefined,
+  found: ProcessStat[],
+  table: ProcessStat[],
+): boolean {
+  return (
+    recorded !== undefined &&
+    table.some((stat) => is(stat, recorded)) &&
+    !found.some((stat) => is(stat, recorded))
+  );
 }
 
 /** Sends a signal to each; one that is gone by now is fine. A stopped process is continued, or it would not notice. */
