@@ -1,6 +1,6 @@
 // Bundles the command line and the supervisor into one minified CommonJS file each: separate modules, or ES modules, would
 // cost half a Node start per call. What is behind `await import(…)` becomes a file of its own, loaded when it is used.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
 
@@ -24,6 +24,31 @@ const lazyFiles = {
   },
 };
 
+/** `import * as fs` as plain require: esbuild would copy all names of the module, in each of the files that import it. */
+const plainNodeModules = {
+  name: 'plain-node-modules',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(
+        /^import \* as (\w+) from ('node:\w+');$/gm,
+        'import $1 = require($2);',
+      ),
+      loader: 'ts',
+    }));
+  },
+};
+
+/** commander loads node:child_process for subcommands that are programs of their own; we have none, and `ls` needs no other. */
+const leanCommander = {
+  name: 'lean-commander',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /\/commander\//.test(importer) ? { path: 'nothing', namespace: 'nothing' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -32,13 +57,14 @@ const common = {
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },
   logLevel: 'warning',
-  plugins: [lazyFiles],
+  plugins: [lazyFiles, plainNodeModules, leanCommander],
 };
 
 rmSync('dist', { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   ...common,
   entryPoints: {
+    boot: 'src/cli/boot.ts',
     cli: 'src/cli/main.ts',
     supervisor: 'src/supervisor/main.ts',
     ...Object.fromEntries(Object.values(LAZY).map(([source, name]) => [name, source])),
@@ -46,7 +72,19 @@ await build({
   outdir: 'dist',
   minify: true,
   legalComments: 'none',
+  metafile: true,
 });
+
+// the bundles hold other people's work: their licences come along
+const packages = Object.keys(metafile.inputs).flatMap(
+  (path) => /^node_modules\/((@[^/]+\/)?[^/]+)/.exec(path)?.[0] ?? [],
+);
+const licenses = [...new Set(packages)].sort().map((path) => {
+  const file = readdirSync(path).find((name) => /^licen[cs]e/i.test(name));
+  const { name, version, license } = JSON.parse(readFileSync(`${path}/package.json`, 'utf8'));
+  return `${name} ${version} (${license})\n\n${file ? readFileSync(`${path}/${file}`, 'utf8') : ''}`;
+});
+writeFileSync('dist/licenses.txt', licenses.join(`\n${'-'.repeat(80)}\n\n`));
 
 // tests are built like the program; `npm test` runs them
 rmSync('dist-test', { recursive: true, force: true });

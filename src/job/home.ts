@@ -9,7 +9,7 @@
  */
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { attempt, claim, readRecord } from '../base/files.ts';
 import type { JobId } from './job.ts';
@@ -102,7 +102,9 @@ export class Home {
 
 /** Where the home is: `BGJOB_HOME`, else `~/.bgjob`; absolute, and real up to its own name. */
 export function homePath(env: NodeJS.ProcessEnv): string {
-  const path = resolve(env['BGJOB_HOME'] || join(homedir(), '.bgjob'));
+  const asked = env['BGJOB_HOME'] || join(homedir(), '.bgjob');
+  // resolve() would ask for the working directory, which may be removed
+  const path = isAbsolute(asked) ? resolve(asked) : resolve(env['PWD'] ?? '.', asked);
   try {
     return join(fs.realpathSync(dirname(path)), basename(path));
   } catch (thrown) {
@@ -111,7 +113,8 @@ export function homePath(env: NodeJS.ProcessEnv): string {
   }
 }
 
-function refusal(path: string): Result<'there' | 'absent'> {
+/** Whether something stands there that may be our home; fails if it is not safely ours. */
+export function inspectHome(path: string): Result<'there' | 'absent'> {
   let stat: fs.Stats;
   try {
     stat = fs.lstatSync(path);
@@ -152,7 +155,7 @@ function create(path: string): void {
 export function openHome(path: string, make: true): Result<Home>;
 export function openHome(path: string, make: false): Result<Home | undefined>;
 export function openHome(path: string, make: boolean): Result<Home | undefined> {
-  const found = refusal(path);
+  const found = inspectHome(path);
   if (!found.ok) return found;
   let format = readRecord(join(path, 'format'));
   if (format.kind === 'absent') {

@@ -56,7 +56,7 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
     const end = endWithoutOwner(status, exit.at, exit.code, readStops(job));
     return { kind: 'ended', id, spec, status: end, state: known };
   }
-  const launching = !identity && place.bootId === thisPlace().bootId && launchAge(spec) < LAUNCH_MS;
+  const launching = !identity && place.bootId === thisPlace().bootId && isFresh(spec);
   if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
   return {
     kind: 'ended',
@@ -67,7 +67,10 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
   };
 }
 
-const launchAge = (spec: Spec): number => systemClock.monotonic() - spec.createdMonotonicMs;
+function isFresh(spec: Spec): boolean {
+  const age = systemClock.monotonic() - spec.createdMonotonicMs;
+  return age >= 0 && age < LAUNCH_MS;
+}
 
 function whyLost(place: { bootId: string }, started: boolean): string {
   if (place.bootId !== thisPlace().bootId) return 'the machine was restarted';
