@@ -125,10 +125,23 @@ export function nextStatus(status: Status, event: Event): Status {
   return step(status, event);
 }
 
-/** The status to which a job comes that ended with `code` while nobody was there to say so. */
-export function endWithoutOwner(status: Status, at: number, code: number | null): StatusOf<'ended'> {
-  const started = nextStatus(status, { type: 'started', at, monotonicMs: 0 });
-  const ended = nextStatus(nextStatus(started, { type: 'main-ended', at, code }), { type: 'swept', at });
+/**
+ * The status to which a job comes that ended with `code` while nobody was there to say so; `stops` had been asked for, and
+ * those from before the end are a part of it.
+ */
+export function endWithoutOwner(
+  status: Status,
+  at: number,
+  code: number | null,
+  stops: Stop[] = [],
+): StatusOf<'ended'> {
+  const events: Event[] = [
+    { type: 'started', at, monotonicMs: 0 },
+    ...stops.filter((stop) => stop.at <= at).map((stop) => ({ type: 'stop-requested' as const, stop })),
+    { type: 'main-ended', at, code },
+    { type: 'swept', at },
+  ];
+  const ended = events.reduce(nextStatus, status);
   if (ended.phase !== 'ended') throw new Error(`no way from ${status.phase} to its end`);
   return ended;
 }

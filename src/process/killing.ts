@@ -4,27 +4,29 @@
  */
 import { type Clock, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import type { Home } from '../job/home.ts';
+import type { Home, JobPaths } from '../job/home.ts';
 import type { JobView, LiveView, Stop } from '../job/job.ts';
-import { readOwner, requestStop } from '../job/store.ts';
+import { readOwner, readState, requestStop } from '../job/store.ts';
 import { waitEnded } from './conditions.ts';
 import { hasOpen, isAlive, type ProcessStat } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
 import { readTable } from './table.ts';
-import { isUnproven, signalAll, sweep } from './tree.ts';
+import { type AtSight, isUnproven, signalAll, sweep } from './tree.ts';
 
 /** How long the owner has, beyond the grace, before the killer acts itself, milliseconds. */
 const ANSWER_MS = 2000;
 
 /**
  * Nudges the owner to read the request: only one that has published (before, the signal would kill it), and only if the
- * kernel shows that the process holds the job's FIFO: the record alone may name anybody.
+ * kernel shows that the process holds the job's FIFO: the record alone may name anybody. The state is read after the
+ * request was written: an owner that publishes later reads the request then, one that published before is nudged.
  */
-function nudge(home: Home, view: LiveView): void {
-  const job = home.job(view.id);
+function nudge(job: JobPaths): void {
   const owner = readOwner(job);
-  if (owner.kind !== 'read' || view.state?.generation !== owner.value.generation) return;
+  const state = readState(job);
+  if (owner.kind !== 'read' || state.kind !== 'read') return;
+  if (state.value.generation !== owner.value.generation) return;
   const { pid } = owner.value.identity;
   if (isAlive(owner.value.identity) !== 'alive' || !hasOpen(pid, job.alive, true)) return;
   try {
@@ -41,15 +43,16 @@ export interface Killed {
   stopped: number;
   /** What is still alive. */
   alive: number[];
-  /** Recorded as the job's main process and alive, but nothing shows that it is: not signalled. */
+  /** Recorded as the job's and alive, but nothing shows that it is: not signalled. */
   unproven: number[];
 }
 
 /** Stops a live job and returns when that is verified, or when it cannot be. */
 export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
   const before = await processesOf(home, view);
-  requestStop(home.job(view.id), stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
-  nudge(home, view);
+  const job = home.job(view.id);
+  requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
+  nudge(job);
   const abort = AbortSignal.timeout(stop.graceMs + ANSWER_MS);
   const ended = await waitEnded(home, view.id, abort);
   const swept = await sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });
@@ -66,21 +69,35 @@ export async function sweepLeft(
   { signal, graceMs }: { signal: string; graceMs: number },
 ): Promise<Killed> {
   const known = new Set<number>();
-  const find = async (): Promise<ProcessStat[]> => {
-    const found = await processesOf(home, view);
+  const find = async (atSight: AtSight): Promise<ProcessStat[]> => {
+    const found = await processesOf(home, view, (stat) => {
+      known.add(stat.pid);
+      atSight(stat);
+    });
     for (const { pid } of found) known.add(pid);
     return found;
   };
   const deadline = clock.monotonic() + graceMs;
   const signalled = new Set<number>();
-  for (let found = await find(); found.length > 0 && clock.monotonic() < deadline; found = await find()) {
-    const fresh = found.filter(({ pid }) => !signalled.has(pid));
-    signalAll(fresh, signal as NodeJS.Signals);
-    for (const { pid } of fresh) signalled.add(pid);
+  const ask = (stat: ProcessStat): void => {
+    if (!signalled.has(stat.pid)) signalAll([stat], signal as NodeJS.Signals);
+    signalled.add(stat.pid);
+  };
+  while (clock.monotonic() < deadline) {
+    const found = await find(ask);
+    if (found.length === 0) break;
+    for (const stat of found) ask(stat);
     await clock.sleep(20);
   }
   const survivors = await sweep(clock, find);
-  const { main } = trailOf(home, view);
-  const unproven = isUnproven(main, survivors, await readTable()) && main ? [main.pid] : [];
-  return { view, stopped: known.size, alive: survivors.map(({ pid }) => pid), unproven };
+  const { main, left } = trailOf(home, view);
+  const table = await readTable();
+  const recorded = main ? [main, ...left] : left;
+  const unproven = recorded.filter((one) => isUnproven(one, survivors, table)).map(({ pid }) => pid);
+  return {
+    view,
+    stopped: known.size,
+    alive: survivors.map(({ pid }) => pid),
+    unproven: [...new Set(unproven)],
+  };
 }

@@ -5,7 +5,7 @@ import { type Found, type Owner, readOwner } from '../job/store.ts';
 import { isAlive, type ProcessStat } from './identity.ts';
 import { readShim } from './shim.ts';
 import { readEnvironment, readTable } from './table.ts';
-import { findProcesses, markedJob, type Trail } from './tree.ts';
+import { type AtSight, findProcesses, markedJob, type Trail } from './tree.ts';
 
 /** What is recorded of a job's processes, for findProcesses. */
 export function trailOf(home: Home, view: JobView): Trail {
@@ -19,8 +19,8 @@ export function trailOf(home: Home, view: JobView): Trail {
 }
 
 /** The living processes of a job, whatever its state. */
-export const processesOf = (home: Home, view: JobView): Promise<ProcessStat[]> =>
-  findProcesses(trailOf(home, view));
+export const processesOf = (home: Home, view: JobView, atSight?: AtSight): Promise<ProcessStat[]> =>
+  findProcesses(trailOf(home, view), atSight);
 
 /** How many marked processes each of these ended jobs has left, in one look at the process table. */
 export async function countLeftovers(home: Home, ended: EndedView[]): Promise<Map<JobId, number>> {

@@ -9,7 +9,7 @@ import { errnoOf } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { Identity, JobView, Spec, State, Status, StatusOf } from '../job/job.ts';
 import { endWithoutOwner } from '../job/lifecycle.ts';
-import { type Found, readExit, readOwner, readSpec, readState } from '../job/store.ts';
+import { type Found, readExit, readOwner, readSpec, readState, readStops } from '../job/store.ts';
 import { hasOpen, isAlive, isHeld, thisPlace } from './identity.ts';
 import { readShim } from './shim.ts';
 
@@ -52,8 +52,10 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
     return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
   const exit = readExit(job, known?.attempt ?? 1);
   const shim = readShim(job, identity);
-  if (exit)
-    return { kind: 'ended', id, spec, status: endWithoutOwner(status, exit.at, exit.code), state: known };
+  if (exit) {
+    const end = endWithoutOwner(status, exit.at, exit.code, readStops(job));
+    return { kind: 'ended', id, spec, status: end, state: known };
+  }
   const launching = !identity && place.bootId === thisPlace().bootId && isFresh(spec);
   if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
   return {

@@ -3,17 +3,54 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { HAS_PROC, isDeadState, type ProcessStat, readStat } from './identity.ts';
 
-/** The living processes that we can see. */
-export async function readTable(): Promise<ProcessStat[]> {
-  const pids = HAS_PROC ? pidsInProc() : await pidsFromPsList();
-  return pids.flatMap((pid) => {
+/** How many of the pids given last are tried although they were not there yet when /proc was listed. */
+const NEWEST = 32;
+
+/**
+ * The living processes that we can see, the youngest first; `visit` is called for each as soon as it was read: what
+ * forks and ends every 2 ms is not on a list any more when that was read to its end.
+ */
+export async function readTable(visit: (stat: ProcessStat) => void = () => {}): Promise<ProcessStat[]> {
+  const listed = HAS_PROC ? pidsInProc() : await pidsFromPsList();
+  const known = new Set(listed);
+  const last = HAS_PROC ? lastPid() : 0;
+  const newest = Array.from({ length: NEWEST }, (_, n) => last - n).filter((pid) => pid > 1);
+  // pids are given in ascending order, and from the bottom again when the top is reached
+  const age = (pid: number) => (pid <= last ? last - pid : last + 2 ** 22 - pid);
+  const table: ProcessStat[] = [];
+  for (const pid of new Set([...newest, ...listed.sort((a, b) => age(a) - age(b))])) {
     const stat = readStat(pid);
-    return stat && !isDeadState(stat.state) ? [stat] : [];
-  });
+    if (!stat || isDeadState(stat.state)) continue;
+    // a thread can be read under its number, but is not listed
+    if (!known.has(pid) && !isLeader(pid)) continue;
+    visit(stat);
+    table.push(stat);
+  }
+  return table;
 }
 
 const pidsInProc = (): number[] =>
   fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
+
+/** The pid that was given last; 0 where the kernel does not say. */
+function lastPid(): number {
+  try {
+    return Number(/\d+\s*$/.exec(fs.readFileSync('/proc/loadavg', 'latin1'))?.[0] ?? 0);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return 0;
+  }
+}
+
+/** Whether a number is that of a process, not of a thread. */
+function isLeader(pid: number): boolean {
+  try {
+    return fs.readFileSync(`/proc/${pid}/status`, 'latin1').includes(`\nTgid:\t${pid}\n`);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+}
 
 async function pidsFromPsList(): Promise<number[]> {
   const { default: psList } = await import('ps-list');

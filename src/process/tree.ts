@@ -66,21 +66,40 @@ const is = (stat: ProcessStat | undefined, identity: Identity): boolean =>
   identity.bootId === thisPlace().bootId &&
   identity.pidNamespace === thisPlace().pidNamespace;
 
-/** The living processes of a job, the highest pid first. */
-export async function findProcesses(trail: Trail): Promise<ProcessStat[]> {
+/** What is done to a process at the moment when it is found. */
+export type AtSight = (stat: ProcessStat) => void;
+
+/**
+ * The living processes of a job, the highest pid first. `atSight` is called, before the search is over, for each that
+ * shows by itself that it is the job's, and may be called for one that is gone a moment later.
+ */
+export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): Promise<ProcessStat[]> {
   const { home, id, main } = trail;
-  const table = (await readTable()).filter(({ pid }) => pid > 1 && pid !== process.pid);
+  const marker = markerOf(home, id);
+  const log = home.job(id).log;
+  const earliest = Math.min(
+    ...[main, ...trail.spared].map((one) => one?.startTicks ?? Number.POSITIVE_INFINITY),
+  );
+  const belongings = new Map<number, Belonging>();
+  const spared = new Set<number>();
+  const writers = new Set<number>();
+  const isForeign = (pid: number) =>
+    spared.has(pid) || belongings.get(pid) === 'another' || isSupervisor(pid);
+
+  const visit = (stat: ProcessStat): void => {
+    const { pid } = stat;
+    if (pid <= 1 || pid === process.pid) return;
+    const kind = belonging(readEnvironment(pid), marker);
+    belongings.set(pid, kind);
+    if (trail.spared.some((one) => is(stat, one))) spared.add(pid);
+    if (kind !== 'ours' && stat.startTicks >= earliest && hasOpen(pid, log, true)) writers.add(pid);
+    if ((kind === 'ours' || writers.has(pid)) && !isForeign(pid)) atSight(stat);
+  };
+  const table = (await readTable(visit)).filter(({ pid }) => pid > 1 && pid !== process.pid);
   const byPid = new Map(table.map((stat) => [stat.pid, stat]));
   const children = new Map<number, ProcessStat[]>();
   for (const stat of table) children.set(stat.ppid, [...(children.get(stat.ppid) ?? []), stat]);
-  const spared = new Set(trail.spared.filter((one) => is(byPid.get(one.pid), one)).map(({ pid }) => pid));
-  const marker = markerOf(home, id);
-  const log = home.job(id).log;
   const found = new Map<number, ProcessStat>();
-  const belongings = new Map(table.map(({ pid }) => [pid, belonging(readEnvironment(pid), marker)]));
-
-  const isForeign = (pid: number) =>
-    spared.has(pid) || belongings.get(pid) === 'another' || isSupervisor(pid);
   const add = (stat: ProcessStat): void => {
     if (found.has(stat.pid) || isForeign(stat.pid)) return;
     found.set(stat.pid, stat);
@@ -90,26 +109,31 @@ export async function findProcesses(trail: Trail): Promise<ProcessStat[]> {
 
   const mainStat = main && byPid.get(main.pid);
   const mainLives = main !== undefined && is(mainStat, main);
-  const earliest = Math.min(
-    ...[main, ...trail.spared].map((one) => one?.startTicks ?? Number.POSITIVE_INFINITY),
-  );
   for (const stat of table) {
-    if (belongings.get(stat.pid) === 'ours') add(stat);
+    if (belongings.get(stat.pid) === 'ours' || writers.has(stat.pid)) add(stat);
     else if (mainLives && stat === mainStat && belongings.get(stat.ppid) === 'ours') add(stat);
-    else if (stat.startTicks >= earliest && hasOpen(stat.pid, log, true)) add(stat);
     else if (main && (stat.session === main.pid || stat.group === main.pid)) {
       // the number of a session without a leader may have been given again since: then only what was seen before counts
       const seenBefore = trail.left.some((one) => is(stat, one));
-      const ours = (trail.watched && !byPid.has(main.pid)) || seenBefore;
+      // while the leader lives nothing was left yet, or it is not our leader
+      const ours = !byPid.has(main.pid) && (trail.watched || seenBefore);
       if (ours && stat.startTicks >= main.startTicks) add(stat);
     }
   }
   return [...found.values()].sort((a, b) => b.pid - a.pid);
 }
 
-/** Whether the recorded main process is alive but nothing shows that it is of this job. */
-export function isUnproven(main: Identity | undefined, found: ProcessStat[], table: ProcessStat[]): boolean {
-  return main !== undefined && table.some((stat) => is(stat, main)) && !found.some((stat) => is(stat, main));
+/** Whether a process that is recorded as the job's is alive but nothing shows that it is the job's. */
+export function isUnproven(
+  recorded: Identity | undefined,
+  found: ProcessStat[],
+  table: ProcessStat[],
+): boolean {
+  return (
+    recorded !== undefined &&
+    table.some((stat) => is(stat, recorded)) &&
+    !found.some((stat) => is(stat, recorded))
+  );
 }
 
 /** Sends a signal to each; one that is gone by now is fine. A stopped process is continued, or it would not notice. */
@@ -124,21 +148,31 @@ export function signalAll(processes: ProcessStat[], signal: NodeJS.Signals): voi
   }
 }
 
-/** How long sweeps go on when something survives SIGKILL, milliseconds. */
+/** How long sweeps go on when something survives SIGKILL, milliseconds; but a busy machine may need that for one look. */
 const SWEEP_LIMIT_MS = 2000;
+const LEAST_LOOKS = 10;
+/** A look may fall between two generations of what forks and ends all the time: this many in a row do not. */
+export const EMPTY_LOOKS = 5;
 
 /**
- * Kills whatever `find` finds, from the highest pid down, until five sweeps in a row find nothing: a process that
- * forks every 2 ms escapes an ascending sweep, and a single one. Returns what is left.
+ * Kills whatever `find` finds, at sight and from the highest pid down, until five looks in a row find nothing: a process
+ * that forks every 2 ms escapes an ascending sweep, one that signals only at its end, and a single one. Returns what is left.
  */
-export async function sweep(clock: Clock, find: () => Promise<ProcessStat[]>): Promise<ProcessStat[]> {
+export async function sweep(
+  clock: Clock,
+  find: (atSight: AtSight) => Promise<ProcessStat[]>,
+): Promise<ProcessStat[]> {
   const deadline = clock.monotonic() + SWEEP_LIMIT_MS;
-  for (let empty = 0; ; ) {
-    const found = await find();
-    signalAll(found, 'SIGKILL');
-    empty = found.length === 0 ? empty + 1 : 0;
-    if (empty === 5) return [];
-    if (clock.monotonic() > deadline) return found;
-    await clock.sleep(found.length === 0 ? 1 : 3);
+  for (let look = 1, empty = 0; ; look++) {
+    const struck = new Map<number, ProcessStat>();
+    const strike = (stat: ProcessStat): void => {
+      if (!struck.has(stat.pid)) signalAll([stat], 'SIGKILL');
+      struck.set(stat.pid, stat);
+    };
+    for (const stat of await find(strike)) strike(stat);
+    empty = struck.size === 0 ? empty + 1 : 0;
+    if (empty === EMPTY_LOOKS) return [];
+    if (clock.monotonic() > deadline && look >= LEAST_LOOKS) return [...struck.values()];
+    await clock.sleep(empty > 0 ? 1 : 3);
   }
 }

@@ -6,14 +6,14 @@ import { systemClock } from '../base/clock.ts';
 import type { Status } from '../job/job.ts';
 import type { Event } from '../job/lifecycle.ts';
 import type { ProcessStat } from '../process/identity.ts';
-import { signalAll, sweep } from '../process/tree.ts';
+import { type AtSight, EMPTY_LOOKS, signalAll, sweep } from '../process/tree.ts';
 
 /** What a stop needs of the owner. */
 export interface Stoppable {
   readonly status: Status;
   /** How many processes a stop has found in all. */
   stopped: number;
-  processes(): Promise<ProcessStat[]>;
+  processes(atSight: AtSight): Promise<ProcessStat[]>;
   checkMain(): void;
   dispatch(event: Event): void;
 }
@@ -24,30 +24,39 @@ const LOOKS_MS = [5, 10, 20, 40, 80, 150, 250];
 export async function stopTree(supervision: Stoppable): Promise<void> {
   const begun = systemClock.monotonic();
   const known = new Set<number>();
-  const find = async (): Promise<ProcessStat[]> => {
-    const found = await supervision.processes();
+  const find = async (atSight: AtSight): Promise<ProcessStat[]> => {
+    const found = await supervision.processes((stat) => {
+      known.add(stat.pid);
+      atSight(stat);
+    });
     for (const { pid } of found) known.add(pid);
     return found;
   };
   const signalled = new Set<number>();
+  let empty = 0;
   for (let look = 0; supervision.status.phase === 'stopping'; look++) {
     const { stop } = supervision.status;
-    const found = await find();
-    const fresh = found.filter(({ pid }) => !signalled.has(pid));
-    const graceOver = systemClock.monotonic() - begun >= stop.graceMs;
-    if (found.length === 0 && isMainEnded(supervision)) break;
-    if (graceOver || stop.signal === 'SIGKILL') {
+    const signal = (stat: ProcessStat): void => {
+      if (!signalled.has(stat.pid)) signalAll([stat], stop.signal as NodeJS.Signals);
+      signalled.add(stat.pid);
+    };
+    if (stop.signal === 'SIGKILL' || systemClock.monotonic() - begun >= stop.graceMs) {
       supervision.dispatch({ type: 'signalled', signal: 'SIGKILL' });
-      const survivors = await sweep(systemClock, find);
+      await sweep(systemClock, find);
       supervision.checkMain();
-      if (survivors.length > 0 && isMainEnded(supervision)) break;
-    } else if (fresh.length > 0) {
+      // what survived KILL as long as we swept is beyond us
+      if (isMainEnded(supervision)) break;
+    } else {
+      // the first look signals nothing at sight: see below
+      const found = await find(look === 0 ? () => {} : signal);
+      empty = found.length === 0 ? empty + 1 : 0;
+      if (empty >= EMPTY_LOOKS && isMainEnded(supervision)) break;
       // noted before it is sent: the end it causes may come before we look again
-      supervision.dispatch({ type: 'signalled', signal: stop.signal });
-      signalAll(fresh, stop.signal as NodeJS.Signals);
-      for (const { pid } of fresh) signalled.add(pid);
+      if (found.length > 0) supervision.dispatch({ type: 'signalled', signal: stop.signal });
+      for (const stat of found) signal(stat);
     }
-    await systemClock.sleep(LOOKS_MS[Math.min(look, LOOKS_MS.length - 1)]!);
+    const isOver = empty > 0 && isMainEnded(supervision);
+    await systemClock.sleep(isOver ? 1 : LOOKS_MS[Math.min(look, LOOKS_MS.length - 1)]!);
     // an adopter hears of the end once a second; here it is expected now
     supervision.checkMain();
   }

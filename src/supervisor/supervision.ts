@@ -14,7 +14,7 @@ import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
-import { findProcesses } from '../process/tree.ts';
+import { type AtSight, findProcesses } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
 import { stopTree } from './stopping.ts';
 
@@ -79,37 +79,51 @@ export class Supervision {
     }
   }
 
-  /** Reads what `kill` left: after every nudge, before the start, and after the first publication. */
-  readRequests(): void {
+  /** Reads what `kill` left: after every nudge, before the start, after the first publication, and at the end. */
+  readRequests(notAfter = Number.POSITIVE_INFINITY): void {
     // the same request, read again, changes nothing
-    for (const stop of readStops(this.job)) this.dispatch({ type: 'stop-requested', stop });
+    for (const stop of readStops(this.job))
+      if (stop.at <= notAfter) this.dispatch({ type: 'stop-requested', stop });
   }
 
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
-    const reportEnd = (): boolean => {
-      const exit = readExit(this.job, this.attempt);
-      if (exit) this.dispatch({ type: 'main-ended', at: exit.at, code: exit.code });
-      return exit !== undefined;
-    };
-    if (reportEnd()) return;
+    if (this.reportExit()) return;
     const { shim, main } = readShim(this.job, this.owner.identity);
     const shimLives = this.shimPid !== undefined || (shim !== undefined && isAlive(shim) !== 'dead');
     if (shimLives || (main && isAlive(main) !== 'dead')) return;
     // read again: it may have written its last line between the two looks
-    if (reportEnd()) return;
-    const reportUnseen = () => this.dispatch({ type: 'main-ended', at: systemClock.now(), code: null });
-    if (main) reportUnseen();
-    // the shim died in the instant before the main process wrote down who it is: it may be about to start
-    else void this.processes().then((found) => found.length === 0 && reportUnseen());
+    if (this.reportExit()) return;
+    if (main) this.reportEnd(systemClock.now(), null);
+    else void this.checkUnrecorded();
+  }
+
+  /** The shim was killed just before the main process wrote itself down; if that is about to, we shall look again. */
+  private async checkUnrecorded(): Promise<void> {
+    const found = await this.processes();
+    if (found.length > 0 || readShim(this.job, this.owner.identity).main) return;
+    this.reportEnd(systemClock.now(), null);
+  }
+
+  private reportExit(): boolean {
+    const exit = readExit(this.job, this.attempt);
+    if (exit) this.reportEnd(exit.at, exit.code);
+    return exit !== undefined;
+  }
+
+  private reportEnd(at: number, code: number | null): void {
+    // asked for before the end, though no nudge came through: an owner that was stopped hears of both at once
+    this.readRequests(at);
+    this.dispatch({ type: 'main-ended', at, code });
   }
 
   /** The job's processes; `watched`, because we have seen the main process until now. */
-  processes(): Promise<ProcessStat[]> {
+  processes(atSight?: AtSight): Promise<ProcessStat[]> {
     const { shim, watcher, main } = readShim(this.job, this.owner.identity);
     const child = this.shimPid === undefined ? undefined : identify(this.shimPid);
     const spared = [shim, watcher, child].filter((one) => one !== undefined);
-    return findProcesses({ home: this.home, id: this.spec.id, main, spared, left: this.left, watched: true });
+    const { home, spec, left } = this;
+    return findProcesses({ home, id: spec.id, main, spared, left, watched: true }, atSight);
   }
 
   /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */

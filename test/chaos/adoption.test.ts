@@ -1,0 +1,142 @@
+/** After the supervisor was killed its adopter does everything as before: limits, kill, leftovers, waking those who wait. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { isRunning } from '../rig/processes.ts';
+import { rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+import { killOwner, readJson, runPuppet, slay, untilGone, untilPublished } from './death.ts';
+
+rigTest('the code of a job whose supervisor was killed', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet);
+  const { watcher } = rig.shimRecord(id);
+  const adopter = await killOwner(rig, id);
+  assert.equal(adopter, watcher, 'the watcher itself becomes the adopter');
+  const shown = await rig.show(id);
+  assert.equal(shown.state, 'running');
+  assert.equal(shown.supervisor.pid, adopter);
+  const waiter = rig.startBgjob(['wait', String(id)]);
+  await puppet.print('last words\n');
+  await puppet.exit(41);
+  const wait = await waiter.answer;
+  assert.equal(wait.code, 41);
+  assert.match(wait.stdout, /^1 exited 41 after [\d.]+s\n\| last words\n$/);
+  // awake at the publication: nothing has to be derived
+  const state = readJson(rig.file(id, 'state.json'));
+  assert.equal(state.generation, 2);
+  assert.equal(state.status.outcome.code, 41);
+  await untilGone(adopter);
+});
+
+rigTest('a waiter that began before the supervisor was killed is woken by the adopter', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet);
+  const waiters = [1, 2, 3].map(() => rig.startBgjob(['wait', String(id)]));
+  for (const { child } of waiters)
+    await until(
+      () => fs.readdirSync(`/proc/${child.pid}/fd`).map((fd) => linkOf(`/proc/${child.pid}/fd/${fd}`)),
+      (open) => open.includes(rig.file(id, 'alive')),
+      'a waiter at the FIFO',
+    );
+  await killOwner(rig, id);
+  for (const { child } of waiters) assert.equal(child.exitCode, null);
+  await puppet.exit(3);
+  for (const { answer } of waiters) assert.equal((await answer).code, 3);
+});
+
+function linkOf(path: string): string {
+  try {
+    return fs.readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+rigTest(
+  'the adopter is killed, and its adopter, and so on: each is replaced, the code is kept',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const id = await runPuppet(rig, puppet);
+    const owners = [rig.ownerPid(id)];
+    for (const generation of [2, 3, 4, 5]) {
+      owners.push(await killOwner(rig, id, generation));
+      assert.equal((await rig.show(id)).state, 'running');
+    }
+    assert.equal(new Set(owners).size, 5);
+    await puppet.exit(17);
+    const wait = await rig.bgjob(['wait', String(id)]);
+    assert.equal(wait.code, 17);
+    const state = readJson(rig.file(id, 'state.json'));
+    assert.equal(state.generation, 5);
+    const claims = fs.readdirSync(rig.file(id, '.')).filter((name) => name.startsWith('owner.'));
+    assert.deepEqual(claims.sort(), ['owner.1', 'owner.2', 'owner.3', 'owner.4', 'owner.5']);
+  },
+);
+
+rigTest('an adopter that is killed after the job ended has said it all', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet);
+  const adopter = await killOwner(rig, id);
+  process.kill(adopter, 'SIGSTOP');
+  await puppet.exit(9);
+  await until(
+    () => fs.readFileSync(rig.file(id, 'exit.1'), 'utf8'),
+    (text) => text.startsWith('9\n'),
+    'the status from the shim',
+  );
+  await slay(adopter);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 9);
+  assert.equal((await rig.bgjob(['status', String(id)])).code, 9);
+});
+
+rigTest('--timeout counts from the start, whoever is in charge', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet, ['--timeout', '2s']);
+  await killOwner(rig, id);
+  const { durationMs, ...end } = (await rig.json(['wait', String(id)]))[0];
+  assert.equal(end.state, 'timed-out');
+  assert.equal(end.code, 124);
+  assert.equal(end.reason, '--timeout 2s');
+  assert.ok(durationMs >= 1900 && durationMs < 3600, `${durationMs} ms`);
+  assert.equal(isRunning(rig.shimRecord(id).main!), false);
+});
+
+rigTest('--timeout that was over while nobody was in charge', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet, ['--timeout', '500ms', '--grace', '100ms']);
+  await puppet.ignore('SIGTERM');
+  await killOwner(rig, id);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 124);
+  const state = readJson(rig.file(id, 'state.json'));
+  assert.equal(state.generation, 2);
+  assert.equal(state.status.outcome.kind, 'timed-out');
+});
+
+rigTest('--idle-timeout after adoption', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet, ['--idle-timeout', '1s']);
+  await killOwner(rig, id);
+  await puppet.print('still here\n');
+  const end = (await rig.json(['wait', String(id)]))[0];
+  assert.equal(end.state, 'timed-out');
+  assert.equal(end.reason, '--idle-timeout 1s');
+  assert.deepEqual(end.tail, ['still here']);
+});
+
+rigTest('a stop that the supervisor began and did not live to end', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet);
+  await puppet.ignore('SIGTERM');
+  const kill = rig.startBgjob(['kill', '--grace', '600ms', String(id)]);
+  await until(
+    () => readJson(rig.file(id, 'state.json')),
+    (state) => state?.status.phase === 'stopping',
+    'stopping',
+  );
+  await slay(rig.ownerPid(id));
+  const { code, stdout } = await kill.answer;
+  assert.equal(code, 0);
+  assert.match(stdout, /^1 killed \(KILL, /);
+  const state = await untilPublished(rig, id, 2);
+  assert.deepEqual(state.status.outcome, { kind: 'killed', code: 137, signal: 'SIGKILL' });
+});

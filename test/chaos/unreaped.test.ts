@@ -1,0 +1,80 @@
+/**
+ * A machine whose pid 1 does not reap (many containers): a killed supervisor stays in the process table as a zombie. It
+ * must not count as alive. Made with a pid namespace of its own, in which pid 1 only sleeps.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+const NAMESPACE = ['--pid', '--fork', '--mount-proc', '--kill-child', '--'];
+const isPermitted = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0;
+
+/** Prints what bgjob says after each death, `NAME: answer`. */
+const STORY = `
+say() { name=$1; shift; out=$("$@" 2>/dev/null); echo "$name: $? $out"; }
+running() { until grep -qs "\\"generation\\":$2.*\\"phase\\":\\"running\\"" "$BGJOB_HOME/jobs/$1/state.json"; do sleep 0.02; done; }
+owner() { sed 's/.*"pid":\\([0-9]*\\).*/\\1/' "$BGJOB_HOME/jobs/$1/owner.$2"; }
+line() { sed -n "$2s/ .*//p" "$BGJOB_HOME/jobs/$1/shim"; }
+zombie() { until grep -qs '^State:.Z' "/proc/$1/status"; do sleep 0.02; done; }
+
+id=$(bgjob run -- sleep 1000); running $id 1
+supervisor=$(owner $id 1)
+kill -9 $(line $id 2); kill -9 $supervisor; kill -9 $(line $id 1)
+zombie $supervisor
+say lost bgjob status $id
+say wait bgjob wait $id
+say left bgjob kill $id
+zombie $(line $id 3)
+say swept bgjob kill $id
+
+id=$(bgjob run -- sleep 1000); running $id 1
+supervisor=$(owner $id 1)
+kill -9 $supervisor; zombie $supervisor
+running $id 2
+say adopted bgjob status $id
+kill -9 $(line $id 3)
+say code bgjob wait $id
+
+id=$(bgjob run -- sleep 1000); running $id 1
+kill -9 $(line $id 1)
+kill -9 $(line $id 3)
+say shimless bgjob wait $id
+say ls bgjob ls -a -q --state running,starting,stopping
+echo END
+`;
+
+if (isPermitted) {
+  rigTest('zombies are dead: lost is lost, a code is kept, nothing is left', async (rig) => {
+    const story = join(rig.dir, 'story.sh');
+    const told = join(rig.dir, 'told');
+    fs.writeFileSync(story, STORY);
+    const call = rig.start('unshare', [
+      ...NAMESPACE,
+      '/bin/sh',
+      '-c',
+      `setsid bash '${story}' >'${told}' 2>&1 & exec sleep 1000`,
+    ]);
+    const text = await until(
+      () => (fs.existsSync(told) ? fs.readFileSync(told, 'utf8') : ''),
+      (soFar) => soFar.endsWith('END\n'),
+      'the end of the story',
+      60_000,
+    ).finally(() => call.child.kill('SIGKILL'));
+    await call.answer;
+    const answers = new Map(text.split('\n').map((line) => line.split(': ') as [string, string]));
+    assert.match(answers.get('lost')!, /^125 1 lost \(supervisor and shim were killed\), 1 left/);
+    assert.match(answers.get('wait')!, /^125 1 lost/);
+    assert.match(answers.get('left')!, /^0 1 already lost .*killed 1 process that it left$/);
+    assert.match(answers.get('swept')!, /^0 1 already lost .* ago$/);
+    assert.match(answers.get('adopted')!, /^75 2 running/);
+    assert.match(answers.get('code')!, /^137 2 exited 137/);
+    assert.match(answers.get('shimless')!, /^125 3 lost \(its shim was killed; the exit status is unknown\)/);
+    assert.equal(answers.get('ls'), '0 ');
+  });
+} else {
+  test('zombies are dead', { skip: 'a pid namespace is not permitted here (unshare --pid)' }, () => {});
+}
