@@ -127,6 +127,9 @@ export type Stored =
   | { kind: 'unreadable'; why: string }
   | { kind: 'text'; text: string };
 
+/** Records are small: nearly all fit, and a list of 10,000 jobs makes no 10,000 buffers. */
+const page = Buffer.allocUnsafe(64 * 1024);
+
 /** Reads a small record. Never follows a link and never hangs, whatever stands there. */
 export function readRecord(path: string): Stored {
   let fd: number;
@@ -138,16 +141,23 @@ export function readRecord(path: string): Stored {
     return { kind: 'unreadable', why: errno === 'ELOOP' ? 'it is a symbolic link' : errno };
   }
   try {
+    const got = fs.readSync(fd, page, 0, page.length, 0);
+    // an empty read may be a FIFO or a device; a full one may be the beginning of more
+    if (got > 0 && got < page.length) return { kind: 'text', text: page.toString('utf8', 0, got) };
     const stat = fs.fstatSync(fd);
     if (!stat.isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
     if (stat.size > RECORD_LIMIT_BYTES) return { kind: 'unreadable', why: 'it is too large' };
     return { kind: 'text', text: fs.readFileSync(fd, 'utf8') };
   } catch (thrown) {
-    return { kind: 'unreadable', why: errnoOf(thrown) };
+    const errno = errnoOf(thrown);
+    return { kind: 'unreadable', why: NO_FILE.includes(errno) ? 'it is not a regular file' : errno };
   } finally {
     fs.closeSync(fd);
   }
 }
+
+/** What reading at an offset says of a directory and of a FIFO or socket. */
+const NO_FILE = ['EISDIR', 'ESPIPE', 'EAGAIN'];
 
 /** Reads up to `bytes.length` bytes at `offset`; fewer only at the end of the file. */
 export function readAt(fd: number, bytes: Uint8Array, offset: number): number {

@@ -1,8 +1,8 @@
 /** From references to jobs, and from a directory to the jobs that are "here": of its project or of one around it. */
 import { fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
-import { listEnded, listLive, projectKey } from '../job/index.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
+import { listEnded, listLive, projectKey } from '../job/markers.ts';
 import { parseReference, placesOf, projectOf } from '../job/project.ts';
 import { readSpec } from '../job/store.ts';
 import { observe } from './observe.ts';

@@ -12,7 +12,7 @@ import {
   projectKey,
   unmarkEnded,
   unmarkLive,
-} from '../../src/job/index.ts';
+} from '../../src/job/markers.ts';
 import { parseReference, placesOf, projectOf } from '../../src/job/project.ts';
 import { folderTest } from '../rig/folder.ts';
 

@@ -4,8 +4,8 @@ import { renderDuration, systemClock } from '../../base/clock.ts';
 import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
 import { safe } from '../../base/text.ts';
 import type { Home } from '../../job/home.ts';
-import { type EndedMark, listEnded, listLive, projectKey } from '../../job/index.ts';
 import { type EndedView, type JobView, STATE_WORDS, stateWord } from '../../job/job.ts';
+import { endedNames, idOfName, listLive, newestNames, projectKey, projectOfName } from '../../job/markers.ts';
 import { listIds } from '../../job/store.ts';
 import { countLeftovers } from '../../process/leftovers.ts';
 import { observe } from '../../process/observe.ts';
@@ -25,31 +25,26 @@ interface Listing {
 }
 
 /** Ids that have no marker: a power cut, or a hand, took it. Only the whole list looks for them. */
-function unmarked(home: Home, marked: Set<number>): number[] {
+function unmarked(home: Home, live: number[], ended: string[]): number[] {
+  const marked = new Set([...live, ...ended.map(idOfName)]);
   return listIds(home).filter((id) => !marked.has(id));
 }
 
 function collect(home: Home, here: Here, everywhere: boolean, most: number | null): Listing {
-  const now = systemClock.now();
   const live = listLive(home);
-  const ended = listEnded(home).filter(({ id }) => !live.includes(id));
+  const ended = endedNames(home);
   const keys = new Set(here.places.map(projectKey));
-  const isNear = ({ project }: EndedMark) => everywhere || keys.has(project);
-  const isIn = (view: JobView) => everywhere || !('spec' in view) || here.places.includes(view.spec.project);
-
-  const near = ended.filter(isNear);
-  const chosen = near
-    .filter(({ endedAt }) => most !== null || now - endedAt <= RECENT_MS)
-    .slice(0, most ?? RECENT_MOST);
-  const strays = everywhere ? unmarked(home, new Set([...live, ...ended.map(({ id }) => id)])) : [];
-  const ids = [...live, ...strays, ...chosen.map(({ id }) => id)].sort((a, b) => b - a);
-  const all = ids.flatMap((id) => observe(home, id) ?? []);
-  const views = all.filter(isIn);
-  return {
-    views,
-    older: near.length - chosen.length,
-    others: ended.length - near.length + all.length - views.length,
-  };
+  const near = everywhere ? ended : ended.filter((name) => keys.has(projectOfName(name)));
+  const since = most === null ? systemClock.now() - RECENT_MS : 0;
+  const chosen = newestNames(near, most ?? RECENT_MOST, since);
+  const strays = everywhere ? unmarked(home, live, ended) : [];
+  const ids = new Set([...live, ...strays, ...chosen.flatMap((name) => idOfName(name) ?? [])]);
+  const all = [...ids].sort((a, b) => b - a).flatMap((id) => observe(home, id) ?? []);
+  const isHere = (view: JobView) =>
+    everywhere || !('spec' in view) || here.places.includes(view.spec.project);
+  const views = all.filter(isHere);
+  const others = ended.length - near.length + all.length - views.length;
+  return { views, older: near.length - chosen.length, others };
 }
 
 function idleMs(home: Home, view: JobView, now: number): number | null {

@@ -34,9 +34,11 @@ export const unmarkLive = (home: Home, id: JobId): void => removeQuietly(`${home
 
 export const listLive = (home: Home): JobId[] => namesIn(home.live).flatMap((name) => parseId(name) ?? []);
 
+const timeText = (at: number): string => Math.round(at).toString().padStart(14, '0');
+
 /** Moves a job from the live to the ended. */
 export function markEnded(home: Home, id: JobId, endedAt: number, project: string): void {
-  const file = `${home.ended}/${Math.round(endedAt).toString().padStart(14, '0')}.${id}.${projectKey(project)}`;
+  const file = `${home.ended}/${timeText(endedAt)}.${id}.${projectKey(project)}`;
   try {
     fs.renameSync(`${home.live}/${id}`, file);
   } catch (thrown) {
@@ -47,15 +49,32 @@ export function markEnded(home: Home, id: JobId, endedAt: number, project: strin
 
 export const unmarkEnded = (mark: EndedMark): void => removeQuietly(mark.file);
 
-/** The ended jobs, the latest end first. */
-export function listEnded(home: Home): EndedMark[] {
-  // the time has a fixed width: sorting the names sorts by time
-  return namesIn(home.ended)
+/** The names of all markers of ended jobs, in no order: many are counted, few are looked at. */
+export const endedNames = (home: Home): string[] => namesIn(home.ended);
+
+/** The id in such a name; undefined if it is not one of ours. */
+export const idOfName = (name: string): JobId | undefined => parseId(name.slice(15, name.indexOf('.', 15)));
+
+/** The key of the project in such a name. */
+export const projectOfName = (name: string): string => name.slice(name.indexOf('.', 15) + 1);
+
+/** The names of at most `most` jobs that ended at `since` (milliseconds since 1970) or later, the latest end first. */
+export function newestNames(names: string[], most: number, since: number): string[] {
+  // the time has a fixed width: the order of the names is that of the times
+  const least = timeText(since);
+  return names
+    .filter((name) => name >= least)
     .sort()
     .reverse()
-    .flatMap((name) => {
-      const [, endedAt, id, project] = /^(\d{14})\.(\d{1,15})\.([0-9a-z]+)$/.exec(name) ?? [];
-      if (project === undefined) return [];
-      return [{ id: Number(id), endedAt: Number(endedAt), project, file: `${home.ended}/${name}` }];
-    });
+    .slice(0, most);
+}
+
+/** The ended jobs, the latest end first. */
+export function listEnded(home: Home): EndedMark[] {
+  return newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0).flatMap((name) => {
+    const id = idOfName(name);
+    const endedAt = Number(name.slice(0, 14));
+    if (id === undefined || name[14] !== '.' || !Number.isSafeInteger(endedAt)) return [];
+    return [{ id, endedAt, project: projectOfName(name), file: `${home.ended}/${name}` }];
+  });
 }
