@@ -47,9 +47,9 @@ export function parseDuration(text: string): number | undefined {
   return total <= LONGEST_DURATION_MS ? Math.round(total) : undefined;
 }
 
-/** Milliseconds as at most two units: `0.4s`, `12s`, `2m14s`, `1h30m`, `3d4h`. */
+/** Milliseconds as at most two units: `0.02s`, `0.4s`, `12s`, `2m14s`, `1h30m`, `3d4h`. */
 export function renderDuration(ms: number): string {
-  if (ms < 0) ms = 0;
+  if (ms < 95) return `${Math.max(0, Math.round(ms / 10)) / 100}s`;
   if (ms < 9_950) return `${(Math.round(ms / 100) / 10).toString()}s`;
   const pairs: [string, number][] = [
     ['d', 86_400],

@@ -26,7 +26,7 @@ export type Failure =
   | { code: 'io'; doing: string; path: string; errno: string }
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
-  | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' }
+  | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
   | { code: 'not-started'; id: number; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };

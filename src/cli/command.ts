@@ -95,6 +95,10 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
   return { own, rest: argv.slice(at), separated: false };
 }
 
+/** Whether JSON is asked for, also where the words do not parse. */
+export const asksJson = (declared: Verb, argv: string[]): boolean =>
+  splitWords(declared, argv).own.includes('--json');
+
 /** Whether the next word is this option's value: `--cwd DIR`, `-C DIR`, `-fC DIR`, not `--cwd=DIR`, `-CDIR`. */
 function valueFollows(options: Options, word: string): boolean {
   if (word.startsWith('--')) {
@@ -156,7 +160,7 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
 function usageFailure(declared: Verb, error: CommanderError) {
   const [first, suggestion] = error.message.replace(/^error: /, '').split('\n');
   const meant = /Did you mean (.+)\?/.exec(suggestion ?? '')?.[1];
-  const hint = meant ? `did you mean ${meant}?` : `bgjob ${declared.name} --help`;
+  const hint = meant ? `bgjob ${declared.name} ${meant}` : `bgjob ${declared.name} --help`;
   return { code: 'usage', message: first!, hint } as const;
 }
 

@@ -2,7 +2,7 @@
 
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
-import { type Exit, parseWords, SUCCESS } from './command.ts';
+import { asksJson, type Exit, parseWords, SUCCESS } from './command.ts';
 import { Context } from './context.ts';
 import { generalHelp, manPage, verbHelp } from './manual.ts';
 import { messageOf } from './messages.ts';
@@ -17,7 +17,7 @@ function tellFailure(output: Output, failure: Failure): number {
     const error = { code: failure.code, message, hint: hint ?? null };
     output.note(JSON.stringify({ v: 1, error }));
   } else {
-    output.note(`bgjob: ${message}${hint === undefined ? '' : `\n  try: ${hint}`}`);
+    output.note(`bgjob: ${message}${hint === undefined ? '' : `\n  hint: ${hint}`}`);
     output.note(`[bgjob] exit code ${code}`);
   }
   return code;
@@ -41,9 +41,9 @@ function answerGeneral(output: Output, name: string | undefined): boolean {
 async function command(argv: string[]): Promise<number> {
   const [name, ...words] = argv[0] === 'help' ? [argv[1] ?? '--help', '--help'] : argv;
   // an error in the words themselves is told in the form that was asked for
-  const plain = new Output(process.env, words.includes('--json') && name !== 'run');
-  if (answerGeneral(plain, name)) return 0;
   const verb = VERBS.find((one) => one.name === name);
+  const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));
+  if (answerGeneral(plain, name)) return 0;
   if (!verb) {
     const failure: Failure = {
       code: 'usage',

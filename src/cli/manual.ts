@@ -1,7 +1,9 @@
 /** Help and the man page, both from the table of verbs. */
 import { COMMON, type Option, type Verb } from './command.ts';
 
-const TAGLINE = 'run commands outside the shell that started them, and know how they ended';
+/** When this version came out; changed together with the version. */
+const RELEASED = '2026-11-21';
+const TAGLINE = 'run jobs outside the shell that started them, with true exit codes';
 
 /** The exit codes, for the man page and the help. */
 const EXIT_CODES: [code: string, meaning: string][] = [
@@ -93,13 +95,29 @@ const roff = (text: string): string =>
     .replaceAll('^', '\\(ha')
     .replace(/^\./, '\\&.');
 
-const paragraph = (head: string, text: string): string[] => ['.TP', `.B ${roff(head)}`, roff(text)];
+/** Text in lines of the man source: a sentence begins a line, and no line is long. */
+function lines(text: string): string[] {
+  const folded: string[] = [];
+  for (const sentence of text.split(/(?<=[.:]) (?=[A-Z])/)) {
+    let line = '';
+    for (const word of sentence.split(' ')) {
+      if (line !== '' && line.length + word.length > 70) {
+        folded.push(line);
+        line = '';
+      }
+      line += line === '' ? word : ` ${word}`;
+    }
+    folded.push(line);
+  }
+  return folded.map(roff);
+}
+
+const paragraph = (head: string, text: string): string[] => ['.TP', `.B ${roff(head)}`, ...lines(text)];
 
 function verbSection(verb: Verb): string[] {
   return [
     `.SS ${roff(`bgjob ${[verb.name, '[options]', verb.operands].filter(Boolean).join(' ')}`)}`,
-    roff(`${verb.summary[0]!.toUpperCase()}${verb.summary.slice(1)}.`),
-    ...verb.description.map(roff),
+    ...lines(`${verb.summary[0]!.toUpperCase()}${verb.summary.slice(1)}. ${verb.description.join(' ')}`),
     ...Object.entries(verb.options).flatMap(([name, option]) =>
       paragraph(flagsOf(name, option), option.text),
     ),
@@ -118,7 +136,7 @@ function verbSection(verb: Verb): string[] {
 /** bgjob(1) in man format. */
 export function manPage(verbs: readonly Verb[], version: string): string {
   return `${[
-    `.TH BGJOB 1 "" "bgjob ${version}" "User Commands"`,
+    `.TH BGJOB 1 "${RELEASED}" "bgjob ${version}" "User Commands"`,
     '.SH NAME',
     `bgjob \\- ${roff(TAGLINE)}`,
     '.SH SYNOPSIS',
@@ -128,11 +146,10 @@ export function manPage(verbs: readonly Verb[], version: string): string {
       roff(`[options] ${operands}`.trim()),
     ]),
     '.SH DESCRIPTION',
-    roff(
-      'A job runs outside the shell that started it, under a supervisor of its own, and goes on when that shell ends.',
+    ...lines(
+      'A job runs outside the shell that started it, under a supervisor of its own, and goes on when that shell ends. ' +
+        `Its state is a directory: every command works from any shell, and there is no daemon. ${REFERENCES}`,
     ),
-    roff('Its state is a directory: every command works from any shell, and there is no daemon.'),
-    roff(REFERENCES),
     '.SH COMMANDS',
     ...verbs.flatMap(verbSection),
     '.SH COMMON OPTIONS',

@@ -71,6 +71,11 @@ export function messageOf(failure: Failure): Message {
       };
     case 'not-verified': {
       const pids = failure.pids.join(' ');
+      if (failure.why === 'no-answer')
+        return {
+          message: `job ${failure.id} is still running: its supervisor did not answer, and none of its processes is to be seen from here`,
+          hint: 'was it started in another container or sandbox? kill it there',
+        };
       if (failure.why === 'alive')
         return {
           message: `${failure.id} is not gone: still alive after KILL: ${pids}`,

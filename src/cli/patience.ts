@@ -1,4 +1,5 @@
 /** How long a blocking command waits: until its deadline, or until somebody signals it. The job never notices either. */
+import { setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 import { after } from '../base/clock.ts';
 import { EXIT } from '../base/failure.ts';
@@ -11,6 +12,8 @@ export class Patience {
 
   /** `deadlineMs` null: for ever. */
   constructor(deadlineMs: number | null) {
+    // one listener per job that is waited for, and per look
+    setMaxListeners(0, this.controller.signal);
     this.disarm = deadlineMs === null ? () => {} : after(deadlineMs, () => this.controller.abort());
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => {

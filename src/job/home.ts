@@ -9,7 +9,7 @@
  */
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { attempt, claim, readRecord } from '../base/files.ts';
 import type { JobId } from './job.ts';
@@ -102,7 +102,9 @@ export class Home {
 
 /** Where the home is: `BGJOB_HOME`, else `~/.bgjob`; absolute, and real up to its own name. */
 export function homePath(env: NodeJS.ProcessEnv): string {
-  const path = resolve(env['BGJOB_HOME'] || join(homedir(), '.bgjob'));
+  const asked = env['BGJOB_HOME'] || join(homedir(), '.bgjob');
+  // resolve() would ask for the working directory, which may be removed
+  const path = isAbsolute(asked) ? resolve(asked) : resolve(env['PWD'] ?? '.', asked);
   try {
     return join(fs.realpathSync(dirname(path)), basename(path));
   } catch (thrown) {

@@ -54,7 +54,7 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
   const shim = readShim(job, identity);
   if (exit)
     return { kind: 'ended', id, spec, status: endWithoutOwner(status, exit.at, exit.code), state: known };
-  const launching = !identity && place.bootId === thisPlace().bootId && launchAge(spec) < LAUNCH_MS;
+  const launching = !identity && place.bootId === thisPlace().bootId && isFresh(spec);
   if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
   return {
     kind: 'ended',
@@ -65,7 +65,10 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
   };
 }
 
-const launchAge = (spec: Spec): number => systemClock.monotonic() - spec.createdMonotonicMs;
+function isFresh(spec: Spec): boolean {
+  const age = systemClock.monotonic() - spec.createdMonotonicMs;
+  return age >= 0 && age < LAUNCH_MS;
+}
 
 function whyLost(place: { bootId: string }, started: boolean): string {
   if (place.bootId !== thisPlace().bootId) return 'the machine was restarted';

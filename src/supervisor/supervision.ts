@@ -103,7 +103,11 @@ export class Supervision {
     const shimLives = this.shimPid !== undefined || (shim !== undefined && isAlive(shim) !== 'dead');
     if (shimLives || (main && isAlive(main) !== 'dead')) return;
     // read again: it may have written its last line between the two looks
-    if (!reportEnd()) this.dispatch({ type: 'main-ended', at: systemClock.now(), code: null });
+    if (reportEnd()) return;
+    const reportUnseen = () => this.dispatch({ type: 'main-ended', at: systemClock.now(), code: null });
+    if (main) reportUnseen();
+    // the shim died in the instant before the main process wrote down who it is: it may be about to start
+    else void this.processes().then((found) => found.length === 0 && reportUnseen());
   }
 
   /** The job's processes; `watched`, because we have seen the main process until now. */

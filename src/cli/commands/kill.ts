@@ -43,6 +43,8 @@ async function killOne(
   if (killed.unproven.length > 0)
     return fail({ code: 'not-verified', id, pids: killed.unproven, why: 'unproven' });
   const after = killed.view ?? view;
+  if (after.kind === 'live' && killed.stopped === 0)
+    return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
   const tookMs = systemClock.monotonic() - begun;
   if (output.json) {
     const result = view.kind === 'live' ? 'killed' : 'already';

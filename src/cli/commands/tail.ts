@@ -100,7 +100,7 @@ export const tail = verb({
     }
     log?.close();
     if (options.follow && !options.head)
-      return ok(await goOn(output, home, view, piece.to, options.raw, deadline.value));
+      return ok(await goOn(output, home, view, piece, options.raw, deadline.value));
     if (!output.json) {
       const cut = piece.from > 0 || piece.to < piece.size;
       if (cut && !options.full) output.note(`(not all of it; all: bgjob tail ${view.id} --full)`);
@@ -115,16 +115,16 @@ async function goOn(
   output: Output,
   home: Home,
   view: JobView,
-  from: number,
+  shown: Piece,
   raw: boolean,
   deadlineMs: number | null,
 ): Promise<Exit> {
   const patience = new Patience(deadlineMs);
-  const to = await followTo(output, home, view.id, from, raw, patience.signal);
+  const to = await followTo(output, home, view.id, shown.to, raw, patience.signal);
   const now = observe(home, view.id) ?? view;
   if (now.kind === 'live') return tellStillRunning(output, home, [now], patience);
   patience.end();
   markSeen(home.job(view.id));
-  if (!output.json) output.note(footer(now, from, to, to));
+  if (!output.json) output.note(footer(now, shown.from, to, to));
   return SUCCESS;
 }
