@@ -211,11 +211,11 @@ export class Rig {
   }
 }
 
-/** A test with a rig of its own. */
+/** A test with a rig of its own; `skip`: why it cannot be run on this machine. */
 export function rigTest(
   name: string,
   body: (rig: Rig) => Promise<void>,
-  options: { timeout?: number } = {},
+  options: { timeout?: number; skip?: string | false } = {},
 ): void {
   test(name, { timeout: 120_000, ...options }, async () => {
     const rig = new Rig();

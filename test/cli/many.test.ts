@@ -1,0 +1,54 @@
+/** Many at once: ids and codes stay right, and many waiters all hear of the end. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { openFiles } from '../rig/processes.ts';
+import { rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+rigTest(
+  '200 runs at once: 200 ids, 200 right exit codes',
+  async (rig) => {
+    const line = `for n in $(seq 0 199); do bgjob run -t n$n -- sh -c "exit $n" & done; wait`;
+    const { stdout } = await rig.bash(line, { limitMs: 110_000 });
+    const ids = stdout.trim().split('\n').map(Number);
+    assert.deepEqual(
+      ids.sort((a, b) => a - b),
+      Array.from({ length: 200 }, (_, n) => n + 1),
+    );
+    const jobs = await until(
+      () => rig.json(['ls', '-a', '-n', '200']),
+      (all) => all.length === 200 && all.every(({ state }) => state === 'exited'),
+      '200 ended jobs',
+    );
+    for (const { tags, exitCode } of jobs) assert.equal(`n${exitCode}`, tags[0]);
+    assert.deepEqual(fs.readdirSync(`${rig.home}/live`), []);
+  },
+  { timeout: 200_000 },
+);
+
+const waitersOn = (fifo: string): number =>
+  fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && openFiles(Number(pid)).includes(fifo)).length;
+
+rigTest(
+  '200 waiters on one job: all return its code',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const id = await rig.run(['--', ...puppet.command]);
+    await puppet.ready();
+    const fifo = rig.file(id, 'alive');
+    const own = waitersOn(fifo);
+    const line =
+      'for n in $(seq 200); do bgjob wait 1 >/dev/null 2>&1 & pids+=($!); done; ' +
+      `for pid in \${pids[@]}; do wait $pid; echo $?; done`;
+    const waiters = rig.bash(line, { limitMs: 110_000 });
+    await until(
+      () => waitersOn(fifo),
+      (count) => count === own + 200,
+      '200 waiters',
+      60_000,
+    );
+    await puppet.exit(3);
+    assert.equal((await waiters).stdout, '3\n'.repeat(200));
+  },
+  { timeout: 200_000 },
+);
