@@ -1,6 +1,6 @@
 // Bundles the command line and the supervisor into one minified CommonJS file each: separate modules, or ES modules, would
 // cost half a Node start per call. What is behind `await import(…)` becomes a file of its own, loaded when it is used.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
 
@@ -36,7 +36,7 @@ const common = {
 };
 
 rmSync('dist', { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   ...common,
   entryPoints: {
     cli: 'src/cli/main.ts',
@@ -46,7 +46,19 @@ await build({
   outdir: 'dist',
   minify: true,
   legalComments: 'none',
+  metafile: true,
 });
+
+// the bundles hold other people's work: their licences come along
+const packages = Object.keys(metafile.inputs).flatMap(
+  (path) => /^node_modules\/((@[^/]+\/)?[^/]+)/.exec(path)?.[0] ?? [],
+);
+const licenses = [...new Set(packages)].sort().map((path) => {
+  const file = readdirSync(path).find((name) => /^licen[cs]e/i.test(name));
+  const { name, version, license } = JSON.parse(readFileSync(`${path}/package.json`, 'utf8'));
+  return `${name} ${version} (${license})\n\n${file ? readFileSync(`${path}/${file}`, 'utf8') : ''}`;
+});
+writeFileSync('dist/licenses.txt', licenses.join(`\n${'-'.repeat(80)}\n\n`));
 
 // tests are built like the program; `npm test` runs them
 rmSync('dist-test', { recursive: true, force: true });

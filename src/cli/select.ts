@@ -1,5 +1,6 @@
 /** References on the command line → jobs. */
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
 import { resolve, soleLiveElsewhere } from '../process/resolve.ts';
@@ -11,33 +12,30 @@ export interface Reach {
   elsewhere: boolean;
 }
 
+/** The home, and the job that a reference means. */
 export function select(
   context: Context,
-  home: Home | undefined,
   reference: string,
   reach: Reach,
 ): Result<{ home: Home; view: JobView }> {
-  const here = context.here();
-  const found = resolve(home, here, reference);
+  const opened = context.home();
+  if (!opened.ok) return opened;
+  const home = opened.value;
+  const found = resolve(home, context.here(), reference);
   if (found.ok || !home || !reach.elsewhere || reference !== '@last') return found;
   const view = soleLiveElsewhere(home);
   if (!view || !('spec' in view)) return found;
   context.output.note(
-    `(no job in this project; ${jobLabel(view)} is the only live one, in ${view.spec.project})`,
+    `(no job in this project; ${jobLabel(view)} is the only live one, in ${safe(view.spec.project)})`,
   );
   return ok({ home, view });
 }
 
 /** All of them, each once, in the order given; fails at the first that is not there. */
-export function selectAll(
-  context: Context,
-  home: Home | undefined,
-  references: string[],
-  reach: Reach,
-): Result<JobView[]> {
+export function selectAll(context: Context, references: string[], reach: Reach): Result<JobView[]> {
   const views = new Map<number, JobView>();
   for (const reference of references) {
-    const found = select(context, home, reference, reach);
+    const found = select(context, reference, reach);
     if (!found.ok) return found;
     const { view } = found.value;
     views.set(view.id, view);

@@ -9,6 +9,7 @@ import { type Killed, killLive, sweepLeft } from '../../process/killing.ts';
 import { processesOf } from '../../process/leftovers.ts';
 import { isListening, portsOf } from '../../process/ports.ts';
 import { type Exit, SUCCESS, verb } from '../command.ts';
+import { messageOf } from '../messages.ts';
 import type { Output } from '../output.ts';
 import { judgeable, selectAll } from '../select.ts';
 import { jobLabel, jobObject, outcomeText } from '../wording.ts';
@@ -108,10 +109,10 @@ export const kill = verb({
         message: `-s: "${safe(options.signal!)}" is not a signal`,
         hint: 'kill -l',
       });
+    const selected = selectAll(context, words, { elsewhere: false });
+    if (!selected.ok) return selected;
     const opened = context.home();
     if (!opened.ok) return opened;
-    const selected = selectAll(context, opened.value, words, { elsewhere: false });
-    if (!selected.ok) return selected;
     const by =
       process.env['BGJOB_ID'] === undefined ? 'kill' : `kill, by job ${safe(process.env['BGJOB_ID'])}`;
     const asked = (view: JobView): Stop => ({
@@ -127,6 +128,8 @@ export const kill = verb({
     const results = await Promise.all(
       selected.value.map((view) => killOne(output, opened.value!, view, asked)),
     );
-    return results.find((result) => !result.ok) ?? ok(SUCCESS);
+    const [failed, ...others] = results.filter((result) => !result.ok);
+    for (const { failure } of others) output.note(`bgjob: ${messageOf(failure).message}`);
+    return failed ?? ok(SUCCESS);
   },
 });

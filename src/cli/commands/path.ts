@@ -12,9 +12,7 @@ export const path = verb({
   examples: [['less $(bgjob path @last)', 'read it with your own tools']],
   options: {},
   async run(context, { words }) {
-    const opened = context.home();
-    if (!opened.ok) return opened;
-    const found = select(context, opened.value, words[0]!, { elsewhere: true });
+    const found = select(context, words[0]!, { elsewhere: true });
     if (!found.ok) return found;
     const { home, view } = found.value;
     const log = home.job(view.id).log;

@@ -16,9 +16,7 @@ export const status = verb({
   options: {},
   async run(context, { words }) {
     const { output } = context;
-    const opened = context.home();
-    if (!opened.ok) return opened;
-    const found = select(context, opened.value, words[0]!, { elsewhere: true });
+    const found = select(context, words[0]!, { elsewhere: true });
     if (!found.ok) return found;
     const { home, view } = found.value;
     const now = systemClock.now();

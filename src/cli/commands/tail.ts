@@ -1,9 +1,9 @@
 /** `bgjob tail`: what a job wrote, bounded. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
-import { ok } from '../../base/failure.ts';
+import { fail, ok } from '../../base/failure.ts';
 import { readableLines } from '../../base/text.ts';
 import type { Home } from '../../job/home.ts';
-import type { JobView } from '../../job/job.ts';
+import { type JobView, stateWord } from '../../job/job.ts';
 import { Log, type Piece } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
 import { observe } from '../../process/observe.ts';
@@ -34,12 +34,18 @@ function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean): v
   const { bytes, from, to, size } = piece;
   if (output.json) {
     const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
-    output.object({ v: 1, id: view.id, state: stateText(view), from, to, size, cursor: to, ...content });
+    output.object({ v: 1, id: view.id, state: stateWord(view), from, to, size, cursor: to, ...content });
   } else if (raw) {
     output.raw(bytes);
   } else {
     for (const line of readableLines(bytes)) output.line(line);
   }
+}
+
+/** The piece up to the end of its last whole line. */
+function wholeLines(piece: Piece): Piece {
+  const bytes = piece.bytes.subarray(0, piece.bytes.lastIndexOf(10) + 1);
+  return { ...piece, bytes, to: piece.from + bytes.length };
 }
 
 /** Everything, in pieces that end where a line does: a log may be larger than the memory. */
@@ -49,10 +55,10 @@ function tellFull(output: Output, view: JobView, log: Log, raw: boolean): Piece 
   while (at < size) {
     const piece = log.read(at, Math.min(size, at + FULL_PIECE_BYTES));
     if (piece.bytes.length === 0) break;
-    const newline = piece.to < size ? piece.bytes.lastIndexOf(10) : -1;
-    const bytes = newline === -1 || raw ? piece.bytes : piece.bytes.subarray(0, newline + 1);
-    tellPiece(output, view, { ...piece, bytes, to: at + bytes.length }, raw);
-    at += bytes.length;
+    const lines = wholeLines(piece);
+    const shown = raw || piece.to >= size || lines.bytes.length === 0 ? piece : lines;
+    tellPiece(output, view, shown, raw);
+    at = shown.to;
   }
   return { ...NOTHING, to: at, size: log.size };
 }
@@ -79,11 +85,15 @@ export const tail = verb({
   },
   async run(context, { options, words }) {
     const { output } = context;
-    const opened = context.home();
-    if (!opened.ok) return opened;
+    if (options.head && options.follow)
+      return fail({
+        code: 'usage',
+        message: '--head and --follow exclude each other',
+        hint: 'bgjob tail -f --full',
+      });
     const deadline = context.deadline(null);
     if (!deadline.ok) return deadline;
-    const found = select(context, opened.value, words[0]!, { elsewhere: true });
+    const found = select(context, words[0]!, { elsewhere: true });
     if (!found.ok) return found;
     const { home, view } = found.value;
     const log = Log.open(home.job(view.id).log);
@@ -95,12 +105,13 @@ export const tail = verb({
     } else if (options.full) {
       piece = tellFull(output, view, log, options.raw);
     } else {
-      piece = options.head ? log.firstLines(lines, limit) : log.lastLines(lines, limit);
+      const bounded = options.head ? log.firstLines(lines, limit) : log.lastLines(lines, limit);
+      // following goes on with the unfinished line from its beginning
+      piece = options.follow && !options.raw ? wholeLines(bounded) : bounded;
       tellPiece(output, view, piece, options.raw);
     }
     log?.close();
-    if (options.follow && !options.head)
-      return ok(await goOn(output, home, view, piece, options.raw, deadline.value));
+    if (options.follow) return ok(await goOn(output, home, view, piece, options.raw, deadline.value));
     if (!output.json) {
       const cut = piece.from > 0 || piece.to < piece.size;
       if (cut && !options.full) output.note(`(not all of it; all: bgjob tail ${view.id} --full)`);

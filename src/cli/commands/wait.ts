@@ -33,12 +33,12 @@ export const wait = verb({
   async run(context, { options, words }) {
     const deadline = context.deadline(options.timeout);
     if (!deadline.ok) return deadline;
-    const opened = context.home();
-    if (!opened.ok) return opened;
     if (!options.all && words.length === 0)
       return fail({ code: 'usage', message: 'wait needs REF... or --all', hint: 'bgjob ls' });
-    const selected = selectAll(context, opened.value, words, { elsewhere: true });
+    const selected = selectAll(context, words, { elsewhere: true });
     if (!selected.ok) return selected;
+    const opened = context.home();
+    if (!opened.ok) return opened;
     const home = opened.value;
     const live = options.all && home ? liveHere(home, context.here()) : [];
     const views: JobView[] = [
