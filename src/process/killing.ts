@@ -4,9 +4,9 @@
  */
 import { type Clock, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import type { Home } from '../job/home.ts';
+import type { Home, JobPaths } from '../job/home.ts';
 import type { JobView, LiveView, Stop } from '../job/job.ts';
-import { readOwner, requestStop } from '../job/store.ts';
+import { readOwner, readState, requestStop } from '../job/store.ts';
 import { waitEnded } from './conditions.ts';
 import { hasOpen, isAlive, type ProcessStat } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
@@ -20,11 +20,15 @@ const ANSWER_MS = 2000;
 /**
  * Nudges the owner to read the request: only one that has published (before, the signal would kill it), and only if the
  * kernel shows that the process holds the job's FIFO: the record alone may name anybody.
+ *
+ * The state is read here, after the request is on the disk: an owner that has not published yet will look for requests when
+ * it has. By a view from before the request, an owner that published in between would get no nudge, and never look again.
  */
-function nudge(home: Home, view: LiveView): void {
-  const job = home.job(view.id);
+function nudge(job: JobPaths): void {
   const owner = readOwner(job);
-  if (owner.kind !== 'read' || view.state?.generation !== owner.value.generation) return;
+  const state = readState(job);
+  if (owner.kind !== 'read' || state.kind !== 'read') return;
+  if (state.value.generation !== owner.value.generation) return;
   const { pid } = owner.value.identity;
   if (isAlive(owner.value.identity) !== 'alive' || !hasOpen(pid, job.alive, true)) return;
   try {
@@ -48,8 +52,9 @@ export interface Killed {
 /** Stops a live job and returns when that is verified, or when it cannot be. */
 export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
   const before = await processesOf(home, view);
-  requestStop(home.job(view.id), stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
-  nudge(home, view);
+  const job = home.job(view.id);
+  requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
+  nudge(job);
   const abort = AbortSignal.timeout(stop.graceMs + ANSWER_MS);
   const ended = await waitEnded(home, view.id, abort);
   const swept = await sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });
