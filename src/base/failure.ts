@@ -18,7 +18,7 @@ export type Failure =
   | { code: 'usage'; message: string; hint?: string }
   | { code: 'no-such-job'; reference: string; known: string[] }
   | { code: 'nothing-selected'; what: string }
-  | { code: 'command-not-found'; command: string }
+  | { code: 'command-not-found'; command: string; meant?: string }
   | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
   | { code: 'bad-cwd'; directory: string; errno: string }
   | { code: 'home-refused'; home: string; trouble: HomeTrouble }

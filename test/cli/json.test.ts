@@ -106,6 +106,7 @@ rigTest('tail, path, kill and gc', async (rig) => {
   const [read] = objects(await rig.bgjob(['tail', '1', '--json']));
   assert.deepEqual([read.from, read.to, read.size, read.cursor], [0, 17, 17, 17]);
   assert.deepEqual(read.lines, ['ein €', 'bold']);
+  assert.match(read.state, /^(starting|running)$/);
   const [raw] = objects(await rig.bgjob(['tail', '1', '--json', '--raw']));
   assert.equal(Buffer.from(raw.base64, 'base64').toString(), 'ein €\n\x1b[1mbold\n');
   assert.deepEqual(objects(await rig.bgjob(['path', '1', '--json'])), [

@@ -5,12 +5,14 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processesNaming } from '../rig/processes.ts';
-import { type Answer, type CallOptions, type Rig, rigTest } from '../rig/rig.ts';
+import { type Answer, BGJOB, type CallOptions, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
-/** Every path below a directory; undefined if there is none. */
+/** Every path below a directory but those in `cache`, which any command may write; undefined if there is none. */
 const pathsIn = (dir: string): string[] | undefined =>
-  fs.existsSync(dir) ? (fs.readdirSync(dir, { recursive: true }) as string[]).sort() : undefined;
+  fs.existsSync(dir)
+    ? (fs.readdirSync(dir, { recursive: true }) as string[]).filter((path) => !path.includes('cache/')).sort()
+    : undefined;
 
 /** `bgjob run ARGS` is refused with this code and message, and the home is as it was. */
 async function refuses(
@@ -120,6 +122,35 @@ rigTest(
     await refusesHome(rig, /home belongs to another user/);
   },
   { skip: !isRoot && 'only root can give a directory away' },
+);
+
+/** How to start a program as nobody; undefined where that cannot be. */
+const nobody = ['--reuid', '65534', '--clear-groups'];
+const isReadable = spawnSync('setpriv', [
+  ...nobody,
+  process.execPath,
+  '-e',
+  `require('fs').readFileSync('${BGJOB}')`,
+]);
+
+rigTest(
+  'a home behind a closed door',
+  async (rig) => {
+    const words = [...nobody, process.execPath, '--', BGJOB];
+    for (const args of [['ls'], ['run', '--', 'true']]) {
+      const { code, stderr } = await rig.start('setpriv', [...words, ...args], { cwd: '/' }).answer;
+      assert.equal(code, 125);
+      assert.match(
+        stderr,
+        /^bgjob: cannot open .*home: permission denied\n {2}hint: set BGJOB_HOME .*\n\[bgjob\]/,
+      );
+    }
+  },
+  {
+    skip:
+      isReadable.status !== 0 &&
+      'only root can act as somebody else, and only where the checkout is readable',
+  },
 );
 
 rigTest('a home of a newer format, and one that is damaged', async (rig) => {

@@ -101,8 +101,16 @@ rigTest('options end where the command begins, and --wait takes a value only wit
   assert.equal(await log(['--wait', 'echo', 'test', '--wait', '-t', 'x']), 'test --wait -t x\n');
   assert.equal(await log(['-w', 'echo', '10s']), '10s\n');
   assert.equal(await log(['--wait=60s', 'echo', '-w']), '-w\n');
+  assert.equal(await log(['-w=60s', 'echo', '=']), '=\n');
   assert.equal(await log(['-wt', 'fast', '--tag=slow', 'echo', '--']), '--\n');
-  assert.deepEqual((await rig.show(4)).tags, ['fast', 'slow']);
+  assert.deepEqual((await rig.show(5)).tags, ['fast', 'slow']);
+});
+
+rigTest('a duration behind --wait is taken for the command, and the hint says so', async (rig) => {
+  const { code, stderr } = await rig.bgjob(['run', '--wait', '10s', '--', 'make']);
+  assert.equal(code, 127);
+  assert.match(stderr, /^bgjob: 10s: command not found\n {2}hint: bgjob run --wait=10s -- command\n/);
+  assert.ok(!(await rig.bgjob(['run', '10s', 'make'])).stderr.includes('hint'));
 });
 
 rigTest('-C runs it there, and PWD agrees', async (rig) => {

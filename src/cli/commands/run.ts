@@ -1,7 +1,8 @@
 /** `bgjob run`: starts a job and prints its id. */
 import * as fs from 'node:fs';
 import { resolve } from 'node:path';
-import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
+import { parseDuration } from '../../base/clock.ts';
+import { errnoOf, type Failure, fail, ok, type Result } from '../../base/failure.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobId } from '../../job/job.ts';
 import { projectOf } from '../../job/project.ts';
@@ -69,6 +70,13 @@ function pathOf(context: Context, overrides: string[]): string | undefined {
   return own === undefined ? context.env['PATH'] : own.slice('PATH='.length);
 }
 
+/** `--wait 10s -- make`: the value of --wait takes a `=`, so that `--wait npm test` can be said. */
+function withMeant(failure: Failure, wait: RunInput['options']['wait']): Failure {
+  if (failure.code !== 'command-not-found' || wait?.ms !== null) return failure;
+  if (parseDuration(failure.command) === undefined) return failure;
+  return { ...failure, meant: `--wait=${failure.command} -- command` };
+}
+
 /** Everything that can be refused before anything is created. */
 function draftOf(context: Context, { options, words, separated }: RunInput): Result<Draft> {
   const cwd = directoryOf(context, options.cwd);
@@ -101,7 +109,7 @@ function draftOf(context: Context, { options, words, separated }: RunInput): Res
     command.value.line === null ? path : undefined,
     cwd.value,
   );
-  if (!program.ok) return program;
+  if (!program.ok) return fail(withMeant(program.failure, options.wait));
   const parent = context.env['BGJOB_ID'];
   return ok({
     name: null,
