@@ -17,6 +17,8 @@ function onTerminal(rig: Rig, line: string, env: Record<string, string> = {}) {
   });
 }
 
+const withoutEscapes = (text: string): string => text.replaceAll(/\x1b\[[\d;?]*[a-zA-Z]/g, '');
+
 rigTest(
   'run says what to do next',
   async (rig) => {
@@ -43,7 +45,7 @@ rigTest(
       .split('\r\n');
     assert.equal(lines.length, 3);
     for (const line of lines) assert.ok(line.length <= 80, line);
-    assert.match(lines[2]!, /long….*$/);
+    assert.ok(lines[2]!.endsWith('…'), lines[2]);
     const plain = await onTerminal(rig, 'bgjob ls', { NO_COLOR: '1' }).answer;
     assert.ok(!plain.stdout.includes('\x1b['));
     const dumb = await onTerminal(rig, 'bgjob ls', { TERM: 'dumb' }).answer;
@@ -65,9 +67,10 @@ rigTest(
     const waiter = processesNaming(rig.dir).find(({ command }) => command.endsWith('/bgjob wait 1'));
     process.kill(waiter!.pid, 'SIGINT');
     const { stdout } = await call.answer;
-    assert.match(stdout, /1 running [\d.]+s\r\nnot finished, .* wait again with bgjob wait 1\r\n/);
-    assert.match(stdout, /\[bgjob\] exit code 130\r\ncode 130\r\n$/);
-    assert.equal(stdout.split('\x1b[?25l').length, stdout.split('\x1b[?25h').length, 'the cursor is back');
+    const text = withoutEscapes(stdout);
+    assert.match(text, /1 running [\d.]+s\r\nnot finished, .* wait again with bgjob wait 1\r\n/);
+    assert.match(text, /\[bgjob\] exit code 130\r\ncode 130\r\n$/);
+    assert.ok(stdout.lastIndexOf('\x1b[?25h') > stdout.lastIndexOf('\x1b[?25l'), 'the cursor is back');
     await puppet.exit(2);
     const ended = await onTerminal(rig, 'bgjob wait 1').answer;
     assert.equal(ended.code, 2);
