@@ -6,20 +6,26 @@ import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
 rigTest(
-  '200 runs at once: 200 ids, 200 right exit codes',
+  '200 runs at once: 200 ids, 200 right exit codes, and nobody misses the last line',
   async (rig) => {
-    const line = `for n in $(seq 0 199); do bgjob run -t n$n -- sh -c "exit $n" & done; wait`;
-    const { stdout } = await rig.bash(line, { limitMs: 110_000 });
-    const ids = stdout.trim().split('\n').map(Number);
+    fs.mkdirSync(`${rig.project}/answers`);
+    const job = `sh -c "printf 'first\\nlast $n'; exit $n"`;
+    const call = `bgjob run -f -t n$n -- ${job} >answers/$n 2>/dev/null; echo $? >>answers/$n`;
+    const line = `for n in $(seq 0 199); do (${call}) & done; wait`;
+    assert.equal((await rig.bash(line, { limitMs: 110_000 })).code, 0);
+    const ids = [];
+    for (let n = 0; n < 200; n++) {
+      const answer = fs.readFileSync(`${rig.project}/answers/${n}`, 'utf8');
+      const id = Number.parseInt(answer, 10);
+      assert.match(answer, new RegExp(`^${id}\nfirst\nlast ${n}\n${id} exited ${n} .*\n${n}\n$`));
+      ids.push(id);
+    }
     assert.deepEqual(
       ids.sort((a, b) => a - b),
       Array.from({ length: 200 }, (_, n) => n + 1),
     );
-    const jobs = await until(
-      () => rig.json(['ls', '-a', '-n', '200']),
-      (all) => all.length === 200 && all.every(({ state }) => state === 'exited'),
-      '200 ended jobs',
-    );
+    const jobs = await rig.json(['ls', '-a', '-n', '200']);
+    assert.equal(jobs.length, 200);
     for (const { tags, exitCode } of jobs) assert.equal(`n${exitCode}`, tags[0]);
     assert.deepEqual(fs.readdirSync(`${rig.home}/live`), []);
   },
