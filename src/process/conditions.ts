@@ -3,7 +3,6 @@
  * published. Subscribe first, then read: an end between the two would otherwise never be noticed.
  */
 import * as fs from 'node:fs';
-import { Socket } from 'node:net';
 import { errnoOf } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, JobView } from '../job/job.ts';
@@ -23,6 +22,8 @@ function letGo(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
     errnoOf(thrown);
     return undefined;
   }
+  // loaded where something waits: most commands do not
+  const { Socket } = require('node:net') as typeof import('node:net');
   // a socket waits in epoll; fs.read would block a thread of the pool
   const socket = new Socket({ fd, readable: true, writable: false });
   return new Promise((resolve) => {

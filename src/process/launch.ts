@@ -2,10 +2,10 @@
  * Starting a job: make its directory, write down what to run, start a detached supervisor. The id is printed only
  * when spec and owner are durable. The launcher does not wait for the supervisor to boot.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { createNameless, syncDir, writeAtomic } from '../base/files.ts';
@@ -14,8 +14,8 @@ import { markLive, unmarkLive } from '../job/index.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { claimId, claimOwner, readOwner, writeSpec } from '../job/store.ts';
 import { jobEnvironment, ownEnvironment } from './environment.ts';
+import { makeFifo } from './fifo.ts';
 import { identify, thisPlace } from './identity.ts';
-import { findTool } from './programs.ts';
 import { markerOf } from './tree.ts';
 
 /** What the command line decides; the rest of the spec comes from here. */
@@ -23,27 +23,6 @@ export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' |
 
 /** The built supervisor, beside the built command line. */
 const SUPERVISOR = join(__dirname, 'supervisor.js');
-
-/** Makes the FIFO while the records are written: it is a program, there is no system call for it in Node. */
-function makeFifo(path: string): Promise<Result<void>> {
-  const mkfifo = findTool('mkfifo');
-  if (!mkfifo) return Promise.resolve(fail({ code: 'io', doing: 'find mkfifo for', path, errno: 'ENOENT' }));
-  return new Promise((resolve) => {
-    const child = spawn(mkfifo, ['-m', '600', path], { stdio: 'ignore', env: {} });
-    child.once('error', (error) =>
-      resolve(fail({ code: 'io', doing: 'start mkfifo for', path, errno: errnoOf(error) })),
-    );
-    child.once('exit', (code) => resolve(code === 0 ? ok(undefined) : fifoAgain(mkfifo, path)));
-  });
-}
-
-/** A second try that listens to the reason. */
-function fifoAgain(mkfifo: string, path: string): Result<void> {
-  const again = spawnSync(mkfifo, ['-m', '600', path], { encoding: 'utf8', env: { LC_ALL: 'C' } });
-  if (again.status === 0) return ok(undefined);
-  if (again.stderr.includes('No space')) return fail({ code: 'io', doing: 'make', path, errno: 'ENOSPC' });
-  return fail({ code: 'home-refused', home: dirname(path), trouble: 'no-fifos' });
-}
 
 /**
  * Closes what the caller left open above 2 (`exec 200>lock; flock 200; bgjob run …`): libuv closes only the low ones up
@@ -56,7 +35,7 @@ function closeInherited(): void {
     const fd = Number(name);
     if (fd <= 2) continue;
     try {
-      const flags = /^flags:\s*(\d+)/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'));
+      const flags = /^flags:\s*(\d+)/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
       if (flags && (Number.parseInt(flags[1]!, 8) & O_CLOEXEC) === 0) fs.closeSync(fd);
     } catch (thrown) {
       errnoOf(thrown);
@@ -78,6 +57,8 @@ async function startSupervisor(
   environmentFd: number,
   aliveFd: number,
 ): Promise<Result<{ child: ChildProcess; pid: number }>> {
+  // loaded here alone: most commands start nothing, and it is a tenth of a Node start
+  const { spawn } = require('node:child_process') as typeof import('node:child_process');
   // argv0: `pkill node` and `pkill -f "npm test"` must not hit it, not even while it boots
   const child = spawn(process.execPath, [SUPERVISOR, home.path, String(id)], {
     argv0: `bgjob[${id}]`,
@@ -118,7 +99,7 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
   const job = home.job(id);
   // the marker first: a job that runs is never missing from the list
   markLive(home, id);
-  const fifo = makeFifo(job.alive);
+  const fifo = makeFifo(home, id);
   const { bootId, machine } = thisPlace();
   const createdMonotonicMs = systemClock.monotonic();
   let environmentFd: number;

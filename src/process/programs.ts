@@ -11,7 +11,10 @@ type Executable = 'yes' | 'absent' | 'directory' | 'permission';
 
 function judge(path: string): Executable {
   try {
-    if (fs.statSync(path).isDirectory()) return 'directory';
+    // most places of a PATH do not have it: no error is made for these
+    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    if (!stat) return 'absent';
+    if (stat.isDirectory()) return 'directory';
     fs.accessSync(path, fs.constants.X_OK);
     return 'yes';
   } catch (thrown) {

@@ -7,7 +7,7 @@
  */
 import { errnoOf } from '../base/failure.ts';
 import { openHome } from '../job/home.ts';
-import { claimOwner, type Owner, readOwner, readSpec } from '../job/store.ts';
+import { claimOwner, type Found, type Owner, readOwner, readSpec } from '../job/store.ts';
 import { identify, isSame } from '../process/identity.ts';
 import { adopt } from './adopt.ts';
 import { start } from './start.ts';
@@ -44,6 +44,8 @@ function main(): void {
   else start(supervision);
 
   function becomeOwner(mine: Owner): boolean {
+    // the launcher was first, as nearly always: a claim that must fail would cost a file and a flush before the job starts
+    if (before.kind === 'read' && before.value.generation === mine.generation) return isMine(before);
     try {
       if (claimOwner(job, mine)) return true;
     } catch (thrown) {
@@ -51,8 +53,11 @@ function main(): void {
       return false;
     }
     // the launcher may have written the same for us; anybody else is the owner then, and we leave without a trace
-    const highest = readOwner(job);
-    return highest.kind === 'read' && isSame(highest.value.identity, mine.identity);
+    return isMine(readOwner(job));
+  }
+
+  function isMine(highest: Found<Owner>): boolean {
+    return highest.kind === 'read' && isSame(highest.value.identity, owner.identity);
   }
 }
 

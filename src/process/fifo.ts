@@ -1,0 +1,69 @@
+/**
+ * The FIFO `alive`. There is no system call for it in Node, and starting mkfifo costs a tenth of a Node start: so one call
+ * makes some more, which lie ready in the cache until a launch takes one by rename (atomic: each goes to one job).
+ */
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
+import { namesIn } from '../base/files.ts';
+import type { Home } from '../job/home.ts';
+import type { JobId } from '../job/job.ts';
+import { findTool } from './programs.ts';
+
+/** How many are made for later with each that is needed. */
+const SPARES = 15;
+const SPARE = 'fifo.';
+
+/** Loaded where something is started: most commands do not, and it is a tenth of a Node start. */
+const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
+
+/** Whether one that lay ready was taken; whoever comes second finds it gone and tries the next. */
+function takeSpare(home: Home, path: string): boolean {
+  for (const name of namesIn(home.cache)) {
+    if (!name.startsWith(SPARE)) continue;
+    try {
+      fs.renameSync(`${home.cache}/${name}`, path);
+      if (isFifo(path)) return true;
+      fs.unlinkSync(path);
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+  }
+  return false;
+}
+
+const isFifo = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+
+/**
+ * Makes the FIFO of a job whose directory is new: nothing stands there yet that a rename could replace. Runs beside the
+ * caller, who writes the records meanwhile.
+ */
+export async function makeFifo(home: Home, id: JobId): Promise<Result<void>> {
+  const path = home.job(id).alive;
+  if (takeSpare(home, path)) return ok(undefined);
+  const mkfifo = findTool('mkfifo');
+  if (!mkfifo) return fail({ code: 'io', doing: 'find mkfifo for', path, errno: 'ENOENT' });
+  // the id is ours alone, so are these names
+  const spares = Array.from({ length: SPARES }, (_, n) => `${home.cache}/${SPARE}${id}.${n}`);
+  return new Promise((resolve) => {
+    const child = childProcesses().spawn(mkfifo, ['-m', '600', path, ...spares], {
+      stdio: 'ignore',
+      env: {},
+    });
+    child.once('error', (error) =>
+      resolve(fail({ code: 'io', doing: 'start mkfifo for', path, errno: errnoOf(error) })),
+    );
+    child.once('exit', () => resolve(isFifo(path) ? ok(undefined) : makeAgain(mkfifo, path)));
+  });
+}
+
+/** A second try that listens to the reason. */
+function makeAgain(mkfifo: string, path: string): Result<void> {
+  const again = childProcesses().spawnSync(mkfifo, ['-m', '600', path], {
+    encoding: 'utf8',
+    env: { LC_ALL: 'C' },
+  });
+  if (again.status === 0) return ok(undefined);
+  if (again.stderr.includes('No space')) return fail({ code: 'io', doing: 'make', path, errno: 'ENOSPC' });
+  return fail({ code: 'home-refused', home: dirname(path), trouble: 'no-fifos' });
+}
