@@ -64,6 +64,7 @@ rmSync('dist', { recursive: true, force: true });
 const { metafile } = await build({
   ...common,
   entryPoints: {
+    boot: 'src/cli/boot.ts',
     cli: 'src/cli/main.ts',
     supervisor: 'src/supervisor/main.ts',
     ...Object.fromEntries(Object.values(LAZY).map(([source, name]) => [name, source])),

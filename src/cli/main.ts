@@ -63,6 +63,9 @@ async function command(argv: string[]): Promise<number> {
   return result.ok ? tellExit(output, result.value) : tellFailure(output, result.failure);
 }
 
+/** For boot.ts: which words are verbs. */
+export const verbs = VERBS.map(({ name }) => name);
+
 command(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (thrown) => {

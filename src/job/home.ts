@@ -113,7 +113,8 @@ export function homePath(env: NodeJS.ProcessEnv): string {
   }
 }
 
-function refusal(path: string): Result<'there' | 'absent'> {
+/** Whether something stands there that may be our home; fails if it is not safely ours. */
+export function inspectHome(path: string): Result<'there' | 'absent'> {
   let stat: fs.Stats;
   try {
     stat = fs.lstatSync(path);
@@ -154,7 +155,7 @@ function create(path: string): void {
 export function openHome(path: string, make: true): Result<Home>;
 export function openHome(path: string, make: false): Result<Home | undefined>;
 export function openHome(path: string, make: boolean): Result<Home | undefined> {
-  const found = refusal(path);
+  const found = inspectHome(path);
   if (!found.ok) return found;
   let format = readRecord(join(path, 'format'));
   if (format.kind === 'absent') {
