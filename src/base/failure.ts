@@ -27,7 +27,8 @@ export type Failure =
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
-  | { code: 'not-started'; id: number; errno: string };
+  | { code: 'not-started'; id: number; errno: string }
+  | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
 

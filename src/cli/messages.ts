@@ -91,6 +91,11 @@ export function messageOf(failure: Failure): Message {
     }
     case 'not-started':
       return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
+    case 'answer-lost':
+      return {
+        message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,
+        hint: 'bgjob ls',
+      };
     default:
       return unreachable(failure);
   }

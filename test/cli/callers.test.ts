@@ -128,6 +128,43 @@ rigTest('a terminal that is closed (SIGHUP to its session) leaves the job runnin
   assert.equal((await rig.bgjob(['wait', '1'])).code, 3);
 });
 
+rigTest('a reader that is gone never makes a failure a success', async (rig) => {
+  await rig.bgjob(['run', '-w', '--', 'sh', '-c', 'seq 1000; exit 3']);
+  const unread = (...args: string[]) => {
+    const call = rig.startBgjob(args);
+    call.child.stdout!.destroy();
+    return call.answer;
+  };
+  for (const args of [
+    ['wait', '1'],
+    ['wait', '1', '--json'],
+    ['status', '1'],
+    ['run', '-w', '--', 'sh', '-c', 'exit 3'],
+  ])
+    assert.equal((await unread(...args)).code, 3, args.join(' '));
+  for (const args of [['ls'], ['tail', '1', '--full'], ['tail', '1', '-f'], ['show', '1']])
+    assert.equal((await unread(...args)).code, 0, args.join(' '));
+  // following ends, because nobody is there; the job does not
+  const puppet = await rig.puppet();
+  const follow = unread('run', '-f', '--', ...puppet.command);
+  await puppet.print('to nobody\n');
+  const { code, stderr } = await follow;
+  assert.equal(code, 141);
+  assert.match(stderr, /nobody reads .* goes on: bgjob wait 3\n\[bgjob\] exit code 141\n$/);
+  await puppet.exit(6);
+  assert.equal((await rig.bgjob(['wait', '3'])).code, 6);
+});
+
+rigTest('an answer that cannot be written is an error', async (rig) => {
+  const { code, stderr } = await rig.bash('bgjob run -w -- true >/dev/full');
+  assert.equal(code, 125);
+  assert.match(
+    stderr,
+    /^bgjob: cannot write the answer to stdout: no space is left on the device\n {2}hint: bgjob ls\n/,
+  );
+  assert.equal((await rig.bgjob(['wait', '1'])).code, 0, 'the job was started all the same');
+});
+
 rigTest('a reader that closes early is no error, and no end of the job', async (rig) => {
   const puppet = await rig.puppet();
   await rig.run(['--', 'true']);

@@ -19,6 +19,8 @@ import { Patience } from '../patience.ts';
 import { tellEnd, tellStillRunning, waitForAll } from '../waiting.ts';
 
 const DEFAULT_GRACE_MS = 5000;
+/** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
+const READER_GONE: Exit = { code: 141, by: 'bgjob' };
 
 const OPTIONS = {
   cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run it in DIR' },
@@ -132,6 +134,10 @@ function draftOf(context: Context, { options, words, separated }: RunInput): Res
 async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
   await followTo(output, home, id, 0, false, patience.signal);
   const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
+  if (view.kind === 'live' && output.readerGone) {
+    output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);
+    return READER_GONE;
+  }
   if (view.kind === 'live') return tellStillRunning(output, home, [view], patience);
   patience.end();
   return tellEnd(output, home, view, false);
