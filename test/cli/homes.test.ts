@@ -160,7 +160,7 @@ rigTest(
 rigTest(
   'a full disk',
   (rig) =>
-    onMount(rig, 'mode=700,size=256k', async (mounted) => {
+    onMount(rig, 'mode=700,size=8m', async (mounted) => {
       assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
       spawnSync('sh', ['-c', `cat /dev/zero >'${mounted}/filler'`]);
       for (let n = 0; n < 3; n++) {
