@@ -18,7 +18,7 @@ export type Failure =
   | { code: 'usage'; message: string; hint?: string }
   | { code: 'no-such-job'; reference: string; known: string[] }
   | { code: 'nothing-selected'; what: string }
-  | { code: 'command-not-found'; command: string }
+  | { code: 'command-not-found'; command: string; meant?: string }
   | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
   | { code: 'bad-cwd'; directory: string; errno: string }
   | { code: 'home-refused'; home: string; trouble: HomeTrouble }
@@ -27,7 +27,8 @@ export type Failure =
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
-  | { code: 'not-started'; id: number; errno: string };
+  | { code: 'not-started'; id: number; errno: string }
+  | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
 

@@ -87,9 +87,12 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
       own.push(word);
       continue;
     }
-    const [long, value] = word.split(/=(.*)/s) as [string, string?];
-    const optional = word.startsWith('--') && options[long.slice(2)]?.kind === 'optional-duration';
-    own.push(optional && value !== undefined ? `${long}-value=${value}` : word);
+    const [flag, value] = word.split(/=(.*)/s) as [string, string?];
+    const optional = Object.entries(options).find(
+      ([name, option]) =>
+        option.kind === 'optional-duration' && (flag === `--${name}` || flag === option.short),
+    );
+    own.push(optional && value !== undefined ? `--${optional[0]}-value=${value}` : word);
     if (valueFollows(options, word) && at + 1 < argv.length) own.push(argv[++at]!);
   }
   return { own, rest: argv.slice(at), separated: false };

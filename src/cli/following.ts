@@ -51,7 +51,7 @@ class LineView {
   }
 }
 
-/** Shows the log from byte `from` until the job ended or `abort` fires; returns the cursor after it. */
+/** Shows the log from byte `from` until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
 export async function followTo(
   output: Output,
   home: Home,
@@ -82,6 +82,7 @@ export async function followTo(
     else if (raw) output.raw(bytes);
     else view.push(bytes);
     cursor = to;
+    if (output.readerGone) return cursor;
   }
   view.flush(true);
   return cursor;

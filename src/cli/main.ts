@@ -2,11 +2,11 @@
 
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
-import { asksJson, type Exit, parseWords, SUCCESS } from './command.ts';
+import { asksJson, type Exit, parseWords } from './command.ts';
 import { Context } from './context.ts';
 import { generalHelp, manPage, verbHelp } from './manual.ts';
 import { messageOf } from './messages.ts';
-import { Output, ReaderGone } from './output.ts';
+import { AnswerLost, Output } from './output.ts';
 import { nearestVerb } from './suggest.ts';
 import { VERBS } from './verbs.ts';
 
@@ -69,10 +69,10 @@ export const verbs = VERBS.map(({ name }) => name);
 command(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (thrown) => {
-    // whoever read the answer has seen enough
-    if (thrown instanceof ReaderGone) process.exit(SUCCESS.code);
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     const output = new Output(process.env, false);
+    if (thrown instanceof AnswerLost)
+      process.exit(tellFailure(output, { code: 'answer-lost', errno: thrown.errno }));
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     output.note(`bgjob: this is a bug in bgjob, please report it: ${error.stack ?? error.message}`);
     process.exit(tellFailure(output, { code: 'usage', message: 'internal error' }));
   },

@@ -41,9 +41,28 @@ const optionsOf = (verb: Verb): [string, string][] =>
     option.text,
   ]);
 
+/** Columns of a screen that help keeps to. */
+const WIDTH = 100;
+
+/** Text in lines of at most `width` characters. */
+function fold(text: string, width: number): string[] {
+  const folded = [''];
+  for (const word of text.split(' ')) {
+    const line = folded.at(-1)!;
+    if (line !== '' && line.length + 1 + word.length > width) folded.push(word);
+    else folded[folded.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return folded;
+}
+
 function columns(rows: [string, string][], indent = '  '): string[] {
   const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `${indent}${left.padEnd(width)}  ${right}`);
+  const margin = indent.length + width + 2;
+  return rows.flatMap(([left, right]) =>
+    fold(right, WIDTH - margin).map((line, n) =>
+      n === 0 ? `${indent}${left.padEnd(width)}  ${line}` : ' '.repeat(margin) + line,
+    ),
+  );
 }
 
 /** The help of the whole tool: one screen, examples first. */
@@ -78,11 +97,11 @@ export function verbHelp(verb: Verb): string {
     '',
     ...columns(verb.examples),
     '',
-    ...verb.description,
+    ...fold(verb.description.join(' '), WIDTH),
     '',
     'Options:',
     ...columns(optionsOf(verb)),
-    ...(verb.operands.includes('REF') ? ['', REFERENCES] : []),
+    ...(verb.operands.includes('REF') ? ['', ...fold(REFERENCES, WIDTH)] : []),
   ].join('\n');
 }
 
@@ -97,19 +116,10 @@ const roff = (text: string): string =>
 
 /** Text in lines of the man source: a sentence begins a line, and no line is long. */
 function lines(text: string): string[] {
-  const folded: string[] = [];
-  for (const sentence of text.split(/(?<=[.:]) (?=[A-Z])/)) {
-    let line = '';
-    for (const word of sentence.split(' ')) {
-      if (line !== '' && line.length + word.length > 70) {
-        folded.push(line);
-        line = '';
-      }
-      line += line === '' ? word : ` ${word}`;
-    }
-    folded.push(line);
-  }
-  return folded.map(roff);
+  return text
+    .split(/(?<=[.:]) (?=[A-Z])/)
+    .flatMap((sentence) => fold(sentence, 71))
+    .map(roff);
 }
 
 const paragraph = (head: string, text: string): string[] => ['.TP', `.B ${roff(head)}`, ...lines(text)];

@@ -43,7 +43,10 @@ export function messageOf(failure: Failure): Message {
     case 'nothing-selected':
       return { message: failure.what, hint: 'bgjob ls -a' };
     case 'command-not-found':
-      return { message: `${safe(failure.command) || '""'}: command not found` };
+      return {
+        message: `${safe(failure.command) || '""'}: command not found`,
+        ...(failure.meant !== undefined && { hint: `bgjob run ${safe(failure.meant)}` }),
+      };
     case 'command-not-executable':
       return {
         message: `${safe(failure.command)}: ${failure.why === 'directory' ? 'is a directory' : 'permission denied'}`,
@@ -88,6 +91,11 @@ export function messageOf(failure: Failure): Message {
     }
     case 'not-started':
       return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
+    case 'answer-lost':
+      return {
+        message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,
+        hint: 'bgjob ls',
+      };
     default:
       return unreachable(failure);
   }

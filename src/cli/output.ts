@@ -5,25 +5,34 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 
-/** Thrown when the reader of stdout is gone: there is nobody left to answer. */
-export class ReaderGone extends Error {}
+/** Thrown when the answer cannot be written, to a full disk for example. */
+export class AnswerLost extends Error {
+  readonly errno: string;
+  constructor(errno: string) {
+    super(errno);
+    this.errno = errno;
+  }
+}
 
-function write(fd: 1 | 2, bytes: Uint8Array): void {
+/** Writes all; returns the system error that stopped it. */
+function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
   for (let done = 0; done < bytes.length; ) {
     try {
       done += fs.writeSync(fd, bytes, done);
     } catch (thrown) {
       const errno = errnoOf(thrown);
-      if (errno === 'EPIPE' && fd === 1) throw new ReaderGone();
-      if (errno !== 'EAGAIN') return;
+      if (errno !== 'EAGAIN') return errno;
       // somebody made the pipe non-blocking, and it is full
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+  return undefined;
 }
 
 export class Output {
   readonly json: boolean;
+  /** The reader of stdout is gone. The answer then goes nowhere, but the exit code is still the true one. */
+  readerGone = false;
   private readonly env: NodeJS.ProcessEnv;
   constructor(env: NodeJS.ProcessEnv, json: boolean) {
     this.env = env;
@@ -32,11 +41,14 @@ export class Output {
 
   /** A line of the answer. */
   line(text: string): void {
-    write(1, Buffer.from(`${text}\n`));
+    this.raw(Buffer.from(`${text}\n`));
   }
   /** Bytes of the answer, as they are. */
   raw(bytes: Uint8Array): void {
-    write(1, bytes);
+    if (this.readerGone) return;
+    const errno = write(1, bytes);
+    if (errno === 'EPIPE') this.readerGone = true;
+    else if (errno !== undefined) throw new AnswerLost(errno);
   }
   /** One JSON object of the answer. */
   object(value: object): void {

@@ -16,7 +16,8 @@ export class Patience {
     setMaxListeners(0, this.controller.signal);
     this.disarm = deadlineMs === null ? () => {} : after(deadlineMs, () => this.controller.abort());
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
+      // not once: the spinner's cleaning ends the process if it finds no listener but its own
+      process.on(signal, () => {
         this.interruptedBy = signal;
         this.controller.abort();
       });

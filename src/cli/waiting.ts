@@ -90,6 +90,8 @@ export async function waitForAll(
   await Promise.all(
     views.map(async ({ id }) => {
       const view = await waitEnded(home, id, patience.signal);
+      // as it is now: what was seen when the waiting began may be hours old
+      if (view?.kind === 'live') stillLive.set(id, view);
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;
       spinner?.pause();
       const gone: JobView = { kind: 'unreadable', id, why: 'it was removed while it was waited for' };

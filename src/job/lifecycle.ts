@@ -37,6 +37,9 @@ export const SHIM_KILLED = 'its shim was killed; the exit status is unknown';
 
 const stay = <S extends Status>(status: S): Status => status;
 
+/** The end is the time of a file, which the kernel takes from a clock that may be some milliseconds behind. */
+const notBefore = (startedAt: number, at: number): number => Math.max(startedAt, at);
+
 /** How it ended, when `stop` had been asked for, `sent` was sent, and `code` came back. */
 function outcomeOf(code: number | null, stop: Stop | null, sent: string[]): Outcome {
   if (stop && stop.cause !== 'kill') return { kind: 'timed-out', limit: stop.cause, code };
@@ -81,7 +84,7 @@ const TABLE: Table = {
     'main-ended': ({ startedAt }, { at, code }) => ({
       phase: 'ended',
       startedAt,
-      endedAt: at,
+      endedAt: notBefore(startedAt, at),
       outcome: outcomeOf(code, null, []),
       stop: null,
     }),
@@ -102,7 +105,7 @@ const TABLE: Table = {
         ? {
             phase: 'ended',
             startedAt: status.startedAt,
-            endedAt: status.ended.at,
+            endedAt: notBefore(status.startedAt, status.ended.at),
             outcome: outcomeOf(status.ended.code, status.stop, status.sent),
             stop: status.stop,
           }

@@ -89,6 +89,8 @@ function startShim(supervision: Supervision, environment: string[], logFd: numbe
     return;
   }
   const call = shimCall(adopterCall(supervision), job, attempt, spec.argv, environment);
+  // before the spawn: a short job has ended when that returns
+  const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   let child: ReturnType<typeof spawn>;
   try {
     child = spawn(call.program, call.args, {
@@ -120,8 +122,7 @@ function startShim(supervision: Supervision, environment: string[], logFd: numbe
     supervision.checkMain();
     watchOrphan(supervision);
   });
-  const { now, monotonic } = systemClock;
-  supervision.dispatch({ type: 'started', at: now(), monotonicMs: monotonic() });
+  supervision.dispatch({ type: 'started', at, monotonicMs });
   // a kill that came before this publication had nobody to nudge
   supervision.readRequests();
 }

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { isRunning, processesNaming } from './processes.ts';
 import { Puppet } from './puppet.ts';
@@ -61,14 +61,10 @@ export class Rig {
   constructor() {
     fs.mkdirSync(join(this.project, '.git'), { recursive: true });
     fs.mkdirSync(join(this.dir, 'bin'));
-    // `bgjob` for shell lines, under the Node that runs the tests
-    fs.writeFileSync(
-      join(this.dir, 'bin', 'bgjob'),
-      `#!/bin/sh\nexec '${process.execPath}' '${BGJOB}' "$@"\n`,
-      { mode: 0o755 },
-    );
+    // `bgjob` for shell lines, under the Node that runs the tests; a wrapper in sh would drop exported functions
+    fs.symlinkSync(BGJOB, join(this.dir, 'bin', 'bgjob'));
     this.env = {
-      PATH: `${join(this.dir, 'bin')}:${process.env['PATH']}`,
+      PATH: `${join(this.dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
       HOME: this.dir,
       BGJOB_HOME: this.home,
       LANG: 'C.UTF-8',
@@ -105,7 +101,7 @@ export class Rig {
 
   /** Starts `bgjob ARGS` and does not wait for it. */
   startBgjob(args: string[], options: CallOptions = {}): Call {
-    return this.start(process.execPath, [BGJOB, ...args], options);
+    return this.start(process.execPath, ['--', BGJOB, ...args], options);
   }
 
   /** Calls `bgjob ARGS` and waits for its answer. */
@@ -215,11 +211,11 @@ export class Rig {
   }
 }
 
-/** A test with a rig of its own. */
+/** A test with a rig of its own; `skip`: why it cannot be run on this machine. */
 export function rigTest(
   name: string,
   body: (rig: Rig) => Promise<void>,
-  options: { timeout?: number } = {},
+  options: { timeout?: number; skip?: string | false } = {},
 ): void {
   test(name, { timeout: 120_000, ...options }, async () => {
     const rig = new Rig();

@@ -1,7 +1,8 @@
 /** `bgjob run`: starts a job and prints its id. */
 import * as fs from 'node:fs';
 import { resolve } from 'node:path';
-import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
+import { parseDuration } from '../../base/clock.ts';
+import { errnoOf, type Failure, fail, ok, type Result } from '../../base/failure.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobId } from '../../job/job.ts';
 import { projectOf } from '../../job/project.ts';
@@ -18,6 +19,8 @@ import { Patience } from '../patience.ts';
 import { tellEnd, tellStillRunning, waitForAll } from '../waiting.ts';
 
 const DEFAULT_GRACE_MS = 5000;
+/** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
+const READER_GONE: Exit = { code: 141, by: 'bgjob' };
 
 const OPTIONS = {
   cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run it in DIR' },
@@ -69,6 +72,13 @@ function pathOf(context: Context, overrides: string[]): string | undefined {
   return own === undefined ? context.env['PATH'] : own.slice('PATH='.length);
 }
 
+/** `--wait 10s -- make`: the value of --wait takes a `=`, so that `--wait npm test` can be said. */
+function withMeant(failure: Failure, wait: RunInput['options']['wait']): Failure {
+  if (failure.code !== 'command-not-found' || wait?.ms !== null) return failure;
+  if (parseDuration(failure.command) === undefined) return failure;
+  return { ...failure, meant: `--wait=${failure.command} -- command` };
+}
+
 /** Everything that can be refused before anything is created. */
 function draftOf(context: Context, { options, words, separated }: RunInput): Result<Draft> {
   const cwd = directoryOf(context, options.cwd);
@@ -101,7 +111,7 @@ function draftOf(context: Context, { options, words, separated }: RunInput): Res
     command.value.line === null ? path : undefined,
     cwd.value,
   );
-  if (!program.ok) return program;
+  if (!program.ok) return fail(withMeant(program.failure, options.wait));
   const parent = context.env['BGJOB_ID'];
   return ok({
     name: null,
@@ -124,6 +134,10 @@ function draftOf(context: Context, { options, words, separated }: RunInput): Res
 async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
   await followTo(output, home, id, 0, false, patience.signal);
   const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
+  if (view.kind === 'live' && output.readerGone) {
+    output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);
+    return READER_GONE;
+  }
   if (view.kind === 'live') return tellStillRunning(output, home, [view], patience);
   patience.end();
   return tellEnd(output, home, view, false);

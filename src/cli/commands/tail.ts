@@ -52,7 +52,7 @@ function wholeLines(piece: Piece): Piece {
 function tellFull(output: Output, view: JobView, log: Log, raw: boolean): Piece {
   const { size } = log;
   let at = 0;
-  while (at < size) {
+  while (at < size && !output.readerGone) {
     const piece = log.read(at, Math.min(size, at + FULL_PIECE_BYTES));
     if (piece.bytes.length === 0) break;
     const lines = wholeLines(piece);
@@ -132,6 +132,7 @@ async function goOn(
 ): Promise<Exit> {
   const patience = new Patience(deadlineMs);
   const to = await followTo(output, home, view.id, shown.to, raw, patience.signal);
+  if (output.readerGone) return SUCCESS;
   const now = observe(home, view.id) ?? view;
   if (now.kind === 'live') return tellStillRunning(output, home, [now], patience);
   patience.end();

@@ -1,0 +1,102 @@
+/** Help and man page: from one table, complete, and no wider than a screen. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { type Rig, ROOT, rigTest } from '../rig/rig.ts';
+
+const said = async (rig: Rig, ...args: string[]): Promise<string> => {
+  const { code, stdout, stderr } = await rig.bgjob(args);
+  assert.deepEqual([code, stderr], [0, ''], args.join(' '));
+  return stdout;
+};
+const VERBS = ['run', 'ls', 'status', 'show', 'tail', 'path', 'wait', 'kill', 'gc'];
+/** What a reader of the man page sees of `text`. */
+const unroff = (text: string): string =>
+  text.replaceAll('\\-', '-').replaceAll('\\(aq', "'").replaceAll('\\(ti', '~').replaceAll('\\(ha', '^');
+
+rigTest('the man page that is packed is the one of this program', async (rig) => {
+  assert.equal(await said(rig, '--man'), fs.readFileSync(`${ROOT}/man/bgjob.1`, 'utf8'));
+});
+
+rigTest('the help of the whole tool fits one screen and begins with examples', async (rig) => {
+  const help = await said(rig, '--help');
+  assert.equal(help, await said(rig));
+  assert.equal(help, await said(rig, '-h'));
+  assert.equal(help, await said(rig, 'help'));
+  const lines = help.trimEnd().split('\n');
+  assert.ok(lines.length <= 40, `${lines.length} lines`);
+  assert.match(lines[2]!, /^ {2}bgjob run -- npm test /);
+  for (const verb of VERBS) assert.match(help, new RegExp(`^  ${verb} +\\w`, 'm'));
+  for (const code of ['0', '75', '124', '125', '126, 127'])
+    assert.match(help, new RegExp(`^  ${code} {2,}`, 'm'));
+});
+
+rigTest('every verb and option is in help and man page, and no line of help is too wide', async (rig) => {
+  const man = unroff(await said(rig, '--man'));
+  const flat = man.replaceAll('\n', ' ');
+  for (const verb of VERBS) {
+    const help = await said(rig, verb, '--help');
+    assert.equal(help, await said(rig, 'help', verb));
+    assert.match(help, new RegExp(`^bgjob ${verb} \\[options\\]`));
+    const usage = help.split('\n')[0]!;
+    assert.ok(man.includes(`.SS ${usage}\n`), usage);
+    // a long text goes on below itself
+    const options = help
+      .split('Options:\n')[1]!
+      .split('\n\n')[0]!
+      .trimEnd()
+      .replaceAll(/\n {6,}(?=[a-z])/g, ' ')
+      .split('\n');
+    assert.ok(options.length >= 2);
+    for (const option of options) {
+      const [, flags, text] = /^ {2}(.+?) {2,}(.+)$/.exec(option)!;
+      assert.ok(man.includes(`.B ${flags}\n`), `${verb}: ${flags}`);
+      assert.ok(flat.includes(text!), `${verb}: ${text}`);
+    }
+    const wide = [...(await said(rig, '--help')).split('\n'), ...help.split('\n')].filter(
+      (line) => line.length > 100,
+    );
+    assert.deepEqual(wide, [], verb);
+  }
+});
+
+rigTest('the version is that of the package', async (rig) => {
+  const { version } = JSON.parse(fs.readFileSync(`${ROOT}/package.json`, 'utf8'));
+  assert.equal(await said(rig, '--version'), `${version}\n`);
+  assert.equal(await said(rig, '-V'), `${version}\n`);
+  assert.match(await said(rig, '--man'), new RegExp(`^\\.TH BGJOB 1 .*"bgjob ${version}"`));
+});
+
+rigTest('a command that does not exist: what may be meant', async (rig) => {
+  const answer = async (...args: string[]) => {
+    const { code, stdout, stderr } = await rig.bgjob(args);
+    assert.deepEqual([code, stdout], [125, '']);
+    return stderr;
+  };
+  assert.match(
+    await answer('kil', '1'),
+    /^bgjob: no command "kil"\n {2}hint: bgjob kill\n\[bgjob\] exit code 125\n$/,
+  );
+  assert.match(await answer('npm', 'test'), /no command "npm"\n {2}hint: bgjob run -- npm /);
+  assert.match(await answer('--frob'), /--frob/);
+  assert.match(
+    await answer('tail', '--folow', '1'),
+    /unknown option '--folow'\n {2}hint: bgjob tail --follow\n/,
+  );
+  assert.match(await answer('tail'), /tail needs REF\n {2}hint: bgjob tail --help/);
+  assert.match(await answer('tail', '1', '2'), /too many words: 2/);
+  assert.match(await answer('kill', '-s'), /argument missing/);
+});
+
+const mandoc = spawnSync('mandoc', ['-V']).error;
+
+rigTest(
+  'the man page is well formed',
+  async () => {
+    const { status, stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', `${ROOT}/man/bgjob.1`], {
+      encoding: 'utf8',
+    });
+    assert.deepEqual([status, stdout], [0, '']);
+  },
+  { skip: mandoc !== undefined && 'mandoc is not installed' },
+);

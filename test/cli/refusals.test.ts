@@ -1,0 +1,73 @@
+/** Commands, directories and words that `run` refuses, and that it leaves nothing behind when it does. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { type CallOptions, type Rig, rigTest } from '../rig/rig.ts';
+
+/** Every path below a directory but those in `cache`, which any command may write; undefined if there is none. */
+const pathsIn = (dir: string): string[] | undefined =>
+  fs.existsSync(dir)
+    ? (fs.readdirSync(dir, { recursive: true }) as string[]).filter((path) => !path.includes('cache/')).sort()
+    : undefined;
+
+/** `bgjob run ARGS` is refused with this code and message, and the home is as it was. */
+async function refuses(
+  rig: Rig,
+  args: string[],
+  code: number,
+  message: RegExp,
+  options: CallOptions = {},
+): Promise<void> {
+  const before = pathsIn(rig.home);
+  const answer = await rig.bgjob(['run', ...args], options);
+  assert.equal(answer.code, code, answer.stderr);
+  assert.equal(answer.stdout, '');
+  assert.match(answer.stderr, message);
+  // one sentence, at most one hint, and whose exit code it is
+  assert.match(answer.stderr, new RegExp(`^bgjob: .+\\n(  hint: .+\\n)?\\[bgjob\\] exit code ${code}\\n$`));
+  assert.deepEqual(pathsIn(rig.home), before);
+}
+
+rigTest('a command that is not found: 127', async (rig) => {
+  await refuses(rig, ['--', 'no-such-program', '-x'], 127, /no-such-program: command not found/);
+  await refuses(rig, ['--', './nothing'], 127, /\.\/nothing: command not found/);
+  await refuses(rig, ['--', ''], 127, /"": command not found/);
+  await refuses(rig, ['no-such-program --flag'], 127, /no-such-program: command not found/);
+  await refuses(rig, ['--', 'sh'], 127, /sh: command not found/, { env: { PATH: '/nonexistent' } });
+  await refuses(rig, ['-e', 'PATH=/nonexistent', '--', 'sh'], 127, /sh: command not found/);
+});
+
+rigTest('a command that cannot be executed: 126', async (rig) => {
+  fs.writeFileSync(`${rig.project}/script`, '#!/bin/sh\n', { mode: 0o644 });
+  await refuses(
+    rig,
+    ['--', './script'],
+    126,
+    /\.\/script: permission denied\n {2}hint: chmod \+x \.\/script/,
+  );
+  await refuses(rig, ['--', '/tmp'], 126, /\/tmp: is a directory/);
+});
+
+rigTest('a directory that cannot be entered: 125', async (rig) => {
+  await refuses(
+    rig,
+    ['-C', 'nowhere', '--', 'true'],
+    125,
+    /cannot enter .*\/nowhere: no such file or directory/,
+  );
+  await refuses(rig, ['-C', '/etc/passwd', '--', 'true'], 125, /cannot enter \/etc\/passwd: not a directory/);
+  const gone = await rig.bash('mkdir gone && cd gone && rmdir ../gone && bgjob run -- true');
+  assert.equal(gone.code, 125);
+  assert.match(gone.stderr, /cannot enter .*\/gone: no such file or directory/);
+  assert.equal(pathsIn(rig.home), undefined);
+});
+
+rigTest('words that mean nothing: 125', async (rig) => {
+  await refuses(rig, [], 125, /run needs \[--\] command/);
+  await refuses(rig, ['   '], 125, /the command is empty/);
+  await refuses(rig, ['--frob', 'true'], 125, /unknown option '--frob'/);
+  await refuses(rig, ['--wait=soon', 'true'], 125, /--wait: "soon" is not a duration/);
+  await refuses(rig, ['-t', 'two words', 'true'], 125, /--tag: "two words" is not a label/);
+  await refuses(rig, ['-w', 'true'], 125, /BGJOB_MAX_WAIT: "never" is not a duration/, {
+    env: { BGJOB_MAX_WAIT: 'never' },
+  });
+});

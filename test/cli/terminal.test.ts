@@ -1,0 +1,79 @@
+/** What a person at a terminal gets, and nobody else: a hint, colours, a table that fits, a spinner. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { processesNaming } from '../rig/processes.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+const skip =
+  spawnSync('script', ['--version']).error !== undefined &&
+  'script(1) is not installed: there is no terminal to be had';
+
+/** Starts a shell line on a terminal of its own; stdout and stderr come as one. */
+function onTerminal(rig: Rig, line: string, env: Record<string, string> = {}) {
+  const sized = `stty rows 24 cols 80; ${line}`;
+  return rig.start('script', ['-qec', sized, '/dev/null'], {
+    env: { TERM: 'xterm', SHELL: '/bin/sh', ...env },
+  });
+}
+
+const withoutEscapes = (text: string): string => text.replaceAll(/\x1b\[[\d;?]*[a-zA-Z]/g, '');
+
+rigTest(
+  'run says what to do next',
+  async (rig) => {
+    const { stdout } = await onTerminal(rig, 'bgjob run -- true').answer;
+    assert.equal(stdout, '1\r\nstarted; next: bgjob tail -f 1 · bgjob wait 1 · bgjob ls\r\n');
+    // the id alone, where only stderr is a terminal
+    const { stdout: text } = await onTerminal(rig, 'id=$(bgjob run -- true); echo "<$id>"').answer;
+    assert.match(text, /^started; next: .*\r\n<2>\r\n$/);
+  },
+  { skip },
+);
+
+rigTest(
+  'ls is a table with colours that fits the terminal',
+  async (rig) => {
+    await rig.bgjob(['run', '-w', '--', 'sh', '-c', `exit 3 # ${'long '.repeat(40)}`]);
+    await rig.bgjob(['run', '-w', '--', 'true']);
+    const { stdout } = await onTerminal(rig, 'bgjob ls').answer;
+    assert.ok(stdout.includes('\x1b[31mexited 3\x1b[39m'), 'a failure is red');
+    assert.ok(!stdout.includes('\x1b[31mexited 0'), 'a success is not');
+    const lines = stdout
+      .replaceAll(/\x1b\[[\d;]*m/g, '')
+      .trimEnd()
+      .split('\r\n');
+    assert.equal(lines.length, 3);
+    for (const line of lines) assert.ok(line.length <= 80, line);
+    assert.ok(lines[2]!.endsWith('…'), lines[2]);
+    const plain = await onTerminal(rig, 'bgjob ls', { NO_COLOR: '1' }).answer;
+    assert.ok(!plain.stdout.includes('\x1b['));
+    const dumb = await onTerminal(rig, 'bgjob ls', { TERM: 'dumb' }).answer;
+    assert.ok(!dumb.stdout.includes('\x1b['));
+  },
+  { skip },
+);
+
+rigTest(
+  'wait shows that it waits, Ctrl-C ends it, and the job goes on',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    await rig.run(['--', ...puppet.command]);
+    await puppet.ready();
+    await rig.untilState(1, 'running');
+    const call = onTerminal(rig, 'bgjob wait 1; echo "code $?"');
+    await until(call.stdout, (text) => text.includes('waiting for 1'));
+    // the terminal's foreground group, as Ctrl-C would
+    const waiter = processesNaming(rig.dir).find(({ command }) => command.endsWith('/bgjob wait 1'));
+    process.kill(waiter!.pid, 'SIGINT');
+    const { stdout } = await call.answer;
+    const text = withoutEscapes(stdout);
+    assert.match(text, /1 running [\d.]+s\r\nnot finished, .* wait again with bgjob wait 1\r\n/);
+    assert.match(text, /\[bgjob\] exit code 130\r\ncode 130\r\n$/);
+    assert.ok(stdout.lastIndexOf('\x1b[?25h') > stdout.lastIndexOf('\x1b[?25l'), 'the cursor is back');
+    await puppet.exit(2);
+    const ended = await onTerminal(rig, 'bgjob wait 1').answer;
+    assert.equal(ended.code, 2);
+  },
+  { skip },
+);
