@@ -72,9 +72,8 @@ export function newestNames(names: string[], most: number, since: number): strin
 /** The ended jobs, the latest end first. */
 export function listEnded(home: Home): EndedMark[] {
   return newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0).flatMap((name) => {
-    const id = idOfName(name);
-    const endedAt = Number(name.slice(0, 14));
-    if (id === undefined || name[14] !== '.' || !Number.isSafeInteger(endedAt)) return [];
-    return [{ id, endedAt, project: projectOfName(name), file: `${home.ended}/${name}` }];
+    if (!/^\d{14}\.[1-9]\d{0,14}\.[0-9a-z]+$/.test(name)) return [];
+    const [endedAt, id, project] = [Number(name.slice(0, 14)), idOfName(name)!, projectOfName(name)];
+    return [{ id, endedAt, project, file: `${home.ended}/${name}` }];
   });
 }

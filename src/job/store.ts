@@ -74,7 +74,11 @@ export function readOwner(job: JobPaths): Found<Owner> {
     0,
     ...namesIn(job.dir).map((name) => Number(/^owner\.(\d{1,9})$/.exec(name)?.[1] ?? 0)),
   );
-  if (generation === 0) return { kind: 'absent' };
+  return generation === 0 ? { kind: 'absent' } : readOwnerOf(job, generation);
+}
+
+/** One owner of the job, the first or a later one. */
+export function readOwnerOf(job: JobPaths, generation: number): Found<Owner> {
   const owner = readShaped(job.owner(generation), `owner.${generation}`, ownerShape);
   return owner.kind === 'read'
     ? { kind: 'read', value: { generation, identity: owner.value.identity } }

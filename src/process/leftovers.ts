@@ -5,7 +5,7 @@ import { type Found, type Owner, readOwner } from '../job/store.ts';
 import { isAlive, type ProcessStat } from './identity.ts';
 import { readShim } from './shim.ts';
 import { readEnvironment, readTable } from './table.ts';
-import { type AtSight, findProcesses, markedJob, type Trail } from './tree.ts';
+import { type AtSight, findProcesses, markedJob, sinceTicksOf, type Trail } from './tree.ts';
 
 /** What is recorded of a job's processes, for findProcesses. */
 export function trailOf(home: Home, view: JobView): Trail {
@@ -15,7 +15,8 @@ export function trailOf(home: Home, view: JobView): Trail {
   const { shim, watcher, main } = readShim(job, identity);
   const spared = [identity, shim, watcher].filter((one) => one !== undefined);
   const left = 'state' in view && view.state ? view.state.left : [];
-  return { home, id: view.id, main, spared, left, watched: false };
+  const sinceTicks = sinceTicksOf(home, view.id);
+  return { home, id: view.id, main, spared, sinceTicks, left, watched: false };
 }
 
 /** The living processes of a job, whatever its state. */

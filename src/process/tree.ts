@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { Identity, JobId } from '../job/job.ts';
+import { readOwnerOf } from '../job/store.ts';
 import { hasOpen, type ProcessStat, thisPlace } from './identity.ts';
 import { readCommandLine, readEnvironment, readTable } from './table.ts';
 
@@ -18,6 +19,8 @@ export interface Trail {
   main: Identity | undefined;
   /** Shim, watcher and owners: they end by themselves. */
   spared: Identity[];
+  /** When the first supervisor started (clock ticks since boot): no process of the job is older; 0 if not known. */
+  sinceTicks: number;
   /** What the owner saw when the main process ended. */
   left: Identity[];
   /** The asker has watched the main process until now: its session's number cannot be another's yet. */
@@ -66,6 +69,13 @@ const is = (stat: ProcessStat | undefined, identity: Identity): boolean =>
   identity.bootId === thisPlace().bootId &&
   identity.pidNamespace === thisPlace().pidNamespace;
 
+/** When the first supervisor of a job started, as far as that means anything here. */
+export function sinceTicksOf(home: Home, id: JobId): number {
+  const first = readOwnerOf(home.job(id), 1);
+  if (first.kind !== 'read' || first.value.identity.bootId !== thisPlace().bootId) return 0;
+  return first.value.identity.startTicks;
+}
+
 /** What is done to a process at the moment when it is found. */
 export type AtSight = (stat: ProcessStat) => void;
 
@@ -77,9 +87,6 @@ export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): 
   const { home, id, main } = trail;
   const marker = markerOf(home, id);
   const log = home.job(id).log;
-  const earliest = Math.min(
-    ...[main, ...trail.spared].map((one) => one?.startTicks ?? Number.POSITIVE_INFINITY),
-  );
   const belongings = new Map<number, Belonging>();
   const spared = new Set<number>();
   const writers = new Set<number>();
@@ -89,10 +96,14 @@ export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): 
   const visit = (stat: ProcessStat): void => {
     const { pid } = stat;
     if (pid <= 1 || pid === process.pid) return;
-    const kind = belonging(readEnvironment(pid), marker);
+    // most of a machine is older than the job, and is not looked at any closer
+    const isOlder = stat.startTicks < trail.sinceTicks;
+    const kind = isOlder ? 'none' : belonging(readEnvironment(pid), marker);
     belongings.set(pid, kind);
     if (trail.spared.some((one) => is(stat, one))) spared.add(pid);
-    if (kind !== 'ours' && stat.startTicks >= earliest && hasOpen(pid, log, true)) writers.add(pid);
+    // a writer of the log that may be older than the job is somebody else, who opened it by hand
+    const mayWrite = kind !== 'ours' && trail.sinceTicks > 0 && !isOlder;
+    if (mayWrite && hasOpen(pid, log, true)) writers.add(pid);
     if ((kind === 'ours' || writers.has(pid)) && !isForeign(pid)) atSight(stat);
   };
   const table = (await readTable(visit)).filter(({ pid }) => pid > 1 && pid !== process.pid);

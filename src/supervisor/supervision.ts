@@ -14,7 +14,7 @@ import { markEnded } from '../job/markers.ts';
 import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
-import { type AtSight, findProcesses } from '../process/tree.ts';
+import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
 import { stopTree } from './stopping.ts';
 
@@ -123,7 +123,8 @@ export class Supervision {
     const child = this.shimPid === undefined ? undefined : identify(this.shimPid);
     const spared = [shim, watcher, child].filter((one) => one !== undefined);
     const { home, spec, left } = this;
-    return findProcesses({ home, id: spec.id, main, spared, left, watched: true }, atSight);
+    const sinceTicks = sinceTicksOf(home, spec.id);
+    return findProcesses({ home, id: spec.id, main, spared, sinceTicks, left, watched: true }, atSight);
   }
 
   /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */

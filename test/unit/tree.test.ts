@@ -20,6 +20,7 @@ const trail = (home: Home, more: Partial<Trail> = {}): Trail => ({
   spared: [],
   left: [],
   watched: false,
+  sinceTicks: 0,
   ...more,
 });
 
@@ -93,13 +94,11 @@ folderTest(
     try {
       const writing = await sleeper(children, {}, writer);
       await sleeper(children, {}, reader);
-      const shim = identify(writing)!;
-      const find = async (startTicks: number) =>
-        (await findProcesses(trail(home, { spared: [{ ...shim, pid: 2 ** 22 + 1, startTicks }] }))).map(
-          ({ pid }) => pid,
-        );
-      assert.deepEqual(await find(shim.startTicks), [writing]);
-      assert.deepEqual(await find(shim.startTicks + 1), [], 'older than the job');
+      const { startTicks } = identify(writing)!;
+      const find = async (sinceTicks: number) =>
+        (await findProcesses(trail(home, { sinceTicks }))).map(({ pid }) => pid);
+      assert.deepEqual(await find(startTicks), [writing]);
+      assert.deepEqual(await find(startTicks + 1), [], 'older than the job');
       assert.deepEqual(
         await findProcesses(trail(home)),
         [],
