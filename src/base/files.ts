@@ -49,11 +49,17 @@ function writeNew(path: string, text: string, flags: number): void {
   }
 }
 
-/**
- * Replaces `path` by `text`: durable when it returns. One writer per path: the temporary name is fixed, so that
- * leftovers of killed writers never pile up.
- */
+/** Replaces `path` by `text`: durable when it returns. */
 export function writeAtomic(path: string, text: string): void {
+  writeRenamed(path, text);
+  syncDir(dirname(path));
+}
+
+/**
+ * Replaces `path` by `text`; durable when the directory is flushed. One writer per path: the temporary name is fixed, so
+ * that leftovers of killed writers never pile up.
+ */
+export function writeRenamed(path: string, text: string): void {
   const temporary = `${path}.tmp`;
   try {
     writeNew(temporary, text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
@@ -62,7 +68,6 @@ export function writeAtomic(path: string, text: string): void {
     removeQuietly(temporary);
     throw thrown;
   }
-  syncDir(dirname(path));
 }
 
 let claims = 0;

@@ -13,6 +13,7 @@ import {
   readRecord,
   syncDir,
   writeAtomic,
+  writeRenamed,
 } from '../base/files.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
 import type { Home, JobPaths } from './home.ts';
@@ -45,7 +46,9 @@ const publish = (path: string, value: unknown): void => writeAtomic(path, `${JSO
 
 // ---- spec, state -----------------------------------------------------------------------------------------
 
-export const writeSpec = (job: JobPaths, spec: Spec): void => publish(job.spec, spec);
+/** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
+export const writeSpec = (job: JobPaths, spec: Spec): void =>
+  writeRenamed(job.spec, `${JSON.stringify(spec)}\n`);
 export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   const spec = readShaped(job.spec, 'spec.json', specShape);
   if (spec.kind !== 'read') return spec;
@@ -166,7 +169,7 @@ export function raiseFloor(home: Home, id: JobId): void {
 export function claimId(home: Home): JobId {
   const hint = readRecord(home.seq);
   const last = hint.kind === 'text' ? parseId(hint.text.trim()) : undefined;
-  let id = Math.max(last ?? Math.max(0, ...listIds(home)), readFloor(home)) + 1;
+  let id = (last ?? Math.max(0, ...listIds(home))) + 1;
   for (let tries = 1; ; tries++, id++) {
     // the hint may be far behind: a stopped launcher wrote it late
     if (tries % 256 === 0) id = Math.max(id, ...listIds(home)) + 1;
@@ -174,7 +177,7 @@ export function claimId(home: Home): JobId {
       fs.mkdirSync(home.job(id).dir, 0o700);
       const floor = readFloor(home);
       if (id > floor) break;
-      // while we slept between choosing and taking it, it was given to another job, and gc removed that
+      // the hint is older than a gc, or we slept between choosing and taking: it was another job's, which gc removed
       fs.rmdirSync(home.job(id).dir);
       id = floor;
     } catch (thrown) {

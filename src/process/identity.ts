@@ -6,6 +6,7 @@
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { errnoOf } from '../base/failure.ts';
+import { readRecord } from '../base/files.ts';
 import type { Identity } from '../job/job.ts';
 
 /** One process at one moment. */
@@ -41,12 +42,8 @@ export function parseStat(text: string): ProcessStat | undefined {
 /** Reads one process; undefined if there is none. */
 export function readStat(pid: number): ProcessStat | undefined {
   if (!HAS_PROC) return readStatFromPs(pid);
-  try {
-    return parseStat(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch (thrown) {
-    errnoOf(thrown);
-    return undefined;
-  }
+  const stat = readRecord(`/proc/${pid}/stat`);
+  return stat.kind === 'text' ? parseStat(stat.text) : undefined;
 }
 
 /** What ps is asked for where there is no /proc. */
@@ -85,12 +82,8 @@ export interface Place {
 }
 
 function readSmall(path: string): string {
-  try {
-    return fs.readFileSync(path, 'utf8').trim();
-  } catch (thrown) {
-    errnoOf(thrown);
-    return '';
-  }
+  const stored = readRecord(path);
+  return stored.kind === 'text' ? stored.text.trim() : '';
 }
 
 function readPlace(): Place {

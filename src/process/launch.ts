@@ -8,7 +8,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
-import { createNameless, syncDir, writeAtomic } from '../base/files.ts';
+import { createNameless, readRecord, syncDir, writeAtomic } from '../base/files.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
@@ -33,13 +33,9 @@ function closeInherited(): void {
   const O_CLOEXEC = 0o2000000;
   for (const name of fs.readdirSync('/proc/self/fdinfo')) {
     const fd = Number(name);
-    if (fd <= 2) continue;
-    try {
-      const flags = /^flags:\s*(\d+)/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
-      if (flags && (Number.parseInt(flags[1]!, 8) & O_CLOEXEC) === 0) fs.closeSync(fd);
-    } catch (thrown) {
-      errnoOf(thrown);
-    }
+    const info = fd <= 2 ? undefined : readRecord(`/proc/self/fdinfo/${fd}`);
+    const flags = info?.kind === 'text' ? /^flags:\s*(\d+)/m.exec(info.text) : null;
+    if (flags && (Number.parseInt(flags[1]!, 8) & O_CLOEXEC) === 0) fs.closeSync(fd);
   }
 }
 
@@ -85,6 +81,7 @@ async function confirmOwner(
     const identity = identify(pid);
     // gone already: then it has claimed for itself, or there is nothing to own
     if (identity) claimOwner(job, { generation: 1, identity });
+    else syncDir(job.dir);
   } catch (thrown) {
     // our own child, not yet reaped: its pid cannot be another's
     child.ref();

@@ -1,6 +1,7 @@
 /** All processes of this machine: /proc where there is one, ps-list elsewhere. */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
+import { readRecord } from '../base/files.ts';
 import { HAS_PROC, isDeadState, type ProcessStat, readStat } from './identity.ts';
 
 /** How many of the pids given last are tried although they were not there yet when /proc was listed. */
@@ -59,20 +60,15 @@ async function pidsFromPsList(): Promise<number[]> {
 
 /** The environment with which a process was started; empty where it may not be read. */
 export function readEnvironment(pid: number): string[] {
-  try {
-    return fs.readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
-  } catch (thrown) {
-    errnoOf(thrown);
-    return [];
-  }
+  return wordsIn(`/proc/${pid}/environ`);
 }
 
 /** The words of a process's command line, or the title that it gave itself; empty where it may not be read. */
 export function readCommandLine(pid: number): string[] {
-  try {
-    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  } catch (thrown) {
-    errnoOf(thrown);
-    return [];
-  }
+  return wordsIn(`/proc/${pid}/cmdline`);
+}
+
+function wordsIn(path: string): string[] {
+  const stored = readRecord(path);
+  return stored.kind === 'text' ? stored.text.split('\0') : [];
 }
