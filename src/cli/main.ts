@@ -2,13 +2,13 @@
 
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
-import { asksJson, type Exit, parseWords } from './command.ts';
+import type { Exit } from './command.ts';
 import { Context } from './context.ts';
 import { generalHelp, manPage, verbHelp } from './manual.ts';
 import { messageOf } from './messages.ts';
 import { AnswerLost, Output } from './output.ts';
-import { nearestVerb } from './suggest.ts';
 import { VERBS } from './verbs.ts';
+import { asksJson, parseWords } from './words.ts';
 
 function tellFailure(output: Output, failure: Failure): number {
   const { message, hint } = messageOf(failure);
@@ -45,6 +45,7 @@ async function command(argv: string[]): Promise<number> {
   const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));
   if (answerGeneral(plain, name)) return 0;
   if (!verb) {
+    const { nearestVerb } = require('./parser.ts') as typeof import('./parser.ts');
     const failure: Failure = {
       code: 'usage',
       message: `no command "${name}"`,

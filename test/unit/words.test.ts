@@ -1,8 +1,9 @@
 /** The words after a verb: options, their values, and where the command begins. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseWords, type Verb } from '../../src/cli/command.ts';
+import type { Verb } from '../../src/cli/command.ts';
 import { VERBS } from '../../src/cli/verbs.ts';
+import { parseWords } from '../../src/cli/words.ts';
 
 const verbOf = (name: string): Verb => VERBS.find((one) => one.name === name)!;
 const RUN = verbOf('run');
