@@ -71,7 +71,10 @@ function startWatcher(supervision: Supervision): Socket {
 
 function watchExit(supervision: Supervision): void {
   const timer = setInterval(() => {
-    if (supervision.status.phase === 'ended') clearInterval(timer);
+    const isGone = !fs.existsSync(supervision.job.dir);
+    if (supervision.status.phase === 'ended' || isGone) clearInterval(timer);
+    // somebody removed the job's directory: there is nothing left to own, and the shim waits for us
+    if (isGone) supervision.abandon();
     else supervision.checkMain();
   }, LOOK_MS);
   try {

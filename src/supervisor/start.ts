@@ -114,8 +114,11 @@ function startShim(supervision: Supervision, environment: string[], logFd: numbe
   supervision.shimPid = child.pid;
   const socket = child.stdio[3] as Socket;
   supervision.onEnded = () => leave(supervision, socket);
-  // the shim's line is only a nudge: exit.N says the same, durably
-  socket.on('data', () => supervision.checkMain());
+  socket.on('data', (line: Buffer) => {
+    supervision.told = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
+    // exit.N says the same, durably
+    supervision.checkMain();
+  });
   socket.on('error', () => {});
   child.once('exit', () => {
     supervision.shimPid = undefined;

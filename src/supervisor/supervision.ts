@@ -33,6 +33,8 @@ export class Supervision {
   stopped = 0;
   /** The shim, if it is our child: its pid cannot be another's while we have not seen it end. */
   shimPid: number | undefined;
+  /** What the shim said on the socket: all there is if somebody removed the job's directory. */
+  told: { code: number; at: number } | undefined;
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   private left: Identity[] = [];
@@ -106,7 +108,7 @@ export class Supervision {
   }
 
   private reportExit(): boolean {
-    const exit = readExit(this.job, this.attempt);
+    const exit = readExit(this.job, this.attempt) ?? this.told;
     if (exit) this.reportEnd(exit.at, exit.code);
     return exit !== undefined;
   }
@@ -151,6 +153,13 @@ export class Supervision {
     fs.closeSync(ALIVE_FD);
     this.onEnded();
     if (!published) this.publishLater();
+  }
+
+  /** Ends the supervision without an end of the job: it has no records any more. */
+  abandon(): void {
+    this.disarm();
+    fs.closeSync(ALIVE_FD);
+    this.onEnded();
   }
 
   private publishLater(): void {
