@@ -43,6 +43,8 @@ export interface Verb<O extends Options = Options> {
   operands: string;
   /** How many words it takes. */
   arity: [least: number, most: number];
+  /** What a word stands for that other tools taught people to type: `kill -9`, `tail -40`. */
+  shorthand?: (word: string) => string[] | undefined;
   /** From the first word that is no option on, everything belongs to the command that is run. */
   passThrough?: boolean;
   summary: string;
@@ -63,6 +65,12 @@ export const COMMON: Options = {
   json: { kind: 'flag', text: 'one compact JSON object per line' },
   help: { kind: 'flag', short: '-h', text: 'this text' },
 };
+
+/**
+ * The value of an optional-duration is an option of its own to commander, which would otherwise take the next word for it;
+ * its name ends in what nobody can type by accident.
+ */
+export const GIVEN = '\u0001';
 
 /** Checks a verb against its own options' types. */
 export const verb = <const O extends Options>(declared: Verb<O>): Verb => declared as unknown as Verb;

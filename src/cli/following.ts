@@ -70,15 +70,10 @@ export async function followTo(
       continue;
     }
     const { bytes, to } = piece;
-    if (output.json)
-      output.object({
-        v: 1,
-        id,
-        from: cursor,
-        to,
-        cursor: to,
-        text: decoder.decode(bytes, { stream: true }),
-      });
+    const content = raw
+      ? { base64: bytes.toString('base64') }
+      : { text: decoder.decode(bytes, { stream: true }) };
+    if (output.json) output.object({ v: 1, id, from: cursor, to, cursor: to, ...content });
     else if (raw) output.raw(bytes);
     else view.push(bytes);
     cursor = to;

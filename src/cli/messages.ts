@@ -37,8 +37,8 @@ export function messageOf(failure: Failure): Message {
         : { message: failure.message, hint: failure.hint };
     case 'no-such-job':
       return {
-        message: `no job "${safe(failure.reference)}"`,
-        hint: failure.known.length > 0 ? `here: ${failure.known.join(', ')}` : 'bgjob ls -a',
+        message: `no job "${safe(failure.reference)}"${failure.known.length > 0 ? `; here: ${failure.known.join(', ')}` : ''}`,
+        hint: failure.known.length > 0 ? 'bgjob ls' : 'bgjob ls -a',
       };
     case 'nothing-selected':
       return { message: failure.what, hint: 'bgjob ls -a' };

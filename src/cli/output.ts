@@ -29,6 +29,8 @@ function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
+const OBJECTS_PER_WRITE = 200;
+
 export class Output {
   readonly json: boolean;
   /** The reader of stdout is gone. The answer then goes nowhere, but the exit code is still the true one. */
@@ -53,6 +55,13 @@ export class Output {
   /** One JSON object of the answer. */
   object(value: object): void {
     this.line(JSON.stringify(value));
+  }
+  /** Many objects of the answer, in few writes. */
+  objects(values: object[]): void {
+    for (let at = 0; at < values.length; at += OBJECTS_PER_WRITE) {
+      const some = values.slice(at, at + OBJECTS_PER_WRITE);
+      this.line(some.map((value) => JSON.stringify(value)).join('\n'));
+    }
   }
   /** A line beside the answer: state, hints, errors. */
   note(text: string): void {

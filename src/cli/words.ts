@@ -1,7 +1,7 @@
 /** The words after a verb: where its options end, what they are, and whether they are of their kind. */
 import { parseDuration, parseSize } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
-import { COMMON, type Input, type Option, type Options, type Verb } from './command.ts';
+import { COMMON, GIVEN, type Input, type Option, type Options, type Verb } from './command.ts';
 
 const takesValue = (option: Option): boolean => option.kind !== 'flag' && option.kind !== 'optional-duration';
 
@@ -21,12 +21,17 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
       own.push(word);
       continue;
     }
+    const meant = declared.shorthand?.(word);
+    if (meant) {
+      own.push(...meant);
+      continue;
+    }
     const [flag, value] = word.split(/=(.*)/s) as [string, string?];
     const optional = Object.entries(options).find(
       ([name, option]) =>
         option.kind === 'optional-duration' && (flag === `--${name}` || flag === option.short),
     );
-    own.push(optional && value !== undefined ? `--${optional[0]}-value=${value}` : word);
+    own.push(optional && value !== undefined ? `--${optional[0]}${GIVEN}=${value}` : word);
     if (valueFollows(options, word) && at + 1 < argv.length) own.push(argv[++at]!);
   }
   return { own, rest: argv.slice(at), separated: false };
@@ -96,7 +101,7 @@ function convert(name: string, { kind }: Option, raw: Record<string, unknown>): 
   if (kind === 'list') return ok(value ?? []);
   if (kind === 'text') return ok(value ?? null);
   const optional = kind === 'optional-duration';
-  const text = (optional ? raw[key(`${name}-value`)] : value) as string | undefined;
+  const text = (optional ? raw[key(`${name}${GIVEN}`)] : value) as string | undefined;
   if (text === undefined) return ok(optional && value === true ? { ms: null } : null);
   const { parse, like } = PARSERS[optional ? 'duration' : kind];
   const parsed = parse(text);

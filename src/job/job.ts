@@ -110,6 +110,9 @@ export const stateShape = is.object({
   stopped: is.count,
   /** What was left of the job when it ended. */
   left: is.listOf(identityShape),
+  /** Once it ended: the size of its log then, and the spec again, so that a list of thousands reads one file per job. */
+  logBytes: is.nullable(is.count),
+  spec: is.nullable(specShape),
 });
 export type State = is.Shaped<typeof stateShape>;
 

@@ -23,10 +23,12 @@ const STARTING: StatusOf<'starting'> = { phase: 'starting' };
 /** The job as it is now; undefined if there is no such job (or not yet: its spec is written last of all). */
 export function observe(home: Home, id: number): JobView | undefined {
   const job = home.job(id);
+  const state = readState(job);
+  if (state.kind === 'read' && state.value.status.phase === 'ended' && state.value.spec?.id === id)
+    return { kind: 'ended', id, spec: state.value.spec, status: state.value.status, state: state.value };
   const spec = readSpec(job, id);
   if (spec.kind === 'absent') return undefined;
   if (spec.kind === 'unreadable') return { kind: 'unreadable', id, why: spec.why };
-  const state = readState(job);
   return viewOf(job, spec.value, state);
 }
 

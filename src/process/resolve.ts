@@ -68,12 +68,12 @@ export function resolve(
   return view ? ok({ home, view }) : unknown();
 }
 
-/** The live jobs of this project and those around it, the oldest first. */
+/** The live jobs of this project, the oldest first; not of those around it: a server of the home directory goes on. */
 export function liveHere(home: Home, here: Here): JobView[] {
   return listLive(home)
     .sort((a, b) => a - b)
     .flatMap((id) => observe(home, id) ?? [])
-    .filter((view) => view.kind === 'live' && here.places.includes(view.spec.project));
+    .filter((view) => view.kind === 'live' && view.spec.project === here.project);
 }
 
 /** The only live job of this home, wherever it belongs; undefined if there is none, or more than one. */

@@ -71,8 +71,9 @@ function startWatcher(supervision: Supervision): Socket {
 
 function watchExit(supervision: Supervision): void {
   const timer = setInterval(() => {
-    const isGone = !fs.existsSync(supervision.job.dir);
-    if (supervision.status.phase === 'ended' || isGone) clearInterval(timer);
+    const isOver = supervision.status.phase === 'ended';
+    const isGone = !isOver && !fs.existsSync(supervision.job.dir);
+    if (isOver || isGone) clearInterval(timer);
     // somebody removed the job's directory: there is nothing left to own, and the shim waits for us
     if (isGone) supervision.abandon();
     else supervision.checkMain();

@@ -132,7 +132,11 @@ export class Supervision {
   /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */
   publish(): boolean {
     const { status, attempt, stopped, left } = this;
-    const state: State = { v: 1, generation: this.owner.generation, attempt, status, stopped, left };
+    const ended = status.phase === 'ended';
+    const logBytes = ended ? (fs.statSync(this.job.log, { throwIfNoEntry: false })?.size ?? 0) : null;
+    const spec = ended ? this.spec : null;
+    const { generation } = this.owner;
+    const state: State = { v: 1, generation, attempt, status, stopped, left, logBytes, spec };
     try {
       writeState(this.job, state);
       return true;

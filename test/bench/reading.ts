@@ -28,10 +28,11 @@ async function multiply(stage: Stage): Promise<void> {
     const write = (name: string, text: string | Buffer) =>
       fs.writeFileSync(stage.path(id, name), text, { mode: 0o600 });
     for (const { name, text } of files) write(name, text);
-    write('spec.json', `${JSON.stringify({ ...spec, id, createdAt: spec.createdAt + later })}\n`);
+    const own = { ...spec, id, createdAt: spec.createdAt + later };
+    write('spec.json', `${JSON.stringify(own)}\n`);
     const { status } = state;
     const times = { startedAt: status.startedAt + later, endedAt: status.endedAt + later };
-    write('state.json', `${JSON.stringify({ ...state, status: { ...status, ...times } })}\n`);
+    write('state.json', `${JSON.stringify({ ...state, status: { ...status, ...times }, spec: own })}\n`);
     const ended = String(times.endedAt).padStart(14, '0');
     fs.writeFileSync(join(stage.home, 'ended', `${ended}.${id}.${project}`), '', { mode: 0o600 });
     fifos.push(stage.path(id, 'alive'));

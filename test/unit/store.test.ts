@@ -56,6 +56,8 @@ const STATE: State = {
   },
   stopped: 3,
   left: [IDENTITY],
+  logBytes: null,
+  spec: null,
 };
 
 folderTest('spec and state come back as they were written', (dir) => {

@@ -85,6 +85,8 @@ export const kill = verb({
   name: 'kill',
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
+  // as for kill(1): -9, -KILL
+  shorthand: (word) => (/^-(\d+|[A-Z]{2,}\d*)$/.test(word) ? ['--signal', word.slice(1)] : undefined),
   summary: 'stop jobs and every process of theirs; returns when they are gone',
   description: [
     'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left.',

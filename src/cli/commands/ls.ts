@@ -57,8 +57,11 @@ function idleMs(home: Home, view: JobView, now: number): number | null {
   }
 }
 
-function logOf(home: Home, view: JobView): { logPath: string; logBytes?: number } {
+function logOf(home: Home, view: JobView, leftovers: number): { logPath: string; logBytes?: number } {
   const logPath = home.job(view.id).log;
+  // what nobody writes to any more has the size that it had at the end
+  const known = view.kind === 'ended' && leftovers === 0 ? view.state?.logBytes : null;
+  if (known != null) return { logPath, logBytes: known };
   const stat = fs.statSync(logPath, { throwIfNoEntry: false });
   return { logPath, ...(stat && { logBytes: stat.size }) };
 }
@@ -146,8 +149,12 @@ export const ls = verb({
     );
     if (output.json) {
       const now = systemClock.now();
-      for (const view of views)
-        output.object(jobObject(view, now, { leftovers: left.get(view.id) ?? 0, ...logOf(home, view) }));
+      output.objects(
+        views.map((view) => {
+          const leftovers = left.get(view.id) ?? 0;
+          return jobObject(view, now, { leftovers, ...logOf(home, view, leftovers) });
+        }),
+      );
       return ok(SUCCESS);
     }
     const rows = views.map((view) => ({ view, cells: cellsOf(home, view, left.get(view.id) ?? 0) }));

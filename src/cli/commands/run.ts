@@ -83,6 +83,12 @@ function withMeant(failure: Failure, wait: RunInput['options']['wait']): Failure
 function draftOf(context: Context, { options, words, separated }: RunInput): Result<Draft> {
   const cwd = directoryOf(context, options.cwd);
   if (!cwd.ok) return cwd;
+  for (const limit of ['timeout', 'idle-timeout'] as const)
+    if (options[limit] === 0)
+      return fail({
+        code: 'usage',
+        message: `--${limit}: 0 would stop the job at once; leave it out for no limit`,
+      });
   const badTag = options.tag.flatMap((tags) => tags.split(',')).find((tag) => !TAG.test(tag));
   if (badTag !== undefined)
     return fail({

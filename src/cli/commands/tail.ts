@@ -13,7 +13,7 @@ import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
 import { select } from '../select.ts';
 import { tellStillRunning } from '../waiting.ts';
-import { jobLabel, stateText, tookMs } from '../wording.ts';
+import { jobLabel, jobObject, stateText, tookMs } from '../wording.ts';
 
 const LINES = 40;
 const LIMIT_BYTES = 8192;
@@ -67,10 +67,13 @@ export const tail = verb({
   name: 'tail',
   operands: 'REF',
   arity: [1, 1],
+  // as for tail(1): -40
+  shorthand: (word) => (/^-\d+$/.test(word) ? ['--lines', word.slice(1)] : undefined),
   summary: 'the end of what a job wrote',
   description: [
     'The last 40 lines and at most 8 KiB, readable: progress bars in their last state, no escape sequences.',
     'The last line, on stderr, says which bytes these are; the cursor is where the next read goes on.',
+    "The exit code is 0 however the job ended: wait, status and run --follow pass the job's own on.",
   ],
   examples: [
     ['bgjob tail 42', 'the last lines'],
@@ -137,6 +140,8 @@ async function goOn(
   if (now.kind === 'live') return tellStillRunning(output, home, [now], patience);
   patience.end();
   markSeen(home.job(view.id));
-  if (!output.json) output.note(footer(now, shown.from, to, to));
+  if (output.json)
+    output.object(jobObject(now, systemClock.now(), { logPath: home.job(view.id).log, logBytes: to }));
+  else output.note(footer(now, shown.from, to, to));
   return SUCCESS;
 }
