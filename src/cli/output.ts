@@ -56,12 +56,16 @@ export class Output {
   object(value: object): void {
     this.line(JSON.stringify(value));
   }
-  /** Many objects of the answer, in few writes. */
-  objects(values: object[]): void {
-    for (let at = 0; at < values.length; at += OBJECTS_PER_WRITE) {
-      const some = values.slice(at, at + OBJECTS_PER_WRITE);
-      this.line(some.map((value) => JSON.stringify(value)).join('\n'));
+  /** Many objects of the answer, in few writes; each is made when its turn comes. */
+  objects(values: Iterable<object>): void {
+    let lines: string[] = [];
+    for (const value of values) {
+      lines.push(JSON.stringify(value));
+      if (lines.length < OBJECTS_PER_WRITE) continue;
+      this.line(lines.join('\n'));
+      lines = [];
     }
+    if (lines.length > 0) this.line(lines.join('\n'));
   }
   /** A line beside the answer: state, hints, errors. */
   note(text: string): void {

@@ -58,12 +58,20 @@ export const idOfName = (name: string): JobId | undefined => parseId(name.slice(
 /** The key of the project in such a name. */
 export const projectOfName = (name: string): string => name.slice(name.indexOf('.', 15) + 1);
 
-/** The names of at most `most` jobs that ended at `since` (milliseconds since 1970) or later, the latest end first. */
-export function newestNames(names: string[], most: number, since: number): string[] {
+/**
+ * The names of at most `most` of the jobs that are wanted and ended at `since` (milliseconds since 1970) or later, the latest
+ * end first.
+ */
+export function newestNames(
+  names: string[],
+  most: number,
+  since: number,
+  isWanted: (name: string) => boolean = () => true,
+): string[] {
   // the time has a fixed width: the order of the names is that of the times
   const least = timeText(since);
   return names
-    .filter((name) => name >= least)
+    .filter((name) => name >= least && isWanted(name))
     .sort()
     .reverse()
     .slice(0, most);

@@ -12,7 +12,7 @@ import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../job/
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/retention.ts';
 import { isSeen, listIds, raiseFloor } from '../job/store.ts';
 import { isHeld } from './identity.ts';
-import { countLeftovers, processesOf } from './leftovers.ts';
+import { leftoversOf, markedProcesses, processesOf } from './leftovers.ts';
 import { observe } from './observe.ts';
 
 /** A directory without a spec is a launch under way for this long, milliseconds; later it was given up. */
@@ -33,13 +33,13 @@ function diskBytes(path: string): number {
 }
 
 async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
-  const left = await countLeftovers(home, views);
-  return views.map(({ id, status }) => ({
-    id,
-    endedAt: status.endedAt,
-    sizeBytes: diskBytes(home.job(id).log),
-    unseenFailure: exitCodeOf(status.outcome) !== 0 && !isSeen(home.job(id)),
-    leftovers: left.get(id)! > 0,
+  const marked = await markedProcesses(home);
+  return views.map((view) => ({
+    id: view.id,
+    endedAt: view.status.endedAt,
+    sizeBytes: diskBytes(home.job(view.id).log),
+    unseenFailure: exitCodeOf(view.status.outcome) !== 0 && !isSeen(home.job(view.id)),
+    leftovers: leftoversOf(home, view, marked) > 0,
   }));
 }
 

@@ -23,23 +23,21 @@ export function trailOf(home: Home, view: JobView): Trail {
 export const processesOf = (home: Home, view: JobView, atSight?: AtSight): Promise<ProcessStat[]> =>
   findProcesses(trailOf(home, view), atSight);
 
-/** How many marked processes each of these ended jobs has left, in one look at the process table. */
-export async function countLeftovers(home: Home, ended: EndedView[]): Promise<Map<JobId, number>> {
-  const counts = new Map(ended.map(({ id }) => [id, 0]));
-  if (ended.length === 0) return counts;
-  const table = await readTable();
-  const spared = new Map<JobId, Set<number>>();
-  for (const { pid } of table) {
+/** The processes that carry a marker of this home, by job: one look at the process table serves a whole list. */
+export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>> {
+  const marked = new Map<JobId, number[]>();
+  for (const { pid } of await readTable()) {
     const id = markedJob(home, readEnvironment(pid));
-    const before = id === undefined ? undefined : counts.get(id);
-    if (id === undefined || before === undefined) continue;
-    const { shim, watcher } = spared.has(id) ? {} : readShim(home.job(id));
-    if (!spared.has(id)) spared.set(id, new Set([shim?.pid ?? 0, watcher?.pid ?? 0]));
-    if (!spared.get(id)!.has(pid)) counts.set(id, before + 1);
+    if (id !== undefined) marked.set(id, [...(marked.get(id) ?? []), pid]);
   }
-  for (const { id, state } of ended) {
-    const seen = state?.left.filter((one) => isAlive(one) === 'alive').length ?? 0;
-    counts.set(id, Math.max(counts.get(id)!, seen));
-  }
-  return counts;
+  return marked;
+}
+
+/** How many processes an ended job left, by their marker or by what its owner saw at the end. */
+export function leftoversOf(home: Home, { id, state }: EndedView, marked: Map<JobId, number[]>): number {
+  const pids = marked.get(id) ?? [];
+  const { shim, watcher } = pids.length > 0 ? readShim(home.job(id)) : {};
+  const loose = pids.filter((pid) => pid !== shim?.pid && pid !== watcher?.pid);
+  const seen = state?.left.filter((one) => isAlive(one) === 'alive') ?? [];
+  return Math.max(loose.length, seen.length);
 }

@@ -4,10 +4,10 @@ import { renderDuration, systemClock } from '../../base/clock.ts';
 import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
 import { safe } from '../../base/text.ts';
 import type { Home } from '../../job/home.ts';
-import { type EndedView, type JobView, STATE_WORDS, stateWord } from '../../job/job.ts';
+import { type JobView, STATE_WORDS, stateWord } from '../../job/job.ts';
 import { endedNames, idOfName, listLive, newestNames, projectKey, projectOfName } from '../../job/markers.ts';
 import { listIds } from '../../job/store.ts';
-import { countLeftovers } from '../../process/leftovers.ts';
+import { leftoversOf, markedProcesses } from '../../process/leftovers.ts';
 import { observe } from '../../process/observe.ts';
 import type { Here } from '../../process/resolve.ts';
 import { SUCCESS, verb } from '../command.ts';
@@ -17,11 +17,9 @@ const RECENT_MS = 3_600_000;
 const RECENT_MOST = 20;
 
 interface Listing {
-  views: JobView[];
-  /** Ended jobs here that are not shown. */
-  older: number;
-  /** Jobs of other projects that are not shown. */
-  others: number;
+  ids: number[];
+  /** Counts what is not listed: ended jobs here, and those of other projects. Only who asks pays for it. */
+  rest(): { older: number; others: number };
 }
 
 /** Ids that have no marker: a power cut, or a hand, took it. Only the whole list looks for them. */
@@ -34,17 +32,18 @@ function collect(home: Home, here: Here, everywhere: boolean, most: number | nul
   const live = listLive(home);
   const ended = endedNames(home);
   const keys = new Set(here.places.map(projectKey));
-  const near = everywhere ? ended : ended.filter((name) => keys.has(projectOfName(name)));
+  const isNear = (name: string) => everywhere || keys.has(projectOfName(name));
   const since = most === null ? systemClock.now() - RECENT_MS : 0;
-  const chosen = newestNames(near, most ?? RECENT_MOST, since);
+  const chosen = newestNames(ended, most ?? RECENT_MOST, since, isNear);
   const strays = everywhere ? unmarked(home, live, ended) : [];
   const ids = new Set([...live, ...strays, ...chosen.flatMap((name) => idOfName(name) ?? [])]);
-  const all = [...ids].sort((a, b) => b - a).flatMap((id) => observe(home, id) ?? []);
-  const isHere = (view: JobView) =>
-    everywhere || !('spec' in view) || here.places.includes(view.spec.project);
-  const views = all.filter(isHere);
-  const others = ended.length - near.length + all.length - views.length;
-  return { views, older: near.length - chosen.length, others };
+  return {
+    ids: [...ids].sort((a, b) => b - a),
+    rest: () => {
+      const near = ended.filter(isNear).length;
+      return { older: near - chosen.length, others: ended.length - near };
+    },
+  };
 }
 
 function idleMs(home: Home, view: JobView, now: number): number | null {
@@ -64,6 +63,18 @@ function logOf(home: Home, view: JobView, leftovers: number): { logPath: string;
   if (known != null) return { logPath, logBytes: known };
   const stat = fs.statSync(logPath, { throwIfNoEntry: false });
   return { logPath, ...(stat && { logBytes: stat.size }) };
+}
+
+function* objectsOf(
+  home: Home,
+  views: Iterable<JobView>,
+  leftoversOf: (view: JobView) => number,
+): Generator<object> {
+  const now = systemClock.now();
+  for (const view of views) {
+    const leftovers = leftoversOf(view);
+    yield jobObject(view, now, { leftovers, ...logOf(home, view, leftovers) });
+  }
 }
 
 const HEADS = ['ID', 'NAME', 'STATE', 'AGE', 'TOOK', 'IDLE', 'COMMAND'];
@@ -135,38 +146,44 @@ export const ls = verb({
       if (!output.json && !options.quiet) output.note('no jobs yet: bgjob run -- command');
       return ok(SUCCESS);
     }
-    const listing = collect(home, context.here(), options.all, options.number);
-    const views = listing.views
-      .filter((view) => states.value.size === 0 || states.value.has(stateWord(view)))
-      .filter((view) => options.tag.every((tag) => 'spec' in view && view.spec.tags.includes(tag)));
+    const here = context.here();
+    const listing = collect(home, here, options.all, options.number);
+    const isAsked = (view: JobView) =>
+      (states.value.size === 0 || states.value.has(stateWord(view))) &&
+      options.tag.every((tag) => 'spec' in view && view.spec.tags.includes(tag));
+    let others = 0;
+    // one at a time: a list of thousands is not held in memory
+    function* views(): Generator<JobView> {
+      for (const id of listing.ids) {
+        const view = observe(home!, id);
+        if (!view) continue;
+        const isHere = options.all || !('spec' in view) || here.places.includes(view.spec.project);
+        if (!isHere) others++;
+        else if (isAsked(view)) yield view;
+      }
+    }
     if (options.quiet && !output.json) {
-      for (const { id } of views) output.line(String(id));
+      for (const { id } of views()) output.line(String(id));
       return ok(SUCCESS);
     }
-    const left = await countLeftovers(
-      home,
-      views.filter((view): view is EndedView => view.kind === 'ended'),
-    );
+    const marked = await markedProcesses(home);
+    const leftovers = (view: JobView) => (view.kind === 'ended' ? leftoversOf(home, view, marked) : 0);
     if (output.json) {
-      const now = systemClock.now();
-      output.objects(
-        views.map((view) => {
-          const leftovers = left.get(view.id) ?? 0;
-          return jobObject(view, now, { leftovers, ...logOf(home, view, leftovers) });
-        }),
-      );
+      output.objects(objectsOf(home, views(), leftovers));
       return ok(SUCCESS);
     }
-    const rows = views.map((view) => ({ view, cells: cellsOf(home, view, left.get(view.id) ?? 0) }));
+    const rows = [...views()].map((view) => ({ view, cells: cellsOf(home, view, leftovers(view)) }));
     if (rows.length === 0) output.note('no such jobs here');
     else if (output.isTerminal(1) || output.hasColor(1)) {
       const { renderTable, toneOf } = await import('./../terminal.ts');
       const toned = rows.map(({ view, cells }) => ({ cells, tone: toneOf(stateWord(view), exitCode(view)) }));
       output.line(renderTable(HEADS, toned, STATE_COLUMN, output.width(), output.hasColor(1)));
     } else for (const line of plainTable(rows.map(({ cells }) => cells))) output.line(line);
+    const { older, others: ended } = listing.rest();
+    others += ended;
     const rest = [
-      ...(listing.older > 0 ? [`${jobs(listing.older)} older: -n ${listing.older + RECENT_MOST}`] : []),
-      ...(listing.others > 0 ? [`${jobs(listing.others)} of other projects: -a`] : []),
+      ...(older > 0 ? [`${jobs(older)} older: -n ${older + RECENT_MOST}`] : []),
+      ...(others > 0 ? [`${jobs(others)} of other projects: -a`] : []),
     ];
     if (rest.length > 0) output.note(`(${rest.join('; ')})`);
     return ok(SUCCESS);
