@@ -99,6 +99,8 @@ test('no JSON whatever makes a shape throw, and what it accepts it accepts again
     status,
     stopped: fc.nat(),
     left: fc.constant([]),
+    logBytes: fc.option(fc.nat()),
+    spec: fc.constant(null),
   });
   fc.assert(
     fc.property(state, (value) => {
