@@ -15,6 +15,8 @@ import { readShim } from './shim.ts';
 
 /** A job without owner, state and holder is still being launched for this long, milliseconds. */
 const LAUNCH_MS = 30_000;
+/** An owner tells an end within milliseconds; one that did not for this long is stopped. */
+const STUCK_MS = 3000;
 /** A dying Node holds its descriptors a little longer than it lives. */
 const LINGER_MS = 50;
 
@@ -46,7 +48,8 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
     return { kind: 'elsewhere', id, spec, machine: place.machine };
 
   const identity = owner.kind === 'read' ? owner.value.identity : undefined;
-  if (isAttended(job, identity)) return { kind: 'live', id, spec, status, state: known };
+  if (isAttended(job, identity) && !isStuck(job, status, known?.attempt ?? 1))
+    return { kind: 'live', id, spec, status, state: known };
 
   // read again: whoever held the FIFO a moment ago wrote the end before letting go
   const again = readState(job);
@@ -67,6 +70,15 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
     status: lostStatus(job, status, spec, whyLost(place, shim.shim !== undefined)),
     state: known,
   };
+}
+
+/**
+ * Whether the end has been on record for long and the owner has not told it: somebody stopped the owner (SIGSTOP). It will tell
+ * the same when it goes on. A stop under way is not judged: there the end is told when everything is gone.
+ */
+function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
+  const exit = phase === 'stopping' ? undefined : readExit(job, attempt);
+  return exit !== undefined && systemClock.now() - exit.at > STUCK_MS;
 }
 
 function isFresh(spec: Spec): boolean {

@@ -26,6 +26,29 @@ rigTest('the job ends while its supervisor is stopped: the code is there when it
 });
 
 rigTest(
+  'a supervisor that stays stopped: readers tell the end that the shim wrote, and waiters return',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const id = await runPuppet(rig, puppet);
+    const owner = rig.ownerPid(id);
+    process.kill(owner, 'SIGSTOP');
+    const waiter = rig.startBgjob(['wait', String(id)]);
+    await puppet.exit(33);
+    assert.equal((await waiter.answer).code, 33);
+    const told = await rig.show(id);
+    assert.deepEqual([told.state, told.exitCode, told.leftovers], ['exited', 33, 0]);
+    assert.equal(readJson(rig.file(id, 'state.json')).status.phase, 'running', 'readers never write it');
+    process.kill(owner, 'SIGCONT');
+    await until(
+      () => readJson(rig.file(id, 'state.json')).status.phase,
+      (phase) => phase === 'ended',
+      'the end',
+    );
+    assert.equal((await rig.show(id)).endedAt, told.endedAt);
+  },
+);
+
+rigTest(
   'kill while the supervisor is stopped: the killer sweeps by itself, and says what is true',
   async (rig) => {
     const puppet = await rig.puppet();
