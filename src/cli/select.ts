@@ -3,7 +3,7 @@ import { type Failure, fail, ok, type Result } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
-import { resolve, soleLiveElsewhere } from '../process/resolve.ts';
+import { resolveReference, soleLiveElsewhere } from '../process/resolve.ts';
 import type { Context } from './context.ts';
 import { jobLabel } from './wording.ts';
 
@@ -21,7 +21,7 @@ export function select(
   const opened = context.home();
   if (!opened.ok) return opened;
   const home = opened.value;
-  const found = resolve(home, context.here(), reference);
+  const found = resolveReference(home, context.here(), reference);
   if (found.ok || !home || !reach.elsewhere || reference !== '@last') return found;
   const view = soleLiveElsewhere(home);
   if (!view || !('spec' in view)) return found;

@@ -47,10 +47,10 @@ async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> 
 async function remove(home: Home, view: EndedView): Promise<boolean> {
   // asked again, and thoroughly: it is the last moment
   if (observe(home, view.id)?.kind !== 'ended' || (await processesOf(home, view)).length > 0) return false;
-  return discard(home, view.id);
+  return putInTrash(home, view.id);
 }
 
-function discard(home: Home, id: JobId): boolean {
+function putInTrash(home: Home, id: JobId): boolean {
   const away = `${home.trash}/${id}.${process.pid}`;
   try {
     fs.renameSync(home.job(id).dir, away);
@@ -103,7 +103,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     const view = observe(home, id);
     if (view?.kind === 'ended') ended.push(view);
     else if (view?.kind === 'live') live++;
-    else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) discard(home, id);
+    else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) putInTrash(home, id);
   }
   const keepsakes = await keepsakesOf(home, ended);
   const sizes = new Map(keepsakes.map(({ id, sizeBytes }) => [id, sizeBytes]));

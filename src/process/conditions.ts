@@ -39,7 +39,7 @@ function letGo(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
 }
 
 /** A sleep that ends early with the signal. */
-export function pause(ms: number, abort: AbortSignal): Promise<void> {
+export function sleep(ms: number, abort: AbortSignal): Promise<void> {
   if (abort.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const finish = () => {
@@ -63,11 +63,11 @@ export async function waitEnded(home: Home, id: JobId, abort: AbortSignal): Prom
       released ??= letGo(home.job(id), mine.signal)?.then(() => 'released');
       const view = observe(home, id);
       if (view?.kind !== 'live' || mine.signal.aborted) return view;
-      const nudge = await Promise.race([released, pause(released ? LOOK_MS : SHORT_MS, mine.signal)]);
+      const nudge = await Promise.race([released, sleep(released ? LOOK_MS : SHORT_MS, mine.signal)]);
       if (nudge !== 'released') continue;
       released = undefined;
       // let go, and yet alive: it is still being launched; do not spin
-      if (observe(home, id)?.kind === 'live') await pause(SHORT_MS, mine.signal);
+      if (observe(home, id)?.kind === 'live') await sleep(SHORT_MS, mine.signal);
     }
   } finally {
     end();

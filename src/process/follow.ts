@@ -2,7 +2,7 @@
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { Log, type Piece } from '../job/log.ts';
-import { pause, waitEnded } from './conditions.ts';
+import { sleep, waitEnded } from './conditions.ts';
 
 const PIECE_BYTES = 256 * 1024;
 /** Looks of growing distance, milliseconds: lively while there is output, cheap while there is none. */
@@ -42,7 +42,7 @@ export async function* follow(
       }
       if (last) return;
       if (quiet > 0) yield 'quiet';
-      await Promise.race([over, pause(LOOKS_MS[Math.min(quiet, LOOKS_MS.length - 1)]!, mine.signal)]);
+      await Promise.race([over, sleep(LOOKS_MS[Math.min(quiet, LOOKS_MS.length - 1)]!, mine.signal)]);
     }
   } finally {
     end();

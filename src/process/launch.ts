@@ -132,16 +132,16 @@ export async function launch(home: Home, draft: Draft): Promise<Result<JobId>> {
     id = claimId(home);
     const started = await startJob(home, id, draft);
     if (started.ok) return ok(id);
-    discard(home, id);
+    takeBack(home, id);
     return started;
   } catch (thrown) {
-    if (id !== undefined) discard(home, id);
+    if (id !== undefined) takeBack(home, id);
     return fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
   }
 }
 
 /** Takes back a job that never started. */
-function discard(home: Home, id: JobId): void {
+function takeBack(home: Home, id: JobId): void {
   try {
     fs.rmSync(home.job(id).dir, { recursive: true, force: true });
     unmarkLive(home, id);

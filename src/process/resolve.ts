@@ -54,7 +54,7 @@ function describeKnown(home: Home, here: Here): string[] {
 }
 
 /** The job that a reference means. */
-export function resolve(
+export function resolveReference(
   home: Home | undefined,
   here: Here,
   reference: string,

@@ -84,54 +84,84 @@ export type AtSight = (stat: ProcessStat) => void;
  * shows by itself that it is the job's, and may be called for one that is gone a moment later.
  */
 export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): Promise<ProcessStat[]> {
-  const { home, id, main } = trail;
-  const marker = markerOf(home, id);
-  const log = home.job(id).log;
-  const belongings = new Map<number, Belonging>();
-  const spared = new Set<number>();
-  const writers = new Set<number>();
-  const isForeign = (pid: number) =>
-    spared.has(pid) || belongings.get(pid) === 'another' || isSupervisor(pid);
+  const look = new Look(trail, atSight);
+  await readTable((stat) => look.visit(stat));
+  return look.members();
+}
 
-  const visit = (stat: ProcessStat): void => {
+/** One look at the process table: what each process shows by itself, and then what belongs together. */
+class Look {
+  private readonly trail: Trail;
+  private readonly atSight: AtSight;
+  private readonly marker: Marker;
+  private readonly log: string;
+  private readonly byPid = new Map<number, ProcessStat>();
+  private readonly belongings = new Map<number, Belonging>();
+  private readonly writers = new Set<number>();
+  private readonly spared = new Set<number>();
+
+  constructor(trail: Trail, atSight: AtSight) {
+    this.trail = trail;
+    this.atSight = atSight;
+    this.marker = markerOf(trail.home, trail.id);
+    this.log = trail.home.job(trail.id).log;
+  }
+
+  visit(stat: ProcessStat): void {
     const { pid } = stat;
     if (pid <= 1 || pid === process.pid) return;
+    this.byPid.set(pid, stat);
     // most of a machine is older than the job, and is not looked at any closer
-    const isOlder = stat.startTicks < trail.sinceTicks;
-    const kind = isOlder ? 'none' : belonging(readEnvironment(pid), marker);
-    belongings.set(pid, kind);
-    if (trail.spared.some((one) => is(stat, one))) spared.add(pid);
+    const isOlder = stat.startTicks < this.trail.sinceTicks;
+    const kind = isOlder ? 'none' : belonging(readEnvironment(pid), this.marker);
+    this.belongings.set(pid, kind);
+    if (this.trail.spared.some((one) => is(stat, one))) this.spared.add(pid);
     // a writer of the log that may be older than the job is somebody else, who opened it by hand
-    const mayWrite = kind !== 'ours' && trail.sinceTicks > 0 && !isOlder;
-    if (mayWrite && hasOpen(pid, log, true)) writers.add(pid);
-    if ((kind === 'ours' || writers.has(pid)) && !isForeign(pid)) atSight(stat);
-  };
-  const table = (await readTable(visit)).filter(({ pid }) => pid > 1 && pid !== process.pid);
-  const byPid = new Map(table.map((stat) => [stat.pid, stat]));
-  const children = new Map<number, ProcessStat[]>();
-  for (const stat of table) children.set(stat.ppid, [...(children.get(stat.ppid) ?? []), stat]);
-  const found = new Map<number, ProcessStat>();
-  const add = (stat: ProcessStat): void => {
-    if (found.has(stat.pid) || isForeign(stat.pid)) return;
-    found.set(stat.pid, stat);
-    for (const child of children.get(stat.pid) ?? []) add(child);
-    for (const other of table) if (other.session === stat.pid || other.group === stat.pid) add(other);
-  };
-
-  const mainStat = main && byPid.get(main.pid);
-  const mainLives = main !== undefined && is(mainStat, main);
-  for (const stat of table) {
-    if (belongings.get(stat.pid) === 'ours' || writers.has(stat.pid)) add(stat);
-    else if (mainLives && stat === mainStat && belongings.get(stat.ppid) === 'ours') add(stat);
-    else if (main && (stat.session === main.pid || stat.group === main.pid)) {
-      // the number of a session without a leader may have been given again since: then only what was seen before counts
-      const seenBefore = trail.left.some((one) => is(stat, one));
-      // while the leader lives nothing was left yet, or it is not our leader
-      const ours = !byPid.has(main.pid) && (trail.watched || seenBefore);
-      if (ours && stat.startTicks >= main.startTicks) add(stat);
-    }
+    const mayWrite = kind !== 'ours' && this.trail.sinceTicks > 0 && !isOlder;
+    if (mayWrite && hasOpen(pid, this.log, true)) this.writers.add(pid);
+    if (this.showsItself(stat) && !this.isForeign(pid)) this.atSight(stat);
   }
-  return [...found.values()].sort((a, b) => b.pid - a.pid);
+
+  /** It carries the marker, or writes the log. */
+  private showsItself({ pid }: ProcessStat): boolean {
+    return this.belongings.get(pid) === 'ours' || this.writers.has(pid);
+  }
+
+  /** Ours that must not be touched, or of another job. */
+  private isForeign(pid: number): boolean {
+    return this.spared.has(pid) || this.belongings.get(pid) === 'another' || isSupervisor(pid);
+  }
+
+  /** The recorded main process, as a child of the shim: that carries the marker. */
+  private isProvenMain(stat: ProcessStat): boolean {
+    const { main } = this.trail;
+    return main !== undefined && is(stat, main) && this.belongings.get(stat.ppid) === 'ours';
+  }
+
+  /** In the session or group of a main process that is gone. */
+  private isLeftOfMain(stat: ProcessStat): boolean {
+    const { main, watched, left } = this.trail;
+    if (!main || (stat.session !== main.pid && stat.group !== main.pid)) return false;
+    // while the leader lives nothing was left yet, or it is not our leader
+    if (this.byPid.has(main.pid) || stat.startTicks < main.startTicks) return false;
+    // the number of a session without a leader may have been given again since: then only what was seen before counts
+    return watched || left.some((one) => is(stat, one));
+  }
+
+  /** Everything that belongs to what showed itself: its descendants, and whom it leads. */
+  members(): ProcessStat[] {
+    const table = [...this.byPid.values()];
+    const found = new Map<number, ProcessStat>();
+    const add = (stat: ProcessStat): void => {
+      if (found.has(stat.pid) || this.isForeign(stat.pid)) return;
+      found.set(stat.pid, stat);
+      for (const other of table)
+        if (other.ppid === stat.pid || other.session === stat.pid || other.group === stat.pid) add(other);
+    };
+    for (const stat of table)
+      if (this.showsItself(stat) || this.isProvenMain(stat) || this.isLeftOfMain(stat)) add(stat);
+    return [...found.values()].sort((a, b) => b.pid - a.pid);
+  }
 }
 
 /** Whether a process that is recorded as the job's is alive but nothing shows that it is the job's. */

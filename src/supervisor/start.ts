@@ -23,7 +23,7 @@ const ORPHAN_LOOK_MS = 100;
 export function start(supervision: Supervision): void {
   supervision.onEnded = () => leave(supervision, undefined);
   try {
-    const environment = readEnvironment();
+    const environment = inheritedEnvironment();
     const logFd = prepare(supervision);
     // a request from before the start: nothing was started, nothing has to be stopped
     supervision.readRequests();
@@ -34,7 +34,7 @@ export function start(supervision: Supervision): void {
   }
 }
 
-function readEnvironment(): string[] {
+function inheritedEnvironment(): string[] {
   const bytes = Buffer.alloc(fs.fstatSync(ENVIRONMENT_FD).size);
   // from 0: the launcher, who wrote it, shares the offset
   readAt(ENVIRONMENT_FD, bytes, 0);
