@@ -1,0 +1,38 @@
+/** Homes as released versions left them, frozen in `homes/VERSION`: this build must read them all. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { ROOT, rigTest } from '../rig/rig.ts';
+
+const HOMES = join(ROOT, 'test/compat/homes');
+
+rigTest('0.1.0: every job has the outcome that it had', async (rig) => {
+  fs.cpSync(join(HOMES, '0.1.0'), rig.home, { recursive: true });
+  // git keeps no modes and no FIFOs
+  fs.chmodSync(rig.home, 0o700);
+  const jobs = await rig.json(['ls', '-a', '-n', '100']);
+  assert.deepEqual(
+    jobs.map(({ id, state, exitCode, signal, reason }) => [id, state, exitCode, signal, reason]),
+    [
+      [6, 'elsewhere', null, null, 'it belongs to 0123456789abcdef0123456789abcdef'],
+      [5, 'exited', 139, null, null],
+      [4, 'timed-out', 143, null, '--timeout 0.1s'],
+      [3, 'killed', 143, 'SIGTERM', 'kill (SIGTERM)'],
+      [2, 'exited', 3, null, null],
+      [1, 'exited', 0, null, null],
+    ],
+  );
+  for (const [id, code] of [
+    [1, 0],
+    [2, 3],
+    [3, 143],
+    [4, 124],
+    [5, 139],
+    [6, 125],
+  ])
+    assert.equal((await rig.bgjob(['status', String(id)])).code, code, `job ${id}`);
+  assert.equal((await rig.bgjob(['tail', '2'])).stdout, 'red\n');
+  // a new job goes on with the ids
+  assert.equal(await rig.run(['--', 'true']), 7);
+  await rig.bgjob(['wait', '7']);
+});
