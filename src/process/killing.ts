@@ -5,13 +5,13 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
-import type { JobView, LiveView, Stop } from '../job/job.ts';
+import type { JobId, JobView, LiveView, Stop } from '../job/job.ts';
 import { readOwner, readState, requestStop } from '../job/store.ts';
 import { waitEnded } from './conditions.ts';
-import { hasOpen, isAlive, type ProcessStat } from './identity.ts';
+import { HAS_PROC, hasOpen, isAlive, type ProcessStat } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
-import { readTable } from './table.ts';
+import { readTable, supervisedJob } from './table.ts';
 import { type AtSight, isUnproven, signalAll, sweep } from './tree.ts';
 
 /** How long the owner has, beyond the grace, before the killer acts itself, milliseconds. */
@@ -22,13 +22,14 @@ const ANSWER_MS = 2000;
  * kernel shows that the process holds the job's FIFO: the record alone may name anybody. The state is read after the
  * request was written: an owner that publishes later reads the request then, one that published before is nudged.
  */
-function nudge(job: JobPaths): void {
+function nudge(job: JobPaths, id: JobId): void {
   const owner = readOwner(job);
   const state = readState(job);
   if (owner.kind !== 'read' || state.kind !== 'read') return;
   if (state.value.generation !== owner.value.generation) return;
   const { pid } = owner.value.identity;
-  if (isAlive(owner.value.identity) !== 'alive' || !hasOpen(pid, job.alive, true)) return;
+  const isOurs = HAS_PROC ? hasOpen(pid, job.alive, true) : supervisedJob(pid) === id;
+  if (isAlive(owner.value.identity) !== 'alive' || !isOurs) return;
   try {
     process.kill(pid, 'SIGTERM');
   } catch (thrown) {
@@ -52,7 +53,7 @@ export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<
   const before = await processesOf(home, view);
   const job = home.job(view.id);
   requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
-  nudge(job);
+  nudge(job, view.id);
   const abort = AbortSignal.timeout(stop.graceMs + ANSWER_MS);
   const ended = await waitEnded(home, view.id, abort);
   const swept = await sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });

@@ -2,7 +2,8 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { readRecord } from '../base/files.ts';
-import { HAS_PROC, isDeadState, type ProcessStat, readStat } from './identity.ts';
+import type { JobId } from '../job/job.ts';
+import { HAS_PROC, hasOpen, isDeadState, type ProcessStat, readStat } from './identity.ts';
 
 /** How many of the pids given last are tried although they were not there yet when /proc was listed. */
 const NEWEST = 32;
@@ -65,7 +66,22 @@ export function readEnvironment(pid: number): string[] {
 
 /** The words of a process's command line, or the title that it gave itself; empty where it may not be read. */
 export function readCommandLine(pid: number): string[] {
-  return wordsIn(`/proc/${pid}/cmdline`);
+  return HAS_PROC ? wordsIn(`/proc/${pid}/cmdline`) : [commandFromPs(pid)];
+}
+
+function commandFromPs(pid: number): string {
+  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+  return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? '';
+}
+
+/**
+ * The job that a process supervises: its title says so, and because a title is cheap to forge, it must hold a job's FIFO, where
+ * the kernel tells who does.
+ */
+export function supervisedJob(pid: number): JobId | undefined {
+  const id = /^bgjob\[(\d+)\]/.exec(readCommandLine(pid)[0] ?? '')?.[1];
+  if (id === undefined) return undefined;
+  return !HAS_PROC || hasOpen(pid, new RegExp(`/jobs/${id}/alive$`), true) ? Number(id) : undefined;
 }
 
 function wordsIn(path: string): string[] {

@@ -9,8 +9,8 @@ import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { Identity, JobId } from '../job/job.ts';
 import { readOwnerOf } from '../job/store.ts';
-import { hasOpen, type ProcessStat, thisPlace } from './identity.ts';
-import { readCommandLine, readEnvironment, readTable } from './table.ts';
+import { HAS_PROC, hasOpen, type ProcessStat, thisPlace } from './identity.ts';
+import { readEnvironment, readTable, supervisedJob } from './table.ts';
 
 /** What is known of a job's processes from its records; everything here is checked before it is believed. */
 export interface Trail {
@@ -55,12 +55,6 @@ function belonging(environment: string[], marker: Marker): Belonging {
   return entries.every(([name]) => environment.some((entry) => entry.startsWith(`${name}=`)))
     ? 'another'
     : 'none';
-}
-
-/** A supervisor by its title; its title alone would be cheap to forge, so it must hold a job's FIFO. */
-function isSupervisor(pid: number): boolean {
-  const id = /^bgjob\[(\d+)\]/.exec(readCommandLine(pid)[0] ?? '')?.[1];
-  return id !== undefined && hasOpen(pid, new RegExp(`/jobs/${id}/alive$`), true);
 }
 
 const is = (stat: ProcessStat | undefined, identity: Identity): boolean =>
@@ -129,13 +123,14 @@ class Look {
 
   /** Ours that must not be touched, or of another job. */
   private isForeign(pid: number): boolean {
-    return this.spared.has(pid) || this.belongings.get(pid) === 'another' || isSupervisor(pid);
+    return this.spared.has(pid) || this.belongings.get(pid) === 'another' || supervisedJob(pid) !== undefined;
   }
 
-  /** The recorded main process, as a child of the shim: that carries the marker. */
+  /** The recorded main process, as a child of the shim: that carries the marker, where markers can be read. */
   private isProvenMain(stat: ProcessStat): boolean {
     const { main } = this.trail;
-    return main !== undefined && is(stat, main) && this.belongings.get(stat.ppid) === 'ours';
+    const isOfShim = HAS_PROC ? this.belongings.get(stat.ppid) === 'ours' : this.spared.has(stat.ppid);
+    return main !== undefined && is(stat, main) && isOfShim;
   }
 
   /** In the session or group of a main process that is gone. */
