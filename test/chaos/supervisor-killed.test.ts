@@ -111,19 +111,27 @@ const untilNothingIsLeft = (rig: Rig) =>
   );
 
 rigTest('a supervisor killed while it boots: lost, and no process of the job', async (rig) => {
-  // as soon as it is forked: its record is not even written
-  const call = rig.startBgjob(['run', '--', 'sleep', '1000']);
-  const forked = await until(
-    () => processesNaming(rig.home).find(({ command }) => command.startsWith('bgjob[1]')),
-    (found) => found !== undefined,
-    'the supervisor',
-  );
-  process.kill(forked!.pid, 'SIGKILL');
-  const answer = await call.answer;
-  assert.equal(answer.code, 0, answer.stderr);
-  const wait = await rig.bgjob(['wait', '1']);
-  assert.equal(wait.code, 125);
-  assert.equal(wait.stdout, `1 lost (${NEVER_STARTED})\n`);
-  assert.deepEqual(processesNaming(rig.home), []);
-  assert.match((await rig.bgjob(['kill', '1'])).stdout, /^1 already lost/);
+  // as soon as it is forked: its record is not even written. On a busy machine the kill may come after the shim: that is
+  // another story, told above, and the next job is tried
+  for (let id = 1; ; id++) {
+    const call = rig.startBgjob(['run', '--', 'sleep', '1000']);
+    const forked = await until(
+      () => processesNaming(rig.home).find(({ command }) => command.startsWith(`bgjob[${id}]`)),
+      (found) => found !== undefined,
+      'the supervisor',
+    );
+    process.kill(forked!.pid, 'SIGKILL');
+    const answer = await call.answer;
+    assert.equal(answer.code, 0, answer.stderr);
+    if (fs.existsSync(rig.file(id, 'shim')) && rig.shimRecord(id).shim !== undefined) {
+      assert.equal((await rig.bgjob(['kill', '--now', String(id)])).code, 0);
+      continue;
+    }
+    const wait = await rig.bgjob(['wait', String(id)]);
+    assert.equal(wait.code, 125);
+    assert.equal(wait.stdout, `${id} lost (${NEVER_STARTED})\n`);
+    assert.deepEqual(processesNaming(rig.home), []);
+    assert.match((await rig.bgjob(['kill', String(id)])).stdout, new RegExp(`^${id} already lost`));
+    return;
+  }
 });
