@@ -1,6 +1,6 @@
 /**
  * Expected failures are values: `Result<T>` holds either the value or one member of the `Failure` union.
- * A failure carries facts, never sentences; `cli/render.ts` turns each into what, why and hint.
+ * A failure carries facts, never sentences; `cli/messages.ts` turns each into what, why and hint.
  * Throwing is for bugs.
  */
 

@@ -107,6 +107,8 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
       jobEnvironment(process.env, draft.env, markerOf(home, id)),
       draft.keepEnv,
     );
+    // the directory's own name; before the start, because a job that runs is not taken back if this fails
+    syncDir(home.jobs);
   } catch (thrown) {
     await fifo;
     throw thrown;
@@ -121,7 +123,6 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
   fs.closeSync(environmentFd);
   if (!started.ok) return started;
   await confirmOwner(job, started.value);
-  syncDir(home.jobs);
   return ok(undefined);
 }
 
