@@ -34,6 +34,12 @@ export const nullable =
   (value, at) =>
     value === null ? null : shape(value, at);
 
+/** For a field that older records do not have: `fallback` where it is missing. */
+export const since =
+  <T>(shape: Shape<T>, fallback: T): Shape<T> =>
+  (value, at) =>
+    value === undefined ? fallback : shape(value, at);
+
 export const listOf =
   <T>(shape: Shape<T>): Shape<T[]> =>
   (value, at) =>

@@ -17,7 +17,7 @@ const TAIL_BYTES = 8192;
 
 /** The last lines of a job's output, clean and bounded, and whether there were more. */
 function lastWords(home: Home, view: JobView): { lines: string[]; cut: boolean; bytes: number } {
-  const log = Log.open(home.job(view.id).log);
+  const log = Log.open(home.job(view.id));
   if (!log) return { lines: [], cut: false, bytes: 0 };
   const piece = log.lastLines(TAIL_LINES, TAIL_BYTES);
   log.close();

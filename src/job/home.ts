@@ -51,6 +51,10 @@ export class JobPaths {
   get log(): string {
     return `${this.dir}/out/log`;
   }
+  /** stderr of a job with --split. */
+  get err(): string {
+    return `${this.dir}/out/err`;
+  }
   /** Who may publish: a claim; the highest number counts. */
   owner(generation: number): string {
     return `${this.dir}/owner.${generation}`;

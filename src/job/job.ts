@@ -39,6 +39,11 @@ export const specShape = is.object({
   timeoutMs: is.nullable(is.count),
   idleTimeoutMs: is.nullable(is.count),
   graceMs: is.count,
+  /** How large the log may get on the disk, bytes; what happens then. Jobs of 0.1.0 had no limit. */
+  maxLogBytes: is.since(is.nullable(is.count), null),
+  onMaxLog: is.since(is.literal('trim', 'kill'), 'trim'),
+  /** stderr goes to a log of its own, `out/err`. */
+  split: is.since(is.flag, false),
   parent: is.nullable(is.count),
   createdAt: is.amount,
   createdMonotonicMs: is.amount,

@@ -5,6 +5,7 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { readAt } from '../base/files.ts';
+import type { JobPaths } from './home.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
@@ -15,16 +16,21 @@ export interface Piece {
   to: number;
   /** The size of the log when it was read, bytes. */
   size: number;
+  /** How many bytes before `from` were asked for but are gone: `--max-log` trimmed them. */
+  gone: number;
 }
+
+/** Which of a job's logs: the output (with --split only stdout), or stderr. */
+export type Stream = 'log' | 'err';
 
 /** An open log; `size` is asked anew at each use. */
 export class Log {
   private constructor(private readonly fd: number) {}
 
   /** Undefined if there is no log (yet), or something that is not a file stands there. */
-  static open(path: string): Log | undefined {
+  static open(job: JobPaths, stream: Stream = 'log'): Log | undefined {
     try {
-      const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      const fd = fs.openSync(job[stream], O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       if (fs.fstatSync(fd).isFile()) return new Log(fd);
       fs.closeSync(fd);
     } catch (thrown) {
@@ -45,7 +51,7 @@ export class Log {
     const size = this.size;
     const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(to, size) - from));
     const got = readAt(this.fd, bytes, from);
-    return { bytes: bytes.subarray(0, got), from, to: from + got, size };
+    return { bytes: bytes.subarray(0, got), from, to: from + got, size, gone: 0 };
   }
 
   /** The last `lines` lines, but no more than `limitBytes`; starts at the beginning of a line where one is near. */

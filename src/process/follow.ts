@@ -28,7 +28,7 @@ export async function* follow(
   try {
     for (let quiet = 0; ; quiet++) {
       const last = ended || mine.signal.aborted;
-      log ??= Log.open(home.job(id).log);
+      log ??= Log.open(home.job(id));
       for (let more = true; log && more; ) {
         const piece = log.read(cursor, cursor + PIECE_BYTES);
         more = piece.bytes.length === PIECE_BYTES;

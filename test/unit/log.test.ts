@@ -4,12 +4,14 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { JobPaths } from '../../src/job/home.ts';
 import { Log } from '../../src/job/log.ts';
 import { folderTest } from '../rig/folder.ts';
 
 function openText(dir: string, text: string | Uint8Array): Log {
-  fs.writeFileSync(join(dir, 'log'), text);
-  return Log.open(join(dir, 'log'))!;
+  fs.mkdirSync(join(dir, 'out'), { recursive: true });
+  fs.writeFileSync(join(dir, 'out/log'), text);
+  return Log.open(new JobPaths(dir))!;
 }
 
 /** Lines with their ends; the last one may have none. */
@@ -121,10 +123,14 @@ folderTest('a log of ten gigabytes of holes is read at its end alone', (dir) => 
 });
 
 folderTest('what is no log is none', (dir) => {
-  const at = (name: string) => join(dir, name);
-  fs.mkdirSync(at('directory'));
-  fs.writeFileSync(at('file'), '');
-  fs.symlinkSync(at('file'), at('link'));
-  spawnSync('mkfifo', [at('fifo')]);
-  for (const name of ['none', 'directory', 'link', 'fifo']) assert.equal(Log.open(at(name)), undefined, name);
+  const job = (name: string) => new JobPaths(join(dir, name));
+  for (const name of ['none', 'directory', 'link', 'fifo', 'file'])
+    fs.mkdirSync(join(dir, name, 'out'), { recursive: true });
+  fs.mkdirSync(job('directory').log);
+  fs.writeFileSync(job('file').log, '');
+  fs.symlinkSync(job('file').log, job('link').log);
+  spawnSync('mkfifo', [job('fifo').log]);
+  for (const name of ['none', 'directory', 'link', 'fifo'])
+    assert.equal(Log.open(job(name)), undefined, name);
+  Log.open(job('file'))!.close();
 });

@@ -21,7 +21,7 @@ async function extrasOf(
   const processes = await processesOf(home, view);
   const owner = readOwner(job);
   const { main } = trailOf(home, view);
-  const log = Log.open(job.log);
+  const log = Log.open(job);
   const logBytes = log?.size;
   log?.close();
   return {

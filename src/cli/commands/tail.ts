@@ -21,7 +21,7 @@ const LIMIT_BYTES = 8192;
 const LINE_BYTES = 500;
 const FULL_PIECE_BYTES = 1 << 20;
 
-const NOTHING: Piece = { bytes: Buffer.alloc(0), from: 0, to: 0, size: 0 };
+const NOTHING: Piece = { bytes: Buffer.alloc(0), from: 0, to: 0, size: 0, gone: 0 };
 
 /** The last line of every read: state, which bytes, and where the next read goes on. */
 export function footer(view: JobView, from: number, to: number, size: number): string {
@@ -99,7 +99,7 @@ export const tail = verb({
     const found = select(context, words[0]!, { elsewhere: true });
     if (!found.ok) return found;
     const { home, view } = found.value;
-    const log = Log.open(home.job(view.id).log);
+    const log = Log.open(home.job(view.id));
     const lines = options.lines ?? LINES;
     const limit = options.lines === null ? LIMIT_BYTES : Math.max(LIMIT_BYTES, lines * LINE_BYTES);
     let piece: Piece;

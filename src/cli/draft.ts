@@ -1,0 +1,119 @@
+/** What `run` is asked to start: everything that can be refused before anything is created. */
+import * as fs from 'node:fs';
+import { resolve } from 'node:path';
+import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
+import { projectOf } from '../job/project.ts';
+import type { Draft } from '../process/launch.ts';
+import { findCommand } from '../process/programs.ts';
+import type { Input } from './command.ts';
+import { type Command, parseCommand } from './commandline.ts';
+import type { Context } from './context.ts';
+import { readOverrides } from './envfile.ts';
+
+const DEFAULT_GRACE_MS = 5000;
+
+/** The options of `run` that say what is run and how. */
+export const DRAFT_OPTIONS = {
+  cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run it in DIR' },
+  env: { kind: 'list', short: '-e', value: 'K=V', text: 'set a variable of its environment; repeatable' },
+  'env-file': { kind: 'list', value: 'FILE', text: 'set the variables that FILE lists, one K=V per line' },
+  'keep-env': { kind: 'flag', text: 'keep the whole environment on disk (0600), for a restart' },
+  tag: { kind: 'list', short: '-t', value: 'TAG', text: 'a label; repeatable' },
+  timeout: { kind: 'duration', value: 'DUR', text: 'stop the job after DUR (its exit code is then 124)' },
+  'idle-timeout': { kind: 'duration', value: 'DUR', text: 'stop the job after DUR without output' },
+  grace: {
+    kind: 'duration',
+    value: 'DUR',
+    text: 'the time between TERM and KILL when it is stopped (default 5s)',
+  },
+  'no-pipefail': { kind: 'flag', text: 'a shell line counts as its last command, like a plain shell' },
+} as const;
+
+const TAG = /^[\p{L}\p{N}][\p{L}\p{N}._:/@+-]{0,63}$/u;
+
+/** The directory to run in: absolute, real, and enterable. */
+function directoryOf(context: Context, asked: string | null): Result<string> {
+  const cwd = context.cwd();
+  if (!cwd.ok) return asked?.startsWith('/') ? checked(asked) : cwd;
+  return asked === null ? cwd : checked(resolve(cwd.value, asked));
+
+  function checked(directory: string): Result<string> {
+    try {
+      const real = fs.realpathSync(directory);
+      if (!fs.statSync(real).isDirectory()) return fail({ code: 'bad-cwd', directory, errno: 'ENOTDIR' });
+      fs.accessSync(real, fs.constants.X_OK);
+      return ok(real);
+    } catch (thrown) {
+      return fail({ code: 'bad-cwd', directory, errno: errnoOf(thrown) });
+    }
+  }
+}
+
+/** The PATH that the job will have, not necessarily ours. */
+function pathOf(context: Context, overrides: string[]): string | undefined {
+  const own = overrides.findLast((entry) => entry.startsWith('PATH='));
+  return own === undefined ? context.env['PATH'] : own.slice('PATH='.length);
+}
+
+/** Everything that can be refused before anything is created. */
+export function draftOf(
+  context: Context,
+  { options, words, separated }: Input<typeof DRAFT_OPTIONS>,
+): Result<Draft> {
+  const cwd = directoryOf(context, options.cwd);
+  if (!cwd.ok) return cwd;
+  for (const limit of ['timeout', 'idle-timeout'] as const)
+    if (options[limit] === 0)
+      return fail({
+        code: 'usage',
+        message: `--${limit}: 0 would stop the job at once; leave it out for no limit`,
+      });
+  const badTag = options.tag.flatMap((tags) => tags.split(',')).find((tag) => !TAG.test(tag));
+  if (badTag !== undefined)
+    return fail({
+      code: 'usage',
+      message: `--tag: "${badTag}" is not a label of letters, digits and . _ : / @ + -`,
+    });
+  const overrides = readOverrides(options.env, options['env-file'], resolve);
+  if (!overrides.ok) return overrides;
+  // programs believe PWD: it must not name the directory that -C left
+  if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);
+  const path = pathOf(context, overrides.value);
+  const shellFunctions = Object.keys(context.env).filter((name) => name.startsWith('BASH_FUNC_'));
+  const command: Result<Command> = parseCommand(
+    words,
+    separated,
+    !options['no-pipefail'],
+    shellFunctions.length > 0,
+  );
+  if (!command.ok) return command;
+  for (const needed of command.value.needs) {
+    const found = findCommand(needed, path, cwd.value);
+    if (!found.ok) return found;
+  }
+  const program = findCommand(
+    command.value.argv[0]!,
+    command.value.line === null ? path : undefined,
+    cwd.value,
+  );
+  if (!program.ok) return program;
+  const parent = context.env['BGJOB_ID'];
+  return ok({
+    name: null,
+    argv: [program.value, ...command.value.argv.slice(1)],
+    line: command.value.line,
+    words,
+    cwd: cwd.value,
+    project: projectOf(cwd.value),
+    tags: options.tag.flatMap((tags) => tags.split(',')),
+    env: overrides.value,
+    keepEnv: options['keep-env'],
+    timeoutMs: options.timeout,
+    idleTimeoutMs: options['idle-timeout'],
+    graceMs: options.grace ?? DEFAULT_GRACE_MS,
+    maxLogBytes: null,
+    onMaxLog: 'trim',
+    split: false,
+    parent: parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null,
+  });
+}
