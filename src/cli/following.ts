@@ -64,7 +64,7 @@ export async function followTo(
   let cursor = from;
   // a character may be cut between two pieces
   const decoder = new TextDecoder();
-  for await (const piece of follow(home, id, from, abort)) {
+  for await (const piece of follow(home, id, stream, from, abort)) {
     if (piece === 'quiet') {
       if (!raw && !output.json) view.flush(false);
       continue;

@@ -55,6 +55,10 @@ export class JobPaths {
   get err(): string {
     return `${this.dir}/out/err`;
   }
+  /** How far each reader of the log has come; written by `tail --new`. */
+  get cursors(): string {
+    return `${this.dir}/out/cursors`;
+  }
   /** Who may publish: a claim; the highest number counts. */
   owner(generation: number): string {
     return `${this.dir}/owner.${generation}`;

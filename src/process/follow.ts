@@ -1,20 +1,28 @@
 /** Following a log to the job's end. Ask whether it ended, then drain, then stop: the last instant's output is never lost. */
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
-import { Log, type Piece } from '../job/log.ts';
+import { Log, type Piece, type Stream } from '../job/log.ts';
 import { sleep, waitEnded } from './conditions.ts';
+import { Growth } from './growth.ts';
 
-const PIECE_BYTES = 256 * 1024;
-/** Looks of growing distance, milliseconds: lively while there is output, cheap while there is none. */
-const LOOKS_MS = [10, 20, 40, 80, 150];
+const PIECE_BYTES = 64 * 1024;
+/** After so many pieces in one go, timers and signals get their turn: a writer may be faster than its reader. */
+const PIECES_IN_A_GO = 16;
+/** Between two looks for a log that is not there yet, milliseconds. */
+const ABSENT_MS = 20;
+
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Pieces of the log from byte `from` on, as they are written; ends with the job, or when `abort` fires. */
 export async function* follow(
   home: Home,
   id: JobId,
+  stream: Stream,
   from: number,
   abort: AbortSignal,
 ): AsyncGenerator<Piece | 'quiet'> {
+  const job = home.job(id);
+  const growth = new Growth(job[stream]);
   let log: Log | undefined;
   let cursor = from;
   let ended = false;
@@ -24,25 +32,26 @@ export async function* follow(
   if (abort.aborted) end();
   const over = waitEnded(home, id, mine.signal).then(() => {
     ended = true;
+    end();
   });
   try {
-    for (let quiet = 0; ; quiet++) {
+    for (;;) {
       const last = ended || mine.signal.aborted;
-      log ??= Log.open(home.job(id));
-      for (let more = true; log && more; ) {
+      log ??= Log.open(job, stream);
+      const before = cursor;
+      for (let pieces = 1; log; pieces++) {
         const piece = log.read(cursor, cursor + PIECE_BYTES);
-        more = piece.bytes.length === PIECE_BYTES;
-        cursor = piece.to;
-        if (piece.bytes.length > 0) {
-          quiet = 0;
-          yield piece;
-        }
-        // an endless writer must not keep us from noticing the signal
-        if (abort.aborted) more = false;
+        const moved = piece.to > cursor;
+        cursor = Math.max(cursor, piece.to);
+        if (moved) yield piece;
+        if (pieces % PIECES_IN_A_GO === 0) await breathe();
+        if (!moved || piece.to >= piece.size || abort.aborted) break;
       }
       if (last) return;
-      if (quiet > 0) yield 'quiet';
-      await Promise.race([over, sleep(LOOKS_MS[Math.min(quiet, LOOKS_MS.length - 1)]!, mine.signal)]);
+      const grew = cursor > before;
+      if (!grew) yield 'quiet';
+      if (log) await growth.wait(grew, cursor, mine.signal);
+      else await sleep(ABSENT_MS, mine.signal);
     }
   } finally {
     end();

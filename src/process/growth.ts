@@ -1,0 +1,52 @@
+/**
+ * Noticing that a log grew. A quiet log is watched: the waiter sleeps in the kernel and wakes with the first byte. A busy one is
+ * looked at in growing steps instead: a watch would wake the waiter at every write of the job. fs.watch is an
+ * accelerator, never the truth (there are 128 for each user): behind it, and in its place, there is a slow look.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../base/failure.ts';
+import { sleep } from './conditions.ts';
+
+/** From look to look while there is output, milliseconds: soon at first, and at a stream of it ten times a second. */
+const BUSY_MS = [5, 10, 20, 40, 60, 80, 100];
+/** So many looks without output make a log quiet. */
+const QUIET_LOOKS = 2;
+/** Between two looks at a log that is watched, and at one that cannot be. */
+const WATCHED_MS = 1000;
+const UNWATCHED_MS = 100;
+
+export class Growth {
+  private streak = 0;
+  private quiet = 0;
+  private readonly path: string;
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Sleeps until another look is worth it; `grew`: whether the last one found something; `size`: up to where it was read. */
+  async wait(grew: boolean, size: number, abort: AbortSignal): Promise<void> {
+    this.quiet = grew ? 0 : this.quiet + 1;
+    this.streak = grew ? this.streak + 1 : Math.min(this.streak, 1);
+    if (this.quiet <= QUIET_LOOKS)
+      await sleep(BUSY_MS[Math.min(this.streak, BUSY_MS.length - 1)]!, abort);
+    else await this.watch(size, abort);
+  }
+
+  private async watch(size: number, abort: AbortSignal): Promise<void> {
+    const mine = new AbortController();
+    const end = () => mine.abort();
+    abort.addEventListener('abort', end, { once: true });
+    let watcher: fs.FSWatcher | undefined;
+    try {
+      watcher = fs.watch(this.path, end);
+      watcher.on('error', end);
+      // subscribed first: what was written since the last look made no event for us
+      if (fs.statSync(this.path).size !== size) return;
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+    if (!abort.aborted) await sleep(watcher ? WATCHED_MS : UNWATCHED_MS, mine.signal);
+    watcher?.close();
+    abort.removeEventListener('abort', end);
+  }
+}
