@@ -2,7 +2,9 @@
 import { cleanLine, clip } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
+import type { Stream } from '../job/log.ts';
 import { follow } from '../process/follow.ts';
+import { gapText } from './excerpt.ts';
 import type { Output } from './output.ts';
 
 const CLIP = 500;
@@ -41,6 +43,12 @@ class LineView {
     if (atEnd) this.rest = Buffer.alloc(0);
   }
 
+  /** What stood between is gone: the unfinished line ends here. */
+  interrupt(note: string): void {
+    this.flush(true);
+    this.output.note(note);
+  }
+
   private show(bytes: Buffer, whole: boolean): void {
     const line = clip(cleanLine(bytes.toString('utf8')), CLIP);
     // the line was rewritten since: begin it anew below
@@ -51,13 +59,19 @@ class LineView {
   }
 }
 
-/** Shows the log from byte `from` until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
+/** Which log, from which byte on, and whether as it is. */
+export interface FollowAsk {
+  stream: Stream;
+  from: number;
+  raw: boolean;
+}
+
+/** Shows the log until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
 export async function followTo(
   output: Output,
   home: Home,
   id: JobId,
-  from: number,
-  raw: boolean,
+  { stream, from, raw }: FollowAsk,
   abort: AbortSignal,
 ): Promise<number> {
   const view = new LineView(output);
@@ -69,13 +83,17 @@ export async function followTo(
       if (!raw && !output.json) view.flush(false);
       continue;
     }
-    const { bytes, to } = piece;
+    const { bytes, to, gone } = piece;
     const content = raw
       ? { base64: bytes.toString('base64') }
       : { text: decoder.decode(bytes, { stream: true }) };
-    if (output.json) output.object({ v: 1, id, from: cursor, to, cursor: to, ...content });
-    else if (raw) output.raw(bytes);
-    else view.push(bytes);
+    if (output.json) {
+      output.object({ v: 1, id, from: piece.from, to, gone, cursor: to, ...content });
+    } else {
+      if (gone > 0) view.interrupt(gapText(gone));
+      if (raw) output.raw(bytes);
+      else view.push(bytes);
+    }
     cursor = to;
     if (output.readerGone) return cursor;
   }

@@ -198,5 +198,6 @@ export function exitCodeOf(outcome: Outcome): number {
 /** The command on one line, as it was typed. */
 export const commandText = (spec: Spec): string => spec.line ?? spec.words.map(quoteWord).join(' ');
 
-const quoteWord = (word: string): string =>
+/** A word as a shell takes it. */
+export const quoteWord = (word: string): string =>
   /^(?!~)[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -36,7 +36,7 @@ function withMeant(failure: Failure, wait: RunInput['options']['wait']): Failure
 
 /** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
 async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
-  await followTo(output, home, id, 0, false, patience.signal);
+  await followTo(output, home, id, { stream: 'log', from: 0, raw: false }, patience.signal);
   const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
   if (view.kind === 'live' && output.readerGone) {
     output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);

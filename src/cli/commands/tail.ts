@@ -1,66 +1,57 @@
-/** `bgjob tail`: what a job wrote, bounded. */
-import { renderDuration, systemClock } from '../../base/clock.ts';
-import { fail, ok } from '../../base/failure.ts';
-import { readableLines } from '../../base/text.ts';
-import type { Home } from '../../job/home.ts';
-import { type JobView, stateWord } from '../../job/job.ts';
-import { Log, type Piece } from '../../job/log.ts';
+/** `bgjob tail`: what a job wrote, bounded; what is new in it; what matches. */
+import { errnoOf, type Failure, fail, ok } from '../../base/failure.ts';
+import { parsePattern } from '../../base/pattern.ts';
+import { safe } from '../../base/text.ts';
+import { READER_NAME, writeCursor } from '../../job/cursors.ts';
+import { Log, type Stream } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
-import { observe } from '../../process/observe.ts';
-import { type Exit, SUCCESS, verb } from '../command.ts';
-import { followTo } from '../following.ts';
-import type { Output } from '../output.ts';
-import { Patience } from '../patience.ts';
+import { type Input, SUCCESS, verb } from '../command.ts';
+import { NOTHING } from '../excerpt.ts';
+import { followMatches, tellMatches } from '../grepping.ts';
+import {
+  READING_OPTIONS,
+  type Reading,
+  readerOf,
+  startOf,
+  tellFooter,
+  tellRest,
+  tellView,
+} from '../reading.ts';
 import { select } from '../select.ts';
-import { tellStillRunning } from '../waiting.ts';
-import { jobLabel, jobObject, stateText, tookMs } from '../wording.ts';
+import { jobLabel } from '../wording.ts';
 
-const LINES = 40;
-const LIMIT_BYTES = 8192;
-/** Room for each line that was asked for by number. */
-const LINE_BYTES = 500;
-const FULL_PIECE_BYTES = 1 << 20;
+const OPTIONS = {
+  ...READING_OPTIONS,
+  grep: { kind: 'text', value: 'RE', text: 'only lines that match this regular expression; 1 if none does' },
+  context: { kind: 'count', short: '-C', value: 'N', text: 'with --grep: N lines around each' },
+  max: { kind: 'count', value: 'N', text: 'with --grep: at most N lines that match (default 40)' },
+} as const;
 
-const NOTHING: Piece = { bytes: Buffer.alloc(0), from: 0, to: 0, size: 0, gone: 0 };
-
-/** The last line of every read: state, which bytes, and where the next read goes on. */
-export function footer(view: JobView, from: number, to: number, size: number): string {
-  const took = tookMs(view, systemClock.now());
-  const time = took === null ? '' : ` ${view.kind === 'ended' ? 'after ' : ''}${renderDuration(took)}`;
-  return `[${jobLabel(view)} ${stateText(view)}${time} | bytes ${from}-${to} of ${size} | cursor ${to}]`;
+/** What may not be said together, or only together. */
+function refusalOf(options: Input<typeof OPTIONS>['options']): Failure | undefined {
+  const refuse = (message: string): Failure => ({ code: 'usage', message, hint: 'bgjob tail --help' });
+  const { head, follow, since, reader, grep } = options;
+  if (head && follow) return refuse('--head and --follow exclude each other; all of it: -f --full');
+  if (since !== null && options.new) return refuse('--since and --new exclude each other');
+  if (head && (since !== null || options.new)) return refuse('--head begins at 0: leave --since and --new out');
+  if (reader !== null && !options.new) return refuse('--reader needs --new');
+  if (reader !== null && !READER_NAME.test(reader))
+    return refuse(`--reader: "${safe(reader)}" is not a name of letters, digits and . _ -`);
+  if (grep === null && (options.context !== null || options.max !== null))
+    return refuse('-C and --max need --grep');
+  if (grep !== null && (head || options.lines !== null))
+    return refuse('--grep looks at everything: -n and --head mean nothing with it, --max bounds it');
+  return undefined;
 }
 
-function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean): void {
-  const { bytes, from, to, size } = piece;
-  if (output.json) {
-    const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
-    output.object({ v: 1, id: view.id, state: stateWord(view), from, to, size, cursor: to, ...content });
-  } else if (raw) {
-    output.raw(bytes);
-  } else {
-    for (const line of readableLines(bytes)) output.line(line);
+/** Remembers how far this reader came; only after everything was written out, so that nothing is missed. */
+function remember({ output, home, view, stream, options }: Reading, to: number): void {
+  if (!options.new || output.readerGone) return;
+  try {
+    writeCursor(home.job(view.id), stream, readerOf(options), to);
+  } catch (thrown) {
+    output.note(`(the cursor could not be remembered: ${errnoOf(thrown)}; next time: --since ${to})`);
   }
-}
-
-/** The piece up to the end of its last whole line. */
-function wholeLines(piece: Piece): Piece {
-  const bytes = piece.bytes.subarray(0, piece.bytes.lastIndexOf(10) + 1);
-  return { ...piece, bytes, to: piece.from + bytes.length };
-}
-
-/** Everything, in pieces that end where a line does: a log may be larger than the memory. */
-function tellFull(output: Output, view: JobView, log: Log, raw: boolean): Piece {
-  const { size } = log;
-  let at = 0;
-  while (at < size && !output.readerGone) {
-    const piece = log.read(at, Math.min(size, at + FULL_PIECE_BYTES));
-    if (piece.bytes.length === 0) break;
-    const lines = wholeLines(piece);
-    const shown = raw || piece.to >= size || lines.bytes.length === 0 ? piece : lines;
-    tellPiece(output, view, shown, raw);
-    at = shown.to;
-  }
-  return { ...NOTHING, to: at, size: log.size };
 }
 
 export const tail = verb({
@@ -69,79 +60,62 @@ export const tail = verb({
   arity: [1, 1],
   // as for tail(1): -40
   shorthand: (word) => (/^-\d+$/.test(word) ? ['--lines', word.slice(1)] : undefined),
-  summary: 'the end of what a job wrote',
+  summary: 'the end of what a job wrote, what is new in it, or what matches',
   description: [
     'The last 40 lines and at most 8 KiB, readable: progress bars in their last state, no escape sequences.',
-    'The last line, on stderr, says which bytes these are; the cursor is where the next read goes on.',
+    'The last line, on stderr, says which bytes these are; the cursor is where the next read goes on (--since, --new).',
     "The exit code is 0 however the job ended: wait, status and run --follow pass the job's own on.",
   ],
   examples: [
     ['bgjob tail 42', 'the last lines'],
     ['bgjob tail -f @last', 'all that comes, until it ends'],
+    ['bgjob tail web --new', 'what it wrote since this was asked last'],
+    ["bgjob tail test --grep 'FAIL|Error' -C2 --max 20", 'the first failures, with two lines around each'],
   ],
-  options: {
-    lines: { kind: 'count', short: '-n', value: 'N', text: 'that many lines (default 40)' },
-    head: { kind: 'flag', text: 'from the beginning' },
-    full: { kind: 'flag', text: 'everything, without bounds' },
-    raw: { kind: 'flag', text: 'the bytes as they are' },
-    follow: { kind: 'flag', short: '-f', text: 'go on until the job ends' },
-  },
+  options: OPTIONS,
   async run(context, { options, words }) {
     const { output } = context;
-    if (options.head && options.follow)
-      return fail({
-        code: 'usage',
-        message: '--head and --follow exclude each other',
-        hint: 'bgjob tail -f --full',
-      });
+    const refusal = refusalOf(options);
+    if (refusal) return fail(refusal);
+    const pattern = options.grep === null ? null : parsePattern('--grep', options.grep);
+    if (pattern && !pattern.ok) return pattern;
     const deadline = context.deadline(null);
     if (!deadline.ok) return deadline;
     const found = select(context, words[0]!, { elsewhere: true });
     if (!found.ok) return found;
     const { home, view } = found.value;
-    const log = Log.open(home.job(view.id));
-    const lines = options.lines ?? LINES;
-    const limit = options.lines === null ? LIMIT_BYTES : Math.max(LIMIT_BYTES, lines * LINE_BYTES);
-    let piece: Piece;
-    if (!log) {
-      piece = NOTHING;
-    } else if (options.full) {
-      piece = tellFull(output, view, log, options.raw);
-    } else {
-      const bounded = options.head ? log.firstLines(lines, limit) : log.lastLines(lines, limit);
-      // following goes on with the unfinished line from its beginning
-      piece = options.follow && !options.raw ? wholeLines(bounded) : bounded;
-      tellPiece(output, view, piece, options.raw);
+    const stream: Stream = options.err ? 'err' : 'log';
+    if (options.err && !('spec' in view && view.spec.split)) {
+      const message = `${jobLabel(view)} was not started with --split: its stderr is in its log`;
+      return fail({ code: 'usage', message, hint: `bgjob tail ${view.id}` });
     }
-    log?.close();
-    if (options.follow) return ok(await goOn(output, home, view, piece, options.raw, deadline.value));
-    if (!output.json) {
-      const cut = piece.from > 0 || piece.to < piece.size;
-      if (cut && !options.full) output.note(`(not all of it; all: bgjob tail ${view.id} --full)`);
-      output.note(footer(view, piece.from, piece.to, piece.size));
+    const start = startOf(options, home, view, stream);
+    if (!start.ok) return start;
+    const reading: Reading = { output, home, view, stream, options, start: start.value };
+    const log = Log.open(home.job(view.id), stream);
+    try {
+      if (pattern) {
+        const ask = { pattern: pattern.value, context: options.context ?? 0, max: options.max };
+        const told = options.follow
+          ? await followMatches(reading, ask, deadline.value)
+          : await tellMatches(reading, log, ask);
+        if (!told.ok) return told;
+        remember(reading, told.value.to);
+        if (view.kind === 'ended') markSeen(home.job(view.id));
+        return ok(told.value.exit);
+      }
+      const piece = log ? tellView(reading, log) : NOTHING;
+      if (options.follow) {
+        const { exit, to } = await tellRest(reading, piece, deadline.value);
+        remember(reading, to);
+        return ok(exit);
+      }
+      tellFooter(reading, piece);
+      remember(reading, piece.to);
+    } finally {
+      log?.close();
     }
     if (view.kind === 'ended') markSeen(home.job(view.id));
     return ok(SUCCESS);
   },
 });
-
-async function goOn(
-  output: Output,
-  home: Home,
-  view: JobView,
-  shown: Piece,
-  raw: boolean,
-  deadlineMs: number | null,
-): Promise<Exit> {
-  const patience = new Patience(deadlineMs);
-  const to = await followTo(output, home, view.id, shown.to, raw, patience.signal);
-  if (output.readerGone) return SUCCESS;
-  const now = observe(home, view.id) ?? view;
-  if (now.kind === 'live') return tellStillRunning(output, home, [now], patience);
-  patience.end();
-  markSeen(home.job(view.id));
-  if (output.json)
-    output.object(jobObject(now, systemClock.now(), { logPath: home.job(view.id).log, logBytes: to }));
-  else output.note(footer(now, shown.from, to, to));
-  return SUCCESS;
-}

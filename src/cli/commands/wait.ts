@@ -2,6 +2,7 @@
 import { fail, ok } from '../../base/failure.ts';
 import type { JobView } from '../../job/job.ts';
 import { liveHere } from '../../process/resolve.ts';
+import { CONDITION_OPTIONS, parseConditions, waitForCondition } from '../awaiting.ts';
 import { verb } from '../command.ts';
 import { Patience } from '../patience.ts';
 import { selectAll } from '../select.ts';
@@ -15,10 +16,14 @@ export const wait = verb({
   description: [
     'Prints one line per job as it ends, and the last 20 lines of one that failed.',
     'The exit code is that of the first failed job, in the order given. Waiting never touches the jobs.',
+    'For one job, --until… waits for something else; the first to come true decides, and a job that ends first returns at',
+    'once, with its code, or 1 if that was 0. Output that was there before counts; --since CURSOR waits for the next.',
   ],
   examples: [
     ['bgjob wait 42 && ./deploy', 'go on only if it succeeded'],
     ['bgjob wait 41 42 43 --fail-fast', 'three checks, back at the first failure'],
+    ['bgjob wait web --until-port 3000 --timeout 60s', 'until the server listens'],
+    ["bgjob wait build --until 'ready in' --fail-on 'rror:'", 'whichever line comes first'],
   ],
   options: {
     any: { kind: 'flag', text: 'return with the first job that ends' },
@@ -29,12 +34,16 @@ export const wait = verb({
       text: 'wait no longer; 75 if it still runs (default: BGJOB_MAX_WAIT)',
     },
     all: { kind: 'flag', text: 'every live job of this project' },
+    ...CONDITION_OPTIONS,
+    since: { kind: 'text', value: 'CURSOR', text: 'with --until, --fail-on: look at the output from this byte on' },
   },
   async run(context, { options, words }) {
     const deadline = context.deadline(options.timeout);
     if (!deadline.ok) return deadline;
     if (!options.all && words.length === 0)
       return fail({ code: 'usage', message: 'wait needs REF... or --all', hint: 'bgjob ls' });
+    const conditions = parseConditions(options, options.since, () => context.cwd());
+    if (!conditions.ok) return conditions;
     const selected = selectAll(context, words, { elsewhere: true });
     if (!selected.ok) return selected;
     const opened = context.home();
@@ -47,6 +56,16 @@ export const wait = verb({
     ];
     if (!home || views.length === 0)
       return fail({ code: 'nothing-selected', what: 'no live job in this project' });
+    if (conditions.value) {
+      if (views.length > 1 || options.all || options.any || options['fail-fast'])
+        return fail({
+          code: 'usage',
+          message: 'conditions such as --until are for one job, and without --all, --any, --fail-fast',
+          hint: 'bgjob wait --help',
+        });
+      const patience = new Patience(deadline.value);
+      return waitForCondition(context.output, home, views[0]!, conditions.value, patience);
+    }
     const plan = { any: options.any, failFast: options['fail-fast'] };
     return ok(await waitForAll(context.output, home, views, plan, new Patience(deadline.value)));
   },

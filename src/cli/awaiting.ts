@@ -1,0 +1,242 @@
+/**
+ * Waiting until something of one job comes true: its output, a port, an address, a file, silence; the one way of `wait` and `run`.
+ * The first to come true decides; a job that ends first returns at once. Nothing here touches the job.
+ */
+import { resolve } from 'node:path';
+import { renderDuration, systemClock } from '../base/clock.ts';
+import { EXIT, fail, ok, type Result } from '../base/failure.ts';
+import { type Pattern, parsePattern } from '../base/pattern.ts';
+import { safe } from '../base/text.ts';
+import type { Home } from '../job/home.ts';
+import type { JobView } from '../job/job.ts';
+import { waitEnded } from '../process/conditions.ts';
+import { waitMatch } from '../process/matching.ts';
+import type { Met } from '../process/met.ts';
+import { observe } from '../process/observe.ts';
+import { waitPort } from '../process/portwait.ts';
+import { waitFile, waitIdle } from '../process/quiet.ts';
+import { parseUrl, waitUrl } from '../process/urlwait.ts';
+import type { Exit, Input } from './command.ts';
+import { quoteWord } from '../job/job.ts';
+import type { Output } from './output.ts';
+import type { Patience } from './patience.ts';
+import { parsePosition } from './reading.ts';
+import { startSpinner, tellEnd, tellStillRunning } from './waiting.ts';
+import { jobLabel, jobObject } from './wording.ts';
+
+/** What `wait` and `run` can wait for beside the end. */
+export const CONDITION_OPTIONS = {
+  until: { kind: 'list', value: 'RE', text: 'until a line of its output matches, an unfinished one too' },
+  'until-port': { kind: 'list', value: 'N', text: 'until a process of the job listens on this TCP port' },
+  'any-owner': { kind: 'flag', text: 'with --until-port: whoever listens (a container, a proxy)' },
+  'until-url': { kind: 'list', value: 'URL', text: 'until it answers with a status below 500' },
+  insecure: { kind: 'flag', text: 'with --until-url: whatever its certificate is' },
+  'until-file': { kind: 'list', value: 'PATH', text: 'until the file is there' },
+  'until-idle': { kind: 'duration', value: 'DUR', text: 'until it has written nothing for DUR' },
+  'fail-on': { kind: 'list', value: 'RE', text: 'give up (1) as soon as a line of its output matches' },
+} as const;
+type ConditionInput = Input<typeof CONDITION_OPTIONS>['options'];
+
+/** Parsed and checked. */
+export interface Conditions {
+  until: Pattern[];
+  failOn: Pattern[];
+  ports: number[];
+  anyOwner: boolean;
+  urls: URL[];
+  insecure: boolean;
+  files: string[];
+  idleMs: number | null;
+  /** Where the output is looked at from; null: its beginning. */
+  since: string | null;
+  /** The same in words, to be typed again. */
+  words: string[];
+}
+
+function parseAll<T>(texts: string[], parse: (text: string) => Result<T>): Result<T[]> {
+  const values: T[] = [];
+  for (const text of texts) {
+    const parsed = parse(text);
+    if (!parsed.ok) return parsed;
+    values.push(parsed.value);
+  }
+  return ok(values);
+}
+
+function parsePort(text: string): Result<number> {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65535) return ok(port);
+  return fail({ code: 'usage', message: `--until-port: "${safe(text)}" is not a port from 1 to 65535` });
+}
+
+/** null if no condition was asked for. `cwd`: what a relative path is relative to. */
+export function parseConditions(
+  options: ConditionInput,
+  since: string | null,
+  cwd: () => Result<string>,
+): Result<Conditions | null> {
+  const refuse = (message: string) => fail({ code: 'usage', message });
+  const until = parseAll(options.until, (text) => parsePattern('--until', text));
+  if (!until.ok) return until;
+  const failOn = parseAll(options['fail-on'], (text) => parsePattern('--fail-on', text));
+  if (!failOn.ok) return failOn;
+  const ports = parseAll(options['until-port'].flatMap((text) => text.split(',')), parsePort);
+  if (!ports.ok) return ports;
+  const urls = parseAll(options['until-url'], parseUrl);
+  if (!urls.ok) return urls;
+  const files: string[] = [];
+  for (const path of options['until-file']) {
+    if (path === '') return refuse('--until-file: the path is empty');
+    const base = path.startsWith('/') ? ok('/') : cwd();
+    if (!base.ok) return base;
+    files.push(resolve(base.value, path));
+  }
+  if (options['any-owner'] && ports.value.length === 0) return refuse('--any-owner needs --until-port');
+  if (options.insecure && urls.value.length === 0) return refuse('--insecure needs --until-url');
+  const patterns = until.value.length + failOn.value.length;
+  if (since !== null && patterns === 0) return refuse('--since needs --until or --fail-on');
+  const idleMs = options['until-idle'];
+  if (patterns + ports.value.length + urls.value.length + files.length === 0 && idleMs === null) return ok(null);
+  return ok({
+    until: until.value,
+    failOn: failOn.value,
+    ports: ports.value,
+    anyOwner: options['any-owner'],
+    urls: urls.value,
+    insecure: options.insecure,
+    files,
+    idleMs,
+    since,
+    words: wordsOf(options, since),
+  });
+}
+
+/** The options as they are typed, for the hint that says how to go on. */
+function wordsOf(options: ConditionInput, since: string | null): string[] {
+  const words: string[] = [];
+  for (const [name, option] of Object.entries(CONDITION_OPTIONS)) {
+    const value = options[name as keyof ConditionInput];
+    if (value === true) words.push(`--${name}`);
+    else if (typeof value === 'number') words.push(`--${name}`, renderDuration(value));
+    else if (option.kind === 'list')
+      for (const text of value as string[]) words.push(`--${name}`, quoteWord(text));
+  }
+  if (since !== null) words.push('--since', since);
+  return words.map(safe);
+}
+
+/** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
+function start(
+  output: Output,
+  home: Home,
+  view: JobView,
+  conditions: Conditions,
+  since: number,
+  abort: AbortSignal,
+): { outputs: Promise<Result<Met | undefined>>[]; others: Promise<Result<Met | undefined>>[] } {
+  const { id } = view;
+  const said = new Set<string>();
+  const report = (text: string): void => {
+    if (!output.json && !said.has(text)) output.note(`(${text})`);
+    said.add(text);
+  };
+  const { until, failOn, ports, urls, files, idleMs } = conditions;
+  const isSplit = 'spec' in view && view.spec.split;
+  const streams = until.length + failOn.length === 0 ? [] : isSplit ? (['log', 'err'] as const) : (['log'] as const);
+  return {
+    outputs: streams.map((stream) =>
+      // a cursor is one of the log: stderr of its own is looked at from its beginning
+      waitMatch(home, id, { stream, since: stream === 'log' ? since : 0, until, failOn }, abort),
+    ),
+    others: [
+      ...ports.map((port) => waitPort(home, view, port, { anyOwner: conditions.anyOwner }, abort, report)),
+      ...urls.map((url) => waitUrl(url, { insecure: conditions.insecure }, abort, report)),
+      ...files.map((path) => waitFile(path, abort)),
+      ...(idleMs === null ? [] : [waitIdle(home, id, idleMs, abort)]),
+    ],
+  };
+}
+
+type Decision = { kind: 'met'; met: Met } | { kind: 'ended' } | { kind: 'patience' };
+
+async function decide(
+  home: Home,
+  view: JobView,
+  { outputs, others }: ReturnType<typeof start>,
+  files: string[],
+  abort: AbortSignal,
+): Promise<Result<Decision>> {
+  // one that was not met says nothing: another may be, or the end decides
+  const met = (one: Promise<Result<Met | undefined>>): Promise<Result<Decision>> =>
+    one.then((result) => {
+      if (!result.ok) return result;
+      return result.value ? ok({ kind: 'met', met: result.value }) : new Promise(() => {});
+    });
+  const end = async (): Promise<Result<Decision>> => {
+    const last = await waitEnded(home, view.id, abort);
+    if (last?.kind === 'live') return ok({ kind: 'patience' });
+    // its last words come before its end
+    for (const one of outputs) {
+      const result = await one;
+      if (!result.ok) return result;
+      if (result.value) return ok({ kind: 'met', met: result.value });
+    }
+    for (const path of files) {
+      const result = await waitFile(path, AbortSignal.abort());
+      if (result.ok && result.value) return ok({ kind: 'met', met: result.value });
+    }
+    return ok({ kind: 'ended' });
+  };
+  return Promise.race([...[...outputs, ...others].map(met), end()]);
+}
+
+/** Waits for the first to come true and tells it. */
+export async function waitForCondition(
+  output: Output,
+  home: Home,
+  view: JobView,
+  conditions: Conditions,
+  patience: Patience,
+): Promise<Result<Exit>> {
+  const since =
+    conditions.since === null ? ok(0) : parsePosition(conditions.since, home.job(view.id), 'log', jobLabel(view));
+  if (!since.ok) return since;
+  const spinner = await startSpinner(output, [view]);
+  const mine = new AbortController();
+  const stop = () => mine.abort();
+  patience.signal.addEventListener('abort', stop, { once: true });
+  if (patience.signal.aborted) stop();
+  const begun = start(output, home, view, conditions, since.value, mine.signal);
+  const decided = await decide(home, view, begun, conditions.files, mine.signal);
+  stop();
+  // nothing is left behind: a search has a thread
+  await Promise.allSettled([...begun.outputs, ...begun.others]);
+  spinner?.stop();
+  if (!decided.ok) return decided;
+  const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };
+  if (decided.value.kind === 'patience')
+    return ok(tellStillRunning(output, home, [now], patience, `bgjob wait ${view.id} ${conditions.words.join(' ')}`));
+  patience.end();
+  if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
+  const exit = await tellEnd(output, home, now, true);
+  if (exit.code !== 0) return ok(exit);
+  if (!output.json) output.note('it ended before what was awaited came true');
+  return ok({ code: EXIT.no, by: 'bgjob' });
+}
+
+function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
+  const failed = met.condition === 'fail';
+  const exit: Exit = { code: failed ? EXIT.no : EXIT.ok, by: 'bgjob' };
+  const { condition, text, facts } = met;
+  if (output.json) {
+    const job = jobObject(view, systemClock.now(), { logPath: home.job(view.id).log });
+    const result = failed ? 'failed' : 'matched';
+    output.object({ ...job, result, condition, ...facts, ...exit });
+    return exit;
+  }
+  const verb = failed ? 'failed' : condition === 'match' ? 'matched' : 'ready:';
+  output.line(`${jobLabel(view)} ${verb} ${text}`);
+  if (failed && view.kind === 'live') output.note(`the job goes on: bgjob tail ${view.id} · bgjob kill ${view.id}`);
+  if ('cursor' in facts) output.note(`(the next one: --since ${facts['cursor']})`);
+  return exit;
+}

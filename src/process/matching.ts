@@ -1,0 +1,65 @@
+/**
+ * Waiting for a line of a job's output. Text that was there before the wait began counts, and so does the unfinished last line:
+ * a prompt has no newline. Ask whether the job ended, then drain, then give up.
+ */
+import { ok, type Result } from '../base/failure.ts';
+import type { Pattern } from '../base/pattern.ts';
+import { clip } from '../base/text.ts';
+import type { Home } from '../job/home.ts';
+import type { JobId } from '../job/job.ts';
+import type { Stream } from '../job/log.ts';
+import { follow } from './follow.ts';
+import type { Met } from './met.ts';
+import { type Hit, Search } from './search.ts';
+
+export interface MatchAsk {
+  stream: Stream;
+  /** From this byte on. */
+  since: number;
+  until: Pattern[];
+  failOn: Pattern[];
+}
+
+const SHOWN = 200;
+
+/** The first line that matches; undefined when the job ended without one, or `abort` fired. */
+export async function waitMatch(
+  home: Home,
+  id: JobId,
+  ask: MatchAsk,
+  abort: AbortSignal,
+): Promise<Result<Met | undefined>> {
+  // the lowest index wins on the same line: what is a failure is told as one
+  const search = new Search([...ask.failOn, ...ask.until]);
+  try {
+    for await (const piece of follow(home, id, ask.stream, ask.since, abort)) {
+      const hits =
+        piece === 'quiet' ? await peek(search) : await search.push(piece.bytes, piece.from);
+      if (!hits.ok) return hits;
+      const hit = hits.value[0];
+      if (hit) return ok(metOf(hit, ask));
+    }
+    const rest = await search.end();
+    if (!rest.ok) return rest;
+    return ok(rest.value[0] && metOf(rest.value[0], ask));
+  } finally {
+    search.close();
+  }
+}
+
+async function peek(search: Search): Promise<Result<Hit[]>> {
+  const hit = await search.peek();
+  return hit.ok ? ok(hit.value ? [hit.value] : []) : hit;
+}
+
+function metOf({ pattern, from, to, text, matched }: Hit, { stream, failOn }: MatchAsk): Met {
+  // a long line is shown from where it matches
+  const at = text.indexOf(matched);
+  const shown = clip(at > SHOWN - 80 ? text.slice(at) : text, SHOWN);
+  const where = stream === 'err' ? ' of stderr' : '';
+  return {
+    condition: pattern < failOn.length ? 'fail' : 'match',
+    text: `at byte ${from}${where}: "${shown}"`,
+    facts: { stream, from, to, line: shown, cursor: to },
+  };
+}
