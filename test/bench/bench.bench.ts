@@ -4,6 +4,7 @@
  *
  *     npm run bench [-- [--quick] [NAME…]]      NAME: part of the name of what is to be measured
  */
+import { AWAITING } from './awaiting.ts';
 import type { Figure, Measurement } from './figure.ts';
 import { LAUNCHING } from './launching.ts';
 import { BESIDE } from './peers.ts';
@@ -51,7 +52,7 @@ async function main(words: string[]): Promise<void> {
   const chosen = words.filter((word) => !word.startsWith('-'));
   const quick = words.includes('--quick');
   const rows: string[][] = [];
-  for (const one of [...LAUNCHING, ...BESIDE, ...READING]) {
+  for (const one of [...LAUNCHING, ...BESIDE, ...READING, ...AWAITING]) {
     if (chosen.length > 0 && !chosen.some((part) => one.name.includes(part))) continue;
     // a home of its own for each: what one leaves behind is not read by the next
     const stage = new Stage(quick);
