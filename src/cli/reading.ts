@@ -127,7 +127,7 @@ export function tellView(reading: Reading, log: Log): Piece {
     piece =
       options.raw && options.lines === null
         ? log.read(start, start + limit)
-        : readForward(log, start, lines, limit, isGrowing(view, home.job(view.id), stream));
+        : readForward(log, start, lines, limit, !options.raw && isGrowing(view, home.job(view.id), stream));
   }
   if (piece.bytes.length > 0 || piece.gone > 0 || output.json) tellPiece(output, view, piece, options.raw);
   return piece;
