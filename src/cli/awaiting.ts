@@ -9,6 +9,7 @@ import { type Pattern, parsePattern } from '../base/pattern.ts';
 import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
+import { quoteWord } from '../job/job.ts';
 import { waitEnded } from '../process/conditions.ts';
 import { waitMatch } from '../process/matching.ts';
 import type { Met } from '../process/met.ts';
@@ -17,7 +18,6 @@ import { waitPort } from '../process/portwait.ts';
 import { waitFile, waitIdle } from '../process/quiet.ts';
 import { parseUrl, waitUrl } from '../process/urlwait.ts';
 import type { Exit, Input } from './command.ts';
-import { quoteWord } from '../job/job.ts';
 import type { Output } from './output.ts';
 import type { Patience } from './patience.ts';
 import { parsePosition } from './reading.ts';
@@ -80,7 +80,10 @@ export function parseConditions(
   if (!until.ok) return until;
   const failOn = parseAll(options['fail-on'], (text) => parsePattern('--fail-on', text));
   if (!failOn.ok) return failOn;
-  const ports = parseAll(options['until-port'].flatMap((text) => text.split(',')), parsePort);
+  const ports = parseAll(
+    options['until-port'].flatMap((text) => text.split(',')),
+    parsePort,
+  );
   if (!ports.ok) return ports;
   const urls = parseAll(options['until-url'], parseUrl);
   if (!urls.ok) return urls;
@@ -96,7 +99,8 @@ export function parseConditions(
   const patterns = until.value.length + failOn.value.length;
   if (since !== null && patterns === 0) return refuse('--since needs --until or --fail-on');
   const idleMs = options['until-idle'];
-  if (patterns + ports.value.length + urls.value.length + files.length === 0 && idleMs === null) return ok(null);
+  if (patterns + ports.value.length + urls.value.length + files.length === 0 && idleMs === null)
+    return ok(null);
   return ok({
     until: until.value,
     failOn: failOn.value,
@@ -142,7 +146,8 @@ function start(
   };
   const { until, failOn, ports, urls, files, idleMs } = conditions;
   const isSplit = 'spec' in view && view.spec.split;
-  const streams = until.length + failOn.length === 0 ? [] : isSplit ? (['log', 'err'] as const) : (['log'] as const);
+  const streams =
+    until.length + failOn.length === 0 ? [] : isSplit ? (['log', 'err'] as const) : (['log'] as const);
   return {
     outputs: streams.map((stream) =>
       // a cursor is one of the log: stderr of its own is looked at from its beginning
@@ -199,7 +204,9 @@ export async function waitForCondition(
   patience: Patience,
 ): Promise<Result<Exit>> {
   const since =
-    conditions.since === null ? ok(0) : parsePosition(conditions.since, home.job(view.id), 'log', jobLabel(view));
+    conditions.since === null
+      ? ok(0)
+      : parsePosition(conditions.since, home.job(view.id), 'log', jobLabel(view));
   if (!since.ok) return since;
   const spinner = await startSpinner(output, [view]);
   const mine = new AbortController();
@@ -215,7 +222,9 @@ export async function waitForCondition(
   if (!decided.ok) return decided;
   const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };
   if (decided.value.kind === 'patience')
-    return ok(tellStillRunning(output, home, [now], patience, `bgjob wait ${view.id} ${conditions.words.join(' ')}`));
+    return ok(
+      tellStillRunning(output, home, [now], patience, `bgjob wait ${view.id} ${conditions.words.join(' ')}`),
+    );
   patience.end();
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
   const exit = await tellEnd(output, home, now, true);
@@ -236,7 +245,8 @@ function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
   }
   const verb = failed ? 'failed' : condition === 'match' ? 'matched' : 'ready:';
   output.line(`${jobLabel(view)} ${verb} ${text}`);
-  if (failed && view.kind === 'live') output.note(`the job goes on: bgjob tail ${view.id} · bgjob kill ${view.id}`);
+  if (failed && view.kind === 'live')
+    output.note(`the job goes on: bgjob tail ${view.id} · bgjob kill ${view.id}`);
   if ('cursor' in facts) output.note(`(the next one: --since ${facts['cursor']})`);
   return exit;
 }

@@ -66,7 +66,17 @@ export function tellPiece(output: Output, view: JobView, piece: Piece, raw: bool
   const { bytes, from, to, size, gone } = piece;
   if (output.json) {
     const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
-    output.object({ v: 1, id: view.id, state: stateWord(view), from, to, size, gone, cursor: to, ...content });
+    output.object({
+      v: 1,
+      id: view.id,
+      state: stateWord(view),
+      from,
+      to,
+      size,
+      gone,
+      cursor: to,
+      ...content,
+    });
     return;
   }
   if (gone > 0 && raw) output.note(gapText(gone));

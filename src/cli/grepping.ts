@@ -161,7 +161,17 @@ export async function tellMatches(
   const to = stopped ?? size;
   const piece = { from: begin, to, size, gone, bytes: Buffer.alloc(0) };
   if (output.json) {
-    output.object({ v: 1, id: view.id, from: begin, to, size, gone, cursor: to, matches: found, shown: matches.shown });
+    output.object({
+      v: 1,
+      id: view.id,
+      from: begin,
+      to,
+      size,
+      gone,
+      cursor: to,
+      matches: found,
+      shown: matches.shown,
+    });
   } else {
     if (gone > 0) output.note(gapText(gone));
     if (found === 0) output.note('(no line matches)');

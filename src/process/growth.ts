@@ -27,8 +27,7 @@ export class Growth {
   async wait(grew: boolean, size: number, abort: AbortSignal): Promise<void> {
     this.quiet = grew ? 0 : this.quiet + 1;
     this.streak = grew ? this.streak + 1 : Math.min(this.streak, 1);
-    if (this.quiet <= QUIET_LOOKS)
-      await sleep(BUSY_MS[Math.min(this.streak, BUSY_MS.length - 1)]!, abort);
+    if (this.quiet <= QUIET_LOOKS) await sleep(BUSY_MS[Math.min(this.streak, BUSY_MS.length - 1)]!, abort);
     else await this.watch(size, abort);
   }
 

@@ -33,8 +33,7 @@ export async function waitMatch(
   const search = new Search([...ask.failOn, ...ask.until]);
   try {
     for await (const piece of follow(home, id, ask.stream, ask.since, abort)) {
-      const hits =
-        piece === 'quiet' ? await peek(search) : await search.push(piece.bytes, piece.from);
+      const hits = piece === 'quiet' ? await peek(search) : await search.push(piece.bytes, piece.from);
       if (!hits.ok) return hits;
       const hit = hits.value[0];
       if (hit) return ok(metOf(hit, ask));

@@ -103,7 +103,11 @@ const searching: Measurement = {
     const id = await gibibyteJob(stage);
     const log = stage.path(id, 'out/log');
     const searches: [name: string, ours: string[], reference: string[]][] = [
-      ['wait --until', ['wait', String(id), '--until', 'ready in \\d+ ms'], ['grep', '-m1', '-E', 'ready in [0-9]+ ms', log]],
+      [
+        'wait --until',
+        ['wait', String(id), '--until', 'ready in \\d+ ms'],
+        ['grep', '-m1', '-E', 'ready in [0-9]+ ms', log],
+      ],
       ['tail --grep', ['tail', String(id), '--grep', 'ready in'], ['grep', 'ready in', log]],
     ];
     const figures = [];

@@ -26,7 +26,9 @@ async function readAll(rig: Rig, words: string[], raw: boolean): Promise<string>
     const wasEnded = ended;
     ended = (await rig.bgjob(['status', '1'])).code !== 75;
     const [object] = await rig.json(['tail', '1', ...words, ...(raw ? ['--raw'] : [])]);
-    const bytes = raw ? Buffer.from(object.base64, 'base64') : Buffer.from(object.lines.map((line: string) => `${line}\n`).join(''));
+    const bytes = raw
+      ? Buffer.from(object.base64, 'base64')
+      : Buffer.from(object.lines.map((line: string) => `${line}\n`).join(''));
     all = Buffer.concat([all, bytes]);
     if (wasEnded && object.to === object.from) return all.toString();
   }
@@ -49,42 +51,48 @@ rigTest('10,000 lines of UTF-8 cut anywhere, read by two readers while they are 
   assert.equal(slow, log, 'readable ones too: no character and no line was cut');
 });
 
-rigTest('concatenated raw reads from cursors are the log, byte for byte, while it is written', async (rig) => {
-  fs.writeFileSync(join(rig.project, 'writer.js'), WRITER);
-  await rig.run(['--', 'node', 'writer.js']);
-  const pieces: string[] = [];
-  for (let cursor = 0, ended = false; ; ) {
-    const wasEnded = ended;
-    ended = (await rig.bgjob(['status', '1'])).code !== 75;
-    const call = rig.startBgjob(['tail', '1', '--since', String(cursor), '--raw', '-n', '100000']);
-    const bytes: Buffer[] = [];
-    call.child.stdout!.removeAllListeners('data');
-    call.child.stdout!.setEncoding('latin1').on('data', (text) => bytes.push(Buffer.from(text, 'latin1')));
-    const { stderr, code } = await call.answer;
-    assert.equal(code, 0, stderr);
-    const before = cursor;
-    cursor = cursorOf(stderr);
-    const read = Buffer.concat(bytes);
-    assert.equal(read.length, cursor - before, 'the cursor counts the bytes');
-    pieces.push(read.toString('latin1'));
-    if (wasEnded && cursor === before) break;
-  }
-  assert.equal(pieces.join(''), fs.readFileSync(rig.file(1, 'out/log'), 'latin1'));
-});
+rigTest(
+  'concatenated raw reads from cursors are the log, byte for byte, while it is written',
+  async (rig) => {
+    fs.writeFileSync(join(rig.project, 'writer.js'), WRITER);
+    await rig.run(['--', 'node', 'writer.js']);
+    const pieces: string[] = [];
+    for (let cursor = 0, ended = false; ; ) {
+      const wasEnded = ended;
+      ended = (await rig.bgjob(['status', '1'])).code !== 75;
+      const call = rig.startBgjob(['tail', '1', '--since', String(cursor), '--raw', '-n', '100000']);
+      const bytes: Buffer[] = [];
+      call.child.stdout!.removeAllListeners('data');
+      call.child.stdout!.setEncoding('latin1').on('data', (text) => bytes.push(Buffer.from(text, 'latin1')));
+      const { stderr, code } = await call.answer;
+      assert.equal(code, 0, stderr);
+      const before = cursor;
+      cursor = cursorOf(stderr);
+      const read = Buffer.concat(bytes);
+      assert.equal(read.length, cursor - before, 'the cursor counts the bytes');
+      pieces.push(read.toString('latin1'));
+      if (wasEnded && cursor === before) break;
+    }
+    assert.equal(pieces.join(''), fs.readFileSync(rig.file(1, 'out/log'), 'latin1'));
+  },
+);
 
-rigTest('--new: first the end as tail shows it, then only what is new, each reader for itself', async (rig) => {
-  const puppet = await rig.puppet();
-  await rig.run(['--', ...puppet.command]);
-  await puppet.ready();
-  await puppet.print(Array.from({ length: 100 }, (_, n) => `line ${n}\n`).join(''));
-  const first = await rig.bgjob(['tail', '1', '--new']);
-  assert.match(first.stdout, /^line 60\n/);
-  assert.match(first.stdout, /line 99\n$/);
-  const nothing = await rig.bgjob(['tail', '1', '--new']);
-  assert.deepEqual([nothing.code, nothing.stdout], [0, '']);
-  assert.match(nothing.stderr, /^\[1 running .* \| nothing new for .* \| cursor 790\]\n$/);
-  await puppet.print('more\n');
-  assert.equal((await rig.bgjob(['tail', '1', '--new'])).stdout, 'more\n');
-  assert.match((await rig.bgjob(['tail', '1', '--new', '--reader', 'other'])).stdout, /line 99\nmore\n$/);
-  await puppet.exit(0);
-});
+rigTest(
+  '--new: first the end as tail shows it, then only what is new, each reader for itself',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    await rig.run(['--', ...puppet.command]);
+    await puppet.ready();
+    await puppet.print(Array.from({ length: 100 }, (_, n) => `line ${n}\n`).join(''));
+    const first = await rig.bgjob(['tail', '1', '--new']);
+    assert.match(first.stdout, /^line 60\n/);
+    assert.match(first.stdout, /line 99\n$/);
+    const nothing = await rig.bgjob(['tail', '1', '--new']);
+    assert.deepEqual([nothing.code, nothing.stdout], [0, '']);
+    assert.match(nothing.stderr, /^\[1 running .* \| nothing new for .* \| cursor 790\]\n$/);
+    await puppet.print('more\n');
+    assert.equal((await rig.bgjob(['tail', '1', '--new'])).stdout, 'more\n');
+    assert.match((await rig.bgjob(['tail', '1', '--new', '--reader', 'other'])).stdout, /line 99\nmore\n$/);
+    await puppet.exit(0);
+  },
+);

@@ -25,34 +25,46 @@ rigTest('a server that needs two seconds: started, ready, asked, stopped, in thr
   const started = await rig.bash(`bgjob run -n web --until-port ${port} -- node server.js ${port} 2000`);
   assert.equal(started.code, 0, started.stderr);
   assert.match(started.stdout, new RegExp(`^1\\nweb 1 ready: port ${port} \\(pid \\d+\\)\\n$`));
-  const asked = await rig.bash(`node -e "fetch('http://127.0.0.1:${port}').then((a) => a.text()).then(console.log)"`);
+  const asked = await rig.bash(
+    `node -e "fetch('http://127.0.0.1:${port}').then((a) => a.text()).then(console.log)"`,
+  );
   assert.match(asked.stdout, /^hello/);
   const killed = await rig.bash('bgjob kill web');
   assert.match(killed.stdout, new RegExp(`^web 1 .*: 1 process, port ${port} free\\n$`));
 });
 
-rigTest('a server that crashes before it listens ends the wait at once, with its code and its words', async (rig) => {
-  serverIn(rig);
-  const port = await freePort();
-  const answer = await rig.bash(`bgjob run -n web --until-port ${port} -- node server.js ${port} 0 crash 2>&1`);
-  assert.equal(answer.code, 1);
-  assert.match(answer.stdout, /^1\nweb 1 exited 1 after /);
-  assert.match(answer.stdout, /\| .*cannot read config\.yml/);
-  assert.match(answer.stdout, /\[job\] exit code 1\n$/);
-});
+rigTest(
+  'a server that crashes before it listens ends the wait at once, with its code and its words',
+  async (rig) => {
+    serverIn(rig);
+    const port = await freePort();
+    const answer = await rig.bash(
+      `bgjob run -n web --until-port ${port} -- node server.js ${port} 0 crash 2>&1`,
+    );
+    assert.equal(answer.code, 1);
+    assert.match(answer.stdout, /^1\nweb 1 exited 1 after /);
+    assert.match(answer.stdout, /\| .*cannot read config\.yml/);
+    assert.match(answer.stdout, /\[job\] exit code 1\n$/);
+  },
+);
 
-rigTest('a server whose port is taken: refused before it starts, and whoever has the port is named', async (rig) => {
-  serverIn(rig);
-  const port = await freePort();
-  await rig.bash(`bgjob run -n old --until-port ${port} -- node server.js ${port}`);
-  const answer = await rig.bash(`bgjob run -n new --until-port ${port} -- node server.js ${port}`);
-  assert.deepEqual([answer.code, answer.stdout], [125, '']);
-  assert.match(answer.stderr, new RegExp(`port ${port} is taken by pid \\d+ \\(.*server\\.js.*\\)`));
-  assert.match(answer.stderr, /bgjob kill/);
-  assert.equal((await rig.json(['ls'])).length, 1, 'nothing was started');
-  // without the condition it is started, finds the port taken, and says so itself
-  const late = await rig.bash(`bgjob run -n new -- node server.js ${port}; bgjob wait new --until-port ${port} 2>&1`);
-  assert.ok([1, 125].includes(late.code), late.stdout);
-  assert.match(late.stdout, /EADDRINUSE|is taken by pid/);
-  await rig.bgjob(['kill', 'old']);
-});
+rigTest(
+  'a server whose port is taken: refused before it starts, and whoever has the port is named',
+  async (rig) => {
+    serverIn(rig);
+    const port = await freePort();
+    await rig.bash(`bgjob run -n old --until-port ${port} -- node server.js ${port}`);
+    const answer = await rig.bash(`bgjob run -n new --until-port ${port} -- node server.js ${port}`);
+    assert.deepEqual([answer.code, answer.stdout], [125, '']);
+    assert.match(answer.stderr, new RegExp(`port ${port} is taken by pid \\d+ \\(.*server\\.js.*\\)`));
+    assert.match(answer.stderr, /bgjob kill/);
+    assert.equal((await rig.json(['ls'])).length, 1, 'nothing was started');
+    // without the condition it is started, finds the port taken, and says so itself
+    const late = await rig.bash(
+      `bgjob run -n new -- node server.js ${port}; bgjob wait new --until-port ${port} 2>&1`,
+    );
+    assert.ok([1, 125].includes(late.code), late.stdout);
+    assert.match(late.stdout, /EADDRINUSE|is taken by pid/);
+    await rig.bgjob(['kill', 'old']);
+  },
+);

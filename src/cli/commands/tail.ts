@@ -33,7 +33,8 @@ function refusalOf(options: Input<typeof OPTIONS>['options']): Failure | undefin
   const { head, follow, since, reader, grep } = options;
   if (head && follow) return refuse('--head and --follow exclude each other; all of it: -f --full');
   if (since !== null && options.new) return refuse('--since and --new exclude each other');
-  if (head && (since !== null || options.new)) return refuse('--head begins at 0: leave --since and --new out');
+  if (head && (since !== null || options.new))
+    return refuse('--head begins at 0: leave --since and --new out');
   if (reader !== null && !options.new) return refuse('--reader needs --new');
   if (reader !== null && !READER_NAME.test(reader))
     return refuse(`--reader: "${safe(reader)}" is not a name of letters, digits and . _ -`);

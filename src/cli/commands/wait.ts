@@ -35,7 +35,11 @@ export const wait = verb({
     },
     all: { kind: 'flag', text: 'every live job of this project' },
     ...CONDITION_OPTIONS,
-    since: { kind: 'text', value: 'CURSOR', text: 'with --until, --fail-on: look at the output from this byte on' },
+    since: {
+      kind: 'text',
+      value: 'CURSOR',
+      text: 'with --until, --fail-on: look at the output from this byte on',
+    },
   },
   async run(context, { options, words }) {
     const deadline = context.deadline(options.timeout);
