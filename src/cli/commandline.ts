@@ -1,6 +1,7 @@
-/** What `run` is asked to run: words as they are, or one shell line. */
+/** What `run` is asked to run: words as they are, one shell line, or a script. Nothing here runs or reads anything. */
 import { fail, ok, type Result } from '../base/failure.ts';
 import { findTool } from '../process/programs.ts';
+import { neededByEnv, parseShebang } from './script.ts';
 
 export interface Command {
   argv: string[];
@@ -30,6 +31,38 @@ function soleCommand(line: string): string | undefined {
   return first === '' || first.includes('=') || SHELL_WORDS.has(first) ? undefined : first;
 }
 
+function shellOf(pipefail: boolean): string[] {
+  const bash = findTool('bash');
+  return bash ? [bash, ...(pipefail ? ['-o', 'pipefail'] : [])] : [findTool('sh') ?? '/bin/sh'];
+}
+
+/** Whether the script comes on stdin: `run -`, also with arguments for it. */
+export const isScriptCall = (words: string[], separated: boolean): boolean => !separated && words[0] === '-';
+
+/** A script with its arguments; `at`: the word of argv that its path will take, known only when the job has an id. */
+export function scriptCommand(
+  script: Uint8Array,
+  args: string[],
+  pipefail: boolean,
+): Command & { at: number } {
+  const shebang = parseShebang(script);
+  if (!shebang) {
+    const shell = shellOf(pipefail);
+    return { argv: [...shell, '-', ...args], line: null, needs: [], at: shell.length };
+  }
+  const { interpreter, argument } = shebang;
+  const needed = neededByEnv(shebang);
+  // a name without a slash is of the working directory: the kernel looks along no PATH
+  const program = interpreter.includes('/') ? interpreter : `./${interpreter}`;
+  const before = [program, ...(argument === null ? [] : [argument])];
+  return {
+    argv: [...before, '-', ...args],
+    line: null,
+    needs: needed === undefined ? [] : [needed],
+    at: before.length,
+  };
+}
+
 /** `separated`: `--` stood before the words. `hasFunctions`: the environment brings functions that a shell may call. */
 export function parseCommand(
   words: string[],
@@ -43,8 +76,6 @@ export function parseCommand(
   const line = words[0]!;
   if (line.trim() === '')
     return fail({ code: 'usage', message: 'the command is empty', hint: 'bgjob run -- command' });
-  const bash = findTool('bash');
-  const shell = bash ? [bash, ...(pipefail ? ['-o', 'pipefail'] : [])] : [findTool('sh') ?? '/bin/sh'];
   const sole = hasFunctions ? undefined : soleCommand(line);
-  return ok({ argv: [...shell, '-c', line], line, needs: sole === undefined ? [] : [sole] });
+  return ok({ argv: [...shellOf(pipefail), '-c', line], line, needs: sole === undefined ? [] : [sole] });
 }

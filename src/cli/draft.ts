@@ -6,9 +6,10 @@ import { projectOf } from '../job/project.ts';
 import type { Draft } from '../process/launch.ts';
 import { findCommand } from '../process/programs.ts';
 import type { Input } from './command.ts';
-import { type Command, parseCommand } from './commandline.ts';
+import { type Command, isScriptCall, parseCommand, scriptCommand } from './commandline.ts';
 import type { Context } from './context.ts';
 import { readOverrides } from './envfile.ts';
+import { readScript, renderScript } from './script.ts';
 
 const DEFAULT_GRACE_MS = 5000;
 
@@ -80,12 +81,13 @@ export function draftOf(
   if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);
   const path = pathOf(context, overrides.value);
   const shellFunctions = Object.keys(context.env).filter((name) => name.startsWith('BASH_FUNC_'));
-  const command: Result<Command> = parseCommand(
-    words,
-    separated,
-    !options['no-pipefail'],
-    shellFunctions.length > 0,
-  );
+  const pipefail = !options['no-pipefail'];
+  const script = isScriptCall(words, separated) ? readScript(context.output) : ok(null);
+  if (!script.ok) return script;
+  const called = script.value && scriptCommand(script.value, words.slice(1), pipefail);
+  const command: Result<Command> = called
+    ? ok(called)
+    : parseCommand(words, separated, pipefail, shellFunctions.length > 0);
   if (!command.ok) return command;
   for (const needed of command.value.needs) {
     const found = findCommand(needed, path, cwd.value);
@@ -103,6 +105,8 @@ export function draftOf(
     argv: [program.value, ...command.value.argv.slice(1)],
     line: command.value.line,
     words,
+    script: called && { at: called.at, summary: renderScript(script.value!) },
+    ...(script.value && { scriptBytes: script.value }),
     cwd: cwd.value,
     project: projectOf(cwd.value),
     tags: options.tag.flatMap((tags) => tags.split(',')),

@@ -32,7 +32,7 @@ function tellExit(output: Output, { code, by }: Exit): number {
 /** Answers the words that are no verb; undefined if `name` may be one. */
 function answerGeneral(output: Output, name: string | undefined): boolean {
   if (name === undefined || name === '--help' || name === '-h') output.line(generalHelp(VERBS));
-  else if (name === '--version' || name === '-V') output.line(version);
+  else if (name === 'version' || name === '--version' || name === '-V') output.line(version);
   else if (name === '--man') output.raw(Buffer.from(manPage(VERBS, version)));
   else return false;
   return true;

@@ -73,7 +73,7 @@ export class Output {
   }
 
   /** Whether a person looks at this stream. */
-  isTerminal(stream: 1 | 2): boolean {
+  isTerminal(stream: 0 | 1 | 2): boolean {
     try {
       // /dev/null is a character device too; a pipe or a file needs no further look, which loads tty
       if (!fs.fstatSync(stream).isCharacterDevice()) return false;

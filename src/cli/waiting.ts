@@ -1,5 +1,6 @@
 /** Waiting for jobs and telling how they ended: the one way of `wait`, `run --wait` and `run --follow`. */
-import { systemClock } from '../base/clock.ts';
+import * as fs from 'node:fs';
+import { renderDuration, systemClock } from '../base/clock.ts';
 import { readableLines } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
@@ -13,22 +14,37 @@ import type { Patience } from './patience.ts';
 import { jobLabel, jobObject, sentence, verdict } from './wording.ts';
 
 const TAIL_LINES = 20;
+const OUTPUT_LINES = 40;
 const TAIL_BYTES = 8192;
+const LAST_OUTPUT_CHARACTERS = 100;
 
 /** The last lines of a job's output, clean and bounded, and whether there were more. */
-function lastWords(home: Home, view: JobView): { lines: string[]; cut: boolean; bytes: number } {
+function lastWords(
+  home: Home,
+  view: JobView,
+  mostLines: number,
+): { lines: string[]; cut: boolean; bytes: number } {
   const log = Log.open(home.job(view.id));
   if (!log) return { lines: [], cut: false, bytes: 0 };
-  const piece = log.lastLines(TAIL_LINES, TAIL_BYTES);
+  const piece = log.lastLines(mostLines, TAIL_BYTES);
   log.close();
   return { lines: readableLines(piece.bytes), cut: piece.from > 0, bytes: piece.size };
 }
 
-/** Tells how a job ended, with its last lines if it failed (`withTail`); notes that somebody was told. */
-export async function tellEnd(output: Output, home: Home, view: JobView, withTail: boolean): Promise<Exit> {
+/**
+ * Tells how a job ended, with its last lines if it failed (`withTail`), or however it ended (`withOutput`: then more of
+ * them); notes that somebody was told.
+ */
+export async function tellEnd(
+  output: Output,
+  home: Home,
+  view: JobView,
+  withTail: boolean,
+  withOutput = false,
+): Promise<Exit> {
   const exit = verdict(view);
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
-  const { lines, cut, bytes } = lastWords(home, view);
+  const { lines, cut, bytes } = lastWords(home, view, withOutput ? OUTPUT_LINES : TAIL_LINES);
   const now = systemClock.now();
   if (output.json) {
     const log = home.job(view.id).log;
@@ -37,11 +53,11 @@ export async function tellEnd(output: Output, home: Home, view: JobView, withTai
       ...job,
       result: view.kind === 'ended' ? 'ended' : view.kind,
       ...exit,
-      tail: exit.code === 0 ? [] : lines,
+      tail: exit.code === 0 && !withOutput ? [] : lines,
     });
   } else {
     output.line(sentence(view, now, leftovers));
-    if (exit.code !== 0 && withTail) {
+    if (withTail && (exit.code !== 0 || withOutput)) {
       for (const line of lines) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
     }
@@ -51,15 +67,39 @@ export async function tellEnd(output: Output, home: Home, view: JobView, withTai
   return exit;
 }
 
+/** The last line of output that says something, and how long ago it came; null if there is no output yet. */
+function lastOutput(home: Home, view: JobView, now: number): { text: string; agoMs: number } | null {
+  const log = Log.open(home.job(view.id));
+  if (!log) return null;
+  const { bytes, size } = log.lastLines(OUTPUT_LINES, TAIL_BYTES);
+  log.close();
+  const stat = fs.statSync(home.job(view.id).log, { throwIfNoEntry: false });
+  if (size === 0 || !stat) return null;
+  const text = readableLines(bytes, LAST_OUTPUT_CHARACTERS).findLast((line) => line.trim() !== '') ?? '';
+  return { text: text.trim(), agoMs: Math.max(0, Math.round(now - stat.mtimeMs)) };
+}
+
+function lastOutputText(last: ReturnType<typeof lastOutput>): string {
+  if (!last) return 'no output yet';
+  return `last output ${renderDuration(last.agoMs)} ago${last.text === '' ? '' : `: "${last.text}"`}`;
+}
+
 /** Tells that jobs go on although this call ends, and how to go on waiting. */
 export function tellStillRunning(output: Output, home: Home, views: JobView[], patience: Patience): Exit {
   const exit = patience.exit();
   const now = systemClock.now();
   for (const view of views) {
     const logPath = home.job(view.id).log;
+    const last = lastOutput(home, view, now);
     if (output.json)
-      output.object({ ...jobObject(view, now, { logPath }), result: 'running', ...exit, tail: [] });
-    else output.line(sentence(view, now));
+      output.object({
+        ...jobObject(view, now, { logPath }),
+        result: 'running',
+        ...exit,
+        tail: [],
+        lastOutput: last,
+      });
+    else output.line(`${sentence(view, now)}, ${lastOutputText(last)}`);
   }
   if (!output.json) {
     const ids = views.map(({ id }) => id).join(' ');
@@ -82,6 +122,7 @@ export async function waitForAll(
   views: JobView[],
   plan: WaitPlan,
   patience: Patience,
+  withOutput = false,
 ): Promise<Exit> {
   const exits = new Map<number, Exit>();
   const stillLive = new Map(views.map((view) => [view.id, view]));
@@ -95,7 +136,7 @@ export async function waitForAll(
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;
       spinner?.pause();
       const gone: JobView = { kind: 'unreadable', id, why: 'it was removed while it was waited for' };
-      const exit = await tellEnd(output, home, view ?? gone, true);
+      const exit = await tellEnd(output, home, view ?? gone, true, withOutput);
       spinner?.resume();
       exits.set(id, exit);
       stillLive.delete(id);

@@ -31,6 +31,10 @@ export class JobPaths {
   get state(): string {
     return `${this.dir}/state.json`;
   }
+  /** The script of `run -`; written once by the launcher, before anything starts. */
+  get script(): string {
+    return `${this.dir}/script`;
+  }
   /** The environment, kept only with --keep-env. */
   get env(): string {
     return `${this.dir}/env.json`;

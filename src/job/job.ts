@@ -30,6 +30,8 @@ export const specShape = is.object({
   line: is.nullable(is.text),
   /** The words as they were typed. */
   words: is.listOf(is.text),
+  /** The script of `run -`, kept as `script`: the word of argv that is its path, and a few words on it for lists. */
+  script: is.since(is.nullable(is.object({ at: is.count, summary: is.text })), null),
   cwd: is.text,
   project: is.text,
   tags: is.listOf(is.text),
@@ -196,7 +198,10 @@ export function exitCodeOf(outcome: Outcome): number {
 }
 
 /** The command on one line, as it was typed. */
-export const commandText = (spec: Spec): string => spec.line ?? spec.words.map(quoteWord).join(' ');
+export function commandText(spec: Spec): string {
+  const text = spec.line ?? spec.words.map(quoteWord).join(' ');
+  return spec.script === null ? text : `${text} (${spec.script.summary})`;
+}
 
 /** A word as a shell takes it. */
 export const quoteWord = (word: string): string =>

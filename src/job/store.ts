@@ -12,6 +12,7 @@ import {
   namesIn,
   readRecord,
   syncDir,
+  writeAll,
   writeAtomic,
   writeRenamed,
 } from '../base/files.ts';
@@ -49,6 +50,16 @@ const publish = (path: string, value: unknown): void => writeAtomic(path, `${JSO
 /** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
 export const writeSpec = (job: JobPaths, spec: Spec): void =>
   writeRenamed(job.spec, `${JSON.stringify(spec)}\n`);
+/** As durable as the spec. */
+export function writeScript(job: JobPaths, bytes: Uint8Array): void {
+  const fd = createExclusive(job.script);
+  try {
+    writeAll(fd, bytes);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
 export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   const spec = readShaped(job.spec, 'spec.json', specShape);
   if (spec.kind !== 'read') return spec;

@@ -12,14 +12,17 @@ import { createNameless, readRecord, syncDir, writeAtomic } from '../base/files.
 import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
-import { claimId, claimOwner, readOwner, writeSpec } from '../job/store.ts';
+import { claimId, claimOwner, readOwner, writeScript, writeSpec } from '../job/store.ts';
 import { jobEnvironment, ownEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
 import { identify, thisPlace } from './identity.ts';
 import { markerOf } from './tree.ts';
 
 /** What the command line decides; the rest of the spec comes from here. */
-export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'>;
+export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'> & {
+  /** The script of `run -`; its path takes the place that `script.at` names. */
+  scriptBytes?: Uint8Array;
+};
 
 /** The built supervisor, beside the built command line. */
 const SUPERVISOR = join(__dirname, 'supervisor.js');
@@ -92,8 +95,9 @@ async function confirmOwner(
 }
 
 /** Everything from the directory to the durable owner, for an id that is claimed. */
-async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<void>> {
+async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft): Promise<Result<void>> {
   const job = home.job(id);
+  const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
   // the marker first: a job that runs is never missing from the list
   markLive(home, id);
   const fifo = makeFifo(home, id);
@@ -101,7 +105,9 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
   const createdMonotonicMs = systemClock.monotonic();
   let environmentFd: number;
   try {
-    writeSpec(job, { v: 1, id, ...draft, createdAt: systemClock.now(), createdMonotonicMs, bootId, machine });
+    if (scriptBytes) writeScript(job, scriptBytes);
+    const createdAt = systemClock.now();
+    writeSpec(job, { v: 1, id, ...draft, argv, createdAt, createdMonotonicMs, bootId, machine });
     environmentFd = storeEnvironment(
       job,
       jobEnvironment(process.env, draft.env, markerOf(home, id)),

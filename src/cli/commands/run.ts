@@ -21,7 +21,7 @@ const OPTIONS = {
     kind: 'optional-duration',
     short: '-w',
     value: 'DUR',
-    text: 'wait for the end, or up to DUR (75 if it still runs), and tell it as wait does',
+    text: 'wait for the end, or up to DUR (75 if it still runs), and bring its output',
   },
   follow: { kind: 'flag', short: '-f', text: 'show the output too, until the job ends' },
 } as const;
@@ -49,18 +49,21 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
 
 export const run = verb({
   name: 'run',
-  operands: "[--] command [args...] | 'shell line'",
+  operands: "[--] command [args...] | 'shell line' | - [args...]",
   arity: [1, Number.POSITIVE_INFINITY],
   passThrough: true,
   summary: 'start a command as a job; prints its id and returns at once',
   description: [
     'Words are run as they are, without a shell. One single word without -- is a shell line: it runs under',
     'bash -o pipefail -c (sh -c where there is no bash). Options come before the command.',
+    'A first word - without -- reads a script from stdin to its end, keeps it with the job and runs it, under its #! line',
+    'if it has one, else like a shell line.',
     'The job gets stdin at its end, a session of its own, and BGJOB_ID and BGJOB_HOME in its environment.',
   ],
   examples: [
     ['id=$(bgjob run -- npm test)', 'start, and keep the id'],
     ["bgjob run 'make all 2>&1 | tee build.txt'", 'a shell line'],
+    ["bgjob run - <<'EOF'", 'a script of many lines, up to EOF'],
     ['bgjob run --wait=10s -- npm run lint', 'the result if it is there in ten seconds, else 75'],
     ['bgjob run -f --timeout 10m -- ./long.sh', 'watch it; Ctrl-C leaves it running'],
   ],
@@ -91,6 +94,6 @@ export const run = verb({
     if (options.follow) return ok(await followEnd(output, home, id, patience));
     const view = observe(home, id);
     if (!view) return fail({ code: 'no-such-job', reference: String(id), known: [] });
-    return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience));
+    return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, true));
   },
 });
