@@ -151,6 +151,11 @@ async function stopOne(
   const judged = judgeable(view);
   if (!judged.ok) return judged;
   const { id, spec } = judged.value;
+  if (process.env['BGJOB_ID'] === String(id) && process.env['BGJOB_TOKEN'] === home.token)
+    return fail({
+      code: 'usage',
+      message: `${jobLabel(view)} cannot replace itself: it would be stopped first`,
+    });
   const stop: Stop = {
     by: 'run --replace',
     cause: 'kill',
