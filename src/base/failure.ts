@@ -28,6 +28,8 @@ export type Failure =
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
   | { code: 'not-started'; id: number; errno: string }
+  | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
+  | { code: 'port-not-free'; name: string; id: number; port: number }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };

@@ -9,12 +9,14 @@ import type { Input } from './command.ts';
 import { type Command, isScriptCall, parseCommand, scriptCommand } from './commandline.ts';
 import type { Context } from './context.ts';
 import { readOverrides } from './envfile.ts';
+import { NAMING_OPTIONS } from './naming.ts';
 import { readScript, renderScript } from './script.ts';
 
 const DEFAULT_GRACE_MS = 5000;
 
 /** The options of `run` that say what is run and how. */
 export const DRAFT_OPTIONS = {
+  ...NAMING_OPTIONS,
   cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run it in DIR' },
   env: { kind: 'list', short: '-e', value: 'K=V', text: 'set a variable of its environment; repeatable' },
   'env-file': { kind: 'list', value: 'FILE', text: 'set the variables that FILE lists, one K=V per line' },
@@ -101,7 +103,7 @@ export function draftOf(
   if (!program.ok) return program;
   const parent = context.env['BGJOB_ID'];
   return ok({
-    name: null,
+    name: options.name,
     argv: [program.value, ...command.value.argv.slice(1)],
     line: command.value.line,
     words,

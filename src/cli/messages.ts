@@ -1,4 +1,5 @@
 /** Failures in words: what happened, why, and a command to type next. */
+import { renderDuration } from '../base/clock.ts';
 import { type Failure, unreachable } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
 
@@ -91,6 +92,24 @@ export function messageOf(failure: Failure): Message {
     }
     case 'not-started':
       return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
+    case 'name-taken': {
+      const { name, id, state, ageMs, ports } = failure;
+      const facts = [
+        ...(ageMs === null ? [] : [renderDuration(ageMs)]),
+        ...(ports.length === 0 ? [] : [`${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')}`]),
+      ];
+      return {
+        message: `${name} is ${state} as job ${id}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`,
+        hint: '--reuse to use it, --replace to stop it first, or another name',
+      };
+    }
+    case 'port-not-free': {
+      const { name, id, port } = failure;
+      return {
+        message: `${name} ${id} is stopped, but somebody else listens on its port ${port}; nothing was started`,
+        hint: `ss -ltnp 'sport = :${port}'`,
+      };
+    }
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,

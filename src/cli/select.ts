@@ -3,7 +3,8 @@ import { type Failure, fail, ok, type Result } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
-import { resolveReference, soleLiveElsewhere } from '../process/resolve.ts';
+import { parseReference, type Reference } from '../job/project.ts';
+import { resolveReference, soleLiveElsewhere, soleNamedElsewhere } from '../process/resolve.ts';
 import type { Context } from './context.ts';
 import { jobLabel } from './wording.ts';
 
@@ -22,13 +23,20 @@ export function select(
   if (!opened.ok) return opened;
   const home = opened.value;
   const found = resolveReference(home, context.here(), reference);
-  if (found.ok || !home || !reach.elsewhere || reference !== '@last') return found;
-  const view = soleLiveElsewhere(home);
+  if (found.ok || !home || !reach.elsewhere) return found;
+  const wanted = parseReference(reference);
+  const view = wanted && elsewhere(home, wanted);
   if (!view || !('spec' in view)) return found;
+  const what = wanted.kind === 'name' ? `no job "${wanted.name}"` : 'no job';
   context.output.note(
-    `(no job in this project; ${jobLabel(view)} is the only live one, in ${safe(view.spec.project)})`,
+    `(${what} in this project; ${jobLabel(view)} is the only live one, in ${safe(view.spec.project)})`,
   );
   return ok({ home, view });
+}
+
+function elsewhere(home: Home, wanted: Reference): JobView | undefined {
+  if (wanted.kind === 'name') return soleNamedElsewhere(home, wanted.name);
+  return wanted.kind === 'last' ? soleLiveElsewhere(home) : undefined;
 }
 
 /** All of them, each once, in the order given; fails at the first that is not there. */

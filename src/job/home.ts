@@ -6,6 +6,7 @@
  *     jobs/42/…                          one directory per job, see JobPaths
  *     live/42                            a marker from before the start until after the end
  *     ended/TIME.42.PROJECT              its successor: an index by time, so that `ls` need not read 10,000 records
+ *     names/PROJECT.NAME/claim.N         who has a name; made with the first one
  */
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
@@ -94,6 +95,10 @@ export class Home {
   }
   get ended(): string {
     return `${this.path}/ended`;
+  }
+  /** Made when it is needed: a home of 0.1.0 has none. */
+  get names(): string {
+    return `${this.path}/names`;
   }
   /** Where gc moves a job before it deletes it. */
   get trash(): string {

@@ -22,10 +22,13 @@ export function placesOf(directory: string): string[] {
 /** A reference as it was typed: an id, a name, or the newest job. */
 export type Reference = { kind: 'id'; id: number } | { kind: 'name'; name: string } | { kind: 'last' };
 
+/** Whether a job may be called that; an id is no name. */
+export const isName = (text: string): boolean =>
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text) && !/^\d+$/.test(text);
+
 /** Undefined if it can be none of these. */
 export function parseReference(text: string): Reference | undefined {
   if (text === '@last') return { kind: 'last' };
   if (/^[1-9]\d{0,14}$/.test(text)) return { kind: 'id', id: Number(text) };
-  if (/^\d+$/.test(text) || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)) return undefined;
-  return { kind: 'name', name: text };
+  return isName(text) ? { kind: 'name', name: text } : undefined;
 }

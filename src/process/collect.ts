@@ -9,6 +9,7 @@ import { namesIn } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import { type EndedView, exitCodeOf, type JobId } from '../job/job.ts';
 import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../job/markers.ts';
+import { forgetNames, type Title, titleOf } from '../job/names.ts';
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/retention.ts';
 import { isSeen, listIds, raiseFloor } from '../job/store.ts';
 import { isHeld } from './identity.ts';
@@ -98,9 +99,12 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   const ids = listIds(home).sort((a, b) => a - b);
   const highest = ids.at(-1);
   const ended: EndedView[] = [];
+  const titles = new Map<JobId, Title>();
   let live = 0;
   for (const id of ids) {
     const view = observe(home, id);
+    const title = view && 'spec' in view ? titleOf(view.spec) : undefined;
+    if (title) titles.set(id, title);
     if (view?.kind === 'ended') ended.push(view);
     else if (view?.kind === 'live') live++;
     else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) putInTrash(home, id);
@@ -114,7 +118,11 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   for (const view of ended) {
     if (chosen.has(view.id) && (dryRun || (await remove(home, view)))) removed.add(view.id);
   }
-  if (!dryRun) mendIndex(home, ended, removed);
+  if (!dryRun) {
+    mendIndex(home, ended, removed);
+    for (const id of removed) titles.delete(id);
+    forgetNames(home, [...titles.values()]);
+  }
   const freedBytes = [...removed].reduce((sum, id) => sum + sizes.get(id)!, 0);
   return { removed: [...removed], freedBytes, live, kept: ended.length - removed.size };
 }

@@ -12,9 +12,11 @@ import { createNameless, readRecord, syncDir, writeAtomic } from '../base/files.
 import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
+import { titleOf, withdrawClaims } from '../job/names.ts';
 import { claimId, claimOwner, readOwner, writeScript, writeSpec } from '../job/store.ts';
 import { jobEnvironment, ownEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
+import { holderOf, nameTaken, takeName } from './holder.ts';
 import { identify, thisPlace } from './identity.ts';
 import { markerOf } from './tree.ts';
 
@@ -124,33 +126,48 @@ async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft)
   closeInherited();
   // read and write: held from the fork on, by the supervisor's copy, without waiting for a reader
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
-  const started = await startSupervisor(home, id, environmentFd, aliveFd);
-  fs.closeSync(aliveFd);
-  fs.closeSync(environmentFd);
+  let started: Awaited<ReturnType<typeof startSupervisor>>;
+  try {
+    // after spec and FIFO: whoever reads the claim finds a job that is about to start
+    const title = titleOf(draft);
+    const named = title ? await takeName(home, title, id) : ok(undefined);
+    if (!named.ok) return named;
+    started = await startSupervisor(home, id, environmentFd, aliveFd);
+  } finally {
+    fs.closeSync(aliveFd);
+    fs.closeSync(environmentFd);
+  }
   if (!started.ok) return started;
   await confirmOwner(job, started.value);
   return ok(undefined);
 }
 
-/** Starts a job and returns its id, or leaves nothing. */
+/** Starts a job and returns its id, or leaves nothing: also where a live job of this project has its name. */
 export async function launch(home: Home, draft: Draft): Promise<Result<JobId>> {
   let id: JobId | undefined;
   try {
+    // most refusals cost no id
+    const title = titleOf(draft);
+    const holder = title && holderOf(home, title);
+    if (holder) return fail(nameTaken(title, holder));
     id = claimId(home);
     const started = await startJob(home, id, draft);
     if (started.ok) return ok(id);
-    takeBack(home, id);
+    takeBack(home, id, draft);
     return started;
   } catch (thrown) {
-    if (id !== undefined) takeBack(home, id);
+    if (id !== undefined) takeBack(home, id, draft);
     return fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
   }
 }
 
 /** Takes back a job that never started. */
-function takeBack(home: Home, id: JobId): void {
+function takeBack(home: Home, id: JobId, draft: Draft): void {
   try {
-    fs.rmSync(home.job(id).dir, { recursive: true, force: true });
+    const title = titleOf(draft);
+    if (title) withdrawClaims(home, title, id);
+    // again if somebody asks it to stop just now
+    fs.rmSync(home.job(id).dir, { recursive: true, force: true, maxRetries: 3, retryDelay: 5 });
     unmarkLive(home, id);
   } catch (thrown) {
     errnoOf(thrown);

@@ -2,9 +2,11 @@
 import { fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
-import { listEnded, listLive, projectKey } from '../job/markers.ts';
-import { parseReference, placesOf, projectOf } from '../job/project.ts';
+import { endedNames, idOfName, listEnded, listLive, projectKey, projectOfName } from '../job/markers.ts';
+import { readClaims, readClaimsEverywhere, type Title } from '../job/names.ts';
+import { parseReference, placesOf, projectOf, type Reference } from '../job/project.ts';
 import { readSpec } from '../job/store.ts';
+import { holderOf, standingOf } from './holder.ts';
 import { observe } from './observe.ts';
 
 /** Where a command was called: its project and the directories around it, the nearest first. */
@@ -50,7 +52,54 @@ function describeKnown(home: Home, here: Here): string[] {
   return views
     .filter((view) => 'spec' in view && here.places.includes(view.spec.project))
     .slice(0, 5)
-    .map((view) => `${view.id} ${stateWord(view)}`);
+    .map((view) => {
+      const name = 'spec' in view && view.spec.name !== null ? `${view.spec.name} ` : '';
+      return `${name}${view.id} ${stateWord(view)}`;
+    });
+}
+
+/** The newest job of a name in one project; a live one before all: what never started may be newer. */
+function jobNamed(home: Home, title: Title): JobView | undefined {
+  const claims = readClaims(home, title);
+  const holder = holderOf(home, title);
+  if (holder || claims.length === 0) return holder;
+  const claimed = claims.map(({ id }) => id).sort((a, b) => b - a);
+  for (const id of claimed) {
+    const view = observe(home, id);
+    if (view) return view;
+  }
+  // gc took all that are claimed; an older one may still be there
+  return scanNamed(home, title);
+}
+
+function scanNamed(home: Home, { name, project }: Title): JobView | undefined {
+  const key = projectKey(project);
+  const ended = endedNames(home).filter((marker) => projectOfName(marker) === key);
+  const ids = [...listLive(home), ...ended.flatMap((marker) => idOfName(marker) ?? [])];
+  for (const id of ids.sort((a, b) => b - a)) {
+    const view = observe(home, id);
+    if (view && 'spec' in view && view.spec.name === name && view.spec.project === project) return view;
+  }
+  return undefined;
+}
+
+/** The job of a name in this project, else in the nearest one around. */
+function jobNamedHere(home: Home, here: Here, name: string): JobView | undefined {
+  for (const project of new Set([here.project, ...here.places])) {
+    const view = jobNamed(home, { name, project });
+    if (view) return view;
+  }
+  return undefined;
+}
+
+/** The ids of the newest jobs of these names, one per name and project; `everywhere`: of all projects. */
+export function newestNamed(home: Home, here: Here, names: string[], everywhere: boolean): JobId[] {
+  return names.flatMap((name) => {
+    const projects = everywhere
+      ? new Set(readClaimsEverywhere(home, name).map(({ project }) => project))
+      : new Set([here.project, ...here.places]);
+    return [...projects].flatMap((project) => jobNamed(home, { name, project })?.id ?? []);
+  });
 }
 
 /** The job that a reference means. */
@@ -62,10 +111,15 @@ export function resolveReference(
   const parsed = parseReference(reference);
   const unknown = () =>
     fail({ code: 'no-such-job', reference, known: home ? describeKnown(home, here) : [] });
-  if (!home || !parsed || parsed.kind === 'name') return unknown();
-  const id = parsed.kind === 'id' ? parsed.id : lastJob(home, here);
-  const view = id === undefined ? undefined : observe(home, id);
+  if (!home || !parsed) return unknown();
+  const view = viewOf(home, here, parsed);
   return view ? ok({ home, view }) : unknown();
+}
+
+function viewOf(home: Home, here: Here, reference: Reference): JobView | undefined {
+  if (reference.kind === 'name') return jobNamedHere(home, here, reference.name);
+  const id = reference.kind === 'id' ? reference.id : lastJob(home, here);
+  return id === undefined ? undefined : observe(home, id);
 }
 
 /** The live jobs of this project, the oldest first; not of those around it: a server of the home directory goes on. */
@@ -74,6 +128,14 @@ export function liveHere(home: Home, here: Here): JobView[] {
     .sort((a, b) => a - b)
     .flatMap((id) => observe(home, id) ?? [])
     .filter((view) => view.kind === 'live' && view.spec.project === here.project);
+}
+
+/** The only live job of that name, wherever it belongs; undefined if there is none, or more than one. */
+export function soleNamedElsewhere(home: Home, name: string): JobView | undefined {
+  const live = readClaimsEverywhere(home, name)
+    .map(({ id }) => standingOf(home, id))
+    .filter(({ standing }) => standing === 'holds');
+  return live.length === 1 ? live[0]?.view : undefined;
 }
 
 /** The only live job of this home, wherever it belongs; undefined if there is none, or more than one. */

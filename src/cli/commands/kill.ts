@@ -5,24 +5,16 @@ import { plural, safe } from '../../base/text.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobView, Stop } from '../../job/job.ts';
 import { parseSignal } from '../../job/signals.ts';
-import { type Killed, killLive, sweepLeft } from '../../process/killing.ts';
-import { processesOf } from '../../process/leftovers.ts';
-import { isListening, portsOf } from '../../process/ports.ts';
+import { markSeen } from '../../job/store.ts';
+import { type Stopped, stopJob } from '../../process/stopped.ts';
 import { type Exit, SUCCESS, verb } from '../command.ts';
 import { messageOf } from '../messages.ts';
+import { portText } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { judgeable, selectAll } from '../select.ts';
 import { jobLabel, jobObject, outcomeText } from '../wording.ts';
 
 const DEFAULT_SIGNAL = 'SIGTERM';
-
-function portText(ports: number[]): string {
-  const free = ports.filter((port) => !isListening(port));
-  const taken = ports.filter((port) => isListening(port));
-  const word = (list: number[], state: string) =>
-    list.length === 0 ? '' : `, ${list.length === 1 ? 'port' : 'ports'} ${list.join(' ')} ${state}`;
-  return word(free, 'free') + word(taken, 'taken by somebody else');
-}
 
 /** Stops one job and says what became of it. */
 async function killOne(
@@ -33,46 +25,35 @@ async function killOne(
 ): Promise<Result<Exit>> {
   const judged = judgeable(given);
   if (!judged.ok) return judged;
-  const view = judged.value;
-  const stop = asked(view);
-  const begun = systemClock.monotonic();
-  const ports = portsOf((await processesOf(home, view)).map(({ pid }) => pid));
-  const killed: Killed =
-    view.kind === 'live' ? await killLive(home, view, stop) : await sweepLeft(home, view, systemClock, stop);
-  const { id } = view;
-  if (killed.alive.length > 0) return fail({ code: 'not-verified', id, pids: killed.alive, why: 'alive' });
-  if (killed.unproven.length > 0)
-    return fail({ code: 'not-verified', id, pids: killed.unproven, why: 'unproven' });
-  const after = killed.view ?? view;
-  if (after.kind === 'live' && killed.stopped === 0)
-    return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
-  const tookMs = systemClock.monotonic() - begun;
+  const done = await stopJob(home, judged.value, asked(judged.value));
+  if (!done.ok) return done;
+  const { before, after, processes, ports, tookMs } = done.value;
   if (output.json) {
-    const result = view.kind === 'live' ? 'killed' : 'already';
-    const facts = { result, processes: killed.stopped, tookMs: Math.round(tookMs), freed: ports };
+    const result = before.kind === 'live' ? 'killed' : 'already';
     output.object({
-      ...jobObject(after, systemClock.now(), { leftovers: 0, logPath: home.job(id).log }),
-      ...facts,
+      ...jobObject(after, systemClock.now(), { leftovers: 0, logPath: home.job(before.id).log }),
+      ...{ result, processes, tookMs: Math.round(tookMs), freed: ports },
       ...SUCCESS,
     });
   } else {
-    output.line(textOf(view, after, killed, tookMs, ports));
+    output.line(textOf(done.value));
   }
+  // this was the telling
+  if (after.kind === 'ended' && !output.readerGone) markSeen(home.job(after.id));
   return ok(SUCCESS);
 }
 
-function textOf(before: JobView, after: JobView, killed: Killed, tookMs: number, ports: number[]): string {
-  const count = plural(killed.stopped, 'process', 'processes');
+function textOf({ before, after, processes, ports, tookMs }: Stopped): string {
+  const count = plural(processes, 'process', 'processes');
   if (before.kind === 'ended') {
     const ago = renderDuration(systemClock.now() - before.status.endedAt);
-    const swept = killed.stopped > 0 ? `; killed ${count} that it left${portText(ports)}` : '';
+    const swept = processes > 0 ? `; killed ${count} that it left${portText(ports)}` : '';
     return `${jobLabel(before)} already ${outcomeText(before.status.outcome, before.spec)} ${ago} ago${swept}`;
   }
   const label = jobLabel(before);
-  if (after.kind !== 'ended')
-    return `${label} killed (${renderDuration(tookMs)}): ${count}${portText(ports)}`;
-  const { outcome } = after.status;
   const took = renderDuration(tookMs);
+  if (after.kind !== 'ended') return `${label} killed (${took}): ${count}${portText(ports)}`;
+  const { outcome } = after.status;
   if (outcome.kind === 'cancelled') return `${label} cancelled before it started`;
   const how =
     outcome.kind === 'killed'
@@ -94,7 +75,7 @@ export const kill = verb({
   ],
   examples: [
     ['bgjob kill 42', 'TERM, and KILL after 5s'],
-    ['bgjob kill 42 --now', 'KILL at once'],
+    ['bgjob kill web --now', 'KILL at once'],
     ['bgjob kill -s INT --grace 30s 42', 'as Ctrl-C would, with half a minute to clean up'],
   ],
   options: {

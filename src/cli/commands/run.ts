@@ -3,11 +3,11 @@ import { parseDuration } from '../../base/clock.ts';
 import { type Failure, fail, ok } from '../../base/failure.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobId } from '../../job/job.ts';
-import { launch } from '../../process/launch.ts';
 import { observe } from '../../process/observe.ts';
 import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
 import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
 import { followTo } from '../following.ts';
+import { parseNaming, start } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
 import { tellEnd, tellStillRunning, waitForAll } from '../waiting.ts';
@@ -65,6 +65,7 @@ export const run = verb({
     ["bgjob run 'make all 2>&1 | tee build.txt'", 'a shell line'],
     ["bgjob run - <<'EOF'", 'a script of many lines, up to EOF'],
     ['bgjob run --wait=10s -- npm run lint', 'the result if it is there in ten seconds, else 75'],
+    ['bgjob run -n web --replace -- npm run dev', 'a server with a name; the old one is stopped first'],
     ['bgjob run -f --timeout 10m -- ./long.sh', 'watch it; Ctrl-C leaves it running'],
   ],
   options: OPTIONS,
@@ -74,20 +75,25 @@ export const run = verb({
     const waits = options.wait !== null || options.follow;
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
+    const naming = parseNaming(options);
+    if (!naming.ok) return naming;
     const draft = draftOf(context, input);
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
     const opened = context.makeHome();
     if (!opened.ok) return opened;
     const home = opened.value;
-    const launched = await launch(home, draft.value);
-    if (!launched.ok) return launched;
-    const id = launched.value;
+    const started = await start(output, home, draft.value, naming.value);
+    if (!started.ok) return started;
+    const { id, reused, replaced } = started.value;
     const logPath = home.job(id).log;
-    if (output.json) output.object({ v: 1, id, log: { path: logPath } });
+    const named = options.name !== null && { name: options.name, reused, replaced };
+    if (output.json) output.object({ v: 1, id, ...named, log: { path: logPath } });
     else output.line(String(id));
     if (!waits) {
       if (!output.json && output.isTerminal(2))
-        output.note(`started; next: bgjob tail -f ${id} · bgjob wait ${id} · bgjob ls`);
+        output.note(
+          `${reused ? 'it runs already' : 'started'}; next: bgjob tail -f ${id} · bgjob wait ${id} · bgjob ls`,
+        );
       return ok(SUCCESS);
     }
     const patience = new Patience(deadline.value);

@@ -1,0 +1,149 @@
+/** What `ls` shows of jobs: which of them, and each as a row of a table or as an object. */
+import * as fs from 'node:fs';
+import { renderDuration, systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import type { Home } from '../job/home.ts';
+import type { JobId, JobView } from '../job/job.ts';
+import { endedNames, idOfName, listLive, newestNames, projectKey, projectOfName } from '../job/markers.ts';
+import { listIds } from '../job/store.ts';
+import { leftoversOf, markedProcesses } from '../process/leftovers.ts';
+import { portsOf } from '../process/ports.ts';
+import { type Here, newestNamed } from '../process/resolve.ts';
+import type { Output } from './output.ts';
+import { commandLine, jobObject, stateText, tookMs } from './wording.ts';
+
+const RECENT_MS = 3_600_000;
+/** So many ended jobs are shown where no number is given. */
+export const RECENT_MOST = 20;
+/** With more live jobs than this the ports are shown only if asked for. */
+const PORTS_MOST = 50;
+/** Ports of one job in the table. */
+const PORTS_SHOWN = 4;
+
+export interface Listing {
+  /** The newest first. */
+  ids: JobId[];
+  /** Counts what is not listed: ended jobs here, and those of other projects. Only who asks pays for it. */
+  rest(): { older: number; others: number };
+}
+
+/** Ids that have no marker: a power cut, or a hand, took it. Only the whole list looks for them. */
+function unmarked(home: Home, live: number[], ended: string[]): number[] {
+  const marked = new Set([...live, ...ended.map(idOfName)]);
+  return listIds(home).filter((id) => !marked.has(id));
+}
+
+/** The jobs to list: all that live, those that ended lately or the last `most`, and the newest of each of these names. */
+export function listJobs(
+  home: Home,
+  here: Here,
+  { everywhere, most, named }: { everywhere: boolean; most: number | null; named: string[] },
+): Listing {
+  const live = listLive(home);
+  const ended = endedNames(home);
+  const keys = new Set(here.places.map(projectKey));
+  const isNear = (name: string) => everywhere || keys.has(projectOfName(name));
+  const since = most === null ? systemClock.now() - RECENT_MS : 0;
+  const chosen = newestNames(ended, most ?? RECENT_MOST, since, isNear);
+  const strays = everywhere ? unmarked(home, live, ended) : [];
+  const recent = chosen.flatMap((name) => idOfName(name) ?? []);
+  const ids = new Set([...live, ...strays, ...recent, ...newestNamed(home, here, named, everywhere)]);
+  return {
+    ids: [...ids].sort((a, b) => b - a),
+    rest: () => {
+      const near = ended.filter(isNear).length;
+      return { older: near - chosen.length, others: ended.length - near };
+    },
+  };
+}
+
+/** What the running processes tell of each job: one look at the process table serves the whole list. */
+export interface Sight {
+  leftoversOf(view: JobView): number;
+  /** Undefined where ports are not asked for. */
+  portsOf(view: JobView): number[] | undefined;
+}
+
+export async function lookAround(home: Home, withPorts: boolean): Promise<Sight> {
+  const marked = await markedProcesses(home);
+  return {
+    leftoversOf: (view) => (view.kind === 'ended' ? leftoversOf(home, view, marked) : 0),
+    portsOf: ({ id }) => (withPorts ? portsOf(marked.get(id) ?? []) : undefined),
+  };
+}
+
+/** Whether ports are shown: if asked for, and on a terminal where that is cheap. */
+export const showsPorts = (output: Output, home: Home, asked: boolean): boolean =>
+  asked || (!output.json && output.isTerminal(1) && listLive(home).length <= PORTS_MOST);
+
+function idleMs(home: Home, view: JobView, now: number): number | null {
+  if (view.kind !== 'live' || view.status.phase === 'starting') return null;
+  try {
+    return now - Math.max(fs.statSync(home.job(view.id).log).mtimeMs, view.status.startedAt);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return null;
+  }
+}
+
+function logOf(home: Home, view: JobView, leftovers: number): { logPath: string; logBytes?: number } {
+  const logPath = home.job(view.id).log;
+  // what nobody writes to any more has the size that it had at the end
+  const known = view.kind === 'ended' && leftovers === 0 ? view.state?.logBytes : null;
+  if (known != null) return { logPath, logBytes: known };
+  const stat = fs.statSync(logPath, { throwIfNoEntry: false });
+  return { logPath, ...(stat && { logBytes: stat.size }) };
+}
+
+/** Each job as an object, made when its turn comes. */
+export function* objectsOf(home: Home, views: Iterable<JobView>, sight: Sight): Generator<object> {
+  const now = systemClock.now();
+  for (const view of views) {
+    const leftovers = sight.leftoversOf(view);
+    const ports = sight.portsOf(view);
+    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...logOf(home, view, leftovers) });
+  }
+}
+
+/** The heads of the table. */
+export const headsOf = (withPorts: boolean): string[] => [
+  ...['ID', 'NAME', 'STATE', 'AGE', 'TOOK', 'IDLE'],
+  ...(withPorts ? ['PORTS'] : []),
+  'COMMAND',
+];
+/** Which of them gets the colour of the state. */
+export const STATE_COLUMN = 2;
+
+function portsCell(ports: number[]): string {
+  const more = ports.length - PORTS_SHOWN;
+  return ports.slice(0, PORTS_SHOWN).join(',') + (more > 0 ? `,+${more}` : '') || '-';
+}
+
+/** One row of the table. */
+export function cellsOf(home: Home, view: JobView, sight: Sight): string[] {
+  const now = systemClock.now();
+  const created = 'spec' in view ? view.spec.createdAt : null;
+  const duration = (ms: number | null) => (ms === null ? '-' : renderDuration(ms));
+  const name = 'spec' in view ? view.spec.name : null;
+  const age = created === null ? null : now - created;
+  const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
+  const ports = sight.portsOf(view);
+  const state = stateText(view, sight.leftoversOf(view));
+  return [
+    ...[String(view.id), name ?? '-', state, ...times],
+    ...(ports ? [portsCell(ports)] : []),
+    commandLine(view),
+  ];
+}
+
+/** The table as plain lines. */
+export function plainTable(heads: string[], rows: string[][]): string[] {
+  const all = [heads, ...rows];
+  const widths = heads.map((_, n) => Math.max(...all.map((cells) => cells[n]!.length)));
+  return all.map((cells) =>
+    cells
+      .map((cell, n) => cell.padEnd(widths[n]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,90 @@
+/**
+ * Which job has a name now. A claim counts while somebody holds its job's FIFO: the launcher opens it before it claims, so
+ * that one who is killed in between frees the name at once, and one who is only stopped keeps it.
+ */
+import { type Clock, systemClock } from '../base/clock.ts';
+import { type Failure, fail, ok, type Result } from '../base/failure.ts';
+import type { Home } from '../job/home.ts';
+import { type JobId, type JobView, stateWord } from '../job/job.ts';
+import { claimName, judgeClaims, pruneClaims, readClaims, type Standing, type Title } from '../job/names.ts';
+import { readOwner } from '../job/store.ts';
+import { isHeld } from './identity.ts';
+import { observe } from './observe.ts';
+
+/** Between two looks at somebody who is about to start, milliseconds. */
+const LOOK_MS = 10;
+/** Such a one needs milliseconds; after this it was stopped, milliseconds. */
+const SETTLE_MS = 10_000;
+
+/** What the claim of this job is worth. */
+export function standingOf(home: Home, id: JobId): { standing: Standing; view: JobView | undefined } {
+  const job = home.job(id);
+  const view = observe(home, id);
+  // nobody knows what it is, but it lives
+  if (view?.kind === 'unreadable') return { view, standing: isHeld(job.alive) ? 'holds' : 'none' };
+  if (view?.kind !== 'live') return { view, standing: 'none' };
+  // held first: whoever lets go has written the owner before
+  const held = isHeld(job.alive);
+  if (readOwner(job).kind !== 'absent') return { view, standing: 'holds' };
+  return { view, standing: held ? 'pending' : 'none' };
+}
+
+/** The live job that has the name, or is about to have it. */
+export function holderOf(home: Home, title: Title): JobView | undefined {
+  const live = readClaims(home, title).flatMap(({ id }) => {
+    const { standing, view } = standingOf(home, id);
+    return view && standing !== 'none' ? [{ standing, view }] : [];
+  });
+  return (live.find(({ standing }) => standing === 'holds') ?? live.at(-1))?.view;
+}
+
+/** That this job has the name already. */
+export function nameTaken(title: Title, view: JobView): Extract<Failure, { code: 'name-taken' }> {
+  const ageMs = 'status' in view && view.status.phase !== 'starting' ? ageOf(view) : null;
+  return { code: 'name-taken', name: title.name, id: view.id, state: stateWord(view), ageMs, ports: [] };
+}
+
+const ageOf = (view: JobView): number | null =>
+  'spec' in view ? Math.max(0, systemClock.now() - view.spec.createdAt) : null;
+
+/**
+ * Claims the name for a job that is about to start, whose spec is written and whose FIFO the caller holds. Fails if
+ * another has it; then the caller takes the job back and withdraws the claim.
+ */
+export async function takeName(
+  home: Home,
+  title: Title,
+  id: JobId,
+  clock: Clock = systemClock,
+): Promise<Result<void>> {
+  const mine = claimName(home, title, id);
+  const deadline = clock.monotonic() + SETTLE_MS;
+  for (;;) {
+    const others = readClaims(home, title)
+      .filter((claim) => claim.id !== id)
+      .map((claim) => ({ ...claim, ...standingOf(home, claim.id) }));
+    const judged = judgeClaims(mine, others);
+    if (judged === 'free') {
+      pruneClaims(home, title, others);
+      return ok(undefined);
+    }
+    if (judged === 'taken' || clock.monotonic() > deadline) {
+      const live = others.filter(({ standing }) => standing !== 'none');
+      const holder = live.find(({ standing }) => standing === 'holds') ?? live.at(-1)!;
+      return fail(nameTaken(title, holder.view!));
+    }
+    await clock.sleep(LOOK_MS);
+  }
+}
+
+/** The job once it holds its name, undefined if it gave way or is gone. */
+export async function waitSettled(home: Home, id: JobId): Promise<JobView | undefined> {
+  const deadline = systemClock.monotonic() + SETTLE_MS;
+  for (;;) {
+    const { standing, view } = standingOf(home, id);
+    if (standing === 'holds') return view;
+    if (standing === 'none') return undefined;
+    if (systemClock.monotonic() > deadline) return view;
+    await systemClock.sleep(LOOK_MS);
+  }
+}
