@@ -17,6 +17,9 @@ import type { JobId } from './job.ts';
 /** The format that this build writes; a home with a higher number is refused. */
 const FORMAT = 1;
 
+/** Which of a job's logs: the output (with --split only stdout), or stderr. */
+export type Stream = 'log' | 'err';
+
 /** The files of one job. Who writes each is said here. */
 export class JobPaths {
   readonly dir: string;
@@ -54,6 +57,18 @@ export class JobPaths {
   /** stderr of a job with --split. */
   get err(): string {
     return `${this.dir}/out/err`;
+  }
+  /** Which bytes of these `--max-log` took; written by the highest owner alone, before they go. */
+  get trimmed(): string {
+    return `${this.dir}/out/trimmed`;
+  }
+  /** How large the log was at which time; written by the highest owner alone. */
+  get times(): string {
+    return `${this.dir}/out/times`;
+  }
+  /** What is kept of a trimmed log where no hole can be punched: its head, or (`keep` from 1 on) a newer part. */
+  side(stream: Stream, keep: number): string {
+    return `${this[stream]}.${keep === 0 ? 'head' : `keep.${keep}`}`;
   }
   /** Who may publish: a claim; the highest number counts. */
   owner(generation: number): string {

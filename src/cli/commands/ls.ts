@@ -7,6 +7,7 @@ import type { Home } from '../../job/home.ts';
 import { type JobView, STATE_WORDS, stateWord } from '../../job/job.ts';
 import { endedNames, idOfName, listLive, newestNames, projectKey, projectOfName } from '../../job/markers.ts';
 import { listIds } from '../../job/store.ts';
+import { readTrimmedBytes } from '../../job/trimmed.ts';
 import { leftoversOf, markedProcesses } from '../../process/leftovers.ts';
 import { observe } from '../../process/observe.ts';
 import type { Here } from '../../process/resolve.ts';
@@ -49,7 +50,9 @@ function collect(home: Home, here: Here, everywhere: boolean, most: number | nul
 function idleMs(home: Home, view: JobView, now: number): number | null {
   if (view.kind !== 'live' || view.status.phase === 'starting') return null;
   try {
-    return now - Math.max(fs.statSync(home.job(view.id).log).mtimeMs, view.status.startedAt);
+    const { log, err } = home.job(view.id);
+    const written = (view.spec.split ? [log, err] : [log]).map((path) => fs.statSync(path).mtimeMs);
+    return now - Math.max(...written, view.status.startedAt);
   } catch (thrown) {
     errnoOf(thrown);
     return null;
@@ -73,7 +76,12 @@ function* objectsOf(
   const now = systemClock.now();
   for (const view of views) {
     const leftovers = leftoversOf(view);
-    yield jobObject(view, now, { leftovers, ...logOf(home, view, leftovers) });
+    const log = logOf(home, view, leftovers);
+    const limit = 'spec' in view ? view.spec.maxLogBytes : null;
+    // only a log that is larger than its limit can have been trimmed
+    const isLarge = limit !== null && (log.logBytes ?? 0) > limit;
+    const trimmedBytes = isLarge ? readTrimmedBytes(home.job(view.id)) : 0;
+    yield jobObject(view, now, { leftovers, ...log, trimmedBytes });
   }
 }
 

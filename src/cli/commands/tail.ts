@@ -8,7 +8,7 @@ import { Log, type Piece } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
 import { observe } from '../../process/observe.ts';
 import { type Exit, SUCCESS, verb } from '../command.ts';
-import { followTo } from '../following.ts';
+import { followsItself, followTo } from '../following.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
 import { select } from '../select.ts';
@@ -99,6 +99,8 @@ export const tail = verb({
     const found = select(context, words[0]!, { elsewhere: true });
     if (!found.ok) return found;
     const { home, view } = found.value;
+    const own = options.follow ? followsItself(home, view.id) : undefined;
+    if (own) return fail(own);
     const log = Log.open(home.job(view.id));
     const lines = options.lines ?? LINES;
     const limit = options.lines === null ? LIMIT_BYTES : Math.max(LIMIT_BYTES, lines * LINE_BYTES);
