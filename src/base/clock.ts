@@ -88,3 +88,10 @@ export function renderSize(bytes: number): string {
   }
   return `${bytes} B`;
 }
+
+/** Bytes as they are typed, exactly: `10M`, `1G`, `65537`. */
+export function renderExactSize(bytes: number): string {
+  const unit = ['t', 'g', 'm', 'k'].find((name) => bytes > 0 && bytes % SIZES[name]! === 0);
+  if (unit === undefined) return String(bytes);
+  return `${bytes / SIZES[unit]!}${unit === 'k' ? unit : unit.toUpperCase()}`;
+}

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
+import { safe } from '../base/text.ts';
 import { projectOf } from '../job/project.ts';
 import type { Draft } from '../process/launch.ts';
 import { findCommand } from '../process/programs.ts';
@@ -29,8 +30,36 @@ export const DRAFT_OPTIONS = {
     value: 'DUR',
     text: 'the time between TERM and KILL when it is stopped (default 5s)',
   },
+  split: { kind: 'flag', text: 'stderr goes to a log of its own' },
+  'max-log': { kind: 'size', value: 'SIZE', text: 'how much of the log stays on the disk (default 1G)' },
+  'on-max-log': {
+    kind: 'text',
+    value: 'trim|kill',
+    text: 'then: trim what lies between head and newest part (default), or stop the job',
+  },
   'no-pipefail': { kind: 'flag', text: 'a shell line counts as its last command, like a plain shell' },
 } as const;
+
+const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
+/** Below that, head and newest part would be no more than a few lines. */
+const LEAST_MAX_LOG_BYTES = 64 * 2 ** 10;
+
+/** The limit of the log and what follows from reaching it. */
+function logLimitOf(
+  bytes: number | null,
+  then: string | null,
+): Result<Pick<Draft, 'maxLogBytes' | 'onMaxLog'>> {
+  const refuse = (message: string, hint: string) => fail({ code: 'usage', message, hint });
+  if (bytes !== null && bytes < LEAST_MAX_LOG_BYTES)
+    return refuse(
+      bytes === 0 ? '--max-log: 0 would keep nothing' : `--max-log: ${bytes} bytes are too few`,
+      'the least is --max-log 64k',
+    );
+  const onMaxLog = then ?? 'trim';
+  if (onMaxLog !== 'trim' && onMaxLog !== 'kill')
+    return refuse(`--on-max-log: "${safe(onMaxLog)}" is neither trim nor kill`, 'bgjob run --help');
+  return ok({ maxLogBytes: bytes ?? DEFAULT_MAX_LOG_BYTES, onMaxLog });
+}
 
 const TAG = /^[\p{L}\p{N}][\p{L}\p{N}._:/@+-]{0,63}$/u;
 
@@ -77,6 +106,8 @@ export function draftOf(
       code: 'usage',
       message: `--tag: "${badTag}" is not a label of letters, digits and . _ : / @ + -`,
     });
+  const logLimit = logLimitOf(options['max-log'], options['on-max-log']);
+  if (!logLimit.ok) return logLimit;
   const overrides = readOverrides(options.env, options['env-file'], resolve);
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
@@ -117,9 +148,8 @@ export function draftOf(
     timeoutMs: options.timeout,
     idleTimeoutMs: options['idle-timeout'],
     graceMs: options.grace ?? DEFAULT_GRACE_MS,
-    maxLogBytes: null,
-    onMaxLog: 'trim',
-    split: false,
+    ...logLimit.value,
+    split: options.split,
     parent: parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null,
   });
 }

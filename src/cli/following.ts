@@ -1,8 +1,9 @@
 /** Showing a log while it grows: the one way of `tail --follow` and `run --follow`. */
+import type { Failure } from '../base/failure.ts';
 import { cleanLine, clip } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
-import type { Stream } from '../job/log.ts';
+import { Log, type Stream } from '../job/log.ts';
 import { follow } from '../process/follow.ts';
 import { gapText } from './excerpt.ts';
 import type { Output } from './output.ts';
@@ -67,6 +68,21 @@ export interface FollowAsk {
 }
 
 /** Shows the log until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
+=======
+/** Refuses to follow a log into itself: each line shown would be a line more to show. */
+export function followsItself(home: Home, id: JobId, stream: Stream): Failure | undefined {
+  const log = Log.open(home.job(id), stream);
+  const isOwn = log !== undefined && (log.isSameFile(1) || log.isSameFile(2));
+  log?.close();
+  if (!isOwn) return undefined;
+  return {
+    code: 'usage',
+    message: `what is shown here goes into the log of job ${id} itself: following it would never end`,
+    hint: `bgjob tail ${id}`,
+  };
+}
+
+/** Shows the log from byte `from` until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
 export async function followTo(
   output: Output,
   home: Home,

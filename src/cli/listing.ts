@@ -6,6 +6,7 @@ import type { Home } from '../job/home.ts';
 import type { JobId, JobView } from '../job/job.ts';
 import { endedNames, idOfName, listLive, newestNames, projectKey, projectOfName } from '../job/markers.ts';
 import { listIds } from '../job/store.ts';
+import { readTrimmedBytes } from '../job/trimmed.ts';
 import { leftoversOf, markedProcesses } from '../process/leftovers.ts';
 import { portsOf } from '../process/ports.ts';
 import { type Here, newestNamed } from '../process/resolve.ts';
@@ -79,7 +80,9 @@ export const showsPorts = (output: Output, home: Home, asked: boolean): boolean 
 function idleMs(home: Home, view: JobView, now: number): number | null {
   if (view.kind !== 'live' || view.status.phase === 'starting') return null;
   try {
-    return now - Math.max(fs.statSync(home.job(view.id).log).mtimeMs, view.status.startedAt);
+    const { log, err } = home.job(view.id);
+    const written = (view.spec.split ? [log, err] : [log]).map((path) => fs.statSync(path).mtimeMs);
+    return now - Math.max(...written, view.status.startedAt);
   } catch (thrown) {
     errnoOf(thrown);
     return null;
@@ -101,7 +104,12 @@ export function* objectsOf(home: Home, views: Iterable<JobView>, sight: Sight): 
   for (const view of views) {
     const leftovers = sight.leftoversOf(view);
     const ports = sight.portsOf(view);
-    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...logOf(home, view, leftovers) });
+    const log = logOf(home, view, leftovers);
+    const limit = 'spec' in view ? view.spec.maxLogBytes : null;
+    // only a log that is larger than its limit can have been trimmed
+    const isLarge = limit !== null && (log.logBytes ?? 0) > limit;
+    const trimmedBytes = isLarge ? readTrimmedBytes(home.job(view.id)) : 0;
+    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, trimmedBytes });
   }
 }
 

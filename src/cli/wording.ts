@@ -42,12 +42,20 @@ export function outcomeText(outcome: Outcome, spec: Spec): string {
   }
 }
 
+/** `killed SIGTERM (--max-log 10M)`: a limit that has no outcome of its own. */
+function withCause(text: string, stop: Stop | null): string {
+  if (stop?.cause !== 'max-log') return text;
+  return text.endsWith(')') ? `${text.slice(0, -1)}, ${safe(stop.by)})` : `${text} (${safe(stop.by)})`;
+}
+
 /** The state in few words: `running`, `exited 1`, `lost (the machine was restarted)`. */
 export function stateText(view: JobView, leftovers = 0): string {
   if (view.kind === 'live') return view.status.phase;
   if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
   if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
-  return outcomeText(view.status.outcome, view.spec) + (leftovers > 0 ? `, ${leftovers} left` : '');
+  const { outcome, stop } = view.status;
+  const text = withCause(outcomeText(outcome, view.spec), stop);
+  return text + (leftovers > 0 ? `, ${leftovers} left` : '');
 }
 
 /** `web 42`, or `42` for a job without a name. */
@@ -110,6 +118,7 @@ export interface Extras {
   supervisorPid?: number;
   mainPid?: number;
   logBytes?: number;
+  trimmedBytes?: number;
   logPath?: string;
 }
 
@@ -145,7 +154,12 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     pid: extras.mainPid ?? null,
     leftovers: extras.leftovers ?? null,
     ports: extras.ports ?? null,
-    log: { path: extras.logPath ?? null, bytes, trimmedBytes: bytes === null ? null : 0, cursor: bytes },
+    log: {
+      path: extras.logPath ?? null,
+      bytes,
+      trimmedBytes: bytes === null ? null : (extras.trimmedBytes ?? 0),
+      cursor: bytes,
+    },
   };
 }
 

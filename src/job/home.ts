@@ -18,6 +18,9 @@ import type { JobId } from './job.ts';
 /** The format that this build writes; a home with a higher number is refused. */
 const FORMAT = 1;
 
+/** Which of a job's logs: the output (with --split only stdout), or stderr. */
+export type Stream = 'log' | 'err';
+
 /** The files of one job. Who writes each is said here. */
 export class JobPaths {
   readonly dir: string;
@@ -63,6 +66,18 @@ export class JobPaths {
   /** How far each reader of the log has come; written by `tail --new`. */
   get cursors(): string {
     return `${this.dir}/out/cursors`;
+  }
+  /** Which bytes of these `--max-log` took; written by the highest owner alone, before they go. */
+  get trimmed(): string {
+    return `${this.dir}/out/trimmed`;
+  }
+  /** How large the log was at which time; written by the highest owner alone. */
+  get times(): string {
+    return `${this.dir}/out/times`;
+  }
+  /** What is kept of a trimmed log where no hole can be punched: its head, or (`keep` from 1 on) a newer part. */
+  side(stream: Stream, keep: number): string {
+    return `${this[stream]}.${keep === 0 ? 'head' : `keep.${keep}`}`;
   }
   /** Who may publish: a claim; the highest number counts. */
   owner(generation: number): string {

@@ -59,7 +59,7 @@ export const stopShape = is.object({
   /** Who asked, in words: `kill`, `the --timeout of 10m`. */
   by: is.text,
   /** What began the stop. */
-  cause: is.literal('kill', 'timeout', 'idle-timeout'),
+  cause: is.literal('kill', 'timeout', 'idle-timeout', 'max-log'),
   signal: is.text,
   graceMs: is.count,
   at: is.amount,

@@ -42,7 +42,8 @@ const notBefore = (startedAt: number, at: number): number => Math.max(startedAt,
 
 /** How it ended, when `stop` had been asked for, `sent` was sent, and `code` came back. */
 function outcomeOf(code: number | null, stop: Stop | null, sent: string[]): Outcome {
-  if (stop && stop.cause !== 'kill') return { kind: 'timed-out', limit: stop.cause, code };
+  if (stop && (stop.cause === 'timeout' || stop.cause === 'idle-timeout'))
+    return { kind: 'timed-out', limit: stop.cause, code };
   if (code === null) return { kind: 'lost', why: SHIM_KILLED };
   const signal = signalOfCode(code);
   if (stop && signal && sent.includes(signal)) return { kind: 'killed', code, signal };

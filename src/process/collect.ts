@@ -3,10 +3,11 @@
  * second finds nothing. Never removed: a live job, one with leftovers, one that cannot be judged, and the highest id.
  */
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { namesIn } from '../base/files.ts';
-import type { Home } from '../job/home.ts';
+import type { Home, JobPaths } from '../job/home.ts';
 import { type EndedView, exitCodeOf, type JobId } from '../job/job.ts';
 import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../job/markers.ts';
 import { forgetNames, type Title, titleOf } from '../job/names.ts';
@@ -29,8 +30,11 @@ export interface Collected {
   kept: number;
 }
 
-function diskBytes(path: string): number {
-  return (fs.statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+/** What a job's output takes on the disk, holes not counted. */
+function diskBytes(job: JobPaths): number {
+  const paths = namesIn(dirname(job.log)).map((name) => `${dirname(job.log)}/${name}`);
+  const blocks = paths.map((path) => fs.lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0);
+  return blocks.reduce((sum, count) => sum + count, 0) * 512;
 }
 
 async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
@@ -38,7 +42,7 @@ async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> 
   return views.map((view) => ({
     id: view.id,
     endedAt: view.status.endedAt,
-    sizeBytes: diskBytes(home.job(view.id).log),
+    sizeBytes: diskBytes(home.job(view.id)),
     unseenFailure: exitCodeOf(view.status.outcome) !== 0 && !isSeen(home.job(view.id)),
     leftovers: leftoversOf(home, view, marked) > 0,
   }));

@@ -3,13 +3,13 @@
  * whatever becomes of the supervisor, and has it replaced when it dies. It works in dash, bash as sh and busybox.
  *
  * Its descriptors: 3 the supervisor's socket (only the watcher reads it, only the shim writes it), 4 the FIFO
- * `alive`, 5 the log; 0, 1 and 2 are /dev/null, so that nothing a shell says (`Killed`) gets into the log.
+ * `alive`, 5 the log, with --split 6 that of stderr; 0, 1 and 2 are /dev/null, so that nothing a shell says (`Killed`) gets into the log.
  */
 
 import * as fs from 'node:fs';
 import { createBlank, readRecord } from '../base/files.ts';
 import type { JobPaths } from '../job/home.ts';
-import type { Identity } from '../job/job.ts';
+import type { Identity, Spec } from '../job/job.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
 import { findTool } from './programs.ts';
 
@@ -52,8 +52,9 @@ function statOf(variable: string, pid: string): string {
 }
 
 /** The shim's text; its parameters are the files `exit.N` and `shim`, then the command. */
-function shimScript(call: AdopterCall, carried: string[]): string {
+function shimScript(call: AdopterCall, carried: string[], split: boolean): string {
   const setsid = findTool('setsid');
+  const closeLogs = split ? '5>&- 6>&-' : '5>&-';
   const aliases = carried.map((_, n) => `BGJOB_ENV_${n}`);
   const unset = [...SHELLS_OWN, ...aliases].map((name) => `-u ${name}`);
   const values = aliases.map((name) => `"$${name}"`);
@@ -71,18 +72,18 @@ function shimScript(call: AdopterCall, carried: string[]): string {
     'set +eux; e=$1 i=$2; shift 2',
     // caught, not ignored: what is ignored would be inherited and break `yes | head`
     'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE',
-    `( trap '' HUP INT QUIT TERM; exec 5>&-; cd /; ${watchLine(call)} ) & w=$!`,
+    `( trap '' HUP INT QUIT TERM; exec ${closeLogs}; cd /; ${watchLine(call)} ) & w=$!`,
     `${statOf('p', '$$')}; ${statOf('q', '$w')}`,
     // who shim and watcher are, before the job starts
     'echo "$p\n$q" 1<>"$i"',
     // without exec a shell would run its builtins: `exit 3` would record nothing
-    `( ${statOf('j', 'self')}; echo "$p\n$q\n$j" 1<>"$i"; exec 1>&5 2>&5 3>&- 4>&- 5>&-; exec ${command} )`,
+    `( ${statOf('j', 'self')}; echo "$p\n$q\n$j" 1<>"$i"; exec 1>&5 2>&${split ? 6 : 5} 3>&- 4>&- ${closeLogs}; exec ${command} )`,
     // written over blanks that are on the disk already: works on a full one
     's=$?; echo $s 1<>"$e"',
     // URG is ignored by default: harmless to a watcher or a Node that boots, a nudge to an adopter
     'echo $s >&3; kill -s URG $w',
     // from here on whoever publishes the end holds alive, not the shim
-    'exec 3>&- 4>&- 5>&-; wait $w',
+    `exec 3>&- 4>&- ${closeLogs}; wait $w`,
   ].join('\n');
 }
 
@@ -116,12 +117,12 @@ export interface ShimCall {
   environment: Record<string, string>;
 }
 
-/** How to run `argv` with `environment` (`NAME=value` each) under a shim. */
+/** How to run `argv` with `environment` (`NAME=value` each) under a shim; `split`: stderr goes to descriptor 6. */
 export function shimCall(
   call: AdopterCall,
   job: JobPaths,
   attempt: number,
-  argv: string[],
+  { argv, split }: Pick<Spec, 'argv' | 'split'>,
   environment: string[],
 ): ShimCall {
   const own: Record<string, string> = {};
@@ -139,7 +140,7 @@ export function shimCall(
   const files = [job.exit(attempt), job.shim];
   return {
     program: requireTool('sh'),
-    args: ['-c', shimScript(call, carried), 'sh', ...files, ...argv],
+    args: ['-c', shimScript(call, carried, split), 'sh', ...files, ...argv],
     environment: own,
   };
 }

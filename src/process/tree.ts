@@ -83,12 +83,14 @@ export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): 
   return look.members();
 }
 
+const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
 /** One look at the process table: what each process shows by itself, and then what belongs together. */
 class Look {
   private readonly trail: Trail;
   private readonly atSight: AtSight;
   private readonly marker: Marker;
-  private readonly log: string;
+  private readonly logs: RegExp;
   private readonly byPid = new Map<number, ProcessStat>();
   private readonly belongings = new Map<number, Belonging>();
   private readonly writers = new Set<number>();
@@ -98,7 +100,7 @@ class Look {
     this.trail = trail;
     this.atSight = atSight;
     this.marker = markerOf(trail.home, trail.id);
-    this.log = trail.home.job(trail.id).log;
+    this.logs = new RegExp(`^${literal(trail.home.job(trail.id).dir)}/out/(log|err)$`);
   }
 
   visit(stat: ProcessStat): void {
@@ -112,7 +114,7 @@ class Look {
     if (this.trail.spared.some((one) => is(stat, one))) this.spared.add(pid);
     // a writer of the log that may be older than the job is somebody else, who opened it by hand
     const mayWrite = kind !== 'ours' && this.trail.sinceTicks > 0 && !isOlder;
-    if (mayWrite && hasOpen(pid, this.log, true)) this.writers.add(pid);
+    if (mayWrite && hasOpen(pid, this.logs, true)) this.writers.add(pid);
     if (this.showsItself(stat) && !this.isForeign(pid)) this.atSight(stat);
   }
 

@@ -1,5 +1,6 @@
 /**
- * After the end is published: tell the watcher, note what was left behind, now and then clean up. The process then ends by itself: with the shim,
+ * After the end is published: tell the watcher, note what was left behind, cut the log for the last time, now and then clean up.
+ * The process then ends by itself, or with what was left behind: with the shim,
  * because we are its parent, and where pid 1 does not reap nobody else takes it from the process table.
  */
 import type { Socket } from 'node:net';
@@ -13,10 +14,13 @@ export async function leave(supervision: Supervision, socket: Socket | undefined
   socket?.end('ok\n');
   socket?.resume();
   if (socket) await supervision.recordLeft();
-  if (!isCollectionDue(supervision.home)) return;
-  try {
-    await collect(supervision.home, DEFAULT_RETENTION, false);
-  } catch (thrown) {
-    errnoOf(thrown);
+  const limit = socket && supervision.keepLimit();
+  if (isCollectionDue(supervision.home)) {
+    try {
+      await collect(supervision.home, DEFAULT_RETENTION, false);
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
   }
+  await limit;
 }

@@ -7,7 +7,7 @@ import type { Spec, StatusOf, Stop } from '../job/job.ts';
 /** Arms the limits of a running job: `onReached` gets the stop that follows. Returns the call that disarms them. */
 export function armLimits(
   { timeoutMs, idleTimeoutMs, graceMs }: Spec,
-  log: string,
+  logs: string[],
   status: StatusOf<'running'>,
   onReached: (stop: Stop) => void,
 ): () => void {
@@ -26,20 +26,21 @@ export function armLimits(
     disarms.push(after(timeoutMs - spent, () => reach('timeout', timeoutMs)));
   }
   if (idleTimeoutMs !== null)
-    disarms.push(watchIdle(log, idleTimeoutMs, () => reach('idle-timeout', idleTimeoutMs)));
+    disarms.push(watchIdle(logs, idleTimeoutMs, () => reach('idle-timeout', idleTimeoutMs)));
   return () => {
     for (const disarm of disarms) disarm();
   };
 }
 
-/** Calls `act` when the log has not grown for `limitMs`. By size: a change of the clock or of mtime means nothing. */
-function watchIdle(log: string, limitMs: number, act: () => void): () => void {
+/** Calls `act` when none of the logs has changed its size for `limitMs`. By size: a change of the clock or of mtime means nothing. */
+function watchIdle(logs: string[], limitMs: number, act: () => void): () => void {
   const intervalMs = Math.min(Math.max(limitMs / 20, 20), 5000);
-  let size = sizeOf(log);
+  const sizes = () => logs.map(sizeOf).join(' ');
+  let size = sizes();
   let lastGrowth = systemClock.monotonic();
   const timer = setInterval(() => {
     const now = systemClock.monotonic();
-    const sizeNow = sizeOf(log);
+    const sizeNow = sizes();
     if (sizeNow !== size) {
       size = sizeNow;
       lastGrowth = now;

@@ -24,11 +24,11 @@ export function start(supervision: Supervision): void {
   supervision.onEnded = () => leave(supervision, undefined);
   try {
     const environment = inheritedEnvironment();
-    const logFd = prepare(supervision);
+    const logFds = prepare(supervision);
     // a request from before the start: nothing was started, nothing has to be stopped
     supervision.readRequests();
     if (supervision.status.phase !== 'starting') return;
-    startShim(supervision, environment, logFd);
+    startShim(supervision, environment, logFds);
   } catch (thrown) {
     fail(supervision, { what: 'could not be prepared', code: EXIT.bgjob, errno: errnoOf(thrown) });
   }
@@ -46,14 +46,14 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
   supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why: `${what} (${errno})`, code });
 }
 
-/** Everything that must be on the disk before the job runs. */
-function prepare({ job, attempt }: Supervision): number {
+/** Everything that must be on the disk before the job runs; returns the log, and with --split that of stderr. */
+function prepare({ job, attempt, spec }: Supervision): number[] {
   fs.mkdirSync(dirname(job.log), 0o700);
-  const logFd = createLog(job.log);
+  const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(createLog);
   prepareExit(job, attempt);
   prepareShim(job);
   syncDir(job.dir);
-  return logFd;
+  return logFds;
 }
 
 /** Why the job cannot be started after all: what `run` saw may be gone by now. */
@@ -81,14 +81,14 @@ function refusalOf({ cwd, argv }: Spec): Refusal | undefined {
   return undefined;
 }
 
-function startShim(supervision: Supervision, environment: string[], logFd: number): void {
+function startShim(supervision: Supervision, environment: string[], logFds: number[]): void {
   const { job, spec, attempt } = supervision;
   const refusal = refusalOf(spec);
   if (refusal) {
     fail(supervision, refusal);
     return;
   }
-  const call = shimCall(adopterCall(supervision), job, attempt, spec.argv, environment);
+  const call = shimCall(adopterCall(supervision), job, attempt, spec, environment);
   // before the spawn: a short job has ended when that returns
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   let child: ReturnType<typeof spawn>;
@@ -97,14 +97,14 @@ function startShim(supervision: Supervision, environment: string[], logFd: numbe
       cwd: spec.cwd,
       detached: true,
       env: call.environment,
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', ALIVE_FD, logFd],
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', ALIVE_FD, ...logFds],
     });
   } catch (thrown) {
     // E2BIG and the like are thrown; what fork and exec say comes as an event
     fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
     return;
   }
-  fs.closeSync(logFd);
+  for (const fd of logFds) fs.closeSync(fd);
   if (child.pid === undefined) {
     child.once('error', (error) => {
       fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(error) });

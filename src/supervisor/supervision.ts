@@ -17,10 +17,13 @@ import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
 import { stopTree } from './stopping.ts';
+import { Trim } from './trim.ts';
 
 /** `alive`, as every supervisor gets it. */
 export const ALIVE_FD = 4;
 const RETRY_PUBLISH_MS = 1000;
+/** How often a job's leftovers are looked at. */
+const LEFT_LOOK_MS = 300;
 
 export class Supervision {
   readonly home: Home;
@@ -39,12 +42,14 @@ export class Supervision {
   onEnded: () => void = () => {};
   private left: Identity[] = [];
   private disarm = (): void => {};
+  private readonly trim: Trim;
 
   constructor(home: Home, spec: Spec, owner: Owner) {
     this.home = home;
     this.spec = spec;
     this.owner = owner;
     this.job = home.job(spec.id);
+    this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
   }
 
   dispatch(event: Event): void {
@@ -61,10 +66,13 @@ export class Supervision {
   }
 
   private enter(status: Status): void {
-    if (status.phase === 'running')
-      this.disarm = armLimits(this.spec, this.job.log, status, (stop) =>
+    if (status.phase === 'running') {
+      const { log, err } = this.job;
+      this.disarm = armLimits(this.spec, this.spec.split ? [log, err] : [log], status, (stop) =>
         this.dispatch({ type: 'limit-reached', stop }),
       );
+    }
+    this.trim.start();
     if (status.phase === 'stopping') void stopTree(this);
   }
 
@@ -159,9 +167,29 @@ export class Supervision {
     if (!published) this.publishLater();
   }
 
+  /**
+   * Keeps the limit of the log beyond the end: a last cut, and for what the main process left behind more of them, as long as any of
+   * it lives. Everything is published by then, and nobody waits for us.
+   */
+  async keepLimit(): Promise<void> {
+    await this.trim.finish();
+    if (this.spec.maxLogBytes === null || this.left.length === 0) return;
+    this.trim.start();
+    while (fs.existsSync(this.job.spec)) {
+      if (!this.left.some((one) => isAlive(one) === 'alive')) {
+        // they may have started others, who write on
+        this.left = (await this.processes()).flatMap(({ pid }) => identify(pid) ?? []);
+        if (this.left.length === 0) break;
+      }
+      await systemClock.sleep(LEFT_LOOK_MS);
+    }
+    await this.trim.finish();
+  }
+
   /** Ends the supervision without an end of the job: it has no records any more. */
   abandon(): void {
     this.disarm();
+    this.trim.stop();
     fs.closeSync(ALIVE_FD);
     this.onEnded();
   }

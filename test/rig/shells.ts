@@ -59,7 +59,13 @@ export class Shim {
     options.onPrepared?.();
     const alive = fs.openSync(this.job.alive, fs.constants.O_RDWR);
     const adopter = { node: '/bin/false', supervisor: 'none', home: dir, id: 42, environment: {} };
-    const call = shimCall({ ...adopter, ...options.adopter }, this.job, 1, argv, environment);
+    const call = shimCall(
+      { ...adopter, ...options.adopter },
+      this.job,
+      1,
+      { argv, split: false },
+      environment,
+    );
     this.child = spawn(shell.program, [...shell.before, ...call.args], {
       argv0: shell.argv0,
       cwd: options.cwd ?? dir,

@@ -1,5 +1,5 @@
 /** `bgjob path`: where a job's log is. */
-import { ok } from '../../base/failure.ts';
+import { fail, ok } from '../../base/failure.ts';
 import { SUCCESS, verb } from '../command.ts';
 import { select } from '../select.ts';
 
@@ -10,12 +10,19 @@ export const path = verb({
   summary: "the path of a job's log",
   description: ['Log bytes are kept as the job wrote them: stdout and stderr in their order.'],
   examples: [['less $(bgjob path @last)', 'read it with your own tools']],
-  options: {},
-  async run(context, { words }) {
+  options: { err: { kind: 'flag', text: 'of the log of stderr (run --split)' } },
+  async run(context, { options, words }) {
     const found = select(context, words[0]!, { elsewhere: true });
     if (!found.ok) return found;
     const { home, view } = found.value;
-    const log = home.job(view.id).log;
+    const isSplit = 'spec' in view && view.spec.split;
+    if (options.err && !isSplit)
+      return fail({
+        code: 'usage',
+        message: `job ${view.id} has no log of stderr: it was not started with --split`,
+        hint: `bgjob path ${view.id}`,
+      });
+    const log = home.job(view.id)[options.err ? 'err' : 'log'];
     if (context.output.json) context.output.object({ v: 1, id: view.id, path: log });
     else context.output.line(log);
     return ok(SUCCESS);

@@ -1,8 +1,8 @@
 /** `bgjob show`: everything about one job. */
-import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
+import { renderDuration, renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
 import { ok } from '../../base/failure.ts';
 import { plural, safe } from '../../base/text.ts';
-import type { Home } from '../../job/home.ts';
+import type { Home, JobPaths, Stream } from '../../job/home.ts';
 import type { JobView } from '../../job/job.ts';
 import { Log } from '../../job/log.ts';
 import { markSeen, readOwner } from '../../job/store.ts';
@@ -23,6 +23,7 @@ async function extrasOf(
   const { main } = trailOf(home, view);
   const log = Log.open(job);
   const logBytes = log?.size;
+  const trimmedBytes = log?.trimmedBytes ?? 0;
   log?.close();
   return {
     ports: portsOf(processes.map(({ pid }) => pid)),
@@ -31,11 +32,23 @@ async function extrasOf(
     ...(owner.kind === 'read' &&
       isAlive(owner.value.identity) === 'alive' && { supervisorPid: owner.value.identity.pid }),
     ...(main && isAlive(main) === 'alive' && { mainPid: main.pid }),
+    trimmedBytes,
     ...(logBytes !== undefined && { logBytes }),
   };
 }
 
-function describe(view: JobView, extras: Extras): [string, string][] {
+/** Where a log is, how large, and what of it is gone. */
+function logText(job: JobPaths, stream: Stream): string {
+  const log = Log.open(job, stream);
+  const size = renderSize(log?.size ?? 0);
+  const gap = log?.gap;
+  const about = log?.isApproximate ? '; offsets are approximate: no holes on this file system' : '';
+  log?.close();
+  const trimmed = gap ? `, ${renderSize(gap.to - gap.from)} trimmed from byte ${gap.from} on${about}` : '';
+  return `${job[stream]} (${size}${trimmed})`;
+}
+
+function describe(view: JobView, job: JobPaths, extras: Extras): [string, string][] {
   const now = systemClock.now();
   const spec = 'spec' in view ? view.spec : undefined;
   const took = tookMs(view, now);
@@ -47,6 +60,8 @@ function describe(view: JobView, extras: Extras): [string, string][] {
     spec.timeoutMs !== null && `--timeout ${renderDuration(spec.timeoutMs)}`,
     spec.idleTimeoutMs !== null && `--idle-timeout ${renderDuration(spec.idleTimeoutMs)}`,
     `--grace ${renderDuration(spec.graceMs)}`,
+    spec.maxLogBytes !== null && `--max-log ${renderExactSize(spec.maxLogBytes)}`,
+    spec.maxLogBytes !== null && spec.onMaxLog === 'kill' && '--on-max-log kill',
   ];
   const rows: [string, string | null | undefined | false][] = [
     ['job', jobLabel(view)],
@@ -72,7 +87,8 @@ function describe(view: JobView, extras: Extras): [string, string][] {
         `${plural(extras.leftovers!, 'process', 'processes')} (bgjob kill ${view.id})`,
     ],
     ['ports', (extras.ports?.length ?? 0) > 0 && extras.ports!.join(' ')],
-    ['log', `${extras.logPath} (${renderSize(extras.logBytes ?? 0)})`],
+    ['log', logText(job, 'log')],
+    ['stderr', spec?.split && logText(job, 'err')],
   ];
   return rows.filter((row): row is [string, string] => Boolean(row[1]));
 }
@@ -94,7 +110,8 @@ export const show = verb({
     if (output.json) {
       output.object(jobObject(view, systemClock.now(), extras));
     } else {
-      for (const [name, text] of describe(view, extras)) output.line(`${name.padEnd(11)}${text}`);
+      for (const [name, text] of describe(view, home.job(view.id), extras))
+        output.line(`${name.padEnd(11)}${text}`);
     }
     if (view.kind === 'ended') markSeen(home.job(view.id));
     return ok(SUCCESS);

@@ -7,6 +7,7 @@ import { Log, type Stream } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
 import { type Input, SUCCESS, verb } from '../command.ts';
 import { NOTHING } from '../excerpt.ts';
+import { followsItself } from '../following.ts';
 import { followMatches, tellMatches } from '../grepping.ts';
 import {
   READING_OPTIONS,
@@ -90,6 +91,8 @@ export const tail = verb({
       const message = `${jobLabel(view)} was not started with --split: its stderr is in its log`;
       return fail({ code: 'usage', message, hint: `bgjob tail ${view.id}` });
     }
+    const own = options.follow ? followsItself(home, view.id, stream) : undefined;
+    if (own) return fail(own);
     const start = startOf(options, home, view, stream);
     if (!start.ok) return start;
     const reading: Reading = { output, home, view, stream, options, start: start.value };

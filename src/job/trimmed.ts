@@ -1,0 +1,69 @@
+/**
+ * What `--max-log` took out of a log: the record `out/trimmed`, written by the job's owner alone, before a byte goes. Offsets
+ * never move: a cursor counts everything that the job ever wrote. Where the file system cannot punch holes, what is kept of the
+ * past stands in side files, and the log begins again at its byte 0, which is byte `base` of the whole.
+ */
+import * as fs from 'node:fs';
+import { readRecord } from '../base/files.ts';
+import * as is from '../base/shape.ts';
+import type { JobPaths, Stream } from './home.ts';
+
+const trimmingShape = is.object({
+  /** The bytes from `from` up to `to` are gone, or are about to go. */
+  from: is.count,
+  to: is.count,
+  /** The offset of the first byte of the file; 0 where holes are punched. */
+  base: is.since(is.count, 0),
+  /** Which side file holds the bytes from `to` up to `base`; 0: none, holes are punched. Else offsets are approximate. */
+  keep: is.since(is.count, 0),
+  /** The file is just being emptied: what stands in it now is not to be read. */
+  turning: is.since(is.flag, false),
+});
+/** What is gone of one log, and where the rest is. */
+export type Trimming = is.Shaped<typeof trimmingShape>;
+
+const trimmedShape = is.object({
+  v: is.literal(1),
+  log: is.since(is.nullable(trimmingShape), null),
+  err: is.since(is.nullable(trimmingShape), null),
+});
+export type Trimmed = is.Shaped<typeof trimmedShape>;
+
+/** The record; nothing is gone where there is none, or none that can be read. */
+export function readTrimmed(job: JobPaths): Trimmed {
+  const none: Trimmed = { v: 1, log: null, err: null };
+  // most jobs have none, and a failed open makes an error each time
+  if (!fs.existsSync(job.trimmed)) return none;
+  const stored = readRecord(job.trimmed);
+  const parsed = stored.kind === 'text' ? is.parseShaped(trimmedShape, stored.text) : undefined;
+  return parsed?.ok ? parsed.value : none;
+}
+
+/** How many bytes of a log `--max-log` took. */
+export function readTrimmedBytes(job: JobPaths, stream: Stream = 'log'): number {
+  const trimming = readTrimmed(job)[stream];
+  return trimming ? trimming.to - trimming.from : 0;
+}
+
+/** Whether both say the same of where a byte stands. */
+export const isSameTrimming = (a: Trimming | null, b: Trimming | null): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
+
+const textOf = (trimmed: Trimmed): string => `${JSON.stringify(trimmed)}\n`;
+
+/**
+ * Publishes the record by rename, aside: not flushed, because a disk that a job floods would hold up the owner, who may have to tell
+ * the job's end. Rejects with a system error.
+ */
+export async function writeTrimmed(job: JobPaths, trimmed: Trimmed): Promise<void> {
+  const temporary = `${job.trimmed}.tmp`;
+  await fs.promises.writeFile(temporary, textOf(trimmed), { mode: 0o600 });
+  await fs.promises.rename(temporary, job.trimmed);
+}
+
+/** The same at once, for an instant in which nothing else may happen. Throws a system error. */
+export function writeTrimmedNow(job: JobPaths, trimmed: Trimmed): void {
+  const temporary = `${job.trimmed}.tmp`;
+  fs.writeFileSync(temporary, textOf(trimmed), { mode: 0o600 });
+  fs.renameSync(temporary, job.trimmed);
+}
