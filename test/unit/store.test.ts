@@ -27,6 +27,7 @@ const SPEC: Spec = {
   argv: ['/bin/true', ''],
   line: null,
   words: ['true', ''],
+  script: null,
   cwd: '/',
   project: '/',
   tags: [],
