@@ -67,8 +67,6 @@ export interface FollowAsk {
   raw: boolean;
 }
 
-/** Shows the log until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
-=======
 /** Refuses to follow a log into itself: each line shown would be a line more to show. */
 export function followsItself(home: Home, id: JobId, stream: Stream): Failure | undefined {
   const log = Log.open(home.job(id), stream);
@@ -82,7 +80,7 @@ export function followsItself(home: Home, id: JobId, stream: Stream): Failure | 
   };
 }
 
-/** Shows the log from byte `from` until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
+/** Shows the log until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
 export async function followTo(
   output: Output,
   home: Home,

@@ -84,8 +84,14 @@ function lastOutputText(last: ReturnType<typeof lastOutput>): string {
   return `last output ${renderDuration(last.agoMs)} ago${last.text === '' ? '' : `: "${last.text}"`}`;
 }
 
-/** Tells that jobs go on although this call ends, and how to go on waiting. */
-export function tellStillRunning(output: Output, home: Home, views: JobView[], patience: Patience): Exit {
+/** Tells that jobs go on although this call ends, and with which command to go on waiting (`again`). */
+export function tellStillRunning(
+  output: Output,
+  home: Home,
+  views: JobView[],
+  patience: Patience,
+  again = `bgjob wait ${views.map(({ id }) => id).join(' ')}`,
+): Exit {
   const exit = patience.exit();
   const now = systemClock.now();
   for (const view of views) {
@@ -101,10 +107,7 @@ export function tellStillRunning(output: Output, home: Home, views: JobView[], p
       });
     else output.line(`${sentence(view, now)}, ${lastOutputText(last)}`);
   }
-  if (!output.json) {
-    const ids = views.map(({ id }) => id).join(' ');
-    output.note(`not finished, and not to be restarted: wait again with bgjob wait ${ids}`);
-  }
+  if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
   return exit;
 }
 
@@ -157,7 +160,7 @@ export async function waitForAll(
 }
 
 /** A spinner while a person waits: only on a terminal is it even loaded. */
-async function startSpinner(output: Output, views: JobView[]) {
+export async function startSpinner(output: Output, views: JobView[]) {
   if (output.json || !output.isTerminal(2)) return undefined;
   const { Spinner } = await import('./spinner.ts');
   return new Spinner(`waiting for ${views.length === 1 ? jobLabel(views[0]!) : `${views.length} jobs`}`);

@@ -4,7 +4,9 @@ import { type Failure, fail, ok } from '../../base/failure.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobId } from '../../job/job.ts';
 import { observe } from '../../process/observe.ts';
+import { waitForCondition } from '../awaiting.ts';
 import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
+import { CONDITION_OPTIONS, isConditional, parseConditions } from '../conditions.ts';
 import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
 import { followTo } from '../following.ts';
 import { parseNaming, start } from '../naming.ts';
@@ -24,6 +26,7 @@ const OPTIONS = {
     text: 'wait for the end, or up to DUR (75 if it still runs), and bring its output',
   },
   follow: { kind: 'flag', short: '-f', text: 'show the output too, until the job ends' },
+  ...CONDITION_OPTIONS,
 } as const;
 type RunInput = Input<typeof OPTIONS>;
 
@@ -72,13 +75,17 @@ export const run = verb({
   async run(context, input) {
     const { output } = context;
     const { options } = input;
-    const waits = options.wait !== null || options.follow;
+    const waits = options.wait !== null || options.follow || isConditional(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
     const naming = parseNaming(options);
     if (!naming.ok) return naming;
     const draft = draftOf(context, input);
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
+    const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
+    if (!conditions.ok) return conditions;
+    if (conditions.value && options.follow)
+      return fail({ code: 'usage', message: '--follow and conditions such as --until exclude each other' });
     const opened = context.makeHome();
     if (!opened.ok) return opened;
     const home = opened.value;
@@ -100,6 +107,7 @@ export const run = verb({
     if (options.follow) return ok(await followEnd(output, home, id, patience));
     const view = observe(home, id);
     if (!view) return fail({ code: 'no-such-job', reference: String(id), known: [] });
+    if (conditions.value) return waitForCondition(output, home, view, conditions.value, patience);
     return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, true));
   },
 });

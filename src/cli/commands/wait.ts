@@ -2,8 +2,9 @@
 import { fail, ok } from '../../base/failure.ts';
 import type { JobView } from '../../job/job.ts';
 import { liveHere } from '../../process/resolve.ts';
-import { CONDITION_OPTIONS, parseConditions, waitForCondition } from '../awaiting.ts';
+import { waitForCondition } from '../awaiting.ts';
 import { verb } from '../command.ts';
+import { CONDITION_OPTIONS, parseConditions } from '../conditions.ts';
 import { Patience } from '../patience.ts';
 import { selectAll } from '../select.ts';
 import { waitForAll } from '../waiting.ts';
