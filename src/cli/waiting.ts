@@ -1,6 +1,6 @@
 /** Waiting for jobs and telling how they ended: the one way of `wait`, `run --wait` and `run --follow`. */
 import { systemClock } from '../base/clock.ts';
-import { readableLines } from '../base/text.ts';
+import { foldRepeats, readableLines } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
 import { Log } from '../job/log.ts';
@@ -42,7 +42,7 @@ export async function tellEnd(output: Output, home: Home, view: JobView, withTai
   } else {
     output.line(sentence(view, now, leftovers));
     if (exit.code !== 0 && withTail) {
-      for (const line of lines) output.line(`| ${line}`);
+      for (const line of foldRepeats(lines)) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
     }
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);

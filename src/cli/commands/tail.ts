@@ -1,7 +1,7 @@
 /** `bgjob tail`: what a job wrote, bounded. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { fail, ok } from '../../base/failure.ts';
-import { readableLines } from '../../base/text.ts';
+import { foldRepeats, readableLines } from '../../base/text.ts';
 import type { Home } from '../../job/home.ts';
 import { type JobView, stateWord } from '../../job/job.ts';
 import { Log, type Piece } from '../../job/log.ts';
@@ -30,7 +30,7 @@ export function footer(view: JobView, from: number, to: number, size: number): s
   return `[${jobLabel(view)} ${stateText(view)}${time} | bytes ${from}-${to} of ${size} | cursor ${to}]`;
 }
 
-function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean): void {
+function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean, folded = true): void {
   const { bytes, from, to, size } = piece;
   if (output.json) {
     const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
@@ -38,7 +38,8 @@ function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean): v
   } else if (raw) {
     output.raw(bytes);
   } else {
-    for (const line of readableLines(bytes)) output.line(line);
+    const lines = readableLines(bytes);
+    for (const line of folded ? foldRepeats(lines) : lines) output.line(line);
   }
 }
 
@@ -57,7 +58,8 @@ function tellFull(output: Output, view: JobView, log: Log, raw: boolean): Piece 
     if (piece.bytes.length === 0) break;
     const lines = wholeLines(piece);
     const shown = raw || piece.to >= size || lines.bytes.length === 0 ? piece : lines;
-    tellPiece(output, view, shown, raw);
+    // all of it was asked for: each line is one
+    tellPiece(output, view, shown, raw, false);
     at = shown.to;
   }
   return { ...NOTHING, to: at, size: log.size };
