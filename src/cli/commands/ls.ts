@@ -87,7 +87,13 @@ function cellsOf(home: Home, view: JobView, leftovers: number): string[] {
   const name = 'spec' in view ? view.spec.name : null;
   const age = created === null ? null : now - created;
   const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
-  return [String(view.id), name ?? '-', stateText(view, leftovers), ...times, commandLine(view)];
+  return [
+    String(view.id),
+    name === null ? '-' : safe(name),
+    stateText(view, leftovers),
+    ...times,
+    commandLine(view),
+  ];
 }
 
 function plainTable(rows: string[][]): string[] {

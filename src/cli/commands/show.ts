@@ -72,7 +72,7 @@ function describe(view: JobView, extras: Extras): [string, string][] {
         `${plural(extras.leftovers!, 'process', 'processes')} (bgjob kill ${view.id})`,
     ],
     ['ports', (extras.ports?.length ?? 0) > 0 && extras.ports!.join(' ')],
-    ['log', `${extras.logPath} (${renderSize(extras.logBytes ?? 0)})`],
+    ['log', `${safe(extras.logPath!)} (${renderSize(extras.logBytes ?? 0)})`],
   ];
   return rows.filter((row): row is [string, string] => Boolean(row[1]));
 }
