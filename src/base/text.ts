@@ -3,50 +3,39 @@
  * byte gets through (C0, DEL, C1, the marks that turn the direction of writing, line separators): text from
  * a job or from a record cannot steer a terminal.
  */
+import { type BinaryRun, binaryRuns, mayHoldBinary } from './binary.ts';
+import { renderSize } from './clock.ts';
+import { isRewritten, isTall, screenRows, stripSteering } from './screen.ts';
 
-/** CSI; OSC, DCS, SOS, PM and APC up to their end; two-byte escapes; the same in their one-byte (C1) forms. */
-const ESCAPES =
-  /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]|\x1b/g;
-const ERASE_LINE = /(?:\x1b\[|\x9b)([0-2]?)K/g;
-const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g;
+/** Whatever must not reach a terminal, a tab and a line end aside. */
+const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+const EVERY_UNSAFE = new RegExp(UNSAFE, 'g');
 
-/** One line as a terminal would show it at its end: `\r` and backspace applied, escapes and controls gone. */
+/** One line as a terminal would show it at its end: `\r`, backspace and erasing applied, escapes and controls gone. */
 export function cleanLine(line: string): string {
-  if (!/[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e-\u202e\u2066-\u2069]/.test(line)) return line;
-  // a line that ends in \r is a line with a CRLF ending, not an overwritten one
-  const text = line.replace(/\r+$/, '');
-  if (!/[\r\b]/.test(text)) return text.replace(ESCAPES, '').replace(CONTROLS, '');
-  // erase-line decides what an overwritten line still shows: keep it through the stripping as a control that shows nothing
-  const marked = text
-    .replace(/[\x01\x02]/g, '')
-    .replace(ERASE_LINE, (_, part: string) => (part === '2' ? '\x02' : part === '1' ? '' : '\x01'))
-    .replace(ESCAPES, '');
-  let cells: string[] = [];
-  let column = 0;
-  for (const character of marked) {
-    if (character === '\r') column = 0;
-    else if (character === '\b') column = Math.max(0, column - 1);
-    else if (character === '\x01') cells.length = Math.min(cells.length, column);
-    else if (character === '\x02') cells = [];
-    else {
-      while (cells.length < column) cells.push(' ');
-      cells[column++] = character;
-    }
-  }
-  return cells.join('').replace(CONTROLS, '');
+  if (!UNSAFE.test(line)) return line;
+  // what ends in \r is a line with a CRLF ending, not an overwritten one
+  let end = line.length;
+  while (line[end - 1] === '\r') end--;
+  const text = line.slice(0, end);
+  return isRewritten(text) ? (screenRows(text, false)[0] ?? '') : stripSteering(text);
 }
 
 /** A stored string (a command, a path, a tag) on one line: what would steer a terminal is shown as `\xNN`. */
 export function safe(text: string): string {
   return text
     .replace(/[\t\n]/g, (c) => (c === '\t' ? '\\t' : '\\n'))
-    .replace(CONTROLS, (c) => {
+    .replace(EVERY_UNSAFE, (c) => {
       const code = c.codePointAt(0)!;
       return code < 256
         ? `\\x${code.toString(16).padStart(2, '0')}`
         : `\\u${code.toString(16).padStart(4, '0')}`;
     });
 }
+
+/** JSON text with everything that would steer a terminal as `\uNNNN`: the same value, safe to look at. */
+export const safeJson = (json: string): string =>
+  json.replace(EVERY_UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** At most `limit` characters, and how many are missing: `abc…(+12)`. */
 export function clip(line: string, limit: number): string {
@@ -75,15 +64,53 @@ export function brokenEnd(bytes: Uint8Array): number {
 }
 
 /**
- * Bytes as clean lines, without their line ends. What is cut off at either side of the bytes (half a
- * character) is dropped; a line end at the very end makes no empty last line.
+ * Bytes as clean lines, without their line ends; binary ones become a notice. What is cut off at either side of the
+ * bytes (half a character) is dropped; a line end at the very end makes no empty last line.
  */
 export function readableLines(bytes: Uint8Array, clipAt = 500): string[] {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const text = whole.toString('utf8', brokenStart(bytes), bytes.length - brokenEnd(bytes));
+  const cut = whole.subarray(brokenStart(bytes), bytes.length - brokenEnd(bytes));
+  const text = cut.toString('utf8');
+  const lines = mayHoldBinary(text) ? linesAround(binaryRuns(cut), cut) : cleanLines(text);
+  return lines.map((line) => clip(line, clipAt));
+}
+
+/** The lines of a text; where it rewrites lines above, as they are at its end. */
+function cleanLines(text: string): string[] {
   if (text === '') return [];
+  const isClean = !UNSAFE.test(text);
+  if (!isClean && isTall(text)) return screenRows(text, true);
   const lines = (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
-  return lines.map((line) => clip(cleanLine(line), clipAt));
+  return isClean ? lines : lines.map(cleanLine);
+}
+
+/** The texts between runs of binary lines, and a notice for each run. */
+function linesAround(runs: BinaryRun[], bytes: Buffer): string[] {
+  const lines: string[] = [];
+  let at = 0;
+  for (const { from, to } of runs) {
+    for (const line of cleanLines(bytes.toString('utf8', at, from))) lines.push(line);
+    lines.push(`[binary: ${renderSize(to - from)}]`);
+    at = to;
+  }
+  for (const line of cleanLines(bytes.toString('utf8', at))) lines.push(line);
+  return lines;
+}
+
+/** From this many equal lines on, one and a count say it better. */
+const FOLD_FROM = 3;
+
+/** A run of equal lines as the line once with its count: `the line (×412)`. */
+export function foldRepeats(lines: string[]): string[] {
+  const folded: string[] = [];
+  for (let from = 0, to = 0; from < lines.length; from = to) {
+    const line = lines[from]!;
+    while (to < lines.length && lines[to] === line) to++;
+    const count = to - from;
+    if (count < FOLD_FROM) folded.push(...lines.slice(from, to));
+    else folded.push(line.trim() === '' ? `(${count} empty lines)` : `${line} (×${count})`);
+  }
+  return folded;
 }
 
 /** `1 job`, `2 jobs`, `2 processes`. */

@@ -61,8 +61,8 @@ export function readForward(
 /** What stands in a text where the log was trimmed. */
 export const gapText = (gone: number): string => `[… ${renderSize(gone)} trimmed by --max-log …]`;
 
-/** Prints a piece: as text with a mark where something is gone, raw, or as an object. */
-export function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean): void {
+/** Prints a piece: as text with a mark where something is gone, raw, or as an object; `folded`: repeated lines once. */
+export function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean, folded: boolean): void {
   const { bytes, from, to, size, gone } = piece;
   if (output.json) {
     const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
@@ -81,8 +81,9 @@ export function tellPiece(output: Output, view: JobView, piece: Piece, raw: bool
   }
   if (gone > 0 && raw) output.note(gapText(gone));
   else if (gone > 0) output.line(gapText(gone));
+  const lines = raw ? [] : readableLines(bytes);
   if (raw) output.raw(bytes);
-  else for (const line of foldRepeats(readableLines(bytes))) output.line(line);
+  else for (const line of folded ? foldRepeats(lines) : lines) output.line(line);
 }
 
 /** The last line of every read: state, which bytes, and where the next read goes on. */

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import { renderDuration, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
+import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId, JobView } from '../job/job.ts';
 import { endedNames, idOfName, listLive, newestNames, projectKey, projectOfName } from '../job/markers.ts';
@@ -138,7 +139,7 @@ export function cellsOf(home: Home, view: JobView, sight: Sight): string[] {
   const ports = sight.portsOf(view);
   const state = stateText(view, sight.leftoversOf(view));
   return [
-    ...[String(view.id), name ?? '-', state, ...times],
+    ...[String(view.id), name === null ? '-' : safe(name), state, ...times],
     ...(ports ? [portsCell(ports)] : []),
     commandLine(view),
   ];

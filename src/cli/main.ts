@@ -2,6 +2,7 @@
 
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
+import { safe, safeJson } from '../base/text.ts';
 import type { Exit } from './command.ts';
 import { Context } from './context.ts';
 import { generalHelp, manPage, verbHelp } from './manual.ts';
@@ -15,9 +16,10 @@ function tellFailure(output: Output, failure: Failure): number {
   const code = exitCodeOfFailure(failure);
   if (output.json) {
     const error = { code: failure.code, message, hint: hint ?? null };
-    output.note(JSON.stringify({ v: 1, error }));
+    output.note(safeJson(JSON.stringify({ v: 1, error })));
   } else {
-    output.note(`bgjob: ${message}${hint === undefined ? '' : `\n  hint: ${hint}`}`);
+    // a usage error repeats the words of whoever typed them, or of a script that took them from elsewhere
+    output.note(`bgjob: ${safe(message)}${hint === undefined ? '' : `\n  hint: ${safe(hint)}`}`);
     output.note(`[bgjob] exit code ${code}`);
   }
   return code;

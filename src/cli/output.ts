@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
+import { safeJson } from '../base/text.ts';
 
 /** Thrown when the answer cannot be written, to a full disk for example. */
 export class AnswerLost extends Error {
@@ -54,13 +55,13 @@ export class Output {
   }
   /** One JSON object of the answer. */
   object(value: object): void {
-    this.line(JSON.stringify(value));
+    this.line(safeJson(JSON.stringify(value)));
   }
   /** Many objects of the answer, in few writes; each is made when its turn comes. */
   objects(values: Iterable<object>): void {
     let lines: string[] = [];
     for (const value of values) {
-      lines.push(JSON.stringify(value));
+      lines.push(safeJson(JSON.stringify(value)));
       if (lines.length < OBJECTS_PER_WRITE) continue;
       this.line(lines.join('\n'));
       lines = [];

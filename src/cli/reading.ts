@@ -102,7 +102,8 @@ function tellFull({ output, view, options }: Reading, log: Log, from: number): P
     const lines = wholeLines(piece);
     const isCut = options.raw || piece.to >= size || lines.bytes.length === 0;
     const shown = isCut ? piece : lines;
-    tellPiece(output, view, shown, options.raw);
+    // all of it was asked for: each line is one
+    tellPiece(output, view, shown, options.raw, false);
     at = shown.to;
   }
   return { ...NOTHING, from, to: at, size: log.size };
@@ -129,7 +130,8 @@ export function tellView(reading: Reading, log: Log): Piece {
         ? log.read(start, start + limit)
         : readForward(log, start, lines, limit, !options.raw && isGrowing(view, home.job(view.id), stream));
   }
-  if (piece.bytes.length > 0 || piece.gone > 0 || output.json) tellPiece(output, view, piece, options.raw);
+  if (piece.bytes.length > 0 || piece.gone > 0 || output.json)
+    tellPiece(output, view, piece, options.raw, true);
   return piece;
 }
 

@@ -1,7 +1,7 @@
 /** Waiting for jobs and telling how they ended: the one way of `wait`, `run --wait` and `run --follow`. */
 import * as fs from 'node:fs';
 import { renderDuration, systemClock } from '../base/clock.ts';
-import { readableLines } from '../base/text.ts';
+import { foldRepeats, readableLines } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
 import { Log } from '../job/log.ts';
@@ -58,7 +58,7 @@ export async function tellEnd(
   } else {
     output.line(sentence(view, now, leftovers));
     if (withTail && (exit.code !== 0 || withOutput)) {
-      for (const line of lines) output.line(`| ${line}`);
+      for (const line of foldRepeats(lines)) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
     }
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);

@@ -26,7 +26,7 @@ export function outcomeText(outcome: Outcome, spec: Spec): string {
     case 'exited':
       return `exited ${outcome.code}${outcome.afterKill ? ' (after kill)' : guessText(outcome.code, spec)}`;
     case 'killed':
-      return `killed ${outcome.signal}`;
+      return `killed ${safe(outcome.signal)}`;
     case 'timed-out':
       return outcome.limit === 'timeout' ? 'timed out' : 'timed out (no output)';
     case 'cancelled':
@@ -60,7 +60,7 @@ export function stateText(view: JobView, leftovers = 0): string {
 
 /** `web 42`, or `42` for a job without a name. */
 export const jobLabel = (view: JobView): string =>
-  'spec' in view && view.spec.name !== null ? `${view.spec.name} ${view.id}` : String(view.id);
+  'spec' in view && view.spec.name !== null ? `${safe(view.spec.name)} ${view.id}` : String(view.id);
 
 /** How long it has run, or ran; null if it never started. */
 export function tookMs(view: JobView, now: number): number | null {

@@ -57,7 +57,7 @@ function textOf({ before, after, processes, ports, tookMs }: Stopped): string {
   if (outcome.kind === 'cancelled') return `${label} cancelled before it started`;
   const how =
     outcome.kind === 'killed'
-      ? `killed (${outcome.signal.replace(/^SIG/, '')}, ${took})`
+      ? `killed (${safe(outcome.signal).replace(/^SIG/, '')}, ${took})`
       : `${outcomeText(outcome, after.spec)} (${took})`;
   return `${label} ${how}: ${count}${portText(ports)}`;
 }
@@ -112,7 +112,7 @@ export const kill = verb({
       selected.value.map((view) => killOne(output, opened.value!, view, asked)),
     );
     const [failed, ...others] = results.filter((result) => !result.ok);
-    for (const { failure } of others) output.note(`bgjob: ${messageOf(failure).message}`);
+    for (const { failure } of others) output.note(`bgjob: ${safe(messageOf(failure).message)}`);
     return failed ?? ok(SUCCESS);
   },
 });

@@ -45,7 +45,7 @@ function logText(job: JobPaths, stream: Stream): string {
   const about = log?.isApproximate ? '; offsets are approximate: no holes on this file system' : '';
   log?.close();
   const trimmed = gap ? `, ${renderSize(gap.to - gap.from)} trimmed from byte ${gap.from} on${about}` : '';
-  return `${job[stream]} (${size}${trimmed})`;
+  return `${safe(job[stream])} (${size}${trimmed})`;
 }
 
 function describe(view: JobView, job: JobPaths, extras: Extras): [string, string][] {

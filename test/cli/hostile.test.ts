@@ -1,0 +1,114 @@
+/** Hostile strings wherever a job, a record or a call can hold one: every verb shows them, and none steers a terminal. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { type Rig, rigTest } from '../rig/rig.ts';
+
+/** A title, a one-byte CSI, a colour, marks that turn the direction, separators, and a line of somebody else's. */
+const NASTY = '\x1b]0;title\x07\u009b31m\x1b[31m\u202e\u2066\u061c\u2028\x7f\x85\b\r\nforged: 1 exited 0';
+const STEERS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffd]/;
+const OWN_COLORS = /\x1b\[(?:\d{1,2}(?:;\d{1,2})*)?m/g;
+
+const SGR = { FORCE_COLOR: '1', NO_COLOR: '', TERM: 'xterm' };
+
+/** Calls it plain, in colour and in JSON, and looks at every byte that came back. */
+async function showsSafely(rig: Rig, args: string[], cwd: string): Promise<string> {
+  let all = '';
+  const json = args[0] === 'run' ? [args[0], '--json', ...args.slice(1)] : [...args, '--json'];
+  for (const [words, env] of [
+    [args, {}],
+    [args, SGR],
+    [json, {}],
+  ] as const) {
+    const { stdout, stderr } = await rig.bgjob([...words], { cwd, env });
+    const text = env === SGR ? `${stdout}${stderr}`.replaceAll(OWN_COLORS, '') : `${stdout}${stderr}`;
+    assert.doesNotMatch(text, STEERS, JSON.stringify([words, text]));
+    assert.doesNotMatch(text, /^forged/m, JSON.stringify([words, text]));
+    all += text;
+  }
+  return all;
+}
+
+const READING = ['ls', 'status', 'show', 'tail', 'wait', 'kill'];
+
+rigTest('hostile strings of a job reach no terminal', async (rig) => {
+  const cwd = `${rig.project}/${NASTY.replaceAll('/', '')}`;
+  fs.mkdirSync(`${cwd}/.git`, { recursive: true });
+  const command = ['sh', '-c', 'printf %s "$1"; exit 3', 'sh', NASTY.replaceAll('\n', ' ')];
+  await rig.bgjob(['run', '-w', '-e', `X=${NASTY}`, '--', ...command], { cwd });
+  await rig.bgjob(['run', '-w', `true '${NASTY}'`], { cwd });
+  for (const id of ['1', '2'])
+    for (const verb of READING) await showsSafely(rig, verb === 'ls' ? ['ls', '-a'] : [verb, id], cwd);
+  assert.match(await showsSafely(rig, ['show', '1'], cwd), /title/);
+  for (const args of [
+    ['tail', '-f', '1'],
+    ['tail', '--full', '1'],
+    ['path', '1'],
+    ['gc', '--dry-run'],
+  ])
+    await showsSafely(rig, args, cwd);
+  await showsSafely(rig, ['status', '@last'], rig.project);
+});
+
+rigTest('hostile words of a call are told safely', async (rig) => {
+  await rig.run(['true']);
+  const calls = [
+    [NASTY],
+    ['help', NASTY],
+    ['run', '-t', NASTY, 'true'],
+    ['run', '-e', NASTY, 'true'],
+    ['run', '--env-file', NASTY, 'true'],
+    ['run', '-C', NASTY, 'true'],
+    ['run', `--${NASTY}`, 'true'],
+    ['run', `--wait=${NASTY}`, 'true'],
+    ['run', '--', NASTY],
+    ['tail', NASTY],
+    ['tail', '1', NASTY],
+    ['tail', '-n', NASTY, '1'],
+    ['kill', '-s', NASTY, '1'],
+    ['kill', NASTY, '1'],
+    ['ls', '--state', NASTY],
+    ['gc', '--older-than', NASTY],
+    ['show', `-${NASTY}`],
+  ];
+  for (const args of calls) await showsSafely(rig, args, rig.project);
+  const { stderr } = await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: NASTY } });
+  assert.doesNotMatch(stderr, STEERS);
+  const home = await rig.bgjob(['run', 'true'], { env: { BGJOB_HOME: `/proc/${NASTY}` } });
+  assert.doesNotMatch(home.stderr, STEERS);
+});
+
+rigTest('hostile records are told safely', async (rig) => {
+  rig.damaged = true;
+  const change = (id: number, file: string, alter: (record: any) => void) => {
+    const record = JSON.parse(fs.readFileSync(rig.file(id, file), 'utf8'));
+    alter(record);
+    fs.writeFileSync(rig.file(id, file), JSON.stringify(record));
+  };
+  const outcomes = [
+    { kind: 'killed', code: 143, signal: NASTY },
+    { kind: 'skipped', why: NASTY },
+    { kind: 'failed', why: NASTY, code: 126 },
+    { kind: 'lost', why: NASTY },
+    { kind: NASTY },
+  ];
+  for (const outcome of outcomes) {
+    const id = Number((await rig.bgjob(['run', '-w', 'true'])).stdout.match(/\d+/)![0]);
+    const stop = { by: NASTY, cause: 'kill', signal: NASTY, graceMs: 1, at: 1 };
+    const spec = (one: any) =>
+      Object.assign(one, { name: NASTY, words: [NASTY], line: NASTY, tags: [NASTY] });
+    change(id, 'spec.json', spec);
+    change(id, 'state.json', (state) => {
+      Object.assign(state.status, { outcome, stop });
+      if (state.spec) spec(state.spec);
+    });
+  }
+  const last = outcomes.length + 1;
+  await rig.bgjob(['run', '-w', 'true']);
+  for (const file of ['spec.json', 'state.json'])
+    change(last, file, (record) => {
+      for (const one of [record, record.spec]) if (one?.machine) Object.assign(one, { machine: NASTY });
+    });
+  await showsSafely(rig, ['ls', '-a'], rig.project);
+  for (let id = 1; id <= last; id++)
+    for (const verb of READING.slice(1)) await showsSafely(rig, [verb, String(id)], rig.project);
+});
