@@ -38,16 +38,20 @@ export function syncDir(path: string): void {
   }
 }
 
-function writeNew(path: string, text: string, flags: number): void {
+function writeNew(path: string, content: string | Uint8Array, flags: number): void {
   const fd = fs.openSync(path, flags, 0o600);
   try {
     fs.fchmodSync(fd, 0o600);
-    writeAll(fd, Buffer.from(text));
+    writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content);
     fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
   }
 }
+
+/** Creates a file that must not exist; durable when the directory is flushed. */
+export const writeOnce = (path: string, bytes: Uint8Array): void =>
+  writeNew(path, bytes, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
 
 /** Replaces `path` by `text`: durable when it returns. */
 export function writeAtomic(path: string, text: string): void {

@@ -12,8 +12,8 @@ import {
   namesIn,
   readRecord,
   syncDir,
-  writeAll,
   writeAtomic,
+  writeOnce,
   writeRenamed,
 } from '../base/files.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
@@ -51,15 +51,7 @@ const publish = (path: string, value: unknown): void => writeAtomic(path, `${JSO
 export const writeSpec = (job: JobPaths, spec: Spec): void =>
   writeRenamed(job.spec, `${JSON.stringify(spec)}\n`);
 /** As durable as the spec. */
-export function writeScript(job: JobPaths, bytes: Uint8Array): void {
-  const fd = createExclusive(job.script);
-  try {
-    writeAll(fd, bytes);
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
+export const writeScript = (job: JobPaths, bytes: Uint8Array): void => writeOnce(job.script, bytes);
 export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   const spec = readShaped(job.spec, 'spec.json', specShape);
   if (spec.kind !== 'read') return spec;

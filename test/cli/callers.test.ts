@@ -104,7 +104,7 @@ for (const [signal, code] of [
       process.kill(-call.child.pid!, signal);
       const { stderr, ...answer } = await call.answer;
       assert.equal(answer.code, code);
-      assert.match(answer.stdout, new RegExp(`(^|\\n)${id} running [\\d.]+s\\n$`));
+      assert.match(answer.stdout, new RegExp(`(^|\\n)${id} running [\\d.]+s, .*\\n$`));
       assert.match(
         stderr,
         new RegExp(`wait again with bgjob wait ${id}\\n\\[bgjob\\] exit code ${code}\\n$`),

@@ -130,7 +130,7 @@ rigTest('--wait=DUR and BGJOB_MAX_WAIT end the waiting, never the job', async (r
   const puppet = await rig.puppet();
   const first = await rig.bgjob(['run', '--wait=500ms', '--', ...puppet.command]);
   assert.equal(first.code, 75);
-  assert.match(first.stdout, /^1\n1 running [\d.]+s\n$/);
+  assert.match(first.stdout, /^1\n1 running [\d.]+s, no output yet\n$/);
   assert.match(first.stderr, /wait again with bgjob wait 1\n\[bgjob\] exit code 75\n$/);
   await puppet.exit(5);
   assert.equal((await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: '50s' } })).code, 5);
