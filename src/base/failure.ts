@@ -28,6 +28,7 @@ export type Failure =
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
   | { code: 'not-started'; id: number; errno: string }
+  | { code: 'pattern-too-slow'; pattern: string; from: number; line: string; why: 'time' | 'memory' }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
