@@ -4,11 +4,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { basename } from 'node:path';
 import { build } from 'esbuild';
 
-/** Every dynamic import: source → file in dist. */
+/** Every dynamic import, and packages that are required where they are used: source → file in dist. */
 const LAZY = {
   './terminal.ts': ['src/cli/terminal.ts', 'terminal'],
   './spinner.ts': ['src/cli/spinner.ts', 'spinner'],
   'ps-list': ['ps-list', 'ps-list'],
+  '@eslint-community/regexpp': ['@eslint-community/regexpp', 'regexpp'],
   'proper-lockfile': ['proper-lockfile', 'proper-lockfile'],
 };
 
@@ -16,6 +17,8 @@ const lazyFiles = {
   name: 'lazy-files',
   setup({ onResolve }) {
     onResolve({ filter: /.*/ }, ({ kind, path }) => {
+      if (kind === 'require-call' && path === '@eslint-community/regexpp')
+        return { path: './regexpp.js', external: true };
       if (kind !== 'dynamic-import') return undefined;
       const name = path.replace(/^(\.\.?\/)+(.*\/)?/, './');
       if (!(name in LAZY)) throw new Error(`${path} is imported dynamically but not named in build.mjs`);
@@ -67,6 +70,7 @@ const { metafile } = await build({
     boot: 'src/cli/boot.ts',
     cli: 'src/cli/main.ts',
     supervisor: 'src/supervisor/main.ts',
+    matcherthread: 'src/process/matcherthread.ts',
     ...Object.fromEntries(Object.values(LAZY).map(([source, name]) => [name, source])),
   },
   outdir: 'dist',
@@ -96,7 +100,11 @@ await build({
   ...common,
   plugins: [],
   packages: 'external',
-  entryPoints: Object.fromEntries(tests.map((name) => [basename(name, '.ts'), `test/${name}`])),
+  entryPoints: {
+    ...Object.fromEntries(tests.map((name) => [basename(name, '.ts'), `test/${name}`])),
+    // a thread's code lies beside the code that starts it
+    matcherthread: 'src/process/matcherthread.ts',
+  },
   outdir: 'dist-test',
   sourcemap: 'inline',
 });

@@ -30,6 +30,7 @@ export type Failure =
   | { code: 'not-started'; id: number; errno: string }
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
   | { code: 'port-not-free'; name: string; id: number; port: number }
+  | { code: 'pattern-too-slow'; pattern: string; from: number; line: string; why: 'time' | 'memory' }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };

@@ -1,7 +1,7 @@
 /** Failures in words: what happened, why, and a command to type next. */
 import { renderDuration } from '../base/clock.ts';
 import { type Failure, unreachable } from '../base/failure.ts';
-import { safe } from '../base/text.ts';
+import { clip, safe } from '../base/text.ts';
 
 export interface Message {
   message: string;
@@ -110,6 +110,11 @@ export function messageOf(failure: Failure): Message {
         hint: `ss -ltnp 'sport = :${port}'`,
       };
     }
+    case 'pattern-too-slow':
+      return {
+        message: `"${clip(safe(failure.pattern), 80)}" takes too ${failure.why === 'time' ? 'long' : 'much memory'} on the line at byte ${failure.from}: "${safe(failure.line)}"`,
+        hint: 'simplify the pattern: no repetition inside a repetition, as in (a+)+',
+      };
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,
