@@ -55,6 +55,10 @@ export class JobPaths {
   get err(): string {
     return `${this.dir}/out/err`;
   }
+  /** Which bytes of these `--max-log` took; written by the highest owner alone, before they go. */
+  get trimmed(): string {
+    return `${this.dir}/out/trimmed`;
+  }
   /** Who may publish: a claim; the highest number counts. */
   owner(generation: number): string {
     return `${this.dir}/owner.${generation}`;
