@@ -28,6 +28,14 @@ export type Failure =
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
   | { code: 'not-started'; id: number; errno: string }
+  | {
+      code: 'port-taken';
+      port: number;
+      pid: number;
+      command: string;
+      job: { id: number; name: string | null } | null;
+    }
+  | { code: 'untrusted-certificate'; url: string; why: string }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
