@@ -31,6 +31,14 @@ export type Failure =
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
   | { code: 'port-not-free'; name: string; id: number; port: number }
   | { code: 'pattern-too-slow'; pattern: string; from: number; line: string; why: 'time' | 'memory' }
+  | {
+      code: 'port-taken';
+      port: number;
+      pid: number;
+      command: string;
+      job: { id: number; name: string | null } | null;
+    }
+  | { code: 'untrusted-certificate'; url: string; why: string }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };

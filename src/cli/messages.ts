@@ -115,6 +115,18 @@ export function messageOf(failure: Failure): Message {
         message: `"${clip(safe(failure.pattern), 80)}" takes too ${failure.why === 'time' ? 'long' : 'much memory'} on the line at byte ${failure.from}: "${safe(failure.line)}"`,
         hint: 'simplify the pattern: no repetition inside a repetition, as in (a+)+',
       };
+    case 'port-taken': {
+      const { job } = failure;
+      const name = job ? `${job.name === null ? '' : `${safe(job.name)} `}${job.id}` : '';
+      return {
+        message: `port ${failure.port} is taken by pid ${failure.pid} (${safe(failure.command)})${job ? ` (job ${name}: bgjob kill ${job.id})` : ''}`,
+        hint: job ? `bgjob kill ${job.id}` : `ps -o pid,lstart,args -p ${failure.pid}`,
+      };
+    }
+    case 'untrusted-certificate':
+      return {
+        message: `${safe(failure.url)}: its certificate is not trusted (${safe(failure.why)}); --insecure takes it as it is`,
+      };
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,

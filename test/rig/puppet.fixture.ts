@@ -51,7 +51,9 @@ async function carryOut(order: Order): Promise<unknown> {
       return { pid: await fork(order) };
     case 'listen': {
       const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      await new Promise<void>((resolve) =>
+        server.listen(order.port ?? 0, order.host ?? '127.0.0.1', resolve),
+      );
       return { port: (server.address() as AddressInfo).port };
     }
     case 'environment':

@@ -13,7 +13,7 @@ export type Order =
   | { do: 'die'; signal: string }
   | { do: 'ignore'; signal: string }
   | { do: 'fork'; daemon: boolean; ignoring: string[]; bare: boolean }
-  | { do: 'listen' }
+  | { do: 'listen'; port?: number; host?: string }
   | { do: 'environment' }
   | { do: 'stdin' };
 

@@ -1,0 +1,165 @@
+/**
+ * Waiting until a job listens on a TCP port, and until nobody does any more. The kernel tells nobody when a socket begins to
+ * listen: its table is read every 25 ms, the process table (ten times the cost) only now and then, or when a socket
+ * shows up whose holder is not known as the job's.
+ */
+import { systemClock } from '../base/clock.ts';
+import { fail, ok, type Result } from '../base/failure.ts';
+import type { Home } from '../job/home.ts';
+import type { JobId } from '../job/job.ts';
+import { readOwner } from '../job/store.ts';
+import { sleep } from './conditions.ts';
+import { HAS_PROC, thisPlace } from './identity.ts';
+import { processesOf } from './leftovers.ts';
+import { describeListener, listenerText, portTaken, readHolders } from './listener.ts';
+import type { Met, Report } from './met.ts';
+import { observe } from './observe.ts';
+import { holdersAmong, isListening, socketsOn } from './ports.ts';
+import { sinceTicksOf } from './tree.ts';
+
+const LOOK_MS = HAS_PROC ? 25 : 250;
+/** The processes of the job are searched this often. */
+const WALK_MS = 250;
+/** What is not there after this long may take a little longer to be noticed, milliseconds. */
+const PATIENT_MS = 60_000;
+const PATIENT_FACTOR = 4;
+/** A machine with thousands of sockets must not spend a core on looking. */
+const IDLE_PER_LOOK = 8;
+
+export interface PortOptions {
+  /** Whoever listens will do. */
+  anyOwner: boolean;
+}
+
+/** Until a process of the job listens on the port; fails if the port is another's since before the job. */
+export async function waitPort(
+  home: Home,
+  id: JobId,
+  port: number,
+  { anyOwner }: PortOptions,
+  abort: AbortSignal,
+  report: Report,
+): Promise<Result<Met | undefined>> {
+  const search = new Search(home, id, port, report);
+  const begun = systemClock.monotonic();
+  while (!abort.aborted) {
+    const at = systemClock.monotonic();
+    const found = anyOwner ? await search.lookForAny() : await search.look();
+    if (found !== undefined) return found;
+    const now = systemClock.monotonic();
+    const factor = now - begun > PATIENT_MS ? PATIENT_FACTOR : 1;
+    search.walkEveryMs = WALK_MS * factor;
+    await sleep(Math.max(LOOK_MS * factor, (now - at) * IDLE_PER_LOOK), abort);
+  }
+  return ok(undefined);
+}
+
+type Found = Result<Met> | undefined;
+
+const met = (port: number, pid: number | undefined): Result<Met> =>
+  ok({
+    condition: 'port',
+    text: pid === undefined ? `port ${port}` : `port ${port} (pid ${pid})`,
+    facts: { port, pid: pid ?? null },
+  });
+
+/** What one waiter knows of the job's processes and of who else listens. */
+class Search {
+  private readonly home: Home;
+  private readonly id: JobId;
+  private readonly port: number;
+  private readonly report: Report;
+  private members: number[] = [];
+  private walkedAt = Number.NEGATIVE_INFINITY;
+  walkEveryMs = WALK_MS;
+  /** Sockets that were looked up among all processes since the last walk, and are not the job's. */
+  private readonly foreign = new Set<string>();
+  private readonly told = new Set<string>();
+
+  constructor(home: Home, id: JobId, port: number, report: Report) {
+    this.home = home;
+    this.id = id;
+    this.port = port;
+    this.report = report;
+  }
+
+  private tell(text: string): void {
+    if (!this.told.has(text)) this.report(text);
+    this.told.add(text);
+  }
+
+  private async walk(): Promise<void> {
+    const view = observe(this.home, this.id);
+    this.members = view ? (await processesOf(this.home, view)).map(({ pid }) => pid) : [];
+    this.walkedAt = systemClock.monotonic();
+    // a socket may be handed on: it is judged again with each walk
+    this.foreign.clear();
+  }
+
+  private async walkIfDue(): Promise<void> {
+    if (systemClock.monotonic() - this.walkedAt >= this.walkEveryMs) await this.walk();
+  }
+
+  /** The owner, while there is no process of the job yet: the job starts where its supervisor is. */
+  private windows(): number[] {
+    if (this.members.length > 0) return this.members;
+    const owner = readOwner(this.home.job(this.id));
+    return owner.kind === 'read' && this.isHere(owner.value.identity.pidNamespace)
+      ? [owner.value.identity.pid]
+      : [];
+  }
+
+  private isHere(pidNamespace: string): boolean {
+    if (pidNamespace === thisPlace().pidNamespace) return true;
+    this.tell(
+      `job ${this.id} runs in another pid namespace: which process listens cannot be seen from here (--any-owner takes any)`,
+    );
+    return false;
+  }
+
+  async lookForAny(): Promise<Found> {
+    await this.walkIfDue();
+    const sockets = socketsOn(this.port, this.windows(), true);
+    if (sockets.length === 0) return undefined;
+    return met(this.port, holdersAmong(this.members, sockets)[0] ?? (await readHolders(sockets))[0]?.pid);
+  }
+
+  async look(): Promise<Found> {
+    await this.walkIfDue();
+    const sockets = socketsOn(this.port, this.windows(), false);
+    if (sockets.length === 0) return undefined;
+    const known = holdersAmong(this.members, sockets)[0];
+    if (known !== undefined) return met(this.port, known);
+    if (sockets.every((socket) => this.foreign.has(socket))) return undefined;
+    // holders first, then the job's processes: one that was just born is in both
+    const holders = await readHolders(sockets);
+    await this.walk();
+    const mine = new Set(this.members);
+    const holder = holders.find(({ pid }) => mine.has(pid));
+    if (holder) return met(this.port, holder.pid);
+    for (const socket of sockets) this.foreign.add(socket);
+    const [oldest] = holders;
+    if (!oldest) {
+      // gone again, or not ours to see
+      if (socketsOn(this.port, this.windows(), false).some((socket) => sockets.includes(socket)))
+        this.tell(
+          `port ${this.port} is held by a process that cannot be seen from here; still waiting (--any-owner takes it)`,
+        );
+      return undefined;
+    }
+    const listener = describeListener(this.home, oldest.pid);
+    if (oldest.startTicks < sinceTicksOf(this.home, this.id)) return fail(portTaken(this.port, listener));
+    this.tell(
+      `port ${this.port} is held by ${listenerText(listener)}, not by job ${this.id}; still waiting (--any-owner takes it)`,
+    );
+    return undefined;
+  }
+}
+
+/** Resolves when nobody listens on these ports here, or when `abort` fires: with those still taken. */
+export async function waitPortFree(ports: number[], abort: AbortSignal): Promise<number[]> {
+  for (let taken = ports.filter(isListening); ; taken = taken.filter(isListening)) {
+    if (taken.length === 0 || abort.aborted) return taken;
+    await sleep(LOOK_MS, abort);
+  }
+}
