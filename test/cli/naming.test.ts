@@ -12,6 +12,9 @@ const named = (rig: Rig): string[] => {
   return fs.existsSync(names) ? fs.readdirSync(names) : [];
 };
 
+/** What a job has written so far. */
+const written = (rig: Rig, id: number): string => (fs.existsSync(rig.file(id, 'out/log')) ? rig.log(id) : '');
+
 /** A port that nobody listens on just now. */
 function freePort(): Promise<number> {
   const server = createServer();
@@ -126,9 +129,10 @@ rigTest(
     assert.deepEqual(await rig.json(['run', ...args.slice(0, 3), '--json', ...args.slice(3)]), [
       { v: 1, id: 1, name: 'web', reused: true, replaced: [], log: { path: rig.file(1, 'out/log') } },
     ]);
-    const waiting = rig.bgjob(['run', '-w', ...args]);
+    const waiting = rig.startBgjob(['run', '-w', ...args]);
+    await until(waiting.stdout, (text) => text === '1\n');
     await puppet.exit(4);
-    const { code, stdout } = await waiting;
+    const { code, stdout } = await waiting.answer;
     assert.equal(code, 4, stdout);
     assert.match(
       (await rig.bgjob(['run', '-w', '-n', 'web', '--reuse', 'exit 5'])).stdout,
@@ -146,7 +150,7 @@ rigTest(
     assert.deepEqual([first.code, first.stdout, first.stderr], [0, '1\n', '']);
     for (let id = 1; id <= 3; id++) {
       await until(
-        () => rig.log(id),
+        () => written(rig, id),
         (text) => text === 'ready\n',
         `server ${id}`,
       );
@@ -159,7 +163,7 @@ rigTest(
       assert.deepEqual([job.state, job.reason], ['killed', 'run --replace (SIGTERM)']);
     }
     await until(
-      () => rig.log(4),
+      () => written(rig, 4),
       (text) => text === 'ready\n',
       'the last one found its port free',
     );
@@ -222,7 +226,7 @@ rigTest('--replace: a port that somebody else keeps: 125 names it, and nothing i
   await until(stranger.stdout, (text) => text === 'ready\n');
   await rig.run(['-n', 'web', '--', 'python3', '-c', REUSING(port)]);
   await until(
-    () => rig.log(1),
+    () => written(rig, 1),
     (text) => text === 'ready\n',
     'the job shares the port',
   );
