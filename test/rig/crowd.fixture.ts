@@ -1,6 +1,7 @@
 /** One of many processes that do the same at the same instant. See crowd.ts. */
 import { claim } from '../../src/base/files.ts';
 import { openHome } from '../../src/job/home.ts';
+import { claimName } from '../../src/job/names.ts';
 import { claimId } from '../../src/job/store.ts';
 
 const [, , what, path, times] = process.argv;
@@ -9,6 +10,7 @@ function act(n: number): unknown {
   if (what === 'claim') return claim(`${path}.${n}`, `${process.pid}\n`);
   const home = what === 'open' ? openHome(path!, true) : openHome(path!, false);
   if (!home.ok || !home.value) throw new Error(JSON.stringify(home));
+  if (what === 'name') return claimName(home.value, { name: 'web', project: '/p' }, process.pid);
   return what === 'open' ? home.value.token : claimId(home.value);
 }
 
