@@ -4,15 +4,17 @@
  */
 import { systemClock } from '../base/clock.ts';
 import { EXIT, ok, type Result } from '../base/failure.ts';
+import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
 import { waitEnded } from '../process/conditions.ts';
+import { metIfThere, waitFile } from '../process/filewait.ts';
+import { waitIdle } from '../process/idlewait.ts';
 import { waitMatch } from '../process/matching.ts';
 import type { Met } from '../process/met.ts';
 import { observe } from '../process/observe.ts';
 import { waitPort } from '../process/portwait.ts';
-import { waitFile, waitIdle } from '../process/quiet.ts';
-import { waitUrl } from '../process/urlwait.ts';
+import { renderUrl, waitUrl } from '../process/urlwait.ts';
 import type { Exit } from './command.ts';
 import type { Conditions } from './conditions.ts';
 import type { Output } from './output.ts';
@@ -28,6 +30,7 @@ function start(
   view: JobView,
   conditions: Conditions,
   since: number,
+  answers: Map<string, string>,
   abort: AbortSignal,
 ): { outputs: Promise<Result<Met | undefined>>[]; others: Promise<Result<Met | undefined>>[] } {
   const { id } = view;
@@ -36,7 +39,7 @@ function start(
     if (!output.json && !said.has(text)) output.note(`(${text})`);
     said.add(text);
   };
-  const { until, failOn, ports, urls, files, idleMs } = conditions;
+  const { until, failOn, ports, anyOwner, urls, insecure, files, idleMs } = conditions;
   const isSplit = 'spec' in view && view.spec.split;
   const streams =
     until.length + failOn.length === 0 ? [] : isSplit ? (['log', 'err'] as const) : (['log'] as const);
@@ -46,9 +49,11 @@ function start(
       waitMatch(home, id, { stream, since: stream === 'log' ? since : 0, until, failOn }, abort),
     ),
     others: [
-      ...ports.map((port) => waitPort(home, view, port, { anyOwner: conditions.anyOwner }, abort, report)),
-      ...urls.map((url) => waitUrl(url, { insecure: conditions.insecure }, abort, report)),
-      ...files.map((path) => waitFile(path, abort)),
+      ...ports.map((port) => waitPort(home, id, port, { anyOwner }, abort, report)),
+      ...urls.map((url) =>
+        waitUrl(url, { insecure, onAnswer: (text) => answers.set(renderUrl(url), text) }, abort, report),
+      ),
+      ...files.map((path) => waitFile(path, abort, report)),
       ...(idleMs === null ? [] : [waitIdle(home, id, idleMs, abort)]),
     ],
   };
@@ -78,9 +83,10 @@ async function decide(
       if (!result.ok) return result;
       if (result.value) return ok({ kind: 'met', met: result.value });
     }
+    // and so does a file that it made last of all
     for (const path of files) {
-      const result = await waitFile(path, AbortSignal.abort());
-      if (result.ok && result.value) return ok({ kind: 'met', met: result.value });
+      const met = metIfThere(path);
+      if (met) return ok({ kind: 'met', met });
     }
     return ok({ kind: 'ended' });
   };
@@ -105,7 +111,8 @@ export async function waitForCondition(
   const stop = () => mine.abort();
   patience.signal.addEventListener('abort', stop, { once: true });
   if (patience.signal.aborted) stop();
-  const begun = start(output, home, view, conditions, since.value, mine.signal);
+  const answers = new Map<string, string>();
+  const begun = start(output, home, view, conditions, since.value, answers, mine.signal);
   const decided = await decide(home, view, begun, conditions.files, mine.signal);
   stop();
   // nothing is left behind: a search has a thread
@@ -113,10 +120,11 @@ export async function waitForCondition(
   spinner?.stop();
   if (!decided.ok) return decided;
   const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };
-  if (decided.value.kind === 'patience')
-    return ok(
-      tellStillRunning(output, home, [now], patience, `bgjob wait ${view.id} ${conditions.words.join(' ')}`),
-    );
+  if (decided.value.kind === 'patience') {
+    if (!output.json) for (const [url, text] of answers) output.note(`(${url} last said: ${safe(text)})`);
+    const again = `bgjob wait ${view.id} ${conditions.words.join(' ')}`;
+    return ok(tellStillRunning(output, home, [now], patience, again));
+  }
   patience.end();
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
   const exit = await tellEnd(output, home, now, true);

@@ -15,6 +15,15 @@ const TEXT_LIMIT = 200;
 const look = (path: string): Promise<'there' | string> =>
   new Promise((resolve) => fs.stat(path, (error) => resolve(error ? (error.code ?? 'EIO') : 'there')));
 
+const met = (path: string): Met => ({
+  condition: 'file',
+  text: `file ${clip(safe(path), TEXT_LIMIT)}`,
+  facts: { file: path },
+});
+
+/** What there is to say if the path exists at this moment. */
+export const metIfThere = (path: string): Met | undefined => (fs.existsSync(path) ? met(path) : undefined);
+
 /** Until the (absolute) path exists, links followed; fails for a path that no file can have. */
 export async function waitFile(
   path: string,
@@ -30,7 +39,7 @@ export async function waitFile(
     const found = await Promise.race([look(path), aborted]);
     if (found === 'aborted') break;
     const shown = clip(safe(path), TEXT_LIMIT);
-    if (found === 'there') return ok({ condition: 'file', text: `file ${shown}`, facts: { file: path } });
+    if (found === 'there') return ok(met(path));
     if (found === 'ENAMETOOLONG') return fail({ code: 'io', doing: 'wait for', path, errno: found });
     if (found !== 'ENOENT' && found !== 'ENOTDIR' && found !== told) {
       told = found;

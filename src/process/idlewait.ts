@@ -11,7 +11,7 @@ import type { JobId } from '../job/job.ts';
 import { readState } from '../job/store.ts';
 import { sleep } from './conditions.ts';
 import { thisPlace } from './identity.ts';
-import type { Met, Report } from './met.ts';
+import type { Met } from './met.ts';
 
 const SHORTEST_LOOK_MS = 10;
 const LONGEST_LOOK_MS = 200;
@@ -53,7 +53,6 @@ export async function waitIdle(
   id: JobId,
   idleMs: number,
   abort: AbortSignal,
-  _report: Report,
 ): Promise<Result<Met | undefined>> {
   const job = home.job(id);
   const lookMs = Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, idleMs / LOOKS));

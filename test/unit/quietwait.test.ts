@@ -49,9 +49,9 @@ rigTest(
         if (n > 2000) writing = false;
       }
     })();
-    const early = await waitIdle(home, id, 1500, AbortSignal.timeout(200), nobody);
+    const early = await waitIdle(home, id, 1500, AbortSignal.timeout(200));
     assert.deepEqual(early, { ok: true, value: undefined });
-    const waiting = waitIdle(home, id, 300, soon(), nobody);
+    const waiting = waitIdle(home, id, 300, soon());
     writing = false;
     await writer;
     const found = await waiting;
@@ -60,18 +60,18 @@ rigTest(
     assert.equal(found.value.condition, 'idle');
     assert.ok(silentMs >= 250, `${silentMs} ms after the last line`);
     // the silence so far counts for who comes later, unless the log was trimmed: that sets its time
-    const again = await waitIdle(home, id, 250, soon(), nobody);
+    const again = await waitIdle(home, id, 250, soon());
     assert.ok(again.ok && (again.value?.facts['idleMs'] as number) >= 300);
     fs.writeFileSync(home.job(id).trimmed, '{}');
     const begun = performance.now();
-    assert.ok((await waitIdle(home, id, 250, soon(), nobody)).ok);
+    assert.ok((await waitIdle(home, id, 250, soon())).ok);
     assert.ok(performance.now() - begun >= 249);
     fs.unlinkSync(home.job(id).trimmed);
     // a time in the future says nothing
     const future = Date.now() / 1000 + 3600;
     fs.utimesSync(home.job(id).log, future, future);
     const later = performance.now();
-    assert.ok((await waitIdle(home, id, 250, soon(), nobody)).ok);
+    assert.ok((await waitIdle(home, id, 250, soon())).ok);
     assert.ok(performance.now() - later >= 249);
     await puppet.exit(0);
   },
