@@ -10,7 +10,7 @@ import { commandText, type JobId, type JobView, type Spec, type Stop } from '../
 import { readClaims, type Title, titleOf } from '../job/names.ts';
 import { isName } from '../job/project.ts';
 import { markSeen } from '../job/store.ts';
-import { holderOf, waitSettled } from '../process/holder.ts';
+import { holderOf, nameTaken, waitSettled } from '../process/holder.ts';
 import { type Draft, launch } from '../process/launch.ts';
 import { processesOf } from '../process/leftovers.ts';
 import { observe } from '../process/observe.ts';
@@ -77,12 +77,13 @@ const MOST_TRIES = 100;
 const PORT_LIMIT_MS = 10_000;
 const PORT_LOOK_MS = 20;
 
-/** Starts the job, or finds or replaces the one that has its name. */
+/** Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is started. */
 export async function start(
   output: Output,
   home: Home,
   draft: Draft,
   naming: Naming,
+  mayStart: () => Promise<Result<void>>,
 ): Promise<Result<Started>> {
   const title = titleOf(draft);
   const replaced: JobId[] = [];
@@ -91,7 +92,11 @@ export async function start(
       const cleared = await clearName(output, home, title, replaced);
       if (!cleared.ok) return cleared;
     }
-    const launched = await launch(home, draft);
+    // a live job of the name is told, or used, before its port is found taken
+    const holder = title && naming !== 'replace' ? holderOf(home, title) : undefined;
+    const may = holder ? ok(undefined) : await mayStart();
+    if (!may.ok) return may;
+    const launched = title && holder ? fail(nameTaken(title, holder)) : await launch(home, draft);
     if (launched.ok) return ok({ id: launched.value, reused: false, replaced });
     const { failure } = launched;
     if (failure.code !== 'name-taken') return launched;

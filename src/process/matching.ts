@@ -31,6 +31,9 @@ export async function waitMatch(
 ): Promise<Result<Met | undefined>> {
   // the lowest index wins on the same line: what is a failure is told as one
   const search = new Search([...ask.failOn, ...ask.until]);
+  // a line may be in the hands of its thread: whoever gives up does not wait for that
+  const giveUp = () => search.close();
+  abort.addEventListener('abort', giveUp, { once: true });
   try {
     for await (const piece of follow(home, id, ask.stream, ask.since, abort)) {
       const hits = piece === 'quiet' ? await peek(search) : await search.push(piece.bytes, piece.from);
@@ -42,6 +45,7 @@ export async function waitMatch(
     if (!rest.ok) return rest;
     return ok(rest.value[0] && metOf(rest.value[0], ask));
   } finally {
+    abort.removeEventListener('abort', giveUp);
     search.close();
   }
 }

@@ -22,7 +22,7 @@ export function parseUrl(text: string): Result<URL> {
   if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return ok(url);
   return fail({
     code: 'usage',
-    message: `"${clip(safe(text), TEXT_LIMIT)}" is not an http or https URL`,
+    message: `--until-url: "${clip(safe(text), TEXT_LIMIT)}" is not an http or https URL`,
     // localhost:3000 is a URL too, of the scheme "localhost"
     hint: /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `http://${safe(text)}` : 'http://localhost:3000/',
   });

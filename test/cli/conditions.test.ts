@@ -155,7 +155,7 @@ rigTest(
 
 rigTest('a catastrophic pattern on a mebibyte without a newline, while a port comes true', async (rig) => {
   const puppet = await puppetJob(rig);
-  await puppet.print(`${'a'.repeat(2 ** 20)}!`);
+  await puppet.print(`${'a'.repeat(2 ** 20 - 1)}!`);
   const { port } = await puppet.order({ do: 'listen' });
   const answer = await rig.bgjob(['wait', '1', '--until', '(a+)+$', '--until-port', String(port)]);
   assert.match(answer.stdout, new RegExp(`^1 ready: port ${port} `));

@@ -1,12 +1,13 @@
 /** `bgjob run`: starts a job and prints its id. */
 import { parseDuration } from '../../base/clock.ts';
-import { type Failure, fail, ok } from '../../base/failure.ts';
+import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobId } from '../../job/job.ts';
+import { findListener, portTaken } from '../../process/listener.ts';
 import { observe } from '../../process/observe.ts';
 import { waitForCondition } from '../awaiting.ts';
 import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
-import { CONDITION_OPTIONS, isConditional, parseConditions } from '../conditions.ts';
+import { CONDITION_OPTIONS, type Conditions, isConditional, parseConditions } from '../conditions.ts';
 import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
 import { followTo } from '../following.ts';
 import { parseNaming, start } from '../naming.ts';
@@ -35,6 +36,16 @@ function withMeant(failure: Failure, wait: RunInput['options']['wait']): Failure
   if (failure.code !== 'command-not-found' || wait?.ms !== null) return failure;
   if (parseDuration(failure.command) === undefined) return failure;
   return { ...failure, meant: `--wait=${failure.command} -- command` };
+}
+
+/** A job that is to listen on a port which somebody has is not even started. */
+async function portsAreFree(home: Home, conditions: Conditions | null): Promise<Result<void>> {
+  if (!conditions || conditions.anyOwner) return ok(undefined);
+  for (const port of conditions.ports) {
+    const listener = await findListener(home, port);
+    if (listener !== undefined && listener !== 'unknown') return fail(portTaken(port, listener));
+  }
+  return ok(undefined);
 }
 
 /** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
@@ -89,7 +100,8 @@ export const run = verb({
     const opened = context.makeHome();
     if (!opened.ok) return opened;
     const home = opened.value;
-    const started = await start(output, home, draft.value, naming.value);
+    const mayStart = () => portsAreFree(home, conditions.value);
+    const started = await start(output, home, draft.value, naming.value, mayStart);
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
     const logPath = home.job(id).log;
