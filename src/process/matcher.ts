@@ -46,14 +46,14 @@ function longestWithin(pattern: Pattern, steps: number): number {
 
 /** One of the texts, as an expression; null if there are none. */
 export function anyOf(texts: string[] | null, flags: string): RegExp | null {
-  const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replaceAll('\n', '\\n');
-  return texts && new RegExp(texts.map(escape).join('|'), flags);
+  const quoted = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replaceAll('\n', '\\n');
+  return texts && new RegExp(texts.map(quoted).join('|'), flags);
 }
 
 export class Matcher {
   private readonly ready: Ready[];
   private readonly sources: ThreadStart['sources'];
-  private progress = new Int32Array(1);
+  private progress: Int32Array = new Int32Array(1);
   private worker: Worker | undefined;
   private finish: ((verdict: Verdict) => void) | undefined;
   private closed = false;
@@ -99,7 +99,8 @@ export class Matcher {
   /** Puts lines to the thread. One call at a time. */
   ask(questions: Question[]): Promise<Verdict> {
     if (this.closed) return Promise.resolve('closed');
-    const worker = (this.worker ??= this.startThread());
+    this.worker ??= this.startThread();
+    const { worker } = this;
     const { progress } = this;
     return new Promise((resolve) => {
       let cancel: () => void = () => {};
@@ -120,7 +121,10 @@ export class Matcher {
         void worker.terminate();
         this.worker = undefined;
         const trouble = { index, why };
-        if (index === 0) return finish({ found: [], trouble });
+        if (index === 0) {
+          finish({ found: [], trouble });
+          return;
+        }
         // what it found before died with it; these lines are known to be quick enough
         worker.off('message', answered);
         cancel();
@@ -150,12 +154,12 @@ export class Matcher {
 
   private startThread(): Worker {
     // loaded where a line may take long: hardly ever
-    const { Worker, SHARE_ENV } = require('node:worker_threads') as typeof import('node:worker_threads');
+    const threads = require('node:worker_threads') as typeof import('node:worker_threads');
     this.progress = new Int32Array(new SharedArrayBuffer(4));
-    return new Worker(`${__dirname}/matcherthread.js`, {
+    return new threads.Worker(`${__dirname}/matcherthread.js`, {
       workerData: { sources: this.sources, progress: this.progress } satisfies ThreadStart,
       resourceLimits: LIMITS,
-      env: SHARE_ENV,
+      env: threads.SHARE_ENV,
       execArgv: [],
     });
   }

@@ -1,6 +1,7 @@
 /**
  * Searches a log, given to it in pieces and in order, for lines that match. A line is tested as `cleanLine` shows it. Memory is
- * bounded: no more is kept than an unfinished line, and a line longer than 1 MiB is tested in parts of 1 MiB.
+ * bounded: no more is kept than an unfinished line, and a line longer than about 1 MiB is tested in parts of it,
+ * each as if it were a line.
  * The event loop is never held for long: whoever else waits for something is heard in time.
  */
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
@@ -22,7 +23,8 @@ export interface Hit {
   matched: string;
 }
 
-const PART_BYTES = 2 ** 20;
+/** A little more than 1 MiB: a line of 1 MiB and its end are one part. */
+const PART_BYTES = 2 ** 20 + 2 ** 16;
 /** Larger windows are slower: their strings are too large for V8's young generation. */
 const WINDOW_BYTES = 64 * 1024;
 /** The longest time between two turns of the event loop. */

@@ -36,7 +36,7 @@ export class Sieve {
   /** Calls `visit` for the lines that may match, in order; `bytes` are whole lines, each with its end. */
   async sift(bytes: Buffer, visit: Visit): Promise<void> {
     const ascii = isAscii(bytes);
-    const raw = bytes.latin1Slice(0, bytes.length);
+    const raw = bytes.toString('latin1');
     const plain = !CONTROLS.some((byte) => bytes.includes(byte)) && (ascii || !STEERING.test(raw));
     let needed = -1;
     let changed = plain ? raw.length : -1;
