@@ -2,21 +2,19 @@
  * What `run` does with a name: refuse, use the live job (--reuse), or stop it first (--replace). Others may do the same at
  * the same instant: the claim of the name decides in `launch`, and whoever lost looks again.
  */
-import { systemClock } from '../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
-import { plural, safe } from '../base/text.ts';
+import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
-import { commandText, type JobId, type JobView, type Spec, type Stop } from '../job/job.ts';
-import { readClaims, type Title, titleOf } from '../job/names.ts';
+import { commandText, type EndedView, type JobId, type LiveView } from '../job/job.ts';
+import { titleOf } from '../job/names.ts';
 import { isName } from '../job/project.ts';
-import { markSeen } from '../job/store.ts';
 import { holderOf, nameTaken, waitSettled } from '../process/holder.ts';
 import { type Draft, launch } from '../process/launch.ts';
 import { processesOf } from '../process/leftovers.ts';
 import { observe } from '../process/observe.ts';
-import { isListening, portsOf } from '../process/ports.ts';
-import { type Stopped, stopJob } from '../process/stopped.ts';
+import { portsOf } from '../process/ports.ts';
 import type { Output } from './output.ts';
+import { clearName } from './replacing.ts';
 import { judgeable } from './select.ts';
 import { jobLabel } from './wording.ts';
 
@@ -73,9 +71,6 @@ export interface Started {
 
 /** So often another one is first, with as many callers at once as anybody will have. */
 const MOST_TRIES = 100;
-/** How long a port may stay taken after its job is gone, and how often that is looked at, milliseconds. */
-const PORT_LIMIT_MS = 10_000;
-const PORT_LOOK_MS = 20;
 
 /** Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is started. */
 export async function start(
@@ -103,10 +98,12 @@ export async function start(
     if (naming === 'alone' || tries === MOST_TRIES) return fail(await withPorts(home, failure));
     if (naming === 'replace') continue;
     // an id is printed only of a job that runs: one that gives way is no job
-    const view = await waitSettled(home, failure.id);
-    if (!view) continue;
-    if (!('spec' in view)) return judgeable(view) as Result<never>;
-    noteDifference(output, view, draft);
+    const { standing, view } = await waitSettled(home, failure.id);
+    if (standing === 'none') continue;
+    if (standing === 'pending') return launched;
+    const judged = judgeable(view);
+    if (!judged.ok) return judged;
+    noteDifference(output, judged.value, draft);
     return ok({ id: view.id, reused: true, replaced });
   }
 }
@@ -117,7 +114,7 @@ async function withPorts(home: Home, failure: Extract<Failure, { code: 'name-tak
   return { ...failure, ports: portsOf(processes.map(({ pid }) => pid)) };
 }
 
-function noteDifference(output: Output, view: JobView & { spec: Spec }, draft: Draft): void {
+function noteDifference(output: Output, view: LiveView | EndedView, draft: Draft): void {
   const { spec } = view;
   const differs = [
     ...(spec.argv.join('\0') === draft.argv.join('\0') ? [] : [`runs ${safe(commandText(spec))}`]),
@@ -127,82 +124,4 @@ function noteDifference(output: Output, view: JobView & { spec: Spec }, draft: D
     output.note(
       `(${jobLabel(view)} is not what was asked for: it ${differs.join(' and ')}; --replace stops it)`,
     );
-}
-
-/** Stops the job that has the name, or what ended ones left, and waits until their ports are free. */
-async function clearName(output: Output, home: Home, title: Title, replaced: JobId[]): Promise<Result<void>> {
-  const holder = holderOf(home, title);
-  if (holder) {
-    const view = await waitSettled(home, holder.id);
-    return view ? stopOne(output, home, title, view, replaced) : ok(undefined);
-  }
-  for (const { id } of readClaims(home, title)) {
-    const view = observe(home, id);
-    const left = view?.kind === 'ended' ? await processesOf(home, view) : [];
-    if (!view || left.length === 0) continue;
-    const stopped = await stopOne(output, home, title, view, replaced);
-    if (!stopped.ok) return stopped;
-  }
-  return ok(undefined);
-}
-
-async function stopOne(
-  output: Output,
-  home: Home,
-  title: Title,
-  view: JobView,
-  replaced: JobId[],
-): Promise<Result<void>> {
-  const judged = judgeable(view);
-  if (!judged.ok) return judged;
-  const { id, spec } = judged.value;
-  if (process.env['BGJOB_ID'] === String(id) && process.env['BGJOB_TOKEN'] === home.token)
-    return fail({
-      code: 'usage',
-      message: `${jobLabel(view)} cannot replace itself: it would be stopped first`,
-    });
-  const stop: Stop = {
-    by: 'run --replace',
-    cause: 'kill',
-    signal: 'SIGTERM',
-    graceMs: spec.graceMs,
-    at: systemClock.now(),
-  };
-  const done = await stopJob(home, judged.value, stop);
-  // another one may have stopped it, and gc taken it away, meanwhile
-  if (!done.ok) return observe(home, id) ? done : ok(undefined);
-  if (done.value.after.kind === 'live') return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
-  const free = await waitPortsFree(home, title, id, done.value.ports);
-  if (!free.ok) return free;
-  replaced.push(id);
-  markSeen(home.job(id));
-  if (!output.json) output.note(replacedText(done.value));
-  return ok(undefined);
-}
-
-/** Resolves when nobody listens there any more, or when the next job of the name does: that has to be stopped first. */
-async function waitPortsFree(home: Home, title: Title, id: JobId, ports: number[]): Promise<Result<void>> {
-  const deadline = systemClock.monotonic() + PORT_LIMIT_MS;
-  for (;;) {
-    const port = ports.find(isListening);
-    if (port === undefined || holderOf(home, title)) return ok(undefined);
-    if (systemClock.monotonic() > deadline)
-      return fail({ code: 'port-not-free', name: title.name, id, port });
-    await systemClock.sleep(PORT_LOOK_MS);
-  }
-}
-
-function replacedText({ before, processes, ports }: Stopped): string {
-  const count = plural(processes, 'process', 'processes');
-  const left = before.kind === 'ended' ? ' that it left' : '';
-  return `replaced ${jobLabel(before)}: killed ${count}${left}${portText(ports)}`;
-}
-
-/** `, port 3000 free`: what became of the ports of processes that are gone. */
-export function portText(ports: number[]): string {
-  const free = ports.filter((port) => !isListening(port));
-  const taken = ports.filter((port) => isListening(port));
-  const word = (list: number[], state: string) =>
-    list.length === 0 ? '' : `, ${list.length === 1 ? 'port' : 'ports'} ${list.join(' ')} ${state}`;
-  return word(free, 'free') + word(taken, 'taken by somebody else');
 }

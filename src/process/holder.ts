@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
-import { claimName, judgeClaims, pruneClaims, readClaims, type Standing, type Title } from '../job/names.ts';
+import { claimName, judgeClaims, pruneClaims, readClaims, type Title } from '../job/names.ts';
 import { readOwner } from '../job/store.ts';
 import { isHeld } from './identity.ts';
 import { observe } from './observe.ts';
@@ -16,8 +16,13 @@ const LOOK_MS = 10;
 /** Such a one needs milliseconds; after this it was stopped, milliseconds. */
 const SETTLE_MS = 10_000;
 
+/** What a claim is worth, and the job that it names; a `none` may have no job any more. */
+export type Standpoint =
+  | { standing: 'holds' | 'pending'; view: JobView }
+  | { standing: 'none'; view: JobView | undefined };
+
 /** What the claim of this job is worth. */
-export function standingOf(home: Home, id: JobId): { standing: Standing; view: JobView | undefined } {
+export function standingOf(home: Home, id: JobId): Standpoint {
   const job = home.job(id);
   const view = observe(home, id);
   // nobody knows what it is, but it lives
@@ -32,8 +37,8 @@ export function standingOf(home: Home, id: JobId): { standing: Standing; view: J
 /** The live job that has the name, or is about to have it. */
 export function holderOf(home: Home, title: Title): JobView | undefined {
   const live = readClaims(home, title).flatMap(({ id }) => {
-    const { standing, view } = standingOf(home, id);
-    return view && standing !== 'none' ? [{ standing, view }] : [];
+    const found = standingOf(home, id);
+    return found.standing === 'none' ? [] : [found];
   });
   return (live.find(({ standing }) => standing === 'holds') ?? live.at(-1))?.view;
 }
@@ -77,14 +82,12 @@ export async function takeName(
   }
 }
 
-/** The job once it holds its name, undefined if it gave way or is gone. */
-export async function waitSettled(home: Home, id: JobId): Promise<JobView | undefined> {
+/** What the claim is worth once its launcher has asked: `pending` only if that one does not get any further. */
+export async function waitSettled(home: Home, id: JobId): Promise<Standpoint> {
   const deadline = systemClock.monotonic() + SETTLE_MS;
   for (;;) {
-    const { standing, view } = standingOf(home, id);
-    if (standing === 'holds') return view;
-    if (standing === 'none') return undefined;
-    if (systemClock.monotonic() > deadline) return view;
+    const found = standingOf(home, id);
+    if (found.standing !== 'pending' || systemClock.monotonic() > deadline) return found;
     await systemClock.sleep(LOOK_MS);
   }
 }

@@ -9,8 +9,8 @@ import { markSeen } from '../../job/store.ts';
 import { type Stopped, stopJob } from '../../process/stopped.ts';
 import { type Exit, SUCCESS, verb } from '../command.ts';
 import { messageOf } from '../messages.ts';
-import { portText } from '../naming.ts';
 import type { Output } from '../output.ts';
+import { portText } from '../replacing.ts';
 import { judgeable, selectAll } from '../select.ts';
 import { jobLabel, jobObject, outcomeText } from '../wording.ts';
 
