@@ -6,6 +6,7 @@ import type { Home } from '../../job/home.ts';
 import { type JobView, stateWord } from '../../job/job.ts';
 import { Log, type Piece } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
+import { readTrimmedBytes } from '../../job/trimmed.ts';
 import { observe } from '../../process/observe.ts';
 import { type Exit, SUCCESS, verb } from '../command.ts';
 import { followsItself, followTo } from '../following.ts';
@@ -143,7 +144,13 @@ async function goOn(
   patience.end();
   markSeen(home.job(view.id));
   if (output.json)
-    output.object(jobObject(now, systemClock.now(), { logPath: home.job(view.id).log, logBytes: to }));
+    output.object(
+      jobObject(now, systemClock.now(), {
+        logPath: home.job(view.id).log,
+        logBytes: to,
+        trimmedBytes: readTrimmedBytes(home.job(view.id)),
+      }),
+    );
   else output.note(footer(now, shown.from, to, to));
   return SUCCESS;
 }
