@@ -149,7 +149,8 @@ export class Log {
     if (trimming && asked >= trimming.from && asked < trimming.to) {
       from = trimming.to;
       end = to > from ? to : from + (to - asked);
-    } else if (trimming && asked < trimming.from) end = Math.min(to, trimming.from);
+    } else if (trimming && asked < trimming.from && trimming.from < trimming.to)
+      end = Math.min(to, trimming.from);
     const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(end, size) - from));
     const got = trimming?.keep ? this.readSides(trimming, bytes, from) : readAt(this.fd, bytes, from);
     return { bytes: bytes.subarray(0, got), from, to: from + got, size, gone: from - asked };

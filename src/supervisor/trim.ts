@@ -16,6 +16,8 @@ import { finishTurn, turn } from './turn.ts';
 const HEAD_BYTES = 16 * 2 ** 20;
 /** Holes are made of whole blocks. */
 const BLOCK_BYTES = 4096;
+/** What the record, the time index and the list of extents take beside a log. */
+const RECORDS_BYTES = 4 * BLOCK_BYTES;
 /** Between two looks, milliseconds. */
 const LEAST_MS = 2;
 const LIVELY_MS = 25;
@@ -80,7 +82,7 @@ export class Trim {
     this.growths = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new Growth(s));
     this.times = new TimeIndex(this.job);
     this.headBytes = aligned(Math.min(HEAD_BYTES, limit / 4));
-    this.room = limit - this.headBytes;
+    this.room = limit - this.headBytes - RECORDS_BYTES;
     this.trimmed = readTrimmed(this.job);
     // no hole could be punched here before
     this.canPunch = !this.trimmed.log?.keep && !this.trimmed.err?.keep;

@@ -6,9 +6,13 @@ import { until } from '../rig/until.ts';
 
 const MIB = 2 ** 20;
 /** What a job's output takes on the disk. */
-export function diskBytes(rig: Rig, id: number): number {
+function diskBytes(rig: Rig, id: number): number {
   const names = fs.readdirSync(rig.file(id, 'out'));
-  return names.reduce((sum, name) => sum + fs.statSync(rig.file(id, `out/${name}`)).blocks * 512, 0);
+  return names.reduce(
+    (sum, name) =>
+      sum + (fs.statSync(rig.file(id, `out/${name}`), { throwIfNoEntry: false })?.blocks ?? 0) * 512,
+    0,
+  );
 }
 const untilWithin = (rig: Rig, id: number, limit: number) =>
   until(
@@ -40,6 +44,7 @@ rigTest('of a long log head and newest part stay, and what is gone is told', asy
 rigTest('an endless writer never gets far beyond its limit', async (rig) => {
   const id = await rig.run(['--max-log', '64M', '--', 'yes']);
   let most = 0;
+  await rig.untilState(id, 'running');
   await until(
     () => {
       most = Math.max(most, diskBytes(rig, id));
