@@ -8,6 +8,7 @@ import type { JobView } from '../job/job.ts';
 import { Log, type Piece, type Stream } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
 import { readOffsetAt } from '../job/times.ts';
+import { readTrimmedBytes } from '../job/trimmed.ts';
 import { observe } from '../process/observe.ts';
 import { type Exit, type Input, SUCCESS } from './command.ts';
 import {
@@ -169,8 +170,9 @@ export function tellEndOfRest({ output, home, view }: Reading, patience: Patienc
   if (now.kind === 'live') return tellStillRunning(output, home, [now], patience);
   patience.end();
   markSeen(home.job(view.id));
-  const logPath = home.job(view.id).log;
-  if (output.json) output.object(jobObject(now, systemClock.now(), { logPath, logBytes: shown.to }));
+  const job = home.job(view.id);
+  const extras = { logPath: job.log, logBytes: shown.to, trimmedBytes: readTrimmedBytes(job) };
+  if (output.json) output.object(jobObject(now, systemClock.now(), extras));
   else output.note(footer(now, shown));
   return SUCCESS;
 }

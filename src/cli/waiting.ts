@@ -6,6 +6,7 @@ import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
 import { Log } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
+import { readTrimmedBytes } from '../job/trimmed.ts';
 import { waitEnded } from '../process/conditions.ts';
 import { processesOf } from '../process/leftovers.ts';
 import { type Exit, SUCCESS } from './command.ts';
@@ -48,7 +49,8 @@ export async function tellEnd(
   const now = systemClock.now();
   if (output.json) {
     const log = home.job(view.id).log;
-    const job = jobObject(view, now, { leftovers, logPath: log, logBytes: bytes });
+    const trimmedBytes = readTrimmedBytes(home.job(view.id));
+    const job = jobObject(view, now, { leftovers, logPath: log, logBytes: bytes, trimmedBytes });
     output.object({
       ...job,
       result: view.kind === 'ended' ? 'ended' : view.kind,

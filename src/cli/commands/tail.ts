@@ -5,6 +5,8 @@ import { safe } from '../../base/text.ts';
 import { READER_NAME, writeCursor } from '../../job/cursors.ts';
 import { Log, type Stream } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
+
+
 import { type Input, SUCCESS, verb } from '../command.ts';
 import { NOTHING } from '../excerpt.ts';
 import { followsItself } from '../following.ts';
@@ -18,6 +20,8 @@ import {
   tellRest,
   tellView,
 } from '../reading.ts';
+
+
 import { select } from '../select.ts';
 import { jobLabel } from '../wording.ts';
 
