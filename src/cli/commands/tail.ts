@@ -6,7 +6,6 @@ import { READER_NAME, writeCursor } from '../../job/cursors.ts';
 import { Log, type Stream } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
 
-
 import { type Input, SUCCESS, verb } from '../command.ts';
 import { NOTHING } from '../excerpt.ts';
 import { followsItself } from '../following.ts';
@@ -20,7 +19,6 @@ import {
   tellRest,
   tellView,
 } from '../reading.ts';
-
 
 import { select } from '../select.ts';
 import { jobLabel } from '../wording.ts';
