@@ -19,7 +19,7 @@ const LIMIT_BYTES = 8192;
 const CLIP = 500;
 /** As far back as lines before a match are looked for. */
 const BEFORE_BYTES = 64 * 1024;
-const PIECE_BYTES = 64 * 1024;
+const PIECE_BYTES = 256 * 1024;
 
 export interface GrepAsk {
   pattern: Pattern;
@@ -130,6 +130,7 @@ export async function tellMatches(
   const { size } = log;
   const search = new Search([ask.pattern]);
   const matches = new Matches(log, reading, ask, begin);
+  const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let found = 0;
   let gone = 0;
   /** Behind the first match that was not shown any more, there is more to read. */
@@ -143,7 +144,7 @@ export async function tellMatches(
   };
   try {
     for (let at = begin; at < size && !output.readerGone; ) {
-      const piece = log.read(at, Math.min(size, at + PIECE_BYTES));
+      const piece = log.read(at, Math.min(size, at + PIECE_BYTES), memory);
       if (piece.to <= at) break;
       gone += piece.gone;
       const hits = await search.push(piece.bytes, piece.from);

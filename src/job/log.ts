@@ -87,12 +87,13 @@ export class Log {
 
   /**
    * The bytes from `from` up to `to`, as far as there are; it ends where a gap begins. A read that begins in a gap begins at
-   * its end instead, is as long as was asked for, and `gone` says how much is missing before it.
+   * its end instead, is as long as was asked for, and `gone` says how much is missing before it. `into`: memory for the bytes,
+   * large enough; who reads a gigabyte in pieces uses the same again.
    */
-  read(from: number, to: number): Piece {
+  read(from: number, to: number, into?: Buffer): Piece {
     for (let tries = 1; ; tries++) {
       const before = this.trimming();
-      const piece = this.readBy(before, from, to);
+      const piece = this.readBy(before, from, to, into);
       // asked again after the read: what was recorded meanwhile may have been holes already
       const after = this.trimming();
       if (isSameTrimming(before, after)) return piece;
@@ -143,7 +144,7 @@ export class Log {
     return trimming?.turning ? base : base + fs.fstatSync(this.fd).size;
   }
 
-  private readBy(trimming: Trimming | null, asked: number, to: number): Piece {
+  private readBy(trimming: Trimming | null, asked: number, to: number, into?: Buffer): Piece {
     const size = this.sizeBy(trimming);
     let [from, end] = [asked, to];
     if (trimming && asked >= trimming.from && asked < trimming.to) {
@@ -151,7 +152,8 @@ export class Log {
       end = to > from ? to : from + (to - asked);
     } else if (trimming && asked < trimming.from && trimming.from < trimming.to)
       end = Math.min(to, trimming.from);
-    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(end, size) - from));
+    const length = Math.max(0, Math.min(end, size) - from);
+    const bytes = into?.subarray(0, length) ?? Buffer.allocUnsafe(length);
     const got = trimming?.keep ? this.readSides(trimming, bytes, from) : readAt(this.fd, bytes, from);
     return { bytes: bytes.subarray(0, got), from, to: from + got, size, gone: from - asked };
   }
