@@ -124,7 +124,7 @@ rigTest('show tells everything about one job', async (rig) => {
   assert.equal(facts['cwd'], rig.project);
   assert.equal(facts['tags'], 'web');
   assert.equal(facts['ports'], String(port));
-  assert.equal(facts['limits'], '--timeout 1h --grace 7s');
+  assert.equal(facts['limits'], '--timeout 1h --grace 7s --max-log 1G');
   assert.equal(facts['process'], `${await puppet.pid()} (supervisor ${rig.ownerPid(1)})`);
   assert.equal(facts['log'], `${rig.file(1, 'out/log')} (5 B)`);
   await rig.bgjob(['kill', '1']);
