@@ -23,8 +23,9 @@ const WALK_MS = 250;
 /** What is not there after this long may take a little longer to be noticed, milliseconds. */
 const PATIENT_MS = 60_000;
 const PATIENT_FACTOR = 4;
-/** A machine with thousands of sockets must not spend a core on looking. */
+/** A machine with thousands of sockets, or of processes, must not spend a core on looking. */
 const IDLE_PER_LOOK = 8;
+const IDLE_PER_WALK = 25;
 
 export interface PortOptions {
   /** Whoever listens will do. */
@@ -44,12 +45,15 @@ export async function waitPort(
   const begun = systemClock.monotonic();
   while (!abort.aborted) {
     const at = systemClock.monotonic();
+    const walkedMs = search.walkedMs;
     const found = anyOwner ? await search.lookForAny() : await search.look();
     if (found !== undefined) return found;
     const now = systemClock.monotonic();
     const factor = now - begun > PATIENT_MS ? PATIENT_FACTOR : 1;
     search.walkEveryMs = WALK_MS * factor;
-    await sleep(Math.max(LOOK_MS * factor, (now - at) * IDLE_PER_LOOK), abort);
+    // a walk has a pace of its own
+    const lookMs = now - at - (search.walkedMs - walkedMs);
+    await sleep(Math.max(LOOK_MS * factor, lookMs * IDLE_PER_LOOK), abort);
   }
   return ok(undefined);
 }
@@ -72,6 +76,9 @@ class Search {
   private members: number[] = [];
   private walkedAt = Number.NEGATIVE_INFINITY;
   walkEveryMs = WALK_MS;
+  /** What all walks have cost so far, and the last one, milliseconds. */
+  walkedMs = 0;
+  private lastWalkMs = 0;
   /** Sockets that were looked up among all processes since the last walk, and are not the job's. */
   private readonly foreign = new Set<string>();
   private readonly told = new Set<string>();
@@ -89,15 +96,19 @@ class Search {
   }
 
   private async walk(): Promise<void> {
+    const begun = systemClock.monotonic();
     const view = observe(this.home, this.id);
     this.members = view ? (await processesOf(this.home, view)).map(({ pid }) => pid) : [];
     this.walkedAt = systemClock.monotonic();
+    this.lastWalkMs = this.walkedAt - begun;
+    this.walkedMs += this.lastWalkMs;
     // a socket may be handed on: it is judged again with each walk
     this.foreign.clear();
   }
 
   private async walkIfDue(): Promise<void> {
-    if (systemClock.monotonic() - this.walkedAt >= this.walkEveryMs) await this.walk();
+    const everyMs = Math.max(this.walkEveryMs, this.lastWalkMs * IDLE_PER_WALK);
+    if (systemClock.monotonic() - this.walkedAt >= everyMs) await this.walk();
   }
 
   /** The owner, while there is no process of the job yet: the job starts where its supervisor is. */
