@@ -1,7 +1,7 @@
 /**
  * Waiting until a job listens on a TCP port, and until nobody does any more. The kernel tells nobody when a socket begins to
- * listen: its table is read every 25 ms, the process table (ten times the cost) only now and then, or when a socket
- * shows up whose holder is not known as the job's.
+ * listen. Its count of sockets is read every 25 ms (microseconds); the tables of sockets and of processes (milliseconds)
+ * only when it changed, when a socket shows up whose holder is not known as the job's, and now and then.
  */
 import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
@@ -14,7 +14,7 @@ import { processesOf } from './leftovers.ts';
 import { describeListener, listenerText, portTaken, readHolders } from './listener.ts';
 import type { Met, Report } from './met.ts';
 import { observe } from './observe.ts';
-import { holdersAmong, isListening, socketsOn } from './ports.ts';
+import { holdersAmong, isListening, readSocketCounts, socketsOn } from './ports.ts';
 import { sinceTicksOf } from './tree.ts';
 
 const LOOK_MS = HAS_PROC ? 25 : 250;
@@ -79,6 +79,8 @@ class Search {
   /** What all walks have cost so far, and the last one, milliseconds. */
   walkedMs = 0;
   private lastWalkMs = 0;
+  private counts: string | undefined;
+  private lookedAt = Number.NEGATIVE_INFINITY;
   /** Sockets that were looked up among all processes since the last walk, and are not the job's. */
   private readonly foreign = new Set<string>();
   private readonly told = new Set<string>();
@@ -106,6 +108,18 @@ class Search {
     this.foreign.clear();
   }
 
+  /** Whether the tables may hold something new. */
+  private isDue(withOwn: boolean): boolean {
+    // read before the tables: what begins to listen after this changes it for the next look
+    const counts = readSocketCounts(this.windows(), withOwn);
+    const now = systemClock.monotonic();
+    if (counts !== undefined && counts === this.counts && now - this.lookedAt < this.walkEveryMs)
+      return false;
+    this.counts = counts;
+    this.lookedAt = now;
+    return true;
+  }
+
   private async walkIfDue(): Promise<void> {
     const everyMs = Math.max(this.walkEveryMs, this.lastWalkMs * IDLE_PER_WALK);
     if (systemClock.monotonic() - this.walkedAt >= everyMs) await this.walk();
@@ -130,6 +144,7 @@ class Search {
 
   async lookForAny(): Promise<Found> {
     await this.walkIfDue();
+    if (!this.isDue(true)) return undefined;
     const sockets = socketsOn(this.port, this.windows(), true);
     if (sockets.length === 0) return undefined;
     return met(this.port, holdersAmong(this.members, sockets)[0] ?? (await readHolders(sockets))[0]?.pid);
@@ -137,6 +152,7 @@ class Search {
 
   async look(): Promise<Found> {
     await this.walkIfDue();
+    if (!this.isDue(false)) return undefined;
     const sockets = socketsOn(this.port, this.windows(), false);
     if (sockets.length === 0) return undefined;
     const known = holdersAmong(this.members, sockets)[0];
