@@ -20,11 +20,13 @@ import { sinceTicksOf } from './tree.ts';
 const LOOK_MS = HAS_PROC ? 25 : 250;
 /** The processes of the job are searched this often. */
 const WALK_MS = 250;
+/** Two sockets, one opened and one closed between two looks, leave the count as it was: the tables are read this often at least. */
+const RECHECK_MS = 1000;
 /** What is not there after this long may take a little longer to be noticed, milliseconds. */
 const PATIENT_MS = 60_000;
 const PATIENT_FACTOR = 4;
 /** A machine with thousands of sockets, or of processes, must not spend a core on looking. */
-const IDLE_PER_LOOK = 8;
+const IDLE_PER_LOOK = 4;
 const IDLE_PER_WALK = 25;
 
 export interface PortOptions {
@@ -113,8 +115,7 @@ class Search {
     // read before the tables: what begins to listen after this changes it for the next look
     const counts = readSocketCounts(this.windows(), withOwn);
     const now = systemClock.monotonic();
-    if (counts !== undefined && counts === this.counts && now - this.lookedAt < this.walkEveryMs)
-      return false;
+    if (counts !== undefined && counts === this.counts && now - this.lookedAt < RECHECK_MS) return false;
     this.counts = counts;
     this.lookedAt = now;
     return true;
