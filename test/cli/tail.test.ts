@@ -37,7 +37,7 @@ rigTest('-n, --head and --full', async (rig) => {
   assert.equal((await tail(rig, '-n', '4000', '1')).stdout, numbers(1001, 5000));
   const head = await tail(rig, '--head', '-n', '2', '1');
   assert.equal(head.stdout, '1\n2\n');
-  assert.match(head.stderr, /\| bytes 0-4 of 23893 \| cursor 4\]\n$/);
+  assert.match(head.stderr, /\| bytes 0-4 of 23893 \| 23 KB remain \| cursor 4\]\n$/);
   assert.equal((await tail(rig, '--head', '1')).stdout, numbers(1, 40));
   const full = await tail(rig, '--full', '1');
   assert.equal(full.stdout, numbers(1, 5000));
