@@ -18,8 +18,10 @@ import { holdersAmong, isListening, readSocketCounts, socketsOn } from './ports.
 import { sinceTicksOf } from './tree.ts';
 
 const LOOK_MS = HAS_PROC ? 25 : 250;
-/** The processes of the job are searched this often. */
+/** The processes of the job are searched this often while it starts, and later: one that leaves our network is rare. */
 const WALK_MS = 250;
+const LATER_WALK_MS = 1000;
+const STARTED_MS = 5000;
 /** Two sockets, one opened and one closed between two looks, leave the count as it was: the tables are read this often at least. */
 const RECHECK_MS = 1000;
 /** What is not there after this long may take a little longer to be noticed, milliseconds. */
@@ -52,7 +54,7 @@ export async function waitPort(
     if (found !== undefined) return found;
     const now = systemClock.monotonic();
     const factor = now - begun > PATIENT_MS ? PATIENT_FACTOR : 1;
-    search.walkEveryMs = WALK_MS * factor;
+    search.walkEveryMs = now - begun > STARTED_MS ? LATER_WALK_MS : WALK_MS;
     // a walk has a pace of its own
     const lookMs = now - at - (search.walkedMs - walkedMs);
     await sleep(Math.max(LOOK_MS * factor, lookMs * IDLE_PER_LOOK), abort);
