@@ -10,6 +10,7 @@ import { follow } from '../process/follow.ts';
 import { type Hit, Search } from '../process/search.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import { footer, gapText } from './excerpt.ts';
+import { SMOOTH_MS } from './following.ts';
 import { Patience } from './patience.ts';
 import { type Reading, tellEndOfRest } from './reading.ts';
 
@@ -199,7 +200,7 @@ export async function followMatches(
     for (const hit of hits) if (!matches!.isFull) matches!.show(hit);
   };
   try {
-    for await (const piece of follow(home, view.id, stream, to, patience.signal)) {
+    for await (const piece of follow(home, view.id, stream, to, SMOOTH_MS, patience.signal)) {
       if (piece === 'quiet') continue;
       log ??= Log.open(home.job(view.id), stream)!;
       matches ??= new Matches(log, reading, ask, to);

@@ -15,17 +15,19 @@ const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 
 /**
  * Pieces of the log from byte `from` on, as they are written; ends with the job, or when `abort` fires. The bytes of a piece are
- * overwritten by the next: a new buffer for each would cost more than all the rest.
+ * overwritten by the next: a new buffer for each would cost more than all the rest. `slowestMs`: how late it may be at a
+ * stream of output that does not end.
  */
 export async function* follow(
   home: Home,
   id: JobId,
   stream: Stream,
   from: number,
+  slowestMs: number,
   abort: AbortSignal,
 ): AsyncGenerator<Piece | 'quiet'> {
   const job = home.job(id);
-  const growth = new Growth(job[stream]);
+  const growth = new Growth(job[stream], slowestMs);
   const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let log: Log | undefined;
   let cursor = from;
