@@ -41,7 +41,7 @@ function answerGeneral(output: Output, name: string | undefined): boolean {
 }
 
 async function command(argv: string[]): Promise<number> {
-  const [name, ...words] = argv[0] === 'help' ? [argv[1] ?? '--help', '--help'] : argv;
+  const [name, ...words] = /^(help|--help|-h)$/.test(argv[0] ?? '') ? [argv[1] ?? '--help', '--help'] : argv;
   // an error in the words themselves is told in the form that was asked for
   const verb = VERBS.find((one) => one.name === name);
   const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));

@@ -6,7 +6,12 @@ export class Spinner {
   private readonly ora: Ora;
   private readonly ticker: NodeJS.Timeout;
 
-  constructor(text: string) {
+  /** Undefined on a terminal that reports no size: ora would clear lines without end there, and nothing else would run. */
+  static start(text: string): Spinner | undefined {
+    return process.stderr.columns > 0 ? new Spinner(text) : undefined;
+  }
+
+  private constructor(text: string) {
     const begun = systemClock.monotonic();
     // stdin stays untouched: it may be read by whoever comes after us
     this.ora = ora({ text, stream: process.stderr, discardStdin: false }).start();

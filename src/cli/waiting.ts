@@ -165,5 +165,5 @@ export async function waitForAll(
 export async function startSpinner(output: Output, views: JobView[]) {
   if (output.json || !output.isTerminal(2)) return undefined;
   const { Spinner } = await import('./spinner.ts');
-  return new Spinner(`waiting for ${views.length === 1 ? jobLabel(views[0]!) : `${views.length} jobs`}`);
+  return Spinner.start(`waiting for ${views.length === 1 ? jobLabel(views[0]!) : `${views.length} jobs`}`);
 }

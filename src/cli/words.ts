@@ -76,7 +76,14 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
   if (!help && (words.length < least || words.length > most)) {
     const message =
       words.length < least ? `${declared.name} needs ${declared.operands}` : `too many words: ${words[most]}`;
-    return fail({ code: 'usage', message, hint: `bgjob ${declared.name} --help` });
+    return fail({
+      code: 'usage',
+      message,
+      hint:
+        words.length < least && declared.passThrough
+          ? 'bgjob run -- npm test'
+          : `bgjob ${declared.name} --help`,
+    });
   }
   return ok({ options: values as never, words, separated, json: values['json'] === true, help });
 }

@@ -14,6 +14,7 @@ import { parseNaming, start } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
 import { tellEnd, tellStillRunning, waitForAll } from '../waiting.ts';
+import { tellWarnings, warningsOf } from '../warnings.ts';
 
 /** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
 const READER_GONE: Exit = { code: 141, by: 'bgjob' };
@@ -100,6 +101,7 @@ export const run = verb({
     const opened = context.makeHome();
     if (!opened.ok) return opened;
     const home = opened.value;
+    tellWarnings(output, warningsOf(input.words, input.separated));
     const mayStart = () => portsAreFree(home, conditions.value);
     const started = await start(output, home, draft.value, naming.value, mayStart);
     if (!started.ok) return started;
