@@ -21,7 +21,7 @@ import type { Output } from './output.ts';
 import type { Patience } from './patience.ts';
 import { parsePosition } from './reading.ts';
 import { startSpinner, tellEnd, tellStillRunning } from './waiting.ts';
-import { jobLabel, jobObject } from './wording.ts';
+import { jobLabel, jobObject, verdict } from './wording.ts';
 
 /** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
 function start(
@@ -127,11 +127,18 @@ export async function waitForCondition(
   }
   patience.end();
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
-  const exit = await tellEnd(output, home, now, true);
-  if (exit.code !== 0) return ok(exit);
-  if (!output.json) output.note('it ended before what was awaited came true');
-  return ok({ code: EXIT.no, by: 'bgjob' });
+  const isMissed = isAwaited(conditions) && verdict(now).code === 0;
+  // it went well, but not what was asked for
+  const exit = await tellEnd(output, home, now, true, false, (own) => (isMissed ? MISSED : own));
+  if (isMissed && !output.json) output.note('it ended before what was awaited came true');
+  return ok(exit);
 }
+
+const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
+
+/** Whether anything is to come true; with --fail-on alone the end is what is waited for. */
+const isAwaited = ({ until, ports, urls, files, idleMs }: Conditions): boolean =>
+  until.length + ports.length + urls.length + files.length > 0 || idleMs !== null;
 
 function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
   const failed = met.condition === 'fail';

@@ -42,8 +42,9 @@ export async function tellEnd(
   view: JobView,
   withTail: boolean,
   withOutput = false,
+  judge: (exit: Exit) => Exit = (exit) => exit,
 ): Promise<Exit> {
-  const exit = verdict(view);
+  const exit = judge(verdict(view));
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
   const { lines, cut, bytes } = lastWords(home, view, withOutput ? OUTPUT_LINES : TAIL_LINES);
   const now = systemClock.now();
