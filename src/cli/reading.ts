@@ -56,6 +56,8 @@ export interface Reading {
   options: ReadingInput;
   /** Where it begins; null for the view of the end. */
   start: number | null;
+  /** What has to be typed to go on the same way, without the place. */
+  again: string;
 }
 
 export const readerOf = ({ reader }: ReadingInput): string => reader ?? 'default';
@@ -164,10 +166,17 @@ export async function tellRest(
 }
 
 /** After a follow: the job ended, or our patience did. */
-export function tellEndOfRest({ output, home, view }: Reading, patience: Patience, shown: Piece): Exit {
+export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece): Exit {
+  const { output, home, view, again } = reading;
   if (output.readerGone) return SUCCESS;
   const now = observe(home, view.id) ?? view;
-  if (now.kind === 'live') return tellStillRunning(output, home, [now], patience);
+  if (now.kind === 'live' && output.json) return tellStillRunning(output, home, [now], patience);
+  if (now.kind === 'live') {
+    // stdout is the log alone
+    output.note(footer(now, shown));
+    output.note(`the job goes on: ${again} --since ${shown.to}`);
+    return patience.exit();
+  }
   patience.end();
   markSeen(home.job(view.id));
   const job = home.job(view.id);

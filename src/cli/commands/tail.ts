@@ -3,6 +3,7 @@ import { errnoOf, type Failure, fail, ok } from '../../base/failure.ts';
 import { parsePattern } from '../../base/pattern.ts';
 import { safe } from '../../base/text.ts';
 import { READER_NAME, writeCursor } from '../../job/cursors.ts';
+import { quoteWord } from '../../job/job.ts';
 import { Log, type Stream } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
 
@@ -46,6 +47,17 @@ function refusalOf(options: Input<typeof OPTIONS>['options']): Failure | undefin
   if (grep !== null && (head || options.lines !== null))
     return refuse('--grep looks at everything: -n and --head mean nothing with it, --max bounds it');
   return undefined;
+}
+
+/** The options that say how it is shown, to be typed again. */
+function wordsAgain({ follow, err, raw, grep, context }: Input<typeof OPTIONS>['options']): string[] {
+  return [
+    ...(follow ? ['-f'] : []),
+    ...(err ? ['--err'] : []),
+    ...(raw ? ['--raw'] : []),
+    ...(grep === null ? [] : ['--grep', safe(quoteWord(grep))]),
+    ...(context === null ? [] : [`-C${context}`]),
+  ];
 }
 
 /** Remembers how far this reader came; only after everything was written out, so that nothing is missed. */
@@ -97,7 +109,8 @@ export const tail = verb({
     if (own) return fail(own);
     const start = startOf(options, home, view, stream);
     if (!start.ok) return start;
-    const reading: Reading = { output, home, view, stream, options, start: start.value };
+    const again = `bgjob ${['tail', ...wordsAgain(options), view.id].join(' ')}`;
+    const reading: Reading = { output, home, view, stream, options, start: start.value, again };
     const log = Log.open(home.job(view.id), stream);
     try {
       if (pattern) {
