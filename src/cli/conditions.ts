@@ -104,11 +104,11 @@ export function parseConditions(
     files,
     idleMs,
     since,
-    words: wordsOf(options, since),
+    words: wordsOf({ ...options, 'until-file': files }, since),
   });
 }
 
-/** The options as they are typed, for the hint that says how to go on. */
+/** The options as they are typed, for the hint that says how to go on: from any directory. */
 function wordsOf(options: ConditionInput, since: string | null): string[] {
   const words: string[] = [];
   for (const [name, option] of Object.entries(CONDITION_OPTIONS)) {

@@ -107,8 +107,8 @@ export const run = verb({
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
     const logPath = home.job(id).log;
-    const named = options.name !== null && { name: options.name, reused, replaced };
-    if (output.json) output.object({ v: 1, id, ...named, log: { path: logPath } });
+    const { name } = options;
+    if (output.json) output.object({ v: 1, id, name, reused, replaced, log: { path: logPath } });
     else output.line(String(id));
     if (!waits) {
       if (!output.json && output.isTerminal(2))
@@ -121,7 +121,12 @@ export const run = verb({
     if (options.follow) return ok(await followEnd(output, home, id, patience));
     const view = observe(home, id);
     if (!view) return fail({ code: 'no-such-job', reference: String(id), known: [] });
-    if (conditions.value) return waitForCondition(output, home, view, conditions.value, patience);
+    if (conditions.value) {
+      const exit = await waitForCondition(output, home, view, conditions.value, patience);
+      const goesOn = !exit.ok && observe(home, id)?.kind === 'live';
+      if (goesOn && !output.json) output.note(`(the job goes on: bgjob tail ${id} · bgjob kill ${id})`);
+      return exit;
+    }
     return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, true));
   },
 });
