@@ -38,7 +38,7 @@ export const ls = verb({
   examples: [
     ['bgjob ls -a', 'of all projects'],
     ['bgjob ls -q --state running', 'ids of what runs, for a script'],
-    ['bgjob ls --unseen', 'what has ended since anybody looked, for a prompt or a hook'],
+    ['bgjob ls --unseen', 'what ended since anybody looked, for a prompt'],
     ['bgjob ls -n 100', 'the last hundred that ended, however long ago'],
   ],
   options: {
@@ -54,12 +54,12 @@ export const ls = verb({
     name: {
       kind: 'list',
       value: 'NAME',
-      text: 'only jobs of this name, the newest also if it is older; repeatable',
+      text: 'only jobs of this name, the newest also if it is older',
     },
-    unseen: { kind: 'flag', text: 'what ended and nobody was told about yet; silent if there is nothing' },
+    unseen: { kind: 'flag', text: 'what ended and nobody was told yet; silent if nothing did' },
     ports: {
       kind: 'flag',
-      text: 'the ports on which they listen (on a terminal shown anyway, up to 50 live jobs)',
+      text: 'the ports on which they listen (shown on a terminal anyway)',
     },
     quiet: { kind: 'flag', short: '-q', text: 'ids alone' },
   },

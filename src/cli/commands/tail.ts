@@ -26,9 +26,9 @@ import { jobLabel } from '../wording.ts';
 
 const OPTIONS = {
   ...READING_OPTIONS,
-  grep: { kind: 'text', value: 'RE', text: 'only lines that match this regular expression; 1 if none does' },
-  context: { kind: 'count', short: '-C', value: 'N', text: 'with --grep: N lines around each' },
-  max: { kind: 'count', value: 'N', text: 'with --grep: at most N lines that match (default 40)' },
+  grep: { kind: 'text', value: 'RE', text: 'only lines that match (1 if none does)', group: 'Search' },
+  context: { kind: 'count', short: '-C', value: 'N', text: 'N lines around each' },
+  max: { kind: 'count', value: 'N', text: 'at most N lines that match (default 40)' },
 } as const;
 
 /** What may not be said together, or only together. */
@@ -84,9 +84,9 @@ export const tail = verb({
   ],
   examples: [
     ['bgjob tail 42', 'the last lines'],
-    ['bgjob tail -f @last', 'all that comes, until it ends'],
-    ['bgjob tail web --new', 'what it wrote since this was asked last'],
-    ["bgjob tail test --grep 'FAIL|Error' -C2 --max 20", 'the first failures, with two lines around each'],
+    ['bgjob tail -f @last', 'what comes, to its end'],
+    ['bgjob tail web --new', 'new since last time'],
+    ["bgjob tail test --grep 'FAIL|Error' -C2 --max 20", 'the first failures'],
   ],
   options: OPTIONS,
   async run(context, { options, words }) {
