@@ -48,7 +48,12 @@ rigTest('a job that ends first ends the wait: with its code, or 1 where that was
     await puppet.exit(code);
     const { code: got, stdout } = await waiting;
     assert.equal(got, expected);
-    assert.match(stdout, new RegExp(`^${id} exited ${code} after `));
+    assert.match(stdout, new RegExp(`^${id} exited ${code} after .*\\n\\| last words\\n$`));
+    const [told] = await rig.json(['wait', String(id), '--until', 'never']);
+    assert.deepEqual(
+      [told.code, told.by, told.exitCode, told.tail],
+      [expected, code === 0 ? 'bgjob' : 'job', code, ['last words']],
+    );
   }
   assert.match(
     (await rig.bgjob(['wait', '2', '--until', 'never'])).stderr,
@@ -70,7 +75,7 @@ rigTest('--fail-on gives up with 1 at once; the job goes on', async (rig) => {
   await puppet.print('Error: no config\nready\n');
   const { code, stdout, stderr } = await waiting;
   assert.deepEqual([code, stdout], [1, '1 failed at byte 0: "Error: no config"\n']);
-  assert.match(stderr, /the job goes on: bgjob tail 1 · bgjob kill 1/);
+  assert.match(stderr, /the job was not stopped: bgjob tail 1 · bgjob kill 1/);
   assert.match(stderr, /\[bgjob\] exit code 1/);
   const both = await rig.bgjob(['wait', '1', '--until', 'no config', '--fail-on', 'rror:']);
   assert.equal(both.code, 1, 'a line that is both is a failure');
@@ -212,6 +217,7 @@ rigTest('conditions in JSON: what came true, and the job', async (rig) => {
   const puppet = await puppetJob(rig, '-n', 'web');
   await puppet.print('ready\n');
   const [matched] = await rig.json(['wait', 'web', '--until', 'ready']);
+  assert.deepEqual(matched.log, { path: rig.file(1, 'out/log'), bytes: 6, trimmedBytes: 0, cursor: 6 });
   const { state, result, condition, from, to, line, cursor, code, by } = matched;
   assert.deepEqual(
     { state, result, condition, from, to, line, cursor, code, by },
