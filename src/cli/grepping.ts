@@ -11,6 +11,7 @@ import { type Hit, Search } from '../process/search.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import { footer, gapText } from './excerpt.ts';
 import { SMOOTH_MS } from './following.ts';
+import type { Output } from './output.ts';
 import { Patience } from './patience.ts';
 import { type Reading, tellEndOfRest } from './reading.ts';
 
@@ -18,6 +19,8 @@ const NO_MATCH: Exit = { code: EXIT.no, by: 'bgjob' };
 const MATCHES = 40;
 const LIMIT_BYTES = 8192;
 const CLIP = 500;
+/** Matches are counted up to here; how many more there are is no use to anybody, and would take as long as showing them. */
+const COUNTED = 10_000;
 /** As far back as lines before a match are looked for. */
 const BEFORE_BYTES = 64 * 1024;
 const PIECE_BYTES = 256 * 1024;
@@ -136,6 +139,7 @@ export async function tellMatches(
   let gone = 0;
   /** Behind the first match that was not shown any more, there is more to read. */
   let stopped: number | undefined;
+  const isCounted = () => stopped !== undefined && found >= COUNTED;
   const take = (hits: Hit[]): void => {
     for (const hit of hits) {
       found++;
@@ -144,7 +148,7 @@ export async function tellMatches(
     }
   };
   try {
-    for (let at = begin; at < size && !output.readerGone; ) {
+    for (let at = begin; at < size && !output.readerGone && !isCounted(); ) {
       const piece = log.read(at, Math.min(size, at + PIECE_BYTES), memory);
       if (piece.to <= at) break;
       gone += piece.gone;
@@ -153,7 +157,7 @@ export async function tellMatches(
       take(hits.value);
       at = piece.to;
     }
-    const rest = await search.end();
+    const rest = isCounted() ? ok([]) : await search.end();
     if (!rest.ok) return rest;
     take(rest.value);
     matches.advance(stopped ?? size);
@@ -161,27 +165,24 @@ export async function tellMatches(
     search.close();
   }
   const to = stopped ?? size;
-  const piece = { from: begin, to, size, gone, bytes: Buffer.alloc(0) };
-  if (output.json) {
-    output.object({
-      v: 1,
-      id: view.id,
-      from: begin,
-      to,
-      size,
-      gone,
-      cursor: to,
-      matches: found,
-      shown: matches.shown,
-    });
-  } else {
-    if (gone > 0) output.note(gapText(gone));
-    if (found === 0) output.note('(no line matches)');
-    if (found > matches.shown)
-      output.note(`(${matches.shown} of ${found} lines that match; more: --max ${found}, or --since ${to})`);
-    output.note(footer(view, piece));
-  }
+  const counts = { matches: found, shown: matches.shown, complete: !isCounted() };
+  const about = { from: begin, to, size, gone };
+  if (output.json) output.object({ v: 1, id: view.id, ...about, cursor: to, ...counts });
+  else tellCounts(output, counts, gone, to);
+  if (!output.json) output.note(footer(view, { ...about, bytes: Buffer.alloc(0) }));
   return ok({ exit: found > 0 ? SUCCESS : NO_MATCH, to });
+}
+
+function tellCounts(
+  output: Output,
+  { matches, shown, complete }: { matches: number; shown: number; complete: boolean },
+  gone: number,
+  to: number,
+): void {
+  if (gone > 0) output.note(gapText(gone));
+  if (matches === 0) output.note('(no line matches)');
+  const all = complete ? String(matches) : `more than ${COUNTED}`;
+  if (matches > shown) output.note(`(${shown} of ${all} lines that match; more: --max N, or --since ${to})`);
 }
 
 /** Each match as soon as its line is there, until the job ends or as many were shown as were asked for. */
