@@ -155,8 +155,13 @@ export function tellFooter({ output, home, view, stream, options, start }: Readi
     return;
   }
   const remain = start !== null && to < size ? ` | ${renderSize(size - to)} remain` : '';
+  const trimmed = readTrimmedBytes(home.job(view.id), stream);
   if (start === null && from > 0 && !options.full)
-    output.note(`(not all of it; all: bgjob tail ${view.id} --full)`);
+    output.note(
+      trimmed > 0
+        ? `(not all of it; ${renderSize(trimmed)} trimmed by --max-log, the rest: bgjob tail ${view.id} --full)`
+        : `(not all of it; all: bgjob tail ${view.id} --full)`,
+    );
   output.note(footer(view, piece, remain));
 }
 

@@ -1,6 +1,6 @@
 /** Waiting for jobs and telling how they ended: the one way of `wait`, `run --wait` and `run --follow`. */
 import * as fs from 'node:fs';
-import { renderDuration, systemClock } from '../base/clock.ts';
+import { renderDuration, renderSize, systemClock } from '../base/clock.ts';
 import { foldRepeats, readableLines } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
@@ -61,6 +61,8 @@ export async function tellEnd(
       for (const line of foldRepeats(lines)) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
     }
+    const trimmed = readTrimmedBytes(home.job(view.id));
+    if (trimmed > 0) output.note(`(${renderSize(trimmed)} of the log were trimmed by --max-log)`);
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
   }
   if (view.kind === 'ended') markSeen(home.job(view.id));
