@@ -1,6 +1,6 @@
 /** Waiting for jobs and telling how they ended: the one way of `wait`, `run --wait` and `run --follow`. */
 import * as fs from 'node:fs';
-import { renderDuration, systemClock } from '../base/clock.ts';
+import { renderDuration, renderSize, systemClock } from '../base/clock.ts';
 import { foldRepeats, readableLines } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
@@ -47,12 +47,11 @@ export async function tellEnd(
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
   const { lines, cut, bytes } = lastWords(home, view, withOutput ? OUTPUT_LINES : TAIL_LINES);
   const now = systemClock.now();
+  const job = home.job(view.id);
+  const trimmedBytes = readTrimmedBytes(job);
   if (output.json) {
-    const log = home.job(view.id).log;
-    const trimmedBytes = readTrimmedBytes(home.job(view.id));
-    const job = jobObject(view, now, { leftovers, logPath: log, logBytes: bytes, trimmedBytes });
     output.object({
-      ...job,
+      ...jobObject(view, now, { leftovers, logPath: job.log, logBytes: bytes, trimmedBytes }),
       result: view.kind === 'ended' ? 'ended' : view.kind,
       ...exit,
       tail: exit.code === 0 && !withOutput ? [] : lines,
@@ -63,6 +62,9 @@ export async function tellEnd(
       for (const line of foldRepeats(lines)) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
     }
+    const cutBytes = trimmedBytes + readTrimmedBytes(job, 'err');
+    if (cutBytes > 0)
+      output.note(`(${renderSize(cutBytes)} of its output trimmed by --max-log: bgjob show ${view.id})`);
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
   }
   if (view.kind === 'ended') markSeen(home.job(view.id));
