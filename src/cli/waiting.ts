@@ -47,10 +47,10 @@ export async function tellEnd(
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
   const { lines, cut, bytes } = lastWords(home, view, withOutput ? OUTPUT_LINES : TAIL_LINES);
   const now = systemClock.now();
+  const job = home.job(view.id);
   if (output.json) {
-    const job = jobObject(view, now, { leftovers, ...logFacts(home, view), logBytes: bytes });
     output.object({
-      ...job,
+      ...jobObject(view, now, { leftovers, ...logFacts(home, view), logBytes: bytes }),
       result: view.kind === 'ended' ? 'ended' : view.kind,
       ...exit,
       tail: exit.code === 0 && !withOutput ? [] : lines,
@@ -61,8 +61,9 @@ export async function tellEnd(
       for (const line of foldRepeats(lines)) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
     }
-    const trimmed = readTrimmedBytes(home.job(view.id));
-    if (trimmed > 0) output.note(`(${renderSize(trimmed)} of the log were trimmed by --max-log)`);
+    const cutBytes = readTrimmedBytes(job) + readTrimmedBytes(job, 'err');
+    if (cutBytes > 0)
+      output.note(`(${renderSize(cutBytes)} of its output trimmed by --max-log: bgjob show ${view.id})`);
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
   }
   if (view.kind === 'ended') markSeen(home.job(view.id));

@@ -49,7 +49,7 @@ rigTest(
   'a trimmed log: wait and tail say what was cut, each view tells the gap once and where it is',
   async (rig) => {
     const waited = await rig.bgjob(['run', '--wait', '--max-log', '1M', '--', 'seq', '1000000']);
-    assert.match(waited.stderr, /\([\d.]+ MB of the log were trimmed by --max-log\)/);
+    assert.match(waited.stderr, /\([\d.]+ MB of its output trimmed by --max-log: bgjob show 1\)/);
     const plain = await rig.bgjob(['tail', '1']);
     assert.match(
       plain.stderr,

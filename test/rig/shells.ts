@@ -36,6 +36,8 @@ export interface StageOptions {
   cwd?: string;
   /** How the program is started that takes the supervisor's place. */
   adopter?: Partial<AdopterCall>;
+  /** With a log of its own for stderr. */
+  split?: boolean;
   /** Called when everything is prepared and nothing runs yet. */
   onPrepared?: () => void;
 }
@@ -53,6 +55,7 @@ export class Shim {
     this.job = new JobPaths(dir);
     fs.mkdirSync(join(dir, 'out'), { recursive: true });
     const log = createLog(this.job.log);
+    const logs = options.split ? [log, createLog(this.job.err)] : [log];
     prepareExit(this.job, 1);
     prepareShim(this.job);
     if (spawnSync('mkfifo', ['-m', '600', this.job.alive]).status !== 0) throw new Error('no FIFO');
@@ -63,7 +66,7 @@ export class Shim {
       { ...adopter, ...options.adopter },
       this.job,
       1,
-      { argv, split: false },
+      { argv, split: options.split ?? false },
       environment,
     );
     this.child = spawn(shell.program, [...shell.before, ...call.args], {
@@ -71,10 +74,10 @@ export class Shim {
       cwd: options.cwd ?? dir,
       detached: true,
       env: call.environment,
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', alive, log],
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', alive, ...logs],
     });
     fs.closeSync(alive);
-    fs.closeSync(log);
+    for (const fd of logs) fs.closeSync(fd);
     this.over = once(this.child, 'exit');
     this.socket = this.child.stdio[3] as Socket;
     this.socket.on('error', () => {});

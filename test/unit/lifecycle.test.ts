@@ -52,6 +52,21 @@ test('the end of a job that nobody stopped', () => {
   assert.equal((walk(RUNNING, ended(3)) as StatusOf<'ended'>).endedAt, 99);
 });
 
+test('the end by --max-log is no time limit: it is told as what came of the signal', () => {
+  const full: Stop = { ...kill, by: '--max-log 1M', cause: 'max-log' };
+  const end = (signals: string[], code: number | null) =>
+    walk(
+      RUNNING,
+      { type: 'limit-reached', stop: full },
+      ...signals.map(sent),
+      ended(code),
+      SWEPT,
+    ) as StatusOf<'ended'>;
+  assert.deepEqual(end(['SIGTERM'], 143).outcome, { kind: 'killed', code: 143, signal: 'SIGTERM' });
+  assert.deepEqual(end(['SIGTERM'], 3).outcome, { kind: 'exited', code: 3, afterKill: true });
+  assert.deepEqual(end(['SIGTERM'], 143).stop, full);
+});
+
 test('the end after a kill: killed only by a signal that we sent', () => {
   const end = (signals: string[], code: number | null) =>
     outcome(walk(RUNNING, asked(kill), ...signals.map(sent), ended(code), SWEPT));

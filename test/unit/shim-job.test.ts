@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { openFiles } from '../rig/processes.ts';
 import { type Stage, shellTest } from '../rig/shells.ts';
+import { until } from '../rig/until.ts';
 
 /** What the job sees of its environment when it is given these variables. */
 async function seen(stage: Stage, environment: string[]): Promise<string[]> {
@@ -38,6 +40,37 @@ shellTest('the job has three descriptors: nothing to read, and the log', async (
   const own = links.filter((link) => !leaks.includes(link.split(' ')[0]!));
   assert.deepEqual(own, ['0 /dev/null', `1 ${shim.job.log}`, `2 ${shim.job.log}`]);
   assert.match(shim.log, /\nerror\n$/);
+});
+
+shellTest('--split: stderr goes to a log of its own', async (stage) => {
+  const argv = ['/bin/sh', '-c', 'echo text; echo error >&2; exit 7'];
+  const shim = stage.start(argv, ['PATH=/usr/bin:/bin'], { split: true });
+  assert.equal(await shim.code(), 7);
+  assert.equal(shim.log, 'text\n');
+  assert.equal(fs.readFileSync(shim.job.err, 'utf8'), 'error\n');
+});
+
+shellTest('--split: the watcher holds neither log', async (stage) => {
+  const shim = stage.start(['/bin/sleep', '1000'], ['PATH=/usr/bin:/bin'], { split: true });
+  const { watcher, main } = await until(
+    () => shim.record,
+    (record) => record.main !== undefined,
+    'the main process',
+  );
+  // after exec: before, it is the shell that still closes them
+  const logs = (pid: number) => openFiles(pid).filter((path) => path.startsWith(`${shim.job.dir}/out/`));
+  await until(
+    () => logs(watcher!.pid),
+    (paths) => paths.length === 0,
+    'a watcher without logs',
+  );
+  await until(
+    () => logs(main!.pid).join(),
+    (paths) => paths === [shim.job.log, shim.job.err].join(),
+    'the job with its two logs',
+  );
+  process.kill(main!.pid, 'SIGTERM');
+  assert.equal(await shim.code(), 143);
 });
 
 shellTest(
