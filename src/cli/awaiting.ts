@@ -10,9 +10,11 @@ import type { JobView } from '../job/job.ts';
 import { waitEnded } from '../process/conditions.ts';
 import { metIfThere, waitFile } from '../process/filewait.ts';
 import { waitIdle } from '../process/idlewait.ts';
+import { processesOf } from '../process/leftovers.ts';
 import { waitMatch } from '../process/matching.ts';
 import type { Met } from '../process/met.ts';
 import { observe } from '../process/observe.ts';
+import { portsOf } from '../process/ports.ts';
 import { waitPort } from '../process/portwait.ts';
 import { renderUrl, waitUrl } from '../process/urlwait.ts';
 import type { Exit } from './command.ts';
@@ -20,8 +22,8 @@ import type { Conditions } from './conditions.ts';
 import type { Output } from './output.ts';
 import type { Patience } from './patience.ts';
 import { parsePosition } from './reading.ts';
-import { startSpinner, tellEnd, tellStillRunning } from './waiting.ts';
-import { jobLabel, jobObject } from './wording.ts';
+import { logFacts, startSpinner, tellEnd, tellStillRunning } from './waiting.ts';
+import { jobLabel, jobObject, verdict } from './wording.ts';
 
 /** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
 function start(
@@ -121,24 +123,41 @@ export async function waitForCondition(
   if (!decided.ok) return decided;
   const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };
   if (decided.value.kind === 'patience') {
-    if (!output.json) for (const [url, text] of answers) output.note(`(${url} last said: ${safe(text)})`);
+    if (!output.json) {
+      for (const [url, text] of answers) output.note(`(${url} last said: ${safe(text)})`);
+      if (conditions.ports.length > 0) output.note(`(${await portsText(home, now)})`);
+    }
     const again = `bgjob wait ${view.id} ${conditions.words.join(' ')}`;
     return ok(tellStillRunning(output, home, [now], patience, again));
   }
   patience.end();
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
-  const exit = await tellEnd(output, home, now, true);
-  if (exit.code !== 0) return ok(exit);
-  if (!output.json) output.note('it ended before what was awaited came true');
-  return ok({ code: EXIT.no, by: 'bgjob' });
+  // it went well, but not what was asked for
+  const isMissed = isAwaited(conditions) && verdict(now).code === 0;
+  const exit = await tellEnd(output, home, now, true, false, isMissed ? MISSED : verdict(now));
+  if (isMissed && !output.json) output.note('it ended before what was awaited came true');
+  return ok(exit);
 }
+
+/** Where the job does listen: many a server takes the next port when its own is taken. */
+async function portsText(home: Home, view: JobView): Promise<string> {
+  const ports = portsOf((await processesOf(home, view)).map(({ pid }) => pid));
+  if (ports.length === 0) return `${jobLabel(view)} listens on no port yet`;
+  return `${jobLabel(view)} listens on ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')}`;
+}
+
+const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
+
+/** Whether anything is to come true; with --fail-on alone the end is what is waited for. */
+const isAwaited = ({ until, ports, urls, files, idleMs }: Conditions): boolean =>
+  until.length + ports.length + urls.length + files.length > 0 || idleMs !== null;
 
 function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
   const failed = met.condition === 'fail';
   const exit: Exit = { code: failed ? EXIT.no : EXIT.ok, by: 'bgjob' };
   const { condition, text, facts } = met;
   if (output.json) {
-    const job = jobObject(view, systemClock.now(), { logPath: home.job(view.id).log });
+    const job = jobObject(view, systemClock.now(), logFacts(home, view));
     const result = failed ? 'failed' : 'matched';
     output.object({ ...job, result, condition, ...facts, ...exit });
     return exit;
@@ -146,7 +165,7 @@ function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
   const verb = failed ? 'failed' : condition === 'match' ? 'matched' : 'ready:';
   output.line(`${jobLabel(view)} ${verb} ${text}`);
   if (failed && view.kind === 'live')
-    output.note(`the job goes on: bgjob tail ${view.id} · bgjob kill ${view.id}`);
+    output.note(`the job was not stopped: bgjob tail ${view.id} · bgjob kill ${view.id}`);
   if ('cursor' in facts) output.note(`(the next one: --since ${facts['cursor']})`);
   return exit;
 }

@@ -26,6 +26,8 @@ export interface Option {
   /** The word for its value in help. */
   value?: string;
   text: string;
+  /** The head of the group of options that begins with this one, in help. */
+  group?: string;
 }
 export type Options = Record<string, Option>;
 type ValuesOf<O extends Options> = { [N in keyof O]: Values[O[N]['kind']] };
@@ -62,7 +64,7 @@ export interface Input<O extends Options = Options> {
 
 /** Every verb has these two; they are parsed before all else. */
 export const COMMON: Options = {
-  json: { kind: 'flag', text: 'one compact JSON object per line' },
+  json: { kind: 'flag', text: 'one compact JSON object per line', group: 'As everywhere' },
   help: { kind: 'flag', short: '-h', text: 'this text' },
 };
 

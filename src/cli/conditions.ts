@@ -10,14 +10,19 @@ import type { Input } from './command.ts';
 
 /** What `wait` and `run` can wait for beside the end. */
 export const CONDITION_OPTIONS = {
-  until: { kind: 'list', value: 'RE', text: 'until a line of its output matches, an unfinished one too' },
-  'until-port': { kind: 'list', value: 'N', text: 'until a process of the job listens on this TCP port' },
-  'any-owner': { kind: 'flag', text: 'with --until-port: whoever listens (a container, a proxy)' },
+  until: {
+    kind: 'list',
+    value: 'RE',
+    text: 'until a line of its output matches, even unfinished',
+    group: 'Wait for something else than the end; the first to come true decides',
+  },
+  'fail-on': { kind: 'list', value: 'RE', text: 'give up (1) as soon as a line of its output matches' },
+  'until-port': { kind: 'list', value: 'N', text: 'until a process of the job listens on TCP port N' },
+  'any-owner': { kind: 'flag', text: 'with --until-port: whoever listens (a proxy)' },
   'until-url': { kind: 'list', value: 'URL', text: 'until it answers with a status below 500' },
   insecure: { kind: 'flag', text: 'with --until-url: whatever its certificate is' },
   'until-file': { kind: 'list', value: 'PATH', text: 'until the file is there' },
   'until-idle': { kind: 'duration', value: 'DUR', text: 'until it has written nothing for DUR' },
-  'fail-on': { kind: 'list', value: 'RE', text: 'give up (1) as soon as a line of its output matches' },
 } as const;
 type ConditionInput = Input<typeof CONDITION_OPTIONS>['options'];
 
@@ -104,11 +109,11 @@ export function parseConditions(
     files,
     idleMs,
     since,
-    words: wordsOf(options, since),
+    words: wordsOf({ ...options, 'until-file': files }, since),
   });
 }
 
-/** The options as they are typed, for the hint that says how to go on. */
+/** The options as they are typed, for the hint that says how to go on: from any directory. */
 function wordsOf(options: ConditionInput, since: string | null): string[] {
   const words: string[] = [];
   for (const [name, option] of Object.entries(CONDITION_OPTIONS)) {

@@ -18,26 +18,26 @@ const DEFAULT_GRACE_MS = 5000;
 /** The options of `run` that say what is run and how. */
 export const DRAFT_OPTIONS = {
   ...NAMING_OPTIONS,
-  cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run it in DIR' },
-  env: { kind: 'list', short: '-e', value: 'K=V', text: 'set a variable of its environment; repeatable' },
-  'env-file': { kind: 'list', value: 'FILE', text: 'set the variables that FILE lists, one K=V per line' },
-  'keep-env': { kind: 'flag', text: 'keep the whole environment on disk (0600), for a restart' },
+  cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run it in DIR', group: 'How it runs' },
+  env: { kind: 'list', short: '-e', value: 'K=V', text: 'a variable of its environment; repeatable' },
+  'env-file': { kind: 'list', value: 'FILE', text: 'the variables that FILE lists, one K=V per line' },
+  'keep-env': { kind: 'flag', text: 'keep the environment on disk (0600), for a restart' },
   tag: { kind: 'list', short: '-t', value: 'TAG', text: 'a label; repeatable' },
-  timeout: { kind: 'duration', value: 'DUR', text: 'stop the job after DUR (its exit code is then 124)' },
+  split: { kind: 'flag', text: 'stderr goes to a log of its own' },
+  'no-pipefail': { kind: 'flag', text: 'a shell line counts as its last command' },
+  timeout: { kind: 'duration', value: 'DUR', text: 'stop the job after DUR (124)', group: 'Limits' },
   'idle-timeout': { kind: 'duration', value: 'DUR', text: 'stop the job after DUR without output' },
   grace: {
     kind: 'duration',
     value: 'DUR',
-    text: 'the time between TERM and KILL when it is stopped (default 5s)',
+    text: 'from TERM to KILL when it is stopped (default 5s)',
   },
-  split: { kind: 'flag', text: 'stderr goes to a log of its own' },
-  'max-log': { kind: 'size', value: 'SIZE', text: 'how much of the log stays on the disk (default 1G)' },
+  'max-log': { kind: 'size', value: 'SIZE', text: 'what stays of the log on the disk (default 1G)' },
   'on-max-log': {
     kind: 'text',
     value: 'trim|kill',
-    text: 'then: trim what lies between head and newest part (default), or stop the job',
+    text: 'then: cut its middle out (default), or stop the job',
   },
-  'no-pipefail': { kind: 'flag', text: 'a shell line counts as its last command, like a plain shell' },
 } as const;
 
 const DEFAULT_MAX_LOG_BYTES = 2 ** 30;

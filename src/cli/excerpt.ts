@@ -88,7 +88,9 @@ export function tellPiece(output: Output, view: JobView, piece: Piece, raw: bool
 
 /** The last line of every read: state, which bytes, and where the next read goes on. */
 export function footer(view: JobView, { from, to, size }: Piece, extra = ''): string {
-  return `[${stateAndTime(view)} | bytes ${from}-${to} of ${size}${extra} | cursor ${to}]`;
+  const bytes =
+    size > 0 ? `bytes ${from}-${to} of ${size}` : view.kind === 'live' ? 'no output yet' : 'no output';
+  return `[${stateAndTime(view)} | ${bytes}${extra} | cursor ${to}]`;
 }
 
 /** The same where a read from a cursor found nothing. */

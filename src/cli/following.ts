@@ -9,6 +9,8 @@ import { gapText } from './excerpt.ts';
 import type { Output } from './output.ts';
 
 const CLIP = 500;
+/** A stream of output is shown ten times a second. */
+export const SMOOTH_MS = 100;
 /** A line longer than this is shown in pieces: it may never end. */
 const LONGEST_LINE_BYTES = 64 * 1024;
 
@@ -92,7 +94,7 @@ export async function followTo(
   let cursor = from;
   // a character may be cut between two pieces
   const decoder = new TextDecoder();
-  for await (const piece of follow(home, id, stream, from, abort)) {
+  for await (const piece of follow(home, id, stream, from, SMOOTH_MS, abort)) {
     if (piece === 'quiet') {
       if (!raw && !output.json) view.flush(false);
       continue;

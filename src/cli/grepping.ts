@@ -10,6 +10,7 @@ import { follow } from '../process/follow.ts';
 import { type Hit, Search } from '../process/search.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import { footer, gapText } from './excerpt.ts';
+import { SMOOTH_MS } from './following.ts';
 import { Patience } from './patience.ts';
 import { type Reading, tellEndOfRest } from './reading.ts';
 
@@ -19,7 +20,7 @@ const LIMIT_BYTES = 8192;
 const CLIP = 500;
 /** As far back as lines before a match are looked for. */
 const BEFORE_BYTES = 64 * 1024;
-const PIECE_BYTES = 64 * 1024;
+const PIECE_BYTES = 256 * 1024;
 
 export interface GrepAsk {
   pattern: Pattern;
@@ -130,6 +131,7 @@ export async function tellMatches(
   const { size } = log;
   const search = new Search([ask.pattern]);
   const matches = new Matches(log, reading, ask, begin);
+  const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let found = 0;
   let gone = 0;
   /** Behind the first match that was not shown any more, there is more to read. */
@@ -143,7 +145,7 @@ export async function tellMatches(
   };
   try {
     for (let at = begin; at < size && !output.readerGone; ) {
-      const piece = log.read(at, Math.min(size, at + PIECE_BYTES));
+      const piece = log.read(at, Math.min(size, at + PIECE_BYTES), memory);
       if (piece.to <= at) break;
       gone += piece.gone;
       const hits = await search.push(piece.bytes, piece.from);
@@ -198,7 +200,7 @@ export async function followMatches(
     for (const hit of hits) if (!matches!.isFull) matches!.show(hit);
   };
   try {
-    for await (const piece of follow(home, view.id, stream, to, patience.signal)) {
+    for await (const piece of follow(home, view.id, stream, to, SMOOTH_MS, patience.signal)) {
       if (piece === 'quiet') continue;
       log ??= Log.open(home.job(view.id), stream)!;
       matches ??= new Matches(log, reading, ask, to);

@@ -25,8 +25,8 @@ const PORTS_SHOWN = 4;
 export interface Listing {
   /** The newest first. */
   ids: JobId[];
-  /** Counts what is not listed: ended jobs here, and those of other projects. Only who asks pays for it. */
-  rest(): { older: number; others: number };
+  /** Counts what ended here and is not listed, all that ended here, and what did elsewhere. Only who asks pays for it. */
+  rest(): { ended: number; older: number; others: number };
 }
 
 /** Ids that have no marker: a power cut, or a hand, took it. Only the whole list looks for them. */
@@ -54,7 +54,7 @@ export function listJobs(
     ids: [...ids].sort((a, b) => b - a),
     rest: () => {
       const near = ended.filter(isNear).length;
-      return { older: near - chosen.length, others: ended.length - near };
+      return { ended: near, older: near - chosen.length, others: ended.length - near };
     },
   };
 }

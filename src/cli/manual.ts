@@ -9,7 +9,10 @@ const TAGLINE = 'run jobs outside the shell that started them, with true exit co
 const EXIT_CODES: [code: string, meaning: string][] = [
   ['0', 'done; the job exited 0'],
   ["the job's own", 'wait, status, run --wait, run --follow: the job ended with it (128+N: by signal N)'],
-  ['1', 'also: the job was cancelled before it started'],
+  [
+    '1',
+    'also: --fail-on matched; it ended with 0 before --until came true; no line matches --grep; it was cancelled',
+  ],
   ['75', 'still running: the deadline of this call passed, the job goes on; wait again'],
   ['124', 'the job ran into its own --timeout or --idle-timeout'],
   ['125', 'bgjob itself could not do it, or how the job ended is not known'],
@@ -17,7 +20,7 @@ const EXIT_CODES: [code: string, meaning: string][] = [
 ];
 
 const REFERENCES =
-  'REF is an id (42) or @last, the newest job of this project. Durations: 90, 90s, 5m, 1h30m, 2d. Sizes: 500k, 64M, 2G.';
+  'REF is an id (42), a name (web: the newest of that name in this project) or @last. Durations: 90, 90s, 5m, 1h30m, 2d.';
 
 const ENVIRONMENT: [name: string, meaning: string][] = [
   ['BGJOB_HOME', 'the directory of all state (default ~/.bgjob)'],
@@ -35,14 +38,8 @@ function flagsOf(name: string, option: Option): string {
   return `${option.short ? `${option.short}, ` : ''}--${name}${value}`;
 }
 
-const optionsOf = (verb: Verb): [string, string][] =>
-  Object.entries({ ...verb.options, ...COMMON }).map(([name, option]) => [
-    flagsOf(name, option),
-    option.text,
-  ]);
-
 /** Columns of a screen that help keeps to. */
-const WIDTH = 100;
+const WIDTH = 80;
 
 /** Text in lines of at most `width` characters. */
 function fold(text: string, width: number): string[] {
@@ -55,37 +52,50 @@ function fold(text: string, width: number): string[] {
   return folded;
 }
 
-function columns(rows: [string, string][], indent = '  '): string[] {
+/** Two columns; `heads`: what stands above a row. */
+function columns(rows: [string, string][], heads: (string | undefined)[] = []): string[] {
   const width = Math.max(...rows.map(([left]) => left.length));
-  const margin = indent.length + width + 2;
-  return rows.flatMap(([left, right]) =>
-    fold(right, WIDTH - margin).map((line, n) =>
-      n === 0 ? `${indent}${left.padEnd(width)}  ${line}` : ' '.repeat(margin) + line,
+  const margin = width + 4;
+  return rows.flatMap(([left, right], row) => [
+    ...(heads[row] === undefined ? [] : [`${heads[row]}:`]),
+    ...fold(right, WIDTH - margin).map((line, n) =>
+      n === 0 ? `  ${left.padEnd(width)}  ${line}` : ' '.repeat(margin) + line,
     ),
+  ]);
+}
+
+/** The options of a verb, in groups where it has many. */
+function optionLines(verb: Verb): string[] {
+  const options = Object.entries({ ...verb.options, ...COMMON });
+  const isGrouped = Object.values(verb.options).some(({ group }) => group !== undefined);
+  const heads = options.map(([, { group }], n) => (isGrouped && group) || (n === 0 ? 'Options' : undefined));
+  return columns(
+    options.map(([name, option]) => [flagsOf(name, option), option.text]),
+    heads,
   );
 }
 
 /** The help of the whole tool: one screen, examples first. */
 export function generalHelp(verbs: readonly Verb[]): string {
   const examples: [string, string][] = [
-    ['bgjob run -- npm test', 'start it; prints its id, returns at once'],
-    ['bgjob run --wait=10s -- make', 'its result, if it is there in ten seconds'],
-    ['bgjob tail -f @last', 'what it writes, until it ends'],
+    ['bgjob run -- npm test', 'start it; prints its id'],
+    ['bgjob run --wait=10s -- make', 'its result, or 75: it goes on'],
+    ['bgjob run -n web --until-port 3000 -- npm start', 'back when it listens'],
+    ['bgjob tail web --new', 'what is new since last time'],
     ['bgjob wait 42 && ./deploy', 'true exit codes'],
-    ['bgjob kill 42', 'it and everything it started'],
+    ['bgjob kill web', 'it and all that it started'],
   ];
   return [
     `bgjob: ${TAGLINE}`,
     '',
     ...columns(examples),
     '',
-    'Commands (bgjob COMMAND --help):',
     ...columns(verbs.map(({ name, summary }) => [name, summary])),
     '',
-    'Exit codes:',
-    ...columns(EXIT_CODES.map(([code, meaning]) => [code, meaning])),
-    '',
-    'REF is an id (42) or @last. Every command takes --json. All state is in ~/.bgjob; no daemon.',
+    "Exit codes: 0 yes; the job's own (128+N: by signal N); 1 also: --fail-on hit;",
+    '75 it still runs, wait again; 124 its own --timeout; 125 bgjob could not do it,',
+    'or its end is not known; 126, 127 its command cannot be executed, is not found.',
+    'REF: an id (42), a name (web), @last. Every command: --help, --json. No daemon.',
   ].join('\n');
 }
 
@@ -99,8 +109,7 @@ export function verbHelp(verb: Verb): string {
     '',
     ...fold(verb.description.join(' '), WIDTH),
     '',
-    'Options:',
-    ...columns(optionsOf(verb)),
+    ...optionLines(verb),
     ...(verb.operands.includes('REF') ? ['', ...fold(REFERENCES, WIDTH)] : []),
   ].join('\n');
 }

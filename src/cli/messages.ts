@@ -119,7 +119,7 @@ export function messageOf(failure: Failure): Message {
       const { job } = failure;
       const name = job ? `${job.name === null ? '' : `${safe(job.name)} `}${job.id}` : '';
       return {
-        message: `port ${failure.port} is taken by pid ${failure.pid} (${safe(failure.command)})${job ? ` (job ${name}: bgjob kill ${job.id})` : ''}`,
+        message: `port ${failure.port} is taken by pid ${failure.pid} (${safe(failure.command)})${job ? `, job ${name}` : ''}`,
         hint: job ? `bgjob kill ${job.id}` : `ps -o pid,lstart,args -p ${failure.pid}`,
       };
     }

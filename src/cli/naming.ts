@@ -25,14 +25,15 @@ export const NAMING_OPTIONS = {
     short: '-n',
     value: 'NAME',
     text: 'a name for it; one live job of a name per project',
+    group: 'Name',
   },
   reuse: {
     kind: 'flag',
-    text: 'with --name: use the live job of that name, start one only if there is none',
+    text: 'the live job of that name; if there is none, a new one',
   },
   replace: {
     kind: 'flag',
-    text: 'with --name: stop the live job of that name first, with all its processes',
+    text: 'stop the live job of that name first, all of it',
   },
 } as const;
 

@@ -61,12 +61,12 @@ export class Output {
   objects(values: Iterable<object>): void {
     let lines: string[] = [];
     for (const value of values) {
-      lines.push(safeJson(JSON.stringify(value)));
+      lines.push(JSON.stringify(value));
       if (lines.length < OBJECTS_PER_WRITE) continue;
-      this.line(lines.join('\n'));
+      this.line(safeJson(lines.join('\n')));
       lines = [];
     }
-    if (lines.length > 0) this.line(lines.join('\n'));
+    if (lines.length > 0) this.line(safeJson(lines.join('\n')));
   }
   /** A line beside the answer: state, hints, errors. */
   note(text: string): void {

@@ -8,6 +8,7 @@ import type { JobView } from '../job/job.ts';
 import { Log, type Piece, type Stream } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
 import { readOffsetAt } from '../job/times.ts';
+import { readTrimmedBytes } from '../job/trimmed.ts';
 import { observe } from '../process/observe.ts';
 import { type Exit, type Input, SUCCESS } from './command.ts';
 import {
@@ -34,15 +35,21 @@ const FULL_PIECE_BYTES = 1 << 20;
 
 /** The options that say which part of a log is meant, and how it is shown. */
 export const READING_OPTIONS = {
-  lines: { kind: 'count', short: '-n', value: 'N', text: 'that many lines (default 40)' },
+  lines: {
+    kind: 'count',
+    short: '-n',
+    value: 'N',
+    text: 'that many lines (default 40)',
+    group: 'Which part',
+  },
   head: { kind: 'flag', text: 'from the beginning' },
   full: { kind: 'flag', text: 'everything, without bounds' },
-  raw: { kind: 'flag', text: 'the bytes as they are' },
-  follow: { kind: 'flag', short: '-f', text: 'go on until the job ends' },
-  since: { kind: 'text', value: 'CURSOR|DUR', text: 'from this byte on, or what was written in the last 5m' },
+  since: { kind: 'text', value: 'CURSOR|DUR', text: 'from this byte on, or what came in the last 5m' },
   new: { kind: 'flag', text: 'what is new since the last --new' },
-  reader: { kind: 'text', value: 'NAME', text: 'with --new: whose last one; each reader has its own' },
-  err: { kind: 'flag', text: 'stderr of a job that was started with --split' },
+  reader: { kind: 'text', value: 'NAME', text: 'with --new: whose last one (each has its own)' },
+  err: { kind: 'flag', text: 'stderr of a job started with --split' },
+  follow: { kind: 'flag', short: '-f', text: 'go on until the job ends', group: 'How' },
+  raw: { kind: 'flag', text: 'the bytes as they are' },
 } as const;
 export type ReadingInput = Input<typeof READING_OPTIONS>['options'];
 
@@ -55,6 +62,8 @@ export interface Reading {
   options: ReadingInput;
   /** Where it begins; null for the view of the end. */
   start: number | null;
+  /** What has to be typed to go on the same way, without the place. */
+  again: string;
 }
 
 export const readerOf = ({ reader }: ReadingInput): string => reader ?? 'default';
@@ -82,6 +91,8 @@ export function parsePosition(
 ): Result<number> {
   const refuse = (message: string) => fail({ code: 'usage', message: `--since: ${message}` });
   const agoMs = /^\d+$/.test(text) ? undefined : parseDuration(text);
+  // the time index knows how long the log was, not the other one
+  if (agoMs !== undefined && stream === 'err') return refuse('with --err it takes a cursor only');
   if (agoMs !== undefined) return ok(readOffsetAt(job, systemClock.now() - agoMs));
   if (!/^\d{1,15}$/.test(text))
     return refuse(`"${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`);
@@ -163,14 +174,22 @@ export async function tellRest(
 }
 
 /** After a follow: the job ended, or our patience did. */
-export function tellEndOfRest({ output, home, view }: Reading, patience: Patience, shown: Piece): Exit {
+export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece): Exit {
+  const { output, home, view, again } = reading;
   if (output.readerGone) return SUCCESS;
   const now = observe(home, view.id) ?? view;
-  if (now.kind === 'live') return tellStillRunning(output, home, [now], patience);
+  if (now.kind === 'live' && output.json) return tellStillRunning(output, home, [now], patience);
+  if (now.kind === 'live') {
+    // stdout is the log alone
+    output.note(footer(now, shown));
+    output.note(`the job goes on: ${again} --since ${shown.to}`);
+    return patience.exit();
+  }
   patience.end();
   markSeen(home.job(view.id));
-  const logPath = home.job(view.id).log;
-  if (output.json) output.object(jobObject(now, systemClock.now(), { logPath, logBytes: shown.to }));
+  const job = home.job(view.id);
+  const extras = { logPath: job.log, logBytes: shown.to, trimmedBytes: readTrimmedBytes(job) };
+  if (output.json) output.object(jobObject(now, systemClock.now(), extras));
   else output.note(footer(now, shown));
   return SUCCESS;
 }

@@ -6,12 +6,13 @@ import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
 import { Log } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
+import { readTrimmedBytes } from '../job/trimmed.ts';
 import { waitEnded } from '../process/conditions.ts';
 import { processesOf } from '../process/leftovers.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import type { Output } from './output.ts';
 import type { Patience } from './patience.ts';
-import { jobLabel, jobObject, sentence, verdict } from './wording.ts';
+import { type Extras, jobLabel, jobObject, sentence, verdict } from './wording.ts';
 
 const TAIL_LINES = 20;
 const OUTPUT_LINES = 40;
@@ -33,7 +34,7 @@ function lastWords(
 
 /**
  * Tells how a job ended, with its last lines if it failed (`withTail`), or however it ended (`withOutput`: then more of
- * them); notes that somebody was told.
+ * them); notes that somebody was told. `exit`: what this call makes of it.
  */
 export async function tellEnd(
   output: Output,
@@ -41,14 +42,13 @@ export async function tellEnd(
   view: JobView,
   withTail: boolean,
   withOutput = false,
+  exit = verdict(view),
 ): Promise<Exit> {
-  const exit = verdict(view);
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
   const { lines, cut, bytes } = lastWords(home, view, withOutput ? OUTPUT_LINES : TAIL_LINES);
   const now = systemClock.now();
   if (output.json) {
-    const log = home.job(view.id).log;
-    const job = jobObject(view, now, { leftovers, logPath: log, logBytes: bytes });
+    const job = jobObject(view, now, { leftovers, ...logFacts(home, view), logBytes: bytes });
     output.object({
       ...job,
       result: view.kind === 'ended' ? 'ended' : view.kind,
@@ -65,6 +65,13 @@ export async function tellEnd(
   }
   if (view.kind === 'ended') markSeen(home.job(view.id));
   return exit;
+}
+
+/** The log of a job, for its object. */
+export function logFacts(home: Home, { id }: JobView): Extras {
+  const job = home.job(id);
+  const stat = fs.statSync(job.log, { throwIfNoEntry: false });
+  return { logPath: job.log, logBytes: stat?.size ?? 0, trimmedBytes: readTrimmedBytes(job) };
 }
 
 /** The last line of output that says something, and how long ago it came; null if there is no output yet. */
@@ -95,11 +102,10 @@ export function tellStillRunning(
   const exit = patience.exit();
   const now = systemClock.now();
   for (const view of views) {
-    const logPath = home.job(view.id).log;
     const last = lastOutput(home, view, now);
     if (output.json)
       output.object({
-        ...jobObject(view, now, { logPath }),
+        ...jobObject(view, now, logFacts(home, view)),
         result: 'running',
         ...exit,
         tail: [],

@@ -87,12 +87,13 @@ export class Log {
 
   /**
    * The bytes from `from` up to `to`, as far as there are; it ends where a gap begins. A read that begins in a gap begins at
-   * its end instead, is as long as was asked for, and `gone` says how much is missing before it.
+   * its end instead, is as long as was asked for, and `gone` says how much is missing before it. `into`: memory for the bytes,
+   * large enough; who reads a gigabyte in pieces uses the same again.
    */
-  read(from: number, to: number): Piece {
+  read(from: number, to: number, into?: Buffer): Piece {
     for (let tries = 1; ; tries++) {
       const before = this.trimming();
-      const piece = this.readBy(before, from, to);
+      const piece = this.readBy(before, from, to, into);
       // asked again after the read: what was recorded meanwhile may have been holes already
       const after = this.trimming();
       if (isSameTrimming(before, after)) return piece;
@@ -143,32 +144,38 @@ export class Log {
     return trimming?.turning ? base : base + fs.fstatSync(this.fd).size;
   }
 
-  private readBy(trimming: Trimming | null, asked: number, to: number): Piece {
+  private readBy(trimming: Trimming | null, asked: number, to: number, into?: Buffer): Piece {
     const size = this.sizeBy(trimming);
     let [from, end] = [asked, to];
     if (trimming && asked >= trimming.from && asked < trimming.to) {
       from = trimming.to;
       end = to > from ? to : from + (to - asked);
-    } else if (trimming && asked < trimming.from) end = Math.min(to, trimming.from);
-    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(end, size) - from));
+    } else if (trimming && asked < trimming.from && trimming.from < trimming.to)
+      end = Math.min(to, trimming.from);
+    const length = Math.max(0, Math.min(end, size) - from);
+    const bytes = into?.subarray(0, length) ?? Buffer.allocUnsafe(length);
     const got = trimming?.keep ? this.readSides(trimming, bytes, from) : readAt(this.fd, bytes, from);
     return { bytes: bytes.subarray(0, got), from, to: from + got, size, gone: from - asked };
   }
 
   /** Fills `bytes` from the side files and the log; returns how much it got. */
   private readSides(trimming: Trimming, bytes: Buffer, from: number): number {
-    const { to, base, keep } = trimming;
     let got = 0;
-    if (from < base) {
-      const isHead = from < trimming.from;
-      const fd = openFile(this.job.side(this.stream, isHead ? 0 : keep));
-      if (fd === undefined) return 0;
-      const room = isHead ? bytes.length : Math.min(bytes.length, base - from);
-      got = readAt(fd, bytes.subarray(0, room), isHead ? from : from - to);
-      fs.closeSync(fd);
-      if (isHead || got < room) return got;
+    for (let at = from; got < bytes.length; at = from + got) {
+      const isHead = at < trimming.from;
+      const isLog = at >= trimming.base;
+      if (isLog && trimming.turning) break;
+      const fd = isLog ? this.fd : openFile(this.job.side(this.stream, isHead ? 0 : trimming.keep));
+      if (fd === undefined) break;
+      const start = isHead ? 0 : isLog ? trimming.base : trimming.to;
+      const end = isHead ? trimming.from : isLog ? Number.POSITIVE_INFINITY : trimming.base;
+      const room = Math.min(bytes.length - got, end - at);
+      const more = readAt(fd, bytes.subarray(got, got + room), at - start);
+      if (!isLog) fs.closeSync(fd);
+      got += more;
+      if (more < room) break;
     }
-    return got + (trimming.turning ? 0 : readAt(this.fd, bytes.subarray(got), from + got - base));
+    return got;
   }
 }
 

@@ -9,7 +9,7 @@ import type { JobId, JobView } from '../job/job.ts';
 import { observe } from './observe.ts';
 
 /** Behind the FIFO, in case a job's directory is replaced under the waiter. */
-const LOOK_MS = 2000;
+const LOOK_MS = 10_000;
 /** Between two looks at a job whose FIFO says nothing yet. */
 const SHORT_MS = 20;
 

@@ -5,24 +5,30 @@ import { Log, type Piece, type Stream } from '../job/log.ts';
 import { sleep, waitEnded } from './conditions.ts';
 import { Growth } from './growth.ts';
 
-const PIECE_BYTES = 64 * 1024;
+const PIECE_BYTES = 256 * 1024;
 /** After so many pieces in one go, timers and signals get their turn: a writer may be faster than its reader. */
-const PIECES_IN_A_GO = 16;
+const PIECES_IN_A_GO = 4;
 /** Between two looks for a log that is not there yet, milliseconds. */
 const ABSENT_MS = 20;
 
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Pieces of the log from byte `from` on, as they are written; ends with the job, or when `abort` fires. */
+/**
+ * Pieces of the log from byte `from` on, as they are written; ends with the job, or when `abort` fires. The bytes of a piece are
+ * overwritten by the next: a new buffer for each would cost more than all the rest. `slowestMs`: how late it may be at a
+ * stream of output that does not end.
+ */
 export async function* follow(
   home: Home,
   id: JobId,
   stream: Stream,
   from: number,
+  slowestMs: number,
   abort: AbortSignal,
 ): AsyncGenerator<Piece | 'quiet'> {
   const job = home.job(id);
-  const growth = new Growth(job[stream]);
+  const growth = new Growth(job[stream], slowestMs);
+  const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let log: Log | undefined;
   let cursor = from;
   let ended = false;
@@ -40,7 +46,7 @@ export async function* follow(
       log ??= Log.open(job, stream);
       const before = cursor;
       for (let pieces = 1; log; pieces++) {
-        const piece = log.read(cursor, cursor + PIECE_BYTES);
+        const piece = log.read(cursor, cursor + PIECE_BYTES, memory);
         const moved = piece.to > cursor;
         cursor = Math.max(cursor, piece.to);
         if (moved) yield piece;

@@ -7,8 +7,10 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { sleep } from './conditions.ts';
 
-/** From look to look while there is output, milliseconds: soon at first, and at a stream of it ten times a second. */
+/** From look to look while there is output, milliseconds: soon at first. */
 const BUSY_MS = [5, 10, 20, 40, 60, 80, 100];
+/** At a stream that does not end, each look is this much later than the one before it, up to what the reader asked for. */
+const STREAM_FACTOR = 1.2;
 /** So many looks without output make a log quiet. */
 const QUIET_LOOKS = 2;
 /** Between two looks at a log that is watched, and at one that cannot be. */
@@ -19,16 +21,25 @@ export class Growth {
   private streak = 0;
   private quiet = 0;
   private readonly path: string;
-  constructor(path: string) {
+  private readonly slowestMs: number;
+  /** `slowestMs`: how late a reader may be at a stream that does not end; fifty of them must not cost a core. */
+  constructor(path: string, slowestMs: number) {
     this.path = path;
+    this.slowestMs = slowestMs;
   }
 
   /** Sleeps until another look is worth it; `grew`: whether the last one found something; `size`: up to where it was read. */
   async wait(grew: boolean, size: number, abort: AbortSignal): Promise<void> {
     this.quiet = grew ? 0 : this.quiet + 1;
     this.streak = grew ? this.streak + 1 : Math.min(this.streak, 1);
-    if (this.quiet <= QUIET_LOOKS) await sleep(BUSY_MS[Math.min(this.streak, BUSY_MS.length - 1)]!, abort);
+    if (this.quiet <= QUIET_LOOKS) await sleep(this.busyMs(), abort);
     else await this.watch(size, abort);
+  }
+
+  private busyMs(): number {
+    const last = BUSY_MS.length - 1;
+    if (this.streak <= last) return BUSY_MS[this.streak]!;
+    return Math.min(this.slowestMs, BUSY_MS[last]! * STREAM_FACTOR ** (this.streak - last));
   }
 
   private async watch(size: number, abort: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
+import { readRecord } from '../base/files.ts';
 import { HAS_PROC } from './identity.ts';
 
 const LISTEN = '0A';
@@ -46,6 +47,25 @@ function windowsOf(pids: number[]): Window[][] {
   return [...windows.values()];
 }
 
+/**
+ * How many TCP sockets each of these namespaces has in use, as a text to compare: it changes with every `listen`, and costs
+ * microseconds where the tables cost milliseconds (the kernel walks all its hash buckets). Undefined where it is not told.
+ */
+export function readSocketCounts(pids: number[], withOwn: boolean): string | undefined {
+  const texts = windowsWith(pids, withOwn).flatMap(([window]) =>
+    ['sockstat', 'sockstat6'].map((name) => {
+      const stored = readRecord(`/proc/${window}/net/${name}`);
+      return stored.kind === 'text' ? (/^TCP6?: inuse \d+/m.exec(stored.text)?.[0] ?? '') : '';
+    }),
+  );
+  return texts.length > 0 && texts.some((text) => text !== '') ? texts.join(' ') : undefined;
+}
+
+function windowsWith(pids: number[], withOwn: boolean): Window[][] {
+  const windows = windowsOf(pids);
+  return withOwn && !windows.some(([first]) => first === 'self') ? [...windows, ['self']] : windows;
+}
+
 /** The first of the windows that still opens. */
 function readFirst(windows: Window[]): string {
   for (const window of windows) {
@@ -70,11 +90,10 @@ function parseListening(text: string): Map<string, number> {
 export function socketsOn(port: number, pids: number[], withOwn: boolean): string[] {
   if (!HAS_PROC) return lsof([`-iTCP:${port}`, '-Fp'], 'p');
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  // cheaper than taking each line apart: this is asked 40 times a second
   const line = new RegExp(`^ *\\d+: [0-9A-F]+:${hex} \\S+ ${LISTEN}(?: +\\S+){5} +(\\d+)`, 'gm');
-  const windows = windowsOf(pids);
-  if (withOwn && !windows.some(([first]) => first === 'self')) windows.push(['self']);
-  return windows.flatMap((some) => [...readFirst(some).matchAll(line)].map(([, inode]) => inode!));
+  return windowsWith(pids, withOwn).flatMap((some) =>
+    [...readFirst(some).matchAll(line)].map(([, inode]) => inode!),
+  );
 }
 
 function socketsOf(pid: number): string[] {

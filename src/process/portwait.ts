@@ -1,7 +1,7 @@
 /**
  * Waiting until a job listens on a TCP port, and until nobody does any more. The kernel tells nobody when a socket begins to
- * listen: its table is read every 25 ms, the process table (ten times the cost) only now and then, or when a socket
- * shows up whose holder is not known as the job's.
+ * listen. Its count of sockets is read every 25 ms (microseconds); the tables of sockets and of processes (milliseconds)
+ * only when it changed, when a socket shows up whose holder is not known as the job's, and now and then.
  */
 import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
@@ -14,17 +14,22 @@ import { processesOf } from './leftovers.ts';
 import { describeListener, listenerText, portTaken, readHolders } from './listener.ts';
 import type { Met, Report } from './met.ts';
 import { observe } from './observe.ts';
-import { holdersAmong, isListening, socketsOn } from './ports.ts';
+import { holdersAmong, isListening, readSocketCounts, socketsOn } from './ports.ts';
 import { sinceTicksOf } from './tree.ts';
 
 const LOOK_MS = HAS_PROC ? 25 : 250;
-/** The processes of the job are searched this often. */
+/** The processes of the job are searched this often while it starts, and later: one that leaves our network is rare. */
 const WALK_MS = 250;
+const LATER_WALK_MS = 1000;
+const STARTED_MS = 5000;
+/** Two sockets, one opened and one closed between two looks, leave the count as it was: the tables are read this often at least. */
+const RECHECK_MS = 1000;
 /** What is not there after this long may take a little longer to be noticed, milliseconds. */
 const PATIENT_MS = 60_000;
 const PATIENT_FACTOR = 4;
-/** A machine with thousands of sockets must not spend a core on looking. */
-const IDLE_PER_LOOK = 8;
+/** A machine with thousands of sockets, or of processes, must not spend a core on looking. */
+const IDLE_PER_LOOK = 4;
+const IDLE_PER_WALK = 25;
 
 export interface PortOptions {
   /** Whoever listens will do. */
@@ -44,12 +49,15 @@ export async function waitPort(
   const begun = systemClock.monotonic();
   while (!abort.aborted) {
     const at = systemClock.monotonic();
+    const walkedMs = search.walkedMs;
     const found = anyOwner ? await search.lookForAny() : await search.look();
     if (found !== undefined) return found;
     const now = systemClock.monotonic();
     const factor = now - begun > PATIENT_MS ? PATIENT_FACTOR : 1;
-    search.walkEveryMs = WALK_MS * factor;
-    await sleep(Math.max(LOOK_MS * factor, (now - at) * IDLE_PER_LOOK), abort);
+    search.walkEveryMs = now - begun > STARTED_MS ? LATER_WALK_MS : WALK_MS;
+    // a walk has a pace of its own
+    const lookMs = now - at - (search.walkedMs - walkedMs);
+    await sleep(Math.max(LOOK_MS * factor, lookMs * IDLE_PER_LOOK), abort);
   }
   return ok(undefined);
 }
@@ -72,6 +80,11 @@ class Search {
   private members: number[] = [];
   private walkedAt = Number.NEGATIVE_INFINITY;
   walkEveryMs = WALK_MS;
+  /** What all walks have cost so far, and the last one, milliseconds. */
+  walkedMs = 0;
+  private lastWalkMs = 0;
+  private counts: string | undefined;
+  private lookedAt = Number.NEGATIVE_INFINITY;
   /** Sockets that were looked up among all processes since the last walk, and are not the job's. */
   private readonly foreign = new Set<string>();
   private readonly told = new Set<string>();
@@ -89,15 +102,30 @@ class Search {
   }
 
   private async walk(): Promise<void> {
+    const begun = systemClock.monotonic();
     const view = observe(this.home, this.id);
     this.members = view ? (await processesOf(this.home, view)).map(({ pid }) => pid) : [];
     this.walkedAt = systemClock.monotonic();
+    this.lastWalkMs = this.walkedAt - begun;
+    this.walkedMs += this.lastWalkMs;
     // a socket may be handed on: it is judged again with each walk
     this.foreign.clear();
   }
 
+  /** Whether the tables may hold something new. */
+  private isDue(withOwn: boolean): boolean {
+    // read before the tables: what begins to listen after this changes it for the next look
+    const counts = readSocketCounts(this.windows(), withOwn);
+    const now = systemClock.monotonic();
+    if (counts !== undefined && counts === this.counts && now - this.lookedAt < RECHECK_MS) return false;
+    this.counts = counts;
+    this.lookedAt = now;
+    return true;
+  }
+
   private async walkIfDue(): Promise<void> {
-    if (systemClock.monotonic() - this.walkedAt >= this.walkEveryMs) await this.walk();
+    const everyMs = Math.max(this.walkEveryMs, this.lastWalkMs * IDLE_PER_WALK);
+    if (systemClock.monotonic() - this.walkedAt >= everyMs) await this.walk();
   }
 
   /** The owner, while there is no process of the job yet: the job starts where its supervisor is. */
@@ -119,6 +147,7 @@ class Search {
 
   async lookForAny(): Promise<Found> {
     await this.walkIfDue();
+    if (!this.isDue(true)) return undefined;
     const sockets = socketsOn(this.port, this.windows(), true);
     if (sockets.length === 0) return undefined;
     return met(this.port, holdersAmong(this.members, sockets)[0] ?? (await readHolders(sockets))[0]?.pid);
@@ -126,6 +155,7 @@ class Search {
 
   async look(): Promise<Found> {
     await this.walkIfDue();
+    if (!this.isDue(false)) return undefined;
     const sockets = socketsOn(this.port, this.windows(), false);
     if (sockets.length === 0) return undefined;
     const known = holdersAmong(this.members, sockets)[0];

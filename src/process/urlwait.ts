@@ -3,6 +3,7 @@
  * no attempt lasts longer than two seconds, whatever the server does or does not do.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
 import { clip, safe } from '../base/text.ts';
@@ -48,6 +49,15 @@ type Answer =
 /** Errors of OpenSSL and Node about the certificate itself; not the server's alerts about ours. */
 const UNTRUSTED = /^(?!ERR_SSL_).*(CERT|SIGNED|^UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
 
+/** Both addresses, whatever /etc/hosts says: often it knows but one, and a server listens on the other. */
+const loopback: LookupFunction = (_name, { all }, tell) => {
+  const addresses = [
+    { address: '127.0.0.1', family: 4 },
+    { address: '::1', family: 6 },
+  ];
+  process.nextTick(() => (all ? tell(null, addresses) : tell(null, '127.0.0.1', 4)));
+};
+
 function open(url: URL, insecure: boolean): ClientRequest {
   const { request } =
     url.protocol === 'https:'
@@ -58,8 +68,8 @@ function open(url: URL, insecure: boolean): ClientRequest {
     agent: false,
     headers: { connection: 'close', accept: '*/*', 'user-agent': 'bgjob' },
     rejectUnauthorized: !insecure,
-    // localhost may be either, and a server listens on one of them
     autoSelectFamily: true,
+    ...(/(^|\.)localhost$/.test(url.hostname) && { lookup: loopback }),
   };
   return request(url, options);
 }

@@ -16,6 +16,8 @@ import { finishTurn, turn } from './turn.ts';
 const HEAD_BYTES = 16 * 2 ** 20;
 /** Holes are made of whole blocks. */
 const BLOCK_BYTES = 4096;
+/** What the record, the time index and the list of extents take beside a log. */
+const RECORDS_BYTES = 4 * BLOCK_BYTES;
 /** Between two looks, milliseconds. */
 const LEAST_MS = 2;
 const LIVELY_MS = 25;
@@ -64,7 +66,7 @@ export class Trim {
   private canPunch: boolean;
   private cutting: Promise<void> | undefined;
   /** How long a cut takes, milliseconds. */
-  private cutMs = 10;
+  private cutMs = 20;
   private retryMs = 0;
   private quiet = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -80,7 +82,7 @@ export class Trim {
     this.growths = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new Growth(s));
     this.times = new TimeIndex(this.job);
     this.headBytes = aligned(Math.min(HEAD_BYTES, limit / 4));
-    this.room = limit - this.headBytes;
+    this.room = limit - this.headBytes - RECORDS_BYTES;
     this.trimmed = readTrimmed(this.job);
     // no hole could be punched here before
     this.canPunch = !this.trimmed.log?.keep && !this.trimmed.err?.keep;
@@ -164,7 +166,7 @@ export class Trim {
   private trigger({ rate, stream }: Growth): number {
     // a copy of what is kept has to find room beside it, and beside the copy before
     const parts = this.canPunch ? 1 : this.trimmed[stream]?.keep ? 1 / 3 : 2 / 3;
-    return Math.max(this.room * parts - rate * (this.cutMs + LEAST_MS), (this.room * parts) / 3);
+    return Math.max(this.room * parts - rate * (this.cutMs + LEAST_MS), (this.room * parts) / 4);
   }
 
   /** Whether a predecessor may have died between its record and its cut. */
@@ -180,7 +182,8 @@ export class Trim {
   private pauseMs(): number {
     const pauses = this.growths.map((growth) => {
       const left = this.trigger(growth) - this.newest(growth);
-      if (this.quiet === 0) return left / growth.rate / 2;
+      // at first its rate is not known
+      if (this.quiet === 0) return left / (growth.rate || FASTEST) / 2;
       return Math.min(LIVELY_MS * 2 ** Math.min(this.quiet, 10), Math.max(left / FASTEST, LIVELY_MS));
     });
     return Math.min(Math.max(Math.min(...pauses), LEAST_MS), this.quiet === 0 ? LIVELY_MS : QUIET_MS);
@@ -199,12 +202,12 @@ export class Trim {
     const begun = systemClock.monotonic();
     let isDone = false;
     try {
-      isDone = this.canPunch ? await this.cutHole(growth, keep) : await this.cutByTurn(growth.stream, keep);
+      isDone = this.canPunch ? await this.cutHole(growth, keep) : await this.cutByTurn(growth.stream);
     } catch (thrown) {
       errnoOf(thrown);
     }
     const now = systemClock.monotonic();
-    if (isDone) this.cutMs = Math.max(now - begun, this.cutMs * 0.8);
+    if (isDone) this.cutMs = Math.max(now - begun, this.cutMs * 0.95);
     else this.retryMs = now + RETRY_MS;
   }
 
@@ -212,7 +215,7 @@ export class Trim {
     const before = this.trimmed[stream];
     if (before?.keep) {
       this.canPunch = false;
-      return this.cutByTurn(stream, keep);
+      return this.cutByTurn(stream);
     }
     const from = before?.from ?? this.headBytes;
     const to = Math.max(before?.to ?? from, aligned(size - keep));
@@ -225,10 +228,10 @@ export class Trim {
     if (punched === 'done') this.punched[stream] = to;
     if (punched !== 'unsupported') return punched === 'done';
     this.canPunch = false;
-    return this.cutByTurn(stream, keep);
+    return this.cutByTurn(stream);
   }
 
-  private async cutByTurn(stream: Stream, keep: number): Promise<boolean> {
+  private async cutByTurn(stream: Stream): Promise<boolean> {
     const before = this.trimmed[stream];
     const publish = (trimming: Trimming): void => {
       writeTrimmedNow(this.job, { ...this.trimmed, [stream]: trimming });
@@ -236,7 +239,7 @@ export class Trim {
     };
     if (before?.turning) finishTurn(this.job, stream, before, publish);
     else {
-      const bytes = { headBytes: this.headBytes, keepBytes: aligned(Math.min(keep, this.room / 3)) };
+      const bytes = { headBytes: this.headBytes, keepBytes: aligned(this.room / 3) };
       await turn(this.job, stream, before, bytes, publish);
     }
     return true;

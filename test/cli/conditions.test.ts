@@ -48,7 +48,12 @@ rigTest('a job that ends first ends the wait: with its code, or 1 where that was
     await puppet.exit(code);
     const { code: got, stdout } = await waiting;
     assert.equal(got, expected);
-    assert.match(stdout, new RegExp(`^${id} exited ${code} after `));
+    assert.match(stdout, new RegExp(`^${id} exited ${code} after .*\\n\\| last words\\n$`));
+    const [told] = await rig.json(['wait', String(id), '--until', 'never']);
+    assert.deepEqual(
+      [told.code, told.by, told.exitCode, told.tail],
+      [expected, code === 0 ? 'bgjob' : 'job', code, ['last words']],
+    );
   }
   assert.match(
     (await rig.bgjob(['wait', '2', '--until', 'never'])).stderr,
@@ -70,11 +75,21 @@ rigTest('--fail-on gives up with 1 at once; the job goes on', async (rig) => {
   await puppet.print('Error: no config\nready\n');
   const { code, stdout, stderr } = await waiting;
   assert.deepEqual([code, stdout], [1, '1 failed at byte 0: "Error: no config"\n']);
-  assert.match(stderr, /the job goes on: bgjob tail 1 · bgjob kill 1/);
+  assert.match(stderr, /the job was not stopped: bgjob tail 1 · bgjob kill 1/);
   assert.match(stderr, /\[bgjob\] exit code 1/);
   const both = await rig.bgjob(['wait', '1', '--until', 'no config', '--fail-on', 'rror:']);
   assert.equal(both.code, 1, 'a line that is both is a failure');
   await puppet.exit(0);
+});
+
+rigTest('--fail-on alone waits for the end, whose code counts', async (rig) => {
+  const good = await rig.bgjob(['run', '--fail-on', 'rror:', '--', 'echo', 'all is well']);
+  assert.deepEqual([good.code, /^1\n1 exited 0 after /.test(good.stdout)], [0, true], good.stderr);
+  const bad = await rig.bgjob(['run', '--fail-on', 'rror:', 'echo error: x; sleep 1000']);
+  assert.deepEqual([bad.code, /2 failed at byte 0: "error: x"/.test(bad.stdout)], [1, true], bad.stderr);
+  await rig.bgjob(['kill', '--now', '2']);
+  const [missed] = await rig.json(['wait', '1', '--until', 'never']);
+  assert.deepEqual([missed.state, missed.exitCode, missed.code, missed.by], ['exited', 0, 1, 'bgjob']);
 });
 
 rigTest('the first of several conditions decides', async (rig) => {
@@ -202,6 +217,7 @@ rigTest('conditions in JSON: what came true, and the job', async (rig) => {
   const puppet = await puppetJob(rig, '-n', 'web');
   await puppet.print('ready\n');
   const [matched] = await rig.json(['wait', 'web', '--until', 'ready']);
+  assert.deepEqual(matched.log, { path: rig.file(1, 'out/log'), bytes: 6, trimmedBytes: 0, cursor: 6 });
   const { state, result, condition, from, to, line, cursor, code, by } = matched;
   assert.deepEqual(
     { state, result, condition, from, to, line, cursor, code, by },

@@ -70,7 +70,8 @@ rigTest('times are in order, also of the shortest job', async (rig) => {
 
 rigTest('run: the id and the log at once, the result when it waits', async (rig) => {
   const [first] = objects(await rig.bgjob(['run', '--json', '--', 'true']));
-  assert.deepEqual(first, { v: 1, id: 1, log: { path: rig.file(1, 'out/log') } });
+  const log = { path: rig.file(1, 'out/log') };
+  assert.deepEqual(first, { v: 1, id: 1, name: null, reused: false, replaced: [], log });
   const answer = await rig.bgjob(['run', '--json', '-w', '--', 'sh', '-c', 'echo why; exit 3']);
   const [started, ended, ...rest] = objects(answer);
   assert.deepEqual([answer.code, answer.stderr, rest], [3, '', []]);

@@ -67,10 +67,7 @@ rigTest(
     await rig.bgjob(['run', '-w', '--', 'true'], { cwd: `${rig.dir}/plain` });
     assert.equal(await ids(rig, [], `${rig.dir}/plain/below`), '5');
     assert.equal(await ids(rig, [], `${rig.dir}/bin`), '');
-    assert.match(
-      (await rig.bgjob(['ls'], { cwd: `${rig.dir}/bin` })).stderr,
-      /^no such jobs here\n\(5 jobs of/,
-    );
+    assert.match((await rig.bgjob(['ls'], { cwd: `${rig.dir}/bin` })).stderr, /^no jobs here\n\(5 jobs of/);
     for (const puppet of puppets) await puppet.exit(0);
   },
 );
@@ -84,6 +81,15 @@ rigTest('20 that ended; -n for more, and a line that says so', async (rig) => {
   const more = await rig.bgjob(['ls', '-n', '23']);
   assert.equal(more.stdout.trim().split('\n').length, 24);
   assert.equal(more.stderr, '');
+  const few = await rig.bgjob(['ls', '-n', '2']);
+  assert.equal(few.stderr, '(21 jobs older: -n 23)\n');
+  assert.equal((await rig.bgjob(['ls', '-n', '2', '--tag', 'x'])).stderr, `no such jobs here\n${few.stderr}`);
+  // no older job runs, and the newest of a name is looked for anyway
+  for (const filter of [
+    ['--state', 'running'],
+    ['--name', 'web'],
+  ])
+    assert.equal((await rig.bgjob(['ls', '-n', '2', ...filter])).stderr, 'no such jobs here\n');
   assert.equal((await ids(rig, ['-n', '2'])).split(' ').length, 2);
   assert.equal(await ids(rig, ['-n', '0']), '');
 });
@@ -124,7 +130,7 @@ rigTest('show tells everything about one job', async (rig) => {
   assert.equal(facts['cwd'], rig.project);
   assert.equal(facts['tags'], 'web');
   assert.equal(facts['ports'], String(port));
-  assert.equal(facts['limits'], '--timeout 1h --grace 7s');
+  assert.equal(facts['limits'], '--timeout 1h --grace 7s --max-log 1G');
   assert.equal(facts['process'], `${await puppet.pid()} (supervisor ${rig.ownerPid(1)})`);
   assert.equal(facts['log'], `${rig.file(1, 'out/log')} (5 B)`);
   await rig.bgjob(['kill', '1']);

@@ -1,6 +1,7 @@
 /** `bgjob tail` and `path`: what a job wrote, bounded, readable, to the byte. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { openFiles } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -37,7 +38,7 @@ rigTest('-n, --head and --full', async (rig) => {
   assert.equal((await tail(rig, '-n', '4000', '1')).stdout, numbers(1001, 5000));
   const head = await tail(rig, '--head', '-n', '2', '1');
   assert.equal(head.stdout, '1\n2\n');
-  assert.match(head.stderr, /\| bytes 0-4 of 23893 \| cursor 4\]\n$/);
+  assert.match(head.stderr, /\| bytes 0-4 of 23893 \| 23 KB remain \| cursor 4\]\n$/);
   assert.equal((await tail(rig, '--head', '1')).stdout, numbers(1, 40));
   const full = await tail(rig, '--full', '1');
   assert.equal(full.stdout, numbers(1, 5000));
@@ -102,12 +103,12 @@ rigTest('nothing written yet, and nothing at all, is one short line', async (rig
   await rig.untilState(1, 'running');
   const live = await tail(rig, '1');
   assert.equal(live.stdout, '');
-  assert.match(live.stderr, /^\[1 running [\d.]+s \| bytes 0-0 of 0 \| cursor 0\]\n$/);
+  assert.match(live.stderr, /^\[1 running [\d.]+s \| no output yet \| cursor 0\]\n$/);
   await puppet.exit(2);
   await rig.bgjob(['wait', '1']);
   // how the job ended is not how tail ended
   const ended = await tail(rig, '1');
-  assert.match(ended.stderr, /^\[1 exited 2 after [\d.]+s \| bytes 0-0 of 0 \| cursor 0\]\n$/);
+  assert.match(ended.stderr, /^\[1 exited 2 after [\d.]+s \| no output \| cursor 0\]\n$/);
 });
 
 rigTest('--follow: what is there, what comes, also an unfinished line, and the end', async (rig) => {
@@ -126,6 +127,42 @@ rigTest('--follow: what is there, what comes, also an unfinished line, and the e
   assert.equal(code, 0);
   assert.equal(stdout, '49\n50\nName? Bob\nno newline at the end\n');
   assert.match(stderr, /^\[1 exited 1 after [\d.]+s \| bytes 135-172 of 172 \| cursor 172\]\n$/);
+});
+
+rigTest('--follow that is interrupted: stdout is the log alone, and it says how to go on', async (rig) => {
+  const puppet = await rig.puppet();
+  await rig.run(['-n', 'web', '--', ...puppet.command]);
+  await puppet.print('one\n');
+  let size = 4;
+  const ways: [options: string[], words: string][] = [
+    [['-n', '0'], ''],
+    [['-n', '0', '--raw'], '--raw '],
+    [['--since', '8', '--grep', "t[w']o"], "--grep 't[w'\\'']o' "],
+  ];
+  for (const [options, words] of ways) {
+    const from = options[0] === '--since' ? 8 : size;
+    const call = rig.startBgjob(['tail', '-f', 'web', ...options]);
+    // what comes after the beginning shows that it follows
+    const before = from === size ? '' : 'two\n';
+    await until(
+      () => openFiles(call.child.pid!),
+      (paths) => paths.some((path) => path.endsWith('/alive')),
+    );
+    await puppet.print('two\n');
+    size += 4;
+    await until(call.stdout, (text) => text === `${before}two\n`);
+    call.child.kill('SIGINT');
+    const { code, stdout, stderr } = await call.answer;
+    assert.deepEqual([code, stdout], [130, `${before}two\n`]);
+    const [footer, next, exit] = stderr.split('\n');
+    assert.match(
+      footer!,
+      new RegExp(`^\\[web 1 running .* \\| bytes ${from}-${size} of ${size} \\| cursor ${size}\\]$`),
+    );
+    assert.equal(next, `the job goes on: bgjob tail -f ${words}1 --since ${size}`);
+    assert.equal(exit, '[bgjob] exit code 130');
+  }
+  await puppet.exit(0);
 });
 
 rigTest('a log of 10 GiB, most of it a hole, costs nothing to look at', async (rig) => {

@@ -114,7 +114,8 @@ test('the exit code of each outcome', () => {
 });
 
 test('the command as it was typed can be typed again', () => {
-  const text = (words: string[], line: string | null = null) => commandText({ words, line } as Spec);
+  const text = (words: string[], line: string | null = null) =>
+    commandText({ words, line, script: null } as Spec);
   assert.equal(text(['npm', 'run', 'a:b@c=d/e.f~g']), 'npm run a:b@c=d/e.f~g');
   assert.equal(text(['x'], 'a | b'), 'a | b');
   const words = [

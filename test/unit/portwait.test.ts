@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import * as fs from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { openHome } from '../../src/job/home.ts';
 import { findListener } from '../../src/process/listener.ts';
@@ -22,8 +23,9 @@ async function close(server: Server): Promise<void> {
 }
 async function freePort(): Promise<number> {
   const server = await listen();
+  const port = portOf(server);
   await close(server);
-  return portOf(server);
+  return port;
 }
 const homeOf = (rig: Rig) => {
   const home = openHome(rig.home, true);
@@ -159,11 +161,12 @@ rigTest(
   async (rig) => {
     const home = homeOf(rig);
     const ours = await listen();
+    ours.unref();
     const port = portOf(ours);
     const script = serverScript(port, '0.0.0.0');
     const id = await rig.run(['--', 'unshare', unshare!, process.execPath, '-e', script]);
     await until(
-      () => rig.log(id),
+      () => (fs.existsSync(rig.file(id, 'out/log')) ? rig.log(id) : ''),
       (text) => text.includes('listens'),
     );
     const found = await waitPort(home, id, port, { anyOwner: false }, soon(), nobody);

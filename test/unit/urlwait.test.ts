@@ -108,7 +108,10 @@ test('an attempt that gets no answer is given up and made again', async () => {
 
 test('a server that comes later, on IPv6 alone, and one that closes at once: tried again', async (t) => {
   let rude = 0;
-  const tcp = createTcpServer((socket) => (rude++, socket.destroy())).listen(0, '127.0.0.1');
+  const tcp = createTcpServer((socket) => {
+    rude++;
+    socket.destroy();
+  }).listen(0, '127.0.0.1');
   await once(tcp, 'listening');
   const { port } = tcp.address() as AddressInfo;
   const answers: string[] = [];
@@ -126,10 +129,10 @@ test('a server that comes later, on IPv6 alone, and one that closes at once: tri
         });
   });
   await closed;
+  server?.close();
   assert.ok(found.ok && found.value);
   assert.ok(rude >= 1);
   assert.deepEqual(answers, ['ECONNRESET', 'ECONNREFUSED']);
-  server?.close();
 });
 
 folderTest(

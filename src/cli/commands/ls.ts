@@ -12,7 +12,6 @@ import {
   lookAround,
   objectsOf,
   plainTable,
-  RECENT_MOST,
   STATE_COLUMN,
   showsPorts,
 } from '../listing.ts';
@@ -39,7 +38,7 @@ export const ls = verb({
   examples: [
     ['bgjob ls -a', 'of all projects'],
     ['bgjob ls -q --state running', 'ids of what runs, for a script'],
-    ['bgjob ls --unseen', 'what has ended since anybody looked, for a prompt or a hook'],
+    ['bgjob ls --unseen', 'what ended since anybody looked, for a prompt'],
     ['bgjob ls -n 100', 'the last hundred that ended, however long ago'],
   ],
   options: {
@@ -55,12 +54,12 @@ export const ls = verb({
     name: {
       kind: 'list',
       value: 'NAME',
-      text: 'only jobs of this name, the newest also if it is older; repeatable',
+      text: 'only jobs of this name, the newest also if it is older',
     },
-    unseen: { kind: 'flag', text: 'what ended and nobody was told about yet; silent if there is nothing' },
+    unseen: { kind: 'flag', text: 'what ended and nobody was told yet; silent if nothing did' },
     ports: {
       kind: 'flag',
-      text: 'the ports on which they listen (on a terminal shown anyway, up to 50 live jobs)',
+      text: 'the ports on which they listen (shown on a terminal anyway)',
     },
     quiet: { kind: 'flag', short: '-q', text: 'ids alone' },
   },
@@ -86,8 +85,8 @@ export const ls = verb({
       (states.value.size === 0 || states.value.has(stateWord(view))) &&
       (names.length === 0 || ('spec' in view && names.includes(view.spec.name ?? ''))) &&
       options.tag.every((tag) => 'spec' in view && view.spec.tags.includes(tag));
+    const isFiltered = states.value.size + names.length + options.tag.length > 0;
     if (options.unseen) {
-      const isFiltered = states.value.size + names.length + options.tag.length > 0;
       await tellUnseen(output, home, {
         here: options.all ? null : here,
         most: options.number,
@@ -118,7 +117,7 @@ export const ls = verb({
       return ok(SUCCESS);
     }
     const rows = [...views()].map((view) => ({ view, cells: cellsOf(home, view, sight) }));
-    if (rows.length === 0) output.note('no such jobs here');
+    if (rows.length === 0) output.note(isFiltered ? 'no such jobs here' : 'no jobs here');
     else if (output.isTerminal(1) || output.hasColor(1)) {
       const { renderTable, toneOf } = await import('./../terminal.ts');
       const toned = rows.map(({ view, cells }) => ({ cells, tone: toneOf(stateWord(view), exitCode(view)) }));
@@ -128,16 +127,22 @@ export const ls = verb({
       const cells = rows.map((row) => row.cells);
       for (const line of plainTable(headsOf(withPorts), cells)) output.line(line);
     }
-    const { older, others: ended } = listing.rest();
-    others += ended;
+    const rested = listing.rest();
+    others += rested.others;
+    // what runs, or has a name, is shown however old it is
+    const mayBeOlder = names.length === 0 && (states.value.size === 0 || [...states.value].some(isEndWord));
     const rest = [
-      ...(older > 0 ? [`${jobs(older)} older: -n ${older + RECENT_MOST}`] : []),
+      ...(rested.older > 0 && mayBeOlder ? [`${jobs(rested.older)} older: -n ${rested.ended}`] : []),
       ...(others > 0 ? [`${jobs(others)} of other projects: -a`] : []),
     ];
     if (rest.length > 0) output.note(`(${rest.join('; ')})`);
     return ok(SUCCESS);
   },
 });
+
+/** What may have ended long ago. */
+const isEndWord = (word: string): boolean =>
+  !['queued', 'starting', 'running', 'stopping', 'paused'].includes(word);
 
 const exitCode = (view: JobView): number | null =>
   view.kind === 'ended' && view.status.outcome.kind === 'exited' ? view.status.outcome.code : null;

@@ -25,9 +25,10 @@ const OPTIONS = {
     kind: 'optional-duration',
     short: '-w',
     value: 'DUR',
-    text: 'wait for the end, or up to DUR (75 if it still runs), and bring its output',
+    text: 'for its end and output; 75 if that takes longer',
+    group: 'Wait',
   },
-  follow: { kind: 'flag', short: '-f', text: 'show the output too, until the job ends' },
+  follow: { kind: 'flag', short: '-f', text: 'and show its output as it comes' },
   ...CONDITION_OPTIONS,
 } as const;
 type RunInput = Input<typeof OPTIONS>;
@@ -78,10 +79,11 @@ export const run = verb({
   examples: [
     ['id=$(bgjob run -- npm test)', 'start, and keep the id'],
     ["bgjob run 'make all 2>&1 | tee build.txt'", 'a shell line'],
-    ["bgjob run - <<'EOF'", 'a script of many lines, up to EOF'],
-    ['bgjob run --wait=10s -- npm run lint', 'the result if it is there in ten seconds, else 75'],
-    ['bgjob run -n web --replace -- npm run dev', 'a server with a name; the old one is stopped first'],
-    ['bgjob run -f --timeout 10m -- ./long.sh', 'watch it; Ctrl-C leaves it running'],
+    ["bgjob run - <<'EOF'", 'a script, up to EOF'],
+    ['bgjob run --wait=10s -- npm run lint', 'its result, else 75'],
+    ['bgjob run -f --timeout 10m -- ./long.sh', 'watch it; or Ctrl-C'],
+    ['bgjob run -n web --until-port 3000 -- npm run dev', 'back when it listens'],
+    ['bgjob run -n web --replace -- npm run dev', 'in place of the old'],
   ],
   options: OPTIONS,
   async run(context, input) {
@@ -107,8 +109,8 @@ export const run = verb({
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
     const logPath = home.job(id).log;
-    const named = options.name !== null && { name: options.name, reused, replaced };
-    if (output.json) output.object({ v: 1, id, ...named, log: { path: logPath } });
+    const { name } = options;
+    if (output.json) output.object({ v: 1, id, name, reused, replaced, log: { path: logPath } });
     else output.line(String(id));
     if (!waits) {
       if (!output.json && output.isTerminal(2))
@@ -121,7 +123,12 @@ export const run = verb({
     if (options.follow) return ok(await followEnd(output, home, id, patience));
     const view = observe(home, id);
     if (!view) return fail({ code: 'no-such-job', reference: String(id), known: [] });
-    if (conditions.value) return waitForCondition(output, home, view, conditions.value, patience);
+    if (conditions.value) {
+      const exit = await waitForCondition(output, home, view, conditions.value, patience);
+      const goesOn = !exit.ok && observe(home, id)?.kind === 'live';
+      if (goesOn && !output.json) output.note(`(the job goes on: bgjob tail ${id} · bgjob kill ${id})`);
+      return exit;
+    }
     return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, true));
   },
 });

@@ -3,8 +3,10 @@ import { errnoOf, type Failure, fail, ok } from '../../base/failure.ts';
 import { parsePattern } from '../../base/pattern.ts';
 import { safe } from '../../base/text.ts';
 import { READER_NAME, writeCursor } from '../../job/cursors.ts';
+import { quoteWord } from '../../job/job.ts';
 import { Log, type Stream } from '../../job/log.ts';
 import { markSeen } from '../../job/store.ts';
+
 import { type Input, SUCCESS, verb } from '../command.ts';
 import { NOTHING } from '../excerpt.ts';
 import { followsItself } from '../following.ts';
@@ -18,14 +20,15 @@ import {
   tellRest,
   tellView,
 } from '../reading.ts';
+
 import { select } from '../select.ts';
 import { jobLabel } from '../wording.ts';
 
 const OPTIONS = {
   ...READING_OPTIONS,
-  grep: { kind: 'text', value: 'RE', text: 'only lines that match this regular expression; 1 if none does' },
-  context: { kind: 'count', short: '-C', value: 'N', text: 'with --grep: N lines around each' },
-  max: { kind: 'count', value: 'N', text: 'with --grep: at most N lines that match (default 40)' },
+  grep: { kind: 'text', value: 'RE', text: 'only lines that match (1 if none does)', group: 'Search' },
+  context: { kind: 'count', short: '-C', value: 'N', text: 'N lines around each' },
+  max: { kind: 'count', value: 'N', text: 'at most N lines that match (default 40)' },
 } as const;
 
 /** What may not be said together, or only together. */
@@ -44,6 +47,17 @@ function refusalOf(options: Input<typeof OPTIONS>['options']): Failure | undefin
   if (grep !== null && (head || options.lines !== null))
     return refuse('--grep looks at everything: -n and --head mean nothing with it, --max bounds it');
   return undefined;
+}
+
+/** The options that say how it is shown, to be typed again. */
+function wordsAgain({ follow, err, raw, grep, context }: Input<typeof OPTIONS>['options']): string[] {
+  return [
+    ...(follow ? ['-f'] : []),
+    ...(err ? ['--err'] : []),
+    ...(raw ? ['--raw'] : []),
+    ...(grep === null ? [] : ['--grep', safe(quoteWord(grep))]),
+    ...(context === null ? [] : [`-C${context}`]),
+  ];
 }
 
 /** Remembers how far this reader came; only after everything was written out, so that nothing is missed. */
@@ -70,9 +84,9 @@ export const tail = verb({
   ],
   examples: [
     ['bgjob tail 42', 'the last lines'],
-    ['bgjob tail -f @last', 'all that comes, until it ends'],
-    ['bgjob tail web --new', 'what it wrote since this was asked last'],
-    ["bgjob tail test --grep 'FAIL|Error' -C2 --max 20", 'the first failures, with two lines around each'],
+    ['bgjob tail -f @last', 'what comes, to its end'],
+    ['bgjob tail web --new', 'new since last time'],
+    ["bgjob tail test --grep 'FAIL|Error' -C2 --max 20", 'the first failures'],
   ],
   options: OPTIONS,
   async run(context, { options, words }) {
@@ -95,7 +109,8 @@ export const tail = verb({
     if (own) return fail(own);
     const start = startOf(options, home, view, stream);
     if (!start.ok) return start;
-    const reading: Reading = { output, home, view, stream, options, start: start.value };
+    const again = `bgjob ${['tail', ...wordsAgain(options), view.id].join(' ')}`;
+    const reading: Reading = { output, home, view, stream, options, start: start.value, again };
     const log = Log.open(home.job(view.id), stream);
     try {
       if (pattern) {

@@ -1,0 +1,126 @@
+/** `--max-log`: head and newest part stay; `--on-max-log kill`; `--split`; a job that follows its own log. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+const MIB = 2 ** 20;
+/** What a job's output takes on the disk. */
+function diskBytes(rig: Rig, id: number): number {
+  const names = fs.readdirSync(rig.file(id, 'out'));
+  return names.reduce(
+    (sum, name) =>
+      sum + (fs.statSync(rig.file(id, `out/${name}`), { throwIfNoEntry: false })?.blocks ?? 0) * 512,
+    0,
+  );
+}
+const untilWithin = (rig: Rig, id: number, limit: number) =>
+  until(
+    () => diskBytes(rig, id),
+    (bytes) => bytes <= limit,
+    'the log within its limit',
+  );
+
+rigTest('of a long log head and newest part stay, and what is gone is told', async (rig) => {
+  const id = await rig.run(['--max-log', '1M', '--', 'seq', '1000000']);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
+  await untilWithin(rig, id, MIB);
+  const { log } = await rig.show(id);
+  assert.equal(log.bytes, 6_888_896);
+  assert.ok(log.trimmedBytes >= log.bytes - MIB, `${log.trimmedBytes} bytes trimmed`);
+  assert.equal((await rig.bgjob(['tail', String(id), '--head', '-n', '2'])).stdout, '1\n2\n');
+  assert.equal((await rig.bgjob(['tail', String(id), '-n', '2'])).stdout, '999999\n1000000\n');
+  const raw = (await rig.bgjob(['tail', String(id), '--full', '--raw'])).stdout;
+  assert.equal(raw.length, log.bytes - log.trimmedBytes);
+  assert.ok(!raw.includes('\0'), 'no hole is shown as text');
+  assert.match(
+    (await rig.bgjob(['show', String(id)])).stdout,
+    /--max-log 1M\n(.|\n)*trimmed from byte 262144 on/,
+  );
+  const [listed] = await rig.json(['ls']);
+  assert.equal(listed.log.trimmedBytes, log.trimmedBytes);
+});
+
+rigTest('an endless writer never gets far beyond its limit', async (rig) => {
+  const id = await rig.run(['--max-log', '64M', '--', 'yes']);
+  let most = 0;
+  await rig.untilState(id, 'running');
+  await until(
+    () => {
+      most = Math.max(most, diskBytes(rig, id));
+      return fs.statSync(rig.file(id, 'out/log')).size;
+    },
+    (size) => size > 1024 * MIB,
+    'a gigabyte written',
+  );
+  await rig.bgjob(['kill', String(id)]);
+  await untilWithin(rig, id, 64 * MIB);
+  // generous: a machine under load; without a limit it would be all of the gigabyte
+  assert.ok(most < 512 * MIB, `${most} bytes at most`);
+});
+
+rigTest('--on-max-log kill stops the job and names the reason', async (rig) => {
+  const { code, stdout } = await rig.bgjob([
+    'run',
+    '-w',
+    '--max-log',
+    '1M',
+    '--on-max-log',
+    'kill',
+    '--',
+    'yes',
+  ]);
+  assert.equal(code, 143);
+  assert.match(stdout, /\n1 killed SIGTERM \(--max-log 1M\) after [\d.]+s\n/);
+  assert.equal((await rig.show(1)).reason, '--max-log 1M');
+  assert.match((await rig.bgjob(['status', '1'])).stdout, /^1 killed SIGTERM \(--max-log 1M\) after/);
+  await untilWithin(rig, 1, MIB);
+});
+
+rigTest('what was left behind and writes on stays within the limit, until it is killed', async (rig) => {
+  const id = await rig.run(['--max-log', '1M', 'yes & sleep 0.1']);
+  await rig.bgjob(['wait', String(id)]);
+  const size = () => fs.statSync(rig.file(id, 'out/log')).size;
+  const atEnd = size();
+  await until(size, (now) => now > atEnd + 600 * MIB, 'much more written');
+  assert.ok(diskBytes(rig, id) < 400 * MIB, `${diskBytes(rig, id)} bytes`);
+  assert.equal((await rig.bgjob(['kill', String(id)])).code, 0);
+  await untilWithin(rig, id, MIB);
+});
+
+rigTest('--split: stderr has a log of its own', async (rig) => {
+  const id = await rig.run(['--split', 'echo out; echo err >&2; ls /proc/self/fd']);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
+  assert.equal(rig.log(id), 'out\n0\n1\n2\n3\n');
+  const path = (await rig.bgjob(['path', String(id), '--err'])).stdout.trim();
+  assert.equal(path, rig.file(id, 'out/err'));
+  assert.equal(fs.readFileSync(path, 'utf8'), 'err\n');
+  assert.match((await rig.bgjob(['show', String(id)])).stdout, /\nstderr {5}\S+\/out\/err \(4 B\)\n/);
+  const plain = await rig.run(['--', 'true']);
+  assert.equal((await rig.bgjob(['path', String(plain), '--err'])).code, 125);
+});
+
+rigTest('--split: output on stderr alone is no idleness', async (rig) => {
+  const line = 'for n in 1 2 3 4 5 6 7 8; do echo $n >&2; sleep 0.25; done';
+  const { code } = await rig.bgjob(['run', '-w', '--split', '--idle-timeout', '1500ms', line]);
+  assert.equal(code, 0);
+});
+
+rigTest('a job that follows its own log is refused', async (rig) => {
+  const id = await rig.run(['bgjob tail -f $BGJOB_ID']);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 125);
+  assert.match(rig.log(id), /goes into the log of job 1 itself/);
+});
+
+rigTest('a limit that makes no sense is refused before anything is created', async (rig) => {
+  for (const [option, value, why] of [
+    ['--max-log', '0', /0 would keep nothing/],
+    ['--max-log', '10k', /the least is --max-log 64k/],
+    ['--on-max-log', 'stop', /neither trim nor kill/],
+  ] as const) {
+    const { code, stderr } = await rig.bgjob(['run', option, value, '--', 'true']);
+    assert.equal(code, 125);
+    assert.match(stderr, why);
+  }
+  assert.equal((await rig.bgjob(['ls', '-aq'])).stdout, '');
+});
