@@ -105,7 +105,7 @@ class LineScanner extends WordScanner {
         } else if (NOT_UNDERSTOOD.has(word.raw)) this.giveUp();
         else if (word.raw === '!' || word.raw === 'time') continue;
         else if (word.raw === '[[') {
-          command.words.push(word);
+          command.compound = true;
           this.skipTest();
         } else if (Object.hasOwn(CLOSER, word.raw)) {
           command.compound = true;
