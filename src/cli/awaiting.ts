@@ -132,10 +132,10 @@ export async function waitForCondition(
   }
   patience.end();
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
-  const ended = verdict(now);
-  const exit: Exit = ended.code === 0 ? { code: EXIT.no, by: 'bgjob' } : ended;
-  await tellEnd(output, home, now, true, false, exit);
-  if (ended.code === 0 && !output.json) output.note('it ended before what was awaited came true');
+  const isMissed = isAwaited(conditions) && verdict(now).code === 0;
+  // it went well, but not what was asked for
+  const exit = await tellEnd(output, home, now, true, false, (own) => (isMissed ? MISSED : own));
+  if (isMissed && !output.json) output.note('it ended before what was awaited came true');
   return ok(exit);
 }
 
@@ -145,6 +145,12 @@ async function portsText(home: Home, view: JobView): Promise<string> {
   if (ports.length === 0) return `${jobLabel(view)} listens on no port yet`;
   return `${jobLabel(view)} listens on ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')}`;
 }
+
+const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
+
+/** Whether anything is to come true; with --fail-on alone the end is what is waited for. */
+const isAwaited = ({ until, ports, urls, files, idleMs }: Conditions): boolean =>
+  until.length + ports.length + urls.length + files.length > 0 || idleMs !== null;
 
 function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
   const failed = met.condition === 'fail';

@@ -41,7 +41,10 @@ class LineScanner extends WordScanner {
     let command = first;
     const isBegun = () => command.compound || command.words.length + command.redirects.length > 0;
     const end = (by: Pipeline['end'] | '|'): void => {
-      if (!isBegun()) return this.giveUp();
+      if (!isBegun()) {
+        this.giveUp();
+        return;
+      }
       commands.push(command);
       command = emptyCommand();
       if (by === '|') return;
@@ -122,7 +125,10 @@ class LineScanner extends WordScanner {
     this.list(CLOSER[word.raw]!, head);
   }
   private parenthesis(): void {
-    if (this.isNext('((')) return this.skipArithmetic();
+    if (this.isNext('((')) {
+      this.skipArithmetic();
+      return;
+    }
     this.at++;
     this.list(')');
   }
@@ -152,13 +158,19 @@ class LineScanner extends WordScanner {
     for (const { end, quoted, tabs } of this.heredocs.splice(0)) {
       // an escaped newline joins the lines of a body, so that the second one cannot be its end
       for (let joined = false; ; ) {
-        if (this.at >= this.line.length) return this.giveUp();
+        if (this.at >= this.line.length) {
+          this.giveUp();
+          return;
+        }
         const newline = this.line.indexOf('\n', this.at);
         const body = this.line.slice(this.at, newline === -1 ? this.line.length : newline);
         this.at += body.length + 1;
         if (!joined && (tabs ? body.replace(/^\t+/, '') : body) === end) break;
         joined = !quoted && body.endsWith('\\');
-        if (joined && body.endsWith('\\\\')) return this.giveUp();
+        if (joined && body.endsWith('\\\\')) {
+          this.giveUp();
+          return;
+        }
       }
     }
     this.at = Math.min(this.at, this.line.length);

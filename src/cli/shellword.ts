@@ -145,7 +145,10 @@ export abstract class WordScanner {
   private skipBackquotes(): void {
     const from = ++this.at;
     while (this.at < this.line.length && !this.isNext('`')) this.at += this.isNext('\\') ? 2 : 1;
-    if (!this.isNext('`')) return this.giveUp();
+    if (!this.isNext('`')) {
+      this.giveUp();
+      return;
+    }
     // quotes that are not closed in here might hide its end
     const inner = this.line.slice(from, this.at++);
     if (/['"]/.test(inner.replace(/"[^"'\\`]*"|'[^"'\\`]*'/g, ''))) this.giveUp();
@@ -161,7 +164,10 @@ export abstract class WordScanner {
         return;
       } else if (char === "'") {
         // within double quotes shells differ about it
-        if (inQuotes) return this.giveUp();
+        if (inQuotes) {
+          this.giveUp();
+          return;
+        }
         this.at++;
         this.skipPast("'");
       } else {
@@ -177,10 +183,16 @@ export abstract class WordScanner {
     this.at += 2;
     for (let open = 0; this.at < this.line.length; this.at++) {
       const char = this.line[this.at]!;
-      if (/['"`\\]/.test(char)) return this.giveUp();
+      if (/['"`\\]/.test(char)) {
+        this.giveUp();
+        return;
+      }
       if (char === '(') open++;
       if (char === ')' && --open < 0) {
-        if (!this.isNext('))')) return this.giveUp();
+        if (!this.isNext('))')) {
+          this.giveUp();
+          return;
+        }
         this.at += 2;
         return;
       }
@@ -192,7 +204,10 @@ export abstract class WordScanner {
   protected skipTest(): void {
     while (this.at < this.line.length) {
       const char = this.line[this.at]!;
-      if (char === '#' || char === ';') return this.giveUp();
+      if (char === '#' || char === ';') {
+        this.giveUp();
+        return;
+      }
       const { raw } = this.word();
       if (raw === ']]') return;
       if (raw === '') this.at++;

@@ -143,9 +143,12 @@ function lineWarnings(line: string): Warning[] {
   const judged = isDisowned ? pipelines.slice(0, -1) : pipelines;
   const { commands, end } = judged.at(-1)!;
   if (firstWords.some((words) => launchers(words).has('nohup'))) warnings.push(plain('nohup'));
-  // only a leader of its group is hidden by setsid: the one command that the shell becomes
-  const becomes = judged.length === 1 && commands.length === 1;
-  if (becomes && launchers(firstWords[0]!).has('setsid')) warnings.push(plain('setsid'));
+  // only the leader of a group is hidden by setsid: the one command that the shell becomes at its end
+  const becomes =
+    commands.length === 1 &&
+    judged.slice(0, -1).every((one) => one.end === ';' || one.end === '&&') &&
+    !/(^|[\s;&|])(!|time)\s/.test(line);
+  if (becomes && launchers(programWords(commands[0]!)).has('setsid')) warnings.push(plain('setsid'));
   const last = commands.at(-1)!;
   const kept = commands.length > 1 ? cut(last) : undefined;
   if (kept) warnings.push(plain(kept));

@@ -20,8 +20,24 @@ const CHANGED = new RegExp(`[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]|\\r(?![\\r\\
 /** A line: its place among the bytes; `text` where it is known without decoding. */
 export type Visit = (from: number, to: number, text: string | undefined) => Promise<void> | undefined;
 
+/** A space may come from a cursor that was moved, and what is not ASCII from bytes that are no UTF-8. */
+const isProof = (byte: number): boolean => byte > 0x20 && byte < 0x7f;
+
+/** For each character of a literal that cannot come from nowhere: the bytes, in both cases, that it can be. */
+function proofsOf(literal: string, ignoreCase: boolean): number[][] {
+  const forms = (byte: number): number[] => {
+    const character = String.fromCharCode(byte);
+    return ignoreCase
+      ? [...character.toLowerCase(), ...character.toUpperCase()].map((one) => one.charCodeAt(0))
+      : [byte];
+  };
+  return [...new Set(Buffer.from(literal))].filter(isProof).map(forms);
+}
+
 export class Sieve {
   private readonly needed: RegExp | null;
+  /** Of each literal; null where nothing can be proven. */
+  private readonly proofs: number[][][] | null;
 
   constructor(patterns: Pattern[]) {
     // one pattern that may match anything makes every line a candidate
@@ -31,10 +47,20 @@ export class Sieve {
     const bytes = literals?.map((literal) => Buffer.from(literal).toString('latin1')) ?? null;
     const ignoreCase = patterns.some(({ regexp }) => regexp.ignoreCase);
     this.needed = anyOf(bytes, ignoreCase ? 'gi' : 'g');
+    this.proofs = literals?.map((literal) => proofsOf(literal, ignoreCase)) ?? null;
+  }
+
+  /** Whether each literal has a character that stands nowhere in these bytes: the cheapest way to know that no line matches. */
+  private lacks(bytes: Buffer): boolean {
+    return (
+      this.proofs?.every((proofs) => proofs.some((forms) => forms.every((byte) => !bytes.includes(byte)))) ===
+      true
+    );
   }
 
   /** Calls `visit` for the lines that may match, in order; `bytes` are whole lines, each with its end. */
   async sift(bytes: Buffer, visit: Visit): Promise<void> {
+    if (this.lacks(bytes)) return;
     const ascii = isAscii(bytes);
     const raw = bytes.toString('latin1');
     const plain = !CONTROLS.some((byte) => bytes.includes(byte)) && (ascii || !STEERING.test(raw));

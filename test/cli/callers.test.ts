@@ -94,6 +94,8 @@ for (const [signal, code] of [
     const follow = bgjob('run', '-f', '--', ...other.command);
     await other.print('other\n');
     await until(follow.stdout, (text) => text === '2\nother\n');
+    // the output may come before the state that says so
+    for (const id of [1, 2]) await rig.untilState(id, 'running');
 
     for (const [call, id] of [
       [run, 1],

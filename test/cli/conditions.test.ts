@@ -82,6 +82,16 @@ rigTest('--fail-on gives up with 1 at once; the job goes on', async (rig) => {
   await puppet.exit(0);
 });
 
+rigTest('--fail-on alone waits for the end, whose code counts', async (rig) => {
+  const good = await rig.bgjob(['run', '--fail-on', 'rror:', '--', 'echo', 'all is well']);
+  assert.deepEqual([good.code, /^1\n1 exited 0 after /.test(good.stdout)], [0, true], good.stderr);
+  const bad = await rig.bgjob(['run', '--fail-on', 'rror:', 'echo error: x; sleep 1000']);
+  assert.deepEqual([bad.code, /2 failed at byte 0: "error: x"/.test(bad.stdout)], [1, true], bad.stderr);
+  await rig.bgjob(['kill', '--now', '2']);
+  const [missed] = await rig.json(['wait', '1', '--until', 'never']);
+  assert.deepEqual([missed.state, missed.exitCode, missed.code, missed.by], ['exited', 0, 1, 'bgjob']);
+});
+
 rigTest('the first of several conditions decides', async (rig) => {
   const puppet = await puppetJob(rig);
   const file = join(rig.project, 'built');

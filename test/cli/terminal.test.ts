@@ -80,3 +80,35 @@ rigTest(
   },
   { skip },
 );
+
+rigTest(
+  'a terminal without a size gets no spinner, and the wait returns',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const line = `stty rows 0 cols 0; bgjob run -w -- ${puppet.command.map((word) => `'${word}'`).join(' ')}`;
+    const call = rig.start('script', ['-qec', line, '/dev/null'], {
+      env: { TERM: 'xterm', SHELL: '/bin/sh' },
+    });
+    await puppet.ready();
+    await until(call.stdout, (text) => text.includes('1\r\n'));
+    await puppet.exit(3);
+    const { code, stdout } = await call.answer;
+    assert.equal(code, 3);
+    assert.ok(stdout.length < 1000 && !stdout.includes('\x1b['), stdout.slice(0, 300));
+  },
+  { skip },
+);
+
+rigTest(
+  'run - says that it reads from the terminal, until Ctrl-D',
+  async (rig) => {
+    const call = rig.start('script', ['-qec', 'stty -echo; bgjob run -w -', '/dev/null'], {
+      env: { TERM: 'dumb', SHELL: '/bin/sh' },
+      input: 'exit 4\n\x04',
+    });
+    const { code, stdout } = await call.answer;
+    assert.equal(code, 4, stdout);
+    assert.match(stdout, /reading the script from here, until Ctrl-D\r\n/);
+  },
+  { skip },
+);
