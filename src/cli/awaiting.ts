@@ -132,9 +132,9 @@ export async function waitForCondition(
   }
   patience.end();
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
-  const isMissed = isAwaited(conditions) && verdict(now).code === 0;
   // it went well, but not what was asked for
-  const exit = await tellEnd(output, home, now, true, false, (own) => (isMissed ? MISSED : own));
+  const isMissed = isAwaited(conditions) && verdict(now).code === 0;
+  const exit = await tellEnd(output, home, now, true, false, isMissed ? MISSED : verdict(now));
   if (isMissed && !output.json) output.note('it ended before what was awaited came true');
   return ok(exit);
 }

@@ -34,7 +34,7 @@ function lastWords(
 
 /**
  * Tells how a job ended, with its last lines if it failed (`withTail`), or however it ended (`withOutput`: then more of
- * them); notes that somebody was told. `judge`: what this call makes of its exit.
+ * them); notes that somebody was told. `exit`: what this call makes of it.
  */
 export async function tellEnd(
   output: Output,
@@ -42,9 +42,8 @@ export async function tellEnd(
   view: JobView,
   withTail: boolean,
   withOutput = false,
-  judge: (exit: Exit) => Exit = (exit) => exit,
+  exit = verdict(view),
 ): Promise<Exit> {
-  const exit = judge(verdict(view));
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
   const { lines, cut, bytes } = lastWords(home, view, withOutput ? OUTPUT_LINES : TAIL_LINES);
   const now = systemClock.now();

@@ -59,7 +59,7 @@ const WARNED: [line: string, codes: string][] = [
   ['for ((i=0; i<3; i++)); do echo $i; done > x.txt', 'file'],
   ['if [[ a > b ]]; then x; else y; fi > x.txt', 'file'],
   ['echo $((1 > 2)) > x.txt', 'file'],
-  ['echo ${x:-"}"} `a | b` > x.txt', 'file'],
+  ['echo $' + '{x:-"}"} `a | b` > x.txt', 'file'],
   ["echo $'it\\'s' > x.txt", 'file'],
   ['make > /dev/null', 'dev-null'],
   ['make > /dev/null 2>&1', 'dev-null'],
