@@ -5,12 +5,14 @@
 import { EXIT, ok, type Result } from '../base/failure.ts';
 import type { Pattern } from '../base/pattern.ts';
 import { cleanLine, clip } from '../base/text.ts';
+import type { JobView } from '../job/job.ts';
 import { Log, type Piece } from '../job/log.ts';
 import { follow } from '../process/follow.ts';
 import { type Hit, Search } from '../process/search.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import { footer, gapText } from './excerpt.ts';
 import { SMOOTH_MS } from './following.ts';
+import type { Output } from './output.ts';
 import { Patience } from './patience.ts';
 import { type Reading, tellEndOfRest } from './reading.ts';
 
@@ -163,17 +165,7 @@ export async function tellMatches(
   const to = stopped ?? size;
   const piece = { from: begin, to, size, gone, bytes: Buffer.alloc(0) };
   if (output.json) {
-    output.object({
-      v: 1,
-      id: view.id,
-      from: begin,
-      to,
-      size,
-      gone,
-      cursor: to,
-      matches: found,
-      shown: matches.shown,
-    });
+    tellSummary(output, view, piece, found, matches.shown);
   } else {
     if (gone > 0) output.note(gapText(gone));
     if (found === 0) output.note('(no line matches)');
@@ -182,6 +174,12 @@ export async function tellMatches(
     output.note(footer(view, piece));
   }
   return ok({ exit: found > 0 ? SUCCESS : NO_MATCH, to });
+}
+
+/** The last object of a search: where it looked, and how many lines matched. */
+function tellSummary(output: Output, view: JobView, piece: Piece, matches: number, shown: number): void {
+  const { from, to, size, gone } = piece;
+  output.object({ v: 1, id: view.id, from, to, size, gone, cursor: to, matches, shown });
 }
 
 /** Each match as soon as its line is there, until the job ends or as many were shown as were asked for. */
@@ -221,7 +219,9 @@ export async function followMatches(
   const shown: Piece = { from: start ?? 0, to, size: to, gone: 0, bytes: Buffer.alloc(0) };
   if (matches?.isFull) {
     patience.end();
-    output.note(footer(view, { ...shown, to: matches.to }));
+    const piece = { ...shown, to: matches.to };
+    if (output.json) tellSummary(output, view, piece, matches.shown, matches.shown);
+    else output.note(footer(view, piece));
     return ok({ exit: SUCCESS, to: matches.to });
   }
   const exit = tellEndOfRest(reading, patience, shown);
