@@ -5,6 +5,7 @@
 import { EXIT, ok, type Result } from '../base/failure.ts';
 import type { Pattern } from '../base/pattern.ts';
 import { cleanLine, clip } from '../base/text.ts';
+import type { JobView } from '../job/job.ts';
 import { Log, type Piece } from '../job/log.ts';
 import { follow } from '../process/follow.ts';
 import { type Hit, Search } from '../process/search.ts';
@@ -166,19 +167,29 @@ export async function tellMatches(
   }
   const to = stopped ?? size;
   const counts = { matches: found, shown: matches.shown, complete: !isCounted() };
-  const about = { from: begin, to, size, gone };
-  if (output.json) output.object({ v: 1, id: view.id, ...about, cursor: to, ...counts });
-  else tellCounts(output, counts, gone, to);
-  if (!output.json) output.note(footer(view, { ...about, bytes: Buffer.alloc(0) }));
+  const piece = { from: begin, to, size, gone, bytes: Buffer.alloc(0) };
+  if (output.json) tellSummary(output, view, piece, counts);
+  else {
+    tellCounts(output, counts, piece);
+    output.note(footer(view, piece));
+  }
   return ok({ exit: found > 0 ? SUCCESS : NO_MATCH, to });
 }
 
-function tellCounts(
-  output: Output,
-  { matches, shown, complete }: { matches: number; shown: number; complete: boolean },
-  gone: number,
-  to: number,
-): void {
+interface Counts {
+  matches: number;
+  shown: number;
+  /** Whether all that match were counted. */
+  complete: boolean;
+}
+
+/** The last object of a search: where it looked, and how many lines matched. */
+function tellSummary(output: Output, view: JobView, piece: Piece, counts: Counts): void {
+  const { from, to, size, gone } = piece;
+  output.object({ v: 1, id: view.id, from, to, size, gone, cursor: to, ...counts });
+}
+
+function tellCounts(output: Output, { matches, shown, complete }: Counts, { gone, to }: Piece): void {
   if (gone > 0) output.note(gapText(gone));
   if (matches === 0) output.note('(no line matches)');
   const all = complete ? String(matches) : `more than ${COUNTED}`;
@@ -222,7 +233,11 @@ export async function followMatches(
   const shown: Piece = { from: start ?? 0, to, size: to, gone: 0, bytes: Buffer.alloc(0) };
   if (matches?.isFull) {
     patience.end();
-    output.note(footer(view, { ...shown, to: matches.to }));
+    const piece = { ...shown, to: matches.to };
+    if (output.json) {
+      const { shown } = matches;
+      tellSummary(output, view, piece, { matches: shown, shown, complete: true });
+    } else output.note(footer(view, piece));
     return ok({ exit: SUCCESS, to: matches.to });
   }
   const exit = tellEndOfRest(reading, patience, shown);

@@ -93,6 +93,8 @@ export function parsePosition(
   const agoMs = /^\d+$/.test(text) ? undefined : parseDuration(text);
   // the time index knows how long the log was, not the other one
   if (agoMs !== undefined && stream === 'err') return refuse('with --err it takes a cursor only');
+  if (agoMs !== undefined && stream === 'err')
+    return refuse('with --err it takes a cursor: when stderr came is not noted');
   if (agoMs !== undefined) return ok(readOffsetAt(job, systemClock.now() - agoMs));
   if (!/^\d{1,15}$/.test(text))
     return refuse(`"${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`);

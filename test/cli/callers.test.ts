@@ -106,6 +106,15 @@ for (const [signal, code] of [
       process.kill(-call.child.pid!, signal);
       const { stderr, ...answer } = await call.answer;
       assert.equal(answer.code, code);
+      if (call === tail) {
+        // its stdout is the log alone
+        assert.equal(answer.stdout, 'hello\n');
+        assert.match(
+          stderr,
+          /\| cursor 6\]\nthe job goes on: bgjob tail -f 1 --since 6\n\[bgjob\] exit code \d+\n$/,
+        );
+        continue;
+      }
       assert.match(answer.stdout, new RegExp(`(^|\\n)${id} running [\\d.]+s, .*\\n$`));
       assert.match(
         stderr,

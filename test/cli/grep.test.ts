@@ -153,3 +153,25 @@ rigTest('what --grep, --new and --since do not go with is refused', async (rig) 
     assert.deepEqual([answer.code, answer.stdout], [125, ''], words.join(' '));
   }
 });
+
+rigTest('-f --grep --max in JSON ends with the cursor, on stdout, and stderr is silent', async (rig) => {
+  await wrote(rig, 'one\ntwo\ntwo again\n');
+  const { code, stdout, stderr } = await rig.bgjob([
+    'tail',
+    '1',
+    '-f',
+    '--grep',
+    'two',
+    '--max',
+    '1',
+    '--json',
+  ]);
+  assert.deepEqual([code, stderr], [0, '']);
+  const [match, end, ...rest] = stdout.trim().split('\n');
+  assert.deepEqual([JSON.parse(match!).line, rest], ['two', []]);
+  const { from, cursor, size, matches, shown } = JSON.parse(end!);
+  assert.deepEqual(
+    { from, cursor, size, matches, shown },
+    { from: 0, cursor: 8, size: 18, matches: 1, shown: 1 },
+  );
+});

@@ -96,3 +96,11 @@ rigTest(
     await puppet.exit(0);
   },
 );
+
+rigTest('--since a time is of stdout; of stderr it is refused, not answered wrongly', async (rig) => {
+  await rig.bgjob(['run', '-w', '--split', '--', 'sh', '-c', 'echo out of some length; echo err >&2']);
+  const { code, stdout, stderr } = await rig.bgjob(['tail', '1', '--err', '--since', '0s']);
+  assert.deepEqual([code, stdout], [125, '']);
+  assert.match(stderr, /--since: with --err it takes a cursor/);
+  assert.equal((await rig.bgjob(['tail', '1', '--err', '--since', '0'])).stdout, 'err\n');
+});
