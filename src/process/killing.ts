@@ -59,7 +59,10 @@ export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<
   const swept = await sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });
   const after = observe(home, view.id);
   const stoppedByOwner = after && 'state' in after ? (after.state?.stopped ?? 0) : 0;
-  return { ...swept, view: after, stopped: Math.max(before.length, stoppedByOwner, swept.stopped) };
+  // shim and watcher may not have written themselves down when we looked first
+  const own = new Set(trailOf(home, view).spared.map(({ pid }) => pid));
+  const seen = before.filter(({ pid }) => !own.has(pid)).length;
+  return { ...swept, view: after, stopped: Math.max(seen, stoppedByOwner, swept.stopped) };
 }
 
 /** Stops what is left of a job, and verifies it. */

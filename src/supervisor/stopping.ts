@@ -14,6 +14,8 @@ export interface Stoppable {
   /** How many processes a stop has found in all. */
   stopped: number;
   processes(atSight: AtSight): Promise<ProcessStat[]>;
+  /** Whether a process is shim or watcher, as far as they are written down by now. */
+  isOurs(pid: number): boolean;
   checkMain(): void;
   dispatch(event: Event): void;
 }
@@ -60,7 +62,8 @@ export async function stopTree(supervision: Stoppable): Promise<void> {
     // an adopter hears of the end once a second; here it is expected now
     supervision.checkMain();
   }
-  supervision.stopped += known.size;
+  // shim and watcher may not have written themselves down when they were seen first
+  supervision.stopped += [...known].filter((pid) => !supervision.isOurs(pid)).length;
   supervision.dispatch({ type: 'swept', at: systemClock.now() });
 }
 

@@ -137,6 +137,11 @@ export class Supervision {
     return findProcesses({ home, id: spec.id, main, spared, sinceTicks, left, watched: true }, atSight);
   }
 
+  isOurs(pid: number): boolean {
+    const { shim, watcher } = readShim(this.job, this.owner.identity);
+    return pid === shim?.pid || pid === watcher?.pid;
+  }
+
   /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */
   publish(): boolean {
     const { status, attempt, stopped, left } = this;
