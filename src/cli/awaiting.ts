@@ -7,7 +7,7 @@ import { EXIT, ok, type Result } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
-import { waitEnded } from '../process/conditions.ts';
+import { waitEnded } from '../process/ended.ts';
 import { metIfThere, waitFile } from '../process/filewait.ts';
 import { waitIdle } from '../process/idlewait.ts';
 import { processesOf } from '../process/leftovers.ts';

@@ -7,7 +7,7 @@ import type { JobView } from '../job/job.ts';
 import { Log } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
 import { readTrimmedBytes } from '../job/trimmed.ts';
-import { waitEnded } from '../process/conditions.ts';
+import { waitEnded } from '../process/ended.ts';
 import { processesOf } from '../process/leftovers.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import type { Output } from './output.ts';

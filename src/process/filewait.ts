@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
 import { clip, safe } from '../base/text.ts';
-import { sleep } from './conditions.ts';
+import { sleep } from './ended.ts';
 import type { Met, Report } from './met.ts';
 
 const LOOK_MS = 50;

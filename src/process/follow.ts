@@ -2,7 +2,7 @@
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { Log, type Piece, type Stream } from '../job/log.ts';
-import { sleep, waitEnded } from './conditions.ts';
+import { sleep, waitEnded } from './ended.ts';
 import { Growth } from './growth.ts';
 
 const PIECE_BYTES = 256 * 1024;

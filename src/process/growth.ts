@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
-import { sleep } from './conditions.ts';
+import { sleep } from './ended.ts';
 
 /** From look to look while there is output, milliseconds: soon at first. */
 const BUSY_MS = [5, 10, 20, 40, 60, 80, 100];

@@ -9,7 +9,7 @@ import { ok, type Result } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { readState } from '../job/store.ts';
-import { sleep } from './conditions.ts';
+import { sleep } from './ended.ts';
 import { thisPlace } from './identity.ts';
 import type { Met } from './met.ts';
 

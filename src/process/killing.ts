@@ -7,7 +7,7 @@ import { errnoOf } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, JobView, LiveView, Stop } from '../job/job.ts';
 import { readOwner, readState, requestStop } from '../job/store.ts';
-import { waitEnded } from './conditions.ts';
+import { waitEnded } from './ended.ts';
 import { HAS_PROC, hasOpen, isAlive, type ProcessStat } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';

@@ -8,7 +8,7 @@ import { fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { readOwner } from '../job/store.ts';
-import { sleep } from './conditions.ts';
+import { sleep } from './ended.ts';
 import { HAS_PROC, thisPlace } from './identity.ts';
 import { processesOf } from './leftovers.ts';
 import { describeListener, listenerText, portTaken, readHolders } from './listener.ts';

@@ -7,7 +7,7 @@ import type { LookupFunction } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
 import { clip, safe } from '../base/text.ts';
-import { sleep } from './conditions.ts';
+import { sleep } from './ended.ts';
 import type { Met, Report } from './met.ts';
 
 const ATTEMPT_MS = 2000;

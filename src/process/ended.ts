@@ -1,6 +1,5 @@
 /**
- * What can be waited for: that a job ended. Waiting sleeps in the kernel, on the FIFO that is closed when the end is
- * published. Subscribe first, then read: an end between the two would otherwise never be noticed.
+ * Waiting for the end of a job: a sleep in the kernel, on the FIFO that is closed when the end is published. Subscribe first, then read: an end between the two would otherwise never be noticed.
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
