@@ -36,3 +36,28 @@ rigTest('0.1.0: every job has the outcome that it had', async (rig) => {
   assert.equal(await rig.run(['--', 'true']), 7);
   await rig.bgjob(['wait', '7']);
 });
+
+rigTest('0.2.0: names, cursors, a script, stderr apart, and what the limit of the log took', async (rig) => {
+  fs.cpSync(join(HOMES, '0.2.0'), rig.home, { recursive: true });
+  // git keeps no modes and no empty folders
+  fs.chmodSync(rig.home, 0o700);
+  for (const name of ['live', 'trash', 'cache']) fs.mkdirSync(join(rig.home, name), { recursive: true });
+  const jobs = await rig.json(['ls', '-a', '-n', '100']);
+  assert.deepEqual(
+    jobs.map(({ id, name, state, exitCode, signal, reason }) => [id, name, state, exitCode, signal, reason]),
+    [
+      [5, null, 'killed', 143, 'SIGTERM', '--max-log 64k'],
+      [4, null, 'exited', 0, null, null],
+      [3, null, 'exited', 0, null, null],
+      [2, null, 'exited', 3, null, null],
+      [1, 'web', 'exited', 0, null, null],
+    ],
+  );
+  assert.match((await rig.bgjob(['tail', '1', '--new'])).stderr, /nothing new \| cursor 3/);
+  assert.equal((await rig.bgjob(['tail', '2', '--err'])).stdout, 'err\n');
+  assert.match((await rig.bgjob(['show', '3'])).stdout, /^command +- arg \(2 lines: echo script \$1/m);
+  const { log } = jobs[1];
+  assert.deepEqual([log.bytes, log.trimmedBytes > 0], [108_894, true]);
+  assert.ok(!(await rig.bgjob(['tail', '4', '--full'])).stdout.includes('\0'));
+  assert.equal((await rig.bgjob(['tail', '4', '-n', '1'])).stdout, '20000\n');
+});
