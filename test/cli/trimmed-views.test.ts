@@ -1,6 +1,7 @@
 /** What is seen of a log that was trimmed, and of one that is just being trimmed: no byte that was not written there, every gap told. */
 import assert from 'node:assert/strict';
-import { rigTest } from '../rig/rig.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 /** Line k is k in 15 digits: every byte is known by its offset. */
 const WRITER = `
@@ -78,7 +79,7 @@ rigTest(
 );
 
 rigTest('following over a gap tells it', async (rig) => {
-  await rig.bgjob(['run', '--wait', '--max-log', '1M', '--', 'seq', '1000000']);
+  await trimmedJob(rig);
   const { stdout, stderr } = await rig.bgjob(['tail', '-f', '1', '--since', '0']);
   assert.match(stdout, /^1\n2\n/);
   assert.match(stdout, /\n1000000\n$/);
