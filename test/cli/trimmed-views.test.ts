@@ -23,6 +23,16 @@ function isTrue(bytes: Buffer, from: number): boolean {
   return bytes.toString('latin1') === text.slice(skip, skip + bytes.length);
 }
 
+/** An ended job whose log was trimmed; the last cut comes after the end was told. */
+async function trimmedJob(rig: Rig): Promise<void> {
+  await rig.bgjob(['run', '--wait', '--max-log', '1M', '--', 'seq', '1000000']);
+  await until(
+    () => rig.show(1),
+    ({ log, supervisor }) => log.trimmedBytes > 5 * 2 ** 20 && supervisor.pid === null,
+    'the last cut',
+  );
+}
+
 rigTest(
   'raw reads from cursors while the log is trimmed: true bytes, and gaps that make up the rest',
   async (rig) => {
@@ -49,7 +59,8 @@ rigTest(
 rigTest(
   'a trimmed log: wait and tail say what was cut, each view tells the gap once and where it is',
   async (rig) => {
-    const waited = await rig.bgjob(['run', '--wait', '--max-log', '1M', '--', 'seq', '1000000']);
+    await trimmedJob(rig);
+    const waited = await rig.bgjob(['wait', '1']);
     assert.match(waited.stderr, /\([\d.]+ MB of its output trimmed by --max-log: bgjob show 1\)/);
     const plain = await rig.bgjob(['tail', '1']);
     assert.match(
