@@ -19,6 +19,7 @@ import { waitPort } from '../process/portwait.ts';
 import { renderUrl, waitUrl } from '../process/urlwait.ts';
 import type { Exit } from './command.ts';
 import type { Conditions } from './conditions.ts';
+import { errnoText } from './messages.ts';
 import type { Output } from './output.ts';
 import type { Patience } from './patience.ts';
 import { parsePosition } from './reading.ts';
@@ -124,7 +125,7 @@ export async function waitForCondition(
   const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };
   if (decided.value.kind === 'patience') {
     if (!output.json) {
-      for (const [url, text] of answers) output.note(`(${url} last said: ${safe(text)})`);
+      for (const [url, text] of answers) output.note(`(${url}: ${safe(errnoText(text))})`);
       if (conditions.ports.length > 0) output.note(`(${await portsText(home, now)})`);
     }
     const again = `bgjob wait ${view.id} ${conditions.words.join(' ')}`;

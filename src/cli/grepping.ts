@@ -189,9 +189,9 @@ function tellSummary(output: Output, view: JobView, piece: Piece, counts: Counts
   output.object({ v: 1, id: view.id, from, to, size, gone, cursor: to, ...counts });
 }
 
-function tellCounts(output: Output, { matches, shown, complete }: Counts, { gone, to }: Piece): void {
+function tellCounts(output: Output, { matches, shown, complete }: Counts, { gone, from, to }: Piece): void {
   if (gone > 0) output.note(gapText(gone));
-  if (matches === 0) output.note('(no line matches)');
+  if (matches === 0) output.note(from === to ? '(nothing new)' : '(no line matches)');
   const all = complete ? String(matches) : `more than ${COUNTED}`;
   if (matches > shown) output.note(`(${shown} of ${all} lines that match; more: --max N, or --since ${to})`);
 }

@@ -24,6 +24,9 @@ const ERRNO: Record<string, string> = {
   EIO: 'an input/output error',
   ELOOP: 'too many symbolic links',
   ENAMETOOLONG: 'the name is too long',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was closed',
+  ENOTFOUND: 'no such host',
 };
 /** A system error in words. */
 export const errnoText = (errno: string): string => ERRNO[errno] ?? errno;
