@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Verb } from '../../src/cli/command.ts';
-import { VERBS } from '../../src/cli/verbs.ts';
+import { loadVerbs } from '../../src/cli/verbs.ts';
+
+const VERBS = loadVerbs();
+
 import { parseWords } from '../../src/cli/words.ts';
 
 const verbOf = (name: string): Verb => VERBS.find((one) => one.name === name)!;
