@@ -1,5 +1,5 @@
 /**
- * Waiting until a job listens on a TCP port, and until nobody does any more. The kernel tells nobody when a socket begins to
+ * Waiting until a job listens on a TCP port. The kernel tells nobody when a socket begins to
  * listen. Its count of sockets is read every 25 ms (microseconds); the tables of sockets and of processes (milliseconds)
  * only when it changed, when a socket shows up whose holder is not known as the job's, and now and then.
  */
@@ -14,7 +14,7 @@ import { processesOf } from './leftovers.ts';
 import { describeListener, listenerText, portTaken, readHolders } from './listener.ts';
 import type { Met, Report } from './met.ts';
 import { observe } from './observe.ts';
-import { holdersAmong, isListening, readSocketCounts, socketsOn } from './ports.ts';
+import { holdersAmong, readSocketCounts, socketsOn } from './ports.ts';
 import { sinceTicksOf } from './tree.ts';
 
 const LOOK_MS = HAS_PROC ? 25 : 250;
@@ -183,13 +183,5 @@ class Search {
       `port ${this.port} is held by ${listenerText(listener)}, not by job ${this.id}; still waiting (--any-owner takes it)`,
     );
     return undefined;
-  }
-}
-
-/** Resolves when nobody listens on these ports here, or when `abort` fires: with those still taken. */
-export async function waitPortFree(ports: number[], abort: AbortSignal): Promise<number[]> {
-  for (let taken = ports.filter(isListening); ; taken = taken.filter(isListening)) {
-    if (taken.length === 0 || abort.aborted) return taken;
-    await sleep(LOOK_MS, abort);
   }
 }
