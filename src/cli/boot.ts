@@ -58,7 +58,7 @@ const script = new Script(modules.wrap(fs.readFileSync(CLI, 'utf8')), {
   filename: CLI,
   ...(cachedData && { cachedData }),
 });
-const cli: { exports: { verbs?: readonly string[] } } = { exports: {} };
+const cli: { exports: { verbs?: string[] } } = { exports: {} };
 if (path !== undefined && (!cachedData || script.cachedDataRejected)) {
   process.once('exit', () => {
     // a slip of the pen is no verb, and leaves no file

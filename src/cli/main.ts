@@ -8,7 +8,7 @@ import { Context } from './context.ts';
 import { generalHelp, manPage, verbHelp } from './manual.ts';
 import { messageOf } from './messages.ts';
 import { AnswerLost, Output } from './output.ts';
-import { loadVerb, loadVerbs, VERB_NAMES } from './verbs.ts';
+import { VERBS } from './verbs.ts';
 import { asksJson, parseWords } from './words.ts';
 
 function tellFailure(output: Output, failure: Failure): number {
@@ -33,9 +33,9 @@ function tellExit(output: Output, { code, by }: Exit): number {
 
 /** Answers the words that are no verb; undefined if `name` may be one. */
 function answerGeneral(output: Output, name: string | undefined): boolean {
-  if (name === undefined || name === '--help' || name === '-h') output.line(generalHelp(loadVerbs()));
+  if (name === undefined || name === '--help' || name === '-h') output.line(generalHelp(VERBS));
   else if (name === 'version' || name === '--version' || name === '-V') output.line(version);
-  else if (name === '--man') output.raw(Buffer.from(manPage(loadVerbs(), version)));
+  else if (name === '--man') output.raw(Buffer.from(manPage(VERBS, version)));
   else return false;
   return true;
 }
@@ -43,7 +43,7 @@ function answerGeneral(output: Output, name: string | undefined): boolean {
 async function command(argv: string[]): Promise<number> {
   const [name, ...words] = /^(help|--help|-h)$/.test(argv[0] ?? '') ? [argv[1] ?? '--help', '--help'] : argv;
   // an error in the words themselves is told in the form that was asked for
-  const verb = loadVerb(name);
+  const verb = VERBS.find((one) => one.name === name);
   const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));
   if (answerGeneral(plain, name)) return 0;
   if (!verb) {
@@ -51,7 +51,7 @@ async function command(argv: string[]): Promise<number> {
     const failure: Failure = {
       code: 'usage',
       message: `no command "${name}"`,
-      hint: nearestVerb(name!, loadVerbs()),
+      hint: nearestVerb(name!, VERBS),
     };
     return tellFailure(plain, failure);
   }
@@ -67,7 +67,7 @@ async function command(argv: string[]): Promise<number> {
 }
 
 /** For boot.ts: which words are verbs. */
-export const verbs = VERB_NAMES;
+export const verbs = VERBS.map(({ name }) => name);
 
 command(process.argv.slice(2)).then(
   (code) => process.exit(code),

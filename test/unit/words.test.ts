@@ -2,10 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Verb } from '../../src/cli/command.ts';
-import { loadVerbs } from '../../src/cli/verbs.ts';
-
-const VERBS = loadVerbs();
-
+import { VERBS } from '../../src/cli/verbs.ts';
 import { parseWords } from '../../src/cli/words.ts';
 
 const verbOf = (name: string): Verb => VERBS.find((one) => one.name === name)!;
