@@ -135,7 +135,7 @@ export async function waitForCondition(
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
   // it went well, but not what was asked for
   const isMissed = isAwaited(conditions) && verdict(now).code === 0;
-  const exit = await tellEnd(output, home, now, true, false, isMissed ? MISSED : verdict(now));
+  const exit = await tellEnd(output, home, now, 'of a failure', isMissed ? MISSED : verdict(now));
   if (isMissed && !output.json) output.note('it ended before what was awaited came true');
   return ok(exit);
 }

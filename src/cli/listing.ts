@@ -5,6 +5,7 @@ import { errnoOf } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId, JobView } from '../job/job.ts';
+import { readLogSize } from '../job/log.ts';
 import { endedNames, idOfName, listLive, newestNames, projectKey, projectOfName } from '../job/markers.ts';
 import { listIds } from '../job/store.ts';
 import { readTrimmedBytes } from '../job/trimmed.ts';
@@ -91,12 +92,13 @@ function idleMs(home: Home, view: JobView, now: number): number | null {
 }
 
 function logOf(home: Home, view: JobView, leftovers: number): { logPath: string; logBytes?: number } {
-  const logPath = home.job(view.id).log;
+  const job = home.job(view.id);
+  const logPath = job.log;
   // what nobody writes to any more has the size that it had at the end
   const known = view.kind === 'ended' && leftovers === 0 ? view.state?.logBytes : null;
   if (known != null) return { logPath, logBytes: known };
-  const stat = fs.statSync(logPath, { throwIfNoEntry: false });
-  return { logPath, ...(stat && { logBytes: stat.size }) };
+  const logBytes = readLogSize(job);
+  return { logPath, ...(logBytes !== undefined && { logBytes }) };
 }
 
 /** Each job as an object, made when its turn comes. */

@@ -89,7 +89,7 @@ export async function start(
       if (!cleared.ok) return cleared;
     }
     // a live job of the name is told, or used, before its port is found taken
-    const holder = title && naming !== 'replace' ? holderOf(home, title) : undefined;
+    const holder = title && holderOf(home, title);
     const may = holder ? ok(undefined) : await mayStart();
     if (!may.ok) return may;
     const launched = title && holder ? fail(nameTaken(title, holder)) : await launch(home, draft);

@@ -5,7 +5,7 @@ import { safe } from '../base/text.ts';
 import { readCursor } from '../job/cursors.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
-import { Log, type Piece, type Stream } from '../job/log.ts';
+import { type Log, type Piece, readLogSize, type Stream } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
 import { readOffsetAt } from '../job/times.ts';
 import { readTrimmedBytes } from '../job/trimmed.ts';
@@ -98,9 +98,7 @@ export function parsePosition(
   if (agoMs !== undefined) return ok(readOffsetAt(job, systemClock.now() - agoMs));
   if (!/^\d{1,15}$/.test(text))
     return refuse(`"${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`);
-  const log = Log.open(job, stream);
-  const size = log?.size ?? 0;
-  log?.close();
+  const size = readLogSize(job, stream) ?? 0;
   if (Number(text) > size) return refuse(`${text} is beyond the ${size} bytes that ${label} wrote so far`);
   return ok(Number(text));
 }

@@ -4,7 +4,7 @@ import { renderDuration, renderSize, systemClock } from '../base/clock.ts';
 import { foldRepeats, readableLines } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
-import { Log } from '../job/log.ts';
+import { Log, readLogSize } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
 import { readTrimmedBytes } from '../job/trimmed.ts';
 import { waitEnded } from '../process/ended.ts';
@@ -32,20 +32,19 @@ function lastWords(
   return { lines: readableLines(piece.bytes), cut: piece.from > 0, bytes: piece.size };
 }
 
-/**
- * Tells how a job ended, with its last lines if it failed (`withTail`), or however it ended (`withOutput`: then more of
- * them); notes that somebody was told. `exit`: what this call makes of it.
- */
+/** Which last lines come with an end: none, those of a failure, or, and then more of them, of any end. */
+export type LastLines = 'none' | 'of a failure' | 'always';
+
+/** Tells how a job ended; notes that somebody was told. `exit`: what this call makes of it. */
 export async function tellEnd(
   output: Output,
   home: Home,
   view: JobView,
-  withTail: boolean,
-  withOutput = false,
+  lastLines: LastLines,
   exit = verdict(view),
 ): Promise<Exit> {
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
-  const { lines, cut, bytes } = lastWords(home, view, withOutput ? OUTPUT_LINES : TAIL_LINES);
+  const { lines, cut, bytes } = lastWords(home, view, lastLines === 'always' ? OUTPUT_LINES : TAIL_LINES);
   const now = systemClock.now();
   const job = home.job(view.id);
   if (output.json) {
@@ -53,11 +52,11 @@ export async function tellEnd(
       ...jobObject(view, now, { leftovers, ...logFacts(home, view), logBytes: bytes }),
       result: view.kind === 'ended' ? 'ended' : view.kind,
       ...exit,
-      tail: exit.code === 0 && !withOutput ? [] : lines,
+      tail: exit.code === 0 && lastLines !== 'always' ? [] : lines,
     });
   } else {
     output.line(sentence(view, now, leftovers));
-    if (withTail && (exit.code !== 0 || withOutput)) {
+    if (lastLines === 'always' || (lastLines === 'of a failure' && exit.code !== 0)) {
       for (const line of foldRepeats(lines)) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
     }
@@ -73,8 +72,7 @@ export async function tellEnd(
 /** The log of a job, for its object. */
 export function logFacts(home: Home, { id }: JobView): Extras {
   const job = home.job(id);
-  const stat = fs.statSync(job.log, { throwIfNoEntry: false });
-  return { logPath: job.log, logBytes: stat?.size ?? 0, trimmedBytes: readTrimmedBytes(job) };
+  return { logPath: job.log, logBytes: readLogSize(job) ?? 0, trimmedBytes: readTrimmedBytes(job) };
 }
 
 /** The last line of output that says something, and how long ago it came; null if there is no output yet. */
@@ -134,7 +132,7 @@ export async function waitForAll(
   views: JobView[],
   plan: WaitPlan,
   patience: Patience,
-  withOutput = false,
+  lastLines: LastLines = 'of a failure',
 ): Promise<Exit> {
   const exits = new Map<number, Exit>();
   const stillLive = new Map(views.map((view) => [view.id, view]));
@@ -148,7 +146,7 @@ export async function waitForAll(
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;
       spinner?.pause();
       const gone: JobView = { kind: 'unreadable', id, why: 'it was removed while it was waited for' };
-      const exit = await tellEnd(output, home, view ?? gone, true, withOutput);
+      const exit = await tellEnd(output, home, view ?? gone, lastLines);
       spinner?.resume();
       exits.set(id, exit);
       stillLive.delete(id);

@@ -215,3 +215,11 @@ function startOfLastLines(bytes: Buffer, lines: number, cut: boolean): number {
   }
   return 0;
 }
+
+/** How much a job has written to one of its logs, trimmed bytes included; undefined if there is none. */
+export function readLogSize(job: JobPaths, stream: Stream = 'log'): number | undefined {
+  const log = Log.open(job, stream);
+  const size = log?.size;
+  log?.close();
+  return size;
+}

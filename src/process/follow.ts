@@ -56,7 +56,8 @@ export async function* follow(
       if (last) return;
       const grew = cursor > before;
       if (!grew) yield 'quiet';
-      if (log) await growth.wait(grew, cursor, mine.signal);
+      const hasMore = () => log !== undefined && log.size > cursor;
+      if (log) await growth.wait(grew, hasMore, mine.signal);
       else await sleep(ABSENT_MS, mine.signal);
     }
   } finally {

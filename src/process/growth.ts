@@ -28,12 +28,12 @@ export class Growth {
     this.slowestMs = slowestMs;
   }
 
-  /** Sleeps until another look is worth it; `grew`: whether the last one found something; `size`: up to where it was read. */
-  async wait(grew: boolean, size: number, abort: AbortSignal): Promise<void> {
+  /** Sleeps until another look is worth it; `grew`: whether the last one found something; `hasMore`: whether there is more by now. */
+  async wait(grew: boolean, hasMore: () => boolean, abort: AbortSignal): Promise<void> {
     this.quiet = grew ? 0 : this.quiet + 1;
     this.streak = grew ? this.streak + 1 : Math.min(this.streak, 1);
     if (this.quiet <= QUIET_LOOKS) await sleep(this.busyMs(), abort);
-    else await this.watch(size, abort);
+    else await this.watch(hasMore, abort);
   }
 
   private busyMs(): number {
@@ -42,7 +42,7 @@ export class Growth {
     return Math.min(this.slowestMs, BUSY_MS[last]! * STREAM_FACTOR ** (this.streak - last));
   }
 
-  private async watch(size: number, abort: AbortSignal): Promise<void> {
+  private async watch(hasMore: () => boolean, abort: AbortSignal): Promise<void> {
     const mine = new AbortController();
     const end = () => mine.abort();
     abort.addEventListener('abort', end, { once: true });
@@ -50,12 +50,11 @@ export class Growth {
     try {
       watcher = fs.watch(this.path, end);
       watcher.on('error', end);
-      // subscribed first: what was written since the last look made no event for us
-      if (fs.statSync(this.path).size !== size) return;
     } catch (thrown) {
       errnoOf(thrown);
     }
-    if (!abort.aborted) await sleep(watcher ? WATCHED_MS : UNWATCHED_MS, mine.signal);
+    // subscribed first: what was written since the last look made no event for us
+    if (!abort.aborted && !hasMore()) await sleep(watcher ? WATCHED_MS : UNWATCHED_MS, mine.signal);
     watcher?.close();
     abort.removeEventListener('abort', end);
   }

@@ -16,7 +16,7 @@ import { titleOf, withdrawClaims } from '../job/names.ts';
 import { claimId, claimOwner, readOwner, writeScript, writeSpec } from '../job/store.ts';
 import { jobEnvironment, ownEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
-import { holderOf, nameTaken, takeName } from './holder.ts';
+import { takeName } from './holder.ts';
 import { identify, thisPlace } from './identity.ts';
 import { markerOf } from './tree.ts';
 
@@ -146,10 +146,6 @@ async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft)
 export async function launch(home: Home, draft: Draft): Promise<Result<JobId>> {
   let id: JobId | undefined;
   try {
-    // most refusals cost no id
-    const title = titleOf(draft);
-    const holder = title && holderOf(home, title);
-    if (holder) return fail(nameTaken(title, holder));
     id = claimId(home);
     const started = await startJob(home, id, draft);
     if (started.ok) return ok(id);

@@ -10,6 +10,7 @@ import { errnoOf } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { Identity, Spec, State, Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
+import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
 import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
@@ -146,7 +147,7 @@ export class Supervision {
   publish(): boolean {
     const { status, attempt, stopped, left } = this;
     const ended = status.phase === 'ended';
-    const logBytes = ended ? (fs.statSync(this.job.log, { throwIfNoEntry: false })?.size ?? 0) : null;
+    const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
     const spec = ended ? this.spec : null;
     const { generation } = this.owner;
     const state: State = { v: 1, generation, attempt, status, stopped, left, logBytes, spec };

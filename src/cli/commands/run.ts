@@ -60,7 +60,7 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
   }
   if (view.kind === 'live') return tellStillRunning(output, home, [view], patience);
   patience.end();
-  return tellEnd(output, home, view, false);
+  return tellEnd(output, home, view, 'none');
 }
 
 export const run = verb({
@@ -129,6 +129,6 @@ export const run = verb({
       if (goesOn && !output.json) output.note(`(the job goes on: bgjob tail ${id} · bgjob kill ${id})`);
       return exit;
     }
-    return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, true));
+    return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, 'always'));
   },
 });
