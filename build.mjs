@@ -94,7 +94,7 @@ writeFileSync('dist/licenses.txt', licenses.join(`\n${'-'.repeat(80)}\n\n`));
 rmSync('dist-test', { recursive: true, force: true });
 mkdirSync('dist-test');
 const tests = readdirSync('test', { recursive: true }).filter((name) =>
-  /\.(test|bench|fixture)\.ts$/.test(name),
+  /\.(test|bench|chaos|fixture)\.ts$/.test(name),
 );
 await build({
   ...common,

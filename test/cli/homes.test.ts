@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cannotMount, onMount } from '../rig/mounts.ts';
 import { processesNaming } from '../rig/processes.ts';
 import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -104,33 +103,7 @@ rigTest('a home of a newer format, and one that is damaged', async (rig) => {
   await refusesHome(rig, /home is damaged/);
 });
 
-function mount(path: string, options: string): boolean {
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'none', path]).status === 0;
-}
-
-/** Why no file system can be mounted here; false if one can. */
-function cannotMount(): string | false {
-  if (!isRoot) return 'only root can mount a file system';
-  const path = fs.mkdtempSync(join(tmpdir(), 'bgjob-mount-'));
-  const mounted = mount(path, 'size=64k');
-  if (mounted) spawnSync('umount', [path]);
-  fs.rmdirSync(path);
-  return !mounted && 'this sandbox forbids to mount a file system';
-}
 const skip = cannotMount();
-
-/** Runs `body` with the home on a file system of its own. */
-async function onMount(rig: Rig, options: string, body: (mounted: string) => Promise<void>): Promise<void> {
-  const mounted = `${rig.dir}/mounted`;
-  fs.mkdirSync(mounted);
-  assert.ok(mount(mounted, options));
-  try {
-    rig.env['BGJOB_HOME'] = `${mounted}/home`;
-    await body(mounted);
-  } finally {
-    spawnSync('umount', [mounted]);
-  }
-}
 
 rigTest(
   'a read-only home',

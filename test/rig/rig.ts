@@ -211,20 +211,24 @@ export class Rig {
   }
 }
 
+/** Runs `body` with a rig of its own, which is closed whatever becomes of it. */
+export async function withRig<T>(body: (rig: Rig) => Promise<T>): Promise<T> {
+  const rig = new Rig();
+  let failed = true;
+  try {
+    const result = await body(rig);
+    failed = false;
+    return result;
+  } finally {
+    await rig.close(failed);
+  }
+}
+
 /** A test with a rig of its own; `skip`: why it cannot be run on this machine. */
 export function rigTest(
   name: string,
   body: (rig: Rig) => Promise<void>,
   options: { timeout?: number; skip?: string | false } = {},
 ): void {
-  test(name, { timeout: 120_000, ...options }, async () => {
-    const rig = new Rig();
-    let failed = true;
-    try {
-      await body(rig);
-      failed = false;
-    } finally {
-      await rig.close(failed);
-    }
-  });
+  test(name, { timeout: 120_000, ...options }, () => withRig(body));
 }

@@ -1,0 +1,41 @@
+/**
+ * `npm run chaos`: every part in full, and the table of what was done. It fails (1) with the first assertion that does not
+ * hold, and says with which seed.
+ *
+ *     npm run chaos [-- [--seed N] [--short] [NAME…]]      NAME: part of the name of what is to be run
+ */
+import { parseArgs } from 'node:util';
+import { seededChance } from './death.ts';
+import type { Part, Row } from './part.ts';
+
+const PARTS: Part[] = [];
+
+function print(rows: Row[]): void {
+  const width = Math.max(...rows.map(({ what }) => what.length));
+  for (const { what, figure } of rows) console.log(`  ${what.padEnd(width)}  ${figure}`);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { seed: { type: 'string' }, short: { type: 'boolean', default: false } },
+  });
+  // one seed for all parts, and for every test rig below them
+  process.env['BGJOB_TEST_SEED'] = values.seed ?? String(Math.floor(Math.random() * 2 ** 31));
+  for (const { name, skip, run } of PARTS) {
+    if (positionals.length > 0 && !positionals.some((part) => name.includes(part))) continue;
+    const why = skip?.() ?? false;
+    if (why !== false) {
+      console.log(`${name}: skipped, ${why}`);
+      continue;
+    }
+    const begun = performance.now();
+    const rows = await run({ whole: !values.short, chance: seededChance(name) });
+    print([...rows, { what: 'took', figure: `${((performance.now() - begun) / 1000).toFixed(0)} s` }]);
+  }
+}
+
+main().catch((thrown: unknown) => {
+  console.error(thrown);
+  process.exitCode = 1;
+});

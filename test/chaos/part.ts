@@ -1,0 +1,35 @@
+/**
+ * A part of `npm run chaos`: what it proves it proves by assertions, and the rows say how much of it. `npm test` runs a short
+ * round of each.
+ */
+import { test } from 'node:test';
+import { seededChance } from './death.ts';
+
+/** A line of the table. */
+export interface Row {
+  what: string;
+  figure: string;
+}
+
+export interface Round {
+  /** All of it, or the short round of `npm test`. */
+  whole: boolean;
+  /** Numbers from 0 to 1, from the seed that is printed. */
+  chance: () => number;
+}
+
+export interface Part {
+  /** What the command line may choose by. */
+  name: string;
+  /** Why it cannot be run on this machine; false if it can. */
+  skip?: () => string | false;
+  run(round: Round): Promise<Row[]>;
+}
+
+/** The short round as a test; it may take `limitMs`. */
+export function partTest({ name, skip, run }: Part, limitMs = 180_000): void {
+  test(`${name}, a short round`, { timeout: limitMs, skip: skip?.() ?? false }, async () => {
+    for (const { what, figure } of await run({ whole: false, chance: seededChance(name) }))
+      console.log(`${what}: ${figure}`);
+  });
+}
