@@ -57,12 +57,15 @@ export class Rig {
   private readonly transcript: string[] = [];
   private readonly puppets: Puppet[] = [];
   private readonly children = new Set<ChildProcess>();
+  /** The program's file: the built one, or one that is broken on purpose. */
+  readonly program: string;
 
-  constructor() {
+  constructor(program = BGJOB) {
+    this.program = program;
     fs.mkdirSync(join(this.project, '.git'), { recursive: true });
     fs.mkdirSync(join(this.dir, 'bin'));
     // `bgjob` for shell lines, under the Node that runs the tests; a wrapper in sh would drop exported functions
-    fs.symlinkSync(BGJOB, join(this.dir, 'bin', 'bgjob'));
+    fs.symlinkSync(program, join(this.dir, 'bin', 'bgjob'));
     this.env = {
       PATH: `${join(this.dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
       HOME: this.dir,
@@ -101,7 +104,7 @@ export class Rig {
 
   /** Starts `bgjob ARGS` and does not wait for it. */
   startBgjob(args: string[], options: CallOptions = {}): Call {
-    return this.start(process.execPath, ['--', BGJOB, ...args], options);
+    return this.start(process.execPath, ['--', this.program, ...args], options);
   }
 
   /** Calls `bgjob ARGS` and waits for its answer. */
@@ -212,8 +215,8 @@ export class Rig {
 }
 
 /** Runs `body` with a rig of its own, which is closed whatever becomes of it. */
-export async function withRig<T>(body: (rig: Rig) => Promise<T>): Promise<T> {
-  const rig = new Rig();
+export async function withRig<T>(body: (rig: Rig) => Promise<T>, program = BGJOB): Promise<T> {
+  const rig = new Rig(program);
   let failed = true;
   try {
     const result = await body(rig);
