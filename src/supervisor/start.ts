@@ -122,6 +122,7 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
   socket.on('error', () => {});
   child.once('exit', () => {
     supervision.shimPid = undefined;
+    supervision.shimEnded = true;
     supervision.checkMain();
     watchOrphan(supervision);
   });

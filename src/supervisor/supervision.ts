@@ -37,6 +37,8 @@ export class Supervision {
   stopped = 0;
   /** The shim, if it is our child: its pid cannot be another's while we have not seen it end. */
   shimPid: number | undefined;
+  /** The shim was our child, and we have seen it end. */
+  shimEnded = false;
   /** What the shim said on the socket: all there is if somebody removed the job's directory. */
   told: { code: number; at: number } | undefined;
   /** Called once, after the end is published and `alive` is closed. */
@@ -111,7 +113,9 @@ export class Supervision {
 
   /** The shim was killed just before the main process wrote itself down; if that is about to, we shall look again. */
   private async checkUnrecorded(): Promise<void> {
-    const found = await this.processes();
+    // our own shim that ended without a record of itself had not come to start the job: what lives is its watcher
+    const isUnstarted = this.shimEnded && !readShim(this.job, this.owner.identity).shim;
+    const found = isUnstarted ? [] : await this.processes();
     if (found.length > 0 || readShim(this.job, this.owner.identity).main) return;
     this.reportEnd(systemClock.now(), null);
   }

@@ -3,8 +3,9 @@
  * calls are not listed here: each setting is run once under the tracer, and what it does is the matrix.
  */
 import { withRig } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 import { inParallel } from './death.ts';
-import type { Part, Round, Row } from './part.ts';
+import type { Part, Row } from './part.ts';
 import { randomRound } from './randomly.ts';
 import { Lane, SETTINGS, type Setting, type Told } from './settings.ts';
 import { cannotTrace, type Point } from './stopper.ts';
@@ -20,7 +21,9 @@ export interface Cell {
 }
 
 const WIDTH = 3;
-const LEAST_HITS = 5;
+const WHOLE = { count: 1000, leastHits: 5 };
+const SHORT = { count: 40, leastHits: 0 };
+const MOST_FAILURES = 20;
 /** A call that is not made every time is tried so often in a row. */
 const MOST_MISSES = 30;
 
@@ -65,53 +68,105 @@ async function strike(lane: Lane, cell: Cell): Promise<Told> {
   }
 }
 
-/** `count` rounds, each in the cell that was hit the least. */
-async function strikeAll(lanes: Lane[], cells: Cell[], count: number): Promise<Map<string, number>> {
-  const ends = new Map<string, number>();
+/** What went wrong so far: a run goes on, so that one sees all cells that fail, and not for ever. */
+class Failures {
+  private readonly all: unknown[] = [];
+  /** The round's result; undefined if it failed. Whatever runs in the lane then is ended, or the next round would trip over it. */
+  async note<T>(lane: Lane, round: Promise<T>): Promise<T | undefined> {
+    try {
+      return await round;
+    } catch (thrown) {
+      this.all.push(thrown);
+      lane.rig.killAll();
+      if (this.all.length >= MOST_FAILURES) this.raise();
+      return undefined;
+    }
+  }
+  raise(): void {
+    for (const one of this.all) console.error(one);
+    if (this.all.length > 0) throw new Error(`${this.all.length} rounds failed`);
+  }
+}
+
+/** At least `count` rounds, each in the cell that was hit the least; goes on until each has `leastHits`. Calls `ended` with each end. */
+async function strikeAll(
+  lanes: Lane[],
+  cells: Cell[],
+  { count, leastHits }: { count: number; leastHits: number },
+  ended: (lane: Lane, round: Promise<{ end: string }>) => Promise<void>,
+): Promise<void> {
   let done = 0;
-  const isShort = () => cells.some(({ hits }) => hits < LEAST_HITS);
+  const isOver = () => done >= count && cells.every(({ hits }) => hits >= leastHits);
   await inParallel(lanes.length, lanes.length, async (n) => {
     const lane = lanes[n]!;
-    while (done < count) {
+    while (!isOver()) {
       done++;
-      const least = Math.min(...cells.map(({ hits, misses }) => hits + misses / 4));
+      // one that is hard to reach does not hold up the others
+      const due = ({ hits, misses }: Cell) => hits + misses / 4;
+      const least = Math.min(...cells.map(due));
       const cell = choose(
-        cells.filter(({ hits, misses }) => hits + misses / 4 <= least),
+        cells.filter((one) => due(one) <= least),
         lane.chance,
       );
-      const { end } = await strike(lane, cell);
-      ends.set(end, (ends.get(end) ?? 0) + 1);
+      await ended(lane, strike(lane, cell));
       if (cell.misses > MOST_MISSES) throw new Error(`never reached: ${cell.role} ${cell.call}`);
-      // a whole run goes on until no cell is short
-      if (done === count && count >= cells.length * LEAST_HITS && isShort()) count++;
     }
   });
-  return ends;
 }
 
 const textOf = (ends: Map<string, number>): string =>
   [...ends].map(([end, count]) => `${end} ${count}`).join(', ');
 
-async function run({ whole, chance }: Round): Promise<Row[]> {
-  const rows: Row[] = [];
-  const lanesOf = async (depth: number, lanes: Lane[]): Promise<void> => {
-    if (depth > 0) return withRig((rig) => lanesOf(depth - 1, [...lanes, new Lane(rig, chance)]));
-    const cells = await findCells(lanes[0]!, SETTINGS);
-    const struck = await strikeAll(lanes, cells, whole ? cells.length * LEAST_HITS : 40);
-    const random = new Map<string, number>();
-    await inParallel(whole ? 300 : 20, WIDTH, async (n) => {
-      const end = await randomRound(lanes[n % WIDTH]!);
-      random.set(end, (random.get(end) ?? 0) + 1);
-    });
-    const total = cells.reduce((sum, { hits }) => sum + hits, 0);
-    for (const { role, call, hits } of whole ? cells : [])
-      rows.push({ what: `${role.padEnd(18)} ${call}`, figure: String(hits) });
-    rows.push({ what: 'cells', figure: String(cells.length) });
-    rows.push({ what: 'killed at a call', figure: `${total} times: ${textOf(struck)}` });
-    rows.push({ what: 'killed at random instants', figure: textOf(random) });
-  };
-  await lanesOf(WIDTH, []);
-  return rows;
+/** The jobs whose launcher was killed are called starting for 30 s, and then lost. */
+async function assertNoneStarting({ rig }: Lane): Promise<void> {
+  await until(
+    () => rig.json(['ls', '-a', '-n', '100000']),
+    (jobs) => jobs.every(({ state }) => state !== 'starting'),
+    'an end of every start',
+    40_000,
+  );
 }
 
-export const matrix: Part = { name: 'crash matrix', skip: cannotTrace, run };
+async function runOn(lanes: Lane[], whole: boolean): Promise<Row[]> {
+  const cells = await findCells(lanes[0]!, SETTINGS);
+  const failures = new Failures();
+  const ends = { call: new Map<string, number>(), random: new Map<string, number>() };
+  const count = (kind: keyof typeof ends) => async (lane: Lane, round: Promise<{ end: string }>) => {
+    const told = await failures.note(lane, round);
+    if (told) ends[kind].set(told.end, (ends[kind].get(told.end) ?? 0) + 1);
+  };
+  await strikeAll(lanes, cells, whole ? WHOLE : SHORT, count('call'));
+  await inParallel(lanes.length, lanes.length, async (n) => {
+    for (let round = 0; round < (whole ? 100 : 5); round++)
+      await count('random')(lanes[n]!, randomRound(lanes[n]!));
+    if (whole) await failures.note(lanes[n]!, assertNoneStarting(lanes[n]!));
+  });
+  failures.raise();
+  const hits = cells.reduce((sum, cell) => sum + cell.hits, 0);
+  return [
+    ...(whole ? cells : []).map((cell) => ({
+      what: `${cell.role.padEnd(17)} ${cell.call}`,
+      figure: String(cell.hits),
+    })),
+    { what: 'process × publish point', figure: `${cells.length} cells, ${hits} kills` },
+    { what: 'killed at a call', figure: textOf(ends.call) },
+    { what: 'killed at random instants', figure: textOf(ends.random) },
+  ];
+}
+
+/** With `count` lanes, each in a home of its own. */
+async function withLanes<T>(
+  count: number,
+  chance: () => number,
+  body: (lanes: Lane[]) => Promise<T>,
+  lanes: Lane[] = [],
+): Promise<T> {
+  if (lanes.length === count) return body(lanes);
+  return withRig((rig) => withLanes(count, chance, body, [...lanes, new Lane(rig, chance)]));
+}
+
+export const matrix: Part = {
+  name: 'crash matrix',
+  skip: cannotTrace,
+  run: ({ whole, chance }) => withLanes(WIDTH, chance, (lanes) => runOn(lanes, whole)),
+};

@@ -32,7 +32,7 @@ function isOf(rig: Rig, id: number, pid: number): boolean {
 }
 
 /** One round; how the job ended. */
-export async function randomRound(lane: Lane): Promise<string> {
+export async function randomRound(lane: Lane): Promise<{ end: string }> {
   const { rig, chance } = lane;
   const witness = new Witness(rig, lane.code());
   const plan = VICTIMS.filter(() => chance() < 0.4).map((who) => ({ who, atMs: chance() * 350 }));
@@ -58,7 +58,7 @@ export async function randomRound(lane: Lane): Promise<string> {
   lane.gave(id);
   const owner = id && readJson(rig.file(id, 'owner.1'));
   try {
-    return await assertTrue(rig, witness, { killed, printed: stdout });
+    return { end: await assertTrue(rig, witness, { killed, printed: stdout }) };
   } catch (thrown) {
     throw new Error(`at random: ${JSON.stringify({ plan, killed, owner })}`, { cause: thrown });
   }

@@ -54,6 +54,7 @@ export class Witness {
   findId(rig: Rig): number | undefined {
     const jobs = join(rig.home, 'jobs');
     for (const id of fs.existsSync(jobs) ? fs.readdirSync(jobs) : []) {
+      if (!fs.existsSync(join(jobs, id, 'spec.json'))) continue;
       const texts = ['spec.json', 'script'].map((name) => join(jobs, id, name));
       if (texts.some((path) => fs.existsSync(path) && fs.readFileSync(path, 'utf8').includes(this.base)))
         return Number(id);
@@ -118,7 +119,7 @@ export async function assertTrue(rig: Rig, witness: Witness, { killed, printed }
     return 'unborn';
   }
   // asked in this order: what has no process now will not get one
-  const alive = processesNaming(rig.home).length > 0;
+  const alive = processesNaming(rig.dir).length > 0;
   const first = await rig.show(id);
   if (!alive && LIVE.includes(first.state))
     throw new Broken('no job is shown running that is not', JSON.stringify(first));
@@ -127,7 +128,7 @@ export async function assertTrue(rig: Rig, witness: Witness, { killed, printed }
       throw new Broken('everything goes on', `starting for ever: ${JSON.stringify(first)}`);
     return 'cut off';
   }
-  const wait = await rig.bgjob(['wait', '--json', String(id)], { env: { BGJOB_MAX_WAIT: '30s' } });
+  const wait = await rig.bgjob(['wait', '--json', String(id)], { env: { BGJOB_MAX_WAIT: '15s' } });
   const end = JSON.parse(wait.stdout.split('\n')[0]!);
   if (end.result !== 'ended') throw new Broken('everything goes on', `no end: ${JSON.stringify(end)}`);
   assertOutcome(rig, id, witness, killed, end);
@@ -166,7 +167,7 @@ function assertOutcome(rig: Rig, id: number, witness: Witness, killed: string[],
 export async function assertNothingLeft(rig: Rig): Promise<void> {
   try {
     await until(
-      () => processesNaming(rig.home),
+      () => processesNaming(rig.dir),
       (found) => found.length === 0,
       'no process',
     );

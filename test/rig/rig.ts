@@ -191,15 +191,20 @@ export class Rig {
             'no process left',
             5000,
           ).catch(() => processesNaming(this.dir));
-      for (let rest = left; rest.length > 0; rest = processesNaming(this.dir))
-        for (const { pid } of rest.sort((a, b) => b.pid - a.pid))
-          if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+      this.killAll();
       if (failed) console.error(this.transcript.slice(-40).join('\n'));
       else if (left.length > 0) throw new Error(`left running: ${JSON.stringify(left)}`);
       if (!failed) this.checkRecords();
     } finally {
       fs.rmSync(this.dir, { recursive: true, force: true });
     }
+  }
+
+  /** Ends every process that has to do with this rig. */
+  killAll(): void {
+    for (let rest = processesNaming(this.dir); rest.length > 0; rest = processesNaming(this.dir))
+      for (const { pid } of rest.sort((a, b) => b.pid - a.pid))
+        if (isRunning(pid)) process.kill(pid, 'SIGKILL');
   }
 
   private checkRecords(): void {
