@@ -21,7 +21,7 @@ const ENVIRONMENT_FD = 3;
 const ORPHAN_LOOK_MS = 100;
 
 export function start(supervision: Supervision): void {
-  supervision.onEnded = () => leave(supervision, undefined);
+  supervision.onEnded = () => leave(supervision);
   try {
     const environment = inheritedEnvironment();
     const logFds = prepare(supervision);
@@ -113,7 +113,11 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
   }
   supervision.shimPid = child.pid;
   const socket = child.stdio[3] as Socket;
-  supervision.onEnded = () => leave(supervision, socket);
+  supervision.onEnded = () =>
+    leave(supervision, () => {
+      socket.end('ok\n');
+      socket.resume();
+    });
   socket.on('data', (line: Buffer) => {
     supervision.told = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
     // exit.N says the same, durably

@@ -72,19 +72,10 @@ function launching(
     const isRefused = traced.answer.code === 125 && killed.includes('mkfifo');
     if (!killed.includes('launcher') && !isRefused && traced.answer.code !== 0)
       throw new Broken('everything goes on', `run: ${traced.answer.code} ${traced.answer.stderr}`);
-    if (by === 'timeout' && isUnguarded(traced)) {
-      const id = witness.findId(rig)!;
-      return { traced, end: await assertKilled(rig, id, 'killed') };
-    }
     const end = await assertTrue(rig, witness, { killed, printed: traced.answer.stdout });
     return { traced, end };
   };
 }
-
-/** Whether an adopter was killed before it had a watcher of its own: the job and its code are kept then, its limits are not. */
-const isUnguarded = ({ hits, calls }: Traced): boolean =>
-  hits.some(({ role }) => role === 'adopter') &&
-  !calls.some(({ role, call }) => role === "adopter's fork" && call === 'exec sh');
 
 /** A job that runs until it is killed, with a child. */
 async function runStubborn(lane: Lane, words: string[] = []): Promise<number> {
