@@ -108,6 +108,7 @@ async function strikeAll(
         cells.filter((one) => due(one) <= least),
         lane.chance,
       );
+      if (process.stderr.isTTY) process.stderr.write(`\r${done} rounds `);
       await ended(lane, strike(lane, cell));
       if (cell.misses > MOST_MISSES) throw new Error(`never reached: ${cell.role} ${cell.call}`);
     }
