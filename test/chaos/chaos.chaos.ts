@@ -7,8 +7,9 @@
 import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
 import type { Part, Row } from './part.ts';
+import { records } from './records.ts';
 
-const PARTS: Part[] = [];
+const PARTS: Part[] = [records];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));
