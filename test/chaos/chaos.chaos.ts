@@ -6,10 +6,11 @@
  */
 import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
+import { kinds } from './kinds.ts';
 import type { Part, Row } from './part.ts';
 import { records } from './records.ts';
 
-const PARTS: Part[] = [records];
+const PARTS: Part[] = [records, kinds];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));
