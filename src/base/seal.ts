@@ -24,5 +24,7 @@ export function sealed(record: object): string {
 /** Whether a text ends with a seal that is not its own. */
 export function isBroken(text: string): boolean {
   const at = text.length - LENGTH;
-  return text.startsWith(OPENING, at) && text.slice(at + OPENING.length, -3) !== sumOf(text.slice(0, at));
+  return (
+    at > 0 && text.startsWith(OPENING, at) && text.slice(at + OPENING.length, -3) !== sumOf(text.slice(0, at))
+  );
 }
