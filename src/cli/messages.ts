@@ -71,7 +71,10 @@ export function messageOf(failure: Failure): Message {
       return unwritable ? { message, hint: UNWRITABLE } : { message };
     }
     case 'unreadable':
-      return { message: `the records of job ${failure.id} are unreadable: ${safe(failure.why)}` };
+      return {
+        message: `the records of job ${failure.id} are unreadable: ${safe(failure.why)}; nothing was done`,
+        hint: `bgjob show ${failure.id}`,
+      };
     case 'elsewhere':
       return {
         message: `job ${failure.id} belongs to another machine (${safe(failure.machine)}); nothing was done`,
@@ -140,16 +143,19 @@ export function messageOf(failure: Failure): Message {
   }
 }
 
-function homeMessage({ home, trouble }: Extract<Failure, { code: 'home-refused' }>): Message {
-  const path = safe(home);
+function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-refused' }>): Message {
+  const path = safe(room === undefined ? home : `${home}/${room}`);
   switch (trouble) {
     case 'symbolic-link':
       return {
         message: `${path} is a symbolic link; it must be a directory of yours`,
-        hint: `BGJOB_HOME=$(realpath ${path})`,
+        hint: room === undefined ? `BGJOB_HOME=$(realpath ${path})` : `ls -ld ${path}`,
       };
     case 'not-a-directory':
-      return { message: `${path} is not a directory`, hint: UNWRITABLE };
+      return {
+        message: `${path} is not a directory`,
+        hint: room === undefined ? UNWRITABLE : `ls -ld ${path}`,
+      };
     case 'foreign':
       return { message: `${path} belongs to another user`, hint: UNWRITABLE };
     case 'open-to-others':

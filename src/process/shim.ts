@@ -78,8 +78,8 @@ function shimScript(call: AdopterCall, carried: string[], split: boolean): strin
     'echo "$p\n$q" 1<>"$i"',
     // without exec a shell would run its builtins: `exit 3` would record nothing
     `( ${statOf('j', 'self')}; echo "$p\n$q\n$j" 1<>"$i"; exec 1>&5 2>&${split ? 6 : 5} 3>&- 4>&- ${closeLogs}; exec ${command} )`,
-    // written over blanks that are on the disk already: works on a full one
-    's=$?; echo $s 1<>"$e"',
+    // written over blanks that are on the disk already: works on a full one; twice: see STATUS in store.ts
+    's=$?; echo "$s\n$s" 1<>"$e"',
     // to the group, the job's is another: URG is ignored by default, harmless to watcher and a Node that boots, a nudge to an adopter
     'echo $s >&3; kill -s URG 0',
     // from here on whoever publishes the end holds alive, not the shim

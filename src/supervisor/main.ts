@@ -7,7 +7,7 @@
  */
 import { errnoOf } from '../base/failure.ts';
 import { openHome } from '../job/home.ts';
-import { claimOwner, type Found, type Owner, readOwner, readSpec } from '../job/store.ts';
+import { claimOwner, type Found, highestGeneration, type Owner, readOwner, readSpec } from '../job/store.ts';
 import { identify, isSame } from '../process/identity.ts';
 import { adopt } from './adopt.ts';
 import { start } from './start.ts';
@@ -34,7 +34,8 @@ function main(): void {
   if (spec.kind !== 'read' || !self) return;
 
   const before = readOwner(job);
-  const generation = mode === '--adopt' && before.kind === 'read' ? before.value.generation + 1 : 1;
+  // also after an owner whose record is damaged
+  const generation = mode === '--adopt' ? highestGeneration(job) + 1 : 1;
   // something kills every adopter, or every adopter crashes: then slowly
   if (generation > 10) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   const owner: Owner = { generation, identity: self };

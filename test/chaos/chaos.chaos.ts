@@ -6,10 +6,12 @@
  */
 import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
+import { kinds } from './kinds.ts';
 import { matrix } from './matrix.ts';
 import type { Part, Row } from './part.ts';
+import { records } from './records.ts';
 
-const PARTS: Part[] = [matrix];
+const PARTS: Part[] = [matrix, records, kinds];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));

@@ -82,7 +82,7 @@ rigTest(
       if (fs.existsSync(join(rig.dir, `started.${n}`))) {
         assert.equal(end?.state, 'exited', what);
         assert.equal(end.exitCode, code, what);
-        assert.equal(fs.readFileSync(rig.file(id, 'exit.1'), 'utf8').trim(), String(code), what);
+        assert.equal(fs.readFileSync(rig.file(id, 'exit.1'), 'utf8').trim(), `${code}\n${code}`, what);
       } else {
         assert.equal(end?.state, 'lost', what);
         assert.equal(end.reason, NEVER_STARTED, what);
