@@ -122,6 +122,18 @@ export class Rig {
     return Number(stdout);
   }
 
+  /** Runs a job to its end and to that of its supervisor: after that nobody writes into the home. */
+  async runOut(args: string[], options: CallOptions = {}): Promise<number> {
+    const id = await this.run(args, options);
+    await this.bgjob(['wait', String(id)], options);
+    await until(
+      () => isRunning(this.ownerPid(id)),
+      (running) => !running,
+      `the end of the supervisor of ${id}`,
+    );
+    return id;
+  }
+
   /** The objects of a call with --json. */
   async json(args: string[], options: CallOptions = {}): Promise<any[]> {
     const { stdout } = await this.bgjob([...args, '--json'], options);
