@@ -9,6 +9,7 @@ import { findCommand } from '../process/programs.ts';
 import type { Input } from './command.ts';
 import { type Command, isScriptCall, parseCommand, scriptCommand } from './commandline.ts';
 import type { Context } from './context.ts';
+import { foreignVariable } from './encoding.ts';
 import { readOverrides } from './envfile.ts';
 import { NAMING_OPTIONS } from './naming.ts';
 import { readScript, renderScript } from './script.ts';
@@ -108,6 +109,13 @@ export function draftOf(
     });
   const logLimit = logLimitOf(options['max-log'], options['on-max-log']);
   if (!logLimit.ok) return logLimit;
+  const foreign = foreignVariable();
+  if (foreign !== undefined)
+    return fail({
+      code: 'usage',
+      message: `the variable ${safe(foreign)} is not UTF-8`,
+      ...(/^\w+$/.test(foreign) && { hint: `env -u ${foreign} bgjob run ...` }),
+    });
   const overrides = readOverrides(options.env, options['env-file'], resolve);
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
