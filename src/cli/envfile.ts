@@ -1,8 +1,11 @@
 /** `-e` and `--env-file`: variables for a job, each checked before anything is created. */
 import { isUtf8 } from 'node:buffer';
 import * as fs from 'node:fs';
-import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { attempt } from '../base/files.ts';
+import { safe } from '../base/text.ts';
 import { REPLACEMENT } from './encoding.ts';
+import { LIMIT_TEXT, readToEnd } from './input.ts';
 
 function check(entry: string, where: string): Failure | undefined {
   if (/^[^=\0]+=[^\0]*$/s.test(entry)) return undefined;
@@ -34,6 +37,15 @@ function parseFile(bytes: Buffer, file: string): Result<string[]> {
   return ok(entries);
 }
 
+function readFile(path: string): Buffer | undefined {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY);
+  try {
+    return readToEnd(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /** All overrides in their order: files first, so that `-e` has the last word. */
 export function readOverrides(
   env: string[],
@@ -42,12 +54,10 @@ export function readOverrides(
 ): Result<string[]> {
   const entries: string[] = [];
   for (const file of files) {
-    let bytes: Buffer;
-    try {
-      bytes = fs.readFileSync(absolute(file));
-    } catch (thrown) {
-      return fail({ code: 'io', doing: 'read', path: file, errno: errnoOf(thrown) });
-    }
+    const read = attempt('read', file, () => readFile(absolute(file)));
+    if (!read.ok) return read;
+    const bytes = read.value;
+    if (!bytes) return fail({ code: 'usage', message: `${safe(file)} is larger than ${LIMIT_TEXT}` });
     const parsed = parseFile(bytes, file);
     if (!parsed.ok) return parsed;
     entries.push(...parsed.value);

@@ -72,8 +72,8 @@ const PATTERNS = [
   'a{2,1}',
   '(?<n>',
   '(?<n>a)(?<n>b)',
-  `${'('.repeat(5000)}`,
-  'x'.repeat(30) + '(',
+  '('.repeat(5000),
+  `${'x'.repeat(30)}(`,
 ];
 const TAGS = ['', ',', 'a,,b', ' ', 'a b', '-x', '../x', '__proto__', 'a\nb', '\u202e', LONG];
 
