@@ -17,7 +17,7 @@ function check(entry: string, where: string): Failure | undefined {
 }
 
 /** `K=V` lines; blank lines, `# comments` and a leading `export ` are skipped; one pair of quotes around a value is taken off. */
-function parseFile(bytes: Buffer, file: string): Result<string[]> {
+export function parseEnvFile(bytes: Buffer, file: string): Result<string[]> {
   const entries: string[] = [];
   // what some editors put in front is no part of a name
   const lines = bytes
@@ -58,7 +58,7 @@ export function readOverrides(
     if (!read.ok) return read;
     const bytes = read.value;
     if (!bytes) return fail({ code: 'usage', message: `${safe(file)} is larger than ${LIMIT_TEXT}` });
-    const parsed = parseFile(bytes, file);
+    const parsed = parseEnvFile(bytes, file);
     if (!parsed.ok) return parsed;
     entries.push(...parsed.value);
   }

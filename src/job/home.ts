@@ -175,7 +175,8 @@ export function inspectHome(path: string): Result<'there' | 'absent'> {
  * What a launcher that was killed while it made the home leaves, and what a file system of its own brings. Anything else is
  * somebody's: gc empties `trash` and `cache`.
  */
-const OWN_NAME = /^(jobs|live|ended|trash|cache|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
+const OWN_NAME =
+  /^(jobs|live|ended|names|trash|cache|seq|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
 
 function create(path: string): void {
   fs.mkdirSync(dirname(path), { recursive: true });
