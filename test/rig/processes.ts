@@ -47,3 +47,18 @@ export function openFiles(pid: number): string[] {
     return [];
   }
 }
+
+/** What a process adds to the use of memory, kilobytes; 0 if it is gone. */
+export const memoryKb = (pid: number): number =>
+  Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+
+/** The time that a process has computed so far, milliseconds. */
+export function computedMs(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`);
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13);
+  // a hundred ticks a second, on every machine that there is
+  return (Number(user ?? 0) + Number(system ?? 0)) * 10;
+}
