@@ -21,28 +21,30 @@ export const parentOf = (pid: number): number => {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
 };
 
-/** All living processes that name `text` in their environment or command line; the asker is left out. */
+/** All living processes that name `text` in their environment or command line, have it open or work in it; the asker is left out. */
 export function processesNaming(text: string): { pid: number; command: string }[] {
   return fs.readdirSync('/proc').flatMap((name) => {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid || !isRunning(pid)) return [];
     const command = read(`/proc/${pid}/cmdline`);
-    const open = () => openFiles(pid).some((path) => path.startsWith(text));
-    if (!command.includes(text) && !read(`/proc/${pid}/environ`).includes(text) && !open()) return [];
+    const isInside = () => [...openFiles(pid), linkOf(pid, 'cwd')].some((path) => path.startsWith(text));
+    if (!command.includes(text) && !read(`/proc/${pid}/environ`).includes(text) && !isInside()) return [];
     return [{ pid, command: command.replaceAll('\0', ' ').trim() }];
   });
+}
+
+function linkOf(pid: number, name: string): string {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/${name}`);
+  } catch {
+    return '';
+  }
 }
 
 /** The paths that a process has open. */
 export function openFiles(pid: number): string[] {
   try {
-    return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => {
-      try {
-        return fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
-      } catch {
-        return '';
-      }
-    });
+    return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(pid, `fd/${fd}`));
   } catch {
     return [];
   }
