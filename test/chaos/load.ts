@@ -126,7 +126,7 @@ async function manyJobs(running: number, ended: number): Promise<Row[]> {
     );
     const keep = Math.floor(ended / 10);
     await timed(`gc of ${ended + running + 1 - keep} jobs`, async () => {
-      const [done] = await rig.json(['gc', '--keep', String(keep)]);
+      const [done] = await rig.json(['gc', '--keep', String(keep)], { limitMs: 120_000 });
       assert.deepEqual([done.removed.length, done.kept], [ended + running + 1 - keep, keep]);
     });
     return rows;
