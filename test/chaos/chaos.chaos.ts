@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
 import { LOAD } from './load.ts';
 import type { Part, Row } from './part.ts';
+import { TRAPS } from './traps.ts';
 
-const PARTS: Part[] = [LOAD];
+const PARTS: Part[] = [LOAD, TRAPS];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));
