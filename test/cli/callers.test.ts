@@ -53,7 +53,7 @@ rigTest("a caller's lock is free when the caller has ended", async (rig) => {
 rigTest('a lock on any descriptor is free, whoever the caller is: make, a pipe, a terminal', async (rig) => {
   fs.writeFileSync(
     `${rig.project}/Makefile`,
-    'all:\n\t@exec 9>lock9 20>lock20 200>lock200; flock -n 9; flock -n 20; flock -n 200; bgjob run -- sleep 1000\n',
+    'SHELL=/bin/bash\nall:\n\t@exec 9>lock9 20>lock20 200>lock200; flock -n 9; flock -n 20; flock -n 200; bgjob run -- sleep 1000\n',
   );
   const recipe =
     'exec 9>lock9 20>lock20 200>lock200; flock -n 9; flock -n 20; flock -n 200; bgjob run -- sleep 1000';
