@@ -201,7 +201,7 @@ export const LOAD: Part = {
   async run({ whole }) {
     return [
       ...(await manyJobs(whole ? 500 : 60, whole ? 10_000 : 1000)),
-      ...(await manyWaiters(whole ? 200 : 30)),
+      ...(await manyWaiters(whole ? 200 : 15)),
       ...(await launchersBesideGc(whole ? 100 : 20)),
       ...(await stoppedSupervisors(whole ? 20 : 5, whole ? 15_000 : 0)),
     ];
