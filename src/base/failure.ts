@@ -11,6 +11,8 @@ export type HomeTrouble =
   | 'foreign'
   | 'open-to-others'
   | 'no-fifos'
+  | 'not-utf-8'
+  | 'in-use'
   | 'damaged';
 
 /** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */

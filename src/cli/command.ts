@@ -70,9 +70,9 @@ export const COMMON: Options = {
 
 /**
  * The value of an optional-duration is an option of its own to commander, which would otherwise take the next word for it;
- * its name ends in what nobody can type by accident.
+ * its name ends in what no word can hold.
  */
-export const GIVEN = '\u0001';
+export const GIVEN = '\0';
 
 /** Checks a verb against its own options' types. */
 export const verb = <const O extends Options>(declared: Verb<O>): Verb => declared as unknown as Verb;

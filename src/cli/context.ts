@@ -1,9 +1,19 @@
 /** What a command is given: where it was called and where to answer. */
+import * as fs from 'node:fs';
 import { parseDuration } from '../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
 import { type Home, homePath, openHome } from '../job/home.ts';
 import { type Here, hereOf } from '../process/resolve.ts';
+import { REPLACEMENT } from './encoding.ts';
 import type { Output } from './output.ts';
+
+/** Whether the working directory is really called that: bytes that are not UTF-8 come as something else. */
+function isTrue(cwd: string): boolean {
+  if (!cwd.includes(REPLACEMENT)) return true;
+  const named = fs.statSync(cwd, { throwIfNoEntry: false });
+  const own = fs.statSync('.');
+  return named?.ino === own.ino && named.dev === own.dev;
+}
 
 export class Context {
   readonly env: NodeJS.ProcessEnv;
@@ -18,7 +28,8 @@ export class Context {
   /** The working directory; fails if it was removed. */
   cwd(): Result<string> {
     try {
-      return ok(process.cwd());
+      const cwd = process.cwd();
+      return isTrue(cwd) ? ok(cwd) : fail({ code: 'bad-cwd', directory: cwd, errno: 'EILSEQ' });
     } catch {
       return fail({ code: 'bad-cwd', directory: this.env['PWD'] ?? '.', errno: 'ENOENT' });
     }

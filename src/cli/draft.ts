@@ -9,9 +9,11 @@ import { findCommand } from '../process/programs.ts';
 import type { Input } from './command.ts';
 import { type Command, isScriptCall, parseCommand, scriptCommand } from './commandline.ts';
 import type { Context } from './context.ts';
+import { foreignVariable } from './encoding.ts';
 import { readOverrides } from './envfile.ts';
 import { NAMING_OPTIONS } from './naming.ts';
 import { readScript, renderScript } from './script.ts';
+import { parseTags } from './tags.ts';
 
 const DEFAULT_GRACE_MS = 5000;
 
@@ -61,8 +63,6 @@ function logLimitOf(
   return ok({ maxLogBytes: bytes ?? DEFAULT_MAX_LOG_BYTES, onMaxLog });
 }
 
-const TAG = /^[\p{L}\p{N}][\p{L}\p{N}._:/@+-]{0,63}$/u;
-
 /** The directory to run in: absolute, real, and enterable. */
 function directoryOf(context: Context, asked: string | null): Result<string> {
   const cwd = context.cwd();
@@ -92,6 +92,8 @@ export function draftOf(
   context: Context,
   { options, words, separated }: Input<typeof DRAFT_OPTIONS>,
 ): Result<Draft> {
+  // a variable that is not set must not mean the directory of the call
+  if (options.cwd === '') return fail({ code: 'usage', message: '--cwd: the path is empty' });
   const cwd = directoryOf(context, options.cwd);
   if (!cwd.ok) return cwd;
   for (const limit of ['timeout', 'idle-timeout'] as const)
@@ -100,14 +102,17 @@ export function draftOf(
         code: 'usage',
         message: `--${limit}: 0 would stop the job at once; leave it out for no limit`,
       });
-  const badTag = options.tag.flatMap((tags) => tags.split(',')).find((tag) => !TAG.test(tag));
-  if (badTag !== undefined)
-    return fail({
-      code: 'usage',
-      message: `--tag: "${badTag}" is not a label of letters, digits and . _ : / @ + -`,
-    });
+  const tags = parseTags(options.tag);
+  if (!tags.ok) return tags;
   const logLimit = logLimitOf(options['max-log'], options['on-max-log']);
   if (!logLimit.ok) return logLimit;
+  const foreign = foreignVariable();
+  if (foreign !== undefined)
+    return fail({
+      code: 'usage',
+      message: `the variable ${safe(foreign)} is not UTF-8`,
+      ...(/^\w+$/.test(foreign) && { hint: `env -u ${foreign} bgjob run ...` }),
+    });
   const overrides = readOverrides(options.env, options['env-file'], resolve);
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
@@ -142,7 +147,7 @@ export function draftOf(
     ...(script.value && { scriptBytes: script.value }),
     cwd: cwd.value,
     project: projectOf(cwd.value),
-    tags: options.tag.flatMap((tags) => tags.split(',')),
+    tags: tags.value,
     env: overrides.value,
     keepEnv: options['keep-env'],
     timeoutMs: options.timeout,

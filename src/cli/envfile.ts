@@ -1,6 +1,11 @@
 /** `-e` and `--env-file`: variables for a job, each checked before anything is created. */
+import { isUtf8 } from 'node:buffer';
 import * as fs from 'node:fs';
-import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { attempt } from '../base/files.ts';
+import { safe } from '../base/text.ts';
+import { REPLACEMENT } from './encoding.ts';
+import { LIMIT_TEXT, readToEnd } from './input.ts';
 
 function check(entry: string, where: string): Failure | undefined {
   if (/^[^=\0]+=[^\0]*$/s.test(entry)) return undefined;
@@ -12,9 +17,17 @@ function check(entry: string, where: string): Failure | undefined {
 }
 
 /** `K=V` lines; blank lines, `# comments` and a leading `export ` are skipped; one pair of quotes around a value is taken off. */
-function parseFile(text: string, file: string): Result<string[]> {
+export function parseEnvFile(bytes: Buffer, file: string): Result<string[]> {
   const entries: string[] = [];
-  for (const [n, line] of text.split(/\r?\n/).entries()) {
+  // what some editors put in front is no part of a name
+  const lines = bytes
+    .toString()
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/);
+  // as read they are not what is written there
+  const foreign = isUtf8(bytes) ? -1 : lines.findIndex((line) => line.includes(REPLACEMENT));
+  for (const [n, line] of lines.entries()) {
+    if (n === foreign) return fail({ code: 'usage', message: `${file}:${n + 1}: the line is not UTF-8` });
     if (/^\s*(#|$)/.test(line)) continue;
     const entry = line.replace(/^\s*(export\s+)?/, '').replace(/^([^=]+)=(["'])(.*)\2\s*$/s, '$1=$3');
     const failure = check(entry, `${file}:${n + 1}`);
@@ -22,6 +35,15 @@ function parseFile(text: string, file: string): Result<string[]> {
     entries.push(entry);
   }
   return ok(entries);
+}
+
+function readFile(path: string): Buffer | undefined {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY);
+  try {
+    return readToEnd(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 /** All overrides in their order: files first, so that `-e` has the last word. */
@@ -32,13 +54,11 @@ export function readOverrides(
 ): Result<string[]> {
   const entries: string[] = [];
   for (const file of files) {
-    let text: string;
-    try {
-      text = fs.readFileSync(absolute(file), 'utf8');
-    } catch (thrown) {
-      return fail({ code: 'io', doing: 'read', path: file, errno: errnoOf(thrown) });
-    }
-    const parsed = parseFile(text, file);
+    const read = attempt('read', file, () => readFile(absolute(file)));
+    if (!read.ok) return read;
+    const bytes = read.value;
+    if (!bytes) return fail({ code: 'usage', message: `${safe(file)} is larger than ${LIMIT_TEXT}` });
+    const parsed = parseEnvFile(bytes, file);
     if (!parsed.ok) return parsed;
     entries.push(...parsed.value);
   }

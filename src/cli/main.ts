@@ -2,9 +2,10 @@
 
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
-import { safe, safeJson } from '../base/text.ts';
+import { clip, safe, safeJson } from '../base/text.ts';
 import type { Exit } from './command.ts';
 import { Context } from './context.ts';
+import { foreignWord } from './encoding.ts';
 import { generalHelp, manPage, verbHelp } from './manual.ts';
 import { messageOf } from './messages.ts';
 import { AnswerLost, Output } from './output.ts';
@@ -40,6 +41,12 @@ function answerGeneral(output: Output, name: string | undefined): boolean {
   return true;
 }
 
+const foreignFailure = (verb: string, word: string): Failure => ({
+  code: 'usage',
+  message: `"${clip(safe(word), 80)}" is not UTF-8`,
+  ...(verb === 'run' && { hint: "a script may hold any bytes: bgjob run - <<'EOF'" }),
+});
+
 async function command(argv: string[]): Promise<number> {
   const [name, ...words] = /^(help|--help|-h)$/.test(argv[0] ?? '') ? [argv[1] ?? '--help', '--help'] : argv;
   // an error in the words themselves is told in the form that was asked for
@@ -55,6 +62,8 @@ async function command(argv: string[]): Promise<number> {
     };
     return tellFailure(plain, failure);
   }
+  const foreign = foreignWord(words);
+  if (foreign !== undefined) return tellFailure(plain, foreignFailure(verb.name, foreign));
   const parsed = parseWords(verb, words);
   if (!parsed.ok) return tellFailure(plain, parsed.failure);
   if (parsed.value.help) {

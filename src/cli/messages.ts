@@ -22,6 +22,9 @@ const ERRNO: Record<string, string> = {
   ENOMEM: 'out of memory',
   E2BIG: 'the command or the environment is too large',
   EIO: 'an input/output error',
+  EBADF: 'it is closed',
+  EISDIR: 'it is a directory',
+  EILSEQ: 'its name is not UTF-8',
   ELOOP: 'too many symbolic links',
   ENAMETOOLONG: 'the name is too long',
   ECONNREFUSED: 'connection refused',
@@ -162,6 +165,13 @@ function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-ref
       return { message: `other users can write ${path}`, hint: `chmod go-w ${path}` };
     case 'no-fifos':
       return { message: `the file system of ${path} has no FIFOs, which bgjob needs`, hint: UNWRITABLE };
+    case 'not-utf-8':
+      return { message: `the path ${path} is not UTF-8`, hint: UNWRITABLE };
+    case 'in-use':
+      return {
+        message: `${path} holds other things than bgjob's; it needs a directory of its own`,
+        hint: `BGJOB_HOME=${path === '/' ? '' : path}/.bgjob`,
+      };
     case 'damaged':
       return {
         message: `${path} is damaged: its files "format" or "token" are not what bgjob wrote`,

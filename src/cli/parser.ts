@@ -33,6 +33,14 @@ export function parseOptions(declared: Verb, own: string[]): Result<Parsed> {
     for (const each of commanderOptions(name, option)) parser.addOption(each);
   try {
     parser.parse(own, { from: 'user' });
+    // commander takes -5 for a number; before a command there are only options
+    const [stray] = declared.passThrough ? parser.args : [];
+    if (stray !== undefined)
+      return fail({
+        code: 'usage',
+        message: `unknown option '${stray}'`,
+        hint: `bgjob ${declared.name} --help`,
+      });
     return ok({ raw: parser.opts(), operands: parser.args });
   } catch (thrown) {
     if (thrown instanceof CommanderError) return fail(usageFailure(declared, thrown));

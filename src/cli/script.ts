@@ -2,12 +2,11 @@
  * The script of `run -`: read from stdin to its end, and how it is run. Nothing else reads stdin. A `#!` line is split as the
  * kernel splits it: an interpreter and at most one argument; without one it is a script for the shell.
  */
-import * as fs from 'node:fs';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { clip, plural } from '../base/text.ts';
+import { LIMIT_TEXT, readToEnd } from './input.ts';
 import type { Output } from './output.ts';
 
-const LIMIT_BYTES = 16 * 1024 * 1024;
 const HEREDOC = "bgjob run - <<'EOF'";
 
 /** What stands behind `#!`; `argument` is all the rest of the line, as one word. */
@@ -39,43 +38,21 @@ export function renderScript(script: Uint8Array): string {
   return `${plural(lines.length, 'line')}: ${clip(telling.trim(), 60)}${more}`;
 }
 
-/** Everything that stdin gives; undefined if it is more than a script may have. */
-function readStdin(): Buffer | undefined {
-  const pieces: Buffer[] = [];
-  for (let total = 0; total <= LIMIT_BYTES; ) {
-    const piece = Buffer.allocUnsafe(64 * 1024);
-    let got: number;
-    try {
-      got = fs.readSync(0, piece);
-    } catch (thrown) {
-      const errno = errnoOf(thrown);
-      if (errno === 'EOF') got = 0;
-      else if (errno !== 'EAGAIN') throw thrown;
-      else {
-        // somebody made the pipe non-blocking, and it is empty
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-        continue;
-      }
-    }
-    if (got === 0) return Buffer.concat(pieces);
-    total += got;
-    pieces.push(piece.subarray(0, got));
-  }
-  return undefined;
-}
-
 /** The script on stdin, which must be one. */
 export function readScript(output: Output): Result<Buffer> {
   if (output.isTerminal(0) && !output.json) output.note('reading the script from here, until Ctrl-D');
   let script: Buffer | undefined;
   try {
-    script = readStdin();
+    script = readToEnd(0);
   } catch (thrown) {
     return fail({ code: 'io', doing: 'read the script from', path: 'stdin', errno: errnoOf(thrown) });
   }
   const refuse = (message: string, hint: string) => fail({ code: 'usage', message, hint });
   if (!script)
-    return refuse('run -: the script on stdin is larger than 16 MiB', 'save it in a file: bgjob run ./file');
+    return refuse(
+      `run -: the script on stdin is larger than ${LIMIT_TEXT}`,
+      'save it in a file: bgjob run ./file',
+    );
   if (script.includes(0))
     return refuse('run -: the script on stdin holds a NUL byte', 'a program: save it and run it');
   if (!/\S/.test(script.toString('latin1'))) return refuse('run -: the script on stdin is empty', HEREDOC);

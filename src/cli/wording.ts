@@ -12,6 +12,7 @@ import {
   stateWord,
 } from '../job/job.ts';
 import { signalOfCode } from '../job/signals.ts';
+import { errnoText } from './messages.ts';
 
 /** What a status above 128 may mean when the signal was not ours. */
 function guessText(code: number, spec: Spec): string {
@@ -20,6 +21,10 @@ function guessText(code: number, spec: Spec): string {
   if (signal === 'SIGPIPE' && spec.line !== null) return ' (a reader closed the pipe early; --no-pipefail)';
   return ` (${signal}, or the program chose ${code})`;
 }
+
+/** `could not be started (E2BIG)`: the record has the system's own name, people get words. */
+const whyFailed = (why: string): string =>
+  why.replace(/ \((E[A-Z0-9]+)\)$/, (_, errno: string) => `: ${errnoText(errno)}`);
 
 export function outcomeText(outcome: Outcome, spec: Spec): string {
   switch (outcome.kind) {
@@ -34,7 +39,7 @@ export function outcomeText(outcome: Outcome, spec: Spec): string {
     case 'skipped':
       return `skipped (${safe(outcome.why)})`;
     case 'failed':
-      return `failed to start (${safe(outcome.why)})`;
+      return `failed to start (${safe(whyFailed(outcome.why))})`;
     case 'lost':
       return `lost (${safe(outcome.why)})`;
     default:
@@ -90,6 +95,7 @@ export function reasonOf(view: JobView): string | null {
   const { status } = view;
   if (status.phase === 'stopping') return stopReason(status.stop);
   if (status.phase !== 'ended') return null;
+  if (status.outcome.kind === 'failed') return whyFailed(status.outcome.why);
   if ('why' in status.outcome) return status.outcome.why;
   return status.stop ? stopReason(status.stop) : null;
 }

@@ -75,7 +75,9 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
   const [least, most] = declared.arity;
   if (!help && (words.length < least || words.length > most)) {
     const message =
-      words.length < least ? `${declared.name} needs ${declared.operands}` : `too many words: ${words[most]}`;
+      words.length < least
+        ? `${declared.name} needs ${declared.operands}`
+        : `too many words: "${words[most]}"`;
     return fail({
       code: 'usage',
       message,

@@ -13,7 +13,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { inspectDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
-import { attempt, claim, readRecord } from '../base/files.ts';
+import { attempt, claim, namesIn, readRecord } from '../base/files.ts';
 import type { JobId } from './job.ts';
 
 /** The format that this build writes; a home with a higher number is refused. */
@@ -146,8 +146,15 @@ export function homePath(env: NodeJS.ProcessEnv): string {
   }
 }
 
+/** A path may have 4095; the rest is for the names below, some of which only a supervisor makes. */
+const LONGEST_PATH_BYTES = 3900;
+
 /** Whether something stands there that may be our home; fails if it is not safely ours. */
 export function inspectHome(path: string): Result<'there' | 'absent'> {
+  if (Buffer.byteLength(path) > LONGEST_PATH_BYTES)
+    return fail({ code: 'io', doing: 'open', path, errno: 'ENAMETOOLONG' });
+  // Node puts that where the bytes are something else: a directory of another name would be made
+  if (path.includes('\ufffd')) return fail({ code: 'home-refused', home: path, trouble: 'not-utf-8' });
   const found = attempt('open', path, () => inspectDirectory(path));
   if (!found.ok) return found;
   if (found.value === 'absent') return ok('absent');
@@ -184,6 +191,13 @@ function makeRoom(path: string): void {
   }
 }
 
+/**
+ * What a launcher that was killed while it made the home leaves, and what a file system of its own brings. Anything else is
+ * somebody's: gc empties `trash` and `cache`.
+ */
+const OWN_NAME =
+  /^(jobs|live|ended|names|trash|cache|seq|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
+
 function create(path: string): void {
   fs.mkdirSync(dirname(path), { recursive: true });
   for (const dir of [path, ...ROOMS.map((name) => join(path, name))]) makeRoom(dir);
@@ -205,6 +219,10 @@ export function openHome(path: string, make: boolean): Result<Home | undefined> 
   let format = readRecord(join(path, 'format'));
   if (format.kind === 'absent') {
     if (!make) return ok(undefined);
+    const names = attempt('read', path, () => namesIn(path));
+    if (!names.ok) return names;
+    if (names.value.some((name) => !OWN_NAME.test(name)))
+      return fail({ code: 'home-refused', home: path, trouble: 'in-use' });
     const made = attempt('create', path, () => create(path));
     if (!made.ok) return made;
     format = readRecord(join(path, 'format'));

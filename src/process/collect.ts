@@ -15,7 +15,7 @@ import { forgetNames, type Title, titleOf } from '../job/names.ts';
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/retention.ts';
 import { isSeen, listIds, raiseFloor } from '../job/store.ts';
 import { isHeld } from './identity.ts';
-import { leftoversOf, markedProcesses, processesOf } from './leftovers.ts';
+import { leftoversOf, markedProcesses, processesOf, suspectJobs } from './leftovers.ts';
 import { observe } from './observe.ts';
 
 /** A directory without a spec is a launch under way for this long, milliseconds; later it was given up. */
@@ -50,9 +50,10 @@ async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> 
 }
 
 /** Renames the job away and deletes it there; false if somebody else did, or it came to life. */
-async function remove(home: Home, view: EndedView): Promise<boolean> {
+async function remove(home: Home, view: EndedView, mayRun: (view: EndedView) => boolean): Promise<boolean> {
   // asked again, and thoroughly: it is the last moment
-  if (observe(home, view.id)?.kind !== 'ended' || (await processesOf(home, view)).length > 0) return false;
+  if (observe(home, view.id)?.kind !== 'ended') return false;
+  if (mayRun(view) && (await processesOf(home, view)).length > 0) return false;
   return putInTrash(home, view.id);
 }
 
@@ -126,8 +127,10 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   const removed = new Set<JobId>();
   // before anything goes: ids up to here are never given again
   if (!dryRun && chosen.size > 0) raiseFloor(home, Math.max(...chosen));
+  // a look at all processes for each of thousands would take minutes
+  const mayRun = await suspectJobs(home);
   for (const view of ended) {
-    if (chosen.has(view.id) && (dryRun || (await remove(home, view)))) removed.add(view.id);
+    if (chosen.has(view.id) && (dryRun || (await remove(home, view, mayRun)))) removed.add(view.id);
   }
   if (!dryRun) {
     mendIndex(home, ended, removed);

@@ -161,24 +161,31 @@ export function isHeld(fifo: string): boolean {
 /** The bits of the flags that say read, write or both. */
 const O_ACCMODE = 3;
 
-/** Whether the process has this path open: proof from the kernel. */
-export function hasOpen(pid: number, path: string | RegExp, forWriting: boolean): boolean {
+/** What a process has open, as far as we may see it: the descriptor and what it leads to. */
+export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
+  let fds: string[];
   try {
-    for (const fd of fs.readdirSync(`/proc/${pid}/fd`)) {
-      let target: string;
-      try {
-        target = fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
-      } catch (thrown) {
-        errnoOf(thrown);
-        continue;
-      }
-      if (typeof path === 'string' ? target !== path : !path.test(target)) continue;
-      if (!forWriting) return true;
-      const flags = /^flags:\s*(\d+)/m.exec(readSmall(`/proc/${pid}/fdinfo/${fd}`));
-      if (flags && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== fs.constants.O_RDONLY) return true;
-    }
+    fds = fs.readdirSync(`/proc/${pid}/fd`);
   } catch (thrown) {
     errnoOf(thrown);
+    return;
+  }
+  for (const fd of fds) {
+    try {
+      yield [fd, fs.readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+  }
+}
+
+/** Whether the process has this path open: proof from the kernel. */
+export function hasOpen(pid: number, path: string | RegExp, forWriting: boolean): boolean {
+  for (const [fd, target] of openFiles(pid)) {
+    if (typeof path === 'string' ? target !== path : !path.test(target)) continue;
+    if (!forWriting) return true;
+    const flags = /^flags:\s*(\d+)/m.exec(readSmall(`/proc/${pid}/fdinfo/${fd}`));
+    if (flags && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== fs.constants.O_RDONLY) return true;
   }
   return false;
 }

@@ -66,7 +66,8 @@ async function startSupervisor(
     cwd: '/',
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', environmentFd, aliveFd],
-    env: ownEnvironment(process.env),
+    // named, because spawn otherwise copies it from the caller: every supervisor would write coverage
+    env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
   });
   child.unref();
   if (child.pid !== undefined) return ok({ child, pid: child.pid });

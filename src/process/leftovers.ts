@@ -1,8 +1,8 @@
 /** What the jobs that ended left running, and the ports that a job's processes listen on. */
 import type { Home } from '../job/home.ts';
 import type { EndedView, JobId, JobView } from '../job/job.ts';
-import { type Found, type Owner, readOwner } from '../job/store.ts';
-import { isAlive, type ProcessStat } from './identity.ts';
+import { type Found, type Owner, parseId, readOwner } from '../job/store.ts';
+import { HAS_PROC, isAlive, openFiles, type ProcessStat } from './identity.ts';
 import { readShim } from './shim.ts';
 import { readEnvironment, readTable } from './table.ts';
 import { type AtSight, findProcesses, markedJob, sinceTicksOf, type Trail } from './tree.ts';
@@ -40,4 +40,21 @@ export function leftoversOf(home: Home, { id, state }: EndedView, marked: Map<Jo
   const loose = pids.filter((pid) => pid !== shim?.pid && pid !== watcher?.pid);
   const seen = state?.left.filter((one) => isAlive(one) === 'alive') ?? [];
   return Math.max(loose.length, seen.length);
+}
+
+/**
+ * Whether some process may belong to a job that ended: one look at all processes serves thousands of jobs. It errs on the side
+ * of yes; whoever gets a no has no process that carries its marker, has a file of it open, or is led by its main process.
+ */
+export async function suspectJobs(home: Home): Promise<(view: EndedView) => boolean> {
+  if (!HAS_PROC) return () => true;
+  const ids = new Set<JobId | undefined>();
+  const leaders = new Set<number | undefined>();
+  for (const { pid, session, group } of await readTable()) {
+    ids.add(markedJob(home, readEnvironment(pid)));
+    for (const leader of [pid, session, group]) leaders.add(leader);
+    for (const [, path] of openFiles(pid))
+      if (path.startsWith(`${home.jobs}/`)) ids.add(parseId(path.slice(home.jobs.length + 1).split('/')[0]!));
+  }
+  return ({ id }) => ids.has(id) || leaders.has(readShim(home.job(id)).main?.pid);
 }

@@ -1,51 +1,19 @@
 /** What it costs to look: at 10,000 ended jobs, at a log of 10 GiB; and what a job pays to write. */
-import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { multiply } from '../rig/multiply.ts';
 import { type Figure, type Measurement, measurePairs, median, rounds } from './figure.ts';
-import type { Stage } from './stage.ts';
 
 const ENDED = 10_000;
 /** One job ended each second: the last hour, which `ls` shows, is a third of them. */
 const APART_MS = 1000;
 
-/** Makes 10,000 ended jobs in the home, each a copy of a real one with its own id and times. */
-async function multiply(stage: Stage): Promise<void> {
-  const { id: last } = stage.start('--', 'true');
-  await stage.settle(last);
-  const files = ['owner.1', 'exit.1', 'shim', 'out/log'].map((name) => ({
-    name,
-    text: fs.readFileSync(stage.path(last, name)),
-  }));
-  const spec = JSON.parse(fs.readFileSync(stage.path(last, 'spec.json'), 'utf8'));
-  const state = JSON.parse(fs.readFileSync(stage.path(last, 'state.json'), 'utf8'));
-  const mark = fs.readdirSync(join(stage.home, 'ended')).find((name) => name.split('.')[1] === String(last))!;
-  const project = mark.split('.')[2]!;
-  const fifos: string[] = [];
-  for (let id = last + 1; id < last + ENDED; id++) {
-    const later = (id - last - ENDED) * APART_MS;
-    fs.mkdirSync(stage.path(id, 'out'), { recursive: true, mode: 0o700 });
-    const write = (name: string, text: string | Buffer) =>
-      fs.writeFileSync(stage.path(id, name), text, { mode: 0o600 });
-    for (const { name, text } of files) write(name, text);
-    const own = { ...spec, id, createdAt: spec.createdAt + later };
-    write('spec.json', `${JSON.stringify(own)}\n`);
-    const { status } = state;
-    const times = { startedAt: status.startedAt + later, endedAt: status.endedAt + later };
-    write('state.json', `${JSON.stringify({ ...state, status: { ...status, ...times }, spec: own })}\n`);
-    const ended = String(times.endedAt).padStart(14, '0');
-    fs.writeFileSync(join(stage.home, 'ended', `${ended}.${id}.${project}`), '', { mode: 0o600 });
-    fifos.push(stage.path(id, 'alive'));
-  }
-  fs.writeFileSync(join(stage.home, 'seq'), `${last + ENDED - 1}\n`);
-  for (let at = 0; at < fifos.length; at += 1000)
-    spawnSync('mkfifo', ['-m', '600', ...fifos.slice(at, at + 1000)]);
-}
-
 const listing: Measurement = {
   name: `ls with ${ENDED} ended jobs`,
   async measure(stage) {
-    await multiply(stage);
+    const { id } = stage.start('--', 'true');
+    await stage.settle(id);
+    multiply(stage.home, id, ENDED - 1, APART_MS);
     const figures: Figure[] = [];
     const views: [words: string[], limit: number, pairs: number][] = [
       [['ls', '-q'], 1.6, 31],

@@ -7,11 +7,13 @@
 import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
 import { kinds } from './kinds.ts';
+import { load } from './load.ts';
 import { matrix } from './matrix.ts';
 import type { Part, Row } from './part.ts';
 import { records } from './records.ts';
+import { traps } from './traps.ts';
 
-const PARTS: Part[] = [matrix, records, kinds];
+const PARTS: Part[] = [matrix, records, kinds, load, traps];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));

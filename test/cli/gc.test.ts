@@ -51,6 +51,21 @@ rigTest('--ended: all but live jobs, leftovers and the highest id; --dry-run onl
   assert.match((await rig.bgjob(['gc', '--ended'])).stdout, /^removed 2 jobs/);
 });
 
+rigTest('what a job left counts also without its marker: by its log, and by its session', async (rig) => {
+  const bare = 'env -i /bin/sleep 1000 </dev/null';
+  const ids = [
+    await ended(rig, `setsid ${bare} 2>&1 & echo $!`),
+    await ended(rig, `${bare} >/dev/null 2>&1 & echo $!`),
+    await ended(rig),
+    await ended(rig),
+  ];
+  const [done] = await rig.json(['gc', '--ended']);
+  assert.deepEqual(done.removed, [ids[2]], 'and the highest id stays');
+  for (const id of ids.slice(0, 2))
+    assert.match((await rig.bgjob(['kill', String(id)])).stdout, /killed 1 process/);
+  assert.deepEqual((await rig.json(['gc', '--ended']))[0].removed, ids.slice(0, 2));
+});
+
 rigTest('by age, by number and by size, the oldest first', async (rig) => {
   for (let n = 0; n < 4; n++) await ended(rig, 'head -c 100000 /dev/zero');
   assert.match(

@@ -93,7 +93,7 @@ rigTest('a command that does not exist: what may be meant', async (rig) => {
     /unknown option '--folow'\n {2}hint: bgjob tail --follow\n/,
   );
   assert.match(await answer('tail'), /tail needs REF\n {2}hint: bgjob tail --help/);
-  assert.match(await answer('tail', '1', '2'), /too many words: 2/);
+  assert.match(await answer('tail', '1', '2'), /too many words: "2"/);
   assert.match(await answer('kill', '-s'), /argument missing/);
 });
 

@@ -1,13 +1,8 @@
 /** Commands, directories and words that `run` refuses, and that it leaves nothing behind when it does. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { assertRefused, pathsIn } from '../rig/refusal.ts';
 import { type CallOptions, type Rig, rigTest } from '../rig/rig.ts';
-
-/** Every path below a directory but those in `cache`, which any command may write; undefined if there is none. */
-const pathsIn = (dir: string): string[] | undefined =>
-  fs.existsSync(dir)
-    ? (fs.readdirSync(dir, { recursive: true }) as string[]).filter((path) => !path.includes('cache/')).sort()
-    : undefined;
 
 /** `bgjob run ARGS` is refused with this code and message, and the home is as it was. */
 async function refuses(
@@ -18,12 +13,7 @@ async function refuses(
   options: CallOptions = {},
 ): Promise<void> {
   const before = pathsIn(rig.home);
-  const answer = await rig.bgjob(['run', ...args], options);
-  assert.equal(answer.code, code, answer.stderr);
-  assert.equal(answer.stdout, '');
-  assert.match(answer.stderr, message);
-  // one sentence, at most one hint, and whose exit code it is
-  assert.match(answer.stderr, new RegExp(`^bgjob: .+\\n(  hint: .+\\n)?\\[bgjob\\] exit code ${code}\\n$`));
+  assertRefused(await rig.bgjob(['run', ...args], options), code, message, args.join(' '));
   assert.deepEqual(pathsIn(rig.home), before);
 }
 

@@ -21,29 +21,46 @@ export const parentOf = (pid: number): number => {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
 };
 
-/** All living processes that name `text` in their environment or command line; the asker is left out. */
+/** All living processes that name `text` in their environment or command line, have it open or work in it; the asker is left out. */
 export function processesNaming(text: string): { pid: number; command: string }[] {
   return fs.readdirSync('/proc').flatMap((name) => {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid || !isRunning(pid)) return [];
     const command = read(`/proc/${pid}/cmdline`);
-    const open = () => openFiles(pid).some((path) => path.startsWith(text));
-    if (!command.includes(text) && !read(`/proc/${pid}/environ`).includes(text) && !open()) return [];
+    const isInside = () => [...openFiles(pid), linkOf(pid, 'cwd')].some((path) => path.startsWith(text));
+    if (!command.includes(text) && !read(`/proc/${pid}/environ`).includes(text) && !isInside()) return [];
     return [{ pid, command: command.replaceAll('\0', ' ').trim() }];
   });
+}
+
+function linkOf(pid: number, name: string): string {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/${name}`);
+  } catch {
+    return '';
+  }
 }
 
 /** The paths that a process has open. */
 export function openFiles(pid: number): string[] {
   try {
-    return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => {
-      try {
-        return fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
-      } catch {
-        return '';
-      }
-    });
+    return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(pid, `fd/${fd}`));
   } catch {
     return [];
   }
+}
+
+/** What a process adds to the use of memory, kilobytes; 0 if it is gone. */
+export const memoryKb = (pid: number): number =>
+  Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+
+/** The time that a process has computed so far, milliseconds. */
+export function computedMs(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`);
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13);
+  // a hundred ticks a second, on every machine that there is
+  return (Number(user ?? 0) + Number(system ?? 0)) * 10;
 }

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { isRunning, processesNaming } from './processes.ts';
 import { Puppet } from './puppet.ts';
@@ -13,6 +13,8 @@ import { until } from './until.ts';
 
 export const ROOT = join(__dirname, '..');
 export const BGJOB = join(ROOT, 'bin', 'bgjob');
+/** The test file: whatever a rig leaves says whose it was. */
+const OWN = basename(process.argv[1] ?? 'none', '.test.js');
 
 export interface Answer {
   /** Exit code; 128+N where a signal ended the command. */
@@ -47,8 +49,12 @@ const SIGNALS: Record<string, number> = {
   SIGTERM: 15,
 };
 
+/** What a person can still read. */
+const brief = (text: string): string =>
+  text.length <= 4000 ? text : `${text.slice(0, 2000)}\n…(+${text.length - 4000})…\n${text.slice(-2000)}`;
+
 export class Rig {
-  readonly dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'bgjob-test-')));
+  readonly dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), `bgjob-test-${OWN}-`)));
   readonly home = join(this.dir, 'home');
   readonly project = join(this.dir, 'project');
   readonly env: Record<string, string>;
@@ -95,7 +101,9 @@ export class Rig {
         clearTimeout(limit);
         this.children.delete(child);
         const result = { code: code ?? 128 + (SIGNALS[signal ?? ''] ?? 0), stdout, stderr };
-        this.transcript.push(`$ ${[program, ...args].join(' ')}\n${stdout}${stderr}→ ${result.code}`);
+        this.transcript.push(
+          `$ ${brief([program, ...args].join(' '))}\n${brief(stdout)}${brief(stderr)}→ ${result.code}`,
+        );
         resolve(result);
       });
     });
@@ -123,6 +131,18 @@ export class Rig {
     if (code !== 0 || !/^\d+\n$/.test(stdout))
       throw new Error(`run was refused (${code}): ${stdout}${stderr}`);
     return Number(stdout);
+  }
+
+  /** Runs a job to its end and to that of its supervisor: after that nobody writes into the home. */
+  async runOut(args: string[], options: CallOptions = {}): Promise<number> {
+    const id = await this.run(args, options);
+    await this.bgjob(['wait', String(id)], options);
+    await until(
+      () => isRunning(this.ownerPid(id)),
+      (running) => !running,
+      `the end of the supervisor of ${id}`,
+    );
+    return id;
   }
 
   /** The objects of a call with --json. */

@@ -15,6 +15,7 @@ import {
   STATE_COLUMN,
   showsPorts,
 } from '../listing.ts';
+import { parseTags } from '../tags.ts';
 import { tellUnseen } from '../unseen.ts';
 import { jobs } from '../wording.ts';
 
@@ -67,6 +68,8 @@ export const ls = verb({
     const { output } = context;
     const states = parseStates(options.state);
     if (!states.ok) return states;
+    const tags = parseTags(options.tag);
+    if (!tags.ok) return tags;
     const wrong = options.name.flatMap((text) => text.split(',')).find((name) => !isName(name));
     if (wrong !== undefined)
       return fail({ code: 'usage', message: `--name: "${safe(wrong)}" is not a name`, hint: 'bgjob ls -a' });
@@ -84,8 +87,8 @@ export const ls = verb({
     const isAsked = (view: JobView) =>
       (states.value.size === 0 || states.value.has(stateWord(view))) &&
       (names.length === 0 || ('spec' in view && names.includes(view.spec.name ?? ''))) &&
-      options.tag.every((tag) => 'spec' in view && view.spec.tags.includes(tag));
-    const isFiltered = states.value.size + names.length + options.tag.length > 0;
+      tags.value.every((tag) => 'spec' in view && view.spec.tags.includes(tag));
+    const isFiltered = states.value.size + names.length + tags.value.length > 0;
     if (options.unseen) {
       await tellUnseen(output, home, {
         here: options.all ? null : here,

@@ -1,0 +1,309 @@
+/**
+ * Hostile values for every option and operand of every verb, from the table of verbs itself: a new option is covered by
+ * its kind, and one that takes text must say here what it refuses. Each is refused with 125, in one sentence.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Kind, Verb } from '../../src/cli/command.ts';
+import { VERBS } from '../../src/cli/verbs.ts';
+import { inParallel } from '../chaos/death.ts';
+import { assertRefused, pathsIn } from '../rig/refusal.ts';
+import { rigTest } from '../rig/rig.ts';
+
+const LONG = 'x'.repeat(300);
+const NUMBERLESS = [
+  '',
+  '-1',
+  '1e3',
+  '1e400',
+  '0x10',
+  '\uff11',
+  '\u0661',
+  '1 ',
+  '1\n',
+  'NaN',
+  '__proto__',
+  LONG,
+];
+
+/** What no option of this kind takes; a flag takes nothing at all. */
+const BAD_OF_KIND: Record<Exclude<Kind, 'text' | 'list'>, string[]> = {
+  flag: ['', '1', 'false'],
+  count: [...NUMBERLESS, '1.5', '1,0', '9999999999'],
+  duration: [
+    ...NUMBERLESS,
+    '-5m',
+    '5 m',
+    '5M',
+    '1h30',
+    '1.',
+    '99999999999d',
+    '36501d',
+    '5mm',
+    '9'.repeat(13),
+  ],
+  'optional-duration': [...NUMBERLESS, 'soon', '99999999999d'],
+  size: [...NUMBERLESS, '-5M', '5 M', 'M', '1.5.2G', '9000T', '5mm', '5iM', '9'.repeat(16)],
+};
+
+const NAMES = [
+  '',
+  '-x',
+  '../x',
+  '.',
+  '_',
+  '__proto__',
+  'a b',
+  'a/b',
+  'a\nb',
+  '42',
+  '\uff14\uff12',
+  '@last',
+  LONG,
+];
+const PATTERNS = [
+  '',
+  '(?i)',
+  '(',
+  ')',
+  '[',
+  '*',
+  '\\',
+  'a{2,1}',
+  '(?<n>',
+  '(?<n>a)(?<n>b)',
+  '('.repeat(5000),
+  `${'x'.repeat(30)}(`,
+];
+const TAGS = ['', ',', 'a,,b', ' ', 'a b', '-x', '../x', '__proto__', 'a\nb', '\u202e', LONG];
+
+/** What an option that takes text refuses; by `verb option` where one verb differs. */
+const BAD_TEXT: Record<string, string[]> = {
+  name: NAMES,
+  reader: NAMES.filter((name) => name !== '42'),
+  cwd: ['', '\n', '/nonexistent', '/etc/passwd', '/etc/passwd/x', 'x'.repeat(5000)],
+  env: ['', '=', '=x', 'NAME', '\n', '__proto__', LONG],
+  'env-file': ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
+  tag: TAGS,
+  'on-max-log': ['', 'TRIM', 'trim,kill', '__proto__', 'kill ', LONG],
+  until: PATTERNS,
+  'fail-on': PATTERNS,
+  grep: PATTERNS,
+  'until-port': [
+    '',
+    '0',
+    '-1',
+    '65536',
+    '080808',
+    'http',
+    '80,',
+    '80-90',
+    '1e3',
+    '\uff18\uff10',
+    '__proto__',
+  ],
+  'until-url': [
+    '',
+    ' ',
+    'localhost:80',
+    'ftp://x/',
+    'http://',
+    'http://[::1',
+    'file:///etc/passwd',
+    '//x',
+    '\n',
+    'http://x:99999/',
+  ],
+  'until-file': [''],
+  state: ['', 'RUNNING', 'running,', '__proto__', 'constructor', 'ended', LONG],
+  since: ['', '-1', '1e3', '5 m', '99999999999d', '\uff11', 'x', '9'.repeat(16), '999999999999', LONG],
+  signal: ['', '0', '-1', '65', '1e1', 'FOO', 'SIGFOO', 'TERM ', '__proto__', 'constructor', '\uff19', LONG],
+};
+const REFERENCES = [
+  '',
+  '../x',
+  '__proto__',
+  '0',
+  '-1',
+  '1e3',
+  '01',
+  '1.0',
+  '@',
+  '@@last',
+  '@LAST',
+  '\uff11',
+  ' 1',
+  '1\n',
+  '1,2',
+  '9'.repeat(16),
+  '1/../1',
+  LONG,
+];
+
+/** What else has to be said so that the value is what is refused. */
+const COMPANIONS: Record<string, string[]> = {
+  'tail context': ['--grep', 'x'],
+  'tail max': ['--grep', 'x'],
+  'tail reader': ['--new'],
+  'wait since': ['--until', 'x'],
+};
+
+const operandsOf = ({ name, arity }: Verb): string[] =>
+  name === 'run' ? ['--', 'true'] : arity[1] === 0 ? [] : ['1'];
+
+test('every option that takes text says what it refuses', () => {
+  for (const { name, options } of VERBS)
+    for (const [option, { kind }] of Object.entries(options))
+      if (kind === 'text' || kind === 'list')
+        assert.ok(
+          BAD_TEXT[`${name} ${option}`] ?? BAD_TEXT[option],
+          `${name} --${option}: add it to BAD_TEXT`,
+        );
+});
+
+/** Each option with some of its values: those of a kind, and of a text that several verbs know, are shared out. */
+function optionCalls(): string[][] {
+  const next = new Map<string, number>();
+  const share = (key: string, values: string[], most: number): string[] => {
+    const from = next.get(key) ?? 0;
+    next.set(key, from + most);
+    return Array.from(
+      { length: Math.min(most, values.length) },
+      (_, n) => values[(from + n) % values.length]!,
+    );
+  };
+  const users = (option: string) => VERBS.filter(({ options }) => option in options).length;
+  return VERBS.flatMap((verb) =>
+    Object.entries(verb.options).flatMap(([option, { kind }]) => {
+      const text = kind === 'text' || kind === 'list';
+      const values = text ? (BAD_TEXT[`${verb.name} ${option}`] ?? BAD_TEXT[option]!) : BAD_OF_KIND[kind];
+      const most = kind === 'flag' ? 1 : text ? Math.ceil(values.length / users(option)) : 4;
+      const companions = COMPANIONS[`${verb.name} ${option}`] ?? [];
+      return share(text ? option : kind, values, most).map((value) => {
+        const words =
+          kind === 'flag' || kind === 'optional-duration' ? [`--${option}=${value}`] : [`--${option}`, value];
+        return [verb.name, ...companions, ...words, ...operandsOf(verb)];
+      });
+    }),
+  );
+}
+
+const shorten = (args: string[]): string => JSON.stringify(args.map((word) => word.slice(0, 60)));
+
+rigTest('every option refuses what is not of its kind', async (rig) => {
+  await rig.runOut(['true']);
+  const before = pathsIn(rig.home);
+  const calls = optionCalls();
+  const accepted: string[] = [];
+  await inParallel(calls.length, 3, async (n) => {
+    const answer = await rig.bgjob(calls[n]!, { limitMs: 20_000 });
+    try {
+      assertRefused(answer, 125, /^.{8,6000}$/s, shorten(calls[n]!));
+    } catch (thrown) {
+      accepted.push((thrown as Error).message);
+    }
+  });
+  assert.deepEqual(accepted, []);
+  assert.deepEqual(pathsIn(rig.home), before);
+  console.log(`${calls.length} calls with a hostile value`);
+});
+
+rigTest('every operand that is no reference is refused', async (rig) => {
+  await rig.runOut(['true']);
+  const before = pathsIn(rig.home);
+  const takers = VERBS.filter(({ operands }) => operands.startsWith('REF'));
+  // each verb in turn, and each one with what an object would know
+  const calls = REFERENCES.map((reference, n) => [takers[n % takers.length]!.name, '--', reference]);
+  for (const { name } of takers) calls.push([name, '--', 'constructor'], [name, '--', 'toString']);
+  await inParallel(calls.length, 3, async (n) => {
+    assertRefused(await rig.bgjob(calls[n]!), 125, /^bgjob: no job "/, shorten(calls[n]!));
+  });
+  for (const { name } of VERBS.filter(({ arity }) => arity[1] !== Number.POSITIVE_INFINITY))
+    for (const extra of ['', '-', 'x', '\n'])
+      assertRefused(await rig.bgjob([name, '--', '1', extra, '1']), 125, /too many words: "/, name);
+  assert.deepEqual(pathsIn(rig.home), before);
+});
+
+rigTest('what is no verb and no option is refused, whatever it looks like', async (rig) => {
+  const verbs = [
+    '',
+    ' ',
+    'RUN',
+    ' run',
+    '../x',
+    '__proto__',
+    'constructor',
+    'toString',
+    '-',
+    '--',
+    '-x',
+    '-5',
+    '--version=1',
+    '\n',
+    LONG,
+  ];
+  for (const name of verbs) assertRefused(await rig.bgjob([name, 'x']), 125, /^bgjob: no command "/, name);
+  const options = [
+    '-5',
+    '-w5',
+    '-w5s',
+    '-=',
+    '---',
+    '--=',
+    '--=x',
+    '-\n',
+    '--__proto__',
+    '--constructor',
+    '--__proto__=x',
+    '--wait\u0001=5',
+    '--wait\u0001',
+  ];
+  for (const option of options)
+    assertRefused(
+      await rig.bgjob(['run', option, '--', 'true']),
+      125,
+      /unknown option|is not a duration/,
+      JSON.stringify(option),
+    );
+  assert.equal(pathsIn(rig.home), undefined, 'nothing was made');
+});
+
+rigTest('the largest values that are allowed are taken as they are', async (rig) => {
+  const limits = [
+    '--timeout',
+    '36500d',
+    '--idle-timeout',
+    '36500d',
+    '--grace',
+    '36500d',
+    '--max-log',
+    '8191T',
+  ];
+  const { code } = await rig.bgjob([
+    'run',
+    '-w',
+    '-n',
+    'constructor',
+    '-t',
+    'toString',
+    ...limits,
+    '--',
+    'seq',
+    '9',
+  ]);
+  assert.equal(code, 0);
+  for (const args of [
+    ['status', 'constructor'],
+    ['ls', '-n', '999999999', '--tag', 'toString', '--name', 'constructor'],
+    ['tail', '-n', '999999999', '1'],
+    ['tail', '--head', '-n', '999999999', '1'],
+    ['tail', '-C', '999999999', '--max', '999999999', '--grep', '9', '1'],
+    ['wait', '--timeout', '36500d', '1'],
+    ['wait', '--until', `${'(?:'.repeat(200)}9${')'.repeat(200)}`, '1'],
+    ['kill', '--grace', '36500d', '1'],
+    ['gc', '--keep', '999999999', '--older-than', '36500d', '--max-total', '8191T'],
+  ])
+    assert.equal((await rig.bgjob(args)).code, 0, shorten(args));
+  assert.equal((await rig.bgjob(['ls', '-q', '-n', '5', '--tag', 'toString,other'])).stdout, '');
+  assert.equal((await rig.bgjob(['ls', '-q', '-n', '5', '--tag', 'toString,toString'])).stdout, '1\n');
+});

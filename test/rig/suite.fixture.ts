@@ -1,0 +1,96 @@
+/**
+ * Runs the tests so that nothing of them can stay unseen: a folder of their own takes all temporary files, and every process
+ * that loses its parent becomes a child of ours, whatever it cleared or closed. Afterwards both must be empty.
+ *
+ *     node suite.fixture.js [OPTIONS OF node --test] FILES…        node suite.fixture.js -- COMMAND…
+ */
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isRunning } from './processes.ts';
+
+const SUITE = 'bgjob-suite-';
+
+/**
+ * Becomes the parent of orphans (Node cannot ask the kernel for that), runs the command, and gives what is left five seconds
+ * to end: then tells it, ends it, and fails.
+ */
+const REAPER = `
+import ctypes, os, signal, subprocess, sys, time
+if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) != 0: sys.exit('no subreaper')
+for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(one, lambda *_: None)
+child = subprocess.Popen(sys.argv[1:])
+code = None
+deadline = 0
+def left():
+    for name in os.listdir('/proc'):
+        try:
+            stat = open('/proc/%s/stat' % name).read() if name.isdigit() else ''
+        except OSError: continue
+        fields = stat[stat.rfind(')') + 2:].split()
+        if fields and fields[0] != 'Z' and int(fields[1]) == os.getpid(): yield int(name)
+while True:
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError: break
+    if pid == child.pid:
+        code = os.waitstatus_to_exitcode(status)
+        deadline = time.monotonic() + 5
+    if pid != 0: continue
+    if code is not None and time.monotonic() > deadline:
+        # what it leaves in its turn comes to us, too
+        for pid in left():
+            words = open('/proc/%d/cmdline' % pid, 'rb').read().replace(b'\\0', b' ').decode(errors='replace')
+            print('left running: %d %s' % (pid, words.strip()), file=sys.stderr)
+            os.kill(pid, signal.SIGKILL)
+            code = code or 1
+    time.sleep(0.02)
+sys.exit(code if code >= 0 else 128 - code)
+`;
+
+/** Every path below a directory, with its time; the tests may not touch it. */
+function imageOf(dir: string): string {
+  if (!fs.existsSync(dir)) return '';
+  const paths = [
+    dir,
+    ...(fs.readdirSync(dir, { recursive: true }) as string[]).map((name) => join(dir, name)),
+  ];
+  return paths.map((path) => `${path} ${fs.lstatSync(path, { throwIfNoEntry: false })?.mtimeMs}\n`).join('');
+}
+
+/** What suites left that were killed: told, and removed. */
+function removeOlder(): void {
+  for (const name of fs.readdirSync(tmpdir())) {
+    const pid = Number(new RegExp(`^${SUITE}(\\d+)-`).exec(name)?.[1]);
+    if (Number.isNaN(pid) || isRunning(pid)) continue;
+    console.error(`removed what a suite left that was killed: ${join(tmpdir(), name)}`);
+    fs.rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
+function main(words: string[]): number {
+  removeOlder();
+  const dir = fs.mkdtempSync(join(tmpdir(), `${SUITE}${process.pid}-`));
+  const home = join(homedir(), '.bgjob');
+  const before = imageOf(home);
+  const command = words[0] === '--' ? words.slice(1) : [process.execPath, '--test', ...words];
+  const hasReaper = spawnSync('python3', ['-c', 'import ctypes; ctypes.CDLL(None).prctl']).status === 0;
+  if (!hasReaper) console.error('no python3: what loses its parent is not looked for');
+  const [program, ...args] = hasReaper ? ['python3', '-c', REAPER, ...command] : command;
+  try {
+    const { status } = spawnSync(program!, args, {
+      stdio: 'inherit',
+      env: { ...process.env, TMPDIR: dir },
+    });
+    const left = fs.readdirSync(dir, { recursive: true }) as string[];
+    for (const path of left.slice(0, 20)) console.error(`left behind: ${join(dir, path)}`);
+    const isTouched = imageOf(home) !== before;
+    if (isTouched) console.error(`a test used ${home}`);
+    return status !== 0 ? (status ?? 1) : left.length > 0 || isTouched ? 1 : 0;
+  } finally {
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+process.exitCode = main(process.argv.slice(2));

@@ -1,0 +1,61 @@
+/** The suite's own check: what a test leaves is found and ended, and whoever leaves nothing is left alone. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { isRunning } from './processes.ts';
+import { type Answer, type Rig, rigTest } from './rig.ts';
+
+const SUITE = join(__dirname, 'suite.fixture.js');
+const suite = (rig: Rig, ...words: string[]): Promise<Answer> =>
+  rig.start(process.execPath, [SUITE, ...words], { env: { TMPDIR: rig.dir } }).answer;
+const line = (rig: Rig, text: string): Promise<Answer> => suite(rig, '--', 'sh', '-c', text);
+
+rigTest('a process that cleared, closed and left everything is found and ended', async (rig) => {
+  const hidden = 'cd / && env -i setsid sh -c "sleep 1000 </dev/null >/dev/null 2>&1 & echo \\$!"';
+  const { code, stdout, stderr } = await line(rig, hidden);
+  assert.equal(code, 1);
+  assert.match(stderr, new RegExp(`^left running: ${stdout.trim()} sleep 1000\n$`));
+  assert.equal(isRunning(Number(stdout)), false);
+});
+
+rigTest(
+  'a file that is left is named and removed, and so is the home of whoever runs the tests',
+  async (rig) => {
+    const file = await line(rig, 'mkdir $TMPDIR/deep && echo >$TMPDIR/deep/er');
+    assert.equal(file.code, 1);
+    assert.match(file.stderr, /^left behind: .*\/bgjob-suite-\d+-\w+\/deep\nleft behind: .*\/deep\/er\n$/);
+    const home = await line(rig, 'mkdir -p $HOME/.bgjob/jobs');
+    assert.deepEqual([home.code, home.stderr], [1, `a test used ${rig.dir}/.bgjob\n`]);
+    fs.rmSync(`${rig.dir}/.bgjob`, { recursive: true });
+    // a suite that was killed: its number is nobody's
+    fs.mkdirSync(`${rig.dir}/bgjob-suite-4194999-abc/rig`, { recursive: true });
+    const next = await line(rig, 'true');
+    assert.equal(next.code, 0);
+    assert.match(next.stderr, /^removed what a suite left that was killed: .*\/bgjob-suite-4194999-abc\n$/);
+    assert.deepEqual(
+      fs.readdirSync(rig.dir).filter((name) => name.startsWith('bgjob-suite')),
+      [],
+    );
+  },
+);
+
+rigTest(
+  'a test that leaves nothing passes, one that fails fails, and what ends by itself is waited for',
+  async (rig) => {
+    assert.deepEqual(await line(rig, '(sleep 0.2; true) & true'), { code: 0, stdout: '', stderr: '' });
+    assert.equal((await line(rig, 'exit 7')).code, 7);
+    assert.equal((await line(rig, 'kill -9 $$')).code, 137);
+    // as npm test calls it
+    const test = `${rig.dir}/leaking.test.mjs`;
+    fs.writeFileSync(
+      test,
+      `import { test } from 'node:test';
+     import { spawn } from 'node:child_process';
+     test('leaks', () => spawn('sleep', ['1000'], { detached: true, stdio: 'ignore', cwd: '/', env: {} }).unref());`,
+    );
+    const leaking = await suite(rig, test);
+    assert.equal(leaking.code, 1, leaking.stdout);
+    assert.match(leaking.stdout, /# pass 1/);
+    assert.match(leaking.stderr, /^left running: \d+ sleep 1000$/m);
+  },
+);
