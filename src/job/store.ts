@@ -165,6 +165,15 @@ export function raiseFloor(home: Home, id: JobId): void {
   if (before > 0) fs.rmSync(`${home.path}/floor.${before}`, { force: true });
 }
 
+/** What cannot be noted is looked up the next time: the id is claimed by then, and must not be left behind for a full disk. */
+function writeHint(home: Home, id: JobId): void {
+  try {
+    fs.writeFileSync(home.seq, `${id}\n`, { mode: 0o600 });
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+
 /**
  * Claims the next id by an exclusive mkdir and returns it. Ids are given in order and never twice: one that has a
  * directory cannot be made again, and one that gc removed is below the floor.
@@ -188,6 +197,6 @@ export function claimId(home: Home): JobId {
     }
   }
   fs.chmodSync(home.job(id).dir, 0o700);
-  fs.writeFileSync(home.seq, `${id}\n`, { mode: 0o600 });
+  writeHint(home, id);
   return id;
 }
