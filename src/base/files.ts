@@ -122,6 +122,9 @@ export function createBlank(path: string, sizeBytes: number): number {
 /** Creates a log: append only, so that two writers never overwrite each other; refuses an existing name or link. */
 export const createLog = (path: string): number => createExclusive(path, O_APPEND);
 
+/** Opens a log that was made with createLog, likewise; follows no link. */
+export const openLog = (path: string): number => fs.openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
+
 /** A file without a name: written, unlinked, and readable through the descriptor alone. */
 export function createNameless(path: string, text: string): number {
   const fd = fs.openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);

@@ -93,9 +93,13 @@ export function readOwnerOf(job: JobPaths, generation: number): Found<Owner> {
 
 // ---- exit status: written by the shim, valid only as a whole line ----------------------------------------
 
-/** Reserves the room for an exit status on the disk, so that a full one cannot lose it. */
-export function prepareExit(job: JobPaths, attempt: number): void {
-  const fd = createBlank(job.exit(attempt), 8);
+/** Reserves the room for an exit status on the disk, so that a full one cannot lose it; durable with flushExit. */
+export const prepareExit = (job: JobPaths, attempt: number): void =>
+  fs.closeSync(createBlank(job.exit(attempt), 8));
+
+/** Makes sure, before the job starts, that the room is really on the disk. */
+export function flushExit(job: JobPaths, attempt: number): void {
+  const fd = fs.openSync(job.exit(attempt), fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
   try {
     fs.fsyncSync(fd);
   } finally {

@@ -42,6 +42,7 @@ export class Supervision {
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   private left: Identity[] = [];
+  private retry: NodeJS.Timeout | undefined;
   private disarm = (): void => {};
   private readonly trim: Trim;
 
@@ -59,7 +60,7 @@ export class Supervision {
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
       this.disarm();
-      this.finish(this.status);
+      this.finish();
       return;
     }
     this.publish();
@@ -83,7 +84,7 @@ export class Supervision {
     this.stopped = stopped;
     // ended: it died between the end and saying so to everybody
     if (status.phase === 'ended') {
-      this.finish(status);
+      this.finish();
     } else {
       this.publish();
       this.enter(status);
@@ -143,8 +144,8 @@ export class Supervision {
     return pid === shim?.pid || pid === watcher?.pid;
   }
 
-  /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */
-  publish(): boolean {
+  /** Writes the state, and at the end the marker; a full disk is no reason to die: it is written when there is room again. */
+  publish(): void {
     const { status, attempt, stopped, left } = this;
     const ended = status.phase === 'ended';
     const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
@@ -153,24 +154,18 @@ export class Supervision {
     const state: State = { v: 1, generation, attempt, status, stopped, left, logBytes, spec };
     try {
       writeState(this.job, state);
-      return true;
+      if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
     } catch (thrown) {
       errnoOf(thrown);
-      return false;
+      this.publishLater();
     }
   }
 
-  private finish(status: Extract<Status, { phase: 'ended' }>): void {
-    const published = this.publish();
-    try {
-      markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
-    } catch (thrown) {
-      errnoOf(thrown);
-    }
+  private finish(): void {
+    this.publish();
     // whoever waits is woken now; where the state could not be written, exit.N says the same
     fs.closeSync(ALIVE_FD);
     this.onEnded();
-    if (!published) this.publishLater();
   }
 
   /**
@@ -201,8 +196,9 @@ export class Supervision {
   }
 
   private publishLater(): void {
-    setTimeout(() => {
-      if (fs.existsSync(this.job.spec) && !this.publish()) this.publishLater();
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      if (fs.existsSync(this.job.spec)) this.publish();
     }, RETRY_PUBLISH_MS);
   }
 
