@@ -6,9 +6,10 @@
  */
 import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
+import { DISK } from './disk.ts';
 import type { Part, Row } from './part.ts';
 
-const PARTS: Part[] = [];
+const PARTS: Part[] = [DISK];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));

@@ -1,0 +1,4 @@
+import { DISK } from './disk.ts';
+import { partTest } from './part.ts';
+
+partTest(DISK);
