@@ -12,7 +12,7 @@ import type { Identity, Spec, State, Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
-import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
+import { claimOwner, type Owner, readExit, readStops, writeState } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
@@ -42,14 +42,17 @@ export class Supervision {
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   private left: Identity[] = [];
+  /** False for an adopter that found no room for its claim: it makes it before it publishes anything. */
+  private isClaimed: boolean;
   private retry: NodeJS.Timeout | undefined;
   private disarm = (): void => {};
   private readonly trim: Trim;
 
-  constructor(home: Home, spec: Spec, owner: Owner) {
+  constructor(home: Home, spec: Spec, owner: Owner, isClaimed: boolean) {
     this.home = home;
     this.spec = spec;
     this.owner = owner;
+    this.isClaimed = isClaimed;
     this.job = home.job(spec.id);
     this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
   }
@@ -153,6 +156,8 @@ export class Supervision {
     const { generation } = this.owner;
     const state: State = { v: 1, generation, attempt, status, stopped, left, logBytes, spec };
     try {
+      this.isClaimed ||= claimOwner(this.job, this.owner);
+      if (!this.isClaimed) return;
       writeState(this.job, state);
       if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
     } catch (thrown) {

@@ -91,11 +91,8 @@ async function inside<T>(
 }
 
 /** Runs `body` with the home on a file system in memory, mounted with these options. */
-export const onMount = <T>(
-  rig: Rig,
-  options: string,
-  body: (mounted: string) => Promise<void>,
-): Promise<void> => inside(rig, (path) => mountMemory(path, options), body);
+export const onMount = <T>(rig: Rig, options: string, body: (mounted: string) => Promise<T>): Promise<T> =>
+  inside(rig, (path) => mountMemory(path, options), body);
 
 /** Runs `body` with the home in an image of ext4. */
 export const onImage = <T>(
