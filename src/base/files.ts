@@ -74,6 +74,26 @@ export function writeRenamed(path: string, text: string): void {
   }
 }
 
+/** The like over a temporary file that stands ready, with room on the disk that is kept for it: see reserve. */
+export function writeReserved(path: string, text: string): void {
+  const temporary = `${path}.tmp`;
+  const fd = fs.openSync(temporary, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
+  try {
+    fs.fchmodSync(fd, 0o600);
+    const bytes = Buffer.from(text);
+    writeAll(fd, bytes);
+    fs.ftruncateSync(fd, bytes.length);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+  fs.renameSync(temporary, path);
+}
+
+/** Keeps room on the disk for the next writeReserved of so many bytes. */
+export const reserve = (path: string, sizeBytes: number): void =>
+  fs.closeSync(createBlank(`${path}.tmp`, sizeBytes));
+
 let claims = 0;
 
 /**

@@ -11,10 +11,11 @@ import {
   createExclusive,
   namesIn,
   readRecord,
+  reserve,
   syncDir,
-  writeAtomic,
   writeOnce,
   writeRenamed,
+  writeReserved,
 } from '../base/files.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
 import type { Home, JobPaths } from './home.ts';
@@ -43,8 +44,6 @@ function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
     : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
 }
 
-const publish = (path: string, value: unknown): void => writeAtomic(path, `${JSON.stringify(value)}\n`);
-
 // ---- spec, state -----------------------------------------------------------------------------------------
 
 /** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
@@ -60,7 +59,23 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   return spec;
 }
 
-export const writeState = (job: JobPaths, state: State): void => publish(job.state, state);
+/** Enough for every state but one with a long spec. */
+const STATE_BYTES = 4096;
+
+/** Keeps room for the next state, so that a full disk cannot lose how a job ended. */
+export const reserveState = (job: JobPaths): void => reserve(job.state, STATE_BYTES);
+
+/** Publishes the state; where there is only the room that was kept, without the spec, which stands beside it. */
+export function writeState(job: JobPaths, state: State): void {
+  const write = (one: State) => writeReserved(job.state, `${JSON.stringify(one)}\n`);
+  try {
+    write(state);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOSPC' || state.spec === null) throw thrown;
+    write({ ...state, spec: null });
+  }
+  syncDir(job.dir);
+}
 export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateShape);
 
 // ---- owners: the highest generation publishes ------------------------------------------------------------

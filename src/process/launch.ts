@@ -13,7 +13,15 @@ import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
 import { titleOf, withdrawClaims } from '../job/names.ts';
-import { claimId, claimOwner, prepareExit, readOwner, writeScript, writeSpec } from '../job/store.ts';
+import {
+  claimId,
+  claimOwner,
+  prepareExit,
+  readOwner,
+  reserveState,
+  writeScript,
+  writeSpec,
+} from '../job/store.ts';
 import { jobEnvironment, ownEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
 import { takeName } from './holder.ts';
@@ -58,6 +66,7 @@ function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>): void {
   fs.mkdirSync(dirname(job.log), 0o700);
   for (const log of split ? [job.log, job.err] : [job.log]) fs.closeSync(createLog(log));
   prepareExit(job, 1);
+  reserveState(job);
   prepareShim(job);
 }
 

@@ -12,7 +12,7 @@ import type { Identity, Spec, State, Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
-import { claimOwner, type Owner, readExit, readStops, writeState } from '../job/store.ts';
+import { claimOwner, type Owner, readExit, readStops, reserveState, writeState } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
@@ -42,7 +42,7 @@ export class Supervision {
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   private left: Identity[] = [];
-  /** False for an adopter that found no room for its claim: it makes it before it publishes anything. */
+  /** False for an adopter that found no room for its claim. */
   private isClaimed: boolean;
   private retry: NodeJS.Timeout | undefined;
   private disarm = (): void => {};
@@ -156,13 +156,34 @@ export class Supervision {
     const { generation } = this.owner;
     const state: State = { v: 1, generation, attempt, status, stopped, left, logBytes, spec };
     try {
-      this.isClaimed ||= claimOwner(this.job, this.owner);
-      if (!this.isClaimed) return;
+      if (!this.mayPublish()) return;
       writeState(this.job, state);
       if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
+      else this.reserve();
     } catch (thrown) {
       errnoOf(thrown);
       this.publishLater();
+    }
+  }
+
+  /** Whether nobody else is the owner. Who found no room for its claim publishes all the same, and tries again. */
+  private mayPublish(): boolean {
+    try {
+      this.isClaimed ||= claimOwner(this.job, this.owner);
+      return this.isClaimed;
+    } catch (thrown) {
+      errnoOf(thrown);
+      this.publishLater();
+      return true;
+    }
+  }
+
+  /** Keeps room for the next state; the one that went has just made some. */
+  private reserve(): void {
+    try {
+      reserveState(this.job);
+    } catch (thrown) {
+      errnoOf(thrown);
     }
   }
 
