@@ -74,10 +74,12 @@ export function writeRenamed(path: string, text: string): void {
   }
 }
 
-/** The like over a temporary file that stands ready, with room on the disk that is kept for it: see reserve. */
-export function writeReserved(path: string, text: string): void {
-  const temporary = `${path}.tmp`;
-  const fd = fs.openSync(temporary, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
+/**
+ * Replaces `path` by `text`, written over a file that stands ready for it, with room that a full disk cannot take; durable when the
+ * directory is flushed. Once: with the rename the room is used up.
+ */
+export function writeReserved(path: string, reserved: string, text: string): void {
+  const fd = fs.openSync(reserved, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
   try {
     fs.fchmodSync(fd, 0o600);
     const bytes = Buffer.from(text);
@@ -87,12 +89,8 @@ export function writeReserved(path: string, text: string): void {
   } finally {
     fs.closeSync(fd);
   }
-  fs.renameSync(temporary, path);
+  fs.renameSync(reserved, path);
 }
-
-/** Keeps room on the disk for the next writeReserved of so many bytes. */
-export const reserve = (path: string, sizeBytes: number): void =>
-  fs.closeSync(createBlank(`${path}.tmp`, sizeBytes));
 
 let claims = 0;
 

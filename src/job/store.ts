@@ -11,7 +11,6 @@ import {
   createExclusive,
   namesIn,
   readRecord,
-  reserve,
   syncDir,
   writeOnce,
   writeRenamed,
@@ -62,16 +61,21 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
 /** Enough for every state but one with a long spec. */
 const STATE_BYTES = 4096;
 
-/** Keeps room for the next state, so that a full disk cannot lose how a job ended. */
-export const reserveState = (job: JobPaths): void => reserve(job.state, STATE_BYTES);
+/** Keeps room for the last state, so that a full disk cannot lose how a job ended, and why. */
+export const reserveEnd = (job: JobPaths): void => fs.closeSync(createBlank(job.end, STATE_BYTES));
 
-/** Publishes the state; where there is only the room that was kept, without the spec, which stands beside it. */
+/** Publishes the state: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
 export function writeState(job: JobPaths, state: State): void {
-  const write = (one: State) => writeReserved(job.state, `${JSON.stringify(one)}\n`);
+  const isLast = state.status.phase === 'ended' && fs.existsSync(job.end);
+  const write = (one: State): void => {
+    const text = `${JSON.stringify(one)}\n`;
+    if (isLast) writeReserved(job.state, job.end, text);
+    else writeRenamed(job.state, text);
+  };
   try {
     write(state);
   } catch (thrown) {
-    if (errnoOf(thrown) !== 'ENOSPC' || state.spec === null) throw thrown;
+    if (errnoOf(thrown) !== 'ENOSPC' || !isLast) throw thrown;
     write({ ...state, spec: null });
   }
   syncDir(job.dir);

@@ -18,7 +18,7 @@ import {
   claimOwner,
   prepareExit,
   readOwner,
-  reserveState,
+  reserveEnd,
   writeScript,
   writeSpec,
 } from '../job/store.ts';
@@ -66,7 +66,7 @@ function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>): void {
   fs.mkdirSync(dirname(job.log), 0o700);
   for (const log of split ? [job.log, job.err] : [job.log]) fs.closeSync(createLog(log));
   prepareExit(job, 1);
-  reserveState(job);
+  reserveEnd(job);
   prepareShim(job);
 }
 

@@ -12,7 +12,7 @@ import type { Identity, Spec, State, Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
-import { claimOwner, type Owner, readExit, readStops, reserveState, writeState } from '../job/store.ts';
+import { claimOwner, type Owner, readExit, readStops, writeState } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
@@ -159,7 +159,6 @@ export class Supervision {
       if (!this.mayPublish()) return;
       writeState(this.job, state);
       if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
-      else this.reserve();
     } catch (thrown) {
       errnoOf(thrown);
       this.publishLater();
@@ -175,15 +174,6 @@ export class Supervision {
       errnoOf(thrown);
       this.publishLater();
       return true;
-    }
-  }
-
-  /** Keeps room for the next state; the one that went has just made some. */
-  private reserve(): void {
-    try {
-      reserveState(this.job);
-    } catch (thrown) {
-      errnoOf(thrown);
     }
   }
 

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { cannotMountImage, drain, fill, makeImage, onImage, onMount } from '../rig/mounts.ts';
 import { isRunning, processesNaming } from '../rig/processes.ts';
-import type { Puppet } from '../rig/puppet.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { readJson, runPuppet, slay } from './death.ts';
@@ -16,17 +15,6 @@ const ended = (rig: Rig, id: number) =>
     (state) => state?.status.phase === 'ended',
     `the end in the state of job ${id}`,
   );
-
-/** Starts the puppet, and comes back when its owner has kept room for its end. */
-async function runReserved(rig: Rig, puppet: Puppet, options: string[] = []): Promise<number> {
-  const id = await runPuppet(rig, puppet, options);
-  await until(
-    () => fs.existsSync(rig.file(id, 'state.json.tmp')),
-    (there) => there,
-    'room for the next state',
-  );
-  return id;
-}
 
 for (const kind of ['memory', 'ext4'] as const) {
   /** A test with its home on a small file system of its own. */
@@ -43,7 +31,7 @@ for (const kind of ['memory', 'ext4'] as const) {
 
   fullTest('a job ends on a full disk: its code and its state at once', async (rig, mounted) => {
     const puppet = await rig.puppet();
-    const id = await runReserved(rig, puppet);
+    const id = await runPuppet(rig, puppet);
     const supervisor = rig.ownerPid(id);
     fill(mounted, 0);
     await puppet.exit(7);
@@ -64,8 +52,8 @@ for (const kind of ['memory', 'ext4'] as const) {
 
   fullTest('the supervisor is killed on a full disk: limits and code are kept', async (rig, mounted) => {
     const [first, second] = [await rig.puppet(), await rig.puppet()];
-    const code = await runReserved(rig, first);
-    const limit = await runReserved(rig, second, ['--timeout', '3s', '--grace', '1s']);
+    const code = await runPuppet(rig, first);
+    const limit = await runPuppet(rig, second, ['--timeout', '3s', '--grace', '1s']);
     fill(mounted, 0);
     for (const id of [code, limit]) await slay(rig.ownerPid(id));
     assert.equal((await rig.bgjob(['wait', String(limit)])).code, 124, 'the limit');
@@ -87,7 +75,7 @@ for (const kind of ['memory', 'ext4'] as const) {
   fullTest('kill on a full disk stops the job and all that it started', async (rig, mounted) => {
     for (const options of [[], ['--now'], ['-s', 'INT', '--grace', '1s']]) {
       const puppet = await rig.puppet();
-      const id = await runReserved(rig, puppet);
+      const id = await runPuppet(rig, puppet);
       const [child, daemon] = [await puppet.fork({}), await puppet.fork({ daemon: true })];
       const main = await puppet.pid();
       fill(mounted, 0);
