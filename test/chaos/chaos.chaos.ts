@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
 import { DISK } from './disk.ts';
 import type { Part, Row } from './part.ts';
+import { POWER_CUT } from './powercut.ts';
 
-const PARTS: Part[] = [DISK];
+const PARTS: Part[] = [DISK, POWER_CUT];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));

@@ -22,11 +22,22 @@ const mountMemory = (path: string, options: string): boolean =>
 const mountImage = (image: string, path: string, options: string): boolean =>
   succeeds('mount', '-o', ['loop', options].filter(Boolean).join(','), image, path);
 
-/** Makes an image of ext4: all of it is there for files, and the journal is the smallest there is. */
-export function makeImage(image: string, sizeMib: number): void {
+/** Makes an image of ext4, all of it for files but the journal. */
+export function makeImage(image: string, sizeMib: number, journalMib = 4): void {
   fs.closeSync(fs.openSync(image, 'w'));
   fs.truncateSync(image, sizeMib * 2 ** 20);
-  const options = ['-q', '-F', '-m', '0', '-b', '4096', '-E', 'lazy_itable_init=0', '-J', 'size=4'];
+  const options = [
+    '-q',
+    '-F',
+    '-m',
+    '0',
+    '-b',
+    '4096',
+    '-E',
+    'lazy_itable_init=0',
+    '-J',
+    `size=${journalMib}`,
+  ];
   assert.ok(succeeds('mkfs.ext4', ...options, image), 'mkfs.ext4');
 }
 
@@ -71,20 +82,39 @@ async function unmount(path: string): Promise<void> {
   if (!succeeds('umount', path)) assert.ok(succeeds('umount', '--lazy', path), `umount ${path}`);
 }
 
+async function during<T>(mount: () => boolean, path: string, body: () => Promise<T>): Promise<T> {
+  assert.ok(mount(), `mount ${path}`);
+  try {
+    return await body();
+  } finally {
+    await unmount(path);
+  }
+}
+
+/** Runs `body` while the image is mounted at a path. */
+export const mounted = <T>(
+  image: string,
+  path: string,
+  options: string,
+  body: () => Promise<T>,
+): Promise<T> => during(() => mountImage(image, path, options), path, body);
+
 async function inside<T>(
   rig: Rig,
   mount: (path: string) => boolean,
   body: (mounted: string) => Promise<T>,
 ): Promise<T> {
-  const mounted = fs.mkdtempSync(`${rig.dir}/mounted-`);
+  const path = fs.mkdtempSync(`${rig.dir}/mounted-`);
   const before = rig.home;
-  assert.ok(mount(mounted), 'mount');
+  rig.home = `${path}/home`;
+  rig.env['BGJOB_HOME'] = rig.home;
   try {
-    rig.home = `${mounted}/home`;
-    rig.env['BGJOB_HOME'] = rig.home;
-    return await body(mounted);
+    return await during(
+      () => mount(path),
+      path,
+      () => body(path),
+    );
   } finally {
-    await unmount(mounted);
     rig.home = before;
     rig.env['BGJOB_HOME'] = before;
   }
