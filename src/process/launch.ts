@@ -17,7 +17,9 @@ import {
   claimId,
   claimOwner,
   prepareExit,
+  readExit,
   readOwner,
+  readState,
   reserveEnd,
   writeScript,
   writeSpec,
@@ -25,7 +27,7 @@ import {
 import { jobEnvironment, ownEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
 import { takeName } from './holder.ts';
-import { identify, thisPlace } from './identity.ts';
+import { identify, isHeld, thisPlace } from './identity.ts';
 import { prepareShim } from './shim.ts';
 import { markerOf } from './tree.ts';
 
@@ -111,7 +113,8 @@ async function confirmOwner(
     child.ref();
     if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
       await once(child, 'exit');
-    if (readOwner(job).kind === 'absent') throw thrown;
+    // it may have claimed for itself meanwhile, and even started the job: that goes on then, with an adopter
+    if (!isHeld(job.alive) && readState(job).kind === 'absent' && !readExit(job, 1)) throw thrown;
   }
 }
 

@@ -51,8 +51,9 @@ function main(): void {
       if (claimOwner(job, mine)) return 'mine';
     } catch (thrown) {
       errnoOf(thrown);
-      // a full disk: nobody else takes the place of a dead supervisor, and the job's limits must hold
-      return mode === '--adopt' ? 'unwritten' : 'taken';
+      // a full disk. The launcher may have found room to write the same, or ends us; and nobody but us takes the place of a
+      // dead supervisor: the job's limits must hold
+      return 'unwritten';
     }
     // the launcher may have written the same for us; anybody else is the owner then, and we leave without a trace
     return whose(readOwner(job));

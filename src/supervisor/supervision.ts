@@ -12,8 +12,8 @@ import type { Identity, Spec, State, Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
-import { claimOwner, type Owner, readExit, readStops, writeState } from '../job/store.ts';
-import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
+import { claimOwner, type Owner, readExit, readOwnerOf, readStops, writeState } from '../job/store.ts';
+import { identify, isAlive, isSame, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
@@ -42,7 +42,7 @@ export class Supervision {
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   private left: Identity[] = [];
-  /** False for an adopter that found no room for its claim. */
+  /** False for an owner that found no room for its claim. */
   private isClaimed: boolean;
   private retry: NodeJS.Timeout | undefined;
   private disarm = (): void => {};
@@ -168,13 +168,19 @@ export class Supervision {
   /** Whether nobody else is the owner. Who found no room for its claim publishes all the same, and tries again. */
   private mayPublish(): boolean {
     try {
-      this.isClaimed ||= claimOwner(this.job, this.owner);
+      this.isClaimed ||= claimOwner(this.job, this.owner) || this.isWritten();
       return this.isClaimed;
     } catch (thrown) {
       errnoOf(thrown);
       this.publishLater();
       return true;
     }
+  }
+
+  /** Whether the launcher wrote the claim for us. */
+  private isWritten(): boolean {
+    const owner = readOwnerOf(this.job, this.owner.generation);
+    return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);
   }
 
   private finish(): void {

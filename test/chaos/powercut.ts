@@ -19,7 +19,7 @@ interface Said {
   ids: Set<number>;
   /** `wait` returned this code. */
   codes: Map<number, number>;
-  /** `gc` said that it is gone. */
+  /** `gc` said that it is gone, or may be about to. */
   removed: Set<number>;
 }
 
@@ -91,15 +91,17 @@ async function startAndEnd(rig: Rig, n: number, said: Said): Promise<void> {
 }
 
 async function collectSome(rig: Rig, said: Said): Promise<void> {
-  const [gone] = await rig.json(['gc', '--keep', '8', '--max-total', '2G']);
-  for (const id of gone.removed) said.removed.add(id);
+  const candidates = [...said.codes.keys()].filter((id) => !said.removed.has(id));
+  for (const id of candidates) said.removed.add(id);
+  const [gone] = await rig.json(['gc', '--keep', '8']);
+  for (const id of candidates) if (!gone.removed.includes(id)) said.removed.delete(id);
 }
 
 async function cutRound(rig: Rig, jobs: number, cuts: number, chance: () => number): Promise<Found> {
   const image = `${rig.dir}/image`;
   const found: Found = { cuts: 0, ids: 0, codes: 0, claims: 0 };
   // a journal that never wraps: while a copy is made nothing moves from it to its place
-  makeImage(image, 160, 96);
+  makeImage(image, 200, 64);
   const copies: { copy: string; before: Said }[] = [];
   await onImage(rig, image, OPTIONS, async () => {
     const said: Said = { ids: new Set(), codes: new Map(), removed: new Set() };
@@ -138,7 +140,7 @@ export const POWER_CUT: Part = {
   skip: cannotMountImage,
   async run({ whole, chance }) {
     const { cuts, ids, codes, claims } = await withRig((rig) =>
-      cutRound(rig, whole ? 240 : 60, whole ? 40 : 6, chance),
+      cutRound(rig, whole ? 120 : 45, whole ? 20 : 5, chance),
     );
     return [
       { what: 'power cuts while jobs start and end', figure: String(cuts) },
