@@ -12,6 +12,7 @@ import {
   stateWord,
 } from '../job/job.ts';
 import { signalOfCode } from '../job/signals.ts';
+import { errnoText } from './messages.ts';
 
 /** What a status above 128 may mean when the signal was not ours. */
 function guessText(code: number, spec: Spec): string {
@@ -34,7 +35,7 @@ export function outcomeText(outcome: Outcome, spec: Spec): string {
     case 'skipped':
       return `skipped (${safe(outcome.why)})`;
     case 'failed':
-      return `failed to start (${safe(outcome.why)})`;
+      return `failed to start (${safe(outcome.why.replace(/\b(E[A-Z0-9]+)(?=\)$)/, errnoText))})`;
     case 'lost':
       return `lost (${safe(outcome.why)})`;
     default:
