@@ -93,6 +93,30 @@ export async function writeAside(path: string, content: string | Uint8Array): Pr
   await fs.promises.rename(temporary, path);
 }
 
+/** Whether a file stands there that has no other name: it may be written in place. */
+export function isAlone(path: string): boolean {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.nlink === 1;
+}
+
+/**
+ * Replaces `path` by `text`, written over a file that stands ready for it, with room that a full disk cannot take; durable when the
+ * directory is flushed. Once: with the rename the room is used up.
+ */
+export function writeReserved(path: string, reserved: string, text: string): void {
+  const fd = fs.openSync(reserved, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    fs.fchmodSync(fd, 0o600);
+    const bytes = Buffer.from(text);
+    writeAll(fd, bytes);
+    fs.ftruncateSync(fd, bytes.length);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+  fs.renameSync(reserved, path);
+}
+
 let claims = 0;
 
 /**
@@ -163,6 +187,9 @@ export function createBlank(path: string, sizeBytes: number): number {
 
 /** Creates a log: append only, so that two writers never overwrite each other; refuses an existing name or link. */
 export const createLog = (path: string): number => createExclusive(path, O_APPEND);
+
+/** Opens a log that was made with createLog, likewise; follows no link. */
+export const openLog = (path: string): number => fs.openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
 
 /** A file without a name: written, unlinked, and readable through the descriptor alone. */
 export function createNameless(path: string, text: string): number {

@@ -55,6 +55,7 @@ function writeCode(path: string, code: Buffer): void {
       if (old.startsWith(prefix) && old !== name) fs.unlinkSync(`${dir}/${old}`);
   } catch {
     // a full or read-only disk: the next start compiles again
+    fs.rmSync(temporary, { force: true });
   }
 }
 

@@ -36,6 +36,10 @@ export class JobPaths {
   get state(): string {
     return `${this.dir}/state.json`;
   }
+  /** Blanks, over which the last state is written: room that a full disk cannot take. */
+  get end(): string {
+    return `${this.dir}/end`;
+  }
   /** The script of `run -`; written once by the launcher, before anything starts. */
   get script(): string {
     return `${this.dir}/script`;

@@ -9,15 +9,16 @@ import {
   claim,
   createBlank,
   createExclusive,
+  isAlone,
   namesIn,
   readRecord,
   removeQuietly,
   syncDir,
   touch,
-  writeAtomic,
   writeHint,
   writeOnce,
   writeRenamed,
+  writeReserved,
 } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
@@ -47,8 +48,6 @@ function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
     : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
 }
 
-const publish = (path: string, record: object): void => writeAtomic(path, sealed(record));
-
 // ---- spec, state -----------------------------------------------------------------------------------------
 
 /** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
@@ -63,7 +62,28 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   return spec;
 }
 
-export const writeState = (job: JobPaths, state: State): void => publish(job.state, state);
+/** Enough for every state but one with a long spec. */
+const STATE_BYTES = 4096;
+
+/** Keeps room for the last state, so that a full disk cannot lose how a job ended, and why. */
+export const reserveEnd = (job: JobPaths): void => fs.closeSync(createBlank(job.end, STATE_BYTES));
+
+/** Publishes the state: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
+export function writeState(job: JobPaths, state: State): void {
+  const isLast = state.status.phase === 'ended' && isAlone(job.end);
+  const write = (one: State): void => {
+    const text = sealed(one);
+    if (isLast) writeReserved(job.state, job.end, text);
+    else writeRenamed(job.state, text);
+  };
+  try {
+    write(state);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOSPC' || !isLast) throw thrown;
+    write({ ...state, spec: null });
+  }
+  syncDir(job.dir);
+}
 export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateShape);
 
 // ---- owners: the highest generation publishes ------------------------------------------------------------
@@ -97,9 +117,13 @@ export function readOwnerOf(job: JobPaths, generation: number): Found<Owner> {
 
 // ---- exit status: written by the shim, valid only as a whole line ----------------------------------------
 
-/** Reserves the room for an exit status on the disk, so that a full one cannot lose it. */
-export function prepareExit(job: JobPaths, attempt: number): void {
-  const fd = createBlank(job.exit(attempt), 8);
+/** Reserves the room for an exit status on the disk, so that a full one cannot lose it; durable with flushExit. */
+export const prepareExit = (job: JobPaths, attempt: number): void =>
+  fs.closeSync(createBlank(job.exit(attempt), 8));
+
+/** Makes sure, before the job starts, that the room is really on the disk. */
+export function flushExit(job: JobPaths, attempt: number): void {
+  const fd = fs.openSync(job.exit(attempt), fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
   try {
     fs.fsyncSync(fd);
   } finally {
@@ -192,7 +216,7 @@ function readHint(home: Home): JobId | undefined {
   return last <= highestId(home) + MOST_AHEAD ? last : undefined;
 }
 
-/** What cannot be noted is looked up the next time. */
+/** What cannot be noted is looked up the next time: the id is claimed by then, and must not be left behind for a full disk. */
 function noteHint(home: Home, id: JobId): void {
   try {
     writeHint(home.seq, `${id}\n`);

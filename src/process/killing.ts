@@ -48,17 +48,40 @@ export interface Killed {
   unproven: number[];
 }
 
-/** Stops a live job and returns when that is verified, or when it cannot be. */
-export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
-  const before = await processesOf(home, view);
-  const job = home.job(view.id);
-  requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
-  nudge(job, view.id);
+/** Leaves the request and nudges the owner; false if it cannot be written: a full disk is no reason to let a job run. */
+function askOwner(job: JobPaths, id: JobId, stop: Stop): boolean {
+  try {
+    requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+  nudge(job, id);
+  return true;
+}
+
+/** The owner stops the job; what is left then, or all of it if there is no answer, the killer sweeps. */
+async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  // not AbortSignal.timeout: it takes 32 bits, and a grace may be longer
   const patience = new AbortController();
   const disarm = after(stop.graceMs + ANSWER_MS, () => patience.abort());
   const ended = await waitEnded(home, view.id, patience.signal);
   disarm();
-  const swept = await sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });
+  return sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });
+}
+
+/** The killer stops the job; the owner sees the end all the same, and tells it. */
+async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  const swept = await sweepLeft(home, view, systemClock, stop);
+  await waitEnded(home, view.id, AbortSignal.timeout(ANSWER_MS));
+  return swept;
+}
+
+/** Stops a live job and returns when that is verified, or when it cannot be. */
+export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  const before = await processesOf(home, view);
+  const asked = askOwner(home.job(view.id), view.id, stop);
+  const swept = asked ? await sweepAfterOwner(home, view, stop) : await sweepUnasked(home, view, stop);
   const now = observe(home, view.id);
   const stoppedByOwner = now && 'state' in now ? (now.state?.stopped ?? 0) : 0;
   // shim and watcher may not have written themselves down when we looked first

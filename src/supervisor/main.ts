@@ -39,26 +39,29 @@ function main(): void {
   // something kills every adopter, or every adopter crashes: then slowly
   if (generation > 10) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   const owner: Owner = { generation, identity: self };
-  if (!becomeOwner(owner)) return;
-  supervision = new Supervision(home.value, spec.value, owner);
+  const claimed = becomeOwner(owner);
+  if (claimed === 'taken') return;
+  supervision = new Supervision(home.value, spec.value, owner, claimed === 'mine');
   if (mode === '--adopt') adopt(supervision);
   else start(supervision);
 
-  function becomeOwner(mine: Owner): boolean {
+  function becomeOwner(mine: Owner): 'mine' | 'taken' | 'unwritten' {
     // the launcher was first, as nearly always: a claim that must fail would cost a file and a flush before the job starts
-    if (before.kind === 'read' && before.value.generation === mine.generation) return isMine(before);
+    if (before.kind === 'read' && before.value.generation === mine.generation) return whose(before);
     try {
-      if (claimOwner(job, mine)) return true;
+      if (claimOwner(job, mine)) return 'mine';
     } catch (thrown) {
       errnoOf(thrown);
-      return false;
+      // a full disk. The launcher may have found room to write the same, or ends us; and nobody but us takes the place of a
+      // dead supervisor: the job's limits must hold
+      return 'unwritten';
     }
     // the launcher may have written the same for us; anybody else is the owner then, and we leave without a trace
-    return isMine(readOwner(job));
+    return whose(readOwner(job));
   }
 
-  function isMine(highest: Found<Owner>): boolean {
-    return highest.kind === 'read' && isSame(highest.value.identity, owner.identity);
+  function whose(highest: Found<Owner>): 'mine' | 'taken' {
+    return highest.kind === 'read' && isSame(highest.value.identity, owner.identity) ? 'mine' : 'taken';
   }
 }
 

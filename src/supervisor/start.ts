@@ -1,17 +1,16 @@
 /**
- * A supervisor that starts its job: prepares the files, checks what only now can be checked, reads requests to stop,
+ * A supervisor that starts its job: flushes its files, checks what only now can be checked, reads requests to stop,
  * starts the shim, and hears of the end through the socket.
  */
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import type { Socket } from 'node:net';
-import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { EXIT, errnoOf } from '../base/failure.ts';
-import { createLog, readAt, syncDir } from '../base/files.ts';
+import { openLog, readAt, syncDir } from '../base/files.ts';
 import type { Spec } from '../job/job.ts';
-import { prepareExit } from '../job/store.ts';
-import { prepareShim, shimCall } from '../process/shim.ts';
+import { flushExit } from '../job/store.ts';
+import { shimCall } from '../process/shim.ts';
 import { adopterCall } from './adopt.ts';
 import { leave } from './leave.ts';
 import { ALIVE_FD, type Supervision } from './supervision.ts';
@@ -46,12 +45,10 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
   supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why: `${what} (${errno})`, code });
 }
 
-/** Everything that must be on the disk before the job runs; returns the log, and with --split that of stderr. */
+/** Makes durable what the launcher made, before the job runs; returns the log, and with --split that of stderr. */
 function prepare({ job, attempt, spec }: Supervision): number[] {
-  fs.mkdirSync(dirname(job.log), 0o700);
-  const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(createLog);
-  prepareExit(job, attempt);
-  prepareShim(job);
+  const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(openLog);
+  flushExit(job, attempt);
   syncDir(job.dir);
   return logFds;
 }

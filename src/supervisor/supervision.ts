@@ -12,8 +12,8 @@ import type { Identity, Spec, State, Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
-import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
-import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
+import { claimOwner, type Owner, readExit, readOwnerOf, readStops, writeState } from '../job/store.ts';
+import { identify, isAlive, isSame, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
@@ -44,13 +44,17 @@ export class Supervision {
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   private left: Identity[] = [];
+  /** False for an owner that found no room for its claim. */
+  private isClaimed: boolean;
+  private retry: NodeJS.Timeout | undefined;
   private disarm = (): void => {};
   private readonly trim: Trim;
 
-  constructor(home: Home, spec: Spec, owner: Owner) {
+  constructor(home: Home, spec: Spec, owner: Owner, isClaimed: boolean) {
     this.home = home;
     this.spec = spec;
     this.owner = owner;
+    this.isClaimed = isClaimed;
     this.job = home.job(spec.id);
     this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
   }
@@ -61,7 +65,7 @@ export class Supervision {
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
       this.disarm();
-      this.finish(this.status);
+      this.finish();
       return;
     }
     this.publish();
@@ -85,7 +89,7 @@ export class Supervision {
     this.stopped = stopped;
     // ended: it died between the end and saying so to everybody
     if (status.phase === 'ended') {
-      this.finish(status);
+      this.finish();
     } else {
       this.publish();
       this.enter(status);
@@ -147,8 +151,8 @@ export class Supervision {
     return pid === shim?.pid || pid === watcher?.pid;
   }
 
-  /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */
-  publish(): boolean {
+  /** Writes the state, and at the end the marker; a full disk is no reason to die: it is written when there is room again. */
+  publish(): void {
     const { status, attempt, stopped, left } = this;
     const ended = status.phase === 'ended';
     const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
@@ -156,25 +160,38 @@ export class Supervision {
     const { generation } = this.owner;
     const state: State = { v: 1, generation, attempt, status, stopped, left, logBytes, spec };
     try {
+      if (!this.mayPublish()) return;
       writeState(this.job, state);
-      return true;
+      if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
     } catch (thrown) {
       errnoOf(thrown);
-      return false;
+      this.publishLater();
     }
   }
 
-  private finish(status: Extract<Status, { phase: 'ended' }>): void {
-    const published = this.publish();
+  /** Whether nobody else is the owner. Who found no room for its claim publishes all the same, and tries again. */
+  private mayPublish(): boolean {
     try {
-      markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
+      this.isClaimed ||= claimOwner(this.job, this.owner) || this.isWritten();
+      return this.isClaimed;
     } catch (thrown) {
       errnoOf(thrown);
+      this.publishLater();
+      return true;
     }
+  }
+
+  /** Whether the launcher wrote the claim for us. */
+  private isWritten(): boolean {
+    const owner = readOwnerOf(this.job, this.owner.generation);
+    return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);
+  }
+
+  private finish(): void {
+    this.publish();
     // whoever waits is woken now; where the state could not be written, exit.N says the same
     fs.closeSync(ALIVE_FD);
     this.onEnded();
-    if (!published) this.publishLater();
   }
 
   /**
@@ -205,8 +222,9 @@ export class Supervision {
   }
 
   private publishLater(): void {
-    setTimeout(() => {
-      if (fs.existsSync(this.job.spec) && !this.publish()) this.publishLater();
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      if (fs.existsSync(this.job.spec)) this.publish();
     }, RETRY_PUBLISH_MS);
   }
 

@@ -55,7 +55,8 @@ const brief = (text: string): string =>
 
 export class Rig {
   readonly dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), `bgjob-test-${OWN}-`)));
-  readonly home = join(this.dir, 'home');
+  /** Where the jobs are; a test may give it a place of its own. */
+  home = join(this.dir, 'home');
   readonly project = join(this.dir, 'project');
   readonly env: Record<string, string>;
   /** Set by a test that damages records on purpose. */
