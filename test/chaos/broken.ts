@@ -45,6 +45,7 @@ export const BREAKAGES: Breakage[] = [
     what: 'a reader that finds nobody alive does not look for the code',
     changes: [
       { file: 'process/observe.ts', from: '  if (exit) {\n', to: '  if (exit && exit.code < 0) {\n' },
+      { file: 'process/observe.ts', from: 'if (isExitDamaged(', to: 'if (!exit && isExitDamaged(' },
     ],
     setting: 'a job that nobody watches',
     kill: at('shim', 'write socket', 1, 'before'),
