@@ -147,9 +147,11 @@ export function readStops(job: JobPaths): Stop[] {
   return (['term', 'kill'] as const).flatMap((hardness) => {
     const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopShape);
     if (stop.kind === 'absent') return [];
-    if (stop.kind === 'read') return [stop.value];
+    // as the end: by the clock that files are stamped with, whatever the killer's says
+    const at = Math.round(fs.statSync(job.stop(hardness), { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (stop.kind === 'read') return [{ ...stop.value, at }];
     const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
-    return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at: Date.now() }];
+    return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at }];
   });
 }
 
