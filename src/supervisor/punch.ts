@@ -4,7 +4,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
+import { openToCut } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import { findTool } from '../process/programs.ts';
 import { markerOf } from '../process/tree.ts';
@@ -19,10 +21,13 @@ const CANNOT = /not supported|unsupported|unrecognized|invalid option|usage/i;
 export async function punch(home: Home, path: string, from: number, to: number): Promise<Punched> {
   const fallocate = findTool('fallocate');
   if (fallocate === undefined) return 'unsupported';
-  const args = ['-p', '-o', String(from), '-l', String(to - from), path];
+  // by descriptor: the name may be a link to somebody else's file by now
+  const args = ['-p', '-o', String(from), '-l', String(to - from), '/proc/self/fd/3'];
   const env = { ...markerOf(home, 0), BGJOB_TOKEN: 'none', LC_ALL: 'C' };
+  let fd: number | undefined;
   try {
-    const child = spawn(fallocate, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe'] });
+    fd = openToCut(path);
+    const child = spawn(fallocate, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe', fd] });
     const said = textOf(child);
     const [code] = await once(child, 'exit');
     if (code === 0) return 'done';
@@ -31,6 +36,8 @@ export async function punch(home: Home, path: string, from: number, to: number):
     // no process to be had just now
     errnoOf(thrown);
     return 'failed';
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
   }
 }
 
