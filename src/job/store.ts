@@ -180,11 +180,31 @@ function readFloor(home: Home): number {
   return Math.max(0, ...namesIn(home.path).map((name) => Number(/^floor\.(\d{1,15})$/.exec(name)?.[1] ?? 0)));
 }
 
+/** Makes a name of something that may be deleted at any time: it is the name that counts. */
+function takeFromCache(home: Home, path: string): boolean {
+  return namesIn(home.cache).some((name) => {
+    if (!/^(fifo|code)\./.test(name)) return false;
+    try {
+      fs.renameSync(`${home.cache}/${name}`, path);
+      return true;
+    } catch (thrown) {
+      errnoOf(thrown);
+      return false;
+    }
+  });
+}
+
 /** Before ids up to `id` are removed: makes sure, durably, that none of them is given again. */
 export function raiseFloor(home: Home, id: JobId): void {
   const before = readFloor(home);
   if (before >= id) return;
-  fs.closeSync(createExclusive(`${home.path}/floor.${id}`));
+  const floor = `${home.path}/floor.${id}`;
+  try {
+    fs.closeSync(createExclusive(floor));
+  } catch (thrown) {
+    // no inode is left, and gc is the way out
+    if (errnoOf(thrown) !== 'ENOSPC' || !takeFromCache(home, floor)) throw thrown;
+  }
   syncDir(home.path);
   // only a lower number goes, and only after a higher one is durable: two gcs at once cannot lower it
   if (before > 0) fs.rmSync(`${home.path}/floor.${before}`, { force: true });

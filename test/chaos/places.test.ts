@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { cannotUnshare, inPidNamespace, withFile } from '../rig/namespaces.ts';
+import { cannotUnshare, inPidNamespace, withFile, withReadOnly } from '../rig/namespaces.ts';
 import { isRunning, processesNaming } from '../rig/processes.ts';
 import { type Answer, BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -180,6 +180,44 @@ rigTest(
       assert.match(told.get(`kill${round}`)!, /^\d already lost/);
       assert.equal(told.get(`alive${round}`), 'all', stdout + stderr);
     }
+  },
+  { skip },
+);
+
+rigTest(
+  'where the home is read-only, as in a container: reading works, a job can be stopped, the rest says why not',
+  async (rig) => {
+    const inside = (args: string[]) => callIn(rig, withReadOnly(rig.home), args);
+    const puppet = await rig.puppet();
+    const id = await runPuppet(rig, puppet);
+    await puppet.print('said\n');
+    for (const [args, code] of [
+      [['ls'], 0],
+      [['ls', '--unseen'], 0],
+      [['show', '1'], 0],
+      [['status', '1'], 75],
+      [['tail', '1'], 0],
+      [['wait', '1', '--until', 'said'], 0],
+      [['gc', '--dry-run'], 0],
+    ] as const)
+      assert.equal((await inside([...args])).code, code, args.join(' '));
+    const cursor = await inside(['tail', '1', '--new']);
+    assert.equal(cursor.stdout, 'said\n');
+    assert.match(
+      cursor.stderr,
+      /the cursor could not be remembered: the file system is read-only; next time: --since 5/,
+    );
+    const run = await inside(['run', '--', 'true']);
+    assert.deepEqual([run.code, run.stdout], [125, '']);
+    assert.match(run.stderr, /the file system is read-only\n {2}hint: set BGJOB_HOME/);
+    const kill = await inside(['kill', String(id)]);
+    assert.equal(kill.code, 0, kill.stderr);
+    assert.match(kill.stdout, /^1 exited 143 \(SIGTERM, or the program chose 143\) .*: 1 process\n$/);
+    assert.equal((await inside(['wait', '1'])).code, 143);
+    await rig.run(['--', 'true']);
+    const gc = await inside(['gc', '--ended']);
+    assert.equal(gc.code, 125, gc.stdout);
+    assert.match(gc.stderr, /^bgjob: cannot clean up .*: the file system is read-only/);
   },
   { skip },
 );

@@ -21,3 +21,14 @@ export const withFile = (path: string, content: string): string[] => [
   content,
   path,
 ];
+
+/** The words before a command for which a directory is read-only. */
+export const withReadOnly = (path: string): string[] => [
+  'unshare',
+  '--mount',
+  'sh',
+  '-c',
+  'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"',
+  'sh',
+  path,
+];
