@@ -66,7 +66,9 @@ export const reserveEnd = (job: JobPaths): void => fs.closeSync(createBlank(job.
 
 /** Publishes the state: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
 export function writeState(job: JobPaths, state: State): void {
-  const isLast = state.status.phase === 'ended' && fs.existsSync(job.end);
+  // a FIFO in its place would hold us up for ever
+  const isRoom = () => fs.lstatSync(job.end, { throwIfNoEntry: false })?.isFile() === true;
+  const isLast = state.status.phase === 'ended' && isRoom();
   const write = (one: State): void => {
     const text = `${JSON.stringify(one)}\n`;
     if (isLast) writeReserved(job.state, job.end, text);
@@ -148,7 +150,7 @@ export function readStops(job: JobPaths): Stop[] {
     const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopShape);
     if (stop.kind === 'absent') return [];
     // as the end: by the clock that files are stamped with, whatever the killer's says
-    const at = Math.round(fs.statSync(job.stop(hardness), { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    const at = Math.round(fs.lstatSync(job.stop(hardness), { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
     if (stop.kind === 'read') return [{ ...stop.value, at }];
     const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
     return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at }];

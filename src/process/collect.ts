@@ -44,9 +44,11 @@ function diskBytes(job: JobPaths): number {
  */
 function endedAgoMs({ spec, status }: EndedView): number {
   const byWall = systemClock.now() - status.endedAt;
+  const { bootId, machine } = thisPlace();
+  if (spec.machine !== machine) return Math.max(0, byWall);
   // with the time in which the machine slept
   const upMs = uptime() * 1000;
-  if (spec.bootId !== thisPlace().bootId) return Math.max(byWall, upMs);
+  if (spec.bootId !== bootId) return Math.max(byWall, upMs);
   const mostMs = Math.max(0, upMs - spec.createdMonotonicMs);
   return byWall >= 0 && byWall <= mostMs ? byWall : mostMs;
 }

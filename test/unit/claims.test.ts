@@ -68,7 +68,7 @@ folderTest('the hint for the next id is never trusted with an id', (dir) => {
   assert.equal(claimId(home), before + 1);
   fs.rmSync(home.seq);
   fs.mkdirSync(home.seq);
-  assert.throws(() => claimId(home), /EISDIR/);
+  assert.equal(claimId(home), before + 2, 'a hint that cannot be written is no reason to fail');
 });
 
 folderTest('a hint far behind costs a look at the directory, not a try for each id', (dir, t) => {
