@@ -191,6 +191,9 @@ export const createLog = (path: string): number => createExclusive(path, O_APPEN
 /** Opens a log that was made with createLog, likewise; follows no link. */
 export const openLog = (path: string): number => fs.openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
 
+/** Opens a log to cut it: follows no link, and does not wait for the other end of a FIFO. */
+export const openToCut = (path: string): number => fs.openSync(path, O_RDWR | O_NOFOLLOW);
+
 /** A file without a name: written, unlinked, and readable through the descriptor alone. */
 export function createNameless(path: string, text: string): number {
   const fd = fs.openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);

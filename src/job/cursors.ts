@@ -26,6 +26,7 @@ export function readCursor(job: JobPaths, stream: Stream, reader: string): numbe
 /** Remembers it. Throws system errors. */
 export function writeCursor(job: JobPaths, stream: Stream, reader: string, cursor: number): void {
   for (const dir of [job.dir, dirname(job.cursors)]) requireDirectory(dir);
+  // not recursive: that calls a read-only file system a missing directory
   try {
     fs.mkdirSync(job.cursors, 0o700);
   } catch (thrown) {

@@ -4,6 +4,7 @@
  * shown is read from the job itself, and gc puts right what a killed owner or a power cut left behind.
  */
 import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { namesIn, removeQuietly, touch } from '../base/files.ts';
 import type { Home } from './home.ts';
@@ -60,9 +61,12 @@ export const idOfName = (name: string): JobId | undefined => parseId(name.slice(
 /** The key of the project in such a name. */
 export const projectOfName = (name: string): string => name.slice(name.indexOf('.', 15) + 1);
 
+/** A clock may be set by so much, and the order is still that of the times, milliseconds. */
+const SLACK_MS = 3_600_000;
+
 /**
  * The names of at most `most` of the jobs that are wanted and ended at `since` (milliseconds since 1970) or later, the latest
- * end first.
+ * end first; what seems to have ended in the future comes last.
  */
 export function newestNames(
   names: string[],
@@ -72,11 +76,15 @@ export function newestNames(
 ): string[] {
   // the time has a fixed width: the order of the names is that of the times
   const least = timeText(since);
-  return names
+  const wanted = names
     .filter((name) => name >= least && isWanted(name))
     .sort()
-    .reverse()
-    .slice(0, most);
+    .reverse();
+  // what ended while the clock was wrong must not hide what ended since
+  const future = timeText(systemClock.now() + SLACK_MS);
+  const ahead = wanted.findIndex((name) => name < future);
+  if (ahead > 0) wanted.push(...wanted.splice(0, ahead));
+  return wanted.slice(0, most);
 }
 
 /** The ended jobs, the latest end first. */

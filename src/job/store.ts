@@ -70,6 +70,7 @@ export const reserveEnd = (job: JobPaths): void => fs.closeSync(createBlank(job.
 
 /** Publishes the state: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
 export function writeState(job: JobPaths, state: State): void {
+  // a FIFO in its place would hold us up for ever
   const isLast = state.status.phase === 'ended' && isAlone(job.end);
   const write = (one: State): void => {
     const text = sealed(one);
@@ -161,9 +162,11 @@ export function readStops(job: JobPaths): Stop[] {
   return (['term', 'kill'] as const).flatMap((hardness) => {
     const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopShape);
     if (stop.kind === 'absent') return [];
-    if (stop.kind === 'read') return [stop.value];
+    // as the end: by the clock that files are stamped with, whatever the killer's says
+    const at = Math.round(fs.lstatSync(job.stop(hardness), { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (stop.kind === 'read') return [{ ...stop.value, at }];
     const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
-    return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at: Date.now() }];
+    return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at }];
   });
 }
 
@@ -192,11 +195,31 @@ function readFloor(home: Home): number {
   return Math.max(0, ...namesIn(home.path).map((name) => Number(/^floor\.(\d{1,14})$/.exec(name)?.[1] ?? 0)));
 }
 
+/** Makes a name of something that may be deleted at any time: it is the name that counts. */
+function takeFromCache(home: Home, path: string): boolean {
+  return namesIn(home.cache).some((name) => {
+    if (!/^(fifo|code)\./.test(name)) return false;
+    try {
+      fs.renameSync(`${home.cache}/${name}`, path);
+      return true;
+    } catch (thrown) {
+      errnoOf(thrown);
+      return false;
+    }
+  });
+}
+
 /** Before ids up to `id` are removed: makes sure, durably, that none of them is given again. */
 export function raiseFloor(home: Home, id: JobId): void {
   const before = readFloor(home);
   if (before >= id) return;
-  touch(`${home.path}/floor.${id}`);
+  const floor = `${home.path}/floor.${id}`;
+  try {
+    touch(floor);
+  } catch (thrown) {
+    // no inode is left, and gc is the way out
+    if (errnoOf(thrown) !== 'ENOSPC' || !takeFromCache(home, floor)) throw thrown;
+  }
   syncDir(home.path);
   // only a lower number goes, and only after a higher one is durable: two gcs at once cannot lower it
   if (before > 0) removeQuietly(`${home.path}/floor.${before}`);

@@ -3,6 +3,7 @@
  * second finds nothing. Never removed: a live job, one with leftovers, one that cannot be judged, and the highest id.
  */
 import * as fs from 'node:fs';
+import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { emptyDirectory, inDirectory } from '../base/directories.ts';
@@ -14,7 +15,7 @@ import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../job/
 import { forgetNames, type Title, titleOf } from '../job/names.ts';
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/retention.ts';
 import { isSeen, listIds, raiseFloor } from '../job/store.ts';
-import { isHeld } from './identity.ts';
+import { isHeld, thisPlace } from './identity.ts';
 import { leftoversOf, markedProcesses, processesOf, suspectJobs } from './leftovers.ts';
 import { observe } from './observe.ts';
 
@@ -38,11 +39,26 @@ function diskBytes(job: JobPaths): number {
   return blocks.reduce((sum, count) => sum + count, 0) * 512;
 }
 
+/**
+ * How long ago a job ended, milliseconds. The wall clock is believed only as far as the other one allows it: a clock that is a
+ * year ahead makes nothing old that is of this boot, and nothing that ended in an earlier boot is younger than this one.
+ */
+function endedAgoMs({ spec, status }: EndedView): number {
+  const byWall = systemClock.now() - status.endedAt;
+  const { bootId, machine } = thisPlace();
+  if (spec.machine !== machine) return Math.max(0, byWall);
+  // with the time in which the machine slept
+  const upMs = uptime() * 1000;
+  if (spec.bootId !== bootId) return Math.max(byWall, upMs);
+  const mostMs = Math.max(0, upMs - spec.createdMonotonicMs);
+  return byWall >= 0 && byWall <= mostMs ? byWall : mostMs;
+}
+
 async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
   const marked = await markedProcesses(home);
   return views.map((view) => ({
     id: view.id,
-    endedAt: view.status.endedAt,
+    endedAt: systemClock.now() - endedAgoMs(view),
     sizeBytes: diskBytes(home.job(view.id)),
     unseenFailure: exitCodeOf(view.status.outcome) !== 0 && !isSeen(home.job(view.id)),
     leftovers: leftoversOf(home, view, marked) > 0,

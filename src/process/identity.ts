@@ -134,6 +134,34 @@ export const isSame = (a: Identity, b: Identity): boolean =>
   a.bootId === b.bootId &&
   a.pidNamespace === b.pidNamespace;
 
+/** The pid of a process of ours inside a pid namespace; undefined if it is not of that one. */
+function pidIn(namespace: string, pid: number): number | undefined {
+  if (namespace === thisPlace().pidNamespace) return pid;
+  try {
+    if (fs.readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
+  } catch (thrown) {
+    errnoOf(thrown);
+    return undefined;
+  }
+  return Number(/^NSpid:.*\s(\d+)$/m.exec(readSmall(`/proc/${pid}/status`))?.[1]);
+}
+
+/** Whether a process that we see is that one, which may live in a pid namespace below ours. */
+export const isThat = (stat: ProcessStat | undefined, identity: Identity): boolean =>
+  stat?.startTicks === identity.startTicks &&
+  identity.bootId === thisPlace().bootId &&
+  pidIn(identity.pidNamespace, stat.pid) === identity.pid;
+
+/** The pid under which we see that process; undefined if we do not, or it is gone. */
+export function pidHere(identity: Identity): number | undefined {
+  const isHere = identity.pidNamespace === thisPlace().pidNamespace || !HAS_PROC;
+  const pids = isHere ? [identity.pid] : fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).find((pid) => {
+    const stat = readStat(pid);
+    return isThat(stat, identity) && !isDeadState(stat!.state);
+  });
+}
+
 /**
  * Whether anybody holds the FIFO open for writing: the kernel answers, in microseconds, whatever the pid namespace.
  * Never opened for writing to ask, which would hold it for an instant.

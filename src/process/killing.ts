@@ -8,7 +8,7 @@ import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, JobView, LiveView, Stop } from '../job/job.ts';
 import { readOwner, readState, requestStop } from '../job/store.ts';
 import { waitEnded } from './ended.ts';
-import { HAS_PROC, hasOpen, isAlive, type ProcessStat } from './identity.ts';
+import { HAS_PROC, hasOpen, type ProcessStat, pidHere } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
 import { readTable, supervisedJob } from './table.ts';
@@ -27,9 +27,10 @@ function nudge(job: JobPaths, id: JobId): void {
   const state = readState(job);
   if (owner.kind !== 'read' || state.kind !== 'read') return;
   if (state.value.generation !== owner.value.generation) return;
-  const { pid } = owner.value.identity;
+  const pid = pidHere(owner.value.identity);
+  if (pid === undefined) return;
   const isOurs = HAS_PROC ? hasOpen(pid, job.alive, true) : supervisedJob(pid) === id;
-  if (isAlive(owner.value.identity) !== 'alive' || !isOurs) return;
+  if (!isOurs) return;
   try {
     process.kill(pid, 'SIGTERM');
   } catch (thrown) {

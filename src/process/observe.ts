@@ -104,7 +104,8 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
  */
 function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
   const exit = phase === 'stopping' ? undefined : readExit(job, attempt);
-  return exit !== undefined && systemClock.now() - exit.at > STUCK_MS;
+  // in either direction: where the clock was set back, the end lies in the future
+  return exit !== undefined && Math.abs(systemClock.now() - exit.at) > STUCK_MS;
 }
 
 function isFresh(spec: Spec): boolean {

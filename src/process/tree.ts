@@ -9,7 +9,7 @@ import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { Identity, JobId } from '../job/job.ts';
 import { readOwnerOf } from '../job/store.ts';
-import { HAS_PROC, hasOpen, type ProcessStat, thisPlace } from './identity.ts';
+import { HAS_PROC, hasOpen, isThat, type ProcessStat, thisPlace } from './identity.ts';
 import { readEnvironment, readTable, supervisedJob } from './table.ts';
 
 /** What is known of a job's processes from its records; everything here is checked before it is believed. */
@@ -56,12 +56,6 @@ function belonging(environment: string[], marker: Marker): Belonging {
     ? 'another'
     : 'none';
 }
-
-const is = (stat: ProcessStat | undefined, identity: Identity): boolean =>
-  stat?.pid === identity.pid &&
-  stat.startTicks === identity.startTicks &&
-  identity.bootId === thisPlace().bootId &&
-  identity.pidNamespace === thisPlace().pidNamespace;
 
 /** When the first supervisor of a job started, as far as that means anything here. */
 export function sinceTicksOf(home: Home, id: JobId): number {
@@ -111,7 +105,7 @@ class Look {
     const isOlder = stat.startTicks < this.trail.sinceTicks;
     const kind = isOlder ? 'none' : belonging(readEnvironment(pid), this.marker);
     this.belongings.set(pid, kind);
-    if (this.trail.spared.some((one) => is(stat, one))) this.spared.add(pid);
+    if (this.trail.spared.some((one) => isThat(stat, one))) this.spared.add(pid);
     // a writer of the log that may be older than the job is somebody else, who opened it by hand
     const mayWrite = kind !== 'ours' && this.trail.sinceTicks > 0 && !isOlder;
     if (mayWrite && hasOpen(pid, this.logs, true)) this.writers.add(pid);
@@ -132,7 +126,7 @@ class Look {
   private isProvenMain(stat: ProcessStat): boolean {
     const { main } = this.trail;
     const isOfShim = HAS_PROC ? this.belongings.get(stat.ppid) === 'ours' : this.spared.has(stat.ppid);
-    return main !== undefined && is(stat, main) && isOfShim;
+    return main !== undefined && isThat(stat, main) && isOfShim;
   }
 
   /** In the session or group of a main process that is gone. */
@@ -142,7 +136,7 @@ class Look {
     // while the leader lives nothing was left yet, or it is not our leader
     if (this.byPid.has(main.pid) || stat.startTicks < main.startTicks) return false;
     // the number of a session without a leader may have been given again since: then only what was seen before counts
-    return watched || left.some((one) => is(stat, one));
+    return watched || left.some((one) => isThat(stat, one));
   }
 
   /** Everything that belongs to what showed itself: its descendants, and whom it leads. */
@@ -169,8 +163,8 @@ export function isUnproven(
 ): boolean {
   return (
     recorded !== undefined &&
-    table.some((stat) => is(stat, recorded)) &&
-    !found.some((stat) => is(stat, recorded))
+    table.some((stat) => isThat(stat, recorded)) &&
+    !found.some((stat) => isThat(stat, recorded))
   );
 }
 

@@ -48,7 +48,8 @@ function startedBefore(supervision: Supervision): void {
   supervision.dispatch({
     type: 'started',
     at: Math.round(now() - agoMs),
-    monotonicMs: Math.max(0, monotonic() - agoMs),
+    // not before the launch: the clock may have been set since
+    monotonicMs: Math.max(supervision.spec.createdMonotonicMs, monotonic() - agoMs),
   });
 }
 

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
+import { openToCut } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import { findTool } from '../process/programs.ts';
 import { markerOf } from '../process/tree.ts';
@@ -25,11 +26,11 @@ export async function punch(home: Home, path: string, from: number, to: number):
   if (fallocate === undefined) return 'unsupported';
   const args = ['-p', '-o', String(from), '-l', String(to - from), `/proc/self/fd/${LOG_FD}`];
   const env = { ...markerOf(home, 0), BGJOB_TOKEN: 'none', LC_ALL: 'C' };
-  let log: number | undefined;
+  let fd: number | undefined;
   try {
     // by descriptor: a path would be followed, and the job may have put a link in the place of its log
-    log = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
-    const child = spawn(fallocate, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe', log] });
+    fd = openToCut(path);
+    const child = spawn(fallocate, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe', fd] });
     const said = textOf(child);
     const [code] = await once(child, 'exit');
     if (code === 0) return 'done';
@@ -39,7 +40,7 @@ export async function punch(home: Home, path: string, from: number, to: number):
     errnoOf(thrown);
     return 'failed';
   } finally {
-    if (log !== undefined) fs.closeSync(log);
+    if (fd !== undefined) fs.closeSync(fd);
   }
 }
 

@@ -4,7 +4,7 @@
  * between the last look and the emptying is lost uncounted: offsets are approximate.
  */
 import * as fs from 'node:fs';
-import { createExclusive, readAt, removeQuietly, writeAll } from '../base/files.ts';
+import { createExclusive, openToCut, readAt, removeQuietly, writeAll } from '../base/files.ts';
 import type { JobPaths, Stream } from '../job/home.ts';
 import type { Trimming } from '../job/trimmed.ts';
 
@@ -24,7 +24,7 @@ export async function turn(
   publish: (trimming: Trimming) => void,
 ): Promise<void> {
   const { base, keep, from } = before ?? { base: 0, keep: 0, from: headBytes };
-  const log = fs.openSync(job[stream], fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  const log = openToCut(job[stream]);
   const side = job.side(stream, keep + 1);
   let copy: number | undefined;
   try {
@@ -54,7 +54,8 @@ export function finishTurn(
   before: Trimming,
   publish: (trimming: Trimming) => void,
 ): void {
-  const log = fs.openSync(job[stream], fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
+  // by descriptor: the name may be a link by now
+  const log = openToCut(job[stream]);
   try {
     fs.ftruncateSync(log, 0);
   } finally {

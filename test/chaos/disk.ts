@@ -3,7 +3,17 @@
  * refused without a trace. While the disk is full everything that reads, stops and removes works.
  */
 import assert from 'node:assert/strict';
-import { cannotMountImage, drain, fill, makeImage, onImage, onMount, pathsIn } from '../rig/mounts.ts';
+import {
+  cannotMountImage,
+  drain,
+  drainInodes,
+  fill,
+  fillInodes,
+  makeImage,
+  onImage,
+  onMount,
+  pathsIn,
+} from '../rig/mounts.ts';
 import { processesNaming } from '../rig/processes.ts';
 import { type Rig, withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -13,12 +23,30 @@ import type { Part } from './part.ts';
 const STEP_KIB = 4;
 /** Enough for a job with all that belongs to it. */
 const ENOUGH_KIB = 48;
+const ENOUGH_INODES = 36;
+
+/** What there is little of, and how it is taken and given back. */
+interface Shortage {
+  unit: string;
+  step: number;
+  enough: number;
+  fill(mounted: string, free: number): void;
+  drain(mounted: string): void;
+}
+const bytes = (step: number): Shortage => ({ unit: 'KiB', step, enough: ENOUGH_KIB, fill, drain });
+const inodes = (step: number): Shortage => ({
+  unit: 'inodes',
+  step,
+  enough: ENOUGH_INODES,
+  fill: fillInodes,
+  drain: drainInodes,
+});
 
 interface Tally {
   refused: number;
   started: number;
   /** The least with which a job was started. */
-  leastKib: number;
+  least: number;
 }
 
 /** What may be asked for, each needs other files. */
@@ -40,12 +68,17 @@ const untilQuiet = (mounted: string) =>
   );
 
 /** One try with so much room: started in full, or refused without a trace. */
-async function tryWith(rig: Rig, mounted: string, freeKib: number, form: (typeof FORMS)[number]) {
-  const { options, input } = form;
-  fill(mounted, freeKib);
+async function tryWith(
+  rig: Rig,
+  mounted: string,
+  { unit, fill, drain }: Shortage,
+  free: number,
+  { options, input }: (typeof FORMS)[number],
+): Promise<boolean> {
+  fill(mounted, free);
   const before = tracesIn(rig);
   const { code, stdout, stderr } = await rig.bgjob(['run', ...options], input === undefined ? {} : { input });
-  const what = `${freeKib} KiB, ${options[0]}: ${stdout}${stderr}`;
+  const what = `${free} ${unit}, ${options[0]}: ${stdout}${stderr}`;
   if (code === 0) {
     assert.match(stdout, /^\d+\n$/, what);
     const id = Number(stdout);
@@ -70,16 +103,17 @@ async function tryWith(rig: Rig, mounted: string, freeKib: number, form: (typeof
   return code === 0;
 }
 
-async function sweep(rig: Rig, mounted: string, stepKib: number, forms: typeof FORMS): Promise<Tally> {
-  const tally: Tally = { refused: 0, started: 0, leastKib: Number.POSITIVE_INFINITY };
+async function sweep(rig: Rig, mounted: string, shortage: Shortage, forms: typeof FORMS): Promise<Tally> {
+  const tally: Tally = { refused: 0, started: 0, least: Number.POSITIVE_INFINITY };
   // what every home has in time: the folder of names, compiled code
-  assert.equal((await rig.bgjob(['run', '-w', '-n', 'first', '--', 'true'])).code, 0);
+  for (const name of ['first', 'second'])
+    assert.equal((await rig.bgjob(['run', '-w', '-n', name, '--', 'true'])).code, 0);
   await untilQuiet(mounted);
   for (const form of forms) {
-    for (let freeKib = 0; freeKib <= ENOUGH_KIB; freeKib += stepKib) {
-      const started = await tryWith(rig, mounted, freeKib, form);
+    for (let free = 0; free <= shortage.enough; free += shortage.step) {
+      const started = await tryWith(rig, mounted, shortage, free, form);
       tally[started ? 'started' : 'refused']++;
-      if (started) tally.leastKib = Math.min(tally.leastKib, freeKib);
+      if (started) tally.least = Math.min(tally.least, free);
     }
   }
   assert.ok(tally.refused > 0 && tally.started > 0, JSON.stringify(tally));
@@ -87,8 +121,8 @@ async function sweep(rig: Rig, mounted: string, stepKib: number, forms: typeof F
   return tally;
 }
 
-const told = ({ refused, started, leastKib }: Tally): string =>
-  `${started} jobs started and their codes kept (from ${leastKib} KiB on), ${refused} refused without a trace`;
+const told = ({ refused, started, least }: Tally, unit: string): string =>
+  `${started} jobs started and their codes kept (from ${least} ${unit} on), ${refused} refused without a trace`;
 
 export const disk: Part = {
   name: 'full disk',
@@ -97,17 +131,23 @@ export const disk: Part = {
     const forms = whole ? FORMS : FORMS.slice(0, 1);
     const stepKib = whole ? STEP_KIB : 2 * STEP_KIB;
     const inMemory = withRig((rig) =>
-      onMount(rig, 'mode=700,size=4m', (mounted) => sweep(rig, mounted, stepKib, forms)),
+      onMount(rig, 'mode=700,size=4m', (mounted) => sweep(rig, mounted, bytes(stepKib), forms)),
     );
     const onExt4 = withRig((rig) => {
       const image = `${rig.dir}/image`;
       makeImage(image, 12);
-      return onImage(rig, image, '', (mounted) => sweep(rig, mounted, stepKib, forms));
+      return onImage(rig, image, '', (mounted) => sweep(rig, mounted, bytes(stepKib), forms));
     });
-    const [memory, ext4] = await Promise.all([inMemory, onExt4]);
+    const byInodes = withRig((rig) =>
+      onMount(rig, 'mode=700,size=16m,nr_inodes=900', (mounted) =>
+        sweep(rig, mounted, inodes(whole ? 3 : 6), forms),
+      ),
+    );
+    const [memory, ext4, few] = await Promise.all([inMemory, onExt4, byInodes]);
     return [
-      { what: 'every size of free space, in memory', figure: told(memory) },
-      { what: 'every size of free space, on ext4', figure: told(ext4) },
+      { what: 'every size of free space, in memory', figure: told(memory, 'KiB') },
+      { what: 'every size of free space, on ext4', figure: told(ext4, 'KiB') },
+      { what: 'every number of free inodes', figure: told(few, 'inodes') },
     ];
   },
 };

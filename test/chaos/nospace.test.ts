@@ -1,7 +1,16 @@
 /** While the disk is full: what runs keeps its code, its limits and its owner, and can be stopped, read and removed. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { cannotMountImage, drain, fill, makeImage, onImage, onMount } from '../rig/mounts.ts';
+import {
+  cannotMountImage,
+  drain,
+  drainInodes,
+  fill,
+  fillInodes,
+  makeImage,
+  onImage,
+  onMount,
+} from '../rig/mounts.ts';
 import { isRunning, processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -120,3 +129,23 @@ for (const kind of ['memory', 'ext4'] as const) {
     assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0, 'that made room enough');
   });
 }
+
+rigTest(
+  'no inode is left: a job is stopped, and gc is the way out',
+  (rig) =>
+    onMount(rig, 'mode=700,size=16m,nr_inodes=300', async (mounted) => {
+      for (let n = 0; n < 3; n++) assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
+      const puppet = await rig.puppet();
+      const id = await runPuppet(rig, puppet);
+      fillInodes(mounted, 0);
+      assert.equal((await rig.bgjob(['run', '--', 'true'])).code, 125);
+      const kill = await rig.bgjob(['kill', String(id)]);
+      assert.equal(kill.code, 0, kill.stderr);
+      assert.match(kill.stdout, /^4 .*: 1 process\n$/);
+      const gc = await rig.bgjob(['gc', '--ended']);
+      assert.match(gc.stdout, /^removed 3 jobs/, gc.stderr);
+      assert.equal(await rig.run(['--', 'true']), 5, 'no id is given again');
+      drainInodes(mounted);
+    }),
+  { skip },
+);

@@ -148,6 +148,23 @@ export function drain(mounted: string): void {
   succeeds('sync', '-f', mounted);
 }
 
+/** Takes all inodes of the file system but so many. */
+export function fillInodes(mounted: string, free: number): void {
+  const dir = `${mounted}/fillers`;
+  fs.mkdirSync(dir, { recursive: true });
+  let made = fs.readdirSync(dir).length;
+  try {
+    for (; ; made++) fs.closeSync(fs.openSync(`${dir}/${made}`, 'wx'));
+  } catch (thrown) {
+    assert.equal((thrown as NodeJS.ErrnoException).code, 'ENOSPC');
+  }
+  for (let n = 1; n <= Math.min(free, made); n++) fs.unlinkSync(`${dir}/${made - n}`);
+}
+
+/** Gives them back. */
+export const drainInodes = (mounted: string): void =>
+  fs.rmSync(`${mounted}/fillers`, { recursive: true, force: true });
+
 /** Every path below a directory; undefined if there is none. */
 export const pathsIn = (dir: string): string[] | undefined =>
   fs.existsSync(dir) ? (fs.readdirSync(dir, { recursive: true }) as string[]).sort() : undefined;

@@ -1,5 +1,6 @@
 /** Records of jobs: what is read is what was written, or it is told why not; an exit status only as a whole line. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import nodeFs, * as fs from 'node:fs';
 import { JobPaths } from '../../src/job/home.ts';
 import type { Identity, Spec, State, Stop } from '../../src/job/job.ts';
@@ -15,6 +16,7 @@ import {
   readState,
   readStops,
   requestStop,
+  reserveEnd,
   writeSpec,
   writeState,
 } from '../../src/job/store.ts';
@@ -73,6 +75,39 @@ folderTest('spec and state come back as they were written', (dir) => {
   assert.deepEqual(readSpec(job, 42), { kind: 'read', value: SPEC });
   assert.deepEqual(readState(job), { kind: 'read', value: STATE });
 });
+
+folderTest(
+  'the last state takes the room that was kept for it, and nothing that stands in its place',
+  (dir) => {
+    const outcome = { kind: 'exited', code: 3, afterKill: false } as const;
+    const last: State = {
+      ...STATE,
+      status: { phase: 'ended', startedAt: 1, endedAt: 2, outcome, stop: null },
+      spec: SPEC,
+    };
+    const job = new JobPaths(dir);
+    reserveEnd(job);
+    const { ino, size } = fs.statSync(job.end);
+    assert.ok(size >= JSON.stringify({ ...last, spec: null }).length);
+    writeState(job, STATE);
+    assert.equal(fs.existsSync(job.end), true, 'a state between leaves it alone');
+    writeState(job, last);
+    assert.deepEqual([fs.statSync(job.state).ino, fs.existsSync(job.end)], [ino, false]);
+    assert.deepEqual(readState(job), { kind: 'read', value: last });
+    writeState(job, { ...last, stopped: 9 });
+    assert.deepEqual(readState(job), { kind: 'read', value: { ...last, stopped: 9 } });
+
+    const outside = `${dir}/outside`;
+    fs.writeFileSync(outside, 'mine');
+    fs.symlinkSync(outside, job.end);
+    writeState(job, last);
+    assert.deepEqual(readState(job), { kind: 'read', value: last });
+    fs.unlinkSync(job.end);
+    execFileSync('mkfifo', [job.end]);
+    writeState(job, { ...last, stopped: 9 });
+    assert.equal(fs.readFileSync(outside, 'utf8'), 'mine');
+  },
+);
 
 folderTest('what cannot be believed is unreadable, and says which field', (dir) => {
   const job = new JobPaths(dir);
@@ -206,10 +241,15 @@ folderTest('a request to stop stands; an unreadable one is still a request', (di
   assert.deepEqual(readStops(job), []);
   assert.equal(requestStop(job, 'term', STOP), true);
   assert.equal(requestStop(job, 'term', { ...STOP, by: 'another' }), false);
-  assert.deepEqual(readStops(job), [STOP]);
+  // when it came is told by the file: the clock of whoever asked may be wrong
+  const stamped = (stop: Stop, hardness: 'term' | 'kill'): Stop => ({
+    ...stop,
+    at: Math.round(fs.statSync(job.stop(hardness)).mtimeMs),
+  });
+  assert.deepEqual(readStops(job), [stamped(STOP, 'term')]);
   const harder: Stop = { ...STOP, signal: 'SIGKILL', graceMs: 0 };
   assert.equal(requestStop(job, 'kill', harder), true);
-  assert.deepEqual(readStops(job), [STOP, harder]);
+  assert.deepEqual(readStops(job), [stamped(STOP, 'term'), stamped(harder, 'kill')]);
   for (const [hardness, signal] of [
     ['term', 'SIGTERM'],
     ['kill', 'SIGKILL'],
