@@ -11,7 +11,7 @@
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
-import { inspectDirectory } from '../base/directories.ts';
+import { inspectDirectory, makeDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { attempt, claim, readRecord } from '../base/files.ts';
 import type { JobId } from './job.ts';
@@ -166,7 +166,7 @@ function inspectRooms(home: string, make: boolean): Result<void> {
     const found = attempt('open', path, () => inspectDirectory(path));
     if (!found.ok) return found;
     if (found.value === 'absent' && make && name !== 'names') {
-      const made = attempt('create', path, () => makeRoom(path));
+      const made = attempt('create', path, () => makeDirectory(path));
       if (!made.ok) return made;
     } else if (found.value !== 'absent' && found.value !== 'ours') {
       return fail({ code: 'home-refused', home, trouble: found.value, room: name });
@@ -175,18 +175,9 @@ function inspectRooms(home: string, make: boolean): Result<void> {
   return ok(undefined);
 }
 
-function makeRoom(path: string): void {
-  try {
-    fs.mkdirSync(path, 0o700);
-    fs.chmodSync(path, 0o700);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-  }
-}
-
 function create(path: string): void {
   fs.mkdirSync(dirname(path), { recursive: true });
-  for (const dir of [path, ...ROOMS.map((name) => join(path, name))]) makeRoom(dir);
+  for (const dir of [path, ...ROOMS.map((name) => join(path, name))]) makeDirectory(dir);
   // loaded here alone: it costs every other start a few milliseconds
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
   claim(join(path, 'token'), `${randomBytes(16).toString('hex')}\n`);

@@ -153,7 +153,10 @@ export async function launch(home: Home, draft: Draft): Promise<Result<JobId>> {
     return started;
   } catch (thrown) {
     if (id !== undefined) takeBack(home, id, draft);
-    return fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
+    const errno = errnoOf(thrown);
+    // something stands in the way, and only its own name helps
+    const place = ['ELOOP', 'ENOTDIR'].includes(errno) ? (thrown as NodeJS.ErrnoException).path : undefined;
+    return fail({ code: 'io', doing: 'write a new job to', path: place ?? home.path, errno });
   }
 }
 

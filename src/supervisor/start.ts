@@ -7,6 +7,7 @@ import * as fs from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { makeDirectory } from '../base/directories.ts';
 import { EXIT, errnoOf } from '../base/failure.ts';
 import { createLog, readAt, syncDir } from '../base/files.ts';
 import type { Spec } from '../job/job.ts';
@@ -48,7 +49,7 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
 
 /** Everything that must be on the disk before the job runs; returns the log, and with --split that of stderr. */
 function prepare({ job, attempt, spec }: Supervision): number[] {
-  fs.mkdirSync(dirname(job.log), 0o700);
+  makeDirectory(dirname(job.log));
   const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(createLog);
   prepareExit(job, attempt);
   prepareShim(job);
