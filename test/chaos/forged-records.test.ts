@@ -8,7 +8,7 @@ import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { readJson, runPuppet, slay } from './death.ts';
+import { readJson, runPuppet, slay, untilGone } from './death.ts';
 
 /** A process that has nothing to do with bgjob; `body` gets its identity with the start that is claimed. */
 async function withForeigner(body: (foreigner: Foreigner) => Promise<void>): Promise<void> {
@@ -64,6 +64,8 @@ rigTest('records that name pid 1, the caller of kill, or no process at all', asy
       // all at once: owner, shim, watcher, main process and what was left
       const live = await runPuppet(rig, await rig.puppet());
       const { main } = rig.shimRecord(live);
+      const supervisor = rig.ownerPid(live);
+      const shim = fs.readFileSync(rig.file(live, 'shim'));
       const ended = await endedJob(rig);
       for (const id of [live, ended]) {
         forgeOwner(rig, id, id === live ? 2 : 1, pid, startTicks);
@@ -76,6 +78,9 @@ rigTest('records that name pid 1, the caller of kill, or no process at all', asy
         assert.ok([0, 125].includes(code), stderr);
       }
       assert.equal(isRunning(main!), false, 'the job itself is found by what the kernel shows');
+      // as long as it says so, its supervisor takes that process for the job's main one
+      fs.writeFileSync(rig.file(live, 'shim'), shim);
+      await untilGone(supervisor);
     }
   } finally {
     process.off('SIGTERM', note).off('SIGHUP', note).off('SIGINT', note);
