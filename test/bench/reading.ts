@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { sealed } from '../../src/base/seal.ts';
 import { type Figure, type Measurement, measurePairs, median, rounds } from './figure.ts';
 import type { Stage } from './stage.ts';
 
@@ -17,8 +18,12 @@ async function multiply(stage: Stage): Promise<void> {
     name,
     text: fs.readFileSync(stage.path(last, name)),
   }));
-  const spec = JSON.parse(fs.readFileSync(stage.path(last, 'spec.json'), 'utf8'));
-  const state = JSON.parse(fs.readFileSync(stage.path(last, 'state.json'), 'utf8'));
+  // sealed anew, or they would be unreadable
+  const recordOf = (name: string) => {
+    const { sum: _, ...record } = JSON.parse(fs.readFileSync(stage.path(last, name), 'utf8'));
+    return record;
+  };
+  const [spec, state] = [recordOf('spec.json'), recordOf('state.json')];
   const mark = fs.readdirSync(join(stage.home, 'ended')).find((name) => name.split('.')[1] === String(last))!;
   const project = mark.split('.')[2]!;
   const fifos: string[] = [];
@@ -29,10 +34,10 @@ async function multiply(stage: Stage): Promise<void> {
       fs.writeFileSync(stage.path(id, name), text, { mode: 0o600 });
     for (const { name, text } of files) write(name, text);
     const own = { ...spec, id, createdAt: spec.createdAt + later };
-    write('spec.json', `${JSON.stringify(own)}\n`);
+    write('spec.json', sealed(own));
     const { status } = state;
     const times = { startedAt: status.startedAt + later, endedAt: status.endedAt + later };
-    write('state.json', `${JSON.stringify({ ...state, status: { ...status, ...times }, spec: own })}\n`);
+    write('state.json', sealed({ ...state, status: { ...status, ...times }, spec: own }));
     const ended = String(times.endedAt).padStart(14, '0');
     fs.writeFileSync(join(stage.home, 'ended', `${ended}.${id}.${project}`), '', { mode: 0o600 });
     fifos.push(stage.path(id, 'alive'));
