@@ -43,8 +43,9 @@ const folderName = ({ name, project }: Title): string => `${projectKey(project)}
 const folderOf = (home: Home, title: Title): string => `${home.names}/${folderName(title)}`;
 const generationOf = (file: string): number => Number(/^claim\.(\d{1,9})$/.exec(file)?.[1] ?? 0);
 
-/** All claims in a folder, also another project's; the newest first. */
+/** All claims in a folder, also another project's; the newest first. None behind a link: what is read here may be removed. */
 function claimsIn(folder: string): Claim[] {
+  if (inspectDirectory(folder) !== 'ours') return [];
   const generations = namesIn(folder)
     .map(generationOf)
     .filter((generation) => generation > 0)
