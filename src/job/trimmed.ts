@@ -70,11 +70,11 @@ export async function writeTrimmed(job: JobPaths, trimmed: Trimmed): Promise<voi
 export function writeTrimmedNow(job: JobPaths, trimmed: Trimmed): void {
   const temporary = `${job.trimmed}.tmp`;
   removeQuietly(temporary);
-  const fd = createExclusive(temporary);
+  const copy = createExclusive(temporary);
   try {
-    writeAll(fd, Buffer.from(sealed(trimmed)));
+    writeAll(copy, Buffer.from(sealed(trimmed)));
   } finally {
-    fs.closeSync(fd);
+    fs.closeSync(copy);
   }
   fs.renameSync(temporary, job.trimmed);
 }
