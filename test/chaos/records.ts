@@ -156,7 +156,7 @@ async function check(
     }
     tally.slowestMs = Math.max(tally.slowestMs, performance.now() - begun);
     // seldom, and always after what concerns all
-    if (id === undefined || tally.looks++ % 25 === 0) await gallery.checkOthers(id, forged, pids);
+    if (id === undefined || tally.looks++ % 100 === 0) await gallery.checkOthers(id, forged, pids);
     assert.ok(performance.now() - begun < SLOW_MS, 'it took too long');
   } catch (thrown) {
     throw new Error(`job ${id}, ${name}, ${what}: ${bytes.toString('latin1').slice(0, 2000)}`, {
