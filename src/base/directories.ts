@@ -20,10 +20,27 @@ export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTro
   return (stat.mode & 0o022) !== 0 ? 'open-to-others' : 'ours';
 }
 
-/** Before something is made in a directory: throws ELOOP or ENOTDIR if a link or something else stands in its place. */
-export function requireDirectory(path: string): void {
+/** Makes a directory that is ours alone under any umask; whether this call made it. Throws system errors but EEXIST. */
+export function makeDirectory(path: string): boolean {
+  try {
+    fs.mkdirSync(path, 0o700);
+    fs.chmodSync(path, 0o700);
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    return false;
+  }
+}
+
+const ERRNO: Record<string, string> = { 'symbolic-link': 'ELOOP', 'not-a-directory': 'ENOTDIR' };
+
+/**
+ * Before something is made in a directory: throws ELOOP or ENOTDIR if a link or something else stands in its place. `own`: also
+ * EPERM if others own it or can write it.
+ */
+export function requireDirectory(path: string, own = false): void {
   const found = inspectDirectory(path);
-  const code = { 'symbolic-link': 'ELOOP', 'not-a-directory': 'ENOTDIR' }[found as string];
+  const code = ERRNO[found] ?? (own && found !== 'ours' ? 'EPERM' : undefined);
   if (code) throw Object.assign(new Error(`${code}: ${path}`), { code, path });
 }
 

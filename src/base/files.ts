@@ -84,15 +84,6 @@ export function writeRenamed(path: string, text: string): void {
   }
 }
 
-/** The same aside, and nothing is flushed: a disk that a job floods does not hold up the caller. Rejects with a system error. */
-export async function writeAside(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.tmp`;
-  requireDirectory(dirname(path));
-  removeQuietly(temporary);
-  await fs.promises.writeFile(temporary, content, { mode: 0o600, flag: NEW });
-  await fs.promises.rename(temporary, path);
-}
-
 /** Whether a file stands there that has no other name: it may be written in place. */
 export function isAlone(path: string): boolean {
   const stat = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -142,7 +133,7 @@ export function claim(path: string, text: string): boolean {
 /** Creates an empty marker; existing is fine. */
 export function touch(path: string): void {
   try {
-    fs.closeSync(fs.openSync(path, NEW, 0o600));
+    fs.closeSync(createExclusive(path));
   } catch (thrown) {
     // whatever it is: opening a FIFO to write would wait for a reader
     if (errnoOf(thrown) !== 'EEXIST') throw thrown;
@@ -159,6 +150,7 @@ export function writeHint(path: string, text: string): void {
     const stat = fs.fstatSync(fd);
     if (!stat.isFile() || stat.nlink > 1)
       throw Object.assign(new Error(`EMLINK: ${path}`), { code: 'EMLINK' });
+    fs.fchmodSync(fd, 0o600);
     fs.ftruncateSync(fd, 0);
     writeAll(fd, Buffer.from(text));
   } finally {

@@ -49,6 +49,7 @@ function writeCode(path: string, code: Buffer): void {
   const temporary = `${path}.${process.pid}`;
   try {
     fs.writeFileSync(temporary, Buffer.concat([code, code]), { mode: 0o600, flag: 'wx' });
+    fs.chmodSync(temporary, 0o600);
     fs.renameSync(temporary, path);
     const prefix = name.slice(0, name.indexOf('.', 5) + 1);
     for (const old of fs.readdirSync(dir))

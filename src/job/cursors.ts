@@ -2,10 +2,8 @@
  * How far each reader of a log has come: `tail --new`. One small file per reader, replaced by rename. A reader that finds no
  * cursor, or a damaged one, begins anew: it may read something twice, it never misses anything.
  */
-import * as fs from 'node:fs';
 import { dirname } from 'node:path';
-import { requireDirectory } from '../base/directories.ts';
-import { errnoOf } from '../base/failure.ts';
+import { makeDirectory, requireDirectory } from '../base/directories.ts';
 import { readRecord, writeRenamed } from '../base/files.ts';
 import type { JobPaths } from './home.ts';
 import type { Stream } from './log.ts';
@@ -25,12 +23,7 @@ export function readCursor(job: JobPaths, stream: Stream, reader: string): numbe
 
 /** Remembers it. Throws system errors. */
 export function writeCursor(job: JobPaths, stream: Stream, reader: string, cursor: number): void {
-  for (const dir of [job.dir, dirname(job.cursors)]) requireDirectory(dir);
-  // not recursive: that calls a read-only file system a missing directory
-  try {
-    fs.mkdirSync(job.cursors, 0o700);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-  }
+  for (const dir of [job.dir, dirname(job.cursors)]) requireDirectory(dir, true);
+  makeDirectory(job.cursors);
   writeRenamed(pathOf(job, stream, reader), `${cursor}\n`);
 }

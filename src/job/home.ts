@@ -11,7 +11,7 @@
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
-import { inspectDirectory } from '../base/directories.ts';
+import { inspectDirectory, makeDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { attempt, claim, namesIn, readRecord } from '../base/files.ts';
 import type { JobId } from './job.ts';
@@ -177,22 +177,13 @@ function inspectRooms(home: string, make: boolean): Result<void> {
     const found = attempt('open', path, () => inspectDirectory(path));
     if (!found.ok) return found;
     if (found.value === 'absent' && make && name !== 'names') {
-      const made = attempt('create', path, () => makeRoom(path));
+      const made = attempt('create', path, () => makeDirectory(path));
       if (!made.ok) return made;
     } else if (found.value !== 'absent' && found.value !== 'ours') {
       return fail({ code: 'home-refused', home, trouble: found.value, room: name });
     }
   }
   return ok(undefined);
-}
-
-function makeRoom(path: string): void {
-  try {
-    fs.mkdirSync(path, 0o700);
-    fs.chmodSync(path, 0o700);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-  }
 }
 
 /**
@@ -204,7 +195,7 @@ const OWN_NAME =
 
 function create(path: string): void {
   fs.mkdirSync(dirname(path), { recursive: true });
-  for (const dir of [path, ...ROOMS.map((name) => join(path, name))]) makeRoom(dir);
+  for (const dir of [path, ...ROOMS.map((name) => join(path, name))]) makeDirectory(dir);
   // loaded here alone: it costs every other start a few milliseconds
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
   claim(join(path, 'token'), `${randomBytes(16).toString('hex')}\n`);

@@ -21,7 +21,7 @@ export const identityShape = is.object({
 export type Identity = is.Shaped<typeof identityShape>;
 
 export const specShape = is.object({
-  v: is.literal(1),
+  v: is.version(1),
   id: is.count,
   name: is.nullable(is.text),
   /** What runs, its first word an absolute path. */
@@ -111,7 +111,7 @@ export type Phase = Status['phase'];
 export type StatusOf<P extends Phase> = Extract<Status, { phase: P }>;
 
 export const stateShape = is.object({
-  v: is.literal(1),
+  v: is.version(1),
   /** Which owner wrote this: `owner.N`. */
   generation: is.count,
   attempt: is.count,
@@ -126,7 +126,7 @@ export const stateShape = is.object({
 });
 export type State = is.Shaped<typeof stateShape>;
 
-export const ownerShape = is.object({ v: is.literal(1), identity: identityShape });
+export const ownerShape = is.object({ v: is.version(1), identity: identityShape });
 
 /** What may be said of a job in one word, in JSON. */
 export type StateWord =

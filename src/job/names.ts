@@ -4,7 +4,7 @@
  * may share a key, and a folder may ignore case: the record says project and name in full, and another's is not ours.
  */
 import * as fs from 'node:fs';
-import { inspectDirectory } from '../base/directories.ts';
+import { inspectDirectory, makeDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
 import { claim, namesIn, readRecord, removeQuietly, syncDir } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
@@ -13,7 +13,7 @@ import type { Home } from './home.ts';
 import type { JobId, Spec } from './job.ts';
 import { projectKey } from './markers.ts';
 
-const claimShape = is.object({ v: is.literal(1), id: is.count, name: is.text, project: is.text });
+const claimShape = is.object({ v: is.version(1), id: is.count, name: is.text, project: is.text });
 
 /** A name, and the project in which it means something. */
 export interface Title {
@@ -43,8 +43,9 @@ const folderName = ({ name, project }: Title): string => `${projectKey(project)}
 const folderOf = (home: Home, title: Title): string => `${home.names}/${folderName(title)}`;
 const generationOf = (file: string): number => Number(/^claim\.(\d{1,9})$/.exec(file)?.[1] ?? 0);
 
-/** All claims in a folder, also another project's; the newest first. */
+/** All claims in a folder, also another project's; the newest first. None behind a link: what is read here may be removed. */
 function claimsIn(folder: string): Claim[] {
+  if (inspectDirectory(folder) !== 'ours') return [];
   const generations = namesIn(folder)
     .map(generationOf)
     .filter((generation) => generation > 0)
@@ -83,9 +84,10 @@ export function claimName(home: Home, title: Title, id: JobId): number {
   const folder = folderOf(home, title);
   const text = sealed({ v: 1, id, name: title.name, project: title.project });
   for (;;) {
-    if (fs.mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) syncDir(home.names);
+    makeDirectory(home.names);
     const generation = Math.max(0, ...namesIn(folder).map(generationOf)) + 1;
     try {
+      if (makeDirectory(folder)) syncDir(home.names);
       if (claim(`${folder}/claim.${generation}`, text)) return generation;
     } catch (thrown) {
       // gc found the folder empty and took it away

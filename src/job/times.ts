@@ -4,8 +4,9 @@
  * convenience: nothing fails where it is missing, damaged or cannot be written.
  */
 import * as fs from 'node:fs';
+import { writeAside } from '../base/aside.ts';
 import { errnoOf } from '../base/failure.ts';
-import { readAt, writeAside } from '../base/files.ts';
+import { readAt } from '../base/files.ts';
 import type { JobPaths } from './home.ts';
 
 const SAMPLE_BYTES = 16;
@@ -84,7 +85,13 @@ export class TimeIndex {
 
   private async append(sample: Buffer): Promise<void> {
     if (this.bytes === undefined || this.bytes >= LIMIT_BYTES) this.bytes = await this.mend();
-    await fs.promises.appendFile(this.job.times, sample, { mode: 0o600, flag: APPEND });
+    const file = await fs.promises.open(this.job.times, APPEND, 0o600);
+    try {
+      if (this.bytes === 0) await file.chmod(0o600);
+      await file.appendFile(sample);
+    } finally {
+      await file.close();
+    }
     this.bytes += SAMPLE_BYTES;
   }
 

@@ -4,7 +4,8 @@
  * past stands in side files, and the log begins again at its byte 0, which is byte `base` of the whole.
  */
 import * as fs from 'node:fs';
-import { readRecord, removeQuietly, writeAside } from '../base/files.ts';
+import { writeAside } from '../base/aside.ts';
+import { createExclusive, readRecord, removeQuietly, writeAll } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
 import type { JobPaths, Stream } from './home.ts';
@@ -31,7 +32,7 @@ const soundTrimming: is.Shape<Trimming> = (value, at) => {
 };
 
 const trimmedShape = is.object({
-  v: is.literal(1),
+  v: is.version(1),
   log: is.since(is.nullable(soundTrimming), null),
   err: is.since(is.nullable(soundTrimming), null),
 });
@@ -69,6 +70,11 @@ export async function writeTrimmed(job: JobPaths, trimmed: Trimmed): Promise<voi
 export function writeTrimmedNow(job: JobPaths, trimmed: Trimmed): void {
   const temporary = `${job.trimmed}.tmp`;
   removeQuietly(temporary);
-  fs.writeFileSync(temporary, sealed(trimmed), { mode: 0o600, flag: 'wx' });
+  const copy = createExclusive(temporary);
+  try {
+    writeAll(copy, Buffer.from(sealed(trimmed)));
+  } finally {
+    fs.closeSync(copy);
+  }
   fs.renameSync(temporary, job.trimmed);
 }

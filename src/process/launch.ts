@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { makeDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { createLog, createNameless, readRecord, syncDir, writeAtomic } from '../base/files.ts';
 import type { Home, JobPaths } from '../job/home.ts';
@@ -65,7 +66,7 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
 
 /** The files that the job cannot run without: a disk that is full by then is told by `run`, and not by a job that failed. */
 function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>): void {
-  fs.mkdirSync(dirname(job.log), 0o700);
+  makeDirectory(dirname(job.log));
   for (const log of split ? [job.log, job.err] : [job.log]) fs.closeSync(createLog(log));
   prepareExit(job, 1);
   reserveEnd(job);
@@ -177,7 +178,10 @@ export async function launch(home: Home, draft: Draft): Promise<Result<JobId>> {
     return started;
   } catch (thrown) {
     if (id !== undefined) takeBack(home, id, draft);
-    return fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
+    const errno = errnoOf(thrown);
+    // something stands in the way, and only its own name helps
+    const place = ['ELOOP', 'ENOTDIR'].includes(errno) ? (thrown as NodeJS.ErrnoException).path : undefined;
+    return fail({ code: 'io', doing: 'write a new job to', path: place ?? home.path, errno });
   }
 }
 

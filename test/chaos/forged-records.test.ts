@@ -8,7 +8,7 @@ import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { readJson, runPuppet, slay } from './death.ts';
+import { readJson, runPuppet, slay, untilGone } from './death.ts';
 
 /** A process that has nothing to do with bgjob; `body` gets its identity with the start that is claimed. */
 async function withForeigner(body: (foreigner: Foreigner) => Promise<void>): Promise<void> {
@@ -49,6 +49,44 @@ async function endedJob(rig: Rig): Promise<number> {
   );
   return id;
 }
+
+rigTest('records that name pid 1, the caller of kill, or no process at all', async (rig) => {
+  rig.damaged = true;
+  const stat = (pid: number) => fs.readFileSync(`/proc/${pid}/stat`, 'latin1').trim();
+  const ticks = (line: string) => Number(line.slice(line.lastIndexOf(')') + 2).split(' ')[19]);
+  const heard: string[] = [];
+  const note = (signal: string) => heard.push(signal);
+  process.on('SIGTERM', note).on('SIGHUP', note).on('SIGINT', note);
+  try {
+    const lines = [stat(1), stat(process.pid), stat(process.pid).replace(/^\d+/, '0')];
+    for (const line of lines) {
+      const [pid, startTicks] = [Number.parseInt(line, 10), ticks(line)];
+      // all at once: owner, shim, watcher, main process and what was left
+      const live = await runPuppet(rig, await rig.puppet());
+      const { main } = rig.shimRecord(live);
+      const supervisor = rig.ownerPid(live);
+      const shim = fs.readFileSync(rig.file(live, 'shim'));
+      const ended = await endedJob(rig);
+      for (const id of [live, ended]) {
+        forgeOwner(rig, id, id === live ? 2 : 1, pid, startTicks);
+        const { identity } = readJson(rig.file(id, 'owner.1'));
+        const left = [{ ...identity, pid, startTicks }];
+        const { sum: _, ...state } = readJson(rig.file(id, 'state.json'));
+        put(rig.file(id, 'state.json'), { ...state, generation: id === live ? 2 : 1, left });
+        fs.writeFileSync(rig.file(id, 'shim'), `${line}\n${line}\n${line}\n`);
+        const { code, stderr } = await rig.bgjob(['kill', '--grace', '50ms', String(id)]);
+        assert.ok([0, 125].includes(code), stderr);
+      }
+      assert.equal(isRunning(main!), false, 'the job itself is found by what the kernel shows');
+      // as long as it says so, its supervisor takes that process for the job's main one
+      fs.writeFileSync(rig.file(live, 'shim'), shim);
+      await untilGone(supervisor);
+    }
+  } finally {
+    process.off('SIGTERM', note).off('SIGHUP', note).off('SIGINT', note);
+  }
+  assert.deepEqual(heard, []);
+});
 
 for (const right of [false, true]) {
   const ticksOf = ({ startTicks }: Foreigner) => (right ? startTicks : startTicks - 1);

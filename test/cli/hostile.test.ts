@@ -69,12 +69,64 @@ rigTest('hostile words of a call are told safely', async (rig) => {
     ['ls', '--state', NASTY],
     ['gc', '--older-than', NASTY],
     ['show', `-${NASTY}`],
+    ['run', '-n', NASTY, 'true'],
+    ['run', '--max-log', NASTY, 'true'],
+    ['run', '--until', `(${NASTY}`, 'true'],
+    ['run', '--until-url', NASTY, 'true'],
+    ['run', '--until-port', NASTY, 'true'],
+    ['tail', '--grep', NASTY, '1'],
+    ['tail', '--grep', `(${NASTY}`, '1'],
+    ['tail', '--since', NASTY, '1'],
+    ['tail', '--new', '--reader', NASTY, '1'],
+    ['wait', '--until', NASTY, '1'],
+    ['wait', '--until-file', NASTY, '--timeout', '10ms', '1'],
+    ['wait', '--fail-on', `[${NASTY}`, '1'],
+    ['ls', '--name', NASTY],
+    ['ls', '--tag', NASTY],
+    ['status', NASTY],
+    ['path', NASTY],
   ];
   for (const args of calls) await showsSafely(rig, args, rig.project);
   const { stderr } = await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: NASTY } });
   assert.doesNotMatch(stderr, STEERS);
   const home = await rig.bgjob(['run', 'true'], { env: { BGJOB_HOME: `/proc/${NASTY}` } });
   assert.doesNotMatch(home.stderr, STEERS);
+});
+
+rigTest('a home with a hostile name: what goes wrong in it is told safely', async (rig) => {
+  const home = `${rig.dir}/${NASTY.replaceAll('/', '')}`;
+  rig.env['BGJOB_HOME'] = home;
+  await rig.bgjob(['run', '-w', '-n', 'web', '--split', '--', 'true']);
+  const verbs = [
+    ['ls'],
+    ['show', '1'],
+    ['status', 'web'],
+    ['tail', '1'],
+    ['gc'],
+    ['kill', '1'],
+    ['wait', '1'],
+  ];
+  for (const args of verbs) await showsSafely(rig, args, rig.project);
+  const [folder] = fs.readdirSync(`${home}/names`);
+  const wrongs: [string, () => void][] = [
+    [`${home}/names/${folder}`, () => fs.symlinkSync(home, `${home}/names/${folder}`)],
+    [`${home}/jobs`, () => fs.symlinkSync(home, `${home}/jobs`)],
+    [`${home}/trash`, () => fs.writeFileSync(`${home}/trash`, '')],
+    [`${home}/format`, () => fs.writeFileSync(`${home}/format`, '9\n')],
+    [`${home}/token`, () => fs.mkdirSync(`${home}/token`)],
+  ];
+  for (const [path, make] of wrongs) {
+    fs.renameSync(path, `${path}.aside`);
+    make();
+    for (const args of [...verbs, ['run', '-n', 'web', 'true']]) await showsSafely(rig, args, rig.project);
+    fs.rmSync(path, { recursive: true });
+    fs.renameSync(`${path}.aside`, path);
+  }
+  // a name that somebody else gave to what lies in the home
+  for (const name of [`jobs/${NASTY}`, `live/${NASTY}`, `ended/${NASTY}`, `names/${NASTY}`])
+    fs.mkdirSync(`${home}/${name}`);
+  for (const args of [...verbs, ['ls', '-a', '-n', '9'], ['gc', '--ended']])
+    await showsSafely(rig, args, rig.project);
 });
 
 rigTest('hostile records are told safely', async (rig) => {

@@ -6,10 +6,17 @@ import { ROOT, rigTest } from '../rig/rig.ts';
 
 const HOMES = join(ROOT, 'test/compat/homes');
 
+/** Under umask 002 a checkout can be written by a group. */
+function closeModes(home: string): void {
+  fs.chmodSync(home, 0o700);
+  for (const name of fs.readdirSync(home, { recursive: true }) as string[])
+    fs.chmodSync(join(home, name), fs.statSync(join(home, name)).isDirectory() ? 0o700 : 0o600);
+}
+
 rigTest('0.1.0: every job has the outcome that it had', async (rig) => {
   fs.cpSync(join(HOMES, '0.1.0'), rig.home, { recursive: true });
   // git keeps no modes and no FIFOs
-  fs.chmodSync(rig.home, 0o700);
+  closeModes(rig.home);
   const jobs = await rig.json(['ls', '-a', '-n', '100']);
   assert.deepEqual(
     jobs.map(({ id, state, exitCode, signal, reason }) => [id, state, exitCode, signal, reason]),
@@ -40,7 +47,7 @@ rigTest('0.1.0: every job has the outcome that it had', async (rig) => {
 rigTest('0.2.0: names, cursors, a script, stderr apart, and what the limit of the log took', async (rig) => {
   fs.cpSync(join(HOMES, '0.2.0'), rig.home, { recursive: true });
   // git keeps no modes and no empty folders
-  fs.chmodSync(rig.home, 0o700);
+  closeModes(rig.home);
   for (const name of ['live', 'trash', 'cache']) fs.mkdirSync(join(rig.home, name), { recursive: true });
   const jobs = await rig.json(['ls', '-a', '-n', '100']);
   assert.deepEqual(

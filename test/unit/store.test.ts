@@ -126,7 +126,8 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   assert.equal(why(JSON.stringify({ ...SPEC, id: 43 })), 'spec.json: it is of job 43');
   assert.equal(why(JSON.stringify({ ...SPEC, argv: [] })), 'spec.json: argv is empty');
   assert.equal(why(JSON.stringify({ ...SPEC, argv: ['a', 1] })), 'spec.json: argv[1] is not a text');
-  assert.equal(why(JSON.stringify({ ...SPEC, v: 2 })), 'spec.json: v is not 1');
+  assert.equal(why(JSON.stringify({ ...SPEC, v: 2 })), 'spec.json: it was written by a newer bgjob');
+  assert.equal(why(JSON.stringify({ ...SPEC, v: 0 })), 'spec.json: v is not 1');
   // fields that records of 0.1.0 do not have
   const later = ['maxLogBytes', 'onMaxLog', 'split', 'script'];
   for (const key of later) {
