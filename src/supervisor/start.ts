@@ -48,7 +48,8 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
 
 /** Everything that must be on the disk before the job runs; returns the log, and with --split that of stderr. */
 function prepare({ job, attempt, spec }: Supervision): number[] {
-  fs.mkdirSync(dirname(job.log), 0o700);
+  // it may be there: a reader who was first has noted in it how far it came
+  fs.mkdirSync(dirname(job.log), { recursive: true, mode: 0o700 });
   const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(createLog);
   prepareExit(job, attempt);
   prepareShim(job);
