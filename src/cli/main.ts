@@ -12,8 +12,13 @@ import { AnswerLost, Output } from './output.ts';
 import { VERBS } from './verbs.ts';
 import { asksJson, parseWords } from './words.ts';
 
+/** A word of 100 KB is not repeated in full; the longest path is. */
+const LONGEST_MESSAGE = 5000;
+
 function tellFailure(output: Output, failure: Failure): number {
-  const { message, hint } = messageOf(failure);
+  const told = messageOf(failure);
+  const message = clip(told.message, LONGEST_MESSAGE);
+  const hint = told.hint && clip(told.hint, LONGEST_MESSAGE);
   const code = exitCodeOfFailure(failure);
   if (output.json) {
     const error = { code: failure.code, message, hint: hint ?? null };

@@ -49,6 +49,13 @@ rigTest('a directory that cannot be entered: 125', async (rig) => {
   assert.equal(gone.code, 125);
   assert.match(gone.stderr, /cannot enter .*\/gone: no such file or directory/);
   assert.equal(pathsIn(rig.home), undefined);
+  // one whose path nobody can name, though its processes are in it
+  const deep = `import os, subprocess\nfor n in range(25): os.mkdir('d' * 200); os.chdir('d' * 200)\n`;
+  const call = (words: string[]) =>
+    rig.start('python3', ['-c', `${deep}os.execvp('bgjob', ${JSON.stringify(['bgjob', ...words])})`]).answer;
+  assertRefused(await call(['run', '--', 'true']), 125, /cannot enter .*: its path is too long\n/);
+  fs.rmSync(`${rig.project}/${'d'.repeat(200)}`, { recursive: true });
+  assert.equal((await call(['ls', '-a'])).code, 0);
 });
 
 rigTest('words that mean nothing: 125', async (rig) => {
