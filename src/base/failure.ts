@@ -23,7 +23,8 @@ export type Failure =
   | { code: 'command-not-found'; command: string; meant?: string }
   | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
   | { code: 'bad-cwd'; directory: string; errno: string }
-  | { code: 'home-refused'; home: string; trouble: HomeTrouble }
+  /** `room`: not the home itself, but this directory in it. */
+  | { code: 'home-refused'; home: string; trouble: HomeTrouble; room?: string }
   | { code: 'home-newer'; home: string; found: number; known: number }
   | { code: 'io'; doing: string; path: string; errno: string }
   | { code: 'unreadable'; id: number; why: string }

@@ -6,10 +6,10 @@
  */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
+import { requireDirectory } from './directories.ts';
 import { errnoOf, fail, ok, type Result } from './failure.ts';
 
-const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_NOFOLLOW, O_NONBLOCK } =
-  fs.constants;
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
 /** A record larger than this (bytes) is not read but reported as unreadable. */
 const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -38,8 +38,11 @@ export function syncDir(path: string): void {
   }
 }
 
-function writeNew(path: string, content: string | Uint8Array, flags: number): void {
-  const fd = fs.openSync(path, flags, 0o600);
+/** Makes what must not be there yet: nothing is written into something else, nor through a link. */
+const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+
+function writeNew(path: string, content: string | Uint8Array): void {
+  const fd = fs.openSync(path, NEW, 0o600);
   try {
     fs.fchmodSync(fd, 0o600);
     writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content);
@@ -50,8 +53,7 @@ function writeNew(path: string, content: string | Uint8Array, flags: number): vo
 }
 
 /** Creates a file that must not exist; durable when the directory is flushed. */
-export const writeOnce = (path: string, bytes: Uint8Array): void =>
-  writeNew(path, bytes, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+export const writeOnce = (path: string, bytes: Uint8Array): void => writeNew(path, bytes);
 
 /** Replaces `path` by `text`: durable when it returns. */
 export function writeAtomic(path: string, text: string): void {
@@ -65,13 +67,54 @@ export function writeAtomic(path: string, text: string): void {
  */
 export function writeRenamed(path: string, text: string): void {
   const temporary = `${path}.tmp`;
+  requireDirectory(dirname(path));
   try {
-    writeNew(temporary, text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+    try {
+      writeNew(temporary, text);
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+      // a killed writer's, or a link to a file of somebody's: it goes, and is never written into
+      fs.unlinkSync(temporary);
+      writeNew(temporary, text);
+    }
     fs.renameSync(temporary, path);
   } catch (thrown) {
     removeQuietly(temporary);
     throw thrown;
   }
+}
+
+/** The same aside, and nothing is flushed: a disk that a job floods does not hold up the caller. Rejects with a system error. */
+export async function writeAside(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.tmp`;
+  requireDirectory(dirname(path));
+  removeQuietly(temporary);
+  await fs.promises.writeFile(temporary, content, { mode: 0o600, flag: NEW });
+  await fs.promises.rename(temporary, path);
+}
+
+/** Whether a file stands there that has no other name: it may be written in place. */
+export function isAlone(path: string): boolean {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.nlink === 1;
+}
+
+/**
+ * Replaces `path` by `text`, written over a file that stands ready for it, with room that a full disk cannot take; durable when the
+ * directory is flushed. Once: with the rename the room is used up.
+ */
+export function writeReserved(path: string, reserved: string, text: string): void {
+  const fd = fs.openSync(reserved, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    fs.fchmodSync(fd, 0o600);
+    const bytes = Buffer.from(text);
+    writeAll(fd, bytes);
+    fs.ftruncateSync(fd, bytes.length);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+  fs.renameSync(reserved, path);
 }
 
 let claims = 0;
@@ -82,8 +125,9 @@ let claims = 0;
  */
 export function claim(path: string, text: string): boolean {
   const temporary = `${path}.${process.pid}.${claims++}.tmp`;
+  requireDirectory(dirname(path));
   try {
-    writeNew(temporary, text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+    writeNew(temporary, text);
     fs.linkSync(temporary, path);
   } catch (thrown) {
     if (errnoOf(thrown) === 'EEXIST') return false;
@@ -97,12 +141,34 @@ export function claim(path: string, text: string): boolean {
 
 /** Creates an empty marker; existing is fine. */
 export function touch(path: string): void {
-  fs.closeSync(fs.openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600));
+  try {
+    fs.closeSync(fs.openSync(path, NEW, 0o600));
+  } catch (thrown) {
+    // whatever it is: opening a FIFO to write would wait for a reader
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+  }
+}
+
+/**
+ * Writes a hint that may be lost: in place, nothing is flushed. What stands there and is not a file of our own, alone under this
+ * name, stays as it is; throws a system error.
+ */
+export function writeHint(path: string, text: string): void {
+  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  try {
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile() || stat.nlink > 1)
+      throw Object.assign(new Error(`EMLINK: ${path}`), { code: 'EMLINK' });
+    fs.ftruncateSync(fd, 0);
+    writeAll(fd, Buffer.from(text));
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 /** Creates a file that must not exist, for writing and with `flags` more; returns its descriptor. */
 export function createExclusive(path: string, flags = 0): number {
-  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | flags, 0o600);
+  const fd = fs.openSync(path, NEW | flags, 0o600);
   fs.fchmodSync(fd, 0o600);
   return fd;
 }
@@ -121,6 +187,9 @@ export function createBlank(path: string, sizeBytes: number): number {
 
 /** Creates a log: append only, so that two writers never overwrite each other; refuses an existing name or link. */
 export const createLog = (path: string): number => createExclusive(path, O_APPEND);
+
+/** Opens a log that was made with createLog, likewise; follows no link. */
+export const openLog = (path: string): number => fs.openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
 
 /** A file without a name: written, unlinked, and readable through the descriptor alone. */
 export function createNameless(path: string, text: string): number {

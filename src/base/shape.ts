@@ -2,6 +2,7 @@
  * Shapes of records: what is read from disk is checked field by field before it is believed, and the TypeScript
  * type comes from the same line. (The supervisor reads records too and loads no package, hence no library.)
  */
+import { isBroken } from './seal.ts';
 
 /** Checks an unknown value; throws a ShapeError that names the place where it is wrong. */
 export type Shape<T> = (value: unknown, at: string) => T;
@@ -20,9 +21,18 @@ export const flag: Shape<boolean> = (value, at) =>
 /** A finite number that is not negative. */
 export const amount: Shape<number> = (value, at) =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : wrong(at, 'an amount');
+/** Milliseconds since 1970: what a date can be made of. */
+export const time: Shape<number> = (value, at) =>
+  amount(value, at) <= 8.64e15 ? (value as number) : wrong(at, 'a time');
 /** A whole number from 0 to 2^53. */
 export const count: Shape<number> = (value, at) =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : wrong(at, 'a whole number');
+
+/** A whole number from 0 to `most`. */
+export const upTo =
+  (most: number): Shape<number> =>
+  (value, at) =>
+    count(value, at) <= most ? (value as number) : wrong(at, `a whole number up to ${most}`);
 
 export const literal =
   <const T extends string | number>(...allowed: T[]): Shape<T> =>
@@ -73,11 +83,12 @@ export const variant =
     return { [key]: kind, ...object(cases[kind]!)(value, at) } as never;
   };
 
-/** Parses JSON text into a shape; the error is a sentence that says what is wrong with it. */
+/** Parses JSON text, which may be sealed, into a shape; the error is a sentence that says what is wrong with it. */
 export function parseShaped<T>(
   shape: Shape<T>,
   json: string,
 ): { ok: true; value: T } | { ok: false; why: string } {
+  if (isBroken(json)) return { ok: false, why: 'its checksum is wrong: it was changed' };
   try {
     return { ok: true, value: shape(JSON.parse(json), '') };
   } catch (thrown) {

@@ -7,6 +7,7 @@
 import * as fs from 'node:fs';
 import * as modules from 'node:module';
 import { Script } from 'node:vm';
+import { inspectDirectory } from '../base/directories.ts';
 import { homePath, inspectHome } from '../job/home.ts';
 
 const CLI = `${__dirname}/cli.js`;
@@ -15,7 +16,7 @@ const CLI = `${__dirname}/cli.js`;
 function cachePath(): string | undefined {
   const home = homePath(process.env);
   const found = inspectHome(home);
-  if (!found.ok || found.value === 'absent') return undefined;
+  if (!found.ok || found.value === 'absent' || inspectDirectory(`${home}/cache`) !== 'ours') return undefined;
   // other flags make other code, which V8 would refuse, every time
   if (process.env['NODE_OPTIONS'] || process.execArgv.length > 0) return undefined;
   const { size, mtimeMs, ino } = fs.statSync(CLI);
@@ -27,13 +28,18 @@ function cachePath(): string | undefined {
 
 /** Both halves of the file, if they are equal. */
 function readCode(path: string): Buffer | undefined {
+  let fd: number | undefined;
   try {
-    const twice = fs.readFileSync(path);
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    if (!fs.fstatSync(fd).isFile()) return undefined;
+    const twice = fs.readFileSync(fd);
     const half = twice.length / 2;
     const code = twice.subarray(0, half);
     return half > 0 && code.equals(twice.subarray(half)) ? code : undefined;
   } catch {
     return undefined;
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
   }
 }
 
@@ -49,6 +55,7 @@ function writeCode(path: string, code: Buffer): void {
       if (old.startsWith(prefix) && old !== name) fs.unlinkSync(`${dir}/${old}`);
   } catch {
     // a full or read-only disk: the next start compiles again
+    fs.rmSync(temporary, { force: true });
   }
 }
 

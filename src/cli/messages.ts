@@ -17,11 +17,12 @@ const ERRNO: Record<string, string> = {
   EPERM: 'not permitted',
   ENOENT: 'no such file or directory',
   ENOTDIR: 'not a directory',
-  EMFILE: 'too many open files',
+  EMFILE: 'too many open files (ulimit -n)',
   ENFILE: 'too many open files on this machine',
-  EAGAIN: 'the limit of processes is reached',
+  EAGAIN: 'the limit of processes is reached (ulimit -u)',
   ENOMEM: 'out of memory',
   E2BIG: 'the command or the environment is too large',
+  EFBIG: 'a file may not be as large as that (ulimit -f)',
   EIO: 'an input/output error',
   EBADF: 'it is closed',
   EISDIR: 'it is a directory',
@@ -79,7 +80,10 @@ export function messageOf(failure: Failure): Message {
       return unwritable ? { message, hint: UNWRITABLE } : { message };
     }
     case 'unreadable':
-      return { message: `the records of job ${failure.id} are unreadable: ${safe(failure.why)}` };
+      return {
+        message: `the records of job ${failure.id} are unreadable: ${safe(failure.why)}; nothing was done`,
+        hint: `bgjob show ${failure.id}`,
+      };
     case 'elsewhere':
       return {
         message: `job ${failure.id} belongs to another machine (${safe(failure.machine)}); nothing was done`,
@@ -148,20 +152,24 @@ export function messageOf(failure: Failure): Message {
   }
 }
 
-function homeMessage({ home, trouble }: Extract<Failure, { code: 'home-refused' }>): Message {
-  const path = safe(home);
+function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-refused' }>): Message {
+  const place = room === undefined ? home : `${home}/${room}`;
+  const path = safe(place);
   switch (trouble) {
     case 'symbolic-link':
       return {
         message: `${path} is a symbolic link; it must be a directory of yours`,
-        hint: `BGJOB_HOME=$(realpath ${typed(home)})`,
+        hint: room === undefined ? `BGJOB_HOME=$(realpath ${typed(home)})` : `ls -ld ${typed(place)}`,
       };
     case 'not-a-directory':
-      return { message: `${path} is not a directory`, hint: UNWRITABLE };
+      return {
+        message: `${path} is not a directory`,
+        hint: room === undefined ? UNWRITABLE : `ls -ld ${typed(place)}`,
+      };
     case 'foreign':
       return { message: `${path} belongs to another user`, hint: UNWRITABLE };
     case 'open-to-others':
-      return { message: `other users can write ${path}`, hint: `chmod go-w ${typed(home)}` };
+      return { message: `other users can write ${path}`, hint: `chmod go-w ${typed(place)}` };
     case 'no-fifos':
       return { message: `the file system of ${path} has no FIFOs, which bgjob needs`, hint: UNWRITABLE };
     case 'not-utf-8':
@@ -174,7 +182,7 @@ function homeMessage({ home, trouble }: Extract<Failure, { code: 'home-refused' 
     case 'damaged':
       return {
         message: `${path} is damaged: its files "format" or "token" are not what bgjob wrote`,
-        hint: `ls -la ${typed(home)}`,
+        hint: `ls -la ${typed(place)}`,
       };
     default:
       return unreachable(trouble);

@@ -77,7 +77,11 @@ export function startOf(
 ): Result<number | null> {
   const job = home.job(view.id);
   const text = options.since;
-  if (options.new) return ok(readCursor(job, stream, readerOf(options)) ?? null);
+  if (options.new) {
+    const cursor = readCursor(job, stream, readerOf(options));
+    // beyond the end nothing would ever be new: it is damaged, or the log is another
+    return ok(cursor === undefined || cursor > (readLogSize(job, stream) ?? 0) ? null : cursor);
+  }
   if (text === null) return ok(options.head ? 0 : null);
   return parsePosition(text, job, stream, jobLabel(view));
 }
@@ -95,10 +99,13 @@ export function parsePosition(
   if (agoMs !== undefined && stream === 'err') return refuse('with --err it takes a cursor only');
   if (agoMs !== undefined && stream === 'err')
     return refuse('with --err it takes a cursor: when stderr came is not noted');
-  if (agoMs !== undefined) return ok(readOffsetAt(job, systemClock.now() - agoMs));
+  const size = readLogSize(job, stream) ?? 0;
+  if (agoMs !== undefined) {
+    const offset = readOffsetAt(job, systemClock.now() - agoMs);
+    return ok(offset > size ? 0 : offset);
+  }
   if (!/^\d{1,15}$/.test(text))
     return refuse(`"${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`);
-  const size = readLogSize(job, stream) ?? 0;
   if (Number(text) > size) return refuse(`${text} is beyond the ${size} bytes that ${label} wrote so far`);
   return ok(Number(text));
 }

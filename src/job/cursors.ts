@@ -3,6 +3,9 @@
  * cursor, or a damaged one, begins anew: it may read something twice, it never misses anything.
  */
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import { requireDirectory } from '../base/directories.ts';
+import { errnoOf } from '../base/failure.ts';
 import { readRecord, writeRenamed } from '../base/files.ts';
 import type { JobPaths } from './home.ts';
 import type { Stream } from './log.ts';
@@ -22,6 +25,11 @@ export function readCursor(job: JobPaths, stream: Stream, reader: string): numbe
 
 /** Remembers it. Throws system errors. */
 export function writeCursor(job: JobPaths, stream: Stream, reader: string, cursor: number): void {
-  fs.mkdirSync(job.cursors, { recursive: true, mode: 0o700 });
+  for (const dir of [job.dir, dirname(job.cursors)]) requireDirectory(dir);
+  try {
+    fs.mkdirSync(job.cursors, 0o700);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+  }
   writeRenamed(pathOf(job, stream, reader), `${cursor}\n`);
 }

@@ -11,6 +11,7 @@
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { inspectDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { attempt, claim, namesIn, readRecord } from '../base/files.ts';
 import type { JobId } from './job.ts';
@@ -34,6 +35,10 @@ export class JobPaths {
   /** The status; written by the highest owner alone. */
   get state(): string {
     return `${this.dir}/state.json`;
+  }
+  /** Blanks, over which the last state is written: room that a full disk cannot take. */
+  get end(): string {
+    return `${this.dir}/end`;
   }
   /** The script of `run -`; written once by the launcher, before anything starts. */
   get script(): string {
@@ -154,21 +159,40 @@ export function inspectHome(path: string): Result<'there' | 'absent'> {
     return fail({ code: 'io', doing: 'open', path, errno: 'ENAMETOOLONG' });
   // Node puts that where the bytes are something else: a directory of another name would be made
   if (path.includes('\ufffd')) return fail({ code: 'home-refused', home: path, trouble: 'not-utf-8' });
-  let stat: fs.Stats;
-  try {
-    stat = fs.lstatSync(path);
-  } catch (thrown) {
-    const errno = errnoOf(thrown);
-    return errno === 'ENOENT' ? ok('absent') : fail({ code: 'io', doing: 'open', path, errno });
-  }
-  const refuse = (trouble: 'symbolic-link' | 'not-a-directory' | 'foreign' | 'open-to-others') =>
-    fail({ code: 'home-refused', home: path, trouble });
+  const found = attempt('open', path, () => inspectDirectory(path));
+  if (!found.ok) return found;
+  if (found.value === 'absent') return ok('absent');
   // mkdir(recursive) would accept all of these without a word
-  if (stat.isSymbolicLink()) return refuse('symbolic-link');
-  if (!stat.isDirectory()) return refuse('not-a-directory');
-  if (stat.uid !== process.geteuid!()) return refuse('foreign');
-  if ((stat.mode & 0o022) !== 0) return refuse('open-to-others');
+  if (found.value !== 'ours') return fail({ code: 'home-refused', home: path, trouble: found.value });
   return ok('there');
+}
+
+/** The directories of a home; that of the names is made with the first of them. */
+const ROOMS = ['jobs', 'live', 'ended', 'trash', 'cache'];
+
+/** Nothing is written or deleted in what is not safely ours; `make`: one that is missing is made again. */
+function inspectRooms(home: string, make: boolean): Result<void> {
+  for (const name of [...ROOMS, 'names']) {
+    const path = join(home, name);
+    const found = attempt('open', path, () => inspectDirectory(path));
+    if (!found.ok) return found;
+    if (found.value === 'absent' && make && name !== 'names') {
+      const made = attempt('create', path, () => makeRoom(path));
+      if (!made.ok) return made;
+    } else if (found.value !== 'absent' && found.value !== 'ours') {
+      return fail({ code: 'home-refused', home, trouble: found.value, room: name });
+    }
+  }
+  return ok(undefined);
+}
+
+function makeRoom(path: string): void {
+  try {
+    fs.mkdirSync(path, 0o700);
+    fs.chmodSync(path, 0o700);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+  }
 }
 
 /**
@@ -180,14 +204,7 @@ const OWN_NAME =
 
 function create(path: string): void {
   fs.mkdirSync(dirname(path), { recursive: true });
-  for (const dir of [path, ...['jobs', 'live', 'ended', 'trash', 'cache'].map((name) => join(path, name))]) {
-    try {
-      fs.mkdirSync(dir, 0o700);
-      fs.chmodSync(dir, 0o700);
-    } catch (thrown) {
-      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-    }
-  }
+  for (const dir of [path, ...ROOMS.map((name) => join(path, name))]) makeRoom(dir);
   // loaded here alone: it costs every other start a few milliseconds
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
   claim(join(path, 'token'), `${randomBytes(16).toString('hex')}\n`);
@@ -220,5 +237,7 @@ export function openHome(path: string, make: boolean): Result<Home | undefined> 
   if (Number(format.text) > FORMAT)
     return fail({ code: 'home-newer', home: path, found: Number(format.text), known: FORMAT });
   if (token.kind !== 'text' || !/^[0-9a-f]{32}\n$/.test(token.text)) return damaged;
+  const rooms = inspectRooms(path, make);
+  if (!rooms.ok) return rooms;
   return ok(new Home(path, token.text.trim()));
 }

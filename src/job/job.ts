@@ -47,7 +47,7 @@ export const specShape = is.object({
   /** stderr goes to a log of its own, `out/err`. */
   split: is.since(is.flag, false),
   parent: is.nullable(is.count),
-  createdAt: is.amount,
+  createdAt: is.time,
   createdMonotonicMs: is.amount,
   bootId: is.text,
   machine: is.text,
@@ -62,22 +62,25 @@ export const stopShape = is.object({
   cause: is.literal('kill', 'timeout', 'idle-timeout', 'max-log'),
   signal: is.text,
   graceMs: is.count,
-  at: is.amount,
+  at: is.time,
 });
 export type Stop = is.Shaped<typeof stopShape>;
 
+/** As a process hands it over: 256 would arrive as 0. */
+const exitCode: is.Shape<number> = is.upTo(255);
+
 export const outcomeShape = is.variant('kind', {
   /** The main process ended by itself, or at least not by a signal of ours; `afterKill` if we had asked it to. */
-  exited: { code: is.count, afterKill: is.flag },
+  exited: { code: exitCode, afterKill: is.flag },
   /** It ended by a signal that bgjob sent. */
-  killed: { code: is.count, signal: is.text },
+  killed: { code: exitCode, signal: is.text },
   /** A limit of ours began the stop; `code` is what came back, null if nothing did. */
-  'timed-out': { limit: is.literal('timeout', 'idle-timeout'), code: is.nullable(is.count) },
+  'timed-out': { limit: is.literal('timeout', 'idle-timeout'), code: is.nullable(exitCode) },
   /** Stopped before it started. */
   cancelled: {},
   skipped: { why: is.text },
   /** It could not be started: seen by the supervisor before the shim ran. */
-  failed: { why: is.text, code: is.count },
+  failed: { why: is.text, code: exitCode },
   /** Nobody saw the end. */
   lost: { why: is.text },
 });
@@ -85,19 +88,19 @@ export type Outcome = is.Shaped<typeof outcomeShape>;
 
 export const statusShape = is.variant('phase', {
   starting: {},
-  running: { startedAt: is.amount, startedMonotonicMs: is.amount },
+  running: { startedAt: is.time, startedMonotonicMs: is.amount },
   stopping: {
-    startedAt: is.amount,
+    startedAt: is.time,
     startedMonotonicMs: is.amount,
     stop: stopShape,
     /** The signals that bgjob has sent to the main process so far. */
     sent: is.listOf(is.text),
     /** Set when the main process ended; what it left behind is still being stopped. `code` null: nobody saw it. */
-    ended: is.nullable(is.object({ code: is.nullable(is.count), at: is.amount })),
+    ended: is.nullable(is.object({ code: is.nullable(exitCode), at: is.time })),
   },
   ended: {
-    startedAt: is.nullable(is.amount),
-    endedAt: is.amount,
+    startedAt: is.nullable(is.time),
+    endedAt: is.time,
     outcome: outcomeShape,
     /** The stop that was asked for before the end, if there was one. */
     stop: is.nullable(stopShape),

@@ -49,8 +49,10 @@ export function markEnded(home: Home, id: JobId, endedAt: number, project: strin
 
 export const unmarkEnded = (mark: EndedMark): void => removeQuietly(mark.file);
 
+const MARK = /^\d{14}\.[1-9]\d{0,14}\.[0-9a-z]+$/;
+
 /** The names of all markers of ended jobs, in no order: many are counted, few are looked at. */
-export const endedNames = (home: Home): string[] => namesIn(home.ended);
+export const endedNames = (home: Home): string[] => namesIn(home.ended).filter((name) => MARK.test(name));
 
 /** The id in such a name; undefined if it is not one of ours. */
 export const idOfName = (name: string): JobId | undefined => parseId(name.slice(15, name.indexOf('.', 15)));
@@ -79,9 +81,8 @@ export function newestNames(
 
 /** The ended jobs, the latest end first. */
 export function listEnded(home: Home): EndedMark[] {
-  return newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0).flatMap((name) => {
-    if (!/^\d{14}\.[1-9]\d{0,14}\.[0-9a-z]+$/.test(name)) return [];
+  return newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0).map((name) => {
     const [endedAt, id, project] = [Number(name.slice(0, 14)), idOfName(name)!, projectOfName(name)];
-    return [{ id, endedAt, project, file: `${home.ended}/${name}` }];
+    return { id, endedAt, project, file: `${home.ended}/${name}` };
   });
 }

@@ -4,8 +4,10 @@
  * may share a key, and a folder may ignore case: the record says project and name in full, and another's is not ours.
  */
 import * as fs from 'node:fs';
+import { inspectDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
 import { claim, namesIn, readRecord, removeQuietly, syncDir } from '../base/files.ts';
+import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
 import type { Home } from './home.ts';
 import type { JobId, Spec } from './job.ts';
@@ -56,6 +58,13 @@ function claimsIn(folder: string): Claim[] {
   });
 }
 
+/** Whether one of the claims to a name cannot be read: then only the jobs themselves know who has it. */
+export function isClaimDamaged(home: Home, title: Title): boolean {
+  const folder = folderOf(home, title);
+  const made = namesIn(folder).filter((file) => generationOf(file) > 0);
+  return made.length > claimsIn(folder).length;
+}
+
 /** The claims to a name in a project, the newest first. */
 export const readClaims = (home: Home, title: Title): Claim[] =>
   claimsIn(folderOf(home, title)).filter(
@@ -72,7 +81,7 @@ export const readClaimsEverywhere = (home: Home, name: string): Claim[] =>
 /** Claims the name for a job and returns the generation. Whether the job may have it is asked afterwards: judgeClaims. */
 export function claimName(home: Home, title: Title, id: JobId): number {
   const folder = folderOf(home, title);
-  const text = `${JSON.stringify({ v: 1, id, name: title.name, project: title.project })}\n`;
+  const text = sealed({ v: 1, id, name: title.name, project: title.project });
   for (;;) {
     if (fs.mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) syncDir(home.names);
     const generation = Math.max(0, ...namesIn(folder).map(generationOf)) + 1;
@@ -118,6 +127,8 @@ export function forgetNames(home: Home, inUse: Title[]): void {
   const used = new Set(inUse.map(folderName));
   for (const name of namesIn(home.names)) {
     const folder = `${home.names}/${name}`;
+    // nothing is removed through a link
+    if (inspectDirectory(folder) !== 'ours') continue;
     const claims = claimsIn(folder);
     if (used.has(name) || claims.some(({ id }) => fs.existsSync(home.job(id).dir))) continue;
     // one by one, and then the folder only if it is empty: a claim that is made meanwhile stays

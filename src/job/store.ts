@@ -9,13 +9,18 @@ import {
   claim,
   createBlank,
   createExclusive,
+  isAlone,
   namesIn,
   readRecord,
+  removeQuietly,
   syncDir,
-  writeAtomic,
+  touch,
+  writeHint,
   writeOnce,
   writeRenamed,
+  writeReserved,
 } from '../base/files.ts';
+import { sealed } from '../base/seal.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
 import type { Home, JobPaths } from './home.ts';
 import {
@@ -43,13 +48,10 @@ function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
     : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
 }
 
-const publish = (path: string, value: unknown): void => writeAtomic(path, `${JSON.stringify(value)}\n`);
-
 // ---- spec, state -----------------------------------------------------------------------------------------
 
 /** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
-export const writeSpec = (job: JobPaths, spec: Spec): void =>
-  writeRenamed(job.spec, `${JSON.stringify(spec)}\n`);
+export const writeSpec = (job: JobPaths, spec: Spec): void => writeRenamed(job.spec, sealed(spec));
 /** As durable as the spec. */
 export const writeScript = (job: JobPaths, bytes: Uint8Array): void => writeOnce(job.script, bytes);
 export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
@@ -60,7 +62,28 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   return spec;
 }
 
-export const writeState = (job: JobPaths, state: State): void => publish(job.state, state);
+/** Enough for every state but one with a long spec. */
+const STATE_BYTES = 4096;
+
+/** Keeps room for the last state, so that a full disk cannot lose how a job ended, and why. */
+export const reserveEnd = (job: JobPaths): void => fs.closeSync(createBlank(job.end, STATE_BYTES));
+
+/** Publishes the state: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
+export function writeState(job: JobPaths, state: State): void {
+  const isLast = state.status.phase === 'ended' && isAlone(job.end);
+  const write = (one: State): void => {
+    const text = sealed(one);
+    if (isLast) writeReserved(job.state, job.end, text);
+    else writeRenamed(job.state, text);
+  };
+  try {
+    write(state);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOSPC' || !isLast) throw thrown;
+    write({ ...state, spec: null });
+  }
+  syncDir(job.dir);
+}
 export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateShape);
 
 // ---- owners: the highest generation publishes ------------------------------------------------------------
@@ -72,14 +95,15 @@ export interface Owner {
 
 /** Tries to become `owner.N`; false if somebody is. */
 export const claimOwner = (job: JobPaths, { generation, identity }: Owner): boolean =>
-  claim(job.owner(generation), `${JSON.stringify({ v: 1, identity })}\n`);
+  claim(job.owner(generation), sealed({ v: 1, identity }));
+
+/** The number of the highest owner, readable or not; 0 if nobody is yet. */
+export const highestGeneration = (job: JobPaths): number =>
+  Math.max(0, ...namesIn(job.dir).map((name) => Number(/^owner\.(\d{1,9})$/.exec(name)?.[1] ?? 0)));
 
 /** The highest owner; absent if nobody is yet. */
 export function readOwner(job: JobPaths): Found<Owner> {
-  const generation = Math.max(
-    0,
-    ...namesIn(job.dir).map((name) => Number(/^owner\.(\d{1,9})$/.exec(name)?.[1] ?? 0)),
-  );
+  const generation = highestGeneration(job);
   return generation === 0 ? { kind: 'absent' } : readOwnerOf(job, generation);
 }
 
@@ -93,9 +117,13 @@ export function readOwnerOf(job: JobPaths, generation: number): Found<Owner> {
 
 // ---- exit status: written by the shim, valid only as a whole line ----------------------------------------
 
-/** Reserves the room for an exit status on the disk, so that a full one cannot lose it. */
-export function prepareExit(job: JobPaths, attempt: number): void {
-  const fd = createBlank(job.exit(attempt), 8);
+/** Reserves the room for an exit status on the disk, so that a full one cannot lose it; durable with flushExit. */
+export const prepareExit = (job: JobPaths, attempt: number): void =>
+  fs.closeSync(createBlank(job.exit(attempt), 8));
+
+/** Makes sure, before the job starts, that the room is really on the disk. */
+export function flushExit(job: JobPaths, attempt: number): void {
+  const fd = fs.openSync(job.exit(attempt), fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
   try {
     fs.fsyncSync(fd);
   } finally {
@@ -103,21 +131,30 @@ export function prepareExit(job: JobPaths, attempt: number): void {
   }
 }
 
+/** What the shim writes over the blanks: the status twice, as far as there is room, so that a flipped bit makes no other of it. */
+const STATUS = /^(\d{1,3})\n(?:\1\n)? *$/;
+
 /** The status that the shim saw, and when it wrote it (milliseconds since 1970); undefined while there is none. */
 export function readExit(job: JobPaths, attempt: number): { code: number; at: number } | undefined {
   const stored = readRecord(job.exit(attempt));
-  const code = stored.kind === 'text' ? /^(\d{1,3})\n/.exec(stored.text)?.[1] : undefined;
+  const code = stored.kind === 'text' ? STATUS.exec(stored.text)?.[1] : undefined;
   if (code === undefined || Number(code) > 255) return undefined;
   // gc may have removed the job since
   const stat = fs.statSync(job.exit(attempt), { throwIfNoEntry: false });
   return stat && { code: Number(code), at: Math.round(stat.mtimeMs) };
 }
 
+/** Whether something else than a status, or the blanks before it, stands there. */
+export function isExitDamaged(job: JobPaths, attempt: number): boolean {
+  const stored = readRecord(job.exit(attempt));
+  return stored.kind === 'unreadable' || (stored.kind === 'text' && !/^ *$/.test(stored.text));
+}
+
 // ---- requests to stop ------------------------------------------------------------------------------------
 
 /** Leaves a request to stop; false if one of this hardness is there already: it stands. */
 export const requestStop = (job: JobPaths, hardness: 'term' | 'kill', stop: Stop): boolean =>
-  claim(job.stop(hardness), `${JSON.stringify(stop)}\n`);
+  claim(job.stop(hardness), sealed(stop));
 
 /** The requests to stop so far, the softer first. An unreadable one still asks for a stop: the plainest. */
 export function readStops(job: JobPaths): Stop[] {
@@ -152,17 +189,40 @@ export const listIds = (home: Home): JobId[] => namesIn(home.jobs).flatMap((name
 
 /** The highest id that gc has ever removed: these are never given again. */
 function readFloor(home: Home): number {
-  return Math.max(0, ...namesIn(home.path).map((name) => Number(/^floor\.(\d{1,15})$/.exec(name)?.[1] ?? 0)));
+  return Math.max(0, ...namesIn(home.path).map((name) => Number(/^floor\.(\d{1,14})$/.exec(name)?.[1] ?? 0)));
 }
 
 /** Before ids up to `id` are removed: makes sure, durably, that none of them is given again. */
 export function raiseFloor(home: Home, id: JobId): void {
   const before = readFloor(home);
   if (before >= id) return;
-  fs.closeSync(createExclusive(`${home.path}/floor.${id}`));
+  touch(`${home.path}/floor.${id}`);
   syncDir(home.path);
   // only a lower number goes, and only after a higher one is durable: two gcs at once cannot lower it
-  if (before > 0) fs.rmSync(`${home.path}/floor.${before}`, { force: true });
+  if (before > 0) removeQuietly(`${home.path}/floor.${before}`);
+}
+
+/** The highest id that has a directory; what is near the end of all numbers was not given by us. */
+const highestId = (home: Home): JobId => Math.max(0, ...listIds(home).filter((id) => id < FARTHEST));
+const FARTHEST = 1e14;
+/** A hint may be ahead of the directories: launches that were taken back. More of them than this in a row are damage. */
+const MOST_AHEAD = 1000;
+
+/** The id that was given last, as far as the hint can be believed. */
+function readHint(home: Home): JobId | undefined {
+  const hint = readRecord(home.seq);
+  const last = hint.kind === 'text' ? parseId(hint.text.trim()) : undefined;
+  if (last === undefined || fs.existsSync(home.job(last).dir)) return last;
+  return last <= highestId(home) + MOST_AHEAD ? last : undefined;
+}
+
+/** What cannot be noted is looked up the next time: the id is claimed by then, and must not be left behind for a full disk. */
+function noteHint(home: Home, id: JobId): void {
+  try {
+    writeHint(home.seq, `${id}\n`);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
 }
 
 /**
@@ -170,12 +230,10 @@ export function raiseFloor(home: Home, id: JobId): void {
  * directory cannot be made again, and one that gc removed is below the floor.
  */
 export function claimId(home: Home): JobId {
-  const hint = readRecord(home.seq);
-  const last = hint.kind === 'text' ? parseId(hint.text.trim()) : undefined;
-  let id = (last ?? Math.max(0, ...listIds(home))) + 1;
+  let id = (readHint(home) ?? highestId(home)) + 1;
   for (let tries = 1; ; tries++, id++) {
     // the hint may be far behind: a stopped launcher wrote it late
-    if (tries % 256 === 0) id = Math.max(id, ...listIds(home)) + 1;
+    if (tries % 256 === 0) id = Math.max(id, highestId(home) + 1);
     try {
       fs.mkdirSync(home.job(id).dir, 0o700);
       const floor = readFloor(home);
@@ -188,6 +246,6 @@ export function claimId(home: Home): JobId {
     }
   }
   fs.chmodSync(home.job(id).dir, 0o700);
-  fs.writeFileSync(home.seq, `${id}\n`, { mode: 0o600 });
+  noteHint(home, id);
   return id;
 }

@@ -5,12 +5,23 @@
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
-import { readAt } from '../base/files.ts';
+import { readAt, writeAside } from '../base/files.ts';
 import type { JobPaths } from './home.ts';
 
 const SAMPLE_BYTES = 16;
 const LIMIT_BYTES = 1024 * 1024;
 const APART_MS = 1000;
+
+const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+/** Through no link; a FIFO without a reader is refused, not waited for. */
+const APPEND = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
+
+/** Whether a file stands there that has no other name; throws EMLINK for what is written by us in no case. */
+function isAlone(path: string): boolean {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (stat && (!stat.isFile() || stat.nlink > 1)) throw Object.assign(new Error(path), { code: 'EMLINK' });
+  return stat !== undefined;
+}
 
 function readSamples(job: JobPaths): Buffer {
   let fd: number | undefined;
@@ -73,7 +84,7 @@ export class TimeIndex {
 
   private async append(sample: Buffer): Promise<void> {
     if (this.bytes === undefined || this.bytes >= LIMIT_BYTES) this.bytes = await this.mend();
-    await fs.promises.appendFile(this.job.times, sample, { mode: 0o600 });
+    await fs.promises.appendFile(this.job.times, sample, { mode: 0o600, flag: APPEND });
     this.bytes += SAMPLE_BYTES;
   }
 
@@ -85,9 +96,8 @@ export class TimeIndex {
       for (let at = SAMPLE_BYTES; at < samples.length; at += 2 * SAMPLE_BYTES)
         kept.push(samples.subarray(at, at + SAMPLE_BYTES));
       samples = Buffer.concat(kept);
-      await fs.promises.writeFile(`${this.job.times}.tmp`, samples, { mode: 0o600 });
-      await fs.promises.rename(`${this.job.times}.tmp`, this.job.times);
-    } else if (fs.existsSync(this.job.times)) {
+      await writeAside(this.job.times, samples);
+    } else if (isAlone(this.job.times)) {
       await fs.promises.truncate(this.job.times, samples.length);
     }
     return samples.length;

@@ -4,7 +4,8 @@
  * past stands in side files, and the log begins again at its byte 0, which is byte `base` of the whole.
  */
 import * as fs from 'node:fs';
-import { readRecord } from '../base/files.ts';
+import { readRecord, removeQuietly, writeAside } from '../base/files.ts';
+import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
 import type { JobPaths, Stream } from './home.ts';
 
@@ -22,10 +23,17 @@ const trimmingShape = is.object({
 /** What is gone of one log, and where the rest is. */
 export type Trimming = is.Shaped<typeof trimmingShape>;
 
+/** What fits together: nothing else is believed, or a reader would skip bytes that are there. */
+const soundTrimming: is.Shape<Trimming> = (value, at) => {
+  const { from, to, base, keep, turning } = trimmingShape(value, at);
+  if (from > to || (keep === 0 ? base !== 0 : to > base)) throw new is.ShapeError(`${at} is in no order`);
+  return { from, to, base, keep, turning };
+};
+
 const trimmedShape = is.object({
   v: is.literal(1),
-  log: is.since(is.nullable(trimmingShape), null),
-  err: is.since(is.nullable(trimmingShape), null),
+  log: is.since(is.nullable(soundTrimming), null),
+  err: is.since(is.nullable(soundTrimming), null),
 });
 export type Trimmed = is.Shaped<typeof trimmedShape>;
 
@@ -49,21 +57,18 @@ export function readTrimmedBytes(job: JobPaths, stream: Stream = 'log'): number 
 export const isSameTrimming = (a: Trimming | null, b: Trimming | null): boolean =>
   JSON.stringify(a) === JSON.stringify(b);
 
-const textOf = (trimmed: Trimmed): string => `${JSON.stringify(trimmed)}\n`;
-
 /**
  * Publishes the record by rename, aside: not flushed, because a disk that a job floods would hold up the owner, who may have to tell
  * the job's end. Rejects with a system error.
  */
 export async function writeTrimmed(job: JobPaths, trimmed: Trimmed): Promise<void> {
-  const temporary = `${job.trimmed}.tmp`;
-  await fs.promises.writeFile(temporary, textOf(trimmed), { mode: 0o600 });
-  await fs.promises.rename(temporary, job.trimmed);
+  await writeAside(job.trimmed, sealed(trimmed));
 }
 
 /** The same at once, for an instant in which nothing else may happen. Throws a system error. */
 export function writeTrimmedNow(job: JobPaths, trimmed: Trimmed): void {
   const temporary = `${job.trimmed}.tmp`;
-  fs.writeFileSync(temporary, textOf(trimmed), { mode: 0o600 });
+  removeQuietly(temporary);
+  fs.writeFileSync(temporary, sealed(trimmed), { mode: 0o600, flag: 'wx' });
   fs.renameSync(temporary, job.trimmed);
 }

@@ -5,8 +5,9 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { emptyDirectory, inDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
-import { namesIn } from '../base/files.ts';
+import { namesIn, removeQuietly, writeHint } from '../base/files.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import { type EndedView, exitCodeOf, type JobId } from '../job/job.ts';
 import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../job/markers.ts';
@@ -57,9 +58,8 @@ async function remove(home: Home, view: EndedView, mayRun: (view: EndedView) => 
 }
 
 function putInTrash(home: Home, id: JobId): boolean {
-  const away = `${home.trash}/${id}.${process.pid}`;
   try {
-    fs.renameSync(home.job(id).dir, away);
+    inDirectory(home.trash, (trash) => fs.renameSync(home.job(id).dir, `${trash}/${id}.${process.pid}`));
   } catch (thrown) {
     errnoOf(thrown);
     return false;
@@ -71,12 +71,10 @@ function putInTrash(home: Home, id: JobId): boolean {
 
 /** What a killed gc left here goes too. */
 function emptyTrash(home: Home): void {
-  for (const name of namesIn(home.trash)) {
-    try {
-      fs.rmSync(`${home.trash}/${name}`, { recursive: true, force: true });
-    } catch (thrown) {
-      errnoOf(thrown);
-    }
+  try {
+    emptyDirectory(home.trash);
+  } catch (thrown) {
+    errnoOf(thrown);
   }
 }
 
@@ -95,8 +93,17 @@ function mendIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
   const marked = new Set(marks.map(({ id }) => id));
   const live = new Set(listLive(home));
   for (const { id, spec, status } of ended)
-    if (!gone.has(id) && (live.has(id) || !marked.has(id))) markEnded(home, id, status.endedAt, spec.project);
+    if (!gone.has(id) && (live.has(id) || !marked.has(id))) mendMark(home, id, status.endedAt, spec.project);
   for (const mark of marks) if (gone.has(mark.id) || !fs.existsSync(home.job(mark.id).dir)) unmarkEnded(mark);
+}
+
+/** Something else may stand where the marker should be: then that job has none. */
+function mendMark(home: Home, id: JobId, endedAt: number, project: string): void {
+  try {
+    markEnded(home, id, endedAt, project);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
 }
 
 /** Removes what the rules allow; `dryRun` only says what it would. Throws system errors. */
@@ -138,13 +145,15 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
 export function isCollectionDue(home: Home): boolean {
   const stamp = `${home.cache}/gc`;
   try {
-    const stat = fs.statSync(stamp, { throwIfNoEntry: false });
+    const stat = fs.lstatSync(stamp, { throwIfNoEntry: false });
     if (stat && Math.abs(systemClock.now() - stat.mtimeMs) < SELDOM_MS) return false;
-    fs.writeFileSync(stamp, '', { mode: 0o600 });
+    writeHint(stamp, '');
     // the first job of a new home makes the stamp; there is nothing to collect yet
     return stat !== undefined;
   } catch (thrown) {
     errnoOf(thrown);
+    // what is no file would keep it from ever running again
+    removeQuietly(stamp);
     return false;
   }
 }

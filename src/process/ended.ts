@@ -21,6 +21,11 @@ function letGo(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
     errnoOf(thrown);
     return undefined;
   }
+  // somebody put something else there, and a socket would not take it
+  if (!fs.fstatSync(fd).isFIFO()) {
+    fs.closeSync(fd);
+    return undefined;
+  }
   // loaded where something waits: most commands do not
   const { Socket } = require('node:net') as typeof import('node:net');
   // a socket waits in epoll; fs.read would block a thread of the pool

@@ -22,6 +22,7 @@ function takeSpare(home: Home, path: string): boolean {
   for (const name of namesIn(home.cache)) {
     if (!name.startsWith(SPARE)) continue;
     try {
+      if (!isFifo(`${home.cache}/${name}`)) continue;
       fs.renameSync(`${home.cache}/${name}`, path);
       if (isFifo(path)) return true;
       fs.unlinkSync(path);

@@ -6,7 +6,16 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
-import { claimName, judgeClaims, pruneClaims, readClaims, type Title } from '../job/names.ts';
+import { listLive } from '../job/markers.ts';
+import {
+  claimName,
+  isClaimDamaged,
+  judgeClaims,
+  pruneClaims,
+  readClaims,
+  type Title,
+  titleOf,
+} from '../job/names.ts';
 import { readOwner } from '../job/store.ts';
 import { isHeld } from './identity.ts';
 import { observe } from './observe.ts';
@@ -40,7 +49,18 @@ export function holderOf(home: Home, title: Title): JobView | undefined {
     const found = standingOf(home, id);
     return found.standing === 'none' ? [] : [found];
   });
-  return (live.find(({ standing }) => standing === 'holds') ?? live.at(-1))?.view;
+  const found = (live.find(({ standing }) => standing === 'holds') ?? live.at(-1))?.view;
+  return found ?? (isClaimDamaged(home, title) ? findHolder(home, title) : undefined);
+}
+
+/** The same from the specs of all live jobs. */
+function findHolder(home: Home, title: Title): JobView | undefined {
+  for (const id of listLive(home).sort((a, b) => b - a)) {
+    const { standing, view } = standingOf(home, id);
+    const own = view && 'spec' in view ? titleOf(view.spec) : undefined;
+    if (standing === 'holds' && own?.name === title.name && own.project === title.project) return view;
+  }
+  return undefined;
 }
 
 /** That this job has the name already. */

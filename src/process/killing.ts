@@ -2,7 +2,7 @@
  * Stopping a job from outside. It is the owner's work: a request is written and the owner nudged. A killer that gets no
  * answer sweeps by itself, and never writes state. Nothing is signalled that the kernel does not show to be the job's.
  */
-import { type Clock, systemClock } from '../base/clock.ts';
+import { after, type Clock, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, JobView, LiveView, Stop } from '../job/job.ts';
@@ -48,21 +48,46 @@ export interface Killed {
   unproven: number[];
 }
 
+/** Leaves the request and nudges the owner; false if it cannot be written: a full disk is no reason to let a job run. */
+function askOwner(job: JobPaths, id: JobId, stop: Stop): boolean {
+  try {
+    requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+  nudge(job, id);
+  return true;
+}
+
+/** The owner stops the job; what is left then, or all of it if there is no answer, the killer sweeps. */
+async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  // not AbortSignal.timeout: it takes 32 bits, and a grace may be longer
+  const patience = new AbortController();
+  const disarm = after(stop.graceMs + ANSWER_MS, () => patience.abort());
+  const ended = await waitEnded(home, view.id, patience.signal);
+  disarm();
+  return sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });
+}
+
+/** The killer stops the job; the owner sees the end all the same, and tells it. */
+async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  const swept = await sweepLeft(home, view, systemClock, stop);
+  await waitEnded(home, view.id, AbortSignal.timeout(ANSWER_MS));
+  return swept;
+}
+
 /** Stops a live job and returns when that is verified, or when it cannot be. */
 export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
   const before = await processesOf(home, view);
-  const job = home.job(view.id);
-  requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
-  nudge(job, view.id);
-  const abort = AbortSignal.timeout(stop.graceMs + ANSWER_MS);
-  const ended = await waitEnded(home, view.id, abort);
-  const swept = await sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });
-  const after = observe(home, view.id);
-  const stoppedByOwner = after && 'state' in after ? (after.state?.stopped ?? 0) : 0;
+  const asked = askOwner(home.job(view.id), view.id, stop);
+  const swept = asked ? await sweepAfterOwner(home, view, stop) : await sweepUnasked(home, view, stop);
+  const now = observe(home, view.id);
+  const stoppedByOwner = now && 'state' in now ? (now.state?.stopped ?? 0) : 0;
   // shim and watcher may not have written themselves down when we looked first
   const own = new Set(trailOf(home, view).spared.map(({ pid }) => pid));
   const seen = before.filter(({ pid }) => !own.has(pid)).length;
-  return { ...swept, view: after, stopped: Math.max(seen, stoppedByOwner, swept.stopped) };
+  return { ...swept, view: now, stopped: Math.max(seen, stoppedByOwner, swept.stopped) };
 }
 
 /** Stops what is left of a job, and verifies it. */

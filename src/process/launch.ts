@@ -5,19 +5,30 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
-import { createNameless, readRecord, syncDir, writeAtomic } from '../base/files.ts';
+import { createLog, createNameless, readRecord, syncDir, writeAtomic } from '../base/files.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
 import { titleOf, withdrawClaims } from '../job/names.ts';
-import { claimId, claimOwner, readOwner, writeScript, writeSpec } from '../job/store.ts';
+import {
+  claimId,
+  claimOwner,
+  prepareExit,
+  readExit,
+  readOwner,
+  readState,
+  reserveEnd,
+  writeScript,
+  writeSpec,
+} from '../job/store.ts';
 import { jobEnvironment, ownEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
 import { takeName } from './holder.ts';
-import { identify, thisPlace } from './identity.ts';
+import { identify, isHeld, thisPlace } from './identity.ts';
+import { prepareShim } from './shim.ts';
 import { markerOf } from './tree.ts';
 
 /** What the command line decides; the rest of the spec comes from here. */
@@ -50,6 +61,15 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
   if (!keep) return createNameless(`${job.env}.tmp`, text);
   writeAtomic(job.env, text);
   return fs.openSync(job.env, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+}
+
+/** The files that the job cannot run without: a disk that is full by then is told by `run`, and not by a job that failed. */
+function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>): void {
+  fs.mkdirSync(dirname(job.log), 0o700);
+  for (const log of split ? [job.log, job.err] : [job.log]) fs.closeSync(createLog(log));
+  prepareExit(job, 1);
+  reserveEnd(job);
+  prepareShim(job);
 }
 
 async function startSupervisor(
@@ -89,11 +109,13 @@ async function confirmOwner(
     if (identity) claimOwner(job, { generation: 1, identity });
     else syncDir(job.dir);
   } catch (thrown) {
+    if (readOwner(job).kind !== 'absent') return;
     // our own child, not yet reaped: its pid cannot be another's
     child.ref();
     if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
       await once(child, 'exit');
-    if (readOwner(job).kind === 'absent') throw thrown;
+    // it may have claimed for itself meanwhile, and even started the job: that goes on then, with an adopter
+    if (!isHeld(job.alive) && readState(job).kind === 'absent' && !readExit(job, 1)) throw thrown;
   }
 }
 
@@ -116,6 +138,7 @@ async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft)
       jobEnvironment(process.env, draft.env, markerOf(home, id)),
       draft.keepEnv,
     );
+    prepareFiles(job, draft);
     // the directory's own name; before the start, because a job that runs is not taken back if this fails
     syncDir(home.jobs);
   } catch (thrown) {

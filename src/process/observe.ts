@@ -5,11 +5,20 @@
  */
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
+import { type DirectoryTrouble, inspectDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home, JobPaths } from '../job/home.ts';
 import type { Identity, JobView, Spec, State, Status, StatusOf } from '../job/job.ts';
 import { endWithoutOwner } from '../job/lifecycle.ts';
-import { type Found, readExit, readOwner, readSpec, readState, readStops } from '../job/store.ts';
+import {
+  type Found,
+  isExitDamaged,
+  readExit,
+  readOwner,
+  readSpec,
+  readState,
+  readStops,
+} from '../job/store.ts';
 import { hasOpen, isAlive, isHeld, thisPlace } from './identity.ts';
 import { readShim } from './shim.ts';
 
@@ -22,14 +31,27 @@ const LINGER_MS = 50;
 
 const STARTING: StatusOf<'starting'> = { phase: 'starting' };
 
-/** The job as it is now; undefined if there is no such job (or not yet: its spec is written last of all). */
+const DIRECTORY: Record<DirectoryTrouble, string> = {
+  'symbolic-link': 'its directory is a symbolic link',
+  'not-a-directory': 'something else stands in the place of its directory',
+  foreign: 'its directory belongs to another user',
+  'open-to-others': 'other users can write its directory',
+};
+
+/** The job as it is now; undefined if there is no such job (or not yet: its owner is written last of all). */
 export function observe(home: Home, id: number): JobView | undefined {
   const job = home.job(id);
+  const directory = inspectDirectory(job.dir);
+  if (directory === 'absent') return undefined;
+  if (directory !== 'ours') return { kind: 'unreadable', id, why: DIRECTORY[directory] };
   const state = readState(job);
   if (state.kind === 'read' && state.value.status.phase === 'ended' && state.value.spec?.id === id)
     return { kind: 'ended', id, spec: state.value.spec, status: state.value.status, state: state.value };
   const spec = readSpec(job, id);
-  if (spec.kind === 'absent') return undefined;
+  if (spec.kind === 'absent') {
+    const wasStarted = state.kind !== 'absent' || readOwner(job).kind !== 'absent';
+    return wasStarted ? { kind: 'unreadable', id, why: 'spec.json: it is missing' } : undefined;
+  }
   if (spec.kind === 'unreadable') return { kind: 'unreadable', id, why: spec.why };
   return viewOf(job, spec.value, state);
 }
@@ -55,19 +77,23 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
   const again = readState(job);
   if (again.kind === 'read' && again.value.status.phase === 'ended')
     return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
-  const exit = readExit(job, known?.attempt ?? 1);
-  const shim = readShim(job, identity);
+  const attempt = known?.attempt ?? 1;
+  const exit = readExit(job, attempt);
   if (exit) {
     const end = endWithoutOwner(status, exit.at, exit.code, readStops(job));
     return { kind: 'ended', id, spec, status: end, state: known };
   }
   const launching = !identity && place.bootId === thisPlace().bootId && isFresh(spec);
   if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
+  if (isExitDamaged(job, attempt)) return { kind: 'unreadable', id, why: `exit.${attempt}: it is damaged` };
+  if (identity && isAlive(identity) === 'alive' && !isFifo(job.alive))
+    return { kind: 'unreadable', id, why: 'alive: it is not the FIFO that was made there' };
+  const started = status.phase !== 'starting' || readShim(job, identity).shim !== undefined;
   return {
     kind: 'ended',
     id,
     spec,
-    status: lostStatus(job, status, spec, whyLost(place, shim.shim !== undefined)),
+    status: lostStatus(job, status, spec, whyLost(place, started)),
     state: known,
   };
 }
@@ -106,6 +132,8 @@ function lostStatus(
     stop: 'stop' in status ? status.stop : null,
   };
 }
+
+const isFifo = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
 
 /** When a lost job last gave a sign of life: its end is not known. */
 function lastSign(job: JobPaths, atLeast: number): number {

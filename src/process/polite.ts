@@ -3,6 +3,7 @@
  * stale lock is not atomic in proper-lockfile, so whoever does not get it in time goes on all the same.
  */
 import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 
@@ -16,24 +17,30 @@ function isWritable(directory: string): boolean {
   }
 }
 
-/** Runs `act` while holding the lock, or without it after about four seconds. */
+/** Between two tries, milliseconds: at random, so that those who wait do not keep step. */
+const pauseMs = (): number => 20 + Math.random() * 40;
+const MOST_TRIES = 100;
+
+/** Runs `act` while holding the lock, or without it after about four seconds; at once where no lock can be made. */
 export async function politely<T>(home: Home, act: () => Promise<T>): Promise<T> {
-  // a lock that cannot be made would be tried a hundred times
   if (!isWritable(home.cache)) return act();
   // loading it installs 18 signal handlers, hence only here, and never in a supervisor
   const { default: lockfile } = await import('proper-lockfile');
   let release: (() => Promise<void>) | undefined;
-  try {
-    release = await lockfile.lock(home.cache, {
-      lockfilePath: `${home.cache}/gc.lock`,
-      realpath: false,
-      stale: 15_000,
-      // its default throws in a timer
-      onCompromised: () => {},
-      retries: { retries: 100, factor: 1, minTimeout: 20, maxTimeout: 60, randomize: true },
-    });
-  } catch {
-    release = undefined;
+  for (let tries = 0; tries < MOST_TRIES && !release; tries++) {
+    try {
+      release = await lockfile.lock(home.cache, {
+        lockfilePath: `${home.cache}/gc.lock`,
+        realpath: false,
+        stale: 15_000,
+        // its default throws in a timer
+        onCompromised: () => {},
+      });
+    } catch (thrown) {
+      // its own retries would try again on a full disk, too
+      if ((thrown as NodeJS.ErrnoException).code !== 'ELOCKED') break;
+      await systemClock.sleep(pauseMs());
+    }
   }
   try {
     return await act();

@@ -3,7 +3,7 @@ import { fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
 import { endedNames, idOfName, listEnded, listLive, projectKey, projectOfName } from '../job/markers.ts';
-import { readClaims, readClaimsEverywhere, type Title } from '../job/names.ts';
+import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../job/names.ts';
 import { parseReference, placesOf, projectOf, type Reference } from '../job/project.ts';
 import { readSpec } from '../job/store.ts';
 import { holderOf, standingOf } from './holder.ts';
@@ -62,7 +62,7 @@ function describeKnown(home: Home, here: Here): string[] {
 function jobNamed(home: Home, title: Title): JobView | undefined {
   const claims = readClaims(home, title);
   const holder = holderOf(home, title);
-  if (holder || claims.length === 0) return holder;
+  if (holder || (claims.length === 0 && !isClaimDamaged(home, title))) return holder;
   const claimed = claims.map(({ id }) => id).sort((a, b) => b - a);
   for (const id of claimed) {
     const view = observe(home, id);

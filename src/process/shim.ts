@@ -30,19 +30,19 @@ function requireTool(name: string): string {
   return path;
 }
 
+/** How often in a row an adopter that was killed is replaced. */
+const MOST_ADOPTERS = 1000;
+
 /**
- * Sleeps until the supervisor either says `ok` (the end is published) or is gone: then becomes its adopter.
- * `env -i`: the adopter obeys no variable of the job and carries no marker.
+ * Sleeps until the supervisor either says `ok` (the end is published) or is gone: then starts its adopter, and the next one if a
+ * signal ends that. `env -i`: the adopter obeys no variable of the job and carries no marker.
  */
 function watchLine({ node, supervisor, home, id, environment }: AdopterCall): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = [requireTool('env'), '-i', ...variables, node, supervisor, home, String(id), '--adopt'];
-  return `read -r ok <&3 || exec ${words.map(quote).join(' ')}`;
+  const isKilled = `[ $? -gt 128 ] && [ $((n=n+1)) -lt ${MOST_ADOPTERS} ]`;
+  return `read -r ok <&3 || while ${words.map(quote).join(' ')}; ${isKilled}; do :; done`;
 }
-
-/** The watcher that an adopter gives itself, with the descriptors of the shim. */
-export const watcherScript = (call: AdopterCall): string =>
-  `trap '' HUP INT QUIT TERM; cd /; ${watchLine(call)}`;
 
 /** Reads who a process is into a variable: from /proc, or the same facts from ps. `self` is the subshell itself. */
 function statOf(variable: string, pid: string): string {
@@ -78,10 +78,10 @@ function shimScript(call: AdopterCall, carried: string[], split: boolean): strin
     'echo "$p\n$q" 1<>"$i"',
     // without exec a shell would run its builtins: `exit 3` would record nothing
     `( ${statOf('j', 'self')}; echo "$p\n$q\n$j" 1<>"$i"; exec 1>&5 2>&${split ? 6 : 5} 3>&- 4>&- ${closeLogs}; exec ${command} )`,
-    // written over blanks that are on the disk already: works on a full one
-    's=$?; echo $s 1<>"$e"',
-    // URG is ignored by default: harmless to a watcher or a Node that boots, a nudge to an adopter
-    'echo $s >&3; kill -s URG $w',
+    // written over blanks that are on the disk already: works on a full one; twice: see STATUS in store.ts
+    's=$?; echo "$s\n$s" 1<>"$e"',
+    // to the group, the job's is another: URG is ignored by default, harmless to watcher and a Node that boots, a nudge to an adopter
+    'echo $s >&3; kill -s URG 0',
     // from here on whoever publishes the end holds alive, not the shim
     `exec 3>&- 4>&- ${closeLogs}; wait $w`,
   ].join('\n');

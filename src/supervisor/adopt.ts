@@ -1,21 +1,19 @@
 /**
- * An adopter: it takes the place of a supervisor that died, with a watcher of its own, so that it is replaced too. It has no
+ * An adopter: it takes the place of a supervisor that died. The watcher started it, and replaces it too. It has no
  * child to wait for: the shim nudges it (SIGURG), a watch on `exit.N` does where the nudge went to a dead
  * predecessor, and once a second it looks for itself.
  */
-import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Status } from '../job/job.ts';
 import { readState } from '../job/store.ts';
 import { ownEnvironment } from '../process/environment.ts';
-import { findTool } from '../process/programs.ts';
-import { type AdopterCall, watcherScript } from '../process/shim.ts';
+import { HAS_PROC, hasOpen } from '../process/identity.ts';
+import { type AdopterCall, readShim } from '../process/shim.ts';
 import { leave } from './leave.ts';
-import { ALIVE_FD, type Supervision } from './supervision.ts';
+import type { Supervision } from './supervision.ts';
 
 const DEAD_SOCKET_FD = 3;
 const LOOK_MS = 1000;
@@ -33,8 +31,7 @@ export function adopterCall({ home, spec }: Supervision): AdopterCall {
 
 export function adopt(supervision: Supervision): void {
   fs.closeSync(DEAD_SOCKET_FD);
-  const socket = startWatcher(supervision);
-  supervision.onEnded = () => leave(supervision, socket);
+  supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
   const state = readState(supervision.job);
   const before: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
   if (before.phase === 'starting') startedBefore(supervision);
@@ -55,18 +52,21 @@ function startedBefore(supervision: Supervision): void {
   });
 }
 
-function startWatcher(supervision: Supervision): Socket {
-  const child = spawn(findTool('sh')!, ['-c', watcherScript(adopterCall(supervision))], {
-    cwd: '/',
-    detached: true,
-    env: {},
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe', ALIVE_FD],
-  });
-  const socket = child.stdio[3] as Socket;
-  socket.on('error', () => {});
-  child.on('error', () => {});
-  child.unref();
-  return socket;
+/**
+ * Ends the watcher that started us: the end is published, there is nothing to watch any more, and it holds `alive` as we did. If
+ * it was killed our parent is a stranger, who does not.
+ */
+function endWatcher({ job, owner }: Supervision): void {
+  const parent = process.ppid;
+  const isWatcher = HAS_PROC
+    ? hasOpen(parent, job.alive, true)
+    : readShim(job, owner.identity).watcher?.pid === parent;
+  if (parent <= 1 || !isWatcher) return;
+  try {
+    process.kill(parent, 'SIGKILL');
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
 }
 
 function watchExit(supervision: Supervision): void {

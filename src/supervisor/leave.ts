@@ -3,18 +3,16 @@
  * The process then ends by itself, or with what was left behind: with the shim,
  * because we are its parent, and where pid 1 does not reap nobody else takes it from the process table.
  */
-import type { Socket } from 'node:net';
 import { errnoOf } from '../base/failure.ts';
 import { DEFAULT_RETENTION } from '../job/retention.ts';
 import { collect, isCollectionDue } from '../process/collect.ts';
 import type { Supervision } from './supervision.ts';
 
-/** `socket`: to the watcher, undefined if there is none. */
-export async function leave(supervision: Supervision, socket: Socket | undefined): Promise<void> {
-  socket?.end('ok\n');
-  socket?.resume();
-  if (socket) await supervision.recordLeft();
-  const limit = socket && supervision.keepLimit();
+/** `tellWatcher`: that the end is published; undefined: the job never started, and there is none. */
+export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
+  tellWatcher?.();
+  if (tellWatcher) await supervision.recordLeft();
+  const limit = tellWatcher && supervision.keepLimit();
   if (isCollectionDue(supervision.home)) {
     try {
       await collect(supervision.home, DEFAULT_RETENTION, false);

@@ -7,7 +7,7 @@
  */
 import { errnoOf } from '../base/failure.ts';
 import { openHome } from '../job/home.ts';
-import { claimOwner, type Found, type Owner, readOwner, readSpec } from '../job/store.ts';
+import { claimOwner, type Found, highestGeneration, type Owner, readOwner, readSpec } from '../job/store.ts';
 import { identify, isSame } from '../process/identity.ts';
 import { adopt } from './adopt.ts';
 import { start } from './start.ts';
@@ -34,30 +34,34 @@ function main(): void {
   if (spec.kind !== 'read' || !self) return;
 
   const before = readOwner(job);
-  const generation = mode === '--adopt' && before.kind === 'read' ? before.value.generation + 1 : 1;
+  // also after an owner whose record is damaged
+  const generation = mode === '--adopt' ? highestGeneration(job) + 1 : 1;
   // something kills every adopter, or every adopter crashes: then slowly
   if (generation > 10) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   const owner: Owner = { generation, identity: self };
-  if (!becomeOwner(owner)) return;
-  supervision = new Supervision(home.value, spec.value, owner);
+  const claimed = becomeOwner(owner);
+  if (claimed === 'taken') return;
+  supervision = new Supervision(home.value, spec.value, owner, claimed === 'mine');
   if (mode === '--adopt') adopt(supervision);
   else start(supervision);
 
-  function becomeOwner(mine: Owner): boolean {
+  function becomeOwner(mine: Owner): 'mine' | 'taken' | 'unwritten' {
     // the launcher was first, as nearly always: a claim that must fail would cost a file and a flush before the job starts
-    if (before.kind === 'read' && before.value.generation === mine.generation) return isMine(before);
+    if (before.kind === 'read' && before.value.generation === mine.generation) return whose(before);
     try {
-      if (claimOwner(job, mine)) return true;
+      if (claimOwner(job, mine)) return 'mine';
     } catch (thrown) {
       errnoOf(thrown);
-      return false;
+      // a full disk. The launcher may have found room to write the same, or ends us; and nobody but us takes the place of a
+      // dead supervisor: the job's limits must hold
+      return 'unwritten';
     }
     // the launcher may have written the same for us; anybody else is the owner then, and we leave without a trace
-    return isMine(readOwner(job));
+    return whose(readOwner(job));
   }
 
-  function isMine(highest: Found<Owner>): boolean {
-    return highest.kind === 'read' && isSame(highest.value.identity, owner.identity);
+  function whose(highest: Found<Owner>): 'mine' | 'taken' {
+    return highest.kind === 'read' && isSame(highest.value.identity, owner.identity) ? 'mine' : 'taken';
   }
 }
 

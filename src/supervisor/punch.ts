@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import { findTool } from '../process/programs.ts';
@@ -15,14 +16,20 @@ export type Punched = 'done' | 'unsupported' | 'failed';
 /** What fallocate says where it cannot at all; busybox has one without holes. */
 const CANNOT = /not supported|unsupported|unrecognized|invalid option|usage/i;
 
+/** Where fallocate has the log. */
+const LOG_FD = 3;
+
 /** Takes the bytes from `from` up to `to` off the disk. */
 export async function punch(home: Home, path: string, from: number, to: number): Promise<Punched> {
   const fallocate = findTool('fallocate');
   if (fallocate === undefined) return 'unsupported';
-  const args = ['-p', '-o', String(from), '-l', String(to - from), path];
+  const args = ['-p', '-o', String(from), '-l', String(to - from), `/proc/self/fd/${LOG_FD}`];
   const env = { ...markerOf(home, 0), BGJOB_TOKEN: 'none', LC_ALL: 'C' };
+  let log: number | undefined;
   try {
-    const child = spawn(fallocate, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe'] });
+    // by descriptor: a path would be followed, and the job may have put a link in the place of its log
+    log = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    const child = spawn(fallocate, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe', log] });
     const said = textOf(child);
     const [code] = await once(child, 'exit');
     if (code === 0) return 'done';
@@ -31,6 +38,8 @@ export async function punch(home: Home, path: string, from: number, to: number):
     // no process to be had just now
     errnoOf(thrown);
     return 'failed';
+  } finally {
+    if (log !== undefined) fs.closeSync(log);
   }
 }
 

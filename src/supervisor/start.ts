@@ -1,17 +1,16 @@
 /**
- * A supervisor that starts its job: prepares the files, checks what only now can be checked, reads requests to stop,
+ * A supervisor that starts its job: flushes its files, checks what only now can be checked, reads requests to stop,
  * starts the shim, and hears of the end through the socket.
  */
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import type { Socket } from 'node:net';
-import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { EXIT, errnoOf } from '../base/failure.ts';
-import { createLog, readAt, syncDir } from '../base/files.ts';
+import { openLog, readAt, syncDir } from '../base/files.ts';
 import type { Spec } from '../job/job.ts';
-import { prepareExit } from '../job/store.ts';
-import { prepareShim, shimCall } from '../process/shim.ts';
+import { flushExit } from '../job/store.ts';
+import { shimCall } from '../process/shim.ts';
 import { adopterCall } from './adopt.ts';
 import { leave } from './leave.ts';
 import { ALIVE_FD, type Supervision } from './supervision.ts';
@@ -21,7 +20,7 @@ const ENVIRONMENT_FD = 3;
 const ORPHAN_LOOK_MS = 100;
 
 export function start(supervision: Supervision): void {
-  supervision.onEnded = () => leave(supervision, undefined);
+  supervision.onEnded = () => leave(supervision);
   try {
     const environment = inheritedEnvironment();
     const logFds = prepare(supervision);
@@ -46,13 +45,10 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
   supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why: `${what} (${errno})`, code });
 }
 
-/** Everything that must be on the disk before the job runs; returns the log, and with --split that of stderr. */
+/** Makes durable what the launcher made, before the job runs; returns the log, and with --split that of stderr. */
 function prepare({ job, attempt, spec }: Supervision): number[] {
-  // it may be there: a reader who was first has noted in it how far it came
-  fs.mkdirSync(dirname(job.log), { recursive: true, mode: 0o700 });
-  const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(createLog);
-  prepareExit(job, attempt);
-  prepareShim(job);
+  const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(openLog);
+  flushExit(job, attempt);
   syncDir(job.dir);
   return logFds;
 }
@@ -114,7 +110,11 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
   }
   supervision.shimPid = child.pid;
   const socket = child.stdio[3] as Socket;
-  supervision.onEnded = () => leave(supervision, socket);
+  supervision.onEnded = () =>
+    leave(supervision, () => {
+      socket.end('ok\n');
+      socket.resume();
+    });
   socket.on('data', (line: Buffer) => {
     supervision.told = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
     // exit.N says the same, durably
@@ -123,6 +123,7 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
   socket.on('error', () => {});
   child.once('exit', () => {
     supervision.shimPid = undefined;
+    supervision.shimEnded = true;
     supervision.checkMain();
     watchOrphan(supervision);
   });

@@ -12,8 +12,8 @@ import type { Identity, Spec, State, Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
-import { type Owner, readExit, readStops, writeState } from '../job/store.ts';
-import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
+import { claimOwner, type Owner, readExit, readOwnerOf, readStops, writeState } from '../job/store.ts';
+import { identify, isAlive, isSame, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
@@ -37,18 +37,24 @@ export class Supervision {
   stopped = 0;
   /** The shim, if it is our child: its pid cannot be another's while we have not seen it end. */
   shimPid: number | undefined;
+  /** The shim was our child, and we have seen it end. */
+  shimEnded = false;
   /** What the shim said on the socket: all there is if somebody removed the job's directory. */
   told: { code: number; at: number } | undefined;
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   private left: Identity[] = [];
+  /** False for an owner that found no room for its claim. */
+  private isClaimed: boolean;
+  private retry: NodeJS.Timeout | undefined;
   private disarm = (): void => {};
   private readonly trim: Trim;
 
-  constructor(home: Home, spec: Spec, owner: Owner) {
+  constructor(home: Home, spec: Spec, owner: Owner, isClaimed: boolean) {
     this.home = home;
     this.spec = spec;
     this.owner = owner;
+    this.isClaimed = isClaimed;
     this.job = home.job(spec.id);
     this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
   }
@@ -59,7 +65,7 @@ export class Supervision {
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
       this.disarm();
-      this.finish(this.status);
+      this.finish();
       return;
     }
     this.publish();
@@ -83,7 +89,7 @@ export class Supervision {
     this.stopped = stopped;
     // ended: it died between the end and saying so to everybody
     if (status.phase === 'ended') {
-      this.finish(status);
+      this.finish();
     } else {
       this.publish();
       this.enter(status);
@@ -111,7 +117,9 @@ export class Supervision {
 
   /** The shim was killed just before the main process wrote itself down; if that is about to, we shall look again. */
   private async checkUnrecorded(): Promise<void> {
-    const found = await this.processes();
+    // our own shim that ended without a record of itself had not come to start the job: what lives is its watcher
+    const isUnstarted = this.shimEnded && !readShim(this.job, this.owner.identity).shim;
+    const found = isUnstarted ? [] : await this.processes();
     if (found.length > 0 || readShim(this.job, this.owner.identity).main) return;
     this.reportEnd(systemClock.now(), null);
   }
@@ -143,8 +151,8 @@ export class Supervision {
     return pid === shim?.pid || pid === watcher?.pid;
   }
 
-  /** Writes the state; a full disk is no reason to die: it is written again with the next change, or at the end. */
-  publish(): boolean {
+  /** Writes the state, and at the end the marker; a full disk is no reason to die: it is written when there is room again. */
+  publish(): void {
     const { status, attempt, stopped, left } = this;
     const ended = status.phase === 'ended';
     const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
@@ -152,25 +160,38 @@ export class Supervision {
     const { generation } = this.owner;
     const state: State = { v: 1, generation, attempt, status, stopped, left, logBytes, spec };
     try {
+      if (!this.mayPublish()) return;
       writeState(this.job, state);
-      return true;
+      if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
     } catch (thrown) {
       errnoOf(thrown);
-      return false;
+      this.publishLater();
     }
   }
 
-  private finish(status: Extract<Status, { phase: 'ended' }>): void {
-    const published = this.publish();
+  /** Whether nobody else is the owner. Who found no room for its claim publishes all the same, and tries again. */
+  private mayPublish(): boolean {
     try {
-      markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
+      this.isClaimed ||= claimOwner(this.job, this.owner) || this.isWritten();
+      return this.isClaimed;
     } catch (thrown) {
       errnoOf(thrown);
+      this.publishLater();
+      return true;
     }
+  }
+
+  /** Whether the launcher wrote the claim for us. */
+  private isWritten(): boolean {
+    const owner = readOwnerOf(this.job, this.owner.generation);
+    return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);
+  }
+
+  private finish(): void {
+    this.publish();
     // whoever waits is woken now; where the state could not be written, exit.N says the same
     fs.closeSync(ALIVE_FD);
     this.onEnded();
-    if (!published) this.publishLater();
   }
 
   /**
@@ -201,8 +222,9 @@ export class Supervision {
   }
 
   private publishLater(): void {
-    setTimeout(() => {
-      if (fs.existsSync(this.job.spec) && !this.publish()) this.publishLater();
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      if (fs.existsSync(this.job.spec)) this.publish();
     }, RETRY_PUBLISH_MS);
   }
 

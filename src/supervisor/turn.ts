@@ -4,7 +4,7 @@
  * between the last look and the emptying is lost uncounted: offsets are approximate.
  */
 import * as fs from 'node:fs';
-import { readAt, removeQuietly, writeAll } from '../base/files.ts';
+import { createExclusive, readAt, removeQuietly, writeAll } from '../base/files.ts';
 import type { JobPaths, Stream } from '../job/home.ts';
 import type { Trimming } from '../job/trimmed.ts';
 
@@ -29,7 +29,7 @@ export async function turn(
   let copy: number | undefined;
   try {
     if (keep === 0) await copyHead(log, job.side(stream, 0), from);
-    copy = fs.openSync(side, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC, 0o600);
+    copy = createSide(side);
     const start = Math.max(fs.fstatSync(log).size - keepBytes, keep === 0 ? from : 0);
     let end = start;
     for (let round = 1; round <= MOST_ROUNDS && end < fs.fstatSync(log).size; round++)
@@ -54,13 +54,24 @@ export function finishTurn(
   before: Trimming,
   publish: (trimming: Trimming) => void,
 ): void {
-  fs.truncateSync(job[stream], 0);
+  const log = fs.openSync(job[stream], fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
+  try {
+    fs.ftruncateSync(log, 0);
+  } finally {
+    fs.closeSync(log);
+  }
   publish({ ...before, turning: false });
   removeQuietly(job.side(stream, before.keep - 1));
 }
 
+/** A side file that is new: what an earlier attempt left there goes, and is not written into. */
+function createSide(path: string): number {
+  removeQuietly(path);
+  return createExclusive(path);
+}
+
 async function copyHead(log: number, path: string, headBytes: number): Promise<void> {
-  const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC, 0o600);
+  const fd = createSide(path);
   try {
     await copyRange(log, fd, 0, headBytes);
   } finally {

@@ -1,7 +1,7 @@
 /** After the supervisor was killed its adopter does everything as before: limits, kill, leftovers, waking those who wait. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { isRunning } from '../rig/processes.ts';
+import { isRunning, parentOf } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { killOwner, readJson, runPuppet, slay, untilGone, untilPublished } from './death.ts';
@@ -11,7 +11,7 @@ rigTest('the code of a job whose supervisor was killed', async (rig) => {
   const id = await runPuppet(rig, puppet);
   const { watcher } = rig.shimRecord(id);
   const adopter = await killOwner(rig, id);
-  assert.equal(adopter, watcher, 'the watcher itself becomes the adopter');
+  assert.equal(parentOf(adopter), watcher, 'the watcher starts the adopter, and would start the next');
   const shown = await rig.show(id);
   assert.equal(shown.state, 'running');
   assert.equal(shown.supervisor.pid, adopter);

@@ -68,33 +68,6 @@ rigTest('the launcher is killed at 60 instants', async (rig) => {
   });
 });
 
-rigTest('the launcher is killed at each of its steps', async (rig) => {
-  const steps = ['.', 'spec.json.tmp', 'spec.json', 'alive', 'env.json.tmp', 'owner.1', 'out/log'];
-  const { length } = steps;
-  let id = 0;
-  const printed = new Map<number, number>();
-  for (let n = 0; n < 4 * length; n++) {
-    const call = rig.startBgjob(job(rig, n));
-    id = await until(
-      () => newest(rig),
-      (found) => found > id || call.child.exitCode !== null,
-      'a new job',
-    );
-    // as close as one can look; a step that was missed is over, and the launcher maybe too
-    const path = rig.file(id, steps[n % length]!);
-    while (!fs.existsSync(path) && call.child.exitCode === null) await new Promise(setImmediate);
-    call.child.kill('SIGKILL');
-    const seen = printedId(await call.answer);
-    if (seen !== undefined) printed.set(n, seen);
-  }
-  await assertSound(rig, printed);
-});
-
-function newest(rig: Rig): number {
-  const jobs = join(rig.home, 'jobs');
-  return fs.existsSync(jobs) ? Math.max(0, ...fs.readdirSync(jobs).map(Number)) : 0;
-}
-
 rigTest("the caller's whole process group is killed, as soon as the id is printed or before", async (rig) => {
   const chance = seededChance('process group killed');
   await killRounds(rig, 40, async (n) => {

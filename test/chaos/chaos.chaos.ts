@@ -6,11 +6,16 @@
  */
 import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
-import { LOAD } from './load.ts';
+import { disk } from './disk.ts';
+import { kinds } from './kinds.ts';
+import { load } from './load.ts';
+import { matrix } from './matrix.ts';
 import type { Part, Row } from './part.ts';
-import { TRAPS } from './traps.ts';
+import { powerCut } from './powercut.ts';
+import { records } from './records.ts';
+import { traps } from './traps.ts';
 
-const PARTS: Part[] = [LOAD, TRAPS];
+const PARTS: Part[] = [matrix, records, kinds, disk, powerCut, load, traps];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));

@@ -1,5 +1,5 @@
 /** A short round of the crowds. */
-import { LOAD } from './load.ts';
+import { load } from './load.ts';
 import { partTest } from './part.ts';
 
-partTest(LOAD);
+partTest(load);

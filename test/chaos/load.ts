@@ -196,7 +196,7 @@ async function stoppedSupervisors(count: number, stoppedMs: number): Promise<Row
   });
 }
 
-export const LOAD: Part = {
+export const load: Part = {
   name: 'load',
   async run({ whole }) {
     return [

@@ -1,5 +1,5 @@
 /** A short round of the traps. */
 import { partTest } from './part.ts';
-import { TRAPS } from './traps.ts';
+import { traps } from './traps.ts';
 
-partTest(TRAPS);
+partTest(traps);

@@ -103,7 +103,7 @@ async function wholeTrees(rounds: number): Promise<Row[]> {
   });
 }
 
-export const TRAPS: Part = {
+export const traps: Part = {
   name: 'traps',
   async run({ whole }) {
     return [...(await inTerminals(whole ? 20 : 5)), ...(await wholeTrees(whole ? 50 : 3))];

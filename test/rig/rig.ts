@@ -55,7 +55,8 @@ const brief = (text: string): string =>
 
 export class Rig {
   readonly dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), `bgjob-test-${OWN}-`)));
-  readonly home = join(this.dir, 'home');
+  /** Where the jobs are; a test may give it a place of its own. */
+  home = join(this.dir, 'home');
   readonly project = join(this.dir, 'project');
   readonly env: Record<string, string>;
   /** Set by a test that damages records on purpose. */
@@ -63,12 +64,15 @@ export class Rig {
   private readonly transcript: string[] = [];
   private readonly puppets: Puppet[] = [];
   private readonly children = new Set<ChildProcess>();
+  /** The program's file: the built one, or one that is broken on purpose. */
+  readonly program: string;
 
-  constructor() {
+  constructor(program = BGJOB) {
+    this.program = program;
     fs.mkdirSync(join(this.project, '.git'), { recursive: true });
     fs.mkdirSync(join(this.dir, 'bin'));
     // `bgjob` for shell lines, under the Node that runs the tests; a wrapper in sh would drop exported functions
-    fs.symlinkSync(BGJOB, join(this.dir, 'bin', 'bgjob'));
+    fs.symlinkSync(program, join(this.dir, 'bin', 'bgjob'));
     this.env = {
       PATH: `${join(this.dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
       HOME: this.dir,
@@ -109,7 +113,7 @@ export class Rig {
 
   /** Starts `bgjob ARGS` and does not wait for it. */
   startBgjob(args: string[], options: CallOptions = {}): Call {
-    return this.start(process.execPath, ['--', BGJOB, ...args], options);
+    return this.start(process.execPath, ['--', this.program, ...args], options);
   }
 
   /** Calls `bgjob ARGS` and waits for its answer. */
@@ -208,15 +212,20 @@ export class Rig {
             'no process left',
             5000,
           ).catch(() => processesNaming(this.dir));
-      for (let rest = left; rest.length > 0; rest = processesNaming(this.dir))
-        for (const { pid } of rest.sort((a, b) => b.pid - a.pid))
-          if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+      this.killAll();
       if (failed) console.error(this.transcript.slice(-40).join('\n'));
       else if (left.length > 0) throw new Error(`left running: ${JSON.stringify(left)}`);
       if (!failed) this.checkRecords();
     } finally {
       fs.rmSync(this.dir, { recursive: true, force: true });
     }
+  }
+
+  /** Ends every process that has to do with this rig. */
+  killAll(): void {
+    for (let rest = processesNaming(this.dir); rest.length > 0; rest = processesNaming(this.dir))
+      for (const { pid } of rest.sort((a, b) => b.pid - a.pid))
+        if (isRunning(pid)) process.kill(pid, 'SIGKILL');
   }
 
   private checkRecords(): void {
@@ -232,8 +241,8 @@ export class Rig {
 }
 
 /** Runs `body` with a rig of its own, which is closed whatever becomes of it. */
-export async function withRig<T>(body: (rig: Rig) => Promise<T>): Promise<T> {
-  const rig = new Rig();
+export async function withRig<T>(body: (rig: Rig) => Promise<T>, program = BGJOB): Promise<T> {
+  const rig = new Rig(program);
   let failed = true;
   try {
     const result = await body(rig);

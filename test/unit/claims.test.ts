@@ -68,7 +68,31 @@ folderTest('the hint for the next id is never trusted with an id', (dir) => {
   assert.equal(claimId(home), before + 1);
   fs.rmSync(home.seq);
   fs.mkdirSync(home.seq);
-  assert.throws(() => claimId(home), /EISDIR/);
+  assert.equal(claimId(home), before + 2, 'it is only a hint');
+});
+
+folderTest('a hint or a name near the end of all numbers leads nobody there', (dir) => {
+  const home = makeHome(dir);
+  assert.deepEqual([claimId(home), claimId(home)], [1, 2]);
+  // as a flipped bit makes it: nobody could say an id of 16 digits
+  for (const hint of ['999999999999999', '100000', '2000']) {
+    fs.writeFileSync(home.seq, `${hint}\n`);
+    assert.equal(claimId(home), Math.max(...listIds(home)));
+  }
+  assert.deepEqual(listIds(home).sort(), [1, 2, 3, 4, 5]);
+  fs.mkdirSync(`${home.jobs}/999999999999999`);
+  fs.writeFileSync(`${home.path}/floor.999999999999999`, '');
+  fs.rmSync(home.seq);
+  assert.equal(claimId(home), 6);
+});
+
+folderTest('two who raise the floor to the same id at once are no trouble', (dir) => {
+  const home = makeHome(dir);
+  fs.mkdirSync(`${home.path}/floor.1`);
+  raiseFloor(home, 3);
+  raiseFloor(home, 3);
+  const names = fs.readdirSync(home.path).filter((name) => name.startsWith('floor'));
+  assert.deepEqual(names.sort(), ['floor.1', 'floor.3'], 'what is no file stays');
 });
 
 folderTest('a hint far behind costs a look at the directory, not a try for each id', (dir, t) => {

@@ -18,6 +18,7 @@ import {
   removeQuietly,
   touch,
   writeAtomic,
+  writeHint,
 } from '../../src/base/files.ts';
 import { folderTest } from '../rig/folder.ts';
 
@@ -78,7 +79,13 @@ folderTest("what was left by a killed writer is in nobody's way; a link is never
   const victim = join(dir, 'victim');
   fs.writeFileSync(victim, 'precious');
   fs.symlinkSync(victim, `${path}.tmp`);
-  assert.throws(() => writeAtomic(path, 'x'), isErrno('ELOOP'));
+  writeAtomic(path, 'x');
+  fs.linkSync(victim, `${path}.tmp`);
+  writeAtomic(path, 'y');
+  assert.equal(fs.readFileSync(path, 'utf8'), 'y');
+  fs.symlinkSync(dir, join(dir, 'through'));
+  assert.throws(() => writeAtomic(join(dir, 'through/record'), 'z'), isErrno('ELOOP'));
+  assert.throws(() => claim(join(dir, 'through/claim'), 'z'), isErrno('ELOOP'));
   for (const make of [createLog, createExclusive, (at: string) => createNameless(at, 'x')]) {
     const link = join(dir, 'link');
     fs.symlinkSync(victim, link);
@@ -86,7 +93,7 @@ folderTest("what was left by a killed writer is in nobody's way; a link is never
     fs.unlinkSync(link);
   }
   assert.equal(fs.readFileSync(victim, 'utf8'), 'precious');
-  assert.equal(fs.readFileSync(path, 'utf8'), 'whole');
+  assert.equal(fs.readFileSync(path, 'utf8'), 'y');
 });
 
 folderTest('a claim has one winner and keeps its text', (dir) => {
@@ -145,11 +152,34 @@ folderTest('names, markers and quiet removals', (dir) => {
   assert.deepEqual(namesIn(join(dir, 'none')), []);
   touch(join(dir, 'mark'));
   touch(join(dir, 'mark'));
+  spawnSync('mkfifo', [join(dir, 'mark.fifo')]);
+  touch(join(dir, 'mark.fifo'));
+  fs.rmSync(join(dir, 'mark.fifo'));
   assert.deepEqual(namesIn(dir), ['mark']);
   assert.deepEqual(namesIn(join(dir, 'mark')), []);
   removeQuietly(join(dir, 'mark'));
   removeQuietly(join(dir, 'mark'));
   assert.deepEqual(namesIn(dir), []);
+});
+
+folderTest('a hint is written into a file of its own alone, at once', (dir) => {
+  const at = (name: string) => join(dir, name);
+  writeHint(at('hint'), 'long text\n');
+  writeHint(at('hint'), '7\n');
+  assert.equal(fs.readFileSync(at('hint'), 'utf8'), '7\n');
+  fs.writeFileSync(at('victim'), 'precious');
+  fs.symlinkSync(at('victim'), at('link'));
+  fs.linkSync(at('victim'), at('other'));
+  fs.mkdirSync(at('directory'));
+  spawnSync('mkfifo', [at('fifo')]);
+  for (const [name, errno] of [
+    ['link', 'ELOOP'],
+    ['other', 'EMLINK'],
+    ['directory', 'EISDIR'],
+    ['fifo', 'ENXIO'],
+  ] as const)
+    assert.throws(() => writeHint(at(name), 'x'), isErrno(errno), name);
+  assert.equal(fs.readFileSync(at('victim'), 'utf8'), 'precious');
 });
 
 test('a system error becomes a failure, a bug stays one', () => {

@@ -109,7 +109,7 @@ shellTest('the record says who shim, watcher and job are; the watcher ends on ok
   const record = fs.readFileSync(shim.job.shim, 'latin1');
   assert.match(record, /^(\d+ \(.*\) \S [^\n]*\n){3} +$/);
   assert.equal(record.length, 4096, 'overwritten in place');
-  assert.equal(fs.readFileSync(shim.job.exit(1), 'latin1'), '0\n      ', 'overwritten in place');
+  assert.equal(fs.readFileSync(shim.job.exit(1), 'latin1'), '0\n0\n    ', 'overwritten in place');
   const { shim: itself, watcher, main } = shim.record;
   assert.equal(itself?.pid, shim.child.pid);
   assert.equal(main?.pid, Number(shim.log));

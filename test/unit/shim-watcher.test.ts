@@ -1,9 +1,9 @@
-/** The watcher: sleeps while the supervisor lives, and becomes its adopter when it dies. A script plays the adopter. */
+/** The watcher: sleeps while the supervisor lives, and starts its adopter when it dies. A script plays the adopter. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { isHeld } from '../../src/process/identity.ts';
-import { openFiles } from '../rig/processes.ts';
+import { openFiles, parentOf } from '../rig/processes.ts';
 import { type Stage, shellTest } from '../rig/shells.ts';
 import { until } from '../rig/until.ts';
 
@@ -59,7 +59,7 @@ shellTest('an adopter takes the place of a dead supervisor, and is nudged at the
     Object.entries(environment).map(([name, value]) => `${name}=${value}`),
   );
   assert.equal(told.cwd, '/');
-  assert.equal(told.pid, watcher!.pid);
+  assert.equal(parentOf(told.pid), watcher!.pid);
   assert.match(told.fds[3], /^socket:/);
   assert.equal(told.fds[4], shim.job.alive);
   assert.equal(Object.values(told.fds).includes(shim.job.log), false, 'the log is not held open');
@@ -68,6 +68,34 @@ shellTest('an adopter takes the place of a dead supervisor, and is nudged at the
   assert.equal(await shim.code(), 3);
   assert.equal(report()[1], 'nudged');
   assert.equal(isHeld(shim.job.alive), false);
+});
+
+shellTest('an adopter that a signal ends is replaced, one that ends by itself is not', async (stage) => {
+  const { path, report } = script(stage);
+  spawnSync('mkfifo', [`${stage.dir}/go`]);
+  const shim = stage.start(['/bin/sh', '-c', 'read -r go <"$1"; exit 5', 'sh', `${stage.dir}/go`], [], {
+    adopter: { node: process.execPath, supervisor: path },
+  });
+  await until(
+    () => shim.record,
+    ({ main }) => main !== undefined,
+    'the job to run',
+  );
+  shim.abandon();
+  const killed = new Set<number>();
+  for (;;) {
+    const pid = await until(
+      () => Number(JSON.parse(report()[0] ?? '{}').pid ?? 0),
+      (found) => found > 1 && !killed.has(found),
+      'the next adopter',
+    );
+    if (killed.size === 3) break;
+    killed.add(pid);
+    process.kill(pid, 'SIGKILL');
+  }
+  fs.writeFileSync(`${stage.dir}/go`, '\n');
+  // the nudge ends it
+  assert.equal(await shim.code(), 5);
 });
 
 shellTest('a supervisor that dies after the job ended is replaced too', async (stage) => {

@@ -5,6 +5,7 @@ import { JobPaths } from '../../src/job/home.ts';
 import type { Identity, Spec, State, Stop } from '../../src/job/job.ts';
 import {
   claimOwner,
+  isExitDamaged,
   isSeen,
   markSeen,
   prepareExit,
@@ -155,6 +156,9 @@ folderTest('an exit status counts only as a whole line', (dir) => {
     '1',
     'x\n',
     '٣\n',
+    '3\n7\n',
+    '3\n3\nx',
+    '3\n33\n',
   ]) {
     fs.writeFileSync(job.exit(1), text);
     assert.equal(readExit(job, 1), undefined, JSON.stringify(text));
@@ -165,6 +169,26 @@ folderTest('an exit status counts only as a whole line', (dir) => {
   assert.deepEqual(readExit(job, 1), { code: 3, at: 1_000_250 });
   assert.equal(readExit(job, 2), undefined, 'of another attempt');
 });
+
+folderTest(
+  'a status whose two copies differ is damaged, and so is what is no status; blanks are none yet',
+  (dir) => {
+    const job = new JobPaths(dir);
+    assert.equal(isExitDamaged(job, 1), false);
+    prepareExit(job, 1);
+    assert.equal(isExitDamaged(job, 1), false);
+    fs.writeFileSync(job.exit(1), '7\n7\n    ');
+    assert.deepEqual([readExit(job, 1)?.code, isExitDamaged(job, 1)], [7, true]);
+    // every bit of it
+    const bytes = fs.readFileSync(job.exit(1));
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const copy = Buffer.from(bytes);
+      copy[bit >> 3]! ^= 1 << (bit & 7);
+      fs.writeFileSync(job.exit(1), copy);
+      assert.ok([undefined, 7].includes(readExit(job, 1)?.code), copy.toString());
+    }
+  },
+);
 
 folderTest('a job that is removed while its exit status is read has none', (dir, t) => {
   const job = new JobPaths(dir);

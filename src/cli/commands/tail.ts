@@ -11,6 +11,7 @@ import { type Input, SUCCESS, verb } from '../command.ts';
 import { NOTHING } from '../excerpt.ts';
 import { followsItself } from '../following.ts';
 import { followMatches, tellMatches } from '../grepping.ts';
+import { errnoText } from '../messages.ts';
 import {
   READING_OPTIONS,
   type Reading,
@@ -20,7 +21,6 @@ import {
   tellRest,
   tellView,
 } from '../reading.ts';
-
 import { select } from '../select.ts';
 import { jobLabel } from '../wording.ts';
 
@@ -66,7 +66,9 @@ function remember({ output, home, view, stream, options }: Reading, to: number):
   try {
     writeCursor(home.job(view.id), stream, readerOf(options), to);
   } catch (thrown) {
-    output.note(`(the cursor could not be remembered: ${errnoOf(thrown)}; next time: --since ${to})`);
+    output.note(
+      `(the cursor could not be remembered: ${errnoText(errnoOf(thrown))}; next time: --since ${to})`,
+    );
   }
 }
 

@@ -1,74 +1,10 @@
-/**
- * Supervisor, shim and watcher killed in every combination and at any instant, adopters while they boot. What the shim
- * wrote down is the outcome; where it could not, the job is lost; and no reader sees an end that is not one.
- */
+/** Owners killed one after the other, while they boot or as soon as they publish; a shim while it starts the job. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { isRunning, processesNaming } from '../rig/processes.ts';
-import { type Rig, rigTest } from '../rig/rig.ts';
+import { processesNaming } from '../rig/processes.ts';
+import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, readJson, runPuppet, seededChance, slay, untilPublished } from './death.ts';
-
-const REASONS = [
-  'its supervisor was killed before it started the job',
-  'its shim was killed; the exit status is unknown',
-  'supervisor and shim were killed',
-];
-
-/** SIGKILL to a process of this job's machinery, if it is still that. */
-function strike(rig: Rig, id: number, who: 'supervisor' | 'shim' | 'watcher'): void {
-  try {
-    const pid = who === 'supervisor' ? rig.ownerPid(id) : rig.shimRecord(id)[who];
-    if (!pid || !isRunning(pid)) return;
-    const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    if (command.startsWith(`bgjob[${id}]`) || command.includes(rig.file(id, 'shim')))
-      process.kill(pid, 'SIGKILL');
-  } catch {
-    // not written down yet, or gone
-  }
-}
-
-/** The end as `wait` tells it must be what the shim wrote down, or lost. */
-function assertTrue(rig: Rig, id: number, code: number, end: any, what: string): void {
-  const path = rig.file(id, 'exit.1');
-  const written = fs.existsSync(path) && /^\d+\n/.test(fs.readFileSync(path, 'utf8'));
-  assert.equal(end.state, written ? 'exited' : 'lost', what);
-  if (written) assert.equal(end.exitCode, code, what);
-  else {
-    assert.equal(end.exitCode, null, what);
-    assert.ok(REASONS.includes(end.reason), what);
-  }
-}
-
-rigTest('any of supervisor, shim and watcher, in any order, at any instant', async (rig) => {
-  const chance = seededChance('crash matrix');
-  const rounds: { id: number; code: number; plan: string }[] = [];
-  await inParallel(70, 4, async (n) => {
-    const code = 1 + Math.floor(chance() * 120);
-    const mask = 1 + (n % 7);
-    const victims = (['supervisor', 'shim', 'watcher'] as const).filter((_, bit) => mask & (1 << bit));
-    const plan = victims.map((who) => ({ who, atMs: Math.floor(chance() * 250) }));
-    const id = await rig.run(['--', '/bin/sh', '-c', `sleep 0.1; exit ${code}`]);
-    await Promise.all(
-      plan.map(async ({ who, atMs }) => {
-        await pass(atMs);
-        strike(rig, id, who);
-      }),
-    );
-    rounds.push({ id, code, plan: JSON.stringify(plan) });
-  });
-  const ends = await rig.json(['wait', ...rounds.map(({ id }) => String(id))]);
-  const tally: Record<string, number> = {};
-  for (const { id, code, plan } of rounds) {
-    const end = ends.find((one) => one.id === id);
-    tally[end.state] = (tally[end.state] ?? 0) + 1;
-    assertTrue(rig, id, code, end, `${plan}: ${JSON.stringify(end)}`);
-  }
-  console.log(tally);
-  const listed = await rig.json(['ls', '-a', '-n', '1000']);
-  assert.equal(listed.length, rounds.length);
-  for (const job of listed) assert.ok(['exited', 'lost'].includes(job.state), JSON.stringify(job));
-});
 
 rigTest('adopters killed while they boot: the code is kept', async (rig) => {
   const chance = seededChance('adopter killed while it boots');

@@ -1,0 +1,4 @@
+import { disk } from './disk.ts';
+import { partTest } from './part.ts';
+
+partTest(disk);

@@ -1,0 +1,173 @@
+/**
+ * The crash matrix: every process of bgjob, killed just before and just after every call by which it publishes something. The
+ * calls are not listed here: each setting is run once under the tracer, and what it does is the matrix.
+ */
+import { withRig } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+import { inParallel } from './death.ts';
+import type { Part, Row } from './part.ts';
+import { randomRound } from './randomly.ts';
+import { Lane, SETTINGS, type Setting, type Told } from './settings.ts';
+import { cannotTrace, type Point } from './stopper.ts';
+
+/** A process × publish point. */
+export interface Cell {
+  role: string;
+  call: string;
+  /** Where it was seen, and as its which. */
+  seen: { setting: Setting; n: number }[];
+  hits: number;
+  misses: number;
+}
+
+const WIDTH = 3;
+const WHOLE = { count: 1000, leastHits: 5 };
+const SHORT = { count: 40, leastHits: 0 };
+const MOST_FAILURES = 20;
+/** A call that is not made every time is tried so often in a row. */
+const MOST_MISSES = 30;
+
+/** Runs a round of a setting in the lane's home, or in one of its own. */
+export const runRound = (lane: Lane, setting: Setting, plan: Point[]): Promise<Told> =>
+  setting.fresh
+    ? withRig((rig) => setting.round(new Lane(rig, lane.chance), plan), lane.rig.program)
+    : setting.round(lane, plan);
+
+/** Every setting once, with nobody killed but those before: the calls that were made are the cells. */
+export async function findCells(lane: Lane, settings: Setting[]): Promise<Cell[]> {
+  const cells = new Map<string, Cell>();
+  for (const setting of settings) {
+    const { calls } = (await runRound(lane, setting, setting.before)).traced;
+    for (const { role, call, n } of calls) {
+      if (!setting.roles.includes(role)) continue;
+      const key = `${role} ${call}`;
+      const cell = cells.get(key) ?? { role, call, seen: [], hits: 0, misses: 0 };
+      cells.set(key, cell);
+      cell.seen.push({ setting, n });
+    }
+  }
+  return [...cells.values()];
+}
+
+const choose = <T>(from: T[], chance: () => number): T => from[Math.floor(chance() * from.length)]!;
+
+/** Kills once in this cell; how the job ended, and whether the point was reached. */
+async function strike(lane: Lane, cell: Cell): Promise<Told> {
+  const { setting, n } = choose(cell.seen, lane.chance);
+  const { role, call } = cell;
+  const point: Point = { role, call, n, when: lane.chance() < 0.5 ? 'before' : 'after' };
+  try {
+    const told = await runRound(lane, setting, [...setting.before, point]);
+    if (told.traced.hits.length > setting.before.length) {
+      cell.hits++;
+      cell.misses = 0;
+    } else cell.misses++;
+    return told;
+  } catch (thrown) {
+    throw new Error(`${setting.name}: killed ${role} ${point.when} ${call} (${n})`, { cause: thrown });
+  }
+}
+
+/** What went wrong so far: a run goes on, so that one sees all cells that fail, and not for ever. */
+class Failures {
+  private readonly all: unknown[] = [];
+  /** The round's result; undefined if it failed. Whatever runs in the lane then is ended, or the next round would trip over it. */
+  async note<T>(lane: Lane, round: Promise<T>): Promise<T | undefined> {
+    try {
+      return await round;
+    } catch (thrown) {
+      this.all.push(thrown);
+      lane.rig.killAll();
+      if (this.all.length >= MOST_FAILURES) this.raise();
+      return undefined;
+    }
+  }
+  raise(): void {
+    for (const one of this.all) console.error(one);
+    if (this.all.length > 0) throw new Error(`${this.all.length} rounds failed`);
+  }
+}
+
+/** At least `count` rounds, each in the cell that was hit the least; goes on until each has `leastHits`. Calls `ended` with each end. */
+async function strikeAll(
+  lanes: Lane[],
+  cells: Cell[],
+  { count, leastHits }: { count: number; leastHits: number },
+  ended: (lane: Lane, round: Promise<{ end: string }>) => Promise<void>,
+): Promise<void> {
+  let done = 0;
+  const isOver = () => done >= count && cells.every(({ hits }) => hits >= leastHits);
+  await inParallel(lanes.length, lanes.length, async (n) => {
+    const lane = lanes[n]!;
+    while (!isOver()) {
+      done++;
+      // one that is hard to reach does not hold up the others
+      const due = ({ hits, misses }: Cell) => hits + misses / 4;
+      const least = Math.min(...cells.map(due));
+      const cell = choose(
+        cells.filter((one) => due(one) <= least),
+        lane.chance,
+      );
+      if (process.stderr.isTTY) process.stderr.write(`\r${done} rounds `);
+      await ended(lane, strike(lane, cell));
+      if (cell.misses > MOST_MISSES) throw new Error(`never reached: ${cell.role} ${cell.call}`);
+    }
+  });
+}
+
+const textOf = (ends: Map<string, number>): string =>
+  [...ends].map(([end, count]) => `${end} ${count}`).join(', ');
+
+/** The jobs whose launcher was killed are called starting for 30 s, and then lost. */
+async function assertNoneStarting({ rig }: Lane): Promise<void> {
+  await until(
+    () => rig.json(['ls', '-a', '-n', '100000']),
+    (jobs) => jobs.every(({ state }) => state !== 'starting'),
+    'an end of every start',
+    40_000,
+  );
+}
+
+async function runOn(lanes: Lane[], whole: boolean): Promise<Row[]> {
+  const cells = await findCells(lanes[0]!, SETTINGS);
+  const failures = new Failures();
+  const ends = { call: new Map<string, number>(), random: new Map<string, number>() };
+  const count = (kind: keyof typeof ends) => async (lane: Lane, round: Promise<{ end: string }>) => {
+    const told = await failures.note(lane, round);
+    if (told) ends[kind].set(told.end, (ends[kind].get(told.end) ?? 0) + 1);
+  };
+  await strikeAll(lanes, cells, whole ? WHOLE : SHORT, count('call'));
+  await inParallel(lanes.length, lanes.length, async (n) => {
+    for (let round = 0; round < (whole ? 100 : 5); round++)
+      await count('random')(lanes[n]!, randomRound(lanes[n]!));
+    if (whole) await failures.note(lanes[n]!, assertNoneStarting(lanes[n]!));
+  });
+  failures.raise();
+  const hits = cells.reduce((sum, cell) => sum + cell.hits, 0);
+  return [
+    ...(whole ? cells : []).map((cell) => ({
+      what: `${cell.role.padEnd(17)} ${cell.call}`,
+      figure: String(cell.hits),
+    })),
+    { what: 'process × publish point', figure: `${cells.length} cells, ${hits} kills` },
+    { what: 'killed at a call', figure: textOf(ends.call) },
+    { what: 'killed at random instants', figure: textOf(ends.random) },
+  ];
+}
+
+/** With `count` lanes, each in a home of its own. */
+async function withLanes<T>(
+  count: number,
+  chance: () => number,
+  body: (lanes: Lane[]) => Promise<T>,
+  lanes: Lane[] = [],
+): Promise<T> {
+  if (lanes.length === count) return body(lanes);
+  return withRig((rig) => withLanes(count, chance, body, [...lanes, new Lane(rig, chance)]));
+}
+
+export const matrix: Part = {
+  name: 'crash matrix',
+  skip: cannotTrace,
+  run: ({ whole, chance }) => withLanes(WIDTH, chance, (lanes) => runOn(lanes, whole)),
+};

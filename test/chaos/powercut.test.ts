@@ -1,0 +1,4 @@
+import { partTest } from './part.ts';
+import { powerCut } from './powercut.ts';
+
+partTest(powerCut);

@@ -1,0 +1,5 @@
+/** Damaged records, a short round. */
+import { partTest } from './part.ts';
+import { records } from './records.ts';
+
+partTest(records);

@@ -1,0 +1,75 @@
+/** Killing a process of bgjob at one of its system calls: the test's side of stopper.c. Nothing of it is in the program. */
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Answer, type CallOptions, type Rig, ROOT } from '../rig/rig.ts';
+
+/** A call by which a process publishes something: who, what (`rename jobs/N/state.json`), and which time. */
+export interface Call {
+  role: string;
+  call: string;
+  n: number;
+}
+/** An instant just before or after such a call. */
+export type Point = Call & { when: 'before' | 'after' };
+
+export interface Traced {
+  answer: Answer;
+  /** All calls up to the last kill, in their order. */
+  calls: Call[];
+  /** The points of the plan that were reached: the process was killed there. */
+  hits: Point[];
+}
+
+let compiled: string | undefined;
+
+/** The tracer, compiled once per process; throws what the compiler says. */
+function tracer(): string {
+  if (compiled !== undefined) return compiled;
+  const dir = fs.mkdtempSync(join(tmpdir(), 'bgjob-stopper-'));
+  process.once('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
+  const program = join(dir, 'stopper');
+  const source = join(ROOT, 'test', 'chaos', 'stopper.c');
+  const { status, stderr, error } = spawnSync('gcc', ['-O1', '-o', program, source], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`cannot compile ${source}: ${error?.message ?? stderr}`);
+  compiled = program;
+  return program;
+}
+
+/** Why no process can be traced here; false if one can. */
+export function cannotTrace(): string | false {
+  if (process.platform !== 'linux') return 'ptrace is used as Linux has it';
+  if (spawnSync('gcc', ['--version']).status !== 0) return 'no gcc on this machine';
+  const { status, stderr } = spawnSync(tracer(), ['/', '/dev/null', 'probe', '--', 'true'], {
+    encoding: 'utf8',
+  });
+  return status !== 0 && `nothing can be traced here: ${stderr.trim()}`;
+}
+
+const textOf = ({ role, call, n, when }: Point): string => `${role} ${call} ${n} ${when}`;
+
+/** A line of the report; a role may hold spaces (`launcher's fork`), a path none. */
+const LINE = /^(call|hit) \d+ (.+) (\S+ \S+) (\d+)(?: (before|after))?$/;
+
+/** `bgjob ARGS` under the tracer; `role`: what it is. Returns when it has ended and nothing is traced any more. */
+export async function runTraced(
+  rig: Rig,
+  role: string,
+  plan: Point[],
+  args: string[],
+  options: CallOptions = {},
+): Promise<Traced> {
+  const report = join(fs.mkdtempSync(join(rig.dir, 'traced-')), 'report');
+  const words = [rig.home, report, role, ...plan.map(textOf), '--', process.execPath, '--', rig.program];
+  const answer = await rig.start(tracer(), [...words, ...args], options).answer;
+  const traced: Traced = { answer, calls: [], hits: [] };
+  for (const line of fs.readFileSync(report, 'utf8').split('\n').filter(Boolean)) {
+    const [, kind, who, call, n, when] = LINE.exec(line) ?? [];
+    if (kind === undefined) throw new Error(`not a line of the tracer: ${line}`);
+    const made = { role: who!, call: call!, n: Number(n) };
+    if (kind === 'call') traced.calls.push(made);
+    else traced.hits.push({ ...made, when: when as Point['when'] });
+  }
+  return traced;
+}
