@@ -65,7 +65,8 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
 
 /** The files that the job cannot run without: a disk that is full by then is told by `run`, and not by a job that failed. */
 function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>): void {
-  fs.mkdirSync(dirname(job.log), 0o700);
+  // it may be there: a reader who is early notes in it how far it came
+  fs.mkdirSync(dirname(job.log), { recursive: true, mode: 0o700 });
   for (const log of split ? [job.log, job.err] : [job.log]) fs.closeSync(createLog(log));
   prepareExit(job, 1);
   reserveEnd(job);

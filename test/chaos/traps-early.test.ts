@@ -1,11 +1,10 @@
-/** Who looks at a job before its supervisor has made the log: every verb answers, and the start of the job does not suffer. */
+/** Who looks at a job before its supervisor has started it: every verb answers, and the start of the job does not suffer. */
 import assert from 'node:assert/strict';
-import * as fs from 'node:fs';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { readJson } from './death.ts';
 
-/** A job whose supervisor is stopped while it boots: it has made nothing yet. */
+/** A job whose supervisor is stopped while it boots: it has started nothing yet. */
 async function stoppedEarly(rig: Rig): Promise<{ id: number; owner: number }> {
   for (let id = 1; id <= 30; id++) {
     const call = rig.startBgjob(['run', '--split', '--', 'sh', '-c', 'echo out; echo err >&2; exit 3']);
@@ -16,7 +15,7 @@ async function stoppedEarly(rig: Rig): Promise<{ id: number; owner: number }> {
     );
     process.kill(owner!, 'SIGSTOP');
     await call.answer;
-    if (!fs.existsSync(rig.file(id, 'out'))) return { id, owner: owner! };
+    if (rig.shimRecord(id).shim === undefined) return { id, owner: owner! };
     // on a busy machine that may come too late
     process.kill(owner!, 'SIGCONT');
     assert.equal((await rig.bgjob(['wait', String(id)])).code, 3);
