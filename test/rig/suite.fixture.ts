@@ -59,13 +59,25 @@ function imageOf(dir: string): string {
   return paths.map((path) => `${path} ${fs.lstatSync(path, { throwIfNoEntry: false })?.mtimeMs}\n`).join('');
 }
 
+/** Removes a suite's folder with what is mounted in it; says so if that cannot be done. */
+function remove(dir: string): void {
+  const mounts = fs.existsSync('/proc/mounts') ? fs.readFileSync('/proc/mounts', 'utf8').split('\n') : [];
+  const inside = mounts.map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(`${dir}/`));
+  for (const path of inside.reverse()) spawnSync('umount', ['-l', path]);
+  try {
+    fs.rmSync(dir, { recursive: true, force: true });
+  } catch (thrown) {
+    console.error(`cannot remove ${dir}: ${thrown}`);
+  }
+}
+
 /** What suites left that were killed: told, and removed. */
 function removeOlder(): void {
   for (const name of fs.readdirSync(tmpdir())) {
     const pid = Number(new RegExp(`^${SUITE}(\\d+)-`).exec(name)?.[1]);
     if (Number.isNaN(pid) || isRunning(pid)) continue;
     console.error(`removed what a suite left that was killed: ${join(tmpdir(), name)}`);
-    fs.rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    remove(join(tmpdir(), name));
   }
 }
 
@@ -89,7 +101,7 @@ function main(words: string[]): number {
     if (isTouched) console.error(`a test used ${home}`);
     return status !== 0 ? (status ?? 1) : left.length > 0 || isTouched ? 1 : 0;
   } finally {
-    fs.rmSync(dir, { recursive: true, force: true });
+    remove(dir);
   }
 }
 
