@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { cannotMount } from './mounts.ts';
 import { isRunning } from './processes.ts';
 import { type Answer, type Rig, rigTest } from './rig.ts';
 
@@ -37,6 +38,21 @@ rigTest(
       [],
     );
   },
+);
+
+rigTest(
+  'a mount that is left is told and taken away',
+  async (rig) => {
+    const left = await line(
+      rig,
+      'mkdir $TMPDIR/on && mount -t tmpfs -o size=64k none $TMPDIR/on && echo >$TMPDIR/on/x',
+    );
+    assert.equal(left.code, 1);
+    assert.match(left.stderr, /^left behind: .*\/on\nleft behind: .*\/on\/x\n$/);
+    assert.ok(!fs.readFileSync('/proc/mounts', 'utf8').includes(rig.dir));
+    assert.deepEqual(fs.readdirSync(rig.dir).sort(), ['bin', 'project']);
+  },
+  { skip: cannotMount() },
 );
 
 rigTest(
