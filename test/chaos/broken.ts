@@ -45,6 +45,7 @@ export const BREAKAGES: Breakage[] = [
     what: 'a reader that finds nobody alive does not look for the code',
     changes: [
       { file: 'process/observe.ts', from: '  if (exit) {\n', to: '  if (exit && exit.code < 0) {\n' },
+      { file: 'process/observe.ts', from: 'if (isExitDamaged(', to: 'if (!exit && isExitDamaged(' },
     ],
     setting: 'a job that nobody watches',
     kill: at('shim', 'write socket', 1, 'before'),
@@ -55,8 +56,8 @@ export const BREAKAGES: Breakage[] = [
     changes: [
       {
         file: 'job/store.ts',
-        from: 'const fd = createBlank(job.exit(attempt), 8);',
-        to: "const fd = createBlank(job.exit(attempt), 8); fs.writeSync(fd, '0\\n', 0);",
+        from: 'fs.closeSync(createBlank(job.exit(attempt), 8));',
+        to: "fs.writeFileSync(job.exit(attempt), '0\\n0\\n    ');",
       },
     ],
     setting: 'run',
@@ -69,8 +70,8 @@ export const BREAKAGES: Breakage[] = [
       { file: 'process/collect.ts', from: '.filter((id) => id !== highest));', to: ');' },
       {
         file: 'job/store.ts',
-        from: 'let id = (last ?? Math.max',
-        to: 'let id = (0 * (last ?? 0) + Math.max',
+        from: 'let id = (readHint(home) ?? ',
+        to: 'let id = (0 * (readHint(home) ?? 0) + ',
       },
       {
         file: 'job/store.ts',
@@ -84,8 +85,12 @@ export const BREAKAGES: Breakage[] = [
     promised: 'no half-written record is visible',
     what: 'a record is written under its own name',
     changes: [
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of a source
-      { file: 'base/files.ts', from: 'const temporary = `${path}.tmp`;', to: 'const temporary = path;' },
+      {
+        file: 'base/files.ts',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of a source
+        from: 'const temporary = `${path}.tmp`;\n  requireDirectory(dirname(path));\n  try {\n    try',
+        to: 'const temporary = path;\n  try {\n    try',
+      },
     ],
     setting: 'run',
     kill: at('supervisor', 'open jobs/N/state.json', 1, 'after'),

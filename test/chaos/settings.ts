@@ -222,7 +222,7 @@ export const SETTINGS: Setting[] = [
     before: [SUPERVISOR_DIES, point('adopter', 'fsync jobs/N', 2, 'after')],
   }),
   setting('a job that nobody watches', SHIMS, launching([], 'sleep 0.5'), {
-    before: [SUPERVISOR_DIES, point('watcher', 'exec env', 1, 'before')],
+    before: [SUPERVISOR_DIES, point('watcher', 'fork -', 1, 'before')],
   }),
   setting('wait', ['waiter'], wait),
   setting('kill', ['killer', 'supervisor'], kill),

@@ -1,6 +1,13 @@
 /** Thousands of ended jobs in a home, each a copy of a real one with an id and times of its own. */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { sealed } from '../../src/base/seal.ts';
+
+/** A record without its seal. */
+function read(path: string): any {
+  const { sum, ...record } = JSON.parse(fs.readFileSync(path, 'utf8'));
+  return record;
+}
 
 /** Makes `count` copies of the ended job `last`, the home's newest; each ended `apartMs` after the one before. */
 export function multiply(home: string, last: number, count: number, apartMs: number): void {
@@ -9,8 +16,8 @@ export function multiply(home: string, last: number, count: number, apartMs: num
     name,
     text: fs.readFileSync(path(last, name)),
   }));
-  const spec = JSON.parse(fs.readFileSync(path(last, 'spec.json'), 'utf8'));
-  const state = JSON.parse(fs.readFileSync(path(last, 'state.json'), 'utf8'));
+  const spec = read(path(last, 'spec.json'));
+  const state = read(path(last, 'state.json'));
   const mark = fs.readdirSync(`${home}/ended`).find((name) => name.split('.')[1] === String(last))!;
   const project = mark.split('.')[2]!;
   const fifos: string[] = [];
@@ -21,10 +28,10 @@ export function multiply(home: string, last: number, count: number, apartMs: num
       fs.writeFileSync(path(id, name), text, { mode: 0o600 });
     for (const { name, text } of files) write(name, text);
     const own = { ...spec, id, createdAt: spec.createdAt + later };
-    write('spec.json', `${JSON.stringify(own)}\n`);
+    write('spec.json', sealed(own));
     const { status } = state;
     const times = { startedAt: status.startedAt + later, endedAt: status.endedAt + later };
-    write('state.json', `${JSON.stringify({ ...state, status: { ...status, ...times }, spec: own })}\n`);
+    write('state.json', sealed({ ...state, status: { ...status, ...times }, spec: own }));
     const ended = String(times.endedAt).padStart(14, '0');
     fs.writeFileSync(`${home}/ended/${ended}.${id}.${project}`, '', { mode: 0o600 });
     fifos.push(path(id, 'alive'));
