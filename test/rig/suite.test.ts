@@ -27,6 +27,17 @@ rigTest(
     assert.match(file.stderr, /^left behind: .*\/bgjob-suite-\d+-\w+\/deep\nleft behind: .*\/deep\/er\n$/);
     const home = await line(rig, 'mkdir -p $HOME/.bgjob/jobs');
     assert.deepEqual([home.code, home.stderr], [1, `a test used ${rig.dir}/.bgjob\n`]);
+    // there is one now: a job in it is a test's if it works in the suite's folder
+    const own = await line(
+      rig,
+      'mkdir -p $HOME/.bgjob/jobs/1 && echo /elsewhere >$HOME/.bgjob/jobs/1/spec.json',
+    );
+    assert.deepEqual([own.code, own.stderr], [0, '']);
+    const stray = await line(
+      rig,
+      'mkdir $HOME/.bgjob/jobs/2 && echo $TMPDIR/x >$HOME/.bgjob/jobs/2/spec.json',
+    );
+    assert.deepEqual([stray.code, stray.stderr], [1, `a test used ${rig.dir}/.bgjob\n`]);
     fs.rmSync(`${rig.dir}/.bgjob`, { recursive: true });
     // a suite that was killed: its number is nobody's
     fs.mkdirSync(`${rig.dir}/bgjob-suite-4194999-abc/rig`, { recursive: true });
