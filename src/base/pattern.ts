@@ -46,9 +46,19 @@ export function parsePattern(option: string, text: string): Result<Pattern> {
   return ok({
     text,
     regexp,
-    literals: literalsOf(tree, ignoreCase),
-    costOf: (lineLength) => stepsOf(tree, lineLength),
+    literals: walk(() => literalsOf(tree, ignoreCase), null),
+    costOf: (lineLength) => walk(() => stepsOf(tree, lineLength), Number.POSITIVE_INFINITY),
   });
+}
+
+/** What a tree tells; `unknown` if it is nested too deep for our stack: what V8 takes must not end us. */
+function walk<T>(look: () => T, unknown: T): T {
+  try {
+    return look();
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return unknown;
+    throw thrown;
+  }
 }
 
 /** The tree, or where regexpp stopped and why, or nothing: it knows less, or is nested too deep for it. */

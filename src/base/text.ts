@@ -45,6 +45,14 @@ export function clip(line: string, limit: number): string {
   return `${line.slice(0, end)}…(+${line.length - end})`;
 }
 
+/** At most about `limit` characters, its beginning and its end: `abc…(+12)…xyz`. */
+export function clipMiddle(line: string, limit: number): string {
+  if (line.length <= limit) return line;
+  let from = line.length - Math.floor(limit / 4);
+  if (/[\udc00-\udfff]/.test(line[from]!)) from++;
+  return `${clip(line.slice(0, from), limit - (line.length - from))}…${line.slice(from)}`;
+}
+
 /** How many of the first bytes belong to a character whose beginning is missing (0 to 3). */
 export function brokenStart(bytes: Uint8Array): number {
   let n = 0;

@@ -1,7 +1,7 @@
 /** What a command is given: where it was called and where to answer. */
 import * as fs from 'node:fs';
 import { parseDuration } from '../base/clock.ts';
-import { type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
 import { type Home, homePath, openHome } from '../job/home.ts';
 import { type Here, hereOf } from '../process/resolve.ts';
 import { REPLACEMENT } from './encoding.ts';
@@ -30,8 +30,8 @@ export class Context {
     try {
       const cwd = process.cwd();
       return isTrue(cwd) ? ok(cwd) : fail({ code: 'bad-cwd', directory: cwd, errno: 'EILSEQ' });
-    } catch {
-      return fail({ code: 'bad-cwd', directory: this.env['PWD'] ?? '.', errno: 'ENOENT' });
+    } catch (thrown) {
+      return fail({ code: 'bad-cwd', directory: this.env['PWD'] ?? '.', errno: errnoOf(thrown) });
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
-import { clip, safe, safeJson } from '../base/text.ts';
+import { clip, clipMiddle, safe, safeJson } from '../base/text.ts';
 import type { Exit } from './command.ts';
 import { Context } from './context.ts';
 import { foreignWord } from './encoding.ts';
@@ -12,8 +12,13 @@ import { AnswerLost, Output } from './output.ts';
 import { VERBS } from './verbs.ts';
 import { asksJson, parseWords } from './words.ts';
 
+/** A word of 100 KB is not repeated in full; the longest path is, and the reason behind it in any case. */
+const LONGEST_MESSAGE = 5000;
+
 function tellFailure(output: Output, failure: Failure): number {
-  const { message, hint } = messageOf(failure);
+  const told = messageOf(failure);
+  const message = clipMiddle(told.message, LONGEST_MESSAGE);
+  const hint = told.hint && clipMiddle(told.hint, LONGEST_MESSAGE);
   const code = exitCodeOfFailure(failure);
   if (output.json) {
     const error = { code: failure.code, message, hint: hint ?? null };

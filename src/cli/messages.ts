@@ -2,6 +2,7 @@
 import { renderDuration } from '../base/clock.ts';
 import { type Failure, unreachable } from '../base/failure.ts';
 import { clip, safe } from '../base/text.ts';
+import { quoteWord } from '../job/job.ts';
 
 export interface Message {
   message: string;
@@ -26,6 +27,7 @@ const ERRNO: Record<string, string> = {
   EBADF: 'it is closed',
   EISDIR: 'it is a directory',
   EILSEQ: 'its name is not UTF-8',
+  ERANGE: 'its path is too long',
   ELOOP: 'too many symbolic links',
   ENAMETOOLONG: 'the name is too long',
   ECONNREFUSED: 'connection refused',
@@ -34,6 +36,9 @@ const ERRNO: Record<string, string> = {
 };
 /** A system error in words. */
 export const errnoText = (errno: string): string => ERRNO[errno] ?? errno;
+
+/** A path as it can be typed again. */
+const typed = (path: string): string => safe(quoteWord(path));
 
 const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB_HOME=/tmp/bgjob-$USER';
 
@@ -58,7 +63,7 @@ export function messageOf(failure: Failure): Message {
     case 'command-not-executable':
       return {
         message: `${safe(failure.command)}: ${failure.why === 'directory' ? 'is a directory' : 'permission denied'}`,
-        ...(failure.why === 'permission' && { hint: `chmod +x ${safe(failure.command)}` }),
+        ...(failure.why === 'permission' && { hint: `chmod +x ${typed(failure.command)}` }),
       };
     case 'bad-cwd':
       return { message: `cannot enter ${safe(failure.directory)}: ${errnoText(failure.errno)}` };
@@ -148,22 +153,23 @@ export function messageOf(failure: Failure): Message {
 }
 
 function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-refused' }>): Message {
-  const path = safe(room === undefined ? home : `${home}/${room}`);
+  const place = room === undefined ? home : `${home}/${room}`;
+  const path = safe(place);
   switch (trouble) {
     case 'symbolic-link':
       return {
         message: `${path} is a symbolic link; it must be a directory of yours`,
-        hint: room === undefined ? `BGJOB_HOME=$(realpath ${path})` : `ls -ld ${path}`,
+        hint: room === undefined ? `BGJOB_HOME=$(realpath ${typed(home)})` : `ls -ld ${typed(place)}`,
       };
     case 'not-a-directory':
       return {
         message: `${path} is not a directory`,
-        hint: room === undefined ? UNWRITABLE : `ls -ld ${path}`,
+        hint: room === undefined ? UNWRITABLE : `ls -ld ${typed(place)}`,
       };
     case 'foreign':
       return { message: `${path} belongs to another user`, hint: UNWRITABLE };
     case 'open-to-others':
-      return { message: `other users can write ${path}`, hint: `chmod go-w ${path}` };
+      return { message: `other users can write ${path}`, hint: `chmod go-w ${typed(place)}` };
     case 'no-fifos':
       return { message: `the file system of ${path} has no FIFOs, which bgjob needs`, hint: UNWRITABLE };
     case 'not-utf-8':
@@ -171,12 +177,12 @@ function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-ref
     case 'in-use':
       return {
         message: `${path} holds other things than bgjob's; it needs a directory of its own`,
-        hint: `BGJOB_HOME=${path === '/' ? '' : path}/.bgjob`,
+        hint: `BGJOB_HOME=${typed(home === '/' ? '/.bgjob' : `${home}/.bgjob`)}`,
       };
     case 'damaged':
       return {
         message: `${path} is damaged: its files "format" or "token" are not what bgjob wrote`,
-        hint: `ls -la ${path}`,
+        hint: `ls -la ${typed(place)}`,
       };
     default:
       return unreachable(trouble);

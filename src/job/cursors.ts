@@ -4,7 +4,8 @@
  */
 import { dirname } from 'node:path';
 import { makeDirectory, requireDirectory } from '../base/directories.ts';
-import { readRecord, writeRenamed } from '../base/files.ts';
+import { writeRenamed } from '../base/files.ts';
+import { readRecord } from '../base/records.ts';
 import type { JobPaths } from './home.ts';
 import type { Stream } from './log.ts';
 

@@ -13,7 +13,8 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { inspectDirectory, makeDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
-import { attempt, claim, namesIn, readRecord } from '../base/files.ts';
+import { attempt, claim } from '../base/files.ts';
+import { namesIn, readRecord } from '../base/records.ts';
 import type { JobId } from './job.ts';
 
 /** The format that this build writes; a home with a higher number is refused. */

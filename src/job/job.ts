@@ -206,6 +206,6 @@ export function commandText(spec: Spec): string {
   return spec.script === null ? text : `${text} (${spec.script.summary})`;
 }
 
-/** A word as a shell takes it. */
+/** A word as a shell takes it. bash makes a home of the `~` in `a=~` and `a=b:~`, too. */
 export const quoteWord = (word: string): string =>
-  /^(?!~)[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  /^(?!(.*[=:])?~)[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
-import { readAt } from '../base/files.ts';
+import { readAt } from '../base/records.ts';
 import type { JobPaths, Stream } from './home.ts';
 import { isSameTrimming, readTrimmed, type Trimming } from './trimmed.ts';
 

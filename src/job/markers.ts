@@ -6,10 +6,11 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import { namesIn, removeQuietly, touch } from '../base/files.ts';
+import { removeQuietly, touch } from '../base/files.ts';
+import { namesIn } from '../base/records.ts';
 import type { Home } from './home.ts';
+import { parseId } from './ids.ts';
 import type { JobId } from './job.ts';
-import { parseId } from './store.ts';
 
 export interface EndedMark {
   id: JobId;

@@ -6,7 +6,8 @@
 import * as fs from 'node:fs';
 import { inspectDirectory, makeDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
-import { claim, namesIn, readRecord, removeQuietly, syncDir } from '../base/files.ts';
+import { claim, removeQuietly, syncDir } from '../base/files.ts';
+import { namesIn, readRecord } from '../base/records.ts';
 import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
 import type { Home } from './home.ts';

@@ -10,19 +10,15 @@ import {
   createBlank,
   createExclusive,
   isAlone,
-  namesIn,
-  readRecord,
-  removeQuietly,
   syncDir,
-  touch,
-  writeHint,
   writeOnce,
   writeRenamed,
   writeReserved,
 } from '../base/files.ts';
+import { namesIn, readRecord } from '../base/records.ts';
 import { sealed } from '../base/seal.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
-import type { Home, JobPaths } from './home.ts';
+import type { JobPaths } from './home.ts';
 import {
   type Identity,
   type JobId,
@@ -181,94 +177,3 @@ export function markSeen(job: JobPaths): void {
   }
 }
 export const isSeen = (job: JobPaths): boolean => fs.existsSync(job.seen);
-
-// ---- ids -------------------------------------------------------------------------------------------------
-
-export const parseId = (name: string): JobId | undefined =>
-  /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
-
-/** All ids that have a directory, in no order. */
-export const listIds = (home: Home): JobId[] => namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
-
-/** The highest id that gc has ever removed: these are never given again. */
-function readFloor(home: Home): number {
-  return Math.max(0, ...namesIn(home.path).map((name) => Number(/^floor\.(\d{1,14})$/.exec(name)?.[1] ?? 0)));
-}
-
-/** Makes a name of something that may be deleted at any time: it is the name that counts. */
-function takeFromCache(home: Home, path: string): boolean {
-  return namesIn(home.cache).some((name) => {
-    if (!/^(fifo|code)\./.test(name)) return false;
-    try {
-      fs.renameSync(`${home.cache}/${name}`, path);
-      return true;
-    } catch (thrown) {
-      errnoOf(thrown);
-      return false;
-    }
-  });
-}
-
-/** Before ids up to `id` are removed: makes sure, durably, that none of them is given again. */
-export function raiseFloor(home: Home, id: JobId): void {
-  const before = readFloor(home);
-  if (before >= id) return;
-  const floor = `${home.path}/floor.${id}`;
-  try {
-    touch(floor);
-  } catch (thrown) {
-    // no inode is left, and gc is the way out
-    if (errnoOf(thrown) !== 'ENOSPC' || !takeFromCache(home, floor)) throw thrown;
-  }
-  syncDir(home.path);
-  // only a lower number goes, and only after a higher one is durable: two gcs at once cannot lower it
-  if (before > 0) removeQuietly(`${home.path}/floor.${before}`);
-}
-
-/** The highest id that has a directory; what is near the end of all numbers was not given by us. */
-const highestId = (home: Home): JobId => Math.max(0, ...listIds(home).filter((id) => id < FARTHEST));
-const FARTHEST = 1e14;
-/** A hint may be ahead of the directories: launches that were taken back. More of them than this in a row are damage. */
-const MOST_AHEAD = 1000;
-
-/** The id that was given last, as far as the hint can be believed. */
-function readHint(home: Home): JobId | undefined {
-  const hint = readRecord(home.seq);
-  const last = hint.kind === 'text' ? parseId(hint.text.trim()) : undefined;
-  if (last === undefined || fs.existsSync(home.job(last).dir)) return last;
-  return last <= highestId(home) + MOST_AHEAD ? last : undefined;
-}
-
-/** What cannot be noted is looked up the next time: the id is claimed by then, and must not be left behind for a full disk. */
-function noteHint(home: Home, id: JobId): void {
-  try {
-    writeHint(home.seq, `${id}\n`);
-  } catch (thrown) {
-    errnoOf(thrown);
-  }
-}
-
-/**
- * Claims the next id by an exclusive mkdir and returns it. Ids are given in order and never twice: one that has a
- * directory cannot be made again, and one that gc removed is below the floor.
- */
-export function claimId(home: Home): JobId {
-  let id = (readHint(home) ?? highestId(home)) + 1;
-  for (let tries = 1; ; tries++, id++) {
-    // the hint may be far behind: a stopped launcher wrote it late
-    if (tries % 256 === 0) id = Math.max(id, highestId(home) + 1);
-    try {
-      fs.mkdirSync(home.job(id).dir, 0o700);
-      const floor = readFloor(home);
-      if (id > floor) break;
-      // the hint is older than a gc, or we slept between choosing and taking: it was another job's, which gc removed
-      fs.rmdirSync(home.job(id).dir);
-      id = floor;
-    } catch (thrown) {
-      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-    }
-  }
-  fs.chmodSync(home.job(id).dir, 0o700);
-  noteHint(home, id);
-  return id;
-}

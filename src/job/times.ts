@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import { writeAside } from '../base/aside.ts';
 import { errnoOf } from '../base/failure.ts';
-import { readAt } from '../base/files.ts';
+import { readAt } from '../base/records.ts';
 import type { JobPaths } from './home.ts';
 
 const SAMPLE_BYTES = 16;

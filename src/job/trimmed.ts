@@ -5,7 +5,8 @@
  */
 import * as fs from 'node:fs';
 import { writeAside } from '../base/aside.ts';
-import { createExclusive, readRecord, removeQuietly, writeAll } from '../base/files.ts';
+import { createExclusive, removeQuietly, writeAll } from '../base/files.ts';
+import { readRecord } from '../base/records.ts';
 import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
 import type { JobPaths, Stream } from './home.ts';

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
-import { namesIn } from '../base/files.ts';
+import { namesIn } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { findTool } from './programs.ts';

@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { errnoOf } from '../base/failure.ts';
-import { readRecord } from '../base/files.ts';
+import { readRecord } from '../base/records.ts';
 import type { Identity } from '../job/job.ts';
 
 /** One process at one moment. */

@@ -9,13 +9,14 @@ import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
-import { createLog, createNameless, readRecord, syncDir, writeAtomic } from '../base/files.ts';
+import { createLog, createNameless, syncDir, writeAtomic } from '../base/files.ts';
+import { readRecord } from '../base/records.ts';
 import type { Home, JobPaths } from '../job/home.ts';
+import { claimId } from '../job/ids.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
 import { titleOf, withdrawClaims } from '../job/names.ts';
 import {
-  claimId,
   claimOwner,
   prepareExit,
   readExit,
@@ -66,6 +67,7 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
 
 /** The files that the job cannot run without: a disk that is full by then is told by `run`, and not by a job that failed. */
 function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>): void {
+  // it may be there: a reader who is early notes in it how far it came
   makeDirectory(dirname(job.log));
   for (const log of split ? [job.log, job.err] : [job.log]) fs.closeSync(createLog(log));
   prepareExit(job, 1);

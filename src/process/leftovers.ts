@@ -1,7 +1,8 @@
 /** What the jobs that ended left running, and the ports that a job's processes listen on. */
 import type { Home } from '../job/home.ts';
+import { parseId } from '../job/ids.ts';
 import type { EndedView, JobId, JobView } from '../job/job.ts';
-import { type Found, type Owner, parseId, readOwner } from '../job/store.ts';
+import { type Found, type Owner, readOwner } from '../job/store.ts';
 import { HAS_PROC, isAlive, openFiles, type ProcessStat } from './identity.ts';
 import { readShim } from './shim.ts';
 import { readEnvironment, readTable } from './table.ts';

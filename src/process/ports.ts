@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
-import { readRecord } from '../base/files.ts';
+import { readRecord } from '../base/records.ts';
 import { HAS_PROC } from './identity.ts';
 
 const LISTEN = '0A';

@@ -7,7 +7,8 @@
  */
 
 import * as fs from 'node:fs';
-import { createBlank, readRecord } from '../base/files.ts';
+import { createBlank } from '../base/files.ts';
+import { readRecord } from '../base/records.ts';
 import type { JobPaths } from '../job/home.ts';
 import type { Identity, Spec } from '../job/job.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';

@@ -1,7 +1,7 @@
 /** All processes of this machine: /proc where there is one, ps-list elsewhere. */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
-import { readRecord } from '../base/files.ts';
+import { readRecord } from '../base/records.ts';
 import type { JobId } from '../job/job.ts';
 import { HAS_PROC, hasOpen, isDeadState, type ProcessStat, readStat } from './identity.ts';
 

@@ -4,7 +4,8 @@
  * between the last look and the emptying is lost uncounted: offsets are approximate.
  */
 import * as fs from 'node:fs';
-import { createExclusive, openToCut, readAt, removeQuietly, writeAll } from '../base/files.ts';
+import { createExclusive, openToCut, removeQuietly, writeAll } from '../base/files.ts';
+import { readAt } from '../base/records.ts';
 import type { JobPaths, Stream } from '../job/home.ts';
 import type { Trimming } from '../job/trimmed.ts';
 

@@ -224,6 +224,21 @@ rigTest('every operand that is no reference is refused', async (rig) => {
   assert.deepEqual(pathsIn(rig.home), before);
 });
 
+rigTest('a word of 100 KB is refused in a few lines', async (rig) => {
+  await rig.runOut(['true']);
+  const word = 'x'.repeat(100_000);
+  const calls = [[word], ['wait', word], ['ls', word], ['ls', `--${word}`], ['run', '-n', word, 'true']];
+  calls.push(['run', '--', `./${word}`], ['run', '-C', word, 'true'], ['wait', '1', '--timeout', word]);
+  calls.push(['tail', '1', '--grep', `(${word}`], ['ls', '--state', word], ['kill', '-s', word, '1']);
+  for (const args of calls)
+    for (const json of [[], ['--json']]) {
+      const words = args[0] === 'run' ? ['run', ...json, ...args.slice(1)] : [...args, ...json];
+      const { code, stdout, stderr } = await rig.bgjob(words);
+      assert.ok([125, 126, 127].includes(code) && stdout === '', shorten(words));
+      assert.ok(stderr.length < 12_000, `${shorten(words)}: ${stderr.length} characters`);
+    }
+});
+
 rigTest('what is no verb and no option is refused, whatever it looks like', async (rig) => {
   const verbs = [
     '',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { cannotMount } from './mounts.ts';
 import { isRunning } from './processes.ts';
 import { type Answer, type Rig, rigTest } from './rig.ts';
 
@@ -26,6 +27,17 @@ rigTest(
     assert.match(file.stderr, /^left behind: .*\/bgjob-suite-\d+-\w+\/deep\nleft behind: .*\/deep\/er\n$/);
     const home = await line(rig, 'mkdir -p $HOME/.bgjob/jobs');
     assert.deepEqual([home.code, home.stderr], [1, `a test used ${rig.dir}/.bgjob\n`]);
+    // there is one now: a job in it is a test's if it works in the suite's folder
+    const own = await line(
+      rig,
+      'mkdir -p $HOME/.bgjob/jobs/1 && echo /elsewhere >$HOME/.bgjob/jobs/1/spec.json',
+    );
+    assert.deepEqual([own.code, own.stderr], [0, '']);
+    const stray = await line(
+      rig,
+      'mkdir $HOME/.bgjob/jobs/2 && echo $TMPDIR/x >$HOME/.bgjob/jobs/2/spec.json',
+    );
+    assert.deepEqual([stray.code, stray.stderr], [1, `a test used ${rig.dir}/.bgjob\n`]);
     fs.rmSync(`${rig.dir}/.bgjob`, { recursive: true });
     // a suite that was killed: its number is nobody's
     fs.mkdirSync(`${rig.dir}/bgjob-suite-4194999-abc/rig`, { recursive: true });
@@ -37,6 +49,21 @@ rigTest(
       [],
     );
   },
+);
+
+rigTest(
+  'a mount that is left is told and taken away',
+  async (rig) => {
+    const left = await line(
+      rig,
+      'mkdir $TMPDIR/on && mount -t tmpfs -o size=64k none $TMPDIR/on && echo >$TMPDIR/on/x',
+    );
+    assert.equal(left.code, 1);
+    assert.match(left.stderr, /^left behind: .*\/on\nleft behind: .*\/on\/x\n$/);
+    assert.ok(!fs.readFileSync('/proc/mounts', 'utf8').includes(rig.dir));
+    assert.deepEqual(fs.readdirSync(rig.dir).sort(), ['bin', 'project']);
+  },
+  { skip: cannotMount() },
 );
 
 rigTest(

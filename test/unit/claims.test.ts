@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import nodeFs, * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Home, openHome } from '../../src/job/home.ts';
-import { claimId, listIds, parseId, raiseFloor } from '../../src/job/store.ts';
+import { claimId, listIds, parseId, raiseFloor } from '../../src/job/ids.ts';
 import { crowd } from '../rig/crowd.ts';
 import { folderTest } from '../rig/folder.ts';
 

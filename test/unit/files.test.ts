@@ -12,14 +12,12 @@ import {
   createExclusive,
   createLog,
   createNameless,
-  namesIn,
-  readAt,
-  readRecord,
   removeQuietly,
   touch,
   writeAtomic,
   writeHint,
 } from '../../src/base/files.ts';
+import { namesIn, readAt, readRecord } from '../../src/base/records.ts';
 import { folderTest } from '../rig/folder.ts';
 
 const modeOf = (path: string): number => fs.statSync(path).mode & 0o7777;

@@ -9,9 +9,9 @@ import { parseDuration, parseSize, renderExactSize } from '../../src/base/clock.
 import { parsePattern } from '../../src/base/pattern.ts';
 import { messageOf } from '../../src/cli/messages.ts';
 import { parseTags } from '../../src/cli/tags.ts';
+import { parseId } from '../../src/job/ids.ts';
 import { isName, parseReference } from '../../src/job/project.ts';
 import { parseSignal, signalOfCode } from '../../src/job/signals.ts';
-import { parseId } from '../../src/job/store.ts';
 import { parsePsLine, parseStat } from '../../src/process/identity.ts';
 import { always, anyText, nearly, RUNS, told } from '../rig/anytext.ts';
 

@@ -131,6 +131,7 @@ test('a quoted word is the same word to a shell', () => {
   const word = fc.oneof(anyText, nearly("'", '"', '\\', '$x', '`', '~', '!', '*', '\n', '-', '=', 'a', ' '));
   const words = fc
     .sample(word, RUNS)
+    .concat('~', 'a=~', 'a=b:~/c', '--x=~', 'a~')
     // what no argv can hold
     .map((text) => Buffer.from(text.replaceAll('\0', '')).toString());
   for (const shell of ['sh', 'bash']) {

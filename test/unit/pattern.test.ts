@@ -20,6 +20,23 @@ test('what does not compile is told with its position', () => {
   assert.match(refused(`${'('.repeat(50_000)}\x1b`), /^--until: .*"\({80}…\(\+\d+\)"$/);
 });
 
+test('nested as deep as V8 takes it, or refused; never an error of ours', () => {
+  const shapes: [before: string, after: string][] = [
+    ['(?:', ')'],
+    ['(', ')'],
+    ['(?=', ')'],
+    ['(?:', ')+'],
+  ];
+  for (const [before, after] of shapes)
+    for (const depth of [100, 1000, 2000, 4000, 7000]) {
+      const text = `${before.repeat(depth)}a${after.repeat(depth)}`;
+      const parsed = parsePattern('--until', text);
+      // taken, or told in words
+      if (!parsed.ok) assert.equal(parsed.failure.code, 'usage');
+      else assert.ok(parsed.value.costOf(100) > 0, `${before} ${depth}`);
+    }
+});
+
 test('the strings that every match holds', () => {
   const literals = (text: string) => {
     const parsed = parsePattern('--until', text);

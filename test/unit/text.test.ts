@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { brokenEnd, brokenStart, cleanLine, clip, plural, readableLines, safe } from '../../src/base/text.ts';
+import {
+  brokenEnd,
+  brokenStart,
+  cleanLine,
+  clip,
+  clipMiddle,
+  plural,
+  readableLines,
+  safe,
+} from '../../src/base/text.ts';
 
 /** Everything by which a text could steer a terminal or forge a line, written down on its own. */
 const STEERS = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
@@ -133,6 +142,21 @@ test('clipping keeps characters whole and counts what is missing', () => {
       assert.equal(kept!.length + Number(missing ?? 0), line.length);
       assert.ok(line.startsWith(kept!) && (line.length <= limit || kept!.length <= limit));
       assert.equal(Buffer.from(kept!).toString(), kept, 'no half of a pair');
+    }),
+  );
+});
+
+test('clipping the middle keeps both ends, whole characters, and counts what is missing', () => {
+  assert.equal(clipMiddle('abcdefghijkl', 12), 'abcdefghijkl');
+  assert.equal(clipMiddle('abcdefghijklm', 12), 'abcdefghi…(+1)…klm');
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 4, max: 40 }), (line, limit) => {
+      const short = clipMiddle(line, limit);
+      if (line.length <= limit) return assert.equal(short, line);
+      const [, before, missing, after] = /^(.*)…\(\+(\d+)\)…(.*)$/su.exec(short)!;
+      assert.ok(line.startsWith(before!) && line.endsWith(after!));
+      assert.equal(before!.length + Number(missing) + after!.length, line.length);
+      assert.equal(Buffer.from(short).toString(), short);
     }),
   );
 });
