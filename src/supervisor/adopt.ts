@@ -31,6 +31,7 @@ export function adopterCall({ home, spec }: Supervision): AdopterCall {
 
 export function adopt(supervision: Supervision): void {
   fs.closeSync(DEAD_SOCKET_FD);
+  supervision.watcherPid = findWatcher(supervision);
   supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
   const state = readState(supervision.job);
   const before: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
@@ -53,18 +54,21 @@ function startedBefore(supervision: Supervision): void {
   });
 }
 
-/**
- * Ends the watcher that started us: the end is published, there is nothing to watch any more, and it holds `alive` as we did. If
- * it was killed our parent is a stranger, who does not.
- */
-function endWatcher({ job, owner }: Supervision): void {
+/** Our parent, if that is the watcher: it holds `alive` as we do. If it was killed our parent is a stranger, who does not. */
+function findWatcher({ job, owner }: Supervision): number | undefined {
   const parent = process.ppid;
   const isWatcher = HAS_PROC
     ? hasOpen(parent, job.alive, true)
     : readShim(job, owner.identity).watcher?.pid === parent;
-  if (parent <= 1 || !isWatcher) return;
+  return parent > 1 && isWatcher ? parent : undefined;
+}
+
+/** Ends the watcher: the end is published, and there is nothing to watch any more. */
+function endWatcher(supervision: Supervision): void {
+  const watcher = findWatcher(supervision);
+  if (watcher === undefined) return;
   try {
-    process.kill(parent, 'SIGKILL');
+    process.kill(watcher, 'SIGKILL');
   } catch (thrown) {
     errnoOf(thrown);
   }

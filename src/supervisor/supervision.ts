@@ -37,6 +37,8 @@ export class Supervision {
   stopped = 0;
   /** The shim, if it is our child: its pid cannot be another's while we have not seen it end. */
   shimPid: number | undefined;
+  /** The watcher, if it started us: a shim that was killed early has not written it down. */
+  watcherPid: number | undefined;
   /** The shim was our child, and we have seen it end. */
   shimEnded = false;
   /** What the shim said on the socket: all there is if somebody removed the job's directory. */
@@ -139,8 +141,8 @@ export class Supervision {
   /** The job's processes; `watched`, because we have seen the main process until now. */
   processes(atSight?: AtSight): Promise<ProcessStat[]> {
     const { shim, watcher, main } = readShim(this.job, this.owner.identity);
-    const child = this.shimPid === undefined ? undefined : identify(this.shimPid);
-    const spared = [shim, watcher, child].filter((one) => one !== undefined);
+    const own = [this.shimPid, this.watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
+    const spared = [shim, watcher, ...own].filter((one) => one !== undefined);
     const { home, spec, left } = this;
     const sinceTicks = sinceTicksOf(home, spec.id);
     return findProcesses({ home, id: spec.id, main, spared, sinceTicks, left, watched: true }, atSight);
