@@ -69,12 +69,12 @@ export const BREAKAGES: Breakage[] = [
     changes: [
       { file: 'process/collect.ts', from: '.filter((id) => id !== highest));', to: ');' },
       {
-        file: 'job/store.ts',
+        file: 'job/ids.ts',
         from: 'let id = (readHint(home) ?? ',
         to: 'let id = (0 * (readHint(home) ?? 0) + ',
       },
       {
-        file: 'job/store.ts',
+        file: 'job/ids.ts',
         from: 'const floor = readFloor(home);',
         to: 'const floor = 0 * readFloor(home);',
       },

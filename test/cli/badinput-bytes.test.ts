@@ -63,6 +63,7 @@ rigTest(
     const line = `bgjob run -w --env-file <(printf '\\357\\273\\277A=1\\r\\nB=\\357\\277\\275\\r\\n') 'echo "$A$B"'`;
     assert.equal((await rig.bash(line)).code, 0);
     assert.equal(rig.log(1), '1\ufffd\n');
+    await rig.untilLeft(1);
     await refusesLine(
       rig,
       `bgjob run --env-file <(printf 'A\\0=1') -- true`,

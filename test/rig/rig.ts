@@ -138,12 +138,17 @@ export class Rig {
   async runOut(args: string[], options: CallOptions = {}): Promise<number> {
     const id = await this.run(args, options);
     await this.bgjob(['wait', String(id)], options);
+    await this.untilLeft(id);
+    return id;
+  }
+
+  /** Waits until the supervisor of an ended job has ended, too: it tidies up after it told the end. */
+  async untilLeft(id: number): Promise<void> {
     await until(
       () => isRunning(this.ownerPid(id)),
       (running) => !running,
       `the end of the supervisor of ${id}`,
     );
-    return id;
   }
 
   /** The objects of a call with --json. */
