@@ -68,3 +68,37 @@ rigTest('0.2.0: names, cursors, a script, stderr apart, and what the limit of th
   assert.ok(!(await rig.bgjob(['tail', '4', '--full'])).stdout.includes('\0'));
   assert.equal((await rig.bgjob(['tail', '4', '-n', '1'])).stdout, '20000\n');
 });
+
+rigTest(
+  '0.3.0: sealed records, one of them changed; an adopted job, and one that nobody saw through',
+  async (rig) => {
+    fs.cpSync(join(HOMES, '0.3.0'), rig.home, { recursive: true });
+    closeModes(rig.home);
+    const jobs = await rig.json(['ls', '-a', '-n', '100']);
+    assert.deepEqual(
+      jobs.map(({ id, name, state, exitCode, signal, reason }) => [
+        id,
+        name,
+        state,
+        exitCode,
+        signal,
+        reason,
+      ]),
+      [
+        [6, null, 'exited', 0, null, null],
+        [5, null, 'exited', 6, null, null],
+        [4, null, 'unreadable', null, null, 'state.json: its checksum is wrong: it was changed'],
+        [3, 'three', 'killed', 143, 'SIGTERM', 'kill (SIGTERM)'],
+        [2, null, 'exited', 5, null, null],
+        [1, null, 'exited', 3, null, null],
+      ],
+    );
+    assert.deepEqual(
+      jobs.map(({ attempts }) => attempts),
+      [1, 1, null, 1, 1, 1],
+    );
+    assert.equal((await rig.bgjob(['tail', '2'])).stdout, 'two\n');
+    assert.equal(await rig.run(['--', 'true']), 7);
+    await rig.bgjob(['wait', '7']);
+  },
+);
