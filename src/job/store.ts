@@ -4,6 +4,7 @@
  * Functions that write throw system errors; callers turn them into failures with `attempt`.
  */
 import * as fs from 'node:fs';
+import { requireDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
 import {
   claim,
@@ -171,6 +172,8 @@ export function readStops(job: JobPaths): Stop[] {
 /** Notes that somebody was told how the job ended. A home that cannot be written is no reason to fail. */
 export function markSeen(job: JobPaths): void {
   try {
+    // not through a link that stands in the place of the job
+    requireDirectory(job.dir, true);
     fs.closeSync(createExclusive(job.seen));
   } catch (thrown) {
     errnoOf(thrown);

@@ -271,5 +271,9 @@ folderTest('the end is told to somebody once, and a job that is gone is no reaso
   markSeen(job);
   assert.equal(isSeen(job), true);
   markSeen(new JobPaths(`${dir}/gone`));
+  fs.mkdirSync(`${dir}/victim`, { mode: 0o700 });
+  fs.symlinkSync('victim', `${dir}/link`);
+  markSeen(new JobPaths(`${dir}/link`));
+  assert.deepEqual(fs.readdirSync(`${dir}/victim`), [], 'nothing is noted through a link');
   assert.equal(isSeen(new JobPaths(`${dir}/gone`)), false);
 });
