@@ -42,6 +42,9 @@ const typed = (path: string): string => safe(quoteWord(path));
 
 const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB_HOME=/tmp/bgjob-$USER';
 
+/** A full disk: gc works there, and is the way out. */
+const FULL = 'bgjob gc --ended removes what ended jobs hold; or set BGJOB_HOME to a place with room';
+
 export function messageOf(failure: Failure): Message {
   switch (failure.code) {
     case 'usage':
@@ -76,7 +79,8 @@ export function messageOf(failure: Failure): Message {
       };
     case 'io': {
       const message = `cannot ${failure.doing} ${safe(failure.path)}: ${errnoText(failure.errno)}`;
-      const unwritable = ['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'].includes(failure.errno);
+      if (['ENOSPC', 'EDQUOT'].includes(failure.errno)) return { message, hint: FULL };
+      const unwritable = ['EROFS', 'EACCES', 'EPERM'].includes(failure.errno);
       return unwritable ? { message, hint: UNWRITABLE } : { message };
     }
     case 'unreadable':
