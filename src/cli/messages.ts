@@ -28,7 +28,7 @@ const ERRNO: Record<string, string> = {
   EISDIR: 'it is a directory',
   EILSEQ: 'its name is not UTF-8',
   ERANGE: 'its path is too long',
-  ELOOP: 'too many symbolic links',
+  ELOOP: 'a symbolic link is in the way',
   ENAMETOOLONG: 'the name is too long',
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was closed',
