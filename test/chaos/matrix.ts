@@ -15,8 +15,9 @@ export interface Cell {
   role: string;
   call: string;
   /** Where it was seen, and as its which. */
-  seen: { setting: Setting; n: number }[];
+  seen: { setting: Setting; n: number; misses: number }[];
   hits: number;
+  /** In a row. */
   misses: number;
 }
 
@@ -43,17 +44,24 @@ export async function findCells(lane: Lane, settings: Setting[]): Promise<Cell[]
       const key = `${role} ${call}`;
       const cell = cells.get(key) ?? { role, call, seen: [], hits: 0, misses: 0 };
       cells.set(key, cell);
-      cell.seen.push({ setting, n });
+      cell.seen.push({ setting, n, misses: 0 });
     }
   }
   return [...cells.values()];
 }
 
-const choose = <T>(from: T[], chance: () => number): T => from[Math.floor(chance() * from.length)]!;
+/** One of those of which there is the least so far. */
+function chooseLeast<T>(from: T[], amount: (one: T) => number, chance: () => number): T {
+  const least = Math.min(...from.map(amount));
+  const candidates = from.filter((one) => amount(one) === least);
+  return candidates[Math.floor(chance() * candidates.length)]!;
+}
 
 /** Kills once in this cell; how the job ended, and whether the point was reached. */
 async function strike(lane: Lane, cell: Cell): Promise<Told> {
-  const { setting, n } = choose(cell.seen, lane.chance);
+  // a call that was made once by chance is not waited for if it is made elsewhere
+  const source = chooseLeast(cell.seen, ({ misses }) => misses, lane.chance);
+  const { setting, n } = source;
   const { role, call } = cell;
   const point: Point = { role, call, n, when: lane.chance() < 0.5 ? 'before' : 'after' };
   try {
@@ -61,7 +69,10 @@ async function strike(lane: Lane, cell: Cell): Promise<Told> {
     if (told.traced.hits.length > setting.before.length) {
       cell.hits++;
       cell.misses = 0;
-    } else cell.misses++;
+    } else {
+      cell.misses++;
+      source.misses++;
+    }
     return told;
   } catch (thrown) {
     throw new Error(`${setting.name}: killed ${role} ${point.when} ${call} (${n})`, { cause: thrown });
@@ -101,13 +112,9 @@ async function strikeAll(
     const lane = lanes[n]!;
     while (!isOver()) {
       done++;
-      // one that is hard to reach does not hold up the others
-      const due = ({ hits, misses }: Cell) => hits + misses / 4;
-      const least = Math.min(...cells.map(due));
-      const cell = choose(
-        cells.filter((one) => due(one) <= least),
-        lane.chance,
-      );
+      const short = cells.filter(({ hits }) => hits < leastHits);
+      const due = ({ hits, misses }: Cell) => hits + misses;
+      const cell = chooseLeast(short.length > 0 ? short : cells, due, lane.chance);
       if (process.stderr.isTTY) process.stderr.write(`\r${done} rounds `);
       await ended(lane, strike(lane, cell));
       if (cell.misses > MOST_MISSES) throw new Error(`never reached: ${cell.role} ${cell.call}`);
