@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 import { killOwner, untilPublished } from './death.ts';
 
 /** None of these breaks the call itself, which is a Node like any other. */
@@ -40,7 +41,12 @@ rigTest('the job gets them all, its supervisor and every adopter none', async (r
   const id = await rig.run(['--', 'sleep', '1000'], { env });
   await untilPublished(rig, id, 1);
   const main = rig.shimRecord(id).main!;
-  const got = variablesOf(main);
+  // written down before the last exec: the variables are its own only then
+  const got = await until(
+    () => variablesOf(main),
+    (variables) => variables.has('LD_PRELOAD'),
+    'the variables of the job',
+  );
   for (const [name, value] of Object.entries(env)) assert.equal(got.get(name), value, name);
   const isOurs = (pid: number) =>
     assert.deepEqual([...variablesOf(pid).keys()].sort(), ['HOME', 'LANG', 'PATH'], `${pid}`);
