@@ -39,10 +39,10 @@ export async function findCells(lane: Lane, settings: Setting[]): Promise<Cell[]
   const cells = new Map<string, Cell>();
   for (const setting of settings) {
     const { calls } = (await runRound(lane, setting, setting.before)).traced;
-    for (const { role, call, n } of calls) {
+    for (const { role, call, n, after } of calls) {
       // what is compiled is kept once for all calls: only in a new home is that seen again
       const isCompiled = call.endsWith(' cache/*') && !setting.fresh;
-      if (!setting.roles.includes(role) || isCompiled) continue;
+      if (!setting.roles.includes(role) || isCompiled || after < setting.before.length) continue;
       const key = `${role} ${call}`;
       const cell = cells.get(key) ?? { role, call, seen: [], hits: 0, misses: 0 };
       cells.set(key, cell);

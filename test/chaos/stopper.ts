@@ -10,9 +10,11 @@ export interface Call {
   role: string;
   call: string;
   n: number;
+  /** How many kills of the plan came before it. */
+  after: number;
 }
 /** An instant just before or after such a call. */
-export type Point = Call & { when: 'before' | 'after' };
+export type Point = Omit<Call, 'after'> & { when: 'before' | 'after' };
 
 export interface Traced {
   answer: Answer;
@@ -68,7 +70,7 @@ export async function runTraced(
     const [, kind, who, call, n, when] = LINE.exec(line) ?? [];
     if (kind === undefined) throw new Error(`not a line of the tracer: ${line}`);
     const made = { role: who!, call: call!, n: Number(n) };
-    if (kind === 'call') traced.calls.push(made);
+    if (kind === 'call') traced.calls.push({ ...made, after: traced.hits.length });
     else traced.hits.push({ ...made, when: when as Point['when'] });
   }
   return traced;
