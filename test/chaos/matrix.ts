@@ -38,6 +38,8 @@ export const runRound = (lane: Lane, setting: Setting, plan: Point[]): Promise<T
 export async function findCells(lane: Lane, settings: Setting[]): Promise<Cell[]> {
   const cells = new Map<string, Cell>();
   for (const setting of settings) {
+    // a used home is one in which this was done before: what is made once comes in the settings of a new one
+    if (!setting.fresh) await runRound(lane, setting, setting.before);
     const { calls } = (await runRound(lane, setting, setting.before)).traced;
     for (const { role, call, n, after } of calls) {
       // what is compiled is kept once for all calls: only in a new home is that seen again

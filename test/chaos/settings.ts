@@ -205,9 +205,14 @@ const setting = (
 ): Setting => ({ name, roles, round, fresh, before });
 
 export const SETTINGS: Setting[] = [
-  setting('the first run of a home', ['launcher', 'mkfifo', "launcher's fork"], launching([], ':'), {
-    fresh: true,
-  }),
+  setting(
+    'the first run of a home',
+    ['launcher', 'mkfifo', "launcher's fork"],
+    launching(['-n', 'web'], ':'),
+    {
+      fresh: true,
+    },
+  ),
   setting('the second run of a home', ['launcher'], second(launching([], ':')), { fresh: true }),
   setting(
     'run',
