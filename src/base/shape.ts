@@ -28,6 +28,10 @@ export const time: Shape<number> = (value, at) =>
 export const count: Shape<number> = (value, at) =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : wrong(at, 'a whole number');
 
+/** A whole number, also a negative one. */
+export const integer: Shape<number> = (value, at) =>
+  Number.isSafeInteger(value) ? (value as number) : wrong(at, 'a whole number');
+
 /** A whole number from 0 to `most`. */
 export const upTo =
   (most: number): Shape<number> =>

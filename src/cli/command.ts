@@ -6,7 +6,7 @@ import type { Result } from '../base/failure.ts';
 import type { Context } from './context.ts';
 
 /** What an option's value is; `optional-duration` takes it only with `=`. */
-export type Kind = 'flag' | 'text' | 'list' | 'duration' | 'size' | 'count' | 'optional-duration';
+export type Kind = 'flag' | 'text' | 'list' | 'duration' | 'size' | 'count' | 'integer' | 'optional-duration';
 
 interface Values {
   flag: boolean;
@@ -17,6 +17,8 @@ interface Values {
   /** Bytes. */
   size: number | null;
   count: number | null;
+  /** May be negative. */
+  integer: number | null;
   'optional-duration': { ms: number | null } | null;
 }
 

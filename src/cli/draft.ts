@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
 import { projectOf } from '../job/project.ts';
+import { placementOf } from '../process/enqueue.ts';
 import type { Draft } from '../process/launch.ts';
 import { findCommand } from '../process/programs.ts';
 import type { Input } from './command.ts';
@@ -12,6 +13,7 @@ import type { Context } from './context.ts';
 import { foreignVariable } from './encoding.ts';
 import { readOverrides } from './envfile.ts';
 import { NAMING_OPTIONS } from './naming.ts';
+import { QUEUE_OPTIONS, type Queueing } from './queueing.ts';
 import { readScript, renderScript } from './script.ts';
 import { parseTags } from './tags.ts';
 
@@ -40,6 +42,7 @@ export const DRAFT_OPTIONS = {
     value: 'trim|kill',
     text: 'then: cut its middle out (default), or stop the job',
   },
+  ...QUEUE_OPTIONS,
 } as const;
 
 const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
@@ -91,6 +94,7 @@ function pathOf(context: Context, overrides: string[]): string | undefined {
 export function draftOf(
   context: Context,
   { options, words, separated }: Input<typeof DRAFT_OPTIONS>,
+  { wish, retry, backoffMs }: Queueing,
 ): Result<Draft> {
   // a variable that is not set must not mean the directory of the call
   if (options.cwd === '') return fail({ code: 'usage', message: '--cwd: the path is empty' });
@@ -155,6 +159,9 @@ export function draftOf(
     graceMs: options.grace ?? DEFAULT_GRACE_MS,
     ...logLimit.value,
     split: options.split,
+    placement: wish && placementOf(wish),
+    retry,
+    backoffMs,
     parent: parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null,
   });
 }

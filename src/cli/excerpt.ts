@@ -2,9 +2,9 @@
 import { statSync } from 'node:fs';
 import { renderDuration, renderSize, systemClock } from '../base/clock.ts';
 import { brokenEnd, foldRepeats, readableLines } from '../base/text.ts';
-import type { JobPaths } from '../job/home.ts';
 import { type JobView, stateWord } from '../job/job.ts';
 import type { Log, Piece, Stream } from '../job/log.ts';
+import type { JobPaths } from '../job/paths.ts';
 import type { Output } from './output.ts';
 import { jobLabel, stateText, tookMs } from './wording.ts';
 

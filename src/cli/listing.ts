@@ -80,7 +80,7 @@ export const showsPorts = (output: Output, home: Home, asked: boolean): boolean 
   asked || (!output.json && output.isTerminal(1) && listLive(home).length <= PORTS_MOST);
 
 function idleMs(home: Home, view: JobView, now: number): number | null {
-  if (view.kind !== 'live' || view.status.phase === 'starting') return null;
+  if (view.kind !== 'live' || !('startedAt' in view.status)) return null;
   try {
     const { log, err } = home.job(view.id);
     const written = (view.spec.split ? [log, err] : [log]).map((path) => fs.statSync(path).mtimeMs);

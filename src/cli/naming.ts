@@ -8,6 +8,7 @@ import type { Home } from '../job/home.ts';
 import { commandText, type EndedView, type JobId, type LiveView } from '../job/job.ts';
 import { titleOf } from '../job/names.ts';
 import { isName } from '../job/project.ts';
+import { enqueue } from '../process/enqueue.ts';
 import { holderOf, nameTaken, waitSettled } from '../process/holder.ts';
 import { type Draft, launch } from '../process/launch.ts';
 import { processesOf } from '../process/leftovers.ts';
@@ -70,6 +71,10 @@ export interface Started {
   replaced: JobId[];
 }
 
+/** Starts the job at once, or puts it into its queue. */
+const begin = (home: Home, draft: Draft): Promise<Result<JobId>> =>
+  draft.placement === null ? launch(home, draft) : enqueue(home, { ...draft, placement: draft.placement });
+
 /** So often another one is first, with as many callers at once as anybody will have. */
 const MOST_TRIES = 100;
 
@@ -92,7 +97,7 @@ export async function start(
     const holder = title && holderOf(home, title);
     const may = holder ? ok(undefined) : await mayStart();
     if (!may.ok) return may;
-    const launched = title && holder ? fail(nameTaken(title, holder)) : await launch(home, draft);
+    const launched = title && holder ? fail(nameTaken(title, holder)) : await begin(home, draft);
     if (launched.ok) return ok({ id: launched.value, reused: false, replaced });
     const { failure } = launched;
     if (failure.code !== 'name-taken') return launched;

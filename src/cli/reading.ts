@@ -96,7 +96,6 @@ export function parsePosition(
   const refuse = (message: string) => fail({ code: 'usage', message: `--since: ${message}` });
   const agoMs = /^\d+$/.test(text) ? undefined : parseDuration(text);
   // the time index knows how long the log was, not the other one
-  if (agoMs !== undefined && stream === 'err') return refuse('with --err it takes a cursor only');
   if (agoMs !== undefined && stream === 'err')
     return refuse('with --err it takes a cursor: when stderr came is not noted');
   const size = readLogSize(job, stream) ?? 0;

@@ -73,7 +73,7 @@ export function tookMs(view: JobView, now: number): number | null {
     const { startedAt, endedAt } = view.status;
     return startedAt === null ? null : Math.max(0, endedAt - startedAt);
   }
-  if (view.kind !== 'live' || view.status.phase === 'starting') return null;
+  if (view.kind !== 'live' || !('startedAt' in view.status)) return null;
   return Math.max(0, now - view.status.startedAt);
 }
 

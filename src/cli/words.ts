@@ -98,6 +98,10 @@ const PARSERS = {
     parse: (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined),
     like: 'a whole number',
   },
+  integer: {
+    parse: (text: string) => (/^[+-]?\d{1,9}$/.test(text) ? Number(text) : undefined),
+    like: 'a whole number such as 10, -5',
+  },
 } as const;
 
 function convert(name: string, { kind }: Option, raw: Record<string, unknown>): Result<unknown> {

@@ -6,8 +6,8 @@ import { dirname } from 'node:path';
 import { makeDirectory, requireDirectory } from '../base/directories.ts';
 import { writeRenamed } from '../base/files.ts';
 import { readRecord } from '../base/records.ts';
-import type { JobPaths } from './home.ts';
 import type { Stream } from './log.ts';
+import type { JobPaths } from './paths.ts';
 
 /** What a reader may be called: as a job. */
 export const READER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

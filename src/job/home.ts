@@ -7,6 +7,7 @@
  *     live/42                            a marker from before the start until after the end
  *     ended/TIME.42.PROJECT              its successor: an index by time, so that `ls` need not read 10,000 records
  *     names/PROJECT.NAME/claim.N         who has a name; made with the first one
+ *     queues/NAME/…                      one directory per queue, see QueuePaths; made with the first one
  */
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
@@ -16,88 +17,10 @@ import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { attempt, claim } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
 import type { JobId } from './job.ts';
+import { JobPaths, QueuePaths } from './paths.ts';
 
 /** The format that this build writes; a home with a higher number is refused. */
 const FORMAT = 1;
-
-/** Which of a job's logs: the output (with --split only stdout), or stderr. */
-export type Stream = 'log' | 'err';
-
-/** The files of one job. Who writes each is said here. */
-export class JobPaths {
-  readonly dir: string;
-  constructor(dir: string) {
-    this.dir = dir;
-  }
-  /** What to run; written once by the launcher, before anything starts. */
-  get spec(): string {
-    return `${this.dir}/spec.json`;
-  }
-  /** The status; written by the highest owner alone. */
-  get state(): string {
-    return `${this.dir}/state.json`;
-  }
-  /** Blanks, over which the last state is written: room that a full disk cannot take. */
-  get end(): string {
-    return `${this.dir}/end`;
-  }
-  /** The script of `run -`; written once by the launcher, before anything starts. */
-  get script(): string {
-    return `${this.dir}/script`;
-  }
-  /** The environment, kept only with --keep-env. */
-  get env(): string {
-    return `${this.dir}/env.json`;
-  }
-  /** The FIFO that is held open by whoever will record the end. */
-  get alive(): string {
-    return `${this.dir}/alive`;
-  }
-  /** Up to three lines, written by the shim over blanks: itself, its watcher, the main process. */
-  get shim(): string {
-    return `${this.dir}/shim`;
-  }
-  /** Somebody was told of the end. */
-  get seen(): string {
-    return `${this.dir}/seen`;
-  }
-  /** The output; written by the job. In a folder of its own, so that a watch on the others stays quiet. */
-  get log(): string {
-    return `${this.dir}/out/log`;
-  }
-  /** stderr of a job with --split. */
-  get err(): string {
-    return `${this.dir}/out/err`;
-  }
-  /** How far each reader of the log has come; written by `tail --new`. */
-  get cursors(): string {
-    return `${this.dir}/out/cursors`;
-  }
-  /** Which bytes of these `--max-log` took; written by the highest owner alone, before they go. */
-  get trimmed(): string {
-    return `${this.dir}/out/trimmed`;
-  }
-  /** How large the log was at which time; written by the highest owner alone. */
-  get times(): string {
-    return `${this.dir}/out/times`;
-  }
-  /** What is kept of a trimmed log where no hole can be punched: its head, or (`keep` from 1 on) a newer part. */
-  side(stream: Stream, keep: number): string {
-    return `${this[stream]}.${keep === 0 ? 'head' : `keep.${keep}`}`;
-  }
-  /** Who may publish: a claim; the highest number counts. */
-  owner(generation: number): string {
-    return `${this.dir}/owner.${generation}`;
-  }
-  /** The exit status of an attempt, written by the shim over blanks that were there before the start. */
-  exit(attempt: number): string {
-    return `${this.dir}/exit.${attempt}`;
-  }
-  /** A request to stop: a claim, never replaced. */
-  stop(hardness: 'term' | 'kill'): string {
-    return `${this.dir}/stop.${hardness}`;
-  }
-}
 
 /** An opened home. */
 export class Home {
@@ -121,6 +44,10 @@ export class Home {
   get names(): string {
     return `${this.path}/names`;
   }
+  /** Made when it is needed. */
+  get queues(): string {
+    return `${this.path}/queues`;
+  }
   /** Where gc moves a job before it deletes it. */
   get trash(): string {
     return `${this.path}/trash`;
@@ -135,6 +62,9 @@ export class Home {
   }
   job(id: JobId): JobPaths {
     return new JobPaths(`${this.jobs}/${id}`);
+  }
+  queue(name: string): QueuePaths {
+    return new QueuePaths(`${this.queues}/${name}`);
   }
 }
 

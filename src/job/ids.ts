@@ -78,7 +78,23 @@ function noteHint(home: Home, id: JobId): void {
  * directory cannot be made again, and one that gc removed is below the floor.
  */
 export function claimId(home: Home): JobId {
-  let id = (readHint(home) ?? highestId(home)) + 1;
+  const id = claimAfter(home, readHint(home) ?? highestId(home));
+  noteHint(home, id);
+  return id;
+}
+
+/** The same many times; `each` is called with one after the other. */
+export function claimIds(home: Home, count: number, each: (id: JobId) => void): void {
+  let last = readHint(home) ?? highestId(home);
+  for (let n = 0; n < count; n++) {
+    last = claimAfter(home, last);
+    each(last);
+  }
+  noteHint(home, last);
+}
+
+function claimAfter(home: Home, last: JobId): JobId {
+  let id = last + 1;
   for (let tries = 1; ; tries++, id++) {
     // the hint may be far behind: a stopped launcher wrote it late
     if (tries % 256 === 0) id = Math.max(id, highestId(home) + 1);
@@ -94,6 +110,5 @@ export function claimId(home: Home): JobId {
     }
   }
   fs.chmodSync(home.job(id).dir, 0o700);
-  noteHint(home, id);
   return id;
 }

@@ -20,6 +20,27 @@ export const identityShape = is.object({
 });
 export type Identity = is.Shaped<typeof identityShape>;
 
+/** A job that another waits for; `any`: for its end, however it ended, and not for its success. */
+const dependencyShape = is.object({ id: is.count, any: is.flag });
+export type Dependency = is.Shaped<typeof dependencyShape>;
+
+/** How a job waits until it is started. */
+const placementShape = is.object({
+  /** The queue; `-` is the one of jobs that wait for something and are in no queue: it has no slots. */
+  queue: is.text,
+  /** The higher comes first. */
+  priority: is.integer,
+  notBefore: is.nullable(is.time),
+  after: is.listOf(dependencyShape),
+  /** Where it may run: what sandbox.ts makes of user, namespaces and limits, and the control group. */
+  sandbox: is.text,
+  cgroup: is.text,
+  umask: is.upTo(0o777),
+  /** The first job of the --batch with which it was added; null: it was added alone. */
+  batch: is.nullable(is.count),
+});
+export type Placement = is.Shaped<typeof placementShape>;
+
 export const specShape = is.object({
   v: is.version(1),
   id: is.count,
@@ -46,6 +67,11 @@ export const specShape = is.object({
   onMaxLog: is.since(is.literal('trim', 'kill'), 'trim'),
   /** stderr goes to a log of its own, `out/err`. */
   split: is.since(is.flag, false),
+  /** Null: it starts at once. */
+  placement: is.since(is.nullable(placementShape), null),
+  /** How often it is run again after a failure, and how long after the first, milliseconds; each time twice as long. */
+  retry: is.since(is.count, 0),
+  backoffMs: is.since(is.count, 0),
   parent: is.nullable(is.count),
   createdAt: is.time,
   createdMonotonicMs: is.amount,
@@ -87,6 +113,8 @@ export const outcomeShape = is.variant('kind', {
 export type Outcome = is.Shaped<typeof outcomeShape>;
 
 export const statusShape = is.variant('phase', {
+  /** Nothing of it runs; on record only for a job that is to be run again. */
+  queued: { notBefore: is.nullable(is.time) },
   starting: {},
   running: { startedAt: is.time, startedMonotonicMs: is.amount },
   stopping: {
@@ -109,12 +137,23 @@ export const statusShape = is.variant('phase', {
 export type Status = is.Shaped<typeof statusShape>;
 export type Phase = Status['phase'];
 export type StatusOf<P extends Phase> = Extract<Status, { phase: P }>;
+export type LivePhase = Exclude<Phase, 'ended'>;
+
+/** An attempt that failed and was followed by another. */
+const attemptShape = is.object({
+  startedAt: is.nullable(is.time),
+  endedAt: is.time,
+  outcome: outcomeShape,
+});
+export type Attempt = is.Shaped<typeof attemptShape>;
 
 export const stateShape = is.object({
   v: is.version(1),
   /** Which owner wrote this: `owner.N`. */
   generation: is.count,
   attempt: is.count,
+  /** Those before. */
+  attempts: is.since(is.listOf(attemptShape), []),
   status: statusShape,
   /** How many processes a stop has found in all. */
   stopped: is.count,
@@ -169,7 +208,7 @@ export type JobView =
       kind: 'live';
       id: JobId;
       spec: Spec;
-      status: StatusOf<'starting'> | StatusOf<'running'> | StatusOf<'stopping'>;
+      status: StatusOf<LivePhase>;
       state: State | null;
     }
   | { kind: 'ended'; id: JobId; spec: Spec; status: StatusOf<'ended'>; state: State | null };

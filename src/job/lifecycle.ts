@@ -2,6 +2,10 @@
  * What may happen next: one pure table from (status, event) to status. Every pair is named, so that the compiler
  * finds the one that was forgotten; `stay` says that an event changes nothing there.
  *
+ *     queued ◀──────────────────retried───────────────────────┐
+ *        │ └──────stop-requested (cancelled), skipped──────────┐ │
+ *     admitted                                                 ▼ │
+ *        ▼                                                     │ │
  *     starting ──started──▶ running ──main-ended──────────────▶ ended
  *        │                     │                                  ▲
  *        │             stop-requested, limit-reached              │
@@ -15,6 +19,12 @@ import type { Outcome, Phase, Status, StatusOf, Stop } from './job.ts';
 import { signalOfCode } from './signals.ts';
 
 export type Event =
+  /** Its turn in the queue has come. */
+  | { type: 'admitted' }
+  /** What it waits for will not come. */
+  | { type: 'skipped'; at: number; why: string }
+  /** It failed, and is to be run again. */
+  | { type: 'retried'; notBefore: number }
   /** The shim runs. */
   | { type: 'started'; at: number; monotonicMs: number }
   /** The supervisor found before the shim that it cannot be. */
@@ -50,8 +60,37 @@ function outcomeOf(code: number | null, stop: Stop | null, sent: string[]): Outc
   return { kind: 'exited', code, afterKill: stop !== null };
 }
 
+const cancelled = (stop: Stop): StatusOf<'ended'> => ({
+  phase: 'ended',
+  startedAt: null,
+  endedAt: stop.at,
+  outcome: { kind: 'cancelled' },
+  stop,
+});
+
 const TABLE: Table = {
+  queued: {
+    admitted: () => ({ phase: 'starting' }),
+    skipped: (_, { at, why }) => ({
+      phase: 'ended',
+      startedAt: null,
+      endedAt: at,
+      outcome: { kind: 'skipped', why },
+      stop: null,
+    }),
+    retried: stay,
+    started: stay,
+    'start-failed': stay,
+    'stop-requested': (_, { stop }) => cancelled(stop),
+    'limit-reached': stay,
+    signalled: stay,
+    'main-ended': stay,
+    swept: stay,
+  },
   starting: {
+    admitted: stay,
+    skipped: stay,
+    retried: stay,
     started: (_, { at, monotonicMs }) => ({
       phase: 'running',
       startedAt: at,
@@ -64,19 +103,16 @@ const TABLE: Table = {
       outcome: { kind: 'failed', why, code },
       stop: null,
     }),
-    'stop-requested': (_, { stop }) => ({
-      phase: 'ended',
-      startedAt: null,
-      endedAt: stop.at,
-      outcome: { kind: 'cancelled' },
-      stop,
-    }),
+    'stop-requested': (_, { stop }) => cancelled(stop),
     'limit-reached': stay,
     signalled: stay,
     'main-ended': stay,
     swept: stay,
   },
   running: {
+    admitted: stay,
+    skipped: stay,
+    retried: stay,
     started: stay,
     'start-failed': stay,
     'stop-requested': (status, { stop }) => ({ ...status, phase: 'stopping', stop, sent: [], ended: null }),
@@ -92,6 +128,9 @@ const TABLE: Table = {
     swept: stay,
   },
   stopping: {
+    admitted: stay,
+    skipped: stay,
+    retried: stay,
     started: stay,
     'start-failed': stay,
     // the first cause stands: a kill during a time-out leaves it a time-out; a harder kill only shortens the grace
@@ -113,6 +152,9 @@ const TABLE: Table = {
         : status,
   },
   ended: {
+    admitted: stay,
+    skipped: stay,
+    retried: (_, { notBefore }) => ({ phase: 'queued', notBefore }),
     started: stay,
     'start-failed': stay,
     'stop-requested': stay,

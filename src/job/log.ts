@@ -6,10 +6,10 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { readAt } from '../base/records.ts';
-import type { JobPaths, Stream } from './home.ts';
+import type { JobPaths, Stream } from './paths.ts';
 import { isSameTrimming, readTrimmed, type Trimming } from './trimmed.ts';
 
-export type { Stream } from './home.ts';
+export type { Stream } from './paths.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 

@@ -19,7 +19,6 @@ import {
 import { namesIn, readRecord } from '../base/records.ts';
 import { sealed } from '../base/seal.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
-import type { JobPaths } from './home.ts';
 import {
   type Identity,
   type JobId,
@@ -31,6 +30,7 @@ import {
   stateShape,
   stopShape,
 } from './job.ts';
+import type { JobPaths } from './paths.ts';
 
 /** What a reader finds where a record should be. */
 export type Found<T> = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'read'; value: T };
@@ -91,7 +91,7 @@ export interface Owner {
   identity: Identity;
 }
 
-/** Tries to become `owner.N`; false if somebody is. */
+/** Tries to become `owner.N`, durably; false if somebody is. */
 export const claimOwner = (job: JobPaths, { generation, identity }: Owner): boolean =>
   claim(job.owner(generation), sealed({ v: 1, identity }));
 

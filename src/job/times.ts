@@ -7,7 +7,7 @@ import * as fs from 'node:fs';
 import { writeAside } from '../base/aside.ts';
 import { errnoOf } from '../base/failure.ts';
 import { readAt } from '../base/records.ts';
-import type { JobPaths } from './home.ts';
+import type { JobPaths } from './paths.ts';
 
 const SAMPLE_BYTES = 16;
 const LIMIT_BYTES = 1024 * 1024;

@@ -9,7 +9,7 @@ import { createExclusive, removeQuietly, writeAll } from '../base/files.ts';
 import { readRecord } from '../base/records.ts';
 import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
-import type { JobPaths, Stream } from './home.ts';
+import type { JobPaths, Stream } from './paths.ts';
 
 const trimmingShape = is.object({
   /** The bytes from `from` up to `to` are gone, or are about to go. */

@@ -3,8 +3,9 @@
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
-import type { Home, JobPaths } from '../job/home.ts';
+import type { Home } from '../job/home.ts';
 import type { JobId, JobView } from '../job/job.ts';
+import type { JobPaths } from '../job/paths.ts';
 import { observe } from './observe.ts';
 
 /** Behind the FIFO, in case a job's directory is replaced under the waiter. */

@@ -12,8 +12,8 @@ const DEFAULTS: Record<string, string> = {
   GIT_TERMINAL_PROMPT: '0',
 };
 
-/** `NAME=value` for each variable of the job; `overrides` are those of `-e` and `--env-file`, the last one counts. */
-export function jobEnvironment(caller: NodeJS.ProcessEnv, overrides: string[], marker: Marker): string[] {
+/** `NAME=value` for each variable of a job, without its marker; `overrides` are those of `-e` and `--env-file`, the last one counts. */
+export function jobEnvironment(caller: NodeJS.ProcessEnv, overrides: string[]): string[] {
   const variables = new Map(Object.entries(DEFAULTS));
   for (const [name, value] of Object.entries(caller)) if (value !== undefined) variables.set(name, value);
   for (const name of DROPPED) variables.delete(name);
@@ -21,8 +21,13 @@ export function jobEnvironment(caller: NodeJS.ProcessEnv, overrides: string[], m
     const equals = entry.indexOf('=');
     variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
-  for (const [name, value] of Object.entries(marker)) variables.set(name, value);
   return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+/** The same with the marker of the job, which takes the place of its parent's. */
+export function withMarker(environment: string[], marker: Marker): string[] {
+  const others = environment.filter((entry) => !(entry.slice(0, entry.indexOf('=')) in marker));
+  return [...others, ...Object.entries(marker).map(([name, value]) => `${name}=${value}`)];
 }
 
 /** The environment of our own processes: neither the caller's Node options nor its preloaded libraries, no marker. */

@@ -1,10 +1,11 @@
 /**
  * The FIFO `alive`. There is no system call for it in Node, and starting mkfifo costs a tenth of a Node start: so one call
- * makes some more, which lie ready in the cache until a launch takes one by rename (atomic: each goes to one job).
+ * makes some more, which lie ready in the cache until somebody takes one by rename (atomic: each goes to one job).
  */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
+import { removeQuietly } from '../base/files.ts';
 import { namesIn } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
@@ -21,31 +22,39 @@ const childProcesses = () => require('node:child_process') as typeof import('nod
 function takeSpare(home: Home, path: string): boolean {
   for (const name of namesIn(home.cache)) {
     if (!name.startsWith(SPARE)) continue;
+    const [spare, mine] = [`${home.cache}/${name}`, `${home.cache}/taken.${process.pid}.${name}`];
     try {
-      if (!isFifo(`${home.cache}/${name}`)) continue;
-      fs.renameSync(`${home.cache}/${name}`, path);
-      if (isFifo(path)) return true;
-      fs.unlinkSync(path);
+      if (!isFifo(spare)) continue;
+      fs.renameSync(spare, mine);
     } catch (thrown) {
       errnoOf(thrown);
+      continue;
     }
+    try {
+      // a link: it takes the place of nothing, not of a FIFO that somebody else has just put there either
+      if (isFifo(mine)) fs.linkSync(mine, path);
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') continue;
+    } finally {
+      removeQuietly(mine);
+    }
+    if (isFifo(path)) return true;
   }
   return false;
 }
 
 const isFifo = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
 
-/**
- * Makes the FIFO of a job whose directory is new: nothing stands there yet that a rename could replace. Runs beside the
- * caller, who writes the records meanwhile.
- */
-export async function makeFifo(home: Home, id: JobId): Promise<Result<void>> {
-  const path = home.job(id).alive;
-  if (takeSpare(home, path)) return ok(undefined);
+/** Makes the FIFO of a job, if it has none. Runs beside the caller, who writes the records meanwhile. */
+export const makeFifo = (home: Home, id: JobId): Promise<Result<void>> =>
+  makeFifoAt(home, home.job(id).alive);
+
+export async function makeFifoAt(home: Home, path: string): Promise<Result<void>> {
+  if (isFifo(path) || takeSpare(home, path)) return ok(undefined);
   const mkfifo = findTool('mkfifo');
   if (!mkfifo) return fail({ code: 'io', doing: 'find mkfifo for', path, errno: 'ENOENT' });
-  // the id is ours alone, so are these names
-  const spares = Array.from({ length: SPARES }, (_, n) => `${home.cache}/${SPARE}${id}.${n}`);
+  const unique = `${process.pid}.${process.hrtime.bigint()}`;
+  const spares = Array.from({ length: SPARES }, (_, n) => `${home.cache}/${SPARE}${unique}.${n}`);
   return new Promise((resolve) => {
     const child = childProcesses().spawn(mkfifo, ['-m', '600', path, ...spares], {
       stdio: 'ignore',

@@ -37,6 +37,7 @@ export function standingOf(home: Home, id: JobId): Standpoint {
   // nobody knows what it is, but it lives
   if (view?.kind === 'unreadable') return { view, standing: isHeld(job.alive) ? 'holds' : 'none' };
   if (view?.kind !== 'live') return { view, standing: 'none' };
+  if (view.status.phase === 'queued') return { view, standing: 'holds' };
   // held first: whoever lets go has written the owner before
   const held = isHeld(job.alive);
   if (readOwner(job).kind !== 'absent') return { view, standing: 'holds' };

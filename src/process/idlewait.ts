@@ -6,8 +6,9 @@
 import * as fs from 'node:fs';
 import { renderDuration, systemClock } from '../base/clock.ts';
 import { ok, type Result } from '../base/failure.ts';
-import type { Home, JobPaths } from '../job/home.ts';
+import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
+import type { JobPaths } from '../job/paths.ts';
 import { readState } from '../job/store.ts';
 import { sleep } from './ended.ts';
 import { thisPlace } from './identity.ts';

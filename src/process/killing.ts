@@ -4,8 +4,9 @@
  */
 import { after, type Clock, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import type { Home, JobPaths } from '../job/home.ts';
+import type { Home } from '../job/home.ts';
 import type { JobId, JobView, LiveView, Stop } from '../job/job.ts';
+import type { JobPaths } from '../job/paths.ts';
 import { readOwner, readState, requestStop } from '../job/store.ts';
 import { waitEnded } from './ended.ts';
 import { HAS_PROC, hasOpen, type ProcessStat, pidHere } from './identity.ts';

@@ -7,9 +7,11 @@ import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { type DirectoryTrouble, inspectDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
-import type { Home, JobPaths } from '../job/home.ts';
+import type { Home } from '../job/home.ts';
 import type { Identity, JobView, Spec, State, Status, StatusOf } from '../job/job.ts';
 import { endWithoutOwner } from '../job/lifecycle.ts';
+import type { JobPaths } from '../job/paths.ts';
+import { findMark } from '../job/queues.ts';
 import {
   type Found,
   isExitDamaged,
@@ -53,10 +55,10 @@ export function observe(home: Home, id: number): JobView | undefined {
     return wasStarted ? { kind: 'unreadable', id, why: 'spec.json: it is missing' } : undefined;
   }
   if (spec.kind === 'unreadable') return { kind: 'unreadable', id, why: spec.why };
-  return viewOf(job, spec.value, state);
+  return viewOf(home, job, spec.value, state);
 }
 
-function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
+function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): JobView | undefined {
   const { id } = spec;
   if (state.kind === 'unreadable') return { kind: 'unreadable', id, why: state.why };
   const known = state.kind === 'read' ? state.value : null;
@@ -70,6 +72,24 @@ function viewOf(job: JobPaths, spec: Spec, state: Found<State>): JobView {
     return { kind: 'elsewhere', id, spec, machine: place.machine };
 
   const identity = owner.kind === 'read' ? owner.value.identity : undefined;
+  const { placement } = spec;
+  if (placement && (status.phase === 'starting' || status.phase === 'queued') && isUntouched(job, identity)) {
+    const notBefore = status.phase === 'queued' ? status.notBefore : placement.notBefore;
+    if (findMark(home, { ...spec, placement }))
+      return { kind: 'live', id, spec, status: { phase: 'queued', notBefore }, state: known };
+    // asked again: whoever starts it takes the marker last
+    if (isUntouched(job, identity) && readState(job).kind === state.kind && !isFresh(spec)) {
+      // nobody was told of a batch that was never revealed
+      if (
+        placement.batch !== null &&
+        known === null &&
+        !fs.existsSync(home.queue(placement.queue).batch(placement.batch))
+      )
+        return undefined;
+      const end = lostStatus(job, status, spec, 'it is not in its queue any more');
+      return { kind: 'ended', id, spec, status: end, state: known };
+    }
+  }
   if (isAttended(job, identity) && !isStuck(job, status, known?.attempt ?? 1))
     return { kind: 'live', id, spec, status, state: known };
 
@@ -106,6 +126,12 @@ function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
   const exit = phase === 'stopping' ? undefined : readExit(job, attempt);
   // in either direction: where the clock was set back, the end lies in the future
   return exit !== undefined && Math.abs(systemClock.now() - exit.at) > STUCK_MS;
+}
+
+/** Whether nobody is at a job that was queued: no shim has run, and whoever owned it is dead, or lets go of it without a start. */
+function isUntouched(job: JobPaths, owner: Identity | undefined): boolean {
+  if (readShim(job, owner).shim !== undefined) return false;
+  return owner === undefined || isAlive(owner) === 'dead' || !isHeld(job.alive);
 }
 
 function isFresh(spec: Spec): boolean {

@@ -40,3 +40,10 @@ export function findCommand(command: string, path: string | undefined, cwd: stri
   if (refused) return fail({ code: 'command-not-executable', command, why: refused });
   return fail({ code: 'command-not-found', command });
 }
+
+/** The same; throws ENOENT if there is none. */
+export function requireTool(name: string): string {
+  const path = findTool(name);
+  if (path === undefined) throw Object.assign(new Error(`no ${name} on this machine`), { code: 'ENOENT' });
+  return path;
+}

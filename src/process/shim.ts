@@ -9,10 +9,10 @@
 import * as fs from 'node:fs';
 import { createBlank } from '../base/files.ts';
 import { readRecord } from '../base/records.ts';
-import type { JobPaths } from '../job/home.ts';
 import type { Identity, Spec } from '../job/job.ts';
+import type { JobPaths } from '../job/paths.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
-import { findTool } from './programs.ts';
+import { findTool, requireTool } from './programs.ts';
 
 /** How to start the program that takes a dead supervisor's place. */
 export interface AdopterCall {
@@ -24,12 +24,6 @@ export interface AdopterCall {
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-
-function requireTool(name: string): string {
-  const path = findTool(name);
-  if (path === undefined) throw Object.assign(new Error(`no ${name} on this machine`), { code: 'ENOENT' });
-  return path;
-}
 
 /** How often in a row an adopter that was killed is replaced. */
 const MOST_ADOPTERS = 1000;

@@ -31,6 +31,7 @@ export function adopterCall({ home, spec }: Supervision): AdopterCall {
 
 export function adopt(supervision: Supervision): void {
   fs.closeSync(DEAD_SOCKET_FD);
+  supervision.mayTake = false;
   supervision.watcherPid = findWatcher(supervision);
   supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
   const state = readState(supervision.job);

@@ -1,19 +1,24 @@
 /**
- * After the end is published: tell the watcher, note what was left behind, cut the log for the last time, now and then clean up.
- * The process then ends by itself, or with what was left behind: with the shim,
+ * After the end is published: move the queue on, tell the watcher, note what was left behind, cut the log for the last time, now and
+ * then clean up. The process then ends by itself, or with the job that it took, or with what was left behind: with the shim,
  * because we are its parent, and where pid 1 does not reap nobody else takes it from the process table.
  */
 import { errnoOf } from '../base/failure.ts';
 import { DEFAULT_RETENTION } from '../job/retention.ts';
 import { collect, isCollectionDue } from '../process/collect.ts';
-import type { Supervision } from './supervision.ts';
+import { moveOn } from './next.ts';
+import { Supervision } from './supervision.ts';
 
 /** `tellWatcher`: that the end is published; undefined: the job never started, and there is none. */
 export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
+  await moveOn(supervision);
   tellWatcher?.();
+  // its records are the next owner's
+  if (supervision.isRequeued) return;
   if (tellWatcher) await supervision.recordLeft();
   const limit = tellWatcher && supervision.keepLimit();
-  if (isCollectionDue(supervision.home)) {
+  // it may take a second, in which no other job's end would be heard
+  if (Supervision.all.size === 0 && isCollectionDue(supervision.home)) {
     try {
       await collect(supervision.home, DEFAULT_RETENTION, false);
     } catch (thrown) {

@@ -1,47 +1,67 @@
 /**
  * The supervisor: one long-lived process per running job, started by the launcher, or in the place of a dead one by the
- * watcher of the shim (`--adopt`). It loads no package. Its descriptors: 3 the job's environment (an adopter: a dead
- * socket), 4 the FIFO `alive`.
+ * watcher of the shim (`--adopt`). At the end of a queued job it takes the next one; a queue that waits for something else
+ * has a keeper (`--keep`). It loads no package. Its descriptors: 3 the job's environment (an adopter: a dead socket; a queued
+ * job: nothing), 4 the FIFO `alive` (a keeper: its own).
  *
- *     supervisor.js HOME ID [--adopt]
+ *     supervisor.js HOME ID GENERATION
+ *     supervisor.js HOME ID --adopt
+ *     supervisor.js HOME QUEUE --keep
  */
 import { errnoOf } from '../base/failure.ts';
-import { openHome } from '../job/home.ts';
+import { type Home, openHome } from '../job/home.ts';
+import type { Spec } from '../job/job.ts';
 import { claimOwner, type Found, highestGeneration, type Owner, readOwner, readSpec } from '../job/store.ts';
 import { identify, isSame } from '../process/identity.ts';
 import { adopt } from './adopt.ts';
+import { keepQueue } from './keeper.ts';
 import { start } from './start.ts';
-import { Supervision } from './supervision.ts';
+import { ALIVE_FD, Supervision } from './supervision.ts';
 
 function main(): void {
-  const [, , homePath, idText, mode] = process.argv;
-  const id = Number(idText);
+  const [, , homePath, subject, mode] = process.argv;
   // in place of the command line, which `pkill -f` would find
-  process.title = `bgjob[${id}]`;
+  process.title = `bgjob[${subject}]`;
   // before anything is published: a nudge to a Node without handlers would kill it
-  let supervision: Supervision | undefined;
-  process.on('SIGTERM', () => supervision?.readRequests());
-  process.on('SIGURG', () => supervision?.checkMain());
+  process.on('SIGTERM', () => {
+    for (const one of Supervision.all) one.readRequests();
+  });
+  process.on('SIGURG', () => {
+    for (const one of Supervision.all) one.checkMain();
+  });
   // ignored, without a default that ends us (HUP, INT) or opens a debugger (USR1)
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const)
     process.on(signal, () => {});
 
   const home = openHome(homePath!, false);
   if (!home.ok || !home.value) return;
-  const job = home.value.job(id);
-  const spec = readSpec(job, id);
-  const self = identify(process.pid);
-  if (spec.kind !== 'read' || !self) return;
+  if (mode === '--keep') {
+    void keepQueue(home.value, subject!);
+    return;
+  }
+  const id = Number(subject);
+  const spec = readSpec(home.value.job(id), id);
+  if (spec.kind === 'read') supervise(home.value, spec.value, mode!);
+}
 
+function supervise(home: Home, spec: Spec, mode: string): void {
+  const self = identify(process.pid);
+  if (!self) return;
+  const job = home.job(spec.id);
   const before = readOwner(job);
   // also after an owner whose record is damaged
-  const generation = mode === '--adopt' ? highestGeneration(job) + 1 : 1;
+  const generation = mode === '--adopt' ? highestGeneration(job) + 1 : Number(mode);
   // something kills every adopter, or every adopter crashes: then slowly
-  if (generation > 10) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  if (mode === '--adopt' && generation > 10)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   const owner: Owner = { generation, identity: self };
   const claimed = becomeOwner(owner);
   if (claimed === 'taken') return;
-  supervision = new Supervision(home.value, spec.value, owner, claimed === 'mine');
+  const supervision = new Supervision(home, spec, owner, {
+    isClaimed: claimed === 'mine',
+    aliveFd: ALIVE_FD,
+    start,
+  });
   if (mode === '--adopt') adopt(supervision);
   else start(supervision);
 

@@ -14,7 +14,8 @@ import { flushExit } from '../job/store.ts';
 import { shimCall } from '../process/shim.ts';
 import { adopterCall } from './adopt.ts';
 import { leave } from './leave.ts';
-import { ALIVE_FD, type Supervision } from './supervision.ts';
+import { leaveQueue, queuedEnvironment, writeHeading } from './retry.ts';
+import type { Supervision } from './supervision.ts';
 
 const ENVIRONMENT_FD = 3;
 /** How often the main process of a job without shim is looked at. */
@@ -23,7 +24,7 @@ const ORPHAN_LOOK_MS = 100;
 export function start(supervision: Supervision): void {
   supervision.onEnded = () => leave(supervision);
   try {
-    const environment = inheritedEnvironment();
+    const environment = environmentOf(supervision);
     const logFds = prepare(supervision);
     // a request from before the start: nothing was started, nothing has to be stopped
     supervision.readRequests();
@@ -32,6 +33,13 @@ export function start(supervision: Supervision): void {
   } catch (thrown) {
     fail(supervision, { what: 'could not be prepared', code: EXIT.bgjob, errno: errnoOf(thrown) });
   }
+}
+
+/** The job's environment: a queued job's lies in its queue, any other's came with this process. */
+function environmentOf({ home, spec }: Supervision): string[] {
+  return spec.placement === null
+    ? inheritedEnvironment()
+    : queuedEnvironment(home, { ...spec, placement: spec.placement });
 }
 
 function inheritedEnvironment(): string[] {
@@ -47,10 +55,12 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
 }
 
 /** Makes durable what the launcher made, before the job runs; returns the log, and with --split that of stderr. */
-function prepare({ job, attempt, spec }: Supervision): number[] {
+function prepare(supervision: Supervision): number[] {
+  const { job, attempt, spec } = supervision;
   const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(openLog);
   flushExit(job, attempt);
   syncDir(job.dir);
+  if (attempt > 1) writeHeading(supervision, logFds[0]!);
   return logFds;
 }
 
@@ -91,12 +101,14 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   let child: ReturnType<typeof spawn>;
   try {
-    child = spawn(call.program, call.args, {
-      cwd: spec.cwd,
-      detached: true,
-      env: call.environment,
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', ALIVE_FD, ...logFds],
-    });
+    child = underUmask(spec, () =>
+      spawn(call.program, call.args, {
+        cwd: spec.cwd,
+        detached: true,
+        env: call.environment,
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe', supervision.aliveFd, ...logFds],
+      }),
+    );
   } catch (thrown) {
     // E2BIG and the like are thrown; what fork and exec say comes as an event
     fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
@@ -131,6 +143,18 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
   supervision.dispatch({ type: 'started', at, monotonicMs });
   // a kill that came before this publication had nobody to nudge
   supervision.readRequests();
+  leaveQueue(supervision, environment);
+}
+
+/** The umask of who queued the job; that of any other job is our own. */
+function underUmask<T>({ placement }: Spec, act: () => T): T {
+  if (placement === null) return act();
+  const before = process.umask(placement.umask);
+  try {
+    return act();
+  } finally {
+    process.umask(before);
+  }
 }
 
 /** The shim was killed alone: its job goes on, and we look ourselves when it ends. */

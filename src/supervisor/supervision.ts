@@ -7,16 +7,26 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import type { Home, JobPaths } from '../job/home.ts';
-import type { Identity, Spec, State, Status } from '../job/job.ts';
+import type { Home } from '../job/home.ts';
+import type { Attempt, Identity, Spec, State, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
-import { claimOwner, type Owner, readExit, readOwnerOf, readStops, writeState } from '../job/store.ts';
+import type { JobPaths } from '../job/paths.ts';
+import {
+  claimOwner,
+  type Owner,
+  readExit,
+  readOwnerOf,
+  readState,
+  readStops,
+  writeState,
+} from '../job/store.ts';
 import { identify, isAlive, isSame, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
+import { putBack, retryAt } from './retry.ts';
 import { stopTree } from './stopping.ts';
 import { Trim } from './trim.ts';
 
@@ -26,12 +36,21 @@ const RETRY_PUBLISH_MS = 1000;
 /** How often a job's leftovers are looked at. */
 const LEFT_LOOK_MS = 300;
 
+export type Starter = (supervision: Supervision) => void;
+
 export class Supervision {
+  /** Those of this process that have not ended. */
+  static readonly all = new Set<Supervision>();
   readonly home: Home;
   readonly spec: Spec;
   readonly owner: Owner;
   readonly job: JobPaths;
-  readonly attempt = 1;
+  readonly aliveFd: number;
+  /** How this process starts a job: the next of the queue, too. */
+  readonly start: Starter;
+  /** An adopter takes no other job. */
+  mayTake = true;
+  attempt = 1;
   status: Status = { phase: 'starting' };
   /** How many processes a stop has found in all. */
   stopped = 0;
@@ -45,6 +64,9 @@ export class Supervision {
   told: { code: number; at: number } | undefined;
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
+  /** It was put back into its queue: the next owner publishes. */
+  isRequeued = false;
+  private attempts: Attempt[] = [];
   private left: Identity[] = [];
   /** False for an owner that found no room for its claim. */
   private isClaimed: boolean;
@@ -52,12 +74,22 @@ export class Supervision {
   private disarm = (): void => {};
   private readonly trim: Trim;
 
-  constructor(home: Home, spec: Spec, owner: Owner, isClaimed: boolean) {
+  constructor(
+    home: Home,
+    spec: Spec,
+    owner: Owner,
+    { isClaimed, aliveFd, start }: { isClaimed: boolean; aliveFd: number; start: Starter },
+  ) {
     this.home = home;
     this.spec = spec;
     this.owner = owner;
     this.isClaimed = isClaimed;
+    this.aliveFd = aliveFd;
+    this.start = start;
     this.job = home.job(spec.id);
+    const before = readState(this.job);
+    if (before.kind === 'read') ({ attempt: this.attempt, attempts: this.attempts } = before.value);
+    Supervision.all.add(this);
     this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
   }
 
@@ -67,6 +99,7 @@ export class Supervision {
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
       this.disarm();
+      this.requeue(this.status);
       this.finish();
       return;
     }
@@ -148,6 +181,11 @@ export class Supervision {
     return findProcesses({ home, id: spec.id, main, spared, sinceTicks, left, watched: true }, atSight);
   }
 
+  /** The attempt before this one. */
+  get last(): Attempt | undefined {
+    return this.attempts.at(-1);
+  }
+
   isOurs(pid: number): boolean {
     const { shim, watcher } = readShim(this.job, this.owner.identity);
     return pid === shim?.pid || pid === watcher?.pid;
@@ -155,12 +193,12 @@ export class Supervision {
 
   /** Writes the state, and at the end the marker; a full disk is no reason to die: it is written when there is room again. */
   publish(): void {
-    const { status, attempt, stopped, left } = this;
+    const { status, attempt, attempts, stopped, left } = this;
     const ended = status.phase === 'ended';
     const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
     const spec = ended ? this.spec : null;
     const { generation } = this.owner;
-    const state: State = { v: 1, generation, attempt, status, stopped, left, logBytes, spec };
+    const state: State = { v: 1, generation, attempt, attempts, status, stopped, left, logBytes, spec };
     try {
       if (!this.mayPublish()) return;
       writeState(this.job, state);
@@ -192,8 +230,30 @@ export class Supervision {
   private finish(): void {
     this.publish();
     // whoever waits is woken now; where the state could not be written, exit.N says the same
-    fs.closeSync(ALIVE_FD);
+    this.letGo();
+  }
+
+  private letGo(): void {
+    Supervision.all.delete(this);
+    fs.closeSync(this.aliveFd);
     this.onEnded();
+  }
+
+  /** What failed and is to be run again goes back into its queue; if there is no room for that, this was its end. */
+  private requeue(ended: StatusOf<'ended'>): void {
+    const notBefore = retryAt(this.spec, this.attempt, ended);
+    if (notBefore === undefined) return;
+    try {
+      putBack(this.home, this.spec, notBefore);
+    } catch (thrown) {
+      errnoOf(thrown);
+      return;
+    }
+    const { startedAt, endedAt, outcome } = ended;
+    this.attempts = [...this.attempts, { startedAt, endedAt, outcome }];
+    this.attempt++;
+    this.isRequeued = true;
+    this.status = nextStatus(ended, { type: 'retried', notBefore });
   }
 
   /**
@@ -219,11 +279,11 @@ export class Supervision {
   abandon(): void {
     this.disarm();
     this.trim.stop();
-    fs.closeSync(ALIVE_FD);
-    this.onEnded();
+    this.letGo();
   }
 
   private publishLater(): void {
+    if (this.isRequeued) return;
     this.retry ??= setTimeout(() => {
       this.retry = undefined;
       if (fs.existsSync(this.job.spec)) this.publish();

@@ -6,8 +6,9 @@
 import * as fs from 'node:fs';
 import { renderExactSize, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import type { Home, JobPaths, Stream } from '../job/home.ts';
+import type { Home } from '../job/home.ts';
 import type { Spec, Stop } from '../job/job.ts';
+import type { JobPaths, Stream } from '../job/paths.ts';
 import { TimeIndex } from '../job/times.ts';
 import { readTrimmed, type Trimmed, type Trimming, writeTrimmed, writeTrimmedNow } from '../job/trimmed.ts';
 import { punch } from './punch.ts';

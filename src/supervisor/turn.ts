@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import { createExclusive, openToCut, removeQuietly, writeAll } from '../base/files.ts';
 import { readAt } from '../base/records.ts';
-import type { JobPaths, Stream } from '../job/home.ts';
+import type { JobPaths, Stream } from '../job/paths.ts';
 import type { Trimming } from '../job/trimmed.ts';
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createLog } from '../../src/base/files.ts';
-import { JobPaths } from '../../src/job/home.ts';
+import { JobPaths } from '../../src/job/paths.ts';
 import { prepareExit, readExit } from '../../src/job/store.ts';
 import { type AdopterCall, prepareShim, readShim, shimCall } from '../../src/process/shim.ts';
 import { isRunning } from './processes.ts';

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { JobPaths } from '../../src/job/home.ts';
 import { Log } from '../../src/job/log.ts';
+import { JobPaths } from '../../src/job/paths.ts';
 import { folderTest } from '../rig/folder.ts';
 
 function openText(dir: string, text: string | Uint8Array): Log {

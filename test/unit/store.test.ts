@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import nodeFs, * as fs from 'node:fs';
-import { JobPaths } from '../../src/job/home.ts';
 import type { Identity, Spec, State, Stop } from '../../src/job/job.ts';
+import { JobPaths } from '../../src/job/paths.ts';
 import {
   claimOwner,
   isExitDamaged,

@@ -3,6 +3,7 @@ import { parseDuration } from '../../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobId } from '../../job/job.ts';
+import { attendAll } from '../../process/admission.ts';
 import { findListener, portTaken } from '../../process/listener.ts';
 import { observe } from '../../process/observe.ts';
 import { waitForCondition } from '../awaiting.ts';
@@ -13,6 +14,7 @@ import { followTo } from '../following.ts';
 import { parseNaming, start } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
+import { parseQueueing } from '../queueing.ts';
 import { tellEnd, tellStillRunning, waitForAll } from '../waiting.ts';
 import { tellWarnings, warningsOf } from '../warnings.ts';
 
@@ -94,7 +96,9 @@ export const run = verb({
     if (!deadline.ok) return deadline;
     const naming = parseNaming(options);
     if (!naming.ok) return naming;
-    const draft = draftOf(context, input);
+    const queueing = parseQueueing(context, options);
+    if (!queueing.ok) return queueing;
+    const draft = draftOf(context, input, queueing.value);
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
     const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
     if (!conditions.ok) return conditions;
@@ -108,6 +112,7 @@ export const run = verb({
     const started = await start(output, home, draft.value, naming.value, mayStart);
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
+    if (draft.value.placement) await attendAll(home);
     const logPath = home.job(id).log;
     const { name } = options;
     if (output.json) output.object({ v: 1, id, name, reused, replaced, log: { path: logPath } });

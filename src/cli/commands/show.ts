@@ -2,9 +2,10 @@
 import { renderDuration, renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
 import { ok } from '../../base/failure.ts';
 import { plural, safe } from '../../base/text.ts';
-import type { Home, JobPaths, Stream } from '../../job/home.ts';
+import type { Home } from '../../job/home.ts';
 import type { JobView } from '../../job/job.ts';
 import { Log } from '../../job/log.ts';
+import type { JobPaths, Stream } from '../../job/paths.ts';
 import { markSeen, readOwner } from '../../job/store.ts';
 import { isAlive } from '../../process/identity.ts';
 import { processesOf, trailOf } from '../../process/leftovers.ts';

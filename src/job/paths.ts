@@ -1,0 +1,124 @@
+/** The files of a job and those of a queue. Who writes each is said here. */
+
+/** Which of a job's logs: the output (with --split only stdout), or stderr. */
+export type Stream = 'log' | 'err';
+
+/** The files of one job. */
+export class JobPaths {
+  readonly dir: string;
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+  /** What to run; written once by the launcher, before anything starts. */
+  get spec(): string {
+    return `${this.dir}/spec.json`;
+  }
+  /** The status; written by the highest owner alone. */
+  get state(): string {
+    return `${this.dir}/state.json`;
+  }
+  /** Blanks, over which the last state is written: room that a full disk cannot take. */
+  get end(): string {
+    return `${this.dir}/end`;
+  }
+  /** The script of `run -`; written once by the launcher, before anything starts. */
+  get script(): string {
+    return `${this.dir}/script`;
+  }
+  /** The environment, kept only while the job waits in a queue or may be retried, and with --keep-env. */
+  get env(): string {
+    return `${this.dir}/env.json`;
+  }
+  /** The FIFO that is held open by whoever will record the end. */
+  get alive(): string {
+    return `${this.dir}/alive`;
+  }
+  /** Up to three lines, written by the shim over blanks: itself, its watcher, the main process. */
+  get shim(): string {
+    return `${this.dir}/shim`;
+  }
+  /** Somebody was told of the end. */
+  get seen(): string {
+    return `${this.dir}/seen`;
+  }
+  /** The output; written by the job. In a folder of its own, so that a watch on the others stays quiet. */
+  get log(): string {
+    return `${this.dir}/out/log`;
+  }
+  /** stderr of a job with --split. */
+  get err(): string {
+    return `${this.dir}/out/err`;
+  }
+  /** How far each reader of the log has come; written by `tail --new`. */
+  get cursors(): string {
+    return `${this.dir}/out/cursors`;
+  }
+  /** Which bytes of these `--max-log` took; written by the highest owner alone, before they go. */
+  get trimmed(): string {
+    return `${this.dir}/out/trimmed`;
+  }
+  /** How large the log was at which time; written by the highest owner alone. */
+  get times(): string {
+    return `${this.dir}/out/times`;
+  }
+  /** What is kept of a trimmed log where no hole can be punched: its head, or (`keep` from 1 on) a newer part. */
+  side(stream: Stream, keep: number): string {
+    return `${this[stream]}.${keep === 0 ? 'head' : `keep.${keep}`}`;
+  }
+  /** Who may publish: a claim; the highest number counts. */
+  owner(generation: number): string {
+    return `${this.dir}/owner.${generation}`;
+  }
+  /** The exit status of an attempt, written by the shim over blanks that were there before the start. */
+  exit(attempt: number): string {
+    return `${this.dir}/exit.${attempt}`;
+  }
+  /** A request to stop: a claim, never replaced. */
+  stop(hardness: 'term' | 'kill'): string {
+    return `${this.dir}/stop.${hardness}`;
+  }
+}
+
+/** The files of one queue. */
+export class QueuePaths {
+  readonly dir: string;
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+  /** How many of its jobs run at once; written by `run --slots` and `queue set`, absent: one. */
+  get slots(): string {
+    return `${this.dir}/slots`;
+  }
+  /** Nothing starts while this is there. */
+  get paused(): string {
+    return `${this.dir}/paused`;
+  }
+  /** Replaced whenever a marker was added or moved: whoever keeps a list of them reads it again. */
+  get stamp(): string {
+    return `${this.dir}/stamp`;
+  }
+  /** The markers of jobs that were added one by one. */
+  get waiting(): string {
+    return `${this.dir}/waiting`;
+  }
+  /** The markers of one --batch; revealed by one rename when all of them are durable. */
+  batch(first: number): string {
+    return `${this.dir}/batch.${first}`;
+  }
+  /** The same before that. */
+  hidden(first: number): string {
+    return `${this.dir}/new.${first}`;
+  }
+  /** The environment of all jobs of a batch; it goes with the last marker. */
+  environment(first: number): string {
+    return `${this.dir}/env.${first}`;
+  }
+  /** That a job was admitted: a link that leads nowhere, its text is the job. Numbers are given in order and never again. */
+  start(number: number): string {
+    return `${this.dir}/start.${number}`;
+  }
+  /** A FIFO, held by the process that waits for this queue in a sandbox; a byte wakes it. */
+  keeper(sandbox: string): string {
+    return `${this.dir}/keeper.${sandbox}`;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Queues on disk. A queue is a directory; it exists from the first job or setting on until `queue remove`. A job waits in it
+ * as long as its marker is there: made last, when everything else of it is durable, and removed when it was started or ended.
+ * What is written by several is made by exclusive create or replaced as a whole. Functions that write throw system errors.
+ */
+import * as fs from 'node:fs';
+import { inspectDirectory, makeDirectory, requireDirectory } from '../base/directories.ts';
+import { errnoOf } from '../base/failure.ts';
+import { createExclusive, removeQuietly, syncDir, touch, writeAtomic, writeHint } from '../base/files.ts';
+import { namesIn, readRecord } from '../base/records.ts';
+import { sealed } from '../base/seal.ts';
+import * as is from '../base/shape.ts';
+import type { Home } from './home.ts';
+import { parseId } from './ids.ts';
+import type { JobId, Placement, Spec } from './job.ts';
+import type { QueuePaths } from './paths.ts';
+import { idOfMark, markName, NO_QUEUE } from './queue.ts';
+
+const slotsShape = is.object({ v: is.version(1), slots: is.count });
+
+export const MOST_SLOTS = 10_000;
+export const DEFAULT_SLOTS = 1;
+
+/** The names of all queues, that of jobs without a queue among them. */
+export const listQueues = (home: Home): string[] =>
+  namesIn(home.queues).filter((name) => inspectDirectory(`${home.queues}/${name}`) === 'ours');
+
+/** Makes the queue if it is not there. */
+export function makeQueue(home: Home, name: string): QueuePaths {
+  const queue = home.queue(name);
+  const made = makeDirectory(home.queues);
+  const madeQueue = makeDirectory(queue.dir);
+  requireDirectory(queue.dir, true);
+  makeDirectory(queue.waiting);
+  requireDirectory(queue.waiting, true);
+  if (madeQueue) {
+    syncDir(queue.dir);
+    syncDir(home.queues);
+  }
+  if (made) syncDir(home.path);
+  return queue;
+}
+
+/** How many jobs of the queue may run at once. */
+export function readSlots(queue: QueuePaths): number {
+  if (queue.dir.endsWith(`/${NO_QUEUE}`)) return Number.POSITIVE_INFINITY;
+  const stored = readRecord(queue.slots);
+  const parsed = stored.kind === 'text' ? is.parseShaped(slotsShape, stored.text) : undefined;
+  return parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS;
+}
+
+export const writeSlots = (queue: QueuePaths, slots: number): void =>
+  writeAtomic(queue.slots, sealed({ v: 1, slots }));
+
+export const isPaused = (queue: QueuePaths): boolean => fs.existsSync(queue.paused);
+export function setPaused(queue: QueuePaths, paused: boolean): void {
+  if (paused) touch(queue.paused);
+  else removeQuietly(queue.paused);
+  syncDir(queue.dir);
+}
+
+// ---- markers of jobs that wait ---------------------------------------------------------------------------
+
+/** Where a marker lies. */
+export interface Place {
+  folder: string;
+  name: string;
+}
+
+/** The folders with markers. */
+const foldersOf = (queue: QueuePaths): string[] =>
+  namesIn(queue.dir)
+    .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
+    .map((name) => `${queue.dir}/${name}`)
+    .filter((folder) => inspectDirectory(folder) === 'ours');
+
+/** All markers of a queue, in the order in which their jobs are started. */
+export function listMarks(queue: QueuePaths): Place[] {
+  const places = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
+  return places
+    .filter(({ name }) => idOfMark(name) > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** Whether anything waits in the queue: cheaper than the list. */
+export const hasMarks = (queue: QueuePaths): boolean =>
+  foldersOf(queue).some((folder) => namesIn(folder).some((name) => idOfMark(name) > 0));
+
+const folderOf = (home: Home, { queue, batch }: Placement): string =>
+  batch === null ? home.queue(queue).waiting : home.queue(queue).batch(batch);
+
+/** The marker of a job; undefined if it waits no more. */
+export function findMark(home: Home, spec: Spec & { placement: Placement }): Place | undefined {
+  const { id, project, placement } = spec;
+  const folder = folderOf(home, placement);
+  const name = markName(id, project, placement);
+  if (fs.existsSync(`${folder}/${name}`)) return { folder, name };
+  // moved, or to be run again: under another name, and then perhaps among those that were added alone
+  for (const other of new Set([folder, home.queue(placement.queue).waiting])) {
+    const found = namesIn(other).find((one) => idOfMark(one) === id);
+    if (found !== undefined) return { folder: other, name: found };
+  }
+  return undefined;
+}
+
+/** Puts a job into the line; durable. */
+export function addMark(queue: QueuePaths, name: string): void {
+  makeDirectory(queue.waiting);
+  touch(`${queue.waiting}/${name}`);
+  syncDir(queue.waiting);
+  stampQueue(queue);
+}
+
+/** Takes a job out of the line; with the last one of a batch goes what belongs to all of it. */
+export function removeMark({ folder, name }: Place): void {
+  removeQuietly(`${folder}/${name}`);
+  const batch = /^(.*)\/batch\.(\d+)$/.exec(folder);
+  if (!batch) return;
+  try {
+    fs.rmdirSync(folder);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') return;
+  }
+  removeQuietly(`${batch[1]}/env.${batch[2]}`);
+}
+
+/** Moves a job in the line; false if it waits no more. */
+export function moveMark(queue: QueuePaths, { folder, name }: Place, rank: number): boolean {
+  const moved = `${String(rank).padStart(6, '0')}${name.slice(6)}`;
+  try {
+    fs.renameSync(`${folder}/${name}`, `${folder}/${moved}`);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    return false;
+  }
+  syncDir(folder);
+  stampQueue(queue);
+  return true;
+}
+
+/** Tells whoever keeps a list of the markers that there are others now. */
+export function stampQueue(queue: QueuePaths): void {
+  try {
+    writeHint(queue.stamp, `${process.pid}.${process.hrtime.bigint()}\n`);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+
+export function readStamp(queue: QueuePaths): string {
+  const stored = readRecord(queue.stamp);
+  return stored.kind === 'text' ? stored.text : '';
+}
+
+// ---- slots -----------------------------------------------------------------------------------------------
+
+/** That a job was admitted, as the how manieth. */
+export interface Start {
+  number: number;
+  id: JobId;
+  /** Of the one who admitted it: see sandboxKey. */
+  sandbox: string;
+}
+
+const startNumber = (name: string): number => Number(/^start\.(\d{1,15})$/.exec(name)?.[1] ?? 0);
+
+/** Who was admitted, in order; what stands there and was not written by us has no job. */
+export function listStarts(queue: QueuePaths): Start[] {
+  const numbers = namesIn(queue.dir)
+    .map(startNumber)
+    .filter((number) => number > 0);
+  return numbers.sort((a, b) => a - b).map((number) => readStart(queue, number));
+}
+
+function readStart(queue: QueuePaths, number: number): Start {
+  try {
+    const [id, sandbox = ''] = fs.readlinkSync(queue.start(number)).split('.');
+    return { number, id: parseId(id!) ?? 0, sandbox };
+  } catch (thrown) {
+    errnoOf(thrown);
+    return { number, id: 0, sandbox: '' };
+  }
+}
+
+/** Notes that a job is admitted, with a number above all others: a link is there at once, as a whole, and nobody overwrites it. */
+export function claimStart(queue: QueuePaths, id: JobId, sandbox: string): number {
+  requireDirectory(queue.dir, true);
+  for (;;) {
+    const number = Math.max(0, ...namesIn(queue.dir).map(startNumber)) + 1;
+    try {
+      fs.symlinkSync(`${id}.${sandbox}`, queue.start(number));
+      return number;
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    }
+  }
+}
+
+/** Forgets admissions whose jobs ended. Never the highest: its number would be given again. */
+export function forgetStarts(queue: QueuePaths, dead: Start[], highest: number): void {
+  for (const { number } of dead) if (number < highest) removeQuietly(queue.start(number));
+}
+
+// ---- batches ---------------------------------------------------------------------------------------------
+
+/** The folder of a batch, which nobody sees until it is revealed. */
+export function hideBatch(queue: QueuePaths, first: JobId): string {
+  const folder = queue.hidden(first);
+  makeDirectory(folder);
+  return folder;
+}
+
+/** A marker in a folder that is not revealed yet; not flushed. */
+export const addHiddenMark = (folder: string, name: string): void =>
+  fs.closeSync(createExclusive(`${folder}/${name}`));
+
+/** All jobs of a batch, whose records are durable, wait from now on. */
+export function revealBatch(queue: QueuePaths, hidden: string, first: JobId): void {
+  syncDir(hidden);
+  fs.renameSync(hidden, queue.batch(first));
+  syncDir(queue.dir);
+  stampQueue(queue);
+}

@@ -1,0 +1,267 @@
+/**
+ * Who may start now: run by every command that meets a queue, by every supervisor at the end of a job, and by keepers. Nobody
+ * decides for the others; what must hold rests on the kernel alone:
+ *
+ * - A job is being started, or runs, while its FIFO `alive` is held: whoever wants to start it holds that first.
+ * - It then notes a start, whose number is above all others. It may go on only if fewer jobs than there are slots are held among
+ *   those with lower numbers. Of two that cross, the later sees the earlier in any case: never more run than there are slots.
+ * - It is started by whoever becomes its next owner, which is an exclusive create.
+ *
+ * Whoever is killed on the way lets go of the FIFO, and the job waits as before.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf, type Failure } from '../base/failure.ts';
+import type { Home } from '../job/home.ts';
+import type { JobId } from '../job/job.ts';
+import { markLive } from '../job/markers.ts';
+import { type Fate, judgeReadiness, type Mark, parseMark, type Readiness } from '../job/queue.ts';
+import {
+  claimStart,
+  hasMarks,
+  isPaused,
+  listQueues,
+  listStarts,
+  type Place,
+  readSlots,
+  removeMark,
+} from '../job/queues.ts';
+import { highestGeneration, readOwner, readSpec, readState } from '../job/store.ts';
+import { makeFifo } from './fifo.ts';
+import { isAlive, isHeld } from './identity.ts';
+import { keep, nudgeKeeper } from './keeping.ts';
+import { Line } from './line.ts';
+import { fateOf, isTaken, type QueuedSpec, skip, wasQueued } from './queued.ts';
+import { thisSandboxKey } from './sandbox.ts';
+import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './starting.ts';
+
+/** A job that may be started now, by whoever holds its FIFO: this process. */
+export interface Admitted {
+  spec: QueuedSpec;
+  aliveFd: number;
+}
+
+/** Why no more was started, and what the queue waits for. */
+export interface Rest {
+  reason: 'empty' | 'paused' | 'full' | 'waiting';
+  /** Whether jobs that may run in this sandbox wait. */
+  ours: boolean;
+  /** The next time that one of them waits for, milliseconds since 1970. */
+  at: number | null;
+  /** Jobs of other queues, or of none, for which they wait. */
+  after: JobId[];
+}
+
+/** Between two looks at somebody who is about to start a job, milliseconds; and how long such a one is waited for. */
+const LOOK_MS = 10;
+const SETTLE_MS = 10_000;
+/** After a full disk, milliseconds. */
+const NO_ROOM_MS = 1000;
+
+/** What is next in the line, and what is not, and why. */
+interface Look {
+  candidate?: { place: Place; mark: Mark; spec: QueuedSpec };
+  skipped: boolean;
+  ours: boolean;
+  at: number | null;
+  after: Set<JobId>;
+}
+
+function readinessOf(mark: Mark, spec: () => QueuedSpec | undefined, fate: (id: JobId) => Fate): Readiness {
+  const after = mark.after === 'spec' ? (spec()?.placement.after ?? []) : mark.after;
+  return judgeReadiness(mark.notBefore, after, systemClock.now(), fate);
+}
+
+/** Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again. */
+function look(line: Line, free: number, passed: Set<JobId>): Look {
+  const { home } = line;
+  const found: Look = { skipped: false, ours: false, at: null, after: new Set() };
+  const fates = new Map<JobId, Fate>();
+  const fate = (id: JobId): Fate => {
+    const known = fates.get(id) ?? fateOf(home, id);
+    fates.set(id, known);
+    return known;
+  };
+  const nudged = new Map<string, boolean>();
+  let left = free;
+  for (const place of [...line.read()]) {
+    const mark = parseMark(place.name);
+    if (!mark || passed.has(mark.id)) continue;
+    let read: QueuedSpec | undefined;
+    const spec = (): QueuedSpec | undefined => {
+      const stored = readSpec(home.job(mark.id), mark.id);
+      read ??= stored.kind === 'read' && wasQueued(stored.value) ? stored.value : undefined;
+      return read;
+    };
+    const readiness = readinessOf(mark, spec, fate);
+    if (readiness.kind === 'skip') {
+      const own = spec();
+      if (own && !skip(home, own, readiness.why)) forgetStale(line, place, mark.id);
+      found.skipped = true;
+      line.drop(place);
+      continue;
+    }
+    if (readiness.kind === 'ready' && !line.isOurs(mark)) {
+      const known = nudged.get(mark.sandbox) ?? nudgeKeeper(line.queue, mark.sandbox);
+      nudged.set(mark.sandbox, known);
+      // its turn is before ours
+      if (known && --left <= 0) return { ...found, ours: true };
+      continue;
+    }
+    if (readiness.kind === 'ready') {
+      const own = spec();
+      if (!own) continue;
+      return { ...found, ours: true, candidate: { place, mark, spec: own } };
+    }
+    if (!line.isOurs(mark)) continue;
+    found.ours = true;
+    if (readiness.kind === 'time') found.at = Math.min(found.at ?? readiness.at, readiness.at);
+    else for (const id of readiness.ids) found.after.add(id);
+  }
+  return found;
+}
+
+/** A marker that a killed owner left behind: its job runs or ended. */
+function forgetStale(line: Line, place: Place, id: JobId): void {
+  if (!isHeld(line.home.job(id).alive) && isTaken(line.home.job(id))) removeMark(place);
+}
+
+/** Takes hold of the job and of a slot. Throws system errors, for want of room on the disk. */
+async function admit(line: Line, spec: QueuedSpec, place: Place): Promise<Admitted | 'taken' | 'full'> {
+  const { home, queue } = line;
+  const job = home.job(spec.id);
+  if (isHeld(job.alive)) return 'taken';
+  const made = await makeFifo(home, spec.id);
+  if (!made.ok) throw asThrown(made.failure);
+  const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  let isKept = false;
+  try {
+    if (isTaken(job)) {
+      removeMark(place);
+      return 'taken';
+    }
+    const number = claimStart(queue, spec.id, thisSandboxKey());
+    const others = line.held(number);
+    others.delete(spec.id);
+    if (others.size >= readSlots(queue)) return 'full';
+    const state = readState(job);
+    prepareFiles(job, spec, state.kind === 'read' ? state.value.attempt : 1);
+    // the marker first: a job that runs is never missing from the list
+    markLive(home, spec.id);
+    isKept = true;
+    return { spec, aliveFd };
+  } finally {
+    if (!isKept) fs.closeSync(aliveFd);
+  }
+}
+
+const asThrown = (failure: Failure): Error =>
+  Object.assign(new Error(failure.code), { code: failure.code === 'io' ? failure.errno : 'ENOSYS' });
+
+/** Whether one of these is held by somebody who has not started it yet, and may not get any further. */
+const isPending = (line: Line, ids: Iterable<JobId>): boolean =>
+  [...ids].some((id) => {
+    const owner = readOwner(line.home.job(id));
+    return owner.kind !== 'read' || isAlive(owner.value.identity) === 'dead';
+  });
+
+/** Starts a supervisor of its own for the job. */
+export async function startFresh(home: Home, { spec, aliveFd }: Admitted): Promise<void> {
+  const job = home.job(spec.id);
+  try {
+    const generation = highestGeneration(job) + 1;
+    const started = await startSupervisor(home, spec.id, generation, { environmentFd: 'ignore', aliveFd });
+    if (started.ok) await confirmOwner(job, generation, started.value);
+  } finally {
+    fs.closeSync(aliveFd);
+  }
+}
+
+/**
+ * Starts what may start: each job is given to `start`, until no slot is free or nobody's turn has come; `most` of them at most.
+ * Returns what the queue waits for.
+ */
+export async function advance(
+  line: Line,
+  start: (admitted: Admitted) => Promise<void>,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Rest> {
+  const { queue } = line;
+  const rest = (
+    reason: Rest['reason'],
+    { ours = false, at = null, after = new Set() }: Partial<Look> = {},
+  ): Rest => ({
+    ...{ reason, ours, at },
+    after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(line, id)),
+  });
+  const deadline = systemClock.monotonic() + SETTLE_MS;
+  let started = 0;
+  for (const passed = new Set<JobId>(); ; ) {
+    if (line.read().length === 0) return rest('empty');
+    if (isPaused(queue)) return rest('paused');
+    const held = line.held();
+    const free = readSlots(queue) - held.size;
+    if (free <= 0 || started >= most) {
+      if (started < most && isPending(line, held) && systemClock.monotonic() < deadline) {
+        await systemClock.sleep(LOOK_MS);
+        continue;
+      }
+      return { ...rest('full'), ours: line.read().some(({ name }) => line.isOurs(parseMark(name)!)) };
+    }
+    const found = look(line, free, passed);
+    // an end by skipping decides about others
+    if (found.skipped) continue;
+    const { candidate } = found;
+    if (!candidate) return rest('waiting', found);
+    passed.add(candidate.mark.id);
+    let admitted: Admitted | 'taken' | 'full';
+    try {
+      admitted = await admit(line, candidate.spec, candidate.place);
+    } catch (thrown) {
+      errnoOf(thrown);
+      // a full disk: the job waits as before
+      return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
+    }
+    if (admitted === 'taken') continue;
+    if (admitted === 'full') {
+      passed.delete(candidate.mark.id);
+      continue;
+    }
+    line.drop(candidate.place);
+    await start(admitted);
+    started++;
+  }
+}
+
+/** Whether a job is one of this queue: then its own end moves the queue on. */
+function isOfQueue({ home, name }: Line, id: JobId): boolean {
+  const spec = readSpec(home.job(id), id);
+  return spec.kind === 'read' && spec.value.placement?.queue === name;
+}
+
+/** Whether somebody has to stay for the queue: it waits for what no end of its jobs in this sandbox brings. */
+export function needsKeeper(line: Line, { reason, ours, at, after }: Rest): boolean {
+  if (reason === 'empty' || reason === 'paused' || !ours) return false;
+  if (at !== null || after.length > 0) return true;
+  const held = line.held();
+  return !listStarts(line.queue).some(({ id, sandbox }) => held.has(id) && sandbox === thisSandboxKey());
+}
+
+/** Moves a queue on, and leaves a keeper where one is needed. */
+export async function attend(
+  line: Line,
+  start: (admitted: Admitted) => Promise<void>,
+  most?: number,
+): Promise<void> {
+  const rest = await advance(line, start, most);
+  if (needsKeeper(line, rest)) await keep(line.home, line.name);
+}
+
+/** Moves all queues on: what the death of all processes of a job left undone is done by the next command. */
+export async function attendAll(home: Home): Promise<void> {
+  for (const name of listQueues(home)) {
+    if (!hasMarks(home.queue(name))) continue;
+    closeInherited();
+    await attend(new Line(home, name), (admitted) => startFresh(home, admitted));
+  }
+}

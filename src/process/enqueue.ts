@@ -1,0 +1,143 @@
+/**
+ * Putting jobs into a queue. Everything of a job is durable before its marker is made, and only then is its id told: whoever is
+ * killed on the way leaves nothing that would ever start. A batch is revealed by one rename: all of it waits, or nothing.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { createExclusive, removeQuietly, syncDir, writeAll, writeAtomic } from '../base/files.ts';
+import { sealed } from '../base/seal.ts';
+import type { Home } from '../job/home.ts';
+import { claimId, claimIds } from '../job/ids.ts';
+import type { JobId, Placement } from '../job/job.ts';
+import { titleOf } from '../job/names.ts';
+import type { QueuePaths } from '../job/paths.ts';
+import { markName } from '../job/queue.ts';
+import { addHiddenMark, addMark, hideBatch, makeQueue, revealBatch } from '../job/queues.ts';
+import { writeScript, writeSpec } from '../job/store.ts';
+import { jobEnvironment } from './environment.ts';
+import { makeFifo } from './fifo.ts';
+import { takeName } from './holder.ts';
+import { thisPlace } from './identity.ts';
+import { type Draft, takeBack } from './launch.ts';
+import { findTool } from './programs.ts';
+import { thisSandbox } from './sandbox.ts';
+
+/** A draft of a job that waits; what is known of this process alone is added here. */
+export type QueuedDraft = Draft & { placement: Placement };
+
+/** What the command line decides of a placement. */
+export type Wish = Pick<Placement, 'queue' | 'priority' | 'notBefore' | 'after'>;
+
+export const placementOf = (wish: Wish): Placement => ({
+  ...wish,
+  ...thisSandbox(),
+  umask: process.umask(),
+  batch: null,
+});
+
+function specOf(id: JobId, draft: Draft, argv: string[]) {
+  const { scriptBytes: _, ...rest } = draft;
+  const { bootId, machine } = thisPlace();
+  const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
+  return { v: 1 as const, id, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
+}
+
+const ioFailure = (home: Home, thrown: unknown): { ok: false; failure: Failure } =>
+  fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
+
+/** Puts a job into its queue and returns its id; fails, and leaves nothing, also where a live job of this project has its name. */
+export async function enqueue(home: Home, draft: QueuedDraft): Promise<Result<JobId>> {
+  let id: JobId | undefined;
+  try {
+    const queue = makeQueue(home, draft.placement.queue);
+    id = claimId(home);
+    const added = await addJob(home, queue, id, draft);
+    if (added.ok) return ok(id);
+    takeBack(home, id, draft);
+    return added;
+  } catch (thrown) {
+    if (id !== undefined) takeBack(home, id, draft);
+    return ioFailure(home, thrown);
+  }
+}
+
+async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDraft): Promise<Result<void>> {
+  const job = home.job(id);
+  const title = titleOf(draft);
+  // a name is claimed by whoever holds the FIFO of a job that has a spec and is not started yet
+  const made = title ? await makeFifo(home, id) : ok(undefined);
+  if (!made.ok) return made;
+  const aliveFd = title && fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  try {
+    const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
+    if (draft.scriptBytes) writeScript(job, draft.scriptBytes);
+    writeSpec(job, specOf(id, draft, argv));
+    writeAtomic(job.env, JSON.stringify(jobEnvironment(process.env, draft.env)));
+    syncDir(home.jobs);
+    const named = title ? await takeName(home, title, id) : ok(undefined);
+    if (!named.ok) return named;
+    addMark(queue, markName(id, draft.project, draft.placement));
+    return ok(undefined);
+  } finally {
+    if (aliveFd !== undefined) fs.closeSync(aliveFd);
+  }
+}
+
+/** Puts all of them into their queue, which is that of the first, in one go; returns their ids, in order. `told` hears how many are written. */
+export async function enqueueBatch(
+  home: Home,
+  drafts: QueuedDraft[],
+  told: (done: number) => void = () => {},
+): Promise<Result<JobId[]>> {
+  const ids: JobId[] = [];
+  const { placement } = drafts[0]!;
+  const queue = home.queue(placement.queue);
+  let hidden = '';
+  try {
+    makeQueue(home, placement.queue);
+    claimIds(home, drafts.length, (id) => {
+      const draft = drafts[ids.length]!;
+      ids.push(id);
+      const [first] = ids as [JobId];
+      if (hidden === '') {
+        hidden = hideBatch(queue, first);
+        writeAtomic(queue.environment(first), JSON.stringify(jobEnvironment(process.env, draft.env)));
+      }
+      const own = { ...draft, placement: { ...draft.placement, batch: first } };
+      writeUnflushed(home.job(id).spec, sealed(specOf(id, own, draft.argv)));
+      addHiddenMark(hidden, markName(id, draft.project, own.placement));
+      told(ids.length);
+    });
+    flush(home, ids);
+    revealBatch(queue, hidden, ids[0]!);
+    return ok(ids);
+  } catch (thrown) {
+    if (hidden !== '') fs.rmSync(hidden, { recursive: true, force: true });
+    if (ids[0] !== undefined) removeQuietly(queue.environment(ids[0]));
+    for (const [n, id] of ids.entries()) takeBack(home, id, drafts[n]!);
+    return ioFailure(home, thrown);
+  }
+}
+
+function writeUnflushed(path: string, text: string): void {
+  const fd = createExclusive(path);
+  try {
+    writeAll(fd, Buffer.from(text));
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Makes all of it durable with one flush of the file system; one by one where there is no program for that. */
+function flush(home: Home, ids: JobId[]): void {
+  const sync = findTool('sync');
+  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+  if (sync && spawnSync(sync, ['-f', home.path], { stdio: 'ignore', env: {} }).status === 0) return;
+  for (const id of ids) {
+    const { spec, dir } = home.job(id);
+    syncDir(spec);
+    syncDir(dir);
+  }
+  syncDir(home.jobs);
+}

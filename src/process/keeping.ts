@@ -1,0 +1,71 @@
+/**
+ * A keeper: the process without a job that stays where a queue waits for something that no end of its own jobs brings: a time, a
+ * job of another queue, or a slot that jobs of another sandbox hold. One per queue and sandbox. It holds a FIFO, and a byte wakes
+ * it. A shell starts it again if it is killed.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../base/failure.ts';
+import { writeAll } from '../base/files.ts';
+import type { Home } from '../job/home.ts';
+import type { QueuePaths } from '../job/paths.ts';
+import { ownEnvironment } from './environment.ts';
+import { makeFifoAt } from './fifo.ts';
+import { requireTool } from './programs.ts';
+import { thisSandboxKey } from './sandbox.ts';
+import { SUPERVISOR } from './starting.ts';
+
+const { O_RDWR, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+
+/** Wakes the keeper of a queue in a sandbox; false if there is none. */
+export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
+  let fd: number;
+  try {
+    // refused where nobody has it open to read
+    fd = fs.openSync(queue.keeper(sandbox), O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+  try {
+    if (!fs.fstatSync(fd).isFIFO()) return false;
+    writeAll(fd, Buffer.from('\n'));
+  } catch (thrown) {
+    // it is full of bytes: then it will wake, too
+    errnoOf(thrown);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return true;
+}
+
+/** Starts it again while a signal ends it; not for ever. */
+const LOOP = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
+
+/** Makes sure that a keeper waits for the queue in this sandbox. Throws system errors. */
+export async function keep(home: Home, name: string): Promise<void> {
+  const queue = home.queue(name);
+  const fifo = queue.keeper(thisSandboxKey());
+  if (nudgeKeeper(queue, thisSandboxKey())) return;
+  const made = await makeFifoAt(home, fifo);
+  if (!made.ok) return;
+  // held until the keeper holds it: who comes meanwhile finds one
+  const fd = fs.openSync(fifo, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+  try {
+    const { spawn } = require('node:child_process') as typeof import('node:child_process');
+    const child = spawn(
+      requireTool('sh'),
+      ['-c', LOOP, 'sh', process.execPath, SUPERVISOR, home.path, name, '--keep'],
+      {
+        argv0: `bgjob[${name}]`,
+        cwd: '/',
+        detached: true,
+        stdio: ['ignore', 'ignore', 'ignore', 'ignore', fd],
+        env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
+      },
+    );
+    child.on('error', () => {});
+    child.unref();
+  } finally {
+    fs.closeSync(fd);
+  }
+}

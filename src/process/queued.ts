@@ -1,0 +1,106 @@
+/**
+ * A job in a queue, from its records: whether it waits, what became of those it waits for, and its end without a start. Whoever
+ * cancels or skips one becomes its owner first, as whoever starts it does: one of them comes first.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import { removeQuietly } from '../base/files.ts';
+import type { Home } from '../job/home.ts';
+import { exitCodeOf, type JobId, type Outcome, type Placement, type Spec, type Status } from '../job/job.ts';
+import { type Event, nextStatus } from '../job/lifecycle.ts';
+import { markEnded } from '../job/markers.ts';
+import type { JobPaths } from '../job/paths.ts';
+import type { Fate } from '../job/queue.ts';
+import { findMark, removeMark } from '../job/queues.ts';
+import { claimOwner, highestGeneration, readOwner, readState, writeState } from '../job/store.ts';
+import { identify, isAlive } from './identity.ts';
+import { observe } from './observe.ts';
+import { readShim } from './shim.ts';
+
+/** A job that was queued. */
+export type QueuedSpec = Spec & { placement: Placement };
+export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== null;
+
+/** Whether somebody has taken the job to start it, or has ended it: who owns it lives, or its state or shim says so. */
+export function isTaken(job: JobPaths): boolean {
+  const state = readState(job);
+  if (state.kind === 'unreadable' || (state.kind === 'read' && state.value.status.phase !== 'queued'))
+    return true;
+  const owner = readOwner(job);
+  if (owner.kind === 'unreadable') return true;
+  if (owner.kind === 'read' && isAlive(owner.value.identity) !== 'dead') return true;
+  return readShim(job).shim !== undefined;
+}
+
+/** Ends a job that nobody has taken; false if somebody has, or was first. Throws system errors. */
+export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
+  const job = home.job(spec.id);
+  if (isTaken(job)) return false;
+  const before = readState(job);
+  const known = before.kind === 'read' ? before.value : undefined;
+  const generation = highestGeneration(job) + 1;
+  if (!claimOwner(job, { generation, identity: identify(process.pid)! })) return false;
+  const queued: Status = known?.status ?? { phase: 'queued', notBefore: null };
+  const status = nextStatus(queued, event);
+  if (status.phase !== 'ended') throw new Error(`${event.type} does not end what is queued`);
+  const { attempt = 1, attempts = [] } = known ?? {};
+  writeState(job, { v: 1, generation, attempt, attempts, status, stopped: 0, left: [], logBytes: 0, spec });
+  markEnded(home, spec.id, status.endedAt, spec.project);
+  leaveLine(home, spec);
+  wake(job);
+  return true;
+}
+
+/** Takes the marker of a job that was started or ended, and its environment if it needs that no more. */
+export function leaveLine(home: Home, spec: QueuedSpec): void {
+  const mark = findMark(home, spec);
+  if (mark) removeMark(mark);
+  if (!spec.keepEnv) removeQuietly(home.job(spec.id).env);
+}
+
+/** Whoever waits for a job that never ran sleeps on its FIFO: it is held for an instant, and let go. */
+function wake(job: JobPaths): void {
+  try {
+    fs.closeSync(
+      fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW),
+    );
+  } catch (thrown) {
+    // nobody waits: there is none
+    errnoOf(thrown);
+  }
+}
+
+/** How an attempt or a job ended, in two words. */
+export function howEnded(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'exited':
+      return `exited ${outcome.code}`;
+    case 'killed':
+      return `was killed (${outcome.signal})`;
+    case 'timed-out':
+      return 'timed out';
+    case 'failed':
+      return 'failed to start';
+    case 'lost':
+      return 'was lost';
+    default:
+      return `was ${outcome.kind}`;
+  }
+}
+
+/** What became of a job that another waits for. */
+export function fateOf(home: Home, id: JobId): Fate {
+  const view = observe(home, id);
+  if (!view) return { kind: 'unknown', how: 'was removed' };
+  // what cannot be judged now may be later
+  if (view.kind !== 'ended') return { kind: 'waits' };
+  const { outcome } = view.status;
+  if (outcome.kind === 'lost') return { kind: 'unknown', how: howEnded(outcome) };
+  return exitCodeOf(outcome) === 0 ? { kind: 'succeeded' } : { kind: 'failed', how: howEnded(outcome) };
+}
+
+/** Skips a job; true if it is over, whoever ended it. */
+export function skip(home: Home, spec: QueuedSpec, why: string): boolean {
+  return dismiss(home, spec, { type: 'skipped', at: systemClock.now(), why });
+}

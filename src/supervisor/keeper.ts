@@ -1,0 +1,88 @@
+/** A keeper: sleeps until what its queue waits for may have come, and starts what may start. It leaves when it is not needed. */
+import * as fs from 'node:fs';
+import { Socket } from 'node:net';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import { removeQuietly } from '../base/files.ts';
+import type { Home } from '../job/home.ts';
+import type { JobId } from '../job/job.ts';
+import type { QueuePaths } from '../job/paths.ts';
+import { advance, needsKeeper, type Rest, startFresh } from '../process/admission.ts';
+import { sleep, waitEnded } from '../process/ended.ts';
+import { identify, isAlive } from '../process/identity.ts';
+import { keep } from '../process/keeping.ts';
+import { Line } from '../process/line.ts';
+import { thisSandboxKey } from '../process/sandbox.ts';
+import { ALIVE_FD } from './supervision.ts';
+
+/** Behind the bytes and the ends, and where the wall clock may be set, milliseconds. */
+const LOOK_MS = 10_000;
+/** So many jobs are waited for at once; the next ones when these ended. */
+const MOST_AWAITED = 64;
+
+export async function keepQueue(home: Home, name: string): Promise<void> {
+  const line = new Line(home, name);
+  const claim = claimKeeping(line.queue);
+  if (claim === undefined) return;
+  const nudges = new Socket({ fd: ALIVE_FD, readable: true, writable: false });
+  const start = (admitted: Parameters<typeof startFresh>[1]) => startFresh(home, admitted);
+  for (;;) {
+    const rest = await advance(line, start);
+    if (!needsKeeper(line, rest)) break;
+    await awaitChange(home, rest, nudges);
+  }
+  // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
+  removeQuietly(line.queue.keeper(thisSandboxKey()));
+  removeQuietly(claim);
+  if (needsKeeper(line, await advance(line, start))) await keep(home, name);
+  nudges.destroy();
+}
+
+/** Resolves when a byte comes, at the time that is waited for, or with the end of one of the jobs. */
+async function awaitChange(home: Home, { at, after }: Rest, nudges: Socket): Promise<void> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  nudges.once('data', end);
+  const pause = Math.min(LOOK_MS, at === null ? LOOK_MS : Math.max(0, at - systemClock.now()));
+  const ends = after.slice(0, MOST_AWAITED).map((id: JobId) => waitEnded(home, id, over.signal));
+  await Promise.race([sleep(pause, over.signal), ...ends]);
+  end();
+  nudges.off('data', end);
+  await Promise.all(ends);
+}
+
+const NAME = /^kept\.([0-9a-z]+)\.(\d{1,15})$/;
+
+/** Becomes the keeper of the queue in this sandbox; undefined if somebody is. */
+function claimKeeping(queue: QueuePaths): string | undefined {
+  const key = thisSandboxKey();
+  const self = identify(process.pid)!;
+  for (;;) {
+    const claims = fs.readdirSync(queue.dir).flatMap((name) => {
+      const match = NAME.exec(name);
+      return match?.[1] === key ? [{ path: `${queue.dir}/${name}`, number: Number(match[2]) }] : [];
+    });
+    const highest = claims.sort((a, b) => b.number - a.number)[0];
+    if (highest && isLiving(highest.path)) return undefined;
+    const path = `${queue.dir}/kept.${key}.${(highest?.number ?? 0) + 1}`;
+    try {
+      fs.symlinkSync(`${self.pid}.${self.startTicks}.${self.bootId}`, path);
+      for (const { path: dead } of claims) removeQuietly(dead);
+      return path;
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    }
+  }
+
+  function isLiving(path: string): boolean {
+    try {
+      const [pid, startTicks, bootId] = fs.readlinkSync(path).split('.');
+      return (
+        isAlive({ ...self, pid: Number(pid), startTicks: Number(startTicks), bootId: bootId! }) === 'alive'
+      );
+    } catch (thrown) {
+      errnoOf(thrown);
+      return false;
+    }
+  }
+}

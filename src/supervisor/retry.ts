@@ -1,0 +1,86 @@
+/** What is different for a job that was queued: where its environment lies, and what becomes of it after an attempt that failed. */
+import * as fs from 'node:fs';
+import { errnoOf } from '../base/failure.ts';
+import { removeQuietly, writeAll, writeAtomic } from '../base/files.ts';
+import { readAt, readRecord } from '../base/records.ts';
+import type { Home } from '../job/home.ts';
+import { exitCodeOf, type Spec, type StatusOf } from '../job/job.ts';
+import { unmarkLive } from '../job/markers.ts';
+import { markName } from '../job/queue.ts';
+import { addMark, findMark, makeQueue, removeMark } from '../job/queues.ts';
+import { withMarker } from '../process/environment.ts';
+import { howEnded, type QueuedSpec, wasQueued } from '../process/queued.ts';
+import { markerOf } from '../process/tree.ts';
+import type { Supervision } from './supervision.ts';
+
+/** However often it doubles, milliseconds. */
+const LONGEST_BACKOFF_MS = 86_400_000;
+
+/** The environment of a queued job, with its marker. Throws ENOENT if it is gone. */
+export function queuedEnvironment(home: Home, { id, placement }: QueuedSpec): string[] {
+  const { queue, batch } = placement;
+  const places = [home.job(id).env, ...(batch === null ? [] : [home.queue(queue).environment(batch)])];
+  for (const place of places) {
+    const stored = readRecord(place);
+    if (stored.kind === 'text') return withMarker(JSON.parse(stored.text), markerOf(home, id));
+  }
+  throw Object.assign(new Error('no environment'), { code: 'ENOENT' });
+}
+
+/** The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. */
+export function leaveQueue({ home, spec, job, attempt }: Supervision, environment: string[]): void {
+  if (!wasQueued(spec)) return;
+  try {
+    const isNeeded = spec.keepEnv || attempt <= spec.retry;
+    if (isNeeded && !fs.existsSync(job.env)) writeAtomic(job.env, JSON.stringify(environment));
+    if (!isNeeded) removeQuietly(job.env);
+    const mark = findMark(home, spec);
+    if (mark) removeMark(mark);
+  } catch (thrown) {
+    // whoever meets the marker sees that the job runs
+    errnoOf(thrown);
+  }
+}
+
+/** When a job is run again after this end, milliseconds since 1970; undefined if it is not. */
+export function retryAt(
+  spec: Spec,
+  attempt: number,
+  { outcome, endedAt }: StatusOf<'ended'>,
+): number | undefined {
+  if (!wasQueued(spec) || attempt > spec.retry) return undefined;
+  const isFailure =
+    outcome.kind === 'timed-out' ||
+    outcome.kind === 'failed' ||
+    (outcome.kind === 'exited' && !outcome.afterKill && exitCodeOf(outcome) !== 0);
+  if (!isFailure) return undefined;
+  return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));
+}
+
+/** Puts a job back into its queue. Throws system errors. */
+export function putBack(home: Home, spec: Spec, notBefore: number): void {
+  if (!wasQueued(spec)) return;
+  const queue = makeQueue(home, spec.placement.queue);
+  // what is dead in it must not be taken for the next attempt's
+  removeQuietly(home.job(spec.id).shim);
+  addMark(queue, markName(spec.id, spec.project, spec.placement, { notBefore }));
+  unmarkLive(home, spec.id);
+}
+
+/** One line in the log that tells an attempt from the one before. */
+export function writeHeading({ attempt, spec, job, last }: Supervision, log: number): void {
+  const how = last ? `, after it ${howEnded(last.outcome)}` : '';
+  const text = `[bgjob: attempt ${attempt} of ${spec.retry + 1}${how}]\n`;
+  writeAll(log, Buffer.from(endsLine(job.log) ? text : `\n${text}`));
+}
+
+function endsLine(path: string): boolean {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  try {
+    const { size } = fs.fstatSync(fd);
+    const last = Buffer.alloc(1);
+    return readAt(fd, last, Math.max(0, size - 1)) === 0 || last.toString() === '\n';
+  } finally {
+    fs.closeSync(fd);
+  }
+}
