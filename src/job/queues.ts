@@ -82,10 +82,6 @@ export function listMarks(queue: QueuePaths): Place[] {
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
-/** Whether anything waits in the queue: cheaper than the list. */
-export const hasMarks = (queue: QueuePaths): boolean =>
-  foldersOf(queue).some((folder) => namesIn(folder).some((name) => idOfMark(name) > 0));
-
 const folderOf = (home: Home, { queue, batch }: Placement): string =>
   batch === null ? home.queue(queue).waiting : home.queue(queue).batch(batch);
 

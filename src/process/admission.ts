@@ -18,7 +18,6 @@ import { markLive } from '../job/markers.ts';
 import { type Fate, judgeReadiness, type Mark, parseMark, type Readiness } from '../job/queue.ts';
 import {
   claimStart,
-  hasMarks,
   isPaused,
   listQueues,
   listStarts,
@@ -44,7 +43,7 @@ export interface Admitted {
 /** Why no more was started, and what the queue waits for. */
 export interface Rest {
   reason: 'empty' | 'paused' | 'full' | 'waiting';
-  /** Whether jobs that may run in this sandbox wait. */
+  /** Whether jobs that may run in this sandbox wait for what is said here. */
   ours: boolean;
   /** The next time that one of them waits for, milliseconds since 1970. */
   at: number | null;
@@ -197,7 +196,6 @@ export async function advance(
   const deadline = systemClock.monotonic() + SETTLE_MS;
   let started = 0;
   for (const passed = new Set<JobId>(); ; ) {
-    if (line.read().length === 0) return rest('empty');
     if (isPaused(queue)) return rest('paused');
     const held = line.held();
     const free = readSlots(queue) - held.size;
@@ -206,8 +204,9 @@ export async function advance(
         await systemClock.sleep(LOOK_MS);
         continue;
       }
-      return { ...rest('full'), ours: line.read().some(({ name }) => line.isOurs(parseMark(name)!)) };
+      return rest('full');
     }
+    if (line.read().length === 0) return rest('empty');
     const found = look(line, free, passed);
     // an end by skipping decides about others
     if (found.skipped) continue;
@@ -241,10 +240,13 @@ function isOfQueue({ home, name }: Line, id: JobId): boolean {
 
 /** Whether somebody has to stay for the queue: it waits for what no end of its jobs in this sandbox brings. */
 export function needsKeeper(line: Line, { reason, ours, at, after }: Rest): boolean {
-  if (reason === 'empty' || reason === 'paused' || !ours) return false;
-  if (at !== null || after.length > 0) return true;
+  if (reason === 'waiting') return ours && (at !== null || after.length > 0);
+  if (reason !== 'full') return false;
   const held = line.held();
-  return !listStarts(line.queue).some(({ id, sandbox }) => held.has(id) && sandbox === thisSandboxKey());
+  const isServed = listStarts(line.queue).some(
+    ({ id, sandbox }) => held.has(id) && sandbox === thisSandboxKey(),
+  );
+  return !isServed && line.read().some(({ name }) => line.isOurs(parseMark(name)!));
 }
 
 /** Moves a queue on, and leaves a keeper where one is needed. */
@@ -257,11 +259,17 @@ export async function attend(
   if (needsKeeper(line, rest)) await keep(line.home, line.name);
 }
 
-/** Moves all queues on: what the death of all processes of a job left undone is done by the next command. */
-export async function attendAll(home: Home): Promise<void> {
-  for (const name of listQueues(home)) {
-    if (!hasMarks(home.queue(name))) continue;
+/** Moves a queue on from outside: what the death of all processes of a job left undone. A failure is not the caller's. */
+export async function attendQueue(home: Home, name: string): Promise<void> {
+  try {
     closeInherited();
     await attend(new Line(home, name), (admitted) => startFresh(home, admitted));
+  } catch (thrown) {
+    errnoOf(thrown);
   }
+}
+
+/** Moves all queues on. */
+export async function attendAll(home: Home): Promise<void> {
+  for (const name of listQueues(home)) await attendQueue(home, name);
 }

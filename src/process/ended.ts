@@ -2,14 +2,19 @@
  * Waiting for the end of a job: a sleep in the kernel, on the FIFO that is closed when the end is published. Subscribe first, then read: an end between the two would otherwise never be noticed.
  */
 import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId, JobView } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
+import { attendQueue } from './admission.ts';
+import { makeFifo } from './fifo.ts';
 import { observe } from './observe.ts';
 
 /** Behind the FIFO, in case a job's directory is replaced under the waiter. */
 const LOOK_MS = 10_000;
+/** Between two looks at a job that waits in a queue: if all processes that would move that on were killed, we do. */
+const QUEUED_LOOK_MS = 1000;
 /** Between two looks at a job whose FIFO says nothing yet. */
 const SHORT_MS = 20;
 
@@ -57,6 +62,16 @@ export function sleep(ms: number, abort: AbortSignal): Promise<void> {
   });
 }
 
+const attended = new Map<string, number>();
+
+/** Moves a queue on in which somebody waits for a job: once a second, for however many jobs. */
+async function attendNow(home: Home, queue: string): Promise<void> {
+  const now = systemClock.monotonic();
+  if (now - (attended.get(queue) ?? Number.NEGATIVE_INFINITY) < QUEUED_LOOK_MS / 2) return;
+  attended.set(queue, now);
+  await attendQueue(home, queue);
+}
+
 /** The job when it is no longer live, or as it is when `abort` fires; undefined if it was removed meanwhile. */
 export async function waitEnded(home: Home, id: JobId, abort: AbortSignal): Promise<JobView | undefined> {
   const mine = new AbortController();
@@ -68,7 +83,17 @@ export async function waitEnded(home: Home, id: JobId, abort: AbortSignal): Prom
       released ??= letGo(home.job(id), mine.signal)?.then(() => 'released');
       const view = observe(home, id);
       if (view?.kind !== 'live' || mine.signal.aborted) return view;
-      const nudge = await Promise.race([released, sleep(released ? LOOK_MS : SHORT_MS, mine.signal)]);
+      const queue = view.status.phase === 'queued' ? view.spec.placement?.queue : undefined;
+      if (queue !== undefined) {
+        // made here if need be, and opened before it is asked again whether the job still waits
+        if (!released && (await makeFifo(home, id)).ok && fs.existsSync(home.job(id).alive)) {
+          released = letGo(home.job(id), mine.signal)?.then(() => 'released');
+          if (released) continue;
+        }
+        await attendNow(home, queue);
+      }
+      const pause = queue !== undefined ? QUEUED_LOOK_MS : released ? LOOK_MS : SHORT_MS;
+      const nudge = await Promise.race([released, sleep(pause, mine.signal)]);
       if (nudge !== 'released') continue;
       released = undefined;
       // let go, and yet alive: it is still being launched; do not spin

@@ -12,6 +12,7 @@ import { waitEnded } from './ended.ts';
 import { HAS_PROC, hasOpen, type ProcessStat, pidHere } from './identity.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
+import { dismiss, wasQueued } from './queued.ts';
 import { readTable, supervisedJob } from './table.ts';
 import { type AtSight, isUnproven, signalAll, sweep } from './tree.ts';
 
@@ -79,8 +80,17 @@ async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Kil
   return swept;
 }
 
+/** Cancels a job that waits; false if it is being started, or ended meanwhile. */
+function cancel(home: Home, { spec }: LiveView, stop: Stop): boolean {
+  // whoever starts it all the same reads the request before
+  requestStop(home.job(spec.id), stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
+  return wasQueued(spec) && dismiss(home, spec, { type: 'stop-requested', stop });
+}
+
 /** Stops a live job and returns when that is verified, or when it cannot be. */
 export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  if (view.status.phase === 'queued' && cancel(home, view, stop))
+    return { view: observe(home, view.id), stopped: 0, alive: [], unproven: [] };
   const before = await processesOf(home, view);
   const asked = askOwner(home.job(view.id), view.id, stop);
   const swept = asked ? await sweepAfterOwner(home, view, stop) : await sweepUnasked(home, view, stop);

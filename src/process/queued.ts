@@ -29,7 +29,10 @@ export function isTaken(job: JobPaths): boolean {
     return true;
   const owner = readOwner(job);
   if (owner.kind === 'unreadable') return true;
-  if (owner.kind === 'read' && isAlive(owner.value.identity) !== 'dead') return true;
+  // who put it back into the queue lives on for other jobs
+  const isBack =
+    state.kind === 'read' && owner.kind === 'read' && owner.value.generation === state.value.generation;
+  if (owner.kind === 'read' && !isBack && isAlive(owner.value.identity) !== 'dead') return true;
   return readShim(job).shim !== undefined;
 }
 

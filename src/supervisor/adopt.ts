@@ -77,7 +77,7 @@ function endWatcher(supervision: Supervision): void {
 
 function watchExit(supervision: Supervision): void {
   const timer = setInterval(() => {
-    const isOver = supervision.status.phase === 'ended';
+    const { isOver } = supervision;
     const isGone = !isOver && !fs.existsSync(supervision.job.dir);
     if (isOver || isGone) clearInterval(timer);
     // somebody removed the job's directory: there is nothing left to own, and the shim waits for us
@@ -87,7 +87,7 @@ function watchExit(supervision: Supervision): void {
   try {
     const watcher = fs.watch(supervision.job.exit(supervision.attempt), { persistent: false }, () => {
       supervision.checkMain();
-      if (supervision.status.phase === 'ended') watcher.close();
+      if (supervision.isOver) watcher.close();
     });
     watcher.on('error', () => watcher.close());
   } catch (thrown) {

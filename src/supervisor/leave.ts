@@ -13,9 +13,8 @@ import { Supervision } from './supervision.ts';
 export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
   await moveOn(supervision);
   tellWatcher?.();
-  // its records are the next owner's
-  if (supervision.isRequeued) return;
-  if (tellWatcher) await supervision.recordLeft();
+  // put back into the queue: its records are the next owner's
+  if (tellWatcher && !supervision.isRequeued) await supervision.recordLeft();
   const limit = tellWatcher && supervision.keepLimit();
   // it may take a second, in which no other job's end would be heard
   if (Supervision.all.size === 0 && isCollectionDue(supervision.home)) {

@@ -159,7 +159,7 @@ function underUmask<T>({ placement }: Spec, act: () => T): T {
 
 /** The shim was killed alone: its job goes on, and we look ourselves when it ends. */
 function watchOrphan(supervision: Supervision): void {
-  if (supervision.status.phase === 'ended') return;
+  if (supervision.isOver) return;
   setTimeout(() => {
     supervision.checkMain();
     watchOrphan(supervision);

@@ -7,6 +7,7 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
+import { removeQuietly } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import type { Attempt, Identity, Spec, State, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
@@ -140,7 +141,7 @@ export class Supervision {
 
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
-    if (this.reportExit()) return;
+    if (this.isOver || this.reportExit()) return;
     const { shim, main } = readShim(this.job, this.owner.identity);
     const shimLives = this.shimPid !== undefined || (shim !== undefined && isAlive(shim) !== 'dead');
     if (shimLives || (main && isAlive(main) !== 'dead')) return;
@@ -179,6 +180,11 @@ export class Supervision {
     const { home, spec, left } = this;
     const sinceTicks = sinceTicksOf(home, spec.id);
     return findProcesses({ home, id: spec.id, main, spared, sinceTicks, left, watched: true }, atSight);
+  }
+
+  /** Whether nothing is left to supervise: it ended, or waits in its queue again. */
+  get isOver(): boolean {
+    return this.status.phase === 'ended' || this.isRequeued;
   }
 
   /** The attempt before this one. */
@@ -229,6 +235,7 @@ export class Supervision {
 
   private finish(): void {
     this.publish();
+    if (!this.isRequeued && !this.spec.keepEnv) removeQuietly(this.job.env);
     // whoever waits is woken now; where the state could not be written, exit.N says the same
     this.letGo();
   }
