@@ -155,6 +155,38 @@ export function writeHint(path: string, text: string): void {
   }
 }
 
+/** Creates a file that must not exist; durable only when somebody flushes it. */
+export function writeUnflushed(path: string, text: string): void {
+  const fd = createExclusive(path);
+  try {
+    writeAll(fd, Buffer.from(text));
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Wakes who reads a FIFO, with a byte; false if nobody has it open, or it is no FIFO. */
+export function wakeReader(path: string): boolean {
+  let fd: number;
+  try {
+    // refused where nobody has it open to read
+    fd = fs.openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+  try {
+    if (!fs.fstatSync(fd).isFIFO()) return false;
+    writeAll(fd, Buffer.from('\n'));
+  } catch (thrown) {
+    // it is full of bytes: then they wake, too
+    errnoOf(thrown);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return true;
+}
+
 /** Creates a file that must not exist, for writing and with `flags` more; returns its descriptor. */
 export function createExclusive(path: string, flags = 0): number {
   const fd = fs.openSync(path, NEW | flags, 0o600);

@@ -182,6 +182,7 @@ export function endWithoutOwner(
   stops: Stop[] = [],
 ): StatusOf<'ended'> {
   const events: Event[] = [
+    { type: 'admitted' },
     { type: 'started', at, monotonicMs: 0 },
     ...stops.filter((stop) => stop.at <= at).map((stop) => ({ type: 'stop-requested' as const, stop })),
     { type: 'main-ended', at, code },

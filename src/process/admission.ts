@@ -15,7 +15,7 @@ import { errnoOf, type Failure } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { markLive } from '../job/markers.ts';
-import { type Fate, judgeReadiness, type Mark, parseMark, type Readiness } from '../job/queue.ts';
+import { parseMark } from '../job/queue.ts';
 import {
   claimStart,
   isPaused,
@@ -28,11 +28,12 @@ import {
 import { highestGeneration, readOwner, readSpec, readState } from '../job/store.ts';
 import { makeFifo } from './fifo.ts';
 import { isAlive, isHeld } from './identity.ts';
-import { keep, nudgeKeeper } from './keeping.ts';
+import { keep } from './keeping.ts';
 import { Line } from './line.ts';
-import { fateOf, isTaken, type QueuedSpec, skip, wasQueued } from './queued.ts';
+import { isTaken, type QueuedSpec } from './queued.ts';
 import { thisSandboxKey } from './sandbox.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './starting.ts';
+import { type Look, look } from './turn.ts';
 
 /** A job that may be started now, by whoever holds its FIFO: this process. */
 export interface Admitted {
@@ -56,74 +57,6 @@ const LOOK_MS = 10;
 const SETTLE_MS = 10_000;
 /** After a full disk, milliseconds. */
 const NO_ROOM_MS = 1000;
-
-/** What is next in the line, and what is not, and why. */
-interface Look {
-  candidate?: { place: Place; mark: Mark; spec: QueuedSpec };
-  skipped: boolean;
-  ours: boolean;
-  at: number | null;
-  after: Set<JobId>;
-}
-
-function readinessOf(mark: Mark, spec: () => QueuedSpec | undefined, fate: (id: JobId) => Fate): Readiness {
-  const after = mark.after === 'spec' ? (spec()?.placement.after ?? []) : mark.after;
-  return judgeReadiness(mark.notBefore, after, systemClock.now(), fate);
-}
-
-/** Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again. */
-function look(line: Line, free: number, passed: Set<JobId>): Look {
-  const { home } = line;
-  const found: Look = { skipped: false, ours: false, at: null, after: new Set() };
-  const fates = new Map<JobId, Fate>();
-  const fate = (id: JobId): Fate => {
-    const known = fates.get(id) ?? fateOf(home, id);
-    fates.set(id, known);
-    return known;
-  };
-  const nudged = new Map<string, boolean>();
-  let left = free;
-  for (const place of [...line.read()]) {
-    const mark = parseMark(place.name);
-    if (!mark || passed.has(mark.id)) continue;
-    let read: QueuedSpec | undefined;
-    const spec = (): QueuedSpec | undefined => {
-      const stored = readSpec(home.job(mark.id), mark.id);
-      read ??= stored.kind === 'read' && wasQueued(stored.value) ? stored.value : undefined;
-      return read;
-    };
-    const readiness = readinessOf(mark, spec, fate);
-    if (readiness.kind === 'skip') {
-      const own = spec();
-      if (own && !skip(home, own, readiness.why)) forgetStale(line, place, mark.id);
-      found.skipped = true;
-      line.drop(place);
-      continue;
-    }
-    if (readiness.kind === 'ready' && !line.isOurs(mark)) {
-      const known = nudged.get(mark.sandbox) ?? nudgeKeeper(line.queue, mark.sandbox);
-      nudged.set(mark.sandbox, known);
-      // its turn is before ours
-      if (known && --left <= 0) return { ...found, ours: true };
-      continue;
-    }
-    if (readiness.kind === 'ready') {
-      const own = spec();
-      if (!own) continue;
-      return { ...found, ours: true, candidate: { place, mark, spec: own } };
-    }
-    if (!line.isOurs(mark)) continue;
-    found.ours = true;
-    if (readiness.kind === 'time') found.at = Math.min(found.at ?? readiness.at, readiness.at);
-    else for (const id of readiness.ids) found.after.add(id);
-  }
-  return found;
-}
-
-/** A marker that a killed owner left behind: its job runs or ended. */
-function forgetStale(line: Line, place: Place, id: JobId): void {
-  if (!isHeld(line.home.job(id).alive) && isTaken(line.home.job(id))) removeMark(place);
-}
 
 /** Takes hold of the job and of a slot. Throws system errors, for want of room on the disk. */
 async function admit(line: Line, spec: QueuedSpec, place: Place): Promise<Admitted | 'taken' | 'full'> {

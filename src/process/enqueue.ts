@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
-import { createExclusive, removeQuietly, syncDir, writeAll, writeAtomic } from '../base/files.ts';
+import { removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
 import type { Home } from '../job/home.ts';
 import { claimId, claimIds } from '../job/ids.ts';
@@ -117,15 +117,6 @@ export async function enqueueBatch(
     if (ids[0] !== undefined) removeQuietly(queue.environment(ids[0]));
     for (const [n, id] of ids.entries()) takeBack(home, id, drafts[n]!);
     return ioFailure(home, thrown);
-  }
-}
-
-function writeUnflushed(path: string, text: string): void {
-  const fd = createExclusive(path);
-  try {
-    writeAll(fd, Buffer.from(text));
-  } finally {
-    fs.closeSync(fd);
   }
 }
 

@@ -4,8 +4,7 @@
  * it. A shell starts it again if it is killed.
  */
 import * as fs from 'node:fs';
-import { errnoOf } from '../base/failure.ts';
-import { writeAll } from '../base/files.ts';
+import { wakeReader } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import type { QueuePaths } from '../job/paths.ts';
 import { ownEnvironment } from './environment.ts';
@@ -14,29 +13,10 @@ import { requireTool } from './programs.ts';
 import { thisSandboxKey } from './sandbox.ts';
 import { SUPERVISOR } from './starting.ts';
 
-const { O_RDWR, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 
 /** Wakes the keeper of a queue in a sandbox; false if there is none. */
-export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
-  let fd: number;
-  try {
-    // refused where nobody has it open to read
-    fd = fs.openSync(queue.keeper(sandbox), O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
-  } catch (thrown) {
-    errnoOf(thrown);
-    return false;
-  }
-  try {
-    if (!fs.fstatSync(fd).isFIFO()) return false;
-    writeAll(fd, Buffer.from('\n'));
-  } catch (thrown) {
-    // it is full of bytes: then it will wake, too
-    errnoOf(thrown);
-  } finally {
-    fs.closeSync(fd);
-  }
-  return true;
-}
+export const nudgeKeeper = (queue: QueuePaths, sandbox: string): boolean => wakeReader(queue.keeper(sandbox));
 
 /** Starts it again while a signal ends it; not for ever. */
 const LOOP = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';

@@ -4,17 +4,27 @@ import { errnoOf } from '../base/failure.ts';
 import { removeQuietly, writeAll, writeAtomic } from '../base/files.ts';
 import { readAt, readRecord } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
-import { exitCodeOf, type Spec, type StatusOf } from '../job/job.ts';
+import { type Attempt, exitCodeOf, type Spec, type StatusOf } from '../job/job.ts';
 import { unmarkLive } from '../job/markers.ts';
+import type { JobPaths } from '../job/paths.ts';
 import { markName } from '../job/queue.ts';
 import { addMark, findMark, makeQueue, removeMark } from '../job/queues.ts';
 import { withMarker } from '../process/environment.ts';
 import { howEnded, type QueuedSpec, wasQueued } from '../process/queued.ts';
 import { markerOf } from '../process/tree.ts';
-import type { Supervision } from './supervision.ts';
 
 /** However often it doubles, milliseconds. */
 const LONGEST_BACKOFF_MS = 86_400_000;
+
+/** What is asked here of a supervision. */
+interface Attempted {
+  readonly home: Home;
+  readonly spec: Spec;
+  readonly job: JobPaths;
+  readonly attempt: number;
+  /** The attempt before this one. */
+  readonly last: Attempt | undefined;
+}
 
 /** The environment of a queued job, with its marker. Throws ENOENT if it is gone. */
 export function queuedEnvironment(home: Home, { id, placement }: QueuedSpec): string[] {
@@ -28,7 +38,7 @@ export function queuedEnvironment(home: Home, { id, placement }: QueuedSpec): st
 }
 
 /** The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. */
-export function leaveQueue({ home, spec, job, attempt }: Supervision, environment: string[]): void {
+export function leaveQueue({ home, spec, job, attempt }: Attempted, environment: string[]): void {
   if (!wasQueued(spec)) return;
   try {
     const isNeeded = spec.keepEnv || attempt <= spec.retry;
@@ -68,7 +78,7 @@ export function putBack(home: Home, spec: Spec, notBefore: number): void {
 }
 
 /** One line in the log that tells an attempt from the one before. */
-export function writeHeading({ attempt, spec, job, last }: Supervision, log: number): void {
+export function writeHeading({ attempt, spec, job, last }: Attempted, log: number): void {
   const how = last ? `, after it ${howEnded(last.outcome)}` : '';
   const text = `[bgjob: attempt ${attempt} of ${spec.retry + 1}${how}]\n`;
   writeAll(log, Buffer.from(endsLine(job.log) ? text : `\n${text}`));

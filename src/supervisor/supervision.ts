@@ -9,31 +9,21 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { removeQuietly } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
-import type { Attempt, Identity, Spec, State, Status, StatusOf } from '../job/job.ts';
+import type { Attempt, Identity, Spec, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
-import { readLogSize } from '../job/log.ts';
-import { markEnded } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
-import {
-  claimOwner,
-  type Owner,
-  readExit,
-  readOwnerOf,
-  readState,
-  readStops,
-  writeState,
-} from '../job/store.ts';
-import { identify, isAlive, isSame, type ProcessStat } from '../process/identity.ts';
+import { type Owner, readExit, readState, readStops } from '../job/store.ts';
+import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
+import { Publication } from './publication.ts';
 import { putBack, retryAt } from './retry.ts';
 import { stopTree } from './stopping.ts';
 import { Trim } from './trim.ts';
 
 /** `alive`, as every supervisor gets it. */
 export const ALIVE_FD = 4;
-const RETRY_PUBLISH_MS = 1000;
 /** How often a job's leftovers are looked at. */
 const LEFT_LOOK_MS = 300;
 
@@ -69,9 +59,7 @@ export class Supervision {
   isRequeued = false;
   private attempts: Attempt[] = [];
   private left: Identity[] = [];
-  /** False for an owner that found no room for its claim. */
-  private isClaimed: boolean;
-  private retry: NodeJS.Timeout | undefined;
+  private readonly publication: Publication;
   private disarm = (): void => {};
   private readonly trim: Trim;
 
@@ -84,10 +72,10 @@ export class Supervision {
     this.home = home;
     this.spec = spec;
     this.owner = owner;
-    this.isClaimed = isClaimed;
     this.aliveFd = aliveFd;
     this.start = start;
     this.job = home.job(spec.id);
+    this.publication = new Publication(home, spec, owner, isClaimed);
     const before = readState(this.job);
     if (before.kind === 'read') ({ attempt: this.attempt, attempts: this.attempts } = before.value);
     Supervision.all.add(this);
@@ -197,40 +185,9 @@ export class Supervision {
     return pid === shim?.pid || pid === watcher?.pid;
   }
 
-  /** Writes the state, and at the end the marker; a full disk is no reason to die: it is written when there is room again. */
   publish(): void {
     const { status, attempt, attempts, stopped, left } = this;
-    const ended = status.phase === 'ended';
-    const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
-    const spec = ended ? this.spec : null;
-    const { generation } = this.owner;
-    const state: State = { v: 1, generation, attempt, attempts, status, stopped, left, logBytes, spec };
-    try {
-      if (!this.mayPublish()) return;
-      writeState(this.job, state);
-      if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
-    } catch (thrown) {
-      errnoOf(thrown);
-      this.publishLater();
-    }
-  }
-
-  /** Whether nobody else is the owner. Who found no room for its claim publishes all the same, and tries again. */
-  private mayPublish(): boolean {
-    try {
-      this.isClaimed ||= claimOwner(this.job, this.owner) || this.isWritten();
-      return this.isClaimed;
-    } catch (thrown) {
-      errnoOf(thrown);
-      this.publishLater();
-      return true;
-    }
-  }
-
-  /** Whether the launcher wrote the claim for us. */
-  private isWritten(): boolean {
-    const owner = readOwnerOf(this.job, this.owner.generation);
-    return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);
+    this.publication.publish({ status, attempt, attempts, stopped, left });
   }
 
   private finish(): void {
@@ -287,14 +244,6 @@ export class Supervision {
     this.disarm();
     this.trim.stop();
     this.letGo();
-  }
-
-  private publishLater(): void {
-    if (this.isRequeued) return;
-    this.retry ??= setTimeout(() => {
-      this.retry = undefined;
-      if (fs.existsSync(this.job.spec)) this.publish();
-    }, RETRY_PUBLISH_MS);
   }
 
   /** Notes what the main process left behind: later only this tells such a process from a stranger's. */

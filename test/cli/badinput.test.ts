@@ -30,6 +30,7 @@ const NUMBERLESS = [
 const BAD_OF_KIND: Record<Exclude<Kind, 'text' | 'list'>, string[]> = {
   flag: ['', '1', 'false'],
   count: [...NUMBERLESS, '1.5', '1,0', '9999999999'],
+  integer: [...NUMBERLESS.filter((text) => text !== '-1'), '1.5', '1,0', '--1', '+', '9999999999'],
   duration: [
     ...NUMBERLESS,
     '-5m',

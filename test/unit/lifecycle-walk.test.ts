@@ -20,6 +20,9 @@ function randomFrom(seed: number): () => number {
 
 const SIGNALS = ['SIGTERM', 'SIGKILL', 'SIGINT'] as const;
 const TYPES: EventType[] = [
+  'admitted',
+  'skipped',
+  'retried',
   'started',
   'start-failed',
   'stop-requested',
@@ -36,6 +39,12 @@ function randomEvent(random: () => number, at: number): Event {
   const graceMs = pick([0, 100, 5000]);
   const code = pick([null, 0, 1, 7, 124, 128, 130, 137, 143, 255]);
   switch (type) {
+    case 'admitted':
+      return { type };
+    case 'skipped':
+      return { type, at, why: `why ${at}` };
+    case 'retried':
+      return { type, notBefore: at + 1000 };
     case 'started':
       return { type, at, monotonicMs: at };
     case 'start-failed':
@@ -90,19 +99,21 @@ function assertTrueEnd(status: StatusOf<'ended'>, past: Event[], about: string):
   );
   assert.equal(
     startedAt !== null,
-    past.some(({ type }) => type === 'started') && end.kind !== 'cancelled' && end.kind !== 'failed',
+    past.some(({ type }) => type === 'started') && !['cancelled', 'failed', 'skipped'].includes(end.kind),
     about,
   );
 }
 
-test('a random walk: no way out of the end, no invented code, no needless object', (t) => {
+const QUEUED: Status = { phase: 'queued', notBefore: null };
+
+test('a random walk: no way out of the end but another attempt, no invented code, no needless object', (t) => {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   t.diagnostic(`seed ${seed}; SEED=${seed} repeats it`);
   const random = randomFrom(seed);
   const kinds = new Set<string>();
   for (let round = 0; round < 5000; round++) {
-    let status: Status = STARTING;
-    const past: Event[] = [];
+    let status: Status = random() < 0.5 ? STARTING : QUEUED;
+    let past: Event[] = [];
     for (let step = 1; step <= 25; step++) {
       const event = randomEvent(random, round * 100 + step);
       const before: Status = structuredClone(status);
@@ -110,14 +121,23 @@ test('a random walk: no way out of the end, no invented code, no needless object
       past.push(event);
       const about = `seed ${seed}: ${JSON.stringify(past)} → ${JSON.stringify(next)}`;
       assert.deepEqual(status, before, `the old status was changed: ${about}`);
-      if (status.phase === 'ended') assert.equal(next, status, about);
+      if (status.phase === 'ended' && event.type === 'retried') {
+        assert.equal(next.phase, 'queued', about);
+        // another attempt: what was before is of the last one
+        past = [];
+      } else if (status.phase === 'ended') assert.equal(next, status, about);
       if (next !== status) assert.notDeepEqual(next, status, `a new object that says the same: ${about}`);
       const alone = endWithoutOwner(next, 1e9, 77);
       if (next.phase === 'ended') assert.equal(alone, next, about);
       else if (next.phase !== 'stopping' || !next.ended)
         assertTrueEnd(
           alone,
-          [...past, { type: 'main-ended', at: 1e9, code: 77 }, { type: 'started', at: 1e9, monotonicMs: 0 }],
+          [
+            ...past,
+            { type: 'admitted' },
+            { type: 'main-ended', at: 1e9, code: 77 },
+            { type: 'started', at: 1e9, monotonicMs: 0 },
+          ],
           about,
         );
       if (next.phase === 'ended' && status.phase !== 'ended') {
@@ -127,5 +147,13 @@ test('a random walk: no way out of the end, no invented code, no needless object
       status = next;
     }
   }
-  assert.deepEqual([...kinds].sort(), ['cancelled', 'exited', 'failed', 'killed', 'lost', 'timed-out']);
+  assert.deepEqual([...kinds].sort(), [
+    'cancelled',
+    'exited',
+    'failed',
+    'killed',
+    'lost',
+    'skipped',
+    'timed-out',
+  ]);
 });

@@ -42,6 +42,18 @@ const SPEC: Spec = {
   maxLogBytes: 1 << 20,
   onMaxLog: 'trim',
   split: false,
+  placement: {
+    queue: 'api',
+    priority: -3,
+    notBefore: 7,
+    after: [{ id: 41, any: true }],
+    sandbox: 'abc',
+    cgroup: '0::/',
+    umask: 0o22,
+    batch: 40,
+  },
+  retry: 2,
+  backoffMs: 1000,
   parent: null,
   createdAt: 1.5,
   createdMonotonicMs: 2.25,
@@ -52,7 +64,8 @@ const STOP: Stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 5000
 const STATE: State = {
   v: 1,
   generation: 2,
-  attempt: 1,
+  attempt: 2,
+  attempts: [{ startedAt: 1, endedAt: 2, outcome: { kind: 'exited', code: 1, afterKill: false } }],
   status: {
     phase: 'stopping',
     startedAt: 1,
@@ -128,8 +141,8 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   assert.equal(why(JSON.stringify({ ...SPEC, argv: ['a', 1] })), 'spec.json: argv[1] is not a text');
   assert.equal(why(JSON.stringify({ ...SPEC, v: 2 })), 'spec.json: it was written by a newer bgjob');
   assert.equal(why(JSON.stringify({ ...SPEC, v: 0 })), 'spec.json: v is not 1');
-  // fields that records of 0.1.0 do not have
-  const later = ['maxLogBytes', 'onMaxLog', 'split', 'script'];
+  // fields that records of older versions do not have
+  const later = ['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');
     if (key in SPEC) assert.match(why(JSON.stringify({ ...SPEC, [key]: [] })), new RegExp(`${key} is not `));

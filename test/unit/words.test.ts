@@ -137,6 +137,7 @@ test('every option of every verb is read in each of its forms', () => {
     duration: '5s',
     size: '5k',
     count: '5',
+    integer: '-5',
     flag: '',
     'optional-duration': '',
   };
@@ -146,6 +147,7 @@ test('every option of every verb is read in each of its forms', () => {
     duration: 5000,
     size: 5120,
     count: 5,
+    integer: -5,
     flag: true,
     'optional-duration': { ms: null },
   };

@@ -1,0 +1,78 @@
+/** Whose turn is next in a queue, and why it is not that of the others. */
+import { systemClock } from '../base/clock.ts';
+import type { JobId } from '../job/job.ts';
+import { type Fate, judgeReadiness, type Mark, parseMark, type Readiness } from '../job/queue.ts';
+import { type Place, removeMark } from '../job/queues.ts';
+import { readSpec } from '../job/store.ts';
+import { isHeld } from './identity.ts';
+import { nudgeKeeper } from './keeping.ts';
+import type { Line } from './line.ts';
+import { fateOf, isTaken, type QueuedSpec, skip, wasQueued } from './queued.ts';
+
+/** What is next in the line, and what is not, and why. */
+export interface Look {
+  candidate?: { place: Place; mark: Mark; spec: QueuedSpec };
+  skipped: boolean;
+  ours: boolean;
+  at: number | null;
+  after: Set<JobId>;
+}
+
+function readinessOf(mark: Mark, spec: () => QueuedSpec | undefined, fate: (id: JobId) => Fate): Readiness {
+  const after = mark.after === 'spec' ? (spec()?.placement.after ?? []) : mark.after;
+  return judgeReadiness(mark.notBefore, after, systemClock.now(), fate);
+}
+
+/** Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again. */
+export function look(line: Line, free: number, passed: Set<JobId>): Look {
+  const { home } = line;
+  const found: Look = { skipped: false, ours: false, at: null, after: new Set() };
+  const fates = new Map<JobId, Fate>();
+  const fate = (id: JobId): Fate => {
+    const known = fates.get(id) ?? fateOf(home, id);
+    fates.set(id, known);
+    return known;
+  };
+  const nudged = new Map<string, boolean>();
+  let left = free;
+  for (const place of [...line.read()]) {
+    const mark = parseMark(place.name);
+    if (!mark || passed.has(mark.id)) continue;
+    let read: QueuedSpec | undefined;
+    const spec = (): QueuedSpec | undefined => {
+      const stored = readSpec(home.job(mark.id), mark.id);
+      read ??= stored.kind === 'read' && wasQueued(stored.value) ? stored.value : undefined;
+      return read;
+    };
+    const readiness = readinessOf(mark, spec, fate);
+    if (readiness.kind === 'skip') {
+      const own = spec();
+      if (own && !skip(home, own, readiness.why)) forgetStale(line, place, mark.id);
+      found.skipped = true;
+      line.drop(place);
+      continue;
+    }
+    if (readiness.kind === 'ready' && !line.isOurs(mark)) {
+      const known = nudged.get(mark.sandbox) ?? nudgeKeeper(line.queue, mark.sandbox);
+      nudged.set(mark.sandbox, known);
+      // its turn is before ours
+      if (known && --left <= 0) return { ...found, ours: true };
+      continue;
+    }
+    if (readiness.kind === 'ready') {
+      const own = spec();
+      if (!own) continue;
+      return { ...found, ours: true, candidate: { place, mark, spec: own } };
+    }
+    if (!line.isOurs(mark)) continue;
+    found.ours = true;
+    if (readiness.kind === 'time') found.at = Math.min(found.at ?? readiness.at, readiness.at);
+    else for (const id of readiness.ids) found.after.add(id);
+  }
+  return found;
+}
+
+/** A marker that a killed owner left behind: its job runs or ended. */
+function forgetStale(line: Line, place: Place, id: JobId): void {
+  if (!isHeld(line.home.job(id).alive) && isTaken(line.home.job(id))) removeMark(place);
+}

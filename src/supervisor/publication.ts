@@ -1,0 +1,79 @@
+/**
+ * The state of a job on disk, written by its owner alone, and at the end its marker. A full disk is no reason to die: it is written
+ * when there is room again.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../base/failure.ts';
+import type { Home } from '../job/home.ts';
+import type { Spec, State } from '../job/job.ts';
+import { readLogSize } from '../job/log.ts';
+import { markEnded } from '../job/markers.ts';
+import type { JobPaths } from '../job/paths.ts';
+import { claimOwner, type Owner, readOwnerOf, writeState } from '../job/store.ts';
+import { isSame } from '../process/identity.ts';
+
+const RETRY_MS = 1000;
+
+/** What changes in a state. */
+export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'left'>;
+
+export class Publication {
+  private readonly home: Home;
+  private readonly spec: Spec;
+  private readonly owner: Owner;
+  private readonly job: JobPaths;
+  /** False for an owner that found no room for its claim. */
+  private isClaimed: boolean;
+  private timer: NodeJS.Timeout | undefined;
+  private facts: Facts | undefined;
+
+  constructor(home: Home, spec: Spec, owner: Owner, isClaimed: boolean) {
+    this.home = home;
+    this.spec = spec;
+    this.owner = owner;
+    this.isClaimed = isClaimed;
+    this.job = home.job(spec.id);
+  }
+
+  publish(facts: Facts): void {
+    this.facts = facts;
+    const { status } = facts;
+    const ended = status.phase === 'ended';
+    const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
+    const spec = ended ? this.spec : null;
+    try {
+      if (!this.mayPublish()) return;
+      writeState(this.job, { v: 1, generation: this.owner.generation, ...facts, logBytes, spec });
+      if (ended) markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
+    } catch (thrown) {
+      errnoOf(thrown);
+      // what goes back into its queue is the next owner's
+      if (status.phase !== 'queued') this.publishLater();
+    }
+  }
+
+  /** Whether nobody else is the owner. Who found no room for its claim publishes all the same, and tries again. */
+  private mayPublish(): boolean {
+    try {
+      this.isClaimed ||= claimOwner(this.job, this.owner) || this.isWritten();
+      return this.isClaimed;
+    } catch (thrown) {
+      errnoOf(thrown);
+      this.publishLater();
+      return true;
+    }
+  }
+
+  /** Whether the launcher wrote the claim for us. */
+  private isWritten(): boolean {
+    const owner = readOwnerOf(this.job, this.owner.generation);
+    return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);
+  }
+
+  private publishLater(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      if (this.facts && fs.existsSync(this.job.spec)) this.publish(this.facts);
+    }, RETRY_MS);
+  }
+}
