@@ -16,15 +16,7 @@ import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { markLive } from '../job/markers.ts';
 import { parseMark } from '../job/queue.ts';
-import {
-  claimStart,
-  isPaused,
-  listQueues,
-  listStarts,
-  type Place,
-  readSlots,
-  removeMark,
-} from '../job/queues.ts';
+import { claimStart, isPaused, listQueues, listStarts, readSlots, removeMark } from '../job/queues.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../job/store.ts';
 import { makeFifo } from './fifo.ts';
 import { isAlive, isHeld } from './identity.ts';
@@ -33,7 +25,7 @@ import { Line } from './line.ts';
 import { isTaken, type QueuedSpec } from './queued.ts';
 import { thisSandboxKey } from './sandbox.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './starting.ts';
-import { type Look, look } from './turn.ts';
+import { type Candidate, type Look, look } from './turn.ts';
 
 /** A job that may be started now, by whoever holds its FIFO: this process. */
 export interface Admitted {
@@ -59,10 +51,14 @@ const SETTLE_MS = 10_000;
 const NO_ROOM_MS = 1000;
 
 /** Takes hold of the job and of a slot. Throws system errors, for want of room on the disk. */
-async function admit(line: Line, spec: QueuedSpec, place: Place): Promise<Admitted | 'taken' | 'full'> {
+async function admit(
+  line: Line,
+  { place, spec }: Candidate,
+  handedOn: boolean,
+): Promise<Admitted | 'taken' | 'busy' | 'full'> {
   const { home, queue } = line;
   const job = home.job(spec.id);
-  if (isHeld(job.alive)) return 'taken';
+  if (isHeld(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
@@ -73,9 +69,8 @@ async function admit(line: Line, spec: QueuedSpec, place: Place): Promise<Admitt
       return 'taken';
     }
     const number = claimStart(queue, spec.id, thisSandboxKey());
-    const others = line.held(number);
-    others.delete(spec.id);
-    if (others.size >= readSlots(queue)) return 'full';
+    const slots = readSlots(queue);
+    if (line.occupied(slots, handedOn, { limit: number, except: spec.id }).size >= slots) return 'full';
     const state = readState(job);
     prepareFiles(job, spec, state.kind === 'read' ? state.value.attempt : 1);
     // the marker first: a job that runs is never missing from the list
@@ -109,15 +104,25 @@ export async function startFresh(home: Home, { spec, aliveFd }: Admitted): Promi
   }
 }
 
-/**
- * Starts what may start: each job is given to `start`, until no slot is free or nobody's turn has come; `most` of them at most.
- * Returns what the queue waits for.
- */
-export async function advance(
-  line: Line,
-  start: (admitted: Admitted) => Promise<void>,
-  most = Number.POSITIVE_INFINITY,
-): Promise<Rest> {
+/** Who moves a queue on. */
+export interface Mover {
+  /** How an admitted job is started. */
+  start(admitted: Admitted): Promise<void>;
+  /** How many at most. */
+  most: number;
+  /** A job of this process has just ended: its slot is handed on. */
+  handedOn: boolean;
+}
+
+/** Who starts a process for each job. */
+export const starterOf = (home: Home, handedOn = false): Mover => ({
+  start: (admitted) => startFresh(home, admitted),
+  most: Number.POSITIVE_INFINITY,
+  handedOn,
+});
+
+/** Starts what may start, until no slot is free or nobody's turn has come. Returns what the queue waits for. */
+export async function advance(line: Line, { start, most, handedOn }: Mover): Promise<Rest> {
   const { queue } = line;
   const rest = (
     reason: Rest['reason'],
@@ -128,10 +133,13 @@ export async function advance(
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;
   let started = 0;
+  // somebody holds one that waits: he is about to start it, or has just put it back
+  let isBusy = false;
   for (const passed = new Set<JobId>(); ; ) {
     if (isPaused(queue)) return rest('paused');
-    const held = line.held();
-    const free = readSlots(queue) - held.size;
+    const slots = readSlots(queue);
+    const held = line.occupied(slots, handedOn);
+    const free = slots - held.size;
     if (free <= 0 || started >= most) {
       if (started < most && isPending(line, held) && systemClock.monotonic() < deadline) {
         await systemClock.sleep(LOOK_MS);
@@ -144,17 +152,25 @@ export async function advance(
     // an end by skipping decides about others
     if (found.skipped) continue;
     const { candidate } = found;
+    if (!candidate && isBusy && systemClock.monotonic() < deadline) {
+      await systemClock.sleep(LOOK_MS);
+      passed.clear();
+      isBusy = false;
+      continue;
+    }
     if (!candidate) return rest('waiting', found);
     passed.add(candidate.mark.id);
-    let admitted: Admitted | 'taken' | 'full';
+    let admitted: Awaited<ReturnType<typeof admit>>;
     try {
-      admitted = await admit(line, candidate.spec, candidate.place);
+      admitted = await admit(line, candidate, handedOn);
     } catch (thrown) {
       errnoOf(thrown);
       // a full disk: the job waits as before
       return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
     }
-    if (admitted === 'taken') continue;
+    isBusy ||= admitted === 'busy';
+    if (admitted === 'taken') line.drop(candidate.place);
+    if (admitted === 'taken' || admitted === 'busy') continue;
     if (admitted === 'full') {
       passed.delete(candidate.mark.id);
       continue;
@@ -183,12 +199,8 @@ export function needsKeeper(line: Line, { reason, ours, at, after }: Rest): bool
 }
 
 /** Moves a queue on, and leaves a keeper where one is needed. */
-export async function attend(
-  line: Line,
-  start: (admitted: Admitted) => Promise<void>,
-  most?: number,
-): Promise<void> {
-  const rest = await advance(line, start, most);
+export async function attend(line: Line, mover = starterOf(line.home)): Promise<void> {
+  const rest = await advance(line, mover);
   if (needsKeeper(line, rest)) await keep(line.home, line.name);
 }
 
@@ -196,7 +208,7 @@ export async function attend(
 export async function attendQueue(home: Home, name: string): Promise<void> {
   try {
     closeInherited();
-    await attend(new Line(home, name), (admitted) => startFresh(home, admitted));
+    await attend(new Line(home, name));
   } catch (thrown) {
     errnoOf(thrown);
   }

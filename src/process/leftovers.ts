@@ -47,7 +47,7 @@ export function leftoversOf(home: Home, { id, state }: EndedView, marked: Map<Jo
  * Whether some process may belong to a job that ended: one look at all processes serves thousands of jobs. It errs on the side
  * of yes; whoever gets a no has no process that carries its marker, has a file of it open, or is led by its main process.
  */
-export async function suspectJobs(home: Home): Promise<(view: EndedView) => boolean> {
+export async function suspectJobs(home: Home): Promise<(view: Pick<EndedView, 'id'>) => boolean> {
   if (!HAS_PROC) return () => true;
   const ids = new Set<JobId | undefined>();
   const leaders = new Set<number | undefined>();

@@ -7,16 +7,15 @@ import type { JobId } from '../job/job.ts';
 import type { QueuePaths } from '../job/paths.ts';
 import type { Mark } from '../job/queue.ts';
 import { forgetStarts, listMarks, listStarts, type Place, readStamp, type Start } from '../job/queues.ts';
-import { readSpec } from '../job/store.ts';
+import { readSpec, readState } from '../job/store.ts';
 import { isHeld } from './identity.ts';
+import { isTaken } from './queued.ts';
 import { mayRunHere, thisSandboxKey } from './sandbox.ts';
 
 export class Line {
   readonly home: Home;
   readonly name: string;
   readonly queue: QueuePaths;
-  /** Jobs that this process knows to be over although it still holds their FIFO. */
-  readonly over = new Set<JobId>();
   private places: Place[] = [];
   private stamp: string | undefined;
   private readonly foreign = new Map<string, boolean>();
@@ -62,10 +61,34 @@ export class Line {
     const starts = listStarts(this.queue);
     for (const start of starts) {
       const { id, number } = start;
-      if (id === 0 || this.over.has(id) || !isHeld(this.home.job(id).alive)) dead.push(start);
+      if (id === 0 || !isHeld(this.home.job(id).alive)) dead.push(start);
       else if (number < limit) ids.add(id);
     }
     forgetStarts(this.queue, dead, starts.at(-1)?.number ?? 0);
     return ids;
+  }
+
+  /**
+   * The jobs that take a slot. One that ended is held on until its supervisor has moved the queue on, and then its slot is not for
+   * others; for those who move it on themselves (`handedOn`) it is free.
+   */
+  occupied(
+    slots: number,
+    handedOn: boolean,
+    { limit, except = 0 }: { limit?: number; except?: JobId } = {},
+  ): Set<JobId> {
+    const ids = this.held(limit);
+    ids.delete(except);
+    // only if it seems to be all of them their states are read
+    if (!handedOn || ids.size < slots) return ids;
+    return new Set([...ids].filter((id) => !this.isOver(id)));
+  }
+
+  private isOver(id: JobId): boolean {
+    const state = readState(this.home.job(id));
+    if (state.kind !== 'read') return false;
+    const { phase } = state.value.status;
+    // put back: whoever did so still holds it, unless somebody starts it again
+    return phase === 'ended' || (phase === 'queued' && !isTaken(this.home.job(id)));
   }
 }

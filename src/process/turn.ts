@@ -9,9 +9,16 @@ import { nudgeKeeper } from './keeping.ts';
 import type { Line } from './line.ts';
 import { fateOf, isTaken, type QueuedSpec, skip, wasQueued } from './queued.ts';
 
+/** A job whose turn it is. */
+export interface Candidate {
+  place: Place;
+  mark: Mark;
+  spec: QueuedSpec;
+}
+
 /** What is next in the line, and what is not, and why. */
 export interface Look {
-  candidate?: { place: Place; mark: Mark; spec: QueuedSpec };
+  candidate?: Candidate;
   skipped: boolean;
   ours: boolean;
   at: number | null;

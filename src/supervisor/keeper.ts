@@ -7,7 +7,7 @@ import { removeQuietly } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import type { QueuePaths } from '../job/paths.ts';
-import { advance, needsKeeper, type Rest, startFresh } from '../process/admission.ts';
+import { advance, needsKeeper, type Rest, starterOf } from '../process/admission.ts';
 import { sleep, waitEnded } from '../process/ended.ts';
 import { identify, isAlive } from '../process/identity.ts';
 import { keep } from '../process/keeping.ts';
@@ -25,16 +25,16 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   const claim = claimKeeping(line.queue);
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ALIVE_FD, readable: true, writable: false });
-  const start = (admitted: Parameters<typeof startFresh>[1]) => startFresh(home, admitted);
   for (;;) {
-    const rest = await advance(line, start);
-    if (!needsKeeper(line, rest)) break;
+    const rest = await advance(line, starterOf(home));
+    // somebody removed the queue, or the home
+    if (!needsKeeper(line, rest) || !fs.existsSync(line.queue.waiting)) break;
     await awaitChange(home, rest, nudges);
   }
   // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
   removeQuietly(line.queue.keeper(thisSandboxKey()));
   removeQuietly(claim);
-  if (needsKeeper(line, await advance(line, start))) await keep(home, name);
+  if (needsKeeper(line, await advance(line, starterOf(home)))) await keep(home, name);
   nudges.destroy();
 }
 

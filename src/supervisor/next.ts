@@ -4,24 +4,16 @@
  * adopter moves the queue on.
  */
 import * as fs from 'node:fs';
-import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
-import { listStarts } from '../job/queues.ts';
 import { claimOwner, highestGeneration } from '../job/store.ts';
-import { type Admitted, attend, startFresh } from '../process/admission.ts';
+import { type Admitted, attend, starterOf } from '../process/admission.ts';
 import { identify } from '../process/identity.ts';
 import { Line } from '../process/line.ts';
 import { type Starter, Supervision } from './supervision.ts';
 
 /** What this process knows of each queue. */
 const lines = new Map<string, Line>();
-
-/**
- * Others take the slots that they free themselves: only one that is still free after this time, with nobody admitted meanwhile,
- * is given to a process that has to be started for it, milliseconds.
- */
-const FREE_MS = 25;
 
 /** Moves the queue of a job on that ended. A failure is no reason not to tell the end: the next command does what is left. */
 export async function moveOn({ home, spec, mayTake, start }: Supervision): Promise<void> {
@@ -30,9 +22,10 @@ export async function moveOn({ home, spec, mayTake, start }: Supervision): Promi
   const line = lines.get(name) ?? new Line(home, name);
   lines.set(name, line);
   try {
-    if (!mayTake) return await attend(line, (admitted) => startFresh(home, admitted));
-    await attend(line, async (admitted) => take(home, admitted, start), 1);
-    setTimeout(() => void fillSlots(line), FREE_MS);
+    if (!mayTake) return await attend(line, starterOf(home, true));
+    await attend(line, { start: async (admitted) => take(home, admitted, start), most: 1, handedOn: true });
+    // what is free beside it is for processes that have to be started
+    await attend(line);
   } catch (thrown) {
     errnoOf(thrown);
   }
@@ -51,16 +44,4 @@ function take(home: Home, { spec, aliveFd }: Admitted, start: Starter): void {
   if (!isClaimed) return;
   process.title = `bgjob[${spec.id}]`;
   start(new Supervision(home, spec, owner, { isClaimed, aliveFd, start }));
-}
-
-const lastStart = ({ queue }: Line): number => listStarts(queue).at(-1)?.number ?? 0;
-
-async function fillSlots(line: Line): Promise<void> {
-  try {
-    const before = lastStart(line);
-    await systemClock.sleep(FREE_MS);
-    if (lastStart(line) === before) await attend(line, (admitted) => startFresh(line.home, admitted));
-  } catch (thrown) {
-    errnoOf(thrown);
-  }
 }
