@@ -38,12 +38,12 @@ export function syncDir(path: string): void {
 /** Makes what must not be there yet: nothing is written into something else, nor through a link. */
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
-function writeNew(path: string, content: string | Uint8Array): void {
+function writeNew(path: string, content: string | Uint8Array, flush = true): void {
   const fd = fs.openSync(path, NEW, 0o600);
   try {
     fs.fchmodSync(fd, 0o600);
     writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content);
-    fs.fsyncSync(fd);
+    if (flush) fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
   }
@@ -59,20 +59,20 @@ export function writeAtomic(path: string, text: string): void {
 }
 
 /**
- * Replaces `path` by `text`; durable when the directory is flushed. One writer per path: the temporary name is fixed, so
- * that leftovers of killed writers never pile up.
+ * Replaces `path` by `text`; durable when the directory is flushed, unless `flush` is false: then a power cut may leave an empty file.
+ * One writer per path: the temporary name is fixed, so that leftovers of killed writers never pile up.
  */
-export function writeRenamed(path: string, text: string): void {
+export function writeRenamed(path: string, text: string, flush = true): void {
   const temporary = `${path}.tmp`;
   requireDirectory(dirname(path));
   try {
     try {
-      writeNew(temporary, text);
+      writeNew(temporary, text, flush);
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EEXIST') throw thrown;
       // a killed writer's, or a link to a file of somebody's: it goes, and is never written into
       fs.unlinkSync(temporary);
-      writeNew(temporary, text);
+      writeNew(temporary, text, flush);
     }
     fs.renameSync(temporary, path);
   } catch (thrown) {
@@ -109,13 +109,13 @@ let claims = 0;
 
 /**
  * Creates `path` holding `text` if nobody has it yet. The file is complete and durable at birth (link of a
- * finished file), so that a claim is never seen half. Returns whether this call made it.
+ * finished file), so that a claim is never seen half. Returns whether this call made it. `flush` false: as for writeRenamed.
  */
-export function claim(path: string, text: string): boolean {
+export function claim(path: string, text: string, flush = true): boolean {
   const temporary = `${path}.${process.pid}.${claims++}.tmp`;
   requireDirectory(dirname(path));
   try {
-    writeNew(temporary, text);
+    writeNew(temporary, text, flush);
     fs.linkSync(temporary, path);
   } catch (thrown) {
     if (errnoOf(thrown) === 'EEXIST') return false;
@@ -123,7 +123,7 @@ export function claim(path: string, text: string): boolean {
   } finally {
     removeQuietly(temporary);
   }
-  syncDir(dirname(path));
+  if (flush) syncDir(dirname(path));
   return true;
 }
 
@@ -156,14 +156,7 @@ export function writeHint(path: string, text: string): void {
 }
 
 /** Creates a file that must not exist; durable only when somebody flushes it. */
-export function writeUnflushed(path: string, text: string): void {
-  const fd = createExclusive(path);
-  try {
-    writeAll(fd, Buffer.from(text));
-  } finally {
-    fs.closeSync(fd);
-  }
-}
+export const writeUnflushed = (path: string, text: string): void => writeNew(path, text, false);
 
 /** Wakes who reads a FIFO, with a byte; false if nobody has it open, or it is no FIFO. */
 export function wakeReader(path: string): boolean {

@@ -110,6 +110,16 @@ export function addMark(queue: QueuePaths, name: string): void {
 /** Takes a job out of the line; with the last one of a batch goes what belongs to all of it. */
 export function removeMark({ folder, name }: Place): void {
   removeQuietly(`${folder}/${name}`);
+  dropEmptied(folder);
+}
+
+/** Makes the marker of a job that runs of the one with which it waited: it is never missing from both lists. */
+export function markStarted(home: Home, id: JobId, { folder, name }: Place): void {
+  fs.renameSync(`${folder}/${name}`, `${home.live}/${id}`);
+  dropEmptied(folder);
+}
+
+function dropEmptied(folder: string): void {
   const batch = /^(.*)\/batch\.(\d+)$/.exec(folder);
   if (!batch) return;
   try {
@@ -160,12 +170,15 @@ export interface Start {
 
 const startNumber = (name: string): number => Number(/^start\.(\d{1,15})$/.exec(name)?.[1] ?? 0);
 
-/** Who was admitted, in order; what stands there and was not written by us has no job. */
-export function listStarts(queue: QueuePaths): Start[] {
+/** Who was admitted, in order; what stands there and was not written by us has no job. `known`: they never change. */
+export function listStarts(queue: QueuePaths, known = new Map<number, Start>()): Start[] {
   const numbers = namesIn(queue.dir)
     .map(startNumber)
     .filter((number) => number > 0);
-  return numbers.sort((a, b) => a - b).map((number) => readStart(queue, number));
+  const starts = numbers.sort((a, b) => a - b).map((number) => known.get(number) ?? readStart(queue, number));
+  known.clear();
+  for (const start of starts) known.set(start.number, start);
+  return starts;
 }
 
 function readStart(queue: QueuePaths, number: number): Start {

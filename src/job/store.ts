@@ -4,6 +4,7 @@
  * Functions that write throw system errors; callers turn them into failures with `attempt`.
  */
 import * as fs from 'node:fs';
+import { writeReservedAside } from '../base/aside.ts';
 import { requireDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
 import {
@@ -39,11 +40,17 @@ function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
   const stored = readRecord(path);
   if (stored.kind === 'absent') return stored;
   if (stored.kind === 'unreadable') return { kind: 'unreadable', why: `${what}: ${stored.why}` };
+  if (stored.text === '') return { kind: 'unreadable', why: `${what}: ${EMPTY}` };
   const parsed = parseShaped(shape, stored.text);
   return parsed.ok
     ? { kind: 'read', value: parsed.value }
     : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
 }
+
+const EMPTY = 'it is empty';
+/** Whether a record has nothing in it: what was not flushed before a power cut. */
+export const isEmpty = (found: Found<unknown>): boolean =>
+  found.kind === 'unreadable' && found.why.endsWith(`: ${EMPTY}`);
 
 // ---- spec, state -----------------------------------------------------------------------------------------
 
@@ -65,14 +72,14 @@ const STATE_BYTES = 4096;
 /** Keeps room for the last state, so that a full disk cannot lose how a job ended, and why. */
 export const reserveEnd = (job: JobPaths): void => fs.closeSync(createBlank(job.end, STATE_BYTES));
 
-/** Publishes the state: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
-export function writeState(job: JobPaths, state: State): void {
+/** Publishes the state, durably unless `flush` is false: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
+export function writeState(job: JobPaths, state: State, flush = true): void {
   // a FIFO in its place would hold us up for ever
   const isLast = state.status.phase === 'ended' && isAlone(job.end);
   const write = (one: State): void => {
     const text = sealed(one);
     if (isLast) writeReserved(job.state, job.end, text);
-    else writeRenamed(job.state, text);
+    else writeRenamed(job.state, text, flush);
   };
   try {
     write(state);
@@ -80,8 +87,15 @@ export function writeState(job: JobPaths, state: State): void {
     if (errnoOf(thrown) !== 'ENOSPC' || !isLast) throw thrown;
     write({ ...state, spec: null });
   }
-  syncDir(job.dir);
+  if (flush) syncDir(job.dir);
 }
+
+/** Publishes the last state, durably, beside this thread. Rejects with a system error where writeState has to do. */
+export const writeEndAside = (job: JobPaths, state: State): Promise<void> =>
+  isAlone(job.end)
+    ? writeReservedAside(job.state, job.end, sealed(state))
+    : Promise.reject(Object.assign(new Error('no room is kept'), { code: 'ENOENT' }));
+
 export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateShape);
 
 // ---- owners: the highest generation publishes ------------------------------------------------------------
@@ -91,9 +105,9 @@ export interface Owner {
   identity: Identity;
 }
 
-/** Tries to become `owner.N`, durably; false if somebody is. */
-export const claimOwner = (job: JobPaths, { generation, identity }: Owner): boolean =>
-  claim(job.owner(generation), sealed({ v: 1, identity }));
+/** Tries to become `owner.N`, durably unless `flush` is false; false if somebody is. */
+export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush = true): boolean =>
+  claim(job.owner(generation), sealed({ v: 1, identity }), flush);
 
 /** The number of the highest owner, readable or not; 0 if nobody is yet. */
 export const highestGeneration = (job: JobPaths): number =>

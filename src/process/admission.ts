@@ -14,7 +14,6 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf, type Failure } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
-import { markLive } from '../job/markers.ts';
 import { parseMark } from '../job/queue.ts';
 import { claimStart, isPaused, listQueues, listStarts, readSlots, removeMark } from '../job/queues.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../job/store.ts';
@@ -31,11 +30,15 @@ import { type Candidate, type Look, look } from './turn.ts';
 export interface Admitted {
   spec: QueuedSpec;
   aliveFd: number;
+  /** Whoever becomes this owner starts it. */
+  generation: number;
 }
 
 /** Why no more was started, and what the queue waits for. */
 export interface Rest {
   reason: 'empty' | 'paused' | 'full' | 'waiting';
+  /** How many were started. */
+  started: number;
   /** Whether jobs that may run in this sandbox wait for what is said here. */
   ours: boolean;
   /** The next time that one of them waits for, milliseconds since 1970. */
@@ -54,7 +57,8 @@ const NO_ROOM_MS = 1000;
 async function admit(
   line: Line,
   { place, spec }: Candidate,
-  handedOn: boolean,
+  slots: number,
+  handedOn: Mover['handedOn'],
 ): Promise<Admitted | 'taken' | 'busy' | 'full'> {
   const { home, queue } = line;
   const job = home.job(spec.id);
@@ -64,19 +68,18 @@ async function admit(
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
   let isKept = false;
   try {
+    // the number first: if somebody takes the job from here on, he has it, and we come too late
+    const generation = highestGeneration(job) + 1;
     if (isTaken(job)) {
       removeMark(place);
       return 'taken';
     }
     const number = claimStart(queue, spec.id, thisSandboxKey());
-    const slots = readSlots(queue);
     if (line.occupied(slots, handedOn, { limit: number, except: spec.id }).size >= slots) return 'full';
     const state = readState(job);
     prepareFiles(job, spec, state.kind === 'read' ? state.value.attempt : 1);
-    // the marker first: a job that runs is never missing from the list
-    markLive(home, spec.id);
     isKept = true;
-    return { spec, aliveFd };
+    return { spec, aliveFd, generation };
   } finally {
     if (!isKept) fs.closeSync(aliveFd);
   }
@@ -93,10 +96,9 @@ const isPending = (line: Line, ids: Iterable<JobId>): boolean =>
   });
 
 /** Starts a supervisor of its own for the job. */
-export async function startFresh(home: Home, { spec, aliveFd }: Admitted): Promise<void> {
+export async function startFresh(home: Home, { spec, aliveFd, generation }: Admitted): Promise<void> {
   const job = home.job(spec.id);
   try {
-    const generation = highestGeneration(job) + 1;
     const started = await startSupervisor(home, spec.id, generation, { environmentFd: 'ignore', aliveFd });
     if (started.ok) await confirmOwner(job, generation, started.value);
   } finally {
@@ -110,38 +112,43 @@ export interface Mover {
   start(admitted: Admitted): Promise<void>;
   /** How many at most. */
   most: number;
-  /** A job of this process has just ended: its slot is handed on. */
-  handedOn: boolean;
+  /** The jobs of this process that just ended: their slots are handed on; null: none has. */
+  handedOn: ReadonlySet<JobId> | null;
+  /** Whether somebody who is about to start a job, and may be killed before, is waited for. */
+  settles: boolean;
 }
 
 /** Who starts a process for each job. */
-export const starterOf = (home: Home, handedOn = false): Mover => ({
+export const starterOf = (home: Home, others: Partial<Mover> = {}): Mover => ({
   start: (admitted) => startFresh(home, admitted),
   most: Number.POSITIVE_INFINITY,
-  handedOn,
+  handedOn: null,
+  settles: false,
+  ...others,
 });
 
 /** Starts what may start, until no slot is free or nobody's turn has come. Returns what the queue waits for. */
-export async function advance(line: Line, { start, most, handedOn }: Mover): Promise<Rest> {
+export async function advance(line: Line, { start, most, handedOn, settles }: Mover): Promise<Rest> {
   const { queue } = line;
+  let started = 0;
   const rest = (
     reason: Rest['reason'],
     { ours = false, at = null, after = new Set() }: Partial<Look> = {},
   ): Rest => ({
-    ...{ reason, ours, at },
+    ...{ reason, ours, at, started },
     after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(line, id)),
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;
-  let started = 0;
   // somebody holds one that waits: he is about to start it, or has just put it back
   let isBusy = false;
   for (const passed = new Set<JobId>(); ; ) {
+    if (started >= most) return rest('full');
     if (isPaused(queue)) return rest('paused');
     const slots = readSlots(queue);
     const held = line.occupied(slots, handedOn);
     const free = slots - held.size;
-    if (free <= 0 || started >= most) {
-      if (started < most && isPending(line, held) && systemClock.monotonic() < deadline) {
+    if (free <= 0) {
+      if (settles && isPending(line, held) && systemClock.monotonic() < deadline) {
         await systemClock.sleep(LOOK_MS);
         continue;
       }
@@ -162,7 +169,7 @@ export async function advance(line: Line, { start, most, handedOn }: Mover): Pro
     passed.add(candidate.mark.id);
     let admitted: Awaited<ReturnType<typeof admit>>;
     try {
-      admitted = await admit(line, candidate, handedOn);
+      admitted = await admit(line, candidate, slots, handedOn);
     } catch (thrown) {
       errnoOf(thrown);
       // a full disk: the job waits as before
@@ -173,6 +180,8 @@ export async function advance(line: Line, { start, most, handedOn }: Mover): Pro
     if (admitted === 'taken' || admitted === 'busy') continue;
     if (admitted === 'full') {
       passed.delete(candidate.mark.id);
+      // two that gave way to each other do not keep step
+      await systemClock.sleep(LOOK_MS * Math.random());
       continue;
     }
     line.drop(candidate.place);
@@ -188,9 +197,9 @@ function isOfQueue({ home, name }: Line, id: JobId): boolean {
 }
 
 /** Whether somebody has to stay for the queue: it waits for what no end of its jobs in this sandbox brings. */
-export function needsKeeper(line: Line, { reason, ours, at, after }: Rest): boolean {
+export function needsKeeper(line: Line, { reason, started, ours, at, after }: Rest): boolean {
   if (reason === 'waiting') return ours && (at !== null || after.length > 0);
-  if (reason !== 'full') return false;
+  if (reason !== 'full' || started > 0) return false;
   const held = line.held();
   const isServed = listStarts(line.queue).some(
     ({ id, sandbox }) => held.has(id) && sandbox === thisSandboxKey(),
@@ -208,7 +217,7 @@ export async function attend(line: Line, mover = starterOf(line.home)): Promise<
 export async function attendQueue(home: Home, name: string): Promise<void> {
   try {
     closeInherited();
-    await attend(new Line(home, name));
+    await attend(new Line(home, name), starterOf(home, { settles: true }));
   } catch (thrown) {
     errnoOf(thrown);
   }

@@ -7,16 +7,19 @@ import type { JobId } from '../job/job.ts';
 import type { QueuePaths } from '../job/paths.ts';
 import type { Mark } from '../job/queue.ts';
 import { forgetStarts, listMarks, listStarts, type Place, readStamp, type Start } from '../job/queues.ts';
-import { readSpec, readState } from '../job/store.ts';
+import { readExit, readSpec, readState } from '../job/store.ts';
 import { isHeld } from './identity.ts';
 import { isTaken } from './queued.ts';
 import { mayRunHere, thisSandboxKey } from './sandbox.ts';
+
+const NONE: ReadonlySet<JobId> = new Set();
 
 export class Line {
   readonly home: Home;
   readonly name: string;
   readonly queue: QueuePaths;
   private places: Place[] = [];
+  private readonly starts = new Map<number, Start>();
   private stamp: string | undefined;
   private readonly foreign = new Map<string, boolean>();
 
@@ -55,12 +58,13 @@ export class Line {
   }
 
   /** The jobs that hold a slot, by their starts with a number below `limit`. */
-  held(limit = Number.POSITIVE_INFINITY): Set<JobId> {
+  held(limit = Number.POSITIVE_INFINITY, over: ReadonlySet<JobId> = NONE): Set<JobId> {
     const ids = new Set<JobId>();
     const dead: Start[] = [];
-    const starts = listStarts(this.queue);
+    const starts = listStarts(this.queue, this.starts);
     for (const start of starts) {
       const { id, number } = start;
+      if (over.has(id)) continue;
       if (id === 0 || !isHeld(this.home.job(id).alive)) dead.push(start);
       else if (number < limit) ids.add(id);
     }
@@ -69,26 +73,28 @@ export class Line {
   }
 
   /**
-   * The jobs that take a slot. One that ended is held on until its supervisor has moved the queue on, and then its slot is not for
-   * others; for those who move it on themselves (`handedOn`) it is free.
+   * The jobs that take a slot. One that ended is held on until its supervisor has moved the queue on: for others its slot is not
+   * free before. `handedOn`: who asks does just that, after the ends of these.
    */
   occupied(
     slots: number,
-    handedOn: boolean,
+    handedOn: ReadonlySet<JobId> | null,
     { limit, except = 0 }: { limit?: number; except?: JobId } = {},
   ): Set<JobId> {
-    const ids = this.held(limit);
+    const ids = this.held(limit, handedOn ?? NONE);
     ids.delete(except);
-    // only if it seems to be all of them their states are read
-    if (!handedOn || ids.size < slots) return ids;
+    // only if it seems to be all of them their records are read
+    if (handedOn === null || ids.size < slots) return ids;
     return new Set([...ids].filter((id) => !this.isOver(id)));
   }
 
+  /** Whether a job that is still held has ended, or was put back into the queue. */
   private isOver(id: JobId): boolean {
-    const state = readState(this.home.job(id));
+    const job = this.home.job(id);
+    const state = readState(job);
     if (state.kind !== 'read') return false;
-    const { phase } = state.value.status;
-    // put back: whoever did so still holds it, unless somebody starts it again
-    return phase === 'ended' || (phase === 'queued' && !isTaken(this.home.job(id)));
+    const { status, attempt } = state.value;
+    if (status.phase === 'running') return readExit(job, attempt) !== undefined;
+    return status.phase === 'ended' || (status.phase === 'queued' && !isTaken(job));
   }
 }

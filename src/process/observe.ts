@@ -14,6 +14,7 @@ import type { JobPaths } from '../job/paths.ts';
 import { findMark } from '../job/queues.ts';
 import {
   type Found,
+  isEmpty,
   isExitDamaged,
   readExit,
   readOwner,
@@ -55,7 +56,7 @@ export function observe(home: Home, id: number): JobView | undefined {
     return wasStarted ? { kind: 'unreadable', id, why: 'spec.json: it is missing' } : undefined;
   }
   if (spec.kind === 'unreadable') return { kind: 'unreadable', id, why: spec.why };
-  return viewOf(home, job, spec.value, state);
+  return viewOf(home, job, spec.value, unlessEmpty(spec.value, state));
 }
 
 function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): JobView | undefined {
@@ -65,7 +66,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
   const status: Status = known?.status ?? STARTING;
   if (status.phase === 'ended') return { kind: 'ended', id, spec, status, state: known };
 
-  const owner = readOwner(job);
+  const owner = unlessEmpty(spec, readOwner(job));
   if (owner.kind === 'unreadable') return { kind: 'unreadable', id, why: owner.why };
   const place = owner.kind === 'read' ? owner.value.identity : spec;
   if (place.bootId !== thisPlace().bootId && place.machine !== thisPlace().machine)
@@ -127,6 +128,10 @@ function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
   // in either direction: where the clock was set back, the end lies in the future
   return exit !== undefined && Math.abs(systemClock.now() - exit.at) > STUCK_MS;
 }
+
+/** What a queued job's starter wrote is not flushed: after a power cut it may be empty, and the job waits again. */
+const unlessEmpty = <T>({ placement }: Spec, found: Found<T>): Found<T> =>
+  placement !== null && isEmpty(found) ? { kind: 'absent' } : found;
 
 /** Whether nobody is at a job that was queued: no shim has run, and whoever owned it is dead, or lets go of it without a start. */
 function isUntouched(job: JobPaths, owner: Identity | undefined): boolean {

@@ -23,8 +23,14 @@ function judge(path: string): Executable {
 }
 
 /** A tool of the system (`sh`, `setsid`), whatever the PATH of the caller is; undefined if it is not there. */
-export const findTool = (name: string): string | undefined =>
-  TOOL_PLACES.map((place) => `${place}/${name}`).find((path) => judge(path) === 'yes');
+export function findTool(name: string): string | undefined {
+  const known = tools.get(name);
+  if (known !== undefined) return known;
+  const path = TOOL_PLACES.map((place) => `${place}/${name}`).find((one) => judge(one) === 'yes');
+  if (path !== undefined) tools.set(name, path);
+  return path;
+}
+const tools = new Map<string, string>();
 
 /** The absolute path of a command, searched like execvp does: along `path` unless it holds a slash. */
 export function findCommand(command: string, path: string | undefined, cwd: string): Result<string> {

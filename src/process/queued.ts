@@ -13,7 +13,7 @@ import { markEnded } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
 import type { Fate } from '../job/queue.ts';
 import { findMark, removeMark } from '../job/queues.ts';
-import { claimOwner, highestGeneration, readOwner, readState, writeState } from '../job/store.ts';
+import { claimOwner, highestGeneration, isEmpty, readOwner, readState, writeState } from '../job/store.ts';
 import { identify, isAlive } from './identity.ts';
 import { observe } from './observe.ts';
 import { readShim } from './shim.ts';
@@ -25,10 +25,13 @@ export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== 
 /** Whether somebody has taken the job to start it, or has ended it: who owns it lives, or its state or shim says so. */
 export function isTaken(job: JobPaths): boolean {
   const state = readState(job);
-  if (state.kind === 'unreadable' || (state.kind === 'read' && state.value.status.phase !== 'queued'))
+  if (
+    (state.kind === 'unreadable' && !isEmpty(state)) ||
+    (state.kind === 'read' && state.value.status.phase !== 'queued')
+  )
     return true;
   const owner = readOwner(job);
-  if (owner.kind === 'unreadable') return true;
+  if (owner.kind === 'unreadable' && !isEmpty(owner)) return true;
   // who put it back into the queue lives on for other jobs
   const isBack =
     state.kind === 'read' && owner.kind === 'read' && owner.value.generation === state.value.generation;
@@ -39,10 +42,11 @@ export function isTaken(job: JobPaths): boolean {
 /** Ends a job that nobody has taken; false if somebody has, or was first. Throws system errors. */
 export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const job = home.job(spec.id);
+  // the number first: if somebody takes the job from here on, he has it, and we come too late
+  const generation = highestGeneration(job) + 1;
   if (isTaken(job)) return false;
   const before = readState(job);
   const known = before.kind === 'read' ? before.value : undefined;
-  const generation = highestGeneration(job) + 1;
   if (!claimOwner(job, { generation, identity: identify(process.pid)! })) return false;
   const queued: Status = known?.status ?? { phase: 'queued', notBefore: null };
   const status = nextStatus(queued, event);

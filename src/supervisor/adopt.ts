@@ -13,6 +13,8 @@ import { ownEnvironment } from '../process/environment.ts';
 import { HAS_PROC, hasOpen } from '../process/identity.ts';
 import { type AdopterCall, readShim } from '../process/shim.ts';
 import { leave } from './leave.ts';
+import { moveOn } from './next.ts';
+import { leaveQueue } from './retry.ts';
 import type { Supervision } from './supervision.ts';
 
 const DEAD_SOCKET_FD = 3;
@@ -33,11 +35,13 @@ export function adopt(supervision: Supervision): void {
   fs.closeSync(DEAD_SOCKET_FD);
   supervision.mayTake = false;
   supervision.watcherPid = findWatcher(supervision);
+  supervision.moveOn = () => moveOn(supervision);
   supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
   const state = readState(supervision.job);
   const before: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
   if (before.phase === 'starting') startedBefore(supervision);
   else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
+  leaveQueue(supervision);
   supervision.readRequests();
   supervision.checkMain();
   watchExit(supervision);

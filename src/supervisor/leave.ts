@@ -1,5 +1,5 @@
 /**
- * After the end is published: move the queue on, tell the watcher, note what was left behind, cut the log for the last time, now and
+ * After the end is published: tell the watcher, note what was left behind, cut the log for the last time, now and
  * then clean up. The process then ends by itself, or with the job that it took, or with what was left behind: with the shim,
  * because we are its parent, and where pid 1 does not reap nobody else takes it from the process table.
  */
@@ -8,11 +8,10 @@ import { errnoOf } from '../base/failure.ts';
 import { DEFAULT_RETENTION } from '../job/retention.ts';
 import { collect, isCollectionDue } from '../process/collect.ts';
 import { suspectJobs } from '../process/leftovers.ts';
-import { moveOn } from './next.ts';
 import { Supervision } from './supervision.ts';
 
 /** The ends of queued jobs come one upon the other: one look at all processes, after this time, serves those of the meantime, milliseconds. */
-const LOOK_MS = 100;
+const LOOK_MS = 250;
 let suspects: Promise<(view: Pick<Supervision['spec'], 'id'>) => boolean> | undefined;
 
 /** Whether anything of the job may have been left behind. */
@@ -27,7 +26,8 @@ async function isSuspect({ home, spec }: Supervision): Promise<boolean> {
 
 /** `tellWatcher`: that the end is published; undefined: the job never started, and there is none. */
 export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
-  await moveOn(supervision);
+  // what was put back has to be let go before it can be started again
+  if (supervision.isRequeued) await supervision.moveOn();
   tellWatcher?.();
   // put back into the queue: its records are the next owner's
   const mayBeLeft = tellWatcher && !supervision.isRequeued && (await isSuspect(supervision));

@@ -6,11 +6,18 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
-import { claimOwner, highestGeneration } from '../job/store.ts';
+import type { Identity } from '../job/job.ts';
+import { claimOwner } from '../job/store.ts';
 import { type Admitted, attend, starterOf } from '../process/admission.ts';
 import { identify } from '../process/identity.ts';
 import { Line } from '../process/line.ts';
 import { type Starter, Supervision } from './supervision.ts';
+
+let known: Identity | undefined;
+const self = (): Identity => {
+  known ??= identify(process.pid)!;
+  return known;
+};
 
 /** What this process knows of each queue. */
 const lines = new Map<string, Line>();
@@ -22,8 +29,9 @@ export async function moveOn({ home, spec, mayTake, start }: Supervision): Promi
   const line = lines.get(name) ?? new Line(home, name);
   lines.set(name, line);
   try {
-    if (!mayTake) return await attend(line, starterOf(home, true));
-    await attend(line, { start: async (admitted) => take(home, admitted, start), most: 1, handedOn: true });
+    if (!mayTake) return await attend(line, starterOf(home, { handedOn: Supervision.over }));
+    const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
+    await attend(line, starterOf(home, { ...mine, handedOn: Supervision.over }));
     // what is free beside it is for processes that have to be started
     await attend(line);
   } catch (thrown) {
@@ -32,12 +40,13 @@ export async function moveOn({ home, spec, mayTake, start }: Supervision): Promi
 }
 
 /** Becomes the owner of a job whose FIFO this process holds, and starts it. */
-function take(home: Home, { spec, aliveFd }: Admitted, start: Starter): void {
+function take(home: Home, { spec, aliveFd, generation }: Admitted, start: Starter): void {
   const job = home.job(spec.id);
-  const owner = { generation: highestGeneration(job) + 1, identity: identify(process.pid)! };
+  const owner = { generation, identity: self() };
   let isClaimed = false;
   try {
-    isClaimed = claimOwner(job, owner);
+    // a power cut may take it: then the job waits again, and nobody was told that it ran
+    isClaimed = claimOwner(job, owner, false);
   } finally {
     if (!isClaimed) fs.closeSync(aliveFd);
   }

@@ -5,11 +5,11 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
-import type { Spec, State } from '../job/job.ts';
+import type { Spec, State, Status } from '../job/job.ts';
 import { readLogSize } from '../job/log.ts';
 import { markEnded } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
-import { claimOwner, type Owner, readOwnerOf, writeState } from '../job/store.ts';
+import { claimOwner, type Owner, readOwnerOf, writeEndAside, writeState } from '../job/store.ts';
 import { isSame } from '../process/identity.ts';
 
 const RETRY_MS = 1000;
@@ -35,21 +35,46 @@ export class Publication {
     this.job = home.job(spec.id);
   }
 
+  /**
+   * That a queued job runs need not be durable: nobody is told, and after a power cut it waits again. (A plain one would be called
+   * lost without its record, and an end is told.)
+   */
   publish(facts: Facts): void {
     this.facts = facts;
     const { status } = facts;
-    const ended = status.phase === 'ended';
-    const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
-    const spec = ended ? this.spec : null;
+    const isDurable = this.spec.placement === null || status.phase !== 'running';
     try {
       if (!this.mayPublish()) return;
-      writeState(this.job, { v: 1, generation: this.owner.generation, ...facts, logBytes, spec });
-      if (ended) markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
+      writeState(this.job, this.stateOf(facts), isDurable);
+      this.mark(status);
     } catch (thrown) {
       errnoOf(thrown);
       // what goes back into its queue is the next owner's
       if (status.phase !== 'queued') this.publishLater();
     }
+  }
+
+  /** The same for an end, without waiting for the disk in this thread: another job may need it. */
+  async publishAside(facts: Facts): Promise<void> {
+    this.facts = facts;
+    try {
+      if (!this.mayPublish()) return;
+      await writeEndAside(this.job, this.stateOf(facts));
+      this.mark(facts.status);
+    } catch (thrown) {
+      errnoOf(thrown);
+      this.publish(facts);
+    }
+  }
+
+  private stateOf(facts: Facts): State {
+    const ended = facts.status.phase === 'ended';
+    const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
+    return { v: 1, generation: this.owner.generation, ...facts, logBytes, spec: ended ? this.spec : null };
+  }
+
+  private mark(status: Status): void {
+    if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
   }
 
   /** Whether nobody else is the owner. Who found no room for its claim publishes all the same, and tries again. */

@@ -5,10 +5,10 @@ import { removeQuietly, writeAll, writeAtomic } from '../base/files.ts';
 import { readAt, readRecord } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import { type Attempt, exitCodeOf, type Spec, type StatusOf } from '../job/job.ts';
-import { unmarkLive } from '../job/markers.ts';
+import { markLive, unmarkLive } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { markName } from '../job/queue.ts';
-import { addMark, findMark, makeQueue, removeMark } from '../job/queues.ts';
+import { addMark, findMark, makeQueue, markStarted } from '../job/queues.ts';
 import { withMarker } from '../process/environment.ts';
 import { howEnded, type QueuedSpec, wasQueued } from '../process/queued.ts';
 import { markerOf } from '../process/tree.ts';
@@ -38,14 +38,16 @@ export function queuedEnvironment(home: Home, { id, placement }: QueuedSpec): st
 }
 
 /** The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. */
-export function leaveQueue({ home, spec, job, attempt }: Attempted, environment: string[]): void {
+export function leaveQueue({ home, spec, job, attempt }: Attempted): void {
   if (!wasQueued(spec)) return;
   try {
     const isNeeded = spec.keepEnv || attempt <= spec.retry;
-    if (isNeeded && !fs.existsSync(job.env)) writeAtomic(job.env, JSON.stringify(environment));
+    if (isNeeded && !fs.existsSync(job.env))
+      writeAtomic(job.env, JSON.stringify(queuedEnvironment(home, spec)));
     if (!isNeeded) removeQuietly(job.env);
     const mark = findMark(home, spec);
-    if (mark) removeMark(mark);
+    if (mark) markStarted(home, spec.id, mark);
+    else markLive(home, spec.id);
   } catch (thrown) {
     // whoever meets the marker sees that the job runs
     errnoOf(thrown);

@@ -14,6 +14,7 @@ import { flushExit } from '../job/store.ts';
 import { shimCall } from '../process/shim.ts';
 import { adopterCall } from './adopt.ts';
 import { leave } from './leave.ts';
+import { moveOn } from './next.ts';
 import { leaveQueue, queuedEnvironment, writeHeading } from './retry.ts';
 import type { Supervision } from './supervision.ts';
 
@@ -22,6 +23,7 @@ const ENVIRONMENT_FD = 3;
 const ORPHAN_LOOK_MS = 100;
 
 export function start(supervision: Supervision): void {
+  supervision.moveOn = () => moveOn(supervision);
   supervision.onEnded = () => leave(supervision);
   try {
     const environment = environmentOf(supervision);
@@ -58,8 +60,11 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
 function prepare(supervision: Supervision): number[] {
   const { job, attempt, spec } = supervision;
   const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(openLog);
-  flushExit(job, attempt);
-  syncDir(job.dir);
+  // of a queued job nobody was told yet, and after a power cut it waits again
+  if (spec.placement === null) {
+    flushExit(job, attempt);
+    syncDir(job.dir);
+  }
   if (attempt > 1) writeHeading(supervision, logFds[0]!);
   return logFds;
 }
@@ -143,7 +148,7 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
   supervision.dispatch({ type: 'started', at, monotonicMs });
   // a kill that came before this publication had nobody to nudge
   supervision.readRequests();
-  leaveQueue(supervision, environment);
+  leaveQueue(supervision);
 }
 
 /** The umask of who queued the job; that of any other job is our own. */

@@ -9,7 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { removeQuietly } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
-import type { Attempt, Identity, Spec, Status, StatusOf } from '../job/job.ts';
+import type { Attempt, Identity, JobId, Spec, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/store.ts';
@@ -32,6 +32,8 @@ export type Starter = (supervision: Supervision) => void;
 export class Supervision {
   /** Those of this process that have not ended. */
   static readonly all = new Set<Supervision>();
+  /** The jobs of this process that ended, but are not let go yet. */
+  static readonly over = new Set<JobId>();
   readonly home: Home;
   readonly spec: Spec;
   readonly owner: Owner;
@@ -53,6 +55,8 @@ export class Supervision {
   shimEnded = false;
   /** What the shim said on the socket: all there is if somebody removed the job's directory. */
   told: { code: number; at: number } | undefined;
+  /** Starts what may start now that the job is over. */
+  moveOn: () => Promise<void> = async () => {};
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   /** It was put back into its queue: the next owner publishes. */
@@ -191,14 +195,28 @@ export class Supervision {
   }
 
   private finish(): void {
+    if (this.spec.placement !== null && this.status.phase === 'ended') {
+      void this.finishAside();
+      return;
+    }
     this.publish();
-    if (!this.isRequeued && !this.spec.keepEnv) removeQuietly(this.job.env);
     // whoever waits is woken now; where the state could not be written, exit.N says the same
+    this.letGo();
+  }
+
+  /** The end of a queued job: the next one is started before it is told. */
+  private async finishAside(): Promise<void> {
+    Supervision.over.add(this.spec.id);
+    await this.moveOn();
+    const { status, attempt, attempts, stopped, left } = this;
+    await this.publication.publishAside({ status, attempt, attempts, stopped, left });
+    if (!this.spec.keepEnv) removeQuietly(this.job.env);
     this.letGo();
   }
 
   private letGo(): void {
     Supervision.all.delete(this);
+    Supervision.over.delete(this.spec.id);
     fs.closeSync(this.aliveFd);
     this.onEnded();
   }
