@@ -16,21 +16,23 @@ import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { markLive } from '../job/markers.ts';
 import { parseMark } from '../job/queue.ts';
-import { claimStart, isPaused, listQueues, listStarts, readSlots, removeMark } from '../job/queues.ts';
+import { claimStart, isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../job/store.ts';
 import { makeFifo } from './fifo.ts';
 import { isAlive, isHeld } from './identity.ts';
 import { keep } from './keeping.ts';
 import { Line } from './line.ts';
-import { isTaken, type QueuedSpec } from './queued.ts';
-import { thisSandboxKey } from './sandbox.ts';
+import { hasStarted, isTaken, type QueuedSpec } from './queued.ts';
+import { mayRunHere, thisSandboxKey } from './sandbox.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './starting.ts';
-import { type Candidate, type Look, look } from './turn.ts';
+import { type Candidate, forgetStale, type Look, look } from './turn.ts';
 
 /** A job that may be started now, by whoever holds its FIFO: this process. */
 export interface Admitted {
   spec: QueuedSpec;
   aliveFd: number;
+  /** As which owner it is started: the next one when it was looked at. */
+  generation: number;
 }
 
 /** Why no more was started, and what the queue waits for. */
@@ -58,6 +60,8 @@ async function admit(
 ): Promise<Admitted | 'taken' | 'busy' | 'full'> {
   const { home, queue } = line;
   const job = home.job(spec.id);
+  // first of all: whoever becomes its owner from here on comes before us, also one that is dead again when we look
+  const generation = highestGeneration(job) + 1;
   if (isHeld(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
@@ -65,7 +69,7 @@ async function admit(
   let isKept = false;
   try {
     if (isTaken(job)) {
-      removeMark(place);
+      forgetStale(line, place, spec.id);
       return 'taken';
     }
     const number = claimStart(queue, spec.id, thisSandboxKey());
@@ -76,7 +80,7 @@ async function admit(
     // the marker first: a job that runs is never missing from the list
     markLive(home, spec.id);
     isKept = true;
-    return { spec, aliveFd };
+    return { spec, aliveFd, generation };
   } finally {
     if (!isKept) fs.closeSync(aliveFd);
   }
@@ -85,18 +89,19 @@ async function admit(
 const asThrown = (failure: Failure): Error =>
   Object.assign(new Error(failure.code), { code: failure.code === 'io' ? failure.errno : 'ENOSYS' });
 
-/** Whether one of these is held by somebody who has not started it yet, and may not get any further. */
-const isPending = (line: Line, ids: Iterable<JobId>): boolean =>
+/** Whether one of these is held by somebody who has not started it yet; with `stays` also by an owner who lives. */
+const isPending = (line: Line, ids: Iterable<JobId>, stays: boolean): boolean =>
   [...ids].some((id) => {
-    const owner = readOwner(line.home.job(id));
-    return owner.kind !== 'read' || isAlive(owner.value.identity) === 'dead';
+    const job = line.home.job(id);
+    const owner = readOwner(job);
+    const isDead = owner.kind !== 'read' || isAlive(owner.value.identity) === 'dead';
+    return (isDead || stays) && !line.own.has(id) && !hasStarted(job);
   });
 
 /** Starts a supervisor of its own for the job. */
-export async function startFresh(home: Home, { spec, aliveFd }: Admitted): Promise<void> {
+export async function startFresh(home: Home, { spec, aliveFd, generation }: Admitted): Promise<void> {
   const job = home.job(spec.id);
   try {
-    const generation = highestGeneration(job) + 1;
     const started = await startSupervisor(home, spec.id, generation, { environmentFd: 'ignore', aliveFd });
     if (started.ok) await confirmOwner(job, generation, started.value);
   } finally {
@@ -112,17 +117,23 @@ export interface Mover {
   most: number;
   /** A job of this process has just ended: its slot is handed on. */
   handedOn: boolean;
+  /** It does not leave before what was started has a shim, which outlives its supervisor: nobody else may be there to see that die. */
+  stays: boolean;
 }
 
 /** Who starts a process for each job. */
-export const starterOf = (home: Home, handedOn = false): Mover => ({
+export const starterOf = (
+  home: Home,
+  { handedOn, stays }: Pick<Mover, 'handedOn' | 'stays'> = { handedOn: false, stays: false },
+): Mover => ({
   start: (admitted) => startFresh(home, admitted),
   most: Number.POSITIVE_INFINITY,
   handedOn,
+  stays,
 });
 
 /** Starts what may start, until no slot is free or nobody's turn has come. Returns what the queue waits for. */
-export async function advance(line: Line, { start, most, handedOn }: Mover): Promise<Rest> {
+export async function advance(line: Line, { start, most, handedOn, stays }: Mover): Promise<Rest> {
   const { queue } = line;
   const rest = (
     reason: Rest['reason'],
@@ -133,33 +144,31 @@ export async function advance(line: Line, { start, most, handedOn }: Mover): Pro
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;
   let started = 0;
-  // somebody holds one that waits: he is about to start it, or has just put it back
-  let isBusy = false;
-  for (const passed = new Set<JobId>(); ; ) {
+  /** Somebody holds these, which wait: he is about to start them, or has just put them back. */
+  const busy = new Set<JobId>();
+  for (let before = 0; ; ) {
     if (isPaused(queue)) return rest('paused');
     const slots = readSlots(queue);
     const held = line.occupied(slots, handedOn);
+    // somebody died, perhaps before he started what is no more in our list
+    if (held.size < before) line.forget();
+    before = held.size;
     const free = slots - held.size;
-    if (free <= 0 || started >= most) {
-      if (started < most && isPending(line, held) && systemClock.monotonic() < deadline) {
+    if (started >= most) return rest('full');
+    const found = free > 0 ? look(line, free, busy) : undefined;
+    // an end by skipping decides about others
+    if (found?.skipped) continue;
+    const candidate = found?.candidate;
+    if (!candidate) {
+      const others = [...busy].some((id) => !line.own.has(id));
+      if ((others || isPending(line, held, stays)) && systemClock.monotonic() < deadline) {
         await systemClock.sleep(LOOK_MS);
+        busy.clear();
         continue;
       }
-      return rest('full');
+      if (!found) return rest('full');
+      return line.read().length === 0 ? rest('empty') : rest('waiting', found);
     }
-    if (line.read().length === 0) return rest('empty');
-    const found = look(line, free, passed);
-    // an end by skipping decides about others
-    if (found.skipped) continue;
-    const { candidate } = found;
-    if (!candidate && isBusy && systemClock.monotonic() < deadline) {
-      await systemClock.sleep(LOOK_MS);
-      passed.clear();
-      isBusy = false;
-      continue;
-    }
-    if (!candidate) return rest('waiting', found);
-    passed.add(candidate.mark.id);
     let admitted: Awaited<ReturnType<typeof admit>>;
     try {
       admitted = await admit(line, candidate, handedOn);
@@ -168,23 +177,19 @@ export async function advance(line: Line, { start, most, handedOn }: Mover): Pro
       // a full disk: the job waits as before
       return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
     }
-    isBusy ||= admitted === 'busy';
-    if (admitted === 'taken') line.drop(candidate.place);
-    if (admitted === 'taken' || admitted === 'busy') continue;
-    if (admitted === 'full') {
-      passed.delete(candidate.mark.id);
-      continue;
-    }
+    if (admitted === 'busy') busy.add(candidate.mark.id);
+    if (admitted === 'busy' || admitted === 'full') continue;
     line.drop(candidate.place);
+    if (admitted === 'taken') continue;
     await start(admitted);
     started++;
   }
 }
 
-/** Whether a job is one of this queue: then its own end moves the queue on. */
+/** Whether the end of a job moves this queue on by itself: it is one of the queue, and in our sandbox. */
 function isOfQueue({ home, name }: Line, id: JobId): boolean {
   const spec = readSpec(home.job(id), id);
-  return spec.kind === 'read' && spec.value.placement?.queue === name;
+  return spec.kind === 'read' && spec.value.placement?.queue === name && mayRunHere(spec.value);
 }
 
 /** Whether somebody has to stay for the queue: it waits for what no end of its jobs in this sandbox brings. */

@@ -16,6 +16,8 @@ export class Line {
   readonly home: Home;
   readonly name: string;
   readonly queue: QueuePaths;
+  /** Jobs of this process that it holds until it has moved the queue on. */
+  readonly own = new Set<JobId>();
   private places: Place[] = [];
   private stamp: string | undefined;
   private readonly foreign = new Map<string, boolean>();
@@ -35,6 +37,11 @@ export class Line {
       this.places = listMarks(this.queue);
     }
     return this.places;
+  }
+
+  /** Reads all of it again. */
+  forget(): void {
+    this.stamp = undefined;
   }
 
   drop(place: Place): void {

@@ -13,6 +13,8 @@ import { ownEnvironment } from '../process/environment.ts';
 import { HAS_PROC, hasOpen } from '../process/identity.ts';
 import { type AdopterCall, readShim } from '../process/shim.ts';
 import { leave } from './leave.ts';
+import { moveOn } from './next.ts';
+import { leaveQueue } from './retry.ts';
 import type { Supervision } from './supervision.ts';
 
 const DEAD_SOCKET_FD = 3;
@@ -40,6 +42,11 @@ export function adopt(supervision: Supervision): void {
   else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
   supervision.readRequests();
   supervision.checkMain();
+  if (!supervision.isOver) {
+    leaveQueue(supervision);
+    // the one who died may have been about to start another
+    void moveOn(supervision, false);
+  }
   watchExit(supervision);
 }
 

@@ -27,8 +27,10 @@ async function isSuspect({ home, spec }: Supervision): Promise<boolean> {
 
 /** `tellWatcher`: that the end is published; undefined: the job never started, and there is none. */
 export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
-  await moveOn(supervision);
+  await moveOn(supervision, true);
   tellWatcher?.();
+  // now that nobody holds it: its own turn may have come
+  if (supervision.isRequeued) await moveOn(supervision, false);
   // put back into the queue: its records are the next owner's
   const mayBeLeft = tellWatcher && !supervision.isRequeued && (await isSuspect(supervision));
   if (mayBeLeft) await supervision.recordLeft();

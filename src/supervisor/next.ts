@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
-import { claimOwner, highestGeneration } from '../job/store.ts';
+import { claimOwner } from '../job/store.ts';
 import { type Admitted, attend, starterOf } from '../process/admission.ts';
 import { identify } from '../process/identity.ts';
 import { Line } from '../process/line.ts';
@@ -15,26 +15,36 @@ import { type Starter, Supervision } from './supervision.ts';
 /** What this process knows of each queue. */
 const lines = new Map<string, Line>();
 
-/** Moves the queue of a job on that ended. A failure is no reason not to tell the end: the next command does what is left. */
-export async function moveOn({ home, spec, mayTake, start }: Supervision): Promise<void> {
+/**
+ * Moves the queue of a job on, mostly of one that ended; `holds`: its watcher is told afterwards. A failure is no reason not to tell
+ * the end: the next command does what is left.
+ */
+export async function moveOn(
+  { home, spec, mayTake, start, isOver }: Supervision,
+  holds: boolean,
+): Promise<void> {
   const name = spec.placement?.queue;
   if (name === undefined) return;
   const line = lines.get(name) ?? new Line(home, name);
   lines.set(name, line);
+  if (holds) line.own.add(spec.id);
   try {
-    if (!mayTake) return await attend(line, starterOf(home, true));
-    await attend(line, { start: async (admitted) => take(home, admitted, start), most: 1, handedOn: true });
+    if (!mayTake) return await attend(line, starterOf(home, { handedOn: isOver, stays: true }));
+    const taker = async (admitted: Admitted) => take(home, admitted, start);
+    await attend(line, { start: taker, most: 1, handedOn: true, stays: false });
     // what is free beside it is for processes that have to be started
     await attend(line);
   } catch (thrown) {
     errnoOf(thrown);
+  } finally {
+    line.own.delete(spec.id);
   }
 }
 
 /** Becomes the owner of a job whose FIFO this process holds, and starts it. */
-function take(home: Home, { spec, aliveFd }: Admitted, start: Starter): void {
+function take(home: Home, { spec, aliveFd, generation }: Admitted, start: Starter): void {
   const job = home.job(spec.id);
-  const owner = { generation: highestGeneration(job) + 1, identity: identify(process.pid)! };
+  const owner = { generation, identity: identify(process.pid)! };
   let isClaimed = false;
   try {
     isClaimed = claimOwner(job, owner);

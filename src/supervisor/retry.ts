@@ -37,12 +37,16 @@ export function queuedEnvironment(home: Home, { id, placement }: QueuedSpec): st
   throw Object.assign(new Error('no environment'), { code: 'ENOENT' });
 }
 
-/** The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. */
-export function leaveQueue({ home, spec, job, attempt }: Attempted, environment: string[]): void {
+/**
+ * The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. An adopter
+ * does what its predecessor may not have come to.
+ */
+export function leaveQueue({ home, spec, job, attempt }: Attempted, environment?: string[]): void {
   if (!wasQueued(spec)) return;
   try {
     const isNeeded = spec.keepEnv || attempt <= spec.retry;
-    if (isNeeded && !fs.existsSync(job.env)) writeAtomic(job.env, JSON.stringify(environment));
+    if (isNeeded && !fs.existsSync(job.env))
+      writeAtomic(job.env, JSON.stringify(environment ?? queuedEnvironment(home, spec)));
     if (!isNeeded) removeQuietly(job.env);
     const mark = findMark(home, spec);
     if (mark) removeMark(mark);
