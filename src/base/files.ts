@@ -81,30 +81,6 @@ export function writeRenamed(path: string, text: string, flush = true): void {
   }
 }
 
-/** Whether a file stands there that has no other name: it may be written in place. */
-export function isAlone(path: string): boolean {
-  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isFile() === true && stat.nlink === 1;
-}
-
-/**
- * Replaces `path` by `text`, written over a file that stands ready for it, with room that a full disk cannot take; durable when the
- * directory is flushed. Once: with the rename the room is used up.
- */
-export function writeReserved(path: string, reserved: string, text: string): void {
-  const fd = fs.openSync(reserved, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
-  try {
-    fs.fchmodSync(fd, 0o600);
-    const bytes = Buffer.from(text);
-    writeAll(fd, bytes);
-    fs.ftruncateSync(fd, bytes.length);
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-  fs.renameSync(reserved, path);
-}
-
 let claims = 0;
 
 /**
@@ -184,18 +160,6 @@ export function wakeReader(path: string): boolean {
 export function createExclusive(path: string, flags = 0): number {
   const fd = fs.openSync(path, NEW | flags, 0o600);
   fs.fchmodSync(fd, 0o600);
-  return fd;
-}
-
-/** Creates a file of blanks: what is written over them later needs no room, so that a full disk cannot lose it. */
-export function createBlank(path: string, sizeBytes: number): number {
-  const fd = createExclusive(path);
-  try {
-    writeAll(fd, Buffer.alloc(sizeBytes, ' '));
-  } catch (thrown) {
-    fs.closeSync(fd);
-    throw thrown;
-  }
   return fd;
 }
 

@@ -4,20 +4,11 @@
  * Functions that write throw system errors; callers turn them into failures with `attempt`.
  */
 import * as fs from 'node:fs';
-import { writeReservedAside } from '../base/aside.ts';
 import { requireDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
-import {
-  claim,
-  createBlank,
-  createExclusive,
-  isAlone,
-  syncDir,
-  writeOnce,
-  writeRenamed,
-  writeReserved,
-} from '../base/files.ts';
+import { claim, createExclusive, syncDir, writeOnce, writeRenamed } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
+import { createBlank, isAlone, writeReserved, writeReservedAside } from '../base/reserved.ts';
 import { sealed } from '../base/seal.ts';
 import { parseShaped, type Shape } from '../base/shape.ts';
 import {

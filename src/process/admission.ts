@@ -15,22 +15,22 @@ import { errnoOf, type Failure } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { parseMark } from '../job/queue.ts';
-import { claimStart, isPaused, listQueues, listStarts, readSlots, removeMark } from '../job/queues.ts';
+import { claimStart, isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../job/store.ts';
 import { makeFifo } from './fifo.ts';
 import { isAlive, isHeld } from './identity.ts';
 import { keep } from './keeping.ts';
 import { Line } from './line.ts';
-import { isTaken, type QueuedSpec } from './queued.ts';
-import { thisSandboxKey } from './sandbox.ts';
+import { hasStarted, isTaken, type QueuedSpec } from './queued.ts';
+import { mayRunHere, thisSandboxKey } from './sandbox.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './starting.ts';
-import { type Candidate, type Look, look } from './turn.ts';
+import { type Candidate, forgetStale, type Look, look } from './turn.ts';
 
 /** A job that may be started now, by whoever holds its FIFO: this process. */
 export interface Admitted {
   spec: QueuedSpec;
   aliveFd: number;
-  /** Whoever becomes this owner starts it. */
+  /** As which owner it is started: the next one when it was looked at. */
   generation: number;
 }
 
@@ -62,16 +62,16 @@ async function admit(
 ): Promise<Admitted | 'taken' | 'busy' | 'full'> {
   const { home, queue } = line;
   const job = home.job(spec.id);
+  // first of all: whoever becomes its owner from here on comes before us, also one that is dead again when we look
+  const generation = highestGeneration(job) + 1;
   if (isHeld(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
   let isKept = false;
   try {
-    // the number first: if somebody takes the job from here on, he has it, and we come too late
-    const generation = highestGeneration(job) + 1;
     if (isTaken(job)) {
-      removeMark(place);
+      forgetStale(line, place, spec.id);
       return 'taken';
     }
     const number = claimStart(queue, spec.id, thisSandboxKey());
@@ -88,11 +88,13 @@ async function admit(
 const asThrown = (failure: Failure): Error =>
   Object.assign(new Error(failure.code), { code: failure.code === 'io' ? failure.errno : 'ENOSYS' });
 
-/** Whether one of these is held by somebody who has not started it yet, and may not get any further. */
-const isPending = (line: Line, ids: Iterable<JobId>): boolean =>
+/** Whether one of these is held by somebody who has not started it yet; with `stays` also by an owner who lives. */
+const isPending = (line: Line, ids: Iterable<JobId>, stays: boolean): boolean =>
   [...ids].some((id) => {
-    const owner = readOwner(line.home.job(id));
-    return owner.kind !== 'read' || isAlive(owner.value.identity) === 'dead';
+    const job = line.home.job(id);
+    const owner = readOwner(job);
+    const isDead = owner.kind !== 'read' || isAlive(owner.value.identity) === 'dead';
+    return (isDead || stays) && !line.own.has(id) && !hasStarted(job);
   });
 
 /** Starts a supervisor of its own for the job. */
@@ -112,8 +114,10 @@ export interface Mover {
   start(admitted: Admitted): Promise<void>;
   /** How many at most. */
   most: number;
-  /** The jobs of this process that just ended: their slots are handed on; null: none has. */
-  handedOn: ReadonlySet<JobId> | null;
+  /** A job of this process has just ended: its slot is handed on. */
+  handedOn: boolean;
+  /** It does not leave before what was started has a shim, which outlives its supervisor: nobody else may be there to see that die. */
+  stays: boolean;
   /** Whether somebody who is about to start a job, and may be killed before, is waited for. */
   settles: boolean;
 }
@@ -122,13 +126,14 @@ export interface Mover {
 export const starterOf = (home: Home, others: Partial<Mover> = {}): Mover => ({
   start: (admitted) => startFresh(home, admitted),
   most: Number.POSITIVE_INFINITY,
-  handedOn: null,
-  settles: false,
+  handedOn: false,
+  stays: false,
+  settles: true,
   ...others,
 });
 
 /** Starts what may start, until no slot is free or nobody's turn has come. Returns what the queue waits for. */
-export async function advance(line: Line, { start, most, handedOn, settles }: Mover): Promise<Rest> {
+export async function advance(line: Line, { start, most, handedOn, stays, settles }: Mover): Promise<Rest> {
   const { queue } = line;
   let started = 0;
   const rest = (
@@ -139,34 +144,32 @@ export async function advance(line: Line, { start, most, handedOn, settles }: Mo
     after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(line, id)),
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;
-  // somebody holds one that waits: he is about to start it, or has just put it back
-  let isBusy = false;
-  for (const passed = new Set<JobId>(); ; ) {
+  /** Somebody holds these, which wait: he is about to start them, or has just put them back. */
+  const busy = new Set<JobId>();
+  for (let before = 0; ; ) {
     if (started >= most) return rest('full');
     if (isPaused(queue)) return rest('paused');
     const slots = readSlots(queue);
     const held = line.occupied(slots, handedOn);
+    // somebody died, perhaps before he started what is no more in our list
+    if (held.size < before) line.forget();
+    before = held.size;
     const free = slots - held.size;
-    if (free <= 0) {
-      if (settles && isPending(line, held) && systemClock.monotonic() < deadline) {
+    const found = free > 0 ? look(line, free, busy) : undefined;
+    // an end by skipping decides about others
+    if (found?.skipped) continue;
+    const candidate = found?.candidate;
+    if (!candidate) {
+      const others = [...busy].some((id) => !line.own.has(id));
+      const mayChange = settles && (others || isPending(line, held, stays));
+      if (mayChange && systemClock.monotonic() < deadline) {
         await systemClock.sleep(LOOK_MS);
+        busy.clear();
         continue;
       }
-      return rest('full');
+      if (!found) return rest('full');
+      return line.read().length === 0 ? rest('empty') : rest('waiting', found);
     }
-    if (line.read().length === 0) return rest('empty');
-    const found = look(line, free, passed);
-    // an end by skipping decides about others
-    if (found.skipped) continue;
-    const { candidate } = found;
-    if (!candidate && isBusy && systemClock.monotonic() < deadline) {
-      await systemClock.sleep(LOOK_MS);
-      passed.clear();
-      isBusy = false;
-      continue;
-    }
-    if (!candidate) return rest('waiting', found);
-    passed.add(candidate.mark.id);
     let admitted: Awaited<ReturnType<typeof admit>>;
     try {
       admitted = await admit(line, candidate, slots, handedOn);
@@ -175,25 +178,21 @@ export async function advance(line: Line, { start, most, handedOn, settles }: Mo
       // a full disk: the job waits as before
       return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
     }
-    isBusy ||= admitted === 'busy';
-    if (admitted === 'taken') line.drop(candidate.place);
-    if (admitted === 'taken' || admitted === 'busy') continue;
-    if (admitted === 'full') {
-      passed.delete(candidate.mark.id);
-      // two that gave way to each other do not keep step
-      await systemClock.sleep(LOOK_MS * Math.random());
-      continue;
-    }
+    if (admitted === 'busy') busy.add(candidate.mark.id);
+    // two that gave way to each other do not keep step
+    if (admitted === 'full') await systemClock.sleep(LOOK_MS * Math.random());
+    if (admitted === 'busy' || admitted === 'full') continue;
     line.drop(candidate.place);
+    if (admitted === 'taken') continue;
     await start(admitted);
     started++;
   }
 }
 
-/** Whether a job is one of this queue: then its own end moves the queue on. */
+/** Whether the end of a job moves this queue on by itself: it is one of the queue, and in our sandbox. */
 function isOfQueue({ home, name }: Line, id: JobId): boolean {
   const spec = readSpec(home.job(id), id);
-  return spec.kind === 'read' && spec.value.placement?.queue === name;
+  return spec.kind === 'read' && spec.value.placement?.queue === name && mayRunHere(spec.value);
 }
 
 /** Whether somebody has to stay for the queue: it waits for what no end of its jobs in this sandbox brings. */

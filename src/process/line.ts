@@ -18,6 +18,8 @@ export class Line {
   readonly home: Home;
   readonly name: string;
   readonly queue: QueuePaths;
+  /** Jobs of this process that it holds until it has moved the queue on. */
+  readonly own = new Set<JobId>();
   private places: Place[] = [];
   private readonly starts = new Map<number, Start>();
   private stamp: string | undefined;
@@ -38,6 +40,11 @@ export class Line {
       this.places = listMarks(this.queue);
     }
     return this.places;
+  }
+
+  /** Reads all of it again. */
+  forget(): void {
+    this.stamp = undefined;
   }
 
   drop(place: Place): void {
@@ -74,17 +81,17 @@ export class Line {
 
   /**
    * The jobs that take a slot. One that ended is held on until its supervisor has moved the queue on: for others its slot is not
-   * free before. `handedOn`: who asks does just that, after the ends of these.
+   * free before. `handedOn`: who asks does just that.
    */
   occupied(
     slots: number,
-    handedOn: ReadonlySet<JobId> | null,
+    handedOn: boolean,
     { limit, except = 0 }: { limit?: number; except?: JobId } = {},
   ): Set<JobId> {
-    const ids = this.held(limit, handedOn ?? NONE);
+    const ids = this.held(limit, handedOn ? this.own : NONE);
     ids.delete(except);
     // only if it seems to be all of them their records are read
-    if (handedOn === null || ids.size < slots) return ids;
+    if (!handedOn || ids.size < slots) return ids;
     return new Set([...ids].filter((id) => !this.isOver(id)));
   }
 

@@ -13,8 +13,16 @@ import { markEnded } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
 import type { Fate } from '../job/queue.ts';
 import { findMark, removeMark } from '../job/queues.ts';
-import { claimOwner, highestGeneration, isEmpty, readOwner, readState, writeState } from '../job/store.ts';
-import { identify, isAlive } from './identity.ts';
+import {
+  claimOwner,
+  highestGeneration,
+  isEmpty,
+  type Owner,
+  readOwner,
+  readState,
+  writeState,
+} from '../job/store.ts';
+import { identify, isAlive, isHeld } from './identity.ts';
 import { observe } from './observe.ts';
 import { readShim } from './shim.ts';
 
@@ -32,19 +40,36 @@ export function isTaken(job: JobPaths): boolean {
     return true;
   const owner = readOwner(job);
   if (owner.kind === 'unreadable' && !isEmpty(owner)) return true;
-  // who put it back into the queue lives on for other jobs
-  const isBack =
-    state.kind === 'read' && owner.kind === 'read' && owner.value.generation === state.value.generation;
-  if (owner.kind === 'read' && !isBack && isAlive(owner.value.identity) !== 'dead') return true;
+  if (owner.kind === 'read' && !isPast(job, owner.value)) return true;
   return readShim(job).shim !== undefined;
+}
+
+/** Whether an owner has nothing to do with a job any more: it is dead, or has put it back and lives on for other jobs. */
+export function isPast(job: JobPaths, { generation, identity }: Owner): boolean {
+  const state = readState(job);
+  const isBack =
+    state.kind === 'read' && state.value.status.phase === 'queued' && state.value.generation === generation;
+  return isBack || isAlive(identity) === 'dead';
+}
+
+/** Whether the job has begun to run, or ended: then it waits no more, whoever owns it. */
+export function hasStarted(job: JobPaths): boolean {
+  const state = readState(job);
+  return (state.kind === 'read' && state.value.status.phase !== 'queued') || readShim(job).shim !== undefined;
+}
+
+/** A shim that has not written itself down: somebody holds the job whose owner is dead. It may also be about to be started anew. */
+function mayBeStarting(job: JobPaths): boolean {
+  const owner = readOwner(job);
+  return owner.kind === 'read' && isAlive(owner.value.identity) === 'dead' && isHeld(job.alive);
 }
 
 /** Ends a job that nobody has taken; false if somebody has, or was first. Throws system errors. */
 export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const job = home.job(spec.id);
-  // the number first: if somebody takes the job from here on, he has it, and we come too late
+  // first of all: whoever becomes its owner from here on comes before us
   const generation = highestGeneration(job) + 1;
-  if (isTaken(job)) return false;
+  if (mayBeStarting(job) || isTaken(job)) return false;
   const before = readState(job);
   const known = before.kind === 'read' ? before.value : undefined;
   if (!claimOwner(job, { generation, identity: identify(process.pid)! })) return false;

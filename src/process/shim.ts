@@ -7,8 +7,8 @@
  */
 
 import * as fs from 'node:fs';
-import { createBlank } from '../base/files.ts';
 import { readRecord } from '../base/records.ts';
+import { createBlank } from '../base/reserved.ts';
 import type { Identity, Spec } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';

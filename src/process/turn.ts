@@ -1,13 +1,16 @@
 /** Whose turn is next in a queue, and why it is not that of the others. */
 import { systemClock } from '../base/clock.ts';
+import { removeQuietly } from '../base/files.ts';
 import type { JobId } from '../job/job.ts';
+import type { JobPaths } from '../job/paths.ts';
 import { type Fate, judgeReadiness, type Mark, parseMark, type Readiness } from '../job/queue.ts';
 import { type Place, removeMark } from '../job/queues.ts';
-import { readSpec } from '../job/store.ts';
-import { isHeld } from './identity.ts';
+import { readOwner, readSpec, readState } from '../job/store.ts';
+import { isAlive } from './identity.ts';
 import { nudgeKeeper } from './keeping.ts';
 import type { Line } from './line.ts';
-import { fateOf, isTaken, type QueuedSpec, skip, wasQueued } from './queued.ts';
+import { fateOf, hasStarted, type QueuedSpec, skip, wasQueued } from './queued.ts';
+import { readShim } from './shim.ts';
 
 /** A job whose turn it is. */
 export interface Candidate {
@@ -54,9 +57,10 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
     const readiness = readinessOf(mark, spec, fate);
     if (readiness.kind === 'skip') {
       const own = spec();
-      if (own && !skip(home, own, readiness.why)) forgetStale(line, place, mark.id);
-      found.skipped = true;
-      line.drop(place);
+      const isOver = own ? skip(home, own, readiness.why) : false;
+      if (!isOver) forgetStale(line, place, mark.id);
+      found.skipped ||= isOver;
+      if (isOver) line.drop(place);
       continue;
     }
     if (readiness.kind === 'ready' && !line.isOurs(mark)) {
@@ -68,6 +72,8 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
     }
     if (readiness.kind === 'ready') {
       const own = spec();
+      // somebody removed it, perhaps
+      if (!own) forgetStale(line, place, mark.id);
       if (!own) continue;
       return { ...found, ours: true, candidate: { place, mark, spec: own } };
     }
@@ -79,7 +85,22 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
   return found;
 }
 
-/** A marker that a killed owner left behind: its job runs or ended. */
-function forgetStale(line: Line, place: Place, id: JobId): void {
-  if (!isHeld(line.home.job(id).alive) && isTaken(line.home.job(id))) removeMark(place);
+/** A marker that a killed owner left behind, and with the job's end its environment: it has begun to run, or is not there any more. */
+export function forgetStale({ home }: Line, place: Place, id: JobId): void {
+  const job = home.job(id);
+  const spec = readSpec(job, id);
+  if (spec.kind !== 'absent' && !hasStarted(job)) return;
+  removeMark(place);
+  const state = readState(job);
+  const mayRunAgain = state.kind === 'read' && state.value.status.phase !== 'ended' && isAttended(job);
+  if (spec.kind === 'read' && !spec.value.keepEnv && !mayRunAgain) removeQuietly(job.env);
+}
+
+/** Whether somebody lives who was at the job. */
+function isAttended(job: JobPaths): boolean {
+  const owner = readOwner(job);
+  const { shim, watcher } = readShim(job);
+  return [owner.kind === 'read' ? owner.value.identity : undefined, shim, watcher].some(
+    (one) => one !== undefined && isAlive(one) !== 'dead',
+  );
 }

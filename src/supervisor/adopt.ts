@@ -35,15 +35,24 @@ export function adopt(supervision: Supervision): void {
   fs.closeSync(DEAD_SOCKET_FD);
   supervision.mayTake = false;
   supervision.watcherPid = findWatcher(supervision);
-  supervision.moveOn = () => moveOn(supervision);
+  supervision.moveOn = () => moveOn(supervision, true);
   supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
   const state = readState(supervision.job);
   const before: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
+  // it died when the job waited again, before it told the watcher
+  if (before.phase === 'queued') {
+    supervision.handBack();
+    return;
+  }
   if (before.phase === 'starting') startedBefore(supervision);
   else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
-  leaveQueue(supervision);
   supervision.readRequests();
   supervision.checkMain();
+  if (!supervision.isOver) {
+    leaveQueue(supervision);
+    // the one who died may have been about to start another
+    void moveOn(supervision, false);
+  }
   watchExit(supervision);
 }
 

@@ -9,7 +9,7 @@ import type { JobId } from '../job/job.ts';
 import type { QueuePaths } from '../job/paths.ts';
 import { advance, needsKeeper, type Rest, starterOf } from '../process/admission.ts';
 import { sleep, waitEnded } from '../process/ended.ts';
-import { identify, isAlive } from '../process/identity.ts';
+import { HAS_PROC, identify, isAlive } from '../process/identity.ts';
 import { keep } from '../process/keeping.ts';
 import { Line } from '../process/line.ts';
 import { thisSandboxKey } from '../process/sandbox.ts';
@@ -24,9 +24,10 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   const line = new Line(home, name);
   const claim = claimKeeping(line.queue);
   if (claim === undefined) return;
-  const nudges = new Socket({ fd: ALIVE_FD, readable: true, writable: false });
+  const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
+  const mover = starterOf(home, { handedOn: false, stays: true });
   for (;;) {
-    const rest = await advance(line, starterOf(home));
+    const rest = await advance(line, mover);
     // somebody removed the queue, or the home
     if (!needsKeeper(line, rest) || !fs.existsSync(line.queue.waiting)) break;
     await awaitChange(home, rest, nudges);
@@ -34,8 +35,16 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
   removeQuietly(line.queue.keeper(thisSandboxKey()));
   removeQuietly(claim);
-  if (needsKeeper(line, await advance(line, starterOf(home)))) await keep(home, name);
+  if (needsKeeper(line, await advance(line, mover))) await keep(home, name);
   nudges.destroy();
+}
+
+/** The FIFO anew: what is inherited is closed by whoever moves another queue on. */
+function ownFifo(): number {
+  if (!HAS_PROC) return ALIVE_FD;
+  const fd = fs.openSync(`/proc/self/fd/${ALIVE_FD}`, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+  fs.closeSync(ALIVE_FD);
+  return fd;
 }
 
 /** Resolves when a byte comes, at the time that is waited for, or with the end of one of the jobs. */

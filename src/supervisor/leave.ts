@@ -3,11 +3,14 @@
  * then clean up. The process then ends by itself, or with the job that it took, or with what was left behind: with the shim,
  * because we are its parent, and where pid 1 does not reap nobody else takes it from the process table.
  */
+import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { DEFAULT_RETENTION } from '../job/retention.ts';
 import { collect, isCollectionDue } from '../process/collect.ts';
+import { identify, isAlive } from '../process/identity.ts';
 import { suspectJobs } from '../process/leftovers.ts';
+import { moveOn } from './next.ts';
 import { Supervision } from './supervision.ts';
 
 /** The ends of queued jobs come one upon the other: one look at all processes, after this time, serves those of the meantime, milliseconds. */
@@ -24,15 +27,20 @@ async function isSuspect({ home, spec }: Supervision): Promise<boolean> {
   return (await suspects)(spec);
 }
 
+/** How often a job's leftovers are looked at. */
+const LEFT_LOOK_MS = 300;
+
 /** `tellWatcher`: that the end is published; undefined: the job never started, and there is none. */
 export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
-  // what was put back has to be let go before it can be started again
-  if (supervision.isRequeued) await supervision.moveOn();
+  // what was put back moves the queue on while its watcher still lives
+  if (supervision.isRequeued) await moveOn(supervision, true);
   tellWatcher?.();
+  // now that nobody holds it: its own turn may have come
+  if (supervision.isRequeued) await moveOn(supervision, false);
   // put back into the queue: its records are the next owner's
   const mayBeLeft = tellWatcher && !supervision.isRequeued && (await isSuspect(supervision));
-  if (mayBeLeft) await supervision.recordLeft();
-  const limit = tellWatcher && supervision.keepLimit();
+  if (mayBeLeft) await recordLeft(supervision);
+  const limit = tellWatcher && keepLimit(supervision);
   // it may take a second, in which no other job's end would be heard
   if (Supervision.all.size === 0 && isCollectionDue(supervision.home)) {
     try {
@@ -42,4 +50,32 @@ export async function leave(supervision: Supervision, tellWatcher?: () => void):
     }
   }
   await limit;
+}
+
+/** Notes what the main process left behind: later only this tells such a process from a stranger's. */
+async function recordLeft(supervision: Supervision): Promise<void> {
+  const left = await supervision.processes();
+  if (left.length === 0) return;
+  supervision.left = left.flatMap(({ pid }) => identify(pid) ?? []);
+  if (fs.existsSync(supervision.job.spec)) supervision.publish();
+}
+
+/**
+ * Keeps the limit of the log beyond the end: a last cut, and for what the main process left behind more of them, as long as any of
+ * it lives. Everything is published by then, and nobody waits for us.
+ */
+async function keepLimit(supervision: Supervision): Promise<void> {
+  const { trim, spec, job } = supervision;
+  await trim.finish();
+  if (spec.maxLogBytes === null || supervision.left.length === 0) return;
+  trim.start();
+  while (fs.existsSync(job.spec)) {
+    if (!supervision.left.some((one) => isAlive(one) === 'alive')) {
+      // they may have started others, who write on
+      supervision.left = (await supervision.processes()).flatMap(({ pid }) => identify(pid) ?? []);
+      if (supervision.left.length === 0) break;
+    }
+    await systemClock.sleep(LEFT_LOOK_MS);
+  }
+  await trim.finish();
 }

@@ -22,18 +22,26 @@ const self = (): Identity => {
 /** What this process knows of each queue. */
 const lines = new Map<string, Line>();
 
-/** Moves the queue of a job on that ended. A failure is no reason not to tell the end: the next command does what is left. */
-export async function moveOn({ home, spec, mayTake, start }: Supervision): Promise<void> {
+/**
+ * Moves the queue of a job on, mostly of one that ended; `holds`: its watcher is told afterwards. A failure is no reason not to tell
+ * the end: the next command does what is left.
+ */
+export async function moveOn(
+  { home, spec, mayTake, start, isOver }: Supervision,
+  holds: boolean,
+): Promise<void> {
   const name = spec.placement?.queue;
   if (name === undefined) return;
   const line = lines.get(name) ?? new Line(home, name);
   lines.set(name, line);
+  if (holds) line.own.add(spec.id);
+  else line.own.delete(spec.id);
   try {
-    if (!mayTake) return await attend(line, starterOf(home, { handedOn: Supervision.over }));
+    if (!mayTake) return await attend(line, starterOf(home, { handedOn: isOver, stays: true }));
     const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
-    await attend(line, starterOf(home, { ...mine, handedOn: Supervision.over }));
+    await attend(line, starterOf(home, { ...mine, handedOn: true }));
     // what is free beside it is for processes that have to be started
-    await attend(line);
+    await attend(line, starterOf(home, { settles: false }));
   } catch (thrown) {
     errnoOf(thrown);
   }

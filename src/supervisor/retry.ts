@@ -37,7 +37,10 @@ export function queuedEnvironment(home: Home, { id, placement }: QueuedSpec): st
   throw Object.assign(new Error('no environment'), { code: 'ENOENT' });
 }
 
-/** The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. */
+/**
+ * The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. An adopter
+ * does what its predecessor may not have come to.
+ */
 export function leaveQueue({ home, spec, job, attempt }: Attempted): void {
   if (!wasQueued(spec)) return;
   try {

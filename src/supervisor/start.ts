@@ -23,7 +23,7 @@ const ENVIRONMENT_FD = 3;
 const ORPHAN_LOOK_MS = 100;
 
 export function start(supervision: Supervision): void {
-  supervision.moveOn = () => moveOn(supervision);
+  supervision.moveOn = () => moveOn(supervision, true);
   supervision.onEnded = () => leave(supervision);
   try {
     const environment = environmentOf(supervision);

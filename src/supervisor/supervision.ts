@@ -9,7 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { removeQuietly } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
-import type { Attempt, Identity, JobId, Spec, Status, StatusOf } from '../job/job.ts';
+import type { Attempt, Identity, Spec, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/store.ts';
@@ -24,16 +24,12 @@ import { Trim } from './trim.ts';
 
 /** `alive`, as every supervisor gets it. */
 export const ALIVE_FD = 4;
-/** How often a job's leftovers are looked at. */
-const LEFT_LOOK_MS = 300;
 
 export type Starter = (supervision: Supervision) => void;
 
 export class Supervision {
   /** Those of this process that have not ended. */
   static readonly all = new Set<Supervision>();
-  /** The jobs of this process that ended, but are not let go yet. */
-  static readonly over = new Set<JobId>();
   readonly home: Home;
   readonly spec: Spec;
   readonly owner: Owner;
@@ -62,10 +58,11 @@ export class Supervision {
   /** It was put back into its queue: the next owner publishes. */
   isRequeued = false;
   private attempts: Attempt[] = [];
-  private left: Identity[] = [];
+  /** What the main process left behind. */
+  left: Identity[] = [];
   private readonly publication: Publication;
   private disarm = (): void => {};
-  private readonly trim: Trim;
+  readonly trim: Trim;
 
   constructor(
     home: Home,
@@ -206,7 +203,6 @@ export class Supervision {
 
   /** The end of a queued job: the next one is started before it is told. */
   private async finishAside(): Promise<void> {
-    Supervision.over.add(this.spec.id);
     await this.moveOn();
     const { status, attempt, attempts, stopped, left } = this;
     await this.publication.publishAside({ status, attempt, attempts, stopped, left });
@@ -214,9 +210,14 @@ export class Supervision {
     this.letGo();
   }
 
+  /** The job waits in its queue again: it is the next owner's. */
+  handBack(): void {
+    this.isRequeued = true;
+    this.letGo();
+  }
+
   private letGo(): void {
     Supervision.all.delete(this);
-    Supervision.over.delete(this.spec.id);
     fs.closeSync(this.aliveFd);
     this.onEnded();
   }
@@ -238,37 +239,10 @@ export class Supervision {
     this.status = nextStatus(ended, { type: 'retried', notBefore });
   }
 
-  /**
-   * Keeps the limit of the log beyond the end: a last cut, and for what the main process left behind more of them, as long as any of
-   * it lives. Everything is published by then, and nobody waits for us.
-   */
-  async keepLimit(): Promise<void> {
-    await this.trim.finish();
-    if (this.spec.maxLogBytes === null || this.left.length === 0) return;
-    this.trim.start();
-    while (fs.existsSync(this.job.spec)) {
-      if (!this.left.some((one) => isAlive(one) === 'alive')) {
-        // they may have started others, who write on
-        this.left = (await this.processes()).flatMap(({ pid }) => identify(pid) ?? []);
-        if (this.left.length === 0) break;
-      }
-      await systemClock.sleep(LEFT_LOOK_MS);
-    }
-    await this.trim.finish();
-  }
-
   /** Ends the supervision without an end of the job: it has no records any more. */
   abandon(): void {
     this.disarm();
     this.trim.stop();
     this.letGo();
-  }
-
-  /** Notes what the main process left behind: later only this tells such a process from a stranger's. */
-  async recordLeft(): Promise<void> {
-    const left = await this.processes();
-    if (left.length === 0) return;
-    this.left = left.flatMap(({ pid }) => identify(pid) ?? []);
-    if (fs.existsSync(this.job.spec)) this.publish();
   }
 }

@@ -8,7 +8,6 @@ import { test } from 'node:test';
 import {
   attempt,
   claim,
-  createBlank,
   createExclusive,
   createLog,
   createNameless,
@@ -18,6 +17,7 @@ import {
   writeHint,
 } from '../../src/base/files.ts';
 import { namesIn, readAt, readRecord } from '../../src/base/records.ts';
+import { createBlank } from '../../src/base/reserved.ts';
 import { folderTest } from '../rig/folder.ts';
 
 const modeOf = (path: string): number => fs.statSync(path).mode & 0o7777;

@@ -1,0 +1,154 @@
+/**
+ * What the tests about queues share: jobs that write down themselves when they run, the processes that may be killed, and what has
+ * to be true when a queue is empty. What ran, and beside what, is known from the jobs, not from the program that is judged.
+ */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { isRunning, parentOf, processesNaming } from '../rig/processes.ts';
+import type { Rig } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+import { pass } from './death.ts';
+
+/** The book in which jobs write their starts and ends, one line each, appended: its order is the order of events. */
+export class Book {
+  private readonly path: string;
+  private readonly script: string;
+  constructor(rig: Rig) {
+    this.path = join(rig.dir, 'book');
+    this.script = join(rig.dir, 'job.sh');
+    fs.writeFileSync(this.path, '');
+    const note = (kind: string) => `echo "${kind} $BGJOB_ID" >>'${this.path}'`;
+    fs.writeFileSync(this.script, `${note('s')}; eval "$2"; ${note('e')}; exit $1\n`);
+  }
+  /** A command that notes its start, does `body`, notes its end, and exits with `code`. */
+  command(body = ':', code = 0): string[] {
+    return ['/bin/sh', this.script, String(code), body];
+  }
+  private read(): { kind: string; id: number }[] {
+    const lines = fs.readFileSync(this.path, 'utf8').split('\n').filter(Boolean);
+    return lines.map((line) => ({ kind: line[0]!, id: Number(line.slice(2)) }));
+  }
+  /** The ids in the order of their starts. */
+  get starts(): number[] {
+    return this.read().flatMap(({ kind, id }) => (kind === 's' ? [id] : []));
+  }
+  get ends(): number[] {
+    return this.read().flatMap(({ kind, id }) => (kind === 'e' ? [id] : []));
+  }
+  /** How many ran at once at most; `counts`: those that are not counted are over for bgjob before they end. */
+  most(counts: (id: number) => boolean = () => true): number {
+    const running: number[] = [];
+    let most = 0;
+    for (const { kind, id } of this.read().filter(({ id }) => counts(id))) {
+      if (kind === 's') running.push(id);
+      else running.splice(running.indexOf(id), 1);
+      most = Math.max(most, running.length);
+    }
+    return most;
+  }
+}
+
+export type Role = 'owner' | 'shim' | 'watcher' | 'adopter' | 'keeper' | 'launcher';
+
+export interface Victim {
+  pid: number;
+  role: Role;
+  /** Of this job, as far as it can be told. */
+  id: number | undefined;
+}
+
+/** The processes of bgjob itself in this rig; those of jobs are not among them, and none that is about to become one. */
+export function machinery(rig: Rig): Victim[] {
+  const found = processesNaming(rig.dir);
+  const shims = new Set(found.filter(({ command }) => command.includes('set +eux')).map(({ pid }) => pid));
+  return found.flatMap(({ pid, command }): Victim[] => {
+    const id = Number(/\/jobs\/(\d+)\//.exec(command)?.[1]) || undefined;
+    if (shims.has(pid)) {
+      if (!shims.has(parentOf(pid))) return [{ pid, role: 'shim', id }];
+      return id !== undefined && watcherOf(rig, id) === pid ? [{ pid, role: 'watcher', id }] : [];
+    }
+    if (command.includes('--adopt')) return [{ pid, role: 'adopter', id }];
+    const title = /^bgjob\[([^\]]*)\]/.exec(command)?.[1];
+    if (title !== undefined && /^\d+$/.test(title)) return [{ pid, role: 'owner', id: Number(title) }];
+    if (title !== undefined || command.includes('--keep')) return [{ pid, role: 'keeper', id: undefined }];
+    if (command.includes('bin/bgjob')) return [{ pid, role: 'launcher', id: undefined }];
+    return [];
+  });
+}
+
+function watcherOf(rig: Rig, id: number): number | undefined {
+  try {
+    return rig.shimRecord(id).watcher;
+  } catch {
+    return undefined;
+  }
+}
+
+/** SIGKILL; false if it was gone already. */
+function slain(pid: number): boolean {
+  try {
+    return isRunning(pid) && process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+}
+
+/** Kills one process of the machinery every now and then, as long as `goesOn`; returns who was killed. */
+export async function killAtRandom(
+  rig: Rig,
+  chance: () => number,
+  roles: Role[],
+  pauseMs: number,
+  goesOn: () => boolean,
+): Promise<Victim[]> {
+  const killed: Victim[] = [];
+  while (goesOn()) {
+    await pass(chance() * 2 * pauseMs);
+    const all = machinery(rig);
+    const victims = all.filter(({ role }) => roles.includes(role));
+    const victim = victims[Math.floor(chance() * victims.length)];
+    // whoever forks just now has a child that looks like itself: what is killed may have been about to be a shim
+    const parent = victim && all.find(({ pid }) => pid === parentOf(victim.pid));
+    const isFork = victim?.role === 'owner' && parent?.role === 'owner' && parent.id === victim.id;
+    if (!victim || (isFork && !roles.includes('shim')) || !slain(victim.pid)) continue;
+    killed.push(isFork ? { ...victim, role: 'shim' } : victim);
+  }
+  return killed;
+}
+
+/** All of them when they have ended; a command moves the queues on meanwhile, as the next one of a user would. */
+export async function untilEnded(rig: Rig, ids: number[], limitMs = 60_000): Promise<any[]> {
+  return until(
+    () => jobsOf(rig, ids),
+    // the command itself may have been killed
+    (jobs) => jobs.length === ids.length && jobs.every(({ endedAt }) => endedAt !== null),
+    'the end of all jobs',
+    limitMs,
+  );
+}
+
+/** These jobs as `ls` tells them, in the order of their ids. */
+export async function jobsOf(rig: Rig, ids: number[]): Promise<any[]> {
+  const jobs = await rig.json(['ls', '-a', '-n', '100000']);
+  return jobs.filter(({ id }) => ids.includes(id)).sort((a, b) => a.id - b.id);
+}
+
+/** Waits until nothing of ours runs, and asserts that an empty queue leaves nothing but its settings. */
+export async function assertIdle(rig: Rig): Promise<void> {
+  await until(
+    () => processesNaming(rig.dir),
+    (found) => found.length === 0,
+    'no process',
+  );
+  const queues = join(rig.home, 'queues');
+  for (const name of fs.existsSync(queues) ? fs.readdirSync(queues) : []) {
+    assert.deepEqual(fs.readdirSync(join(queues, name, 'waiting')), [], `markers of ${name}`);
+    const rest = fs.readdirSync(join(queues, name)).filter((file) => /^(env|batch|new)\./.test(file));
+    assert.deepEqual(rest, [], `files of ${name}`);
+  }
+  // that of a job that nobody ended is left to gc
+  for (const { id, state } of await rig.json(['ls', '-a', '-n', '100000']))
+    if (state !== 'lost')
+      assert.equal(fs.existsSync(rig.file(id, 'env.json')), false, `environment of ${id}`);
+}
