@@ -14,7 +14,7 @@ import { followTo } from '../following.ts';
 import { parseNaming, start } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
-import { parseQueueing } from '../queueing.ts';
+import { applySlots, parseQueueing } from '../queueing.ts';
 import { tellEnd, tellStillRunning, waitForAll } from '../waiting.ts';
 import { tellWarnings, warningsOf } from '../warnings.ts';
 
@@ -67,8 +67,9 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
 
 export const run = verb({
   name: 'run',
-  operands: "[--] command [args...] | 'shell line' | - [args...]",
-  arity: [1, Number.POSITIVE_INFINITY],
+  operands: "[--] command [args...] | 'shell line' | - [args...] | --batch FILE|-",
+  // at least one, but for --batch: checked below
+  arity: [0, Number.POSITIVE_INFINITY],
   passThrough: true,
   summary: 'start a command as a job; prints its id and returns at once',
   description: [
@@ -98,6 +99,13 @@ export const run = verb({
     if (!naming.ok) return naming;
     const queueing = parseQueueing(context, options);
     if (!queueing.ok) return queueing;
+    if (options.batch !== null) {
+      const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
+      const waiting = options.wait === null ? null : { deadlineMs: deadline.value };
+      return runBatch(context, input, queueing.value, waiting);
+    }
+    if (input.words.length === 0)
+      return fail({ code: 'usage', message: `run needs ${run.operands}`, hint: 'bgjob run -- npm test' });
     const draft = draftOf(context, input, queueing.value);
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
     const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
@@ -107,6 +115,8 @@ export const run = verb({
     const opened = context.makeHome();
     if (!opened.ok) return opened;
     const home = opened.value;
+    const slots = applySlots(home, queueing.value);
+    if (!slots.ok) return slots;
     tellWarnings(output, warningsOf(input.words, input.separated));
     const mayStart = () => portsAreFree(home, conditions.value);
     const started = await start(output, home, draft.value, naming.value, mayStart);
