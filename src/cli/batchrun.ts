@@ -9,7 +9,14 @@ import { type BatchInput, batchOf, checkBatchCall, type LineDraft } from './batc
 import { type Exit, SUCCESS } from './command.ts';
 import type { Context } from './context.ts';
 import type { Output } from './output.ts';
+import { Patience } from './patience.ts';
 import { applySlots, type Queueing } from './queueing.ts';
+import { startProgress } from './spinning.ts';
+import { waitForMany } from './waitmany.ts';
+
+/** So many may take longer than nobody minds, milliseconds. */
+const LONG = 500;
+const QUIET_MS = 300;
 
 /** Adds them; until that is done Ctrl-C takes all of it back. */
 async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Result<JobId[] | Exit>> {
@@ -22,7 +29,14 @@ async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Resu
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
   try {
     const drafts = lines.map(({ draft }) => draft);
-    const added = await enqueueBatch(home, drafts, interrupt.signal);
+    let ended = 0;
+    const read = () => ({ total: drafts.length, ended, failed: 0, running: 0 });
+    const isLong = drafts.length >= LONG;
+    const progress = isLong ? await startProgress(output, read, 'added', QUIET_MS) : undefined;
+    const added = await enqueueBatch(home, drafts, interrupt.signal, (done) => {
+      ended = done;
+    });
+    progress?.stop();
     if (!added.ok) return added;
     if (added.value !== null) return ok(added.value);
     output.note('interrupted: nothing was added');
@@ -69,5 +83,6 @@ export async function runBatch(
   await attendAll(home);
   tellIds(output, home, lines.value, ids);
   if (waiting === null) return ok(SUCCESS);
-  return ok(SUCCESS);
+  const plan = { any: false, failFast: false };
+  return ok(await waitForMany(output, home, ids, plan, new Patience(waiting.deadlineMs)));
 }

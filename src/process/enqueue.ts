@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
-import { attempt, createExclusive, removeQuietly, syncDir, writeAll, writeAtomic } from '../base/files.ts';
+import { attempt, removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
 import type { Home } from '../job/home.ts';
 import { claimId, claimIds } from '../job/ids.ts';
@@ -115,6 +115,7 @@ export async function enqueueBatch(
   const ids: JobId[] = [];
   const { placement, env } = drafts[0]!;
   const queue = home.queue(placement.queue);
+  const names: string[] = [];
   let hidden = '';
   const write = (id: JobId): void => {
     const draft = drafts[ids.length]!;
@@ -126,7 +127,8 @@ export async function enqueueBatch(
     }
     const own = { ...draft, placement: { ...draft.placement, batch: first } };
     writeUnflushed(home.job(id).spec, sealed(specOf(id, own, draft.argv)));
-    addHiddenMark(hidden, markName(id, draft.project, own.placement));
+    names.push(markName(id, draft.project, own.placement));
+    addHiddenMark(hidden, names, names.length - 1);
   };
   const undo = (): void => {
     const first = ids[0];
@@ -153,15 +155,6 @@ export async function enqueueBatch(
   } catch (thrown) {
     undo();
     return ioFailure(home, thrown);
-  }
-}
-
-function writeUnflushed(path: string, text: string): void {
-  const fd = createExclusive(path);
-  try {
-    writeAll(fd, Buffer.from(text));
-  } finally {
-    fs.closeSync(fd);
   }
 }
 

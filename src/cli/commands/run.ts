@@ -15,7 +15,8 @@ import { parseNaming, start } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
 import { applySlots, parseQueueing } from '../queueing.ts';
-import { tellEnd, tellStillRunning, waitForAll } from '../waiting.ts';
+import { tellEnd, tellStillRunning } from '../telling.ts';
+import { waitForAll } from '../waiting.ts';
 import { tellWarnings, warningsOf } from '../warnings.ts';
 
 /** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
@@ -65,9 +66,11 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
   return tellEnd(output, home, view, 'none');
 }
 
+const OPERANDS = "[--] command [args...] | 'shell line' | - [args...] | --batch FILE|-";
+
 export const run = verb({
   name: 'run',
-  operands: "[--] command [args...] | 'shell line' | - [args...] | --batch FILE|-",
+  operands: OPERANDS,
   // at least one, but for --batch: checked below
   arity: [0, Number.POSITIVE_INFINITY],
   passThrough: true,
@@ -105,7 +108,7 @@ export const run = verb({
       return runBatch(context, input, queueing.value, waiting);
     }
     if (input.words.length === 0)
-      return fail({ code: 'usage', message: `run needs ${run.operands}`, hint: 'bgjob run -- npm test' });
+      return fail({ code: 'usage', message: `run needs ${OPERANDS}`, hint: 'bgjob run -- npm test' });
     const draft = draftOf(context, input, queueing.value);
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
     const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
