@@ -10,7 +10,7 @@ import { parseCommand } from './commandline.ts';
 import { type CONDITION_OPTIONS, isConditional } from './conditions.ts';
 import type { Context } from './context.ts';
 import { type DRAFT_OPTIONS, type Frame, frameOf } from './draft.ts';
-import { badLineTexts } from './messages.ts';
+import { badLineText, badLineTexts } from './messages.ts';
 import type { Output } from './output.ts';
 import { DEFAULT_QUEUE, type Queueing } from './queueing.ts';
 import { type Warning, warningsOf } from './warnings.ts';
@@ -112,8 +112,9 @@ function tellLeftOut(output: Output, file: string, bad: BadLine[]): void {
   if (!output.json)
     output.note([`left out: ${first}`, ...rest.map((text) => `          ${text}`)].join('\n'));
   else
-    for (const { number, trouble } of bad) {
-      const warning = { code: 'bad-line', line: number, trouble: trouble.kind };
+    for (const line of bad) {
+      const { number, trouble } = line;
+      const warning = { code: 'bad-line', message: badLineText(line), line: number, trouble: trouble.kind };
       output.note(safeJson(JSON.stringify({ v: 1, warning })));
     }
 }

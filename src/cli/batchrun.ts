@@ -10,9 +10,10 @@ import { type Exit, SUCCESS } from './command.ts';
 import type { Context } from './context.ts';
 import type { Output } from './output.ts';
 import { Patience } from './patience.ts';
-import { applySlots, type Queueing } from './queueing.ts';
+import { applySlots, parseQueueing } from './queueing.ts';
 import { startProgress } from './spinning.ts';
-import { waitForMany } from './waitmany.ts';
+import { renderIds, waitForMany } from './waitmany.ts';
+import { jobs } from './wording.ts';
 
 /** So many may take longer than nobody minds, milliseconds. */
 const LONG = 500;
@@ -63,18 +64,19 @@ function tellIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): 
 export async function runBatch(
   context: Context,
   input: BatchInput,
-  queueing: Queueing,
   waiting: { deadlineMs: number | null } | null,
 ): Promise<Result<Exit>> {
   const { output } = context;
   const fits = checkBatchCall(input);
   if (!fits.ok) return fits;
-  const lines = batchOf(context, input, queueing);
+  const queueing = parseQueueing(context, input.options);
+  if (!queueing.ok) return queueing;
+  const lines = batchOf(context, input, queueing.value);
   if (!lines.ok) return lines;
   const opened = context.makeHome();
   if (!opened.ok) return opened;
   const home = opened.value;
-  const slots = applySlots(home, queueing);
+  const slots = applySlots(home, queueing.value);
   if (!slots.ok) return slots;
   const added = await add(output, home, lines.value);
   if (!added.ok) return added;
@@ -82,7 +84,11 @@ export async function runBatch(
   const ids = added.value;
   await attendAll(home);
   tellIds(output, home, lines.value, ids);
-  if (waiting === null) return ok(SUCCESS);
+  if (waiting === null) {
+    if (!output.json && output.isTerminal(2))
+      output.note(`${jobs(ids.length)} added; next: bgjob wait ${renderIds(ids)} · bgjob ls`);
+    return ok(SUCCESS);
+  }
   const plan = { any: false, failFast: false };
   return ok(await waitForMany(output, home, ids, plan, new Patience(waiting.deadlineMs)));
 }

@@ -171,11 +171,12 @@ const MOST_BAD_LINES = 10;
 export function badLineTexts(file: string, bad: BadLine[]): string[] {
   const told = bad
     .slice(0, MOST_BAD_LINES)
-    .map((line) => `${clip(safe(file), 200)}:${line.number}: ${troubleText(line)}`);
+    .map((line) => `${clip(safe(file), 200)}:${line.number}: ${badLineText(line)}`);
   return bad.length > told.length ? [...told, `and ${bad.length - told.length} more`] : told;
 }
 
-function troubleText({ trouble }: BadLine): string {
+/** Why a line of a batch can be no job, in words. */
+export function badLineText({ trouble }: BadLine): string {
   switch (trouble.kind) {
     case 'not-utf-8':
       return 'it is not UTF-8';

@@ -98,15 +98,14 @@ export const run = verb({
     const waits = options.wait !== null || options.follow || isConditional(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
+    if (options.batch !== null) {
+      const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
+      return runBatch(context, input, options.wait === null ? null : { deadlineMs: deadline.value });
+    }
     const naming = parseNaming(options);
     if (!naming.ok) return naming;
     const queueing = parseQueueing(context, options);
     if (!queueing.ok) return queueing;
-    if (options.batch !== null) {
-      const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
-      const waiting = options.wait === null ? null : { deadlineMs: deadline.value };
-      return runBatch(context, input, queueing.value, waiting);
-    }
     if (input.words.length === 0)
       return fail({ code: 'usage', message: `run needs ${OPERANDS}`, hint: 'bgjob run -- npm test' });
     const draft = draftOf(context, input, queueing.value);
