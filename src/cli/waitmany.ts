@@ -32,7 +32,7 @@ export async function waitForMany(
   let decided: Exit | undefined;
   const spinner = await startProgress(output, () => ({
     ...{ total: ids.length, ended: exits.size, failed },
-    running: endings.runningCount,
+    running: endings.running.size,
   }));
   await endings.wait(patience.signal, async (ended) => {
     const marked = await markedProcesses(home);
@@ -61,7 +61,7 @@ export async function waitForMany(
     patience.end();
     return first ?? SUCCESS;
   }
-  return tellManyStillRunning(output, home, endings.left, patience);
+  return tellManyStillRunning(output, home, endings, patience);
 }
 
 /** `$(seq 3 90) 95`: ids as a shell takes them. */
@@ -78,17 +78,17 @@ export function renderIds(ids: JobId[]): string {
     .join(' ');
 }
 
-function tellManyStillRunning(output: Output, home: Home, left: JobId[], patience: Patience): Exit {
-  const again = `bgjob wait ${renderIds(left)}`;
-  const views: JobView[] = [];
-  for (const id of left) {
-    if (!output.json && views.length === MOST_LIVE_TOLD) break;
-    const view = observe(home, id);
-    if (view && (output.json || (view.kind === 'live' && view.status.phase !== 'queued'))) views.push(view);
-  }
-  const more = left.length - views.length;
-  const told = tellStillRunning(output, home, views, patience, again);
+/** Those that run are told, the first of them; of those that wait for their turn only how many they are, but in JSON. */
+function tellManyStillRunning(
+  output: Output,
+  home: Home,
+  { left, running }: Endings,
+  patience: Patience,
+): Exit {
+  const told = output.json ? left : left.filter((id) => running.has(id)).slice(0, MOST_LIVE_TOLD);
+  const views = told.flatMap((id): JobView | JobView[] => observe(home, id) ?? []);
+  const more = left.length - told.length;
   if (more > 0 && !output.json)
-    output.note(`(${views.length === 0 ? '' : 'and '}${jobs(more)} more that did not end)`);
-  return told;
+    output.note(`(${told.length === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`);
+  return tellStillRunning(output, home, views, patience, `bgjob wait ${renderIds(left)}`);
 }

@@ -52,7 +52,7 @@ export class Endings {
   private readonly active: Set<JobId>;
   /** They have a marker in a queue. */
   private readonly resting = new Set<JobId>();
-  private readonly running = new Set<JobId>();
+  private readonly started = new Set<JobId>();
   private folders = new Map<string, Folder>();
   private marked = new Set<JobId>();
   private unsampled: JobId[] = [];
@@ -66,9 +66,9 @@ export class Endings {
     this.active = new Set(ids);
   }
 
-  /** How many run, as of the last look. */
-  get runningCount(): number {
-    return this.running.size;
+  /** Those that run, as of the last look. */
+  get running(): ReadonlySet<JobId> {
+    return this.started;
   }
   /** Those that have not ended, as of the last look. */
   get left(): JobId[] {
@@ -130,19 +130,19 @@ export class Endings {
     for (const id of this.active) {
       // in a queue, and nobody has taken it: no record is read
       if (this.marked.has(id) && !live.has(id) && !sample.has(id)) {
-        this.running.delete(id);
+        this.started.delete(id);
         this.move(id, this.active, this.resting);
         continue;
       }
       const view = observe(this.home, id);
       if (view?.kind === 'live') {
-        if (view.status.phase === 'queued') this.running.delete(id);
-        else this.running.add(id);
+        if (view.status.phase === 'queued') this.started.delete(id);
+        else this.started.add(id);
         if (view.status.phase === 'queued' && this.marked.has(id)) this.move(id, this.active, this.resting);
         continue;
       }
       this.active.delete(id);
-      this.running.delete(id);
+      this.started.delete(id);
       endings.push({ id, view });
     }
     return endings.sort((a, b) => endedAt(a) - endedAt(b) || a.id - b.id);
@@ -188,7 +188,7 @@ export class Endings {
 
   /** Waits on the FIFOs of those that run. */
   private watch(abort: AbortSignal): void {
-    for (const id of this.running) {
+    for (const id of this.started) {
       if (this.watched.size >= MOST_WATCHED) return;
       if (this.watched.has(id)) continue;
       const released = letGo(this.home.job(id), abort);
