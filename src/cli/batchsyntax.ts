@@ -6,19 +6,30 @@ import { findTool } from '../process/programs.ts';
 
 const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
 
-/** Words that begin or end a compound command, or make more than words of what follows. */
-const RESERVED =
-  /(^|[\s;&|])(if|then|elif|else|fi|for|while|until|do|done|case|esac|select|function|coproc|in|time|!|\{|\}|\[\[|\]\])(?=$|[\s;&|])/;
-/** What holds commands within a word: no two versions of bash look into it at the same time. */
-const SUBSTITUTION = /[`()]/;
+/** Words that begin, divide or end a compound command. */
+const RESERVED = new Set(
+  'if then elif else fi for while until do done case esac select function coproc in time ! { } [[ ]]'.split(
+    ' ',
+  ),
+);
+/** Words, and nothing that is more to a shell. */
+const WORDS = /^[\w@%+:,./ =-]+$/;
+/**
+ * What is left to the shell: commands within a word, `!` and `time`, which are not right everywhere, a number or name that belongs to the
+ * next redirection, and an index.
+ */
+const INTRICATE = /[`()!]|\btime\b|[<>&|]\s*(\d+|\{\w+\})[<>]|\w\[/;
 
 /** Whether a line is certainly right: nothing but simple commands, pipes, lists and redirections, all of it understood. */
 function isPlain(line: string): boolean {
-  if (RESERVED.test(line) || SUBSTITUTION.test(line)) return false;
-  if (/^[\w@%+:,./ =-]+$/.test(line)) return true;
+  if (WORDS.test(line)) return !RESERVED.has(/[^ ]+/.exec(line)![0]);
+  if (INTRICATE.test(line)) return false;
   const { parseShellLine } = require('./shellline.ts') as typeof import('./shellline.ts');
   const pipelines = parseShellLine(line);
-  return pipelines !== undefined && pipelines.length > 0;
+  if (pipelines === undefined || pipelines.length === 0) return false;
+  return pipelines.every(({ commands }) =>
+    commands.every(({ compound, words }) => !compound && !RESERVED.has(words[0]?.raw ?? '')),
+  );
 }
 
 /** What goes to one bash in its environment: less than the kernel takes, in all and in one piece. */
