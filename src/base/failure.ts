@@ -15,6 +15,20 @@ export type HomeTrouble =
   | 'in-use'
   | 'damaged';
 
+/** Why a line of a batch can be no job; `says`: the shell's own words. */
+export type LineTrouble =
+  | { kind: 'not-utf-8' }
+  | { kind: 'nul' }
+  | { kind: 'too-long'; bytes: number }
+  | { kind: 'not-found'; command: string }
+  | { kind: 'not-executable'; command: string; why: 'directory' | 'permission' }
+  | { kind: 'syntax'; says: string };
+export interface BadLine {
+  /** From 1. */
+  number: number;
+  trouble: LineTrouble;
+}
+
 /** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
 export type Failure =
   | { code: 'usage'; message: string; hint?: string }
@@ -42,6 +56,8 @@ export type Failure =
       job: { id: number; name: string | null } | null;
     }
   | { code: 'untrusted-certificate'; url: string; why: string }
+  /** `left`: how many lines are good. */
+  | { code: 'bad-lines'; file: string; bad: BadLine[]; left: number }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };

@@ -6,7 +6,7 @@
  */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
-import { requireDirectory } from './directories.ts';
+import { masksOwner, requireDirectory } from './directories.ts';
 import { errnoOf, fail, ok, type Result } from './failure.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
@@ -51,6 +51,16 @@ function writeNew(path: string, content: string | Uint8Array, flush = true): voi
 
 /** Creates a file that must not exist; durable when the directory is flushed. */
 export const writeOnce = (path: string, bytes: Uint8Array): void => writeNew(path, bytes);
+
+/** Creates a file that must not exist, one of many that are flushed together. */
+export function writeUnflushed(path: string, text: string): void {
+  const fd = createExclusive(path);
+  try {
+    writeAll(fd, Buffer.from(text));
+  } finally {
+    fs.closeSync(fd);
+  }
+}
 
 /** Replaces `path` by `text`: durable when it returns. */
 export function writeAtomic(path: string, text: string): void {
@@ -159,7 +169,7 @@ export function wakeReader(path: string): boolean {
 /** Creates a file that must not exist, for writing and with `flags` more; returns its descriptor. */
 export function createExclusive(path: string, flags = 0): number {
   const fd = fs.openSync(path, NEW | flags, 0o600);
-  fs.fchmodSync(fd, 0o600);
+  if (masksOwner()) fs.fchmodSync(fd, 0o600);
   return fd;
 }
 

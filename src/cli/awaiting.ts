@@ -23,7 +23,8 @@ import { errnoText } from './messages.ts';
 import type { Output } from './output.ts';
 import type { Patience } from './patience.ts';
 import { parsePosition } from './reading.ts';
-import { logFacts, startSpinner, tellEnd, tellStillRunning } from './waiting.ts';
+import { startSpinner } from './spinning.ts';
+import { logFacts, tellEnd, tellStillRunning } from './telling.ts';
 import { jobLabel, jobObject, verdict } from './wording.ts';
 
 /** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
@@ -109,7 +110,7 @@ export async function waitForCondition(
       ? ok(0)
       : parsePosition(conditions.since, home.job(view.id), 'log', jobLabel(view));
   if (!since.ok) return since;
-  const spinner = await startSpinner(output, [view]);
+  const spinner = await startSpinner(output, view);
   const mine = new AbortController();
   const stop = () => mine.abort();
   patience.signal.addEventListener('abort', stop, { once: true });

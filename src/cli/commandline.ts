@@ -31,9 +31,15 @@ function soleCommand(line: string): string | undefined {
   return first === '' || first.includes('=') || SHELL_WORDS.has(first) ? undefined : first;
 }
 
+const shells = new Map<boolean, string[]>();
+/** Looked up once, and not for each line of a batch. */
 function shellOf(pipefail: boolean): string[] {
+  const known = shells.get(pipefail);
+  if (known) return known;
   const bash = findTool('bash');
-  return bash ? [bash, ...(pipefail ? ['-o', 'pipefail'] : [])] : [findTool('sh') ?? '/bin/sh'];
+  const shell = bash ? [bash, ...(pipefail ? ['-o', 'pipefail'] : [])] : [findTool('sh') ?? '/bin/sh'];
+  shells.set(pipefail, shell);
+  return shell;
 }
 
 /** Whether the script comes on stdin: `run -`, also with arguments for it. */
@@ -77,5 +83,11 @@ export function parseCommand(
   if (line.trim() === '')
     return fail({ code: 'usage', message: 'the command is empty', hint: 'bgjob run -- command' });
   const sole = hasFunctions ? undefined : soleCommand(line);
-  return ok({ argv: [...shellOf(pipefail), '-c', line], line, needs: sole === undefined ? [] : [sole] });
+  // a line of a batch that begins so would be taken for options
+  const dashes = /^[-+]/.test(line) ? ['--'] : [];
+  return ok({
+    argv: [...shellOf(pipefail), '-c', ...dashes, line],
+    line,
+    needs: sole === undefined ? [] : [sole],
+  });
 }

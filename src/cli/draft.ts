@@ -90,12 +90,22 @@ function pathOf(context: Context, overrides: string[]): string | undefined {
   return own === undefined ? context.env['PATH'] : own.slice('PATH='.length);
 }
 
-/** Everything that can be refused before anything is created. */
-export function draftOf(
+/** What the options say, the same for each line of a batch: a draft without its command. */
+export interface Frame {
+  rest: Omit<Draft, 'argv' | 'line' | 'words' | 'script' | 'scriptBytes'>;
+  /** The PATH that the job will have. */
+  path: string | undefined;
+  pipefail: boolean;
+  /** The environment brings functions that a shell may call. */
+  hasFunctions: boolean;
+}
+
+/** Everything but the command that can be refused before anything is created. */
+export function frameOf(
   context: Context,
-  { options, words, separated }: Input<typeof DRAFT_OPTIONS>,
+  { options }: Pick<Input<typeof DRAFT_OPTIONS>, 'options'>,
   { wish, retry, backoffMs }: Queueing,
-): Result<Draft> {
+): Result<Frame> {
   // a variable that is not set must not mean the directory of the call
   if (options.cwd === '') return fail({ code: 'usage', message: '--cwd: the path is empty' });
   const cwd = directoryOf(context, options.cwd);
@@ -121,47 +131,64 @@ export function draftOf(
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
   if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);
-  const path = pathOf(context, overrides.value);
-  const shellFunctions = Object.keys(context.env).filter((name) => name.startsWith('BASH_FUNC_'));
-  const pipefail = !options['no-pipefail'];
+  const parent = context.env['BGJOB_ID'];
+  return ok({
+    rest: {
+      name: options.name,
+      cwd: cwd.value,
+      project: projectOf(cwd.value),
+      tags: tags.value,
+      env: overrides.value,
+      keepEnv: options['keep-env'],
+      timeoutMs: options.timeout,
+      idleTimeoutMs: options['idle-timeout'],
+      graceMs: options.grace ?? DEFAULT_GRACE_MS,
+      ...logLimit.value,
+      split: options.split,
+      placement: wish && placementOf(wish),
+      retry,
+      backoffMs,
+      parent: parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null,
+    },
+    path: pathOf(context, overrides.value),
+    pipefail: !options['no-pipefail'],
+    hasFunctions: Object.keys(context.env).some((name) => name.startsWith('BASH_FUNC_')),
+  });
+}
+
+/** Everything that can be refused before anything is created. */
+export function draftOf(
+  context: Context,
+  input: Input<typeof DRAFT_OPTIONS>,
+  queueing: Queueing,
+): Result<Draft> {
+  const framed = frameOf(context, input, queueing);
+  if (!framed.ok) return framed;
+  const { rest, path, pipefail, hasFunctions } = framed.value;
+  const { words, separated } = input;
   const script = isScriptCall(words, separated) ? readScript(context.output) : ok(null);
   if (!script.ok) return script;
   const called = script.value && scriptCommand(script.value, words.slice(1), pipefail);
   const command: Result<Command> = called
     ? ok(called)
-    : parseCommand(words, separated, pipefail, shellFunctions.length > 0);
+    : parseCommand(words, separated, pipefail, hasFunctions);
   if (!command.ok) return command;
   for (const needed of command.value.needs) {
-    const found = findCommand(needed, path, cwd.value);
+    const found = findCommand(needed, path, rest.cwd);
     if (!found.ok) return found;
   }
   const program = findCommand(
     command.value.argv[0]!,
     command.value.line === null ? path : undefined,
-    cwd.value,
+    rest.cwd,
   );
   if (!program.ok) return program;
-  const parent = context.env['BGJOB_ID'];
   return ok({
-    name: options.name,
+    ...rest,
     argv: [program.value, ...command.value.argv.slice(1)],
     line: command.value.line,
     words,
     script: called && { at: called.at, summary: renderScript(script.value!) },
     ...(script.value && { scriptBytes: script.value }),
-    cwd: cwd.value,
-    project: projectOf(cwd.value),
-    tags: tags.value,
-    env: overrides.value,
-    keepEnv: options['keep-env'],
-    timeoutMs: options.timeout,
-    idleTimeoutMs: options['idle-timeout'],
-    graceMs: options.grace ?? DEFAULT_GRACE_MS,
-    ...logLimit.value,
-    split: options.split,
-    placement: wish && placementOf(wish),
-    retry,
-    backoffMs,
-    parent: parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null,
   });
 }

@@ -7,9 +7,9 @@ const LIMIT_BYTES = 16 * 1024 * 1024;
 export const LIMIT_TEXT = '16 MiB';
 
 /** Everything that a descriptor gives; undefined if it is more than may be. Throws system errors. */
-export function readToEnd(fd: number): Buffer | undefined {
+export function readToEnd(fd: number, limitBytes = LIMIT_BYTES): Buffer | undefined {
   const pieces: Buffer[] = [];
-  for (let total = 0; total <= LIMIT_BYTES; ) {
+  for (let total = 0; total <= limitBytes; ) {
     const piece = Buffer.allocUnsafe(64 * 1024);
     let got: number;
     try {

@@ -26,7 +26,11 @@ function tellFailure(output: Output, failure: Failure): number {
     output.note(safeJson(JSON.stringify({ v: 1, error })));
   } else {
     // a usage error repeats the words of whoever typed them, or of a script that took them from elsewhere
-    output.note(`bgjob: ${safe(message)}${hint === undefined ? '' : `\n  hint: ${safe(hint)}`}`);
+    // the lines of a message are its own, each made safe
+    const lines = message.split('\n').map(safe).join('\n');
+    output.note(
+      `bgjob: ${failure.code === 'bad-lines' ? lines : safe(message)}${hint === undefined ? '' : `\n  hint: ${safe(hint)}`}`,
+    );
     output.note(`[bgjob] exit code ${code}`);
   }
   return code;

@@ -40,3 +40,11 @@ export class Patience {
     return { code: signal ? 128 + constants.signals[signal] : EXIT.stillRunning, by: 'bgjob' };
   }
 }
+
+/** When waiting for many is over. */
+export interface WaitPlan {
+  /** Return with the first that ends. */
+  any: boolean;
+  /** Return with the first that fails. */
+  failFast: boolean;
+}

@@ -2,17 +2,18 @@
 import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
+import type { Home } from '../job/home.ts';
 import type { Dependency } from '../job/job.ts';
 import { isName } from '../job/project.ts';
 import { MOST_PRIORITY, NO_QUEUE } from '../job/queue.ts';
 import { MOST_SLOTS } from '../job/queues.ts';
-import type { Wish } from '../process/enqueue.ts';
+import { setSlots, type Wish } from '../process/enqueue.ts';
 import type { Context } from './context.ts';
 import { selectAll } from './select.ts';
 
 const DEFAULT_BACKOFF_MS = 1000;
 /** Where a batch goes for which no queue is named. */
-const DEFAULT_QUEUE = 'default';
+export const DEFAULT_QUEUE = 'default';
 
 export const QUEUE_OPTIONS = {
   queue: {
@@ -133,3 +134,7 @@ export function parseQueueing(context: Context, options: QueueInput): Result<Que
       : null,
   });
 }
+
+/** Sets the slots that were asked for. */
+export const applySlots = (home: Home, { wish, slots }: Queueing): Result<void> =>
+  wish === null || slots === null ? ok(undefined) : setSlots(home, wish.queue, slots);

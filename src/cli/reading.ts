@@ -24,7 +24,7 @@ import {
 import { followTo } from './following.ts';
 import type { Output } from './output.ts';
 import { Patience } from './patience.ts';
-import { tellStillRunning } from './waiting.ts';
+import { tellStillRunning } from './telling.ts';
 import { jobLabel, jobObject } from './wording.ts';
 
 const LINES = 40;

@@ -1,129 +1,16 @@
-/** Waiting for jobs and telling how they ended: the one way of `wait`, `run --wait` and `run --follow`. */
-import * as fs from 'node:fs';
-import { renderDuration, renderSize, systemClock } from '../base/clock.ts';
-import { foldRepeats, readableLines } from '../base/text.ts';
+/** Waiting for jobs and telling each end as it comes: the one way of `wait` and `run --wait`. */
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
-import { Log, readLogSize } from '../job/log.ts';
-import { markSeen } from '../job/store.ts';
-import { readTrimmedBytes } from '../job/trimmed.ts';
 import { waitEnded } from '../process/ended.ts';
-import { processesOf } from '../process/leftovers.ts';
+import { observe } from '../process/observe.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import type { Output } from './output.ts';
-import type { Patience } from './patience.ts';
-import { type Extras, jobLabel, jobObject, sentence, verdict } from './wording.ts';
+import type { Patience, WaitPlan } from './patience.ts';
+import { startProgress, startSpinner } from './spinning.ts';
+import { goneView, type LastLines, tellEnd, tellStillRunning } from './telling.ts';
 
-const TAIL_LINES = 20;
-const OUTPUT_LINES = 40;
-const TAIL_BYTES = 8192;
-const LAST_OUTPUT_CHARACTERS = 100;
-
-/** The last lines of a job's output, clean and bounded, and whether there were more. */
-function lastWords(
-  home: Home,
-  view: JobView,
-  mostLines: number,
-): { lines: string[]; cut: boolean; bytes: number } {
-  const log = Log.open(home.job(view.id));
-  if (!log) return { lines: [], cut: false, bytes: 0 };
-  const piece = log.lastLines(mostLines, TAIL_BYTES);
-  log.close();
-  return { lines: readableLines(piece.bytes), cut: piece.from > 0, bytes: piece.size };
-}
-
-/** Which last lines come with an end: none, those of a failure, or, and then more of them, of any end. */
-export type LastLines = 'none' | 'of a failure' | 'always';
-
-/** Tells how a job ended; notes that somebody was told. `exit`: what this call makes of it. */
-export async function tellEnd(
-  output: Output,
-  home: Home,
-  view: JobView,
-  lastLines: LastLines,
-  exit = verdict(view),
-): Promise<Exit> {
-  const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
-  const { lines, cut, bytes } = lastWords(home, view, lastLines === 'always' ? OUTPUT_LINES : TAIL_LINES);
-  const now = systemClock.now();
-  const job = home.job(view.id);
-  if (output.json) {
-    output.object({
-      ...jobObject(view, now, { leftovers, ...logFacts(home, view), logBytes: bytes }),
-      result: view.kind === 'ended' ? 'ended' : view.kind,
-      ...exit,
-      tail: exit.code === 0 && lastLines !== 'always' ? [] : lines,
-    });
-  } else {
-    output.line(sentence(view, now, leftovers));
-    if (lastLines === 'always' || (lastLines === 'of a failure' && exit.code !== 0)) {
-      for (const line of foldRepeats(lines)) output.line(`| ${line}`);
-      if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
-    }
-    const cutBytes = readTrimmedBytes(job) + readTrimmedBytes(job, 'err');
-    if (cutBytes > 0)
-      output.note(`(${renderSize(cutBytes)} of its output trimmed by --max-log: bgjob show ${view.id})`);
-    if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
-  }
-  if (view.kind === 'ended') markSeen(home.job(view.id));
-  return exit;
-}
-
-/** The log of a job, for its object. */
-export function logFacts(home: Home, { id }: JobView): Extras {
-  const job = home.job(id);
-  return { logPath: job.log, logBytes: readLogSize(job) ?? 0, trimmedBytes: readTrimmedBytes(job) };
-}
-
-/** The last line of output that says something, and how long ago it came; null if there is no output yet. */
-function lastOutput(home: Home, view: JobView, now: number): { text: string; agoMs: number } | null {
-  const log = Log.open(home.job(view.id));
-  if (!log) return null;
-  const { bytes, size } = log.lastLines(OUTPUT_LINES, TAIL_BYTES);
-  log.close();
-  const stat = fs.statSync(home.job(view.id).log, { throwIfNoEntry: false });
-  if (size === 0 || !stat) return null;
-  const text = readableLines(bytes, LAST_OUTPUT_CHARACTERS).findLast((line) => line.trim() !== '') ?? '';
-  return { text: text.trim(), agoMs: Math.max(0, Math.round(now - stat.mtimeMs)) };
-}
-
-function lastOutputText(last: ReturnType<typeof lastOutput>): string {
-  if (!last) return 'no output yet';
-  return `last output ${renderDuration(last.agoMs)} ago${last.text === '' ? '' : `: "${last.text}"`}`;
-}
-
-/** Tells that jobs go on although this call ends, and with which command to go on waiting (`again`). */
-export function tellStillRunning(
-  output: Output,
-  home: Home,
-  views: JobView[],
-  patience: Patience,
-  again = `bgjob wait ${views.map(({ id }) => id).join(' ')}`,
-): Exit {
-  const exit = patience.exit();
-  const now = systemClock.now();
-  for (const view of views) {
-    const last = lastOutput(home, view, now);
-    if (output.json)
-      output.object({
-        ...jobObject(view, now, logFacts(home, view)),
-        result: 'running',
-        ...exit,
-        tail: [],
-        lastOutput: last,
-      });
-    else output.line(`${sentence(view, now)}, ${lastOutputText(last)}`);
-  }
-  if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
-  return exit;
-}
-
-export interface WaitPlan {
-  /** Return with the first that ends. */
-  any: boolean;
-  /** Return with the first that fails. */
-  failFast: boolean;
-}
+/** So many are waited for one by one, each with a descriptor and a timer. */
+const FEW = 50;
 
 /** Waits for the jobs and tells each end as it comes. Returns the first failed job's exit, in the order given. */
 export async function waitForAll(
@@ -134,10 +21,27 @@ export async function waitForAll(
   patience: Patience,
   lastLines: LastLines = 'of a failure',
 ): Promise<Exit> {
+  if (views.length > FEW) {
+    const { waitForMany } = require('./waitmany.ts') as typeof import('./waitmany.ts');
+    const ids = views.map(({ id }) => id);
+    return waitForMany(output, home, ids, plan, patience);
+  }
   const exits = new Map<number, Exit>();
   const stillLive = new Map(views.map((view) => [view.id, view]));
   let decided: Exit | undefined;
-  const spinner = await startSpinner(output, views);
+  const isRunning = (id: number): boolean => {
+    const view = observe(home, id);
+    return view?.kind === 'live' && view.status.phase !== 'queued';
+  };
+  const spinner =
+    views.length === 1
+      ? await startSpinner(output, views[0]!)
+      : await startProgress(output, () => ({
+          total: views.length,
+          ended: exits.size,
+          failed: [...exits.values()].filter(({ code }) => code !== 0).length,
+          running: [...stillLive.keys()].filter(isRunning).length,
+        }));
   await Promise.all(
     views.map(async ({ id }) => {
       const view = await waitEnded(home, id, patience.signal);
@@ -145,8 +49,7 @@ export async function waitForAll(
       if (view?.kind === 'live') stillLive.set(id, view);
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;
       spinner?.pause();
-      const gone: JobView = { kind: 'unreadable', id, why: 'it was removed while it was waited for' };
-      const exit = await tellEnd(output, home, view ?? gone, lastLines);
+      const exit = await tellEnd(output, home, view ?? goneView(id), lastLines);
       spinner?.resume();
       exits.set(id, exit);
       stillLive.delete(id);
@@ -164,11 +67,4 @@ export async function waitForAll(
     return failed ?? SUCCESS;
   }
   return tellStillRunning(output, home, [...stillLive.values()], patience);
-}
-
-/** A spinner while a person waits: only on a terminal is it even loaded. */
-export async function startSpinner(output: Output, views: JobView[]) {
-  if (output.json || !output.isTerminal(2)) return undefined;
-  const { Spinner } = await import('./spinner.ts');
-  return Spinner.start(`waiting for ${views.length === 1 ? jobLabel(views[0]!) : `${views.length} jobs`}`);
 }

@@ -3,6 +3,7 @@
  * Functions that write throw system errors.
  */
 import * as fs from 'node:fs';
+import { makeDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
 import { removeQuietly, syncDir, touch, writeHint } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
@@ -86,29 +87,65 @@ export function claimId(home: Home): JobId {
 /** The same many times; `each` is called with one after the other. */
 export function claimIds(home: Home, count: number, each: (id: JobId) => void): void {
   let last = readHint(home) ?? highestId(home);
-  for (let n = 0; n < count; n++) {
-    last = claimAfter(home, last);
-    each(last);
+  const ids: JobId[] = [];
+  try {
+    for (let n = 0; n < count; n++) {
+      last = claimDirectory(home, last);
+      ids.push(last);
+    }
+    // one look for all of them, as for one: after they were made
+    const floor = readFloor(home);
+    const used = ids.filter((id) => id <= floor).length;
+    for (const id of ids.splice(0, used)) fs.rmdirSync(home.job(id).dir);
+    for (let n = 0; n < used; n++) {
+      last = claimAfter(home, Math.max(last, floor));
+      ids.push(last);
+    }
+  } catch (thrown) {
+    for (const id of ids) removeEmpty(home.job(id).dir);
+    throw thrown;
   }
   noteHint(home, last);
+  for (const [n, id] of ids.entries()) {
+    try {
+      each(id);
+    } catch (thrown) {
+      // what `each` has not heard of is nobody's
+      for (const unheard of ids.slice(n + 1)) removeEmpty(home.job(unheard).dir);
+      throw thrown;
+    }
+  }
+}
+
+function removeEmpty(path: string): void {
+  try {
+    fs.rmdirSync(path);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
 }
 
 function claimAfter(home: Home, last: JobId): JobId {
+  for (let id = claimDirectory(home, last); ; ) {
+    const floor = readFloor(home);
+    if (id > floor) return id;
+    // the hint is older than a gc, or we slept between choosing and taking: it was another job's, which gc removed
+    fs.rmdirSync(home.job(id).dir);
+    id = claimDirectory(home, floor);
+  }
+}
+
+/** The next number whose directory could be made. */
+function claimDirectory(home: Home, last: JobId): JobId {
   let id = last + 1;
   for (let tries = 1; ; tries++, id++) {
     // the hint may be far behind: a stopped launcher wrote it late
     if (tries % 256 === 0) id = Math.max(id, highestId(home) + 1);
     try {
-      fs.mkdirSync(home.job(id).dir, 0o700);
-      const floor = readFloor(home);
-      if (id > floor) break;
-      // the hint is older than a gc, or we slept between choosing and taking: it was another job's, which gc removed
-      fs.rmdirSync(home.job(id).dir);
-      id = floor;
+      if (makeDirectory(home.job(id).dir)) return id;
     } catch (thrown) {
-      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+      removeEmpty(home.job(id).dir);
+      throw thrown;
     }
   }
-  fs.chmodSync(home.job(id).dir, 0o700);
-  return id;
 }

@@ -68,7 +68,7 @@ export interface Place {
 }
 
 /** The folders with markers. */
-const foldersOf = (queue: QueuePaths): string[] =>
+export const foldersOf = (queue: QueuePaths): string[] =>
   namesIn(queue.dir)
     .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
     .map((name) => `${queue.dir}/${name}`)
@@ -219,9 +219,23 @@ export function hideBatch(queue: QueuePaths, first: JobId): string {
   return folder;
 }
 
-/** A marker in a folder that is not revealed yet; not flushed. */
-export const addHiddenMark = (folder: string, name: string): void =>
-  fs.closeSync(createExclusive(`${folder}/${name}`));
+/** So many names are given to one empty file: fewer than any file system allows, and far cheaper than a file for each. */
+const NAMES_PER_FILE = 1000;
+
+/** The `nth` marker in a folder that is not revealed yet, `names` are all of them so far; not flushed. */
+export function addHiddenMark(folder: string, names: string[], nth: number): void {
+  const path = `${folder}/${names[nth]}`;
+  const first = nth - (nth % NAMES_PER_FILE);
+  let isMade = false;
+  try {
+    if (nth !== first) fs.linkSync(`${folder}/${names[first]}`, path);
+    isMade = nth !== first;
+  } catch (thrown) {
+    // a file system with fewer, or without
+    if (errnoOf(thrown) === 'ENOSPC') throw thrown;
+  }
+  if (!isMade) fs.closeSync(createExclusive(path));
+}
 
 /** All jobs of a batch, whose records are durable, wait from now on. */
 export function revealBatch(queue: QueuePaths, hidden: string, first: JobId): void {

@@ -19,7 +19,7 @@ const QUEUED_LOOK_MS = 1000;
 const SHORT_MS = 20;
 
 /** Resolves when nobody holds the FIFO any more, at once if nobody does; `undefined` if there is none. */
-function letGo(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
+export function letGo(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
   let fd: number;
   try {
     fd = fs.openSync(job.alive, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
@@ -65,7 +65,7 @@ export function sleep(ms: number, abort: AbortSignal): Promise<void> {
 const attended = new Map<string, number>();
 
 /** Moves a queue on in which somebody waits for a job: once a second, for however many jobs. */
-async function attendNow(home: Home, queue: string): Promise<void> {
+export async function attendNow(home: Home, queue: string): Promise<void> {
   const now = systemClock.monotonic();
   if (now - (attended.get(queue) ?? Number.NEGATIVE_INFINITY) < QUEUED_LOOK_MS / 2) return;
   attended.set(queue, now);

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
-import { removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../base/files.ts';
+import { attempt, removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
 import type { Home } from '../job/home.ts';
 import { claimId, claimIds } from '../job/ids.ts';
@@ -13,7 +13,15 @@ import type { JobId, Placement } from '../job/job.ts';
 import { titleOf } from '../job/names.ts';
 import type { QueuePaths } from '../job/paths.ts';
 import { markName } from '../job/queue.ts';
-import { addHiddenMark, addMark, hideBatch, makeQueue, revealBatch } from '../job/queues.ts';
+import {
+  addHiddenMark,
+  addMark,
+  hideBatch,
+  makeQueue,
+  readSlots,
+  revealBatch,
+  writeSlots,
+} from '../job/queues.ts';
 import { writeScript, writeSpec } from '../job/store.ts';
 import { jobEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
@@ -84,38 +92,68 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
   }
 }
 
-/** Puts all of them into their queue, which is that of the first, in one go; returns their ids, in order. `told` hears how many are written. */
+/** Sets how many jobs of a queue run at once, if that is not so already. */
+export function setSlots(home: Home, name: string, slots: number): Result<void> {
+  const queue = home.queue(name);
+  if (fs.existsSync(queue.slots) && readSlots(queue) === slots) return ok(undefined);
+  return attempt('write', queue.dir, () => writeSlots(makeQueue(home, name), slots));
+}
+
+/** So many are written before others get their turn: a signal, the progress on a terminal. */
+const PORTION = 100;
+
+/**
+ * Puts all of them into their queue, which is that of the first, in one go; returns their ids, in order; null if `abort` fired before:
+ * then there is none. `told` hears how many are written.
+ */
 export async function enqueueBatch(
   home: Home,
   drafts: QueuedDraft[],
+  abort: AbortSignal,
   told: (done: number) => void = () => {},
-): Promise<Result<JobId[]>> {
+): Promise<Result<JobId[] | null>> {
   const ids: JobId[] = [];
-  const { placement } = drafts[0]!;
+  const { placement, env } = drafts[0]!;
   const queue = home.queue(placement.queue);
+  const names: string[] = [];
   let hidden = '';
+  const write = (id: JobId): void => {
+    const draft = drafts[ids.length]!;
+    ids.push(id);
+    const first = ids[0]!;
+    if (hidden === '') {
+      hidden = hideBatch(queue, first);
+      writeAtomic(queue.environment(first), JSON.stringify(jobEnvironment(process.env, env)));
+    }
+    const own = { ...draft, placement: { ...draft.placement, batch: first } };
+    writeUnflushed(home.job(id).spec, sealed(specOf(id, own, draft.argv)));
+    names.push(markName(id, draft.project, own.placement));
+    addHiddenMark(hidden, names, names.length - 1);
+  };
+  const undo = (): void => {
+    const first = ids[0];
+    // the markers first: without them nobody starts anything
+    for (const folder of first === undefined ? [] : [hidden, queue.batch(first)])
+      fs.rmSync(folder, { recursive: true, force: true });
+    if (first !== undefined) removeQuietly(queue.environment(first));
+    for (const [n, id] of ids.entries()) takeBack(home, id, drafts[n]!);
+  };
   try {
     makeQueue(home, placement.queue);
-    claimIds(home, drafts.length, (id) => {
-      const draft = drafts[ids.length]!;
-      ids.push(id);
-      const [first] = ids as [JobId];
-      if (hidden === '') {
-        hidden = hideBatch(queue, first);
-        writeAtomic(queue.environment(first), JSON.stringify(jobEnvironment(process.env, draft.env)));
-      }
-      const own = { ...draft, placement: { ...draft.placement, batch: first } };
-      writeUnflushed(home.job(id).spec, sealed(specOf(id, own, draft.argv)));
-      addHiddenMark(hidden, markName(id, draft.project, own.placement));
+    while (ids.length < drafts.length && !abort.aborted) {
+      claimIds(home, Math.min(PORTION, drafts.length - ids.length), write);
       told(ids.length);
-    });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (abort.aborted) {
+      undo();
+      return ok(null);
+    }
     flush(home, ids);
     revealBatch(queue, hidden, ids[0]!);
     return ok(ids);
   } catch (thrown) {
-    if (hidden !== '') fs.rmSync(hidden, { recursive: true, force: true });
-    if (ids[0] !== undefined) removeQuietly(queue.environment(ids[0]));
-    for (const [n, id] of ids.entries()) takeBack(home, id, drafts[n]!);
+    undo();
     return ioFailure(home, thrown);
   }
 }

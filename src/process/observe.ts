@@ -79,16 +79,18 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     if (findMark(home, { ...spec, placement }))
       return { kind: 'live', id, spec, status: { phase: 'queued', notBefore }, state: known };
     // asked again: whoever starts it takes the marker last
-    if (isUntouched(job, identity) && readState(job).kind === state.kind && !isFresh(spec)) {
-      // nobody was told of a batch that was never revealed
+    if (isUntouched(job, identity) && readState(job).kind === state.kind) {
+      // nobody was told of a batch that is not revealed, or never was
       if (
         placement.batch !== null &&
         known === null &&
         !fs.existsSync(home.queue(placement.queue).batch(placement.batch))
       )
         return undefined;
-      const end = lostStatus(job, status, spec, 'it is not in its queue any more');
-      return { kind: 'ended', id, spec, status: end, state: known };
+      if (!isFresh(spec)) {
+        const end = lostStatus(job, status, spec, 'it is not in its queue any more');
+        return { kind: 'ended', id, spec, status: end, state: known };
+      }
     }
   }
   if (isAttended(job, identity) && !isStuck(job, status, known?.attempt ?? 1))

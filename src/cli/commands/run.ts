@@ -14,8 +14,9 @@ import { followTo } from '../following.ts';
 import { parseNaming, start } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
-import { parseQueueing } from '../queueing.ts';
-import { tellEnd, tellStillRunning, waitForAll } from '../waiting.ts';
+import { applySlots, parseQueueing } from '../queueing.ts';
+import { tellEnd, tellStillRunning } from '../telling.ts';
+import { waitForAll } from '../waiting.ts';
 import { tellWarnings, warningsOf } from '../warnings.ts';
 
 /** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
@@ -65,10 +66,13 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
   return tellEnd(output, home, view, 'none');
 }
 
+const OPERANDS = "[--] command [args...] | 'shell line' | - [args...] | --batch FILE|-";
+
 export const run = verb({
   name: 'run',
-  operands: "[--] command [args...] | 'shell line' | - [args...]",
-  arity: [1, Number.POSITIVE_INFINITY],
+  operands: OPERANDS,
+  // at least one, but for --batch: checked below
+  arity: [0, Number.POSITIVE_INFINITY],
   passThrough: true,
   summary: 'start a command as a job; prints its id and returns at once',
   description: [
@@ -94,10 +98,16 @@ export const run = verb({
     const waits = options.wait !== null || options.follow || isConditional(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
+    if (options.batch !== null) {
+      const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
+      return runBatch(context, input, options.wait === null ? null : { deadlineMs: deadline.value });
+    }
     const naming = parseNaming(options);
     if (!naming.ok) return naming;
     const queueing = parseQueueing(context, options);
     if (!queueing.ok) return queueing;
+    if (input.words.length === 0)
+      return fail({ code: 'usage', message: `run needs ${OPERANDS}`, hint: 'bgjob run -- npm test' });
     const draft = draftOf(context, input, queueing.value);
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
     const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
@@ -107,6 +117,8 @@ export const run = verb({
     const opened = context.makeHome();
     if (!opened.ok) return opened;
     const home = opened.value;
+    const slots = applySlots(home, queueing.value);
+    if (!slots.ok) return slots;
     tellWarnings(output, warningsOf(input.words, input.separated));
     const mayStart = () => portsAreFree(home, conditions.value);
     const started = await start(output, home, draft.value, naming.value, mayStart);
