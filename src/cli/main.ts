@@ -1,8 +1,10 @@
 /** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
 
+import * as fs from 'node:fs';
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
 import { clip, clipMiddle, safe, safeJson } from '../base/text.ts';
+import { attendLeft } from '../process/passing.ts';
 import type { Exit } from './command.ts';
 import { Context } from './context.ts';
 import { foreignWord } from './encoding.ts';
@@ -76,7 +78,10 @@ async function command(argv: string[]): Promise<number> {
     return 0;
   }
   const output = new Output(process.env, parsed.value.json);
-  const result: Result<Exit> = await verb.run(new Context(process.env, output), parsed.value);
+  const context = new Context(process.env, output);
+  const result: Result<Exit> = await verb.run(context, parsed.value);
+  const home = context.home();
+  if (home.ok && home.value && fs.existsSync(home.value.queues)) await attendLeft(home.value);
   return result.ok ? tellExit(output, result.value) : tellFailure(output, result.failure);
 }
 

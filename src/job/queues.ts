@@ -14,7 +14,8 @@ import type { Home } from './home.ts';
 import { parseId } from './ids.ts';
 import type { JobId, Placement, Spec } from './job.ts';
 import type { QueuePaths } from './paths.ts';
-import { idOfMark, markName, NO_QUEUE } from './queue.ts';
+import { isName } from './project.ts';
+import { idOfMark, markName, NO_QUEUE, projectOfMark } from './queue.ts';
 
 const slotsShape = is.object({ v: is.version(1), slots: is.count });
 
@@ -23,7 +24,12 @@ export const DEFAULT_SLOTS = 1;
 
 /** The names of all queues, that of jobs without a queue among them. */
 export const listQueues = (home: Home): string[] =>
-  namesIn(home.queues).filter((name) => inspectDirectory(`${home.queues}/${name}`) === 'ours');
+  namesIn(home.queues).filter((name) => isQueueName(name) && isQueue(home, name));
+
+const isQueueName = (name: string): boolean => name === NO_QUEUE || isName(name);
+/** Whether there is such a queue. */
+export const isQueue = (home: Home, name: string): boolean =>
+  inspectDirectory(home.queue(name).dir) === 'ours';
 
 /** Makes the queue if it is not there. */
 export function makeQueue(home: Home, name: string): QueuePaths {
@@ -67,8 +73,8 @@ export interface Place {
   name: string;
 }
 
-/** The folders with markers. */
-const foldersOf = (queue: QueuePaths): string[] =>
+/** The folders with markers of a queue. */
+export const markFolders = (queue: QueuePaths): string[] =>
   namesIn(queue.dir)
     .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
     .map((name) => `${queue.dir}/${name}`)
@@ -76,10 +82,19 @@ const foldersOf = (queue: QueuePaths): string[] =>
 
 /** All markers of a queue, in the order in which their jobs are started. */
 export function listMarks(queue: QueuePaths): Place[] {
-  const places = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
+  const places = markFolders(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
   return places
     .filter(({ name }) => idOfMark(name) > 0)
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** The ids of all jobs that wait, by their markers; `isWanted` decides by the key of the project. In no order. */
+export function queuedIds(home: Home, isWanted: (key: string) => boolean = () => true): JobId[] {
+  const ids = new Set<JobId>();
+  for (const name of listQueues(home))
+    for (const mark of listMarks(home.queue(name)))
+      if (isWanted(projectOfMark(mark.name))) ids.add(idOfMark(mark.name));
+  return [...ids];
 }
 
 const folderOf = (home: Home, { queue, batch }: Placement): string =>
@@ -101,11 +116,21 @@ export function findMark(home: Home, spec: Spec & { placement: Placement }): Pla
 
 /** Puts a job into the line; durable. */
 export function addMark(queue: QueuePaths, name: string): void {
-  makeDirectory(queue.waiting);
-  touch(`${queue.waiting}/${name}`);
+  for (let tries = 1; ; tries++) {
+    try {
+      makeDirectory(queue.dir);
+      makeDirectory(queue.waiting);
+      touch(`${queue.waiting}/${name}`);
+      break;
+    } catch (thrown) {
+      // somebody removes the queue at this instant
+      if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
+    }
+  }
   syncDir(queue.waiting);
   stampQueue(queue);
 }
+const MOST_TRIES = 100;
 
 /** Takes a job out of the line; with the last one of a batch goes what belongs to all of it. */
 export function removeMark({ folder, name }: Place): void {

@@ -16,16 +16,30 @@ import { SUPERVISOR } from './starting.ts';
 
 const { O_RDWR, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 
-/** Wakes the keeper of a queue in a sandbox; false if there is none. */
-export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
-  let fd: number;
+/** The FIFO of a keeper, to write; undefined if there is none. */
+function openKeeper(queue: QueuePaths, sandbox: string): number | undefined {
   try {
     // refused where nobody has it open to read
-    fd = fs.openSync(queue.keeper(sandbox), O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+    return fs.openSync(queue.keeper(sandbox), O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
   } catch (thrown) {
     errnoOf(thrown);
-    return false;
+    return undefined;
   }
+}
+
+/** Whether a queue has a keeper in a sandbox; it is not woken. */
+export function hasKeeper(queue: QueuePaths, sandbox: string): boolean {
+  const fd = openKeeper(queue, sandbox);
+  if (fd === undefined) return false;
+  const isFifo = fs.fstatSync(fd).isFIFO();
+  fs.closeSync(fd);
+  return isFifo;
+}
+
+/** Wakes the keeper of a queue in a sandbox; false if there is none. */
+export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
+  const fd = openKeeper(queue, sandbox);
+  if (fd === undefined) return false;
   try {
     if (!fs.fstatSync(fd).isFIFO()) return false;
     writeAll(fd, Buffer.from('\n'));
