@@ -40,12 +40,11 @@ export class QueuedList {
     this.most = whole ? Number.POSITIVE_INFINITY : (most ?? (alone ? SHOWN_ALONE : SHOWN_AMONG_ALL));
     const sights = queues.length > 0 ? queues.map((name) => lineup.queue(name)) : lineup.queues;
     for (const sight of sights) {
-      const near = sight.waitingOf(keys);
-      this.others += sight.waiting.size - near.length;
-      const chosen = byRecord ? near : near.slice(0, this.most);
-      this.queued.push(...chosen);
-      this.ids.push(...sight.running, ...chosen);
-      this.more.set(sight.name, near.length - chosen.length);
+      const near = sight.waitingOf(keys, byRecord ? Number.POSITIVE_INFINITY : this.most);
+      this.others += sight.count - near.count;
+      this.queued.push(...near.ids);
+      this.ids.push(...sight.running, ...near.ids);
+      this.more.set(sight.name, near.count - near.ids.length);
     }
   }
 
@@ -74,9 +73,9 @@ export class QueuedList {
 
 const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 
-function moreText({ name, waiting }: QueueSight, count: number, alone: boolean): string {
+function moreText({ name, count: all }: QueueSight, count: number, alone: boolean): string {
   const where = name === NO_QUEUE ? '' : ` in ${name}`;
   const wait = `${thousands(count)} more ${count === 1 ? 'waits' : 'wait'}${where}`;
-  if (alone) return `${wait}: -n ${waiting.size}`;
-  return `${wait}: bgjob ls ${name === NO_QUEUE ? `--state queued -n ${waiting.size}` : `--queue ${name}`}`;
+  if (alone) return `${wait}: -n ${all}`;
+  return `${wait}: bgjob ls ${name === NO_QUEUE ? `--state queued -n ${all}` : `--queue ${name}`}`;
 }

@@ -25,8 +25,8 @@ interface Row {
 }
 
 function rowOf(home: Home, lineup: Lineup, sight: QueueSight): Row {
-  const [running, waiting] = [sight.running.size, sight.waiting.size];
-  const first = [...sight.waiting.keys()][0];
+  const [running, waiting] = [sight.running.size, sight.count];
+  const { first } = sight;
   const view = first === undefined ? undefined : observe(home, first);
   const reason = view && lineup.waitingOf(view)?.text;
   const { name, slots, isPaused: paused } = sight;
@@ -76,7 +76,7 @@ export async function tellQueues(output: Output, home: Home | undefined): Promis
   } else {
     for (const line of plainTable(HEADS, cells)) output.line(line);
   }
-  const outside = sights.find(({ name }) => name === NO_QUEUE)?.waiting.size ?? 0;
+  const outside = sights.find(({ name }) => name === NO_QUEUE)?.count ?? 0;
   if (outside > 0)
     output.note(
       `(${jobs(outside)} ${outside === 1 ? 'waits' : 'wait'} in no queue: bgjob ls -a --state queued)`,

@@ -98,7 +98,11 @@ export const idOfMark = (name: string): JobId =>
 
 export const rankOfMark = (name: string): number => Number(name.slice(0, 6));
 /** The key of the project in such a name. */
-export const projectOfMark = (name: string): string => name.split('.', 4)[3] ?? '';
+export function projectOfMark(name: string): string {
+  const from = name.indexOf('.', 23) + 1;
+  const to = name.indexOf('.', from);
+  return name.slice(from, to < 0 ? name.length : to);
+}
 
 /** What became of a job that another waits for: it is not over, it succeeded, or in words how it ended. */
 export type Fate =

@@ -14,7 +14,7 @@ import {
   projectOfMark,
   type Readiness,
 } from '../job/queue.ts';
-import { isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
+import { isPaused, listQueues, listStarts, markNames, readSlots } from '../job/queues.ts';
 import { isHeld } from './identity.ts';
 import { hasKeeper } from './keeping.ts';
 import { Line } from './line.ts';
@@ -34,6 +34,11 @@ export interface Waiting {
   brief: string;
 }
 
+/** So often a place is looked up in the line itself. */
+const FEW = 64;
+/** An id as it stands in the name of a marker. */
+const idText = (id: JobId): string => String(id).padStart(15, '0');
+
 /** One queue at one moment. */
 export class QueueSight {
   readonly name: string;
@@ -41,8 +46,9 @@ export class QueueSight {
   readonly slots: number;
   private readonly line: Line;
   private held: Set<JobId> | undefined;
-  private order: Map<JobId, string> | undefined;
+  private names: string[] | undefined;
   private places: Map<JobId, number> | undefined;
+  private looks = 0;
 
   constructor(home: Home, name: string) {
     this.name = name;
@@ -52,7 +58,7 @@ export class QueueSight {
   }
 
   /** The jobs that run, or are about to. */
-  get running(): Set<JobId> {
+  get running(): ReadonlySet<JobId> {
     if (this.held) return this.held;
     const { home, queue } = this.line;
     const ids = listStarts(queue).map(({ id }) => id);
@@ -60,33 +66,58 @@ export class QueueSight {
     return this.held;
   }
 
-  /** The jobs that wait, in their order, each with the name of its marker. */
-  get waiting(): ReadonlyMap<JobId, string> {
-    if (this.order) return this.order;
-    const order = new Map<JobId, string>();
-    for (const { name } of this.line.read()) {
-      const id = idOfMark(name);
-      if (!this.running.has(id) && !order.has(id)) order.set(id, name);
+  /** The names of the markers of those that wait, in their order. There may be 10,000: nothing is made of each. */
+  private get marks(): string[] {
+    if (this.names) return this.names;
+    let names = markNames(this.line.queue);
+    for (const id of this.running) {
+      // its marker goes when it runs: nearly always it is gone
+      const text = idText(id);
+      if (names.some((name) => name.startsWith(text, 7)))
+        names = names.filter((name) => !name.startsWith(text, 7));
     }
-    this.order = order;
-    return order;
+    this.names = names;
+    return names;
   }
 
-  /** The ids of those that wait and belong to a project with one of these keys; null: to any. */
-  waitingOf(keys: ReadonlySet<string> | null): JobId[] {
-    const entries = [...this.waiting];
-    return entries.flatMap(([id, name]) => (keys === null || keys.has(projectOfMark(name)) ? id : []));
+  /** How many wait. */
+  get count(): number {
+    return this.marks.length;
+  }
+
+  /** The first of those that wait. */
+  get first(): JobId | undefined {
+    return this.count === 0 ? undefined : idOfMark(this.marks[0]!);
+  }
+
+  /**
+   * The first `most` of those that wait and belong to a project with one of these keys (null: to any), in their order, and how
+   * many of them there are in all.
+   */
+  waitingOf(keys: ReadonlySet<string> | null, most: number): { ids: JobId[]; count: number } {
+    const first: string[] = [];
+    let count = 0;
+    for (const name of this.marks) {
+      if (keys !== null && !keys.has(projectOfMark(name))) continue;
+      if (count++ < most) first.push(name);
+    }
+    return { ids: first.map(idOfMark), count };
   }
 
   placeOf(id: JobId): number | null {
     if (this.name === NO_QUEUE) return null;
-    this.places ??= new Map([...this.waiting.keys()].map((one, n) => [one, n + 1]));
+    // the first few are found sooner than a table of all is made
+    if (++this.looks <= FEW) {
+      const place = this.marks.findIndex((name) => name.startsWith(idText(id), 7)) + 1;
+      return place > 0 ? place : null;
+    }
+    this.places ??= new Map(this.marks.map((name, n) => [idOfMark(name), n + 1]));
     return this.places.get(id) ?? null;
   }
 
   /** Whether a job may only be started in a sandbox that is not ours, and nobody is there to do so. */
   isStranded(id: JobId): boolean {
-    const mark = parseMark(this.waiting.get(id) ?? '');
+    const mark = parseMark(this.marks.find((name) => name.startsWith(idText(id), 7)) ?? '');
     if (!mark || this.line.isOurs(mark)) return false;
     const { queue } = this.line;
     if (hasKeeper(queue, mark.sandbox)) return false;

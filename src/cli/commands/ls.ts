@@ -10,6 +10,7 @@ import { observe } from '../../process/observe.ts';
 import { SUCCESS, verb } from '../command.ts';
 import { QueuedList } from '../inline.ts';
 import {
+  BLIND,
   cellsOf,
   headsOf,
   listJobs,
@@ -151,12 +152,15 @@ export const ls = verb({
       return ok(SUCCESS);
     }
     const withPorts = showsPorts(output, home, options.ports);
-    const sight = await lookAround(home, withPorts);
     if (output.json) {
-      output.objects(objectsOf(home, views(), sight, lineup));
+      output.objects(objectsOf(home, views(), await lookAround(home, withPorts), lineup));
       return ok(SUCCESS);
     }
-    const rows = [...views()].map((view) => ({ view, cells: cellsOf(home, view, sight, lineup) }));
+    const list = [...views()];
+    // processes are looked for only where some may be seen
+    const mayLeave = withPorts || list.some(({ kind }) => kind === 'ended');
+    const sight = mayLeave ? await lookAround(home, withPorts) : BLIND;
+    const rows = list.map((view) => ({ view, cells: cellsOf(home, view, sight, lineup) }));
     if (rows.length === 0) output.note(isFiltered ? 'no such jobs here' : 'no jobs here');
     else if (output.isTerminal(1) || output.hasColor(1)) {
       const { renderTable, toneOf } = await import('./../terminal.ts');
