@@ -81,6 +81,22 @@ export function writeRenamed(path: string, text: string): void {
   }
 }
 
+/** Makes the names of temporary files unique. */
+let claims = 0;
+
+/** The same where several may write at once: each writes a file of its own. Durable when this returns. */
+export function writeShared(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.${claims++}.tmp`;
+  requireDirectory(dirname(path));
+  try {
+    writeNew(temporary, text);
+    fs.renameSync(temporary, path);
+  } finally {
+    removeQuietly(temporary);
+  }
+  syncDir(dirname(path));
+}
+
 /** Whether a file stands there that has no other name: it may be written in place. */
 export function isAlone(path: string): boolean {
   const stat = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -104,8 +120,6 @@ export function writeReserved(path: string, reserved: string, text: string): voi
   }
   fs.renameSync(reserved, path);
 }
-
-let claims = 0;
 
 /**
  * Creates `path` holding `text` if nobody has it yet. The file is complete and durable at birth (link of a

@@ -98,7 +98,9 @@ async function waitPortsFree(home: Home, title: Title, id: JobId, ports: number[
   }
 }
 
-function replacedText({ before, processes, ports }: Stopped): string {
+function replacedText({ before, after, processes, ports }: Stopped): string {
+  if (after.kind === 'ended' && after.status.outcome.kind === 'cancelled')
+    return `replaced ${jobLabel(before)}: cancelled before it started`;
   const count = plural(processes, 'process', 'processes');
   const left = before.kind === 'ended' ? ' that it left' : '';
   return `replaced ${jobLabel(before)}: killed ${count}${left}${portText(ports)}`;

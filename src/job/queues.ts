@@ -6,11 +6,11 @@
 import * as fs from 'node:fs';
 import { inspectDirectory, makeDirectory, requireDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
-import { createExclusive, removeQuietly, syncDir, touch, writeAtomic, writeHint } from '../base/files.ts';
+import { createExclusive, removeQuietly, syncDir, touch, writeHint, writeShared } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
 import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
-import type { Home } from './home.ts';
+import { admitQueues, type Home } from './home.ts';
 import { parseId } from './ids.ts';
 import type { JobId, Placement, Spec } from './job.ts';
 import type { QueuePaths } from './paths.ts';
@@ -34,6 +34,7 @@ export const isQueue = (home: Home, name: string): boolean =>
 /** Makes the queue if it is not there. */
 export function makeQueue(home: Home, name: string): QueuePaths {
   const queue = home.queue(name);
+  admitQueues(home);
   const made = makeDirectory(home.queues);
   const madeQueue = makeDirectory(queue.dir);
   requireDirectory(queue.dir, true);
@@ -56,7 +57,7 @@ export function readSlots(queue: QueuePaths): number {
 }
 
 export const writeSlots = (queue: QueuePaths, slots: number): void =>
-  writeAtomic(queue.slots, sealed({ v: 1, slots }));
+  writeShared(queue.slots, sealed({ v: 1, slots }));
 
 export const isPaused = (queue: QueuePaths): boolean => fs.existsSync(queue.paused);
 export function setPaused(queue: QueuePaths, paused: boolean): void {
