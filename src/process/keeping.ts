@@ -7,7 +7,10 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { writeAll } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
+import type { JobView } from '../job/job.ts';
 import type { QueuePaths } from '../job/paths.ts';
+import { sandboxKey } from '../job/queue.ts';
+import { stampQueue } from '../job/queues.ts';
 import { ownEnvironment } from './environment.ts';
 import { makeFifoAt } from './fifo.ts';
 import { requireTool } from './programs.ts';
@@ -50,6 +53,23 @@ export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
     fs.closeSync(fd);
   }
   return true;
+}
+
+/** Jobs waited no more, without an end by a supervisor: a keeper that nobody needs leaves now, and not at its next look. */
+export function wakeKeepers(home: Home, views: JobView[]): void {
+  const keepers = new Map<string, [queue: string, sandbox: string]>();
+  for (const view of views) {
+    const placement = 'spec' in view ? view.spec.placement : null;
+    if (!placement) continue;
+    const sandbox = sandboxKey(placement);
+    keepers.set(`${placement.queue} ${sandbox}`, [placement.queue, sandbox]);
+  }
+  for (const [name, sandbox] of keepers.values()) {
+    const queue = home.queue(name);
+    // else it would go by the list that it has
+    stampQueue(queue);
+    nudgeKeeper(queue, sandbox);
+  }
 }
 
 /** Starts it again while a signal ends it; not for ever. */

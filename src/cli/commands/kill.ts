@@ -6,6 +6,7 @@ import type { Home } from '../../job/home.ts';
 import type { JobView, Stop } from '../../job/job.ts';
 import { parseSignal } from '../../job/signals.ts';
 import { markSeen } from '../../job/store.ts';
+import { wakeKeepers } from '../../process/keeping.ts';
 import { type Stopped, stopJob } from '../../process/stopped.ts';
 import { type Exit, SUCCESS, verb } from '../command.ts';
 import { messageOf } from '../messages.ts';
@@ -114,6 +115,7 @@ export const kill = verb({
     const results = await Promise.all(
       selected.value.map((view) => killOne(output, opened.value!, view, asked)),
     );
+    wakeKeepers(opened.value!, selected.value);
     const [failed, ...others] = results.filter((result) => !result.ok);
     for (const { failure } of others) output.note(`bgjob: ${safe(messageOf(failure).message)}`);
     return failed ?? ok(SUCCESS);
