@@ -26,9 +26,7 @@ interface Row {
 
 function rowOf(home: Home, lineup: Lineup, sight: QueueSight): Row {
   const [running, waiting] = [sight.running.size, sight.count];
-  const { first } = sight;
-  const view = first === undefined ? undefined : observe(home, first);
-  const reason = view && lineup.waitingOf(view)?.text;
+  const { view, reason } = firstOf(home, lineup, sight) ?? {};
   const { name, slots, isPaused: paused } = sight;
   const state = paused ? 'paused' : running > 0 ? 'busy' : waiting > 0 ? 'waiting' : 'idle';
   const next =
@@ -39,6 +37,16 @@ function rowOf(home: Home, lineup: Lineup, sight: QueueSight): Row {
         }
       : null;
   return { name, slots, running, waiting, state, paused, next };
+}
+
+/** The first that waits; a marker may be of a job that is not there. */
+function firstOf(home: Home, lineup: Lineup, sight: QueueSight) {
+  for (const id of sight.first) {
+    const view = observe(home, id);
+    const reason = view && lineup.waitingOf(view)?.text;
+    if (reason !== undefined) return { view, reason };
+  }
+  return undefined;
 }
 
 function nextText({ next, paused }: Row): string {

@@ -85,9 +85,9 @@ export class QueueSight {
     return this.marks.length;
   }
 
-  /** The first of those that wait. */
-  get first(): JobId | undefined {
-    return this.count === 0 ? undefined : idOfMark(this.marks[0]!);
+  /** The first few of those that wait. */
+  get first(): JobId[] {
+    return this.marks.slice(0, FEW).map(idOfMark);
   }
 
   /**

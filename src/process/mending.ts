@@ -22,7 +22,7 @@ const YOUNG_MS = 60_000;
 /** Whether it was made, or changed, long ago; in either direction: where the clock was set back, that lies in the future. */
 function isOld(path: string): boolean {
   const stat = fs.lstatSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && Math.abs(Date.now() - stat.ctimeMs) > YOUNG_MS;
+  return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > YOUNG_MS;
 }
 
 /** The jobs for which others wait, by the markers of these. */
