@@ -34,6 +34,10 @@ export type Failure =
   | { code: 'usage'; message: string; hint?: string }
   | { code: 'no-such-job'; reference: string; known: string[] }
   | { code: 'nothing-selected'; what: string }
+  | { code: 'no-such-queue'; name: string; known: string[] }
+  | { code: 'queue-in-use'; name: string; running: number; waiting: number }
+  /** It cannot be moved in its queue: it does not wait there. */
+  | { code: 'not-waiting'; id: number; state: string; inQueue: boolean }
   | { code: 'command-not-found'; command: string; meant?: string }
   | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
   | { code: 'bad-cwd'; directory: string; errno: string }

@@ -52,16 +52,6 @@ function writeNew(path: string, content: string | Uint8Array, flush = true): voi
 /** Creates a file that must not exist; durable when the directory is flushed. */
 export const writeOnce = (path: string, bytes: Uint8Array): void => writeNew(path, bytes);
 
-/** Creates a file that must not exist, one of many that are flushed together. */
-export function writeUnflushed(path: string, text: string): void {
-  const fd = createExclusive(path);
-  try {
-    writeAll(fd, Buffer.from(text));
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
 /** Replaces `path` by `text`: durable when it returns. */
 export function writeAtomic(path: string, text: string): void {
   writeRenamed(path, text);
@@ -91,7 +81,21 @@ export function writeRenamed(path: string, text: string, flush = true): void {
   }
 }
 
+/** Makes the names of temporary files unique. */
 let claims = 0;
+
+/** The same where several may write at once: each writes a file of its own. Durable when this returns. */
+export function writeShared(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.${claims++}.tmp`;
+  requireDirectory(dirname(path));
+  try {
+    writeNew(temporary, text);
+    fs.renameSync(temporary, path);
+  } finally {
+    removeQuietly(temporary);
+  }
+  syncDir(dirname(path));
+}
 
 /**
  * Creates `path` holding `text` if nobody has it yet. The file is complete and durable at birth (link of a
@@ -144,18 +148,30 @@ export function writeHint(path: string, text: string): void {
 /** Creates a file that must not exist; durable only when somebody flushes it. */
 export const writeUnflushed = (path: string, text: string): void => writeNew(path, text, false);
 
-/** Wakes who reads a FIFO, with a byte; false if nobody has it open, or it is no FIFO. */
-export function wakeReader(path: string): boolean {
-  let fd: number;
+/** A FIFO to write, if somebody has it open to read: else it is refused. */
+function openForReader(path: string): number | undefined {
   try {
-    // refused where nobody has it open to read
-    fd = fs.openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+    const fd = fs.openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+    if (fs.fstatSync(fd).isFIFO()) return fd;
+    fs.closeSync(fd);
   } catch (thrown) {
     errnoOf(thrown);
-    return false;
   }
+  return undefined;
+}
+
+/** Whether somebody reads a FIFO; he is not woken. */
+export function hasReader(path: string): boolean {
+  const fd = openForReader(path);
+  if (fd !== undefined) fs.closeSync(fd);
+  return fd !== undefined;
+}
+
+/** Wakes who reads a FIFO, with a byte; false if nobody does. */
+export function wakeReader(path: string): boolean {
+  const fd = openForReader(path);
+  if (fd === undefined) return false;
   try {
-    if (!fs.fstatSync(fd).isFIFO()) return false;
     writeAll(fd, Buffer.from('\n'));
   } catch (thrown) {
     // it is full of bytes: then they wake, too

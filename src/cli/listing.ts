@@ -8,8 +8,10 @@ import { listIds } from '../job/ids.ts';
 import type { JobId, JobView } from '../job/job.ts';
 import { readLogSize } from '../job/log.ts';
 import { endedNames, idOfName, listLive, newestNames, projectKey, projectOfName } from '../job/markers.ts';
+import { queuedIds } from '../job/queues.ts';
 import { readTrimmedBytes } from '../job/trimmed.ts';
 import { leftoversOf, markedProcesses } from '../process/leftovers.ts';
+import { Lineup } from '../process/lineup.ts';
 import { portsOf } from '../process/ports.ts';
 import { type Here, newestNamed } from '../process/resolve.ts';
 import type { Output } from './output.ts';
@@ -24,7 +26,7 @@ const PORTS_MOST = 50;
 const PORTS_SHOWN = 4;
 
 export interface Listing {
-  /** The newest first. */
+  /** The newest first; of those that wait, as many of each queue as were asked for. */
   ids: JobId[];
   /** Counts what ended here and is not listed, all that ended here, and what did elsewhere. Only who asks pays for it. */
   rest(): { ended: number; older: number; others: number };
@@ -36,11 +38,19 @@ function unmarked(home: Home, live: number[], ended: string[]): number[] {
   return listIds(home).filter((id) => !marked.has(id));
 }
 
+export interface ListPlan {
+  everywhere: boolean;
+  most: number | null;
+  named: string[];
+  /** Those that wait: the caller decides how many. */
+  queued?: JobId[];
+}
+
 /** The jobs to list: all that live, those that ended lately or the last `most`, and the newest of each of these names. */
 export function listJobs(
   home: Home,
   here: Here,
-  { everywhere, most, named }: { everywhere: boolean; most: number | null; named: string[] },
+  { everywhere, most, named, queued = [] }: ListPlan,
 ): Listing {
   const live = listLive(home);
   const ended = endedNames(home);
@@ -48,9 +58,15 @@ export function listJobs(
   const isNear = (name: string) => everywhere || keys.has(projectOfName(name));
   const since = most === null ? systemClock.now() - RECENT_MS : 0;
   const chosen = newestNames(ended, most ?? RECENT_MOST, since, isNear);
-  const strays = everywhere ? unmarked(home, live, ended) : [];
+  const strays = everywhere ? unmarked(home, [...live, ...queuedIds(home)], ended) : [];
   const recent = chosen.flatMap((name) => idOfName(name) ?? []);
-  const ids = new Set([...live, ...strays, ...recent, ...newestNamed(home, here, named, everywhere)]);
+  const ids = new Set([
+    ...live,
+    ...queued,
+    ...strays,
+    ...recent,
+    ...newestNamed(home, here, named, everywhere),
+  ]);
   return {
     ids: [...ids].sort((a, b) => b - a),
     rest: () => {
@@ -66,6 +82,9 @@ export interface Sight {
   /** Undefined where ports are not asked for. */
   portsOf(view: JobView): number[] | undefined;
 }
+
+/** Of jobs that all live. */
+export const BLIND: Sight = { leftoversOf: () => 0, portsOf: () => undefined };
 
 export async function lookAround(home: Home, withPorts: boolean): Promise<Sight> {
   const marked = await markedProcesses(home);
@@ -102,7 +121,12 @@ function logOf(home: Home, view: JobView, leftovers: number): { logPath: string;
 }
 
 /** Each job as an object, made when its turn comes. */
-export function* objectsOf(home: Home, views: Iterable<JobView>, sight: Sight): Generator<object> {
+export function* objectsOf(
+  home: Home,
+  views: Iterable<JobView>,
+  sight: Sight,
+  lineup = new Lineup(home),
+): Generator<object> {
   const now = systemClock.now();
   for (const view of views) {
     const leftovers = sight.leftoversOf(view);
@@ -112,7 +136,8 @@ export function* objectsOf(home: Home, views: Iterable<JobView>, sight: Sight): 
     // only a log that is larger than its limit can have been trimmed
     const isLarge = limit !== null && (log.logBytes ?? 0) > limit;
     const trimmedBytes = isLarge ? readTrimmedBytes(home.job(view.id)) : 0;
-    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, trimmedBytes });
+    const waiting = lineup.waitingOf(view);
+    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, trimmedBytes, waiting });
   }
 }
 
@@ -131,7 +156,7 @@ function portsCell(ports: number[]): string {
 }
 
 /** One row of the table. */
-export function cellsOf(home: Home, view: JobView, sight: Sight): string[] {
+export function cellsOf(home: Home, view: JobView, sight: Sight, lineup = new Lineup(home)): string[] {
   const now = systemClock.now();
   const created = 'spec' in view ? view.spec.createdAt : null;
   const duration = (ms: number | null) => (ms === null ? '-' : renderDuration(ms));
@@ -139,7 +164,7 @@ export function cellsOf(home: Home, view: JobView, sight: Sight): string[] {
   const age = created === null ? null : now - created;
   const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
   const ports = sight.portsOf(view);
-  const state = stateText(view, sight.leftoversOf(view));
+  const state = stateText(view, sight.leftoversOf(view), lineup.waitingOf(view));
   return [
     ...[String(view.id), name === null ? '-' : safe(name), state, ...times],
     ...(ports ? [portsCell(ports)] : []),

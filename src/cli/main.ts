@@ -1,9 +1,10 @@
 /** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
 
+import * as fs from 'node:fs';
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
 import { clip, clipMiddle, safe, safeJson } from '../base/text.ts';
-import { attendAll } from '../process/admission.ts';
+import { attendLeft } from '../process/passing.ts';
 import type { Exit } from './command.ts';
 import { Context } from './context.ts';
 import { foreignWord } from './encoding.ts';
@@ -40,12 +41,6 @@ function tellFailure(output: Output, failure: Failure): number {
 function tellExit(output: Output, { code, by }: Exit): number {
   if (code !== 0 && !output.json) output.note(`[${by}] exit code ${code}`);
   return code;
-}
-
-/** Every command moves the queues on: what the death of all processes of a job, or of a keeper, left undone. */
-async function attendQueues(context: Context): Promise<void> {
-  const home = context.home();
-  if (home.ok && home.value) await attendAll(home.value);
 }
 
 /** Answers the words that are no verb; undefined if `name` may be one. */
@@ -89,7 +84,8 @@ async function command(argv: string[]): Promise<number> {
   const output = new Output(process.env, parsed.value.json);
   const context = new Context(process.env, output);
   const result: Result<Exit> = await verb.run(context, parsed.value);
-  await attendQueues(context);
+  const home = context.home();
+  if (home.ok && home.value && fs.existsSync(home.value.queues)) await attendLeft(home.value);
   return result.ok ? tellExit(output, result.value) : tellFailure(output, result.failure);
 }
 

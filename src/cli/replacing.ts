@@ -10,6 +10,7 @@ import type { JobId, JobView, Stop } from '../job/job.ts';
 import { readClaims, type Title } from '../job/names.ts';
 import { markSeen } from '../job/store.ts';
 import { holderOf, nameTaken, waitSettled } from '../process/holder.ts';
+import { wakeKeepers } from '../process/keeping.ts';
 import { leftoversOf, markedProcesses, processesOf } from '../process/leftovers.ts';
 import { observe } from '../process/observe.ts';
 import { isListening } from '../process/ports.ts';
@@ -73,6 +74,7 @@ async function stopOne(
     at: systemClock.now(),
   };
   const done = await stopJob(home, judged.value, stop);
+  wakeKeepers(home, [judged.value]);
   // another one may have stopped it, and gc taken it away, meanwhile
   if (!done.ok) return observe(home, id) ? done : ok(undefined);
   if (done.value.after.kind === 'live') return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
@@ -98,7 +100,9 @@ async function waitPortsFree(home: Home, title: Title, id: JobId, ports: number[
   }
 }
 
-function replacedText({ before, processes, ports }: Stopped): string {
+function replacedText({ before, after, processes, ports }: Stopped): string {
+  if (after.kind === 'ended' && after.status.outcome.kind === 'cancelled')
+    return `replaced ${jobLabel(before)}: cancelled before it started`;
   const count = plural(processes, 'process', 'processes');
   const left = before.kind === 'ended' ? ' that it left' : '';
   return `replaced ${jobLabel(before)}: killed ${count}${left}${portText(ports)}`;

@@ -4,6 +4,8 @@ import { safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
 import { parseReference, type Reference } from '../job/project.ts';
+import { NO_QUEUE } from '../job/queue.ts';
+import { listQueues } from '../job/queues.ts';
 import { resolveReference, soleLiveElsewhere, soleNamedElsewhere } from '../process/resolve.ts';
 import type { Context } from './context.ts';
 import { jobLabel } from './wording.ts';
@@ -49,6 +51,12 @@ export function selectAll(context: Context, references: string[], reach: Reach):
     views.set(view.id, view);
   }
   return ok([...views.values()]);
+}
+
+/** Fails unless there is a queue of that name. */
+export function requireQueue(home: Home | undefined, name: string): Result<string> {
+  const known = home ? listQueues(home).filter((one) => one !== NO_QUEUE) : [];
+  return known.includes(name) ? ok(name) : fail({ code: 'no-such-queue', name, known });
 }
 
 /** A job that we can judge, or why we cannot. */

@@ -11,7 +11,9 @@ import {
   type Stop,
   stateWord,
 } from '../job/job.ts';
+import { NO_QUEUE } from '../job/queue.ts';
 import { signalOfCode } from '../job/signals.ts';
+import type { Waiting } from '../process/lineup.ts';
 import { errnoText } from './messages.ts';
 
 /** What a status above 128 may mean when the signal was not ours. */
@@ -54,8 +56,9 @@ function withCause(text: string, stop: Stop | null): string {
 }
 
 /** The state in few words: `running`, `exited 1`, `lost (the machine was restarted)`. */
-export function stateText(view: JobView, leftovers = 0): string {
-  if (view.kind === 'live') return view.status.phase;
+export function stateText(view: JobView, leftovers = 0, waiting?: Waiting): string {
+  if (view.kind === 'live')
+    return waiting?.brief ? `${view.status.phase} ${waiting.brief}` : view.status.phase;
   if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
   if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
   const { outcome, stop } = view.status;
@@ -77,8 +80,9 @@ export function tookMs(view: JobView, now: number): number | null {
   return Math.max(0, now - view.status.startedAt);
 }
 
-/** One sentence: `42 exited 1 after 2m14s`, `42 running 3m`. */
-export function sentence(view: JobView, now: number, leftovers = 0): string {
+/** One sentence: `42 exited 1 after 2m14s`, `42 running 3m`, `42 queued (waits for job 41)`. */
+export function sentence(view: JobView, now: number, leftovers = 0, waiting?: Waiting): string {
+  if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waiting.text})`;
   const took = tookMs(view, now);
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
   return `${jobLabel(view)} ${stateText(view, leftovers)}${time}`;
@@ -88,8 +92,9 @@ function stopReason(stop: Stop): string {
   return stop.cause === 'kill' ? `${stop.by} (${stop.signal})` : stop.by;
 }
 
-/** Who or what ended it, in words; null if nobody but itself. */
-export function reasonOf(view: JobView): string | null {
+/** Who or what ended it, or what it waits for, in words; null if nobody but itself. */
+export function reasonOf(view: JobView, waiting?: Waiting): string | null {
+  if (waiting) return waiting.text;
   if (view.kind === 'unreadable') return view.why;
   if (view.kind === 'elsewhere') return `it belongs to ${view.machine}`;
   const { status } = view;
@@ -115,6 +120,12 @@ export function verdict(view: JobView): { code: number; by: 'job' | 'bgjob' } {
 export const commandLine = (view: JobView, limit = 200): string =>
   'spec' in view ? clip(safe(commandText(view.spec)), limit) : '';
 
+/** The name of its queue; null if it is in none. */
+export function queueOf(view: JobView): string | null {
+  const queue = 'spec' in view ? view.spec.placement?.queue : undefined;
+  return queue === undefined || queue === NO_QUEUE ? null : queue;
+}
+
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
 /** What only some commands know of a job. */
@@ -126,6 +137,8 @@ export interface Extras {
   logBytes?: number;
   trimmedBytes?: number;
   logPath?: string;
+  /** Of a job that waits. */
+  waiting?: Waiting | undefined;
 }
 
 /** A job in JSON. Keys never disappear; what is not known is null. */
@@ -144,11 +157,11 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     exitCode: code,
     signal: outcome?.kind === 'killed' ? outcome.signal : null,
     signalGuess: outcome?.kind === 'exited' ? (signalOfCode(outcome.code) ?? null) : null,
-    reason: reasonOf(view),
+    reason: reasonOf(view, extras.waiting),
     command: spec?.argv ?? null,
     cwd: spec?.cwd ?? null,
     project: spec?.project ?? null,
-    queue: null,
+    queue: queueOf(view),
     tags: spec?.tags ?? [],
     attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
     parent: spec?.parent ?? null,

@@ -14,13 +14,14 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { inspectDirectory, makeDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
-import { attempt, claim } from '../base/files.ts';
+import { attempt, claim, writeShared } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
 import type { JobId } from './job.ts';
 import { JobPaths, QueuePaths } from './paths.ts';
 
-/** The format that this build writes; a home with a higher number is refused. */
+/** The format of a home without queues, which 0.1.0 knows, and of one with them; a home with a higher number is refused. */
 const FORMAT = 1;
+const QUEUES_FORMAT = 2;
 
 /** An opened home. */
 export class Home {
@@ -98,16 +99,17 @@ export function inspectHome(path: string): Result<'there' | 'absent'> {
   return ok('there');
 }
 
-/** The directories of a home; that of the names is made with the first of them. */
+/** The directories of a home; those of names and queues are made with the first of them. */
 const ROOMS = ['jobs', 'live', 'ended', 'trash', 'cache'];
+const LATER_ROOMS = ['names', 'queues'];
 
 /** Nothing is written or deleted in what is not safely ours; `make`: one that is missing is made again. */
 function inspectRooms(home: string, make: boolean): Result<void> {
-  for (const name of [...ROOMS, 'names']) {
+  for (const name of [...ROOMS, ...LATER_ROOMS]) {
     const path = join(home, name);
     const found = attempt('open', path, () => inspectDirectory(path));
     if (!found.ok) return found;
-    if (found.value === 'absent' && make && name !== 'names') {
+    if (found.value === 'absent' && make && !LATER_ROOMS.includes(name)) {
       const made = attempt('create', path, () => makeDirectory(path));
       if (!made.ok) return made;
     } else if (found.value !== 'absent' && found.value !== 'ours') {
@@ -122,7 +124,7 @@ function inspectRooms(home: string, make: boolean): Result<void> {
  * somebody's: gc empties `trash` and `cache`.
  */
 const OWN_NAME =
-  /^(jobs|live|ended|names|trash|cache|seq|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
+  /^(jobs|live|ended|names|queues|trash|cache|seq|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
 
 function create(path: string): void {
   fs.mkdirSync(dirname(path), { recursive: true });
@@ -156,10 +158,21 @@ export function openHome(path: string, make: boolean): Result<Home | undefined> 
   const token = readRecord(join(path, 'token'));
   const damaged = fail({ code: 'home-refused', home: path, trouble: 'damaged' });
   if (format.kind !== 'text' || !/^\d{1,9}\n$/.test(format.text)) return damaged;
-  if (Number(format.text) > FORMAT)
-    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: FORMAT });
+  if (Number(format.text) > QUEUES_FORMAT)
+    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: QUEUES_FORMAT });
   if (token.kind !== 'text' || !/^[0-9a-f]{32}\n$/.test(token.text)) return damaged;
   const rooms = inspectRooms(path, make);
   if (!rooms.ok) return rooms;
   return ok(new Home(path, token.text.trim()));
+}
+
+/**
+ * Before the first queue is made, durably: a build that knows no queues would take the jobs in them for lost, and remove them.
+ * Throws system errors.
+ */
+export function admitQueues(home: Home): void {
+  const path = join(home.path, 'format');
+  const format = readRecord(path);
+  if (format.kind === 'text' && Number(format.text) >= QUEUES_FORMAT) return;
+  writeShared(path, `${QUEUES_FORMAT}\n`);
 }

@@ -32,8 +32,20 @@ export interface Mark {
 }
 
 export const rankOf = (priority: number): number => MIDDLE_RANK - priority;
-/** The rank before all of `ranks`. */
-export const rankBefore = (ranks: number[]): number => Math.max(0, Math.min(FRONT_RANK, ...ranks) - 1);
+/** Above the ranks of all priorities: for what was moved to the end. */
+const BACK_RANK = MIDDLE_RANK + MOST_PRIORITY + 1;
+const LAST_RANK = 999_999;
+
+/** The first of `count` ranks, one for each, before all of `ranks`. */
+export const rankBefore = (ranks: number[], count = 1): number =>
+  Math.max(0, ranks.reduce((least, rank) => Math.min(least, rank), FRONT_RANK) - count);
+/** A rank behind all of `ranks`. */
+export const rankBehind = (ranks: number[]): number =>
+  Math.min(LAST_RANK, ranks.reduce((most, rank) => Math.max(most, rank), BACK_RANK) + 1);
+
+/** What a rank says to people: a priority, or that the job was moved. */
+export const priorityOf = (rank: number): number | 'first' | 'last' =>
+  rank <= FRONT_RANK ? 'first' : rank >= BACK_RANK ? 'last' : MIDDLE_RANK - rank;
 
 /** A mark of one text for a sandbox and its control group: what is equal may run in the other's place. */
 export const sandboxKey = ({ sandbox, cgroup }: Pick<Placement, 'sandbox' | 'cgroup'>): string =>
@@ -83,6 +95,14 @@ const parseDependencies = (list: string): Dependency[] =>
 /** The id in the name of a marker; 0 if it is none. */
 export const idOfMark = (name: string): JobId =>
   /^\d{6}\.\d{15}\./.test(name) ? Number(name.slice(7, 22)) : 0;
+
+export const rankOfMark = (name: string): number => Number(name.slice(0, 6));
+/** The key of the project in such a name. */
+export function projectOfMark(name: string): string {
+  const from = name.indexOf('.', 23) + 1;
+  const to = name.indexOf('.', from);
+  return name.slice(from, to < 0 ? name.length : to);
+}
 
 /** What became of a job that another waits for: it is not over, it succeeded, or in words how it ended. */
 export type Fate =

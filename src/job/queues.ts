@@ -6,15 +6,16 @@
 import * as fs from 'node:fs';
 import { inspectDirectory, makeDirectory, requireDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
-import { createExclusive, removeQuietly, syncDir, touch, writeAtomic, writeHint } from '../base/files.ts';
+import { createExclusive, removeQuietly, syncDir, touch, writeHint, writeShared } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
 import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
-import type { Home } from './home.ts';
+import { admitQueues, type Home } from './home.ts';
 import { parseId } from './ids.ts';
 import type { JobId, Placement, Spec } from './job.ts';
 import type { QueuePaths } from './paths.ts';
-import { idOfMark, markName, NO_QUEUE } from './queue.ts';
+import { isName } from './project.ts';
+import { idOfMark, markName, NO_QUEUE, projectOfMark } from './queue.ts';
 
 const slotsShape = is.object({ v: is.version(1), slots: is.count });
 
@@ -23,11 +24,17 @@ export const DEFAULT_SLOTS = 1;
 
 /** The names of all queues, that of jobs without a queue among them. */
 export const listQueues = (home: Home): string[] =>
-  namesIn(home.queues).filter((name) => inspectDirectory(`${home.queues}/${name}`) === 'ours');
+  namesIn(home.queues).filter((name) => isQueueName(name) && isQueue(home, name));
+
+const isQueueName = (name: string): boolean => name === NO_QUEUE || isName(name);
+/** Whether there is such a queue. */
+export const isQueue = (home: Home, name: string): boolean =>
+  inspectDirectory(home.queue(name).dir) === 'ours';
 
 /** Makes the queue if it is not there. */
 export function makeQueue(home: Home, name: string): QueuePaths {
   const queue = home.queue(name);
+  admitQueues(home);
   const made = makeDirectory(home.queues);
   const madeQueue = makeDirectory(queue.dir);
   requireDirectory(queue.dir, true);
@@ -50,7 +57,7 @@ export function readSlots(queue: QueuePaths): number {
 }
 
 export const writeSlots = (queue: QueuePaths, slots: number): void =>
-  writeAtomic(queue.slots, sealed({ v: 1, slots }));
+  writeShared(queue.slots, sealed({ v: 1, slots }));
 
 export const isPaused = (queue: QueuePaths): boolean => fs.existsSync(queue.paused);
 export function setPaused(queue: QueuePaths, paused: boolean): void {
@@ -67,8 +74,8 @@ export interface Place {
   name: string;
 }
 
-/** The folders with markers. */
-export const foldersOf = (queue: QueuePaths): string[] =>
+/** The folders with markers of a queue. */
+export const markFolders = (queue: QueuePaths): string[] =>
   namesIn(queue.dir)
     .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
     .map((name) => `${queue.dir}/${name}`)
@@ -76,10 +83,32 @@ export const foldersOf = (queue: QueuePaths): string[] =>
 
 /** All markers of a queue, in the order in which their jobs are started. */
 export function listMarks(queue: QueuePaths): Place[] {
-  const places = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
+  const places = markFolders(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
   return places
     .filter(({ name }) => idOfMark(name) > 0)
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+const DOT = 46;
+const mayBeMark = (name: string): boolean => name.charCodeAt(6) === DOT && name.charCodeAt(22) === DOT;
+
+/** The names of all markers of a queue, in the order in which their jobs are started; cheaper than the markers. */
+export function markNames(queue: QueuePaths): string[] {
+  const folders = markFolders(queue).map((folder) => namesIn(folder));
+  const names = folders.length === 1 ? folders[0]! : folders.flat();
+  // a folder is read in this order already, and most queues have one
+  const isSorted = folders.length === 1 && names.every((name, n) => n === 0 || names[n - 1]! < name);
+  if (!isSorted) names.sort();
+  return names.every(mayBeMark) ? names : names.filter(mayBeMark);
+}
+
+/** The ids of all jobs that wait, by their markers; `isWanted` decides by the key of the project. In no order. */
+export function queuedIds(home: Home, isWanted: (key: string) => boolean = () => true): JobId[] {
+  const ids = new Set<JobId>();
+  for (const name of listQueues(home))
+    for (const mark of markNames(home.queue(name)))
+      if (isWanted(projectOfMark(mark))) ids.add(idOfMark(mark));
+  return [...ids];
 }
 
 const folderOf = (home: Home, { queue, batch }: Placement): string =>
@@ -101,11 +130,21 @@ export function findMark(home: Home, spec: Spec & { placement: Placement }): Pla
 
 /** Puts a job into the line; durable. */
 export function addMark(queue: QueuePaths, name: string): void {
-  makeDirectory(queue.waiting);
-  touch(`${queue.waiting}/${name}`);
+  for (let tries = 1; ; tries++) {
+    try {
+      makeDirectory(queue.dir);
+      makeDirectory(queue.waiting);
+      touch(`${queue.waiting}/${name}`);
+      break;
+    } catch (thrown) {
+      // somebody removes the queue at this instant
+      if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
+    }
+  }
   syncDir(queue.waiting);
   stampQueue(queue);
 }
+const MOST_TRIES = 100;
 
 /** Takes a job out of the line; with the last one of a batch goes what belongs to all of it. */
 export function removeMark({ folder, name }: Place): void {

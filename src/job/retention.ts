@@ -10,6 +10,8 @@ export interface Keepsake {
   unseenFailure: boolean;
   /** Something of it still runs. */
   leftovers: boolean;
+  /** A queued job waits for it, or its end has yet to be told to one. */
+  awaited: boolean;
 }
 
 export interface RetentionRules {
@@ -41,7 +43,8 @@ export function chooseRemovals(jobs: Keepsake[], rules: RetentionRules, now: num
       now - job.endedAt > rules.olderThanMs ||
       kept >= rules.keep ||
       keptBytes + job.sizeBytes > rules.maxTotalBytes;
-    const guarded = job.leftovers || (job.unseenFailure && now - job.endedAt <= rules.unseenFailureMs);
+    const guarded =
+      job.leftovers || job.awaited || (job.unseenFailure && now - job.endedAt <= rules.unseenFailureMs);
     if (surplus && !guarded) {
       removals.push(job.id);
     } else {

@@ -1,6 +1,7 @@
 /**
  * Removing ended jobs, and putting the index right. A job's directory is renamed away first: atomic, and whoever comes
- * second finds nothing. Never removed: a live job, one with leftovers, one that cannot be judged, and the highest id.
+ * second finds nothing. Never removed: a live job, one with leftovers or for which another waits, one that cannot be judged, and the
+ * highest id.
  */
 import * as fs from 'node:fs';
 import { uptime } from 'node:os';
@@ -20,6 +21,7 @@ import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/reten
 import { isSeen } from '../job/store.ts';
 import { isHeld, thisPlace } from './identity.ts';
 import { leftoversOf, markedProcesses, processesOf, suspectJobs } from './leftovers.ts';
+import { awaitedJobs, mendQueues } from './mending.ts';
 import { observe } from './observe.ts';
 
 /** A directory without a spec is a launch under way for this long, milliseconds; later it was given up. */
@@ -59,12 +61,14 @@ function endedAgoMs({ spec, status }: EndedView): number {
 
 async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
   const marked = await markedProcesses(home);
+  const awaited = awaitedJobs(home);
   return views.map((view) => ({
     id: view.id,
     endedAt: systemClock.now() - endedAgoMs(view),
     sizeBytes: diskBytes(home.job(view.id)),
     unseenFailure: exitCodeOf(view.status.outcome) !== 0 && !isSeen(home.job(view.id)),
     leftovers: leftoversOf(home, view, marked) > 0,
+    awaited: awaited.has(view.id),
   }));
 }
 
@@ -131,11 +135,13 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   const highest = ids.at(-1);
   const ended: EndedView[] = [];
   const titles = new Map<JobId, Title>();
+  const queued = new Set<JobId>();
   let live = 0;
   for (const id of ids) {
     const view = observe(home, id);
     const title = view && 'spec' in view ? titleOf(view.spec) : undefined;
     if (title) titles.set(id, title);
+    if (view?.kind === 'live' && view.status.phase === 'queued') queued.add(id);
     if (view?.kind === 'ended') ended.push(view);
     else if (view?.kind === 'live') live++;
     else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) putInTrash(home, id);
@@ -144,6 +150,9 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   const sizes = new Map(keepsakes.map(({ id, sizeBytes }) => [id, sizeBytes]));
   const chosen = new Set(chooseRemovals(keepsakes, rules, systemClock.now()).filter((id) => id !== highest));
   const removed = new Set<JobId>();
+  // asked again: somebody may just have queued one that waits for it
+  const awaited = awaitedJobs(home);
+  for (const id of chosen) if (awaited.has(id)) chosen.delete(id);
   // before anything goes: ids up to here are never given again
   if (!dryRun && chosen.size > 0) raiseFloor(home, Math.max(...chosen));
   // a look at all processes for each of thousands would take minutes
@@ -153,6 +162,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   }
   if (!dryRun) {
     mendIndex(home, ended, removed);
+    mendQueues(home, (id) => queued.has(id));
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);
   }

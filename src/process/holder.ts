@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
-import { listLive } from '../job/markers.ts';
+import { listLive, projectKey } from '../job/markers.ts';
 import {
   claimName,
   isClaimDamaged,
@@ -16,6 +16,7 @@ import {
   type Title,
   titleOf,
 } from '../job/names.ts';
+import { queuedIds } from '../job/queues.ts';
 import { readOwner } from '../job/store.ts';
 import { isHeld } from './identity.ts';
 import { observe } from './observe.ts';
@@ -56,7 +57,9 @@ export function holderOf(home: Home, title: Title): JobView | undefined {
 
 /** The same from the specs of all live jobs. */
 function findHolder(home: Home, title: Title): JobView | undefined {
-  for (const id of listLive(home).sort((a, b) => b - a)) {
+  const key = projectKey(title.project);
+  const ids = new Set([...listLive(home), ...queuedIds(home, (project) => project === key)]);
+  for (const id of [...ids].sort((a, b) => b - a)) {
     const { standing, view } = standingOf(home, id);
     const own = view && 'spec' in view ? titleOf(view.spec) : undefined;
     if (standing === 'holds' && own?.name === title.name && own.project === title.project) return view;

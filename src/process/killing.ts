@@ -80,17 +80,18 @@ async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Kil
   return swept;
 }
 
-/** Cancels a job that waits; false if it is being started, or ended meanwhile. */
-function cancel(home: Home, { spec }: LiveView, stop: Stop): boolean {
-  // whoever starts it all the same reads the request before
-  requestStop(home.job(spec.id), stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
-  return wasQueued(spec) && dismiss(home, spec, { type: 'stop-requested', stop });
+/**
+ * Cancels a job that waits; undefined if it does not, is being started, or ended meanwhile. No request is left before: whoever is
+ * the next owner ends it or starts it, and of one that starts it is asked then. And it has no processes to look for.
+ */
+export function cancel(home: Home, { id, spec, status }: LiveView, stop: Stop): Killed | undefined {
+  if (status.phase !== 'queued' || !wasQueued(spec)) return undefined;
+  if (!dismiss(home, spec, { type: 'stop-requested', stop })) return undefined;
+  return { view: observe(home, id), stopped: 0, alive: [], unproven: [] };
 }
 
 /** Stops a live job and returns when that is verified, or when it cannot be. */
 export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
-  if (view.status.phase === 'queued' && cancel(home, view, stop))
-    return { view: observe(home, view.id), stopped: 0, alive: [], unproven: [] };
   const before = await processesOf(home, view);
   const asked = askOwner(home.job(view.id), view.id, stop);
   const swept = asked ? await sweepAfterOwner(home, view, stop) : await sweepUnasked(home, view, stop);

@@ -5,6 +5,8 @@ import { type JobId, type JobView, stateWord } from '../job/job.ts';
 import { endedNames, idOfName, listEnded, listLive, projectKey, projectOfName } from '../job/markers.ts';
 import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../job/names.ts';
 import { parseReference, placesOf, projectOf, type Reference } from '../job/project.ts';
+import { idOfMark } from '../job/queue.ts';
+import { listMarks, listStarts, queuedIds } from '../job/queues.ts';
 import { readSpec } from '../job/store.ts';
 import { holderOf, standingOf } from './holder.ts';
 import { observe } from './observe.ts';
@@ -32,9 +34,10 @@ function lastJob(home: Home, here: Here): JobId | undefined {
   for (const place of here.places) {
     const key = projectKey(place);
     const ids = [
-      ...live.filter(({ project }) => project === place),
-      ...ended.filter(({ project }) => project === key),
-    ].map(({ id }) => id);
+      ...queuedIds(home, (project) => project === key),
+      ...live.filter(({ project }) => project === place).map(({ id }) => id),
+      ...ended.filter(({ project }) => project === key).map(({ id }) => id),
+    ];
     // two projects may share a key: the spec decides
     const newest = ids.sort((a, b) => b - a).find((id) => projectOfJob(home, id) === place);
     if (newest !== undefined) return newest;
@@ -47,7 +50,9 @@ function describeKnown(home: Home, here: Here): string[] {
   const ended = listEnded(home)
     .slice(0, 20)
     .map(({ id }) => id);
-  const ids = [...listLive(home), ...ended].sort((a, b) => b - a).slice(0, 40);
+  const keys = new Set(here.places.map(projectKey));
+  const queued = queuedIds(home, (key) => keys.has(key));
+  const ids = [...new Set([...listLive(home), ...queued, ...ended])].sort((a, b) => b - a).slice(0, 40);
   const views = ids.flatMap((id) => observe(home, id) ?? []);
   return views
     .filter((view) => 'spec' in view && here.places.includes(view.spec.project))
@@ -75,7 +80,11 @@ function jobNamed(home: Home, title: Title): JobView | undefined {
 function scanNamed(home: Home, { name, project }: Title): JobView | undefined {
   const key = projectKey(project);
   const ended = endedNames(home).filter((marker) => projectOfName(marker) === key);
-  const ids = [...listLive(home), ...ended.flatMap((marker) => idOfName(marker) ?? [])];
+  const ids = [
+    ...listLive(home),
+    ...queuedIds(home, (project) => project === key),
+    ...ended.flatMap((marker) => idOfName(marker) ?? []),
+  ];
   for (const id of ids.sort((a, b) => b - a)) {
     const view = observe(home, id);
     if (view && 'spec' in view && view.spec.name === name && view.spec.project === project) return view;
@@ -124,10 +133,25 @@ function viewOf(home: Home, here: Here, reference: Reference): JobView | undefin
 
 /** The live jobs of this project, the oldest first; not of those around it: a server of the home directory goes on. */
 export function liveHere(home: Home, here: Here): JobView[] {
-  return listLive(home)
+  const key = projectKey(here.project);
+  return [...new Set([...listLive(home), ...queuedIds(home, (project) => project === key)])]
     .sort((a, b) => a - b)
     .flatMap((id) => observe(home, id) ?? [])
     .filter((view) => view.kind === 'live' && view.spec.project === here.project);
+}
+
+/** The live jobs of a queue, of all projects, the oldest first. */
+export function liveInQueue(home: Home, name: string): JobView[] {
+  const queue = home.queue(name);
+  const ids = [
+    ...listStarts(queue).map(({ id }) => id),
+    ...listMarks(queue).map((mark) => idOfMark(mark.name)),
+  ];
+  return [...new Set(ids)]
+    .filter((id) => id > 0)
+    .sort((a, b) => a - b)
+    .flatMap((id) => observe(home, id) ?? [])
+    .filter((view) => view.kind === 'live' && view.spec.placement?.queue === name);
 }
 
 /** The only live job of that name, wherever it belongs; undefined if there is none, or more than one. */
@@ -140,8 +164,12 @@ export function soleNamedElsewhere(home: Home, name: string): JobView | undefine
 
 /** The only live job of this home, wherever it belongs; undefined if there is none, or more than one. */
 export function soleLiveElsewhere(home: Home): JobView | undefined {
-  const live = listLive(home)
-    .flatMap((id) => observe(home, id) ?? [])
-    .filter(({ kind }) => kind === 'live');
-  return live.length === 1 ? live[0] : undefined;
+  let only: JobView | undefined;
+  for (const id of new Set([...listLive(home), ...queuedIds(home)])) {
+    const view = observe(home, id);
+    if (view?.kind !== 'live') continue;
+    if (only) return undefined;
+    only = view;
+  }
+  return only;
 }

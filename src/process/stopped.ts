@@ -3,7 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { EndedView, JobView, LiveView, Stop } from '../job/job.ts';
-import { type Killed, killLive, sweepLeft } from './killing.ts';
+import { cancel, type Killed, killLive, sweepLeft } from './killing.ts';
 import { processesOf } from './leftovers.ts';
 import { portsOf } from './ports.ts';
 
@@ -26,13 +26,16 @@ export async function stopJob(
 ): Promise<Result<Stopped>> {
   const { id } = before;
   const begun = systemClock.monotonic();
-  const ports = portsOf((await processesOf(home, before)).map(({ pid }) => pid));
+  let ports: number[] = [];
   let killed: Killed;
   try {
+    const cancelled = before.kind === 'live' ? cancel(home, before, stop) : undefined;
+    if (!cancelled) ports = portsOf((await processesOf(home, before)).map(({ pid }) => pid));
     killed =
-      before.kind === 'live'
+      cancelled ??
+      (before.kind === 'live'
         ? await killLive(home, before, stop)
-        : await sweepLeft(home, before, systemClock, stop);
+        : await sweepLeft(home, before, systemClock, stop));
   } catch (thrown) {
     return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });
   }

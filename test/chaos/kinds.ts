@@ -65,7 +65,20 @@ function placesIn(home: string): string[] {
       (name) => `jobs/${id}/${name}`,
     ),
   );
-  const homes = ['floor.1', 'cache/gc', 'cache/gc.lock', 'jobs/9', 'live/9', 'trash/1.2', 'live/NaN'];
+  const homes = [
+    'queues/api/paused',
+    'queues/api/env.5',
+    'queues/api/batch.5',
+    'queues/api/new.5',
+    'queues/9',
+    'floor.1',
+    'cache/gc',
+    'cache/gc.lock',
+    'jobs/9',
+    'live/9',
+    'trash/1.2',
+    'live/NaN',
+  ];
   return [...new Set([...made, ...jobs, ...homes])].sort();
 }
 
@@ -90,6 +103,14 @@ const CALLS = [
   ['path', '1'],
   ['wait', '2', '--until', 'never', '--timeout', '20ms'],
   ['ls', '--unseen', '-a'],
+  ['queue'],
+  ['run', '-w', '-Q', 'api', '--', 'true'],
+  ['ls', '--queue', 'api'],
+  ['queue', 'set', 'api', '--slots', '2'],
+  ['move', 'late', '--first'],
+  ['queue', 'resume', 'api'],
+  ['wait', '--queue', 'api', '--timeout', '20ms'],
+  ['queue', 'remove', 'api'],
 ];
 
 export const kinds: Part = {
@@ -105,6 +126,9 @@ async function misplaceAll(rig: Rig, { whole, chance }: Round): Promise<Row[]> {
   assert.equal(await runPuppet(rig, puppet, ['-n', 'web', '--split']), 2);
   await puppet.print('two\n');
   await rig.bgjob(['run', '-w', '--', 'true']);
+  await rig.bgjob(['queue', 'set', 'api', '--slots', '2']);
+  await rig.bgjob(['run', '-w', '-Q', 'api', '--', 'true']);
+  const late = await rig.run(['-Q', 'api', '-n', 'late', '--delay', '1d', '--retry', '1', '--', 'true']);
   const victim = join(rig.dir, 'victim');
   fs.mkdirSync(join(victim, 'sub'), { recursive: true });
   for (const name of ['file.tmp', 'claim.1', '1.2', 'sub/file'])
@@ -130,6 +154,7 @@ async function misplaceAll(rig: Rig, { whole, chance }: Round): Promise<Row[]> {
   assert.equal((await rig.bgjob(['status', '1'])).code, 3);
   await puppet.exit(7);
   assert.equal((await rig.bgjob(['wait', '2'])).code, 7);
+  assert.match((await rig.bgjob(['kill', String(late)])).stdout, /cancelled/);
   return [
     { what: 'places of a home', figure: String(places.length) },
     { what: 'kinds of what stood there instead', figure: String(Object.keys(KINDS).length) },

@@ -106,7 +106,7 @@ rigTest('a job that is not there is never 0', async (rig) => {
   assert.equal(both.code, 125);
   assert.match(both.stderr, /no job "99"; here: 1 \w+\n {2}hint: bgjob ls\n/);
   const nothing = await rig.bgjob(['wait']);
-  assert.match(nothing.stderr, /wait needs REF\.\.\. or --all/);
+  assert.match(nothing.stderr, /wait needs REF\.\.\., --all or --queue NAME/);
   assert.equal(nothing.code, 125);
 });
 

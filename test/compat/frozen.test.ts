@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { sealed } from '../../src/base/seal.ts';
+import { thisPlace } from '../../src/process/identity.ts';
 import { ROOT, rigTest } from '../rig/rig.ts';
 
 const HOMES = join(ROOT, 'test/compat/homes');
@@ -9,8 +11,11 @@ const HOMES = join(ROOT, 'test/compat/homes');
 /** Under umask 002 a checkout can be written by a group. */
 function closeModes(home: string): void {
   fs.chmodSync(home, 0o700);
-  for (const name of fs.readdirSync(home, { recursive: true }) as string[])
-    fs.chmodSync(join(home, name), fs.statSync(join(home, name)).isDirectory() ? 0o700 : 0o600);
+  for (const name of fs.readdirSync(home, { recursive: true }) as string[]) {
+    const stat = fs.lstatSync(join(home, name));
+    // a start is a link that leads nowhere
+    if (!stat.isSymbolicLink()) fs.chmodSync(join(home, name), stat.isDirectory() ? 0o700 : 0o600);
+  }
 }
 
 rigTest('0.1.0: every job has the outcome that it had', async (rig) => {
@@ -102,3 +107,58 @@ rigTest(
     await rig.bgjob(['wait', '7']);
   },
 );
+
+rigTest('0.4.0: jobs that wait in a paused queue, one skipped, one that was run again', async (rig) => {
+  fs.cpSync(join(HOMES, '0.4.0'), rig.home, { recursive: true, verbatimSymlinks: true });
+  closeModes(rig.home);
+  for (const name of ['live', 'trash', 'cache', 'queues/-/waiting', 'queues/api/waiting'])
+    fs.mkdirSync(join(rig.home, name), { recursive: true });
+  const ended = [
+    [8, 'cancelled', null, 'kill (SIGTERM)', 1, 'api'],
+    [3, 'exited', 4, null, 2, null],
+    [2, 'skipped', null, 'job 1 exited 3', 1, null],
+    [1, 'exited', 3, null, 1, 'api'],
+  ];
+  const told = async () => {
+    const jobs = await rig.json(['ls', '-a', '-n', '100']);
+    return jobs.map(({ id, state, exitCode, reason, attempts, queue }) => [
+      ...[id, state, exitCode, reason, attempts, queue],
+    ]);
+  };
+  // it is another machine that reads them
+  const waiting = [10, 9, 7, 6, 5, 4];
+  const jobs = await told();
+  assert.deepEqual(
+    jobs.filter(([id]) => !waiting.includes(id)),
+    ended,
+  );
+  // and this is what it was there
+  for (const id of waiting) {
+    const path = rig.file(id, 'spec.json');
+    const { sum: _, ...spec } = JSON.parse(fs.readFileSync(path, 'utf8'));
+    fs.writeFileSync(path, sealed({ ...spec, machine: thisPlace().machine }));
+  }
+  assert.deepEqual(await told(), [
+    ...[10, 9].map((id) => [id, 'queued', null, 'the queue api is paused', 1, 'api']),
+    ended[0],
+    ...[7, 6, 5, 4].map((id) => [id, 'queued', null, 'the queue api is paused', 1, 'api']),
+    ...ended.slice(1),
+  ]);
+  // moved to the front, then by priority, then by id
+  assert.equal((await rig.bgjob(['ls', '-a', '-q', '--queue', 'api'])).stdout, '6\n5\n4\n7\n9\n10\n');
+  const [queue] = await rig.json(['queue']);
+  assert.deepEqual([queue.name, queue.slots, queue.waiting, queue.paused], ['api', 2, 6, true]);
+  assert.match((await rig.bgjob(['show', '3'])).stdout, /^attempt 1 +2026-.*, exited 4 after 0.0\ds$/m);
+  assert.equal((await rig.bgjob(['status', 'four'], { cwd: rig.dir })).code, 75);
+  // no environment of a job that waits is kept when it does so no more
+  assert.equal((await rig.bgjob(['kill', ...waiting.map(String)])).code, 0);
+  assert.deepEqual(
+    waiting.filter((id) => fs.existsSync(rig.file(id, 'env.json'))),
+    [],
+  );
+  assert.deepEqual(fs.readdirSync(join(rig.home, 'queues/api')).sort(), [
+    ...['paused', 'slots', 'stamp', 'start.1', 'waiting'],
+  ]);
+  assert.equal(await rig.run(['--', 'true']), 11);
+  await rig.bgjob(['wait', '11']);
+});

@@ -12,6 +12,7 @@ const keepsake = (id: number, ageDays: number, more: Partial<Keepsake> = {}): Ke
   sizeBytes: 100,
   unseenFailure: false,
   leftovers: false,
+  awaited: false,
   ...more,
 });
 const choose = (jobs: Keepsake[], rules: Partial<typeof DEFAULT_RETENTION> = {}) =>
@@ -47,6 +48,7 @@ const jobs = fc
       sizeBytes: fc.integer({ min: 0, max: 1000 }),
       unseenFailure: fc.boolean(),
       leftovers: fc.boolean(),
+      awaited: fc.boolean(),
     }),
     { maxLength: 30 },
   )
@@ -58,7 +60,7 @@ const rules = fc.record({
   unseenFailureMs: fc.integer({ min: 0, max: 30 * DAY }),
 });
 const isGuarded = (job: Keepsake, unseenFailureMs: number) =>
-  job.leftovers || (job.unseenFailure && NOW - job.endedAt <= unseenFailureMs);
+  job.leftovers || job.awaited || (job.unseenFailure && NOW - job.endedAt <= unseenFailureMs);
 
 test('for any jobs and rules: what is guarded stays, what stays keeps the rules, what goes had to', () => {
   fc.assert(

@@ -17,7 +17,8 @@ export const gc = verb({
   summary: 'remove ended jobs that are old, or too many, or too large',
   description: [
     'Removes ended jobs older than 7 days, beyond the newest 2,000, or beyond 2 GiB of logs; failures that nobody was',
-    'told about are kept 30 days. Never removes a live job, or one that left something running. Runs by itself now and then.',
+    'told about are kept 30 days. Never removes a live job, one that waits in a queue or that another waits for, or one that',
+    'left something running. Runs by itself now and then.',
   ],
   examples: [
     ['bgjob gc --dry-run', 'what would go?'],

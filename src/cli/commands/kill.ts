@@ -6,6 +6,7 @@ import type { Home } from '../../job/home.ts';
 import type { JobView, Stop } from '../../job/job.ts';
 import { parseSignal } from '../../job/signals.ts';
 import { markSeen } from '../../job/store.ts';
+import { wakeKeepers } from '../../process/keeping.ts';
 import { type Stopped, stopJob } from '../../process/stopped.ts';
 import { type Exit, SUCCESS, verb } from '../command.ts';
 import { messageOf } from '../messages.ts';
@@ -29,7 +30,8 @@ async function killOne(
   if (!done.ok) return done;
   const { before, after, processes, ports, tookMs } = done.value;
   if (output.json) {
-    const result = before.kind === 'live' ? 'killed' : 'already';
+    const isCancelled = after.kind === 'ended' && after.status.outcome.kind === 'cancelled';
+    const result = before.kind === 'ended' ? 'already' : isCancelled ? 'cancelled' : 'killed';
     output.object({
       ...jobObject(after, systemClock.now(), { leftovers: 0, logPath: home.job(before.id).log }),
       ...{ result, processes, tookMs: Math.round(tookMs), freed: ports },
@@ -70,12 +72,14 @@ export const kill = verb({
   shorthand: (word) => (/^-(\d+|[A-Z]{2,}\d*)$/.test(word) ? ['--signal', word.slice(1)] : undefined),
   summary: 'stop jobs and every process of theirs; returns when they are gone',
   description: [
-    'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left.',
+    'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left. A job that waits',
+    'in a queue is cancelled.',
     'A job that ended already: stops what it left running. A process that is not shown to be of the job is never signalled.',
   ],
   examples: [
     ['bgjob kill 42', 'TERM, and KILL after 5s'],
     ['bgjob kill web --now', 'KILL at once'],
+    ['bgjob ls -q --queue api | xargs bgjob kill', 'a whole queue'],
     ['bgjob kill -s INT --grace 30s 42', 'as Ctrl-C would, with half a minute to clean up'],
   ],
   options: {
@@ -111,6 +115,7 @@ export const kill = verb({
     const results = await Promise.all(
       selected.value.map((view) => killOne(output, opened.value!, view, asked)),
     );
+    wakeKeepers(opened.value!, selected.value);
     const [failed, ...others] = results.filter((result) => !result.ok);
     for (const { failure } of others) output.note(`bgjob: ${safe(messageOf(failure).message)}`);
     return failed ?? ok(SUCCESS);

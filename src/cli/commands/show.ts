@@ -9,8 +9,10 @@ import type { JobPaths, Stream } from '../../job/paths.ts';
 import { markSeen, readOwner } from '../../job/store.ts';
 import { isAlive } from '../../process/identity.ts';
 import { processesOf, trailOf } from '../../process/leftovers.ts';
+import { waitingOf } from '../../process/lineup.ts';
 import { portsOf } from '../../process/ports.ts';
 import { SUCCESS, verb } from '../command.ts';
+import { attemptRows, queueRows, type Row } from '../placing.ts';
 import { select } from '../select.ts';
 import { commandLine, type Extras, jobLabel, jobObject, reasonOf, stateText, tookMs } from '../wording.ts';
 
@@ -27,6 +29,7 @@ async function extrasOf(
   const trimmedBytes = log?.trimmedBytes ?? 0;
   log?.close();
   return {
+    waiting: waitingOf(home, view),
     ports: portsOf(processes.map(({ pid }) => pid)),
     logPath: job.log,
     leftovers: view.kind === 'ended' ? processes.length : 0,
@@ -49,11 +52,12 @@ function logText(job: JobPaths, stream: Stream): string {
   return `${safe(job[stream])} (${size}${trimmed})`;
 }
 
-function describe(view: JobView, job: JobPaths, extras: Extras): [string, string][] {
+function describe(view: JobView, home: Home, extras: Extras): [string, string][] {
+  const job = home.job(view.id);
   const now = systemClock.now();
   const spec = 'spec' in view ? view.spec : undefined;
   const took = tookMs(view, now);
-  const reason = reasonOf(view);
+  const reason = reasonOf(view, extras.waiting);
   const when = (at: number) => `${new Date(at).toISOString()} (${renderDuration(now - at)} ago)`;
   const status = 'status' in view ? view.status : undefined;
   const startedAt = status && 'startedAt' in status ? status.startedAt : null;
@@ -64,15 +68,17 @@ function describe(view: JobView, job: JobPaths, extras: Extras): [string, string
     spec.maxLogBytes !== null && `--max-log ${renderExactSize(spec.maxLogBytes)}`,
     spec.maxLogBytes !== null && spec.onMaxLog === 'kill' && '--on-max-log kill',
   ];
-  const rows: [string, string | null | undefined | false][] = [
+  const rows: Row[] = [
     ['job', jobLabel(view)],
     ['state', stateText(view, extras.leftovers)],
     ['because', reason && safe(reason)],
+    ...queueRows(view, home, extras),
     ['command', commandLine(view, 2000)],
     ['cwd', spec && safe(spec.cwd)],
     ['project', spec && spec.project !== spec.cwd && safe(spec.project)],
     ['tags', spec && spec.tags.length > 0 && spec.tags.map(safe).join(' ')],
     ['created', spec && when(spec.createdAt)],
+    ...attemptRows(view),
     ['started', startedAt !== null && when(startedAt)],
     ['ended', status?.phase === 'ended' && when(status.endedAt)],
     ['took', took !== null && renderDuration(took)],
@@ -111,8 +117,7 @@ export const show = verb({
     if (output.json) {
       output.object(jobObject(view, systemClock.now(), extras));
     } else {
-      for (const [name, text] of describe(view, home.job(view.id), extras))
-        output.line(`${name.padEnd(11)}${text}`);
+      for (const [name, text] of describe(view, home, extras)) output.line(`${name.padEnd(11)}${text}`);
     }
     if (view.kind === 'ended') markSeen(home.job(view.id));
     return ok(SUCCESS);

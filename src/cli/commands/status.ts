@@ -2,6 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { ok } from '../../base/failure.ts';
 import { processesOf } from '../../process/leftovers.ts';
+import { waitingOf } from '../../process/lineup.ts';
 import { verb } from '../command.ts';
 import { select } from '../select.ts';
 import { jobObject, sentence, verdict } from '../wording.ts';
@@ -22,9 +23,13 @@ export const status = verb({
     const now = systemClock.now();
     const exit = verdict(view);
     const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
+    const waiting = waitingOf(home, view);
     if (output.json)
-      output.object({ ...jobObject(view, now, { leftovers, logPath: home.job(view.id).log }), ...exit });
-    else output.line(sentence(view, now, leftovers));
+      output.object({
+        ...jobObject(view, now, { leftovers, waiting, logPath: home.job(view.id).log }),
+        ...exit,
+      });
+    else output.line(sentence(view, now, leftovers, waiting));
     return ok(exit);
   },
 });

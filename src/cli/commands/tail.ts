@@ -63,6 +63,8 @@ function wordsAgain({ follow, err, raw, grep, context }: Input<typeof OPTIONS>['
 /** Remembers how far this reader came; only after everything was written out, so that nothing is missed. */
 function remember({ output, home, view, stream, options }: Reading, to: number): void {
   if (!options.new || output.readerGone) return;
+  // nothing was written yet, and there is no folder for it
+  if (to === 0 && view.kind === 'live' && view.status.phase === 'queued') return;
   try {
     writeCursor(home.job(view.id), stream, readerOf(options), to);
   } catch (thrown) {

@@ -1,12 +1,13 @@
 /** `bgjob wait`: until jobs ended. */
 import { fail, ok } from '../../base/failure.ts';
+import { safe } from '../../base/text.ts';
 import type { JobView } from '../../job/job.ts';
-import { liveHere } from '../../process/resolve.ts';
+import { liveHere, liveInQueue } from '../../process/resolve.ts';
 import { waitForCondition } from '../awaiting.ts';
 import { verb } from '../command.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../conditions.ts';
 import { Patience } from '../patience.ts';
-import { selectAll } from '../select.ts';
+import { requireQueue, selectAll } from '../select.ts';
 import { waitForAll } from '../waiting.ts';
 
 export const wait = verb({
@@ -17,17 +18,25 @@ export const wait = verb({
   description: [
     'Prints one line per job as it ends, and the last 20 lines of one that failed.',
     'The exit code is that of the first failed job, in the order given. Waiting never touches the jobs.',
+    '--queue: all jobs that wait or run in it now, of every project; not those that are added meanwhile.',
     'With --until…, for one job: if it ends first, its code, or 1 if that was 0. Output that was there before counts;',
     '--since CURSOR waits for the next.',
   ],
   examples: [
     ['bgjob wait 42 && ./deploy', 'only if it succeeded'],
     ['bgjob wait 41 42 43 --fail-fast', 'to the first failure'],
+    ['bgjob wait --queue api', 'until all of its jobs ended'],
     ['bgjob wait web --until-port 3000 --timeout 60s', 'until it listens'],
     ["bgjob wait build --until 'ready in' --fail-on 'rror:'", 'the first of both'],
   ],
   options: {
-    all: { kind: 'flag', text: 'every live job of this project' },
+    all: { kind: 'flag', text: 'every live job of this project, also those that wait in queues' },
+    queue: {
+      kind: 'text',
+      short: '-Q',
+      value: 'NAME',
+      text: 'every job that waits or runs in this queue now',
+    },
     any: { kind: 'flag', text: 'return with the first job that ends' },
     'fail-fast': { kind: 'flag', text: 'return with the first job that fails' },
     timeout: {
@@ -45,8 +54,14 @@ export const wait = verb({
   async run(context, { options, words }) {
     const deadline = context.deadline(options.timeout);
     if (!deadline.ok) return deadline;
-    if (!options.all && words.length === 0)
-      return fail({ code: 'usage', message: 'wait needs REF... or --all', hint: 'bgjob ls' });
+    if (options.all && options.queue !== null)
+      return fail({
+        code: 'usage',
+        message: '--all and --queue exclude each other',
+        hint: `bgjob wait --queue ${safe(options.queue)}`,
+      });
+    if (!options.all && options.queue === null && words.length === 0)
+      return fail({ code: 'usage', message: 'wait needs REF..., --all or --queue NAME', hint: 'bgjob ls' });
     const conditions = parseConditions(options, options.since, () => context.cwd());
     if (!conditions.ok) return conditions;
     const selected = selectAll(context, words, { elsewhere: true });
@@ -54,18 +69,25 @@ export const wait = verb({
     const opened = context.home();
     if (!opened.ok) return opened;
     const home = opened.value;
+    const queue = options.queue === null ? ok(null) : requireQueue(home, options.queue);
+    if (!queue.ok) return queue;
     const live = options.all && home ? liveHere(home, context.here()) : [];
+    if (queue.value !== null) live.push(...liveInQueue(home!, queue.value));
     const views: JobView[] = [
       ...selected.value,
       ...live.filter(({ id }) => !selected.value.some((one) => one.id === id)),
     ];
     if (!home || views.length === 0)
-      return fail({ code: 'nothing-selected', what: 'no live job in this project' });
+      return fail({
+        code: 'nothing-selected',
+        what: `no live job in ${queue.value === null ? 'this project' : `queue ${queue.value}`}`,
+      });
     if (conditions.value) {
-      if (views.length > 1 || options.all || options.any || options['fail-fast'])
+      if (views.length > 1 || options.all || queue.value !== null || options.any || options['fail-fast'])
         return fail({
           code: 'usage',
-          message: 'conditions such as --until are for one job, and without --all, --any, --fail-fast',
+          message:
+            'conditions such as --until are for one job, and without --all, --queue, --any, --fail-fast',
           hint: 'bgjob wait --help',
         });
       const patience = new Patience(deadline.value);

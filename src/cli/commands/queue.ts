@@ -1,0 +1,115 @@
+/** `bgjob queue`: the queues, and what may be said to one. */
+import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
+import { safe } from '../../base/text.ts';
+import type { Home } from '../../job/home.ts';
+import { isPaused, makeQueue, setPaused, writeSlots } from '../../job/queues.ts';
+import { attendQueue } from '../../process/admission.ts';
+import { dropQueue, settleDropped } from '../../process/dropping.ts';
+import { type Exit, SUCCESS, verb } from '../command.ts';
+import type { Context } from '../context.ts';
+import { checkQueueName, checkSlots } from '../queueing.ts';
+import { tellQueue, tellQueues } from '../queuetable.ts';
+import { requireQueue } from '../select.ts';
+
+async function set(context: Context, name: string, slots: number | null): Promise<Result<Exit>> {
+  const checked = checkQueueName(name);
+  if (!checked.ok) return checked;
+  if (slots === null)
+    return fail({
+      code: 'usage',
+      message: 'queue set needs --slots N',
+      hint: `bgjob queue set ${name} --slots 2`,
+    });
+  const valid = checkSlots(slots);
+  if (!valid.ok) return valid;
+  const opened = context.makeHome();
+  if (!opened.ok) return opened;
+  return change(context, opened.value, name, () => writeSlots(makeQueue(opened.value, name), slots));
+}
+
+/** Changes a queue, starts what may start now, and tells how it is. */
+async function change(context: Context, home: Home, name: string, act: () => void): Promise<Result<Exit>> {
+  try {
+    act();
+  } catch (thrown) {
+    return fail({ code: 'io', doing: 'change queue', path: home.queue(name).dir, errno: errnoOf(thrown) });
+  }
+  await attendQueue(home, name);
+  return tellQueue(context.output, home, name);
+}
+
+function pause(home: Home, name: string, paused: boolean): void {
+  const queue = home.queue(name);
+  setPaused(queue, paused);
+  // something else stands in the place of the file
+  if (isPaused(queue) !== paused) throw Object.assign(new Error(queue.paused), { code: 'EISDIR' });
+}
+
+async function remove(context: Context, home: Home, name: string): Promise<Result<Exit>> {
+  const { output } = context;
+  try {
+    const dropped = dropQueue(home, name);
+    if (!dropped.ok) {
+      // somebody's job may have found the queue gone for an instant
+      await attendQueue(home, name);
+      return dropped;
+    }
+    settleDropped(home);
+  } catch (thrown) {
+    return fail({ code: 'io', doing: 'remove queue', path: home.queue(name).dir, errno: errnoOf(thrown) });
+  }
+  if (output.json) output.object({ v: 1, name, removed: true });
+  else output.line(`${name}: removed`);
+  return ok(SUCCESS);
+}
+
+const ACTIONS = ['list', 'set', 'pause', 'resume', 'remove'] as const;
+const ALIASES: Record<string, (typeof ACTIONS)[number]> = { ls: 'list', rm: 'remove' };
+
+export const queue = verb({
+  name: 'queue',
+  operands: '[list | set NAME --slots N | pause NAME | resume NAME | remove NAME]',
+  arity: [0, 2],
+  summary: 'the queues: who runs, who waits; set slots, pause, resume, remove',
+  description: [
+    'A queue comes with its first job, or with set. Of its jobs as many run at once as it has slots (1 unless told otherwise).',
+    'A paused queue starts nothing; what runs goes on. With more slots, or resumed, it starts at once what may start. Fewer slots',
+    'stop nothing. A queue can be removed when no job runs or waits in it.',
+  ],
+  examples: [
+    ['bgjob queue', 'all of them, and what is next in each'],
+    ['bgjob queue set api --slots 4', 'four at once from now on'],
+    ['bgjob queue pause api', 'start nothing more'],
+    ['bgjob ls --queue api', 'its jobs, in their order'],
+  ],
+  options: {
+    slots: { kind: 'count', value: 'N', text: 'with set: how many of its jobs run at once' },
+  },
+  async run(context, { options, words }) {
+    const [word = 'list', name] = words;
+    const action = ALIASES[word] ?? ACTIONS.find((one) => one === word);
+    const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
+    if (!action)
+      return usage(`queue: "${safe(word)}" is none of ${ACTIONS.join(', ')}`, 'bgjob queue --help');
+    if (options.slots !== null && action !== 'set')
+      return usage('--slots is for queue set', 'bgjob queue set NAME --slots 2');
+    if (action === 'list')
+      return name === undefined
+        ? await listAll(context)
+        : usage('queue list takes no name', `bgjob ls --queue ${safe(name)}`);
+    if (name === undefined) return usage(`queue ${action} needs the NAME of a queue`, 'bgjob queue');
+    if (action === 'set') return set(context, name, options.slots);
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    const found = requireQueue(opened.value, name);
+    if (!found.ok) return found;
+    const home = opened.value!;
+    if (action === 'remove') return remove(context, home, name);
+    return change(context, home, name, () => pause(home, name, action === 'pause'));
+  },
+});
+
+async function listAll(context: Context): Promise<Result<Exit>> {
+  const opened = context.home();
+  return opened.ok ? tellQueues(context.output, opened.value) : opened;
+}

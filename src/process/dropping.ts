@@ -1,0 +1,97 @@
+/**
+ * Removing a queue. It is renamed away, looked at again, and put back if somebody has added a job at that instant: the rename is
+ * atomic, and who adds one either did so before, and is seen, or makes the queue anew. Who is killed in between leaves it aside;
+ * the next gc, or command on queues, puts it back or deletes it.
+ */
+import * as fs from 'node:fs';
+import { emptyDirectory, inspectDirectory } from '../base/directories.ts';
+import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
+import { syncDir } from '../base/files.ts';
+import { namesIn } from '../base/records.ts';
+import type { Home } from '../job/home.ts';
+import { QueuePaths } from '../job/paths.ts';
+import { idOfMark } from '../job/queue.ts';
+import { listMarks, listStarts, makeQueue, stampQueue } from '../job/queues.ts';
+import { isHeld } from './identity.ts';
+
+/** A queue that was renamed away: no name of a queue looks like this. */
+const ASIDE = /^(.+)~\d+$/;
+/** As long as nobody needs who removes one, milliseconds. */
+const ABANDONED_MS = 60_000;
+
+interface Use {
+  running: number;
+  waiting: number;
+  /** Somebody is about to add a batch. */
+  adding: boolean;
+}
+
+function useOf(home: Home, queue: QueuePaths): Use {
+  const starts = listStarts(queue).map(({ id }) => id);
+  const running = new Set(starts.filter((id) => id > 0 && isHeld(home.job(id).alive)));
+  const waiting = listMarks(queue).filter(({ name }) => !running.has(idOfMark(name)));
+  return {
+    running: running.size,
+    waiting: waiting.length,
+    adding: namesIn(queue.dir).some((name) => name.startsWith('new.')),
+  };
+}
+
+const isUsed = ({ running, waiting, adding }: Use): boolean => running > 0 || waiting > 0 || adding;
+
+/** Removes a queue; fails, and leaves it as it is, while jobs run or wait in it. Throws system errors. */
+export function dropQueue(home: Home, name: string): Result<void> {
+  const queue = home.queue(name);
+  const inUse = ({ running, waiting }: Use) => fail({ code: 'queue-in-use', name, running, waiting });
+  const before = useOf(home, queue);
+  if (isUsed(before)) return inUse(before);
+  const aside = new QueuePaths(`${queue.dir}~${process.pid}`);
+  fs.renameSync(queue.dir, aside.dir);
+  syncDir(home.queues);
+  const after = useOf(home, aside);
+  if (isUsed(after)) {
+    putBack(home, name, aside);
+    return inUse(after);
+  }
+  discard(aside);
+  return ok(undefined);
+}
+
+/** Where it was made anew meanwhile, what it held goes there. */
+function putBack(home: Home, name: string, aside: QueuePaths): void {
+  const queue = home.queue(name);
+  try {
+    fs.renameSync(aside.dir, queue.dir);
+  } catch (thrown) {
+    if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(thrown))) throw thrown;
+    makeQueue(home, name);
+    for (const mark of namesIn(aside.waiting))
+      fs.renameSync(`${aside.waiting}/${mark}`, `${queue.waiting}/${mark}`);
+    for (const one of namesIn(aside.dir))
+      if (one !== 'waiting' && !fs.existsSync(`${queue.dir}/${one}`))
+        fs.renameSync(`${aside.dir}/${one}`, `${queue.dir}/${one}`);
+    syncDir(queue.waiting);
+    syncDir(queue.dir);
+    discard(aside);
+  }
+  syncDir(home.queues);
+  stampQueue(queue);
+}
+
+function discard({ dir }: QueuePaths): void {
+  emptyDirectory(dir);
+  fs.rmdirSync(dir);
+}
+
+/** Brings to an end what was killed while it removed a queue. Throws system errors. */
+export function settleDropped(home: Home): void {
+  for (const folder of namesIn(home.queues)) {
+    const name = ASIDE.exec(folder)?.[1];
+    const aside = new QueuePaths(`${home.queues}/${folder}`);
+    if (name === undefined || inspectDirectory(aside.dir) !== 'ours') continue;
+    const changed = fs.lstatSync(aside.dir, { throwIfNoEntry: false })?.ctimeMs ?? Date.now();
+    if (Date.now() - changed < ABANDONED_MS) continue;
+    if (isUsed(useOf(home, aside))) putBack(home, name, aside);
+    else discard(aside);
+  }
+}
