@@ -86,7 +86,7 @@ async function admit(
 }
 
 const asThrown = (failure: Failure): Error =>
-  Object.assign(new Error(failure.code), { code: failure.code === 'io' ? failure.errno : 'ENOSYS' });
+  Object.assign(new Error(failure.code), { code: 'errno' in failure ? failure.errno : 'ENOSYS' });
 
 /** Whether one of these is held by somebody who has not started it yet; with `stays` also by an owner who lives. */
 const isPending = (line: Line, ids: Iterable<JobId>, stays: boolean): boolean =>
@@ -98,11 +98,14 @@ const isPending = (line: Line, ids: Iterable<JobId>, stays: boolean): boolean =>
   });
 
 /** Starts a supervisor of its own for the job. */
-export async function startFresh(home: Home, { spec, aliveFd, generation }: Admitted): Promise<void> {
+export async function startFresh(home: Home, { spec, aliveFd, generation }: Admitted): Promise<boolean> {
   const job = home.job(spec.id);
   try {
     const started = await startSupervisor(home, spec.id, generation, { environmentFd: 'ignore', aliveFd });
-    if (started.ok) await confirmOwner(job, generation, started.value);
+    // no process can be made: not of this job alone
+    if (!started.ok) throw asThrown(started.failure);
+    await confirmOwner(job, generation, started.value);
+    return true;
   } finally {
     fs.closeSync(aliveFd);
   }
@@ -110,8 +113,8 @@ export async function startFresh(home: Home, { spec, aliveFd, generation }: Admi
 
 /** Who moves a queue on. */
 export interface Mover {
-  /** How an admitted job is started. */
-  start(admitted: Admitted): Promise<void>;
+  /** Starts an admitted job; false if somebody else was first. */
+  start(admitted: Admitted): Promise<boolean>;
   /** How many at most. */
   most: number;
   /** A job of this process has just ended: its slot is handed on. */
@@ -184,8 +187,7 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
     if (admitted === 'busy' || admitted === 'full') continue;
     line.drop(candidate.place);
     if (admitted === 'taken') continue;
-    await start(admitted);
-    started++;
+    if (await start(admitted)) started++;
   }
 }
 

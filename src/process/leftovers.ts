@@ -46,12 +46,17 @@ export function leftoversOf(home: Home, { id, state }: EndedView, marked: Map<Jo
 /**
  * Whether some process may belong to a job that ended: one look at all processes serves thousands of jobs. It errs on the side
  * of yes; whoever gets a no has no process that carries its marker, has a file of it open, or is led by its main process.
+ * `sinceTicks`: nothing older than that can be of the jobs that are asked about.
  */
-export async function suspectJobs(home: Home): Promise<(view: Pick<EndedView, 'id'>) => boolean> {
+export async function suspectJobs(
+  home: Home,
+  sinceTicks = 0,
+): Promise<(view: Pick<EndedView, 'id'>) => boolean> {
   if (!HAS_PROC) return () => true;
   const ids = new Set<JobId | undefined>();
   const leaders = new Set<number | undefined>();
-  for (const { pid, session, group } of await readTable()) {
+  for (const { pid, session, group, startTicks } of await readTable()) {
+    if (startTicks < sinceTicks) continue;
     ids.add(markedJob(home, readEnvironment(pid)));
     for (const leader of [pid, session, group]) leaders.add(leader);
     for (const [, path] of openFiles(pid))

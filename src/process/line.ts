@@ -12,8 +12,6 @@ import { isHeld } from './identity.ts';
 import { isTaken } from './queued.ts';
 import { mayRunHere, thisSandboxKey } from './sandbox.ts';
 
-const NONE: ReadonlySet<JobId> = new Set();
-
 export class Line {
   readonly home: Home;
   readonly name: string;
@@ -64,14 +62,14 @@ export class Line {
     return ours;
   }
 
-  /** The jobs that hold a slot, by their starts with a number below `limit`. */
-  held(limit = Number.POSITIVE_INFINITY, over: ReadonlySet<JobId> = NONE): Set<JobId> {
+  /** The jobs of others that are held, by their starts with a number below `limit`. */
+  held(limit = Number.POSITIVE_INFINITY): Set<JobId> {
     const ids = new Set<JobId>();
     const dead: Start[] = [];
     const starts = listStarts(this.queue, this.starts);
     for (const start of starts) {
       const { id, number } = start;
-      if (over.has(id)) continue;
+      if (this.own.has(id)) continue;
       if (id === 0 || !isHeld(this.home.job(id).alive)) dead.push(start);
       else if (number < limit) ids.add(id);
     }
@@ -88,7 +86,7 @@ export class Line {
     handedOn: boolean,
     { limit, except = 0 }: { limit?: number; except?: JobId } = {},
   ): Set<JobId> {
-    const ids = this.held(limit, handedOn ? this.own : NONE);
+    const ids = this.held(limit);
     ids.delete(except);
     // only if it seems to be all of them their records are read
     if (!handedOn || ids.size < slots) return ids;

@@ -18,11 +18,12 @@ const LOOK_MS = 250;
 let suspects: Promise<(view: Pick<Supervision['spec'], 'id'>) => boolean> | undefined;
 
 /** Whether anything of the job may have been left behind. */
-async function isSuspect({ home, spec }: Supervision): Promise<boolean> {
+async function isSuspect({ home, spec, owner }: Supervision): Promise<boolean> {
   if (spec.placement === null) return true;
   suspects ??= systemClock.sleep(LOOK_MS).then(() => {
     suspects = undefined;
-    return suspectJobs(home);
+    // jobs of this process are younger than it
+    return suspectJobs(home, owner.identity.startTicks);
   });
   return (await suspects)(spec);
 }

@@ -47,8 +47,8 @@ export async function moveOn(
   }
 }
 
-/** Becomes the owner of a job whose FIFO this process holds, and starts it. */
-function take(home: Home, { spec, aliveFd, generation }: Admitted, start: Starter): void {
+/** Becomes the owner of a job whose FIFO this process holds, and starts it; false if somebody else is. */
+function take(home: Home, { spec, aliveFd, generation }: Admitted, start: Starter): boolean {
   const job = home.job(spec.id);
   const owner = { generation, identity: self() };
   let isClaimed = false;
@@ -58,7 +58,8 @@ function take(home: Home, { spec, aliveFd, generation }: Admitted, start: Starte
   } finally {
     if (!isClaimed) fs.closeSync(aliveFd);
   }
-  if (!isClaimed) return;
+  if (!isClaimed) return false;
   process.title = `bgjob[${spec.id}]`;
   start(new Supervision(home, spec, owner, { isClaimed, aliveFd, start }));
+  return true;
 }

@@ -8,6 +8,7 @@ import { AWAITING } from './awaiting.ts';
 import type { Figure, Measurement } from './figure.ts';
 import { LAUNCHING } from './launching.ts';
 import { BESIDE } from './peers.ts';
+import { QUEUEING } from './queueing.ts';
 import { READING } from './reading.ts';
 import { Stage } from './stage.ts';
 
@@ -52,7 +53,7 @@ async function main(words: string[]): Promise<void> {
   const chosen = words.filter((word) => !word.startsWith('-'));
   const quick = words.includes('--quick');
   const rows: string[][] = [];
-  for (const one of [...LAUNCHING, ...BESIDE, ...READING, ...AWAITING]) {
+  for (const one of [...LAUNCHING, ...BESIDE, ...READING, ...AWAITING, ...QUEUEING]) {
     if (chosen.length > 0 && !chosen.some((part) => one.name.includes(part))) continue;
     // a home of its own for each: what one leaves behind is not read by the next
     const stage = new Stage(quick);

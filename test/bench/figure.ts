@@ -6,7 +6,7 @@ export interface Figure {
   name: string;
   ours: number | null;
   reference: number | null;
-  unit: 'ms' | 'MB' | '%';
+  unit: 'ms' | 'MB' | '%' | 'processes';
   limit: number | null;
   /** Why a number is missing, or what it is made of. */
   remark?: string;

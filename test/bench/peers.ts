@@ -37,7 +37,7 @@ const PEERS: Peer[] = [
   },
 ];
 
-const isThere = (program: string, path: string): boolean =>
+export const isThere = (program: string, path: string): boolean =>
   (program.includes('/') ? [program] : path.split(':').map((dir) => join(dir, program))).some((file) =>
     fs.existsSync(file),
   );

@@ -1,0 +1,169 @@
+/** Queues: a thousand jobs beside task-spooler and nq, ten thousand added at once, and what they cost while they wait. */
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { processesNaming } from '../rig/processes.ts';
+import { until } from '../rig/until.ts';
+import { type Figure, type Measurement, measurePairs, median, rounds } from './figure.ts';
+import { isThere } from './peers.ts';
+import type { Stage } from './stage.ts';
+
+const SHELL = '/bin/sh';
+const MANY = 10_000;
+
+/** A file of so many lines. */
+function lines(stage: Stage, count: number, line: string): string {
+  const path = join(stage.dir, `lines-${count}`);
+  fs.writeFileSync(path, `${line}\n`.repeat(count));
+  return path;
+}
+
+/** A new directory: what one round leaves behind is not read by the next. */
+const place = (stage: Stage, name: string): string => fs.mkdtempSync(join(stage.dir, `${name}-`));
+
+interface Rival {
+  program: string;
+  limit: number;
+  /** Adds so many `true` and waits until the last has ended. */
+  script: (count: number) => string;
+  env: (dir: string) => Record<string, string>;
+}
+const loop = (count: number, command: string) =>
+  `n=0; while [ $n -lt ${count} ]; do ${command} >/dev/null; n=$((n+1)); done`;
+const RIVALS: Rival[] = [
+  {
+    program: 'tsp',
+    limit: 3,
+    // the last that was added is not always the last to end; -K ends the daemon when all have
+    script: (count) =>
+      `tsp -S 2; ${loop(count, 'tsp true')}; tsp -w; while tsp | grep -qE 'queued|running'; do :; done; tsp -K`,
+    env: (dir) => ({ TMPDIR: dir, TS_SOCKET: join(dir, 'socket'), TS_MAXFINISHED: '1000000' }),
+  },
+  {
+    program: 'nq',
+    limit: 1,
+    script: (count) => `${loop(count, 'nq true')}; nq -w`,
+    env: (dir) => ({ NQDIR: dir }),
+  },
+];
+
+/** Adds the jobs of a file and waits for them all; milliseconds. */
+function runAll(stage: Stage, file: string): number {
+  const env = { BGJOB_HOME: join(place(stage, 'home'), 'home') };
+  const words = ['-Q', 'bench', '--slots', '2', '--batch', file];
+  const added = stage.measure(stage.bgjob('run', ...words), env);
+  return added.wall + stage.measure(stage.bgjob('wait', '--queue', 'bench'), env).wall;
+}
+
+const thousand = ({ program, limit, script, env }: Rival): Measurement => ({
+  name: `queue beside ${program}`,
+  async measure(stage) {
+    const count = stage.quick ? 100 : 1000;
+    const name = `${count} × true in 2 slots, beside ${program}`;
+    if (!isThere(program, stage.env['PATH']!))
+      return [{ name, ours: null, reference: null, unit: 'ms', limit: null, remark: 'not installed' }];
+    const file = lines(stage, count, 'true');
+    const { ours, reference } = await measurePairs(
+      rounds(stage, 5),
+      () => runAll(stage, file),
+      () => stage.measure([SHELL, '-c', script(count)], env(place(stage, program))).wall,
+    );
+    return [{ name, ours: median(ours), reference: median(reference), unit: 'ms', limit }];
+  },
+});
+
+/** A home whose queue `bench` has one slot, which a job takes that does not end. */
+function busyHome(stage: Stage): Record<string, string> {
+  const env = { BGJOB_HOME: join(place(stage, 'busy'), 'home') };
+  stage.measure(stage.bgjob('run', '-Q', 'bench', '--', 'sleep', '1000'), env);
+  return env;
+}
+
+const adding: Measurement = {
+  name: 'add to a queue',
+  async measure(stage) {
+    const [few, many] = [lines(stage, MANY / 10, 'true'), lines(stage, MANY, 'true')];
+    const add = (file: string) =>
+      stage.measure(stage.bgjob('run', '-Q', 'bench', '--batch', file), busyHome(stage)).wall;
+    const { ours, reference } = await measurePairs(
+      rounds(stage, 5),
+      () => add(many),
+      () => add(few),
+    );
+    const [all, tenth] = [median(ours), median(reference)];
+    const figure = { unit: 'ms', reference: null } as const;
+    return [
+      { ...figure, name: `add ${MANY} by --batch`, ours: all, limit: 2500 },
+      {
+        name: `${MANY} by --batch, beside ten times ${MANY / 10}`,
+        ours: all,
+        reference: tenth * 10,
+        unit: 'ms',
+        limit: 1.2,
+      },
+    ];
+  },
+};
+
+const handingOn: Measurement = {
+  name: 'end to start',
+  async measure(stage) {
+    const times = join(stage.dir, 'times');
+    const file = lines(
+      stage,
+      MANY,
+      `echo s $EPOCHREALTIME >>${times}; sleep 0.02; echo e $EPOCHREALTIME >>${times}`,
+    );
+    const env = { BGJOB_HOME: join(place(stage, 'home'), 'home') };
+    stage.measure(stage.bgjob('run', '-Q', 'bench', '--batch', file), env);
+    const wanted = stage.quick ? 40 : 400;
+    const read = () => (fs.existsSync(times) ? fs.readFileSync(times, 'utf8').trim().split('\n') : []);
+    await until(read, (all) => all.length > wanted, 'jobs of the queue', 120_000);
+    stage.measure(stage.bgjob('queue', 'pause', 'bench'), env);
+    const seen = read()
+      .slice(20, wanted)
+      .map((text) => text.split(' '));
+    const gaps = seen.flatMap(([kind, at], n) => {
+      const before = seen[n - 1];
+      return kind === 's' && before?.[0] === 'e' ? (Number(at) - Number(before[1])) * 1000 : [];
+    });
+    const name = `end of one job to the start of the next, ${MANY} wait`;
+    const remark = `from bash to bash, median of ${gaps.length}`;
+    return [{ name, ours: median(gaps), reference: null, unit: 'ms', limit: 10, remark }];
+  },
+};
+
+const looking: Measurement = {
+  name: `ls with ${MANY} queued`,
+  async measure(stage) {
+    const env = busyHome(stage);
+    const count = () => processesNaming(env['BGJOB_HOME']!).length;
+    // shim and watcher; the supervisor's title does not name the home
+    await until(count, (found) => found === 2, 'the job that takes the slot');
+    const before = count();
+    stage.measure(stage.bgjob('run', '-Q', 'bench', '--batch', lines(stage, MANY, 'true')), env);
+    const { ours, reference } = await measurePairs(
+      rounds(stage, 31),
+      () => stage.measure(stage.bgjob('ls'), env).wall,
+      () => stage.measure(stage.node).wall,
+    );
+    const figures: Figure[] = [
+      {
+        name: `ls, ${MANY} queued`,
+        ours: median(ours),
+        reference: median(reference),
+        unit: 'ms',
+        limit: 1.6,
+      },
+      {
+        name: `processes of ${MANY} queued jobs`,
+        ours: count() - before,
+        reference: null,
+        unit: 'processes',
+        limit: 0,
+      },
+    ];
+    return figures;
+  },
+};
+
+export const QUEUEING: Measurement[] = [...RIVALS.map(thousand), adding, handingOn, looking];
