@@ -56,10 +56,10 @@ rigTest(
     const line = 'echo + $BGJOB_ID >>ran; sleep 0.02; echo - $BGJOB_ID >>ran';
     fs.writeFileSync(`${rig.project}/lines`, `${line}\n`.repeat(5));
     const one = `bgjob run -Q q --slots 3 -- sh -c '${line}'`;
-    const shell = `for n in $(seq 10); do ${one}; done; bgjob run -Q q --batch lines`;
+    const shell = `set -e; for n in $(seq 10); do ${one}; done; bgjob run -Q q --batch lines`;
     const shells = await Promise.all(Array.from({ length: 4 }, () => rig.bash(shell, { limitMs: 110_000 })));
-    const ids = shells.flatMap(({ code, stdout }) => {
-      assert.equal(code, 0);
+    const ids = shells.flatMap(({ code, stdout, stderr }) => {
+      assert.equal(code, 0, stderr);
       return stdout.trim().split('\n').map(Number);
     });
     assert.deepEqual(
