@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import { inspectDirectory, makeDirectory, requireDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
-import { createExclusive, removeQuietly, syncDir, touch, writeHint, writeRenamed } from '../base/files.ts';
+import { createExclusive, removeQuietly, syncDir, touch, writeAtomic, writeHint } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
 import { sealed } from '../base/seal.ts';
 import * as is from '../base/shape.ts';
@@ -49,13 +49,8 @@ export function readSlots(queue: QueuePaths): number {
   return parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS;
 }
 
-/** Several may do so at once, so that each has a temporary name of its own. */
-export function writeSlots(queue: QueuePaths, slots: number): void {
-  const own = `${queue.slots}.${process.pid}`;
-  writeRenamed(own, sealed({ v: 1, slots }));
-  fs.renameSync(own, queue.slots);
-  syncDir(queue.dir);
-}
+export const writeSlots = (queue: QueuePaths, slots: number): void =>
+  writeAtomic(queue.slots, sealed({ v: 1, slots }));
 
 export const isPaused = (queue: QueuePaths): boolean => fs.existsSync(queue.paused);
 export function setPaused(queue: QueuePaths, paused: boolean): void {
