@@ -20,18 +20,11 @@ export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTro
   return (stat.mode & 0o022) !== 0 ? 'open-to-others' : 'ours';
 }
 
-let masked: boolean | undefined;
-/** Whether the umask, which is the job's and never changed, takes rights from the owner: rare, and then each mode is set again. */
-export function masksOwner(): boolean {
-  masked ??= (process.umask() & 0o700) !== 0;
-  return masked;
-}
-
 /** Makes a directory that is ours alone under any umask; whether this call made it. Throws system errors but EEXIST. */
 export function makeDirectory(path: string): boolean {
   try {
     fs.mkdirSync(path, 0o700);
-    if (masksOwner()) fs.chmodSync(path, 0o700);
+    fs.chmodSync(path, 0o700);
     return true;
   } catch (thrown) {
     if (errnoOf(thrown) !== 'EEXIST') throw thrown;

@@ -6,7 +6,7 @@
  */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
-import { masksOwner, requireDirectory } from './directories.ts';
+import { requireDirectory } from './directories.ts';
 import { errnoOf, fail, ok, type Result } from './failure.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
@@ -185,7 +185,7 @@ export function wakeReader(path: string): boolean {
 /** Creates a file that must not exist, for writing and with `flags` more; returns its descriptor. */
 export function createExclusive(path: string, flags = 0): number {
   const fd = fs.openSync(path, NEW | flags, 0o600);
-  if (masksOwner()) fs.fchmodSync(fd, 0o600);
+  fs.fchmodSync(fd, 0o600);
   return fd;
 }
 

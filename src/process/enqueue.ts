@@ -126,7 +126,10 @@ export async function enqueueBatch(
       writeAtomic(queue.environment(first), JSON.stringify(jobEnvironment(process.env, env)));
     }
     const own = { ...draft, placement: { ...draft.placement, batch: first } };
-    writeUnflushed(home.job(id).spec, sealed(specOf(id, own, draft.argv)));
+    const { spec } = home.job(id);
+    // as a whole or not at all: whoever is killed here leaves a directory that is no job, and none that is unreadable
+    writeUnflushed(`${spec}.tmp`, sealed(specOf(id, own, draft.argv)));
+    fs.renameSync(`${spec}.tmp`, spec);
     names.push(markName(id, draft.project, own.placement));
     addHiddenMark(hidden, names, names.length - 1);
   };

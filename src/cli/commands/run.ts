@@ -66,7 +66,7 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
   return tellEnd(output, home, view, 'none');
 }
 
-const OPERANDS = "[--] command [args...] | 'shell line' | - [args...] | --batch FILE|-";
+const OPERANDS = "[--] command [args...] | 'line' | - [args...] | --batch FILE";
 
 export const run = verb({
   name: 'run',
@@ -80,12 +80,14 @@ export const run = verb({
     'bash -o pipefail -c (sh -c where there is no bash). Options come before the command.',
     'A first word - without -- reads a script from stdin to its end, keeps it with the job and runs it, under its #! line',
     'if it has one, else like a shell line.',
+    '--batch FILE|- starts a job for each line of FILE, all of them or none; each is a shell line. They wait in a queue.',
     'The job gets stdin at its end, a session of its own, and BGJOB_ID and BGJOB_HOME in its environment.',
   ],
   examples: [
     ['id=$(bgjob run -- npm test)', 'start, and keep the id'],
     ["bgjob run 'make all 2>&1 | tee build.txt'", 'a shell line'],
     ["bgjob run - <<'EOF'", 'a script, up to EOF'],
+    ['bgjob run -Q gcc --slots 2 --batch lines.txt', 'a job per line'],
     ['bgjob run --wait=10s -- npm run lint', 'its result, else 75'],
     ['bgjob run -f --timeout 10m -- ./long.sh', 'watch it; or Ctrl-C'],
     ['bgjob run -n web --until-port 3000 -- npm run dev', 'back when it listens'],

@@ -1,0 +1,115 @@
+/** Many jobs on a terminal: how far they are, in one line that fits and is gone at the end; and nothing of it anywhere else. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+const skip =
+  spawnSync('script', ['--version']).error !== undefined &&
+  'script(1) is not installed: there is no terminal to be had';
+
+/** Starts a shell line on a terminal of its own; stdout and stderr come as one. */
+function onTerminal(rig: Rig, line: string, columns = 80, input = '') {
+  return rig.start('script', ['-qec', `stty rows 24 cols ${columns}; ${line}`, '/dev/null'], {
+    env: { TERM: 'xterm', SHELL: '/bin/sh' },
+    input,
+  });
+}
+
+/** What stood on the screen at any time, line by line. */
+const shown = (text: string): string[] => text.replaceAll(/\x1b\[[\d;?]*[a-zA-Z]/g, '\n').split(/[\r\n]+/);
+
+/** Job 1 holds the slot of queue q, in which `count` others wait. */
+async function waiting(rig: Rig, count: number) {
+  const puppet = await rig.puppet();
+  await rig.run(['-Q', 'q', '--', ...puppet.command]);
+  await puppet.ready();
+  await rig.untilState(1, 'running');
+  const input = 'true\nexit 3\n'.repeat(count / 2);
+  await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input });
+  return puppet;
+}
+
+for (const [count, columns] of [
+  [4, 80],
+  [60, 80],
+  [60, 40],
+] as const)
+  rigTest(
+    `waiting for ${count + 1} in ${columns} columns`,
+    async (rig) => {
+      const puppet = await waiting(rig, count);
+      const call = onTerminal(rig, `bgjob wait $(seq 1 ${count + 1}) 2>&1`, columns);
+      const first = columns === 80 ? `0 of ${count + 1} ended · 1 running` : `0/${count + 1}`;
+      await until(call.stdout, (text) =>
+        shown(text).some((line) => line.includes(first) || line.includes(`0 of ${count + 1}`)),
+      );
+      await puppet.exit(0);
+      const { code, stdout } = await call.answer;
+      assert.equal(code, 3, stdout);
+      const bars = shown(stdout).filter((line) => /^. .*(ended|\d+\/\d+)/.test(line) && !/after/.test(line));
+      assert.ok(bars.length > 0);
+      for (const bar of bars) assert.ok(bar.length < columns, bar);
+      assert.ok(stdout.lastIndexOf('\x1b[?25h') > stdout.lastIndexOf('\x1b[?25l'), 'the cursor is back');
+      assert.match(stdout, /\[job\] exit code 3\r\n$/);
+      for (let id = 1; id <= count + 1; id++)
+        assert.ok(
+          shown(stdout).some((line) => line.startsWith(`${id} exited `)),
+          `${id}`,
+        );
+    },
+    { skip },
+  );
+
+rigTest(
+  'while many are added it says how many; then what to do next',
+  async (rig) => {
+    await waiting(rig, 2).then((puppet) => {
+      fs.writeFileSync(`${rig.project}/lines`, 'true\n'.repeat(6000));
+      return onTerminal(rig, 'bgjob run -Q q --batch lines >ids; wc -l <ids').answer.then(
+        async ({ stdout }) => {
+          assert.match(stdout, /of 6,000 added/);
+          const lines = shown(stdout).filter((line) => line !== '');
+          assert.deepEqual(lines.slice(-2), [
+            '6000 jobs added; next: bgjob wait $(seq 4 6003) · bgjob ls',
+            '6000',
+          ]);
+          fs.renameSync(`${rig.home}/queues/q/batch.4`, `${rig.dir}/batch`);
+          await puppet.exit(0);
+          await rig.bgjob(['wait', '1', '2', '3']);
+        },
+      );
+    });
+  },
+  { skip },
+);
+
+rigTest(
+  'nothing of it where stderr is no terminal, with --json, or on a terminal without a size',
+  async (rig) => {
+    fs.writeFileSync(`${rig.project}/lines`, 'true\n'.repeat(55));
+    for (const line of [
+      'bgjob run -Q q -w --batch lines 2>err; cat err',
+      'bgjob run -Q q -w --json --batch lines',
+    ]) {
+      const { stdout } = await onTerminal(rig, line).answer;
+      assert.ok(!stdout.includes('\x1b[') && !stdout.includes('ended ·'), stdout.slice(-300));
+    }
+    const { code, stdout } = await onTerminal(rig, 'bgjob run -Q q -w --batch lines', 0).answer;
+    assert.equal(code, 0);
+    assert.ok(!stdout.includes('\x1b['), stdout.slice(-300));
+  },
+  { skip },
+);
+
+rigTest(
+  '--batch - says that it reads from the terminal, until Ctrl-D',
+  async (rig) => {
+    const line = 'stty -echo; bgjob run -Q q -w --batch -';
+    const { code, stdout } = await onTerminal(rig, line, 0, 'exit 4\n\x04').answer;
+    assert.equal(code, 4, stdout);
+    assert.match(stdout, /reading shell lines from here, one job per line, until Ctrl-D\r\n1\r\n1 exited 4/);
+  },
+  { skip },
+);
