@@ -14,7 +14,8 @@ import {
   projectOfMark,
   type Readiness,
 } from '../job/queue.ts';
-import { isPaused, listQueues, listStarts, markNames, readSlots } from '../job/queues.ts';
+import { isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
+import { markNames } from '../job/waiting.ts';
 import { isHeld } from './identity.ts';
 import { hasKeeper } from './keeping.ts';
 import { Line } from './line.ts';
