@@ -75,7 +75,7 @@ export interface Place {
 }
 
 /** The folders with markers of a queue. */
-export const markFolders = (queue: QueuePaths): string[] =>
+export const foldersOf = (queue: QueuePaths): string[] =>
   namesIn(queue.dir)
     .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
     .map((name) => `${queue.dir}/${name}`)
@@ -83,7 +83,7 @@ export const markFolders = (queue: QueuePaths): string[] =>
 
 /** All markers of a queue, in the order in which their jobs are started. */
 export function listMarks(queue: QueuePaths): Place[] {
-  const places = markFolders(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
+  const places = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
   return places
     .filter(({ name }) => idOfMark(name) > 0)
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

@@ -4,14 +4,14 @@ import type { Home } from './home.ts';
 import type { JobId } from './job.ts';
 import type { QueuePaths } from './paths.ts';
 import { idOfMark, projectOfMark } from './queue.ts';
-import { listQueues, markFolders } from './queues.ts';
+import { foldersOf, listQueues } from './queues.ts';
 
 const DOT = 46;
 const mayBeMark = (name: string): boolean => name.charCodeAt(6) === DOT && name.charCodeAt(22) === DOT;
 
 /** The names of all markers of a queue, in the order in which their jobs are started; cheaper than the markers. */
 export function markNames(queue: QueuePaths): string[] {
-  const folders = markFolders(queue).map((folder) => namesIn(folder));
+  const folders = foldersOf(queue).map((folder) => namesIn(folder));
   const names = folders.length === 1 ? folders[0]! : folders.flat();
   // a folder is read in this order already, and most queues have one
   const isSorted = folders.length === 1 && names.every((name, n) => n === 0 || names[n - 1]! < name);
