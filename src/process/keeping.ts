@@ -7,10 +7,7 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { writeAll } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
-import type { JobView } from '../job/job.ts';
 import type { QueuePaths } from '../job/paths.ts';
-import { sandboxKey } from '../job/queue.ts';
-import { stampQueue } from '../job/queues.ts';
 import { ownEnvironment } from './environment.ts';
 import { makeFifoAt } from './fifo.ts';
 import { requireTool } from './programs.ts';
@@ -19,30 +16,16 @@ import { SUPERVISOR } from './starting.ts';
 
 const { O_RDWR, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 
-/** The FIFO of a keeper, to write; undefined if there is none. */
-function openKeeper(queue: QueuePaths, sandbox: string): number | undefined {
-  try {
-    // refused where nobody has it open to read
-    return fs.openSync(queue.keeper(sandbox), O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
-  } catch (thrown) {
-    errnoOf(thrown);
-    return undefined;
-  }
-}
-
-/** Whether a queue has a keeper in a sandbox; it is not woken. */
-export function hasKeeper(queue: QueuePaths, sandbox: string): boolean {
-  const fd = openKeeper(queue, sandbox);
-  if (fd === undefined) return false;
-  const isFifo = fs.fstatSync(fd).isFIFO();
-  fs.closeSync(fd);
-  return isFifo;
-}
-
 /** Wakes the keeper of a queue in a sandbox; false if there is none. */
 export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
-  const fd = openKeeper(queue, sandbox);
-  if (fd === undefined) return false;
+  let fd: number;
+  try {
+    // refused where nobody has it open to read
+    fd = fs.openSync(queue.keeper(sandbox), O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
   try {
     if (!fs.fstatSync(fd).isFIFO()) return false;
     writeAll(fd, Buffer.from('\n'));
@@ -53,23 +36,6 @@ export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
     fs.closeSync(fd);
   }
   return true;
-}
-
-/** Jobs waited no more, without an end by a supervisor: a keeper that nobody needs leaves now, and not at its next look. */
-export function wakeKeepers(home: Home, views: JobView[]): void {
-  const keepers = new Map<string, [queue: string, sandbox: string]>();
-  for (const view of views) {
-    const placement = 'spec' in view ? view.spec.placement : null;
-    if (!placement) continue;
-    const sandbox = sandboxKey(placement);
-    keepers.set(`${placement.queue} ${sandbox}`, [placement.queue, sandbox]);
-  }
-  for (const [name, sandbox] of keepers.values()) {
-    const queue = home.queue(name);
-    // else it would go by the list that it has
-    stampQueue(queue);
-    nudgeKeeper(queue, sandbox);
-  }
 }
 
 /** Starts it again while a signal ends it; not for ever. */

@@ -17,7 +17,7 @@ import {
 import { isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
 import { markNames } from '../job/waiting.ts';
 import { isHeld } from './identity.ts';
-import { hasKeeper } from './keeping.ts';
+import { hasKeeper } from './keepers.ts';
 import { Line } from './line.ts';
 import { fateOf } from './queued.ts';
 

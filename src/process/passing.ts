@@ -9,7 +9,7 @@ import { NO_QUEUE } from '../job/queue.ts';
 import { foldersOf, isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
 import { attendQueue } from './admission.ts';
 import { isHeld } from './identity.ts';
-import { hasKeeper } from './keeping.ts';
+import { hasKeeper } from './keepers.ts';
 import { thisSandboxKey } from './sandbox.ts';
 
 function isEmpty(folder: string): boolean {
