@@ -74,7 +74,7 @@ export interface Place {
   name: string;
 }
 
-/** The folders with markers of a queue. */
+/** The folders with markers. */
 export const foldersOf = (queue: QueuePaths): string[] =>
   namesIn(queue.dir)
     .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
