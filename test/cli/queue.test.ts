@@ -172,13 +172,19 @@ rigTest('ls: who runs, who is next, and for what; references and names of jobs t
   const other = await rig.bgjob(['ls', '--queue', 'api'], { cwd: elsewhere });
   assert.match(other.stderr, /no such jobs here\n\(3 jobs of other projects: -a\)/);
   await rig.bgjob(['kill', '5']);
-  await puppet.exit(0);
-  const wait = await rig.bgjob(['wait', '--all']);
-  assert.equal(wait.code, 0);
-  assert.deepEqual(
-    wait.stdout.match(/^(\w+ )?\d/gm)?.sort(),
-    ['2', '4', 'first 1', 'soon 3'].filter((label) => wait.stdout.includes(label)).sort(),
+  // all of this project that live, those that wait too
+  const wait = rig.startBgjob(['wait', '--all']);
+  await until(
+    () => openFiles(wait.child.pid!),
+    (paths) => paths.includes(rig.file(1, 'alive')),
+    'the waiter sleeps on the first',
   );
+  await puppet.exit(0);
+  const { code, stdout } = await wait.answer;
+  assert.equal(code, 0);
+  assert.deepEqual(stdout.match(/^(\w+ )?\d exited 0/gm)?.sort(), [
+    ...['2 exited 0', '4 exited 0', 'first 1 exited 0', 'soon 3 exited 0'],
+  ]);
 });
 
 rigTest('a name is held by the job that waits: refused, taken, replaced', async (rig) => {
