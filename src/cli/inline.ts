@@ -58,7 +58,7 @@ export class QueuedList {
     return shown < this.most;
   }
 
-  /** What is said below the list: how many more wait, and which queue is paused. `alone`: the list was of one queue. */
+  /** What is said below the list: how many more wait, and which queue is paused. `alone`: the list was one of these. */
   notes(alone: boolean): string[] {
     return [...this.more].flatMap(([name, count]) => {
       const sight = this.lineup.queue(name);

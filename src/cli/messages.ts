@@ -3,6 +3,7 @@ import { renderDuration } from '../base/clock.ts';
 import { type BadLine, type Failure, unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
+import { queueMessageOf } from './queuemessages.ts';
 
 export interface Message {
   message: string;
@@ -45,9 +46,6 @@ const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB
 /** A full disk: gc works there, and is the way out. */
 const FULL = 'bgjob gc --ended removes what ended jobs hold; or set BGJOB_HOME to a place with room';
 
-/** So many queues are named. */
-const MOST_KNOWN = 10;
-
 export function messageOf(failure: Failure): Message {
   switch (failure.code) {
     case 'usage':
@@ -61,35 +59,10 @@ export function messageOf(failure: Failure): Message {
       };
     case 'nothing-selected':
       return { message: failure.what, hint: 'bgjob ls -a' };
-    case 'no-such-queue': {
-      const known = failure.known.slice(0, MOST_KNOWN);
-      const more = failure.known.length > MOST_KNOWN ? ' …' : '';
-      return {
-        message: `no queue "${safe(failure.name)}"${known.length > 0 ? `; there are: ${known.join(', ')}${more}` : '; there is none yet'}`,
-        hint: known.length > 0 ? 'bgjob queue' : 'bgjob run -Q NAME -- command',
-      };
-    }
-    case 'queue-in-use': {
-      const { name, running, waiting } = failure;
-      const facts = [
-        ...(running > 0 ? [`${plural(running, 'job')} ${running === 1 ? 'runs' : 'run'} in it`] : []),
-        ...(waiting > 0 ? [`${plural(waiting, 'job')} ${waiting === 1 ? 'waits' : 'wait'} there`] : []),
-      ];
-      return {
-        message: `queue ${safe(name)} is in use: ${facts.join(', ') || 'somebody adds a job to it'}; nothing was removed`,
-        hint: `bgjob wait --queue ${safe(name)}, or to stop them all: bgjob ls -a -q --queue ${safe(name)} | xargs bgjob kill`,
-      };
-    }
+    case 'no-such-queue':
+    case 'queue-in-use':
     case 'not-waiting':
-      return failure.inQueue
-        ? {
-            message: `job ${failure.id} does not wait any more: it is ${failure.state}; nothing was moved`,
-            hint: 'bgjob ls --state queued',
-          }
-        : {
-            message: `job ${failure.id} is in no queue: it waits for a time or for other jobs, not for its turn; nothing was moved`,
-            hint: `bgjob show ${failure.id}`,
-          };
+      return queueMessageOf(failure);
     case 'command-not-found':
       return {
         message: `${safe(failure.command) || '""'}: command not found`,

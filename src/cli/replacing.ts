@@ -10,7 +10,7 @@ import type { JobId, JobView, Stop } from '../job/job.ts';
 import { readClaims, type Title } from '../job/names.ts';
 import { markSeen } from '../job/store.ts';
 import { holderOf, nameTaken, waitSettled } from '../process/holder.ts';
-import { wakeKeepers } from '../process/keeping.ts';
+import { wakeKeepers } from '../process/keepers.ts';
 import { leftoversOf, markedProcesses, processesOf } from '../process/leftovers.ts';
 import { observe } from '../process/observe.ts';
 import { isListening } from '../process/ports.ts';

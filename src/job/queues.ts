@@ -15,7 +15,7 @@ import { parseId } from './ids.ts';
 import type { JobId, Placement, Spec } from './job.ts';
 import type { QueuePaths } from './paths.ts';
 import { isName } from './project.ts';
-import { idOfMark, markName, NO_QUEUE, projectOfMark } from './queue.ts';
+import { idOfMark, markName, NO_QUEUE } from './queue.ts';
 
 const slotsShape = is.object({ v: is.version(1), slots: is.count });
 
@@ -74,8 +74,8 @@ export interface Place {
   name: string;
 }
 
-/** The folders with markers of a queue. */
-export const markFolders = (queue: QueuePaths): string[] =>
+/** The folders with markers. */
+export const foldersOf = (queue: QueuePaths): string[] =>
   namesIn(queue.dir)
     .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
     .map((name) => `${queue.dir}/${name}`)
@@ -83,32 +83,10 @@ export const markFolders = (queue: QueuePaths): string[] =>
 
 /** All markers of a queue, in the order in which their jobs are started. */
 export function listMarks(queue: QueuePaths): Place[] {
-  const places = markFolders(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
+  const places = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
   return places
     .filter(({ name }) => idOfMark(name) > 0)
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-}
-
-const DOT = 46;
-const mayBeMark = (name: string): boolean => name.charCodeAt(6) === DOT && name.charCodeAt(22) === DOT;
-
-/** The names of all markers of a queue, in the order in which their jobs are started; cheaper than the markers. */
-export function markNames(queue: QueuePaths): string[] {
-  const folders = markFolders(queue).map((folder) => namesIn(folder));
-  const names = folders.length === 1 ? folders[0]! : folders.flat();
-  // a folder is read in this order already, and most queues have one
-  const isSorted = folders.length === 1 && names.every((name, n) => n === 0 || names[n - 1]! < name);
-  if (!isSorted) names.sort();
-  return names.every(mayBeMark) ? names : names.filter(mayBeMark);
-}
-
-/** The ids of all jobs that wait, by their markers; `isWanted` decides by the key of the project. In no order. */
-export function queuedIds(home: Home, isWanted: (key: string) => boolean = () => true): JobId[] {
-  const ids = new Set<JobId>();
-  for (const name of listQueues(home))
-    for (const mark of markNames(home.queue(name)))
-      if (isWanted(projectOfMark(mark))) ids.add(idOfMark(mark));
-  return [...ids];
 }
 
 const folderOf = (home: Home, { queue, batch }: Placement): string =>

@@ -1,7 +1,7 @@
 /**
  * Removing a queue. It is renamed away, looked at again, and put back if somebody has added a job at that instant: the rename is
  * atomic, and who adds one either did so before, and is seen, or makes the queue anew. Who is killed in between leaves it aside;
- * the next gc, or command on queues, puts it back or deletes it.
+ * the next gc, or change of a queue, puts it back or deletes it.
  */
 import * as fs from 'node:fs';
 import { emptyDirectory, inspectDirectory } from '../base/directories.ts';
@@ -12,12 +12,10 @@ import type { Home } from '../job/home.ts';
 import { QueuePaths } from '../job/paths.ts';
 import { idOfMark } from '../job/queue.ts';
 import { listMarks, listStarts, makeQueue, stampQueue } from '../job/queues.ts';
-import { isHeld } from './identity.ts';
+import { identify, isHeld } from './identity.ts';
 
 /** A queue that was renamed away: no name of a queue looks like this. */
-const ASIDE = /^(.+)~\d+$/;
-/** As long as nobody needs who removes one, milliseconds. */
-const ABANDONED_MS = 60_000;
+const ASIDE = /^(.+)~(\d{1,15})$/;
 
 interface Use {
   running: number;
@@ -86,11 +84,11 @@ function discard({ dir }: QueuePaths): void {
 /** Brings to an end what was killed while it removed a queue. Throws system errors. */
 export function settleDropped(home: Home): void {
   for (const folder of namesIn(home.queues)) {
-    const name = ASIDE.exec(folder)?.[1];
+    const [, name, pid] = ASIDE.exec(folder) ?? [];
     const aside = new QueuePaths(`${home.queues}/${folder}`);
     if (name === undefined || inspectDirectory(aside.dir) !== 'ours') continue;
-    const changed = fs.lstatSync(aside.dir, { throwIfNoEntry: false })?.ctimeMs ?? Date.now();
-    if (Date.now() - changed < ABANDONED_MS) continue;
+    // whoever removes it is at it
+    if (identify(Number(pid))) continue;
     if (isUsed(useOf(home, aside))) putBack(home, name, aside);
     else discard(aside);
   }

@@ -11,7 +11,7 @@ import type { Home } from '../job/home.ts';
 import type { JobId, JobView } from '../job/job.ts';
 import { listLive } from '../job/markers.ts';
 import { idOfMark } from '../job/queue.ts';
-import { listQueues, markFolders } from '../job/queues.ts';
+import { foldersOf, listQueues } from '../job/queues.ts';
 import { attendNow, letGo, sleep } from './ended.ts';
 import { observe } from './observe.ts';
 
@@ -175,7 +175,7 @@ export class Endings {
     this.folders = new Map();
     let isSame = true;
     for (const queue of listQueues(this.home))
-      for (const path of markFolders(this.home.queue(queue))) {
+      for (const path of foldersOf(this.home.queue(queue))) {
         const known = before.get(path);
         const folder = readFolder(queue, path, known);
         if (folder) this.folders.set(path, folder);

@@ -16,8 +16,8 @@ import {
   type Title,
   titleOf,
 } from '../job/names.ts';
-import { queuedIds } from '../job/queues.ts';
 import { readOwner } from '../job/store.ts';
+import { queuedIds } from '../job/waiting.ts';
 import { isHeld } from './identity.ts';
 import { observe } from './observe.ts';
 

@@ -4,12 +4,9 @@
  * it. A shell starts it again if it is killed.
  */
 import * as fs from 'node:fs';
-import { hasReader, wakeReader } from '../base/files.ts';
+import { wakeReader } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
-import type { JobView } from '../job/job.ts';
 import type { QueuePaths } from '../job/paths.ts';
-import { sandboxKey } from '../job/queue.ts';
-import { stampQueue } from '../job/queues.ts';
 import { ownEnvironment } from './environment.ts';
 import { makeFifoAt } from './fifo.ts';
 import { requireTool } from './programs.ts';
@@ -18,28 +15,8 @@ import { SUPERVISOR } from './starting.ts';
 
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 
-/** Whether a queue has a keeper in a sandbox; it is not woken. */
-export const hasKeeper = (queue: QueuePaths, sandbox: string): boolean => hasReader(queue.keeper(sandbox));
-
 /** Wakes the keeper of a queue in a sandbox; false if there is none. */
 export const nudgeKeeper = (queue: QueuePaths, sandbox: string): boolean => wakeReader(queue.keeper(sandbox));
-
-/** Jobs waited no more, without an end by a supervisor: a keeper that nobody needs leaves now, and not at its next look. */
-export function wakeKeepers(home: Home, views: JobView[]): void {
-  const keepers = new Map<string, [queue: string, sandbox: string]>();
-  for (const view of views) {
-    const placement = 'spec' in view ? view.spec.placement : null;
-    if (!placement) continue;
-    const sandbox = sandboxKey(placement);
-    keepers.set(`${placement.queue} ${sandbox}`, [placement.queue, sandbox]);
-  }
-  for (const [name, sandbox] of keepers.values()) {
-    const queue = home.queue(name);
-    // else it would go by the list that it has
-    stampQueue(queue);
-    nudgeKeeper(queue, sandbox);
-  }
-}
 
 /** Starts it again while a signal ends it; not for ever. */
 const LOOP = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';

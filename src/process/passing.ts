@@ -6,10 +6,10 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import { NO_QUEUE } from '../job/queue.ts';
-import { isPaused, listQueues, listStarts, markFolders, readSlots } from '../job/queues.ts';
+import { foldersOf, isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
 import { attendQueue } from './admission.ts';
 import { isHeld } from './identity.ts';
-import { hasKeeper } from './keeping.ts';
+import { hasKeeper } from './keepers.ts';
 import { thisSandboxKey } from './sandbox.ts';
 
 function isEmpty(folder: string): boolean {
@@ -25,7 +25,7 @@ function isEmpty(folder: string): boolean {
 /** Whether jobs wait in a queue, and nobody in this sandbox will see to it. */
 function isLeft(home: Home, name: string): boolean {
   const queue = home.queue(name);
-  if (isPaused(queue) || markFolders(queue).every(isEmpty)) return false;
+  if (isPaused(queue) || foldersOf(queue).every(isEmpty)) return false;
   const key = thisSandboxKey();
   if (hasKeeper(queue, key)) return false;
   // where there is no end of slots, jobs that run say nothing of those that wait

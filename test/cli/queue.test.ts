@@ -172,13 +172,46 @@ rigTest('ls: who runs, who is next, and for what; references and names of jobs t
   const other = await rig.bgjob(['ls', '--queue', 'api'], { cwd: elsewhere });
   assert.match(other.stderr, /no such jobs here\n\(3 jobs of other projects: -a\)/);
   await rig.bgjob(['kill', '5']);
-  await puppet.exit(0);
-  const wait = await rig.bgjob(['wait', '--all']);
-  assert.equal(wait.code, 0);
-  assert.deepEqual(
-    wait.stdout.match(/^(\w+ )?\d/gm)?.sort(),
-    ['2', '4', 'first 1', 'soon 3'].filter((label) => wait.stdout.includes(label)).sort(),
+  // all of this project that live, those that wait too
+  const wait = rig.startBgjob(['wait', '--all']);
+  await until(
+    () => openFiles(wait.child.pid!),
+    (paths) => paths.includes(rig.file(1, 'alive')),
+    'the waiter sleeps on the first',
   );
+  await puppet.exit(0);
+  const { code, stdout } = await wait.answer;
+  assert.equal(code, 0);
+  assert.deepEqual(stdout.match(/^(\w+ )?\d exited 0/gm)?.sort(), [
+    ...['2 exited 0', '4 exited 0', 'first 1 exited 0', 'soon 3 exited 0'],
+  ]);
+});
+
+rigTest('a list is bounded, says what it left out, and how to see that; a script gets all', async (rig) => {
+  await rig.bgjob(['queue', 'set', 'api', '--slots', '1']);
+  await rig.bgjob(['queue', 'pause', 'api']);
+  for (let n = 1; n <= 12; n++) await rig.run(['-Q', 'api', ...(n % 2 ? [] : ['-t', 'even']), '--', 'true']);
+  const shown = async (...args: string[]) => {
+    const { stdout, stderr } = await rig.bgjob(['ls', ...args]);
+    return [(stdout.match(/^\d+ .* queued /gm) ?? []).length, stderr];
+  };
+  const paused = 'queue api is paused: bgjob queue resume api)\n';
+  assert.deepEqual(await shown(), [10, `(2 more wait in api: bgjob ls --queue api; ${paused}`]);
+  assert.deepEqual(await shown('-n', '1'), [1, `(11 more wait in api: bgjob ls --queue api; ${paused}`]);
+  assert.deepEqual(await shown('--queue', 'api'), [12, `(${paused}`]);
+  assert.deepEqual(await shown('--queue', 'api', '-n', '3'), [3, `(9 more wait in api: -n 12; ${paused}`]);
+  assert.deepEqual(await shown('--state', 'queued'), [12, `(${paused}`]);
+  assert.deepEqual(await shown('--tag', 'even'), [6, `(${paused}`]);
+  assert.deepEqual(await shown('--tag', 'even', '-n', '2'), [
+    ...[2, `(4 more wait in api: -n 12; ${paused}`],
+  ]);
+  assert.deepEqual(await shown('--state', 'running'), [0, 'no such jobs here\n']);
+  for (const args of [['ls'], ['ls', '--queue', 'api']]) {
+    assert.equal((await rig.bgjob([...args, '-q'])).stdout.match(/\n/g)!.length, 12);
+    assert.equal((await rig.json(args)).length, 12);
+  }
+  const all = (await rig.bgjob(['ls', '-q'])).stdout.trim().split('\n');
+  assert.equal((await rig.bgjob(['kill', ...all])).code, 0);
 });
 
 rigTest('a name is held by the job that waits: refused, taken, replaced', async (rig) => {

@@ -24,7 +24,7 @@ rigTest('what waits, and for what it waits, is never removed; what is over is', 
   assert.match(gc.stdout, /^removed 1 job, .*; kept 2 ended, 2 live\n$/);
   assert.equal((await rig.bgjob(['status', '3'])).code, 125);
   await rig.bgjob(['queue', 'resume', 'api']);
-  assert.equal((await rig.bgjob(['wait', '--all'])).code, 0);
+  assert.equal((await rig.bgjob(['wait', '4', '5'])).code, 0);
   await rig.untilLeft(5);
   assert.match((await rig.bgjob(['gc', '--ended'])).stdout, /^removed 3 jobs, /);
   // an empty queue stays, and is still paused or not as it was said
@@ -62,6 +62,25 @@ rigTest(
     assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
   },
 );
+
+rigTest('a queue whose remover was killed in between comes back, if it is needed', async (rig) => {
+  const queue = await pause(rig);
+  const id = await rig.run(['-Q', 'api', '--', 'true']);
+  await rig.bgjob(['queue', 'set', 'unused', '--slots', '3']);
+  const dead = rig.start('true', []);
+  await dead.answer;
+  const aside = (path: string) => fs.renameSync(path, `${path}~${dead.child.pid}`);
+  for (const path of [queue, join(rig.home, 'queues/unused')]) aside(path);
+  await rig.bgjob(['gc']);
+  assert.deepEqual(fs.readdirSync(join(rig.home, 'queues')), ['api']);
+  assert.equal((await rig.bgjob(['status', String(id)])).stdout, '1 queued (the queue api is paused)\n');
+  // it was made anew meanwhile: both jobs are in it
+  aside(queue);
+  const other = await rig.run(['-Q', 'api', '--', 'true']);
+  await rig.bgjob(['queue', 'resume', 'api']);
+  assert.equal((await rig.bgjob(['queue', 'resume', 'api'])).code, 0);
+  assert.equal((await rig.bgjob(['wait', String(id), String(other)])).code, 0);
+});
 
 rigTest('the first queue changes the format of the home, and nothing else does', async (rig) => {
   const format = () => fs.readFileSync(join(rig.home, 'format'), 'utf8');

@@ -6,7 +6,7 @@ import type { Home } from '../../job/home.ts';
 import type { JobView, Stop } from '../../job/job.ts';
 import { parseSignal } from '../../job/signals.ts';
 import { markSeen } from '../../job/store.ts';
-import { wakeKeepers } from '../../process/keeping.ts';
+import { wakeKeepers } from '../../process/keepers.ts';
 import { type Stopped, stopJob } from '../../process/stopped.ts';
 import { type Exit, SUCCESS, verb } from '../command.ts';
 import { messageOf } from '../messages.ts';

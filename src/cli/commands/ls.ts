@@ -176,7 +176,7 @@ export const ls = verb({
     // what runs, or has a name, is shown however old it is
     const mayBeOlder = names.length === 0 && mayHaveEnded;
     const rest = [
-      ...(mayWait ? inLine.notes(queues.value.length > 0) : []),
+      ...(mayWait ? inLine.notes(isFiltered) : []),
       ...(rested.older > 0 && mayBeOlder ? [`${jobs(rested.older)} older: -n ${rested.ended}`] : []),
       ...(others > 0 ? [`${jobs(others)} of other projects: -a`] : []),
     ];

@@ -30,6 +30,7 @@ async function set(context: Context, name: string, slots: number | null): Promis
 /** Changes a queue, starts what may start now, and tells how it is. */
 async function change(context: Context, home: Home, name: string, act: () => void): Promise<Result<Exit>> {
   try {
+    settleDropped(home);
     act();
   } catch (thrown) {
     return fail({ code: 'io', doing: 'change queue', path: home.queue(name).dir, errno: errnoOf(thrown) });
@@ -48,13 +49,13 @@ function pause(home: Home, name: string, paused: boolean): void {
 async function remove(context: Context, home: Home, name: string): Promise<Result<Exit>> {
   const { output } = context;
   try {
+    settleDropped(home);
     const dropped = dropQueue(home, name);
     if (!dropped.ok) {
       // somebody's job may have found the queue gone for an instant
       await attendQueue(home, name);
       return dropped;
     }
-    settleDropped(home);
   } catch (thrown) {
     return fail({ code: 'io', doing: 'remove queue', path: home.queue(name).dir, errno: errnoOf(thrown) });
   }
