@@ -5,13 +5,13 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import { removeQuietly } from '../base/files.ts';
+import { removeQuietly, wakeReader } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import { exitCodeOf, type JobId, type Outcome, type Placement, type Spec, type Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { markEnded } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
-import type { Fate } from '../job/queue.ts';
+import { type Fate, sandboxKey } from '../job/queue.ts';
 import { findMark, removeMark } from '../job/queues.ts';
 import { claimOwner, highestGeneration, type Owner, readOwner, readState, writeState } from '../job/store.ts';
 import { identify, isAlive, isHeld } from './identity.ts';
@@ -68,6 +68,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   writeState(job, { v: 1, generation, attempt, attempts, status, stopped: 0, left: [], logBytes: 0, spec });
   markEnded(home, spec.id, status.endedAt, spec.project);
   leaveLine(home, spec);
+  wakeReader(home.queue(spec.placement.queue).keeper(sandboxKey(spec.placement)));
   wake(job);
   return true;
 }

@@ -31,6 +31,8 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
     // somebody removed the queue, or the home
     if (!needsKeeper(line, rest) || !fs.existsSync(line.queue.waiting)) break;
     await awaitChange(home, rest, nudges);
+    // what was cancelled is nothing to wait for any more
+    line.forget();
   }
   // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
   removeQuietly(line.queue.keeper(thisSandboxKey()));
