@@ -92,29 +92,35 @@ rigTest(
   },
 );
 
-rigTest('of one that was cancelled, or removed by hand', async (rig) => {
-  const book = new Book(rig);
-  const first = await run(rig, book, ['-Q', 'q'], 'sleep 1000');
-  const waits = await run(rig, book, ['-Q', 'q']);
-  const after = await run(rig, book, ['-Q', 'q', '--after', String(waits)]);
-  const any = await run(rig, book, ['--after-any', String(waits)]);
-  const gone = await rig.runOut(['--', 'true']);
-  const behind = await run(rig, book, ['-Q', 'q', '--after', `${first},${gone}`]);
-  assert.equal((await rig.bgjob(['kill', String(waits)])).code, 0);
-  fs.rmSync(rig.file(gone, '.'), { recursive: true });
-  assert.deepEqual(await endsOf(rig, [waits, after, any, behind]), [
-    ['cancelled', 'kill (SIGTERM)'],
-    ['skipped', `job ${waits} was cancelled`],
-    ['exited', null],
-    ['skipped', `job ${gone} was removed`],
-  ]);
-  assert.deepEqual(book.starts, [first, any]);
-  // one that waits is removed by hand: it is nobody's any more, and its marker goes
-  const removed = await run(rig, book, ['-Q', 'q']);
-  fs.rmSync(rig.file(removed, '.'), { recursive: true });
-  await rig.bgjob(['kill', '--now', String(first)]);
-  await assertIdle(rig);
-});
+rigTest(
+  'of one that was cancelled, or removed by hand; one that waits and is removed itself',
+  async (rig) => {
+    const book = new Book(rig);
+    const first = await run(rig, book, ['-Q', 'q'], 'exec sleep 1000');
+    const waits = await run(rig, book, ['-Q', 'q']);
+    const after = await run(rig, book, ['-Q', 'q', '--after', String(waits)]);
+    const free = await run(rig, book, ['--after', String(waits)]);
+    const any = await run(rig, book, ['--after-any', String(waits)]);
+    const gone = await rig.runOut(['--', 'true']);
+    const behind = await run(rig, book, ['-Q', 'q', '--after-any', String(gone), '--delay', '1ms']);
+    const removed = await run(rig, book, ['-Q', 'q']);
+    assert.equal((await rig.bgjob(['kill', String(waits)])).code, 0);
+    // what is in no queue is not held up by one that is full
+    assert.deepEqual(await endsOf(rig, [waits, free, any]), [
+      ['cancelled', 'kill (SIGTERM)'],
+      ['skipped', `job ${waits} was cancelled`],
+      ['exited', null],
+    ]);
+    for (const id of [gone, removed]) fs.rmSync(rig.file(id, '.'), { recursive: true });
+    await rig.bgjob(['kill', '--now', String(first)]);
+    assert.deepEqual(await endsOf(rig, [after, behind]), [
+      ['skipped', `job ${waits} was cancelled`],
+      ['skipped', `job ${gone} was removed`],
+    ]);
+    assert.deepEqual(book.starts, [first, any]);
+    await assertIdle(rig);
+  },
+);
 
 rigTest('a retry is no end: who waits for a job waits for its last attempt', async (rig) => {
   const book = new Book(rig);
