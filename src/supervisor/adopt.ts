@@ -38,6 +38,10 @@ export function adopt(supervision: Supervision): void {
   supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
   const state = readState(supervision.job);
   const before: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
+  if (before.phase === 'queued') {
+    supervision.giveBack();
+    return;
+  }
   if (before.phase === 'starting') startedBefore(supervision);
   else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
   supervision.readRequests();

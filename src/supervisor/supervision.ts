@@ -239,6 +239,12 @@ export class Supervision {
     await this.trim.finish();
   }
 
+  /** Lets go of a job that another owner has put back into its queue. */
+  giveBack(): void {
+    this.isRequeued = true;
+    this.letGo();
+  }
+
   /** Ends the supervision without an end of the job: it has no records any more. */
   abandon(): void {
     this.disarm();

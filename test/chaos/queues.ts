@@ -103,6 +103,9 @@ export function slain(pid: number): boolean {
   }
 }
 
+/** So many at most: on a busy machine others would be killed faster than they start. */
+const MOST_KILLS = 80;
+
 /** Kills one process of the machinery every now and then, as long as `goesOn`; returns who was killed. */
 export async function killAtRandom(
   rig: Rig,
@@ -112,7 +115,7 @@ export async function killAtRandom(
   goesOn: () => boolean,
 ): Promise<Victim[]> {
   const killed: Victim[] = [];
-  while (goesOn()) {
+  while (goesOn() && killed.length < MOST_KILLS) {
     await pass(chance() * 2 * pauseMs);
     const all = machinery(rig);
     const victims = all.filter(({ role }) => roles.includes(role));
