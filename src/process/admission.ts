@@ -166,7 +166,7 @@ export async function advance(line: Line, { start, most, handedOn, stays }: Move
         busy.clear();
         continue;
       }
-      if (!found) return rest('full');
+      if (!found || found.yields) return rest('full');
       return line.read().length === 0 ? rest('empty') : rest('waiting', found);
     }
     let admitted: Awaited<ReturnType<typeof admit>>;
@@ -198,7 +198,7 @@ export function needsKeeper(line: Line, { reason, ours, at, after }: Rest): bool
   if (reason !== 'full') return false;
   const held = line.held();
   const isServed = listStarts(line.queue).some(
-    ({ id, sandbox }) => held.has(id) && sandbox === thisSandboxKey(),
+    ({ id, sandbox }) => held.has(id) && !line.own.has(id) && sandbox === thisSandboxKey(),
   );
   return !isServed && line.read().some(({ name }) => line.isOurs(parseMark(name)!));
 }
