@@ -75,9 +75,10 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
 
 /** Takes the marker of a job that was started or ended, and its environment if it needs that no more. */
 export function leaveLine(home: Home, spec: QueuedSpec): void {
+  // the marker last: as long as it is there somebody meets it, and does what is left
+  if (!spec.keepEnv) removeQuietly(home.job(spec.id).env);
   const mark = findMark(home, spec);
   if (mark) removeMark(mark);
-  if (!spec.keepEnv) removeQuietly(home.job(spec.id).env);
 }
 
 /** Whoever waits for a job that never ran sleeps on its FIFO: it is held for an instant, and let go. */

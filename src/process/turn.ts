@@ -92,10 +92,10 @@ export function forgetStale({ home }: Line, place: Place, id: JobId): void {
   const job = home.job(id);
   const spec = readSpec(job, id);
   if (spec.kind !== 'absent' && !hasStarted(job)) return;
-  removeMark(place);
   const state = readState(job);
   const mayRunAgain = state.kind === 'read' && state.value.status.phase !== 'ended' && isAttended(job);
   if (spec.kind === 'read' && !spec.value.keepEnv && !mayRunAgain) removeQuietly(job.env);
+  removeMark(place);
 }
 
 /** Whether somebody lives who was at the job. */

@@ -51,7 +51,7 @@ async function untilStarted(rig: Rig, witness: Witness): Promise<void> {
 async function assertEmpty(rig: Rig, queue: string): Promise<void> {
   const dir = join(rig.home, 'queues', queue);
   await rig.bgjob(['ls']);
-  const waiting = fs.existsSync(dir) ? fs.readdirSync(join(dir, 'waiting')) : [];
+  const waiting = fs.existsSync(join(dir, 'waiting')) ? fs.readdirSync(join(dir, 'waiting')) : [];
   const files = fs.existsSync(dir) ? fs.readdirSync(dir).filter((name) => /^(env|batch)\./.test(name)) : [];
   if (waiting.length + files.length > 0)
     throw new Broken('everything goes on', `left in the queue: ${[...waiting, ...files]}`);
