@@ -15,7 +15,8 @@ import { errnoOf, type Failure } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { parseMark } from '../job/queue.ts';
-import { claimStart, isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
+import { isPaused, listQueues, readSlots } from '../job/queues.ts';
+import { claimStart, listStarts } from '../job/starts.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../job/store.ts';
 import { makeFifo } from './fifo.ts';
 import { isAlive, isHeld } from './identity.ts';
@@ -170,7 +171,7 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
         busy.clear();
         continue;
       }
-      if (!found) return rest('full');
+      if (!found || found.yields) return rest('full');
       return line.read().length === 0 ? rest('empty') : rest('waiting', found);
     }
     let admitted: Awaited<ReturnType<typeof admit>>;
@@ -203,7 +204,7 @@ export function needsKeeper(line: Line, { reason, started, ours, at, after }: Re
   if (reason !== 'full' || started > 0) return false;
   const held = line.held();
   const isServed = listStarts(line.queue).some(
-    ({ id, sandbox }) => held.has(id) && sandbox === thisSandboxKey(),
+    ({ id, sandbox }) => held.has(id) && !line.own.has(id) && sandbox === thisSandboxKey(),
   );
   return !isServed && line.read().some(({ name }) => line.isOurs(parseMark(name)!));
 }

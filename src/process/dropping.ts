@@ -11,7 +11,8 @@ import { namesIn } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import { QueuePaths } from '../job/paths.ts';
 import { idOfMark } from '../job/queue.ts';
-import { listMarks, listStarts, makeQueue, stampQueue } from '../job/queues.ts';
+import { listMarks, makeQueue, stampQueue } from '../job/queues.ts';
+import { listStarts } from '../job/starts.ts';
 import { identify, isHeld } from './identity.ts';
 
 /** A queue that was renamed away: no name of a queue looks like this. */

@@ -14,7 +14,8 @@ import {
   projectOfMark,
   type Readiness,
 } from '../job/queue.ts';
-import { isPaused, listQueues, listStarts, readSlots } from '../job/queues.ts';
+import { isPaused, listQueues, readSlots } from '../job/queues.ts';
+import { listStarts } from '../job/starts.ts';
 import { markNames } from '../job/waiting.ts';
 import { isHeld } from './identity.ts';
 import { hasKeeper } from './keepers.ts';

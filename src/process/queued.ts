@@ -5,13 +5,13 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import { removeQuietly } from '../base/files.ts';
+import { removeQuietly, wakeReader } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import { exitCodeOf, type JobId, type Outcome, type Placement, type Spec, type Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { markEnded } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
-import type { Fate } from '../job/queue.ts';
+import { type Fate, sandboxKey } from '../job/queue.ts';
 import { findMark, removeMark } from '../job/queues.ts';
 import {
   claimOwner,
@@ -80,15 +80,17 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   writeState(job, { v: 1, generation, attempt, attempts, status, stopped: 0, left: [], logBytes: 0, spec });
   markEnded(home, spec.id, status.endedAt, spec.project);
   leaveLine(home, spec);
+  wakeReader(home.queue(spec.placement.queue).keeper(sandboxKey(spec.placement)));
   wake(job);
   return true;
 }
 
 /** Takes the marker of a job that was started or ended, and its environment if it needs that no more. */
 export function leaveLine(home: Home, spec: QueuedSpec): void {
+  // the marker last: as long as it is there somebody meets it, and does what is left
+  if (!spec.keepEnv) removeQuietly(home.job(spec.id).env);
   const mark = findMark(home, spec);
   if (mark) removeMark(mark);
-  if (!spec.keepEnv) removeQuietly(home.job(spec.id).env);
 }
 
 /** Whoever waits for a job that never ran sleeps on its FIFO: it is held for an instant, and let go. */

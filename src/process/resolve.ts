@@ -6,7 +6,8 @@ import { endedNames, idOfName, listEnded, listLive, projectKey, projectOfName } 
 import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../job/names.ts';
 import { parseReference, placesOf, projectOf, type Reference } from '../job/project.ts';
 import { idOfMark } from '../job/queue.ts';
-import { listMarks, listStarts } from '../job/queues.ts';
+import { listMarks } from '../job/queues.ts';
+import { listStarts } from '../job/starts.ts';
 import { readSpec } from '../job/store.ts';
 import { queuedIds } from '../job/waiting.ts';
 import { holderOf, standingOf } from './holder.ts';

@@ -23,6 +23,8 @@ export interface Candidate {
 export interface Look {
   candidate?: Candidate;
   skipped: boolean;
+  /** The free slots are for jobs of other sandboxes, whose keepers were told. */
+  yields: boolean;
   ours: boolean;
   at: number | null;
   after: Set<JobId>;
@@ -36,7 +38,7 @@ function readinessOf(mark: Mark, spec: () => QueuedSpec | undefined, fate: (id: 
 /** Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again. */
 export function look(line: Line, free: number, passed: Set<JobId>): Look {
   const { home } = line;
-  const found: Look = { skipped: false, ours: false, at: null, after: new Set() };
+  const found: Look = { skipped: false, yields: false, ours: false, at: null, after: new Set() };
   const fates = new Map<JobId, Fate>();
   const fate = (id: JobId): Fate => {
     const known = fates.get(id) ?? fateOf(home, id);
@@ -67,7 +69,7 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
       const known = nudged.get(mark.sandbox) ?? nudgeKeeper(line.queue, mark.sandbox);
       nudged.set(mark.sandbox, known);
       // its turn is before ours
-      if (known && --left <= 0) return { ...found, ours: true };
+      if (known && --left <= 0) return { ...found, yields: true };
       continue;
     }
     if (readiness.kind === 'ready') {
@@ -90,10 +92,10 @@ export function forgetStale({ home }: Line, place: Place, id: JobId): void {
   const job = home.job(id);
   const spec = readSpec(job, id);
   if (spec.kind !== 'absent' && !hasStarted(job)) return;
-  removeMark(place);
   const state = readState(job);
   const mayRunAgain = state.kind === 'read' && state.value.status.phase !== 'ended' && isAttended(job);
   if (spec.kind === 'read' && !spec.value.keepEnv && !mayRunAgain) removeQuietly(job.env);
+  removeMark(place);
 }
 
 /** Whether somebody lives who was at the job. */

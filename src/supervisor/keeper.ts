@@ -25,12 +25,15 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   const claim = claimKeeping(line.queue);
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
-  const mover = starterOf(home, { handedOn: false, stays: true });
+  // woken by one who leaves: he still holds the job that ended
+  const mover = starterOf(home, { handedOn: true, stays: true });
   for (;;) {
     const rest = await advance(line, mover);
     // somebody removed the queue, or the home
     if (!needsKeeper(line, rest) || !fs.existsSync(line.queue.waiting)) break;
     await awaitChange(home, rest, nudges);
+    // what was cancelled is nothing to wait for any more
+    line.forget();
   }
   // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
   removeQuietly(line.queue.keeper(thisSandboxKey()));

@@ -8,6 +8,7 @@ import { BGJOB, withRig } from '../rig/rig.ts';
 import { BREAKAGES, type Breakage, build, planOf } from './broken.ts';
 import { seededChance } from './death.ts';
 import { runRound } from './matrix.ts';
+import { QUEUE_SETTINGS } from './queuesettings.ts';
 import { Lane, SETTINGS } from './settings.ts';
 import { cannotTrace } from './stopper.ts';
 import { Broken } from './truth.ts';
@@ -16,7 +17,7 @@ const skip = cannotTrace();
 
 /** What the round says that this program breaks; undefined: nothing. */
 async function findBroken(breakage: Breakage, program: string): Promise<Broken | undefined> {
-  const setting = SETTINGS.find(({ name }) => name === breakage.setting)!;
+  const setting = [...SETTINGS, ...QUEUE_SETTINGS].find(({ name }) => name === breakage.setting)!;
   let broken: Broken | undefined;
   await withRig(async (rig) => {
     rig.damaged = true;

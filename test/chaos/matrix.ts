@@ -6,6 +6,7 @@ import { withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { inParallel } from './death.ts';
 import type { Part, Row } from './part.ts';
+import { QUEUE_SETTINGS } from './queuesettings.ts';
 import { randomRound } from './randomly.ts';
 import { Lane, SETTINGS, type Setting, type Told } from './settings.ts';
 import { cannotTrace, type Point } from './stopper.ts';
@@ -139,8 +140,8 @@ async function assertNoneStarting({ rig }: Lane): Promise<void> {
   );
 }
 
-async function runOn(lanes: Lane[], whole: boolean): Promise<Row[]> {
-  const cells = await findCells(lanes[0]!, SETTINGS);
+async function runOn(lanes: Lane[], settings: Setting[], whole: boolean): Promise<Row[]> {
+  const cells = await findCells(lanes[0]!, settings);
   const failures = new Failures();
   const ends = { call: new Map<string, number>(), random: new Map<string, number>() };
   const count = (kind: keyof typeof ends) => async (lane: Lane, round: Promise<{ end: string }>) => {
@@ -177,8 +178,12 @@ async function withLanes<T>(
   return withRig((rig) => withLanes(count, chance, body, [...lanes, new Lane(rig, chance)]));
 }
 
-export const matrix: Part = {
-  name: 'crash matrix',
+const matrixOf = (name: string, settings: Setting[]): Part => ({
+  name,
   skip: cannotTrace,
-  run: ({ whole, chance }) => withLanes(WIDTH, chance, (lanes) => runOn(lanes, whole)),
-};
+  run: ({ whole, chance }) => withLanes(WIDTH, chance, (lanes) => runOn(lanes, settings, whole)),
+});
+
+export const matrix = matrixOf('crash matrix', SETTINGS);
+/** The same where jobs wait for each other. */
+export const queueMatrix = matrixOf('crash matrix of queues', QUEUE_SETTINGS);

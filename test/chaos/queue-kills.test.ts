@@ -4,16 +4,15 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { inParallel, seededChance } from './death.ts';
-import { assertIdle, Book, killAtRandom, type Role, untilEnded, type Victim } from './queues.ts';
+import { assertIdle, Book, killAtRandom, type Role, setSlots, untilEnded, type Victim } from './queues.ts';
 
 /** Adds the jobs, each by a call that is made again if it was killed; the ids that were told. */
-async function addAll(rig: Rig, book: Book, count: number, slots: number): Promise<Set<number>> {
+async function addAll(rig: Rig, book: Book, count: number): Promise<Set<number>> {
   const told = new Set<number>();
   await inParallel(count, 3, async (n) => {
-    const words = ['-Q', 'q', '--slots', String(slots), '--'];
     for (let code = -1; code !== 0; ) {
       const command = book.command('sleep 0.0$(($$ % 10))', n % 7);
-      const answer = await rig.bgjob(['run', ...words, ...command]);
+      const answer = await rig.bgjob(['run', '-Q', 'q', '--', ...command]);
       ({ code } = answer);
       assert.ok(code === 0 || code === 137, `run: ${code} ${answer.stderr}`);
       if (answer.stdout !== '') told.add(Number(answer.stdout));
@@ -48,11 +47,12 @@ function assertKept(jobs: any[], book: Book, killed: Victim[], slots: number): v
 async function round(rig: Rig, count: number, slots: number, roles: Role[]): Promise<void> {
   const chance = seededChance(`queue of ${slots}, ${roles.join(' ')}`);
   const book = new Book(rig);
+  await setSlots(rig, 'q', slots);
   let isOver = false;
   const killing = killAtRandom(rig, chance, roles, 60, () => !isOver);
   let jobs: any[];
   try {
-    const told = await addAll(rig, book, count, slots);
+    const told = await addAll(rig, book, count);
     // in this order: what waits no more was started
     const ids = new Set([...told, ...waitingIds(rig), ...book.starts]);
     jobs = await untilEnded(rig, [...ids]);

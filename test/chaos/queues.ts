@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { openHome } from '../../src/job/home.ts';
+import { makeQueue, writeSlots } from '../../src/job/queues.ts';
 import { isRunning, parentOf, processesNaming } from '../rig/processes.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -49,6 +51,13 @@ export class Book {
   }
 }
 
+/** Sets the slots of the queue, as `queue set` does; makes the home and the queue. */
+export async function setSlots(rig: Rig, name: string, slots: number): Promise<void> {
+  const home = openHome(rig.home, true);
+  assert.ok(home.ok);
+  writeSlots(makeQueue(home.value, name), slots);
+}
+
 export type Role = 'owner' | 'shim' | 'watcher' | 'adopter' | 'keeper' | 'launcher';
 
 export interface Victim {
@@ -86,13 +95,16 @@ function watcherOf(rig: Rig, id: number): number | undefined {
 }
 
 /** SIGKILL; false if it was gone already. */
-function slain(pid: number): boolean {
+export function slain(pid: number): boolean {
   try {
     return isRunning(pid) && process.kill(pid, 'SIGKILL');
   } catch {
     return false;
   }
 }
+
+/** So many at most: on a busy machine others would be killed faster than they start. */
+const MOST_KILLS = 80;
 
 /** Kills one process of the machinery every now and then, as long as `goesOn`; returns who was killed. */
 export async function killAtRandom(
@@ -103,7 +115,7 @@ export async function killAtRandom(
   goesOn: () => boolean,
 ): Promise<Victim[]> {
   const killed: Victim[] = [];
-  while (goesOn()) {
+  while (goesOn() && killed.length < MOST_KILLS) {
     await pass(chance() * 2 * pauseMs);
     const all = machinery(rig);
     const victims = all.filter(({ role }) => roles.includes(role));

@@ -43,19 +43,19 @@ export interface Setting {
   round(lane: Lane, plan: Point[]): Promise<Told>;
 }
 
-const point = (role: string, call: string, n: number, when: Point['when']): Point => ({
+export const point = (role: string, call: string, n: number, when: Point['when']): Point => ({
   role,
   call,
   n,
   when,
 });
 /** Once the job runs and that is published. */
-const SUPERVISOR_DIES = point('supervisor', 'fsync jobs/N', 2, 'after');
+export const SUPERVISOR_DIES = point('supervisor', 'fsync jobs/N', 2, 'after');
 
-const killedIn = ({ hits }: Traced): string[] => hits.map(({ role }) => role);
+export const killedIn = ({ hits }: Traced): string[] => hits.map(({ role }) => role);
 
 /** `bgjob run WORDS -- sh -c LINE`, or with `script` by `bgjob run -`. */
-function launching(
+export function launching(
   words: string[],
   body: string,
   { by = 'itself', script = false }: { by?: Witness['by']; script?: boolean } = {},
@@ -197,7 +197,7 @@ const LOUD = 'echo out; head -c 300000 /dev/zero; sleep 0.2';
 const SHIMS = ['shim', 'watcher', 'job'];
 
 /** A setting; in the lane's home and with nobody killed before unless said otherwise. */
-const setting = (
+export const setting = (
   name: string,
   roles: string[],
   round: Setting['round'],

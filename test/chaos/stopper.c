@@ -104,7 +104,9 @@ static void nameRole(struct task *one) {
     if (n < 3) words[n] = word;
   }
   const char *program = strrchr(words[0], '/') ? strrchr(words[0], '/') + 1 : words[0];
-  if (!strncmp(text, "bgjob[", 6)) strcpy(one->role, "supervisor");
+  /* the shell that starts a keeper again has the title of its queue, and the keeper itself none yet */
+  if (!strncmp(text, "bgjob[", 6)) strcpy(one->role, strcmp(words[1], "-c") ? "supervisor" : "keeper shell");
+  else if (!strcmp(last, "--keep") && strstr(words[1], "supervisor.js")) strcpy(one->role, "keeper");
   else if (!strcmp(last, "--adopt") && strstr(words[1], "supervisor.js")) strcpy(one->role, "adopter");
   else if (!strstr(one->role, "'s fork")) return;
   else if (!strncmp(words[2], "set +eux", 8)) strcpy(one->role, "shim");
@@ -125,11 +127,21 @@ static void normalize(const char *path, char *out) {
     snprintf(out, TEXT, "%s*%s", folders[i], !claim ? "" : strstr(claim, ".tmp") ? "/claim.N.tmp" : "/claim.N");
     return;
   }
-  for (; *path && used < TEXT - 2; path++) {
+  /* in a queue: markers are told by their folder, keepers without their sandbox */
+  const char *end = path + strlen(path);
+  if (!strncmp(path, "queues/", 7)) {
+    const char *third = strchr(path + 7, '/');
+    const char *fourth = third ? strchr(third + 1, '/') : NULL;
+    if (fourth) end = fourth + 1;
+    else if (third && (!strncmp(third, "/keeper.", 8) || !strncmp(third, "/kept.", 6))) end = strchr(third, '.') + 1;
+  }
+  const char *rest = end;
+  for (; path < end && used < TEXT - 2; path++) {
     int digit = *path >= '0' && *path <= '9';
     if (digit && used && out[used - 1] == 'N') continue;
     out[used++] = digit ? 'N' : *path;
   }
+  if (*rest) out[used++] = '*';
   out[used] = 0;
 }
 
@@ -186,6 +198,7 @@ static void classify(struct task *one, const struct __ptrace_syscall_info *info,
     case SYS_unlink: name = "unlink", pathOf(tid, AT_FDCWD, a[0], path); break;
     case SYS_rename: name = "rename", pathOf(tid, AT_FDCWD, a[1], path); break;
     case SYS_link: name = "link", pathOf(tid, AT_FDCWD, a[1], path); break;
+    case SYS_symlink: name = "symlink", pathOf(tid, AT_FDCWD, a[1], path); break;
     case SYS_chmod: name = "chmod", pathOf(tid, AT_FDCWD, a[0], path); break;
     case SYS_mknod: name = "mknod", pathOf(tid, AT_FDCWD, a[0], path); break;
     case SYS_fork: case SYS_vfork: name = "fork", strcpy(path, "-"); break;
@@ -195,6 +208,7 @@ static void classify(struct task *one, const struct __ptrace_syscall_info *info,
     case SYS_unlinkat: name = a[2] & AT_REMOVEDIR ? "rmdir" : "unlink", pathOf(tid, (long)a[0], a[1], path); break;
     case SYS_renameat2: name = "rename", pathOf(tid, (long)a[2], a[3], path); break;
     case SYS_linkat: name = "link", pathOf(tid, (long)a[2], a[3], path); break;
+    case SYS_symlinkat: name = "symlink", pathOf(tid, (long)a[1], a[2], path); break;
     case SYS_fchmodat: name = "chmod", pathOf(tid, (long)a[0], a[1], path); break;
     case SYS_mknodat: name = "mknod", pathOf(tid, (long)a[0], a[1], path); break;
     case SYS_write: case SYS_pwrite64: case SYS_writev: name = "write", pathOfFd(tid, (long)a[0], path); break;

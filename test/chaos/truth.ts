@@ -18,7 +18,9 @@ export type Promised =
   | 'no half-written record is visible'
   | 'no process is left'
   | 'an id that was printed is a job'
-  | 'everything goes on';
+  | 'everything goes on'
+  | 'no job is started twice'
+  | 'no more run than there are slots';
 
 export class Broken extends Error {
   readonly promised: Promised;
@@ -42,10 +44,14 @@ export class Witness {
   /** A shell line: says that it started, does `body`, says that it ends. */
   line(body: string): string {
     const rest = this.by === 'timeout' ? 'exec sleep 1000' : `echo >'${this.base}.ended'; exit ${this.code}`;
-    return `echo >'${this.base}.started'; ${body}; ${rest}`;
+    return `echo >>'${this.base}.started'; ${body}; ${rest}`;
   }
   get started(): boolean {
     return fs.existsSync(`${this.base}.started`);
+  }
+  /** How often it was started. */
+  get starts(): number {
+    return this.started ? fs.statSync(`${this.base}.started`).size : 0;
   }
   get ended(): boolean {
     return fs.existsSync(`${this.base}.ended`);
@@ -103,13 +109,22 @@ export interface Harm {
   killed: string[];
   /** `run` printed this. */
   printed: string;
+  /** How often it may have been started. */
+  mostStarts?: number;
+}
+
+/** Once, or with retries as often as was asked for. */
+function assertStarts(witness: Witness, most: number): void {
+  if (witness.starts > most)
+    throw new Broken('no job is started twice', `${witness.starts} starts, at most ${most}`);
 }
 
 /**
  * Judges a job when everything that can go on has gone on. Returns how it ended; `unborn`: its launcher was killed before it
  * was a job. `cut off`: as that, but its spec stands; it counts as starting for 30 s.
  */
-export async function assertTrue(rig: Rig, witness: Witness, { killed, printed }: Harm): Promise<string> {
+export async function assertTrue(rig: Rig, witness: Witness, harm: Harm): Promise<string> {
+  const { killed, printed, mostStarts = 1 } = harm;
   // asked in this order: what has no process now will not get one
   const alive = processesNaming(rig.dir).length > 0;
   const listed = await assertWhole(rig);
@@ -133,6 +148,7 @@ export async function assertTrue(rig: Rig, witness: Witness, { killed, printed }
   if (end.result !== 'ended') throw new Broken('everything goes on', `no end: ${JSON.stringify(end)}`);
   assertOutcome(rig, id, witness, killed, end);
   await assertNothingLeft(rig);
+  assertStarts(witness, mostStarts);
   await assertAgreed(rig, id, end);
   return end.state;
 }

@@ -124,7 +124,7 @@ test('a prefix of an option is not the option', () => {
 });
 
 test('too few and too many words, unless help was asked for', () => {
-  assert.match(refused(RUN, []).message, /^run needs /);
+  assert.match(refused(TAIL, []).message, /^tail needs /);
   assert.match(refused(TAIL, ['1', '2']).message, /^too many words: "2"$/);
   assert.equal(parsed(RUN, ['--help']).help, true);
   assert.equal(parsed(TAIL, ['-h', '1', '2']).help, true);

@@ -1,0 +1,121 @@
+/** Retries while supervisors are killed: never more attempts than were asked for, never two at once, each told. */
+import assert from 'node:assert/strict';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+import { seededChance } from './death.ts';
+import { assertIdle, Book, killAtRandom, type Role, setSlots, slain, untilEnded } from './queues.ts';
+
+async function run(rig: Rig, book: Book, words: string[], body: string, code: number): Promise<number> {
+  return rig.run(['--retry', '2', ...words, '--', ...book.command(body, code)]);
+}
+
+rigTest('at once, and not again when it succeeds', async (rig) => {
+  const book = new Book(rig);
+  const words = ['--backoff', '0'];
+  const bad = await run(rig, book, [...words, '-Q', 'q'], ':', 4);
+  const good = await run(rig, book, [...words, '-Q', 'q'], ':', 0);
+  const free = await run(rig, book, words, ':', 5);
+  const begun = Date.now();
+  // no command moves it on
+  await until(
+    () => book.starts.length,
+    (count) => count === 7,
+    'seven starts',
+  );
+  assert.ok(Date.now() - begun < 5000, 'without waiting for anything');
+  const jobs = await untilEnded(rig, [bad, good, free]);
+  assert.deepEqual(
+    jobs.map(({ exitCode, attempts }) => [exitCode, attempts]),
+    [
+      [4, 3],
+      [0, 1],
+      [5, 3],
+    ],
+  );
+  assert.match(rig.log(bad), /^\[bgjob: attempt 2 of 3, after it exited 4\]\n\[bgjob: attempt 3 of 3/);
+  await assertIdle(rig);
+});
+
+rigTest('with a backoff that doubles; others take the slot meanwhile', async (rig) => {
+  const book = new Book(rig);
+  const id = await run(rig, book, ['-Q', 'q', '--backoff', '500ms'], ':', 4);
+  const other = await rig.run(['-Q', 'q', '--', ...book.command()]);
+  const [job] = await untilEnded(rig, [id, other]);
+  assert.deepEqual(book.starts, [id, other, id, id]);
+  const tookMs = Date.parse(job.endedAt) - Date.parse(job.createdAt);
+  assert.ok(tookMs >= 1500 && tookMs < 5000, `${tookMs} ms`);
+  await assertIdle(rig);
+});
+
+rigTest('cancelled between two attempts', async (rig) => {
+  const book = new Book(rig);
+  const id = await run(rig, book, ['-Q', 'q', '--backoff', '1h'], ':', 4);
+  await until(
+    () => rig.show(id),
+    ({ state }) => state === 'queued',
+    'the second attempt waits',
+  );
+  const { code, stdout } = await rig.bgjob(['kill', String(id)]);
+  assert.deepEqual([code, stdout.startsWith(`${id} cancelled`)], [0, true]);
+  assert.deepEqual(book.starts, [id]);
+  await assertIdle(rig);
+});
+
+async function killed(rig: Rig, slots: number, roles: Role[]): Promise<void> {
+  const chance = seededChance(`retries in ${slots} slots`);
+  const book = new Book(rig);
+  await setSlots(rig, 'q', slots);
+  const calls = Array.from({ length: 12 }, (_, n) =>
+    run(rig, book, ['-Q', 'q', '--backoff', n % 2 === 0 ? '0' : '100ms'], 'sleep 0.05', n % 4),
+  );
+  const ids = (await Promise.all(calls)).sort((a, b) => a - b);
+  let isOver = false;
+  const killing = killAtRandom(rig, chance, roles, 60, () => !isOver);
+  let jobs: any[];
+  try {
+    jobs = await untilEnded(rig, ids);
+  } finally {
+    isOver = true;
+  }
+  console.log(`${(await killing).length} killed`);
+  const { starts } = book;
+  for (const job of jobs) {
+    const code = Number(job.command[2]);
+    const times = starts.filter((id) => id === job.id).length;
+    assert.deepEqual([job.state, job.exitCode], ['exited', code], JSON.stringify(job));
+    assert.equal(times, code === 0 ? 1 : 3, `starts of ${JSON.stringify(job)}`);
+    assert.equal(job.attempts, times);
+  }
+  assert.ok(book.most() <= slots);
+  await assertIdle(rig);
+}
+
+for (const slots of [1, 3])
+  rigTest(`supervisors are killed, ${slots} slots: as many attempts as were asked for`, (rig) =>
+    killed(rig, slots, ['owner', 'adopter', 'keeper']),
+  );
+
+rigTest('all processes of an attempt are killed at once: lost, and not run again', async (rig) => {
+  const book = new Book(rig);
+  const id = await run(rig, book, ['-Q', 'q', '--backoff', '0'], 'exec sleep 1000', 4);
+  const next = await rig.run(['-Q', 'q', '--', ...book.command()]);
+  await until(
+    () => book.starts.length,
+    (count) => count === 1,
+  );
+  const main = await until(
+    () => rig.shimRecord(id),
+    ({ main }) => main !== undefined,
+  );
+  for (const pid of [main.watcher!, rig.ownerPid(id), main.shim!, main.main!]) slain(pid);
+  const jobs = await untilEnded(rig, [id, next]);
+  assert.deepEqual(
+    jobs.map(({ state, attempts }) => [state, attempts]),
+    [
+      ['lost', 1],
+      ['exited', 1],
+    ],
+  );
+  assert.deepEqual(book.starts, [id, next]);
+  await assertIdle(rig);
+});
