@@ -118,6 +118,10 @@ const BAD_TEXT: Record<string, string[]> = {
   'until-file': [''],
   state: ['', 'RUNNING', 'running,', '__proto__', 'constructor', 'ended', LONG],
   since: ['', '-1', '1e3', '5 m', '99999999999d', '\uff11', 'x', '9'.repeat(16), '999999999999', LONG],
+  queue: NAMES,
+  after: ['', '../x', '__proto__', '0', '-1', '01', '@', '\uff11', '1,2', '1,', LONG],
+  'after-any': ['', '../x', 'constructor', '1.0', '@LAST', ' 1', '1,x'],
+  batch: ['', '\n', '/', '/nonexistent', '/etc/passwd/x', '/dev/zero', 'x'.repeat(5000)],
   signal: ['', '0', '-1', '65', '1e1', 'FOO', 'SIGFOO', 'TERM ', '__proto__', 'constructor', '\uff19', LONG],
 };
 const REFERENCES = [
@@ -147,10 +151,15 @@ const COMPANIONS: Record<string, string[]> = {
   'tail max': ['--grep', 'x'],
   'tail reader': ['--new'],
   'wait since': ['--until', 'x'],
+  'run slots': ['-Q', 'q'],
+  'run priority': ['-Q', 'q'],
+  'run backoff': ['--retry', '1'],
 };
+/** What a verb needs before it looks at its operands. */
+const NEEDED: Record<string, string[]> = { move: ['--first'] };
 
 const operandsOf = ({ name, arity }: Verb): string[] =>
-  name === 'run' ? ['--', 'true'] : arity[1] === 0 ? [] : ['1'];
+  name === 'queue' ? ['set', 'q'] : name === 'run' ? ['--', 'true'] : arity[1] === 0 ? [] : ['1'];
 
 test('every option that takes text says what it refuses', () => {
   for (const { name, options } of VERBS)
@@ -214,8 +223,9 @@ rigTest('every operand that is no reference is refused', async (rig) => {
   const before = pathsIn(rig.home);
   const takers = VERBS.filter(({ operands }) => operands.startsWith('REF'));
   // each verb in turn, and each one with what an object would know
-  const calls = REFERENCES.map((reference, n) => [takers[n % takers.length]!.name, '--', reference]);
-  for (const { name } of takers) calls.push([name, '--', 'constructor'], [name, '--', 'toString']);
+  const called = (name: string, reference: string) => [name, ...(NEEDED[name] ?? []), '--', reference];
+  const calls = REFERENCES.map((reference, n) => called(takers[n % takers.length]!.name, reference));
+  for (const { name } of takers) calls.push(called(name, 'constructor'), called(name, 'toString'));
   await inParallel(calls.length, 3, async (n) => {
     assertRefused(await rig.bgjob(calls[n]!), 125, /^bgjob: no job "/, shorten(calls[n]!));
   });
