@@ -13,6 +13,7 @@ export class Spinner {
   private readonly ora: Ora;
   private ticker: NodeJS.Timeout | undefined;
   private isShown = false;
+  private text = (): string => '';
 
   /** Undefined on a terminal that reports no size: ora would clear lines without end there, and nothing else would run. */
   static start(text: string): Spinner | undefined {
@@ -20,7 +21,8 @@ export class Spinner {
     const begun = systemClock.monotonic();
     const spinner = new Spinner(text);
     spinner.show();
-    spinner.tick(() => `${text} ${renderDuration(systemClock.monotonic() - begun)}`, TEXT_MS);
+    spinner.text = () => `${text} ${renderDuration(systemClock.monotonic() - begun)}`;
+    spinner.tick(TEXT_MS);
     return spinner;
   }
 
@@ -30,10 +32,11 @@ export class Spinner {
     const { red } = new Chalk({ level: color ? 1 : 0 });
     const text = () => line(process.stderr.columns - OWN_COLUMNS).replace(/[\d,]+ failed/, (bad) => red(bad));
     const spinner = new Spinner(text());
+    spinner.text = text;
     spinner.ticker = setTimeout(() => {
       spinner.ora.text = text();
       spinner.show();
-      spinner.tick(text, LINE_MS);
+      spinner.tick(LINE_MS);
     }, quietMs);
     return spinner;
   }
@@ -47,9 +50,9 @@ export class Spinner {
     this.isShown = true;
     this.ora.start();
   }
-  private tick(text: () => string, everyMs: number): void {
+  private tick(everyMs: number): void {
     this.ticker = setInterval(() => {
-      this.ora.text = text();
+      this.ora.text = this.text();
     }, everyMs);
   }
 
@@ -58,7 +61,9 @@ export class Spinner {
     if (this.isShown) this.ora.stop();
   }
   resume(): void {
-    if (this.isShown) this.ora.start();
+    if (!this.isShown) return;
+    this.ora.text = this.text();
+    this.ora.start();
   }
   stop(): void {
     clearTimeout(this.ticker);

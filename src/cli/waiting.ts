@@ -50,9 +50,9 @@ export async function waitForAll(
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;
       spinner?.pause();
       const exit = await tellEnd(output, home, view ?? goneView(id), lastLines);
-      spinner?.resume();
       exits.set(id, exit);
       stillLive.delete(id);
+      spinner?.resume();
       if (plan.any || (plan.failFast && exit.code !== 0)) {
         decided ??= exit;
         patience.end();
