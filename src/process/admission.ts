@@ -62,7 +62,11 @@ async function admit(
   const job = home.job(spec.id);
   // first of all: whoever becomes its owner from here on comes before us, also one that is dead again when we look
   const generation = highestGeneration(job) + 1;
-  if (isHeld(job.alive)) return isTaken(job) ? 'taken' : 'busy';
+  if (isHeld(job.alive)) {
+    if (!isTaken(job)) return 'busy';
+    forgetStale(line, place, spec.id);
+    return 'taken';
+  }
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
@@ -146,16 +150,21 @@ export async function advance(line: Line, { start, most, handedOn, stays }: Move
   let started = 0;
   /** Somebody holds these, which wait: he is about to start them, or has just put them back. */
   const busy = new Set<JobId>();
+  /** These and others who are not to be looked at again. */
+  const passed = new Set<JobId>();
   for (let before = 0; ; ) {
     if (isPaused(queue)) return rest('paused');
     const slots = readSlots(queue);
     const held = line.occupied(slots, handedOn);
     // somebody died, perhaps before he started what is no more in our list
-    if (held.size < before) line.forget();
+    if (held.size < before) {
+      line.forget();
+      passed.clear();
+    }
     before = held.size;
     const free = slots - held.size;
     if (started >= most) return rest('full');
-    const found = free > 0 ? look(line, free, busy) : undefined;
+    const found = free > 0 ? look(line, free, passed) : undefined;
     // an end by skipping decides about others
     if (found?.skipped) continue;
     const candidate = found?.candidate;
@@ -163,6 +172,7 @@ export async function advance(line: Line, { start, most, handedOn, stays }: Move
       const others = [...busy].some((id) => !line.own.has(id));
       if ((others || isPending(line, held, stays)) && systemClock.monotonic() < deadline) {
         await systemClock.sleep(LOOK_MS);
+        for (const id of busy) passed.delete(id);
         busy.clear();
         continue;
       }
@@ -177,8 +187,10 @@ export async function advance(line: Line, { start, most, handedOn, stays }: Move
       // a full disk: the job waits as before
       return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
     }
+    if (admitted === 'full') continue;
+    passed.add(candidate.mark.id);
     if (admitted === 'busy') busy.add(candidate.mark.id);
-    if (admitted === 'busy' || admitted === 'full') continue;
+    if (admitted === 'busy') continue;
     line.drop(candidate.place);
     if (admitted === 'taken') continue;
     await start(admitted);
