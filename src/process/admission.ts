@@ -62,11 +62,7 @@ async function admit(
   const job = home.job(spec.id);
   // first of all: whoever becomes its owner from here on comes before us, also one that is dead again when we look
   const generation = highestGeneration(job) + 1;
-  if (isHeld(job.alive)) {
-    if (!isTaken(job)) return 'busy';
-    forgetStale(line, place, spec.id);
-    return 'taken';
-  }
+  if (isHeld(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);

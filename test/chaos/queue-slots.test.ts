@@ -69,7 +69,8 @@ rigTest('one slot, eight that wait: whoever is about to start the next is killed
 
 rigTest('after the death of a supervisor the queue goes on without a command', async (rig) => {
   const book = new Book(rig);
-  await run(rig, book, [], 'sleep 1');
+  const gate = join(rig.dir, 'gate');
+  await run(rig, book, [], `until [ -e '${gate}' ]; do sleep 0.01; done`);
   for (const _ of range(3)) await run(rig, book, [], 'sleep 0.2');
   await until(
     () => book.starts.length,
@@ -77,6 +78,7 @@ rigTest('after the death of a supervisor the queue goes on without a command', a
   );
   const owner = machinery(rig).find(({ role }) => role === 'owner')!;
   process.kill(owner.pid, 'SIGKILL');
+  fs.writeFileSync(gate, '');
   // no command is called from here on: the book is not the program's
   await until(
     () => book.ends,
