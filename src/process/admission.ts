@@ -150,16 +150,21 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
   const deadline = systemClock.monotonic() + SETTLE_MS;
   /** Somebody holds these, which wait: he is about to start them, or has just put them back. */
   const busy = new Set<JobId>();
+  /** These and others who are not to be looked at again. */
+  const passed = new Set<JobId>();
   for (let before = 0; ; ) {
     if (started >= most) return rest('full');
     if (isPaused(queue)) return rest('paused');
     const slots = readSlots(queue);
     const held = line.occupied(slots, handedOn);
     // somebody died, perhaps before he started what is no more in our list
-    if (held.size < before) line.forget();
+    if (held.size < before) {
+      line.forget();
+      passed.clear();
+    }
     before = held.size;
     const free = slots - held.size;
-    const found = free > 0 ? look(line, free, busy) : undefined;
+    const found = free > 0 ? look(line, free, passed) : undefined;
     // an end by skipping decides about others
     if (found?.skipped) continue;
     const candidate = found?.candidate;
@@ -168,6 +173,7 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
       const mayChange = settles && (others || isPending(line, held, stays));
       if (mayChange && systemClock.monotonic() < deadline) {
         await systemClock.sleep(LOOK_MS);
+        for (const id of busy) passed.delete(id);
         busy.clear();
         continue;
       }
@@ -182,10 +188,14 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
       // a full disk: the job waits as before
       return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
     }
+    if (admitted === 'full') {
+      // two that gave way to each other do not keep step
+      await systemClock.sleep(LOOK_MS * Math.random());
+      continue;
+    }
+    passed.add(candidate.mark.id);
     if (admitted === 'busy') busy.add(candidate.mark.id);
-    // two that gave way to each other do not keep step
-    if (admitted === 'full') await systemClock.sleep(LOOK_MS * Math.random());
-    if (admitted === 'busy' || admitted === 'full') continue;
+    if (admitted === 'busy') continue;
     line.drop(candidate.place);
     if (admitted === 'taken') continue;
     if (await start(admitted)) started++;

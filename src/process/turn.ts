@@ -5,7 +5,7 @@ import type { JobId } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Fate, judgeReadiness, type Mark, parseMark, type Readiness } from '../job/queue.ts';
 import { type Place, removeMark } from '../job/queues.ts';
-import { readOwner, readSpec, readState } from '../job/store.ts';
+import { readOwner, readSpec } from '../job/store.ts';
 import { isAlive } from './identity.ts';
 import { nudgeKeeper } from './keeping.ts';
 import type { Line } from './line.ts';
@@ -91,10 +91,9 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
 export function forgetStale({ home }: Line, place: Place, id: JobId): void {
   const job = home.job(id);
   const spec = readSpec(job, id);
-  if (spec.kind !== 'absent' && !hasStarted(job)) return;
-  const state = readState(job);
-  const mayRunAgain = state.kind === 'read' && state.value.status.phase !== 'ended' && isAttended(job);
-  if (spec.kind === 'read' && !spec.value.keepEnv && !mayRunAgain) removeQuietly(job.env);
+  // whoever holds it may just be putting it back
+  if (spec.kind !== 'absent' && (!hasStarted(job) || isAttended(job))) return;
+  if (spec.kind === 'read' && !spec.value.keepEnv) removeQuietly(job.env);
   removeMark(place);
 }
 

@@ -44,15 +44,13 @@ export function adopt(supervision: Supervision): void {
     supervision.handBack();
     return;
   }
+  leaveQueue(supervision);
   if (before.phase === 'starting') startedBefore(supervision);
   else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
   supervision.readRequests();
   supervision.checkMain();
-  if (!supervision.isOver) {
-    leaveQueue(supervision);
-    // the one who died may have been about to start another
-    void moveOn(supervision, false);
-  }
+  // the one who died may have been about to start another
+  if (!supervision.isOver) void moveOn(supervision, false);
   watchExit(supervision);
 }
 

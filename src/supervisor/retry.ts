@@ -76,9 +76,11 @@ export function retryAt(
 export function putBack(home: Home, spec: Spec, notBefore: number): void {
   if (!wasQueued(spec)) return;
   const queue = makeQueue(home, spec.placement.queue);
+  // those that it waited for are over, and may be removed
+  const placement = { ...spec.placement, after: [] };
   // what is dead in it must not be taken for the next attempt's
   removeQuietly(home.job(spec.id).shim);
-  addMark(queue, markName(spec.id, spec.project, spec.placement, { notBefore }));
+  addMark(queue, markName(spec.id, spec.project, placement, { notBefore }));
   unmarkLive(home, spec.id);
 }
 

@@ -69,7 +69,8 @@ rigTest('one slot, eight that wait: whoever is about to start the next is killed
 
 rigTest('after the death of a supervisor the queue goes on without a command', async (rig) => {
   const book = new Book(rig);
-  await run(rig, book, [], 'sleep 1');
+  const gate = join(rig.dir, 'gate');
+  await run(rig, book, [], `until [ -e '${gate}' ]; do sleep 0.01; done`);
   for (const _ of range(3)) await run(rig, book, [], 'sleep 0.2');
   await until(
     () => book.starts.length,
@@ -77,6 +78,7 @@ rigTest('after the death of a supervisor the queue goes on without a command', a
   );
   const owner = machinery(rig).find(({ role }) => role === 'owner')!;
   process.kill(owner.pid, 'SIGKILL');
+  fs.writeFileSync(gate, '');
   // no command is called from here on: the book is not the program's
   await until(
     () => book.ends,
@@ -164,28 +166,31 @@ rigTest('more and fewer slots while it runs', async (rig) => {
     (starts) => starts.includes(4),
     'the next one',
   );
-  assert.deepEqual(book.starts, [1, 2, 3, 4]);
+  // two at once may write in any order
+  assert.deepEqual(book.starts.slice(0, 3).sort(), [1, 2, 3]);
+  assert.deepEqual(book.starts.slice(3), [4]);
   await rig.bgjob(['kill', '5', '6', '4', '--now']);
   await assertIdle(rig);
 });
 
 rigTest('paused: nobody is started, and what runs goes on; then the queue goes on', async (rig) => {
   const book = new Book(rig);
-  for (const _ of range(3)) await run(rig, book, [], 'sleep 0.3');
+  const gate = join(rig.dir, 'gate');
+  await run(rig, book, [], `until [ -e '${gate}' ]; do sleep 0.01; done`);
+  for (const _ of range(2)) await run(rig, book, []);
   const paused = join(rig.home, 'queues', 'q', 'paused');
   fs.writeFileSync(paused, '');
-  const last = await run(rig, book, [], ':');
-  const first = book.starts.length;
+  await run(rig, book, []);
+  fs.writeFileSync(gate, '');
   // a barrier: who supervised the first has looked for the next and left
   await until(
     () => machinery(rig).length,
     (count) => count === 0,
     'nobody is left',
   );
-  const begun = book.starts.length;
-  assert.ok(begun >= first && begun < 3, `${begun} were started`);
-  assert.equal(book.ends.length, begun);
-  assert.equal((await rig.show(last)).state, 'queued');
+  assert.deepEqual([book.starts, book.ends], [[1], [1]]);
+  const states = (await jobsOf(rig, range(4))).map(({ state }) => state);
+  assert.deepEqual(states, ['exited', 'queued', 'queued', 'queued']);
   fs.unlinkSync(paused);
   // the next command moves it on
   await rig.bgjob(['ls']);
@@ -194,6 +199,6 @@ rigTest('paused: nobody is started, and what runs goes on; then the queue goes o
     (ends) => ends.length === 4,
     'all four',
   );
-  assert.equal(book.most(), 1);
+  assert.deepEqual(book.starts, range(4));
   await assertIdle(rig);
 });
