@@ -3,14 +3,14 @@ import { constants } from 'node:os';
 import { ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
-import { attendAll } from '../process/admission.ts';
+import { attendQueue } from '../process/admission.ts';
 import { enqueueBatch } from '../process/enqueue.ts';
 import { type BatchInput, batchOf, checkBatchCall, type LineDraft } from './batch.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import type { Context } from './context.ts';
 import type { Output } from './output.ts';
 import { Patience } from './patience.ts';
-import { applySlots, parseQueueing } from './queueing.ts';
+import { applySlots, parseQueueing, tellIfPaused } from './queueing.ts';
 import { startProgress } from './spinning.ts';
 import { renderIds, waitForMany } from './waitmany.ts';
 import { jobs } from './wording.ts';
@@ -82,8 +82,10 @@ export async function runBatch(
   if (!added.ok) return added;
   if (!Array.isArray(added.value)) return ok(added.value);
   const ids = added.value;
-  await attendAll(home);
+  const { queue } = queueing.value.wish!;
+  await attendQueue(home, queue);
   tellIds(output, home, lines.value, ids);
+  if (!output.json) tellIfPaused(output, home, queue);
   if (waiting === null) {
     if (!output.json && output.isTerminal(2))
       output.note(`${jobs(ids.length)} added; next: bgjob wait ${renderIds(ids)} · bgjob ls`);

@@ -6,9 +6,10 @@ import type { Home } from '../job/home.ts';
 import type { Dependency } from '../job/job.ts';
 import { isName } from '../job/project.ts';
 import { MOST_PRIORITY, NO_QUEUE } from '../job/queue.ts';
-import { MOST_SLOTS } from '../job/queues.ts';
+import { isPaused, MOST_SLOTS } from '../job/queues.ts';
 import { setSlots, type Wish } from '../process/enqueue.ts';
 import type { Context } from './context.ts';
+import type { Output } from './output.ts';
 import { selectAll } from './select.ts';
 
 const DEFAULT_BACKOFF_MS = 1000;
@@ -133,6 +134,11 @@ export function parseQueueing(context: Context, options: QueueInput): Result<Que
         }
       : null,
   });
+}
+
+/** A paused queue takes jobs, and starts none. */
+export function tellIfPaused(output: Output, home: Home, queue: string): void {
+  if (isPaused(home.queue(queue))) output.note(`(queue ${queue} is paused: bgjob queue resume ${queue})`);
 }
 
 /** Sets the slots that were asked for. */

@@ -8,6 +8,7 @@ import { Log, readLogSize } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
 import { readTrimmedBytes } from '../job/trimmed.ts';
 import { processesOf } from '../process/leftovers.ts';
+import { Lineup } from '../process/lineup.ts';
 import type { Exit } from './command.ts';
 import type { Output } from './output.ts';
 import type { Patience } from './patience.ts';
@@ -120,17 +121,20 @@ export function tellStillRunning(
 ): Exit {
   const exit = patience.exit();
   const now = systemClock.now();
+  const lineup = new Lineup(home);
   for (const view of views) {
     const last = lastOutput(home, view, now);
+    const waiting = lineup.waitingOf(view);
     if (output.json)
       output.object({
-        ...jobObject(view, now, logFacts(home, view)),
+        ...jobObject(view, now, { ...logFacts(home, view), ...(waiting && { waiting }) }),
         result: 'running',
         ...exit,
         tail: [],
         lastOutput: last,
       });
-    else output.line(`${sentence(view, now)}, ${lastOutputText(last)}`);
+    else if (waiting && !last) output.line(sentence(view, now, 0, waiting));
+    else output.line(`${sentence(view, now, 0, waiting)}, ${lastOutputText(last)}`);
   }
   if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
   return exit;

@@ -15,7 +15,7 @@ import { errnoOf, type Failure } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { parseMark } from '../job/queue.ts';
-import { isPaused, listQueues, readSlots } from '../job/queues.ts';
+import { isPaused, readSlots } from '../job/queues.ts';
 import { claimStart, listStarts } from '../job/starts.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../job/store.ts';
 import { makeFifo } from './fifo.ts';
@@ -233,9 +233,4 @@ export async function attendQueue(home: Home, name: string): Promise<void> {
   } catch (thrown) {
     errnoOf(thrown);
   }
-}
-
-/** Moves all queues on. */
-export async function attendAll(home: Home): Promise<void> {
-  for (const name of listQueues(home)) await attendQueue(home, name);
 }

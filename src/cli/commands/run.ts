@@ -3,7 +3,7 @@ import { parseDuration } from '../../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobId } from '../../job/job.ts';
-import { attendAll } from '../../process/admission.ts';
+import { attendQueue } from '../../process/admission.ts';
 import { findListener, portTaken } from '../../process/listener.ts';
 import { observe } from '../../process/observe.ts';
 import { waitForCondition } from '../awaiting.ts';
@@ -14,7 +14,7 @@ import { followTo } from '../following.ts';
 import { parseNaming, start } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
-import { applySlots, parseQueueing } from '../queueing.ts';
+import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
 import { tellEnd, tellStillRunning } from '../telling.ts';
 import { waitForAll } from '../waiting.ts';
 import { tellWarnings, warningsOf } from '../warnings.ts';
@@ -126,16 +126,18 @@ export const run = verb({
     const started = await start(output, home, draft.value, naming.value, mayStart);
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
-    if (draft.value.placement) await attendAll(home);
+    const { placement } = draft.value;
+    if (placement) await attendQueue(home, placement.queue);
     const logPath = home.job(id).log;
     const { name } = options;
     if (output.json) output.object({ v: 1, id, name, reused, replaced, log: { path: logPath } });
     else output.line(String(id));
+    if (placement && !output.json) tellIfPaused(output, home, placement.queue);
     if (!waits) {
-      if (!output.json && output.isTerminal(2))
-        output.note(
-          `${reused ? 'it runs already' : 'started'}; next: bgjob tail -f ${id} · bgjob wait ${id} · bgjob ls`,
-        );
+      if (!output.json && output.isTerminal(2)) {
+        const became = reused ? 'it was there already' : placement ? 'added' : 'started';
+        output.note(`${became}; next: bgjob tail -f ${id} · bgjob wait ${id} · bgjob ls`);
+      }
       return ok(SUCCESS);
     }
     const patience = new Patience(deadline.value);
