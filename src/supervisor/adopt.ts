@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Status } from '../job/job.ts';
+import type { JobPaths } from '../job/paths.ts';
 import { readState } from '../job/store.ts';
 import { ownEnvironment } from '../process/environment.ts';
 import { HAS_PROC, hasOpen } from '../process/identity.ts';
@@ -38,12 +39,14 @@ export function adopt(supervision: Supervision): void {
   supervision.moveOn = () => moveOn(supervision, true);
   supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
   const state = readState(supervision.job);
-  const before: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
   // it died when the job waited again, before it told the watcher
-  if (before.phase === 'queued') {
+  if (isPutBack(supervision.job)) {
     supervision.handBack();
     return;
   }
+  const known: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
+  // taken from its queue once more, and not told yet
+  const before: Status = known.phase === 'queued' ? { phase: 'starting' } : known;
   leaveQueue(supervision);
   if (before.phase === 'starting') startedBefore(supervision);
   else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
@@ -52,6 +55,12 @@ export function adopt(supervision: Supervision): void {
   // the one who died may have been about to start another
   if (!supervision.isOver) void moveOn(supervision, false);
   watchExit(supervision);
+}
+
+/** Whether the dead owner had put the job back into its queue: whoever takes it again has made the file for the shim before. */
+export function isPutBack(job: JobPaths): boolean {
+  const state = readState(job);
+  return state.kind === 'read' && state.value.status.phase === 'queued' && !fs.existsSync(job.shim);
 }
 
 /** The supervisor died after it started the shim and before it said so: the shim's own record is the start. */

@@ -11,17 +11,9 @@
 import { errnoOf } from '../base/failure.ts';
 import { type Home, openHome } from '../job/home.ts';
 import type { Spec } from '../job/job.ts';
-import {
-  claimOwner,
-  type Found,
-  highestGeneration,
-  type Owner,
-  readOwner,
-  readSpec,
-  readState,
-} from '../job/store.ts';
+import { claimOwner, type Found, highestGeneration, type Owner, readOwner, readSpec } from '../job/store.ts';
 import { identify, isSame } from '../process/identity.ts';
-import { adopt } from './adopt.ts';
+import { adopt, isPutBack } from './adopt.ts';
 import { keepQueue } from './keeper.ts';
 import { start } from './start.ts';
 import { ALIVE_FD, Supervision } from './supervision.ts';
@@ -63,9 +55,8 @@ function supervise(home: Home, spec: Spec, mode: string): void {
   if (mode === '--adopt' && generation > 10)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   const owner: Owner = { generation, identity: self };
-  const state = readState(job);
   // put back into its queue, by one who died before he let go of it: there is nothing to own
-  const isBack = mode === '--adopt' && state.kind === 'read' && state.value.status.phase === 'queued';
+  const isBack = mode === '--adopt' && isPutBack(job);
   const claimed = isBack ? 'mine' : becomeOwner(owner);
   if (claimed === 'taken') return;
   const supervision = new Supervision(home, spec, owner, {
