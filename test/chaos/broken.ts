@@ -146,19 +146,6 @@ export const BREAKAGES: Breakage[] = [
     ],
     setting: 'the next of a queue',
   },
-  {
-    promised: 'no job is started twice',
-    what: 'whoever meets a marker starts its job, whatever became of it',
-    changes: [
-      {
-        file: 'process/queued.ts',
-        from: 'export function isTaken(job: JobPaths): boolean {',
-        to: 'export function isTaken(job: JobPaths): boolean {\n  if (job) return false;',
-      },
-    ],
-    setting: 'the next of a queue',
-    kill: at('supervisor', 'unlink queues/qNx/waiting/*', 2, 'before'),
-  },
 ];
 
 /** Builds the program with these changes below `dir`; the path of its `bgjob`. */

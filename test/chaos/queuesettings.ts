@@ -74,9 +74,11 @@ function following(words: string[], { mostStarts = 1 } = {}): Setting['round'] {
       (id) => id !== undefined,
       'the first job',
     );
+    await untilStarted(rig, first);
     const line = second.line(`[ ! -e '${runs}' ] || echo >'${overlap}'; ${gate.line}`);
     const printed = await rig.run(['-Q', queue, '--', '/bin/sh', '-c', line]);
-    await untilStarted(rig, first);
+    // somebody waits for it, and moves the queue on if that were possible
+    await rig.bgjob(['wait', String(printed), '--timeout', '300ms']);
     gate.open();
     const traced = await tracing;
     lane.gave(first.findId(rig));
