@@ -70,13 +70,13 @@ export const BREAKAGES: Breakage[] = [
       { file: 'process/collect.ts', from: '.filter((id) => id !== highest));', to: ');' },
       {
         file: 'job/ids.ts',
-        from: 'let id = (readHint(home) ?? ',
-        to: 'let id = (0 * (readHint(home) ?? 0) + ',
+        from: 'const id = claimAfter(home, readHint(home) ?? ',
+        to: 'const id = claimAfter(home, 0 * (readHint(home) ?? 0) + ',
       },
       {
         file: 'job/ids.ts',
-        from: 'const floor = readFloor(home);',
-        to: 'const floor = 0 * readFloor(home);',
+        from: 'if (id > floor) return id;',
+        to: 'if (id > 0 * floor) return id;',
       },
     ],
     setting: 'gc',

@@ -96,6 +96,7 @@ test('no JSON whatever makes a shape throw, and what it accepts it accepts again
     v: fc.constant(1),
     generation: fc.nat(),
     attempt: fc.nat(),
+    attempts: fc.constant([]),
     status,
     stopped: fc.nat(),
     left: fc.constant([]),
