@@ -75,10 +75,11 @@ async function admit(
       forgetStale(line, place, spec.id);
       return 'taken';
     }
+    const state = readState(job);
+    // before the start is noted: whoever comes after it sees by them that this attempt is being started, see Line.isOver
+    prepareFiles(job, spec, state.kind === 'read' ? state.value.attempt : 1);
     const number = claimStart(queue, spec.id, thisSandboxKey());
     if (line.occupied(slots, handedOn, { limit: number, except: spec.id }).size >= slots) return 'full';
-    const state = readState(job);
-    prepareFiles(job, spec, state.kind === 'read' ? state.value.attempt : 1);
     isKept = true;
     return { spec, aliveFd, generation };
   } finally {

@@ -2,6 +2,7 @@
  * A queue as one process knows it. The list of those that wait is read again only if some were added or moved: with 10,000 of them
  * that takes longer than to start one.
  */
+import * as fs from 'node:fs';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import type { QueuePaths } from '../job/paths.ts';
@@ -101,6 +102,8 @@ export class Line {
     if (state.kind !== 'read') return false;
     const { status, attempt } = state.value;
     if (status.phase === 'running') return readExit(job, attempt) !== undefined;
-    return status.phase === 'ended' || (status.phase === 'queued' && !isTaken(job));
+    // put back, and not admitted again since: that makes the files of the next attempt
+    const isBack = status.phase === 'queued' && !isTaken(job) && !fs.existsSync(job.exit(attempt));
+    return status.phase === 'ended' || isBack;
   }
 }
