@@ -1,6 +1,7 @@
 /** Files of blanks, made ready for what is written over them later: a full disk cannot take their room. */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
+import { systemClock } from './clock.ts';
 import { createExclusive, writeAll } from './files.ts';
 
 const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
@@ -37,12 +38,28 @@ export function writeReserved(path: string, reserved: string, text: string): voi
   fs.renameSync(reserved, path);
 }
 
+/** The least between two flushes, milliseconds: what comes closer together shares one, as nobody was told yet. */
+const SHARE_MS = 25;
+let flushedAt = Number.NEGATIVE_INFINITY;
+let sharing: Promise<void> | undefined;
+
+/** Resolves when it is time for the next flush. */
+function shareFlush(): Promise<void> {
+  sharing ??= systemClock.sleep(Math.max(0, flushedAt + SHARE_MS - systemClock.monotonic())).then(() => {
+    sharing = undefined;
+    flushedAt = systemClock.monotonic();
+  });
+  return sharing;
+}
+
 /**
  * The same, and durable when it resolves, but the disk is waited for beside this thread: only that takes long. Rejects with a
  * system error.
  */
 export async function writeReservedAside(path: string, reserved: string, text: string): Promise<void> {
-  await flushAside(writeOver(reserved, text));
+  const fd = writeOver(reserved, text);
+  await shareFlush();
+  await flushAside(fd);
   fs.renameSync(reserved, path);
   await flushAside(fs.openSync(dirname(path), O_RDONLY));
 }

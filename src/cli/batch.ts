@@ -6,7 +6,7 @@ import { findCommand } from '../process/programs.ts';
 import { type BatchLine, batchName, parseBatch, readBatch } from './batchlines.ts';
 import { refusedLines } from './batchsyntax.ts';
 import type { Input } from './command.ts';
-import { parseCommand } from './commandline.ts';
+import { parseCommand, plainWords } from './commandline.ts';
 import { type CONDITION_OPTIONS, isConditional } from './conditions.ts';
 import type { Context } from './context.ts';
 import { type DRAFT_OPTIONS, type Frame, frameOf } from './draft.ts';
@@ -45,22 +45,30 @@ export function checkBatchCall({ options, words }: BatchInput): Result<void> {
 /** The programs that lines name, each looked for once. */
 class Programs {
   private readonly frame: Frame;
-  private readonly known = new Map<string, LineTrouble | null>();
+  private readonly known = new Map<string, string | LineTrouble>();
   constructor(frame: Frame) {
     this.frame = frame;
   }
-  /** Why it cannot be run; null if it can. */
-  troubleOf(command: string): LineTrouble | null {
+  /** Its path, or why it cannot be run. */
+  find(command: string): string | LineTrouble {
     const known = this.known.get(command);
     if (known !== undefined) return known;
     const found = findCommand(command, this.frame.path, this.frame.rest.cwd);
-    const trouble: LineTrouble | null = found.ok
-      ? null
+    const answer: string | LineTrouble = found.ok
+      ? found.value
       : found.failure.code === 'command-not-executable'
         ? { kind: 'not-executable', command, why: found.failure.why }
         : { kind: 'not-found', command };
-    this.known.set(command, trouble);
-    return trouble;
+    this.known.set(command, answer);
+    return answer;
+  }
+
+  /** The program and its arguments where a line needs no shell, which would take longer to start than many a program runs. */
+  withoutShell(text: string): string[] | undefined {
+    const { hasFunctions, hasStartFile } = this.frame;
+    const [first, ...rest] = (!hasFunctions && !hasStartFile && plainWords(text)) || [];
+    const program = first === undefined ? undefined : this.find(first);
+    return typeof program === 'string' ? [program, ...rest] : undefined;
   }
 }
 
@@ -82,9 +90,13 @@ function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[
     const command = parseCommand([text], false, pipefail, hasFunctions);
     if (!command.ok) return command;
     const { argv, line, needs } = command.value;
-    const trouble = needs.map((needed) => programs.troubleOf(needed)).find((one) => one !== null);
-    if (trouble) bad.push({ number, trouble });
-    else drafts.push({ number, draft: { ...rest, placement, argv, line, words: [text], script: null } });
+    const trouble = needs.map((needed) => programs.find(needed)).find((one) => typeof one !== 'string');
+    if (trouble) {
+      bad.push({ number, trouble });
+      continue;
+    }
+    const own = { argv: programs.withoutShell(text) ?? argv, line, words: [text], script: null };
+    drafts.push({ number, draft: { ...rest, placement, ...own } });
   }
   return ok({ drafts, bad });
 }

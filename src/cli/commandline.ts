@@ -21,14 +21,31 @@ const SHELL_WORDS = new Set(
   ).split(' '),
 );
 
+/** Words, and nothing that is more to a shell. */
+const WORDS = /^[\w@%+:,./ =-]+$/;
+
 /**
  * The one command of a line that is nothing but words, so that a mistyped one can be refused before anything is created;
  * undefined where only a shell can tell what the line does.
  */
 function soleCommand(line: string): string | undefined {
-  if (!/^[\w@%+:,./ =-]+$/.test(line)) return undefined;
+  if (!WORDS.test(line)) return undefined;
   const first = line.trim().split(/ +/)[0]!;
   return first === '' || first.includes('=') || SHELL_WORDS.has(first) ? undefined : first;
+}
+
+/** These of a shell's own are programs, too, and do the same. */
+const LIKE_PROGRAMS = new Set(['true', 'false']);
+
+/**
+ * The words of a line for which no shell is needed: one program, found along PATH, and plain words. (What is named by a path may be a
+ * script without `#!`, which only a shell runs.)
+ */
+export function plainWords(line: string): string[] | undefined {
+  const words = line.trim().split(/ +/);
+  const first =
+    soleCommand(line) ?? (LIKE_PROGRAMS.has(words[0]!) && WORDS.test(line) ? words[0] : undefined);
+  return first === undefined || first.includes('/') ? undefined : words;
 }
 
 const shells = new Map<boolean, string[]>();

@@ -84,10 +84,10 @@ function directoryOf(context: Context, asked: string | null): Result<string> {
   }
 }
 
-/** The PATH that the job will have, not necessarily ours. */
-function pathOf(context: Context, overrides: string[]): string | undefined {
-  const own = overrides.findLast((entry) => entry.startsWith('PATH='));
-  return own === undefined ? context.env['PATH'] : own.slice('PATH='.length);
+/** What a variable is in the job, not necessarily here. */
+function variableOf(context: Context, overrides: string[], name: string): string | undefined {
+  const own = overrides.findLast((entry) => entry.startsWith(`${name}=`));
+  return own === undefined ? context.env[name] : own.slice(name.length + 1);
 }
 
 /** What the options say, the same for each line of a batch: a draft without its command. */
@@ -98,6 +98,8 @@ export interface Frame {
   pipefail: boolean;
   /** The environment brings functions that a shell may call. */
   hasFunctions: boolean;
+  /** The environment names a file that a shell reads before it runs a line. */
+  hasStartFile: boolean;
 }
 
 /** Everything but the command that can be refused before anything is created. */
@@ -150,9 +152,10 @@ export function frameOf(
       backoffMs,
       parent: parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null,
     },
-    path: pathOf(context, overrides.value),
+    path: variableOf(context, overrides.value, 'PATH'),
     pipefail: !options['no-pipefail'],
     hasFunctions: Object.keys(context.env).some((name) => name.startsWith('BASH_FUNC_')),
+    hasStartFile: variableOf(context, overrides.value, 'BASH_ENV') !== undefined,
   });
 }
 

@@ -24,7 +24,7 @@ import { keep } from './keeping.ts';
 import { Line } from './line.ts';
 import { hasStarted, isTaken, type QueuedSpec } from './queued.ts';
 import { mayRunHere, thisSandboxKey } from './sandbox.ts';
-import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './starting.ts';
+import { closeInherited, confirmOwner, prepareFiles, prepareRoom, startSupervisor } from './starting.ts';
 import { type Candidate, forgetStale, type Look, look } from './turn.ts';
 
 /** A job that may be started now, by whoever holds its FIFO: this process. */
@@ -40,6 +40,8 @@ export interface Rest {
   reason: 'empty' | 'paused' | 'full' | 'waiting';
   /** How many were started. */
   started: number;
+  /** How many slots were free, as of the last look. */
+  free: number;
   /** Whether jobs that may run in this sandbox wait for what is said here. */
   ours: boolean;
   /** The next time that one of them waits for, milliseconds since 1970. */
@@ -76,10 +78,12 @@ async function admit(
       return 'taken';
     }
     const state = readState(job);
-    // before the start is noted: whoever comes after it sees by them that this attempt is being started, see Line.isOver
-    prepareFiles(job, spec, state.kind === 'read' ? state.value.attempt : 1);
+    const attempt = state.kind === 'read' ? state.value.attempt : 1;
+    // before the start is noted: whoever comes after it sees by this that the attempt is being started, see Line.isOver
+    if (attempt > 1) prepareRoom(job, attempt);
     const number = claimStart(queue, spec.id, thisSandboxKey());
     if (line.occupied(slots, handedOn, { limit: number, except: spec.id }).size >= slots) return 'full';
+    prepareFiles(job, spec, attempt);
     isKept = true;
     return { spec, aliveFd, generation };
   } finally {
@@ -141,11 +145,12 @@ export const starterOf = (home: Home, others: Partial<Mover> = {}): Mover => ({
 export async function advance(line: Line, { start, most, handedOn, stays, settles }: Mover): Promise<Rest> {
   const { queue } = line;
   let started = 0;
+  let free = 0;
   const rest = (
     reason: Rest['reason'],
     { ours = false, at = null, after = new Set() }: Partial<Look> = {},
   ): Rest => ({
-    ...{ reason, ours, at, started },
+    ...{ reason, ours, at, started, free },
     after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(line, id)),
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;
@@ -164,7 +169,7 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
       passed.clear();
     }
     before = held.size;
-    const free = slots - held.size;
+    free = slots - held.size;
     const found = free > 0 ? look(line, free, passed) : undefined;
     // an end by skipping decides about others
     if (found?.skipped) continue;
@@ -199,7 +204,9 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
     if (admitted === 'busy') continue;
     line.drop(candidate.place);
     if (admitted === 'taken') continue;
-    if (await start(admitted)) started++;
+    if (!(await start(admitted))) continue;
+    started++;
+    free--;
   }
 }
 
@@ -221,9 +228,10 @@ export function needsKeeper(line: Line, { reason, started, ours, at, after }: Re
 }
 
 /** Moves a queue on, and leaves a keeper where one is needed. */
-export async function attend(line: Line, mover = starterOf(line.home)): Promise<void> {
+export async function attend(line: Line, mover = starterOf(line.home)): Promise<Rest> {
   const rest = await advance(line, mover);
   if (needsKeeper(line, rest)) await keep(line.home, line.name);
+  return rest;
 }
 
 /** Moves a queue on from outside: what the death of all processes of a job left undone. A failure is not the caller's. */

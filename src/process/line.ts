@@ -102,7 +102,7 @@ export class Line {
     if (state.kind !== 'read') return false;
     const { status, attempt } = state.value;
     if (status.phase === 'running') return readExit(job, attempt) !== undefined;
-    // put back, and not admitted again since: that makes the files of the next attempt
+    // put back, and not admitted again since: that makes the file for the next status
     const isBack = status.phase === 'queued' && !isTaken(job) && !fs.existsSync(job.exit(attempt));
     return status.phase === 'ended' || isBack;
   }

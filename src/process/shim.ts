@@ -47,19 +47,16 @@ function statOf(variable: string, pid: string): string {
 }
 
 /** The shim's text; its parameters are the files `exit.N` and `shim`, then the command. */
-function shimScript(call: AdopterCall, carried: string[], split: boolean): string {
+function shimScript(call: AdopterCall, carried: string[], keepsOwn: boolean, split: boolean): string {
   const setsid = findTool('setsid');
   const closeLogs = split ? '5>&- 6>&-' : '5>&-';
   const aliases = carried.map((_, n) => `BGJOB_ENV_${n}`);
-  const unset = [...SHELLS_OWN, ...aliases].map((name) => `-u ${name}`);
+  const unset = [...(keepsOwn ? [] : SHELLS_OWN), ...aliases].map((name) => `-u ${name}`);
   const values = aliases.map((name) => `"$${name}"`);
   // env before setsid: a program whose path holds a `=` would be an assignment to env
   const command = [
-    quote(requireTool('env')),
-    ...unset,
-    // a name may begin with a dash
-    '--',
-    ...values,
+    // each program on the way to the job's own takes as long as that
+    ...(keepsOwn && carried.length === 0 ? [] : [quote(requireTool('env')), ...unset, '--', ...values]),
     ...(setsid ? [quote(setsid)] : []),
     '"$@"',
   ].join(' ');
@@ -84,6 +81,15 @@ function shimScript(call: AdopterCall, carried: string[], split: boolean): strin
 
 /** What some shell exports by itself; PATH: busybox, where there is none. */
 const SHELLS_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
+
+const dashes = new Map<string, boolean>();
+/** Whether a shell leaves these as they are: dash does, where PWD tells the directory. Then the job needs no program that sets them right. */
+function leavesOwn(sh: string, environment: string[], cwd: string): boolean {
+  const isDash = dashes.get(sh) ?? fs.realpathSync(sh).endsWith('/dash');
+  dashes.set(sh, isDash);
+  return isDash && environment.includes(`PWD=${cwd}`);
+}
+
 /**
  * What a shell obeys (TMOUT: bash gives up `read` after so many seconds, and the watcher would take that for the supervisor's death),
  * counts (RANDOM, SECONDS) or drops (PS1).
@@ -99,9 +105,9 @@ const OBEYED = new RegExp(
  * Whether a shell would drop, change or obey a variable on its way to the job (or use the name itself: `e`, `ok`).
  * Such a one travels as `BGJOB_ENV_n` and becomes itself between two execs, in no argv that lives on.
  */
-const isCarried = (name: string): boolean =>
+const isCarried = (name: string, keepsOwn: boolean): boolean =>
   !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
-  SHELLS_OWN.includes(name) ||
+  (!keepsOwn && SHELLS_OWN.includes(name)) ||
   OBEYED.test(name) ||
   /^([a-z]|ok)$/.test(name);
 
@@ -117,15 +123,17 @@ export function shimCall(
   call: AdopterCall,
   job: JobPaths,
   attempt: number,
-  { argv, split }: Pick<Spec, 'argv' | 'split'>,
+  { argv, split, cwd }: Pick<Spec, 'argv' | 'split' | 'cwd'>,
   environment: string[],
+  sh = requireTool('sh'),
 ): ShimCall {
+  const keepsOwn = leavesOwn(sh, environment, cwd);
   const own: Record<string, string> = {};
   const carried: string[] = [];
   for (const entry of environment) {
     const equals = entry.indexOf('=', 1);
     const name = entry.slice(0, equals);
-    if (isCarried(name)) {
+    if (isCarried(name, keepsOwn)) {
       own[`BGJOB_ENV_${carried.length}`] = entry;
       carried.push(name);
     } else {
@@ -134,8 +142,8 @@ export function shimCall(
   }
   const files = [job.exit(attempt), job.shim];
   return {
-    program: requireTool('sh'),
-    args: ['-c', shimScript(call, carried, split), 'sh', ...files, ...argv],
+    program: sh,
+    args: ['-c', shimScript(call, carried, keepsOwn, split), 'sh', ...files, ...argv],
     environment: own,
   };
 }

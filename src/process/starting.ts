@@ -44,10 +44,14 @@ export function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>, atte
   // it may be there: a reader who is early notes in it how far it came
   makeDirectory(dirname(job.log));
   for (const log of split ? [job.log, job.err] : [job.log]) unlessThere(() => fs.closeSync(createLog(log)));
-  unlessThere(() => prepareExit(job, attempt));
+  prepareRoom(job, attempt);
   unlessThere(() => reserveEnd(job));
   unlessThere(() => prepareShim(job));
 }
+
+/** The room for the exit status of an attempt; it may be there. */
+export const prepareRoom = (job: JobPaths, attempt: number): void =>
+  unlessThere(() => prepareExit(job, attempt));
 
 function unlessThere(make: () => void): void {
   try {

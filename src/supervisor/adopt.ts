@@ -9,7 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Status } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
-import { readState } from '../job/store.ts';
+import { highestGeneration, readState } from '../job/store.ts';
 import { ownEnvironment } from '../process/environment.ts';
 import { HAS_PROC, hasOpen } from '../process/identity.ts';
 import { type AdopterCall, readShim } from '../process/shim.ts';
@@ -57,10 +57,11 @@ export function adopt(supervision: Supervision): void {
   watchExit(supervision);
 }
 
-/** Whether the dead owner had put the job back into its queue: whoever takes it again has made the file for the shim before. */
+/** Whether the dead owner had put the job back into its queue: whoever takes it again becomes its owner before anything is started. */
 export function isPutBack(job: JobPaths): boolean {
   const state = readState(job);
-  return state.kind === 'read' && state.value.status.phase === 'queued' && !fs.existsSync(job.shim);
+  if (state.kind !== 'read' || state.value.status.phase !== 'queued') return false;
+  return state.value.generation >= highestGeneration(job);
 }
 
 /** The supervisor died after it started the shim and before it said so: the shim's own record is the start. */

@@ -37,11 +37,14 @@ export async function moveOn(
   if (holds) line.own.add(spec.id);
   else line.own.delete(spec.id);
   try {
-    if (!mayTake) return await attend(line, starterOf(home, { handedOn: isOver, stays: true }));
+    if (!mayTake) {
+      await attend(line, starterOf(home, { handedOn: isOver, stays: true }));
+      return;
+    }
     const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
-    await attend(line, starterOf(home, { ...mine, handedOn: true }));
+    const { started, free } = await attend(line, starterOf(home, { ...mine, handedOn: true }));
     // what is free beside it is for processes that have to be started
-    await attend(line, starterOf(home, { settles: false }));
+    if (started > 0 && free > 0) await attend(line, starterOf(home, { settles: false }));
   } catch (thrown) {
     errnoOf(thrown);
   }

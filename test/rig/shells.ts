@@ -66,8 +66,9 @@ export class Shim {
       { ...adopter, ...options.adopter },
       this.job,
       1,
-      { argv, split: options.split ?? false },
+      { argv, split: options.split ?? false, cwd: options.cwd ?? dir },
       environment,
+      shell.program,
     );
     this.child = spawn(shell.program, [...shell.before, ...call.args], {
       argv0: shell.argv0,
