@@ -12,16 +12,20 @@ import type { JobId } from '../job/job.ts';
 import { findTool } from './programs.ts';
 
 /** How many are made for later with each that is needed. */
-const SPARES = 15;
+const SPARES = 31;
 const SPARE = 'fifo.';
 
 /** Loaded where something is started: most commands do not, and it is a tenth of a Node start. */
 const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
 
+/** Those that lay ready when this process looked. */
+let lying: string[] = [];
+
 /** Whether one that lay ready was taken; whoever comes second finds it gone and tries the next. */
 function takeSpare(home: Home, path: string): boolean {
-  for (const name of namesIn(home.cache)) {
-    if (!name.startsWith(SPARE)) continue;
+  // what others took meanwhile is found out; what they made is seen when these are used up
+  if (lying.length === 0) lying = namesIn(home.cache).filter((name) => name.startsWith(SPARE));
+  for (let name = lying.pop(); name !== undefined; name = lying.pop()) {
     const [spare, mine] = [`${home.cache}/${name}`, `${home.cache}/taken.${process.pid}.${name}`];
     try {
       if (!isFifo(spare)) continue;

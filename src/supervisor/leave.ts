@@ -14,7 +14,7 @@ import { moveOn } from './next.ts';
 import { Supervision } from './supervision.ts';
 
 /** The ends of queued jobs come one upon the other: one look at all processes, after this time, serves those of the meantime, milliseconds. */
-const LOOK_MS = 250;
+const LOOK_MS = 1000;
 let suspects: Promise<(view: Pick<Supervision['spec'], 'id'>) => boolean> | undefined;
 
 /** Whether anything of the job may have been left behind. */
