@@ -72,7 +72,8 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   if (mayBeStarting(job) || isTaken(job)) return false;
   const before = readState(job);
   const known = before.kind === 'read' ? before.value : undefined;
-  if (!claimOwner(job, { generation, identity: identify(process.pid)! })) return false;
+  // the end that follows is durable: this need not be
+  if (!claimOwner(job, { generation, identity: identify(process.pid)! }, false)) return false;
   const queued: Status = known?.status ?? { phase: 'queued', notBefore: null };
   const status = nextStatus(queued, event);
   if (status.phase !== 'ended') throw new Error(`${event.type} does not end what is queued`);
