@@ -96,7 +96,7 @@ export class Line {
   }
 
   /** Whether a job that is still held has ended, or was put back into the queue. */
-  private isOver(id: JobId): boolean {
+  isOver(id: JobId): boolean {
     const job = this.home.job(id);
     const state = readState(job);
     if (state.kind !== 'read') return false;

@@ -64,7 +64,7 @@ export class QueueSight {
     if (this.held) return this.held;
     const { home, queue } = this.line;
     const ids = listStarts(queue).map(({ id }) => id);
-    this.held = new Set(ids.filter((id) => id > 0 && isHeld(home.job(id).alive)));
+    this.held = new Set(ids.filter((id) => id > 0 && isHeld(home.job(id).alive) && !this.line.isOver(id)));
     return this.held;
   }
 
