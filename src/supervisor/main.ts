@@ -11,7 +11,15 @@
 import { errnoOf } from '../base/failure.ts';
 import { type Home, openHome } from '../job/home.ts';
 import type { Spec } from '../job/job.ts';
-import { claimOwner, type Found, highestGeneration, type Owner, readOwner, readSpec } from '../job/store.ts';
+import {
+  claimOwner,
+  type Found,
+  highestGeneration,
+  type Owner,
+  readOwner,
+  readSpec,
+  readState,
+} from '../job/store.ts';
 import { identify, isSame } from '../process/identity.ts';
 import { adopt, isPutBack } from './adopt.ts';
 import { keepQueue } from './keeper.ts';
@@ -53,8 +61,11 @@ function supervise(home: Home, spec: Spec, mode: string): void {
   const before = readOwner(job);
   // also after an owner whose record is damaged
   const generation = mode === '--adopt' ? highestGeneration(job) + 1 : Number(mode);
+  const state = readState(job);
+  // each attempt has an owner of its own
+  const attempts = state.kind === 'read' ? state.value.attempt : 1;
   // something kills every adopter, or every adopter crashes: then slowly
-  if (mode === '--adopt' && generation > 10)
+  if (mode === '--adopt' && generation - attempts > 10)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   const owner: Owner = { generation, identity: self };
   // put back into its queue, by one who died before he let go of it: there is nothing to own
