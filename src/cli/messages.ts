@@ -156,7 +156,7 @@ export function messageOf(failure: Failure): Message {
       const none = left === 0 ? 'and nothing is left to run' : 'nothing was added';
       return {
         message: [`${plural(bad.length, 'bad line')}, ${none}`, ...badLineTexts(file, bad)].join('\n  '),
-        ...(left > 0 && { hint: `--skip-bad adds the other ${plural(left, 'line')}` }),
+        ...(left > 0 && { hint: `--skip-bad adds the other ${left === 1 ? 'line' : plural(left, 'line')}` }),
       };
     }
     case 'answer-lost':
