@@ -35,13 +35,10 @@ class Gate {
   }
 }
 
-/** What waits when nobody lives any more is moved on by the next command. */
-async function untilStarted(rig: Rig, witness: Witness): Promise<void> {
+/** What waits when nobody lives any more is moved on by the next command; it may be lost on the way. */
+async function untilStarted(rig: Rig, witness: Witness, id: number): Promise<void> {
   await until(
-    async () => {
-      if (!witness.started) await rig.bgjob(['ls']);
-      return witness.started;
-    },
+    async () => witness.started || (await rig.show(id)).endedAt !== null,
     (started) => started,
     'the start of the first job',
   );
@@ -69,12 +66,12 @@ function following(words: string[], { mostStarts = 1 } = {}): Setting['round'] {
     const [runs, overlap] = ['runs', 'overlap'].map((name) => join(rig.dir, `${queue}.${name}`));
     const body = `echo >'${runs}'; ${gate.line}; rm '${runs}'`;
     const tracing = runTraced(rig, 'launcher', plan, wordsOf(['-Q', queue, ...words], first.line(body)));
-    await until(
+    const id = await until(
       () => first.findId(rig),
       (id) => id !== undefined,
       'the first job',
     );
-    await untilStarted(rig, first);
+    await untilStarted(rig, first, id!);
     const line = second.line(`[ ! -e '${runs}' ] || echo >'${overlap}'; ${gate.line}`);
     const printed = await rig.run(['-Q', queue, '--', '/bin/sh', '-c', line]);
     // somebody waits for it, and moves the queue on if that were possible
