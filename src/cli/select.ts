@@ -6,7 +6,7 @@ import type { JobView } from '../job/job.ts';
 import { parseReference, type Reference } from '../job/project.ts';
 import { NO_QUEUE } from '../job/queue.ts';
 import { listQueues } from '../job/queues.ts';
-import { resolveReference, soleLiveElsewhere, soleNamedElsewhere } from '../process/resolve.ts';
+import { type Here, resolveReference, soleLiveElsewhere, soleNamedElsewhere } from '../process/resolve.ts';
 import type { Context } from './context.ts';
 import { jobLabel } from './wording.ts';
 
@@ -22,9 +22,17 @@ export function select(
   reach: Reach,
 ): Result<{ home: Home; view: JobView }> {
   const opened = context.home();
-  if (!opened.ok) return opened;
-  const home = opened.value;
-  const found = resolveReference(home, context.here(), reference);
+  return opened.ok ? selectIn(context, opened.value, context.here(), reference, reach) : opened;
+}
+
+function selectIn(
+  context: Context,
+  home: Home | undefined,
+  here: Here,
+  reference: string,
+  reach: Reach,
+): Result<{ home: Home; view: JobView }> {
+  const found = resolveReference(home, here, reference);
   if (found.ok || !home || !reach.elsewhere) return found;
   const wanted = parseReference(reference);
   const view = wanted && elsewhere(home, wanted);
@@ -44,8 +52,11 @@ function elsewhere(home: Home, wanted: Reference): JobView | undefined {
 /** All of them, each once, in the order given; fails at the first that is not there. */
 export function selectAll(context: Context, references: string[], reach: Reach): Result<JobView[]> {
   const views = new Map<number, JobView>();
+  // once: there may be thousands
+  const [opened, here] = [context.home(), context.here()];
+  if (!opened.ok) return opened;
   for (const reference of references) {
-    const found = select(context, reference, reach);
+    const found = selectIn(context, opened.value, here, reference, reach);
     if (!found.ok) return found;
     const { view } = found.value;
     views.set(view.id, view);
