@@ -1,0 +1,84 @@
+/** Where the text for coding agents goes, and what is there: links are followed only as far as somebody says so. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import { basename, dirname, resolve } from 'node:path';
+import { errnoOf, type SkillTrouble } from '../base/failure.ts';
+import type { Context } from './context.ts';
+
+/** The places by the names of their options. */
+export type PlaceName = 'user' | 'project' | 'agents-md';
+
+export interface Place {
+  name: PlaceName;
+  /** As it is called. */
+  path: string;
+  /** The same without symbolic links. */
+  real: string;
+  /** What it must not lead out of, without links. */
+  base: string;
+  outside: boolean;
+  /** What is there now; null if nothing is. */
+  found: { bytes: Buffer; mode: number } | null;
+}
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const SKILL = 'skills/bgjob/SKILL.md';
+
+/** The directory that a place belongs to, and the path below it. */
+function named(context: Context, name: PlaceName): { base: string; below: string } {
+  if (name === 'user') {
+    const own = context.env['CLAUDE_CONFIG_DIR'];
+    if (!own) return { base: os.homedir(), below: `.claude/${SKILL}` };
+    const directory = resolve(own);
+    return { base: dirname(directory), below: `${basename(directory)}/${SKILL}` };
+  }
+  const { project } = context.here();
+  return { base: project, below: name === 'project' ? `.claude/${SKILL}` : 'AGENTS.md' };
+}
+
+/** Where it really is, of what is there already; throws a system error for a link that leads nowhere. */
+function realPath(base: string, below: string): string {
+  let at = base;
+  for (const part of below.split('/')) {
+    const next = `${at === '/' ? '' : at}/${part}`;
+    const isLink = fs.lstatSync(next, { throwIfNoEntry: false })?.isSymbolicLink();
+    at = isLink ? fs.realpathSync(next) : next;
+  }
+  return at;
+}
+
+/** A file and its mode; null if there is none. Throws a system error, also for what is no file. */
+function read(path: string): Place['found'] {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return null;
+    throw thrown;
+  }
+  try {
+    const stat = fs.fstatSync(fd);
+    // a FIFO would be waited for, and replacing a device is nobody's wish
+    if (!stat.isFile()) throw Object.assign(new Error(`EISDIR: ${path}`), { code: 'EISDIR' });
+    return { bytes: fs.readFileSync(fd), mode: stat.mode & 0o7777 };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Looks at a place; nothing is changed. */
+export function lookAt(
+  context: Context,
+  name: PlaceName,
+): { place: Place } | { path: string; trouble: SkillTrouble } {
+  const { base: directory, below } = named(context, name);
+  const path = `${directory === '/' ? '' : directory}/${below}`;
+  try {
+    const base = fs.realpathSync(directory);
+    const real = realPath(base, below);
+    const outside = real !== base && !real.startsWith(base === '/' ? '/' : `${base}/`);
+    return { place: { name, path, real, base, outside, found: read(real) } };
+  } catch (thrown) {
+    return { path, trouble: { kind: 'errno', doing: 'read', errno: errnoOf(thrown) } };
+  }
+}
