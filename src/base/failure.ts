@@ -31,6 +31,7 @@ export interface BadLine {
 
 /** Why the text for coding agents is not put, or taken away, there. */
 export type SkillTrouble =
+  | { kind: 'no-file' }
   | { kind: 'not-ours' }
   | { kind: 'changed' }
   | { kind: 'damaged-block'; why: string }

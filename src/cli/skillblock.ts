@@ -56,8 +56,11 @@ export function withBlock(file: string, block: string, old: Block | null): strin
 export function withoutBlock(file: string, { from, to }: Block): string {
   const before = file.slice(0, from);
   const after = file.slice(to);
+  const ending = endOf(file.slice(from, to));
+  const without = (text: string): string => (before.endsWith(text) ? before.slice(0, -text.length) : before);
+  if (after === '') return without(ending + ending);
   const rest = after.replace(/^\r?\n/, '');
-  if (after === '') return before.replace(/\r?\n\r?\n$/, '');
   // the empty line still parts what stands above from what stands below
-  return (/^(\r?\n|$)/.test(rest) ? before.replace(/(^|\n)\r?\n$/, '$1') : before) + rest;
+  const above = /^(\r?\n|$)/.test(rest) ? without(ending) : before;
+  return (above === '' || above.endsWith('\n') ? above : before) + rest;
 }

@@ -77,13 +77,20 @@ function planBlock(place: Place, { remove, force }: Wishes): Planned {
 function apply({ place: { name, real, base, found }, action, next }: Change): void {
   if (action === 'unchanged' || action === 'absent') return;
   if (action !== 'removed' || next) {
-    fs.mkdirSync(dirname(real), { recursive: true });
+    makeDirectories(dirname(real));
     const bytes = name === 'agents-md' ? next! : Buffer.from(markedFile(version, skillText));
     writeVisible(real, bytes, found?.mode ?? null);
     return;
   }
   fs.unlinkSync(real);
   if (name !== 'agents-md') leaveDirectories(real, base);
+}
+
+/** From the first that is missing on: `recursive` would call a read-only place an absent one. */
+function makeDirectories(path: string): void {
+  if (fs.existsSync(path)) return;
+  makeDirectories(dirname(path));
+  fs.mkdirSync(path);
 }
 
 /** The directories of a file that is gone, as far as they are empty now: they were made for it. */

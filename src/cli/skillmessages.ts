@@ -1,6 +1,7 @@
 /** Why the text for coding agents was not put somewhere, in words. */
 import { type Failure, unreachable } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
+import { quoteWord } from '../job/job.ts';
 import { errnoText, type Message } from './messages.ts';
 
 /** What happened, why, and a command to type next. */
@@ -8,6 +9,11 @@ export function skillMessageOf(failure: Extract<Failure, { code: 'skill-refused'
   const { trouble, again } = failure;
   const path = safe(failure.path);
   switch (trouble.kind) {
+    case 'no-file':
+      return {
+        message: `${path} is no regular file; nothing was changed`,
+        hint: `ls -ld ${quoteWord(failure.path)}`,
+      };
     case 'not-ours':
       return {
         message: `${path} was not written by bgjob; nothing was changed`,

@@ -47,8 +47,8 @@ function realPath(base: string, below: string): string {
   return at;
 }
 
-/** A file and its mode; null if there is none. Throws a system error, also for what is no file. */
-function read(path: string): Place['found'] {
+/** A file and its mode; null if there is none, and why not, if it is no file. Throws a system error. */
+function read(path: string): Place['found'] | 'no-file' {
   let fd: number;
   try {
     fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -59,7 +59,7 @@ function read(path: string): Place['found'] {
   try {
     const stat = fs.fstatSync(fd);
     // a FIFO would be waited for, and replacing a device is nobody's wish
-    if (!stat.isFile()) throw Object.assign(new Error(`EISDIR: ${path}`), { code: 'EISDIR' });
+    if (!stat.isFile()) return 'no-file';
     return { bytes: fs.readFileSync(fd), mode: stat.mode & 0o7777 };
   } finally {
     fs.closeSync(fd);
@@ -77,7 +77,9 @@ export function lookAt(
     const base = fs.realpathSync(directory);
     const real = realPath(base, below);
     const outside = real !== base && !real.startsWith(base === '/' ? '/' : `${base}/`);
-    return { place: { name, path, real, base, outside, found: read(real) } };
+    const found = read(real);
+    if (found === 'no-file') return { path, trouble: { kind: 'no-file' } };
+    return { place: { name, path, real, base, outside, found } };
   } catch (thrown) {
     return { path, trouble: { kind: 'errno', doing: 'read', errno: errnoOf(thrown) } };
   }
