@@ -161,7 +161,7 @@ export function messageOf(failure: Failure): Message {
       };
     }
     case 'skill-refused':
-      return skillMessageOf(failure);
+      return skillMessageOf(failure, errnoText);
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,

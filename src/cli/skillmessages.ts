@@ -2,10 +2,12 @@
 import { type Failure, unreachable } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
-import { errnoText, type Message } from './messages.ts';
 
-/** What happened, why, and a command to type next. */
-export function skillMessageOf(failure: Extract<Failure, { code: 'skill-refused' }>): Message {
+/** What happened, why, and a command to type next. `errnoText`: a system error in words. */
+export function skillMessageOf(
+  failure: Extract<Failure, { code: 'skill-refused' }>,
+  errnoText: (errno: string) => string,
+): { message: string; hint: string } {
   const { trouble, again } = failure;
   const path = safe(failure.path);
   switch (trouble.kind) {
