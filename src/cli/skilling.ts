@@ -5,6 +5,7 @@ import { version } from '../../package.json';
 import { errnoOf, fail, ok, type Result, type SkillTrouble } from '../base/failure.ts';
 import { writeVisible } from '../base/files.ts';
 import { safe } from '../base/text.ts';
+import { projectOf } from '../job/project.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import type { Context } from './context.ts';
 import { blockOf, findBlock, withBlock, withoutBlock } from './skillblock.ts';
@@ -151,9 +152,13 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
   }
   const refuse = (path: string, trouble: SkillTrouble) =>
     fail({ code: 'skill-refused', path, trouble, again: withForce(wishes) });
+  // a directory that was removed has no project, and must not mean another one
+  const cwd = wishes.project || wishes['agents-md'] ? context.cwd() : ok('/');
+  if (!cwd.ok) return cwd;
+  const project = projectOf(cwd.value);
   const changes: Change[] = [];
   for (const name of names) {
-    const looked = lookAt(context, name);
+    const looked = lookAt(context, name, project);
     if ('trouble' in looked) return refuse(looked.path, looked.trouble);
     const { place } = looked;
     const { path, real, base, outside } = place;

@@ -24,15 +24,15 @@ export interface Place {
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const SKILL = 'skills/bgjob/SKILL.md';
 
-/** The directory that a place belongs to, and the path below it. */
-function named(context: Context, name: PlaceName): { base: string; below: string } {
+/** The directory that a place belongs to, and the path below it. Throws what Node throws of a user that is not known. */
+function named(context: Context, name: PlaceName, project: string): { base: string; below: string } {
   if (name === 'user') {
     const own = context.env['CLAUDE_CONFIG_DIR'];
-    if (!own) return { base: os.homedir(), below: `.claude/${SKILL}` };
+    const home = () => resolve(context.env['HOME'] || os.userInfo().homedir);
+    if (!own) return { base: home(), below: `.claude/${SKILL}` };
     const directory = resolve(own);
     return { base: dirname(directory), below: `${basename(directory)}/${SKILL}` };
   }
-  const { project } = context.here();
   return { base: project, below: name === 'project' ? `.claude/${SKILL}` : 'AGENTS.md' };
 }
 
@@ -66,15 +66,17 @@ function read(path: string): Place['found'] | 'no-file' {
   }
 }
 
-/** Looks at a place; nothing is changed. */
+/** Looks at a place, of the project that this is; nothing is changed. */
 export function lookAt(
   context: Context,
   name: PlaceName,
+  project: string,
 ): { place: Place } | { path: string; trouble: SkillTrouble } {
-  const { base: directory, below } = named(context, name);
-  const path = `${directory === '/' ? '' : directory}/${below}`;
+  const { base: directory, below } = named(context, name, project);
+  let path = directory;
   try {
     const base = fs.realpathSync(directory);
+    path = `${directory === '/' ? '' : directory}/${below}`;
     const real = realPath(base, below);
     const outside = real !== base && !real.startsWith(base === '/' ? '/' : `${base}/`);
     const found = read(real);

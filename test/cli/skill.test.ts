@@ -312,6 +312,15 @@ rigTest(
   { skip: cannotMount() },
 );
 
+rigTest('without a directory, or a home, nothing is written anywhere', async (rig) => {
+  const before = paths(rig.dir);
+  const removed = await rig.bash('mkdir gone; cd gone; rmdir ../gone; bgjob skill --project --agents-md');
+  assertRefused(removed, 125, /^bgjob: cannot enter \S+\/gone: no such file or directory\n/);
+  const homeless = await rig.bash('HOME=/nowhere/at/all bgjob skill --user');
+  assertRefused(homeless, 125, /^bgjob: cannot read \/nowhere\/at\/all: no such file or directory\n/);
+  assert.deepEqual(paths(rig.dir), before);
+});
+
 rigTest('the page is loaded when it is asked for, by nothing else', async () => {
   for (const file of ['cli.js', 'supervisor.js', 'boot.js'])
     assert.ok(!fs.readFileSync(join(ROOT, 'dist', file), 'utf8').includes('never-ending'), file);

@@ -8,7 +8,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Agent } from '../rig/agent.ts';
 import { freePort } from '../rig/ports.ts';
+import { isRunning } from '../rig/processes.ts';
 import { type Rig, ROOT, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 const SESSIONS = [
   { mortal: false, told: '' },
@@ -168,6 +170,18 @@ rigTest('(d) the id is forgotten: found again in the right one of two worktrees'
   );
   await rig.bash('bgjob kill web', { cwd: main });
 });
+
+rigTest(
+  '(f) the session that is killed is really killed: what nohup and & leave there ends with it',
+  async (rig) => {
+    const agent = new Agent(rig, { mortal: true });
+    const { output } = await agent.call('nohup sleep 1000 >/dev/null 2>&1 & echo $!');
+    await until(
+      () => isRunning(Number(output)),
+      (running) => !running,
+    );
+  },
+);
 
 /** Programs that ask, and what the agent sees of that: the exit code, and words in the output. */
 const PROMPTS: [command: string, code: number, said: RegExp][] = [
