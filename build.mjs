@@ -8,6 +8,7 @@ import { build } from 'esbuild';
 const LAZY = {
   './terminal.ts': ['src/cli/terminal.ts', 'terminal'],
   './spinner.ts': ['src/cli/spinner.ts', 'spinner'],
+  './skilling.ts': ['src/cli/skilling.ts', 'skilling'],
   'ps-list': ['ps-list', 'ps-list'],
   '@eslint-community/regexpp': ['@eslint-community/regexpp', 'regexpp'],
   'proper-lockfile': ['proper-lockfile', 'proper-lockfile'],
@@ -56,6 +57,7 @@ const common = {
   bundle: true,
   platform: 'node',
   format: 'cjs',
+  loader: { '.md': 'text' },
   target: 'node20',
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },

@@ -29,6 +29,15 @@ export interface BadLine {
   trouble: LineTrouble;
 }
 
+/** Why the text for coding agents is not put, or taken away, there. */
+export type SkillTrouble =
+  | { kind: 'no-file' }
+  | { kind: 'not-ours' }
+  | { kind: 'changed' }
+  | { kind: 'damaged-block'; why: string }
+  | { kind: 'outside'; real: string; base: string }
+  | { kind: 'errno'; doing: string; errno: string };
+
 /** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
 export type Failure =
   | { code: 'usage'; message: string; hint?: string }
@@ -62,6 +71,8 @@ export type Failure =
   | { code: 'untrusted-certificate'; url: string; why: string }
   /** `left`: how many lines are good. */
   | { code: 'bad-lines'; file: string; bad: BadLine[]; left: number }
+  /** `again`: the command that does it all the same. */
+  | { code: 'skill-refused'; path: string; trouble: SkillTrouble; again: string }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };

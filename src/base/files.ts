@@ -98,6 +98,28 @@ export function writeShared(path: string, text: string): void {
 }
 
 /**
+ * Replaces a file that is not the home's: with the mode it had, or (null) with what the umask leaves. Durable when this returns;
+ * throws a system error.
+ */
+export function writeVisible(path: string, bytes: Uint8Array, mode: number | null): void {
+  const temporary = `${path}.${process.pid}.${claims++}.tmp`;
+  try {
+    const fd = fs.openSync(temporary, NEW, 0o666);
+    try {
+      if (mode !== null) fs.fchmodSync(fd, mode);
+      writeAll(fd, bytes);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(temporary, path);
+  } finally {
+    removeQuietly(temporary);
+  }
+  syncDir(dirname(path));
+}
+
+/**
  * Creates `path` holding `text` if nobody has it yet. The file is complete and durable at birth (link of a
  * finished file), so that a claim is never seen half. Returns whether this call made it. `flush` false: as for writeRenamed.
  */

@@ -52,6 +52,8 @@ export interface Verb<O extends Options = Options> {
   /** From the first word that is no option on, everything belongs to the command that is run. */
   passThrough?: boolean;
   summary: string;
+  /** In the help of the whole tool it has no line of its own, but these words among others. */
+  brief?: string;
   description: string[];
   examples: [command: string, what: string][];
   options: O;

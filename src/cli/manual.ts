@@ -84,12 +84,15 @@ export function generalHelp(verbs: readonly Verb[]): string {
     ['bgjob run -Q api --slots 2 -- make', 'two at once, the rest waits'],
     ['bgjob tail web --new', 'what is new since last time'],
   ];
+  const own = verbs.filter(({ brief }) => brief === undefined);
+  const others = verbs.filter(({ brief }) => brief !== undefined);
   return [
     `bgjob: ${TAGLINE}`,
     '',
     ...columns(examples),
     '',
-    ...columns(verbs.map(({ name, summary }) => [name, summary])),
+    ...columns(own.map(({ name, summary }) => [name, summary])),
+    ...fold(`Also: ${others.map(({ name, brief }) => `${name} (${brief})`).join(', ')}`, WIDTH),
     '',
     "Exit codes: 0 yes; the job's own (128+N: by signal N); 1 also: --fail-on hit;",
     '75 it still runs, wait again; 124 its own --timeout; 125 bgjob could not do it,',

@@ -4,6 +4,7 @@ import { type BadLine, type Failure, unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
 import { queueMessageOf } from './queuemessages.ts';
+import { skillMessageOf } from './skillmessages.ts';
 
 export interface Message {
   message: string;
@@ -159,6 +160,8 @@ export function messageOf(failure: Failure): Message {
         ...(left > 0 && { hint: `--skip-bad adds the other ${left === 1 ? 'line' : plural(left, 'line')}` }),
       };
     }
+    case 'skill-refused':
+      return skillMessageOf(failure, errnoText);
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,

@@ -55,8 +55,18 @@ function usageFailure(declared: Verb, error: CommanderError): Failure {
   return { code: 'usage', message: first!, hint };
 }
 
-/** The hint after an unknown command: commander knows what is similar. */
+/** What other tools call it. */
+const ELSEWHERE: Record<string, string> = {
+  ...{ start: 'run', exec: 'run', spawn: 'run' },
+  ...{ logs: 'tail', log: 'tail', output: 'tail', cat: 'tail', follow: 'tail -f', attach: 'tail -f' },
+  ...{ stop: 'kill', cancel: 'kill', terminate: 'kill' },
+  ...{ list: 'ls', ps: 'ls', jobs: 'ls', info: 'show', clean: 'gc' },
+};
+
+/** The hint after an unknown command: what other tools call it; else commander knows what is similar. */
 export function nearestVerb(name: string, verbs: readonly Verb[]): string {
+  const known = Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : undefined;
+  if (known) return `bgjob ${known}`;
   const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
   for (const verb of verbs) program.command(verb.name);
   try {

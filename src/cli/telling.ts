@@ -23,8 +23,13 @@ interface LastWords {
   lines: string[];
   cut: boolean;
   bytes: number;
+  /** The last line was not ended, and looks like a question. */
+  asks: boolean;
 }
-const NO_WORDS: LastWords = { lines: [], cut: false, bytes: 0 };
+const NO_WORDS: LastWords = { lines: [], cut: false, bytes: 0, asks: false };
+
+/** `Overwrite?`, `Password:`, `Proceed? [Y/n]`, `(yes/no) `: what programs print before they read an answer. */
+const QUESTION = /(\?|:|[[(](y|n|yes|no)(\/[^\])]{1,16})?[\])][?:]?)[ \t]*$/i;
 
 /** The last lines of a job's output, clean and bounded, and whether there were more. */
 function lastWords(home: Home, view: JobView, mostLines: number): LastWords {
@@ -32,7 +37,9 @@ function lastWords(home: Home, view: JobView, mostLines: number): LastWords {
   if (!log) return NO_WORDS;
   const piece = log.lastLines(mostLines, TAIL_BYTES);
   log.close();
-  return { lines: readableLines(piece.bytes), cut: piece.from > 0, bytes: piece.size };
+  const lines = readableLines(piece.bytes);
+  const asks = piece.bytes.at(-1) !== 0x0a && QUESTION.test(lines.at(-1) ?? '');
+  return { lines, cut: piece.from > 0, bytes: piece.size, asks };
 }
 
 /** Which last lines come with an end: none, those of a failure, or, and then more of them, of any end. */
@@ -60,7 +67,7 @@ export function tellKnownEnd(
   exit = verdict(view),
 ): Exit {
   const isShown = lastLines === 'always' || (lastLines === 'of a failure' && exit.code !== 0);
-  const { lines, cut, bytes } =
+  const { lines, cut, bytes, asks } =
     isShown || output.json
       ? lastWords(home, view, lastLines === 'always' ? OUTPUT_LINES : TAIL_LINES)
       : NO_WORDS;
@@ -78,6 +85,11 @@ export function tellKnownEnd(
     if (isShown) {
       for (const line of foldRepeats(lines)) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
+      // without an answer some programs take none for "no", and exit 0
+      if (asks && view.kind === 'ended' && view.status.outcome.kind === 'exited')
+        output.note(
+          '(its last words look like a question: nobody answers a job; use an option such as --yes)',
+        );
     }
     const cutBytes = readTrimmedBytes(job) + readTrimmedBytes(job, 'err');
     if (cutBytes > 0)

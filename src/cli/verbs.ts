@@ -8,8 +8,9 @@ import { path } from './commands/path.ts';
 import { queue } from './commands/queue.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
+import { skill } from './commands/skill.ts';
 import { status } from './commands/status.ts';
 import { tail } from './commands/tail.ts';
 import { wait } from './commands/wait.ts';
 
-export const VERBS: readonly Verb[] = [run, ls, status, show, tail, path, wait, kill, queue, move, gc];
+export const VERBS: readonly Verb[] = [run, ls, status, show, tail, path, wait, kill, queue, move, gc, skill];

@@ -86,6 +86,13 @@ rigTest('a command that does not exist: what may be meant', async (rig) => {
     await answer('kil', '1'),
     /^bgjob: no command "kil"\n {2}hint: bgjob kill\n\[bgjob\] exit code 125\n$/,
   );
+  for (const [word, verb] of [
+    ['stop', 'kill'],
+    ['logs', 'tail'],
+    ['start', 'run'],
+    ['ps', 'ls'],
+  ])
+    assert.match(await answer(word!, 'web'), new RegExp(`no command "${word}"\n {2}hint: bgjob ${verb}\n`));
   assert.match(await answer('npm', 'test'), /no command "npm"\n {2}hint: bgjob run -- npm /);
   assert.match(await answer('--frob'), /--frob/);
   assert.match(

@@ -50,7 +50,7 @@ export function cycles(graph: Graph): string[] {
 export function strayPackages(graph: Graph, places: Record<string, (file: string) => boolean>): string[] {
   return [...graph].flatMap(([file, targets]) =>
     targets
-      .filter((target) => !isFile(target) && !target.startsWith('node:') && !target.endsWith('.json'))
+      .filter((target) => !isFile(target) && !target.startsWith('node:') && !/\.(json|md)$/.test(target))
       .filter((target) => !places[target]?.(file))
       .map((target) => `${file} imports ${target}`),
   );

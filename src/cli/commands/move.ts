@@ -59,6 +59,7 @@ export const move = verb({
   name: 'move',
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
+  brief: 'in a queue',
   summary: 'another place in its queue for a job that waits',
   description: [
     'To the front of its queue, before jobs of every priority, or to its end, or among those of another priority. Several jobs',

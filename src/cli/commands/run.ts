@@ -2,7 +2,7 @@
 import { parseDuration } from '../../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
 import type { Home } from '../../job/home.ts';
-import type { JobId } from '../../job/job.ts';
+import { type JobId, quoteWord } from '../../job/job.ts';
 import { attendQueue } from '../../process/admission.ts';
 import { findListener, portTaken } from '../../process/listener.ts';
 import { observe } from '../../process/observe.ts';
@@ -36,9 +36,15 @@ const OPTIONS = {
 } as const;
 type RunInput = Input<typeof OPTIONS>;
 
-/** `--wait 10s -- make`: the value of --wait takes a `=`, so that `--wait npm test` can be said. */
+/**
+ * `--wait 10s -- make`: the value of --wait takes a `=`, so that `--wait npm test` can be said. `PORT=4000 npm start`: a shell would
+ * take the first word for a variable.
+ */
 function withMeant(failure: Failure, wait: RunInput['options']['wait']): Failure {
-  if (failure.code !== 'command-not-found' || wait?.ms !== null) return failure;
+  if (failure.code !== 'command-not-found') return failure;
+  if (/^[A-Za-z_]\w*=/.test(failure.command))
+    return { ...failure, meant: `-e ${quoteWord(failure.command)} -- command` };
+  if (wait?.ms !== null) return failure;
   if (parseDuration(failure.command) === undefined) return failure;
   return { ...failure, meant: `--wait=${failure.command} -- command` };
 }
