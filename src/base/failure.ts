@@ -29,6 +29,13 @@ export interface BadLine {
   trouble: LineTrouble;
 }
 
+/** Why a job was not paused, or not let go on; `how`: its outcome in words. */
+export type HoldTrouble =
+  | { kind: 'queued' | 'stopping' | 'no-answer' }
+  | { kind: 'ended'; how: string }
+  /** These did not stop. */
+  | { kind: 'not-stopped'; pids: number[] };
+
 /** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
 export type Failure =
   | { code: 'usage'; message: string; hint?: string }
@@ -48,6 +55,8 @@ export type Failure =
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
+  /** Its processes cannot be paused, or let go on. */
+  | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: HoldTrouble }
   | { code: 'not-started'; id: number; errno: string }
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
   | { code: 'port-not-free'; name: string; id: number; port: number }

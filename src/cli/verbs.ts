@@ -5,11 +5,27 @@ import { kill } from './commands/kill.ts';
 import { ls } from './commands/ls.ts';
 import { move } from './commands/move.ts';
 import { path } from './commands/path.ts';
+import { pause } from './commands/pause.ts';
 import { queue } from './commands/queue.ts';
+import { resume } from './commands/resume.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
 import { tail } from './commands/tail.ts';
 import { wait } from './commands/wait.ts';
 
-export const VERBS: readonly Verb[] = [run, ls, status, show, tail, path, wait, kill, queue, move, gc];
+export const VERBS: readonly Verb[] = [
+  run,
+  ls,
+  status,
+  show,
+  tail,
+  path,
+  wait,
+  kill,
+  pause,
+  resume,
+  queue,
+  move,
+  gc,
+];

@@ -5,6 +5,7 @@
  */
 import { EXIT, unreachable } from '../base/failure.ts';
 import * as is from '../base/shape.ts';
+import { holdingShape } from './pause.ts';
 
 /** A positive whole number, given in order and never used twice. */
 export type JobId = number;
@@ -116,7 +117,12 @@ export const statusShape = is.variant('phase', {
   /** Nothing of it runs; on record only for a job that is to be run again. */
   queued: { notBefore: is.nullable(is.time) },
   starting: {},
-  running: { startedAt: is.time, startedMonotonicMs: is.amount },
+  running: {
+    startedAt: is.time,
+    startedMonotonicMs: is.amount,
+    /** Null: nobody ever asked for a pause. */
+    holding: is.since(is.nullable(holdingShape), null),
+  },
   stopping: {
     startedAt: is.time,
     startedMonotonicMs: is.amount,
@@ -168,22 +174,7 @@ export type State = is.Shaped<typeof stateShape>;
 export const ownerShape = is.object({ v: is.version(1), identity: identityShape });
 
 /** What may be said of a job in one word, in JSON. */
-export type StateWord =
-  | 'queued'
-  | 'starting'
-  | 'running'
-  | 'stopping'
-  | 'paused'
-  | 'exited'
-  | 'killed'
-  | 'timed-out'
-  | 'cancelled'
-  | 'skipped'
-  | 'failed'
-  | 'lost'
-  | 'unreadable'
-  | 'elsewhere';
-export const STATE_WORDS: readonly StateWord[] = [
+export const STATE_WORDS = [
   'queued',
   'starting',
   'running',
@@ -198,7 +189,8 @@ export const STATE_WORDS: readonly StateWord[] = [
   'lost',
   'unreadable',
   'elsewhere',
-];
+] as const;
+export type StateWord = (typeof STATE_WORDS)[number];
 
 /** A job as a reader sees it at one moment. */
 export type JobView =
@@ -215,8 +207,12 @@ export type JobView =
 export type EndedView = Extract<JobView, { kind: 'ended' }>;
 export type LiveView = Extract<JobView, { kind: 'live' }>;
 
+/** The pause that lasts; null: it is not paused. */
+export const pauseOf = (status: Status) =>
+  status.phase === 'running' ? (status.holding?.since ?? null) : null;
+
 export function stateWord(view: JobView): StateWord {
-  if (view.kind === 'live') return view.status.phase;
+  if (view.kind === 'live') return pauseOf(view.status) ? 'paused' : view.status.phase;
   return view.kind === 'ended' ? view.status.outcome.kind : view.kind;
 }
 

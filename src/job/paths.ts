@@ -77,6 +77,10 @@ export class JobPaths {
   stop(hardness: 'term' | 'kill'): string {
     return `${this.dir}/stop.${hardness}`;
   }
+  /** A request to pause or to go on: a claim, numbered in order; the owner removes those below the one it answered. */
+  hold(number: number): string {
+    return `${this.dir}/hold.${number}`;
+  }
 }
 
 /** The files of one queue. */

@@ -24,7 +24,7 @@ const ANSWER_MS = 2000;
  * kernel shows that the process holds the job's FIFO: the record alone may name anybody. The state is read after the
  * request was written: an owner that publishes later reads the request then, one that published before is nudged.
  */
-function nudge(job: JobPaths, id: JobId): void {
+export function nudge(job: JobPaths, id: JobId): void {
   const owner = readOwner(job);
   const state = readState(job);
   if (owner.kind !== 'read' || state.kind !== 'read') return;
