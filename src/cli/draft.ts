@@ -90,6 +90,12 @@ function variableOf(context: Context, overrides: string[], name: string): string
   return own === undefined ? context.env[name] : own.slice(name.length + 1);
 }
 
+/** The job in which the call is made; null: none. */
+export function parentOf({ env }: Context): number | null {
+  const parent = env['BGJOB_ID'];
+  return parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null;
+}
+
 /** What the options say, the same for each line of a batch: a draft without its command. */
 export interface Frame {
   rest: Omit<Draft, 'argv' | 'line' | 'words' | 'script' | 'scriptBytes'>;
@@ -133,7 +139,6 @@ export function frameOf(
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
   if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);
-  const parent = context.env['BGJOB_ID'];
   return ok({
     rest: {
       name: options.name,
@@ -150,7 +155,7 @@ export function frameOf(
       placement: wish && placementOf(wish),
       retry,
       backoffMs,
-      parent: parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null,
+      parent: parentOf(context),
     },
     path: variableOf(context, overrides.value, 'PATH'),
     pipefail: !options['no-pipefail'],

@@ -1,4 +1,4 @@
-/** Why a job was not paused, or does not go on, in words. */
+/** Why a job was not paused, does not go on, or was not restarted, in words. */
 import { type Failure, unreachable } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
 
@@ -31,5 +31,31 @@ export function holdMessageOf({ id, verb, trouble }: Extract<Failure, { code: 'n
     }
     default:
       return unreachable(trouble);
+  }
+}
+
+/** What happened, why, and a command to type next. */
+export function restartMessageOf({ id, why, errno }: Extract<Failure, { code: 'not-restarted' }>): {
+  message: string;
+  hint: string;
+} {
+  switch (why) {
+    case 'queued':
+      return {
+        message: `job ${id} waits in its queue: there is nothing to restart`,
+        hint: `bgjob move ${id} --first; or bgjob kill ${id}, which cancels it`,
+      };
+    case 'script':
+      return {
+        message: `the script that was kept with job ${id} cannot be read (${errno}); nothing was done`,
+        hint: `bgjob show ${id}`,
+      };
+    case 'environment':
+      return {
+        message: `the environment that --keep-env kept with job ${id} cannot be read (${errno}); nothing was done`,
+        hint: `bgjob show ${id}; bgjob run takes the one of the call`,
+      };
+    default:
+      return unreachable(why);
   }
 }

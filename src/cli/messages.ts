@@ -3,7 +3,7 @@ import { renderDuration } from '../base/clock.ts';
 import { type BadLine, type Failure, unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
-import { holdMessageOf } from './holdmessages.ts';
+import { holdMessageOf, restartMessageOf } from './holdmessages.ts';
 import { queueMessageOf } from './queuemessages.ts';
 
 export interface Message {
@@ -117,6 +117,8 @@ export function messageOf(failure: Failure): Message {
     }
     case 'not-held':
       return holdMessageOf(failure);
+    case 'not-restarted':
+      return restartMessageOf(failure);
     case 'not-started':
       return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
     case 'name-taken': {

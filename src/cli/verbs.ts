@@ -7,6 +7,7 @@ import { move } from './commands/move.ts';
 import { path } from './commands/path.ts';
 import { pause } from './commands/pause.ts';
 import { queue } from './commands/queue.ts';
+import { restart } from './commands/restart.ts';
 import { resume } from './commands/resume.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
@@ -25,6 +26,7 @@ export const VERBS: readonly Verb[] = [
   kill,
   pause,
   resume,
+  restart,
   queue,
   move,
   gc,
