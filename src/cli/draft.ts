@@ -37,6 +37,7 @@ export const DRAFT_OPTIONS = {
     text: 'from TERM to KILL when it is stopped (default 5s)',
   },
   'max-log': { kind: 'size', value: 'SIZE', text: 'what stays of the log on the disk (default 1G)' },
+  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run when it has ended' },
   'on-max-log': {
     kind: 'text',
     value: 'trim|kill',
@@ -64,6 +65,18 @@ function logLimitOf(
   if (onMaxLog !== 'trim' && onMaxLog !== 'kill')
     return refuse(`--on-max-log: "${safe(onMaxLog)}" is neither trim nor kill`, 'bgjob run --help');
   return ok({ maxLogBytes: bytes ?? DEFAULT_MAX_LOG_BYTES, onMaxLog });
+}
+
+/** The line of --on-exit, which nobody would see fail for its syntax. */
+function onExitOf(line: string | null): Result<string | null> {
+  if (line === null) return ok(null);
+  const hint = 'bgjob run --on-exit \'notify-send "$BGJOB_NAME $BGJOB_OUTCOME"\' -- command';
+  if (line.trim() === '') return fail({ code: 'usage', message: '--on-exit: there is nothing to run', hint });
+  const { refusedLines } = require('./batchsyntax.ts') as typeof import('./batchsyntax.ts');
+  const says = refusedLines([line]).get(0);
+  return says === undefined
+    ? ok(line)
+    : fail({ code: 'usage', message: `--on-exit: the shell refuses it: ${safe(says)}` });
 }
 
 /** The directory to run in: absolute, real, and enterable. */
@@ -128,6 +141,8 @@ export function frameOf(
   if (!tags.ok) return tags;
   const logLimit = logLimitOf(options['max-log'], options['on-max-log']);
   if (!logLimit.ok) return logLimit;
+  const onExit = onExitOf(options['on-exit']);
+  if (!onExit.ok) return onExit;
   const foreign = foreignVariable();
   if (foreign !== undefined)
     return fail({
@@ -152,6 +167,7 @@ export function frameOf(
       graceMs: options.grace ?? DEFAULT_GRACE_MS,
       ...logLimit.value,
       split: options.split,
+      onExit: onExit.value,
       placement: wish && placementOf(wish),
       retry,
       backoffMs,

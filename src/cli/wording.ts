@@ -140,6 +140,7 @@ export interface Extras {
   logBytes?: number;
   trimmedBytes?: number;
   logPath?: string;
+  onExit?: object | null;
   /** Of a job that waits. */
   waiting?: Waiting | undefined;
 }
@@ -176,6 +177,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     pid: extras.mainPid ?? null,
     leftovers: extras.leftovers ?? null,
     ports: extras.ports ?? null,
+    onExit: extras.onExit ?? null,
     log: {
       path: extras.logPath ?? null,
       bytes,

@@ -73,6 +73,8 @@ export const specShape = is.object({
   /** How often it is run again after a failure, and how long after the first, milliseconds; each time twice as long. */
   retry: is.since(is.count, 0),
   backoffMs: is.since(is.count, 0),
+  /** A shell line that is run when it has ended. */
+  onExit: is.since(is.nullable(is.text), null),
   parent: is.nullable(is.count),
   createdAt: is.time,
   createdMonotonicMs: is.amount,

@@ -10,9 +10,11 @@ import type { JobPaths } from '../job/paths.ts';
 import { readOwner, readState, requestStop } from '../job/store.ts';
 import { waitEnded } from './ended.ts';
 import { HAS_PROC, hasOpen, type ProcessStat, pidHere } from './identity.ts';
+import { wasQueued } from './kept.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
-import { dismiss, wasQueued } from './queued.ts';
+import { dismiss } from './queued.ts';
+import { closeInherited } from './starting.ts';
 import { readTable, supervisedJob } from './table.ts';
 import { type AtSight, isUnproven, signalAll, sweep } from './tree.ts';
 
@@ -86,6 +88,8 @@ async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Kil
  */
 export function cancel(home: Home, { id, spec, status }: LiveView, stop: Stop): Killed | undefined {
   if (status.phase !== 'queued' || !wasQueued(spec)) return undefined;
+  // --on-exit outlives us
+  if (spec.onExit !== null) closeInherited();
   if (!dismiss(home, spec, { type: 'stop-requested', stop })) return undefined;
   return { view: observe(home, id), stopped: 0, alive: [], unproven: [] };
 }

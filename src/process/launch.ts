@@ -58,7 +58,7 @@ async function startJob(home: Home, id: JobId, whole: Draft): Promise<Result<voi
     environmentFd = storeEnvironment(
       job,
       withMarker(environmentOf(whole), markerOf(home, id)),
-      draft.keepEnv,
+      draft.keepEnv || draft.onExit !== null,
     );
     prepareFiles(job, draft, 1);
     // the directory's own name; before the start, because a job that runs is not taken back if this fails

@@ -203,7 +203,8 @@ export class Supervision {
     await this.moveOn();
     const { status, attempt, attempts, stopped, left } = this;
     await this.publication.publishAside({ status, attempt, attempts, stopped, left });
-    if (!this.spec.keepEnv) removeQuietly(this.job.env);
+    // whoever runs --on-exit removes it then
+    if (!this.spec.keepEnv && this.spec.onExit === null) removeQuietly(this.job.env);
     this.letGo();
   }
 
