@@ -34,13 +34,15 @@ export async function runHook(home: Home, spec: Spec): Promise<void> {
   if (!view || spec.onExit === null || !claimHook(home.job(spec.id))) return;
   const startedAt = systemClock.now();
   const begun = systemClock.monotonic();
-  const { job, trail, ended } = startLine(home, spec, view);
+  const { job, child, trail, ended } = startLine(home, spec, view);
   forgetEnvironment(home, spec);
   let isOver = false;
   const find = (atSight?: AtSight): Promise<ProcessStat[]> => findProcesses(trail(), atSight);
   const limit = new Promise<End>((resolve) => {
     const disarm = after(HOOK_LIMIT_MS, async () => {
       isOver = true;
+      // first of all, or it would go on with its next command when the one before it is killed
+      child.kill('SIGKILL');
       await sweep(systemClock, find);
       resolve({ code: null, why: 'its minute was over' });
     });
@@ -110,7 +112,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
       hook: true,
     },
   });
-  return { job, ended, trail };
+  return { job, child, ended, trail };
 }
 
 /** A file of its own; where there is no room for one its output is lost. */
