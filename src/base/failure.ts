@@ -38,6 +38,13 @@ export type SkillTrouble =
   | { kind: 'outside'; real: string; base: string }
   | { kind: 'errno'; doing: string; errno: string };
 
+/** Why a job was not paused, or not let go on; `how`: its outcome in words. */
+export type HoldTrouble =
+  | { kind: 'queued' | 'stopping' | 'no-answer' }
+  | { kind: 'ended'; how: string }
+  /** These did not stop. */
+  | { kind: 'not-stopped'; pids: number[] };
+
 /** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
 export type Failure =
   | { code: 'usage'; message: string; hint?: string }
@@ -57,6 +64,10 @@ export type Failure =
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
+  /** Its processes cannot be paused, or let go on. */
+  | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: HoldTrouble }
+  /** It waits in its queue, its script is gone, or the environment that was kept with it. */
+  | { code: 'not-restarted'; id: number; why: 'queued' | 'script' | 'environment'; errno?: string }
   | { code: 'not-started'; id: number; errno: string }
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
   | { code: 'port-not-free'; name: string; id: number; port: number }

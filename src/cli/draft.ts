@@ -37,6 +37,7 @@ export const DRAFT_OPTIONS = {
     text: 'from TERM to KILL when it is stopped (default 5s)',
   },
   'max-log': { kind: 'size', value: 'SIZE', text: 'what stays of the log on the disk (default 1G)' },
+  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run when it has ended' },
   'on-max-log': {
     kind: 'text',
     value: 'trim|kill',
@@ -66,6 +67,18 @@ function logLimitOf(
   return ok({ maxLogBytes: bytes ?? DEFAULT_MAX_LOG_BYTES, onMaxLog });
 }
 
+/** The line of --on-exit, which nobody would see fail for its syntax. */
+function onExitOf(line: string | null): Result<string | null> {
+  if (line === null) return ok(null);
+  const hint = 'bgjob run --on-exit \'notify-send "$BGJOB_NAME $BGJOB_OUTCOME"\' -- command';
+  if (line.trim() === '') return fail({ code: 'usage', message: '--on-exit: there is nothing to run', hint });
+  const { refusedLines } = require('./batchsyntax.ts') as typeof import('./batchsyntax.ts');
+  const says = refusedLines([line]).get(0);
+  return says === undefined
+    ? ok(line)
+    : fail({ code: 'usage', message: `--on-exit: the shell refuses it: ${safe(says)}` });
+}
+
 /** The directory to run in: absolute, real, and enterable. */
 function directoryOf(context: Context, asked: string | null): Result<string> {
   const cwd = context.cwd();
@@ -88,6 +101,12 @@ function directoryOf(context: Context, asked: string | null): Result<string> {
 function variableOf(context: Context, overrides: string[], name: string): string | undefined {
   const own = overrides.findLast((entry) => entry.startsWith(`${name}=`));
   return own === undefined ? context.env[name] : own.slice(name.length + 1);
+}
+
+/** The job in which the call is made; null: none. */
+export function parentOf({ env }: Context): number | null {
+  const parent = env['BGJOB_ID'];
+  return parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null;
 }
 
 /** What the options say, the same for each line of a batch: a draft without its command. */
@@ -122,6 +141,8 @@ export function frameOf(
   if (!tags.ok) return tags;
   const logLimit = logLimitOf(options['max-log'], options['on-max-log']);
   if (!logLimit.ok) return logLimit;
+  const onExit = onExitOf(options['on-exit']);
+  if (!onExit.ok) return onExit;
   const foreign = foreignVariable();
   if (foreign !== undefined)
     return fail({
@@ -133,7 +154,6 @@ export function frameOf(
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
   if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);
-  const parent = context.env['BGJOB_ID'];
   return ok({
     rest: {
       name: options.name,
@@ -147,10 +167,11 @@ export function frameOf(
       graceMs: options.grace ?? DEFAULT_GRACE_MS,
       ...logLimit.value,
       split: options.split,
+      onExit: onExit.value,
       placement: wish && placementOf(wish),
       retry,
       backoffMs,
-      parent: parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null,
+      parent: parentOf(context),
     },
     path: variableOf(context, overrides.value, 'PATH'),
     pipefail: !options['no-pipefail'],

@@ -3,6 +3,7 @@ import { renderDuration } from '../base/clock.ts';
 import { type BadLine, type Failure, unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
+import { holdMessageOf, restartMessageOf } from './holdmessages.ts';
 import { queueMessageOf } from './queuemessages.ts';
 import { skillMessageOf } from './skillmessages.ts';
 
@@ -115,6 +116,10 @@ export function messageOf(failure: Failure): Message {
         hint: `ps -o pid,lstart,args -p ${pids.replaceAll(' ', ',')}`,
       };
     }
+    case 'not-held':
+      return holdMessageOf(failure);
+    case 'not-restarted':
+      return restartMessageOf(failure);
     case 'not-started':
       return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
     case 'name-taken': {

@@ -15,7 +15,7 @@ import { processesOf } from '../process/leftovers.ts';
 import { observe } from '../process/observe.ts';
 import { portsOf } from '../process/ports.ts';
 import type { Output } from './output.ts';
-import { clearName } from './replacing.ts';
+import { clearName, type StopFor } from './replacing.ts';
 import { judgeable } from './select.ts';
 import { jobLabel } from './wording.ts';
 
@@ -85,12 +85,13 @@ export async function start(
   draft: Draft,
   naming: Naming,
   mayStart: () => Promise<Result<void>>,
+  by: StopFor = 'run --replace',
 ): Promise<Result<Started>> {
   const title = titleOf(draft);
   const replaced: JobId[] = [];
   for (let tries = 1; ; tries++) {
     if (title && naming === 'replace') {
-      const cleared = await clearName(output, home, title, replaced);
+      const cleared = await clearName(output, home, title, replaced, by);
       if (!cleared.ok) return cleared;
     }
     // a live job of the name is told, or used, before its port is found taken

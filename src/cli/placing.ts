@@ -4,7 +4,7 @@ import type { Home } from '../job/home.ts';
 import type { Attempt, JobView, Spec } from '../job/job.ts';
 import { priorityOf, rankOfMark } from '../job/queue.ts';
 import { findMark } from '../job/queues.ts';
-import { wasQueued } from '../process/queued.ts';
+import { wasQueued } from '../process/kept.ts';
 import { type Extras, outcomeText, queueOf } from './wording.ts';
 
 /** The head of a row, and its text; a row without one is left out. */

@@ -6,8 +6,8 @@ import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
 import { plural } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
-import type { JobId, JobView, Stop } from '../job/job.ts';
-import { readClaims, type Title } from '../job/names.ts';
+import type { EndedView, JobId, JobView, LiveView, Stop } from '../job/job.ts';
+import { readClaims, type Title, titleOf } from '../job/names.ts';
 import { markSeen } from '../job/store.ts';
 import { holderOf, nameTaken, waitSettled } from '../process/holder.ts';
 import { wakeKeepers } from '../process/keepers.ts';
@@ -29,13 +29,14 @@ export async function clearName(
   home: Home,
   title: Title,
   replaced: JobId[],
+  by: StopFor,
 ): Promise<Result<void>> {
   const holder = holderOf(home, title);
   if (holder) {
     const { standing, view } = await waitSettled(home, holder.id);
     // whoever stands still while it starts can neither be stopped nor passed by
     if (standing === 'pending') return fail(nameTaken(title, view));
-    const stopped = standing === 'none' ? ok(undefined) : await stopOne(output, home, title, view, replaced);
+    const stopped = standing === 'none' ? ok(undefined) : await stopOne(output, home, view, replaced, by);
     if (!stopped.ok) return stopped;
   }
   const marked = await markedProcesses(home);
@@ -45,18 +46,22 @@ export async function clearName(
     // one look serves all; the newest gets a thorough one, that finds also what carries no marker
     const thorough = n === 0 && id !== holder?.id;
     const left = thorough ? (await processesOf(home, view)).length : leftoversOf(home, view, marked);
-    const stopped = left > 0 ? await stopOne(output, home, title, view, replaced) : ok(undefined);
+    const stopped = left > 0 ? await stopOne(output, home, view, replaced, by) : ok(undefined);
     if (!stopped.ok) return stopped;
   }
   return ok(undefined);
 }
 
-async function stopOne(
+/** What a job is stopped for. */
+export type StopFor = 'run --replace' | 'restart';
+
+/** Stops a job, or what it left, and waits until its ports are free; adds it to `replaced`. */
+export async function stopOne(
   output: Output,
   home: Home,
-  title: Title,
   view: JobView,
   replaced: JobId[],
+  by: StopFor,
 ): Promise<Result<void>> {
   const judged = judgeable(view);
   if (!judged.ok) return judged;
@@ -64,10 +69,10 @@ async function stopOne(
   if (process.env['BGJOB_ID'] === String(id) && process.env['BGJOB_TOKEN'] === home.token)
     return fail({
       code: 'usage',
-      message: `${jobLabel(view)} cannot replace itself: it would be stopped first`,
+      message: `${jobLabel(view)} cannot ${by === 'restart' ? 'restart' : 'replace'} itself: it would be stopped first`,
     });
   const stop: Stop = {
-    by: 'run --replace',
+    by,
     cause: 'kill',
     signal: 'SIGTERM',
     graceMs: spec.graceMs,
@@ -80,32 +85,37 @@ async function stopOne(
   if (done.value.after.kind === 'live') return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
   // it went by itself meanwhile
   if (done.value.before.kind === 'ended' && done.value.processes === 0) return ok(undefined);
-  const free = await waitPortsFree(home, title, id, done.value.ports);
+  const free = await waitPortsFree(home, judged.value, done.value.ports);
   if (!free.ok) return free;
   replaced.push(id);
   markSeen(home.job(id));
-  if (!output.json) output.note(replacedText(done.value));
+  if (!output.json) output.note(replacedText(done.value, by === 'restart' ? 'stopped' : 'replaced'));
   return ok(undefined);
 }
 
 /** Resolves when nobody listens there any more, or when the next job of the name does: that has to be stopped first. */
-async function waitPortsFree(home: Home, title: Title, id: JobId, ports: number[]): Promise<Result<void>> {
+async function waitPortsFree(
+  home: Home,
+  { id, spec }: LiveView | EndedView,
+  ports: number[],
+): Promise<Result<void>> {
+  const title = titleOf(spec);
   const deadline = systemClock.monotonic() + PORT_LIMIT_MS;
   for (;;) {
     const port = ports.find(isListening);
-    if (port === undefined || holderOf(home, title)) return ok(undefined);
+    if (port === undefined || (title && holderOf(home, title))) return ok(undefined);
     if (systemClock.monotonic() > deadline)
-      return fail({ code: 'port-not-free', name: title.name, id, port });
+      return fail({ code: 'port-not-free', name: spec.name ?? 'job', id, port });
     await systemClock.sleep(PORT_LOOK_MS);
   }
 }
 
-function replacedText({ before, after, processes, ports }: Stopped): string {
+function replacedText({ before, after, processes, ports }: Stopped, verb: string): string {
   if (after.kind === 'ended' && after.status.outcome.kind === 'cancelled')
-    return `replaced ${jobLabel(before)}: cancelled before it started`;
+    return `${verb} ${jobLabel(before)}: cancelled before it started`;
   const count = plural(processes, 'process', 'processes');
   const left = before.kind === 'ended' ? ' that it left' : '';
-  return `replaced ${jobLabel(before)}: killed ${count}${left}${portText(ports)}`;
+  return `${verb} ${jobLabel(before)}: killed ${count}${left}${portText(ports)}`;
 }
 
 /** `, port 3000 free`: what became of the ports of processes that are gone. */

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { renderDuration, renderSize, systemClock } from '../base/clock.ts';
 import { foldRepeats, readableLines } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
-import type { JobView } from '../job/job.ts';
+import { type JobView, stateWord } from '../job/job.ts';
 import { Log, readLogSize } from '../job/log.ts';
 import { markSeen } from '../job/store.ts';
 import { readTrimmedBytes } from '../job/trimmed.ts';
@@ -148,6 +148,9 @@ export function tellStillRunning(
     else if (waiting && !last) output.line(sentence(view, now, 0, waiting));
     else output.line(`${sentence(view, now, 0, waiting)}, ${lastOutputText(last)}`);
   }
+  const paused = views.filter((view) => stateWord(view) === 'paused').map(({ id }) => id);
+  if (!output.json && paused.length > 0)
+    output.note(`(paused, and never finished without: bgjob resume ${paused.join(' ')})`);
   if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
   return exit;
 }

@@ -5,7 +5,10 @@ import { kill } from './commands/kill.ts';
 import { ls } from './commands/ls.ts';
 import { move } from './commands/move.ts';
 import { path } from './commands/path.ts';
+import { pause } from './commands/pause.ts';
 import { queue } from './commands/queue.ts';
+import { restart } from './commands/restart.ts';
+import { resume } from './commands/resume.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
 import { skill } from './commands/skill.ts';
@@ -13,4 +16,20 @@ import { status } from './commands/status.ts';
 import { tail } from './commands/tail.ts';
 import { wait } from './commands/wait.ts';
 
-export const VERBS: readonly Verb[] = [run, ls, status, show, tail, path, wait, kill, queue, move, gc, skill];
+export const VERBS: readonly Verb[] = [
+  run,
+  ls,
+  status,
+  show,
+  tail,
+  path,
+  wait,
+  kill,
+  pause,
+  resume,
+  restart,
+  queue,
+  move,
+  gc,
+  skill,
+];

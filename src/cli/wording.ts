@@ -7,6 +7,7 @@ import {
   exitCodeOf,
   type JobView,
   type Outcome,
+  pauseOf,
   type Spec,
   type Stop,
   stateWord,
@@ -57,8 +58,7 @@ function withCause(text: string, stop: Stop | null): string {
 
 /** The state in few words: `running`, `exited 1`, `lost (the machine was restarted)`. */
 export function stateText(view: JobView, leftovers = 0, waiting?: Waiting): string {
-  if (view.kind === 'live')
-    return waiting?.brief ? `${view.status.phase} ${waiting.brief}` : view.status.phase;
+  if (view.kind === 'live') return waiting?.brief ? `${stateWord(view)} ${waiting.brief}` : stateWord(view);
   if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
   if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
   const { outcome, stop } = view.status;
@@ -83,7 +83,8 @@ export function tookMs(view: JobView, now: number): number | null {
 /** One sentence: `42 exited 1 after 2m14s`, `42 running 3m`, `42 queued (waits for job 41)`. */
 export function sentence(view: JobView, now: number, leftovers = 0, waiting?: Waiting): string {
   if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waiting.text})`;
-  const took = tookMs(view, now);
+  const pause = view.kind === 'live' ? pauseOf(view.status) : null;
+  const took = pause ? now - pause.at : tookMs(view, now);
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
   return `${jobLabel(view)} ${stateText(view, leftovers)}${time}`;
 }
@@ -99,6 +100,8 @@ export function reasonOf(view: JobView, waiting?: Waiting): string | null {
   if (view.kind === 'elsewhere') return `it belongs to ${view.machine}`;
   const { status } = view;
   if (status.phase === 'stopping') return stopReason(status.stop);
+  const pause = pauseOf(status);
+  if (pause) return pause.by;
   if (status.phase !== 'ended') return null;
   if (status.outcome.kind === 'failed') return whyFailed(status.outcome.why);
   if ('why' in status.outcome) return status.outcome.why;
@@ -137,6 +140,7 @@ export interface Extras {
   logBytes?: number;
   trimmedBytes?: number;
   logPath?: string;
+  onExit?: object | null;
   /** Of a job that waits. */
   waiting?: Waiting | undefined;
 }
@@ -173,6 +177,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     pid: extras.mainPid ?? null,
     leftovers: extras.leftovers ?? null,
     ports: extras.ports ?? null,
+    onExit: extras.onExit ?? null,
     log: {
       path: extras.logPath ?? null,
       bytes,

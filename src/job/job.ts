@@ -5,6 +5,7 @@
  */
 import { EXIT, unreachable } from '../base/failure.ts';
 import * as is from '../base/shape.ts';
+import { holdingShape } from './pause.ts';
 
 /** A positive whole number, given in order and never used twice. */
 export type JobId = number;
@@ -72,6 +73,8 @@ export const specShape = is.object({
   /** How often it is run again after a failure, and how long after the first, milliseconds; each time twice as long. */
   retry: is.since(is.count, 0),
   backoffMs: is.since(is.count, 0),
+  /** A shell line that is run when it has ended. */
+  onExit: is.since(is.nullable(is.text), null),
   parent: is.nullable(is.count),
   createdAt: is.time,
   createdMonotonicMs: is.amount,
@@ -116,7 +119,12 @@ export const statusShape = is.variant('phase', {
   /** Nothing of it runs; on record only for a job that is to be run again. */
   queued: { notBefore: is.nullable(is.time) },
   starting: {},
-  running: { startedAt: is.time, startedMonotonicMs: is.amount },
+  running: {
+    startedAt: is.time,
+    startedMonotonicMs: is.amount,
+    /** Null: nobody ever asked for a pause. */
+    holding: is.since(is.nullable(holdingShape), null),
+  },
   stopping: {
     startedAt: is.time,
     startedMonotonicMs: is.amount,
@@ -168,22 +176,7 @@ export type State = is.Shaped<typeof stateShape>;
 export const ownerShape = is.object({ v: is.version(1), identity: identityShape });
 
 /** What may be said of a job in one word, in JSON. */
-export type StateWord =
-  | 'queued'
-  | 'starting'
-  | 'running'
-  | 'stopping'
-  | 'paused'
-  | 'exited'
-  | 'killed'
-  | 'timed-out'
-  | 'cancelled'
-  | 'skipped'
-  | 'failed'
-  | 'lost'
-  | 'unreadable'
-  | 'elsewhere';
-export const STATE_WORDS: readonly StateWord[] = [
+export const STATE_WORDS = [
   'queued',
   'starting',
   'running',
@@ -198,7 +191,8 @@ export const STATE_WORDS: readonly StateWord[] = [
   'lost',
   'unreadable',
   'elsewhere',
-];
+] as const;
+export type StateWord = (typeof STATE_WORDS)[number];
 
 /** A job as a reader sees it at one moment. */
 export type JobView =
@@ -215,8 +209,12 @@ export type JobView =
 export type EndedView = Extract<JobView, { kind: 'ended' }>;
 export type LiveView = Extract<JobView, { kind: 'live' }>;
 
+/** The pause that lasts; null: it is not paused. */
+export const pauseOf = (status: Status) =>
+  status.phase === 'running' ? (status.holding?.since ?? null) : null;
+
 export function stateWord(view: JobView): StateWord {
-  if (view.kind === 'live') return view.status.phase;
+  if (view.kind === 'live') return pauseOf(view.status) ? 'paused' : view.status.phase;
   return view.kind === 'ended' ? view.status.outcome.kind : view.kind;
 }
 

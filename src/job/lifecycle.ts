@@ -13,6 +13,7 @@
  *        │                  stopping ──main-ended, then swept─────┤
  *        └──stop-requested (cancelled), start-failed──────────────┘
  *
+ * A running job may be paused, and is running all the same: its slot, its name and its end are those of one that runs.
  * "Ended" means that the main process ended. A stop is of the whole tree: it ends when that is gone too.
  */
 import type { Outcome, Phase, Status, StatusOf, Stop } from './job.ts';
@@ -31,6 +32,9 @@ export type Event =
   | { type: 'start-failed'; at: number; why: string; code: number }
   | { type: 'stop-requested'; stop: Stop }
   | { type: 'limit-reached'; stop: Stop }
+  /** Somebody asked, with the request of this number, for a pause, or for its end. */
+  | { type: 'pause-requested'; request: number; by: string; at: number; monotonicMs: number }
+  | { type: 'resume-requested'; request: number; monotonicMs: number }
   /** A signal of ours went to the main process. */
   | { type: 'signalled'; signal: string }
   /** The main process ended; `code` is null where nobody saw its status. */
@@ -68,6 +72,19 @@ const cancelled = (stop: Stop): StatusOf<'ended'> => ({
   stop,
 });
 
+/** A paused one, too: whoever stops it lets it go on. */
+const stopping = (
+  { startedAt, startedMonotonicMs }: StatusOf<'running'>,
+  stop: Stop,
+): StatusOf<'stopping'> => ({
+  phase: 'stopping',
+  startedAt,
+  startedMonotonicMs,
+  stop,
+  sent: [],
+  ended: null,
+});
+
 const TABLE: Table = {
   queued: {
     admitted: () => ({ phase: 'starting' }),
@@ -83,6 +100,8 @@ const TABLE: Table = {
     'start-failed': stay,
     'stop-requested': (_, { stop }) => cancelled(stop),
     'limit-reached': stay,
+    'pause-requested': stay,
+    'resume-requested': stay,
     signalled: stay,
     'main-ended': stay,
     swept: stay,
@@ -95,6 +114,7 @@ const TABLE: Table = {
       phase: 'running',
       startedAt: at,
       startedMonotonicMs: monotonicMs,
+      holding: null,
     }),
     'start-failed': (_, { at, why, code }) => ({
       phase: 'ended',
@@ -105,6 +125,8 @@ const TABLE: Table = {
     }),
     'stop-requested': (_, { stop }) => cancelled(stop),
     'limit-reached': stay,
+    'pause-requested': stay,
+    'resume-requested': stay,
     signalled: stay,
     'main-ended': stay,
     swept: stay,
@@ -115,8 +137,20 @@ const TABLE: Table = {
     retried: stay,
     started: stay,
     'start-failed': stay,
-    'stop-requested': (status, { stop }) => ({ ...status, phase: 'stopping', stop, sent: [], ended: null }),
-    'limit-reached': (status, { stop }) => ({ ...status, phase: 'stopping', stop, sent: [], ended: null }),
+    'stop-requested': (status, { stop }) => stopping(status, stop),
+    'limit-reached': (status, { stop }) => stopping(status, stop),
+    'pause-requested': (status, { request, by, at, monotonicMs }) => {
+      const { holding } = status;
+      if (request <= (holding?.request ?? 0)) return status;
+      const since = holding?.since ?? { at, monotonicMs, by };
+      return { ...status, holding: { request, pausedMs: holding?.pausedMs ?? 0, since } };
+    },
+    'resume-requested': (status, { request, monotonicMs }) => {
+      const { holding } = status;
+      if (request <= (holding?.request ?? 0)) return status;
+      const thisMs = holding?.since ? Math.max(0, monotonicMs - holding.since.monotonicMs) : 0;
+      return { ...status, holding: { request, pausedMs: (holding?.pausedMs ?? 0) + thisMs, since: null } };
+    },
     signalled: stay,
     'main-ended': ({ startedAt }, { at, code }) => ({
       phase: 'ended',
@@ -137,6 +171,8 @@ const TABLE: Table = {
     'stop-requested': (status, { stop: { graceMs } }) =>
       graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, graceMs } } : status,
     'limit-reached': stay,
+    'pause-requested': stay,
+    'resume-requested': stay,
     signalled: (status, { signal }) =>
       status.ended || status.sent.includes(signal) ? status : { ...status, sent: [...status.sent, signal] },
     'main-ended': (status, { at, code }) => (status.ended ? status : { ...status, ended: { at, code } }),
@@ -159,6 +195,8 @@ const TABLE: Table = {
     'start-failed': stay,
     'stop-requested': stay,
     'limit-reached': stay,
+    'pause-requested': stay,
+    'resume-requested': stay,
     signalled: stay,
     'main-ended': stay,
     swept: stay,

@@ -25,7 +25,7 @@ export class JobPaths {
   get script(): string {
     return `${this.dir}/script`;
   }
-  /** The environment, kept only while the job waits in a queue or may be retried, and with --keep-env. */
+  /** The environment, kept only while the job waits in a queue, may be retried or has --on-exit to run, and with --keep-env. */
   get env(): string {
     return `${this.dir}/env.json`;
   }
@@ -36,6 +36,18 @@ export class JobPaths {
   /** Up to three lines, written by the shim over blanks: itself, its watcher, the main process. */
   get shim(): string {
     return `${this.dir}/shim`;
+  }
+  /** Who runs --on-exit: a claim, a link that leads nowhere, whose text is the process; once for ever. */
+  get hook(): string {
+    return `${this.dir}/hooks`;
+  }
+  /** What became of it; written by whoever runs it. */
+  get hooked(): string {
+    return `${this.dir}/on-exit.json`;
+  }
+  /** Its output. */
+  get hookLog(): string {
+    return `${this.dir}/on-exit.log`;
   }
   /** Somebody was told of the end. */
   get seen(): string {
@@ -76,6 +88,10 @@ export class JobPaths {
   /** A request to stop: a claim, never replaced. */
   stop(hardness: 'term' | 'kill'): string {
     return `${this.dir}/stop.${hardness}`;
+  }
+  /** A request to pause or to go on: a claim, numbered in order; the owner removes those below the one it answered. */
+  hold(number: number): string {
+    return `${this.dir}/hold.${number}`;
   }
 }
 

@@ -27,7 +27,8 @@ import type { JobPaths } from './paths.ts';
 /** What a reader finds where a record should be. */
 export type Found<T> = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'read'; value: T };
 
-function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
+/** One record of a job; `what`: its name, for the reason why it is unreadable. */
+export function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
   const stored = readRecord(path);
   if (stored.kind === 'absent') return stored;
   if (stored.kind === 'unreadable') return { kind: 'unreadable', why: `${what}: ${stored.why}` };

@@ -21,8 +21,9 @@ import { highestGeneration, readOwner, readSpec, readState } from '../job/store.
 import { makeFifo } from './fifo.ts';
 import { isAlive, isHeld } from './identity.ts';
 import { keep } from './keeping.ts';
+import type { QueuedSpec } from './kept.ts';
 import { Line } from './line.ts';
-import { hasStarted, isTaken, type QueuedSpec } from './queued.ts';
+import { hasStarted, isTaken } from './queued.ts';
 import { mayRunHere, thisSandboxKey } from './sandbox.ts';
 import { closeInherited, confirmOwner, prepareFiles, prepareRoom, startSupervisor } from './starting.ts';
 import { type Candidate, forgetStale, type Look, look } from './turn.ts';

@@ -19,6 +19,7 @@ import { forgetNames, type Title, titleOf } from '../job/names.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/retention.ts';
 import { isSeen } from '../job/store.ts';
+import { isHookDue } from './hooks.ts';
 import { isHeld, thisPlace } from './identity.ts';
 import { leftoversOf, markedProcesses, processesOf, suspectJobs } from './leftovers.ts';
 import { awaitedJobs, mendQueues } from './mending.ts';
@@ -67,7 +68,7 @@ async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> 
     endedAt: systemClock.now() - endedAgoMs(view),
     sizeBytes: diskBytes(home.job(view.id)),
     unseenFailure: exitCodeOf(view.status.outcome) !== 0 && !isSeen(home.job(view.id)),
-    leftovers: leftoversOf(home, view, marked) > 0,
+    leftovers: leftoversOf(home, view, marked) > 0 || isHookDue(home, view, endedAgoMs(view)),
     awaited: awaited.has(view.id),
   }));
 }
@@ -75,7 +76,7 @@ async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> 
 /** Renames the job away and deletes it there; false if somebody else did, or it came to life. */
 async function remove(home: Home, view: EndedView, mayRun: (view: EndedView) => boolean): Promise<boolean> {
   // asked again, and thoroughly: it is the last moment
-  if (observe(home, view.id)?.kind !== 'ended') return false;
+  if (observe(home, view.id)?.kind !== 'ended' || isHookDue(home, view, endedAgoMs(view))) return false;
   if (mayRun(view) && (await processesOf(home, view)).length > 0) return false;
   return putInTrash(home, view.id);
 }

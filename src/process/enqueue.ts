@@ -27,7 +27,7 @@ import { jobEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
 import { takeName } from './holder.ts';
 import { thisPlace } from './identity.ts';
-import { type Draft, takeBack } from './launch.ts';
+import { type Draft, environmentOf, takeBack } from './launch.ts';
 import { findTool } from './programs.ts';
 import { thisSandbox } from './sandbox.ts';
 
@@ -45,7 +45,7 @@ export const placementOf = (wish: Wish): Placement => ({
 });
 
 function specOf(id: JobId, draft: Draft, argv: string[]) {
-  const { scriptBytes: _, ...rest } = draft;
+  const { scriptBytes: _, environment: __, ...rest } = draft;
   const { bootId, machine } = thisPlace();
   const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
   return { v: 1 as const, id, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
@@ -81,7 +81,7 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
     const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
     if (draft.scriptBytes) writeScript(job, draft.scriptBytes);
     writeSpec(job, specOf(id, draft, argv));
-    writeAtomic(job.env, JSON.stringify(jobEnvironment(process.env, draft.env)));
+    writeAtomic(job.env, JSON.stringify(environmentOf(draft)));
     syncDir(home.jobs);
     const named = title ? await takeName(home, title, id) : ok(undefined);
     if (!named.ok) return named;

@@ -10,9 +10,11 @@ import type { JobPaths } from '../job/paths.ts';
 import { readOwner, readState, requestStop } from '../job/store.ts';
 import { waitEnded } from './ended.ts';
 import { HAS_PROC, hasOpen, type ProcessStat, pidHere } from './identity.ts';
+import { wasQueued } from './kept.ts';
 import { processesOf, trailOf } from './leftovers.ts';
 import { observe } from './observe.ts';
-import { dismiss, wasQueued } from './queued.ts';
+import { dismiss } from './queued.ts';
+import { closeInherited } from './starting.ts';
 import { readTable, supervisedJob } from './table.ts';
 import { type AtSight, isUnproven, signalAll, sweep } from './tree.ts';
 
@@ -24,7 +26,7 @@ const ANSWER_MS = 2000;
  * kernel shows that the process holds the job's FIFO: the record alone may name anybody. The state is read after the
  * request was written: an owner that publishes later reads the request then, one that published before is nudged.
  */
-function nudge(job: JobPaths, id: JobId): void {
+export function nudge(job: JobPaths, id: JobId): void {
   const owner = readOwner(job);
   const state = readState(job);
   if (owner.kind !== 'read' || state.kind !== 'read') return;
@@ -86,6 +88,8 @@ async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Kil
  */
 export function cancel(home: Home, { id, spec, status }: LiveView, stop: Stop): Killed | undefined {
   if (status.phase !== 'queued' || !wasQueued(spec)) return undefined;
+  // --on-exit outlives us
+  if (spec.onExit !== null) closeInherited();
   if (!dismiss(home, spec, { type: 'stop-requested', stop })) return undefined;
   return { view: observe(home, id), stopped: 0, alive: [], unproven: [] };
 }

@@ -24,7 +24,13 @@ import { markerOf } from './tree.ts';
 export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'> & {
   /** The script of `run -`; its path takes the place that `script.at` names. */
   scriptBytes?: Uint8Array;
+  /** `NAME=value` of all its variables, for a restart in a kept environment; else the caller's is taken. */
+  environment?: string[];
 };
+
+/** The variables of a job that is being started, without its marker. */
+export const environmentOf = ({ environment, env }: Draft): string[] =>
+  environment ?? jobEnvironment(process.env, env);
 
 /** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */
 function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): number {
@@ -35,7 +41,8 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
 }
 
 /** Everything from the directory to the durable owner, for an id that is claimed. */
-async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft): Promise<Result<void>> {
+async function startJob(home: Home, id: JobId, whole: Draft): Promise<Result<void>> {
+  const { scriptBytes, environment: _, ...draft } = whole;
   const job = home.job(id);
   const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
   // the marker first: a job that runs is never missing from the list
@@ -50,8 +57,8 @@ async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft)
     writeSpec(job, { v: 1, id, ...draft, argv, createdAt, createdMonotonicMs, bootId, machine });
     environmentFd = storeEnvironment(
       job,
-      withMarker(jobEnvironment(process.env, draft.env), markerOf(home, id)),
-      draft.keepEnv,
+      withMarker(environmentOf(whole), markerOf(home, id)),
+      draft.keepEnv || draft.onExit !== null,
     );
     prepareFiles(job, draft, 1);
     // the directory's own name; before the start, because a job that runs is not taken back if this fails

@@ -7,7 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { removeQuietly, wakeReader } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
-import { exitCodeOf, type JobId, type Outcome, type Placement, type Spec, type Status } from '../job/job.ts';
+import { exitCodeOf, type JobId, type Outcome, type Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { markEnded } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
@@ -22,13 +22,11 @@ import {
   readState,
   writeState,
 } from '../job/store.ts';
+import { startHook } from './hooks.ts';
 import { identify, isAlive, isHeld } from './identity.ts';
+import type { QueuedSpec } from './kept.ts';
 import { observe } from './observe.ts';
 import { readShim } from './shim.ts';
-
-/** A job that was queued. */
-export type QueuedSpec = Spec & { placement: Placement };
-export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== null;
 
 /** Whether somebody has taken the job to start it, or has ended it: who owns it lives, or its state or shim says so. */
 export function isTaken(job: JobPaths): boolean {
@@ -80,6 +78,8 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const { attempt = 1, attempts = [] } = known ?? {};
   writeState(job, { v: 1, generation, attempt, attempts, status, stopped: 0, left: [], logBytes: 0, spec });
   markEnded(home, spec.id, status.endedAt, spec.project);
+  // before the marker goes: whoever meets one of an ended job does it
+  startHook(home, spec);
   leaveLine(home, spec);
   wakeReader(home.queue(spec.placement.queue).keeper(sandboxKey(spec.placement)));
   wake(job);
@@ -89,7 +89,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
 /** Takes the marker of a job that was started or ended, and its environment if it needs that no more. */
 export function leaveLine(home: Home, spec: QueuedSpec): void {
   // the marker last: as long as it is there somebody meets it, and does what is left
-  if (!spec.keepEnv) removeQuietly(home.job(spec.id).env);
+  if (!spec.keepEnv && spec.onExit === null) removeQuietly(home.job(spec.id).env);
   const mark = findMark(home, spec);
   if (mark) removeMark(mark);
 }

@@ -23,6 +23,8 @@ export interface Trail {
   sinceTicks: number;
   /** What the owner saw when the main process ended. */
   left: Identity[];
+  /** Not the job's own: those of its --on-exit. */
+  hook?: boolean;
   /** The asker has watched the main process until now: its session's number cannot be another's yet. */
   watched: boolean;
 }
@@ -37,6 +39,12 @@ export const markerOf = (home: Home, id: JobId): Marker => ({
   BGJOB_ID: String(id),
   BGJOB_HOME: home.path,
   BGJOB_TOKEN: home.token,
+});
+
+/** The same for those of its --on-exit: of another kind, so that no stop of the job hits them. */
+export const hookMarkerOf = (home: Home, id: JobId): Marker => ({
+  ...markerOf(home, id),
+  BGJOB_TOKEN: `${home.token}-on-exit`,
 });
 
 /** The job whose marker a process carries, if it is one of this home. */
@@ -93,8 +101,9 @@ class Look {
   constructor(trail: Trail, atSight: AtSight) {
     this.trail = trail;
     this.atSight = atSight;
-    this.marker = markerOf(trail.home, trail.id);
-    this.logs = new RegExp(`^${literal(trail.home.job(trail.id).dir)}/out/(log|err)$`);
+    const job = trail.home.job(trail.id);
+    this.marker = trail.hook ? hookMarkerOf(trail.home, trail.id) : markerOf(trail.home, trail.id);
+    this.logs = new RegExp(`^${trail.hook ? literal(job.hookLog) : `${literal(job.dir)}/out/(log|err)`}$`);
   }
 
   visit(stat: ProcessStat): void {

@@ -5,11 +5,13 @@ import type { JobId } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Fate, judgeReadiness, type Mark, parseMark, type Readiness } from '../job/queue.ts';
 import { type Place, removeMark } from '../job/queues.ts';
-import { readOwner, readSpec } from '../job/store.ts';
+import { readOwner, readSpec, readState } from '../job/store.ts';
+import { startHook } from './hooks.ts';
 import { isAlive } from './identity.ts';
 import { nudgeKeeper } from './keeping.ts';
+import { type QueuedSpec, wasQueued } from './kept.ts';
 import type { Line } from './line.ts';
-import { fateOf, hasStarted, type QueuedSpec, skip, wasQueued } from './queued.ts';
+import { fateOf, hasStarted, skip } from './queued.ts';
 import { readShim } from './shim.ts';
 
 /** A job whose turn it is. */
@@ -93,7 +95,11 @@ export function forgetStale({ home }: Line, place: Place, id: JobId): void {
   const spec = readSpec(job, id);
   // whoever holds it may just be putting it back
   if (spec.kind !== 'absent' && (!hasStarted(job) || isAttended(job))) return;
-  if (spec.kind === 'read' && !spec.value.keepEnv) removeQuietly(job.env);
+  if (spec.kind === 'read' && !spec.value.keepEnv && spec.value.onExit === null) removeQuietly(job.env);
+  // somebody ended it, and died before he came to that
+  const state = readState(job);
+  if (spec.kind === 'read' && state.kind === 'read' && state.value.status.phase === 'ended')
+    startHook(home, spec.value);
   removeMark(place);
 }
 

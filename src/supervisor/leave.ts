@@ -8,6 +8,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { DEFAULT_RETENTION } from '../job/retention.ts';
 import { collect, isCollectionDue } from '../process/collect.ts';
+import { startHook } from '../process/hooks.ts';
 import { identify, isAlive } from '../process/identity.ts';
 import { suspectJobs } from '../process/leftovers.ts';
 import { moveOn } from './next.ts';
@@ -35,6 +36,8 @@ const LEFT_LOOK_MS = 300;
 export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
   // what was put back moves the queue on while its watcher still lives
   if (supervision.isRequeued) await moveOn(supervision, true);
+  // before the watcher goes: if we are killed here its adopter does it
+  else if (supervision.status.phase === 'ended') startHook(supervision.home, supervision.spec);
   tellWatcher?.();
   // now that nobody holds it: its own turn may have come
   if (supervision.isRequeued) await moveOn(supervision, false);

@@ -4,13 +4,17 @@ import { after, renderDuration, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Spec, StatusOf, Stop } from '../job/job.ts';
 
-/** Arms the limits of a running job: `onReached` gets the stop that follows. Returns the call that disarms them. */
+/**
+ * Arms the limits of a running job, `quietMs` after its last output: `onReached` gets the stop that follows. Returns the call that
+ * disarms them and says how long there has been no output, milliseconds.
+ */
 export function armLimits(
   { timeoutMs, idleTimeoutMs, graceMs }: Spec,
   logs: string[],
-  status: StatusOf<'running'>,
+  { startedMonotonicMs, holding }: StatusOf<'running'>,
+  quietMs: number,
   onReached: (stop: Stop) => void,
-): () => void {
+): () => number {
   const reach = (cause: Stop['cause'], limitMs: number) =>
     onReached({
       by: `--${cause} ${renderDuration(limitMs)}`,
@@ -19,25 +23,27 @@ export function armLimits(
       graceMs,
       at: systemClock.now(),
     });
-  const disarms: (() => void)[] = [];
+  let disarmTimeout = (): void => {};
+  let disarmIdle = (): number => 0;
   if (timeoutMs !== null) {
     // counted from the start on the monotonic clock: an adopter gives no second helping
-    const spent = systemClock.monotonic() - status.startedMonotonicMs;
-    disarms.push(after(timeoutMs - spent, () => reach('timeout', timeoutMs)));
+    const spent = systemClock.monotonic() - startedMonotonicMs - (holding?.pausedMs ?? 0);
+    disarmTimeout = after(timeoutMs - spent, () => reach('timeout', timeoutMs));
   }
   if (idleTimeoutMs !== null)
-    disarms.push(watchIdle(logs, idleTimeoutMs, () => reach('idle-timeout', idleTimeoutMs)));
+    disarmIdle = watchIdle(logs, idleTimeoutMs, quietMs, () => reach('idle-timeout', idleTimeoutMs));
   return () => {
-    for (const disarm of disarms) disarm();
+    disarmTimeout();
+    return disarmIdle();
   };
 }
 
-/** Calls `act` when none of the logs has changed its size for `limitMs`. By size: a change of the clock or of mtime means nothing. */
-function watchIdle(logs: string[], limitMs: number, act: () => void): () => void {
+/** Calls `act` when none of the logs has changed its size for `limitMs`, of which `quietMs` have passed. By size: a change of the clock or of mtime means nothing. */
+function watchIdle(logs: string[], limitMs: number, quietMs: number, act: () => void): () => number {
   const intervalMs = Math.min(Math.max(limitMs / 20, 20), 5000);
   const sizes = () => logs.map(sizeOf).join(' ');
   let size = sizes();
-  let lastGrowth = systemClock.monotonic();
+  let lastGrowth = systemClock.monotonic() - quietMs;
   const timer = setInterval(() => {
     const now = systemClock.monotonic();
     const sizeNow = sizes();
@@ -49,7 +55,10 @@ function watchIdle(logs: string[], limitMs: number, act: () => void): () => void
       act();
     }
   }, intervalMs);
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    return sizes() === size ? systemClock.monotonic() - lastGrowth : 0;
+  };
 }
 
 function sizeOf(path: string): number {

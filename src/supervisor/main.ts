@@ -7,6 +7,7 @@
  *     supervisor.js HOME ID GENERATION
  *     supervisor.js HOME ID --adopt
  *     supervisor.js HOME QUEUE --keep
+ *     supervisor.js HOME ID --hook
  */
 import { errnoOf } from '../base/failure.ts';
 import { type Home, openHome } from '../job/home.ts';
@@ -22,6 +23,7 @@ import {
 } from '../job/store.ts';
 import { identify, isSame } from '../process/identity.ts';
 import { adopt, isPutBack } from './adopt.ts';
+import { runHook } from './hooks.ts';
 import { keepQueue } from './keeper.ts';
 import { start } from './start.ts';
 import { ALIVE_FD, Supervision } from './supervision.ts';
@@ -51,7 +53,9 @@ function main(): void {
   }
   const id = Number(subject);
   const spec = readSpec(home.value.job(id), id);
-  if (spec.kind === 'read') supervise(home.value, spec.value, mode!);
+  if (spec.kind !== 'read') return;
+  if (mode === '--hook') void runHook(home.value, spec.value);
+  else supervise(home.value, spec.value, mode!);
 }
 
 function supervise(home: Home, spec: Spec, mode: string): void {

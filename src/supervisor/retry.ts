@@ -1,17 +1,16 @@
 /** What is different for a job that was queued: where its environment lies, and what becomes of it after an attempt that failed. */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
-import { removeQuietly, writeAll, writeAtomic } from '../base/files.ts';
-import { readAt, readRecord } from '../base/records.ts';
+import { removeQuietly, writeAll } from '../base/files.ts';
+import { readAt } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import { type Attempt, exitCodeOf, type Spec, type StatusOf } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { markName } from '../job/queue.ts';
 import { addMark, findMark, makeQueue, markStarted } from '../job/queues.ts';
-import { withMarker } from '../process/environment.ts';
-import { howEnded, type QueuedSpec, wasQueued } from '../process/queued.ts';
-import { markerOf } from '../process/tree.ts';
+import { keepEnvironment, wasQueued } from '../process/kept.ts';
+import { howEnded } from '../process/queued.ts';
 
 /** However often it doubles, milliseconds. */
 const LONGEST_BACKOFF_MS = 86_400_000;
@@ -26,17 +25,6 @@ interface Attempted {
   readonly last: Attempt | undefined;
 }
 
-/** The environment of a queued job, with its marker. Throws ENOENT if it is gone. */
-export function queuedEnvironment(home: Home, { id, placement }: QueuedSpec): string[] {
-  const { queue, batch } = placement;
-  const places = [home.job(id).env, ...(batch === null ? [] : [home.queue(queue).environment(batch)])];
-  for (const place of places) {
-    const stored = readRecord(place);
-    if (stored.kind === 'text') return withMarker(JSON.parse(stored.text), markerOf(home, id));
-  }
-  throw Object.assign(new Error('no environment'), { code: 'ENOENT' });
-}
-
 /**
  * The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. An adopter
  * does what its predecessor may not have come to.
@@ -44,9 +32,8 @@ export function queuedEnvironment(home: Home, { id, placement }: QueuedSpec): st
 export function leaveQueue({ home, spec, job, attempt }: Attempted): void {
   if (!wasQueued(spec)) return;
   try {
-    const isNeeded = spec.keepEnv || attempt <= spec.retry;
-    if (isNeeded && !fs.existsSync(job.env))
-      writeAtomic(job.env, JSON.stringify(queuedEnvironment(home, spec)));
+    const isNeeded = spec.keepEnv || spec.onExit !== null || attempt <= spec.retry;
+    if (isNeeded) keepEnvironment(home, spec);
     if (!isNeeded) removeQuietly(job.env);
     const mark = findMark(home, spec);
     if (mark) markStarted(home, spec.id, mark);

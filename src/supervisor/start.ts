@@ -11,11 +11,12 @@ import { openLog, syncDir } from '../base/files.ts';
 import { readAt } from '../base/records.ts';
 import type { Spec } from '../job/job.ts';
 import { flushExit } from '../job/store.ts';
+import { queuedEnvironment } from '../process/kept.ts';
 import { shimCall } from '../process/shim.ts';
 import { adopterCall } from './adopt.ts';
 import { leave } from './leave.ts';
 import { moveOn } from './next.ts';
-import { leaveQueue, queuedEnvironment, writeHeading } from './retry.ts';
+import { leaveQueue, writeHeading } from './retry.ts';
 import type { Supervision } from './supervision.ts';
 
 const ENVIRONMENT_FD = 3;

@@ -16,7 +16,7 @@ import { type Owner, readExit, readState, readStops } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
-import { armLimits } from './limits.ts';
+import { Holding } from './holding.ts';
 import { Publication } from './publication.ts';
 import { putBack, retryAt } from './retry.ts';
 import { stopTree } from './stopping.ts';
@@ -61,7 +61,7 @@ export class Supervision {
   /** What the main process left behind. */
   left: Identity[] = [];
   private readonly publication: Publication;
-  private disarm = (): void => {};
+  private readonly holding = new Holding(this);
   readonly trim: Trim;
 
   constructor(
@@ -88,22 +88,18 @@ export class Supervision {
     this.status = nextStatus(before, event);
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
-      this.disarm();
+      this.holding.disarm();
       this.requeue(this.status);
       this.finish();
       return;
     }
     this.publish();
-    if (before.phase !== this.status.phase) this.enter(this.status);
+    if (before.phase !== this.status.phase || this.status.phase === 'running') this.enter(this.status);
   }
 
   private enter(status: Status): void {
-    if (status.phase === 'running') {
-      const { log, err } = this.job;
-      this.disarm = armLimits(this.spec, this.spec.split ? [log, err] : [log], status, (stop) =>
-        this.dispatch({ type: 'limit-reached', stop }),
-      );
-    }
+    if (status.phase === 'running')
+      this.holding.enter(status, (stop) => this.dispatch({ type: 'limit-reached', stop }));
     this.trim.start();
     if (status.phase === 'stopping') void stopTree(this);
   }
@@ -121,11 +117,12 @@ export class Supervision {
     }
   }
 
-  /** Reads what `kill` left: after every nudge, before the start, after the first publication, and at the end. */
+  /** Reads what `kill`, `pause` and `resume` left: after every nudge, before the start, after the first publication, and at the end. */
   readRequests(notAfter = Number.POSITIVE_INFINITY): void {
     // the same request, read again, changes nothing
     for (const stop of readStops(this.job))
       if (stop.at <= notAfter) this.dispatch({ type: 'stop-requested', stop });
+    if (notAfter === Number.POSITIVE_INFINITY) this.holding.readRequest();
   }
 
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
@@ -206,7 +203,8 @@ export class Supervision {
     await this.moveOn();
     const { status, attempt, attempts, stopped, left } = this;
     await this.publication.publishAside({ status, attempt, attempts, stopped, left });
-    if (!this.spec.keepEnv) removeQuietly(this.job.env);
+    // whoever runs --on-exit removes it then
+    if (!this.spec.keepEnv && this.spec.onExit === null) removeQuietly(this.job.env);
     this.letGo();
   }
 
@@ -241,7 +239,7 @@ export class Supervision {
 
   /** Ends the supervision without an end of the job: it has no records any more. */
   abandon(): void {
-    this.disarm();
+    this.holding.disarm();
     this.trim.stop();
     this.letGo();
   }

@@ -105,7 +105,8 @@ static void nameRole(struct task *one) {
   }
   const char *program = strrchr(words[0], '/') ? strrchr(words[0], '/') + 1 : words[0];
   /* the shell that starts a keeper again has the title of its queue, and the keeper itself none yet */
-  if (!strncmp(text, "bgjob[", 6)) strcpy(one->role, strcmp(words[1], "-c") ? "supervisor" : "keeper shell");
+  if (!strcmp(last, "--hook")) strcpy(one->role, "hook");
+  else if (!strncmp(text, "bgjob[", 6)) strcpy(one->role, strcmp(words[1], "-c") ? "supervisor" : "keeper shell");
   else if (!strcmp(last, "--keep") && strstr(words[1], "supervisor.js")) strcpy(one->role, "keeper");
   else if (!strcmp(last, "--adopt") && strstr(words[1], "supervisor.js")) strcpy(one->role, "adopter");
   else if (!strstr(one->role, "'s fork")) return;

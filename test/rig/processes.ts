@@ -64,3 +64,9 @@ export function computedMs(pid: number): number {
   // a hundred ticks a second, on every machine that there is
   return (Number(user ?? 0) + Number(system ?? 0)) * 10;
 }
+
+/** The kernel's letter for a process: R S D T t Z; '' if it is gone. */
+export const letterOf = (pid: number): string => {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2).charAt(0);
+};

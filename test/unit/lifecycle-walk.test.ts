@@ -27,6 +27,8 @@ const TYPES: EventType[] = [
   'start-failed',
   'stop-requested',
   'limit-reached',
+  'pause-requested',
+  'resume-requested',
   'signalled',
   'main-ended',
   'swept',
@@ -62,6 +64,10 @@ function randomEvent(random: () => number, at: number): Event {
           at,
         },
       };
+    case 'pause-requested':
+      return { type, request: pick([1, 2, 3, 4]), by: 'pause', at, monotonicMs: at };
+    case 'resume-requested':
+      return { type, request: pick([1, 2, 3, 4]), monotonicMs: at };
     case 'signalled':
       return { type, signal };
     case 'main-ended':

@@ -7,10 +7,16 @@ import { type Event, endWithoutOwner, nextStatus, SHIM_KILLED } from '../../src/
 const kill: Stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 5000, at: 50 };
 const limit: Stop = { ...kill, by: '--timeout 1m', cause: 'timeout' };
 const STARTING: Status = { phase: 'starting' };
-const RUNNING: StatusOf<'running'> = { phase: 'running', startedAt: 10, startedMonotonicMs: 1 };
+const RUNNING: StatusOf<'running'> = {
+  phase: 'running',
+  startedAt: 10,
+  startedMonotonicMs: 1,
+  holding: null,
+};
 const stopping = (stop: Stop, sent: string[], ended: StatusOf<'stopping'>['ended']): Status => ({
-  ...RUNNING,
   phase: 'stopping',
+  startedAt: 10,
+  startedMonotonicMs: 1,
   stop,
   sent,
   ended,
@@ -140,4 +146,27 @@ test('an end without owner, from every phase', () => {
   assert.deepEqual([heard.endedAt, heard.outcome], [20, { kind: 'timed-out', limit: 'timeout', code: 0 }]);
   const over = walk(RUNNING, ended(1)) as StatusOf<'ended'>;
   assert.equal(endWithoutOwner(over, 200, 2), over);
+});
+
+test('pauses: only a newer request counts, their time is added up, and a stop ends them', () => {
+  const pause = (request: number, monotonicMs: number): Event => ({
+    ...{ type: 'pause-requested', request, by: 'pause', at: 20, monotonicMs },
+  });
+  const resume = (request: number, monotonicMs: number): Event => ({
+    ...{ type: 'resume-requested', request, monotonicMs },
+  });
+  const since = { at: 20, monotonicMs: 100, by: 'pause' };
+  const paused = nextStatus(RUNNING, pause(1, 100));
+  assert.deepEqual(paused, { ...RUNNING, holding: { request: 1, pausedMs: 0, since } });
+  assert.equal(nextStatus(paused, pause(1, 200)), paused, 'read again');
+  assert.deepEqual(nextStatus(paused, pause(2, 200)), {
+    ...RUNNING,
+    holding: { request: 2, pausedMs: 0, since },
+  });
+  const twice = walk(paused, resume(2, 150), pause(3, 1000), resume(5, 1001));
+  assert.deepEqual(twice, { ...RUNNING, holding: { request: 5, pausedMs: 51, since: null } });
+  assert.equal(nextStatus(twice, pause(4, 2000)), twice, 'overtaken');
+  assert.deepEqual(nextStatus(paused, asked(kill)), stopping(kill, [], null));
+  for (const status of [STARTING, stopping(kill, [], null), walk(RUNNING, ended(0))])
+    for (const event of [pause(1, 5), resume(1, 5)]) assert.equal(nextStatus(status, event), status);
 });

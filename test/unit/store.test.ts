@@ -42,6 +42,7 @@ const SPEC: Spec = {
   maxLogBytes: 1 << 20,
   onMaxLog: 'trim',
   split: false,
+  onExit: null,
   placement: {
     queue: 'api',
     priority: -3,

@@ -1,38 +1,19 @@
 /** `bgjob run`: starts a job and prints its id. */
 import { parseDuration } from '../../base/clock.ts';
-import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
-import type { Home } from '../../job/home.ts';
-import { type JobId, quoteWord } from '../../job/job.ts';
+import { type Failure, fail, ok } from '../../base/failure.ts';
+import { quoteWord } from '../../job/job.ts';
 import { attendQueue } from '../../process/admission.ts';
-import { findListener, portTaken } from '../../process/listener.ts';
-import { observe } from '../../process/observe.ts';
-import { waitForCondition } from '../awaiting.ts';
-import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
-import { CONDITION_OPTIONS, type Conditions, isConditional, parseConditions } from '../conditions.ts';
+import { type Input, SUCCESS, verb } from '../command.ts';
+import { parseConditions } from '../conditions.ts';
 import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
-import { followTo } from '../following.ts';
 import { parseNaming, start } from '../naming.ts';
-import type { Output } from '../output.ts';
-import { Patience } from '../patience.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
-import { tellEnd, tellStillRunning } from '../telling.ts';
-import { waitForAll } from '../waiting.ts';
+import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../started.ts';
 import { tellWarnings, warningsOf } from '../warnings.ts';
-
-/** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
-const READER_GONE: Exit = { code: 141, by: 'bgjob' };
 
 const OPTIONS = {
   ...DRAFT_OPTIONS,
-  wait: {
-    kind: 'optional-duration',
-    short: '-w',
-    value: 'DUR',
-    text: 'for its end and output; 75 if that takes longer',
-    group: 'Wait',
-  },
-  follow: { kind: 'flag', short: '-f', text: 'and show its output as it comes' },
-  ...CONDITION_OPTIONS,
+  ...WATCH_OPTIONS,
 } as const;
 type RunInput = Input<typeof OPTIONS>;
 
@@ -47,29 +28,6 @@ function withMeant(failure: Failure, wait: RunInput['options']['wait']): Failure
   if (wait?.ms !== null) return failure;
   if (parseDuration(failure.command) === undefined) return failure;
   return { ...failure, meant: `--wait=${failure.command} -- command` };
-}
-
-/** A job that is to listen on a port which somebody has is not even started. */
-async function portsAreFree(home: Home, conditions: Conditions | null): Promise<Result<void>> {
-  if (!conditions || conditions.anyOwner) return ok(undefined);
-  for (const port of conditions.ports) {
-    const listener = await findListener(home, port);
-    if (listener !== undefined && listener !== 'unknown') return fail(portTaken(port, listener));
-  }
-  return ok(undefined);
-}
-
-/** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
-async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
-  await followTo(output, home, id, { stream: 'log', from: 0, raw: false }, patience.signal);
-  const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
-  if (view.kind === 'live' && output.readerGone) {
-    output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);
-    return READER_GONE;
-  }
-  if (view.kind === 'live') return tellStillRunning(output, home, [view], patience);
-  patience.end();
-  return tellEnd(output, home, view, 'none');
 }
 
 const OPERANDS = "[--] command [args...] | 'line' | - [args...] | --batch FILE";
@@ -103,7 +61,7 @@ export const run = verb({
   async run(context, input) {
     const { output } = context;
     const { options } = input;
-    const waits = options.wait !== null || options.follow || isConditional(options);
+    const waits = isWatched(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
     if (options.batch !== null) {
@@ -120,8 +78,8 @@ export const run = verb({
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
     const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
     if (!conditions.ok) return conditions;
-    if (conditions.value && options.follow)
-      return fail({ code: 'usage', message: '--follow and conditions such as --until exclude each other' });
+    const fits = checkWatch(options, conditions.value);
+    if (!fits.ok) return fits;
     const opened = context.makeHome();
     if (!opened.ok) return opened;
     const home = opened.value;
@@ -146,16 +104,10 @@ export const run = verb({
       }
       return ok(SUCCESS);
     }
-    const patience = new Patience(deadline.value);
-    if (options.follow) return ok(await followEnd(output, home, id, patience));
-    const view = observe(home, id);
-    if (!view) return fail({ code: 'no-such-job', reference: String(id), known: [] });
-    if (conditions.value) {
-      const exit = await waitForCondition(output, home, view, conditions.value, patience);
-      const goesOn = !exit.ok && observe(home, id)?.kind === 'live';
-      if (goesOn && !output.json) output.note(`(the job goes on: bgjob tail ${id} · bgjob kill ${id})`);
-      return exit;
-    }
-    return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, 'always'));
+    return watchStarted(output, home, id, {
+      ...options,
+      conditions: conditions.value,
+      deadlineMs: deadline.value,
+    });
   },
 });

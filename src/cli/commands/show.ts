@@ -12,6 +12,7 @@ import { processesOf, trailOf } from '../../process/leftovers.ts';
 import { waitingOf } from '../../process/lineup.ts';
 import { portsOf } from '../../process/ports.ts';
 import { SUCCESS, verb } from '../command.ts';
+import { onExitObject, onExitText } from '../onexit.ts';
 import { attemptRows, queueRows, type Row } from '../placing.ts';
 import { select } from '../select.ts';
 import { commandLine, type Extras, jobLabel, jobObject, reasonOf, stateText, tookMs } from '../wording.ts';
@@ -32,6 +33,7 @@ async function extrasOf(
     waiting: waitingOf(home, view),
     ports: portsOf(processes.map(({ pid }) => pid)),
     logPath: job.log,
+    onExit: onExitObject(home, view),
     leftovers: view.kind === 'ended' ? processes.length : 0,
     ...(owner.kind === 'read' &&
       isAlive(owner.value.identity) === 'alive' && { supervisorPid: owner.value.identity.pid }),
@@ -96,6 +98,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['ports', (extras.ports?.length ?? 0) > 0 && extras.ports!.join(' ')],
     ['log', logText(job, 'log')],
     ['stderr', spec?.split && logText(job, 'err')],
+    ['on exit', onExitText(home, view)],
   ];
   return rows.filter((row): row is [string, string] => Boolean(row[1]));
 }

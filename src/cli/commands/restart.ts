@@ -1,0 +1,106 @@
+/** `bgjob restart`: a job once more, as a new one; what runs of it is stopped first. */
+import { fail, ok, type Result } from '../../base/failure.ts';
+import type { Home } from '../../job/home.ts';
+import { type EndedView, type JobId, type LiveView, stateWord } from '../../job/job.ts';
+import { titleOf } from '../../job/names.ts';
+import { attendQueue } from '../../process/admission.ts';
+import { holderOf } from '../../process/holder.ts';
+import { processesOf } from '../../process/leftovers.ts';
+import { howEnded } from '../../process/queued.ts';
+import { SUCCESS, verb } from '../command.ts';
+import { parseConditions } from '../conditions.ts';
+import { start } from '../naming.ts';
+import type { Output } from '../output.ts';
+import { tellIfPaused } from '../queueing.ts';
+import { redraftOf } from '../redraft.ts';
+import { stopOne } from '../replacing.ts';
+import { judgeable, select } from '../select.ts';
+import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../started.ts';
+import { jobLabel } from '../wording.ts';
+
+/** Stops the job, or what it left; fails where that cannot be verified, or where its name is another's by now. */
+async function makeWay(
+  output: Output,
+  home: Home,
+  view: LiveView | EndedView,
+  stopped: JobId[],
+): Promise<Result<void>> {
+  const title = titleOf(view.spec);
+  const holder = title && holderOf(home, title);
+  if (holder && holder.id !== view.id)
+    return fail({
+      code: 'usage',
+      message: `${jobLabel(view)} was followed by ${jobLabel(holder)}, which is ${stateWord(holder)}: one job of a name runs`,
+      hint: `bgjob restart ${title.name}`,
+    });
+  if (view.kind === 'ended' && (await processesOf(home, view)).length === 0) return ok(undefined);
+  return stopOne(output, home, view, stopped, 'restart');
+}
+
+export const restart = verb({
+  name: 'restart',
+  operands: 'REF',
+  arity: [1, 1],
+  summary: 'start a job once more, as a new one; one that runs is stopped first',
+  description: [
+    'The same command, script, directory, options and -e values, and the environment of this call; with run --keep-env the',
+    'one that was kept. Its name then means the new job, whose id is printed.',
+    'A job that runs is stopped as run --replace does it, with all its processes, until its ports are free. What it waited for',
+    '(--after, --delay) is not waited for again.',
+  ],
+  examples: [
+    ['bgjob restart web', 'a server, with the code of now'],
+    ['bgjob restart web --until-port 3000', 'back when it listens'],
+    ['bgjob restart --wait @last', 'the same again, and its result'],
+  ],
+  options: WATCH_OPTIONS,
+  async run(context, { options, words }) {
+    const { output } = context;
+    const waits = isWatched(options);
+    const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
+    if (!deadline.ok) return deadline;
+    const found = select(context, words[0]!, { elsewhere: false });
+    if (!found.ok) return found;
+    const { home } = found.value;
+    const judged = judgeable(found.value.view);
+    if (!judged.ok) return judged;
+    const view = judged.value;
+    const redrafted = redraftOf(context, home, view);
+    if (!redrafted.ok) return redrafted;
+    const { draft, environment } = redrafted.value;
+    const conditions = parseConditions(options, null, () => ok(draft.cwd));
+    if (!conditions.ok) return conditions;
+    const fits = checkWatch(options, conditions.value);
+    if (!fits.ok) return fits;
+    const stopped: JobId[] = [];
+    const way = await makeWay(output, home, view, stopped);
+    if (!way.ok) return way;
+    const mayStart = () => portsAreFree(home, conditions.value);
+    const naming = draft.name === null ? 'alone' : 'replace';
+    const started = await start(output, home, draft, naming, mayStart, 'restart');
+    if (!started.ok) return started;
+    const { id } = started.value;
+    const { name, placement } = draft;
+    if (placement) await attendQueue(home, placement.queue);
+    if (output.json) {
+      const replaced = [...stopped, ...started.value.replaced];
+      const log = { path: home.job(id).log };
+      output.object({ v: 1, id, name, reused: false, replaced, restarted: view.id, environment, log });
+    } else {
+      output.line(String(id));
+      const which =
+        environment === 'kept'
+          ? 'in the environment that was kept with it'
+          : 'in the environment of this call';
+      const how = view.kind === 'ended' ? `, which ${howEnded(view.status.outcome)},` : '';
+      output.note(`(${id} is ${jobLabel(view)}${how} once more, ${which})`);
+      if (placement) tellIfPaused(output, home, placement.queue);
+    }
+    if (!waits) return ok(SUCCESS);
+    return watchStarted(output, home, id, {
+      ...options,
+      conditions: conditions.value,
+      deadlineMs: deadline.value,
+    });
+  },
+});

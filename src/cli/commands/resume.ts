@@ -1,0 +1,17 @@
+/** `bgjob resume`: a paused job goes on. */
+import { verb } from '../command.ts';
+import { holdAll } from '../holding.ts';
+
+export const resume = verb({
+  name: 'resume',
+  operands: 'REF...',
+  arity: [1, Number.POSITIVE_INFINITY],
+  summary: 'let a paused job go on (CONT)',
+  description: ['One that is not paused stays as it is.'],
+  examples: [
+    ['bgjob resume train', 'it goes on where it was'],
+    ['bgjob ls -q --state paused | xargs bgjob resume', 'all'],
+  ],
+  options: {},
+  run: (context, { words }) => holdAll(context, words, 'resume'),
+});

@@ -1,0 +1,118 @@
+/**
+ * `--on-exit`: a process of its own runs the line once the end is published. Whoever publishes that starts it, and may be killed just
+ * then: so another may start it again, and the claim decides. It is made by whoever runs the line, as its first act, and never removed.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import * as is from '../base/shape.ts';
+import type { Home } from '../job/home.ts';
+import type { EndedView, JobView, Spec } from '../job/job.ts';
+import type { JobPaths } from '../job/paths.ts';
+import { readShaped } from '../job/store.ts';
+import { ownEnvironment } from './environment.ts';
+import { identify, readStat, thisPlace } from './identity.ts';
+import { keepEnvironment } from './kept.ts';
+import { SUPERVISOR } from './starting.ts';
+
+/** How long it may take, milliseconds. */
+export const HOOK_LIMIT_MS = 60_000;
+/** So long after an end it may be about to be started, milliseconds. */
+const DUE_MS = 60_000;
+
+/** Starts the process that runs the line, if there is one and nobody did; returns at once. */
+export function startHook(home: Home, spec: Spec): void {
+  if (spec.onExit === null || readHookClaim(home.job(spec.id))) return;
+  try {
+    keepEnvironment(home, spec);
+  } catch (thrown) {
+    // a full disk: then it has our environment
+    errnoOf(thrown);
+  }
+  const { spawn } = require('node:child_process') as typeof import('node:child_process');
+  const nothing = fs.openSync('/dev/null', fs.constants.O_RDONLY);
+  const child = spawn(process.execPath, [SUPERVISOR, home.path, String(spec.id), '--hook'], {
+    argv0: `bgjob[${spec.id}]`,
+    cwd: '/',
+    detached: true,
+    // 3 and 4 may be ours and are not closed by themselves, nor by 'ignore': a job would seem to be held
+    stdio: ['ignore', 'ignore', 'ignore', nothing, nothing],
+    env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
+  });
+  fs.closeSync(nothing);
+  child.on('error', () => {});
+  child.unref();
+}
+
+/** Becomes the one process that runs the line; false if somebody is, or was. Throws system errors. */
+export function claimHook(job: JobPaths): boolean {
+  const { pid, startTicks, bootId } = identify(process.pid)!;
+  try {
+    fs.symlinkSync(`${pid}.${startTicks}.${bootId}`, job.hook);
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'EEXIST') return false;
+    throw thrown;
+  }
+}
+
+interface HookClaim {
+  pid: number;
+  isAlive: boolean;
+  at: number;
+}
+
+function readHookClaim(job: JobPaths): HookClaim | undefined {
+  try {
+    const [pid, startTicks, bootId] = fs.readlinkSync(job.hook).split('.');
+    const at = fs.lstatSync(job.hook).mtimeMs;
+    const isHere = bootId === thisPlace().bootId;
+    return {
+      pid: Number(pid),
+      isAlive: isHere && readStat(Number(pid))?.startTicks === Number(startTicks),
+      at,
+    };
+  } catch (thrown) {
+    // something else may stand there: nobody makes a claim then
+    return errnoOf(thrown) === 'ENOENT' ? undefined : { pid: 0, isAlive: false, at: 0 };
+  }
+}
+
+const hookedShape = is.object({
+  v: is.version(1),
+  startedAt: is.time,
+  endedAt: is.time,
+  /** As a shell tells it; null: it ended otherwise, see `why`. */
+  code: is.nullable(is.upTo(255)),
+  why: is.nullable(is.text),
+});
+export type Hooked = is.Shaped<typeof hookedShape>;
+
+/** How far --on-exit of a job is. */
+export type HookView =
+  | { kind: 'waits' | 'due' | 'not-run' | 'unseen' }
+  | { kind: 'runs'; pid: number; since: number }
+  | { kind: 'done'; end: Hooked };
+
+/** Undefined: the job has none. */
+export function hookOf(home: Home, view: JobView): HookView | undefined {
+  if (!('spec' in view) || view.spec.onExit === null) return undefined;
+  if (view.kind !== 'ended') return { kind: 'waits' };
+  const job = home.job(view.id);
+  // asked first: what it wrote before it ended is found then
+  const claim = readHookClaim(job);
+  const end = readShaped(job.hooked, 'on-exit.json', hookedShape);
+  if (end.kind === 'read') return { kind: 'done', end: end.value };
+  if (claim) return claim.isAlive ? { kind: 'runs', pid: claim.pid, since: claim.at } : { kind: 'unseen' };
+  // nobody was there to start it
+  if (view.status.outcome.kind === 'lost' && view.state?.status.phase !== 'ended') return { kind: 'not-run' };
+  const agoMs = systemClock.now() - view.status.endedAt;
+  return agoMs < DUE_MS ? { kind: 'due' } : { kind: 'not-run' };
+}
+
+/** Whether the line runs, or is about to be run: then the job is still needed. */
+export function isHookDue(home: Home, { id, spec }: EndedView, agoMs: number): boolean {
+  if (spec.onExit === null) return false;
+  const claim = readHookClaim(home.job(id));
+  return claim ? claim.isAlive : agoMs < DUE_MS;
+}

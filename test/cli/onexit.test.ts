@@ -1,0 +1,207 @@
+/** `run --on-exit`: a line that is run once, after the end, whatever that is; it changes nothing else. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { isRunning, processesNaming } from '../rig/processes.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+/** What became of the line, once that is written down. */
+const untilHooked = (rig: Rig, id: number): Promise<any> =>
+  until(
+    () => rig.show(id).then((job) => job.onExit),
+    (hook) => ['exited', 'failed'].includes(hook?.state),
+    `the end of --on-exit of ${id}`,
+  );
+const output = (rig: Rig, id: number): string => fs.readFileSync(rig.file(id, 'on-exit.log'), 'utf8');
+
+const TELL = 'echo "$BGJOB_ID|$BGJOB_NAME|$BGJOB_OUTCOME|$BGJOB_EXIT_CODE|$BGJOB_LOG"';
+
+rigTest(
+  'directory, environment and what it is told; its failure is shown and changes nothing',
+  async (rig) => {
+    const place = join(rig.project, 'place');
+    fs.mkdirSync(place);
+    const line = `${TELL}; pwd; echo $OWN $CALLERS; umask; cat; echo oops >&2; exit 9`;
+    const args = ['run', '-w', '-n', 'web', '-C', place, '-e', 'OWN=1', '--on-exit', line, 'umask; exit 4'];
+    const answer = await rig.bash(`umask 027; bgjob ${args.map((one) => `'${one}'`).join(' ')}`, {
+      env: { CALLERS: '2' },
+    });
+    assert.equal(answer.code, 4);
+    assert.deepEqual(await untilHooked(rig, 1), {
+      ...{ command: line, state: 'exited', exitCode: 9, reason: null, log: rig.file(1, 'on-exit.log') },
+    });
+    assert.equal(output(rig, 1), `1|web|exited|4|${rig.file(1, 'out/log')}\n${place}\n1 2\n0027\noops\n`);
+    assert.match(
+      (await rig.bgjob(['show', 'web'])).stdout,
+      /^on exit .*: exited 9 after [\d.]+s \(.*on-exit\.log\)$/m,
+    );
+    assert.equal((await rig.bgjob(['status', 'web'])).code, 4);
+    assert.equal((await rig.bgjob(['ls'])).stdout.includes('9'), false);
+    assert.equal(fs.existsSync(rig.file(1, 'env.json')), false);
+  },
+);
+
+rigTest('every way to end: killed, timed out, failed to start, cancelled, skipped', async (rig) => {
+  const with_ = (...args: string[]) => ['--on-exit', TELL, ...args];
+  const log = (id: number) => rig.file(id, 'out/log');
+  await rig.run(with_('--', 'sleep', '1000'));
+  await rig.untilState(1, 'running');
+  assert.equal((await rig.bgjob(['kill', '1'])).code, 0);
+  await rig.run(with_('--timeout', '50ms', '--', 'sleep', '1000'));
+  const first = await rig.puppet();
+  await rig.run(['-Q', 'api', '--', ...first.command]);
+  await rig.run(with_('-Q', 'api', '--', 'true'));
+  await rig.run(with_('--after', '4', '-n', 'dep', '--', 'true'));
+  await first.ready();
+  // killed with a pipe that is read to its end: the line does not hold it
+  const killed = await rig.bash('bgjob kill 4 | cat');
+  assert.match(killed.stdout, /^4 cancelled before it started\n$/);
+  await rig.bgjob(['wait', '5', '2']);
+  const place = join(rig.project, 'place');
+  fs.mkdirSync(place);
+  await rig.run(with_('-Q', 'api', '-C', place, '--', 'true'));
+  fs.rmdirSync(place);
+  await first.exit(0);
+  await rig.bgjob(['wait', '6']);
+  const told = [];
+  for (const id of [1, 2, 4, 5]) {
+    await untilHooked(rig, id);
+    told.push(output(rig, id));
+  }
+  assert.deepEqual(told, [
+    `1||killed|143|${log(1)}\n`,
+    `2||timed-out|124|${log(2)}\n`,
+    `4||cancelled|1|${log(4)}\n`,
+    `5|dep|skipped|1|${log(5)}\n`,
+  ]);
+  // its directory is gone: that is told, and nothing else
+  const hook = await untilHooked(rig, 6);
+  assert.deepEqual(
+    [hook.state, hook.exitCode, hook.reason],
+    ['failed', null, 'it could not be started (ENOENT)'],
+  );
+  for (const id of [1, 2, 4, 5, 6]) assert.equal(fs.existsSync(rig.file(id, 'env.json')), false, `${id}`);
+});
+
+rigTest('once, after the last attempt, when the queue has moved on', async (rig) => {
+  const next = await rig.puppet();
+  const gate = join(rig.project, 'gate');
+  const line = `echo $BGJOB_OUTCOME $BGJOB_EXIT_CODE; until [ -e ${gate} ]; do sleep 0.02; done`;
+  await rig.run(['-Q', 'api', '--retry', '2', '--backoff', '10ms', '--on-exit', line, 'exit 5']);
+  await rig.run(['-Q', 'api', '--', ...next.command]);
+  assert.equal((await rig.bgjob(['wait', '1'])).code, 5);
+  // its slot is free although the line runs
+  await next.ready();
+  const running = await until(
+    () => rig.show(1),
+    (job) => job.onExit.state === 'runs',
+    'the line',
+  );
+  assert.deepEqual([running.state, running.attempts, running.leftovers], ['exited', 3, 0]);
+  assert.match(
+    (await rig.bgjob(['show', '1'])).stdout,
+    /^on exit .*: runs [\d.]+s, pid \d+; one minute at most/m,
+  );
+  // neither kill nor gc touch what runs
+  assert.match((await rig.bgjob(['kill', '1'])).stdout, /^1 already exited 5 [\d.]+s ago\n$/);
+  await rig.bgjob(['gc', '--ended']);
+  assert.equal((await rig.show(1)).onExit.state, 'runs');
+  fs.writeFileSync(gate, '');
+  assert.equal((await untilHooked(rig, 1)).exitCode, 0);
+  assert.equal(output(rig, 1), 'exited 5\n');
+  await next.exit(0);
+  await rig.runOut(['--', 'true']);
+  await until(
+    async () => {
+      await rig.bgjob(['gc', '--ended']);
+      return fs.existsSync(rig.file(1, '.'));
+    },
+    (there) => !there,
+    'gc takes it then',
+  );
+});
+
+rigTest('a batch: for each of its jobs, also those that are cancelled', async (rig) => {
+  const first = await rig.puppet();
+  await rig.run(['-Q', 'b', '--', ...first.command]);
+  const args = [
+    'run',
+    '-Q',
+    'b',
+    '--batch',
+    '-',
+    '-e',
+    'OWN=x',
+    '--on-exit',
+    'echo $OWN $BGJOB_OUTCOME $BGJOB_EXIT_CODE',
+  ];
+  const added = await rig.bgjob(args, { input: 'true\nexit 3\nsleep 1000\nsleep 1000\n' });
+  assert.equal(added.stdout, '2\n3\n4\n5\n');
+  await first.ready();
+  await rig.bgjob(['kill', '4']);
+  await first.exit(0);
+  await rig.bgjob(['wait', '2', '3']);
+  // by then the environment of the batch is that of the jobs
+  await rig.untilState(5, 'running');
+  await rig.bgjob(['kill', '5']);
+  const told = [];
+  for (const id of [2, 3, 4, 5]) {
+    await untilHooked(rig, id);
+    told.push(output(rig, id));
+    assert.equal(fs.existsSync(rig.file(id, 'env.json')), false);
+  }
+  assert.deepEqual(told, ['x exited 0\n', 'x exited 3\n', 'x cancelled 1\n', 'x killed 143\n']);
+});
+
+rigTest(
+  'jobs that it starts are jobs of their own; a restart takes it along; --keep-env stays',
+  async (rig) => {
+    await rig.run(['-n', 'a', '--keep-env', '--on-exit', 'bgjob run -n b -- echo next', 'echo one']);
+    await rig.bgjob(['wait', 'a']);
+    assert.equal((await untilHooked(rig, 1)).exitCode, 0);
+    assert.equal(output(rig, 1), '2\n');
+    assert.equal((await rig.bgjob(['wait', 'b'])).code, 0);
+    const b = await rig.show(2);
+    assert.deepEqual([b.parent, b.onExit], [1, null]);
+    assert.equal(fs.existsSync(rig.file(1, 'env.json')), true);
+    await rig.bgjob(['restart', '-w', 'a']);
+    assert.equal((await untilHooked(rig, 3)).exitCode, 0);
+    await rig.bgjob(['wait', 'b']);
+  },
+);
+
+rigTest('what is no line is refused before anything is made', async (rig) => {
+  for (const [line, says] of [
+    ['', /--on-exit: there is nothing to run/],
+    ['echo "', /--on-exit: the shell refuses it: /],
+  ] as const) {
+    const { code, stdout, stderr } = await rig.bgjob(['run', '--on-exit', line, '--', 'true']);
+    assert.deepEqual([code, stdout], [125, '']);
+    assert.match(stderr, says);
+  }
+  assert.equal(fs.existsSync(join(rig.home, 'jobs', '1')), false);
+});
+
+rigTest('one minute, then its whole tree is killed', async (rig) => {
+  const line = 'setsid sleep 1001 & env -i setsid sleep 1002 & trap "" TERM; sleep 1003; echo never';
+  await rig.runOut(['--on-exit', line, '--', 'true']);
+  // what it leaves in the background has the same minute
+  await rig.runOut(['--on-exit', 'sleep 1004 & exit 0', '--', 'true']);
+  assert.equal((await untilHooked(rig, 2)).exitCode, 0);
+  const sleeping = () => processesNaming(rig.dir).filter(({ command }) => /^sleep 100\d$/.test(command));
+  const pids = (await until(sleeping, (found) => found.length === 4, 'all of them')).map(({ pid }) => pid);
+  const hook = await until(
+    () => rig.show(1).then((job) => job.onExit),
+    ({ state }) => state === 'failed',
+    'its minute',
+    90_000,
+  );
+  assert.deepEqual([hook.exitCode, hook.reason], [null, 'its minute was over']);
+  await until(
+    () => pids.filter(isRunning),
+    (left) => left.length === 0,
+    'the end of all',
+  );
+  assert.equal(output(rig, 1), '');
+});
