@@ -48,6 +48,8 @@ export type Failure =
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
+  /** /proc is that of another pid namespace: its pids are others here. */
+  | { code: 'proc-foreign' }
   | { code: 'not-started'; id: number; errno: string }
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
   | { code: 'port-not-free'; name: string; id: number; port: number }

@@ -17,7 +17,7 @@ import { Patience } from '../patience.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
 import { tellEnd, tellStillRunning } from '../telling.ts';
 import { waitForAll } from '../waiting.ts';
-import { tellWarnings, warningsOf } from '../warnings.ts';
+import { enclosureWarnings, tellWarnings, warningsOf } from '../warnings.ts';
 
 /** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
 const READER_GONE: Exit = { code: 141, by: 'bgjob' };
@@ -100,8 +100,11 @@ export const run = verb({
     const waits = options.wait !== null || options.follow || isConditional(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
+    const endsFirst = (options.wait !== null || options.follow) && deadline.value === null;
+    const enclosed = endsFirst && !isConditional(options) ? [] : enclosureWarnings(context.env);
     if (options.batch !== null) {
       const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
+      tellWarnings(output, enclosed);
       return runBatch(context, input, options.wait === null ? null : { deadlineMs: deadline.value });
     }
     const naming = parseNaming(options);
@@ -121,7 +124,7 @@ export const run = verb({
     const home = opened.value;
     const slots = applySlots(home, queueing.value);
     if (!slots.ok) return slots;
-    tellWarnings(output, warningsOf(input.words, input.separated));
+    tellWarnings(output, [...warningsOf(input.words, input.separated), ...enclosed]);
     const mayStart = () => portsAreFree(home, conditions.value);
     const started = await start(output, home, draft.value, naming.value, mayStart);
     if (!started.ok) return started;
