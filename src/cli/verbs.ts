@@ -1,5 +1,6 @@
 /** The table of verbs, in the order of the help. */
 import type { Verb } from './command.ts';
+import { doctor } from './commands/doctor.ts';
 import { gc } from './commands/gc.ts';
 import { kill } from './commands/kill.ts';
 import { ls } from './commands/ls.ts';
@@ -12,4 +13,17 @@ import { status } from './commands/status.ts';
 import { tail } from './commands/tail.ts';
 import { wait } from './commands/wait.ts';
 
-export const VERBS: readonly Verb[] = [run, ls, status, show, tail, path, wait, kill, queue, move, gc];
+export const VERBS: readonly Verb[] = [
+  run,
+  ls,
+  status,
+  show,
+  tail,
+  path,
+  wait,
+  kill,
+  queue,
+  move,
+  gc,
+  doctor,
+];

@@ -9,7 +9,7 @@
 import * as fs from 'node:fs';
 import { basename } from 'node:path';
 import { errnoOf } from '../base/failure.ts';
-import { readRecord } from '../base/records.ts';
+import { readSystemText } from '../base/records.ts';
 import { HAS_PROC, thisPlace } from './identity.ts';
 import { readCommandLine } from './table.ts';
 
@@ -53,10 +53,9 @@ function ownNameInProc(): string | undefined {
 function callers(): number[] | undefined {
   const pids: number[] = [];
   for (let name = 'self'; pids.length < GENERATIONS; name = String(pids.at(-1))) {
-    const status = readRecord(`/proc/${name}/status`);
-    if (status.kind !== 'text') return undefined;
-    if (/^NSpid:.*\s1$/m.test(status.text)) return pids;
-    const parent = Number(/^PPid:\s*(\d+)$/m.exec(status.text)?.[1]);
+    const status = readSystemText(`/proc/${name}/status`);
+    if (/^NSpid:.*\s1$/m.test(status)) return pids;
+    const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]);
     // somebody came in from outside (docker exec): the container goes on without that one
     if (!(parent > 0)) return undefined;
     pids.push(parent);
@@ -76,10 +75,17 @@ function isShellLine(words: string[]): boolean {
   return false;
 }
 
-/** Whether somebody made this container to live on: its pid 1 may be a shell line as well. */
-const isContainer = (env: NodeJS.ProcessEnv): boolean =>
-  env['KUBERNETES_SERVICE_HOST'] !== undefined ||
-  ['/.dockerenv', '/run/.containerenv'].some((mark) => fs.existsSync(mark));
+/**
+ * Whether somebody made this container to live on: its pid 1 may be a shell line as well. A /proc over another one is that of a
+ * sandbox which was made inside it (`unshare --mount-proc`).
+ */
+function isContainer(env: NodeJS.ProcessEnv): boolean {
+  const isMarked =
+    env['KUBERNETES_SERVICE_HOST'] !== undefined ||
+    ['/.dockerenv', '/run/.containerenv'].some((mark) => fs.existsSync(mark));
+  if (!isMarked) return false;
+  return readSystemText('/proc/self/mountinfo').split(' /proc ').length <= 2;
+}
 
 /** What ends everything that is started here, with this call; undefined if nothing does, as far as that can be told. */
 export function enclosureOf(env: NodeJS.ProcessEnv): Enclosure | undefined {
