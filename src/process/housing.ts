@@ -5,6 +5,7 @@ import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { readSystemText } from '../base/records.ts';
 import { type Home, openHome } from '../job/home.ts';
 import type { Finding } from './findings.ts';
+import { findTool } from './programs.ts';
 
 /** A server stands behind these: it may be away, and its other machines see the jobs but not their processes. */
 const REMOTE =
@@ -14,6 +15,9 @@ const REMOTE =
 const LEAST_BYTES = 64 * 2 ** 20;
 /** A job has about ten files, its FIFOs come by 32. */
 const LEAST_FILES = 100;
+
+/** For a program that makes one FIFO, milliseconds. */
+const PATIENCE_MS = 500;
 
 /** The type of the file system that a path is on; undefined where nobody says so. Asks no file system: one that hangs does not matter. */
 function fileSystemOf(path: string): string | undefined {
@@ -37,23 +41,29 @@ function nearest(path: string): string {
   return path === '/' || fs.existsSync(path) ? path : nearest(dirname(path));
 }
 
-function mayWrite(home: string, path: string, isThere: boolean): Result<void> {
+/** Makes a folder there and a FIFO in it, as a job does, and takes both away again. */
+function tryPlace(home: string, place: string, isThere: boolean): Result<void> {
+  const folder = `${place}/${isThere ? '' : '.bgjob-'}doctor.${process.pid}`;
+  const mkfifo = findTool('mkfifo');
   try {
-    fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
-    return ok(undefined);
+    fs.mkdirSync(folder, 0o700);
+    const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+    const made = mkfifo && spawnSync(mkfifo, [`${folder}/fifo`], { stdio: 'ignore', timeout: PATIENCE_MS });
+    const hasFifos = !made || made.status === 0;
+    return hasFifos ? ok(undefined) : fail({ code: 'home-refused', home, trouble: 'no-fifos' });
   } catch (thrown) {
-    return fail({
-      code: 'io',
-      doing: isThere ? 'write to' : 'create',
-      path: isThere ? path : home,
-      errno: errnoOf(thrown),
-    });
+    const doing = isThere ? 'write to' : 'create';
+    return fail({ code: 'io', doing, path: home, errno: errnoOf(thrown) });
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
 function checkRoom(path: string, place: string): Finding[] {
-  const { bavail, bsize, files, ffree } = fs.statfsSync(place);
+  const { blocks, bavail, bsize, files, ffree } = fs.statfsSync(place);
   const found: Finding[] = [];
+  // what the kernel makes up (/proc) has neither
+  if (blocks === 0) return found;
   if (bavail * bsize < LEAST_BYTES)
     found.push({ code: 'home-full', path, what: 'bytes', left: bavail * bsize });
   // some file systems have as many as they need, and say 0
@@ -70,13 +80,9 @@ export function checkHome(path: string): { findings: Finding[]; home?: Home } {
   if (!opened.ok) return { findings: [...remote, { code: 'home-unusable', failure: opened.failure }] };
   const home = opened.value;
   const place = home ? path : nearest(path);
-  const findings = [...remote];
-  for (const one of home ? [place, home.jobs, home.live, home.cache] : [place]) {
-    const writable = mayWrite(path, one, home !== undefined);
-    if (writable.ok) continue;
-    findings.push({ code: 'home-unusable', failure: writable.failure });
-    break;
-  }
+  const tried = tryPlace(path, home?.cache ?? place, home !== undefined);
+  const findings: Finding[] = [...remote];
+  if (!tried.ok) findings.push({ code: 'home-unusable', failure: tried.failure });
   // a server that is away would be waited for
   if (!isRemote) findings.push(...checkRoom(path, place));
   return { findings, ...(home && { home }) };
