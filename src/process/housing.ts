@@ -55,7 +55,15 @@ function tryPlace(home: string, place: string, isThere: boolean): Result<void> {
     const doing = isThere ? 'write to' : 'create';
     return fail({ code: 'io', doing, path: home, errno: errnoOf(thrown) });
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
+    for (const take of [() => fs.unlinkSync(`${folder}/fifo`), () => fs.rmdirSync(folder)]) quietly(take);
+  }
+}
+
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch (thrown) {
+    errnoOf(thrown);
   }
 }
 

@@ -55,6 +55,25 @@ rigTest('where no home can be made, run names the way out, and does not hang', a
   }
 });
 
+const groups = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup'].find((path) =>
+  fs.existsSync(join(path, 'cgroup.procs')),
+);
+const canMakeGroup =
+  groups !== undefined && succeeds('sh', '-c', `mkdir ${groups}/bgjob-x && rmdir ${groups}/bgjob-x`);
+
+rigTest(
+  'a file system without FIFOs',
+  async (rig) => {
+    const found = await onlyFinding(rig, 'home-unusable', ['env', `BGJOB_HOME=${groups}/bgjob-home`]);
+    assert.match(found.message, /has no FIFOs, which bgjob needs$/);
+    assert.deepEqual(
+      fs.readdirSync(groups!).filter((name) => name.includes('bgjob-doctor')),
+      [],
+    );
+  },
+  { skip: !canMakeGroup && 'no control group can be made here, and they have none' },
+);
+
 rigTest(
   'a user without a directory',
   async (rig) => {
