@@ -1,5 +1,5 @@
 /** What `doctor` found, in words: one line each, what it means and what to do about it. */
-import { renderSize } from '../base/clock.ts';
+import { renderDuration, renderSize } from '../base/clock.ts';
 import { unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import type { Finding, LimitName } from '../process/findings.ts';
@@ -9,7 +9,7 @@ import { enclosureText } from './warnings.ts';
 
 /** What is no danger for jobs: it is told, and all is well. */
 export const isNote = (finding: Finding): boolean =>
-  ['few-watches', 'zombies-stay'].includes(finding.code) ||
+  ['few-watches', 'zombies-stay', 'clock-behind'].includes(finding.code) ||
   (finding.code === 'tool-missing' && finding.tool === 'ps' && HAS_PROC);
 
 /** In which package a tool is, where it is not there from the start. */
@@ -64,6 +64,12 @@ export function findingText(finding: Finding): Message {
       return { message: '/proc is not mounted: jobs cannot be told apart', hint: 'mount -t proc proc /proc' };
     case 'proc-foreign':
       return messageOf({ code: 'proc-foreign' });
+    case 'boot-unknown':
+      return {
+        message:
+          '/proc/sys/kernel/random/boot_id cannot be read: after a restart of the machine another process may be taken for one of a job',
+        hint: 'give this sandbox a /proc of its own, with /proc/sys',
+      };
     case 'ends-with-call':
       return {
         message: `${enclosureText(finding.enclosure)}: every job is lost then`,
@@ -122,6 +128,11 @@ export function findingText(finding: Finding): Message {
       return {
         message: `jobs/${finding.id}/${safe(finding.why)}`,
         hint: `bgjob show ${finding.id}; mv it out of the home to forget the job`,
+      };
+    case 'clock-behind':
+      return {
+        message: `job ${finding.id} was added ${renderDuration(finding.aheadMs)} from now: the clock was set back, and ages are wrong until then`,
+        hint: 'is this the time? date',
       };
     case 'job-adrift': {
       const name = finding.name === null ? '' : `${safe(finding.name)} `;

@@ -10,6 +10,8 @@ export type Finding =
   | { code: 'node-too-old'; version: string; least: number }
   | { code: 'proc-missing' }
   | { code: 'proc-foreign' }
+  /** Nothing tells this boot of the machine from the one before. */
+  | { code: 'boot-unknown' }
   | { code: 'ends-with-call'; enclosure: Enclosure }
   /** logind ends what is in this session's scope when the session ends. */
   | { code: 'session-ends-jobs'; unit: string }
@@ -25,6 +27,8 @@ export type Finding =
   | { code: 'home-remote'; path: string; type: string }
   | { code: 'home-full'; path: string; what: 'bytes' | 'files'; left: number }
   | { code: 'job-unreadable'; id: JobId; why: string }
+  /** A job was added so much later than it is now, milliseconds: the clock was set back. */
+  | { code: 'clock-behind'; id: JobId; aheadMs: number }
   /** Supervisor and shim are gone, processes are left. */
   | { code: 'job-adrift'; id: JobId; name: string | null; left: number }
   /** Jobs that only another sandbox may start, where nobody is. */

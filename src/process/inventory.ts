@@ -13,6 +13,9 @@ import { attendLeft, isLeft } from './passing.ts';
 /** For so long records are read, the newest first, milliseconds: there may be thousands. */
 const LOOK_MS = 400;
 
+/** Clocks of machines that share a home differ by less, milliseconds. */
+const SLACK_MS = 60_000;
+
 export interface Inventory {
   findings: Finding[];
   /** How many jobs were looked at, of how many. */
@@ -52,12 +55,17 @@ export async function checkJobs(home: Home): Promise<Inventory> {
   };
   const findings: Finding[] = [];
   let looked = 0;
+  let latest: { id: JobId; createdAt: number } | undefined;
   for (const id of ids) {
     if (systemClock.monotonic() > until) break;
     looked++;
     const view = observe(home, id);
-    if (view) findings.push(...(await checkView(home, view, marked)));
+    if (!view) continue;
+    findings.push(...(await checkView(home, view, marked)));
+    if ('spec' in view && !(view.spec.createdAt <= (latest?.createdAt ?? 0))) latest = view.spec;
   }
+  const aheadMs = (latest?.createdAt ?? 0) - systemClock.now();
+  if (latest && aheadMs > SLACK_MS) findings.push({ code: 'clock-behind', id: latest.id, aheadMs });
   findings.push(...new Lineup(home).queues.flatMap((sight) => checkQueue(home, sight)));
   return { findings, looked, jobs: ids.length };
 }

@@ -26,7 +26,9 @@ function checkNode(): Finding[] {
 
 function checkProc(): Finding[] {
   if (process.platform === 'linux' && !HAS_PROC) return [{ code: 'proc-missing' }];
-  return isProcForeign() ? [{ code: 'proc-foreign' }] : [];
+  if (isProcForeign()) return [{ code: 'proc-foreign' }];
+  const isKnown = !HAS_PROC || readSystemText('/proc/sys/kernel/random/boot_id') !== '';
+  return isKnown ? [] : [{ code: 'boot-unknown' }];
 }
 
 function checkTools(): Finding[] {

@@ -160,6 +160,29 @@ rigTest(
   { skip },
 );
 
+rigTest(
+  'a boot that cannot be told from another',
+  async (rig) => {
+    const found = await onlyFinding(
+      rig,
+      'boot-unknown',
+      withFile('/proc/sys/kernel/random/boot_id', '/dev/null'),
+    );
+    assert.equal(found.level, 'problem');
+  },
+  { skip },
+);
+
+rigTest('a clock that was set back: a note', async (rig) => {
+  const ahead = join(rig.dir, 'ahead.cjs');
+  fs.writeFileSync(ahead, 'const now = Date.now; Date.now = () => now() + 7_200_000;');
+  const id = await rig.run(['--', 'true'], { env: { NODE_OPTIONS: `--require=${ahead}` } });
+  await rig.untilState(id, 'exited');
+  const found = await onlyFinding(rig, 'clock-behind');
+  assert.deepEqual([found.level, found.job], ['note', id]);
+  assert.match(found.message, /^job 1 was added (1h\d+m|2h)\S* from now: the clock was set back/);
+});
+
 const HIERARCHY = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup'].find((path) =>
   fs.existsSync(join(path, 'cgroup.procs')),
 );
