@@ -129,6 +129,11 @@ export function findingText(finding: Finding): Message {
         message: `jobs/${finding.id}/${safe(finding.why)}`,
         hint: `bgjob show ${finding.id}; mv it out of the home to forget the job`,
       };
+    case 'more-jobs':
+      return {
+        message: `and ${plural(finding.count, 'more job')} ${finding.like === 'job-adrift' ? 'that left something running' : 'with records that cannot be read'}`,
+        hint: `bgjob ls -a --state ${finding.like === 'job-adrift' ? 'lost' : 'unreadable'}`,
+      };
     case 'clock-behind':
       return {
         message: `job ${finding.id} was added ${renderDuration(finding.aheadMs)} from now: the clock was set back, and ages are wrong until then`,

@@ -34,6 +34,17 @@ async function checkView(
   return left === 0 ? [] : [{ code: 'job-adrift', id: view.id, name: view.spec.name, left }];
 }
 
+/** So many jobs are told of each kind; of the others only how many they are. */
+const MOST_TOLD = 10;
+
+function bounded(findings: Finding[]): Finding[] {
+  return (['job-unreadable', 'job-adrift'] as const).flatMap((like): Finding[] => {
+    const all = findings.filter(({ code }) => code === like);
+    const more: Finding[] = [{ code: 'more-jobs', like, count: all.length - MOST_TOLD }];
+    return all.length > MOST_TOLD ? [...all.slice(0, MOST_TOLD), ...more] : all;
+  });
+}
+
 function checkQueue(home: Home, sight: QueueSight): Finding[] {
   const { name, count } = sight;
   if (count === 0 || sight.isPaused || sight.running.size >= sight.slots) return [];
@@ -53,7 +64,7 @@ export async function checkJobs(home: Home): Promise<Inventory> {
     known ??= markedProcesses(home);
     return known;
   };
-  const findings: Finding[] = [];
+  const found: Finding[] = [];
   let looked = 0;
   let latest: { id: JobId; createdAt: number } | undefined;
   for (const id of ids) {
@@ -61,9 +72,10 @@ export async function checkJobs(home: Home): Promise<Inventory> {
     looked++;
     const view = observe(home, id);
     if (!view) continue;
-    findings.push(...(await checkView(home, view, marked)));
+    found.push(...(await checkView(home, view, marked)));
     if ('spec' in view && !(view.spec.createdAt <= (latest?.createdAt ?? 0))) latest = view.spec;
   }
+  const findings = bounded(found);
   const aheadMs = (latest?.createdAt ?? 0) - systemClock.now();
   if (latest && aheadMs > SLACK_MS) findings.push({ code: 'clock-behind', id: latest.id, aheadMs });
   findings.push(...new Lineup(home).queues.flatMap((sight) => checkQueue(home, sight)));

@@ -180,6 +180,25 @@ rigTest('damaged records are named', async (rig) => {
   assert.equal((await rig.bgjob(['status', String(good)])).code, 0);
 });
 
+rigTest('many damaged records: a few are told, the others counted, and it takes no longer', async (rig) => {
+  rig.damaged = true;
+  const id = await rig.runOut(['--', 'true']);
+  for (let n = 2; n < 3000; n++) {
+    fs.mkdirSync(rig.file(n, '.'), { recursive: true, mode: 0o700 });
+    fs.writeFileSync(rig.file(n, 'spec.json'), '{');
+  }
+  const found = await findings(rig);
+  const jobs = found.filter(({ code }) => code === 'job-unreadable').map(({ job }) => job);
+  assert.deepEqual(
+    jobs,
+    Array.from({ length: 10 }, (_, n) => 2999 - n),
+  );
+  assert.equal(found.length, 11);
+  assert.match(found[10]!.message, /^and \d+ more jobs with records that cannot be read$/);
+  assert.equal(found[10]!.hint, 'bgjob ls -a --state unreadable');
+  assert.equal((await rig.bgjob(['status', String(id)])).code, 0);
+});
+
 /** Kills all that is bgjob's of a job; `whole`: what the job runs, too. */
 async function killMachinery(rig: Rig, id: number, whole = false): Promise<void> {
   await rig.untilState(id, 'running');
