@@ -177,7 +177,7 @@ export function warningsOf(words: string[], separated: boolean): Warning[] {
 }
 
 const ENDS: Record<Enclosure['how'], (init: string) => string> = {
-  sandbox: (init) => `this sandbox (${init}) ends all that runs in it when this call ends`,
+  sandbox: (init) => `everything in this sandbox (${init}) ends with the call for which it was made`,
   shell: (init) => `pid 1 of this sandbox is the ${init} of this call, and everything ends with it`,
   alone: () => 'bgjob is pid 1 of this sandbox, and everything ends with it',
 };

@@ -68,7 +68,14 @@ function quietly(act: () => void): void {
 }
 
 function checkRoom(path: string, place: string): Finding[] {
-  const { blocks, bavail, bsize, files, ffree } = fs.statfsSync(place);
+  let stat: fs.StatsFs;
+  try {
+    stat = fs.statfsSync(place);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return [];
+  }
+  const { blocks, bavail, bsize, files, ffree } = stat;
   const found: Finding[] = [];
   // what the kernel makes up (/proc) has neither
   if (blocks === 0) return found;
