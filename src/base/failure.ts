@@ -68,6 +68,8 @@ export type Failure =
   | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: HoldTrouble }
   /** It waits in its queue, its script is gone, or the environment that was kept with it. */
   | { code: 'not-restarted'; id: number; why: 'queued' | 'script' | 'environment'; errno?: string }
+  /** /proc is that of another pid namespace: its pids are others here. */
+  | { code: 'proc-foreign' }
   | { code: 'not-started'; id: number; errno: string }
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
   | { code: 'port-not-free'; name: string; id: number; port: number }

@@ -45,6 +45,19 @@ export function readRecord(path: string): Stored {
 /** What reading at an offset says of a directory and of a FIFO or socket. */
 const NO_FILE = ['EISDIR', 'ESPIPE', 'EAGAIN'];
 
+/**
+ * Reads a text of the system's, which is no record of ours: through links, and to its end (of a long file in /proc one read gives a
+ * page); empty if it cannot be read.
+ */
+export function readSystemText(path: string): string {
+  try {
+    return fs.readFileSync(path, 'utf8');
+  } catch (thrown) {
+    errnoOf(thrown);
+    return '';
+  }
+}
+
 /** Reads up to `bytes.length` bytes at `offset`; fewer only at the end of the file. */
 export function readAt(fd: number, bytes: Uint8Array, offset: number): number {
   let done = 0;

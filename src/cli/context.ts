@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { parseDuration } from '../base/clock.ts';
 import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
 import { type Home, homePath, openHome } from '../job/home.ts';
+import { isProcForeign } from '../process/enclosure.ts';
 import { type Here, hereOf } from '../process/resolve.ts';
 import { REPLACEMENT } from './encoding.ts';
 import type { Output } from './output.ts';
@@ -49,6 +50,7 @@ export class Context {
 
   /** The home for a new job. */
   makeHome(): Result<Home> {
+    if (isProcForeign()) return fail({ code: 'proc-foreign' });
     return openHome(homePath(this.env), true);
   }
 

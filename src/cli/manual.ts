@@ -81,7 +81,6 @@ export function generalHelp(verbs: readonly Verb[]): string {
     ['bgjob run -- npm test', 'start it; prints its id'],
     ['bgjob run --wait=10s -- make', 'its result, or 75: it goes on'],
     ['bgjob run -n web --until-port 3000 -- npm start', 'back when it listens'],
-    ['bgjob run -Q api --slots 2 -- make', 'two at once, the rest waits'],
     ['bgjob tail web --new', 'what is new since last time'],
   ];
   const own = verbs.filter(({ brief }) => brief === undefined);

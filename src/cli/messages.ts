@@ -87,7 +87,9 @@ export function messageOf(failure: Failure): Message {
     case 'io': {
       const message = `cannot ${failure.doing} ${safe(failure.path)}: ${errnoText(failure.errno)}`;
       if (['ENOSPC', 'EDQUOT'].includes(failure.errno)) return { message, hint: FULL };
-      const unwritable = ['EROFS', 'EACCES', 'EPERM'].includes(failure.errno);
+      // `create` and `open` are said of the home alone
+      const isNoPlace = ['create', 'open'].includes(failure.doing) && /^ENO(TDIR|ENT)$/.test(failure.errno);
+      const unwritable = isNoPlace || ['EROFS', 'EACCES', 'EPERM'].includes(failure.errno);
       return unwritable ? { message, hint: UNWRITABLE } : { message };
     }
     case 'unreadable':
@@ -120,6 +122,11 @@ export function messageOf(failure: Failure): Message {
       return holdMessageOf(failure);
     case 'not-restarted':
       return restartMessageOf(failure);
+    case 'proc-foreign':
+      return {
+        message: '/proc shows another pid namespace: jobs could neither be told apart nor stopped here',
+        hint: 'give this sandbox a /proc of its own: bwrap --proc /proc, unshare --mount-proc',
+      };
     case 'not-started':
       return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
     case 'name-taken': {

@@ -1,5 +1,6 @@
 /** The table of verbs, in the order of the help. */
 import type { Verb } from './command.ts';
+import { doctor } from './commands/doctor.ts';
 import { gc } from './commands/gc.ts';
 import { kill } from './commands/kill.ts';
 import { ls } from './commands/ls.ts';
@@ -32,4 +33,5 @@ export const VERBS: readonly Verb[] = [
   move,
   gc,
   skill,
+  doctor,
 ];

@@ -3,12 +3,22 @@
  * a job runner. Warned about only where it is certain; nothing is refused or changed.
  */
 import { clip, safe, safeJson } from '../base/text.ts';
+import { type Enclosure, enclosureOf } from '../process/enclosure.ts';
 import type { Output } from './output.ts';
 import type { Pipeline, Redirect, ShellCommand } from './shellline.ts';
 
 /** `code` is for programs, `message` for people. */
 export interface Warning {
-  code: 'background' | 'nohup' | 'setsid' | 'disown' | 'tail' | 'head' | 'file' | 'dev-null';
+  code:
+    | 'background'
+    | 'nohup'
+    | 'setsid'
+    | 'disown'
+    | 'tail'
+    | 'head'
+    | 'file'
+    | 'dev-null'
+    | 'ends-with-call';
   message: string;
 }
 
@@ -164,6 +174,22 @@ export function warningsOf(words: string[], separated: boolean): Warning[] {
   const isLine = words.length === 1 && !separated;
   if (isLine) return SUSPICIOUS.test(words[0]!) ? lineWarnings(words[0]!) : [];
   return [...launchers(words)].map(plain);
+}
+
+const ENDS: Record<Enclosure['how'], (init: string) => string> = {
+  sandbox: (init) => `everything in this sandbox (${init}) ends with the call for which it was made`,
+  shell: (init) => `pid 1 of this sandbox is the ${init} of this call, and everything ends with it`,
+  alone: () => 'bgjob is pid 1 of this sandbox, and everything ends with it',
+};
+/** Why everything ends with this call, in words. */
+export const enclosureText = ({ how, init }: Enclosure): string => ENDS[how](safe(init));
+
+/** That a job will not outlive this call, if that is so. */
+export function enclosureWarnings(env: NodeJS.ProcessEnv): Warning[] {
+  const enclosure = enclosureOf(env);
+  if (!enclosure) return [];
+  const message = `${enclosureText(enclosure)}: the job will be lost then; wait for it in this call (run --wait), or call bgjob outside the sandbox`;
+  return [{ code: 'ends-with-call', message }];
 }
 
 /** Tells the warnings on stderr, each in one line. */

@@ -69,9 +69,19 @@ export class Home {
   }
 }
 
+/** The user's own directory; the root where nobody knows one: $HOME is not set, and the user has no entry in passwd. */
+function ownDirectory(): string {
+  try {
+    return homedir();
+  } catch (thrown) {
+    errnoOf(thrown);
+    return '/';
+  }
+}
+
 /** Where the home is: `BGJOB_HOME`, else `~/.bgjob`; absolute, and real up to its own name. */
 export function homePath(env: NodeJS.ProcessEnv): string {
-  const asked = env['BGJOB_HOME'] || join(homedir(), '.bgjob');
+  const asked = env['BGJOB_HOME'] || join(ownDirectory(), '.bgjob');
   // resolve() would ask for the working directory, which may be removed
   const path = isAbsolute(asked) ? resolve(asked) : resolve(env['PWD'] ?? '.', asked);
   try {
@@ -126,8 +136,19 @@ function inspectRooms(home: string, make: boolean): Result<void> {
 const OWN_NAME =
   /^(jobs|live|ended|names|queues|trash|cache|seq|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
 
+/** Not mkdir(recursive): below /proc, and where else a directory cannot be made, Node tries for ever. */
+function makeParents(path: string): void {
+  if (fs.existsSync(path)) return;
+  makeParents(dirname(path));
+  try {
+    fs.mkdirSync(path);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+  }
+}
+
 function create(path: string): void {
-  fs.mkdirSync(dirname(path), { recursive: true });
+  makeParents(dirname(path));
   for (const dir of [path, ...ROOMS.map((name) => join(path, name))]) makeDirectory(dir);
   // loaded here alone: it costs every other start a few milliseconds
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto');

@@ -146,9 +146,14 @@ function isFresh(spec: Spec): boolean {
   return age >= 0 && age < LAUNCH_MS;
 }
 
-function whyLost(place: { bootId: string }, started: boolean): string {
-  if (place.bootId !== thisPlace().bootId) return 'the machine was restarted';
-  return started ? 'supervisor and shim were killed' : 'its supervisor was killed before it started the job';
+function whyLost(place: { bootId: string; pidNamespace?: string }, started: boolean): string {
+  const here = thisPlace();
+  if (place.bootId !== here.bootId) return 'the machine was restarted';
+  const isElsewhere = place.pidNamespace !== undefined && place.pidNamespace !== here.pidNamespace;
+  const where = isElsewhere ? ', in a sandbox or container' : '';
+  return started
+    ? `supervisor and shim were killed${where}`
+    : `its supervisor was killed before it started the job${where}`;
 }
 
 function lostStatus(

@@ -24,7 +24,7 @@ function isEmpty(folder: string): boolean {
 }
 
 /** Whether jobs wait in a queue, and nobody in this sandbox will see to it. */
-function isLeft(home: Home, name: string): boolean {
+export function isLeft(home: Home, name: string): boolean {
   const queue = home.queue(name);
   if (isPaused(queue) || foldersOf(queue).every(isEmpty)) return false;
   const key = thisSandboxKey();

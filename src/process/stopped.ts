@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { EndedView, JobView, LiveView, Stop } from '../job/job.ts';
+import { isProcForeign } from './enclosure.ts';
 import { cancel, type Killed, killLive, sweepLeft } from './killing.ts';
 import { processesOf } from './leftovers.ts';
 import { portsOf } from './ports.ts';
@@ -30,6 +31,7 @@ export async function stopJob(
   let killed: Killed;
   try {
     const cancelled = before.kind === 'live' ? cancel(home, before, stop) : undefined;
+    if (!cancelled && isProcForeign()) return fail({ code: 'proc-foreign' });
     if (!cancelled) ports = portsOf((await processesOf(home, before)).map(({ pid }) => pid));
     killed =
       cancelled ??

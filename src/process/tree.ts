@@ -9,6 +9,7 @@ import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { Identity, JobId } from '../job/job.ts';
 import { readOwnerOf } from '../job/store.ts';
+import { isProcForeign } from './enclosure.ts';
 import { HAS_PROC, hasOpen, isThat, type ProcessStat, thisPlace } from './identity.ts';
 import { readEnvironment, readTable, supervisedJob } from './table.ts';
 
@@ -179,6 +180,8 @@ export function isUnproven(
 
 /** Sends a signal to each; one that is gone by now is fine. A stopped process is continued, or it would not notice. */
 export function signalAll(processes: ProcessStat[], signal: NodeJS.Signals): void {
+  // these pids would be other processes'
+  if (isProcForeign()) return;
   for (const { pid, state } of processes) {
     try {
       process.kill(pid, signal);

@@ -4,12 +4,12 @@ import { type Failure, fail, ok } from '../../base/failure.ts';
 import { quoteWord } from '../../job/job.ts';
 import { attendQueue } from '../../process/admission.ts';
 import { type Input, SUCCESS, verb } from '../command.ts';
-import { parseConditions } from '../conditions.ts';
+import { isConditional, parseConditions } from '../conditions.ts';
 import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
 import { parseNaming, start } from '../naming.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
 import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../started.ts';
-import { tellWarnings, warningsOf } from '../warnings.ts';
+import { enclosureWarnings, tellWarnings, warningsOf } from '../warnings.ts';
 
 const OPTIONS = {
   ...DRAFT_OPTIONS,
@@ -64,8 +64,11 @@ export const run = verb({
     const waits = isWatched(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
+    const endsFirst = (options.wait !== null || options.follow) && deadline.value === null;
+    const enclosed = endsFirst && !isConditional(options) ? [] : enclosureWarnings(context.env);
     if (options.batch !== null) {
       const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
+      tellWarnings(output, enclosed);
       return runBatch(context, input, options.wait === null ? null : { deadlineMs: deadline.value });
     }
     const naming = parseNaming(options);
@@ -85,7 +88,7 @@ export const run = verb({
     const home = opened.value;
     const slots = applySlots(home, queueing.value);
     if (!slots.ok) return slots;
-    tellWarnings(output, warningsOf(input.words, input.separated));
+    tellWarnings(output, [...warningsOf(input.words, input.separated), ...enclosed]);
     const mayStart = () => portsAreFree(home, conditions.value);
     const started = await start(output, home, draft.value, naming.value, mayStart);
     if (!started.ok) return started;
