@@ -10,7 +10,7 @@ import { parseCommand, plainWords } from './commandline.ts';
 import { type CONDITION_OPTIONS, isConditional } from './conditions.ts';
 import type { Context } from './context.ts';
 import { type DRAFT_OPTIONS, type Frame, frameOf } from './draft.ts';
-import { badLineText, badLineTexts } from './messages.ts';
+import { badLineText, badLineTexts } from './linemessages.ts';
 import type { Output } from './output.ts';
 import { DEFAULT_QUEUE, type Queueing } from './queueing.ts';
 import { type Warning, warningsOf } from './warnings.ts';

@@ -1,9 +1,10 @@
 /** Failures in words: what happened, why, and a command to type next. */
 import { renderDuration } from '../base/clock.ts';
-import { type BadLine, type Failure, unreachable } from '../base/failure.ts';
+import { type Failure, unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
 import { holdMessageOf, restartMessageOf } from './holdmessages.ts';
+import { badLineTexts } from './linemessages.ts';
 import { queueMessageOf } from './queuemessages.ts';
 import { skillMessageOf } from './skillmessages.ts';
 
@@ -181,37 +182,6 @@ export function messageOf(failure: Failure): Message {
       };
     default:
       return unreachable(failure);
-  }
-}
-
-/** So many bad lines are told, each with its reason; of the others only how many they are. */
-const MOST_BAD_LINES = 10;
-
-/** `FILE:17: reason` for the first bad lines of a batch, and how many more there are. */
-export function badLineTexts(file: string, bad: BadLine[]): string[] {
-  const told = bad
-    .slice(0, MOST_BAD_LINES)
-    .map((line) => `${clip(safe(file), 200)}:${line.number}: ${badLineText(line)}`);
-  return bad.length > told.length ? [...told, `and ${bad.length - told.length} more`] : told;
-}
-
-/** Why a line of a batch can be no job, in words. */
-export function badLineText({ trouble }: BadLine): string {
-  switch (trouble.kind) {
-    case 'not-utf-8':
-      return 'it is not UTF-8';
-    case 'nul':
-      return 'it holds a NUL byte';
-    case 'too-long':
-      return `it has ${trouble.bytes} bytes, and a command may have 131071: a script can be longer`;
-    case 'not-found':
-      return `${clip(safe(trouble.command), 80)}: command not found`;
-    case 'not-executable':
-      return `${clip(safe(trouble.command), 80)}: ${trouble.why === 'directory' ? 'is a directory' : 'permission denied'}`;
-    case 'syntax':
-      return clip(safe(trouble.says), 200);
-    default:
-      return unreachable(trouble);
   }
 }
 
