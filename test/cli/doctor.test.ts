@@ -203,16 +203,18 @@ rigTest(
   async (rig) => {
     const user = spawnSync('id', ['-un'], { encoding: 'utf8' }).stdout.trim();
     /** In a control group as logind makes them, with this configuration of logind's. */
-    const inUnit = (unit: string, config: string, lingering = false): string[] => {
+    const inUnit = (unit: string, config: string, lingering = false, added = ''): string[] => {
       fs.mkdirSync(`${slice}/${unit}`, { recursive: true });
-      const file = join(rig.dir, 'logind.conf');
-      fs.writeFileSync(file, config);
+      const systemd = join(rig.dir, 'systemd');
+      fs.mkdirSync(join(systemd, 'logind.conf.d'), { recursive: true });
+      fs.writeFileSync(join(systemd, 'logind.conf'), config);
+      fs.writeFileSync(join(systemd, 'logind.conf.d', '10-own.conf'), added);
       const state = join(rig.dir, 'state');
       fs.rmSync(state, { recursive: true, force: true });
       fs.mkdirSync(join(state, 'linger'), { recursive: true });
       if (lingering) fs.writeFileSync(join(state, 'linger', user), '');
       const script = `mkdir -p /var/lib/systemd && mount --bind '${state}' /var/lib/systemd && echo $$ >'${slice}/${unit}/cgroup.procs' && exec "$@"`;
-      return [...withFile('/etc/systemd/logind.conf', file), 'sh', '-c', script, 'sh'];
+      return [...withFile('/etc/systemd', systemd), 'sh', '-c', script, 'sh'];
     };
     const scope = 'session-9.scope';
     const service = 'user@0.service/app.slice/run-1.scope';
@@ -239,6 +241,10 @@ rigTest(
         `#KillUserProcesses=no\n`,
       ])
         assert.deepEqual(await findings(rig, inUnit(scope, config)), [], config);
+      // what was added counts more than the main file
+      const yes = `KillUserProcesses=yes\n${others}`;
+      assert.deepEqual(await findings(rig, inUnit(scope, yes, false, '[Login]\nKillUserProcesses=no\n')), []);
+      await onlyFinding(rig, 'session-ends-jobs', inUnit(scope, '#KillUserProcesses=no\n', false, yes));
       const left = await onlyFinding(rig, 'not-lingering', inUnit(service, ''));
       assert.match(left.hint!, /^loginctl enable-linger$/);
       assert.deepEqual(await findings(rig, inUnit(service, '', true)), []);
@@ -254,6 +260,6 @@ rigTest(
     }
   },
   {
-    skip: skip || cannotMakeGroups() || (!fs.existsSync('/etc/systemd/logind.conf') && 'no logind.conf here'),
+    skip: skip || cannotMakeGroups() || (!fs.existsSync('/etc/systemd') && 'no systemd here'),
   },
 );
