@@ -91,7 +91,10 @@ export function generalHelp(verbs: readonly Verb[]): string {
     ...columns(examples),
     '',
     ...columns(own.map(({ name, summary }) => [name, summary])),
-    ...fold(`Also: ${others.map(({ name, brief }) => `${name} (${brief})`).join(', ')}`, WIDTH),
+    ...fold(
+      `Also: ${others.map(({ name, brief }) => (brief === '' ? name : `${name} (${brief})`)).join(', ')}`,
+      WIDTH,
+    ),
     '',
     "Exit codes: 0 yes; the job's own (128+N: by signal N); 1 also: --fail-on hit;",
     '75 it still runs, wait again; 124 its own --timeout; 125 bgjob could not do it,',

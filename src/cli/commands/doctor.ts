@@ -31,7 +31,7 @@ export const doctor = verb({
   name: 'doctor',
   operands: '',
   arity: [0, 0],
-  brief: 'of this place',
+  brief: '',
   summary: 'what here would end jobs early or break them, and what to do',
   description: [
     'One line per finding, with what to do about it: a sandbox or a login session that ends its processes, programs that are',

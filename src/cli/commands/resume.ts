@@ -6,7 +6,7 @@ export const resume = verb({
   name: 'resume',
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
-  brief: 'after pause',
+  brief: '',
   summary: 'let a paused job go on (CONT)',
   description: ['One that is not paused stays as it is.'],
   examples: [
