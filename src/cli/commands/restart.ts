@@ -41,6 +41,7 @@ export const restart = verb({
   name: 'restart',
   operands: 'REF',
   arity: [1, 1],
+  brief: '',
   summary: 'start a job once more, as a new one; one that runs is stopped first',
   description: [
     'The same command, script, directory, options and -e values, and the environment of this call; with run --keep-env the',
