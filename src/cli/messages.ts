@@ -4,6 +4,7 @@ import { type BadLine, type Failure, unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
 import { queueMessageOf } from './queuemessages.ts';
+import { sendMessageOf } from './sendmessages.ts';
 
 export interface Message {
   message: string;
@@ -159,6 +160,8 @@ export function messageOf(failure: Failure): Message {
         ...(left > 0 && { hint: `--skip-bad adds the other ${plural(left, 'line')}` }),
       };
     }
+    case 'not-sent':
+      return sendMessageOf(failure);
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,

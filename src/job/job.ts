@@ -41,6 +41,21 @@ const placementShape = is.object({
 });
 export type Placement = is.Shaped<typeof placementShape>;
 
+/** What a job reads on stdin; null in a spec: nothing. */
+const stdinShape = is.variant('kind', {
+  /** What `send` writes, until somebody says that it was all. */
+  hold: {},
+  /** A file of the caller's. */
+  file: { path: is.text },
+  /** What `run` copied into the job's directory. */
+  kept: {},
+});
+export type Stdin = is.Shaped<typeof stdinShape>;
+
+/** The size of a terminal, in characters. */
+const terminalShape = is.object({ columns: is.count, rows: is.count });
+export type Terminal = is.Shaped<typeof terminalShape>;
+
 export const specShape = is.object({
   v: is.version(1),
   id: is.count,
@@ -67,6 +82,9 @@ export const specShape = is.object({
   onMaxLog: is.since(is.literal('trim', 'kill'), 'trim'),
   /** stderr goes to a log of its own, `out/err`. */
   split: is.since(is.flag, false),
+  stdin: is.since(is.nullable(stdinShape), null),
+  /** It runs in a terminal of this size; its stdin is held then. */
+  pty: is.since(is.nullable(terminalShape), null),
   /** Null: it starts at once. */
   placement: is.since(is.nullable(placementShape), null),
   /** How often it is run again after a failure, and how long after the first, milliseconds; each time twice as long. */
@@ -238,6 +256,9 @@ export function exitCodeOf(outcome: Outcome): number {
       return unreachable(outcome);
   }
 }
+
+/** Whether `send` reaches the job, once it runs. */
+export const isSendable = ({ stdin }: Pick<Spec, 'stdin'>): boolean => stdin?.kind === 'hold';
 
 /** The command on one line, as it was typed. */
 export function commandText(spec: Spec): string {

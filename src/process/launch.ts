@@ -18,12 +18,15 @@ import { makeFifo } from './fifo.ts';
 import { takeName } from './holder.ts';
 import { thisPlace } from './identity.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './starting.ts';
+import { makeStdin, takeCopy } from './stdin.ts';
 import { markerOf } from './tree.ts';
 
 /** What the command line decides; the rest of the spec comes from here. */
 export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'> & {
   /** The script of `run -`; its path takes the place that `script.at` names. */
   scriptBytes?: Uint8Array;
+  /** The copy of what it is to read, see copyAside; the maker removes it. */
+  inputCopy?: string;
 };
 
 /** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */
@@ -35,7 +38,11 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
 }
 
 /** Everything from the directory to the durable owner, for an id that is claimed. */
-async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft): Promise<Result<void>> {
+async function startJob(
+  home: Home,
+  id: JobId,
+  { scriptBytes, inputCopy, ...draft }: Draft,
+): Promise<Result<void>> {
   const job = home.job(id);
   const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
   // the marker first: a job that runs is never missing from the list
@@ -46,11 +53,12 @@ async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft)
   let environmentFd: number;
   try {
     if (scriptBytes) writeScript(job, scriptBytes);
+    if (inputCopy !== undefined) takeCopy(job, inputCopy);
     const createdAt = systemClock.now();
     writeSpec(job, { v: 1, id, ...draft, argv, createdAt, createdMonotonicMs, bootId, machine });
     environmentFd = storeEnvironment(
       job,
-      withMarker(jobEnvironment(process.env, draft.env), markerOf(home, id)),
+      withMarker(jobEnvironment(process.env, draft), markerOf(home, id)),
       draft.keepEnv,
     );
     prepareFiles(job, draft, 1);
@@ -62,6 +70,8 @@ async function startJob(home: Home, id: JobId, { scriptBytes, ...draft }: Draft)
   }
   const made = await fifo;
   if (!made.ok) return made;
+  const held = await makeStdin(home, id, draft);
+  if (!held.ok) return held;
   closeInherited();
   // read and write: held from the fork on, by the supervisor's copy, without waiting for a reader
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);

@@ -14,7 +14,7 @@ import { type Event, nextStatus } from '../job/lifecycle.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
-import { readShim } from '../process/shim.ts';
+import { oursOf, readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
 import { Publication } from './publication.ts';
@@ -24,6 +24,9 @@ import { Trim } from './trim.ts';
 
 /** `alive`, as every supervisor gets it. */
 export const ALIVE_FD = 4;
+
+/** How long `script` may take after the end of the job, milliseconds: something that hangs must not hide that end. */
+const DRAIN_MS = 5000;
 
 export type Starter = (supervision: Supervision) => void;
 
@@ -47,6 +50,8 @@ export class Supervision {
   shimPid: number | undefined;
   /** The watcher, if it started us: a shim that was killed early has not written it down. */
   watcherPid: number | undefined;
+  /** Our hold on `stdin.end`, if the job's stdin is held. */
+  stdinFd: number | undefined;
   /** The shim was our child, and we have seen it end. */
   shimEnded = false;
   /** What the shim said on the socket: all there is if somebody removed the job's directory. */
@@ -131,8 +136,10 @@ export class Supervision {
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
-    const { shim, main } = readShim(this.job, this.owner.identity);
-    const shimLives = this.shimPid !== undefined || (shim !== undefined && isAlive(shim) !== 'dead');
+    const { shim, main, leader } = readShim(this.job, this.owner.identity);
+    // whoever will write the status down: with --pty the leader of the terminal
+    const scribes = [shim, leader].filter((one) => one !== undefined);
+    const shimLives = this.shimPid !== undefined || scribes.some((one) => isAlive(one) !== 'dead');
     if (shimLives || (main && isAlive(main) !== 'dead')) return;
     // read again: it may have written its last line between the two looks
     if (this.reportExit()) return;
@@ -151,8 +158,15 @@ export class Supervision {
 
   private reportExit(): boolean {
     const exit = readExit(this.job, this.attempt) ?? this.told;
-    if (exit) this.reportEnd(exit.at, exit.code);
+    if (exit && !this.isDraining(exit.at)) this.reportEnd(exit.at, exit.code);
     return exit !== undefined;
+  }
+
+  /** Whether the terminal still writes into the log what the job said last. */
+  private isDraining(endedAt: number): boolean {
+    if (this.spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
+    const { terminal } = readShim(this.job, this.owner.identity);
+    return terminal !== undefined && isAlive(terminal) !== 'dead';
   }
 
   private reportEnd(at: number, code: number | null): void {
@@ -163,12 +177,16 @@ export class Supervision {
 
   /** The job's processes; `watched`, because we have seen the main process until now. */
   processes(atSight?: AtSight): Promise<ProcessStat[]> {
-    const { shim, watcher, main } = readShim(this.job, this.owner.identity);
+    const record = readShim(this.job, this.owner.identity);
+    const { main, leader } = record;
     const own = [this.shimPid, this.watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
-    const spared = [shim, watcher, ...own].filter((one) => one !== undefined);
+    const spared = [...oursOf(record), ...own].filter((one) => one !== undefined);
     const { home, spec, left } = this;
     const sinceTicks = sinceTicksOf(home, spec.id);
-    return findProcesses({ home, id: spec.id, main, spared, sinceTicks, left, watched: true }, atSight);
+    return findProcesses(
+      { home, id: spec.id, main, leader, spared, sinceTicks, left, watched: true },
+      atSight,
+    );
   }
 
   /** Whether nothing is left to supervise: it ended, or waits in its queue again. */
@@ -182,8 +200,7 @@ export class Supervision {
   }
 
   isOurs(pid: number): boolean {
-    const { shim, watcher } = readShim(this.job, this.owner.identity);
-    return pid === shim?.pid || pid === watcher?.pid;
+    return oursOf(readShim(this.job, this.owner.identity)).some((one) => one.pid === pid);
   }
 
   publish(): void {
@@ -219,6 +236,8 @@ export class Supervision {
   private letGo(): void {
     Supervision.all.delete(this);
     fs.closeSync(this.aliveFd);
+    if (this.stdinFd !== undefined) fs.closeSync(this.stdinFd);
+    this.stdinFd = undefined;
     this.onEnded();
   }
 

@@ -42,6 +42,8 @@ const SPEC: Spec = {
   maxLogBytes: 1 << 20,
   onMaxLog: 'trim',
   split: false,
+  stdin: null,
+  pty: null,
   placement: {
     queue: 'api',
     priority: -3,

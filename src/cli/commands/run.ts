@@ -1,6 +1,7 @@
 /** `bgjob run`: starts a job and prints its id. */
 import { parseDuration } from '../../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
+import { removeQuietly } from '../../base/files.ts';
 import type { Home } from '../../job/home.ts';
 import type { JobId } from '../../job/job.ts';
 import { attendQueue } from '../../process/admission.ts';
@@ -15,6 +16,7 @@ import { parseNaming, start } from '../naming.ts';
 import type { Output } from '../output.ts';
 import { Patience } from '../patience.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
+import { keepInput } from '../stdin.ts';
 import { tellEnd, tellStillRunning } from '../telling.ts';
 import { waitForAll } from '../waiting.ts';
 import { tellWarnings, warningsOf } from '../warnings.ts';
@@ -94,23 +96,23 @@ export const run = verb({
     ['bgjob run -n web --replace -- npm run dev', 'in place of the old'],
   ],
   options: OPTIONS,
-  async run(context, input) {
+  async run(context, given) {
     const { output } = context;
-    const { options } = input;
+    const { options } = given;
     const waits = options.wait !== null || options.follow || isConditional(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
     if (options.batch !== null) {
       const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
-      return runBatch(context, input, options.wait === null ? null : { deadlineMs: deadline.value });
+      return runBatch(context, given, options.wait === null ? null : { deadlineMs: deadline.value });
     }
     const naming = parseNaming(options);
     if (!naming.ok) return naming;
     const queueing = parseQueueing(context, options);
     if (!queueing.ok) return queueing;
-    if (input.words.length === 0)
+    if (given.words.length === 0)
       return fail({ code: 'usage', message: `run needs ${OPERANDS}`, hint: 'bgjob run -- npm test' });
-    const draft = draftOf(context, input, queueing.value);
+    const draft = draftOf(context, given, queueing.value);
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
     const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
     if (!conditions.ok) return conditions;
@@ -121,9 +123,13 @@ export const run = verb({
     const home = opened.value;
     const slots = applySlots(home, queueing.value);
     if (!slots.ok) return slots;
-    tellWarnings(output, warningsOf(input.words, input.separated));
+    tellWarnings(output, warningsOf(given.words, given.separated));
     const mayStart = () => portsAreFree(home, conditions.value);
-    const started = await start(output, home, draft.value, naming.value, mayStart);
+    const input = keepInput(output, home, options.stdin, draft.value);
+    if (!input.ok) return input;
+    const { inputCopy } = input.value;
+    const started = await start(output, home, input.value, naming.value, mayStart);
+    if (inputCopy !== undefined) removeQuietly(inputCopy);
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
     const { placement } = draft.value;
