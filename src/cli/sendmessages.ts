@@ -1,7 +1,6 @@
 /** What `send` could not do, in words: why, and how much of it was sent. */
 import { type Failure, unreachable } from '../base/failure.ts';
 import { plural, safe } from '../base/text.ts';
-import type { Message } from './messages.ts';
 
 type NotSent = Extract<Failure, { code: 'not-sent' }>;
 
@@ -14,7 +13,7 @@ function sentText({ lines, bytes, halfBytes }: NotSent): string {
 }
 
 /** Why nothing, or not all, was sent. */
-export function sendMessageOf(failure: NotSent): Message {
+export function sendMessageOf(failure: NotSent): { message: string; hint: string } {
   const { id, why, how } = failure;
   const sent = sentText(failure);
   switch (why) {

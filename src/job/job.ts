@@ -5,6 +5,7 @@
  */
 import { EXIT, unreachable } from '../base/failure.ts';
 import * as is from '../base/shape.ts';
+import { stdinShape, terminalShape } from './stdin.ts';
 
 /** A positive whole number, given in order and never used twice. */
 export type JobId = number;
@@ -40,21 +41,6 @@ const placementShape = is.object({
   batch: is.nullable(is.count),
 });
 export type Placement = is.Shaped<typeof placementShape>;
-
-/** What a job reads on stdin; null in a spec: nothing. */
-const stdinShape = is.variant('kind', {
-  /** What `send` writes, until somebody says that it was all. */
-  hold: {},
-  /** A file of the caller's. */
-  file: { path: is.text },
-  /** What `run` copied into the job's directory. */
-  kept: {},
-});
-export type Stdin = is.Shaped<typeof stdinShape>;
-
-/** The size of a terminal, in characters. */
-const terminalShape = is.object({ columns: is.count, rows: is.count });
-export type Terminal = is.Shaped<typeof terminalShape>;
 
 export const specShape = is.object({
   v: is.version(1),
@@ -186,37 +172,12 @@ export type State = is.Shaped<typeof stateShape>;
 export const ownerShape = is.object({ v: is.version(1), identity: identityShape });
 
 /** What may be said of a job in one word, in JSON. */
-export type StateWord =
-  | 'queued'
-  | 'starting'
-  | 'running'
-  | 'stopping'
-  | 'paused'
-  | 'exited'
-  | 'killed'
-  | 'timed-out'
-  | 'cancelled'
-  | 'skipped'
-  | 'failed'
-  | 'lost'
-  | 'unreadable'
-  | 'elsewhere';
-export const STATE_WORDS: readonly StateWord[] = [
-  'queued',
-  'starting',
-  'running',
-  'stopping',
-  'paused',
-  'exited',
-  'killed',
-  'timed-out',
-  'cancelled',
-  'skipped',
-  'failed',
-  'lost',
-  'unreadable',
-  'elsewhere',
-];
+export const STATE_WORDS = [
+  ...(['queued', 'starting', 'running', 'stopping', 'paused'] as const),
+  ...(['exited', 'killed', 'timed-out', 'cancelled', 'skipped', 'failed', 'lost'] as const),
+  ...(['unreadable', 'elsewhere'] as const),
+] as const;
+export type StateWord = (typeof STATE_WORDS)[number];
 
 /** A job as a reader sees it at one moment. */
 export type JobView =
@@ -256,9 +217,6 @@ export function exitCodeOf(outcome: Outcome): number {
       return unreachable(outcome);
   }
 }
-
-/** Whether `send` reaches the job, once it runs. */
-export const isSendable = ({ stdin }: Pick<Spec, 'stdin'>): boolean => stdin?.kind === 'hold';
 
 /** The command on one line, as it was typed. */
 export function commandText(spec: Spec): string {

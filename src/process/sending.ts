@@ -5,10 +5,11 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
-import { hasReader, wakeReader } from '../base/files.ts';
+import { hasReader, wakeReader, writeSome } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
-import { isSendable, type JobId, type LiveView } from '../job/job.ts';
+import type { JobId, LiveView } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
+import { isSendable } from '../job/stdin.ts';
 import { isAlive } from './identity.ts';
 import { observe } from './observe.ts';
 import { howEnded } from './queued.ts';
@@ -48,14 +49,14 @@ export async function sendTo(
   const fd = opened.value;
   try {
     for (const piece of together(parcel.lines)) {
-      const written = await sending.write(fd, piece);
+      const written = await sending.put(fd, piece);
       if (!written.ok) return written;
     }
     if (parcel.eof && spec.pty !== null) {
       // in the middle of a line the first one only ends the line
       const isOpen =
         parcel.lines.length > 0 && !/[\r\n]$/.test(parcel.lines.at(-1)!.toString('latin1').slice(-1));
-      const written = await sending.write(fd, { bytes: Buffer.from(isOpen ? '\x04\x04' : '\x04'), lines: 0 });
+      const written = await sending.put(fd, { bytes: Buffer.from(isOpen ? '\x04\x04' : '\x04'), lines: 0 });
       if (!written.ok) return written;
     }
   } finally {
@@ -129,24 +130,25 @@ class Sending {
     }
   }
 
-  private ended(): Result<never> {
+  private ended(halfBytes = 0): Result<never> {
     const view = observe(this.home, this.id);
-    return this.refuse('ended', 0, view?.kind === 'ended' ? howEnded(view.status.outcome) : 'is gone');
+    return this.refuse(
+      'ended',
+      halfBytes,
+      view?.kind === 'ended' ? howEnded(view.status.outcome) : 'is gone',
+    );
   }
 
   /** Writes as much at once as there is room for; a longer line piece by piece, and then it may end in the middle. */
-  async write(fd: number, { bytes, lines }: Piece): Promise<Result<void>> {
+  async put(fd: number, { bytes, lines }: Piece): Promise<Result<void>> {
     for (let done = 0; done < bytes.length; ) {
-      try {
-        done += fs.writeSync(fd, bytes, done, bytes.length - done);
-        continue;
-      } catch (thrown) {
-        const errno = errnoOf(thrown);
-        if (errno !== 'EAGAIN') {
-          const isLive = observe(this.home, this.id)?.kind === 'live';
-          return errno === 'EPIPE' && !isLive ? this.ended() : this.refuse('closed', done);
-        }
+      const written = writeSome(fd, bytes.subarray(done));
+      if (written === undefined) {
+        const isLive = observe(this.home, this.id)?.kind === 'live';
+        return isLive ? this.refuse('closed', done) : this.ended(done);
       }
+      done += written;
+      if (written > 0) continue;
       if (this.isLate) return this.refuse('full', done);
       await systemClock.sleep(LOOK_MS);
     }

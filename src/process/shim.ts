@@ -11,8 +11,9 @@
 import * as fs from 'node:fs';
 import { readRecord } from '../base/records.ts';
 import { createBlank } from '../base/reserved.ts';
-import { type Identity, isSendable, type Spec, type Terminal } from '../job/job.ts';
+import type { Identity, Spec } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
+import { isSendable, type Terminal } from '../job/stdin.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
 import { findTool, requireTool } from './programs.ts';
 import { PTY_END, PTY_NAMES, type PtyFiles, ptyCommand, ptyRecord } from './ptyline.ts';

@@ -13,9 +13,10 @@ import type { Attempt, Identity, Spec, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/store.ts';
-import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
+import { isAlive, type ProcessStat } from '../process/identity.ts';
 import { oursOf, readShim } from '../process/shim.ts';
-import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
+import type { AtSight } from '../process/tree.ts';
+import { findOwn, hasScribe, isDraining } from './beside.ts';
 import { armLimits } from './limits.ts';
 import { Publication } from './publication.ts';
 import { putBack, retryAt } from './retry.ts';
@@ -24,9 +25,6 @@ import { Trim } from './trim.ts';
 
 /** `alive`, as every supervisor gets it. */
 export const ALIVE_FD = 4;
-
-/** How long `script` may take after the end of the job, milliseconds: something that hangs must not hide that end. */
-const DRAIN_MS = 5000;
 
 export type Starter = (supervision: Supervision) => void;
 
@@ -136,10 +134,9 @@ export class Supervision {
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
-    const { shim, main, leader } = readShim(this.job, this.owner.identity);
-    // whoever will write the status down: with --pty the leader of the terminal
-    const scribes = [shim, leader].filter((one) => one !== undefined);
-    const shimLives = this.shimPid !== undefined || scribes.some((one) => isAlive(one) !== 'dead');
+    const record = readShim(this.job, this.owner.identity);
+    const { main } = record;
+    const shimLives = this.shimPid !== undefined || hasScribe(record);
     if (shimLives || (main && isAlive(main) !== 'dead')) return;
     // read again: it may have written its last line between the two looks
     if (this.reportExit()) return;
@@ -158,15 +155,8 @@ export class Supervision {
 
   private reportExit(): boolean {
     const exit = readExit(this.job, this.attempt) ?? this.told;
-    if (exit && !this.isDraining(exit.at)) this.reportEnd(exit.at, exit.code);
+    if (exit && !isDraining(this, exit.at)) this.reportEnd(exit.at, exit.code);
     return exit !== undefined;
-  }
-
-  /** Whether the terminal still writes into the log what the job said last. */
-  private isDraining(endedAt: number): boolean {
-    if (this.spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
-    const { terminal } = readShim(this.job, this.owner.identity);
-    return terminal !== undefined && isAlive(terminal) !== 'dead';
   }
 
   private reportEnd(at: number, code: number | null): void {
@@ -175,18 +165,9 @@ export class Supervision {
     this.dispatch({ type: 'main-ended', at, code });
   }
 
-  /** The job's processes; `watched`, because we have seen the main process until now. */
+  /** The job's processes. */
   processes(atSight?: AtSight): Promise<ProcessStat[]> {
-    const record = readShim(this.job, this.owner.identity);
-    const { main, leader } = record;
-    const own = [this.shimPid, this.watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
-    const spared = [...oursOf(record), ...own].filter((one) => one !== undefined);
-    const { home, spec, left } = this;
-    const sinceTicks = sinceTicksOf(home, spec.id);
-    return findProcesses(
-      { home, id: spec.id, main, leader, spared, sinceTicks, left, watched: true },
-      atSight,
-    );
+    return findOwn(this, atSight);
   }
 
   /** Whether nothing is left to supervise: it ended, or waits in its queue again. */

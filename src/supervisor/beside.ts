@@ -1,0 +1,47 @@
+/** Who of ours stands beside a job, as its owner sees it: they are no part of it, write down its end, and what it said last. */
+import { systemClock } from '../base/clock.ts';
+import type { Home } from '../job/home.ts';
+import type { Identity, Spec } from '../job/job.ts';
+import type { JobPaths } from '../job/paths.ts';
+import type { Owner } from '../job/store.ts';
+import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
+import { oursOf, readShim, type ShimRecord } from '../process/shim.ts';
+import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
+
+/** What is asked here of a supervision. */
+interface Beside {
+  readonly home: Home;
+  readonly spec: Spec;
+  readonly job: JobPaths;
+  readonly owner: Owner;
+  readonly left: Identity[];
+  readonly shimPid: number | undefined;
+  readonly watcherPid: number | undefined;
+}
+
+/** The job's processes; `watched`, because we have seen the main process until now. */
+export function findOwn(
+  { home, spec, job, owner, left, shimPid, watcherPid }: Beside,
+  atSight?: AtSight,
+): Promise<ProcessStat[]> {
+  const record = readShim(job, owner.identity);
+  const { main, leader } = record;
+  const own = [shimPid, watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
+  const spared = [...oursOf(record), ...own].filter((one) => one !== undefined);
+  const sinceTicks = sinceTicksOf(home, spec.id);
+  return findProcesses({ home, id: spec.id, main, leader, spared, sinceTicks, left, watched: true }, atSight);
+}
+
+/** Whether somebody lives who will write the exit status down: the shim, with --pty the leader of the terminal. */
+export const hasScribe = ({ shim, leader }: ShimRecord): boolean =>
+  [shim, leader].some((one) => one !== undefined && isAlive(one) !== 'dead');
+
+/** How long `script` may take after the end of the job, milliseconds: something that hangs must not hide that end. */
+const DRAIN_MS = 5000;
+
+/** Whether the terminal still writes into the log what the job said last. */
+export function isDraining({ spec, job, owner }: Beside, endedAt: number): boolean {
+  if (spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
+  const { terminal } = readShim(job, owner.identity);
+  return terminal !== undefined && isAlive(terminal) !== 'dead';
+}
