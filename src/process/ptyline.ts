@@ -42,10 +42,13 @@ export function ptyCommand(
 }
 
 /**
- * After `script` ended: the leader has recorded the status, unless it never ran. Then what `script` says of it counts, or it could make
- * no terminal: the job was not executed.
+ * After `script` ended: the leader has recorded the status, unless it was killed. Before it had come to write itself down, what
+ * `script` says counts, or it could make no terminal: the job was not executed. Later only together with the job (`kill -9 0`).
  */
 export const PTY_END = [
-  's=$?; read -r x <"$e" || { { for x in 1 2 3 4 5 6; do read -r x; done; } <"$i"',
-  '[ "$x" ] || { [ $s -gt 128 ] || s=126; echo "$s\n$s" 1<>"$e"; }; }',
+  's=$?; read -r x <"$e" || {',
+  '{ read -r m; read -r m; read -r m; read -r x; read -r x; read -r x; } <"$i"',
+  'if [ -z "$x" ]; then [ $s -gt 128 ] || s=126; m=',
+  `else [ "$m" ] && { read -r m </proc/\${m%% *}/stat || m=; m=\${m##*) }; }; fi`,
+  'case $m in ""|[ZX]*) [ $s -gt 125 ] && echo "$s\n$s" 1<>"$e";; esac; }',
 ].join('\n');

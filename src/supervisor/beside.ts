@@ -5,7 +5,7 @@ import type { Identity, Spec } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
 import type { Owner } from '../job/store.ts';
 import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
-import { oursOf, readShim, type ShimRecord } from '../process/shim.ts';
+import { oursOf, readShim } from '../process/shim.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
 
 /** What is asked here of a supervision. */
@@ -32,9 +32,23 @@ export function findOwn(
   return findProcesses({ home, id: spec.id, main, leader, spared, sinceTicks, left, watched: true }, atSight);
 }
 
-/** Whether somebody lives who will write the exit status down: the shim, with --pty the leader of the terminal. */
-export const hasScribe = ({ shim, leader }: ShimRecord): boolean =>
-  [shim, leader].some((one) => one !== undefined && isAlive(one) !== 'dead');
+/** Since when the terminal of a job is seen to be gone, milliseconds. */
+const goneSince = new WeakMap<Beside, number>();
+/** After that the shim has written what it makes of it. */
+const SHIM_MS = 500;
+
+/** Whether somebody lives who will write the exit status down: the shim; with --pty the leader, or the shim at the end of `script`. */
+export function hasScribe(beside: Beside): boolean {
+  const { shim, terminal, leader } = readShim(beside.job, beside.owner.identity);
+  const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) !== 'dead';
+  if (terminal && !lives(terminal) && !lives(leader)) {
+    const now = systemClock.monotonic();
+    const since = goneSince.get(beside) ?? now;
+    goneSince.set(beside, since);
+    if (now - since > SHIM_MS) return false;
+  }
+  return beside.shimPid !== undefined || [shim, terminal, leader].some(lives);
+}
 
 /** How long `script` may take after the end of the job, milliseconds: something that hangs must not hide that end. */
 const DRAIN_MS = 5000;

@@ -141,11 +141,11 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
       socket.resume();
     });
   socket.on('data', (line: Buffer) => {
-    // of a terminal's end it says nothing
-    if (spec.pty === null)
-      supervision.told = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
+    supervision.told = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
     // exit.N says the same, durably
     supervision.checkMain();
+    // the leader of a terminal was killed: nobody but us sees the end of the job
+    if (spec.pty !== null) watchOrphan(supervision);
   });
   socket.on('error', () => {});
   child.once('exit', () => {

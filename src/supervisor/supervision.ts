@@ -134,13 +134,11 @@ export class Supervision {
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
-    const record = readShim(this.job, this.owner.identity);
-    const { main } = record;
-    const shimLives = this.shimPid !== undefined || hasScribe(record);
-    if (shimLives || (main && isAlive(main) !== 'dead')) return;
+    const { main } = readShim(this.job, this.owner.identity);
+    if (hasScribe(this) || (main && isAlive(main) !== 'dead')) return;
     // read again: it may have written its last line between the two looks
     if (this.reportExit()) return;
-    if (main) this.reportEnd(systemClock.now(), null);
+    if (main) this.reportEnd(systemClock.now(), this.killedCode);
     else void this.checkUnrecorded();
   }
 
@@ -154,9 +152,14 @@ export class Supervision {
   }
 
   private reportExit(): boolean {
-    const exit = readExit(this.job, this.attempt) ?? this.told;
+    const exit = readExit(this.job, this.attempt) ?? (this.spec.pty === null ? this.told : undefined);
     if (exit && !isDraining(this, exit.at)) this.reportEnd(exit.at, exit.code);
     return exit !== undefined;
+  }
+
+  /** What the shim said of a terminal whose leader was killed, with the job, before it wrote the status (`kill -9 0`). */
+  private get killedCode(): number | null {
+    return this.told !== undefined && this.told.code > 128 ? this.told.code : null;
   }
 
   private reportEnd(at: number, code: number | null): void {
@@ -166,9 +169,7 @@ export class Supervision {
   }
 
   /** The job's processes. */
-  processes(atSight?: AtSight): Promise<ProcessStat[]> {
-    return findOwn(this, atSight);
-  }
+  processes = (atSight?: AtSight): Promise<ProcessStat[]> => findOwn(this, atSight);
 
   /** Whether nothing is left to supervise: it ended, or waits in its queue again. */
   get isOver(): boolean {

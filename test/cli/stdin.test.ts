@@ -107,7 +107,9 @@ rigTest('what cannot be read is refused before anything is made', async (rig) =>
 });
 
 rigTest('only with nobody to answer there is no pager and no prompt of git', async (rig) => {
-  const line = 'echo "${PAGER-none} ${GIT_PAGER-none} ${GIT_TERMINAL_PROMPT-none} $PYTHONUNBUFFERED"';
+  const line = ['PAGER', 'GIT_PAGER', 'GIT_TERMINAL_PROMPT', 'PYTHONUNBUFFERED']
+    .map((name) => `echo -n "\${${name}-none} "`)
+    .join(';');
   for (const [options, expected] of [
     [[], 'cat cat 0 1'],
     [['--stdin', 'hold'], 'none none none 1'],
