@@ -10,6 +10,7 @@ import type { Home } from '../job/home.ts';
 import type { JobId, LiveView } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { isSendable } from '../job/stdin.ts';
+import { readOwner } from '../job/store.ts';
 import { isAlive } from './identity.ts';
 import { observe } from './observe.ts';
 import { howEnded } from './queued.ts';
@@ -115,7 +116,9 @@ class Sending {
     for (;;) {
       const view = observe(this.home, this.id);
       if (view?.kind !== 'live') return this.ended();
-      const { holder, main } = readShim(this.job);
+      // its pids count where its owner is, which may be another namespace
+      const owner = readOwner(this.job);
+      const { holder, main } = readShim(this.job, owner.kind === 'read' ? owner.value.identity : undefined);
       const isLetGo = holder !== undefined && isAlive(holder) === 'dead';
       if (isLetGo) return this.refuse('let-go');
       const fd = holder === undefined ? undefined : openToWrite(this.job.stdin);

@@ -83,7 +83,9 @@ export const run = verb({
     'A first word - without -- reads a script from stdin to its end, keeps it with the job and runs it, under its #! line',
     'if it has one, else like a shell line.',
     '--batch FILE|- starts a job for each line of FILE, all of them or none; each is a shell line. They wait in a queue.',
-    'The job gets stdin at its end, a session of its own, and BGJOB_ID and BGJOB_HOME in its environment.',
+    'The job gets a session of its own, BGJOB_ID and BGJOB_HOME in its environment, and nothing on stdin: a prompt fails at once.',
+    '--stdin FILE gives it a file, --stdin - what comes here, --stdin hold and --pty what bgjob send writes; without these two PAGER,',
+    'GIT_PAGER (cat) and GIT_TERMINAL_PROMPT (0) are set where they are not.',
   ],
   examples: [
     ['id=$(bgjob run -- npm test)', 'start, and keep the id'],
@@ -92,6 +94,7 @@ export const run = verb({
     ['bgjob run -Q gcc --slots 2 --batch lines.txt', 'a job per line'],
     ['bgjob run --wait=10s -- npm run lint', 'its result, else 75'],
     ['bgjob run -f --timeout 10m -- ./long.sh', 'watch it; or Ctrl-C'],
+    ['bgjob run -n py --stdin hold -- python3 -i', 'then: bgjob send py TEXT'],
     ['bgjob run -n web --until-port 3000 -- npm run dev', 'back when it listens'],
     ['bgjob run -n web --replace -- npm run dev', 'in place of the old'],
   ],

@@ -47,8 +47,8 @@ export const send = verb({
   arity: [1, Number.POSITIVE_INFINITY],
   summary: 'write lines to a job that was started with --stdin hold or --pty',
   description: [
-    'Each TEXT is a line of its own: `bgjob send 42 y n` answers two questions; a line with blanks is one word in quotes. With -',
-    'what stands on stdin is sent as it is. Into the terminal of a --pty job it is typed: Enter ends each line.',
+    'Each TEXT is a line of its own: `bgjob send 42 y n` answers two questions; a line with blanks is one word in quotes, and one that',
+    'begins with - stands after --. With - what stands on stdin is sent as it is. Into the terminal of a --pty job it is typed: Enter ends each line.',
     'A job that does not read gets what its pipe takes (64 KiB); then nothing is waited for longer than two seconds (75), and what',
     'was sent until then is told. A line of up to 4096 bytes is sent as a whole or not at all.',
   ],
