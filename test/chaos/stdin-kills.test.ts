@@ -142,3 +142,45 @@ rigTest('--pty: a job that kills its whole group, without its supervisor', async
     assert.ok(code === 137 || (n > 0 && code === 125), String(code));
   }
 });
+
+rigTest(
+  '--pty: the supervisor is killed: the last output is in the log when the end is told',
+  async (rig) => {
+    for (let n = 0; n < 5; n++) {
+      const id = await rig.run([
+        '--pty',
+        '--',
+        'bash',
+        '-c',
+        'echo go; read x; seq 1 30000; echo last; exit 5',
+      ]);
+      await untilSaid(rig, id, 'go');
+      process.kill(rig.ownerPid(id), 'SIGKILL');
+      await rig.bgjob(['send', String(id), 'x']);
+      const { code, stdout } = await rig.bgjob(['wait', String(id), '--timeout', '30s']);
+      assert.equal(code, 5);
+      assert.match(stdout, /\| last\n$/);
+      assert.equal(said(rig, id).split('\n').length, 30000 + 4);
+    }
+  },
+);
+
+rigTest('--pty: in a queue, with retries, one after the other', async (rig) => {
+  const line = 'test -t 0 || exit 1; read -p "? " x; echo "got $x"; exit 3';
+  const [first, second] = [
+    await rig.run(['-Q', 'q', '--retry', '1', '--backoff', '0s', '--pty', '--', 'bash', '-c', line]),
+    await rig.run(['-Q', 'q', '--pty', '--', 'bash', '-c', line]),
+  ];
+  const answer = async (id: number, text: string, asked: number) => {
+    await until(
+      () => said(rig, id).split('? ').length - 1,
+      (count) => count >= asked,
+      'the question',
+    );
+    assert.equal((await rig.bgjob(['send', String(id), text])).code, 0);
+  };
+  await answer(first, 'one', 1);
+  await answer(second, 'between', 1).then(() => answer(first, 'two', 2));
+  for (const id of [first, second]) assert.equal((await rig.bgjob(['wait', String(id)])).code, 3);
+  assert.match(said(rig, first), /got one\n\[bgjob: attempt 2 of 2, .*\]\n\? two\ngot two\n$/s);
+});
