@@ -121,6 +121,7 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
       }),
     );
   } catch (thrown) {
+    if (inputFd !== undefined) fs.closeSync(inputFd);
     // E2BIG and the like are thrown; what fork and exec say comes as an event
     fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
     return;
