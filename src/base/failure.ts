@@ -86,6 +86,16 @@ export type Failure =
   | { code: 'bad-lines'; file: string; bad: BadLine[]; left: number }
   /** `again`: the command that does it all the same. */
   | { code: 'skill-refused'; path: string; trouble: SkillTrouble; again: string }
+  /** `lines` and `bytes` were sent, and `halfBytes` of one more line; `how` it ended. */
+  | {
+      code: 'not-sent';
+      id: number;
+      why: 'not-held' | 'ended' | 'closed' | 'let-go' | 'full' | 'queued' | 'starting';
+      lines: number;
+      bytes: number;
+      halfBytes: number;
+      how: string;
+    }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
@@ -111,7 +121,9 @@ export const EXIT = {
 export function exitCodeOfFailure(failure: Failure): number {
   if (failure.code === 'command-not-found') return EXIT.notFound;
   if (failure.code === 'command-not-executable') return EXIT.notExecutable;
-  return EXIT.bgjob;
+  // the same again may work; but not half a line a second time
+  const mayWork = failure.code === 'not-sent' && ['full', 'queued', 'starting'].includes(failure.why);
+  return mayWork && failure.halfBytes === 0 ? EXIT.stillRunning : EXIT.bgjob;
 }
 
 /** Makes the compiler prove that a switch is complete; throws if it was wrong. */

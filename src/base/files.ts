@@ -25,6 +25,18 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
 }
 
+/** Writes what a pipe has room for; 0 if it is full, undefined if nobody reads it any more. Other system errors are thrown. */
+export function writeSome(fd: number, bytes: Uint8Array): number | undefined {
+  try {
+    return fs.writeSync(fd, bytes);
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    if (errno === 'EAGAIN') return 0;
+    if (errno === 'EPIPE') return undefined;
+    throw thrown;
+  }
+}
+
 /** Makes the names in a directory durable. */
 export function syncDir(path: string): void {
   const fd = fs.openSync(path, O_RDONLY);

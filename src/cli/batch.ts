@@ -37,6 +37,8 @@ export function checkBatchCall({ options, words }: BatchInput): Result<void> {
     );
   const single = (['name', 'reuse', 'replace', 'follow'] as const).find((name) => options[name]);
   if (single) return usage(`--${single} is for one job, and --batch starts many`, `${EXAMPLE} --tag TAG`);
+  if (options.stdin !== null && options.stdin !== 'null')
+    return usage('--stdin is for one job, and --batch starts many', 'in a line: command <file');
   if (isConditional(options))
     return usage('conditions such as --until are for one job, and --batch starts many', `${EXAMPLE} --wait`);
   return ok(undefined);

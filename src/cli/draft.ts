@@ -15,6 +15,7 @@ import { readOverrides } from './envfile.ts';
 import { NAMING_OPTIONS } from './naming.ts';
 import { QUEUE_OPTIONS, type Queueing } from './queueing.ts';
 import { readScript, renderScript } from './script.ts';
+import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
 import { parseTags } from './tags.ts';
 
 const DEFAULT_GRACE_MS = 5000;
@@ -28,6 +29,7 @@ export const DRAFT_OPTIONS = {
   'keep-env': { kind: 'flag', text: 'keep the environment on disk (0600), for a restart' },
   tag: { kind: 'list', short: '-t', value: 'TAG', text: 'a label; repeatable' },
   split: { kind: 'flag', text: 'stderr goes to a log of its own' },
+  ...STDIN_OPTIONS,
   'no-pipefail': { kind: 'flag', text: 'a shell line counts as its last command' },
   timeout: { kind: 'duration', value: 'DUR', text: 'stop the job after DUR (124)', group: 'Limits' },
   'idle-timeout': { kind: 'duration', value: 'DUR', text: 'stop the job after DUR without output' },
@@ -49,6 +51,9 @@ export const DRAFT_OPTIONS = {
 const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
 /** Below that, head and newest part would be no more than a few lines. */
 const LEAST_MAX_LOG_BYTES = 64 * 2 ** 10;
+
+/** It travels as one word, of which the kernel takes 128 KiB. */
+const MOST_PTY_CHARACTERS = 30_000;
 
 /** The limit of the log and what follows from reaching it. */
 function logLimitOf(
@@ -143,6 +148,8 @@ export function frameOf(
   if (!logLimit.ok) return logLimit;
   const onExit = onExitOf(options['on-exit']);
   if (!onExit.ok) return onExit;
+  const reads = parseStdin(options, resolve, wish !== null);
+  if (!reads.ok) return reads;
   const foreign = foreignVariable();
   if (foreign !== undefined)
     return fail({
@@ -168,6 +175,7 @@ export function frameOf(
       ...logLimit.value,
       split: options.split,
       onExit: onExit.value,
+      ...reads.value,
       placement: wish && placementOf(wish),
       retry,
       backoffMs,
@@ -190,6 +198,12 @@ export function draftOf(
   if (!framed.ok) return framed;
   const { rest, path, pipefail, hasFunctions } = framed.value;
   const { words, separated } = input;
+  if (isScriptCall(words, separated) && input.options.stdin === '-')
+    return fail({
+      code: 'usage',
+      message: 'run - and --stdin - would both read stdin',
+      hint: 'save one of them in a file: --stdin FILE',
+    });
   const script = isScriptCall(words, separated) ? readScript(context.output) : ok(null);
   if (!script.ok) return script;
   const called = script.value && scriptCommand(script.value, words.slice(1), pipefail);
@@ -207,6 +221,12 @@ export function draftOf(
     rest.cwd,
   );
   if (!program.ok) return program;
+  if (rest.pty && command.value.argv.join(' ').length > MOST_PTY_CHARACTERS)
+    return fail({
+      code: 'usage',
+      message: `--pty: a command may have ${MOST_PTY_CHARACTERS} characters`,
+      hint: 'a script may be longer: bgjob run --pty -- ./script',
+    });
   return ok({
     ...rest,
     argv: [program.value, ...command.value.argv.slice(1)],

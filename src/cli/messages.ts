@@ -6,6 +6,7 @@ import { quoteWord } from '../job/job.ts';
 import { holdMessageOf, restartMessageOf } from './holdmessages.ts';
 import { badLineTexts } from './linemessages.ts';
 import { queueMessageOf } from './queuemessages.ts';
+import { sendMessageOf } from './sendmessages.ts';
 import { skillMessageOf } from './skillmessages.ts';
 
 export interface Message {
@@ -175,6 +176,8 @@ export function messageOf(failure: Failure): Message {
     }
     case 'skill-refused':
       return skillMessageOf(failure, errnoText);
+    case 'not-sent':
+      return sendMessageOf(failure);
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,

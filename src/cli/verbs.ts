@@ -11,6 +11,7 @@ import { queue } from './commands/queue.ts';
 import { restart } from './commands/restart.ts';
 import { resume } from './commands/resume.ts';
 import { run } from './commands/run.ts';
+import { send } from './commands/send.ts';
 import { show } from './commands/show.ts';
 import { skill } from './commands/skill.ts';
 import { status } from './commands/status.ts';
@@ -26,6 +27,7 @@ export const VERBS: readonly Verb[] = [
   path,
   wait,
   kill,
+  send,
   pause,
   resume,
   restart,

@@ -6,6 +6,7 @@
 import { EXIT, unreachable } from '../base/failure.ts';
 import * as is from '../base/shape.ts';
 import { holdingShape } from './pause.ts';
+import { stdinShape, terminalShape } from './stdin.ts';
 
 /** A positive whole number, given in order and never used twice. */
 export type JobId = number;
@@ -68,6 +69,9 @@ export const specShape = is.object({
   onMaxLog: is.since(is.literal('trim', 'kill'), 'trim'),
   /** stderr goes to a log of its own, `out/err`. */
   split: is.since(is.flag, false),
+  stdin: is.since(is.nullable(stdinShape), null),
+  /** It runs in a terminal of this size; its stdin is held then. */
+  pty: is.since(is.nullable(terminalShape), null),
   /** Null: it starts at once. */
   placement: is.since(is.nullable(placementShape), null),
   /** How often it is run again after a failure, and how long after the first, milliseconds; each time twice as long. */
@@ -177,20 +181,9 @@ export const ownerShape = is.object({ v: is.version(1), identity: identityShape 
 
 /** What may be said of a job in one word, in JSON. */
 export const STATE_WORDS = [
-  'queued',
-  'starting',
-  'running',
-  'stopping',
-  'paused',
-  'exited',
-  'killed',
-  'timed-out',
-  'cancelled',
-  'skipped',
-  'failed',
-  'lost',
-  'unreadable',
-  'elsewhere',
+  ...(['queued', 'starting', 'running', 'stopping', 'paused'] as const),
+  ...(['exited', 'killed', 'timed-out', 'cancelled', 'skipped', 'failed', 'lost'] as const),
+  ...(['unreadable', 'elsewhere'] as const),
 ] as const;
 export type StateWord = (typeof STATE_WORDS)[number];
 

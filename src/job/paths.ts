@@ -33,7 +33,19 @@ export class JobPaths {
   get alive(): string {
     return `${this.dir}/alive`;
   }
-  /** Up to three lines, written by the shim over blanks: itself, its watcher, the main process. */
+  /** The FIFO of --stdin hold and --pty, which the job reads; made by the launcher or the owner, written by `send`, held open by the shim's holder. */
+  get stdin(): string {
+    return `${this.dir}/stdin`;
+  }
+  /** The FIFO on which that holder sleeps: a byte, or that nobody of ours is left to write one, ends it. */
+  get stdinEnd(): string {
+    return `${this.dir}/stdin.end`;
+  }
+  /** What `--stdin -`, or FILE of a queued job, held; written once by the launcher, before anything starts. */
+  get input(): string {
+    return `${this.dir}/input`;
+  }
+  /** A few lines, written by the shim over blanks: itself, its watcher, the main process; who holds stdin, the terminal's two. */
   get shim(): string {
     return `${this.dir}/shim`;
   }

@@ -30,6 +30,7 @@ import { thisPlace } from './identity.ts';
 import { type Draft, environmentOf, takeBack } from './launch.ts';
 import { findTool } from './programs.ts';
 import { thisSandbox } from './sandbox.ts';
+import { takeCopy } from './stdin.ts';
 
 /** A draft of a job that waits; what is known of this process alone is added here. */
 export type QueuedDraft = Draft & { placement: Placement };
@@ -45,7 +46,7 @@ export const placementOf = (wish: Wish): Placement => ({
 });
 
 function specOf(id: JobId, draft: Draft, argv: string[]) {
-  const { scriptBytes: _, environment: __, ...rest } = draft;
+  const { scriptBytes: _, environment: __, inputCopy: ___, ...rest } = draft;
   const { bootId, machine } = thisPlace();
   const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
   return { v: 1 as const, id, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
@@ -80,6 +81,7 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
   try {
     const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
     if (draft.scriptBytes) writeScript(job, draft.scriptBytes);
+    if (draft.inputCopy !== undefined) takeCopy(job, draft.inputCopy);
     writeSpec(job, specOf(id, draft, argv));
     writeAtomic(job.env, JSON.stringify(environmentOf(draft)));
     syncDir(home.jobs);
@@ -113,7 +115,7 @@ export async function enqueueBatch(
   told: (done: number) => void = () => {},
 ): Promise<Result<JobId[] | null>> {
   const ids: JobId[] = [];
-  const { placement, env } = drafts[0]!;
+  const { placement } = drafts[0]!;
   const queue = home.queue(placement.queue);
   const names: string[] = [];
   let hidden = '';
@@ -123,7 +125,7 @@ export async function enqueueBatch(
     const first = ids[0]!;
     if (hidden === '') {
       hidden = hideBatch(queue, first);
-      writeAtomic(queue.environment(first), JSON.stringify(jobEnvironment(process.env, env)));
+      writeAtomic(queue.environment(first), JSON.stringify(jobEnvironment(process.env, drafts[0]!)));
     }
     const own = { ...draft, placement: { ...draft.placement, batch: first } };
     const { spec } = home.job(id);

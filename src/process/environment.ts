@@ -1,23 +1,28 @@
 /** The environment of a job: the caller's, with what the job must know and without what would mislead it. */
+import type { Spec } from '../job/job.ts';
+import { isSendable } from '../job/stdin.ts';
 import type { Marker } from './tree.ts';
 
 /** The descriptors that make's jobserver names here are closed in a job. */
 const DROPPED = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL'];
 
-/** Set only where unset: output at once, no pager, and a prompt that fails instead of hanging. */
-const DEFAULTS: Record<string, string> = {
-  PYTHONUNBUFFERED: '1',
-  PAGER: 'cat',
-  GIT_PAGER: 'cat',
-  GIT_TERMINAL_PROMPT: '0',
-};
+/** Set only where unset: output at once. */
+const DEFAULTS: Record<string, string> = { PYTHONUNBUFFERED: '1' };
+/** Where nobody answers: no pager, and a prompt that fails instead of hanging. */
+const UNATTENDED: Record<string, string> = { PAGER: 'cat', GIT_PAGER: 'cat', GIT_TERMINAL_PROMPT: '0' };
+/** In a terminal: programs ask this before they write in colour. */
+const IN_TERMINAL: Record<string, string> = { TERM: 'xterm-256color' };
 
-/** `NAME=value` for each variable of a job, without its marker; `overrides` are those of `-e` and `--env-file`, the last one counts. */
-export function jobEnvironment(caller: NodeJS.ProcessEnv, overrides: string[]): string[] {
-  const variables = new Map(Object.entries(DEFAULTS));
+/** `NAME=value` for each variable of a job, without its marker; of the overrides (`-e`, `--env-file`) the last one counts. */
+export function jobEnvironment(
+  caller: NodeJS.ProcessEnv,
+  { env, stdin, pty }: Pick<Spec, 'env' | 'stdin' | 'pty'>,
+): string[] {
+  const defaults = { ...DEFAULTS, ...(isSendable({ stdin }) ? {} : UNATTENDED), ...(pty && IN_TERMINAL) };
+  const variables = new Map(Object.entries(defaults));
   for (const [name, value] of Object.entries(caller)) if (value !== undefined) variables.set(name, value);
   for (const name of DROPPED) variables.delete(name);
-  for (const entry of overrides) {
+  for (const entry of env) {
     const equals = entry.indexOf('=');
     variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }

@@ -18,6 +18,7 @@ import { makeFifo } from './fifo.ts';
 import { takeName } from './holder.ts';
 import { thisPlace } from './identity.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './starting.ts';
+import { makeStdin, takeCopy } from './stdin.ts';
 import { markerOf } from './tree.ts';
 
 /** What the command line decides; the rest of the spec comes from here. */
@@ -26,11 +27,13 @@ export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' |
   scriptBytes?: Uint8Array;
   /** `NAME=value` of all its variables, for a restart in a kept environment; else the caller's is taken. */
   environment?: string[];
+  /** The copy of what it is to read, see copyAside; the maker removes it. */
+  inputCopy?: string;
 };
 
 /** The variables of a job that is being started, without its marker. */
-export const environmentOf = ({ environment, env }: Draft): string[] =>
-  environment ?? jobEnvironment(process.env, env);
+export const environmentOf = (draft: Draft): string[] =>
+  draft.environment ?? jobEnvironment(process.env, draft);
 
 /** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */
 function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): number {
@@ -42,7 +45,7 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
 
 /** Everything from the directory to the durable owner, for an id that is claimed. */
 async function startJob(home: Home, id: JobId, whole: Draft): Promise<Result<void>> {
-  const { scriptBytes, environment: _, ...draft } = whole;
+  const { scriptBytes, inputCopy, environment: _, ...draft } = whole;
   const job = home.job(id);
   const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
   // the marker first: a job that runs is never missing from the list
@@ -53,6 +56,7 @@ async function startJob(home: Home, id: JobId, whole: Draft): Promise<Result<voi
   let environmentFd: number;
   try {
     if (scriptBytes) writeScript(job, scriptBytes);
+    if (inputCopy !== undefined) takeCopy(job, inputCopy);
     const createdAt = systemClock.now();
     writeSpec(job, { v: 1, id, ...draft, argv, createdAt, createdMonotonicMs, bootId, machine });
     environmentFd = storeEnvironment(
@@ -69,6 +73,8 @@ async function startJob(home: Home, id: JobId, whole: Draft): Promise<Result<voi
   }
   const made = await fifo;
   if (!made.ok) return made;
+  const held = await makeStdin(home, id, draft);
+  if (!held.ok) return held;
   closeInherited();
   // read and write: held from the fork on, by the supervisor's copy, without waiting for a reader
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);

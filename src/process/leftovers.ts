@@ -4,7 +4,7 @@ import { parseId } from '../job/ids.ts';
 import type { EndedView, JobId, JobView } from '../job/job.ts';
 import { type Found, type Owner, readOwner } from '../job/store.ts';
 import { HAS_PROC, isAlive, openFiles, type ProcessStat } from './identity.ts';
-import { readShim } from './shim.ts';
+import { oursOf, readShim } from './shim.ts';
 import { readEnvironment, readTable } from './table.ts';
 import { type AtSight, findProcesses, markedJob, sinceTicksOf, type Trail } from './tree.ts';
 
@@ -13,11 +13,12 @@ export function trailOf(home: Home, view: JobView): Trail {
   const job = home.job(view.id);
   const owner: Found<Owner> = readOwner(job);
   const identity = owner.kind === 'read' ? owner.value.identity : undefined;
-  const { shim, watcher, main } = readShim(job, identity);
-  const spared = [identity, shim, watcher].filter((one) => one !== undefined);
+  const record = readShim(job, identity);
+  const { main, leader } = record;
+  const spared = [...(identity ? [identity] : []), ...oursOf(record)];
   const left = 'state' in view && view.state ? view.state.left : [];
   const sinceTicks = sinceTicksOf(home, view.id);
-  return { home, id: view.id, main, spared, sinceTicks, left, watched: false };
+  return { home, id: view.id, main, leader, spared, sinceTicks, left, watched: false };
 }
 
 /** The living processes of a job, whatever its state. */
@@ -37,8 +38,8 @@ export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>>
 /** How many processes an ended job left, by their marker or by what its owner saw at the end. */
 export function leftoversOf(home: Home, { id, state }: EndedView, marked: Map<JobId, number[]>): number {
   const pids = marked.get(id) ?? [];
-  const { shim, watcher } = pids.length > 0 ? readShim(home.job(id)) : {};
-  const loose = pids.filter((pid) => pid !== shim?.pid && pid !== watcher?.pid);
+  const ours = pids.length > 0 ? oursOf(readShim(home.job(id))).map(({ pid }) => pid) : [];
+  const loose = pids.filter((pid) => !ours.includes(pid));
   const seen = state?.left.filter((one) => isAlive(one) === 'alive') ?? [];
   return Math.max(loose.length, seen.length);
 }
@@ -62,5 +63,9 @@ export async function suspectJobs(
     for (const [, path] of openFiles(pid))
       if (path.startsWith(`${home.jobs}/`)) ids.add(parseId(path.slice(home.jobs.length + 1).split('/')[0]!));
   }
-  return ({ id }) => ids.has(id) || leaders.has(readShim(home.job(id)).main?.pid);
+  return ({ id }) => {
+    if (ids.has(id)) return true;
+    const { main, leader } = readShim(home.job(id));
+    return leaders.has(main?.pid) || (leader !== undefined && leaders.has(leader.pid));
+  };
 }

@@ -3,7 +3,9 @@
  * whatever becomes of the supervisor, and has it replaced when it dies. It works in dash, bash as sh and busybox.
  *
  * Its descriptors: 3 the supervisor's socket (only the watcher reads it, only the shim writes it), 4 the FIFO
- * `alive`, 5 the log, with --split 6 that of stderr; 0, 1 and 2 are /dev/null, so that nothing a shell says (`Killed`) gets into the log.
+ * `alive`, 5 the log, with --split 6 that of stderr; 1 and 2 are /dev/null, so that nothing a shell says (`Killed`) gets into the log;
+ * 0 is what the job reads. Where stdin is held: 9 `stdin.end`, 8 `stdin` in the holder alone (7: for an instant, so that no open
+ * waits for the other end). What is different with --pty is in ptyline.ts.
  */
 
 import * as fs from 'node:fs';
@@ -11,8 +13,11 @@ import { readRecord } from '../base/records.ts';
 import { createBlank } from '../base/reserved.ts';
 import type { Identity, Spec } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
+import { isSendable, type Terminal } from '../job/stdin.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
 import { findTool, requireTool } from './programs.ts';
+import { PTY_END, PTY_NAMES, type PtyFiles, ptyCommand, ptyRecord } from './ptyline.ts';
+import { quote } from './quoting.ts';
 
 /** How to start the program that takes a dead supervisor's place. */
 export interface AdopterCall {
@@ -23,8 +28,6 @@ export interface AdopterCall {
   environment: Record<string, string>;
 }
 
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-
 /** How often in a row an adopter that was killed is replaced. */
 const MOST_ADOPTERS = 1000;
 
@@ -32,11 +35,12 @@ const MOST_ADOPTERS = 1000;
  * Sleeps until the supervisor either says `ok` (the end is published) or is gone: then starts its adopter, and the next one if a
  * signal ends that. `env -i`: the adopter obeys no variable of the job and carries no marker.
  */
-function watchLine({ node, supervisor, home, id, environment }: AdopterCall): string {
+function watchLine({ node, supervisor, home, id, environment }: AdopterCall, held: boolean): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = [requireTool('env'), '-i', ...variables, node, supervisor, home, String(id), '--adopt'];
   const isKilled = `[ $? -gt 128 ] && [ $((n=n+1)) -lt ${MOST_ADOPTERS} ]`;
-  return `read -r ok <&3 || while ${words.map(quote).join(' ')}; ${isKilled}; do :; done`;
+  const closeHeld = held ? ' 9>&-' : '';
+  return `read -r ok <&3 || while ${words.map(quote).join(' ')}${closeHeld}; ${isKilled}; do :; done`;
 }
 
 /** Reads who a process is into a variable: from /proc, or the same facts from ps. `self` is the subshell itself. */
@@ -46,36 +50,66 @@ function statOf(variable: string, pid: string): string {
   return `${variable}=$(LC_ALL=C TZ=UTC ${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p ${number})`;
 }
 
-/** The shim's text; its parameters are the files `exit.N` and `shim`, then the command. */
-function shimScript(call: AdopterCall, carried: string[], keepsOwn: boolean, split: boolean): string {
-  const setsid = findTool('setsid');
-  const closeLogs = split ? '5>&- 6>&-' : '5>&-';
+/** What the shim's text is made of. */
+export interface ShimParts {
+  call: AdopterCall;
+  /** The names that travel as `BGJOB_ENV_n`. */
+  carried: string[];
+  keepsOwn: boolean;
+  split: boolean;
+  /** The FIFOs of a held stdin. */
+  held: Pick<JobPaths, 'stdin' | 'stdinEnd'> | undefined;
+  pty: { size: Terminal; files: PtyFiles; argv: string[] } | undefined;
+}
+
+/** The way to the job's own program: `env` with what a shell cannot hand on, then `before`, then the command. */
+function commandLine({ carried, keepsOwn }: ShimParts, before: string[], unset: string[] = []): string {
   const aliases = carried.map((_, n) => `BGJOB_ENV_${n}`);
-  const unset = [...(keepsOwn ? [] : SHELLS_OWN), ...aliases].map((name) => `-u ${name}`);
+  const options = [...(keepsOwn ? [] : SHELLS_OWN), ...unset, ...aliases].map((name) => `-u ${name}`);
   const values = aliases.map((name) => `"$${name}"`);
   // env before setsid: a program whose path holds a `=` would be an assignment to env
-  const command = [
-    // each program on the way to the job's own takes as long as that
-    ...(keepsOwn && carried.length === 0 ? [] : [quote(requireTool('env')), ...unset, '--', ...values]),
-    ...(setsid ? [quote(setsid)] : []),
-    '"$@"',
-  ].join(' ');
+  const env = [quote(requireTool('env')), ...options, '--', ...values];
+  // each program on the way to the job's own takes as long as that
+  return [...(options.length === 0 ? [] : env), ...before].join(' ');
+}
+
+/** The shim's text; its parameters are the files `exit.N` and `shim`, then the command. */
+function shimScript(parts: ShimParts): string {
+  const { call, split, held, pty } = parts;
+  const setsid = findTool('setsid');
+  const closeLogs = split ? '5>&- 6>&-' : '5>&-';
+  const [stdin, stdinEnd] = held ? [quote(held.stdin), quote(held.stdinEnd)] : ['', ''];
+  // first the input: what cannot be opened is not told in the log
+  const input = held ? `7<>${stdin} <${stdin} 7>&- 9>&- ` : '';
+  const own = `exec ${input}1>&5 2>&${split ? 6 : 5} 3>&- 4>&- ${closeLogs}`;
+  const command = pty
+    ? ptyCommand(pty, commandLine(parts, pty.argv.map(quote), ['SHELL', ...PTY_NAMES]), setsid)
+    : `exec ${commandLine(parts, [...(setsid ? [quote(setsid)] : []), '"$@"'])}`;
+  const main = `${statOf('j', 'self')}; echo "$p\n$q\n$j${held ? '\n$h' : ''}" 1<>"$i"`;
   return [
     'set +eux; e=$1 i=$2; shift 2',
     // caught, not ignored: what is ignored would be inherited and break `yes | head`
     'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE',
-    `( trap '' HUP INT QUIT TERM; exec ${closeLogs}; cd /; ${watchLine(call)} ) & w=$!`,
-    `${statOf('p', '$$')}; ${statOf('q', '$w')}`,
+    ...(held
+      ? [
+          `exec 7<>${stdinEnd} 9>${stdinEnd} 7>&- 7<>${stdin} 8>${stdin} 7>&-`,
+          // it ends with a byte, or when shim, watcher and owner are gone; from its fork on it holds stdin, and nobody else does
+          `( trap '' HUP INT QUIT TERM; exec 3>&- 4>&- ${closeLogs} <${stdinEnd} 9>&-; cd /; read -r x ) & b=$!`,
+          'exec 8>&-',
+        ]
+      : []),
+    `( trap '' HUP INT QUIT TERM; exec ${closeLogs}; cd /; ${watchLine(call, held !== undefined)} ) & w=$!`,
+    `${statOf('p', '$$')}; ${statOf('q', '$w')}${held ? `; ${statOf('h', '$b')}` : ''}`,
     // who shim and watcher are, before the job starts
-    'echo "$p\n$q" 1<>"$i"',
+    `echo "$p\n$q${held ? '\n\n$h' : ''}" 1<>"$i"`,
     // without exec a shell would run its builtins: `exit 3` would record nothing
-    `( ${statOf('j', 'self')}; echo "$p\n$q\n$j" 1<>"$i"; exec 1>&5 2>&${split ? 6 : 5} 3>&- 4>&- ${closeLogs}; exec ${command} )`,
+    `( ${pty ? ptyRecord(statOf('t', 'self')) : main}; ${own}; ${command} )`,
     // written over blanks that are on the disk already: works on a full one; twice: see STATUS in store.ts
-    's=$?; echo "$s\n$s" 1<>"$e"',
+    pty ? PTY_END : 's=$?; echo "$s\n$s" 1<>"$e"',
     // to the group, the job's is another: URG is ignored by default, harmless to watcher and a Node that boots, a nudge to an adopter
-    'echo $s >&3; kill -s URG 0',
+    `${held ? 'echo >&9; ' : ''}echo $s >&3; kill -s URG 0`,
     // from here on whoever publishes the end holds alive, not the shim
-    `exec 3>&- 4>&- ${closeLogs}; wait $w`,
+    `exec 3>&- 4>&- ${closeLogs}${held ? ' 9>&-' : ''}; wait $w${held ? '; wait $b' : ''}`,
   ].join('\n');
 }
 
@@ -105,8 +139,9 @@ const OBEYED = new RegExp(
  * Whether a shell would drop, change or obey a variable on its way to the job (or use the name itself: `e`, `ok`).
  * Such a one travels as `BGJOB_ENV_n` and becomes itself between two execs, in no argv that lives on.
  */
-const isCarried = (name: string, keepsOwn: boolean): boolean =>
+const isCarried = (name: string, keepsOwn: boolean, pty: boolean): boolean =>
   !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
+  (pty && name === 'SHELL') ||
   (!keepsOwn && SHELLS_OWN.includes(name)) ||
   OBEYED.test(name) ||
   /^([a-z]|ok)$/.test(name);
@@ -123,32 +158,37 @@ export function shimCall(
   call: AdopterCall,
   job: JobPaths,
   attempt: number,
-  { argv, split, cwd }: Pick<Spec, 'argv' | 'split' | 'cwd'>,
+  { argv, split, cwd, stdin, pty }: Pick<Spec, 'argv' | 'split' | 'cwd' | 'stdin' | 'pty'>,
   environment: string[],
   sh = requireTool('sh'),
 ): ShimCall {
-  const keepsOwn = leavesOwn(sh, environment, cwd);
+  const keepsOwn = pty === null && leavesOwn(sh, environment, cwd);
   const own: Record<string, string> = {};
   const carried: string[] = [];
   for (const entry of environment) {
     const equals = entry.indexOf('=', 1);
     const name = entry.slice(0, equals);
-    if (isCarried(name, keepsOwn)) {
+    if (isCarried(name, keepsOwn, pty !== null)) {
       own[`BGJOB_ENV_${carried.length}`] = entry;
       carried.push(name);
     } else {
       own[name] = entry.slice(equals + 1);
     }
   }
-  const files = [job.exit(attempt), job.shim];
+  const files = { exit: job.exit(attempt), shim: job.shim };
+  const text = shimScript({
+    ...{ call, carried, keepsOwn, split },
+    held: isSendable({ stdin }) ? job : undefined,
+    pty: pty ? { size: pty, files, argv } : undefined,
+  });
   return {
     program: sh,
-    args: ['-c', shimScript(call, carried, keepsOwn, split), 'sh', ...files, ...argv],
+    args: ['-c', text, 'sh', files.exit, files.shim, ...(pty ? [] : argv)],
     environment: own,
   };
 }
 
-/** Three lines of at most 52 numbers each. */
+/** Up to six lines of at most 52 numbers each. */
 const RECORD_BYTES = 4096;
 
 /**
@@ -157,12 +197,18 @@ const RECORD_BYTES = 4096;
  */
 export const prepareShim = (job: JobPaths): void => fs.closeSync(createBlank(job.shim, RECORD_BYTES));
 
-/** Who the shim wrote down: itself, its watcher, the main process; as far as it got. */
+/** Who the shim wrote down, as far as it got. */
 export interface ShimRecord {
   shim?: Identity;
   watcher?: Identity;
   main?: Identity;
+  /** Who holds stdin open for `send`. */
+  holder?: Identity;
+  /** `script`, which is the job's terminal, and the sh in it that leads its session and records the exit status. */
+  terminal?: Identity;
+  leader?: Identity;
 }
+const LINES = ['shim', 'watcher', 'main', 'holder', 'terminal', 'leader'] as const;
 
 /** `place`: where the owner was that started the shim; its pids count there. */
 export function readShim(
@@ -170,11 +216,17 @@ export function readShim(
   place: Omit<Identity, 'pid' | 'startTicks'> = thisPlace(),
 ): ShimRecord {
   const stored = readRecord(job.shim);
-  if (stored.kind !== 'text') return {};
-  const [shim, watcher, main] = stored.text.split('\n').map((line) => {
-    const stat = HAS_PROC ? parseStat(line) : parsePsLine(line);
-    const { bootId, pidNamespace, machine } = place;
-    return stat && { pid: stat.pid, startTicks: stat.startTicks, bootId, pidNamespace, machine };
-  });
-  return { ...(shim && { shim }), ...(watcher && { watcher }), ...(main && { main }) };
+  const record: ShimRecord = {};
+  if (stored.kind !== 'text') return record;
+  const { bootId, pidNamespace, machine } = place;
+  const lines = stored.text.split('\n');
+  for (const [n, name] of LINES.entries()) {
+    const stat = HAS_PROC ? parseStat(lines[n] ?? '') : parsePsLine(lines[n] ?? '');
+    if (stat) record[name] = { pid: stat.pid, startTicks: stat.startTicks, bootId, pidNamespace, machine };
+  }
+  return record;
 }
+
+/** Those of ours beside a job: they end by themselves, and are not a part of it. */
+export const oursOf = ({ shim, watcher, holder, terminal, leader }: ShimRecord): Identity[] =>
+  [shim, watcher, holder, terminal, leader].filter((one) => one !== undefined);

@@ -18,6 +18,8 @@ export interface Trail {
   home: Home;
   id: JobId;
   main: Identity | undefined;
+  /** With --pty: who leads the session of the main process. */
+  leader?: Identity | undefined;
   /** Shim, watcher and owners: they end by themselves. */
   spared: Identity[];
   /** When the first supervisor started (clock ticks since boot): no process of the job is older; 0 if not known. */
@@ -139,12 +141,19 @@ class Look {
     return main !== undefined && isThat(stat, main) && isOfShim;
   }
 
-  /** In the session or group of a main process that is gone. */
+  /** In the session or group of a main process that is gone, or in the session of the terminal. */
   private isLeftOfMain(stat: ProcessStat): boolean {
-    const { main, watched, left } = this.trail;
-    if (!main || (stat.session !== main.pid && stat.group !== main.pid)) return false;
-    // while the leader lives nothing was left yet, or it is not our leader
-    if (this.byPid.has(main.pid) || stat.startTicks < main.startTicks) return false;
+    const { main, leader } = this.trail;
+    return this.isLeftOf(main, stat, true) || this.isLeftOf(leader, stat, false);
+  }
+
+  private isLeftOf(led: Identity | undefined, stat: ProcessStat, alone: boolean): boolean {
+    const { watched, left } = this.trail;
+    if (!led || (stat.session !== led.pid && stat.group !== led.pid)) return false;
+    if (stat.startTicks < led.startTicks) return false;
+    const standing = this.byPid.get(led.pid);
+    // while a main process lives nothing was left yet, or it is not our leader; that of a terminal is none of the job's processes
+    if (standing) return !alone && isThat(standing, led);
     // the number of a session without a leader may have been given again since: then only what was seen before counts
     return watched || left.some((one) => isThat(stat, one));
   }

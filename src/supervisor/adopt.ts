@@ -9,10 +9,12 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Status } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
+import { isSendable } from '../job/stdin.ts';
 import { highestGeneration, readState } from '../job/store.ts';
 import { ownEnvironment } from '../process/environment.ts';
 import { HAS_PROC, hasOpen } from '../process/identity.ts';
 import { type AdopterCall, readShim } from '../process/shim.ts';
+import { holdEnd } from '../process/stdin.ts';
 import { leave } from './leave.ts';
 import { moveOn } from './next.ts';
 import { leaveQueue } from './retry.ts';
@@ -48,6 +50,7 @@ export function adopt(supervision: Supervision): void {
   // taken from its queue once more, and not told yet
   const before: Status = known.phase === 'queued' ? { phase: 'starting' } : known;
   leaveQueue(supervision);
+  if (isSendable(supervision.spec)) supervision.stdinFd = holdEnd(supervision.job);
   if (before.phase === 'starting') startedBefore(supervision);
   else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
   supervision.readRequests();

@@ -10,9 +10,11 @@ import { EXIT, errnoOf } from '../base/failure.ts';
 import { openLog, syncDir } from '../base/files.ts';
 import { readAt } from '../base/records.ts';
 import type { Spec } from '../job/job.ts';
+import { isSendable } from '../job/stdin.ts';
 import { flushExit } from '../job/store.ts';
 import { queuedEnvironment } from '../process/kept.ts';
 import { shimCall } from '../process/shim.ts';
+import { holdEnd, openInput, renewStdin } from '../process/stdin.ts';
 import { adopterCall } from './adopt.ts';
 import { leave } from './leave.ts';
 import { moveOn } from './next.ts';
@@ -66,6 +68,8 @@ function prepare(supervision: Supervision): number[] {
     flushExit(job, attempt);
     syncDir(job.dir);
   }
+  // an earlier attempt's holder must not read what is meant for this one's
+  if (spec.placement !== null && isSendable(spec)) renewStdin(job);
   if (attempt > 1) writeHeading(supervision, logFds[0]!);
   return logFds;
 }
@@ -102,6 +106,8 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
     fail(supervision, refusal);
     return;
   }
+  const inputFd = openInput(job, spec);
+  supervision.stdinFd = isSendable(spec) ? holdEnd(job) : undefined;
   const call = shimCall(adopterCall(supervision), job, attempt, spec, environment);
   // before the spawn: a short job has ended when that returns
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
@@ -112,15 +118,17 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
         cwd: spec.cwd,
         detached: true,
         env: call.environment,
-        stdio: ['ignore', 'ignore', 'ignore', 'pipe', supervision.aliveFd, ...logFds],
+        stdio: [inputFd ?? 'ignore', 'ignore', 'ignore', 'pipe', supervision.aliveFd, ...logFds],
       }),
     );
   } catch (thrown) {
+    if (inputFd !== undefined) fs.closeSync(inputFd);
     // E2BIG and the like are thrown; what fork and exec say comes as an event
     fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
     return;
   }
   for (const fd of logFds) fs.closeSync(fd);
+  if (inputFd !== undefined) fs.closeSync(inputFd);
   if (child.pid === undefined) {
     child.once('error', (error) => {
       fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(error) });
@@ -138,6 +146,8 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
     supervision.told = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
     // exit.N says the same, durably
     supervision.checkMain();
+    // the leader of a terminal was killed: nobody but us sees the end of the job
+    if (spec.pty !== null) watchOrphan(supervision);
   });
   socket.on('error', () => {});
   child.once('exit', () => {

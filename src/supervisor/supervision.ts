@@ -13,9 +13,10 @@ import type { Attempt, Identity, Spec, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/store.ts';
-import { identify, isAlive, type ProcessStat } from '../process/identity.ts';
-import { readShim } from '../process/shim.ts';
-import { type AtSight, findProcesses, sinceTicksOf } from '../process/tree.ts';
+import { isAlive, type ProcessStat } from '../process/identity.ts';
+import { oursOf, readShim } from '../process/shim.ts';
+import type { AtSight } from '../process/tree.ts';
+import { findOwn, hasScribe, isDraining } from './beside.ts';
 import { Holding } from './holding.ts';
 import { Publication } from './publication.ts';
 import { putBack, retryAt } from './retry.ts';
@@ -47,6 +48,8 @@ export class Supervision {
   shimPid: number | undefined;
   /** The watcher, if it started us: a shim that was killed early has not written it down. */
   watcherPid: number | undefined;
+  /** Our hold on `stdin.end`, if the job's stdin is held. */
+  stdinFd: number | undefined;
   /** The shim was our child, and we have seen it end. */
   shimEnded = false;
   /** What the shim said on the socket: all there is if somebody removed the job's directory. */
@@ -128,12 +131,11 @@ export class Supervision {
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
-    const { shim, main } = readShim(this.job, this.owner.identity);
-    const shimLives = this.shimPid !== undefined || (shim !== undefined && isAlive(shim) !== 'dead');
-    if (shimLives || (main && isAlive(main) !== 'dead')) return;
+    const { main } = readShim(this.job, this.owner.identity);
+    if (hasScribe(this) || (main && isAlive(main) !== 'dead')) return;
     // read again: it may have written its last line between the two looks
     if (this.reportExit()) return;
-    if (main) this.reportEnd(systemClock.now(), null);
+    if (main) this.reportEnd(systemClock.now(), this.killedCode);
     else void this.checkUnrecorded();
   }
 
@@ -147,9 +149,14 @@ export class Supervision {
   }
 
   private reportExit(): boolean {
-    const exit = readExit(this.job, this.attempt) ?? this.told;
-    if (exit) this.reportEnd(exit.at, exit.code);
+    const exit = readExit(this.job, this.attempt) ?? (this.spec.pty === null ? this.told : undefined);
+    if (exit && !isDraining(this, exit.at)) this.reportEnd(exit.at, exit.code);
     return exit !== undefined;
+  }
+
+  /** What the shim said of a terminal whose leader was killed, with the job, before it wrote the status (`kill -9 0`). */
+  private get killedCode(): number | null {
+    return this.told !== undefined && this.told.code > 128 ? this.told.code : null;
   }
 
   private reportEnd(at: number, code: number | null): void {
@@ -158,15 +165,8 @@ export class Supervision {
     this.dispatch({ type: 'main-ended', at, code });
   }
 
-  /** The job's processes; `watched`, because we have seen the main process until now. */
-  processes(atSight?: AtSight): Promise<ProcessStat[]> {
-    const { shim, watcher, main } = readShim(this.job, this.owner.identity);
-    const own = [this.shimPid, this.watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
-    const spared = [shim, watcher, ...own].filter((one) => one !== undefined);
-    const { home, spec, left } = this;
-    const sinceTicks = sinceTicksOf(home, spec.id);
-    return findProcesses({ home, id: spec.id, main, spared, sinceTicks, left, watched: true }, atSight);
-  }
+  /** The job's processes. */
+  processes = (atSight?: AtSight): Promise<ProcessStat[]> => findOwn(this, atSight);
 
   /** Whether nothing is left to supervise: it ended, or waits in its queue again. */
   get isOver(): boolean {
@@ -179,8 +179,7 @@ export class Supervision {
   }
 
   isOurs(pid: number): boolean {
-    const { shim, watcher } = readShim(this.job, this.owner.identity);
-    return pid === shim?.pid || pid === watcher?.pid;
+    return oursOf(readShim(this.job, this.owner.identity)).some((one) => one.pid === pid);
   }
 
   publish(): void {
@@ -217,6 +216,8 @@ export class Supervision {
   private letGo(): void {
     Supervision.all.delete(this);
     fs.closeSync(this.aliveFd);
+    if (this.stdinFd !== undefined) fs.closeSync(this.stdinFd);
+    this.stdinFd = undefined;
     this.onEnded();
   }
 

@@ -86,6 +86,7 @@ const BAD_TEXT: Record<string, string[]> = {
   env: ['', '=', '=x', 'NAME', '\n', '__proto__', LONG],
   'env-file': ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
   tag: TAGS,
+  stdin: ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
   'on-max-log': ['', 'TRIM', 'trim,kill', '__proto__', 'kill ', LONG],
   until: PATTERNS,
   'fail-on': PATTERNS,
@@ -156,7 +157,7 @@ const COMPANIONS: Record<string, string[]> = {
   'run backoff': ['--retry', '1'],
 };
 /** What a verb needs before it looks at its operands. */
-const NEEDED: Record<string, string[]> = { move: ['--first'] };
+const NEEDED: Record<string, string[]> = { send: ['--eof'], move: ['--first'] };
 
 const operandsOf = ({ name, arity }: Verb): string[] =>
   name === 'queue' ? ['set', 'q'] : name === 'run' ? ['--', 'true'] : arity[1] === 0 ? [] : ['1'];

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createLog } from '../../src/base/files.ts';
+import type { Spec } from '../../src/job/job.ts';
 import { JobPaths } from '../../src/job/paths.ts';
 import { prepareExit, readExit } from '../../src/job/store.ts';
 import { type AdopterCall, prepareShim, readShim, shimCall } from '../../src/process/shim.ts';
@@ -40,6 +41,9 @@ export interface StageOptions {
   split?: boolean;
   /** Called when everything is prepared and nothing runs yet. */
   onPrepared?: () => void;
+  /** What it reads, and whether in a terminal; the FIFOs are made. */
+  stdin?: Spec['stdin'];
+  pty?: Spec['pty'];
 }
 
 /** A shim under way. */
@@ -58,7 +62,9 @@ export class Shim {
     const logs = options.split ? [log, createLog(this.job.err)] : [log];
     prepareExit(this.job, 1);
     prepareShim(this.job);
-    if (spawnSync('mkfifo', ['-m', '600', this.job.alive]).status !== 0) throw new Error('no FIFO');
+    const { alive: aliveFifo, stdin, stdinEnd } = this.job;
+    const fifos = options.stdin?.kind === 'hold' ? [aliveFifo, stdin, stdinEnd] : [aliveFifo];
+    if (spawnSync('mkfifo', ['-m', '600', ...fifos]).status !== 0) throw new Error('no FIFO');
     options.onPrepared?.();
     const alive = fs.openSync(this.job.alive, fs.constants.O_RDWR);
     const adopter = { node: '/bin/false', supervisor: 'none', home: dir, id: 42, environment: {} };
@@ -66,7 +72,10 @@ export class Shim {
       { ...adopter, ...options.adopter },
       this.job,
       1,
-      { argv, split: options.split ?? false, cwd: options.cwd ?? dir },
+      {
+        ...{ argv, split: options.split ?? false, cwd: options.cwd ?? dir },
+        ...{ stdin: options.stdin ?? null, pty: options.pty ?? null },
+      },
       environment,
       shell.program,
     );

@@ -5,7 +5,7 @@ import { jobEnvironment, ownEnvironment, withMarker } from '../../src/process/en
 
 const MARKER = { BGJOB_ID: '42', BGJOB_HOME: '/home', BGJOB_TOKEN: 'secret' };
 const environment = (caller: NodeJS.ProcessEnv, overrides: string[] = []) => {
-  const entries = withMarker(jobEnvironment(caller, overrides), MARKER);
+  const entries = withMarker(jobEnvironment(caller, { env: overrides, stdin: null, pty: null }), MARKER);
   const names = entries.map((entry) => entry.slice(0, entry.indexOf('=')));
   assert.equal(new Set(names).size, names.length, 'each name once');
   return Object.fromEntries(entries.map((entry, n) => [names[n]!, entry.slice(names[n]!.length + 1)]));

@@ -1,6 +1,7 @@
 /** `bgjob run`: starts a job and prints its id. */
 import { parseDuration } from '../../base/clock.ts';
 import { type Failure, fail, ok } from '../../base/failure.ts';
+import { removeQuietly } from '../../base/files.ts';
 import { quoteWord } from '../../job/job.ts';
 import { attendQueue } from '../../process/admission.ts';
 import { type Input, SUCCESS, verb } from '../command.ts';
@@ -9,6 +10,7 @@ import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
 import { parseNaming, start } from '../naming.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
 import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../started.ts';
+import { keepInput } from '../stdin.ts';
 import { enclosureWarnings, tellWarnings, warningsOf } from '../warnings.ts';
 
 const OPTIONS = {
@@ -45,7 +47,9 @@ export const run = verb({
     'A first word - without -- reads a script from stdin to its end, keeps it with the job and runs it, under its #! line',
     'if it has one, else like a shell line.',
     '--batch FILE|- starts a job for each line of FILE, all of them or none; each is a shell line. They wait in a queue.',
-    'The job gets stdin at its end, a session of its own, and BGJOB_ID and BGJOB_HOME in its environment.',
+    'The job gets a session of its own, BGJOB_ID and BGJOB_HOME in its environment, and nothing on stdin: a prompt fails at once.',
+    '--stdin FILE gives it a file, --stdin - what comes here, --stdin hold and --pty what bgjob send writes; without these two PAGER,',
+    'GIT_PAGER (cat) and GIT_TERMINAL_PROMPT (0) are set where they are not.',
   ],
   examples: [
     ['id=$(bgjob run -- npm test)', 'start, and keep the id'],
@@ -54,13 +58,14 @@ export const run = verb({
     ['bgjob run -Q gcc --slots 2 --batch lines.txt', 'a job per line'],
     ['bgjob run --wait=10s -- npm run lint', 'its result, else 75'],
     ['bgjob run -f --timeout 10m -- ./long.sh', 'watch it; or Ctrl-C'],
+    ['bgjob run -n py --stdin hold -- python3 -i', 'then: bgjob send py TEXT'],
     ['bgjob run -n web --until-port 3000 -- npm run dev', 'back when it listens'],
     ['bgjob run -n web --replace -- npm run dev', 'in place of the old'],
   ],
   options: OPTIONS,
-  async run(context, input) {
+  async run(context, given) {
     const { output } = context;
-    const { options } = input;
+    const { options } = given;
     const waits = isWatched(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
@@ -69,15 +74,15 @@ export const run = verb({
     if (options.batch !== null) {
       const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
       tellWarnings(output, enclosed);
-      return runBatch(context, input, options.wait === null ? null : { deadlineMs: deadline.value });
+      return runBatch(context, given, options.wait === null ? null : { deadlineMs: deadline.value });
     }
     const naming = parseNaming(options);
     if (!naming.ok) return naming;
     const queueing = parseQueueing(context, options);
     if (!queueing.ok) return queueing;
-    if (input.words.length === 0)
+    if (given.words.length === 0)
       return fail({ code: 'usage', message: `run needs ${OPERANDS}`, hint: 'bgjob run -- npm test' });
-    const draft = draftOf(context, input, queueing.value);
+    const draft = draftOf(context, given, queueing.value);
     if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
     const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
     if (!conditions.ok) return conditions;
@@ -88,9 +93,13 @@ export const run = verb({
     const home = opened.value;
     const slots = applySlots(home, queueing.value);
     if (!slots.ok) return slots;
-    tellWarnings(output, [...warningsOf(input.words, input.separated), ...enclosed]);
+    tellWarnings(output, [...warningsOf(given.words, given.separated), ...enclosed]);
     const mayStart = () => portsAreFree(home, conditions.value);
-    const started = await start(output, home, draft.value, naming.value, mayStart);
+    const input = keepInput(output, home, options.stdin, draft.value);
+    if (!input.ok) return input;
+    const { inputCopy } = input.value;
+    const started = await start(output, home, input.value, naming.value, mayStart);
+    if (inputCopy !== undefined) removeQuietly(inputCopy);
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
     const { placement } = draft.value;

@@ -3,7 +3,7 @@ import { renderDuration, renderExactSize, renderSize, systemClock } from '../../
 import { ok } from '../../base/failure.ts';
 import { plural, safe } from '../../base/text.ts';
 import type { Home } from '../../job/home.ts';
-import type { JobView } from '../../job/job.ts';
+import type { JobView, Spec } from '../../job/job.ts';
 import { Log } from '../../job/log.ts';
 import type { JobPaths, Stream } from '../../job/paths.ts';
 import { markSeen, readOwner } from '../../job/store.ts';
@@ -54,6 +54,13 @@ function logText(job: JobPaths, stream: Stream): string {
   return `${safe(job[stream])} (${size}${trimmed})`;
 }
 
+/** What it reads; nothing is not worth a word. */
+function stdinText({ id, stdin, pty }: Spec): string | null {
+  if (pty) return `a terminal of ${pty.columns} x ${pty.rows}: bgjob send ${id} TEXT`;
+  if (stdin?.kind === 'hold') return `held: bgjob send ${id} TEXT`;
+  return stdin && (stdin.kind === 'file' ? safe(stdin.path) : 'a copy of what run was given');
+}
+
 function describe(view: JobView, home: Home, extras: Extras): [string, string][] {
   const job = home.job(view.id);
   const now = systemClock.now();
@@ -76,6 +83,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['because', reason && safe(reason)],
     ...queueRows(view, home, extras),
     ['command', commandLine(view, 2000)],
+    ['stdin', spec && stdinText(spec)],
     ['cwd', spec && safe(spec.cwd)],
     ['project', spec && spec.project !== spec.cwd && safe(spec.project)],
     ['tags', spec && spec.tags.length > 0 && spec.tags.map(safe).join(' ')],

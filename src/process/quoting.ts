@@ -1,0 +1,2 @@
+/** A word as sh takes it. */
+export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
