@@ -6,6 +6,8 @@ import { HOLD_SETTINGS } from './holdsettings.ts';
 import { Lane, point } from './settings.ts';
 import { cannotTrace } from './stopper.ts';
 
+const MOST_CELLS = 8;
+
 for (const one of HOLD_SETTINGS)
   rigTest(
     `killed at each call: ${one.name}`,
@@ -20,13 +22,14 @@ for (const one of HOLD_SETTINGS)
         ({ role, call, after }) =>
           one.roles.includes(role) && after >= one.before.length && !call.endsWith(' cache/*'),
       );
-      assert.ok(
-        cells.length > 0,
-        `nobody of ${one.roles} was seen: ${JSON.stringify(calls.map(({ role, call, after }) => `${role} ${call} ${after}`))}`,
-      );
+      assert.ok(cells.length > 0, `nobody of ${one.roles} was seen`);
       let hits = 0;
       const failures: unknown[] = [];
-      for (const { role, call, n } of cells) {
+      // others each time; BGJOB_TEST_WHOLE takes all of them, for minutes
+      const most = process.env['BGJOB_TEST_WHOLE'] ? cells.length : MOST_CELLS;
+      const keyed = cells.map((cell) => ({ cell, key: chance() })).sort((a, b) => a.key - b.key);
+      const chosen = keyed.slice(0, most).map(({ cell }) => cell);
+      for (const { role, call, n } of chosen) {
         const when = chance() < 0.5 ? 'before' : 'after';
         try {
           const { traced } = await one.round(lane, [...one.before, { role, call, n, when }]);
@@ -37,7 +40,7 @@ for (const one of HOLD_SETTINGS)
           rig.killAll();
         }
       }
-      console.log(`${one.name}: ${cells.length} calls, ${hits} kills`);
+      console.log(`${one.name}: ${cells.length} calls, ${hits} kills of ${chosen.length}`);
       assert.equal(failures.length, 0);
     },
     { skip: cannotTrace(), timeout: 300_000 },
