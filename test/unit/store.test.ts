@@ -144,7 +144,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   assert.equal(why(JSON.stringify({ ...SPEC, v: 2 })), 'spec.json: it was written by a newer bgjob');
   assert.equal(why(JSON.stringify({ ...SPEC, v: 0 })), 'spec.json: v is not 1');
   // fields that records of older versions do not have
-  const later = ['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'];
+  const later = ['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs', 'onExit'];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');
     if (key in SPEC) assert.match(why(JSON.stringify({ ...SPEC, [key]: [] })), new RegExp(`${key} is not `));
