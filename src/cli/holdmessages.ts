@@ -50,6 +50,11 @@ export function restartMessageOf({ id, why, errno }: Extract<Failure, { code: 'n
         message: `the script that was kept with job ${id} cannot be read (${errno}); nothing was done`,
         hint: `bgjob show ${id}`,
       };
+    case 'input':
+      return {
+        message: `what --stdin gave job ${id} cannot be read (${errno}); nothing was done`,
+        hint: `bgjob show ${id}`,
+      };
     case 'environment':
       return {
         message: `the environment that --keep-env kept with job ${id} cannot be read (${errno}); nothing was done`,

@@ -9,6 +9,7 @@ import { NO_QUEUE } from '../job/queue.ts';
 import { placementOf } from '../process/enqueue.ts';
 import type { Draft } from '../process/launch.ts';
 import { findCommand } from '../process/programs.ts';
+import { openInput } from '../process/stdin.ts';
 import type { Context } from './context.ts';
 import { parentOf } from './draft.ts';
 
@@ -35,8 +36,9 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   const job = home.job(id);
   let scriptBytes: Uint8Array | undefined;
   let environment: string[] | undefined;
-  for (const why of ['script', 'environment'] as const)
+  for (const why of ['script', 'input', 'environment'] as const)
     try {
+      if (why === 'input' && rest.stdin?.kind === 'kept') fs.closeSync(openInput(job, rest)!);
       if (why === 'script' && rest.script) scriptBytes = readOwn(job.script);
       if (why === 'environment' && keepEnv) environment = readEnvironment(job);
     } catch (thrown) {
@@ -50,6 +52,8 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
     placement: placementAgain(rest),
     parent: parentOf(context),
     ...(scriptBytes && { scriptBytes }),
+    // one more name of what the old one has: it stays when that is collected
+    ...(rest.stdin?.kind === 'kept' && { inputCopy: job.input }),
     ...(environment && { environment }),
   };
   return ok({ draft, environment: environment ? 'kept' : 'caller' });

@@ -150,7 +150,7 @@ export function tellStillRunning(
   }
   const paused = views.filter((view) => stateWord(view) === 'paused').map(({ id }) => id);
   if (!output.json && paused.length > 0)
-    output.note(`(paused, and never finished without: bgjob resume ${paused.join(' ')})`);
+    output.note(`(paused, and goes on with: bgjob resume ${paused.join(' ')})`);
   if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
   return exit;
 }

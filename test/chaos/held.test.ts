@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { rigTest } from '../rig/rig.ts';
 import { seededChance } from './death.ts';
 import { HOLD_SETTINGS } from './holdsettings.ts';
-import { Lane } from './settings.ts';
+import { Lane, point } from './settings.ts';
 import { cannotTrace } from './stopper.ts';
+
+const MOST_CELLS = 8;
 
 for (const one of HOLD_SETTINGS)
   rigTest(
@@ -13,7 +15,9 @@ for (const one of HOLD_SETTINGS)
       const chance = seededChance(one.name);
       const lane = new Lane(rig, chance);
       await one.round(lane, one.before);
-      const { calls } = (await one.round(lane, one.before)).traced;
+      // a point that is never reached: the tracer leaves with the last kill
+      const NEVER = point('nobody', 'exec -', 1, 'before');
+      const { calls } = (await one.round(lane, [...one.before, NEVER])).traced;
       const cells = calls.filter(
         ({ role, call, after }) =>
           one.roles.includes(role) && after >= one.before.length && !call.endsWith(' cache/*'),
@@ -21,7 +25,11 @@ for (const one of HOLD_SETTINGS)
       assert.ok(cells.length > 0, `nobody of ${one.roles} was seen`);
       let hits = 0;
       const failures: unknown[] = [];
-      for (const { role, call, n } of cells) {
+      // others each time; BGJOB_TEST_WHOLE takes all of them, for minutes
+      const most = process.env['BGJOB_TEST_WHOLE'] ? cells.length : MOST_CELLS;
+      const keyed = cells.map((cell) => ({ cell, key: chance() })).sort((a, b) => a.key - b.key);
+      const chosen = keyed.slice(0, most).map(({ cell }) => cell);
+      for (const { role, call, n } of chosen) {
         const when = chance() < 0.5 ? 'before' : 'after';
         try {
           const { traced } = await one.round(lane, [...one.before, { role, call, n, when }]);
@@ -32,7 +40,7 @@ for (const one of HOLD_SETTINGS)
           rig.killAll();
         }
       }
-      console.log(`${one.name}: ${cells.length} calls, ${hits} kills`);
+      console.log(`${one.name}: ${cells.length} calls, ${hits} kills of ${chosen.length}`);
       assert.equal(failures.length, 0);
     },
     { skip: cannotTrace(), timeout: 300_000 },

@@ -43,6 +43,9 @@ const holding =
 /** The line of --on-exit notes each of its runs. */
 const noteOf = ({ dir }: Rig): string => `echo >>'${dir}'/hooked.$BGJOB_ID`;
 
+/** Who runs the line, or is about to become that. */
+const isOfHook = (role: string): boolean => role === 'hook' || role.endsWith("'s fork");
+
 /** It has run once; or not at all, where the job or who runs it was killed. Never twice. */
 async function assertOnce(rig: Rig, id: number, mayBeMissed: boolean): Promise<void> {
   const path = join(rig.dir, `hooked.${id}`);
@@ -61,11 +64,7 @@ const hooking =
     const { rig } = lane;
     const told = await launching([...words, '--on-exit', noteOf(rig)], body)(lane, plan);
     const id = Math.max(...fs.readdirSync(join(rig.home, 'jobs')).map(Number));
-    await assertOnce(
-      rig,
-      id,
-      told.end === 'lost' || killedIn(told.traced).some((role) => role.startsWith('hook')),
-    );
+    await assertOnce(rig, id, told.end === 'lost' || killedIn(told.traced).some(isOfHook));
     return told;
   };
 
@@ -82,11 +81,7 @@ async function cancel(lane: Lane, plan: Point[]): Promise<Told> {
   const { state } = await rig.show(id);
   if (state !== 'cancelled' && state !== 'exited')
     throw new Broken('everything goes on', `cancelled: ${state}`);
-  await assertOnce(
-    rig,
-    id,
-    killedIn(traced).some((role) => role.startsWith('hook')),
-  );
+  await assertOnce(rig, id, killedIn(traced).some(isOfHook));
   return { traced, end: state };
 }
 

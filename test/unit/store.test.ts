@@ -147,15 +147,8 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   assert.equal(why(JSON.stringify({ ...SPEC, v: 0 })), 'spec.json: v is not 1');
   // fields that records of older versions do not have
   const later = [
-    'maxLogBytes',
-    'onMaxLog',
-    'split',
-    'script',
-    'placement',
-    'retry',
-    'backoffMs',
-    'stdin',
-    'pty',
+    ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
+    ...['stdin', 'pty', 'onExit'],
   ];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');
