@@ -52,6 +52,7 @@ function elsewhere(home: Home, wanted: Reference): JobView | undefined {
 /** All of them, each once, in the order given; fails at the first that is not there. */
 export function selectAll(context: Context, references: string[], reach: Reach): Result<JobView[]> {
   const views = new Map<number, JobView>();
+  if (references.length === 0) return ok([]);
   // once: there may be thousands
   const [opened, here] = [context.home(), context.here()];
   if (!opened.ok) return opened;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { rigTest } from '../rig/rig.ts';
 import { seededChance } from './death.ts';
 import { HOLD_SETTINGS } from './holdsettings.ts';
-import { Lane, point } from './settings.ts';
+import { Lane, NEVER } from './settings.ts';
 import { cannotTrace } from './stopper.ts';
 
 const MOST_CELLS = 8;
@@ -15,8 +15,6 @@ for (const one of HOLD_SETTINGS)
       const chance = seededChance(one.name);
       const lane = new Lane(rig, chance);
       await one.round(lane, one.before);
-      // a point that is never reached: the tracer leaves with the last kill
-      const NEVER = point('nobody', 'exec -', 1, 'before');
       const { calls } = (await one.round(lane, [...one.before, NEVER])).traced;
       const cells = calls.filter(
         ({ role, call, after }) =>

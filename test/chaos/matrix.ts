@@ -8,7 +8,7 @@ import { inParallel } from './death.ts';
 import type { Part, Row } from './part.ts';
 import { QUEUE_SETTINGS } from './queuesettings.ts';
 import { randomRound } from './randomly.ts';
-import { Lane, SETTINGS, type Setting, type Told } from './settings.ts';
+import { Lane, NEVER, SETTINGS, type Setting, type Told } from './settings.ts';
 import { cannotTrace, type Point } from './stopper.ts';
 
 /** A process × publish point. */
@@ -41,7 +41,7 @@ export async function findCells(lane: Lane, settings: Setting[]): Promise<Cell[]
   for (const setting of settings) {
     // a used home is one in which this was done before: what is made once comes in the settings of a new one
     if (!setting.fresh) await runRound(lane, setting, setting.before);
-    const { calls } = (await runRound(lane, setting, setting.before)).traced;
+    const { calls } = (await runRound(lane, setting, [...setting.before, NEVER])).traced;
     for (const { role, call, n, after } of calls) {
       // what is compiled is kept once for all calls: only in a new home is that seen again
       const isCompiled = call.endsWith(' cache/*') && !setting.fresh;

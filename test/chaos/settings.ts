@@ -49,6 +49,8 @@ export const point = (role: string, call: string, n: number, when: Point['when']
   n,
   when,
 });
+/** It is never reached: behind the last kill of a plan the tracer leaves, and sees nothing more. */
+export const NEVER = point('nobody', 'exec -', 1, 'before');
 /** Once the job runs and that is published. */
 export const SUPERVISOR_DIES = point('supervisor', 'fsync jobs/N', 2, 'after');
 

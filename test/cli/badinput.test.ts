@@ -87,6 +87,7 @@ const BAD_TEXT: Record<string, string[]> = {
   'env-file': ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
   tag: TAGS,
   stdin: ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
+  'on-exit': ['', ' ', '\n', '(', 'if true', '`', 'echo "'],
   'on-max-log': ['', 'TRIM', 'trim,kill', '__proto__', 'kill ', LONG],
   until: PATTERNS,
   'fail-on': PATTERNS,
