@@ -128,8 +128,8 @@ export const BREAKAGES: Breakage[] = [
     changes: [
       {
         file: 'supervisor/supervision.ts',
-        from: "if (status.phase === 'running') {",
-        to: "if (status.phase === 'running' && this.owner.generation === 1) {",
+        from: "if (status.phase === 'running')\n",
+        to: "if (status.phase === 'running' && this.owner.generation === 1)\n",
       },
     ],
     setting: 'an adopted job with a time limit',

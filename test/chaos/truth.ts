@@ -102,9 +102,9 @@ const recordsIn = (home: string): string[] =>
         .map((path) => join(home, path))
     : [];
 
-/** The status that the shim wrote down; undefined if it did not. */
-function writtenCode(rig: Rig, id: number): number | undefined {
-  const path = rig.file(id, 'exit.1');
+/** The status that the shim of an attempt wrote down; undefined if it did not. */
+function writtenCode(rig: Rig, id: number, attempt: number): number | undefined {
+  const path = rig.file(id, `exit.${attempt}`);
   const text = fs.existsSync(path) ? fs.readFileSync(path, 'utf8') : '';
   return /^\d{1,3}\n/.test(text) ? Number.parseInt(text, 10) : undefined;
 }
@@ -165,7 +165,7 @@ export async function assertTrue(rig: Rig, witness: Witness, harm: Harm): Promis
 /** The outcome is the true one, or `lost` where nobody can know it. */
 function assertOutcome(rig: Rig, id: number, witness: Witness, killed: string[], end: any): void {
   const what = `killed ${killed.join(', ')}: ${JSON.stringify(end)}`;
-  const written = writtenCode(rig, id);
+  const written = writtenCode(rig, id, end.attempts);
   const told = end.state === 'exited' || end.state === 'timed-out' || end.state === 'killed';
   const free = witness.by === 'timeout' || killed.includes('job, perhaps');
   const expected = killed.includes('job') ? 137 : free ? undefined : witness.code;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findings, onlyFinding, within } from '../rig/doctor.ts';
 import { succeeds } from '../rig/mounts.ts';
@@ -66,7 +67,7 @@ rigTest(
     const home = join(rig.dir, 'theirs');
     fs.mkdirSync(home, { mode: 0o700 });
     fs.chownSync(home, 64321, 64321);
-    fs.chmodSync(rig.dir, 0o711);
+    for (const dir of [rig.dir, tmpdir()]) if ((fs.statSync(dir).mode & 1) === 0) fs.chmodSync(dir, 0o711);
     const asUser = (most: number) => [
       ...['prlimit', `--nproc=${most}`, 'setpriv', '--reuid=64321', '--regid=64321', '--clear-groups'],
       ...['env', `BGJOB_HOME=${home}`],

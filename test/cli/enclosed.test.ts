@@ -228,6 +228,8 @@ rigTest(
       '/',
       '--tmpfs',
       '/tmp',
+      // the program may be in /tmp, too
+      ...['--ro-bind', ROOT, ROOT],
       '--bind',
       rig.dir,
       rig.dir,

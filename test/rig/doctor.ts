@@ -21,7 +21,7 @@ export interface Found {
 const ambient = (found: Found): boolean => found.code === 'zombies-stay';
 
 /** What these say is not the same a moment later. */
-const VARYING = ['limit-low', 'clock-behind', 'more-jobs'];
+const VARYING = ['limit-low', 'clock-behind', 'more-jobs', 'queue-stranded', 'queue-left'];
 
 /** Its findings there; the exit code must be theirs, and the lines for people must say the same. */
 export async function findings(rig: Rig, words: string[] = ['env'], options?: CallOptions): Promise<Found[]> {
