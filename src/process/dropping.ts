@@ -41,6 +41,9 @@ const isUsed = ({ running, waiting, adding }: Use): boolean => running > 0 || wa
 /** Removes a queue; fails, and leaves it as it is, while jobs run or wait in it. Throws system errors. */
 export function dropQueue(home: Home, name: string): Result<void> {
   const queue = home.queue(name);
+  // something else stands there: nobody knows who waits
+  if (!['ours', 'absent'].includes(inspectDirectory(queue.waiting)))
+    throw Object.assign(new Error(queue.waiting), { code: 'ENOTDIR' });
   const inUse = ({ running, waiting }: Use) => fail({ code: 'queue-in-use', name, running, waiting });
   const before = useOf(home, queue);
   if (isUsed(before)) return inUse(before);

@@ -190,6 +190,8 @@ async function misplace(
     });
   } finally {
     fs.rmSync(path, { recursive: true, force: true });
+    // a queue in which nothing is to be seen may be removed
+    if (wasThere) fs.mkdirSync(join(path, '..'), { recursive: true });
     if (wasThere) fs.renameSync(aside, path);
   }
 }
