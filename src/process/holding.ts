@@ -14,7 +14,7 @@ import { howEnded } from './queued.ts';
 
 /** How long the owner has to answer: one that just boots on a busy machine needs a second, milliseconds. */
 const ANSWER_MS = 10_000;
-/** How long the processes may take from then on, milliseconds. */
+/** How long the processes may take from then on, or from when another owner began to do it, milliseconds. */
 const STOP_MS = 10_000;
 const LOOK_MS = 5;
 /** Who was nudged while another took its place is asked again, milliseconds. */
@@ -95,7 +95,8 @@ async function verify(
   facts: Pick<Held, 'already' | 'undone'>,
   refuse: (trouble: HoldTrouble) => Result<never>,
 ): Promise<Result<Held>> {
-  const deadline = systemClock.monotonic() + STOP_MS;
+  let deadline = systemClock.monotonic() + STOP_MS;
+  let { state } = view;
   for (let still = 0; ; ) {
     const found = await processesOf(home, view);
     const going = found.filter(({ state }) => state !== 'T' && state !== 't');
@@ -106,6 +107,11 @@ async function verify(
     const trouble = now ? troubleOf(now) : undefined;
     if (trouble) return refuse(trouble);
     if (now?.kind === 'live' && !pauseOf(now.status)) return ok({ ...held, view: now, undone: true });
+    if (now?.kind === 'live' && now.state?.generation !== state?.generation) {
+      // the owner died amidst it: whoever took its place begins anew
+      ({ state } = now);
+      deadline = systemClock.monotonic() + STOP_MS;
+    }
     if (systemClock.monotonic() > deadline)
       return refuse({ kind: 'not-stopped', pids: going.map(({ pid }) => pid) });
     await systemClock.sleep(LOOK_MS);
