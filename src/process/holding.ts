@@ -7,6 +7,7 @@ import { fail, type HoldTrouble, ok, type Result } from '../base/failure.ts';
 import { requestHold } from '../job/holds.ts';
 import type { Home } from '../job/home.ts';
 import { type JobView, type LiveView, pauseOf, type StatusOf } from '../job/job.ts';
+import { standsStill } from './identity.ts';
 import { nudge } from './killing.ts';
 import { processesOf } from './leftovers.ts';
 import { observe } from './observe.ts';
@@ -99,7 +100,7 @@ async function verify(
   let { state } = view;
   for (let still = 0; ; ) {
     const found = await processesOf(home, view);
-    const going = found.filter(({ state }) => state !== 'T' && state !== 't');
+    const going = found.filter((stat) => !standsStill(stat));
     still = going.length === 0 ? still + 1 : 0;
     const held = { view, ...facts, processes: found.length };
     if (!stands || still === 2) return ok(held);

@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { errnoOf } from '../base/failure.ts';
-import { readRecord } from '../base/records.ts';
+import { readRecord, readSystemText } from '../base/records.ts';
 import type { Identity } from '../job/job.ts';
 
 /** One process at one moment. */
@@ -118,6 +118,19 @@ export function identify(pid: number): Identity | undefined {
 
 /** A zombie is dead: it only waits for a parent that may never ask. */
 export const isDeadState = (state: string): boolean => state === 'Z' || state === 'X' || state === 'x';
+
+/** SIGSTOP among the pending signals of /proc/PID/status, bits from 1. */
+const PENDING_STOP = 1n << 18n;
+
+/**
+ * Whether a process runs no more of its code until somebody lets it go on: it is stopped, or will be as soon as it comes back from
+ * the kernel. Who waits there in vfork for a child that was stopped before its exec comes back with that one.
+ */
+export function standsStill({ pid, state }: ProcessStat): boolean {
+  if (state !== 'D') return state === 'T' || state === 't';
+  const masks = readSystemText(`/proc/${pid}/status`).matchAll(/^S[ih][gd]Pnd:\s*([0-9a-f]+)$/gm);
+  return [...masks].some(([, mask]) => (BigInt(`0x${mask}`) & PENDING_STOP) !== 0n);
+}
 
 /** Whether that very process lives; `unknown` in another pid namespace, where its pid means nothing to us. */
 export function isAlive(identity: Identity): 'alive' | 'dead' | 'unknown' {

@@ -10,7 +10,7 @@ import type { Home } from '../job/home.ts';
 import type { Identity, JobId } from '../job/job.ts';
 import { readOwnerOf } from '../job/store.ts';
 import { isProcForeign } from './enclosure.ts';
-import { HAS_PROC, hasOpen, isThat, type ProcessStat, thisPlace } from './identity.ts';
+import { HAS_PROC, hasOpen, isThat, type ProcessStat, standsStill, thisPlace } from './identity.ts';
 import { readEnvironment, readTable, supervisedJob } from './table.ts';
 
 /** What is known of a job's processes from its records; everything here is checked before it is believed. */
@@ -191,10 +191,10 @@ export function isUnproven(
 export function signalAll(processes: ProcessStat[], signal: NodeJS.Signals): void {
   // these pids would be other processes'
   if (isProcForeign()) return;
-  for (const { pid, state } of processes) {
+  for (const stat of processes) {
     try {
-      process.kill(pid, signal);
-      if (state === 'T' && signal !== 'SIGKILL') process.kill(pid, 'SIGCONT');
+      process.kill(stat.pid, signal);
+      if (signal !== 'SIGKILL' && standsStill(stat)) process.kill(stat.pid, 'SIGCONT');
     } catch (thrown) {
       errnoOf(thrown);
     }

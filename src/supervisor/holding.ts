@@ -9,7 +9,7 @@ import { pruneHolds, readHold } from '../job/holds.ts';
 import { pauseOf, type Spec, type Status, type StatusOf, type Stop } from '../job/job.ts';
 import type { Event } from '../job/lifecycle.ts';
 import type { JobPaths } from '../job/paths.ts';
-import { type ProcessStat, readStat } from '../process/identity.ts';
+import { type ProcessStat, readStat, standsStill } from '../process/identity.ts';
 import { readShim } from '../process/shim.ts';
 import { type AtSight, EMPTY_LOOKS } from '../process/tree.ts';
 import { armLimits } from './limits.ts';
@@ -87,9 +87,10 @@ export class Holding {
     let empty = 0;
     while (empty < EMPTY_LOOKS && systemClock.monotonic() - begun < START_MS + SWEEP_MS) {
       const struck = new Set<number>();
-      const strike = ({ pid, state, startTicks }: ProcessStat): void => {
+      const strike = (stat: ProcessStat): void => {
+        const { pid, startTicks } = stat;
         // asked anew for each: a stop may have begun meanwhile
-        if (this.current !== mine || state === 'T' || struck.has(pid)) return;
+        if (this.current !== mine || struck.has(pid) || standsStill(stat)) return;
         struck.add(pid);
         this.stopped.set(pid, startTicks);
         signal(pid, 'SIGSTOP');
