@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parentOf } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { slay } from './death.ts';
+import { readJson, slay } from './death.ts';
 import { assertIdle, Book, machinery, type Victim } from './queues.ts';
 
 /** The keepers and the shells that start them again. */
@@ -41,8 +41,12 @@ const untilStarted = (book: Book, ...ids: number[]): Promise<unknown> =>
 
 const notBefore = async (rig: Rig, id: number, ms: number): Promise<void> => {
   const { createdAt, startedAt } = await rig.show(id);
-  const waited = Date.parse(startedAt) - Date.parse(createdAt);
-  assert.ok(waited >= ms && waited < ms + 3000, `job ${id} waited ${waited} ms`);
+  const { notBefore } = readJson(rig.file(id, 'spec.json')).placement;
+  const started = Date.parse(startedAt);
+  assert.ok(started >= notBefore, `job ${id} started ${notBefore - started} ms too early`);
+  // counted from before the record was written
+  const waited = started - Date.parse(createdAt);
+  assert.ok(waited > ms - 500 && waited < ms + 3000, `job ${id} waited ${waited} ms`);
 };
 
 rigTest('a time alone: with and without a queue, each at its own, and nobody is left', async (rig) => {

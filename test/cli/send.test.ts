@@ -82,7 +82,12 @@ rigTest('who does not read is told: not held, ended, closed, queued, after --eof
   };
   const plain = await rig.run(['--', 'sleep', '1000']);
   await refused(String(plain), /job 1 reads nothing: it was started without --stdin hold and without --pty/);
-  const closed = await hold(rig, 'sh', '-c', 'exec <&-; exec sleep 1000');
+  const closed = await hold(rig, 'sh', '-c', 'exec <&-; echo closed; exec sleep 1000');
+  await until(
+    () => rig.log(closed),
+    (text) => text === 'closed\n',
+    'the end of its stdin',
+  );
   await refused('job', /job 2 has closed its stdin; nothing was sent/);
   await rig.bgjob(['kill', 'job']);
   await refused('job', /job 2 was killed \(SIGTERM\); nothing was sent/);

@@ -193,7 +193,8 @@ export class Rig {
     const [shim, watcher, main] = fs
       .readFileSync(this.file(id, 'shim'), 'utf8')
       .split('\n')
-      .map((line) => Number.parseInt(line, 10) || undefined);
+      // as a whole: another may just be writing it
+      .map((line) => Number(/^(\d{1,7}) \(.*\) [A-Z] /.exec(line)?.[1]) || undefined);
     return { ...(shim && { shim }), ...(watcher && { watcher }), ...(main && { main }) };
   }
   /** The pid of `owner.N`, the highest. */

@@ -58,6 +58,7 @@ const SPEC: Spec = {
   retry: 2,
   backoffMs: 1000,
   parent: null,
+  origin: null,
   createdAt: 1.5,
   createdMonotonicMs: 2.25,
   bootId: 'boot',
