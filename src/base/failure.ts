@@ -54,6 +54,13 @@ export type Failure =
   | { code: 'queue-in-use'; name: string; running: number; waiting: number }
   /** It cannot be moved in its queue: it does not wait there. */
   | { code: 'not-waiting'; id: number; state: string; inQueue: boolean }
+  /** `kind` of what starts jobs by itself. */
+  | { code: 'no-such-starter'; kind: 'schedule' | 'trigger'; name: string; known: string[] }
+  | { code: 'starter-taken'; kind: 'schedule' | 'trigger'; name: string }
+  /** Somebody claimed this time, or delivery, before. */
+  | { code: 'started-before'; name: string }
+  /** Our own job that serves them does not answer. */
+  | { code: 'not-served'; kind: 'schedules' | 'triggers'; id: number | null; why: string }
   | { code: 'command-not-found'; command: string; meant?: string }
   | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
   | { code: 'bad-cwd'; directory: string; errno: string }

@@ -180,6 +180,7 @@ export function frameOf(
       retry,
       backoffMs,
       parent: parentOf(context),
+      origin: null,
     },
     path: variableOf(context, overrides.value, 'PATH'),
     pipefail: !options['no-pipefail'],

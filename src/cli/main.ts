@@ -1,6 +1,5 @@
 /** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
 
-import * as fs from 'node:fs';
 import { version } from '../../package.json';
 import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
 import { clip, clipMiddle, safe, safeJson } from '../base/text.ts';
@@ -85,7 +84,7 @@ async function command(argv: string[]): Promise<number> {
   const context = new Context(process.env, output);
   const result: Result<Exit> = await verb.run(context, parsed.value);
   const home = context.home();
-  if (home.ok && home.value && fs.existsSync(home.value.queues)) await attendLeft(home.value);
+  if (home.ok && home.value) await attendLeft(home.value, verb.name === 'kill');
   return result.ok ? tellExit(output, result.value) : tellFailure(output, result.failure);
 }
 

@@ -8,6 +8,7 @@ import { badLineTexts } from './linemessages.ts';
 import { queueMessageOf } from './queuemessages.ts';
 import { sendMessageOf } from './sendmessages.ts';
 import { skillMessageOf } from './skillmessages.ts';
+import { starterMessageOf } from './startermessages.ts';
 
 export interface Message {
   message: string;
@@ -67,6 +68,11 @@ export function messageOf(failure: Failure): Message {
     case 'queue-in-use':
     case 'not-waiting':
       return queueMessageOf(failure);
+    case 'no-such-starter':
+    case 'starter-taken':
+    case 'started-before':
+    case 'not-served':
+      return starterMessageOf(failure);
     case 'command-not-found':
       return {
         message: `${safe(failure.command) || '""'}: command not found`,

@@ -51,6 +51,7 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
     env: knowsPlace ? rest.env : [...rest.env, `PWD=${cwd}`],
     placement: placementAgain(rest),
     parent: parentOf(context),
+    origin: null,
     ...(scriptBytes && { scriptBytes }),
     // one more name of what the old one has: it stays when that is collected
     ...(rest.stdin?.kind === 'kept' && { inputCopy: job.input }),

@@ -1,5 +1,6 @@
 /** The table of verbs, in the order of the help. */
 import type { Verb } from './command.ts';
+import { cron } from './commands/cron.ts';
 import { doctor } from './commands/doctor.ts';
 import { gc } from './commands/gc.ts';
 import { kill } from './commands/kill.ts';
@@ -33,6 +34,7 @@ export const VERBS: readonly Verb[] = [
   restart,
   queue,
   move,
+  cron,
   gc,
   skill,
   doctor,

@@ -8,6 +8,7 @@
  *     ended/TIME.42.PROJECT              its successor: an index by time, so that `ls` need not read 10,000 records
  *     names/PROJECT.NAME/claim.N         who has a name; made with the first one
  *     queues/NAME/…                      one directory per queue, see QueuePaths; made with the first one
+ *     schedules/NAME/…  triggers/NAME/…  one directory for each, see StarterPaths; made with the first one
  */
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
@@ -17,7 +18,7 @@ import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { attempt, claim, writeShared } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
 import type { JobId } from './job.ts';
-import { JobPaths, QueuePaths } from './paths.ts';
+import { JobPaths, QueuePaths, StarterPaths } from './paths.ts';
 
 /** The format of a home without queues, which 0.1.0 knows, and of one with them; a home with a higher number is refused. */
 const FORMAT = 1;
@@ -49,6 +50,14 @@ export class Home {
   get queues(): string {
     return `${this.path}/queues`;
   }
+  /** Made when it is needed. */
+  get schedules(): string {
+    return `${this.path}/schedules`;
+  }
+  /** Made when it is needed. */
+  get triggers(): string {
+    return `${this.path}/triggers`;
+  }
   /** Where gc moves a job before it deletes it. */
   get trash(): string {
     return `${this.path}/trash`;
@@ -66,6 +75,12 @@ export class Home {
   }
   queue(name: string): QueuePaths {
     return new QueuePaths(`${this.queues}/${name}`);
+  }
+  schedule(name: string): StarterPaths {
+    return new StarterPaths(`${this.schedules}/${name}`);
+  }
+  trigger(name: string): StarterPaths {
+    return new StarterPaths(`${this.triggers}/${name}`);
   }
 }
 
@@ -109,9 +124,9 @@ export function inspectHome(path: string): Result<'there' | 'absent'> {
   return ok('there');
 }
 
-/** The directories of a home; those of names and queues are made with the first of them. */
+/** The directories of a home; the others are made with the first of what they hold. */
 const ROOMS = ['jobs', 'live', 'ended', 'trash', 'cache'];
-const LATER_ROOMS = ['names', 'queues'];
+const LATER_ROOMS = ['names', 'queues', 'schedules', 'triggers'];
 
 /** Nothing is written or deleted in what is not safely ours; `make`: one that is missing is made again. */
 function inspectRooms(home: string, make: boolean): Result<void> {
@@ -134,7 +149,7 @@ function inspectRooms(home: string, make: boolean): Result<void> {
  * somebody's: gc empties `trash` and `cache`.
  */
 const OWN_NAME =
-  /^(jobs|live|ended|names|queues|trash|cache|seq|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
+  /^(jobs|live|ended|names|queues|schedules|triggers|trash|cache|seq|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
 
 /** Not mkdir(recursive): below /proc, and where else a directory cannot be made, Node tries for ever. */
 function makeParents(path: string): void {

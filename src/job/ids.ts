@@ -21,6 +21,10 @@ function readFloor(home: Home): number {
   return Math.max(0, ...namesIn(home.path).map((name) => Number(/^floor\.(\d{1,14})$/.exec(name)?.[1] ?? 0)));
 }
 
+/** Whether a job was removed, or was never made though later ones were: its id is not given again. */
+export const isRetired = (home: Home, id: JobId): boolean =>
+  id <= readFloor(home) && !fs.existsSync(home.job(id).dir);
+
 /** Makes a name of something that may be deleted at any time: it is the name that counts. */
 function takeFromCache(home: Home, path: string): boolean {
   return namesIn(home.cache).some((name) => {

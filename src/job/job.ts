@@ -5,10 +5,11 @@
  */
 import { EXIT, unreachable } from '../base/failure.ts';
 import * as is from '../base/shape.ts';
+import { originShape } from './origin.ts';
 import { holdingShape } from './pause.ts';
 import { stdinShape, terminalShape } from './stdin.ts';
 
-/** A positive whole number, given in order and never used twice. */
+/** Positive and whole, given in order, never used twice. */
 export type JobId = number;
 
 /** Who a process is: a pid is reused within seconds, together with its start time it is not. */
@@ -43,9 +44,8 @@ const placementShape = is.object({
 });
 export type Placement = is.Shaped<typeof placementShape>;
 
-export const specShape = is.object({
-  v: is.version(1),
-  id: is.count,
+/** What a command line, a schedule or a trigger decides of a job. */
+const draftFields = {
   name: is.nullable(is.text),
   /** What runs, its first word an absolute path. */
   argv: is.listOf(is.text),
@@ -72,14 +72,23 @@ export const specShape = is.object({
   stdin: is.since(is.nullable(stdinShape), null),
   /** It runs in a terminal of this size; its stdin is held then. */
   pty: is.since(is.nullable(terminalShape), null),
-  /** Null: it starts at once. */
-  placement: is.since(is.nullable(placementShape), null),
+  placement: is.since(is.nullable(placementShape), null), // null: it starts at once
   /** How often it is run again after a failure, and how long after the first, milliseconds; each time twice as long. */
   retry: is.since(is.count, 0),
   backoffMs: is.since(is.count, 0),
   /** A shell line that is run when it has ended. */
   onExit: is.since(is.nullable(is.text), null),
+};
+/** A job that is yet to be started, as a schedule or a trigger keeps it. */
+export const draftShape = is.object(draftFields);
+
+export const specShape = is.object({
+  v: is.version(1),
+  id: is.count,
+  ...draftFields,
   parent: is.nullable(is.count),
+  /** What started it by itself; null: somebody did. */
+  origin: is.since(is.nullable(originShape), null),
   createdAt: is.time,
   createdMonotonicMs: is.amount,
   bootId: is.text,
@@ -231,7 +240,7 @@ export function exitCodeOf(outcome: Outcome): number {
 }
 
 /** The command on one line, as it was typed. */
-export function commandText(spec: Spec): string {
+export function commandText(spec: Pick<Spec, 'line' | 'words' | 'script'>): string {
   const text = spec.line ?? spec.words.map(quoteWord).join(' ');
   return spec.script === null ? text : `${text} (${spec.script.summary})`;
 }

@@ -1,4 +1,4 @@
-/** The files of a job and those of a queue. Who writes each is said here. */
+/** The files of a job, of a queue, and of a schedule or trigger. Who writes each is said here. */
 
 /** Which of a job's logs: the output (with --split only stdout), or stderr. */
 export type Stream = 'log' | 'err';
@@ -44,6 +44,10 @@ export class JobPaths {
   /** What `--stdin -`, or FILE of a queued job, held; written once by the launcher, before anything starts. */
   get input(): string {
     return `${this.dir}/input`;
+  }
+  /** What came with the delivery that started it; written once by the listener, before anything starts. */
+  get payload(): string {
+    return `${this.dir}/payload`;
   }
   /** A few lines, written by the shim over blanks: itself, its watcher, the main process; who holds stdin, the terminal's two. */
   get shim(): string {
@@ -148,5 +152,29 @@ export class QueuePaths {
   /** A FIFO, held by the process that waits for this queue in a sandbox; a byte wakes it. */
   keeper(sandbox: string): string {
     return `${this.dir}/keeper.${sandbox}`;
+  }
+}
+
+/** The files of one schedule or trigger: of what starts jobs by itself. */
+export class StarterPaths {
+  readonly dir: string;
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+  /** What it starts and when, with the environment and a trigger's secret; complete when the directory appears, replaced by `rotate` alone. */
+  get record(): string {
+    return `${this.dir}/record.json`;
+  }
+  /** It starts nothing while this is there. */
+  get paused(): string {
+    return `${this.dir}/paused`;
+  }
+  /** What it started, or did not, and why: lines, the newest last. Appended by whoever starts something. */
+  get history(): string {
+    return `${this.dir}/history`;
+  }
+  /** That somebody starts the job of this time, or delivery: a claim, which names the job. A dead one's is followed by the next number. */
+  claim(key: string, generation: number): string {
+    return `${this.dir}/at.${key}.${generation}`;
   }
 }

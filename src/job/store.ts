@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import { requireDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
-import { claim, createExclusive, syncDir, writeOnce, writeRenamed } from '../base/files.ts';
+import { claim, createExclusive, syncDir, writeRenamed } from '../base/files.ts';
 import { namesIn, readRecord } from '../base/records.ts';
 import { createBlank, isAlone, writeReserved, writeReservedAside } from '../base/reserved.ts';
 import { sealed } from '../base/seal.ts';
@@ -48,8 +48,6 @@ export const isEmpty = (found: Found<unknown>): boolean =>
 
 /** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
 export const writeSpec = (job: JobPaths, spec: Spec): void => writeRenamed(job.spec, sealed(spec));
-/** As durable as the spec. */
-export const writeScript = (job: JobPaths, bytes: Uint8Array): void => writeOnce(job.script, bytes);
 export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   const spec = readShaped(job.spec, 'spec.json', specShape);
   if (spec.kind !== 'read') return spec;

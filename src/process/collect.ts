@@ -7,7 +7,6 @@ import * as fs from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import { emptyDirectory, inDirectory } from '../base/directories.ts';
 import { errnoOf } from '../base/failure.ts';
 import { removeQuietly, writeHint } from '../base/files.ts';
 import { namesIn } from '../base/records.ts';
@@ -19,6 +18,7 @@ import { forgetNames, type Title, titleOf } from '../job/names.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/retention.ts';
 import { isSeen } from '../job/store.ts';
+import { discard, emptyTrash } from '../job/trash.ts';
 import { isHookDue } from './hooks.ts';
 import { isHeld, thisPlace } from './identity.ts';
 import { leftoversOf, markedProcesses, processesOf, suspectJobs } from './leftovers.ts';
@@ -82,24 +82,10 @@ async function remove(home: Home, view: EndedView, mayRun: (view: EndedView) => 
 }
 
 function putInTrash(home: Home, id: JobId): boolean {
-  try {
-    inDirectory(home.trash, (trash) => fs.renameSync(home.job(id).dir, `${trash}/${id}.${process.pid}`));
-  } catch (thrown) {
-    errnoOf(thrown);
-    return false;
-  }
+  if (!discard(home, home.job(id).dir, String(id))) return false;
   unmarkLive(home, id);
   emptyTrash(home);
   return true;
-}
-
-/** What a killed gc left here goes too. */
-function emptyTrash(home: Home): void {
-  try {
-    emptyDirectory(home.trash);
-  } catch (thrown) {
-    errnoOf(thrown);
-  }
 }
 
 /** A directory that a killed launcher left: no spec, nobody holds it, and old enough. */

@@ -3,7 +3,6 @@
  * killed on the way leaves nothing that would ever start. A batch is revealed by one rename: all of it waits, or nothing.
  */
 import * as fs from 'node:fs';
-import { systemClock } from '../base/clock.ts';
 import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
 import { attempt, removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
@@ -22,15 +21,13 @@ import {
   revealBatch,
   writeSlots,
 } from '../job/queues.ts';
-import { writeScript, writeSpec } from '../job/store.ts';
+import { writeSpec } from '../job/store.ts';
 import { jobEnvironment } from './environment.ts';
 import { makeFifo } from './fifo.ts';
 import { takeName } from './holder.ts';
-import { thisPlace } from './identity.ts';
-import { type Draft, environmentOf, takeBack } from './launch.ts';
+import { type Draft, environmentOf, type MayStart, specOf, takeBack, writeParts } from './launch.ts';
 import { findTool } from './programs.ts';
 import { thisSandbox } from './sandbox.ts';
-import { takeCopy } from './stdin.ts';
 
 /** A draft of a job that waits; what is known of this process alone is added here. */
 export type QueuedDraft = Draft & { placement: Placement };
@@ -45,23 +42,21 @@ export const placementOf = (wish: Wish): Placement => ({
   batch: null,
 });
 
-function specOf(id: JobId, draft: Draft, argv: string[]) {
-  const { scriptBytes: _, environment: __, inputCopy: ___, ...rest } = draft;
-  const { bootId, machine } = thisPlace();
-  const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
-  return { v: 1 as const, id, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
-}
-
 const ioFailure = (home: Home, thrown: unknown): { ok: false; failure: Failure } =>
   fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
 
 /** Puts a job into its queue and returns its id; fails, and leaves nothing, also where a live job of this project has its name. */
-export async function enqueue(home: Home, draft: QueuedDraft): Promise<Result<JobId>> {
+export async function enqueue(
+  home: Home,
+  draft: QueuedDraft,
+  mayStart: MayStart = () => ok(undefined),
+): Promise<Result<JobId>> {
   let id: JobId | undefined;
   try {
     const queue = makeQueue(home, draft.placement.queue);
     id = claimId(home);
-    const added = await addJob(home, queue, id, draft);
+    const may = mayStart(id);
+    const added = may.ok ? await addJob(home, queue, id, draft) : may;
     if (added.ok) return ok(id);
     takeBack(home, id, draft);
     return added;
@@ -79,11 +74,9 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
   if (!made.ok) return made;
   const aliveFd = title && fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
   try {
-    const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
-    if (draft.scriptBytes) writeScript(job, draft.scriptBytes);
-    if (draft.inputCopy !== undefined) takeCopy(job, draft.inputCopy);
-    writeSpec(job, specOf(id, draft, argv));
-    writeAtomic(job.env, JSON.stringify(environmentOf(draft)));
+    writeParts(job, draft);
+    writeSpec(job, specOf(job, id, draft));
+    writeAtomic(job.env, JSON.stringify(environmentOf(draft, job)));
     syncDir(home.jobs);
     const named = title ? await takeName(home, title, id) : ok(undefined);
     if (!named.ok) return named;
@@ -128,9 +121,10 @@ export async function enqueueBatch(
       writeAtomic(queue.environment(first), JSON.stringify(jobEnvironment(process.env, drafts[0]!)));
     }
     const own = { ...draft, placement: { ...draft.placement, batch: first } };
-    const { spec } = home.job(id);
+    const job = home.job(id);
+    const { spec } = job;
     // as a whole or not at all: whoever is killed here leaves a directory that is no job, and none that is unreadable
-    writeUnflushed(`${spec}.tmp`, sealed(specOf(id, own, draft.argv)));
+    writeUnflushed(`${spec}.tmp`, sealed(specOf(job, id, own)));
     fs.renameSync(`${spec}.tmp`, spec);
     names.push(markName(id, draft.project, own.placement));
     addHiddenMark(hidden, names, names.length - 1);

@@ -18,8 +18,8 @@ const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 /** Wakes the keeper of a queue in a sandbox; false if there is none. */
 export const nudgeKeeper = (queue: QueuePaths, sandbox: string): boolean => wakeReader(queue.keeper(sandbox));
 
-/** Starts it again while a signal ends it; not for ever. */
-const LOOP = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
+/** A shell line that starts a command again while a signal ends it; not for ever. */
+export const AGAIN = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
 
 /** Makes sure that a keeper waits for the queue in this sandbox. Throws system errors. */
 export async function keep(home: Home, name: string): Promise<void> {
@@ -34,7 +34,7 @@ export async function keep(home: Home, name: string): Promise<void> {
     const { spawn } = require('node:child_process') as typeof import('node:child_process');
     const child = spawn(
       requireTool('sh'),
-      ['-c', LOOP, 'sh', process.execPath, SUPERVISOR, home.path, name, '--keep'],
+      ['-c', AGAIN, 'sh', process.execPath, SUPERVISOR, home.path, name, '--keep'],
       {
         argv0: `bgjob[${name}]`,
         cwd: '/',

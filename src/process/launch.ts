@@ -5,14 +5,14 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
-import { createNameless, syncDir, writeAtomic } from '../base/files.ts';
+import { createNameless, syncDir, writeAtomic, writeOnce } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import { claimId } from '../job/ids.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
 import { titleOf, withdrawClaims } from '../job/names.ts';
 import type { JobPaths } from '../job/paths.ts';
-import { writeScript, writeSpec } from '../job/store.ts';
+import { writeSpec } from '../job/store.ts';
 import { jobEnvironment, withMarker } from './environment.ts';
 import { makeFifo } from './fifo.ts';
 import { takeName } from './holder.ts';
@@ -29,11 +29,34 @@ export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' |
   environment?: string[];
   /** The copy of what it is to read, see copyAside; the maker removes it. */
   inputCopy?: string;
+  /** What came with the delivery that starts it; the job finds its path in BGJOB_PAYLOAD. */
+  payload?: Uint8Array;
 };
 
+/** Asked with the id, before anything of the job is written: whether it may be started. */
+export type MayStart = (id: JobId) => Result<void>;
+
 /** The variables of a job that is being started, without its marker. */
-export const environmentOf = (draft: Draft): string[] =>
-  draft.environment ?? jobEnvironment(process.env, draft);
+export const environmentOf = (draft: Draft, job: JobPaths): string[] => [
+  ...(draft.environment ?? jobEnvironment(process.env, draft)),
+  ...(draft.payload ? [`BGJOB_PAYLOAD=${job.payload}`] : []),
+];
+
+/** What is written beside the spec, before it. Throws system errors. */
+export function writeParts(job: JobPaths, { scriptBytes, inputCopy, payload }: Draft): void {
+  if (scriptBytes) writeOnce(job.script, scriptBytes);
+  if (inputCopy !== undefined) takeCopy(job, inputCopy);
+  if (payload) writeOnce(job.payload, payload);
+}
+
+/** The spec of a draft, without what is written beside it. */
+export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
+  const { scriptBytes: _, environment: __, inputCopy: ___, payload: ____, ...rest } = draft;
+  const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
+  const { bootId, machine } = thisPlace();
+  const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
+  return { v: 1, id, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
+}
 
 /** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */
 function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): number {
@@ -44,24 +67,18 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
 }
 
 /** Everything from the directory to the durable owner, for an id that is claimed. */
-async function startJob(home: Home, id: JobId, whole: Draft): Promise<Result<void>> {
-  const { scriptBytes, inputCopy, environment: _, ...draft } = whole;
+async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<void>> {
   const job = home.job(id);
-  const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
   // the marker first: a job that runs is never missing from the list
   markLive(home, id);
   const fifo = makeFifo(home, id);
-  const { bootId, machine } = thisPlace();
-  const createdMonotonicMs = systemClock.monotonic();
   let environmentFd: number;
   try {
-    if (scriptBytes) writeScript(job, scriptBytes);
-    if (inputCopy !== undefined) takeCopy(job, inputCopy);
-    const createdAt = systemClock.now();
-    writeSpec(job, { v: 1, id, ...draft, argv, createdAt, createdMonotonicMs, bootId, machine });
+    writeParts(job, draft);
+    writeSpec(job, specOf(job, id, draft));
     environmentFd = storeEnvironment(
       job,
-      withMarker(environmentOf(whole), markerOf(home, id)),
+      withMarker(environmentOf(draft, job), markerOf(home, id)),
       draft.keepEnv || draft.onExit !== null,
     );
     prepareFiles(job, draft, 1);
@@ -95,11 +112,16 @@ async function startJob(home: Home, id: JobId, whole: Draft): Promise<Result<voi
 }
 
 /** Starts a job and returns its id, or leaves nothing: also where a live job of this project has its name. */
-export async function launch(home: Home, draft: Draft): Promise<Result<JobId>> {
+export async function launch(
+  home: Home,
+  draft: Draft,
+  mayStart: MayStart = () => ok(undefined),
+): Promise<Result<JobId>> {
   let id: JobId | undefined;
   try {
     id = claimId(home);
-    const started = await startJob(home, id, draft);
+    const may = mayStart(id);
+    const started = may.ok ? await startJob(home, id, draft) : may;
     if (started.ok) return ok(id);
     takeBack(home, id, draft);
     return started;

@@ -1,17 +1,21 @@
 /**
- * What every command does in passing: a queue whose processes were all killed is moved on by the next command, whatever it is. It
- * costs those nothing that meet no queue, and little where somebody sees to it.
+ * What every command does in passing: a queue whose processes were all killed is moved on by the next command, whatever it is, and
+ * the job that serves schedules is started again. It
+ * costs those nothing that meet neither, and little where somebody sees to it.
  */
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import { NO_QUEUE } from '../job/queue.ts';
 import { foldersOf, isPaused, listQueues, readSlots } from '../job/queues.ts';
+import { listSchedules, readSchedule } from '../job/schedules.ts';
+import { isStarterPaused } from '../job/starters.ts';
 import { listStarts } from '../job/starts.ts';
 import { attendQueue } from './admission.ts';
 import { isHeld } from './identity.ts';
 import { hasKeeper } from './keepers.ts';
-import { thisSandboxKey } from './sandbox.ts';
+import { isOfThisWorld, thisSandboxKey } from './sandbox.ts';
+import { begin, isServed, schedulerOf } from './standing.ts';
 
 function isEmpty(folder: string): boolean {
   // not readdir: there may be 10,000
@@ -36,10 +40,24 @@ export function isLeft(home: Home, name: string): boolean {
   return !isFull || running.every(({ sandbox }) => sandbox !== key);
 }
 
-/** Moves on what nobody else will. What goes wrong is not the caller's. */
-export async function attendLeft(home: Home): Promise<void> {
+/** Whether there is a schedule that is to be served here. */
+const hasSchedules = (home: Home): boolean =>
+  listSchedules(home).some((name) => {
+    const read = isStarterPaused(home.schedule(name)) ? undefined : readSchedule(home, name);
+    return read?.kind === 'read' && isOfThisWorld(read.value);
+  });
+
+/**
+ * Moves on what nobody else will, and starts what serves schedules if it is gone; but not at once after somebody killed it (`kills`).
+ * What goes wrong is not the caller's.
+ */
+export async function attendLeft(home: Home, kills = false): Promise<void> {
   try {
-    for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
+    if (fs.existsSync(home.queues))
+      for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
+    if (kills || !fs.existsSync(home.schedules)) return;
+    const scheduler = schedulerOf(home);
+    if (!isServed(scheduler) && hasSchedules(home)) await begin(home, scheduler);
   } catch (thrown) {
     errnoOf(thrown);
   }

@@ -54,6 +54,19 @@ function readSandbox(): Sandbox {
   return { sandbox: projectKey(facts.join('\n')), cgroup: readSmall('/proc/self/cgroup').trim() };
 }
 
+/**
+ * Which namespaces and root this process is in: what schedules and triggers are started in no other of. (Limits and control group
+ * differ between two logins of the same user.)
+ */
+export function thisWorld(): string {
+  const { dev, ino } = fs.statSync('/');
+  return projectKey([process.geteuid!(), dev, ino, ...namespaces()].join('\n'));
+}
+
+/** Whether something that was added in a world is started here; of another boot the numbers of namespaces mean nothing. */
+export const isOfThisWorld = ({ world, bootId }: { world: string; bootId: string }): boolean =>
+  bootId !== thisPlace().bootId || world === thisWorld();
+
 let mine: Sandbox | undefined;
 /** The sandbox of this process; it is asked for once. */
 export function thisSandbox(): Sandbox {

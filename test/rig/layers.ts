@@ -13,11 +13,11 @@ export function importsOf(source: string): string[] {
   return [...new Set(forms.flatMap((form) => [...code.matchAll(form)].map(([, specifier]) => specifier!)))];
 }
 
-const ORDER: Record<string, number> = { base: 0, job: 1, process: 2, supervisor: 3, cli: 3 };
+const ORDER: Record<string, number> = { base: 0, job: 1, process: 2, supervisor: 3, start: 3, cli: 3 };
 const roomOf = (file: string): string => file.split('/')[0]!;
 const isFile = (target: string): boolean => target.endsWith('.ts');
 
-/** Edges that go up, or between supervisor and cli, or out of the rooms. */
+/** Edges that go up, or between supervisor, start and cli, or out of the rooms. */
 export function upwardEdges(graph: Graph): string[] {
   return [...graph].flatMap(([file, targets]) =>
     targets.filter(isFile).flatMap((target) => {

@@ -1,0 +1,236 @@
+/** `bgjob cron`: jobs that start by themselves at their times. */
+import { systemClock } from '../../base/clock.ts';
+import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
+import { attempt } from '../../base/files.ts';
+import { plural, safe } from '../../base/text.ts';
+import { countBetween } from '../../job/due.ts';
+import type { Home } from '../../job/home.ts';
+import { listSchedules, readSchedule, type Schedule } from '../../job/schedules.ts';
+import {
+  isStarterPaused,
+  noteEvent,
+  readEvents,
+  removeStarter,
+  setStarterPaused,
+} from '../../job/starters.ts';
+import { liveJobs, startFrom } from '../../process/firing.ts';
+import { callOn, schedulerOf } from '../../process/standing.ts';
+import { changeBoot } from '../bootentry.ts';
+import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
+import type { Context } from '../context.ts';
+import { addSchedule, CRON_OPTIONS } from '../cronadd.ts';
+import { tellEvents, tellSchedules } from '../crontable.ts';
+import { parentOf } from '../draft.ts';
+
+const ACTIONS = ['add', 'ls', 'run', 'pause', 'resume', 'rm'] as const;
+type Action = (typeof ACTIONS)[number];
+const ALIASES: Record<string, Action> = { list: 'ls', remove: 'rm', start: 'run' };
+
+const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
+  fail({ code: 'usage', message, hint });
+
+/** One that is there. */
+function requireSchedule(home: Home | undefined, name: string): Result<{ home: Home; schedule: Schedule }> {
+  const read = home && listSchedules(home).includes(name) ? readSchedule(home, name) : undefined;
+  if (!home || !read || read.kind === 'absent')
+    return fail({ code: 'no-such-starter', kind: 'schedule', name, known: home ? listSchedules(home) : [] });
+  if (read.kind === 'unreadable')
+    return usage(`schedule ${name}: ${safe(read.why)}; nothing was done`, `bgjob cron rm ${name}`);
+  return ok({ home, schedule: read.value });
+}
+
+/** Starts its job now, by hand. */
+async function runNow(context: Context, home: Home, schedule: Schedule): Promise<Result<Exit>> {
+  const { name } = schedule;
+  const paths = home.schedule(name);
+  const live = schedule.overlap === 'allow' ? [] : liveJobs(home, paths);
+  const last = live.at(-1);
+  if (last !== undefined && schedule.overlap === 'skip')
+    return usage(`job ${last} of ${name} still runs, and --overlap is skip`, `bgjob wait ${last}`);
+  const at = systemClock.now();
+  const started = await startFrom(home, paths, schedule, {
+    origin: { kind: 'schedule', name, at: null },
+    variables: [`BGJOB_SCHEDULE=${name}`],
+    claim: null,
+    parent: parentOf(context),
+    after: last === undefined ? [] : [last],
+  });
+  if (!started.ok) return started;
+  const id = started.value;
+  const noted = attempt('write', paths.history, () =>
+    noteEvent(paths, {
+      at,
+      until: null,
+      times: 1,
+      did: 'started',
+      why: null,
+      job: id,
+      by: 'hand',
+      notedAt: at,
+    }),
+  );
+  if (!noted.ok) context.output.note('(that it was started could not be noted)');
+  if (context.output.json) context.output.object({ v: 1, id, name, log: { path: home.job(id).log } });
+  else context.output.line(String(id));
+  return ok(SUCCESS);
+}
+
+async function setPaused(
+  context: Context,
+  home: Home,
+  schedule: Schedule,
+  paused: boolean,
+): Promise<Result<Exit>> {
+  const { name, expression, timezone, createdAt } = schedule;
+  const paths = home.schedule(name);
+  const was = isStarterPaused(paths);
+  const { parseTimetable } = await import('../../job/timetable.ts');
+  const timetable = parseTimetable(expression, timezone, createdAt);
+  const changed = attempt('change schedule', paths.dir, () => {
+    if (was === paused) return;
+    const since = paused ? 0 : pausedSince(paths.paused);
+    setStarterPaused(paths, paused);
+    const now = systemClock.now();
+    const left = !paused && timetable.ok ? countBetween(timetable.value, since, now) : null;
+    if (left)
+      noteEvent(paths, {
+        ...left,
+        did: 'skipped',
+        why: 'it was paused',
+        job: null,
+        by: 'time',
+        notedAt: now,
+      });
+  });
+  if (!changed.ok) return changed;
+  const { output } = context;
+  if (output.json) output.object({ v: 1, name, paused });
+  else
+    output.line(
+      `${name} ${was === paused ? `is ${paused ? 'paused' : 'not paused'} already` : paused ? 'paused' : 'resumed'}`,
+    );
+  return paused ? ok(SUCCESS) : served(home);
+}
+
+function pausedSince(path: string): number {
+  const { statSync } = require('node:fs') as typeof import('node:fs');
+  return Math.round(statSync(path).mtimeMs);
+}
+
+async function served(home: Home): Promise<Result<Exit>> {
+  const called = await callOn(home, schedulerOf(home));
+  return called.ok ? ok(SUCCESS) : called;
+}
+
+function remove(context: Context, home: Home, name: string): Result<Exit> {
+  const paths = home.schedule(name);
+  const live = liveJobs(home, paths);
+  const removed = attempt('remove schedule', paths.dir, () => removeStarter(home, paths));
+  if (!removed.ok) return removed;
+  if (!removed.value)
+    return fail({ code: 'no-such-starter', kind: 'schedule', name, known: listSchedules(home) });
+  const { output } = context;
+  if (output.json) output.object({ v: 1, name, removed: true, running: live });
+  else {
+    output.line(`${name}: removed`);
+    if (live.length > 0)
+      output.note(
+        `(${plural(live.length, 'job')} of it ${live.length === 1 ? 'goes' : 'go'} on: bgjob kill ${live.join(' ')})`,
+      );
+  }
+  return ok(SUCCESS);
+}
+
+async function onEach(
+  context: Context,
+  action: Exclude<Action, 'add' | 'ls'>,
+  names: string[],
+): Promise<Result<Exit>> {
+  const opened = context.home();
+  if (!opened.ok) return opened;
+  // all of them, or nothing
+  for (const name of names) {
+    const found = requireSchedule(opened.value, name);
+    if (!found.ok && !(action === 'rm' && found.failure.code === 'usage')) return found;
+  }
+  for (const name of names) {
+    const home = opened.value!;
+    const found = requireSchedule(home, name);
+    const done =
+      action === 'rm'
+        ? remove(context, home, name)
+        : !found.ok
+          ? found
+          : action === 'run'
+            ? await runNow(context, home, found.value.schedule)
+            : await setPaused(context, home, found.value.schedule, action === 'pause');
+    if (!done.ok) return done;
+  }
+  if (action === 'rm') await served(opened.value!);
+  return ok(SUCCESS);
+}
+
+async function list(context: Context, names: string[]): Promise<Result<Exit>> {
+  const opened = context.home();
+  if (!opened.ok) return opened;
+  if (names.length === 0) await tellSchedules(context.output, opened.value);
+  for (const name of names) {
+    const found = requireSchedule(opened.value, name);
+    if (!found.ok) return found;
+    const { home, schedule } = found.value;
+    tellEvents(context.output, readEvents(home.schedule(name)), schedule.timezone);
+  }
+  return ok(SUCCESS);
+}
+
+/** What only `add` takes. */
+const isGiven = (value: unknown): boolean =>
+  value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
+
+export const cron = verb({
+  name: 'cron',
+  operands: 'add EXPR [-- COMMAND...] | ls [NAME] | run NAME | pause NAME | resume NAME | rm NAME',
+  arity: [0, Number.POSITIVE_INFINITY],
+  brief: '',
+  summary: 'jobs that start at their times, with no terminal open',
+  description: [
+    "EXPR has five fields (minute hour day month weekday) or six with seconds first, or is @daily and its like, or '@every 90s'. Each",
+    'firing is an ordinary job of the directory where add was called, with the name of the schedule. It gets PATH, HOME, LANG and SHELL',
+    'of that call, what --pass-env names, and -e; and BGJOB_SCHEDULE and BGJOB_SCHEDULED_AT.',
+    'A time fires once, however often processes are killed or the clock is set. One that nobody was there for is noted as missed, or made',
+    'up for by one run (--catch-up). ls NAME tells what was started and what was not, and why. One job, the scheduler, serves all of',
+    'them (bgjob ls -a); any bgjob command starts it again if it is gone, and after a restart of the machine bgjob boot does.',
+    'At the change to summer time a time that does not exist is the next that does; one that comes twice in autumn fires once.',
+  ],
+  examples: [
+    ["bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh", 'every night at three'],
+    [
+      "bgjob cron add '@every 5m' --timeout 4m 'curl -fsS localhost:3000/health'",
+      'every five minutes, a shell line',
+    ],
+    ['bgjob cron ls', 'next times, last results, what was missed'],
+    ['bgjob cron run nightly', 'now, by hand'],
+    ['bgjob cron add --boot', 'from now on also after a restart of the machine'],
+  ],
+  options: CRON_OPTIONS,
+  async run(context, { options, words, separated }) {
+    const [word = 'ls', ...rest] = words;
+    const action = ALIASES[word] ?? ACTIONS.find((one) => one === word);
+    if (!action) return usage(`cron: "${safe(word)}" is none of ${ACTIONS.join(', ')}`, 'bgjob cron --help');
+    if (options.boot && options['no-boot'])
+      return usage('--boot and --no-boot exclude each other', 'bgjob cron --help');
+    if (action === 'add') {
+      if (rest.length === 0 && (options.boot || options['no-boot'])) {
+        const changed = changeBoot(context, options.boot);
+        return changed.ok ? ok(SUCCESS) : changed;
+      }
+      return addSchedule(context, { options, separated }, rest);
+    }
+    const stray = Object.entries(options as Input['options']).find(([, value]) => isGiven(value))?.[0];
+    if (stray !== undefined && stray !== 'json')
+      return usage(`--${stray} is for cron add`, 'bgjob cron --help');
+    if (action === 'ls') return list(context, rest);
+    if (rest.length === 0) return usage(`cron ${action} needs the NAME of a schedule`, 'bgjob cron ls');
+    return onEach(context, action, rest);
+  },
+});

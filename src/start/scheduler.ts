@@ -1,0 +1,54 @@
+/**
+ * The scheduler: the job that starts what schedules say. It sleeps until the next time, a call, or for ten seconds, and then compares
+ * the clock with what it has handled. All that must survive a kill is on disk: a claim for each time before its job is
+ * started, and a journal. A shell starts it again when it is killed.
+ *
+ *     scheduler.js HOME
+ */
+import { systemClock } from '../base/clock.ts';
+import { type Home, openHome } from '../job/home.ts';
+import { listSchedules } from '../job/schedules.ts';
+import { schedulerOf } from '../process/standing.ts';
+import { Rota } from './rota.ts';
+import { Calls, isWanted } from './standing.ts';
+import { tell } from './telling.ts';
+
+async function schedule(home: Home): Promise<void> {
+  const calls = new Calls(home, schedulerOf(home).fifo);
+  await calls.open();
+  const rotas = new Map<string, Rota>();
+  while (isWanted(home)) {
+    const next = await look(home, rotas);
+    if (next !== null) {
+      await calls.next(next - systemClock.now());
+      continue;
+    }
+    calls.close();
+    // whoever added one before that has called on us, and not on the next
+    if ((await look(home, rotas)) === null) return tell('no schedule is left');
+    await calls.open();
+  }
+  calls.close();
+}
+
+/** Starts what is due, and returns when to look again; null: there is nothing to look after. */
+async function look(home: Home, rotas: Map<string, Rota>): Promise<number | null> {
+  const names = listSchedules(home);
+  for (const name of rotas.keys()) if (!names.includes(name)) rotas.delete(name);
+  let next: number | null = null;
+  for (const name of names) {
+    const rota = rotas.get(name) ?? new Rota(home, name);
+    rotas.set(name, rota);
+    // between two of many, too
+    const at = isWanted(home) ? await rota.look() : null;
+    if (at !== null) next = Math.min(next ?? Number.POSITIVE_INFINITY, at);
+  }
+  return next;
+}
+
+const home = openHome(process.argv[2]!, false);
+if (home.ok && home.value) {
+  process.title = 'bgjob[scheduler]';
+  tell(`looks after ${listSchedules(home.value).join(', ')}`);
+  void schedule(home.value);
+}

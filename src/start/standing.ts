@@ -1,0 +1,52 @@
+/** What our own jobs have in common: they are woken through a FIFO, and leave when they are not needed, or their home or job is gone. */
+import { Socket } from 'node:net';
+import { removeQuietly } from '../base/files.ts';
+import { readRecord } from '../base/records.ts';
+import type { Home } from '../job/home.ts';
+import { sleep } from '../process/ended.ts';
+import { observe } from '../process/observe.ts';
+import { holdCall } from '../process/standing.ts';
+
+/** Between two looks without a call, milliseconds: the wall clock may be set, and the machine may sleep. */
+export const LOOK_MS = 10_000;
+
+/** The FIFO through which such a job is called. */
+export class Calls {
+  private socket: Socket | undefined;
+  private readonly home: Home;
+  private readonly path: string;
+  constructor(home: Home, path: string) {
+    this.home = home;
+    this.path = path;
+  }
+
+  /** From here on it is found. Throws system errors. */
+  async open(): Promise<void> {
+    this.socket = new Socket({ fd: await holdCall(this.home, this.path), readable: true, writable: false });
+    this.socket.on('error', () => {});
+    this.socket.resume();
+  }
+
+  /** Resolves with a call, or after so many milliseconds. */
+  async next(ms: number): Promise<void> {
+    const over = new AbortController();
+    const end = () => over.abort();
+    this.socket!.once('data', end);
+    await sleep(Math.max(0, Math.min(ms, LOOK_MS)), over.signal);
+    this.socket!.off('data', end);
+  }
+
+  /** From here on whoever comes starts another; what came before is on disk. */
+  close(): void {
+    removeQuietly(this.path);
+    this.socket?.destroy();
+  }
+}
+
+/** Whether the home is still the one that was opened, and the job in which we run lives: if not, nothing is started any more. */
+export function isWanted(home: Home): boolean {
+  const token = readRecord(`${home.path}/token`);
+  if (token.kind !== 'text' || token.text.trim() !== home.token) return false;
+  const own = Number(process.env['BGJOB_ID'] ?? 0);
+  return own === 0 || observe(home, own)?.kind === 'live';
+}
