@@ -89,7 +89,8 @@ rigTest('once, after the last attempt, when the queue has moved on', async (rig)
   const gate = join(rig.project, 'gate');
   const line = `echo $BGJOB_OUTCOME $BGJOB_EXIT_CODE; until [ -e ${gate} ]; do sleep 0.02; done`;
   await rig.run(['-Q', 'api', '--retry', '2', '--backoff', '10ms', '--on-exit', line, 'exit 5']);
-  await rig.run(['-Q', 'api', '--', ...next.command]);
+  // not just the next in line: while the first one waits for its retry, its slot is another's
+  await rig.run(['-Q', 'api', '--after-any', '1', '--', ...next.command]);
   assert.equal((await rig.bgjob(['wait', '1'])).code, 5);
   // its slot is free although the line runs
   await next.ready();

@@ -77,22 +77,6 @@ rigTest(
   },
 );
 
-rigTest('one that waits so is stopped by kill: what it does at the end is done', async (rig) => {
-  const fifo = `${rig.dir}/nobody`;
-  const program =
-    `import os, signal, sys; os.mkfifo('${fifo}'); signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit(7))); ` +
-    `os.posix_spawn('/bin/true', ['true'], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, '${fifo}', os.O_RDONLY, 0)])`;
-  const id = await rig.run(['--', 'python3', '-c', program]);
-  await until(
-    () => letterOf(rig.shimRecord(id).main ?? 0),
-    (letter) => letter === 'D',
-    'the wait for its child',
-  );
-  assert.equal((await rig.bgjob(['pause', '1'])).code, 0);
-  assert.equal((await rig.bgjob(['kill', '1'])).code, 0);
-  assert.equal(rig.log(1), 'bye\n');
-});
-
 rigTest('what forks all the time is caught, too', async (rig) => {
   await rig.run(['i=0; while :; do /bin/true & i=$((i+1)); [ $((i % 50)) -eq 0 ] && echo $i; done']);
   await until(
