@@ -13,25 +13,27 @@ import type { Context } from './context.ts';
 import { STARTER_OPTIONS, starterOf } from './starterdraft.ts';
 import { timeText } from './starttimes.ts';
 
+const { name, 'pass-env': passEnv, ...itsJobs } = STARTER_OPTIONS;
+
 export const CRON_OPTIONS = {
-  tz: {
-    kind: 'text',
-    value: 'ZONE',
-    text: "the time zone of EXPR (default: this machine's)",
-    group: 'With add',
-  },
+  name,
+  'pass-env': passEnv,
+  tz: { kind: 'text', value: 'ZONE', text: "the time zone of EXPR (default: this machine's)" },
   overlap: {
     kind: 'text',
     value: 'skip|queue|allow',
     text: 'at a time at which the last job still runs: leave it out (default), wait for its end, or run beside it',
   },
-  'catch-up': { kind: 'flag', text: 'make up for missed times by one run; else they are noted as missed' },
+  'catch-up': {
+    kind: 'flag',
+    text: 'make up for missed times by one run; else they are noted as missed',
+  },
   boot: {
     kind: 'flag',
     text: 'also after a restart of the machine: an @reboot line of crontab, or a user unit',
   },
   'no-boot': { kind: 'flag', text: 'takes that away' },
-  ...STARTER_OPTIONS,
+  ...itsJobs,
 } as const;
 type CronInput = Input<typeof CRON_OPTIONS>;
 

@@ -1,5 +1,6 @@
 /** The table of verbs, in the order of the help. */
 import type { Verb } from './command.ts';
+import { boot } from './commands/boot.ts';
 import { cron } from './commands/cron.ts';
 import { doctor } from './commands/doctor.ts';
 import { gc } from './commands/gc.ts';
@@ -35,6 +36,7 @@ export const VERBS: readonly Verb[] = [
   queue,
   move,
   cron,
+  boot,
   gc,
   skill,
   doctor,

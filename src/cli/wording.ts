@@ -145,6 +145,11 @@ export interface Extras {
   waiting?: Waiting | undefined;
 }
 
+function originObject(spec: Spec | null): object | null {
+  const origin = spec?.origin ?? null;
+  return origin?.kind === 'schedule' ? { ...origin, at: iso(origin.at) } : origin;
+}
+
 /** A job in JSON. Keys never disappear; what is not known is null. */
 export function jobObject(view: JobView, now: number, extras: Extras = {}): object {
   const spec = 'spec' in view ? view.spec : null;
@@ -169,6 +174,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     tags: spec?.tags ?? [],
     attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
     parent: spec?.parent ?? null,
+    origin: originObject(spec),
     createdAt: iso(spec?.createdAt ?? null),
     startedAt: iso(startedAt),
     endedAt: iso(status?.phase === 'ended' ? status.endedAt : null),

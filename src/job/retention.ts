@@ -10,7 +10,7 @@ export interface Keepsake {
   unseenFailure: boolean;
   /** Something of it still runs. */
   leftovers: boolean;
-  /** A queued job waits for it, or its end has yet to be told to one. */
+  /** A queued job waits for it, or its end has yet to be told to one; or it is the last result of a schedule or trigger. */
   awaited: boolean;
 }
 

@@ -140,3 +140,15 @@ export type StarterEvent = is.Shaped<typeof eventShape>;
 export const noteEvent = (paths: StarterPaths, event: StarterEvent): void =>
   appendEntry(paths.history, event);
 export const readEvents = (paths: StarterPaths): StarterEvent[] => readEntries(paths.history, eventShape);
+
+/** The last two jobs that each schedule and trigger started: the newest may still run, and the one before tells the last result. */
+export function lastStarted(home: Home): Set<JobId> {
+  const ids = new Set<JobId>();
+  for (const folder of [home.schedules, home.triggers])
+    for (const name of listStarters(folder)) {
+      const paths = folder === home.schedules ? home.schedule(name) : home.trigger(name);
+      const jobs = readEvents(paths).flatMap(({ job }) => job ?? []);
+      for (const id of jobs.slice(-2)) ids.add(id);
+    }
+  return ids;
+}

@@ -17,6 +17,7 @@ import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../job/
 import { forgetNames, type Title, titleOf } from '../job/names.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../job/retention.ts';
+import { lastStarted } from '../job/starters.ts';
 import { isSeen } from '../job/store.ts';
 import { discard, emptyTrash } from '../job/trash.ts';
 import { isHookDue } from './hooks.ts';
@@ -60,9 +61,12 @@ function endedAgoMs({ spec, status }: EndedView): number {
   return byWall >= 0 && byWall <= mostMs ? byWall : mostMs;
 }
 
+/** Jobs for which others wait, and those that tell the last result of a schedule or trigger. */
+const neededJobs = (home: Home): Set<JobId> => new Set([...awaitedJobs(home), ...lastStarted(home)]);
+
 async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
   const marked = await markedProcesses(home);
-  const awaited = awaitedJobs(home);
+  const awaited = neededJobs(home);
   return views.map((view) => ({
     id: view.id,
     endedAt: systemClock.now() - endedAgoMs(view),
@@ -138,7 +142,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   const chosen = new Set(chooseRemovals(keepsakes, rules, systemClock.now()).filter((id) => id !== highest));
   const removed = new Set<JobId>();
   // asked again: somebody may just have queued one that waits for it
-  const awaited = awaitedJobs(home);
+  const awaited = neededJobs(home);
   for (const id of chosen) if (awaited.has(id)) chosen.delete(id);
   // before anything goes: ids up to here are never given again
   if (!dryRun && chosen.size > 0) raiseFloor(home, Math.max(...chosen));

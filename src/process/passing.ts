@@ -4,8 +4,9 @@
  * costs those nothing that meet neither, and little where somebody sees to it.
  */
 import * as fs from 'node:fs';
-import { errnoOf } from '../base/failure.ts';
+import { errnoOf, ok, type Result } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
+import type { JobId } from '../job/job.ts';
 import { NO_QUEUE } from '../job/queue.ts';
 import { foldersOf, isPaused, listQueues, readSlots } from '../job/queues.ts';
 import { listSchedules, readSchedule } from '../job/schedules.ts';
@@ -15,7 +16,7 @@ import { attendQueue } from './admission.ts';
 import { isHeld } from './identity.ts';
 import { hasKeeper } from './keepers.ts';
 import { isOfThisWorld, thisSandboxKey } from './sandbox.ts';
-import { begin, isServed, schedulerOf } from './standing.ts';
+import { begin, callOn, isServed, jobOf, type Standing, schedulerOf } from './standing.ts';
 
 function isEmpty(folder: string): boolean {
   // not readdir: there may be 10,000
@@ -40,12 +41,32 @@ export function isLeft(home: Home, name: string): boolean {
   return !isFull || running.every(({ sandbox }) => sandbox !== key);
 }
 
-/** Whether there is a schedule that is to be served here. */
-const hasSchedules = (home: Home): boolean =>
-  listSchedules(home).some((name) => {
+/** The schedules that are to be served here. */
+const schedulesHere = (home: Home): string[] =>
+  listSchedules(home).filter((name) => {
     const read = isStarterPaused(home.schedule(name)) ? undefined : readSchedule(home, name);
     return read?.kind === 'read' && isOfThisWorld(read.value);
   });
+
+/** One of our own jobs that is needed, and for whom. */
+export interface Served {
+  serves: Standing['serves'];
+  id: JobId;
+  names: string[];
+}
+
+/** Makes sure that everything is served which is to be, and returns when it is. */
+export async function serveAll(home: Home): Promise<Result<Served[]>> {
+  const served: Served[] = [];
+  const names = schedulesHere(home);
+  if (names.length > 0) {
+    const scheduler = schedulerOf(home);
+    const called = await callOn(home, scheduler);
+    if (!called.ok) return called;
+    served.push({ serves: 'schedules', id: jobOf(home, scheduler)?.id ?? 0, names });
+  }
+  return ok(served);
+}
 
 /**
  * Moves on what nobody else will, and starts what serves schedules if it is gone; but not at once after somebody killed it (`kills`).
@@ -57,7 +78,7 @@ export async function attendLeft(home: Home, kills = false): Promise<void> {
       for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
     if (kills || !fs.existsSync(home.schedules)) return;
     const scheduler = schedulerOf(home);
-    if (!isServed(scheduler) && hasSchedules(home)) await begin(home, scheduler);
+    if (!isServed(scheduler) && schedulesHere(home).length > 0) await begin(home, scheduler);
   } catch (thrown) {
     errnoOf(thrown);
   }

@@ -10,7 +10,7 @@ import { makeDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { hasReader, wakeReader } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
-import { type JobId, stateWord } from '../job/job.ts';
+import { type JobId, type JobView, stateWord } from '../job/job.ts';
 import { isConfined } from './enclosure.ts';
 import { ownEnvironment } from './environment.ts';
 import { makeFifoAt } from './fifo.ts';
@@ -42,6 +42,10 @@ export const schedulerOf = (home: Home): Standing => ({
   args: [],
 });
 
+/** The live job; undefined: there is none. */
+export const jobOf = (home: Home, { name }: Standing): JobView | undefined =>
+  holderOf(home, { name, project: home.path });
+
 /** How long it may take until it answers, milliseconds: a busy machine. */
 const ANSWER_MS = 20_000;
 const LOOK_MS = 10;
@@ -50,7 +54,7 @@ const OWN_LOG_BYTES = 16 * 2 ** 20;
 /** Starts the job, unless it lives, and waits for nothing. Its id; undefined: it was there, or is about to be. */
 export async function begin(home: Home, standing: Standing): Promise<Result<JobId | undefined>> {
   const { serves, name, program, args } = standing;
-  if (holderOf(home, { name, project: home.path })) return ok(undefined);
+  if (jobOf(home, standing)) return ok(undefined);
   const command = [process.execPath, join(__dirname, program), home.path, ...args];
   const started = await launch(home, {
     name,
@@ -89,7 +93,7 @@ export const isServed = ({ fifo }: Standing): boolean => hasReader(fifo);
 
 /** Wakes it, if need be by starting it; returns when it has heard of what is on disk now. */
 export async function callOn(home: Home, standing: Standing): Promise<Result<void>> {
-  const { serves, fifo, name } = standing;
+  const { serves, fifo } = standing;
   const failed = (id: number | null, why: string) => fail({ code: 'not-served', kind: serves, id, why });
   try {
     makeDirectory(`${home.path}/${serves}`);
@@ -100,7 +104,7 @@ export async function callOn(home: Home, standing: Standing): Promise<Result<voi
       if (id !== undefined && begun.value !== undefined) return failed(id, 'it has ended at once');
       id ??= begun.value;
       if (systemClock.monotonic() > deadline) {
-        const holder = holderOf(home, { name, project: home.path });
+        const holder = jobOf(home, standing);
         return failed(
           holder?.id ?? null,
           holder ? `it is ${stateWord(holder)} and does not answer` : 'it does not start',

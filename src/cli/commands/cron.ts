@@ -191,7 +191,6 @@ export const cron = verb({
   name: 'cron',
   operands: 'add EXPR [-- COMMAND...] | ls [NAME] | run NAME | pause NAME | resume NAME | rm NAME',
   arity: [0, Number.POSITIVE_INFINITY],
-  brief: '',
   summary: 'jobs that start at their times, with no terminal open',
   description: [
     "EXPR has five fields (minute hour day month weekday) or six with seconds first, or is @daily and its like, or '@every 90s'. Each",
@@ -203,14 +202,14 @@ export const cron = verb({
     'At the change to summer time a time that does not exist is the next that does; one that comes twice in autumn fires once.',
   ],
   examples: [
-    ["bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh", 'every night at three'],
+    ["bgjob cron add '0 3 * * *' -n nightly -- ./backup.sh", 'every night at three'],
     [
       "bgjob cron add '@every 5m' --timeout 4m 'curl -fsS localhost:3000/health'",
       'every five minutes, a shell line',
     ],
     ['bgjob cron ls', 'next times, last results, what was missed'],
     ['bgjob cron run nightly', 'now, by hand'],
-    ['bgjob cron add --boot', 'from now on also after a restart of the machine'],
+    ['bgjob cron add --boot', 'also after a restart of the machine'],
   ],
   options: CRON_OPTIONS,
   async run(context, { options, words, separated }) {

@@ -61,6 +61,16 @@ function stdinText({ id, stdin, pty }: Spec): string | null {
   return stdin && (stdin.kind === 'file' ? safe(stdin.path) : 'a copy of what run was given');
 }
 
+/** Who started it: another job, or what starts jobs by itself. */
+function startedText({ origin, parent }: Spec): string | null {
+  const job = parent === null ? '' : `job ${parent}`;
+  const inJob = job && ` (${job})`;
+  if (origin?.kind === 'trigger') return `trigger ${safe(origin.name)}${inJob}`;
+  if (origin?.kind !== 'schedule') return job;
+  const at = origin.at === null ? ', by hand' : `, for ${new Date(origin.at).toISOString()}`;
+  return `schedule ${safe(origin.name)}${at}${inJob}`;
+}
+
 function describe(view: JobView, home: Home, extras: Extras): [string, string][] {
   const job = home.job(view.id);
   const now = systemClock.now();
@@ -93,7 +103,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['ended', status?.phase === 'ended' && when(status.endedAt)],
     ['took', took !== null && renderDuration(took)],
     ['limits', limits ? limits.filter(Boolean).join(' ') : undefined],
-    ['started by', spec?.parent != null && `job ${spec.parent}`],
+    ['started by', spec && startedText(spec)],
     [
       'process',
       extras.mainPid !== undefined && `${extras.mainPid} (supervisor ${extras.supervisorPid ?? 'none'})`,
