@@ -135,7 +135,7 @@ function assertStarts(witness: Witness, most: number): void {
 export async function assertTrue(rig: Rig, witness: Witness, harm: Harm): Promise<string> {
   const { killed, printed, mostStarts = 1 } = harm;
   // asked in this order: what has no process now will not get one
-  const alive = processesNaming(rig.dir).length > 0;
+  let alive = processesNaming(rig.dir).length > 0;
   const listed = await assertWhole(rig);
   const id = witness.findId(rig);
   if (printed !== '' && printed !== `${id}\n`)
@@ -144,7 +144,17 @@ export async function assertTrue(rig: Rig, witness: Witness, harm: Harm): Promis
     if (witness.started) throw new Broken('everything goes on', 'a job runs that has no record');
     return 'unborn';
   }
-  const first = listed.find((job) => job.id === id);
+  let first = listed.find((job) => job.id === id);
+  // a supervisor that boots, or a mkfifo of a launcher that was killed beside it
+  if (alive && first.state === 'starting')
+    await until(
+      async () => {
+        alive = processesNaming(rig.dir).length > 0;
+        [first] = await rig.json(['status', String(id)]);
+      },
+      () => !alive || first.state !== 'starting',
+      'the start, or nobody who could',
+    );
   if (!alive && LIVE.includes(first.state))
     throw new Broken('no job is shown running that is not', JSON.stringify(first));
   if (!alive && first.state === 'starting') {
