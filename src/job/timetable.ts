@@ -1,7 +1,7 @@
 /**
  * When a schedule is due. Expressions are croner's: five fields, six with seconds first, names, `L`, `#`, `W`, and `@daily` and its like,
- * in a time zone; `@every 90s` counts from when it was added. At the change to summer time a fixed time that does not exist
- * is the next that does; back from it, one that comes twice is due once.
+ * in a time zone; `@every 90s` counts from when it was added. At the change to summer time a fixed time (one without
+ * `*` and steps) that does not exist is the next that does; back from it, one that comes twice is due once.
  */
 import { Cron } from 'croner';
 import { parseDuration } from '../base/clock.ts';
@@ -69,7 +69,7 @@ export function parseTimetable(expression: string, timezone: string, anchor: num
     return usage('@reboot is no time', 'bgjob cron add --boot: what is to run after a restart');
   let cron: Cron;
   try {
-    cron = new Cron(text, { timezone, mode: '5-or-6-parts', paused: true });
+    cron = new Cron(text, { timezone, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard', paused: true });
   } catch (thrown) {
     return wrong((thrown as Error).message.replace(/^CronPattern: /, ''));
   }

@@ -216,8 +216,6 @@ export const cron = verb({
     const [word = 'ls', ...rest] = words;
     const action = ALIASES[word] ?? ACTIONS.find((one) => one === word);
     if (!action) return usage(`cron: "${safe(word)}" is none of ${ACTIONS.join(', ')}`, 'bgjob cron --help');
-    if (options.boot && options['no-boot'])
-      return usage('--boot and --no-boot exclude each other', 'bgjob cron --help');
     if (action === 'add') {
       if (rest.length === 0 && (options.boot || options['no-boot'])) {
         const changed = changeBoot(context, options.boot);
