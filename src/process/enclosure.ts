@@ -28,8 +28,7 @@ const CODEX = 'codex-linux-sandbox';
 const GENERATIONS = 100;
 
 /** Whether this process is in a pid namespace of its own: a container or a sandbox. */
-export const isConfined = (): boolean =>
-  HAS_PROC && !['', FIRST_NAMESPACE].includes(thisPlace().pidNamespace);
+const isConfined = (): boolean => HAS_PROC && !['', FIRST_NAMESPACE].includes(thisPlace().pidNamespace);
 
 /**
  * Whether /proc shows another pid namespace than ours (`bwrap --unshare-pid` without `--proc`): a pid that is read there is somebody

@@ -9,9 +9,9 @@ import { systemClock } from '../base/clock.ts';
 import { makeDirectory } from '../base/directories.ts';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { hasReader, wakeReader } from '../base/files.ts';
+import { namesIn } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
-import { isConfined } from './enclosure.ts';
 import { ownEnvironment } from './environment.ts';
 import { makeFifoAt } from './fifo.ts';
 import { holderOf } from './holder.ts';
@@ -32,7 +32,7 @@ export interface Standing {
 }
 
 /** Jobs of one world are started in no other: each has its own. */
-const inThisWorld = (name: string): string => (isConfined() ? `${name}-${thisWorld().slice(0, 6)}` : name);
+const inThisWorld = (name: string): string => `${name}-${thisWorld().slice(0, 4)}`;
 
 export const schedulerOf = (home: Home): Standing => ({
   serves: 'schedules',
@@ -90,6 +90,11 @@ export async function begin(home: Home, standing: Standing): Promise<Result<JobI
 
 /** Whether it is there; it is not woken. */
 export const isServed = ({ fifo }: Standing): boolean => hasReader(fifo);
+
+/** Wakes those of all worlds that are there; starts none. */
+export function callAll(folder: string): void {
+  for (const name of namesIn(folder)) if (name.startsWith('~')) wakeReader(`${folder}/${name}`);
+}
 
 /** Wakes it, if need be by starting it; returns when it has heard of what is on disk now. */
 export async function callOn(home: Home, standing: Standing): Promise<Result<void>> {

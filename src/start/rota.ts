@@ -19,6 +19,7 @@ import {
 import { readSpec } from '../job/store.ts';
 import { parseTimetable, type Timetable } from '../job/timetable.ts';
 import { liveJobs, startFrom } from '../process/firing.ts';
+import { standingOf } from '../process/holder.ts';
 import { isAlive } from '../process/identity.ts';
 import { isOfThisWorld } from '../process/sandbox.ts';
 import { LOOK_MS } from './standing.ts';
@@ -90,14 +91,18 @@ export class Rota {
 
   /** Goes on where the journal ends; and brings to an end what was killed while it was started. */
   private async begin(schedule: Schedule, now: number): Promise<void> {
-    const events = readEvents(this.paths).filter(({ by }) => by !== 'hand');
-    const ends = events.map(({ at, until }) => until ?? at).filter((at) => at <= now);
-    this.handled = Math.max(Math.min(schedule.createdAt, now), ...ends);
-    this.isFirstLook = true;
+    const eventsOf = () => readEvents(this.paths).filter(({ by }) => by !== 'hand');
+    const events = eventsOf();
     const noted = new Set(events.map(({ at }) => String(at)));
     const oldest = events[0]?.at ?? 0;
     for (const [key, generation] of listClaimed(this.paths))
       if (!noted.has(key) && Number(key) >= oldest) await this.settle(schedule, key, generation, now);
+    // with what was settled
+    const ends = eventsOf()
+      .map(({ at, until }) => until ?? at)
+      .filter((at) => at <= now);
+    this.handled = Math.max(Math.min(schedule.createdAt, now), ...ends);
+    this.isFirstLook = true;
   }
 
   /** A time that was claimed, without a word on what became of it. */
@@ -106,13 +111,21 @@ export class Rota {
     const claim = readClaim(this.paths, key, generation);
     // another scheduler is at it
     if (claim && isAlive(claim.by) !== 'dead') return;
-    if (claim && readSpec(this.home.job(claim.job), claim.job).kind !== 'absent')
+    if (claim && this.hasJob(claim.job))
       return this.note(at, 1, { did: 'started', why: null, job: claim.job, by: 'time' });
     if (!claim || isRetired(this.home, claim.job))
       return this.note(at, 1, { did: 'failed', why: KILLED, job: null, by: 'time' });
     if (now - at > LATE_MS && !schedule.catchUp)
       return this.note(at, 1, { did: 'missed', why: KILLED, job: null, by: 'time' });
     await this.fire(schedule, at, 1, generation + 1);
+  }
+
+  /** Whether the one who claimed it, and died, got as far as a job that starts. */
+  private hasJob(id: JobId): boolean {
+    if (readSpec(this.home.job(id), id).kind === 'absent') return false;
+    const { standing, view } = standingOf(this.home, id);
+    // nobody owns it, nobody holds it, and its launcher is dead
+    return view?.kind !== 'live' || standing !== 'none';
   }
 
   /** The job of one time, as far as those before it allow. */

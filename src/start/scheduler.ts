@@ -6,15 +6,20 @@
  *     scheduler.js HOME
  */
 import { systemClock } from '../base/clock.ts';
+import { removeQuietly } from '../base/files.ts';
 import { type Home, openHome } from '../job/home.ts';
 import { listSchedules } from '../job/schedules.ts';
+import { thisWorld } from '../process/sandbox.ts';
 import { schedulerOf } from '../process/standing.ts';
 import { Rota } from './rota.ts';
-import { Calls, isWanted } from './standing.ts';
+import { becomeSole, Calls, followUp, isWanted } from './standing.ts';
 import { tell } from './telling.ts';
 
 async function schedule(home: Home): Promise<void> {
-  const calls = new Calls(home, schedulerOf(home).fifo);
+  const standing = schedulerOf(home);
+  const claim = await becomeSole(home, home.schedules, thisWorld());
+  if (claim === undefined) return;
+  const calls = new Calls(home, standing.fifo);
   await calls.open();
   const rotas = new Map<string, Rota>();
   while (isWanted(home)) {
@@ -25,10 +30,16 @@ async function schedule(home: Home): Promise<void> {
     }
     calls.close();
     // whoever added one before that has called on us, and not on the next
-    if ((await look(home, rotas)) === null) return tell('no schedule is left');
+    if ((await look(home, rotas)) === null) {
+      tell('no schedule is left');
+      removeQuietly(claim);
+      return;
+    }
     await calls.open();
   }
   calls.close();
+  removeQuietly(claim);
+  await followUp(home, standing);
 }
 
 /** Starts what is due, and returns when to look again; null: there is nothing to look after. */

@@ -1,14 +1,17 @@
 /** What our own jobs have in common: they are woken through a FIFO, and leave when they are not needed, or their home or job is gone. */
 import { Socket } from 'node:net';
+import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/files.ts';
 import { readRecord } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import { sleep } from '../process/ended.ts';
 import { observe } from '../process/observe.ts';
-import { holdCall } from '../process/standing.ts';
+import { claimSole } from '../process/sole.ts';
+import { begin, holdCall, type Standing } from '../process/standing.ts';
 
 /** Between two looks without a call, milliseconds: the wall clock may be set, and the machine may sleep. */
 export const LOOK_MS = 10_000;
+const SHORT_MS = 50;
 
 /** The FIFO through which such a job is called. */
 export class Calls {
@@ -40,7 +43,26 @@ export class Calls {
   close(): void {
     removeQuietly(this.path);
     this.socket?.destroy();
+    this.socket = undefined;
   }
+}
+
+/** Becomes the one that serves here, as soon as one before, whose job was killed beside it, is gone; undefined: nobody wants it any more. */
+export async function becomeSole(home: Home, folder: string, key: string): Promise<string | undefined> {
+  for (;;) {
+    if (!isWanted(home)) return undefined;
+    const claim = claimSole(folder, key);
+    if (claim !== undefined) return claim;
+    await systemClock.sleep(SHORT_MS);
+  }
+}
+
+/** When the job in which we run is gone, but was not stopped: another takes its place at once. */
+export async function followUp(home: Home, standing: Standing): Promise<void> {
+  const own = Number(process.env['BGJOB_ID'] ?? 0);
+  const view = own === 0 ? undefined : observe(home, own);
+  if (view?.kind !== 'ended' || view.status.stop !== null) return;
+  await begin(home, standing);
 }
 
 /** Whether the home is still the one that was opened, and the job in which we run lives: if not, nothing is started any more. */

@@ -2,17 +2,16 @@
 import * as fs from 'node:fs';
 import { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
-import { errnoOf } from '../base/failure.ts';
 import { removeQuietly } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
-import type { QueuePaths } from '../job/paths.ts';
 import { advance, needsKeeper, type Rest, starterOf } from '../process/admission.ts';
 import { sleep, waitEnded } from '../process/ended.ts';
-import { HAS_PROC, identify, isAlive } from '../process/identity.ts';
+import { HAS_PROC } from '../process/identity.ts';
 import { keep } from '../process/keeping.ts';
 import { Line } from '../process/line.ts';
 import { thisSandboxKey } from '../process/sandbox.ts';
+import { claimSole } from '../process/sole.ts';
 import { ALIVE_FD } from './supervision.ts';
 
 /** Behind the bytes and the ends, and where the wall clock may be set, milliseconds. */
@@ -22,7 +21,7 @@ const MOST_AWAITED = 64;
 
 export async function keepQueue(home: Home, name: string): Promise<void> {
   const line = new Line(home, name);
-  const claim = claimKeeping(line.queue);
+  const claim = claimSole(line.queue.dir, thisSandboxKey());
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
   // woken by one who leaves: he still holds the job that ended
@@ -61,40 +60,4 @@ async function awaitChange(home: Home, { at, after }: Rest, nudges: Socket): Pro
   end();
   nudges.off('data', end);
   await Promise.all(ends);
-}
-
-const NAME = /^kept\.([0-9a-z]+)\.(\d{1,15})$/;
-
-/** Becomes the keeper of the queue in this sandbox; undefined if somebody is. */
-function claimKeeping(queue: QueuePaths): string | undefined {
-  const key = thisSandboxKey();
-  const self = identify(process.pid)!;
-  for (;;) {
-    const claims = fs.readdirSync(queue.dir).flatMap((name) => {
-      const match = NAME.exec(name);
-      return match?.[1] === key ? [{ path: `${queue.dir}/${name}`, number: Number(match[2]) }] : [];
-    });
-    const highest = claims.sort((a, b) => b.number - a.number)[0];
-    if (highest && isLiving(highest.path)) return undefined;
-    const path = `${queue.dir}/kept.${key}.${(highest?.number ?? 0) + 1}`;
-    try {
-      fs.symlinkSync(`${self.pid}.${self.startTicks}.${self.bootId}`, path);
-      for (const { path: dead } of claims) removeQuietly(dead);
-      return path;
-    } catch (thrown) {
-      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-    }
-  }
-
-  function isLiving(path: string): boolean {
-    try {
-      const [pid, startTicks, bootId] = fs.readlinkSync(path).split('.');
-      return (
-        isAlive({ ...self, pid: Number(pid), startTicks: Number(startTicks), bootId: bootId! }) === 'alive'
-      );
-    } catch (thrown) {
-      errnoOf(thrown);
-      return false;
-    }
-  }
 }

@@ -14,7 +14,8 @@ import {
   setStarterPaused,
 } from '../../job/starters.ts';
 import { liveJobs, startFrom } from '../../process/firing.ts';
-import { callOn, schedulerOf } from '../../process/standing.ts';
+import { isOfThisWorld } from '../../process/sandbox.ts';
+import { callAll, callOn, schedulerOf } from '../../process/standing.ts';
 import { changeBoot } from '../bootentry.ts';
 import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -31,11 +32,13 @@ const usage = (message: string, hint: string): { ok: false; failure: Failure } =
 
 /** One that is there. */
 function requireSchedule(home: Home | undefined, name: string): Result<{ home: Home; schedule: Schedule }> {
-  const read = home && listSchedules(home).includes(name) ? readSchedule(home, name) : undefined;
-  if (!home || !read || read.kind === 'absent')
-    return fail({ code: 'no-such-starter', kind: 'schedule', name, known: home ? listSchedules(home) : [] });
-  if (read.kind === 'unreadable')
-    return usage(`schedule ${name}: ${safe(read.why)}; nothing was done`, `bgjob cron rm ${name}`);
+  const known = home ? listSchedules(home) : [];
+  if (!home || !known.includes(name)) return fail({ code: 'no-such-starter', kind: 'schedule', name, known });
+  const read = readSchedule(home, name);
+  if (read.kind !== 'read') {
+    const why = read.kind === 'absent' ? 'it has no record' : safe(read.why);
+    return usage(`schedule ${name}: ${why}; nothing was done`, `bgjob cron rm ${name}`);
+  }
   return ok({ home, schedule: read.value });
 }
 
@@ -109,7 +112,10 @@ async function setPaused(
     output.line(
       `${name} ${was === paused ? `is ${paused ? 'paused' : 'not paused'} already` : paused ? 'paused' : 'resumed'}`,
     );
-  return paused ? ok(SUCCESS) : served(home);
+  // another sandbox has a scheduler of its own, or nobody
+  if (!paused && isOfThisWorld(schedule)) return served(home);
+  callAll(home.schedules);
+  return ok(SUCCESS);
 }
 
 function pausedSince(path: string): number {
@@ -166,7 +172,7 @@ async function onEach(
             : await setPaused(context, home, found.value.schedule, action === 'pause');
     if (!done.ok) return done;
   }
-  if (action === 'rm') await served(opened.value!);
+  if (action === 'rm') callAll(opened.value!.schedules);
   return ok(SUCCESS);
 }
 
