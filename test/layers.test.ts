@@ -46,6 +46,7 @@ test('packages are imported where they belong, and no others', () => {
     'cli-table3': only('cli/terminal.ts'),
     ora: only('cli/spinner.ts'),
     'ps-list': only('process/table.ts'),
+    croner: only('job/timetable.ts'),
     'proper-lockfile': only('process/polite.ts'),
     '@eslint-community/regexpp': (file: string) => /^base\/(pattern|expression)\.ts$/.test(file),
   };
@@ -96,8 +97,11 @@ test('only the end of the command line ends the process, only one file writes to
   assert.deepEqual(filesWith(/process\.stderr/), ['cli/spinner.ts']);
   assert.deepEqual(filesWith(/\bwrite(All|v?Sync)?\(\s*(1|2|fd)\b/), [
     'base/files.ts',
+    'base/journal.ts',
     'base/reserved.ts',
     'cli/output.ts',
+    // their own jobs' standard output is a log
+    'start/telling.ts',
   ]);
 });
 
