@@ -4,6 +4,7 @@
  */
 import { withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { CRON_SETTINGS } from './cronsettings.ts';
 import { inParallel } from './death.ts';
 import type { Part, Row } from './part.ts';
 import { QUEUE_SETTINGS } from './queuesettings.ts';
@@ -24,7 +25,8 @@ export interface Cell {
 
 const WIDTH = 3;
 const WHOLE = { count: 1000, leastHits: 5 };
-const SHORT = { count: 40, leastHits: 0 };
+/** Rounds of the short run. */
+const SHORT = 40;
 const MOST_FAILURES = 20;
 /** A call that is not made every time is tried so often in a row. */
 const MOST_MISSES = 30;
@@ -140,7 +142,11 @@ async function assertNoneStarting({ rig }: Lane): Promise<void> {
   );
 }
 
-async function runOn(lanes: Lane[], settings: Setting[], whole: boolean): Promise<Row[]> {
+async function runOn(
+  lanes: Lane[],
+  settings: Setting[],
+  { whole, least }: { whole: boolean; least: number },
+): Promise<Row[]> {
   const cells = await findCells(lanes[0]!, settings);
   const failures = new Failures();
   const ends = { call: new Map<string, number>(), random: new Map<string, number>() };
@@ -148,7 +154,7 @@ async function runOn(lanes: Lane[], settings: Setting[], whole: boolean): Promis
     const told = await failures.note(lane, round);
     if (told) ends[kind].set(told.end, (ends[kind].get(told.end) ?? 0) + 1);
   };
-  await strikeAll(lanes, cells, whole ? WHOLE : SHORT, count('call'));
+  await strikeAll(lanes, cells, whole ? WHOLE : { count: least, leastHits: 0 }, count('call'));
   await inParallel(lanes.length, lanes.length, async (n) => {
     for (let round = 0; round < (whole ? 100 : 5); round++)
       await count('random')(lanes[n]!, randomRound(lanes[n]!));
@@ -178,12 +184,14 @@ async function withLanes<T>(
   return withRig((rig) => withLanes(count, chance, body, [...lanes, new Lane(rig, chance)]));
 }
 
-const matrixOf = (name: string, settings: Setting[]): Part => ({
+const matrixOf = (name: string, settings: Setting[], least = SHORT): Part => ({
   name,
   skip: cannotTrace,
-  run: ({ whole, chance }) => withLanes(WIDTH, chance, (lanes) => runOn(lanes, settings, whole)),
+  run: ({ whole, chance }) => withLanes(WIDTH, chance, (lanes) => runOn(lanes, settings, { whole, least })),
 });
 
 export const matrix = matrixOf('crash matrix', SETTINGS);
+/** The same where jobs start by themselves. */
+export const cronMatrix = matrixOf('crash matrix of schedules', CRON_SETTINGS, 12);
 /** The same where jobs wait for each other. */
 export const queueMatrix = matrixOf('crash matrix of queues', QUEUE_SETTINGS);

@@ -1,0 +1,5 @@
+/** The crash matrix of schedules in short. */
+import { cronMatrix } from './matrix.ts';
+import { partTest } from './part.ts';
+
+partTest(cronMatrix, 300_000);
