@@ -162,3 +162,29 @@ rigTest('0.4.0: jobs that wait in a paused queue, one skipped, one that was run 
   assert.equal(await rig.run(['--', 'true']), 11);
   await rig.bgjob(['wait', '11']);
 });
+
+rigTest('0.5.0: a terminal, held and kept input, a line at the end, a pause, a restart', async (rig) => {
+  fs.cpSync(join(HOMES, '0.5.0'), rig.home, { recursive: true, verbatimSymlinks: true });
+  closeModes(rig.home);
+  for (const name of ['live', 'trash', 'cache']) fs.mkdirSync(join(rig.home, name), { recursive: true });
+  const jobs = await rig.json(['ls', '-a', '-n', '100']);
+  assert.deepEqual(
+    jobs.map(({ id, name, state, exitCode, reason, origin }) => [id, name, state, exitCode, reason, origin]),
+    [
+      [6, 'fed', 'exited', 0, null, null],
+      [5, 'fed', 'exited', 0, null, null],
+      [4, 'still', 'killed', 143, 'kill (SIGTERM)', null],
+      [3, 'hook', 'exited', 4, null, null],
+      [2, 'talk', 'exited', 0, null, null],
+      [1, 'term', 'exited', 3, null, null],
+    ],
+  );
+  assert.match((await rig.bgjob(['show', '1'])).stdout, /^stdin +a terminal of 120 x 40/m);
+  assert.match((await rig.bgjob(['show', '2'])).stdout, /^stdin +held: /m);
+  assert.equal((await rig.show(3)).onExit.exitCode, 0);
+  assert.equal((await rig.bgjob(['tail', '2'])).stdout, 'hello\n');
+  assert.match((await rig.bgjob(['send', '2', 'x'])).stderr, /job 2 exited 0; nothing was sent/);
+  assert.equal((await rig.bgjob(['tail', '6'])).stdout, 'in\n');
+  assert.equal(await rig.run(['--', 'true']), 7);
+  await rig.bgjob(['wait', '7']);
+});
