@@ -11,6 +11,7 @@ import type { StarterPaths } from '../job/paths.ts';
 import { NO_QUEUE } from '../job/queue.ts';
 import { claimStart, readEvents, type Starter } from '../job/starters.ts';
 import { attendQueue } from './admission.ts';
+import { isProcForeign } from './enclosure.ts';
 import { enqueue, placementOf } from './enqueue.ts';
 import { holderOf } from './holder.ts';
 import { identify } from './identity.ts';
@@ -39,6 +40,7 @@ export async function startFrom(
   occasion: Occasion,
 ): Promise<Result<JobId>> {
   const { claim } = occasion;
+  if (isProcForeign()) return fail({ code: 'proc-foreign' });
   const named = { ...starter.draft, name: starter.name };
   const draft: Draft = {
     ...named,

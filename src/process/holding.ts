@@ -7,6 +7,7 @@ import { fail, type HoldTrouble, ok, type Result } from '../base/failure.ts';
 import { requestHold } from '../job/holds.ts';
 import type { Home } from '../job/home.ts';
 import { type JobView, type LiveView, pauseOf, type StatusOf } from '../job/job.ts';
+import { isProcForeign } from './enclosure.ts';
 import { standsStill } from './identity.ts';
 import { nudge } from './killing.ts';
 import { processesOf } from './leftovers.ts';
@@ -36,6 +37,8 @@ export type Wish = 'pause' | 'resume';
 /** Pauses a live job, or lets it go on, and returns when that is seen. Throws system errors where no request can be left. */
 export async function holdJob(home: Home, before: LiveView, verb: Wish, by: string): Promise<Result<Held>> {
   const { id } = before;
+  // its pids are others here
+  if (isProcForeign()) return fail({ code: 'proc-foreign' });
   const refuse = (trouble: HoldTrouble) => fail({ code: 'not-held', id, verb, trouble });
   const refused = troubleOf(before);
   if (refused) return refuse(refused);

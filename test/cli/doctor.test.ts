@@ -153,9 +153,12 @@ rigTest(
     assert.equal(refused.code, 125);
     assert.match(refused.stderr, /another pid namespace[^\n]*\n {2}hint: [^\n]*bwrap --proc/);
     const job = await rig.run(['--', 'sleep', '1000']);
-    const kill = await within(rig, foreign, ['kill', String(job)]);
-    assert.equal(kill.code, 125);
-    assert.match(kill.stderr, /another pid namespace/);
+    for (const verb of ['kill', 'pause', 'resume', 'restart']) {
+      const { code, stderr } = await within(rig, foreign, [verb, String(job)]);
+      assert.equal(code, 125, verb);
+      assert.match(stderr, /another pid namespace/, verb);
+    }
+    assert.equal((await rig.show(job)).state, 'running');
     assert.equal((await rig.bgjob(['kill', String(job)])).code, 0);
   },
   { skip },

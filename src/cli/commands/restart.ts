@@ -4,6 +4,7 @@ import type { Home } from '../../job/home.ts';
 import { type EndedView, type JobId, type LiveView, stateWord } from '../../job/job.ts';
 import { titleOf } from '../../job/names.ts';
 import { attendQueue } from '../../process/admission.ts';
+import { isProcForeign } from '../../process/enclosure.ts';
 import { holderOf } from '../../process/holder.ts';
 import { processesOf } from '../../process/leftovers.ts';
 import { howEnded } from '../../process/queued.ts';
@@ -63,6 +64,7 @@ export const restart = verb({
     const found = select(context, words[0]!, { elsewhere: false });
     if (!found.ok) return found;
     const { home } = found.value;
+    if (isProcForeign()) return fail({ code: 'proc-foreign' });
     const judged = judgeable(found.value.view);
     if (!judged.ok) return judged;
     const view = judged.value;
