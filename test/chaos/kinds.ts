@@ -71,6 +71,9 @@ function placesIn(home: string): string[] {
     'queues/api/batch.5',
     'queues/api/new.5',
     'queues/9',
+    'schedules/far/at.1.1',
+    'schedules/far/history.1',
+    'schedules/other',
     'floor.1',
     'cache/gc',
     'cache/gc.lock',
@@ -111,6 +114,10 @@ const CALLS = [
   ['queue', 'resume', 'api'],
   ['wait', '--queue', 'api', '--timeout', '20ms'],
   ['queue', 'remove', 'api'],
+  ['cron', 'ls'],
+  ['cron', 'ls', 'far'],
+  ['cron', 'run', 'far'],
+  ['cron', 'pause', 'far'],
 ];
 
 export const kinds: Part = {
@@ -129,6 +136,12 @@ async function misplaceAll(rig: Rig, { whole, chance }: Round): Promise<Row[]> {
   await rig.bgjob(['queue', 'set', 'api', '--slots', '2']);
   await rig.bgjob(['run', '-w', '-Q', 'api', '--', 'true']);
   const late = await rig.run(['-Q', 'api', '-n', 'late', '--delay', '1d', '--retry', '1', '--', 'true']);
+  // paused: no command starts what serves it
+  await rig.bgjob(['cron', 'add', '0 0 29 2 *', '-n', 'far', '--', 'true']);
+  await rig.bgjob(['cron', 'run', 'far']);
+  await rig.bgjob(['cron', 'pause', 'far']);
+  const own = (await rig.json(['ls', '-a'])).find((job) => job.origin?.kind === 'own');
+  await rig.bgjob(['kill', String(own.id)]);
   const victim = join(rig.dir, 'victim');
   fs.mkdirSync(join(victim, 'sub'), { recursive: true });
   for (const name of ['file.tmp', 'claim.1', '1.2', 'sub/file'])
@@ -189,7 +202,8 @@ async function misplace(
       if (code === 125) assert.match(stdout + stderr, /\[bgjob\] exit code 125|"error":\{/, what);
     });
   } finally {
-    fs.rmSync(path, { recursive: true, force: true });
+    // again while a job that was started there writes
+    fs.rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     // a queue in which nothing is to be seen may be removed
     if (wasThere) fs.mkdirSync(join(path, '..'), { recursive: true });
     if (wasThere) fs.renameSync(aside, path);

@@ -117,7 +117,9 @@ rigTest('killed by kill it stays so until the next command; then each time is no
   await rig.bgjob(['cron', 'add', '@every 1s', '-n', 'tick', 'true']);
   await untilEvents(rig, 'tick', (all) => all.length >= 1);
   const [scheduler] = (await rig.json(['ls', '-a', '-n', '50'])).filter((job) => job.origin?.kind === 'own');
-  assert.match((await rig.bgjob(['kill', String(scheduler.id)])).stdout, /^scheduler-\w+ \d+ killed \(TERM/);
+  const kill = await rig.bgjob(['kill', String(scheduler.id)]);
+  assert.match(kill.stdout, /^scheduler-\w+ \d+ killed \(TERM/);
+  assert.match(kill.stderr, /^\(as long as something needs it, the next bgjob command starts it again/);
   assert.deepEqual(schedulers(rig), []);
   assert.equal((await rig.bgjob(['status', String(scheduler.id)])).code, 143);
   const events = await untilEvents(
