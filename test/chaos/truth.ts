@@ -146,11 +146,11 @@ export async function assertTrue(rig: Rig, witness: Witness, harm: Harm): Promis
   }
   let first = listed.find((job) => job.id === id);
   // a supervisor that boots, or a mkfifo of a launcher that was killed beside it
-  if (alive && first.state === 'starting')
+  if (alive && first?.state === 'starting')
     await until(
       async () => {
         alive = processesNaming(rig.dir).length > 0;
-        [first] = await rig.json(['status', String(id)]);
+        first = (await rig.json(['ls', '-a', '-n', '100000'])).find((job) => job.id === id) ?? first;
       },
       () => !alive || first.state !== 'starting',
       'the start, or nobody who could',
