@@ -1,5 +1,4 @@
 /** `--listen`: where a listener listens, and who has the port if it cannot. */
-import { isIP } from 'node:net';
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
 import { clip, safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
@@ -28,6 +27,8 @@ export function parseListen(text: string | null): Result<Wanted> {
     /^(?:(\d{1,5})|(?:\[([^\]]*)\]|([^:]+)|(?=.*:.*:))(?::(\d{1,5}))?)$/.exec(text) ?? [];
   const name = alone !== undefined ? DEFAULT_HOST : (bracketed ?? plain ?? text);
   const host = name === 'localhost' ? DEFAULT_HOST : name;
+  // loaded here alone
+  const { isIP } = require('node:net') as typeof import('node:net');
   const kind = host.includes('%') ? 0 : isIP(host);
   const port =
     portText === undefined || (plain ?? bracketed ?? alone) === undefined ? null : Number(portText);
@@ -92,4 +93,4 @@ export async function chooseAddress(home: Home, wanted: Wanted): Promise<Result<
 
 /** What is to be known of an address that others can reach. */
 export const openNote = (host: string): string =>
-  `warning: ${isWildcard(host) ? 'every network of this machine' : safe(host)} reaches this listener, and what comes is not encrypted: put a proxy with TLS before it, or use the default 127.0.0.1 with a tunnel`;
+  `whoever reaches ${isWildcard(host) ? 'this machine' : safe(host)} reaches this listener, and what comes is not encrypted: better a proxy with TLS, or a tunnel, before the default 127.0.0.1`;

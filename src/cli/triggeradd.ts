@@ -1,10 +1,9 @@
 /** `trigger add` and `trigger rotate`: a trigger from words, its listener started, its secret shown once. */
-import { randomBytes } from 'node:crypto';
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
 import { attempt } from '../base/files.ts';
 import { clip, safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
-import { commandText } from '../job/job.ts';
+import { commandText, quoteWord } from '../job/job.ts';
 import { isName } from '../job/project.ts';
 import { addStarter, removeStarter } from '../job/starters.ts';
 import {
@@ -22,6 +21,7 @@ import { bootNote } from './bootentry.ts';
 import { type Exit, type Input, SUCCESS } from './command.ts';
 import type { Context } from './context.ts';
 import { STARTER_OPTIONS, starterOf } from './starterdraft.ts';
+import { tellWarnings } from './warnings.ts';
 
 const { name: _, ...JOB_OPTIONS } = STARTER_OPTIONS;
 
@@ -50,7 +50,11 @@ const EXAMPLE = 'bgjob trigger add deploy -- ./deploy.sh';
 const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
   fail({ code: 'usage', message, hint });
 
-const newSecret = (): string => randomBytes(32).toString('hex');
+/** node:crypto is loaded here alone: most commands need none. */
+function newSecret(): string {
+  const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
+  return randomBytes(32).toString('hex');
+}
 const namesOf = (list: string[]): string[] => [
   ...new Set(list.flatMap((text) => text.split(',')).filter((name) => name !== '')),
 ];
@@ -152,7 +156,7 @@ async function serve(home: Home, address: Address): Promise<Result<void>> {
 function tellSecret({ output }: Context, trigger: Trigger, passed: string[]): void {
   const { name, secret, draft, host, queue, headers } = trigger;
   const url = urlOf(trigger);
-  if (!isLoopback(host)) output.note(openNote(host));
+  if (!isLoopback(host)) tellWarnings(output, [{ code: 'open-listener', message: openNote(host) }]);
   if (output.json) {
     output.object({
       v: 1,
@@ -171,7 +175,7 @@ function tellSecret({ output }: Context, trigger: Trigger, passed: string[]): vo
   output.line(url);
   output.line(secret);
   output.note('(the second line is the secret: it is shown this once)');
-  output.note(`try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${url}`);
+  output.note(`try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${quoteWord(url)}`);
   output.note('GitHub: that URL through a tunnel, the secret as Secret, content type application/json');
   output.note(`runs ${safe(commandText(draft))} in ${safe(draft.cwd)}, with ${passed.join(' ')}`);
 }
