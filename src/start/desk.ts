@@ -40,6 +40,8 @@ export class Desk {
   private readonly address: Address;
   private readonly failures = new Budget(FAILURES);
   private readonly starts = new Map<string, Budget>();
+  /** One that is served here: it is read where another is asked for that is not there. */
+  private other = '';
   /** The start that is under way, and those that wait for it. */
   private last: Promise<unknown> = Promise.resolve();
   constructor(home: Home, address: Address) {
@@ -87,9 +89,15 @@ export class Desk {
   private authorize({ name, headers, body }: Letter): Trigger | undefined {
     const names = namesIn(this.home.triggers).filter(isName);
     const isThere = names.includes(name);
-    const read = readTrigger(this.home, isThere ? name : (names[0] ?? 'none'));
-    const trigger = isThere && read.kind === 'read' && this.isServedHere(read.value) ? read.value : undefined;
-    const genuine = isGenuine(trigger?.secret ?? randomSecret(), {
+    const read = readTrigger(
+      this.home,
+      isThere ? name : names.includes(this.other) ? this.other : (names[0] ?? 'none'),
+    );
+    const isServed = read.kind === 'read' && this.isServedHere(read.value);
+    const nobodys = randomSecret();
+    const trigger = isThere && isServed ? read.value : undefined;
+    if (isServed) this.other = read.value.name;
+    const genuine = isGenuine(trigger?.secret ?? nobodys, {
       authorization: headers.authorization,
       signature: textOf(headers['x-hub-signature-256']),
       body,

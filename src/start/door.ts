@@ -2,7 +2,13 @@
  * The HTTP server of a listener. Connections are few, and whoever is slow is cut off: first of all when others come. One who
  * never finishes his request holds up nobody.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { errnoOf } from '../base/failure.ts';
 import type { Address } from '../job/triggers.ts';
@@ -42,8 +48,10 @@ export interface Host {
 export class Door {
   private readonly host: Host;
   private server: Server | undefined;
-  /** The oldest first; true: a whole request of it is being answered. */
-  private readonly connections = new Map<Socket, boolean>();
+  /** The oldest first, with the requests of each that are not answered yet. */
+  private readonly connections = new Map<Socket, Set<IncomingMessage>>();
+  /** What comes after the request that is being answered is none. */
+  private readonly broken = new WeakSet<Socket>();
   constructor(host: Host) {
     this.host = host;
   }
@@ -68,7 +76,10 @@ export class Door {
     server.on('request', (request, response) => take(request, response, false));
     // whoever asks before it sends a body is not told to go on if that is refused
     server.on('checkContinue', (request, response) => take(request, response, true));
-    server.on('connect', (_, socket) => socket.end(NO_TUNNEL));
+    server.on('connect', (_, socket) => this.cut(socket as Socket, 405));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+      this.cut(socket as Socket, CUT[error.code ?? ''] ?? 400),
+    );
     return new Promise((resolve) => {
       server.once('error', (error) => resolve(errnoOf(error)));
       server.listen({ host, port, exclusive: true, backlog: 511 }, () => {
@@ -82,31 +93,48 @@ export class Door {
   /** Listens no more; who is being answered still is. */
   close(): void {
     this.server?.close();
-    for (const [socket, isWhole] of this.connections) if (!isWhole) socket.destroy();
+    for (const socket of this.connections.keys()) if (!this.isAwaiting(socket)) socket.destroy();
     this.server?.closeIdleConnections();
   }
 
+  /** Whether a whole request came, which is being answered. */
+  private isAwaiting(socket: Socket): boolean {
+    return [...(this.connections.get(socket) ?? [])].some(({ complete }) => complete);
+  }
+
   private admit(socket: Socket): void {
-    this.connections.set(socket, false);
+    this.connections.set(socket, new Set());
     socket.once('close', () => this.connections.delete(socket));
     if (this.connections.size <= MOST_CONNECTIONS) return;
-    const [oldest] = [...this.connections].find(([, isWhole]) => !isWhole) ?? [socket];
+    const oldest = [...this.connections.keys()].find((one) => !this.isAwaiting(one)) ?? socket;
     oldest.destroy();
     this.connections.delete(oldest);
     this.host.answered(0, fromOf(oldest));
   }
 
+  /** Ends a connection on which no request can be read any more; but not before the answer to one that was whole. */
+  private cut(socket: Socket, status: number): void {
+    if (this.isAwaiting(socket)) {
+      this.broken.add(socket);
+      return;
+    }
+    if (this.connections.has(socket)) this.host.answered(status, fromOf(socket));
+    const text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nAllow: POST\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    if (socket.writable) socket.end(text, () => socket.destroy());
+    else socket.destroy();
+  }
+
   private async take(request: IncomingMessage, response: ServerResponse, waits: boolean): Promise<void> {
-    const { socket } = request;
+    const mine = this.connections.get(request.socket);
+    mine?.add(request);
+    response.once('close', () => mine?.delete(request));
     const refused = refuseHead(request, (host) => this.host.mayHost(host));
     if (refused) return this.send(response, refused, true);
     if (waits) response.writeContinue();
     const body = await readBody(request);
     if (!body) return this.send(response, TOO_LARGE, true);
-    if (this.connections.has(socket)) this.connections.set(socket, true);
     const letter = { name: nameIn(request.url), headers: request.headers, body };
     const reply = await this.host.answer(letter);
-    if (this.connections.has(socket)) this.connections.set(socket, false);
     this.send(response, reply, false);
   }
 
@@ -120,7 +148,7 @@ export class Door {
       'Content-Length': Buffer.byteLength(text),
       ...headers,
       // closed at once, the answer to somebody who still sends would be lost with what he sent
-      ...(status !== 202 && !isEarly && { Connection: 'close' }),
+      ...(((status !== 202 && !isEarly) || this.broken.has(request.socket)) && { Connection: 'close' }),
     });
     response.end(text);
     if (isEarly && !request.complete) drain(request);
@@ -142,5 +170,9 @@ function drain(request: IncomingMessage): void {
 
 const fromOf = (socket: Socket): string => socket.remoteAddress ?? '?';
 
-const NO_TUNNEL =
-  'HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+/** What Node says of requests that it cannot read to their end. */
+const CUT: Record<string, number> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+};

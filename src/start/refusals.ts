@@ -14,6 +14,7 @@ const WORDS: Record<number, string> = {
   401: 'with no valid secret',
   403: 'from a browser',
   405: 'no POST',
+  408: 'too slow',
   413: 'too large',
   421: 'for another host',
   429: 'too many',
