@@ -2,6 +2,7 @@
  * Where whole requests are judged: who may start what, how often, and what the answer is. Who does not know the secret learns
  * nothing, not even whether there is such a trigger: the same work is done, and the answer is the same.
  */
+import { isUtf8 } from 'node:buffer';
 import { errnoOf } from '../base/failure.ts';
 import { namesIn } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
@@ -127,9 +128,11 @@ export class Desk {
   }
 }
 
-/** The value of a header; several of the same name as one. */
+/** The value of a header, several of the same name as one. Node takes its bytes for Latin-1; who sends UTF-8 means that. */
 function textOf(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value;
+  const text = Array.isArray(value) ? value.join(', ') : value;
+  const bytes = text === undefined || /^[\x00-\x7f]*$/.test(text) ? undefined : Buffer.from(text, 'latin1');
+  return bytes && isUtf8(bytes) ? bytes.toString() : text;
 }
 
 /** The names in a Host header that triggers of this address have beside its own. */

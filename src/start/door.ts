@@ -12,18 +12,12 @@ import {
 import type { Socket } from 'node:net';
 import { errnoOf } from '../base/failure.ts';
 import type { Address } from '../job/triggers.ts';
-import {
-  type Letter,
-  MOST_BODY_BYTES,
-  nameIn,
-  type Reply,
-  readBody,
-  refuseHead,
-  TOO_LARGE,
-} from './intake.ts';
+import { type Letter, MOST_BODY_BYTES, nameIn, type Reply, readBody, refuseHead } from './intake.ts';
 
 /** So many connections at once; then the oldest goes of which no request is whole. */
-const MOST_CONNECTIONS = 64;
+const MOST_CONNECTIONS = 256;
+/** Bytes of bodies that are held at once, of all of them. */
+const MOST_HELD_BYTES = 32 * MOST_BODY_BYTES;
 /** For the head of a request, for all of it, and until the next on the same connection, milliseconds. */
 const HEAD_MS = 5000;
 const REQUEST_MS = 15_000;
@@ -52,6 +46,8 @@ export class Door {
   private readonly connections = new Map<Socket, Set<IncomingMessage>>();
   /** What comes after the request that is being answered is none. */
   private readonly broken = new WeakSet<Socket>();
+  /** Of bodies that are not answered yet. */
+  private heldBytes = 0;
   constructor(host: Host) {
     this.host = host;
   }
@@ -125,14 +121,23 @@ export class Door {
   }
 
   private async take(request: IncomingMessage, response: ServerResponse, waits: boolean): Promise<void> {
-    const mine = this.connections.get(request.socket);
-    mine?.add(request);
-    response.once('close', () => mine?.delete(request));
+    const open = this.connections.get(request.socket);
+    open?.add(request);
+    response.once('close', () => open?.delete(request));
     const refused = refuseHead(request, (host) => this.host.mayHost(host));
     if (refused) return this.send(response, refused, true);
     if (waits) response.writeContinue();
-    const body = await readBody(request);
-    if (!body) return this.send(response, TOO_LARGE, true);
+    let mine = 0;
+    response.once('close', () => {
+      this.heldBytes -= mine;
+    });
+    const body = await readBody(request, (bytes) => {
+      if (this.heldBytes + bytes > MOST_HELD_BYTES) return false;
+      this.heldBytes += bytes;
+      mine += bytes;
+      return true;
+    });
+    if (!Buffer.isBuffer(body)) return this.send(response, body, true);
     const letter = { name: nameIn(request.url), headers: request.headers, body };
     const reply = await this.host.answer(letter);
     this.send(response, reply, false);

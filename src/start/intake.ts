@@ -29,7 +29,8 @@ const refuse = (status: number, error: string, headers?: Record<string, string>)
   ...(headers && { headers }),
 });
 
-export const TOO_LARGE = refuse(413, `a body may have ${MOST_BODY_BYTES} bytes`);
+const BUSY = refuse(503, 'too many bodies at once', { 'Retry-After': '5' });
+const TOO_LARGE = refuse(413, `a body may have ${MOST_BODY_BYTES} bytes`);
 
 /** What is refused before the body is read; undefined: nothing. */
 export function refuseHead(
@@ -49,16 +50,24 @@ export function refuseHead(
 /** So many pieces of a body are put together: one byte in each would cost a hundred times its size. */
 const MOST_PIECES = 64;
 
-/** The body; undefined if it is too long (what comes then is read and dropped). Rejects if the connection ends before it does. */
-export function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+/**
+ * The body, or why it is not taken: it is too long, or `mayHold` says no to so many bytes more. What comes then is read and dropped.
+ * Rejects if the connection ends before it does.
+ */
+export function readBody(
+  request: IncomingMessage,
+  mayHold: (bytes: number) => boolean,
+): Promise<Buffer | Reply> {
   return new Promise((resolve, reject) => {
     let pieces: Buffer[] = [];
     let bytes = 0;
     request.on('data', (piece: Buffer) => {
       bytes += piece.length;
-      if (bytes > MOST_BODY_BYTES) {
+      const refused = bytes > MOST_BODY_BYTES ? TOO_LARGE : mayHold(piece.length) ? undefined : BUSY;
+      if (refused) {
         pieces = [];
-        resolve(undefined);
+        bytes = Number.POSITIVE_INFINITY;
+        resolve(refused);
         return;
       }
       pieces.push(piece);

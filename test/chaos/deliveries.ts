@@ -15,7 +15,7 @@ import type { Part, Round, Row } from './part.ts';
 
 const LANES = 12;
 /** The oldest of these are let go by us, if the listener has not. */
-const MOST_HALF_OPEN = 200;
+const MOST_HALF_OPEN = 400;
 
 type Status = number | 'cut';
 
@@ -49,8 +49,9 @@ class Storm {
       [0.1, 'no HTTP', () => this.garbage()],
       [0.1, 'half', async () => this.half()],
     ];
-    let at = this.chance();
-    const [, kind, act] = kinds.find(([share]) => (at -= share) < 0) ?? kinds[0]!;
+    const at = this.chance();
+    const upTo = (n: number) => kinds.slice(0, n + 1).reduce((sum, [share]) => sum + share, 0);
+    const [, kind, act] = kinds.find((_, n) => at < upTo(n)) ?? kinds[0]!;
     const status = await act().catch((thrown: NodeJS.ErrnoException): Status => {
       // a busy listener cuts off the oldest connections that are not whole
       assert.match(String(thrown.code), /ECONNRESET|EPIPE/);
@@ -99,7 +100,7 @@ class Storm {
   private async garbage(): Promise<Status> {
     const raw = new Raw(this.pick().url);
     raw.write(
-      Array.from({ length: 200 }, () => String.fromCharCode(this.chance() * 256)).join('') + '\r\n\r\n',
+      `${Array.from({ length: 200 }, () => String.fromCharCode(this.chance() * 256)).join('')}\r\n\r\n`,
     );
     await until(
       () => raw.closed,

@@ -55,7 +55,7 @@ async function round(rig: Rig, count: number, whole: boolean): Promise<void> {
   let kills = 0;
   const killing = (async () => {
     while (!isOver) {
-      await pass(chance() * 400);
+      await pass(chance() * 800);
       if (listenerPid(rig) === undefined) continue;
       await slayListener(rig, whole);
       kills++;
@@ -124,7 +124,7 @@ async function round(rig: Rig, count: number, whole: boolean): Promise<void> {
   await removeTriggers(rig);
 }
 
-rigTest('killed at random: its shell starts it again', (rig) => round(rig, 40, false), { timeout: 240_000 });
-rigTest('killed at random with its shell: the next command starts it again', (rig) => round(rig, 20, true), {
+rigTest('killed at random: its shell starts it again', (rig) => round(rig, 25, false), { timeout: 240_000 });
+rigTest('killed at random with its shell: the next command starts it again', (rig) => round(rig, 15, true), {
   timeout: 240_000,
 });

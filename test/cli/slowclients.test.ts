@@ -41,19 +41,19 @@ rigTest('half a request is cut off; a crowd of them holds up no delivery', async
     [[408], [408], [408], [408], [408]],
   );
   const pid = listenerPid(rig)!;
-  const crowd = Array.from({ length: 400 }, (_, n) => {
+  const crowd = Array.from({ length: 600 }, (_, n) => {
     const raw = new Raw(url);
     raw.write(halves[n % halves.length]!);
     return raw;
   });
   await until(
     () => crowd.filter(({ closed }) => closed).length,
-    (closed) => closed >= 400 - 64,
+    (closed) => closed >= 600 - 256,
     'the oldest are cut off',
   );
   for (let n = 0; n < 5; n++) assert.equal((await send(url, { headers: bearer(secret) })).status, 202);
   const sockets = openFiles(pid).filter((path) => path.startsWith('socket:')).length;
-  assert.ok(sockets <= 64 + 5, `${sockets} sockets`);
+  assert.ok(sockets <= 256 + 5, `${sockets} sockets`);
   assert.ok(
     crowd.some(({ closed }) => !closed),
     'and that was before the others were late',

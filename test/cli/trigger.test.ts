@@ -143,7 +143,7 @@ rigTest('a delivery starts one job, whatever the sender calls it and however oft
     send(url, { headers: { ...bearer(secret), ...headers } });
   let id = 1;
   for (const header of ['X-GitHub-Delivery', 'Idempotency-Key', 'Webhook-Id'])
-    for (const value of ['72d3162e', '../../x', 'ä ö', '%00', "'"]) {
+    for (const value of ['72d3162e', '../../x', 'ä ö 🙂', '%00', "'"]) {
       const headers = { [header]: Buffer.from(`${header}${value}`).toString('latin1') };
       const first = await again(headers);
       assert.deepEqual([first.status, first.json], [202, { id: ++id }]);
@@ -166,6 +166,10 @@ rigTest('a delivery starts one job, whatever the sender calls it and however oft
     202,
   );
   const events = await eventsOf(rig, 'hook');
+  assert.ok(
+    events.some(({ delivery }) => delivery === 'Webhook-Idä ö 🙂'),
+    'bytes of UTF-8 are read as that',
+  );
   assert.equal(events.filter(({ did }) => did === 'started').length, 15 + 2 + 2 + 1);
   assert.equal(events.filter(({ did }) => did === 'skipped').length, 15 + 1 + 9);
   assert.deepEqual(
