@@ -2,20 +2,26 @@
 import { systemClock } from '../base/clock.ts';
 import type { Home } from '../job/home.ts';
 import { type Address, listTriggers, readTrigger } from '../job/triggers.ts';
-import { holderOf } from './holder.ts';
 import { describeListener, type Listener, readHolders } from './listener.ts';
 import { socketsOn } from './ports.ts';
 import { isOfThisWorld } from './sandbox.ts';
-import { listenerOf, type Standing } from './standing.ts';
+import { jobOf, listenerOf, type Standing } from './standing.ts';
+
+/** A listener, and the triggers that it serves. */
+export interface Serving {
+  standing: Standing;
+  names: string[];
+}
 
 /** Of all triggers that are served here. */
-export function listenersOf(home: Home): Standing[] {
-  const found = new Map<string, Standing>();
+export function listenersOf(home: Home): Serving[] {
+  const found = new Map<string, Serving>();
   for (const name of listTriggers(home)) {
     const read = readTrigger(home, name);
     if (read.kind !== 'read' || !isOfThisWorld(read.value)) continue;
-    const listener = listenerOf(home, read.value);
-    found.set(listener.fifo, listener);
+    const standing = listenerOf(home, read.value);
+    const { names } = found.get(standing.fifo) ?? { names: [] };
+    found.set(standing.fifo, { standing, names: [...names, name] });
   }
   return [...found.values()];
 }
@@ -28,7 +34,7 @@ export async function readHold(home: Home, address: Address): Promise<Hold> {
   const sockets = socketsOn(address.port, [], true);
   if (sockets.length === 0) return { kind: 'nobody' };
   const holders = (await readHolders(sockets)).map(({ pid }) => describeListener(home, pid));
-  const own = holderOf(home, { name: listenerOf(home, address).name, project: home.path });
+  const own = jobOf(home, listenerOf(home, address));
   if (own && holders.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
   return { kind: 'taken', by: holders[0] ?? 'unknown' };
 }

@@ -66,6 +66,11 @@ export async function serveAll(home: Home): Promise<Result<Served[]>> {
     if (!called.ok) return called;
     served.push({ serves: 'schedules', id: jobOf(home, scheduler)?.id ?? 0, names });
   }
+  for (const listener of listenersOf(home)) {
+    const called = await callOn(home, listener.standing);
+    if (!called.ok) return called;
+    served.push({ serves: 'triggers', id: jobOf(home, listener.standing)?.id ?? 0, names: listener.names });
+  }
   return ok(served);
 }
 
@@ -78,8 +83,8 @@ export async function attendLeft(home: Home, kills = false): Promise<void> {
     if (fs.existsSync(home.queues))
       for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
     if (kills) return;
-    for (const listener of fs.existsSync(home.triggers) ? listenersOf(home) : [])
-      if (!isServed(listener)) await begin(home, listener);
+    for (const { standing } of fs.existsSync(home.triggers) ? listenersOf(home) : [])
+      if (!isServed(standing)) await begin(home, standing);
     if (!fs.existsSync(home.schedules)) return;
     const scheduler = schedulerOf(home);
     if (!isServed(scheduler) && schedulesHere(home).length > 0) await begin(home, scheduler);

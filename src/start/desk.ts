@@ -4,10 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { errnoOf } from '../base/failure.ts';
-import { namesIn } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
-import { isName } from '../job/project.ts';
-import { type Address, readTrigger, type Trigger } from '../job/triggers.ts';
+import { type Address, listTriggers, readTrigger, type Trigger } from '../job/triggers.ts';
 import { isOfThisWorld } from '../process/sandbox.ts';
 import { Budget, type Rate } from './budget.ts';
 import { isGenuine, randomSecret } from './credentials.ts';
@@ -45,9 +43,12 @@ export class Desk {
   private other = '';
   /** The start that is under way, and those that wait for it. */
   private last: Promise<unknown> = Promise.resolve();
-  constructor(home: Home, address: Address) {
+  /** Called when this listener is wanted no more. */
+  private readonly leave: () => void;
+  constructor(home: Home, address: Address, leave: () => void) {
     this.home = home;
     this.address = address;
+    this.leave = leave;
   }
 
   /** Answers; never rejects. */
@@ -88,7 +89,7 @@ export class Desk {
 
   /** The trigger that is meant, read anew: what was removed or rotated is so at once. For one that is not there another is read. */
   private authorize({ name, headers, body }: Letter): Trigger | undefined {
-    const names = namesIn(this.home.triggers).filter(isName);
+    const names = listTriggers(this.home);
     const isThere = names.includes(name);
     const read = readTrigger(
       this.home,
@@ -112,7 +113,10 @@ export class Desk {
   }
 
   private async start(letter: Letter, id: string | null): Promise<Reply> {
-    if (!isWanted(this.home)) return GONE;
+    if (!isWanted(this.home)) {
+      this.leave();
+      return GONE;
+    }
     // others were before: it may have been removed meanwhile
     const trigger = this.authorize(letter);
     if (!trigger) return this.refuseUnknown();
@@ -139,7 +143,7 @@ function textOf(value: string | string[] | undefined): string | undefined {
 export function addedHosts(home: Home, { host, port }: Address): Set<string> {
   const hosts = new Set<string>();
   try {
-    for (const name of namesIn(home.triggers).filter(isName)) {
+    for (const name of listTriggers(home)) {
       const read = readTrigger(home, name);
       if (read.kind === 'read' && read.value.host === host && read.value.port === port)
         for (const one of read.value.hosts) hosts.add(one);

@@ -7,18 +7,19 @@
  */
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
+import { removeQuietly, wakeReader } from '../base/files.ts';
 import { type Home, openHome } from '../job/home.ts';
 import { type Address, hostText, listTriggers, readTrigger } from '../job/triggers.ts';
 import { describeListener, listenerText, readHolders } from '../process/listener.ts';
 import { socketsOn } from '../process/ports.ts';
-import { isOfThisWorld } from '../process/sandbox.ts';
+import { isOfThisWorld, thisWorld } from '../process/sandbox.ts';
 import { listenerOf } from '../process/standing.ts';
 import { pruneClaims, settleClaims } from './claims.ts';
 import { addedHosts, Desk } from './desk.ts';
 import { Door } from './door.ts';
 import { ownHosts } from './hosts.ts';
 import { Refusals } from './refusals.ts';
-import { Calls, isWanted, LOOK_MS } from './standing.ts';
+import { becomeSole, Calls, followUp, isWanted, LOOK_MS } from './standing.ts';
 import { tell } from './telling.ts';
 
 /** Until the port is tried again, milliseconds: soon at first, when another of ours may be about to end. */
@@ -38,9 +39,16 @@ const served = (home: Home, { host, port }: Address): string[] =>
     );
   });
 
+/** Of an address, in letters and digits. */
+const soleKey = ({ host, port }: Address): string =>
+  `${thisWorld()}p${port}h${host.replace(/[^0-9a-z]/g, 'x')}`;
+
 async function serve(home: Home, address: Address): Promise<void> {
   const refusals = new Refusals();
-  const desk = new Desk(home, address);
+  const standing = listenerOf(home, address);
+  const claim = await becomeSole(home, home.triggers, soleKey(address));
+  if (claim === undefined) return;
+  const desk = new Desk(home, address, () => wakeReader(standing.fifo));
   const hosts = ownHosts(address.host);
   const door = new Door({
     mayHost: (host) => hosts.has(host) || addedHosts(home, address).has(host),
@@ -48,7 +56,7 @@ async function serve(home: Home, address: Address): Promise<void> {
     answered: (status, from) => refusals.count(status, from),
   });
   for (const name of served(home, address)) quietly(name, () => settleClaims(home, name));
-  const calls = new Calls(home, listenerOf(home, address).fifo);
+  const calls = new Calls(home, standing.fifo);
   await open(door, address, 0);
   // only now: whoever added the first trigger hears whether the port could be had
   await calls.open();
@@ -78,6 +86,8 @@ async function serve(home: Home, address: Address): Promise<void> {
   calls.close();
   door.close();
   refusals.tell(Number.POSITIVE_INFINITY);
+  removeQuietly(claim);
+  await followUp(home, standing);
 }
 
 async function open(door: Door, address: Address, failed: number): Promise<void> {

@@ -4,6 +4,7 @@ import { errnoOf, type Failure } from '../base/failure.ts';
 import { dueBetween, LATE_MS, type Missed } from '../job/due.ts';
 import type { Home } from '../job/home.ts';
 import { isRetired } from '../job/ids.ts';
+import type { JobId } from '../job/job.ts';
 import type { StarterPaths } from '../job/paths.ts';
 import { readSchedule, type Schedule } from '../job/schedules.ts';
 import {

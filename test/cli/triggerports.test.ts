@@ -47,7 +47,7 @@ rigTest('one listener for all triggers of an address and port, another for anoth
   );
   const listeners = await listenersOf(rig);
   assert.deepEqual(
-    listeners.map(({ name }) => name).sort(),
+    listeners.map(({ name }) => name.replace(/-[0-9a-z]{4}$/, '')).sort(),
     [`listener-${portOf(a.url)}`, `listener-${port}`].sort(),
   );
   for (const { url, secret } of [a, b, c])
@@ -155,6 +155,34 @@ rigTest('a listener that is killed is started again by its shell; its shell, by 
   assert.match(stdout, /^\d+\n$/);
   await removeTriggers(rig);
 });
+
+rigTest(
+  'a listener whose job was killed beside it leaves at once, and another takes its place',
+  async (rig) => {
+    const { url, secret } = await addTrigger(rig, ['hook', 'true']);
+    const [{ id }] = await listenersOf(rig);
+    const old = listenerPid(rig);
+    const { shim, watcher } = rig.shimRecord(id);
+    for (const pid of [watcher!, rig.ownerPid(id), shim!]) process.kill(pid, 'SIGKILL');
+    await rig.untilState(id, 'lost');
+    const deliver = () =>
+      send(url, { headers: { ...bearer(secret), 'Webhook-Id': 'one' } }).then(
+        ({ status, json }) => ({ status, id: json.id }),
+        () => ({ status: 0, id: 0 }),
+      );
+    const first = await until(deliver, ({ status }) => status === 202 || status === 409, 'its answer');
+    assert.equal(first.status, 202, 'by the next');
+    assert.deepEqual(await deliver(), { status: 409, id: first.id });
+    assert.notEqual(listenerPid(rig), old);
+    const served = (await listenersOf(rig)).filter(({ state }) => state === 'running');
+    assert.equal(served.length, 1);
+    assert.match(
+      (await rig.bgjob(['boot'])).stdout,
+      new RegExp(`^triggers: hook \\(job ${served[0].id}\\)\n$`),
+    );
+    await removeTriggers(rig);
+  },
+);
 
 rigTest(
   'IPv6: its own port, its own listener',

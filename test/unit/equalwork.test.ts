@@ -85,7 +85,7 @@ test('a wrong secret and an unknown name: the same answer, after the same calls'
   assert.ok(opened.ok);
   const home = opened.value;
   for (const name of ['one', 'two']) addStarter(home, home.triggers, home.trigger(name), triggerCalled(name));
-  const desk = new Desk(home, ADDRESS);
+  const desk = new Desk(home, ADDRESS, () => assert.fail('it is wanted'));
   const body = Buffer.alloc(100_000, 'x');
   for (const headers of [
     { authorization: `Bearer ${'b'.repeat(64)}` },

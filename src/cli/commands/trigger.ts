@@ -1,12 +1,12 @@
 /** `bgjob trigger`: jobs that are started by deliveries over HTTP. */
 import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
-import { attempt, wakeReader } from '../../base/files.ts';
+import { attempt } from '../../base/files.ts';
 import { plural, safe } from '../../base/text.ts';
 import type { Home } from '../../job/home.ts';
 import { readEvents, removeStarter } from '../../job/starters.ts';
 import { listTriggers, readTrigger, type Trigger } from '../../job/triggers.ts';
 import { liveJobs } from '../../process/firing.ts';
-import { listenerOf } from '../../process/standing.ts';
+import { callAll } from '../../process/standing.ts';
 import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
 import type { Context } from '../context.ts';
 import { tellEvents } from '../crontable.ts';
@@ -32,7 +32,7 @@ function requireTrigger(
   return ok({ home, trigger: null, why: read.kind === 'absent' ? 'it has no record' : read.why });
 }
 
-function remove(context: Context, home: Home, name: string, trigger: Trigger | null): Result<Exit> {
+function remove(context: Context, home: Home, name: string): Result<Exit> {
   const paths = home.trigger(name);
   const live = liveJobs(home, paths);
   const removed = attempt('remove trigger', paths.dir, () => removeStarter(home, paths));
@@ -40,7 +40,7 @@ function remove(context: Context, home: Home, name: string, trigger: Trigger | n
   if (!removed.value)
     return fail({ code: 'no-such-starter', kind: 'trigger', name, known: listTriggers(home) });
   // its listener ends, if that was the last
-  if (trigger) wakeReader(listenerOf(home, trigger).fifo);
+  callAll(home.triggers);
   const { output } = context;
   if (output.json) output.object({ v: 1, name, removed: true, running: live });
   else {
@@ -67,8 +67,7 @@ function onEach(context: Context, action: 'rotate' | 'rm', names: string[]): Res
     const found = requireTrigger(opened.value, name);
     if (!found.ok) return found;
     const { home, trigger } = found.value;
-    const done =
-      action === 'rm' ? remove(context, home, name, trigger) : rotateTrigger(context, home, trigger!);
+    const done = action === 'rm' ? remove(context, home, name) : rotateTrigger(context, home, trigger!);
     if (!done.ok) return done;
   }
   return ok(SUCCESS);
