@@ -30,7 +30,7 @@ interface Row {
 }
 
 /** Why nobody listens for a trigger. */
-async function troubleOf(home: Home, trigger: Trigger): Promise<string | null> {
+export async function troubleOf(home: Home, trigger: Trigger): Promise<string | null> {
   if (!isOfThisWorld(trigger)) return 'it is served in another sandbox or container';
   const hold = await readHold(home, trigger);
   if (hold.kind === 'taken')

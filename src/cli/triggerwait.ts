@@ -10,6 +10,7 @@ import { attendLeft } from '../process/passing.ts';
 import { type Exit, SUCCESS } from './command.ts';
 import type { Context } from './context.ts';
 import { Patience } from './patience.ts';
+import { troubleOf } from './triggertable.ts';
 
 /** Between two looks whether the listener is there, milliseconds. */
 const ATTEND_MS = 10_000;
@@ -28,7 +29,7 @@ export async function waitForTrigger(
   const known = home ? listTriggers(home) : [];
   if (!home || !known.includes(name)) return fail({ code: 'no-such-starter', kind: 'trigger', name, known });
   const patience = new Patience(deadlineMs);
-  const found = await nextStarted(home, name, patience.signal);
+  const found = await nextStarted(context, home, name, patience.signal);
   if (found === 'removed')
     return fail({ code: 'no-such-starter', kind: 'trigger', name, known: listTriggers(home) });
   if (found === undefined) {
@@ -47,6 +48,7 @@ export async function waitForTrigger(
 
 /** The first that is started from now on; undefined when `abort` fires. */
 async function nextStarted(
+  context: Context,
   home: Home,
   name: string,
   abort: AbortSignal,
@@ -61,6 +63,8 @@ async function nextStarted(
   for (let attended = Number.NEGATIVE_INFINITY; !abort.aborted; ) {
     if (systemClock.monotonic() - attended > ATTEND_MS) {
       await attendLeft(home);
+      // not at the first look: it may have been started just now
+      if (attended > 0) await tellTrouble(context, home, name);
       attended = systemClock.monotonic();
     }
     if (createdAtOf(home, name) !== createdAt) return 'removed';
@@ -72,6 +76,13 @@ async function nextStarted(
     if (next) return next;
   }
   return undefined;
+}
+
+/** Says why nobody listens: then there is nothing to wait for. */
+async function tellTrouble({ output }: Context, home: Home, name: string): Promise<void> {
+  const read = readTrigger(home, name);
+  const trouble = read.kind === 'read' ? await troubleOf(home, read.value) : null;
+  if (trouble !== null && !output.json) output.note(`(${name}: not listening: ${trouble})`);
 }
 
 function createdAtOf(home: Home, name: string): number | undefined {

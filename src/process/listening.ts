@@ -31,12 +31,16 @@ export type Hold = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken'; by: 
 
 /** Who listens on the port of an address. */
 export async function readHold(home: Home, address: Address): Promise<Hold> {
-  const sockets = socketsOn(address.port, [], true);
-  if (sockets.length === 0) return { kind: 'nobody' };
-  const holders = (await readHolders(sockets)).map(({ pid }) => describeListener(home, pid));
-  const own = jobOf(home, listenerOf(home, address));
-  if (own && holders.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
-  return { kind: 'taken', by: holders[0] ?? 'unknown' };
+  for (let sockets = socketsOn(address.port, [], true); sockets.length > 0; ) {
+    const holders = (await readHolders(sockets)).map(({ pid }) => describeListener(home, pid));
+    const own = jobOf(home, listenerOf(home, address));
+    if (own && holders.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
+    // who was there may have ended before it was looked for
+    const again = socketsOn(address.port, [], true);
+    if (again.join() === sockets.join()) return { kind: 'taken', by: holders[0] ?? 'unknown' };
+    sockets = again;
+  }
+  return { kind: 'nobody' };
 }
 
 /** Between two tries to have an address, milliseconds. */

@@ -81,6 +81,18 @@ rigTest(
   },
 );
 
+rigTest('a restart gives the payload and what else was delivered to a new job', async (rig) => {
+  const { url, secret } = await addTrigger(rig, ['hook', '--header', 'X-A', `${SHOW}; exit 3`]);
+  const headers = { ...bearer(secret), 'Webhook-Id': 'w', 'X-A': 'a b' };
+  assert.equal((await send(url, { headers, body: '{"a":1}' })).json.id, 2);
+  const first = await logOf(rig, 2);
+  assert.match(first, /^\{"a":1\}\nBGJOB_DELIVERY=w\nBGJOB_HEADER_X_A=a b\n/);
+  assert.equal((await rig.bgjob(['restart', 'hook', '--wait'])).code, 3);
+  const again = first.replaceAll('jobs/2/', 'jobs/3/').replace('BGJOB_ID=2', 'BGJOB_ID=3');
+  assert.equal(rig.log(3), again);
+  await removeTriggers(rig);
+});
+
 rigTest('every refusal has its status, and an unknown name is not told from a wrong secret', async (rig) => {
   const { url, secret } = await addTrigger(rig, ['hook', 'true']);
   const status = async (sent: Parameters<typeof send>[1], to = url) => (await send(to, sent)).status;

@@ -112,12 +112,9 @@ export const trigger = verb({
   ],
   examples: [
     ['bgjob trigger add deploy -- ./deploy.sh', 'prints its URL and its secret'],
-    [
-      "bgjob trigger add ci --queue ci --header X-GitHub-Event 'jq .ref $BGJOB_PAYLOAD && make test'",
-      'one after the other',
-    ],
-    ['bgjob trigger ls deploy', 'what came, what was started, and what was not'],
-    ['id=$(bgjob wait --trigger deploy) && bgjob wait $id', 'the next one, to its end'],
+    ["bgjob trigger add ci -Q ci 'git pull && make'", 'one after the other'],
+    ['bgjob trigger ls deploy', 'what came, and what became of it'],
+    ['id=$(bgjob wait --trigger deploy)', 'the next job that it starts'],
   ],
   options: TRIGGER_OPTIONS,
   async run(context, { options, words, separated }) {
