@@ -17,8 +17,8 @@ export function settleClaims(home: Home, name: string): void {
   const paths = home.trigger(name);
   const events = readEvents(paths);
   const noted = new Set(events.map(({ job }) => job));
-  // what is older than the journal has been noted in it
-  const oldest = events.length === 0 ? 0 : events[0]!.notedAt - REMEMBERED_MS / 24;
+  // a claim comes before its entry: what is older than the journal was noted in it
+  const oldest = events[0]?.notedAt ?? 0;
   for (const [key, generation] of listClaimed(paths)) {
     if (madeAt(paths.claim(key, generation)) < oldest) continue;
     const { started, job, by } = fateOf(home, name, key, generation);

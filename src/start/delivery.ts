@@ -42,7 +42,8 @@ export async function deliver(home: Home, trigger: Trigger, delivery: Delivery):
   const paths = home.trigger(name);
   const key = keyOf(delivery.id);
   let generation = 0;
-  while (fs.existsSync(paths.claim(key, generation + 1))) generation++;
+  // also a link that leads nowhere is in the way
+  while (fs.lstatSync(paths.claim(key, generation + 1), { throwIfNoEntry: false })) generation++;
   const fate = generation === 0 ? undefined : fateOf(home, name, key, generation);
   if (fate?.started) {
     const why = `delivered before${fate.job === null ? '' : `, as job ${fate.job}`}`;
