@@ -73,9 +73,11 @@ export class Door {
     // whoever asks before it sends a body is not told to go on if that is refused
     server.on('checkContinue', (request, response) => take(request, response, true));
     server.on('connect', (_, socket) => this.cut(socket as Socket, 405));
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
-      this.cut(socket as Socket, CUT[error.code ?? ''] ?? 400),
-    );
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      // who went away in the middle hears nothing
+      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') socket.destroy();
+      else this.cut(socket as Socket, CUT[error.code ?? ''] ?? 400);
+    });
     return new Promise((resolve) => {
       server.once('error', (error) => resolve(errnoOf(error)));
       server.listen({ host, port, exclusive: true, backlog: 511 }, () => {
