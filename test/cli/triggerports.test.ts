@@ -94,7 +94,9 @@ rigTest(
     const port = Number(portOf(url));
     // the job with its shell
     const [{ id }] = await listenersOf(rig);
-    assert.equal((await rig.bgjob(['kill', '--now', String(id)])).code, 0);
+    const kill = await rig.bgjob(['kill', '--now', String(id)]);
+    assert.equal(kill.code, 0);
+    assert.match(kill.stderr, /the next bgjob command starts it again: bgjob trigger --help/);
     const server = await occupy(port);
     // kill starts nothing again, any other command does
     assert.equal((await listenersOf(rig)).length, 1, 'not by the kill');
