@@ -21,6 +21,7 @@ import { bootNote } from './bootentry.ts';
 import { type Exit, type Input, SUCCESS } from './command.ts';
 import type { Context } from './context.ts';
 import { STARTER_OPTIONS, starterOf } from './starterdraft.ts';
+import { triggerObject } from './triggertable.ts';
 import { tellWarnings } from './warnings.ts';
 
 const { name: _, ...JOB_OPTIONS } = STARTER_OPTIONS;
@@ -141,7 +142,7 @@ export async function addTrigger(
     attempt('remove trigger', paths.dir, () => removeStarter(home, paths));
     return served;
   }
-  tellSecret(context, trigger, made.value.passed);
+  await tellSecret(context, home, trigger, made.value.passed);
   if (!context.output.json) context.output.note(bootNote(context));
   return ok(SUCCESS);
 }
@@ -153,23 +154,17 @@ async function serve(home: Home, address: Address): Promise<Result<void>> {
 }
 
 /** URL and secret on stdout, a line each; how they are used beside it. */
-function tellSecret({ output }: Context, trigger: Trigger, passed: string[]): void {
-  const { name, secret, draft, host, queue, headers } = trigger;
+async function tellSecret(
+  { output }: Context,
+  home: Home,
+  trigger: Trigger,
+  passed: string[],
+): Promise<void> {
+  const { name, secret, draft, host } = trigger;
   const url = urlOf(trigger);
   if (!isLoopback(host)) tellWarnings(output, [{ code: 'open-listener', message: openNote(host) }]);
   if (output.json) {
-    output.object({
-      v: 1,
-      name,
-      url,
-      secret,
-      command: draft.argv,
-      cwd: draft.cwd,
-      queue,
-      headers,
-      environment: passed,
-      lastJob: null,
-    });
+    output.object({ ...(await triggerObject(home, name)), secret });
     return;
   }
   output.line(url);
@@ -181,14 +176,14 @@ function tellSecret({ output }: Context, trigger: Trigger, passed: string[]): vo
 }
 
 /** Gives a trigger another secret; the one before is worth nothing from now on. */
-export function rotateTrigger(context: Context, home: Home, trigger: Trigger): Result<Exit> {
+export async function rotateTrigger(context: Context, home: Home, trigger: Trigger): Promise<Result<Exit>> {
   const next = { ...trigger, secret: newSecret() };
   const paths = home.trigger(trigger.name);
   const written = attempt('write', paths.record, () => replaceTrigger(home, next));
   if (!written.ok) return written;
   const url = urlOf(next);
   const { output } = context;
-  if (output.json) output.object({ v: 1, name: next.name, url, secret: next.secret });
+  if (output.json) output.object({ ...(await triggerObject(home, next.name)), secret: next.secret });
   else {
     output.line(url);
     output.line(next.secret);

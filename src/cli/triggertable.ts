@@ -98,6 +98,10 @@ function objectOf({ name, trigger, why, trouble, last, counts }: Row): object {
   };
 }
 
+/** One trigger as an object. */
+export const triggerObject = async (home: Home, name: string): Promise<object> =>
+  objectOf(await rowOf(home, name, new Map()));
+
 /** Lists all triggers. */
 export async function tellTriggers(output: Output, home: Home | undefined): Promise<void> {
   const rows: Row[] = [];

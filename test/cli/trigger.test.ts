@@ -273,18 +273,9 @@ rigTest('ls, ls NAME, rotate, rm: for people and as JSON, and never the secret',
   assert.match((await rig.bgjob(['trigger'])).stderr, /no triggers yet: bgjob trigger add /);
   const [added] = await rig.json(['trigger', 'add', 'hook', '--header', 'X-A', 'exit 3']);
   const { url, secret } = added;
-  assert.deepEqual(Object.keys(added), [
-    'v',
-    'name',
-    'url',
-    'secret',
-    'command',
-    'cwd',
-    'queue',
-    'headers',
-    'environment',
-    'lastJob',
-  ]);
+  const keys = Object.keys((await rig.json(['trigger', 'ls']))[0]);
+  assert.deepEqual(Object.keys(added), [...keys, 'secret'], 'as ls tells it, and once the secret');
+  assert.deepEqual([added.lastJob, added.listening], [null, true]);
   const again = await rig.bgjob(['trigger', 'add', 'hook', 'true']);
   assert.deepEqual([again.code, again.stdout], [125, '']);
   assert.match(again.stderr, /there is a trigger hook already/);
@@ -317,7 +308,7 @@ rigTest('ls, ls NAME, rotate, rm: for people and as JSON, and never the secret',
   assert.match((await rig.bgjob(['trigger', 'ls', 'hook'])).stdout, /^20.* started job 2\n$/);
 
   const [rotated] = await rig.json(['trigger', 'rotate', 'hook']);
-  assert.deepEqual([rotated.name, rotated.url], ['hook', url]);
+  assert.deepEqual([rotated.name, rotated.url, rotated.lastJob.id], ['hook', url, 2]);
   assert.notEqual(rotated.secret, secret);
   assert.equal((await send(url, { headers: bearer(secret) })).status, 401, 'at once');
   assert.equal((await send(url, { headers: bearer(rotated.secret) })).status, 202);

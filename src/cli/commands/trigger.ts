@@ -53,7 +53,7 @@ function remove(context: Context, home: Home, name: string): Result<Exit> {
   return ok(SUCCESS);
 }
 
-function onEach(context: Context, action: 'rotate' | 'rm', names: string[]): Result<Exit> {
+async function onEach(context: Context, action: 'rotate' | 'rm', names: string[]): Promise<Result<Exit>> {
   const opened = context.home();
   if (!opened.ok) return opened;
   // all of them, or nothing
@@ -67,7 +67,7 @@ function onEach(context: Context, action: 'rotate' | 'rm', names: string[]): Res
     const found = requireTrigger(opened.value, name);
     if (!found.ok) return found;
     const { home, trigger } = found.value;
-    const done = action === 'rm' ? remove(context, home, name) : rotateTrigger(context, home, trigger!);
+    const done = action === 'rm' ? remove(context, home, name) : await rotateTrigger(context, home, trigger!);
     if (!done.ok) return done;
   }
   return ok(SUCCESS);
