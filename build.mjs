@@ -74,6 +74,7 @@ const { metafile } = await build({
     cli: 'src/cli/main.ts',
     supervisor: 'src/supervisor/main.ts',
     scheduler: 'src/start/scheduler.ts',
+    listener: 'src/start/listener.ts',
     matcherthread: 'src/process/matcherthread.ts',
     ...Object.fromEntries(Object.values(LAZY).map(([source, name]) => [name, source])),
   },

@@ -148,11 +148,11 @@ const eventObject = ({ at, until, notedAt, ...rest }: StarterEvent): object => (
 });
 
 function eventText(
-  { at, until, times, did, why, job, by }: StarterEvent,
+  { at, until, times, did, why, job, by, delivery }: StarterEvent,
   timezone: string | undefined,
 ): string {
   const when = until === null ? timeText(at, timezone) : `${timeText(at)} to ${timeText(until, timezone)}`;
   const how = by === 'catch-up' ? ' to catch up' : by === 'hand' ? ' by hand' : '';
-  const count = times > 1 ? ` (${times} times)` : '';
+  const count = times > 1 ? ` (${times} times)` : delivery === null ? '' : ` (delivery ${safe(delivery)})`;
   return `${when}  ${did}${job === null ? '' : ` job ${job}`}${how}${count}${why === null ? '' : `: ${safe(why)}`}`;
 }

@@ -35,10 +35,12 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   if (!program.ok) return program;
   const job = home.job(id);
   let scriptBytes: Uint8Array | undefined;
+  let payload: Uint8Array | undefined;
   let environment: string[] | undefined;
   for (const why of ['script', 'input', 'environment'] as const)
     try {
       if (why === 'input' && rest.stdin?.kind === 'kept') fs.closeSync(openInput(job, rest)!);
+      if (why === 'input' && fs.existsSync(job.payload)) payload = readOwn(job.payload);
       if (why === 'script' && rest.script) scriptBytes = readOwn(job.script);
       if (why === 'environment' && keepEnv) environment = readEnvironment(job);
     } catch (thrown) {
@@ -55,6 +57,7 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
     ...(scriptBytes && { scriptBytes }),
     // one more name of what the old one has: it stays when that is collected
     ...(rest.stdin?.kind === 'kept' && { inputCopy: job.input }),
+    ...(payload && { payload }),
     ...(environment && { environment }),
   };
   return ok({ draft, environment: environment ? 'kept' : 'caller' });

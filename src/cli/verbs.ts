@@ -18,6 +18,7 @@ import { show } from './commands/show.ts';
 import { skill } from './commands/skill.ts';
 import { status } from './commands/status.ts';
 import { tail } from './commands/tail.ts';
+import { trigger } from './commands/trigger.ts';
 import { wait } from './commands/wait.ts';
 
 export const VERBS: readonly Verb[] = [
@@ -36,6 +37,7 @@ export const VERBS: readonly Verb[] = [
   queue,
   move,
   cron,
+  trigger,
   boot,
   gc,
   skill,

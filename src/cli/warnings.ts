@@ -17,6 +17,7 @@ export interface Warning {
     | 'tail'
     | 'head'
     | 'file'
+    | 'open-listener'
     | 'dev-null'
     | 'ends-with-call';
   message: string;

@@ -133,12 +133,16 @@ export const eventShape = is.object({
   job: is.nullable(is.count),
   by: is.literal('time', 'catch-up', 'hand', 'delivery'),
   notedAt: is.time,
+  /** What the sender calls the delivery. */
+  delivery: is.since(is.nullable(is.text), null),
 });
 /** One thing that a schedule or trigger did, or did not do. */
 export type StarterEvent = is.Shaped<typeof eventShape>;
 
-export const noteEvent = (paths: StarterPaths, event: StarterEvent): void =>
-  appendEntry(paths.history, event);
+/** As it is noted: of a schedule without a delivery. */
+type NewEvent = Omit<StarterEvent, 'delivery'> & Partial<Pick<StarterEvent, 'delivery'>>;
+
+export const noteEvent = (paths: StarterPaths, event: NewEvent): void => appendEntry(paths.history, event);
 export const readEvents = (paths: StarterPaths): StarterEvent[] => readEntries(paths.history, eventShape);
 
 /** The last two jobs that each schedule and trigger started: the newest may still run, and the one before tells the last result. */

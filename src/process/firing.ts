@@ -42,9 +42,12 @@ export async function startFrom(
   const { claim } = occasion;
   if (isProcForeign()) return fail({ code: 'proc-foreign' });
   const named = { ...starter.draft, name: starter.name };
+  // as if they were given with -e: a restart has them, too
+  const env = [...named.env, ...occasion.variables];
   const draft: Draft = {
     ...named,
     name: holderOf(home, titleOf(named)!) ? null : starter.name,
+    env,
     parent: occasion.parent,
     origin: occasion.origin,
     environment: [...starter.environment, ...occasion.variables],

@@ -1,6 +1,6 @@
 /**
  * What every command does in passing: a queue whose processes were all killed is moved on by the next command, whatever it is, and
- * the job that serves schedules is started again. It
+ * the jobs that serve schedules and triggers are started again. It
  * costs those nothing that meet neither, and little where somebody sees to it.
  */
 import * as fs from 'node:fs';
@@ -15,6 +15,7 @@ import { listStarts } from '../job/starts.ts';
 import { attendQueue } from './admission.ts';
 import { isHeld } from './identity.ts';
 import { hasKeeper } from './keepers.ts';
+import { listenersOf } from './listening.ts';
 import { isOfThisWorld, thisSandboxKey } from './sandbox.ts';
 import { begin, callOn, isServed, jobOf, type Standing, schedulerOf } from './standing.ts';
 
@@ -65,18 +66,26 @@ export async function serveAll(home: Home): Promise<Result<Served[]>> {
     if (!called.ok) return called;
     served.push({ serves: 'schedules', id: jobOf(home, scheduler)?.id ?? 0, names });
   }
+  for (const listener of listenersOf(home)) {
+    const called = await callOn(home, listener.standing);
+    if (!called.ok) return called;
+    served.push({ serves: 'triggers', id: jobOf(home, listener.standing)?.id ?? 0, names: listener.names });
+  }
   return ok(served);
 }
 
 /**
- * Moves on what nobody else will, and starts what serves schedules if it is gone; but not at once after somebody killed it (`kills`).
+ * Moves on what nobody else will, and starts what serves schedules and triggers if it is gone; but not at once after somebody killed it (`kills`).
  * What goes wrong is not the caller's.
  */
 export async function attendLeft(home: Home, kills = false): Promise<void> {
   try {
     if (fs.existsSync(home.queues))
       for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
-    if (kills || !fs.existsSync(home.schedules)) return;
+    if (kills) return;
+    for (const { standing } of fs.existsSync(home.triggers) ? listenersOf(home) : [])
+      if (!isServed(standing)) await begin(home, standing);
+    if (!fs.existsSync(home.schedules)) return;
     const scheduler = schedulerOf(home);
     if (!isServed(scheduler) && schedulesHere(home).length > 0) await begin(home, scheduler);
   } catch (thrown) {

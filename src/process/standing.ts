@@ -12,6 +12,7 @@ import { hasReader, wakeReader } from '../base/files.ts';
 import { namesIn } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
+import type { Address } from '../job/triggers.ts';
 import { ownEnvironment } from './environment.ts';
 import { makeFifoAt } from './fifo.ts';
 import { holderOf } from './holder.ts';
@@ -40,6 +41,16 @@ export const schedulerOf = (home: Home): Standing => ({
   fifo: `${home.schedules}/~${thisWorld()}`,
   program: 'scheduler.js',
   args: [],
+});
+
+/** It serves all triggers of an address and port. */
+export const listenerOf = (home: Home, { host, port }: Address): Standing => ({
+  serves: 'triggers',
+  // a name has no colons
+  name: inThisWorld(`listener-${port}${host === '127.0.0.1' ? '' : `-${host.replaceAll(':', '_')}`}`),
+  fifo: `${home.triggers}/~${thisWorld()}.${port}.${host}`,
+  program: 'listener.js',
+  args: [host, String(port)],
 });
 
 /** The live job; undefined: there is none. */

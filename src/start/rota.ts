@@ -22,7 +22,7 @@ import { liveJobs, startFrom } from '../process/firing.ts';
 import { standingOf } from '../process/holder.ts';
 import { isAlive } from '../process/identity.ts';
 import { isOfThisWorld } from '../process/sandbox.ts';
-import { LOOK_MS } from './standing.ts';
+import { LOOK_MS, ownJob } from './standing.ts';
 import { tell } from './telling.ts';
 
 /** So many jobs of a schedule may wait for each other with --overlap queue. */
@@ -182,12 +182,6 @@ const NOBODY = 'no scheduler ran';
 const SLEPT = 'the machine slept, or its clock was set';
 const TOO_OFTEN = 'the next time had come';
 const KILLED = 'the scheduler was killed while it started it';
-
-/** The job in which we run; null: none. */
-function ownJob(): JobId | null {
-  const id = Number(process.env['BGJOB_ID']);
-  return Number.isSafeInteger(id) && id > 0 ? id : null;
-}
 
 /** Why a job could not be started, in few words. */
 function reasonOf(failure: Failure): string {

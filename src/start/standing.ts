@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/files.ts';
 import { readRecord } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
+import type { JobId } from '../job/job.ts';
 import { sleep } from '../process/ended.ts';
 import { observe } from '../process/observe.ts';
 import { claimSole } from '../process/sole.ts';
@@ -47,6 +48,12 @@ export class Calls {
   }
 }
 
+/** The job in which we run; null: none. */
+export function ownJob(): JobId | null {
+  const id = Number(process.env['BGJOB_ID']);
+  return Number.isSafeInteger(id) && id > 0 ? id : null;
+}
+
 /** Becomes the one that serves here, as soon as one before, whose job was killed beside it, is gone; undefined: nobody wants it any more. */
 export async function becomeSole(home: Home, folder: string, key: string): Promise<string | undefined> {
   for (;;) {
@@ -59,8 +66,8 @@ export async function becomeSole(home: Home, folder: string, key: string): Promi
 
 /** When the job in which we run is gone, but was not stopped: another takes its place at once. */
 export async function followUp(home: Home, standing: Standing): Promise<void> {
-  const own = Number(process.env['BGJOB_ID'] ?? 0);
-  const view = own === 0 ? undefined : observe(home, own);
+  const own = ownJob();
+  const view = own === null ? undefined : observe(home, own);
   if (view?.kind !== 'ended' || view.status.stop !== null) return;
   await begin(home, standing);
 }
@@ -69,6 +76,6 @@ export async function followUp(home: Home, standing: Standing): Promise<void> {
 export function isWanted(home: Home): boolean {
   const token = readRecord(`${home.path}/token`);
   if (token.kind !== 'text' || token.text.trim() !== home.token) return false;
-  const own = Number(process.env['BGJOB_ID'] ?? 0);
-  return own === 0 || observe(home, own)?.kind === 'live';
+  const own = ownJob();
+  return own === null || observe(home, own)?.kind === 'live';
 }

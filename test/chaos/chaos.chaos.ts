@@ -6,16 +6,29 @@
  */
 import { parseArgs } from 'node:util';
 import { seededChance } from './death.ts';
+import { deliveries } from './deliveries.ts';
 import { disk } from './disk.ts';
 import { kinds } from './kinds.ts';
 import { load } from './load.ts';
-import { cronMatrix, matrix, queueMatrix } from './matrix.ts';
+import { cronMatrix, matrix, queueMatrix, triggerMatrix } from './matrix.ts';
 import type { Part, Row } from './part.ts';
 import { powerCut } from './powercut.ts';
 import { records } from './records.ts';
 import { traps } from './traps.ts';
 
-const PARTS: Part[] = [matrix, queueMatrix, cronMatrix, records, kinds, disk, powerCut, load, traps];
+const PARTS: Part[] = [
+  matrix,
+  queueMatrix,
+  cronMatrix,
+  triggerMatrix,
+  records,
+  kinds,
+  disk,
+  powerCut,
+  load,
+  deliveries,
+  traps,
+];
 
 function print(rows: Row[]): void {
   const width = Math.max(...rows.map(({ what }) => what.length));

@@ -11,6 +11,7 @@ import { QUEUE_SETTINGS } from './queuesettings.ts';
 import { randomRound } from './randomly.ts';
 import { Lane, NEVER, SETTINGS, type Setting, type Told } from './settings.ts';
 import { cannotTrace, type Point } from './stopper.ts';
+import { TRIGGER_SETTINGS } from './triggersettings.ts';
 
 /** A process × publish point. */
 export interface Cell {
@@ -193,5 +194,6 @@ const matrixOf = (name: string, settings: Setting[], least = SHORT): Part => ({
 export const matrix = matrixOf('crash matrix', SETTINGS);
 /** The same where jobs start by themselves. */
 export const cronMatrix = matrixOf('crash matrix of schedules', CRON_SETTINGS, 12);
+export const triggerMatrix = matrixOf('crash matrix of triggers', TRIGGER_SETTINGS, 12);
 /** The same where jobs wait for each other. */
 export const queueMatrix = matrixOf('crash matrix of queues', QUEUE_SETTINGS);

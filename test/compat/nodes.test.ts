@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { test } from 'node:test';
+import { Raw, send, signature } from '../rig/http.ts';
 import { BGJOB, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -33,6 +34,24 @@ for (const node of [process.execPath, ...named]) {
     const kill = await call('kill', '3');
     assert.deepEqual([kill.code, kill.stderr], [0, '']);
     assert.equal((await call('ls', '-q')).stdout, '3\n2\n1\n');
+
+    const [url, secret] = (await call('trigger', 'add', 'hook', 'cat "$BGJOB_PAYLOAD"')).stdout.split('\n');
+    const headers = { ...signature(secret!, 'hello'), 'X-GitHub-Delivery': 'd' };
+    assert.deepEqual((await send(url!, { headers, body: 'hello' })).json, { id: 5 });
+    assert.equal((await call('wait', '5')).code, 0);
+    assert.equal(rig.log(5), 'hello');
+    assert.equal((await send(url!, { headers, body: 'hello' })).status, 409);
+    assert.equal((await send(url!, { headers, body: 'hallo' })).status, 401);
+    assert.equal((await send(url!, { headers: { ...headers, 'Content-Length': '2000000' } })).status, 413);
+    const half = new Raw(url!);
+    half.write('POST /hook HTTP/1.1\r\n');
+    await until(
+      () => half.closed,
+      (closed) => closed,
+      'half a request is cut off',
+    );
+    assert.match(half.answer, /^HTTP\/1\.1 408 /);
+    await call('trigger', 'rm', 'hook');
   });
 }
 

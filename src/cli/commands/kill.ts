@@ -116,10 +116,11 @@ export const kill = verb({
       selected.value.map((view) => killOne(output, opened.value!, view, asked)),
     );
     wakeKeepers(opened.value!, selected.value);
-    const isOwn = selected.value.some((view) => 'spec' in view && view.spec.origin?.kind === 'own');
-    if (isOwn && !output.json)
+    const origins = selected.value.map((view) => ('spec' in view ? view.spec.origin : null));
+    const own = origins.find((origin) => origin?.kind === 'own');
+    if (own && !output.json)
       output.note(
-        '(as long as something needs it, the next bgjob command starts it again: bgjob cron --help)',
+        `(as long as something needs it, the next bgjob command starts it again: bgjob ${own.serves === 'triggers' ? 'trigger' : 'cron'} --help)`,
       );
     const [failed, ...others] = results.filter((result) => !result.ok);
     for (const { failure } of others) output.note(`bgjob: ${safe(messageOf(failure).message)}`);

@@ -4,10 +4,11 @@ import { safe } from '../../base/text.ts';
 import type { JobView } from '../../job/job.ts';
 import { liveHere, liveInQueue } from '../../process/resolve.ts';
 import { waitForCondition } from '../awaiting.ts';
-import { verb } from '../command.ts';
+import { type Input, verb } from '../command.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../conditions.ts';
 import { Patience } from '../patience.ts';
 import { requireQueue, selectAll } from '../select.ts';
+import { waitForTrigger } from '../triggerwait.ts';
 import { waitForAll } from '../waiting.ts';
 
 export const wait = verb({
@@ -26,6 +27,7 @@ export const wait = verb({
     ['bgjob wait 42 && ./deploy', 'only if it succeeded'],
     ['bgjob wait 41 42 43 --fail-fast', 'to the first failure'],
     ['bgjob wait --queue api', 'until all of its jobs ended'],
+    ['id=$(bgjob wait --trigger deploy)', 'the next job that a trigger starts'],
     ['bgjob wait web --until-port 3000 --timeout 60s', 'until it listens'],
     ["bgjob wait build --until 'ready in' --fail-on 'rror:'", 'the first of both'],
   ],
@@ -37,6 +39,7 @@ export const wait = verb({
       value: 'NAME',
       text: 'every job that waits or runs in this queue now',
     },
+    trigger: { kind: 'text', value: 'NAME', text: 'print the id of the next job that this trigger starts' },
     any: { kind: 'flag', text: 'return with the first job that ends' },
     'fail-fast': { kind: 'flag', text: 'return with the first job that fails' },
     timeout: {
@@ -54,6 +57,19 @@ export const wait = verb({
   async run(context, { options, words }) {
     const deadline = context.deadline(options.timeout);
     if (!deadline.ok) return deadline;
+    if (options.trigger !== null) {
+      const { trigger, timeout: _, json: __, help: ___, ...others } = options as Input['options'];
+      const given = Object.values(others).some(
+        (value) => value && !(Array.isArray(value) && value.length === 0),
+      );
+      return given || words.length > 0
+        ? fail({
+            code: 'usage',
+            message: '--trigger goes with --timeout alone',
+            hint: `id=$(bgjob wait --trigger ${safe(options.trigger)}) && bgjob wait $id`,
+          })
+        : waitForTrigger(context, options.trigger, deadline.value);
+    }
     if (options.all && options.queue !== null)
       return fail({
         code: 'usage',

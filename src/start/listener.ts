@@ -1,0 +1,121 @@
+/**
+ * The listener: the job that starts what triggers say, on deliveries over HTTP. One serves all triggers of an address and port. What
+ * must survive a kill is on disk: a claim for each delivery before its job is started, and a journal. A shell starts it again
+ * when it is killed.
+ *
+ *     listener.js HOME HOST PORT
+ */
+import { systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import { removeQuietly, wakeReader } from '../base/files.ts';
+import { type Home, openHome } from '../job/home.ts';
+import { type Address, hostText, listTriggers, readTrigger } from '../job/triggers.ts';
+import { describeListener, listenerText, readHolders } from '../process/listener.ts';
+import { socketsOn } from '../process/ports.ts';
+import { isOfThisWorld, thisWorld } from '../process/sandbox.ts';
+import { listenerOf } from '../process/standing.ts';
+import { pruneClaims, settleClaims } from './claims.ts';
+import { addedHosts, Desk } from './desk.ts';
+import { Door } from './door.ts';
+import { ownHosts } from './hosts.ts';
+import { Refusals } from './refusals.ts';
+import { becomeSole, Calls, followUp, isWanted, LOOK_MS } from './standing.ts';
+import { tell } from './telling.ts';
+
+/** Until the port is tried again, milliseconds: soon at first, when another of ours may be about to end. */
+const RETRY_MS = [20, 50, 100, 200, 500, 1000, 2000];
+/** Between two looks for claims that are old. */
+const PRUNE_MS = 3_600_000;
+
+/** The triggers of this address. */
+const served = (home: Home, { host, port }: Address): string[] =>
+  listTriggers(home).filter((name) => {
+    const read = readTrigger(home, name);
+    return (
+      read.kind === 'read' &&
+      read.value.host === host &&
+      read.value.port === port &&
+      isOfThisWorld(read.value)
+    );
+  });
+
+/** Of an address, in letters and digits. */
+const soleKey = ({ host, port }: Address): string =>
+  `${thisWorld()}p${port}h${host.replace(/[^0-9a-z]/g, 'x')}`;
+
+async function serve(home: Home, address: Address): Promise<void> {
+  const refusals = new Refusals();
+  const standing = listenerOf(home, address);
+  const claim = await becomeSole(home, home.triggers, soleKey(address));
+  if (claim === undefined) return;
+  const desk = new Desk(home, address, () => wakeReader(standing.fifo));
+  const hosts = ownHosts(address.host);
+  const door = new Door({
+    mayHost: (host) => hosts.has(host) || addedHosts(home, address).has(host),
+    answer: (letter) => desk.answer(letter),
+    answered: (status, from) => refusals.count(status, from),
+  });
+  for (const name of served(home, address)) quietly(name, () => settleClaims(home, name));
+  const calls = new Calls(home, standing.fifo);
+  await open(door, address, 0);
+  // only now: whoever added the first trigger hears whether the port could be had
+  await calls.open();
+  for (let failed = 0, pruned = Number.NEGATIVE_INFINITY; isWanted(home); ) {
+    const names = served(home, address);
+    if (names.length === 0) {
+      calls.close();
+      // whoever added one before that has called on us, and not on the next
+      if (served(home, address).length === 0) {
+        tell('no trigger is left');
+        break;
+      }
+      await calls.open();
+      continue;
+    }
+    if (systemClock.monotonic() - pruned > PRUNE_MS) {
+      for (const name of names) quietly(name, () => pruneClaims(home, name));
+      pruned = systemClock.monotonic();
+    }
+    refusals.tell();
+    if (door.isOpen) await calls.next(LOOK_MS);
+    else {
+      await calls.next(RETRY_MS[failed] ?? LOOK_MS);
+      await open(door, address, ++failed);
+    }
+  }
+  calls.close();
+  door.close();
+  refusals.tell(Number.POSITIVE_INFINITY);
+  removeQuietly(claim);
+  await followUp(home, standing);
+}
+
+async function open(door: Door, address: Address, failed: number): Promise<void> {
+  const { host, port } = address;
+  const errno = await door.open(address);
+  const at = `${hostText(host)}:${port}`;
+  if (errno === undefined) tell(`listens on ${at}`);
+  // one of ours that ends is no news
+  else if (failed === 0 || failed === RETRY_MS.length)
+    tell(`cannot listen on ${at}: ${await whyNot(errno, port)}`);
+}
+
+async function whyNot(errno: string, port: number): Promise<string> {
+  if (errno !== 'EADDRINUSE') return errno;
+  const [oldest] = await readHolders(socketsOn(port, [], true));
+  return `the port is taken${oldest ? ` by ${listenerText(describeListener(undefined, oldest.pid))}` : ''}`;
+}
+
+function quietly(name: string, act: () => void): void {
+  try {
+    act();
+  } catch (thrown) {
+    tell(`${name}: its claims cannot be looked through: ${errnoOf(thrown)}`);
+  }
+}
+
+const [home, host, port] = [openHome(process.argv[2]!, false), process.argv[3]!, Number(process.argv[4])];
+if (home.ok && home.value) {
+  process.title = 'bgjob[listener]';
+  void serve(home.value, { host, port });
+}

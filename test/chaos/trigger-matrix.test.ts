@@ -1,0 +1,5 @@
+/** The crash matrix of triggers in short. */
+import { triggerMatrix } from './matrix.ts';
+import { partTest } from './part.ts';
+
+partTest(triggerMatrix, 300_000);

@@ -1,0 +1,80 @@
+/** What the tests about triggers share: adding one, its listener, and what its jobs were given. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { isRunning, parentOf } from './processes.ts';
+import type { Rig } from './rig.ts';
+import { until } from './until.ts';
+
+export interface Added {
+  url: string;
+  secret: string;
+}
+
+/** `bgjob trigger add ARGS`; fails unless it was added. */
+export async function addTrigger(rig: Rig, args: string[], options = {}): Promise<Added> {
+  const { code, stdout, stderr } = await rig.bgjob(['trigger', 'add', ...args], options);
+  assert.equal(code, 0, stderr);
+  const [url, secret, ...rest] = stdout.split('\n');
+  assert.deepEqual(rest, [''], 'two lines, and nothing else');
+  assert.match(secret!, /^[0-9a-f]{64}$/);
+  return { url: url!, secret: secret! };
+}
+
+/** Removes all triggers and waits until their listeners have ended. */
+export async function removeTriggers(rig: Rig): Promise<void> {
+  const names = (await rig.json(['trigger', 'ls'])).map(({ name }) => name);
+  if (names.length > 0) assert.equal((await rig.bgjob(['trigger', 'rm', ...names])).code, 0);
+  await until(
+    async () => (await listenersOf(rig)).filter(({ state }) => state === 'running').length,
+    (count) => count === 0,
+    'the end of the listeners',
+  );
+}
+
+/** The jobs that are listeners, as `ls --json` tells them. */
+export const listenersOf = async (rig: Rig): Promise<any[]> =>
+  (await rig.json(['ls', '-a', '-n', '1000'])).filter(({ name }) => String(name).startsWith('listener-'));
+
+/** The Node process that listens; undefined while it is being started. */
+export function listenerPid(rig: Rig): number | undefined {
+  for (const name of fs.readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || !isRunning(pid)) continue;
+    try {
+      const title = fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+      const environment = fs.readFileSync(`/proc/${pid}/environ`, 'latin1');
+      if (title.startsWith('bgjob[listener]') && environment.includes(`BGJOB_HOME=${rig.home}`)) return pid;
+    } catch {
+      // it has just ended
+    }
+  }
+  return undefined;
+}
+/** Kills it; `whole`: the shell that would start it again, and whoever watches that, too. */
+export async function slayListener(rig: Rig, whole: boolean): Promise<void> {
+  const pid = await until(
+    () => listenerPid(rig),
+    (found) => found !== undefined,
+    'a listener',
+  );
+  const pids = [pid!];
+  if (whole) {
+    const [{ id }] = (await listenersOf(rig)).filter(({ state }) => state === 'running');
+    const { shim, watcher } = rig.shimRecord(id);
+    pids.unshift(watcher!, rig.ownerPid(id), shim!, parentOf(pid!));
+  }
+  for (const one of pids) process.kill(one, 'SIGKILL');
+  await until(
+    () => pids.filter(isRunning),
+    (left) => left.length === 0,
+    'the end of the listener',
+  );
+}
+
+/** What a trigger noted, the oldest first. */
+export const eventsOf = (rig: Rig, name: string): Promise<any[]> => rig.json(['trigger', 'ls', name]);
+
+/** A record as it lies on the disk. */
+export const recordOf = (rig: Rig, name: string): any =>
+  JSON.parse(fs.readFileSync(join(rig.home, 'triggers', name, 'record.json'), 'utf8'));
