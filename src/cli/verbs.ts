@@ -18,10 +18,12 @@ import { skill } from './commands/skill.ts';
 import { status } from './commands/status.ts';
 import { tail } from './commands/tail.ts';
 import { wait } from './commands/wait.ts';
+import { watch } from './commands/watch.ts';
 
 export const VERBS: readonly Verb[] = [
   run,
   ls,
+  watch,
   status,
   show,
   tail,

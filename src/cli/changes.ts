@@ -1,0 +1,163 @@
+/**
+ * `watch --json`: the jobs as they are, then each change of one, a line each, for programs. Told are other states, outcomes,
+ * attempts and reasons; not that output came, nor that somebody moved up in a queue.
+ */
+import type { Home } from '../job/home.ts';
+import type { JobId, JobView } from '../job/job.ts';
+import { endedNames, idOfName, listLive, projectKey, projectOfName } from '../job/markers.ts';
+import { queuedIds } from '../job/waiting.ts';
+import { Glances } from '../process/glances.ts';
+import { Lineup } from '../process/lineup.ts';
+import type { Pulse } from '../process/pulse.ts';
+import type { Here } from '../process/resolve.ts';
+import { BLIND, lookAround, objectsOf } from './listing.ts';
+import type { Output } from './output.ts';
+import { type Choice, isAsked, isNear, pickJobs } from './picking.ts';
+import { reasonOf } from './wording.ts';
+
+type Event = 'present' | 'added' | 'changed';
+
+/** What is remembered of a job that was told. */
+interface Told {
+  mark: string;
+  name: string | null;
+  project: string | null;
+  hasEnded: boolean;
+}
+
+/** What makes a change. */
+function markOf(view: JobView): string {
+  if (view.kind === 'unreadable' || view.kind === 'elsewhere') return `${view.kind} ${reasonOf(view)}`;
+  const { status, state } = view;
+  // ids, times and codes; who waits is not told why, or 10,000 lines would come with each start
+  return JSON.stringify([view.kind, status, state?.attempt ?? 1]);
+}
+
+export class Changes {
+  private readonly output: Output;
+  private readonly home: Home;
+  private readonly here: Here;
+  private readonly choice: Choice;
+  private readonly glances: Glances;
+  private readonly told = new Map<JobId, Told>();
+  /** Live ones that were not asked for. */
+  private foreign = new Set<JobId>();
+  private queued = new Set<JobId>();
+  private ended = new Set<string>();
+
+  /** Whether what is there is told as such: not where the home is new. */
+  private readonly tellsPresent: boolean;
+
+  constructor(output: Output, home: Home, here: Here, choice: Choice, tellsPresent: boolean) {
+    this.tellsPresent = tellsPresent;
+    this.output = output;
+    this.home = home;
+    this.here = here;
+    this.choice = choice;
+    this.glances = new Glances(home);
+  }
+
+  /** Tells what is there, then changes, until `abort` or until nobody reads. */
+  async run(pulse: Pulse, abort: AbortSignal, everyMs: number): Promise<void> {
+    pulse.attend(listLive(this.home));
+    await this.begin();
+    while (!abort.aborted && !this.output.readerGone) {
+      await pulse.wait(everyMs, abort);
+      if (abort.aborted) return;
+      pulse.attend(listLive(this.home).filter((id) => !this.foreign.has(id)));
+      await this.look();
+    }
+  }
+
+  private async begin(): Promise<void> {
+    // the markers before the jobs: what ends in between is looked at again
+    this.queued = new Set(this.listQueued());
+    this.ended = new Set(this.listEnded());
+    const picked = pickJobs(this.home, this.here, this.choice, true, (id) => this.glances.view(id));
+    const views = [...picked.views()].sort((a, b) => a.id - b.id);
+    await this.tell(views.map((view) => [view, this.tellsPresent ? 'present' : 'added']));
+    if (this.tellsPresent) this.output.object({ v: 1, event: 'ready', jobs: views.length });
+  }
+
+  private async look(): Promise<void> {
+    this.glances.begin();
+    const live = new Set(listLive(this.home));
+    const queued = new Set(this.listQueued());
+    const ended = new Set(this.listEnded());
+    const ids = new Set<JobId>();
+    for (const id of live) if (!this.foreign.has(id)) ids.add(id);
+    for (const id of queued) if (!this.queued.has(id)) ids.add(id);
+    for (const id of this.queued) if (!queued.has(id)) ids.add(id);
+    for (const name of ended) if (!this.ended.has(name)) ids.add(idOfName(name)!);
+    for (const name of this.ended) if (!ended.has(name)) ids.add(idOfName(name)!);
+    // what was told to live and has no marker any more
+    for (const [id, { hasEnded }] of this.told)
+      if (!hasEnded && !queued.has(id) && !live.has(id)) ids.add(id);
+    for (const id of this.foreign) if (!live.has(id)) this.foreign.delete(id);
+    this.queued = queued;
+    this.ended = ended;
+    await this.compare(
+      [...ids].sort((a, b) => a - b),
+      live,
+    );
+  }
+
+  private async compare(ids: JobId[], live: ReadonlySet<JobId>): Promise<void> {
+    const news: [JobView, Event][] = [];
+    for (const id of ids) {
+      const view = this.glances.view(id);
+      const told = this.told.get(id);
+      if (!view) {
+        if (!told) continue;
+        this.told.delete(id);
+        const { name, project } = told;
+        this.output.object({ v: 1, event: 'removed', id, name, project });
+      } else if (!this.isWanted(view)) {
+        if (live.has(id)) this.foreign.add(id);
+      } else if (told?.mark !== markOf(view)) news.push([view, told ? 'changed' : 'added']);
+    }
+    if (news.length > 0) await this.tell(news);
+  }
+
+  /** The words that never change; a state would come and go. */
+  private isWanted(view: JobView): boolean {
+    return isNear(this.here, this.choice.everywhere, view) && isAsked(this.choice, view);
+  }
+
+  private async tell(news: [JobView, Event][]): Promise<void> {
+    const { home } = this;
+    const hasEnds = news.some(([view]) => view.kind === 'ended');
+    const sight = hasEnds ? await lookAround(home, false) : BLIND;
+    const events = news.map(([, event]) => event);
+    const views = news.map(([view]) => view);
+    const objects = objectsOf(home, views, sight, new Lineup(home));
+    function* lines(): Generator<object> {
+      let n = 0;
+      for (const object of objects) yield { v: 1, event: events[n++], ...object };
+    }
+    this.output.objects(lines());
+    for (const view of views) {
+      const spec = 'spec' in view ? view.spec : null;
+      this.told.set(view.id, {
+        mark: markOf(view),
+        name: spec?.name ?? null,
+        project: spec?.project ?? null,
+        hasEnded: view.kind === 'ended',
+      });
+    }
+  }
+
+  private isKey = (key: string): boolean => this.choice.everywhere || this.keys.has(key);
+  private get keys(): Set<string> {
+    this.knownKeys ??= new Set(this.here.places.map(projectKey));
+    return this.knownKeys;
+  }
+  private knownKeys: Set<string> | undefined;
+
+  private listQueued(): JobId[] {
+    return queuedIds(this.home, this.isKey);
+  }
+  private listEnded(): string[] {
+    return endedNames(this.home).filter((name) => this.isKey(projectOfName(name)));
+  }
+}

@@ -1,0 +1,24 @@
+/** How many jobs are in which state, in one line: `3 running · 2 queued · 1 failed · 12 done`. */
+import { type JobView, stateWord } from '../job/job.ts';
+
+const LIVE = ['running', 'starting', 'stopping', 'paused', 'queued'];
+const SHOWN = [...LIVE, 'failed', 'cancelled', 'skipped', 'elsewhere', 'done'];
+
+/** What a job counts as: a failure is one, however it came. */
+function kindOf(view: JobView): string {
+  const word = stateWord(view);
+  if (view.kind === 'ended' && view.status.outcome.kind === 'exited')
+    return view.status.outcome.code === 0 ? 'done' : 'failed';
+  if (['killed', 'timed-out', 'failed', 'lost', 'unreadable'].includes(word)) return 'failed';
+  return word;
+}
+
+/** The parts of the line, what lives first; `failed` says which of them is bad news. */
+export function countStates(views: JobView[]): { text: string; failed: boolean }[] {
+  const counts = new Map<string, number>();
+  for (const view of views) counts.set(kindOf(view), (counts.get(kindOf(view)) ?? 0) + 1);
+  return SHOWN.flatMap((kind) => {
+    const count = counts.get(kind);
+    return count === undefined ? [] : [{ text: `${count} ${kind}`, failed: kind === 'failed' }];
+  });
+}
