@@ -26,4 +26,10 @@ export class Captured extends Output {
       .filter((line) => line !== '' && !/^\d+$/.test(line))
       .join('; ');
   }
+
+  /** The id of a new job, where one was printed. */
+  id(): { id?: number } {
+    const line = this.texts.find((text) => /^\d+\n$/.test(text));
+    return line === undefined ? {} : { id: Number(line) };
+  }
 }

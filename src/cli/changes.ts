@@ -3,7 +3,7 @@
  * attempts and reasons; not that output came, nor that somebody moved up in a queue.
  */
 import type { Home } from '../job/home.ts';
-import type { JobId, JobView } from '../job/job.ts';
+import { type JobId, type JobView, stateWord } from '../job/job.ts';
 import { endedNames, idOfName, listLive, projectKey, projectOfName } from '../job/markers.ts';
 import { queuedIds } from '../job/waiting.ts';
 import { Glances } from '../process/glances.ts';
@@ -29,8 +29,11 @@ interface Told {
 function markOf(view: JobView): string {
   if (view.kind === 'unreadable' || view.kind === 'elsewhere') return `${view.kind} ${reasonOf(view)}`;
   const { status, state } = view;
-  // ids, times and codes; who waits is not told why, or 10,000 lines would come with each start
-  return JSON.stringify([view.kind, status, state?.attempt ?? 1]);
+  const end = status.phase === 'ended' ? [status.outcome, status.endedAt] : [];
+  const startedAt = 'startedAt' in status ? status.startedAt : null;
+  // who waits is not told why, or 10,000 lines would come with each start
+  const reason = status.phase === 'queued' ? null : reasonOf(view);
+  return JSON.stringify([stateWord(view), reason, startedAt, state?.attempt ?? 1, ...end]);
 }
 
 export class Changes {

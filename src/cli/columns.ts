@@ -37,7 +37,7 @@ export function wrap(text: string, columns: number): string[] {
 /** Between two columns. */
 export const GAP = '  ';
 /** The last column is worth having from this width on; and so wide may the others be where it gets less. */
-const LEAST_LAST = 20;
+const LEAST_LAST = 16;
 const MOST_OTHER = 24;
 const LEAST_CELL = 8;
 

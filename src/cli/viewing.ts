@@ -279,7 +279,13 @@ class View {
   private act(verb: string, row: WatchRow, text: string): void {
     this.tell(text, false);
     this.watching.act(verb, row).then(
-      (answer) => this.tell(answer.text, answer.failed),
+      ({ text: said, failed, id }) => {
+        this.tell(said, failed);
+        // the job goes on as this one
+        if (id !== undefined && this.chosenId === row.id) this.chosenId = id;
+        if (id !== undefined && this.pager?.id === row.id)
+          this.pager = new Pager(this.watching, { ...row, id });
+      },
       (thrown: unknown) => this.tell(String(thrown), true),
     );
   }

@@ -69,6 +69,7 @@ export class Watching {
   private pulse: Pulse | undefined;
   private sight: Sight = { leftoversOf: () => 0, portsOf: () => [] };
   private nextAround = 0;
+  private endedAround = new Set<JobId>();
   private nextAttend = 0;
   private readonly lasts = new Map<JobId, { stamp: string; text: string }>();
 
@@ -92,10 +93,10 @@ export class Watching {
     const live = listLive(home);
     this.pulse!.attend(live);
     this.glances!.begin();
-    await this.lookAround(home);
     const choice = { ...this.choice, everywhere: this.everywhere };
     const picked = pickJobs(home, this.here, choice, false, (id) => this.glances!.view(id));
     const views = [...picked.views()];
+    await this.lookAround(home, views);
     const now = systemClock.now();
     const rows = views.map((view) => this.rowOf(home, view, picked.lineup, now));
     return { rows, counts: countStates(views), rest: picked.rest() };
@@ -150,13 +151,13 @@ export class Watching {
     return fs.statSync(stream === 'log' ? job.log : job.err, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Calls a verb for a job, as if it had been typed; what it said, in one line. */
-  async act(name: string, { id }: WatchRow): Promise<{ text: string; failed: boolean }> {
+  /** Calls a verb for a job, as if it had been typed; what it said, in one line, and the id that it printed. */
+  async act(name: string, { id }: WatchRow): Promise<{ text: string; failed: boolean; id?: JobId }> {
     const verb = this.verbs.find((one) => one.name === name)!;
     const output = new Captured(this.context.env);
     const parsed = parseWords(verb, [String(id)]);
     const done = parsed.ok ? await verb.run(new Context(this.context.env, output), parsed.value) : parsed;
-    if (done.ok) return { text: output.said(), failed: false };
+    if (done.ok) return { text: output.said(), failed: false, ...output.id() };
     const { message, hint } = messageOf(done.failure);
     return { text: safe(hint === undefined ? message : `${message} (${hint})`), failed: true };
   }
@@ -172,9 +173,12 @@ export class Watching {
   }
 
   /** Ports and leftovers, as long as that is cheap; and what every command does in passing. */
-  private async lookAround(home: Home): Promise<void> {
+  private async lookAround(home: Home, views: JobView[]): Promise<void> {
     const begun = systemClock.monotonic();
-    if (begun >= this.nextAround) {
+    const ended = views.filter(({ kind }) => kind === 'ended').map(({ id }) => id);
+    // what ran when we looked last is no longer there, or is left
+    if (begun >= this.nextAround || ended.some((id) => !this.endedAround.has(id))) {
+      this.endedAround = new Set(ended);
       this.sight = await lookAround(home, true);
       const took = systemClock.monotonic() - begun;
       this.nextAround = begun + Math.max(AROUND_MS, took * AROUND_SHARE);

@@ -54,7 +54,7 @@ export const watch = verb({
     'p pauses and resumes; / filters by words, Esc ends that; a shows all projects; q or ^C quits. The screen is left as it was.',
     '--json prints an object per line and flushes each: event present for every job that ls --json shows, ready when that is all, then',
     'added, changed (state, outcome, attempt) and removed (id, name and project alone). The rest of a line is the job as in ls --json.',
-    'It ends with 0 at SIGINT and SIGTERM, and when nobody reads it any more.',
+    'It ends with 0 at SIGINT and SIGTERM, and with the first line that nobody reads any more.',
   ],
   examples: [
     ['bgjob watch', 'this project'],
