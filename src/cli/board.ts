@@ -5,7 +5,7 @@ import { toneOf } from './tones.ts';
 import type { Sighted, WatchRow } from './watching.ts';
 
 const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'PORTS', 'LAST LINE'];
-const [JOB, STATE] = [1, 2];
+const [JOB, STATE, PORTS] = [1, 2, 5];
 /** The first of these goes first where there is little room. */
 const SPARE = ['AGE', 'IDLE', 'PORTS'];
 /** A job without a name is called by the beginning of its command, up to this part of the window. */
@@ -39,6 +39,7 @@ export interface BoardState {
   top: number;
   chosen: number;
   lastLine(row: WatchRow): string;
+  ports(row: WatchRow): string;
   everywhere: boolean;
   filter: string;
   /** What stands in the line above the keys: a question, a text that is being typed, or what was said. */
@@ -80,7 +81,7 @@ function tableLines(state: BoardState, size: { columns: number; rows: number }, 
     row.state,
     row.age,
     row.idle,
-    row.ports,
+    state.ports(row),
     state.lastLine(row),
   ]);
   const marks = widthOf(MARKED);
@@ -89,7 +90,7 @@ function tableLines(state: BoardState, size: { columns: number; rows: number }, 
     cells,
     size.columns - marks,
     SPARE,
-    shown.every(({ ports }) => ports === '-') ? ['PORTS'] : [],
+    cells.every((texts) => texts[PORTS] === '-') ? ['PORTS'] : [],
   );
   const { shown: columns, widths } = fit;
   const line = (texts: string[], style: (text: string, column: number) => string) =>

@@ -80,7 +80,7 @@ export function listJobs(
 export interface Sight {
   leftoversOf(view: JobView): number;
   /** Undefined where ports are not asked for. */
-  portsOf(view: JobView): number[] | undefined;
+  portsOf(view: { id: JobId }): number[] | undefined;
 }
 
 /** Of jobs that all live. */
@@ -152,7 +152,8 @@ export const STATE_COLUMN = 2;
 /** Which are left out first where the terminal is narrow. */
 export const SPARE_COLUMNS = ['TOOK', 'IDLE', 'PORTS', 'AGE'];
 
-function portsCell(ports: number[]): string {
+/** Ports as a cell: the first few of them. */
+export function portsCell(ports: number[]): string {
   const more = ports.length - PORTS_SHOWN;
   return ports.slice(0, PORTS_SHOWN).join(',') + (more > 0 ? `,+${more}` : '') || '-';
 }

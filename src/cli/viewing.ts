@@ -169,6 +169,7 @@ class View {
           top: this.top,
           chosen: this.chosen,
           lastLine: (row) => this.watching.lastLine(row),
+          ports: (row) => this.watching.portsCell(row),
           everywhere: this.watching.everywhere,
           filter: this.filter,
           said: this.saying(),
@@ -189,8 +190,8 @@ class View {
   /** What the filter leaves; the chosen job stays chosen wherever it stands now. */
   private arrange(): void {
     const wanted = this.filter.toLowerCase().split(/\s+/);
-    const texts = ({ id, name, state, command, ports }: WatchRow) =>
-      `${id} ${name ?? ''} ${state} ${ports} ${command}`.toLowerCase();
+    const texts = ({ id, name, state, command }: WatchRow) =>
+      `${id} ${name ?? ''} ${state} ${command}`.toLowerCase();
     this.rows = this.sighted.rows.filter((row) => wanted.every((word) => texts(row).includes(word)));
     const at = this.rows.findIndex(({ id }) => id === this.chosenId);
     this.choose(at >= 0 ? at : this.chosen);

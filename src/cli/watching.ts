@@ -14,7 +14,7 @@ import type { Here } from '../process/resolve.ts';
 import { Captured } from './captured.ts';
 import type { Verb } from './command.ts';
 import { Context } from './context.ts';
-import { cellsOf, lookAround, type Sight } from './listing.ts';
+import { cellsOf, lookAround, portsCell, type Sight } from './listing.ts';
 import { messageOf } from './messages.ts';
 import { codeOf, isOld } from './page.ts';
 import { type Choice, pickJobs } from './picking.ts';
@@ -34,7 +34,6 @@ export interface WatchRow {
   exitCode: number | null;
   age: string;
   idle: string;
-  ports: string;
   command: string;
   project: string;
   isOld: boolean;
@@ -71,6 +70,9 @@ export class Watching {
   private nextAround = 0;
   private endedAround = new Set<JobId>();
   private nextAttend = 0;
+  /** Ports since the last look at the processes, and how long it took to find them, milliseconds. */
+  private readonly ports = new Map<JobId, string>();
+  private portsMs = 0;
   private readonly lasts = new Map<JobId, { stamp: string; text: string }>();
 
   constructor(context: Context, choice: Choice, verbs: readonly Verb[]) {
@@ -112,6 +114,17 @@ export class Watching {
 
   close(): void {
     this.pulse?.close();
+  }
+
+  /** The ports on which a job listens, as a cell; `-` if there are none. For rows that are shown: it costs. */
+  portsCell(row: WatchRow): string {
+    const known = this.ports.get(row.id);
+    if (known !== undefined) return known;
+    const begun = systemClock.monotonic();
+    const cell = portsCell(this.sight.portsOf(row) ?? []);
+    this.ports.set(row.id, cell);
+    this.portsMs += systemClock.monotonic() - begun;
+    return cell;
   }
 
   /** The last line that says something; empty if there is none. Read again only when more was written. */
@@ -180,8 +193,10 @@ export class Watching {
     if (begun >= this.nextAround || ended.some((id) => !this.endedAround.has(id))) {
       this.endedAround = new Set(ended);
       this.sight = await lookAround(home, true);
-      const took = systemClock.monotonic() - begun;
+      const took = systemClock.monotonic() - begun + this.portsMs;
       this.nextAround = begun + Math.max(AROUND_MS, took * AROUND_SHARE);
+      this.ports.clear();
+      this.portsMs = 0;
     }
     if (begun < this.nextAttend) return;
     this.nextAttend = begun + ATTEND_MS;
@@ -189,7 +204,8 @@ export class Watching {
   }
 
   private rowOf(home: Home, view: JobView, lineup: Parameters<typeof cellsOf>[3], now: number): WatchRow {
-    const [, name, state, age, , idle, ports] = cellsOf(home, view, this.sight, lineup);
+    const sight = { ...this.sight, portsOf: () => undefined };
+    const [, name, state, age, , idle] = cellsOf(home, view, sight, lineup);
     const spec = 'spec' in view ? view.spec : null;
     return {
       id: view.id,
@@ -200,7 +216,6 @@ export class Watching {
       exitCode: codeOf(view),
       age: age!,
       idle: idle!,
-      ports: ports!,
       command: commandLine(view),
       project: safe(spec?.project ?? ''),
       isOld: isOld(view, now),

@@ -10,8 +10,8 @@ import type { JobId, JobView } from '../job/job.ts';
 import { observe } from './observe.ts';
 
 /** A view is believed for so long, and for so much longer per job that is known, milliseconds. */
-const TURN_MS = 1000;
-const TURN_EACH_MS = 25;
+const TURN_MS = 2000;
+const TURN_EACH_MS = 50;
 /** So many are observed in one round only because it is their turn. */
 const MOST_TURNS = 25;
 

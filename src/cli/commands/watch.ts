@@ -15,7 +15,7 @@ import { restart } from './restart.ts';
 import { resume } from './resume.ts';
 
 /** Behind what wakes us, milliseconds. */
-const LOOK_MS = 1000;
+const LOOK_MS = 2000;
 
 /** The stream; ends with 0 when somebody ends it, or nobody reads it any more. */
 async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
