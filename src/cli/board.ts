@@ -1,7 +1,6 @@
 /** The frame of `watch`: a head, the table of jobs with one of them chosen, and what can be typed. Pure: from values to lines. */
 import { Chalk, type ChalkInstance } from 'chalk';
 import { cut, fitColumns, GAP, pad, widthOf } from './columns.ts';
-import { toneOf } from './tones.ts';
 import type { Sighted, WatchRow } from './watching.ts';
 
 const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'PORTS', 'LAST LINE'];
@@ -101,11 +100,10 @@ function tableLines(state: BoardState, size: { columns: number; rows: number }, 
     ...cells.map((texts, n) => {
       const row = shown[n]!;
       if (state.top + n === state.chosen) return chalk.inverse(MARKED + line(texts, (text) => text));
-      const tone = toneOf(row.word, row.exitCode);
       return (
         UNMARKED +
         line(texts, (text, column) => {
-          if (column === STATE && (tone === 'bad' || !row.isOld)) return paint[tone](text);
+          if (column === STATE && (row.tone === 'bad' || !row.isOld)) return paint[row.tone](text);
           if (column === JOB && !row.isOld && row.name !== null) return chalk.bold(text);
           return row.isOld || !row.isLive ? chalk.dim(text) : text;
         })

@@ -1,7 +1,11 @@
 /** Texts in columns: how wide they are on a terminal, cut and padded to a width, and which columns of a table fit. */
 
-/** Each of these takes one column; what else there is, is looked up by widths.ts, which is loaded only then. */
-const PLAIN = /^[\x20-\x7e\u2026\u00b7\u00d7]*$/;
+/**
+ * Each of these takes one column: Latin, Greek and Cyrillic letters without marks, punctuation, arrows, lines. What else there is,
+ * is looked up by widths.ts, which costs as much as half a start and is loaded only then.
+ */
+const PLAIN =
+  /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0523\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2500-\u259f\u2713\u2714\u2717\u2718]*$/;
 const wide = () => require('./widths.ts') as typeof import('./widths.ts');
 
 /** The columns that a text takes; it has no tabs and no escape sequences. */

@@ -1,12 +1,13 @@
 /** The table of `ls` with what is said below it, as lines: in colours and cut to the window for a person, whole for a pipe. */
 import { systemClock } from '../base/clock.ts';
 import type { Home } from '../job/home.ts';
-import { exitCodeOf, type JobView, stateWord } from '../job/job.ts';
+import type { JobView } from '../job/job.ts';
 import { plainTable } from './columns.ts';
 import { BLIND, cellsOf, headsOf, lookAround, SPARE_COLUMNS, STATE_COLUMN, showsPorts } from './listing.ts';
 import type { Output } from './output.ts';
 import { type Choice, isFiltered, type Picked } from './picking.ts';
 import { countStates } from './summary.ts';
+import { toneOfView } from './tones.ts';
 
 export interface Page {
   lines: string[];
@@ -22,10 +23,6 @@ const COUNTED_FROM = 3;
 
 export const isOld = (view: JobView, now: number): boolean =>
   view.kind === 'ended' && now - view.status.endedAt > OLD_MS;
-
-/** The exit code of what exited, for its colour. */
-export const codeOf = (view: JobView): number | null =>
-  view.kind === 'ended' && view.status.outcome.kind === 'exited' ? exitCodeOf(view.status.outcome) : null;
 
 /** The counts, for a person who looks at a table. */
 function summaryOf(output: Output, views: JobView[]): string {
@@ -61,11 +58,11 @@ export async function pageOf(
   const heads = headsOf(withPorts);
   const isShown = output.isTerminal(1) || output.hasColor(1);
   if (!isShown) return { lines: plainTable(heads, cells), notes: others, isLive };
-  const { renderTable, toneOf } = await import('./terminal.ts');
+  const { renderTable } = await import('./terminal.ts');
   const now = systemClock.now();
   const rows = views.map((view, n) => ({
     cells: cells[n]!,
-    tone: toneOf(stateWord(view), codeOf(view)),
+    tone: toneOfView(view),
     isOld: isOld(view, now),
   }));
   const table = renderTable(heads, rows, STATE_COLUMN, output.width(), output.hasColor(1), SPARE_COLUMNS);

@@ -1,12 +1,14 @@
 /** How many jobs are in which state, in one line: `3 running · 2 queued · 1 failed · 12 done`. */
 import { type JobView, stateWord } from '../job/job.ts';
+import { wasStopped } from './tones.ts';
 
 const LIVE = ['running', 'starting', 'stopping', 'paused', 'queued'];
-const SHOWN = [...LIVE, 'failed', 'cancelled', 'skipped', 'elsewhere', 'done'];
+const SHOWN = [...LIVE, 'failed', 'stopped', 'cancelled', 'skipped', 'elsewhere', 'done'];
 
 /** What a job counts as: a failure is one, however it came. */
 function kindOf(view: JobView): string {
   const word = stateWord(view);
+  if (wasStopped(view)) return 'stopped';
   if (view.kind === 'ended' && view.status.outcome.kind === 'exited')
     return view.status.outcome.code === 0 ? 'done' : 'failed';
   if (['killed', 'timed-out', 'failed', 'lost', 'unreadable'].includes(word)) return 'failed';

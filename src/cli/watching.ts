@@ -16,9 +16,10 @@ import type { Verb } from './command.ts';
 import { Context } from './context.ts';
 import { cellsOf, lookAround, portsCell, type Sight } from './listing.ts';
 import { messageOf } from './messages.ts';
-import { codeOf, isOld } from './page.ts';
+import { isOld } from './page.ts';
 import { type Choice, pickJobs } from './picking.ts';
 import { countStates } from './summary.ts';
+import { type Tone, toneOfView } from './tones.ts';
 import { commandLine, jobLabel } from './wording.ts';
 import { parseWords } from './words.ts';
 
@@ -30,14 +31,14 @@ export interface WatchRow {
   /** Its name; null: it has none. */
   name: string | null;
   state: string;
-  word: ReturnType<typeof stateWord>;
-  exitCode: number | null;
+  tone: Tone;
   age: string;
   idle: string;
   command: string;
   project: string;
   isOld: boolean;
   isLive: boolean;
+  isPaused: boolean;
   /** Whether stderr has a log of its own. */
   isSplit: boolean;
 }
@@ -212,14 +213,14 @@ export class Watching {
       label: jobLabel(view),
       name: spec?.name == null ? null : name!,
       state: state!,
-      word: stateWord(view),
-      exitCode: codeOf(view),
+      tone: toneOfView(view),
       age: age!,
       idle: idle!,
       command: commandLine(view),
       project: safe(spec?.project ?? ''),
       isOld: isOld(view, now),
       isLive: view.kind === 'live',
+      isPaused: stateWord(view) === 'paused',
       isSplit: spec?.split === true,
     };
   }
