@@ -7,6 +7,7 @@ export const path = verb({
   name: 'path',
   operands: 'REF',
   arity: [1, 1],
+  brief: '',
   summary: "the path of a job's log",
   description: ['Log bytes are kept as the job wrote them: stdout and stderr in their order.'],
   examples: [['less $(bgjob path @last)', 'read it with your own tools']],

@@ -46,7 +46,7 @@ export const watch = verb({
   name: 'watch',
   operands: '',
   arity: [0, 0],
-  brief: '',
+  brief: 'live view',
   summary: 'the jobs live on a terminal, with keys; --json: a stream of changes',
   description: [
     'The jobs that ls shows, drawn anew as they change: state, age, time since the last output, ports, and the last line of the log.',
