@@ -2,6 +2,8 @@
  * `watch --json`: the jobs as they are, then each change of one, a line each, for programs. Told are other states, outcomes,
  * attempts and reasons; not that output came, nor that somebody moved up in a queue.
  */
+import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
 import type { Home } from '../job/home.ts';
 import { type JobId, type JobView, stateWord } from '../job/job.ts';
 import { endedNames, idOfName, listLive, projectKey, projectOfName } from '../job/markers.ts';
@@ -36,6 +38,9 @@ function markOf(view: JobView): string {
   return JSON.stringify([stateWord(view), reason, startedAt, state?.attempt ?? 1, ...end]);
 }
 
+/** Times of files are no finer than this, milliseconds, on any file system of today. */
+const FRESH_MS = 3000;
+
 export class Changes {
   private readonly output: Output;
   private readonly home: Home;
@@ -46,7 +51,10 @@ export class Changes {
   /** Live ones that were not asked for. */
   private foreign = new Set<JobId>();
   private queued = new Set<JobId>();
+  /** Names of the markers of ended jobs, and their ids. */
   private ended = new Set<string>();
+  private endedIds = new Set<JobId>();
+  private endedStamp = '';
 
   /** Whether what is there is told as such: not where the home is new. */
   private readonly tellsPresent: boolean;
@@ -75,7 +83,8 @@ export class Changes {
   private async begin(): Promise<void> {
     // the markers before the jobs: what ends in between is looked at again
     this.queued = new Set(this.listQueued());
-    this.ended = new Set(this.listEnded());
+    this.ended = this.listEnded();
+    this.endedIds = new Set([...this.ended].map((name) => idOfName(name)!));
     const picked = pickJobs(this.home, this.here, this.choice, true, (id) => this.glances.view(id));
     const views = [...picked.views()].sort((a, b) => a.id - b.id);
     await this.tell(views.map((view) => [view, this.tellsPresent ? 'present' : 'added']));
@@ -86,16 +95,16 @@ export class Changes {
     this.glances.begin();
     const live = new Set(listLive(this.home));
     const queued = new Set(this.listQueued());
-    const ended = new Set(this.listEnded());
+    const ended = this.listEnded();
     const ids = new Set<JobId>();
     for (const id of live) if (!this.foreign.has(id)) ids.add(id);
     for (const id of queued) if (!this.queued.has(id)) ids.add(id);
     for (const id of this.queued) if (!queued.has(id)) ids.add(id);
     for (const name of ended) if (!this.ended.has(name)) ids.add(idOfName(name)!);
-    for (const name of this.ended) if (!ended.has(name)) ids.add(idOfName(name)!);
-    // what was told to live and has no marker any more
-    for (const [id, { hasEnded }] of this.told)
-      if (!hasEnded && !queued.has(id) && !live.has(id)) ids.add(id);
+    if (ended !== this.ended) this.endedIds = new Set([...ended].map((name) => idOfName(name)!));
+    // what was told and has no marker any more is about to get one, is lost, or was removed
+    for (const id of this.told.keys())
+      if (!this.endedIds.has(id) && !queued.has(id) && !live.has(id)) ids.add(id);
     for (const id of this.foreign) if (!live.has(id)) this.foreign.delete(id);
     this.queued = queued;
     this.ended = ended;
@@ -160,7 +169,17 @@ export class Changes {
   private listQueued(): JobId[] {
     return queuedIds(this.home, this.isKey);
   }
-  private listEnded(): string[] {
-    return endedNames(this.home).filter((name) => this.isKey(projectOfName(name)));
+  /** The same set as before, where the folder is as it was: there may be 10,000. */
+  private listEnded(): Set<string> {
+    const { mtimeMs, ino } = fs.statSync(this.home.ended, { throwIfNoEntry: false }) ?? {
+      mtimeMs: 0,
+      ino: 0,
+    };
+    const stamp = `${mtimeMs} ${ino}`;
+    // a folder that changed just now may change again at the same time
+    const isFresh = Math.abs(systemClock.now() - mtimeMs) < FRESH_MS;
+    if (!isFresh && stamp === this.endedStamp) return this.ended;
+    this.endedStamp = isFresh ? '' : stamp;
+    return new Set(endedNames(this.home).filter((name) => this.isKey(projectOfName(name))));
   }
 }

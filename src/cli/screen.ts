@@ -158,7 +158,8 @@ export class Screen {
     if (key.ctrl && key.name === 'z') this.suspend();
     else if (key.ctrl && key.name === 'c') this.use.onLeave('SIGINT');
     else if (key.ctrl && key.name === 'l') this.damage();
-    else if (!key.ctrl && !key.meta)
+    // Esc itself comes as Alt
+    else if (!key.ctrl && (!key.meta || key.name === 'escape'))
       this.use.onKey({ name: key.name ?? text ?? '', text: text !== undefined && text >= ' ' ? text : '' });
   }
 

@@ -58,6 +58,12 @@ const ATTEND_MS = 5000;
 const LAST_BYTES = 4096;
 const LAST_LINES = 10;
 
+/** What runs comes first, then what waits; else as in `ls`. */
+function rankOf(view: JobView): number {
+  if (view.kind !== 'live') return 2;
+  return view.status.phase === 'queued' ? 1 : 0;
+}
+
 export class Watching {
   readonly choice: Choice;
   everywhere: boolean;
@@ -98,7 +104,7 @@ export class Watching {
     this.glances!.begin();
     const choice = { ...this.choice, everywhere: this.everywhere };
     const picked = pickJobs(home, this.here, choice, false, (id) => this.glances!.view(id));
-    const views = [...picked.views()];
+    const views = [...picked.views()].sort((a, b) => rankOf(a) - rankOf(b));
     await this.lookAround(home, views);
     const now = systemClock.now();
     const rows = views.map((view) => this.rowOf(home, view, picked.lineup, now));

@@ -26,7 +26,9 @@ rigTest('the help of the whole tool fits one screen and begins with examples', a
   const lines = help.trimEnd().split('\n');
   assert.ok(lines.length <= 24, `${lines.length} lines`);
   assert.match(lines[2]!, /^ {2}bgjob run -- npm test /);
-  for (const verb of VERBS) assert.match(help, new RegExp(`^  ${verb} +\\w`, 'm'));
+  // a line of its own, or at least its name
+  for (const verb of VERBS)
+    assert.match(help, new RegExp(`^  ${verb} +\\w|^Also: (.+\\n)*?.*\\b${verb}\\b`, 'm'));
   for (const code of ['0', '75', '124', '125', '126, 127'])
     assert.match(help, new RegExp(`[\\n ]${code} \\w`));
   assert.deepEqual(
