@@ -174,3 +174,10 @@ rigTest('it ends with a reader that is gone, and sleeps while nothing happens', 
   assert.match(stdout, /"event":"ready".*\ncode 0\n$/);
   await puppet.exit(0);
 });
+
+rigTest('BGJOB_MAX_WAIT is its deadline, as of every command that blocks', async (rig) => {
+  await rig.bgjob(['run', '-w', '--', 'true']);
+  const { code, stdout, stderr } = await rig.bgjob(['watch', '--json'], { env: { BGJOB_MAX_WAIT: '500ms' } });
+  assert.deepEqual([code, stderr], [75, '']);
+  assert.match(stdout, /"event":"ready","jobs":1}\n$/);
+});

@@ -1,5 +1,5 @@
 /** `bgjob watch`: the jobs live on a terminal, with keys; or, for programs, as a stream of changes. */
-import { fail, ok, type Result } from '../../base/failure.ts';
+import { EXIT, fail, ok, type Result } from '../../base/failure.ts';
 import { sleep } from '../../process/ended.ts';
 import { Pulse } from '../../process/pulse.ts';
 import { Changes } from '../changes.ts';
@@ -17,9 +17,15 @@ import { resume } from './resume.ts';
 /** Behind what wakes us, milliseconds. */
 const LOOK_MS = 2000;
 
-/** The stream; ends with 0 when somebody ends it, or nobody reads it any more. */
+/** The stream; ends with 0 when somebody ends it, or nobody reads it any more, and with 75 at the deadline. */
 async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
-  const patience = new Patience(null);
+  const deadline = context.deadline(null);
+  if (!deadline.ok) return deadline;
+  const patience = new Patience(deadline.value);
+  const exit = () => {
+    const { code, by } = patience.exit();
+    return ok(patience.signal.aborted && code === EXIT.stillRunning ? { code, by } : SUCCESS);
+  };
   const { output } = context;
   let opened = context.home();
   if (!opened.ok) return opened;
@@ -30,7 +36,7 @@ async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
     opened = context.home();
     if (!opened.ok) return opened;
   }
-  if (!opened.value || patience.signal.aborted) return ok(SUCCESS);
+  if (!opened.value || patience.signal.aborted) return exit();
   const pulse = new Pulse(opened.value);
   await new Changes(output, opened.value, context.here(), choice, wasThere).run(
     pulse,
@@ -38,8 +44,9 @@ async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
     LOOK_MS,
   );
   pulse.close();
+  const done = exit();
   patience.end();
-  return ok(SUCCESS);
+  return done;
 }
 
 export const watch = verb({
@@ -54,7 +61,7 @@ export const watch = verb({
     'p pauses and resumes; / filters by words, Esc ends that; a shows all projects; q or ^C quits. The screen is left as it was.',
     '--json prints an object per line and flushes each: event present for every job that ls --json shows, ready when that is all, then',
     'added, changed (state, outcome, attempt) and removed (id, name and project alone). The rest of a line is the job as in ls --json.',
-    'It ends with 0 at SIGINT and SIGTERM, and with the first line that nobody reads any more.',
+    'It ends with 0 at SIGINT and SIGTERM and with the first line that nobody reads any more, with 75 at BGJOB_MAX_WAIT.',
   ],
   examples: [
     ['bgjob watch', 'this project'],
