@@ -136,13 +136,14 @@ class View {
     const texts = ({ id, name, state, command }: WatchRow) =>
       `${id} ${name ?? ''} ${state} ${command}`.toLowerCase();
     this.rows = this.sighted.rows.filter((row) => wanted.every((word) => texts(row).includes(word)));
+    // until somebody moves it stays at the top
     const at = this.rows.findIndex(({ id }) => id === this.chosenId);
-    this.choose(at >= 0 ? at : this.chosen);
+    this.choose(this.chosenId === undefined ? 0 : at >= 0 ? at : this.chosen);
   }
 
   private choose(index: number): void {
     this.chosen = Math.max(0, Math.min(this.rows.length - 1, index));
-    this.chosenId = this.rows[this.chosen]?.id;
+    if (this.chosenId !== undefined) this.chosenId = this.rows[this.chosen]?.id;
     const room = roomFor(this.screen.size.rows);
     this.top = Math.min(Math.max(0, this.rows.length - room), this.top);
     if (this.chosen < this.top) this.top = this.chosen;
@@ -170,6 +171,7 @@ class View {
 
   private pressInList({ name, text }: Key): void {
     const row = this.rows[this.chosen];
+    this.chosenId = row?.id;
     const page = roomFor(this.screen.size.rows) - 1;
     if (name === 'up' || name === 'k') this.choose(this.chosen - 1);
     else if (name === 'down' || name === 'j') this.choose(this.chosen + 1);
@@ -211,12 +213,13 @@ class View {
         text: `kill ${row.label} (${state}) and all its processes? y/n`,
         act: () => this.act('kill', row, `killing ${row.label}...`),
       };
-    else if (name === 'r' && row.isLive)
+    else if (name === 'r')
       this.question = {
-        text: `stop ${row.label} (${state}) and start it again? y/n`,
+        text: row.isLive
+          ? `stop ${row.label} (${state}) and start it again? y/n`
+          : `start ${row.label} (${row.state}) once more? y/n`,
         act: () => this.act('restart', row, `restarting ${row.label}...`),
       };
-    else if (name === 'r') this.act('restart', row, `restarting ${row.label}...`);
     else if (name === 'p') this.act(row.isPaused ? 'resume' : 'pause', row, `${row.label}...`);
   }
 

@@ -25,9 +25,9 @@ export const isOld = (view: JobView, now: number): boolean =>
   view.kind === 'ended' && now - view.status.endedAt > OLD_MS;
 
 /** The counts, for a person who looks at a table. */
-function summaryOf(output: Output, views: JobView[]): string {
+function summaryOf(output: Output, views: JobView[], hidden: number): string {
   const red = (text: string) => (output.hasColor(2) ? `\x1b[31m${text}\x1b[39m` : text);
-  return countStates(views)
+  return countStates(views, hidden)
     .map(({ text, failed }) => (failed ? red(text) : text))
     .join(' · ');
 }
@@ -67,6 +67,6 @@ export async function pageOf(
   }));
   const table = renderTable(heads, rows, STATE_COLUMN, output.width(), output.hasColor(1), SPARE_COLUMNS);
   const isCounted = output.isTerminal(1) && output.isTerminal(2) && views.length >= COUNTED_FROM;
-  const below = [...(isCounted ? [summaryOf(output, views)] : []), ...others].join(' ');
+  const below = [...(isCounted ? [summaryOf(output, views, picked.hidden())] : []), ...others].join(' ');
   return { lines: table.split('\n'), notes: below === '' ? [] : [below], isLive };
 }

@@ -102,6 +102,8 @@ export interface Picked {
   views(): Generator<JobView>;
   /** What is said below: what is not shown. Only when all views were taken. */
   rest(): string[];
+  /** How many more wait; likewise. */
+  hidden(): number;
 }
 
 /** The jobs of a choice. `whole`: a script gets all that wait; `look`: how a job is looked at. */
@@ -137,6 +139,7 @@ export function pickJobs(
         else if (isAsked(choice, view) && inLine.isShown(view)) yield view;
       }
     },
+    hidden: () => (mayWait ? inLine.hidden : 0),
     rest() {
       const rested = listing.rest();
       if (mayHaveEnded) others += rested.others;

@@ -1,5 +1,6 @@
 /** How many jobs are in which state, in one line: `3 running · 2 queued · 1 failed · 12 done`. */
 import { type JobView, stateWord } from '../job/job.ts';
+import { thousands } from './inline.ts';
 import { wasStopped } from './tones.ts';
 
 const LIVE = ['running', 'starting', 'stopping', 'paused', 'queued'];
@@ -15,12 +16,12 @@ function kindOf(view: JobView): string {
   return word;
 }
 
-/** The parts of the line, what lives first; `failed` says which of them is bad news. */
-export function countStates(views: JobView[]): { text: string; failed: boolean }[] {
-  const counts = new Map<string, number>();
+/** The parts of the line, what lives first; `failed` says which of them is bad news. `hidden`: so many more wait. */
+export function countStates(views: JobView[], hidden = 0): { text: string; failed: boolean }[] {
+  const counts = new Map<string, number>(hidden > 0 ? [['queued', hidden]] : []);
   for (const view of views) counts.set(kindOf(view), (counts.get(kindOf(view)) ?? 0) + 1);
   return SHOWN.flatMap((kind) => {
     const count = counts.get(kind);
-    return count === undefined ? [] : [{ text: `${count} ${kind}`, failed: kind === 'failed' }];
+    return count === undefined ? [] : [{ text: `${thousands(count)} ${kind}`, failed: kind === 'failed' }];
   });
 }

@@ -108,7 +108,7 @@ export class Watching {
     await this.lookAround(home, views);
     const now = systemClock.now();
     const rows = views.map((view) => this.rowOf(home, view, picked.lineup, now));
-    return { rows, counts: countStates(views), rest: picked.rest() };
+    return { rows, counts: countStates(views, picked.hidden()), rest: picked.rest() };
   }
 
   /** Resolves when another look may show something else, or with `abort`. */

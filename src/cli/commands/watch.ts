@@ -57,7 +57,7 @@ export const watch = verb({
   summary: 'the jobs live on a terminal, with keys; --json: a stream of changes',
   description: [
     'The jobs that ls shows, drawn anew as they change: state, age, time since the last output, ports, and the last line of the log.',
-    'Keys: up and down or j and k move; Enter or l opens the log and follows it, q goes back; x kills (y confirms), r restarts,',
+    'Keys: up and down or j and k move; Enter or l opens the log and follows it, q goes back; x kills and r restarts (y confirms),',
     'p pauses and resumes; / filters by words, Esc ends that; a shows all projects; q or ^C quits. The screen is left as it was.',
     '--json prints an object per line and flushes each: event present for every job that ls --json shows, ready when that is all, then',
     'added, changed (state, outcome, attempt) and removed (id, name and project alone). The rest of a line is the job as in ls --json.',
