@@ -89,22 +89,22 @@ rigTest(
     await rig.run(['-Q', 'q', '--', ...puppet.command]);
     await puppet.ready();
     const call = await startStream(rig);
-    await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input: 'true\n'.repeat(300) });
-    await untilEvents(call, (events) => events.filter((one) => one.event === 'added').length === 300);
-    await rig.bgjob(['kill', '301']);
+    await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input: 'true\n'.repeat(60) });
+    await untilEvents(call, (events) => events.filter((one) => one.event === 'added').length === 60);
+    await rig.bgjob(['kill', '61']);
     await untilEvents(call, (events) => events.at(-1).state === 'cancelled');
     const before = eventsOf(call).length;
-    assert.equal(before, 1 + 1 + 300 + 1);
+    assert.equal(before, 1 + 1 + 60 + 1);
     await rig.bgjob(['queue', 'pause', 'q']);
     await puppet.exit(0);
     await untilEvents(call, (events) => events.some(({ id, state }) => id === 1 && state === 'exited'));
     await rig.bgjob(['queue', 'resume', 'q']);
     const events = await untilEvents(
       call,
-      (all) => all.filter((one) => one.state === 'exited').length === 300,
+      (all) => all.filter((one) => one.state === 'exited').length === 60,
     );
     // that the others moved up is told to nobody
-    for (const id of [2, 100, 300])
+    for (const id of [2, 30, 60])
       assert.match(
         storyOf(events, id),
         /^added queued(, changed starting)?(, changed running)?, changed exited$/,
@@ -180,4 +180,23 @@ rigTest('BGJOB_MAX_WAIT is its deadline, as of every command that blocks', async
   const { code, stdout, stderr } = await rig.bgjob(['watch', '--json'], { env: { BGJOB_MAX_WAIT: '500ms' } });
   assert.deepEqual([code, stderr], [75, '']);
   assert.match(stdout, /"event":"ready","jobs":1}\n$/);
+});
+
+rigTest('a user without a watch left is told the same, a little later', async (rig) => {
+  const puppet = await rig.puppet();
+  await rig.run(['--', ...puppet.command]);
+  await rig.untilState(1, 'running');
+  const preload = `${rig.dir}/nowatch.js`;
+  fs.writeFileSync(
+    preload,
+    "require('fs').watch = () => { throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' }); };",
+  );
+  const call = rig.startBgjob(['watch', '--json'], { env: { NODE_OPTIONS: `--require ${preload}` } });
+  await untilEvents(call, (events) => events.some(({ event }) => event === 'ready'));
+  await puppet.exit(3);
+  await rig.bgjob(['run', '-w', '--', 'true']);
+  const events = await untilEvents(call, (all) => all.filter(({ state }) => state === 'exited').length === 2);
+  assert.match(storyOf(events, 1), /^present running, changed exited$/);
+  call.child.kill('SIGTERM');
+  assert.equal((await call.answer).code, 0);
 });
