@@ -10,17 +10,21 @@ const LAZY = {
   './spinner.ts': ['src/cli/spinner.ts', 'spinner'],
   './skilling.ts': ['src/cli/skilling.ts', 'skilling'],
   './timetable.ts': ['src/job/timetable.ts', 'timetable'],
+  './widths.ts': ['src/cli/widths.ts', 'widths'],
+  './viewing.ts': ['src/cli/viewing.ts', 'viewing'],
   'ps-list': ['ps-list', 'ps-list'],
   '@eslint-community/regexpp': ['@eslint-community/regexpp', 'regexpp'],
   'proper-lockfile': ['proper-lockfile', 'proper-lockfile'],
 };
+/** These of them are required: where they are needed nothing can be waited for. */
+const REQUIRED = ['@eslint-community/regexpp', './widths.ts'];
 
 const lazyFiles = {
   name: 'lazy-files',
   setup({ onResolve }) {
     onResolve({ filter: /.*/ }, ({ kind, path }) => {
-      if (kind === 'require-call' && path === '@eslint-community/regexpp')
-        return { path: './regexpp.js', external: true };
+      if (kind === 'require-call' && REQUIRED.includes(path))
+        return { path: `./${LAZY[path][1]}.js`, external: true };
       if (kind !== 'dynamic-import') return undefined;
       const name = path.replace(/^(\.\.?\/)+(.*\/)?/, './');
       if (!(name in LAZY)) throw new Error(`${path} is imported dynamically but not named in build.mjs`);
@@ -54,6 +58,18 @@ const leanCommander = {
   },
 };
 
+/** cli-table3 brings an old string-width, which knows no emoji of the last years: it gets the one that we measure with. */
+const oneWidth = {
+  name: 'one-width',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^string-width$/ }, ({ importer }) =>
+      /\/cli-table3\//.test(importer) ? { path: 'width', namespace: 'width' } : undefined,
+    );
+    const contents = "module.exports = require('string-width').default;";
+    onLoad({ filter: /.*/, namespace: 'width' }, () => ({ contents, resolveDir: '.' }));
+  },
+};
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -63,7 +79,7 @@ const common = {
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },
   logLevel: 'warning',
-  plugins: [lazyFiles, plainNodeModules, leanCommander],
+  plugins: [lazyFiles, plainNodeModules, leanCommander, oneWidth],
 };
 
 rmSync('dist', { recursive: true, force: true });

@@ -6,7 +6,7 @@ import { commandText, exitCodeOf, stateWord } from '../job/job.ts';
 import { listSchedules, readSchedule, type Schedule } from '../job/schedules.ts';
 import { isStarterPaused, readEvents, type StarterEvent } from '../job/starters.ts';
 import { observe } from '../process/observe.ts';
-import { plainTable } from './listing.ts';
+import { plainTable } from './columns.ts';
 import type { Output } from './output.ts';
 import { timeText } from './starttimes.ts';
 import { stateText } from './wording.ts';

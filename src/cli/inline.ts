@@ -58,6 +58,11 @@ export class QueuedList {
     return shown < this.most;
   }
 
+  /** How many wait and are not shown. */
+  get hidden(): number {
+    return [...this.more.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   /** What is said below the list: how many more wait, and which queue is paused. `alone`: the list was one of these. */
   notes(alone: boolean): string[] {
     return [...this.more].flatMap(([name, count]) => {
@@ -71,7 +76,8 @@ export class QueuedList {
   }
 }
 
-const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+/** `9,587`. */
+export const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 
 function moreText({ name, count: all }: QueueSight, count: number, alone: boolean): string {
   const where = name === NO_QUEUE ? '' : ` in ${name}`;

@@ -80,7 +80,7 @@ export function listJobs(
 export interface Sight {
   leftoversOf(view: JobView): number;
   /** Undefined where ports are not asked for. */
-  portsOf(view: JobView): number[] | undefined;
+  portsOf(view: { id: JobId }): number[] | undefined;
 }
 
 /** Of jobs that all live. */
@@ -149,8 +149,11 @@ export const headsOf = (withPorts: boolean): string[] => [
 ];
 /** Which of them gets the colour of the state. */
 export const STATE_COLUMN = 2;
+/** Which are left out first where the terminal is narrow. */
+export const SPARE_COLUMNS = ['TOOK', 'IDLE', 'PORTS', 'AGE'];
 
-function portsCell(ports: number[]): string {
+/** Ports as a cell: the first few of them. */
+export function portsCell(ports: number[]): string {
   const more = ports.length - PORTS_SHOWN;
   return ports.slice(0, PORTS_SHOWN).join(',') + (more > 0 ? `,+${more}` : '') || '-';
 }
@@ -170,16 +173,4 @@ export function cellsOf(home: Home, view: JobView, sight: Sight, lineup = new Li
     ...(ports ? [portsCell(ports)] : []),
     commandLine(view),
   ];
-}
-
-/** The table as plain lines. */
-export function plainTable(heads: string[], rows: string[][]): string[] {
-  const all = [heads, ...rows];
-  const widths = heads.map((_, n) => Math.max(...all.map((cells) => cells[n]!.length)));
-  return all.map((cells) =>
-    cells
-      .map((cell, n) => cell.padEnd(widths[n]!))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -5,8 +5,8 @@ import type { Home } from '../job/home.ts';
 import { NO_QUEUE } from '../job/queue.ts';
 import { Lineup, type QueueSight } from '../process/lineup.ts';
 import { observe } from '../process/observe.ts';
+import { plainTable } from './columns.ts';
 import { type Exit, SUCCESS } from './command.ts';
-import { plainTable } from './listing.ts';
 import type { Output } from './output.ts';
 import { jobLabel, jobs } from './wording.ts';
 

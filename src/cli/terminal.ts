@@ -1,32 +1,29 @@
 /** Colour and tables for people; loads chalk and cli-table3, so it is a file of its own that only a terminal loads. */
 import { Chalk } from 'chalk';
 import Table from 'cli-table3';
-import { clip } from '../base/text.ts';
-import type { StateWord } from '../job/job.ts';
+import { cut, fitColumns } from './columns.ts';
+import type { Tone } from './tones.ts';
 
-const BAD: readonly StateWord[] = ['killed', 'timed-out', 'failed', 'lost', 'unreadable'];
-
-/** How a state looks: red only for failure, green for what runs, dim for what is over. */
-export type Tone = 'live' | 'good' | 'bad' | 'dim';
-
-export function toneOf(word: StateWord, exitCode: number | null): Tone {
-  if (BAD.includes(word) || (word === 'exited' && exitCode !== 0)) return 'bad';
-  if (word === 'exited') return 'good';
-  return word === 'running' || word === 'starting' || word === 'stopping' ? 'live' : 'dim';
-}
+export { toneOf } from './tones.ts';
 
 export interface Row {
   cells: string[];
   tone: Tone;
+  /** What is over for long steps back. */
+  isOld?: boolean;
 }
 
-/** A table that fits `width`: the last column is cut, the others keep their size. `toned` is the column of the state. */
+/**
+ * A table that fits `width`: the last column is cut; where there is little room, long cells are, and the columns named in `spare`
+ * go. `toned` is the column of the state.
+ */
 export function renderTable(
   heads: string[],
   rows: Row[],
   toned: number,
   width: number,
   color: boolean,
+  spare: string[] = [],
 ): string {
   const chalk = new Chalk({ level: color ? 1 : 0 });
   const paint: Record<Tone, (text: string) => string> = {
@@ -53,22 +50,21 @@ export function renderTable(
       'right-mid',
     ].map((name) => [name, '']),
   );
-  const widths = heads.map((head, n) => Math.max(head.length, ...rows.map(({ cells }) => cells[n]!.length)));
-  const last = heads.length - 1;
-  const room = Math.max(10, width - 1 - widths.slice(0, last).reduce((sum, one) => sum + one + 2, 0));
+  // the last column of a terminal wraps on some
+  const all = rows.map(({ cells }) => cells);
+  const { shown, widths } = fitColumns(heads, all, width - 1, spare);
   const table = new Table({
     chars: { ...none, middle: '  ' },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  table.push(heads.map((head) => chalk.dim(head)));
-  for (const { cells, tone } of rows) {
-    const fitted = cells.map((cell, n) =>
-      n === last ? shorten(cell, room) : n === toned ? paint[tone](cell) : cell,
-    );
+  table.push(shown.map((n) => chalk.dim(heads[n]!)));
+  for (const { cells, tone, isOld } of rows) {
+    const fitted = shown.map((n, at) => {
+      const cell = cut(cells[n]!, widths[at]!);
+      if (n === toned && (tone === 'bad' || !isOld)) return paint[tone](cell);
+      return isOld ? chalk.dim(cell) : cell;
+    });
     table.push(fitted);
   }
   return table.toString().replace(/[ ]+$/gm, '');
 }
-
-const shorten = (text: string, room: number): string =>
-  text.length <= room ? text : `${clip(text, room - 1).replace(/…\(\+\d+\)$/, '')}…`;

@@ -20,10 +20,12 @@ import { status } from './commands/status.ts';
 import { tail } from './commands/tail.ts';
 import { trigger } from './commands/trigger.ts';
 import { wait } from './commands/wait.ts';
+import { watch } from './commands/watch.ts';
 
 export const VERBS: readonly Verb[] = [
   run,
   ls,
+  watch,
   status,
   show,
   tail,

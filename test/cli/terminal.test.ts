@@ -20,13 +20,13 @@ function onTerminal(rig: Rig, line: string, env: Record<string, string> = {}) {
 const withoutEscapes = (text: string): string => text.replaceAll(/\x1b\[[\d;?]*[a-zA-Z]/g, '');
 
 rigTest(
-  'run says what to do next',
+  'run says what to do next, once and not for ever',
   async (rig) => {
-    const { stdout } = await onTerminal(rig, 'bgjob run -- true').answer;
-    assert.equal(stdout, '1\r\nstarted; next: bgjob tail -f 1 · bgjob wait 1 · bgjob ls\r\n');
-    // the id alone, where only stderr is a terminal
-    const { stdout: text } = await onTerminal(rig, 'id=$(bgjob run -- true); echo "<$id>"').answer;
-    assert.match(text, /^started; next: .*\r\n<2>\r\n$/);
+    // the id alone is the answer, where only stderr is a terminal
+    const { stdout } = await onTerminal(rig, 'id=$(bgjob run -- true); echo "<$id>"').answer;
+    assert.equal(stdout, 'started; next: bgjob tail -f 1 · bgjob wait 1 · bgjob ls\r\n<1>\r\n');
+    const { stdout: again } = await onTerminal(rig, 'bgjob run -- true').answer;
+    assert.equal(again, '2\r\n');
   },
   { skip },
 );
@@ -50,6 +50,59 @@ rigTest(
     assert.ok(!plain.stdout.includes('\x1b['));
     const dumb = await onTerminal(rig, 'bgjob ls', { TERM: 'dumb' }).answer;
     assert.ok(!dumb.stdout.includes('\x1b['));
+  },
+  { skip },
+);
+
+rigTest(
+  'below the table are counts; the hint at the live view comes once; what was stopped on purpose is not red',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    await rig.bgjob(['run', '-w', '--', 'sh', '-c', 'exit 3']);
+    await rig.run(['--', 'sleep', '1000']);
+    await rig.untilState(2, 'running');
+    await rig.bgjob(['kill', '2']);
+    await rig.bgjob(['run', '-w', '--', 'true']);
+    await rig.run(['-n', 'web', '--', ...puppet.command]);
+    await rig.untilState(4, 'running');
+    const first = (await onTerminal(rig, 'bgjob ls').answer).stdout;
+    assert.match(
+      first,
+      /\r\n1 running · \x1b\[31m1 failed\x1b\[39m · 1 stopped · 1 done\r\n\(bgjob watch shows /,
+    );
+    assert.ok(!first.includes('\x1b[31mkilled'));
+    const again = (await onTerminal(rig, 'bgjob ls', { NO_COLOR: '1' }).answer).stdout;
+    assert.match(again, /\r\n1 running · 1 failed · 1 stopped · 1 done\r\n$/);
+    // a note: not in the answer, and only for people
+    const { stdout } = await onTerminal(rig, 'bgjob ls 2>/dev/null | tail -n 1').answer;
+    assert.match(stdout, /^1 +- +exited 3 /);
+    await puppet.exit(0);
+  },
+  { skip },
+);
+
+rigTest(
+  'wide characters keep the columns, and a narrow window drops some',
+  async (rig) => {
+    await rig.bgjob(['run', '-w', '-n', 'x', '--', 'echo', `日本語 😀 ${'長い'.repeat(40)}`]);
+    await rig.bgjob(['run', '-w', '-n', 'second', '--', 'sh', '-c', `exit 3 # ${'long '.repeat(40)}`]);
+    for (const columns of [80, 40]) {
+      const { stdout } = await onTerminal(rig, `stty cols ${columns}; bgjob ls`, { NO_COLOR: '1' }).answer;
+      const lines = stdout.trimEnd().split('\r\n');
+      assert.equal(lines.length, 3);
+      // a wide character is one of JavaScript's and two columns
+      const widths = lines.map((line) =>
+        [...line].reduce((sum, c) => sum + (c > '\u1100' && c !== '…' ? 2 : 1), 0),
+      );
+      for (const width of widths) assert.ok(width < columns, `${width}`);
+      assert.ok(
+        widths.slice(1).every((width) => width > columns - 5),
+        `${widths}`,
+      );
+      assert.equal(/ IDLE /.test(lines[0]!), columns === 80);
+      assert.match(lines[0]!, /^ID {2}NAME +STATE .*COMMAND$/);
+      assert.equal(lines[1]!.indexOf('sh -c'), lines[2]!.indexOf('echo'));
+    }
   },
   { skip },
 );

@@ -1,47 +1,13 @@
 /** `bgjob ls`: the live jobs and those that ended lately. */
-import { fail, ok, type Result } from '../../base/failure.ts';
-import { safe } from '../../base/text.ts';
-import type { Home } from '../../job/home.ts';
-import { type JobView, STATE_WORDS, stateWord } from '../../job/job.ts';
-import { projectKey } from '../../job/markers.ts';
-import { isName } from '../../job/project.ts';
-import { Lineup } from '../../process/lineup.ts';
-import { observe } from '../../process/observe.ts';
+import { ok } from '../../base/failure.ts';
+import { STATE_WORDS } from '../../job/job.ts';
 import { SUCCESS, verb } from '../command.ts';
-import { QueuedList } from '../inline.ts';
-import {
-  BLIND,
-  cellsOf,
-  headsOf,
-  listJobs,
-  lookAround,
-  objectsOf,
-  plainTable,
-  STATE_COLUMN,
-  showsPorts,
-} from '../listing.ts';
-import { requireQueue } from '../select.ts';
-import { parseTags } from '../tags.ts';
+import { isNew } from '../lessons.ts';
+import { lookAround, objectsOf } from '../listing.ts';
+import { pageOf } from '../page.ts';
+import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../picking.ts';
 import { tellUnseen } from '../unseen.ts';
-import { jobs, queueOf } from '../wording.ts';
-
-function parseStates(states: string[]): Result<Set<string>> {
-  const asked = states.flatMap((text) => text.split(','));
-  const wrong = asked.find((word) => !(STATE_WORDS as readonly string[]).includes(word));
-  if (wrong !== undefined)
-    return fail({ code: 'usage', message: `--state: "${safe(wrong)}" is none of ${STATE_WORDS.join(', ')}` });
-  return ok(new Set(asked));
-}
-
-/** The queues that were named; fails if one of them is not there. */
-function queuesNamed(home: Home | undefined, words: string[]): Result<string[]> {
-  const names = words.flatMap((text) => text.split(','));
-  for (const name of names) {
-    const found = requireQueue(home, name);
-    if (!found.ok) return found;
-  }
-  return ok(names);
-}
+import { watchTable } from '../watchtable.ts';
 
 export const ls = verb({
   name: 'ls',
@@ -82,112 +48,49 @@ export const ls = verb({
       kind: 'flag',
       text: 'the ports on which they listen (shown on a terminal anyway)',
     },
+    watch: { kind: 'flag', text: 'drawn anew as it changes, on a terminal, until ^C' },
     quiet: { kind: 'flag', short: '-q', text: 'ids alone' },
   },
   async run(context, { options }) {
     const { output } = context;
-    const states = parseStates(options.state);
-    if (!states.ok) return states;
-    const tags = parseTags(options.tag);
-    if (!tags.ok) return tags;
-    const wrong = options.name.flatMap((text) => text.split(',')).find((name) => !isName(name));
-    if (wrong !== undefined)
-      return fail({ code: 'usage', message: `--name: "${safe(wrong)}" is not a name`, hint: 'bgjob ls -a' });
+    const parsed = parseChoice(options);
+    if (!parsed.ok) return parsed;
+    const choice = parsed.value;
     const opened = context.home();
     if (!opened.ok) return opened;
     const home = opened.value;
-    const queues = queuesNamed(home, options.queue);
-    if (!queues.ok) return queues;
+    const known = requireQueues(home, choice.queues);
+    if (!known.ok) return known;
+    if (options.watch) return watchTable(context, choice, options);
     if (!home) {
       if (!output.json && !options.quiet && !options.unseen) output.note('no jobs yet: bgjob run -- command');
       return ok(SUCCESS);
     }
     const here = context.here();
-    const names = options.name.flatMap((text) => text.split(','));
-    const isHere = (view: JobView) =>
-      options.all || !('spec' in view) || here.places.includes(view.spec.project);
-    const isAsked = (view: JobView) =>
-      (queues.value.length === 0 || queues.value.includes(queueOf(view) ?? '')) &&
-      (states.value.size === 0 || states.value.has(stateWord(view))) &&
-      (names.length === 0 || ('spec' in view && names.includes(view.spec.name ?? ''))) &&
-      tags.value.every((tag) => 'spec' in view && view.spec.tags.includes(tag));
-    const isFiltered = states.value.size + names.length + tags.value.length + queues.value.length > 0;
     if (options.unseen) {
       await tellUnseen(output, home, {
         here: options.all ? null : here,
         most: options.number,
-        isWanted: isFiltered ? isAsked : null,
+        isWanted: isFiltered(choice) ? (view) => isAsked(choice, view) : null,
         form: options.quiet ? 'ids' : 'sentences',
       });
       return ok(SUCCESS);
     }
-    const lineup = new Lineup(home);
-    const mayWait = states.value.size === 0 || states.value.has('queued');
-    const inLine = new QueuedList(lineup, {
-      keys: options.all ? null : new Set(here.places.map(projectKey)),
-      queues: queues.value,
-      most: mayWait ? options.number : 0,
-      alone: isFiltered,
-      whole: mayWait && (output.json || options.quiet),
-      byRecord: names.length + tags.value.length > 0,
-    });
-    const plan = { everywhere: options.all, most: options.number, named: names, queued: inLine.queued };
-    const listing = listJobs(home, here, plan);
-    const mayHaveEnded =
-      states.value.size === 0 ? queues.value.length === 0 : [...states.value].some(isEndWord);
-    const ids =
-      queues.value.length === 0 ? listing.ids : [...inLine.ids, ...(mayHaveEnded ? listing.ids : [])];
-    let others = mayWait ? inLine.others : 0;
-    // one at a time: a list of thousands is not held in memory
-    function* views(): Generator<JobView> {
-      for (const id of new Set(ids)) {
-        const view = observe(home!, id);
-        if (!view) continue;
-        if (!isHere(view)) others++;
-        else if (isAsked(view) && inLine.isShown(view)) yield view;
-      }
-    }
+    const picked = pickJobs(home, here, choice, output.json || options.quiet);
     if (options.quiet && !output.json) {
-      for (const { id } of views()) output.line(String(id));
+      for (const { id } of picked.views()) output.line(String(id));
       return ok(SUCCESS);
     }
-    const withPorts = showsPorts(output, home, options.ports);
     if (output.json) {
-      output.objects(objectsOf(home, views(), await lookAround(home, withPorts), lineup));
+      const sight = await lookAround(home, options.ports);
+      output.objects(objectsOf(home, picked.views(), sight, picked.lineup));
       return ok(SUCCESS);
     }
-    const list = [...views()];
-    // processes are looked for only where some may be seen
-    const mayLeave = withPorts || list.some(({ kind }) => kind === 'ended');
-    const sight = mayLeave ? await lookAround(home, withPorts) : BLIND;
-    const rows = list.map((view) => ({ view, cells: cellsOf(home, view, sight, lineup) }));
-    if (rows.length === 0) output.note(isFiltered ? 'no such jobs here' : 'no jobs here');
-    else if (output.isTerminal(1) || output.hasColor(1)) {
-      const { renderTable, toneOf } = await import('./../terminal.ts');
-      const toned = rows.map(({ view, cells }) => ({ cells, tone: toneOf(stateWord(view), exitCode(view)) }));
-      const heads = headsOf(withPorts);
-      output.line(renderTable(heads, toned, STATE_COLUMN, output.width(), output.hasColor(1)));
-    } else {
-      const cells = rows.map((row) => row.cells);
-      for (const line of plainTable(headsOf(withPorts), cells)) output.line(line);
-    }
-    const rested = listing.rest();
-    if (mayHaveEnded) others += rested.others;
-    // what runs, or has a name, is shown however old it is
-    const mayBeOlder = names.length === 0 && mayHaveEnded;
-    const rest = [
-      ...(mayWait ? inLine.notes(isFiltered) : []),
-      ...(rested.older > 0 && mayBeOlder ? [`${jobs(rested.older)} older: -n ${rested.ended}`] : []),
-      ...(others > 0 ? [`${jobs(others)} of other projects: -a`] : []),
-    ];
-    if (rest.length > 0) output.note(`(${rest.join('; ')})`);
+    const page = await pageOf(output, home, picked, choice, options.ports);
+    for (const line of page.lines) output.line(line);
+    for (const note of page.notes) output.note(note);
+    if (page.isLive && output.isTerminal(1) && output.isTerminal(2) && isNew(home, 'watch'))
+      output.note('(bgjob watch shows this live: the last lines, logs, kill and restart by a key)');
     return ok(SUCCESS);
   },
 });
-
-/** What may have ended long ago. */
-const isEndWord = (word: string): boolean =>
-  !['queued', 'starting', 'running', 'stopping', 'paused'].includes(word);
-
-const exitCode = (view: JobView): number | null =>
-  view.kind === 'ended' && view.status.outcome.kind === 'exited' ? view.status.outcome.code : null;

@@ -7,6 +7,7 @@ import { attendQueue } from '../../process/admission.ts';
 import { type Input, SUCCESS, verb } from '../command.ts';
 import { isConditional, parseConditions } from '../conditions.ts';
 import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
+import { isNew } from '../lessons.ts';
 import { parseNaming, start } from '../naming.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
 import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../started.ts';
@@ -112,7 +113,10 @@ export const run = verb({
     if (!waits) {
       if (!output.json && output.isTerminal(2)) {
         const became = reused ? 'it was there already' : placement ? 'added' : 'started';
-        output.note(`${became}; next: bgjob tail -f ${id} · bgjob wait ${id} · bgjob ls`);
+        // a lesson, and no ritual
+        const next = `next: bgjob tail -f ${id} · bgjob wait ${id} · bgjob ls`;
+        if (isNew(home, 'run')) output.note(`${became}; ${next}`);
+        else if (reused) output.note(`(${became})`);
       }
       return ok(SUCCESS);
     }

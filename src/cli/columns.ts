@@ -1,0 +1,99 @@
+/** Texts in columns: how wide they are on a terminal, cut and padded to a width, and which columns of a table fit. */
+
+/**
+ * Each of these takes one column: Latin, Greek and Cyrillic letters without marks, punctuation, arrows, lines. What else there is,
+ * is looked up by widths.ts, which costs as much as half a start and is loaded only then.
+ */
+const PLAIN =
+  /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0523\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2500-\u259f\u2713\u2714\u2717\u2718]*$/;
+const wide = () => require('./widths.ts') as typeof import('./widths.ts');
+
+/** The columns that a text takes; it has no tabs and no escape sequences. */
+export const widthOf = (text: string): number => (PLAIN.test(text) ? text.length : wide().measure(text));
+
+/** At most `columns` wide; `…` at its end says that something is missing. */
+export function cut(text: string, columns: number): string {
+  if (columns < 1) return '';
+  if (widthOf(text) <= columns) return text;
+  if (columns === 1) return '…';
+  return `${PLAIN.test(text) ? text.slice(0, columns - 1) : cutWide(text, columns - 1)}…`;
+}
+
+/** A wide character that does not fit is left out. */
+function cutWide(text: string, columns: number): string {
+  const [first] = wide().split(text, columns, 1);
+  return widthOf(first!) <= columns ? first! : '';
+}
+
+/** Exactly as wide as the column, for what fits. */
+export const pad = (text: string, columns: number): string =>
+  text + ' '.repeat(Math.max(0, columns - widthOf(text)));
+
+/** In lines of at most `columns`. */
+export function wrap(text: string, columns: number): string[] {
+  if (widthOf(text) <= columns) return [text];
+  if (!PLAIN.test(text)) return wide().split(text, columns);
+  const lines = [];
+  for (let at = 0; at < text.length; at += columns) lines.push(text.slice(at, at + columns));
+  return lines;
+}
+
+/** Between two columns. */
+export const GAP = '  ';
+/** The last column is worth having from this width on; and so wide may the others be where it gets less. */
+const LEAST_LAST = 16;
+const MOST_OTHER = 24;
+const LEAST_CELL = 8;
+
+export interface Fit {
+  /** The numbers of the columns that are shown. */
+  shown: number[];
+  /** The widths of these. */
+  widths: number[];
+}
+
+/**
+ * The columns that fit into `width`, the last one of what is left. Where that is little, long cells are cut first, and then
+ * the columns named in `spare` go, in that order; those of `without` are not shown at all.
+ */
+export function fitColumns(
+  heads: string[],
+  rows: string[][],
+  width: number,
+  spare: string[] = [],
+  without: string[] = [],
+): Fit {
+  const last = heads.length - 1;
+  const natural = heads.map((head, n) =>
+    n === last ? 0 : rows.reduce((most, cells) => Math.max(most, widthOf(cells[n]!)), head.length),
+  );
+  let shown = heads.map((_, n) => n).filter((n) => !without.includes(heads[n]!));
+  const room = (widths: number[]) => width - shown.slice(0, -1).reduce((sum, n) => sum + widths[n]! + 2, 0);
+  let widths = natural;
+  if (spare.length > 0 && room(widths) < LEAST_LAST)
+    widths = natural.map((one, n) => Math.min(one, Math.max(heads[n]!.length, MOST_OTHER)));
+  for (const head of spare) {
+    if (room(widths) >= LEAST_LAST) break;
+    shown = shown.filter((n) => heads[n] !== head);
+  }
+  // still too narrow: the widest gives way
+  while (spare.length > 0 && room(widths) < LEAST_LAST / 2) {
+    const widest = shown.slice(0, -1).reduce((most, n) => (widths[n]! > widths[most]! ? n : most));
+    if (widths[widest]! <= LEAST_CELL) break;
+    widths = widths.map((one, n) => (n === widest ? one - 1 : one));
+  }
+  const rest = Math.max(LEAST_CELL, room(widths));
+  return { shown, widths: shown.map((n) => (n === last ? rest : widths[n]!)) };
+}
+
+/** The table as plain lines; nothing is cut. */
+export function plainTable(heads: string[], rows: string[][]): string[] {
+  const all = [heads, ...rows];
+  const widths = heads.map((_, n) => all.reduce((most, cells) => Math.max(most, widthOf(cells[n]!)), 0));
+  return all.map((cells) =>
+    cells
+      .map((cell, n) => pad(cell, widths[n]!))
+      .join(GAP)
+      .trimEnd(),
+  );
+}
