@@ -10,7 +10,7 @@ import { readHold } from '../process/listening.ts';
 import { observe } from '../process/observe.ts';
 import { isOfThisWorld } from '../process/sandbox.ts';
 import { isServed, listenerOf } from '../process/standing.ts';
-import { plainTable } from './listing.ts';
+import { plainTable } from './columns.ts';
 import type { Output } from './output.ts';
 import { stateText } from './wording.ts';
 
