@@ -1,5 +1,6 @@
 // Bundles the command line and the supervisor into one minified CommonJS file each: separate modules, or ES modules, would
 // cost half a Node start per call. What is behind `await import(…)` becomes a file of its own, loaded when it is used.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
@@ -8,6 +9,7 @@ import { build } from 'esbuild';
 const LAZY = {
   './terminal.ts': ['src/cli/terminal.ts', 'terminal'],
   './spinner.ts': ['src/cli/spinner.ts', 'spinner'],
+  './manpage.ts': ['src/cli/manpage.ts', 'manpage'],
   './skilling.ts': ['src/cli/skilling.ts', 'skilling'],
   './timetable.ts': ['src/job/timetable.ts', 'timetable'],
   'ps-list': ['ps-list', 'ps-list'],
@@ -93,6 +95,16 @@ const licenses = [...new Set(packages)].sort().map((path) => {
   return `${name} ${version} (${license})\n\n${file ? readFileSync(`${path}/${file}`, 'utf8') : ''}`;
 });
 writeFileSync('dist/licenses.txt', licenses.join(`\n${'-'.repeat(80)}\n\n`));
+
+// the man pages are of what was just built; package.json names each of them for npm
+const printed = execFileSync(process.execPath, ['bin/bgjob', '--man', 'all'], { encoding: 'utf8' });
+const pages = printed.split(/^(?=\.TH )/m).map((text) => [`man/${text.split(' ')[1].toLowerCase()}.1`, text]);
+for (const name of readdirSync('man')) rmSync(`man/${name}`);
+for (const [path, text] of pages) writeFileSync(path, text);
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+const man = pages.map(([path]) => `./${path}`);
+if (manifest.man.join() !== man.join())
+  writeFileSync('package.json', `${JSON.stringify({ ...manifest, man }, null, 2)}\n`);
 
 // tests are built like the program; `npm test` runs them
 rmSync('dist-test', { recursive: true, force: true });
