@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 const LAZY = {
   './terminal.ts': ['src/cli/terminal.ts', 'terminal'],
   './spinner.ts': ['src/cli/spinner.ts', 'spinner'],
+  './completing.ts': ['src/cli/completing.ts', 'completing'],
   './manpage.ts': ['src/cli/manpage.ts', 'manpage'],
   './skilling.ts': ['src/cli/skilling.ts', 'skilling'],
   './timetable.ts': ['src/job/timetable.ts', 'timetable'],

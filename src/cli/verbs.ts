@@ -1,5 +1,6 @@
 /** The table of verbs, in the order of the help. */
 import type { Verb } from './command.ts';
+import { completion } from './commands/completion.ts';
 import { cron } from './commands/cron.ts';
 import { doctor } from './commands/doctor.ts';
 import { gc } from './commands/gc.ts';
@@ -38,4 +39,5 @@ export const VERBS: readonly Verb[] = [
   gc,
   skill,
   doctor,
+  completion(() => VERBS),
 ];
