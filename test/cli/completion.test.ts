@@ -203,7 +203,7 @@ for line in "$@"; do
   zpty -w -n z "$line"$'\\x18'
   zpty -r z out '*@@told@@*'
   print -r -- "== $line"
-  sed 's/\\\\\\\\\\(.\\)/\\\\1/g' $OFFERED
+  sed 's/\\\\\\(.\\)/\\1/g' $OFFERED
 done
 zpty -d z`;
 
@@ -243,7 +243,7 @@ rigTest('words that are asked for while somebody types are never an error', asyn
   assert.equal(await said('frob'), '');
   assert.equal(await said('jobs', { BGJOB_HOME: '/dev/null/no' }), '');
   await rig.runOut(['-n', 'one', '--', 'printf', 'a\tb\u001b[2J']);
-  assert.match(await said('jobs'), /^one\texited: printf 'a b.*\n1\texited: .*\n@last\t.*\n$/);
+  assert.match(await said('jobs'), /^one\texited: printf 'a\\tb\\x1b\[2J'\n1\texited: .*\n@last\t.*\n$/);
   rig.damaged = true;
   fs.writeFileSync(rig.file(1, 'spec.json'), '{"name":"$(reboot)"');
   fs.writeFileSync(rig.file(1, 'state.json'), 'x');
