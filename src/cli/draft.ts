@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
+import { LEAST_MAX_LOG_BYTES } from '../job/config.ts';
 import { projectOf } from '../job/project.ts';
 import { placementOf } from '../process/enqueue.ts';
 import type { Draft } from '../process/launch.ts';
@@ -49,8 +50,6 @@ export const DRAFT_OPTIONS = {
 } as const;
 
 const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
-/** Below that, head and newest part would be no more than a few lines. */
-const LEAST_MAX_LOG_BYTES = 64 * 2 ** 10;
 
 /** It travels as one word, of which the kernel takes 128 KiB. */
 const MOST_PTY_CHARACTERS = 30_000;
@@ -142,9 +141,11 @@ export function frameOf(
         code: 'usage',
         message: `--${limit}: 0 would stop the job at once; leave it out for no limit`,
       });
+  const config = context.config();
+  if (!config.ok) return config;
   const tags = parseTags(options.tag);
   if (!tags.ok) return tags;
-  const logLimit = logLimitOf(options['max-log'], options['on-max-log']);
+  const logLimit = logLimitOf(options['max-log'] ?? config.value.maxLogBytes, options['on-max-log']);
   if (!logLimit.ok) return logLimit;
   const onExit = onExitOf(options['on-exit']);
   if (!onExit.ok) return onExit;
@@ -171,7 +172,7 @@ export function frameOf(
       keepEnv: options['keep-env'],
       timeoutMs: options.timeout,
       idleTimeoutMs: options['idle-timeout'],
-      graceMs: options.grace ?? DEFAULT_GRACE_MS,
+      graceMs: options.grace ?? config.value.graceMs ?? DEFAULT_GRACE_MS,
       ...logLimit.value,
       split: options.split,
       onExit: onExit.value,

@@ -34,9 +34,7 @@ function viewsHere(home: Home, { project }: Here, ended: boolean): JobView[] {
 }
 
 const noteOf = (view: JobView): string =>
-  'spec' in view
-    ? clip(`${stateWord(view)}: ${safe(commandText(view.spec))}`, LONGEST_NOTE)
-    : view.kind;
+  'spec' in view ? clip(`${stateWord(view)}: ${safe(commandText(view.spec))}`, LONGEST_NOTE) : view.kind;
 
 /** Each name once, for the newest job that has it, then each id. */
 function jobLines(views: JobView[], ids: boolean): string[] {

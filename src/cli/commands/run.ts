@@ -66,6 +66,9 @@ export const run = verb({
   async run(context, given) {
     const { output } = context;
     const { options } = given;
+    // before a wait would only warn of it
+    const config = context.config();
+    if (!config.ok) return config;
     const waits = isWatched(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
