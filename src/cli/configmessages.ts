@@ -2,7 +2,6 @@
 import type { Failure } from '../base/failure.ts';
 import { clip, safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
-import type { Message } from './messages.ts';
 
 /** How many letters must be added, taken away or changed. */
 function distance(a: string, b: string): number {
@@ -26,7 +25,10 @@ function meantBy(key: string, known: string[]): string | undefined {
 }
 
 /** What is wrong, in which file, at which key; and what was expected there. */
-export function configMessageOf({ path, key, trouble }: Extract<Failure, { code: 'bad-config' }>): Message {
+export function configMessageOf({ path, key, trouble }: Extract<Failure, { code: 'bad-config' }>): {
+  message: string;
+  hint?: string;
+} {
   const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
   const hint = `mend it, or put it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
   switch (trouble.kind) {

@@ -14,6 +14,7 @@ import type { Context } from './context.ts';
 import { foreignVariable } from './encoding.ts';
 import { readOverrides } from './envfile.ts';
 import { NAMING_OPTIONS } from './naming.ts';
+import { NOTIFY_OPTIONS, parseNotify } from './notifying.ts';
 import { QUEUE_OPTIONS, type Queueing } from './queueing.ts';
 import { readScript, renderScript } from './script.ts';
 import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
@@ -40,12 +41,13 @@ export const DRAFT_OPTIONS = {
     text: 'from TERM to KILL when it is stopped (default 5s)',
   },
   'max-log': { kind: 'size', value: 'SIZE', text: 'what stays of the log on the disk (default 1G)' },
-  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run when it has ended' },
   'on-max-log': {
     kind: 'text',
     value: 'trim|kill',
     text: 'then: cut its middle out (default), or stop the job',
   },
+  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run when it has ended' },
+  ...NOTIFY_OPTIONS,
   ...QUEUE_OPTIONS,
 } as const;
 
@@ -149,6 +151,10 @@ export function frameOf(
   if (!logLimit.ok) return logLimit;
   const onExit = onExitOf(options['on-exit']);
   if (!onExit.ok) return onExit;
+  // of a thousand lines nobody wants to be told each
+  const preferred = options.batch === null ? config.value.notify : null;
+  const notify = parseNotify(context.env, options.notify, preferred);
+  if (!notify.ok) return notify;
   const reads = parseStdin(options, resolve, wish !== null);
   if (!reads.ok) return reads;
   const foreign = foreignVariable();
@@ -176,6 +182,7 @@ export function frameOf(
       ...logLimit.value,
       split: options.split,
       onExit: onExit.value,
+      notify: notify.value,
       ...reads.value,
       placement: wish && placementOf(wish),
       retry,

@@ -1,5 +1,5 @@
 /** Help, from the table of verbs; and what it shares with the man pages. */
-import { COMMON, type Option, type Verb } from './command.ts';
+import { COMMON, isOptional, type Option, type Verb } from './command.ts';
 
 /** What the tool is, in a few words. */
 export const TAGLINE = 'run jobs outside the shell that started them, with true exit codes';
@@ -32,11 +32,7 @@ export const ENVIRONMENT: [name: string, meaning: string][] = [
 /** An option as it is typed: `-n, --name NAME`, `--wait[=DUR]`. */
 export function flagsOf(name: string, option: Option): string {
   const value =
-    option.value === undefined
-      ? ''
-      : option.kind === 'optional-duration'
-        ? `[=${option.value}]`
-        : ` ${option.value}`;
+    option.value === undefined ? '' : isOptional(option) ? `[=${option.value}]` : ` ${option.value}`;
   return `${option.short ? `${option.short}, ` : ''}--${name}${value}`;
 }
 

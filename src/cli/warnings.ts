@@ -18,7 +18,8 @@ export interface Warning {
     | 'head'
     | 'file'
     | 'dev-null'
-    | 'ends-with-call';
+    | 'ends-with-call'
+    | 'nobody-to-notify';
   message: string;
 }
 

@@ -141,6 +141,7 @@ export interface Extras {
   trimmedBytes?: number;
   logPath?: string;
   onExit?: object | null;
+  notify?: object | null;
   /** Of a job that waits. */
   waiting?: Waiting | undefined;
 }
@@ -178,6 +179,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     leftovers: extras.leftovers ?? null,
     ports: extras.ports ?? null,
     onExit: extras.onExit ?? null,
+    notify: extras.notify ?? null,
     log: {
       path: extras.logPath ?? null,
       bytes,

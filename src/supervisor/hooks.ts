@@ -1,6 +1,6 @@
 /**
- * Runs the --on-exit line of a job that ended, in the job's directory and environment, for a minute at most; then everything that it
- * started is killed. What becomes of it is written down and changes nothing else.
+ * What is done when a job has ended: its --notify, and beside it the --on-exit line, in the job's directory and environment, for a minute
+ * at most; then everything that it started is killed. What becomes of it is written down and changes nothing else.
  */
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -11,6 +11,7 @@ import { createExclusive, writeAtomic } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
 import type { Home } from '../job/home.ts';
 import { type EndedView, exitCodeOf, type Spec, stateWord } from '../job/job.ts';
+import { hasHook } from '../job/notice.ts';
 import { withMarker } from '../process/environment.ts';
 import { claimHook, HOOK_LIMIT_MS, type Hooked } from '../process/hooks.ts';
 import { identify, type ProcessStat } from '../process/identity.ts';
@@ -18,6 +19,7 @@ import { forgetEnvironment, keptEnvironment } from '../process/kept.ts';
 import { observe } from '../process/observe.ts';
 import { findTool, requireTool } from '../process/programs.ts';
 import { type AtSight, findProcesses, hookMarkerOf, sweep, type Trail } from '../process/tree.ts';
+import { tellEnd } from './notify.ts';
 
 /** How long the end may take to be readable: a full disk, a slow one, milliseconds. */
 const END_MS = 10_000;
@@ -31,10 +33,18 @@ export async function runHook(home: Home, spec: Spec): Promise<void> {
   // what whoever started us may have held
   for (const fd of [3, 4]) fs.closeSync(fd);
   const view = await untilEnded(home, spec.id);
-  if (!view || spec.onExit === null || !claimHook(home.job(spec.id))) return;
+  if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
+  const environment = environmentOf(home, spec);
+  const told = tellEnd(home, spec, view, environment);
+  if (spec.onExit === null) forgetEnvironment(home, spec);
+  else await runLine(home, spec, view, environment);
+  await told;
+}
+
+async function runLine(home: Home, spec: Spec, view: EndedView, environment: string[]): Promise<void> {
   const startedAt = systemClock.now();
   const begun = systemClock.monotonic();
-  const { job, child, trail, ended } = startLine(home, spec, view);
+  const { job, child, trail, ended } = startLine(home, spec, view, environment);
   forgetEnvironment(home, spec);
   let isOver = false;
   const find = (atSight?: AtSight): Promise<ProcessStat[]> => findProcesses(trail(), atSight);
@@ -77,7 +87,7 @@ async function untilEnded(home: Home, id: number): Promise<EndedView | undefined
   }
 }
 
-function startLine(home: Home, spec: Spec, view: EndedView) {
+function startLine(home: Home, spec: Spec, view: EndedView, environment: string[]) {
   const job = home.job(spec.id);
   const self = identify(process.pid)!;
   const bash = findTool('bash');
@@ -87,7 +97,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
   const child = spawn(shell[0]!, [...shell.slice(1), '-c', spec.onExit!], {
     cwd: spec.cwd,
     detached: true,
-    env: environmentOf(home, spec, view),
+    env: lineEnvironment(home, spec, view, environment),
     stdio: ['ignore', log, log],
   });
   if (typeof log === 'number') fs.closeSync(log);
@@ -125,27 +135,35 @@ function openLog(path: string): number | 'ignore' {
   }
 }
 
-/** The job's environment, with what it is told of the end. */
-function environmentOf(home: Home, spec: Spec, view: EndedView): Record<string, string> {
-  let kept: string[] | undefined;
+/** The job's environment, `NAME=value`; ours where it was not kept. */
+function environmentOf(home: Home, spec: Spec): string[] {
   try {
-    kept = keptEnvironment(home, spec);
+    const kept = keptEnvironment(home, spec);
+    if (kept) return kept;
   } catch (thrown) {
     // damaged; a syntax error has no code
     if (!(thrown instanceof SyntaxError)) errnoOf(thrown);
   }
-  const own = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
-  const { outcome } = view.status;
+  return Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+}
+
+/** The same with what the line is told of the end. */
+function lineEnvironment(
+  home: Home,
+  spec: Spec,
+  view: EndedView,
+  environment: string[],
+): Record<string, string> {
   return {
     ...Object.fromEntries(
-      withMarker(kept ?? own, hookMarkerOf(home, spec.id)).map((entry) => {
+      withMarker(environment, hookMarkerOf(home, spec.id)).map((entry) => {
         const equals = entry.indexOf('=', 1);
         return [entry.slice(0, equals), entry.slice(equals + 1)];
       }),
     ),
     BGJOB_NAME: spec.name ?? '',
     BGJOB_OUTCOME: stateWord(view),
-    BGJOB_EXIT_CODE: String(exitCodeOf(outcome)),
+    BGJOB_EXIT_CODE: String(exitCodeOf(view.status.outcome)),
     BGJOB_LOG: home.job(spec.id).log,
   };
 }

@@ -44,6 +44,7 @@ const BAD_OF_KIND: Record<Exclude<Kind, 'text' | 'list'>, string[]> = {
     '9'.repeat(13),
   ],
   'optional-duration': [...NUMBERLESS, 'soon', '99999999999d'],
+  'optional-text': ['', 'yes', 'Always', 'always,failure', LONG],
   size: [...NUMBERLESS, '-5M', '5 M', 'M', '1.5.2G', '9000T', '5mm', '5iM', '9'.repeat(16)],
 };
 

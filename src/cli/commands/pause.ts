@@ -6,6 +6,7 @@ export const pause = verb({
   name: 'pause',
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
+  brief: '',
   summary: 'let every process of a job stand still (STOP), until resume',
   description: [
     'Its time limits do not count the pause. It keeps its memory, ports, name and its slot in a queue; wait goes on waiting.',
