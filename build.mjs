@@ -46,7 +46,7 @@ const plainNodeModules = {
   },
 };
 
-/** commander loads node:child_process for subcommands that are programs of their own; we have none, and `ls` needs no other. */
+/** commander loads node:child_process for subcommands that are programs of their own; we have none, and `ls` needs no other; and help. */
 const leanCommander = {
   name: 'lean-commander',
   setup({ onResolve, onLoad }) {
@@ -54,6 +54,27 @@ const leanCommander = {
       /\/commander\//.test(importer) ? { path: 'nothing', namespace: 'nothing' } : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'module.exports = {};' }));
+    // ours is from manual.ts; what is left knows what may be meant by a slip of the pen
+    onLoad({ filter: /\/commander\/lib\/help\.js$/ }, () => ({
+      contents: `exports.Help = class {
+        visibleCommands({ commands }) { return commands; }
+        visibleOptions({ options }) { return options.filter(({ hidden }) => !hidden); }
+      };`,
+    }));
+  },
+};
+
+/** Ninety spinners come with ora, which shows one; @colors brings letters upside down and rainbows along. */
+const leanTerminal = {
+  name: 'lean-terminal',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/cli-spinners\/spinners\.json$/ }, ({ path }) => {
+      const { dots, line } = JSON.parse(readFileSync(path, 'utf8'));
+      return { contents: JSON.stringify({ dots, line }), loader: 'json' };
+    });
+    onLoad({ filter: /\/@colors\/colors\/lib\/(custom|maps)\// }, () => ({
+      contents: 'module.exports = () => {};',
+    }));
   },
 };
 
@@ -66,7 +87,7 @@ const common = {
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },
   logLevel: 'warning',
-  plugins: [lazyFiles, plainNodeModules, leanCommander],
+  plugins: [lazyFiles, plainNodeModules, leanCommander, leanTerminal],
 };
 
 rmSync('dist', { recursive: true, force: true });

@@ -1,5 +1,5 @@
 /**
- * The man pages, from the table of verbs: bgjob(1) with everything, and one for each verb. The build writes them into man/, for which
+ * The man pages, from the table of verbs: bgjob(1), which is what all have in common, and one for each verb. The build writes them into man/, for which
  * `bgjob --man all` prints all of them one after the other.
  */
 import { COMMON, type Option, type Verb } from './command.ts';
@@ -29,9 +29,6 @@ const paragraph = (head: string, text: string): string[] => ['.TP', `.B ${roff(h
 const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`;
 /** A long line of words that belong together: man joins what is broken. */
 const broken = (text: string): string[] => fold(text, 60).map(roff);
-const callOf = ({ name, operands }: Verb): string =>
-  `bgjob ${[name, '[options]', operands].filter(Boolean).join(' ')}`;
-
 const optionParagraph = ([name, option]: [string, Option]): string[] =>
   paragraph(flagsOf(name, option), option.text);
 
@@ -45,14 +42,14 @@ function exampleLines(examples: Verb['examples']): string[] {
   ]);
 }
 
+/** What a verb is for; all else is in its own page. */
 function verbSection(verb: Verb): string[] {
   return [
-    `.SS ${roff(callOf(verb))}`,
-    ...lines(`${sentence(verb.summary)}. ${verb.description.join(' ')}`),
-    ...Object.entries(verb.options).flatMap(optionParagraph),
-    '.PP',
-    'Examples:',
-    ...exampleLines(verb.examples),
+    '.TP',
+    `.BR bgjob\\-${roff(verb.name)} (1)`,
+    ...lines(`${sentence(verb.summary)}.`),
+    '.br',
+    `\\fB${roff(verb.examples[0]![0])}\\fR`,
   ];
 }
 

@@ -36,14 +36,17 @@ rigTest('the help of the whole tool fits one screen and begins with examples', a
 });
 
 rigTest('every verb and option is in help and man page, and no line of help is too wide', async (rig) => {
-  const man = unroff(await said(rig, '--man'));
-  const flat = man.replaceAll('\n', ' ');
+  const general = unroff(await said(rig, '--man'));
   for (const verb of VERBS) {
+    assert.match(general, new RegExp(`^\\.BR bgjob-${verb} \\(1\\)$`, 'm'));
+    const man = unroff(await said(rig, '--man', verb));
+    const flat = man.replaceAll('\n', ' ');
     const help = await said(rig, verb, '--help');
     assert.equal(help, await said(rig, 'help', verb));
     assert.match(help, new RegExp(`^bgjob ${verb} \\[options\\]`));
     const usage = help.split('\n')[0]!;
-    assert.ok(man.includes(`.SS ${usage}\n`), usage);
+    const [, operands] = /^bgjob \w+ (.*)$/.exec(usage)!;
+    assert.ok(flat.includes(`.SH SYNOPSIS .B bgjob ${verb} ${operands}`), usage);
     // a long text goes on below itself
     const options = help
       .split(/^\w.*:\n(?= {2}-)/m)
