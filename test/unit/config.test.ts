@@ -171,3 +171,15 @@ folderTest('a link to a file is followed; what is no file hangs nobody', (dir) =
     'FILE: it is not a regular file',
   );
 });
+
+folderTest('the one in the README is accepted, and names every key', (dir) => {
+  const readme = fs.readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
+  const [, text] = /### Defaults: config\.json[\s\S]*?```json\n([\s\S]*?)```/.exec(readme)!;
+  assert.equal(refusal(dir, text!), undefined);
+  assert.deepEqual(
+    Object.keys(JSON.parse(text!)).sort(),
+    Object.keys(SCHEMA.properties)
+      .filter((key) => key !== '$schema')
+      .sort(),
+  );
+});
