@@ -5,7 +5,7 @@ import type { Home } from '../job/home.ts';
 import type { JobView } from '../job/job.ts';
 import { NOTIFY_WHENS, type Notice, type NotifyWhen } from '../job/notice.ts';
 import { callerTerminal } from '../process/callerterminal.ts';
-import { desktopTrouble } from '../process/desktop.ts';
+import { callerDesktop, desktopTrouble } from '../process/desktop.ts';
 import { type NoticeView, noticeOf } from '../process/notices.ts';
 import type { Warning } from './warnings.ts';
 
@@ -16,6 +16,12 @@ export const NOTIFY_OPTIONS = {
     text: 'tell you of its end: on the desktop, else by the bell of this terminal',
   },
 } as const;
+
+/** Where this call can be reached: that of a restart is another. */
+export const placesOf = (env: NodeJS.ProcessEnv): Omit<Notice, 'when'> => ({
+  desktop: callerDesktop(env),
+  terminal: callerTerminal(env),
+});
 
 /** What goes into the spec; `preferred`: what config.json says, where the option does not. */
 export function parseNotify(
@@ -31,7 +37,7 @@ export function parseNotify(
       message: `--notify: "${safe(text)}" is none of ${NOTIFY_WHENS.join(', ')}`,
       hint: 'bgjob run --notify=failure -- command',
     });
-  return ok(when === 'never' ? null : { when, terminal: callerTerminal(env) });
+  return ok(when === 'never' ? null : { when, ...placesOf(env) });
 }
 
 /** That nobody could be told, where somebody asked for it in so many words. */

@@ -6,13 +6,13 @@ import type { Home } from '../job/home.ts';
 import type { EndedView, LiveView, Placement, Spec } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { NO_QUEUE } from '../job/queue.ts';
-import { callerTerminal } from '../process/callerterminal.ts';
 import { placementOf } from '../process/enqueue.ts';
 import type { Draft } from '../process/launch.ts';
 import { findCommand } from '../process/programs.ts';
 import { openInput } from '../process/stdin.ts';
 import type { Context } from './context.ts';
 import { parentOf } from './draft.ts';
+import { placesOf } from './notifying.ts';
 
 export interface Redraft {
   draft: Draft;
@@ -50,8 +50,7 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   const draft: Draft = {
     ...rest,
     env: knowsPlace ? rest.env : [...rest.env, `PWD=${cwd}`],
-    // the terminal is that of this call
-    notify: rest.notify && { ...rest.notify, terminal: callerTerminal(context.env) },
+    notify: rest.notify && { ...rest.notify, ...placesOf(context.env) },
     placement: placementAgain(rest),
     parent: parentOf(context),
     origin: null,

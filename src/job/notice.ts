@@ -20,6 +20,8 @@ export type CallerTerminal = is.Shaped<typeof callerTerminalShape>;
 
 export const noticeShape = is.object({
   when: is.literal('always', 'failure'),
+  /** `NAME=value` of what leads to the desktop of the call, if there is one. */
+  desktop: is.listOf(is.text),
   /** From which the job was started; null: from none. */
   terminal: is.nullable(callerTerminalShape),
 });

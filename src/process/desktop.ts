@@ -5,9 +5,9 @@ import { findTool } from './programs.ts';
 
 type Variables = Record<string, string | undefined>;
 
-/** All that notify-send needs to find the desktop. */
-const NEEDED = ['HOME', 'LANG', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR'];
 const BUS = 'DBUS_SESSION_BUS_ADDRESS';
+/** All that notify-send needs to find the desktop. */
+const NEEDED = ['HOME', 'LANG', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR', BUS];
 
 /** Without an answer for so long there is nobody who shows notifications, milliseconds. */
 const PATIENCE_MS = 10_000;
@@ -15,6 +15,12 @@ const PATIENCE_MS = 10_000;
 const hasDisplay = (env: Variables): boolean =>
   Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']) &&
   Boolean(env[BUS] || (env['XDG_RUNTIME_DIR'] && fs.existsSync(`${env['XDG_RUNTIME_DIR']}/bus`)));
+
+/** What of these variables leads to the desktop, to be kept until the job ends; nothing where there is none. */
+export const callerDesktop = (env: Variables): string[] =>
+  process.platform === 'darwin' || hasDisplay(env)
+    ? NEEDED.flatMap((name) => (env[name] ? [`${name}=${env[name]}`] : []))
+    : [];
 
 /** Why no notification can be shown with these variables; undefined if one can be tried. */
 export function desktopTrouble(env: Variables): string | undefined {
@@ -37,14 +43,16 @@ function command(title: string, body: string): [program: string, args: string[]]
   return [findTool('notify-send')!, ['--app-name=bgjob', '--', title, escaped]];
 }
 
-/** Shows it; the reason if that did not work. Takes ten seconds at most. */
-export function showOnDesktop(env: Variables, title: string, body: string): Promise<string | undefined> {
+/** Shows it, with what was kept of the call; the reason if that did not work. Takes ten seconds at most. */
+export function showOnDesktop(kept: string[], title: string, body: string): Promise<string | undefined> {
+  const env: Variables = Object.fromEntries(
+    kept.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  );
   const trouble = desktopTrouble(env);
   if (trouble !== undefined) return Promise.resolve(trouble);
   const { spawn } = require('node:child_process') as typeof import('node:child_process');
   const [program, args] = command(title, body);
-  const own = Object.fromEntries([...NEEDED, BUS].flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
-  const child = spawn(program, args, { stdio: 'ignore', cwd: '/', env: own });
+  const child = spawn(program, args, { stdio: 'ignore', cwd: '/', env });
   const limit = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(`${program} cannot be run (${errnoOf(error)})`));

@@ -13,7 +13,7 @@ import type { JobPaths } from '../job/paths.ts';
 import { readShaped, readState } from '../job/store.ts';
 import { ownEnvironment } from './environment.ts';
 import { identify, readStat, thisPlace } from './identity.ts';
-import { forgetEnvironment, keepEnvironment } from './kept.ts';
+import { keepEnvironment } from './kept.ts';
 import { SUPERVISOR } from './starting.ts';
 
 /** How long it may take, milliseconds. */
@@ -24,12 +24,9 @@ const DUE_MS = 60_000;
 /** Starts the process that runs the line, if there is one and nobody did; returns at once. */
 export function startHook(home: Home, spec: Spec): void {
   if (!hasHook(spec) || readHookClaim(home.job(spec.id))) return;
-  if (spec.onExit === null && !isNoticeDue(home, spec)) {
-    forgetEnvironment(home, spec);
-    return;
-  }
+  if (spec.onExit === null && !isNoticeDue(home, spec)) return;
   try {
-    keepEnvironment(home, spec);
+    if (spec.onExit !== null) keepEnvironment(home, spec);
   } catch (thrown) {
     // a full disk: then it has our environment
     errnoOf(thrown);

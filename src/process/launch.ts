@@ -11,7 +11,6 @@ import { claimId } from '../job/ids.ts';
 import type { JobId, Spec } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
 import { titleOf, withdrawClaims } from '../job/names.ts';
-import { hasHook } from '../job/notice.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { writeSpec } from '../job/store.ts';
 import { jobEnvironment, withMarker } from './environment.ts';
@@ -80,7 +79,7 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
     environmentFd = storeEnvironment(
       job,
       withMarker(environmentOf(draft, job), markerOf(home, id)),
-      draft.keepEnv || hasHook(draft),
+      draft.keepEnv || draft.onExit !== null,
     );
     prepareFiles(job, draft, 1);
     // the directory's own name; before the start, because a job that runs is not taken back if this fails

@@ -10,7 +10,6 @@ import type { Home } from '../job/home.ts';
 import { exitCodeOf, type JobId, type Outcome, type Status } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import { markEnded } from '../job/markers.ts';
-import { hasHook } from '../job/notice.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Fate, sandboxKey } from '../job/queue.ts';
 import { findMark, removeMark } from '../job/queues.ts';
@@ -90,7 +89,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
 /** Takes the marker of a job that was started or ended, and its environment if it needs that no more. */
 export function leaveLine(home: Home, spec: QueuedSpec): void {
   // the marker last: as long as it is there somebody meets it, and does what is left
-  if (!spec.keepEnv && !hasHook(spec)) removeQuietly(home.job(spec.id).env);
+  if (!spec.keepEnv && spec.onExit === null) removeQuietly(home.job(spec.id).env);
   const mark = findMark(home, spec);
   if (mark) removeMark(mark);
 }

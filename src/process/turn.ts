@@ -2,7 +2,6 @@
 import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/files.ts';
 import type { JobId } from '../job/job.ts';
-import { hasHook } from '../job/notice.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Fate, judgeReadiness, type Mark, parseMark, type Readiness } from '../job/queue.ts';
 import { type Place, removeMark } from '../job/queues.ts';
@@ -96,7 +95,7 @@ export function forgetStale({ home }: Line, place: Place, id: JobId): void {
   const spec = readSpec(job, id);
   // whoever holds it may just be putting it back
   if (spec.kind !== 'absent' && (!hasStarted(job) || isAttended(job))) return;
-  if (spec.kind === 'read' && !spec.value.keepEnv && !hasHook(spec.value)) removeQuietly(job.env);
+  if (spec.kind === 'read' && !spec.value.keepEnv && spec.value.onExit === null) removeQuietly(job.env);
   // somebody ended it, and died before he came to that
   const state = readState(job);
   if (spec.kind === 'read' && state.kind === 'read' && state.value.status.phase === 'ended')

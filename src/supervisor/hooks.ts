@@ -34,17 +34,15 @@ export async function runHook(home: Home, spec: Spec): Promise<void> {
   for (const fd of [3, 4]) fs.closeSync(fd);
   const view = await untilEnded(home, spec.id);
   if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
-  const environment = environmentOf(home, spec);
-  const told = tellEnd(home, spec, view, environment);
-  if (spec.onExit === null) forgetEnvironment(home, spec);
-  else await runLine(home, spec, view, environment);
+  const told = tellEnd(home, spec, view);
+  if (spec.onExit !== null) await runLine(home, spec, view);
   await told;
 }
 
-async function runLine(home: Home, spec: Spec, view: EndedView, environment: string[]): Promise<void> {
+async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   const startedAt = systemClock.now();
   const begun = systemClock.monotonic();
-  const { job, child, trail, ended } = startLine(home, spec, view, environment);
+  const { job, child, trail, ended } = startLine(home, spec, view);
   forgetEnvironment(home, spec);
   let isOver = false;
   const find = (atSight?: AtSight): Promise<ProcessStat[]> => findProcesses(trail(), atSight);
@@ -87,7 +85,7 @@ async function untilEnded(home: Home, id: number): Promise<EndedView | undefined
   }
 }
 
-function startLine(home: Home, spec: Spec, view: EndedView, environment: string[]) {
+function startLine(home: Home, spec: Spec, view: EndedView) {
   const job = home.job(spec.id);
   const self = identify(process.pid)!;
   const bash = findTool('bash');
@@ -97,7 +95,7 @@ function startLine(home: Home, spec: Spec, view: EndedView, environment: string[
   const child = spawn(shell[0]!, [...shell.slice(1), '-c', spec.onExit!], {
     cwd: spec.cwd,
     detached: true,
-    env: lineEnvironment(home, spec, view, environment),
+    env: environmentOf(home, spec, view),
     stdio: ['ignore', log, log],
   });
   if (typeof log === 'number') fs.closeSync(log);
@@ -135,35 +133,27 @@ function openLog(path: string): number | 'ignore' {
   }
 }
 
-/** The job's environment, `NAME=value`; ours where it was not kept. */
-function environmentOf(home: Home, spec: Spec): string[] {
+/** The job's environment, with what it is told of the end. */
+function environmentOf(home: Home, spec: Spec, view: EndedView): Record<string, string> {
+  let kept: string[] | undefined;
   try {
-    const kept = keptEnvironment(home, spec);
-    if (kept) return kept;
+    kept = keptEnvironment(home, spec);
   } catch (thrown) {
     // damaged; a syntax error has no code
     if (!(thrown instanceof SyntaxError)) errnoOf(thrown);
   }
-  return Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
-}
-
-/** The same with what the line is told of the end. */
-function lineEnvironment(
-  home: Home,
-  spec: Spec,
-  view: EndedView,
-  environment: string[],
-): Record<string, string> {
+  const own = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+  const { outcome } = view.status;
   return {
     ...Object.fromEntries(
-      withMarker(environment, hookMarkerOf(home, spec.id)).map((entry) => {
+      withMarker(kept ?? own, hookMarkerOf(home, spec.id)).map((entry) => {
         const equals = entry.indexOf('=', 1);
         return [entry.slice(0, equals), entry.slice(equals + 1)];
       }),
     ),
     BGJOB_NAME: spec.name ?? '',
     BGJOB_OUTCOME: stateWord(view),
-    BGJOB_EXIT_CODE: String(exitCodeOf(view.status.outcome)),
+    BGJOB_EXIT_CODE: String(exitCodeOf(outcome)),
     BGJOB_LOG: home.job(spec.id).log,
   };
 }

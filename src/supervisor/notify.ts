@@ -6,6 +6,7 @@ import { sealed } from '../base/seal.ts';
 import { clip, safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
 import { commandText, type EndedView, type Spec } from '../job/job.ts';
+import type { Notice } from '../job/notice.ts';
 import { ring } from '../process/callerterminal.ts';
 import { showOnDesktop } from '../process/desktop.ts';
 import { type Notified, noticeDue } from '../process/notices.ts';
@@ -18,7 +19,7 @@ function titleOf({ id, name }: Spec, { status }: EndedView): string {
   return `${name === null ? 'job' : safe(name)} ${id} ${howEnded(outcome)}${took}`;
 }
 
-async function tell(spec: Spec, view: EndedView, variables: Record<string, string>): Promise<Notified> {
+async function tell(spec: Spec, view: EndedView, { desktop, terminal }: Notice): Promise<Notified> {
   const title = titleOf(spec, view);
   const done = (by: Notified['by'], why: string | null): Notified => ({
     v: 1,
@@ -26,24 +27,17 @@ async function tell(spec: Spec, view: EndedView, variables: Record<string, strin
     by,
     why,
   });
-  const desktop = await showOnDesktop(variables, title, clip(safe(commandText(spec)), 200));
-  if (desktop === undefined) return done('desktop', null);
-  const terminal = spec.notify?.terminal;
-  if (!terminal) return done('nobody', `${desktop}, and it was started from no terminal`);
-  const trouble = ring(terminal, title);
-  return trouble === undefined ? done('terminal', null) : done('nobody', `${desktop}, and ${trouble}`);
+  const trouble = await showOnDesktop(desktop, title, clip(safe(commandText(spec)), 200));
+  if (trouble === undefined) return done('desktop', null);
+  if (!terminal) return done('nobody', `${trouble}, and it was started from no terminal`);
+  const silence = ring(terminal, title);
+  return silence === undefined ? done('terminal', null) : done('nobody', `${trouble}, and ${silence}`);
 }
 
-/** Tells it, if that was asked for, and notes how. `environment`: `NAME=value`, of the job. Nothing goes wrong with it but itself. */
-export async function tellEnd(home: Home, spec: Spec, view: EndedView, environment: string[]): Promise<void> {
-  if (!noticeDue(view)) return;
-  const variables = Object.fromEntries(
-    environment.map((entry) => {
-      const equals = entry.indexOf('=', 1);
-      return [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
-  const told = await tell(spec, view, variables);
+/** Tells it, if that was asked for, and notes how. Nothing goes wrong with it but itself. */
+export async function tellEnd(home: Home, spec: Spec, view: EndedView): Promise<void> {
+  if (spec.notify === null || !noticeDue(view)) return;
+  const told = await tell(spec, view, spec.notify);
   try {
     writeAtomic(home.job(spec.id).notified, sealed(told));
   } catch (thrown) {

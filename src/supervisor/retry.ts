@@ -6,7 +6,6 @@ import { readAt } from '../base/records.ts';
 import type { Home } from '../job/home.ts';
 import { type Attempt, exitCodeOf, type Spec, type StatusOf } from '../job/job.ts';
 import { markLive, unmarkLive } from '../job/markers.ts';
-import { hasHook } from '../job/notice.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { markName } from '../job/queue.ts';
 import { addMark, findMark, makeQueue, markStarted } from '../job/queues.ts';
@@ -33,7 +32,7 @@ interface Attempted {
 export function leaveQueue({ home, spec, job, attempt }: Attempted): void {
   if (!wasQueued(spec)) return;
   try {
-    const isNeeded = spec.keepEnv || hasHook(spec) || attempt <= spec.retry;
+    const isNeeded = spec.keepEnv || spec.onExit !== null || attempt <= spec.retry;
     if (isNeeded) keepEnvironment(home, spec);
     if (!isNeeded) removeQuietly(job.env);
     const mark = findMark(home, spec);

@@ -11,7 +11,6 @@ import { removeQuietly } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import type { Attempt, Identity, Spec, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
-import { hasHook } from '../job/notice.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/store.ts';
 import { isAlive, type ProcessStat } from '../process/identity.ts';
@@ -204,7 +203,7 @@ export class Supervision {
     const { status, attempt, attempts, stopped, left } = this;
     await this.publication.publishAside({ status, attempt, attempts, stopped, left });
     // whoever runs --on-exit removes it then
-    if (!this.spec.keepEnv && !hasHook(this.spec)) removeQuietly(this.job.env);
+    if (!this.spec.keepEnv && this.spec.onExit === null) removeQuietly(this.job.env);
     this.letGo();
   }
 
