@@ -77,7 +77,8 @@ export function ring({ path, device, leader, type }: CallerTerminal, text: strin
     fs.writeSync(terminal, sequence(type, text));
     return undefined;
   } catch (thrown) {
-    return `${path} takes nothing (${errnoOf(thrown)})`;
+    const errno = errnoOf(thrown);
+    return errno === 'EAGAIN' ? `${path} is stopped (Ctrl-S)` : `${path} takes nothing (${errno})`;
   } finally {
     fs.closeSync(terminal);
   }

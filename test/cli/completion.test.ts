@@ -37,6 +37,7 @@ const CASES: Case[] = [
   { line: 'bgjob ls --name ', offers: ['web', 'old'], not: ['1'] },
   { line: 'bgjob ls --state ru', offers: ['running'], not: ['queued'] },
   { line: 'bgjob run --on-max-log ', offers: ['trim', 'kill'], not: ['web', 'afile'] },
+  { line: 'bgjob run --notify=', offers: ['always', 'failure', 'never'], not: ['web'] },
   { line: 'bgjob run -C ', offers: ['sub'], not: ['afile'] },
   { line: 'bgjob run --env-file ', offers: ['afile', 'b file', 'sub'] },
   { line: 'bgjob run --stdin ', offers: ['null', 'hold', 'afile'] },
@@ -88,7 +89,10 @@ function check(text: string): void {
       .slice(1)
       .map((part): [string, string[]] => {
         const [line, ...offered] = part.split('\n');
-        return [line!, offered.map((one) => one.split('\t')[0]!.replace(/\/$/, '')).filter(Boolean)];
+        return [
+          line!,
+          offered.map((one) => one.split('\t')[0]!.replace(/^--[a-z-]+=|\/$/, '')).filter(Boolean),
+        ];
       }),
   );
   for (const { line, offers, not = [] } of CASES) {

@@ -122,12 +122,21 @@ rigTest(
       assert.equal(hook.exitCode, 0);
       assert.equal(fs.readFileSync(rig.file(2, 'on-exit.log'), 'utf8'), 'exited\n');
       assert.equal(fs.existsSync(rig.file(2, 'env.json')), false);
+      // by the successor of a supervisor that was killed
+      const puppet = await rig.puppet();
+      await rig.run(['--notify', '--', ...puppet.command], { env });
+      await puppet.ready();
+      process.kill(rig.ownerPid(3), 'SIGKILL');
+      await until(() => fs.existsSync(rig.file(3, 'owner.2')), Boolean, 'an adopter');
+      await puppet.exit(0);
+      assert.equal((await untilTold(rig, 3)).state, 'desktop');
+      assert.equal(bus.shown.length, 3);
     } finally {
       bus.close();
     }
     const env = { DISPLAY: ':99', DBUS_SESSION_BUS_ADDRESS: bus.address };
     await rig.run(['--notify', '--', 'true'], { env });
-    const told = await untilTold(rig, 3);
+    const told = await untilTold(rig, 4);
     assert.equal(told.state, 'nobody');
     assert.match(told.reason, /notify-send failed \(exited 1\), and it was started from no terminal/);
   },
