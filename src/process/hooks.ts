@@ -12,7 +12,7 @@ import { hasHook, isTold } from '../job/notice.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { readShaped, readState } from '../job/store.ts';
 import { ownEnvironment } from './environment.ts';
-import { identify, readStat, thisPlace } from './identity.ts';
+import { identify, isDeadState, readStat, thisPlace } from './identity.ts';
 import { keepEnvironment } from './kept.ts';
 import { SUPERVISOR } from './starting.ts';
 
@@ -77,12 +77,10 @@ function readHookClaim(job: JobPaths): HookClaim | undefined {
   try {
     const [pid, startTicks, bootId] = fs.readlinkSync(job.hook).split('.');
     const at = fs.lstatSync(job.hook).mtimeMs;
-    const isHere = bootId === thisPlace().bootId;
-    return {
-      pid: Number(pid),
-      isAlive: isHere && readStat(Number(pid))?.startTicks === Number(startTicks),
-      at,
-    };
+    const stat = bootId === thisPlace().bootId ? readStat(Number(pid)) : undefined;
+    // where pid 1 reaps nobody it stays in the table for ever
+    const isAlive = stat?.startTicks === Number(startTicks) && !isDeadState(stat.state);
+    return { pid: Number(pid), isAlive, at };
   } catch (thrown) {
     // something else may stand there: nobody makes a claim then
     return errnoOf(thrown) === 'ENOENT' ? undefined : { pid: 0, isAlive: false, at: 0 };
