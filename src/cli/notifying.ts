@@ -50,12 +50,22 @@ export function notifyWarnings(env: NodeJS.ProcessEnv, notice: Notice | null): W
 
 const WHENS = { always: '', failure: ' if it fails' };
 
-function stateOf(view: NoticeView, { when, terminal }: Notice): string {
+/** Where somebody will be told. */
+function placeText({ desktop, terminal }: Notice): string {
+  const places = [
+    ...(desktop.length > 0 ? ['on the desktop'] : []),
+    ...(terminal ? [safe(terminal.path)] : []),
+  ];
+  return places.length > 0 ? places.join(', or ') : 'but nobody is there to be told';
+}
+
+function stateOf(view: NoticeView, notice: Notice): string {
+  const { when, terminal } = notice;
   switch (view.kind) {
     case 'waits':
     case 'due':
     case 'runs':
-      return `when it has ended${WHENS[when]}, on the desktop${terminal ? ` or ${safe(terminal.path)}` : ''}`;
+      return `when it has ended${WHENS[when]}, ${placeText(notice)}`;
     case 'not-needed':
       return 'only if it fails';
     case 'not-run':
