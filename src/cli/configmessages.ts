@@ -25,15 +25,15 @@ function meantBy(key: string, known: string[]): string | undefined {
 }
 
 /** What is wrong, in which file, at which key; and what was expected there. */
-export function configMessageOf({ path, key, trouble }: Extract<Failure, { code: 'bad-config' }>): {
-  message: string;
-  hint?: string;
-} {
+export function configMessageOf(
+  { path, key, trouble }: Extract<Failure, { code: 'bad-config' }>,
+  errnoText: (errno: string) => string,
+): { message: string; hint?: string } {
   const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
   const hint = `mend it, or put it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
   switch (trouble.kind) {
     case 'unreadable':
-      return { message: `${place}: ${safe(trouble.why)}`, hint };
+      return { message: `${place}: ${safe(errnoText(trouble.why))}`, hint };
     case 'unknown': {
       const meant = meantBy(key!.split('.').at(-1)!, trouble.known);
       const above = key!.slice(0, key!.lastIndexOf('.') + 1);

@@ -59,19 +59,27 @@ export class Context {
 
   /** The defaults of config.json; fails if there is anything wrong with it: for commands that would do something else than asked. */
   config(): Result<Config> {
-    this.read ??= readConfig(homePath(this.env));
+    this.read ??= this.readConfig();
     return this.read;
+  }
+
+  private readConfig(): Result<Config> {
+    const config = readConfig(homePath(this.env));
+    const opened = config.ok ? config : this.home();
+    // of a home that cannot be opened that is what must be told
+    return opened.ok ? config : opened;
   }
 
   /** The same for commands that must work in any case: a broken file is told once, and means nothing. */
   configOrNone(): Config {
     const config = this.config();
     if (config.ok) return config.value;
+    this.read = ok(NO_CONFIG);
+    if (config.failure.code !== 'bad-config') return NO_CONFIG;
     const { message } = messageOf(config.failure);
     if (this.output.json)
       this.output.note(JSON.stringify({ v: 1, warning: { code: 'bad-config', message } }));
     else this.output.note(`warning: ${message}; it is left out (bgjob doctor)`);
-    this.read = ok(NO_CONFIG);
     return NO_CONFIG;
   }
 

@@ -186,7 +186,7 @@ export function messageOf(failure: Failure): Message {
     case 'not-sent':
       return sendMessageOf(failure);
     case 'bad-config':
-      return configMessageOf(failure);
+      return configMessageOf(failure, errnoText);
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,

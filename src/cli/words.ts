@@ -43,7 +43,8 @@ export const asksJson = (declared: Verb, argv: string[]): boolean =>
 /** Whether the next word is this option's value: `--cwd DIR`, `-C DIR`, `-fC DIR`, not `--cwd=DIR`, `-CDIR`. */
 function valueFollows(options: Options, word: string): boolean {
   if (word.startsWith('--')) {
-    const option = options[word.slice(2)];
+    const name = word.slice(2);
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
     return option !== undefined && takesValue(option);
   }
   for (let at = 1; at < word.length; at++) {
