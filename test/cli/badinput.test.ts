@@ -194,7 +194,7 @@ function optionCalls(): string[][] {
       const companions = COMPANIONS[`${verb.name} ${option}`] ?? [];
       return share(text ? option : kind, values, most).map((value) => {
         const words =
-          kind === 'flag' || kind === 'optional-duration' ? [`--${option}=${value}`] : [`--${option}`, value];
+          kind === 'flag' || kind.startsWith('optional-') ? [`--${option}=${value}`] : [`--${option}`, value];
         return [verb.name, ...companions, ...words, ...operandsOf(verb)];
       });
     }),
