@@ -1,5 +1,6 @@
 // Bundles the command line and the supervisor into one minified CommonJS file each: separate modules, or ES modules, would
 // cost half a Node start per call. What is behind `await import(…)` becomes a file of its own, loaded when it is used.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
@@ -8,6 +9,8 @@ import { build } from 'esbuild';
 const LAZY = {
   './terminal.ts': ['src/cli/terminal.ts', 'terminal'],
   './spinner.ts': ['src/cli/spinner.ts', 'spinner'],
+  './completing.ts': ['src/cli/completing.ts', 'completing'],
+  './manpage.ts': ['src/cli/manpage.ts', 'manpage'],
   './skilling.ts': ['src/cli/skilling.ts', 'skilling'],
   './timetable.ts': ['src/job/timetable.ts', 'timetable'],
   './widths.ts': ['src/cli/widths.ts', 'widths'],
@@ -47,7 +50,7 @@ const plainNodeModules = {
   },
 };
 
-/** commander loads node:child_process for subcommands that are programs of their own; we have none, and `ls` needs no other. */
+/** commander loads node:child_process for subcommands that are programs of their own; we have none, and `ls` needs no other; and help. */
 const leanCommander = {
   name: 'lean-commander',
   setup({ onResolve, onLoad }) {
@@ -55,6 +58,27 @@ const leanCommander = {
       /\/commander\//.test(importer) ? { path: 'nothing', namespace: 'nothing' } : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'module.exports = {};' }));
+    // ours is from manual.ts; what is left knows what may be meant by a slip of the pen
+    onLoad({ filter: /\/commander\/lib\/help\.js$/ }, () => ({
+      contents: `exports.Help = class {
+        visibleCommands({ commands }) { return commands; }
+        visibleOptions({ options }) { return options.filter(({ hidden }) => !hidden); }
+      };`,
+    }));
+  },
+};
+
+/** Ninety spinners come with ora, which shows one; @colors brings letters upside down and rainbows along. */
+const leanTerminal = {
+  name: 'lean-terminal',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/cli-spinners\/spinners\.json$/ }, ({ path }) => {
+      const { dots, line } = JSON.parse(readFileSync(path, 'utf8'));
+      return { contents: JSON.stringify({ dots, line }), loader: 'json' };
+    });
+    onLoad({ filter: /\/@colors\/colors\/lib\/(custom|maps)\// }, () => ({
+      contents: 'module.exports = () => {};',
+    }));
   },
 };
 
@@ -79,7 +103,7 @@ const common = {
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },
   logLevel: 'warning',
-  plugins: [lazyFiles, plainNodeModules, leanCommander, oneWidth],
+  plugins: [lazyFiles, plainNodeModules, leanCommander, leanTerminal, oneWidth],
 };
 
 rmSync('dist', { recursive: true, force: true });
@@ -110,6 +134,16 @@ const licenses = [...new Set(packages)].sort().map((path) => {
   return `${name} ${version} (${license})\n\n${file ? readFileSync(`${path}/${file}`, 'utf8') : ''}`;
 });
 writeFileSync('dist/licenses.txt', licenses.join(`\n${'-'.repeat(80)}\n\n`));
+
+// the man pages are of what was just built; package.json names each of them for npm
+const printed = execFileSync(process.execPath, ['bin/bgjob', '--man', 'all'], { encoding: 'utf8' });
+const pages = printed.split(/^(?=\.TH )/m).map((text) => [`man/${text.split(' ')[1].toLowerCase()}.1`, text]);
+for (const name of readdirSync('man')) rmSync(`man/${name}`);
+for (const [path, text] of pages) writeFileSync(path, text);
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+const man = pages.map(([path]) => `./${path}`);
+if (manifest.man.join() !== man.join())
+  writeFileSync('package.json', `${JSON.stringify({ ...manifest, man }, null, 2)}\n`);
 
 // tests are built like the program; `npm test` runs them
 rmSync('dist-test', { recursive: true, force: true });

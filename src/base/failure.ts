@@ -45,6 +45,13 @@ export type HoldTrouble =
   /** These did not stop. */
   | { kind: 'not-stopped'; pids: number[] };
 
+/** What is wrong with a config.json, or with one key of it. */
+export type ConfigTrouble =
+  | { kind: 'unreadable'; why: string }
+  | { kind: 'unknown'; known: string[] }
+  /** `value` as JSON. */
+  | { kind: 'expected'; expected: string; value: string };
+
 /** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
 export type Failure =
   | { code: 'usage'; message: string; hint?: string }
@@ -103,6 +110,8 @@ export type Failure =
       halfBytes: number;
       how: string;
     }
+  /** `key`: which one, with those above it; null: the whole file. */
+  | { code: 'bad-config'; path: string; key: string | null; trouble: ConfigTrouble }
   | { code: 'answer-lost'; errno: string };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };

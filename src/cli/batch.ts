@@ -12,7 +12,7 @@ import type { Context } from './context.ts';
 import { type DRAFT_OPTIONS, type Frame, frameOf } from './draft.ts';
 import { badLineText, badLineTexts } from './linemessages.ts';
 import type { Output } from './output.ts';
-import { DEFAULT_QUEUE, type Queueing } from './queueing.ts';
+import { batchQueue, type Queueing } from './queueing.ts';
 import { type Warning, warningsOf } from './warnings.ts';
 
 /** A job to be added, and the line that it is. */
@@ -159,6 +159,6 @@ export function batchOf(context: Context, input: BatchInput, queueing: Queueing)
     read.lines.filter(({ number }) => numbers.has(number)),
   );
   if (input.options.queue === null && !output.json)
-    output.note(`(no -Q: they wait in queue ${DEFAULT_QUEUE})`);
+    output.note(`(no -Q: they wait in queue ${batchQueue(context)})`);
   return ok(drafts);
 }

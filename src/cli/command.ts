@@ -5,8 +5,10 @@
 import type { Result } from '../base/failure.ts';
 import type { Context } from './context.ts';
 
-/** What an option's value is; `optional-duration` takes it only with `=`. */
-export type Kind = 'flag' | 'text' | 'list' | 'duration' | 'size' | 'count' | 'integer' | 'optional-duration';
+/** What an option's value is; `optional-…` take it only with `=`. */
+export type Kind =
+  | ('flag' | 'text' | 'list' | 'duration' | 'size' | 'count' | 'integer')
+  | ('optional-duration' | 'optional-text');
 
 interface Values {
   flag: boolean;
@@ -20,6 +22,7 @@ interface Values {
   /** May be negative. */
   integer: number | null;
   'optional-duration': { ms: number | null } | null;
+  'optional-text': { text: string | null } | null;
 }
 
 export interface Option {
@@ -72,8 +75,11 @@ export const COMMON: Options = {
   help: { kind: 'flag', short: '-h', text: 'this text' },
 };
 
+/** Whether an option may stand without the value that it may have. */
+export const isOptional = ({ kind }: Option): boolean => kind.startsWith('optional-');
+
 /**
- * The value of an optional-duration is an option of its own to commander, which would otherwise take the next word for it;
+ * An optional value is an option of its own to commander, which would otherwise take the next word for it;
  * its name ends in what no word can hold.
  */
 export const GIVEN = '\0';

@@ -2,10 +2,12 @@
 import * as fs from 'node:fs';
 import { parseDuration } from '../base/clock.ts';
 import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { type Config, NO_CONFIG, readConfig } from '../job/config.ts';
 import { type Home, homePath, openHome } from '../job/home.ts';
 import { isProcForeign } from '../process/enclosure.ts';
 import { type Here, hereOf } from '../process/resolve.ts';
 import { REPLACEMENT } from './encoding.ts';
+import { messageOf } from './messages.ts';
 import type { Output } from './output.ts';
 
 /** Whether the working directory is really called that: bytes that are not UTF-8 come as something else. */
@@ -20,6 +22,7 @@ export class Context {
   readonly env: NodeJS.ProcessEnv;
   readonly output: Output;
   private known: Here | undefined;
+  private read: Result<Config> | undefined;
 
   constructor(env: NodeJS.ProcessEnv, output: Output) {
     this.env = env;
@@ -54,10 +57,37 @@ export class Context {
     return openHome(homePath(this.env), true);
   }
 
-  /** The deadline of a blocking command, milliseconds: its own, else BGJOB_MAX_WAIT; null for none. */
+  /** The defaults of config.json; fails if there is anything wrong with it: for commands that would do something else than asked. */
+  config(): Result<Config> {
+    this.read ??= this.readConfig();
+    return this.read;
+  }
+
+  private readConfig(): Result<Config> {
+    const config = readConfig(homePath(this.env));
+    const opened = config.ok ? config : this.home();
+    // of a home that cannot be opened that is what must be told
+    return opened.ok ? config : opened;
+  }
+
+  /** The same for commands that must work in any case: a broken file is told once, and means nothing. */
+  configOrNone(): Config {
+    const config = this.config();
+    if (config.ok) return config.value;
+    this.read = ok(NO_CONFIG);
+    if (config.failure.code !== 'bad-config') return NO_CONFIG;
+    const { message } = messageOf(config.failure);
+    if (this.output.json)
+      this.output.note(JSON.stringify({ v: 1, warning: { code: 'bad-config', message } }));
+    else this.output.note(`warning: ${message}; it is left out (bgjob doctor)`);
+    return NO_CONFIG;
+  }
+
+  /** The deadline of a blocking command, milliseconds: its own, else BGJOB_MAX_WAIT, else that of config.json; null for none. */
   deadline(own: number | null): Result<number | null> {
     const text = this.env['BGJOB_MAX_WAIT'];
-    if (own !== null || !text) return ok(own);
+    if (own !== null) return ok(own);
+    if (!text) return ok(this.configOrNone().maxWaitMs);
     const ms = parseDuration(text);
     if (ms !== undefined) return ok(ms);
     const failure: Failure = {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { safe } from '../base/text.ts';
+import { LEAST_MAX_LOG_BYTES } from '../job/config.ts';
 import { projectOf } from '../job/project.ts';
 import { placementOf } from '../process/enqueue.ts';
 import type { Draft } from '../process/launch.ts';
@@ -13,6 +14,7 @@ import type { Context } from './context.ts';
 import { foreignVariable } from './encoding.ts';
 import { readOverrides } from './envfile.ts';
 import { NAMING_OPTIONS } from './naming.ts';
+import { NOTIFY_OPTIONS, parseNotify } from './notifying.ts';
 import { QUEUE_OPTIONS, type Queueing } from './queueing.ts';
 import { readScript, renderScript } from './script.ts';
 import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
@@ -39,18 +41,17 @@ export const DRAFT_OPTIONS = {
     text: 'from TERM to KILL when it is stopped (default 5s)',
   },
   'max-log': { kind: 'size', value: 'SIZE', text: 'what stays of the log on the disk (default 1G)' },
-  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run when it has ended' },
   'on-max-log': {
     kind: 'text',
     value: 'trim|kill',
     text: 'then: cut its middle out (default), or stop the job',
   },
+  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run when it has ended' },
+  ...NOTIFY_OPTIONS,
   ...QUEUE_OPTIONS,
 } as const;
 
 const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
-/** Below that, head and newest part would be no more than a few lines. */
-const LEAST_MAX_LOG_BYTES = 64 * 2 ** 10;
 
 /** It travels as one word, of which the kernel takes 128 KiB. */
 const MOST_PTY_CHARACTERS = 30_000;
@@ -142,12 +143,18 @@ export function frameOf(
         code: 'usage',
         message: `--${limit}: 0 would stop the job at once; leave it out for no limit`,
       });
+  const config = context.config();
+  if (!config.ok) return config;
   const tags = parseTags(options.tag);
   if (!tags.ok) return tags;
-  const logLimit = logLimitOf(options['max-log'], options['on-max-log']);
+  const logLimit = logLimitOf(options['max-log'] ?? config.value.maxLogBytes, options['on-max-log']);
   if (!logLimit.ok) return logLimit;
   const onExit = onExitOf(options['on-exit']);
   if (!onExit.ok) return onExit;
+  // of a thousand lines nobody wants to be told each
+  const preferred = options.batch === null ? config.value.notify : null;
+  const notify = parseNotify(context.env, options.notify, preferred);
+  if (!notify.ok) return notify;
   const reads = parseStdin(options, resolve, wish !== null);
   if (!reads.ok) return reads;
   const foreign = foreignVariable();
@@ -171,10 +178,11 @@ export function frameOf(
       keepEnv: options['keep-env'],
       timeoutMs: options.timeout,
       idleTimeoutMs: options['idle-timeout'],
-      graceMs: options.grace ?? DEFAULT_GRACE_MS,
+      graceMs: options.grace ?? config.value.graceMs ?? DEFAULT_GRACE_MS,
       ...logLimit.value,
       split: options.split,
       onExit: onExit.value,
+      notify: notify.value,
       ...reads.value,
       placement: wish && placementOf(wish),
       retry,

@@ -1,6 +1,6 @@
 /** What `doctor` found, in words: one line each, what it means and what to do about it. */
 import { renderDuration, renderSize } from '../base/clock.ts';
-import { unreachable } from '../base/failure.ts';
+import { type Failure, unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import type { Finding, LimitName } from '../process/findings.ts';
 import { HAS_PROC } from '../process/identity.ts';
@@ -51,6 +51,12 @@ const LIMITS: Record<LimitName, (value: number, left: number) => Message> = {
 };
 
 const MOST_IDS = 5;
+
+/** What follows from it. */
+function configFinding(failure: Failure): Message {
+  const { message, hint } = messageOf(failure);
+  return { message: `${message}: run refuses, and old jobs are not removed`, ...(hint && { hint }) };
+}
 
 /** What was found, why it matters, and what to do. */
 export function findingText(finding: Finding): Message {
@@ -109,6 +115,8 @@ export function findingText(finding: Finding): Message {
       };
     case 'home-unusable':
       return messageOf(finding.failure);
+    case 'config-broken':
+      return configFinding(finding.failure);
     case 'home-remote':
       return {
         message: `the home ${safe(finding.path)} is on a network file system (${finding.type}): jobs break when it is away, and other machines cannot reach them`,

@@ -7,7 +7,7 @@ import { attendLeft } from '../process/passing.ts';
 import type { Exit } from './command.ts';
 import { Context } from './context.ts';
 import { foreignWord } from './encoding.ts';
-import { generalHelp, manPage, verbHelp } from './manual.ts';
+import { generalHelp, verbHelp } from './manual.ts';
 import { messageOf } from './messages.ts';
 import { AnswerLost, Output } from './output.ts';
 import { VERBS } from './verbs.ts';
@@ -42,12 +42,16 @@ function tellExit(output: Output, { code, by }: Exit): number {
   return code;
 }
 
-/** Answers the words that are no verb; undefined if `name` may be one. */
-function answerGeneral(output: Output, name: string | undefined): boolean {
+/** Answers the words that are no verb; false if `name` may be one. */
+async function answerGeneral(output: Output, name: string | undefined, words: string[]): Promise<boolean> {
   if (name === undefined || name === '--help' || name === '-h') output.line(generalHelp(VERBS));
   else if (name === 'version' || name === '--version' || name === '-V') output.line(version);
-  else if (name === '--man') output.raw(Buffer.from(manPage(VERBS, version)));
-  else return false;
+  else if (name === '--man') {
+    const { pagesOf } = await import('./manpage.ts');
+    const pages = pagesOf(words[0], VERBS, version);
+    if (pages === undefined) return false;
+    output.raw(Buffer.from(pages));
+  } else return false;
   return true;
 }
 
@@ -62,7 +66,7 @@ async function command(argv: string[]): Promise<number> {
   // an error in the words themselves is told in the form that was asked for
   const verb = VERBS.find((one) => one.name === name);
   const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));
-  if (answerGeneral(plain, name)) return 0;
+  if (await answerGeneral(plain, name, words)) return 0;
   if (!verb) {
     const { nearestVerb } = require('./parser.ts') as typeof import('./parser.ts');
     const failure: Failure = {

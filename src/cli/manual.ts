@@ -1,12 +1,11 @@
-/** Help and the man page, both from the table of verbs. */
-import { COMMON, type Option, type Verb } from './command.ts';
+/** Help, from the table of verbs; and what it shares with the man pages. */
+import { COMMON, isOptional, type Option, type Verb } from './command.ts';
 
-/** When this version came out; changed together with the version. */
-const RELEASED = '2026-11-21';
-const TAGLINE = 'run jobs outside the shell that started them, with true exit codes';
+/** What the tool is, in a few words. */
+export const TAGLINE = 'run jobs outside the shell that started them, with true exit codes';
 
-/** The exit codes, for the man page and the help. */
-const EXIT_CODES: [code: string, meaning: string][] = [
+/** The exit codes, for the man pages. */
+export const EXIT_CODES: [code: string, meaning: string][] = [
   ['0', 'done; the job exited 0'],
   ["the job's own", 'wait, status, run --wait, run --follow: the job ended with it (128+N: by signal N)'],
   [
@@ -19,22 +18,21 @@ const EXIT_CODES: [code: string, meaning: string][] = [
   ['126, 127', "the job's command cannot be executed, was not found"],
 ];
 
-const REFERENCES =
+/** What a REF and a DUR may be. */
+export const REFERENCES =
   'REF is an id (42), a name (web: the newest of that name in this project) or @last. Durations: 90, 90s, 5m, 1h30m, 2d.';
 
-const ENVIRONMENT: [name: string, meaning: string][] = [
+/** The variables that bgjob itself reads. */
+export const ENVIRONMENT: [name: string, meaning: string][] = [
   ['BGJOB_HOME', 'the directory of all state (default ~/.bgjob)'],
   ['BGJOB_MAX_WAIT', 'the deadline of every blocking command that was given none, e.g. 100s'],
   ['NO_COLOR, FORCE_COLOR', 'never, always colours'],
 ];
 
-function flagsOf(name: string, option: Option): string {
+/** An option as it is typed: `-n, --name NAME`, `--wait[=DUR]`. */
+export function flagsOf(name: string, option: Option): string {
   const value =
-    option.value === undefined
-      ? ''
-      : option.kind === 'optional-duration'
-        ? `[=${option.value}]`
-        : ` ${option.value}`;
+    option.value === undefined ? '' : isOptional(option) ? `[=${option.value}]` : ` ${option.value}`;
   return `${option.short ? `${option.short}, ` : ''}--${name}${value}`;
 }
 
@@ -42,7 +40,7 @@ function flagsOf(name: string, option: Option): string {
 const WIDTH = 80;
 
 /** Text in lines of at most `width` characters. */
-function fold(text: string, width: number): string[] {
+export function fold(text: string, width: number): string[] {
   const folded = [''];
   for (const word of text.split(' ')) {
     const line = folded.at(-1)!;
@@ -116,72 +114,4 @@ export function verbHelp(verb: Verb): string {
     ...optionLines(verb),
     ...(verb.operands.includes('REF') ? ['', ...fold(REFERENCES, WIDTH)] : []),
   ].join('\n');
-}
-
-const roff = (text: string): string =>
-  text
-    .replaceAll('\\', '\\e')
-    .replaceAll('-', '\\-')
-    .replaceAll("'", '\\(aq')
-    .replaceAll('~', '\\(ti')
-    .replaceAll('^', '\\(ha')
-    .replace(/^\./, '\\&.');
-
-/** Text in lines of the man source: a sentence begins a line, and no line is long. */
-function lines(text: string): string[] {
-  return text
-    .split(/(?<=[.:]) (?=[A-Z])/)
-    .flatMap((sentence) => fold(sentence, 71))
-    .map(roff);
-}
-
-const paragraph = (head: string, text: string): string[] => ['.TP', `.B ${roff(head)}`, ...lines(text)];
-
-function verbSection(verb: Verb): string[] {
-  return [
-    `.SS ${roff(`bgjob ${[verb.name, '[options]', verb.operands].filter(Boolean).join(' ')}`)}`,
-    ...lines(`${verb.summary[0]!.toUpperCase()}${verb.summary.slice(1)}. ${verb.description.join(' ')}`),
-    ...Object.entries(verb.options).flatMap(([name, option]) =>
-      paragraph(flagsOf(name, option), option.text),
-    ),
-    '.PP',
-    'Examples:',
-    ...verb.examples.flatMap(([command, what]) => [
-      '.PP',
-      '.nf',
-      `\\fB${roff(command)}\\fR`,
-      `    ${roff(what)}`,
-      '.fi',
-    ]),
-  ];
-}
-
-/** bgjob(1) in man format. */
-export function manPage(verbs: readonly Verb[], version: string): string {
-  return `${[
-    `.TH BGJOB 1 "${RELEASED}" "bgjob ${version}" "User Commands"`,
-    '.SH NAME',
-    `bgjob \\- ${roff(TAGLINE)}`,
-    '.SH SYNOPSIS',
-    ...verbs.flatMap(({ name, operands }, n) => [
-      ...(n > 0 ? ['.br'] : []),
-      `.B bgjob ${roff(name)}`,
-      roff(`[options] ${operands}`.trim()),
-    ]),
-    '.SH DESCRIPTION',
-    ...lines(
-      'A job runs outside the shell that started it, under a supervisor of its own, and goes on when that shell ends. ' +
-        `Its state is a directory: every command works from any shell, and there is no daemon. ${REFERENCES}`,
-    ),
-    '.SH COMMANDS',
-    ...verbs.flatMap(verbSection),
-    '.SH COMMON OPTIONS',
-    ...Object.entries(COMMON).flatMap(([name, option]) => paragraph(flagsOf(name, option), option.text)),
-    '.SH EXIT STATUS',
-    ...EXIT_CODES.flatMap(([code, meaning]) => paragraph(code, meaning)),
-    '.SH ENVIRONMENT',
-    ...ENVIRONMENT.flatMap(([name, meaning]) => paragraph(name, meaning)),
-    '.SH FILES',
-    ...paragraph('~/.bgjob', 'all state: one directory per job, readable by you alone'),
-  ].join('\n')}\n`;
 }

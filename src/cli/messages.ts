@@ -3,6 +3,7 @@ import { renderDuration } from '../base/clock.ts';
 import { type Failure, unreachable } from '../base/failure.ts';
 import { clip, plural, safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
+import { configMessageOf } from './configmessages.ts';
 import { holdMessageOf, restartMessageOf } from './holdmessages.ts';
 import { badLineTexts } from './linemessages.ts';
 import { queueMessageOf } from './queuemessages.ts';
@@ -184,6 +185,8 @@ export function messageOf(failure: Failure): Message {
       return skillMessageOf(failure, errnoText);
     case 'not-sent':
       return sendMessageOf(failure);
+    case 'bad-config':
+      return configMessageOf(failure, errnoText);
     case 'answer-lost':
       return {
         message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,

@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { type Failure, fail, ok, type Result } from '../base/failure.ts';
-import { COMMON, GIVEN, type Option, type Verb } from './command.ts';
+import { COMMON, GIVEN, isOptional, type Option, type Verb } from './command.ts';
 
 export interface Parsed {
   /** Values by commander's names for the options. */
@@ -15,7 +15,7 @@ export interface Parsed {
 function commanderOptions(name: string, option: Option): CommanderOption[] {
   const flags = `${option.short ? `${option.short}, ` : ''}--${name}`;
   if (option.kind === 'flag') return [new CommanderOption(flags)];
-  if (option.kind === 'optional-duration')
+  if (isOptional(option))
     return [new CommanderOption(flags), new CommanderOption(`--${name}${GIVEN} <value>`).hideHelp()];
   const valued = new CommanderOption(`${flags} <${option.value ?? 'value'}>`);
   if (option.kind === 'list') valued.argParser((value: string, before: string[] = []) => [...before, value]);

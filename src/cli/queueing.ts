@@ -13,8 +13,8 @@ import type { Output } from './output.ts';
 import { selectAll } from './select.ts';
 
 const DEFAULT_BACKOFF_MS = 1000;
-/** Where a batch goes for which no queue is named. */
-export const DEFAULT_QUEUE = 'default';
+/** Where a batch goes for which no queue is named, here or in config.json. */
+const DEFAULT_QUEUE = 'default';
 
 export const QUEUE_OPTIONS = {
   queue: {
@@ -89,11 +89,14 @@ function dependenciesOf(context: Context, references: string[], any: boolean): R
   return selected.ok ? ok(selected.value.map(({ id }) => ({ id, any }))) : selected;
 }
 
+/** Where a batch waits for which no queue is named. */
+export const batchQueue = (context: Context): string => context.configOrNone().queue ?? DEFAULT_QUEUE;
+
 /** What the options say, checked against each other. */
 export function parseQueueing(context: Context, options: QueueInput): Result<Queueing> {
   const { queue, slots, priority, delay, batch } = options;
   if (options['skip-bad'] && batch === null) return usage('--skip-bad is for --batch', 'bgjob run --help');
-  const named = queue ?? (batch === null ? null : DEFAULT_QUEUE);
+  const named = queue ?? (batch === null ? null : batchQueue(context));
   if (named !== null) {
     const name = checkQueueName(named);
     if (!name.ok) return name;

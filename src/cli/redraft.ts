@@ -12,6 +12,7 @@ import { findCommand } from '../process/programs.ts';
 import { openInput } from '../process/stdin.ts';
 import type { Context } from './context.ts';
 import { parentOf } from './draft.ts';
+import { placesOf } from './notifying.ts';
 
 export interface Redraft {
   draft: Draft;
@@ -51,6 +52,7 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   const draft: Draft = {
     ...rest,
     env: knowsPlace ? rest.env : [...rest.env, `PWD=${cwd}`],
+    notify: rest.notify && { ...rest.notify, ...placesOf(context.env) },
     placement: placementAgain(rest),
     parent: parentOf(context),
     origin: null,

@@ -56,6 +56,8 @@ const NOT_ASKED: Pick<
   reuse: false,
   replace: false,
   'keep-env': false,
+  // nobody may be there then
+  notify: { text: 'never' },
   stdin: null,
   pty: false,
   slots: null,

@@ -1,6 +1,7 @@
 /** The table of verbs, in the order of the help. */
 import type { Verb } from './command.ts';
 import { boot } from './commands/boot.ts';
+import { completion } from './commands/completion.ts';
 import { cron } from './commands/cron.ts';
 import { doctor } from './commands/doctor.ts';
 import { gc } from './commands/gc.ts';
@@ -44,4 +45,5 @@ export const VERBS: readonly Verb[] = [
   gc,
   skill,
   doctor,
+  completion(() => VERBS),
 ];

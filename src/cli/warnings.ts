@@ -19,7 +19,8 @@ export interface Warning {
     | 'file'
     | 'open-listener'
     | 'dev-null'
-    | 'ends-with-call';
+    | 'ends-with-call'
+    | 'nobody-to-notify';
   message: string;
 }
 

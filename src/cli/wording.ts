@@ -141,6 +141,7 @@ export interface Extras {
   trimmedBytes?: number;
   logPath?: string;
   onExit?: object | null;
+  notify?: object | null;
   /** Of a job that waits. */
   waiting?: Waiting | undefined;
 }
@@ -184,6 +185,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     leftovers: extras.leftovers ?? null,
     ports: extras.ports ?? null,
     onExit: extras.onExit ?? null,
+    notify: extras.notify ?? null,
     log: {
       path: extras.logPath ?? null,
       bytes,

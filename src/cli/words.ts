@@ -1,9 +1,9 @@
 /** The words after a verb: where its options end, what they are, and whether they are of their kind. */
 import { parseDuration, parseSize } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/failure.ts';
-import { COMMON, GIVEN, type Input, type Option, type Options, type Verb } from './command.ts';
+import { COMMON, GIVEN, type Input, isOptional, type Option, type Options, type Verb } from './command.ts';
 
-const takesValue = (option: Option): boolean => option.kind !== 'flag' && option.kind !== 'optional-duration';
+const takesValue = (option: Option): boolean => option.kind !== 'flag' && !isOptional(option);
 
 /**
  * Where the options end, and with `--wait=10s` in a form that commander can tell from `--wait npm test`: optional values
@@ -28,8 +28,7 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
     }
     const [flag, value] = word.split(/=(.*)/s) as [string, string?];
     const optional = Object.entries(options).find(
-      ([name, option]) =>
-        option.kind === 'optional-duration' && (flag === `--${name}` || flag === option.short),
+      ([name, option]) => isOptional(option) && (flag === `--${name}` || flag === option.short),
     );
     own.push(optional && value !== undefined ? `--${optional[0]}${GIVEN}=${value}` : word);
     if (valueFollows(options, word) && at + 1 < argv.length) own.push(argv[++at]!);
@@ -44,7 +43,8 @@ export const asksJson = (declared: Verb, argv: string[]): boolean =>
 /** Whether the next word is this option's value: `--cwd DIR`, `-C DIR`, `-fC DIR`, not `--cwd=DIR`, `-CDIR`. */
 function valueFollows(options: Options, word: string): boolean {
   if (word.startsWith('--')) {
-    const option = options[word.slice(2)];
+    const name = word.slice(2);
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
     return option !== undefined && takesValue(option);
   }
   for (let at = 1; at < word.length; at++) {
@@ -104,7 +104,8 @@ const PARSERS = {
   },
 } as const;
 
-function convert(name: string, { kind }: Option, raw: Record<string, unknown>): Result<unknown> {
+function convert(name: string, option: Option, raw: Record<string, unknown>): Result<unknown> {
+  const { kind } = option;
   const key = (long: string) =>
     long.replace(/^no-/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
   // `--no-x` is commander's word for "x is false"
@@ -113,10 +114,12 @@ function convert(name: string, { kind }: Option, raw: Record<string, unknown>): 
   if (kind === 'flag') return ok(value === true);
   if (kind === 'list') return ok(value ?? []);
   if (kind === 'text') return ok(value ?? null);
-  const optional = kind === 'optional-duration';
+  const optional = isOptional(option);
   const text = (optional ? raw[key(`${name}${GIVEN}`)] : value) as string | undefined;
-  if (text === undefined) return ok(optional && value === true ? { ms: null } : null);
-  const { parse, like } = PARSERS[optional ? 'duration' : kind];
+  if (text === undefined)
+    return ok(optional && value === true ? (kind === 'optional-text' ? { text: null } : { ms: null }) : null);
+  if (kind === 'optional-text') return ok({ text });
+  const { parse, like } = PARSERS[kind === 'optional-duration' ? 'duration' : kind];
   const parsed = parse(text);
   if (parsed === undefined) return fail({ code: 'usage', message: `--${name}: "${text}" is not ${like}` });
   return ok(optional ? { ms: parsed } : parsed);

@@ -8,6 +8,7 @@
  *     ended/TIME.42.PROJECT              its successor: an index by time, so that `ls` need not read 10,000 records
  *     names/PROJECT.NAME/claim.N         who has a name; made with the first one
  *     queues/NAME/…                      one directory per queue, see QueuePaths; made with the first one
+ *     config.json                        defaults, written by hand; see config.ts
  *     schedules/NAME/…  triggers/NAME/…  one directory for each, see StarterPaths; made with the first one
  */
 import * as fs from 'node:fs';
@@ -149,7 +150,7 @@ function inspectRooms(home: string, make: boolean): Result<void> {
  * somebody's: gc empties `trash` and `cache`.
  */
 const OWN_NAME =
-  /^(jobs|live|ended|names|queues|schedules|triggers|trash|cache|seq|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
+  /^(jobs|live|ended|names|queues|schedules|triggers|trash|cache|seq|config\.json|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
 
 /** Not mkdir(recursive): below /proc, and where else a directory cannot be made, Node tries for ever. */
 function makeParents(path: string): void {

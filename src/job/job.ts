@@ -5,23 +5,16 @@
  */
 import { EXIT, unreachable } from '../base/failure.ts';
 import * as is from '../base/shape.ts';
+import { noticeShape } from './notice.ts';
 import { originShape } from './origin.ts';
 import { holdingShape } from './pause.ts';
 import { stdinShape, terminalShape } from './stdin.ts';
+import { identityShape } from './who.ts';
+
+export { type Identity, identityShape } from './who.ts';
 
 /** Positive and whole, given in order, never used twice. */
 export type JobId = number;
-
-/** Who a process is: a pid is reused within seconds, together with its start time it is not. */
-export const identityShape = is.object({
-  pid: is.count,
-  /** Start of the process in clock ticks since boot (`/proc/PID/stat` field 22; macOS: seconds since 1970). */
-  startTicks: is.count,
-  bootId: is.text,
-  pidNamespace: is.text,
-  machine: is.text,
-});
-export type Identity = is.Shaped<typeof identityShape>;
 
 /** A job that another waits for; `any`: for its end, however it ended, and not for its success. */
 const dependencyShape = is.object({ id: is.count, any: is.flag });
@@ -78,6 +71,7 @@ const draftFields = {
   backoffMs: is.since(is.count, 0),
   /** A shell line that is run when it has ended. */
   onExit: is.since(is.nullable(is.text), null),
+  notify: is.since(is.nullable(noticeShape), null),
 };
 /** A job that is yet to be started, as a schedule or a trigger keeps it. */
 export const draftShape = is.object(draftFields);

@@ -65,6 +65,10 @@ export class JobPaths {
   get hookLog(): string {
     return `${this.dir}/on-exit.log`;
   }
+  /** Who was told of the end because of --notify; written by whoever runs --on-exit. */
+  get notified(): string {
+    return `${this.dir}/notified.json`;
+  }
   /** Somebody was told of the end. */
   get seen(): string {
     return `${this.dir}/seen`;

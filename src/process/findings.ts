@@ -24,6 +24,8 @@ export type Finding =
   | { code: 'few-watches'; key: string; value: number }
   | { code: 'zombies-stay'; count: number; init: string }
   | { code: 'home-unusable'; failure: Failure }
+  /** config.json: `run` refuses, and gc does not run by itself. */
+  | { code: 'config-broken'; failure: Failure }
   | { code: 'home-remote'; path: string; type: string }
   | { code: 'home-full'; path: string; what: 'bytes' | 'files'; left: number }
   | { code: 'job-unreadable'; id: JobId; why: string }

@@ -1,5 +1,5 @@
 /**
- * `--on-exit`: a process of its own runs the line once the end is published. Whoever publishes that starts it, and may be killed just
+ * `--on-exit` and `--notify`: a process of its own does both once the end is published. Whoever publishes that starts it, and may be killed just
  * then: so another may start it again, and the claim decides. It is made by whoever runs the line, as its first act, and never removed.
  */
 import * as fs from 'node:fs';
@@ -7,11 +7,12 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import * as is from '../base/shape.ts';
 import type { Home } from '../job/home.ts';
-import type { EndedView, JobView, Spec } from '../job/job.ts';
+import { type EndedView, exitCodeOf, type JobView, type Spec } from '../job/job.ts';
+import { hasHook, isTold } from '../job/notice.ts';
 import type { JobPaths } from '../job/paths.ts';
-import { readShaped } from '../job/store.ts';
+import { readShaped, readState } from '../job/store.ts';
 import { ownEnvironment } from './environment.ts';
-import { identify, readStat, thisPlace } from './identity.ts';
+import { identify, isDeadState, readStat, thisPlace } from './identity.ts';
 import { keepEnvironment } from './kept.ts';
 import { SUPERVISOR } from './starting.ts';
 
@@ -22,9 +23,10 @@ const DUE_MS = 60_000;
 
 /** Starts the process that runs the line, if there is one and nobody did; returns at once. */
 export function startHook(home: Home, spec: Spec): void {
-  if (spec.onExit === null || readHookClaim(home.job(spec.id))) return;
+  if (!hasHook(spec) || readHookClaim(home.job(spec.id))) return;
+  if (spec.onExit === null && !isNoticeDue(home, spec)) return;
   try {
-    keepEnvironment(home, spec);
+    if (spec.onExit !== null) keepEnvironment(home, spec);
   } catch (thrown) {
     // a full disk: then it has our environment
     errnoOf(thrown);
@@ -42,6 +44,15 @@ export function startHook(home: Home, spec: Spec): void {
   fs.closeSync(nothing);
   child.on('error', () => {});
   child.unref();
+}
+
+/** Whether somebody may have to be told of the end; it is published by now, or the disk is full. */
+function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
+  const state = readState(home.job(id));
+  if (notify === null || state.kind !== 'read' || state.value.status.phase !== 'ended')
+    return notify !== null;
+  const { outcome, stop } = state.value.status;
+  return isTold(notify, { outcome, code: exitCodeOf(outcome), stop });
 }
 
 /** Becomes the one process that runs the line; false if somebody is, or was. Throws system errors. */
@@ -66,12 +77,10 @@ function readHookClaim(job: JobPaths): HookClaim | undefined {
   try {
     const [pid, startTicks, bootId] = fs.readlinkSync(job.hook).split('.');
     const at = fs.lstatSync(job.hook).mtimeMs;
-    const isHere = bootId === thisPlace().bootId;
-    return {
-      pid: Number(pid),
-      isAlive: isHere && readStat(Number(pid))?.startTicks === Number(startTicks),
-      at,
-    };
+    const stat = bootId === thisPlace().bootId ? readStat(Number(pid)) : undefined;
+    // where pid 1 reaps nobody it stays in the table for ever
+    const isAlive = stat?.startTicks === Number(startTicks) && !isDeadState(stat.state);
+    return { pid: Number(pid), isAlive, at };
   } catch (thrown) {
     // something else may stand there: nobody makes a claim then
     return errnoOf(thrown) === 'ENOENT' ? undefined : { pid: 0, isAlive: false, at: 0 };
@@ -90,7 +99,8 @@ export type Hooked = is.Shaped<typeof hookedShape>;
 
 /** How far --on-exit of a job is. */
 export type HookView =
-  | { kind: 'waits' | 'due' | 'not-run' | 'unseen' }
+  | { kind: 'waits' }
+  | { kind: 'due' | 'not-run' | 'unseen' }
   | { kind: 'runs'; pid: number; since: number }
   | { kind: 'done'; end: Hooked };
 
@@ -98,11 +108,17 @@ export type HookView =
 export function hookOf(home: Home, view: JobView): HookView | undefined {
   if (!('spec' in view) || view.spec.onExit === null) return undefined;
   if (view.kind !== 'ended') return { kind: 'waits' };
-  const job = home.job(view.id);
   // asked first: what it wrote before it ended is found then
-  const claim = readHookClaim(job);
-  const end = readShaped(job.hooked, 'on-exit.json', hookedShape);
-  if (end.kind === 'read') return { kind: 'done', end: end.value };
+  const progress = hookProgress(home, view);
+  const end = readShaped(home.job(view.id).hooked, 'on-exit.json', hookedShape);
+  return end.kind === 'read' ? { kind: 'done', end: end.value } : progress;
+}
+
+type HookProgress = Exclude<HookView, { kind: 'waits' | 'done' }>;
+
+/** How far the process is that does what is to be done at the end, whatever that is. */
+export function hookProgress(home: Home, view: EndedView): HookProgress {
+  const claim = readHookClaim(home.job(view.id));
   if (claim) return claim.isAlive ? { kind: 'runs', pid: claim.pid, since: claim.at } : { kind: 'unseen' };
   // nobody was there to start it
   if (view.status.outcome.kind === 'lost' && view.state?.status.phase !== 'ended') return { kind: 'not-run' };
@@ -112,7 +128,7 @@ export function hookOf(home: Home, view: JobView): HookView | undefined {
 
 /** Whether the line runs, or is about to be run: then the job is still needed. */
 export function isHookDue(home: Home, { id, spec }: EndedView, agoMs: number): boolean {
-  if (spec.onExit === null) return false;
+  if (!hasHook(spec) || (spec.onExit === null && !isNoticeDue(home, spec))) return false;
   const claim = readHookClaim(home.job(id));
   return claim ? claim.isAlive : agoMs < DUE_MS;
 }

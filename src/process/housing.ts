@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 import { readSystemText } from '../base/records.ts';
+import { readConfig } from '../job/config.ts';
 import { type Home, openHome } from '../job/home.ts';
 import type { Finding } from './findings.ts';
 import { findTool } from './programs.ts';
@@ -97,6 +98,8 @@ export function checkHome(path: string): { findings: Finding[]; home?: Home } {
   const place = home ? path : nearest(path);
   const tried = tryPlace(path, home?.cache ?? place, home !== undefined);
   const findings: Finding[] = [...remote];
+  const config = readConfig(path);
+  if (!config.ok) findings.push({ code: 'config-broken', failure: config.failure });
   if (!tried.ok) findings.push({ code: 'home-unusable', failure: tried.failure });
   // a server that is away would be waited for
   if (!isRemote) findings.push(...checkRoom(path, place));

@@ -6,6 +6,7 @@ import { after, type Clock, systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId, JobView, LiveView, Stop } from '../job/job.ts';
+import { hasHook } from '../job/notice.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { readOwner, readState, requestStop } from '../job/store.ts';
 import { waitEnded } from './ended.ts';
@@ -88,8 +89,8 @@ async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Kil
  */
 export function cancel(home: Home, { id, spec, status }: LiveView, stop: Stop): Killed | undefined {
   if (status.phase !== 'queued' || !wasQueued(spec)) return undefined;
-  // --on-exit outlives us
-  if (spec.onExit !== null) closeInherited();
+  // what runs at its end outlives us
+  if (hasHook(spec)) closeInherited();
   if (!dismiss(home, spec, { type: 'stop-requested', stop })) return undefined;
   return { view: observe(home, id), stopped: 0, alive: [], unproven: [] };
 }

@@ -91,6 +91,7 @@ export async function begin(home: Home, standing: Standing): Promise<Result<JobI
     retry: 0,
     backoffMs: 0,
     onExit: null,
+    notify: null,
     parent: null,
     origin: { kind: 'own', serves },
     environment: Object.entries(ownEnvironment(process.env)).map(([key, value]) => `${key}=${value}`),

@@ -1,6 +1,6 @@
 /**
- * Runs the --on-exit line of a job that ended, in the job's directory and environment, for a minute at most; then everything that it
- * started is killed. What becomes of it is written down and changes nothing else.
+ * What is done when a job has ended: its --notify, and beside it the --on-exit line, in the job's directory and environment, for a minute
+ * at most; then everything that it started is killed. What becomes of it is written down and changes nothing else.
  */
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -11,6 +11,7 @@ import { createExclusive, writeAtomic } from '../base/files.ts';
 import { sealed } from '../base/seal.ts';
 import type { Home } from '../job/home.ts';
 import { type EndedView, exitCodeOf, type Spec, stateWord } from '../job/job.ts';
+import { hasHook } from '../job/notice.ts';
 import { withMarker } from '../process/environment.ts';
 import { claimHook, HOOK_LIMIT_MS, type Hooked } from '../process/hooks.ts';
 import { identify, type ProcessStat } from '../process/identity.ts';
@@ -18,6 +19,7 @@ import { forgetEnvironment, keptEnvironment } from '../process/kept.ts';
 import { observe } from '../process/observe.ts';
 import { findTool, requireTool } from '../process/programs.ts';
 import { type AtSight, findProcesses, hookMarkerOf, sweep, type Trail } from '../process/tree.ts';
+import { tellEnd } from './notify.ts';
 
 /** How long the end may take to be readable: a full disk, a slow one, milliseconds. */
 const END_MS = 10_000;
@@ -31,7 +33,13 @@ export async function runHook(home: Home, spec: Spec): Promise<void> {
   // what whoever started us may have held
   for (const fd of [3, 4]) fs.closeSync(fd);
   const view = await untilEnded(home, spec.id);
-  if (!view || spec.onExit === null || !claimHook(home.job(spec.id))) return;
+  if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
+  const told = tellEnd(home, spec, view);
+  if (spec.onExit !== null) await runLine(home, spec, view);
+  await told;
+}
+
+async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   const startedAt = systemClock.now();
   const begun = systemClock.monotonic();
   const { job, child, trail, ended } = startLine(home, spec, view);

@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
-import { DEFAULT_RETENTION } from '../job/retention.ts';
+import { readConfig } from '../job/config.ts';
 import { collect, isCollectionDue } from '../process/collect.ts';
 import { startHook } from '../process/hooks.ts';
 import { identify, isAlive } from '../process/identity.ts';
@@ -48,7 +48,9 @@ export async function leave(supervision: Supervision, tellWatcher?: () => void):
   // it may take a second, in which no other job's end would be heard
   if (Supervision.all.size === 0 && isCollectionDue(supervision.home)) {
     try {
-      await collect(supervision.home, DEFAULT_RETENTION, false);
+      // as the home says now, and not when the job was added; by rules that cannot be read nothing is removed
+      const config = readConfig(supervision.home.path);
+      if (config.ok) await collect(supervision.home, config.value.retention, false);
     } catch (thrown) {
       errnoOf(thrown);
     }

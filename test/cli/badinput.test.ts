@@ -44,6 +44,7 @@ const BAD_OF_KIND: Record<Exclude<Kind, 'text' | 'list'>, string[]> = {
     '9'.repeat(13),
   ],
   'optional-duration': [...NUMBERLESS, 'soon', '99999999999d'],
+  'optional-text': ['', 'yes', 'Always', 'always,failure', LONG],
   size: [...NUMBERLESS, '-5M', '5 M', 'M', '1.5.2G', '9000T', '5mm', '5iM', '9'.repeat(16)],
 };
 
@@ -86,6 +87,9 @@ const BAD_TEXT: Record<string, string[]> = {
   env: ['', '=', '=x', 'NAME', '\n', '__proto__', LONG],
   'env-file': ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
   tag: TAGS,
+  tz: ['', 'Mars/X', '__proto__', LONG],
+  overlap: ['', 'Skip', '__proto__', LONG],
+  'pass-env': ['=', '1A', 'A B'],
   stdin: ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
   'on-exit': ['', ' ', '\n', '(', 'if true', '`', 'echo "'],
   'on-max-log': ['', 'TRIM', 'trim,kill', '__proto__', 'kill ', LONG],
@@ -193,7 +197,7 @@ function optionCalls(): string[][] {
       const companions = COMPANIONS[`${verb.name} ${option}`] ?? [];
       return share(text ? option : kind, values, most).map((value) => {
         const words =
-          kind === 'flag' || kind === 'optional-duration' ? [`--${option}=${value}`] : [`--${option}`, value];
+          kind === 'flag' || kind.startsWith('optional-') ? [`--${option}=${value}`] : [`--${option}`, value];
         return [verb.name, ...companions, ...words, ...operandsOf(verb)];
       });
     }),

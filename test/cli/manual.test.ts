@@ -38,14 +38,17 @@ rigTest('the help of the whole tool fits one screen and begins with examples', a
 });
 
 rigTest('every verb and option is in help and man page, and no line of help is too wide', async (rig) => {
-  const man = unroff(await said(rig, '--man'));
-  const flat = man.replaceAll('\n', ' ');
+  const general = unroff(await said(rig, '--man'));
   for (const verb of VERBS) {
+    assert.match(general, new RegExp(`^\\.BR bgjob-${verb} \\(1\\)$`, 'm'));
+    const man = unroff(await said(rig, '--man', verb));
+    const flat = man.replaceAll('\n', ' ');
     const help = await said(rig, verb, '--help');
     assert.equal(help, await said(rig, 'help', verb));
     assert.match(help, new RegExp(`^bgjob ${verb} \\[options\\]`));
     const usage = help.split('\n')[0]!;
-    assert.ok(man.includes(`.SS ${usage}\n`), usage);
+    const [, operands] = /^bgjob \w+ (.*)$/.exec(usage)!;
+    assert.ok(flat.includes(`.SH SYNOPSIS .B bgjob ${verb} ${operands}`), usage);
     // a long text goes on below itself
     const options = help
       .split(/^\w.*:\n(?= {2}-)/m)
@@ -106,15 +109,43 @@ rigTest('a command that does not exist: what may be meant', async (rig) => {
   assert.match(await answer('kill', '-s'), /argument missing/);
 });
 
+/** The pages as they are packed. */
+const PAGES = fs.readdirSync(`${ROOT}/man`).sort();
+
+rigTest('a page for each verb, named in package.json, so that npm installs it', async (rig) => {
+  const { man } = JSON.parse(fs.readFileSync(`${ROOT}/package.json`, 'utf8'));
+  assert.deepEqual([...man].sort(), PAGES.map((name) => `./man/${name}`).sort());
+  for (const verb of VERBS) assert.ok(PAGES.includes(`bgjob-${verb}.1`), verb);
+  for (const name of PAGES.filter((page) => page !== 'bgjob.1')) {
+    const verb = /^bgjob-(\w+)\.1$/.exec(name)![1]!;
+    const page = await said(rig, '--man', verb);
+    assert.equal(page, fs.readFileSync(`${ROOT}/man/${name}`, 'utf8'));
+    assert.ok(page.startsWith(`.TH BGJOB-${verb.toUpperCase()} 1 `), name);
+    // what help says of it is all there
+    const flat = unroff(page).replaceAll('\n', ' ');
+    const help = await said(rig, verb, '--help');
+    for (const [flag] of help.matchAll(/(?<=^ {2}(?:-\w, )?)--[a-z-]+/gm))
+      assert.match(flat, new RegExp(`\\.TP \\.B (-\\w, )?${flag}[ [=]`), `${verb} ${flag}`);
+  }
+  assert.equal(
+    await said(rig, '--man', 'all'),
+    man.map((path: string) => fs.readFileSync(`${ROOT}/${path}`, 'utf8')).join(''),
+  );
+  const { code, stderr } = await rig.bgjob(['--man', 'frob']);
+  assert.deepEqual([code, stderr.split('\n')[0]], [125, 'bgjob: no command "--man"']);
+});
+
 const mandoc = spawnSync('mandoc', ['-V']).error;
 
 rigTest(
-  'the man page is well formed',
+  'mandoc has nothing to say about any page',
   async () => {
-    const { status, stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', `${ROOT}/man/bgjob.1`], {
-      encoding: 'utf8',
-    });
-    assert.deepEqual([status, stdout], [0, '']);
+    for (const name of PAGES) {
+      const { status, stdout } = spawnSync('mandoc', ['-T', 'lint', `${ROOT}/man/${name}`], {
+        encoding: 'utf8',
+      });
+      assert.deepEqual([status, stdout], [0, ''], name);
+    }
   },
   { skip: mandoc !== undefined && 'mandoc is not installed' },
 );

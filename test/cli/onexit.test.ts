@@ -37,7 +37,7 @@ rigTest(
       /^on exit .*: exited 9 after [\d.]+s \(.*on-exit\.log\)$/m,
     );
     assert.equal((await rig.bgjob(['status', 'web'])).code, 4);
-    assert.equal((await rig.bgjob(['ls'])).stdout.includes('9'), false);
+    assert.equal((await rig.bgjob(['ls'])).stdout.includes('exited 9'), false);
     assert.equal(fs.existsSync(rig.file(1, 'env.json')), false);
   },
 );

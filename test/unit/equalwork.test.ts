@@ -39,6 +39,7 @@ const triggerCalled = (name: string): Trigger => ({
     retry: 0,
     backoffMs: 0,
     onExit: null,
+    notify: null,
   },
   queue: null,
   environment: ['PATH=/bin'],

@@ -43,6 +43,7 @@ const SPEC: Spec = {
   onMaxLog: 'trim',
   split: false,
   onExit: null,
+  notify: null,
   stdin: null,
   pty: null,
   placement: {
@@ -149,7 +150,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   // fields that records of older versions do not have
   const later = [
     ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
-    ...['stdin', 'pty', 'onExit'],
+    ...['stdin', 'pty', 'onExit', 'notify'],
   ];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');

@@ -140,6 +140,7 @@ test('every option of every verb is read in each of its forms', () => {
     integer: '-5',
     flag: '',
     'optional-duration': '',
+    'optional-text': '',
   };
   const value: Record<string, unknown> = {
     text: 'v',
@@ -150,6 +151,7 @@ test('every option of every verb is read in each of its forms', () => {
     integer: -5,
     flag: true,
     'optional-duration': { ms: null },
+    'optional-text': { text: null },
   };
   for (const one of VERBS) {
     const operands = Array(one.arity[0]).fill('w');

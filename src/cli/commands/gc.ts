@@ -1,7 +1,8 @@
 /** `bgjob gc`: removes ended jobs that nobody needs any more. */
 import { renderSize } from '../../base/clock.ts';
 import { errnoOf, fail, ok } from '../../base/failure.ts';
-import { DEFAULT_RETENTION, type RetentionRules } from '../../job/retention.ts';
+import { NO_CONFIG } from '../../job/config.ts';
+import type { RetentionRules } from '../../job/retention.ts';
 import { collect } from '../../process/collect.ts';
 import { politely } from '../../process/polite.ts';
 import { SUCCESS, verb } from '../command.ts';
@@ -18,7 +19,7 @@ export const gc = verb({
   description: [
     'Removes ended jobs older than 7 days, beyond the newest 2,000, or beyond 2 GiB of logs; failures that nobody was',
     'told about are kept 30 days. Never removes a live job, one that waits in a queue or that another waits for, or one that',
-    'left something running. Runs by itself now and then.',
+    'left something running. Runs by itself now and then. config.json of the home may say otherwise (retention).',
   ],
   examples: [
     ['bgjob gc --dry-run', 'what would go?'],
@@ -36,13 +37,17 @@ export const gc = verb({
     const opened = context.home();
     if (!opened.ok) return opened;
     const home = opened.value;
+    // by rules that nobody knows nothing is removed
+    const config = options.ended ? ok(NO_CONFIG) : context.config();
+    if (!config.ok) return config;
+    const { retention } = config.value;
     const rules: RetentionRules = options.ended
       ? ALL_ENDED
       : {
-          ...DEFAULT_RETENTION,
-          olderThanMs: options['older-than'] ?? DEFAULT_RETENTION.olderThanMs,
-          keep: options.keep ?? DEFAULT_RETENTION.keep,
-          maxTotalBytes: options['max-total'] ?? DEFAULT_RETENTION.maxTotalBytes,
+          ...retention,
+          olderThanMs: options['older-than'] ?? retention.olderThanMs,
+          keep: options.keep ?? retention.keep,
+          maxTotalBytes: options['max-total'] ?? retention.maxTotalBytes,
         };
     const dryRun = options['dry-run'];
     try {

@@ -3,12 +3,14 @@ import { parseDuration } from '../../base/clock.ts';
 import { type Failure, fail, ok } from '../../base/failure.ts';
 import { removeQuietly } from '../../base/files.ts';
 import { quoteWord } from '../../job/job.ts';
+import { NOTIFY_WHENS } from '../../job/notice.ts';
 import { attendQueue } from '../../process/admission.ts';
 import { type Input, SUCCESS, verb } from '../command.ts';
 import { isConditional, parseConditions } from '../conditions.ts';
 import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
 import { isNew } from '../lessons.ts';
 import { parseNaming, start } from '../naming.ts';
+import { notifyWarnings } from '../notifying.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
 import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../started.ts';
 import { keepInput } from '../stdin.ts';
@@ -24,8 +26,10 @@ type RunInput = Input<typeof OPTIONS>;
  * `--wait 10s -- make`: the value of --wait takes a `=`, so that `--wait npm test` can be said. `PORT=4000 npm start`: a shell would
  * take the first word for a variable.
  */
-function withMeant(failure: Failure, wait: RunInput['options']['wait']): Failure {
+function withMeant(failure: Failure, { wait, notify }: RunInput['options']): Failure {
   if (failure.code !== 'command-not-found') return failure;
+  if (notify?.text === null && NOTIFY_WHENS.some((when) => when === failure.command))
+    return { ...failure, meant: `--notify=${failure.command} -- command` };
   if (/^[A-Za-z_]\w*=/.test(failure.command))
     return { ...failure, meant: `-e ${quoteWord(failure.command)} -- command` };
   if (wait?.ms !== null) return failure;
@@ -67,6 +71,9 @@ export const run = verb({
   async run(context, given) {
     const { output } = context;
     const { options } = given;
+    // before a wait would only warn of it
+    const config = context.config();
+    if (!config.ok) return config;
     const waits = isWatched(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
@@ -84,7 +91,7 @@ export const run = verb({
     if (given.words.length === 0)
       return fail({ code: 'usage', message: `run needs ${OPERANDS}`, hint: 'bgjob run -- npm test' });
     const draft = draftOf(context, given, queueing.value);
-    if (!draft.ok) return fail(withMeant(draft.failure, options.wait));
+    if (!draft.ok) return fail(withMeant(draft.failure, options));
     const conditions = parseConditions(options, null, () => ok(draft.value.cwd));
     if (!conditions.ok) return conditions;
     const fits = checkWatch(options, conditions.value);
@@ -94,7 +101,8 @@ export const run = verb({
     const home = opened.value;
     const slots = applySlots(home, queueing.value);
     if (!slots.ok) return slots;
-    tellWarnings(output, [...warningsOf(given.words, given.separated), ...enclosed]);
+    const untold = options.notify === null ? [] : notifyWarnings(context.env, draft.value.notify);
+    tellWarnings(output, [...warningsOf(given.words, given.separated), ...enclosed, ...untold]);
     const mayStart = () => portsAreFree(home, conditions.value);
     const input = keepInput(output, home, options.stdin, draft.value);
     if (!input.ok) return input;

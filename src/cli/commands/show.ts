@@ -12,6 +12,7 @@ import { processesOf, trailOf } from '../../process/leftovers.ts';
 import { waitingOf } from '../../process/lineup.ts';
 import { portsOf } from '../../process/ports.ts';
 import { SUCCESS, verb } from '../command.ts';
+import { notifyObject, notifyText } from '../notifying.ts';
 import { onExitObject, onExitText } from '../onexit.ts';
 import { attemptRows, queueRows, type Row } from '../placing.ts';
 import { select } from '../select.ts';
@@ -34,6 +35,7 @@ async function extrasOf(
     ports: portsOf(processes.map(({ pid }) => pid)),
     logPath: job.log,
     onExit: onExitObject(home, view),
+    notify: notifyObject(home, view),
     leftovers: view.kind === 'ended' ? processes.length : 0,
     ...(owner.kind === 'read' &&
       isAlive(owner.value.identity) === 'alive' && { supervisorPid: owner.value.identity.pid }),
@@ -117,6 +119,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['log', logText(job, 'log')],
     ['stderr', spec?.split && logText(job, 'err')],
     ['on exit', onExitText(home, view)],
+    ['notify', notifyText(home, view)],
   ];
   return rows.filter((row): row is [string, string] => Boolean(row[1]));
 }

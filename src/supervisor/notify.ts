@@ -1,0 +1,46 @@
+/** Tells somebody that a job has ended: on the desktop, else on the terminal from which it was started. Done by whoever claimed the hook. */
+import { renderDuration, systemClock } from '../base/clock.ts';
+import { errnoOf } from '../base/failure.ts';
+import { writeAtomic } from '../base/files.ts';
+import { sealed } from '../base/seal.ts';
+import { clip, safe } from '../base/text.ts';
+import type { Home } from '../job/home.ts';
+import { commandText, type EndedView, type Spec } from '../job/job.ts';
+import type { Notice } from '../job/notice.ts';
+import { ring } from '../process/callerterminal.ts';
+import { showOnDesktop } from '../process/desktop.ts';
+import { type Notified, noticeDue } from '../process/notices.ts';
+import { howEnded } from '../process/queued.ts';
+
+/** `web 42 exited 1 after 2m14s`. */
+function titleOf({ id, name }: Spec, { status }: EndedView): string {
+  const { startedAt, endedAt, outcome } = status;
+  const took = startedAt === null ? '' : ` after ${renderDuration(endedAt - startedAt)}`;
+  return `${name === null ? 'job' : safe(name)} ${id} ${howEnded(outcome)}${took}`;
+}
+
+async function tell(spec: Spec, view: EndedView, { desktop, terminal }: Notice): Promise<Notified> {
+  const title = titleOf(spec, view);
+  const done = (by: Notified['by'], why: string | null): Notified => ({
+    v: 1,
+    at: systemClock.now(),
+    by,
+    why,
+  });
+  const trouble = await showOnDesktop(desktop, title, clip(safe(commandText(spec)), 200));
+  if (trouble === undefined) return done('desktop', null);
+  if (!terminal) return done('nobody', `${trouble}, and it was started from no terminal`);
+  const silence = ring(terminal, title);
+  return silence === undefined ? done('terminal', null) : done('nobody', `${trouble}, and ${silence}`);
+}
+
+/** Tells it, if that was asked for, and notes how. Nothing goes wrong with it but itself. */
+export async function tellEnd(home: Home, spec: Spec, view: EndedView): Promise<void> {
+  if (spec.notify === null || !noticeDue(view)) return;
+  const told = await tell(spec, view, spec.notify);
+  try {
+    writeAtomic(home.job(spec.id).notified, sealed(told));
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
