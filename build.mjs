@@ -82,14 +82,15 @@ const leanTerminal = {
   },
 };
 
-/** cli-table3 brings an old string-width, which knows no emoji of the last years: it gets the one that we measure with. */
+/** cli-table3 brings an old string-width, which knows no emoji of the last years: it measures as we do, in the same file. */
 const oneWidth = {
   name: 'one-width',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^string-width$/ }, ({ importer }) =>
       /\/cli-table3\//.test(importer) ? { path: 'width', namespace: 'width' } : undefined,
     );
-    const contents = "module.exports = require('string-width').default;";
+    const contents = `const { widthOf } = require('./src/cli/columns.ts');
+      module.exports = (text) => widthOf(text.replace(/\\x1b\\[[\\d;]*m/g, ''));`;
     onLoad({ filter: /.*/, namespace: 'width' }, () => ({ contents, resolveDir: '.' }));
   },
 };

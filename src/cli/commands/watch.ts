@@ -66,7 +66,7 @@ export const watch = verb({
   examples: [
     ['bgjob watch', 'this project'],
     ['bgjob watch -a', 'all projects'],
-    ['bgjob watch --json | jq -c \'select(.state=="failed")\'', 'for programs'],
+    ["bgjob watch --json | jq -c 'select(.exitCode > 0)'", 'for programs'],
   ],
   options: {
     all: { kind: 'flag', short: '-a', text: 'of all projects' },
