@@ -93,7 +93,10 @@ export function manPage(verbs: readonly Verb[], version: string): string {
     ...ENVIRONMENT.flatMap(([name, meaning]) => paragraph(name, meaning)),
     '.SH FILES',
     ...paragraph('~/.bgjob', 'all state: one directory per job, readable by you alone'),
-    ...paragraph('~/.bgjob/config.json', 'defaults of your own, if you write any; see the README'),
+    ...paragraph(
+      '~/.bgjob/config.json',
+      'defaults of your own, in JSON: grace, maxLog, notify, queue, maxWait, retention (olderThan, keep, maxTotal)',
+    ),
     ...seeAlso(verbs.map(({ name }) => `bgjob-${name}`)),
   ].join('\n')}\n`;
 }

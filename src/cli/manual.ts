@@ -50,16 +50,22 @@ export function fold(text: string, width: number): string[] {
   return folded;
 }
 
+/** What is longer has a line of its own. */
+const MOST_LEFT = 55;
+
 /** Two columns; `heads`: what stands above a row. */
 function columns(rows: [string, string][], heads: (string | undefined)[] = []): string[] {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  const margin = width + 4;
-  return rows.flatMap(([left, right], row) => [
-    ...(heads[row] === undefined ? [] : [`${heads[row]}:`]),
-    ...fold(right, WIDTH - margin).map((line, n) =>
-      n === 0 ? `  ${left.padEnd(width)}  ${line}` : ' '.repeat(margin) + line,
-    ),
-  ]);
+  const width = Math.max(4, ...rows.map(([left]) => left.length).filter((length) => length <= MOST_LEFT));
+  const margin = ' '.repeat(width + 4);
+  return rows.flatMap(([left, right], row) => {
+    const [first, ...others] = fold(right, WIDTH - margin.length);
+    const isLong = left.length > width;
+    return [
+      ...(heads[row] === undefined ? [] : [`${heads[row]}:`]),
+      ...(isLong ? [`  ${left}`, margin + first] : [`  ${left.padEnd(width)}  ${first}`]),
+      ...others.map((line) => margin + line),
+    ];
+  });
 }
 
 /** The options of a verb, in groups where it has many. */
