@@ -95,6 +95,17 @@ const oneWidth = {
   },
 };
 
+/** proper-lockfile brings a patched fs for thousands of open files; we open one. */
+const plainFs = {
+  name: 'plain-fs',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^graceful-fs$/ }, () => ({ path: 'fs', namespace: 'plain-fs' }));
+    onLoad({ filter: /.*/, namespace: 'plain-fs' }, () => ({
+      contents: "module.exports = require('node:fs');",
+    }));
+  },
+};
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -104,7 +115,7 @@ const common = {
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },
   logLevel: 'warning',
-  plugins: [lazyFiles, plainNodeModules, leanCommander, leanTerminal, oneWidth],
+  plugins: [lazyFiles, plainNodeModules, leanCommander, leanTerminal, oneWidth, plainFs],
 };
 
 rmSync('dist', { recursive: true, force: true });
@@ -114,8 +125,6 @@ const { metafile } = await build({
     boot: 'src/cli/boot.ts',
     cli: 'src/cli/main.ts',
     supervisor: 'src/supervisor/main.ts',
-    scheduler: 'src/start/scheduler.ts',
-    listener: 'src/start/listener.ts',
     matcherthread: 'src/process/matcherthread.ts',
     ...Object.fromEntries(Object.values(LAZY).map(([source, name]) => [name, source])),
   },

@@ -1,8 +1,9 @@
 /** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
 
 import { version } from '../../package.json';
-import { exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
+import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
 import { clip, clipMiddle, safe, safeJson } from '../base/text.ts';
+import { openHome } from '../job/home.ts';
 import { attendLeft } from '../process/passing.ts';
 import type { Exit } from './command.ts';
 import { Context } from './context.ts';
@@ -61,7 +62,22 @@ const foreignFailure = (verb: string, word: string): Failure => ({
   ...(verb === 'run' && { hint: "a script may hold any bytes: bgjob run - <<'EOF'" }),
 });
 
+/** What the jobs run that serve schedules and triggers; no help tells of it. Their files are evaluated there alone. */
+async function serveOwn([serves, path, host, port]: string[]): Promise<number> {
+  const home = openHome(path ?? '', false);
+  if (!home.ok || !home.value) return EXIT.bgjob;
+  if (serves === '--schedules') {
+    const { serveSchedules } = require('../start/scheduler.ts') as typeof import('../start/scheduler.ts');
+    await serveSchedules(home.value);
+  } else {
+    const { serveTriggers } = require('../start/listener.ts') as typeof import('../start/listener.ts');
+    await serveTriggers(home.value, { host: host!, port: Number(port) });
+  }
+  return EXIT.ok;
+}
+
 async function command(argv: string[]): Promise<number> {
+  if (argv[0] === '--schedules' || argv[0] === '--triggers') return serveOwn(argv);
   const [name, ...words] = /^(help|--help|-h)$/.test(argv[0] ?? '') ? [argv[1] ?? '--help', '--help'] : argv;
   // an error in the words themselves is told in the form that was asked for
   const verb = VERBS.find((one) => one.name === name);

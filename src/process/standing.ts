@@ -27,8 +27,7 @@ export interface Standing {
   /** The name of the job. */
   name: string;
   fifo: string;
-  /** The built program and its arguments after the home. */
-  program: string;
+  /** Its arguments after the home. */
   args: string[];
 }
 
@@ -39,7 +38,6 @@ export const schedulerOf = (home: Home): Standing => ({
   serves: 'schedules',
   name: inThisWorld('scheduler'),
   fifo: `${home.schedules}/~${thisWorld()}`,
-  program: 'scheduler.js',
   args: [],
 });
 
@@ -49,7 +47,6 @@ export const listenerOf = (home: Home, { host, port }: Address): Standing => ({
   // a name has no colons
   name: inThisWorld(`listener-${port}${host === '127.0.0.1' ? '' : `-${host.replaceAll(':', '_')}`}`),
   fifo: `${home.triggers}/~${thisWorld()}.${port}.${host}`,
-  program: 'listener.js',
   args: [host, String(port)],
 });
 
@@ -64,9 +61,9 @@ const OWN_LOG_BYTES = 16 * 2 ** 20;
 
 /** Starts the job, unless it lives, and waits for nothing. Its id; undefined: it was there, or is about to be. */
 export async function begin(home: Home, standing: Standing): Promise<Result<JobId | undefined>> {
-  const { serves, name, program, args } = standing;
+  const { serves, name, args } = standing;
   if (jobOf(home, standing)) return ok(undefined);
-  const command = [process.execPath, join(__dirname, program), home.path, ...args];
+  const command = [process.execPath, join(__dirname, 'boot.js'), `--${serves}`, home.path, ...args];
   const started = await launch(home, {
     name,
     // a shell starts it again while a signal ends it

@@ -2,13 +2,11 @@
  * The listener: the job that starts what triggers say, on deliveries over HTTP. One serves all triggers of an address and port. What
  * must survive a kill is on disk: a claim for each delivery before its job is started, and a journal. A shell starts it again
  * when it is killed.
- *
- *     listener.js HOME HOST PORT
  */
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/failure.ts';
 import { removeQuietly, wakeReader } from '../base/files.ts';
-import { type Home, openHome } from '../job/home.ts';
+import type { Home } from '../job/home.ts';
 import { type Address, hostText, listTriggers, readTrigger } from '../job/triggers.ts';
 import { describeListener, listenerText, readHolders } from '../process/listener.ts';
 import { socketsOn } from '../process/ports.ts';
@@ -114,8 +112,8 @@ function quietly(name: string, act: () => void): void {
   }
 }
 
-const [home, host, port] = [openHome(process.argv[2]!, false), process.argv[3]!, Number(process.argv[4])];
-if (home.ok && home.value) {
+/** Looks after the triggers of an address, until there are none. */
+export async function serveTriggers(home: Home, address: Address): Promise<void> {
   process.title = 'bgjob[listener]';
-  void serve(home.value, { host, port });
+  await serve(home, address);
 }

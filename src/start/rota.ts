@@ -17,7 +17,7 @@ import {
   type StarterEvent,
 } from '../job/starters.ts';
 import { readSpec } from '../job/store.ts';
-import { parseTimetable, type Timetable } from '../job/timetable.ts';
+import type { Timetable } from '../job/timetable.ts';
 import { liveJobs, startFrom } from '../process/firing.ts';
 import { standingOf } from '../process/holder.ts';
 import { isAlive } from '../process/identity.ts';
@@ -56,7 +56,7 @@ export class Rota {
     if (read.kind !== 'read') return this.complain(read.kind === 'absent' ? 'it has no record' : read.why);
     const schedule = read.value;
     if (!isOfThisWorld(schedule)) return null;
-    const timetable = this.timetableOf(schedule);
+    const timetable = await this.timetableOf(schedule);
     if (!timetable) return systemClock.now() + LOOK_MS;
     const now = systemClock.now();
     if (this.current?.schedule.createdAt !== schedule.createdAt) await this.begin(schedule, now);
@@ -75,9 +75,10 @@ export class Rota {
     return timetable.next(systemClock.now()) ?? now + LOOK_MS;
   }
 
-  private timetableOf(schedule: Schedule): Timetable | undefined {
+  private async timetableOf(schedule: Schedule): Promise<Timetable | undefined> {
     const { expression, timezone, createdAt } = schedule;
     if (this.current?.schedule.createdAt === createdAt) return this.current.timetable;
+    const { parseTimetable } = await import('../job/timetable.ts');
     const parsed = parseTimetable(expression, timezone, createdAt);
     if (!parsed.ok) this.complain(`its expression is not understood: ${expression}`);
     return parsed.ok ? parsed.value : undefined;

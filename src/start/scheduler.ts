@@ -2,12 +2,10 @@
  * The scheduler: the job that starts what schedules say. It sleeps until the next time, a call, or for ten seconds, and then compares
  * the clock with what it has handled. All that must survive a kill is on disk: a claim for each time before its job is
  * started, and a journal. A shell starts it again when it is killed.
- *
- *     scheduler.js HOME
  */
 import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/files.ts';
-import { type Home, openHome } from '../job/home.ts';
+import type { Home } from '../job/home.ts';
 import { listSchedules } from '../job/schedules.ts';
 import { thisWorld } from '../process/sandbox.ts';
 import { schedulerOf } from '../process/standing.ts';
@@ -57,9 +55,9 @@ async function look(home: Home, rotas: Map<string, Rota>): Promise<number | null
   return next;
 }
 
-const home = openHome(process.argv[2]!, false);
-if (home.ok && home.value) {
+/** Looks after the schedules of a home, until there are none. */
+export async function serveSchedules(home: Home): Promise<void> {
   process.title = 'bgjob[scheduler]';
-  tell(`looks after ${listSchedules(home.value).join(', ')}`);
-  void schedule(home.value);
+  tell(`looks after ${listSchedules(home).join(', ')}`);
+  await schedule(home);
 }

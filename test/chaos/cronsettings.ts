@@ -104,8 +104,7 @@ async function fire(lane: Lane, plan: Point[]): Promise<Told> {
     (job) => job.origin?.kind === 'own' && job.endedAt === null,
   );
   await rig.bgjob(['kill', String(own.id)]);
-  const scheduler = join(rig.program, '..', '..', 'dist', 'scheduler.js');
-  const traced = await untilOver(rig, runTraced(rig, 'scheduler', plan, [rig.home], {}, scheduler));
+  const traced = await untilOver(rig, runTraced(rig, 'scheduler', plan, ['--schedules', rig.home]));
   return { traced, end: await once.judge({ ...traced, answer: { ...traced.answer, stdout: '' } }) };
 }
 

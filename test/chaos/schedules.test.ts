@@ -28,7 +28,7 @@ const untilEvents = (rig: Rig, name: string, holds: (events: Told[]) => boolean)
 /** The processes of schedulers: shim, watcher, the shell that starts it again (which are shells), and the program itself. */
 const schedulers = (rig: Rig): { pid: number; isShell: boolean }[] =>
   processesNaming(rig.dir)
-    .filter(({ command }) => command.includes('scheduler.js') || command.startsWith('bgjob[scheduler]'))
+    .filter(({ command }) => command.includes('--schedules') || command.startsWith('bgjob[scheduler]'))
     .map(({ pid, command }) => ({ pid, isShell: /^\S*sh\b/.test(command) }));
 
 /** It may end by itself just now. */

@@ -54,17 +54,16 @@ const textOf = ({ role, call, n, when }: Point): string => `${role} ${call} ${n}
 /** A line of the report; a role may hold spaces (`launcher's fork`), a path none. */
 const LINE = /^(call|hit) \d+ (.+) (\S+ \S+) (\d+)(?: (before|after))?$/;
 
-/** `bgjob ARGS` (or another of our programs) under the tracer; `role`: what it is. Returns when it has ended and nothing is traced any more. */
+/** `bgjob ARGS` under the tracer; `role`: what it is. Returns when it has ended and nothing is traced any more. */
 export async function runTraced(
   rig: Rig,
   role: string,
   plan: Point[],
   args: string[],
   options: CallOptions = {},
-  program = rig.program,
 ): Promise<Traced> {
   const report = join(fs.mkdtempSync(join(rig.dir, 'traced-')), 'report');
-  const words = [rig.home, report, role, ...plan.map(textOf), '--', process.execPath, '--', program];
+  const words = [rig.home, report, role, ...plan.map(textOf), '--', process.execPath, '--', rig.program];
   const answer = await rig.start(tracer(), [...words, ...args], options).answer;
   const traced: Traced = { answer, calls: [], hits: [] };
   for (const line of fs.readFileSync(report, 'utf8').split('\n').filter(Boolean)) {

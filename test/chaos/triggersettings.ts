@@ -136,9 +136,8 @@ async function deliver({ rig }: Lane, plan: Point[]): Promise<Told> {
   );
   await rig.bgjob(['kill', String(own.id)]);
   const { host, port } = recordOf(rig, NAME);
-  const listener = join(rig.program, '..', '..', 'dist', 'listener.js');
   const { traced, answer } = await hook.untilOver(
-    runTraced(rig, 'listener', plan, [rig.home, host, String(port)], {}, listener),
+    runTraced(rig, 'listener', plan, ['--triggers', rig.home, host, String(port)]),
   );
   return { traced, end: await hook.judge({ ...traced, answer: { ...traced.answer, stdout: '' } }, answer) };
 }
