@@ -112,7 +112,7 @@ export class Rota {
     const claim = readClaim(this.paths, key, generation);
     // another scheduler is at it
     if (claim && isAlive(claim.by) !== 'dead') return;
-    if (claim && this.hasJob(claim.job))
+    if (claim && this.hasJob(claim.job, at))
       return this.note(at, 1, { did: 'started', why: null, job: claim.job, by: 'time' });
     if (!claim || isRetired(this.home, claim.job))
       return this.note(at, 1, { did: 'failed', why: KILLED, job: null, by: 'time' });
@@ -122,8 +122,16 @@ export class Rota {
   }
 
   /** Whether the one who claimed it, and died, got as far as a job that starts. */
-  private hasJob(id: JobId): boolean {
-    if (readSpec(this.home.job(id), id).kind === 'absent') return false;
+  private hasJob(id: JobId, at: number): boolean {
+    const spec = readSpec(this.home.job(id), id);
+    if (spec.kind === 'absent') return false;
+    const origin = spec.kind === 'read' ? spec.value.origin : undefined;
+    // the number was given to another job
+    if (
+      origin !== undefined &&
+      (origin?.kind !== 'schedule' || origin.name !== this.name || origin.at !== at)
+    )
+      return false;
     const { standing, view } = standingOf(this.home, id);
     // nobody owns it, nobody holds it, and its launcher is dead
     return view?.kind !== 'live' || standing !== 'none';
