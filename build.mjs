@@ -148,6 +148,7 @@ writeFileSync('dist/licenses.txt', licenses.join(`\n${'-'.repeat(80)}\n\n`));
 // the man pages are of what was just built; package.json names each of them for npm
 const printed = execFileSync(process.execPath, ['bin/bgjob', '--man', 'all'], { encoding: 'utf8' });
 const pages = printed.split(/^(?=\.TH )/m).map((text) => [`man/${text.split(' ')[1].toLowerCase()}.1`, text]);
+mkdirSync('man', { recursive: true });
 for (const name of readdirSync('man')) rmSync(`man/${name}`);
 for (const [path, text] of pages) writeFileSync(path, text);
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
