@@ -1,34 +1,27 @@
 /** `bgjob cron`: jobs that start by themselves at their times. */
 import { systemClock } from '../../base/clock.ts';
-import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
+import { fail, ok, type Result } from '../../base/failure.ts';
 import { attempt } from '../../base/files.ts';
-import { plural, safe } from '../../base/text.ts';
+import { safe } from '../../base/text.ts';
 import { countBetween } from '../../job/due.ts';
 import type { Home } from '../../job/home.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/schedules.ts';
-import {
-  isStarterPaused,
-  noteEvent,
-  readEvents,
-  removeStarter,
-  setStarterPaused,
-} from '../../job/starters.ts';
+import { isStarterPaused, noteEvent, readEvents, setStarterPaused } from '../../job/starters.ts';
 import { liveJobs, startFrom } from '../../process/firing.ts';
 import { isOfThisWorld } from '../../process/sandbox.ts';
 import { callAll, callOn, schedulerOf } from '../../process/standing.ts';
 import { changeBoot } from '../bootentry.ts';
-import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
+import { type Exit, SUCCESS, verb } from '../command.ts';
 import type { Context } from '../context.ts';
 import { addSchedule, CRON_OPTIONS } from '../cronadd.ts';
-import { tellEvents, tellSchedules } from '../crontable.ts';
+import { tellSchedules } from '../crontable.ts';
 import { parentOf } from '../draft.ts';
+import { tellEvents } from '../startertable.ts';
+import { checkPlain, removeOne, usage } from '../starterverb.ts';
 
 const ACTIONS = ['add', 'ls', 'run', 'pause', 'resume', 'rm'] as const;
 type Action = (typeof ACTIONS)[number];
 const ALIASES: Record<string, Action> = { list: 'ls', remove: 'rm', start: 'run' };
-
-const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
-  fail({ code: 'usage', message, hint });
 
 /** One that is there. */
 function requireSchedule(home: Home | undefined, name: string): Result<{ home: Home; schedule: Schedule }> {
@@ -128,25 +121,6 @@ async function served(home: Home): Promise<Result<Exit>> {
   return called.ok ? ok(SUCCESS) : called;
 }
 
-function remove(context: Context, home: Home, name: string): Result<Exit> {
-  const paths = home.schedule(name);
-  const live = liveJobs(home, paths);
-  const removed = attempt('remove schedule', paths.dir, () => removeStarter(home, paths));
-  if (!removed.ok) return removed;
-  if (!removed.value)
-    return fail({ code: 'no-such-starter', kind: 'schedule', name, known: listSchedules(home) });
-  const { output } = context;
-  if (output.json) output.object({ v: 1, name, removed: true, running: live });
-  else {
-    output.line(`${name}: removed`);
-    if (live.length > 0)
-      output.note(
-        `(${plural(live.length, 'job')} of it ${live.length === 1 ? 'goes' : 'go'} on: bgjob kill ${live.join(' ')})`,
-      );
-  }
-  return ok(SUCCESS);
-}
-
 async function onEach(
   context: Context,
   action: Exclude<Action, 'add' | 'ls'>,
@@ -164,7 +138,11 @@ async function onEach(
     const found = requireSchedule(home, name);
     const done =
       action === 'rm'
-        ? remove(context, home, name)
+        ? removeOne(context.output, home, home.schedule(name), {
+            kind: 'schedule',
+            name,
+            known: listSchedules(home),
+          })
         : !found.ok
           ? found
           : action === 'run'
@@ -172,7 +150,6 @@ async function onEach(
             : await setPaused(context, home, found.value.schedule, action === 'pause');
     if (!done.ok) return done;
   }
-  if (action === 'rm') callAll(opened.value!.schedules);
   return ok(SUCCESS);
 }
 
@@ -188,10 +165,6 @@ async function list(context: Context, names: string[]): Promise<Result<Exit>> {
   }
   return ok(SUCCESS);
 }
-
-/** What only `add` takes. */
-const isGiven = (value: unknown): boolean =>
-  value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
 
 export const cron = verb({
   name: 'cron',
@@ -229,9 +202,8 @@ export const cron = verb({
       }
       return addSchedule(context, { options, separated }, rest);
     }
-    const stray = Object.entries(options as Input['options']).find(([, value]) => isGiven(value))?.[0];
-    if (stray !== undefined && stray !== 'json')
-      return usage(`--${stray} is for cron add`, 'bgjob cron --help');
+    const plain = checkPlain('cron', options);
+    if (!plain.ok) return plain;
     if (action === 'ls') return list(context, rest);
     if (rest.length === 0) return usage(`cron ${action} needs the NAME of a schedule`, 'bgjob cron ls');
     return onEach(context, action, rest);

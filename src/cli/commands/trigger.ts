@@ -1,24 +1,19 @@
 /** `bgjob trigger`: jobs that are started by deliveries over HTTP. */
-import { type Failure, fail, ok, type Result } from '../../base/failure.ts';
-import { attempt } from '../../base/files.ts';
-import { plural, safe } from '../../base/text.ts';
+import { fail, ok, type Result } from '../../base/failure.ts';
+import { safe } from '../../base/text.ts';
 import type { Home } from '../../job/home.ts';
-import { readEvents, removeStarter } from '../../job/starters.ts';
+import { readEvents } from '../../job/starters.ts';
 import { listTriggers, readTrigger, type Trigger } from '../../job/triggers.ts';
-import { liveJobs } from '../../process/firing.ts';
-import { callAll } from '../../process/standing.ts';
-import { type Exit, type Input, SUCCESS, verb } from '../command.ts';
+import { type Exit, SUCCESS, verb } from '../command.ts';
 import type { Context } from '../context.ts';
-import { tellEvents } from '../crontable.ts';
+import { tellEvents } from '../startertable.ts';
+import { checkPlain, removeOne, usage } from '../starterverb.ts';
 import { addTrigger, rotateTrigger, TRIGGER_OPTIONS } from '../triggeradd.ts';
 import { tellTriggers } from '../triggertable.ts';
 
 const ACTIONS = ['add', 'ls', 'rotate', 'rm'] as const;
 type Action = (typeof ACTIONS)[number];
 const ALIASES: Record<string, Action> = { list: 'ls', remove: 'rm' };
-
-const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
-  fail({ code: 'usage', message, hint });
 
 /** One that is there; `trigger` null: its record cannot be read. */
 function requireTrigger(
@@ -30,27 +25,6 @@ function requireTrigger(
   const read = readTrigger(home, name);
   if (read.kind === 'read') return ok({ home, trigger: read.value, why: '' });
   return ok({ home, trigger: null, why: read.kind === 'absent' ? 'it has no record' : read.why });
-}
-
-function remove(context: Context, home: Home, name: string): Result<Exit> {
-  const paths = home.trigger(name);
-  const live = liveJobs(home, paths);
-  const removed = attempt('remove trigger', paths.dir, () => removeStarter(home, paths));
-  if (!removed.ok) return removed;
-  if (!removed.value)
-    return fail({ code: 'no-such-starter', kind: 'trigger', name, known: listTriggers(home) });
-  // its listener ends, if that was the last
-  callAll(home.triggers);
-  const { output } = context;
-  if (output.json) output.object({ v: 1, name, removed: true, running: live });
-  else {
-    output.line(`${name}: removed`);
-    if (live.length > 0)
-      output.note(
-        `(${plural(live.length, 'job')} of it ${live.length === 1 ? 'goes' : 'go'} on: bgjob kill ${live.join(' ')})`,
-      );
-  }
-  return ok(SUCCESS);
 }
 
 async function onEach(context: Context, action: 'rotate' | 'rm', names: string[]): Promise<Result<Exit>> {
@@ -67,7 +41,14 @@ async function onEach(context: Context, action: 'rotate' | 'rm', names: string[]
     const found = requireTrigger(opened.value, name);
     if (!found.ok) return found;
     const { home, trigger } = found.value;
-    const done = action === 'rm' ? remove(context, home, name) : await rotateTrigger(context, home, trigger!);
+    const done =
+      action === 'rm'
+        ? removeOne(context.output, home, home.trigger(name), {
+            kind: 'trigger',
+            name,
+            known: listTriggers(home),
+          })
+        : await rotateTrigger(context, home, trigger!);
     if (!done.ok) return done;
   }
   return ok(SUCCESS);
@@ -87,10 +68,6 @@ async function list(context: Context, names: string[]): Promise<Result<Exit>> {
   }
   return ok(SUCCESS);
 }
-
-/** What only `add` takes. */
-const isGiven = (value: unknown): boolean =>
-  value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
 
 export const trigger = verb({
   name: 'trigger',
@@ -123,9 +100,8 @@ export const trigger = verb({
     if (!action)
       return usage(`trigger: "${safe(word)}" is none of ${ACTIONS.join(', ')}`, 'bgjob trigger --help');
     if (action === 'add') return addTrigger(context, { options, separated }, rest);
-    const stray = Object.entries(options as Input['options']).find(([, value]) => isGiven(value))?.[0];
-    if (stray !== undefined && stray !== 'json')
-      return usage(`--${stray} is for trigger add`, 'bgjob trigger --help');
+    const plain = checkPlain('trigger', options);
+    if (!plain.ok) return plain;
     if (action === 'ls') return list(context, rest);
     if (rest.length === 0) return usage(`trigger ${action} needs the NAME of a trigger`, 'bgjob trigger ls');
     return onEach(context, action, rest);
