@@ -27,7 +27,7 @@ export interface Cell {
 const WIDTH = 3;
 const WHOLE = { count: 1000, leastHits: 5 };
 /** Rounds of the short run. */
-const SHORT = 40;
+const SHORT = 24;
 const MOST_FAILURES = 20;
 /** A call that is not made every time is tried so often in a row. */
 const MOST_MISSES = 30;
@@ -193,7 +193,7 @@ const matrixOf = (name: string, settings: Setting[], least = SHORT): Part => ({
 
 export const matrix = matrixOf('crash matrix', SETTINGS);
 /** The same where jobs start by themselves. */
-export const cronMatrix = matrixOf('crash matrix of schedules', CRON_SETTINGS, 12);
-export const triggerMatrix = matrixOf('crash matrix of triggers', TRIGGER_SETTINGS, 12);
+export const cronMatrix = matrixOf('crash matrix of schedules', CRON_SETTINGS, 9);
+export const triggerMatrix = matrixOf('crash matrix of triggers', TRIGGER_SETTINGS, 9);
 /** The same where jobs wait for each other. */
 export const queueMatrix = matrixOf('crash matrix of queues', QUEUE_SETTINGS);
