@@ -54,7 +54,12 @@ async function projectIn(rig: Rig, server: keyof typeof SERVERS, wait = '60s'): 
   const [script] = recipe('In CI', 'sh');
   assert.match(makefile!, /until-port 3000 --wait=60s/);
   assert.match(script!, /^#!.*\nset -euo pipefail\n[\s\S]*until-port 3000 --wait=60s/);
-  const scripts = { start: 'node server.js', test: 'node tests.js', lint: 'node lint.js' };
+  const scripts = {
+    start: 'node server.js',
+    dev: 'node server.js',
+    test: 'node tests.js',
+    lint: 'node lint.js',
+  };
   const files = {
     Makefile: fit(makefile!),
     'e2e.sh': fit(script!),
@@ -175,6 +180,29 @@ rigTest(
   },
   { skip: noMake },
 );
+
+rigTest('a coding agent: its page is there, and the result comes in the same call', async (rig) => {
+  await projectIn(rig, 'good');
+  fs.writeFileSync(join(rig.project, 'tests.js'), 'process.exit(Number(process.env.CODE))');
+  const answer = await rig.bash(recipe('With a coding agent', 'sh')[0]!, { env: { CODE: '3' } });
+  assert.equal(answer.code, 3, answer.stderr);
+  assert.match(answer.stdout, /^1 exited 3 |^test 1 exited 3 /m);
+  assert.ok(fs.existsSync(join(rig.project, '.claude/skills/bgjob/SKILL.md')));
+  assert.match(fs.readFileSync(join(rig.project, 'AGENTS.md'), 'utf8'), /bgjob/);
+});
+
+rigTest('a server in three calls: they say what the README says', async (rig) => {
+  const port = await projectIn(rig, 'good');
+  const text = recipe('A server, in three calls', 'sh')[0]!.replaceAll('3000', String(port));
+  const { code, stdout, stderr } = await rig.bash(text);
+  assert.equal(code, 0, stderr);
+  const said = text.split('\n').flatMap((line) => /# (web 42 .*)/.exec(line)?.[1] ?? []);
+  assert.equal(said.length, 2);
+  for (const line of said) {
+    const pattern = line.replace(/[().]/g, '\\$&').replace(/\b(42|812|4)\b|0\\\.8/g, '[\\d.]+');
+    assert.match(stdout, new RegExp(`^${pattern}$`, 'm'));
+  }
+});
 
 rigTest(
   'a script of many lines, in another language',
