@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../rig/ports.ts';
-import { isRunning } from '../rig/processes.ts';
+import { isRunning, processesNaming } from '../rig/processes.ts';
 import { type Call, type Rig, ROOT, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -29,7 +29,8 @@ const blank = (block: string): string => block.replace(/[^\n]/g, ' ');
 const SERVERS = {
   good: (port: number) =>
     `require('node:http').createServer((_, answer) => answer.end('hello')).listen(${port})`,
-  never: () => 'setInterval(() => {}, 1000)',
+  // slow to go: time for a second Ctrl-C
+  never: () => `process.on('SIGTERM', () => setTimeout(process.exit, 1000)); setInterval(() => {}, 1000)`,
   crash: () => `throw new Error('cannot read config.yml')`,
 };
 const TESTS = `fetch('http://localhost:PORT').then((answer) => answer.text()).then((text) => console.log('got ' + text))
@@ -134,6 +135,13 @@ for (const [name, way] of Object.entries(WAYS)) {
       const waiting = start(rig, way);
       await rig.untilState(2, 'running');
       const { pid } = await rig.show(2);
+      process.kill(-waiting.child.pid!, 'SIGINT');
+      // and once more, by somebody impatient, when the kill has just begun
+      await until(
+        () => processesNaming(rig.dir).map(({ command }) => command),
+        (commands) => commands.some((command) => /^\S*node .*kill e2e$/.test(command)),
+        'bgjob kill',
+      );
       process.kill(-waiting.child.pid!, 'SIGINT');
       assert.equal((await waiting.answer).code, 130);
       assert.ok(!isRunning(pid));
