@@ -150,7 +150,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   // fields that records of older versions do not have
   const later = [
     ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
-    ...['stdin', 'pty', 'onExit', 'notify'],
+    ...['stdin', 'pty', 'onExit', 'notify', 'origin'],
   ];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');
