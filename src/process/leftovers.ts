@@ -3,7 +3,7 @@ import type { Home } from '../job/home.ts';
 import { parseId } from '../job/ids.ts';
 import type { EndedView, JobId, JobView } from '../job/job.ts';
 import { type Found, type Owner, readOwner } from '../job/store.ts';
-import { HAS_PROC, isAlive, openFiles, type ProcessStat } from './identity.ts';
+import { isAlive, openFiles, type ProcessStat } from './identity.ts';
 import { oursOf, readShim } from './shim.ts';
 import { readEnvironment, readTable } from './table.ts';
 import { type AtSight, findProcesses, markedJob, sinceTicksOf, type Trail } from './tree.ts';
@@ -53,7 +53,6 @@ export async function suspectJobs(
   home: Home,
   sinceTicks = 0,
 ): Promise<(view: Pick<EndedView, 'id'>) => boolean> {
-  if (!HAS_PROC) return () => true;
   const ids = new Set<JobId | undefined>();
   const leaders = new Set<number | undefined>();
   for (const { pid, session, group, startTicks } of await readTable()) {

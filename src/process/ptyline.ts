@@ -25,7 +25,7 @@ export const ptyRecord = (stat: string): string =>
 export function ptyCommand(
   { size: { columns, rows }, files }: { size: Terminal; files: PtyFiles },
   command: string,
-  setsid: string | undefined,
+  setsid: string[],
 ): string {
   if (!HAS_PROC) throw Object.assign(new Error('--pty is for Linux'), { code: 'ENOTSUP' });
   const [exit, shim] = [quote(files.exit), quote(files.shim)];
@@ -37,7 +37,7 @@ export function ptyCommand(
     `( read -r j </proc/self/stat; echo "$BGJOB_ENV_R\n$j\n$BGJOB_ENV_T\n$n" 1<>${shim}; exec 2>&1; exec ${command} )`,
     `s=$?; echo "$s\n$s" 1<>${exit}`,
   ].join('\n');
-  const script = [...(setsid ? [quote(setsid)] : []), quote(requireTool('script')), '-qefc', quote(leader)];
+  const script = [...setsid.map(quote), quote(requireTool('script')), '-qefc', quote(leader)];
   return `exec ${script.join(' ')} /dev/null 2>/dev/null`;
 }
 

@@ -15,7 +15,7 @@ import type { Identity, Spec } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { isSendable, type Terminal } from '../job/stdin.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
-import { findTool, requireTool } from './programs.ts';
+import { newSession, requireTool } from './programs.ts';
 import { PTY_END, PTY_NAMES, type PtyFiles, ptyCommand, ptyRecord } from './ptyline.ts';
 import { quote } from './quoting.ts';
 
@@ -46,8 +46,10 @@ function watchLine({ node, supervisor, home, id, environment }: AdopterCall, hel
 /** Reads who a process is into a variable: from /proc, or the same facts from ps. `self` is the subshell itself. */
 function statOf(variable: string, pid: string): string {
   if (HAS_PROC) return `read -r ${variable} </proc/${pid}/stat`;
-  const number = pid === 'self' ? `$(exec ${quote(requireTool('sh'))} -c 'echo $PPID')` : pid;
-  return `${variable}=$(LC_ALL=C TZ=UTC ${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p ${number})`;
+  // not inside the other substitution, which is a subshell of its own
+  const [before, number] =
+    pid === 'self' ? [`z=$(exec ${quote(requireTool('sh'))} -c 'echo $PPID'); `, '$z'] : ['', pid];
+  return `${before}${variable}=$(LC_ALL=C TZ=UTC ${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p ${number})`;
 }
 
 /** What the shim's text is made of. */
@@ -76,7 +78,7 @@ function commandLine({ carried, keepsOwn }: ShimParts, before: string[], unset: 
 /** The shim's text; its parameters are the files `exit.N` and `shim`, then the command. */
 function shimScript(parts: ShimParts): string {
   const { call, split, held, pty } = parts;
-  const setsid = findTool('setsid');
+  const setsid = newSession();
   const closeLogs = split ? '5>&- 6>&-' : '5>&-';
   const [stdin, stdinEnd] = held ? [quote(held.stdin), quote(held.stdinEnd)] : ['', ''];
   // first the input: what cannot be opened is not told in the log
@@ -84,7 +86,7 @@ function shimScript(parts: ShimParts): string {
   const own = `exec ${input}1>&5 2>&${split ? 6 : 5} 3>&- 4>&- ${closeLogs}`;
   const command = pty
     ? ptyCommand(pty, commandLine(parts, pty.argv.map(quote), ['SHELL', ...PTY_NAMES]), setsid)
-    : `exec ${commandLine(parts, [...(setsid ? [quote(setsid)] : []), '"$@"'])}`;
+    : `exec ${commandLine(parts, [...setsid.map(quote), '"$@"'])}`;
   const main = `${statOf('j', 'self')}; echo "$p\n$q\n$j${held ? '\n$h' : ''}" 1<>"$i"`;
   return [
     'set +eux; e=$1 i=$2; shift 2',
