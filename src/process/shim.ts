@@ -16,7 +16,7 @@ import type { JobPaths } from '../job/paths.ts';
 import { isSendable, type Terminal } from '../job/stdin.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
 import { newSession, requireTool } from './programs.ts';
-import { PTY_END, PTY_NAMES, type PtyFiles, ptyCommand, ptyRecord } from './ptyline.ts';
+import { PTY_NAMES, type PtyFiles, ptyCommand, ptyEnd, ptyRecord } from './ptyline.ts';
 import { quote } from './quoting.ts';
 
 /** How to start the program that takes a dead supervisor's place. */
@@ -85,7 +85,7 @@ function shimScript(parts: ShimParts): string {
   const input = held ? `7<>${stdin} <${stdin} 7>&- 9>&- ` : '';
   const own = `exec ${input}1>&5 2>&${split ? 6 : 5} 3>&- 4>&- ${closeLogs}`;
   const command = pty
-    ? ptyCommand(pty, commandLine(parts, pty.argv.map(quote), ['SHELL', ...PTY_NAMES]), setsid)
+    ? ptyCommand(pty, commandLine(parts, pty.argv.map(quote), ['SHELL', ...PTY_NAMES]), setsid, statOf)
     : `exec ${commandLine(parts, [...setsid.map(quote), '"$@"'])}`;
   const main = `${statOf('j', 'self')}; echo "$p\n$q\n$j${held ? '\n$h' : ''}" 1<>"$i"`;
   return [
@@ -107,7 +107,7 @@ function shimScript(parts: ShimParts): string {
     // without exec a shell would run its builtins: `exit 3` would record nothing
     `( ${pty ? ptyRecord(statOf('t', 'self')) : main}; ${own}; ${command} )`,
     // written over blanks that are on the disk already: works on a full one; twice: see STATUS in store.ts
-    pty ? PTY_END : 's=$?; echo "$s\n$s" 1<>"$e"',
+    pty ? ptyEnd() : 's=$?; echo "$s\n$s" 1<>"$e"',
     // to the group, the job's is another: URG is ignored by default, harmless to watcher and a Node that boots, a nudge to an adopter
     `${held ? 'echo >&9; ' : ''}echo $s >&3; kill -s URG 0`,
     // from here on whoever publishes the end holds alive, not the shim
