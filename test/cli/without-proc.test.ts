@@ -163,6 +163,36 @@ worldTest('a queue of two slots: never more at once, all of them in the end', as
   assert.deepEqual(codes, [0, 4, 5]);
 });
 
+worldTest('cron has a short PATH: a live job is no other boot there', async (world, rig) => {
+  const puppet = await rig.puppet();
+  await world.run(['--', ...puppet.command]);
+  await puppet.ready();
+  assert.equal((await world.bgjob(['status', '1'], { env: { PATH: '/usr/bin:/bin' } })).code, 75);
+  await puppet.exit(0);
+  assert.equal((await world.bgjob(['wait', '1'])).code, 0);
+});
+
+worldTest('--pty is a terminal with a true code, and is stopped; send types into it', async (world, rig) => {
+  const id = await world.run([
+    '--pty',
+    '--',
+    'sh',
+    '-c',
+    'test -t 1 && read word && echo "got $word"; exit 6',
+  ]);
+  assert.equal((await world.bgjob(['send', String(id), 'hello'])).code, 0);
+  assert.equal((await world.bgjob(['wait', String(id)])).code, 6);
+  assert.match(rig.log(id), /got hello/);
+  // with its leader, before that could write anything down
+  assert.equal((await world.bgjob(['run', '--pty', '--wait', '--', 'sh', '-c', 'kill -9 0'])).code, 137);
+  const puppet = await rig.puppet();
+  await world.run(['--pty', '--', ...puppet.command]);
+  const pids = [await puppet.pid(), await puppet.fork()];
+  const killed = await world.bgjob(['kill', '3']);
+  assert.match(killed.stdout, /^3 killed \(TERM, [\d.]+s\): 2 processes/);
+  assert.deepEqual(pids.filter(isRunning), []);
+});
+
 worldTest('--timeout ends it, 124', async (world) => {
   assert.equal((await world.bgjob(['run', '--wait', '--timeout', '300ms', '--', 'sleep', '1000'])).code, 124);
 });
