@@ -87,6 +87,9 @@ function parseListening(text: string): Map<string, number> {
   return ports;
 }
 
+/** Whether it can be told here who listens: without /proc only lsof knows. */
+export const canSeePorts = (): boolean => HAS_PROC || findTool('lsof') !== undefined;
+
 /** The sockets that listen on this port, on any address, in the network namespaces of these processes. */
 export function socketsOn(port: number, pids: number[], withOwn: boolean): string[] {
   if (!HAS_PROC) return lsof([`-iTCP:${port}`, '-Fp'], 'p');
