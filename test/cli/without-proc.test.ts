@@ -1,20 +1,20 @@
 /** Without /proc, as on macOS: who a process is comes from ps, and nothing else is different for who uses it. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { cannotMount } from '../rig/mounts.ts';
+import { cannotMount, succeeds } from '../rig/mounts.ts';
 import { withoutProc } from '../rig/noproc.ts';
 import { isRunning, letterOf } from '../rig/processes.ts';
 import { type Answer, BGJOB, type Call, type CallOptions, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
-const skip = cannotMount();
+const skip = cannotMount() || (!succeeds('gcc', '--version') && 'gcc is not there');
 
 /** bgjob in a world without /proc. */
 class Without {
   private readonly rig: Rig;
   private readonly words: string[];
-  constructor(rig: Rig) {
-    const words = withoutProc(`${rig.dir}/world`);
+  constructor(rig: Rig, lacking: string[] = []) {
+    const words = withoutProc(`${rig.dir}/world`, lacking);
     assert.ok(words, 'gcc and a mount namespace of our own make the world without /proc');
     this.rig = rig;
     this.words = words;
@@ -192,6 +192,46 @@ worldTest('--pty is a terminal with a true code, and is stopped; send types into
   assert.match(killed.stdout, /^3 killed \(TERM, [\d.]+s\): 2 processes/);
   assert.deepEqual(pids.filter(isRunning), []);
 });
+
+rigTest(
+  'who listens comes from lsof: the job on its port, and the listener of a trigger is our own',
+  async (rig) => {
+    const world = new Without(rig);
+    const puppet = await rig.puppet();
+    await world.run(['-n', 'web', '--', ...puppet.command]);
+    const { port } = await puppet.order({ do: 'listen' });
+    const waited = await world.bgjob(['wait', 'web', '--until-port', String(port), '--timeout', '20s']);
+    assert.equal(waited.code, 0);
+    assert.equal(waited.stdout, `web 1 ready: port ${port} (pid ${await puppet.pid()})\n`);
+    await puppet.exit(0);
+    const added = await world.bgjob(['trigger', 'add', 'hook', '--', 'true']);
+    assert.equal(added.code, 0);
+    const [url, secret] = added.stdout.split('\n');
+    const answer = await fetch(url!, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${secret}` },
+      body: '{}',
+    });
+    assert.equal(answer.status, 202);
+    const { id } = (await answer.json()) as { id: number };
+    assert.equal((await world.bgjob(['wait', String(id)])).code, 0);
+    assert.doesNotMatch((await world.bgjob(['trigger', 'ls'])).stdout, /not listening|taken/);
+    assert.equal((await world.bgjob(['trigger', 'rm', 'hook'])).code, 0);
+  },
+  { skip: skip || (!fs.existsSync('/usr/bin/lsof') && 'lsof is not there') },
+);
+
+rigTest(
+  'without lsof either, --until-port says so and does not wait',
+  async (rig) => {
+    const world = new Without(rig, ['lsof']);
+    const { code, stderr } = await world.bgjob(['run', '--until-port', '3000', '--', 'sleep', '1000']);
+    assert.equal(code, 125);
+    assert.match(stderr, /--until-port: without \/proc lsof tells who listens.*\n {2}hint: install lsof/);
+    assert.equal((await world.bgjob(['ls', '--json'])).stdout, '');
+  },
+  { skip },
+);
 
 worldTest('--timeout ends it, 124', async (world) => {
   assert.equal((await world.bgjob(['run', '--wait', '--timeout', '300ms', '--', 'sleep', '1000'])).code, 124);

@@ -31,10 +31,10 @@ int main(int count, char **words) {
 /** What macOS does not have. */
 const ABSENT = ['setsid', 'fallocate'];
 
-const ENTER = `
+const entering = (absent: string[]): string => `
 set -e
 for tool in ps lsof; do [ ! -e /usr/bin/$tool ] || mount --bind "$1/seeing" /usr/bin/$tool; done
-for tool in ${ABSENT.join(' ')}; do [ ! -e /usr/bin/$tool ] || mount --bind "$1/nothing" /usr/bin/$tool; done
+for tool in ${absent.join(' ')}; do [ ! -e /usr/bin/$tool ] || mount --bind "$1/nothing" /usr/bin/$tool; done
 [ ! -e /usr/sbin/sysctl ] || mount --bind "$1/sysctl" /usr/sbin/sysctl
 mount -t tmpfs none /proc
 mkdir /proc/self
@@ -43,8 +43,8 @@ shift 2
 exec "$@"
 `;
 
-/** The words before a command that is to run without /proc; undefined where no such world can be made. */
-export function withoutProc(dir: string): string[] | undefined {
+/** The words before a command that is to run without /proc; undefined where no such world can be made. `lacking`: other tools that are not there. */
+export function withoutProc(dir: string, lacking: string[] = []): string[] | undefined {
   fs.mkdirSync(dir, { recursive: true });
   fs.writeFileSync(`${dir}/seeing.c`, SEEING);
   fs.writeFileSync(`${dir}/nothing`, '');
@@ -54,7 +54,16 @@ export function withoutProc(dir: string): string[] | undefined {
     if (fs.existsSync(`/usr/bin/${tool}`)) fs.copyFileSync(`/usr/bin/${tool}`, `${dir}/real-${tool}`);
   const place = `-DDIR="${dir}"`;
   if (!succeeds('gcc', place, '-o', `${dir}/seeing`, `${dir}/seeing.c`)) return undefined;
-  const words = ['unshare', '--mount', 'sh', '-c', ENTER, 'sh', dir, process.execPath];
+  const words = [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    entering([...ABSENT, ...lacking]),
+    'sh',
+    dir,
+    process.execPath,
+  ];
   const seen = '[ ! -e /proc/self/stat ] && ps -o pid= -p 1';
   return succeeds(words[0]!, ...words.slice(1), 'sh', '-c', seen) ? words : undefined;
 }
