@@ -135,6 +135,26 @@ worldTest('a supervisor that is killed is replaced, and the code is kept', async
   assert.equal((await world.bgjob(['wait', String(id)])).code, 9);
 });
 
+worldTest('what nothing shows to be the job is shown, kept, and not signalled', async (world, rig) => {
+  const puppet = await rig.puppet();
+  const id = await world.run(['--', ...puppet.command]);
+  const pid = await puppet.pid();
+  await world.untilState(id, 'running');
+  const [shim, watcher] = fs
+    .readFileSync(rig.file(id, 'shim'), 'utf8')
+    .split('\n')
+    .map((line) => Number.parseInt(line, 10));
+  for (const one of [rig.ownerPid(id), shim!, watcher!]) process.kill(one, 'SIGKILL');
+  await world.untilState(id, 'lost');
+  const { code, stderr } = await world.bgjob(['kill', String(id)]);
+  assert.equal(code, 125);
+  assert.match(stderr, new RegExp(`nothing shows that process ${pid} belongs to job ${id}`));
+  assert.ok(isRunning(pid));
+  await world.bgjob(['gc', '--keep', '0']);
+  assert.equal((await world.show(id)).state, 'lost');
+  await puppet.exit(0);
+});
+
 worldTest('pause stands still, resume goes on', async (world, rig) => {
   const puppet = await rig.puppet();
   const id = await world.run(['--', ...puppet.command]);
