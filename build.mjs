@@ -106,6 +106,16 @@ const plainFs = {
   },
 };
 
+/** ps-list asks for its own place, for a program for Windows; in CommonJS there is no import.meta, and it would throw when loaded. */
+const placelessPsList = {
+  name: 'placeless-ps-list',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/ps-list\/index\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace('fileURLToPath(import.meta.url)', "''"),
+    }));
+  },
+};
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -115,7 +125,7 @@ const common = {
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },
   logLevel: 'warning',
-  plugins: [lazyFiles, plainNodeModules, leanCommander, leanTerminal, oneWidth, plainFs],
+  plugins: [lazyFiles, plainNodeModules, leanCommander, leanTerminal, oneWidth, plainFs, placelessPsList],
 };
 
 rmSync('dist', { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { fail, ok, type Result } from '../base/failure.ts';
 import { type Pattern, parsePattern } from '../base/pattern.ts';
 import { safe } from '../base/text.ts';
 import { quoteWord } from '../job/job.ts';
+import { canSeePorts } from '../process/ports.ts';
 import { parseUrl } from '../process/urlwait.ts';
 import type { Input } from './command.ts';
 
@@ -83,6 +84,12 @@ export function parseConditions(
     parsePort,
   );
   if (!ports.ok) return ports;
+  if (ports.value.length > 0 && !canSeePorts())
+    return fail({
+      code: 'usage',
+      message: '--until-port: without /proc lsof tells who listens, and it is not in /usr/bin or /usr/sbin',
+      hint: 'install lsof, or wait for what it answers: bgjob wait REF --until-url http://localhost:PORT/',
+    });
   const urls = parseAll(options['until-url'], parseUrl);
   if (!urls.ok) return urls;
   const files: string[] = [];

@@ -40,7 +40,7 @@ function terminalSize(): Terminal {
 
 /** Why no terminal can be made here. */
 function ptyTrouble(): Result<void> {
-  if (process.platform !== 'linux') return usage('--pty is for Linux');
+  if (!['linux', 'darwin'].includes(process.platform)) return usage('--pty is for Linux and macOS');
   const script = findTool('script');
   // busybox has one of that name, with other options
   if (script === undefined || fs.realpathSync(script).endsWith('/busybox'))

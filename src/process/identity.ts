@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { errnoOf } from '../base/failure.ts';
 import { readRecord, readSystemText } from '../base/records.ts';
 import type { Identity } from '../job/job.ts';
+import { findTool, requireTool } from './programs.ts';
 
 /** One process at one moment. */
 export interface ProcessStat {
@@ -49,13 +50,18 @@ export function readStat(pid: number): ProcessStat | undefined {
 /** What ps is asked for where there is no /proc. */
 export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
 
-function readStatFromPs(pid: number): ProcessStat | undefined {
+const readStatFromPs = (pid: number): ProcessStat | undefined => readStatsFromPs([pid])[0];
+
+/** Those of these processes that there are, in one call of ps. */
+export function readStatsFromPs(pids: number[]): ProcessStat[] {
+  if (pids.length === 0) return [];
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-  const ps = spawnSync('ps', ['-o', PS_COLUMNS, '-p', String(pid)], {
+  const { stdout } = spawnSync(requireTool('ps'), ['-o', PS_COLUMNS, '-p', pids.join(',')], {
     encoding: 'utf8',
     env: { LC_ALL: 'C', TZ: 'UTC' },
+    maxBuffer: 2 ** 26,
   });
-  return ps.stdout ? parsePsLine(ps.stdout) : undefined;
+  return (stdout ?? '').split('\n').flatMap((line) => parsePsLine(line) ?? []);
 }
 
 /** Parses `pid ppid pgid sess state lstart` of ps in the C locale. */
@@ -98,7 +104,9 @@ function readPlace(): Place {
     // macOS; not kern.boottime, which is computed anew when the clock is set
     const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
     bootId =
-      spawnSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).stdout?.trim() || 'unknown';
+      spawnSync(findTool('sysctl') ?? 'sysctl', ['-n', 'kern.bootsessionuuid'], {
+        encoding: 'utf8',
+      }).stdout?.trim() || 'unknown';
   }
   return { bootId, pidNamespace, machine: readSmall('/etc/machine-id') || hostname() };
 }

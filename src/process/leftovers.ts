@@ -36,12 +36,18 @@ export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>>
 }
 
 /** How many processes an ended job left, by their marker or by what its owner saw at the end. */
-export function leftoversOf(home: Home, { id, state }: EndedView, marked: Map<JobId, number[]>): number {
+export function leftoversOf(
+  home: Home,
+  { id, state, status }: EndedView,
+  marked: Map<JobId, number[]>,
+): number {
   const pids = marked.get(id) ?? [];
   const ours = pids.length > 0 ? oursOf(readShim(home.job(id))).map(({ pid }) => pid) : [];
   const loose = pids.filter((pid) => !ours.includes(pid));
   const seen = state?.left.filter((one) => isAlive(one) === 'alive') ?? [];
-  return Math.max(loose.length, seen.length);
+  // without markers nothing else tells of one whose supervisor and shim were killed
+  const { main } = HAS_PROC || status.outcome.kind !== 'lost' ? {} : readShim(home.job(id));
+  return Math.max(loose.length, seen.length, main && isAlive(main) === 'alive' ? 1 : 0);
 }
 
 /**
@@ -53,7 +59,6 @@ export async function suspectJobs(
   home: Home,
   sinceTicks = 0,
 ): Promise<(view: Pick<EndedView, 'id'>) => boolean> {
-  if (!HAS_PROC) return () => true;
   const ids = new Set<JobId | undefined>();
   const leaders = new Set<number | undefined>();
   for (const { pid, session, group, startTicks } of await readTable()) {

@@ -5,10 +5,12 @@
 import type { Failure } from '../base/failure.ts';
 import { clip, safe } from '../base/text.ts';
 import type { Home } from '../job/home.ts';
-import type { JobId } from '../job/job.ts';
+import type { Identity, JobId } from '../job/job.ts';
+import { listLive } from '../job/markers.ts';
 import { readSpec } from '../job/store.ts';
-import { type ProcessStat, readStat } from './identity.ts';
+import { HAS_PROC, isThat, type ProcessStat, readStat } from './identity.ts';
 import { holdersAmong, socketsOn } from './ports.ts';
+import { readShim } from './shim.ts';
 import { readCommandLine, readEnvironment, readTable } from './table.ts';
 import { markedJob } from './tree.ts';
 
@@ -55,16 +57,27 @@ export function describeListener(home: Home | undefined, pid: number): Listener 
 
 /** The job whose marker the process carries, or the nearest of its ancestors that carries one. */
 function jobOf(home: Home, pid: number): NamedJob | null {
+  const mains = HAS_PROC ? [] : liveMains(home);
   for (let n = 0, at = pid; n < GENERATIONS && at > 1; n++) {
-    const id = markedJob(home, readEnvironment(at));
+    const stat = HAS_PROC ? undefined : readStat(at);
+    const id = HAS_PROC
+      ? markedJob(home, readEnvironment(at))
+      : mains.find(({ main }) => isThat(stat, main) || stat?.group === main.pid)?.id;
     if (id !== undefined) {
       const spec = readSpec(home.job(id), id);
       return { id, name: spec.kind === 'read' ? spec.value.name : null };
     }
-    at = readStat(at)?.ppid ?? 0;
+    at = (stat ?? readStat(at))?.ppid ?? 0;
   }
   return null;
 }
+
+/** Where markers cannot be read: the main processes of the live jobs, each of which leads a group. */
+const liveMains = (home: Home): { id: JobId; main: Identity }[] =>
+  listLive(home).flatMap((id) => {
+    const { main } = readShim(home.job(id));
+    return main ? [{ id, main }] : [];
+  });
 
 /** Who listens on this port here; `unknown`: somebody whose processes we may not see; undefined: nobody. */
 export async function findListener(

@@ -10,11 +10,11 @@ import { readSystemText } from '../base/records.ts';
 import { enclosureOf, isProcForeign } from './enclosure.ts';
 import type { Finding, LimitName } from './findings.ts';
 import { HAS_PROC, readStat } from './identity.ts';
-import { findTool } from './programs.ts';
+import { findTool, newSession } from './programs.ts';
 import { readCommandLine } from './table.ts';
 
 const LEAST_NODE = 20;
-/** Without setsid a job shares its shim's group; script is for --pty. ps is a tool of ours only where there is no /proc. */
+/** Without setsid (or perl) a job shares its shim's group; script is for --pty. ps is a tool of ours only where there is no /proc. */
 const TOOLS = ['sh', 'env', 'mkfifo', 'setsid', 'script', 'ps'];
 
 function checkNode(): Finding[] {
@@ -32,7 +32,9 @@ function checkProc(): Finding[] {
 }
 
 function checkTools(): Finding[] {
-  return TOOLS.filter((tool) => findTool(tool) === undefined).map((tool) => ({ code: 'tool-missing', tool }));
+  const isMissing = (tool: string) =>
+    tool === 'setsid' ? newSession().length === 0 : findTool(tool) === undefined;
+  return TOOLS.filter(isMissing).map((tool) => ({ code: 'tool-missing', tool }));
 }
 
 const LIMITS: [LimitName, string][] = [

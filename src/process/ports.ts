@@ -7,6 +7,7 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { readRecord } from '../base/records.ts';
 import { HAS_PROC } from './identity.ts';
+import { findTool } from './programs.ts';
 
 const LISTEN = '0A';
 
@@ -86,6 +87,9 @@ function parseListening(text: string): Map<string, number> {
   return ports;
 }
 
+/** Whether it can be told here who listens: without /proc only lsof knows. */
+export const canSeePorts = (): boolean => HAS_PROC || findTool('lsof') !== undefined;
+
 /** The sockets that listen on this port, on any address, in the network namespaces of these processes. */
 export function socketsOn(port: number, pids: number[], withOwn: boolean): string[] {
   if (!HAS_PROC) return lsof([`-iTCP:${port}`, '-Fp'], 'p');
@@ -137,7 +141,9 @@ export const isListening = (port: number): boolean => socketsOn(port, [], true).
 /** What lsof tells of listening sockets in the fields that begin with this letter. */
 function lsof(words: string[], field: 'p' | 'n'): string[] {
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-  const { stdout } = spawnSync('lsof', ['-nP', '-sTCP:LISTEN', ...words], { encoding: 'utf8' });
+  const { stdout } = spawnSync(findTool('lsof') ?? 'lsof', ['-nP', '-sTCP:LISTEN', ...words], {
+    encoding: 'utf8',
+  });
   const lines = (stdout ?? '').split('\n').filter((line) => line.startsWith(field));
   return [...new Set(lines.map((line) => line.slice(1)))];
 }

@@ -3,7 +3,8 @@ import * as fs from 'node:fs';
 import { join, resolve } from 'node:path';
 import { errnoOf, fail, ok, type Result } from '../base/failure.ts';
 
-const TOOL_PLACES = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin'];
+/** The last: where macOS has `sysctl` and `lsof`, and the PATH of cron does not lead. */
+const TOOL_PLACES = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin'];
 /** What execvp searches where PATH is not set. */
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
@@ -45,6 +46,24 @@ export function findCommand(command: string, path: string | undefined, cwd: stri
   }
   if (refused) return fail({ code: 'command-not-executable', command, why: refused });
   return fail({ code: 'command-not-found', command });
+}
+
+/** What setsid does, with its codes, for perl: macOS has that and no setsid. */
+const PERL_SETSID = [
+  // it would write into the job's log that it does not know its locale
+  'PERL_BADLANG=0',
+  '-e',
+  `delete $ENV{PERL_BADLANG}; use POSIX (); POSIX::setsid(); { no warnings; exec { $ARGV[0] } @ARGV }
+my $code = $! == 2 ? 127 : 126; print STDERR "setsid: failed to execute $ARGV[0]: $!\\n"; exit $code`,
+];
+
+/** The words before a command that make it lead a session of its own; none where neither setsid nor perl is there. */
+export function newSession(): string[] {
+  const setsid = findTool('setsid');
+  if (setsid !== undefined) return [setsid];
+  const perl = findTool('perl');
+  const [locale, ...words] = PERL_SETSID;
+  return perl === undefined ? [] : [requireTool('env'), locale!, perl, ...words];
 }
 
 /** The same; throws ENOENT if there is none. */

@@ -21,34 +21,45 @@ export const PTY_NAMES = ['BGJOB_ENV_R', 'BGJOB_ENV_T'];
 export const ptyRecord = (stat: string): string =>
   `${stat}; echo "$p\n$q\n\n$h\n$t" 1<>"$i"; export BGJOB_ENV_R="$p\n$q" BGJOB_ENV_T="$h\n$t" SHELL=${quote(requireTool('sh'))}`;
 
-/** The rest of that subshell: `script` with the leader's text, which runs `command`. */
+/** The rest of that subshell: `script` with the leader's text, which runs `command`. `stat`: the line that reads who a process is. */
 export function ptyCommand(
   { size: { columns, rows }, files }: { size: Terminal; files: PtyFiles },
   command: string,
-  setsid: string | undefined,
+  setsid: string[],
+  stat: (variable: string, pid: string) => string,
 ): string {
-  if (!HAS_PROC) throw Object.assign(new Error('--pty is for Linux'), { code: 'ENOTSUP' });
   const [exit, shim] = [quote(files.exit), quote(files.shim)];
   const leader = [
     // its own words (`Killed`) go nowhere
     'set +eux; exec 2>/dev/null; trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE TSTP',
-    `read -r n </proc/$$/stat; echo "$BGJOB_ENV_R\n\n$BGJOB_ENV_T\n$n" 1<>${shim}`,
+    `${stat('n', '$$')}; echo "$BGJOB_ENV_R\n\n$BGJOB_ENV_T\n$n" 1<>${shim}`,
     `${quote(requireTool('stty'))} columns ${columns} rows ${rows}`,
-    `( read -r j </proc/self/stat; echo "$BGJOB_ENV_R\n$j\n$BGJOB_ENV_T\n$n" 1<>${shim}; exec 2>&1; exec ${command} )`,
+    `( ${stat('j', 'self')}; echo "$BGJOB_ENV_R\n$j\n$BGJOB_ENV_T\n$n" 1<>${shim}; exec 2>&1; exec ${command} )`,
     `s=$?; echo "$s\n$s" 1<>${exit}`,
   ].join('\n');
-  const script = [...(setsid ? [quote(setsid)] : []), quote(requireTool('script')), '-qefc', quote(leader)];
-  return `exec ${script.join(' ')} /dev/null 2>/dev/null`;
+  // that of BSD takes the command as words, and hands on its code without being asked
+  const words =
+    process.platform === 'darwin'
+      ? ['-q', '/dev/null', quote(requireTool('sh')), '-c', quote(leader)]
+      : ['-qefc', quote(leader), '/dev/null'];
+  return `exec ${[...setsid.map(quote), quote(requireTool('script')), ...words].join(' ')} 2>/dev/null`;
 }
+
+/** The letter of the process whose record is in `m`, there too; nothing if it is gone. */
+const letterOf = (): string =>
+  HAS_PROC
+    ? `read -r m </proc/\${m%% *}/stat || m=; m=\${m##*) }`
+    : `m=$(${quote(requireTool('ps'))} -o state= -p \${m%% *})`;
 
 /**
  * After `script` ended: the leader has recorded the status, unless it was killed. Before it had come to write itself down, what
  * `script` says counts, or it could make no terminal: the job was not executed. Later only together with the job (`kill -9 0`).
  */
-export const PTY_END = [
-  's=$?; read -r x <"$e" || {',
-  '{ read -r m; read -r m; read -r m; read -r x; read -r x; read -r x; } <"$i"',
-  'if [ -z "$x" ]; then [ $s -gt 128 ] || s=126; m=',
-  `else [ "$m" ] && { read -r m </proc/\${m%% *}/stat || m=; m=\${m##*) }; }; fi`,
-  'case $m in ""|[ZX]*) [ $s -gt 125 ] && echo "$s\n$s" 1<>"$e";; esac; }',
-].join('\n');
+export const ptyEnd = (): string =>
+  [
+    's=$?; read -r x <"$e" || {',
+    '{ read -r m; read -r m; read -r m; read -r x; read -r x; read -r x; } <"$i"',
+    'if [ -z "$x" ]; then [ $s -gt 128 ] || s=126; m=',
+    `else [ "$m" ] && { ${letterOf()}; }; fi`,
+    'case $m in ""|[ZX]*) [ $s -gt 125 ] && echo "$s\n$s" 1<>"$e";; esac; }',
+  ].join('\n');

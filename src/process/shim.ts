@@ -15,8 +15,8 @@ import type { Identity, Spec } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
 import { isSendable, type Terminal } from '../job/stdin.ts';
 import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from './identity.ts';
-import { findTool, requireTool } from './programs.ts';
-import { PTY_END, PTY_NAMES, type PtyFiles, ptyCommand, ptyRecord } from './ptyline.ts';
+import { newSession, requireTool } from './programs.ts';
+import { PTY_NAMES, type PtyFiles, ptyCommand, ptyEnd, ptyRecord } from './ptyline.ts';
 import { quote } from './quoting.ts';
 
 /** How to start the program that takes a dead supervisor's place. */
@@ -46,8 +46,10 @@ function watchLine({ node, supervisor, home, id, environment }: AdopterCall, hel
 /** Reads who a process is into a variable: from /proc, or the same facts from ps. `self` is the subshell itself. */
 function statOf(variable: string, pid: string): string {
   if (HAS_PROC) return `read -r ${variable} </proc/${pid}/stat`;
-  const number = pid === 'self' ? `$(exec ${quote(requireTool('sh'))} -c 'echo $PPID')` : pid;
-  return `${variable}=$(LC_ALL=C TZ=UTC ${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p ${number})`;
+  // not inside the other substitution, which is a subshell of its own
+  const [before, number] =
+    pid === 'self' ? [`z=$(exec ${quote(requireTool('sh'))} -c 'echo $PPID'); `, '$z'] : ['', pid];
+  return `${before}${variable}=$(LC_ALL=C TZ=UTC ${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p ${number})`;
 }
 
 /** What the shim's text is made of. */
@@ -76,15 +78,15 @@ function commandLine({ carried, keepsOwn }: ShimParts, before: string[], unset: 
 /** The shim's text; its parameters are the files `exit.N` and `shim`, then the command. */
 function shimScript(parts: ShimParts): string {
   const { call, split, held, pty } = parts;
-  const setsid = findTool('setsid');
+  const setsid = newSession();
   const closeLogs = split ? '5>&- 6>&-' : '5>&-';
   const [stdin, stdinEnd] = held ? [quote(held.stdin), quote(held.stdinEnd)] : ['', ''];
   // first the input: what cannot be opened is not told in the log
   const input = held ? `7<>${stdin} <${stdin} 7>&- 9>&- ` : '';
   const own = `exec ${input}1>&5 2>&${split ? 6 : 5} 3>&- 4>&- ${closeLogs}`;
   const command = pty
-    ? ptyCommand(pty, commandLine(parts, pty.argv.map(quote), ['SHELL', ...PTY_NAMES]), setsid)
-    : `exec ${commandLine(parts, [...(setsid ? [quote(setsid)] : []), '"$@"'])}`;
+    ? ptyCommand(pty, commandLine(parts, pty.argv.map(quote), ['SHELL', ...PTY_NAMES]), setsid, statOf)
+    : `exec ${commandLine(parts, [...setsid.map(quote), '"$@"'])}`;
   const main = `${statOf('j', 'self')}; echo "$p\n$q\n$j${held ? '\n$h' : ''}" 1<>"$i"`;
   return [
     'set +eux; e=$1 i=$2; shift 2',
@@ -105,7 +107,7 @@ function shimScript(parts: ShimParts): string {
     // without exec a shell would run its builtins: `exit 3` would record nothing
     `( ${pty ? ptyRecord(statOf('t', 'self')) : main}; ${own}; ${command} )`,
     // written over blanks that are on the disk already: works on a full one; twice: see STATUS in store.ts
-    pty ? PTY_END : 's=$?; echo "$s\n$s" 1<>"$e"',
+    pty ? ptyEnd() : 's=$?; echo "$s\n$s" 1<>"$e"',
     // to the group, the job's is another: URG is ignored by default, harmless to watcher and a Node that boots, a nudge to an adopter
     `${held ? 'echo >&9; ' : ''}echo $s >&3; kill -s URG 0`,
     // from here on whoever publishes the end holds alive, not the shim

@@ -3,7 +3,8 @@ import * as fs from 'node:fs';
 import { errnoOf } from '../base/failure.ts';
 import { readRecord } from '../base/records.ts';
 import type { JobId } from '../job/job.ts';
-import { HAS_PROC, hasOpen, isDeadState, type ProcessStat, readStat } from './identity.ts';
+import { HAS_PROC, hasOpen, isDeadState, type ProcessStat, readStat, readStatsFromPs } from './identity.ts';
+import { requireTool } from './programs.ts';
 
 /** How many of the pids given last are tried although they were not there yet when /proc was listed. */
 const NEWEST = 32;
@@ -13,9 +14,10 @@ const NEWEST = 32;
  * forks and ends every 2 ms is not on a list any more when that was read to its end.
  */
 export async function readTable(visit: (stat: ProcessStat) => void = () => {}): Promise<ProcessStat[]> {
-  const listed = HAS_PROC ? pidsInProc() : await pidsFromPsList();
+  if (!HAS_PROC) return readTableFromPs(visit);
+  const listed = pidsInProc();
   const known = new Set(listed);
-  const last = HAS_PROC ? lastPid() : 0;
+  const last = lastPid();
   const newest = Array.from({ length: NEWEST }, (_, n) => last - n).filter((pid) => pid > 1);
   // pids are given in ascending order, and from the bottom again when the top is reached
   const age = (pid: number) => (pid <= last ? last - pid : last + 2 ** 22 - pid);
@@ -54,9 +56,13 @@ function isLeader(pid: number): boolean {
   }
 }
 
-async function pidsFromPsList(): Promise<number[]> {
+/** The same where there is no /proc: one ps for all of them, not one for each. */
+async function readTableFromPs(visit: (stat: ProcessStat) => void): Promise<ProcessStat[]> {
   const { default: psList } = await import('ps-list');
-  return (await psList()).map(({ pid }) => pid);
+  const pids = (await psList()).map(({ pid }) => pid);
+  const table = readStatsFromPs(pids).filter(({ state }) => !isDeadState(state));
+  for (const stat of table) visit(stat);
+  return table;
 }
 
 /** The environment with which a process was started; empty where it may not be read. */
@@ -71,7 +77,11 @@ export function readCommandLine(pid: number): string[] {
 
 function commandFromPs(pid: number): string {
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-  return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? '';
+  return (
+    spawnSync(requireTool('ps'), ['-o', 'command=', '-p', String(pid)], {
+      encoding: 'utf8',
+    }).stdout?.trim() ?? ''
+  );
 }
 
 /**
