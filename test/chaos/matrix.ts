@@ -27,7 +27,7 @@ export interface Cell {
 const WIDTH = 3;
 const WHOLE = { count: 1000, leastHits: 5 };
 /** Rounds of the short run. */
-const SHORT = 24;
+const SHORT = 14;
 const MOST_FAILURES = 20;
 /** A call that is not made every time is tried so often in a row. */
 const MOST_MISSES = 30;
