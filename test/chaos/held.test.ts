@@ -6,7 +6,7 @@ import { HOLD_SETTINGS } from './holdsettings.ts';
 import { Lane, NEVER } from './settings.ts';
 import { cannotTrace } from './stopper.ts';
 
-const MOST_CELLS = 8;
+const MOST_CELLS = 4;
 
 for (const one of HOLD_SETTINGS)
   rigTest(

@@ -200,9 +200,9 @@ export const load: Part = {
   name: 'load',
   async run({ whole }) {
     return [
-      ...(await manyJobs(whole ? 500 : 60, whole ? 10_000 : 1000)),
+      ...(await manyJobs(whole ? 500 : 30, whole ? 10_000 : 400)),
       ...(await manyWaiters(whole ? 200 : 15)),
-      ...(await launchersBesideGc(whole ? 100 : 20)),
+      ...(await launchersBesideGc(whole ? 100 : 10)),
       ...(await stoppedSupervisors(whole ? 20 : 5, whole ? 15_000 : 0)),
     ];
   },

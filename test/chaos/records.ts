@@ -117,7 +117,7 @@ async function damageAll(
     const target = targets[Math.floor(chance() * targets.length)]!;
     return [mutate(fs.readFileSync(target.path), chance, pids, reseal), target];
   };
-  for (; tally.mutations < (whole ? 5000 : 300); tally.mutations++) await damage(...draw());
+  for (; tally.mutations < (whole ? 5000 : 150); tally.mutations++) await damage(...draw());
   await gallery.checkOthers(undefined, false, pids);
   const verbs = await callVerbs(rig, specimens, draw, whole ? 150 : 20);
   const swept = await sweepDamaged(rig, targets, chance, whole ? 12 : 2);
