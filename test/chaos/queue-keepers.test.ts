@@ -28,7 +28,14 @@ const claims = (rig: Rig): string[] =>
   fs.readdirSync(join(rig.home, 'queues')).flatMap((queue) => {
     const dir = join(rig.home, 'queues', queue);
     const kept = fs.readdirSync(dir).filter((name) => name.startsWith('kept.'));
-    return kept.map((name) => fs.readlinkSync(join(dir, name)).split('.')[0]!);
+    return kept.flatMap((name) => {
+      try {
+        return [fs.readlinkSync(join(dir, name)).split('.')[0]!];
+      } catch {
+        // a dead one's, which has just been followed by the next
+        return [];
+      }
+    });
   });
 
 /** No command is called: the book is not the program's. */
