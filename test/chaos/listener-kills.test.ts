@@ -55,7 +55,7 @@ async function round(rig: Rig, count: number, whole: boolean): Promise<void> {
   let kills = 0;
   const killing = (async () => {
     while (!isOver) {
-      await pass(chance() * 800);
+      await pass(chance() * (whole ? 400 : 800));
       if (listenerPid(rig) === undefined) continue;
       await slayListener(rig, whole);
       kills++;
@@ -119,7 +119,7 @@ async function round(rig: Rig, count: number, whole: boolean): Promise<void> {
       'each is in the journal, once',
     );
   }
-  assert.ok(kills > 1, `${kills} kills`);
+  assert.ok(kills > 0, `${kills} kills`);
   console.log(`${2 * count} deliveries, ${kills} kills, ${unanswered.count} requests without an answer`);
   await removeTriggers(rig);
 }
