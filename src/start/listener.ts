@@ -58,9 +58,13 @@ async function serve(home: Home, address: Address): Promise<void> {
   await open(door, address, 0);
   // only now: whoever added the first trigger hears whether the port could be had
   await calls.open();
+  const known = new Set<string>();
+  // one whose record cannot be read any more may be had again
+  const isDamaged = (name: string) => known.has(name) && readTrigger(home, name).kind !== 'read';
   for (let failed = 0, pruned = Number.NEGATIVE_INFINITY; isWanted(home); ) {
     const names = served(home, address);
-    if (names.length === 0) {
+    for (const name of names) known.add(name);
+    if (names.length === 0 && !listTriggers(home).some(isDamaged)) {
       calls.close();
       // whoever added one before that has called on us, and not on the next
       if (served(home, address).length === 0) {
