@@ -183,7 +183,7 @@ export function writeHint(path: string, text: string): void {
 export const writeUnflushed = (path: string, text: string): void => writeNew(path, text, false);
 
 /** A FIFO to write, if somebody has it open to read: else it is refused. */
-function openForReader(path: string): number | undefined {
+export function openForReader(path: string): number | undefined {
   try {
     const fd = fs.openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
     if (fs.fstatSync(fd).isFIFO()) return fd;

@@ -74,20 +74,30 @@ export async function serveAll(home: Home): Promise<Result<Served[]>> {
   return ok(served);
 }
 
-/**
- * Moves on what nobody else will, and starts what serves schedules and triggers if it is gone; but not at once after somebody killed it (`kills`).
- * What goes wrong is not the caller's.
- */
+/** Moves on the queues that nobody else will. What goes wrong is not the caller's. */
+export const attendQueues = (home: Home): Promise<void> =>
+  quietly(async () => {
+    if (!fs.existsSync(home.queues)) return;
+    for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
+  });
+
+/** The same, and starts what serves schedules and triggers if it is gone; but not at once after somebody killed it (`kills`). */
 export async function attendLeft(home: Home, kills = false): Promise<void> {
+  await attendQueues(home);
+  if (!kills) await quietly(() => startMissing(home));
+}
+
+async function startMissing(home: Home): Promise<void> {
+  for (const { standing } of fs.existsSync(home.triggers) ? listenersOf(home) : [])
+    if (!isServed(standing)) await begin(home, standing);
+  if (!fs.existsSync(home.schedules)) return;
+  const scheduler = schedulerOf(home);
+  if (!isServed(scheduler) && schedulesHere(home).length > 0) await begin(home, scheduler);
+}
+
+async function quietly(act: () => Promise<void>): Promise<void> {
   try {
-    if (fs.existsSync(home.queues))
-      for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
-    if (kills) return;
-    for (const { standing } of fs.existsSync(home.triggers) ? listenersOf(home) : [])
-      if (!isServed(standing)) await begin(home, standing);
-    if (!fs.existsSync(home.schedules)) return;
-    const scheduler = schedulerOf(home);
-    if (!isServed(scheduler) && schedulesHere(home).length > 0) await begin(home, scheduler);
+    await act();
   } catch (thrown) {
     errnoOf(thrown);
   }

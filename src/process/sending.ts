@@ -4,8 +4,8 @@
  */
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
-import { errnoOf, type Failure, fail, ok, type Result } from '../base/failure.ts';
-import { hasReader, wakeReader, writeSome } from '../base/files.ts';
+import { type Failure, fail, ok, type Result } from '../base/failure.ts';
+import { hasReader, openForReader, wakeReader, writeSome } from '../base/files.ts';
 import type { Home } from '../job/home.ts';
 import type { JobId, LiveView } from '../job/job.ts';
 import type { JobPaths } from '../job/paths.ts';
@@ -121,7 +121,7 @@ class Sending {
       const { holder, main } = readShim(this.job, owner.kind === 'read' ? owner.value.identity : undefined);
       const isLetGo = holder !== undefined && isAlive(holder) === 'dead';
       if (isLetGo) return this.refuse('let-go');
-      const fd = holder === undefined ? undefined : openToWrite(this.job.stdin);
+      const fd = holder === undefined ? undefined : openForReader(this.job.stdin);
       if (fd !== undefined) return ok(fd);
       // it was there already, and closed it
       if (main) openSince ??= systemClock.monotonic();
@@ -166,17 +166,4 @@ class Sending {
     // so that whoever sends next is told that nobody reads any more
     while (hasReader(this.job.stdinEnd) && !this.isLate) await systemClock.sleep(LOOK_MS);
   }
-}
-
-/** A FIFO that somebody reads. */
-function openToWrite(path: string): number | undefined {
-  const { O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
-  try {
-    const fd = fs.openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
-    if (fs.fstatSync(fd).isFIFO()) return fd;
-    fs.closeSync(fd);
-  } catch (thrown) {
-    errnoOf(thrown);
-  }
-  return undefined;
 }

@@ -7,7 +7,7 @@ import type { Home } from '../job/home.ts';
 import type { JobId } from '../job/job.ts';
 import { sleep } from '../process/ended.ts';
 import { observe } from '../process/observe.ts';
-import { attendLeft } from '../process/passing.ts';
+import { attendQueues } from '../process/passing.ts';
 import { claimSole } from '../process/sole.ts';
 import { begin, holdCall, type Standing } from '../process/standing.ts';
 
@@ -62,7 +62,7 @@ export async function becomeSole(home: Home, folder: string, key: string): Promi
     const claim = claimSole(folder, key);
     if (claim !== undefined) {
       // one before that was killed may have been about to start the next job of a queue
-      await attendLeft(home, true);
+      await attendQueues(home);
       return claim;
     }
     await systemClock.sleep(SHORT_MS);

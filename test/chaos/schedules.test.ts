@@ -9,19 +9,10 @@ import { WrongClocks } from '../rig/clocks.ts';
 import { cannotUnshare } from '../rig/namespaces.ts';
 import { isRunning, processesNaming } from '../rig/processes.ts';
 import { type Answer, BGJOB, type Rig, rigTest } from '../rig/rig.ts';
+import { eventsOf, type Told } from '../rig/schedules.ts';
 import { until } from '../rig/until.ts';
 import { pass, readJson, seededChance, slay } from './death.ts';
 
-interface Told {
-  at: string;
-  until: string | null;
-  times: number;
-  did: string;
-  why: string | null;
-  job: number | null;
-  by: string;
-}
-const eventsOf = (rig: Rig, name: string): Promise<Told[]> => rig.json(['cron', 'ls', name]);
 const untilEvents = (rig: Rig, name: string, holds: (events: Told[]) => boolean): Promise<Told[]> =>
   until(() => eventsOf(rig, name), holds, `what ${name} did`, 30_000);
 

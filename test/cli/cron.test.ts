@@ -4,21 +4,12 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { eventsOf, type Told } from '../rig/schedules.ts';
 import { until } from '../rig/until.ts';
 
 /** Never in the time of a test. */
 const FAR = '0 0 29 2 *';
 
-interface Told {
-  at: string;
-  until: string | null;
-  times: number;
-  did: string;
-  why: string | null;
-  job: number | null;
-  by: string;
-}
-const eventsOf = (rig: Rig, name: string): Promise<Told[]> => rig.json(['cron', 'ls', name]);
 const untilEvents = (rig: Rig, name: string, holds: (events: Told[]) => boolean): Promise<Told[]> =>
   until(() => eventsOf(rig, name), holds, `what ${name} did`);
 const startsOf = (events: Told[]): number[] => events.flatMap(({ job }) => job ?? []);
