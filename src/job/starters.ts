@@ -145,6 +145,19 @@ type NewEvent = Omit<StarterEvent, 'delivery'> & Partial<Pick<StarterEvent, 'del
 export const noteEvent = (paths: StarterPaths, event: NewEvent): void => appendEntry(paths.history, event);
 export const readEvents = (paths: StarterPaths): StarterEvent[] => readEntries(paths.history, eventShape);
 
+/** Up to then, and not after `now`, every time of a schedule that was added at `createdAt` has a word, or a claim: a word to come. */
+export function notedUntil(paths: StarterPaths, createdAt: number, now: number): number {
+  const noted = readEvents(paths)
+    .filter(({ by }) => by !== 'hand')
+    .map(({ at, until }) => until ?? at);
+  const claimed = [...listClaimed(paths).keys()].map(Number);
+  const ends = [...noted, ...claimed].filter((at) => at <= now);
+  return Math.max(Math.min(createdAt, now), ...ends);
+}
+
+/** Why a time was missed: the machine was off, or nothing had called bgjob since it was started. */
+export const NOBODY = 'no scheduler ran';
+
 /** The last two jobs that each schedule and trigger started: the newest may still run, and the one before tells the last result. */
 export function lastStarted(home: Home): Set<JobId> {
   const ids = new Set<JobId>();

@@ -11,6 +11,8 @@ import {
   forgetClaim,
   isStarterPaused,
   listClaimed,
+  NOBODY,
+  notedUntil,
   noteEvent,
   readClaim,
   readEvents,
@@ -56,6 +58,11 @@ export class Rota {
     if (read.kind !== 'read') return this.complain(read.kind === 'absent' ? 'it has no record' : read.why);
     const schedule = read.value;
     if (!isOfThisWorld(schedule)) return null;
+    // whoever resumes it notes what was left out: it begins anew from its journal
+    if (isStarterPaused(this.paths)) {
+      this.current = undefined;
+      return null;
+    }
     const timetable = await this.timetableOf(schedule);
     if (!timetable) return systemClock.now() + LOOK_MS;
     const now = systemClock.now();
@@ -63,7 +70,6 @@ export class Rota {
     this.current = { schedule, timetable };
     // the clock was set back: what is started already is known by its claim
     if (now < this.handled) this.handled = now;
-    if (isStarterPaused(this.paths)) this.handled = now;
     const due = dueBetween(timetable, schedule, this.handled, now);
     if (due) {
       const gap = now - this.handled > 3 * LOOK_MS;
@@ -92,17 +98,13 @@ export class Rota {
 
   /** Goes on where the journal ends; and brings to an end what was killed while it was started. */
   private async begin(schedule: Schedule, now: number): Promise<void> {
-    const eventsOf = () => readEvents(this.paths).filter(({ by }) => by !== 'hand');
-    const events = eventsOf();
+    const events = readEvents(this.paths).filter(({ by }) => by !== 'hand');
     const noted = new Set(events.map(({ at }) => String(at)));
     const oldest = events[0]?.at ?? 0;
     for (const [key, generation] of listClaimed(this.paths))
       if (!noted.has(key) && Number(key) >= oldest) await this.settle(schedule, key, generation, now);
     // with what was settled
-    const ends = eventsOf()
-      .map(({ at, until }) => until ?? at)
-      .filter((at) => at <= now);
-    this.handled = Math.max(Math.min(schedule.createdAt, now), ...ends);
+    this.handled = notedUntil(this.paths, schedule.createdAt, now);
     this.isFirstLook = true;
   }
 
@@ -187,7 +189,6 @@ export class Rota {
   }
 }
 
-const NOBODY = 'no scheduler ran';
 const SLEPT = 'the machine slept, or its clock was set';
 const TOO_OFTEN = 'the next time had come';
 const KILLED = 'the scheduler was killed while it started it';

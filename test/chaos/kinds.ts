@@ -8,7 +8,9 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { processesNaming } from '../rig/processes.ts';
 import { type Rig, withRig } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 import { inParallel, runPuppet } from './death.ts';
 import type { Part, Round, Row } from './part.ts';
 
@@ -169,6 +171,9 @@ async function misplaceAll(rig: Rig, { whole, chance }: Round): Promise<Row[]> {
   await puppet.exit(7);
   assert.equal((await rig.bgjob(['wait', '2'])).code, 7);
   assert.match((await rig.bgjob(['kill', String(late)])).stdout, /cancelled/);
+  // a scheduler or keeper that was called while its place was another's looks again every ten seconds, and leaves
+  const rest = () => processesNaming(rig.dir);
+  await until(rest, (left) => left.length === 0, 'the end of what keeps a queue or schedules', 30_000);
   return [
     { what: 'places of a home', figure: String(places.length) },
     { what: 'kinds of what stood there instead', figure: String(Object.keys(KINDS).length) },

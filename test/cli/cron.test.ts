@@ -228,6 +228,34 @@ rigTest('paused: nothing fires, and what was left out is noted when it goes on',
   await rig.untilState((await schedulerOf(rig))!.id, 'exited');
 });
 
+rigTest('when all are paused the scheduler ends, and whoever resumes one starts it again', async (rig) => {
+  await rig.bgjob(['cron', 'add', '@every 1s', '-n', 'tick', 'true']);
+  await untilEvents(rig, 'tick', (all) => all.length >= 1);
+  const first = (await schedulerOf(rig))!.id;
+  await rig.bgjob(['cron', 'pause', 'tick']);
+  await rig.untilState(first, 'exited');
+  // nothing in passing starts another
+  await rig.bgjob(['cron', 'ls']);
+  assert.equal((await schedulerOf(rig))!.id, first);
+  await rig.bgjob(['cron', 'resume', 'tick']);
+  const second = (await schedulerOf(rig))!.id;
+  assert.notEqual(second, first);
+  const before = (await eventsOf(rig, 'tick')).length;
+  const events = await untilEvents(
+    rig,
+    'tick',
+    (all) => all.length > before && all.at(-1)!.did === 'started',
+  );
+  // every second has one word, whether it ran, was paused, or nobody was there
+  const words = events.flatMap(({ at, until, times }) => [[Date.parse(at), Date.parse(until ?? at), times]]);
+  for (const [n, [at, until, times]] of words.entries()) {
+    assert.equal(until! - at!, (times! - 1) * 1000, JSON.stringify(events));
+    if (n > 0) assert.equal(at! - words[n - 1]![1]!, 1000, JSON.stringify(events));
+  }
+  await rig.bgjob(['cron', 'rm', 'tick']);
+  await rig.untilState(second, 'exited');
+});
+
 rigTest('what is refused, and what is said', async (rig) => {
   const good = ['--', 'true'];
   for (const [words, says] of [

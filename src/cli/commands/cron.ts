@@ -5,8 +5,17 @@ import { attempt } from '../../base/files.ts';
 import { safe } from '../../base/text.ts';
 import { countBetween } from '../../job/due.ts';
 import type { Home } from '../../job/home.ts';
+import type { StarterPaths } from '../../job/paths.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/schedules.ts';
-import { isStarterPaused, noteEvent, readEvents, setStarterPaused } from '../../job/starters.ts';
+import {
+  isStarterPaused,
+  NOBODY,
+  notedUntil,
+  noteEvent,
+  readEvents,
+  setStarterPaused,
+} from '../../job/starters.ts';
+import type { Timetable } from '../../job/timetable.ts';
 import { liveJobs, startFrom } from '../../process/firing.ts';
 import { isOfThisWorld } from '../../process/sandbox.ts';
 import { callAll, callOn, schedulerOf } from '../../process/standing.ts';
@@ -84,19 +93,9 @@ async function setPaused(
   const timetable = parseTimetable(expression, timezone, createdAt);
   const changed = attempt('change schedule', paths.dir, () => {
     if (was === paused) return;
-    const since = paused ? 0 : pausedSince(paths.paused);
+    // first: a scheduler that sees that it goes on begins where the journal ends
+    if (!paused && timetable.ok) noteLeftOut(paths, timetable.value, createdAt);
     setStarterPaused(paths, paused);
-    const now = systemClock.now();
-    const left = !paused && timetable.ok ? countBetween(timetable.value, since, now) : null;
-    if (left)
-      noteEvent(paths, {
-        ...left,
-        did: 'skipped',
-        why: 'it was paused',
-        job: null,
-        by: 'time',
-        notedAt: now,
-      });
   });
   if (!changed.ok) return changed;
   const { output } = context;
@@ -109,6 +108,18 @@ async function setPaused(
   if (!paused && isOfThisWorld(schedule)) return served(home);
   callAll(home.schedules);
   return ok(SUCCESS);
+}
+
+/** A word on every time up to now that has none: before it was paused, and since. */
+function noteLeftOut(paths: StarterPaths, timetable: Timetable, createdAt: number): void {
+  const now = systemClock.now();
+  const since = pausedSince(paths.paused);
+  const from = notedUntil(paths, createdAt, now);
+  const missed = countBetween(timetable, from, Math.min(since, now));
+  const left = countBetween(timetable, Math.max(since, from), now);
+  const event = { job: null, by: 'time', notedAt: now } as const;
+  if (missed) noteEvent(paths, { ...missed, did: 'missed', why: NOBODY, ...event });
+  if (left) noteEvent(paths, { ...left, did: 'skipped', why: 'it was paused', ...event });
 }
 
 function pausedSince(path: string): number {
