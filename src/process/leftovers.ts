@@ -18,7 +18,7 @@ export function trailOf(home: Home, view: JobView): Trail {
   const spared = [...(identity ? [identity] : []), ...oursOf(record)];
   const left = 'state' in view && view.state ? view.state.left : [];
   const sinceTicks = sinceTicksOf(home, view.id);
-  return { home, id: view.id, main, leader, spared, sinceTicks, left, watched: false };
+  return { home, id: view.id, main, leader, spared, owner: identity, sinceTicks, left, watched: false };
 }
 
 /** The living processes of a job, whatever its state. */

@@ -10,7 +10,7 @@ import type { Home } from '../job/home.ts';
 import type { Identity, JobId } from '../job/job.ts';
 import { readOwnerOf } from '../job/store.ts';
 import { isProcForeign } from './enclosure.ts';
-import { HAS_PROC, hasOpen, isThat, type ProcessStat, standsStill, thisPlace } from './identity.ts';
+import { HAS_PROC, hasOpen, isAlive, isThat, type ProcessStat, standsStill, thisPlace } from './identity.ts';
 import { readEnvironment, readTable, supervisedJob } from './table.ts';
 
 /** What is known of a job's processes from its records; everything here is checked before it is believed. */
@@ -22,6 +22,8 @@ export interface Trail {
   leader?: Identity | undefined;
   /** Shim, watcher and owners: they end by themselves. */
   spared: Identity[];
+  /** Who supervises the job. What it starts itself is none of the job's processes: those are the shim's. */
+  owner: Identity | undefined;
   /** When the first supervisor started (clock ticks since boot): no process of the job is older; 0 if not known. */
   sinceTicks: number;
   /** What the owner saw when the main process ended. */
@@ -100,11 +102,13 @@ class Look {
   private readonly belongings = new Map<number, Belonging>();
   private readonly writers = new Set<number>();
   private readonly spared = new Set<number>();
+  private readonly ownerPid: number | undefined;
 
   constructor(trail: Trail, atSight: AtSight) {
     this.trail = trail;
     this.atSight = atSight;
     const job = trail.home.job(trail.id);
+    this.ownerPid = trail.owner && isAlive(trail.owner) === 'alive' ? trail.owner.pid : undefined;
     this.marker = trail.hook ? hookMarkerOf(trail.home, trail.id) : markerOf(trail.home, trail.id);
     this.logs = new RegExp(`^${trail.hook ? literal(job.hookLog) : `${literal(job.dir)}/out/(log|err)`}$`);
   }
@@ -118,8 +122,9 @@ class Look {
     const kind = isOlder ? 'none' : belonging(readEnvironment(pid), this.marker);
     this.belongings.set(pid, kind);
     if (this.trail.spared.some((one) => isThat(stat, one))) this.spared.add(pid);
-    // a writer of the log that may be older than the job is somebody else, who opened it by hand
-    const mayWrite = kind !== 'ours' && this.trail.sinceTicks > 0 && !isOlder;
+    // a writer of the log that may be older than the job is somebody else, who opened it by hand; what the owner starts cuts it, and
+    // is the owner's double with its files and environment before it becomes another program
+    const mayWrite = kind !== 'ours' && this.trail.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
     if (mayWrite && hasOpen(pid, this.logs, true)) this.writers.add(pid);
     if (this.showsItself(stat) && !this.isForeign(pid)) this.atSight(stat);
   }

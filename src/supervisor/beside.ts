@@ -29,7 +29,8 @@ export function findOwn(
   const own = [shimPid, watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
   const spared = [...oursOf(record), ...own].filter((one) => one !== undefined);
   const sinceTicks = sinceTicksOf(home, spec.id);
-  return findProcesses({ home, id: spec.id, main, leader, spared, sinceTicks, left, watched: true }, atSight);
+  const known = { main, leader, spared, owner: owner.identity, sinceTicks, left, watched: true };
+  return findProcesses({ home, id: spec.id, ...known }, atSight);
 }
 
 /** Since when the terminal of a job is seen to be gone, milliseconds. */

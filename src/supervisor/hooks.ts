@@ -109,16 +109,15 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
     );
   });
   const trail = (): Trail => ({
-    ...{
-      home,
-      id: spec.id,
-      main,
-      spared: [],
-      sinceTicks: self.startTicks,
-      left: [],
-      watched: true,
-      hook: true,
-    },
+    home,
+    id: spec.id,
+    main,
+    spared: [],
+    owner: undefined,
+    sinceTicks: self.startTicks,
+    left: [],
+    watched: true,
+    hook: true,
   });
   return { job, child, ended, trail };
 }

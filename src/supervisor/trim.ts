@@ -11,6 +11,7 @@ import type { Spec, Stop } from '../job/job.ts';
 import type { JobPaths, Stream } from '../job/paths.ts';
 import { TimeIndex } from '../job/times.ts';
 import { readTrimmed, type Trimmed, type Trimming, writeTrimmed, writeTrimmedNow } from '../job/trimmed.ts';
+import { LogSight } from './logsight.ts';
 import { punch } from './punch.ts';
 import { finishTurn, turn } from './turn.ts';
 
@@ -27,36 +28,17 @@ const QUIET_MS = 250;
 const FASTEST = 2 ** 20;
 /** After a cut that failed, milliseconds. */
 const RETRY_MS = 250;
+/** So often the last one is tried. */
+const LAST_TRIES = 20;
 
 const aligned = (bytes: number): number => bytes - (bytes % BLOCK_BYTES);
-
-/** One of the job's logs, as the last look saw it. */
-class Growth {
-  readonly stream: Stream;
-  /** All that was ever written, bytes. */
-  size = 0;
-  /** Bytes per millisecond: rises at once, sinks slowly. */
-  rate = 0;
-  private lookedMs = Number.NaN;
-  constructor(stream: Stream) {
-    this.stream = stream;
-  }
-  /** Takes a look; whether it grew. */
-  see(size: number, nowMs: number): boolean {
-    const grown = Math.max(0, size - this.size);
-    const elapsed = nowMs - this.lookedMs;
-    if (elapsed > 0) this.rate = Math.max(grown / elapsed, this.rate * 0.7);
-    [this.size, this.lookedMs] = [size, nowMs];
-    return grown > 0;
-  }
-}
 
 export class Trim {
   private readonly home: Home;
   private readonly job: JobPaths;
   private readonly spec: Spec;
   private readonly onReached: (stop: Stop) => void;
-  private readonly growths: Growth[];
+  private readonly growths: LogSight[];
   private readonly times: TimeIndex;
   private readonly headBytes: number;
   /** How much may be on the disk beside the head. */
@@ -65,7 +47,7 @@ export class Trim {
   /** Up to where the holes are made. */
   private readonly punched = { log: 0, err: 0 };
   private canPunch: boolean;
-  private cutting: Promise<void> | undefined;
+  private cutting: Promise<unknown> | undefined;
   /** How long a cut takes, milliseconds. */
   private cutMs = 20;
   private retryMs = 0;
@@ -80,7 +62,7 @@ export class Trim {
     this.job = home.job(spec.id);
     this.spec = spec;
     this.onReached = onReached;
-    this.growths = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new Growth(s));
+    this.growths = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new LogSight(s));
     this.times = new TimeIndex(this.job);
     this.headBytes = aligned(Math.min(HEAD_BYTES, limit / 4));
     this.room = limit - this.headBytes - RECORDS_BYTES;
@@ -102,14 +84,18 @@ export class Trim {
     clearTimeout(this.timer);
   }
 
-  /** Looks no more, and cuts for the last time what is above the limit. */
+  /** Looks no more, and cuts for the last time what is above the limit; a cut that fails is tried a few times. */
   async finish(): Promise<void> {
     this.stop();
     await this.cutting;
-    this.measure(true);
-    for (const growth of this.growths)
-      if (this.isUnfinished(growth) || this.onDisk(growth) > this.room)
-        await this.cut(growth, this.room - BLOCK_BYTES);
+    for (let tries = 1; tries <= LAST_TRIES; tries++) {
+      this.measure(true);
+      const due = this.growths.filter((one) => this.isUnfinished(one) || this.onDisk(one) > this.room);
+      let isDone = true;
+      for (const growth of due) isDone = (await this.cut(growth, this.room - BLOCK_BYTES)) && isDone;
+      if (isDone || !fs.existsSync(this.job.spec)) return;
+      await systemClock.sleep(RETRY_MS);
+    }
   }
 
   private look(): void {
@@ -124,7 +110,7 @@ export class Trim {
     this.timer = setTimeout(() => this.look(), this.cutting ? LIVELY_MS : this.pauseMs());
   }
 
-  private begin(growth: Growth): void {
+  private begin(growth: LogSight): void {
     const trigger = this.trigger(growth);
     // so much again has to come before the next cut; a fast writer leaves less behind
     const keep = trigger < this.room * 0.9 ? trigger / 2 : this.room * 0.75;
@@ -153,30 +139,30 @@ export class Trim {
   }
 
   /** What is on the disk beside the head. */
-  private onDisk({ stream, size }: Growth): number {
+  private onDisk({ stream, size }: LogSight): number {
     return size - (this.trimmed[stream]?.to ?? Math.min(size, this.headBytes));
   }
 
   /** What may be cut: where the past is in a side file, only what came since. */
-  private newest(growth: Growth): number {
+  private newest(growth: LogSight): number {
     const trimming = this.trimmed[growth.stream];
     return trimming?.keep ? growth.size - trimming.base : this.onDisk(growth);
   }
 
   /** How much of the newest part is enough for a cut: less, the more would come while it is made. */
-  private trigger({ rate, stream }: Growth): number {
+  private trigger({ rate, stream }: LogSight): number {
     // a copy of what is kept has to find room beside it, and beside the copy before
     const parts = this.canPunch ? 1 : this.trimmed[stream]?.keep ? 1 / 3 : 2 / 3;
     return Math.max(this.room * parts - rate * (this.cutMs + LEAST_MS), (this.room * parts) / 4);
   }
 
   /** Whether a predecessor may have died between its record and its cut. */
-  private isUnfinished({ stream }: Growth): boolean {
+  private isUnfinished({ stream }: LogSight): boolean {
     const trimming = this.trimmed[stream];
     return trimming !== null && (trimming.turning || (!trimming.keep && this.punched[stream] < trimming.to));
   }
 
-  private isDue(growth: Growth): boolean {
+  private isDue(growth: LogSight): boolean {
     return this.isUnfinished(growth) || this.newest(growth) > this.trigger(growth);
   }
 
@@ -199,7 +185,7 @@ export class Trim {
   }
 
   /** One cut; a failure is no reason to die: the next look tries again. */
-  private async cut(growth: Growth, keep: number): Promise<void> {
+  private async cut(growth: LogSight, keep: number): Promise<boolean> {
     const begun = systemClock.monotonic();
     let isDone = false;
     try {
@@ -210,9 +196,10 @@ export class Trim {
     const now = systemClock.monotonic();
     if (isDone) this.cutMs = Math.max(now - begun, this.cutMs * 0.95);
     else this.retryMs = now + RETRY_MS;
+    return isDone;
   }
 
-  private async cutHole({ stream, size }: Growth, keep: number): Promise<boolean> {
+  private async cutHole({ stream, size }: LogSight, keep: number): Promise<boolean> {
     const before = this.trimmed[stream];
     if (before?.keep) {
       this.canPunch = false;

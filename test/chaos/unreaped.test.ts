@@ -18,7 +18,7 @@ const STORY = `
 say() { name=$1; shift; out=$("$@" 2>/dev/null); echo "$name: $? $out"; }
 running() { until grep -qs "\\"generation\\":$2.*\\"phase\\":\\"running\\"" "$BGJOB_HOME/jobs/$1/state.json"; do sleep 0.02; done; }
 owner() { sed 's/.*"pid":\\([0-9]*\\).*/\\1/' "$BGJOB_HOME/jobs/$1/owner.$2"; }
-line() { sed -n "$2s/ .*//p" "$BGJOB_HOME/jobs/$1/shim"; }
+line() { until sed -n "$2s/ .*//p" "$BGJOB_HOME/jobs/$1/shim" | grep .; do sleep 0.02; done; }
 zombie() { until grep -qs '^State:.Z' "/proc/$1/status"; do sleep 0.02; done; }
 
 id=$(bgjob run -- sleep 1000); running $id 1
@@ -40,8 +40,8 @@ kill -9 $(line $id 3)
 say code bgjob wait $id
 
 id=$(bgjob run -- sleep 1000); running $id 1
-kill -9 $(line $id 1)
-kill -9 $(line $id 3)
+shim=$(line $id 1); main=$(line $id 3)
+kill -9 $shim; kill -9 $main
 say shimless bgjob wait $id
 say ls bgjob ls -a -q --state running,starting,stopping
 echo END

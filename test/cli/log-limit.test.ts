@@ -1,6 +1,9 @@
 /** `--max-log`: head and newest part stay; `--on-max-log kill`; `--split`; a job that follows its own log. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { requireTool } from '../../src/process/programs.ts';
+import { cannotUnshare, withFile } from '../rig/namespaces.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -87,6 +90,27 @@ rigTest('what was left behind and writes on stays within the limit, until it is 
   assert.equal((await rig.bgjob(['kill', String(id)])).code, 0);
   await untilWithin(rig, id, MIB);
 });
+
+async function cutAgain(rig: Rig): Promise<void> {
+  const real = requireTool('fallocate');
+  const copy = join(rig.dir, 'fallocate');
+  fs.copyFileSync(real, copy);
+  const died = join(rig.dir, 'died');
+  const mortal = join(rig.dir, 'mortal');
+  // dies as long as the job runs, and once after that
+  const script = `#!/bin/sh
+grep -q '"phase":"ended"' '${rig.file(1, 'state.json')}' || kill -9 $$
+[ -e '${died}' ] || { : >'${died}'; kill -9 $$; }
+exec '${copy}' "$@"
+`;
+  fs.writeFileSync(mortal, script, { mode: 0o755 });
+  const run = ['run', '-w', '--max-log', '1M', '--', 'seq', '1000000'];
+  const [program, ...words] = [...withFile(real, mortal), process.execPath, rig.program, ...run];
+  assert.equal((await rig.start(program!, words).answer).code, 0);
+  await until(() => fs.existsSync(died), Boolean, 'its death');
+  await untilWithin(rig, 1, MIB);
+}
+rigTest('the last cut is made again when what makes it is killed', cutAgain, { skip: cannotUnshare() });
 
 rigTest('--split: stderr has a log of its own', async (rig) => {
   const id = await rig.run(['--split', 'echo out; echo err >&2; ls /proc/self/fd']);

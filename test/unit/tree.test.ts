@@ -18,6 +18,7 @@ const trail = (home: Home, more: Partial<Trail> = {}): Trail => ({
   id: 42,
   main: undefined,
   spared: [],
+  owner: undefined,
   left: [],
   watched: false,
   sinceTicks: 0,
@@ -95,10 +96,14 @@ folderTest(
       const writing = await sleeper(children, {}, writer);
       await sleeper(children, {}, reader);
       const { startTicks } = identify(writing)!;
-      const find = async (sinceTicks: number) =>
-        (await findProcesses(trail(home, { sinceTicks }))).map(({ pid }) => pid);
+      const find = async (sinceTicks: number, more: Partial<Trail> = {}) =>
+        (await findProcesses(trail(home, { sinceTicks, ...more }))).map(({ pid }) => pid);
       assert.deepEqual(await find(startTicks), [writing]);
       assert.deepEqual(await find(startTicks + 1), [], 'older than the job');
+      const owner = identify(process.pid)!;
+      assert.deepEqual(await find(startTicks, { owner }), [], 'its supervisor started it, to cut the log');
+      const reused = { ...owner, startTicks: 1 };
+      assert.deepEqual(await find(startTicks, { owner: reused }), [writing], 'a pid of its supervisor once');
       assert.deepEqual(
         await findProcesses(trail(home)),
         [],
