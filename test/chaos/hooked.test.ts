@@ -96,8 +96,8 @@ rigTest('who runs it is killed: nobody saw its end, and nobody runs it again', a
 rigTest('all of its processes are killed at once: lost, and not run later', async (rig) => {
   const id = await rig.run(['--on-exit', NOTE(rig), '--', 'sleep', '1000']);
   await rig.untilState(id, 'running');
-  const { shim, watcher, main } = rig.shimRecord(id);
-  for (const pid of [watcher!, rig.ownerPid(id), shim!, main!]) process.kill(pid, 'SIGKILL');
+  const { shim, watcher, main } = await rig.shimOf(id);
+  for (const pid of [watcher, rig.ownerPid(id), shim, main]) process.kill(pid, 'SIGKILL');
   await rig.untilState(id, 'lost');
   assert.equal(await untilDone(rig, id), 'not-run');
   assert.deepEqual(runsOf(rig, id), []);
@@ -106,7 +106,7 @@ rigTest('all of its processes are killed at once: lost, and not run later', asyn
 rigTest('the shim is killed alone: its owner tells that it is lost, and runs the line', async (rig) => {
   const id = await rig.run(['--on-exit', NOTE(rig), '--', 'sleep', '1000']);
   await rig.untilState(id, 'running');
-  const { shim, main } = rig.shimRecord(id);
+  const { shim, main } = await rig.shimOf(id);
   process.kill(shim!, 'SIGKILL');
   process.kill(main!, 'SIGKILL');
   await rig.untilState(id, 'lost');

@@ -92,7 +92,7 @@ rigTest('a job whose directory is gone is lost and found like any other', async 
   const id = await rig.run(['--', 'sleep', '1000'], { cwd: gone });
   await rig.untilState(id, 'running');
   fs.rmSync(gone, { recursive: true });
-  const { shim, watcher } = rig.shimRecord(id);
+  const { shim, watcher } = await rig.shimOf(id);
   for (const pid of [watcher!, rig.ownerPid(id), shim!]) await slay(pid);
   assert.match((await rig.bgjob(['status', String(id)])).stdout, /^1 lost .*, 1 left/);
   assert.match((await rig.bgjob(['kill', String(id)])).stdout, /killed 1 process that it left\n$/);

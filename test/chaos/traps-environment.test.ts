@@ -40,7 +40,7 @@ rigTest('the job gets them all, its supervisor and every adopter none', async (r
   // a Node as the job would obey them itself
   const id = await rig.run(['--', 'sleep', '1000'], { env });
   await untilPublished(rig, id, 1);
-  const main = rig.shimRecord(id).main!;
+  const { main } = await rig.shimOf(id);
   // written down before the last exec: the variables are its own only then
   const got = await until(
     () => variablesOf(main),

@@ -202,11 +202,7 @@ rigTest('many damaged records: a few are told, the others counted, and it takes 
 /** Kills all that is bgjob's of a job; `whole`: what the job runs, too. */
 async function killMachinery(rig: Rig, id: number, whole = false): Promise<void> {
   await rig.untilState(id, 'running');
-  const { shim, watcher, main } = await until(
-    () => rig.shimRecord(id),
-    ({ main }) => main !== undefined,
-    'the shim',
-  );
+  const { shim, watcher, main } = await rig.shimOf(id);
   const pids = [watcher!, rig.ownerPid(id), shim!, ...(whole ? [main!] : [])];
   for (const pid of pids) process.kill(pid, 'SIGKILL');
   await until(

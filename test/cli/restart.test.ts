@@ -243,7 +243,7 @@ rigTest('two at once: one job runs in the end', async (rig) => {
 rigTest('a lost job can be started again', async (rig) => {
   const id = await rig.run(['-n', 'web', '--', 'sleep', '1000']);
   await rig.untilState(id, 'running');
-  const { shim, watcher } = rig.shimRecord(id);
+  const { shim, watcher } = await rig.shimOf(id);
   for (const pid of [watcher!, rig.ownerPid(id), shim!]) process.kill(pid, 'SIGKILL');
   await rig.untilState(id, 'lost');
   const again = await rig.bgjob(['restart', 'web']);

@@ -139,7 +139,7 @@ rigTest('a job all of whose processes are killed at once is told to be lost', as
   await rig.run(['--', ...puppet.command]);
   await rig.untilState(1, 'running');
   const call = await startStream(rig);
-  const { shim, watcher } = rig.shimRecord(1);
+  const { shim, watcher } = await rig.shimOf(1);
   for (const pid of [rig.ownerPid(1), watcher!, shim!]) process.kill(pid, 'SIGSTOP');
   for (const pid of [rig.ownerPid(1), watcher!, shim!]) process.kill(pid, 'SIGKILL');
   const events = await untilEvents(call, (all) => all.some(({ state }) => state === 'lost'));

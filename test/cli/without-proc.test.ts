@@ -144,7 +144,8 @@ worldTest('what nothing shows to be the job is shown, kept, and not signalled', 
     .readFileSync(rig.file(id, 'shim'), 'utf8')
     .split('\n')
     .map((line) => Number.parseInt(line, 10));
-  for (const one of [rig.ownerPid(id), shim!, watcher!]) process.kill(one, 'SIGKILL');
+  // the watcher first, who would replace the others
+  for (const one of [watcher!, rig.ownerPid(id), shim!]) process.kill(one, 'SIGKILL');
   await world.untilState(id, 'lost');
   const { code, stderr } = await world.bgjob(['kill', String(id)]);
   assert.equal(code, 125);

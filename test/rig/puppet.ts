@@ -21,7 +21,8 @@ export class Puppet {
   /** How to start it as a job. */
   readonly command: string[];
   private readonly server: Server;
-  private socket: Promise<Socket>;
+  private readonly socket: Promise<Socket>;
+  private readonly sockets = new Set<Socket>();
   private readonly answers: ((answer: any) => void)[] = [];
 
   private constructor(server: Server) {
@@ -29,9 +30,11 @@ export class Puppet {
     const { port } = server.address() as AddressInfo;
     this.command = [process.execPath, join(__dirname, 'puppet.fixture.js'), String(port)];
     this.socket = new Promise((resolve) => {
-      server.once('connection', (socket) => {
+      server.on('connection', (socket) => {
+        // another job of the same command is not led, but ends with the test
+        this.sockets.add(socket.on('error', () => {}));
+        if (this.sockets.size > 1) return;
         createInterface({ input: socket }).on('line', (line) => this.answers.shift()?.(JSON.parse(line)));
-        socket.on('error', () => {});
         resolve(socket);
       });
     });
@@ -79,7 +82,7 @@ export class Puppet {
   }
 
   close(): void {
-    void this.socket.then((socket) => socket.destroy());
     this.server.close();
+    for (const socket of this.sockets) socket.destroy();
   }
 }

@@ -197,6 +197,11 @@ export class Rig {
       .map((line) => Number(/^(\d{1,7}) \(.*\) [A-Z] /.exec(line)?.[1]) || undefined);
     return { ...(shim && { shim }), ...(watcher && { watcher }), ...(main && { main }) };
   }
+  /** The same as soon as it is whole: a job is shown running before. */
+  shimOf(id: number): Promise<{ shim: number; watcher: number; main: number }> {
+    const read = () => this.shimRecord(id) as { shim: number; watcher: number; main: number };
+    return until(read, ({ main }) => main !== undefined, `the shim of job ${id}`);
+  }
   /** The pid of `owner.N`, the highest. */
   ownerPid(id: number): number {
     const names = fs.readdirSync(this.file(id, '.')).filter((name) => /^owner\.\d+$/.test(name));
