@@ -29,7 +29,7 @@ async function schedule(home: Home): Promise<void> {
     calls.close();
     // whoever added one before that has called on us, and not on the next
     if ((await look(home, rotas)) === null) {
-      tell('no schedule is left');
+      tell('no schedule is left, or all are paused');
       removeQuietly(claim);
       return;
     }
