@@ -76,8 +76,9 @@ export class Output {
   /** Whether a person looks at this stream. */
   isTerminal(stream: 0 | 1 | 2): boolean {
     try {
-      // /dev/null is a character device too; a pipe or a file needs no further look, which loads tty
-      if (!fs.fstatSync(stream).isCharacterDevice()) return false;
+      // a pipe, a file or /dev/null needs no further look, which loads tty: 2 ms
+      const stat = fs.fstatSync(stream);
+      if (!stat.isCharacterDevice() || stat.rdev === fs.statSync('/dev/null').rdev) return false;
     } catch (thrown) {
       errnoOf(thrown);
       return false;

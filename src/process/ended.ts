@@ -74,6 +74,9 @@ export async function attendNow(home: Home, queue: string): Promise<void> {
 
 /** The job when it is no longer live, or as it is when `abort` fires; undefined if it was removed meanwhile. */
 export async function waitEnded(home: Home, id: JobId, abort: AbortSignal): Promise<JobView | undefined> {
+  // many ended long ago: nothing is loaded to listen to those
+  const first = observe(home, id);
+  if (first?.kind !== 'live') return first;
   const mine = new AbortController();
   const end = () => mine.abort();
   abort.addEventListener('abort', end, { once: true });
