@@ -17,6 +17,9 @@ import { jobLabel, jobObject, outcomeText } from '../wording.ts';
 
 const DEFAULT_SIGNAL = 'SIGTERM';
 
+/** So many are stopped at once: the owner of each looks at all processes several times, and those that are gone are none. */
+const AT_ONCE = 16;
+
 /** Stops one job and says what became of it. */
 async function killOne(
   output: Output,
@@ -112,9 +115,12 @@ export const kill = verb({
           : (options.grace ?? ('spec' in view ? view.spec.graceMs : 5000)),
       at: systemClock.now(),
     });
-    const results = await Promise.all(
-      selected.value.map((view) => killOne(output, opened.value!, view, asked)),
-    );
+    const results: Result<Exit>[] = [];
+    const rest = selected.value.entries();
+    const killRest = async () => {
+      for (const [n, view] of rest) results[n] = await killOne(output, opened.value!, view, asked);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, killRest));
     wakeKeepers(opened.value!, selected.value);
     const origins = selected.value.map((view) => ('spec' in view ? view.spec.origin : null));
     const own = origins.find((origin) => origin?.kind === 'own');
