@@ -125,7 +125,8 @@ class Look {
     // a writer of the log that may be older than the job is somebody else, who opened it by hand; what the owner starts cuts it, and
     // is the owner's double with its files and environment before it becomes another program; another job's is never ours
     const mayWrite = kind === 'none' && this.trail.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
-    if (mayWrite && hasOpen(pid, this.logs, true)) this.writers.add(pid);
+    // the title first: a supervisor has much open
+    if (mayWrite && supervisedJob(pid) === undefined && hasOpen(pid, this.logs, true)) this.writers.add(pid);
     if (this.showsItself(stat) && !this.isForeign(pid)) this.atSight(stat);
   }
 
