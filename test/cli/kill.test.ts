@@ -166,3 +166,22 @@ rigTest('an outer job that waits for its inner one: kill spares the inner one', 
   await puppet.exit(6);
   assert.equal((await rig.bgjob(['wait', '2'])).code, 6);
 });
+
+rigTest('more jobs than are stopped at once: each has its line, one that is gone hides none', async (rig) => {
+  const lines = Array.from({ length: 20 }, () => "trap '' TERM; sleep 1000").join('\n');
+  await rig.bgjob(['run', '-Q', 'q', '--slots', '20', '--batch', '-'], { input: lines });
+  await until(
+    () => rig.json(['ls', '-n', '100', '--state', 'running']),
+    (running) => running.length === 20,
+    'all of them',
+  );
+  const ids = Array.from({ length: 20 }, (_, n) => String(n + 1));
+  await rig.bgjob(['kill', '--now', '7']);
+  const { code, stdout } = await rig.bgjob(['kill', '--grace', '100ms', ...ids]);
+  assert.equal(code, 0);
+  const said = stdout.trim().split('\n');
+  assert.equal(said.length, 20, stdout);
+  assert.equal(said.filter((line) => /^\d+ killed \(/.test(line)).length, 19, stdout);
+  assert.match(stdout, /^7 already killed /m);
+  assert.deepEqual(await rig.json(['ls', '--state', 'running']), []);
+});
