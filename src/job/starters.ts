@@ -142,7 +142,10 @@ export type StarterEvent = is.Shaped<typeof eventShape>;
 /** As it is noted: of a schedule without a delivery. */
 type NewEvent = Omit<StarterEvent, 'delivery'> & Partial<Pick<StarterEvent, 'delivery'>>;
 
-export const noteEvent = (paths: StarterPaths, event: NewEvent): void => appendEntry(paths.history, event);
+export function noteEvent(paths: StarterPaths, event: NewEvent): void {
+  const until = event.until === event.at ? null : event.until;
+  appendEntry(paths.history, { ...event, until });
+}
 export const readEvents = (paths: StarterPaths): StarterEvent[] => readEntries(paths.history, eventShape);
 
 /** Up to then, and not after `now`, every time of a schedule that was added at `createdAt` has a word, or a claim: a word to come. */

@@ -172,7 +172,7 @@ export class Rota {
     tell(`${this.name}: ${what}${why === null ? '' : `, ${why}`} (due ${when}${count})`);
     try {
       const notedAt = systemClock.now();
-      noteEvent(this.paths, { at, until: until === at ? null : until, times, ...reason, notedAt });
+      noteEvent(this.paths, { at, until, times, ...reason, notedAt });
       this.prune();
     } catch (thrown) {
       tell(`${this.name}: that could not be noted: ${errnoOf(thrown)}`);

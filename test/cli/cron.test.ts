@@ -250,6 +250,7 @@ rigTest('when all are paused the scheduler ends, and whoever resumes one starts 
   const words = events.flatMap(({ at, until, times }) => [[Date.parse(at), Date.parse(until ?? at), times]]);
   for (const [n, [at, until, times]] of words.entries()) {
     assert.equal(until! - at!, (times! - 1) * 1000, JSON.stringify(events));
+    assert.equal(events[n]!.until === null, times === 1, 'one time is no range');
     if (n > 0) assert.equal(at! - words[n - 1]![1]!, 1000, JSON.stringify(events));
   }
   await rig.bgjob(['cron', 'rm', 'tick']);
