@@ -70,6 +70,9 @@ export class Rota {
     this.current = { schedule, timetable };
     // the clock was set back: what is started already is known by its claim
     if (now < this.handled) this.handled = now;
+    // whoever paused and resumed it between two of our looks has a word on what was left out
+    if (dueBetween(timetable, schedule, this.handled, now))
+      this.handled = Math.max(this.handled, notedUntil(this.paths, schedule.createdAt, now));
     const due = dueBetween(timetable, schedule, this.handled, now);
     if (due) {
       const gap = now - this.handled > 3 * LOOK_MS;

@@ -257,6 +257,29 @@ rigTest('when all are paused the scheduler ends, and whoever resumes one starts 
   await rig.untilState(second, 'exited');
 });
 
+rigTest('paused and resumed while the scheduler stands still: still one word for each time', async (rig) => {
+  await rig.bgjob(['cron', 'add', '@every 1s', '-n', 'tick', 'true']);
+  await untilEvents(rig, 'tick', (all) => all.length >= 1);
+  const [scheduler] = processesNaming(rig.dir).filter(({ command }) =>
+    command.startsWith('bgjob[scheduler]'),
+  );
+  process.kill(scheduler!.pid, 'SIGSTOP');
+  await rig.bgjob(['cron', 'pause', 'tick']);
+  const paused = Date.now();
+  await until(
+    () => Date.now() - paused,
+    (passed) => passed > 2500,
+  );
+  await rig.bgjob(['cron', 'resume', 'tick']);
+  const before = (await eventsOf(rig, 'tick')).length;
+  process.kill(scheduler!.pid, 'SIGCONT');
+  const events = await untilEvents(rig, 'tick', (all) => all.length > before + 1);
+  const words = events.map(({ at, until }) => [Date.parse(at), Date.parse(until ?? at)]);
+  for (const [n, [at]] of words.entries())
+    assert.ok(n === 0 || at! > words[n - 1]![1]!, JSON.stringify(events));
+  await rig.bgjob(['cron', 'rm', 'tick']);
+});
+
 rigTest('what is refused, and what is said', async (rig) => {
   const good = ['--', 'true'];
   for (const [words, says] of [
