@@ -2,7 +2,6 @@
 // cost half a Node start per call. What is behind `await import(…)` becomes a file of its own, loaded when it is used.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { build } from 'esbuild';
 
 /** Every dynamic import, and packages that are required where they are used: source → file in dist. */
@@ -166,7 +165,7 @@ const man = pages.map(([path]) => `./${path}`);
 if (manifest.man.join() !== man.join())
   writeFileSync('package.json', `${JSON.stringify({ ...manifest, man }, null, 2)}\n`);
 
-// tests are built like the program; `npm test` runs them
+// tests are built like the program: test/cli/run.test.ts becomes dist-test/cli.run.test.js, beside the threads that they start
 rmSync('dist-test', { recursive: true, force: true });
 mkdirSync('dist-test');
 const tests = readdirSync('test', { recursive: true }).filter((name) =>
@@ -177,7 +176,7 @@ await build({
   plugins: [],
   packages: 'external',
   entryPoints: {
-    ...Object.fromEntries(tests.map((name) => [basename(name, '.ts'), `test/${name}`])),
+    ...Object.fromEntries(tests.map((name) => [name.slice(0, -3).replaceAll('/', '.'), `test/${name}`])),
     // a thread's code lies beside the code that starts it
     matcherthread: 'src/process/matcherthread.ts',
   },

@@ -34,7 +34,7 @@ async function findBroken(breakage: Breakage, program: string): Promise<Broken |
 }
 
 for (const breakage of BREAKAGES) {
-  test(`caught: ${breakage.what}`, { skip, timeout: 120_000 }, async () => {
+  test(`caught: ${breakage.what}`, { skip }, async () => {
     const dir = fs.mkdtempSync(join(tmpdir(), 'bgjob-broken-'));
     try {
       const found = await findBroken(breakage, build(dir, breakage.changes));

@@ -41,5 +41,5 @@ for (const one of HOLD_SETTINGS)
       console.log(`${one.name}: ${cells.length} calls, ${hits} kills of ${chosen.length}`);
       assert.equal(failures.length, 0);
     },
-    { skip: cannotTrace(), timeout: 300_000 },
+    { skip: cannotTrace() },
   );

@@ -124,7 +124,5 @@ async function round(rig: Rig, count: number, whole: boolean): Promise<void> {
   await removeTriggers(rig);
 }
 
-rigTest('killed at random: its shell starts it again', (rig) => round(rig, 25, false), { timeout: 240_000 });
-rigTest('killed at random with its shell: the next command starts it again', (rig) => round(rig, 15, true), {
-  timeout: 240_000,
-});
+rigTest('killed at random: its shell starts it again', (rig) => round(rig, 25, false));
+rigTest('killed at random with its shell: the next command starts it again', (rig) => round(rig, 15, true));

@@ -66,7 +66,7 @@ function machineryKb(rig: Rig, ids: Iterable<number>): number {
 /** One waiter on all of them, while the gate is opened: every code is right. */
 async function letGo(rig: Rig, gate: Gate, codes: Map<number, number>): Promise<void> {
   const ids = [...codes.keys()].sort((a, b) => a - b);
-  const wait = rig.startBgjob(['wait', '--json', ...ids.map(String)], { limitMs: 120_000 });
+  const wait = rig.startBgjob(['wait', '--json', ...ids.map(String)]);
   const over = wait.answer.then(() => true);
   while (!(await Promise.race([over, pass(20)]))) gate.open();
   const { code, stdout, stderr } = await wait.answer;
@@ -126,7 +126,7 @@ async function manyJobs(running: number, ended: number): Promise<Row[]> {
     );
     const keep = Math.floor(ended / 10);
     await timed(`gc of ${ended + running + 1 - keep} jobs`, async () => {
-      const [done] = await rig.json(['gc', '--keep', String(keep)], { limitMs: 120_000 });
+      const [done] = await rig.json(['gc', '--keep', String(keep)]);
       assert.deepEqual([done.removed.length, done.kept], [ended + running + 1 - keep, keep]);
     });
     return rows;

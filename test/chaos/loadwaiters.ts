@@ -13,7 +13,7 @@ async function startWaiters(rig: Rig, id: number, count: number): Promise<Call[]
   const calls: Call[] = [];
   // a few at a time: it is the waiting that is looked at, not the start of so many Nodes at once
   await inParallel(count, 8, async () => {
-    const call = rig.startBgjob(['wait', String(id)], { limitMs: 180_000 });
+    const call = rig.startBgjob(['wait', String(id)]);
     calls.push(call);
     await until(
       () => openFiles(call.child.pid!),

@@ -2,4 +2,4 @@
 import { matrix } from './matrix.ts';
 import { partTest } from './part.ts';
 
-partTest(matrix, 300_000);
+partTest(matrix);

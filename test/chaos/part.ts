@@ -3,6 +3,7 @@
  * round of each.
  */
 import { test } from 'node:test';
+import { TEST_MS } from '../rig/until.ts';
 import { seededChance } from './death.ts';
 
 /** A line of the table. */
@@ -26,9 +27,9 @@ export interface Part {
   run(round: Round): Promise<Row[]>;
 }
 
-/** The short round as a test; it may take `limitMs`. */
-export function partTest({ name, skip, run }: Part, limitMs = 180_000): void {
-  test(`${name}, a short round`, { timeout: limitMs, skip: skip?.() ?? false }, async () => {
+/** The short round as a test. */
+export function partTest({ name, skip, run }: Part): void {
+  test(`${name}, a short round`, { timeout: TEST_MS, skip: skip?.() ?? false }, async () => {
     for (const { what, figure } of await run({ whole: false, chance: seededChance(name) }))
       console.log(`${what}: ${figure}`);
   });

@@ -2,4 +2,4 @@
 import { queueMatrix } from './matrix.ts';
 import { partTest } from './part.ts';
 
-partTest(queueMatrix, 300_000);
+partTest(queueMatrix);

@@ -130,13 +130,12 @@ export async function killAtRandom(
 }
 
 /** All of them when they have ended; a command moves the queues on meanwhile, as the next one of a user would. */
-export async function untilEnded(rig: Rig, ids: number[], limitMs = 60_000): Promise<any[]> {
+export async function untilEnded(rig: Rig, ids: number[]): Promise<any[]> {
   return until(
     () => jobsOf(rig, ids),
     // the command itself may have been killed
     (jobs) => jobs.length === ids.length && jobs.every(({ endedAt }) => endedAt !== null),
     'the end of all jobs',
-    limitMs,
   );
 }
 

@@ -2,4 +2,4 @@
 import { triggerMatrix } from './matrix.ts';
 import { partTest } from './part.ts';
 
-partTest(triggerMatrix, 300_000);
+partTest(triggerMatrix);

@@ -30,56 +30,52 @@ const KINDS: Record<string, (path: string, victim: string) => void> = {
   'large file': (path) => fs.writeFileSync(path, 'x'.repeat(20_000_000)),
 };
 
-rigTest(
-  'something else in the place of a record, journal or claim',
-  async (rig) => {
-    const { url, secret } = await addTrigger(rig, ['hook', 'true']);
-    const victim = join(rig.dir, 'victim');
-    fs.writeFileSync(victim, 'mine\n');
-    const dir = join(rig.home, 'triggers', 'hook');
-    let delivery = 'd0';
-    const deliver = () => send(url, { headers: { ...bearer(secret), 'Webhook-Id': delivery } });
-    assert.equal((await deliver()).status, 202);
-    const pid = listenerPid(rig);
-    for (const [kind, put] of Object.entries(KINDS))
-      for (const place of ['record.json', 'history', 'history.1', 'claim', 'paused', 'record.json.tmp']) {
-        delivery = `${kind} ${place}`;
-        const path = join(dir, place === 'claim' ? `at.${keyOf(delivery)}.1` : place);
-        const aside = `${rig.dir}/aside`;
-        const wasThere = fs.existsSync(path);
-        if (wasThere) fs.renameSync(path, aside);
-        put(path, victim);
-        const { status } = await deliver();
-        const wanted = place === 'record.json' ? 401 : place === 'claim' ? 409 : 202;
-        assert.equal(status, wanted, delivery);
-        const calls = await Promise.all(
-          [['ls'], ['ls', 'hook']].map((args) => rig.bgjob(['trigger', ...args])),
-        );
-        for (const { code, stderr } of calls) {
-          assert.equal(code, 0, `${delivery}: ${stderr}`);
-          assert.doesNotMatch(stderr, /bug in bgjob/);
-        }
-        // a journal that is large is put aside
-        fs.rmSync(path, { recursive: true, force: true });
-        if (wasThere) fs.renameSync(aside, path);
+rigTest('something else in the place of a record, journal or claim', async (rig) => {
+  const { url, secret } = await addTrigger(rig, ['hook', 'true']);
+  const victim = join(rig.dir, 'victim');
+  fs.writeFileSync(victim, 'mine\n');
+  const dir = join(rig.home, 'triggers', 'hook');
+  let delivery = 'd0';
+  const deliver = () => send(url, { headers: { ...bearer(secret), 'Webhook-Id': delivery } });
+  assert.equal((await deliver()).status, 202);
+  const pid = listenerPid(rig);
+  for (const [kind, put] of Object.entries(KINDS))
+    for (const place of ['record.json', 'history', 'history.1', 'claim', 'paused', 'record.json.tmp']) {
+      delivery = `${kind} ${place}`;
+      const path = join(dir, place === 'claim' ? `at.${keyOf(delivery)}.1` : place);
+      const aside = `${rig.dir}/aside`;
+      const wasThere = fs.existsSync(path);
+      if (wasThere) fs.renameSync(path, aside);
+      put(path, victim);
+      const { status } = await deliver();
+      const wanted = place === 'record.json' ? 401 : place === 'claim' ? 409 : 202;
+      assert.equal(status, wanted, delivery);
+      const calls = await Promise.all(
+        [['ls'], ['ls', 'hook']].map((args) => rig.bgjob(['trigger', ...args])),
+      );
+      for (const { code, stderr } of calls) {
+        assert.equal(code, 0, `${delivery}: ${stderr}`);
+        assert.doesNotMatch(stderr, /bug in bgjob/);
       }
-    assert.equal(fs.readFileSync(victim, 'utf8'), 'mine\n');
-    assert.equal(listenerPid(rig), pid, 'the same process, all the time');
-    const [listener] = await listenersOf(rig);
-    assert.doesNotMatch(rig.log(listener.id), /bug in bgjob/);
-    delivery = 'd0';
-    assert.equal((await deliver()).status, 409);
-    // the room itself is somebody's: nothing is served there, and all is told
-    const room = join(rig.home, 'triggers');
-    fs.renameSync(room, `${room}.aside`);
-    fs.symlinkSync(`${room}.aside`, room);
-    assert.match((await rig.bgjob(['trigger', 'ls'])).stderr, /triggers is a symbolic link/);
-    fs.unlinkSync(room);
-    fs.renameSync(`${room}.aside`, room);
-    await removeTriggers(rig);
-  },
-  { timeout: 240_000 },
-);
+      // a journal that is large is put aside
+      fs.rmSync(path, { recursive: true, force: true });
+      if (wasThere) fs.renameSync(aside, path);
+    }
+  assert.equal(fs.readFileSync(victim, 'utf8'), 'mine\n');
+  assert.equal(listenerPid(rig), pid, 'the same process, all the time');
+  const [listener] = await listenersOf(rig);
+  assert.doesNotMatch(rig.log(listener.id), /bug in bgjob/);
+  delivery = 'd0';
+  assert.equal((await deliver()).status, 409);
+  // the room itself is somebody's: nothing is served there, and all is told
+  const room = join(rig.home, 'triggers');
+  fs.renameSync(room, `${room}.aside`);
+  fs.symlinkSync(`${room}.aside`, room);
+  assert.match((await rig.bgjob(['trigger', 'ls'])).stderr, /triggers is a symbolic link/);
+  fs.unlinkSync(room);
+  fs.renameSync(`${room}.aside`, room);
+  await removeTriggers(rig);
+});
 
 async function restarted(rig: Rig, url: string): Promise<void> {
   await slayListener(rig, false);

@@ -11,7 +11,6 @@ import type { Specimens } from './specimens.ts';
 /** What the ends of the specimens, the program itself and its table of codes may give. */
 const CODES = [0, 1, 3, 75, 124, 125, 137, 143];
 /** Nobody hangs; a busy machine is slow. */
-const LIMIT_MS = 60_000;
 
 /** Which are called; `id` is the job that is damaged. None of these ends a live job. */
 const CALLS: ((id: string) => string[])[] = [
@@ -54,7 +53,6 @@ export async function callVerbs(
       await inParallel(chosen.length, 2, async (k) => {
         const args = chosen[k]!(String(id ?? 1));
         const { code, stderr } = await rig.bgjob(args, {
-          limitMs: LIMIT_MS,
           env: { BGJOB_MAX_WAIT: '100ms' },
         });
         const whole = `${args.join(' ')} beside ${name} of ${id}, ${what}: ${code} ${stderr}`;

@@ -28,7 +28,7 @@ rigTest(
   async (rig) => {
     const ids = await Promise.all(
       PIPES.map(async (line) => {
-        const { code, stdout } = await rig.bash(line, { limitMs: 30_000 });
+        const { code, stdout } = await rig.bash(line);
         assert.equal(code, 0, line);
         assert.match(stdout, /^\d+\n$/, line);
         return stdout.trim();
@@ -66,7 +66,7 @@ rigTest('a lock on any descriptor is free, whoever the caller is: make, a pipe, 
     `ssh() { bash -c "$*" </dev/null 2>&1 | cat; }; ssh '${recipe}'`,
   ];
   for (const [n, line] of calls.entries()) {
-    const { code, stdout, stderr } = await rig.bash(line, { limitMs: 30_000 });
+    const { code, stdout, stderr } = await rig.bash(line);
     assert.equal(code, 0, `${line}: ${stderr}`);
     // a terminal gets hints, too
     assert.match(stdout, new RegExp(`^${n + 1}\\r?\\n`), line);

@@ -157,7 +157,7 @@ rigTest(
   async (rig) => {
     const puppet = await puppetJob(rig);
     await puppet.print(`${'a'.repeat(40)}!\n`);
-    const alone = await rig.bgjob(['wait', '1', '--until', '(a+)+$'], { limitMs: 20_000 });
+    const alone = await rig.bgjob(['wait', '1', '--until', '(a+)+$']);
     assert.equal(alone.code, 125);
     assert.match(alone.stderr, /byte 0/);
     assert.match(alone.stderr, /aaaa/);
@@ -174,7 +174,7 @@ rigTest('a catastrophic pattern on a mebibyte without a newline, while a port co
   const { port } = await puppet.order({ do: 'listen' });
   const answer = await rig.bgjob(['wait', '1', '--until', '(a+)+$', '--until-port', String(port)]);
   assert.match(answer.stdout, new RegExp(`^1 ready: port ${port} `));
-  const alone = await rig.bgjob(['wait', '1', '--until', '(a+)+$'], { limitMs: 20_000 });
+  const alone = await rig.bgjob(['wait', '1', '--until', '(a+)+$']);
   assert.equal(alone.code, 125, alone.stdout);
   await puppet.exit(0);
 });

@@ -37,7 +37,7 @@ rigTest(
       const input = Array.from({ length: REQUESTS }, (_, n) => `${request(n)}\n`).join('');
       const added = await rig.bgjob(['run', '-Q', 'api', '--slots', String(MOST), '--batch', '-'], { input });
       assert.equal(added.code, 0, added.stderr);
-      const waited = await rig.bgjob(['wait', '--queue', 'api'], { limitMs: 120_000 });
+      const waited = await rig.bgjob(['wait', '--queue', 'api']);
       assert.equal(waited.code, 0, waited.stdout + waited.stderr);
       assert.equal(seen.served.length, REQUESTS);
       assert.equal(new Set(seen.served).size, REQUESTS, 'each once');

@@ -66,39 +66,35 @@ for (const [name, call] of [
   ['the page', 'bgjob skill'],
   ['the block', 'bgjob skill --agents-md && cat AGENTS.md'],
 ] as const)
-  rigTest(
-    `every command of ${name} does what is said, in its order`,
-    async (rig) => {
-      const port = await freePort();
-      makeProject(rig, port);
-      const { stdout } = await rig.bash(call);
-      const commands = commandsOf(stdout).map((line) => line.replaceAll('3000', String(port)));
-      const verbs = new Set(commands.flatMap((line) => /^bgjob (\w+)/.exec(line)?.[1] ?? []));
-      verbs.delete('skill');
-      assert.deepEqual([...verbs].sort(), ['kill', 'ls', 'run', 'tail', 'wait']);
-      const answers: Record<string, string> = {};
-      for (const line of commands) {
-        const { code, stdout: out, stderr } = await rig.bash(`export BGJOB_MAX_WAIT=100s\n${line}`);
-        assert.equal(code, 0, `${line}: ${out}${stderr}`);
-        answers[line] = out;
-      }
-      assert.match(
-        answers['bgjob run -n test --wait -- npm test']!,
-        /^\d+\ntest \d+ exited 0 .*\n(\|.*\n)*\| 12 passed/,
-      );
-      assert.match(answers[`bgjob run -n web --until-port ${port} -- npm run dev`]!, /^\d+\nweb \d+ ready/);
-      assert.match(answers["bgjob tail test --grep 'FAIL|rror' -C 3"]!, /no FAIL/);
-      assert.match(answers['bgjob kill web']!, /^web \d+ (already )?killed/);
-      // what is said of a server that runs already
-      const again = `bgjob run -n web --until-port ${port}`;
-      assert.equal((await rig.bash(`${again} -- npm run dev`)).code, 0);
-      assert.equal((await rig.bash(`${again} -- npm run dev`)).code, 125);
-      assert.equal((await rig.bash(`${again} --reuse -- npm run dev`)).code, 0);
-      assert.equal((await rig.bash(`${again} --replace -- npm run dev`)).code, 0);
-      assert.equal((await rig.bash('bgjob kill web')).code, 0);
-    },
-    { timeout: 240_000 },
-  );
+  rigTest(`every command of ${name} does what is said, in its order`, async (rig) => {
+    const port = await freePort();
+    makeProject(rig, port);
+    const { stdout } = await rig.bash(call);
+    const commands = commandsOf(stdout).map((line) => line.replaceAll('3000', String(port)));
+    const verbs = new Set(commands.flatMap((line) => /^bgjob (\w+)/.exec(line)?.[1] ?? []));
+    verbs.delete('skill');
+    assert.deepEqual([...verbs].sort(), ['kill', 'ls', 'run', 'tail', 'wait']);
+    const answers: Record<string, string> = {};
+    for (const line of commands) {
+      const { code, stdout: out, stderr } = await rig.bash(`export BGJOB_MAX_WAIT=100s\n${line}`);
+      assert.equal(code, 0, `${line}: ${out}${stderr}`);
+      answers[line] = out;
+    }
+    assert.match(
+      answers['bgjob run -n test --wait -- npm test']!,
+      /^\d+\ntest \d+ exited 0 .*\n(\|.*\n)*\| 12 passed/,
+    );
+    assert.match(answers[`bgjob run -n web --until-port ${port} -- npm run dev`]!, /^\d+\nweb \d+ ready/);
+    assert.match(answers["bgjob tail test --grep 'FAIL|rror' -C 3"]!, /no FAIL/);
+    assert.match(answers['bgjob kill web']!, /^web \d+ (already )?killed/);
+    // what is said of a server that runs already
+    const again = `bgjob run -n web --until-port ${port}`;
+    assert.equal((await rig.bash(`${again} -- npm run dev`)).code, 0);
+    assert.equal((await rig.bash(`${again} -- npm run dev`)).code, 125);
+    assert.equal((await rig.bash(`${again} --reuse -- npm run dev`)).code, 0);
+    assert.equal((await rig.bash(`${again} --replace -- npm run dev`)).code, 0);
+    assert.equal((await rig.bash('bgjob kill web')).code, 0);
+  });
 
 rigTest(
   'installed for the user and the project: what is printed; again: nothing; removed: as before',

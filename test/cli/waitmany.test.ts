@@ -126,48 +126,44 @@ rigTest('jobs without a queue, and in several queues, are waited for together', 
   assert.equal((await call.answer).code, 4);
 });
 
-rigTest(
-  '10,000 that wait: few descriptors, little memory, next to no time',
-  async (rig) => {
-    const puppet = await busy(rig);
-    const ids = await batch(rig, times(10_000, 'true'));
-    const call = rig.bash('exec bgjob wait $(seq 1 10001)', { limitMs: 110_000 });
-    const pid = (
-      await until(
-        () =>
-          fs
-            .readdirSync('/proc')
-            .filter(
-              (name) =>
-                /^\d+$/.test(name) &&
-                openFiles(Number(name)).includes(rig.file(1, 'alive')) &&
-                fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('\0wait\0'),
-            ),
-        (pids) => pids.length === 1,
-        'the waiter',
-        60_000,
-      )
-    )[0]!;
-    let before = { computed: computedMs(Number(pid)), at: Date.now() };
-    // what it computes in three seconds, once it has begun to wait
+rigTest('10,000 that wait: few descriptors, little memory, next to no time', async (rig) => {
+  const puppet = await busy(rig);
+  const ids = await batch(rig, times(10_000, 'true'));
+  const call = rig.bash('exec bgjob wait $(seq 1 10001)');
+  const pid = (
     await until(
-      () => {
-        const now = { computed: computedMs(Number(pid)), at: Date.now() };
-        if (now.at - before.at < 3000) return 1;
-        const share = (now.computed - before.computed) / (now.at - before.at);
-        before = now;
-        return share;
-      },
-      (share) => share < 0.1,
-      'its rest',
-    );
-    assert.ok(openFiles(Number(pid)).length < 60, `${openFiles(Number(pid)).length}`);
-    assert.ok(memoryKb(Number(pid)) < 250_000, `${memoryKb(Number(pid))}`);
-    fs.renameSync(`${rig.home}/queues/q/batch.${ids[0]}`, `${rig.dir}/batch`);
-    process.kill(Number(pid), 'SIGINT');
-    assert.equal((await call).code, 130);
-    await puppet.exit(0);
-    await rig.bgjob(['wait', '1']);
-  },
-  { timeout: 200_000 },
-);
+      () =>
+        fs
+          .readdirSync('/proc')
+          .filter(
+            (name) =>
+              /^\d+$/.test(name) &&
+              openFiles(Number(name)).includes(rig.file(1, 'alive')) &&
+              fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('\0wait\0'),
+          ),
+      (pids) => pids.length === 1,
+      'the waiter',
+      60_000,
+    )
+  )[0]!;
+  let before = { computed: computedMs(Number(pid)), at: Date.now() };
+  // what it computes in three seconds, once it has begun to wait
+  await until(
+    () => {
+      const now = { computed: computedMs(Number(pid)), at: Date.now() };
+      if (now.at - before.at < 3000) return 1;
+      const share = (now.computed - before.computed) / (now.at - before.at);
+      before = now;
+      return share;
+    },
+    (share) => share < 0.1,
+    'its rest',
+  );
+  assert.ok(openFiles(Number(pid)).length < 60, `${openFiles(Number(pid)).length}`);
+  assert.ok(memoryKb(Number(pid)) < 250_000, `${memoryKb(Number(pid))}`);
+  fs.renameSync(`${rig.home}/queues/q/batch.${ids[0]}`, `${rig.dir}/batch`);
+  process.kill(Number(pid), 'SIGINT');
+  assert.equal((await call).code, 130);
+  await puppet.exit(0);
+  await rig.bgjob(['wait', '1']);
+});

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { Rig } from './rig.ts';
+import { CALL_MS } from './until.ts';
 
 export interface ToolAnswer {
   code: number;
@@ -41,7 +42,7 @@ export class Agent {
     const codeFile = join(this.rig.dir, `call-${++this.calls}`);
     const started = Date.now();
     const shell = ['bash', '-c', SESSION, 'session', line, codeFile];
-    const { limitMs = 120_000, env = {} } = this.session;
+    const { limitMs = CALL_MS, env = {} } = this.session;
     const { child, stdout, answer } = this.rig.start('setsid', shell, {
       ...{ cwd, limitMs },
       env: { BGJOB_MAX_WAIT: '100s', ...env },

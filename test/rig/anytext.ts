@@ -1,9 +1,9 @@
 /** Text that nobody foresaw, for the property tests of the parsers, and the words of a refusal. */
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import fc from 'fast-check';
 import type { Result } from '../../src/base/failure.ts';
 import { messageOf } from '../../src/cli/messages.ts';
+import fc from './property.ts';
 
 export const RUNS = 2000;
 let runs = 0;

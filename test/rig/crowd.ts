@@ -16,7 +16,7 @@ export async function crowd<T>(
   times: number,
 ): Promise<Member<T>[]> {
   const members = Array.from({ length: size }, () => {
-    const args = [join(__dirname, 'crowd.fixture.js'), what, path, String(times)];
+    const args = [join(__dirname, 'rig.crowd.fixture.js'), what, path, String(times)];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     let out = '';
     child.stdout.setEncoding('utf8').on('data', (text) => (out += text));

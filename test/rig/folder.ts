@@ -3,9 +3,10 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { TEST_MS } from './until.ts';
 
 export function folderTest(name: string, body: (dir: string, t: TestContext) => void | Promise<void>): void {
-  test(name, { timeout: 60_000 }, async (t) => {
+  test(name, { timeout: TEST_MS }, async (t) => {
     const dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'bgjob-unit-')));
     try {
       await body(dir, t);

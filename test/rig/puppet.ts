@@ -28,7 +28,7 @@ export class Puppet {
   private constructor(server: Server) {
     this.server = server;
     const { port } = server.address() as AddressInfo;
-    this.command = [process.execPath, join(__dirname, 'puppet.fixture.js'), String(port)];
+    this.command = [process.execPath, join(__dirname, 'rig.puppet.fixture.js'), String(port)];
     this.socket = new Promise((resolve) => {
       server.on('connection', (socket) => {
         // another job of the same command is not led, but ends with the test

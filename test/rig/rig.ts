@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { isRunning, processesNaming } from './processes.ts';
 import { Puppet } from './puppet.ts';
-import { until } from './until.ts';
+import { CALL_MS, TEST_MS, until } from './until.ts';
 
 export const ROOT = join(__dirname, '..');
 export const BGJOB = join(ROOT, 'bin', 'bgjob');
@@ -95,7 +95,7 @@ export class Rig {
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
-    const limit = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 60_000);
+    const limit = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? CALL_MS);
     const answer = new Promise<Answer>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
@@ -165,13 +165,31 @@ export class Rig {
     return (await this.json(['show', String(id)]))[0];
   }
 
-  /** Waits until a job is in one of these states. */
+  /** Waits until a job is in one of these states. A call costs as much as a job: it is made when a record has changed. */
   async untilState(id: number, ...states: string[]): Promise<any> {
+    let job: any;
+    let stamp = '';
+    let dueAt = 0;
     return until(
-      () => this.show(id),
-      (job) => states.includes(job?.state),
+      async () => {
+        const now = this.stampOf(id);
+        if (now === stamp && performance.now() < dueAt) return job;
+        stamp = now;
+        job = await this.show(id);
+        // some states are in no record: who lives decides
+        dueAt = performance.now() + 250;
+        return job;
+      },
+      (shown) => states.includes(shown?.state),
       `job ${id} ${states.join(' or ')}`,
     );
+  }
+
+  /** Changes with each record of a job that is written. */
+  private stampOf(id: number): string {
+    const dir = this.file(id, '');
+    const stat = fs.statSync(dir, { bigint: true, throwIfNoEntry: false });
+    return stat === undefined ? '' : `${stat.mtimeNs}`;
   }
 
   /** A job that the test commands; start it with `run(['--', ...puppet.command])`. */
@@ -221,7 +239,6 @@ export class Rig {
             () => processesNaming(this.dir),
             (found) => found.length === 0,
             'no process left',
-            5000,
           ).catch(() => processesNaming(this.dir));
       this.killAll();
       if (failed) console.error(this.transcript.slice(-40).join('\n'));
@@ -270,5 +287,5 @@ export function rigTest(
   body: (rig: Rig) => Promise<void>,
   options: { timeout?: number; skip?: string | false } = {},
 ): void {
-  test(name, { timeout: 120_000, ...options }, () => withRig(body));
+  test(name, { timeout: TEST_MS, ...options }, () => withRig(body));
 }

@@ -15,6 +15,7 @@ import { JobPaths } from '../../src/job/paths.ts';
 import { prepareExit, readExit } from '../../src/job/store.ts';
 import { type AdopterCall, prepareShim, readShim, shimCall } from '../../src/process/shim.ts';
 import { isRunning } from './processes.ts';
+import { TEST_MS } from './until.ts';
 
 export interface Shell {
   name: string;
@@ -151,7 +152,7 @@ export function shellTest(
 ): void {
   for (const shell of shells) {
     const skip = fs.existsSync(shell.program) ? false : `${shell.program} is not installed`;
-    test(`${shell.name}: ${name}`, { skip, timeout: 60_000 }, async (t) => {
+    test(`${shell.name}: ${name}`, { skip, timeout: TEST_MS }, async (t) => {
       const stage = new Stage(shell);
       try {
         await body(stage, t);

@@ -2,7 +2,7 @@
  * Runs the tests so that nothing of them can stay unseen: a folder of their own takes all temporary files, and every process
  * that loses its parent becomes a child of ours, whatever it cleared or closed. Afterwards both must be empty.
  *
- *     node suite.fixture.js [OPTIONS OF node --test] FILES…        node suite.fixture.js -- COMMAND…
+ *     node suite.fixture.js [OPTIONS OF runner.fixture] NAME…        node suite.fixture.js -- COMMAND…
  */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { isRunning } from './processes.ts';
 
 const SUITE = 'bgjob-suite-';
+const RUNNER = join(__dirname, 'rig.runner.fixture.js');
 
 /**
  * Becomes the parent of orphans (Node cannot ask the kernel for that), runs the command, and gives what is left five seconds
@@ -83,9 +84,10 @@ function main(words: string[]): number {
   const dir = fs.mkdtempSync(join(tmpdir(), `${SUITE}${process.pid}-`));
   const home = join(homedir(), '.bgjob');
   const hadHome = fs.existsSync(home);
-  const command = words[0] === '--' ? words.slice(1) : [process.execPath, '--test', ...words];
+  const command = words[0] === '--' ? words.slice(1) : [process.execPath, RUNNER, ...words];
   const hasReaper = spawnSync('python3', ['-c', 'import ctypes; ctypes.CDLL(None).prctl']).status === 0;
-  if (!hasReaper) console.error('no python3: what loses its parent is not looked for');
+  if (!hasReaper)
+    console.error('no python3 (apt-get install python3): processes that a test leaves are not looked for');
   const [program, ...args] = hasReaper ? ['python3', '-c', REAPER, ...command] : command;
   try {
     const { status } = spawnSync(program!, args, {

@@ -6,7 +6,7 @@ import { cannotMount } from './mounts.ts';
 import { isRunning } from './processes.ts';
 import { type Answer, type Rig, rigTest } from './rig.ts';
 
-const SUITE = join(__dirname, 'suite.fixture.js');
+const SUITE = join(__dirname, 'rig.suite.fixture.js');
 const suite = (rig: Rig, ...words: string[]): Promise<Answer> =>
   rig.start(process.execPath, [SUITE, ...words], { env: { TMPDIR: rig.dir } }).answer;
 const line = (rig: Rig, text: string): Promise<Answer> => suite(rig, '--', 'sh', '-c', text);

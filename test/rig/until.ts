@@ -1,9 +1,19 @@
-/** The only poll of the tests: reads until the predicate holds; fails with the last value seen, never by a fixed sleep. */
+/** Limits end what hangs, milliseconds. They are no assertions: a machine may be ten times slower than the one at hand. */
+const UNTIL_MS = 60_000;
+/** One call of a program. */
+export const CALL_MS = 120_000;
+/** One test. */
+export const TEST_MS = 900_000;
+
+/**
+ * The only poll of the tests: reads until the predicate holds; fails with the last value seen. The limit ends what hangs, and is
+ * never an assertion.
+ */
 export async function until<T>(
   read: () => T | Promise<T>,
   holds: (value: T) => boolean,
   what = 'the condition',
-  limitMs = 20_000,
+  limitMs = UNTIL_MS,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {

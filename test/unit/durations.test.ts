@@ -1,8 +1,8 @@
 /** Durations and sizes as people write and read them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { parseDuration, parseSize, renderDuration, renderSize } from '../../src/base/clock.ts';
+import fc from '../rig/property.ts';
 
 test('durations', () => {
   const good: [string, number][] = [

@@ -6,7 +6,6 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   hasOpen,
   identify,
@@ -21,6 +20,7 @@ import {
 } from '../../src/process/identity.ts';
 import { readTable } from '../../src/process/table.ts';
 import { folderTest } from '../rig/folder.ts';
+import fc from '../rig/property.ts';
 import { until } from '../rig/until.ts';
 
 const statLine = (pid: number, name: string, ticks: number) =>

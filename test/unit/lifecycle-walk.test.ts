@@ -113,8 +113,8 @@ function assertTrueEnd(status: StatusOf<'ended'>, past: Event[], about: string):
 const QUEUED: Status = { phase: 'queued', notBefore: null };
 
 test('a random walk: no way out of the end but another attempt, no invented code, no needless object', (t) => {
-  const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-  t.diagnostic(`seed ${seed}; SEED=${seed} repeats it`);
+  const seed = Number(process.env['BGJOB_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+  t.diagnostic(`BGJOB_TEST_SEED=${seed}`);
   const random = randomFrom(seed);
   const kinds = new Set<string>();
   for (let round = 0; round < 5000; round++) {

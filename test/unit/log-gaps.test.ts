@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { Log } from '../../src/job/log.ts';
 import { JobPaths } from '../../src/job/paths.ts';
 import { readOffsetAt } from '../../src/job/times.ts';
 import { type Trimming, writeTrimmedNow } from '../../src/job/trimmed.ts';
 import { folderTest } from '../rig/folder.ts';
+import fc from '../rig/property.ts';
 
 /** The byte at an offset of the pattern: never 0, a new line now and then. */
 const byteAt = (offset: number): number =>

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { Log } from '../../src/job/log.ts';
 import { JobPaths } from '../../src/job/paths.ts';
 import { folderTest } from '../rig/folder.ts';
+import fc from '../rig/property.ts';
 
 function openText(dir: string, text: string | Uint8Array): Log {
   fs.mkdirSync(join(dir, 'out'), { recursive: true });

@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { parseDuration, parseSize, renderExactSize } from '../../src/base/clock.ts';
 import { parsePattern } from '../../src/base/pattern.ts';
 import { messageOf } from '../../src/cli/messages.ts';
@@ -14,6 +13,7 @@ import { isName, parseReference } from '../../src/job/project.ts';
 import { parseSignal, signalOfCode } from '../../src/job/signals.ts';
 import { parsePsLine, parseStat } from '../../src/process/identity.ts';
 import { always, anyText, nearly, RUNS, told } from '../rig/anytext.ts';
+import fc from '../rig/property.ts';
 
 const UNITS: Record<string, number> = { '': 1000, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

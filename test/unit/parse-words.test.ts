@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { parseCommand } from '../../src/cli/commandline.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../../src/cli/conditions.ts';
 import { parseEnvFile } from '../../src/cli/envfile.ts';
@@ -16,6 +15,7 @@ import { parseWords } from '../../src/cli/words.ts';
 import { quoteWord } from '../../src/job/job.ts';
 import { parseUrl, renderUrl } from '../../src/process/urlwait.ts';
 import { always, anyText, nearly, RUNS, told } from '../rig/anytext.ts';
+import fc from '../rig/property.ts';
 
 test('scripts: any bytes; a #! line gives its words back', () => {
   always(fc.uint8Array({ maxLength: 60 }), (bytes) => {

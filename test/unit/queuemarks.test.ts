@@ -1,7 +1,6 @@
 /** The names of markers say what they were made of, and sort into the order of their jobs; and who may start now. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Dependency, Placement } from '../../src/job/job.ts';
 import { projectKey } from '../../src/job/markers.ts';
 import {
@@ -19,6 +18,7 @@ import {
   rankOfMark,
   sandboxKey,
 } from '../../src/job/queue.ts';
+import fc from '../rig/property.ts';
 
 const anId = fc.integer({ min: 1, max: 1e14 });
 const aPriority = fc.integer({ min: -MOST_PRIORITY, max: MOST_PRIORITY });

@@ -1,8 +1,8 @@
 /** What may gc remove: by hand, and as properties of any set of jobs and rules. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { chooseRemovals, DEFAULT_RETENTION, type Keepsake } from '../../src/job/retention.ts';
+import fc from '../rig/property.ts';
 
 const DAY = 86_400_000;
 const NOW = 100 * DAY;

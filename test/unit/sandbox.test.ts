@@ -8,7 +8,7 @@ import { thisPlace } from '../../src/process/identity.ts';
 import { mayRunHere, thisSandbox } from '../../src/process/sandbox.ts';
 import { cannotUnshare, inPidNamespace } from '../rig/namespaces.ts';
 
-const FIXTURE = join(__dirname, 'sandboxkey.fixture.js');
+const FIXTURE = join(__dirname, 'rig.sandboxkey.fixture.js');
 
 /** The key that a process has which is started behind these words. */
 function keyBehind(words: string[] = [], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): string {

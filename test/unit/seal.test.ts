@@ -1,9 +1,9 @@
 /** The seal of a record: whatever flips, the record is not believed; and one without a seal still is. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { isBroken, sealed } from '../../src/base/seal.ts';
 import * as is from '../../src/base/shape.ts';
+import fc from '../rig/property.ts';
 
 const shape = is.object({ v: is.literal(1), code: is.count, why: is.text });
 const RECORD = { v: 1, code: 0, why: 'ü"\\\u2028\ud800' } as const;

@@ -1,10 +1,11 @@
 /** Searching a log: the same lines as a plain way finds, however the log is cut, and no pattern that hangs it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { type Pattern, parsePattern } from '../../src/base/pattern.ts';
 import { cleanLine } from '../../src/base/text.ts';
 import { type Hit, Search } from '../../src/process/search.ts';
+import fc from '../rig/property.ts';
+import { TEST_MS } from '../rig/until.ts';
 
 function pattern(text: string): Pattern {
   const parsed = parsePattern('--until', text);
@@ -181,7 +182,7 @@ for (const [name, line] of [
   ['40 characters', `${'a'.repeat(40)}!`],
   ['1 MiB without a newline', `${'a'.repeat(2 ** 20)}!`],
 ] as const)
-  test(`a pattern that would take for ever is ended: ${name}`, { timeout: 20_000 }, async () => {
+  test(`a pattern that would take for ever is ended: ${name}`, { timeout: TEST_MS }, async () => {
     const search = new Search([pattern('b$'), pattern('(a+)+$')]);
     const before = Buffer.from('first b\nsecond\n');
     const push = search.push(Buffer.concat([before, Buffer.from(line), Buffer.from('\nlast b\n')]), 100);
@@ -199,7 +200,7 @@ for (const [name, line] of [
   });
 
 test('lines that the thread tested before the one that it hangs on are told first', {
-  timeout: 20_000,
+  timeout: TEST_MS,
 }, async () => {
   const search = new Search([pattern('(a+)+$')]);
   const good = 'a'.repeat(40);
@@ -210,7 +211,7 @@ test('lines that the thread tested before the one that it hangs on are told firs
   search.close();
 });
 
-test('closing ends a match that would take for ever, at once', { timeout: 20_000 }, async () => {
+test('closing ends a match that would take for ever, at once', { timeout: TEST_MS }, async () => {
   const search = new Search([pattern('(a+)+$')]);
   const push = search.push(Buffer.from(`${'a'.repeat(40)}!\n`), 0);
   setTimeout(() => search.close(), 100);

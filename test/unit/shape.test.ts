@@ -1,9 +1,9 @@
 /** Shapes: a record is believed only if every field is what it should be, and the error names the place. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import * as is from '../../src/base/shape.ts';
 import { identityShape, specShape, stateShape } from '../../src/job/job.ts';
+import fc from '../rig/property.ts';
 
 const why = (shape: is.Shape<unknown>, value: unknown): string => {
   const parsed = is.parseShaped(shape, JSON.stringify(value));

@@ -1,9 +1,9 @@
 /** The marked block in a file of somebody else's: nothing outside of it changes, whatever the file is. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { type Block, blockOf, findBlock, withBlock, withoutBlock } from '../../src/cli/skillblock.ts';
 import { markedFile, markOfFile } from '../../src/cli/skillmark.ts';
+import fc from '../rig/property.ts';
 
 const OLD = blockOf('0.3.0', '## Old\n\nold text\n');
 const NEW = blockOf('0.4.0', '## New\n\nnew text\nof more lines\n');

@@ -1,7 +1,6 @@
 /** From the bytes of a terminal to lines: what a terminal would show, and never anything that steers one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   brokenEnd,
   brokenStart,
@@ -12,6 +11,7 @@ import {
   readableLines,
   safe,
 } from '../../src/base/text.ts';
+import fc from '../rig/property.ts';
 
 /** Everything by which a text could steer a terminal or forge a line, written down on its own. */
 const STEERS = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;

@@ -1,8 +1,8 @@
 /** The readable view of a log: progress over several lines, binary, repeats; and that nothing hostile comes through. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { cleanLine, clip, foldRepeats, readableLines, safe } from '../../src/base/text.ts';
+import fc from '../rig/property.ts';
 
 /** Everything by which a text could steer a terminal or forge a line, written down on its own. */
 const STEERS = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;

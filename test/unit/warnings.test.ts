@@ -1,8 +1,9 @@
 /** Which command lines are warned about: certain ones only, and never at the price of time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { warningsOf } from '../../src/cli/warnings.ts';
+import fc from '../rig/property.ts';
+import { TEST_MS } from '../rig/until.ts';
 
 const codesOf = (line: string): string =>
   warningsOf([line], false)
@@ -202,7 +203,7 @@ test('any line at all is read without an error', () => {
 });
 
 // a quadratic way would take minutes for them
-test('lines of 100 KB are read at once, whatever they repeat', { timeout: 30_000 }, () => {
+test('lines of 100 KB are read at once, whatever they repeat', { timeout: TEST_MS }, () => {
   for (const piece of '$( |( |{ |"$(|${|`|a |a;|a|\\|\\\n|<<E |<<E\n|>x |$((|((|[[ |\'|"|#\n|"a" |a|b|x=1 |- |setsid |nohup '.split(
     '|',
   ))
