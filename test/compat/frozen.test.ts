@@ -4,7 +4,8 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { sealed } from '../../src/base/seal.ts';
 import { thisPlace } from '../../src/process/identity.ts';
-import { ROOT, rigTest } from '../rig/rig.ts';
+import { type Rig, ROOT, rigTest } from '../rig/rig.ts';
+import { eventsOf } from '../rig/schedules.ts';
 
 const HOMES = join(ROOT, 'test/compat/homes');
 
@@ -188,3 +189,98 @@ rigTest('0.5.0: a terminal, held and kept input, a line at the end, a pause, a r
   assert.equal(await rig.run(['--', 'true']), 7);
   await rig.bgjob(['wait', '7']);
 });
+
+/** Makes the records of live jobs those of this machine before its last start. */
+function moveHere(rig: Rig, ids: number[]): void {
+  const { machine } = thisPlace();
+  const reseal = (path: string, change: (record: any) => object) => {
+    const { sum: _, ...record } = JSON.parse(fs.readFileSync(path, 'utf8'));
+    fs.writeFileSync(path, sealed(change(record)));
+  };
+  for (const id of ids) {
+    reseal(rig.file(id, 'spec.json'), (spec) => ({ ...spec, machine }));
+    if (fs.existsSync(rig.file(id, 'owner.1')))
+      reseal(rig.file(id, 'owner.1'), (owner) => ({ ...owner, identity: { ...owner.identity, machine } }));
+  }
+}
+
+rigTest(
+  '0.6.0: queues, a schedule, a trigger, a paused and a lost job, stderr apart, a terminal',
+  async (rig) => {
+    fs.cpSync(join(HOMES, '0.6.0'), rig.home, { recursive: true, verbatimSymlinks: true });
+    closeModes(rig.home);
+    // the catch-up of the schedule ends with a gc, and these jobs get older
+    fs.writeFileSync(join(rig.home, 'config.json'), '{"retention":{"olderThan":"10000d"}}');
+    // git keeps no empty folders
+    for (const name of ['cache', 'trash', 'queues/-/waiting', 'queues/done/waiting'])
+      fs.mkdirSync(join(rig.home, name), { recursive: true });
+    const read = async () =>
+      (await rig.json(['ls', '-a', '-n', '100'])).map(({ id, name, state, exitCode, queue, attempts }) => [
+        ...[id, name, state, exitCode, queue, attempts],
+      ]);
+    const ended = [
+      [15, 'hook', 'exited', 0, null, 1],
+      [13, 'backup', 'exited', 0, null, 1],
+      [8, null, 'exited', 1, 'done', 1],
+      [7, null, 'exited', 0, 'done', 1],
+      [4, 'hook', 'exited', 1, null, 1],
+      [3, 'again', 'exited', 4, null, 2],
+      [2, 'term', 'exited', 0, null, 1],
+      [1, 'both', 'exited', 2, null, 1],
+    ];
+    // 5 lost all its processes, 6 was paused, 9 to 11 wait in a paused queue, 12 and 14 are scheduler and listener
+    const live = [5, 6, 9, 10, 11, 12, 14];
+    const there = await read();
+    assert.deepEqual(
+      there.filter(([id]) => id <= 15 && !live.includes(id)),
+      ended,
+    );
+    assert.deepEqual(
+      there.filter(([id]) => live.includes(id)).map(([id, , state]) => [id, state]),
+      live.map((id) => [id, 'elsewhere']).reverse(),
+    );
+    moveHere(rig, live);
+    assert.deepEqual(
+      (await read()).filter(([id]) => live.includes(id)).map(([id, name, state]) => [id, name, state]),
+      [
+        [14, 'listener-26539-1mkt', 'lost'],
+        [12, 'scheduler-1mkt', 'lost'],
+        [11, 'later', 'queued'],
+        [10, null, 'queued'],
+        [9, 'first', 'queued'],
+        [6, 'still', 'lost'],
+        [5, 'gone', 'lost'],
+      ],
+    );
+    assert.equal((await rig.bgjob(['status', '6'])).code, 125);
+    // what was said apart, and in a terminal
+    assert.equal((await rig.bgjob(['tail', '1', '--err'])).stdout, 'err\n');
+    assert.equal((await rig.bgjob(['tail', '1'])).stdout, 'out\n');
+    assert.equal((await rig.bgjob(['tail', '2'])).stdout, 'a terminal\n');
+    assert.equal((await rig.show(4)).onExit.exitCode, 0);
+    // the queues: by priority, then by id; what comes later is last
+    const queues = await rig.json(['queue']);
+    assert.deepEqual(
+      queues.map(({ name, slots, waiting, state }) => [name, slots, waiting, state]),
+      [
+        ['api', 2, 3, 'paused'],
+        ['done', 2, 0, 'idle'],
+      ],
+    );
+    assert.equal((await rig.bgjob(['ls', '-a', '-q', '--queue', 'api'])).stdout, '10\n9\n11\n');
+    // after a restart of the machine the next command starts what serves schedules and triggers
+    const [backup, paused] = await rig.json(['cron', 'ls']);
+    assert.deepEqual([backup.name, backup.expression, backup.catchUp], ['backup', '@daily', true]);
+    assert.deepEqual([paused.name, paused.paused], ['paused', true]);
+    const [event] = await eventsOf(rig, 'backup');
+    assert.deepEqual([event!.did, event!.job, event!.by], ['started', 13, 'hand']);
+    const [hook] = await rig.json(['trigger', 'ls']);
+    assert.deepEqual([hook.name, hook.lastJob.id, hook.started], ['hook', 15, 1]);
+    const own = (await rig.json(['ls', '-a'])).filter(({ origin }) => origin?.kind === 'own');
+    assert.deepEqual(own.map(({ origin }) => origin.serves).sort(), [
+      ...['schedules', 'schedules', 'triggers', 'triggers'],
+    ]);
+    assert.equal((await rig.bgjob(['cron', 'rm', 'backup', 'paused'])).code, 0);
+    assert.equal((await rig.bgjob(['trigger', 'rm', 'hook'])).code, 0);
+  },
+);

@@ -41,8 +41,8 @@ function runAll(files: string[], concurrency: number, name: string | undefined):
   const events = run({ files, concurrency, ...(name !== undefined && { testNamePatterns: name }) });
   const note = (outcome: Result['outcome'], data: any): void => {
     const { skip, nesting, file = '', details } = data;
-    // a file that failed as a whole is told under its own path
-    if (nesting > 0 || (outcome === 'passed' && files.includes(data.name))) return;
+    // a file that failed as a whole is told under its own path; what --name leaves out is told as skipped
+    if (nesting > 0 || (outcome === 'passed' && files.includes(data.name)) || isLeftOut(skip)) return;
     const isSkipped = skip !== undefined && skip !== false;
     results.push({
       ...{ name: data.name, file, ms: details.duration_ms, outcome: isSkipped ? 'skipped' : outcome },
@@ -58,6 +58,8 @@ function runAll(files: string[], concurrency: number, name: string | undefined):
       .pipe(process.stdout);
   });
 }
+
+const isLeftOut = (skip: unknown): boolean => skip === 'test name does not match pattern';
 
 const count = (results: Result[], outcome: Result['outcome']): number =>
   results.filter((result) => result.outcome === outcome).length;
