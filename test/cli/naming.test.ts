@@ -40,7 +40,7 @@ rigTest('a name is taken while its job lives, and says by whom; afterwards it is
   await rig.untilState(1, 'running');
   const taken = await rig.bgjob(['run', '--name', 'web', '--', 'true']);
   assert.deepEqual([taken.code, taken.stdout], [125, '']);
-  assert.match(taken.stderr, new RegExp(`^bgjob: web is running as job 1 \\([\\d.]+m?s, port ${port}\\)\n`));
+  assert.match(taken.stderr, new RegExp(`^bgjob: web is running as job 1 \\([\\d.hms]+, port ${port}\\)\n`));
   assert.match(taken.stderr, /hint: --reuse to use it, --replace to stop it first, or another name\n/);
   const [error] = (await rig.bgjob(['run', '-n', 'web', '--json', '--', 'true'])).stderr.trim().split('\n');
   assert.equal(JSON.parse(error!).error.code, 'name-taken');

@@ -46,7 +46,7 @@ rigTest('packed, installed elsewhere without a network, run', async (rig) => {
   const bgjob = (...words: string[]) => rig.start(`${prefix}/bin/bgjob`, words).answer;
   const run = await bgjob('run', '-w', '--', 'sh', '-c', 'echo installed; exit 4');
   assert.equal(run.code, 4);
-  assert.match(run.stdout, /^1\n1 exited 4 after [\d.]+s\n\| installed\n$/);
+  assert.match(run.stdout, /^1\n1 exited 4 after [\d.hms]+\n\| installed\n$/);
   // what is loaded only when it is needed is there, too
   assert.equal(
     (await rig.start(`${prefix}/bin/bgjob`, ['ls'], { env: { FORCE_COLOR: '1' } }).answer).code,

@@ -27,13 +27,13 @@ rigTest('every process stands still, however it daemonised, and goes on; nothing
   assert.match((await rig.bgjob(['ls', '-q', '--state', 'paused'])).stdout, /^1\n$/);
   const status = await rig.bgjob(['status', 'web']);
   assert.equal(status.code, 75);
-  assert.match(status.stdout, /^web 1 paused [\d.]+s\n$/);
+  assert.match(status.stdout, /^web 1 paused [\d.hms]+\n$/);
   const again = await rig.bgjob(['pause', '1']);
   assert.equal(again.code, 0);
-  assert.match(again.stdout, /^web 1 paused [\d.]+s already: 4 processes\n$/);
+  assert.match(again.stdout, /^web 1 paused [\d.hms]+ already: 4 processes\n$/);
   const wait = await rig.bgjob(['wait', 'web', '--timeout', '200ms']);
   assert.equal(wait.code, 75);
-  assert.match(wait.stdout, /^web 1 paused [\d.]+s, no output yet\n$/);
+  assert.match(wait.stdout, /^web 1 paused [\d.hms]+, no output yet\n$/);
   assert.match(wait.stderr, /^\(paused, and goes on with: bgjob resume 1\)\n/);
   const resumed = await rig.bgjob(['resume', 'web']);
   assert.deepEqual(resumed, { code: 0, stdout: 'web 1 resumed: 4 processes\n', stderr: '' });

@@ -10,7 +10,7 @@ rigTest('a job that the test commands: its output, its end and its code', async 
   await puppet.exit(7);
   const wait = await rig.bgjob(['wait', String(id)]);
   assert.equal(wait.code, 7);
-  assert.match(wait.stdout, /^1 exited 7 after [\d.]+s\n\| hello\n$/);
+  assert.match(wait.stdout, /^1 exited 7 after [\d.hms]+\n\| hello\n$/);
   assert.equal(rig.log(id), 'hello\n');
 });
 
@@ -130,7 +130,7 @@ rigTest('--wait=DUR and BGJOB_MAX_WAIT end the waiting, never the job', async (r
   const puppet = await rig.puppet();
   const first = await rig.bgjob(['run', '--wait=500ms', '--', ...puppet.command]);
   assert.equal(first.code, 75);
-  assert.match(first.stdout, /^1\n1 running [\d.]+s, no output yet\n$/);
+  assert.match(first.stdout, /^1\n1 running [\d.hms]+, no output yet\n$/);
   assert.match(first.stderr, /wait again with bgjob wait 1\n\[bgjob\] exit code 75\n$/);
   await puppet.exit(5);
   assert.equal((await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: '50s' } })).code, 5);
@@ -154,6 +154,6 @@ rigTest('--follow shows the output as it comes, then how it ended', async (rig) 
   await puppet.exit(3);
   const { code, stdout, stderr } = await call.answer;
   assert.equal(code, 3);
-  assert.match(stdout, /^1\none\ntwo\n1 exited 3 after [\d.]+s\n$/);
+  assert.match(stdout, /^1\none\ntwo\n1 exited 3 after [\d.hms]+\n$/);
   assert.equal(stderr, '[job] exit code 3\n');
 });

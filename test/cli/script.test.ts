@@ -7,7 +7,7 @@ rigTest('a script from stdin runs like a shell line, with its arguments, and is 
   const input = '# why\nset -eu\necho "<$1|$2>"\nfalse | true\necho never\n';
   const { code, stdout } = await rig.bgjob(['run', '-w', '-', 'a b', '--json'], { input });
   assert.equal(code, 1);
-  assert.match(stdout, /^1\n1 exited 1 after [\d.]+s\n\| <a b\|--json>\n$/);
+  assert.match(stdout, /^1\n1 exited 1 after [\d.hms]+\n\| <a b\|--json>\n$/);
   assert.equal(fs.readFileSync(rig.file(1, 'script'), 'utf8'), input);
   assert.equal(fs.statSync(rig.file(1, 'script')).mode & 0o777, 0o600);
   const { stdout: list } = await rig.bgjob(['ls']);
@@ -48,15 +48,15 @@ rigTest('a script that cannot be run is refused before anything is created', asy
 
 rigTest('run --wait brings the output of a success, and says what it left out', async (rig) => {
   const short = await rig.bgjob(['run', '--wait', '--', 'seq', '3']);
-  assert.match(short.stdout, /^1\n1 exited 0 after [\d.]+s\n\| 1\n\| 2\n\| 3\n$/);
+  assert.match(short.stdout, /^1\n1 exited 0 after [\d.hms]+\n\| 1\n\| 2\n\| 3\n$/);
   assert.deepEqual([short.code, short.stderr], [0, '']);
   const long = await rig.bgjob(['run', '--wait', '--', 'seq', '50']);
-  assert.match(long.stdout, /after [\d.]+s\n\| 11\n(\| \d+\n){38}\| 50\n$/);
+  assert.match(long.stdout, /after [\d.hms]+\n\| 11\n(\| \d+\n){38}\| 50\n$/);
   assert.equal(long.stderr, '(the last 40 lines; all: bgjob tail 2 --full)\n');
   const { stdout } = await rig.bgjob(['run', '--wait', '--json', '--', 'echo', 'hi']);
   assert.deepEqual(JSON.parse(stdout.trim().split('\n')[1]!).tail, ['hi']);
   // wait alone stays as it was
-  assert.match((await rig.bgjob(['wait', '1'])).stdout, /^1 exited 0 after [\d.]+s\n$/);
+  assert.match((await rig.bgjob(['wait', '1'])).stdout, /^1 exited 0 after [\d.hms]+\n$/);
 });
 
 rigTest('a wait that gives up tells the last output, cleaned', async (rig) => {
@@ -66,10 +66,10 @@ rigTest('a wait that gives up tells the last output, cleaned', async (rig) => {
   await rig.untilState(1, 'running');
   const none = await rig.bgjob(['wait', '1', '--timeout', '0.1s']);
   assert.equal(none.code, 75);
-  assert.match(none.stdout, /^1 running [\d.]+s, no output yet\n$/);
+  assert.match(none.stdout, /^1 running [\d.hms]+, no output yet\n$/);
   await puppet.print(`\x1b[31mstep 1\rstep 2\x1b[0m\n\n`);
   const some = await rig.bgjob(['wait', '1', '--timeout', '0.1s']);
-  assert.match(some.stdout, /^1 running [\d.]+s, last output [\d.]+s ago: "step 2"\n$/);
+  assert.match(some.stdout, /^1 running [\d.hms]+, last output [\d.hms]+ ago: "step 2"\n$/);
   const { stdout } = await rig.bgjob(['wait', '1', '--timeout', '0.1s', '--json']);
   const { text, agoMs } = JSON.parse(stdout).lastOutput;
   assert.equal(text, 'step 2');

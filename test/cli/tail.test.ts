@@ -26,7 +26,7 @@ rigTest('the last 40 lines, what is left out, and which bytes these are', async 
   assert.equal(stdout, numbers(61, 100));
   const [all, footer, ...rest] = stderr.split('\n');
   assert.equal(all, '(not all of it; all: bgjob tail 1 --full)');
-  assert.match(footer!, /^\[1 exited 0 after [\d.]+s \| bytes 171-292 of 292 \| cursor 292\]$/);
+  assert.match(footer!, /^\[1 exited 0 after [\d.hms]+ \| bytes 171-292 of 292 \| cursor 292\]$/);
   assert.deepEqual(rest, ['']);
 });
 
@@ -42,7 +42,7 @@ rigTest('-n, --head and --full', async (rig) => {
   assert.equal((await tail(rig, '--head', '1')).stdout, numbers(1, 40));
   const full = await tail(rig, '--full', '1');
   assert.equal(full.stdout, numbers(1, 5000));
-  assert.match(full.stderr, /^\[1 exited 0 after [\d.]+s \| bytes 0-23893 of 23893 \| cursor 23893\]\n$/);
+  assert.match(full.stderr, /^\[1 exited 0 after [\d.hms]+ \| bytes 0-23893 of 23893 \| cursor 23893\]\n$/);
   assert.equal((await rig.bgjob(['tail', '-n', 'x', '1'])).code, 125);
 });
 
@@ -103,12 +103,12 @@ rigTest('nothing written yet, and nothing at all, is one short line', async (rig
   await rig.untilState(1, 'running');
   const live = await tail(rig, '1');
   assert.equal(live.stdout, '');
-  assert.match(live.stderr, /^\[1 running [\d.]+s \| no output yet \| cursor 0\]\n$/);
+  assert.match(live.stderr, /^\[1 running [\d.hms]+ \| no output yet \| cursor 0\]\n$/);
   await puppet.exit(2);
   await rig.bgjob(['wait', '1']);
   // how the job ended is not how tail ended
   const ended = await tail(rig, '1');
-  assert.match(ended.stderr, /^\[1 exited 2 after [\d.]+s \| no output \| cursor 0\]\n$/);
+  assert.match(ended.stderr, /^\[1 exited 2 after [\d.hms]+ \| no output \| cursor 0\]\n$/);
 });
 
 rigTest('--follow: what is there, what comes, also an unfinished line, and the end', async (rig) => {
@@ -126,7 +126,7 @@ rigTest('--follow: what is there, what comes, also an unfinished line, and the e
   const { code, stdout, stderr } = await call.answer;
   assert.equal(code, 0);
   assert.equal(stdout, '49\n50\nName? Bob\nno newline at the end\n');
-  assert.match(stderr, /^\[1 exited 1 after [\d.]+s \| bytes 135-172 of 172 \| cursor 172\]\n$/);
+  assert.match(stderr, /^\[1 exited 1 after [\d.hms]+ \| bytes 135-172 of 172 \| cursor 172\]\n$/);
 });
 
 rigTest('--follow that is interrupted: stdout is the log alone, and it says how to go on', async (rig) => {

@@ -123,7 +123,7 @@ rigTest(
     const text = withoutEscapes(stdout);
     assert.match(
       text,
-      /1 running [\d.]+s, no output yet\r\nnot finished, .* wait again with bgjob wait 1\r\n/,
+      /1 running [\d.hms]+, no output yet\r\nnot finished, .* wait again with bgjob wait 1\r\n/,
     );
     assert.match(text, /\[bgjob\] exit code 130\r\ncode 130\r\n$/);
     assert.ok(stdout.lastIndexOf('\x1b[?25h') > stdout.lastIndexOf('\x1b[?25l'), 'the cursor is back');

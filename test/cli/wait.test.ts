@@ -27,14 +27,14 @@ rigTest('--any returns with the first that ends, --fail-fast with the first that
   await two.exit(0);
   const first = await any.answer;
   assert.equal(first.code, 0);
-  assert.match(first.stdout, /^2 exited 0 after [\d.]+s\n$/);
+  assert.match(first.stdout, /^2 exited 0 after [\d.hms]+\n$/);
 
   const fast = rig.startBgjob(['wait', '--fail-fast', '1', '2', '3']);
   await until(fast.stdout, (text) => text.startsWith('2 exited 0'));
   await three.exit(8);
   const failed = await fast.answer;
   assert.equal(failed.code, 8);
-  assert.match(failed.stdout, /^2 exited 0 after .*\n3 exited 8 after [\d.]+s\n$/);
+  assert.match(failed.stdout, /^2 exited 0 after .*\n3 exited 8 after [\d.hms]+\n$/);
   // the first one was never touched
   assert.equal((await rig.bgjob(['status', '1'])).code, 75);
   await one.exit(0);
@@ -49,7 +49,7 @@ rigTest('--timeout: 75, what still runs, and how to go on', async (rig) => {
   await rig.untilState(2, 'running');
   const { code, stdout, stderr } = await rig.bgjob(['wait', '1', '2', '--timeout', '100ms']);
   assert.equal(code, 75);
-  assert.match(stdout, /^1 exited 0 after .*\n2 running [\d.]+s, no output yet\n$/);
+  assert.match(stdout, /^1 exited 0 after .*\n2 running [\d.hms]+, no output yet\n$/);
   assert.equal(
     stderr,
     'not finished, and not to be restarted: wait again with bgjob wait 2\n[bgjob] exit code 75\n',
@@ -79,7 +79,7 @@ rigTest('--all: every live job of this project, and 125 when there is none', asy
   await mine.exit(6);
   const { code, stdout } = await all.answer;
   assert.equal(code, 6);
-  assert.match(stdout, /^2 exited 6 after [\d.]+s\n$/);
+  assert.match(stdout, /^2 exited 6 after [\d.hms]+\n$/);
   assert.equal((await rig.bgjob(['wait', '--all'])).code, 125);
   await other.exit(0);
 });
@@ -128,13 +128,13 @@ rigTest('status is one line and the code of wait, without waiting', async (rig) 
   await rig.untilState(id, 'running');
   const running = await rig.bgjob(['status', '1']);
   assert.equal(running.code, 75);
-  assert.match(running.stdout, /^1 running [\d.]+s\n$/);
+  assert.match(running.stdout, /^1 running [\d.hms]+\n$/);
   assert.equal(running.stderr, '[bgjob] exit code 75\n');
   await puppet.print('something\n');
   await puppet.exit(12);
   await rig.bgjob(['wait', '1']);
   const ended = await rig.bgjob(['status', '1']);
   assert.equal(ended.code, 12);
-  assert.match(ended.stdout, /^1 exited 12 after [\d.]+s\n$/);
+  assert.match(ended.stdout, /^1 exited 12 after [\d.hms]+\n$/);
   assert.equal(ended.stderr, '[job] exit code 12\n');
 });

@@ -67,10 +67,10 @@ rigTest('--any and --fail-fast return with the first, and the others go on', asy
   await puppet.exit(0);
   const first = await any.answer;
   assert.equal(first.code, 0);
-  assert.match(first.stdout, /^2 exited 0 after [\d.]+s\n$/);
+  assert.match(first.stdout, /^2 exited 0 after [\d.hms]+\n$/);
   const failed = await fast.answer;
   assert.equal(failed.code, 7);
-  assert.match(failed.stdout, /^2 exited 0 .*\n3 exited 0 (.*\n)+7 exited 7 after [\d.]+s\n$/);
+  assert.match(failed.stdout, /^2 exited 0 .*\n3 exited 0 (.*\n)+7 exited 7 after [\d.hms]+\n$/);
   await rig.untilState(8, 'running');
   await other.exit(0);
   assert.equal((await rig.bgjob(['wait', ...ids])).code, 7);
@@ -81,7 +81,7 @@ rigTest('at the deadline it says what runs, how many do not, and how to go on', 
   const ids = await batch(rig, times(70, 'true'));
   const { code, stdout, stderr } = await rig.bgjob(['wait', '1', ...ids, '--timeout', '200ms']);
   assert.equal(code, 75);
-  assert.match(stdout, /^1 running [\d.]+s, no output yet\n$/);
+  assert.match(stdout, /^1 running [\d.hms]+, no output yet\n$/);
   assert.equal(
     stderr,
     '(the first that run; 70 jobs more did not end)\n' +

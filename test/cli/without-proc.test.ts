@@ -102,7 +102,7 @@ worldTest('kill ends the job and its children, and says how many they were', asy
   const pids = [await puppet.pid(), await puppet.fork(), await puppet.fork({ ignoring: ['SIGTERM'] })];
   const { code, stdout, stderr } = await world.bgjob(['kill', String(id), '--grace', '100ms']);
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /^1 killed \(KILL, [\d.]+s\): 3 processes/);
+  assert.match(stdout, /^1 killed \(KILL, [\d.hms]+\): 3 processes/);
   // where lsof is, the port is named
   if (fs.existsSync('/usr/bin/lsof')) assert.match(stdout, new RegExp(`port ${port} free`));
   assert.deepEqual(pids.filter(isRunning), []);
@@ -210,7 +210,7 @@ worldTest('--pty is a terminal with a true code, and is stopped; send types into
   await world.run(['--pty', '--', ...puppet.command]);
   const pids = [await puppet.pid(), await puppet.fork()];
   const killed = await world.bgjob(['kill', '3']);
-  assert.match(killed.stdout, /^3 killed \(TERM, [\d.]+s\): 2 processes/);
+  assert.match(killed.stdout, /^3 killed \(TERM, [\d.hms]+\): 2 processes/);
   assert.deepEqual(pids.filter(isRunning), []);
 });
 
