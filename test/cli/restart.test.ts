@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { isRunning } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
+import { killTogether } from '../rig/together.ts';
 import { until } from '../rig/until.ts';
 
 rigTest('a server: stopped with all of it, its port free, and started again under its name', async (rig) => {
@@ -19,7 +20,7 @@ rigTest('a server: stopped with all of it, its port free, and started again unde
   await rig.bgjob(['wait', '1']);
   const args = ['-n', 'web', '--until-port', String(port), '--', process.execPath, script, String(port)];
   assert.equal((await rig.bgjob(['run', ...args])).code, 0);
-  const { main } = rig.shimRecord(2);
+  const { main } = await rig.shimOf(2);
   const again = await rig.bgjob(['restart', 'web', '--until-port', String(port)]);
   assert.equal(again.code, 0, again.stderr);
   assert.match(again.stdout, new RegExp(`^3\\nweb 3 ready: port ${port} \\(pid \\d+\\)\\n$`));
@@ -27,7 +28,7 @@ rigTest('a server: stopped with all of it, its port free, and started again unde
     again.stderr,
     `stopped web 2: killed 1 process, port ${port} free\n(3 is web 2 once more, in the environment of this call)\n`,
   );
-  assert.equal(isRunning(main!), false);
+  assert.equal(isRunning(main), false);
   assert.deepEqual(
     await rig
       .json(['ls', '-q', '--name', 'web', '--state', 'running'])
@@ -244,7 +245,7 @@ rigTest('a lost job can be started again', async (rig) => {
   const id = await rig.run(['-n', 'web', '--', 'sleep', '1000']);
   await rig.untilState(id, 'running');
   const { shim, watcher } = await rig.shimOf(id);
-  for (const pid of [watcher!, rig.ownerPid(id), shim!]) process.kill(pid, 'SIGKILL');
+  await killTogether([watcher, rig.ownerPid(id), shim]);
   await rig.untilState(id, 'lost');
   const again = await rig.bgjob(['restart', 'web']);
   assert.equal(again.stdout, '2\n');
