@@ -3,10 +3,6 @@ import { spawnSync } from 'node:child_process';
 import type { Rig } from './rig.ts';
 import { until } from './until.ts';
 
-/** Why there is no tmux here; false if there is one. */
-export const noTmux: string | false =
-  spawnSync('tmux', ['-V']).status !== 0 && 'tmux is not installed: there is no screen to look at';
-
 export class Tmux {
   private readonly rig: Rig;
   private readonly socket: string;

@@ -1,12 +1,13 @@
 /** `bgjob watch` and `ls --watch` on a real terminal: what is on the screen, what keys do, and that the screen is left as it was. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { missing } from '../rig/needs.ts';
 import { isRunning, parentOf, processesNaming } from '../rig/processes.ts';
 import { type Rig, ROOT, rigTest } from '../rig/rig.ts';
-import { noTmux, Tmux } from '../rig/tmux.ts';
+import { Tmux } from '../rig/tmux.ts';
 import { until } from '../rig/until.ts';
 
-const skip = noTmux;
+const skip = missing('tmux');
 
 /** The pid of the view in the window. */
 const viewer = async (rig: Rig, tmux: Tmux, verb = 'watch'): Promise<number> => {
@@ -333,17 +334,3 @@ rigTest(
   },
   { skip },
 );
-
-rigTest('without a terminal both say what to call instead', async (rig) => {
-  for (const args of [['watch'], ['ls', '--watch']]) {
-    const { code, stdout, stderr } = await rig.bgjob(args);
-    assert.deepEqual([code, stdout], [125, '']);
-    assert.match(
-      stderr,
-      /draws on a terminal: stdout is none\n {2}hint: bgjob watch --json .*, or: bgjob ls\n/,
-    );
-  }
-  const json = await rig.bgjob(['ls', '--watch', '--json']);
-  assert.equal(json.code, 125);
-  assert.match(json.stderr, /"hint":"bgjob watch --json"/);
-});
