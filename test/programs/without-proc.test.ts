@@ -1,13 +1,15 @@
 /** Without /proc, as on macOS: who a process is comes from ps, and nothing else is different for who uses it. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { cannotMount, succeeds } from '../rig/mounts.ts';
+import { cannotMount } from '../rig/mounts.ts';
+import { missing } from '../rig/needs.ts';
 import { withoutProc } from '../rig/noproc.ts';
 import { isRunning, letterOf } from '../rig/processes.ts';
 import { type Answer, BGJOB, type Call, type CallOptions, type Rig, rigTest } from '../rig/rig.ts';
+import { killTogether } from '../rig/together.ts';
 import { until } from '../rig/until.ts';
 
-const skip = cannotMount() || (!succeeds('gcc', '--version') && 'gcc is not there');
+const skip = missing('gcc', 'ps') || cannotMount();
 
 /** bgjob in a world without /proc. */
 class Without {
@@ -144,8 +146,8 @@ worldTest('what nothing shows to be the job is shown, kept, and not signalled', 
     .readFileSync(rig.file(id, 'shim'), 'utf8')
     .split('\n')
     .map((line) => Number.parseInt(line, 10));
-  // the watcher first, who would replace the others
-  for (const one of [watcher!, rig.ownerPid(id), shim!]) process.kill(one, 'SIGKILL');
+  // a watcher that lives would replace the others
+  await killTogether([watcher!, rig.ownerPid(id), shim!]);
   await world.untilState(id, 'lost');
   const { code, stderr } = await world.bgjob(['kill', String(id)]);
   assert.equal(code, 125);
@@ -221,7 +223,7 @@ rigTest(
     const puppet = await rig.puppet();
     await world.run(['-n', 'web', '--', ...puppet.command]);
     const { port } = await puppet.order({ do: 'listen' });
-    const waited = await world.bgjob(['wait', 'web', '--until-port', String(port), '--timeout', '20s']);
+    const waited = await world.bgjob(['wait', 'web', '--until-port', String(port)]);
     assert.equal(waited.code, 0);
     assert.equal(waited.stdout, `web 1 ready: port ${port} (pid ${await puppet.pid()})\n`);
     await puppet.exit(0);
@@ -239,7 +241,7 @@ rigTest(
     assert.doesNotMatch((await world.bgjob(['trigger', 'ls'])).stdout, /not listening|taken/);
     assert.equal((await world.bgjob(['trigger', 'rm', 'hook'])).code, 0);
   },
-  { skip: skip || (!fs.existsSync('/usr/bin/lsof') && 'lsof is not there') },
+  { skip: missing('lsof') || skip },
 );
 
 rigTest(
