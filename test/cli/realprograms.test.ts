@@ -1,96 +1,13 @@
-/** Real programs, started the way a user would: a test run, a build, a clone, downloads with progress bars. */
+/** Real programs, started the way a user would: a clone, and an installation with a spinner. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { openFiles } from '../rig/processes.ts';
+import { missing } from '../rig/needs.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 
-const has = (program: string): string | false =>
-  spawnSync('sh', ['-c', `command -v ${program}`]).status === 0 ? false : `${program} is not installed`;
-
 const write = (rig: Rig, name: string, text: string): void => fs.writeFileSync(join(rig.project, name), text);
-
-const TESTS = `
-import sys, unittest
-class Sums(unittest.TestCase):
-    pass
-def case(n):
-    def test(self):
-        print('case', n, flush=True)
-        self.assertNotEqual(n, 57, 'the sum is wrong')
-    return test
-for n in range(100):
-    setattr(Sums, 'test_%03d' % n, case(n))
-unittest.main(verbosity=2)
-`;
-
-rigTest(
-  'a Python test run that fails in the middle: the code, the end, and the failure itself',
-  async (rig) => {
-    write(rig, 'tests.py', TESTS);
-    const started = await rig.bash('bgjob run -n test -- python3 tests.py && bgjob wait test 2>&1');
-    assert.equal(started.code, 1);
-    assert.match(started.stdout, /^1\ntest 1 exited 1 after /);
-    assert.match(started.stdout, /\| FAILED \(failures=1\)/);
-    const failure = await rig.bash("bgjob tail test --grep '^FAIL|AssertionError' -C1 2>/dev/null");
-    assert.equal(failure.code, 0);
-    assert.match(failure.stdout, /test_057/);
-    assert.match(failure.stdout, /AssertionError: 57 == 57 : the sum is wrong/);
-    assert.equal((await rig.bash('bgjob tail test --grep "no such words"')).code, 1);
-  },
-);
-
-const MAKEFILE = `
-all: one two
-one two:
-	@id=$$(bgjob run -n $@ -- node report.js $@) && bgjob wait $$id
-`;
-const REPORT = `
-const fs = require('node:fs');
-const fds = fs.readdirSync('/proc/self/fd').flatMap((fd) => {
-  try { return fs.readlinkSync('/proc/self/fd/' + fd); } catch { return []; }
-});
-fs.writeFileSync(process.argv[2] + '.json', JSON.stringify({ fds, makeflags: process.env.MAKEFLAGS ?? null }));
-`;
-
-rigTest(
-  'a make -j2 that calls bgjob: its jobserver reaches neither job nor supervisor',
-  async (rig) => {
-    write(rig, 'Makefile', MAKEFILE);
-    write(rig, 'report.js', REPORT);
-    const built = await rig.bash('make -j2 2>&1');
-    assert.equal(built.code, 0, built.stdout);
-    for (const name of ['one', 'two']) {
-      const { fds, makeflags } = JSON.parse(fs.readFileSync(join(rig.project, `${name}.json`), 'utf8'));
-      assert.equal(makeflags, null);
-      // its own event loop has pipes; make's tokens come through a FIFO or a pipe that make has open itself
-      assert.deepEqual(
-        fds.filter((path: string) => /GMfifo|jobserver/.test(path)),
-        [],
-      );
-    }
-  },
-  { skip: has('make') },
-);
-
-rigTest(
-  'the pipes of a make that still runs are open in no supervisor',
-  async (rig) => {
-    write(rig, 'Makefile', 'all:\n\t@bgjob run -n long -- sleep 1000; readlink /proc/$$PPID/fd/* > fds\n');
-    const built = await rig.bash('make -j2 2>&1');
-    assert.equal(built.code, 0, built.stdout);
-    const pipes: string[] =
-      fs.readFileSync(join(rig.project, 'fds'), 'utf8').match(/pipe:\[\d+\]|\/\S*GMfifo\d+/g) ?? [];
-    const job = (await rig.show(1)) as { pid: number; supervisor: { pid: number } };
-    for (const pid of [job.pid, job.supervisor.pid])
-      for (const path of openFiles(pid)) assert.ok(!pipes.includes(path), `${pid} has make's ${path}`);
-    await rig.bgjob(['kill', '--now', 'long']);
-  },
-  { skip: has('make') },
-);
 
 rigTest(
   'a git clone that would ask for a password fails at once and says so',
@@ -102,7 +19,7 @@ rigTest(
     try {
       const { port } = server.address() as AddressInfo;
       const url = `http://127.0.0.1:${port}/private.git`;
-      const answer = await rig.bash(`bgjob run --wait=30s -- git clone ${url} 2>&1`);
+      const answer = await rig.bash(`bgjob run --wait -- git clone ${url} 2>&1`);
       assert.equal(answer.code, 128);
       assert.match(answer.stdout, /terminal prompts disabled/);
       assert.match(answer.stdout, /\[job\] exit code 128/);
@@ -110,31 +27,7 @@ rigTest(
       server.close();
     }
   },
-  { skip: has('git') },
-);
-
-rigTest(
-  "curl's progress bar is one line, in its last state",
-  async (rig) => {
-    const piece = Buffer.alloc(64 * 1024);
-    const server = createServer((_, answer) => {
-      answer.writeHead(200, { 'Content-Length': String(20 * piece.length) });
-      let left = 20;
-      const next = () => (left-- > 0 ? answer.write(piece, () => setImmediate(next)) : answer.end());
-      next();
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    try {
-      const { port } = server.address() as AddressInfo;
-      await rig.bash(`bgjob run -n get --wait=30s -- curl -o file --progress-bar http://127.0.0.1:${port}/`);
-      assert.equal(fs.statSync(join(rig.project, 'file')).size, 20 * piece.length);
-      const { stdout } = await rig.bash('bgjob tail get');
-      assert.match(stdout, /^#+ 100\.0%\s*\n$/);
-    } finally {
-      server.close();
-    }
-  },
-  { skip: has('curl') },
+  { skip: missing('git') },
 );
 
 rigTest(
@@ -145,12 +38,12 @@ rigTest(
     write(rig, 'dep/package.json', '{"name":"dep","version":"1.0.0"}');
     const env = { TERM: 'xterm-256color', npm_config_cache: join(rig.dir, 'npm') };
     const line = "script -qefc 'npm install --offline --no-audit --no-fund' /dev/null";
-    const answer = await rig.bgjob(['run', '-n', 'install', '--wait=60s', line], { env });
+    const answer = await rig.bgjob(['run', '-n', 'install', '--wait', line], { env });
     assert.equal(answer.code, 0, answer.stdout);
     assert.match(rig.log(1), /\x1b\[/, 'npm drew on its terminal');
     const { stdout } = await rig.bgjob(['tail', 'install']);
     assert.match(stdout, /added 1 package/);
     assert.doesNotMatch(stdout, /[\x00-\x08\x0b-\x1f\x7f\u2800-\u28ff]/, 'no escapes, no spinner frames');
   },
-  { skip: has('script') },
+  { skip: missing('script') },
 );
