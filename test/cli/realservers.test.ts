@@ -4,25 +4,36 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../rig/ports.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 const SERVER = `
 const http = require('node:http');
-const [, , port, delay = '0', crash] = process.argv;
+const [, , port, how] = process.argv;
 console.log('starting');
-setTimeout(() => {
-  if (crash) throw new Error('cannot read config.yml');
+const listen = () => {
+  if (how === 'slow' && !require('node:fs').existsSync('compiled')) return setTimeout(listen, 10);
+  if (how === 'crash') throw new Error('cannot read config.yml');
   http.createServer((_, answer) => answer.end('hello\\n')).listen(Number(port), () => console.log(\`ready on \${port}\`));
-}, Number(delay));
+};
+listen();
 `;
 
 function serverIn(rig: Rig): void {
   fs.writeFileSync(join(rig.project, 'server.js'), SERVER);
 }
 
-rigTest('a server that needs two seconds: started, ready, asked, stopped, in three calls', async (rig) => {
+rigTest('a server that needs its time: started, ready, asked, stopped, in three calls', async (rig) => {
   serverIn(rig);
   const port = await freePort();
-  const started = await rig.bash(`bgjob run -n web --until-port ${port} -- node server.js ${port} 2000`);
+  const starting = rig.bash(`bgjob run -n web --until-port ${port} -- node server.js ${port} slow`);
+  const log = rig.file(1, 'out/log');
+  await until(
+    () => fs.existsSync(log) && fs.readFileSync(log, 'utf8'),
+    (text) => text === 'starting\n',
+    'a server that is not ready',
+  );
+  fs.writeFileSync(join(rig.project, 'compiled'), '');
+  const started = await starting;
   assert.equal(started.code, 0, started.stderr);
   assert.match(started.stdout, new RegExp(`^1\\nweb 1 ready: port ${port} \\(pid \\d+\\)\\n$`));
   const asked = await rig.bash(
@@ -39,7 +50,7 @@ rigTest(
     serverIn(rig);
     const port = await freePort();
     const answer = await rig.bash(
-      `bgjob run -n web --until-port ${port} -- node server.js ${port} 0 crash 2>&1`,
+      `bgjob run -n web --until-port ${port} -- node server.js ${port} crash 2>&1`,
     );
     assert.equal(answer.code, 1);
     assert.match(answer.stdout, /^1\nweb 1 exited 1 after /);

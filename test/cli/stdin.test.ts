@@ -59,7 +59,7 @@ rigTest(
     const [inJob, here] = kept.stdout.split('\n');
     assert.equal(inJob, here);
     const slow = await rig.bash(
-      '(echo a; read -t 0.3 </dev/tty; echo b) 2>/dev/null | bgjob run -w --stdin - -- cat',
+      '(echo a; until grep -qs a "$BGJOB_HOME"/cache/input*; do sleep 0.01; done; echo b) | bgjob run -w --stdin - -- cat',
     );
     assert.match(slow.stdout, /\| a\n\| b\n/);
     const piped = await rig.bash('bgjob run -w --stdin <(seq 3) -- cat');
@@ -127,7 +127,7 @@ rigTest('a watcher that quits at end of file stays alive with hold, and ends wit
     (fs.existsSync(rig.file(id, 'out/log')) ? rig.log(id) : '').split('build finished').length - 1;
   // the control: without it the watcher is gone, and says nothing of that
   const gone = await rig.run(['--', ...esbuild]);
-  assert.equal((await rig.bgjob(['wait', String(gone), '--timeout', '60s'])).code, 0);
+  assert.equal((await rig.bgjob(['wait', String(gone)])).code, 0);
   const id = await rig.run(['--stdin', 'hold', '--', ...esbuild]);
   await until(
     () => built(id),
@@ -142,7 +142,7 @@ rigTest('a watcher that quits at end of file stays alive with hold, and ends wit
   );
   assert.equal((await rig.show(id)).state, 'running');
   assert.equal((await rig.bgjob(['send', String(id), '--eof'])).code, 0);
-  assert.equal((await rig.bgjob(['wait', String(id), '--timeout', '60s'])).code, 0);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
 });
 
 rigTest(
@@ -157,8 +157,8 @@ rigTest(
       "trap 'read x || x=eof; echo got $x; exit 9' TERM; echo ready; while :; do sleep 0.05; done",
     ]);
     await until(
-      () => rig.show(id),
-      (job) => job.log.bytes > 0,
+      () => fs.existsSync(rig.file(id, 'out/log')) && rig.log(id),
+      (text) => text === 'ready\n',
       'a job that is ready',
     );
     const holder = Number.parseInt(fs.readFileSync(rig.file(id, 'shim'), 'latin1').split('\n')[3]!, 10);
