@@ -1,13 +1,11 @@
 /** What a person at a terminal gets, and nobody else: a hint, colours, a table that fits, a spinner. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { missing } from '../rig/needs.ts';
 import { processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
-const skip =
-  spawnSync('script', ['--version']).error !== undefined &&
-  'script(1) is not installed: there is no terminal to be had';
+const skip = missing('script');
 
 /** Starts a shell line on a terminal of its own; stdout and stderr come as one. */
 function onTerminal(rig: Rig, line: string, env: Record<string, string> = {}) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { killTogether } from '../rig/together.ts';
 import { until } from '../rig/until.ts';
 
 const NOTHING = { code: 0, stdout: '', stderr: '' };
@@ -60,21 +61,18 @@ rigTest('--unseen with -q, --json, --name and of this project alone', async (rig
 rigTest('a reader that is gone was told nothing', async (rig) => {
   await quiet(rig, ['exit 1']);
   // a pipe without a reader from the beginning
-  const gone = await rig.start('python3', [
-    '-c',
-    `import os, subprocess; r, w = os.pipe(); os.close(r); subprocess.run(['bgjob', 'ls', '--unseen'], stdout=w)`,
-  ]).answer;
+  const script = 'pipe(R, W); close(R); open(STDOUT, ">&", \\*W); close(W); system(@ARGV) != -1 or die; exit';
+  const gone = await rig.start('perl', ['-e', script, 'bgjob', 'ls', '--unseen']).answer;
   assert.equal(gone.code, 0, gone.stderr);
   const { stdout } = await unseen(rig);
   assert.match(stdout, /^1 exited 1 /);
 });
 
 rigTest('20 at a time, and how many more', async (rig) => {
-  const runs = Array.from({ length: 23 }, () => rig.run(['--', 'true']));
-  await Promise.all(runs);
+  await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input: 'true\n'.repeat(23) });
   await until(
-    () => fs.readdirSync(join(rig.home, 'live')).length,
-    (count) => count === 0,
+    () => fs.readdirSync(join(rig.home, 'ended')).length,
+    (count) => count === 23,
     'all ended',
   );
   const first = await unseen(rig);
@@ -89,8 +87,8 @@ rigTest('an end that nobody was left to write down is told too', async (rig) => 
   await rig.run(['-n', 'web', '--', ...puppet.command]);
   await puppet.ready();
   await rig.untilState(1, 'running');
-  const { shim, watcher, main } = rig.shimRecord(1);
-  for (const pid of [watcher!, shim!, rig.ownerPid(1), main!]) process.kill(pid, 'SIGKILL');
+  const { shim, watcher, main } = await rig.shimOf(1);
+  await killTogether([watcher, shim, rig.ownerPid(1), main]);
   const told = await until(
     () => unseen(rig),
     ({ stdout }) => stdout !== '',
