@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { rigTest } from '../rig/rig.ts';
+import { waiterOf } from '../rig/waiters.ts';
 
 rigTest('a job that the test commands: its output, its end and its code', async (rig) => {
   const puppet = await rig.puppet();
@@ -130,10 +131,10 @@ rigTest('--wait=DUR and BGJOB_MAX_WAIT end the waiting, never the job', async (r
   const puppet = await rig.puppet();
   const first = await rig.bgjob(['run', '--wait=500ms', '--', ...puppet.command]);
   assert.equal(first.code, 75);
-  assert.match(first.stdout, /^1\n1 running [\d.hms]+, no output yet\n$/);
+  assert.match(first.stdout, /^1\n1 (starting|running) [\d.hms]+, no output yet\n$/);
   assert.match(first.stderr, /wait again with bgjob wait 1\n\[bgjob\] exit code 75\n$/);
   await puppet.exit(5);
-  assert.equal((await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: '50s' } })).code, 5);
+  assert.equal((await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: '1h' } })).code, 5);
 
   const other = await rig.puppet();
   const env = { BGJOB_MAX_WAIT: '10ms' };
@@ -141,7 +142,8 @@ rigTest('--wait=DUR and BGJOB_MAX_WAIT end the waiting, never the job', async (r
   assert.equal((await rig.bgjob(['wait', '2'], { env })).code, 75);
   assert.equal((await rig.bgjob(['tail', '-f', '2'], { env })).code, 75);
   // its own deadline comes first
-  const patient = rig.startBgjob(['wait', '--timeout', '50s', '2'], { env });
+  const patient = rig.startBgjob(['wait', '--timeout', '1h', '2'], { env: { BGJOB_MAX_WAIT: '1ms' } });
+  await waiterOf(rig, 2);
   await other.exit(6);
   assert.equal((await patient.answer).code, 6);
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { readJson } from '../chaos/death.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -146,8 +147,8 @@ rigTest('a retry reads what is sent to it, and nothing of the attempt before', a
   ]);
   assert.equal((await rig.bgjob(['send', 'job', 'one', 'too early'])).code, 0);
   await until(
-    () => rig.show(id),
-    (job) => job.attempts === 2 && job.state === 'running',
+    () => readJson(rig.file(id, 'state.json')),
+    (state) => state.attempt === 2 && state.status.phase === 'running',
     'the second attempt',
   );
   assert.equal((await rig.bgjob(['send', 'job', 'two'])).code, 0);

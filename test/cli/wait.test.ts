@@ -1,8 +1,8 @@
 /** `bgjob wait` and `status`: whose code, when, and what is said. */
 import assert from 'node:assert/strict';
-import { openFiles } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { waiterOf } from '../rig/waiters.ts';
 
 const exits = (rig: { run(args: string[]): Promise<number> }, code: number) =>
   rig.run(['--', 'sh', '-c', `echo out ${code}; exit ${code}`]);
@@ -71,11 +71,7 @@ rigTest('--all: every live job of this project, and 125 when there is none', asy
   await rig.run(['--', ...mine.command]);
   await rig.run(['--', ...other.command], { cwd: `${rig.dir}/bin` });
   const all = rig.startBgjob(['wait', '--all']);
-  await until(
-    () => openFiles(all.child.pid!),
-    (paths) => paths.includes(rig.file(2, 'alive')),
-    'a waiter',
-  );
+  assert.equal(await waiterOf(rig, 2), all.child.pid);
   await mine.exit(6);
   const { code, stdout } = await all.answer;
   assert.equal(code, 6);
