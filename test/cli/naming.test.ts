@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../rig/ports.ts';
-import { isRunning } from '../rig/processes.ts';
+import { isRunning, letterOf } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -198,6 +198,11 @@ rigTest('--replace: a supervisor that does not answer: 125, and nothing is start
   const owner = rig.ownerPid(1);
   await rig.untilState(1, 'running');
   process.kill(owner, 'SIGSTOP');
+  await until(
+    () => letterOf(owner),
+    (letter) => letter === 'T',
+    'a supervisor that stands still',
+  );
   const { code, stdout, stderr } = await rig.bgjob(['run', '-n', 'web', '--replace', '--', 'true']);
   process.kill(owner, 'SIGCONT');
   assert.deepEqual([code, stdout], [125, '']);

@@ -1,7 +1,7 @@
 /** `bgjob pause` and `bgjob resume`: everything of the job stands still and goes on, and nothing else does. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { isRunning, letterOf } from '../rig/processes.ts';
+import { isRunning, letterOf, parentOf } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -66,10 +66,12 @@ rigTest(
       `$| = 1; print "on\\n"; if (syscall(${CLONE}, ${CLONE_VFORK} | ${SIGCHLD}, 0, 0, 0, 0) == 0) ` +
       `{ open(STDIN, '<', $ARGV[0]); exec '/bin/true' } print "over\\n"`;
     const id = await rig.run(['--', 'perl', '-e', program, fifo]);
+    const { main } = await rig.shimOf(id);
+    const children = () => fs.readdirSync('/proc').filter((name) => parentOf(Number(name)) === main);
     await until(
-      () => letterOf(rig.shimRecord(id).main ?? 0),
-      (letter) => letter === 'D',
-      'the wait for its child',
+      () => [main, ...children()].map((pid) => letterOf(Number(pid))).join(' '),
+      (letters) => letters === 'D S',
+      'the wait for its child, which waits for a writer',
     );
     assert.deepEqual(await rig.bgjob(['pause', '1']), {
       code: 0,
