@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Call, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, seededChance } from './death.ts';
+import { rounds } from './rounds.ts';
 
 const started = (rig: Rig, n: number): string => join(rig.dir, `started.${n}`);
 
@@ -44,22 +45,26 @@ async function assertSound(rig: Rig, printed: Map<number, number>): Promise<void
 
 const job = (rig: Rig, n: number): string[] => ['run', '--', '/bin/sh', '-c', `echo >'${started(rig, n)}'`];
 
-async function killRounds(rig: Rig, rounds: number, act: (n: number) => Promise<Call>): Promise<void> {
+async function killRounds(rig: Rig, count: number, act: (n: number) => Promise<Call>): Promise<void> {
   const printed = new Map<number, number>();
-  await inParallel(rounds, 3, async (n) => {
+  await inParallel(count, 3, async (n) => {
     const id = printedId(await (await act(n)).answer);
     if (id !== undefined) printed.set(n, id);
   });
   await assertSound(rig, printed);
 }
 
-rigTest('the launcher is killed at 60 instants', async (rig) => {
-  const chance = seededChance('launcher killed');
-  // how long it takes here, on this machine, now
+/** How long a launch takes here, on this machine, now: the instants are parts of that. */
+async function launchMs(rig: Rig): Promise<number> {
   const begun = performance.now();
   await rig.bgjob(['run', '--', 'true']);
-  const wholeMs = performance.now() - begun;
-  await killRounds(rig, 60, async (n) => {
+  return performance.now() - begun;
+}
+
+rigTest('the launcher is killed at any instant', async (rig) => {
+  const chance = seededChance('launcher killed');
+  const wholeMs = await launchMs(rig);
+  await killRounds(rig, rounds(12, 60), async (n) => {
     const delayMs = chance() * wholeMs * 1.5;
     const call = rig.startBgjob(job(rig, n));
     await pass(delayMs);
@@ -78,9 +83,10 @@ function hasKilled(group: number): boolean {
 
 rigTest("the caller's whole process group is killed, as soon as the id is printed or before", async (rig) => {
   const chance = seededChance('process group killed');
-  await killRounds(rig, 40, async (n) => {
+  const wholeMs = await launchMs(rig);
+  await killRounds(rig, rounds(8, 40), async (n) => {
     const early = n % 2 === 1;
-    const delayMs = chance() * 250;
+    const delayMs = chance() * wholeMs * 1.5;
     const words = job(rig, n)
       .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
       .join(' ');

@@ -14,6 +14,7 @@ import { cronMatrix, matrix, queueMatrix, triggerMatrix } from './matrix.ts';
 import type { Part, Row } from './part.ts';
 import { powerCut } from './powercut.ts';
 import { records } from './records.ts';
+import { manyRounds } from './rounds.ts';
 import { traps } from './traps.ts';
 
 const PARTS: Part[] = [
@@ -28,6 +29,7 @@ const PARTS: Part[] = [
   load,
   deliveries,
   traps,
+  manyRounds,
 ];
 
 function print(rows: Row[]): void {

@@ -8,11 +8,12 @@ import { test } from 'node:test';
 import { newestNames } from '../../src/job/markers.ts';
 import { WrongClocks, YEAR_S } from '../rig/clocks.ts';
 import { cannotUnshare } from '../rig/namespaces.ts';
+import { missing } from '../rig/needs.ts';
 import { type Answer, BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { killOwner, runPuppet, untilPublished } from './death.ts';
 
-const skip = cannotUnshare() || (fs.existsSync('/usr/bin/gcc') ? false : 'there is no gcc');
+const skip = cannotUnshare() || missing('gcc');
 
 const clocksOf = (rig: Rig): WrongClocks => {
   const clocks = WrongClocks.build(`${rig.dir}/clocks`);
@@ -84,7 +85,7 @@ for (const [name, seconds] of [
       // a stopped owner is seen through: the end stands written, whatever the clock says of it
       process.kill(rig.ownerPid(id), 'SIGSTOP');
       await puppet.exit(7);
-      assert.equal((await rig.bgjob(['wait', String(id), '--timeout', '20s'], { env })).code, 7);
+      assert.equal((await rig.bgjob(['wait', String(id)], { env })).code, 7);
       process.kill(rig.ownerPid(id), 'SIGCONT');
       await rig.untilState(id, 'exited');
       const gc = await rig.bgjob(['gc'], { env });

@@ -1,6 +1,7 @@
 /** What the tests about death share: chance with a seed, ending a process for good, and waiting for the next owner. */
 import * as fs from 'node:fs';
-import { isRunning } from '../rig/processes.ts';
+import { uptime } from 'node:os';
+import { isRunning, letterOf, processesNaming } from '../rig/processes.ts';
 import type { Puppet } from '../rig/puppet.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -62,6 +63,46 @@ export const untilPublished = (rig: Rig, id: number, generation: number): Promis
     `a state of owner ${generation} of job ${id}`,
   );
 
+/** Nothing of this rig runs any more. */
+export const untilIdle = (rig: Rig): Promise<unknown> =>
+  until(
+    () => processesNaming(rig.dir),
+    (found) => found.length === 0,
+    'no process',
+  );
+
+/** Waits for what `show` says of a job. A call costs as much as a job: it is made when a record has changed, and now and then. */
+export async function untilShown(
+  rig: Rig,
+  id: number,
+  holds: (job: any) => boolean,
+  what: string,
+): Promise<any> {
+  const show = calledSeldom(
+    () => rig.show(id),
+    () => stampOf(rig.file(id, '')),
+  );
+  return until(show, holds, what);
+}
+
+/** Changes with each file that comes, goes or is replaced in a folder. */
+export const stampOf = (dir: string): string =>
+  String(fs.statSync(dir, { bigint: true, throwIfNoEntry: false })?.mtimeNs);
+
+/** Calls `ask` if the stamp has changed since, or a quarter of a second is over: some answers are in no record. */
+export function calledSeldom<T>(ask: () => Promise<T>, stamp: () => string): () => Promise<T> {
+  let last: T;
+  let [stampThen, dueAt] = ['none', 0];
+  return async () => {
+    const now = stamp();
+    if (now === stampThen && performance.now() < dueAt) return last;
+    stampThen = now;
+    last = await ask();
+    dueAt = performance.now() + 250;
+    return last;
+  };
+}
+
 /** Starts the puppet as a job that its first owner has published as running. */
 export async function runPuppet(rig: Rig, puppet: Puppet, options: string[] = []): Promise<number> {
   const id = await rig.run([...options, '--', ...puppet.command]);
@@ -69,6 +110,50 @@ export async function runPuppet(rig: Rig, puppet: Puppet, options: string[] = []
   await untilPublished(rig, id, 1);
   return id;
 }
+
+/** Changes a record as by hand. Without its seal: such a record is taken as it is. */
+export function amend(path: string, change: (record: any) => void): void {
+  const { sum: _, ...record } = readJson(path);
+  change(record);
+  fs.writeFileSync(`${path}.amended`, JSON.stringify(record));
+  fs.renameSync(`${path}.amended`, path);
+}
+
+/** The watcher is stopped: whoever kills the owner now leaves nobody in charge until `letGo`. */
+export async function stopWatcher(rig: Rig, id: number): Promise<{ letGo: () => void }> {
+  const watcher = rig.shimRecord(id).watcher!;
+  process.kill(watcher, 'SIGSTOP');
+  await until(
+    () => letterOf(watcher),
+    (letter) => letter === 'T',
+    'a watcher that stands',
+  );
+  return { letGo: () => process.kill(watcher, 'SIGCONT') };
+}
+
+/** Kills the owner, does `act` while nobody is in charge, and returns when the next one has published. */
+export async function betweenOwners(
+  rig: Rig,
+  id: number,
+  generation: number,
+  act: () => unknown,
+): Promise<void> {
+  const { letGo } = await stopWatcher(rig, id);
+  await slay(rig.ownerPid(id));
+  await act();
+  letGo();
+  await untilPublished(rig, id, generation);
+}
+
+/** A limit that no test reaches by itself; and so long ago jobs can have been started: the machine is up for twice as long. */
+export const longMs = (): number => Math.floor(uptime() * 500);
+
+/** As if the job had been started `ms` earlier than it was. */
+export const startEarlier = (rig: Rig, id: number, ms: number): void =>
+  amend(rig.file(id, 'state.json'), ({ status }) => {
+    status.startedAt -= ms;
+    status.startedMonotonicMs -= ms;
+  });
 
 /** Kills the owner and returns when the next one has published: its pid. */
 export async function killOwner(rig: Rig, id: number, generation = 2): Promise<number> {

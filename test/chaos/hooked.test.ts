@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { inParallel, killOwner, pass, seededChance } from './death.ts';
+import { inParallel, killOwner, pass, seededChance, slay, untilIdle, untilShown } from './death.ts';
+import { rounds } from './rounds.ts';
 
 const linesOf = (path: string): string[] =>
   fs.existsSync(path) ? fs.readFileSync(path, 'utf8').trim().split('\n') : [];
@@ -14,12 +16,12 @@ const runsOf = (rig: Rig, id: number): string[] => linesOf(join(rig.dir, `hooked
 const NOTE = (rig: Rig) => `echo "$BGJOB_OUTCOME $BGJOB_EXIT_CODE" >>'${rig.dir}'/hooked.$BGJOB_ID`;
 
 const untilDone = (rig: Rig, id: number): Promise<any> =>
-  until(
-    () => rig.show(id).then((job) => job.onExit.state),
-    (state) => ['exited', 'failed', 'unseen', 'not-run'].includes(state),
+  untilShown(
+    rig,
+    id,
+    ({ onExit }) => ['exited', 'failed', 'unseen', 'not-run'].includes(onExit.state),
     `--on-exit of ${id}`,
-    30_000,
-  );
+  ).then(({ onExit }) => onExit.state);
 
 rigTest('the adopter, and the adopter of the adopter, run it', async (rig) => {
   const gate = join(rig.dir, 'gate');
@@ -37,7 +39,8 @@ rigTest('the adopter, and the adopter of the adopter, run it', async (rig) => {
 rigTest('supervisors killed around the end: once each', async (rig) => {
   const chance = seededChance('hooked');
   const runs: number[] = [];
-  await inParallel(60, 4, async (n) => {
+  const count = rounds(12, 60);
+  await inParallel(count, 4, async (n) => {
     const queue = n % 3 === 0 ? ['-Q', `q${n}`] : [];
     const id = await rig.run([
       ...queue,
@@ -67,8 +70,9 @@ rigTest('supervisors killed around the end: once each', async (rig) => {
     assert.deepEqual(runsOf(rig, id), [`exited ${n}`]);
     runs.push(id);
   });
-  assert.equal(runs.length, 60);
-  await pass(100);
+  assert.equal(runs.length, count);
+  // whoever could run it once more has left
+  await untilIdle(rig);
   for (const id of runs) assert.equal(runsOf(rig, id).length, 1, `job ${id}`);
 });
 
@@ -87,10 +91,8 @@ rigTest('who runs it is killed: nobody saw its end, and nobody runs it again', a
     await rig.bgjob(verb === 'ls' || verb === 'gc' ? [verb] : [verb, String(id)]);
   assert.equal(runsOf(rig, id).length, 1);
   assert.match((await rig.bgjob(['show', String(id)])).stdout, /^on exit .*: nobody saw its end$/m);
-  const { stdout } = await rig.bash(
-    `pgrep -f '^sleep 1000$' | while read -r pid; do tr '\\0' '\\n' </proc/$pid/environ | grep -q '${rig.dir}' && kill $pid; done; echo`,
-  );
-  assert.equal(stdout, '\n');
+  for (const { pid } of processesNaming(rig.dir).filter(({ command }) => command === 'sleep 1000'))
+    await slay(pid);
 });
 
 rigTest('all of its processes are killed at once: lost, and not run later', async (rig) => {

@@ -3,23 +3,21 @@ import assert from 'node:assert/strict';
 import { processesNaming } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { inParallel, pass, seededChance } from './death.ts';
+import { rounds } from './rounds.ts';
 
-const ROUNDS = 100;
+const ROUNDS = rounds(20, 100);
 
 rigTest(
-  'kill right after run, 100 times: killed or cancelled, nothing left, and nobody waits',
+  'kill right after run, many times: killed or cancelled, nothing left, and no request is missed',
   async (rig) => {
     const chance = seededChance('kill at once');
-    const tookMs: number[] = [];
     const tally: Record<string, number> = {};
     await inParallel(ROUNDS, 4, async (n) => {
       const delayMs = Math.floor(chance() * 60);
       const id = await rig.run(['--', 'sleep', '100']);
       // half at once; half at an instant around the start of the job
       if (n % 2 === 1) await pass(delayMs);
-      const begun = performance.now();
       const { code, stdout, stderr } = await rig.bgjob(['kill', String(id)]);
-      tookMs.push(performance.now() - begun);
       assert.equal(code, 0, stderr);
       assert.match(
         stdout,
@@ -32,7 +30,7 @@ rigTest(
       assert.equal(status.code, word === 'cancelled' ? 1 : 143);
       tally[word] = (tally[word] ?? 0) + 1;
     });
-    console.log(tally, `the longest kill took ${Math.round(Math.max(...tookMs))} ms`);
+    console.log(tally);
     assert.deepEqual(processesNaming(rig.home), []);
   },
 );

@@ -1,14 +1,16 @@
 /** Owners killed one after the other, while they boot or as soon as they publish; a shim while it starts the job. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { join } from 'node:path';
 import { processesNaming } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, readJson, runPuppet, seededChance, slay, untilPublished } from './death.ts';
+import { rounds } from './rounds.ts';
 
 rigTest('adopters killed while they boot: the code is kept', async (rig) => {
   const chance = seededChance('adopter killed while it boots');
-  await inParallel(24, 4, async (n) => {
+  await inParallel(rounds(6, 24), 3, async (n) => {
     const code = 1 + n;
     const puppet = await rig.puppet();
     const id = await runPuppet(rig, puppet);
@@ -36,7 +38,7 @@ rigTest('while owners die one after the other every reader says: running', async
   const readers = [reader(), reader(), reader()];
   const waiter = rig.startBgjob(['wait', String(id)]);
   // as long as it takes a busy machine to look often enough
-  for (let generation = 2; generation <= 8 || seen.length <= 10; generation++) {
+  for (let generation = 2; generation <= rounds(5, 8) || seen.length <= 10; generation++) {
     await slay(rig.ownerPid(id));
     await untilPublished(rig, id, generation);
   }
@@ -52,8 +54,11 @@ rigTest('while owners die one after the other every reader says: running', async
 rigTest('the shim killed while it starts the job: not called ended while that runs', async (rig) => {
   const chance = seededChance('shim killed at the start');
   let before = 0;
-  await inParallel(32, 4, async () => {
-    const id = await rig.run(['--', '/bin/sh', '-c', 'echo up; sleep 0.5']);
+  const count = rounds(8, 32);
+  await inParallel(count, 3, async (n) => {
+    const gate = join(rig.dir, `gate.${n}`);
+    const line = `echo up; until [ -e '${gate}' ]; do sleep 0.02; done`;
+    const id = await rig.run(['--', '/bin/sh', '-c', line]);
     const shim = await until(
       () => (fs.existsSync(rig.file(id, 'shim')) ? rig.shimRecord(id) : {}),
       (record) => record.shim !== undefined,
@@ -63,11 +68,15 @@ rigTest('the shim killed while it starts the job: not called ended while that ru
     while (performance.now() < instant);
     if (!rig.shimRecord(id).main) before++;
     process.kill(shim.shim!, 'SIGKILL');
+    // as long as it runs it is not over: the shim may have died before it came to be
+    const [early] = await rig.json(['show', String(id)]);
+    if (early.state === 'lost') assert.equal(early.leftovers, 0, JSON.stringify(early));
+    fs.writeFileSync(gate, '');
     const wait = (await rig.json(['wait', String(id)]))[0];
     assert.equal(wait.state, 'lost');
     assert.equal(wait.leftovers, 0, `job ${id} is called lost while it runs: ${JSON.stringify(wait)}`);
   });
-  console.log(`${before} of 32 before the main process was written down`);
+  console.log(`${before} of ${count} before the main process was written down`);
   assert.deepEqual(processesNaming(rig.home), []);
   assert.equal(readJson(rig.file(1, 'state.json')).generation, 1);
 });

@@ -5,18 +5,23 @@ import { join } from 'node:path';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, killOwner, seededChance, slay } from './death.ts';
+import { rounds } from './rounds.ts';
 
-/** Writes numbered lines, each by a write of its own, until the file `stop` is there; then says how many they were. */
+/** Writes numbered lines, each by a write of its own, with a breath after each hundred, until the file `stop` is there; then says how many they were. */
 const WRITER = `
 const fs = require('node:fs');
+const breath = new Int32Array(new SharedArrayBuffer(4));
 let n = 0;
-while (n % 100 !== 0 || !fs.existsSync(process.argv[1])) fs.writeSync(n % 2 === 0 ? 1 : 2, 'line ' + n++ + '\\n');
+while (n % 100 !== 0 || !fs.existsSync(process.argv[1])) {
+  fs.writeSync(n % 2 === 0 ? 1 : 2, 'line ' + n++ + '\\n');
+  if (n % 100 === 0) Atomics.wait(breath, 0, 0, 5);
+}
 fs.writeFileSync(process.argv[1] + '.count', String(n));
 `;
 
 rigTest('no line is lost, doubled or moved while supervisors and shims are killed', async (rig) => {
   const chance = seededChance('log complete');
-  await inParallel(12, 3, async (n) => {
+  await inParallel(rounds(3, 12), 3, async (n) => {
     const stop = join(rig.dir, `stop.${n}`);
     const id = await rig.run(['--', process.execPath, '-e', WRITER, stop]);
     await rig.untilState(id, 'running');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, seededChance } from './death.ts';
+import { rounds } from './rounds.ts';
 
 /** A job that holds a lock of the kernel as long as it lives, and writes down that another holds it. */
 const exclusive = (rig: Rig): string =>
@@ -21,12 +22,13 @@ const live = async (rig: Rig): Promise<number[]> =>
     .filter(({ state }) => ['starting', 'running', 'stopping'].includes(state))
     .map(({ id }) => id);
 
-rigTest('20 --reuse at once start one job, and all print its id', async (rig) => {
-  for (let round = 1; round <= 4; round++) {
+rigTest('many --reuse at once start one job, and all print its id', async (rig) => {
+  const most = rounds(10, 20);
+  for (let round = 1; round <= rounds(1, 4); round++) {
     const call = `bgjob run -n web --reuse -- sh -c ${JSON.stringify(exclusive(rig)).replaceAll('$', '\\$')}`;
-    const { stdout, stderr } = await rig.bash(`for n in $(seq 20); do ${call} & done; wait`);
+    const { stdout, stderr } = await rig.bash(`for n in $(seq ${most}); do ${call} & done; wait`);
     const ids = new Set(stdout.trim().split('\n'));
-    assert.deepEqual([stdout.trim().split('\n').length, ids.size, stderr], [20, 1, ''], stdout + stderr);
+    assert.deepEqual([stdout.trim().split('\n').length, ids.size, stderr], [most, 1, ''], stdout + stderr);
     const id = Number([...ids][0]);
     await until(
       () => linesOf(rig, 'alone').length,
@@ -42,22 +44,24 @@ rigTest('20 --reuse at once start one job, and all print its id', async (rig) =>
   assert.deepEqual(linesOf(rig, 'double'), []);
 });
 
-rigTest('of 20 that want the same name exactly one gets it, and the others say who has it', async (rig) => {
+rigTest('of many that want the same name exactly one gets it, and the others say who has it', async (rig) => {
+  const most = rounds(10, 20);
   const { stdout, stderr } = await rig.bash(
-    'for n in $(seq 20); do bgjob run -n web -- sleep 1000 & done; wait',
+    `for n in $(seq ${most}); do bgjob run -n web -- sleep 1000 & done; wait`,
   );
   assert.match(stdout, /^\d+\n$/);
   const id = stdout.trim();
-  assert.equal(stderr.match(/^bgjob: web is \w+ as job \d+/gm)?.length, 19);
+  assert.equal(stderr.match(/^bgjob: web is \w+ as job \d+/gm)?.length, most - 1);
   assert.deepEqual(fs.readdirSync(join(rig.home, 'jobs')), [id]);
   await rig.bgjob(['kill', '--now', 'web']);
 });
 
 rigTest(
-  '8 --replace at once: each in turn replaces the one before, never two, the last one lives',
+  'many --replace at once: each in turn replaces the one before, never two, the last one lives',
   async (rig) => {
-    for (let round = 0; round < 3; round++) {
-      const calls = Array.from({ length: 8 }, () =>
+    const most = rounds(5, 8);
+    for (let round = 0; round < rounds(1, 3); round++) {
+      const calls = Array.from({ length: most }, () =>
         rig.bgjob(['run', '-n', 'web', '--replace', '--', 'sh', '-c', exclusive(rig)]),
       );
       const answers = await Promise.all(calls);
@@ -66,7 +70,7 @@ rigTest(
         assert.match(stdout, /^\d+\n$/);
       }
       const ids = answers.map(({ stdout }) => Number(stdout));
-      assert.equal(new Set(ids).size, 8);
+      assert.equal(new Set(ids).size, most);
       const [survivor, ...others] = await live(rig);
       assert.deepEqual(others, []);
       assert.ok(ids.includes(survivor!));
@@ -84,13 +88,13 @@ rigTest(
 );
 
 rigTest(
-  'launchers killed at 60 instants: never two, and the name is free at once for the next',
+  'launchers killed at any instant: never two, and the name is free at once for the next',
   async (rig) => {
     const chance = seededChance('naming launcher killed');
     const begun = performance.now();
     await rig.bgjob(['run', '-n', 'web', '--', 'true']);
     const wholeMs = performance.now() - begun;
-    await inParallel(60, 3, async (n) => {
+    await inParallel(rounds(12, 60), 3, async (n) => {
       const how = n % 3 === 0 ? ['--replace'] : n % 3 === 1 ? ['--reuse'] : [];
       const delayMs = chance() * wholeMs * 1.5;
       const call = rig.startBgjob(['run', '-n', 'web', ...how, '--', 'sh', '-c', exclusive(rig)]);

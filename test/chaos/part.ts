@@ -1,6 +1,6 @@
 /**
- * A part of `npm run chaos`: what it proves it proves by assertions, and the rows say how much of it. `npm test` runs a short
- * round of each.
+ * A part of `npm run chaos`: what it proves it proves by assertions, and the rows say how much of it. `npm run test:all` runs
+ * a short round of each.
  */
 import { test } from 'node:test';
 import { TEST_MS } from '../rig/until.ts';
@@ -13,7 +13,7 @@ export interface Row {
 }
 
 export interface Round {
-  /** All of it, or the short round of `npm test`. */
+  /** All of it, or the short round of `npm run test:all`. */
   whole: boolean;
   /** Numbers from 0 to 1, from the seed that is printed. */
   chance: () => number;
