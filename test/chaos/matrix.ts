@@ -90,14 +90,14 @@ async function strike(lane: Lane, cell: Cell): Promise<Told> {
 /** Counts what goes wrong, and tells it: a run goes on, so that one sees all cells that fail, and not for ever. */
 class Failures {
   private count = 0;
-  /** The round's result; undefined if it failed. Whatever runs in the lane then is ended, or the next round would trip over it. */
+  /** The round's result; undefined if it failed. The next round must not trip over what it left. */
   async note<T>(lane: Lane, round: Promise<T>): Promise<T | undefined> {
     try {
       return await round;
     } catch (thrown) {
       console.error(thrown);
       this.count++;
-      lane.rig.killAll();
+      lane.renew();
       if (this.count >= MOST_FAILURES) this.raise();
       return undefined;
     }

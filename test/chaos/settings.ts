@@ -20,6 +20,13 @@ export class Lane {
   code(): number {
     return 1 + Math.floor(this.chance() * 120);
   }
+  /** After a round that failed: whatever runs is ended, and the next one is in a home that this one has not spoilt. */
+  renew(): void {
+    this.rig.killAll();
+    this.rig.home = join(fs.mkdtempSync(join(this.rig.dir, 'next-')), 'home');
+    this.rig.env['BGJOB_HOME'] = this.rig.home;
+    this.highest = 0;
+  }
   /** Notes an id that this home gave. */
   gave(id: number | undefined): void {
     this.highest = assertNewId(this.rig, id, this.highest);
