@@ -150,8 +150,8 @@ async function misplaceAll(rig: Rig, { whole, chance }: Round): Promise<Row[]> {
   // old enough for whoever removes what is old
   for (const name of fs.readdirSync(victim)) fs.utimesSync(join(victim, name), 1000, 1000);
   const before = fingerprint(victim);
-  // the short round takes half of them, others each time
-  const places = placesIn(rig.home).filter(() => whole || chance() < 0.5);
+  // the short round takes a part of them, others each time
+  const places = placesIn(rig.home).filter(() => whole || chance() < 0.3);
   let [combinations, calls] = [0, 0];
   for (const place of places) {
     const names = Object.keys(KINDS);
@@ -172,7 +172,7 @@ async function misplaceAll(rig: Rig, { whole, chance }: Round): Promise<Row[]> {
   assert.match((await rig.bgjob(['kill', String(late)])).stdout, /cancelled/);
   // a scheduler or keeper that was called while its place was another's looks again every ten seconds, and leaves
   const rest = () => processesNaming(rig.dir);
-  await until(rest, (left) => left.length === 0, 'the end of what keeps a queue or schedules', 30_000);
+  await until(rest, (left) => left.length === 0, 'the end of what keeps a queue or schedules');
   return [
     { what: 'places of a home', figure: String(places.length) },
     { what: 'kinds of what stood there instead', figure: String(Object.keys(KINDS).length) },

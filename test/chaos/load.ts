@@ -9,7 +9,7 @@ import { multiply } from '../rig/multiply.ts';
 import { memoryKb } from '../rig/processes.ts';
 import { type Rig, withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { inParallel, pass, readJson } from './death.ts';
+import { calledSeldom, inParallel, pass, readJson } from './death.ts';
 import { manyWaiters } from './loadwaiters.ts';
 import type { Part, Row } from './part.ts';
 
@@ -44,12 +44,11 @@ async function startAt(rig: Rig, gate: Gate, count: number): Promise<Map<number,
     assert.ok(!codes.has(id), `${id} was given twice`);
     codes.set(id, n % 100);
   });
-  await until(
+  const ask = calledSeldom(
     () => rig.bgjob(['ls', '-q', '--state', 'running']),
-    ({ stdout }) => lines(stdout) === count,
-    `${count} jobs running`,
-    120_000,
+    () => '',
   );
+  await until(ask, ({ stdout }) => lines(stdout) === count, `${count} jobs running`, 120_000);
   return codes;
 }
 
@@ -200,10 +199,10 @@ export const load: Part = {
   name: 'load',
   async run({ whole }) {
     return [
-      ...(await manyJobs(whole ? 500 : 30, whole ? 10_000 : 400)),
-      ...(await manyWaiters(whole ? 200 : 15)),
-      ...(await launchersBesideGc(whole ? 100 : 10)),
-      ...(await stoppedSupervisors(whole ? 20 : 5, whole ? 15_000 : 0)),
+      ...(await manyJobs(whole ? 500 : 12, whole ? 10_000 : 200)),
+      ...(await manyWaiters(whole ? 200 : 6, whole ? 1000 : 0)),
+      ...(await launchersBesideGc(whole ? 100 : 6)),
+      ...(await stoppedSupervisors(whole ? 20 : 3, whole ? 15_000 : 0)),
     ];
   },
 };

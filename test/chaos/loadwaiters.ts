@@ -6,9 +6,6 @@ import { until } from '../rig/until.ts';
 import { inParallel, killOwner, pass, runPuppet, slay } from './death.ts';
 import type { Row } from './part.ts';
 
-/** How long waiters are watched that have nothing to do. */
-const IDLE_MS = 1000;
-
 async function startWaiters(rig: Rig, id: number, count: number): Promise<Call[]> {
   const calls: Call[] = [];
   // a few at a time: it is the waiting that is looked at, not the start of so many Nodes at once
@@ -19,7 +16,6 @@ async function startWaiters(rig: Rig, id: number, count: number): Promise<Call[]
       () => openFiles(call.child.pid!),
       (paths) => paths.includes(rig.file(id, 'alive')),
       `a waiter on ${id}`,
-      60_000,
     );
   });
   return calls;
@@ -33,7 +29,8 @@ async function answersOf(calls: Call[]): Promise<{ codes: number[]; texts: strin
   return { codes: answers.map(({ code }) => code), texts: answers.map(({ stdout }) => stdout), took };
 }
 
-export async function manyWaiters(count: number): Promise<Row[]> {
+/** `idleMs`: how long they are watched while they have nothing to do. */
+export async function manyWaiters(count: number, idleMs: number): Promise<Row[]> {
   return withRig(async (rig) => {
     const rows: Row[] = [];
     const puppet = await rig.puppet();
@@ -46,9 +43,9 @@ export async function manyWaiters(count: number): Promise<Row[]> {
       figure: `${(kb / count / 1024).toFixed(1)} MB`,
     });
     const before = pids.reduce((sum, pid) => sum + computedMs(pid), 0);
-    await pass(IDLE_MS);
+    await pass(idleMs);
     const idle = pids.reduce((sum, pid) => sum + computedMs(pid), 0) - before;
-    rows.push({ what: `CPU of ${count} waiters in one second`, figure: `${idle} ms` });
+    if (idleMs > 0) rows.push({ what: `CPU of ${count} waiters in ${idleMs} ms`, figure: `${idle} ms` });
     // the death of the supervisor wakes nobody: its adopter goes on
     await killOwner(rig, id);
     await puppet.exit(3);

@@ -5,7 +5,8 @@ import * as fs from 'node:fs';
 import { processesNaming } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { killOwner, runPuppet } from './death.ts';
+import { killOwner, runPuppet, seededChance } from './death.ts';
+import { someOf } from './rounds.ts';
 
 const SECRET = `${'a secret of somebody else\n'.repeat(20_000)}`;
 
@@ -44,8 +45,12 @@ const FATES: [what: string, act: (log: string, outside: string) => void][] = [
   ['goes with its folder', (log) => fs.rmSync(log.slice(0, log.lastIndexOf('/')), { recursive: true })],
 ];
 
+/** With a limit or without; a short round takes one of the two for each fate, others each time. */
+const chance = seededChance('log replaced');
+const VARIANTS = [[], ['--max-log', '64k', '--split']];
+
 for (const [what, act] of FATES) {
-  for (const options of [[], ['--max-log', '64k', '--split']]) {
+  for (const options of someOf(VARIANTS, 1, chance)) {
     const limited = options.length > 0 ? ', which has a limit' : '';
     rigTest(`the log of a running job ${what}${limited}`, async (rig) => {
       const outside = `${rig.dir}/outside`;

@@ -10,7 +10,7 @@ import { makeQueue, writeSlots } from '../../src/job/queues.ts';
 import { isRunning, parentOf, processesNaming } from '../rig/processes.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { pass } from './death.ts';
+import { calledSeldom, pass, stampOf } from './death.ts';
 
 /** The book in which jobs write their starts and ends, one line each, appended: its order is the order of events. */
 export class Book {
@@ -131,8 +131,14 @@ export async function killAtRandom(
 
 /** All of them when they have ended; a command moves the queues on meanwhile, as the next one of a user would. */
 export async function untilEnded(rig: Rig, ids: number[]): Promise<any[]> {
-  return until(
+  // what waits is moved on by the command also where nothing changes any more
+  const homes = ['live', 'ended', 'queues'].map((name) => join(rig.home, name));
+  const ask = calledSeldom(
     () => jobsOf(rig, ids),
+    () => homes.map(stampOf).join(),
+  );
+  return until(
+    ask,
     // the command itself may have been killed
     (jobs) => jobs.length === ids.length && jobs.every(({ endedAt }) => endedAt !== null),
     'the end of all jobs',
