@@ -18,7 +18,7 @@ import { processesNaming } from '../rig/processes.ts';
 import { type Rig, withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { readJson } from './death.ts';
-import type { Part } from './part.ts';
+import type { Part, Round } from './part.ts';
 
 const STEP_KIB = 4;
 /** Enough for a job with all that belongs to it. */
@@ -103,14 +103,27 @@ async function tryWith(
   return code === 0;
 }
 
-async function sweep(rig: Rig, mounted: string, shortage: Shortage, forms: typeof FORMS): Promise<Tally> {
+/** What is left free: everything from nothing to enough, step by step; without steps some of it. */
+function sizesOf({ step, enough }: Shortage, whole: boolean, chance: () => number): number[] {
+  const steps = Array.from({ length: Math.floor(enough / step) + 1 }, (_, n) => n * step);
+  // those of the short round fall between nothing and enough, others each time
+  return whole ? steps : [0, Math.floor((chance() * enough) / step) * step, enough];
+}
+
+async function sweep(
+  rig: Rig,
+  mounted: string,
+  shortage: Shortage,
+  { whole, chance }: Round,
+): Promise<Tally> {
+  const forms = whole ? FORMS : [FORMS[Math.floor(chance() * FORMS.length)]!];
   const tally: Tally = { refused: 0, started: 0, least: Number.POSITIVE_INFINITY };
   // what every home has in time: the folder of names, compiled code
   for (const name of ['first', 'second'])
     assert.equal((await rig.bgjob(['run', '-w', '-n', name, '--', 'true'])).code, 0);
   await untilQuiet(mounted);
   for (const form of forms) {
-    for (let free = 0; free <= shortage.enough; free += shortage.step) {
+    for (const free of sizesOf(shortage, whole, chance)) {
       const started = await tryWith(rig, mounted, shortage, free, form);
       tally[started ? 'started' : 'refused']++;
       if (started) tally.least = Math.min(tally.least, free);
@@ -127,21 +140,17 @@ const told = ({ refused, started, least }: Tally, unit: string): string =>
 export const disk: Part = {
   name: 'full disk',
   skip: cannotMountImage,
-  async run({ whole }) {
-    const forms = whole ? FORMS : FORMS.slice(0, 1);
-    const stepKib = whole ? STEP_KIB : 2 * STEP_KIB;
+  async run(round) {
     const inMemory = withRig((rig) =>
-      onMount(rig, 'mode=700,size=4m', (mounted) => sweep(rig, mounted, bytes(stepKib), forms)),
+      onMount(rig, 'mode=700,size=4m', (mounted) => sweep(rig, mounted, bytes(STEP_KIB), round)),
     );
     const onExt4 = withRig((rig) => {
       const image = `${rig.dir}/image`;
       makeImage(image, 12);
-      return onImage(rig, image, '', (mounted) => sweep(rig, mounted, bytes(stepKib), forms));
+      return onImage(rig, image, '', (mounted) => sweep(rig, mounted, bytes(STEP_KIB), round));
     });
     const byInodes = withRig((rig) =>
-      onMount(rig, 'mode=700,size=16m,nr_inodes=900', (mounted) =>
-        sweep(rig, mounted, inodes(whole ? 3 : 6), forms),
-      ),
+      onMount(rig, 'mode=700,size=16m,nr_inodes=900', (mounted) => sweep(rig, mounted, inodes(3), round)),
     );
     const [memory, ext4, few] = await Promise.all([inMemory, onExt4, byInodes]);
     return [

@@ -14,7 +14,7 @@ import {
 import { isRunning, processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { readJson, runPuppet, slay } from './death.ts';
+import { longMs, readJson, runPuppet, slay, startEarlier, stopWatcher } from './death.ts';
 
 const skip = cannotMountImage();
 
@@ -62,9 +62,13 @@ for (const kind of ['memory', 'ext4'] as const) {
   fullTest('the supervisor is killed on a full disk: limits and code are kept', async (rig, mounted) => {
     const [first, second] = [await rig.puppet(), await rig.puppet()];
     const code = await runPuppet(rig, first);
-    const limit = await runPuppet(rig, second, ['--timeout', '3s', '--grace', '1s']);
-    fill(mounted, 0);
+    const limitMs = longMs();
+    const limit = await runPuppet(rig, second, ['--timeout', `${limitMs}ms`, '--grace', '1s']);
+    const watchers = await Promise.all([code, limit].map((id) => stopWatcher(rig, id)));
     for (const id of [code, limit]) await slay(rig.ownerPid(id));
+    startEarlier(rig, limit, limitMs);
+    fill(mounted, 0);
+    for (const { letGo } of watchers) letGo();
     assert.equal((await rig.bgjob(['wait', String(limit)])).code, 124, 'the limit');
     assert.equal((await rig.bgjob(['status', String(code)])).code, 75);
     await first.exit(5);

@@ -75,6 +75,9 @@ async function checkCopy(rig: Rig, image: string, said: Said, found: Found): Pro
   found.codes += said.codes.size;
 }
 
+/** How much was said. */
+const answers = ({ ids, codes }: Said): number => ids.size + codes.size;
+
 /** Copies the image as it is at this instant. */
 function cut(image: string, copy: string): void {
   assert.ok(succeeds('cp', '--sparse=always', image, copy), 'cp');
@@ -106,9 +109,12 @@ async function cutRound(rig: Rig, jobs: number, cuts: number, chance: () => numb
   await onImage(rig, image, OPTIONS, async () => {
     const said: Said = { ids: new Set(), codes: new Map(), removed: new Set() };
     let over = false;
+    // after so many answers: instants that the work comes to on a machine of any speed
+    const due = Array.from({ length: cuts }, () => chance() * 2 * jobs).sort((a, b) => a - b);
     const cutter = async () => {
-      for (let n = 0; n < cuts && !over; n++) {
-        await pass(100 + chance() * 600);
+      for (const [n, at] of due.entries()) {
+        while (!over && answers(said) < at) await pass(1 + chance() * 20);
+        if (over) return;
         const copy = `${rig.dir}/copy.${n}`;
         const before = copyOf(said);
         cut(image, copy);
@@ -140,7 +146,7 @@ export const powerCut: Part = {
   skip: cannotMountImage,
   async run({ whole, chance }) {
     const { cuts, ids, codes, claims } = await withRig((rig) =>
-      cutRound(rig, whole ? 120 : 45, whole ? 20 : 5, chance),
+      cutRound(rig, whole ? 120 : 22, whole ? 20 : 2, chance),
     );
     return [
       { what: 'power cuts while jobs start and end', figure: String(cuts) },
