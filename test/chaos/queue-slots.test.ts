@@ -6,6 +6,7 @@ import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, seededChance } from './death.ts';
 import { assertIdle, Book, jobsOf, killAtRandom, machinery, setSlots, slain, untilEnded } from './queues.ts';
+import { rounds } from './rounds.ts';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
 
@@ -36,13 +37,14 @@ function plantOld(rig: Rig): void {
   fs.writeFileSync(join(queue, 'start.11'), '1\n');
 }
 
-rigTest('one slot, eight that wait: whoever is about to start the next is killed', async (rig) => {
+rigTest('one slot, many that wait: whoever is about to start the next is killed', async (rig) => {
   const chance = seededChance('the starter dies');
   const book = new Book(rig);
+  const count = rounds(4, 8);
   await run(rig, book, [], 'sleep 0.2');
   plantOld(rig);
-  for (const _ of range(7)) await run(rig, book, [], 'sleep 0.2');
-  for (let ended = 0; ended < 8; ) {
+  for (const _ of range(count - 1)) await run(rig, book, [], 'sleep 0.2');
+  for (let ended = 0; ended < count; ) {
     // in the instants around an end: who supervises the one takes the other, or starts somebody for it
     const begun = ended;
     ended = await until(
@@ -56,12 +58,12 @@ rigTest('one slot, eight that wait: whoever is about to start the next is killed
     // all processes of the next job may have been killed at once
     await rig.bgjob(['ls']);
   }
-  const jobs = await untilEnded(rig, range(8));
+  const jobs = await untilEnded(rig, range(count));
   assert.deepEqual(
     jobs.map(({ state }) => state),
-    range(8).map(() => 'exited'),
+    range(count).map(() => 'exited'),
   );
-  assert.deepEqual(book.starts, range(8), 'each once, in order');
+  assert.deepEqual(book.starts, range(count), 'each once, in order');
   assert.equal(book.most(), 1);
   for (const name of ['lock', 'slots.lock', 'q.lock']) fs.rmdirSync(join(rig.home, 'queues', 'q', name));
   await assertIdle(rig);
@@ -94,36 +96,37 @@ rigTest(
   async (rig) => {
     const chance = seededChance('one starter dies');
     const book = new Book(rig);
-    for (const _ of range(12)) await run(rig, book, [], 'sleep 0.1');
+    const count = rounds(5, 12);
+    for (const _ of range(count)) await run(rig, book, [], 'sleep 0.1');
     let isOver = false;
     const killing = killAtRandom(rig, chance, ['owner', 'adopter'], 120, () => !isOver);
     try {
       await until(
         () => book.ends,
-        (ends) => ends.length === 12,
-        'all twelve',
-        30_000,
+        (ends) => ends.length === count,
+        'all of them',
       );
     } finally {
       isOver = true;
     }
     console.log(`${(await killing).length} killed`);
-    assert.deepEqual(book.starts, range(12), 'each once, in order');
+    assert.deepEqual(book.starts, range(count), 'each once, in order');
     assert.equal(book.most(), 1);
     await assertIdle(rig);
   },
 );
 
-rigTest('fifty at once into one queue: each once, and the slots are kept', async (rig) => {
+rigTest('many at once into one queue: each once, and the slots are kept', async (rig) => {
   const book = new Book(rig);
+  const count = rounds(15, 50);
   await setSlots(rig, 'q', 3);
-  await inParallel(50, 50, async () => {
+  await inParallel(count, count, async () => {
     await run(rig, book, [], ':');
   });
-  await untilEnded(rig, range(50));
+  await untilEnded(rig, range(count));
   assert.deepEqual(
     [...book.starts].sort((a, b) => a - b),
-    range(50),
+    range(count),
   );
   assert.ok(book.most() <= 3);
   await assertIdle(rig);
