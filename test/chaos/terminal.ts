@@ -1,5 +1,7 @@
 /** A real terminal of the test's own: a shell line runs in it, Ctrl-C can be typed, and its window can be closed. */
 import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { missing } from '../rig/needs.ts';
 import { parentOf } from '../rig/processes.ts';
 import type { Call, Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -22,7 +24,8 @@ print('\\nended %d' % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 /** Why there is no terminal here; false if there is one. */
 export const noTerminal = (): string | false =>
-  spawnSync('python3', ['-c', 'import pty, os; pty.fork()']).status !== 0 && 'python3 with pty is needed';
+  missing('python3') ||
+  (spawnSync('python3', ['-c', 'import pty, os; pty.fork()']).status !== 0 && 'python3 has no pty here');
 
 export class Terminal {
   private readonly call: Call;
@@ -40,8 +43,8 @@ export class Terminal {
       (text) => text.startsWith('ready\n'),
       'a terminal',
     );
-    const children = spawnSync('pgrep', ['-P', String(this.call.child.pid)], { encoding: 'utf8' }).stdout;
-    const pid = Number.parseInt(children, 10);
+    const { pid: own } = this.call.child;
+    const pid = Number.parseInt(fs.readFileSync(`/proc/${own}/task/${own}/children`, 'utf8'), 10);
     if (parentOf(pid) !== this.call.child.pid) throw new Error('no line in the terminal');
     return pid;
   }

@@ -7,13 +7,16 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { rigTest } from '../rig/rig.ts';
+import { rounds } from './rounds.ts';
 
 const NAMESPACE = ['--pid', '--fork', '--mount-proc', '--kill-child', '--'];
 const PROBE = 'echo 300 >/proc/sys/kernel/ns_last_pid && sh -c "echo \\$\\$"; :';
 const probed = spawnSync('unshare', [...NAMESPACE, 'bash', '-c', PROBE], { encoding: 'utf8' });
 const skip = probed.stdout === '301\n' ? false : 'no pid can be chosen here (unshare --pid, ns_last_pid)';
 
-/** Five rounds in which everything of a job is replaced by strangers of the same pids, and five in which its main process stays. */
+const HALF = rounds(2, 5);
+
+/** Rounds in which everything of a job is replaced by strangers of the same pids, and as many in which its main process stays. */
 const STORY = `
 set -u
 running() { until grep -qs '"generation":1.*"phase":"running"' "$BGJOB_HOME/jobs/$1/state.json"; do sleep 0.02; done; }
@@ -26,18 +29,18 @@ replace() { for n in 1 2 3 4 5 6 7 8; do
   done; echo "round $round: $1 was not given"; }
 alive() { for pid in "$@"; do [ "$(tr '\\0' ' ' <"/proc/$pid/cmdline")" = 'sleep 777 ' ] || echo "round $round: stranger $pid was signalled"; done; }
 
-for round in 1 2 3 4 5 6 7 8 9 10; do
+for round in $(seq ${2 * HALF}); do
   id=$(bgjob run -- sleep 1000); running $id
   s=$(owner $id); shim=$(line $id 1); watcher=$(line $id 2); main=$(line $id 3)
   kill -9 $watcher $s $shim; gone $watcher; gone $s; gone $shim
   strangers="$s $shim $watcher"
-  if [ $round -le 5 ]; then kill -9 $main; gone $main; strangers="$strangers $main"; fi
+  if [ $round -le ${HALF} ]; then kill -9 $main; gone $main; strangers="$strangers $main"; fi
   for pid in $strangers; do replace $pid; done
   status=$(bgjob status $id 2>/dev/null); echo "round $round: status $? $status"
   listed=$(bgjob ls -q --state running,starting,stopping); echo "round $round: live $listed"
   killed=$(bgjob kill --grace 100ms $id 2>&1); echo "round $round: kill $? $killed"
   alive $strangers
-  [ $round -le 5 ] || { [ -e "/proc/$main" ] && echo "round $round: the job was not ended"; }
+  [ $round -le ${HALF} ] || { [ -e "/proc/$main" ] && echo "round $round: the job was not ended"; }
   kill $strangers; for pid in $strangers; do gone $pid; done
 done
 echo END
@@ -51,16 +54,16 @@ rigTest(
     const { stdout, stderr } = await rig.start('unshare', [...NAMESPACE, 'bash', story]).answer;
     const told = stdout.trim().split('\n');
     assert.equal(told.pop(), 'END', `${stdout}${stderr}`);
-    assert.equal(told.length, 30, stdout);
-    for (let round = 1; round <= 10; round++) {
+    assert.equal(told.length, 6 * HALF, stdout);
+    for (let round = 1; round <= 2 * HALF; round++) {
       const [status, live, kill] = told.splice(0, 3);
-      const left = round <= 5 ? '' : ', 1 left';
+      const left = round <= HALF ? '' : ', 1 left';
       assert.match(
         status!,
         new RegExp(`: status 125 ${round} lost \\(supervisor and shim were killed\\)${left}`),
       );
       assert.equal(live, `round ${round}: live `);
-      assert.match(kill!, round <= 5 ? / ago$/ : /killed 1 process that it left$/);
+      assert.match(kill!, round <= HALF ? / ago$/ : /killed 1 process that it left$/);
       assert.match(kill!, new RegExp(`: kill 0 ${round} already lost`));
     }
   },

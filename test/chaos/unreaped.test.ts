@@ -8,7 +8,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Rig, rigTest } from '../rig/rig.ts';
-import { until } from '../rig/until.ts';
+import { CALL_MS, until } from '../rig/until.ts';
 
 const NAMESPACE = ['--pid', '--fork', '--mount-proc', '--kill-child', '--'];
 const isPermitted = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0;
@@ -83,7 +83,7 @@ async function tell(rig: Rig, text: string): Promise<Map<string, string>> {
     () => (fs.existsSync(told) ? fs.readFileSync(told, 'utf8') : ''),
     (soFar) => soFar.endsWith('END\n'),
     'the end of the story',
-    60_000,
+    CALL_MS,
   ).finally(() => call.child.kill('SIGKILL'));
   await call.answer;
   // an answer may have many lines
