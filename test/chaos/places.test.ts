@@ -44,7 +44,7 @@ rigTest(
     assert.equal((await later(['wait', String(ended)])).code, 0);
     assert.match((await later(['kill', 'web'])).stdout, /^web 1 already lost \(the machine was restarted\)/);
     // the name is free, a job that is started is of the new boot
-    const next = await later(['run', '-n', 'web', '--reuse', '--timeout', '60s', '--', 'sleep', '1000']);
+    const next = await later(['run', '-n', 'web', '--reuse', '--timeout', '1h', '--', 'sleep', '1000']);
     assert.deepEqual([next.code, next.stdout], [0, '3\n'], next.stderr);
     await rig.untilState(3, 'running');
     const owner = JSON.parse(fs.readFileSync(rig.file(3, 'owner.1'), 'utf8'));
@@ -142,11 +142,11 @@ const REUSE = `
 line() { sed -n "$2p" "$BGJOB_HOME/jobs/$1/shim" | cut -d ' ' -f 1; }
 for round in 1 2 3; do
   id=$(bgjob run -- sleep 1000)
-  until bgjob status $id | grep -q running && [ -n "$(line $id 3)" ]; do :; done
+  until grep -qs '"phase":"running"' "$BGJOB_HOME/jobs/$id/state.json" && [ -n "$(line $id 3)" ]; do sleep 0.01; done
   owner=$(sed 's/.*"pid":\\([0-9]*\\).*/\\1/' "$BGJOB_HOME/jobs/$id/owner.1")
   pids="$(line $id 2) $owner $(line $id 1) $(line $id 3)"
   kill -9 $pids
-  for pid in $pids; do while [ -e /proc/$pid ]; do :; done; done
+  for pid in $pids; do while [ -e /proc/$pid ]; do sleep 0.01; done; done
   strangers=
   for pid in $(echo $pids | tr ' ' '\\n' | sort -n); do
     echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid

@@ -3,9 +3,20 @@
  * lost at its end, never earlier, and never with a code that somebody made up.
  */
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
-import { killOwner, readJson, runPuppet, slay, untilGone, untilPublished } from './death.ts';
+import {
+  betweenOwners,
+  killOwner,
+  longMs,
+  readJson,
+  runPuppet,
+  slay,
+  startEarlier,
+  untilGone,
+  untilPublished,
+} from './death.ts';
 
 const SHIM_KILLED = 'its shim was killed; the exit status is unknown';
 
@@ -55,12 +66,25 @@ rigTest(
 
 rigTest('the shim killed alone: the limits still hold', async (rig) => {
   const puppet = await rig.puppet();
-  const id = await runPuppet(rig, puppet, ['--timeout', '1s']);
-  await killShim(rig, id);
+  const id = await runPuppet(rig, puppet, ['--timeout', '2s']);
+  const { shim } = rig.shimRecord(id);
+  // where the limit comes first there is nobody to be killed
+  if (isRunning(shim!)) await slay(shim!);
   const end = (await rig.json(['wait', String(id)]))[0];
   assert.equal(end.state, 'timed-out');
-  assert.equal(end.exitCode, null);
+  const written = fs.readFileSync(rig.file(id, 'exit.1'), 'utf8').trim();
+  assert.equal(end.exitCode, written === '' ? null : 143, 'a code is told if the shim wrote it');
   assert.equal(end.code, 124);
+});
+
+rigTest('the shim killed, and then the supervisor: the limits still hold', async (rig) => {
+  const puppet = await rig.puppet();
+  const limitMs = longMs();
+  const id = await runPuppet(rig, puppet, ['--timeout', `${limitMs}ms`]);
+  await killShim(rig, id);
+  await betweenOwners(rig, id, 2, () => startEarlier(rig, id, limitMs));
+  const end = (await rig.json(['wait', String(id)]))[0];
+  assert.deepEqual([end.state, end.exitCode, end.code], ['timed-out', null, 124]);
 });
 
 rigTest('the watcher killed alone changes nothing', async (rig) => {

@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { rounds } from './rounds.ts';
 
 const KINDS = ['--stdin=hold', '--pty'];
 /** Says what it reads, and ends with 9 at end of file. */
@@ -39,7 +40,7 @@ async function say(rig: Rig, id: number, text: string): Promise<void> {
 async function finish(rig: Rig, id: number): Promise<void> {
   const { code, stderr } = await rig.bgjob(['send', String(id), '--eof']);
   assert.equal(code, 0, stderr);
-  assert.equal((await rig.bgjob(['wait', String(id), '--timeout', '30s'])).code, 9);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 9);
 }
 
 for (const kind of KINDS) {
@@ -47,7 +48,7 @@ for (const kind of KINDS) {
     `${kind}: supervisors are killed, one after the other: lines arrive, the code is kept`,
     async (rig) => {
       const id = await start(rig, kind);
-      for (let n = 1; n <= 3; n++) {
+      for (let n = 1; n <= rounds(2, 3); n++) {
         const owner = rig.ownerPid(id);
         process.kill(owner, 'SIGKILL');
         await say(rig, id, `line ${n}`);
@@ -65,7 +66,7 @@ for (const kind of KINDS) {
     const id = await start(rig, kind);
     process.kill(rig.ownerPid(id), 'SIGKILL');
     process.kill(pidOf(rig, id, 'main'), 'SIGKILL');
-    assert.equal((await rig.bgjob(['wait', String(id), '--timeout', '30s'])).code, 137);
+    assert.equal((await rig.bgjob(['wait', String(id)])).code, 137);
     const other = await start(rig, kind);
     process.kill(rig.ownerPid(other), 'SIGKILL');
     assert.match((await rig.bgjob(['kill', String(other), '--grace', '1s'])).stdout, /killed|exited/);
@@ -76,7 +77,7 @@ for (const kind of KINDS) {
     process.kill(pidOf(rig, id, 'shim'), 'SIGKILL');
     await say(rig, id, 'after the shim');
     assert.equal((await rig.bgjob(['send', String(id), '--eof'])).code, 0);
-    const { code, stdout } = await rig.bgjob(['wait', String(id), '--timeout', '30s']);
+    const { code, stdout } = await rig.bgjob(['wait', String(id)]);
     // the leader of a terminal records the code, nobody else can
     assert.equal(code, kind === '--pty' ? 9 : 125, stdout);
   });
@@ -86,7 +87,7 @@ for (const kind of KINDS) {
     for (const role of ['shim', 'watcher'] as const) process.kill(pidOf(rig, id, role), 'SIGKILL');
     await say(rig, id, 'still there');
     await rig.bgjob(['send', String(id), '--eof']);
-    assert.notEqual((await rig.bgjob(['wait', String(id), '--timeout', '30s'])).code, 75);
+    assert.notEqual((await rig.bgjob(['wait', String(id)])).code, 75);
   });
 
   rigTest(`${kind}: all of ours are killed: the job reads end of file, and nothing is left`, async (rig) => {
@@ -132,12 +133,12 @@ rigTest('--stdin hold: its holder is killed: the job reads end of file; send say
 });
 
 rigTest('--pty: a job that kills its whole group, without its supervisor', async (rig) => {
-  for (let n = 0; n < 5; n++) {
+  for (let n = 0; n < rounds(2, 5); n++) {
     const id = await rig.run(['--pty', '--', 'bash', '-c', 'echo go; read x; kill -9 0']);
     await untilSaid(rig, id, 'go');
     if (n > 0) process.kill(rig.ownerPid(id), 'SIGKILL');
     await rig.bgjob(['send', String(id), 'x']);
-    const { code } = await rig.bgjob(['wait', String(id), '--timeout', '30s']);
+    const { code } = await rig.bgjob(['wait', String(id)]);
     // without the supervisor nobody may have seen it; it is never invented
     assert.ok(code === 137 || (n > 0 && code === 125), String(code));
   }
@@ -146,7 +147,7 @@ rigTest('--pty: a job that kills its whole group, without its supervisor', async
 rigTest(
   '--pty: the supervisor is killed: the last output is in the log when the end is told',
   async (rig) => {
-    for (let n = 0; n < 5; n++) {
+    for (let n = 0; n < rounds(2, 5); n++) {
       const id = await rig.run([
         '--pty',
         '--',
@@ -157,7 +158,7 @@ rigTest(
       await untilSaid(rig, id, 'go');
       process.kill(rig.ownerPid(id), 'SIGKILL');
       await rig.bgjob(['send', String(id), 'x']);
-      const { code, stdout } = await rig.bgjob(['wait', String(id), '--timeout', '30s']);
+      const { code, stdout } = await rig.bgjob(['wait', String(id)]);
       assert.equal(code, 5);
       assert.match(stdout, /\| last\n$/);
       assert.equal(said(rig, id).split('\n').length, 30000 + 4);
