@@ -1,13 +1,13 @@
 /** The crash matrix around pauses and --on-exit: every process at every call by which it publishes something, before or after. */
 import assert from 'node:assert/strict';
 import { rigTest } from '../rig/rig.ts';
+import { someOf } from '../rig/rounds.ts';
 import { seededChance } from './death.ts';
 import { HOLD_SETTINGS } from './holdsettings.ts';
-import { someOf } from './rounds.ts';
 import { Lane, NEVER } from './settings.ts';
 import { cannotTrace } from './stopper.ts';
 
-const MOST_CELLS = 3;
+const MOST_CELLS = 2;
 
 for (const one of HOLD_SETTINGS)
   rigTest(

@@ -4,9 +4,9 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, killOwner, pass, seededChance, slay, untilIdle, untilShown } from './death.ts';
-import { rounds } from './rounds.ts';
 
 const linesOf = (path: string): string[] =>
   fs.existsSync(path) ? fs.readFileSync(path, 'utf8').trim().split('\n') : [];

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { processesNaming } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { inParallel, pass, seededChance } from './death.ts';
-import { rounds } from './rounds.ts';
 
 const ROUNDS = rounds(20, 100);
 

@@ -4,9 +4,9 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { processesNaming } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, readJson, runPuppet, seededChance, slay, untilPublished } from './death.ts';
-import { rounds } from './rounds.ts';
 
 rigTest('adopters killed while they boot: the code is kept', async (rig) => {
   const chance = seededChance('adopter killed while it boots');

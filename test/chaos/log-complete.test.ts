@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, killOwner, seededChance, slay } from './death.ts';
-import { rounds } from './rounds.ts';
 
 /** Writes numbered lines, each by a write of its own, with a breath after each hundred, until the file `stop` is there; then says how many they were. */
 const WRITER = `

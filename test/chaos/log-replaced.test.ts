@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { processesNaming } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
+import { someOf } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import { killOwner, runPuppet, seededChance } from './death.ts';
-import { someOf } from './rounds.ts';
 
 const SECRET = `${'a secret of somebody else\n'.repeat(20_000)}`;
 

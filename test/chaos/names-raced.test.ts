@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, seededChance } from './death.ts';
-import { rounds } from './rounds.ts';
 
 /** A job that holds a lock of the kernel as long as it lives, and writes down that another holds it. */
 const exclusive = (rig: Rig): string =>

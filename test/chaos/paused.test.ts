@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { letterOf } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import {
   amend,
@@ -17,7 +18,6 @@ import {
   slay,
   startEarlier,
 } from './death.ts';
-import { rounds } from './rounds.ts';
 
 const isStopped = (pid: number): boolean => letterOf(pid) === 'T';
 

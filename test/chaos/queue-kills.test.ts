@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { inParallel, seededChance } from './death.ts';
 import { assertIdle, Book, killAtRandom, type Role, setSlots, untilEnded, type Victim } from './queues.ts';
-import { rounds } from './rounds.ts';
 
 /** Adds the jobs, each by a call that is made again if it was killed; the ids that were told. */
 async function addAll(rig: Rig, book: Book, count: number): Promise<Set<number>> {

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import { seededChance } from './death.ts';
 import { assertIdle, Book, killAtRandom, type Role, setSlots, slain, untilEnded } from './queues.ts';
-import { rounds } from './rounds.ts';
 
 async function run(rig: Rig, book: Book, words: string[], body: string, code: number): Promise<number> {
   return rig.run(['--retry', '2', ...words, '--', ...book.command(body, code)]);

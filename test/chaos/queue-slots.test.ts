@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, seededChance } from './death.ts';
 import { assertIdle, Book, jobsOf, killAtRandom, machinery, setSlots, slain, untilEnded } from './queues.ts';
-import { rounds } from './rounds.ts';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
 

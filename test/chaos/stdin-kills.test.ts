@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
-import { rounds } from './rounds.ts';
 
 const KINDS = ['--stdin=hold', '--pty'];
 /** Says what it reads, and ends with 9 at end of file. */

@@ -7,9 +7,9 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { isRunning, processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
 import { inParallel, pass, readJson, seededChance } from './death.ts';
-import { rounds } from './rounds.ts';
 import { NEVER } from './settings.ts';
 import { cannotTrace, runTraced } from './stopper.ts';
 

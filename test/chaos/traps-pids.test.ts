@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { rigTest } from '../rig/rig.ts';
-import { rounds } from './rounds.ts';
+import { rounds } from '../rig/rounds.ts';
 
 const NAMESPACE = ['--pid', '--fork', '--mount-proc', '--kill-child', '--'];
 const PROBE = 'echo 300 >/proc/sys/kernel/ns_last_pid && sh -c "echo \\$\\$"; :';
