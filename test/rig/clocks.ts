@@ -1,5 +1,7 @@
 /** Clocks that are wrong: a small library, loaded before all others, that shifts the wall clock by what stands in a file. */
 import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { succeeds } from './mounts.ts';
 
 const LIBRARY = `
@@ -41,7 +43,31 @@ time_t time(time_t *at) {
 }
 `;
 
+/** What a world's clock is shifted by, in its own /etc. */
+const CLOCK_FILE = '/etc/bgjob-test-clock';
+
 export const YEAR_S = 365 * 86_400;
+
+let compiled: string | undefined;
+
+/** The library, compiled once per process. */
+function library(): string | undefined {
+  if (compiled !== undefined) return compiled;
+  const dir = fs.mkdtempSync(join(tmpdir(), 'bgjob-clock-'));
+  process.once('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
+  fs.writeFileSync(`${dir}/clock.c`, LIBRARY);
+  const words = [
+    '-shared',
+    '-fPIC',
+    `-DCLOCK_FILE="${CLOCK_FILE}"`,
+    '-o',
+    `${dir}/clock.so`,
+    `${dir}/clock.c`,
+    '-ldl',
+  ];
+  if (succeeds('gcc', ...words)) compiled = `${dir}/clock.so`;
+  return compiled;
+}
 
 /** Wrong clocks for calls of one test. */
 export class WrongClocks {
@@ -50,24 +76,15 @@ export class WrongClocks {
     this.dir = dir;
   }
 
-  /** Builds the library in a folder; undefined where that cannot be. */
+  /** Puts the library into a folder; undefined where it cannot be built. */
   static build(dir: string): WrongClocks | undefined {
     fs.mkdirSync(dir, { recursive: true });
-    fs.writeFileSync(`${dir}/clock.c`, LIBRARY);
+    const built = library();
+    if (built === undefined) return undefined;
+    fs.copyFileSync(built, `${dir}/clock.so`);
     const clocks = new WrongClocks(dir);
     clocks.set(0);
-    const define = `-DCLOCK_FILE="${dir}/shift"`;
-    const built = succeeds(
-      'gcc',
-      '-shared',
-      '-fPIC',
-      define,
-      '-o',
-      `${dir}/clock.so`,
-      `${dir}/clock.c`,
-      '-ldl',
-    );
-    return built ? clocks : undefined;
+    return clocks;
   }
 
   /** Sets the clock of the world: of all that was started in it, at once. */
@@ -86,7 +103,7 @@ export class WrongClocks {
   /** The words before a command for a world in which every program has the clock that `set` sets. */
   get world(): string[] {
     const script = [
-      '[ -e "$1/etc" ] || { cp -a /etc "$1/etc"; echo "$1/clock.so" >"$1/etc/ld.so.preload"; }',
+      `[ -e "$1/etc" ] || { cp -a /etc "$1/etc"; echo "$1/clock.so" >"$1/etc/ld.so.preload"; ln -s "$1/shift" "$1${CLOCK_FILE}"; }`,
       'mount --bind "$1/etc" /etc && shift && exec "$@"',
     ].join('; ');
     return ['unshare', '--mount', 'sh', '-c', script, 'sh', this.dir];
