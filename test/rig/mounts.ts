@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { missing } from './needs.ts';
 import { processesNaming } from './processes.ts';
 import type { Rig } from './rig.ts';
 import { until } from './until.ts';
@@ -58,6 +59,7 @@ export const cannotMount = (): string | false => whyNot((dir) => mountMemory(dir
 
 /** Why no image of ext4 can be mounted here; false if one can. */
 export const cannotMountImage = (): string | false =>
+  missing('mkfs.ext4') ||
   whyNot((dir) => {
     const image = `${dir}.image`;
     try {
@@ -76,7 +78,6 @@ async function unmount(path: string): Promise<void> {
     () => processesNaming(path),
     (found) => found.length === 0,
     `nobody in ${path}`,
-    10_000,
   ).catch(() => {});
   // whoever is left is told by the rig; the mount must not stay
   if (!succeeds('umount', path)) assert.ok(succeeds('umount', '--lazy', path), `umount ${path}`);

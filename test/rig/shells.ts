@@ -7,13 +7,14 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createLog } from '../../src/base/files.ts';
 import type { Spec } from '../../src/job/job.ts';
 import { JobPaths } from '../../src/job/paths.ts';
 import { prepareExit, readExit } from '../../src/job/store.ts';
 import { type AdopterCall, prepareShim, readShim, shimCall } from '../../src/process/shim.ts';
+import { missing } from './needs.ts';
 import { isRunning } from './processes.ts';
 import { TEST_MS } from './until.ts';
 
@@ -151,7 +152,7 @@ export function shellTest(
   shells = SHELLS,
 ): void {
   for (const shell of shells) {
-    const skip = fs.existsSync(shell.program) ? false : `${shell.program} is not installed`;
+    const skip = missing(basename(shell.program));
     test(`${shell.name}: ${name}`, { skip, timeout: TEST_MS }, async (t) => {
       const stage = new Stage(shell);
       try {

@@ -3,21 +3,28 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { cannotMount } from './mounts.ts';
+import { missing } from './needs.ts';
 import { isRunning } from './processes.ts';
 import { type Answer, type Rig, rigTest } from './rig.ts';
 
 const SUITE = join(__dirname, 'rig.suite.fixture.js');
 const suite = (rig: Rig, ...words: string[]): Promise<Answer> =>
   rig.start(process.execPath, [SUITE, ...words], { env: { TMPDIR: rig.dir } }).answer;
+/** Without it nobody looks for processes, and that is said each time. */
+const skip = missing('python3');
 const line = (rig: Rig, text: string): Promise<Answer> => suite(rig, '--', 'sh', '-c', text);
 
-rigTest('a process that cleared, closed and left everything is found and ended', async (rig) => {
-  const hidden = 'cd / && env -i setsid sh -c "sleep 1000 </dev/null >/dev/null 2>&1 & echo \\$!"';
-  const { code, stdout, stderr } = await line(rig, hidden);
-  assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`^left running: ${stdout.trim()} sleep 1000\n$`));
-  assert.equal(isRunning(Number(stdout)), false);
-});
+rigTest(
+  'a process that cleared, closed and left everything is found and ended',
+  async (rig) => {
+    const hidden = 'cd / && env -i setsid sh -c "sleep 1000 </dev/null >/dev/null 2>&1 & echo \\$!"';
+    const { code, stdout, stderr } = await line(rig, hidden);
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^left running: ${stdout.trim()} sleep 1000\n$`));
+    assert.equal(isRunning(Number(stdout)), false);
+  },
+  { skip },
+);
 
 rigTest(
   'a file that is left is named and removed, and so is the home of whoever runs the tests',
@@ -49,6 +56,7 @@ rigTest(
       [],
     );
   },
+  { skip },
 );
 
 rigTest(
@@ -63,7 +71,7 @@ rigTest(
     assert.ok(!fs.readFileSync('/proc/mounts', 'utf8').includes(rig.dir));
     assert.deepEqual(fs.readdirSync(rig.dir).sort(), ['bin', 'project']);
   },
-  { skip: cannotMount() },
+  { skip: skip || cannotMount() },
 );
 
 rigTest(
@@ -82,7 +90,8 @@ rigTest(
     );
     const leaking = await suite(rig, test);
     assert.equal(leaking.code, 1, leaking.stdout);
-    assert.match(leaking.stdout, /# pass 1/);
+    assert.match(leaking.stdout, /^1 passed, 0 failed, 0 skipped$/m);
     assert.match(leaking.stderr, /^left running: \d+ sleep 1000$/m);
   },
+  { skip },
 );
