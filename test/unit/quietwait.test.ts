@@ -7,8 +7,9 @@ import { waitFile } from '../../src/process/filewait.ts';
 import { waitIdle } from '../../src/process/idlewait.ts';
 import { folderTest } from '../rig/folder.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { CALL_MS } from '../rig/until.ts';
 
-const soon = () => AbortSignal.timeout(20_000);
+const soon = () => AbortSignal.timeout(CALL_MS);
 const nobody = (text: string) => assert.fail(`reported: ${text}`);
 
 folderTest('a path exists when its link leads somewhere; not before', async (dir) => {
@@ -49,7 +50,7 @@ rigTest(
         if (n > 2000) writing = false;
       }
     })();
-    const early = await waitIdle(home, id, 1500, AbortSignal.timeout(200));
+    const early = await waitIdle(home, id, CALL_MS, AbortSignal.timeout(200));
     assert.deepEqual(early, { ok: true, value: undefined });
     const waiting = waitIdle(home, id, 300, soon());
     writing = false;

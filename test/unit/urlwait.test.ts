@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseUrl, waitUrl } from '../../src/process/urlwait.ts';
 import { folderTest } from '../rig/folder.ts';
+import { CALL_MS } from '../rig/until.ts';
 
-const soon = () => AbortSignal.timeout(20_000);
+const soon = () => AbortSignal.timeout(CALL_MS);
 const quiet = () => {};
 const wait = (url: string, onAnswer: (text: string) => void = quiet, insecure = false) =>
   waitUrl(new URL(url), { insecure, onAnswer }, soon(), quiet);
