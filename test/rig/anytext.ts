@@ -4,8 +4,9 @@ import { after } from 'node:test';
 import type { Result } from '../../src/base/failure.ts';
 import { messageOf } from '../../src/cli/messages.ts';
 import fc from './property.ts';
+import { rounds } from './rounds.ts';
 
-export const RUNS = 2000;
+export const RUNS = rounds(600, 2000);
 let runs = 0;
 after(() => console.log(`${runs} texts were parsed`));
 

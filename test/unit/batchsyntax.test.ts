@@ -5,6 +5,7 @@ import * as fs from 'node:fs';
 import { test } from 'node:test';
 import { refusedLines } from '../../src/cli/batchsyntax.ts';
 import { folderTest } from '../rig/folder.ts';
+import { rounds } from '../rig/rounds.ts';
 
 /** What bash says itself; with what it does not like within `[[` it runs nothing, and calls that a success. */
 const isRefusedByBash = (line: string): boolean => {
@@ -90,10 +91,11 @@ folderTest('nothing of a line is run', (dir) => {
 });
 
 test('all of a long file is judged: long lines, many odd ones, many wrong ones', () => {
+  const COUNT = rounds(1000, 3000);
   const long = 'x'.repeat(125_000);
   const lines = [
-    ...Array.from({ length: 3000 }, (_, n) => `if true; then echo ${n}; fi`),
-    ...Array.from({ length: 3000 }, (_, n) => `if true; then echo ${n}`),
+    ...Array.from({ length: COUNT }, (_, n) => `if true; then echo ${n}; fi`),
+    ...Array.from({ length: COUNT }, (_, n) => `if true; then echo ${n}`),
     `echo "${long}" $((1))`,
     `echo "${long} $((1))`,
     `case ${long.slice(0, 60_000)} in x) echo;; esac`,
@@ -102,7 +104,7 @@ test('all of a long file is judged: long lines, many odd ones, many wrong ones',
   const refused = refusedLines(lines);
   assert.deepEqual(
     lines.flatMap((_, n) => (refused.has(n) ? [n] : [])),
-    [...Array.from({ length: 3000 }, (_, n) => 3000 + n), 6001, 6003],
+    [...Array.from({ length: COUNT }, (_, n) => COUNT + n), 2 * COUNT + 1, 2 * COUNT + 3],
   );
 });
 
@@ -112,15 +114,15 @@ const PIECES = (
 ).split(' ');
 
 test('of lines at random the same are refused as by bash', () => {
-  let seed = 20260;
+  let seed = (20260 + Number(process.env['BGJOB_TEST_SEED'] ?? 0)) % 2147483648;
   const random = (below: number): number => {
     seed = (seed * 1103515245 + 12345) % 2147483648;
     return Math.floor((seed / 2147483648) * below);
   };
-  const lines = Array.from({ length: 600 }, () =>
+  const lines = Array.from({ length: rounds(150, 600) }, () =>
     Array.from({ length: 1 + random(7) }, () => PIECES[random(PIECES.length)]).join(random(4) ? ' ' : ''),
   );
   const refused = refusedLines(lines);
-  assert.ok(refused.size > 100 && refused.size < 590, `${refused.size}`);
+  assert.ok(refused.size > 0 && refused.size < lines.length, `${refused.size}`);
   for (const [n, line] of lines.entries()) assert.equal(refused.has(n), isRefusedByBash(line), line);
 });

@@ -11,6 +11,7 @@ import {
   requireDirectory,
 } from '../../src/base/directories.ts';
 import { folderTest } from '../rig/folder.ts';
+import { rounds } from '../rig/rounds.ts';
 
 const isErrno = (errno: string) => (thrown: unknown) => (thrown as NodeJS.ErrnoException).code === errno;
 
@@ -83,7 +84,7 @@ folderTest('a directory that becomes a link while it is emptied leads nowhere', 
   const ended = once(swapper, 'exit');
   try {
     await once(swapper.stdout, 'data');
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < rounds(100, 300); round++) {
       // made elsewhere: what is made under a path that is swapped may be made in the victim
       fs.mkdirSync(at(`new${round}/out`), { recursive: true });
       for (let n = 0; n < 50; n += 10) fs.writeFileSync(at(`new${round}/out/${n}`), '');

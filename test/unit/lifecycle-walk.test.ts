@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { test } from 'node:test';
 import type { Status, StatusOf } from '../../src/job/job.ts';
 import { type Event, type EventType, endWithoutOwner, nextStatus } from '../../src/job/lifecycle.ts';
+import { rounds } from '../rig/rounds.ts';
 
 const STARTING: Status = { phase: 'starting' };
 
@@ -117,7 +118,7 @@ test('a random walk: no way out of the end but another attempt, no invented code
   t.diagnostic(`BGJOB_TEST_SEED=${seed}`);
   const random = randomFrom(seed);
   const kinds = new Set<string>();
-  for (let round = 0; round < 5000; round++) {
+  for (let round = 0; round < rounds(1500, 5000); round++) {
     let status: Status = random() < 0.5 ? STARTING : QUEUED;
     let past: Event[] = [];
     for (let step = 1; step <= 25; step++) {

@@ -7,6 +7,7 @@ import { Log } from '../../src/job/log.ts';
 import { JobPaths } from '../../src/job/paths.ts';
 import { folderTest } from '../rig/folder.ts';
 import fc from '../rig/property.ts';
+import { rounds } from '../rig/rounds.ts';
 
 function openText(dir: string, text: string | Uint8Array): Log {
   fs.mkdirSync(join(dir, 'out'), { recursive: true });
@@ -47,7 +48,7 @@ folderTest('the last lines, as somebody would cut them by hand', (dir) => {
         log.close();
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: rounds(400, 1500) },
   );
 });
 
@@ -66,7 +67,7 @@ folderTest('the first lines', (dir) => {
         log.close();
       }
     }),
-    { numRuns: 500 },
+    { numRuns: rounds(200, 500) },
   );
 });
 
@@ -96,7 +97,7 @@ folderTest('pieces put together are the log, byte for byte, also while it grows'
         log.close();
       }
     }),
-    { numRuns: 200 },
+    { numRuns: rounds(100, 200) },
   );
 });
 

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { thisPlace } from '../../src/process/identity.ts';
 import { mayRunHere, thisSandbox } from '../../src/process/sandbox.ts';
 import { cannotUnshare, inPidNamespace } from '../rig/namespaces.ts';
+import { missing } from '../rig/needs.ts';
 
 const FIXTURE = join(__dirname, 'rig.sandboxkey.fixture.js');
 
@@ -55,16 +56,20 @@ const OTHER: [what: string, words: string[], skip: string | false][] = [
   ['the network', ['unshare', '--net'], cannotUnshare()],
   ['no new privileges', ['setpriv', '--no-new-privs'], !isRoot && 'setpriv is asked as root'],
   ['another group', ['setpriv', '--regid', '1', '--clear-groups'], !isRoot && 'setpriv is asked as root'],
-  ['one processor', ['taskset', '-c', '0'], fs.existsSync('/usr/bin/taskset') ? false : 'no taskset'],
+  ['one processor', ['taskset', '-c', '0'], missing('taskset')],
 ];
 
-for (const [what, words, skip] of OTHER)
-  test(`another: ${what}`, { skip }, () => assert.notEqual(keyBehind(words), keyBehind()));
+/** Each key, once it was asked for. */
+const keys = new Map<string, string>();
 
-test('each is its own', () => {
-  const keys = OTHER.filter(([, , skip]) => skip === false).map(([, words]) => keyBehind(words));
-  assert.equal(new Set(keys).size, keys.length);
-});
+for (const [what, words, skip] of OTHER)
+  test(`another: ${what}`, { skip }, () => {
+    keys.set('none', keys.get('none') ?? keyBehind());
+    keys.set(what, keyBehind(words));
+    assert.notEqual(keys.get(what), keys.get('none'));
+  });
+
+test('each is its own', () => assert.equal(new Set(keys.values()).size, keys.size));
 
 const placement = { queue: 'q', priority: 0, notBefore: null, after: [], umask: 0o22, batch: null };
 
@@ -83,7 +88,7 @@ test('who may run here: the same sandbox, in the same group or one that is gone'
 
 const hasGroups = fs.existsSync('/sys/fs/cgroup/cgroup.procs');
 test('a control group that is there is another place; one that was removed is not', {
-  skip: !hasGroups,
+  skip: !hasGroups && 'no control groups are to be seen here (/sys/fs/cgroup)',
 }, () => {
   const { sandbox, cgroup } = thisSandbox();
   const { bootId } = thisPlace();

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { type Block, blockOf, findBlock, withBlock, withoutBlock } from '../../src/cli/skillblock.ts';
 import { markedFile, markOfFile } from '../../src/cli/skillmark.ts';
 import fc from '../rig/property.ts';
+import { rounds } from '../rig/rounds.ts';
 
 const OLD = blockOf('0.3.0', '## Old\n\nold text\n');
 const NEW = blockOf('0.4.0', '## New\n\nnew text\nof more lines\n');
@@ -45,7 +46,7 @@ test('written and taken away again: the file as it was, byte for byte', () => {
       assert.deepEqual(block.mark, { version: '0.4.0', intact: true });
       assert.equal(withoutBlock(put, block), file);
     }),
-    { numRuns: 2000 },
+    { numRuns: rounds(1000, 2000) },
   );
 });
 
@@ -67,7 +68,7 @@ test('replaced: what stands above and below stays, and a second time changes not
       assert.ok([0, 1, 2].includes(head.length + below.length - rest.length), JSON.stringify([file, rest]));
       assert.equal(rest.endsWith(below), true);
     }),
-    { numRuns: 2000 },
+    { numRuns: rounds(1000, 2000) },
   );
 });
 

@@ -12,6 +12,7 @@ import {
   safe,
 } from '../../src/base/text.ts';
 import fc from '../rig/property.ts';
+import { rounds } from '../rig/rounds.ts';
 
 /** Everything by which a text could steer a terminal or forge a line, written down on its own. */
 const STEERS = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
@@ -86,7 +87,7 @@ const nasty = fc
 test('no control and no escape ever comes out', () => {
   fc.assert(
     fc.property(nasty, (text) => void assert.doesNotMatch(cleanLine(text.replaceAll('\n', '')), STEERS)),
-    { numRuns: 2000 },
+    { numRuns: rounds(700, 2000) },
   );
   fc.assert(
     fc.property(nasty, (text) => void assert.doesNotMatch(safe(text), /[\t\n]/)),
@@ -94,7 +95,7 @@ test('no control and no escape ever comes out', () => {
   );
   fc.assert(
     fc.property(nasty, (text) => void assert.doesNotMatch(safe(text), STEERS)),
-    { numRuns: 2000 },
+    { numRuns: rounds(700, 2000) },
   );
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 60 }),
@@ -104,7 +105,7 @@ test('no control and no escape ever comes out', () => {
     fc.property(bytes, (raw) => {
       for (const line of readableLines(raw, 20)) assert.doesNotMatch(line, STEERS);
     }),
-    { numRuns: 2000 },
+    { numRuns: rounds(700, 2000) },
   );
 });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { warningsOf } from '../../src/cli/warnings.ts';
 import fc from '../rig/property.ts';
+import { IS_WHOLE, rounds } from '../rig/rounds.ts';
 import { TEST_MS } from '../rig/until.ts';
 
 const codesOf = (line: string): string =>
@@ -198,15 +199,20 @@ test('any line at all is read without an error', () => {
     fc.property(fc.oneof(line, spaced, fc.string()), (text) => {
       for (const { message } of warningsOf([text], false)) assert.ok(!message.includes('\n'));
     }),
-    { numRuns: 5000 },
+    { numRuns: rounds(1500, 5000) },
   );
 });
 
-// a quadratic way would take minutes for them
-test('lines of 100 KB are read at once, whatever they repeat', { timeout: TEST_MS }, () => {
-  for (const piece of '$( |( |{ |"$(|${|`|a |a;|a|\\|\\\n|<<E |<<E\n|>x |$((|((|[[ |\'|"|#\n|"a" |a|b|x=1 |- |setsid |nohup '.split(
-    '|',
-  ))
-    for (const end of ['', ' &', '\nE\n&'])
-      warningsOf([`${piece.repeat(Math.ceil(100_000 / Math.max(1, piece.length)))}${end}`], false);
+// a quadratic way would take minutes for them; others each time
+test('long lines are read at once, whatever they repeat', { timeout: TEST_MS }, () => {
+  const pieces =
+    '$( |( |{ |"$(|${|`|a |a;|a|\\|\\\n|<<E |<<E\n|>x |$((|((|[[ |\'|"|#\n|"a" |a|b|x=1 |- |setsid |nohup '.split(
+      '|',
+    );
+  const ends = ['', ' &', '\nE\n&'];
+  const length = rounds(40_000, 100_000);
+  const first = Number(process.env['BGJOB_TEST_SEED'] ?? 0);
+  for (const [n, piece] of pieces.entries())
+    for (const end of IS_WHOLE ? ends : [ends[(first + n) % ends.length]!])
+      warningsOf([`${piece.repeat(Math.ceil(length / Math.max(1, piece.length)))}${end}`], false);
 });
