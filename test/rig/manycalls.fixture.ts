@@ -1,0 +1,41 @@
+/**
+ * Calls the built program many times in this one process: its code is evaluated anew for each call, and what it would write and the
+ * code with which it would end are caught. For calls that are refused, which start nothing. See manycalls.ts.
+ */
+import fs from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const dist = join(dirname(dirname(fs.realpathSync(process.argv[2]!))), 'dist');
+
+async function call(args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  for (const path of Object.keys(require.cache)) if (path.startsWith(dist)) delete require.cache[path];
+  process.argv = [process.execPath, join(dist, 'cli.js'), ...args];
+  const written: Record<number, Buffer[]> = { 1: [], 2: [] };
+  const { writeSync } = fs;
+  const { exit } = process;
+  try {
+    fs.writeSync = ((fd: number, bytes: Uint8Array, offset = 0, length?: number | null) => {
+      if (!(fd in written)) return writeSync(fd, bytes, offset, length);
+      const rest = bytes.subarray(offset);
+      written[fd]!.push(Buffer.from(rest));
+      return rest.length;
+    }) as typeof fs.writeSync;
+    const code = await new Promise<number>((resolve) => {
+      process.exit = resolve as typeof process.exit;
+      require(join(dist, 'cli.js'));
+    });
+    const [stdout, stderr] = [1, 2].map((fd) => Buffer.concat(written[fd]!).toString());
+    return { code, stdout: stdout!, stderr: stderr! };
+  } finally {
+    fs.writeSync = writeSync;
+    process.exit = exit;
+  }
+}
+
+async function main(): Promise<void> {
+  const answers = [];
+  for (const args of JSON.parse(fs.readFileSync(0, 'utf8'))) answers.push(await call(args));
+  fs.writeSync(1, JSON.stringify(answers));
+}
+
+void main();
