@@ -1,114 +1,133 @@
-/** The settings of the crash matrix in which a schedule fires: each process that has to do with it is killed, and its time comes once all the same. */
+/** The settings of the crash matrix in which a schedule fires: each process that has to do with it is killed, and each of its times comes once all the same. */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { Rig } from '../rig/rig.ts';
+import { assertEachTold, type Told as Event, eventsOf, startedBy, untilEvents } from '../rig/schedules.ts';
 import { until } from '../rig/until.ts';
+import { cleanAfter } from './cleanrounds.ts';
 import { killedIn, type Lane, type Setting, setting, type Told } from './settings.ts';
 import { type Point, runTraced, type Traced } from './stopper.ts';
 import { assertNothingLeft, assertWhole, Broken } from './truth.ts';
 
-const NAME = 'once';
+const NAME = 'often';
+/** Its first time comes that long after it was added, however slow that was. */
+const EVERY_MS = 2000;
+/** What the program says of a time that is late: it is not made up for. */
+const LATE_MS = 60_000;
 
-/** A schedule that is due once, at a second of now + `ms`; its job says for which time it was started. */
-class Once {
+/** A schedule that is due again and again; its jobs say for which time they were started. */
+class Often {
   readonly words: string[];
   private readonly path: string;
   private readonly rig: Rig;
-  constructor(rig: Rig, ms: number) {
+  constructor(rig: Rig) {
     this.rig = rig;
-    this.path = join(fs.mkdtempSync(join(rig.dir, 'once-')), 'ran');
-    const at = new Date(Date.now() + ms);
-    const [day, month] = [at.getUTCDate(), at.getUTCMonth() + 1];
-    const expression = [at.getUTCSeconds(), at.getUTCMinutes(), at.getUTCHours(), day, month, '*'].join(' ');
+    this.path = join(fs.mkdtempSync(join(rig.dir, 'often-')), 'ran');
     const line = `echo "$BGJOB_SCHEDULED_AT" >>'${this.path}'`;
-    this.words = ['cron', 'add', expression, '--tz', 'UTC', '-n', NAME, '--', '/bin/sh', '-c', line];
+    const options = ['--overlap', 'allow', '-n', NAME];
+    this.words = ['cron', 'add', `@every ${EVERY_MS}ms`, ...options, '--', '/bin/sh', '-c', line];
   }
-  get ran(): string[] {
+  private get ran(): string[] {
     return fs.existsSync(this.path) ? fs.readFileSync(this.path, 'utf8').trim().split('\n') : [];
   }
+  private get isThere(): boolean {
+    return fs.existsSync(join(this.rig.home, 'schedules', NAME, 'record.json'));
+  }
+  private get isPaused(): boolean {
+    return fs.existsSync(join(this.rig.home, 'schedules', NAME, 'paused'));
+  }
+  private get journal(): number {
+    return (
+      fs.statSync(join(this.rig.home, 'schedules', NAME, 'history'), { throwIfNoEntry: false })?.size ?? 0
+    );
+  }
 
-  /** Whatever was killed: the next command brings it back, and it is started for its time, once; then it is removed. */
+  /** Pauses it once another time has its word, if what is traced has not ended by then: a scheduler leaves when all are paused. */
+  async untilOver(tracing: Promise<Traced>): Promise<Traced> {
+    let isOver = false;
+    const over = tracing.finally(() => {
+      isOver = true;
+    });
+    over.catch(() => {});
+    const before = this.journal;
+    await until(
+      () => isOver || this.journal > before,
+      (done) => done,
+      'a word on a time',
+    );
+    if (!isOver) await this.rig.bgjob(['cron', 'pause', NAME]);
+    return over;
+  }
+
+  /** Whatever was killed: the next command brings it back, it goes on, and each time has one word; then it is removed. */
   async judge({ answer, hits }: Traced): Promise<string> {
     const { rig } = this;
     const boot = await rig.bgjob(['boot']);
     if (boot.code !== 0) throw new Broken('everything goes on', `boot: ${boot.stderr}`);
-    const isThere = (await rig.json(['cron', 'ls'])).some(({ name }) => name === NAME);
-    if (!isThere && answer.stdout !== '' && this.ran.length === 0)
-      throw new Broken('everything goes on', 'a name was printed, and there is no schedule');
-    if (isThere) await this.untilRan();
-    await rig.bgjob(['cron', 'rm', NAME]);
+    const since = Date.now();
+    if (!this.isThere) {
+      if (answer.stdout !== '' || this.ran.length > 0)
+        throw new Broken('everything goes on', 'a name was printed, or it ran, and there is no schedule');
+      await assertNothingLeft(rig);
+      await assertWhole(rig);
+      return 'not added';
+    }
+    if (!this.isPaused) {
+      await untilEvents(rig, NAME, (all) => startedBy(all).some(({ at }) => Date.parse(at) > since));
+      await rig.bgjob(['cron', 'pause', NAME]);
+    }
     await assertNothingLeft(rig);
-    for (const { state, origin, id } of await assertWhole(rig))
-      if (origin?.kind === 'schedule' && !['exited', 'lost', 'starting'].includes(state))
-        throw new Broken('everything goes on', `job ${id} is ${state}`);
+    const jobs = new Map((await assertWhole(rig)).map((job) => [job.id, job]));
+    const events = await eventsOf(rig, NAME);
+    for (const event of events) this.assertWord(event, jobs);
+    assertEachTold(events, EVERY_MS);
     const { ran } = this;
-    if (new Set(ran).size !== ran.length || ran.length > 1)
-      throw new Broken(
-        'no job is started twice',
-        `for ${ran.join(', ')}; killed: ${hits.map(({ role }) => role)}`,
-      );
-    return ran.length > 0 ? 'started' : isThere ? 'lost' : 'not added';
+    const killed = `killed: ${hits.map(({ role }) => role)}`;
+    if (new Set(ran).size !== ran.length)
+      throw new Broken('no job is started twice', `for ${ran.join(', ')}; ${killed}`);
+    const unknown = ran.filter((at) => !startedBy(events).some((event) => event.at === at));
+    if (unknown.length > 0)
+      throw new Broken('everything goes on', `for ${unknown.join(', ')} it ran without a word; ${killed}`);
+    await rig.bgjob(['cron', 'rm', NAME]);
+    return startedBy(events).every(({ at }) => ran.includes(at)) ? 'started' : 'lost';
   }
 
-  private async untilRan(): Promise<void> {
-    const { rig } = this;
-    const events = await until(
-      () => rig.json(['cron', 'ls', NAME]),
-      (all) => all.length > 0,
-      'a word on it',
-    );
-    if (events.length !== 1 || events[0].did !== 'started')
-      throw new Broken('everything goes on', JSON.stringify(events));
-    // its supervisor may have been killed before it started it: then it is lost, and told so
-    await until(
-      async () => this.ran.length > 0 || (await rig.show(events[0].job)).endedAt !== null,
-      (done) => done,
-      'the job',
-      40_000,
-    );
+  /** A time that was told started ran, or its supervisor was killed before; one that was missed was late, or another had come. */
+  private assertWord(event: Event, jobs: Map<number, { state: string }>): void {
+    const { at, did, why, job, notedAt } = event;
+    const wrong = (what: string) => new Broken('everything goes on', `${what}: ${JSON.stringify(event)}`);
+    if (did === 'started') {
+      const state = jobs.get(job!)?.state;
+      const isOver = this.ran.includes(at) ? ['exited', 'lost'] : ['lost', 'starting'];
+      if (!isOver.includes(String(state))) throw wrong(`its job is ${state}`);
+    } else if (did !== 'missed') throw wrong('no word for such a time');
+    else if (/killed/.test(why!) && Date.parse(notedAt) - Date.parse(at) <= LATE_MS)
+      throw wrong('it could have been started');
   }
-}
-
-/** Ends what is traced once the time has come and is noted: a scheduler leaves when nothing is left to do. */
-async function untilOver(rig: Rig, tracing: Promise<Traced>): Promise<Traced> {
-  let isOver = false;
-  const over = tracing.finally(() => {
-    isOver = true;
-  });
-  const noted = async () =>
-    fs.existsSync(join(rig.home, 'schedules', NAME)) && (await rig.json(['cron', 'ls', NAME])).length > 0;
-  await until(
-    async () => isOver || (await noted()),
-    (done) => done,
-    'a word on it',
-  );
-  if (!isOver) await rig.bgjob(['cron', 'rm', NAME]);
-  return over;
 }
 
 /** Its adder is traced, and what that starts. */
-async function add(lane: Lane, plan: Point[]): Promise<Told> {
-  const once = new Once(lane.rig, 5000);
-  const traced = await untilOver(lane.rig, runTraced(lane.rig, 'adder', plan, once.words));
+async function add({ rig }: Lane, plan: Point[]): Promise<Told> {
+  const often = new Often(rig);
+  const traced = await often.untilOver(runTraced(rig, 'adder', plan, often.words));
   if (killedIn(traced).length === 0 && traced.answer.code !== 0)
     throw new Broken('everything goes on', `cron add: ${traced.answer.stderr}`);
-  return { traced, end: await once.judge(traced) };
+  return { traced, end: await often.judge(traced) };
 }
 
 /** The scheduler is traced, which nobody had started before. */
-async function fire(lane: Lane, plan: Point[]): Promise<Told> {
-  const { rig } = lane;
-  const once = new Once(rig, 5000);
-  await rig.bgjob(once.words);
+async function fire({ rig }: Lane, plan: Point[]): Promise<Told> {
+  const often = new Often(rig);
+  await rig.bgjob(often.words);
   const [own] = (await rig.json(['ls', '-a', '-n', '1000'])).filter(
     (job) => job.origin?.kind === 'own' && job.endedAt === null,
   );
   await rig.bgjob(['kill', String(own.id)]);
-  const traced = await untilOver(rig, runTraced(rig, 'scheduler', plan, ['--schedules', rig.home]));
-  return { traced, end: await once.judge({ ...traced, answer: { ...traced.answer, stdout: '' } }) };
+  const traced = await often.untilOver(runTraced(rig, 'scheduler', plan, ['--schedules', rig.home]));
+  return { traced, end: await often.judge({ ...traced, answer: { ...traced.answer, stdout: '' } }) };
 }
 
 export const CRON_SETTINGS: Setting[] = [
-  setting('cron add', ['adder', "adder's fork"], add),
-  setting('a schedule fires', ['scheduler', "scheduler's fork"], fire),
+  setting('cron add', ['adder', "adder's fork"], cleanAfter('schedules', add)),
+  setting('a schedule fires', ['scheduler', "scheduler's fork"], cleanAfter('schedules', fire)),
 ];

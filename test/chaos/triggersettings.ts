@@ -5,6 +5,7 @@ import { bearer, send } from '../rig/http.ts';
 import type { Rig } from '../rig/rig.ts';
 import { recordOf } from '../rig/triggers.ts';
 import { until } from '../rig/until.ts';
+import { cleanAfter } from './cleanrounds.ts';
 import { killedIn, type Lane, type Setting, setting, type Told } from './settings.ts';
 import { type Point, runTraced, type Traced } from './stopper.ts';
 import { assertNothingLeft, assertWhole, Broken } from './truth.ts';
@@ -52,11 +53,11 @@ class Hook {
     const over = tracing.finally(() => {
       isOver = true;
     });
+    over.catch(() => {});
     const answer = await until(
       () => this.deliver(),
       ({ status }) => isOver || status === 202 || status === 409,
       'an answer',
-      60_000,
     );
     if (!isOver && (await this.deliver()).status === 202)
       throw new Broken('no job is started twice', 'a replay was accepted');
@@ -112,7 +113,6 @@ class Hook {
       async () => this.ran > 0 || (await rig.show(id))?.endedAt,
       (done) => done,
       `job ${id}`,
-      40_000,
     );
     await rig.bgjob(['wait', String(id)]);
   }
@@ -143,6 +143,6 @@ async function deliver({ rig }: Lane, plan: Point[]): Promise<Told> {
 }
 
 export const TRIGGER_SETTINGS: Setting[] = [
-  setting('trigger add', ['adder', "adder's fork"], add),
-  setting('a delivery comes', ['listener', "listener's fork"], deliver),
+  setting('trigger add', ['adder', "adder's fork"], cleanAfter('triggers', add)),
+  setting('a delivery comes', ['listener', "listener's fork"], cleanAfter('triggers', deliver)),
 ];
