@@ -80,9 +80,12 @@ export class Desk {
     return budget;
   }
 
-  /** One at a time, whoever asks: also the umask of a start is that of the process. */
+  /**
+   * One at a time, whoever asks: also the umask of a start is that of the process. A start may wait for nothing but the disk: before
+   * each of them the event loop turns, or others would be cut off as late while a burst is started.
+   */
   private inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const mine = this.last.then(act);
+    const mine = this.last.then(() => new Promise((resolve) => setImmediate(resolve))).then(act);
     this.last = mine.catch(() => {});
     return mine;
   }

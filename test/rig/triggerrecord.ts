@@ -1,0 +1,47 @@
+/** A trigger as a record, for tests that look at one without a listener. */
+import type { Trigger } from '../../src/job/triggers.ts';
+import { thisPlace } from '../../src/process/identity.ts';
+import { thisWorld } from '../../src/process/sandbox.ts';
+
+/** No listener is there. */
+export const ADDRESS = { host: '127.0.0.1', port: 20_000 };
+
+export const triggerCalled = (name: string): Trigger => ({
+  v: 1,
+  name,
+  draft: {
+    name: null,
+    argv: ['/bin/true'],
+    line: null,
+    words: ['true'],
+    script: null,
+    cwd: '/',
+    project: '/',
+    tags: [],
+    env: [],
+    keepEnv: false,
+    timeoutMs: null,
+    idleTimeoutMs: null,
+    graceMs: 5000,
+    maxLogBytes: null,
+    onMaxLog: 'trim',
+    split: false,
+    stdin: null,
+    pty: null,
+    placement: null,
+    retry: 0,
+    backoffMs: 0,
+    onExit: null,
+    notify: null,
+  },
+  queue: null,
+  environment: ['PATH=/bin'],
+  world: thisWorld(),
+  bootId: thisPlace().bootId,
+  umask: 0o022,
+  createdAt: 1,
+  ...ADDRESS,
+  secret: 'a'.repeat(64),
+  headers: [],
+  hosts: [],
+});

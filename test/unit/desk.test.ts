@@ -1,0 +1,34 @@
+/** Many deliveries at once: they are started one after the other, and others are heard in between. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { openHome } from '../../src/job/home.ts';
+import { makeQueue, setPaused } from '../../src/job/queues.ts';
+import { addStarter } from '../../src/job/starters.ts';
+import { Desk } from '../../src/start/desk.ts';
+import { folderTest } from '../rig/folder.ts';
+import { ADDRESS, triggerCalled } from '../rig/triggerrecord.ts';
+
+folderTest('between two starts whoever comes is heard: none waits for the end of a burst', async (dir) => {
+  const opened = openHome(join(dir, 'home'), true);
+  assert.ok(opened.ok);
+  const home = opened.value;
+  // no process is started: what a start waits for is the disk alone
+  setPaused(makeQueue(home, 'q'), true);
+  const trigger = { ...triggerCalled('hook'), queue: 'q' };
+  addStarter(home, home.triggers, home.trigger('hook'), trigger);
+  const desk = new Desk(home, ADDRESS, () => assert.fail('it is wanted'));
+  const headers = { authorization: `Bearer ${trigger.secret}` };
+  const deliver = () => desk.answer({ name: 'hook', headers, body: Buffer.alloc(0) });
+  // the first of a home makes FIFOs for those that follow
+  assert.equal((await deliver()).status, 202);
+  const heard: string[] = [];
+  const burst = Array.from({ length: 10 }, async () => {
+    assert.equal((await deliver()).status, 202);
+    heard.push('started');
+  });
+  setImmediate(() => heard.push('somebody else'));
+  await Promise.all(burst);
+  assert.ok(heard.slice(0, 2).includes('somebody else'), heard.join(', '));
+  assert.equal(fs.readdirSync(home.jobs).length, 11);
+});
