@@ -32,12 +32,13 @@ rigTest(
     });
     try {
       const { port } = server.address() as AddressInfo;
+      // a client that costs nothing: bash itself
       const request = (n: number) =>
-        `node -e 'fetch("http://127.0.0.1:${port}/${n}").then((a) => process.exit(a.status === 200 ? 0 : 1))'`;
+        `exec 3<>/dev/tcp/127.0.0.1/${port}; printf 'GET /${n} HTTP/1.0\\r\\n\\r\\n' >&3; read -r _ status _ <&3; [ "$status" = 200 ]`;
       const input = Array.from({ length: REQUESTS }, (_, n) => `${request(n)}\n`).join('');
       const added = await rig.bgjob(['run', '-Q', 'api', '--slots', String(MOST), '--batch', '-'], { input });
       assert.equal(added.code, 0, added.stderr);
-      const waited = await rig.bgjob(['wait', '--queue', 'api']);
+      const waited = await rig.bgjob(['wait', ...added.stdout.trim().split('\n')]);
       assert.equal(waited.code, 0, waited.stdout + waited.stderr);
       assert.equal(seen.served.length, REQUESTS);
       assert.equal(new Set(seen.served).size, REQUESTS, 'each once');

@@ -4,11 +4,13 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { bearer, send, signature } from '../rig/http.ts';
+import { manyCalls } from '../rig/manycalls.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { addTrigger, eventsOf, listenersOf, recordOf, removeTriggers } from '../rig/triggers.ts';
 import { until } from '../rig/until.ts';
 
-const CURL = spawnSync('curl', ['--version']).status === 0;
+/** More than a listener takes at once; it has room for 256 connections. */
+const MANY = 120;
 /** A job that writes its payload and what it knows of the delivery. */
 const SHOW = 'cat "$BGJOB_PAYLOAD"; echo; env | grep -a ^BGJOB_ | grep -av TOKEN | sort';
 
@@ -230,20 +232,18 @@ rigTest(
     await rig.bgjob(['queue', 'pause', 'slow']);
     const deliver = (n: number) => send(url, { headers: { ...bearer(secret), 'Webhook-Id': String(n) } });
     for (let n = 0; n < 30; n++) assert.equal((await send(url, { headers: bearer('no') })).status, 401);
+    // all at once: a slow machine would give one a second back while they come one after the other
     const begun = performance.now();
-    const statuses: number[] = [];
-    let limited: Awaited<ReturnType<typeof deliver>> | undefined;
-    for (let n = 0; !limited; n++) {
-      const answer = await deliver(n);
-      if (answer.status === 429) limited = answer;
-      else statuses.push(answer.status);
-    }
-    assert.deepEqual(new Set(statuses), new Set([202]));
+    const answers = await Promise.all(Array.from({ length: MANY }, (_, n) => deliver(n)));
+    const accepted = answers.filter(({ status }) => status === 202).length;
     const allowed = 60 + Math.ceil((performance.now() - begun) / 1000);
-    assert.ok(statuses.length >= 60 && statuses.length <= allowed, `${statuses.length} of ${allowed}`);
-    assert.match(String(limited.headers['retry-after']), /^[12]$/);
+    assert.ok(accepted >= 60 && accepted <= allowed, `${accepted} of ${allowed}`);
+    const putOff = [...answers.entries()].filter(([, { status }]) => status !== 202);
+    for (const [, { status, headers }] of putOff)
+      assert.deepEqual([status, /^[12]$/.test(String(headers['retry-after']))], [429, true]);
+    const [[again]] = putOff as [[number, unknown]];
     const last = await until(
-      () => deliver(statuses.length),
+      () => deliver(again),
       ({ status }) => status !== 429,
       'the next second',
     );
@@ -254,7 +254,12 @@ rigTest(
       202,
       'each has its own rate',
     );
-    for (let status = 401; status !== 429; ) status = (await send(url, { headers: bearer('no') })).status;
+    const wrong = () => send(url, { headers: bearer('no') }).then(({ status }) => status);
+    await until(
+      () => Promise.all(Array.from({ length: MANY }, wrong)),
+      (statuses) => statuses.includes(429),
+      'too many wrong ones',
+    );
     assert.equal(
       (await send(other.url, { headers: bearer(other.secret) })).status,
       202,
@@ -363,8 +368,12 @@ rigTest('what cannot be is refused, and nothing is written', async (rig) => {
     [['rm'], /trigger rm needs the NAME/],
     [['frob'], /"frob" is none of add, ls, rotate, rm/],
   ];
-  for (const [args, message] of refused) {
-    const { code, stdout, stderr } = await rig.bgjob(['trigger', ...args]);
+  const answers = await manyCalls(
+    rig,
+    refused.map(([args]) => ['trigger', ...args]),
+  );
+  for (const [n, { code, stdout, stderr }] of answers.entries()) {
+    const [args, message] = refused[n]!;
     assert.ok(code === 125 || code === 127, `${args.join(' ')}: ${code}`);
     assert.equal(stdout, '');
     assert.match(stderr, message);
@@ -372,44 +381,6 @@ rigTest('what cannot be is refused, and nothing is written', async (rig) => {
   assert.deepEqual(await listenersOf(rig), []);
   assert.ok(!fs.existsSync(join(rig.home, 'triggers', 'hook')));
 });
-
-rigTest(
-  'a real curl: bearer token, signature, a body that is too large, and what it prints',
-  async (rig) => {
-    const { url, secret } = await addTrigger(rig, ['hook', SHOW]);
-    const curl = async (line: string) => (await rig.bash(line, { env: { URL: url, SECRET: secret } })).stdout;
-    assert.equal(
-      await curl(`curl -s -w '%{http_code}' -H "Authorization: Bearer $SECRET" -d '{"a":1}' "$URL"`),
-      '{"id":2}\n202',
-    );
-    assert.match(await logOf(rig, 2), /^\{"a":1\}\n/);
-    const body = `{"zen":"it's"}`;
-    const signed = signature(secret, body)['X-Hub-Signature-256'];
-    assert.equal(
-      await curl(
-        `curl -s -H 'X-Hub-Signature-256: ${signed}' -H 'X-GitHub-Delivery: 7' --data-raw '${body.replace("'", `'\\''`)}' "$URL"`,
-      ),
-      '{"id":3}\n',
-    );
-    fs.writeFileSync(join(rig.project, 'big'), Buffer.alloc(3_000_000));
-    for (const how of [
-      '',
-      "-H 'Expect:'",
-      "-H 'Transfer-Encoding: chunked'",
-      "-H 'Transfer-Encoding: chunked' -H 'Expect:'",
-    ])
-      assert.equal(
-        await curl(
-          `curl -s -w '%{http_code} %{exitcode}' -o /dev/null ${how} -H "Authorization: Bearer $SECRET" --data-binary @big "$URL"`,
-        ),
-        '413 0',
-        how,
-      );
-    assert.equal(await curl('curl -s -w "%{http_code}" -o /dev/null "$URL"'), '405');
-    await removeTriggers(rig);
-  },
-  { skip: CURL ? false : 'there is no curl' },
-);
 
 rigTest('wait --trigger: the id of the next job, and nothing else; 75 at its deadline', async (rig) => {
   const { url, secret } = await addTrigger(rig, ['hook', 'true']);

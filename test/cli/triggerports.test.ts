@@ -111,7 +111,8 @@ rigTest(
       told.stderr,
       new RegExp(`hook: not listening: port ${port} taken by pid ${process.pid} \\(`),
     );
-    const log = async () => (await rig.bgjob(['tail', `${(await listenersOf(rig))[0].id}`])).stdout;
+    const [{ id: next }] = await listenersOf(rig);
+    const log = () => rig.log(next);
     await until(log, (text) =>
       new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: the port is taken by pid ${process.pid} `).test(
         text,
@@ -123,7 +124,7 @@ rigTest(
     assert.match(refused.stderr, new RegExp(`port ${port} is taken by pid ${process.pid}`));
     assert.ok(!fs.existsSync(join(rig.home, 'triggers', 'second')));
     await release(server);
-    await until(log, (text) => text.includes(`listens on 127.0.0.1:${port}\n`), 'it tries again', 30_000);
+    await until(log, (text) => text.includes(`listens on 127.0.0.1:${port}\n`), 'it tries again');
     assert.equal((await rig.json(['trigger', 'ls']))[0].listening, true);
     assert.equal((await send(url, { headers: bearer(secret) })).status, 202);
     await removeTriggers(rig);
@@ -164,8 +165,8 @@ rigTest(
     const { url, secret } = await addTrigger(rig, ['hook', 'true']);
     const [{ id }] = await listenersOf(rig);
     const old = listenerPid(rig);
-    const { shim, watcher } = rig.shimRecord(id);
-    for (const pid of [watcher!, rig.ownerPid(id), shim!]) process.kill(pid, 'SIGKILL');
+    const { shim, watcher } = await rig.shimOf(id);
+    for (const pid of [watcher, rig.ownerPid(id), shim]) process.kill(pid, 'SIGKILL');
     await rig.untilState(id, 'lost');
     const deliver = () =>
       send(url, { headers: { ...bearer(secret), 'Webhook-Id': 'one' } }).then(

@@ -17,7 +17,7 @@ export class Gate {
     if (spawnSync('mkfifo', [this.path]).status !== 0) throw new Error(`mkfifo ${this.path}`);
     // a writer: whoever opens it to read does not wait for one, but for what comes
     this.fd = fs.openSync(this.path, O_RDWR | O_NONBLOCK);
-    this.line = `{ read -r _ <'${this.path}'; } 2>/dev/null || :`;
+    this.line = `{ read -r _ <${this.path}; } 2>/dev/null || :`;
   }
 
   /** Lets all pass that wait, and all that come later. */

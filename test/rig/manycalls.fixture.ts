@@ -1,6 +1,6 @@
 /**
  * Calls the built program many times in this one process: its code is evaluated anew for each call, and what it would write and the
- * code with which it would end are caught. For calls that are refused, which start nothing. See manycalls.ts.
+ * code with which it would end are caught. See manycalls.ts.
  */
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,9 +14,9 @@ async function call(args: string[]): Promise<{ code: number; stdout: string; std
   const { writeSync } = fs;
   const { exit } = process;
   try {
-    fs.writeSync = ((fd: number, bytes: Uint8Array, offset = 0, length?: number | null) => {
+    fs.writeSync = ((fd: number, bytes: Uint8Array, offset?: number | null, length?: number | null) => {
       if (!(fd in written)) return writeSync(fd, bytes, offset, length);
-      const rest = bytes.subarray(offset);
+      const rest = bytes.subarray(offset ?? 0);
       written[fd]!.push(Buffer.from(rest));
       return rest.length;
     }) as typeof fs.writeSync;

@@ -1,4 +1,7 @@
-/** Many calls of the built program in one process: a tenth of what as many processes cost. Only for calls that are refused. */
+/**
+ * Many calls of the built program in one process: a tenth of what as many processes cost. Only for calls that start nothing and wait for
+ * nothing: what is refused, and what only looks.
+ */
 import { join } from 'node:path';
 import type { Answer, CallOptions, Rig } from './rig.ts';
 

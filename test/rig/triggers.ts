@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, parentOf } from './processes.ts';
+import { isRunning, parentOf, processesNaming } from './processes.ts';
 import type { Rig } from './rig.ts';
 import { until } from './until.ts';
 
@@ -51,6 +51,10 @@ export function listenerPid(rig: Rig): number | undefined {
   }
   return undefined;
 }
+/** Whether a process is one of this rig: a number may have been given again, and 0 would be all of us. */
+const isOf = (rig: Rig, pid: number): boolean =>
+  pid > 1 && processesNaming(rig.dir).some((found) => found.pid === pid);
+
 /** Kills it; `whole`: the shell that would start it again, and whoever watches that, too. */
 export async function slayListener(rig: Rig, whole: boolean): Promise<void> {
   const pid = await until(
@@ -61,10 +65,12 @@ export async function slayListener(rig: Rig, whole: boolean): Promise<void> {
   const pids = [pid!];
   if (whole) {
     const [{ id }] = (await listenersOf(rig)).filter(({ state }) => state === 'running');
-    const { shim, watcher } = rig.shimRecord(id);
-    pids.unshift(watcher!, rig.ownerPid(id), shim!, parentOf(pid!));
+    const { shim, watcher } = await rig.shimOf(id);
+    const shell = parentOf(pid!);
+    pids.unshift(...[watcher, rig.ownerPid(id), shim, shell].filter((one) => isOf(rig, one)));
   }
-  for (const one of pids) process.kill(one, 'SIGKILL');
+  // it may end by itself just now: then its number is nobody's, or another's
+  for (const one of pids) if (isOf(rig, one)) process.kill(one, 'SIGKILL');
   await until(
     () => pids.filter(isRunning),
     (left) => left.length === 0,
