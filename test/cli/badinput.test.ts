@@ -1,14 +1,15 @@
 /**
  * Hostile values for every option and operand of every verb, from the table of verbs itself: a new option is covered by
- * its kind, and one that takes text must say here what it refuses. Each is refused with 125, in one sentence.
+ * its kind, and one that takes text must say here what it refuses. Each is refused with 125, in one sentence. The built program
+ * answers them in one process (rig/inprocess.ts), and a few of them in processes of their own.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Kind, Verb } from '../../src/cli/command.ts';
 import { VERBS } from '../../src/cli/verbs.ts';
-import { inParallel } from '../chaos/death.ts';
+import { answersOf } from '../rig/inprocess.ts';
 import { assertRefused, pathsIn } from '../rig/refusal.ts';
-import { rigTest } from '../rig/rig.ts';
+import { type Answer, type Rig, rigTest } from '../rig/rig.ts';
 
 const LONG = 'x'.repeat(300);
 const NUMBERLESS = [
@@ -181,25 +182,14 @@ test('every option that takes text says what it refuses', () => {
         );
 });
 
-/** Each option with some of its values: those of a kind, and of a text that several verbs know, are shared out. */
+/** Each option with each of its values. */
 function optionCalls(): string[][] {
-  const next = new Map<string, number>();
-  const share = (key: string, values: string[], most: number): string[] => {
-    const from = next.get(key) ?? 0;
-    next.set(key, from + most);
-    return Array.from(
-      { length: Math.min(most, values.length) },
-      (_, n) => values[(from + n) % values.length]!,
-    );
-  };
-  const users = (option: string) => VERBS.filter(({ options }) => option in options).length;
   return VERBS.flatMap((verb) =>
     Object.entries(verb.options).flatMap(([option, { kind }]) => {
       const text = kind === 'text' || kind === 'list';
       const values = text ? (BAD_TEXT[`${verb.name} ${option}`] ?? BAD_TEXT[option]!) : BAD_OF_KIND[kind];
-      const most = kind === 'flag' ? 1 : text ? Math.ceil(values.length / users(option)) : 4;
       const companions = COMPANIONS[`${verb.name} ${option}`] ?? [];
-      return share(text ? option : kind, values, most).map((value) => {
+      return values.map((value) => {
         const words =
           kind === 'flag' || kind.startsWith('optional-') ? [`--${option}=${value}`] : [`--${option}`, value];
         return [verb.name, ...companions, ...words, ...operandsOf(verb)];
@@ -210,38 +200,48 @@ function optionCalls(): string[][] {
 
 const shorten = (args: string[]): string => JSON.stringify(args.map((word) => word.slice(0, 60)));
 
+/** The answer to each of these calls. */
+async function ask(rig: Rig, calls: string[][]): Promise<[args: string[], answer: Answer][]> {
+  const answers = await answersOf(
+    rig,
+    calls.map((args) => ({ args })),
+  );
+  return calls.map((args, n) => [args, answers[n]!]);
+}
+
 rigTest('every option refuses what is not of its kind', async (rig) => {
   await rig.runOut(['true']);
   const before = pathsIn(rig.home);
-  const calls = optionCalls();
   const accepted: string[] = [];
-  await inParallel(calls.length, 3, async (n) => {
-    const answer = await rig.bgjob(calls[n]!);
+  const answers = await ask(rig, optionCalls());
+  for (const [args, answer] of answers) {
     try {
-      assertRefused(answer, 125, /^.{8,6000}$/s, shorten(calls[n]!));
+      assertRefused(answer, 125, /^.{8,6000}$/s, shorten(args));
     } catch (thrown) {
       accepted.push((thrown as Error).message);
     }
-  });
+  }
   assert.deepEqual(accepted, []);
   assert.deepEqual(pathsIn(rig.home), before);
-  console.log(`${calls.length} calls with a hostile value`);
+  console.log(`${answers.length} calls with a hostile value`);
 });
 
 rigTest('every operand that is no reference is refused', async (rig) => {
   await rig.runOut(['true']);
   const before = pathsIn(rig.home);
-  const takers = VERBS.filter(({ operands }) => operands.startsWith('REF'));
-  // each verb in turn, and each one with what an object would know
+  const takers = VERBS.filter(({ operands }) => operands.startsWith('REF')).map(({ name }) => name);
   const called = (name: string, reference: string) => [name, ...(NEEDED[name] ?? []), '--', reference];
-  const calls = REFERENCES.map((reference, n) => called(takers[n % takers.length]!.name, reference));
-  for (const { name } of takers) calls.push(called(name, 'constructor'), called(name, 'toString'));
-  await inParallel(calls.length, 3, async (n) => {
-    assertRefused(await rig.bgjob(calls[n]!), 125, /^bgjob: no job "/, shorten(calls[n]!));
-  });
-  for (const { name } of VERBS.filter(({ arity }) => arity[1] !== Number.POSITIVE_INFINITY))
-    for (const extra of ['', '-', 'x', '\n'])
-      assertRefused(await rig.bgjob([name, '--', '1', extra, '1']), 125, /too many words: "/, name);
+  // each with what an object would know, too
+  const references = [...REFERENCES, 'constructor', 'toString'];
+  const calls = takers.flatMap((name) => references.map((reference) => called(name, reference)));
+  for (const [args, answer] of await ask(rig, calls))
+    assertRefused(answer, 125, /^bgjob: no job "/, shorten(args));
+  const single = VERBS.filter(({ arity }) => arity[1] !== Number.POSITIVE_INFINITY).map(({ name }) => name);
+  const tooMany = single.flatMap((name) =>
+    ['', '-', 'x', '\n'].map((extra) => [name, '--', '1', extra, '1']),
+  );
+  for (const [args, answer] of await ask(rig, tooMany))
+    assertRefused(answer, 125, /too many words: "/, shorten(args));
   assert.deepEqual(pathsIn(rig.home), before);
 });
 
@@ -251,13 +251,12 @@ rigTest('a word of 100 KB is refused in a few lines', async (rig) => {
   const calls = [[word], ['wait', word], ['ls', word], ['ls', `--${word}`], ['run', '-n', word, 'true']];
   calls.push(['run', '--', `./${word}`], ['run', '-C', word, 'true'], ['wait', '1', '--timeout', word]);
   calls.push(['tail', '1', '--grep', `(${word}`], ['ls', '--state', word], ['kill', '-s', word, '1']);
-  for (const args of calls)
-    for (const json of [[], ['--json']]) {
-      const words = args[0] === 'run' ? ['run', ...json, ...args.slice(1)] : [...args, ...json];
-      const { code, stdout, stderr } = await rig.bgjob(words);
-      assert.ok([125, 126, 127].includes(code) && stdout === '', shorten(words));
-      assert.ok(stderr.length < 12_000, `${shorten(words)}: ${stderr.length} characters`);
-    }
+  const inJson = ([verb = '', ...args]: string[]) =>
+    verb === 'run' ? [verb, '--json', ...args] : [verb, ...args, '--json'];
+  for (const [args, { code, stdout, stderr }] of await ask(rig, [...calls, ...calls.map(inJson)])) {
+    assert.ok([125, 126, 127].includes(code) && stdout === '', shorten(args));
+    assert.ok(stderr.length < 12_000, `${shorten(args)}: ${stderr.length} characters`);
+  }
 });
 
 rigTest('what is no verb and no option is refused, whatever it looks like', async (rig) => {
@@ -278,7 +277,11 @@ rigTest('what is no verb and no option is refused, whatever it looks like', asyn
     '\n',
     LONG,
   ];
-  for (const name of verbs) assertRefused(await rig.bgjob([name, 'x']), 125, /^bgjob: no command "/, name);
+  const named = await ask(
+    rig,
+    verbs.map((name) => [name, 'x']),
+  );
+  for (const [args, answer] of named) assertRefused(answer, 125, /^bgjob: no command "/, shorten(args));
   const options = [
     '-5',
     '-w5',
@@ -294,13 +297,12 @@ rigTest('what is no verb and no option is refused, whatever it looks like', asyn
     '--wait\u0001=5',
     '--wait\u0001',
   ];
-  for (const option of options)
-    assertRefused(
-      await rig.bgjob(['run', option, '--', 'true']),
-      125,
-      /unknown option|is not a duration/,
-      JSON.stringify(option),
-    );
+  const optioned = await ask(
+    rig,
+    options.map((option) => ['run', option, '--', 'true']),
+  );
+  for (const [args, answer] of optioned)
+    assertRefused(answer, 125, /unknown option|is not a duration/, shorten(args));
   assert.equal(pathsIn(rig.home), undefined, 'nothing was made');
 });
 
