@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { readJson, slay } from '../chaos/death.ts';
+import { answersOf } from '../rig/inprocess.ts';
 import { assertRefused, pathsIn } from '../rig/refusal.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -42,12 +43,12 @@ rigTest('a home may be as long as a path may be, or it is refused', async (rig) 
   };
   await worksIn(rig, pathOf(3900));
   const long = [3950, 4050, 4090, 5000].map(pathOf);
-  for (const path of [...long, `${rig.dir}/${'n'.repeat(256)}`]) {
-    const env = { BGJOB_HOME: path };
-    assertRefused(await rig.bgjob(['run', 'true'], { env }), 125, /: the name is too long\n/);
-    assertRefused(await rig.bgjob(['ls'], { env }), 125, /: the name is too long\n/);
-    assert.ok(!fs.existsSync(path));
-  }
+  long.push(`${rig.dir}/${'n'.repeat(256)}`);
+  const calls = [['run', 'true'], ['ls']];
+  const questions = long.flatMap((path) => calls.map((args) => ({ args, env: { BGJOB_HOME: path } })));
+  for (const answer of await answersOf(rig, questions))
+    assertRefused(answer, 125, /: the name is too long\n/);
+  for (const path of long) assert.ok(!fs.existsSync(path));
 });
 
 rigTest('a relative home is of the working directory, an empty one is the default', async (rig) => {
@@ -61,12 +62,14 @@ rigTest('a directory that holds other things is no home: gc empties trash and ca
   for (const name of ['trash', 'cache', 'letters']) fs.mkdirSync(`${rig.project}/${name}`);
   fs.writeFileSync(`${rig.project}/trash/precious`, 'x');
   const before = pathsIn(rig.project);
-  for (const home of ['.', rig.project, '/', '/tmp', `${rig.dir}/project/../project/`]) {
-    const env = { BGJOB_HOME: home };
-    const run = await rig.bgjob(['run', 'true'], { env });
-    assertRefused(run, 125, /holds other things than bgjob's|other users can write/, home);
-    assert.match(run.stderr, /\n {2}hint: (BGJOB_HOME=\/.*\.bgjob|chmod .*)\n/);
-    for (const verb of [['ls'], ['gc', '--ended']]) await rig.bgjob(verb, { env });
+  const homes = ['.', rig.project, '/', '/tmp', `${rig.dir}/project/../project/`];
+  const asked = homes.flatMap((home) =>
+    [['run', 'true'], ['ls'], ['gc', '--ended']].map((args) => ({ args, env: { BGJOB_HOME: home } })),
+  );
+  for (const [n, answer] of (await answersOf(rig, asked)).entries()) {
+    if (asked[n]!.args[0] !== 'run') continue;
+    assertRefused(answer, 125, /holds other things than bgjob's|other users can write/, homes[n / 3]);
+    assert.match(answer.stderr, /\n {2}hint: (BGJOB_HOME=\/.*\.bgjob|chmod .*)\n/);
   }
   assert.deepEqual(pathsIn(rig.project), before);
   // what a launcher left that was killed while it made one, and a file system's own folder
@@ -78,26 +81,37 @@ rigTest('a directory that holds other things is no home: gc empties trash and ca
 
 rigTest('variables that mean nothing change nothing, or are refused by name', async (rig) => {
   await rig.runOut(['true']);
-  for (const value of ['never', '5 m', '99999999999d', '\n'])
-    for (const args of [
-      ['wait', '1'],
-      ['run', '-w', 'true'],
-      ['tail', '-f', '1'],
-    ])
-      assertRefused(
-        await rig.bgjob(args, { env: { BGJOB_MAX_WAIT: value } }),
-        125,
-        /^bgjob: BGJOB_MAX_WAIT: ".*" is not a duration/,
-        `${args} ${value}`,
-      );
+  const waiting = [
+    ['wait', '1'],
+    ['run', '-w', 'true'],
+    ['tail', '-f', '1'],
+  ];
+  const durations = ['never', '5 m', '99999999999d', '\n'].flatMap((value) =>
+    waiting.map((args) => ({ args, env: { BGJOB_MAX_WAIT: value } })),
+  );
+  for (const [n, answer] of (await answersOf(rig, durations)).entries())
+    assertRefused(
+      answer,
+      125,
+      /^bgjob: BGJOB_MAX_WAIT: ".*" is not a duration/,
+      JSON.stringify(durations[n]),
+    );
   assert.equal((await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: '' } })).code, 0);
   const plain = (await rig.bgjob(['ls', '-q'])).stdout;
   // LANG is not among them: Node itself crashes over 157 characters of it
-  for (const name of ['COLUMNS', 'LINES', 'TERM', 'NO_COLOR', 'TZ', 'PWD', 'BGJOB_ID', 'HOME', 'TMPDIR'])
-    for (const value of ['', '-1', 'x'.repeat(100_000)]) {
-      const { code, stdout, stderr } = await rig.bgjob(['ls', '-q'], { env: { [name]: value } });
-      assert.deepEqual([code, stdout, stderr], [0, plain, ''], `${name}=${value.slice(0, 10)}`);
-    }
+  const names = ['COLUMNS', 'LINES', 'TERM', 'NO_COLOR', 'TZ', 'PWD', 'BGJOB_ID', 'HOME', 'TMPDIR'];
+  const values = ['', '-1', 'x'.repeat(100_000)];
+  const one = values.flatMap((value) =>
+    names.map((name) => ({ args: ['ls', '-q'], env: { [name]: value } })),
+  );
+  const unchanged = { code: 0, stdout: plain, stderr: '' };
+  for (const [n, answer] of (await answersOf(rig, one)).entries())
+    assert.deepEqual(answer, unchanged, JSON.stringify(one[n]).slice(0, 60));
+  // all of them at once, and Node itself sees them when it starts
+  for (const value of values) {
+    const env = Object.fromEntries(names.map((name) => [name, value]));
+    assert.deepEqual(await rig.bgjob(['ls', '-q'], { env }), unchanged, value.slice(0, 10));
+  }
   const show = await rig.bgjob(['run', '-w', 'true'], {
     env: { BGJOB_ID: '-1', COLUMNS: '-5', PWD: '/gone' },
   });

@@ -64,21 +64,35 @@ rigTest('at the very limit of exec: exact, or a failure that says so, byte by by
   const line = (bytes: number) =>
     `ulimit -s 2048; a=$(printf %0131000d 0); r=$(printf %0${bytes}d 0); exec bgjob run -w -- ${job}`;
   const answers = { exact: 0, failed: 0, refused: 0 };
-  for (let bytes = 127_000; answers.refused === 0; bytes += answers.failed > 0 ? 300 : 150) {
+  const call = async (bytes: number): Promise<keyof typeof answers> => {
     const { code, stdout, stderr } = await rig.bash(line(bytes));
     const id = Number.parseInt(stdout, 10);
     if (stdout === '') {
       assert.match(stderr, /bgjob: Argument list too long/, 'bash itself could not call it');
-      answers.refused++;
-    } else if (code === 0) {
-      assert.equal(rig.log(id), `${131_000 * 3 + bytes + 3}\n`);
-      answers.exact++;
-    } else {
-      // the shim, or env behind it, is where it did not fit
-      assert.ok([125, 126].includes(code), `${code} ${stdout} ${stderr}`);
-      assert.match(stdout + rig.log(id), /too large|Argument list too long/);
-      answers.failed++;
+      return 'refused';
     }
+    if (code === 0) {
+      assert.equal(rig.log(id), `${131_000 * 3 + bytes + 3}\n`);
+      return 'exact';
+    }
+    // the shim, or env behind it, is where it did not fit
+    assert.ok([125, 126].includes(code), `${code} ${stdout} ${stderr}`);
+    assert.match(stdout + rig.log(id), /too large|Argument list too long/);
+    return 'failed';
+  };
+  // the last size that is exact, by halves; then on from there, until bash itself cannot call it
+  let [exact, more] = [127_000, 131_000];
+  while (more - exact > 150) {
+    const middle = exact + Math.floor((more - exact) / 300) * 150;
+    const answer = await call(middle);
+    answers[answer]++;
+    if (answer === 'exact') exact = middle;
+    else more = middle;
+  }
+  for (let [bytes, last] = [exact, '']; last !== 'refused'; bytes += 300) {
+    const answer = await call(bytes);
+    answers[answer]++;
+    last = answer;
     assert.ok(bytes < 131_000, `no limit was found: ${JSON.stringify(answers)}`);
   }
   assert.ok(answers.exact > 0);

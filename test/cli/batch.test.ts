@@ -1,7 +1,9 @@
 /** `run --batch`: a job for each line, in order, all of them or none; and what is said of lines that cannot be jobs. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { answersOf } from '../rig/inprocess.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 const listed = (rig: Rig): string[] => {
   const jobs = `${rig.home}/jobs`;
@@ -163,8 +165,9 @@ rigTest('what does not go with many jobs is refused', async (rig) => {
     [['--batch', 'utf16'], /utf16 is UTF-16\n {2}hint: iconv/],
     [[], /run needs .*--batch/],
   ];
-  for (const [args, says] of refusals) {
-    const { code, stdout, stderr } = await rig.bgjob(['run', ...args]);
+  const questions = refusals.map(([args]) => ({ args: ['run', ...args] }));
+  for (const [n, { code, stdout, stderr }] of (await answersOf(rig, questions)).entries()) {
+    const [args, says] = refusals[n]!;
     assert.deepEqual([code, stdout], [125, ''], args.join(' '));
     assert.match(stderr, says);
   }
@@ -172,19 +175,23 @@ rigTest('what does not go with many jobs is refused', async (rig) => {
 });
 
 rigTest('--slots sets how many run at once, --wait=DUR is a deadline', async (rig) => {
-  const line = 'echo + >>n; sleep 0.05; echo - >>n\n';
-  const { code } = await rig.bgjob(['run', '-Q', 'q', '--slots', '3', '-w', '--batch', '-'], {
+  // each that runs waits until the gate is open: as many as may run have come there by then
+  const line = 'echo + >>n; until [ -e gate ]; do sleep 0.02; done; echo - >>n\n';
+  const call = rig.startBgjob(['run', '-Q', 'q', '--slots', '3', '-w', '--batch', '-'], {
     input: line.repeat(15),
   });
-  assert.equal(code, 0);
+  const path = `${rig.project}/n`;
+  const signs = () => (fs.existsSync(path) ? fs.readFileSync(path, 'utf8').trim().split('\n') : []);
+  await until(signs, ({ length }) => length === 3, 'three that run');
+  assert.equal((await rig.json(['ls', '--state', 'queued'])).length, 12);
+  fs.writeFileSync(`${rig.project}/gate`, '');
+  assert.equal((await call.answer).code, 0);
   let running = 0;
-  let most = 0;
-  for (const sign of fs.readFileSync(`${rig.project}/n`, 'utf8').trim().split('\n')) {
+  for (const sign of signs()) {
     running += sign === '+' ? 1 : -1;
-    most = Math.max(most, running);
+    assert.ok(running <= 3, signs().join(''));
   }
-  assert.equal(running, 0);
-  assert.ok(most <= 3 && most > 1, `${most}`);
+  assert.deepEqual([running, signs().length], [0, 30]);
   const puppet = await rig.puppet();
   const input = `${puppet.command.map((word) => `'${word}'`).join(' ')}\n${'true\n'.repeat(2)}`;
   const late = await rig.bgjob(['run', '-Q', 'slow', '--wait=300ms', '--batch', '-'], { input });

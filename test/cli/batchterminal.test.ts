@@ -1,13 +1,11 @@
 /** Many jobs on a terminal: how far they are, in one line that fits and is gone at the end; and nothing of it anywhere else. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { type Rig, rigTest } from '../rig/rig.ts';
+import { missing } from '../rig/needs.ts';
+import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
-const skip =
-  spawnSync('script', ['--version']).error !== undefined &&
-  'script(1) is not installed: there is no terminal to be had';
+const skip = missing('script');
 
 /** Starts a shell line on a terminal of its own; stdout and stderr come as one. */
 function onTerminal(rig: Rig, line: string, columns = 80, input = '') {
@@ -37,8 +35,8 @@ async function waiting(rig: Rig, count: number) {
 
 for (const [count, columns] of [
   [4, 80],
-  [60, 80],
-  [60, 40],
+  [12, 80],
+  [12, 40],
 ] as const)
   rigTest(
     `waiting for ${count + 1} in ${columns} columns`,
@@ -71,14 +69,21 @@ rigTest(
   'while many are added it says how many; then what to do next',
   async (rig) => {
     const puppet = await waiting(rig, 2);
-    fs.writeFileSync(`${rig.project}/lines`, 'true\n'.repeat(6000));
-    const { stdout } = await onTerminal(rig, 'bgjob run -Q q --batch lines >ids; wc -l <ids').answer;
-    assert.match(stdout, /of 6,000 added/);
+    fs.writeFileSync(`${rig.project}/lines`, 'true\n'.repeat(1200));
+    // it appears after a third of a second: here after none, for so many may be added by then
+    const preload = `${rig.dir}/preload.cjs`;
+    fs.writeFileSync(
+      preload,
+      'const { setTimeout } = globalThis; globalThis.setTimeout = (act) => setTimeout(act, 0);',
+    );
+    const call = `'${process.execPath}' --require ${preload} -- ${BGJOB} run -Q q --batch lines`;
+    const { stdout } = await onTerminal(rig, `${call} >ids; wc -l <ids`).answer;
+    assert.match(stdout, /of 1,200 added/);
     assert.deepEqual(
       shown(stdout)
         .filter((line) => line !== '')
         .slice(-2),
-      ['6000 jobs added; next: bgjob wait $(seq 4 6003) · bgjob ls', '6000'],
+      ['1200 jobs added; next: bgjob wait $(seq 4 1203) · bgjob ls', '1200'],
     );
     // nobody waits until all of them have run
     fs.renameSync(`${rig.home}/queues/q/batch.4`, `${rig.dir}/batch`);
@@ -91,7 +96,7 @@ rigTest(
 rigTest(
   'nothing of it where stderr is no terminal, with --json, or on a terminal without a size',
   async (rig) => {
-    fs.writeFileSync(`${rig.project}/lines`, 'true\n'.repeat(55));
+    fs.writeFileSync(`${rig.project}/lines`, 'true\n'.repeat(6));
     for (const line of [
       'bgjob run -Q q -w --batch lines 2>err; cat err',
       'bgjob run -Q q -w --json --batch lines',

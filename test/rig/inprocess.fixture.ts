@@ -30,10 +30,11 @@ function ask({ args, env }: Question): Promise<Answer> {
     if (path.startsWith(dirname(cli))) delete require.cache[path];
   const written: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
   return new Promise((resolve) => {
-    fs.writeSync = ((fd: number, bytes: Uint8Array, offset = 0) => {
+    fs.writeSync = ((fd: number, bytes: Uint8Array, offset: number | null = 0) => {
+      const from = offset ?? 0;
       if (fd !== 1 && fd !== 2) return Reflect.apply(real.writeSync, fs, [fd, bytes, offset]);
-      written[fd].push(Buffer.from(bytes.subarray(offset)));
-      return bytes.length - offset;
+      written[fd].push(Buffer.from(bytes.subarray(from)));
+      return bytes.length - from;
     }) as typeof fs.writeSync;
     process.exit = ((code: number) => {
       const text = (fd: 1 | 2) => Buffer.concat(written[fd]).toString();
