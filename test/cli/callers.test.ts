@@ -1,6 +1,7 @@
 /** What a job does to its caller, and a caller's death to its job: nothing. */
 import assert from 'node:assert/strict';
-import * as fs from 'node:fs';
+import { LOCKING, locksAreFree } from '../rig/callerlocks.ts';
+import { missing } from '../rig/needs.ts';
 import { openFiles } from '../rig/processes.ts';
 import { BGJOB, type Call, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -50,33 +51,17 @@ rigTest("a caller's lock is free when the caller has ended", async (rig) => {
   assert.equal((await rig.bash('exec 200>lock; flock -n 200; flock -n lock true')).code, 1);
 });
 
-rigTest('a lock on any descriptor is free, whoever the caller is: make, a pipe, a terminal', async (rig) => {
-  fs.writeFileSync(
-    `${rig.project}/Makefile`,
-    'SHELL=/bin/bash\nall:\n\t@exec 9>lock9 20>lock20 200>lock200; flock -n 9; flock -n 20; flock -n 200; bgjob run -- sleep 1000\n',
-  );
-  const recipe =
-    'exec 9>lock9 20>lock20 200>lock200; flock -n 9; flock -n 20; flock -n 200; bgjob run -- sleep 1000';
-  const calls = [
-    'make -s',
-    'make -s -j4 2>&1 | cat',
-    `id=$(bash -c '${recipe}'); echo $id`,
-    `bash -c '${recipe}' 2>&1 | cat`,
-    `script -qec "bash -c '${recipe}'" /dev/null </dev/null`,
-    `ssh() { bash -c "$*" </dev/null 2>&1 | cat; }; ssh '${recipe}'`,
-  ];
-  for (const [n, line] of calls.entries()) {
-    const { code, stdout, stderr } = await rig.bash(line);
-    assert.equal(code, 0, `${line}: ${stderr}`);
-    // a terminal gets hints, too
-    assert.match(stdout, new RegExp(`^${n + 1}\\r?\\n`), line);
-    for (const fd of [9, 20, 200])
-      assert.equal((await rig.bash(`flock -n lock${fd} true`)).code, 0, `${line}: ${fd}`);
-    assert.equal((await rig.bgjob(['status', String(n + 1)])).code, 75, `${line}: it runs`);
-  }
-  const ids = calls.map((_, n) => String(n + 1));
-  assert.equal((await rig.bgjob(['kill', '--now', ...ids])).code, 0);
-});
+rigTest(
+  'a lock on any descriptor is free, whoever the caller is: a pipe, a terminal',
+  (rig) =>
+    locksAreFree(rig, [
+      `id=$(bash -c '${LOCKING}'); echo $id`,
+      `bash -c '${LOCKING}' 2>&1 | cat`,
+      `script -qec "bash -c '${LOCKING}'" /dev/null </dev/null`,
+      `ssh() { bash -c "$*" </dev/null 2>&1 | cat; }; ssh '${LOCKING}'`,
+    ]),
+  { skip: missing('script') },
+);
 
 rigTest("the caller's process group is killed: the job goes on and keeps its code", async (rig) => {
   const puppet = await rig.puppet();

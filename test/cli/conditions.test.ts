@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { answersOf } from '../rig/inprocess.ts';
 import { openFiles } from '../rig/processes.ts';
 import type { Puppet } from '../rig/puppet.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
@@ -106,6 +107,7 @@ rigTest('the first of several conditions decides', async (rig) => {
 
 rigTest('the deadline: 75, and how to go on, with the same conditions', async (rig) => {
   const puppet = await puppetJob(rig, '-n', 'web');
+  await rig.untilState(1, 'running');
   const answer = await rig.bgjob([
     'wait',
     'web',
@@ -135,7 +137,7 @@ rigTest('a signal to the waiter is not one to the job', async (rig) => {
   );
   call.child.kill('SIGINT');
   assert.equal((await call.answer).code, 130);
-  assert.equal((await rig.show(1)).state, 'running');
+  await rig.untilState(1, 'running');
   await puppet.exit(0);
 });
 
@@ -205,17 +207,22 @@ rigTest('conditions are for one job; what belongs to another option needs it', a
     [['wait', '1', '--until-file', ''], /--until-file/],
     [['run', '--follow', '--until', 'x', '--', 'true'], /exclude each other/],
   ];
-  for (const [words, why] of refused) {
-    const answer = await rig.bgjob(words);
+  const answers = await answersOf(
+    rig,
+    refused.map(([args]) => ({ args })),
+  );
+  for (const [n, answer] of answers.entries()) {
+    const [words, why] = refused[n]!;
     assert.equal(answer.code, 125, words.join(' '));
     assert.match(answer.stderr, why, words.join(' '));
   }
-  for (const id of [1, 2]) await rig.bgjob(['wait', String(id)]);
+  await rig.bgjob(['wait', '1', '2']);
 });
 
 rigTest('conditions in JSON: what came true, and the job', async (rig) => {
   const puppet = await puppetJob(rig, '-n', 'web');
   await puppet.print('ready\n');
+  await rig.untilState(1, 'running');
   const [matched] = await rig.json(['wait', 'web', '--until', 'ready']);
   assert.deepEqual(matched.log, { path: rig.file(1, 'out/log'), bytes: 6, trimmedBytes: 0, cursor: 6 });
   const { state, result, condition, from, to, line, cursor, code, by } = matched;

@@ -35,7 +35,7 @@ rigTest('the queue of a batch, the longest wait, what gc keeps', async (rig) => 
   assert.equal((await rig.show(1)).queue, 'builds');
   const named = await rig.bgjob(['run', '-Q', 'own', '--batch', '-'], { input: 'true\n' });
   assert.deepEqual([named.code, named.stderr], [0, '']);
-  assert.equal((await rig.bgjob(['wait', '1', '2', '--timeout', '30s'])).code, 0);
+  assert.equal((await rig.bgjob(['wait', '1', '2', '--timeout', '1h'])).code, 0);
   // a job without -Q is in none
   const puppet = await rig.puppet();
   await rig.run(['--', ...puppet.command]);
@@ -43,7 +43,7 @@ rigTest('the queue of a batch, the longest wait, what gc keeps', async (rig) => 
   assert.equal((await rig.show(3)).queue, null);
   assert.equal((await rig.bgjob(['wait', '3'])).code, 75);
   assert.equal((await rig.bgjob(['tail', '-f', '3'])).code, 75);
-  const late = rig.startBgjob(['wait', '3'], { env: { BGJOB_MAX_WAIT: '60s' } });
+  const late = rig.startBgjob(['wait', '3'], { env: { BGJOB_MAX_WAIT: '1h' } });
   await puppet.exit(6);
   assert.equal((await late.answer).code, 6);
   await rig.untilLeft(3);

@@ -147,17 +147,6 @@ rigTest('a session of its own, no signal ignored or blocked, no descriptor but t
   assert.equal(rig.log(2), 'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n0\n1\n2\n');
 });
 
-rigTest("Python's print reaches the log at once", async (rig) => {
-  const script = "import time\nprint('ready')\ntime.sleep(1000)";
-  const id = await rig.run(['--', 'python3', '-c', script]);
-  const follow = rig.startBgjob(['tail', '-f', String(id)]);
-  await new Promise<void>((seen) => {
-    follow.child.stdout!.on('data', () => follow.stdout() === 'ready\n' && seen());
-  });
-  assert.equal((await rig.bgjob(['kill', '--now', String(id)])).code, 0);
-  await follow.answer;
-});
-
 rigTest('a job that starts a job: one of its own, that knows its parent', async (rig) => {
   const inner = 'sh -c \'echo "$BGJOB_ID"\'';
   assert.equal((await rig.bgjob(['run', '-w', `bgjob run -w -- ${inner}`])).code, 0);
