@@ -78,6 +78,103 @@ rigTest('a job gets what was chosen for it, and nothing else of the call; nothin
   await rig.untilState(scheduler.id, 'exited');
 });
 
+rigTest('run by hand: not beside the one that runs, unless --overlap allows it', async (rig) => {
+  const puppets = [await rig.puppet(), await rig.puppet()];
+  for (const [n, overlap] of ['skip', 'allow'].entries())
+    await rig.bgjob(['cron', 'add', FAR, '-n', overlap, '--overlap', overlap, '--', ...puppets[n]!.command]);
+  const scheduler = (await schedulerOf(rig))!;
+  const start = (name: string) => rig.bgjob(['cron', 'run', name]);
+  const first = (await start('skip')).stdout.trim();
+  await puppets[0]!.ready();
+  const refused = await start('skip');
+  assert.deepEqual([refused.code, refused.stdout], [125, '']);
+  assert.match(refused.stderr, new RegExp(`job ${first} of skip still runs, and --overlap is skip`));
+  await puppets[0]!.exit(0);
+  await rig.bgjob(['wait', first]);
+  const ids = [(await start('allow')).stdout.trim(), (await start('allow')).stdout.trim()];
+  for (const id of ids) assert.match(id, /^\d+$/);
+  await rig.bgjob(['kill', ...ids]);
+  await rig.bgjob(['cron', 'rm', 'skip', 'allow']);
+  await rig.untilState(scheduler.id, 'exited');
+});
+
+rigTest('paused: nothing fires, and what was left out is noted when it goes on', async (rig) => {
+  await rig.bgjob(['cron', 'add', '@every 1s', '-n', 'tick', 'true']);
+  await untilEvents(rig, 'tick', (all) => all.length >= 1);
+  assert.equal((await rig.bgjob(['cron', 'pause', 'tick'])).stdout, 'tick paused\n');
+  assert.match((await rig.bgjob(['cron', 'pause', 'tick'])).stdout, /^tick is paused already\n$/);
+  const before = startsOf(await eventsOf(rig, 'tick')).length;
+  assert.match((await rig.bgjob(['cron', 'ls'])).stdout, /^tick +@every 1s +paused /m);
+  // the sign that time went by: another schedule fired three times
+  await rig.bgjob(['cron', 'add', '@every 1s', '-n', 'other', 'true']);
+  await untilEvents(rig, 'other', (all) => all.length >= 3);
+  assert.ok(startsOf(await eventsOf(rig, 'tick')).length <= before + 1);
+  assert.equal((await rig.bgjob(['cron', 'resume', 'tick'])).stdout, 'tick resumed\n');
+  const events = await untilEvents(
+    rig,
+    'tick',
+    (all) => all.at(-1)?.did === 'started' && all.some(({ did }) => did === 'skipped'),
+  );
+  const left = events.find(({ did }) => did === 'skipped')!;
+  assert.equal(left.why, 'it was paused');
+  assert.ok(left.times >= 2 && left.until !== null, JSON.stringify(left));
+  assert.equal(new Set(events.map(({ at }) => at)).size, events.length, 'each time once');
+  await rig.bgjob(['cron', 'rm', 'tick', 'other']);
+  await rig.untilState((await schedulerOf(rig))!.id, 'exited');
+});
+
+rigTest('when all are paused the scheduler ends, and whoever resumes one starts it again', async (rig) => {
+  await rig.bgjob(['cron', 'add', '@every 1s', '-n', 'tick', 'true']);
+  await untilEvents(rig, 'tick', (all) => all.length >= 1);
+  const first = (await schedulerOf(rig))!.id;
+  await rig.bgjob(['cron', 'pause', 'tick']);
+  await rig.untilState(first, 'exited');
+  // nothing in passing starts another
+  await rig.bgjob(['cron', 'ls']);
+  assert.equal((await schedulerOf(rig))!.id, first);
+  await rig.bgjob(['cron', 'resume', 'tick']);
+  const second = (await schedulerOf(rig))!.id;
+  assert.notEqual(second, first);
+  const before = (await eventsOf(rig, 'tick')).length;
+  const events = await untilEvents(
+    rig,
+    'tick',
+    (all) => all.length > before && all.at(-1)!.did === 'started',
+  );
+  // every second has one word, whether it ran, was paused, or nobody was there
+  const words = events.flatMap(({ at, until, times }) => [[Date.parse(at), Date.parse(until ?? at), times]]);
+  for (const [n, [at, until, times]] of words.entries()) {
+    assert.equal(until! - at!, (times! - 1) * 1000, JSON.stringify(events));
+    assert.equal(events[n]!.until === null, times === 1, 'one time is no range');
+    if (n > 0) assert.equal(at! - words[n - 1]![1]!, 1000, JSON.stringify(events));
+  }
+  await rig.bgjob(['cron', 'rm', 'tick']);
+  await rig.untilState(second, 'exited');
+});
+
+rigTest('paused and resumed while the scheduler stands still: still one word for each time', async (rig) => {
+  await rig.bgjob(['cron', 'add', '@every 1s', '-n', 'tick', 'true']);
+  await untilEvents(rig, 'tick', (all) => all.length >= 1);
+  const [scheduler] = processesNaming(rig.dir).filter(({ command }) =>
+    command.startsWith('bgjob[scheduler]'),
+  );
+  process.kill(scheduler!.pid, 'SIGSTOP');
+  await rig.bgjob(['cron', 'pause', 'tick']);
+  const paused = Date.now();
+  await until(
+    () => Date.now() - paused,
+    (passed) => passed > 2500,
+  );
+  await rig.bgjob(['cron', 'resume', 'tick']);
+  const before = (await eventsOf(rig, 'tick')).length;
+  process.kill(scheduler!.pid, 'SIGCONT');
+  const events = await untilEvents(rig, 'tick', (all) => all.length > before + 1);
+  const words = events.map(({ at, until }) => [Date.parse(at), Date.parse(until ?? at)]);
+  for (const [n, [at]] of words.entries())
+    assert.ok(n === 0 || at! > words[n - 1]![1]!, JSON.stringify(events));
+  await rig.bgjob(['cron', 'rm', 'tick']);
+});
+
 rigTest('what is refused, and what is said', async (rig) => {
   const good = ['--', 'true'];
   const refused: [string[], RegExp][] = [

@@ -89,6 +89,17 @@ rigTest('remove: refused while jobs run or wait, and then nothing is lost', asyn
   assert.equal((await rig.bgjob(['run', '-w', '-Q', 'api', '--', 'true'])).code, 0);
 });
 
+rigTest('remove: refused also where jobs only wait', async (rig) => {
+  await rig.bgjob(['queue', 'set', 'api', '--slots', '1']);
+  await rig.bgjob(['queue', 'pause', 'api']);
+  await rig.run(['-Q', 'api', '--', 'true']);
+  const refused = await rig.bgjob(['queue', 'remove', 'api']);
+  assert.deepEqual([refused.code, refused.stdout], [125, '']);
+  assert.match(refused.stderr, /api is in use: .*1 job waits there; nothing was removed/);
+  assert.equal((await rig.bgjob(['queue', 'resume', 'api'])).code, 0);
+  assert.equal((await rig.bgjob(['wait', '1'])).code, 0);
+});
+
 rigTest('remove against somebody who adds at the same instant: the job runs in any case', async (rig) => {
   const add = 'for n in 1 2 3 4 5 6 7 8 9 10; do bgjob run -Q api -- true || echo refused; done';
   const drop = 'for n in 1 2 3 4 5 6 7 8 9 10; do bgjob queue remove api >/dev/null 2>&1; done; true';

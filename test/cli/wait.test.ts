@@ -20,6 +20,16 @@ rigTest("several jobs: a line for each, the first failure's code in the order gi
   assert.deepEqual((await rig.bgjob(['wait', '1', '1'])).stdout.split('\n').length, 2, 'told once');
 });
 
+rigTest('a job that fails first does not decide the code of wait: the order given does', async (rig) => {
+  const [one, two] = [await rig.puppet(), await rig.puppet()];
+  for (const { command } of [one, two]) await rig.run(['--', ...command]);
+  const wait = rig.startBgjob(['wait', '1', '2']);
+  await two.exit(5);
+  await until(wait.stdout, (text) => text.startsWith('2 exited 5'), 'the end of the second');
+  await one.exit(4);
+  assert.equal((await wait.answer).code, 4);
+});
+
 rigTest('--any returns with the first that ends, --fail-fast with the first that fails', async (rig) => {
   const [one, two, three] = [await rig.puppet(), await rig.puppet(), await rig.puppet()];
   for (const { command } of [one, two, three]) await rig.run(['--', ...command]);

@@ -125,6 +125,8 @@ test('a second request can only shorten the grace', () => {
     begun,
     'more time than was given first',
   );
+  const late = walk(RUNNING, { type: 'limit-reached', stop: limit }, asked(harder));
+  assert.deepEqual(late, stopping({ ...limit, graceMs: 0 }, [], null), 'the first cause stands');
 });
 
 test('an end without owner, from every phase', () => {
