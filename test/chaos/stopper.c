@@ -5,6 +5,8 @@
  *     stopper HOME REPORT ROLE [PLAN…] -- COMMAND…
  *
  * ROLE: what COMMAND is (launcher, waiter, gc, …). PLAN: `role call path n before` or `… after`, one kill after the other.
+ * `=` in front of a point: a process that comes there before its turn stands there until the kills before it are done.
+ * `?` in front of a point: the process is not killed but stands there; the plan goes on when somebody else has killed it.
  * REPORT: `call PID role call path n` for each call that publishes something, `hit PID role call path n when` for each kill. A path
  * below HOME is written without it and with every number as `N`; other paths do not count. After the last kill everybody else
  * runs on untraced. Ends when nothing is traced any more and COMMAND has ended, with its exit code.
@@ -32,6 +34,7 @@ struct task {
   int forks;        /* how many children it made: the shim's first is the watcher, its second the job */
   char call[TEXT];  /* the publishing call it is in; empty: none, or not one of ours */
   int n;            /* its which it is */
+  const char *waits; /* the point of the plan at which it stands before its turn; NULL: none */
 };
 
 static struct task tasks[TASKS];
@@ -42,7 +45,7 @@ static const char *home;
 static FILE *report;
 static char **plan;
 static int planned, done, leaving;
-static pid_t root;
+static pid_t root, standing;
 static int rootStatus;
 
 static struct task *find(pid_t tid) {
@@ -252,32 +255,81 @@ static int countOf(const char *role, const char *call) {
   return counts[countCount++].n = 1;
 }
 
-/* Whether the next kill of the plan is due; then it is done. */
+/* A point without its marks. */
+static const char *bare(const char *point) { return point + strspn(point, "=?"); }
+
+static int hasMark(const char *point, char mark) {
+  const char *found = strchr(point, mark);
+  return found && found < bare(point);
+}
+
+/* The process stands at a point: this thread is not resumed, and no other one of it runs on. */
+static void stand(struct task *one) { kill(one->tgid, SIGSTOP); }
+
+static void finishStrike(void);
+
+/* Does the next kill of the plan, at which this process is. */
+static void strikeAt(struct task *one) {
+  const char *point = plan[done];
+  fprintf(report, "hit %d %s\n", one->tgid, bare(point));
+  fflush(report);
+  if (hasMark(point, '?')) {
+    stand(one);
+    standing = one->tid;
+    return;
+  }
+  kill(one->tgid, SIGKILL);
+  finishStrike();
+}
+
+/* The next point of the plan is due; somebody may stand there already. */
+static void finishStrike(void) {
+  if (++done == planned) {
+    leaving = 1;
+    return;
+  }
+  for (int i = 0; i < taskCount; i++)
+    if (tasks[i].waits && !strcmp(tasks[i].waits, bare(plan[done]))) {
+      tasks[i].waits = NULL;
+      strikeAt(&tasks[i]);
+      return;
+    }
+}
+
+/* Whether the process stays where it is: it is killed there, or stands there. */
 static int strike(struct task *one, const char *when) {
   if (done == planned) return 0;
   char point[2 * TEXT];
   snprintf(point, sizeof point, "%s %s %d %s", one->role, one->call, one->n, when);
-  if (strcmp(point, plan[done])) return 0;
-  fprintf(report, "hit %d %s\n", one->tgid, point);
-  fflush(report);
-  kill(one->tgid, SIGKILL);
-  if (++done == planned) leaving = 1;
-  return 1;
+  if (!strcmp(point, bare(plan[done])) && !standing) {
+    strikeAt(one);
+    return 1;
+  }
+  for (int i = done + 1; i < planned; i++)
+    if (hasMark(plan[i], '=') && !strcmp(point, bare(plan[i]))) {
+      one->waits = bare(plan[i]);
+      stand(one);
+      return 1;
+    }
+  return 0;
 }
 
-static void onSyscall(struct task *one) {
+/* Whether the thread is to be resumed. */
+static int onSyscall(struct task *one) {
   struct __ptrace_syscall_info info;
-  if (ptrace(PTRACE_GET_SYSCALL_INFO, one->tid, sizeof info, &info) <= 0) return;
+  if (ptrace(PTRACE_GET_SYSCALL_INFO, one->tid, sizeof info, &info) <= 0) return 1;
+  int stays = 0;
   if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
     classify(one, &info, one->call);
-    if (!one->call[0]) return;
+    if (!one->call[0]) return 1;
     one->n = countOf(one->role, one->call);
     fprintf(report, "call %d %s %s %d\n", one->tgid, one->role, one->call, one->n);
-    strike(one, "before");
+    stays = strike(one, "before");
   } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && one->call[0]) {
-    if (!info.exit.is_error) strike(one, "after");
+    if (!info.exit.is_error) stays = strike(one, "after");
     one->call[0] = 0;
   }
+  return !stays || leaving;
 }
 
 /* The next stop of everybody is the last one. */
@@ -304,7 +356,7 @@ static void onStop(pid_t tid, int status) {
   } else if (event == PTRACE_EVENT_STOP) {
     listen = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
   } else if (signal == (SIGTRAP | 0x80)) {
-    onSyscall(one);
+    if (!onSyscall(one)) return;
   } else if (event == 0) {
     deliver = signal;
   }
@@ -353,6 +405,7 @@ int main(int argc, char **argv) {
     else {
       if (tid == root) rootStatus = status;
       drop(tid);
+      if (tid == standing) standing = 0, finishStrike();
     }
     if (leaving && !left) left = 1, interruptAll();
   }

@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Answer, type CallOptions, type Rig, ROOT } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 /** A call by which a process publishes something: who, what (`rename jobs/N/state.json`), and which time. */
 export interface Call {
@@ -13,8 +14,14 @@ export interface Call {
   /** How many kills of the plan came before it. */
   after: number;
 }
-/** An instant just before or after such a call. */
-export type Point = Omit<Call, 'after'> & { when: 'before' | 'after' };
+/** An instant just before or after such a call, at which the process is killed. */
+export type Point = Omit<Call, 'after'> & {
+  when: 'before' | 'after';
+  /** A process that comes there before the kills in front of it are done stands there until they are. */
+  inTurn?: boolean;
+  /** What is done while the process stands there; it is killed afterwards. */
+  look?: (rig: Rig) => Promise<unknown>;
+};
 
 export interface Traced {
   answer: Answer;
@@ -50,6 +57,7 @@ export function cannotTrace(): string | false {
 }
 
 const textOf = ({ role, call, n, when }: Point): string => `${role} ${call} ${n} ${when}`;
+const wordOf = (point: Point): string => `${point.inTurn ? '=' : ''}${point.look ? '?' : ''}${textOf(point)}`;
 
 /** A line of the report; a role may hold spaces (`launcher's fork`), a path none. */
 const LINE = /^(call|hit) \d+ (.+) (\S+ \S+) (\d+)(?: (before|after))?$/;
@@ -63,8 +71,10 @@ export async function runTraced(
   options: CallOptions = {},
 ): Promise<Traced> {
   const report = join(fs.mkdtempSync(join(rig.dir, 'traced-')), 'report');
-  const words = [rig.home, report, role, ...plan.map(textOf), '--', process.execPath, '--', rig.program];
-  const answer = await rig.start(tracer(), [...words, ...args], options).answer;
+  const words = [rig.home, report, role, ...plan.map(wordOf), '--', process.execPath, '--', rig.program];
+  const call = rig.start(tracer(), [...words, ...args], options);
+  for (const point of plan) if (point.look) await lookAt(rig, point, report, call.answer);
+  const answer = await call.answer;
   const traced: Traced = { answer, calls: [], hits: [] };
   for (const line of fs.readFileSync(report, 'utf8').split('\n').filter(Boolean)) {
     const [, kind, who, call, n, when] = LINE.exec(line) ?? [];
@@ -75,3 +85,29 @@ export async function runTraced(
   }
   return traced;
 }
+
+/** Waits until the process stands at the point, looks, and kills it; returns without a look if the call ended before. */
+async function lookAt(rig: Rig, point: Point, report: string, answer: Promise<Answer>): Promise<void> {
+  let isOver = false;
+  const over = () => (isOver = true);
+  answer.then(over, over);
+  const pid = await until(
+    () =>
+      readIfThere(report).flatMap((line) => (line.endsWith(` ${textOf(point)}`) ? [pidOfHit(line)] : []))[0],
+    (pid) => pid !== undefined || isOver,
+    `${textOf(point)}, or the end of the call`,
+    120_000,
+  );
+  if (pid === undefined) return;
+  try {
+    await point.look!(rig);
+  } finally {
+    process.kill(pid, 'SIGKILL');
+  }
+}
+
+/** The whole lines of a file; none if it is not there yet. */
+const readIfThere = (path: string): string[] =>
+  fs.existsSync(path) ? fs.readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
+
+const pidOfHit = (line: string): number => Number(line.split(' ')[1]);
