@@ -5,6 +5,7 @@
  *     npm run chaos [-- [--seed N] [--short] [NAME…]]      NAME: part of the name of what is to be run
  */
 import { parseArgs } from 'node:util';
+import { mutants } from './catching.ts';
 import { seededChance } from './death.ts';
 import { deliveries } from './deliveries.ts';
 import { disk } from './disk.ts';
@@ -30,6 +31,7 @@ const PARTS: Part[] = [
   deliveries,
   traps,
   manyRounds,
+  mutants,
 ];
 
 function print(rows: Row[]): void {

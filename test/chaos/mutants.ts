@@ -1,0 +1,536 @@
+/**
+ * Mutants: faults that a maintainer could make, each one a small change of the sources. Each is caught by a test that is named here:
+ * by a test of `npm test` or `npm run test:all`, or by a round of the crash matrix. `npm run chaos mutants` proves it for all of them.
+ */
+import type { Point } from './stopper.ts';
+import { assertWhole, type Promised } from './truth.ts';
+
+/** In a file of src: `from`, which stands there once, becomes `to`. */
+export interface Change {
+  file: string;
+  from: string;
+  to: string;
+}
+
+/** A test that fails if the program has the fault. */
+export interface NamedTest {
+  /** Its file, relative to test/. */
+  test: string;
+  /** A part of its name that no other test of the file has. */
+  name: RegExp;
+  /** A program that it needs beyond bash, coreutils, util-linux, git and Node: then it is a test of `npm run test:all`. */
+  needs?: string;
+}
+
+/** A round of the crash matrix in which the program breaks a promise. */
+export interface Round {
+  promised: Promised;
+  setting: string;
+  /** Who is killed, beyond those that die in the setting anyway. */
+  kill?: Point;
+  /** The same instant in the program as it is, if it makes another call there. */
+  unbroken?: Point;
+}
+
+export interface Mutant {
+  /** What is wrong with the program. */
+  what: string;
+  changes: Change[];
+  by: NamedTest | Round;
+}
+
+export const isRound = (by: Mutant['by']): by is Round => 'promised' in by;
+
+/** The layer of tests that catches a mutant. */
+export const layerOf = ({ by }: Mutant): 'npm test' | 'test:all' =>
+  !isRound(by) && by.needs === undefined && /^(unit|cli)\//.test(by.test) ? 'npm test' : 'test:all';
+
+const at = (role: string, call: string, n: number, when: Point['when']): Point => ({ role, call, n, when });
+
+export const MUTANTS: Mutant[] = [
+  // ---- base ----
+  {
+    what: 'the checksum of a record leaves out its last character',
+    changes: [{ file: 'base/seal.ts', from: 'n < text.length; n++', to: 'n < text.length - 1; n++' }],
+    by: { test: 'unit/seal.test.ts', name: /no bit of it can flip unseen/ },
+  },
+  {
+    what: 'a timer beyond 24 days fires at once',
+    changes: [
+      {
+        file: 'base/clock.ts',
+        from: 'Math.min(Math.max(left, 0), LONGEST_TIMER_MS),',
+        to: 'Math.max(left, 0),',
+      },
+    ],
+    by: { test: 'unit/timers.test.ts', name: /no link of the chain/ },
+  },
+  {
+    what: 'a size in KB counts thousands',
+    changes: [{ file: 'base/clock.ts', from: 'k: 2 ** 10', to: 'k: 1000' }],
+    by: { test: 'unit/durations.test.ts', name: /^sizes$/ },
+  },
+  // ---- job ----
+  {
+    what: 'a second pause forgets how long the first one was',
+    changes: [
+      {
+        file: 'job/lifecycle.ts',
+        from: '{ request, pausedMs: (holding?.pausedMs ?? 0) + thisMs, since: null }',
+        to: '{ request, pausedMs: thisMs, since: null }',
+      },
+    ],
+    by: { test: 'unit/lifecycle.test.ts', name: /^pauses: / },
+  },
+  {
+    what: 'a kill during a time-out makes it a kill',
+    changes: [
+      {
+        file: 'job/lifecycle.ts',
+        from: 'graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, graceMs } } : status,\n',
+        to: "graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, cause: 'kill', graceMs } } : status,\n",
+      },
+    ],
+    by: {
+      test: 'unit/lifecycle.test.ts',
+      name: /a second request can only shorten/,
+    },
+  },
+  {
+    what: 'gc keeps one job more than it was told',
+    changes: [{ file: 'job/retention.ts', from: 'kept >= rules.keep', to: 'kept > rules.keep' }],
+    by: { test: 'unit/retention.test.ts', name: /too old, beyond the newest/ },
+  },
+  {
+    what: 'a job starts though the failed one it waits for was to succeed',
+    changes: [
+      {
+        file: 'job/queue.ts',
+        from: "(fate.kind === 'failed' && !any)",
+        to: "(fate.kind === 'failed' && any)",
+      },
+    ],
+    by: { test: 'unit/queuemarks.test.ts', name: /a job is ready when/ },
+  },
+  {
+    what: 'a time that is a minute late is still on time',
+    changes: [{ file: 'job/due.ts', from: 'now - newest <= LATE_MS', to: 'now - newest <= 2 * LATE_MS' }],
+    by: { test: 'unit/timetable.test.ts', name: /what is due between two looks/ },
+  },
+  // ---- process ----
+  {
+    what: 'a zombie counts as alive',
+    changes: [{ file: 'process/identity.ts', from: "state === 'Z' || state === 'X'", to: "state === 'X'" }],
+    by: { test: 'unit/identity.test.ts', name: /a zombie is dead/ },
+  },
+  {
+    what: 'a process that cleared its environment is not found by the log that it writes',
+    changes: [
+      {
+        file: 'process/tree.ts',
+        from: '    if (mayWrite && supervisedJob(pid)',
+        to: '    if (!mayWrite && supervisedJob(pid)',
+      },
+    ],
+    by: { test: 'cli/gc.test.ts', name: /what a job left counts also without its marker/ },
+  },
+  {
+    what: 'a directory of PATH that is empty is not the working directory',
+    changes: [
+      {
+        file: 'process/programs.ts',
+        from: "join(resolve(cwd, place || '.'), command)",
+        to: "join(resolve('/', place || '.'), command)",
+      },
+    ],
+    by: { test: 'unit/programs.test.ts', name: /along PATH, with slashes/ },
+  },
+  // ---- supervisor ----
+  {
+    what: 'a job is retried once less than was asked for',
+    changes: [
+      {
+        file: 'supervisor/retry.ts',
+        from: 'attempt > spec.retry) return',
+        to: 'attempt >= spec.retry) return',
+      },
+    ],
+    by: { test: 'cli/queue.test.ts', name: /a retry: each attempt in show/ },
+  },
+  {
+    what: 'the environment of a queued job stays on disk while it runs',
+    changes: [{ file: 'supervisor/retry.ts', from: 'if (!isNeeded) removeQuietly(job.env);', to: '' }],
+    by: { test: 'cli/environment.test.ts', name: /the environment is on disk only where/ },
+  },
+  // ---- start ----
+  {
+    what: 'a rate lets through more than at first after a quiet time',
+    changes: [
+      {
+        file: 'start/budget.ts',
+        from: 'Math.min(atOnce, this.left + Math.max(0, now - this.since) / everyMs)',
+        to: 'this.left + Math.max(0, now - this.since) / everyMs',
+      },
+    ],
+    by: { test: 'unit/listenaddress.test.ts', name: /^a rate: / },
+  },
+  {
+    what: 'a wrong signature is let in with a right token',
+    changes: [
+      {
+        file: 'start/credentials.ts',
+        from: '(signature === undefined ? isToken : isSigned)',
+        to: '(isToken || isSigned)',
+      },
+    ],
+    by: { test: 'unit/credentials.test.ts', name: /a signature that is there decides/ },
+  },
+  // ---- the verbs ----
+  {
+    what: 'run: a shell line runs without pipefail',
+    changes: [
+      { file: 'cli/commandline.ts', from: "[bash, ...(pipefail ? ['-o', 'pipefail'] : [])]", to: '[bash]' },
+    ],
+    by: { test: 'unit/commandline.test.ts', name: /one word alone is a shell line/ },
+  },
+  {
+    what: 'ls: one of several labels is enough',
+    changes: [
+      {
+        file: 'cli/picking.ts',
+        from: "tags.every((tag) => 'spec' in view && view.spec.tags.includes(tag))",
+        to: "(tags.length === 0 || tags.some((tag) => 'spec' in view && view.spec.tags.includes(tag)))",
+      },
+    ],
+    by: { test: 'cli/ls.test.ts', name: /--state and --tag choose/ },
+  },
+  {
+    what: 'watch: a job that is new is told as one that changed',
+    changes: [
+      {
+        file: 'cli/changes.ts',
+        from: "told ? 'changed' : 'added'",
+        to: "live.has(id) ? 'changed' : 'added'",
+      },
+    ],
+    by: { test: 'cli/watchstream.test.ts', name: /what is there, then each change/ },
+  },
+  {
+    what: 'status: the exit code is 0 whatever became of the job',
+    changes: [
+      { file: 'cli/commands/status.ts', from: 'return ok(exit);', to: 'return ok({ ...exit, code: 0 });' },
+    ],
+    by: { test: 'cli/wait.test.ts', name: /status is one line/ },
+  },
+  {
+    what: 'show: does not say who ended a job',
+    changes: [
+      {
+        file: 'cli/commands/show.ts',
+        from: "['because', reason && safe(reason)],",
+        to: "['because', view.kind === 'live' && reason && safe(reason)],",
+      },
+    ],
+    by: { test: 'cli/ls.test.ts', name: /show tells everything/ },
+  },
+  {
+    what: 'tail: all readers have one cursor',
+    changes: [{ file: 'cli/reading.ts', from: "reader ?? 'default'", to: "reader ? 'default' : 'default'" }],
+    by: { test: 'cli/readers.test.ts', name: /each reader for itself/ },
+  },
+  {
+    what: 'path: --err prints the log of stdout',
+    changes: [
+      {
+        file: 'cli/commands/path.ts',
+        from: "[options.err ? 'err' : 'log']",
+        to: "[isSplit ? 'log' : 'log']",
+      },
+    ],
+    by: { test: 'cli/log-limit.test.ts', name: /--split: stderr has a log/ },
+  },
+  {
+    what: 'wait: the code is that of the first that ended in failure, not the first in the order given',
+    changes: [
+      {
+        file: 'cli/waiting.ts',
+        from: 'views.map(({ id }) => exits.get(id)).find(',
+        to: '[...exits.values()].find(',
+      },
+    ],
+    by: { test: 'cli/wait.test.ts', name: /a job that fails first does not decide/ },
+  },
+  {
+    what: 'kill: an unknown job among several is left out, and the others are stopped',
+    changes: [
+      {
+        file: 'cli/select.ts',
+        from: '    if (!found.ok) return found;\n    const { view } = found.value;\n    views.set',
+        to: '    if (!found.ok && references.length === 1) return found;\n    if (!found.ok) continue;\n    const { view } = found.value;\n    views.set',
+      },
+    ],
+    by: { test: 'cli/kill.test.ts', name: /several at once; an unknown one/ },
+  },
+  {
+    what: 'send: --no-newline does nothing',
+    changes: [
+      { file: 'cli/commands/send.ts', from: "options['no-newline'] ? -1 : undefined", to: 'undefined' },
+    ],
+    by: { test: 'cli/send.test.ts', name: /each text is a line/ },
+  },
+  {
+    what: 'pause: sends a stop signal that a program can ignore',
+    changes: [
+      { file: 'supervisor/holding.ts', from: "signal(pid, 'SIGSTOP')", to: "signal(pid, 'SIGTSTP')" },
+    ],
+    by: { test: 'cli/pause.test.ts', name: /every process stands still/ },
+  },
+  {
+    what: 'resume: a job that is not paused is said to be resumed',
+    changes: [
+      { file: 'cli/holding.ts', from: '  if (already)\n', to: "  if (already && verb === 'pause')\n" },
+    ],
+    by: { test: 'cli/pause.test.ts', name: /every process stands still/ },
+  },
+  {
+    what: 'restart: programs are told the directory of the call',
+    changes: [
+      {
+        file: 'cli/redraft.ts',
+        from: 'env: knowsPlace ? rest.env : [',
+        to: 'env: !knowsPlace ? rest.env : [',
+      },
+    ],
+    by: { test: 'cli/restart.test.ts', name: /from another directory/ },
+  },
+  {
+    what: 'queue: a queue in which jobs wait is removed',
+    changes: [
+      {
+        file: 'process/dropping.ts',
+        from: 'running > 0 || waiting > 0 || adding',
+        to: 'running > 0 || adding',
+      },
+    ],
+    by: { test: 'cli/queue.test.ts', name: /remove: refused also where jobs only wait/ },
+  },
+  {
+    what: 'move: several that are moved to the front change places',
+    changes: [{ file: 'cli/commands/move.ts', from: '(_, n) => first + n)', to: '(_, n) => first - n)' }],
+    by: { test: 'cli/move.test.ts', name: /to the front in the order named/ },
+  },
+  {
+    what: 'cron: run starts a second job beside the one that runs, though --overlap is skip',
+    changes: [
+      {
+        file: 'cli/commands/cron.ts',
+        from: "if (last !== undefined && schedule.overlap === 'skip')",
+        to: "if (last !== undefined && schedule.overlap === 'allow')",
+      },
+    ],
+    by: { test: 'cli/cron.test.ts', name: /run by hand: not beside the one that runs/ },
+  },
+  {
+    what: 'trigger: a delivery that comes again starts another job',
+    changes: [
+      {
+        file: 'start/delivery.ts',
+        from: 'if (fate?.started) {',
+        to: 'if (fate?.started && delivery.id === null) {',
+      },
+    ],
+    by: { test: 'cli/trigger.test.ts', name: /a delivery starts one job/ },
+  },
+  {
+    what: 'boot: schedules and triggers are not named',
+    changes: [
+      {
+        file: 'cli/commands/boot.ts',
+        from: 'for (const { serves, id, names } of served.value) {',
+        to: 'for (const { serves, id, names } of served.value.slice(1)) {',
+      },
+    ],
+    by: { test: 'cli/boot.test.ts', name: /the scheduler is started again/ },
+  },
+  {
+    what: 'gc: --dry-run removes',
+    changes: [
+      {
+        file: 'process/collect.ts',
+        from: 'chosen.has(view.id) && (dryRun || (await remove(home, view, mayRun)))',
+        to: 'chosen.has(view.id) && ((await remove(home, view, mayRun)) || dryRun)',
+      },
+    ],
+    by: { test: 'cli/gc.test.ts', name: /--dry-run only says so/ },
+  },
+  {
+    what: 'skill: a page that somebody changed is overwritten',
+    changes: [
+      {
+        file: 'cli/skillplan.ts',
+        from: 'if (!force && !mark!.intact) return',
+        to: 'if (!force && !mark!.intact && remove) return',
+      },
+    ],
+    by: { test: 'cli/skill.test.ts', name: /what others wrote or changed is refused/ },
+  },
+  {
+    what: 'doctor: a lost job that left something running is not told',
+    changes: [
+      {
+        file: 'process/inventory.ts',
+        from: "view.status.outcome.kind !== 'lost') return [];",
+        to: "view.status.outcome.kind === 'lost') return [];",
+      },
+    ],
+    by: { test: 'cli/doctor-home.test.ts', name: /a lost job that left something/ },
+  },
+  {
+    what: 'completion: offers the jobs of all projects',
+    changes: [
+      {
+        file: 'cli/livewords.ts',
+        from: 'const live = liveHere(home, { project } as Here).reverse();',
+        to: 'const live = (ended ? listLive(home).flatMap((id) => observe(home, id) ?? []) : liveHere(home, { project } as Here)).reverse();',
+      },
+    ],
+    by: { test: 'cli/completion.test.ts', name: /bash: the function/ },
+  },
+  // ---- caught by a round of the crash matrix ----
+  {
+    what: 'a job runs as long as it has an owner on record',
+    changes: [
+      {
+        file: 'process/observe.ts',
+        from: '  return false;\n}\n\n/** The adopter of an adopter',
+        to: '  return owner !== undefined;\n}\n\n/** The adopter of an adopter',
+      },
+    ],
+    by: {
+      promised: 'no job is shown running that is not',
+      setting: 'a job that nobody watches',
+      kill: at('shim', 'open jobs/N/exit.N', 1, 'before'),
+    },
+  },
+  {
+    what: 'a reader that finds nobody alive does not look for the code',
+    changes: [
+      { file: 'process/observe.ts', from: '  if (exit) {\n', to: '  if (exit && exit.code < 0) {\n' },
+      { file: 'process/observe.ts', from: 'if (isExitDamaged(', to: 'if (!exit && isExitDamaged(' },
+    ],
+    by: {
+      promised: 'no exit code is lost',
+      setting: 'a job that nobody watches',
+      kill: at('shim', 'write socket', 1, 'before'),
+    },
+  },
+  {
+    what: 'what nobody saw is called a success',
+    changes: [
+      {
+        file: 'job/store.ts',
+        from: 'fs.closeSync(createBlank(job.exit(attempt), 8));',
+        to: "fs.writeFileSync(job.exit(attempt), '0\\n0\\n    ');",
+      },
+    ],
+    by: {
+      promised: 'no outcome is invented',
+      setting: 'run',
+      kill: at('shim', 'open jobs/N/exit.N', 1, 'before'),
+    },
+  },
+  {
+    what: 'gc removes the newest job, and the next id is that of the newest directory',
+    changes: [
+      { file: 'process/collect.ts', from: '.filter((id) => id !== highest));', to: ');' },
+      {
+        file: 'job/ids.ts',
+        from: 'const id = claimAfter(home, readHint(home) ?? ',
+        to: 'const id = claimAfter(home, 0 * (readHint(home) ?? 0) + ',
+      },
+      {
+        file: 'job/ids.ts',
+        from: 'if (id > floor) return id;',
+        to: 'if (id > 0 * floor) return id;',
+      },
+    ],
+    by: { promised: 'no id is reused', setting: 'gc' },
+  },
+  {
+    what: 'a record is written under its own name',
+    changes: [
+      {
+        file: 'base/files.ts',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of a source
+        from: 'const temporary = `${path}.tmp`;\n  requireDirectory(dirname(path));\n  try {\n    try',
+        to: 'const temporary = path;\n  try {\n    try',
+      },
+    ],
+    by: {
+      promised: 'no half-written record is visible',
+      setting: 'run',
+      kill: { ...at('supervisor', 'open jobs/N/state.json', 1, 'after'), look: assertWhole },
+      unbroken: { ...at('supervisor', 'open jobs/N/state.json.tmp', 1, 'after'), look: assertWhole },
+    },
+  },
+  {
+    what: 'the supervisor stays when all is done',
+    changes: [
+      {
+        file: 'supervisor/leave.ts',
+        from: '  await limit;\n',
+        to: '  await limit;\n  setInterval(() => {}, 1000);\n',
+      },
+    ],
+    by: { promised: 'no process is left', setting: 'run', kill: at('launcher', 'exit -', 1, 'before') },
+  },
+  {
+    what: 'the id is printed as soon as it is claimed',
+    changes: [
+      {
+        file: 'process/launch.ts',
+        from: 'id = claimId(home);',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of a source
+        to: 'id = claimId(home); fs.writeSync(1, `${id}\\n`);',
+      },
+    ],
+    by: {
+      promised: 'an id that was printed is a job',
+      setting: 'run',
+      kill: at('launcher', 'rename jobs/N/spec.json', 1, 'before'),
+    },
+  },
+  {
+    what: 'an adopter does not know the limits',
+    changes: [
+      {
+        file: 'supervisor/supervision.ts',
+        from: "if (status.phase === 'running')\n",
+        to: "if (status.phase === 'running' && this.owner.generation === 1)\n",
+      },
+    ],
+    by: { promised: 'everything goes on', setting: 'an adopted job with a time limit' },
+  },
+  {
+    what: 'nobody counts the slots',
+    changes: [
+      {
+        file: 'job/queues.ts',
+        from: 'return parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS;',
+        to: 'return 9 + (parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS);',
+      },
+    ],
+    by: { promised: 'no more run than there are slots', setting: 'the next of a queue' },
+  },
+  {
+    what: 'a job that failed is run again once more than was asked for',
+    changes: [
+      {
+        file: 'supervisor/retry.ts',
+        from: 'attempt > spec.retry) return',
+        to: 'attempt > spec.retry + 1) return',
+      },
+    ],
+    by: { promised: 'no job is started twice', setting: 'a retry' },
+  },
+];
