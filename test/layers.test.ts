@@ -140,13 +140,3 @@ test('no file is long, none is a place for anything', () => {
     [],
   );
 });
-
-test('no two tests have the same name: one would silently take the place of the other in dist-test', () => {
-  const names = listTs('test')
-    .map((file) => basename(file))
-    .filter((name) => /\.(test|bench|chaos|fixture)\.ts$/.test(name));
-  assert.deepEqual(
-    names.filter((name, n) => names.indexOf(name) !== n),
-    [],
-  );
-});
