@@ -27,7 +27,7 @@ export interface Cell {
 const WIDTH = 3;
 const WHOLE = { count: 1000, leastHits: 5 };
 /** Rounds of the short run. */
-const SHORT = 14;
+const SHORT = 10;
 const MOST_FAILURES = 20;
 /** A call that is not made every time is tried so often in a row. */
 const MOST_MISSES = 30;
@@ -163,7 +163,7 @@ async function runOn(
   };
   await strikeAll(lanes, cells, whole ? WHOLE : { count: least, leastHits: 0 }, count('call'));
   await inParallel(lanes.length, lanes.length, async (n) => {
-    for (let round = 0; round < (whole ? 100 : 2); round++)
+    for (let round = 0; round < (whole ? 100 : 1); round++)
       await count('random')(lanes[n]!, randomRound(lanes[n]!));
     if (whole) await failures.note(lanes[n]!, assertNoneStarting(lanes[n]!));
   });
