@@ -6,7 +6,7 @@ import { parentOf } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { readJson, slay } from './death.ts';
-import { assertIdle, Book, machinery, type Victim } from './queues.ts';
+import { assertIdle, Book, machinery, setSlots, type Victim } from './queues.ts';
 
 /** The keepers and the shells that start them again. */
 const keepersOf = (rig: Rig): Victim[] => machinery(rig).filter(({ role }) => role === 'keeper');
@@ -56,9 +56,11 @@ const notBefore = async (rig: Rig, id: number, ms: number): Promise<void> => {
   assert.ok(waited > ms - 500, `job ${id} waited ${waited} ms`);
 };
 
-/** A job whose time does not come in this test: for it somebody keeps. */
-const addLate = (rig: Rig, book: Book, words = ['-Q', 'q']): Promise<number> =>
-  rig.run([...words, '--delay', '1h', '--', ...book.command()]);
+/** A job whose time does not come in this test: for it somebody keeps, all the time, because there are slots enough. */
+async function addLate(rig: Rig, book: Book, words = ['-Q', 'q']): Promise<number> {
+  if (words.length > 0) await setSlots(rig, 'q', 20);
+  return rig.run([...words, '--delay', '1h', '--', ...book.command()]);
+}
 
 /** Another one of the same queue is started at its time, and whoever keeps is still that one. */
 async function assertServed(rig: Rig, book: Book, words: string[], keeper: number): Promise<number> {

@@ -50,7 +50,7 @@ async function round(rig: Rig, count: number, slots: number, roles: Role[]): Pro
   const book = new Book(rig);
   await setSlots(rig, 'q', slots);
   let isOver = false;
-  const killing = killAtRandom(rig, chance, roles, 60, () => !isOver);
+  const killing = killAtRandom(rig, book, chance, roles, 60, () => !isOver);
   let jobs: any[];
   try {
     const told = await addAll(rig, book, count);

@@ -72,7 +72,7 @@ async function killed(rig: Rig, slots: number, roles: Role[]): Promise<void> {
   );
   const ids = (await Promise.all(calls)).sort((a, b) => a - b);
   let isOver = false;
-  const killing = killAtRandom(rig, chance, roles, 60, () => !isOver);
+  const killing = killAtRandom(rig, book, chance, roles, 60, () => !isOver);
   let jobs: any[];
   try {
     jobs = await untilEnded(rig, ids);

@@ -99,7 +99,7 @@ rigTest(
     const count = rounds(5, 12);
     for (const _ of range(count)) await run(rig, book, [], 'sleep 0.1');
     let isOver = false;
-    const killing = killAtRandom(rig, chance, ['owner', 'adopter'], 120, () => !isOver);
+    const killing = killAtRandom(rig, book, chance, ['owner', 'adopter'], 120, () => !isOver);
     try {
       await until(
         () => book.ends,

@@ -103,12 +103,15 @@ export function slain(pid: number): boolean {
   }
 }
 
-/** So many at most: on a busy machine others would be killed faster than they start. */
+/** So many at most. */
 const MOST_KILLS = 80;
+/** So many for each start and end of a job, and before the first one: on a slow machine others would be killed faster than they start. */
+const KILLS_EACH = 2;
 
 /** Kills one process of the machinery every now and then, as long as `goesOn`; returns who was killed. */
 export async function killAtRandom(
   rig: Rig,
+  book: Book,
   chance: () => number,
   roles: Role[],
   pauseMs: number,
@@ -117,6 +120,7 @@ export async function killAtRandom(
   const killed: Victim[] = [];
   while (goesOn() && killed.length < MOST_KILLS) {
     await pass(chance() * 2 * pauseMs);
+    if (killed.length >= KILLS_EACH * (1 + book.starts.length + book.ends.length)) continue;
     const all = machinery(rig);
     const victims = all.filter(({ role }) => roles.includes(role));
     const victim = victims[Math.floor(chance() * victims.length)];
