@@ -1,9 +1,9 @@
 /** `bgjob tail` and `path`: what a job wrote, bounded, readable, to the byte. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { openFiles } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { sleepsOn } from '../rig/waiters.ts';
 
 /** A job that wrote this and ended. */
 async function wrote(rig: Rig, output: string | Buffer): Promise<number> {
@@ -145,8 +145,9 @@ rigTest('--follow that is interrupted: stdout is the log alone, and it says how 
     // what comes after the beginning shows that it follows
     const before = from === size ? '' : 'two\n';
     await until(
-      () => openFiles(call.child.pid!),
-      (paths) => paths.some((path) => path.endsWith('/alive')),
+      () => sleepsOn(call.child.pid!, rig.file(1, 'alive')),
+      (sleeps) => sleeps,
+      'somebody who follows',
     );
     await puppet.print('two\n');
     size += 4;

@@ -1,9 +1,9 @@
 /** Waiting for more jobs than anybody waits for one by one: each end is told, in order, and it costs next to nothing. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { openFiles } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { isPatient } from '../rig/waiters.ts';
 
 async function batch(rig: Rig, lines: string[], ...options: string[]): Promise<string[]> {
   const { stdout, stderr } = await rig.bgjob(['run', '-Q', 'q', ...options, '--batch', '-'], {
@@ -60,8 +60,8 @@ rigTest('--any and --fail-fast return with the first, and the others go on', asy
   const any = rig.startBgjob(['wait', '--any', ...ids]);
   const fast = rig.startBgjob(['wait', '--fail-fast', ...ids]);
   await until(
-    () => [any, fast].map(({ child }) => openFiles(child.pid!).length),
-    (counts) => counts.every((count) => count > 5),
+    () => [any, fast].map(({ child }) => isPatient(child.pid!)),
+    (answers) => answers.every((is) => is),
     'two waiters',
   );
   await puppet.exit(0);
