@@ -8,7 +8,8 @@ import { type Rig, rigTest } from '../rig/rig.ts';
 async function fill(rig: Rig, count: number): Promise<void> {
   await rig.bgjob(['queue', 'set', 'api', '--slots', '1']);
   await rig.bgjob(['queue', 'pause', 'api']);
-  for (let n = 1; n <= count; n++) await rig.run(['-Q', 'api', '--', 'sh', '-c', `echo ${n} >>order`]);
+  const input = Array.from({ length: count }, (_, n) => `echo ${n + 1} >>order\n`).join('');
+  assert.equal((await rig.bgjob(['run', '-Q', 'api', '--batch', '-'], { input })).code, 0);
 }
 
 /** The order in which they ran. */

@@ -2,14 +2,18 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { Gate } from '../rig/gate.ts';
 import { isRunning, processesNaming } from '../rig/processes.ts';
-import { type Rig, rigTest } from '../rig/rig.ts';
+import { type Call, type Rig, ROOT, rigTest } from '../rig/rig.ts';
+import { untilShown } from '../rig/shown.ts';
 import { until } from '../rig/until.ts';
 
 /** What became of the line, once that is written down. */
 const untilHooked = (rig: Rig, id: number): Promise<any> =>
-  until(
-    () => rig.show(id).then((job) => job.onExit),
+  untilShown(
+    rig,
+    id,
+    (job) => job.onExit,
     (hook) => ['exited', 'failed'].includes(hook?.state),
     `the end of --on-exit of ${id}`,
   );
@@ -86,16 +90,18 @@ rigTest('every way to end: killed, timed out, failed to start, cancelled, skippe
 
 rigTest('once, after the last attempt, when the queue has moved on', async (rig) => {
   const next = await rig.puppet();
-  const gate = join(rig.project, 'gate');
-  const line = `echo $BGJOB_OUTCOME $BGJOB_EXIT_CODE; until [ -e ${gate} ]; do sleep 0.02; done`;
+  const gate = new Gate(rig);
+  const line = `echo $BGJOB_OUTCOME $BGJOB_EXIT_CODE; ${gate.line}`;
   await rig.run(['-Q', 'api', '--retry', '2', '--backoff', '10ms', '--on-exit', line, 'exit 5']);
   // not just the next in line: while the first one waits for its retry, its slot is another's
   await rig.run(['-Q', 'api', '--after-any', '1', '--', ...next.command]);
   assert.equal((await rig.bgjob(['wait', '1'])).code, 5);
   // its slot is free although the line runs
   await next.ready();
-  const running = await until(
-    () => rig.show(1),
+  const running = await untilShown(
+    rig,
+    1,
+    (job) => job,
     (job) => job.onExit.state === 'runs',
     'the line',
   );
@@ -108,19 +114,18 @@ rigTest('once, after the last attempt, when the queue has moved on', async (rig)
   assert.match((await rig.bgjob(['kill', '1'])).stdout, /^1 already exited 5 [\d.]+s ago\n$/);
   await rig.bgjob(['gc', '--ended']);
   assert.equal((await rig.show(1)).onExit.state, 'runs');
-  fs.writeFileSync(gate, '');
+  gate.open();
   assert.equal((await untilHooked(rig, 1)).exitCode, 0);
   assert.equal(output(rig, 1), 'exited 5\n');
   await next.exit(0);
   await rig.runOut(['--', 'true']);
   await until(
-    async () => {
-      await rig.bgjob(['gc', '--ended']);
-      return fs.existsSync(rig.file(1, '.'));
-    },
-    (there) => !there,
-    'gc takes it then',
+    () => isRunning(Number.parseInt(fs.readlinkSync(rig.file(1, 'hooks')), 10)),
+    (runs) => !runs,
+    'the end of who ran the line',
   );
+  await rig.bgjob(['gc', '--ended']);
+  assert.ok(!fs.existsSync(rig.file(1, '.')), 'gc takes it then');
 });
 
 rigTest('a batch: for each of its jobs, also those that are cancelled', async (rig) => {
@@ -185,24 +190,73 @@ rigTest('what is no line is refused before anything is made', async (rig) => {
 });
 
 rigTest('one minute, then its whole tree is killed', async (rig) => {
-  const line = 'setsid sleep 1001 & env -i setsid sleep 1002 & trap "" TERM; sleep 1003; echo never';
-  await rig.runOut(['--on-exit', line, '--', 'true']);
+  const stubborn = 'setsid sleep 1001 & env -i setsid sleep 1002 & trap "" TERM; sleep 1003; echo never';
   // what it leaves in the background has the same minute
-  await rig.runOut(['--on-exit', 'sleep 1004 & exit 0', '--', 'true']);
-  assert.equal((await untilHooked(rig, 2)).exitCode, 0);
+  const leaving = 'sleep 1004 & exit 0';
+  const lines = [await runLine(rig, stubborn), await runLine(rig, leaving)];
+  assert.equal((await untilHooked(rig, lines[1]!.id)).exitCode, 0);
   const sleeping = () => processesNaming(rig.dir).filter(({ command }) => /^sleep 100\d$/.test(command));
   const pids = (await until(sleeping, (found) => found.length === 4, 'all of them')).map(({ pid }) => pid);
-  const hook = await until(
-    () => rig.show(1).then((job) => job.onExit),
-    ({ state }) => state === 'failed',
-    'its minute',
-    90_000,
-  );
-  assert.deepEqual([hook.exitCode, hook.reason], [null, 'its minute was over']);
+  assert.equal((await rig.show(lines[0]!.id)).onExit.state, 'runs', 'before its minute is over');
+  for (const { passMinute } of lines) passMinute();
+  const hook = await untilHooked(rig, lines[0]!.id);
+  assert.deepEqual([hook.state, hook.exitCode, hook.reason], ['failed', null, 'its minute was over']);
   await until(
     () => pids.filter(isRunning),
     (left) => left.length === 0,
     'the end of all',
   );
-  assert.equal(output(rig, 1), '');
+  assert.equal(output(rig, lines[0]!.id), '');
+  for (const { call } of lines) assert.equal((await call.answer).code, 0);
 });
+
+/**
+ * A job whose line is run by a process with a clock of ours: its minute has passed when we say so. Until then that of the program is
+ * kept away by a claim.
+ */
+async function runLine(rig: Rig, line: string): Promise<{ id: number; call: Call; passMinute(): void }> {
+  const puppet = await rig.puppet();
+  const id = await rig.run(['--on-exit', line, '--', ...puppet.command]);
+  await puppet.ready();
+  fs.symlinkSync('1.1.nobody', rig.file(id, 'hooks'));
+  await puppet.exit(0);
+  await rig.bgjob(['wait', String(id)]);
+  await rig.untilLeft(id);
+  fs.unlinkSync(rig.file(id, 'hooks'));
+  const clock = join(rig.dir, 'clock.js');
+  fs.writeFileSync(clock, CLOCK);
+  const supervisor = join(ROOT, 'dist', 'supervisor.js');
+  // 3 and 4 are what whoever starts it held
+  const script = 'exec "$@" 3</dev/null 4</dev/null';
+  const words = [
+    '-c',
+    script,
+    'sh',
+    process.execPath,
+    '--require',
+    clock,
+    supervisor,
+    rig.home,
+    String(id),
+    '--hook',
+  ];
+  const call = rig.start('sh', words);
+  return { id, call, passMinute: () => call.child.kill('SIGUSR2') };
+}
+
+/** On SIGUSR2 a minute has passed: for timers of one minute, and for the monotonic clock. */
+const CLOCK = `
+const { setTimeout: later } = globalThis;
+const { bigint } = process.hrtime;
+const due = [];
+let passed = 0n;
+globalThis.setTimeout = (act, ms, ...words) => {
+  if (ms === 60_000) due.push(() => act(...words));
+  return later(act, ms, ...words);
+};
+process.hrtime.bigint = () => bigint() + passed;
+process.on('SIGUSR2', () => {
+  passed += 60_000_000_000n;
+  for (const act of due.splice(0)) act();
+});
+`;

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { manyCalls } from '../rig/manycalls.ts';
+import { openFiles } from '../rig/processes.ts';
 import type { Puppet } from '../rig/puppet.ts';
-import { type Rig, rigTest } from '../rig/rig.ts';
+import { type Answer, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
 /** A job of a queue that runs until the test ends it. */
@@ -14,17 +16,12 @@ async function busy(rig: Rig, ...options: string[]): Promise<Puppet> {
   return puppet;
 }
 
-/** What a process has open. */
-function openFiles(pid: number): string[] {
-  try {
-    const dir = `/proc/${pid}/fd`;
-    return fs.readdirSync(dir).map((fd) => fs.readlinkSync(`${dir}/${fd}`));
-  } catch {
-    // a descriptor was closed between the two
-    return [];
-  }
-}
-
+type Tuple<T, N extends number, R extends T[] = []> = R['length'] extends N ? R : Tuple<T, N, [T, ...R]>;
+const objectsIn = (text: string): any[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 const states = (jobs: any[]) => jobs.map(({ id, state }) => [id, state]);
 
 rigTest('a row for each queue; more slots start what waits at once', async (rig) => {
@@ -37,7 +34,7 @@ rigTest('a row for each queue; more slots start what waits at once', async (rig)
   const { stdout, stderr } = await rig.bgjob(['queue']);
   const rows = stdout.split('\n');
   assert.match(rows[0]!, /^NAME +SLOTS +RUNNING +WAITING +STATE +NEXT$/);
-  assert.match(rows[1]!, /^api +1 +1 +2 +busy +2 \([\d.]+s\)$/);
+  assert.match(rows[1]!, /^api +1 +1 +2 +busy +2 \([\d.ms]+\)$/);
   assert.match(rows[2]!, /^idle +7 +0 +0 +idle +-$/);
   assert.equal(stderr, '');
   const [api, idle] = await rig.json(['queue', 'list']);
@@ -111,7 +108,7 @@ rigTest('remove against somebody who adds at the same instant: the job runs in a
 
 rigTest('what cannot be meant is told, with the command to type', async (rig) => {
   await rig.run(['-w', '-Q', 'api', '--', 'true']).catch(() => {});
-  for (const [args, message] of [
+  const refused: [string[], RegExp][] = [
     [['queue', 'remove', 'nope'], /no queue "nope"; there are: api\n {2}hint: bgjob queue\n/],
     [['queue', 'pause', 'nope'], /no queue "nope"/],
     [['ls', '--queue', 'nope'], /no queue "nope"/],
@@ -126,8 +123,13 @@ rigTest('what cannot be meant is told, with the command to type', async (rig) =>
     [['queue', 'halt', 'api'], /"halt" is none of list, set, pause, resume, remove/],
     [['wait', '--all', '--queue', 'api'], /--all and --queue exclude each other/],
     [['wait', '--queue', 'api'], /no live job in queue api/],
-  ] as const) {
-    const { code, stdout, stderr } = await rig.bgjob([...args]);
+  ];
+  const answers = await manyCalls(
+    rig,
+    refused.map(([args]) => args),
+  );
+  for (const [n, { code, stdout, stderr }] of answers.entries()) {
+    const [args, message] = refused[n]!;
     assert.deepEqual([code, stdout], [125, ''], args.join(' '));
     assert.match(stderr, message);
   }
@@ -139,22 +141,39 @@ rigTest('ls: who runs, who is next, and for what; references and names of jobs t
   await rig.run(['-Q', 'api', '--priority', '5', '-n', 'soon', '-t', 'red', '--', 'true']);
   await rig.run(['--after', '1', '--', 'true']);
   await rig.run(['--delay', '1h', '--', 'true']);
-  const ls = await rig.bgjob(['ls', '--queue', 'api']);
+  const asked = [
+    ['ls', '--queue', 'api'],
+    ['ls', '-q', '--queue', 'api'],
+    ['ls', '--state', 'queued', '--json'],
+    ['ls', '--json'],
+    ['status', 'soon'],
+    ['status', '@last'],
+    ['ls', '--name', 'soon'],
+    ['ls', '--tag', 'red'],
+    ['status', 'nosuch'],
+    ['show', 'soon'],
+    ['show', '4'],
+  ];
+  const told = await manyCalls(rig, asked);
+  const [ls, quiet, queued, all, soon, last, named, tagged, unknown, show, after] = told as Tuple<Answer, 11>;
   assert.deepEqual(
     ls.stdout.split('\n').map((line) => line.split(/ {2,}/).slice(0, 3).join(' ')),
     ['ID NAME STATE', '1 first running', '3 soon queued #1', '2 - queued #2', ''],
   );
   assert.equal(ls.stderr, '');
-  assert.equal((await rig.bgjob(['ls', '-q', '--queue', 'api'])).stdout, '1\n3\n2\n');
-  assert.deepEqual(states(await rig.json(['ls', '--state', 'queued'])), [
+  assert.equal(quiet.stdout, '1\n3\n2\n');
+  assert.deepEqual(states(objectsIn(queued.stdout)), [
     [5, 'queued'],
     [4, 'queued'],
     [3, 'queued'],
     [2, 'queued'],
   ]);
-  const jobs = await rig.json(['ls']);
   assert.deepEqual(
-    jobs.map(({ id, queue, reason }) => [id, queue, reason?.replace(/ \d\d:.*/, '') ?? null]),
+    objectsIn(all.stdout).map(({ id, queue, reason }) => [
+      id,
+      queue,
+      reason?.replace(/ \d\d:.*/, '') ?? null,
+    ]),
     [
       [5, null, 'waits until'],
       [4, null, 'waits for job 1'],
@@ -163,20 +182,13 @@ rigTest('ls: who runs, who is next, and for what; references and names of jobs t
       [1, 'api', null],
     ],
   );
-  assert.equal((await rig.bgjob(['status', 'soon'])).stdout, 'soon 3 queued (#1 in line)\n');
-  assert.match(
-    (await rig.bgjob(['status', '@last'])).stdout,
-    /^5 queued \(waits until \d\d:\d\d:\d\d \((1h|59m)/,
-  );
-  assert.match((await rig.bgjob(['ls', '--name', 'soon'])).stdout, /^3 +soon +queued #1/m);
-  assert.match((await rig.bgjob(['ls', '--tag', 'red'])).stdout, /^3 +soon +queued #1/m);
-  assert.match(
-    (await rig.bgjob(['status', 'nosuch'])).stderr,
-    /here: 5 queued, 4 queued, soon 3 queued, 2 queued, first 1/,
-  );
-  const show = (await rig.bgjob(['show', 'soon'])).stdout;
-  assert.match(show, /^because +#1 in line\nqueue +api \(#1 in line\)\npriority +5$/m);
-  assert.match((await rig.bgjob(['show', '4'])).stdout, /^after +success of 1$/m);
+  assert.equal(soon.stdout, 'soon 3 queued (#1 in line)\n');
+  assert.match(last.stdout, /^5 queued \(waits until \d\d:\d\d:\d\d \((1h|5\dm)/);
+  assert.match(named.stdout, /^3 +soon +queued #1/m);
+  assert.match(tagged.stdout, /^3 +soon +queued #1/m);
+  assert.match(unknown.stderr, /here: 5 queued, 4 queued, soon 3 queued, 2 queued, first 1/);
+  assert.match(show.stdout, /^because +#1 in line\nqueue +api \(#1 in line\)\npriority +5$/m);
+  assert.match(after.stdout, /^after +success of 1$/m);
   // only what waits elsewhere is not shown
   const elsewhere = join(rig.dir, 'elsewhere');
   fs.mkdirSync(elsewhere);
@@ -201,26 +213,38 @@ rigTest('ls: who runs, who is next, and for what; references and names of jobs t
 rigTest('a list is bounded, says what it left out, and how to see that; a script gets all', async (rig) => {
   await rig.bgjob(['queue', 'set', 'api', '--slots', '1']);
   await rig.bgjob(['queue', 'pause', 'api']);
-  for (let n = 1; n <= 12; n++) await rig.run(['-Q', 'api', ...(n % 2 ? [] : ['-t', 'even']), '--', 'true']);
-  const shown = async (...args: string[]) => {
-    const { stdout, stderr } = await rig.bgjob(['ls', ...args]);
-    return [(stdout.match(/^\d+ .* queued /gm) ?? []).length, stderr];
-  };
-  const paused = 'queue api is paused: bgjob queue resume api)\n';
-  assert.deepEqual(await shown(), [10, `(2 more wait in api: bgjob ls --queue api; ${paused}`]);
-  assert.deepEqual(await shown('-n', '1'), [1, `(11 more wait in api: bgjob ls --queue api; ${paused}`]);
-  assert.deepEqual(await shown('--queue', 'api'), [12, `(${paused}`]);
-  assert.deepEqual(await shown('--queue', 'api', '-n', '3'), [3, `(9 more wait in api: -n 12; ${paused}`]);
-  assert.deepEqual(await shown('--state', 'queued'), [12, `(${paused}`]);
-  assert.deepEqual(await shown('--tag', 'even'), [6, `(${paused}`]);
-  assert.deepEqual(await shown('--tag', 'even', '-n', '2'), [
-    ...[2, `(4 more wait in api: -n 12; ${paused}`],
-  ]);
-  assert.deepEqual(await shown('--state', 'running'), [0, 'no such jobs here\n']);
-  for (const args of [['ls'], ['ls', '--queue', 'api']]) {
-    assert.equal((await rig.bgjob([...args, '-q'])).stdout.match(/\n/g)!.length, 12);
-    assert.equal((await rig.json(args)).length, 12);
+  for (const tag of [[], ['-t', 'half']]) {
+    const words = ['run', '-Q', 'api', ...tag, '--batch', '-'];
+    assert.equal((await rig.bgjob(words, { input: 'true\n'.repeat(6) })).code, 0);
   }
+  const paused = 'queue api is paused: bgjob queue resume api)\n';
+  const lists: [args: string[], rows: number, said: string][] = [
+    [[], 10, `(2 more wait in api: bgjob ls --queue api; ${paused}`],
+    [['-n', '1'], 1, `(11 more wait in api: bgjob ls --queue api; ${paused}`],
+    [['--queue', 'api'], 12, `(${paused}`],
+    [['--queue', 'api', '-n', '3'], 3, `(9 more wait in api: -n 12; ${paused}`],
+    [['--state', 'queued'], 12, `(${paused}`],
+    [['--tag', 'half'], 6, `(${paused}`],
+    [['--tag', 'half', '-n', '2'], 2, `(4 more wait in api: -n 12; ${paused}`],
+    [['--state', 'running'], 0, 'no such jobs here\n'],
+  ];
+  const scripts = [[], ['--queue', 'api']].flatMap((args) => [
+    [...args, '-q'],
+    [...args, '--json'],
+  ]);
+  const answers = await manyCalls(
+    rig,
+    [...lists.map(([args]) => args), ...scripts].map((args) => ['ls', ...args]),
+  );
+  for (const [n, [args, rows, said]] of lists.entries()) {
+    const { stdout, stderr } = answers[n]!;
+    assert.deepEqual(
+      [(stdout.match(/^\d+ .* queued /gm) ?? []).length, stderr],
+      [rows, said],
+      args.join(' '),
+    );
+  }
+  for (const { stdout } of answers.slice(lists.length)) assert.equal(stdout.match(/\n/g)!.length, 12);
   const all = (await rig.bgjob(['ls', '-q'])).stdout.trim().split('\n');
   assert.equal((await rig.bgjob(['kill', ...all])).code, 0);
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { manyCalls } from '../rig/manycalls.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 
 /** A paused queue, so that what is added waits. */
@@ -88,10 +89,10 @@ rigTest('the first queue changes the format of the home, and nothing else does',
   await rig.bgjob(['queue']);
   await rig.bgjob(['ls']);
   assert.equal(format(), '1\n');
-  await rig.runOut(['-Q', 'api', '--', 'true']);
-  assert.equal(format(), '2\n');
-  await rig.runOut(['-Q', 'api', '--', 'true']);
-  assert.equal(format(), '2\n');
+  for (let n = 0; n < 2; n++) {
+    await rig.runOut(['-Q', 'api', '--', 'true']);
+    assert.equal(format(), '2\n');
+  }
 });
 
 rigTest('a room of queues that is not ours is refused by its name', async (rig) => {
@@ -100,8 +101,11 @@ rigTest('a room of queues that is not ours is refused by its name', async (rig) 
   const outside = join(rig.dir, 'outside');
   fs.mkdirSync(join(outside, 'api/waiting'), { recursive: true });
   fs.symlinkSync(outside, join(rig.home, 'queues'));
-  for (const args of [['queue'], ['run', '-Q', 'api', '--', 'true'], ['ls']]) {
-    const { code, stderr } = await rig.bgjob(args);
+  for (const { code, stderr } of await manyCalls(rig, [
+    ['queue'],
+    ['run', '-Q', 'api', '--', 'true'],
+    ['ls'],
+  ])) {
     assert.equal(code, 125);
     assert.match(stderr, /home\/queues is a symbolic link; it must be a directory of yours/);
   }

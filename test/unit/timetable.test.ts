@@ -1,9 +1,8 @@
 /**
- * When schedules are due: a year of 50 expressions against a second implementation, which looks at every minute; against systemd's where
- * that is there; and the days on which the clock changes.
+ * When schedules are due: a year of 50 expressions against a second implementation, which looks at every minute; and the
+ * days on which the clock changes. Against systemd's: programs/timetablesystemd.test.ts.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { countBetween, dueBetween, LATE_MS, MOST_COUNTED } from '../../src/job/due.ts';
 import { parseTimetable, parseTimezone, type Timetable } from '../../src/job/timetable.ts';
@@ -192,34 +191,6 @@ test('a year of 50 expressions is that of another implementation', () => {
       }
       assert.ok(wanted.length > 0 || months < 12, expression);
     }
-  }
-});
-
-const hasAnalyze = spawnSync('systemd-analyze', ['calendar', '*-*-* 03:00:00']).status === 0;
-test('and that of systemd, also on the days on which the clock changes', {
-  skip: hasAnalyze ? false : 'there is no systemd-analyze',
-}, () => {
-  for (const [expression, calendar] of [
-    ['30 4 * * *', '*-*-* 04:30:00'],
-    ['*/20 9-17 * * 1-5', 'Mon..Fri *-*-* 09..17:00/20:00'],
-    ['0 0 1,15 * *', '*-*-01,15 00:00:00'],
-    ['15 12 * 3,10 0', 'Sun *-03,10-* 12:15:00'],
-  ] as const) {
-    const from = at('2026-12-01T00:00:00Z');
-    const { stdout } = spawnSync(
-      'systemd-analyze',
-      ['calendar', '--iterations=300', `--base-time=2026-12-01 00:00:00 UTC`, `${calendar} Europe/Berlin`],
-      { encoding: 'utf8', env: { ...process.env, TZ: 'UTC', SYSTEMD_COLORS: '0' } },
-    );
-    const wanted = [...stdout.matchAll(/(?:Next elapse|Iter\. #\d+): \w{3} (\S+) (\S+) UTC/g)].map(
-      ([, day, time]) => at(`${day}T${time}Z`),
-    );
-    assert.equal(wanted.length, 300, stdout.slice(0, 300));
-    assert.deepEqual(
-      timesOf(timetable(expression, 'Europe/Berlin'), from, wanted.at(-1)!),
-      wanted,
-      expression,
-    );
   }
 });
 
