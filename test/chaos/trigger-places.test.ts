@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { bearer, send } from '../rig/http.ts';
+import { manyCalls } from '../rig/manycalls.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import {
   addTrigger,
@@ -50,10 +51,11 @@ rigTest('something else in the place of a record, journal or claim', async (rig)
       const { status } = await deliver();
       const wanted = place === 'record.json' ? 401 : place === 'claim' ? 409 : 202;
       assert.equal(status, wanted, delivery);
-      const calls = await Promise.all(
-        [['ls'], ['ls', 'hook']].map((args) => rig.bgjob(['trigger', ...args])),
-      );
-      for (const { code, stderr } of calls) {
+      const calls = [
+        ['trigger', 'ls'],
+        ['trigger', 'ls', 'hook'],
+      ];
+      for (const { code, stderr } of await manyCalls(rig, calls)) {
         assert.equal(code, 0, `${delivery}: ${stderr}`);
         assert.doesNotMatch(stderr, /bug in bgjob/);
       }
