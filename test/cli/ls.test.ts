@@ -73,8 +73,11 @@ rigTest(
 );
 
 rigTest('20 that ended; -n for more, and a line that says so', async (rig) => {
-  const runs = Array.from({ length: 23 }, () => rig.bgjob(['run', '-w', '--', 'true']));
-  for (const { code } of await Promise.all(runs)) assert.equal(code, 0);
+  const input = 'true\n'.repeat(23);
+  assert.equal(
+    (await rig.bgjob(['run', '-Q', 'q', '--slots', '4', '-w', '--batch', '-'], { input })).code,
+    0,
+  );
   const listed = await rig.bgjob(['ls']);
   assert.equal(listed.stdout.trim().split('\n').length, 21);
   assert.match(listed.stderr, /^\(3 jobs older: -n 23\)\n$/);
