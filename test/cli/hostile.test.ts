@@ -1,7 +1,8 @@
 /** Hostile strings wherever a job, a record or a call can hold one: every verb shows them, and none steers a terminal. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { type Rig, rigTest } from '../rig/rig.ts';
+import { inOneProcess, type Question } from '../rig/inprocess.ts';
+import { type Answer, type Rig, rigTest } from '../rig/rig.ts';
 
 /** A title, a one-byte CSI, a colour, marks that turn the direction, separators, and a line of somebody else's. */
 const NASTY = '\x1b]0;title\x07\u009b31m\x1b[31m\u202e\u2066\u061c\u2028\x7f\x85\b\r\nforged: 1 exited 0';
@@ -10,22 +11,24 @@ const OWN_COLORS = /\x1b\[(?:\d{1,2}(?:;\d{1,2})*)?m/g;
 
 const SGR = { FORCE_COLOR: '1', NO_COLOR: '', TERM: 'xterm' };
 
-/** Calls it plain, in colour and in JSON, and looks at every byte that came back. */
-async function showsSafely(rig: Rig, args: string[], cwd: string): Promise<string> {
-  let all = '';
-  const json = args[0] === 'run' ? [args[0], '--json', ...args.slice(1)] : [...args, '--json'];
-  for (const [words, env] of [
-    [args, {}],
-    [args, SGR],
-    [json, {}],
-  ] as const) {
-    const { stdout, stderr } = await rig.bgjob([...words], { cwd, env });
-    const text = env === SGR ? `${stdout}${stderr}`.replaceAll(OWN_COLORS, '') : `${stdout}${stderr}`;
-    assert.doesNotMatch(text, STEERS, JSON.stringify([words, text]));
-    assert.doesNotMatch(text, /^forged/m, JSON.stringify([words, text]));
-    all += text;
-  }
-  return all;
+/** Fails if anything in an answer steers a terminal, or seems to be a line of somebody else's. */
+function assertSafe({ stdout, stderr }: Answer, { args, env }: Question): string {
+  const text = env ? `${stdout}${stderr}`.replaceAll(OWN_COLORS, '') : `${stdout}${stderr}`;
+  assert.doesNotMatch(text, STEERS, JSON.stringify([args, text]));
+  assert.doesNotMatch(text, /^forged/m, JSON.stringify([args, text]));
+  return text;
+}
+
+/** Calls each plain, in colour and in JSON, and looks at every byte that came back; one in a process of its own as well. */
+async function showSafely(rig: Rig, calls: string[][], cwd = rig.project): Promise<string> {
+  const questions = calls.flatMap((args): Question[] => {
+    const json = args[0] === 'run' ? [args[0], '--json', ...args.slice(1)] : [...args, '--json'];
+    return [{ args }, { args, env: SGR }, { args: json }];
+  });
+  const answers = await inOneProcess(rig, questions, { cwd });
+  const [first] = questions;
+  assertSafe(await rig.bgjob(first!.args, { cwd }), first!);
+  return answers.map((answer, n) => assertSafe(answer, questions[n]!)).join('');
 }
 
 const READING = ['ls', 'status', 'show', 'tail', 'wait', 'kill'];
@@ -36,17 +39,13 @@ rigTest('hostile strings of a job reach no terminal', async (rig) => {
   const command = ['sh', '-c', 'printf %s "$1"; exit 3', 'sh', NASTY.replaceAll('\n', ' ')];
   await rig.bgjob(['run', '-w', '-e', `X=${NASTY}`, '--', ...command], { cwd });
   await rig.bgjob(['run', '-w', `true '${NASTY}'`], { cwd });
-  for (const id of ['1', '2'])
-    for (const verb of READING) await showsSafely(rig, verb === 'ls' ? ['ls', '-a'] : [verb, id], cwd);
-  assert.match(await showsSafely(rig, ['show', '1'], cwd), /title/);
-  for (const args of [
-    ['tail', '-f', '1'],
-    ['tail', '--full', '1'],
-    ['path', '1'],
-    ['gc', '--dry-run'],
-  ])
-    await showsSafely(rig, args, cwd);
-  await showsSafely(rig, ['status', '@last'], rig.project);
+  const calls = ['1', '2'].flatMap((id) =>
+    READING.map((verb) => (verb === 'ls' ? ['ls', '-a'] : [verb, id])),
+  );
+  calls.push(['tail', '-f', '1'], ['tail', '--full', '1'], ['path', '1'], ['gc', '--dry-run']);
+  await showSafely(rig, calls, cwd);
+  assert.match(await showSafely(rig, [['show', '1']], cwd), /title/);
+  await showSafely(rig, [['status', '@last']]);
 });
 
 rigTest('hostile words of a call are told safely', async (rig) => {
@@ -86,7 +85,7 @@ rigTest('hostile words of a call are told safely', async (rig) => {
     ['status', NASTY],
     ['path', NASTY],
   ];
-  for (const args of calls) await showsSafely(rig, args, rig.project);
+  await showSafely(rig, calls);
   const { stderr } = await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: NASTY } });
   assert.doesNotMatch(stderr, STEERS);
   const home = await rig.bgjob(['run', 'true'], { env: { BGJOB_HOME: `/proc/${NASTY}` } });
@@ -106,7 +105,7 @@ rigTest('a home with a hostile name: what goes wrong in it is told safely', asyn
     ['kill', '1'],
     ['wait', '1'],
   ];
-  for (const args of verbs) await showsSafely(rig, args, rig.project);
+  await showSafely(rig, verbs);
   const [folder] = fs.readdirSync(`${home}/names`);
   const wrongs: [string, () => void][] = [
     [`${home}/names/${folder}`, () => fs.symlinkSync(home, `${home}/names/${folder}`)],
@@ -118,15 +117,14 @@ rigTest('a home with a hostile name: what goes wrong in it is told safely', asyn
   for (const [path, make] of wrongs) {
     fs.renameSync(path, `${path}.aside`);
     make();
-    for (const args of [...verbs, ['run', '-n', 'web', 'true']]) await showsSafely(rig, args, rig.project);
+    await showSafely(rig, [...verbs, ['run', '-n', 'web', 'true']]);
     fs.rmSync(path, { recursive: true });
     fs.renameSync(`${path}.aside`, path);
   }
   // a name that somebody else gave to what lies in the home
   for (const name of [`jobs/${NASTY}`, `live/${NASTY}`, `ended/${NASTY}`, `names/${NASTY}`])
     fs.mkdirSync(`${home}/${name}`);
-  for (const args of [...verbs, ['ls', '-a', '-n', '9'], ['gc', '--ended']])
-    await showsSafely(rig, args, rig.project);
+  await showSafely(rig, [...verbs, ['ls', '-a', '-n', '9'], ['gc', '--ended']]);
 });
 
 rigTest('hostile records are told safely', async (rig) => {
@@ -160,7 +158,6 @@ rigTest('hostile records are told safely', async (rig) => {
     change(last, file, (record) => {
       for (const one of [record, record.spec]) if (one?.machine) Object.assign(one, { machine: NASTY });
     });
-  await showsSafely(rig, ['ls', '-a'], rig.project);
-  for (let id = 1; id <= last; id++)
-    for (const verb of READING.slice(1)) await showsSafely(rig, [verb, String(id)], rig.project);
+  const ids = Array.from({ length: last }, (_, n) => String(n + 1));
+  await showSafely(rig, [['ls', '-a'], ...ids.flatMap((id) => READING.slice(1).map((verb) => [verb, id]))]);
 });

@@ -21,6 +21,10 @@ process.on('unhandledRejection', (thrown) => {
   if (thrown !== END) throw thrown;
 });
 
+// what Node itself warns of is no matter of these calls
+process.removeAllListeners('warning');
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const;
+
 function ask({ args, env }: Question): Promise<Answer> {
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, environment, env);
@@ -28,6 +32,8 @@ function ask({ args, env }: Question): Promise<Answer> {
   // whatever it loads lazily is loaded anew, too: it may have looked at the variables
   for (const path of Object.keys(require.cache))
     if (path.startsWith(dirname(cli))) delete require.cache[path];
+  // the last call left its handlers: its process would have ended
+  for (const signal of SIGNALS) process.removeAllListeners(signal);
   const written: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
   return new Promise((resolve) => {
     fs.writeSync = ((fd: number, bytes: Uint8Array, offset: number | null = 0) => {
