@@ -160,7 +160,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'the environment of a queued job stays on disk while it runs',
     changes: [{ file: 'supervisor/retry.ts', from: 'if (!isNeeded) removeQuietly(job.env);', to: '' }],
-    by: { test: 'cli/environment.test.ts', name: /the environment is on disk only where/ },
+    by: { test: 'cli/environment.test.ts', name: /the environment of a job that waited is gone/ },
   },
   // ---- start ----
   {
@@ -523,14 +523,19 @@ export const MUTANTS: Mutant[] = [
     by: { promised: 'no more run than there are slots', setting: 'the next of a queue' },
   },
   {
-    what: 'a job that failed is run again once more than was asked for',
+    what: 'an adopter that finds no state starts the job, whatever runs',
     changes: [
       {
-        file: 'supervisor/retry.ts',
-        from: 'attempt > spec.retry) return',
-        to: 'attempt > spec.retry + 1) return',
+        file: 'supervisor/adopt.ts',
+        from: "if (before.phase === 'starting') startedBefore(supervision);",
+        to: "if (before.phase === 'starting') supervision.start(supervision);",
       },
+      { file: 'supervisor/adopt.ts', from: '  leaveQueue(supervision);\n', to: '' },
     ],
-    by: { promised: 'no job is started twice', setting: 'a retry' },
+    by: {
+      promised: 'no job is started twice',
+      setting: 'run into an empty queue',
+      kill: at('supervisor', 'open jobs/N/state.json.tmp', 1, 'before'),
+    },
   },
 ];

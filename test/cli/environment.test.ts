@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 /** The environment that a job really has, and its pid and cwd. */
 async function jobWith(rig: Rig, env: Record<string, string>, options: string[] = []) {
@@ -115,6 +116,25 @@ rigTest('the environment is on disk only where it was asked for, for us alone', 
     ['status', '1', '--json'],
   ])
     assert.ok(!(await rig.bgjob(args)).stdout.includes('s3cret'), args.join(' '));
+});
+
+rigTest('the environment of a job that waited is gone from the disk while it runs', async (rig) => {
+  const puppet = await rig.puppet();
+  await rig.bgjob(['queue', 'set', 'api', '--slots', '1']);
+  await rig.bgjob(['queue', 'pause', 'api']);
+  await rig.run(['-Q', 'api', '--', ...puppet.command], { env: { TOKEN: 's3cret' } });
+  assert.ok(fs.readFileSync(rig.file(1, 'env.json'), 'utf8').includes('s3cret'), 'it waits with it');
+  await rig.bgjob(['queue', 'resume', 'api']);
+  await puppet.ready();
+  // its marker goes last
+  await until(
+    () => fs.readdirSync(`${rig.home}/queues/api/waiting`),
+    (waiting) => waiting.length === 0,
+    'a job that does not wait',
+  );
+  assert.ok(!fs.existsSync(rig.file(1, 'env.json')));
+  await puppet.exit(0);
+  await rig.bgjob(['wait', '1']);
 });
 
 rigTest("the umask is the job's; the records are closed whatever it is", async (rig) => {
