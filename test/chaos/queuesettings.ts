@@ -41,6 +41,7 @@ async function untilStarted(rig: Rig, witness: Witness, id: number): Promise<voi
     async () => witness.started || (await rig.show(id)).endedAt !== null,
     (started) => started,
     'the start of the job',
+    60_000,
   );
 }
 
@@ -70,6 +71,7 @@ function following(words: string[], { mostStarts = 1 } = {}): Setting['round'] {
       () => first.findId(rig),
       (id) => id !== undefined,
       'the first job',
+      60_000,
     );
     await untilStarted(rig, first, id!);
     const line = second.line(`[ ! -e '${runs}' ] || echo >'${overlap}'; ${gate.line}`);

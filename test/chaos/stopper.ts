@@ -31,6 +31,9 @@ export interface Traced {
   hits: Point[];
 }
 
+/** It ends a call that hangs, milliseconds. */
+const LIMIT_MS = 180_000;
+
 let compiled: string | undefined;
 
 /** The tracer, compiled once per process; throws what the compiler says. */
@@ -72,7 +75,8 @@ export async function runTraced(
 ): Promise<Traced> {
   const report = join(fs.mkdtempSync(join(rig.dir, 'traced-')), 'report');
   const words = [rig.home, report, role, ...plan.map(wordOf), '--', process.execPath, '--', rig.program];
-  const call = rig.start(tracer(), [...words, ...args], options);
+  // a hang is ended, and what is slow is waited for
+  const call = rig.start(tracer(), [...words, ...args], { limitMs: LIMIT_MS, ...options });
   for (const point of plan) if (point.look) await lookAt(rig, point, report, call.answer);
   const answer = await call.answer;
   const traced: Traced = { answer, calls: [], hits: [] };
@@ -96,7 +100,7 @@ async function lookAt(rig: Rig, point: Point, report: string, answer: Promise<An
       readIfThere(report).flatMap((line) => (line.endsWith(` ${textOf(point)}`) ? [pidOfHit(line)] : []))[0],
     (pid) => pid !== undefined || isOver,
     `${textOf(point)}, or the end of the call`,
-    120_000,
+    LIMIT_MS,
   );
   if (pid === undefined) return;
   try {

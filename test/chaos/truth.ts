@@ -2,6 +2,7 @@
  * What has to be true of a job after anything was killed. What really happened is known from the job itself, which writes
  * files outside the home as its first and last act, and from what the shim wrote down: not from the program that is judged.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { processesNaming } from '../rig/processes.ts';
@@ -111,17 +112,11 @@ function writtenCode(rig: Rig, id: number, attempt: number): number | undefined 
 
 /** After this long without an end nothing goes on any more, milliseconds. It ends a hang, and says nothing about speed. */
 const PATIENCE_MS = 60_000;
-let patienceMs = PATIENCE_MS;
+const patience = new AsyncLocalStorage<number>();
+const patienceMs = (): number => patience.getStore() ?? PATIENCE_MS;
 
 /** Judges a program that is expected to hang: it is not waited for as long as for one that is expected to go on. */
-export async function impatiently<T>(body: () => Promise<T>): Promise<T> {
-  patienceMs = 10_000;
-  try {
-    return await body();
-  } finally {
-    patienceMs = PATIENCE_MS;
-  }
-}
+export const impatiently = <T>(body: () => Promise<T>): Promise<T> => patience.run(10_000, body);
 
 const LIVE = ['running', 'stopping'];
 const NEVER_STARTED = 'its supervisor was killed before it started the job';
@@ -176,7 +171,7 @@ export async function assertTrue(rig: Rig, witness: Witness, harm: Harm): Promis
       throw new Broken('everything goes on', `starting for ever: ${JSON.stringify(first)}`);
     return 'cut off';
   }
-  const env = { BGJOB_MAX_WAIT: `${patienceMs}ms` };
+  const env = { BGJOB_MAX_WAIT: `${patienceMs()}ms` };
   const wait = await rig.bgjob(['wait', '--json', String(id)], { env, limitMs: 2 * PATIENCE_MS });
   const end = JSON.parse(wait.stdout.split('\n')[0]!);
   if (end.result !== 'ended') {
@@ -225,7 +220,7 @@ export async function assertNothingLeft(rig: Rig): Promise<void> {
       () => processesNaming(rig.dir),
       (found) => found.length === 0,
       'no process',
-      patienceMs,
+      patienceMs(),
     );
   } catch (thrown) {
     throw new Broken('no process is left', (thrown as Error).message);
