@@ -13,7 +13,7 @@ const LAZY = {
   './skilling.ts': ['src/cli/skilling.ts', 'skilling'],
   './timetable.ts': ['src/job/timetable.ts', 'timetable'],
   './widths.ts': ['src/cli/widths.ts', 'widths'],
-  './viewing.ts': ['src/cli/viewing.ts', 'viewing'],
+  './views.ts': ['src/cli/watch/views.ts', 'watch-views'],
   'ps-list': ['ps-list', 'ps-list'],
   '@eslint-community/regexpp': ['@eslint-community/regexpp', 'regexpp'],
   'proper-lockfile': ['proper-lockfile', 'proper-lockfile'],

@@ -67,7 +67,7 @@ export async function watchTable(context: Context, choice: Choice, form: Form): 
       form.ports,
     );
   };
-  const { viewPage } = await import('./viewing.ts');
+  const { viewPage } = await import('./watch/views.ts');
   const leave = await viewPage({
     page,
     wait: async (ms, abort) => {

@@ -82,7 +82,7 @@ export const watch = verb({
     if (!may.ok) return fail(may.failure);
     const opened = context.home();
     if (!opened.ok) return opened;
-    const { viewJobs } = await import('../viewing.ts');
+    const { viewJobs } = await import('../watch/views.ts');
     const watching = new Watching(context, parsed.value, [kill, pause, restart, resume]);
     const leave = await viewJobs(watching, {
       write: (text) => context.output.raw(Buffer.from(text)),

@@ -1,6 +1,6 @@
 /** `ls --watch` on the screen: lines, drawn anew until q or ^C. */
-import { Naps } from './naps.ts';
-import { type Leave, Screen } from './screen.ts';
+import { Naps } from '../naps.ts';
+import { type Leave, Screen } from '../screen.ts';
 
 /** From look to look where nothing wakes us: ages go on. Milliseconds. */
 const LOOK_MS = 1000;

@@ -1,10 +1,10 @@
 /** `watch` on the screen: keys in, frames out. */
 import { homedir } from 'node:os';
-import { renderBoard, roomFor } from './board.ts';
-import { Naps } from './naps.ts';
-import { Pager } from './pager.ts';
-import { type Key, type Leave, Screen } from './screen.ts';
-import type { Sighted, Watching, WatchRow } from './watching.ts';
+import { renderBoard, roomFor } from '../board.ts';
+import { Naps } from '../naps.ts';
+import { Pager } from '../pager.ts';
+import { type Key, type Leave, Screen } from '../screen.ts';
+import type { Sighted, Watching, WatchRow } from '../watching.ts';
 
 /** From look to look where nothing wakes us: ages go on. And at an open log. Milliseconds. */
 const LOOK_MS = 1000;
