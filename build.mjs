@@ -6,13 +6,13 @@ import { build } from 'esbuild';
 
 /** Every dynamic import, and packages that are required where they are used: source → file in dist. */
 const LAZY = {
-  './terminal.ts': ['src/cli/terminal.ts', 'terminal'],
-  './spinner.ts': ['src/cli/spinner.ts', 'spinner'],
-  './completing.ts': ['src/cli/completing.ts', 'completing'],
-  './manpage.ts': ['src/cli/manpage.ts', 'manpage'],
-  './skilling.ts': ['src/cli/skilling.ts', 'skilling'],
-  './timetable.ts': ['src/job/timetable.ts', 'timetable'],
-  './widths.ts': ['src/cli/widths.ts', 'widths'],
+  './table.ts': ['src/cli/output/table.ts', 'table'],
+  './spinner.ts': ['src/cli/wait/spinner.ts', 'spinner'],
+  './generate.ts': ['src/cli/completion/generate.ts', 'completion'],
+  './man-page.ts': ['src/cli/help/man-page.ts', 'man-page'],
+  './skill.ts': ['src/cli/skill/skill.ts', 'skill'],
+  './timetable.ts': ['src/job/automation/timetable.ts', 'timetable'],
+  './widths.ts': ['src/cli/output/widths.ts', 'widths'],
   './views.ts': ['src/cli/watch/views.ts', 'watch-views'],
   'ps-list': ['ps-list', 'ps-list'],
   '@eslint-community/regexpp': ['@eslint-community/regexpp', 'regexpp'],
@@ -57,7 +57,7 @@ const leanCommander = {
       /\/commander\//.test(importer) ? { path: 'nothing', namespace: 'nothing' } : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'module.exports = {};' }));
-    // ours is from manual.ts; what is left knows what may be meant by a slip of the pen
+    // ours is from cli/help/help.ts; what is left knows what may be meant by a slip of the pen
     onLoad({ filter: /\/commander\/lib\/help\.js$/ }, () => ({
       contents: `exports.Help = class {
         visibleCommands({ commands }) { return commands; }
@@ -88,7 +88,7 @@ const oneWidth = {
     onResolve({ filter: /^string-width$/ }, ({ importer }) =>
       /\/cli-table3\//.test(importer) ? { path: 'width', namespace: 'width' } : undefined,
     );
-    const contents = `const { widthOf } = require('./src/cli/columns.ts');
+    const contents = `const { widthOf } = require('./src/cli/output/columns.ts');
       module.exports = (text) => widthOf(text.replace(/\\x1b\\[[\\d;]*m/g, ''));`;
     onLoad({ filter: /.*/, namespace: 'width' }, () => ({ contents, resolveDir: '.' }));
   },
@@ -134,7 +134,7 @@ const { metafile } = await build({
     boot: 'src/cli/boot.ts',
     cli: 'src/cli/main.ts',
     supervisor: 'src/supervisor/main.ts',
-    matcherthread: 'src/process/matcherthread.ts',
+    'regex-thread': 'src/engine/search/regex-thread.ts',
     ...Object.fromEntries(Object.values(LAZY).map(([source, name]) => [name, source])),
   },
   outdir: 'dist',
@@ -165,7 +165,7 @@ const man = pages.map(([path]) => `./${path}`);
 if (manifest.man.join() !== man.join())
   writeFileSync('package.json', `${JSON.stringify({ ...manifest, man }, null, 2)}\n`);
 
-// tests are built like the program: test/cli/run.test.ts becomes dist-test/cli.run.test.js, beside the threads that they start
+// tests are built like the program: test/cli/run/run.test.ts becomes dist-test/cli.run.test.js, beside the threads that they start
 rmSync('dist-test', { recursive: true, force: true });
 mkdirSync('dist-test');
 const tests = readdirSync('test', { recursive: true }).filter((name) =>
@@ -178,7 +178,7 @@ await build({
   entryPoints: {
     ...Object.fromEntries(tests.map((name) => [name.slice(0, -3).replaceAll('/', '.'), `test/${name}`])),
     // a thread's code lies beside the code that starts it
-    matcherthread: 'src/process/matcherthread.ts',
+    'regex-thread': 'src/engine/search/regex-thread.ts',
   },
   outdir: 'dist-test',
   sourcemap: 'inline',

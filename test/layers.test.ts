@@ -31,8 +31,11 @@ test('the graph is really read: every relative import is a file of src', () => {
   assert.deepEqual(unknown, []);
   assert.ok(edges.length > 200, `${edges.length} edges`);
   // each form of an import is found in the real sources
-  assert.ok(graph.get('cli/page.ts')!.includes('cli/terminal.ts'), 'a lazy one');
-  assert.ok(graph.get('process/environment.ts')!.includes('process/tree.ts'), 'one of types');
+  assert.ok(graph.get('cli/jobs/ls-page.ts')!.includes('cli/output/table.ts'), 'a lazy one');
+  assert.ok(
+    graph.get('engine/launch/environment.ts')!.includes('engine/observe/process-tree.ts'),
+    'one of types',
+  );
 });
 
 test('imports go down only', () => assert.deepEqual(upwardEdges(graph), []));
@@ -42,15 +45,15 @@ test('packages are imported where they belong, and no others', () => {
   const only = (place: string) => (file: string) => file === place;
   const places = {
     commander: (file: string) => file.startsWith('cli/'),
-    chalk: (file: string) => /^cli\/(terminal|spinner|board|pager)\.ts$/.test(file),
-    'ansi-escapes': only('cli/screen.ts'),
-    'string-width': only('cli/widths.ts'),
-    'cli-table3': only('cli/terminal.ts'),
-    ora: only('cli/spinner.ts'),
-    'ps-list': only('process/table.ts'),
-    croner: only('job/timetable.ts'),
-    'proper-lockfile': only('process/polite.ts'),
-    '@eslint-community/regexpp': (file: string) => /^base\/(pattern|expression)\.ts$/.test(file),
+    chalk: (file: string) => /^cli\/(output\/table|wait\/spinner|watch\/(frame|log-view))\.ts$/.test(file),
+    'ansi-escapes': only('cli/watch/full-screen.ts'),
+    'string-width': only('cli/output/widths.ts'),
+    'cli-table3': only('cli/output/table.ts'),
+    ora: only('cli/wait/spinner.ts'),
+    'ps-list': only('engine/os/process-table.ts'),
+    croner: only('job/automation/timetable.ts'),
+    'proper-lockfile': only('engine/gc/gc-lock.ts'),
+    '@eslint-community/regexpp': (file: string) => /^base\/text\/(pattern|regex-analysis)\.ts$/.test(file),
   };
   assert.deepEqual(strayPackages(graph, places), []);
   for (const name of Object.keys(places))
@@ -66,8 +69,8 @@ test('the rules can fail', () => {
     ['job/b.ts', ['base/c.ts', 'ora']],
     ['base/c.ts', ['base/a.ts', 'node:fs']],
     ['cli/d.ts', ['supervisor/e.ts']],
-    ['supervisor/e.ts', ['process/f.ts', 'elsewhere/g.ts']],
-    ['process/f.ts', []],
+    ['supervisor/e.ts', ['engine/f.ts', 'elsewhere/g.ts']],
+    ['engine/f.ts', []],
   ]);
   assert.deepEqual(upwardEdges(bad), [
     'base/a.ts imports job/b.ts',
@@ -96,14 +99,14 @@ test('only the end of the command line ends the process, only one file writes to
   assert.deepEqual(filesWith(/\bprocess\s*\.\s*(exit|abort|exitCode|reallyExit)\b/), ['cli/main.ts']);
   assert.deepEqual(filesWith(/\bstd(out|err)\s*\.\s*(write|end|pipe)\b|\bconsole\s*\./), []);
   // a spinner is given the stream
-  assert.deepEqual(filesWith(/process\.stderr/), ['cli/spinner.ts']);
+  assert.deepEqual(filesWith(/process\.stderr/), ['cli/wait/spinner.ts']);
   assert.deepEqual(filesWith(/\bwrite(All|v?Sync)?\(\s*(1|2|fd)\b/), [
-    'base/files.ts',
-    'base/journal.ts',
-    'base/reserved.ts',
-    'cli/output.ts',
+    'base/fs/atomic-write.ts',
+    'base/fs/journal.ts',
+    'base/fs/preallocated.ts',
+    'cli/output/output.ts',
     // their own jobs' standard output is a log
-    'start/telling.ts',
+    'services/service-log.ts',
   ]);
 });
 

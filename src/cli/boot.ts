@@ -7,8 +7,8 @@
 import * as fs from 'node:fs';
 import * as modules from 'node:module';
 import { Script } from 'node:vm';
-import { inspectDirectory } from '../base/directories.ts';
-import { homePath, inspectHome } from '../job/home.ts';
+import { inspectDirectory } from '../base/fs/directories.ts';
+import { homePath, inspectHome } from '../job/home/home.ts';
 
 const CLI = `${__dirname}/cli.js`;
 

@@ -1,18 +1,18 @@
 /** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
 
 import { version } from '../../package.json';
-import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../base/failure.ts';
-import { clip, clipMiddle, safe, safeJson } from '../base/text.ts';
-import { openHome } from '../job/home.ts';
-import { attendLeft } from '../process/passing.ts';
-import type { Exit } from './command.ts';
-import { Context } from './context.ts';
-import { foreignWord } from './encoding.ts';
-import { generalHelp, verbHelp } from './manual.ts';
-import { messageOf } from './messages.ts';
-import { AnswerLost, Output } from './output.ts';
+import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../base/result.ts';
+import { clip, clipMiddle, safe, safeJson } from '../base/text/sanitize.ts';
+import { attendLeft } from '../engine/automation/recovery.ts';
+import { openHome } from '../job/home/home.ts';
+import type { Exit } from './command/command.ts';
+import { Context } from './command/context.ts';
+import { foreignWord } from './command/encoding.ts';
+import { asksJson, parseWords } from './command/split-argv.ts';
+import { generalHelp, verbHelp } from './help/help.ts';
+import { messageOf } from './messages/failures.ts';
+import { AnswerLost, Output } from './output/output.ts';
 import { VERBS } from './verbs.ts';
-import { asksJson, parseWords } from './words.ts';
 
 /** A word of 100 KB is not repeated in full; the longest path is, and the reason behind it in any case. */
 const LONGEST_MESSAGE = 5000;
@@ -48,7 +48,7 @@ async function answerGeneral(output: Output, name: string | undefined, words: st
   if (name === undefined || name === '--help' || name === '-h') output.line(generalHelp(VERBS));
   else if (name === 'version' || name === '--version' || name === '-V') output.line(version);
   else if (name === '--man') {
-    const { pagesOf } = await import('./manpage.ts');
+    const { pagesOf } = await import('./help/man-page.ts');
     const pages = pagesOf(words[0], VERBS, version);
     if (pages === undefined) return false;
     output.raw(Buffer.from(pages));
@@ -67,10 +67,12 @@ async function serveOwn([serves, path, host, port]: string[]): Promise<number> {
   const home = openHome(path ?? '', false);
   if (!home.ok || !home.value) return EXIT.bgjob;
   if (serves === '--schedules') {
-    const { serveSchedules } = require('../start/scheduler.ts') as typeof import('../start/scheduler.ts');
+    const { serveSchedules } =
+      require('../services/scheduler/scheduler.ts') as typeof import('../services/scheduler/scheduler.ts');
     await serveSchedules(home.value);
   } else {
-    const { serveTriggers } = require('../start/listener.ts') as typeof import('../start/listener.ts');
+    const { serveTriggers } =
+      require('../services/listener/listener.ts') as typeof import('../services/listener/listener.ts');
     await serveTriggers(home.value, { host: host!, port: Number(port) });
   }
   return EXIT.ok;
@@ -84,7 +86,8 @@ async function command(argv: string[]): Promise<number> {
   const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));
   if (await answerGeneral(plain, name, words)) return 0;
   if (!verb) {
-    const { nearestVerb } = require('./parser.ts') as typeof import('./parser.ts');
+    const { nearestVerb } =
+      require('./command/parse-options.ts') as typeof import('./command/parse-options.ts');
     const failure: Failure = {
       code: 'usage',
       message: `no command "${name}"`,

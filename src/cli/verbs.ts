@@ -1,5 +1,5 @@
 /** The table of verbs, in the order of the help. */
-import type { Verb } from './command.ts';
+import type { Verb } from './command/command.ts';
 import { boot } from './commands/boot.ts';
 import { completion } from './commands/completion.ts';
 import { cron } from './commands/cron.ts';

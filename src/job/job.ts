@@ -1,10 +1,10 @@
 /**
  * What a job is. The spec says what to run and never changes; the state says how far it is, and only the job's
  * owner writes it; the view is what a reader makes of both. Shapes here are the format of the files: a change
- * that an older build cannot read needs a new number in `home.ts`.
+ * that an older build cannot read needs a new number in `job/home/home.ts`.
  */
-import { EXIT, unreachable } from '../base/failure.ts';
-import * as is from '../base/shape.ts';
+import { EXIT, unreachable } from '../base/result.ts';
+import * as is from '../base/schema.ts';
 import { noticeShape } from './notice.ts';
 import { originShape } from './origin.ts';
 import { holdingShape } from './pause.ts';
@@ -28,7 +28,7 @@ const placementShape = is.object({
   priority: is.integer,
   notBefore: is.nullable(is.time),
   after: is.listOf(dependencyShape),
-  /** Where it may run: what sandbox.ts makes of user, namespaces and limits, and the control group. */
+  /** Where it may run: what engine/queue/confinement.ts makes of user, namespaces and limits, and the control group. */
   sandbox: is.text,
   cgroup: is.text,
   umask: is.upTo(0o777),

@@ -1,5 +1,5 @@
 /** `--notify`: when somebody is told of a job's end, and on which terminal where there is no desktop: the part of a spec. */
-import * as is from '../base/shape.ts';
+import * as is from '../base/schema.ts';
 import { identityShape } from './who.ts';
 
 /** As it is typed; a spec has null for `never`. */

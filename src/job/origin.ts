@@ -1,5 +1,5 @@
 /** Where a job comes from that nobody typed: a time of a schedule, or a delivery to a trigger. */
-import * as is from '../base/shape.ts';
+import * as is from '../base/schema.ts';
 
 export const originShape = is.variant('kind', {
   /** `at`: the time for which it was due; null: `cron run`. */

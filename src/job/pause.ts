@@ -1,5 +1,5 @@
 /** What is written down of pauses: the requests, and what they have done to a running job. */
-import * as is from '../base/shape.ts';
+import * as is from '../base/schema.ts';
 
 /** A request to pause a job, or to let it go on; the highest number of its attempt counts. */
 export const holdShape = is.object({

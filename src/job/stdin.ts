@@ -1,5 +1,5 @@
 /** What a job reads, and the terminal in which it runs: the parts of a spec. */
-import * as is from '../base/shape.ts';
+import * as is from '../base/schema.ts';
 
 /** What a job reads on stdin; null in a spec: nothing. */
 export const stdinShape = is.variant('kind', {

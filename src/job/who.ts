@@ -1,5 +1,5 @@
 /** Who a process is, as records keep it. */
-import * as is from '../base/shape.ts';
+import * as is from '../base/schema.ts';
 
 /** Who a process is: a pid is reused within seconds, together with its start time it is not. */
 export const identityShape = is.object({

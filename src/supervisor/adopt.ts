@@ -6,18 +6,18 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import { errnoOf } from '../base/failure.ts';
+import { errnoOf } from '../base/result.ts';
+import { ownEnvironment } from '../engine/launch/environment.ts';
+import { holdEnd } from '../engine/launch/job-stdin.ts';
+import { HAS_PROC, hasOpen } from '../engine/os/process-identity.ts';
+import { type AdopterCall, readShim } from '../engine/shim/shim.ts';
+import type { JobPaths } from '../job/home/paths.ts';
+import { highestGeneration, readState } from '../job/home/records.ts';
 import type { Status } from '../job/job.ts';
-import type { JobPaths } from '../job/paths.ts';
 import { isSendable } from '../job/stdin.ts';
-import { highestGeneration, readState } from '../job/store.ts';
-import { ownEnvironment } from '../process/environment.ts';
-import { HAS_PROC, hasOpen } from '../process/identity.ts';
-import { type AdopterCall, readShim } from '../process/shim.ts';
-import { holdEnd } from '../process/stdin.ts';
-import { leave } from './leave.ts';
-import { moveOn } from './next.ts';
-import { leaveQueue } from './retry.ts';
+import { leave } from './after-end.ts';
+import { moveOn } from './next-job.ts';
+import { leaveQueue } from './requeue.ts';
 import type { Supervision } from './supervision.ts';
 
 const DEAD_SOCKET_FD = 3;

@@ -9,9 +9,9 @@
  *     supervisor.js HOME QUEUE --keep
  *     supervisor.js HOME ID --hook
  */
-import { errnoOf } from '../base/failure.ts';
-import { type Home, openHome } from '../job/home.ts';
-import type { Spec } from '../job/job.ts';
+import { errnoOf } from '../base/result.ts';
+import { identify, isSame } from '../engine/os/process-identity.ts';
+import { type Home, openHome } from '../job/home/home.ts';
 import {
   claimOwner,
   type Found,
@@ -20,11 +20,11 @@ import {
   readOwner,
   readSpec,
   readState,
-} from '../job/store.ts';
-import { identify, isSame } from '../process/identity.ts';
+} from '../job/home/records.ts';
+import type { Spec } from '../job/job.ts';
 import { adopt, isPutBack } from './adopt.ts';
-import { runHook } from './hooks.ts';
-import { keepQueue } from './keeper.ts';
+import { keepQueue } from './queue-waiter.ts';
+import { runHook } from './run-hook.ts';
 import { start } from './start.ts';
 import { ALIVE_FD, Supervision } from './supervision.ts';
 

@@ -1,16 +1,16 @@
 /** Tells somebody that a job has ended: on the desktop, else on the terminal from which it was started. Done by whoever claimed the hook. */
+import { sealed } from '../base/checksum.ts';
 import { renderDuration, systemClock } from '../base/clock.ts';
-import { errnoOf } from '../base/failure.ts';
-import { writeAtomic } from '../base/files.ts';
-import { sealed } from '../base/seal.ts';
-import { clip, safe } from '../base/text.ts';
-import type { Home } from '../job/home.ts';
+import { writeAtomic } from '../base/fs/atomic-write.ts';
+import { errnoOf } from '../base/result.ts';
+import { clip, safe } from '../base/text/sanitize.ts';
+import { type Notified, noticeDue } from '../engine/hooks/notification-status.ts';
+import { ring } from '../engine/os/caller-terminal.ts';
+import { showOnDesktop } from '../engine/os/desktop-notification.ts';
+import { howEnded } from '../engine/queue/queued-job.ts';
+import type { Home } from '../job/home/home.ts';
 import { commandText, type EndedView, type Spec } from '../job/job.ts';
 import type { Notice } from '../job/notice.ts';
-import { ring } from '../process/callerterminal.ts';
-import { showOnDesktop } from '../process/desktop.ts';
-import { type Notified, noticeDue } from '../process/notices.ts';
-import { howEnded } from '../process/queued.ts';
 
 /** `web 42 exited 1 after 2m14s`. */
 function titleOf({ id, name }: Spec, { status }: EndedView): string {

@@ -3,14 +3,14 @@
  * when there is room again.
  */
 import * as fs from 'node:fs';
-import { errnoOf } from '../base/failure.ts';
-import type { Home } from '../job/home.ts';
+import { errnoOf } from '../base/result.ts';
+import { isSame } from '../engine/os/process-identity.ts';
+import type { Home } from '../job/home/home.ts';
+import { markEnded } from '../job/home/job-index.ts';
+import type { JobPaths } from '../job/home/paths.ts';
+import { claimOwner, type Owner, readOwnerOf, writeEndAside, writeState } from '../job/home/records.ts';
 import type { Spec, State, Status } from '../job/job.ts';
-import { readLogSize } from '../job/log.ts';
-import { markEnded } from '../job/markers.ts';
-import type { JobPaths } from '../job/paths.ts';
-import { claimOwner, type Owner, readOwnerOf, writeEndAside, writeState } from '../job/store.ts';
-import { isSame } from '../process/identity.ts';
+import { readLogSize } from '../job/log/log.ts';
 
 const RETRY_MS = 1000;
 

@@ -6,22 +6,22 @@
  */
 import * as fs from 'node:fs';
 import { systemClock } from '../base/clock.ts';
-import { errnoOf } from '../base/failure.ts';
-import { removeQuietly } from '../base/files.ts';
-import type { Home } from '../job/home.ts';
+import { removeQuietly } from '../base/fs/atomic-write.ts';
+import { errnoOf } from '../base/result.ts';
+import type { AtSight } from '../engine/observe/process-tree.ts';
+import { isAlive, type ProcessStat } from '../engine/os/process-identity.ts';
+import { oursOf, readShim } from '../engine/shim/shim.ts';
+import type { Home } from '../job/home/home.ts';
+import type { JobPaths } from '../job/home/paths.ts';
+import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';
 import type { Attempt, Identity, Spec, Status, StatusOf } from '../job/job.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
-import type { JobPaths } from '../job/paths.ts';
-import { type Owner, readExit, readState, readStops } from '../job/store.ts';
-import { isAlive, type ProcessStat } from '../process/identity.ts';
-import { oursOf, readShim } from '../process/shim.ts';
-import type { AtSight } from '../process/tree.ts';
-import { findOwn, hasScribe, isDraining } from './beside.ts';
-import { Holding } from './holding.ts';
+import { Trim } from './log-limit/trim.ts';
+import { findOwn, hasScribe, isDraining } from './own-processes.ts';
 import { Publication } from './publication.ts';
-import { putBack, retryAt } from './retry.ts';
-import { stopTree } from './stopping.ts';
-import { Trim } from './trim.ts';
+import { putBack, retryAt } from './requeue.ts';
+import { Holding } from './stop/pause.ts';
+import { stopTree } from './stop/stop-tree.ts';
 
 /** `alive`, as every supervisor gets it. */
 export const ALIVE_FD = 4;

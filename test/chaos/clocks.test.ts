@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { test } from 'node:test';
-import { newestNames } from '../../src/job/markers.ts';
+import { newestNames } from '../../src/job/home/job-index.ts';
 import { WrongClocks, YEAR_S } from '../rig/clocks.ts';
 import { cannotUnshare } from '../rig/namespaces.ts';
 import { missing } from '../rig/needs.ts';

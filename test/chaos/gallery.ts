@@ -1,16 +1,16 @@
 /** Looking at every job of a home through the program's own readers, and comparing with what was seen before. */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { cellsOf, listJobs, objectsOf } from '../../src/cli/listing.ts';
-import { sentence } from '../../src/cli/wording.ts';
-import { readCursor } from '../../src/job/cursors.ts';
-import { type Home, openHome } from '../../src/job/home.ts';
+import { cellsOf, listJobs, objectsOf } from '../../src/cli/jobs/job-rows.ts';
+import { sentence } from '../../src/cli/messages/job-text.ts';
+import { processesOf } from '../../src/engine/observe/leftovers.ts';
+import { observe } from '../../src/engine/observe/observe.ts';
+import { type Here, hereOf, resolveReference } from '../../src/engine/observe/resolve.ts';
+import { type Home, openHome } from '../../src/job/home/home.ts';
 import type { JobView } from '../../src/job/job.ts';
-import { Log } from '../../src/job/log.ts';
-import { readOffsetAt } from '../../src/job/times.ts';
-import { processesOf } from '../../src/process/leftovers.ts';
-import { observe } from '../../src/process/observe.ts';
-import { type Here, hereOf, resolveReference } from '../../src/process/resolve.ts';
+import { readCursor } from '../../src/job/log/cursors.ts';
+import { Log } from '../../src/job/log/log.ts';
+import { readOffsetAt } from '../../src/job/log/time-index.ts';
 import type { Rig } from '../rig/rig.ts';
 
 export class Gallery {

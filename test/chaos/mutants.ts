@@ -51,8 +51,8 @@ export const MUTANTS: Mutant[] = [
   // ---- base ----
   {
     what: 'the checksum of a record leaves out its last character',
-    changes: [{ file: 'base/seal.ts', from: 'n < text.length; n++', to: 'n < text.length - 1; n++' }],
-    by: { test: 'unit/seal.test.ts', name: /no bit of it can flip unseen/ },
+    changes: [{ file: 'base/checksum.ts', from: 'n < text.length; n++', to: 'n < text.length - 1; n++' }],
+    by: { test: 'unit/base/checksum.test.ts', name: /no bit of it can flip unseen/ },
   },
   {
     what: 'a timer beyond 24 days fires at once',
@@ -63,12 +63,12 @@ export const MUTANTS: Mutant[] = [
         to: 'Math.max(left, 0),',
       },
     ],
-    by: { test: 'unit/timers.test.ts', name: /no link of the chain/ },
+    by: { test: 'unit/base/clock-timers.test.ts', name: /no link of the chain/ },
   },
   {
     what: 'a size in KB counts thousands',
     changes: [{ file: 'base/clock.ts', from: 'k: 2 ** 10', to: 'k: 1000' }],
-    by: { test: 'unit/durations.test.ts', name: /^sizes$/ },
+    by: { test: 'unit/base/clock-durations.test.ts', name: /^sizes$/ },
   },
   // ---- job ----
   {
@@ -80,7 +80,7 @@ export const MUTANTS: Mutant[] = [
         to: '{ request, pausedMs: thisMs, since: null }',
       },
     ],
-    by: { test: 'unit/lifecycle.test.ts', name: /^pauses: / },
+    by: { test: 'unit/job/lifecycle.test.ts', name: /^pauses: / },
   },
   {
     what: 'a kill during a time-out makes it a kill',
@@ -92,135 +92,143 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     by: {
-      test: 'unit/lifecycle.test.ts',
+      test: 'unit/job/lifecycle.test.ts',
       name: /a second request can only shorten/,
     },
   },
   {
     what: 'gc keeps one job more than it was told',
-    changes: [{ file: 'job/retention.ts', from: 'kept >= rules.keep', to: 'kept > rules.keep' }],
-    by: { test: 'unit/retention.test.ts', name: /too old, beyond the newest/ },
+    changes: [{ file: 'job/home/retention.ts', from: 'kept >= rules.keep', to: 'kept > rules.keep' }],
+    by: { test: 'unit/job/home/retention.test.ts', name: /too old, beyond the newest/ },
   },
   {
     what: 'a job starts though the failed one it waits for was to succeed',
     changes: [
       {
-        file: 'job/queue.ts',
+        file: 'job/queue/queue-order.ts',
         from: "(fate.kind === 'failed' && !any)",
         to: "(fate.kind === 'failed' && any)",
       },
     ],
-    by: { test: 'unit/queuemarks.test.ts', name: /a job is ready when/ },
+    by: { test: 'unit/job/queue/queue-order.test.ts', name: /a job is ready when/ },
   },
   {
     what: 'a time that is a minute late is still on time',
-    changes: [{ file: 'job/due.ts', from: 'now - newest <= LATE_MS', to: 'now - newest <= 2 * LATE_MS' }],
-    by: { test: 'unit/timetable.test.ts', name: /what is due between two looks/ },
+    changes: [
+      { file: 'job/automation/due.ts', from: 'now - newest <= LATE_MS', to: 'now - newest <= 2 * LATE_MS' },
+    ],
+    by: { test: 'unit/job/automation/timetable.test.ts', name: /what is due between two looks/ },
   },
   // ---- process ----
   {
     what: 'a zombie counts as alive',
-    changes: [{ file: 'process/identity.ts', from: "state === 'Z' || state === 'X'", to: "state === 'X'" }],
-    by: { test: 'unit/identity.test.ts', name: /a zombie is dead/ },
+    changes: [
+      { file: 'engine/os/process-identity.ts', from: "state === 'Z' || state === 'X'", to: "state === 'X'" },
+    ],
+    by: { test: 'unit/engine/os/process-identity.test.ts', name: /a zombie is dead/ },
   },
   {
     what: 'a process that cleared its environment is not found by the log that it writes',
     changes: [
       {
-        file: 'process/tree.ts',
+        file: 'engine/observe/process-tree.ts',
         from: '    if (mayWrite && supervisedJob(pid)',
         to: '    if (!mayWrite && supervisedJob(pid)',
       },
     ],
-    by: { test: 'cli/gc.test.ts', name: /what a job left counts also without its marker/ },
+    by: { test: 'cli/gc/gc.test.ts', name: /what a job left counts also without its marker/ },
   },
   {
     what: 'a directory of PATH that is empty is not the working directory',
     changes: [
       {
-        file: 'process/programs.ts',
+        file: 'engine/os/programs.ts',
         from: "join(resolve(cwd, place || '.'), command)",
         to: "join(resolve('/', place || '.'), command)",
       },
     ],
-    by: { test: 'unit/programs.test.ts', name: /along PATH, with slashes/ },
+    by: { test: 'unit/engine/os/programs.test.ts', name: /along PATH, with slashes/ },
   },
   // ---- supervisor ----
   {
     what: 'a job is retried once less than was asked for',
     changes: [
       {
-        file: 'supervisor/retry.ts',
+        file: 'supervisor/requeue.ts',
         from: 'attempt > spec.retry) return',
         to: 'attempt >= spec.retry) return',
       },
     ],
-    by: { test: 'cli/queue.test.ts', name: /a retry: each attempt in show/ },
+    by: { test: 'cli/queue/queue.test.ts', name: /a retry: each attempt in show/ },
   },
   {
     what: 'the environment of a queued job stays on disk while it runs',
-    changes: [{ file: 'supervisor/retry.ts', from: 'if (!isNeeded) removeQuietly(job.env);', to: '' }],
-    by: { test: 'cli/environment.test.ts', name: /the environment of a job that waited is gone/ },
+    changes: [{ file: 'supervisor/requeue.ts', from: 'if (!isNeeded) removeQuietly(job.env);', to: '' }],
+    by: { test: 'cli/run/environment.test.ts', name: /the environment of a job that waited is gone/ },
   },
   // ---- start ----
   {
     what: 'a rate lets through more than at first after a quiet time',
     changes: [
       {
-        file: 'start/budget.ts',
+        file: 'services/listener/rate-limit.ts',
         from: 'Math.min(atOnce, this.left + Math.max(0, now - this.since) / everyMs)',
         to: 'this.left + Math.max(0, now - this.since) / everyMs',
       },
     ],
-    by: { test: 'unit/listenaddress.test.ts', name: /^a rate: / },
+    by: { test: 'unit/cli/automation/listen-address.test.ts', name: /^a rate: / },
   },
   {
     what: 'a wrong signature is let in with a right token',
     changes: [
       {
-        file: 'start/credentials.ts',
+        file: 'services/listener/signature.ts',
         from: '(signature === undefined ? isToken : isSigned)',
         to: '(isToken || isSigned)',
       },
     ],
-    by: { test: 'unit/credentials.test.ts', name: /a signature that is there decides/ },
+    by: { test: 'unit/services/listener/signature.test.ts', name: /a signature that is there decides/ },
   },
   // ---- the verbs ----
   {
     what: 'run: a shell line runs without pipefail',
     changes: [
-      { file: 'cli/commandline.ts', from: "[bash, ...(pipefail ? ['-o', 'pipefail'] : [])]", to: '[bash]' },
+      {
+        file: 'cli/shell/command-line.ts',
+        from: "[bash, ...(pipefail ? ['-o', 'pipefail'] : [])]",
+        to: '[bash]',
+      },
     ],
-    by: { test: 'unit/commandline.test.ts', name: /one word alone is a shell line/ },
+    by: { test: 'unit/cli/shell/command-line.test.ts', name: /one word alone is a shell line/ },
   },
   {
     what: 'ls: one of several labels is enough',
     changes: [
       {
-        file: 'cli/picking.ts',
+        file: 'cli/jobs/job-filter.ts',
         from: "tags.every((tag) => 'spec' in view && view.spec.tags.includes(tag))",
         to: "(tags.length === 0 || tags.some((tag) => 'spec' in view && view.spec.tags.includes(tag)))",
       },
     ],
-    by: { test: 'cli/ls.test.ts', name: /--state and --tag choose/ },
+    by: { test: 'cli/jobs/ls.test.ts', name: /--state and --tag choose/ },
   },
   {
     what: 'watch: a job that is new is told as one that changed',
     changes: [
       {
-        file: 'cli/changes.ts',
+        file: 'cli/watch/json-stream.ts',
         from: "told ? 'changed' : 'added'",
         to: "live.has(id) ? 'changed' : 'added'",
       },
     ],
-    by: { test: 'cli/watchstream.test.ts', name: /what is there, then each change/ },
+    by: { test: 'cli/watch/json-stream.test.ts', name: /what is there, then each change/ },
   },
   {
     what: 'status: the exit code is 0 whatever became of the job',
     changes: [
       { file: 'cli/commands/status.ts', from: 'return ok(exit);', to: 'return ok({ ...exit, code: 0 });' },
     ],
-    by: { test: 'cli/wait.test.ts', name: /status is one line/ },
+    by: { test: 'cli/wait/wait.test.ts', name: /status is one line/ },
   },
   {
     what: 'show: does not say who ended a job',
@@ -231,12 +239,14 @@ export const MUTANTS: Mutant[] = [
         to: "['because', view.kind === 'live' && reason && safe(reason)],",
       },
     ],
-    by: { test: 'cli/ls.test.ts', name: /show tells everything/ },
+    by: { test: 'cli/jobs/ls.test.ts', name: /show tells everything/ },
   },
   {
     what: 'tail: all readers have one cursor',
-    changes: [{ file: 'cli/reading.ts', from: "reader ?? 'default'", to: "reader ? 'default' : 'default'" }],
-    by: { test: 'cli/readers.test.ts', name: /each reader for itself/ },
+    changes: [
+      { file: 'cli/tail/view.ts', from: "reader ?? 'default'", to: "reader ? 'default' : 'default'" },
+    ],
+    by: { test: 'cli/tail/readers.test.ts', name: /each reader for itself/ },
   },
   {
     what: 'path: --err prints the log of stdout',
@@ -247,77 +257,81 @@ export const MUTANTS: Mutant[] = [
         to: "[isSplit ? 'log' : 'log']",
       },
     ],
-    by: { test: 'cli/log-limit.test.ts', name: /--split: stderr has a log/ },
+    by: { test: 'cli/log-limit/log-limit.test.ts', name: /--split: stderr has a log/ },
   },
   {
     what: 'wait: the code is that of the first that ended in failure, not the first in the order given',
     changes: [
       {
-        file: 'cli/waiting.ts',
+        file: 'cli/wait/wait-for-ends.ts',
         from: 'views.map(({ id }) => exits.get(id)).find(',
         to: '[...exits.values()].find(',
       },
     ],
-    by: { test: 'cli/wait.test.ts', name: /a job that fails first does not decide/ },
+    by: { test: 'cli/wait/wait.test.ts', name: /a job that fails first does not decide/ },
   },
   {
     what: 'kill: an unknown job among several is left out, and the others are stopped',
     changes: [
       {
-        file: 'cli/select.ts',
+        file: 'cli/jobs/select.ts',
         from: '    if (!found.ok) return found;\n    const { view } = found.value;\n    views.set',
         to: '    if (!found.ok && references.length === 1) return found;\n    if (!found.ok) continue;\n    const { view } = found.value;\n    views.set',
       },
     ],
-    by: { test: 'cli/kill.test.ts', name: /several at once; an unknown one/ },
+    by: { test: 'cli/stop/kill.test.ts', name: /several at once; an unknown one/ },
   },
   {
     what: 'send: --no-newline does nothing',
     changes: [
       { file: 'cli/commands/send.ts', from: "options['no-newline'] ? -1 : undefined", to: 'undefined' },
     ],
-    by: { test: 'cli/send.test.ts', name: /each text is a line/ },
+    by: { test: 'cli/stdin/send.test.ts', name: /each text is a line/ },
   },
   {
     what: 'pause: sends a stop signal that a program can ignore',
     changes: [
-      { file: 'supervisor/holding.ts', from: "signal(pid, 'SIGSTOP')", to: "signal(pid, 'SIGTSTP')" },
+      { file: 'supervisor/stop/pause.ts', from: "signal(pid, 'SIGSTOP')", to: "signal(pid, 'SIGTSTP')" },
     ],
-    by: { test: 'cli/pause.test.ts', name: /every process stands still/ },
+    by: { test: 'cli/stop/pause.test.ts', name: /every process stands still/ },
   },
   {
     what: 'resume: a job that is not paused is said to be resumed',
     changes: [
-      { file: 'cli/holding.ts', from: '  if (already)\n', to: "  if (already && verb === 'pause')\n" },
+      {
+        file: 'cli/jobs/pause-resume.ts',
+        from: '  if (already)\n',
+        to: "  if (already && verb === 'pause')\n",
+      },
     ],
-    by: { test: 'cli/pause.test.ts', name: /every process stands still/ },
+    by: { test: 'cli/stop/pause.test.ts', name: /every process stands still/ },
   },
   {
     what: 'restart: programs are told the directory of the call',
     changes: [
       {
-        file: 'cli/redraft.ts',
+        file: 'cli/run/restart-draft.ts',
         from: 'env: knowsPlace ? rest.env : [',
         to: 'env: !knowsPlace ? rest.env : [',
       },
     ],
-    by: { test: 'cli/restart.test.ts', name: /from another directory/ },
+    by: { test: 'cli/run/restart.test.ts', name: /from another directory/ },
   },
   {
     what: 'queue: a queue in which jobs wait is removed',
     changes: [
       {
-        file: 'process/dropping.ts',
+        file: 'engine/queue/remove-queue.ts',
         from: 'running > 0 || waiting > 0 || adding',
         to: 'running > 0 || adding',
       },
     ],
-    by: { test: 'cli/queue.test.ts', name: /remove: refused also where jobs only wait/ },
+    by: { test: 'cli/queue/queue.test.ts', name: /remove: refused also where jobs only wait/ },
   },
   {
     what: 'move: several that are moved to the front change places',
     changes: [{ file: 'cli/commands/move.ts', from: '(_, n) => first + n)', to: '(_, n) => first - n)' }],
-    by: { test: 'cli/move.test.ts', name: /to the front in the order named/ },
+    by: { test: 'cli/queue/move.test.ts', name: /to the front in the order named/ },
   },
   {
     what: 'cron: run starts a second job beside the one that runs, though --overlap is skip',
@@ -328,18 +342,18 @@ export const MUTANTS: Mutant[] = [
         to: "if (last !== undefined && schedule.overlap === 'allow')",
       },
     ],
-    by: { test: 'cli/cron.test.ts', name: /run by hand: not beside the one that runs/ },
+    by: { test: 'cli/automation/cron.test.ts', name: /run by hand: not beside the one that runs/ },
   },
   {
     what: 'trigger: a delivery that comes again starts another job',
     changes: [
       {
-        file: 'start/delivery.ts',
+        file: 'services/listener/delivery.ts',
         from: 'if (fate?.started) {',
         to: 'if (fate?.started && delivery.id === null) {',
       },
     ],
-    by: { test: 'cli/trigger.test.ts', name: /a delivery starts one job/ },
+    by: { test: 'cli/automation/trigger.test.ts', name: /a delivery starts one job/ },
   },
   {
     what: 'boot: schedules and triggers are not named',
@@ -356,52 +370,52 @@ export const MUTANTS: Mutant[] = [
     what: 'gc: --dry-run removes',
     changes: [
       {
-        file: 'process/collect.ts',
+        file: 'engine/gc/collect.ts',
         from: 'chosen.has(view.id) && (dryRun || (await remove(home, view, mayRun)))',
         to: 'chosen.has(view.id) && ((await remove(home, view, mayRun)) || dryRun)',
       },
     ],
-    by: { test: 'cli/gc.test.ts', name: /--dry-run only says so/ },
+    by: { test: 'cli/gc/gc.test.ts', name: /--dry-run only says so/ },
   },
   {
     what: 'skill: a page that somebody changed is overwritten',
     changes: [
       {
-        file: 'cli/skillplan.ts',
+        file: 'cli/skill/plan.ts',
         from: 'if (!force && !mark!.intact) return',
         to: 'if (!force && !mark!.intact && remove) return',
       },
     ],
-    by: { test: 'cli/skill.test.ts', name: /what others wrote or changed is refused/ },
+    by: { test: 'cli/skill/skill.test.ts', name: /what others wrote or changed is refused/ },
   },
   {
     what: 'doctor: a lost job that left something running is not told',
     changes: [
       {
-        file: 'process/inventory.ts',
+        file: 'engine/doctor/job-checks.ts',
         from: "view.status.outcome.kind !== 'lost') return [];",
         to: "view.status.outcome.kind === 'lost') return [];",
       },
     ],
-    by: { test: 'cli/doctor-home.test.ts', name: /a lost job that left something/ },
+    by: { test: 'cli/doctor/doctor-home.test.ts', name: /a lost job that left something/ },
   },
   {
     what: 'completion: offers the jobs of all projects',
     changes: [
       {
-        file: 'cli/livewords.ts',
+        file: 'cli/completion/candidates.ts',
         from: 'const live = liveHere(home, { project } as Here).reverse();',
         to: 'const live = (ended ? listLive(home).flatMap((id) => observe(home, id) ?? []) : liveHere(home, { project } as Here)).reverse();',
       },
     ],
-    by: { test: 'cli/completion.test.ts', name: /bash: the function/ },
+    by: { test: 'cli/completion/completion.test.ts', name: /bash: the function/ },
   },
   // ---- caught by a round of the crash matrix ----
   {
     what: 'a job runs as long as it has an owner on record',
     changes: [
       {
-        file: 'process/observe.ts',
+        file: 'engine/observe/observe.ts',
         from: '  return false;\n}\n\n/** The adopter of an adopter',
         to: '  return owner !== undefined;\n}\n\n/** The adopter of an adopter',
       },
@@ -415,8 +429,8 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'a reader that finds nobody alive does not look for the code',
     changes: [
-      { file: 'process/observe.ts', from: '  if (exit) {\n', to: '  if (exit && exit.code < 0) {\n' },
-      { file: 'process/observe.ts', from: 'if (isExitDamaged(', to: 'if (!exit && isExitDamaged(' },
+      { file: 'engine/observe/observe.ts', from: '  if (exit) {\n', to: '  if (exit && exit.code < 0) {\n' },
+      { file: 'engine/observe/observe.ts', from: 'if (isExitDamaged(', to: 'if (!exit && isExitDamaged(' },
     ],
     by: {
       promised: 'no exit code is lost',
@@ -428,7 +442,7 @@ export const MUTANTS: Mutant[] = [
     what: 'what nobody saw is called a success',
     changes: [
       {
-        file: 'job/store.ts',
+        file: 'job/home/records.ts',
         from: 'fs.closeSync(createBlank(job.exit(attempt), 8));',
         to: "fs.writeFileSync(job.exit(attempt), '0\\n0\\n    ');",
       },
@@ -442,14 +456,14 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'gc removes the newest job, and the next id is that of the newest directory',
     changes: [
-      { file: 'process/collect.ts', from: '.filter((id) => id !== highest));', to: ');' },
+      { file: 'engine/gc/collect.ts', from: '.filter((id) => id !== highest));', to: ');' },
       {
-        file: 'job/ids.ts',
+        file: 'job/home/ids.ts',
         from: 'const id = claimAfter(home, readHint(home) ?? ',
         to: 'const id = claimAfter(home, 0 * (readHint(home) ?? 0) + ',
       },
       {
-        file: 'job/ids.ts',
+        file: 'job/home/ids.ts',
         from: 'if (id > floor) return id;',
         to: 'if (id > 0 * floor) return id;',
       },
@@ -460,7 +474,7 @@ export const MUTANTS: Mutant[] = [
     what: 'a record is written under its own name',
     changes: [
       {
-        file: 'base/files.ts',
+        file: 'base/fs/atomic-write.ts',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of a source
         from: 'const temporary = `${path}.tmp`;\n  requireDirectory(dirname(path));\n  try {\n    try',
         to: 'const temporary = path;\n  try {\n    try',
@@ -477,7 +491,7 @@ export const MUTANTS: Mutant[] = [
     what: 'the supervisor stays when all is done',
     changes: [
       {
-        file: 'supervisor/leave.ts',
+        file: 'supervisor/after-end.ts',
         from: '  await limit;\n',
         to: '  await limit;\n  setInterval(() => {}, 1000);\n',
       },
@@ -488,7 +502,7 @@ export const MUTANTS: Mutant[] = [
     what: 'the id is printed as soon as it is claimed',
     changes: [
       {
-        file: 'process/launch.ts',
+        file: 'engine/launch/launch.ts',
         from: 'id = claimId(home);',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of a source
         to: 'id = claimId(home); fs.writeSync(1, `${id}\\n`);',
@@ -515,7 +529,7 @@ export const MUTANTS: Mutant[] = [
     what: 'nobody counts the slots',
     changes: [
       {
-        file: 'job/queues.ts',
+        file: 'job/queue/queue-files.ts',
         from: 'return parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS;',
         to: 'return 9 + (parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS);',
       },

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { openHome } from '../../src/job/home.ts';
-import { makeQueue, writeSlots } from '../../src/job/queues.ts';
+import { openHome } from '../../src/job/home/home.ts';
+import { makeQueue, writeSlots } from '../../src/job/queue/queue-files.ts';
 import { isRunning, parentOf, processesNaming } from '../rig/processes.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';

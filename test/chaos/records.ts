@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { sealed } from '../../src/base/seal.ts';
+import { sealed } from '../../src/base/checksum.ts';
 import { isRunning } from '../rig/processes.ts';
 import { type Rig, withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { sealed } from '../../src/base/seal.ts';
-import { thisPlace } from '../../src/process/identity.ts';
+import { sealed } from '../../src/base/checksum.ts';
+import { thisPlace } from '../../src/engine/os/process-identity.ts';
 import { type Rig, ROOT, rigTest } from '../rig/rig.ts';
 import { eventsOf } from '../rig/schedules.ts';
 

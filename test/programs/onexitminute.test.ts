@@ -1,4 +1,4 @@
-/** The minute of `run --on-exit` as it really passes; with a clock of the test's it is in cli/onexit.test.ts. */
+/** The minute of `run --on-exit` as it really passes; with a clock of the test's it is in cli/hooks/on-exit.test.ts. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { isRunning, processesNaming } from '../rig/processes.ts';

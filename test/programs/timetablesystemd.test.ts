@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { parseTimetable, type Timetable } from '../../src/job/timetable.ts';
+import { parseTimetable, type Timetable } from '../../src/job/automation/timetable.ts';
 import { missing } from '../rig/needs.ts';
 
 const at = (text: string): number => Date.parse(text);

@@ -1,8 +1,8 @@
 /** One of many processes that do the same at the same instant. See crowd.ts. */
-import { claim } from '../../src/base/files.ts';
-import { openHome } from '../../src/job/home.ts';
-import { claimId } from '../../src/job/ids.ts';
-import { claimName } from '../../src/job/names.ts';
+import { claim } from '../../src/base/fs/atomic-write.ts';
+import { openHome } from '../../src/job/home/home.ts';
+import { claimId } from '../../src/job/home/ids.ts';
+import { claimName } from '../../src/job/home/name-claims.ts';
 
 const [, , what, path, times] = process.argv;
 

@@ -13,7 +13,7 @@ export function importsOf(source: string): string[] {
   return [...new Set(forms.flatMap((form) => [...code.matchAll(form)].map(([, specifier]) => specifier!)))];
 }
 
-const ORDER: Record<string, number> = { base: 0, job: 1, process: 2, supervisor: 3, start: 3, cli: 4 };
+const ORDER: Record<string, number> = { base: 0, job: 1, engine: 2, supervisor: 3, services: 3, cli: 4 };
 const roomOf = (file: string): string => file.split('/')[0]!;
 const isFile = (target: string): boolean => target.endsWith('.ts');
 

@@ -1,7 +1,7 @@
 /** Thousands of ended jobs in a home, each a copy of a real one with an id and times of its own. */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { sealed } from '../../src/base/seal.ts';
+import { sealed } from '../../src/base/checksum.ts';
 
 /** A record without its seal. */
 function read(path: string): any {

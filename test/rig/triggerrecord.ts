@@ -1,7 +1,7 @@
 /** A trigger as a record, for tests that look at one without a listener. */
-import type { Trigger } from '../../src/job/triggers.ts';
-import { thisPlace } from '../../src/process/identity.ts';
-import { thisWorld } from '../../src/process/sandbox.ts';
+import { thisPlace } from '../../src/engine/os/process-identity.ts';
+import { thisWorld } from '../../src/engine/queue/confinement.ts';
+import type { Trigger } from '../../src/job/automation/trigger.ts';
 
 /** No listener is there. */
 export const ADDRESS = { host: '127.0.0.1', port: 20_000 };

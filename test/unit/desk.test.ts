@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { openHome } from '../../src/job/home.ts';
-import { makeQueue, setPaused } from '../../src/job/queues.ts';
-import { addStarter } from '../../src/job/starters.ts';
-import { Desk } from '../../src/start/desk.ts';
+import { addStarter } from '../../src/job/automation/template-records.ts';
+import { openHome } from '../../src/job/home/home.ts';
+import { makeQueue, setPaused } from '../../src/job/queue/queue-files.ts';
+import { Desk } from '../../src/services/listener/handler.ts';
 import { folderTest } from '../rig/folder.ts';
 import { ADDRESS, triggerCalled } from '../rig/triggerrecord.ts';
 

@@ -4,16 +4,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { parseCommand } from '../../src/cli/commandline.ts';
-import { CONDITION_OPTIONS, parseConditions } from '../../src/cli/conditions.ts';
-import { parseEnvFile } from '../../src/cli/envfile.ts';
-import { messageOf } from '../../src/cli/messages.ts';
-import { parseNaming } from '../../src/cli/naming.ts';
-import { neededByEnv, parseShebang, renderScript } from '../../src/cli/script.ts';
+import { parseWords } from '../../src/cli/command/split-argv.ts';
+import { messageOf } from '../../src/cli/messages/failures.ts';
+import { parseEnvFile } from '../../src/cli/run/env-file.ts';
+import { parseNaming } from '../../src/cli/run/name-policy.ts';
+import { parseCommand } from '../../src/cli/shell/command-line.ts';
+import { neededByEnv, parseShebang, renderScript } from '../../src/cli/shell/script.ts';
 import { VERBS } from '../../src/cli/verbs.ts';
-import { parseWords } from '../../src/cli/words.ts';
+import { CONDITION_OPTIONS, parseConditions } from '../../src/cli/wait/parse-conditions.ts';
+import { parseUrl, renderUrl } from '../../src/engine/wait/url.ts';
 import { quoteWord } from '../../src/job/job.ts';
-import { parseUrl, renderUrl } from '../../src/process/urlwait.ts';
 import { always, anyText, nearly, RUNS, told } from '../rig/anytext.ts';
 import fc from '../rig/property.ts';
 

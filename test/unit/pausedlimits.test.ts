@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { JobPaths } from '../../src/job/home/paths.ts';
 import type { Spec, Status, Stop } from '../../src/job/job.ts';
 import { nextStatus } from '../../src/job/lifecycle.ts';
-import type { JobPaths } from '../../src/job/paths.ts';
-import { Holding } from '../../src/supervisor/holding.ts';
+import { Holding } from '../../src/supervisor/stop/pause.ts';
 import { folderTest } from '../rig/folder.ts';
 
 const STEP_MS = 100;

@@ -1,13 +1,13 @@
 /** `bgjob boot`: what is to go on after a restart of the machine, goes on. */
-import { ok, type Result } from '../../base/failure.ts';
-import { plural } from '../../base/text.ts';
-import type { Home } from '../../job/home.ts';
-import { NO_QUEUE } from '../../job/queue.ts';
-import { listMarks, listQueues } from '../../job/queues.ts';
-import { attendQueue } from '../../process/admission.ts';
-import { serveAll } from '../../process/passing.ts';
-import { type Exit, SUCCESS, verb } from '../command.ts';
-import type { Output } from '../output.ts';
+import { ok, type Result } from '../../base/result.ts';
+import { plural } from '../../base/text/sanitize.ts';
+import { serveAll } from '../../engine/automation/recovery.ts';
+import { attendQueue } from '../../engine/queue/admission.ts';
+import type { Home } from '../../job/home/home.ts';
+import { listMarks, listQueues } from '../../job/queue/queue-files.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import type { Output } from '../output/output.ts';
 
 /** Moves each queue on in which somebody waits. */
 async function attendQueues(output: Output, home: Home): Promise<void> {

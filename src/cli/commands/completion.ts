@@ -1,8 +1,8 @@
 /** `bgjob completion`: what Tab offers in bash, zsh and fish. */
-import { fail, ok } from '../../base/failure.ts';
-import { safe } from '../../base/text.ts';
-import { SUCCESS, type Verb, verb } from '../command.ts';
-import { liveWords, WORD_KINDS } from '../livewords.ts';
+import { fail, ok } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { SUCCESS, type Verb, verb } from '../command/command.ts';
+import { liveWords, WORD_KINDS } from '../completion/candidates.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -52,7 +52,7 @@ export const completion = (verbs: () => readonly Verb[]): Verb =>
           message: `completion: "${safe(words.join(' '))}" is none of ${SHELLS.join(', ')}`,
           hint: 'bgjob completion --help',
         });
-      const { completionScript } = await import('../completing.ts');
+      const { completionScript } = await import('../completion/generate.ts');
       const script = completionScript(shell, verbs());
       if (output.json) output.object({ v: 1, shell, script });
       else output.line(script);

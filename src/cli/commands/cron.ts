@@ -1,12 +1,13 @@
 /** `bgjob cron`: jobs that start by themselves at their times. */
 import { systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/failure.ts';
-import { attempt } from '../../base/files.ts';
-import { safe } from '../../base/text.ts';
-import { countBetween } from '../../job/due.ts';
-import type { Home } from '../../job/home.ts';
-import type { StarterPaths } from '../../job/paths.ts';
-import { listSchedules, readSchedule, type Schedule } from '../../job/schedules.ts';
+import { attempt } from '../../base/fs/atomic-write.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { callAll, callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
+import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
+import { isOfThisWorld } from '../../engine/queue/confinement.ts';
+import { countBetween } from '../../job/automation/due.ts';
+import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {
   isStarterPaused,
   NOBODY,
@@ -14,19 +15,18 @@ import {
   noteEvent,
   readEvents,
   setStarterPaused,
-} from '../../job/starters.ts';
-import type { Timetable } from '../../job/timetable.ts';
-import { liveJobs, startFrom } from '../../process/firing.ts';
-import { isOfThisWorld } from '../../process/sandbox.ts';
-import { callAll, callOn, schedulerOf } from '../../process/standing.ts';
-import { changeBoot } from '../bootentry.ts';
-import { type Exit, SUCCESS, verb } from '../command.ts';
-import type { Context } from '../context.ts';
-import { addSchedule, CRON_OPTIONS } from '../cronadd.ts';
-import { tellSchedules } from '../crontable.ts';
-import { parentOf } from '../draft.ts';
-import { tellEvents } from '../startertable.ts';
-import { checkPlain, removeOne, usage } from '../starterverb.ts';
+} from '../../job/automation/template-records.ts';
+import type { Timetable } from '../../job/automation/timetable.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { StarterPaths } from '../../job/home/paths.ts';
+import { changeBoot } from '../automation/boot-entry.ts';
+import { addSchedule, CRON_OPTIONS } from '../automation/cron-add.ts';
+import { tellSchedules } from '../automation/cron-table.ts';
+import { checkPlain, removeOne, usage } from '../automation/remove.ts';
+import { tellEvents } from '../automation/shared-table.ts';
+import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { parentOf } from '../run/draft.ts';
 
 const ACTIONS = ['add', 'ls', 'run', 'pause', 'resume', 'rm'] as const;
 type Action = (typeof ACTIONS)[number];
@@ -89,7 +89,7 @@ async function setPaused(
   const { name, expression, timezone, createdAt } = schedule;
   const paths = home.schedule(name);
   const was = isStarterPaused(paths);
-  const { parseTimetable } = await import('../../job/timetable.ts');
+  const { parseTimetable } = await import('../../job/automation/timetable.ts');
   const timetable = parseTimetable(expression, timezone, createdAt);
   const changed = attempt('change schedule', paths.dir, () => {
     if (was === paused) return;

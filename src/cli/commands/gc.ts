@@ -1,12 +1,12 @@
 /** `bgjob gc`: removes ended jobs that nobody needs any more. */
 import { renderSize } from '../../base/clock.ts';
-import { errnoOf, fail, ok } from '../../base/failure.ts';
-import { NO_CONFIG } from '../../job/config.ts';
-import type { RetentionRules } from '../../job/retention.ts';
-import { collect } from '../../process/collect.ts';
-import { politely } from '../../process/polite.ts';
-import { SUCCESS, verb } from '../command.ts';
-import { jobs } from '../wording.ts';
+import { errnoOf, fail, ok } from '../../base/result.ts';
+import { collect } from '../../engine/gc/collect.ts';
+import { politely } from '../../engine/gc/gc-lock.ts';
+import { NO_CONFIG } from '../../job/home/config.ts';
+import type { RetentionRules } from '../../job/home/retention.ts';
+import { SUCCESS, verb } from '../command/command.ts';
+import { jobs } from '../messages/job-text.ts';
 
 /** `--ended`: whatever has ended. */
 const ALL_ENDED: RetentionRules = { olderThanMs: -1, keep: 0, maxTotalBytes: 0, unseenFailureMs: -1 };

@@ -1,19 +1,19 @@
 /** `bgjob kill`: stops jobs and every process of theirs, and verifies it. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/failure.ts';
-import { plural, safe } from '../../base/text.ts';
-import type { Home } from '../../job/home.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { plural, safe } from '../../base/text/sanitize.ts';
+import { wakeKeepers } from '../../engine/queue/wake-waiters.ts';
+import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
+import type { Home } from '../../job/home/home.ts';
+import { markSeen } from '../../job/home/records.ts';
 import type { JobView, Stop } from '../../job/job.ts';
 import { parseSignal } from '../../job/signals.ts';
-import { markSeen } from '../../job/store.ts';
-import { wakeKeepers } from '../../process/keepers.ts';
-import { type Stopped, stopJob } from '../../process/stopped.ts';
-import { type Exit, SUCCESS, verb } from '../command.ts';
-import { messageOf } from '../messages.ts';
-import type { Output } from '../output.ts';
-import { portText } from '../replacing.ts';
-import { judgeable, selectAll } from '../select.ts';
-import { jobLabel, jobObject, outcomeText } from '../wording.ts';
+import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import { judgeable, selectAll } from '../jobs/select.ts';
+import { messageOf } from '../messages/failures.ts';
+import { jobLabel, jobObject, outcomeText } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import { portText } from '../run/replace.ts';
 
 const DEFAULT_SIGNAL = 'SIGTERM';
 

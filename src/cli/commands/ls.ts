@@ -1,13 +1,13 @@
 /** `bgjob ls`: the live jobs and those that ended lately. */
-import { ok } from '../../base/failure.ts';
+import { ok } from '../../base/result.ts';
 import { STATE_WORDS } from '../../job/job.ts';
-import { SUCCESS, verb } from '../command.ts';
-import { isNew } from '../lessons.ts';
-import { lookAround, objectsOf } from '../listing.ts';
-import { pageOf } from '../page.ts';
-import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../picking.ts';
-import { tellUnseen } from '../unseen.ts';
-import { watchTable } from '../watchtable.ts';
+import { SUCCESS, verb } from '../command/command.ts';
+import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jobs/job-filter.ts';
+import { lookAround, objectsOf } from '../jobs/job-rows.ts';
+import { pageOf } from '../jobs/ls-page.ts';
+import { tellUnseen } from '../jobs/unseen.ts';
+import { isNew } from '../output/hints.ts';
+import { watchTable } from '../watch/ls-watch.ts';
 
 export const ls = verb({
   name: 'ls',

@@ -1,14 +1,21 @@
 /** `bgjob move`: another place in line for jobs that wait. */
-import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
-import type { Home } from '../../job/home.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { wasQueued } from '../../engine/launch/stored-environment.ts';
+import { Lineup } from '../../engine/queue/queue-status.ts';
+import type { Home } from '../../job/home/home.ts';
 import { type JobView, stateWord } from '../../job/job.ts';
-import { idOfMark, MOST_PRIORITY, rankBefore, rankBehind, rankOf, rankOfMark } from '../../job/queue.ts';
-import { findMark, listMarks, moveMark } from '../../job/queues.ts';
-import { wasQueued } from '../../process/kept.ts';
-import { Lineup } from '../../process/lineup.ts';
-import { SUCCESS, verb } from '../command.ts';
-import { judgeable, selectAll } from '../select.ts';
-import { jobLabel, queueOf } from '../wording.ts';
+import { findMark, listMarks, moveMark } from '../../job/queue/queue-files.ts';
+import {
+  idOfMark,
+  MOST_PRIORITY,
+  rankBefore,
+  rankBehind,
+  rankOf,
+  rankOfMark,
+} from '../../job/queue/queue-order.ts';
+import { SUCCESS, verb } from '../command/command.ts';
+import { judgeable, selectAll } from '../jobs/select.ts';
+import { jobLabel, queueOf } from '../messages/job-text.ts';
 
 /** Where jobs go: to the front of their line, to its end, or among those of a priority. */
 type Aim = 'first' | 'last' | number;

@@ -1,7 +1,7 @@
 /** `bgjob path`: where a job's log is. */
-import { fail, ok } from '../../base/failure.ts';
-import { SUCCESS, verb } from '../command.ts';
-import { select } from '../select.ts';
+import { fail, ok } from '../../base/result.ts';
+import { SUCCESS, verb } from '../command/command.ts';
+import { select } from '../jobs/select.ts';
 
 export const path = verb({
   name: 'path',

@@ -1,6 +1,6 @@
 /** `bgjob pause`: every process of a job stands still. */
-import { verb } from '../command.ts';
-import { holdAll } from '../holding.ts';
+import { verb } from '../command/command.ts';
+import { holdAll } from '../jobs/pause-resume.ts';
 
 export const pause = verb({
   name: 'pause',

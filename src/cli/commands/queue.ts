@@ -1,15 +1,15 @@
 /** `bgjob queue`: the queues, and what may be said to one. */
-import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
-import { safe } from '../../base/text.ts';
-import type { Home } from '../../job/home.ts';
-import { isPaused, makeQueue, setPaused, writeSlots } from '../../job/queues.ts';
-import { attendQueue } from '../../process/admission.ts';
-import { dropQueue, settleDropped } from '../../process/dropping.ts';
-import { type Exit, SUCCESS, verb } from '../command.ts';
-import type { Context } from '../context.ts';
-import { checkQueueName, checkSlots } from '../queueing.ts';
-import { tellQueue, tellQueues } from '../queuetable.ts';
-import { requireQueue } from '../select.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { attendQueue } from '../../engine/queue/admission.ts';
+import { dropQueue, settleDropped } from '../../engine/queue/remove-queue.ts';
+import type { Home } from '../../job/home/home.ts';
+import { isPaused, makeQueue, setPaused, writeSlots } from '../../job/queue/queue-files.ts';
+import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { tellQueue, tellQueues } from '../jobs/queue-table.ts';
+import { requireQueue } from '../jobs/select.ts';
+import { checkQueueName, checkSlots } from '../run/queue-options.ts';
 
 async function set(context: Context, name: string, slots: number | null): Promise<Result<Exit>> {
   const checked = checkQueueName(name);

@@ -1,23 +1,23 @@
 /** `bgjob restart`: a job once more, as a new one; what runs of it is stopped first. */
-import { fail, ok, type Result } from '../../base/failure.ts';
-import type { Home } from '../../job/home.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { processesOf } from '../../engine/observe/leftovers.ts';
+import { holderOf } from '../../engine/observe/name-owner.ts';
+import { isProcForeign } from '../../engine/os/call-sandbox.ts';
+import { attendQueue } from '../../engine/queue/admission.ts';
+import { howEnded } from '../../engine/queue/queued-job.ts';
+import type { Home } from '../../job/home/home.ts';
+import { titleOf } from '../../job/home/name-claims.ts';
 import { type EndedView, type JobId, type LiveView, stateWord } from '../../job/job.ts';
-import { titleOf } from '../../job/names.ts';
-import { attendQueue } from '../../process/admission.ts';
-import { isProcForeign } from '../../process/enclosure.ts';
-import { holderOf } from '../../process/holder.ts';
-import { processesOf } from '../../process/leftovers.ts';
-import { howEnded } from '../../process/queued.ts';
-import { SUCCESS, verb } from '../command.ts';
-import { parseConditions } from '../conditions.ts';
-import { start } from '../naming.ts';
-import type { Output } from '../output.ts';
-import { tellIfPaused } from '../queueing.ts';
-import { redraftOf } from '../redraft.ts';
-import { stopOne } from '../replacing.ts';
-import { judgeable, select } from '../select.ts';
-import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../started.ts';
-import { jobLabel } from '../wording.ts';
+import { SUCCESS, verb } from '../command/command.ts';
+import { judgeable, select } from '../jobs/select.ts';
+import { jobLabel } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../run/after-start.ts';
+import { start } from '../run/name-policy.ts';
+import { tellIfPaused } from '../run/queue-options.ts';
+import { stopOne } from '../run/replace.ts';
+import { redraftOf } from '../run/restart-draft.ts';
+import { parseConditions } from '../wait/parse-conditions.ts';
 
 /** Stops the job, or what it left; fails where that cannot be verified, or where its name is another's by now. */
 async function makeWay(

@@ -1,6 +1,6 @@
 /** `bgjob resume`: a paused job goes on. */
-import { verb } from '../command.ts';
-import { holdAll } from '../holding.ts';
+import { verb } from '../command/command.ts';
+import { holdAll } from '../jobs/pause-resume.ts';
 
 export const resume = verb({
   name: 'resume',

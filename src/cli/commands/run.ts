@@ -1,20 +1,20 @@
 /** `bgjob run`: starts a job and prints its id. */
 import { parseDuration } from '../../base/clock.ts';
-import { type Failure, fail, ok } from '../../base/failure.ts';
-import { removeQuietly } from '../../base/files.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { type Failure, fail, ok } from '../../base/result.ts';
+import { attendQueue } from '../../engine/queue/admission.ts';
 import { quoteWord } from '../../job/job.ts';
 import { NOTIFY_WHENS } from '../../job/notice.ts';
-import { attendQueue } from '../../process/admission.ts';
-import { type Input, SUCCESS, verb } from '../command.ts';
-import { isConditional, parseConditions } from '../conditions.ts';
-import { DRAFT_OPTIONS, draftOf } from '../draft.ts';
-import { isNew } from '../lessons.ts';
-import { parseNaming, start } from '../naming.ts';
-import { notifyWarnings } from '../notifying.ts';
-import { applySlots, parseQueueing, tellIfPaused } from '../queueing.ts';
-import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../started.ts';
-import { keepInput } from '../stdin.ts';
-import { enclosureWarnings, tellWarnings, warningsOf } from '../warnings.ts';
+import { type Input, SUCCESS, verb } from '../command/command.ts';
+import { enclosureWarnings, tellWarnings, warningsOf } from '../messages/warnings.ts';
+import { isNew } from '../output/hints.ts';
+import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../run/after-start.ts';
+import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
+import { parseNaming, start } from '../run/name-policy.ts';
+import { notifyWarnings } from '../run/notify-option.ts';
+import { applySlots, parseQueueing, tellIfPaused } from '../run/queue-options.ts';
+import { keepInput } from '../run/stdin.ts';
+import { isConditional, parseConditions } from '../wait/parse-conditions.ts';
 
 const OPTIONS = {
   ...DRAFT_OPTIONS,
@@ -80,7 +80,7 @@ export const run = verb({
     const endsFirst = (options.wait !== null || options.follow) && deadline.value === null;
     const enclosed = endsFirst && !isConditional(options) ? [] : enclosureWarnings(context.env);
     if (options.batch !== null) {
-      const { runBatch } = require('../batchrun.ts') as typeof import('../batchrun.ts');
+      const { runBatch } = require('../run/batch-run.ts') as typeof import('../run/batch-run.ts');
       tellWarnings(output, enclosed);
       return runBatch(context, given, options.wait === null ? null : { deadlineMs: deadline.value });
     }

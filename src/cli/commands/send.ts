@@ -1,14 +1,14 @@
 /** `bgjob send`: writes lines to a job whose stdin is held, or types them into its terminal. */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/failure.ts';
-import { plural } from '../../base/text.ts';
-import { howEnded } from '../../process/queued.ts';
-import { type Parcel, sendTo } from '../../process/sending.ts';
-import { SUCCESS, verb } from '../command.ts';
-import type { Context } from '../context.ts';
-import { LIMIT_TEXT, readToEnd } from '../input.ts';
-import { judgeable, select } from '../select.ts';
-import { jobLabel } from '../wording.ts';
+import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { plural } from '../../base/text/sanitize.ts';
+import { howEnded } from '../../engine/queue/queued-job.ts';
+import { type Parcel, sendTo } from '../../engine/stop/send.ts';
+import { SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { judgeable, select } from '../jobs/select.ts';
+import { jobLabel } from '../messages/job-text.ts';
 
 /** How long a job may take to make room, or to start, milliseconds. */
 const PATIENCE_MS = 2000;

@@ -1,22 +1,30 @@
 /** `bgjob show`: everything about one job. */
 import { renderDuration, renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
-import { ok } from '../../base/failure.ts';
-import { plural, safe } from '../../base/text.ts';
-import type { Home } from '../../job/home.ts';
+import { ok } from '../../base/result.ts';
+import { plural, safe } from '../../base/text/sanitize.ts';
+import { processesOf, trailOf } from '../../engine/observe/leftovers.ts';
+import { isAlive } from '../../engine/os/process-identity.ts';
+import { portsOf } from '../../engine/os/sockets.ts';
+import { waitingOf } from '../../engine/queue/queue-status.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobPaths, Stream } from '../../job/home/paths.ts';
+import { markSeen, readOwner } from '../../job/home/records.ts';
 import type { JobView, Spec } from '../../job/job.ts';
-import { Log } from '../../job/log.ts';
-import type { JobPaths, Stream } from '../../job/paths.ts';
-import { markSeen, readOwner } from '../../job/store.ts';
-import { isAlive } from '../../process/identity.ts';
-import { processesOf, trailOf } from '../../process/leftovers.ts';
-import { waitingOf } from '../../process/lineup.ts';
-import { portsOf } from '../../process/ports.ts';
-import { SUCCESS, verb } from '../command.ts';
-import { notifyObject, notifyText } from '../notifying.ts';
-import { onExitObject, onExitText } from '../onexit.ts';
-import { attemptRows, queueRows, type Row } from '../placing.ts';
-import { select } from '../select.ts';
-import { commandLine, type Extras, jobLabel, jobObject, reasonOf, stateText, tookMs } from '../wording.ts';
+import { Log } from '../../job/log/log.ts';
+import { SUCCESS, verb } from '../command/command.ts';
+import { onExitObject, onExitText } from '../jobs/exit-hook-row.ts';
+import { attemptRows, queueRows, type Row } from '../jobs/queue-details.ts';
+import { select } from '../jobs/select.ts';
+import {
+  commandLine,
+  type Extras,
+  jobLabel,
+  jobObject,
+  reasonOf,
+  stateText,
+  tookMs,
+} from '../messages/job-text.ts';
+import { notifyObject, notifyText } from '../run/notify-option.ts';
 
 async function extrasOf(
   home: Home,

@@ -1,5 +1,5 @@
 /** `bgjob skill`: how to use bgjob, for coding agents. */
-import { verb } from '../command.ts';
+import { verb } from '../command/command.ts';
 
 const OPTIONS = {
   user: { kind: 'flag', text: 'install it for you: ~/.claude/skills/bgjob/SKILL.md' },
@@ -30,7 +30,7 @@ export const skill = verb({
   ],
   options: OPTIONS,
   async run(context, { options }) {
-    const { teach } = await import('../skilling.ts');
+    const { teach } = await import('../skill/skill.ts');
     return teach(context, options);
   },
 });

@@ -1,11 +1,11 @@
 /** `bgjob status`: one line, and the exit code of `wait` without waiting. */
 import { systemClock } from '../../base/clock.ts';
-import { ok } from '../../base/failure.ts';
-import { processesOf } from '../../process/leftovers.ts';
-import { waitingOf } from '../../process/lineup.ts';
-import { verb } from '../command.ts';
-import { select } from '../select.ts';
-import { jobObject, sentence, verdict } from '../wording.ts';
+import { ok } from '../../base/result.ts';
+import { processesOf } from '../../engine/observe/leftovers.ts';
+import { waitingOf } from '../../engine/queue/queue-status.ts';
+import { verb } from '../command/command.ts';
+import { select } from '../jobs/select.ts';
+import { jobObject, sentence, verdict } from '../messages/job-text.ts';
 
 export const status = verb({
   name: 'status',

@@ -1,17 +1,19 @@
 /** `bgjob tail`: what a job wrote, bounded; what is new in it; what matches. */
-import { errnoOf, type Failure, fail, ok } from '../../base/failure.ts';
-import { parsePattern } from '../../base/pattern.ts';
-import { safe } from '../../base/text.ts';
-import { READER_NAME, writeCursor } from '../../job/cursors.ts';
+import { errnoOf, type Failure, fail, ok } from '../../base/result.ts';
+import { parsePattern } from '../../base/text/pattern.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { markSeen } from '../../job/home/records.ts';
 import { quoteWord } from '../../job/job.ts';
-import { Log, type Stream } from '../../job/log.ts';
-import { markSeen } from '../../job/store.ts';
+import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
+import { Log, type Stream } from '../../job/log/log.ts';
 
-import { type Input, SUCCESS, verb } from '../command.ts';
-import { NOTHING } from '../excerpt.ts';
-import { followsItself } from '../following.ts';
-import { followMatches, tellMatches } from '../grepping.ts';
-import { errnoText } from '../messages.ts';
+import { type Input, SUCCESS, verb } from '../command/command.ts';
+import { select } from '../jobs/select.ts';
+import { errnoText } from '../messages/failures.ts';
+import { jobLabel } from '../messages/job-text.ts';
+import { NOTHING } from '../tail/excerpt.ts';
+import { followsItself } from '../tail/follow.ts';
+import { followMatches, tellMatches } from '../tail/grep.ts';
 import {
   READING_OPTIONS,
   type Reading,
@@ -20,9 +22,7 @@ import {
   tellFooter,
   tellRest,
   tellView,
-} from '../reading.ts';
-import { select } from '../select.ts';
-import { jobLabel } from '../wording.ts';
+} from '../tail/view.ts';
 
 const OPTIONS = {
   ...READING_OPTIONS,

@@ -1,15 +1,15 @@
 /** `bgjob trigger`: jobs that are started by deliveries over HTTP. */
-import { fail, ok, type Result } from '../../base/failure.ts';
-import { safe } from '../../base/text.ts';
-import type { Home } from '../../job/home.ts';
-import { readEvents } from '../../job/starters.ts';
-import { listTriggers, readTrigger, type Trigger } from '../../job/triggers.ts';
-import { type Exit, SUCCESS, verb } from '../command.ts';
-import type { Context } from '../context.ts';
-import { tellEvents } from '../startertable.ts';
-import { checkPlain, removeOne, usage } from '../starterverb.ts';
-import { addTrigger, rotateTrigger, TRIGGER_OPTIONS } from '../triggeradd.ts';
-import { tellTriggers } from '../triggertable.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { readEvents } from '../../job/automation/template-records.ts';
+import { listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
+import type { Home } from '../../job/home/home.ts';
+import { checkPlain, removeOne, usage } from '../automation/remove.ts';
+import { tellEvents } from '../automation/shared-table.ts';
+import { addTrigger, rotateTrigger, TRIGGER_OPTIONS } from '../automation/trigger-add.ts';
+import { tellTriggers } from '../automation/trigger-table.ts';
+import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
 
 const ACTIONS = ['add', 'ls', 'rotate', 'rm'] as const;
 type Action = (typeof ACTIONS)[number];

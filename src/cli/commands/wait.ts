@@ -1,15 +1,15 @@
 /** `bgjob wait`: until jobs ended. */
-import { fail, ok } from '../../base/failure.ts';
-import { safe } from '../../base/text.ts';
+import { fail, ok } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { liveHere, liveInQueue } from '../../engine/observe/resolve.ts';
 import type { JobView } from '../../job/job.ts';
-import { liveHere, liveInQueue } from '../../process/resolve.ts';
-import { waitForCondition } from '../awaiting.ts';
-import { type Input, verb } from '../command.ts';
-import { CONDITION_OPTIONS, parseConditions } from '../conditions.ts';
-import { Patience } from '../patience.ts';
-import { requireQueue, selectAll } from '../select.ts';
-import { waitForTrigger } from '../triggerwait.ts';
-import { waitForAll } from '../waiting.ts';
+import { waitForTrigger } from '../automation/trigger-wait.ts';
+import { type Input, verb } from '../command/command.ts';
+import { requireQueue, selectAll } from '../jobs/select.ts';
+import { Patience } from '../wait/deadline.ts';
+import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
+import { waitForCondition } from '../wait/wait-for-condition.ts';
+import { waitForAll } from '../wait/wait-for-ends.ts';
 
 export const wait = verb({
   name: 'wait',

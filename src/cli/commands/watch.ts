@@ -1,14 +1,14 @@
 /** `bgjob watch`: the jobs live on a terminal, with keys; or, for programs, as a stream of changes. */
-import { EXIT, fail, ok, type Result } from '../../base/failure.ts';
-import { sleep } from '../../process/ended.ts';
-import { Pulse } from '../../process/pulse.ts';
-import { Changes } from '../changes.ts';
-import { type Exit, SUCCESS, verb } from '../command.ts';
-import type { Context } from '../context.ts';
-import { Patience } from '../patience.ts';
-import { type Choice, EVERYTHING, parseChoice } from '../picking.ts';
-import { Watching } from '../watching.ts';
-import { exitOfLeave, requireScreen } from '../watchtable.ts';
+import { EXIT, fail, ok, type Result } from '../../base/result.ts';
+import { Pulse } from '../../engine/wait/home-watcher.ts';
+import { sleep } from '../../engine/wait/job-end.ts';
+import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { type Choice, EVERYTHING, parseChoice } from '../jobs/job-filter.ts';
+import { Patience } from '../wait/deadline.ts';
+import { Changes } from '../watch/json-stream.ts';
+import { exitOfLeave, requireScreen } from '../watch/ls-watch.ts';
+import { Watching } from '../watch/model.ts';
 import { kill } from './kill.ts';
 import { pause } from './pause.ts';
 import { restart } from './restart.ts';

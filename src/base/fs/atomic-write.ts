@@ -1,0 +1,250 @@
+/**
+ * Durable files. A record is published as: temporary name, written in a loop, fsync, rename or link, fsync of
+ * the directory. A reader therefore sees the old or the new record, never a half; after a power cut too.
+ * Modes are given explicitly and set again by fchmod: the umask belongs to the job and is never changed.
+ * All functions throw Node's system errors; `attempt` turns them into a Failure at the edge of a room.
+ */
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoOf, fail, ok, type Result } from '../result.ts';
+import { requireDirectory } from './directories.ts';
+
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+
+/** Runs `act`, and makes a system error a Failure that says what was being done to which path. */
+export function attempt<T>(doing: string, path: string, act: () => T): Result<T> {
+  try {
+    return ok(act());
+  } catch (thrown) {
+    return fail({ code: 'io', doing, path, errno: errnoOf(thrown) });
+  }
+}
+
+/** Writes everything: on a full disk `write` first comes back short, without an error. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
+}
+
+/** Writes what a pipe has room for; 0 if it is full, undefined if nobody reads it any more. Other system errors are thrown. */
+export function writeSome(fd: number, bytes: Uint8Array): number | undefined {
+  try {
+    return fs.writeSync(fd, bytes);
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    if (errno === 'EAGAIN') return 0;
+    if (errno === 'EPIPE') return undefined;
+    throw thrown;
+  }
+}
+
+/** Makes the names in a directory durable. */
+export function syncDir(path: string): void {
+  const fd = fs.openSync(path, O_RDONLY);
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Makes what must not be there yet: nothing is written into something else, nor through a link. */
+const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+
+function writeNew(path: string, content: string | Uint8Array, flush = true): void {
+  const fd = fs.openSync(path, NEW, 0o600);
+  try {
+    fs.fchmodSync(fd, 0o600);
+    writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content);
+    if (flush) fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Creates a file that must not exist; durable when the directory is flushed. */
+export const writeOnce = (path: string, bytes: Uint8Array): void => writeNew(path, bytes);
+
+/** Replaces `path` by `text`: durable when it returns. */
+export function writeAtomic(path: string, text: string): void {
+  writeRenamed(path, text);
+  syncDir(dirname(path));
+}
+
+/**
+ * Replaces `path` by `text`; durable when the directory is flushed, unless `flush` is false: then a power cut may leave an empty file.
+ * One writer per path: the temporary name is fixed, so that leftovers of killed writers never pile up.
+ */
+export function writeRenamed(path: string, text: string, flush = true): void {
+  const temporary = `${path}.tmp`;
+  requireDirectory(dirname(path));
+  try {
+    try {
+      writeNew(temporary, text, flush);
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+      // a killed writer's, or a link to a file of somebody's: it goes, and is never written into
+      fs.unlinkSync(temporary);
+      writeNew(temporary, text, flush);
+    }
+    fs.renameSync(temporary, path);
+  } catch (thrown) {
+    removeQuietly(temporary);
+    throw thrown;
+  }
+}
+
+/** Makes the names of temporary files unique. */
+let claims = 0;
+
+/** The same where several may write at once: each writes a file of its own. Durable when this returns. */
+export function writeShared(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.${claims++}.tmp`;
+  requireDirectory(dirname(path));
+  try {
+    writeNew(temporary, text);
+    fs.renameSync(temporary, path);
+  } finally {
+    removeQuietly(temporary);
+  }
+  syncDir(dirname(path));
+}
+
+/**
+ * Replaces a file that is not the home's: with the mode it had, or (null) with what the umask leaves. Durable when this returns;
+ * throws a system error.
+ */
+export function writeVisible(path: string, bytes: Uint8Array, mode: number | null): void {
+  const temporary = `${path}.${process.pid}.${claims++}.tmp`;
+  try {
+    const fd = fs.openSync(temporary, NEW, 0o666);
+    try {
+      if (mode !== null) fs.fchmodSync(fd, mode);
+      writeAll(fd, bytes);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(temporary, path);
+  } finally {
+    removeQuietly(temporary);
+  }
+  syncDir(dirname(path));
+}
+
+/**
+ * Creates `path` holding `text` if nobody has it yet. The file is complete and durable at birth (link of a
+ * finished file), so that a claim is never seen half. Returns whether this call made it. `flush` false: as for writeRenamed.
+ */
+export function claim(path: string, text: string, flush = true): boolean {
+  const temporary = `${path}.${process.pid}.${claims++}.tmp`;
+  requireDirectory(dirname(path));
+  try {
+    writeNew(temporary, text, flush);
+    fs.linkSync(temporary, path);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'EEXIST') return false;
+    throw thrown;
+  } finally {
+    removeQuietly(temporary);
+  }
+  if (flush) syncDir(dirname(path));
+  return true;
+}
+
+/** Creates an empty marker; existing is fine. */
+export function touch(path: string): void {
+  try {
+    fs.closeSync(createExclusive(path));
+  } catch (thrown) {
+    // whatever it is: opening a FIFO to write would wait for a reader
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+  }
+}
+
+/**
+ * Writes a hint that may be lost: in place, nothing is flushed. What stands there and is not a file of our own, alone under this
+ * name, stays as it is; throws a system error.
+ */
+export function writeHint(path: string, text: string): void {
+  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  try {
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile() || stat.nlink > 1)
+      throw Object.assign(new Error(`EMLINK: ${path}`), { code: 'EMLINK' });
+    fs.fchmodSync(fd, 0o600);
+    fs.ftruncateSync(fd, 0);
+    writeAll(fd, Buffer.from(text));
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Creates a file that must not exist; durable only when somebody flushes it. */
+export const writeUnflushed = (path: string, text: string): void => writeNew(path, text, false);
+
+/** A FIFO to write, if somebody has it open to read: else it is refused. */
+export function openForReader(path: string): number | undefined {
+  try {
+    const fd = fs.openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+    if (fs.fstatSync(fd).isFIFO()) return fd;
+    fs.closeSync(fd);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+  return undefined;
+}
+
+/** Whether somebody reads a FIFO; he is not woken. */
+export function hasReader(path: string): boolean {
+  const fd = openForReader(path);
+  if (fd !== undefined) fs.closeSync(fd);
+  return fd !== undefined;
+}
+
+/** Wakes who reads a FIFO, with a byte; false if nobody does. */
+export function wakeReader(path: string): boolean {
+  const fd = openForReader(path);
+  if (fd === undefined) return false;
+  try {
+    writeAll(fd, Buffer.from('\n'));
+  } catch (thrown) {
+    // it is full of bytes: then they wake, too
+    errnoOf(thrown);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return true;
+}
+
+/** Creates a file that must not exist, for writing and with `flags` more; returns its descriptor. */
+export function createExclusive(path: string, flags = 0): number {
+  const fd = fs.openSync(path, NEW | flags, 0o600);
+  fs.fchmodSync(fd, 0o600);
+  return fd;
+}
+
+/** Creates a log: append only, so that two writers never overwrite each other; refuses an existing name or link. */
+export const createLog = (path: string): number => createExclusive(path, O_APPEND);
+
+/** Opens a log that was made with createLog, likewise; follows no link. */
+export const openLog = (path: string): number => fs.openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
+
+/** Opens a log to cut it: follows no link, and does not wait for the other end of a FIFO. */
+export const openToCut = (path: string): number => fs.openSync(path, O_RDWR | O_NOFOLLOW);
+
+/** A file without a name: written, unlinked, and readable through the descriptor alone. */
+export function createNameless(path: string, text: string): number {
+  const fd = fs.openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  fs.unlinkSync(path);
+  writeAll(fd, Buffer.from(text));
+  return fd;
+}
+
+/** Removes a file if it is there. */
+export function removeQuietly(path: string): void {
+  try {
+    fs.unlinkSync(path);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Directories in which something is written or deleted: ours alone, and never reached through a link, so that nothing outside of the
+ * home is touched whatever stands in its places.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../result.ts';
+
+const { O_RDONLY, O_NOFOLLOW, O_DIRECTORY } = fs.constants;
+
+/** What is wrong with a directory that should be ours alone. */
+export type DirectoryTrouble = 'symbolic-link' | 'not-a-directory' | 'foreign' | 'open-to-others';
+
+/** Whether a path is a directory of ours that nobody else can write; throws a system error if it cannot be looked at. */
+export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTrouble {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (!stat) return 'absent';
+  if (stat.isSymbolicLink()) return 'symbolic-link';
+  if (!stat.isDirectory()) return 'not-a-directory';
+  if (stat.uid !== process.geteuid!()) return 'foreign';
+  return (stat.mode & 0o022) !== 0 ? 'open-to-others' : 'ours';
+}
+
+/** Makes a directory that is ours alone under any umask; whether this call made it. Throws system errors but EEXIST. */
+export function makeDirectory(path: string): boolean {
+  try {
+    fs.mkdirSync(path, 0o700);
+    fs.chmodSync(path, 0o700);
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    return false;
+  }
+}
+
+const ERRNO: Record<string, string> = { 'symbolic-link': 'ELOOP', 'not-a-directory': 'ENOTDIR' };
+
+/**
+ * Before something is made in a directory: throws ELOOP or ENOTDIR if a link or something else stands in its place. `own`: also
+ * EPERM if others own it or can write it.
+ */
+export function requireDirectory(path: string, own = false): void {
+  const found = inspectDirectory(path);
+  const code = ERRNO[found] ?? (own && found !== 'ours' ? 'EPERM' : undefined);
+  if (code) throw Object.assign(new Error(`${code}: ${path}`), { code, path });
+}
+
+/**
+ * Calls `act` with a path to a directory that leads to this very one, also if a link takes its name meanwhile (on Linux); never
+ * through a link.
+ */
+export function inDirectory<T>(path: string, act: (at: string) => T): T {
+  const fd = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    const at = `/proc/self/fd/${fd}`;
+    return act(fs.existsSync(at) ? at : path);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Removes what is in a directory, links as links: nothing outside of it, whatever is put in its way. */
+export function emptyDirectory(path: string): void {
+  inDirectory(path, (at) => {
+    for (const name of fs.readdirSync(at)) {
+      try {
+        removeEntry(`${at}/${name}`);
+      } catch (thrown) {
+        errnoOf(thrown);
+      }
+    }
+  });
+}
+
+function removeEntry(path: string): void {
+  try {
+    fs.unlinkSync(path);
+  } catch (thrown) {
+    // EPERM: POSIX says so of a directory
+    if (!['EISDIR', 'EPERM'].includes(errnoOf(thrown))) throw thrown;
+    emptyDirectory(path);
+    fs.rmdirSync(path);
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * From the bytes of a terminal to lines that people and programs can read. No escape sequence and no control
+ * byte gets through (C0, DEL, C1, the marks that turn the direction of writing, line separators): text from
+ * a job or from a record cannot steer a terminal.
+ */
+import { renderSize } from '../clock.ts';
+import { isRewritten, isTall, screenRows, stripSteering } from './ansi-screen.ts';
+import { type BinaryRun, binaryRuns, mayHoldBinary } from './binary.ts';
+
+/** Whatever must not reach a terminal, a tab and a line end aside. */
+const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+const EVERY_UNSAFE = new RegExp(UNSAFE, 'g');
+
+/** One line as a terminal would show it at its end: `\r`, backspace and erasing applied, escapes and controls gone. */
+export function cleanLine(line: string): string {
+  if (!UNSAFE.test(line)) return line;
+  // what ends in \r is a line with a CRLF ending, not an overwritten one
+  let end = line.length;
+  while (line[end - 1] === '\r') end--;
+  const text = line.slice(0, end);
+  return isRewritten(text) ? (screenRows(text, false)[0] ?? '') : stripSteering(text);
+}
+
+/** A stored string (a command, a path, a tag) on one line: what would steer a terminal is shown as `\xNN`. */
+export function safe(text: string): string {
+  return text
+    .replace(/[\t\n]/g, (c) => (c === '\t' ? '\\t' : '\\n'))
+    .replace(EVERY_UNSAFE, (c) => {
+      const code = c.codePointAt(0)!;
+      return code < 256
+        ? `\\x${code.toString(16).padStart(2, '0')}`
+        : `\\u${code.toString(16).padStart(4, '0')}`;
+    });
+}
+
+/** JSON text with everything that would steer a terminal as `\uNNNN`: the same value, safe to look at. */
+export const safeJson = (json: string): string =>
+  json.replace(EVERY_UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** At most `limit` characters, and how many are missing: `abc…(+12)`. */
+export function clip(line: string, limit: number): string {
+  if (line.length <= limit) return line;
+  // never cut a surrogate pair in two
+  const end = /[\ud800-\udbff]/.test(line[limit - 1]!) ? limit - 1 : limit;
+  return `${line.slice(0, end)}…(+${line.length - end})`;
+}
+
+/** At most about `limit` characters, its beginning and its end: `abc…(+12)…xyz`. */
+export function clipMiddle(line: string, limit: number): string {
+  if (line.length <= limit) return line;
+  let from = line.length - Math.floor(limit / 4);
+  if (/[\udc00-\udfff]/.test(line[from]!)) from++;
+  return `${clip(line.slice(0, from), limit - (line.length - from))}…${line.slice(from)}`;
+}
+
+/** How many of the first bytes belong to a character whose beginning is missing (0 to 3). */
+export function brokenStart(bytes: Uint8Array): number {
+  let n = 0;
+  while (n < 3 && n < bytes.length && (bytes[n]! & 0xc0) === 0x80) n++;
+  return n;
+}
+
+/** How many of the last bytes belong to a character whose end is missing (0 to 3). */
+export function brokenEnd(bytes: Uint8Array): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back]!;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
+/**
+ * Bytes as clean lines, without their line ends; binary ones become a notice. What is cut off at either side of the
+ * bytes (half a character) is dropped; a line end at the very end makes no empty last line.
+ */
+export function readableLines(bytes: Uint8Array, clipAt = 500): string[] {
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const cut = whole.subarray(brokenStart(bytes), bytes.length - brokenEnd(bytes));
+  const text = cut.toString('utf8');
+  const lines = mayHoldBinary(text) ? linesAround(binaryRuns(cut), cut) : cleanLines(text);
+  return lines.map((line) => clip(line, clipAt));
+}
+
+/** The lines of a text; where it rewrites lines above, as they are at its end. */
+function cleanLines(text: string): string[] {
+  if (text === '') return [];
+  const isClean = !UNSAFE.test(text);
+  if (!isClean && isTall(text)) return screenRows(text, true);
+  const lines = (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
+  return isClean ? lines : lines.map(cleanLine);
+}
+
+/** The texts between runs of binary lines, and a notice for each run. */
+function linesAround(runs: BinaryRun[], bytes: Buffer): string[] {
+  const lines: string[] = [];
+  let at = 0;
+  for (const { from, to } of runs) {
+    for (const line of cleanLines(bytes.toString('utf8', at, from))) lines.push(line);
+    lines.push(`[binary: ${renderSize(to - from)}]`);
+    at = to;
+  }
+  for (const line of cleanLines(bytes.toString('utf8', at))) lines.push(line);
+  return lines;
+}
+
+/** From this many equal lines on, one and a count say it better. */
+const FOLD_FROM = 3;
+
+/** A run of equal lines as the line once with its count: `the line (×412)`. */
+export function foldRepeats(lines: string[]): string[] {
+  const folded: string[] = [];
+  for (let from = 0, to = 0; from < lines.length; from = to) {
+    const line = lines[from]!;
+    while (to < lines.length && lines[to] === line) to++;
+    const count = to - from;
+    if (count < FOLD_FROM) folded.push(...lines.slice(from, to));
+    else folded.push(line.trim() === '' ? `(${count} empty lines)` : `${line} (×${count})`);
+  }
+  return folded;
+}
+
+/** `1 job`, `2 jobs`, `2 processes`. */
+export function plural(amount: number, one: string, many = `${one}s`): string {
+  return `${amount} ${amount === 1 ? one : many}`;
+}

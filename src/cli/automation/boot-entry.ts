@@ -1,0 +1,159 @@
+/**
+ * What brings schedules, triggers and queues back after a restart of the machine: a line `@reboot` in the user's crontab, or where there
+ * is no crontab a unit of the user's systemd. Both are marked as ours: written once, and taken away as they were written.
+ */
+import * as fs from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { attempt, removeQuietly, writeVisible } from '../../base/fs/atomic-write.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { clip, safe } from '../../base/text/sanitize.ts';
+import { findTool } from '../../engine/os/programs.ts';
+import { homePath } from '../../job/home/home.ts';
+import { quoteWord } from '../../job/job.ts';
+import type { Context } from '../command/context.ts';
+
+const MARK = '# bgjob boot';
+const UNIT = 'bgjob-boot.service';
+
+/** How this very program is called again; BGJOB_HOME where it is not the default. */
+function bootCommand(context: Context): string[] {
+  const program = join(__dirname, '..', 'bin', 'bgjob');
+  const own = context.env['BGJOB_HOME'];
+  return [...(own ? ['env', `BGJOB_HOME=${homePath(context.env)}`] : []), process.execPath, program, 'boot'];
+}
+
+/** crontab takes `%` for the end of the line. */
+const cronLine = (context: Context): string =>
+  `@reboot ${bootCommand(context).map(quoteWord).join(' ').replaceAll('%', '\\%')} >/dev/null 2>&1 ${MARK}`;
+
+function call(
+  program: string,
+  args: string[],
+  input?: string,
+): { status: number | null; stdout: string; stderr: string } {
+  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input, timeout: 20_000 });
+  return { status, stdout: stdout ?? '', stderr: stderr ?? '' };
+}
+
+/** The lines of the user's crontab; none if there is no crontab yet. */
+function readCrontab(crontab: string): Result<string[]> {
+  const { status, stdout, stderr } = call(crontab, ['-l']);
+  if (status === 0) return ok(stdout.split('\n').slice(0, stdout.endsWith('\n') ? -1 : undefined));
+  if (/no crontab/i.test(stderr)) return ok([]);
+  return fail({
+    code: 'usage',
+    message: `crontab -l: ${clip(safe(stderr.trim()), 200)}`,
+    hint: 'bgjob boot in whatever starts your programs',
+  });
+}
+
+const unitPath = (context: Context): string =>
+  join(
+    context.env['XDG_CONFIG_HOME'] || join(context.env['HOME'] || homedir(), '.config'),
+    'systemd/user',
+    UNIT,
+  );
+
+/** A word as systemd takes it. */
+const unitWord = (word: string): string =>
+  `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
+
+const unitText = (context: Context): string =>
+  [
+    '[Unit]',
+    `Description=bgjob: schedules, triggers and queues ${MARK}`,
+    '[Service]',
+    'Type=oneshot',
+    // what it starts is to live on
+    'KillMode=process',
+    'RemainAfterExit=yes',
+    `ExecStart=${bootCommand(context)
+      .map((word, n) => unitWord(n === 0 && word === 'env' ? '/usr/bin/env' : word))
+      .join(' ')}`,
+    '[Install]',
+    'WantedBy=default.target',
+    '',
+  ].join('\n');
+
+/** Where it stands now; undefined: nowhere. */
+export function bootEntry(context: Context): 'crontab' | 'unit' | undefined {
+  const crontab = findTool('crontab');
+  const lines = crontab ? readCrontab(crontab) : ok([]);
+  if (lines.ok && lines.value.includes(cronLine(context))) return 'crontab';
+  return fs.existsSync(unitPath(context)) ? 'unit' : undefined;
+}
+
+/** Writes it, or takes it away; says where. */
+export function changeBoot(context: Context, wanted: boolean): Result<void> {
+  const crontab = findTool('crontab');
+  const told = crontab ? changeCrontab(context, crontab, wanted) : changeUnit(context, wanted);
+  if (told.ok) context.output.note(told.value);
+  return told.ok ? ok(undefined) : told;
+}
+
+function changeCrontab(context: Context, crontab: string, wanted: boolean): Result<string> {
+  const read = readCrontab(crontab);
+  if (!read.ok) return read;
+  const line = cronLine(context);
+  // that of another home is another's
+  const others = read.value.filter((one) => one !== line);
+  const isThere = others.length < read.value.length;
+  if (isThere === wanted)
+    return ok(
+      wanted
+        ? '(crontab: the @reboot line is there already)'
+        : '(crontab: there is no @reboot line of bgjob)',
+    );
+  const text = [...others, ...(wanted ? [line] : []), ''].join('\n');
+  const { status, stderr } = call(crontab, ['-'], text);
+  if (status !== 0)
+    return fail({
+      code: 'usage',
+      message: `crontab refuses the line: ${clip(safe(stderr.trim()), 200)}`,
+      hint: 'bgjob boot in whatever starts your programs',
+    });
+  return ok(wanted ? `(crontab: ${safe(line)})` : '(crontab: the @reboot line is gone)');
+}
+
+function changeUnit(context: Context, wanted: boolean): Result<string> {
+  const systemctl = findTool('systemctl');
+  const path = unitPath(context);
+  if (!systemctl)
+    return fail({
+      code: 'usage',
+      message: 'there is neither crontab nor systemctl on this machine',
+      hint: 'put `bgjob boot` into whatever starts your programs',
+    });
+  if (!wanted) {
+    call(systemctl, ['--user', 'disable', UNIT]);
+    removeQuietly(path);
+    return ok(`(${safe(path)} is gone)`);
+  }
+  const written = attempt('write', path, () => {
+    fs.mkdirSync(join(path, '..'), { recursive: true });
+    writeVisible(path, Buffer.from(unitText(context)), null);
+  });
+  if (!written.ok) return written;
+  const { status, stderr } = call(systemctl, ['--user', 'enable', UNIT]);
+  if (status !== 0)
+    return fail({
+      code: 'usage',
+      message: `${safe(path)} is written, but systemctl does not enable it: ${clip(safe(stderr.trim()), 200)}`,
+      hint: `systemctl --user enable ${UNIT}`,
+    });
+  return ok(`(${safe(path)} is enabled; without a login it runs only after: loginctl enable-linger)`);
+}
+
+/** What becomes of schedules when the machine is restarted. */
+export function bootNote(context: Context): string {
+  try {
+    const entry = bootEntry(context);
+    if (entry)
+      return `it fires with no terminal open, also after a restart of the machine (${entry === 'unit' ? UNIT : 'crontab'})`;
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+  return 'it fires with no terminal open; after a restart of the machine from the next bgjob command on, or: bgjob cron add --boot';
+}

@@ -1,0 +1,117 @@
+/** `cron add`: a schedule from words, written down, and the scheduler told. */
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { attempt } from '../../base/fs/atomic-write.ts';
+import { type Failure, fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
+import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
+import { addStarter } from '../../job/automation/template-records.ts';
+import { commandText } from '../../job/job.ts';
+import { type Exit, type Input, SUCCESS } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { bootNote, changeBoot } from './boot-entry.ts';
+import { timeText } from './start-times.ts';
+import { STARTER_OPTIONS, starterOf } from './template-draft.ts';
+
+const { name, 'pass-env': passEnv, ...itsJobs } = STARTER_OPTIONS;
+
+export const CRON_OPTIONS = {
+  name,
+  'pass-env': passEnv,
+  tz: { kind: 'text', value: 'ZONE', text: "the time zone of EXPR (default: this machine's)" },
+  overlap: {
+    kind: 'text',
+    value: 'skip|queue|allow',
+    text: 'at a time at which the last job still runs: leave it out (default), wait for its end, or run beside it',
+  },
+  'catch-up': {
+    kind: 'flag',
+    text: 'make up for missed times by one run; else they are noted as missed',
+  },
+  boot: {
+    kind: 'flag',
+    text: 'also after a restart of the machine: an @reboot line of crontab, or a user unit',
+  },
+  'no-boot': { kind: 'flag', text: 'takes that away' },
+  ...itsJobs,
+} as const;
+type CronInput = Input<typeof CRON_OPTIONS>;
+
+const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
+  fail({ code: 'usage', message, hint });
+
+const EXAMPLE = "bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh";
+
+function overlapOf(text: string | null): Result<Schedule['overlap']> {
+  const overlap = text ?? 'skip';
+  return overlap === 'skip' || overlap === 'queue' || overlap === 'allow'
+    ? ok(overlap)
+    : usage(`--overlap: "${safe(overlap)}" is none of skip, queue, allow`, EXAMPLE);
+}
+
+/** Adds a schedule. `words`: the expression, then the command. */
+export async function addSchedule(
+  context: Context,
+  { options, separated }: Pick<CronInput, 'options' | 'separated'>,
+  words: string[],
+): Promise<Result<Exit>> {
+  const { output } = context;
+  const [expression, ...command] = words;
+  if (expression === undefined) return usage('cron add needs an expression and a command', EXAMPLE);
+  const { ownTimezone, parseTimetable, parseTimezone } = await import('../../job/automation/timetable.ts');
+  const zone = options.tz === null ? ok(ownTimezone()) : parseTimezone(options.tz);
+  if (!zone.ok) return zone;
+  const overlap = overlapOf(options.overlap);
+  if (!overlap.ok) return overlap;
+  const timetable = parseTimetable(expression, zone.value, systemClock.now());
+  if (!timetable.ok) return timetable;
+  if (command.length === 0) return usage('cron add needs a command, too', EXAMPLE);
+  const opened = context.makeHome();
+  if (!opened.ok) return opened;
+  const home = opened.value;
+  const known = listSchedules(home);
+  const made = starterOf(context, { options, separated }, command, (name) => known.includes(name));
+  if (!made.ok) return made;
+  const { starter, passed } = made.value;
+  const { name } = starter;
+  if (options.boot || options['no-boot']) {
+    const changed = changeBoot(context, options.boot);
+    if (!changed.ok) return changed;
+  }
+  const schedule: Schedule = {
+    ...starter,
+    expression: expression.trim(),
+    timezone: zone.value,
+    overlap: overlap.value,
+    catchUp: options['catch-up'],
+  };
+  const paths = home.schedule(name);
+  const added = attempt('write', paths.dir, () => addStarter(home, home.schedules, paths, schedule));
+  if (!added.ok) return added;
+  if (!added.value) return fail({ code: 'starter-taken', kind: 'schedule', name });
+  const served = await callOn(home, schedulerOf(home));
+  const next = timetable.value.next(systemClock.now());
+  if (output.json) {
+    output.object({
+      v: 1,
+      name,
+      expression: schedule.expression,
+      timezone: zone.value,
+      next: next && new Date(next).toISOString(),
+      environment: passed,
+    });
+    return served.ok ? ok(SUCCESS) : served;
+  }
+  output.line(name);
+  // it is written down, and the next command starts what serves it
+  if (!served.ok) return served;
+  const when =
+    next === null
+      ? ''
+      : `next: ${timeText(next, zone.value)} (in ${renderDuration(next - systemClock.now())}); `;
+  output.note(
+    `${when}runs ${safe(commandText(schedule.draft))} in ${safe(schedule.draft.cwd)}, with ${passed.join(' ')}`,
+  );
+  output.note(bootNote(context));
+  return ok(SUCCESS);
+}

@@ -1,0 +1,95 @@
+/** Schedules as rows of a table and as objects. */
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
+import { isStarterPaused } from '../../job/automation/template-records.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { Output } from '../output/output.ts';
+import {
+  commandCell,
+  countsText,
+  type Deeds,
+  deedsOf,
+  lastText,
+  starterObject,
+  tellTable,
+} from './shared-table.ts';
+import { timeText } from './start-times.ts';
+
+const HEADS = ['NAME', 'SCHEDULE', 'NEXT', 'LAST', 'NOT RUN', 'COMMAND'];
+
+/** What is said of a schedule. */
+interface Row extends Deeds {
+  name: string;
+  schedule: Schedule | null;
+  why: string | null;
+  paused: boolean;
+  next: number | null;
+}
+
+async function rowOf(home: Home, name: string): Promise<Row> {
+  const { parseTimetable } = await import('../../job/automation/timetable.ts');
+  const read = readSchedule(home, name);
+  const paths = home.schedule(name);
+  const paused = isStarterPaused(paths);
+  const common = { name, paused, ...deedsOf(home, paths) };
+  if (read.kind !== 'read')
+    return {
+      ...common,
+      schedule: null,
+      why: read.kind === 'absent' ? 'it has no record' : read.why,
+      next: null,
+    };
+  const { expression, timezone, createdAt } = read.value;
+  const timetable = parseTimetable(expression, timezone, createdAt);
+  const next = timetable.ok && !paused ? timetable.value.next(systemClock.now()) : null;
+  return { ...common, schedule: read.value, why: null, next };
+}
+
+function nextText({ paused, next, schedule }: Row): string {
+  if (paused) return 'paused';
+  if (next === null || !schedule) return '-';
+  const inMs = next - systemClock.now();
+  return inMs < 86_400_000 ? `in ${renderDuration(inMs)}` : timeText(next, schedule.timezone);
+}
+
+function objectOf({ name, schedule, why, paused, next, last, counts }: Row): object {
+  return {
+    v: 1,
+    name,
+    expression: schedule?.expression ?? null,
+    timezone: schedule?.timezone ?? null,
+    overlap: schedule?.overlap ?? null,
+    catchUp: schedule?.catchUp ?? null,
+    paused,
+    next: next === null ? null : new Date(next).toISOString(),
+    ...starterObject(schedule, { last }),
+    ...counts,
+    unreadable: why,
+  };
+}
+
+/** Lists all schedules. */
+export async function tellSchedules(output: Output, home: Home | undefined): Promise<void> {
+  const rows: Row[] = [];
+  for (const name of home ? listSchedules(home) : []) rows.push(await rowOf(home!, name));
+  if (output.json) {
+    output.objects(rows.map(objectOf));
+    return;
+  }
+  if (rows.length === 0) {
+    output.note("no schedules yet: bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh");
+    return;
+  }
+  const told = rows.map((row) => {
+    const { name, schedule, last, counts, why } = row;
+    const { missed, skipped, failed } = counts;
+    const expression = schedule ? safe(schedule.expression) : 'unreadable';
+    const notRun = countsText({ missed, skipped, failed });
+    return {
+      last,
+      cells: [name, expression, nextText(row), lastText(row), notRun, commandCell(schedule, why)],
+    };
+  });
+  await tellTable(output, HEADS, told);
+}

@@ -1,0 +1,158 @@
+/** What `cron add` and `trigger add` keep of a job that is started later, in an environment that is chosen now. */
+import { basename } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { jobEnvironment } from '../../engine/launch/environment.ts';
+import { thisPlace } from '../../engine/os/process-identity.ts';
+import { thisWorld } from '../../engine/queue/confinement.ts';
+import type { Starter } from '../../job/automation/template-records.ts';
+import { isName } from '../../job/home/project.ts';
+import type { Input } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
+import { checkQueueName } from '../run/queue-options.ts';
+
+const { cwd, env, tag, split, timeout, grace } = DRAFT_OPTIONS;
+
+/** The options of both. */
+export const STARTER_OPTIONS = {
+  name: {
+    kind: 'text',
+    short: '-n',
+    value: 'NAME',
+    text: 'its name; its jobs have it, too',
+    group: 'With add',
+  },
+  'pass-env': {
+    kind: 'list',
+    value: 'NAMES',
+    text: 'variables of this call that its jobs get, beside PATH, HOME, LANG, SHELL',
+  },
+  queue: { ...DRAFT_OPTIONS.queue, group: 'Its jobs' },
+  cwd: { kind: cwd.kind, short: cwd.short, value: cwd.value, text: 'run them in DIR' },
+  env,
+  'env-file': DRAFT_OPTIONS['env-file'],
+  tag,
+  timeout,
+  'idle-timeout': DRAFT_OPTIONS['idle-timeout'],
+  grace,
+  'max-log': DRAFT_OPTIONS['max-log'],
+  'on-max-log': DRAFT_OPTIONS['on-max-log'],
+  'on-exit': DRAFT_OPTIONS['on-exit'],
+  split,
+  'no-pipefail': DRAFT_OPTIONS['no-pipefail'],
+} as const;
+type StarterInput = Input<typeof STARTER_OPTIONS>;
+
+/** What a job needs that nobody types. */
+const ALWAYS = ['PATH', 'HOME', 'LANG', 'SHELL'];
+
+/** What `run` may be told of a job and these may not. */
+const NOT_ASKED: Pick<
+  Input<typeof DRAFT_OPTIONS>['options'],
+  Exclude<keyof typeof DRAFT_OPTIONS, keyof typeof STARTER_OPTIONS>
+> = {
+  reuse: false,
+  replace: false,
+  'keep-env': false,
+  // nobody may be there then
+  notify: { text: 'never' },
+  stdin: null,
+  pty: false,
+  slots: null,
+  priority: null,
+  after: [],
+  'after-any': [],
+  delay: null,
+  retry: null,
+  backoff: null,
+  batch: null,
+  'skip-bad': false,
+};
+
+/** The names of the variables that are kept, each once; fails for one that is no name. */
+function passedNames(list: string[]): Result<string[]> {
+  const names = list.flatMap((text) => text.split(',')).filter((name) => name !== '');
+  const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (wrong !== undefined)
+    return fail({
+      code: 'usage',
+      message: `--pass-env: "${safe(wrong)}" is no name of a variable`,
+      hint: '--pass-env TOKEN,PGHOST; a value: -e TOKEN=...',
+    });
+  return ok([...new Set([...ALWAYS, ...names])]);
+}
+
+/** A name made from the command: `backup.sh`, `backup.sh-2`. */
+function nameFrom(words: string[], isTaken: (name: string) => boolean): string {
+  const first = basename((words[0] ?? '').trim().split(/\s+/)[0] ?? '');
+  const clean = first
+    .replace(/[^A-Za-z0-9._-]/g, '')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 50);
+  const name = isName(clean) ? clean : `job-${clean}`.replace(/-$/, '');
+  for (let n = 1; ; n++) {
+    const one = n === 1 ? name : `${name}-${n}`;
+    if (!isTaken(one)) return one;
+  }
+}
+
+/** Everything that can be refused before anything is written; `words`: those of the command. */
+export function starterOf(
+  context: Context,
+  { options, separated }: Pick<StarterInput, 'options' | 'separated'>,
+  words: string[],
+  isTaken: (name: string) => boolean,
+): Result<{ starter: Starter; passed: string[] }> {
+  if (options.name !== null && !isName(options.name))
+    return fail({
+      code: 'usage',
+      message: `--name: "${safe(options.name)}" is not a name: letters, digits and . _ - (64 at most), a letter or digit first, not digits alone`,
+    });
+  if (options.queue !== null) {
+    const queue = checkQueueName(options.queue);
+    if (!queue.ok) return queue;
+  }
+  if (words[0] === '-' && !separated)
+    return fail({
+      code: 'usage',
+      message: 'a script that is started later must lie in a file',
+      hint: 'save it, chmod +x, and name its path',
+    });
+  const names = passedNames(options['pass-env']);
+  if (!names.ok) return names;
+  const chosen = Object.fromEntries(
+    names.value.flatMap((name) => (context.env[name] === undefined ? [] : [[name, context.env[name]]])),
+  );
+  const drafted = draftOf(
+    context,
+    { options: { ...NOT_ASKED, ...options, name: null, queue: null }, words, separated },
+    { wish: null, slots: null, retry: 0, backoffMs: 0 },
+  );
+  if (!drafted.ok) return drafted;
+  const {
+    scriptBytes: _,
+    inputCopy: __,
+    environment: ___,
+    payload: ____,
+    parent: _____,
+    ...draft
+  } = drafted.value;
+  const env = [
+    ...draft.env,
+    ...(draft.env.some((one) => one.startsWith('PWD=')) ? [] : [`PWD=${draft.cwd}`]),
+  ];
+  const starter: Starter = {
+    v: 1,
+    name: options.name ?? nameFrom(words, isTaken),
+    draft: { ...draft, env },
+    queue: options.queue,
+    environment: jobEnvironment(chosen, { ...draft, env }),
+    world: thisWorld(),
+    bootId: thisPlace().bootId,
+    umask: process.umask(),
+    createdAt: systemClock.now(),
+  };
+  return ok({ starter, passed: Object.keys(chosen) });
+}

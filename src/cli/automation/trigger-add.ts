@@ -1,0 +1,195 @@
+/** `trigger add` and `trigger rotate`: a trigger from words, its listener started, its secret shown once. */
+import { attempt } from '../../base/fs/atomic-write.ts';
+import { type Failure, fail, ok, type Result } from '../../base/result.ts';
+import { clip, safe } from '../../base/text/sanitize.ts';
+import { callOn, listenerOf } from '../../engine/automation/service-jobs.ts';
+import { addStarter, removeStarter } from '../../job/automation/template-records.ts';
+import {
+  type Address,
+  headerVariable,
+  isLoopback,
+  listTriggers,
+  replaceTrigger,
+  type Trigger,
+  urlOf,
+} from '../../job/automation/trigger.ts';
+import type { Home } from '../../job/home/home.ts';
+import { isName } from '../../job/home/project.ts';
+import { commandText, quoteWord } from '../../job/job.ts';
+import { type Exit, type Input, SUCCESS } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { tellWarnings } from '../messages/warnings.ts';
+import { bootNote } from './boot-entry.ts';
+import { checkHold, chooseAddress, openNote, parseListen } from './listen-address.ts';
+import { STARTER_OPTIONS, starterOf } from './template-draft.ts';
+import { triggerObject } from './trigger-table.ts';
+
+const { name: _, ...JOB_OPTIONS } = STARTER_OPTIONS;
+
+export const TRIGGER_OPTIONS = {
+  listen: {
+    kind: 'text',
+    value: 'ADDR[:PORT]',
+    text: 'where deliveries come in (default: 127.0.0.1, and the port of the other triggers, or a free one)',
+    group: 'With add',
+  },
+  header: {
+    kind: 'list',
+    value: 'NAMES',
+    text: 'headers of a delivery that its job gets: X-GitHub-Event is BGJOB_HEADER_X_GITHUB_EVENT',
+  },
+  host: {
+    kind: 'list',
+    value: 'NAMES',
+    text: 'names under which a tunnel or proxy asks for it; others than its own are refused',
+  },
+  ...JOB_OPTIONS,
+} as const;
+type TriggerInput = Input<typeof TRIGGER_OPTIONS>;
+
+const EXAMPLE = 'bgjob trigger add deploy -- ./deploy.sh';
+const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
+  fail({ code: 'usage', message, hint });
+
+/** node:crypto is loaded here alone: most commands need none. */
+function newSecret(): string {
+  const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
+  return randomBytes(32).toString('hex');
+}
+const namesOf = (list: string[]): string[] => [
+  ...new Set(list.flatMap((text) => text.split(',')).filter((name) => name !== '')),
+];
+
+/** Who has these may start the job, or is somebody else there. */
+const SECRET_HEADERS = [
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'x-hub-signature',
+  'x-hub-signature-256',
+];
+
+function headersOf(list: string[]): Result<string[]> {
+  const names = namesOf(list);
+  for (const name of names) {
+    const shown = clip(safe(name), 80);
+    if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name))
+      return usage(`--header: "${shown}" is no name of a header`, '--header X-GitHub-Event');
+    if (SECRET_HEADERS.includes(name.toLowerCase()))
+      return usage(`--header: ${shown} is a secret, and no job gets it`, '--header X-GitHub-Event');
+    const same = names.find((one) => one !== name && headerVariable(one) === headerVariable(name));
+    if (same !== undefined)
+      return usage(`--header: ${shown} and ${same} would both be ${headerVariable(name)}`, EXAMPLE);
+  }
+  return ok(names);
+}
+
+function hostsOf(list: string[]): Result<string[]> {
+  const names = namesOf(list).map((name) => name.toLowerCase());
+  const wrong = names.find((name) => !/^([a-z0-9_-][a-z0-9._-]{0,252}|\[[0-9a-f:.]+\])$/.test(name));
+  return wrong === undefined
+    ? ok(names)
+    : usage(
+        `--host: "${clip(safe(wrong), 80)}" is no name of a host: without http:// and without a port`,
+        '--host hooks.example.com',
+      );
+}
+
+/** Adds a trigger. `words`: its name, then the command. */
+export async function addTrigger(
+  context: Context,
+  { options, separated }: Pick<TriggerInput, 'options' | 'separated'>,
+  words: string[],
+): Promise<Result<Exit>> {
+  const [name, ...command] = words;
+  if (name === undefined) return usage('trigger add needs a name and a command', EXAMPLE);
+  if (!isName(name))
+    return usage(
+      `"${clip(safe(name), 80)}" is not a name: letters, digits and . _ - (64 at most), a letter or digit first, not digits alone`,
+      EXAMPLE,
+    );
+  if (command.length === 0) return usage('trigger add needs a command, too', EXAMPLE);
+  const wanted = parseListen(options.listen);
+  if (!wanted.ok) return wanted;
+  const headers = headersOf(options.header);
+  if (!headers.ok) return headers;
+  const hosts = hostsOf(options.host);
+  if (!hosts.ok) return hosts;
+  const opened = context.makeHome();
+  if (!opened.ok) return opened;
+  const home = opened.value;
+  const taken = () => fail({ code: 'starter-taken', kind: 'trigger', name });
+  if (listTriggers(home).includes(name)) return taken();
+  const made = starterOf(context, { options: { ...options, name }, separated }, command, () => false);
+  if (!made.ok) return made;
+  const address = await chooseAddress(home, wanted.value);
+  if (!address.ok) return address;
+  const trigger: Trigger = {
+    ...made.value.starter,
+    host: address.value.host,
+    port: address.value.port,
+    secret: newSecret(),
+    headers: headers.value,
+    hosts: hosts.value,
+  };
+  const paths = home.trigger(name);
+  const added = attempt('write', paths.dir, () => addStarter(home, home.triggers, paths, trigger));
+  if (!added.ok) return added;
+  if (!added.value) return taken();
+  const served = await serve(home, trigger);
+  if (!served.ok) {
+    // nobody saw its secret, and nobody serves it: it never was
+    attempt('remove trigger', paths.dir, () => removeStarter(home, paths));
+    return served;
+  }
+  await tellSecret(context, home, trigger, made.value.passed);
+  if (!context.output.json) context.output.note(bootNote(context));
+  return ok(SUCCESS);
+}
+
+/** Starts its listener, if need be; fails unless that has the port. */
+async function serve(home: Home, address: Address): Promise<Result<void>> {
+  const called = await callOn(home, listenerOf(home, address));
+  return called.ok ? checkHold(home, address) : called;
+}
+
+/** URL and secret on stdout, a line each; how they are used beside it. */
+async function tellSecret(
+  { output }: Context,
+  home: Home,
+  trigger: Trigger,
+  passed: string[],
+): Promise<void> {
+  const { name, secret, draft, host } = trigger;
+  const url = urlOf(trigger);
+  if (!isLoopback(host)) tellWarnings(output, [{ code: 'open-listener', message: openNote(host) }]);
+  if (output.json) {
+    output.object({ ...(await triggerObject(home, name)), secret });
+    return;
+  }
+  output.line(url);
+  output.line(secret);
+  output.note('(the second line is the secret: it is shown this once)');
+  output.note(`try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${quoteWord(url)}`);
+  output.note('GitHub: that URL through a tunnel, the secret as Secret, content type application/json');
+  output.note(`runs ${safe(commandText(draft))} in ${safe(draft.cwd)}, with ${passed.join(' ')}`);
+}
+
+/** Gives a trigger another secret; the one before is worth nothing from now on. */
+export async function rotateTrigger(context: Context, home: Home, trigger: Trigger): Promise<Result<Exit>> {
+  const next = { ...trigger, secret: newSecret() };
+  const paths = home.trigger(trigger.name);
+  const written = attempt('write', paths.record, () => replaceTrigger(home, next));
+  if (!written.ok) return written;
+  const url = urlOf(next);
+  const { output } = context;
+  if (output.json) output.object({ ...(await triggerObject(home, next.name)), secret: next.secret });
+  else {
+    output.line(url);
+    output.line(next.secret);
+    output.note(
+      '(the second line is the new secret, shown this once; the one before is refused from now on)',
+    );
+  }
+  return ok(SUCCESS);
+}

@@ -1,0 +1,128 @@
+/** The words after a verb: where its options end, what they are, and whether they are of their kind. */
+import { parseDuration, parseSize } from '../../base/clock.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { COMMON, GIVEN, type Input, isOptional, type Option, type Options, type Verb } from './command.ts';
+
+const takesValue = (option: Option): boolean => option.kind !== 'flag' && !isOptional(option);
+
+/**
+ * Where the options end, and with `--wait=10s` in a form that commander can tell from `--wait npm test`: optional values
+ * come only with `=`, while commander would take the next word.
+ */
+function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: string[]; separated: boolean } {
+  const options = { ...declared.options, ...COMMON };
+  const own: string[] = [];
+  let at = 0;
+  for (; at < argv.length; at++) {
+    const word = argv[at]!;
+    if (word === '--') return { own, rest: argv.slice(at + 1), separated: true };
+    if (!word.startsWith('-') || word === '-') {
+      if (declared.passThrough) break;
+      own.push(word);
+      continue;
+    }
+    const meant = declared.shorthand?.(word);
+    if (meant) {
+      own.push(...meant);
+      continue;
+    }
+    const [flag, value] = word.split(/=(.*)/s) as [string, string?];
+    const optional = Object.entries(options).find(
+      ([name, option]) => isOptional(option) && (flag === `--${name}` || flag === option.short),
+    );
+    own.push(optional && value !== undefined ? `--${optional[0]}${GIVEN}=${value}` : word);
+    if (valueFollows(options, word) && at + 1 < argv.length) own.push(argv[++at]!);
+  }
+  return { own, rest: argv.slice(at), separated: false };
+}
+
+/** Whether JSON is asked for, also where the words do not parse. */
+export const asksJson = (declared: Verb, argv: string[]): boolean =>
+  splitWords(declared, argv).own.includes('--json');
+
+/** Whether the next word is this option's value: `--cwd DIR`, `-C DIR`, `-fC DIR`, not `--cwd=DIR`, `-CDIR`. */
+function valueFollows(options: Options, word: string): boolean {
+  if (word.startsWith('--')) {
+    const name = word.slice(2);
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
+    return option !== undefined && takesValue(option);
+  }
+  for (let at = 1; at < word.length; at++) {
+    const option = Object.values(options).find(({ short }) => short === `-${word[at]}`);
+    if (option && takesValue(option)) return at === word.length - 1;
+  }
+  return false;
+}
+
+/** Parses the words after the verb. */
+export function parseWords(declared: Verb, argv: string[]): Result<Input & { json: boolean; help: boolean }> {
+  const { own, rest, separated } = splitWords(declared, argv);
+  const options = { ...declared.options, ...COMMON };
+  // loaded only if there is something to parse
+  const { parseOptions } =
+    own.length === 0
+      ? { parseOptions: undefined }
+      : (require('./parse-options.ts') as typeof import('./parse-options.ts'));
+  const parsed = parseOptions ? parseOptions(declared, own) : ok({ raw: {}, operands: [] });
+  if (!parsed.ok) return parsed;
+  const { raw, operands } = parsed.value;
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(options)) {
+    const value = convert(name, option, raw);
+    if (!value.ok) return value;
+    values[name] = value.value;
+  }
+  const words = [...operands, ...rest];
+  const help = values['help'] === true;
+  const [least, most] = declared.arity;
+  if (!help && (words.length < least || words.length > most)) {
+    const message =
+      words.length < least
+        ? `${declared.name} needs ${declared.operands}`
+        : `too many words: "${words[most]}"`;
+    return fail({
+      code: 'usage',
+      message,
+      hint:
+        words.length < least && declared.passThrough
+          ? 'bgjob run -- npm test'
+          : `bgjob ${declared.name} --help`,
+    });
+  }
+  return ok({ options: values as never, words, separated, json: values['json'] === true, help });
+}
+
+/** How a kind of value is read, and what it looks like to people. */
+const PARSERS = {
+  duration: { parse: parseDuration, like: 'a duration such as 90s, 5m, 1h30m' },
+  size: { parse: parseSize, like: 'a size such as 500k, 64M, 2G' },
+  count: {
+    parse: (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined),
+    like: 'a whole number',
+  },
+  integer: {
+    parse: (text: string) => (/^[+-]?\d{1,9}$/.test(text) ? Number(text) : undefined),
+    like: 'a whole number such as 10, -5',
+  },
+} as const;
+
+function convert(name: string, option: Option, raw: Record<string, unknown>): Result<unknown> {
+  const { kind } = option;
+  const key = (long: string) =>
+    long.replace(/^no-/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  // `--no-x` is commander's word for "x is false"
+  if (kind === 'flag' && name.startsWith('no-')) return ok(raw[key(name)] === false);
+  const value = raw[key(name)];
+  if (kind === 'flag') return ok(value === true);
+  if (kind === 'list') return ok(value ?? []);
+  if (kind === 'text') return ok(value ?? null);
+  const optional = isOptional(option);
+  const text = (optional ? raw[key(`${name}${GIVEN}`)] : value) as string | undefined;
+  if (text === undefined)
+    return ok(optional && value === true ? (kind === 'optional-text' ? { text: null } : { ms: null }) : null);
+  if (kind === 'optional-text') return ok({ text });
+  const { parse, like } = PARSERS[kind === 'optional-duration' ? 'duration' : kind];
+  const parsed = parse(text);
+  if (parsed === undefined) return fail({ code: 'usage', message: `--${name}: "${text}" is not ${like}` });
+  return ok(optional ? { ms: parsed } : parsed);
+}

@@ -1,0 +1,71 @@
+/**
+ * What the shells' completions ask for while somebody types: ids, names, queues, schedules. One word per line, and after a tab what
+ * it stands for. Words are of letters, digits and `. _ - @` alone, whatever stands on the disk: shells take them as they are.
+ */
+import { errnoOf } from '../../base/result.ts';
+import { clip, safe } from '../../base/text/sanitize.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import { type Here, liveHere } from '../../engine/observe/resolve.ts';
+import { listSchedules } from '../../job/automation/schedule.ts';
+import { listStarters } from '../../job/automation/template-records.ts';
+import type { Home } from '../../job/home/home.ts';
+import { endedNames, idOfName, newestNames, projectKey, projectOfName } from '../../job/home/job-index.ts';
+import { isName } from '../../job/home/project.ts';
+import { commandText, type JobView, stateWord } from '../../job/job.ts';
+import { listQueues } from '../../job/queue/queue-files.ts';
+
+/** What may be asked for: live jobs, these and such as ended lately, names of jobs; the other rooms of the home. */
+export const WORD_KINDS = ['live', 'jobs', 'names', 'queues', 'schedules', 'triggers'] as const;
+export type WordKind = (typeof WORD_KINDS)[number];
+
+/** So many jobs are read at most; who has more types a digit or two. */
+const MOST_LIVE = 100;
+const MOST_ENDED = 20;
+const LONGEST_NOTE = 50;
+
+/** The live jobs of this project, and with `ended` the latest of the others; the newest first. */
+function viewsHere(home: Home, { project }: Here, ended: boolean): JobView[] {
+  const live = liveHere(home, { project } as Here).reverse();
+  if (!ended) return live.slice(0, MOST_LIVE);
+  const key = projectKey(project);
+  const names = newestNames(endedNames(home), MOST_ENDED, 0, (name) => projectOfName(name) === key);
+  const views = names.flatMap((name) => observe(home, idOfName(name) ?? 0) ?? []);
+  return [...live.slice(0, MOST_LIVE), ...views];
+}
+
+const noteOf = (view: JobView): string =>
+  'spec' in view ? clip(`${stateWord(view)}: ${safe(commandText(view.spec))}`, LONGEST_NOTE) : view.kind;
+
+/** Each name once, for the newest job that has it, then each id. */
+function jobLines(views: JobView[], ids: boolean): string[] {
+  const lines = new Map<string, string>();
+  for (const view of views) {
+    const name = 'spec' in view ? view.spec.name : null;
+    if (name !== null && isName(name) && !lines.has(name)) lines.set(name, noteOf(view));
+  }
+  if (ids) for (const view of views) lines.set(String(view.id), noteOf(view));
+  return [...lines].map(([word, note]) => `${word}\t${note}`);
+}
+
+/** The lines of an answer; whatever is wrong with the home, it is short and no error. */
+export function liveWords(home: Home, here: Here, kind: WordKind): string[] {
+  try {
+    switch (kind) {
+      case 'live':
+        return jobLines(viewsHere(home, here, false), true);
+      case 'jobs':
+        return [...jobLines(viewsHere(home, here, true), true), '@last\tthe newest job here'];
+      case 'names':
+        return jobLines(viewsHere(home, here, true), false);
+      case 'queues':
+        return listQueues(home).filter(isName);
+      case 'schedules':
+        return listSchedules(home);
+      case 'triggers':
+        return listStarters(home.triggers);
+    }
+  } catch (thrown) {
+    errnoOf(thrown);
+    return [];
+  }
+}

@@ -1,0 +1,72 @@
+/** The table of `ls` with what is said below it, as lines: in colours and cut to the window for a person, whole for a pipe. */
+import { systemClock } from '../../base/clock.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobView } from '../../job/job.ts';
+import { plainTable } from '../output/columns.ts';
+import type { Output } from '../output/output.ts';
+import { toneOfView } from '../output/state-style.ts';
+import { type Choice, isFiltered, type Picked } from './job-filter.ts';
+import { BLIND, cellsOf, headsOf, lookAround, SPARE_COLUMNS, STATE_COLUMN, showsPorts } from './job-rows.ts';
+import { countStates } from './summary.ts';
+
+export interface Page {
+  lines: string[];
+  notes: string[];
+  /** Whether something may change by itself. */
+  isLive: boolean;
+}
+
+/** What ended so long ago steps back, milliseconds. */
+const OLD_MS = 600_000;
+/** From so many jobs on they are counted. */
+const COUNTED_FROM = 3;
+
+export const isOld = (view: JobView, now: number): boolean =>
+  view.kind === 'ended' && now - view.status.endedAt > OLD_MS;
+
+/** The counts, for a person who looks at a table. */
+function summaryOf(output: Output, views: JobView[], hidden: number): string {
+  const red = (text: string) => (output.hasColor(2) ? `\x1b[31m${text}\x1b[39m` : text);
+  return countStates(views, hidden)
+    .map(({ text, failed }) => (failed ? red(text) : text))
+    .join(' · ');
+}
+
+/** The page of these jobs. */
+export async function pageOf(
+  output: Output,
+  home: Home,
+  picked: Picked,
+  choice: Choice,
+  withPortsAsked: boolean,
+): Promise<Page> {
+  const withPorts = showsPorts(output, home, withPortsAsked);
+  const views = [...picked.views()];
+  // processes are looked for only where some may be seen
+  const mayLeave = withPorts || views.some(({ kind }) => kind === 'ended');
+  const sight = mayLeave ? await lookAround(home, withPorts) : BLIND;
+  const cells = views.map((view) => cellsOf(home, view, sight, picked.lineup));
+  const isLive = views.some(({ kind }) => kind === 'live');
+  const rest = picked.rest().join('; ');
+  const others = rest === '' ? [] : [`(${rest})`];
+  if (views.length === 0)
+    return {
+      lines: [],
+      notes: [isFiltered(choice) ? 'no such jobs here' : 'no jobs here', ...others],
+      isLive,
+    };
+  const heads = headsOf(withPorts);
+  const isShown = output.isTerminal(1) || output.hasColor(1);
+  if (!isShown) return { lines: plainTable(heads, cells), notes: others, isLive };
+  const { renderTable } = await import('../output/table.ts');
+  const now = systemClock.now();
+  const rows = views.map((view, n) => ({
+    cells: cells[n]!,
+    tone: toneOfView(view),
+    isOld: isOld(view, now),
+  }));
+  const table = renderTable(heads, rows, STATE_COLUMN, output.width(), output.hasColor(1), SPARE_COLUMNS);
+  const isCounted = output.isTerminal(1) && output.isTerminal(2) && views.length >= COUNTED_FROM;
+  const below = [...(isCounted ? [summaryOf(output, views, picked.hidden())] : []), ...others].join(' ');
+  return { lines: table.split('\n'), notes: below === '' ? [] : [below], isLive };
+}

@@ -1,0 +1,65 @@
+/** `pause` and `resume`: one way for both. */
+import { systemClock } from '../../base/clock.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { plural, safe } from '../../base/text/sanitize.ts';
+import { howEnded } from '../../engine/queue/queued-job.ts';
+import { type Held, holdJob, type Wish } from '../../engine/stop/pause-job.ts';
+import type { Home } from '../../job/home/home.ts';
+import { type JobView, stateWord } from '../../job/job.ts';
+import { type Exit, SUCCESS } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { messageOf } from '../messages/failures.ts';
+import { jobLabel, jobObject, sentence } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import { judgeable, selectAll } from './select.ts';
+
+/** Pauses or resumes the jobs that were named and says what became of each. */
+export async function holdAll(context: Context, words: string[], verb: Wish): Promise<Result<Exit>> {
+  const selected = selectAll(context, words, { elsewhere: false });
+  if (!selected.ok) return selected;
+  const opened = context.home();
+  if (!opened.ok) return opened;
+  const { output } = context;
+  const results = await Promise.all(selected.value.map((view) => holdOne(output, opened.value!, view, verb)));
+  const [failed, ...others] = results.filter((result) => !result.ok);
+  for (const { failure } of others) output.note(`bgjob: ${safe(messageOf(failure).message)}`);
+  return failed ?? ok(SUCCESS);
+}
+
+async function holdOne(output: Output, home: Home, given: JobView, verb: Wish): Promise<Result<Exit>> {
+  const judged = judgeable(given);
+  if (!judged.ok) return judged;
+  const before = judged.value;
+  const { id } = before;
+  if (before.kind === 'ended') {
+    const how = howEnded(before.status.outcome);
+    return fail({ code: 'not-held', id, verb, trouble: { kind: 'ended', how } });
+  }
+  const own = process.env['BGJOB_ID'];
+  let held: Result<Held>;
+  try {
+    held = await holdJob(home, before, verb, own === undefined ? verb : `${verb}, by job ${safe(own)}`);
+  } catch (thrown) {
+    return fail({ code: 'io', doing: `${verb} job`, path: String(id), errno: errnoOf(thrown) });
+  }
+  if (!held.ok) return held;
+  const { view, already, undone, processes } = held.value;
+  const done = verb === 'pause' ? 'paused' : 'resumed';
+  if (output.json)
+    output.object({
+      ...jobObject(view, systemClock.now(), { logPath: home.job(id).log }),
+      ...{ result: already ? 'already' : undone ? stateWord(view) : done, processes, ...SUCCESS },
+    });
+  else output.line(textOf(held.value, verb, done));
+  return ok(SUCCESS);
+}
+
+function textOf({ view, already, undone, processes }: Held, verb: Wish, done: string): string {
+  const count = plural(processes, 'process', 'processes');
+  if (already)
+    return verb === 'pause'
+      ? `${sentence(view, systemClock.now())} already: ${count}`
+      : `${jobLabel(view)} is not paused: it is ${stateWord(view)}`;
+  const since = undone ? `, and ${verb === 'pause' ? 'resumed' : 'paused'} again since` : '';
+  return `${jobLabel(view)} ${done}${since}: ${count}`;
+}

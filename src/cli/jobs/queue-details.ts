@@ -1,0 +1,56 @@
+/** What `show` tells of a job that was queued: its queue and place, what it waited for, and the attempts that failed. */
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { wasQueued } from '../../engine/launch/stored-environment.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { Attempt, JobView, Spec } from '../../job/job.ts';
+import { findMark } from '../../job/queue/queue-files.ts';
+import { priorityOf, rankOfMark } from '../../job/queue/queue-order.ts';
+import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
+
+/** The head of a row, and its text; a row without one is left out. */
+export type Row = [head: string, text: string | null | undefined | false];
+
+/** Its priority while it waits: it may have been moved. */
+function priorityText(home: Home, spec: Spec): string | false {
+  if (!wasQueued(spec)) return false;
+  const mark = findMark(home, spec);
+  const priority = mark ? priorityOf(rankOfMark(mark.name)) : spec.placement.priority;
+  if (typeof priority === 'string') return `moved ${priority === 'first' ? 'to the front' : 'to the end'}`;
+  return priority !== 0 && String(priority);
+}
+
+export function queueRows(view: JobView, home: Home, { waiting }: Extras): Row[] {
+  if (!('spec' in view) || !wasQueued(view.spec)) return [];
+  const { spec } = view;
+  const { after, notBefore } = view.spec.placement;
+  const queue = queueOf(view);
+  const place = waiting?.place ? ` (#${waiting.place} in line)` : '';
+  const named = (any: boolean) => after.filter((one) => one.any === any).map(({ id }) => id);
+  return [
+    ['queue', queue !== null && queue + place],
+    ['priority', queue !== null && priorityText(home, spec)],
+    ['after', named(false).length > 0 && `success of ${named(false).join(' ')}`],
+    ['after any', named(true).length > 0 && `the end of ${named(true).join(' ')}`],
+    ['not before', notBefore !== null && new Date(notBefore).toISOString()],
+  ];
+}
+
+function attemptText(spec: Spec, { startedAt, endedAt, outcome }: Attempt): string {
+  const end = outcomeText(outcome, spec);
+  if (startedAt === null) return end;
+  return `${new Date(startedAt).toISOString()}, ${end} after ${renderDuration(endedAt - startedAt)}`;
+}
+
+/** The attempts before this one, each in a line, and how many there may be. */
+export function attemptRows(view: JobView): Row[] {
+  if (view.kind !== 'live' && view.kind !== 'ended') return [];
+  const { spec, state, status } = view;
+  if (spec.retry === 0) return [];
+  const number = state?.attempt ?? 1;
+  const next = status.phase === 'queued' && status.notBefore !== null ? status.notBefore : null;
+  const wait = next === null ? '' : `, in ${renderDuration(next - systemClock.now())}`;
+  return [
+    ...(state?.attempts ?? []).map((one, n): Row => [`attempt ${n + 1}`, attemptText(spec, one)]),
+    ['attempt', `${number} of ${spec.retry + 1}${number > 1 ? wait : ''}`],
+  ];
+}

@@ -1,0 +1,108 @@
+/** Queues as rows of a table and as objects. */
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { ok, type Result } from '../../base/result.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import { Lineup, type QueueSight } from '../../engine/queue/queue-status.ts';
+import type { Home } from '../../job/home/home.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import { type Exit, SUCCESS } from '../command/command.ts';
+import { jobLabel, jobs } from '../messages/job-text.ts';
+import { plainTable } from '../output/columns.ts';
+import type { Output } from '../output/output.ts';
+
+const HEADS = ['NAME', 'SLOTS', 'RUNNING', 'WAITING', 'STATE', 'NEXT'];
+const STATE_COLUMN = 4;
+
+/** What is said of a queue in a table and in JSON. */
+interface Row {
+  name: string;
+  slots: number;
+  running: number;
+  waiting: number;
+  state: 'idle' | 'busy' | 'waiting' | 'paused';
+  paused: boolean;
+  next: { id: number; label: string; reason: string; sinceMs: number } | null;
+}
+
+function rowOf(home: Home, lineup: Lineup, sight: QueueSight): Row {
+  const [running, waiting] = [sight.running.size, sight.count];
+  const { view, reason } = firstOf(home, lineup, sight) ?? {};
+  const { name, slots, isPaused: paused } = sight;
+  const state = paused ? 'paused' : running > 0 ? 'busy' : waiting > 0 ? 'waiting' : 'idle';
+  const next =
+    view?.kind === 'live' && reason !== undefined
+      ? {
+          ...{ id: view.id, label: jobLabel(view), reason },
+          sinceMs: Math.max(0, systemClock.now() - view.spec.createdAt),
+        }
+      : null;
+  return { name, slots, running, waiting, state, paused, next };
+}
+
+/** The first that waits; a marker may be of a job that is not there. */
+function firstOf(home: Home, lineup: Lineup, sight: QueueSight) {
+  for (const id of sight.first) {
+    const view = observe(home, id);
+    const reason = view && lineup.waitingOf(view)?.text;
+    if (reason !== undefined) return { view, reason };
+  }
+  return undefined;
+}
+
+function nextText({ next, paused }: Row): string {
+  if (!next) return '-';
+  const reason = paused || /^#\d+ in line$/.test(next.reason) ? '' : `, ${next.reason}`;
+  return `${next.label} (${renderDuration(next.sinceMs)}${reason})`;
+}
+
+function objectOf({ next, ...row }: Row): object {
+  return { v: 1, ...row, next: next && { id: next.id, reason: next.reason, waitingMs: next.sinceMs } };
+}
+
+/** Lists all queues. */
+export async function tellQueues(output: Output, home: Home | undefined): Promise<Result<Exit>> {
+  if (!home) {
+    if (!output.json) output.note('no queues yet: bgjob run -Q NAME --slots 2 -- command');
+    return ok(SUCCESS);
+  }
+  const lineup = new Lineup(home);
+  const sights = lineup.queues;
+  const rows = sights.filter(({ name }) => name !== NO_QUEUE).map((sight) => rowOf(home, lineup, sight));
+  if (output.json) {
+    for (const row of rows) output.object(objectOf(row));
+    return ok(SUCCESS);
+  }
+  const cells = rows.map((row) => [
+    ...[row.name, String(row.slots), String(row.running), String(row.waiting), row.state],
+    nextText(row),
+  ]);
+  if (rows.length === 0) output.note('no queues yet: bgjob run -Q NAME --slots 2 -- command');
+  else if (output.isTerminal(1) || output.hasColor(1)) {
+    const { renderTable } = await import('../output/table.ts');
+    const toned = cells.map((row, n) => ({ cells: row, tone: TONES[rows[n]!.state] }));
+    output.line(renderTable(HEADS, toned, STATE_COLUMN, output.width(), output.hasColor(1)));
+  } else {
+    for (const line of plainTable(HEADS, cells)) output.line(line);
+  }
+  const outside = sights.find(({ name }) => name === NO_QUEUE)?.count ?? 0;
+  if (outside > 0)
+    output.note(
+      `(${jobs(outside)} ${outside === 1 ? 'waits' : 'wait'} in no queue: bgjob ls -a --state queued)`,
+    );
+  return ok(SUCCESS);
+}
+
+const TONES = { idle: 'dim', busy: 'live', waiting: 'good', paused: 'dim' } as const;
+
+/** Tells how a queue is now. */
+export function tellQueue(output: Output, home: Home, name: string): Result<Exit> {
+  const lineup = new Lineup(home);
+  const row = rowOf(home, lineup, lineup.queue(name));
+  const { slots, running, waiting, paused } = row;
+  if (output.json) output.object(objectOf(row));
+  else
+    output.line(
+      `${name}: ${slots === 1 ? '1 slot' : `${slots} slots`}${paused ? ', paused' : ''}; ${running} running, ${waiting} waiting`,
+    );
+  return ok(SUCCESS);
+}

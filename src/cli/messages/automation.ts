@@ -1,0 +1,36 @@
+/** What goes wrong with schedules and triggers, in words. */
+import type { Failure } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+
+/** The verb that is typed for each. */
+const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
+
+export function starterMessageOf(
+  failure: Extract<Failure, { code: 'no-such-starter' | 'starter-taken' | 'started-before' | 'not-served' }>,
+): { message: string; hint?: string } {
+  switch (failure.code) {
+    case 'no-such-starter': {
+      const { kind, name, known } = failure;
+      const verb = VERB[kind];
+      const here = known.length > 0 ? `; there is ${known.slice(0, 10).map(safe).join(', ')}` : '';
+      return {
+        message: `no ${kind} "${safe(name)}"${here}`,
+        hint: known.length > 0 ? `bgjob ${verb} ls` : `bgjob ${verb} --help`,
+      };
+    }
+    case 'starter-taken':
+      return {
+        message: `there is a ${failure.kind} ${safe(failure.name)} already`,
+        hint: `another --name, or first: bgjob ${VERB[failure.kind]} rm ${safe(failure.name)}`,
+      };
+    case 'started-before':
+      return { message: `${safe(failure.name)}: somebody else has started this one` };
+    case 'not-served': {
+      const job = failure.id === null ? '' : ` (job ${failure.id})`;
+      return {
+        message: `nobody serves the ${failure.kind}${job}: ${failure.why}`,
+        hint: failure.id === null ? 'bgjob doctor' : `bgjob tail ${failure.id}`,
+      };
+    }
+  }
+}

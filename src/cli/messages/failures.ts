@@ -1,0 +1,235 @@
+/** Failures in words: what happened, why, and a command to type next. */
+import { renderDuration } from '../../base/clock.ts';
+import { type Failure, unreachable } from '../../base/result.ts';
+import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import { quoteWord } from '../../job/job.ts';
+import { starterMessageOf } from './automation.ts';
+import { badLineTexts } from './batch-lines.ts';
+import { configMessageOf } from './config.ts';
+import { holdMessageOf, restartMessageOf } from './pause.ts';
+import { queueMessageOf } from './queue.ts';
+import { sendMessageOf } from './send.ts';
+import { skillMessageOf } from './skill.ts';
+
+export interface Message {
+  message: string;
+  hint?: string;
+}
+
+const ERRNO: Record<string, string> = {
+  ENOSPC: 'no space is left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'not a directory',
+  EMFILE: 'too many open files (ulimit -n)',
+  ENFILE: 'too many open files on this machine',
+  EAGAIN: 'the limit of processes is reached (ulimit -u)',
+  ENOMEM: 'out of memory',
+  E2BIG: 'the command or the environment is too large',
+  EFBIG: 'a file may not be as large as that (ulimit -f)',
+  EIO: 'an input/output error',
+  EBADF: 'it is closed',
+  EISDIR: 'it is a directory',
+  EILSEQ: 'its name is not UTF-8',
+  ERANGE: 'its path is too long',
+  ELOOP: 'a symbolic link is in the way',
+  ENAMETOOLONG: 'the name is too long',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was closed',
+  ENOTFOUND: 'no such host',
+};
+/** A system error in words. */
+export const errnoText = (errno: string): string => ERRNO[errno] ?? errno;
+
+/** A path as it can be typed again. */
+const typed = (path: string): string => safe(quoteWord(path));
+
+const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB_HOME=/tmp/bgjob-$USER';
+
+/** A full disk: gc works there, and is the way out. */
+const FULL = 'bgjob gc --ended removes what ended jobs hold; or set BGJOB_HOME to a place with room';
+
+export function messageOf(failure: Failure): Message {
+  switch (failure.code) {
+    case 'usage':
+      return failure.hint === undefined
+        ? { message: failure.message }
+        : { message: failure.message, hint: failure.hint };
+    case 'no-such-job':
+      return {
+        message: `no job "${safe(failure.reference)}"${failure.known.length > 0 ? `; here: ${failure.known.join(', ')}` : ''}`,
+        hint: failure.known.length > 0 ? 'bgjob ls' : 'bgjob ls -a',
+      };
+    case 'nothing-selected':
+      return { message: failure.what, hint: 'bgjob ls -a' };
+    case 'no-such-queue':
+    case 'queue-in-use':
+    case 'not-waiting':
+      return queueMessageOf(failure);
+    case 'no-such-starter':
+    case 'starter-taken':
+    case 'started-before':
+    case 'not-served':
+      return starterMessageOf(failure);
+    case 'command-not-found':
+      return {
+        message: `${safe(failure.command) || '""'}: command not found`,
+        ...(failure.meant !== undefined && { hint: `bgjob run ${safe(failure.meant)}` }),
+      };
+    case 'command-not-executable':
+      return {
+        message: `${safe(failure.command)}: ${failure.why === 'directory' ? 'is a directory' : 'permission denied'}`,
+        ...(failure.why === 'permission' && { hint: `chmod +x ${typed(failure.command)}` }),
+      };
+    case 'bad-cwd':
+      return { message: `cannot enter ${safe(failure.directory)}: ${errnoText(failure.errno)}` };
+    case 'home-refused':
+      return homeMessage(failure);
+    case 'home-newer':
+      return {
+        message: `${safe(failure.home)} was written by a newer bgjob (format ${failure.found}, this one knows ${failure.known})`,
+        hint: 'npm install -g bgjob@latest',
+      };
+    case 'io': {
+      const message = `cannot ${failure.doing} ${safe(failure.path)}: ${errnoText(failure.errno)}`;
+      if (['ENOSPC', 'EDQUOT'].includes(failure.errno)) return { message, hint: FULL };
+      // `create` and `open` are said of the home alone
+      const isNoPlace = ['create', 'open'].includes(failure.doing) && /^ENO(TDIR|ENT)$/.test(failure.errno);
+      const unwritable = isNoPlace || ['EROFS', 'EACCES', 'EPERM'].includes(failure.errno);
+      return unwritable ? { message, hint: UNWRITABLE } : { message };
+    }
+    case 'unreadable':
+      return {
+        message: `the records of job ${failure.id} are unreadable: ${safe(failure.why)}; nothing was done`,
+        hint: `bgjob show ${failure.id}`,
+      };
+    case 'elsewhere':
+      return {
+        message: `job ${failure.id} belongs to another machine (${safe(failure.machine)}); nothing was done`,
+      };
+    case 'not-verified': {
+      const pids = failure.pids.join(' ');
+      if (failure.why === 'no-answer')
+        return {
+          message: `job ${failure.id} is still running: its supervisor did not answer, and none of its processes is to be seen from here`,
+          hint: 'was it started in another container or sandbox? kill it there',
+        };
+      if (failure.why === 'alive')
+        return {
+          message: `${failure.id} is not gone: still alive after KILL: ${pids}`,
+          hint: `ps -o pid,stat,args -p ${pids.replaceAll(' ', ',')}`,
+        };
+      return {
+        message: `nothing shows that process ${pids} belongs to job ${failure.id}, so it was not signalled`,
+        hint: `ps -o pid,lstart,args -p ${pids.replaceAll(' ', ',')}`,
+      };
+    }
+    case 'not-held':
+      return holdMessageOf(failure);
+    case 'not-restarted':
+      return restartMessageOf(failure);
+    case 'proc-foreign':
+      return {
+        message: '/proc shows another pid namespace: jobs could neither be told apart nor stopped here',
+        hint: 'give this sandbox a /proc of its own: bwrap --proc /proc, unshare --mount-proc',
+      };
+    case 'not-started':
+      return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
+    case 'name-taken': {
+      const { name, id, state, ageMs, ports } = failure;
+      const facts = [
+        ...(ageMs === null ? [] : [renderDuration(ageMs)]),
+        ...(ports.length === 0 ? [] : [`${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')}`]),
+      ];
+      return {
+        message: `${name} is ${state} as job ${id}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`,
+        hint: '--reuse to use it, --replace to stop it first, or another name',
+      };
+    }
+    case 'port-not-free': {
+      const { name, id, port } = failure;
+      return {
+        message: `${name} ${id} is stopped, but somebody else listens on its port ${port}; nothing was started`,
+        hint: `ss -ltnp 'sport = :${port}'`,
+      };
+    }
+    case 'pattern-too-slow':
+      return {
+        message: `"${clip(safe(failure.pattern), 80)}" takes too ${failure.why === 'time' ? 'long' : 'much memory'} on the line at byte ${failure.from}: "${safe(failure.line)}"`,
+        hint: 'simplify the pattern: no repetition inside a repetition, as in (a+)+',
+      };
+    case 'port-taken': {
+      const { job } = failure;
+      const name = job ? `${job.name === null ? '' : `${safe(job.name)} `}${job.id}` : '';
+      return {
+        message: `port ${failure.port} is taken by pid ${failure.pid} (${safe(failure.command)})${job ? `, job ${name}` : ''}`,
+        hint: job ? `bgjob kill ${job.id}` : `ps -o pid,lstart,args -p ${failure.pid}`,
+      };
+    }
+    case 'untrusted-certificate':
+      return {
+        message: `${safe(failure.url)}: its certificate is not trusted (${safe(failure.why)}); --insecure takes it as it is`,
+      };
+    case 'bad-lines': {
+      const { file, bad, left } = failure;
+      const none = left === 0 ? 'and nothing is left to run' : 'nothing was added';
+      return {
+        message: [`${plural(bad.length, 'bad line')}, ${none}`, ...badLineTexts(file, bad)].join('\n  '),
+        ...(left > 0 && { hint: `--skip-bad adds the other ${left === 1 ? 'line' : plural(left, 'line')}` }),
+      };
+    }
+    case 'skill-refused':
+      return skillMessageOf(failure, errnoText);
+    case 'not-sent':
+      return sendMessageOf(failure);
+    case 'bad-config':
+      return configMessageOf(failure, errnoText);
+    case 'answer-lost':
+      return {
+        message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,
+        hint: 'bgjob ls',
+      };
+    default:
+      return unreachable(failure);
+  }
+}
+
+function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-refused' }>): Message {
+  const place = room === undefined ? home : `${home}/${room}`;
+  const path = safe(place);
+  switch (trouble) {
+    case 'symbolic-link':
+      return {
+        message: `${path} is a symbolic link; it must be a directory of yours`,
+        hint: room === undefined ? `BGJOB_HOME=$(realpath ${typed(home)})` : `ls -ld ${typed(place)}`,
+      };
+    case 'not-a-directory':
+      return {
+        message: `${path} is not a directory`,
+        hint: room === undefined ? UNWRITABLE : `ls -ld ${typed(place)}`,
+      };
+    case 'foreign':
+      return { message: `${path} belongs to another user`, hint: UNWRITABLE };
+    case 'open-to-others':
+      return { message: `other users can write ${path}`, hint: `chmod go-w ${typed(place)}` };
+    case 'no-fifos':
+      return { message: `the file system of ${path} has no FIFOs, which bgjob needs`, hint: UNWRITABLE };
+    case 'not-utf-8':
+      return { message: `the path ${path} is not UTF-8`, hint: UNWRITABLE };
+    case 'in-use':
+      return {
+        message: `${path} holds other things than bgjob's; it needs a directory of its own`,
+        hint: `BGJOB_HOME=${typed(home === '/' ? '/.bgjob' : `${home}/.bgjob`)}`,
+      };
+    case 'damaged':
+      return {
+        message: `${path} is damaged: its files "format" or "token" are not what bgjob wrote`,
+        hint: `ls -la ${typed(place)}`,
+      };
+    default:
+      return unreachable(trouble);
+  }
+}

@@ -1,0 +1,199 @@
+/** A job in words and in JSON: the same words everywhere. */
+import { renderDuration } from '../../base/clock.ts';
+import { EXIT, unreachable } from '../../base/result.ts';
+import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import type { Waiting } from '../../engine/queue/queue-status.ts';
+import {
+  commandText,
+  exitCodeOf,
+  type JobView,
+  type Outcome,
+  pauseOf,
+  type Spec,
+  type Stop,
+  stateWord,
+} from '../../job/job.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import { signalOfCode } from '../../job/signals.ts';
+import { errnoText } from './failures.ts';
+
+/** What a status above 128 may mean when the signal was not ours. */
+function guessText(code: number, spec: Spec): string {
+  const signal = signalOfCode(code);
+  if (!signal) return '';
+  if (signal === 'SIGPIPE' && spec.line !== null) return ' (a reader closed the pipe early; --no-pipefail)';
+  return ` (${signal}, or the program chose ${code})`;
+}
+
+/** `could not be started (E2BIG)`: the record has the system's own name, people get words. */
+const whyFailed = (why: string): string =>
+  why.replace(/ \((E[A-Z0-9]+)\)$/, (_, errno: string) => `: ${errnoText(errno)}`);
+
+export function outcomeText(outcome: Outcome, spec: Spec): string {
+  switch (outcome.kind) {
+    case 'exited':
+      return `exited ${outcome.code}${outcome.afterKill ? ' (after kill)' : guessText(outcome.code, spec)}`;
+    case 'killed':
+      return `killed ${safe(outcome.signal)}`;
+    case 'timed-out':
+      return outcome.limit === 'timeout' ? 'timed out' : 'timed out (no output)';
+    case 'cancelled':
+      return 'cancelled';
+    case 'skipped':
+      return `skipped (${safe(outcome.why)})`;
+    case 'failed':
+      return `failed to start (${safe(whyFailed(outcome.why))})`;
+    case 'lost':
+      return `lost (${safe(outcome.why)})`;
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** `killed SIGTERM (--max-log 10M)`: a limit that has no outcome of its own. */
+function withCause(text: string, stop: Stop | null): string {
+  if (stop?.cause !== 'max-log') return text;
+  return text.endsWith(')') ? `${text.slice(0, -1)}, ${safe(stop.by)})` : `${text} (${safe(stop.by)})`;
+}
+
+/** The state in few words: `running`, `exited 1`, `lost (the machine was restarted)`. */
+export function stateText(view: JobView, leftovers = 0, waiting?: Waiting): string {
+  if (view.kind === 'live') return waiting?.brief ? `${stateWord(view)} ${waiting.brief}` : stateWord(view);
+  if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
+  if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
+  const { outcome, stop } = view.status;
+  const text = withCause(outcomeText(outcome, view.spec), stop);
+  return text + (leftovers > 0 ? `, ${leftovers} left` : '');
+}
+
+/** `web 42`, or `42` for a job without a name. */
+export const jobLabel = (view: JobView): string =>
+  'spec' in view && view.spec.name !== null ? `${safe(view.spec.name)} ${view.id}` : String(view.id);
+
+/** How long it has run, or ran; null if it never started. */
+export function tookMs(view: JobView, now: number): number | null {
+  if (view.kind === 'ended') {
+    const { startedAt, endedAt } = view.status;
+    return startedAt === null ? null : Math.max(0, endedAt - startedAt);
+  }
+  if (view.kind !== 'live' || !('startedAt' in view.status)) return null;
+  return Math.max(0, now - view.status.startedAt);
+}
+
+/** One sentence: `42 exited 1 after 2m14s`, `42 running 3m`, `42 queued (waits for job 41)`. */
+export function sentence(view: JobView, now: number, leftovers = 0, waiting?: Waiting): string {
+  if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waiting.text})`;
+  const pause = view.kind === 'live' ? pauseOf(view.status) : null;
+  const took = pause ? now - pause.at : tookMs(view, now);
+  const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
+  return `${jobLabel(view)} ${stateText(view, leftovers)}${time}`;
+}
+
+function stopReason(stop: Stop): string {
+  return stop.cause === 'kill' ? `${stop.by} (${stop.signal})` : stop.by;
+}
+
+/** Who or what ended it, or what it waits for, in words; null if nobody but itself. */
+export function reasonOf(view: JobView, waiting?: Waiting): string | null {
+  if (waiting) return waiting.text;
+  if (view.kind === 'unreadable') return view.why;
+  if (view.kind === 'elsewhere') return `it belongs to ${view.machine}`;
+  const { status } = view;
+  if (status.phase === 'stopping') return stopReason(status.stop);
+  const pause = pauseOf(status);
+  if (pause) return pause.by;
+  if (status.phase !== 'ended') return null;
+  if (status.outcome.kind === 'failed') return whyFailed(status.outcome.why);
+  if ('why' in status.outcome) return status.outcome.why;
+  return status.stop ? stopReason(status.stop) : null;
+}
+
+/** The exit code that a command passes on for this job, and whose it is. */
+export function verdict(view: JobView): { code: number; by: 'job' | 'bgjob' } {
+  if (view.kind === 'live') return { code: EXIT.stillRunning, by: 'bgjob' };
+  if (view.kind !== 'ended') return { code: EXIT.bgjob, by: 'bgjob' };
+  const { outcome } = view.status;
+  return {
+    code: exitCodeOf(outcome),
+    by: outcome.kind === 'exited' || outcome.kind === 'killed' ? 'job' : 'bgjob',
+  };
+}
+
+/** The command on one line that cannot steer a terminal. */
+export const commandLine = (view: JobView, limit = 200): string =>
+  'spec' in view ? clip(safe(commandText(view.spec)), limit) : '';
+
+/** The name of its queue; null if it is in none. */
+export function queueOf(view: JobView): string | null {
+  const queue = 'spec' in view ? view.spec.placement?.queue : undefined;
+  return queue === undefined || queue === NO_QUEUE ? null : queue;
+}
+
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** What only some commands know of a job. */
+export interface Extras {
+  leftovers?: number;
+  ports?: number[];
+  supervisorPid?: number;
+  mainPid?: number;
+  logBytes?: number;
+  trimmedBytes?: number;
+  logPath?: string;
+  onExit?: object | null;
+  notify?: object | null;
+  /** Of a job that waits. */
+  waiting?: Waiting | undefined;
+}
+
+function originObject(spec: Spec | null): object | null {
+  const origin = spec?.origin ?? null;
+  return origin?.kind === 'schedule' ? { ...origin, at: iso(origin.at) } : origin;
+}
+
+/** A job in JSON. Keys never disappear; what is not known is null. */
+export function jobObject(view: JobView, now: number, extras: Extras = {}): object {
+  const spec = 'spec' in view ? view.spec : null;
+  const outcome = view.kind === 'ended' ? view.status.outcome : null;
+  const code = outcome && 'code' in outcome ? outcome.code : null;
+  const status = 'status' in view ? view.status : null;
+  const startedAt = status && 'startedAt' in status ? status.startedAt : null;
+  const bytes = extras.logBytes ?? null;
+  return {
+    v: 1,
+    id: view.id,
+    name: spec?.name ?? null,
+    state: stateWord(view),
+    exitCode: code,
+    signal: outcome?.kind === 'killed' ? outcome.signal : null,
+    signalGuess: outcome?.kind === 'exited' ? (signalOfCode(outcome.code) ?? null) : null,
+    reason: reasonOf(view, extras.waiting),
+    command: spec?.argv ?? null,
+    cwd: spec?.cwd ?? null,
+    project: spec?.project ?? null,
+    queue: queueOf(view),
+    tags: spec?.tags ?? [],
+    attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
+    parent: spec?.parent ?? null,
+    origin: originObject(spec),
+    createdAt: iso(spec?.createdAt ?? null),
+    startedAt: iso(startedAt),
+    endedAt: iso(status?.phase === 'ended' ? status.endedAt : null),
+    durationMs: tookMs(view, now),
+    supervisor: { pid: extras.supervisorPid ?? null },
+    pid: extras.mainPid ?? null,
+    leftovers: extras.leftovers ?? null,
+    ports: extras.ports ?? null,
+    onExit: extras.onExit ?? null,
+    notify: extras.notify ?? null,
+    log: {
+      path: extras.logPath ?? null,
+      bytes,
+      trimmedBytes: bytes === null ? null : (extras.trimmedBytes ?? 0),
+      cursor: bytes,
+    },
+  };
+}
+
+/** `2 jobs`, for sums. */
+export const jobs = (amount: number): string => plural(amount, 'job');

@@ -1,0 +1,101 @@
+/**
+ * The only writer of stdout and stderr. Written at once and in order: nothing is lost when the process ends, and a reader
+ * that closes the pipe early (`| head`) is no error. stdout is the answer, stderr everything else.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../../base/result.ts';
+import { safeJson } from '../../base/text/sanitize.ts';
+
+/** Thrown when the answer cannot be written, to a full disk for example. */
+export class AnswerLost extends Error {
+  readonly errno: string;
+  constructor(errno: string) {
+    super(errno);
+    this.errno = errno;
+  }
+}
+
+/** Writes all; returns the system error that stopped it. */
+function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += fs.writeSync(fd, bytes, done);
+    } catch (thrown) {
+      const errno = errnoOf(thrown);
+      if (errno !== 'EAGAIN') return errno;
+      // somebody made the pipe non-blocking, and it is full
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+  return undefined;
+}
+
+const OBJECTS_PER_WRITE = 200;
+
+export class Output {
+  readonly json: boolean;
+  /** The reader of stdout is gone. The answer then goes nowhere, but the exit code is still the true one. */
+  readerGone = false;
+  private readonly env: NodeJS.ProcessEnv;
+  constructor(env: NodeJS.ProcessEnv, json: boolean) {
+    this.env = env;
+    this.json = json;
+  }
+
+  /** A line of the answer. */
+  line(text: string): void {
+    this.raw(Buffer.from(`${text}\n`));
+  }
+  /** Bytes of the answer, as they are. */
+  raw(bytes: Uint8Array): void {
+    if (this.readerGone) return;
+    const errno = write(1, bytes);
+    if (errno === 'EPIPE') this.readerGone = true;
+    else if (errno !== undefined) throw new AnswerLost(errno);
+  }
+  /** One JSON object of the answer. */
+  object(value: object): void {
+    this.line(safeJson(JSON.stringify(value)));
+  }
+  /** Many objects of the answer, in few writes; each is made when its turn comes. */
+  objects(values: Iterable<object>): void {
+    let lines: string[] = [];
+    for (const value of values) {
+      lines.push(JSON.stringify(value));
+      if (lines.length < OBJECTS_PER_WRITE) continue;
+      this.line(safeJson(lines.join('\n')));
+      lines = [];
+    }
+    if (lines.length > 0) this.line(safeJson(lines.join('\n')));
+  }
+  /** A line beside the answer: state, hints, errors. */
+  note(text: string): void {
+    write(2, Buffer.from(`${text}\n`));
+  }
+
+  /** Whether a person looks at this stream. */
+  isTerminal(stream: 0 | 1 | 2): boolean {
+    try {
+      // a pipe, a file or /dev/null needs no further look, which loads tty: 2 ms
+      const stat = fs.fstatSync(stream);
+      if (!stat.isCharacterDevice() || stat.rdev === fs.statSync('/dev/null').rdev) return false;
+    } catch (thrown) {
+      errnoOf(thrown);
+      return false;
+    }
+    return (require('node:tty') as typeof import('node:tty')).isatty(stream);
+  }
+
+  /** Whether this stream gets colours: NO_COLOR and FORCE_COLOR decide, else the terminal. */
+  hasColor(stream: 1 | 2): boolean {
+    if (this.env['NO_COLOR']) return false;
+    const forced = this.env['FORCE_COLOR'];
+    if (forced !== undefined) return forced !== '0' && forced !== 'false';
+    return this.isTerminal(stream) && this.env['TERM'] !== 'dumb';
+  }
+
+  /** Columns of the terminal on stdout. */
+  width(): number {
+    return process.stdout.columns || Number(this.env['COLUMNS']) || 80;
+  }
+}

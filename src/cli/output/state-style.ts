@@ -1,0 +1,26 @@
+/** How a state looks to a person. */
+import { type JobView, type StateWord, stateWord } from '../../job/job.ts';
+
+const BAD: readonly StateWord[] = ['killed', 'timed-out', 'failed', 'lost', 'unreadable'];
+
+/** How a state looks: red only for failure, green for what runs, dim for what is over. */
+export type Tone = 'live' | 'good' | 'bad' | 'dim';
+
+export function toneOf(word: StateWord, exitCode: number | null): Tone {
+  if (BAD.includes(word) || (word === 'exited' && exitCode !== 0)) return 'bad';
+  if (word === 'exited') return 'good';
+  return word === 'running' || word === 'starting' || word === 'stopping' ? 'live' : 'dim';
+}
+
+/** Whether it ended because somebody stopped it: bad news to nobody. */
+export const wasStopped = (view: JobView): boolean =>
+  view.kind === 'ended' &&
+  view.status.stop?.cause === 'kill' &&
+  (view.status.outcome.kind === 'killed' || view.status.outcome.kind === 'exited');
+
+/** The tone of a job. */
+export function toneOfView(view: JobView): Tone {
+  if (wasStopped(view)) return 'dim';
+  const outcome = view.kind === 'ended' ? view.status.outcome : null;
+  return toneOf(stateWord(view), outcome?.kind === 'exited' ? outcome.code : null);
+}

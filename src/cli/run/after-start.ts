@@ -1,0 +1,88 @@
+/** What a call does once its job is started, where that is asked for: wait for its end, follow it, or wait for a condition. */
+import { fail, ok, type Result } from '../../base/result.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import { findListener, portTaken } from '../../engine/observe/port-owner.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobId } from '../../job/job.ts';
+import type { Exit } from '../command/command.ts';
+import type { Output } from '../output/output.ts';
+import { followTo } from '../tail/follow.ts';
+import { Patience } from '../wait/deadline.ts';
+import { CONDITION_OPTIONS, type Conditions, isConditional } from '../wait/parse-conditions.ts';
+import { tellEnd, tellStillRunning } from '../wait/report-outcome.ts';
+import { waitForCondition } from '../wait/wait-for-condition.ts';
+import { waitForAll } from '../wait/wait-for-ends.ts';
+
+/** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
+const READER_GONE: Exit = { code: 141, by: 'bgjob' };
+
+/** The options that make the call stay. */
+export const WATCH_OPTIONS = {
+  wait: {
+    kind: 'optional-duration',
+    short: '-w',
+    value: 'DUR',
+    text: 'for its end and output; 75 if that takes longer',
+    group: 'Wait',
+  },
+  follow: { kind: 'flag', short: '-f', text: 'and show its output as it comes' },
+  ...CONDITION_OPTIONS,
+} as const;
+
+interface Watch {
+  wait: { ms: number | null } | null;
+  follow: boolean;
+}
+
+/** Whether the call stays at all. */
+export const isWatched = (options: Watch & Parameters<typeof isConditional>[0]): boolean =>
+  options.wait !== null || options.follow || isConditional(options);
+
+/** What does not go together. */
+export const checkWatch = ({ follow }: Watch, conditions: Conditions | null): Result<void> =>
+  conditions && follow
+    ? fail({ code: 'usage', message: '--follow and conditions such as --until exclude each other' })
+    : ok(undefined);
+
+/** A job that is to listen on a port which somebody has is not even started. */
+export async function portsAreFree(home: Home, conditions: Conditions | null): Promise<Result<void>> {
+  if (!conditions || conditions.anyOwner) return ok(undefined);
+  for (const port of conditions.ports) {
+    const listener = await findListener(home, port);
+    if (listener !== undefined && listener !== 'unknown') return fail(portTaken(port, listener));
+  }
+  return ok(undefined);
+}
+
+/** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
+async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
+  await followTo(output, home, id, { stream: 'log', from: 0, raw: false }, patience.signal);
+  const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
+  if (view.kind === 'live' && output.readerGone) {
+    output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);
+    return READER_GONE;
+  }
+  if (view.kind === 'live') return tellStillRunning(output, home, [view], patience);
+  patience.end();
+  return tellEnd(output, home, view, 'none');
+}
+
+/** Stays with a job that was started, as long as was asked for. */
+export async function watchStarted(
+  output: Output,
+  home: Home,
+  id: JobId,
+  { follow, conditions, deadlineMs }: Watch & { conditions: Conditions | null; deadlineMs: number | null },
+): Promise<Result<Exit>> {
+  const patience = new Patience(deadlineMs);
+  if (follow) return ok(await followEnd(output, home, id, patience));
+  const view = observe(home, id);
+  if (!view) return fail({ code: 'no-such-job', reference: String(id), known: [] });
+  if (conditions) {
+    const exit = await waitForCondition(output, home, view, conditions, patience);
+    const goesOn = !exit.ok && observe(home, id)?.kind === 'live';
+    if (goesOn && !output.json) output.note(`(the job goes on: bgjob tail ${id} · bgjob kill ${id})`);
+    return exit;
+  }
+  return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, 'always'));
+}

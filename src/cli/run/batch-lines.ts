@@ -1,0 +1,82 @@
+/** The lines of a `--batch` file: each a shell line of its own. Nothing here judges what they say, only whether they can be words. */
+import { isUtf8 } from 'node:buffer';
+import * as fs from 'node:fs';
+import { readToEnd } from '../../base/fs/read-all.ts';
+import { type BadLine, errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import type { Output } from '../output/output.ts';
+
+/** One word as execve takes it (MAX_ARG_STRLEN, with its NUL). */
+export const LONGEST_WORD_BYTES = 131_071;
+const LIMIT_BYTES = 256 * 2 ** 20;
+const LIMIT_TEXT = '256 MiB';
+
+export interface BatchLine {
+  /** From 1, as editors count. */
+  number: number;
+  text: string;
+}
+export interface BatchLines {
+  lines: BatchLine[];
+  bad: BadLine[];
+}
+
+const NEWLINE = 10;
+const RETURN = 13;
+const BOM = Buffer.from('\ufeff');
+
+/** Takes a file apart. Blank lines and comments are none; what stands between them keeps its bytes, but for the end of a CRLF line. */
+export function parseBatch(bytes: Buffer): BatchLines {
+  const found: BatchLines = { lines: [], bad: [] };
+  // all at once is cheaper than line by line
+  const isClean = isUtf8(bytes) && !bytes.includes(0);
+  let at = bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
+  for (let number = 1; at < bytes.length; number++) {
+    const newline = bytes.indexOf(NEWLINE, at);
+    const end = newline === -1 ? bytes.length : newline;
+    const line = bytes.subarray(at, bytes[end - 1] === RETURN && end > at ? end - 1 : end);
+    at = end + 1;
+    const text = line.toString();
+    if (/^\s*(#|$)/.test(text)) continue;
+    if (!isClean && line.includes(0)) found.bad.push({ number, trouble: { kind: 'nul' } });
+    else if (!isClean && !isUtf8(line)) found.bad.push({ number, trouble: { kind: 'not-utf-8' } });
+    else if (line.length > LONGEST_WORD_BYTES)
+      found.bad.push({ number, trouble: { kind: 'too-long', bytes: line.length } });
+    else found.lines.push({ number, text });
+  }
+  return found;
+}
+
+/** The name of a file in messages. */
+export const batchName = (file: string): string => (file === '-' ? 'stdin' : file);
+
+/** The bytes of the file, or of stdin to its end. */
+export function readBatch(output: Output, file: string): Result<Buffer> {
+  if (file === '')
+    return fail({ code: 'usage', message: '--batch: the path is empty', hint: 'bgjob run --batch FILE|-' });
+  if (file === '-' && output.isTerminal(0) && !output.json)
+    output.note('reading shell lines from here, one job per line, until Ctrl-D');
+  let bytes: Buffer | undefined;
+  let fd = 0;
+  try {
+    if (file !== '-') fd = fs.openSync(file, fs.constants.O_RDONLY);
+    bytes = readToEnd(fd, LIMIT_BYTES);
+  } catch (thrown) {
+    return fail({ code: 'io', doing: 'read', path: batchName(file), errno: errnoOf(thrown) });
+  } finally {
+    if (fd > 2) fs.closeSync(fd);
+  }
+  if (!bytes)
+    return fail({
+      code: 'usage',
+      message: `--batch: ${safe(batchName(file))} is larger than ${LIMIT_TEXT}`,
+      hint: 'split -n l/4 FILE, and add the parts one after the other',
+    });
+  if (/^(\xff\xfe|\xfe\xff)/.test(bytes.subarray(0, 2).toString('latin1')))
+    return fail({
+      code: 'usage',
+      message: `--batch: ${safe(batchName(file))} is UTF-16`,
+      hint: `iconv -f UTF-16 -t UTF-8 ${file === '-' ? '' : 'FILE '}| bgjob run --batch -`,
+    });
+  return ok(bytes);
+}

@@ -1,0 +1,96 @@
+/** Adds the jobs of a `--batch` in one go, tells their ids, and waits for them where that is asked for. */
+import { constants } from 'node:os';
+import { ok, type Result } from '../../base/result.ts';
+import { attendQueue } from '../../engine/queue/admission.ts';
+import { enqueueBatch } from '../../engine/queue/enqueue.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobId } from '../../job/job.ts';
+import { type Exit, SUCCESS } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { jobs } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import { Patience } from '../wait/deadline.ts';
+import { renderIds, waitForMany } from '../wait/wait-for-many.ts';
+import { startProgress } from '../wait/waiting-line.ts';
+import { type BatchInput, batchOf, checkBatchCall, type LineDraft } from './batch.ts';
+import { applySlots, parseQueueing, tellIfPaused } from './queue-options.ts';
+
+/** So many may take longer than nobody minds, milliseconds. */
+const LONG = 500;
+const QUIET_MS = 300;
+
+/** Adds them; until that is done Ctrl-C takes all of it back. */
+async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Result<JobId[] | Exit>> {
+  const interrupt = new AbortController();
+  let code = 0;
+  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
+    code = 128 + constants.signals[signal];
+    interrupt.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+  try {
+    const drafts = lines.map(({ draft }) => draft);
+    let ended = 0;
+    const read = () => ({ total: drafts.length, ended, failed: 0, running: 0 });
+    const isLong = drafts.length >= LONG;
+    const progress = isLong ? await startProgress(output, read, 'added', QUIET_MS) : undefined;
+    const added = await enqueueBatch(home, drafts, interrupt.signal, (done) => {
+      ended = done;
+    });
+    progress?.stop();
+    if (!added.ok) return added;
+    if (added.value !== null) return ok(added.value);
+    output.note('interrupted: nothing was added');
+    return ok({ code, by: 'bgjob' });
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
+  }
+}
+
+function tellIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): void {
+  if (!output.json) {
+    output.line(ids.join('\n'));
+    return;
+  }
+  output.objects(
+    ids.map((id, n) => ({
+      ...{ v: 1, id, name: null, reused: false, replaced: [], log: { path: home.job(id).log } },
+      line: lines[n]!.number,
+    })),
+  );
+}
+
+/** `waiting` null: it returns at once. */
+export async function runBatch(
+  context: Context,
+  input: BatchInput,
+  waiting: { deadlineMs: number | null } | null,
+): Promise<Result<Exit>> {
+  const { output } = context;
+  const fits = checkBatchCall(input);
+  if (!fits.ok) return fits;
+  const queueing = parseQueueing(context, input.options);
+  if (!queueing.ok) return queueing;
+  const lines = batchOf(context, input, queueing.value);
+  if (!lines.ok) return lines;
+  const opened = context.makeHome();
+  if (!opened.ok) return opened;
+  const home = opened.value;
+  const slots = applySlots(home, queueing.value);
+  if (!slots.ok) return slots;
+  const added = await add(output, home, lines.value);
+  if (!added.ok) return added;
+  if (!Array.isArray(added.value)) return ok(added.value);
+  const ids = added.value;
+  const { queue } = queueing.value.wish!;
+  await attendQueue(home, queue);
+  tellIds(output, home, lines.value, ids);
+  if (!output.json) tellIfPaused(output, home, queue);
+  if (waiting === null) {
+    if (!output.json && output.isTerminal(2))
+      output.note(`${jobs(ids.length)} added; next: bgjob wait ${renderIds(ids)} · bgjob ls`);
+    return ok(SUCCESS);
+  }
+  const plan = { any: false, failFast: false };
+  return ok(await waitForMany(output, home, ids, plan, new Patience(waiting.deadlineMs)));
+}

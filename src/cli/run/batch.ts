@@ -1,0 +1,164 @@
+/** `bgjob run --batch`: a job for each line of a file, all of them or none. */
+import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../base/result.ts';
+import { safe, safeJson } from '../../base/text/sanitize.ts';
+import { findCommand } from '../../engine/os/programs.ts';
+import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
+import type { Input } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { badLineText, badLineTexts } from '../messages/batch-lines.ts';
+import { type Warning, warningsOf } from '../messages/warnings.ts';
+import type { Output } from '../output/output.ts';
+import { parseCommand, plainWords } from '../shell/command-line.ts';
+import { refusedLines } from '../shell/syntax-check.ts';
+import { type CONDITION_OPTIONS, isConditional } from '../wait/parse-conditions.ts';
+import { type BatchLine, batchName, parseBatch, readBatch } from './batch-lines.ts';
+import { type DRAFT_OPTIONS, type Frame, frameOf } from './draft.ts';
+import { batchQueue, type Queueing } from './queue-options.ts';
+
+/** A job to be added, and the line that it is. */
+export interface LineDraft {
+  number: number;
+  draft: QueuedDraft;
+}
+
+export type BatchInput = Input<
+  typeof DRAFT_OPTIONS & typeof CONDITION_OPTIONS & { follow: { kind: 'flag'; text: string } }
+>;
+
+const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
+const EXAMPLE = 'bgjob run -Q NAME --batch FILE';
+
+/** What does not go with many jobs. */
+export function checkBatchCall({ options, words }: BatchInput): Result<void> {
+  if (words.length > 0)
+    return usage(
+      `--batch takes its commands from the lines of a file, and here is "${safe(words[0]!)}", too`,
+      EXAMPLE,
+    );
+  const single = (['name', 'reuse', 'replace', 'follow'] as const).find((name) => options[name]);
+  if (single) return usage(`--${single} is for one job, and --batch starts many`, `${EXAMPLE} --tag TAG`);
+  if (options.stdin !== null && options.stdin !== 'null')
+    return usage('--stdin is for one job, and --batch starts many', 'in a line: command <file');
+  if (isConditional(options))
+    return usage('conditions such as --until are for one job, and --batch starts many', `${EXAMPLE} --wait`);
+  return ok(undefined);
+}
+
+/** The programs that lines name, each looked for once. */
+class Programs {
+  private readonly frame: Frame;
+  private readonly known = new Map<string, string | LineTrouble>();
+  constructor(frame: Frame) {
+    this.frame = frame;
+  }
+  /** Its path, or why it cannot be run. */
+  find(command: string): string | LineTrouble {
+    const known = this.known.get(command);
+    if (known !== undefined) return known;
+    const found = findCommand(command, this.frame.path, this.frame.rest.cwd);
+    const answer: string | LineTrouble = found.ok
+      ? found.value
+      : found.failure.code === 'command-not-executable'
+        ? { kind: 'not-executable', command, why: found.failure.why }
+        : { kind: 'not-found', command };
+    this.known.set(command, answer);
+    return answer;
+  }
+
+  /** The program and its arguments where a line needs no shell, which would take longer to start than many a program runs. */
+  withoutShell(text: string): string[] | undefined {
+    const { hasFunctions, hasStartFile } = this.frame;
+    const [first, ...rest] = (!hasFunctions && !hasStartFile && plainWords(text)) || [];
+    const program = first === undefined ? undefined : this.find(first);
+    return typeof program === 'string' ? [program, ...rest] : undefined;
+  }
+}
+
+/** The jobs of these lines, and the lines that can be none. */
+function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[]; bad: BadLine[] }> {
+  const { rest, pipefail, hasFunctions } = frame;
+  const { placement } = rest;
+  if (placement === null) throw new Error('a batch is always queued');
+  const programs = new Programs(frame);
+  const refused = refusedLines(lines.map(({ text }) => text));
+  const drafts: LineDraft[] = [];
+  const bad: BadLine[] = [];
+  for (const [n, { number, text }] of lines.entries()) {
+    const says = refused.get(n);
+    if (says !== undefined) {
+      bad.push({ number, trouble: { kind: 'syntax', says } });
+      continue;
+    }
+    const command = parseCommand([text], false, pipefail, hasFunctions);
+    if (!command.ok) return command;
+    const { argv, line, needs } = command.value;
+    const trouble = needs.map((needed) => programs.find(needed)).find((one) => typeof one !== 'string');
+    if (trouble) {
+      bad.push({ number, trouble });
+      continue;
+    }
+    const own = { argv: programs.withoutShell(text) ?? argv, line, words: [text], script: null };
+    drafts.push({ number, draft: { ...rest, placement, ...own } });
+  }
+  return ok({ drafts, bad });
+}
+
+/** Each kind of warning once, with the first line that it is about and how many more there are. */
+function tellLineWarnings(output: Output, file: string, lines: BatchLine[]): void {
+  const kinds = new Map<string, { warning: Warning; line: number; lines: number }>();
+  for (const { number, text } of lines)
+    for (const warning of warningsOf([text], false)) {
+      const known = kinds.get(warning.code);
+      if (known) known.lines++;
+      else kinds.set(warning.code, { warning, line: number, lines: 1 });
+    }
+  for (const { warning, line, lines } of kinds.values()) {
+    if (output.json) output.note(safeJson(JSON.stringify({ v: 1, warning: { ...warning, line, lines } })));
+    else {
+      const more = lines === 1 ? '' : ` (and ${lines - 1} more such ${lines === 2 ? 'line' : 'lines'})`;
+      output.note(`warning: ${safe(file)}:${line}: ${safe(warning.message)}${more}`);
+    }
+  }
+}
+
+function tellLeftOut(output: Output, file: string, bad: BadLine[]): void {
+  const [first, ...rest] = badLineTexts(file, bad);
+  if (!output.json)
+    output.note([`left out: ${first}`, ...rest.map((text) => `          ${text}`)].join('\n'));
+  else
+    for (const line of bad) {
+      const { number, trouble } = line;
+      const warning = { code: 'bad-line', message: badLineText(line), line: number, trouble: trouble.kind };
+      output.note(safeJson(JSON.stringify({ v: 1, warning })));
+    }
+}
+
+/** The jobs that a call with --batch asks for: everything that can be refused before anything is created. */
+export function batchOf(context: Context, input: BatchInput, queueing: Queueing): Result<LineDraft[]> {
+  const { output } = context;
+  const framed = frameOf(context, input, queueing);
+  if (!framed.ok) return framed;
+  const file = input.options.batch!;
+  const bytes = readBatch(output, file);
+  if (!bytes.ok) return bytes;
+  const name = batchName(file);
+  const read = parseBatch(bytes.value);
+  const made = draftsOf(framed.value, read.lines);
+  if (!made.ok) return made;
+  const { drafts } = made.value;
+  const bad = [...read.bad, ...made.value.bad].sort((a, b) => a.number - b.number);
+  if (bad.length > 0 && (!input.options['skip-bad'] || drafts.length === 0))
+    return fail({ code: 'bad-lines', file: name, bad, left: drafts.length });
+  if (drafts.length === 0)
+    return usage(`--batch: there is nothing to run in ${safe(name)}: no line is a command`, EXAMPLE);
+  if (bad.length > 0) tellLeftOut(output, name, bad);
+  const numbers = new Set(drafts.map(({ number }) => number));
+  tellLineWarnings(
+    output,
+    name,
+    read.lines.filter(({ number }) => numbers.has(number)),
+  );
+  if (input.options.queue === null && !output.json)
+    output.note(`(no -Q: they wait in queue ${batchQueue(context)})`);
+  return ok(drafts);
+}

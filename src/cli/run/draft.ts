@@ -1,0 +1,247 @@
+/** What `run` is asked to start: everything that can be refused before anything is created. */
+import * as fs from 'node:fs';
+import { resolve } from 'node:path';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import type { Draft } from '../../engine/launch/launch.ts';
+import { findCommand } from '../../engine/os/programs.ts';
+import { placementOf } from '../../engine/queue/enqueue.ts';
+import { LEAST_MAX_LOG_BYTES } from '../../job/home/config.ts';
+import { projectOf } from '../../job/home/project.ts';
+import type { Input } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { foreignVariable } from '../command/encoding.ts';
+import { parseTags } from '../command/tags.ts';
+import { type Command, isScriptCall, parseCommand, scriptCommand } from '../shell/command-line.ts';
+import { readScript, renderScript } from '../shell/script.ts';
+import { readOverrides } from './env-file.ts';
+import { NAMING_OPTIONS } from './name-policy.ts';
+import { NOTIFY_OPTIONS, parseNotify } from './notify-option.ts';
+import { QUEUE_OPTIONS, type Queueing } from './queue-options.ts';
+import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
+
+const DEFAULT_GRACE_MS = 5000;
+
+/** The options of `run` that say what is run and how. */
+export const DRAFT_OPTIONS = {
+  ...NAMING_OPTIONS,
+  cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run it in DIR', group: 'How it runs' },
+  env: { kind: 'list', short: '-e', value: 'K=V', text: 'a variable of its environment; repeatable' },
+  'env-file': { kind: 'list', value: 'FILE', text: 'the variables that FILE lists, one K=V per line' },
+  'keep-env': { kind: 'flag', text: 'keep the environment on disk (0600), for a restart' },
+  tag: { kind: 'list', short: '-t', value: 'TAG', text: 'a label; repeatable' },
+  split: { kind: 'flag', text: 'stderr goes to a log of its own' },
+  ...STDIN_OPTIONS,
+  'no-pipefail': { kind: 'flag', text: 'a shell line counts as its last command' },
+  timeout: { kind: 'duration', value: 'DUR', text: 'stop the job after DUR (124)', group: 'Limits' },
+  'idle-timeout': { kind: 'duration', value: 'DUR', text: 'stop the job after DUR without output' },
+  grace: {
+    kind: 'duration',
+    value: 'DUR',
+    text: 'from TERM to KILL when it is stopped (default 5s)',
+  },
+  'max-log': { kind: 'size', value: 'SIZE', text: 'what stays of the log on the disk (default 1G)' },
+  'on-max-log': {
+    kind: 'text',
+    value: 'trim|kill',
+    text: 'then: cut its middle out (default), or stop the job',
+  },
+  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run when it has ended' },
+  ...NOTIFY_OPTIONS,
+  ...QUEUE_OPTIONS,
+} as const;
+
+const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
+
+/** It travels as one word, of which the kernel takes 128 KiB. */
+const MOST_PTY_CHARACTERS = 30_000;
+
+/** The limit of the log and what follows from reaching it. */
+function logLimitOf(
+  bytes: number | null,
+  then: string | null,
+): Result<Pick<Draft, 'maxLogBytes' | 'onMaxLog'>> {
+  const refuse = (message: string, hint: string) => fail({ code: 'usage', message, hint });
+  if (bytes !== null && bytes < LEAST_MAX_LOG_BYTES)
+    return refuse(
+      bytes === 0 ? '--max-log: 0 would keep nothing' : `--max-log: ${bytes} bytes are too few`,
+      'the least is --max-log 64k',
+    );
+  const onMaxLog = then ?? 'trim';
+  if (onMaxLog !== 'trim' && onMaxLog !== 'kill')
+    return refuse(`--on-max-log: "${safe(onMaxLog)}" is neither trim nor kill`, 'bgjob run --help');
+  return ok({ maxLogBytes: bytes ?? DEFAULT_MAX_LOG_BYTES, onMaxLog });
+}
+
+/** The line of --on-exit, which nobody would see fail for its syntax. */
+function onExitOf(line: string | null): Result<string | null> {
+  if (line === null) return ok(null);
+  const hint = 'bgjob run --on-exit \'notify-send "$BGJOB_NAME $BGJOB_OUTCOME"\' -- command';
+  if (line.trim() === '') return fail({ code: 'usage', message: '--on-exit: there is nothing to run', hint });
+  const { refusedLines } = require('../shell/syntax-check.ts') as typeof import('../shell/syntax-check.ts');
+  const says = refusedLines([line]).get(0);
+  return says === undefined
+    ? ok(line)
+    : fail({ code: 'usage', message: `--on-exit: the shell refuses it: ${safe(says)}` });
+}
+
+/** The directory to run in: absolute, real, and enterable. */
+function directoryOf(context: Context, asked: string | null): Result<string> {
+  const cwd = context.cwd();
+  if (!cwd.ok) return asked?.startsWith('/') ? checked(asked) : cwd;
+  return asked === null ? cwd : checked(resolve(cwd.value, asked));
+
+  function checked(directory: string): Result<string> {
+    try {
+      const real = fs.realpathSync(directory);
+      if (!fs.statSync(real).isDirectory()) return fail({ code: 'bad-cwd', directory, errno: 'ENOTDIR' });
+      fs.accessSync(real, fs.constants.X_OK);
+      return ok(real);
+    } catch (thrown) {
+      return fail({ code: 'bad-cwd', directory, errno: errnoOf(thrown) });
+    }
+  }
+}
+
+/** What a variable is in the job, not necessarily here. */
+function variableOf(context: Context, overrides: string[], name: string): string | undefined {
+  const own = overrides.findLast((entry) => entry.startsWith(`${name}=`));
+  return own === undefined ? context.env[name] : own.slice(name.length + 1);
+}
+
+/** The job in which the call is made; null: none. */
+export function parentOf({ env }: Context): number | null {
+  const parent = env['BGJOB_ID'];
+  return parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null;
+}
+
+/** What the options say, the same for each line of a batch: a draft without its command. */
+export interface Frame {
+  rest: Omit<Draft, 'argv' | 'line' | 'words' | 'script' | 'scriptBytes'>;
+  /** The PATH that the job will have. */
+  path: string | undefined;
+  pipefail: boolean;
+  /** The environment brings functions that a shell may call. */
+  hasFunctions: boolean;
+  /** The environment names a file that a shell reads before it runs a line. */
+  hasStartFile: boolean;
+}
+
+/** Everything but the command that can be refused before anything is created. */
+export function frameOf(
+  context: Context,
+  { options }: Pick<Input<typeof DRAFT_OPTIONS>, 'options'>,
+  { wish, retry, backoffMs }: Queueing,
+): Result<Frame> {
+  // a variable that is not set must not mean the directory of the call
+  if (options.cwd === '') return fail({ code: 'usage', message: '--cwd: the path is empty' });
+  const cwd = directoryOf(context, options.cwd);
+  if (!cwd.ok) return cwd;
+  for (const limit of ['timeout', 'idle-timeout'] as const)
+    if (options[limit] === 0)
+      return fail({
+        code: 'usage',
+        message: `--${limit}: 0 would stop the job at once; leave it out for no limit`,
+      });
+  const config = context.config();
+  if (!config.ok) return config;
+  const tags = parseTags(options.tag);
+  if (!tags.ok) return tags;
+  const logLimit = logLimitOf(options['max-log'] ?? config.value.maxLogBytes, options['on-max-log']);
+  if (!logLimit.ok) return logLimit;
+  const onExit = onExitOf(options['on-exit']);
+  if (!onExit.ok) return onExit;
+  // of a thousand lines nobody wants to be told each
+  const preferred = options.batch === null ? config.value.notify : null;
+  const notify = parseNotify(context.env, options.notify, preferred);
+  if (!notify.ok) return notify;
+  const reads = parseStdin(options, resolve, wish !== null);
+  if (!reads.ok) return reads;
+  const foreign = foreignVariable();
+  if (foreign !== undefined)
+    return fail({
+      code: 'usage',
+      message: `the variable ${safe(foreign)} is not UTF-8`,
+      ...(/^\w+$/.test(foreign) && { hint: `env -u ${foreign} bgjob run ...` }),
+    });
+  const overrides = readOverrides(options.env, options['env-file'], resolve);
+  if (!overrides.ok) return overrides;
+  // programs believe PWD: it must not name the directory that -C left
+  if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);
+  return ok({
+    rest: {
+      name: options.name,
+      cwd: cwd.value,
+      project: projectOf(cwd.value),
+      tags: tags.value,
+      env: overrides.value,
+      keepEnv: options['keep-env'],
+      timeoutMs: options.timeout,
+      idleTimeoutMs: options['idle-timeout'],
+      graceMs: options.grace ?? config.value.graceMs ?? DEFAULT_GRACE_MS,
+      ...logLimit.value,
+      split: options.split,
+      onExit: onExit.value,
+      notify: notify.value,
+      ...reads.value,
+      placement: wish && placementOf(wish),
+      retry,
+      backoffMs,
+      parent: parentOf(context),
+      origin: null,
+    },
+    path: variableOf(context, overrides.value, 'PATH'),
+    pipefail: !options['no-pipefail'],
+    hasFunctions: Object.keys(context.env).some((name) => name.startsWith('BASH_FUNC_')),
+    hasStartFile: variableOf(context, overrides.value, 'BASH_ENV') !== undefined,
+  });
+}
+
+/** Everything that can be refused before anything is created. */
+export function draftOf(
+  context: Context,
+  input: Input<typeof DRAFT_OPTIONS>,
+  queueing: Queueing,
+): Result<Draft> {
+  const framed = frameOf(context, input, queueing);
+  if (!framed.ok) return framed;
+  const { rest, path, pipefail, hasFunctions } = framed.value;
+  const { words, separated } = input;
+  if (isScriptCall(words, separated) && input.options.stdin === '-')
+    return fail({
+      code: 'usage',
+      message: 'run - and --stdin - would both read stdin',
+      hint: 'save one of them in a file: --stdin FILE',
+    });
+  const script = isScriptCall(words, separated) ? readScript(context.output) : ok(null);
+  if (!script.ok) return script;
+  const called = script.value && scriptCommand(script.value, words.slice(1), pipefail);
+  const command: Result<Command> = called
+    ? ok(called)
+    : parseCommand(words, separated, pipefail, hasFunctions);
+  if (!command.ok) return command;
+  for (const needed of command.value.needs) {
+    const found = findCommand(needed, path, rest.cwd);
+    if (!found.ok) return found;
+  }
+  const program = findCommand(
+    command.value.argv[0]!,
+    command.value.line === null ? path : undefined,
+    rest.cwd,
+  );
+  if (!program.ok) return program;
+  if (rest.pty && command.value.argv.join(' ').length > MOST_PTY_CHARACTERS)
+    return fail({
+      code: 'usage',
+      message: `--pty: a command may have ${MOST_PTY_CHARACTERS} characters`,
+      hint: 'a script may be longer: bgjob run --pty -- ./script',
+    });
+  return ok({
+    ...rest,
+    argv: [program.value, ...command.value.argv.slice(1)],
+    line: command.value.line,
+    words,
+    script: called && { at: called.at, summary: renderScript(script.value!) },
+    ...(script.value && { scriptBytes: script.value }),
+  });
+}

@@ -1,0 +1,134 @@
+/**
+ * What `run` does with a name: refuse, use the live job (--reuse), or stop it first (--replace). Others may do the same at
+ * the same instant: the claim of the name decides in `launch`, and whoever lost looks again.
+ */
+import { type Failure, fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { type Draft, launch } from '../../engine/launch/launch.ts';
+import { processesOf } from '../../engine/observe/leftovers.ts';
+import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import { portsOf } from '../../engine/os/sockets.ts';
+import { enqueue } from '../../engine/queue/enqueue.ts';
+import type { Home } from '../../job/home/home.ts';
+import { titleOf } from '../../job/home/name-claims.ts';
+import { isName } from '../../job/home/project.ts';
+import { commandText, type EndedView, type JobId, type LiveView } from '../../job/job.ts';
+import { judgeable } from '../jobs/select.ts';
+import { jobLabel } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import { clearName, type StopFor } from './replace.ts';
+
+/** The options of `run` that decide what becomes of a live job of the name. */
+export const NAMING_OPTIONS = {
+  name: {
+    kind: 'text',
+    short: '-n',
+    value: 'NAME',
+    text: 'a name for it; one live job of a name per project',
+    group: 'Name',
+  },
+  reuse: {
+    kind: 'flag',
+    text: 'the live job of that name; if there is none, a new one',
+  },
+  replace: {
+    kind: 'flag',
+    text: 'stop the live job of that name first, all of it',
+  },
+} as const;
+
+export type Naming = 'alone' | 'reuse' | 'replace';
+
+/** What is to become of a live job of the same name; fails where the options contradict each other. */
+export function parseNaming(options: {
+  name: string | null;
+  reuse: boolean;
+  replace: boolean;
+}): Result<Naming> {
+  const { name, reuse, replace } = options;
+  const usage = (message: string, hint?: string) =>
+    fail({ code: 'usage', message, ...(hint !== undefined && { hint }) });
+  if (name !== null && !isName(name))
+    return usage(
+      `--name: "${safe(name)}" is not a name: letters, digits and . _ - (64 at most), a letter or digit first, not digits alone`,
+    );
+  if (reuse && replace) return usage('--reuse and --replace exclude each other');
+  if (name === null && (reuse || replace))
+    return usage(
+      `--${reuse ? 'reuse' : 'replace'} needs --name`,
+      `bgjob run -n web --${reuse ? 'reuse' : 'replace'} -- command`,
+    );
+  return ok(reuse ? 'reuse' : replace ? 'replace' : 'alone');
+}
+
+/** What was started, or found. */
+export interface Started {
+  id: JobId;
+  /** It ran already. */
+  reused: boolean;
+  /** The jobs that were stopped for it. */
+  replaced: JobId[];
+}
+
+/** Starts the job at once, or puts it into its queue. */
+const begin = (home: Home, draft: Draft): Promise<Result<JobId>> =>
+  draft.placement === null ? launch(home, draft) : enqueue(home, { ...draft, placement: draft.placement });
+
+/** So often another one is first, with as many callers at once as anybody will have. */
+const MOST_TRIES = 100;
+
+/** Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is started. */
+export async function start(
+  output: Output,
+  home: Home,
+  draft: Draft,
+  naming: Naming,
+  mayStart: () => Promise<Result<void>>,
+  by: StopFor = 'run --replace',
+): Promise<Result<Started>> {
+  const title = titleOf(draft);
+  const replaced: JobId[] = [];
+  for (let tries = 1; ; tries++) {
+    if (title && naming === 'replace') {
+      const cleared = await clearName(output, home, title, replaced, by);
+      if (!cleared.ok) return cleared;
+    }
+    // a live job of the name is told, or used, before its port is found taken
+    const holder = title && holderOf(home, title);
+    const may = holder ? ok(undefined) : await mayStart();
+    if (!may.ok) return may;
+    const launched = title && holder ? fail(nameTaken(title, holder)) : await begin(home, draft);
+    if (launched.ok) return ok({ id: launched.value, reused: false, replaced });
+    const { failure } = launched;
+    if (failure.code !== 'name-taken') return launched;
+    if (naming === 'alone' || tries === MOST_TRIES) return fail(await withPorts(home, failure));
+    if (naming === 'replace') continue;
+    // an id is printed only of a job that runs: one that gives way is no job
+    const { standing, view } = await waitSettled(home, failure.id);
+    if (standing === 'none') continue;
+    if (standing === 'pending') return launched;
+    const judged = judgeable(view);
+    if (!judged.ok) return judged;
+    noteDifference(output, judged.value, draft);
+    return ok({ id: view.id, reused: true, replaced });
+  }
+}
+
+async function withPorts(home: Home, failure: Extract<Failure, { code: 'name-taken' }>): Promise<Failure> {
+  const view = observe(home, failure.id);
+  const processes = view ? await processesOf(home, view) : [];
+  return { ...failure, ports: portsOf(processes.map(({ pid }) => pid)) };
+}
+
+function noteDifference(output: Output, view: LiveView | EndedView, draft: Draft): void {
+  const { spec } = view;
+  const differs = [
+    ...(spec.argv.join('\0') === draft.argv.join('\0') ? [] : [`runs ${safe(commandText(spec))}`]),
+    ...(spec.cwd === draft.cwd ? [] : [`runs in ${safe(spec.cwd)}`]),
+  ];
+  if (differs.length > 0)
+    output.note(
+      `(${jobLabel(view)} is not what was asked for: it ${differs.join(' and ')}; --replace stops it)`,
+    );
+}

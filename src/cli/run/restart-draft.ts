@@ -1,0 +1,91 @@
+/** What `restart` starts: the draft of a job once more, from its records. Everything that can be refused is, before it is stopped. */
+import * as fs from 'node:fs';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { listOf, parseShaped, text } from '../../base/schema.ts';
+import { openInput } from '../../engine/launch/job-stdin.ts';
+import type { Draft } from '../../engine/launch/launch.ts';
+import { findCommand } from '../../engine/os/programs.ts';
+import { placementOf } from '../../engine/queue/enqueue.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import type { EndedView, LiveView, Placement, Spec } from '../../job/job.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import type { Context } from '../command/context.ts';
+import { parentOf } from './draft.ts';
+import { placesOf } from './notify-option.ts';
+
+export interface Redraft {
+  draft: Draft;
+  environment: 'caller' | 'kept';
+}
+
+export function redraftOf(context: Context, home: Home, view: LiveView | EndedView): Result<Redraft> {
+  const { v, id, createdAt, createdMonotonicMs, bootId, machine, ...rest } = view.spec;
+  if (view.kind === 'live' && view.status.phase === 'queued')
+    return fail({ code: 'not-restarted', id, why: 'queued' });
+  const { cwd, argv, keepEnv } = rest;
+  try {
+    if (!fs.statSync(cwd).isDirectory()) return fail({ code: 'bad-cwd', directory: cwd, errno: 'ENOTDIR' });
+    fs.accessSync(cwd, fs.constants.X_OK);
+  } catch (thrown) {
+    return fail({ code: 'bad-cwd', directory: cwd, errno: errnoOf(thrown) });
+  }
+  // its own script is written anew
+  const own = rest.script?.at === 0;
+  const program = own ? ok(argv[0]!) : findCommand(argv[0]!, undefined, cwd);
+  if (!program.ok) return program;
+  const job = home.job(id);
+  let scriptBytes: Uint8Array | undefined;
+  let payload: Uint8Array | undefined;
+  let environment: string[] | undefined;
+  for (const why of ['script', 'input', 'environment'] as const)
+    try {
+      if (why === 'input' && rest.stdin?.kind === 'kept') fs.closeSync(openInput(job, rest)!);
+      if (why === 'input' && fs.existsSync(job.payload)) payload = readOwn(job.payload);
+      if (why === 'script' && rest.script) scriptBytes = readOwn(job.script);
+      if (why === 'environment' && keepEnv) environment = readEnvironment(job);
+    } catch (thrown) {
+      return fail({ code: 'not-restarted', id, why, errno: errnoOf(thrown) });
+    }
+  // programs believe PWD: it must not name the directory of the call
+  const knowsPlace = environment !== undefined || rest.env.some((entry) => entry.startsWith('PWD='));
+  const draft: Draft = {
+    ...rest,
+    env: knowsPlace ? rest.env : [...rest.env, `PWD=${cwd}`],
+    notify: rest.notify && { ...rest.notify, ...placesOf(context.env) },
+    placement: placementAgain(rest),
+    parent: parentOf(context),
+    origin: null,
+    ...(scriptBytes && { scriptBytes }),
+    // one more name of what the old one has: it stays when that is collected
+    ...(rest.stdin?.kind === 'kept' && { inputCopy: job.input }),
+    ...(payload && { payload }),
+    ...(environment && { environment }),
+  };
+  return ok({ draft, environment: environment ? 'kept' : 'caller' });
+}
+
+/** The same queue and priority, in the sandbox of the call; what it waited for then is over. */
+function placementAgain({ placement, retry }: Pick<Spec, 'placement' | 'retry'>): Placement | null {
+  if (placement === null || (placement.queue === NO_QUEUE && retry === 0)) return null;
+  const { queue, priority } = placement;
+  return placementOf({ queue, priority, notBefore: null, after: [] });
+}
+
+/** A file of a job's directory: not through a link, and no FIFO that would hang us. Throws system errors. */
+function readOwn(path: string): Buffer {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    if (!fs.fstatSync(fd).isFile()) throw Object.assign(new Error(path), { code: 'EINVAL' });
+    return fs.readFileSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function readEnvironment(job: JobPaths): string[] {
+  const parsed = parseShaped(listOf(text), readOwn(job.env).toString('utf8'));
+  if (!parsed.ok) throw Object.assign(new Error(job.env), { code: 'EINVAL' });
+  return parsed.value;
+}

@@ -1,0 +1,156 @@
+/**
+ * Which lines of a batch the shell would refuse for their syntax. Most lines are seen through at once; of the others many are asked in
+ * one start of the shell, which runs nothing of them.
+ */
+import { findTool } from '../../engine/os/programs.ts';
+
+const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
+
+/** Words that begin, divide or end a compound command. */
+const RESERVED = new Set(
+  'if then elif else fi for while until do done case esac select function coproc in time ! { } [[ ]]'.split(
+    ' ',
+  ),
+);
+/** Words, and nothing that is more to a shell. */
+const WORDS = /^[\w@%+:,./ =-]+$/;
+/**
+ * What is left to the shell: commands within a word, `!` and `time`, which are not right everywhere, a number or name that belongs to the
+ * next redirection, and an index.
+ */
+const INTRICATE = /[`()!]|\btime\b|[<>&|]\s*(\d+|\{\w+\})[<>]|\w\[/;
+
+/** Whether a line is certainly right: nothing but simple commands, pipes, lists and redirections, all of it understood. */
+function isPlain(line: string): boolean {
+  if (WORDS.test(line)) return !RESERVED.has(/[^ ]+/.exec(line)![0]);
+  if (INTRICATE.test(line)) return false;
+  const { parseShellLine } = require('./shell-parser.ts') as typeof import('./shell-parser.ts');
+  const pipelines = parseShellLine(line);
+  if (pipelines === undefined || pipelines.length === 0) return false;
+  return pipelines.every(({ commands }) =>
+    commands.every(({ compound, words }) => !compound && !RESERVED.has(words[0]?.raw ?? '')),
+  );
+}
+
+/** What goes to one bash in its environment: less than the kernel takes, in all and in one piece. */
+const MOST_ASKED_BYTES = 800_000;
+const LONGEST_ASKED_BYTES = 120_000;
+/** Of what it says, to the last word. */
+const MOST_ANSWER_BYTES = 2 ** 28;
+/** Where brackets may make a line wrong that is right: a here-document without its end, a backslash at the end. */
+const UNSURE = /<<|\\$/;
+
+/**
+ * Within a function: a line that is right stays right in both, and one that is not is wrong in one of them at least, because what
+ * closes the first bracket does not close the second.
+ */
+const BRACKETS = [
+  ['( ', '\n)'],
+  ['if :; then ', '\nfi'],
+] as const;
+
+/** Pieces of the lines that one start of bash may be asked about: their indexes. Longer ones are in none. */
+function* portions(lines: string[]): Generator<number[]> {
+  let portion: number[] = [];
+  let bytes = 0;
+  for (const [n, line] of lines.entries()) {
+    const own = Buffer.byteLength(line);
+    if (own > LONGEST_ASKED_BYTES) continue;
+    bytes += BRACKETS.length * (own + 100);
+    if (portion.length > 0 && bytes > MOST_ASKED_BYTES) {
+      yield portion;
+      portion = [];
+      bytes = BRACKETS.length * (own + 100);
+    }
+    portion.push(n);
+  }
+  if (portion.length > 0) yield portion;
+}
+
+/**
+ * Asks bash about many lines at once, as functions in its environment: these it takes in when it starts, parsed and not run. Returns for
+ * each line whether it is right, or undefined: it has to be asked alone.
+ */
+function judge(bash: string, lines: string[]): (boolean | undefined)[] {
+  const judged = lines.map((): boolean | undefined => undefined);
+  for (const portion of portions(lines)) {
+    const functions = BRACKETS.flatMap(([open, close], bracket) =>
+      portion.map((n) => [`BASH_FUNC_l${n}_${bracket}%%`, `() { ${open}${lines[n]}${close}\n}`]),
+    );
+    const { status, stderr } = childProcesses().spawnSync(bash, ['--norc', '--noprofile', '-c', ':'], {
+      env: { LC_ALL: 'C', ...Object.fromEntries(functions) },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'latin1',
+      maxBuffer: MOST_ANSWER_BYTES,
+    });
+    if (status !== 0) continue;
+    for (const n of portion) judged[n] = true;
+    for (const [, n] of stderr.matchAll(/importing function definition for `l(\d+)_/g))
+      judged[Number(n)] = UNSURE.test(lines[Number(n)]!) ? undefined : false;
+  }
+  return judged;
+}
+
+/** Each line in a shell of its own, a fork of one that was started once; `set -n` is the first thing that it runs, and the last. */
+const ONE_BY_ONE = `while IFS= read -r -d '' line; do
+  says=$(eval "set -n"$'\\n'"$line" 2>&1); printf '%s\\0%s\\0' $? "$says"
+done`;
+
+/** Why the shell refuses each of these lines, in its words; undefined where it does not. */
+function reasonsOf(bash: string, lines: string[]): (string | undefined)[] {
+  const { stdout } = childProcesses().spawnSync(bash, ['--norc', '--noprofile', '-c', ONE_BY_ONE], {
+    input: `${lines.join('\0')}\0`,
+    env: { LC_ALL: 'C.UTF-8' },
+    stdio: ['pipe', 'pipe', 'ignore'],
+    encoding: 'utf8',
+    maxBuffer: MOST_ANSWER_BYTES,
+  });
+  const answers = stdout.split('\0');
+  return lines.map((_, n) => ((answers[2 * n] ?? '0') === '0' ? undefined : inWords(answers[2 * n + 1]!)));
+}
+
+/** `bash: eval: line 3: unexpected EOF …` → `unexpected EOF …`. */
+const inWords = (says: string): string => says.split('\n')[0]!.replace(/^.*?: line \d+: /, '') || SOME_REASON;
+
+/** Without bash: one start of sh for each. */
+function reasonOfSh(line: string): string | undefined {
+  const asked = childProcesses().spawnSync(findTool('sh') ?? '/bin/sh', ['-n'], {
+    input: `${line}\n`,
+    env: {},
+    stdio: ['pipe', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  });
+  return asked.status === 0 || asked.status === null
+    ? undefined
+    : inWords(asked.stderr.replace(/^.*?: \d+: /, ''));
+}
+
+/** So many reasons are told; of more lines it is only known that they are wrong. */
+const MOST_REASONS = 10;
+const SOME_REASON = 'the shell refuses its syntax';
+
+/** The lines that the shell would refuse: index → why, in its words. */
+export function refusedLines(lines: string[]): Map<number, string> {
+  const odd = lines.flatMap((line, n) => (isPlain(line) ? [] : [n]));
+  if (odd.length === 0) return new Map();
+  const texts = odd.map((n) => lines[n]!);
+  const bash = findTool('bash');
+  const reasons = bash ? reasonsIn(bash, texts) : texts.map(reasonOfSh);
+  return new Map(odd.flatMap((n, rank) => (reasons[rank] === undefined ? [] : [[n, reasons[rank]]])));
+}
+
+function reasonsIn(bash: string, lines: string[]): (string | undefined)[] {
+  const judged = judge(bash, lines);
+  let wrong = 0;
+  const alone = judged.flatMap((right, n) =>
+    right === undefined || (!right && ++wrong <= MOST_REASONS) ? [n] : [],
+  );
+  const reasons = judged.map((right): string | undefined => (right === false ? SOME_REASON : undefined));
+  if (alone.length === 0) return reasons;
+  const answers = reasonsOf(
+    bash,
+    alone.map((n) => lines[n]!),
+  );
+  for (const [rank, n] of alone.entries()) reasons[n] = answers[rank];
+  return reasons;
+}

@@ -1,0 +1,89 @@
+/** Printing, installing and removing the text for coding agents. First all is looked at: if one place is refused, none is changed. */
+import { version } from '../../../package.json';
+import { errnoOf, fail, ok, type Result, type SkillTrouble } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { projectOf } from '../../job/home/project.ts';
+import { type Exit, SUCCESS } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { apply, type Change, planBlock, planFile, type Wishes, wholePage } from './plan.ts';
+import { lookAt, type PlaceName } from './targets.ts';
+
+const PLACES: readonly PlaceName[] = ['user', 'project', 'agents-md'];
+
+/** What was done, in a line. */
+function told({ place, action, next, before }: Change): string {
+  const { name, path, real, found } = place;
+  const where = safe(path) + (real === path ? '' : ` (which is ${safe(real)})`);
+  const what = name === 'agents-md' ? `the bgjob block of ${where}` : where;
+  const instead = before === null ? '' : `, instead of ${before}`;
+  switch (action) {
+    case 'written':
+      return name === 'agents-md' && found ? `added a block to ${where}` : `wrote ${where}`;
+    case 'updated':
+      return `replaced ${what}${instead}`;
+    case 'unchanged':
+      return `${what} is up to date`;
+    case 'absent':
+      return `nothing to remove: ${name === 'agents-md' ? `no bgjob block in ${where}` : `no ${where}`}`;
+    default: {
+      const gone = name === 'agents-md' && next === null ? where : what;
+      return `removed ${gone}${before === null ? '' : `: ${before}`}`;
+    }
+  }
+}
+
+/** The command again, with what was refused allowed. */
+const withForce = (wishes: Wishes): string =>
+  [
+    'bgjob skill',
+    ...PLACES.filter((name) => wishes[name]),
+    ...(wishes.remove ? ['remove'] : []),
+    'force',
+  ].join(' --');
+
+/** Prints the text, or puts it where the options say, or takes it away there. */
+export function teach(context: Context, wishes: Wishes): Result<Exit> {
+  const { output } = context;
+  const names = PLACES.filter((name) => wishes[name]);
+  if (names.length === 0) {
+    if (wishes.remove || wishes.force)
+      return fail({
+        code: 'usage',
+        message: `--${wishes.remove ? 'remove' : 'force'} needs --user, --project or --agents-md`,
+        hint: 'bgjob skill --help',
+      });
+    const text = wholePage();
+    if (output.json) output.object({ v: 1, version, text });
+    else output.raw(Buffer.from(text));
+    return ok(SUCCESS);
+  }
+  const refuse = (path: string, trouble: SkillTrouble) =>
+    fail({ code: 'skill-refused', path, trouble, again: withForce(wishes) });
+  // a directory that was removed has no project, and must not mean another one
+  const cwd = wishes.project || wishes['agents-md'] ? context.cwd() : ok('/');
+  if (!cwd.ok) return cwd;
+  const project = projectOf(cwd.value);
+  const changes: Change[] = [];
+  for (const name of names) {
+    const looked = lookAt(context, name, project);
+    if ('trouble' in looked) return refuse(looked.path, looked.trouble);
+    const { place } = looked;
+    const { path, real, base, outside } = place;
+    if (outside && !wishes.force) return refuse(path, { kind: 'outside', real, base });
+    const planned = name === 'agents-md' ? planBlock(place, wishes) : planFile(place, wishes);
+    if ('trouble' in planned) return refuse(path, planned.trouble);
+    changes.push(planned.change);
+  }
+  for (const change of changes) {
+    const { name, path } = change.place;
+    try {
+      apply(change);
+    } catch (thrown) {
+      const doing = wishes.remove ? 'remove' : 'write';
+      return refuse(path, { kind: 'errno', doing, errno: errnoOf(thrown) });
+    }
+    if (output.json) output.object({ v: 1, place: name, path, action: change.action, version });
+    else output.line(told(change));
+  }
+  return ok(SUCCESS);
+}

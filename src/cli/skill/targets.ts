@@ -1,0 +1,88 @@
+/** Where the text for coding agents goes, and what is there: links are followed only as far as somebody says so. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import { basename, dirname, resolve } from 'node:path';
+import { errnoOf, type SkillTrouble } from '../../base/result.ts';
+import type { Context } from '../command/context.ts';
+
+/** The places by the names of their options. */
+export type PlaceName = 'user' | 'project' | 'agents-md';
+
+export interface Place {
+  name: PlaceName;
+  /** As it is called. */
+  path: string;
+  /** The same without symbolic links. */
+  real: string;
+  /** What it must not lead out of, without links. */
+  base: string;
+  outside: boolean;
+  /** What is there now; null if nothing is. */
+  found: { bytes: Buffer; mode: number } | null;
+}
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const SKILL = 'skills/bgjob/SKILL.md';
+
+/** The directory that a place belongs to, and the path below it. Throws what Node throws of a user that is not known. */
+function named(context: Context, name: PlaceName, project: string): { base: string; below: string } {
+  if (name === 'user') {
+    const own = context.env['CLAUDE_CONFIG_DIR'];
+    const home = () => resolve(context.env['HOME'] || os.userInfo().homedir);
+    if (!own) return { base: home(), below: `.claude/${SKILL}` };
+    const directory = resolve(own);
+    return { base: dirname(directory), below: `${basename(directory)}/${SKILL}` };
+  }
+  return { base: project, below: name === 'project' ? `.claude/${SKILL}` : 'AGENTS.md' };
+}
+
+/** Where it really is, of what is there already; throws a system error for a link that leads nowhere. */
+function realPath(base: string, below: string): string {
+  let at = base;
+  for (const part of below.split('/')) {
+    const next = `${at === '/' ? '' : at}/${part}`;
+    const isLink = fs.lstatSync(next, { throwIfNoEntry: false })?.isSymbolicLink();
+    at = isLink ? fs.realpathSync(next) : next;
+  }
+  return at;
+}
+
+/** A file and its mode; null if there is none, and why not, if it is no file. Throws a system error. */
+function read(path: string): Place['found'] | 'no-file' {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return null;
+    throw thrown;
+  }
+  try {
+    const stat = fs.fstatSync(fd);
+    // a FIFO would be waited for, and replacing a device is nobody's wish
+    if (!stat.isFile()) return 'no-file';
+    return { bytes: fs.readFileSync(fd), mode: stat.mode & 0o7777 };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Looks at a place, of the project that this is; nothing is changed. */
+export function lookAt(
+  context: Context,
+  name: PlaceName,
+  project: string,
+): { place: Place } | { path: string; trouble: SkillTrouble } {
+  const { base: directory, below } = named(context, name, project);
+  let path = directory;
+  try {
+    const base = fs.realpathSync(directory);
+    path = `${directory === '/' ? '' : directory}/${below}`;
+    const real = realPath(base, below);
+    const outside = real !== base && !real.startsWith(base === '/' ? '/' : `${base}/`);
+    const found = read(real);
+    if (found === 'no-file') return { path, trouble: { kind: 'no-file' } };
+    return { place: { name, path, real, base, outside, found } };
+  } catch (thrown) {
+    return { path, trouble: { kind: 'errno', doing: 'read', errno: errnoOf(thrown) } };
+  }
+}

@@ -1,0 +1,106 @@
+/** Bounded pieces of a log for people and programs, and what is said beside them: which bytes, what is gone, what remains. */
+import { statSync } from 'node:fs';
+import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
+import { brokenEnd, foldRepeats, readableLines } from '../../base/text/sanitize.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import { type JobView, stateWord } from '../../job/job.ts';
+import type { Log, Piece, Stream } from '../../job/log/log.ts';
+import { jobLabel, stateText, tookMs } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+
+/** A last line without its newline is held back while it may still grow: until it is this old, milliseconds. */
+const SETTLED_MS = 1000;
+
+export const NOTHING: Piece = { bytes: Buffer.alloc(0), from: 0, to: 0, size: 0, gone: 0 };
+
+/** How long ago the log last changed, milliseconds; null if there is none. */
+export function quietMs(job: JobPaths, stream: Stream): number | null {
+  const stat = statSync(job[stream], { throwIfNoEntry: false });
+  return stat ? Math.max(0, systemClock.now() - stat.mtimeMs) : null;
+}
+
+/** Whether the unfinished last line of a log may still grow. */
+export const isGrowing = (view: JobView, job: JobPaths, stream: Stream): boolean =>
+  view.kind === 'live' && (quietMs(job, stream) ?? 0) < SETTLED_MS;
+
+/** The piece up to the end of its last whole line. */
+export function wholeLines(piece: Piece): Piece {
+  const bytes = piece.bytes.subarray(0, piece.bytes.lastIndexOf(10) + 1);
+  return { ...piece, bytes, to: piece.from + bytes.length };
+}
+
+/**
+ * From a cursor forward: at most `lines` whole lines and `limitBytes`. A half line is given only where waiting for its rest is
+ * no use: it alone is longer than the limit, a gap follows, or it is the last one and no longer `growing`.
+ */
+export function readForward(
+  log: Log,
+  from: number,
+  lines: number,
+  limitBytes: number,
+  growing: boolean,
+): Piece {
+  const piece = log.read(from, from + limitBytes);
+  const { bytes } = piece;
+  let end = 0;
+  let taken = 0;
+  for (; taken < lines; taken++) {
+    const newline = bytes.indexOf(10, end);
+    if (newline === -1) break;
+    end = newline + 1;
+  }
+  if (taken < lines && end < bytes.length) {
+    const isLast = piece.to >= piece.size;
+    const isFull = bytes.length === limitBytes;
+    if (isLast ? !growing : !isFull) end = bytes.length;
+    else if (end === 0 && isFull) end = bytes.length - brokenEnd(bytes);
+  }
+  return { ...piece, bytes: bytes.subarray(0, end), to: piece.from + end };
+}
+
+/** What stands in a text where the log was trimmed. */
+export const gapText = (gone: number): string => `[… ${renderSize(gone)} trimmed by --max-log …]`;
+
+/** Prints a piece: as text with a mark where something is gone, raw, or as an object; `folded`: repeated lines once. */
+export function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean, folded: boolean): void {
+  const { bytes, from, to, size, gone } = piece;
+  if (output.json) {
+    const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
+    output.object({
+      v: 1,
+      id: view.id,
+      state: stateWord(view),
+      from,
+      to,
+      size,
+      gone,
+      cursor: to,
+      ...content,
+    });
+    return;
+  }
+  if (gone > 0 && raw) output.note(gapText(gone));
+  else if (gone > 0) output.line(gapText(gone));
+  const lines = raw ? [] : readableLines(bytes);
+  if (raw) output.raw(bytes);
+  else for (const line of folded ? foldRepeats(lines) : lines) output.line(line);
+}
+
+/** The last line of every read: state, which bytes, and where the next read goes on. */
+export function footer(view: JobView, { from, to, size }: Piece, extra = ''): string {
+  const bytes =
+    size > 0 ? `bytes ${from}-${to} of ${size}` : view.kind === 'live' ? 'no output yet' : 'no output';
+  return `[${stateAndTime(view)} | ${bytes}${extra} | cursor ${to}]`;
+}
+
+/** The same where a read from a cursor found nothing. */
+export function emptyFooter(view: JobView, cursor: number, quiet: number | null): string {
+  const since = view.kind === 'live' && quiet !== null ? ` for ${renderDuration(quiet)}` : '';
+  return `[${stateAndTime(view)} | nothing new${since} | cursor ${cursor}]`;
+}
+
+function stateAndTime(view: JobView): string {
+  const took = tookMs(view, systemClock.now());
+  const time = took === null ? '' : ` ${view.kind === 'ended' ? 'after ' : ''}${renderDuration(took)}`;
+  return `${jobLabel(view)} ${stateText(view)}${time}`;
+}

@@ -1,0 +1,118 @@
+/** Showing a log while it grows: the one way of `tail --follow` and `run --follow`. */
+import type { Failure } from '../../base/result.ts';
+import { cleanLine, clip } from '../../base/text/sanitize.ts';
+import { follow } from '../../engine/wait/follow-log.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobId } from '../../job/job.ts';
+import { Log, type Stream } from '../../job/log/log.ts';
+import type { Output } from '../output/output.ts';
+import { gapText } from './excerpt.ts';
+
+const CLIP = 500;
+/** A stream of output is shown ten times a second. */
+export const SMOOTH_MS = 100;
+/** A line longer than this is shown in pieces: it may never end. */
+const LONGEST_LINE_BYTES = 64 * 1024;
+
+/**
+ * Bytes → clean lines, each as soon as it is whole. An unfinished line (a prompt has no newline) is shown when the
+ * job pauses, and completed later.
+ */
+class LineView {
+  private rest = Buffer.alloc(0);
+  /** What of the unfinished line is shown already. */
+  private shown = '';
+  private readonly output: Output;
+  constructor(output: Output) {
+    this.output = output;
+  }
+
+  push(bytes: Buffer): void {
+    let all = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
+    for (let newline = all.indexOf(10); newline !== -1; newline = all.indexOf(10)) {
+      this.show(all.subarray(0, newline), true);
+      all = all.subarray(newline + 1);
+    }
+    if (all.length > LONGEST_LINE_BYTES) {
+      this.show(all, true);
+      all = all.subarray(all.length);
+    }
+    this.rest = Buffer.from(all);
+  }
+
+  /** The job pauses, or ended: shows the unfinished line too. */
+  flush(atEnd: boolean): void {
+    if (this.rest.length > 0) this.show(this.rest, atEnd);
+    if (atEnd) this.rest = Buffer.alloc(0);
+  }
+
+  /** What stood between is gone: the unfinished line ends here. */
+  interrupt(note: string): void {
+    this.flush(true);
+    this.output.note(note);
+  }
+
+  private show(bytes: Buffer, whole: boolean): void {
+    const line = clip(cleanLine(bytes.toString('utf8')), CLIP);
+    // the line was rewritten since: begin it anew below
+    const goesOn = line.startsWith(this.shown);
+    const text = goesOn ? line.slice(this.shown.length) : `\n${line}`;
+    if (text !== '' || whole) this.output.raw(Buffer.from(whole ? `${text}\n` : text));
+    this.shown = whole ? '' : line;
+  }
+}
+
+/** Which log, from which byte on, and whether as it is. */
+export interface FollowAsk {
+  stream: Stream;
+  from: number;
+  raw: boolean;
+}
+
+/** Refuses to follow a log into itself: each line shown would be a line more to show. */
+export function followsItself(home: Home, id: JobId, stream: Stream): Failure | undefined {
+  const log = Log.open(home.job(id), stream);
+  const isOwn = log !== undefined && (log.isSameFile(1) || log.isSameFile(2));
+  log?.close();
+  if (!isOwn) return undefined;
+  return {
+    code: 'usage',
+    message: `what is shown here goes into the log of job ${id} itself: following it would never end`,
+    hint: `bgjob tail ${id}`,
+  };
+}
+
+/** Shows the log until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
+export async function followTo(
+  output: Output,
+  home: Home,
+  id: JobId,
+  { stream, from, raw }: FollowAsk,
+  abort: AbortSignal,
+): Promise<number> {
+  const view = new LineView(output);
+  let cursor = from;
+  // a character may be cut between two pieces
+  const decoder = new TextDecoder();
+  for await (const piece of follow(home, id, stream, from, SMOOTH_MS, abort)) {
+    if (piece === 'quiet') {
+      if (!raw && !output.json) view.flush(false);
+      continue;
+    }
+    const { bytes, to, gone } = piece;
+    const content = raw
+      ? { base64: bytes.toString('base64') }
+      : { text: decoder.decode(bytes, { stream: true }) };
+    if (output.json) {
+      output.object({ v: 1, id, from: piece.from, to, gone, cursor: to, ...content });
+    } else {
+      if (gone > 0) view.interrupt(gapText(gone));
+      if (raw) output.raw(bytes);
+      else view.push(bytes);
+    }
+    cursor = to;
+    if (output.readerGone) return cursor;
+  }
+  view.flush(true);
+  return cursor;
+}

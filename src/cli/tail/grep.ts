@@ -1,0 +1,247 @@
+/**
+ * `tail --grep`: the lines that match, with lines around them, from a log of any size in bounded memory; and with --follow
+ * each match as it comes. Everything is found by byte offsets, so that nothing is shown twice and nothing is kept.
+ */
+import { EXIT, ok, type Result } from '../../base/result.ts';
+import type { Pattern } from '../../base/text/pattern.ts';
+import { cleanLine, clip } from '../../base/text/sanitize.ts';
+import { type Hit, Search } from '../../engine/search/search.ts';
+import { follow } from '../../engine/wait/follow-log.ts';
+import type { JobView } from '../../job/job.ts';
+import { Log, type Piece } from '../../job/log/log.ts';
+import { type Exit, SUCCESS } from '../command/command.ts';
+import type { Output } from '../output/output.ts';
+import { Patience } from '../wait/deadline.ts';
+import { footer, gapText } from './excerpt.ts';
+import { SMOOTH_MS } from './follow.ts';
+import { type Reading, tellEndOfRest } from './view.ts';
+
+const NO_MATCH: Exit = { code: EXIT.no, by: 'bgjob' };
+const MATCHES = 40;
+const LIMIT_BYTES = 8192;
+const CLIP = 500;
+/** Matches are counted up to here; how many more there are is no use to anybody, and would take as long as showing them. */
+const COUNTED = 10_000;
+/** As far back as lines before a match are looked for. */
+const BEFORE_BYTES = 64 * 1024;
+const PIECE_BYTES = 256 * 1024;
+
+export interface GrepAsk {
+  pattern: Pattern;
+  context: number;
+  /** null: 40, and at most 8 KiB of them. */
+  max: number | null;
+}
+
+/** Shows matches and the lines around them, each line once. */
+class Matches {
+  /** How many were shown. */
+  shown = 0;
+  /** Up to which byte. */
+  to: number;
+  private due = 0;
+  private bytes = 0;
+  private readonly log: Log;
+  private readonly reading: Reading;
+  private readonly ask: GrepAsk;
+
+  constructor(log: Log, reading: Reading, ask: GrepAsk, from: number) {
+    this.log = log;
+    this.reading = reading;
+    this.ask = ask;
+    this.to = from;
+  }
+
+  /** As many as were asked for, or as the bound allows. */
+  get isFull(): boolean {
+    const { options } = this.reading;
+    if (this.ask.max !== null) return this.shown >= this.ask.max;
+    return !options.full && !options.follow && (this.shown >= MATCHES || this.bytes >= LIMIT_BYTES);
+  }
+
+  show(hit: Hit): void {
+    this.advance(hit.from);
+    const { context } = this.ask;
+    const before = this.log.read(Math.max(this.to, hit.from - BEFORE_BYTES), hit.from);
+    const start = before.from + startOfLast(before.bytes, context);
+    if (context > 0 && this.shown > 0 && start > this.to && !this.reading.output.json)
+      this.reading.output.line('--');
+    for (const line of linesOf(before.bytes.subarray(start - before.from), start)) this.print(line, false);
+    const { bytes, from } = this.log.read(hit.from, hit.to);
+    // trimmed since: it was there, and it matched
+    const whole = from === hit.from && bytes.length === hit.to - hit.from;
+    this.print({ bytes: whole ? bytes : Buffer.from(hit.text), from: hit.from, to: hit.to }, true);
+    this.shown++;
+    this.to = hit.to;
+    this.due = context;
+  }
+
+  /** The lines after the last match, as far as they are there before byte `limit`. */
+  advance(limit: number): void {
+    while (this.due > 0 && this.to < limit) {
+      const { bytes, from } = this.log.read(this.to, Math.min(limit, this.to + BEFORE_BYTES));
+      const [line] = linesOf(bytes, from);
+      if (!line || (line.bytes.at(-1) !== 10 && line.to < limit)) return;
+      this.print(line, false);
+      this.to = line.to;
+      this.due--;
+    }
+  }
+
+  private print({ bytes, from, to }: Line, match: boolean): void {
+    const { output, view, options } = this.reading;
+    const text = clip(cleanLine(bytes.toString('utf8').replace(/\r?\n$/, '')), CLIP);
+    this.bytes += text.length + 1;
+    if (output.json) output.object({ v: 1, id: view.id, from, to, match, line: text });
+    else if (options.raw) output.raw(bytes);
+    else output.line(text);
+  }
+}
+
+interface Line {
+  bytes: Buffer;
+  from: number;
+  to: number;
+}
+
+function* linesOf(bytes: Buffer, from: number): Generator<Line> {
+  for (let at = 0; at < bytes.length; ) {
+    const newline = bytes.indexOf(10, at);
+    const end = newline === -1 ? bytes.length : newline + 1;
+    yield { bytes: bytes.subarray(at, end), from: from + at, to: from + end };
+    at = end;
+  }
+}
+
+/** Where the last `count` lines begin. */
+function startOfLast(bytes: Buffer, count: number): number {
+  let at = bytes.length;
+  for (let n = 0; n < count && at > 0; n++) at = at < 2 ? 0 : bytes.lastIndexOf(10, at - 2) + 1;
+  return at;
+}
+
+/** What matches in what is there now. The exit code is 1 if nothing does. */
+export async function tellMatches(
+  reading: Reading,
+  log: Log | undefined,
+  ask: GrepAsk,
+): Promise<Result<{ exit: Exit; to: number }>> {
+  const { output, view, start } = reading;
+  const begin = start ?? 0;
+  if (!log) {
+    if (!output.json) output.note('(no output yet)');
+    return ok({ exit: NO_MATCH, to: begin });
+  }
+  const { size } = log;
+  const search = new Search([ask.pattern]);
+  const matches = new Matches(log, reading, ask, begin);
+  const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  let found = 0;
+  let gone = 0;
+  /** Behind the first match that was not shown any more, there is more to read. */
+  let stopped: number | undefined;
+  const isCounted = () => stopped !== undefined && found >= COUNTED;
+  const take = (hits: Hit[]): void => {
+    for (const hit of hits) {
+      found++;
+      if (matches.isFull) stopped ??= hit.from;
+      else matches.show(hit);
+    }
+  };
+  try {
+    for (let at = begin; at < size && !output.readerGone && !isCounted(); ) {
+      const piece = log.read(at, Math.min(size, at + PIECE_BYTES), memory);
+      if (piece.to <= at) break;
+      gone += piece.gone;
+      const hits = await search.push(piece.bytes, piece.from);
+      if (!hits.ok) return hits;
+      take(hits.value);
+      at = piece.to;
+    }
+    const rest = isCounted() ? ok([]) : await search.end();
+    if (!rest.ok) return rest;
+    take(rest.value);
+    matches.advance(stopped ?? size);
+  } finally {
+    search.close();
+  }
+  const to = stopped ?? size;
+  const counts = { matches: found, shown: matches.shown, complete: !isCounted() };
+  const piece = { from: begin, to, size, gone, bytes: Buffer.alloc(0) };
+  if (output.json) tellSummary(output, view, piece, counts);
+  else {
+    tellCounts(output, counts, piece);
+    output.note(footer(view, piece));
+  }
+  return ok({ exit: found > 0 ? SUCCESS : NO_MATCH, to });
+}
+
+interface Counts {
+  matches: number;
+  shown: number;
+  /** Whether all that match were counted. */
+  complete: boolean;
+}
+
+/** The last object of a search: where it looked, and how many lines matched. */
+function tellSummary(output: Output, view: JobView, piece: Piece, counts: Counts): void {
+  const { from, to, size, gone } = piece;
+  output.object({ v: 1, id: view.id, from, to, size, gone, cursor: to, ...counts });
+}
+
+function tellCounts(output: Output, { matches, shown, complete }: Counts, { gone, from, to }: Piece): void {
+  if (gone > 0) output.note(gapText(gone));
+  if (matches === 0) output.note(from === to ? '(nothing new)' : '(no line matches)');
+  const all = complete ? String(matches) : `more than ${COUNTED}`;
+  if (matches > shown) output.note(`(${shown} of ${all} lines that match; more: --max N, or --since ${to})`);
+}
+
+/** Each match as soon as its line is there, until the job ends or as many were shown as were asked for. */
+export async function followMatches(
+  reading: Reading,
+  ask: GrepAsk,
+  deadlineMs: number | null,
+): Promise<Result<{ exit: Exit; to: number }>> {
+  const { output, home, view, stream, start } = reading;
+  const patience = new Patience(deadlineMs);
+  const search = new Search([ask.pattern]);
+  let matches: Matches | undefined;
+  let to = start ?? 0;
+  let log: Log | undefined;
+  const take = (hits: Hit[]): void => {
+    for (const hit of hits) if (!matches!.isFull) matches!.show(hit);
+  };
+  try {
+    for await (const piece of follow(home, view.id, stream, to, SMOOTH_MS, patience.signal)) {
+      if (piece === 'quiet') continue;
+      log ??= Log.open(home.job(view.id), stream)!;
+      matches ??= new Matches(log, reading, ask, to);
+      const hits = await search.push(piece.bytes, piece.from);
+      if (!hits.ok) return hits;
+      take(hits.value);
+      to = piece.to;
+      matches.advance(to);
+      if (output.readerGone || matches.isFull) break;
+    }
+    const rest = await search.end();
+    if (!rest.ok) return rest;
+    if (matches) take(rest.value);
+  } finally {
+    search.close();
+    log?.close();
+  }
+  const shown: Piece = { from: start ?? 0, to, size: to, gone: 0, bytes: Buffer.alloc(0) };
+  if (matches?.isFull) {
+    patience.end();
+    const piece = { ...shown, to: matches.to };
+    if (output.json) {
+      const { shown } = matches;
+      tellSummary(output, view, piece, { matches: shown, shown, complete: true });
+    } else output.note(footer(view, piece));
+    return ok({ exit: SUCCESS, to: matches.to });
+  }
+  const exit = tellEndOfRest(reading, patience, shown);
+  const none = exit.code === 0 && !output.readerGone && (matches?.shown ?? 0) === 0;
+  if (none && !output.json) output.note('(no line matched)');
+  return ok({ exit: none ? NO_MATCH : exit, to });
+}

@@ -1,0 +1,206 @@
+/** One call of `tail`: where it begins, the bounded view, everything, or all that comes. */
+import { parseDuration, renderSize, systemClock } from '../../base/clock.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import type { Home } from '../../job/home/home.ts';
+import { markSeen } from '../../job/home/records.ts';
+import type { JobView } from '../../job/job.ts';
+import { readCursor } from '../../job/log/cursors.ts';
+import { type Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
+import { readOffsetAt } from '../../job/log/time-index.ts';
+import { readTrimmedBytes } from '../../job/log/trim-record.ts';
+import { type Exit, type Input, SUCCESS } from '../command/command.ts';
+import { jobLabel, jobObject } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import { Patience } from '../wait/deadline.ts';
+import { tellStillRunning } from '../wait/report-outcome.ts';
+import {
+  emptyFooter,
+  footer,
+  isGrowing,
+  NOTHING,
+  quietMs,
+  readForward,
+  tellPiece,
+  wholeLines,
+} from './excerpt.ts';
+import { followTo } from './follow.ts';
+
+const LINES = 40;
+const LIMIT_BYTES = 8192;
+/** Room for each line that was asked for by number. */
+const LINE_BYTES = 500;
+const FULL_PIECE_BYTES = 1 << 20;
+
+/** The options that say which part of a log is meant, and how it is shown. */
+export const READING_OPTIONS = {
+  lines: {
+    kind: 'count',
+    short: '-n',
+    value: 'N',
+    text: 'that many lines (default 40)',
+    group: 'Which part',
+  },
+  head: { kind: 'flag', text: 'from the beginning' },
+  full: { kind: 'flag', text: 'everything, without bounds' },
+  since: { kind: 'text', value: 'CURSOR|DUR', text: 'from this byte on, or what came in the last 5m' },
+  new: { kind: 'flag', text: 'what is new since the last --new' },
+  reader: { kind: 'text', value: 'NAME', text: 'with --new: whose last one (each has its own)' },
+  err: { kind: 'flag', text: 'stderr of a job started with --split' },
+  follow: { kind: 'flag', short: '-f', text: 'go on until the job ends', group: 'How' },
+  raw: { kind: 'flag', text: 'the bytes as they are' },
+} as const;
+export type ReadingInput = Input<typeof READING_OPTIONS>['options'];
+
+/** Everything that one call needs to know. */
+export interface Reading {
+  output: Output;
+  home: Home;
+  view: JobView;
+  stream: Stream;
+  options: ReadingInput;
+  /** Where it begins; null for the view of the end. */
+  start: number | null;
+  /** What has to be typed to go on the same way, without the place. */
+  again: string;
+}
+
+export const readerOf = ({ reader }: ReadingInput): string => reader ?? 'default';
+
+/** Where reading begins; fails for what is no position in this log. */
+export function startOf(
+  options: ReadingInput,
+  home: Home,
+  view: JobView,
+  stream: Stream,
+): Result<number | null> {
+  const job = home.job(view.id);
+  const text = options.since;
+  if (options.new) {
+    const cursor = readCursor(job, stream, readerOf(options));
+    // beyond the end nothing would ever be new: it is damaged, or the log is another
+    return ok(cursor === undefined || cursor > (readLogSize(job, stream) ?? 0) ? null : cursor);
+  }
+  if (text === null) return ok(options.head ? 0 : null);
+  return parsePosition(text, job, stream, jobLabel(view));
+}
+
+/** `38122` → that byte, if the log is as long; `5m` → where the log ended so long ago. */
+export function parsePosition(
+  text: string,
+  job: ReturnType<Home['job']>,
+  stream: Stream,
+  label: string,
+): Result<number> {
+  const refuse = (message: string) => fail({ code: 'usage', message: `--since: ${message}` });
+  const agoMs = /^\d+$/.test(text) ? undefined : parseDuration(text);
+  // the time index knows how long the log was, not the other one
+  if (agoMs !== undefined && stream === 'err')
+    return refuse('with --err it takes a cursor: when stderr came is not noted');
+  const size = readLogSize(job, stream) ?? 0;
+  if (agoMs !== undefined) {
+    const offset = readOffsetAt(job, systemClock.now() - agoMs);
+    return ok(offset > size ? 0 : offset);
+  }
+  if (!/^\d{1,15}$/.test(text))
+    return refuse(`"${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`);
+  if (Number(text) > size) return refuse(`${text} is beyond the ${size} bytes that ${label} wrote so far`);
+  return ok(Number(text));
+}
+
+/** Everything from `from` on, in pieces that end where a line does: a log may be larger than the memory. */
+function tellFull({ output, view, options }: Reading, log: Log, from: number): Piece {
+  const { size } = log;
+  let at = from;
+  while (at < size && !output.readerGone) {
+    const piece = log.read(at, Math.min(size, at + FULL_PIECE_BYTES));
+    if (piece.to <= at) break;
+    const lines = wholeLines(piece);
+    const isCut = options.raw || piece.to >= size || lines.bytes.length === 0;
+    const shown = isCut ? piece : lines;
+    // all of it was asked for: each line is one
+    tellPiece(output, view, shown, options.raw, false);
+    at = shown.to;
+  }
+  return { ...NOTHING, from, to: at, size: log.size };
+}
+
+/** The view of the end, or a bounded read forward from a cursor; with --full everything. */
+export function tellView(reading: Reading, log: Log): Piece {
+  const { output, home, view, stream, options, start } = reading;
+  if (options.full) return tellFull(reading, log, start ?? 0);
+  const lines = options.lines ?? LINES;
+  const limit = options.lines === null ? LIMIT_BYTES : Math.max(LIMIT_BYTES, lines * LINE_BYTES);
+  let piece: Piece;
+  if (start === null) {
+    piece = log.lastLines(lines, limit);
+    // following goes on with the unfinished line from its beginning, and the next --new too
+    const goesOn = options.follow || (options.new && isGrowing(view, home.job(view.id), stream));
+    if (goesOn && !options.raw) piece = wholeLines(piece);
+  } else if (options.follow) {
+    // what follows is shown without a bound
+    return { ...NOTHING, from: start, to: start, size: log.size };
+  } else {
+    piece =
+      options.raw && options.lines === null
+        ? log.read(start, start + limit)
+        : readForward(log, start, lines, limit, !options.raw && isGrowing(view, home.job(view.id), stream));
+  }
+  if (piece.bytes.length > 0 || piece.gone > 0 || output.json)
+    tellPiece(output, view, piece, options.raw, true);
+  return piece;
+}
+
+/** What is said below a view. */
+export function tellFooter({ output, home, view, stream, options, start }: Reading, piece: Piece): void {
+  if (output.json) return;
+  const { from, to, size } = piece;
+  if (start !== null && to === start) {
+    output.note(emptyFooter(view, to, quietMs(home.job(view.id), stream)));
+    return;
+  }
+  const remain = start !== null && to < size ? ` | ${renderSize(size - to)} remain` : '';
+  const trimmed = readTrimmedBytes(home.job(view.id), stream);
+  if (start === null && from > 0 && !options.full)
+    output.note(
+      trimmed > 0
+        ? `(not all of it; ${renderSize(trimmed)} trimmed by --max-log, the rest: bgjob tail ${view.id} --full)`
+        : `(not all of it; all: bgjob tail ${view.id} --full)`,
+    );
+  output.note(footer(view, piece, remain));
+}
+
+/** All that comes until the job ends; where it stopped. */
+export async function tellRest(
+  reading: Reading,
+  shown: Piece,
+  deadlineMs: number | null,
+): Promise<{ exit: Exit; to: number }> {
+  const { output, home, view, stream, options } = reading;
+  const patience = new Patience(deadlineMs);
+  const asked = { stream, from: shown.to, raw: options.raw };
+  const to = await followTo(output, home, view.id, asked, patience.signal);
+  return { exit: tellEndOfRest(reading, patience, { ...shown, to, size: to }), to };
+}
+
+/** After a follow: the job ended, or our patience did. */
+export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece): Exit {
+  const { output, home, view, again } = reading;
+  if (output.readerGone) return SUCCESS;
+  const now = observe(home, view.id) ?? view;
+  if (now.kind === 'live' && output.json) return tellStillRunning(output, home, [now], patience);
+  if (now.kind === 'live') {
+    // stdout is the log alone
+    output.note(footer(now, shown));
+    output.note(`the job goes on: ${again} --since ${shown.to}`);
+    return patience.exit();
+  }
+  patience.end();
+  markSeen(home.job(view.id));
+  const job = home.job(view.id);
+  const extras = { logPath: job.log, logBytes: shown.to, trimmedBytes: readTrimmedBytes(job) };
+  if (output.json) output.object(jobObject(now, systemClock.now(), extras));
+  else output.note(footer(now, shown));
+  return SUCCESS;
+}

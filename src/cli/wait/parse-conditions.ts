@@ -1,0 +1,135 @@
+/** What `wait` and `run` can wait for beside the end of a job: the options, parsed and checked. */
+import { resolve } from 'node:path';
+import { renderDuration } from '../../base/clock.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { type Pattern, parsePattern } from '../../base/text/pattern.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { canSeePorts } from '../../engine/os/sockets.ts';
+import { parseUrl } from '../../engine/wait/url.ts';
+import { quoteWord } from '../../job/job.ts';
+import type { Input } from '../command/command.ts';
+
+/** What `wait` and `run` can wait for beside the end. */
+export const CONDITION_OPTIONS = {
+  until: {
+    kind: 'list',
+    value: 'RE',
+    text: 'until a line of its output matches, even unfinished',
+    group: 'Wait for something else than the end; the first to come true decides',
+  },
+  'fail-on': { kind: 'list', value: 'RE', text: 'give up (1) as soon as a line of its output matches' },
+  'until-port': { kind: 'list', value: 'N', text: 'until a process of the job listens on TCP port N' },
+  'any-owner': { kind: 'flag', text: 'with --until-port: whoever listens (a proxy)' },
+  'until-url': { kind: 'list', value: 'URL', text: 'until it answers with a status below 500' },
+  insecure: { kind: 'flag', text: 'with --until-url: whatever its certificate is' },
+  'until-file': { kind: 'list', value: 'PATH', text: 'until the file is there' },
+  'until-idle': { kind: 'duration', value: 'DUR', text: 'until it has written nothing for DUR' },
+} as const;
+type ConditionInput = Input<typeof CONDITION_OPTIONS>['options'];
+
+/** Parsed and checked. */
+export interface Conditions {
+  until: Pattern[];
+  failOn: Pattern[];
+  ports: number[];
+  anyOwner: boolean;
+  urls: URL[];
+  insecure: boolean;
+  files: string[];
+  idleMs: number | null;
+  /** Where the output is looked at from; null: its beginning. */
+  since: string | null;
+  /** The same in words, to be typed again. */
+  words: string[];
+}
+
+/** Whether any condition was asked for. */
+export const isConditional = (options: ConditionInput): boolean =>
+  CONDITION_NAMES.some((name) => {
+    const value = options[name];
+    return Array.isArray(value) ? value.length > 0 : value !== null;
+  });
+
+const CONDITION_NAMES = ['until', 'until-port', 'until-url', 'until-file', 'until-idle', 'fail-on'] as const;
+
+function parseAll<T>(texts: string[], parse: (text: string) => Result<T>): Result<T[]> {
+  const values: T[] = [];
+  for (const text of texts) {
+    const parsed = parse(text);
+    if (!parsed.ok) return parsed;
+    values.push(parsed.value);
+  }
+  return ok(values);
+}
+
+function parsePort(text: string): Result<number> {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65535) return ok(port);
+  return fail({ code: 'usage', message: `--until-port: "${safe(text)}" is not a port from 1 to 65535` });
+}
+
+/** null if no condition was asked for. `cwd`: what a relative path is relative to. */
+export function parseConditions(
+  options: ConditionInput,
+  since: string | null,
+  cwd: () => Result<string>,
+): Result<Conditions | null> {
+  const refuse = (message: string) => fail({ code: 'usage', message });
+  const until = parseAll(options.until, (text) => parsePattern('--until', text));
+  if (!until.ok) return until;
+  const failOn = parseAll(options['fail-on'], (text) => parsePattern('--fail-on', text));
+  if (!failOn.ok) return failOn;
+  const ports = parseAll(
+    options['until-port'].flatMap((text) => text.split(',')),
+    parsePort,
+  );
+  if (!ports.ok) return ports;
+  if (ports.value.length > 0 && !canSeePorts())
+    return fail({
+      code: 'usage',
+      message: '--until-port: without /proc lsof tells who listens, and it is not in /usr/bin or /usr/sbin',
+      hint: 'install lsof, or wait for what it answers: bgjob wait REF --until-url http://localhost:PORT/',
+    });
+  const urls = parseAll(options['until-url'], parseUrl);
+  if (!urls.ok) return urls;
+  const files: string[] = [];
+  for (const path of options['until-file']) {
+    if (path === '') return refuse('--until-file: the path is empty');
+    const base = path.startsWith('/') ? ok('/') : cwd();
+    if (!base.ok) return base;
+    files.push(resolve(base.value, path));
+  }
+  if (options['any-owner'] && ports.value.length === 0) return refuse('--any-owner needs --until-port');
+  if (options.insecure && urls.value.length === 0) return refuse('--insecure needs --until-url');
+  const patterns = until.value.length + failOn.value.length;
+  if (since !== null && patterns === 0) return refuse('--since needs --until or --fail-on');
+  const idleMs = options['until-idle'];
+  if (patterns + ports.value.length + urls.value.length + files.length === 0 && idleMs === null)
+    return ok(null);
+  return ok({
+    until: until.value,
+    failOn: failOn.value,
+    ports: ports.value,
+    anyOwner: options['any-owner'],
+    urls: urls.value,
+    insecure: options.insecure,
+    files,
+    idleMs,
+    since,
+    words: wordsOf({ ...options, 'until-file': files }, since),
+  });
+}
+
+/** The options as they are typed, for the hint that says how to go on: from any directory. */
+function wordsOf(options: ConditionInput, since: string | null): string[] {
+  const words: string[] = [];
+  for (const [name, option] of Object.entries(CONDITION_OPTIONS)) {
+    const value = options[name as keyof ConditionInput];
+    if (value === true) words.push(`--${name}`);
+    else if (typeof value === 'number') words.push(`--${name}`, renderDuration(value));
+    else if (option.kind === 'list')
+      for (const text of value as string[]) words.push(`--${name}`, quoteWord(text));
+  }
+  if (since !== null) words.push('--since', since);
+  return words.map(safe);
+}

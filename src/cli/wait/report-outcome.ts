@@ -1,0 +1,163 @@
+/** Telling how jobs ended, or that they go on: the one way of `wait`, `run --wait` and `run --follow`. */
+import * as fs from 'node:fs';
+import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
+import { foldRepeats, readableLines } from '../../base/text/sanitize.ts';
+import { processesOf } from '../../engine/observe/leftovers.ts';
+import { Lineup } from '../../engine/queue/queue-status.ts';
+import type { Home } from '../../job/home/home.ts';
+import { markSeen } from '../../job/home/records.ts';
+import { type JobView, stateWord } from '../../job/job.ts';
+import { Log, readLogSize } from '../../job/log/log.ts';
+import { readTrimmedBytes } from '../../job/log/trim-record.ts';
+import type { Exit } from '../command/command.ts';
+import { type Extras, jobObject, sentence, verdict } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import type { Patience } from './deadline.ts';
+
+const TAIL_LINES = 20;
+const OUTPUT_LINES = 40;
+const TAIL_BYTES = 8192;
+const LAST_OUTPUT_CHARACTERS = 100;
+
+interface LastWords {
+  lines: string[];
+  cut: boolean;
+  bytes: number;
+  /** The last line was not ended, and looks like a question. */
+  asks: boolean;
+}
+const NO_WORDS: LastWords = { lines: [], cut: false, bytes: 0, asks: false };
+
+/** `Overwrite?`, `Password:`, `Proceed? [Y/n]`, `(yes/no) `: what programs print before they read an answer. */
+const QUESTION = /(\?|:|[[(](y|n|yes|no)(\/[^\])]{1,16})?[\])][?:]?)[ \t]*$/i;
+
+/** The last lines of a job's output, clean and bounded, and whether there were more. */
+function lastWords(home: Home, view: JobView, mostLines: number): LastWords {
+  const log = Log.open(home.job(view.id));
+  if (!log) return NO_WORDS;
+  const piece = log.lastLines(mostLines, TAIL_BYTES);
+  log.close();
+  const lines = readableLines(piece.bytes);
+  const asks = piece.bytes.at(-1) !== 0x0a && QUESTION.test(lines.at(-1) ?? '');
+  return { lines, cut: piece.from > 0, bytes: piece.size, asks };
+}
+
+/** Which last lines come with an end: none, those of a failure, or, and then more of them, of any end. */
+export type LastLines = 'none' | 'of a failure' | 'always';
+
+/** Tells how a job ended; notes that somebody was told. `exit`: what this call makes of it. */
+export async function tellEnd(
+  output: Output,
+  home: Home,
+  view: JobView,
+  lastLines: LastLines,
+  exit = verdict(view),
+): Promise<Exit> {
+  const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
+  return tellKnownEnd(output, home, view, lastLines, leftovers, exit);
+}
+
+/** The same where it is known how many processes it left. */
+export function tellKnownEnd(
+  output: Output,
+  home: Home,
+  view: JobView,
+  lastLines: LastLines,
+  leftovers: number,
+  exit = verdict(view),
+): Exit {
+  const isShown = lastLines === 'always' || (lastLines === 'of a failure' && exit.code !== 0);
+  const { lines, cut, bytes, asks } =
+    isShown || output.json
+      ? lastWords(home, view, lastLines === 'always' ? OUTPUT_LINES : TAIL_LINES)
+      : NO_WORDS;
+  const now = systemClock.now();
+  const job = home.job(view.id);
+  if (output.json) {
+    output.object({
+      ...jobObject(view, now, { leftovers, ...logFacts(home, view), logBytes: bytes }),
+      result: view.kind === 'ended' ? 'ended' : view.kind,
+      ...exit,
+      tail: exit.code !== 0 || lastLines === 'always' ? lines : [],
+    });
+  } else {
+    output.line(sentence(view, now, leftovers));
+    if (isShown) {
+      for (const line of foldRepeats(lines)) output.line(`| ${line}`);
+      if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
+      // without an answer some programs take none for "no", and exit 0
+      if (asks && view.kind === 'ended' && view.status.outcome.kind === 'exited')
+        output.note(
+          '(its last words look like a question: nobody answers a job; use an option such as --yes)',
+        );
+    }
+    const cutBytes = readTrimmedBytes(job) + readTrimmedBytes(job, 'err');
+    if (cutBytes > 0)
+      output.note(`(${renderSize(cutBytes)} of its output trimmed by --max-log: bgjob show ${view.id})`);
+    if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
+  }
+  if (view.kind === 'ended') markSeen(home.job(view.id));
+  return exit;
+}
+
+/** The log of a job, for its object. */
+export function logFacts(home: Home, { id }: JobView): Extras {
+  const job = home.job(id);
+  return { logPath: job.log, logBytes: readLogSize(job) ?? 0, trimmedBytes: readTrimmedBytes(job) };
+}
+
+/** The last line of output that says something, and how long ago it came; null if there is no output yet. */
+function lastOutput(home: Home, view: JobView, now: number): { text: string; agoMs: number } | null {
+  const log = Log.open(home.job(view.id));
+  if (!log) return null;
+  const { bytes, size } = log.lastLines(OUTPUT_LINES, TAIL_BYTES);
+  log.close();
+  const stat = fs.statSync(home.job(view.id).log, { throwIfNoEntry: false });
+  if (size === 0 || !stat) return null;
+  const text = readableLines(bytes, LAST_OUTPUT_CHARACTERS).findLast((line) => line.trim() !== '') ?? '';
+  return { text: text.trim(), agoMs: Math.max(0, Math.round(now - stat.mtimeMs)) };
+}
+
+function lastOutputText(last: ReturnType<typeof lastOutput>): string {
+  if (!last) return 'no output yet';
+  return `last output ${renderDuration(last.agoMs)} ago${last.text === '' ? '' : `: "${last.text}"`}`;
+}
+
+/** Tells that jobs go on although this call ends, and with which command to go on waiting (`again`). */
+export function tellStillRunning(
+  output: Output,
+  home: Home,
+  views: JobView[],
+  patience: Patience,
+  again = `bgjob wait ${views.map(({ id }) => id).join(' ')}`,
+): Exit {
+  const exit = patience.exit();
+  const now = systemClock.now();
+  const lineup = new Lineup(home);
+  for (const view of views) {
+    const last = lastOutput(home, view, now);
+    const waiting = lineup.waitingOf(view);
+    if (output.json)
+      output.object({
+        ...jobObject(view, now, { ...logFacts(home, view), ...(waiting && { waiting }) }),
+        result: 'running',
+        ...exit,
+        tail: [],
+        lastOutput: last,
+      });
+    else if (waiting && !last) output.line(sentence(view, now, 0, waiting));
+    else output.line(`${sentence(view, now, 0, waiting)}, ${lastOutputText(last)}`);
+  }
+  const paused = views.filter((view) => stateWord(view) === 'paused').map(({ id }) => id);
+  if (!output.json && paused.length > 0)
+    output.note(`(paused, and goes on with: bgjob resume ${paused.join(' ')})`);
+  if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
+  return exit;
+}
+
+/** A job that is there no more. */
+export const goneView = (id: number): JobView => ({
+  kind: 'unreadable',
+  id,
+  why: 'it was removed while it was waited for',
+});

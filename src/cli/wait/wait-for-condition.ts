@@ -1,0 +1,173 @@
+/**
+ * Waiting until something of one job comes true: its output, a port, an address, a file, silence; the one way of `wait` and `run`.
+ * The first to come true decides; a job that ends first returns at once. Nothing here touches the job.
+ */
+import { systemClock } from '../../base/clock.ts';
+import { EXIT, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+import { processesOf } from '../../engine/observe/leftovers.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import { portsOf } from '../../engine/os/sockets.ts';
+import type { Met } from '../../engine/wait/condition.ts';
+import { metIfThere, waitFile } from '../../engine/wait/file.ts';
+import { waitIdle } from '../../engine/wait/idle.ts';
+import { waitEnded } from '../../engine/wait/job-end.ts';
+import { waitMatch } from '../../engine/wait/output-line.ts';
+import { waitPort } from '../../engine/wait/port.ts';
+import { renderUrl, waitUrl } from '../../engine/wait/url.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobView } from '../../job/job.ts';
+import type { Exit } from '../command/command.ts';
+import { errnoText } from '../messages/failures.ts';
+import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import { parsePosition } from '../tail/view.ts';
+import type { Patience } from './deadline.ts';
+import type { Conditions } from './parse-conditions.ts';
+import { logFacts, tellEnd, tellStillRunning } from './report-outcome.ts';
+import { startSpinner } from './waiting-line.ts';
+
+/** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
+function start(
+  output: Output,
+  home: Home,
+  view: JobView,
+  conditions: Conditions,
+  since: number,
+  answers: Map<string, string>,
+  abort: AbortSignal,
+): { outputs: Promise<Result<Met | undefined>>[]; others: Promise<Result<Met | undefined>>[] } {
+  const { id } = view;
+  const said = new Set<string>();
+  const report = (text: string): void => {
+    if (!output.json && !said.has(text)) output.note(`(${text})`);
+    said.add(text);
+  };
+  const { until, failOn, ports, anyOwner, urls, insecure, files, idleMs } = conditions;
+  const isSplit = 'spec' in view && view.spec.split;
+  const streams =
+    until.length + failOn.length === 0 ? [] : isSplit ? (['log', 'err'] as const) : (['log'] as const);
+  return {
+    outputs: streams.map((stream) =>
+      // a cursor is one of the log: stderr of its own is looked at from its beginning
+      waitMatch(home, id, { stream, since: stream === 'log' ? since : 0, until, failOn }, abort),
+    ),
+    others: [
+      ...ports.map((port) => waitPort(home, id, port, { anyOwner }, abort, report)),
+      ...urls.map((url) =>
+        waitUrl(url, { insecure, onAnswer: (text) => answers.set(renderUrl(url), text) }, abort, report),
+      ),
+      ...files.map((path) => waitFile(path, abort, report)),
+      ...(idleMs === null ? [] : [waitIdle(home, id, idleMs, abort)]),
+    ],
+  };
+}
+
+type Decision = { kind: 'met'; met: Met } | { kind: 'ended' } | { kind: 'patience' };
+
+async function decide(
+  home: Home,
+  view: JobView,
+  { outputs, others }: ReturnType<typeof start>,
+  files: string[],
+  abort: AbortSignal,
+): Promise<Result<Decision>> {
+  // one that was not met says nothing: another may be, or the end decides
+  const met = (one: Promise<Result<Met | undefined>>): Promise<Result<Decision>> =>
+    one.then((result) => {
+      if (!result.ok) return result;
+      return result.value ? ok({ kind: 'met', met: result.value }) : new Promise(() => {});
+    });
+  const end = async (): Promise<Result<Decision>> => {
+    const last = await waitEnded(home, view.id, abort);
+    if (last?.kind === 'live') return ok({ kind: 'patience' });
+    // its last words come before its end
+    for (const one of outputs) {
+      const result = await one;
+      if (!result.ok) return result;
+      if (result.value) return ok({ kind: 'met', met: result.value });
+    }
+    // and so does a file that it made last of all
+    for (const path of files) {
+      const met = metIfThere(path);
+      if (met) return ok({ kind: 'met', met });
+    }
+    return ok({ kind: 'ended' });
+  };
+  return Promise.race([...[...outputs, ...others].map(met), end()]);
+}
+
+/** Waits for the first to come true and tells it. */
+export async function waitForCondition(
+  output: Output,
+  home: Home,
+  view: JobView,
+  conditions: Conditions,
+  patience: Patience,
+): Promise<Result<Exit>> {
+  const since =
+    conditions.since === null
+      ? ok(0)
+      : parsePosition(conditions.since, home.job(view.id), 'log', jobLabel(view));
+  if (!since.ok) return since;
+  const spinner = await startSpinner(output, view);
+  const mine = new AbortController();
+  const stop = () => mine.abort();
+  patience.signal.addEventListener('abort', stop, { once: true });
+  if (patience.signal.aborted) stop();
+  const answers = new Map<string, string>();
+  const begun = start(output, home, view, conditions, since.value, answers, mine.signal);
+  const decided = await decide(home, view, begun, conditions.files, mine.signal);
+  stop();
+  // nothing is left behind: a search has a thread
+  await Promise.allSettled([...begun.outputs, ...begun.others]);
+  spinner?.stop();
+  if (!decided.ok) return decided;
+  const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };
+  if (decided.value.kind === 'patience') {
+    if (!output.json) {
+      for (const [url, text] of answers) output.note(`(${url}: ${safe(errnoText(text))})`);
+      if (conditions.ports.length > 0) output.note(`(${await portsText(home, now)})`);
+    }
+    const again = `bgjob wait ${view.id} ${conditions.words.join(' ')}`;
+    return ok(tellStillRunning(output, home, [now], patience, again));
+  }
+  patience.end();
+  if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
+  // it went well, but not what was asked for
+  const isMissed = isAwaited(conditions) && verdict(now).code === 0;
+  const exit = await tellEnd(output, home, now, 'of a failure', isMissed ? MISSED : verdict(now));
+  if (isMissed && !output.json) output.note('it ended before what was awaited came true');
+  return ok(exit);
+}
+
+/** Where the job does listen: many a server takes the next port when its own is taken. */
+async function portsText(home: Home, view: JobView): Promise<string> {
+  const ports = portsOf((await processesOf(home, view)).map(({ pid }) => pid));
+  if (ports.length === 0) return `${jobLabel(view)} listens on no port yet`;
+  return `${jobLabel(view)} listens on ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')}`;
+}
+
+const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
+
+/** Whether anything is to come true; with --fail-on alone the end is what is waited for. */
+const isAwaited = ({ until, ports, urls, files, idleMs }: Conditions): boolean =>
+  until.length + ports.length + urls.length + files.length > 0 || idleMs !== null;
+
+function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
+  const failed = met.condition === 'fail';
+  const exit: Exit = { code: failed ? EXIT.no : EXIT.ok, by: 'bgjob' };
+  const { condition, text, facts } = met;
+  if (output.json) {
+    const job = jobObject(view, systemClock.now(), logFacts(home, view));
+    const result = failed ? 'failed' : 'matched';
+    output.object({ ...job, result, condition, ...facts, ...exit });
+    return exit;
+  }
+  const verb = failed ? 'failed' : condition === 'match' ? 'matched' : 'ready:';
+  output.line(`${jobLabel(view)} ${verb} ${text}`);
+  if (failed && view.kind === 'live')
+    output.note(`the job was not stopped: bgjob tail ${view.id} · bgjob kill ${view.id}`);
+  if ('cursor' in facts) output.note(`(the next one: --since ${facts['cursor']})`);
+  return exit;
+}

@@ -1,0 +1,94 @@
+/** Waiting for more jobs than anybody reads about one by one: each end is a line, and only the first failures come with their output. */
+import { leftoversOf, markedProcesses } from '../../engine/observe/leftovers.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import { Endings } from '../../engine/wait/job-ends.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobId, JobView } from '../../job/job.ts';
+import { type Exit, SUCCESS } from '../command/command.ts';
+import { jobs } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import type { Patience, WaitPlan } from './deadline.ts';
+import { goneView, tellKnownEnd, tellStillRunning } from './report-outcome.ts';
+import { startProgress } from './waiting-line.ts';
+
+/** So many failures are told with their last lines. */
+const MOST_SHOWN = 5;
+/** So many of those that go on are told in a line each. */
+const MOST_LIVE_TOLD = 20;
+/** So many pieces of a list of ids are typed again by nobody. */
+const MOST_RANGES = 20;
+
+/** Waits for them, in no order, and returns the first failed job's exit, in the order given. */
+export async function waitForMany(
+  output: Output,
+  home: Home,
+  ids: JobId[],
+  plan: WaitPlan,
+  patience: Patience,
+): Promise<Exit> {
+  const endings = new Endings(home, ids);
+  const exits = new Map<JobId, Exit>();
+  let failed = 0;
+  let decided: Exit | undefined;
+  const spinner = await startProgress(output, () => ({
+    ...{ total: ids.length, ended: exits.size, failed },
+    running: endings.running.size,
+  }));
+  await endings.wait(patience.signal, async (ended) => {
+    const marked = await markedProcesses(home);
+    spinner?.pause();
+    for (const { id, view = goneView(id) } of ended) {
+      const leftovers = view.kind === 'ended' ? leftoversOf(home, view, marked) : 0;
+      const exit = tellKnownEnd(output, home, view, failed < MOST_SHOWN ? 'of a failure' : 'none', leftovers);
+      exits.set(id, exit);
+      if (exit.code !== 0) failed++;
+      if (plan.any || (plan.failFast && exit.code !== 0)) {
+        decided = exit;
+        patience.end();
+        break;
+      }
+    }
+    spinner?.resume();
+  });
+  spinner?.stop();
+  if (failed > MOST_SHOWN && !output.json)
+    output.note(
+      `(${jobs(failed)} failed; the last lines of the first ${MOST_SHOWN} were shown: bgjob tail ID)`,
+    );
+  if (decided) return decided;
+  const first = ids.map((id) => exits.get(id)).find((exit) => exit !== undefined && exit.code !== 0);
+  if (exits.size === new Set(ids).size) {
+    patience.end();
+    return first ?? SUCCESS;
+  }
+  return tellManyStillRunning(output, home, endings, patience);
+}
+
+/** `$(seq 3 90) 95`: ids as a shell takes them. */
+export function renderIds(ids: JobId[]): string {
+  const ranges: [JobId, JobId][] = [];
+  for (const id of ids) {
+    const last = ranges.at(-1);
+    if (last && last[1] + 1 === id) last[1] = id;
+    else ranges.push([id, id]);
+  }
+  if (ranges.length > MOST_RANGES) return ids.join(' ');
+  return ranges
+    .map(([from, to]) => (to - from < 2 ? [...new Set([from, to])].join(' ') : `$(seq ${from} ${to})`))
+    .join(' ');
+}
+
+/** Those that run are told, the first of them; of those that wait for their turn only how many they are, but in JSON. */
+function tellManyStillRunning(
+  output: Output,
+  home: Home,
+  { left, running }: Endings,
+  patience: Patience,
+): Exit {
+  const told = output.json ? left : left.filter((id) => running.has(id)).slice(0, MOST_LIVE_TOLD);
+  const views = told.flatMap((id): JobView | JobView[] => observe(home, id) ?? []);
+  const more = left.length - told.length;
+  if (more > 0 && !output.json)
+    output.note(`(${told.length === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`);
+  return tellStillRunning(output, home, views, patience, `bgjob wait ${renderIds(left)}`);
+}

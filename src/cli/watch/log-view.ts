@@ -1,0 +1,112 @@
+/** The frame of an open log: its last lines, wrapped; they are followed as long as nobody scrolled back. */
+import { Chalk } from 'chalk';
+import { renderSize } from '../../base/clock.ts';
+import type { Stream } from '../../job/log/log.ts';
+import { cut, wrap } from '../output/columns.ts';
+import { keyLine } from './frame.ts';
+import type { Watching, WatchRow } from './model.ts';
+
+/** What is held of a log: further back goes `tail`. */
+const MOST_LINES = 5000;
+const MOST_BYTES = 512 * 1024;
+const TAB = '        ';
+
+const KEYS: [string, string][] = [
+  ['↑↓', 'scroll'],
+  ['G', 'follow'],
+  ['x', 'kill'],
+  ['r', 'restart'],
+  ['e', 'stderr'],
+  ['q', 'back'],
+];
+
+export class Pager {
+  readonly id: number;
+  private readonly watching: Watching;
+  private stream: Stream = 'log';
+  private read = { size: -1, lines: [] as string[] };
+  private wrapped: { columns: number; from: string[]; lines: string[] } | undefined;
+  /** Lines below the window; 0: it follows. */
+  private below = 0;
+  private page = 1;
+
+  constructor(watching: Watching, row: WatchRow) {
+    this.watching = watching;
+    this.id = row.id;
+  }
+
+  /** Reads on if there is more; whether there was. */
+  refresh(): boolean {
+    const size = this.watching.logSize(this.id, this.stream);
+    if (size === this.read.size) return false;
+    const { lines } = this.watching.logLines(this.id, this.stream, MOST_LINES, MOST_BYTES);
+    const before = this.wrapped?.lines.length ?? 0;
+    this.read = { size, lines: lines.map((line) => line.replaceAll('\t', TAB)) };
+    // who scrolled back goes on seeing what he saw
+    if (this.below > 0 && this.wrapped) this.below += this.wrap(this.wrapped.columns).length - before;
+    return true;
+  }
+
+  /** Moves by so many lines, or pages; up is back. */
+  scroll(by: number, unit: 'lines' | 'pages' = 'lines'): void {
+    this.below = Math.max(0, this.below - by * (unit === 'pages' ? this.page : 1));
+  }
+  follow(): void {
+    this.below = 0;
+  }
+  toStart(): void {
+    this.below = Number.MAX_SAFE_INTEGER;
+  }
+  /** The other stream, where there are two. */
+  toggle(): void {
+    this.stream = this.stream === 'log' ? 'err' : 'log';
+    this.read = { size: -1, lines: [] };
+    this.below = 0;
+  }
+
+  /** `row`: undefined if the job is gone. */
+  render(
+    row: WatchRow | undefined,
+    said: string | null,
+    { columns, rows }: { columns: number; rows: number },
+    color: boolean,
+  ): string[] {
+    const chalk = new Chalk({ level: color ? 1 : 0 });
+    const room = Math.max(1, rows - 3);
+    this.page = Math.max(1, room - 1);
+    const lines = this.wrap(columns);
+    this.below = Math.min(this.below, Math.max(0, lines.length - room));
+    const end = lines.length - this.below;
+    const shown = lines.slice(Math.max(0, end - room), end);
+    const where = this.below > 0 ? `${this.below} lines below` : row?.isLive ? 'following' : 'end';
+    const size = renderSize(Math.max(0, this.read.size));
+    const head = row
+      ? `${row.label}  ${row.state}  ${this.stream === 'err' ? 'stderr  ' : ''}${size}  ${where}`
+      : `job ${this.id} was removed`;
+    const blank = lines.length === 0 ? ['', '  no output yet'] : shown;
+    const isAll = Math.max(0, this.read.size) <= MOST_BYTES && this.read.lines.length < MOST_LINES;
+    const cutOff =
+      isAll || this.below + room < lines.length ? '' : `the beginning: bgjob tail ${this.id} --full`;
+    return [
+      chalk.bold(cut(head, columns)),
+      ...blank,
+      ...new Array<string>(Math.max(0, room - blank.length)).fill(''),
+      said === null
+        ? chalk.dim(cut(cutOff || (row?.command ?? ''), columns))
+        : chalk.bold(cut(said, columns)),
+      keyLine(
+        KEYS.filter(([key]) => key !== 'e' || row?.isSplit),
+        columns,
+        color,
+      ),
+    ];
+  }
+
+  private wrap(columns: number): string[] {
+    if (this.wrapped?.columns !== columns || this.wrapped.from !== this.read.lines) {
+      const lines = this.read.lines.flatMap((line) => wrap(line, columns));
+      this.wrapped = { columns, from: this.read.lines, lines };
+    }
+    return this.wrapped.lines;
+  }
+}

@@ -1,0 +1,234 @@
+/** What the live view shows and does: the jobs as rows, the last line of each, its log; and the verbs that its keys mean. */
+import * as fs from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
+import { readableLines, safe } from '../../base/text/sanitize.ts';
+import { attendLeft } from '../../engine/automation/recovery.ts';
+import type { Here } from '../../engine/observe/resolve.ts';
+import { Glances } from '../../engine/observe/view-cache.ts';
+import { Pulse } from '../../engine/wait/home-watcher.ts';
+import type { Home } from '../../job/home/home.ts';
+import { listLive } from '../../job/home/job-index.ts';
+import { type JobId, type JobView, stateWord } from '../../job/job.ts';
+import { Log, type Stream } from '../../job/log/log.ts';
+import type { Verb } from '../command/command.ts';
+import { Context } from '../command/context.ts';
+import { parseWords } from '../command/split-argv.ts';
+import { type Choice, pickJobs } from '../jobs/job-filter.ts';
+import { cellsOf, lookAround, portsCell, type Sight } from '../jobs/job-rows.ts';
+import { isOld } from '../jobs/ls-page.ts';
+import { countStates } from '../jobs/summary.ts';
+import { messageOf } from '../messages/failures.ts';
+import { commandLine, jobLabel } from '../messages/job-text.ts';
+import { Captured } from '../output/captured.ts';
+import { type Tone, toneOfView } from '../output/state-style.ts';
+
+/** A job as a row. */
+export interface WatchRow {
+  id: JobId;
+  /** `web 42`. */
+  label: string;
+  /** Its name; null: it has none. */
+  name: string | null;
+  state: string;
+  tone: Tone;
+  age: string;
+  idle: string;
+  command: string;
+  project: string;
+  isOld: boolean;
+  isLive: boolean;
+  isPaused: boolean;
+  /** Whether stderr has a log of its own. */
+  isSplit: boolean;
+}
+
+export interface Sighted {
+  rows: WatchRow[];
+  counts: { text: string; failed: boolean }[];
+  /** What is not shown. */
+  rest: string[];
+}
+
+/** Processes are looked at this often at most, and for this part of the time, milliseconds. */
+const AROUND_MS = 2000;
+const AROUND_SHARE = 20;
+/** Queues that nobody moves on are moved on this often. */
+const ATTEND_MS = 5000;
+const LAST_BYTES = 4096;
+const LAST_LINES = 10;
+
+/** What runs comes first, then what waits; else as in `ls`. */
+function rankOf(view: JobView): number {
+  if (view.kind !== 'live') return 2;
+  return view.status.phase === 'queued' ? 1 : 0;
+}
+
+export class Watching {
+  readonly choice: Choice;
+  everywhere: boolean;
+  private readonly context: Context;
+  private readonly here: Here;
+  private readonly verbs: readonly Verb[];
+  private home: Home | undefined;
+  private glances: Glances | undefined;
+  private pulse: Pulse | undefined;
+  private sight: Sight = { leftoversOf: () => 0, portsOf: () => [] };
+  private nextAround = 0;
+  private endedAround = new Set<JobId>();
+  private nextAttend = 0;
+  /** Ports since the last look at the processes, and how long it took to find them, milliseconds. */
+  private readonly ports = new Map<JobId, string>();
+  private portsMs = 0;
+  private readonly lasts = new Map<JobId, { stamp: string; text: string }>();
+
+  constructor(context: Context, choice: Choice, verbs: readonly Verb[]) {
+    this.context = context;
+    this.here = context.here();
+    this.choice = choice;
+    this.everywhere = choice.everywhere;
+    this.verbs = verbs;
+  }
+
+  /** The project of the call. */
+  get project(): string {
+    return safe(this.here.project);
+  }
+
+  /** The jobs as they are now. */
+  async look(): Promise<Sighted> {
+    const home = this.open();
+    if (!home) return { rows: [], counts: [], rest: ['no jobs yet: bgjob run -- command'] };
+    const live = listLive(home);
+    this.pulse!.attend(live);
+    this.glances!.begin();
+    const choice = { ...this.choice, everywhere: this.everywhere };
+    const picked = pickJobs(home, this.here, choice, false, (id) => this.glances!.view(id));
+    const views = [...picked.views()].sort((a, b) => rankOf(a) - rankOf(b));
+    await this.lookAround(home, views);
+    const now = systemClock.now();
+    const rows = views.map((view) => this.rowOf(home, view, picked.lineup, now));
+    return { rows, counts: countStates(views, picked.hidden()), rest: picked.rest() };
+  }
+
+  /** Resolves when another look may show something else, or with `abort`. */
+  async wait(mostMs: number, abort: AbortSignal): Promise<boolean> {
+    if (this.pulse) return this.pulse.wait(mostMs, abort);
+    const { sleep } =
+      require('../../engine/wait/job-end.ts') as typeof import('../../engine/wait/job-end.ts');
+    await sleep(mostMs, abort);
+    return true;
+  }
+
+  close(): void {
+    this.pulse?.close();
+  }
+
+  /** The ports on which a job listens, as a cell; `-` if there are none. For rows that are shown: it costs. */
+  portsCell(row: WatchRow): string {
+    const known = this.ports.get(row.id);
+    if (known !== undefined) return known;
+    const begun = systemClock.monotonic();
+    const cell = portsCell(this.sight.portsOf(row) ?? []);
+    this.ports.set(row.id, cell);
+    this.portsMs += systemClock.monotonic() - begun;
+    return cell;
+  }
+
+  /** The last line that says something; empty if there is none. Read again only when more was written. */
+  lastLine({ id }: WatchRow): string {
+    const job = this.home!.job(id);
+    try {
+      const stat = fs.statSync(job.log, { throwIfNoEntry: false });
+      if (!stat) return '';
+      const stamp = `${stat.size} ${stat.mtimeMs}`;
+      const known = this.lasts.get(id);
+      if (known?.stamp === stamp) return known.text;
+      const lines = this.logLines(id, 'log', LAST_LINES, LAST_BYTES).lines;
+      const text = (lines.findLast((line) => line.trim() !== '') ?? '').trim().replaceAll('\t', ' ');
+      this.lasts.set(id, { stamp, text });
+      return text;
+    } catch (thrown) {
+      errnoOf(thrown);
+      return '';
+    }
+  }
+
+  /** The last lines of a log, readable, and its size in bytes. */
+  logLines(id: JobId, stream: Stream, most: number, mostBytes: number): { lines: string[]; bytes: number } {
+    const log = this.home && Log.open(this.home.job(id), stream);
+    if (!log) return { lines: [], bytes: 0 };
+    try {
+      const piece = log.lastLines(most, mostBytes);
+      return { lines: readableLines(piece.bytes), bytes: piece.size };
+    } finally {
+      log.close();
+    }
+  }
+
+  /** The size of a log, bytes; cheap. */
+  logSize(id: JobId, stream: Stream): number {
+    const job = this.home!.job(id);
+    return fs.statSync(stream === 'log' ? job.log : job.err, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** Calls a verb for a job, as if it had been typed; what it said, in one line, and the id that it printed. */
+  async act(name: string, { id }: WatchRow): Promise<{ text: string; failed: boolean; id?: JobId }> {
+    const verb = this.verbs.find((one) => one.name === name)!;
+    const output = new Captured(this.context.env);
+    const parsed = parseWords(verb, [String(id)]);
+    const done = parsed.ok ? await verb.run(new Context(this.context.env, output), parsed.value) : parsed;
+    if (done.ok) return { text: output.said(), failed: false, ...output.id() };
+    const { message, hint } = messageOf(done.failure);
+    return { text: safe(hint === undefined ? message : `${message} (${hint})`), failed: true };
+  }
+
+  private open(): Home | undefined {
+    if (this.home) return this.home;
+    const opened = this.context.home();
+    if (!opened.ok || !opened.value) return undefined;
+    this.home = opened.value;
+    this.glances = new Glances(this.home);
+    this.pulse = new Pulse(this.home);
+    return this.home;
+  }
+
+  /** Ports and leftovers, as long as that is cheap; and what every command does in passing. */
+  private async lookAround(home: Home, views: JobView[]): Promise<void> {
+    const begun = systemClock.monotonic();
+    const ended = views.filter(({ kind }) => kind === 'ended').map(({ id }) => id);
+    // what ran when we looked last is no longer there, or is left
+    if (begun >= this.nextAround || ended.some((id) => !this.endedAround.has(id))) {
+      this.endedAround = new Set(ended);
+      this.sight = await lookAround(home, true);
+      const took = systemClock.monotonic() - begun + this.portsMs;
+      this.nextAround = begun + Math.max(AROUND_MS, took * AROUND_SHARE);
+      this.ports.clear();
+      this.portsMs = 0;
+    }
+    if (begun < this.nextAttend) return;
+    this.nextAttend = begun + ATTEND_MS;
+    await attendLeft(home, true);
+  }
+
+  private rowOf(home: Home, view: JobView, lineup: Parameters<typeof cellsOf>[3], now: number): WatchRow {
+    const sight = { ...this.sight, portsOf: () => undefined };
+    const [, name, state, age, , idle] = cellsOf(home, view, sight, lineup);
+    const spec = 'spec' in view ? view.spec : null;
+    return {
+      id: view.id,
+      label: jobLabel(view),
+      name: spec?.name == null ? null : name!,
+      state: state!,
+      tone: toneOfView(view),
+      age: age!,
+      idle: idle!,
+      command: commandLine(view),
+      project: safe(spec?.project ?? ''),
+      isOld: isOld(view, now),
+      isLive: view.kind === 'live',
+      isPaused: stateWord(view) === 'paused',
+      isSplit: spec?.split === true,
+    };
+  }
+}

@@ -1,0 +1,83 @@
+/** The listeners of a home, one for each address and port that triggers name; and whether one really listens. */
+import { systemClock } from '../../base/clock.ts';
+import { type Address, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
+import type { Home } from '../../job/home/home.ts';
+import { describeListener, type Listener, readHolders } from '../observe/port-owner.ts';
+import { socketsOn } from '../os/sockets.ts';
+import { isOfThisWorld } from '../queue/confinement.ts';
+import { jobOf, listenerOf, type Standing } from './service-jobs.ts';
+
+/** A listener, and the triggers that it serves. */
+export interface Serving {
+  standing: Standing;
+  names: string[];
+}
+
+/** Of all triggers that are served here. */
+export function listenersOf(home: Home): Serving[] {
+  const found = new Map<string, Serving>();
+  for (const name of listTriggers(home)) {
+    const read = readTrigger(home, name);
+    if (read.kind !== 'read' || !isOfThisWorld(read.value)) continue;
+    const standing = listenerOf(home, read.value);
+    const { names } = found.get(standing.fifo) ?? { names: [] };
+    found.set(standing.fifo, { standing, names: [...names, name] });
+  }
+  return [...found.values()];
+}
+
+/** Who has the port: `ours`, nobody, or somebody else; `unknown`: somebody whose processes we may not see. */
+export type Hold = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken'; by: Listener | 'unknown' };
+
+/** Who listens on the port of an address. */
+export async function readHold(home: Home, address: Address): Promise<Hold> {
+  for (let sockets = socketsOn(address.port, [], true); sockets.length > 0; ) {
+    const holders = (await readHolders(sockets)).map(({ pid }) => describeListener(home, pid));
+    const own = jobOf(home, listenerOf(home, address));
+    if (own && holders.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
+    // who was there may have ended before it was looked for
+    const again = socketsOn(address.port, [], true);
+    if (again.join() === sockets.join()) return { kind: 'taken', by: holders[0] ?? 'unknown' };
+    sockets = again;
+  }
+  return { kind: 'nobody' };
+}
+
+/** Between two tries to have an address, milliseconds. */
+const TRY_MS = 20;
+/** A listener whose last trigger was removed needs milliseconds to end. */
+const ENDING_MS = 5000;
+
+/** Takes an address for an instant; the system error that says why it cannot be had. `port` 0: any. */
+export function tryAddress({ host, port }: Address): Promise<string | undefined> {
+  const { createServer } = require('node:net') as typeof import('node:net');
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'EIO'));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+/** The same, but waits for a listener of ours that is about to end. */
+export async function claimable(home: Home, address: Address): Promise<string | undefined> {
+  for (const deadline = systemClock.monotonic() + ENDING_MS; ; ) {
+    const errno = await tryAddress(address);
+    if (errno !== 'EADDRINUSE' || systemClock.monotonic() > deadline) return errno;
+    if ((await readHold(home, address)).kind === 'taken') return errno;
+    await systemClock.sleep(TRY_MS);
+  }
+}
+
+/** Below those that the kernel gives to connections that go out: it is to be the same for years. */
+const [FIRST_PORT, LAST_PORT] = [20_000, 32_000];
+const MOST_TRIES = 200;
+
+/** A port that nobody has at this address; the system error where there is none. */
+export async function findPort(host: string): Promise<{ port: number } | { errno: string }> {
+  for (let n = 0; ; n++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    const errno = await tryAddress({ host, port });
+    if (errno === undefined) return { port };
+    if (errno !== 'EADDRINUSE' || n === MOST_TRIES) return { errno };
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Our own jobs: one scheduler for all schedules, one listener for all triggers of a port. They are ordinary jobs of the home's own
+ * project, begin with the first entry and end with the last. Each holds a FIFO: a byte wakes it, and who finds nobody
+ * holding it starts the job again. The name of the job makes sure that there is one.
+ */
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import { hasReader, wakeReader } from '../../base/fs/atomic-write.ts';
+import { makeDirectory } from '../../base/fs/directories.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import type { Address } from '../../job/automation/trigger.ts';
+import type { Home } from '../../job/home/home.ts';
+import { type JobId, type JobView, stateWord } from '../../job/job.ts';
+import { makeFifoAt } from '../launch/alive-fifo.ts';
+import { ownEnvironment } from '../launch/environment.ts';
+import { launch } from '../launch/launch.ts';
+import { holderOf } from '../observe/name-owner.ts';
+import { requireTool } from '../os/programs.ts';
+import { thisWorld } from '../queue/confinement.ts';
+import { AGAIN } from '../queue/queue-waiter.ts';
+
+/** One of our own jobs, as it is called and where it is woken. */
+export interface Standing {
+  serves: 'schedules' | 'triggers';
+  /** The name of the job. */
+  name: string;
+  fifo: string;
+  /** Its arguments after the home. */
+  args: string[];
+}
+
+/** Jobs of one world are started in no other: each has its own. */
+const inThisWorld = (name: string): string => `${name}-${thisWorld().slice(0, 4)}`;
+
+export const schedulerOf = (home: Home): Standing => ({
+  serves: 'schedules',
+  name: inThisWorld('scheduler'),
+  fifo: `${home.schedules}/~${thisWorld()}`,
+  args: [],
+});
+
+/** It serves all triggers of an address and port. */
+export const listenerOf = (home: Home, { host, port }: Address): Standing => ({
+  serves: 'triggers',
+  // a name has no colons
+  name: inThisWorld(`listener-${port}${host === '127.0.0.1' ? '' : `-${host.replaceAll(':', '_')}`}`),
+  fifo: `${home.triggers}/~${thisWorld()}.${port}.${host}`,
+  args: [host, String(port)],
+});
+
+/** The live job; undefined: there is none. */
+export const jobOf = (home: Home, { name }: Standing): JobView | undefined =>
+  holderOf(home, { name, project: home.path });
+
+/** How long it may take until it answers, milliseconds: a busy machine. */
+const ANSWER_MS = 20_000;
+const LOOK_MS = 10;
+const OWN_LOG_BYTES = 16 * 2 ** 20;
+
+/** Starts the job, unless it lives, and waits for nothing. Its id; undefined: it was there, or is about to be. */
+export async function begin(home: Home, standing: Standing): Promise<Result<JobId | undefined>> {
+  const { serves, name, args } = standing;
+  if (jobOf(home, standing)) return ok(undefined);
+  const command = [process.execPath, join(__dirname, 'boot.js'), `--${serves}`, home.path, ...args];
+  const started = await launch(home, {
+    name,
+    // a shell starts it again while a signal ends it
+    argv: [requireTool('sh'), '-c', AGAIN, 'sh', ...command],
+    line: null,
+    words: ['bgjob', serves],
+    script: null,
+    cwd: home.path,
+    project: home.path,
+    tags: [],
+    env: [],
+    keepEnv: false,
+    timeoutMs: null,
+    idleTimeoutMs: null,
+    graceMs: 5000,
+    maxLogBytes: OWN_LOG_BYTES,
+    onMaxLog: 'trim',
+    split: false,
+    stdin: null,
+    pty: null,
+    placement: null,
+    retry: 0,
+    backoffMs: 0,
+    onExit: null,
+    notify: null,
+    parent: null,
+    origin: { kind: 'own', serves },
+    environment: Object.entries(ownEnvironment(process.env)).map(([key, value]) => `${key}=${value}`),
+  });
+  if (started.ok) return started;
+  return started.failure.code === 'name-taken' ? ok(undefined) : started;
+}
+
+/** Whether it is there; it is not woken. */
+export const isServed = ({ fifo }: Standing): boolean => hasReader(fifo);
+
+/** Wakes those of all worlds that are there; starts none. */
+export function callAll(folder: string): void {
+  for (const name of namesIn(folder)) if (name.startsWith('~')) wakeReader(`${folder}/${name}`);
+}
+
+/** Wakes it, if need be by starting it; returns when it has heard of what is on disk now. */
+export async function callOn(home: Home, standing: Standing): Promise<Result<void>> {
+  const { serves, fifo } = standing;
+  const failed = (id: number | null, why: string) => fail({ code: 'not-served', kind: serves, id, why });
+  try {
+    makeDirectory(`${home.path}/${serves}`);
+    for (let deadline = systemClock.monotonic() + ANSWER_MS, id: JobId | undefined; ; ) {
+      if (wakeReader(fifo)) return ok(undefined);
+      const begun = await begin(home, standing);
+      if (!begun.ok) return begun;
+      if (id !== undefined && begun.value !== undefined) return failed(id, 'it has ended at once');
+      id ??= begun.value;
+      if (systemClock.monotonic() > deadline) {
+        const holder = jobOf(home, standing);
+        return failed(
+          holder?.id ?? null,
+          holder ? `it is ${stateWord(holder)} and does not answer` : 'it does not start',
+        );
+      }
+      await systemClock.sleep(LOOK_MS);
+    }
+  } catch (thrown) {
+    return fail({
+      code: 'io',
+      doing: 'start what serves',
+      path: `${home.path}/${serves}`,
+      errno: errnoOf(thrown),
+    });
+  }
+}
+
+const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+
+/** For the job itself: makes its FIFO and holds it. Throws system errors. */
+export async function holdCall(home: Home, path: string): Promise<number> {
+  const made = await makeFifoAt(home, path);
+  if (!made.ok) throw Object.assign(new Error(path), { code: 'EIO' });
+  return fs.openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+}

@@ -1,0 +1,88 @@
+/**
+ * One job of a schedule or trigger, started: never twice for the same time or delivery. The claim names the id that the job will have and
+ * is durable before the job is written, so that whoever finds it after a kill knows whether the job was started.
+ */
+import { fail, ok, type Result } from '../../base/result.ts';
+import { claimStart, readEvents, type Starter } from '../../job/automation/template-records.ts';
+import type { Home } from '../../job/home/home.ts';
+import { titleOf } from '../../job/home/name-claims.ts';
+import type { StarterPaths } from '../../job/home/paths.ts';
+import type { JobId, Placement } from '../../job/job.ts';
+import type { Origin } from '../../job/origin.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import { type Draft, launch } from '../launch/launch.ts';
+import { holderOf } from '../observe/name-owner.ts';
+import { observe } from '../observe/observe.ts';
+import { isProcForeign } from '../os/call-sandbox.ts';
+import { identify } from '../os/process-identity.ts';
+import { attendQueue } from '../queue/admission.ts';
+import { enqueue, placementOf } from '../queue/enqueue.ts';
+
+/** What one start adds. */
+export interface Occasion {
+  origin: Origin;
+  /** `NAME=value`, beside the environment that was kept. */
+  variables: string[];
+  /** A claim of this key and generation is made; null: started by hand, as often as somebody likes. */
+  claim: { key: string; generation: number } | null;
+  payload?: Uint8Array;
+  /** The job in which that happens. */
+  parent: JobId | null;
+  /** It waits for the end of these. */
+  after: JobId[];
+}
+
+/** Starts the job, or puts it into its queue, and returns its id. It has the name of its starter, if no live job has. */
+export async function startFrom(
+  home: Home,
+  paths: StarterPaths,
+  starter: Starter,
+  occasion: Occasion,
+): Promise<Result<JobId>> {
+  const { claim } = occasion;
+  if (isProcForeign()) return fail({ code: 'proc-foreign' });
+  const named = { ...starter.draft, name: starter.name };
+  // as if they were given with -e: a restart has them, too
+  const env = [...named.env, ...occasion.variables];
+  const draft: Draft = {
+    ...named,
+    name: holderOf(home, titleOf(named)!) ? null : starter.name,
+    env,
+    parent: occasion.parent,
+    origin: occasion.origin,
+    environment: [...starter.environment, ...occasion.variables],
+    placement: placementFor(starter, occasion),
+    ...(occasion.payload && { payload: occasion.payload }),
+  };
+  const mayStart = (job: JobId): Result<void> =>
+    claim === null || claimStart(paths, { ...claim, job, by: identify(process.pid)! })
+      ? ok(undefined)
+      : fail({ code: 'started-before', name: starter.name });
+  // the supervisor has it from us
+  const before = process.umask(starter.umask);
+  try {
+    const { placement } = draft;
+    if (!placement) return await launch(home, draft, mayStart);
+    const queued = await enqueue(home, { ...draft, placement }, mayStart);
+    if (queued.ok) await attendQueue(home, placement.queue);
+    return queued;
+  } finally {
+    process.umask(before);
+  }
+}
+
+function placementFor({ queue }: Starter, { after }: Occasion): Placement | null {
+  if (queue === null && after.length === 0) return null;
+  return placementOf({
+    queue: queue ?? NO_QUEUE,
+    priority: 0,
+    notBefore: null,
+    after: after.map((id) => ({ id, any: true })),
+  });
+}
+
+/** The jobs of a schedule or trigger that still live, the newest last. */
+export const liveJobs = (home: Home, paths: StarterPaths): JobId[] =>
+  readEvents(paths)
+    .flatMap(({ job }) => job ?? [])
+    .filter((id) => observe(home, id)?.kind === 'live');

@@ -1,0 +1,83 @@
+/** What is wrong with the jobs of a home: records that cannot be read, lost jobs that left something running, queues that nobody moves on. */
+import { systemClock } from '../../base/clock.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import type { Home } from '../../job/home/home.ts';
+import { parseId } from '../../job/home/ids.ts';
+import type { JobId, JobView } from '../../job/job.ts';
+import { attendLeft, isLeft } from '../automation/recovery.ts';
+import { leftoversOf, markedProcesses } from '../observe/leftovers.ts';
+import { observe } from '../observe/observe.ts';
+import { Lineup, type QueueSight } from '../queue/queue-status.ts';
+import type { Finding } from './findings.ts';
+
+/** For so long records are read, the newest first, milliseconds: there may be thousands. */
+const LOOK_MS = 400;
+
+/** Clocks of machines that share a home differ by less, milliseconds. */
+const SLACK_MS = 60_000;
+
+export interface Inventory {
+  findings: Finding[];
+  /** How many jobs were looked at, of how many. */
+  looked: number;
+  jobs: number;
+}
+
+async function checkView(
+  home: Home,
+  view: JobView,
+  marked: () => Promise<Map<JobId, number[]>>,
+): Promise<Finding[]> {
+  if (view.kind === 'unreadable') return [{ code: 'job-unreadable', id: view.id, why: view.why }];
+  if (view.kind !== 'ended' || view.status.outcome.kind !== 'lost') return [];
+  const left = leftoversOf(home, view, await marked());
+  return left === 0 ? [] : [{ code: 'job-adrift', id: view.id, name: view.spec.name, left }];
+}
+
+/** So many jobs are told of each kind; of the others only how many they are. */
+const MOST_TOLD = 10;
+
+function bounded(findings: Finding[]): Finding[] {
+  return (['job-unreadable', 'job-adrift'] as const).flatMap((like): Finding[] => {
+    const all = findings.filter(({ code }) => code === like);
+    const more: Finding[] = [{ code: 'more-jobs', like, count: all.length - MOST_TOLD }];
+    return all.length > MOST_TOLD ? [...all.slice(0, MOST_TOLD), ...more] : all;
+  });
+}
+
+function checkQueue(home: Home, sight: QueueSight): Finding[] {
+  const { name, count } = sight;
+  if (count === 0 || sight.isPaused || sight.running.size >= sight.slots) return [];
+  const ids = sight.first.filter((id) => sight.isStranded(id));
+  if (ids.length > 0) return [{ code: 'queue-stranded', queue: name, ids, count }];
+  return isLeft(home, name) ? [{ code: 'queue-left', queue: name, count }] : [];
+}
+
+/** Looks at the jobs and queues of a home. What any command puts right in passing is put right first. */
+export async function checkJobs(home: Home): Promise<Inventory> {
+  await attendLeft(home);
+  const until = systemClock.monotonic() + LOOK_MS;
+  const ids = namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
+  ids.sort((a, b) => b - a);
+  let known: Promise<Map<JobId, number[]>> | undefined;
+  const marked = () => {
+    known ??= markedProcesses(home);
+    return known;
+  };
+  const found: Finding[] = [];
+  let looked = 0;
+  let latest: { id: JobId; createdAt: number } | undefined;
+  for (const id of ids) {
+    if (systemClock.monotonic() > until) break;
+    looked++;
+    const view = observe(home, id);
+    if (!view) continue;
+    found.push(...(await checkView(home, view, marked)));
+    if ('spec' in view && !(view.spec.createdAt <= (latest?.createdAt ?? 0))) latest = view.spec;
+  }
+  const findings = bounded(found);
+  const aheadMs = (latest?.createdAt ?? 0) - systemClock.now();
+  if (latest && aheadMs > SLACK_MS) findings.push({ code: 'clock-behind', id: latest.id, aheadMs });
+  findings.push(...new Lineup(home).queues.flatMap((sight) => checkQueue(home, sight)));
+  return { findings, looked, jobs: ids.length };
+}

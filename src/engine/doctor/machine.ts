@@ -1,0 +1,127 @@
+/**
+ * What on this machine would end jobs early or break them: programs that are missing, limits, /proc, pid 1. Whatever only Linux has is
+ * asked only where there is a /proc. Each check takes milliseconds, and none can hang.
+ */
+import * as fs from 'node:fs';
+import { basename } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import { readSystemText } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import { enclosureOf, isProcForeign } from '../os/call-sandbox.ts';
+import { HAS_PROC, readStat } from '../os/process-identity.ts';
+import { readCommandLine } from '../os/process-table.ts';
+import { findTool, newSession } from '../os/programs.ts';
+import type { Finding, LimitName } from './findings.ts';
+
+const LEAST_NODE = 20;
+/** Without setsid (or perl) a job shares its shim's group; script is for --pty. ps is a tool of ours only where there is no /proc. */
+const TOOLS = ['sh', 'env', 'mkfifo', 'setsid', 'script', 'ps'];
+
+function checkNode(): Finding[] {
+  const version = process.versions.node;
+  return Number.parseInt(version, 10) < LEAST_NODE
+    ? [{ code: 'node-too-old', version, least: LEAST_NODE }]
+    : [];
+}
+
+function checkProc(): Finding[] {
+  if (process.platform === 'linux' && !HAS_PROC) return [{ code: 'proc-missing' }];
+  if (isProcForeign()) return [{ code: 'proc-foreign' }];
+  const isKnown = !HAS_PROC || readSystemText('/proc/sys/kernel/random/boot_id') !== '';
+  return isKnown ? [] : [{ code: 'boot-unknown' }];
+}
+
+function checkTools(): Finding[] {
+  const isMissing = (tool: string) =>
+    tool === 'setsid' ? newSession().length === 0 : findTool(tool) === undefined;
+  return TOOLS.filter(isMissing).map((tool) => ({ code: 'tool-missing', tool }));
+}
+
+const LIMITS: [LimitName, string][] = [
+  ['nofile', 'Max open files'],
+  ['nproc', 'Max processes'],
+  ['fsize', 'Max file size'],
+  ['cpu', 'Max cpu time'],
+];
+/** What a supervisor (Node has a dozen threads), a shim and a small job need; less, and they fail. */
+const LEAST = { nofile: 64, nproc: 32 };
+/** CAP_SYS_ADMIN or CAP_SYS_RESOURCE: the limit of processes does not count. */
+const EXEMPT = (1n << 21n) | (1n << 24n);
+
+/** How many threads this user has. */
+function countThreads(): number {
+  const uid = process.getuid!();
+  let threads = 0;
+  for (const name of fs.readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const status = readSystemText(`/proc/${name}/status`);
+    if (Number(/^Uid:\s*(\d+)/m.exec(status)?.[1]) !== uid) continue;
+    threads += Number(/^Threads:\s*(\d+)/m.exec(status)?.[1] ?? 0);
+  }
+  return threads;
+}
+
+function roomOf(limit: LimitName, value: number): number {
+  if (limit !== 'nproc') return value;
+  const capabilities = /^CapEff:\s*(\w+)/m.exec(readSystemText('/proc/self/status'))?.[1] ?? '0';
+  const isExempt = process.getuid!() === 0 || (BigInt(`0x${capabilities}`) & EXEMPT) !== 0n;
+  return isExempt ? Number.POSITIVE_INFINITY : value - countThreads();
+}
+
+function checkLimits(): Finding[] {
+  const text = readSystemText('/proc/self/limits');
+  return LIMITS.flatMap(([limit, title]): Finding[] => {
+    const value = Number(new RegExp(`^${title}\\s+(\\d+)\\s`, 'm').exec(text)?.[1] ?? Number.NaN);
+    if (Number.isNaN(value)) return [];
+    const left = roomOf(limit, value);
+    // any limit of these two ends a job with a signal one day
+    const isLow = limit === 'fsize' || limit === 'cpu' || left < LEAST[limit];
+    return isLow ? [{ code: 'limit-low', limit, value, left }] : [];
+  });
+}
+
+/** Below these a few editors and development servers use all there are. */
+const FEW_WATCHES: [key: string, least: number][] = [
+  ['max_user_watches', 8192],
+  ['max_user_instances', 128],
+];
+
+function checkWatches(): Finding[] {
+  try {
+    fs.watch('/').close();
+  } catch (thrown) {
+    return [{ code: 'no-watches', errno: errnoOf(thrown) }];
+  }
+  if (!HAS_PROC) return [];
+  return FEW_WATCHES.flatMap(([name, least]): Finding[] => {
+    const key = `fs.inotify.${name}`;
+    const text = readSystemText(`/proc/sys/${key.replaceAll('.', '/')}`);
+    return text !== '' && Number(text) < least ? [{ code: 'few-watches', key, value: Number(text) }] : [];
+  });
+}
+
+/** Pid 1 takes its dead in at once, or never. */
+const REAPED_MS = 50;
+
+async function checkInit(): Promise<Finding[]> {
+  if (!HAS_PROC || isProcForeign()) return [];
+  const isDead = (pid: number): boolean => {
+    const stat = readStat(pid);
+    return stat?.state === 'Z' && stat.ppid === 1;
+  };
+  const pids = fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
+  const dead = pids.filter(isDead);
+  if (dead.length === 0) return [];
+  await systemClock.sleep(REAPED_MS);
+  const count = dead.filter(isDead).length;
+  const init = basename(readCommandLine(1)[0] ?? '');
+  return count === 0 ? [] : [{ code: 'zombies-stay', count, init }];
+}
+
+/** All that is found on this machine, the worst first. */
+export async function checkMachine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
+  const enclosure = enclosureOf(env);
+  const ends: Finding[] = enclosure ? [{ code: 'ends-with-call', enclosure }] : [];
+  const first = [...checkNode(), ...checkProc(), ...ends, ...checkTools()];
+  return [...first, ...checkLimits(), ...checkWatches(), ...(await checkInit())];
+}

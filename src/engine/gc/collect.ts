@@ -1,0 +1,179 @@
+/**
+ * Removing ended jobs, and putting the index right. A job's directory is renamed away first: atomic, and whoever comes
+ * second finds nothing. Never removed: a live job, one with leftovers or for which another waits, one that cannot be judged, and the
+ * highest id.
+ */
+import * as fs from 'node:fs';
+import { uptime } from 'node:os';
+import { dirname } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import { removeQuietly, writeHint } from '../../base/fs/atomic-write.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import { lastStarted } from '../../job/automation/template-records.ts';
+import type { Home } from '../../job/home/home.ts';
+import { listIds, raiseFloor } from '../../job/home/ids.ts';
+import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../../job/home/job-index.ts';
+import { forgetNames, type Title, titleOf } from '../../job/home/name-claims.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import { isSeen } from '../../job/home/records.ts';
+import { chooseRemovals, type Keepsake, type RetentionRules } from '../../job/home/retention.ts';
+import { discard, emptyTrash } from '../../job/home/trash.ts';
+import { type EndedView, exitCodeOf, type JobId } from '../../job/job.ts';
+import { isHookDue } from '../hooks/exit-hook.ts';
+import { leftoversOf, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
+import { observe } from '../observe/observe.ts';
+import { isHeld, thisPlace } from '../os/process-identity.ts';
+import { awaitedJobs, mendQueues } from '../queue/repair-queues.ts';
+
+/** A directory without a spec is a launch under way for this long, milliseconds; later it was given up. */
+const HALF_MADE_MS = 60_000;
+/** How often a cheap gc runs by itself, milliseconds. */
+const SELDOM_MS = 3_600_000;
+
+export interface Collected {
+  removed: JobId[];
+  freedBytes: number;
+  live: number;
+  /** Ended jobs that stay. */
+  kept: number;
+}
+
+/** What a job's output takes on the disk, holes not counted. */
+function diskBytes(job: JobPaths): number {
+  const paths = namesIn(dirname(job.log)).map((name) => `${dirname(job.log)}/${name}`);
+  const blocks = paths.map((path) => fs.lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0);
+  return blocks.reduce((sum, count) => sum + count, 0) * 512;
+}
+
+/**
+ * How long ago a job ended, milliseconds. The wall clock is believed only as far as the other one allows it: a clock that is a
+ * year ahead makes nothing old that is of this boot, and nothing that ended in an earlier boot is younger than this one.
+ */
+function endedAgoMs({ spec, status }: EndedView): number {
+  const byWall = systemClock.now() - status.endedAt;
+  const { bootId, machine } = thisPlace();
+  if (spec.machine !== machine) return Math.max(0, byWall);
+  // with the time in which the machine slept
+  const upMs = uptime() * 1000;
+  if (spec.bootId !== bootId) return Math.max(byWall, upMs);
+  const mostMs = Math.max(0, upMs - spec.createdMonotonicMs);
+  return byWall >= 0 && byWall <= mostMs ? byWall : mostMs;
+}
+
+/** Jobs for which others wait, and those that tell the last result of a schedule or trigger. */
+const neededJobs = (home: Home): Set<JobId> => new Set([...awaitedJobs(home), ...lastStarted(home)]);
+
+async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
+  const marked = await markedProcesses(home);
+  const awaited = neededJobs(home);
+  return views.map((view) => ({
+    id: view.id,
+    endedAt: systemClock.now() - endedAgoMs(view),
+    sizeBytes: diskBytes(home.job(view.id)),
+    unseenFailure: exitCodeOf(view.status.outcome) !== 0 && !isSeen(home.job(view.id)),
+    leftovers: leftoversOf(home, view, marked) > 0 || isHookDue(home, view, endedAgoMs(view)),
+    awaited: awaited.has(view.id),
+  }));
+}
+
+/** Renames the job away and deletes it there; false if somebody else did, or it came to life. */
+async function remove(home: Home, view: EndedView, mayRun: (view: EndedView) => boolean): Promise<boolean> {
+  // asked again, and thoroughly: it is the last moment
+  if (observe(home, view.id)?.kind !== 'ended' || isHookDue(home, view, endedAgoMs(view))) return false;
+  if (mayRun(view) && (await processesOf(home, view)).length > 0) return false;
+  return putInTrash(home, view.id);
+}
+
+function putInTrash(home: Home, id: JobId): boolean {
+  if (!discard(home, home.job(id).dir, String(id))) return false;
+  unmarkLive(home, id);
+  emptyTrash(home);
+  return true;
+}
+
+/** A directory that a killed launcher left: no spec, nobody holds it, and old enough. */
+function isHalfMade(home: Home, id: JobId): boolean {
+  const job = home.job(id);
+  const stat = fs.lstatSync(job.dir, { throwIfNoEntry: false });
+  return (
+    stat?.isDirectory() === true && systemClock.now() - stat.mtimeMs > HALF_MADE_MS && !isHeld(job.alive)
+  );
+}
+
+/** Markers follow the jobs: after a power cut, a killed owner or a lost job they may not. */
+function mendIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
+  const marks = listEnded(home);
+  const marked = new Set(marks.map(({ id }) => id));
+  const live = new Set(listLive(home));
+  for (const { id, spec, status } of ended)
+    if (!gone.has(id) && (live.has(id) || !marked.has(id))) mendMark(home, id, status.endedAt, spec.project);
+  for (const mark of marks) if (gone.has(mark.id) || !fs.existsSync(home.job(mark.id).dir)) unmarkEnded(mark);
+}
+
+/** Something else may stand where the marker should be: then that job has none. */
+function mendMark(home: Home, id: JobId, endedAt: number, project: string): void {
+  try {
+    markEnded(home, id, endedAt, project);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+
+/** Removes what the rules allow; `dryRun` only says what it would. Throws system errors. */
+export async function collect(home: Home, rules: RetentionRules, dryRun: boolean): Promise<Collected> {
+  const ids = listIds(home).sort((a, b) => a - b);
+  const highest = ids.at(-1);
+  const ended: EndedView[] = [];
+  const titles = new Map<JobId, Title>();
+  const queued = new Set<JobId>();
+  let live = 0;
+  for (const id of ids) {
+    const view = observe(home, id);
+    const title = view && 'spec' in view ? titleOf(view.spec) : undefined;
+    if (title) titles.set(id, title);
+    if (view?.kind === 'live' && view.status.phase === 'queued') queued.add(id);
+    if (view?.kind === 'ended') ended.push(view);
+    else if (view?.kind === 'live') live++;
+    else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) putInTrash(home, id);
+  }
+  const keepsakes = await keepsakesOf(home, ended);
+  const sizes = new Map(keepsakes.map(({ id, sizeBytes }) => [id, sizeBytes]));
+  const chosen = new Set(chooseRemovals(keepsakes, rules, systemClock.now()).filter((id) => id !== highest));
+  const removed = new Set<JobId>();
+  // asked again: somebody may just have queued one that waits for it
+  const awaited = neededJobs(home);
+  for (const id of chosen) if (awaited.has(id)) chosen.delete(id);
+  // before anything goes: ids up to here are never given again
+  if (!dryRun && chosen.size > 0) raiseFloor(home, Math.max(...chosen));
+  // a look at all processes for each of thousands would take minutes
+  const mayRun = await suspectJobs(home);
+  for (const view of ended) {
+    if (chosen.has(view.id) && (dryRun || (await remove(home, view, mayRun)))) removed.add(view.id);
+  }
+  if (!dryRun) {
+    mendIndex(home, ended, removed);
+    mendQueues(home, (id) => queued.has(id));
+    for (const id of removed) titles.delete(id);
+    forgetNames(home, [...titles.values()]);
+  }
+  const freedBytes = [...removed].reduce((sum, id) => sum + sizes.get(id)!, 0);
+  return { removed: [...removed], freedBytes, live, kept: ended.length - removed.size };
+}
+
+/** Whether it is time for the gc that runs by itself; says yes once an hour, to one asker. */
+export function isCollectionDue(home: Home): boolean {
+  const stamp = `${home.cache}/gc`;
+  try {
+    const stat = fs.lstatSync(stamp, { throwIfNoEntry: false });
+    if (stat && Math.abs(systemClock.now() - stat.mtimeMs) < SELDOM_MS) return false;
+    writeHint(stamp, '');
+    // the first job of a new home makes the stamp; there is nothing to collect yet
+    return stat !== undefined;
+  } catch (thrown) {
+    errnoOf(thrown);
+    // what is no file would keep it from ever running again
+    removeQuietly(stamp);
+    return false;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * `--on-exit` and `--notify`: a process of its own does both once the end is published. Whoever publishes that starts it, and may be killed just
+ * then: so another may start it again, and the claim decides. It is made by whoever runs the line, as its first act, and never removed.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
+import * as is from '../../base/schema.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import { readShaped, readState } from '../../job/home/records.ts';
+import { type EndedView, exitCodeOf, type JobView, type Spec } from '../../job/job.ts';
+import { hasHook, isTold } from '../../job/notice.ts';
+import { ownEnvironment } from '../launch/environment.ts';
+import { SUPERVISOR } from '../launch/spawn-supervisor.ts';
+import { keepEnvironment } from '../launch/stored-environment.ts';
+import { identify, isDeadState, readStat, thisPlace } from '../os/process-identity.ts';
+
+/** How long it may take, milliseconds. */
+export const HOOK_LIMIT_MS = 60_000;
+/** So long after an end it may be about to be started, milliseconds. */
+const DUE_MS = 60_000;
+
+/** Starts the process that runs the line, if there is one and nobody did; returns at once. */
+export function startHook(home: Home, spec: Spec): void {
+  if (!hasHook(spec) || readHookClaim(home.job(spec.id))) return;
+  if (spec.onExit === null && !isNoticeDue(home, spec)) return;
+  try {
+    if (spec.onExit !== null) keepEnvironment(home, spec);
+  } catch (thrown) {
+    // a full disk: then it has our environment
+    errnoOf(thrown);
+  }
+  const { spawn } = require('node:child_process') as typeof import('node:child_process');
+  const nothing = fs.openSync('/dev/null', fs.constants.O_RDONLY);
+  const child = spawn(process.execPath, [SUPERVISOR, home.path, String(spec.id), '--hook'], {
+    argv0: `bgjob[${spec.id}]`,
+    cwd: '/',
+    detached: true,
+    // 3 and 4 may be ours and are not closed by themselves, nor by 'ignore': a job would seem to be held
+    stdio: ['ignore', 'ignore', 'ignore', nothing, nothing],
+    env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
+  });
+  fs.closeSync(nothing);
+  child.on('error', () => {});
+  child.unref();
+}
+
+/** Whether somebody may have to be told of the end; it is published by now, or the disk is full. */
+function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
+  const state = readState(home.job(id));
+  if (notify === null || state.kind !== 'read' || state.value.status.phase !== 'ended')
+    return notify !== null;
+  const { outcome, stop } = state.value.status;
+  return isTold(notify, { outcome, code: exitCodeOf(outcome), stop });
+}
+
+/** Becomes the one process that runs the line; false if somebody is, or was. Throws system errors. */
+export function claimHook(job: JobPaths): boolean {
+  const { pid, startTicks, bootId } = identify(process.pid)!;
+  try {
+    fs.symlinkSync(`${pid}.${startTicks}.${bootId}`, job.hook);
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'EEXIST') return false;
+    throw thrown;
+  }
+}
+
+interface HookClaim {
+  pid: number;
+  isAlive: boolean;
+  at: number;
+}
+
+function readHookClaim(job: JobPaths): HookClaim | undefined {
+  try {
+    const [pid, startTicks, bootId] = fs.readlinkSync(job.hook).split('.');
+    const at = fs.lstatSync(job.hook).mtimeMs;
+    const stat = bootId === thisPlace().bootId ? readStat(Number(pid)) : undefined;
+    // where pid 1 reaps nobody it stays in the table for ever
+    const isAlive = stat?.startTicks === Number(startTicks) && !isDeadState(stat.state);
+    return { pid: Number(pid), isAlive, at };
+  } catch (thrown) {
+    // something else may stand there: nobody makes a claim then
+    return errnoOf(thrown) === 'ENOENT' ? undefined : { pid: 0, isAlive: false, at: 0 };
+  }
+}
+
+const hookedShape = is.object({
+  v: is.version(1),
+  startedAt: is.time,
+  endedAt: is.time,
+  /** As a shell tells it; null: it ended otherwise, see `why`. */
+  code: is.nullable(is.upTo(255)),
+  why: is.nullable(is.text),
+});
+export type Hooked = is.Shaped<typeof hookedShape>;
+
+/** How far --on-exit of a job is. */
+export type HookView =
+  | { kind: 'waits' }
+  | { kind: 'due' | 'not-run' | 'unseen' }
+  | { kind: 'runs'; pid: number; since: number }
+  | { kind: 'done'; end: Hooked };
+
+/** Undefined: the job has none. */
+export function hookOf(home: Home, view: JobView): HookView | undefined {
+  if (!('spec' in view) || view.spec.onExit === null) return undefined;
+  if (view.kind !== 'ended') return { kind: 'waits' };
+  // asked first: what it wrote before it ended is found then
+  const progress = hookProgress(home, view);
+  const end = readShaped(home.job(view.id).hooked, 'on-exit.json', hookedShape);
+  return end.kind === 'read' ? { kind: 'done', end: end.value } : progress;
+}
+
+type HookProgress = Exclude<HookView, { kind: 'waits' | 'done' }>;
+
+/** How far the process is that does what is to be done at the end, whatever that is. */
+export function hookProgress(home: Home, view: EndedView): HookProgress {
+  const claim = readHookClaim(home.job(view.id));
+  if (claim) return claim.isAlive ? { kind: 'runs', pid: claim.pid, since: claim.at } : { kind: 'unseen' };
+  // nobody was there to start it
+  if (view.status.outcome.kind === 'lost' && view.state?.status.phase !== 'ended') return { kind: 'not-run' };
+  const agoMs = systemClock.now() - view.status.endedAt;
+  return agoMs < DUE_MS ? { kind: 'due' } : { kind: 'not-run' };
+}
+
+/** Whether the line runs, or is about to be run: then the job is still needed. */
+export function isHookDue(home: Home, { id, spec }: EndedView, agoMs: number): boolean {
+  if (!hasHook(spec) || (spec.onExit === null && !isNoticeDue(home, spec))) return false;
+  const claim = readHookClaim(home.job(id));
+  return claim ? claim.isAlive : agoMs < DUE_MS;
+}

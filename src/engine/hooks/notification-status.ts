@@ -1,0 +1,38 @@
+/** `--notify`, as a reader sees it: who was told of the end, and how. */
+import * as is from '../../base/schema.ts';
+import type { Home } from '../../job/home/home.ts';
+import { readShaped } from '../../job/home/records.ts';
+import { type EndedView, exitCodeOf, type JobView } from '../../job/job.ts';
+import { isTold } from '../../job/notice.ts';
+import { hookProgress } from './exit-hook.ts';
+
+export const notifiedShape = is.object({
+  v: is.version(1),
+  at: is.time,
+  by: is.literal('desktop', 'terminal', 'nobody'),
+  /** Why nobody was. */
+  why: is.nullable(is.text),
+});
+export type Notified = is.Shaped<typeof notifiedShape>;
+
+/** Whether somebody is to be told of this end. */
+export function noticeDue({ spec, status }: EndedView): boolean {
+  const { outcome, stop } = status;
+  return spec.notify !== null && isTold(spec.notify, { outcome, code: exitCodeOf(outcome), stop });
+}
+
+/** How far it is; `not-needed`: it ended well, and only of failures somebody is told. */
+export type NoticeView =
+  | { kind: 'waits' | 'not-needed' | 'due' | 'runs' | 'not-run' | 'unseen' }
+  | { kind: 'told'; notified: Notified };
+
+/** Undefined: nobody asked for it. */
+export function noticeOf(home: Home, view: JobView): NoticeView | undefined {
+  if (!('spec' in view) || view.spec.notify === null) return undefined;
+  if (view.kind !== 'ended') return { kind: 'waits' };
+  if (!noticeDue(view)) return { kind: 'not-needed' };
+  // asked first: what it wrote before it ended is found then
+  const progress = hookProgress(home, view);
+  const told = readShaped(home.job(view.id).notified, 'notified.json', notifiedShape);
+  return told.kind === 'read' ? { kind: 'told', notified: told.value } : { kind: progress.kind };
+}

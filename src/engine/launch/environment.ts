@@ -1,0 +1,43 @@
+/** The environment of a job: the caller's, with what the job must know and without what would mislead it. */
+import type { Spec } from '../../job/job.ts';
+import { isSendable } from '../../job/stdin.ts';
+import type { Marker } from '../observe/process-tree.ts';
+
+/** The descriptors that make's jobserver names here are closed in a job. */
+const DROPPED = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL'];
+
+/** Set only where unset: output at once. */
+const DEFAULTS: Record<string, string> = { PYTHONUNBUFFERED: '1' };
+/** Where nobody answers: no pager, and a prompt that fails instead of hanging. */
+const UNATTENDED: Record<string, string> = { PAGER: 'cat', GIT_PAGER: 'cat', GIT_TERMINAL_PROMPT: '0' };
+/** In a terminal: programs ask this before they write in colour. */
+const IN_TERMINAL: Record<string, string> = { TERM: 'xterm-256color' };
+
+/** `NAME=value` for each variable of a job, without its marker; of the overrides (`-e`, `--env-file`) the last one counts. */
+export function jobEnvironment(
+  caller: NodeJS.ProcessEnv,
+  { env, stdin, pty }: Pick<Spec, 'env' | 'stdin' | 'pty'>,
+): string[] {
+  const defaults = { ...DEFAULTS, ...(isSendable({ stdin }) ? {} : UNATTENDED), ...(pty && IN_TERMINAL) };
+  const variables = new Map(Object.entries(defaults));
+  for (const [name, value] of Object.entries(caller)) if (value !== undefined) variables.set(name, value);
+  for (const name of DROPPED) variables.delete(name);
+  for (const entry of env) {
+    const equals = entry.indexOf('=');
+    variables.set(entry.slice(0, equals), entry.slice(equals + 1));
+  }
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+/** The same with the marker of the job, which takes the place of its parent's. */
+export function withMarker(environment: string[], marker: Marker): string[] {
+  const others = environment.filter((entry) => !(entry.slice(0, entry.indexOf('=')) in marker));
+  return [...others, ...Object.entries(marker).map(([name, value]) => `${name}=${value}`)];
+}
+
+/** The environment of our own processes: neither the caller's Node options nor its preloaded libraries, no marker. */
+export function ownEnvironment(caller: NodeJS.ProcessEnv): Record<string, string> {
+  const own: Record<string, string> = {};
+  for (const name of ['HOME', 'PATH', 'LANG']) if (caller[name] !== undefined) own[name] = caller[name];
+  return own;
+}

@@ -1,0 +1,115 @@
+/**
+ * What a job reads on stdin: nothing, a file, a copy of what `run` was given, or what `send` writes into the FIFO `stdin`. A holder
+ * of the shim's keeps that one open (see engine/shim/shim.ts), until it gets a byte through `stdin.end`, or nobody of ours is left to send one.
+ */
+import * as fs from 'node:fs';
+import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { errnoOf, ok, type Result } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import type { JobId, Spec } from '../../job/job.ts';
+import { isSendable } from '../../job/stdin.ts';
+import { isDeadState, readStat } from '../os/process-identity.ts';
+import { requireTool } from '../os/programs.ts';
+import { makeFifoAt } from './alive-fifo.ts';
+
+const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+
+/** The file that a job is to read, open; undefined if there is none. Throws system errors. */
+export function openInput(job: JobPaths, { stdin }: Pick<Spec, 'stdin'>): number | undefined {
+  if (stdin?.kind === 'kept') return fs.openSync(job.input, O_RDONLY | O_NOFOLLOW);
+  if (stdin?.kind !== 'file') return undefined;
+  // a FIFO that was put in its place would hold us up
+  const fd = fs.openSync(stdin.path, O_RDONLY | O_NONBLOCK);
+  if (fs.fstatSync(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  throw Object.assign(new Error(`EINVAL: ${stdin.path}`), { code: 'EINVAL' });
+}
+
+/** Makes the FIFOs of a job that starts at once, if its stdin is held. */
+export async function makeStdin(home: Home, id: JobId, spec: Pick<Spec, 'stdin'>): Promise<Result<void>> {
+  if (!isSendable(spec)) return ok(undefined);
+  const { stdin, stdinEnd } = home.job(id);
+  const made = await makeFifoAt(home, stdin);
+  return made.ok ? makeFifoAt(home, stdinEnd) : made;
+}
+
+/** Makes them anew, as the owner alone may: whoever still has the old ones open has no part in this attempt. Throws system errors. */
+export function renewStdin({ stdin, stdinEnd }: JobPaths): void {
+  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+  for (const path of [stdin, stdinEnd]) removeQuietly(path);
+  const { status } = spawnSync(requireTool('mkfifo'), ['-m', '600', stdin, stdinEnd], {
+    stdio: 'ignore',
+    env: {},
+  });
+  if (status !== 0) throw Object.assign(new Error('mkfifo'), { code: 'EIO' });
+}
+
+/** Keeps the holder alive as long as this descriptor is open, whatever becomes of shim and watcher; undefined if the FIFO is gone. */
+export function holdEnd({ stdinEnd }: JobPaths): number | undefined {
+  let reader: number | undefined;
+  try {
+    // only for writing, or we would be taken for the holder
+    reader = fs.openSync(stdinEnd, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    return fs.openSync(stdinEnd, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return undefined;
+  } finally {
+    if (reader !== undefined) fs.closeSync(reader);
+  }
+}
+
+// ---- what is copied ----------------------------------------------------------------------------------------
+
+const PIECE_BYTES = 2 ** 20;
+const KEPT = /^input\.(\d+)\.(\d+)$/;
+
+/**
+ * Copies what a descriptor gives, to its end, into a file of the home that is no job's yet; returns its path. A copy that somebody
+ * was killed over goes with the next one. Throws system errors.
+ */
+export function copyAside(home: Home, fd: number): string {
+  for (const name of namesIn(home.cache)) {
+    const [, pid, startTicks] = KEPT.exec(name) ?? [];
+    const stat = pid === undefined ? undefined : readStat(Number(pid));
+    const isTheirs = stat && stat.startTicks === Number(startTicks) && !isDeadState(stat.state);
+    if (pid !== undefined && !isTheirs) removeQuietly(`${home.cache}/${name}`);
+  }
+  const path = `${home.cache}/input.${process.pid}.${readStat(process.pid)?.startTicks ?? 0}`;
+  removeQuietly(path);
+  const copy = createExclusive(path);
+  try {
+    for (const piece of piecesOf(fd)) writeAll(copy, piece);
+    fs.fsyncSync(copy);
+    return path;
+  } catch (thrown) {
+    removeQuietly(path);
+    throw thrown;
+  } finally {
+    fs.closeSync(copy);
+  }
+}
+
+function* piecesOf(fd: number): Generator<Uint8Array> {
+  const room = Buffer.allocUnsafe(PIECE_BYTES);
+  for (;;) {
+    let got: number;
+    try {
+      got = fs.readSync(fd, room);
+    } catch (thrown) {
+      const errno = errnoOf(thrown);
+      if (errno === 'EOF') return;
+      if (errno !== 'EAGAIN') throw thrown;
+      // somebody made the pipe non-blocking, and it is empty
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      continue;
+    }
+    if (got === 0) return;
+    yield room.subarray(0, got);
+  }
+}
+
+/** Gives a job the copy that was made for it. Throws system errors. */
+export const takeCopy = (job: JobPaths, copy: string): void => fs.linkSync(copy, job.input);

@@ -1,0 +1,148 @@
+/**
+ * Starting a job: make its directory, write down what to run, start a detached supervisor. The id is printed only
+ * when spec and owner are durable. The launcher does not wait for the supervisor to boot.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { createNameless, syncDir, writeAtomic, writeOnce } from '../../base/fs/atomic-write.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import { claimId } from '../../job/home/ids.ts';
+import { markLive, unmarkLive } from '../../job/home/job-index.ts';
+import { titleOf, withdrawClaims } from '../../job/home/name-claims.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import { writeSpec } from '../../job/home/records.ts';
+import type { JobId, Spec } from '../../job/job.ts';
+import { takeName } from '../observe/name-owner.ts';
+import { markerOf } from '../observe/process-tree.ts';
+import { thisPlace } from '../os/process-identity.ts';
+import { makeFifo } from './alive-fifo.ts';
+import { jobEnvironment, withMarker } from './environment.ts';
+import { makeStdin, takeCopy } from './job-stdin.ts';
+import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
+
+/** What the command line decides; the rest of the spec comes from here. */
+export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'> & {
+  /** The script of `run -`; its path takes the place that `script.at` names. */
+  scriptBytes?: Uint8Array;
+  /** `NAME=value` of all its variables, for a restart in a kept environment; else the caller's is taken. */
+  environment?: string[];
+  /** The copy of what it is to read, see copyAside; the maker removes it. */
+  inputCopy?: string;
+  /** What came with the delivery that starts it; the job finds its path in BGJOB_PAYLOAD. */
+  payload?: Uint8Array;
+};
+
+/** Asked with the id, before anything of the job is written: whether it may be started. */
+export type MayStart = (id: JobId) => Result<void>;
+
+/** The variables of a job that is being started, without its marker. */
+export const environmentOf = (draft: Draft, job: JobPaths): string[] => [
+  ...(draft.environment ?? jobEnvironment(process.env, draft)),
+  ...(draft.payload ? [`BGJOB_PAYLOAD=${job.payload}`] : []),
+];
+
+/** What is written beside the spec, before it. Throws system errors. */
+export function writeParts(job: JobPaths, { scriptBytes, inputCopy, payload }: Draft): void {
+  if (scriptBytes) writeOnce(job.script, scriptBytes);
+  if (inputCopy !== undefined) takeCopy(job, inputCopy);
+  if (payload) writeOnce(job.payload, payload);
+}
+
+/** The spec of a draft, without what is written beside it. */
+export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
+  const { scriptBytes: _, environment: __, inputCopy: ___, payload: ____, ...rest } = draft;
+  const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
+  const { bootId, machine } = thisPlace();
+  const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
+  return { v: 1, id, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
+}
+
+/** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */
+function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): number {
+  const text = JSON.stringify(environment);
+  if (!keep) return createNameless(`${job.env}.tmp`, text);
+  writeAtomic(job.env, text);
+  return fs.openSync(job.env, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+}
+
+/** Everything from the directory to the durable owner, for an id that is claimed. */
+async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<void>> {
+  const job = home.job(id);
+  // the marker first: a job that runs is never missing from the list
+  markLive(home, id);
+  const fifo = makeFifo(home, id);
+  let environmentFd: number;
+  try {
+    writeParts(job, draft);
+    writeSpec(job, specOf(job, id, draft));
+    environmentFd = storeEnvironment(
+      job,
+      withMarker(environmentOf(draft, job), markerOf(home, id)),
+      draft.keepEnv || draft.onExit !== null,
+    );
+    prepareFiles(job, draft, 1);
+    // the directory's own name; before the start, because a job that runs is not taken back if this fails
+    syncDir(home.jobs);
+  } catch (thrown) {
+    await fifo;
+    throw thrown;
+  }
+  const made = await fifo;
+  if (!made.ok) return made;
+  const held = await makeStdin(home, id, draft);
+  if (!held.ok) return held;
+  closeInherited();
+  // read and write: held from the fork on, by the supervisor's copy, without waiting for a reader
+  const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  let started: Awaited<ReturnType<typeof startSupervisor>>;
+  try {
+    // after spec and FIFO: whoever reads the claim finds a job that is about to start
+    const title = titleOf(draft);
+    const named = title ? await takeName(home, title, id) : ok(undefined);
+    if (!named.ok) return named;
+    started = await startSupervisor(home, id, 1, { environmentFd, aliveFd });
+  } finally {
+    fs.closeSync(aliveFd);
+    fs.closeSync(environmentFd);
+  }
+  if (!started.ok) return started;
+  await confirmOwner(job, 1, started.value);
+  return ok(undefined);
+}
+
+/** Starts a job and returns its id, or leaves nothing: also where a live job of this project has its name. */
+export async function launch(
+  home: Home,
+  draft: Draft,
+  mayStart: MayStart = () => ok(undefined),
+): Promise<Result<JobId>> {
+  let id: JobId | undefined;
+  try {
+    id = claimId(home);
+    const may = mayStart(id);
+    const started = may.ok ? await startJob(home, id, draft) : may;
+    if (started.ok) return ok(id);
+    takeBack(home, id, draft);
+    return started;
+  } catch (thrown) {
+    if (id !== undefined) takeBack(home, id, draft);
+    const errno = errnoOf(thrown);
+    // something stands in the way, and only its own name helps
+    const place = ['ELOOP', 'ENOTDIR'].includes(errno) ? (thrown as NodeJS.ErrnoException).path : undefined;
+    return fail({ code: 'io', doing: 'write a new job to', path: place ?? home.path, errno });
+  }
+}
+
+/** Takes back a job that never started. */
+export function takeBack(home: Home, id: JobId, draft: Pick<Draft, 'name' | 'project'>): void {
+  try {
+    const title = titleOf(draft);
+    if (title) withdrawClaims(home, title, id);
+    // again if somebody asks it to stop just now
+    fs.rmSync(home.job(id).dir, { recursive: true, force: true, maxRetries: 3, retryDelay: 5 });
+    unmarkLive(home, id);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}

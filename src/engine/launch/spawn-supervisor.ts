@@ -1,0 +1,117 @@
+/**
+ * From a job that may start to its supervisor: what a launcher and whoever admits a queued job have in common. Nobody waits for
+ * the supervisor to boot.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import * as fs from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createLog, syncDir } from '../../base/fs/atomic-write.ts';
+import { makeDirectory } from '../../base/fs/directories.ts';
+import { readRecord } from '../../base/fs/read-record.ts';
+import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import {
+  claimOwner,
+  prepareExit,
+  readExit,
+  readOwnerOf,
+  readState,
+  reserveEnd,
+} from '../../job/home/records.ts';
+import type { JobId, Spec } from '../../job/job.ts';
+import { identify, isHeld } from '../os/process-identity.ts';
+import { prepareShim } from '../shim/shim.ts';
+import { ownEnvironment } from './environment.ts';
+
+/** The built supervisor, beside the built command line. */
+export const SUPERVISOR = join(__dirname, 'supervisor.js');
+
+/**
+ * Closes what the caller left open above 2 (`exec 200>lock; flock 200; bgjob run …`): libuv closes only the low ones up
+ * to the first gap, and a lock or a pipe of the caller would live on for hours. What Node opened closes itself.
+ */
+export function closeInherited(): void {
+  if (!fs.existsSync('/proc/self/fdinfo')) return;
+  const O_CLOEXEC = 0o2000000;
+  for (const name of fs.readdirSync('/proc/self/fdinfo')) {
+    const fd = Number(name);
+    const info = fd <= 2 ? undefined : readRecord(`/proc/self/fdinfo/${fd}`);
+    const flags = info?.kind === 'text' ? /^flags:\s*(\d+)/m.exec(info.text) : null;
+    if (flags && (Number.parseInt(flags[1]!, 8) & O_CLOEXEC) === 0) fs.closeSync(fd);
+  }
+}
+
+/**
+ * The files that an attempt of a job cannot run without: a disk that is full by then is told by `run`, and not by a job that failed.
+ * Those that are there are of an earlier attempt, or of somebody who was killed before it started.
+ */
+export function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>, attempt: number): void {
+  // it may be there: a reader who is early notes in it how far it came
+  makeDirectory(dirname(job.log));
+  for (const log of split ? [job.log, job.err] : [job.log]) unlessThere(() => fs.closeSync(createLog(log)));
+  prepareRoom(job, attempt);
+  unlessThere(() => reserveEnd(job));
+  unlessThere(() => prepareShim(job));
+}
+
+/** The room for the exit status of an attempt; it may be there. */
+export const prepareRoom = (job: JobPaths, attempt: number): void =>
+  unlessThere(() => prepareExit(job, attempt));
+
+function unlessThere(make: () => void): void {
+  try {
+    make();
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+  }
+}
+
+export async function startSupervisor(
+  home: Home,
+  id: JobId,
+  generation: number,
+  fds: { environmentFd: number | 'ignore'; aliveFd: number },
+): Promise<Result<{ child: ChildProcess; pid: number }>> {
+  // loaded here alone: most commands start nothing, and it is a tenth of a Node start
+  const { spawn } = require('node:child_process') as typeof import('node:child_process');
+  // argv0: `pkill node` and `pkill -f "npm test"` must not hit it, not even while it boots
+  const child = spawn(process.execPath, [SUPERVISOR, home.path, String(id), String(generation)], {
+    argv0: `bgjob[${id}]`,
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', fds.environmentFd, fds.aliveFd],
+    // named, because spawn otherwise copies it from the caller: every supervisor would write coverage
+    env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
+  });
+  child.unref();
+  if (child.pid !== undefined) return ok({ child, pid: child.pid });
+  const [error] = await once(child, 'error');
+  return fail({ code: 'not-started', id, errno: errnoOf(error) });
+}
+
+/**
+ * Writes down who owns the job, durably. The supervisor does the same for itself, with the same identity: whoever
+ * comes first. If this cannot be written, the supervisor is stopped, unless it has already done so and goes on.
+ */
+export async function confirmOwner(
+  job: JobPaths,
+  generation: number,
+  { child, pid }: { child: ChildProcess; pid: number },
+): Promise<void> {
+  try {
+    const identity = identify(pid);
+    // gone already: then it has claimed for itself, or there is nothing to own
+    if (identity) claimOwner(job, { generation, identity });
+    else syncDir(job.dir);
+  } catch (thrown) {
+    if (readOwnerOf(job, generation).kind !== 'absent') return;
+    // our own child, not yet reaped: its pid cannot be another's
+    child.ref();
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
+      await once(child, 'exit');
+    // it may have claimed for itself meanwhile, and even started the job: that goes on then, with an adopter
+    if (!isHeld(job.alive) && readState(job).kind === 'absent' && !readExit(job, 1)) throw thrown;
+  }
+}

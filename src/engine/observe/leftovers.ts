@@ -1,0 +1,76 @@
+/** What the jobs that ended left running, and the ports that a job's processes listen on. */
+import type { Home } from '../../job/home/home.ts';
+import { parseId } from '../../job/home/ids.ts';
+import { type Found, type Owner, readOwner } from '../../job/home/records.ts';
+import type { EndedView, JobId, JobView } from '../../job/job.ts';
+import { HAS_PROC, isAlive, openFiles, type ProcessStat } from '../os/process-identity.ts';
+import { readEnvironment, readTable } from '../os/process-table.ts';
+import { oursOf, readShim } from '../shim/shim.ts';
+import { type AtSight, findProcesses, markedJob, sinceTicksOf, type Trail } from './process-tree.ts';
+
+/** What is recorded of a job's processes, for findProcesses. */
+export function trailOf(home: Home, view: JobView): Trail {
+  const job = home.job(view.id);
+  const owner: Found<Owner> = readOwner(job);
+  const identity = owner.kind === 'read' ? owner.value.identity : undefined;
+  const record = readShim(job, identity);
+  const { main, leader } = record;
+  const spared = [...(identity ? [identity] : []), ...oursOf(record)];
+  const left = 'state' in view && view.state ? view.state.left : [];
+  const sinceTicks = sinceTicksOf(home, view.id);
+  return { home, id: view.id, main, leader, spared, owner: identity, sinceTicks, left, watched: false };
+}
+
+/** The living processes of a job, whatever its state. */
+export const processesOf = (home: Home, view: JobView, atSight?: AtSight): Promise<ProcessStat[]> =>
+  findProcesses(trailOf(home, view), atSight);
+
+/** The processes that carry a marker of this home, by job: one look at the process table serves a whole list. */
+export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>> {
+  const marked = new Map<JobId, number[]>();
+  for (const { pid } of await readTable()) {
+    const id = markedJob(home, readEnvironment(pid));
+    if (id !== undefined) marked.set(id, [...(marked.get(id) ?? []), pid]);
+  }
+  return marked;
+}
+
+/** How many processes an ended job left, by their marker or by what its owner saw at the end. */
+export function leftoversOf(
+  home: Home,
+  { id, state, status }: EndedView,
+  marked: Map<JobId, number[]>,
+): number {
+  const pids = marked.get(id) ?? [];
+  const ours = pids.length > 0 ? oursOf(readShim(home.job(id))).map(({ pid }) => pid) : [];
+  const loose = pids.filter((pid) => !ours.includes(pid));
+  const seen = state?.left.filter((one) => isAlive(one) === 'alive') ?? [];
+  // without markers nothing else tells of one whose supervisor and shim were killed
+  const { main } = HAS_PROC || status.outcome.kind !== 'lost' ? {} : readShim(home.job(id));
+  return Math.max(loose.length, seen.length, main && isAlive(main) === 'alive' ? 1 : 0);
+}
+
+/**
+ * Whether some process may belong to a job that ended: one look at all processes serves thousands of jobs. It errs on the side
+ * of yes; whoever gets a no has no process that carries its marker, has a file of it open, or is led by its main process.
+ * `sinceTicks`: nothing older than that can be of the jobs that are asked about.
+ */
+export async function suspectJobs(
+  home: Home,
+  sinceTicks = 0,
+): Promise<(view: Pick<EndedView, 'id'>) => boolean> {
+  const ids = new Set<JobId | undefined>();
+  const leaders = new Set<number | undefined>();
+  for (const { pid, session, group, startTicks } of await readTable()) {
+    if (startTicks < sinceTicks) continue;
+    ids.add(markedJob(home, readEnvironment(pid)));
+    for (const leader of [pid, session, group]) leaders.add(leader);
+    for (const [, path] of openFiles(pid))
+      if (path.startsWith(`${home.jobs}/`)) ids.add(parseId(path.slice(home.jobs.length + 1).split('/')[0]!));
+  }
+  return ({ id }) => {
+    if (ids.has(id)) return true;
+    const { main, leader } = readShim(home.job(id));
+    return leaders.has(main?.pid) || (leader !== undefined && leaders.has(leader.pid));
+  };
+}

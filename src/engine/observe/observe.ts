@@ -1,0 +1,216 @@
+/**
+ * What a job's records and the kernel say together. Readers never repair: an end that nobody wrote down is derived
+ * anew by each reader. A reader that finds nobody alive reads the state again, because the owner writes
+ * the state first and dies then; only when that and `exit.N` are silent is the job lost.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { type DirectoryTrouble, inspectDirectory } from '../../base/fs/directories.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import {
+  type Found,
+  isEmpty,
+  isExitDamaged,
+  readExit,
+  readOwner,
+  readSpec,
+  readState,
+  readStops,
+} from '../../job/home/records.ts';
+import type { Identity, JobView, Spec, State, Status, StatusOf } from '../../job/job.ts';
+import { endWithoutOwner } from '../../job/lifecycle.ts';
+import { findMark } from '../../job/queue/queue-files.ts';
+import { hasOpen, isAlive, isHeld, thisPlace } from '../os/process-identity.ts';
+import { readShim } from '../shim/shim.ts';
+
+/** A job without owner, state and holder is still being launched for this long, milliseconds. */
+const LAUNCH_MS = 30_000;
+/** An owner tells an end within milliseconds; one that did not for this long is stopped. */
+const STUCK_MS = 3000;
+/** A dying Node holds its descriptors a little longer than it lives. */
+const LINGER_MS = 50;
+
+const STARTING: StatusOf<'starting'> = { phase: 'starting' };
+
+const DIRECTORY: Record<DirectoryTrouble, string> = {
+  'symbolic-link': 'its directory is a symbolic link',
+  'not-a-directory': 'something else stands in the place of its directory',
+  foreign: 'its directory belongs to another user',
+  'open-to-others': 'other users can write its directory',
+};
+
+/** The job as it is now; undefined if there is no such job (or not yet: its owner is written last of all). */
+export function observe(home: Home, id: number): JobView | undefined {
+  const job = home.job(id);
+  const directory = inspectDirectory(job.dir);
+  if (directory === 'absent') return undefined;
+  if (directory !== 'ours') return { kind: 'unreadable', id, why: DIRECTORY[directory] };
+  const state = readState(job);
+  if (state.kind === 'read' && state.value.status.phase === 'ended' && state.value.spec?.id === id)
+    return { kind: 'ended', id, spec: state.value.spec, status: state.value.status, state: state.value };
+  const spec = readSpec(job, id);
+  if (spec.kind === 'absent') {
+    const wasStarted = state.kind !== 'absent' || readOwner(job).kind !== 'absent';
+    return wasStarted ? { kind: 'unreadable', id, why: 'spec.json: it is missing' } : undefined;
+  }
+  if (spec.kind === 'unreadable') return { kind: 'unreadable', id, why: spec.why };
+  return viewOf(home, job, spec.value, unlessEmpty(spec.value, state));
+}
+
+function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): JobView | undefined {
+  const { id } = spec;
+  if (state.kind === 'unreadable') return { kind: 'unreadable', id, why: state.why };
+  const known = state.kind === 'read' ? state.value : null;
+  const status: Status = known?.status ?? STARTING;
+  if (status.phase === 'ended') return { kind: 'ended', id, spec, status, state: known };
+
+  const owner = unlessEmpty(spec, readOwner(job));
+  if (owner.kind === 'unreadable') return { kind: 'unreadable', id, why: owner.why };
+  const place = owner.kind === 'read' ? owner.value.identity : spec;
+  if (place.bootId !== thisPlace().bootId && place.machine !== thisPlace().machine)
+    return { kind: 'elsewhere', id, spec, machine: place.machine };
+
+  const identity = owner.kind === 'read' ? owner.value.identity : undefined;
+  const { placement } = spec;
+  if (placement && (status.phase === 'starting' || status.phase === 'queued') && isUntouched(job, identity)) {
+    const notBefore = status.phase === 'queued' ? status.notBefore : placement.notBefore;
+    if (findMark(home, { ...spec, placement }))
+      return { kind: 'live', id, spec, status: { phase: 'queued', notBefore }, state: known };
+    // asked again: whoever starts it takes the marker last
+    if (isUntouched(job, identity) && readState(job).kind === state.kind) {
+      // nobody was told of a batch that is not revealed, or never was
+      if (
+        placement.batch !== null &&
+        known === null &&
+        !fs.existsSync(home.queue(placement.queue).batch(placement.batch))
+      )
+        return undefined;
+      if (!isFresh(spec)) {
+        const end = lostStatus(job, status, spec, 'it is not in its queue any more');
+        return { kind: 'ended', id, spec, status: end, state: known };
+      }
+    }
+  }
+  if (isAttended(job, identity) && !isStuck(job, status, known?.attempt ?? 1))
+    return { kind: 'live', id, spec, status, state: known };
+
+  // read again: whoever held the FIFO a moment ago wrote the end before letting go
+  const again = readState(job);
+  if (again.kind === 'read' && again.value.status.phase === 'ended')
+    return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
+  const attempt = known?.attempt ?? 1;
+  const exit = readExit(job, attempt);
+  if (exit) {
+    const end = endWithoutOwner(status, exit.at, exit.code, readStops(job));
+    return { kind: 'ended', id, spec, status: end, state: known };
+  }
+  const launching = !identity && place.bootId === thisPlace().bootId && isFresh(spec);
+  if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
+  if (isExitDamaged(job, attempt)) return { kind: 'unreadable', id, why: `exit.${attempt}: it is damaged` };
+  if (identity && isAlive(identity) === 'alive' && !isFifo(job.alive))
+    return { kind: 'unreadable', id, why: 'alive: it is not the FIFO that was made there' };
+  const started = status.phase !== 'starting' || readShim(job, identity).shim !== undefined;
+  return {
+    kind: 'ended',
+    id,
+    spec,
+    status: lostStatus(job, status, spec, whyLost(place, started)),
+    state: known,
+  };
+}
+
+/**
+ * Whether the end has been on record for long and the owner has not told it: somebody stopped the owner (SIGSTOP). It will tell
+ * the same when it goes on. A stop under way is not judged: there the end is told when everything is gone.
+ */
+function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
+  const exit = phase === 'stopping' ? undefined : readExit(job, attempt);
+  // in either direction: where the clock was set back, the end lies in the future
+  return exit !== undefined && Math.abs(systemClock.now() - exit.at) > STUCK_MS;
+}
+
+/** What a queued job's starter wrote is not flushed: after a power cut it may be empty, and the job waits again. */
+const unlessEmpty = <T>({ placement }: Spec, found: Found<T>): Found<T> =>
+  placement !== null && isEmpty(found) ? { kind: 'absent' } : found;
+
+/** Whether nobody is at a job that was queued: no shim has run, and whoever owned it is dead, or lets go of it without a start. */
+function isUntouched(job: JobPaths, owner: Identity | undefined): boolean {
+  if (readShim(job, owner).shim !== undefined) return false;
+  return owner === undefined || isAlive(owner) === 'dead' || !isHeld(job.alive);
+}
+
+function isFresh(spec: Spec): boolean {
+  const age = systemClock.monotonic() - spec.createdMonotonicMs;
+  return age >= 0 && age < LAUNCH_MS;
+}
+
+function whyLost(place: { bootId: string; pidNamespace?: string }, started: boolean): string {
+  const here = thisPlace();
+  if (place.bootId !== here.bootId) return 'the machine was restarted';
+  const isElsewhere = place.pidNamespace !== undefined && place.pidNamespace !== here.pidNamespace;
+  const where = isElsewhere ? ', in a sandbox or container' : '';
+  return started
+    ? `supervisor and shim were killed${where}`
+    : `its supervisor was killed before it started the job${where}`;
+}
+
+function lostStatus(
+  job: JobPaths,
+  status: Status,
+  spec: Spec,
+  why: string,
+): Extract<Status, { phase: 'ended' }> {
+  const startedAt = 'startedAt' in status ? status.startedAt : null;
+  return {
+    phase: 'ended',
+    startedAt,
+    endedAt: lastSign(job, startedAt ?? spec.createdAt),
+    outcome: { kind: 'lost', why },
+    stop: 'stop' in status ? status.stop : null,
+  };
+}
+
+const isFifo = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+
+/** When a lost job last gave a sign of life: its end is not known. */
+function lastSign(job: JobPaths, atLeast: number): number {
+  try {
+    return Math.max(atLeast, Math.round(fs.statSync(job.log).mtimeMs));
+  } catch (thrown) {
+    errnoOf(thrown);
+    return atLeast;
+  }
+}
+
+/**
+ * Whether somebody will record the end: the FIFO is held, and one of owner, shim and watcher lives. The FIFO alone would
+ * be wrong for the milliseconds in which a killed process still holds it; the pids alone would be wrong in another
+ * pid namespace, where the FIFO decides.
+ */
+export function isAttended(job: JobPaths, owner: Identity | undefined): boolean {
+  const deadline = systemClock.monotonic() + LINGER_MS;
+  while (isHeld(job.alive)) {
+    const shim = readShim(job, owner);
+    const identities = [owner, shim.shim, shim.watcher].filter((one) => one !== undefined);
+    // held by a supervisor that nobody wrote down yet
+    if (identities.length === 0) return true;
+    if (identities.some((one) => isAlive(one) !== 'dead')) return true;
+    if (systemClock.monotonic() > deadline) return isHeldByStranger(job);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+  }
+  return false;
+}
+
+/** The adopter of an adopter is in no record until it has claimed: then the kernel knows who holds the FIFO. */
+function isHeldByStranger(job: JobPaths): boolean {
+  try {
+    return fs
+      .readdirSync('/proc')
+      .some((name) => /^\d+$/.test(name) && hasOpen(Number(name), job.alive, true));
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+}

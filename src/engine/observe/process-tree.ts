@@ -1,0 +1,245 @@
+/**
+ * Every process of a job, and stopping them all. A process belongs to a job if the kernel says so in one of these
+ * ways, never because a record names its pid: it carries the job's marker in its environment; it holds the
+ * job's log open for writing; it is the main process, or descends from one of these; it is in a session or a group
+ * that one of these leads. Never signalled: shim, watcher and owners of this or any other job, and pids up to 1.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import { readOwnerOf } from '../../job/home/records.ts';
+import type { Identity, JobId } from '../../job/job.ts';
+import { isProcForeign } from '../os/call-sandbox.ts';
+import {
+  HAS_PROC,
+  hasOpen,
+  isAlive,
+  isThat,
+  type ProcessStat,
+  standsStill,
+  thisPlace,
+} from '../os/process-identity.ts';
+import { readEnvironment, readTable, supervisedJob } from '../os/process-table.ts';
+
+/** What is known of a job's processes from its records; everything here is checked before it is believed. */
+export interface Trail {
+  home: Home;
+  id: JobId;
+  main: Identity | undefined;
+  /** With --pty: who leads the session of the main process. */
+  leader?: Identity | undefined;
+  /** Shim, watcher and owners: they end by themselves. */
+  spared: Identity[];
+  /** Who supervises the job. What it starts itself is none of the job's processes: those are the shim's. */
+  owner: Identity | undefined;
+  /** When the first supervisor started (clock ticks since boot): no process of the job is older; 0 if not known. */
+  sinceTicks: number;
+  /** What the owner saw when the main process ended. */
+  left: Identity[];
+  /** Not the job's own: those of its --on-exit. */
+  hook?: boolean;
+  /** The asker has watched the main process until now: its session's number cannot be another's yet. */
+  watched: boolean;
+}
+
+export interface Marker {
+  BGJOB_ID: string;
+  BGJOB_HOME: string;
+  BGJOB_TOKEN: string;
+}
+/** The environment variables by which a job's processes are known. */
+export const markerOf = (home: Home, id: JobId): Marker => ({
+  BGJOB_ID: String(id),
+  BGJOB_HOME: home.path,
+  BGJOB_TOKEN: home.token,
+});
+
+/** The same for those of its --on-exit: of another kind, so that no stop of the job hits them. */
+export const hookMarkerOf = (home: Home, id: JobId): Marker => ({
+  ...markerOf(home, id),
+  BGJOB_TOKEN: `${home.token}-on-exit`,
+});
+
+/** The job whose marker a process carries, if it is one of this home. */
+export function markedJob(home: Home, environment: string[]): JobId | undefined {
+  const id = environment.find((entry) => entry.startsWith('BGJOB_ID='))?.slice('BGJOB_ID='.length);
+  return id !== undefined && belonging(environment, markerOf(home, Number(id))) === 'ours'
+    ? Number(id)
+    : undefined;
+}
+
+type Belonging = 'ours' | 'another' | 'none';
+
+function belonging(environment: string[], marker: Marker): Belonging {
+  const entries = Object.entries(marker);
+  if (entries.every(([name, value]) => environment.includes(`${name}=${value}`))) return 'ours';
+  return entries.every(([name]) => environment.some((entry) => entry.startsWith(`${name}=`)))
+    ? 'another'
+    : 'none';
+}
+
+/** When the first supervisor of a job started, as far as that means anything here. */
+export function sinceTicksOf(home: Home, id: JobId): number {
+  const first = readOwnerOf(home.job(id), 1);
+  if (first.kind !== 'read' || first.value.identity.bootId !== thisPlace().bootId) return 0;
+  return first.value.identity.startTicks;
+}
+
+/** What is done to a process at the moment when it is found. */
+export type AtSight = (stat: ProcessStat) => void;
+
+/**
+ * The living processes of a job, the highest pid first. `atSight` is called, before the search is over, for each that
+ * shows by itself that it is the job's, and may be called for one that is gone a moment later.
+ */
+export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): Promise<ProcessStat[]> {
+  const look = new Look(trail, atSight);
+  await readTable((stat) => look.visit(stat));
+  return look.members();
+}
+
+const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** One look at the process table: what each process shows by itself, and then what belongs together. */
+class Look {
+  private readonly trail: Trail;
+  private readonly atSight: AtSight;
+  private readonly marker: Marker;
+  private readonly logs: RegExp;
+  private readonly byPid = new Map<number, ProcessStat>();
+  private readonly belongings = new Map<number, Belonging>();
+  private readonly writers = new Set<number>();
+  private readonly spared = new Set<number>();
+  private readonly ownerPid: number | undefined;
+
+  constructor(trail: Trail, atSight: AtSight) {
+    this.trail = trail;
+    this.atSight = atSight;
+    const job = trail.home.job(trail.id);
+    this.ownerPid = trail.owner && isAlive(trail.owner) === 'alive' ? trail.owner.pid : undefined;
+    this.marker = trail.hook ? hookMarkerOf(trail.home, trail.id) : markerOf(trail.home, trail.id);
+    this.logs = new RegExp(`^${trail.hook ? literal(job.hookLog) : `${literal(job.dir)}/out/(log|err)`}$`);
+  }
+
+  visit(stat: ProcessStat): void {
+    const { pid } = stat;
+    if (pid <= 1 || pid === process.pid) return;
+    this.byPid.set(pid, stat);
+    // most of a machine is older than the job, and is not looked at any closer
+    const isOlder = stat.startTicks < this.trail.sinceTicks;
+    const kind = isOlder ? 'none' : belonging(readEnvironment(pid), this.marker);
+    this.belongings.set(pid, kind);
+    if (this.trail.spared.some((one) => isThat(stat, one))) this.spared.add(pid);
+    // a writer of the log that may be older than the job is somebody else, who opened it by hand; what the owner starts cuts it, and
+    // is the owner's double with its files and environment before it becomes another program; another job's is never ours
+    const mayWrite = kind === 'none' && this.trail.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
+    // the title first: a supervisor has much open
+    if (mayWrite && supervisedJob(pid) === undefined && hasOpen(pid, this.logs, true)) this.writers.add(pid);
+    if (this.showsItself(stat) && !this.isForeign(pid)) this.atSight(stat);
+  }
+
+  /** It carries the marker, or writes the log. */
+  private showsItself({ pid }: ProcessStat): boolean {
+    return this.belongings.get(pid) === 'ours' || this.writers.has(pid);
+  }
+
+  /** Ours that must not be touched, or of another job. */
+  private isForeign(pid: number): boolean {
+    return this.spared.has(pid) || this.belongings.get(pid) === 'another' || supervisedJob(pid) !== undefined;
+  }
+
+  /** The recorded main process, as a child of the shim: that carries the marker, where markers can be read. */
+  private isProvenMain(stat: ProcessStat): boolean {
+    const { main } = this.trail;
+    const isOfShim = HAS_PROC ? this.belongings.get(stat.ppid) === 'ours' : this.spared.has(stat.ppid);
+    return main !== undefined && isThat(stat, main) && isOfShim;
+  }
+
+  /** In the session or group of a main process that is gone, or in the session of the terminal. */
+  private isLeftOfMain(stat: ProcessStat): boolean {
+    const { main, leader } = this.trail;
+    return this.isLeftOf(main, stat, true) || this.isLeftOf(leader, stat, false);
+  }
+
+  private isLeftOf(led: Identity | undefined, stat: ProcessStat, alone: boolean): boolean {
+    const { watched, left } = this.trail;
+    if (!led || (stat.session !== led.pid && stat.group !== led.pid)) return false;
+    if (stat.startTicks < led.startTicks) return false;
+    const standing = this.byPid.get(led.pid);
+    // while a main process lives nothing was left yet, or it is not our leader; that of a terminal is none of the job's processes
+    if (standing) return !alone && isThat(standing, led);
+    // the number of a session without a leader may have been given again since: then only what was seen before counts
+    return watched || left.some((one) => isThat(stat, one));
+  }
+
+  /** Everything that belongs to what showed itself: its descendants, and whom it leads. */
+  members(): ProcessStat[] {
+    const table = [...this.byPid.values()];
+    const found = new Map<number, ProcessStat>();
+    const add = (stat: ProcessStat): void => {
+      if (found.has(stat.pid) || this.isForeign(stat.pid)) return;
+      found.set(stat.pid, stat);
+      for (const other of table)
+        if (other.ppid === stat.pid || other.session === stat.pid || other.group === stat.pid) add(other);
+    };
+    for (const stat of table)
+      if (this.showsItself(stat) || this.isProvenMain(stat) || this.isLeftOfMain(stat)) add(stat);
+    return [...found.values()].sort((a, b) => b.pid - a.pid);
+  }
+}
+
+/** Whether a process that is recorded as the job's is alive but nothing shows that it is the job's. */
+export function isUnproven(
+  recorded: Identity | undefined,
+  found: ProcessStat[],
+  table: ProcessStat[],
+): boolean {
+  return (
+    recorded !== undefined &&
+    table.some((stat) => isThat(stat, recorded)) &&
+    !found.some((stat) => isThat(stat, recorded))
+  );
+}
+
+/** Sends a signal to each; one that is gone by now is fine. A stopped process is continued, or it would not notice. */
+export function signalAll(processes: ProcessStat[], signal: NodeJS.Signals): void {
+  // these pids would be other processes'
+  if (isProcForeign()) return;
+  for (const stat of processes) {
+    try {
+      process.kill(stat.pid, signal);
+      if (signal !== 'SIGKILL' && standsStill(stat)) process.kill(stat.pid, 'SIGCONT');
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+  }
+}
+
+/** How long sweeps go on when something survives SIGKILL, milliseconds; but a busy machine may need that for one look. */
+const SWEEP_LIMIT_MS = 2000;
+const LEAST_LOOKS = 10;
+/** A look may fall between two generations of what forks and ends all the time: this many in a row do not. */
+export const EMPTY_LOOKS = 5;
+
+/**
+ * Kills whatever `find` finds, at sight and from the highest pid down, until five looks in a row find nothing: a process
+ * that forks every 2 ms escapes an ascending sweep, one that signals only at its end, and a single one. Returns what is left.
+ */
+export async function sweep(
+  clock: Clock,
+  find: (atSight: AtSight) => Promise<ProcessStat[]>,
+): Promise<ProcessStat[]> {
+  const deadline = clock.monotonic() + SWEEP_LIMIT_MS;
+  for (let look = 1, empty = 0; ; look++) {
+    const struck = new Map<number, ProcessStat>();
+    const strike = (stat: ProcessStat): void => {
+      if (!struck.has(stat.pid)) signalAll([stat], 'SIGKILL');
+      struck.set(stat.pid, stat);
+    };
+    for (const stat of await find(strike)) strike(stat);
+    empty = struck.size === 0 ? empty + 1 : 0;
+    if (empty === EMPTY_LOOKS) return [];
+    if (clock.monotonic() > deadline && look >= LEAST_LOOKS) return [...struck.values()];
+    await clock.sleep(empty > 0 ? 1 : 3);
+  }
+}

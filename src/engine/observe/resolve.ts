@@ -1,0 +1,184 @@
+/** From references to jobs, and from a directory to the jobs that are "here": of its project or of one around it. */
+import { fail, ok, type Result } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import {
+  endedNames,
+  idOfName,
+  listEnded,
+  listLive,
+  projectKey,
+  projectOfName,
+} from '../../job/home/job-index.ts';
+import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../../job/home/name-claims.ts';
+import { parseReference, placesOf, projectOf, type Reference } from '../../job/home/project.ts';
+import { readSpec } from '../../job/home/records.ts';
+import { type JobId, type JobView, stateWord } from '../../job/job.ts';
+import { listStarts } from '../../job/queue/admissions.ts';
+import { listMarks } from '../../job/queue/queue-files.ts';
+import { idOfMark } from '../../job/queue/queue-order.ts';
+import { queuedIds } from '../../job/queue/waiting-list.ts';
+import { holderOf, standingOf } from './name-owner.ts';
+import { observe } from './observe.ts';
+
+/** Where a command was called: its project and the directories around it, the nearest first. */
+export interface Here {
+  project: string;
+  places: string[];
+}
+
+export function hereOf(cwd: string): Here {
+  const project = projectOf(cwd);
+  return { project, places: placesOf(cwd) };
+}
+
+function projectOfJob(home: Home, id: JobId): string | undefined {
+  const spec = readSpec(home.job(id), id);
+  return spec.kind === 'read' ? spec.value.project : undefined;
+}
+
+/** The newest job of the nearest project that has one. */
+function lastJob(home: Home, here: Here): JobId | undefined {
+  const live = listLive(home).map((id) => ({ id, project: projectOfJob(home, id) }));
+  const ended = listEnded(home);
+  for (const place of here.places) {
+    const key = projectKey(place);
+    const ids = [
+      ...queuedIds(home, (project) => project === key),
+      ...live.filter(({ project }) => project === place).map(({ id }) => id),
+      ...ended.filter(({ project }) => project === key).map(({ id }) => id),
+    ];
+    // two projects may share a key: the spec decides
+    const newest = ids.sort((a, b) => b - a).find((id) => projectOfJob(home, id) === place);
+    if (newest !== undefined) return newest;
+  }
+  return undefined;
+}
+
+/** A few words on the jobs here, the newest first, for whoever asked for one that is not there. */
+function describeKnown(home: Home, here: Here): string[] {
+  const ended = listEnded(home)
+    .slice(0, 20)
+    .map(({ id }) => id);
+  const keys = new Set(here.places.map(projectKey));
+  const queued = queuedIds(home, (key) => keys.has(key));
+  const ids = [...new Set([...listLive(home), ...queued, ...ended])].sort((a, b) => b - a).slice(0, 40);
+  const views = ids.flatMap((id) => observe(home, id) ?? []);
+  return views
+    .filter((view) => 'spec' in view && here.places.includes(view.spec.project))
+    .slice(0, 5)
+    .map((view) => {
+      const name = 'spec' in view && view.spec.name !== null ? `${view.spec.name} ` : '';
+      return `${name}${view.id} ${stateWord(view)}`;
+    });
+}
+
+/** The newest job of a name in one project; a live one before all: what never started may be newer. */
+function jobNamed(home: Home, title: Title): JobView | undefined {
+  const claims = readClaims(home, title);
+  const holder = holderOf(home, title);
+  if (holder || (claims.length === 0 && !isClaimDamaged(home, title))) return holder;
+  const claimed = claims.map(({ id }) => id).sort((a, b) => b - a);
+  for (const id of claimed) {
+    const view = observe(home, id);
+    if (view) return view;
+  }
+  // gc took all that are claimed; an older one may still be there
+  return scanNamed(home, title);
+}
+
+function scanNamed(home: Home, { name, project }: Title): JobView | undefined {
+  const key = projectKey(project);
+  const ended = endedNames(home).filter((marker) => projectOfName(marker) === key);
+  const ids = [
+    ...listLive(home),
+    ...queuedIds(home, (project) => project === key),
+    ...ended.flatMap((marker) => idOfName(marker) ?? []),
+  ];
+  for (const id of ids.sort((a, b) => b - a)) {
+    const view = observe(home, id);
+    if (view && 'spec' in view && view.spec.name === name && view.spec.project === project) return view;
+  }
+  return undefined;
+}
+
+/** The job of a name in this project, else in the nearest one around. */
+function jobNamedHere(home: Home, here: Here, name: string): JobView | undefined {
+  for (const project of new Set([here.project, ...here.places])) {
+    const view = jobNamed(home, { name, project });
+    if (view) return view;
+  }
+  return undefined;
+}
+
+/** The ids of the newest jobs of these names, one per name and project; `everywhere`: of all projects. */
+export function newestNamed(home: Home, here: Here, names: string[], everywhere: boolean): JobId[] {
+  return names.flatMap((name) => {
+    const projects = everywhere
+      ? new Set(readClaimsEverywhere(home, name).map(({ project }) => project))
+      : new Set([here.project, ...here.places]);
+    return [...projects].flatMap((project) => jobNamed(home, { name, project })?.id ?? []);
+  });
+}
+
+/** The job that a reference means. */
+export function resolveReference(
+  home: Home | undefined,
+  here: Here,
+  reference: string,
+): Result<{ home: Home; view: JobView }> {
+  const parsed = parseReference(reference);
+  const unknown = () =>
+    fail({ code: 'no-such-job', reference, known: home ? describeKnown(home, here) : [] });
+  if (!home || !parsed) return unknown();
+  const view = viewOf(home, here, parsed);
+  return view ? ok({ home, view }) : unknown();
+}
+
+function viewOf(home: Home, here: Here, reference: Reference): JobView | undefined {
+  if (reference.kind === 'name') return jobNamedHere(home, here, reference.name);
+  const id = reference.kind === 'id' ? reference.id : lastJob(home, here);
+  return id === undefined ? undefined : observe(home, id);
+}
+
+/** The live jobs of this project, the oldest first; not of those around it: a server of the home directory goes on. */
+export function liveHere(home: Home, here: Here): JobView[] {
+  const key = projectKey(here.project);
+  return [...new Set([...listLive(home), ...queuedIds(home, (project) => project === key)])]
+    .sort((a, b) => a - b)
+    .flatMap((id) => observe(home, id) ?? [])
+    .filter((view) => view.kind === 'live' && view.spec.project === here.project);
+}
+
+/** The live jobs of a queue, of all projects, the oldest first. */
+export function liveInQueue(home: Home, name: string): JobView[] {
+  const queue = home.queue(name);
+  const ids = [
+    ...listStarts(queue).map(({ id }) => id),
+    ...listMarks(queue).map((mark) => idOfMark(mark.name)),
+  ];
+  return [...new Set(ids)]
+    .filter((id) => id > 0)
+    .sort((a, b) => a - b)
+    .flatMap((id) => observe(home, id) ?? [])
+    .filter((view) => view.kind === 'live' && view.spec.placement?.queue === name);
+}
+
+/** The only live job of that name, wherever it belongs; undefined if there is none, or more than one. */
+export function soleNamedElsewhere(home: Home, name: string): JobView | undefined {
+  const live = readClaimsEverywhere(home, name)
+    .map(({ id }) => standingOf(home, id))
+    .filter(({ standing }) => standing === 'holds');
+  return live.length === 1 ? live[0]?.view : undefined;
+}
+
+/** The only live job of this home, wherever it belongs; undefined if there is none, or more than one. */
+export function soleLiveElsewhere(home: Home): JobView | undefined {
+  let only: JobView | undefined;
+  for (const id of new Set([...listLive(home), ...queuedIds(home)])) {
+    const view = observe(home, id);
+    if (view?.kind !== 'live') continue;
+    if (only) return undefined;
+    only = view;
+  }
+  return only;
+}

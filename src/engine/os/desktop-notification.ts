@@ -1,0 +1,64 @@
+/** Notifications of the desktop: notify-send where a display and a session bus are, osascript on macOS (untested). */
+import * as fs from 'node:fs';
+import { errnoOf } from '../../base/result.ts';
+import { findTool } from './programs.ts';
+
+type Variables = Record<string, string | undefined>;
+
+const BUS = 'DBUS_SESSION_BUS_ADDRESS';
+/** All that notify-send needs to find the desktop. */
+const NEEDED = ['HOME', 'LANG', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR', BUS];
+
+/** Without an answer for so long there is nobody who shows notifications, milliseconds. */
+const PATIENCE_MS = 10_000;
+
+const hasDisplay = (env: Variables): boolean =>
+  Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']) &&
+  Boolean(env[BUS] || (env['XDG_RUNTIME_DIR'] && fs.existsSync(`${env['XDG_RUNTIME_DIR']}/bus`)));
+
+/** What of these variables leads to the desktop, to be kept until the job ends; nothing where there is none. */
+export const callerDesktop = (env: Variables): string[] =>
+  process.platform === 'darwin' || hasDisplay(env)
+    ? NEEDED.flatMap((name) => (env[name] ? [`${name}=${env[name]}`] : []))
+    : [];
+
+/** Why no notification can be shown with these variables; undefined if one can be tried. */
+export function desktopTrouble(env: Variables): string | undefined {
+  if (process.platform === 'darwin') return findTool('osascript') ? undefined : 'there is no osascript';
+  if (!hasDisplay(env)) return 'there is no desktop';
+  return findTool('notify-send') ? undefined : 'there is no notify-send (libnotify-bin)';
+}
+
+const SCRIPT = [
+  'on run argv',
+  'display notification (item 2 of argv) with title (item 1 of argv)',
+  'end run',
+];
+
+function command(title: string, body: string): [program: string, args: string[]] {
+  if (process.platform === 'darwin')
+    return [findTool('osascript')!, [...SCRIPT.flatMap((line) => ['-e', line]), title, body]];
+  // the body is markup to many
+  const escaped = body.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return [findTool('notify-send')!, ['--app-name=bgjob', '--', title, escaped]];
+}
+
+/** Shows it, with what was kept of the call; the reason if that did not work. Takes ten seconds at most. */
+export function showOnDesktop(kept: string[], title: string, body: string): Promise<string | undefined> {
+  const env: Variables = Object.fromEntries(
+    kept.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  );
+  const trouble = desktopTrouble(env);
+  if (trouble !== undefined) return Promise.resolve(trouble);
+  const { spawn } = require('node:child_process') as typeof import('node:child_process');
+  const [program, args] = command(title, body);
+  const child = spawn(program, args, { stdio: 'ignore', cwd: '/', env });
+  const limit = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(`${program} cannot be run (${errnoOf(error)})`));
+    child.once('exit', (code, signal) => {
+      clearTimeout(limit);
+      resolve(code === 0 ? undefined : `${program} failed (${signal ?? `exited ${code}`})`);
+    });
+  });
+}

@@ -1,0 +1,240 @@
+/**
+ * Who a process is, and whether it lives. On Linux the truth comes from /proc: `kill(pid, 0)` calls a zombie alive,
+ * and a pid alone may be another program within seconds. Where there is no /proc (macOS), from ps, whose start time
+ * has a resolution of a second.
+ */
+import * as fs from 'node:fs';
+import { hostname } from 'node:os';
+import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Identity } from '../../job/job.ts';
+import { findTool, requireTool } from './programs.ts';
+
+/** One process at one moment. */
+export interface ProcessStat {
+  pid: number;
+  ppid: number;
+  group: number;
+  session: number;
+  /** The kernel's letter: R S D T t Z X. */
+  state: string;
+  startTicks: number;
+}
+
+export const HAS_PROC = fs.existsSync('/proc/self/stat');
+
+/** Parses `/proc/PID/stat`; the program's name may hold anything, also `) R 1 (`, hence the last parenthesis. */
+export function parseStat(text: string): ProcessStat | undefined {
+  const close = text.lastIndexOf(')');
+  const pid = Number.parseInt(text, 10);
+  const fields = text.slice(close + 2).split(' ');
+  const startTicks = Number(fields[19]);
+  if (close === -1 || !(pid > 0) || !Number.isSafeInteger(startTicks)) return undefined;
+  return {
+    pid,
+    state: fields[0]!,
+    ppid: Number(fields[1]),
+    group: Number(fields[2]),
+    session: Number(fields[3]),
+    startTicks,
+  };
+}
+
+/** Reads one process; undefined if there is none. */
+export function readStat(pid: number): ProcessStat | undefined {
+  if (!HAS_PROC) return readStatFromPs(pid);
+  const stat = readRecord(`/proc/${pid}/stat`);
+  return stat.kind === 'text' ? parseStat(stat.text) : undefined;
+}
+
+/** What ps is asked for where there is no /proc. */
+export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
+
+const readStatFromPs = (pid: number): ProcessStat | undefined => readStatsFromPs([pid])[0];
+
+/** Those of these processes that there are, in one call of ps. */
+export function readStatsFromPs(pids: number[]): ProcessStat[] {
+  if (pids.length === 0) return [];
+  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+  const { stdout } = spawnSync(requireTool('ps'), ['-o', PS_COLUMNS, '-p', pids.join(',')], {
+    encoding: 'utf8',
+    env: { LC_ALL: 'C', TZ: 'UTC' },
+    maxBuffer: 2 ** 26,
+  });
+  return (stdout ?? '').split('\n').flatMap((line) => parsePsLine(line) ?? []);
+}
+
+/** Parses `pid ppid pgid sess state lstart` of ps in the C locale. */
+export function parsePsLine(line: string): ProcessStat | undefined {
+  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
+  const startTicks = match ? Math.round(Date.parse(`${match[6]} UTC`) / 1000) : Number.NaN;
+  if (!match || !Number.isSafeInteger(startTicks)) return undefined;
+  return {
+    pid: Number(match[1]),
+    ppid: Number(match[2]),
+    group: Number(match[3]),
+    // macOS prints an address here: then the group has to do
+    session: Number(match[4]) || Number(match[3]),
+    state: match[5]!.charAt(0),
+    startTicks,
+  };
+}
+
+/** Where this process runs: what makes a pid and its start time mean something. */
+export interface Place {
+  bootId: string;
+  pidNamespace: string;
+  machine: string;
+}
+
+function readSmall(path: string): string {
+  const stored = readRecord(path);
+  return stored.kind === 'text' ? stored.text.trim() : '';
+}
+
+function readPlace(): Place {
+  let pidNamespace = '';
+  let bootId = readSmall('/proc/sys/kernel/random/boot_id');
+  try {
+    if (HAS_PROC) pidNamespace = fs.readlinkSync('/proc/self/ns/pid');
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+  if (!bootId) {
+    // macOS; not kern.boottime, which is computed anew when the clock is set
+    const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+    bootId =
+      spawnSync(findTool('sysctl') ?? 'sysctl', ['-n', 'kern.bootsessionuuid'], {
+        encoding: 'utf8',
+      }).stdout?.trim() || 'unknown';
+  }
+  return { bootId, pidNamespace, machine: readSmall('/etc/machine-id') || hostname() };
+}
+
+let here: Place | undefined;
+/** Boot, namespace and machine of this process. */
+export function thisPlace(): Place {
+  here ??= readPlace();
+  return here;
+}
+
+/** The identity of a running process of this machine; undefined if there is no such process. */
+export function identify(pid: number): Identity | undefined {
+  const stat = readStat(pid);
+  return stat && { pid, startTicks: stat.startTicks, ...thisPlace() };
+}
+
+/** A zombie is dead: it only waits for a parent that may never ask. */
+export const isDeadState = (state: string): boolean => state === 'Z' || state === 'X' || state === 'x';
+
+/** SIGSTOP among the pending signals of /proc/PID/status, bits from 1. */
+const PENDING_STOP = 1n << 18n;
+
+/**
+ * Whether a process runs no more of its code until somebody lets it go on: it is stopped, or will be as soon as it comes back from
+ * the kernel. Who waits there in vfork for a child that was stopped before its exec comes back with that one.
+ */
+export function standsStill({ pid, state }: ProcessStat): boolean {
+  if (state !== 'D') return state === 'T' || state === 't';
+  const masks = readSystemText(`/proc/${pid}/status`).matchAll(/^S[ih][gd]Pnd:\s*([0-9a-f]+)$/gm);
+  return [...masks].some(([, mask]) => (BigInt(`0x${mask}`) & PENDING_STOP) !== 0n);
+}
+
+/** Whether that very process lives; `unknown` in another pid namespace, where its pid means nothing to us. */
+export function isAlive(identity: Identity): 'alive' | 'dead' | 'unknown' {
+  const place = thisPlace();
+  if (identity.bootId !== place.bootId) return identity.machine === place.machine ? 'dead' : 'unknown';
+  if (identity.pidNamespace !== place.pidNamespace) return 'unknown';
+  const stat = readStat(identity.pid);
+  return stat && stat.startTicks === identity.startTicks && !isDeadState(stat.state) ? 'alive' : 'dead';
+}
+
+export const isSame = (a: Identity, b: Identity): boolean =>
+  a.pid === b.pid &&
+  a.startTicks === b.startTicks &&
+  a.bootId === b.bootId &&
+  a.pidNamespace === b.pidNamespace;
+
+/** The pid of a process of ours inside a pid namespace; undefined if it is not of that one. */
+function pidIn(namespace: string, pid: number): number | undefined {
+  if (namespace === thisPlace().pidNamespace) return pid;
+  try {
+    if (fs.readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
+  } catch (thrown) {
+    errnoOf(thrown);
+    return undefined;
+  }
+  return Number(/^NSpid:.*\s(\d+)$/m.exec(readSmall(`/proc/${pid}/status`))?.[1]);
+}
+
+/** Whether a process that we see is that one, which may live in a pid namespace below ours. */
+export const isThat = (stat: ProcessStat | undefined, identity: Identity): boolean =>
+  stat?.startTicks === identity.startTicks &&
+  identity.bootId === thisPlace().bootId &&
+  pidIn(identity.pidNamespace, stat.pid) === identity.pid;
+
+/** The pid under which we see that process; undefined if we do not, or it is gone. */
+export function pidHere(identity: Identity): number | undefined {
+  const isHere = identity.pidNamespace === thisPlace().pidNamespace || !HAS_PROC;
+  const pids = isHere ? [identity.pid] : fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).find((pid) => {
+    const stat = readStat(pid);
+    return isThat(stat, identity) && !isDeadState(stat!.state);
+  });
+}
+
+/**
+ * Whether anybody holds the FIFO open for writing: the kernel answers, in microseconds, whatever the pid namespace.
+ * Never opened for writing to ask, which would hold it for an instant.
+ */
+export function isHeld(fifo: string): boolean {
+  let fd: number;
+  try {
+    fd = fs.openSync(fifo, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+  try {
+    if (!fs.fstatSync(fd).isFIFO()) return false;
+    // nobody ever writes into it: no byte can come, only end of file or "not yet"
+    fs.readSync(fd, Buffer.alloc(1));
+    return false;
+  } catch (thrown) {
+    return errnoOf(thrown) === 'EAGAIN';
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The bits of the flags that say read, write or both. */
+const O_ACCMODE = 3;
+
+/** What a process has open, as far as we may see it: the descriptor and what it leads to. */
+export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
+  let fds: string[];
+  try {
+    fds = fs.readdirSync(`/proc/${pid}/fd`);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return;
+  }
+  for (const fd of fds) {
+    try {
+      yield [fd, fs.readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+  }
+}
+
+/** Whether the process has this path open: proof from the kernel. */
+export function hasOpen(pid: number, path: string | RegExp, forWriting: boolean): boolean {
+  for (const [fd, target] of openFiles(pid)) {
+    if (typeof path === 'string' ? target !== path : !path.test(target)) continue;
+    if (!forWriting) return true;
+    const flags = /^flags:\s*(\d+)/m.exec(readSmall(`/proc/${pid}/fdinfo/${fd}`));
+    if (flags && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== fs.constants.O_RDONLY) return true;
+  }
+  return false;
+}

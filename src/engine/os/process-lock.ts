@@ -1,0 +1,43 @@
+/**
+ * The one process of its kind: a claim in a directory, a link that leads nowhere, whose text is the process. A dead one's is followed by
+ * the next number.
+ */
+import * as fs from 'node:fs';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { errnoOf } from '../../base/result.ts';
+import { identify, isAlive } from './process-identity.ts';
+
+const NAME = /^kept\.([0-9a-z]+)\.(\d{1,15})$/;
+
+/** Becomes the one for this key (small letters and digits), and returns the path of the claim; undefined if somebody is. Throws system errors. */
+export function claimSole(dir: string, key: string): string | undefined {
+  const self = identify(process.pid)!;
+  for (;;) {
+    const claims = fs.readdirSync(dir).flatMap((name) => {
+      const match = NAME.exec(name);
+      return match?.[1] === key ? [{ path: `${dir}/${name}`, number: Number(match[2]) }] : [];
+    });
+    const highest = claims.sort((a, b) => b.number - a.number)[0];
+    if (highest && isLiving(highest.path)) return undefined;
+    const path = `${dir}/kept.${key}.${(highest?.number ?? 0) + 1}`;
+    try {
+      fs.symlinkSync(`${self.pid}.${self.startTicks}.${self.bootId}`, path);
+      for (const { path: dead } of claims) removeQuietly(dead);
+      return path;
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    }
+  }
+
+  function isLiving(path: string): boolean {
+    try {
+      const [pid, startTicks, bootId] = fs.readlinkSync(path).split('.');
+      return (
+        isAlive({ ...self, pid: Number(pid), startTicks: Number(startTicks), bootId: bootId! }) === 'alive'
+      );
+    } catch (thrown) {
+      errnoOf(thrown);
+      return false;
+    }
+  }
+}

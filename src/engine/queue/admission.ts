@@ -1,0 +1,252 @@
+/**
+ * Who may start now: run by every command that meets a queue, by every supervisor at the end of a job, and by keepers. Nobody
+ * decides for the others; what must hold rests on the kernel alone:
+ *
+ * - A job is being started, or runs, while its FIFO `alive` is held: whoever wants to start it holds that first.
+ * - It then notes a start, whose number is above all others. It may go on only if fewer jobs than there are slots are held among
+ *   those with lower numbers. Of two that cross, the later sees the earlier in any case: never more run than there are slots.
+ * - It is started by whoever becomes its next owner, which is an exclusive create.
+ *
+ * Whoever is killed on the way lets go of the FIFO, and the job waits as before.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { errnoOf, type Failure } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import { highestGeneration, readOwner, readSpec, readState } from '../../job/home/records.ts';
+import type { JobId } from '../../job/job.ts';
+import { claimStart, listStarts } from '../../job/queue/admissions.ts';
+import { isPaused, readSlots } from '../../job/queue/queue-files.ts';
+import { parseMark } from '../../job/queue/queue-order.ts';
+import { makeFifo } from '../launch/alive-fifo.ts';
+import {
+  closeInherited,
+  confirmOwner,
+  prepareFiles,
+  prepareRoom,
+  startSupervisor,
+} from '../launch/spawn-supervisor.ts';
+import type { QueuedSpec } from '../launch/stored-environment.ts';
+import { isAlive, isHeld } from '../os/process-identity.ts';
+import { mayRunHere, thisSandboxKey } from './confinement.ts';
+import { type Candidate, forgetStale, type Look, look } from './next-candidate.ts';
+import { Line } from './queue-snapshot.ts';
+import { keep } from './queue-waiter.ts';
+import { hasStarted, isTaken } from './queued-job.ts';
+
+/** A job that may be started now, by whoever holds its FIFO: this process. */
+export interface Admitted {
+  spec: QueuedSpec;
+  aliveFd: number;
+  /** As which owner it is started: the next one when it was looked at. */
+  generation: number;
+}
+
+/** Why no more was started, and what the queue waits for. */
+export interface Rest {
+  reason: 'empty' | 'paused' | 'full' | 'waiting';
+  /** How many were started. */
+  started: number;
+  /** How many slots were free, as of the last look. */
+  free: number;
+  /** Whether jobs that may run in this sandbox wait for what is said here. */
+  ours: boolean;
+  /** The next time that one of them waits for, milliseconds since 1970. */
+  at: number | null;
+  /** Jobs of other queues, or of none, for which they wait. */
+  after: JobId[];
+}
+
+/** Between two looks at somebody who is about to start a job, milliseconds; and how long such a one is waited for. */
+const LOOK_MS = 10;
+const SETTLE_MS = 10_000;
+/** After a full disk, milliseconds. */
+const NO_ROOM_MS = 1000;
+
+/** Takes hold of the job and of a slot. Throws system errors, for want of room on the disk. */
+async function admit(
+  line: Line,
+  { place, spec }: Candidate,
+  slots: number,
+  handedOn: Mover['handedOn'],
+): Promise<Admitted | 'taken' | 'busy' | 'full'> {
+  const { home, queue } = line;
+  const job = home.job(spec.id);
+  // first of all: whoever becomes its owner from here on comes before us, also one that is dead again when we look
+  const generation = highestGeneration(job) + 1;
+  if (isHeld(job.alive)) return isTaken(job) ? 'taken' : 'busy';
+  const made = await makeFifo(home, spec.id);
+  if (!made.ok) throw asThrown(made.failure);
+  const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  let isKept = false;
+  try {
+    if (isTaken(job)) {
+      forgetStale(line, place, spec.id);
+      return 'taken';
+    }
+    const state = readState(job);
+    const attempt = state.kind === 'read' ? state.value.attempt : 1;
+    // before the start is noted: whoever comes after it sees by this that the attempt is being started, see Line.isOver
+    if (attempt > 1) prepareRoom(job, attempt);
+    const number = claimStart(queue, spec.id, thisSandboxKey());
+    if (line.occupied(slots, handedOn, { limit: number, except: spec.id }).size >= slots) return 'full';
+    prepareFiles(job, spec, attempt);
+    isKept = true;
+    return { spec, aliveFd, generation };
+  } finally {
+    if (!isKept) fs.closeSync(aliveFd);
+  }
+}
+
+const asThrown = (failure: Failure): Error =>
+  Object.assign(new Error(failure.code), { code: 'errno' in failure ? failure.errno : 'ENOSYS' });
+
+/** Whether one of these is held by somebody who has not started it yet; with `stays` also by an owner who lives. */
+const isPending = (line: Line, ids: Iterable<JobId>, stays: boolean): boolean =>
+  [...ids].some((id) => {
+    const job = line.home.job(id);
+    const owner = readOwner(job);
+    const isDead = owner.kind !== 'read' || isAlive(owner.value.identity) === 'dead';
+    return (isDead || stays) && !line.own.has(id) && !hasStarted(job);
+  });
+
+/** Starts a supervisor of its own for the job. */
+export async function startFresh(home: Home, { spec, aliveFd, generation }: Admitted): Promise<boolean> {
+  const job = home.job(spec.id);
+  try {
+    const started = await startSupervisor(home, spec.id, generation, { environmentFd: 'ignore', aliveFd });
+    // no process can be made: not of this job alone
+    if (!started.ok) throw asThrown(started.failure);
+    await confirmOwner(job, generation, started.value);
+    return true;
+  } finally {
+    fs.closeSync(aliveFd);
+  }
+}
+
+/** Who moves a queue on. */
+export interface Mover {
+  /** Starts an admitted job; false if somebody else was first. */
+  start(admitted: Admitted): Promise<boolean>;
+  /** How many at most. */
+  most: number;
+  /** A job of this process has just ended: its slot is handed on. */
+  handedOn: boolean;
+  /** It does not leave before what was started has a shim, which outlives its supervisor: nobody else may be there to see that die. */
+  stays: boolean;
+  /** Whether somebody who is about to start a job, and may be killed before, is waited for. */
+  settles: boolean;
+}
+
+/** Who starts a process for each job. */
+export const starterOf = (home: Home, others: Partial<Mover> = {}): Mover => ({
+  start: (admitted) => startFresh(home, admitted),
+  most: Number.POSITIVE_INFINITY,
+  handedOn: false,
+  stays: false,
+  settles: true,
+  ...others,
+});
+
+/** Starts what may start, until no slot is free or nobody's turn has come. Returns what the queue waits for. */
+export async function advance(line: Line, { start, most, handedOn, stays, settles }: Mover): Promise<Rest> {
+  const { queue } = line;
+  let started = 0;
+  let free = 0;
+  const rest = (
+    reason: Rest['reason'],
+    { ours = false, at = null, after = new Set() }: Partial<Look> = {},
+  ): Rest => ({
+    ...{ reason, ours, at, started, free },
+    after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(line, id)),
+  });
+  const deadline = systemClock.monotonic() + SETTLE_MS;
+  /** Somebody holds these, which wait: he is about to start them, or has just put them back. */
+  const busy = new Set<JobId>();
+  /** These and others who are not to be looked at again. */
+  const passed = new Set<JobId>();
+  for (let before = 0; ; ) {
+    if (started >= most) return rest('full');
+    if (isPaused(queue)) return rest('paused');
+    const slots = readSlots(queue);
+    const held = line.occupied(slots, handedOn);
+    // somebody died, perhaps before he started what is no more in our list
+    if (held.size < before) {
+      line.forget();
+      passed.clear();
+    }
+    before = held.size;
+    free = slots - held.size;
+    const found = free > 0 ? look(line, free, passed) : undefined;
+    // an end by skipping decides about others
+    if (found?.skipped) continue;
+    const candidate = found?.candidate;
+    if (!candidate) {
+      const others = [...busy].some((id) => !line.own.has(id));
+      const mayChange = settles && (others || isPending(line, held, stays));
+      if (mayChange && systemClock.monotonic() < deadline) {
+        await systemClock.sleep(LOOK_MS);
+        for (const id of busy) passed.delete(id);
+        busy.clear();
+        continue;
+      }
+      if (!found || found.yields) return rest('full');
+      return line.read().length === 0 ? rest('empty') : rest('waiting', found);
+    }
+    let admitted: Awaited<ReturnType<typeof admit>>;
+    try {
+      admitted = await admit(line, candidate, slots, handedOn);
+    } catch (thrown) {
+      errnoOf(thrown);
+      // a full disk: the job waits as before
+      return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
+    }
+    if (admitted === 'full') {
+      // two that gave way to each other do not keep step
+      await systemClock.sleep(LOOK_MS * Math.random());
+      continue;
+    }
+    passed.add(candidate.mark.id);
+    if (admitted === 'busy') busy.add(candidate.mark.id);
+    if (admitted === 'busy') continue;
+    line.drop(candidate.place);
+    if (admitted === 'taken') continue;
+    if (!(await start(admitted))) continue;
+    started++;
+    free--;
+  }
+}
+
+/** Whether the end of a job moves this queue on by itself: it is one of the queue, and in our sandbox. */
+function isOfQueue({ home, name }: Line, id: JobId): boolean {
+  const spec = readSpec(home.job(id), id);
+  return spec.kind === 'read' && spec.value.placement?.queue === name && mayRunHere(spec.value);
+}
+
+/** Whether somebody has to stay for the queue: it waits for what no end of its jobs in this sandbox brings. */
+export function needsKeeper(line: Line, { reason, started, ours, at, after }: Rest): boolean {
+  if (reason === 'waiting') return ours && (at !== null || after.length > 0);
+  if (reason !== 'full' || started > 0) return false;
+  const held = line.held();
+  const isServed = listStarts(line.queue).some(
+    ({ id, sandbox }) => held.has(id) && !line.own.has(id) && sandbox === thisSandboxKey(),
+  );
+  return !isServed && line.read().some(({ name }) => line.isOurs(parseMark(name)!));
+}
+
+/** Moves a queue on, and leaves a keeper where one is needed. */
+export async function attend(line: Line, mover = starterOf(line.home)): Promise<Rest> {
+  const rest = await advance(line, mover);
+  if (needsKeeper(line, rest)) await keep(line.home, line.name);
+  return rest;
+}
+
+/** Moves a queue on from outside: what the death of all processes of a job left undone. A failure is not the caller's. */
+export async function attendQueue(home: Home, name: string): Promise<void> {
+  try {
+    closeInherited();
+    await attend(new Line(home, name), starterOf(home, { settles: true }));
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}

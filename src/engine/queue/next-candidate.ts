@@ -1,0 +1,119 @@
+/** Whose turn is next in a queue, and why it is not that of the others. */
+import { systemClock } from '../../base/clock.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import { readOwner, readSpec, readState } from '../../job/home/records.ts';
+import type { JobId } from '../../job/job.ts';
+import { type Place, removeMark } from '../../job/queue/queue-files.ts';
+import {
+  type Fate,
+  judgeReadiness,
+  type Mark,
+  parseMark,
+  type Readiness,
+} from '../../job/queue/queue-order.ts';
+import { startHook } from '../hooks/exit-hook.ts';
+import { type QueuedSpec, wasQueued } from '../launch/stored-environment.ts';
+import { isAlive } from '../os/process-identity.ts';
+import { readShim } from '../shim/shim.ts';
+import type { Line } from './queue-snapshot.ts';
+import { nudgeKeeper } from './queue-waiter.ts';
+import { fateOf, hasStarted, skip } from './queued-job.ts';
+
+/** A job whose turn it is. */
+export interface Candidate {
+  place: Place;
+  mark: Mark;
+  spec: QueuedSpec;
+}
+
+/** What is next in the line, and what is not, and why. */
+export interface Look {
+  candidate?: Candidate;
+  skipped: boolean;
+  /** The free slots are for jobs of other sandboxes, whose keepers were told. */
+  yields: boolean;
+  ours: boolean;
+  at: number | null;
+  after: Set<JobId>;
+}
+
+function readinessOf(mark: Mark, spec: () => QueuedSpec | undefined, fate: (id: JobId) => Fate): Readiness {
+  const after = mark.after === 'spec' ? (spec()?.placement.after ?? []) : mark.after;
+  return judgeReadiness(mark.notBefore, after, systemClock.now(), fate);
+}
+
+/** Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again. */
+export function look(line: Line, free: number, passed: Set<JobId>): Look {
+  const { home } = line;
+  const found: Look = { skipped: false, yields: false, ours: false, at: null, after: new Set() };
+  const fates = new Map<JobId, Fate>();
+  const fate = (id: JobId): Fate => {
+    const known = fates.get(id) ?? fateOf(home, id);
+    fates.set(id, known);
+    return known;
+  };
+  const nudged = new Map<string, boolean>();
+  let left = free;
+  for (const place of [...line.read()]) {
+    const mark = parseMark(place.name);
+    if (!mark || passed.has(mark.id)) continue;
+    let read: QueuedSpec | undefined;
+    const spec = (): QueuedSpec | undefined => {
+      const stored = readSpec(home.job(mark.id), mark.id);
+      read ??= stored.kind === 'read' && wasQueued(stored.value) ? stored.value : undefined;
+      return read;
+    };
+    const readiness = readinessOf(mark, spec, fate);
+    if (readiness.kind === 'skip') {
+      const own = spec();
+      const isOver = own ? skip(home, own, readiness.why) : false;
+      if (!isOver) forgetStale(line, place, mark.id);
+      found.skipped ||= isOver;
+      if (isOver) line.drop(place);
+      continue;
+    }
+    if (readiness.kind === 'ready' && !line.isOurs(mark)) {
+      const known = nudged.get(mark.sandbox) ?? nudgeKeeper(line.queue, mark.sandbox);
+      nudged.set(mark.sandbox, known);
+      // its turn is before ours
+      if (known && --left <= 0) return { ...found, yields: true };
+      continue;
+    }
+    if (readiness.kind === 'ready') {
+      const own = spec();
+      // somebody removed it, perhaps
+      if (!own) forgetStale(line, place, mark.id);
+      if (!own) continue;
+      return { ...found, ours: true, candidate: { place, mark, spec: own } };
+    }
+    if (!line.isOurs(mark)) continue;
+    found.ours = true;
+    if (readiness.kind === 'time') found.at = Math.min(found.at ?? readiness.at, readiness.at);
+    else for (const id of readiness.ids) found.after.add(id);
+  }
+  return found;
+}
+
+/** A marker that a killed owner left behind, and with the job's end its environment: it has begun to run, or is not there any more. */
+export function forgetStale({ home }: Line, place: Place, id: JobId): void {
+  const job = home.job(id);
+  const spec = readSpec(job, id);
+  // whoever holds it may just be putting it back
+  if (spec.kind !== 'absent' && (!hasStarted(job) || isAttended(job))) return;
+  if (spec.kind === 'read' && !spec.value.keepEnv && spec.value.onExit === null) removeQuietly(job.env);
+  // somebody ended it, and died before he came to that
+  const state = readState(job);
+  if (spec.kind === 'read' && state.kind === 'read' && state.value.status.phase === 'ended')
+    startHook(home, spec.value);
+  removeMark(place);
+}
+
+/** Whether somebody lives who was at the job. */
+function isAttended(job: JobPaths): boolean {
+  const owner = readOwner(job);
+  const { shim, watcher } = readShim(job);
+  return [owner.kind === 'read' ? owner.value.identity : undefined, shim, watcher].some(
+    (one) => one !== undefined && isAlive(one) !== 'dead',
+  );
+}

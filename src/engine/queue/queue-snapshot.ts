@@ -1,0 +1,109 @@
+/**
+ * A queue as one process knows it. The list of those that wait is read again only if some were added or moved: with 10,000 of them
+ * that takes longer than to start one.
+ */
+import * as fs from 'node:fs';
+import type { Home } from '../../job/home/home.ts';
+import type { QueuePaths } from '../../job/home/paths.ts';
+import { readExit, readSpec, readState } from '../../job/home/records.ts';
+import type { JobId } from '../../job/job.ts';
+import { forgetStarts, listStarts, type Start } from '../../job/queue/admissions.ts';
+import { listMarks, type Place, readStamp } from '../../job/queue/queue-files.ts';
+import type { Mark } from '../../job/queue/queue-order.ts';
+import { isHeld } from '../os/process-identity.ts';
+import { mayRunHere, thisSandboxKey } from './confinement.ts';
+import { isTaken } from './queued-job.ts';
+
+export class Line {
+  readonly home: Home;
+  readonly name: string;
+  readonly queue: QueuePaths;
+  /** Jobs of this process that it holds until it has moved the queue on. */
+  readonly own = new Set<JobId>();
+  private places: Place[] = [];
+  private readonly starts = new Map<number, Start>();
+  private stamp: string | undefined;
+  private readonly foreign = new Map<string, boolean>();
+
+  constructor(home: Home, name: string) {
+    this.home = home;
+    this.name = name;
+    this.queue = home.queue(name);
+  }
+
+  /** The markers, first the one whose turn is next; some may be gone by now. */
+  read(): Place[] {
+    const stamp = readStamp(this.queue);
+    if (this.stamp !== stamp || this.places.length === 0) {
+      // the stamp first: what is added meanwhile changes it again
+      this.stamp = stamp;
+      this.places = listMarks(this.queue);
+    }
+    return this.places;
+  }
+
+  /** Reads all of it again. */
+  forget(): void {
+    this.stamp = undefined;
+  }
+
+  drop(place: Place): void {
+    const at = this.places.indexOf(place);
+    if (at >= 0) this.places.splice(at, 1);
+  }
+
+  /** Whether a job of that sandbox may run in ours; all of one sandbox are alike. */
+  isOurs({ sandbox, id }: Mark): boolean {
+    if (sandbox === thisSandboxKey()) return true;
+    let ours = this.foreign.get(sandbox);
+    if (ours === undefined) {
+      const spec = readSpec(this.home.job(id), id);
+      ours = spec.kind === 'read' && mayRunHere(spec.value);
+      this.foreign.set(sandbox, ours);
+    }
+    return ours;
+  }
+
+  /** The jobs of others that are held, by their starts with a number below `limit`. */
+  held(limit = Number.POSITIVE_INFINITY): Set<JobId> {
+    const ids = new Set<JobId>();
+    const dead: Start[] = [];
+    const starts = listStarts(this.queue, this.starts);
+    for (const start of starts) {
+      const { id, number } = start;
+      if (this.own.has(id)) continue;
+      if (id === 0 || !isHeld(this.home.job(id).alive)) dead.push(start);
+      else if (number < limit) ids.add(id);
+    }
+    forgetStarts(this.queue, dead, starts.at(-1)?.number ?? 0);
+    return ids;
+  }
+
+  /**
+   * The jobs that take a slot. One that ended is held on until its supervisor has moved the queue on: for others its slot is not
+   * free before. `handedOn`: who asks does just that.
+   */
+  occupied(
+    slots: number,
+    handedOn: boolean,
+    { limit, except = 0 }: { limit?: number; except?: JobId } = {},
+  ): Set<JobId> {
+    const ids = this.held(limit);
+    ids.delete(except);
+    // only if it seems to be all of them their records are read
+    if (!handedOn || ids.size < slots) return ids;
+    return new Set([...ids].filter((id) => !this.isOver(id)));
+  }
+
+  /** Whether a job that is still held has ended, or was put back into the queue. */
+  isOver(id: JobId): boolean {
+    const job = this.home.job(id);
+    const state = readState(job);
+    if (state.kind !== 'read') return false;
+    const { status, attempt } = state.value;
+    if (status.phase === 'running') return readExit(job, attempt) !== undefined;
+    // put back, and not admitted again since: that makes the file for the next status
+    const isBack = status.phase === 'queued' && !isTaken(job) && !fs.existsSync(job.exit(attempt));
+    return status.phase === 'ended' || isBack;
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * The queues as a reader sees them: who waits, in which order, and for what. What the names of the markers say is read once per
+ * command; a record only of a job that is shown.
+ */
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobId, JobView, LiveView } from '../../job/job.ts';
+import { listStarts } from '../../job/queue/admissions.ts';
+import { isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
+import {
+  type Fate,
+  idOfMark,
+  judgeReadiness,
+  NO_QUEUE,
+  parseMark,
+  projectOfMark,
+  type Readiness,
+} from '../../job/queue/queue-order.ts';
+import { markNames } from '../../job/queue/waiting-list.ts';
+import { isHeld } from '../os/process-identity.ts';
+import { Line } from './queue-snapshot.ts';
+import { fateOf } from './queued-job.ts';
+import { hasKeeper } from './wake-waiters.ts';
+
+/** So many ids are named of those that a job waits for. */
+const MOST_NAMED = 5;
+const DAY_MS = 86_400_000;
+
+/** For what a job waits that is not started yet. */
+export interface Waiting {
+  /** Its place in line, from 1 on; null if it is in no queue, or its marker is gone just now. */
+  place: number | null;
+  /** `#3 in line`, `waits for job 41`. */
+  text: string;
+  /** The same in a table: `#3`, `after 41`. */
+  brief: string;
+}
+
+/** So often a place is looked up in the line itself. */
+const FEW = 64;
+/** An id as it stands in the name of a marker. */
+const idText = (id: JobId): string => String(id).padStart(15, '0');
+
+/** One queue at one moment. */
+export class QueueSight {
+  readonly name: string;
+  readonly isPaused: boolean;
+  readonly slots: number;
+  private readonly line: Line;
+  private held: Set<JobId> | undefined;
+  private names: string[] | undefined;
+  private places: Map<JobId, number> | undefined;
+  private looks = 0;
+
+  constructor(home: Home, name: string) {
+    this.name = name;
+    this.line = new Line(home, name);
+    this.isPaused = isPaused(this.line.queue);
+    this.slots = readSlots(this.line.queue);
+  }
+
+  /** The jobs that run, or are about to. */
+  get running(): ReadonlySet<JobId> {
+    if (this.held) return this.held;
+    const { home, queue } = this.line;
+    const ids = listStarts(queue).map(({ id }) => id);
+    this.held = new Set(ids.filter((id) => id > 0 && isHeld(home.job(id).alive) && !this.line.isOver(id)));
+    return this.held;
+  }
+
+  /** The names of the markers of those that wait, in their order. There may be 10,000: nothing is made of each. */
+  private get marks(): string[] {
+    if (this.names) return this.names;
+    let names = markNames(this.line.queue);
+    for (const id of this.running) {
+      // its marker goes when it runs: nearly always it is gone
+      const text = idText(id);
+      if (names.some((name) => name.startsWith(text, 7)))
+        names = names.filter((name) => !name.startsWith(text, 7));
+    }
+    this.names = names;
+    return names;
+  }
+
+  /** How many wait. */
+  get count(): number {
+    return this.marks.length;
+  }
+
+  /** The first few of those that wait. */
+  get first(): JobId[] {
+    return this.marks.slice(0, FEW).map(idOfMark);
+  }
+
+  /**
+   * The first `most` of those that wait and belong to a project with one of these keys (null: to any), in their order, and how
+   * many of them there are in all.
+   */
+  waitingOf(keys: ReadonlySet<string> | null, most: number): { ids: JobId[]; count: number } {
+    const first: string[] = [];
+    let count = 0;
+    // nearly all have the same sandbox and project, and nothing behind that: the same end
+    let [end, isNear] = ['', false];
+    for (const name of this.marks) {
+      if (keys !== null && (end === '' || !name.endsWith(end) || name.length !== end.length + 22)) {
+        end = name.slice(22);
+        isNear = keys.has(projectOfMark(name));
+      }
+      if (keys !== null && !isNear) continue;
+      if (count++ < most) first.push(name);
+    }
+    return { ids: first.map(idOfMark), count };
+  }
+
+  placeOf(id: JobId): number | null {
+    if (this.name === NO_QUEUE) return null;
+    // the first few are found sooner than a table of all is made
+    if (++this.looks <= FEW) {
+      const place = this.marks.findIndex((name) => name.startsWith(idText(id), 7)) + 1;
+      return place > 0 ? place : null;
+    }
+    this.places ??= new Map(this.marks.map((name, n) => [idOfMark(name), n + 1]));
+    return this.places.get(id) ?? null;
+  }
+
+  /** Whether a job may only be started in a sandbox that is not ours, and nobody is there to do so. */
+  isStranded(id: JobId): boolean {
+    const mark = parseMark(this.marks.find((name) => name.startsWith(idText(id), 7)) ?? '');
+    if (!mark || this.line.isOurs(mark)) return false;
+    const { queue } = this.line;
+    if (hasKeeper(queue, mark.sandbox)) return false;
+    return !listStarts(queue).some((start) => start.sandbox === mark.sandbox && this.running.has(start.id));
+  }
+}
+
+/** All queues, each looked at when it is asked for. */
+export class Lineup {
+  private readonly home: Home;
+  private readonly sights = new Map<string, QueueSight>();
+  private readonly fates = new Map<JobId, Fate>();
+
+  constructor(home: Home) {
+    this.home = home;
+  }
+
+  queue(name: string): QueueSight {
+    const known = this.sights.get(name) ?? new QueueSight(this.home, name);
+    this.sights.set(name, known);
+    return known;
+  }
+
+  /** All queues; the one of jobs without a queue is the first, if there is one. */
+  get queues(): QueueSight[] {
+    return listQueues(this.home)
+      .sort()
+      .map((name) => this.queue(name));
+  }
+
+  /** For what a job waits; undefined if it does not. */
+  waitingOf(view: JobView): Waiting | undefined {
+    if (view.kind !== 'live' || view.status.phase !== 'queued' || view.spec.placement === null)
+      return undefined;
+    const sight = this.queue(view.spec.placement.queue);
+    const place = sight.placeOf(view.id);
+    return { place, ...this.wordsFor(view, sight, place) };
+  }
+
+  private wordsFor(view: LiveView, sight: QueueSight, place: number | null): Omit<Waiting, 'place'> {
+    const readiness = this.readinessOf(view);
+    if (readiness.kind === 'skip') return { text: `about to be skipped: ${readiness.why}`, brief: 'skipped' };
+    if (sight.isPaused) return { text: `the queue ${sight.name} is paused`, brief: 'paused' };
+    if (readiness.kind === 'after') return afterWords(readiness.ids);
+    if (readiness.kind === 'time') return timeWords(readiness.at, (view.state?.attempts ?? []).length > 0);
+    if (sight.running.size < sight.slots && sight.isStranded(view.id))
+      return {
+        text: 'waits for a bgjob command in the sandbox where it was queued',
+        brief: 'other sandbox',
+      };
+    return place === null
+      ? { text: 'about to start', brief: '' }
+      : { text: `#${place} in line`, brief: `#${place}` };
+  }
+
+  private readinessOf({ spec, status }: LiveView): Readiness {
+    const notBefore = status.phase === 'queued' ? status.notBefore : null;
+    return judgeReadiness(notBefore, spec.placement?.after ?? [], systemClock.now(), (id) => {
+      const known = this.fates.get(id) ?? fateOf(this.home, id);
+      this.fates.set(id, known);
+      return known;
+    });
+  }
+}
+
+function afterWords(ids: JobId[]): Omit<Waiting, 'place'> {
+  const named = ids.slice(0, MOST_NAMED).join(', ');
+  const more = ids.length > MOST_NAMED ? ` and ${ids.length - MOST_NAMED} more` : '';
+  return {
+    text: `waits for ${ids.length === 1 ? 'job' : 'jobs'} ${named}${more}`,
+    brief: `after ${ids[0]}${ids.length > 1 ? `,+${ids.length - 1}` : ''}`,
+  };
+}
+
+function timeWords(at: number, isRetry: boolean): Omit<Waiting, 'place'> {
+  const inMs = at - systemClock.now();
+  const local = new Date(at);
+  const day = [local.getFullYear(), local.getMonth() + 1, local.getDate()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join('-');
+  const clock = local.toTimeString().slice(0, 8);
+  const time = inMs > DAY_MS ? `${day} ${clock}` : clock;
+  const text = `${time} (${renderDuration(inMs)})`;
+  return {
+    text: isRetry ? `waits for its next attempt, at ${text}` : `waits until ${text}`,
+    brief: `until ${time}`,
+  };
+}
+
+/** For what one job waits; undefined if it does not. */
+export const waitingOf = (home: Home, view: JobView): Waiting | undefined => new Lineup(home).waitingOf(view);

@@ -1,0 +1,97 @@
+/**
+ * What gc does for queues: markers of jobs that do not wait any more go, and what killed launchers left behind; a queue itself stays
+ * until somebody removes it. What is young is left alone: somebody may be at it.
+ */
+import * as fs from 'node:fs';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { inspectDirectory } from '../../base/fs/directories.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { QueuePaths } from '../../job/home/paths.ts';
+import { readSpec } from '../../job/home/records.ts';
+import type { JobId, JobView } from '../../job/job.ts';
+import { listMarks, listQueues, removeMark } from '../../job/queue/queue-files.ts';
+import { idOfMark, parseMark } from '../../job/queue/queue-order.ts';
+import { observe } from '../observe/observe.ts';
+import { settleDropped } from './remove-queue.ts';
+
+/** As long as whoever made it may still need it, milliseconds. */
+const YOUNG_MS = 60_000;
+
+/** Whether it was made, or changed, long ago; in either direction: where the clock was set back, that lies in the future. */
+function isOld(path: string): boolean {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > YOUNG_MS;
+}
+
+/** The jobs for which others wait, by the markers of these. */
+export function awaitedJobs(home: Home): Set<JobId> {
+  const awaited = new Set<JobId>();
+  for (const name of listQueues(home)) {
+    for (const { name: text } of listMarks(home.queue(name))) {
+      const mark = parseMark(text);
+      if (!mark || (mark.after !== 'spec' && mark.after.length === 0)) continue;
+      for (const { id } of mark.after === 'spec' ? dependenciesOf(home, mark.id) : mark.after)
+        awaited.add(id);
+    }
+  }
+  return awaited;
+}
+
+function dependenciesOf(home: Home, id: JobId): { id: JobId }[] {
+  const spec = readSpec(home.job(id), id);
+  return spec.kind === 'read' ? (spec.value.placement?.after ?? []) : [];
+}
+
+/** Whether a marker is of a job that waits, or may: one that cannot be judged keeps its own. */
+const isNeeded = (view: JobView | undefined): boolean =>
+  view?.kind === 'unreadable' ||
+  view?.kind === 'elsewhere' ||
+  (view?.kind === 'live' && (view.status.phase === 'queued' || view.status.phase === 'starting'));
+
+/** Mends all queues; `isQueued`: whether the caller has just seen that a job waits. What cannot be removed is for the next gc. */
+export function mendQueues(home: Home, isQueued: (id: JobId) => boolean): void {
+  attemptQuietly(() => settleDropped(home));
+  for (const name of listQueues(home)) {
+    const queue = home.queue(name);
+    for (const place of listMarks(queue)) {
+      const id = idOfMark(place.name);
+      if (isQueued(id) || !isOld(`${place.folder}/${place.name}`) || isNeeded(observe(home, id))) continue;
+      attemptQuietly(() => removeMark(place));
+    }
+    attemptQuietly(() => removeAbandoned(queue));
+  }
+}
+
+/** Batches that were never revealed, environments without a batch, empty batches, and files that were never finished. */
+function removeAbandoned(queue: QueuePaths): void {
+  const names = namesIn(queue.dir);
+  for (const name of names) {
+    const path = `${queue.dir}/${name}`;
+    if (!/^((new|batch|env)\.\d{1,15}|.*\.tmp)$/.test(name) || !isOld(path)) continue;
+    const [kind, first] = name.split('.');
+    if (kind === 'new' && inspectDirectory(path) === 'ours') emptyFolder(path);
+    else if (kind === 'batch') removeEmpty(path);
+    else if (kind === 'env' && (names.includes(`batch.${first}`) || names.includes(`new.${first}`))) continue;
+    else if (kind !== 'new') removeQuietly(path);
+  }
+}
+
+/** Markers alone: whatever else is in it stays, and the folder with it. */
+function emptyFolder(path: string): void {
+  for (const name of namesIn(path)) if (parseMark(name)) removeQuietly(`${path}/${name}`);
+  removeEmpty(path);
+}
+
+function removeEmpty(path: string): void {
+  attemptQuietly(() => fs.rmdirSync(path));
+}
+
+function attemptQuietly(act: () => void): void {
+  try {
+    act();
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}

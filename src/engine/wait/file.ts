@@ -1,0 +1,51 @@
+/** Waiting until a path exists. By looking, not by a watch: a watch needs a directory that is there, and is blind on NFS. */
+import * as fs from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { clip, safe } from '../../base/text/sanitize.ts';
+import type { Met, Report } from './condition.ts';
+import { sleep } from './job-end.ts';
+
+const LOOK_MS = 50;
+const PATIENT_AFTER_MS = 60_000;
+const PATIENT_LOOK_MS = 150;
+const TEXT_LIMIT = 200;
+
+/** Not in the thread of JavaScript: a dead network disk would hold up every other condition. */
+const look = (path: string): Promise<'there' | string> =>
+  new Promise((resolve) => fs.stat(path, (error) => resolve(error ? (error.code ?? 'EIO') : 'there')));
+
+const met = (path: string): Met => ({
+  condition: 'file',
+  text: `file ${clip(safe(path), TEXT_LIMIT)}`,
+  facts: { file: path },
+});
+
+/** What there is to say if the path exists at this moment. */
+export const metIfThere = (path: string): Met | undefined => (fs.existsSync(path) ? met(path) : undefined);
+
+/** Until the (absolute) path exists, links followed; fails for a path that no file can have. */
+export async function waitFile(
+  path: string,
+  abort: AbortSignal,
+  report: Report,
+): Promise<Result<Met | undefined>> {
+  const begun = systemClock.monotonic();
+  let told = '';
+  const aborted = new Promise<'aborted'>((resolve) =>
+    abort.addEventListener('abort', () => resolve('aborted'), { once: true }),
+  );
+  while (!abort.aborted) {
+    const found = await Promise.race([look(path), aborted]);
+    if (found === 'aborted') break;
+    const shown = clip(safe(path), TEXT_LIMIT);
+    if (found === 'there') return ok(met(path));
+    if (found === 'ENAMETOOLONG') return fail({ code: 'io', doing: 'wait for', path, errno: found });
+    if (found !== 'ENOENT' && found !== 'ENOTDIR' && found !== told) {
+      told = found;
+      report(`cannot look at ${shown} (${found}); still waiting`);
+    }
+    await sleep(systemClock.monotonic() - begun > PATIENT_AFTER_MS ? PATIENT_LOOK_MS : LOOK_MS, abort);
+  }
+  return ok(undefined);
+}

@@ -1,0 +1,69 @@
+/** Following a log to the job's end. Ask whether it ended, then drain, then stop: the last instant's output is never lost. */
+import type { Home } from '../../job/home/home.ts';
+import type { JobId } from '../../job/job.ts';
+import { Log, type Piece, type Stream } from '../../job/log/log.ts';
+import { sleep, waitEnded } from './job-end.ts';
+import { Growth } from './log-watcher.ts';
+
+const PIECE_BYTES = 256 * 1024;
+/** After so many pieces in one go, timers and signals get their turn: a writer may be faster than its reader. */
+const PIECES_IN_A_GO = 4;
+/** Between two looks for a log that is not there yet, milliseconds. */
+const ABSENT_MS = 20;
+
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * Pieces of the log from byte `from` on, as they are written; ends with the job, or when `abort` fires. The bytes of a piece are
+ * overwritten by the next: a new buffer for each would cost more than all the rest. `slowestMs`: how late it may be at a
+ * stream of output that does not end.
+ */
+export async function* follow(
+  home: Home,
+  id: JobId,
+  stream: Stream,
+  from: number,
+  slowestMs: number,
+  abort: AbortSignal,
+): AsyncGenerator<Piece | 'quiet'> {
+  const job = home.job(id);
+  const growth = new Growth(job[stream], slowestMs);
+  const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  let log: Log | undefined;
+  let cursor = from;
+  let ended = false;
+  const mine = new AbortController();
+  const end = () => mine.abort();
+  abort.addEventListener('abort', end, { once: true });
+  if (abort.aborted) end();
+  const over = waitEnded(home, id, mine.signal).then(() => {
+    ended = true;
+    end();
+  });
+  try {
+    for (;;) {
+      const last = ended || mine.signal.aborted;
+      log ??= Log.open(job, stream);
+      const before = cursor;
+      for (let pieces = 1; log; pieces++) {
+        const piece = log.read(cursor, cursor + PIECE_BYTES, memory);
+        const moved = piece.to > cursor;
+        cursor = Math.max(cursor, piece.to);
+        if (moved) yield piece;
+        if (pieces % PIECES_IN_A_GO === 0) await breathe();
+        if (!moved || piece.to >= piece.size || abort.aborted) break;
+      }
+      if (last) return;
+      const grew = cursor > before;
+      if (!grew) yield 'quiet';
+      const hasMore = () => log !== undefined && log.size > cursor;
+      if (log) await growth.wait(grew, hasMore, mine.signal);
+      else await sleep(ABSENT_MS, mine.signal);
+    }
+  } finally {
+    end();
+    abort.removeEventListener('abort', end);
+    await over;
+    log?.close();
+  }
+}

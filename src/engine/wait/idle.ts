@@ -1,0 +1,80 @@
+/**
+ * Waiting until a job has written nothing for a while. Measured by the size of its logs on the monotonic clock; a time stamp
+ * is believed only for the silence before the wait began, and only where nothing speaks against it: trimming a
+ * log sets it, and so does whoever sets the clock.
+ */
+import * as fs from 'node:fs';
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { ok, type Result } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import { readState } from '../../job/home/records.ts';
+import type { JobId } from '../../job/job.ts';
+import { thisPlace } from '../os/process-identity.ts';
+import type { Met } from './condition.ts';
+import { sleep } from './job-end.ts';
+
+const SHORTEST_LOOK_MS = 10;
+const LONGEST_LOOK_MS = 200;
+/** Looks per awaited silence: a growth is noticed at most that part of it late. */
+const LOOKS = 20;
+/** Wall clock and monotonic clock may differ by this since the start, milliseconds: more means that one was set. */
+const CLOCK_SLACK_MS = 1000;
+
+/** The sizes of the job's logs, as one text to compare. */
+const sizesOf = (job: JobPaths): string =>
+  [job.log, job.err].map((path) => fs.statSync(path, { throwIfNoEntry: false })?.size ?? '-').join(' ');
+
+/** Since when the job runs, on the monotonic clock; undefined while it does not, or not in this boot. */
+function startedAt(home: Home, id: JobId): { wall: number; monotonic: number } | undefined {
+  const state = readState(home.job(id));
+  if (state.kind !== 'read' || !('startedMonotonicMs' in state.value.status)) return undefined;
+  const { startedAt: wall, startedMonotonicMs: monotonic } = state.value.status;
+  const bootId = state.value.spec?.bootId ?? thisPlace().bootId;
+  return bootId === thisPlace().bootId ? { wall, monotonic } : undefined;
+}
+
+/** How long the job had been silent when the wait began, as far as that is certain, milliseconds. */
+function silenceBefore(job: JobPaths, started: { wall: number; monotonic: number }): number {
+  if (fs.existsSync(job.trimmed)) return 0;
+  const now = systemClock.now();
+  const runningMs = systemClock.monotonic() - started.monotonic;
+  if (Math.abs(now - started.wall - runningMs) > CLOCK_SLACK_MS) return 0;
+  const written = [job.log, job.err].map(
+    (path) => fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
+  const silentMs = now - Math.max(...written);
+  // a log is made a moment before the start: a job that never wrote is silent since it runs
+  return silentMs < 0 ? 0 : Math.max(0, Math.min(silentMs, runningMs));
+}
+
+/** Until the job has run and written nothing for `idleMs` milliseconds. */
+export async function waitIdle(
+  home: Home,
+  id: JobId,
+  idleMs: number,
+  abort: AbortSignal,
+): Promise<Result<Met | undefined>> {
+  const job = home.job(id);
+  const lookMs = Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, idleMs / LOOKS));
+  let quietSince: number | undefined;
+  for (let sizes = sizesOf(job); !abort.aborted; ) {
+    if (quietSince === undefined) {
+      const started = startedAt(home, id);
+      if (started) quietSince = systemClock.monotonic() - silenceBefore(job, started);
+    }
+    const grown = sizesOf(job);
+    const now = systemClock.monotonic();
+    if (grown !== sizes && quietSince !== undefined) quietSince = now;
+    sizes = grown;
+    const silentMs = quietSince === undefined ? 0 : now - quietSince;
+    if (quietSince !== undefined && silentMs >= idleMs)
+      return ok({
+        condition: 'idle',
+        text: `no output for ${renderDuration(silentMs)}`,
+        facts: { idleMs: Math.round(silentMs) },
+      });
+    await sleep(Math.max(1, Math.min(lookMs, idleMs - silentMs)), abort);
+  }
+  return ok(undefined);
+}

@@ -1,0 +1,70 @@
+/**
+ * Waiting for a line of a job's output. Text that was there before the wait began counts, and so does the unfinished last line:
+ * a prompt has no newline. Ask whether the job ended, then drain, then give up.
+ */
+import { ok, type Result } from '../../base/result.ts';
+import type { Pattern } from '../../base/text/pattern.ts';
+import { clip } from '../../base/text/sanitize.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobId } from '../../job/job.ts';
+import type { Stream } from '../../job/log/log.ts';
+import { type Hit, Search } from '../search/search.ts';
+import type { Met } from './condition.ts';
+import { follow } from './follow-log.ts';
+
+export interface MatchAsk {
+  stream: Stream;
+  /** From this byte on. */
+  since: number;
+  until: Pattern[];
+  failOn: Pattern[];
+}
+
+const SHOWN = 200;
+/** Fifty waiters at a stream of 10,000 lines a second cost a twentieth of a core. */
+const SLOWEST_MS = 1000;
+
+/** The first line that matches; undefined when the job ended without one, or `abort` fired. */
+export async function waitMatch(
+  home: Home,
+  id: JobId,
+  ask: MatchAsk,
+  abort: AbortSignal,
+): Promise<Result<Met | undefined>> {
+  // the lowest index wins on the same line: what is a failure is told as one
+  const search = new Search([...ask.failOn, ...ask.until]);
+  // a line may be in the hands of its thread: whoever gives up does not wait for that
+  const giveUp = () => search.close();
+  abort.addEventListener('abort', giveUp, { once: true });
+  try {
+    for await (const piece of follow(home, id, ask.stream, ask.since, SLOWEST_MS, abort)) {
+      const hits = piece === 'quiet' ? await peek(search) : await search.push(piece.bytes, piece.from);
+      if (!hits.ok) return hits;
+      const hit = hits.value[0];
+      if (hit) return ok(metOf(hit, ask));
+    }
+    const rest = await search.end();
+    if (!rest.ok) return rest;
+    return ok(rest.value[0] && metOf(rest.value[0], ask));
+  } finally {
+    abort.removeEventListener('abort', giveUp);
+    search.close();
+  }
+}
+
+async function peek(search: Search): Promise<Result<Hit[]>> {
+  const hit = await search.peek();
+  return hit.ok ? ok(hit.value ? [hit.value] : []) : hit;
+}
+
+function metOf({ pattern, from, to, text, matched }: Hit, { stream, failOn }: MatchAsk): Met {
+  // a long line is shown from where it matches
+  const at = text.indexOf(matched);
+  const shown = clip(at > SHOWN - 80 ? text.slice(at) : text, SHOWN);
+  const where = stream === 'err' ? ' of stderr' : '';
+  return {
+    condition: pattern < failOn.length ? 'fail' : 'match',
+    text: `at byte ${from}${where}: "${shown}"`,
+    facts: { stream, from, to, line: shown, cursor: to },
+  };
+}

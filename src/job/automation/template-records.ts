@@ -1,0 +1,174 @@
+/**
+ * What starts jobs by itself, a schedule or a trigger, on disk: a directory with a record, which is complete when the directory gets
+ * its name; claims, so that nothing is started twice for one time or delivery; and a journal of what was started, or was not,
+ * and why. Functions that write throw system errors.
+ */
+import * as fs from 'node:fs';
+import { sealed } from '../../base/checksum.ts';
+import { claim, removeQuietly, syncDir, touch, writeAtomic } from '../../base/fs/atomic-write.ts';
+import { inspectDirectory, makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
+import { appendEntry, readEntries } from '../../base/fs/journal.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import * as is from '../../base/schema.ts';
+import type { Home } from '../home/home.ts';
+import type { StarterPaths } from '../home/paths.ts';
+import { isName } from '../home/project.ts';
+import { type Found, readShaped } from '../home/records.ts';
+import { discard, emptyTrash } from '../home/trash.ts';
+import { draftShape, type Identity, identityShape, type JobId } from '../job.ts';
+
+/** What both have in common: the job that is started again and again. */
+export const starterFields = {
+  v: is.version(1),
+  name: is.text,
+  draft: draftShape,
+  /** The queue in which its jobs wait; null: they start at once. */
+  queue: is.nullable(is.text),
+  /** `NAME=value` of all variables of its jobs, but those that each start adds. */
+  environment: is.listOf(is.text),
+  /** The namespaces in which it was added (of that boot): its jobs are started in no others. */
+  world: is.text,
+  bootId: is.text,
+  umask: is.upTo(0o777),
+  createdAt: is.time,
+};
+
+const starterShape = is.object(starterFields);
+export type Starter = is.Shaped<typeof starterShape>;
+
+/** Names in order; what is no directory of ours, or has no such name, is none. */
+export const listStarters = (folder: string): string[] =>
+  namesIn(folder)
+    .filter((name) => isName(name) && inspectDirectory(`${folder}/${name}`) === 'ours')
+    .sort();
+
+export const readStarter = <T>(paths: StarterPaths, shape: is.Shape<T>): Found<T> =>
+  readShaped(paths.record, 'record.json', shape);
+
+/** Makes one, complete and durable under its name; false if there is one of that name. */
+export function addStarter(home: Home, folder: string, paths: StarterPaths, record: object): boolean {
+  const isFirst = makeDirectory(folder);
+  requireDirectory(folder, true);
+  const hidden = `${paths.dir}~${process.pid}`;
+  discard(home, hidden, 'starter');
+  makeDirectory(hidden);
+  try {
+    writeAtomic(`${hidden}/record.json`, sealed(record));
+    // onto a directory that is there, and holds a record, this is refused
+    fs.renameSync(hidden, paths.dir);
+  } catch (thrown) {
+    discard(home, hidden, 'starter');
+    emptyTrash(home);
+    if (['ENOTEMPTY', 'EEXIST'].includes(errnoOf(thrown))) return false;
+    throw thrown;
+  }
+  syncDir(folder);
+  if (isFirst) syncDir(home.path);
+  return true;
+}
+
+/** Removes one with all that it noted; false if somebody else did. */
+export function removeStarter(home: Home, paths: StarterPaths): boolean {
+  const removed = discard(home, paths.dir, 'starter');
+  emptyTrash(home);
+  return removed;
+}
+
+export const isStarterPaused = (paths: StarterPaths): boolean => fs.existsSync(paths.paused);
+export function setStarterPaused(paths: StarterPaths, paused: boolean): void {
+  requireDirectory(paths.dir, true);
+  if (paused) touch(paths.paused);
+  else removeQuietly(paths.paused);
+  syncDir(paths.dir);
+}
+
+// ---- claims ----------------------------------------------------------------------------------------------
+
+const claimShape = is.object({ v: is.version(1), job: is.count, identity: identityShape });
+
+/** That somebody is about to start, or started, `job` for a key: a time, or a delivery. */
+export interface StartClaim {
+  key: string;
+  generation: number;
+  job: JobId;
+  by: Identity;
+}
+
+const CLAIM = /^at\.([0-9a-z]{1,64})\.(\d{1,9})$/;
+
+/** Who claims a key first starts its job; false if somebody did. `generation`: above 1 after one who died before he started it. */
+export const claimStart = (paths: StarterPaths, { key, generation, job, by }: StartClaim): boolean =>
+  claim(paths.claim(key, generation), sealed({ v: 1, job, identity: by }));
+
+/** The highest generation of each key that is claimed; `job` 0: it cannot be read. */
+export function listClaimed(paths: StarterPaths): Map<string, number> {
+  const claimed = new Map<string, number>();
+  for (const name of namesIn(paths.dir)) {
+    const [, key, generation] = CLAIM.exec(name) ?? [];
+    if (key !== undefined) claimed.set(key, Math.max(claimed.get(key) ?? 0, Number(generation)));
+  }
+  return claimed;
+}
+
+export function readClaim(paths: StarterPaths, key: string, generation: number): StartClaim | undefined {
+  const read = readShaped(paths.claim(key, generation), 'claim', claimShape);
+  return read.kind === 'read' ? { key, generation, job: read.value.job, by: read.value.identity } : undefined;
+}
+
+export function forgetClaim(paths: StarterPaths, key: string, generation: number): void {
+  for (let one = generation; one > 0; one--) removeQuietly(paths.claim(key, one));
+}
+
+// ---- the journal -----------------------------------------------------------------------------------------
+
+export const eventShape = is.object({
+  /** For which time it was due, or when it came. */
+  at: is.time,
+  /** Of several times in a row the last. */
+  until: is.nullable(is.time),
+  times: is.count,
+  did: is.literal('started', 'skipped', 'missed', 'failed'),
+  why: is.nullable(is.text),
+  job: is.nullable(is.count),
+  by: is.literal('time', 'catch-up', 'hand', 'delivery'),
+  notedAt: is.time,
+  /** What the sender calls the delivery. */
+  delivery: is.since(is.nullable(is.text), null),
+});
+/** One thing that a schedule or trigger did, or did not do. */
+export type StarterEvent = is.Shaped<typeof eventShape>;
+
+/** As it is noted: of a schedule without a delivery. */
+type NewEvent = Omit<StarterEvent, 'delivery'> & Partial<Pick<StarterEvent, 'delivery'>>;
+
+export function noteEvent(paths: StarterPaths, event: NewEvent): void {
+  const until = event.until === event.at ? null : event.until;
+  appendEntry(paths.history, { ...event, until });
+}
+export const readEvents = (paths: StarterPaths): StarterEvent[] => readEntries(paths.history, eventShape);
+
+/** Up to then, and not after `now`, every time of a schedule that was added at `createdAt` has a word, or a claim: a word to come. */
+export function notedUntil(paths: StarterPaths, createdAt: number, now: number): number {
+  const noted = readEvents(paths)
+    .filter(({ by }) => by !== 'hand')
+    .map(({ at, until }) => until ?? at);
+  const claimed = [...listClaimed(paths).keys()].map(Number);
+  const ends = [...noted, ...claimed].filter((at) => at <= now);
+  return Math.max(Math.min(createdAt, now), ...ends);
+}
+
+/** Why a time was missed: the machine was off, or nothing had called bgjob since it was started. */
+export const NOBODY = 'no scheduler ran';
+
+/** The last two jobs that each schedule and trigger started: the newest may still run, and the one before tells the last result. */
+export function lastStarted(home: Home): Set<JobId> {
+  const ids = new Set<JobId>();
+  for (const folder of [home.schedules, home.triggers])
+    for (const name of listStarters(folder)) {
+      const paths = folder === home.schedules ? home.schedule(name) : home.trigger(name);
+      const jobs = readEvents(paths).flatMap(({ job }) => job ?? []);
+      for (const id of jobs.slice(-2)) ids.add(id);
+    }
+  return ids;
+}

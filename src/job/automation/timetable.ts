@@ -1,0 +1,84 @@
+/**
+ * When a schedule is due. Expressions are croner's: five fields, six with seconds first, names, `L`, `#`, `W`, and `@daily` and its like,
+ * in a time zone; `@every 90s` counts from when it was added. At the change to summer time a fixed time (one without
+ * `*` and steps) that does not exist is the next that does; back from it, one that comes twice is due once.
+ */
+import { Cron } from 'croner';
+import { parseDuration } from '../../base/clock.ts';
+import { type Failure, fail, ok, type Result } from '../../base/result.ts';
+import { safe } from '../../base/text/sanitize.ts';
+
+/** Times in milliseconds since 1970; null: there is none. */
+export interface Timetable {
+  /** The first time after this one. */
+  next(after: number): number | null;
+  /** The last time up to this one, itself included. */
+  last(until: number): number | null;
+}
+
+const EVERY = /^@every\s+(\S+)$/;
+/** More often than that no job is started. */
+const LEAST_EVERY_MS = 1000;
+
+const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
+  fail({ code: 'usage', message, hint });
+
+function everyTimetable(periodMs: number, anchor: number): Timetable {
+  return {
+    next: (after) => anchor + (Math.max(0, Math.floor((after - anchor) / periodMs)) + 1) * periodMs,
+    last: (until) => {
+      const periods = Math.floor((until - anchor) / periodMs);
+      return periods < 1 ? null : anchor + periods * periodMs;
+    },
+  };
+}
+
+/** The name of the time zone of this machine. */
+export const ownTimezone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC';
+
+/** Whether there is such a time zone; its name as it is usually written. */
+export function parseTimezone(text: string): Result<string> {
+  try {
+    return ok(new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone);
+  } catch {
+    return usage(`--tz: there is no time zone "${safe(text)}"`, '--tz Europe/Berlin, America/New_York, UTC');
+  }
+}
+
+/** Reads an expression; `anchor`: from when on `@every` counts, milliseconds since 1970. */
+export function parseTimetable(expression: string, timezone: string, anchor: number): Result<Timetable> {
+  const text = expression.trim();
+  const every = EVERY.exec(text);
+  if (every) {
+    const periodMs = parseDuration(every[1]!);
+    if (periodMs === undefined || periodMs < LEAST_EVERY_MS)
+      return usage(
+        `"${safe(text)}": ${periodMs === undefined ? 'no duration' : 'a second is the least'}`,
+        "'@every 90s', '@every 2h'",
+      );
+    return ok(everyTimetable(periodMs, anchor));
+  }
+  const wrong = (why: string) =>
+    usage(
+      `"${safe(text)}" is no schedule: ${safe(why)}`,
+      "'0 3 * * *' (at 3:00), '*/5 * * * *', '@daily', '@every 90s'; mind the quotes",
+    );
+  if (!text.startsWith('@') && ![5, 6].includes(text.split(/\s+/).length))
+    return wrong('it takes five fields (minute hour day month weekday), or six with seconds first');
+  if (/^@reboot$/i.test(text))
+    return usage('@reboot is no time', 'bgjob cron add --boot: what is to run after a restart');
+  let cron: Cron;
+  try {
+    cron = new Cron(text, { timezone, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard', paused: true });
+  } catch (thrown) {
+    return wrong((thrown as Error).message.replace(/^CronPattern: /, ''));
+  }
+  const timetable: Timetable = {
+    next: (after) => cron.nextRun(new Date(after))?.getTime() ?? null,
+    // croner looks before the time that it is given
+    last: (until) =>
+      cron.previousRuns(1, new Date(Math.floor(until / 1000) * 1000 + 1000))[0]?.getTime() ?? null,
+  };
+  // the 30th of February parses
+  return timetable.next(anchor) === null ? wrong('it is never due') : ok(timetable);
+}

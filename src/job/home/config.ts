@@ -1,0 +1,167 @@
+/**
+ * `config.json` in the home: defaults that somebody prefers, written by hand and only read by us. Most homes have none, and then it costs
+ * one open. Nothing in it is run. Each key is as config.schema.json says, which a test compares with this table.
+ */
+import * as fs from 'node:fs';
+import { parseDuration, parseSize } from '../../base/clock.ts';
+import { readRecord } from '../../base/fs/read-record.ts';
+import { type ConfigTrouble, errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { NOTIFY_WHENS, type NotifyWhen } from '../notice.ts';
+import { isName } from './project.ts';
+import { DEFAULT_RETENTION, type RetentionRules } from './retention.ts';
+
+/** Null: the file says nothing of it. */
+export interface Config {
+  graceMs: number | null;
+  maxLogBytes: number | null;
+  /** Of all jobs but those of a batch or schedule. */
+  notify: NotifyWhen | null;
+  /** The queue of a --batch without -Q. */
+  queue: string | null;
+  /** The deadline of blocking commands, where neither option nor environment gives one, milliseconds. */
+  maxWaitMs: number | null;
+  retention: RetentionRules;
+}
+
+/** Below that, head and newest part of a log would be no more than a few lines. */
+export const LEAST_MAX_LOG_BYTES = 64 * 2 ** 10;
+
+interface Key {
+  /** Undefined: it is not of this kind. */
+  read(value: unknown): unknown;
+  expected: string;
+}
+
+/** 90 is 90 seconds, as on the command line. */
+const asText = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+const duration: Key = {
+  read: (value) => parseDuration(asText(value)),
+  expected: 'a duration such as "90s", "5m", "7d"',
+};
+const size: Key = { read: (value) => parseSize(asText(value)), expected: 'a size such as "64M", "2G"' };
+
+const KEYS: Record<string, Key | Record<string, Key>> = {
+  $schema: { read: (value) => (typeof value === 'string' ? value : undefined), expected: 'a text' },
+  grace: duration,
+  maxLog: {
+    read: (value) => {
+      const bytes = parseSize(asText(value));
+      return bytes !== undefined && bytes >= LEAST_MAX_LOG_BYTES ? bytes : undefined;
+    },
+    expected: 'a size of at least "64k", such as "64M", "2G"',
+  },
+  notify: {
+    read: (value) => NOTIFY_WHENS.find((one) => one === value),
+    expected: NOTIFY_WHENS.map((one) => `"${one}"`).join(' or '),
+  },
+  queue: {
+    read: (value) => (typeof value === 'string' && isName(value) ? value : undefined),
+    expected: 'the name of a queue: letters, digits and . _ -, not digits alone',
+  },
+  maxWait: duration,
+  retention: {
+    olderThan: duration,
+    keep: {
+      read: (value) => (/^\d{1,9}$/.test(asText(value)) ? Number(value) : undefined),
+      expected: 'a whole number',
+    },
+    maxTotal: size,
+  },
+};
+
+export const configPath = (home: string): string => `${home}/config.json`;
+
+const broken = (path: string, key: string | null, trouble: ConfigTrouble) =>
+  fail({ code: 'bad-config', path, key, trouble });
+
+const isKey = (key: Key | Record<string, Key>): key is Key => typeof key.read === 'function';
+
+/** The values of an object by their whole names (`retention.keep`), each checked. */
+function readKeys(
+  path: string,
+  value: unknown,
+  known: Record<string, Key | Record<string, Key>>,
+  above: string,
+): Result<Map<string, unknown>> {
+  const found = new Map<string, unknown>();
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return broken(path, above.slice(0, -1) || null, {
+      kind: 'expected',
+      expected: 'an object: { … }',
+      value: JSON.stringify(value),
+    });
+  for (const [name, given] of Object.entries(value)) {
+    const key = Object.hasOwn(known, name) ? known[name]! : undefined;
+    if (!key) return broken(path, above + name, { kind: 'unknown', known: Object.keys(known) });
+    if (!isKey(key)) {
+      const below = readKeys(path, given, key, `${above}${name}.`);
+      if (!below.ok) return below;
+      for (const [whole, read] of below.value) found.set(whole, read);
+      continue;
+    }
+    const read = key.read(given);
+    if (read === undefined)
+      return broken(path, above + name, {
+        kind: 'expected',
+        expected: key.expected,
+        value: JSON.stringify(given),
+      });
+    found.set(above + name, read);
+  }
+  return ok(found);
+}
+
+/** Through a link, which people keep such files behind; still never hanging. */
+function readText(path: string): ReturnType<typeof readRecord> {
+  const read = readRecord(path);
+  try {
+    return read.kind === 'unreadable' && fs.lstatSync(path).isSymbolicLink()
+      ? readRecord(fs.realpathSync(path))
+      : read;
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    return { kind: 'unreadable', why: errno === 'ENOENT' ? 'its link leads nowhere' : errno };
+  }
+}
+
+/** What the file of a home says, all of it or an error; without one everything is null. */
+export function readConfig(home: string): Result<Config> {
+  const path = configPath(home);
+  const file = readText(path);
+  if (file.kind === 'unreadable') return broken(path, null, { kind: 'unreadable', why: file.why });
+  let value: unknown = {};
+  try {
+    // editors of other systems begin a file with this mark
+    if (file.kind === 'text') value = JSON.parse(file.text.replace(/^\ufeff/, ''));
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    return broken(path, null, { kind: 'unreadable', why: `it is not JSON: ${thrown.message}` });
+  }
+  const read = readKeys(path, value, KEYS, '');
+  if (!read.ok) return read;
+  const get = <T>(key: string): T | null => (read.value.get(key) as T | undefined) ?? null;
+  return ok({
+    graceMs: get('grace'),
+    maxLogBytes: get('maxLog'),
+    notify: get('notify'),
+    queue: get('queue'),
+    maxWaitMs: get('maxWait'),
+    retention: {
+      ...DEFAULT_RETENTION,
+      olderThanMs: get('retention.olderThan') ?? DEFAULT_RETENTION.olderThanMs,
+      keep: get('retention.keep') ?? DEFAULT_RETENTION.keep,
+      maxTotalBytes: get('retention.maxTotal') ?? DEFAULT_RETENTION.maxTotalBytes,
+    },
+  });
+}
+
+/** What holds where the file cannot be believed. */
+export const NO_CONFIG: Config = {
+  graceMs: null,
+  maxLogBytes: null,
+  notify: null,
+  queue: null,
+  maxWaitMs: null,
+  retention: DEFAULT_RETENTION,
+};

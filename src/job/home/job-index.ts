@@ -1,0 +1,97 @@
+/**
+ * Two folders of empty markers that save reading every record: `live/42` from before the start until after the
+ * end, then `ended/TIME.42.PROJECT`. The owner renames one into the other. They are an index, never the truth: what is
+ * shown is read from the job itself, and gc puts right what a killed owner or a power cut left behind.
+ */
+import * as fs from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { removeQuietly, touch } from '../../base/fs/atomic-write.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { JobId } from '../job.ts';
+import type { Home } from './home.ts';
+import { parseId } from './ids.ts';
+
+export interface EndedMark {
+  id: JobId;
+  /** Milliseconds since 1970. */
+  endedAt: number;
+  project: string;
+  file: string;
+}
+
+/** A short key of a project's path (FNV-1a, 52 bits): two projects may share one, so the spec decides. */
+export function projectKey(project: string): string {
+  let low = 0x811c9dc5;
+  let high = 0x01000193;
+  for (let n = 0; n < project.length; n++) {
+    low = Math.imul(low ^ project.charCodeAt(n), 0x01000193) >>> 0;
+    high = Math.imul(high ^ low, 0x85ebca6b) >>> 0;
+  }
+  return low.toString(36) + high.toString(36);
+}
+
+export const markLive = (home: Home, id: JobId): void => touch(`${home.live}/${id}`);
+export const unmarkLive = (home: Home, id: JobId): void => removeQuietly(`${home.live}/${id}`);
+
+export const listLive = (home: Home): JobId[] => namesIn(home.live).flatMap((name) => parseId(name) ?? []);
+
+const timeText = (at: number): string => Math.round(at).toString().padStart(14, '0');
+
+/** Moves a job from the live to the ended. */
+export function markEnded(home: Home, id: JobId, endedAt: number, project: string): void {
+  const file = `${home.ended}/${timeText(endedAt)}.${id}.${projectKey(project)}`;
+  try {
+    fs.renameSync(`${home.live}/${id}`, file);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    touch(file);
+  }
+}
+
+export const unmarkEnded = (mark: EndedMark): void => removeQuietly(mark.file);
+
+const MARK = /^\d{14}\.[1-9]\d{0,14}\.[0-9a-z]+$/;
+
+/** The names of all markers of ended jobs, in no order: many are counted, few are looked at. */
+export const endedNames = (home: Home): string[] => namesIn(home.ended).filter((name) => MARK.test(name));
+
+/** The id in such a name; undefined if it is not one of ours. */
+export const idOfName = (name: string): JobId | undefined => parseId(name.slice(15, name.indexOf('.', 15)));
+
+/** The key of the project in such a name. */
+export const projectOfName = (name: string): string => name.slice(name.indexOf('.', 15) + 1);
+
+/** A clock may be set by so much, and the order is still that of the times, milliseconds. */
+const SLACK_MS = 3_600_000;
+
+/**
+ * The names of at most `most` of the jobs that are wanted and ended at `since` (milliseconds since 1970) or later, the latest
+ * end first; what seems to have ended in the future comes last.
+ */
+export function newestNames(
+  names: string[],
+  most: number,
+  since: number,
+  isWanted: (name: string) => boolean = () => true,
+): string[] {
+  // the time has a fixed width: the order of the names is that of the times
+  const least = timeText(since);
+  const wanted = names
+    .filter((name) => name >= least && isWanted(name))
+    .sort()
+    .reverse();
+  // what ended while the clock was wrong must not hide what ended since
+  const future = timeText(systemClock.now() + SLACK_MS);
+  const ahead = wanted.findIndex((name) => name < future);
+  if (ahead > 0) wanted.push(...wanted.splice(0, ahead));
+  return wanted.slice(0, most);
+}
+
+/** The ended jobs, the latest end first. */
+export function listEnded(home: Home): EndedMark[] {
+  return newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0).map((name) => {
+    const [endedAt, id, project] = [Number(name.slice(0, 14)), idOfName(name)!, projectOfName(name)];
+    return { id, endedAt, project, file: `${home.ended}/${name}` };
+  });
+}

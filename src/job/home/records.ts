@@ -1,0 +1,186 @@
+/**
+ * Reading and writing the records of jobs. Each file has one writer (see JobPaths); what others may do is done by
+ * exclusive create. A record that cannot be read is reported as unreadable, never dropped and never believed.
+ * Functions that write throw system errors; callers turn them into failures with `attempt`.
+ */
+import * as fs from 'node:fs';
+import { sealed } from '../../base/checksum.ts';
+import { claim, createExclusive, syncDir, writeRenamed } from '../../base/fs/atomic-write.ts';
+import { requireDirectory } from '../../base/fs/directories.ts';
+import { createBlank, isAlone, writeReserved, writeReservedAside } from '../../base/fs/preallocated.ts';
+import { namesIn, readRecord } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import { parseShaped, type Shape } from '../../base/schema.ts';
+import {
+  type Identity,
+  type JobId,
+  ownerShape,
+  type Spec,
+  type State,
+  type Stop,
+  specShape,
+  stateShape,
+  stopShape,
+} from '../job.ts';
+import type { JobPaths } from './paths.ts';
+
+/** What a reader finds where a record should be. */
+export type Found<T> = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'read'; value: T };
+
+/** One record of a job; `what`: its name, for the reason why it is unreadable. */
+export function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
+  const stored = readRecord(path);
+  if (stored.kind === 'absent') return stored;
+  if (stored.kind === 'unreadable') return { kind: 'unreadable', why: `${what}: ${stored.why}` };
+  if (stored.text === '') return { kind: 'unreadable', why: `${what}: ${EMPTY}` };
+  const parsed = parseShaped(shape, stored.text);
+  return parsed.ok
+    ? { kind: 'read', value: parsed.value }
+    : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
+}
+
+const EMPTY = 'it is empty';
+/** Whether a record has nothing in it: what was not flushed before a power cut. */
+export const isEmpty = (found: Found<unknown>): boolean =>
+  found.kind === 'unreadable' && found.why.endsWith(`: ${EMPTY}`);
+
+// ---- spec, state -----------------------------------------------------------------------------------------
+
+/** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
+export const writeSpec = (job: JobPaths, spec: Spec): void => writeRenamed(job.spec, sealed(spec));
+export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
+  const spec = readShaped(job.spec, 'spec.json', specShape);
+  if (spec.kind !== 'read') return spec;
+  if (spec.value.id !== id) return { kind: 'unreadable', why: `spec.json: it is of job ${spec.value.id}` };
+  if (spec.value.argv.length === 0) return { kind: 'unreadable', why: 'spec.json: argv is empty' };
+  return spec;
+}
+
+/** Enough for every state but one with a long spec. */
+const STATE_BYTES = 4096;
+
+/** Keeps room for the last state, so that a full disk cannot lose how a job ended, and why. */
+export const reserveEnd = (job: JobPaths): void => fs.closeSync(createBlank(job.end, STATE_BYTES));
+
+/** Publishes the state, durably unless `flush` is false: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
+export function writeState(job: JobPaths, state: State, flush = true): void {
+  // a FIFO in its place would hold us up for ever
+  const isLast = state.status.phase === 'ended' && isAlone(job.end);
+  const write = (one: State): void => {
+    const text = sealed(one);
+    if (isLast) writeReserved(job.state, job.end, text);
+    else writeRenamed(job.state, text, flush);
+  };
+  try {
+    write(state);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOSPC' || !isLast) throw thrown;
+    write({ ...state, spec: null });
+  }
+  if (flush) syncDir(job.dir);
+}
+
+/** Publishes the last state, durably, beside this thread. Rejects with a system error where writeState has to do. */
+export const writeEndAside = (job: JobPaths, state: State): Promise<void> =>
+  isAlone(job.end)
+    ? writeReservedAside(job.state, job.end, sealed(state))
+    : Promise.reject(Object.assign(new Error('no room is kept'), { code: 'ENOENT' }));
+
+export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateShape);
+
+// ---- owners: the highest generation publishes ------------------------------------------------------------
+
+export interface Owner {
+  generation: number;
+  identity: Identity;
+}
+
+/** Tries to become `owner.N`, durably unless `flush` is false; false if somebody is. */
+export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush = true): boolean =>
+  claim(job.owner(generation), sealed({ v: 1, identity }), flush);
+
+/** The number of the highest owner, readable or not; 0 if nobody is yet. */
+export const highestGeneration = (job: JobPaths): number =>
+  Math.max(0, ...namesIn(job.dir).map((name) => Number(/^owner\.(\d{1,9})$/.exec(name)?.[1] ?? 0)));
+
+/** The highest owner; absent if nobody is yet. */
+export function readOwner(job: JobPaths): Found<Owner> {
+  const generation = highestGeneration(job);
+  return generation === 0 ? { kind: 'absent' } : readOwnerOf(job, generation);
+}
+
+/** One owner of the job, the first or a later one. */
+export function readOwnerOf(job: JobPaths, generation: number): Found<Owner> {
+  const owner = readShaped(job.owner(generation), `owner.${generation}`, ownerShape);
+  return owner.kind === 'read'
+    ? { kind: 'read', value: { generation, identity: owner.value.identity } }
+    : owner;
+}
+
+// ---- exit status: written by the shim, valid only as a whole line ----------------------------------------
+
+/** Reserves the room for an exit status on the disk, so that a full one cannot lose it; durable with flushExit. */
+export const prepareExit = (job: JobPaths, attempt: number): void =>
+  fs.closeSync(createBlank(job.exit(attempt), 8));
+
+/** Makes sure, before the job starts, that the room is really on the disk. */
+export function flushExit(job: JobPaths, attempt: number): void {
+  const fd = fs.openSync(job.exit(attempt), fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** What the shim writes over the blanks: the status twice, as far as there is room, so that a flipped bit makes no other of it. */
+const STATUS = /^(\d{1,3})\n(?:\1\n)? *$/;
+
+/** The status that the shim saw, and when it wrote it (milliseconds since 1970); undefined while there is none. */
+export function readExit(job: JobPaths, attempt: number): { code: number; at: number } | undefined {
+  const stored = readRecord(job.exit(attempt));
+  const code = stored.kind === 'text' ? STATUS.exec(stored.text)?.[1] : undefined;
+  if (code === undefined || Number(code) > 255) return undefined;
+  // gc may have removed the job since
+  const stat = fs.statSync(job.exit(attempt), { throwIfNoEntry: false });
+  return stat && { code: Number(code), at: Math.round(stat.mtimeMs) };
+}
+
+/** Whether something else than a status, or the blanks before it, stands there. */
+export function isExitDamaged(job: JobPaths, attempt: number): boolean {
+  const stored = readRecord(job.exit(attempt));
+  return stored.kind === 'unreadable' || (stored.kind === 'text' && !/^ *$/.test(stored.text));
+}
+
+// ---- requests to stop ------------------------------------------------------------------------------------
+
+/** Leaves a request to stop; false if one of this hardness is there already: it stands. */
+export const requestStop = (job: JobPaths, hardness: 'term' | 'kill', stop: Stop): boolean =>
+  claim(job.stop(hardness), sealed(stop));
+
+/** The requests to stop so far, the softer first. An unreadable one still asks for a stop: the plainest. */
+export function readStops(job: JobPaths): Stop[] {
+  return (['term', 'kill'] as const).flatMap((hardness) => {
+    const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopShape);
+    if (stop.kind === 'absent') return [];
+    // as the end: by the clock that files are stamped with, whatever the killer's says
+    const at = Math.round(fs.lstatSync(job.stop(hardness), { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (stop.kind === 'read') return [{ ...stop.value, at }];
+    const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
+    return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at }];
+  });
+}
+
+// ---- seen ------------------------------------------------------------------------------------------------
+
+/** Notes that somebody was told how the job ended. A home that cannot be written is no reason to fail. */
+export function markSeen(job: JobPaths): void {
+  try {
+    // not through a link that stands in the place of the job
+    requireDirectory(job.dir, true);
+    fs.closeSync(createExclusive(job.seen));
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+export const isSeen = (job: JobPaths): boolean => fs.existsSync(job.seen);

@@ -1,0 +1,25 @@
+/** The trash: what is deleted is renamed into it first. That is atomic: whoever comes second finds nothing. */
+import * as fs from 'node:fs';
+import { emptyDirectory, inDirectory } from '../../base/fs/directories.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Home } from './home.ts';
+
+/** Renames a directory away and deletes it there; false if somebody else did. */
+export function discard(home: Home, path: string, as: string): boolean {
+  try {
+    inDirectory(home.trash, (trash) => fs.renameSync(path, `${trash}/${as}.${process.pid}`));
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+  return true;
+}
+
+/** Deletes what lies there; what was left by somebody who was killed, too. */
+export function emptyTrash(home: Home): void {
+  try {
+    emptyDirectory(home.trash);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * How far each reader of a log has come: `tail --new`. One small file per reader, replaced by rename. A reader that finds no
+ * cursor, or a damaged one, begins anew: it may read something twice, it never misses anything.
+ */
+import { dirname } from 'node:path';
+import { writeRenamed } from '../../base/fs/atomic-write.ts';
+import { makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
+import { readRecord } from '../../base/fs/read-record.ts';
+import type { JobPaths } from '../home/paths.ts';
+import type { Stream } from './log.ts';
+
+/** What a reader may be called: as a job. */
+export const READER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+const pathOf = (job: JobPaths, stream: Stream, reader: string): string =>
+  `${job.cursors}/${stream}.${reader}`;
+
+/** Where this reader's next read begins, a byte offset; undefined if it has not read yet. */
+export function readCursor(job: JobPaths, stream: Stream, reader: string): number | undefined {
+  const stored = readRecord(pathOf(job, stream, reader));
+  const cursor = stored.kind === 'text' ? /^(\d{1,15})\n$/.exec(stored.text)?.[1] : undefined;
+  return cursor === undefined ? undefined : Number(cursor);
+}
+
+/** Remembers it. Throws system errors. */
+export function writeCursor(job: JobPaths, stream: Stream, reader: string, cursor: number): void {
+  for (const dir of [job.dir, dirname(job.cursors)]) requireDirectory(dir, true);
+  makeDirectory(job.cursors);
+  writeRenamed(pathOf(job, stream, reader), `${cursor}\n`);
+}

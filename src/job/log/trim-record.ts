@@ -1,0 +1,81 @@
+/**
+ * What `--max-log` took out of a log: the record `out/trimmed`, written by the job's owner alone, before a byte goes. Offsets
+ * never move: a cursor counts everything that the job ever wrote. Where the file system cannot punch holes, what is kept of the
+ * past stands in side files, and the log begins again at its byte 0, which is byte `base` of the whole.
+ */
+import * as fs from 'node:fs';
+import { sealed } from '../../base/checksum.ts';
+import { writeAside } from '../../base/fs/async-write.ts';
+import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { readRecord } from '../../base/fs/read-record.ts';
+import * as is from '../../base/schema.ts';
+import type { JobPaths, Stream } from '../home/paths.ts';
+
+const trimmingShape = is.object({
+  /** The bytes from `from` up to `to` are gone, or are about to go. */
+  from: is.count,
+  to: is.count,
+  /** The offset of the first byte of the file; 0 where holes are punched. */
+  base: is.since(is.count, 0),
+  /** Which side file holds the bytes from `to` up to `base`; 0: none, holes are punched. Else offsets are approximate. */
+  keep: is.since(is.count, 0),
+  /** The file is just being emptied: what stands in it now is not to be read. */
+  turning: is.since(is.flag, false),
+});
+/** What is gone of one log, and where the rest is. */
+export type Trimming = is.Shaped<typeof trimmingShape>;
+
+/** What fits together: nothing else is believed, or a reader would skip bytes that are there. */
+const soundTrimming: is.Shape<Trimming> = (value, at) => {
+  const { from, to, base, keep, turning } = trimmingShape(value, at);
+  if (from > to || (keep === 0 ? base !== 0 : to > base)) throw new is.ShapeError(`${at} is in no order`);
+  return { from, to, base, keep, turning };
+};
+
+const trimmedShape = is.object({
+  v: is.version(1),
+  log: is.since(is.nullable(soundTrimming), null),
+  err: is.since(is.nullable(soundTrimming), null),
+});
+export type Trimmed = is.Shaped<typeof trimmedShape>;
+
+/** The record; nothing is gone where there is none, or none that can be read. */
+export function readTrimmed(job: JobPaths): Trimmed {
+  const none: Trimmed = { v: 1, log: null, err: null };
+  // most jobs have none, and a failed open makes an error each time
+  if (!fs.existsSync(job.trimmed)) return none;
+  const stored = readRecord(job.trimmed);
+  const parsed = stored.kind === 'text' ? is.parseShaped(trimmedShape, stored.text) : undefined;
+  return parsed?.ok ? parsed.value : none;
+}
+
+/** How many bytes of a log `--max-log` took. */
+export function readTrimmedBytes(job: JobPaths, stream: Stream = 'log'): number {
+  const trimming = readTrimmed(job)[stream];
+  return trimming ? trimming.to - trimming.from : 0;
+}
+
+/** Whether both say the same of where a byte stands. */
+export const isSameTrimming = (a: Trimming | null, b: Trimming | null): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
+
+/**
+ * Publishes the record by rename, aside: not flushed, because a disk that a job floods would hold up the owner, who may have to tell
+ * the job's end. Rejects with a system error.
+ */
+export async function writeTrimmed(job: JobPaths, trimmed: Trimmed): Promise<void> {
+  await writeAside(job.trimmed, sealed(trimmed));
+}
+
+/** The same at once, for an instant in which nothing else may happen. Throws a system error. */
+export function writeTrimmedNow(job: JobPaths, trimmed: Trimmed): void {
+  const temporary = `${job.trimmed}.tmp`;
+  removeQuietly(temporary);
+  const copy = createExclusive(temporary);
+  try {
+    writeAll(copy, Buffer.from(sealed(trimmed)));
+  } finally {
+    fs.closeSync(copy);
+  }
+  fs.renameSync(temporary, job.trimmed);
+}

@@ -1,0 +1,62 @@
+/**
+ * Who holds a slot of a queue: each admission is noted with a number above all others, and none is given twice. A start is a link that
+ * leads nowhere: it is there at once, as a whole, and nobody overwrites it. Functions that write throw system errors.
+ */
+import * as fs from 'node:fs';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { requireDirectory } from '../../base/fs/directories.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import { parseId } from '../home/ids.ts';
+import type { QueuePaths } from '../home/paths.ts';
+import type { JobId } from '../job.ts';
+
+/** That a job was admitted, as the how manieth. */
+export interface Start {
+  number: number;
+  id: JobId;
+  /** Of the one who admitted it: see sandboxKey. */
+  sandbox: string;
+}
+
+const startNumber = (name: string): number => Number(/^start\.(\d{1,15})$/.exec(name)?.[1] ?? 0);
+
+/** Who was admitted, in order; what stands there and was not written by us has no job. `known`: they never change. */
+export function listStarts(queue: QueuePaths, known = new Map<number, Start>()): Start[] {
+  const numbers = namesIn(queue.dir)
+    .map(startNumber)
+    .filter((number) => number > 0);
+  const starts = numbers.sort((a, b) => a - b).map((number) => known.get(number) ?? readStart(queue, number));
+  known.clear();
+  for (const start of starts) known.set(start.number, start);
+  return starts;
+}
+
+function readStart(queue: QueuePaths, number: number): Start {
+  try {
+    const [id, sandbox = ''] = fs.readlinkSync(queue.start(number)).split('.');
+    return { number, id: parseId(id!) ?? 0, sandbox };
+  } catch (thrown) {
+    errnoOf(thrown);
+    return { number, id: 0, sandbox: '' };
+  }
+}
+
+/** Notes that a job is admitted, with a number above all others: a link is there at once, as a whole, and nobody overwrites it. */
+export function claimStart(queue: QueuePaths, id: JobId, sandbox: string): number {
+  requireDirectory(queue.dir, true);
+  for (;;) {
+    const number = Math.max(0, ...namesIn(queue.dir).map(startNumber)) + 1;
+    try {
+      fs.symlinkSync(`${id}.${sandbox}`, queue.start(number));
+      return number;
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    }
+  }
+}
+
+/** Forgets admissions whose jobs ended. Never the highest: its number would be given again. */
+export function forgetStarts(queue: QueuePaths, dead: Start[], highest: number): void {
+  for (const { number } of dead) if (number < highest) removeQuietly(queue.start(number));
+}

@@ -1,0 +1,217 @@
+/**
+ * Queues on disk. A queue is a directory; it exists from the first job or setting on until `queue remove`. A job waits in it
+ * as long as its marker is there: made last, when everything else of it is durable, and removed when it was started or ended.
+ * What is written by several is made by exclusive create or replaced as a whole. Functions that write throw system errors.
+ */
+import * as fs from 'node:fs';
+import { sealed } from '../../base/checksum.ts';
+import {
+  createExclusive,
+  removeQuietly,
+  syncDir,
+  touch,
+  writeHint,
+  writeShared,
+} from '../../base/fs/atomic-write.ts';
+import { inspectDirectory, makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
+import { namesIn, readRecord } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
+import * as is from '../../base/schema.ts';
+import { admitQueues, type Home } from '../home/home.ts';
+import type { QueuePaths } from '../home/paths.ts';
+import { isName } from '../home/project.ts';
+import type { JobId, Placement, Spec } from '../job.ts';
+import { idOfMark, markName, NO_QUEUE } from './queue-order.ts';
+
+const slotsShape = is.object({ v: is.version(1), slots: is.count });
+
+export const MOST_SLOTS = 10_000;
+export const DEFAULT_SLOTS = 1;
+
+/** The names of all queues, that of jobs without a queue among them. */
+export const listQueues = (home: Home): string[] =>
+  namesIn(home.queues).filter((name) => isQueueName(name) && isQueue(home, name));
+
+const isQueueName = (name: string): boolean => name === NO_QUEUE || isName(name);
+/** Whether there is such a queue. */
+export const isQueue = (home: Home, name: string): boolean =>
+  inspectDirectory(home.queue(name).dir) === 'ours';
+
+/** Makes the queue if it is not there. */
+export function makeQueue(home: Home, name: string): QueuePaths {
+  const queue = home.queue(name);
+  admitQueues(home);
+  const made = makeDirectory(home.queues);
+  const madeQueue = makeDirectory(queue.dir);
+  requireDirectory(queue.dir, true);
+  makeDirectory(queue.waiting);
+  requireDirectory(queue.waiting, true);
+  if (madeQueue) {
+    syncDir(queue.dir);
+    syncDir(home.queues);
+  }
+  if (made) syncDir(home.path);
+  return queue;
+}
+
+/** How many jobs of the queue may run at once. */
+export function readSlots(queue: QueuePaths): number {
+  if (queue.dir.endsWith(`/${NO_QUEUE}`)) return Number.POSITIVE_INFINITY;
+  const stored = readRecord(queue.slots);
+  const parsed = stored.kind === 'text' ? is.parseShaped(slotsShape, stored.text) : undefined;
+  return parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS;
+}
+
+export const writeSlots = (queue: QueuePaths, slots: number): void =>
+  writeShared(queue.slots, sealed({ v: 1, slots }));
+
+export const isPaused = (queue: QueuePaths): boolean => fs.existsSync(queue.paused);
+export function setPaused(queue: QueuePaths, paused: boolean): void {
+  if (paused) touch(queue.paused);
+  else removeQuietly(queue.paused);
+  syncDir(queue.dir);
+}
+
+// ---- markers of jobs that wait ---------------------------------------------------------------------------
+
+/** Where a marker lies. */
+export interface Place {
+  folder: string;
+  name: string;
+}
+
+/** The folders with markers. */
+export const foldersOf = (queue: QueuePaths): string[] =>
+  namesIn(queue.dir)
+    .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
+    .map((name) => `${queue.dir}/${name}`)
+    .filter((folder) => inspectDirectory(folder) === 'ours');
+
+/** All markers of a queue, in the order in which their jobs are started. */
+export function listMarks(queue: QueuePaths): Place[] {
+  const places = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
+  return places
+    .filter(({ name }) => idOfMark(name) > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+const folderOf = (home: Home, { queue, batch }: Placement): string =>
+  batch === null ? home.queue(queue).waiting : home.queue(queue).batch(batch);
+
+/** The marker of a job; undefined if it waits no more. */
+export function findMark(home: Home, spec: Spec & { placement: Placement }): Place | undefined {
+  const { id, project, placement } = spec;
+  const folder = folderOf(home, placement);
+  const name = markName(id, project, placement);
+  if (fs.existsSync(`${folder}/${name}`)) return { folder, name };
+  // moved, or to be run again: under another name, and then perhaps among those that were added alone
+  for (const other of new Set([folder, home.queue(placement.queue).waiting])) {
+    const found = namesIn(other).find((one) => idOfMark(one) === id);
+    if (found !== undefined) return { folder: other, name: found };
+  }
+  return undefined;
+}
+
+/** Puts a job into the line; durable. */
+export function addMark(queue: QueuePaths, name: string): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      makeDirectory(queue.dir);
+      makeDirectory(queue.waiting);
+      touch(`${queue.waiting}/${name}`);
+      break;
+    } catch (thrown) {
+      // somebody removes the queue at this instant
+      if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
+    }
+  }
+  syncDir(queue.waiting);
+  stampQueue(queue);
+}
+const MOST_TRIES = 100;
+
+/** Takes a job out of the line; with the last one of a batch goes what belongs to all of it. */
+export function removeMark({ folder, name }: Place): void {
+  removeQuietly(`${folder}/${name}`);
+  dropEmptied(folder);
+}
+
+/** Makes the marker of a job that runs of the one with which it waited: it is never missing from both lists. */
+export function markStarted(home: Home, id: JobId, { folder, name }: Place): void {
+  fs.renameSync(`${folder}/${name}`, `${home.live}/${id}`);
+  dropEmptied(folder);
+}
+
+function dropEmptied(folder: string): void {
+  const batch = /^(.*)\/batch\.(\d+)$/.exec(folder);
+  if (!batch) return;
+  try {
+    fs.rmdirSync(folder);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') return;
+  }
+  removeQuietly(`${batch[1]}/env.${batch[2]}`);
+}
+
+/** Moves a job in the line; false if it waits no more. */
+export function moveMark(queue: QueuePaths, { folder, name }: Place, rank: number): boolean {
+  const moved = `${String(rank).padStart(6, '0')}${name.slice(6)}`;
+  try {
+    fs.renameSync(`${folder}/${name}`, `${folder}/${moved}`);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    return false;
+  }
+  syncDir(folder);
+  stampQueue(queue);
+  return true;
+}
+
+/** Tells whoever keeps a list of the markers that there are others now. */
+export function stampQueue(queue: QueuePaths): void {
+  try {
+    writeHint(queue.stamp, `${process.pid}.${process.hrtime.bigint()}\n`);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+
+export function readStamp(queue: QueuePaths): string {
+  const stored = readRecord(queue.stamp);
+  return stored.kind === 'text' ? stored.text : '';
+}
+
+// ---- batches ---------------------------------------------------------------------------------------------
+
+/** The folder of a batch, which nobody sees until it is revealed. */
+export function hideBatch(queue: QueuePaths, first: JobId): string {
+  const folder = queue.hidden(first);
+  makeDirectory(folder);
+  return folder;
+}
+
+/** So many names are given to one empty file: fewer than any file system allows, and far cheaper than a file for each. */
+const NAMES_PER_FILE = 1000;
+
+/** The `nth` marker in a folder that is not revealed yet, `names` are all of them so far; not flushed. */
+export function addHiddenMark(folder: string, names: string[], nth: number): void {
+  const path = `${folder}/${names[nth]}`;
+  const first = nth - (nth % NAMES_PER_FILE);
+  let isMade = false;
+  try {
+    if (nth !== first) fs.linkSync(`${folder}/${names[first]}`, path);
+    isMade = nth !== first;
+  } catch (thrown) {
+    // a file system with fewer, or without
+    if (errnoOf(thrown) === 'ENOSPC') throw thrown;
+  }
+  if (!isMade) fs.closeSync(createExclusive(path));
+}
+
+/** All jobs of a batch, whose records are durable, wait from now on. */
+export function revealBatch(queue: QueuePaths, hidden: string, first: JobId): void {
+  syncDir(hidden);
+  fs.renameSync(hidden, queue.batch(first));
+  syncDir(queue.dir);
+  stampQueue(queue);
+}

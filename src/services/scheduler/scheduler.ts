@@ -1,0 +1,63 @@
+/**
+ * The scheduler: the job that starts what schedules say. It sleeps until the next time, a call, or for ten seconds, and then compares
+ * the clock with what it has handled. All that must survive a kill is on disk: a claim for each time before its job is
+ * started, and a journal. A shell starts it again when it is killed.
+ */
+import { systemClock } from '../../base/clock.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { schedulerOf } from '../../engine/automation/service-jobs.ts';
+import { thisWorld } from '../../engine/queue/confinement.ts';
+import { listSchedules } from '../../job/automation/schedule.ts';
+import type { Home } from '../../job/home/home.ts';
+import { becomeSole, Calls, followUp, isWanted } from '../service.ts';
+import { tell } from '../service-log.ts';
+import { Rota } from './schedule-runner.ts';
+
+async function schedule(home: Home): Promise<void> {
+  const standing = schedulerOf(home);
+  const claim = await becomeSole(home, home.schedules, thisWorld());
+  if (claim === undefined) return;
+  const calls = new Calls(home, standing.fifo);
+  await calls.open();
+  const rotas = new Map<string, Rota>();
+  while (isWanted(home)) {
+    const next = await look(home, rotas);
+    if (next !== null) {
+      await calls.next(next - systemClock.now());
+      continue;
+    }
+    calls.close();
+    // whoever added one before that has called on us, and not on the next
+    if ((await look(home, rotas)) === null) {
+      tell('no schedule is left, or all are paused');
+      removeQuietly(claim);
+      return;
+    }
+    await calls.open();
+  }
+  calls.close();
+  removeQuietly(claim);
+  await followUp(home, standing);
+}
+
+/** Starts what is due, and returns when to look again; null: there is nothing to look after. */
+async function look(home: Home, rotas: Map<string, Rota>): Promise<number | null> {
+  const names = listSchedules(home);
+  for (const name of rotas.keys()) if (!names.includes(name)) rotas.delete(name);
+  let next: number | null = null;
+  for (const name of names) {
+    const rota = rotas.get(name) ?? new Rota(home, name);
+    rotas.set(name, rota);
+    // between two of many, too
+    const at = isWanted(home) ? await rota.look() : null;
+    if (at !== null) next = Math.min(next ?? Number.POSITIVE_INFINITY, at);
+  }
+  return next;
+}
+
+/** Looks after the schedules of a home, until there are none. */
+export async function serveSchedules(home: Home): Promise<void> {
+  process.title = 'bgjob[scheduler]';
+  tell(`looks after ${listSchedules(home).join(', ')}`);
+  await schedule(home);
+}

@@ -1,0 +1,101 @@
+/**
+ * Trimming where no hole can be punched: the head and the newest part are copied into side files, and the log is emptied. The
+ * job appends, so it goes on at byte 0, which is from then on byte `base` of the whole. What is written in the instant
+ * between the last look and the emptying is lost uncounted: offsets are approximate.
+ */
+import * as fs from 'node:fs';
+import { createExclusive, openToCut, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { readAt } from '../../base/fs/read-record.ts';
+import type { JobPaths, Stream } from '../../job/home/paths.ts';
+import type { Trimming } from '../../job/log/trim-record.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+/** Copying catches up with the job this often; then the rest is copied at one go. */
+const MOST_ROUNDS = 8;
+
+/**
+ * Keeps `headBytes` and the newest `keepBytes` of a log and empties it; `publish` writes the record at once. Throws system
+ * errors; what was copied in vain goes with the next turn.
+ */
+export async function turn(
+  job: JobPaths,
+  stream: Stream,
+  before: Trimming | null,
+  { headBytes, keepBytes }: { headBytes: number; keepBytes: number },
+  publish: (trimming: Trimming) => void,
+): Promise<void> {
+  const { base, keep, from } = before ?? { base: 0, keep: 0, from: headBytes };
+  const log = openToCut(job[stream]);
+  const side = job.side(stream, keep + 1);
+  let copy: number | undefined;
+  try {
+    if (keep === 0) await copyHead(log, job.side(stream, 0), from);
+    copy = createSide(side);
+    const start = Math.max(fs.fstatSync(log).size - keepBytes, keep === 0 ? from : 0);
+    let end = start;
+    for (let round = 1; round <= MOST_ROUNDS && end < fs.fstatSync(log).size; round++)
+      end = await copyRange(log, copy, end, fs.fstatSync(log).size);
+    // from here on nothing may come between
+    for (let got = 1; got > 0; end += got) got = copyPiece(log, copy, end, CHUNK_BYTES);
+    const turned = { from, to: base + start, base: base + end, keep: keep + 1 };
+    publish({ ...turned, turning: true });
+    fs.ftruncateSync(log, 0);
+    publish({ ...turned, turning: false });
+    if (keep > 0) removeQuietly(job.side(stream, keep));
+  } finally {
+    if (copy !== undefined) fs.closeSync(copy);
+    fs.closeSync(log);
+  }
+}
+
+/** Ends a turn in whose midst an owner died. */
+export function finishTurn(
+  job: JobPaths,
+  stream: Stream,
+  before: Trimming,
+  publish: (trimming: Trimming) => void,
+): void {
+  // by descriptor: the name may be a link by now
+  const log = openToCut(job[stream]);
+  try {
+    fs.ftruncateSync(log, 0);
+  } finally {
+    fs.closeSync(log);
+  }
+  publish({ ...before, turning: false });
+  removeQuietly(job.side(stream, before.keep - 1));
+}
+
+/** A side file that is new: what an earlier attempt left there goes, and is not written into. */
+function createSide(path: string): number {
+  removeQuietly(path);
+  return createExclusive(path);
+}
+
+async function copyHead(log: number, path: string, headBytes: number): Promise<void> {
+  const fd = createSide(path);
+  try {
+    await copyRange(log, fd, 0, headBytes);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Appends a range to `copy`, a chunk at a time, so that the owner hears of other things between. */
+async function copyRange(log: number, copy: number, from: number, to: number): Promise<number> {
+  let at = from;
+  while (at < to) {
+    const got = copyPiece(log, copy, at, Math.min(CHUNK_BYTES, to - at));
+    if (got === 0) break;
+    at += got;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return at;
+}
+
+function copyPiece(log: number, copy: number, at: number, most: number): number {
+  const bytes = Buffer.allocUnsafe(most);
+  const got = readAt(log, bytes, at);
+  writeAll(copy, bytes.subarray(0, got));
+  return got;
+}

@@ -1,0 +1,241 @@
+/**
+ * The limit of a log: looks at its size, often while it grows and seldom while it is quiet, and takes out what lies between
+ * the head and the newest part. Record first, then the bytes: a reader asks the record after each read, and a successor
+ * does again what its predecessor may not have done. One cut at a time; no look waits for the disk.
+ */
+import * as fs from 'node:fs';
+import { renderExactSize, systemClock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobPaths, Stream } from '../../job/home/paths.ts';
+import type { Spec, Stop } from '../../job/job.ts';
+import { TimeIndex } from '../../job/log/time-index.ts';
+import {
+  readTrimmed,
+  type Trimmed,
+  type Trimming,
+  writeTrimmed,
+  writeTrimmedNow,
+} from '../../job/log/trim-record.ts';
+import { LogSight } from './growth-rate.ts';
+import { punch } from './punch-hole.ts';
+import { finishTurn, turn } from './rotate.ts';
+
+const HEAD_BYTES = 16 * 2 ** 20;
+/** Holes are made of whole blocks. */
+const BLOCK_BYTES = 4096;
+/** What the record, the time index and the list of extents take beside a log. */
+const RECORDS_BYTES = 4 * BLOCK_BYTES;
+/** Between two looks, milliseconds. */
+const LEAST_MS = 2;
+const LIVELY_MS = 25;
+const QUIET_MS = 250;
+/** More than any job writes, bytes per millisecond: so far a quiet log is from its limit. */
+const FASTEST = 2 ** 20;
+/** After a cut that failed, milliseconds. */
+const RETRY_MS = 250;
+/** So often the last one is tried. */
+const LAST_TRIES = 20;
+
+const aligned = (bytes: number): number => bytes - (bytes % BLOCK_BYTES);
+
+export class Trim {
+  private readonly home: Home;
+  private readonly job: JobPaths;
+  private readonly spec: Spec;
+  private readonly onReached: (stop: Stop) => void;
+  private readonly growths: LogSight[];
+  private readonly times: TimeIndex;
+  private readonly headBytes: number;
+  /** How much may be on the disk beside the head. */
+  private readonly room: number;
+  private trimmed: Trimmed;
+  /** Up to where the holes are made. */
+  private readonly punched = { log: 0, err: 0 };
+  private canPunch: boolean;
+  private cutting: Promise<unknown> | undefined;
+  /** How long a cut takes, milliseconds. */
+  private cutMs = 20;
+  private retryMs = 0;
+  private quiet = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private isOn = false;
+
+  /** `onReached` gets the stop that `--on-max-log kill` begins. */
+  constructor(home: Home, spec: Spec, onReached: (stop: Stop) => void) {
+    const limit = spec.maxLogBytes ?? Number.POSITIVE_INFINITY;
+    this.home = home;
+    this.job = home.job(spec.id);
+    this.spec = spec;
+    this.onReached = onReached;
+    this.growths = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new LogSight(s));
+    this.times = new TimeIndex(this.job);
+    this.headBytes = aligned(Math.min(HEAD_BYTES, limit / 4));
+    this.room = limit - this.headBytes - RECORDS_BYTES;
+    this.trimmed = readTrimmed(this.job);
+    // no hole could be punched here before
+    this.canPunch = !this.trimmed.log?.keep && !this.trimmed.err?.keep;
+  }
+
+  /** Begins to look, and to do again what a predecessor recorded. */
+  start(): void {
+    if (this.isOn) return;
+    this.isOn = true;
+    this.look();
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    this.isOn = false;
+    clearTimeout(this.timer);
+  }
+
+  /** Looks no more, and cuts for the last time what is above the limit; a cut that fails is tried a few times. */
+  async finish(): Promise<void> {
+    this.stop();
+    await this.cutting;
+    for (let tries = 1; tries <= LAST_TRIES; tries++) {
+      this.measure(true);
+      const due = this.growths.filter((one) => this.isUnfinished(one) || this.onDisk(one) > this.room);
+      let isDone = true;
+      for (const growth of due) isDone = (await this.cut(growth, this.room - BLOCK_BYTES)) && isDone;
+      if (isDone || !fs.existsSync(this.job.spec)) return;
+      await systemClock.sleep(RETRY_MS);
+    }
+  }
+
+  private look(): void {
+    if (!this.isOn) return;
+    clearTimeout(this.timer);
+    const grew = this.measure(false);
+    this.quiet = grew ? 0 : this.quiet + 1;
+    this.checkKill();
+    const due = this.growths.find((growth) => this.isDue(growth));
+    if (due && !this.cutting && systemClock.monotonic() >= this.retryMs) this.begin(due);
+    // while a cut is under way, its end is the next look that matters
+    this.timer = setTimeout(() => this.look(), this.cutting ? LIVELY_MS : this.pauseMs());
+  }
+
+  private begin(growth: LogSight): void {
+    const trigger = this.trigger(growth);
+    // so much again has to come before the next cut; a fast writer leaves less behind
+    const keep = trigger < this.room * 0.9 ? trigger / 2 : this.room * 0.75;
+    this.cutting = this.cut(growth, keep).finally(() => {
+      this.cutting = undefined;
+      this.look();
+    });
+  }
+
+  private measure(last: boolean): boolean {
+    const now = systemClock.monotonic();
+    const grew = this.growths.map((growth) => growth.see(this.sizeOf(growth.stream), now)).some(Boolean);
+    this.times.note(this.growths[0]!.size, now, last);
+    return grew;
+  }
+
+  private sizeOf(stream: Stream): number {
+    const { base = 0, turning = false } = this.trimmed[stream] ?? {};
+    if (turning) return base;
+    try {
+      return base + (fs.lstatSync(this.job[stream], { throwIfNoEntry: false })?.size ?? 0);
+    } catch (thrown) {
+      errnoOf(thrown);
+      return base;
+    }
+  }
+
+  /** What is on the disk beside the head. */
+  private onDisk({ stream, size }: LogSight): number {
+    return size - (this.trimmed[stream]?.to ?? Math.min(size, this.headBytes));
+  }
+
+  /** What may be cut: where the past is in a side file, only what came since. */
+  private newest(growth: LogSight): number {
+    const trimming = this.trimmed[growth.stream];
+    return trimming?.keep ? growth.size - trimming.base : this.onDisk(growth);
+  }
+
+  /** How much of the newest part is enough for a cut: less, the more would come while it is made. */
+  private trigger({ rate, stream }: LogSight): number {
+    // a copy of what is kept has to find room beside it, and beside the copy before
+    const parts = this.canPunch ? 1 : this.trimmed[stream]?.keep ? 1 / 3 : 2 / 3;
+    return Math.max(this.room * parts - rate * (this.cutMs + LEAST_MS), (this.room * parts) / 4);
+  }
+
+  /** Whether a predecessor may have died between its record and its cut. */
+  private isUnfinished({ stream }: LogSight): boolean {
+    const trimming = this.trimmed[stream];
+    return trimming !== null && (trimming.turning || (!trimming.keep && this.punched[stream] < trimming.to));
+  }
+
+  private isDue(growth: LogSight): boolean {
+    return this.isUnfinished(growth) || this.newest(growth) > this.trigger(growth);
+  }
+
+  private pauseMs(): number {
+    const pauses = this.growths.map((growth) => {
+      const left = this.trigger(growth) - this.newest(growth);
+      // at first its rate is not known
+      if (this.quiet === 0) return left / (growth.rate || FASTEST) / 2;
+      return Math.min(LIVELY_MS * 2 ** Math.min(this.quiet, 10), Math.max(left / FASTEST, LIVELY_MS));
+    });
+    return Math.min(Math.max(Math.min(...pauses), LEAST_MS), this.quiet === 0 ? LIVELY_MS : QUIET_MS);
+  }
+
+  private checkKill(): void {
+    const { maxLogBytes, onMaxLog, graceMs } = this.spec;
+    if (maxLogBytes === null || onMaxLog !== 'kill') return;
+    if (!this.growths.some(({ size }) => size >= maxLogBytes)) return;
+    const by = `--max-log ${renderExactSize(maxLogBytes)}`;
+    this.onReached({ by, cause: 'max-log', signal: 'SIGTERM', graceMs, at: systemClock.now() });
+  }
+
+  /** One cut; a failure is no reason to die: the next look tries again. */
+  private async cut(growth: LogSight, keep: number): Promise<boolean> {
+    const begun = systemClock.monotonic();
+    let isDone = false;
+    try {
+      isDone = this.canPunch ? await this.cutHole(growth, keep) : await this.cutByTurn(growth.stream);
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+    const now = systemClock.monotonic();
+    if (isDone) this.cutMs = Math.max(now - begun, this.cutMs * 0.95);
+    else this.retryMs = now + RETRY_MS;
+    return isDone;
+  }
+
+  private async cutHole({ stream, size }: LogSight, keep: number): Promise<boolean> {
+    const before = this.trimmed[stream];
+    if (before?.keep) {
+      this.canPunch = false;
+      return this.cutByTurn(stream);
+    }
+    const from = before?.from ?? this.headBytes;
+    const to = Math.max(before?.to ?? from, aligned(size - keep));
+    if (to > (before?.to ?? from)) {
+      const trimming = { from, to, base: 0, keep: 0, turning: false };
+      await writeTrimmed(this.job, { ...this.trimmed, [stream]: trimming });
+      this.trimmed[stream] = trimming;
+    }
+    const punched = await punch(this.home, this.job[stream], Math.max(from, this.punched[stream]), to);
+    if (punched === 'done') this.punched[stream] = to;
+    if (punched !== 'unsupported') return punched === 'done';
+    this.canPunch = false;
+    return this.cutByTurn(stream);
+  }
+
+  private async cutByTurn(stream: Stream): Promise<boolean> {
+    const before = this.trimmed[stream];
+    const publish = (trimming: Trimming): void => {
+      writeTrimmedNow(this.job, { ...this.trimmed, [stream]: trimming });
+      this.trimmed[stream] = trimming;
+    };
+    if (before?.turning) finishTurn(this.job, stream, before, publish);
+    else {
+      const bytes = { headBytes: this.headBytes, keepBytes: aligned(this.room / 3) };
+      await turn(this.job, stream, before, bytes, publish);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * After the end of a queued job: the next of its queue. This process takes it itself; an adopter, which lives below the shim of a
+ * dead supervisor's job, starts a fresh one. The watcher of the job that ended is told only then: if we are killed on the way, its
+ * adopter moves the queue on.
+ */
+import * as fs from 'node:fs';
+import { errnoOf } from '../base/result.ts';
+import { identify } from '../engine/os/process-identity.ts';
+import { type Admitted, attend, starterOf } from '../engine/queue/admission.ts';
+import { Line } from '../engine/queue/queue-snapshot.ts';
+import type { Home } from '../job/home/home.ts';
+import { claimOwner } from '../job/home/records.ts';
+import type { Identity } from '../job/job.ts';
+import { type Starter, Supervision } from './supervision.ts';
+
+let known: Identity | undefined;
+const self = (): Identity => {
+  known ??= identify(process.pid)!;
+  return known;
+};
+
+/** What this process knows of each queue. */
+const lines = new Map<string, Line>();
+
+/**
+ * Moves the queue of a job on, mostly of one that ended; `holds`: its watcher is told afterwards. A failure is no reason not to tell
+ * the end: the next command does what is left.
+ */
+export async function moveOn(
+  { home, spec, mayTake, start, isOver }: Supervision,
+  holds: boolean,
+): Promise<void> {
+  const name = spec.placement?.queue;
+  if (name === undefined) return;
+  const line = lines.get(name) ?? new Line(home, name);
+  lines.set(name, line);
+  if (holds) line.own.add(spec.id);
+  else line.own.delete(spec.id);
+  try {
+    if (!mayTake) {
+      await attend(line, starterOf(home, { handedOn: isOver, stays: true }));
+      return;
+    }
+    const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
+    const { started, free } = await attend(line, starterOf(home, { ...mine, handedOn: true }));
+    // what is free beside it is for processes that have to be started
+    if (started > 0 && free > 0) await attend(line, starterOf(home, { settles: false }));
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+
+/** Becomes the owner of a job whose FIFO this process holds, and starts it; false if somebody else is. */
+function take(home: Home, { spec, aliveFd, generation }: Admitted, start: Starter): boolean {
+  const job = home.job(spec.id);
+  const owner = { generation, identity: self() };
+  let isClaimed = false;
+  try {
+    // a power cut may take it: then the job waits again, and nobody was told that it ran
+    isClaimed = claimOwner(job, owner, false);
+  } finally {
+    if (!isClaimed) fs.closeSync(aliveFd);
+  }
+  if (!isClaimed) return false;
+  process.title = `bgjob[${spec.id}]`;
+  start(new Supervision(home, spec, owner, { isClaimed, aliveFd, start }));
+  return true;
+}

@@ -1,0 +1,62 @@
+/** Who of ours stands beside a job, as its owner sees it: they are no part of it, write down its end, and what it said last. */
+import { systemClock } from '../base/clock.ts';
+import { type AtSight, findProcesses, sinceTicksOf } from '../engine/observe/process-tree.ts';
+import { identify, isAlive, type ProcessStat } from '../engine/os/process-identity.ts';
+import { oursOf, readShim } from '../engine/shim/shim.ts';
+import type { Home } from '../job/home/home.ts';
+import type { JobPaths } from '../job/home/paths.ts';
+import type { Owner } from '../job/home/records.ts';
+import type { Identity, Spec } from '../job/job.ts';
+
+/** What is asked here of a supervision. */
+interface Beside {
+  readonly home: Home;
+  readonly spec: Spec;
+  readonly job: JobPaths;
+  readonly owner: Owner;
+  readonly left: Identity[];
+  readonly shimPid: number | undefined;
+  readonly watcherPid: number | undefined;
+}
+
+/** The job's processes; `watched`, because we have seen the main process until now. */
+export function findOwn(
+  { home, spec, job, owner, left, shimPid, watcherPid }: Beside,
+  atSight?: AtSight,
+): Promise<ProcessStat[]> {
+  const record = readShim(job, owner.identity);
+  const { main, leader } = record;
+  const own = [shimPid, watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
+  const spared = [...oursOf(record), ...own].filter((one) => one !== undefined);
+  const sinceTicks = sinceTicksOf(home, spec.id);
+  const known = { main, leader, spared, owner: owner.identity, sinceTicks, left, watched: true };
+  return findProcesses({ home, id: spec.id, ...known }, atSight);
+}
+
+/** Since when the terminal of a job is seen to be gone, milliseconds. */
+const goneSince = new WeakMap<Beside, number>();
+/** After that the shim has written what it makes of it. */
+const SHIM_MS = 500;
+
+/** Whether somebody lives who will write the exit status down: the shim; with --pty the leader, or the shim at the end of `script`. */
+export function hasScribe(beside: Beside): boolean {
+  const { shim, terminal, leader } = readShim(beside.job, beside.owner.identity);
+  const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) !== 'dead';
+  if (terminal && !lives(terminal) && !lives(leader)) {
+    const now = systemClock.monotonic();
+    const since = goneSince.get(beside) ?? now;
+    goneSince.set(beside, since);
+    if (now - since > SHIM_MS) return false;
+  }
+  return beside.shimPid !== undefined || [shim, terminal, leader].some(lives);
+}
+
+/** How long `script` may take after the end of the job, milliseconds: something that hangs must not hide that end. */
+const DRAIN_MS = 5000;
+
+/** Whether the terminal still writes into the log what the job said last. */
+export function isDraining({ spec, job, owner }: Beside, endedAt: number): boolean {
+  if (spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
+  const { terminal } = readShim(job, owner.identity);
+  return terminal !== undefined && isAlive(terminal) !== 'dead';
+}

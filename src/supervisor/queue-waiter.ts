@@ -1,0 +1,63 @@
+/** A keeper: sleeps until what its queue waits for may have come, and starts what may start. It leaves when it is not needed. */
+import * as fs from 'node:fs';
+import { Socket } from 'node:net';
+import { systemClock } from '../base/clock.ts';
+import { removeQuietly } from '../base/fs/atomic-write.ts';
+import { HAS_PROC } from '../engine/os/process-identity.ts';
+import { claimSole } from '../engine/os/process-lock.ts';
+import { advance, needsKeeper, type Rest, starterOf } from '../engine/queue/admission.ts';
+import { thisSandboxKey } from '../engine/queue/confinement.ts';
+import { Line } from '../engine/queue/queue-snapshot.ts';
+import { keep } from '../engine/queue/queue-waiter.ts';
+import { sleep, waitEnded } from '../engine/wait/job-end.ts';
+import type { Home } from '../job/home/home.ts';
+import type { JobId } from '../job/job.ts';
+import { ALIVE_FD } from './supervision.ts';
+
+/** Behind the bytes and the ends, and where the wall clock may be set, milliseconds. */
+const LOOK_MS = 10_000;
+/** So many jobs are waited for at once; the next ones when these ended. */
+const MOST_AWAITED = 64;
+
+export async function keepQueue(home: Home, name: string): Promise<void> {
+  const line = new Line(home, name);
+  const claim = claimSole(line.queue.dir, thisSandboxKey());
+  if (claim === undefined) return;
+  const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
+  // woken by one who leaves: he still holds the job that ended
+  const mover = starterOf(home, { handedOn: true, stays: true });
+  for (;;) {
+    const rest = await advance(line, mover);
+    // somebody removed the queue, or the home
+    if (!needsKeeper(line, rest) || !fs.existsSync(line.queue.waiting)) break;
+    await awaitChange(home, rest, nudges);
+    // what was cancelled is nothing to wait for any more
+    line.forget();
+  }
+  // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
+  removeQuietly(line.queue.keeper(thisSandboxKey()));
+  removeQuietly(claim);
+  if (needsKeeper(line, await advance(line, mover))) await keep(home, name);
+  nudges.destroy();
+}
+
+/** The FIFO anew: what is inherited is closed by whoever moves another queue on. */
+function ownFifo(): number {
+  if (!HAS_PROC) return ALIVE_FD;
+  const fd = fs.openSync(`/proc/self/fd/${ALIVE_FD}`, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+  fs.closeSync(ALIVE_FD);
+  return fd;
+}
+
+/** Resolves when a byte comes, at the time that is waited for, or with the end of one of the jobs. */
+async function awaitChange(home: Home, { at, after }: Rest, nudges: Socket): Promise<void> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  nudges.once('data', end);
+  const pause = Math.min(LOOK_MS, at === null ? LOOK_MS : Math.max(0, at - systemClock.now()));
+  const ends = after.slice(0, MOST_AWAITED).map((id: JobId) => waitEnded(home, id, over.signal));
+  await Promise.race([sleep(pause, over.signal), ...ends]);
+  end();
+  nudges.off('data', end);
+  await Promise.all(ends);
+}

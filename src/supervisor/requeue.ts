@@ -1,0 +1,90 @@
+/** What is different for a job that was queued: where its environment lies, and what becomes of it after an attempt that failed. */
+import * as fs from 'node:fs';
+import { removeQuietly, writeAll } from '../base/fs/atomic-write.ts';
+import { readAt } from '../base/fs/read-record.ts';
+import { errnoOf } from '../base/result.ts';
+import { keepEnvironment, wasQueued } from '../engine/launch/stored-environment.ts';
+import { howEnded } from '../engine/queue/queued-job.ts';
+import type { Home } from '../job/home/home.ts';
+import { markLive, unmarkLive } from '../job/home/job-index.ts';
+import type { JobPaths } from '../job/home/paths.ts';
+import { type Attempt, exitCodeOf, type Spec, type StatusOf } from '../job/job.ts';
+import { addMark, findMark, makeQueue, markStarted } from '../job/queue/queue-files.ts';
+import { markName } from '../job/queue/queue-order.ts';
+
+/** However often it doubles, milliseconds. */
+const LONGEST_BACKOFF_MS = 86_400_000;
+
+/** What is asked here of a supervision. */
+interface Attempted {
+  readonly home: Home;
+  readonly spec: Spec;
+  readonly job: JobPaths;
+  readonly attempt: number;
+  /** The attempt before this one. */
+  readonly last: Attempt | undefined;
+}
+
+/**
+ * The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. An adopter
+ * does what its predecessor may not have come to.
+ */
+export function leaveQueue({ home, spec, job, attempt }: Attempted): void {
+  if (!wasQueued(spec)) return;
+  try {
+    const isNeeded = spec.keepEnv || spec.onExit !== null || attempt <= spec.retry;
+    if (isNeeded) keepEnvironment(home, spec);
+    if (!isNeeded) removeQuietly(job.env);
+    const mark = findMark(home, spec);
+    if (mark) markStarted(home, spec.id, mark);
+    else markLive(home, spec.id);
+  } catch (thrown) {
+    // whoever meets the marker sees that the job runs
+    errnoOf(thrown);
+  }
+}
+
+/** When a job is run again after this end, milliseconds since 1970; undefined if it is not. */
+export function retryAt(
+  spec: Spec,
+  attempt: number,
+  { outcome, endedAt }: StatusOf<'ended'>,
+): number | undefined {
+  if (!wasQueued(spec) || attempt > spec.retry) return undefined;
+  const isFailure =
+    outcome.kind === 'timed-out' ||
+    outcome.kind === 'failed' ||
+    (outcome.kind === 'exited' && !outcome.afterKill && exitCodeOf(outcome) !== 0);
+  if (!isFailure) return undefined;
+  return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));
+}
+
+/** Puts a job back into its queue. Throws system errors. */
+export function putBack(home: Home, spec: Spec, notBefore: number): void {
+  if (!wasQueued(spec)) return;
+  const queue = makeQueue(home, spec.placement.queue);
+  // those that it waited for are over, and may be removed
+  const placement = { ...spec.placement, after: [] };
+  // what is dead in it must not be taken for the next attempt's
+  removeQuietly(home.job(spec.id).shim);
+  addMark(queue, markName(spec.id, spec.project, placement, { notBefore }));
+  unmarkLive(home, spec.id);
+}
+
+/** One line in the log that tells an attempt from the one before. */
+export function writeHeading({ attempt, spec, job, last }: Attempted, log: number): void {
+  const how = last ? `, after it ${howEnded(last.outcome)}` : '';
+  const text = `[bgjob: attempt ${attempt} of ${spec.retry + 1}${how}]\n`;
+  writeAll(log, Buffer.from(endsLine(job.log) ? text : `\n${text}`));
+}
+
+function endsLine(path: string): boolean {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  try {
+    const { size } = fs.fstatSync(fd);
+    const last = Buffer.alloc(1);
+    return readAt(fd, last, Math.max(0, size - 1)) === 0 || last.toString() === '\n';
+  } finally {
+    fs.closeSync(fd);
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * What is done when a job has ended: its --notify, and beside it the --on-exit line, in the job's directory and environment, for a minute
+ * at most; then everything that it started is killed. What becomes of it is written down and changes nothing else.
+ */
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import { constants } from 'node:os';
+import { sealed } from '../base/checksum.ts';
+import { after, systemClock } from '../base/clock.ts';
+import { createExclusive, writeAtomic } from '../base/fs/atomic-write.ts';
+import { errnoOf } from '../base/result.ts';
+import { claimHook, HOOK_LIMIT_MS, type Hooked } from '../engine/hooks/exit-hook.ts';
+import { withMarker } from '../engine/launch/environment.ts';
+import { forgetEnvironment, keptEnvironment } from '../engine/launch/stored-environment.ts';
+import { observe } from '../engine/observe/observe.ts';
+import {
+  type AtSight,
+  findProcesses,
+  hookMarkerOf,
+  sweep,
+  type Trail,
+} from '../engine/observe/process-tree.ts';
+import { identify, type ProcessStat } from '../engine/os/process-identity.ts';
+import { findTool, requireTool } from '../engine/os/programs.ts';
+import type { Home } from '../job/home/home.ts';
+import { type EndedView, exitCodeOf, type Spec, stateWord } from '../job/job.ts';
+import { hasHook } from '../job/notice.ts';
+import { tellEnd } from './notify.ts';
+
+/** How long the end may take to be readable: a full disk, a slow one, milliseconds. */
+const END_MS = 10_000;
+const END_LOOK_MS = 50;
+/** Between two looks at what the line left running in the background, milliseconds. */
+const LEFT_LOOK_MS = 500;
+
+type End = Pick<Hooked, 'code' | 'why'>;
+
+export async function runHook(home: Home, spec: Spec): Promise<void> {
+  // what whoever started us may have held
+  for (const fd of [3, 4]) fs.closeSync(fd);
+  const view = await untilEnded(home, spec.id);
+  if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
+  const told = tellEnd(home, spec, view);
+  if (spec.onExit !== null) await runLine(home, spec, view);
+  await told;
+}
+
+async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
+  const startedAt = systemClock.now();
+  const begun = systemClock.monotonic();
+  const { job, child, trail, ended } = startLine(home, spec, view);
+  forgetEnvironment(home, spec);
+  let isOver = false;
+  const find = (atSight?: AtSight): Promise<ProcessStat[]> => findProcesses(trail(), atSight);
+  const limit = new Promise<End>((resolve) => {
+    const disarm = after(HOOK_LIMIT_MS, async () => {
+      isOver = true;
+      // first of all, or it would go on with its next command when the one before it is killed
+      child.kill('SIGKILL');
+      await sweep(systemClock, find);
+      resolve({ code: null, why: 'its minute was over' });
+    });
+    void ended.then(disarm);
+  });
+  const first = await Promise.race([limit, ended]);
+  // the end that we brought about may be heard of first
+  const { code, why } = isOver ? await limit : first;
+  try {
+    const end: Hooked = { v: 1, startedAt, endedAt: systemClock.now(), code, why };
+    writeAtomic(job.hooked, sealed(end));
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+  // what it started in the background has the same minute
+  while (!isOver && (await find()).length > 0) {
+    if (systemClock.monotonic() - begun >= HOOK_LIMIT_MS) {
+      await sweep(systemClock, find);
+      break;
+    }
+    await systemClock.sleep(LEFT_LOOK_MS);
+  }
+}
+
+/** The job as ended; undefined if that does not come, or it was removed. */
+async function untilEnded(home: Home, id: number): Promise<EndedView | undefined> {
+  for (const deadline = systemClock.monotonic() + END_MS; ; ) {
+    const view = observe(home, id);
+    if (view?.kind === 'ended') return view;
+    if (!view || systemClock.monotonic() > deadline) return undefined;
+    await systemClock.sleep(END_LOOK_MS);
+  }
+}
+
+function startLine(home: Home, spec: Spec, view: EndedView) {
+  const job = home.job(spec.id);
+  const self = identify(process.pid)!;
+  const bash = findTool('bash');
+  const shell = bash ? [bash, '-o', 'pipefail'] : [requireTool('sh')];
+  const log = openLog(job.hookLog);
+  if (spec.placement) process.umask(spec.placement.umask);
+  const child = spawn(shell[0]!, [...shell.slice(1), '-c', spec.onExit!], {
+    cwd: spec.cwd,
+    detached: true,
+    env: environmentOf(home, spec, view),
+    stdio: ['ignore', log, log],
+  });
+  if (typeof log === 'number') fs.closeSync(log);
+  const main = child.pid === undefined ? undefined : identify(child.pid);
+  const ended = new Promise<End>((resolve) => {
+    child.once('error', (error) =>
+      resolve({ code: null, why: `it could not be started (${errnoOf(error)})` }),
+    );
+    child.once('exit', (code, signal) =>
+      resolve({ code: code ?? 128 + constants.signals[signal!], why: null }),
+    );
+  });
+  const trail = (): Trail => ({
+    home,
+    id: spec.id,
+    main,
+    spared: [],
+    owner: undefined,
+    sinceTicks: self.startTicks,
+    left: [],
+    watched: true,
+    hook: true,
+  });
+  return { job, child, ended, trail };
+}
+
+/** A file of its own; where there is no room for one its output is lost. */
+function openLog(path: string): number | 'ignore' {
+  try {
+    return createExclusive(path, fs.constants.O_APPEND);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return 'ignore';
+  }
+}
+
+/** The job's environment, with what it is told of the end. */
+function environmentOf(home: Home, spec: Spec, view: EndedView): Record<string, string> {
+  let kept: string[] | undefined;
+  try {
+    kept = keptEnvironment(home, spec);
+  } catch (thrown) {
+    // damaged; a syntax error has no code
+    if (!(thrown instanceof SyntaxError)) errnoOf(thrown);
+  }
+  const own = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+  const { outcome } = view.status;
+  return {
+    ...Object.fromEntries(
+      withMarker(kept ?? own, hookMarkerOf(home, spec.id)).map((entry) => {
+        const equals = entry.indexOf('=', 1);
+        return [entry.slice(0, equals), entry.slice(equals + 1)];
+      }),
+    ),
+    BGJOB_NAME: spec.name ?? '',
+    BGJOB_OUTCOME: stateWord(view),
+    BGJOB_EXIT_CODE: String(exitCodeOf(outcome)),
+    BGJOB_LOG: home.job(spec.id).log,
+  };
+}

@@ -1,0 +1,71 @@
+/** The job's own limits: total time, and time without output. Reaching one begins a stop. */
+import * as fs from 'node:fs';
+import { after, renderDuration, systemClock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Spec, StatusOf, Stop } from '../../job/job.ts';
+
+/**
+ * Arms the limits of a running job, `quietMs` after its last output: `onReached` gets the stop that follows. Returns the call that
+ * disarms them and says how long there has been no output, milliseconds.
+ */
+export function armLimits(
+  { timeoutMs, idleTimeoutMs, graceMs }: Spec,
+  logs: string[],
+  { startedMonotonicMs, holding }: StatusOf<'running'>,
+  quietMs: number,
+  onReached: (stop: Stop) => void,
+): () => number {
+  const reach = (cause: Stop['cause'], limitMs: number) =>
+    onReached({
+      by: `--${cause} ${renderDuration(limitMs)}`,
+      cause,
+      signal: 'SIGTERM',
+      graceMs,
+      at: systemClock.now(),
+    });
+  let disarmTimeout = (): void => {};
+  let disarmIdle = (): number => 0;
+  if (timeoutMs !== null) {
+    // counted from the start on the monotonic clock: an adopter gives no second helping
+    const spent = systemClock.monotonic() - startedMonotonicMs - (holding?.pausedMs ?? 0);
+    disarmTimeout = after(timeoutMs - spent, () => reach('timeout', timeoutMs));
+  }
+  if (idleTimeoutMs !== null)
+    disarmIdle = watchIdle(logs, idleTimeoutMs, quietMs, () => reach('idle-timeout', idleTimeoutMs));
+  return () => {
+    disarmTimeout();
+    return disarmIdle();
+  };
+}
+
+/** Calls `act` when none of the logs has changed its size for `limitMs`, of which `quietMs` have passed. By size: a change of the clock or of mtime means nothing. */
+function watchIdle(logs: string[], limitMs: number, quietMs: number, act: () => void): () => number {
+  const intervalMs = Math.min(Math.max(limitMs / 20, 20), 5000);
+  const sizes = () => logs.map(sizeOf).join(' ');
+  let size = sizes();
+  let lastGrowth = systemClock.monotonic() - quietMs;
+  const timer = setInterval(() => {
+    const now = systemClock.monotonic();
+    const sizeNow = sizes();
+    if (sizeNow !== size) {
+      size = sizeNow;
+      lastGrowth = now;
+    } else if (now - lastGrowth >= limitMs) {
+      clearInterval(timer);
+      act();
+    }
+  }, intervalMs);
+  return () => {
+    clearInterval(timer);
+    return sizes() === size ? systemClock.monotonic() - lastGrowth : 0;
+  };
+}
+
+function sizeOf(path: string): number {
+  try {
+    return fs.statSync(path).size;
+  } catch (thrown) {
+    errnoOf(thrown);
+    return 0;
+  }
+}

@@ -1,0 +1,155 @@
+/** Homes that are refused: with one clear sentence, a hint, and nothing left behind. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { cannotMount, onMount } from '../../rig/mounts.ts';
+import { processesNaming } from '../../rig/processes.ts';
+import { BGJOB, type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
+
+/** Every path below a directory but those in `cache`, which any command may write; undefined if there is none. */
+const pathsIn = (dir: string): string[] | undefined =>
+  fs.existsSync(dir)
+    ? (fs.readdirSync(dir, { recursive: true }) as string[]).filter((path) => !path.includes('cache/')).sort()
+    : undefined;
+
+/** A home that is refused: 125, by a command that reads too, and it stays as it was. */
+async function refusesHome(rig: Rig, message: RegExp): Promise<void> {
+  const before = fs.statSync(rig.home).isDirectory() && pathsIn(rig.home);
+  for (const args of [['run', '--', 'true'], ['ls'], ['wait', '1']]) {
+    const { code, stdout, stderr } = await rig.bgjob(args);
+    assert.deepEqual([code, stdout], [125, '']);
+    assert.match(stderr, message);
+    assert.match(stderr, /^bgjob: .+\n {2}hint: .+\n\[bgjob\] exit code 125\n$/);
+  }
+  assert.deepEqual(fs.statSync(rig.home).isDirectory() && pathsIn(rig.home), before);
+}
+
+rigTest('a home that is a link, a file, or open to others', async (rig) => {
+  fs.mkdirSync(`${rig.dir}/real`);
+  fs.symlinkSync('real', rig.home);
+  await refusesHome(rig, /home is a symbolic link; it must be a directory of yours/);
+  assert.deepEqual(pathsIn(`${rig.dir}/real`), []);
+  fs.unlinkSync(rig.home);
+
+  fs.writeFileSync(rig.home, 'mine');
+  await refusesHome(rig, /home is not a directory/);
+  assert.equal(fs.readFileSync(rig.home, 'utf8'), 'mine');
+  fs.unlinkSync(rig.home);
+
+  fs.mkdirSync(rig.home);
+  for (const mode of [0o770, 0o702, 0o1777]) {
+    fs.chmodSync(rig.home, mode);
+    await refusesHome(rig, /other users can write .*home\n {2}hint: chmod go-w .*home/);
+  }
+  fs.chmodSync(rig.home, 0o755);
+  assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0, 'others may look at it');
+});
+
+const isRoot = process.getuid!() === 0;
+
+rigTest(
+  'a home of another user',
+  async (rig) => {
+    fs.mkdirSync(rig.home);
+    fs.chownSync(rig.home, 65_534, 65_534);
+    await refusesHome(rig, /home belongs to another user/);
+  },
+  { skip: !isRoot && 'only root can give a directory away' },
+);
+
+/** How to start a program as nobody; undefined where that cannot be. */
+const nobody = ['--reuid', '65534', '--clear-groups'];
+const isReadable = spawnSync('setpriv', [
+  ...nobody,
+  process.execPath,
+  '-e',
+  `require('fs').readFileSync('${BGJOB}')`,
+]);
+
+rigTest(
+  'a home behind a closed door',
+  async (rig) => {
+    const words = [...nobody, process.execPath, '--', BGJOB];
+    for (const args of [['ls'], ['run', '--', 'true']]) {
+      const { code, stderr } = await rig.start('setpriv', [...words, ...args], { cwd: '/' }).answer;
+      assert.equal(code, 125);
+      assert.match(
+        stderr,
+        /^bgjob: cannot open .*home: permission denied\n {2}hint: set BGJOB_HOME .*\n\[bgjob\]/,
+      );
+    }
+  },
+  {
+    skip:
+      isReadable.status !== 0 &&
+      'only root can act as somebody else, and only where the checkout is readable',
+  },
+);
+
+rigTest('a home of a newer format, and one that is damaged', async (rig) => {
+  assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
+  // its supervisor may still be tidying up
+  await until(
+    () => processesNaming(rig.dir),
+    (found) => found.length === 0,
+  );
+  fs.writeFileSync(`${rig.home}/format`, '3\n');
+  await refusesHome(rig, /home was written by a newer bgjob \(format 3, this one knows 2\)/);
+  fs.writeFileSync(`${rig.home}/format`, 'garbage');
+  await refusesHome(rig, /home is damaged/);
+  fs.writeFileSync(`${rig.home}/format`, '1\n');
+  fs.writeFileSync(`${rig.home}/token`, '');
+  await refusesHome(rig, /home is damaged/);
+});
+
+const skip = cannotMount();
+
+rigTest(
+  'a read-only home',
+  (rig) =>
+    onMount(rig, 'mode=700', async (mounted) => {
+      assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
+      spawnSync('mount', ['-o', 'remount,ro', mounted]);
+      const before = pathsIn(mounted);
+      const { code, stdout, stderr } = await rig.bgjob(['run', '--', 'true']);
+      assert.deepEqual([code, stdout], [125, '']);
+      assert.match(stderr, /: the file system is read-only\n {2}hint: set BGJOB_HOME to a directory/);
+      assert.deepEqual(pathsIn(mounted), before);
+      // what is there can be read all the same
+      const wait = await rig.bgjob(['wait', '1']);
+      assert.deepEqual([wait.code, wait.stderr], [0, '']);
+      rig.env['BGJOB_HOME'] = `${mounted}/other`;
+      const made = await rig.bgjob(['run', '--', 'true']);
+      assert.equal(made.code, 125);
+      assert.match(
+        made.stderr,
+        /cannot create .*other: the file system is read-only\n {2}hint: set BGJOB_HOME/,
+      );
+    }),
+  { skip },
+);
+
+rigTest(
+  'a full disk',
+  (rig) =>
+    onMount(rig, 'mode=700,size=8m', async (mounted) => {
+      assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
+      spawnSync('sh', ['-c', `cat /dev/zero >'${mounted}/filler'`]);
+      for (let n = 0; n < 3; n++) {
+        const { code, stdout, stderr } = await rig.bgjob(['run', '--', 'true']);
+        assert.deepEqual([code, stdout], [125, '']);
+        assert.match(stderr, /: no space is left on the device\n {2}hint: /);
+        assert.deepEqual(fs.readdirSync(`${mounted}/home/jobs`), ['1']);
+        assert.deepEqual(fs.readdirSync(`${mounted}/home/live`), []);
+      }
+      rig.env['BGJOB_HOME'] = `${mounted}/other`;
+      assert.equal((await rig.bgjob(['run', '--', 'true'])).code, 125);
+      fs.unlinkSync(`${mounted}/filler`);
+      for (const name of ['home', 'other']) {
+        rig.env['BGJOB_HOME'] = `${mounted}/${name}`;
+        assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0, `${name} works again`);
+      }
+    }),
+  { skip },
+);

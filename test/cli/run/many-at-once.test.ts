@@ -1,0 +1,8 @@
+/** Many at once: ids and codes stay right, and many waiters all hear of the end. 200 of each in test/chaos. */
+import { runMany, waitMany } from '../../chaos/many.ts';
+import { rigTest } from '../../rig/rig.ts';
+
+rigTest('24 runs at once: 24 ids, 24 right exit codes, and nobody misses the last line', (rig) =>
+  runMany(rig, 24),
+);
+rigTest('24 waiters on one job: all return its code', (rig) => waitMany(rig, 24));

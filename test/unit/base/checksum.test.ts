@@ -1,0 +1,42 @@
+/** The seal of a record: whatever flips, the record is not believed; and one without a seal still is. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isBroken, sealed } from '../../../src/base/checksum.ts';
+import * as is from '../../../src/base/schema.ts';
+import fc from '../../rig/property.ts';
+
+const shape = is.object({ v: is.literal(1), code: is.count, why: is.text });
+const RECORD = { v: 1, code: 0, why: 'ü"\\\u2028\ud800' } as const;
+
+test('a sealed record is JSON, and reads as what it was', () => {
+  const text = sealed(RECORD);
+  assert.match(text, /,"sum":"[0-9a-f]{8}"\}\n$/);
+  assert.equal(JSON.parse(text).code, 0);
+  assert.deepEqual(is.parseShaped(shape, text), { ok: true, value: { ...RECORD } });
+  assert.deepEqual(is.parseShaped(shape, JSON.stringify(RECORD)), { ok: true, value: { ...RECORD } });
+});
+
+test('no bit of it can flip unseen', () => {
+  // the last character before the seal is a quote in the one, and a digit in the other
+  for (const record of [RECORD, { v: 1, why: 'x', code: 4 }]) {
+    const bytes = Buffer.from(sealed(record));
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const copy = Buffer.from(bytes);
+      copy[bit >> 3]! ^= 1 << (bit & 7);
+      const parsed = is.parseShaped(shape, copy.toString());
+      if (parsed.ok) assert.deepEqual(parsed.value, record, copy.toString());
+    }
+  }
+  const changed = sealed(RECORD).replace('"code":0', '"code":1');
+  assert.deepEqual(is.parseShaped(shape, changed), {
+    ok: false,
+    why: 'its checksum is wrong: it was changed',
+  });
+});
+
+test('any record keeps its seal, and any other text is no broken one', () => {
+  const record = fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 });
+  fc.assert(fc.property(record, (any) => !isBroken(sealed(any))));
+  fc.assert(fc.property(fc.json(), (json) => !isBroken(json)));
+  for (const text of ['', '}\n', ',"sum":"', ',"sum":"01234567"}']) assert.equal(isBroken(text), false);
+});

@@ -1,0 +1,63 @@
+/** Listening sockets and who owns them, by the kernel's tables. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { test } from 'node:test';
+import { isListening, portsOf } from '../../../../src/engine/os/sockets.ts';
+
+async function listen(host: string): Promise<{ port: number; close(): Promise<unknown> }> {
+  const server = createServer((socket) => socket.end()).listen(0, host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      const closed = once(server, 'close');
+      server.close();
+      return closed;
+    },
+  };
+}
+
+test('our own listening ports, on IPv4 and IPv6, in order, while they listen', async (t) => {
+  const before = portsOf([process.pid]);
+  const first = await listen('127.0.0.1');
+  const second = await listen('::1').catch(() => undefined);
+  if (!second) t.diagnostic('no IPv6 here: not tested');
+  const mine = [first.port, ...(second ? [second.port] : [])].sort((a, b) => a - b);
+  assert.deepEqual(
+    portsOf([process.pid]),
+    [...before, ...mine].sort((a, b) => a - b),
+  );
+  assert.deepEqual(portsOf([process.pid, process.pid]), portsOf([process.pid]), 'each once');
+  for (const port of mine) assert.equal(isListening(port), true);
+  assert.equal(portsOf([process.ppid]).includes(first.port), false, 'not of another process');
+  await first.close();
+  await second?.close();
+  assert.deepEqual(portsOf([process.pid]), before);
+  assert.equal(isListening(first.port), false);
+});
+
+test('a connection is no listener', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const accepted = once(server, 'connection');
+  const client = connect(port, '127.0.0.1');
+  const [peer] = await accepted;
+  server.close();
+  assert.equal(portsOf([process.pid]).includes(client.localPort!), false);
+  client.destroy();
+  peer.destroy();
+});
+
+test('the ports of a child, and of nobody', async () => {
+  const script = `require('net').createServer().listen(0, '127.0.0.1', function () { process.stdout.write(String(this.address().port)); })`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [port] = await once(child.stdout, 'data');
+  assert.deepEqual(portsOf([child.pid!]), [Number(String(port))]);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.deepEqual(portsOf([child.pid!]), []);
+  assert.deepEqual(portsOf([]), []);
+});

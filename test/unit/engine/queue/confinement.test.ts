@@ -1,0 +1,102 @@
+/** The key of a sandbox: one for all processes of a shell, another where a job would be confined otherwise. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { thisPlace } from '../../../../src/engine/os/process-identity.ts';
+import { mayRunHere, thisSandbox } from '../../../../src/engine/queue/confinement.ts';
+import { cannotUnshare, inPidNamespace } from '../../../rig/namespaces.ts';
+import { missing } from '../../../rig/needs.ts';
+
+const FIXTURE = join(__dirname, 'rig.sandboxkey.fixture.js');
+
+/** The key that a process has which is started behind these words. */
+function keyBehind(words: string[] = [], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): string {
+  const [program, ...args] = [...words, process.execPath, FIXTURE];
+  const text = execFileSync(program!, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  });
+  return JSON.parse(text).key;
+}
+
+const shell = (line: string): string[] => ['sh', '-c', `${line}; exec "$@"`, 'sh'];
+
+test('the same for all processes that are confined alike', () => {
+  const key = keyBehind();
+  for (const words of [
+    [],
+    shell('umask 077'),
+    ['setsid'],
+    shell('exec 9</dev/null'),
+    ['env', '-i'],
+    ['nice', '-n', '0'],
+  ])
+    assert.equal(keyBehind(words), key, words.join(' '));
+  assert.equal(keyBehind([], { cwd: '/' }), key, 'another directory');
+  assert.equal(keyBehind([], { env: { PATH: process.env['PATH'], OWN: 'x' } }), key, 'another environment');
+  // another terminal, as another window of the same person has it
+  const inTerminal = ['script', '-qec', `${process.execPath} ${FIXTURE}`, '/dev/null'];
+  const text = execFileSync(inTerminal[0]!, inTerminal.slice(1), { encoding: 'utf8' });
+  assert.equal(JSON.parse(text).key, key, 'another terminal');
+  // a background job of a shell with job control has a process group of its own
+  assert.equal(keyBehind(['sh', '-mc', '"$@" & wait $!', 'sh']), key, 'another group');
+});
+
+const isRoot = process.getuid!() === 0;
+const OTHER: [what: string, words: string[], skip: string | false][] = [
+  ['niceness', ['nice', '-n', '5'], false],
+  ['more niceness', ['nice', '-n', '6'], false],
+  ['fewer files', shell('ulimit -n 100'), false],
+  ['no core', shell('ulimit -c 0; ulimit -t 1000'), false],
+  ['the UTS namespace', ['unshare', '--uts'], cannotUnshare()],
+  ['the pid namespace', inPidNamespace(), cannotUnshare()],
+  ['the network', ['unshare', '--net'], cannotUnshare()],
+  ['no new privileges', ['setpriv', '--no-new-privs'], !isRoot && 'setpriv is asked as root'],
+  ['another group', ['setpriv', '--regid', '1', '--clear-groups'], !isRoot && 'setpriv is asked as root'],
+  ['one processor', ['taskset', '-c', '0'], missing('taskset')],
+];
+
+/** Each key, once it was asked for. */
+const keys = new Map<string, string>();
+
+for (const [what, words, skip] of OTHER)
+  test(`another: ${what}`, { skip }, () => {
+    keys.set('none', keys.get('none') ?? keyBehind());
+    keys.set(what, keyBehind(words));
+    assert.notEqual(keys.get(what), keys.get('none'));
+  });
+
+test('each is its own', () => assert.equal(new Set(keys.values()).size, keys.size));
+
+const placement = { queue: 'q', priority: 0, notBefore: null, after: [], umask: 0o22, batch: null };
+
+test('who may run here: the same sandbox, in the same group or one that is gone', () => {
+  const { sandbox, cgroup } = thisSandbox();
+  const { bootId } = thisPlace();
+  const may = (other: { sandbox?: string; cgroup?: string }, boot = bootId): boolean =>
+    mayRunHere({ placement: { ...placement, sandbox, cgroup, ...other }, bootId: boot });
+  assert.equal(may({}), true);
+  assert.equal(may({ sandbox: 'other' }), false);
+  assert.equal(may({ sandbox: 'other' }, 'an earlier boot'), false);
+  // of an earlier boot: its groups are gone with it
+  assert.equal(may({ cgroup: '0::/system.slice' }, 'an earlier boot'), true);
+  assert.equal(mayRunHere({ placement: null, bootId }), false);
+});
+
+const hasGroups = fs.existsSync('/sys/fs/cgroup/cgroup.procs');
+test('a control group that is there is another place; one that was removed is not', {
+  skip: !hasGroups && 'no control groups are to be seen here (/sys/fs/cgroup)',
+}, () => {
+  const { sandbox, cgroup } = thisSandbox();
+  const { bootId } = thisPlace();
+  const may = (other: string): boolean =>
+    mayRunHere({ placement: { ...placement, sandbox, cgroup: other }, bootId });
+  assert.equal(may('0::/bgjob-test-that-never-was'), true);
+  const there = fs
+    .readdirSync('/sys/fs/cgroup', { withFileTypes: true })
+    .find((entry) => entry.isDirectory() && `0::/${entry.name}` !== cgroup);
+  if (there) assert.equal(may(`0::/${there.name}`), false);
+});

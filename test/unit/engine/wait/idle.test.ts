@@ -1,0 +1,79 @@
+/** Waiting for a file, and for silence. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { waitFile } from '../../../../src/engine/wait/file.ts';
+import { waitIdle } from '../../../../src/engine/wait/idle.ts';
+import { openHome } from '../../../../src/job/home/home.ts';
+import { folderTest } from '../../../rig/folder.ts';
+import { type Rig, rigTest } from '../../../rig/rig.ts';
+import { CALL_MS } from '../../../rig/until.ts';
+
+const soon = () => AbortSignal.timeout(CALL_MS);
+const nobody = (text: string) => assert.fail(`reported: ${text}`);
+
+folderTest('a path exists when its link leads somewhere; not before', async (dir) => {
+  const [link, target] = [join(dir, 'link'), join(dir, 'sub', 'target')];
+  fs.symlinkSync(target, link);
+  const missing = await waitFile(link, AbortSignal.timeout(100), nobody);
+  assert.deepEqual(missing, { ok: true, value: undefined });
+  const waiting = waitFile(link, soon(), nobody);
+  fs.mkdirSync(join(dir, 'sub'));
+  fs.writeFileSync(target, '');
+  assert.deepEqual(await waiting, {
+    ok: true,
+    value: { condition: 'file', text: `file ${link}`, facts: { file: link } },
+  });
+  const long = await waitFile(join(dir, 'x'.repeat(5000)), soon(), nobody);
+  assert.equal(long.ok, false);
+});
+
+const homeOf = (rig: Rig) => {
+  const home = openHome(rig.home, true);
+  assert.ok(home.ok);
+  return home.value;
+};
+
+rigTest(
+  'a job that writes all the time is never idle; one that stops is, and its silence is measured',
+  async (rig) => {
+    const home = homeOf(rig);
+    const puppet = await rig.puppet();
+    const id = await rig.run(['--', ...puppet.command]);
+    await puppet.ready();
+    let writing = true;
+    let lastAt = 0;
+    const writer = (async () => {
+      for (let n = 0; writing; n++) {
+        await puppet.print(`line ${n}\n`);
+        lastAt = performance.now();
+        if (n > 2000) writing = false;
+      }
+    })();
+    const early = await waitIdle(home, id, CALL_MS, AbortSignal.timeout(200));
+    assert.deepEqual(early, { ok: true, value: undefined });
+    const waiting = waitIdle(home, id, 300, soon());
+    writing = false;
+    await writer;
+    const found = await waiting;
+    const silentMs = performance.now() - lastAt;
+    assert.ok(found.ok && found.value);
+    assert.equal(found.value.condition, 'idle');
+    assert.ok(silentMs >= 250, `${silentMs} ms after the last line`);
+    // the silence so far counts for who comes later, unless the log was trimmed: that sets its time
+    const again = await waitIdle(home, id, 250, soon());
+    assert.ok(again.ok && (again.value?.facts['idleMs'] as number) >= 300);
+    fs.writeFileSync(home.job(id).trimmed, '{}');
+    const begun = performance.now();
+    assert.ok((await waitIdle(home, id, 250, soon())).ok);
+    assert.ok(performance.now() - begun >= 249);
+    fs.unlinkSync(home.job(id).trimmed);
+    // a time in the future says nothing
+    const future = Date.now() / 1000 + 3600;
+    fs.utimesSync(home.job(id).log, future, future);
+    const later = performance.now();
+    assert.ok((await waitIdle(home, id, 250, soon())).ok);
+    assert.ok(performance.now() - later >= 249);
+    await puppet.exit(0);
+  },
+);

@@ -1,0 +1,185 @@
+/** config.json: what is accepted, what is refused and how that is told; and that the schema in the package says the same. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '../../../../src/cli/messages/failures.ts';
+import { NO_CONFIG, readConfig } from '../../../../src/job/home/config.ts';
+import { folderTest } from '../../../rig/folder.ts';
+
+const SCHEMA = JSON.parse(fs.readFileSync(join(__dirname, '..', 'config.schema.json'), 'utf8'));
+
+/** As much of a validator as the schema needs. */
+function fits(schema: any, value: unknown): boolean {
+  if (schema.$ref) return fits(SCHEMA.definitions[schema.$ref.split('/').at(-1)], value);
+  if (schema.enum) return schema.enum.includes(value);
+  const kind = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
+  const types = [schema.type].flat();
+  const isType = types.includes(kind) || (types.includes('integer') && Number.isInteger(value));
+  if (!isType) return false;
+  if (typeof value === 'number' && !(value >= schema.minimum)) return false;
+  if (typeof value === 'number' && value > (schema.maximum ?? Number.POSITIVE_INFINITY)) return false;
+  if (typeof value === 'string' && schema.pattern) return new RegExp(schema.pattern).test(value);
+  if (kind !== 'object') return true;
+  return Object.entries(value as object).every(
+    ([key, below]) => Object.hasOwn(schema.properties, key) && fits(schema.properties[key], below),
+  );
+}
+
+const write = (dir: string, text: string): void => fs.writeFileSync(join(dir, 'config.json'), text);
+/** The message about a file; undefined if it is accepted. */
+function refusal(dir: string, text: string): string | undefined {
+  write(dir, text);
+  const read = readConfig(dir);
+  if (read.ok) return undefined;
+  const { message, hint } = messageOf(read.failure);
+  assert.ok(hint, message);
+  return `${message.replace(`${dir}/config.json`, 'FILE')} → ${hint.replaceAll(dir, 'DIR')}`;
+}
+
+folderTest('no file, an empty object, all that may be said', (dir) => {
+  assert.deepEqual(readConfig(dir), { ok: true, value: NO_CONFIG });
+  assert.deepEqual(readConfig(join(dir, 'no', 'home')), { ok: true, value: NO_CONFIG });
+  write(dir, '{}');
+  assert.deepEqual(readConfig(dir), { ok: true, value: NO_CONFIG });
+  const all = {
+    $schema: './config.schema.json',
+    grace: '30s',
+    maxLog: '64M',
+    notify: 'failure',
+    queue: 'builds',
+    maxWait: 100,
+    retention: { olderThan: '30d', keep: 50, maxTotal: '500M' },
+  };
+  // as an editor of another system saves it
+  write(dir, `\ufeff${JSON.stringify(all, null, 2)}`);
+  assert.deepEqual(readConfig(dir), {
+    ok: true,
+    value: {
+      graceMs: 30_000,
+      maxLogBytes: 64 * 2 ** 20,
+      notify: 'failure',
+      queue: 'builds',
+      maxWaitMs: 100_000,
+      retention: {
+        ...NO_CONFIG.retention,
+        ...{ olderThanMs: 30 * 86_400_000, keep: 50, maxTotalBytes: 500 * 2 ** 20 },
+      },
+    },
+  });
+  // the schema knows the same keys
+  assert.deepEqual(Object.keys(SCHEMA.properties).sort(), Object.keys(all).sort());
+  assert.deepEqual(
+    Object.keys(SCHEMA.properties.retention.properties).sort(),
+    Object.keys(all.retention).sort(),
+  );
+  assert.ok(fits(SCHEMA, all));
+});
+
+folderTest('each value: accepted or refused as the schema says', (dir) => {
+  const durations = ['90', '90s', '5m', '1h30m', '1.5s', '0', 0, 5, 1.5, '250ms'];
+  const noDurations = ['', '5 m', 'soon', '-5s', -5, true, null, [], {}, '5y'];
+  const sizes = ['64M', '2G', '2g', '1.5GiB', '100000', 65536];
+  const noSizes = ['', '2 G', 'big', -1, true, null, [1], '2X'];
+  const texts: [key: string, good: unknown[], bad: unknown[]][] = [
+    ['grace', durations, noDurations],
+    ['maxWait', durations, noDurations],
+    ['retention.olderThan', durations, noDurations],
+    ['maxLog', sizes, noSizes],
+    ['retention.maxTotal', [...sizes, '0', 0], noSizes],
+    ['retention.keep', [0, 1, 2000], ['many', -1, 1.5, null, true, 1e10]],
+    ['notify', ['always', 'failure', 'never'], [true, false, 'yes', '', null]],
+    ['queue', ['a', 'a-1', '1a', '1.2'], ['', '12', 'a b', '-a', 1, null, 'a'.repeat(65)]],
+    ['retention', [{}], [1, null, [], 'x']],
+    ['$schema', ['x', ''], [1, null]],
+  ];
+  for (const [key, good, bad] of texts)
+    for (const [values, isGood] of [
+      [good, true],
+      [bad, false],
+    ] as const)
+      for (const value of values) {
+        const [first, second] = key.split('.') as [string, string?];
+        const config = { [first]: second === undefined ? value : { [second]: value } };
+        const text = JSON.stringify(config);
+        assert.equal(refusal(dir, text) === undefined, isGood, text);
+        assert.equal(fits(SCHEMA, config), isGood, `the schema: ${text}`);
+      }
+  // what a schema cannot say
+  assert.match(refusal(dir, '{"maxLog": "10k"}')!, /at least "64k"/);
+});
+
+folderTest('what is wrong is told by file and key, with what was expected', (dir) => {
+  const is = (text: string, says: string) => assert.equal(refusal(dir, text), says);
+  const mend = 'mend it, or put it away: mv DIR/config.json DIR/config.json.bad';
+  is('{"grace": "soon"}', `FILE: "grace" is "soon", and not a duration such as "90s", "5m", "7d" → ${mend}`);
+  is('{"retention": {"keep": "all"}}', `FILE: "retention.keep" is "all", and not a whole number → ${mend}`);
+  is('[]', `FILE is [], and not an object: { … } → ${mend}`);
+  is('{"notify": true}', `FILE: "notify" is true, and not "always" or "failure" or "never" → ${mend}`);
+  const keys = '$schema, grace, maxLog, notify, queue, maxWait, retention';
+  for (const [key, meant] of [
+    ['max-log', 'maxLog'],
+    ['Grace', 'grace'],
+    ['max_wait', 'maxWait'],
+    ['retension', 'retention'],
+    ['notfy', 'notify'],
+  ])
+    is(
+      JSON.stringify({ [key!]: 1 }),
+      `FILE: "${key}" is no key of this file → did you mean "${meant}"? there are: ${keys}`,
+    );
+  is('{"colour": 1}', `FILE: "colour" is no key of this file → there are: ${keys}`);
+  is(
+    '{"__proto__": {"x": 1}, "toString": 1}',
+    `FILE: "__proto__" is no key of this file → there are: ${keys}`,
+  );
+  is(
+    '{"retention": {"older-than": "1d"}}',
+    'FILE: "retention.older-than" is no key of this file → did you mean "retention.olderThan"? there are: retention.olderThan, retention.keep, retention.maxTotal',
+  );
+  assert.match(refusal(dir, '{"grace": "1s",}')!, /^FILE: it is not JSON: .+ → mend it/);
+  assert.match(refusal(dir, '')!, /^FILE: (it is not JSON: |it is )/);
+  assert.match(refusal(dir, JSON.stringify({ [`\u001b[2J${'x'.repeat(500)}`]: 1 }))!, /^FILE: "\\x1b\[2Jx+…/);
+});
+
+folderTest('a link to a file is followed; what is no file hangs nobody', (dir) => {
+  const path = join(dir, 'config.json');
+  fs.writeFileSync(join(dir, 'real.json'), '{"grace": 7}');
+  fs.symlinkSync('real.json', path);
+  const read = readConfig(dir);
+  assert.equal(read.ok && read.value.graceMs, 7000);
+  const replaced = (make: () => void): string => {
+    fs.rmSync(path, { recursive: true });
+    make();
+    const again = readConfig(dir);
+    return again.ok ? 'accepted' : messageOf(again.failure).message.replace(path, 'FILE');
+  };
+  assert.equal(
+    replaced(() => fs.symlinkSync('nowhere', path)),
+    'FILE: its link leads nowhere',
+  );
+  assert.equal(
+    replaced(() => spawnSync('mkfifo', [path])),
+    'FILE: it is not a regular file',
+  );
+  assert.equal(
+    replaced(() => fs.symlinkSync('/dev/zero', path)),
+    'FILE: it is not a regular file',
+  );
+  assert.equal(
+    replaced(() => fs.mkdirSync(path)),
+    'FILE: it is not a regular file',
+  );
+});
+
+folderTest('the one in the README is accepted, and names every key', (dir) => {
+  const readme = fs.readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
+  const [, text] = /### Defaults: config\.json[\s\S]*?```json\n([\s\S]*?)```/.exec(readme)!;
+  assert.equal(refusal(dir, text!), undefined);
+  assert.deepEqual(
+    Object.keys(JSON.parse(text!)).sort(),
+    Object.keys(SCHEMA.properties)
+      .filter((key) => key !== '$schema')
+      .sort(),
+  );
+});
