@@ -1,9 +1,8 @@
 /** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
-
 import { version } from '../../package.json';
-import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../base/result.ts';
 import { clip, clipMiddle, safe, safeJson } from '../base/text/sanitize.ts';
 import { attendLeft } from '../engine/automation/recovery.ts';
+import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
 import { openHome } from '../job/home/home.ts';
 import type { Exit } from './command/command.ts';
 import { Context } from './command/context.ts';

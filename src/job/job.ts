@@ -3,8 +3,9 @@
  * owner writes it; the view is what a reader makes of both. Shapes here are the format of the files: a change
  * that an older build cannot read needs a new number in `job/home/home.ts`.
  */
-import { EXIT, unreachable } from '../base/result.ts';
+import { unreachable } from '../base/result.ts';
 import * as is from '../base/schema.ts';
+import { EXIT } from './failure.ts';
 import { noticeShape } from './notice.ts';
 import { originShape } from './origin.ts';
 import { holdingShape } from './pause.ts';

@@ -1,8 +1,8 @@
 /** Text that nobody foresaw, for the property tests of the parsers, and the words of a refusal. */
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import type { Result } from '../../src/base/result.ts';
 import { messageOf } from '../../src/cli/messages/failures.ts';
+import type { Result } from '../../src/job/failure.ts';
 import fc from './property.ts';
 import { rounds } from './rounds.ts';
 

@@ -2,21 +2,21 @@
  * Durable files. A record is published as: temporary name, written in a loop, fsync, rename or link, fsync of
  * the directory. A reader therefore sees the old or the new record, never a half; after a power cut too.
  * Modes are given explicitly and set again by fchmod: the umask belongs to the job and is never changed.
- * All functions throw Node's system errors; `attempt` turns them into a Failure at the edge of a room.
+ * All functions throw Node's system errors; `attempt` turns them into a failure at the edge of a room.
  */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, fail, ok, type Result } from '../result.ts';
+import { type BaseResult, errnoOf, ok } from '../result.ts';
 import { requireDirectory } from './directories.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
-/** Runs `act`, and makes a system error a Failure that says what was being done to which path. */
-export function attempt<T>(doing: string, path: string, act: () => T): Result<T> {
+/** Runs `act`, and makes a system error a failure that says what was being done to which path. */
+export function attempt<T>(doing: string, path: string, act: () => T): BaseResult<T> {
   try {
     return ok(act());
   } catch (thrown) {
-    return fail({ code: 'io', doing, path, errno: errnoOf(thrown) });
+    return { ok: false, failure: { code: 'io', doing, path, errno: errnoOf(thrown) } };
   }
 }
 

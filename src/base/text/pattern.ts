@@ -3,7 +3,7 @@
  * is valid; the package regexpp explains what is not, and gives the tree from which the cost of a match is known beforehand.
  */
 import type { AST } from '@eslint-community/regexpp';
-import { fail, ok, type Result } from '../result.ts';
+import { type BaseResult, ok } from '../result.ts';
 import { literalsOf, stepsOf } from './regex-analysis.ts';
 import { clip, safe } from './sanitize.ts';
 
@@ -22,12 +22,14 @@ const IGNORE_CASE = '(?i)';
 const SHOWN = 80;
 
 /** The pattern, or what is wrong with it and where; `option` is put in front, e.g. `--until`. */
-export function parsePattern(option: string, text: string): Result<Pattern> {
+export function parsePattern(option: string, text: string): BaseResult<Pattern> {
   const ignoreCase = text.startsWith(IGNORE_CASE);
   const skipped = ignoreCase ? IGNORE_CASE.length : 0;
   const source = text.slice(skipped);
-  const refuse = (why: string) =>
-    fail({ code: 'usage', message: `${option}: ${why}: "${clip(safe(text), SHOWN)}"` });
+  const refuse = (why: string): BaseResult<Pattern> => ({
+    ok: false,
+    failure: { code: 'usage', message: `${option}: ${why}: "${clip(safe(text), SHOWN)}"` },
+  });
   if (source === '') return refuse('the regular expression is empty');
   let regexp: RegExp;
   try {

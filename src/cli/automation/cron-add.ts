@@ -1,11 +1,11 @@
 /** `cron add`: a schedule from words, written down, and the scheduler told. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
 import { addStarter } from '../../job/automation/template-records.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { commandText } from '../../job/job.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';

@@ -1,5 +1,4 @@
 /** `--listen`: where a listener listens, and who has the port if it cannot. */
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { claimable, findPort, readHold } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
@@ -12,6 +11,7 @@ import {
   listTriggers,
   readTrigger,
 } from '../../job/automation/trigger.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { errnoText } from '../messages/failures.ts';
 

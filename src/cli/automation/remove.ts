@@ -1,10 +1,10 @@
 /** What `cron` and `trigger` do alike: options that only `add` takes, and removing one. */
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import { plural } from '../../base/text/sanitize.ts';
 import { callAll } from '../../engine/automation/service-jobs.ts';
 import { liveJobs } from '../../engine/automation/start-once.ts';
 import { removeStarter } from '../../job/automation/template-records.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { StarterPaths } from '../../job/home/paths.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';

@@ -1,12 +1,12 @@
 /** What `cron add` and `trigger add` keep of a job that is started later, in an environment that is chosen now. */
 import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { jobEnvironment } from '../../engine/launch/environment.ts';
 import { thisPlace } from '../../engine/os/process-identity.ts';
 import { thisWorld } from '../../engine/queue/confinement.ts';
 import type { Starter } from '../../job/automation/template-records.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';

@@ -1,6 +1,5 @@
 /** `trigger add` and `trigger rotate`: a trigger from words, its listener started, its secret shown once. */
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { callOn, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { addStarter, removeStarter } from '../../job/automation/template-records.ts';
@@ -13,6 +12,7 @@ import {
   type Trigger,
   urlOf,
 } from '../../job/automation/trigger.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
 import { commandText, quoteWord } from '../../job/job.ts';

@@ -1,11 +1,11 @@
 /** `wait --trigger NAME`: the id of the next job that a trigger starts. */
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { attendLeft } from '../../engine/automation/recovery.ts';
 import { Growth } from '../../engine/wait/log-watcher.ts';
 import { readEvents, type StarterEvent } from '../../job/automation/template-records.ts';
 import { listTriggers, readTrigger } from '../../job/automation/trigger.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';

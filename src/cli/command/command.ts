@@ -2,7 +2,7 @@
  * A verb declares itself once: its words, its options with their kinds, examples. Parsing (split-argv.ts), help and the man
  * page come from this.
  */
-import type { Result } from '../../base/result.ts';
+import type { Result } from '../../job/failure.ts';
 import type { Context } from './context.ts';
 
 /** What an option's value is; `optional-…` take it only with `=`. */

@@ -1,9 +1,10 @@
 /** What a command is given: where it was called and where to answer. */
 import * as fs from 'node:fs';
 import { parseDuration } from '../../base/clock.ts';
-import { errnoOf, type Failure, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { type Here, hereOf } from '../../engine/observe/resolve.ts';
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { type Config, NO_CONFIG, readConfig } from '../../job/home/config.ts';
 import { type Home, homePath, openHome } from '../../job/home/home.ts';
 import { messageOf } from '../messages/failures.ts';

@@ -3,7 +3,7 @@
  * `bgjob run -- command` has nothing of it, and starts sooner without.
  */
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { COMMON, GIVEN, isOptional, type Option, type Verb } from './command.ts';
 
 export interface Parsed {

@@ -1,6 +1,6 @@
 /** The words after a verb: where its options end, what they are, and whether they are of their kind. */
 import { parseDuration, parseSize } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { COMMON, GIVEN, type Input, isOptional, type Option, type Options, type Verb } from './command.ts';
 
 const takesValue = (option: Option): boolean => option.kind !== 'flag' && !isOptional(option);

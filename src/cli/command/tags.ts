@@ -1,6 +1,6 @@
 /** Labels of jobs as they are typed: one, or several with commas between them. */
-import { fail, ok, type Result } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 
 const TAG = /^[\p{L}\p{N}][\p{L}\p{N}._:/@+-]{0,63}$/u;
 

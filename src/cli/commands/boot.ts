@@ -1,8 +1,8 @@
 /** `bgjob boot`: what is to go on after a restart of the machine, goes on. */
-import { ok, type Result } from '../../base/result.ts';
 import { plural } from '../../base/text/sanitize.ts';
 import { serveAll } from '../../engine/automation/recovery.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listMarks, listQueues } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';

@@ -1,6 +1,6 @@
 /** `bgjob completion`: what Tab offers in bash, zsh and fish. */
-import { fail, ok } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import { fail, ok } from '../../job/failure.ts';
 import { SUCCESS, type Verb, verb } from '../command/command.ts';
 import { liveWords, WORD_KINDS } from '../completion/candidates.ts';
 

@@ -1,7 +1,6 @@
 /** `bgjob cron`: jobs that start by themselves at their times. */
 import { systemClock } from '../../base/clock.ts';
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { callAll, callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
@@ -17,6 +16,7 @@ import {
   setStarterPaused,
 } from '../../job/automation/template-records.ts';
 import type { Timetable } from '../../job/automation/timetable.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { StarterPaths } from '../../job/home/paths.ts';
 import { changeBoot } from '../automation/boot-entry.ts';

@@ -1,11 +1,11 @@
 /** `bgjob doctor`: what here would end jobs early or break them, and what to do about it. */
-import { EXIT, ok } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Finding } from '../../engine/doctor/findings.ts';
 import { checkHome } from '../../engine/doctor/home-checks.ts';
 import { checkJobs, type Inventory } from '../../engine/doctor/job-checks.ts';
 import { checkLogin } from '../../engine/doctor/logind.ts';
 import { checkMachine } from '../../engine/doctor/machine.ts';
+import { EXIT, ok } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { findingLine, findingText, isNote } from '../messages/findings.ts';

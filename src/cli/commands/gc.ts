@@ -1,8 +1,9 @@
 /** `bgjob gc`: removes ended jobs that nobody needs any more. */
 import { renderSize } from '../../base/clock.ts';
-import { errnoOf, fail, ok } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { collect } from '../../engine/gc/collect.ts';
 import { politely } from '../../engine/gc/gc-lock.ts';
+import { fail, ok } from '../../job/failure.ts';
 import { NO_CONFIG } from '../../job/home/config.ts';
 import type { RetentionRules } from '../../job/home/retention.ts';
 import { SUCCESS, verb } from '../command/command.ts';

@@ -1,9 +1,9 @@
 /** `bgjob kill`: stops jobs and every process of theirs, and verifies it. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { wakeKeepers } from '../../engine/queue/wake-waiters.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import type { JobView, Stop } from '../../job/job.ts';

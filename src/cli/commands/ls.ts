@@ -1,5 +1,5 @@
 /** `bgjob ls`: the live jobs and those that ended lately. */
-import { ok } from '../../base/result.ts';
+import { ok } from '../../job/failure.ts';
 import { STATE_WORDS } from '../../job/job.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jobs/job-filter.ts';

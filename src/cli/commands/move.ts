@@ -1,7 +1,8 @@
 /** `bgjob move`: another place in line for jobs that wait. */
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import { Lineup } from '../../engine/queue/queue-status.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { type JobView, stateWord } from '../../job/job.ts';
 import { findMark, listMarks, moveMark } from '../../job/queue/queue-files.ts';

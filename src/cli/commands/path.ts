@@ -1,5 +1,5 @@
 /** `bgjob path`: where a job's log is. */
-import { fail, ok } from '../../base/result.ts';
+import { fail, ok } from '../../job/failure.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { select } from '../jobs/select.ts';
 

@@ -1,8 +1,9 @@
 /** `bgjob queue`: the queues, and what may be said to one. */
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { dropQueue, settleDropped } from '../../engine/queue/remove-queue.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isPaused, makeQueue, setPaused, writeSlots } from '../../job/queue/queue-files.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';

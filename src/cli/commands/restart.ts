@@ -1,10 +1,10 @@
 /** `bgjob restart`: a job once more, as a new one; what runs of it is stopped first. */
-import { fail, ok, type Result } from '../../base/result.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { holderOf } from '../../engine/observe/name-owner.ts';
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
 import { type EndedView, type JobId, type LiveView, stateWord } from '../../job/job.ts';

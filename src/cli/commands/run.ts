@@ -1,8 +1,8 @@
 /** `bgjob run`: starts a job and prints its id. */
 import { parseDuration } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
-import { type Failure, fail, ok } from '../../base/result.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
+import { type Failure, fail, ok } from '../../job/failure.ts';
 import { quoteWord } from '../../job/job.ts';
 import { NOTIFY_WHENS } from '../../job/notice.ts';
 import { type Input, SUCCESS, verb } from '../command/command.ts';

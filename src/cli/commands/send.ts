@@ -1,10 +1,11 @@
 /** `bgjob send`: writes lines to a job whose stdin is held, or types them into its terminal. */
 import { systemClock } from '../../base/clock.ts';
 import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { plural } from '../../base/text/sanitize.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import { type Parcel, sendTo } from '../../engine/stop/send.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { judgeable, select } from '../jobs/select.ts';

@@ -1,11 +1,11 @@
 /** `bgjob show`: everything about one job. */
 import { renderDuration, renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
-import { ok } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { processesOf, trailOf } from '../../engine/observe/leftovers.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
+import { ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
 import { markSeen, readOwner } from '../../job/home/records.ts';

@@ -1,8 +1,8 @@
 /** `bgjob status`: one line, and the exit code of `wait` without waiting. */
 import { systemClock } from '../../base/clock.ts';
-import { ok } from '../../base/result.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
+import { ok } from '../../job/failure.ts';
 import { verb } from '../command/command.ts';
 import { select } from '../jobs/select.ts';
 import { jobObject, sentence, verdict } from '../messages/job-text.ts';

@@ -1,7 +1,8 @@
 /** `bgjob tail`: what a job wrote, bounded; what is new in it; what matches. */
-import { errnoOf, type Failure, fail, ok } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { parsePattern } from '../../base/text/pattern.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import { type Failure, fail, ok } from '../../job/failure.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { quoteWord } from '../../job/job.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';

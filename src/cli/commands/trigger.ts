@@ -1,8 +1,8 @@
 /** `bgjob trigger`: jobs that are started by deliveries over HTTP. */
-import { fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { readEvents } from '../../job/automation/template-records.ts';
 import { listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { checkPlain, removeOne, usage } from '../automation/remove.ts';
 import { tellEvents } from '../automation/shared-table.ts';

@@ -1,7 +1,7 @@
 /** `bgjob wait`: until jobs ended. */
-import { fail, ok } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { liveHere, liveInQueue } from '../../engine/observe/resolve.ts';
+import { fail, ok } from '../../job/failure.ts';
 import type { JobView } from '../../job/job.ts';
 import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';

@@ -1,7 +1,7 @@
 /** `bgjob watch`: the jobs live on a terminal, with keys; or, for programs, as a stream of changes. */
-import { EXIT, fail, ok, type Result } from '../../base/result.ts';
 import { Pulse } from '../../engine/wait/home-watcher.ts';
 import { sleep } from '../../engine/wait/job-end.ts';
+import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { type Choice, EVERYTHING, parseChoice } from '../jobs/job-filter.ts';

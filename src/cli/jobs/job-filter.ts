@@ -1,9 +1,9 @@
 /** Which jobs a list shows: what `ls` was asked for, and the jobs that this means now. */
-import { fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import { Lineup } from '../../engine/queue/queue-status.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
 import { isName } from '../../job/home/project.ts';

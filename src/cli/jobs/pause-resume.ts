@@ -1,9 +1,10 @@
 /** `pause` and `resume`: one way for both. */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import { type Held, holdJob, type Wish } from '../../engine/stop/pause-job.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { type JobView, stateWord } from '../../job/job.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';

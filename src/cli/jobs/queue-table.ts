@@ -1,8 +1,8 @@
 /** Queues as rows of a table and as objects. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
-import { ok, type Result } from '../../base/result.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { Lineup, type QueueSight } from '../../engine/queue/queue-status.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';

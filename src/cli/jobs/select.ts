@@ -1,5 +1,4 @@
 /** References on the command line → jobs. */
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import {
   type Here,
@@ -7,6 +6,7 @@ import {
   soleLiveElsewhere,
   soleNamedElsewhere,
 } from '../../engine/observe/resolve.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { parseReference, type Reference } from '../../job/home/project.ts';
 import type { JobView } from '../../job/job.ts';

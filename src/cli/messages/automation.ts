@@ -1,6 +1,6 @@
 /** What goes wrong with schedules and triggers, in words. */
-import type { Failure } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import type { Failure } from '../../job/failure.ts';
 
 /** The verb that is typed for each. */
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;

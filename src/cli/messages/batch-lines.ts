@@ -1,6 +1,7 @@
 /** Bad lines of a batch in words. */
-import { type BadLine, unreachable } from '../../base/result.ts';
+import { unreachable } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import type { BadLine } from '../../job/failure.ts';
 
 /** So many bad lines are told, each with its reason; of the others only how many they are. */
 const MOST_BAD_LINES = 10;

@@ -1,6 +1,6 @@
 /** A config.json that is not as it should be, in words. */
-import type { Failure } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/job.ts';
 
 /** How many letters must be added, taken away or changed. */

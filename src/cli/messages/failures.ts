@@ -1,7 +1,8 @@
 /** Failures in words: what happened, why, and a command to type next. */
 import { renderDuration } from '../../base/clock.ts';
-import { type Failure, unreachable } from '../../base/result.ts';
+import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/job.ts';
 import { starterMessageOf } from './automation.ts';
 import { badLineTexts } from './batch-lines.ts';

@@ -1,9 +1,10 @@
 /** What `doctor` found, in words: one line each, what it means and what to do about it. */
 import { renderDuration, renderSize } from '../../base/clock.ts';
-import { type Failure, unreachable } from '../../base/result.ts';
+import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Finding, LimitName } from '../../engine/doctor/findings.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
+import type { Failure } from '../../job/failure.ts';
 import { errnoText, type Message, messageOf } from './failures.ts';
 import { enclosureText } from './warnings.ts';
 

@@ -1,8 +1,9 @@
 /** A job in words and in JSON: the same words everywhere. */
 import { renderDuration } from '../../base/clock.ts';
-import { EXIT, unreachable } from '../../base/result.ts';
+import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
+import { EXIT } from '../../job/failure.ts';
 import {
   commandText,
   exitCodeOf,

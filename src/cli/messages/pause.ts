@@ -1,6 +1,7 @@
 /** Why a job was not paused, does not go on, or was not restarted, in words. */
-import { type Failure, unreachable } from '../../base/result.ts';
+import { unreachable } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import type { Failure } from '../../job/failure.ts';
 
 export function holdMessageOf({ id, verb, trouble }: Extract<Failure, { code: 'not-held' }>): {
   message: string;

@@ -1,6 +1,6 @@
 /** Failures of queues in words. */
-import type { Failure } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
+import type { Failure } from '../../job/failure.ts';
 
 /** So many queues are named. */
 const MOST_KNOWN = 10;

@@ -1,6 +1,7 @@
 /** What `send` could not do, in words: why, and how much of it was sent. */
-import { type Failure, unreachable } from '../../base/result.ts';
+import { unreachable } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
+import type { Failure } from '../../job/failure.ts';
 
 type NotSent = Extract<Failure, { code: 'not-sent' }>;
 

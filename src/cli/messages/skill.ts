@@ -1,6 +1,7 @@
 /** Why the text for coding agents was not put somewhere, in words. */
-import { type Failure, unreachable } from '../../base/result.ts';
+import { unreachable } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/job.ts';
 
 /** What happened, why, and a command to type next. `errnoText`: a system error in words. */

@@ -1,7 +1,7 @@
 /** What a call does once its job is started, where that is asked for: wait for its end, follow it, or wait for a condition. */
-import { fail, ok, type Result } from '../../base/result.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { findListener, portTaken } from '../../engine/observe/port-owner.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/job.ts';
 import type { Exit } from '../command/command.ts';

@@ -2,8 +2,9 @@
 import { isUtf8 } from 'node:buffer';
 import * as fs from 'node:fs';
 import { readToEnd } from '../../base/fs/read-all.ts';
-import { type BadLine, errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import { type BadLine, fail, ok, type Result } from '../../job/failure.ts';
 import type { Output } from '../output/output.ts';
 
 /** One word as execve takes it (MAX_ARG_STRLEN, with its NUL). */

@@ -1,8 +1,8 @@
 /** Adds the jobs of a `--batch` in one go, tells their ids, and waits for them where that is asked for. */
 import { constants } from 'node:os';
-import { ok, type Result } from '../../base/result.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { enqueueBatch } from '../../engine/queue/enqueue.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/job.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';

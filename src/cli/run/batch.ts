@@ -1,8 +1,8 @@
 /** `bgjob run --batch`: a job for each line of a file, all of them or none. */
-import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../base/result.ts';
 import { safe, safeJson } from '../../base/text/sanitize.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
+import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { badLineText, badLineTexts } from '../messages/batch-lines.ts';

@@ -1,11 +1,12 @@
 /** What `run` is asked to start: everything that can be refused before anything is created. */
 import * as fs from 'node:fs';
 import { resolve } from 'node:path';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { placementOf } from '../../engine/queue/enqueue.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { LEAST_MAX_LOG_BYTES } from '../../job/home/config.ts';
 import { projectOf } from '../../job/home/project.ts';
 import type { Input } from '../command/command.ts';

@@ -3,8 +3,8 @@ import { isUtf8 } from 'node:buffer';
 import * as fs from 'node:fs';
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { REPLACEMENT } from '../command/encoding.ts';
 
 function check(entry: string, where: string): Failure | undefined {

@@ -2,7 +2,6 @@
  * What `run` does with a name: refuse, use the live job (--reuse), or stop it first (--replace). Others may do the same at
  * the same instant: the claim of the name decides in `launch`, and whoever lost looks again.
  */
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { type Draft, launch } from '../../engine/launch/launch.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
@@ -10,6 +9,7 @@ import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owne
 import { observe } from '../../engine/observe/observe.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { enqueue } from '../../engine/queue/enqueue.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
 import { isName } from '../../job/home/project.ts';

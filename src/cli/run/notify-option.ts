@@ -1,9 +1,10 @@
 /** `--notify`: the option, and what became of it, in words and in JSON. */
-import { fail, ok, type Result, unreachable } from '../../base/result.ts';
+import { unreachable } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { type NoticeView, noticeOf } from '../../engine/hooks/notification-status.ts';
 import { callerTerminal } from '../../engine/os/caller-terminal.ts';
 import { callerDesktop, desktopTrouble } from '../../engine/os/desktop-notification.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobView } from '../../job/job.ts';
 import { NOTIFY_WHENS, type Notice, type NotifyWhen } from '../../job/notice.ts';

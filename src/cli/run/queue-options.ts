@@ -1,8 +1,8 @@
 /** The options of `run` that put a job into a queue, and what they say. */
 import { systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { setSlots, type Wish } from '../../engine/queue/enqueue.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
 import type { Dependency } from '../../job/job.ts';

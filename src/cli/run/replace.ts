@@ -3,7 +3,6 @@
  * over when that is verified and their ports are free: the next one never finds the port still taken.
  */
 import { systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { plural } from '../../base/text/sanitize.ts';
 import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
@@ -11,6 +10,7 @@ import { observe } from '../../engine/observe/observe.ts';
 import { isListening } from '../../engine/os/sockets.ts';
 import { wakeKeepers } from '../../engine/queue/wake-waiters.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readClaims, type Title, titleOf } from '../../job/home/name-claims.ts';
 import { markSeen } from '../../job/home/records.ts';

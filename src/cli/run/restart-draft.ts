@@ -1,11 +1,12 @@
 /** What `restart` starts: the draft of a job once more, from its records. Everything that can be refused is, before it is stopped. */
 import * as fs from 'node:fs';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { listOf, parseShaped, text } from '../../base/schema.ts';
 import { openInput } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { placementOf } from '../../engine/queue/enqueue.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { EndedView, LiveView, Placement, Spec } from '../../job/job.ts';

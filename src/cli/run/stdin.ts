@@ -1,11 +1,12 @@
 /** What `run` gives a job to read: --stdin and --pty. */
 import * as fs from 'node:fs';
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { copyAside } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findTool } from '../../engine/os/programs.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Spec } from '../../job/job.ts';
 import type { Terminal } from '../../job/stdin.ts';

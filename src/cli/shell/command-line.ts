@@ -1,6 +1,6 @@
 /** What `run` is asked to run: words as they are, one shell line, or a script. Nothing here runs or reads anything. */
-import { fail, ok, type Result } from '../../base/result.ts';
 import { findTool } from '../../engine/os/programs.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { neededByEnv, parseShebang } from './script.ts';
 
 export interface Command {

@@ -3,8 +3,9 @@
  * kernel splits it: an interpreter and at most one argument; without one it is a script for the shell.
  */
 import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { clip, plural } from '../../base/text/sanitize.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Output } from '../output/output.ts';
 
 const HEREDOC = "bgjob run - <<'EOF'";

@@ -1,7 +1,8 @@
 /** Printing, installing and removing the text for coding agents. First all is looked at: if one place is refused, none is changed. */
 import { version } from '../../../package.json';
-import { errnoOf, fail, ok, type Result, type SkillTrouble } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import { fail, ok, type Result, type SkillTrouble } from '../../job/failure.ts';
 import { projectOf } from '../../job/home/project.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';

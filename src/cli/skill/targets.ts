@@ -2,7 +2,8 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
-import { errnoOf, type SkillTrouble } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { SkillTrouble } from '../../job/failure.ts';
 import type { Context } from '../command/context.ts';
 
 /** The places by the names of their options. */

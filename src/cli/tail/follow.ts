@@ -1,7 +1,7 @@
 /** Showing a log while it grows: the one way of `tail --follow` and `run --follow`. */
-import type { Failure } from '../../base/result.ts';
 import { cleanLine, clip } from '../../base/text/sanitize.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
+import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/job.ts';
 import { Log, type Stream } from '../../job/log/log.ts';

@@ -2,11 +2,11 @@
  * `tail --grep`: the lines that match, with lines around them, from a log of any size in bounded memory; and with --follow
  * each match as it comes. Everything is found by byte offsets, so that nothing is shown twice and nothing is kept.
  */
-import { EXIT, ok, type Result } from '../../base/result.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { cleanLine, clip } from '../../base/text/sanitize.ts';
 import { type Hit, Search } from '../../engine/search/search.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
+import { EXIT, ok, type Result } from '../../job/failure.ts';
 import type { JobView } from '../../job/job.ts';
 import { Log, type Piece } from '../../job/log/log.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';

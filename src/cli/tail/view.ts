@@ -1,8 +1,8 @@
 /** One call of `tail`: where it begins, the bounded view, everything, or all that comes. */
 import { parseDuration, renderSize, systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import type { JobView } from '../../job/job.ts';

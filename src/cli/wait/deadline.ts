@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 import { after } from '../../base/clock.ts';
-import { EXIT } from '../../base/result.ts';
+import { EXIT } from '../../job/failure.ts';
 import type { Exit } from '../command/command.ts';
 
 export class Patience {

@@ -1,11 +1,11 @@
 /** What `wait` and `run` can wait for beside the end of a job: the options, parsed and checked. */
 import { resolve } from 'node:path';
 import { renderDuration } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { type Pattern, parsePattern } from '../../base/text/pattern.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { canSeePorts } from '../../engine/os/sockets.ts';
 import { parseUrl } from '../../engine/wait/url.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { quoteWord } from '../../job/job.ts';
 import type { Input } from '../command/command.ts';
 

@@ -3,7 +3,6 @@
  * The first to come true decides; a job that ends first returns at once. Nothing here touches the job.
  */
 import { systemClock } from '../../base/clock.ts';
-import { EXIT, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
@@ -15,6 +14,7 @@ import { waitEnded } from '../../engine/wait/job-end.ts';
 import { waitMatch } from '../../engine/wait/output-line.ts';
 import { waitPort } from '../../engine/wait/port.ts';
 import { renderUrl, waitUrl } from '../../engine/wait/url.ts';
+import { EXIT, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobView } from '../../job/job.ts';
 import type { Exit } from '../command/command.ts';

@@ -1,9 +1,9 @@
 /** `ls --watch`: the table of `ls`, drawn anew until ^C; and what a terminal must be for that. */
 import { constants } from 'node:os';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { Glances } from '../../engine/observe/view-cache.ts';
 import { Pulse } from '../../engine/wait/home-watcher.ts';
 import { sleep } from '../../engine/wait/job-end.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';

@@ -4,9 +4,10 @@
  * costs those nothing that meet neither, and little where somebody sees to it.
  */
 import * as fs from 'node:fs';
-import { errnoOf, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { listSchedules, readSchedule } from '../../job/automation/schedule.ts';
 import { isStarterPaused } from '../../job/automation/template-records.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/job.ts';
 import { listStarts } from '../../job/queue/admissions.ts';

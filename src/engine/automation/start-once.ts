@@ -2,8 +2,8 @@
  * One job of a schedule or trigger, started: never twice for the same time or delivery. The claim names the id that the job will have and
  * is durable before the job is written, so that whoever finds it after a kill knows whether the job was started.
  */
-import { fail, ok, type Result } from '../../base/result.ts';
 import { claimStart, readEvents, type Starter } from '../../job/automation/template-records.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
 import type { StarterPaths } from '../../job/home/paths.ts';

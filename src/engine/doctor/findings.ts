@@ -1,5 +1,5 @@
 /** What `doctor` can find, as facts; cli/messages/findings.ts turns each into what it means and what to do. */
-import type { Failure } from '../../base/result.ts';
+import type { Failure } from '../../job/failure.ts';
 import type { JobId } from '../../job/job.ts';
 import type { Enclosure } from '../os/call-sandbox.ts';
 

@@ -2,7 +2,8 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { readConfig } from '../../job/home/config.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
 import { findTool } from '../os/programs.ts';

@@ -5,7 +5,8 @@
 import * as fs from 'node:fs';
 import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { JobId, Spec } from '../../job/job.ts';

@@ -5,7 +5,8 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { createNameless, syncDir, writeAtomic, writeOnce } from '../../base/fs/atomic-write.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { claimId } from '../../job/home/ids.ts';
 import { markLive, unmarkLive } from '../../job/home/job-index.ts';

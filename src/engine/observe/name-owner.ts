@@ -3,7 +3,7 @@
  * that one who is killed in between frees the name at once, and one who is only stopped keeps it.
  */
 import { type Clock, systemClock } from '../../base/clock.ts';
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive, projectKey } from '../../job/home/job-index.ts';
 import {

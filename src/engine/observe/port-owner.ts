@@ -2,8 +2,8 @@
  * Who listens on a port: the process, in words that are safe to show, and the job it belongs to. The way for `run`, which
  * refuses a port that is taken, and for `wait`, which names who is in the way.
  */
-import type { Failure } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { readSpec } from '../../job/home/records.ts';

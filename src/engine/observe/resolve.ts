@@ -1,5 +1,5 @@
 /** From references to jobs, and from a directory to the jobs that are "here": of its project or of one around it. */
-import { fail, ok, type Result } from '../../base/result.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import {
   endedNames,

@@ -1,7 +1,8 @@
 /** Finding programs: the job's command along its PATH as exec would, and our own tools in fixed places. */
 import * as fs from 'node:fs';
 import { join, resolve } from 'node:path';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 
 /** The last: where macOS has `sysctl` and `lsof`, and the PATH of cron does not lead. */
 const TOOL_PLACES = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin'];

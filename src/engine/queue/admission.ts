@@ -11,7 +11,8 @@
  */
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf, type Failure } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../../job/home/records.ts';
 import type { JobId } from '../../job/job.ts';

@@ -5,7 +5,8 @@
 import * as fs from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { attempt, removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../../base/fs/atomic-write.ts';
-import { errnoOf, type Failure, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { claimId, claimIds } from '../../job/home/ids.ts';
 import { titleOf } from '../../job/home/name-claims.ts';

@@ -4,9 +4,9 @@
  * each as if it were a line.
  * The event loop is never held for long: whoever else waits for something is heard in time.
  */
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { brokenEnd, cleanLine, clip, safe } from '../../base/text/sanitize.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { Sieve } from './prefilter.ts';
 import { type Found, Matcher } from './regex-runner.ts';
 import type { Question } from './regex-thread.ts';

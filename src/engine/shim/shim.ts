@@ -7,7 +7,6 @@
  * 0 is what the job reads. Where stdin is held: 9 `stdin.end`, 8 `stdin` in the holder alone (7: for an instant, so that no open
  * waits for the other end). What is different with --pty is in pty-shim.ts.
  */
-
 import * as fs from 'node:fs';
 import { createBlank } from '../../base/fs/preallocated.ts';
 import { readRecord } from '../../base/fs/read-record.ts';

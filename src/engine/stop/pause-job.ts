@@ -3,7 +3,7 @@
  * himself afterwards what became of the processes. Where nobody answers nothing is signalled.
  */
 import { systemClock } from '../../base/clock.ts';
-import { fail, type HoldTrouble, ok, type Result } from '../../base/result.ts';
+import { fail, type HoldTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { requestHold } from '../../job/home/pause-requests.ts';
 import { type JobView, type LiveView, pauseOf, type StatusOf } from '../../job/job.ts';

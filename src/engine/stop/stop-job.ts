@@ -1,6 +1,7 @@
 /** A job and all that it left, stopped with a true report: everything is gone, or the failure says what is not. */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { EndedView, JobView, LiveView, Stop } from '../../job/job.ts';
 import { processesOf } from '../observe/leftovers.ts';

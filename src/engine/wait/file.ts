@@ -1,8 +1,8 @@
 /** Waiting until a path exists. By looking, not by a watch: a watch needs a directory that is there, and is blind on NFS. */
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Met, Report } from './condition.ts';
 import { sleep } from './job-end.ts';
 

@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
-import { ok, type Result } from '../../base/result.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readState } from '../../job/home/records.ts';

@@ -2,9 +2,9 @@
  * Waiting for a line of a job's output. Text that was there before the wait began counts, and so does the unfinished last line:
  * a prompt has no newline. Ask whether the job ended, then drain, then give up.
  */
-import { ok, type Result } from '../../base/result.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { clip } from '../../base/text/sanitize.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/job.ts';
 import type { Stream } from '../../job/log/log.ts';

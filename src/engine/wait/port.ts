@@ -4,7 +4,7 @@
  * only when it changed, when a socket shows up whose holder is not known as the job's, and now and then.
  */
 import { systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/job.ts';

@@ -5,8 +5,8 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { systemClock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Met, Report } from './condition.ts';
 import { sleep } from './job-end.ts';
 

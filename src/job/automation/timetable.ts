@@ -5,8 +5,8 @@
  */
 import { Cron } from 'croner';
 import { parseDuration } from '../../base/clock.ts';
-import { type Failure, fail, ok, type Result } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import { type Failure, fail, ok, type Result } from '../failure.ts';
 
 /** Times in milliseconds since 1970; null: there is none. */
 export interface Timetable {

@@ -17,7 +17,8 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { attempt, claim, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf, fail, ok, type Result } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
+import { fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../job.ts';
 import { JobPaths, QueuePaths, StarterPaths } from './paths.ts';
 

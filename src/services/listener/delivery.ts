@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf, type Failure } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { startFrom } from '../../engine/automation/start-once.ts';
 import { takeBack } from '../../engine/launch/launch.ts';
 import { isAlive, isHeld } from '../../engine/os/process-identity.ts';
@@ -17,6 +17,7 @@ import {
   type StarterEvent,
 } from '../../job/automation/template-records.ts';
 import { headerVariable, type Trigger } from '../../job/automation/trigger.ts';
+import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isRetired } from '../../job/home/ids.ts';
 import { readOwner, readSpec, readState } from '../../job/home/records.ts';

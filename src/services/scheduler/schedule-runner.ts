@@ -1,6 +1,6 @@
 /** One schedule as the scheduler looks after it: which times it has handled, and what it does at those that are due. */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf, type Failure } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
 import { standingOf } from '../../engine/observe/name-owner.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
@@ -19,6 +19,7 @@ import {
   type StarterEvent,
 } from '../../job/automation/template-records.ts';
 import type { Timetable } from '../../job/automation/timetable.ts';
+import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isRetired } from '../../job/home/ids.ts';
 import type { StarterPaths } from '../../job/home/paths.ts';
