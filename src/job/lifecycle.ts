@@ -16,8 +16,8 @@
  * A running job may be paused, and is running all the same: its slot, its name and its end are those of one that runs.
  * "Ended" means that the main process ended. A stop is of the whole tree: it ends when that is gone too.
  */
-import type { Outcome, Phase, Status, StatusOf, Stop } from './job.ts';
 import { signalOfCode } from './signals.ts';
+import type { Outcome, Phase, Status, StatusOf, Stop } from './state.ts';
 
 export type Event =
   /** Its turn in the queue has come. */

@@ -9,7 +9,7 @@ import { observe } from '../engine/observe/observe.ts';
 import { claimSole } from '../engine/os/process-lock.ts';
 import { sleep } from '../engine/wait/job-end.ts';
 import type { Home } from '../job/home/home.ts';
-import type { JobId } from '../job/job.ts';
+import type { JobId } from '../job/spec.ts';
 
 /** Between two looks without a call, milliseconds: the wall clock may be set, and the machine may sleep. */
 export const LOOK_MS = 10_000;

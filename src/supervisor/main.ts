@@ -21,7 +21,7 @@ import {
   readSpec,
   readState,
 } from '../job/home/records.ts';
-import type { Spec } from '../job/job.ts';
+import type { Spec } from '../job/spec.ts';
 import { adopt, isPutBack } from './adopt.ts';
 import { keepQueue } from './queue-waiter.ts';
 import { runHook } from './run-hook.ts';

@@ -10,7 +10,7 @@ import { type Admitted, attend, starterOf } from '../engine/queue/admission.ts';
 import { Line } from '../engine/queue/queue-snapshot.ts';
 import type { Home } from '../job/home/home.ts';
 import { claimOwner } from '../job/home/records.ts';
-import type { Identity } from '../job/job.ts';
+import type { Identity } from '../job/identity.ts';
 import { type Starter, Supervision } from './supervision.ts';
 
 let known: Identity | undefined;

@@ -9,8 +9,8 @@ import { ring } from '../engine/os/caller-terminal.ts';
 import { showOnDesktop } from '../engine/os/desktop-notification.ts';
 import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
-import { commandText, type EndedView, type Spec } from '../job/job.ts';
-import type { Notice } from '../job/notice.ts';
+import type { Notice, Spec } from '../job/spec.ts';
+import { commandText, type EndedView } from '../job/view.ts';
 
 /** `web 42 exited 1 after 2m14s`. */
 function titleOf({ id, name }: Spec, { status }: EndedView): string {

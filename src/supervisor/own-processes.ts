@@ -6,7 +6,8 @@ import { oursOf, readShim } from '../engine/shim/shim.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import type { Owner } from '../job/home/records.ts';
-import type { Identity, Spec } from '../job/job.ts';
+import type { Identity } from '../job/identity.ts';
+import type { Spec } from '../job/spec.ts';
 
 /** What is asked here of a supervision. */
 interface Beside {

@@ -9,8 +9,9 @@ import type { Home } from '../job/home/home.ts';
 import { markEnded } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { claimOwner, type Owner, readOwnerOf, writeEndAside, writeState } from '../job/home/records.ts';
-import type { Spec, State, Status } from '../job/job.ts';
 import { readLogSize } from '../job/log/log.ts';
+import type { Spec } from '../job/spec.ts';
+import type { State, Status } from '../job/state.ts';
 
 const RETRY_MS = 1000;
 

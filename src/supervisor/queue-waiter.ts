@@ -11,7 +11,7 @@ import { Line } from '../engine/queue/queue-snapshot.ts';
 import { keep } from '../engine/queue/queue-waiter.ts';
 import { sleep, waitEnded } from '../engine/wait/job-end.ts';
 import type { Home } from '../job/home/home.ts';
-import type { JobId } from '../job/job.ts';
+import type { JobId } from '../job/spec.ts';
 import { ALIVE_FD } from './supervision.ts';
 
 /** Behind the bytes and the ends, and where the wall clock may be set, milliseconds. */

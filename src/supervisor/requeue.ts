@@ -8,9 +8,10 @@ import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
-import { type Attempt, exitCodeOf, type Spec, type StatusOf } from '../job/job.ts';
 import { addMark, findMark, makeQueue, markStarted } from '../job/queue/queue-files.ts';
 import { markName } from '../job/queue/queue-order.ts';
+import type { Spec } from '../job/spec.ts';
+import { type Attempt, exitCodeOf, type StatusOf } from '../job/state.ts';
 
 /** However often it doubles, milliseconds. */
 const LONGEST_BACKOFF_MS = 86_400_000;

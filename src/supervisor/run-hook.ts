@@ -23,8 +23,10 @@ import {
 import { identify, type ProcessStat } from '../engine/os/process-identity.ts';
 import { findTool, requireTool } from '../engine/os/programs.ts';
 import type { Home } from '../job/home/home.ts';
-import { type EndedView, exitCodeOf, type Spec, stateWord } from '../job/job.ts';
-import { hasHook } from '../job/notice.ts';
+import type { Spec } from '../job/spec.ts';
+import { hasHook } from '../job/spec.ts';
+import { exitCodeOf } from '../job/state.ts';
+import { type EndedView, stateWord } from '../job/view.ts';
 import { tellEnd } from './notify.ts';
 
 /** How long the end may take to be readable: a full disk, a slow one, milliseconds. */

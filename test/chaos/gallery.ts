@@ -7,10 +7,10 @@ import { processesOf } from '../../src/engine/observe/leftovers.ts';
 import { observe } from '../../src/engine/observe/observe.ts';
 import { type Here, hereOf, resolveReference } from '../../src/engine/observe/resolve.ts';
 import { type Home, openHome } from '../../src/job/home/home.ts';
-import type { JobView } from '../../src/job/job.ts';
 import { readCursor } from '../../src/job/log/cursors.ts';
 import { Log } from '../../src/job/log/log.ts';
 import { readOffsetAt } from '../../src/job/log/time-index.ts';
+import type { JobView } from '../../src/job/view.ts';
 import type { Rig } from '../rig/rig.ts';
 
 export class Gallery {

@@ -1,5 +1,4 @@
 /** Many at once: ids and codes stay right, and many waiters all hear of the end. */
-
 import { rigTest } from '../rig/rig.ts';
 import { runMany, waitMany } from './many.ts';
 

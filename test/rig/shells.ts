@@ -13,7 +13,7 @@ import { createLog } from '../../src/base/fs/atomic-write.ts';
 import { type AdopterCall, prepareShim, readShim, shimCall } from '../../src/engine/shim/shim.ts';
 import { JobPaths } from '../../src/job/home/paths.ts';
 import { prepareExit, readExit } from '../../src/job/home/records.ts';
-import type { Spec } from '../../src/job/job.ts';
+import type { Spec } from '../../src/job/spec.ts';
 import { missing } from './needs.ts';
 import { isRunning } from './processes.ts';
 import { TEST_MS } from './until.ts';

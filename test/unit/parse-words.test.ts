@@ -13,7 +13,7 @@ import { neededByEnv, parseShebang, renderScript } from '../../src/cli/shell/scr
 import { VERBS } from '../../src/cli/verbs.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../../src/cli/wait/parse-conditions.ts';
 import { parseUrl, renderUrl } from '../../src/engine/wait/url.ts';
-import { quoteWord } from '../../src/job/job.ts';
+import { quoteWord } from '../../src/job/view.ts';
 import { always, anyText, nearly, RUNS, told } from '../rig/anytext.ts';
 import fc from '../rig/property.ts';
 

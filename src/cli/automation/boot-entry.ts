@@ -11,7 +11,7 @@ import { clip, safe } from '../../base/text/sanitize.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
-import { quoteWord } from '../../job/job.ts';
+import { quoteWord } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 
 const MARK = '# bgjob boot';

@@ -6,7 +6,7 @@ import { callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
 import { addStarter } from '../../job/automation/template-records.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
-import { commandText } from '../../job/job.ts';
+import { commandText } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { bootNote, changeBoot } from './boot-entry.ts';

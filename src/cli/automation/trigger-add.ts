@@ -15,7 +15,7 @@ import {
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
-import { commandText, quoteWord } from '../../job/job.ts';
+import { commandText, quoteWord } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { tellWarnings } from '../messages/warnings.ts';

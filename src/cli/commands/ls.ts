@@ -1,6 +1,6 @@
 /** `bgjob ls`: the live jobs and those that ended lately. */
 import { ok } from '../../job/failure.ts';
-import { STATE_WORDS } from '../../job/job.ts';
+import { STATE_WORDS } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jobs/job-filter.ts';
 import { lookAround, objectsOf } from '../jobs/job-rows.ts';

@@ -4,7 +4,6 @@ import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import { Lineup } from '../../engine/queue/queue-status.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { type JobView, stateWord } from '../../job/job.ts';
 import { findMark, listMarks, moveMark } from '../../job/queue/queue-files.ts';
 import {
   idOfMark,
@@ -14,6 +13,7 @@ import {
   rankOf,
   rankOfMark,
 } from '../../job/queue/queue-order.ts';
+import { type JobView, stateWord } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
 import { jobLabel, queueOf } from '../messages/job-text.ts';

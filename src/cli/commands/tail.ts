@@ -4,9 +4,9 @@ import { parsePattern } from '../../base/text/pattern.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok } from '../../job/failure.ts';
 import { markSeen } from '../../job/home/records.ts';
-import { quoteWord } from '../../job/job.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
+import { quoteWord } from '../../job/view.ts';
 
 import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { select } from '../jobs/select.ts';

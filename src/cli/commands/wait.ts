@@ -2,7 +2,7 @@
 import { safe } from '../../base/text/sanitize.ts';
 import { liveHere, liveInQueue } from '../../engine/observe/resolve.ts';
 import { fail, ok } from '../../job/failure.ts';
-import type { JobView } from '../../job/job.ts';
+import type { JobView } from '../../job/view.ts';
 import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';
 import { requireQueue, selectAll } from '../jobs/select.ts';

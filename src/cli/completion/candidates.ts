@@ -11,8 +11,8 @@ import { listStarters } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, newestNames, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { isName } from '../../job/home/project.ts';
-import { commandText, type JobView, stateWord } from '../../job/job.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
+import { commandText, type JobView, stateWord } from '../../job/view.ts';
 
 /** What may be asked for: live jobs, these and such as ended lately, names of jobs; the other rooms of the home. */
 export const WORD_KINDS = ['live', 'jobs', 'names', 'queues', 'schedules', 'triggers'] as const;

@@ -2,7 +2,7 @@
  * What may stand where on a bgjob command line, for the shells' completions: from the table of verbs alone, so that a new verb or option
  * is completed as soon as it is declared.
  */
-import { STATE_WORDS } from '../../job/job.ts';
+import { STATE_WORDS } from '../../job/view.ts';
 import { COMMON, type Option, type Verb } from '../command/command.ts';
 import type { WordKind } from './candidates.ts';
 

@@ -4,7 +4,7 @@ import { unreachable } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { type HookView, hookOf } from '../../engine/hooks/exit-hook.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobView } from '../../job/job.ts';
+import type { JobView } from '../../job/view.ts';
 
 const lineOf = (view: JobView): string => ('spec' in view ? (view.spec.onExit ?? '') : '');
 

@@ -17,10 +17,11 @@ import {
   projectKey,
   projectOfName,
 } from '../../job/home/job-index.ts';
-import type { JobId, JobView } from '../../job/job.ts';
 import { readLogSize } from '../../job/log/log.ts';
 import { readTrimmedBytes } from '../../job/log/trim-record.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import { commandLine, jobObject, stateText, tookMs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 

@@ -1,7 +1,7 @@
 /** The table of `ls` with what is said below it, as lines: in colours and cut to the window for a person, whole for a pipe. */
 import { systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobView } from '../../job/job.ts';
+import type { JobView } from '../../job/view.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 import { toneOfView } from '../output/state-style.ts';

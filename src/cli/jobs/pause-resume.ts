@@ -6,7 +6,7 @@ import { howEnded } from '../../engine/queue/queued-job.ts';
 import { type Held, holdJob, type Wish } from '../../engine/stop/pause-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { type JobView, stateWord } from '../../job/job.ts';
+import { type JobView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { messageOf } from '../messages/failures.ts';

@@ -2,9 +2,11 @@
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { Attempt, JobView, Spec } from '../../job/job.ts';
 import { findMark } from '../../job/queue/queue-files.ts';
 import { priorityOf, rankOfMark } from '../../job/queue/queue-order.ts';
+import type { Spec } from '../../job/spec.ts';
+import type { Attempt } from '../../job/state.ts';
+import type { JobView } from '../../job/view.ts';
 import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
 
 /** The head of a row, and its text; a row without one is left out. */

@@ -1,7 +1,8 @@
 /** Those that wait, in a list: which of them are shown, how many more there are, and what is said of that. */
 import type { Lineup, QueueSight } from '../../engine/queue/queue-status.ts';
-import type { JobId, JobView } from '../../job/job.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 
 /** So many of each queue are shown to people in a list of all jobs, and in one of those that wait. */
 const SHOWN_AMONG_ALL = 10;

@@ -9,9 +9,9 @@ import {
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { parseReference, type Reference } from '../../job/home/project.ts';
-import type { JobView } from '../../job/job.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import type { JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { jobLabel } from '../messages/job-text.ts';
 

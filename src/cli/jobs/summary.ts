@@ -1,5 +1,5 @@
 /** How many jobs are in which state, in one line: `3 running · 2 queued · 1 failed · 12 done`. */
-import { type JobView, stateWord } from '../../job/job.ts';
+import { type JobView, stateWord } from '../../job/view.ts';
 import { wasStopped } from '../output/state-style.ts';
 import { thousands } from './queued-rows.ts';
 

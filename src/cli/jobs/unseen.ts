@@ -15,7 +15,8 @@ import {
   projectOfName,
 } from '../../job/home/job-index.ts';
 import { isSeen, markSeen } from '../../job/home/records.ts';
-import type { EndedView, JobId, JobView } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { EndedView, JobView } from '../../job/view.ts';
 import { jobs, sentence } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { lookAround, objectsOf, RECENT_MOST } from './job-rows.ts';

@@ -1,7 +1,7 @@
 /** A config.json that is not as it should be, in words. */
 import { clip, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
-import { quoteWord } from '../../job/job.ts';
+import { quoteWord } from '../../job/view.ts';
 
 /** How many letters must be added, taken away or changed. */
 function distance(a: string, b: string): number {

@@ -3,7 +3,7 @@ import { renderDuration } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
-import { quoteWord } from '../../job/job.ts';
+import { quoteWord } from '../../job/view.ts';
 import { starterMessageOf } from './automation.ts';
 import { badLineTexts } from './batch-lines.ts';
 import { configMessageOf } from './config.ts';

@@ -4,18 +4,11 @@ import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
 import { EXIT } from '../../job/failure.ts';
-import {
-  commandText,
-  exitCodeOf,
-  type JobView,
-  type Outcome,
-  pauseOf,
-  type Spec,
-  type Stop,
-  stateWord,
-} from '../../job/job.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
+import type { Spec } from '../../job/spec.ts';
+import { exitCodeOf, type Outcome, type Stop } from '../../job/state.ts';
+import { commandText, type JobView, pauseOf, stateWord } from '../../job/view.ts';
 import { errnoText } from './failures.ts';
 
 /** What a status above 128 may mean when the signal was not ours. */

@@ -2,7 +2,7 @@
 import { unreachable } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
-import { quoteWord } from '../../job/job.ts';
+import { quoteWord } from '../../job/view.ts';
 
 /** What happened, why, and a command to type next. `errnoText`: a system error in words. */
 export function skillMessageOf(

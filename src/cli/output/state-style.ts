@@ -1,5 +1,5 @@
 /** How a state looks to a person. */
-import { type JobView, type StateWord, stateWord } from '../../job/job.ts';
+import { type JobView, type StateWord, stateWord } from '../../job/view.ts';
 
 const BAD: readonly StateWord[] = ['killed', 'timed-out', 'failed', 'lost', 'unreadable'];
 

@@ -3,7 +3,7 @@ import { observe } from '../../engine/observe/observe.ts';
 import { findListener, portTaken } from '../../engine/observe/port-owner.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobId } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
 import type { Exit } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';

@@ -4,7 +4,7 @@ import { attendQueue } from '../../engine/queue/admission.ts';
 import { enqueueBatch } from '../../engine/queue/enqueue.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobId } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { jobs } from '../messages/job-text.ts';

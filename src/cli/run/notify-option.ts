@@ -6,8 +6,8 @@ import { callerTerminal } from '../../engine/os/caller-terminal.ts';
 import { callerDesktop, desktopTrouble } from '../../engine/os/desktop-notification.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobView } from '../../job/job.ts';
-import { NOTIFY_WHENS, type Notice, type NotifyWhen } from '../../job/notice.ts';
+import { NOTIFY_WHENS, type Notice, type NotifyWhen } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import type { Warning } from '../messages/warnings.ts';
 
 export const NOTIFY_OPTIONS = {

@@ -8,8 +8,7 @@ import type { Draft } from '../../engine/launch/launch.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { Spec } from '../../job/job.ts';
-import type { Terminal } from '../../job/stdin.ts';
+import type { Spec, Terminal } from '../../job/spec.ts';
 import type { Output } from '../output/output.ts';
 
 /** The options of `run` that say what a job reads, and whether in a terminal. */

@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import { brokenEnd, foldRepeats, readableLines } from '../../base/text/sanitize.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { type JobView, stateWord } from '../../job/job.ts';
 import type { Log, Piece, Stream } from '../../job/log/log.ts';
+import { type JobView, stateWord } from '../../job/view.ts';
 import { jobLabel, stateText, tookMs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 

@@ -3,8 +3,8 @@ import { cleanLine, clip } from '../../base/text/sanitize.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobId } from '../../job/job.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
+import type { JobId } from '../../job/spec.ts';
 import type { Output } from '../output/output.ts';
 import { gapText } from './excerpt.ts';
 

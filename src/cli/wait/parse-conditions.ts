@@ -6,7 +6,7 @@ import { safe } from '../../base/text/sanitize.ts';
 import { canSeePorts } from '../../engine/os/sockets.ts';
 import { parseUrl } from '../../engine/wait/url.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
-import { quoteWord } from '../../job/job.ts';
+import { quoteWord } from '../../job/view.ts';
 import type { Input } from '../command/command.ts';
 
 /** What `wait` and `run` can wait for beside the end. */

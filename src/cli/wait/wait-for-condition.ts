@@ -16,7 +16,7 @@ import { waitPort } from '../../engine/wait/port.ts';
 import { renderUrl, waitUrl } from '../../engine/wait/url.ts';
 import { EXIT, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobView } from '../../job/job.ts';
+import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { errnoText } from '../messages/failures.ts';
 import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';

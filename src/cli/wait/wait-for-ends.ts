@@ -2,7 +2,7 @@
 import { observe } from '../../engine/observe/observe.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobView } from '../../job/job.ts';
+import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';

@@ -3,7 +3,8 @@ import { leftoversOf, markedProcesses } from '../../engine/observe/leftovers.ts'
 import { observe } from '../../engine/observe/observe.ts';
 import { Endings } from '../../engine/wait/job-ends.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobId, JobView } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';

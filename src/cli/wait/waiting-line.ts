@@ -1,5 +1,5 @@
 /** What a person sees who waits: a spinner for one job, a line that counts for many. Nobody else loads what draws it. */
-import type { JobView } from '../../job/job.ts';
+import type { JobView } from '../../job/view.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Amounts } from './progress.ts';

@@ -1,6 +1,6 @@
 /** What `doctor` can find, as facts; cli/messages/findings.ts turns each into what it means and what to do. */
 import type { Failure } from '../../job/failure.ts';
-import type { JobId } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
 import type { Enclosure } from '../os/call-sandbox.ts';
 
 /** A limit of the shell's `ulimit`, in its own units but for bytes. */

@@ -2,8 +2,9 @@
 import * as is from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readShaped } from '../../job/home/records.ts';
-import { type EndedView, exitCodeOf, type JobView } from '../../job/job.ts';
-import { isTold } from '../../job/notice.ts';
+import { isTold } from '../../job/spec.ts';
+import { exitCodeOf } from '../../job/state.ts';
+import type { EndedView, JobView } from '../../job/view.ts';
 import { hookProgress } from './exit-hook.ts';
 
 export const notifiedShape = is.object({

@@ -9,7 +9,7 @@ import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobId } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
 import { findTool } from '../os/programs.ts';
 
 /** How many are made for later with each that is needed. */

@@ -1,6 +1,6 @@
 /** The environment of a job: the caller's, with what the job must know and without what would mislead it. */
-import type { Spec } from '../../job/job.ts';
-import { isSendable } from '../../job/stdin.ts';
+import type { Spec } from '../../job/spec.ts';
+import { isSendable } from '../../job/spec.ts';
 import type { Marker } from '../observe/process-tree.ts';
 
 /** The descriptors that make's jobserver names here are closed in a job. */

@@ -13,7 +13,7 @@ import { markLive, unmarkLive } from '../../job/home/job-index.ts';
 import { titleOf, withdrawClaims } from '../../job/home/name-claims.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
-import type { JobId, Spec } from '../../job/job.ts';
+import type { JobId, Spec } from '../../job/spec.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { markerOf } from '../observe/process-tree.ts';
 import { thisPlace } from '../os/process-identity.ts';

@@ -21,7 +21,7 @@ import {
   readState,
   reserveEnd,
 } from '../../job/home/records.ts';
-import type { JobId, Spec } from '../../job/job.ts';
+import type { JobId, Spec } from '../../job/spec.ts';
 import { identify, isHeld } from '../os/process-identity.ts';
 import { prepareShim } from '../shim/shim.ts';
 import { ownEnvironment } from './environment.ts';

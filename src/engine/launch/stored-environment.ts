@@ -2,7 +2,7 @@
 import { removeQuietly, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { Placement, Spec } from '../../job/job.ts';
+import type { Placement, Spec } from '../../job/spec.ts';
 import { markerOf } from '../observe/process-tree.ts';
 import { withMarker } from './environment.ts';
 

@@ -2,7 +2,8 @@
 import type { Home } from '../../job/home/home.ts';
 import { parseId } from '../../job/home/ids.ts';
 import { type Found, type Owner, readOwner } from '../../job/home/records.ts';
-import type { EndedView, JobId, JobView } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { EndedView, JobView } from '../../job/view.ts';
 import { HAS_PROC, isAlive, openFiles, type ProcessStat } from '../os/process-identity.ts';
 import { readEnvironment, readTable } from '../os/process-table.ts';
 import { oursOf, readShim } from '../shim/shim.ts';

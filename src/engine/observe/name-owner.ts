@@ -16,8 +16,9 @@ import {
   titleOf,
 } from '../../job/home/name-claims.ts';
 import { readOwner } from '../../job/home/records.ts';
-import { type JobId, type JobView, stateWord } from '../../job/job.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
+import type { JobId } from '../../job/spec.ts';
+import { type JobView, stateWord } from '../../job/view.ts';
 import { isHeld } from '../os/process-identity.ts';
 import { observe } from './observe.ts';
 

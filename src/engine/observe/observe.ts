@@ -19,9 +19,12 @@ import {
   readState,
   readStops,
 } from '../../job/home/records.ts';
-import type { Identity, JobView, Spec, State, Status, StatusOf } from '../../job/job.ts';
+import type { Identity } from '../../job/identity.ts';
 import { endWithoutOwner } from '../../job/lifecycle.ts';
 import { findMark } from '../../job/queue/queue-files.ts';
+import type { Spec } from '../../job/spec.ts';
+import type { State, Status, StatusOf } from '../../job/state.ts';
+import type { JobView } from '../../job/view.ts';
 import { hasOpen, isAlive, isHeld, thisPlace } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim.ts';
 

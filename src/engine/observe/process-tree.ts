@@ -8,7 +8,8 @@ import type { Clock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readOwnerOf } from '../../job/home/records.ts';
-import type { Identity, JobId } from '../../job/job.ts';
+import type { Identity } from '../../job/identity.ts';
+import type { JobId } from '../../job/spec.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import {
   HAS_PROC,

@@ -12,11 +12,12 @@ import {
 import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../../job/home/name-claims.ts';
 import { parseReference, placesOf, projectOf, type Reference } from '../../job/home/project.ts';
 import { readSpec } from '../../job/home/records.ts';
-import { type JobId, type JobView, stateWord } from '../../job/job.ts';
 import { listStarts } from '../../job/queue/admissions.ts';
 import { listMarks } from '../../job/queue/queue-files.ts';
 import { idOfMark } from '../../job/queue/queue-order.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
+import type { JobId } from '../../job/spec.ts';
+import { type JobView, stateWord } from '../../job/view.ts';
 import { holderOf, standingOf } from './name-owner.ts';
 import { observe } from './observe.ts';
 

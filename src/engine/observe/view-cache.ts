@@ -6,7 +6,8 @@ import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobId, JobView } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import { observe } from './observe.ts';
 
 /** A view is believed for so long, and for so much longer per job that is known, milliseconds. */

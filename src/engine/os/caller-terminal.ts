@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import type { CallerTerminal } from '../../job/notice.ts';
+import type { CallerTerminal } from '../../job/spec.ts';
 import { identify, isAlive } from './process-identity.ts';
 
 /** The session of a process and the terminal of that, from `/proc/PID/stat`; device 0: none. */

@@ -7,7 +7,7 @@ import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import type { Identity } from '../../job/job.ts';
+import type { Identity } from '../../job/identity.ts';
 import { findTool, requireTool } from './programs.ts';
 
 /** One process at one moment. */

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import type { JobId } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
 import {
   HAS_PROC,
   hasOpen,

@@ -15,10 +15,10 @@ import { errnoOf } from '../../base/result.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../../job/home/records.ts';
-import type { JobId } from '../../job/job.ts';
 import { claimStart, listStarts } from '../../job/queue/admissions.ts';
 import { isPaused, readSlots } from '../../job/queue/queue-files.ts';
 import { parseMark } from '../../job/queue/queue-order.ts';
+import type { JobId } from '../../job/spec.ts';
 import { makeFifo } from '../launch/alive-fifo.ts';
 import {
   closeInherited,

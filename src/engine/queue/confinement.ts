@@ -7,8 +7,8 @@ import { getPriority } from 'node:os';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { projectKey } from '../../job/home/job-index.ts';
-import type { Placement, Spec } from '../../job/job.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
+import type { Placement, Spec } from '../../job/spec.ts';
 import { thisPlace } from '../os/process-identity.ts';
 
 type Sandbox = Pick<Placement, 'sandbox' | 'cgroup'>;

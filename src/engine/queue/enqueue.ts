@@ -12,7 +12,6 @@ import { claimId, claimIds } from '../../job/home/ids.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
-import type { JobId, Placement } from '../../job/job.ts';
 import {
   addHiddenMark,
   addMark,
@@ -23,6 +22,7 @@ import {
   writeSlots,
 } from '../../job/queue/queue-files.ts';
 import { markName } from '../../job/queue/queue-order.ts';
+import type { JobId, Placement } from '../../job/spec.ts';
 import { makeFifo } from '../launch/alive-fifo.ts';
 import { jobEnvironment } from '../launch/environment.ts';
 import { type Draft, environmentOf, type MayStart, specOf, takeBack, writeParts } from '../launch/launch.ts';

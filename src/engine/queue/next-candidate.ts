@@ -3,7 +3,6 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readOwner, readSpec, readState } from '../../job/home/records.ts';
-import type { JobId } from '../../job/job.ts';
 import { type Place, removeMark } from '../../job/queue/queue-files.ts';
 import {
   type Fate,
@@ -12,6 +11,7 @@ import {
   parseMark,
   type Readiness,
 } from '../../job/queue/queue-order.ts';
+import type { JobId } from '../../job/spec.ts';
 import { startHook } from '../hooks/exit-hook.ts';
 import { type QueuedSpec, wasQueued } from '../launch/stored-environment.ts';
 import { isAlive } from '../os/process-identity.ts';

@@ -4,7 +4,6 @@
  */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobId, JobView, LiveView } from '../../job/job.ts';
 import { listStarts } from '../../job/queue/admissions.ts';
 import { isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import {
@@ -17,6 +16,8 @@ import {
   type Readiness,
 } from '../../job/queue/queue-order.ts';
 import { markNames } from '../../job/queue/waiting-list.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView, LiveView } from '../../job/view.ts';
 import { isHeld } from '../os/process-identity.ts';
 import { Line } from './queue-snapshot.ts';
 import { fateOf } from './queued-job.ts';

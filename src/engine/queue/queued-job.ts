@@ -18,10 +18,11 @@ import {
   readState,
   writeState,
 } from '../../job/home/records.ts';
-import { exitCodeOf, type JobId, type Outcome, type Status } from '../../job/job.ts';
 import { type Event, nextStatus } from '../../job/lifecycle.ts';
 import { findMark, removeMark } from '../../job/queue/queue-files.ts';
 import { type Fate, sandboxKey } from '../../job/queue/queue-order.ts';
+import type { JobId } from '../../job/spec.ts';
+import { exitCodeOf, type Outcome, type Status } from '../../job/state.ts';
 import { startHook } from '../hooks/exit-hook.ts';
 import type { QueuedSpec } from '../launch/stored-environment.ts';
 import { observe } from '../observe/observe.ts';

@@ -10,9 +10,10 @@ import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { readSpec } from '../../job/home/records.ts';
-import type { JobId, JobView } from '../../job/job.ts';
 import { listMarks, listQueues, removeMark } from '../../job/queue/queue-files.ts';
 import { idOfMark, parseMark } from '../../job/queue/queue-order.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
 import { settleDropped } from './remove-queue.ts';
 

@@ -2,9 +2,9 @@
 import { hasReader } from '../../base/fs/atomic-write.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
-import type { JobView } from '../../job/job.ts';
 import { stampQueue } from '../../job/queue/queue-files.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
+import type { JobView } from '../../job/view.ts';
 import { nudgeKeeper } from './queue-waiter.ts';
 
 /** Whether a queue has a keeper in a sandbox; it is not woken. */

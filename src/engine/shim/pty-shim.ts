@@ -3,7 +3,7 @@
  * from it into the log, and in that terminal the leader, a sh that sets the size, runs the job and records its exit status: that of
  * `script` is 0 for a job that was killed. What `script` itself says goes to /dev/null.
  */
-import type { Terminal } from '../../job/stdin.ts';
+import type { Terminal } from '../../job/spec.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';

@@ -5,8 +5,9 @@
 import { systemClock } from '../../base/clock.ts';
 import { fail, type HoldTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { requestHold } from '../../job/home/pause-requests.ts';
-import { type JobView, type LiveView, pauseOf, type StatusOf } from '../../job/job.ts';
+import { writePauseRequest } from '../../job/home/pause-requests.ts';
+import type { StatusOf } from '../../job/state.ts';
+import { type JobView, type LiveView, pauseOf } from '../../job/view.ts';
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
@@ -50,7 +51,7 @@ export async function holdJob(home: Home, before: LiveView, verb: Wish, by: stri
   }
   const job = home.job(id);
   const ask = (wanted: boolean) =>
-    requestHold(job, { paused: wanted, by, attempt: before.state?.attempt ?? 1 });
+    writePauseRequest(job, { paused: wanted, by, attempt: before.state?.attempt ?? 1 });
   const number = ask(paused);
   const answered = await answerOf(home, before, number);
   if (!answered) {

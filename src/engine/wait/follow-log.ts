@@ -1,7 +1,7 @@
 /** Following a log to the job's end. Ask whether it ended, then drain, then stop: the last instant's output is never lost. */
 import type { Home } from '../../job/home/home.ts';
-import type { JobId } from '../../job/job.ts';
 import { Log, type Piece, type Stream } from '../../job/log/log.ts';
+import type { JobId } from '../../job/spec.ts';
 import { sleep, waitEnded } from './job-end.ts';
 import { Growth } from './log-watcher.ts';
 

@@ -7,8 +7,8 @@ import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { JobId } from '../../job/job.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
+import type { JobId } from '../../job/spec.ts';
 import { sleep } from './job-end.ts';
 
 /** So many directories of jobs are watched; the others are looked at. */

@@ -9,7 +9,7 @@ import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readState } from '../../job/home/records.ts';
-import type { JobId } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
 import { thisPlace } from '../os/process-identity.ts';
 import type { Met } from './condition.ts';
 import { sleep } from './job-end.ts';

@@ -9,9 +9,10 @@ import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
-import type { JobId, JobView } from '../../job/job.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
 import { idOfMark } from '../../job/queue/queue-order.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
 import { attendNow, letGo, sleep } from './job-end.ts';
 

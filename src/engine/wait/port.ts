@@ -7,7 +7,7 @@ import { systemClock } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readOwner } from '../../job/home/records.ts';
-import type { JobId } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { describeListener, listenerText, portTaken, readHolders } from '../observe/port-owner.ts';

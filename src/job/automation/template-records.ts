@@ -16,7 +16,8 @@ import type { StarterPaths } from '../home/paths.ts';
 import { isName } from '../home/project.ts';
 import { type Found, readShaped } from '../home/records.ts';
 import { discard, emptyTrash } from '../home/trash.ts';
-import { draftShape, type Identity, identityShape, type JobId } from '../job.ts';
+import { type Identity, identityShape } from '../identity.ts';
+import { draftShape, type JobId } from '../spec.ts';
 
 /** What both have in common: the job that is started again and again. */
 export const starterFields = {

@@ -7,7 +7,7 @@ import { parseDuration, parseSize } from '../../base/clock.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type ConfigTrouble, fail, ok, type Result } from '../failure.ts';
-import { NOTIFY_WHENS, type NotifyWhen } from '../notice.ts';
+import { NOTIFY_WHENS, type NotifyWhen } from '../spec.ts';
 import { isName } from './project.ts';
 import { DEFAULT_RETENTION, type RetentionRules } from './retention.ts';
 

@@ -19,7 +19,7 @@ import { inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../failure.ts';
-import type { JobId } from '../job.ts';
+import type { JobId } from '../spec.ts';
 import { JobPaths, QueuePaths, StarterPaths } from './paths.ts';
 
 /** The format of a home without queues, which 0.1.0 knows, and of one with them; a home with a higher number is refused. */

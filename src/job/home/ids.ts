@@ -7,7 +7,7 @@ import { removeQuietly, syncDir, touch, writeHint } from '../../base/fs/atomic-w
 import { makeDirectory } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import type { JobId } from '../job.ts';
+import type { JobId } from '../spec.ts';
 import type { Home } from './home.ts';
 
 export const parseId = (name: string): JobId | undefined =>

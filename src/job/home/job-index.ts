@@ -8,7 +8,7 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly, touch } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import type { JobId } from '../job.ts';
+import type { JobId } from '../spec.ts';
 import type { Home } from './home.ts';
 import { parseId } from './ids.ts';
 

@@ -10,7 +10,7 @@ import { inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
-import type { JobId, Spec } from '../job.ts';
+import type { JobId, Spec } from '../spec.ts';
 import type { Home } from './home.ts';
 import { projectKey } from './job-index.ts';
 

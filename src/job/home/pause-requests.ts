@@ -6,9 +6,18 @@
 import { sealed } from '../../base/checksum.ts';
 import { claim, removeQuietly } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { type Hold, holdShape } from '../pause.ts';
+import * as is from '../../base/schema.ts';
 import type { JobPaths } from './paths.ts';
 import { readShaped } from './records.ts';
+
+/** A request to pause a job, or to let it go on; the highest number of its attempt counts. */
+const pauseRequestShape = is.object({
+  paused: is.flag,
+  /** The command that asked, in words. */
+  by: is.text,
+  attempt: is.count,
+});
+export type PauseRequest = is.Shaped<typeof pauseRequestShape>;
 
 const NAME = /^hold\.([1-9]\d{0,8})$/;
 
@@ -16,23 +25,23 @@ const numbersOf = (job: JobPaths): number[] =>
   namesIn(job.dir).flatMap((name) => Number(NAME.exec(name)?.[1] ?? []));
 
 /** Leaves a request and returns its number. Throws system errors. */
-export function requestHold(job: JobPaths, hold: Hold): number {
+export function writePauseRequest(job: JobPaths, request: PauseRequest): number {
   for (;;) {
     const number = Math.max(0, ...numbersOf(job)) + 1;
     // one that stood still while others came and were removed got a number below theirs: it counts for nothing
-    if (claim(job.hold(number), sealed(hold)) && Math.max(...numbersOf(job)) === number) return number;
+    if (claim(job.hold(number), sealed(request)) && Math.max(...numbersOf(job)) === number) return number;
   }
 }
 
 /** What was wanted last; undefined: nothing, or it cannot be read. */
-export function readHold(job: JobPaths): { number: number; hold: Hold } | undefined {
+export function readPauseRequest(job: JobPaths): { number: number; request: PauseRequest } | undefined {
   const number = Math.max(0, ...numbersOf(job));
   if (number === 0) return undefined;
-  const stored = readShaped(job.hold(number), `hold.${number}`, holdShape);
-  return stored.kind === 'read' ? { number, hold: stored.value } : undefined;
+  const stored = readShaped(job.hold(number), `hold.${number}`, pauseRequestShape);
+  return stored.kind === 'read' ? { number, request: stored.value } : undefined;
 }
 
 /** Removes the requests below the one that was answered. */
-export function pruneHolds(job: JobPaths, answered: number): void {
+export function prunePauseRequests(job: JobPaths, answered: number): void {
   for (const number of numbersOf(job)) if (number < answered) removeQuietly(job.hold(number));
 }

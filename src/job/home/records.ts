@@ -11,17 +11,9 @@ import { createBlank, isAlone, writeReserved, writeReservedAside } from '../../b
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { parseShaped, type Shape } from '../../base/schema.ts';
-import {
-  type Identity,
-  type JobId,
-  ownerShape,
-  type Spec,
-  type State,
-  type Stop,
-  specShape,
-  stateShape,
-  stopShape,
-} from '../job.ts';
+import type { Identity } from '../identity.ts';
+import { type JobId, type Spec, specShape } from '../spec.ts';
+import { ownerShape, type State, type Stop, stateShape, stopShape } from '../state.ts';
 import type { JobPaths } from './paths.ts';
 
 /** What a reader finds where a record should be. */

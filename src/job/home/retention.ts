@@ -1,5 +1,5 @@
 /** Pure: what may gc remove? Given what it needs to know about each ended job, never about live ones. */
-import type { JobId } from '../job.ts';
+import type { JobId } from '../spec.ts';
 
 export interface Keepsake {
   id: JobId;

@@ -9,7 +9,7 @@ import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { parseId } from '../home/ids.ts';
 import type { QueuePaths } from '../home/paths.ts';
-import type { JobId } from '../job.ts';
+import type { JobId } from '../spec.ts';
 
 /** That a job was admitted, as the how manieth. */
 export interface Start {

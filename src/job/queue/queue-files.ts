@@ -20,7 +20,7 @@ import * as is from '../../base/schema.ts';
 import { admitQueues, type Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
 import { isName } from '../home/project.ts';
-import type { JobId, Placement, Spec } from '../job.ts';
+import type { JobId, Placement, Spec } from '../spec.ts';
 import { idOfMark, markName, NO_QUEUE } from './queue-order.ts';
 
 const slotsShape = is.object({ v: is.version(1), slots: is.count });

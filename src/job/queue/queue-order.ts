@@ -5,7 +5,7 @@
  *     RANK.ID.SANDBOX.PROJECT[.tTIME][.aDEPENDENCIES]
  */
 import { projectKey } from '../home/job-index.ts';
-import type { Dependency, JobId, Placement } from '../job.ts';
+import type { Dependency, JobId, Placement } from '../spec.ts';
 
 /** The queue of jobs that wait for a time or for others, and are in no queue. */
 export const NO_QUEUE = '-';

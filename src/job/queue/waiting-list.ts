@@ -2,7 +2,7 @@
 import { namesIn } from '../../base/fs/read-record.ts';
 import type { Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
-import type { JobId } from '../job.ts';
+import type { JobId } from '../spec.ts';
 import { foldersOf, listQueues } from './queue-files.ts';
 import { idOfMark, projectOfMark } from './queue-order.ts';
 

@@ -21,8 +21,8 @@ import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isRetired } from '../../job/home/ids.ts';
 import { readOwner, readSpec, readState } from '../../job/home/records.ts';
-import type { JobId } from '../../job/job.ts';
 import { findMark } from '../../job/queue/queue-files.ts';
+import type { JobId } from '../../job/spec.ts';
 import { ownJob } from '../service.ts';
 import { tell } from '../service-log.ts';
 

@@ -24,7 +24,7 @@ import type { Home } from '../../job/home/home.ts';
 import { isRetired } from '../../job/home/ids.ts';
 import type { StarterPaths } from '../../job/home/paths.ts';
 import { readSpec } from '../../job/home/records.ts';
-import type { JobId } from '../../job/job.ts';
+import type { JobId } from '../../job/spec.ts';
 import { LOOK_MS, ownJob } from '../service.ts';
 import { tell } from '../service-log.ts';
 

@@ -8,7 +8,6 @@ import { renderExactSize, systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
-import type { Spec, Stop } from '../../job/job.ts';
 import { TimeIndex } from '../../job/log/time-index.ts';
 import {
   readTrimmed,
@@ -17,6 +16,8 @@ import {
   writeTrimmed,
   writeTrimmedNow,
 } from '../../job/log/trim-record.ts';
+import type { Spec } from '../../job/spec.ts';
+import type { Stop } from '../../job/state.ts';
 import { LogSight } from './growth-rate.ts';
 import { punch } from './punch-hole.ts';
 import { finishTurn, turn } from './rotate.ts';

@@ -2,7 +2,8 @@
 import * as fs from 'node:fs';
 import { after, renderDuration, systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
-import type { Spec, StatusOf, Stop } from '../../job/job.ts';
+import type { Spec } from '../../job/spec.ts';
+import type { StatusOf, Stop } from '../../job/state.ts';
 
 /**
  * Arms the limits of a running job, `quietMs` after its last output: `onReached` gets the stop that follows. Returns the call that

@@ -9,9 +9,11 @@ import { type AtSight, EMPTY_LOOKS } from '../../engine/observe/process-tree.ts'
 import { type ProcessStat, readStat, standsStill } from '../../engine/os/process-identity.ts';
 import { readShim } from '../../engine/shim/shim.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { pruneHolds, readHold } from '../../job/home/pause-requests.ts';
-import { pauseOf, type Spec, type Status, type StatusOf, type Stop } from '../../job/job.ts';
+import { prunePauseRequests, readPauseRequest } from '../../job/home/pause-requests.ts';
 import type { Event } from '../../job/lifecycle.ts';
+import type { Spec } from '../../job/spec.ts';
+import type { Status, StatusOf, Stop } from '../../job/state.ts';
+import { pauseOf } from '../../job/view.ts';
 import { armLimits } from './limits.ts';
 
 /** What a pause needs of the owner. */
@@ -46,13 +48,16 @@ export class Holding {
   readRequest(): void {
     const { owner } = this;
     if (owner.status.phase !== 'running') return;
-    const last = readHold(owner.job);
-    if (!last || last.hold.attempt !== owner.attempt) return;
-    const { number: request, hold } = last;
+    const last = readPauseRequest(owner.job);
+    if (!last || last.request.attempt !== owner.attempt) return;
+    const {
+      number,
+      request: { paused, by },
+    } = last;
     const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
-    if (hold.paused) owner.dispatch({ type: 'pause-requested', request, by: hold.by, at, monotonicMs });
-    else owner.dispatch({ type: 'resume-requested', request, monotonicMs });
-    pruneHolds(owner.job, request);
+    if (paused) owner.dispatch({ type: 'pause-requested', request: number, by, at, monotonicMs });
+    else owner.dispatch({ type: 'resume-requested', request: number, monotonicMs });
+    prunePauseRequests(owner.job, number);
   }
 
   /** Does what the state says of a job that runs: it is published by now. */

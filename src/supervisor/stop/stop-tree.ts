@@ -5,8 +5,8 @@
 import { systemClock } from '../../base/clock.ts';
 import { type AtSight, EMPTY_LOOKS, signalAll, sweep } from '../../engine/observe/process-tree.ts';
 import type { ProcessStat } from '../../engine/os/process-identity.ts';
-import type { Status } from '../../job/job.ts';
 import type { Event } from '../../job/lifecycle.ts';
+import type { Status } from '../../job/state.ts';
 
 /** What a stop needs of the owner. */
 export interface Stoppable {

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as is from '../../../src/base/schema.ts';
-import { identityShape, specShape, stateShape } from '../../../src/job/job.ts';
+import { identityShape } from '../../../src/job/identity.ts';
+import { specShape } from '../../../src/job/spec.ts';
+import { stateShape } from '../../../src/job/state.ts';
 import fc from '../../rig/property.ts';
 
 const why = (shape: is.Shape<unknown>, value: unknown): string => {

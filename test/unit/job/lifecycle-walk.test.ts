@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import type { Status, StatusOf } from '../../../src/job/job.ts';
 import { type Event, type EventType, endWithoutOwner, nextStatus } from '../../../src/job/lifecycle.ts';
+import type { Status, StatusOf } from '../../../src/job/state.ts';
 import { rounds } from '../../rig/rounds.ts';
 
 const STARTING: Status = { phase: 'starting' };

@@ -1,8 +1,8 @@
 /** The table of what may happen next: each transition by hand (lifecycle-walk.test.ts goes there at random). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Outcome, Status, StatusOf, Stop } from '../../../src/job/job.ts';
 import { type Event, endWithoutOwner, nextStatus, SHIM_KILLED } from '../../../src/job/lifecycle.ts';
+import type { Outcome, Status, StatusOf, Stop } from '../../../src/job/state.ts';
 
 const kill: Stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 5000, at: 50 };
 const limit: Stop = { ...kill, by: '--timeout 1m', cause: 'timeout' };

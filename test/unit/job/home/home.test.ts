@@ -5,7 +5,9 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Home, homePath, openHome } from '../../../../src/job/home/home.ts';
-import { commandText, exitCodeOf, type Outcome, type Spec } from '../../../../src/job/job.ts';
+import type { Spec } from '../../../../src/job/spec.ts';
+import { exitCodeOf, type Outcome } from '../../../../src/job/state.ts';
+import { commandText } from '../../../../src/job/view.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 function trouble(path: string): string {

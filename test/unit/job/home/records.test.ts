@@ -19,7 +19,9 @@ import {
   writeSpec,
   writeState,
 } from '../../../../src/job/home/records.ts';
-import type { Identity, Spec, State, Stop } from '../../../../src/job/job.ts';
+import type { Identity } from '../../../../src/job/identity.ts';
+import type { Spec } from '../../../../src/job/spec.ts';
+import type { State, Stop } from '../../../../src/job/state.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 const IDENTITY: Identity = { pid: 7, startTicks: 9, bootId: 'boot', pidNamespace: 'ns', machine: 'here' };

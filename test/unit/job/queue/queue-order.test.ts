@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { projectKey } from '../../../../src/job/home/job-index.ts';
-import type { Dependency, Placement } from '../../../../src/job/job.ts';
 import {
   type Fate,
   idOfMark,
@@ -18,6 +17,7 @@ import {
   rankOfMark,
   sandboxKey,
 } from '../../../../src/job/queue/queue-order.ts';
+import type { Dependency, Placement } from '../../../../src/job/spec.ts';
 import fc from '../../../rig/property.ts';
 
 const anId = fc.integer({ min: 1, max: 1e14 });

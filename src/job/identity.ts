@@ -1,7 +1,7 @@
-/** Who a process is, as records keep it. */
+/** Which process a record means. */
 import * as is from '../base/schema.ts';
 
-/** Who a process is: a pid is reused within seconds, together with its start time it is not. */
+/** A pid alone is reused within seconds; together with the start time of its process it is not. */
 export const identityShape = is.object({
   pid: is.count,
   /** Start of the process in clock ticks since boot (`/proc/PID/stat` field 22; macOS: seconds since 1970). */

@@ -1,0 +1,45 @@
+/** A job as a reader sees it at one moment, made of spec, state and what lives: nobody writes it down. */
+import type { JobId, Spec } from './spec.ts';
+import type { LivePhase, State, Status, StatusOf } from './state.ts';
+
+/** What may be said of a job in one word, in JSON. */
+export const STATE_WORDS = [
+  ...(['queued', 'starting', 'running', 'stopping', 'paused'] as const),
+  ...(['exited', 'killed', 'timed-out', 'cancelled', 'skipped', 'failed', 'lost'] as const),
+  ...(['unreadable', 'elsewhere'] as const),
+] as const;
+export type StateWord = (typeof STATE_WORDS)[number];
+
+/** A job as a reader sees it at one moment. */
+export type JobView =
+  | { kind: 'unreadable'; id: JobId; why: string }
+  | { kind: 'elsewhere'; id: JobId; spec: Spec; machine: string }
+  | {
+      kind: 'live';
+      id: JobId;
+      spec: Spec;
+      status: StatusOf<LivePhase>;
+      state: State | null;
+    }
+  | { kind: 'ended'; id: JobId; spec: Spec; status: StatusOf<'ended'>; state: State | null };
+export type EndedView = Extract<JobView, { kind: 'ended' }>;
+export type LiveView = Extract<JobView, { kind: 'live' }>;
+
+/** The pause that lasts; null: it is not paused. */
+export const pauseOf = (status: Status) =>
+  status.phase === 'running' ? (status.holding?.since ?? null) : null;
+
+export function stateWord(view: JobView): StateWord {
+  if (view.kind === 'live') return pauseOf(view.status) ? 'paused' : view.status.phase;
+  return view.kind === 'ended' ? view.status.outcome.kind : view.kind;
+}
+
+/** The command on one line, as it was typed. */
+export function commandText(spec: Pick<Spec, 'line' | 'words' | 'script'>): string {
+  const text = spec.line ?? spec.words.map(quoteWord).join(' ');
+  return spec.script === null ? text : `${text} (${spec.script.summary})`;
+}
+
+/** A word as a shell takes it. bash makes a home of the `~` in `a=~` and `a=b:~`, too. */
+export const quoteWord = (word: string): string =>
+  /^(?!(.*[=:])?~)[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
