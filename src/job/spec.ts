@@ -21,7 +21,7 @@ export type Stdin = is.Shaped<typeof stdinShape>;
 
 /** The size of a terminal, in characters. */
 export const terminalShape = is.object({ columns: is.count, rows: is.count });
-export type Terminal = is.Shaped<typeof terminalShape>;
+export type TerminalSize = is.Shaped<typeof terminalShape>;
 
 /** Whether `send` reaches the job, once it runs. */
 export const isSendable = ({ stdin }: { stdin: Stdin | null }): boolean => stdin?.kind === 'hold';

@@ -4,7 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { readRecord } from '../base/fs/read-record.ts';
 import { attendQueues } from '../engine/automation/recovery.ts';
-import { begin, holdCall, type Standing } from '../engine/automation/service-jobs.ts';
+import { begin, holdCall, type ServiceJob } from '../engine/automation/service-jobs.ts';
 import { observe } from '../engine/observe/observe.ts';
 import { claimSole } from '../engine/os/process-lock.ts';
 import { sleep } from '../engine/wait/job-end.ts';
@@ -70,11 +70,11 @@ export async function becomeSole(home: Home, folder: string, key: string): Promi
 }
 
 /** When the job in which we run is gone, but was not stopped: another takes its place at once. */
-export async function followUp(home: Home, standing: Standing): Promise<void> {
+export async function followUp(home: Home, service: ServiceJob): Promise<void> {
   const own = ownJob();
   const view = own === null ? undefined : observe(home, own);
   if (view?.kind !== 'ended' || view.status.stop !== null) return;
-  await begin(home, standing);
+  await begin(home, service);
 }
 
 /** Whether the home is still the one that was opened, and the job in which we run lives: if not, nothing is started any more. */

@@ -25,7 +25,7 @@ import type { Spec } from '../job/spec.ts';
 import { adopt, isPutBack } from './adopt.ts';
 import { keepQueue } from './queue-waiter.ts';
 import { runHook } from './run-hook.ts';
-import { start } from './start.ts';
+import { startJob } from './start.ts';
 import { ALIVE_FD, Supervision } from './supervision.ts';
 
 function main(): void {
@@ -79,10 +79,10 @@ function supervise(home: Home, spec: Spec, mode: string): void {
   const supervision = new Supervision(home, spec, owner, {
     isClaimed: claimed === 'mine',
     aliveFd: ALIVE_FD,
-    start,
+    start: startJob,
   });
   if (mode === '--adopt') adopt(supervision);
-  else start(supervision);
+  else startJob(supervision);
 
   function becomeOwner(mine: Owner): 'mine' | 'taken' | 'unwritten' {
     // the launcher was first, as nearly always: a claim that must fail would cost a file and a flush before the job starts

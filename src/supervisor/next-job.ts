@@ -6,12 +6,12 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../base/result.ts';
 import { identify } from '../engine/os/process-identity.ts';
-import { type Admitted, attend, starterOf } from '../engine/queue/admission.ts';
+import { type Admitted, attend, moverFor } from '../engine/queue/admission.ts';
 import { Line } from '../engine/queue/queue-snapshot.ts';
 import type { Home } from '../job/home/home.ts';
 import { claimOwner } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
-import { type Starter, Supervision } from './supervision.ts';
+import { type StartJob, Supervision } from './supervision.ts';
 
 let known: Identity | undefined;
 const self = (): Identity => {
@@ -38,20 +38,20 @@ export async function moveOn(
   else line.own.delete(spec.id);
   try {
     if (!mayTake) {
-      await attend(line, starterOf(home, { handedOn: isOver, stays: true }));
+      await attend(line, moverFor(home, { handedOn: isOver, stays: true }));
       return;
     }
     const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
-    const { started, free } = await attend(line, starterOf(home, { ...mine, handedOn: true }));
+    const { started, free } = await attend(line, moverFor(home, { ...mine, handedOn: true }));
     // what is free beside it is for processes that have to be started
-    if (started > 0 && free > 0) await attend(line, starterOf(home, { settles: false }));
+    if (started > 0 && free > 0) await attend(line, moverFor(home, { settles: false }));
   } catch (thrown) {
     errnoOf(thrown);
   }
 }
 
 /** Becomes the owner of a job whose FIFO this process holds, and starts it; false if somebody else is. */
-function take(home: Home, { spec, aliveFd, generation }: Admitted, start: Starter): boolean {
+function take(home: Home, { spec, aliveFd, generation }: Admitted, start: StartJob): boolean {
   const job = home.job(spec.id);
   const owner = { generation, identity: self() };
   let isClaimed = false;

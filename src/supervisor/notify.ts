@@ -35,7 +35,7 @@ async function tell(spec: Spec, view: EndedView, { desktop, terminal }: Notice):
 }
 
 /** Tells it, if that was asked for, and notes how. Nothing goes wrong with it but itself. */
-export async function tellEnd(home: Home, spec: Spec, view: EndedView): Promise<void> {
+export async function notifyEnd(home: Home, spec: Spec, view: EndedView): Promise<void> {
   if (spec.notify === null || !noticeDue(view)) return;
   const told = await tell(spec, view, spec.notify);
   try {

@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { HAS_PROC } from '../engine/os/process-identity.ts';
 import { claimSole } from '../engine/os/process-lock.ts';
-import { advance, needsKeeper, type Rest, starterOf } from '../engine/queue/admission.ts';
+import { advance, moverFor, needsKeeper, type Rest } from '../engine/queue/admission.ts';
 import { thisSandboxKey } from '../engine/queue/confinement.ts';
 import { Line } from '../engine/queue/queue-snapshot.ts';
 import { keep } from '../engine/queue/queue-waiter.ts';
@@ -25,7 +25,7 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
   // woken by one who leaves: he still holds the job that ended
-  const mover = starterOf(home, { handedOn: true, stays: true });
+  const mover = moverFor(home, { handedOn: true, stays: true });
   for (;;) {
     const rest = await advance(line, mover);
     // somebody removed the queue, or the home

@@ -8,8 +8,8 @@ import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
-import { addMark, findMark, makeQueue, markStarted } from '../job/queue/queue-files.ts';
-import { markName } from '../job/queue/queue-order.ts';
+import { addEntry, findEntry, makeQueue, markStarted } from '../job/queue/queue-files.ts';
+import { entryName } from '../job/queue/queue-order.ts';
 import type { Spec } from '../job/spec.ts';
 import { type Attempt, exitCodeOf, type StatusOf } from '../job/state.ts';
 
@@ -36,11 +36,11 @@ export function leaveQueue({ home, spec, job, attempt }: Attempted): void {
     const isNeeded = spec.keepEnv || spec.onExit !== null || attempt <= spec.retry;
     if (isNeeded) keepEnvironment(home, spec);
     if (!isNeeded) removeQuietly(job.env);
-    const mark = findMark(home, spec);
-    if (mark) markStarted(home, spec.id, mark);
+    const entry = findEntry(home, spec);
+    if (entry) markStarted(home, spec.id, entry);
     else markLive(home, spec.id);
   } catch (thrown) {
-    // whoever meets the marker sees that the job runs
+    // whoever meets the entry sees that the job runs
     errnoOf(thrown);
   }
 }
@@ -68,7 +68,7 @@ export function putBack(home: Home, spec: Spec, notBefore: number): void {
   const placement = { ...spec.placement, after: [] };
   // what is dead in it must not be taken for the next attempt's
   removeQuietly(home.job(spec.id).shim);
-  addMark(queue, markName(spec.id, spec.project, placement, { notBefore }));
+  addEntry(queue, entryName(spec.id, spec.project, placement, { notBefore }));
   unmarkLive(home, spec.id);
 }
 

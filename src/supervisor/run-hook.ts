@@ -27,7 +27,7 @@ import type { Spec } from '../job/spec.ts';
 import { hasHook } from '../job/spec.ts';
 import { exitCodeOf } from '../job/state.ts';
 import { type EndedView, stateWord } from '../job/view.ts';
-import { tellEnd } from './notify.ts';
+import { notifyEnd } from './notify.ts';
 
 /** How long the end may take to be readable: a full disk, a slow one, milliseconds. */
 const END_MS = 10_000;
@@ -42,7 +42,7 @@ export async function runHook(home: Home, spec: Spec): Promise<void> {
   for (const fd of [3, 4]) fs.closeSync(fd);
   const view = await untilEnded(home, spec.id);
   if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
-  const told = tellEnd(home, spec, view);
+  const told = notifyEnd(home, spec, view);
   if (spec.onExit !== null) await runLine(home, spec, view);
   await told;
 }

@@ -26,7 +26,7 @@ const ENVIRONMENT_FD = 3;
 /** How often the main process of a job without shim is looked at. */
 const ORPHAN_LOOK_MS = 100;
 
-export function start(supervision: Supervision): void {
+export function startJob(supervision: Supervision): void {
   supervision.moveOn = () => moveOn(supervision, true);
   supervision.onEnded = () => leave(supervision);
   try {

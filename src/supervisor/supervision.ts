@@ -28,7 +28,7 @@ import { stopTree } from './stop/stop-tree.ts';
 /** `alive`, as every supervisor gets it. */
 export const ALIVE_FD = 4;
 
-export type Starter = (supervision: Supervision) => void;
+export type StartJob = (supervision: Supervision) => void;
 
 export class Supervision {
   /** Those of this process that have not ended. */
@@ -39,7 +39,7 @@ export class Supervision {
   readonly job: JobPaths;
   readonly aliveFd: number;
   /** How this process starts a job: the next of the queue, too. */
-  readonly start: Starter;
+  readonly start: StartJob;
   /** An adopter takes no other job. */
   mayTake = true;
   attempt = 1;
@@ -73,7 +73,7 @@ export class Supervision {
     home: Home,
     spec: Spec,
     owner: Owner,
-    { isClaimed, aliveFd, start }: { isClaimed: boolean; aliveFd: number; start: Starter },
+    { isClaimed, aliveFd, start }: { isClaimed: boolean; aliveFd: number; start: StartJob },
   ) {
     this.home = home;
     this.spec = spec;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { sealed } from '../../src/base/checksum.ts';
-import { thisPlace } from '../../src/engine/os/process-identity.ts';
+import { thisHost } from '../../src/engine/os/process-identity.ts';
 import { type Rig, ROOT, rigTest } from '../rig/rig.ts';
 import { eventsOf } from '../rig/schedules.ts';
 
@@ -137,7 +137,7 @@ rigTest('0.4.0: jobs that wait in a paused queue, one skipped, one that was run 
   for (const id of waiting) {
     const path = rig.file(id, 'spec.json');
     const { sum: _, ...spec } = JSON.parse(fs.readFileSync(path, 'utf8'));
-    fs.writeFileSync(path, sealed({ ...spec, machine: thisPlace().machine }));
+    fs.writeFileSync(path, sealed({ ...spec, machine: thisHost().machine }));
   }
   assert.deepEqual(await told(), [
     ...[10, 9].map((id) => [id, 'queued', null, 'the queue api is paused', 1, 'api']),
@@ -192,7 +192,7 @@ rigTest('0.5.0: a terminal, held and kept input, a line at the end, a pause, a r
 
 /** Makes the records of live jobs those of this machine before its last start. */
 function moveHere(rig: Rig, ids: number[]): void {
-  const { machine } = thisPlace();
+  const { machine } = thisHost();
   const reseal = (path: string, change: (record: any) => object) => {
     const { sum: _, ...record } = JSON.parse(fs.readFileSync(path, 'utf8'));
     fs.writeFileSync(path, sealed(change(record)));

@@ -4,16 +4,16 @@ import { attempt } from '../../base/fs/atomic-write.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
-import { addStarter } from '../../job/automation/template-records.ts';
+import { addTemplate } from '../../job/automation/template-records.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { commandText } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { bootNote, changeBoot } from './boot-entry.ts';
 import { timeText } from './start-times.ts';
-import { STARTER_OPTIONS, starterOf } from './template-draft.ts';
+import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
 
-const { name, 'pass-env': passEnv, ...itsJobs } = STARTER_OPTIONS;
+const { name, 'pass-env': passEnv, ...itsJobs } = TEMPLATE_OPTIONS;
 
 export const CRON_OPTIONS = {
   name,
@@ -70,23 +70,23 @@ export async function addSchedule(
   if (!opened.ok) return opened;
   const home = opened.value;
   const known = listSchedules(home);
-  const made = starterOf(context, { options, separated }, command, (name) => known.includes(name));
+  const made = parseTemplate(context, { options, separated }, command, (name) => known.includes(name));
   if (!made.ok) return made;
-  const { starter, passed } = made.value;
-  const { name } = starter;
+  const { template, passed } = made.value;
+  const { name } = template;
   if (options.boot || options['no-boot']) {
     const changed = changeBoot(context, options.boot);
     if (!changed.ok) return changed;
   }
   const schedule: Schedule = {
-    ...starter,
+    ...template,
     expression: expression.trim(),
     timezone: zone.value,
     overlap: overlap.value,
     catchUp: options['catch-up'],
   };
   const paths = home.schedule(name);
-  const added = attempt('write', paths.dir, () => addStarter(home, home.schedules, paths, schedule));
+  const added = attempt('write', paths.dir, () => addTemplate(home, home.schedules, paths, schedule));
   if (!added.ok) return added;
   if (!added.value) return fail({ code: 'starter-taken', kind: 'schedule', name });
   const served = await callOn(home, schedulerOf(home));

@@ -2,7 +2,7 @@
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
-import { isStarterPaused } from '../../job/automation/template-records.ts';
+import { isTemplatePaused } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Output } from '../output/output.ts';
 import {
@@ -11,8 +11,8 @@ import {
   type Deeds,
   deedsOf,
   lastText,
-  starterObject,
   tellTable,
+  templateObject,
 } from './shared-table.ts';
 import { timeText } from './start-times.ts';
 
@@ -31,7 +31,7 @@ async function rowOf(home: Home, name: string): Promise<Row> {
   const { parseTimetable } = await import('../../job/automation/timetable.ts');
   const read = readSchedule(home, name);
   const paths = home.schedule(name);
-  const paused = isStarterPaused(paths);
+  const paused = isTemplatePaused(paths);
   const common = { name, paused, ...deedsOf(home, paths) };
   if (read.kind !== 'read')
     return {
@@ -63,7 +63,7 @@ function objectOf({ name, schedule, why, paused, next, last, counts }: Row): obj
     catchUp: schedule?.catchUp ?? null,
     paused,
     next: next === null ? null : new Date(next).toISOString(),
-    ...starterObject(schedule, { last }),
+    ...templateObject(schedule, { last }),
     ...counts,
     unreadable: why,
   };

@@ -1,6 +1,6 @@
 /** `--listen`: where a listener listens, and who has the port if it cannot. */
 import { clip, safe } from '../../base/text/sanitize.ts';
-import { claimable, findPort, readHold } from '../../engine/automation/listener-status.ts';
+import { claimable, findPort, readPortOwner } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { portTaken } from '../../engine/observe/port-owner.ts';
 import { isOfThisWorld } from '../../engine/queue/confinement.ts';
@@ -70,11 +70,11 @@ function refused({ host, port }: Address, errno: string): { ok: false; failure: 
 }
 
 /** Fails, and names who has it, if the port is somebody else's. */
-export async function checkHold(home: Home, address: Address): Promise<Result<void>> {
-  const hold = await readHold(home, address);
-  if (hold.kind !== 'taken') return ok(undefined);
-  if (hold.by === 'unknown') return refused(address, 'EADDRINUSE');
-  return fail(portTaken(address.port, hold.by));
+export async function checkPortOwner(home: Home, address: Address): Promise<Result<void>> {
+  const owner = await readPortOwner(home, address);
+  if (owner.kind !== 'taken') return ok(undefined);
+  if (owner.by === 'unknown') return refused(address, 'EADDRINUSE');
+  return fail(portTaken(address.port, owner.by));
 }
 
 /** An address that our listener has, or may have: that of the triggers that are there, or one that is free. */
@@ -88,12 +88,12 @@ export async function chooseAddress(home: Home, wanted: Wanted): Promise<Result<
   }
   const address = { host, port };
   if (known.some((one) => one.port === port) && isServed(listenerOf(home, address))) {
-    const held = await checkHold(home, address);
+    const held = await checkPortOwner(home, address);
     return held.ok ? ok(address) : held;
   }
   const errno = await claimable(home, address);
   if (errno === undefined) return ok(address);
-  const held = errno === 'EADDRINUSE' ? await checkHold(home, address) : ok(undefined);
+  const held = errno === 'EADDRINUSE' ? await checkPortOwner(home, address) : ok(undefined);
   return held.ok ? refused(address, errno) : held;
 }
 

@@ -3,10 +3,10 @@ import { attempt } from '../../base/fs/atomic-write.ts';
 import { plural } from '../../base/text/sanitize.ts';
 import { callAll } from '../../engine/automation/service-jobs.ts';
 import { liveJobs } from '../../engine/automation/start-once.ts';
-import { removeStarter } from '../../job/automation/template-records.ts';
+import { removeTemplate } from '../../job/automation/template-records.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { StarterPaths } from '../../job/home/paths.ts';
+import type { TemplatePaths } from '../../job/home/paths.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 
@@ -29,11 +29,11 @@ export function checkPlain(verb: 'cron' | 'trigger', options: object): Result<vo
 export function removeOne(
   output: Output,
   home: Home,
-  paths: StarterPaths,
+  paths: TemplatePaths,
   { kind, name, known }: { kind: 'schedule' | 'trigger'; name: string; known: string[] },
 ): Result<Exit> {
   const live = liveJobs(home, paths);
-  const removed = attempt(`remove ${kind}`, paths.dir, () => removeStarter(home, paths));
+  const removed = attempt(`remove ${kind}`, paths.dir, () => removeTemplate(home, paths));
   if (!removed.ok) return removed;
   if (!removed.value) return fail({ code: 'no-such-starter', kind, name, known });
   callAll(kind === 'schedule' ? home.schedules : home.triggers);

@@ -2,9 +2,9 @@
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { readEvents, type Starter, type StarterEvent } from '../../job/automation/template-records.ts';
+import { type JobTemplate, readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { StarterPaths } from '../../job/home/paths.ts';
+import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import { commandText, type JobView, stateWord } from '../../job/view.ts';
 import { stateText } from '../messages/job-text.ts';
@@ -16,10 +16,10 @@ import { timeText } from './start-times.ts';
 export interface Deeds {
   /** The newest job that it started. */
   last: { id: number; at: number; view: JobView | undefined } | null;
-  counts: Record<StarterEvent['did'], number>;
+  counts: Record<TemplateEvent['did'], number>;
 }
 
-export function deedsOf(home: Home, paths: StarterPaths): Deeds {
+export function deedsOf(home: Home, paths: TemplatePaths): Deeds {
   const events = readEvents(paths);
   const started = events.findLast(({ job }) => job !== null);
   const counts = { started: 0, skipped: 0, missed: 0, failed: 0 };
@@ -42,11 +42,11 @@ export function countsText(counts: Record<string, number>): string {
 }
 
 /** What is kept of the job that is started: never a value of its environment. */
-export const starterObject = (starter: Starter | null, { last }: Pick<Deeds, 'last'>): object => ({
-  command: starter?.draft.argv ?? null,
-  cwd: starter?.draft.cwd ?? null,
-  queue: starter?.queue ?? null,
-  environment: starter?.environment.map((entry) => entry.slice(0, entry.indexOf('='))) ?? null,
+export const templateObject = (template: JobTemplate | null, { last }: Pick<Deeds, 'last'>): object => ({
+  command: template?.draft.argv ?? null,
+  cwd: template?.draft.cwd ?? null,
+  queue: template?.queue ?? null,
+  environment: template?.environment.map((entry) => entry.slice(0, entry.indexOf('='))) ?? null,
   lastJob: last && {
     id: last.id,
     at: new Date(last.at).toISOString(),
@@ -56,8 +56,8 @@ export const starterObject = (starter: Starter | null, { last }: Pick<Deeds, 'la
 });
 
 /** The last cell of a row: the command, or why the record cannot be used. */
-export const commandCell = (starter: Starter | null, why: string | null): string =>
-  starter ? clip(safe(commandText(starter.draft)), 100) : safe(why ?? '');
+export const commandCell = (template: JobTemplate | null, why: string | null): string =>
+  template ? clip(safe(commandText(template.draft)), 100) : safe(why ?? '');
 
 /** A table; the column `LAST` has the colour of that job's state. */
 export async function tellTable(
@@ -83,7 +83,7 @@ export async function tellTable(
 const EVENTS_SHOWN = 20;
 
 /** What one of them did, the newest last. */
-export function tellEvents(output: Output, events: StarterEvent[], timezone: string | undefined): void {
+export function tellEvents(output: Output, events: TemplateEvent[], timezone: string | undefined): void {
   if (output.json) {
     output.objects(events.map(eventObject));
     return;
@@ -94,7 +94,7 @@ export function tellEvents(output: Output, events: StarterEvent[], timezone: str
 }
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
-const eventObject = ({ at, until, notedAt, ...rest }: StarterEvent): object => ({
+const eventObject = ({ at, until, notedAt, ...rest }: TemplateEvent): object => ({
   v: 1,
   at: iso(at),
   until: iso(until),
@@ -103,7 +103,7 @@ const eventObject = ({ at, until, notedAt, ...rest }: StarterEvent): object => (
 });
 
 function eventText(
-  { at, until, times, did, why, job, by, delivery }: StarterEvent,
+  { at, until, times, did, why, job, by, delivery }: TemplateEvent,
   timezone: string | undefined,
 ): string {
   const when = until === null ? timeText(at, timezone) : `${timeText(at)} to ${timeText(until, timezone)}`;

@@ -3,9 +3,9 @@ import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { jobEnvironment } from '../../engine/launch/environment.ts';
-import { thisPlace } from '../../engine/os/process-identity.ts';
+import { thisHost } from '../../engine/os/process-identity.ts';
 import { thisWorld } from '../../engine/queue/confinement.ts';
-import type { Starter } from '../../job/automation/template-records.ts';
+import type { JobTemplate } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
 import type { Input } from '../command/command.ts';
@@ -16,7 +16,7 @@ import { checkQueueName } from '../run/queue-options.ts';
 const { cwd, env, tag, split, timeout, grace } = DRAFT_OPTIONS;
 
 /** The options of both. */
-export const STARTER_OPTIONS = {
+export const TEMPLATE_OPTIONS = {
   name: {
     kind: 'text',
     short: '-n',
@@ -43,7 +43,7 @@ export const STARTER_OPTIONS = {
   split,
   'no-pipefail': DRAFT_OPTIONS['no-pipefail'],
 } as const;
-type StarterInput = Input<typeof STARTER_OPTIONS>;
+type TemplateInput = Input<typeof TEMPLATE_OPTIONS>;
 
 /** What a job needs that nobody types. */
 const ALWAYS = ['PATH', 'HOME', 'LANG', 'SHELL'];
@@ -51,7 +51,7 @@ const ALWAYS = ['PATH', 'HOME', 'LANG', 'SHELL'];
 /** What `run` may be told of a job and these may not. */
 const NOT_ASKED: Pick<
   Input<typeof DRAFT_OPTIONS>['options'],
-  Exclude<keyof typeof DRAFT_OPTIONS, keyof typeof STARTER_OPTIONS>
+  Exclude<keyof typeof DRAFT_OPTIONS, keyof typeof TEMPLATE_OPTIONS>
 > = {
   reuse: false,
   replace: false,
@@ -99,12 +99,12 @@ function nameFrom(words: string[], isTaken: (name: string) => boolean): string {
 }
 
 /** Everything that can be refused before anything is written; `words`: those of the command. */
-export function starterOf(
+export function parseTemplate(
   context: Context,
-  { options, separated }: Pick<StarterInput, 'options' | 'separated'>,
+  { options, separated }: Pick<TemplateInput, 'options' | 'separated'>,
   words: string[],
   isTaken: (name: string) => boolean,
-): Result<{ starter: Starter; passed: string[] }> {
+): Result<{ template: JobTemplate; passed: string[] }> {
   if (options.name !== null && !isName(options.name))
     return fail({
       code: 'usage',
@@ -143,16 +143,16 @@ export function starterOf(
     ...draft.env,
     ...(draft.env.some((one) => one.startsWith('PWD=')) ? [] : [`PWD=${draft.cwd}`]),
   ];
-  const starter: Starter = {
+  const template: JobTemplate = {
     v: 1,
     name: options.name ?? nameFrom(words, isTaken),
     draft: { ...draft, env },
     queue: options.queue,
     environment: jobEnvironment(chosen, { ...draft, env }),
     world: thisWorld(),
-    bootId: thisPlace().bootId,
+    bootId: thisHost().bootId,
     umask: process.umask(),
     createdAt: systemClock.now(),
   };
-  return ok({ starter, passed: Object.keys(chosen) });
+  return ok({ template, passed: Object.keys(chosen) });
 }

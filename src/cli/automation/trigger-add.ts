@@ -2,7 +2,7 @@
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { callOn, listenerOf } from '../../engine/automation/service-jobs.ts';
-import { addStarter, removeStarter } from '../../job/automation/template-records.ts';
+import { addTemplate, removeTemplate } from '../../job/automation/template-records.ts';
 import {
   type Address,
   headerVariable,
@@ -20,11 +20,11 @@ import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { tellWarnings } from '../messages/warnings.ts';
 import { bootNote } from './boot-entry.ts';
-import { checkHold, chooseAddress, openNote, parseListen } from './listen-address.ts';
-import { STARTER_OPTIONS, starterOf } from './template-draft.ts';
+import { checkPortOwner, chooseAddress, openNote, parseListen } from './listen-address.ts';
+import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
 import { triggerObject } from './trigger-table.ts';
 
-const { name: _, ...JOB_OPTIONS } = STARTER_OPTIONS;
+const { name: _, ...JOB_OPTIONS } = TEMPLATE_OPTIONS;
 
 export const TRIGGER_OPTIONS = {
   listen: {
@@ -120,12 +120,12 @@ export async function addTrigger(
   const home = opened.value;
   const taken = () => fail({ code: 'starter-taken', kind: 'trigger', name });
   if (listTriggers(home).includes(name)) return taken();
-  const made = starterOf(context, { options: { ...options, name }, separated }, command, () => false);
+  const made = parseTemplate(context, { options: { ...options, name }, separated }, command, () => false);
   if (!made.ok) return made;
   const address = await chooseAddress(home, wanted.value);
   if (!address.ok) return address;
   const trigger: Trigger = {
-    ...made.value.starter,
+    ...made.value.template,
     host: address.value.host,
     port: address.value.port,
     secret: newSecret(),
@@ -133,13 +133,13 @@ export async function addTrigger(
     hosts: hosts.value,
   };
   const paths = home.trigger(name);
-  const added = attempt('write', paths.dir, () => addStarter(home, home.triggers, paths, trigger));
+  const added = attempt('write', paths.dir, () => addTemplate(home, home.triggers, paths, trigger));
   if (!added.ok) return added;
   if (!added.value) return taken();
   const served = await serve(home, trigger);
   if (!served.ok) {
     // nobody saw its secret, and nobody serves it: it never was
-    attempt('remove trigger', paths.dir, () => removeStarter(home, paths));
+    attempt('remove trigger', paths.dir, () => removeTemplate(home, paths));
     return served;
   }
   await tellSecret(context, home, trigger, made.value.passed);
@@ -150,7 +150,7 @@ export async function addTrigger(
 /** Starts its listener, if need be; fails unless that has the port. */
 async function serve(home: Home, address: Address): Promise<Result<void>> {
   const called = await callOn(home, listenerOf(home, address));
-  return called.ok ? checkHold(home, address) : called;
+  return called.ok ? checkPortOwner(home, address) : called;
 }
 
 /** URL and secret on stdout, a line each; how they are used beside it. */

@@ -1,5 +1,5 @@
 /** Triggers as rows of a table and as objects. */
-import { readHold } from '../../engine/automation/listener-status.ts';
+import { readPortOwner } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
 import { isOfThisWorld } from '../../engine/queue/confinement.ts';
@@ -12,8 +12,8 @@ import {
   type Deeds,
   deedsOf,
   lastText,
-  starterObject,
   tellTable,
+  templateObject,
 } from './shared-table.ts';
 
 const HEADS = ['NAME', 'URL', 'LAST', 'NOT RUN', 'COMMAND'];
@@ -31,10 +31,10 @@ interface Row extends Deeds {
 /** Why nobody listens for a trigger. */
 export async function troubleOf(home: Home, trigger: Trigger): Promise<string | null> {
   if (!isOfThisWorld(trigger)) return 'it is served in another sandbox or container';
-  const hold = await readHold(home, trigger);
-  if (hold.kind === 'taken')
-    return `port ${trigger.port} taken${hold.by === 'unknown' ? '' : ` by ${listenerText(hold.by)}`}`;
-  if (hold.kind === 'ours') return null;
+  const owner = await readPortOwner(home, trigger);
+  if (owner.kind === 'taken')
+    return `port ${trigger.port} taken${owner.by === 'unknown' ? '' : ` by ${listenerText(owner.by)}`}`;
+  if (owner.kind === 'ours') return null;
   return isServed(listenerOf(home, trigger))
     ? 'its listener has no port yet'
     : 'its listener is being started';
@@ -63,7 +63,7 @@ function objectOf({ name, trigger, why, trouble, last, counts }: Row): object {
     hosts: trigger?.hosts ?? null,
     listening: trouble === null,
     trouble,
-    ...starterObject(trigger, { last }),
+    ...templateObject(trigger, { last }),
     started: counts.started,
     replayed: counts.skipped,
     failed: counts.failed,

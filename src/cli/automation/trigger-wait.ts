@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { attendLeft } from '../../engine/automation/recovery.ts';
 import { Growth } from '../../engine/wait/log-watcher.ts';
-import { readEvents, type StarterEvent } from '../../job/automation/template-records.ts';
+import { readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
 import { listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -52,7 +52,7 @@ async function nextStarted(
   home: Home,
   name: string,
   abort: AbortSignal,
-): Promise<StarterEvent | 'removed' | undefined> {
+): Promise<TemplateEvent | 'removed' | undefined> {
   const paths = home.trigger(name);
   const createdAt = createdAtOf(home, name);
   // stamped first, then read: what is noted in between is looked at again

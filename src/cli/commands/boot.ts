@@ -4,7 +4,7 @@ import { serveAll } from '../../engine/automation/recovery.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { listMarks, listQueues } from '../../job/queue/queue-files.ts';
+import { listEntries, listQueues } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
@@ -12,7 +12,7 @@ import type { Output } from '../output/output.ts';
 /** Moves each queue on in which somebody waits. */
 async function attendQueues(output: Output, home: Home): Promise<void> {
   for (const name of listQueues(home)) {
-    const waiting = listMarks(home.queue(name)).length;
+    const waiting = listEntries(home.queue(name)).length;
     if (waiting === 0) continue;
     await attendQueue(home, name);
     if (output.json) output.object({ v: 1, queue: name, waiting });
@@ -21,7 +21,7 @@ async function attendQueues(output: Output, home: Home): Promise<void> {
   }
 }
 
-async function attendStarters(output: Output, home: Home): Promise<Result<Exit>> {
+async function attendServices(output: Output, home: Home): Promise<Result<Exit>> {
   const served = await serveAll(home);
   if (!served.ok) return served;
   for (const { serves, id, names } of served.value) {
@@ -56,6 +56,6 @@ export const boot = verb({
       return ok(SUCCESS);
     }
     await attendQueues(output, home);
-    return attendStarters(output, home);
+    return attendServices(output, home);
   },
 });

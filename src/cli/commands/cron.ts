@@ -8,17 +8,17 @@ import { isOfThisWorld } from '../../engine/queue/confinement.ts';
 import { countBetween } from '../../job/automation/due.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {
-  isStarterPaused,
+  isTemplatePaused,
   NOBODY,
   notedUntil,
   noteEvent,
   readEvents,
-  setStarterPaused,
+  setTemplatePaused,
 } from '../../job/automation/template-records.ts';
 import type { Timetable } from '../../job/automation/timetable.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { StarterPaths } from '../../job/home/paths.ts';
+import type { TemplatePaths } from '../../job/home/paths.ts';
 import { changeBoot } from '../automation/boot-entry.ts';
 import { addSchedule, CRON_OPTIONS } from '../automation/cron-add.ts';
 import { tellSchedules } from '../automation/cron-table.ts';
@@ -88,14 +88,14 @@ async function setPaused(
 ): Promise<Result<Exit>> {
   const { name, expression, timezone, createdAt } = schedule;
   const paths = home.schedule(name);
-  const was = isStarterPaused(paths);
+  const was = isTemplatePaused(paths);
   const { parseTimetable } = await import('../../job/automation/timetable.ts');
   const timetable = parseTimetable(expression, timezone, createdAt);
   const changed = attempt('change schedule', paths.dir, () => {
     if (was === paused) return;
     // first: a scheduler that sees that it goes on begins where the journal ends
     if (!paused && timetable.ok) noteLeftOut(paths, timetable.value, createdAt);
-    setStarterPaused(paths, paused);
+    setTemplatePaused(paths, paused);
   });
   if (!changed.ok) return changed;
   const { output } = context;
@@ -111,7 +111,7 @@ async function setPaused(
 }
 
 /** A word on every time up to now that has none: before it was paused, and since. */
-function noteLeftOut(paths: StarterPaths, timetable: Timetable, createdAt: number): void {
+function noteLeftOut(paths: TemplatePaths, timetable: Timetable, createdAt: number): void {
   const now = systemClock.now();
   const since = pausedSince(paths.paused);
   const from = notedUntil(paths, createdAt, now);

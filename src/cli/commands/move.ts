@@ -4,14 +4,14 @@ import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import { Lineup } from '../../engine/queue/queue-status.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { findMark, listMarks, moveMark } from '../../job/queue/queue-files.ts';
+import { findEntry, listEntries, moveEntry } from '../../job/queue/queue-files.ts';
 import {
-  idOfMark,
+  idOfEntry,
   MOST_PRIORITY,
   rankBefore,
   rankBehind,
   rankOf,
-  rankOfMark,
+  rankOfEntry,
 } from '../../job/queue/queue-order.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
@@ -48,16 +48,16 @@ function checkWaiting(views: JobView[]): Result<Map<string, JobView[]>> {
 function moveIn(home: Home, name: string, views: JobView[], aim: Aim): Result<void> {
   const queue = home.queue(name);
   const own = new Set(views.map(({ id }) => id));
-  const marks = listMarks(queue);
-  const others = marks.filter((mark) => !own.has(idOfMark(mark.name)));
+  const entries = listEntries(queue);
+  const others = entries.filter((entry) => !own.has(idOfEntry(entry.name)));
   const ranks = ranksFor(
     aim,
     views.length,
-    others.map((mark) => rankOfMark(mark.name)),
+    others.map((entry) => rankOfEntry(entry.name)),
   );
   for (const [n, view] of views.entries()) {
-    const mark = 'spec' in view && wasQueued(view.spec) ? findMark(home, view.spec) : undefined;
-    if (!mark || !moveMark(queue, mark, ranks[n]!))
+    const entry = 'spec' in view && wasQueued(view.spec) ? findEntry(home, view.spec) : undefined;
+    if (!entry || !moveEntry(queue, entry, ranks[n]!))
       return fail({ code: 'not-waiting', id: view.id, state: 'being started', inQueue: true });
   }
   return ok(undefined);

@@ -14,7 +14,7 @@ import { judgeable, select } from '../jobs/select.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../run/after-start.ts';
-import { start } from '../run/name-policy.ts';
+import { startNamed } from '../run/name-policy.ts';
 import { tellIfPaused } from '../run/queue-options.ts';
 import { stopOne } from '../run/replace.ts';
 import { redraftOf } from '../run/restart-draft.ts';
@@ -81,7 +81,7 @@ export const restart = verb({
     if (!way.ok) return way;
     const mayStart = () => portsAreFree(home, conditions.value);
     const naming = draft.name === null ? 'alone' : 'replace';
-    const started = await start(output, home, draft, naming, mayStart, 'restart');
+    const started = await startNamed(output, home, draft, naming, mayStart, 'restart');
     if (!started.ok) return started;
     const { id } = started.value;
     const { name, placement } = draft;

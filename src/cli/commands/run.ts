@@ -10,7 +10,7 @@ import { enclosureWarnings, tellWarnings, warningsOf } from '../messages/warning
 import { isNew } from '../output/hints.ts';
 import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../run/after-start.ts';
 import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
-import { parseNaming, start } from '../run/name-policy.ts';
+import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../run/queue-options.ts';
 import { keepInput } from '../run/stdin.ts';
@@ -107,7 +107,7 @@ export const run = verb({
     const input = keepInput(output, home, options.stdin, draft.value);
     if (!input.ok) return input;
     const { inputCopy } = input.value;
-    const started = await start(output, home, input.value, naming.value, mayStart);
+    const started = await startNamed(output, home, input.value, naming.value, mayStart);
     if (inputCopy !== undefined) removeQuietly(inputCopy);
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;

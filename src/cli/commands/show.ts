@@ -14,7 +14,7 @@ import type { Spec } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { onExitObject, onExitText } from '../jobs/exit-hook-row.ts';
-import { attemptRows, queueRows, type Row } from '../jobs/queue-details.ts';
+import { attemptRows, type DetailRow, queueRows } from '../jobs/queue-details.ts';
 import { select } from '../jobs/select.ts';
 import {
   commandLine,
@@ -98,7 +98,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     spec.maxLogBytes !== null && `--max-log ${renderExactSize(spec.maxLogBytes)}`,
     spec.maxLogBytes !== null && spec.onMaxLog === 'kill' && '--on-max-log kill',
   ];
-  const rows: Row[] = [
+  const rows: DetailRow[] = [
     ['job', jobLabel(view)],
     ['state', stateText(view, extras.leftovers)],
     ['because', reason && safe(reason)],

@@ -7,7 +7,7 @@ import { clip, safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { type Here, liveHere } from '../../engine/observe/resolve.ts';
 import { listSchedules } from '../../job/automation/schedule.ts';
-import { listStarters } from '../../job/automation/template-records.ts';
+import { listTemplates } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, newestNames, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { isName } from '../../job/home/project.ts';
@@ -62,7 +62,7 @@ export function liveWords(home: Home, here: Here, kind: WordKind): string[] {
       case 'schedules':
         return listSchedules(home);
       case 'triggers':
-        return listStarters(home.triggers);
+        return listTemplates(home.triggers);
     }
   } catch (thrown) {
     errnoOf(thrown);

@@ -30,7 +30,7 @@ export const ENVIRONMENT: [name: string, meaning: string][] = [
 ];
 
 /** An option as it is typed: `-n, --name NAME`, `--wait[=DUR]`. */
-export function flagsOf(name: string, option: Option): string {
+export function optionUsage(name: string, option: Option): string {
   const value =
     option.value === undefined ? '' : isOptional(option) ? `[=${option.value}]` : ` ${option.value}`;
   return `${option.short ? `${option.short}, ` : ''}--${name}${value}`;
@@ -74,7 +74,7 @@ function optionLines(verb: Verb): string[] {
   const isGrouped = Object.values(verb.options).some(({ group }) => group !== undefined);
   const heads = options.map(([, { group }], n) => (isGrouped && group) || (n === 0 ? 'Options' : undefined));
   return columns(
-    options.map(([name, option]) => [flagsOf(name, option), option.text]),
+    options.map(([name, option]) => [optionUsage(name, option), option.text]),
     heads,
   );
 }

@@ -3,7 +3,7 @@
  * `bgjob --man all` prints all of them one after the other.
  */
 import { COMMON, type Option, type Verb } from '../command/command.ts';
-import { ENVIRONMENT, EXIT_CODES, flagsOf, fold, REFERENCES, TAGLINE } from './help.ts';
+import { ENVIRONMENT, EXIT_CODES, fold, optionUsage, REFERENCES, TAGLINE } from './help.ts';
 
 /** When this version came out; changed together with the version. */
 const RELEASED = '2026-11-21';
@@ -30,7 +30,7 @@ const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slic
 /** A long line of words that belong together: man joins what is broken. */
 const broken = (text: string): string[] => fold(text, 60).map(roff);
 const optionParagraph = ([name, option]: [string, Option]): string[] =>
-  paragraph(flagsOf(name, option), option.text);
+  paragraph(optionUsage(name, option), option.text);
 
 function exampleLines(examples: Verb['examples']): string[] {
   return examples.flatMap(([command, what]) => [

@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
-import { type Held, holdJob, type Wish } from '../../engine/stop/pause-job.ts';
+import { type Held, holdJob, type PauseVerb } from '../../engine/stop/pause-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
@@ -15,7 +15,7 @@ import type { Output } from '../output/output.ts';
 import { judgeable, selectAll } from './select.ts';
 
 /** Pauses or resumes the jobs that were named and says what became of each. */
-export async function holdAll(context: Context, words: string[], verb: Wish): Promise<Result<Exit>> {
+export async function holdAll(context: Context, words: string[], verb: PauseVerb): Promise<Result<Exit>> {
   const selected = selectAll(context, words, { elsewhere: false });
   if (!selected.ok) return selected;
   const opened = context.home();
@@ -27,7 +27,7 @@ export async function holdAll(context: Context, words: string[], verb: Wish): Pr
   return failed ?? ok(SUCCESS);
 }
 
-async function holdOne(output: Output, home: Home, given: JobView, verb: Wish): Promise<Result<Exit>> {
+async function holdOne(output: Output, home: Home, given: JobView, verb: PauseVerb): Promise<Result<Exit>> {
   const judged = judgeable(given);
   if (!judged.ok) return judged;
   const before = judged.value;
@@ -55,7 +55,7 @@ async function holdOne(output: Output, home: Home, given: JobView, verb: Wish): 
   return ok(SUCCESS);
 }
 
-function textOf({ view, already, undone, processes }: Held, verb: Wish, done: string): string {
+function textOf({ view, already, undone, processes }: Held, verb: PauseVerb, done: string): string {
   const count = plural(processes, 'process', 'processes');
   if (already)
     return verb === 'pause'

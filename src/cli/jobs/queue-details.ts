@@ -2,26 +2,26 @@
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import type { Home } from '../../job/home/home.ts';
-import { findMark } from '../../job/queue/queue-files.ts';
-import { priorityOf, rankOfMark } from '../../job/queue/queue-order.ts';
+import { findEntry } from '../../job/queue/queue-files.ts';
+import { priorityOf, rankOfEntry } from '../../job/queue/queue-order.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { Attempt } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
 
 /** The head of a row, and its text; a row without one is left out. */
-export type Row = [head: string, text: string | null | undefined | false];
+export type DetailRow = [head: string, text: string | null | undefined | false];
 
 /** Its priority while it waits: it may have been moved. */
 function priorityText(home: Home, spec: Spec): string | false {
   if (!wasQueued(spec)) return false;
-  const mark = findMark(home, spec);
-  const priority = mark ? priorityOf(rankOfMark(mark.name)) : spec.placement.priority;
+  const entry = findEntry(home, spec);
+  const priority = entry ? priorityOf(rankOfEntry(entry.name)) : spec.placement.priority;
   if (typeof priority === 'string') return `moved ${priority === 'first' ? 'to the front' : 'to the end'}`;
   return priority !== 0 && String(priority);
 }
 
-export function queueRows(view: JobView, home: Home, { waiting }: Extras): Row[] {
+export function queueRows(view: JobView, home: Home, { waiting }: Extras): DetailRow[] {
   if (!('spec' in view) || !wasQueued(view.spec)) return [];
   const { spec } = view;
   const { after, notBefore } = view.spec.placement;
@@ -44,7 +44,7 @@ function attemptText(spec: Spec, { startedAt, endedAt, outcome }: Attempt): stri
 }
 
 /** The attempts before this one, each in a line, and how many there may be. */
-export function attemptRows(view: JobView): Row[] {
+export function attemptRows(view: JobView): DetailRow[] {
   if (view.kind !== 'live' && view.kind !== 'ended') return [];
   const { spec, state, status } = view;
   if (spec.retry === 0) return [];
@@ -52,7 +52,7 @@ export function attemptRows(view: JobView): Row[] {
   const next = status.phase === 'queued' && status.notBefore !== null ? status.notBefore : null;
   const wait = next === null ? '' : `, in ${renderDuration(next - systemClock.now())}`;
   return [
-    ...(state?.attempts ?? []).map((one, n): Row => [`attempt ${n + 1}`, attemptText(spec, one)]),
+    ...(state?.attempts ?? []).map((one, n): DetailRow => [`attempt ${n + 1}`, attemptText(spec, one)]),
     ['attempt', `${number} of ${spec.retry + 1}${number > 1 ? wait : ''}`],
   ];
 }

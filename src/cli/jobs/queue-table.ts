@@ -39,7 +39,7 @@ function rowOf(home: Home, lineup: Lineup, sight: QueueSight): Row {
   return { name, slots, running, waiting, state, paused, next };
 }
 
-/** The first that waits; a marker may be of a job that is not there. */
+/** The first that waits; an entry may be of a job that is not there. */
 function firstOf(home: Home, lineup: Lineup, sight: QueueSight) {
   for (const id of sight.first) {
     const view = observe(home, id);

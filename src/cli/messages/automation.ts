@@ -5,7 +5,7 @@ import type { Failure } from '../../job/failure.ts';
 /** The verb that is typed for each. */
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
 
-export function starterMessageOf(
+export function automationMessageOf(
   failure: Extract<Failure, { code: 'no-such-starter' | 'starter-taken' | 'started-before' | 'not-served' }>,
 ): { message: string; hint?: string } {
   switch (failure.code) {

@@ -4,7 +4,7 @@ import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
-import { starterMessageOf } from './automation.ts';
+import { automationMessageOf } from './automation.ts';
 import { badLineTexts } from './batch-lines.ts';
 import { configMessageOf } from './config.ts';
 import { holdMessageOf, restartMessageOf } from './pause.ts';
@@ -74,7 +74,7 @@ export function messageOf(failure: Failure): Message {
     case 'starter-taken':
     case 'started-before':
     case 'not-served':
-      return starterMessageOf(failure);
+      return automationMessageOf(failure);
     case 'command-not-found':
       return {
         message: `${safe(failure.command) || '""'}: command not found`,

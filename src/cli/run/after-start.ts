@@ -9,7 +9,7 @@ import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';
 import { Patience } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, type Conditions, isConditional } from '../wait/parse-conditions.ts';
-import { tellEnd, tellStillRunning } from '../wait/report-outcome.ts';
+import { reportEnd, reportStillRunning } from '../wait/report-outcome.ts';
 import { waitForCondition } from '../wait/wait-for-condition.ts';
 import { waitForAll } from '../wait/wait-for-ends.ts';
 
@@ -62,9 +62,9 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
     output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);
     return READER_GONE;
   }
-  if (view.kind === 'live') return tellStillRunning(output, home, [view], patience);
+  if (view.kind === 'live') return reportStillRunning(output, home, [view], patience);
   patience.end();
-  return tellEnd(output, home, view, 'none');
+  return reportEnd(output, home, view, 'none');
 }
 
 /** Stays with a job that was started, as long as was asked for. */

@@ -80,7 +80,7 @@ const begin = (home: Home, draft: Draft): Promise<Result<JobId>> =>
 const MOST_TRIES = 100;
 
 /** Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is started. */
-export async function start(
+export async function startNamed(
   output: Output,
   home: Home,
   draft: Draft,
@@ -106,9 +106,9 @@ export async function start(
     if (naming === 'alone' || tries === MOST_TRIES) return fail(await withPorts(home, failure));
     if (naming === 'replace') continue;
     // an id is printed only of a job that runs: one that gives way is no job
-    const { standing, view } = await waitSettled(home, failure.id);
-    if (standing === 'none') continue;
-    if (standing === 'pending') return launched;
+    const { claimState, view } = await waitSettled(home, failure.id);
+    if (claimState === 'none') continue;
+    if (claimState === 'pending') return launched;
     const judged = judgeable(view);
     if (!judged.ok) return judged;
     noteDifference(output, judged.value, draft);

@@ -19,7 +19,7 @@ export const NOTIFY_OPTIONS = {
 } as const;
 
 /** Where this call can be reached: that of a restart is another. */
-export const placesOf = (env: NodeJS.ProcessEnv): Omit<Notice, 'when'> => ({
+export const notifyTargets = (env: NodeJS.ProcessEnv): Omit<Notice, 'when'> => ({
   desktop: callerDesktop(env),
   terminal: callerTerminal(env),
 });
@@ -38,7 +38,7 @@ export function parseNotify(
       message: `--notify: "${safe(text)}" is none of ${NOTIFY_WHENS.join(', ')}`,
       hint: 'bgjob run --notify=failure -- command',
     });
-  return ok(when === 'never' ? null : { when, ...placesOf(env) });
+  return ok(when === 'never' ? null : { when, ...notifyTargets(env) });
 }
 
 /** That nobody could be told, where somebody asked for it in so many words. */

@@ -1,7 +1,7 @@
 /** The options of `run` that put a job into a queue, and what they say. */
 import { systemClock } from '../../base/clock.ts';
 import { safe } from '../../base/text/sanitize.ts';
-import { setSlots, type Wish } from '../../engine/queue/enqueue.ts';
+import { type PlacementWish, setSlots } from '../../engine/queue/enqueue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
@@ -54,7 +54,7 @@ interface QueueInput {
 
 export interface Queueing {
   /** Null: the job starts at once. */
-  wish: Wish | null;
+  wish: PlacementWish | null;
   /** What the slots of the queue are set to. */
   slots: number | null;
   retry: number;

@@ -35,10 +35,10 @@ export async function clearName(
 ): Promise<Result<void>> {
   const holder = holderOf(home, title);
   if (holder) {
-    const { standing, view } = await waitSettled(home, holder.id);
+    const { claimState, view } = await waitSettled(home, holder.id);
     // whoever stands still while it starts can neither be stopped nor passed by
-    if (standing === 'pending') return fail(nameTaken(title, view));
-    const stopped = standing === 'none' ? ok(undefined) : await stopOne(output, home, view, replaced, by);
+    if (claimState === 'pending') return fail(nameTaken(title, view));
+    const stopped = claimState === 'none' ? ok(undefined) : await stopOne(output, home, view, replaced, by);
     if (!stopped.ok) return stopped;
   }
   const marked = await markedProcesses(home);

@@ -14,7 +14,7 @@ import type { Placement, Spec } from '../../job/spec.ts';
 import type { EndedView, LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { parentOf } from './draft.ts';
-import { placesOf } from './notify-option.ts';
+import { notifyTargets } from './notify-option.ts';
 
 export interface Redraft {
   draft: Draft;
@@ -54,7 +54,7 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   const draft: Draft = {
     ...rest,
     env: knowsPlace ? rest.env : [...rest.env, `PWD=${cwd}`],
-    notify: rest.notify && { ...rest.notify, ...placesOf(context.env) },
+    notify: rest.notify && { ...rest.notify, ...notifyTargets(context.env) },
     placement: placementAgain(rest),
     parent: parentOf(context),
     origin: null,

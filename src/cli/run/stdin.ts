@@ -8,7 +8,7 @@ import type { Draft } from '../../engine/launch/launch.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { Spec, Terminal } from '../../job/spec.ts';
+import type { Spec, TerminalSize } from '../../job/spec.ts';
 import type { Output } from '../output/output.ts';
 
 /** The options of `run` that say what a job reads, and whether in a terminal. */
@@ -25,10 +25,10 @@ const usage = (message: string, hint?: string) =>
   fail({ code: 'usage', message, ...(hint !== undefined && { hint }) });
 
 /** A terminal nobody looks at. */
-const NO_TERMINAL: Terminal = { columns: 120, rows: 40 };
+const NO_TERMINAL: TerminalSize = { columns: 120, rows: 40 };
 
 /** The size of the terminal of this call, if there is one on any of its streams. */
-function terminalSize(): Terminal {
+function terminalSize(): TerminalSize {
   const { isatty, WriteStream } = require('node:tty') as typeof import('node:tty');
   for (const fd of [1, 2, 0]) {
     if (!isatty(fd)) continue;

@@ -9,14 +9,14 @@ import agentsText from './agents.md';
 import { blockOf, findBlock, withBlock, withoutBlock } from './block.ts';
 import { type Mark, markedFile, markOfFile, plainEnds } from './mark.ts';
 import skillText from './skill.md';
-import type { Place, PlaceName } from './targets.ts';
+import type { Target, TargetName } from './targets.ts';
 
 /** The options of the verb. */
-export type Wishes = Record<PlaceName | 'remove' | 'force', boolean>;
+export type Wishes = Record<TargetName | 'remove' | 'force', boolean>;
 
 /** What is to be done at a place; `next`: the whole file then, null for none. */
 export interface Change {
-  place: Place;
+  place: Target;
   action: 'written' | 'updated' | 'unchanged' | 'removed' | 'absent';
   next: Buffer | null;
   /** What is replaced or removed, if that is not simply what this bgjob wrote. */
@@ -36,7 +36,7 @@ export const wholePage = (): string => markedFile(version, skillText);
 type Planned = { change: Change } | { trouble: SkillTrouble };
 
 /** A file that is all ours. */
-export function planFile(place: Place, { remove, force }: Wishes): Planned {
+export function planFile(place: Target, { remove, force }: Wishes): Planned {
   const { found } = place;
   const whole = wholePage();
   if (!found) return { change: { place, action: remove ? 'absent' : 'written', next: null, before: null } };
@@ -50,7 +50,7 @@ export function planFile(place: Place, { remove, force }: Wishes): Planned {
 }
 
 /** A block in a file of somebody else's. */
-export function planBlock(place: Place, { remove, force }: Wishes): Planned {
+export function planBlock(place: Target, { remove, force }: Wishes): Planned {
   const file = place.found?.bytes.toString('latin1') ?? null;
   const found = findBlock(file ?? '');
   if (!found.ok) return { trouble: { kind: 'damaged-block', why: found.why } };

@@ -7,9 +7,9 @@ import { projectOf } from '../../job/home/project.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { apply, type Change, planBlock, planFile, type Wishes, wholePage } from './plan.ts';
-import { lookAt, type PlaceName } from './targets.ts';
+import { lookAt, type TargetName } from './targets.ts';
 
-const PLACES: readonly PlaceName[] = ['user', 'project', 'agents-md'];
+const PLACES: readonly TargetName[] = ['user', 'project', 'agents-md'];
 
 /** What was done, in a line. */
 function told({ place, action, next, before }: Change): string {

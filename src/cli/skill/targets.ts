@@ -7,10 +7,10 @@ import type { SkillTrouble } from '../../job/failure.ts';
 import type { Context } from '../command/context.ts';
 
 /** The places by the names of their options. */
-export type PlaceName = 'user' | 'project' | 'agents-md';
+export type TargetName = 'user' | 'project' | 'agents-md';
 
-export interface Place {
-  name: PlaceName;
+export interface Target {
+  name: TargetName;
   /** As it is called. */
   path: string;
   /** The same without symbolic links. */
@@ -26,7 +26,7 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const SKILL = 'skills/bgjob/SKILL.md';
 
 /** The directory that a place belongs to, and the path below it. Throws what Node throws of a user that is not known. */
-function named(context: Context, name: PlaceName, project: string): { base: string; below: string } {
+function named(context: Context, name: TargetName, project: string): { base: string; below: string } {
   if (name === 'user') {
     const own = context.env['CLAUDE_CONFIG_DIR'];
     const home = () => resolve(context.env['HOME'] || os.userInfo().homedir);
@@ -49,7 +49,7 @@ function realPath(base: string, below: string): string {
 }
 
 /** A file and its mode; null if there is none, and why not, if it is no file. Throws a system error. */
-function read(path: string): Place['found'] | 'no-file' {
+function read(path: string): Target['found'] | 'no-file' {
   let fd: number;
   try {
     fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -70,9 +70,9 @@ function read(path: string): Place['found'] | 'no-file' {
 /** Looks at a place, of the project that this is; nothing is changed. */
 export function lookAt(
   context: Context,
-  name: PlaceName,
+  name: TargetName,
   project: string,
-): { place: Place } | { path: string; trouble: SkillTrouble } {
+): { place: Target } | { path: string; trouble: SkillTrouble } {
   const { base: directory, below } = named(context, name, project);
   let path = directory;
   try {

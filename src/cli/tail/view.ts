@@ -14,7 +14,7 @@ import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
-import { tellStillRunning } from '../wait/report-outcome.ts';
+import { reportStillRunning } from '../wait/report-outcome.ts';
 import {
   emptyFooter,
   footer,
@@ -189,7 +189,7 @@ export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece
   const { output, home, view, again } = reading;
   if (output.readerGone) return SUCCESS;
   const now = observe(home, view.id) ?? view;
-  if (now.kind === 'live' && output.json) return tellStillRunning(output, home, [now], patience);
+  if (now.kind === 'live' && output.json) return reportStillRunning(output, home, [now], patience);
   if (now.kind === 'live') {
     // stdout is the log alone
     output.note(footer(now, shown));

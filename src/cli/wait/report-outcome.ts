@@ -46,7 +46,7 @@ function lastWords(home: Home, view: JobView, mostLines: number): LastWords {
 export type LastLines = 'none' | 'of a failure' | 'always';
 
 /** Tells how a job ended; notes that somebody was told. `exit`: what this call makes of it. */
-export async function tellEnd(
+export async function reportEnd(
   output: Output,
   home: Home,
   view: JobView,
@@ -124,7 +124,7 @@ function lastOutputText(last: ReturnType<typeof lastOutput>): string {
 }
 
 /** Tells that jobs go on although this call ends, and with which command to go on waiting (`again`). */
-export function tellStillRunning(
+export function reportStillRunning(
   output: Output,
   home: Home,
   views: JobView[],

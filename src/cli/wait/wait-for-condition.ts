@@ -24,7 +24,7 @@ import type { Output } from '../output/output.ts';
 import { parsePosition } from '../tail/view.ts';
 import type { Patience } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
-import { logFacts, tellEnd, tellStillRunning } from './report-outcome.ts';
+import { logFacts, reportEnd, reportStillRunning } from './report-outcome.ts';
 import { startSpinner } from './waiting-line.ts';
 
 /** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
@@ -130,13 +130,13 @@ export async function waitForCondition(
       if (conditions.ports.length > 0) output.note(`(${await portsText(home, now)})`);
     }
     const again = `bgjob wait ${view.id} ${conditions.words.join(' ')}`;
-    return ok(tellStillRunning(output, home, [now], patience, again));
+    return ok(reportStillRunning(output, home, [now], patience, again));
   }
   patience.end();
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
   // it went well, but not what was asked for
   const isMissed = isAwaited(conditions) && verdict(now).code === 0;
-  const exit = await tellEnd(output, home, now, 'of a failure', isMissed ? MISSED : verdict(now));
+  const exit = await reportEnd(output, home, now, 'of a failure', isMissed ? MISSED : verdict(now));
   if (isMissed && !output.json) output.note('it ended before what was awaited came true');
   return ok(exit);
 }

@@ -6,7 +6,7 @@ import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';
-import { goneView, type LastLines, tellEnd, tellStillRunning } from './report-outcome.ts';
+import { goneView, type LastLines, reportEnd, reportStillRunning } from './report-outcome.ts';
 import { startProgress, startSpinner } from './waiting-line.ts';
 
 /** So many are waited for one by one, each with a descriptor and a timer. */
@@ -49,7 +49,7 @@ export async function waitForAll(
       if (view?.kind === 'live') stillLive.set(id, view);
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;
       spinner?.pause();
-      const exit = await tellEnd(output, home, view ?? goneView(id), lastLines);
+      const exit = await reportEnd(output, home, view ?? goneView(id), lastLines);
       exits.set(id, exit);
       stillLive.delete(id);
       spinner?.resume();
@@ -66,5 +66,5 @@ export async function waitForAll(
     patience.end();
     return failed ?? SUCCESS;
   }
-  return tellStillRunning(output, home, [...stillLive.values()], patience);
+  return reportStillRunning(output, home, [...stillLive.values()], patience);
 }

@@ -9,7 +9,7 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';
-import { goneView, tellKnownEnd, tellStillRunning } from './report-outcome.ts';
+import { goneView, reportStillRunning, tellKnownEnd } from './report-outcome.ts';
 import { startProgress } from './waiting-line.ts';
 
 /** So many failures are told with their last lines. */
@@ -91,5 +91,5 @@ function tellManyStillRunning(
   const more = left.length - told.length;
   if (more > 0 && !output.json)
     output.note(`(${told.length === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`);
-  return tellStillRunning(output, home, views, patience, `bgjob wait ${renderIds(left)}`);
+  return reportStillRunning(output, home, views, patience, `bgjob wait ${renderIds(left)}`);
 }

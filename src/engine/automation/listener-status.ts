@@ -5,11 +5,11 @@ import type { Home } from '../../job/home/home.ts';
 import { describeListener, type Listener, readHolders } from '../observe/port-owner.ts';
 import { socketsOn } from '../os/sockets.ts';
 import { isOfThisWorld } from '../queue/confinement.ts';
-import { jobOf, listenerOf, type Standing } from './service-jobs.ts';
+import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
 
 /** A listener, and the triggers that it serves. */
 export interface Serving {
-  standing: Standing;
+  service: ServiceJob;
   names: string[];
 }
 
@@ -19,18 +19,18 @@ export function listenersOf(home: Home): Serving[] {
   for (const name of listTriggers(home)) {
     const read = readTrigger(home, name);
     if (read.kind !== 'read' || !isOfThisWorld(read.value)) continue;
-    const standing = listenerOf(home, read.value);
-    const { names } = found.get(standing.fifo) ?? { names: [] };
-    found.set(standing.fifo, { standing, names: [...names, name] });
+    const service = listenerOf(home, read.value);
+    const { names } = found.get(service.fifo) ?? { names: [] };
+    found.set(service.fifo, { service, names: [...names, name] });
   }
   return [...found.values()];
 }
 
 /** Who has the port: `ours`, nobody, or somebody else; `unknown`: somebody whose processes we may not see. */
-export type Hold = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken'; by: Listener | 'unknown' };
+export type PortOwner = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken'; by: Listener | 'unknown' };
 
 /** Who listens on the port of an address. */
-export async function readHold(home: Home, address: Address): Promise<Hold> {
+export async function readPortOwner(home: Home, address: Address): Promise<PortOwner> {
   for (let sockets = socketsOn(address.port, [], true); sockets.length > 0; ) {
     const holders = (await readHolders(sockets)).map(({ pid }) => describeListener(home, pid));
     const own = jobOf(home, listenerOf(home, address));
@@ -63,7 +63,7 @@ export async function claimable(home: Home, address: Address): Promise<string | 
   for (const deadline = systemClock.monotonic() + ENDING_MS; ; ) {
     const errno = await tryAddress(address);
     if (errno !== 'EADDRINUSE' || systemClock.monotonic() > deadline) return errno;
-    if ((await readHold(home, address)).kind === 'taken') return errno;
+    if ((await readPortOwner(home, address)).kind === 'taken') return errno;
     await systemClock.sleep(TRY_MS);
   }
 }

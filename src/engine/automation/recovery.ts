@@ -6,10 +6,10 @@
 import * as fs from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { listSchedules, readSchedule } from '../../job/automation/schedule.ts';
-import { isStarterPaused } from '../../job/automation/template-records.ts';
+import { isTemplatePaused } from '../../job/automation/template-records.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { listStarts } from '../../job/queue/admissions.ts';
+import { listAdmissions } from '../../job/queue/admissions.ts';
 import { foldersOf, isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -18,7 +18,7 @@ import { attendQueue } from '../queue/admission.ts';
 import { isOfThisWorld, thisSandboxKey } from '../queue/confinement.ts';
 import { hasKeeper } from '../queue/wake-waiters.ts';
 import { listenersOf } from './listener-status.ts';
-import { begin, callOn, isServed, jobOf, type Standing, schedulerOf } from './service-jobs.ts';
+import { begin, callOn, isServed, jobOf, type ServiceJob, schedulerOf } from './service-jobs.ts';
 
 function isEmpty(folder: string): boolean {
   // not readdir: there may be 10,000
@@ -38,7 +38,7 @@ export function isLeft(home: Home, name: string): boolean {
   if (hasKeeper(queue, key)) return false;
   // where there is no end of slots, jobs that run say nothing of those that wait
   if (name === NO_QUEUE) return true;
-  const running = listStarts(queue).filter(({ id }) => id > 0 && isHeld(home.job(id).alive));
+  const running = listAdmissions(queue).filter(({ id }) => id > 0 && isHeld(home.job(id).alive));
   const isFull = new Set(running.map(({ id }) => id)).size >= readSlots(queue);
   return !isFull || running.every(({ sandbox }) => sandbox !== key);
 }
@@ -46,13 +46,13 @@ export function isLeft(home: Home, name: string): boolean {
 /** The schedules that are to be served here. */
 const schedulesHere = (home: Home): string[] =>
   listSchedules(home).filter((name) => {
-    const read = isStarterPaused(home.schedule(name)) ? undefined : readSchedule(home, name);
+    const read = isTemplatePaused(home.schedule(name)) ? undefined : readSchedule(home, name);
     return read?.kind === 'read' && isOfThisWorld(read.value);
   });
 
 /** One of our own jobs that is needed, and for whom. */
 export interface Served {
-  serves: Standing['serves'];
+  serves: ServiceJob['serves'];
   id: JobId;
   names: string[];
 }
@@ -68,9 +68,9 @@ export async function serveAll(home: Home): Promise<Result<Served[]>> {
     served.push({ serves: 'schedules', id: jobOf(home, scheduler)?.id ?? 0, names });
   }
   for (const listener of listenersOf(home)) {
-    const called = await callOn(home, listener.standing);
+    const called = await callOn(home, listener.service);
     if (!called.ok) return called;
-    served.push({ serves: 'triggers', id: jobOf(home, listener.standing)?.id ?? 0, names: listener.names });
+    served.push({ serves: 'triggers', id: jobOf(home, listener.service)?.id ?? 0, names: listener.names });
   }
   return ok(served);
 }
@@ -89,8 +89,8 @@ export async function attendLeft(home: Home, kills = false): Promise<void> {
 }
 
 async function startMissing(home: Home): Promise<void> {
-  for (const { standing } of fs.existsSync(home.triggers) ? listenersOf(home) : [])
-    if (!isServed(standing)) await begin(home, standing);
+  for (const { service } of fs.existsSync(home.triggers) ? listenersOf(home) : [])
+    if (!isServed(service)) await begin(home, service);
   if (!fs.existsSync(home.schedules)) return;
   const scheduler = schedulerOf(home);
   if (!isServed(scheduler) && schedulesHere(home).length > 0) await begin(home, scheduler);

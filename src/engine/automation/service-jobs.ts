@@ -24,7 +24,7 @@ import { thisWorld } from '../queue/confinement.ts';
 import { AGAIN } from '../queue/queue-waiter.ts';
 
 /** One of our own jobs, as it is called and where it is woken. */
-export interface Standing {
+export interface ServiceJob {
   serves: 'schedules' | 'triggers';
   /** The name of the job. */
   name: string;
@@ -36,7 +36,7 @@ export interface Standing {
 /** Jobs of one world are started in no other: each has its own. */
 const inThisWorld = (name: string): string => `${name}-${thisWorld().slice(0, 4)}`;
 
-export const schedulerOf = (home: Home): Standing => ({
+export const schedulerOf = (home: Home): ServiceJob => ({
   serves: 'schedules',
   name: inThisWorld('scheduler'),
   fifo: `${home.schedules}/~${thisWorld()}`,
@@ -44,7 +44,7 @@ export const schedulerOf = (home: Home): Standing => ({
 });
 
 /** It serves all triggers of an address and port. */
-export const listenerOf = (home: Home, { host, port }: Address): Standing => ({
+export const listenerOf = (home: Home, { host, port }: Address): ServiceJob => ({
   serves: 'triggers',
   // a name has no colons
   name: inThisWorld(`listener-${port}${host === '127.0.0.1' ? '' : `-${host.replaceAll(':', '_')}`}`),
@@ -53,7 +53,7 @@ export const listenerOf = (home: Home, { host, port }: Address): Standing => ({
 });
 
 /** The live job; undefined: there is none. */
-export const jobOf = (home: Home, { name }: Standing): JobView | undefined =>
+export const jobOf = (home: Home, { name }: ServiceJob): JobView | undefined =>
   holderOf(home, { name, project: home.path });
 
 /** How long it may take until it answers, milliseconds: a busy machine. */
@@ -62,9 +62,9 @@ const LOOK_MS = 10;
 const OWN_LOG_BYTES = 16 * 2 ** 20;
 
 /** Starts the job, unless it lives, and waits for nothing. Its id; undefined: it was there, or is about to be. */
-export async function begin(home: Home, standing: Standing): Promise<Result<JobId | undefined>> {
-  const { serves, name, args } = standing;
-  if (jobOf(home, standing)) return ok(undefined);
+export async function begin(home: Home, service: ServiceJob): Promise<Result<JobId | undefined>> {
+  const { serves, name, args } = service;
+  if (jobOf(home, service)) return ok(undefined);
   const command = [process.execPath, join(__dirname, 'boot.js'), `--${serves}`, home.path, ...args];
   const started = await launch(home, {
     name,
@@ -100,7 +100,7 @@ export async function begin(home: Home, standing: Standing): Promise<Result<JobI
 }
 
 /** Whether it is there; it is not woken. */
-export const isServed = ({ fifo }: Standing): boolean => hasReader(fifo);
+export const isServed = ({ fifo }: ServiceJob): boolean => hasReader(fifo);
 
 /** Wakes those of all worlds that are there; starts none. */
 export function callAll(folder: string): void {
@@ -108,19 +108,19 @@ export function callAll(folder: string): void {
 }
 
 /** Wakes it, if need be by starting it; returns when it has heard of what is on disk now. */
-export async function callOn(home: Home, standing: Standing): Promise<Result<void>> {
-  const { serves, fifo } = standing;
+export async function callOn(home: Home, service: ServiceJob): Promise<Result<void>> {
+  const { serves, fifo } = service;
   const failed = (id: number | null, why: string) => fail({ code: 'not-served', kind: serves, id, why });
   try {
     makeDirectory(`${home.path}/${serves}`);
     for (let deadline = systemClock.monotonic() + ANSWER_MS, id: JobId | undefined; ; ) {
       if (wakeReader(fifo)) return ok(undefined);
-      const begun = await begin(home, standing);
+      const begun = await begin(home, service);
       if (!begun.ok) return begun;
       if (id !== undefined && begun.value !== undefined) return failed(id, 'it has ended at once');
       id ??= begun.value;
       if (systemClock.monotonic() > deadline) {
-        const holder = jobOf(home, standing);
+        const holder = jobOf(home, service);
         return failed(
           holder?.id ?? null,
           holder ? `it is ${stateWord(holder)} and does not answer` : 'it does not start',

@@ -2,11 +2,11 @@
  * One job of a schedule or trigger, started: never twice for the same time or delivery. The claim names the id that the job will have and
  * is durable before the job is written, so that whoever finds it after a kill knows whether the job was started.
  */
-import { claimStart, readEvents, type Starter } from '../../job/automation/template-records.ts';
+import { claimStart, type JobTemplate, readEvents } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
-import type { StarterPaths } from '../../job/home/paths.ts';
+import type { TemplatePaths } from '../../job/home/paths.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Origin, Placement } from '../../job/spec.ts';
 import { type Draft, launch } from '../launch/launch.ts';
@@ -31,34 +31,34 @@ export interface Occasion {
   after: JobId[];
 }
 
-/** Starts the job, or puts it into its queue, and returns its id. It has the name of its starter, if no live job has. */
+/** Starts the job, or puts it into its queue, and returns its id. It has the name of its template, if no live job has. */
 export async function startFrom(
   home: Home,
-  paths: StarterPaths,
-  starter: Starter,
+  paths: TemplatePaths,
+  template: JobTemplate,
   occasion: Occasion,
 ): Promise<Result<JobId>> {
   const { claim } = occasion;
   if (isProcForeign()) return fail({ code: 'proc-foreign' });
-  const named = { ...starter.draft, name: starter.name };
+  const named = { ...template.draft, name: template.name };
   // as if they were given with -e: a restart has them, too
   const env = [...named.env, ...occasion.variables];
   const draft: Draft = {
     ...named,
-    name: holderOf(home, titleOf(named)!) ? null : starter.name,
+    name: holderOf(home, titleOf(named)!) ? null : template.name,
     env,
     parent: occasion.parent,
     origin: occasion.origin,
-    environment: [...starter.environment, ...occasion.variables],
-    placement: placementFor(starter, occasion),
+    environment: [...template.environment, ...occasion.variables],
+    placement: placementFor(template, occasion),
     ...(occasion.payload && { payload: occasion.payload }),
   };
   const mayStart = (job: JobId): Result<void> =>
     claim === null || claimStart(paths, { ...claim, job, by: identify(process.pid)! })
       ? ok(undefined)
-      : fail({ code: 'started-before', name: starter.name });
+      : fail({ code: 'started-before', name: template.name });
   // the supervisor has it from us
-  const before = process.umask(starter.umask);
+  const before = process.umask(template.umask);
   try {
     const { placement } = draft;
     if (!placement) return await launch(home, draft, mayStart);
@@ -70,7 +70,7 @@ export async function startFrom(
   }
 }
 
-function placementFor({ queue }: Starter, { after }: Occasion): Placement | null {
+function placementFor({ queue }: JobTemplate, { after }: Occasion): Placement | null {
   if (queue === null && after.length === 0) return null;
   return placementOf({
     queue: queue ?? NO_QUEUE,
@@ -81,7 +81,7 @@ function placementFor({ queue }: Starter, { after }: Occasion): Placement | null
 }
 
 /** The jobs of a schedule or trigger that still live, the newest last. */
-export const liveJobs = (home: Home, paths: StarterPaths): JobId[] =>
+export const liveJobs = (home: Home, paths: TemplatePaths): JobId[] =>
   readEvents(paths)
     .flatMap(({ job }) => job ?? [])
     .filter((id) => observe(home, id)?.kind === 'live');

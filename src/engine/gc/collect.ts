@@ -25,7 +25,7 @@ import type { EndedView } from '../../job/view.ts';
 import { isHookDue } from '../hooks/exit-hook.ts';
 import { leftoversOf, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
-import { isHeld, thisPlace } from '../os/process-identity.ts';
+import { isHeld, thisHost } from '../os/process-identity.ts';
 import { awaitedJobs, mendQueues } from '../queue/repair-queues.ts';
 
 /** A directory without a spec is a launch under way for this long, milliseconds; later it was given up. */
@@ -54,7 +54,7 @@ function diskBytes(job: JobPaths): number {
  */
 function endedAgoMs({ spec, status }: EndedView): number {
   const byWall = systemClock.now() - status.endedAt;
-  const { bootId, machine } = thisPlace();
+  const { bootId, machine } = thisHost();
   if (spec.machine !== machine) return Math.max(0, byWall);
   // with the time in which the machine slept
   const upMs = uptime() * 1000;

@@ -16,7 +16,7 @@ import type { EndedView, JobView } from '../../job/view.ts';
 import { ownEnvironment } from '../launch/environment.ts';
 import { SUPERVISOR } from '../launch/spawn-supervisor.ts';
 import { keepEnvironment } from '../launch/stored-environment.ts';
-import { identify, isDeadState, readStat, thisPlace } from '../os/process-identity.ts';
+import { identify, isDeadState, readStat, thisHost } from '../os/process-identity.ts';
 
 /** How long it may take, milliseconds. */
 export const HOOK_LIMIT_MS = 60_000;
@@ -79,7 +79,7 @@ function readHookClaim(job: JobPaths): HookClaim | undefined {
   try {
     const [pid, startTicks, bootId] = fs.readlinkSync(job.hook).split('.');
     const at = fs.lstatSync(job.hook).mtimeMs;
-    const stat = bootId === thisPlace().bootId ? readStat(Number(pid)) : undefined;
+    const stat = bootId === thisHost().bootId ? readStat(Number(pid)) : undefined;
     // where pid 1 reaps nobody it stays in the table for ever
     const isAlive = stat?.startTicks === Number(startTicks) && !isDeadState(stat.state);
     return { pid: Number(pid), isAlive, at };

@@ -16,7 +16,7 @@ import { writeSpec } from '../../job/home/records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { markerOf } from '../observe/process-tree.ts';
-import { thisPlace } from '../os/process-identity.ts';
+import { thisHost } from '../os/process-identity.ts';
 import { makeFifo } from './alive-fifo.ts';
 import { jobEnvironment, withMarker } from './environment.ts';
 import { makeStdin, takeCopy } from './job-stdin.ts';
@@ -54,7 +54,7 @@ export function writeParts(job: JobPaths, { scriptBytes, inputCopy, payload }: D
 export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
   const { scriptBytes: _, environment: __, inputCopy: ___, payload: ____, ...rest } = draft;
   const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
-  const { bootId, machine } = thisPlace();
+  const { bootId, machine } = thisHost();
   const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
   return { v: 1, id, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
 }

@@ -10,7 +10,7 @@ import {
   claimName,
   isClaimDamaged,
   judgeClaims,
-  pruneClaims,
+  pruneNameClaims,
   readClaims,
   type Title,
   titleOf,
@@ -28,31 +28,31 @@ const LOOK_MS = 10;
 const SETTLE_MS = 10_000;
 
 /** What a claim is worth, and the job that it names; a `none` may have no job any more. */
-export type Standpoint =
-  | { standing: 'holds' | 'pending'; view: JobView }
-  | { standing: 'none'; view: JobView | undefined };
+export type NameClaimState =
+  | { claimState: 'holds' | 'pending'; view: JobView }
+  | { claimState: 'none'; view: JobView | undefined };
 
 /** What the claim of this job is worth. */
-export function standingOf(home: Home, id: JobId): Standpoint {
+export function claimStateOf(home: Home, id: JobId): NameClaimState {
   const job = home.job(id);
   const view = observe(home, id);
   // nobody knows what it is, but it lives
-  if (view?.kind === 'unreadable') return { view, standing: isHeld(job.alive) ? 'holds' : 'none' };
-  if (view?.kind !== 'live') return { view, standing: 'none' };
-  if (view.status.phase === 'queued') return { view, standing: 'holds' };
+  if (view?.kind === 'unreadable') return { view, claimState: isHeld(job.alive) ? 'holds' : 'none' };
+  if (view?.kind !== 'live') return { view, claimState: 'none' };
+  if (view.status.phase === 'queued') return { view, claimState: 'holds' };
   // held first: whoever lets go has written the owner before
   const held = isHeld(job.alive);
-  if (readOwner(job).kind !== 'absent') return { view, standing: 'holds' };
-  return { view, standing: held ? 'pending' : 'none' };
+  if (readOwner(job).kind !== 'absent') return { view, claimState: 'holds' };
+  return { view, claimState: held ? 'pending' : 'none' };
 }
 
 /** The live job that has the name, or is about to have it. */
 export function holderOf(home: Home, title: Title): JobView | undefined {
   const live = readClaims(home, title).flatMap(({ id }) => {
-    const found = standingOf(home, id);
-    return found.standing === 'none' ? [] : [found];
+    const found = claimStateOf(home, id);
+    return found.claimState === 'none' ? [] : [found];
   });
-  const found = (live.find(({ standing }) => standing === 'holds') ?? live.at(-1))?.view;
+  const found = (live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1))?.view;
   return found ?? (isClaimDamaged(home, title) ? findHolder(home, title) : undefined);
 }
 
@@ -61,9 +61,9 @@ function findHolder(home: Home, title: Title): JobView | undefined {
   const key = projectKey(title.project);
   const ids = new Set([...listLive(home), ...queuedIds(home, (project) => project === key)]);
   for (const id of [...ids].sort((a, b) => b - a)) {
-    const { standing, view } = standingOf(home, id);
+    const { claimState, view } = claimStateOf(home, id);
     const own = view && 'spec' in view ? titleOf(view.spec) : undefined;
-    if (standing === 'holds' && own?.name === title.name && own.project === title.project) return view;
+    if (claimState === 'holds' && own?.name === title.name && own.project === title.project) return view;
   }
   return undefined;
 }
@@ -92,15 +92,15 @@ export async function takeName(
   for (;;) {
     const others = readClaims(home, title)
       .filter((claim) => claim.id !== id)
-      .map((claim) => ({ ...claim, ...standingOf(home, claim.id) }));
+      .map((claim) => ({ ...claim, ...claimStateOf(home, claim.id) }));
     const judged = judgeClaims(mine, others);
     if (judged === 'free') {
-      pruneClaims(home, title, others);
+      pruneNameClaims(home, title, others);
       return ok(undefined);
     }
     if (judged === 'taken' || clock.monotonic() > deadline) {
-      const live = others.filter(({ standing }) => standing !== 'none');
-      const holder = live.find(({ standing }) => standing === 'holds') ?? live.at(-1)!;
+      const live = others.filter(({ claimState }) => claimState !== 'none');
+      const holder = live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1)!;
       return fail(nameTaken(title, holder.view!));
     }
     await clock.sleep(LOOK_MS);
@@ -108,11 +108,11 @@ export async function takeName(
 }
 
 /** What the claim is worth once its launcher has asked: `pending` only if that one does not get any further. */
-export async function waitSettled(home: Home, id: JobId): Promise<Standpoint> {
+export async function waitSettled(home: Home, id: JobId): Promise<NameClaimState> {
   const deadline = systemClock.monotonic() + SETTLE_MS;
   for (;;) {
-    const found = standingOf(home, id);
-    if (found.standing !== 'pending' || systemClock.monotonic() > deadline) return found;
+    const found = claimStateOf(home, id);
+    if (found.claimState !== 'pending' || systemClock.monotonic() > deadline) return found;
     await systemClock.sleep(LOOK_MS);
   }
 }

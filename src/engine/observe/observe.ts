@@ -21,11 +21,11 @@ import {
 } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import { endWithoutOwner } from '../../job/lifecycle.ts';
-import { findMark } from '../../job/queue/queue-files.ts';
+import { findEntry } from '../../job/queue/queue-files.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { State, Status, StatusOf } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
-import { hasOpen, isAlive, isHeld, thisPlace } from '../os/process-identity.ts';
+import { hasOpen, isAlive, isHeld, thisHost } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim.ts';
 
 /** A job without owner, state and holder is still being launched for this long, milliseconds. */
@@ -71,15 +71,15 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
 
   const owner = unlessEmpty(spec, readOwner(job));
   if (owner.kind === 'unreadable') return { kind: 'unreadable', id, why: owner.why };
-  const place = owner.kind === 'read' ? owner.value.identity : spec;
-  if (place.bootId !== thisPlace().bootId && place.machine !== thisPlace().machine)
-    return { kind: 'elsewhere', id, spec, machine: place.machine };
+  const host = owner.kind === 'read' ? owner.value.identity : spec;
+  if (host.bootId !== thisHost().bootId && host.machine !== thisHost().machine)
+    return { kind: 'elsewhere', id, spec, machine: host.machine };
 
   const identity = owner.kind === 'read' ? owner.value.identity : undefined;
   const { placement } = spec;
   if (placement && (status.phase === 'starting' || status.phase === 'queued') && isUntouched(job, identity)) {
     const notBefore = status.phase === 'queued' ? status.notBefore : placement.notBefore;
-    if (findMark(home, { ...spec, placement }))
+    if (findEntry(home, { ...spec, placement }))
       return { kind: 'live', id, spec, status: { phase: 'queued', notBefore }, state: known };
     // asked again: whoever starts it takes the marker last
     if (isUntouched(job, identity) && readState(job).kind === state.kind) {
@@ -109,7 +109,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     const end = endWithoutOwner(status, exit.at, exit.code, readStops(job));
     return { kind: 'ended', id, spec, status: end, state: known };
   }
-  const launching = !identity && place.bootId === thisPlace().bootId && isFresh(spec);
+  const launching = !identity && host.bootId === thisHost().bootId && isFresh(spec);
   if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
   if (isExitDamaged(job, attempt)) return { kind: 'unreadable', id, why: `exit.${attempt}: it is damaged` };
   if (identity && isAlive(identity) === 'alive' && !isFifo(job.alive))
@@ -119,7 +119,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     kind: 'ended',
     id,
     spec,
-    status: lostStatus(job, status, spec, whyLost(place, started)),
+    status: lostStatus(job, status, spec, whyLost(host, started)),
     state: known,
   };
 }
@@ -149,10 +149,10 @@ function isFresh(spec: Spec): boolean {
   return age >= 0 && age < LAUNCH_MS;
 }
 
-function whyLost(place: { bootId: string; pidNamespace?: string }, started: boolean): string {
-  const here = thisPlace();
-  if (place.bootId !== here.bootId) return 'the machine was restarted';
-  const isElsewhere = place.pidNamespace !== undefined && place.pidNamespace !== here.pidNamespace;
+function whyLost(host: { bootId: string; pidNamespace?: string }, started: boolean): string {
+  const here = thisHost();
+  if (host.bootId !== here.bootId) return 'the machine was restarted';
+  const isElsewhere = host.pidNamespace !== undefined && host.pidNamespace !== here.pidNamespace;
   const where = isElsewhere ? ', in a sandbox or container' : '';
   return started
     ? `supervisor and shim were killed${where}`

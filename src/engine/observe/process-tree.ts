@@ -18,7 +18,7 @@ import {
   isThat,
   type ProcessStat,
   standsStill,
-  thisPlace,
+  thisHost,
 } from '../os/process-identity.ts';
 import { readEnvironment, readTable, supervisedJob } from '../os/process-table.ts';
 
@@ -82,7 +82,7 @@ function belonging(environment: string[], marker: Marker): Belonging {
 /** When the first supervisor of a job started, as far as that means anything here. */
 export function sinceTicksOf(home: Home, id: JobId): number {
   const first = readOwnerOf(home.job(id), 1);
-  if (first.kind !== 'read' || first.value.identity.bootId !== thisPlace().bootId) return 0;
+  if (first.kind !== 'read' || first.value.identity.bootId !== thisHost().bootId) return 0;
   return first.value.identity.startTicks;
 }
 

@@ -10,15 +10,15 @@ import {
   projectOfName,
 } from '../../job/home/job-index.ts';
 import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../../job/home/name-claims.ts';
-import { parseReference, placesOf, projectOf, type Reference } from '../../job/home/project.ts';
+import { parseReference, projectOf, type Reference, selfAndAbove } from '../../job/home/project.ts';
 import { readSpec } from '../../job/home/records.ts';
-import { listStarts } from '../../job/queue/admissions.ts';
-import { listMarks } from '../../job/queue/queue-files.ts';
-import { idOfMark } from '../../job/queue/queue-order.ts';
+import { listAdmissions } from '../../job/queue/admissions.ts';
+import { listEntries } from '../../job/queue/queue-files.ts';
+import { idOfEntry } from '../../job/queue/queue-order.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
-import { holderOf, standingOf } from './name-owner.ts';
+import { claimStateOf, holderOf } from './name-owner.ts';
 import { observe } from './observe.ts';
 
 /** Where a command was called: its project and the directories around it, the nearest first. */
@@ -29,7 +29,7 @@ export interface Here {
 
 export function hereOf(cwd: string): Here {
   const project = projectOf(cwd);
-  return { project, places: placesOf(cwd) };
+  return { project, places: selfAndAbove(cwd) };
 }
 
 function projectOfJob(home: Home, id: JobId): string | undefined {
@@ -154,8 +154,8 @@ export function liveHere(home: Home, here: Here): JobView[] {
 export function liveInQueue(home: Home, name: string): JobView[] {
   const queue = home.queue(name);
   const ids = [
-    ...listStarts(queue).map(({ id }) => id),
-    ...listMarks(queue).map((mark) => idOfMark(mark.name)),
+    ...listAdmissions(queue).map(({ id }) => id),
+    ...listEntries(queue).map((entry) => idOfEntry(entry.name)),
   ];
   return [...new Set(ids)]
     .filter((id) => id > 0)
@@ -167,8 +167,8 @@ export function liveInQueue(home: Home, name: string): JobView[] {
 /** The only live job of that name, wherever it belongs; undefined if there is none, or more than one. */
 export function soleNamedElsewhere(home: Home, name: string): JobView | undefined {
   const live = readClaimsEverywhere(home, name)
-    .map(({ id }) => standingOf(home, id))
-    .filter(({ standing }) => standing === 'holds');
+    .map(({ id }) => claimStateOf(home, id))
+    .filter(({ claimState }) => claimState === 'holds');
   return live.length === 1 ? live[0]?.view : undefined;
 }
 

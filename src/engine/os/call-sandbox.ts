@@ -10,7 +10,7 @@ import * as fs from 'node:fs';
 import { basename } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import { HAS_PROC, thisPlace } from './process-identity.ts';
+import { HAS_PROC, thisHost } from './process-identity.ts';
 import { readCommandLine } from './process-table.ts';
 
 /** `sandbox`: made for one call; `shell`: pid 1 is the shell line that made this call; `alone`: pid 1 is this very process. */
@@ -28,7 +28,7 @@ const CODEX = 'codex-linux-sandbox';
 const GENERATIONS = 100;
 
 /** Whether this process is in a pid namespace of its own: a container or a sandbox. */
-const isConfined = (): boolean => HAS_PROC && !['', FIRST_NAMESPACE].includes(thisPlace().pidNamespace);
+const isConfined = (): boolean => HAS_PROC && !['', FIRST_NAMESPACE].includes(thisHost().pidNamespace);
 
 /**
  * Whether /proc shows another pid namespace than ours (`bwrap --unshare-pid` without `--proc`): a pid that is read there is somebody

@@ -81,7 +81,7 @@ export function parsePsLine(line: string): ProcessStat | undefined {
 }
 
 /** Where this process runs: what makes a pid and its start time mean something. */
-export interface Place {
+export interface Host {
   bootId: string;
   pidNamespace: string;
   machine: string;
@@ -92,7 +92,7 @@ function readSmall(path: string): string {
   return stored.kind === 'text' ? stored.text.trim() : '';
 }
 
-function readPlace(): Place {
+function readHost(): Host {
   let pidNamespace = '';
   let bootId = readSmall('/proc/sys/kernel/random/boot_id');
   try {
@@ -111,17 +111,17 @@ function readPlace(): Place {
   return { bootId, pidNamespace, machine: readSmall('/etc/machine-id') || hostname() };
 }
 
-let here: Place | undefined;
+let here: Host | undefined;
 /** Boot, namespace and machine of this process. */
-export function thisPlace(): Place {
-  here ??= readPlace();
+export function thisHost(): Host {
+  here ??= readHost();
   return here;
 }
 
 /** The identity of a running process of this machine; undefined if there is no such process. */
 export function identify(pid: number): Identity | undefined {
   const stat = readStat(pid);
-  return stat && { pid, startTicks: stat.startTicks, ...thisPlace() };
+  return stat && { pid, startTicks: stat.startTicks, ...thisHost() };
 }
 
 /** A zombie is dead: it only waits for a parent that may never ask. */
@@ -142,9 +142,9 @@ export function standsStill({ pid, state }: ProcessStat): boolean {
 
 /** Whether that very process lives; `unknown` in another pid namespace, where its pid means nothing to us. */
 export function isAlive(identity: Identity): 'alive' | 'dead' | 'unknown' {
-  const place = thisPlace();
-  if (identity.bootId !== place.bootId) return identity.machine === place.machine ? 'dead' : 'unknown';
-  if (identity.pidNamespace !== place.pidNamespace) return 'unknown';
+  const host = thisHost();
+  if (identity.bootId !== host.bootId) return identity.machine === host.machine ? 'dead' : 'unknown';
+  if (identity.pidNamespace !== host.pidNamespace) return 'unknown';
   const stat = readStat(identity.pid);
   return stat && stat.startTicks === identity.startTicks && !isDeadState(stat.state) ? 'alive' : 'dead';
 }
@@ -157,7 +157,7 @@ export const isSame = (a: Identity, b: Identity): boolean =>
 
 /** The pid of a process of ours inside a pid namespace; undefined if it is not of that one. */
 function pidIn(namespace: string, pid: number): number | undefined {
-  if (namespace === thisPlace().pidNamespace) return pid;
+  if (namespace === thisHost().pidNamespace) return pid;
   try {
     if (fs.readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
   } catch (thrown) {
@@ -170,12 +170,12 @@ function pidIn(namespace: string, pid: number): number | undefined {
 /** Whether a process that we see is that one, which may live in a pid namespace below ours. */
 export const isThat = (stat: ProcessStat | undefined, identity: Identity): boolean =>
   stat?.startTicks === identity.startTicks &&
-  identity.bootId === thisPlace().bootId &&
+  identity.bootId === thisHost().bootId &&
   pidIn(identity.pidNamespace, stat.pid) === identity.pid;
 
 /** The pid under which we see that process; undefined if we do not, or it is gone. */
 export function pidHere(identity: Identity): number | undefined {
-  const isHere = identity.pidNamespace === thisPlace().pidNamespace || !HAS_PROC;
+  const isHere = identity.pidNamespace === thisHost().pidNamespace || !HAS_PROC;
   const pids = isHere ? [identity.pid] : fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).find((pid) => {
     const stat = readStat(pid);

@@ -15,9 +15,9 @@ import { errnoOf } from '../../base/result.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { highestGeneration, readOwner, readSpec, readState } from '../../job/home/records.ts';
-import { claimStart, listStarts } from '../../job/queue/admissions.ts';
+import { claimAdmission, listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, readSlots } from '../../job/queue/queue-files.ts';
-import { parseMark } from '../../job/queue/queue-order.ts';
+import { parseQueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { makeFifo } from '../launch/alive-fifo.ts';
 import {
@@ -67,7 +67,7 @@ const NO_ROOM_MS = 1000;
 /** Takes hold of the job and of a slot. Throws system errors, for want of room on the disk. */
 async function admit(
   line: Line,
-  { place, spec }: Candidate,
+  { file, spec }: Candidate,
   slots: number,
   handedOn: Mover['handedOn'],
 ): Promise<Admitted | 'taken' | 'busy' | 'full'> {
@@ -82,14 +82,14 @@ async function admit(
   let isKept = false;
   try {
     if (isTaken(job)) {
-      forgetStale(line, place, spec.id);
+      forgetStale(line, file, spec.id);
       return 'taken';
     }
     const state = readState(job);
     const attempt = state.kind === 'read' ? state.value.attempt : 1;
     // before the start is noted: whoever comes after it sees by this that the attempt is being started, see Line.isOver
     if (attempt > 1) prepareRoom(job, attempt);
-    const number = claimStart(queue, spec.id, thisSandboxKey());
+    const number = claimAdmission(queue, spec.id, thisSandboxKey());
     if (line.occupied(slots, handedOn, { limit: number, except: spec.id }).size >= slots) return 'full';
     prepareFiles(job, spec, attempt);
     isKept = true;
@@ -140,7 +140,7 @@ export interface Mover {
 }
 
 /** Who starts a process for each job. */
-export const starterOf = (home: Home, others: Partial<Mover> = {}): Mover => ({
+export const moverFor = (home: Home, others: Partial<Mover> = {}): Mover => ({
   start: (admitted) => startFresh(home, admitted),
   most: Number.POSITIVE_INFINITY,
   handedOn: false,
@@ -207,10 +207,10 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
       await systemClock.sleep(LOOK_MS * Math.random());
       continue;
     }
-    passed.add(candidate.mark.id);
-    if (admitted === 'busy') busy.add(candidate.mark.id);
+    passed.add(candidate.entry.id);
+    if (admitted === 'busy') busy.add(candidate.entry.id);
     if (admitted === 'busy') continue;
-    line.drop(candidate.place);
+    line.drop(candidate.file);
     if (admitted === 'taken') continue;
     if (!(await start(admitted))) continue;
     started++;
@@ -229,14 +229,14 @@ export function needsKeeper(line: Line, { reason, started, ours, at, after }: Re
   if (reason === 'waiting') return ours && (at !== null || after.length > 0);
   if (reason !== 'full' || started > 0) return false;
   const held = line.held();
-  const isServed = listStarts(line.queue).some(
+  const isServed = listAdmissions(line.queue).some(
     ({ id, sandbox }) => held.has(id) && !line.own.has(id) && sandbox === thisSandboxKey(),
   );
-  return !isServed && line.read().some(({ name }) => line.isOurs(parseMark(name)!));
+  return !isServed && line.read().some(({ name }) => line.isOurs(parseQueueEntry(name)!));
 }
 
 /** Moves a queue on, and leaves a keeper where one is needed. */
-export async function attend(line: Line, mover = starterOf(line.home)): Promise<Rest> {
+export async function attend(line: Line, mover = moverFor(line.home)): Promise<Rest> {
   const rest = await advance(line, mover);
   if (needsKeeper(line, rest)) await keep(line.home, line.name);
   return rest;
@@ -246,7 +246,7 @@ export async function attend(line: Line, mover = starterOf(line.home)): Promise<
 export async function attendQueue(home: Home, name: string): Promise<void> {
   try {
     closeInherited();
-    await attend(new Line(home, name), starterOf(home, { settles: true }));
+    await attend(new Line(home, name), moverFor(home, { settles: true }));
   } catch (thrown) {
     errnoOf(thrown);
   }

@@ -9,7 +9,7 @@ import { errnoOf } from '../../base/result.ts';
 import { projectKey } from '../../job/home/job-index.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
 import type { Placement, Spec } from '../../job/spec.ts';
-import { thisPlace } from '../os/process-identity.ts';
+import { thisHost } from '../os/process-identity.ts';
 
 type Sandbox = Pick<Placement, 'sandbox' | 'cgroup'>;
 
@@ -40,7 +40,7 @@ function readSandbox(): Sandbox {
   const facts = [
     ...ids,
     ...(process.getgroups?.() ?? []).sort((a, b) => a - b),
-    thisPlace().machine,
+    thisHost().machine,
     // another root in the same namespace
     ...[dev, ino, ...namespaces()],
     getPriority(),
@@ -65,7 +65,7 @@ export function thisWorld(): string {
 
 /** Whether something that was added in a world is started here; of another boot the numbers of namespaces mean nothing. */
 export const isOfThisWorld = ({ world, bootId }: { world: string; bootId: string }): boolean =>
-  bootId !== thisPlace().bootId || world === thisWorld();
+  bootId !== thisHost().bootId || world === thisWorld();
 
 let mine: Sandbox | undefined;
 /** The sandbox of this process; it is asked for once. */
@@ -90,5 +90,5 @@ export function mayRunHere({ placement, bootId }: Pick<Spec, 'placement' | 'boot
   if (placement === null) return false;
   const { sandbox, cgroup } = thisSandbox();
   if (placement.sandbox !== sandbox) return false;
-  return placement.cgroup === cgroup || bootId !== thisPlace().bootId || isGone(placement.cgroup);
+  return placement.cgroup === cgroup || bootId !== thisHost().bootId || isGone(placement.cgroup);
 }

@@ -1,5 +1,5 @@
 /**
- * Putting jobs into a queue. Everything of a job is durable before its marker is made, and only then is its id told: whoever is
+ * Putting jobs into a queue. Everything of a job is durable before its entry is made, and only then is its id told: whoever is
  * killed on the way leaves nothing that would ever start. A batch is revealed by one rename: all of it waits, or nothing.
  */
 import * as fs from 'node:fs';
@@ -13,15 +13,15 @@ import { titleOf } from '../../job/home/name-claims.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
 import {
-  addHiddenMark,
-  addMark,
+  addEntry,
+  addHiddenEntry,
   hideBatch,
   makeQueue,
   readSlots,
   revealBatch,
   writeSlots,
 } from '../../job/queue/queue-files.ts';
-import { markName } from '../../job/queue/queue-order.ts';
+import { entryName } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement } from '../../job/spec.ts';
 import { makeFifo } from '../launch/alive-fifo.ts';
 import { jobEnvironment } from '../launch/environment.ts';
@@ -34,9 +34,9 @@ import { thisSandbox } from './confinement.ts';
 export type QueuedDraft = Draft & { placement: Placement };
 
 /** What the command line decides of a placement. */
-export type Wish = Pick<Placement, 'queue' | 'priority' | 'notBefore' | 'after'>;
+export type PlacementWish = Pick<Placement, 'queue' | 'priority' | 'notBefore' | 'after'>;
 
-export const placementOf = (wish: Wish): Placement => ({
+export const placementOf = (wish: PlacementWish): Placement => ({
   ...wish,
   ...thisSandbox(),
   umask: process.umask(),
@@ -81,7 +81,7 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
     syncDir(home.jobs);
     const named = title ? await takeName(home, title, id) : ok(undefined);
     if (!named.ok) return named;
-    addMark(queue, markName(id, draft.project, draft.placement));
+    addEntry(queue, entryName(id, draft.project, draft.placement));
     return ok(undefined);
   } finally {
     if (aliveFd !== undefined) fs.closeSync(aliveFd);
@@ -127,12 +127,12 @@ export async function enqueueBatch(
     // as a whole or not at all: whoever is killed here leaves a directory that is no job, and none that is unreadable
     writeUnflushed(`${spec}.tmp`, sealed(specOf(job, id, own)));
     fs.renameSync(`${spec}.tmp`, spec);
-    names.push(markName(id, draft.project, own.placement));
-    addHiddenMark(hidden, names, names.length - 1);
+    names.push(entryName(id, draft.project, own.placement));
+    addHiddenEntry(hidden, names, names.length - 1);
   };
   const undo = (): void => {
     const first = ids[0];
-    // the markers first: without them nobody starts anything
+    // the entries first: without them nobody starts anything
     for (const folder of first === undefined ? [] : [hidden, queue.batch(first)])
       fs.rmSync(folder, { recursive: true, force: true });
     if (first !== undefined) removeQuietly(queue.environment(first));

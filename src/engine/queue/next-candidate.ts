@@ -3,12 +3,12 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readOwner, readSpec, readState } from '../../job/home/records.ts';
-import { type Place, removeMark } from '../../job/queue/queue-files.ts';
+import { type EntryFile, removeEntry } from '../../job/queue/queue-files.ts';
 import {
   type Fate,
   judgeReadiness,
-  type Mark,
-  parseMark,
+  parseQueueEntry,
+  type QueueEntry,
   type Readiness,
 } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -22,8 +22,8 @@ import { fateOf, hasStarted, skip } from './queued-job.ts';
 
 /** A job whose turn it is. */
 export interface Candidate {
-  place: Place;
-  mark: Mark;
+  file: EntryFile;
+  entry: QueueEntry;
   spec: QueuedSpec;
 }
 
@@ -38,9 +38,13 @@ export interface Look {
   after: Set<JobId>;
 }
 
-function readinessOf(mark: Mark, spec: () => QueuedSpec | undefined, fate: (id: JobId) => Fate): Readiness {
-  const after = mark.after === 'spec' ? (spec()?.placement.after ?? []) : mark.after;
-  return judgeReadiness(mark.notBefore, after, systemClock.now(), fate);
+function readinessOf(
+  entry: QueueEntry,
+  spec: () => QueuedSpec | undefined,
+  fate: (id: JobId) => Fate,
+): Readiness {
+  const after = entry.after === 'spec' ? (spec()?.placement.after ?? []) : entry.after;
+  return judgeReadiness(entry.notBefore, after, systemClock.now(), fate);
 }
 
 /** Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again. */
@@ -55,27 +59,27 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
   };
   const nudged = new Map<string, boolean>();
   let left = free;
-  for (const place of [...line.read()]) {
-    const mark = parseMark(place.name);
-    if (!mark || passed.has(mark.id)) continue;
+  for (const file of [...line.read()]) {
+    const entry = parseQueueEntry(file.name);
+    if (!entry || passed.has(entry.id)) continue;
     let read: QueuedSpec | undefined;
     const spec = (): QueuedSpec | undefined => {
-      const stored = readSpec(home.job(mark.id), mark.id);
+      const stored = readSpec(home.job(entry.id), entry.id);
       read ??= stored.kind === 'read' && wasQueued(stored.value) ? stored.value : undefined;
       return read;
     };
-    const readiness = readinessOf(mark, spec, fate);
+    const readiness = readinessOf(entry, spec, fate);
     if (readiness.kind === 'skip') {
       const own = spec();
       const isOver = own ? skip(home, own, readiness.why) : false;
-      if (!isOver) forgetStale(line, place, mark.id);
+      if (!isOver) forgetStale(line, file, entry.id);
       found.skipped ||= isOver;
-      if (isOver) line.drop(place);
+      if (isOver) line.drop(file);
       continue;
     }
-    if (readiness.kind === 'ready' && !line.isOurs(mark)) {
-      const known = nudged.get(mark.sandbox) ?? nudgeKeeper(line.queue, mark.sandbox);
-      nudged.set(mark.sandbox, known);
+    if (readiness.kind === 'ready' && !line.isOurs(entry)) {
+      const known = nudged.get(entry.sandbox) ?? nudgeKeeper(line.queue, entry.sandbox);
+      nudged.set(entry.sandbox, known);
       // its turn is before ours
       if (known && --left <= 0) return { ...found, yields: true };
       continue;
@@ -83,11 +87,11 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
     if (readiness.kind === 'ready') {
       const own = spec();
       // somebody removed it, perhaps
-      if (!own) forgetStale(line, place, mark.id);
+      if (!own) forgetStale(line, file, entry.id);
       if (!own) continue;
-      return { ...found, ours: true, candidate: { place, mark, spec: own } };
+      return { ...found, ours: true, candidate: { file, entry, spec: own } };
     }
-    if (!line.isOurs(mark)) continue;
+    if (!line.isOurs(entry)) continue;
     found.ours = true;
     if (readiness.kind === 'time') found.at = Math.min(found.at ?? readiness.at, readiness.at);
     else for (const id of readiness.ids) found.after.add(id);
@@ -95,8 +99,8 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
   return found;
 }
 
-/** A marker that a killed owner left behind, and with the job's end its environment: it has begun to run, or is not there any more. */
-export function forgetStale({ home }: Line, place: Place, id: JobId): void {
+/** An entry that a killed owner left behind, and with the job's end its environment: it has begun to run, or is not there any more. */
+export function forgetStale({ home }: Line, file: EntryFile, id: JobId): void {
   const job = home.job(id);
   const spec = readSpec(job, id);
   // whoever holds it may just be putting it back
@@ -106,7 +110,7 @@ export function forgetStale({ home }: Line, place: Place, id: JobId): void {
   const state = readState(job);
   if (spec.kind === 'read' && state.kind === 'read' && state.value.status.phase === 'ended')
     startHook(home, spec.value);
-  removeMark(place);
+  removeEntry(file);
 }
 
 /** Whether somebody lives who was at the job. */

@@ -6,9 +6,9 @@ import * as fs from 'node:fs';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { readExit, readSpec, readState } from '../../job/home/records.ts';
-import { forgetStarts, listStarts, type Start } from '../../job/queue/admissions.ts';
-import { listMarks, type Place, readStamp } from '../../job/queue/queue-files.ts';
-import type { Mark } from '../../job/queue/queue-order.ts';
+import { type Admission, forgetAdmissions, listAdmissions } from '../../job/queue/admissions.ts';
+import { type EntryFile, listEntries, readStamp } from '../../job/queue/queue-files.ts';
+import type { QueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isHeld } from '../os/process-identity.ts';
 import { mayRunHere, thisSandboxKey } from './confinement.ts';
@@ -20,8 +20,8 @@ export class Line {
   readonly queue: QueuePaths;
   /** Jobs of this process that it holds until it has moved the queue on. */
   readonly own = new Set<JobId>();
-  private places: Place[] = [];
-  private readonly starts = new Map<number, Start>();
+  private files: EntryFile[] = [];
+  private readonly starts = new Map<number, Admission>();
   private stamp: string | undefined;
   private readonly foreign = new Map<string, boolean>();
 
@@ -31,15 +31,15 @@ export class Line {
     this.queue = home.queue(name);
   }
 
-  /** The markers, first the one whose turn is next; some may be gone by now. */
-  read(): Place[] {
+  /** The entries, first the one whose turn is next; some may be gone by now. */
+  read(): EntryFile[] {
     const stamp = readStamp(this.queue);
-    if (this.stamp !== stamp || this.places.length === 0) {
+    if (this.stamp !== stamp || this.files.length === 0) {
       // the stamp first: what is added meanwhile changes it again
       this.stamp = stamp;
-      this.places = listMarks(this.queue);
+      this.files = listEntries(this.queue);
     }
-    return this.places;
+    return this.files;
   }
 
   /** Reads all of it again. */
@@ -47,13 +47,13 @@ export class Line {
     this.stamp = undefined;
   }
 
-  drop(place: Place): void {
-    const at = this.places.indexOf(place);
-    if (at >= 0) this.places.splice(at, 1);
+  drop(file: EntryFile): void {
+    const at = this.files.indexOf(file);
+    if (at >= 0) this.files.splice(at, 1);
   }
 
   /** Whether a job of that sandbox may run in ours; all of one sandbox are alike. */
-  isOurs({ sandbox, id }: Mark): boolean {
+  isOurs({ sandbox, id }: QueueEntry): boolean {
     if (sandbox === thisSandboxKey()) return true;
     let ours = this.foreign.get(sandbox);
     if (ours === undefined) {
@@ -67,15 +67,15 @@ export class Line {
   /** The jobs of others that are held, by their starts with a number below `limit`. */
   held(limit = Number.POSITIVE_INFINITY): Set<JobId> {
     const ids = new Set<JobId>();
-    const dead: Start[] = [];
-    const starts = listStarts(this.queue, this.starts);
+    const dead: Admission[] = [];
+    const starts = listAdmissions(this.queue, this.starts);
     for (const start of starts) {
       const { id, number } = start;
       if (this.own.has(id)) continue;
       if (id === 0 || !isHeld(this.home.job(id).alive)) dead.push(start);
       else if (number < limit) ids.add(id);
     }
-    forgetStarts(this.queue, dead, starts.at(-1)?.number ?? 0);
+    forgetAdmissions(this.queue, dead, starts.at(-1)?.number ?? 0);
     return ids;
   }
 

@@ -1,21 +1,21 @@
 /**
- * The queues as a reader sees them: who waits, in which order, and for what. What the names of the markers say is read once per
+ * The queues as a reader sees them: who waits, in which order, and for what. What the names of the entries say is read once per
  * command; a record only of a job that is shown.
  */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
-import { listStarts } from '../../job/queue/admissions.ts';
+import { listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import {
   type Fate,
-  idOfMark,
+  idOfEntry,
   judgeReadiness,
   NO_QUEUE,
-  parseMark,
-  projectOfMark,
+  parseQueueEntry,
+  projectOfEntry,
   type Readiness,
 } from '../../job/queue/queue-order.ts';
-import { markNames } from '../../job/queue/waiting-list.ts';
+import { entryNames } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
 import { isHeld } from '../os/process-identity.ts';
@@ -29,7 +29,7 @@ const DAY_MS = 86_400_000;
 
 /** For what a job waits that is not started yet. */
 export interface Waiting {
-  /** Its place in line, from 1 on; null if it is in no queue, or its marker is gone just now. */
+  /** Its place in line, from 1 on; null if it is in no queue, or its entry is gone just now. */
   place: number | null;
   /** `#3 in line`, `waits for job 41`. */
   text: string;
@@ -39,7 +39,7 @@ export interface Waiting {
 
 /** So often a place is looked up in the line itself. */
 const FEW = 64;
-/** An id as it stands in the name of a marker. */
+/** An id as it stands in the name of an entry. */
 const idText = (id: JobId): string => String(id).padStart(15, '0');
 
 /** One queue at one moment. */
@@ -64,17 +64,17 @@ export class QueueSight {
   get running(): ReadonlySet<JobId> {
     if (this.held) return this.held;
     const { home, queue } = this.line;
-    const ids = listStarts(queue).map(({ id }) => id);
+    const ids = listAdmissions(queue).map(({ id }) => id);
     this.held = new Set(ids.filter((id) => id > 0 && isHeld(home.job(id).alive) && !this.line.isOver(id)));
     return this.held;
   }
 
-  /** The names of the markers of those that wait, in their order. There may be 10,000: nothing is made of each. */
-  private get marks(): string[] {
+  /** The names of the entries of those that wait, in their order. There may be 10,000: nothing is made of each. */
+  private get entries(): string[] {
     if (this.names) return this.names;
-    let names = markNames(this.line.queue);
+    let names = entryNames(this.line.queue);
     for (const id of this.running) {
-      // its marker goes when it runs: nearly always it is gone
+      // its entry goes when it runs: nearly always it is gone
       const text = idText(id);
       if (names.some((name) => name.startsWith(text, 7)))
         names = names.filter((name) => !name.startsWith(text, 7));
@@ -85,12 +85,12 @@ export class QueueSight {
 
   /** How many wait. */
   get count(): number {
-    return this.marks.length;
+    return this.entries.length;
   }
 
   /** The first few of those that wait. */
   get first(): JobId[] {
-    return this.marks.slice(0, FEW).map(idOfMark);
+    return this.entries.slice(0, FEW).map(idOfEntry);
   }
 
   /**
@@ -102,35 +102,37 @@ export class QueueSight {
     let count = 0;
     // nearly all have the same sandbox and project, and nothing behind that: the same end
     let [end, isNear] = ['', false];
-    for (const name of this.marks) {
+    for (const name of this.entries) {
       if (keys !== null && (end === '' || !name.endsWith(end) || name.length !== end.length + 22)) {
         end = name.slice(22);
-        isNear = keys.has(projectOfMark(name));
+        isNear = keys.has(projectOfEntry(name));
       }
       if (keys !== null && !isNear) continue;
       if (count++ < most) first.push(name);
     }
-    return { ids: first.map(idOfMark), count };
+    return { ids: first.map(idOfEntry), count };
   }
 
   placeOf(id: JobId): number | null {
     if (this.name === NO_QUEUE) return null;
     // the first few are found sooner than a table of all is made
     if (++this.looks <= FEW) {
-      const place = this.marks.findIndex((name) => name.startsWith(idText(id), 7)) + 1;
+      const place = this.entries.findIndex((name) => name.startsWith(idText(id), 7)) + 1;
       return place > 0 ? place : null;
     }
-    this.places ??= new Map(this.marks.map((name, n) => [idOfMark(name), n + 1]));
+    this.places ??= new Map(this.entries.map((name, n) => [idOfEntry(name), n + 1]));
     return this.places.get(id) ?? null;
   }
 
   /** Whether a job may only be started in a sandbox that is not ours, and nobody is there to do so. */
   isStranded(id: JobId): boolean {
-    const mark = parseMark(this.marks.find((name) => name.startsWith(idText(id), 7)) ?? '');
-    if (!mark || this.line.isOurs(mark)) return false;
+    const entry = parseQueueEntry(this.entries.find((name) => name.startsWith(idText(id), 7)) ?? '');
+    if (!entry || this.line.isOurs(entry)) return false;
     const { queue } = this.line;
-    if (hasKeeper(queue, mark.sandbox)) return false;
-    return !listStarts(queue).some((start) => start.sandbox === mark.sandbox && this.running.has(start.id));
+    if (hasKeeper(queue, entry.sandbox)) return false;
+    return !listAdmissions(queue).some(
+      (start) => start.sandbox === entry.sandbox && this.running.has(start.id),
+    );
   }
 }
 

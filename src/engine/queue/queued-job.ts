@@ -19,7 +19,7 @@ import {
   writeState,
 } from '../../job/home/records.ts';
 import { type Event, nextStatus } from '../../job/lifecycle.ts';
-import { findMark, removeMark } from '../../job/queue/queue-files.ts';
+import { findEntry, removeEntry } from '../../job/queue/queue-files.ts';
 import { type Fate, sandboxKey } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, type Status } from '../../job/state.ts';
@@ -79,7 +79,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const { attempt = 1, attempts = [] } = known ?? {};
   writeState(job, { v: 1, generation, attempt, attempts, status, stopped: 0, left: [], logBytes: 0, spec });
   markEnded(home, spec.id, status.endedAt, spec.project);
-  // before the marker goes: whoever meets one of an ended job does it
+  // before the entry goes: whoever meets one of an ended job does it
   startHook(home, spec);
   leaveLine(home, spec);
   wakeReader(home.queue(spec.placement.queue).keeper(sandboxKey(spec.placement)));
@@ -87,12 +87,12 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   return true;
 }
 
-/** Takes the marker of a job that was started or ended, and its environment if it needs that no more. */
+/** Takes the entry of a job that was started or ended, and its environment if it needs that no more. */
 export function leaveLine(home: Home, spec: QueuedSpec): void {
-  // the marker last: as long as it is there somebody meets it, and does what is left
+  // the entry last: as long as it is there somebody meets it, and does what is left
   if (!spec.keepEnv && spec.onExit === null) removeQuietly(home.job(spec.id).env);
-  const mark = findMark(home, spec);
-  if (mark) removeMark(mark);
+  const entry = findEntry(home, spec);
+  if (entry) removeEntry(entry);
 }
 
 /** Whoever waits for a job that never ran sleeps on its FIFO: it is held for an instant, and let go. */

@@ -11,9 +11,9 @@ import { errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { QueuePaths } from '../../job/home/paths.ts';
-import { listStarts } from '../../job/queue/admissions.ts';
-import { listMarks, makeQueue, stampQueue } from '../../job/queue/queue-files.ts';
-import { idOfMark } from '../../job/queue/queue-order.ts';
+import { listAdmissions } from '../../job/queue/admissions.ts';
+import { listEntries, makeQueue, stampQueue } from '../../job/queue/queue-files.ts';
+import { idOfEntry } from '../../job/queue/queue-order.ts';
 import { identify, isHeld } from '../os/process-identity.ts';
 
 /** A queue that was renamed away: no name of a queue looks like this. */
@@ -27,9 +27,9 @@ interface Use {
 }
 
 function useOf(home: Home, queue: QueuePaths): Use {
-  const starts = listStarts(queue).map(({ id }) => id);
+  const starts = listAdmissions(queue).map(({ id }) => id);
   const running = new Set(starts.filter((id) => id > 0 && isHeld(home.job(id).alive)));
-  const waiting = listMarks(queue).filter(({ name }) => !running.has(idOfMark(name)));
+  const waiting = listEntries(queue).filter(({ name }) => !running.has(idOfEntry(name)));
   return {
     running: running.size,
     waiting: waiting.length,
@@ -68,8 +68,8 @@ function putBack(home: Home, name: string, aside: QueuePaths): void {
   } catch (thrown) {
     if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(thrown))) throw thrown;
     makeQueue(home, name);
-    for (const mark of namesIn(aside.waiting))
-      fs.renameSync(`${aside.waiting}/${mark}`, `${queue.waiting}/${mark}`);
+    for (const entry of namesIn(aside.waiting))
+      fs.renameSync(`${aside.waiting}/${entry}`, `${queue.waiting}/${entry}`);
     for (const one of namesIn(aside.dir))
       if (one !== 'waiting' && !fs.existsSync(`${queue.dir}/${one}`))
         fs.renameSync(`${aside.dir}/${one}`, `${queue.dir}/${one}`);

@@ -1,5 +1,5 @@
 /**
- * What gc does for queues: markers of jobs that do not wait any more go, and what killed launchers left behind; a queue itself stays
+ * What gc does for queues: entries of jobs that do not wait any more go, and what killed launchers left behind; a queue itself stays
  * until somebody removes it. What is young is left alone: somebody may be at it.
  */
 import * as fs from 'node:fs';
@@ -10,8 +10,8 @@ import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { readSpec } from '../../job/home/records.ts';
-import { listMarks, listQueues, removeMark } from '../../job/queue/queue-files.ts';
-import { idOfMark, parseMark } from '../../job/queue/queue-order.ts';
+import { listEntries, listQueues, removeEntry } from '../../job/queue/queue-files.ts';
+import { idOfEntry, parseQueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
@@ -26,14 +26,14 @@ function isOld(path: string): boolean {
   return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > YOUNG_MS;
 }
 
-/** The jobs for which others wait, by the markers of these. */
+/** The jobs for which others wait, by the entries of these. */
 export function awaitedJobs(home: Home): Set<JobId> {
   const awaited = new Set<JobId>();
   for (const name of listQueues(home)) {
-    for (const { name: text } of listMarks(home.queue(name))) {
-      const mark = parseMark(text);
-      if (!mark || (mark.after !== 'spec' && mark.after.length === 0)) continue;
-      for (const { id } of mark.after === 'spec' ? dependenciesOf(home, mark.id) : mark.after)
+    for (const { name: text } of listEntries(home.queue(name))) {
+      const entry = parseQueueEntry(text);
+      if (!entry || (entry.after !== 'spec' && entry.after.length === 0)) continue;
+      for (const { id } of entry.after === 'spec' ? dependenciesOf(home, entry.id) : entry.after)
         awaited.add(id);
     }
   }
@@ -45,7 +45,7 @@ function dependenciesOf(home: Home, id: JobId): { id: JobId }[] {
   return spec.kind === 'read' ? (spec.value.placement?.after ?? []) : [];
 }
 
-/** Whether a marker is of a job that waits, or may: one that cannot be judged keeps its own. */
+/** Whether an entry is of a job that waits, or may: one that cannot be judged keeps its own. */
 const isNeeded = (view: JobView | undefined): boolean =>
   view?.kind === 'unreadable' ||
   view?.kind === 'elsewhere' ||
@@ -56,10 +56,10 @@ export function mendQueues(home: Home, isQueued: (id: JobId) => boolean): void {
   attemptQuietly(() => settleDropped(home));
   for (const name of listQueues(home)) {
     const queue = home.queue(name);
-    for (const place of listMarks(queue)) {
-      const id = idOfMark(place.name);
-      if (isQueued(id) || !isOld(`${place.folder}/${place.name}`) || isNeeded(observe(home, id))) continue;
-      attemptQuietly(() => removeMark(place));
+    for (const file of listEntries(queue)) {
+      const id = idOfEntry(file.name);
+      if (isQueued(id) || !isOld(`${file.folder}/${file.name}`) || isNeeded(observe(home, id))) continue;
+      attemptQuietly(() => removeEntry(file));
     }
     attemptQuietly(() => removeAbandoned(queue));
   }
@@ -81,7 +81,7 @@ function removeAbandoned(queue: QueuePaths): void {
 
 /** Markers alone: whatever else is in it stays, and the folder with it. */
 function emptyFolder(path: string): void {
-  for (const name of namesIn(path)) if (parseMark(name)) removeQuietly(`${path}/${name}`);
+  for (const name of namesIn(path)) if (parseQueueEntry(name)) removeQuietly(`${path}/${name}`);
   removeEmpty(path);
 }
 

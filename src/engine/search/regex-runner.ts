@@ -18,11 +18,11 @@ const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stac
 /** Longer than any log line that is worth a bisection. */
 const LONGEST = 2 ** 24;
 
-export type Found = { pattern: number; matched: string };
+export type PatternMatch = { pattern: number; matched: string };
 /** Why a line could not be tested: V8 took too long, or more memory than it may. */
 export type Trouble = { index: number; why: 'time' | 'memory' };
 /** What the thread found for the lines before the trouble, if there was any; `closed`: nobody wants to know any more. */
-export type Verdict = { found: (Found | null)[]; trouble?: Trouble } | 'closed';
+export type Verdict = { found: (PatternMatch | null)[]; trouble?: Trouble } | 'closed';
 
 interface Ready {
   regexp: RegExp;
@@ -73,7 +73,7 @@ export class Matcher {
   }
 
   /** What matches, null if nothing does, or the question to put to the thread. */
-  match(text: string): Found | Question | null {
+  match(text: string): PatternMatch | Question | null {
     for (let pattern = 0; pattern < this.ready.length; pattern++) {
       const ready = this.ready[pattern]!;
       if (!mayMatch(ready, text)) continue;

@@ -8,7 +8,7 @@ import type { Pattern } from '../../base/text/pattern.ts';
 import { brokenEnd, cleanLine, clip, safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { Sieve } from './prefilter.ts';
-import { type Found, Matcher } from './regex-runner.ts';
+import { Matcher, type PatternMatch } from './regex-runner.ts';
 import type { Question } from './regex-thread.ts';
 
 /** A line that matches. */
@@ -199,7 +199,7 @@ export class Search {
     const verdict = await this.matcher.ask(lines.map(({ question }) => question));
     this.turnedAt = performance.now();
     if (verdict === 'closed') return;
-    verdict.found.forEach((found: Found | null, n) => {
+    verdict.found.forEach((found: PatternMatch | null, n) => {
       const { from, to, question } = lines[n]!;
       if (found) this.hits.push({ ...found, from, to, text: question.text });
     });

@@ -3,7 +3,7 @@
  * from it into the log, and in that terminal the leader, a sh that sets the size, runs the job and records its exit status: that of
  * `script` is 0 for a job that was killed. What `script` itself says goes to /dev/null.
  */
-import type { Terminal } from '../../job/spec.ts';
+import type { TerminalSize } from '../../job/spec.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
@@ -23,7 +23,7 @@ export const ptyRecord = (stat: string): string =>
 
 /** The rest of that subshell: `script` with the leader's text, which runs `command`. `stat`: the line that reads who a process is. */
 export function ptyCommand(
-  { size: { columns, rows }, files }: { size: Terminal; files: PtyFiles },
+  { size: { columns, rows }, files }: { size: TerminalSize; files: PtyFiles },
   command: string,
   setsid: string[],
   stat: (variable: string, pid: string) => string,

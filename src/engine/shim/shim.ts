@@ -13,8 +13,8 @@ import { readRecord } from '../../base/fs/read-record.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { Spec } from '../../job/spec.ts';
-import { isSendable, type Terminal } from '../../job/spec.ts';
-import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisPlace } from '../os/process-identity.ts';
+import { isSendable, type TerminalSize } from '../../job/spec.ts';
+import { HAS_PROC, PS_COLUMNS, parsePsLine, parseStat, thisHost } from '../os/process-identity.ts';
 import { newSession, requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 import { PTY_NAMES, type PtyFiles, ptyCommand, ptyEnd, ptyRecord } from './pty-shim.ts';
@@ -61,7 +61,7 @@ export interface ShimParts {
   split: boolean;
   /** The FIFOs of a held stdin. */
   held: Pick<JobPaths, 'stdin' | 'stdinEnd'> | undefined;
-  pty: { size: Terminal; files: PtyFiles; argv: string[] } | undefined;
+  pty: { size: TerminalSize; files: PtyFiles; argv: string[] } | undefined;
 }
 
 /** The way to the job's own program: `env` with what a shell cannot hand on, then `before`, then the command. */
@@ -212,15 +212,12 @@ export interface ShimRecord {
 }
 const LINES = ['shim', 'watcher', 'main', 'holder', 'terminal', 'leader'] as const;
 
-/** `place`: where the owner was that started the shim; its pids count there. */
-export function readShim(
-  job: JobPaths,
-  place: Omit<Identity, 'pid' | 'startTicks'> = thisPlace(),
-): ShimRecord {
+/** `host`: where the owner was that started the shim; its pids count there. */
+export function readShim(job: JobPaths, host: Omit<Identity, 'pid' | 'startTicks'> = thisHost()): ShimRecord {
   const stored = readRecord(job.shim);
   const record: ShimRecord = {};
   if (stored.kind !== 'text') return record;
-  const { bootId, pidNamespace, machine } = place;
+  const { bootId, pidNamespace, machine } = host;
   const lines = stored.text.split('\n');
   for (const [n, name] of LINES.entries()) {
     const stat = HAS_PROC ? parseStat(lines[n] ?? '') : parsePsLine(lines[n] ?? '');

@@ -33,10 +33,15 @@ export interface Held {
   processes: number;
 }
 
-export type Wish = 'pause' | 'resume';
+export type PauseVerb = 'pause' | 'resume';
 
 /** Pauses a live job, or lets it go on, and returns when that is seen. Throws system errors where no request can be left. */
-export async function holdJob(home: Home, before: LiveView, verb: Wish, by: string): Promise<Result<Held>> {
+export async function holdJob(
+  home: Home,
+  before: LiveView,
+  verb: PauseVerb,
+  by: string,
+): Promise<Result<Held>> {
   const { id } = before;
   // its pids are others here
   if (isProcForeign()) return fail({ code: 'proc-foreign' });

@@ -10,7 +10,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readState } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
-import { thisPlace } from '../os/process-identity.ts';
+import { thisHost } from '../os/process-identity.ts';
 import type { Met } from './condition.ts';
 import { sleep } from './job-end.ts';
 
@@ -30,8 +30,8 @@ function startedAt(home: Home, id: JobId): { wall: number; monotonic: number } |
   const state = readState(home.job(id));
   if (state.kind !== 'read' || !('startedMonotonicMs' in state.value.status)) return undefined;
   const { startedAt: wall, startedMonotonicMs: monotonic } = state.value.status;
-  const bootId = state.value.spec?.bootId ?? thisPlace().bootId;
-  return bootId === thisPlace().bootId ? { wall, monotonic } : undefined;
+  const bootId = state.value.spec?.bootId ?? thisHost().bootId;
+  return bootId === thisHost().bootId ? { wall, monotonic } : undefined;
 }
 
 /** How long the job had been silent when the wait began, as far as that is certain, milliseconds. */

@@ -10,7 +10,7 @@ import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
-import { idOfMark } from '../../job/queue/queue-order.ts';
+import { idOfEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
@@ -218,6 +218,6 @@ function readFolder(queue: string, path: string, known: Folder | undefined): Fol
     return undefined;
   }
   if (known?.changedMs === changedMs && known.readMs - changedMs > TICK_MS) return known;
-  const ids = namesIn(path).flatMap((name) => idOfMark(name) || []);
+  const ids = namesIn(path).flatMap((name) => idOfEntry(name) || []);
   return { queue, changedMs, readMs, ids };
 }

@@ -12,7 +12,7 @@ import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { describeListener, listenerText, portTaken, readHolders } from '../observe/port-owner.ts';
 import { sinceTicksOf } from '../observe/process-tree.ts';
-import { HAS_PROC, thisPlace } from '../os/process-identity.ts';
+import { HAS_PROC, thisHost } from '../os/process-identity.ts';
 import { holdersAmong, readSocketCounts, socketsOn } from '../os/sockets.ts';
 import type { Met, Report } from './condition.ts';
 import { sleep } from './job-end.ts';
@@ -138,7 +138,7 @@ class Search {
   }
 
   private isHere(pidNamespace: string): boolean {
-    if (pidNamespace === thisPlace().pidNamespace) return true;
+    if (pidNamespace === thisHost().pidNamespace) return true;
     this.tell(
       `job ${this.id} runs in another pid namespace: which process listens cannot be seen from here (--any-owner takes any)`,
     );

@@ -2,10 +2,10 @@
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import type { Found } from '../home/records.ts';
-import { listStarters, readStarter, starterFields } from './template-records.ts';
+import { listTemplates, readTemplate, templateFields } from './template-records.ts';
 
 export const scheduleShape = is.object({
-  ...starterFields,
+  ...templateFields,
   /** As it was typed: five or six fields, `@daily`, `@every 90s`. */
   expression: is.text,
   /** The name of a time zone, `Europe/Berlin`. */
@@ -17,6 +17,6 @@ export const scheduleShape = is.object({
 });
 export type Schedule = is.Shaped<typeof scheduleShape>;
 
-export const listSchedules = (home: Home): string[] => listStarters(home.schedules);
+export const listSchedules = (home: Home): string[] => listTemplates(home.schedules);
 export const readSchedule = (home: Home, name: string): Found<Schedule> =>
-  readStarter(home.schedule(name), scheduleShape);
+  readTemplate(home.schedule(name), scheduleShape);

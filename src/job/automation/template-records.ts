@@ -12,7 +12,7 @@ import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
-import type { StarterPaths } from '../home/paths.ts';
+import type { TemplatePaths } from '../home/paths.ts';
 import { isName } from '../home/project.ts';
 import { type Found, readShaped } from '../home/records.ts';
 import { discard, emptyTrash } from '../home/trash.ts';
@@ -20,7 +20,7 @@ import { type Identity, identityShape } from '../identity.ts';
 import { draftShape, type JobId } from '../spec.ts';
 
 /** What both have in common: the job that is started again and again. */
-export const starterFields = {
+export const templateFields = {
   v: is.version(1),
   name: is.text,
   draft: draftShape,
@@ -35,20 +35,20 @@ export const starterFields = {
   createdAt: is.time,
 };
 
-const starterShape = is.object(starterFields);
-export type Starter = is.Shaped<typeof starterShape>;
+const templateShape = is.object(templateFields);
+export type JobTemplate = is.Shaped<typeof templateShape>;
 
 /** Names in order; what is no directory of ours, or has no such name, is none. */
-export const listStarters = (folder: string): string[] =>
+export const listTemplates = (folder: string): string[] =>
   namesIn(folder)
     .filter((name) => isName(name) && inspectDirectory(`${folder}/${name}`) === 'ours')
     .sort();
 
-export const readStarter = <T>(paths: StarterPaths, shape: is.Shape<T>): Found<T> =>
+export const readTemplate = <T>(paths: TemplatePaths, shape: is.Shape<T>): Found<T> =>
   readShaped(paths.record, 'record.json', shape);
 
 /** Makes one, complete and durable under its name; false if there is one of that name. */
-export function addStarter(home: Home, folder: string, paths: StarterPaths, record: object): boolean {
+export function addTemplate(home: Home, folder: string, paths: TemplatePaths, record: object): boolean {
   const isFirst = makeDirectory(folder);
   requireDirectory(folder, true);
   const hidden = `${paths.dir}~${process.pid}`;
@@ -70,14 +70,14 @@ export function addStarter(home: Home, folder: string, paths: StarterPaths, reco
 }
 
 /** Removes one with all that it noted; false if somebody else did. */
-export function removeStarter(home: Home, paths: StarterPaths): boolean {
+export function removeTemplate(home: Home, paths: TemplatePaths): boolean {
   const removed = discard(home, paths.dir, 'starter');
   emptyTrash(home);
   return removed;
 }
 
-export const isStarterPaused = (paths: StarterPaths): boolean => fs.existsSync(paths.paused);
-export function setStarterPaused(paths: StarterPaths, paused: boolean): void {
+export const isTemplatePaused = (paths: TemplatePaths): boolean => fs.existsSync(paths.paused);
+export function setTemplatePaused(paths: TemplatePaths, paused: boolean): void {
   requireDirectory(paths.dir, true);
   if (paused) touch(paths.paused);
   else removeQuietly(paths.paused);
@@ -99,11 +99,11 @@ export interface StartClaim {
 const CLAIM = /^at\.([0-9a-z]{1,64})\.(\d{1,9})$/;
 
 /** Who claims a key first starts its job; false if somebody did. `generation`: above 1 after one who died before he started it. */
-export const claimStart = (paths: StarterPaths, { key, generation, job, by }: StartClaim): boolean =>
+export const claimStart = (paths: TemplatePaths, { key, generation, job, by }: StartClaim): boolean =>
   claim(paths.claim(key, generation), sealed({ v: 1, job, identity: by }));
 
 /** The highest generation of each key that is claimed; `job` 0: it cannot be read. */
-export function listClaimed(paths: StarterPaths): Map<string, number> {
+export function listClaimed(paths: TemplatePaths): Map<string, number> {
   const claimed = new Map<string, number>();
   for (const name of namesIn(paths.dir)) {
     const [, key, generation] = CLAIM.exec(name) ?? [];
@@ -112,12 +112,12 @@ export function listClaimed(paths: StarterPaths): Map<string, number> {
   return claimed;
 }
 
-export function readClaim(paths: StarterPaths, key: string, generation: number): StartClaim | undefined {
+export function readClaim(paths: TemplatePaths, key: string, generation: number): StartClaim | undefined {
   const read = readShaped(paths.claim(key, generation), 'claim', claimShape);
   return read.kind === 'read' ? { key, generation, job: read.value.job, by: read.value.identity } : undefined;
 }
 
-export function forgetClaim(paths: StarterPaths, key: string, generation: number): void {
+export function forgetClaim(paths: TemplatePaths, key: string, generation: number): void {
   for (let one = generation; one > 0; one--) removeQuietly(paths.claim(key, one));
 }
 
@@ -138,19 +138,19 @@ export const eventShape = is.object({
   delivery: is.since(is.nullable(is.text), null),
 });
 /** One thing that a schedule or trigger did, or did not do. */
-export type StarterEvent = is.Shaped<typeof eventShape>;
+export type TemplateEvent = is.Shaped<typeof eventShape>;
 
 /** As it is noted: of a schedule without a delivery. */
-type NewEvent = Omit<StarterEvent, 'delivery'> & Partial<Pick<StarterEvent, 'delivery'>>;
+type NewEvent = Omit<TemplateEvent, 'delivery'> & Partial<Pick<TemplateEvent, 'delivery'>>;
 
-export function noteEvent(paths: StarterPaths, event: NewEvent): void {
+export function noteEvent(paths: TemplatePaths, event: NewEvent): void {
   const until = event.until === event.at ? null : event.until;
   appendEntry(paths.history, { ...event, until });
 }
-export const readEvents = (paths: StarterPaths): StarterEvent[] => readEntries(paths.history, eventShape);
+export const readEvents = (paths: TemplatePaths): TemplateEvent[] => readEntries(paths.history, eventShape);
 
 /** Up to then, and not after `now`, every time of a schedule that was added at `createdAt` has a word, or a claim: a word to come. */
-export function notedUntil(paths: StarterPaths, createdAt: number, now: number): number {
+export function notedUntil(paths: TemplatePaths, createdAt: number, now: number): number {
   const noted = readEvents(paths)
     .filter(({ by }) => by !== 'hand')
     .map(({ at, until }) => until ?? at);
@@ -166,7 +166,7 @@ export const NOBODY = 'no scheduler ran';
 export function lastStarted(home: Home): Set<JobId> {
   const ids = new Set<JobId>();
   for (const folder of [home.schedules, home.triggers])
-    for (const name of listStarters(folder)) {
+    for (const name of listTemplates(folder)) {
       const paths = folder === home.schedules ? home.schedule(name) : home.trigger(name);
       const jobs = readEvents(paths).flatMap(({ job }) => job ?? []);
       for (const id of jobs.slice(-2)) ids.add(id);

@@ -5,10 +5,10 @@ import { writeShared } from '../../base/fs/atomic-write.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import type { Found } from '../home/records.ts';
-import { listStarters, readStarter, starterFields } from './template-records.ts';
+import { listTemplates, readTemplate, templateFields } from './template-records.ts';
 
 export const triggerShape = is.object({
-  ...starterFields,
+  ...templateFields,
   /** Where its listener listens: an IP address as it is usually written, and a port. They stay what they are. */
   host: is.text,
   port: is.upTo(65_535),
@@ -24,9 +24,9 @@ export type Trigger = is.Shaped<typeof triggerShape>;
 /** An address on which a listener listens. */
 export type Address = Pick<Trigger, 'host' | 'port'>;
 
-export const listTriggers = (home: Home): string[] => listStarters(home.triggers);
+export const listTriggers = (home: Home): string[] => listTemplates(home.triggers);
 export const readTrigger = (home: Home, name: string): Found<Trigger> =>
-  readStarter(home.trigger(name), triggerShape);
+  readTemplate(home.trigger(name), triggerShape);
 
 /** Puts another record in the place of one that is there. Throws system errors: ENOENT where it was removed. */
 export const replaceTrigger = (home: Home, trigger: Trigger): void =>

@@ -9,7 +9,7 @@
  *     names/PROJECT.NAME/claim.N         who has a name; made with the first one
  *     queues/NAME/…                      one directory per queue, see QueuePaths; made with the first one
  *     config.json                        defaults, written by hand; see config.ts
- *     schedules/NAME/…  triggers/NAME/…  one directory for each, see StarterPaths; made with the first one
+ *     schedules/NAME/…  triggers/NAME/…  one directory for each, see TemplatePaths; made with the first one
  */
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
@@ -20,7 +20,7 @@ import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
-import { JobPaths, QueuePaths, StarterPaths } from './paths.ts';
+import { JobPaths, QueuePaths, TemplatePaths } from './paths.ts';
 
 /** The format of a home without queues, which 0.1.0 knows, and of one with them; a home with a higher number is refused. */
 const FORMAT = 1;
@@ -78,11 +78,11 @@ export class Home {
   queue(name: string): QueuePaths {
     return new QueuePaths(`${this.queues}/${name}`);
   }
-  schedule(name: string): StarterPaths {
-    return new StarterPaths(`${this.schedules}/${name}`);
+  schedule(name: string): TemplatePaths {
+    return new TemplatePaths(`${this.schedules}/${name}`);
   }
-  trigger(name: string): StarterPaths {
-    return new StarterPaths(`${this.triggers}/${name}`);
+  trigger(name: string): TemplatePaths {
+    return new TemplatePaths(`${this.triggers}/${name}`);
   }
 }
 

@@ -29,7 +29,7 @@ export interface Claim extends Title {
 }
 
 /** What a claim is worth now: its job holds the name, is about to (its launcher has not asked yet whether it may), or neither. */
-export type Standing = 'holds' | 'pending' | 'none';
+export type ClaimState = 'holds' | 'pending' | 'none';
 
 /** So many claims are kept: by them `--replace` finds what ended jobs of the name left running. */
 const KEPT = 8;
@@ -98,15 +98,15 @@ export function claimName(home: Home, title: Title, id: JobId): number {
 }
 
 /**
- * Whether the claim `mine` may be used, by the standing of all others to the same name; asked after it was made. Of two
+ * Whether the claim `mine` may be used, by the claim states of all others to the same name; asked after it was made. Of two
  * that cross, the later sees the earlier in any case: it gives way, and the earlier waits until that is done.
  */
 export function judgeClaims(
   mine: number,
-  others: { generation: number; standing: Standing }[],
+  others: { generation: number; claimState: ClaimState }[],
 ): 'free' | 'taken' | 'wait' {
-  if (others.some(({ standing }) => standing === 'holds')) return 'taken';
-  const pending = others.filter(({ standing }) => standing === 'pending');
+  if (others.some(({ claimState }) => claimState === 'holds')) return 'taken';
+  const pending = others.filter(({ claimState }) => claimState === 'pending');
   if (pending.some(({ generation }) => generation < mine)) return 'taken';
   return pending.length > 0 ? 'wait' : 'free';
 }
@@ -120,7 +120,7 @@ export function withdrawClaims(home: Home, title: Title, id: JobId): void {
 }
 
 /** Removes the oldest of these claims: the caller has seen that none of them counts any more. */
-export function pruneClaims(home: Home, title: Title, dead: Claim[]): void {
+export function pruneNameClaims(home: Home, title: Title, dead: Claim[]): void {
   const old = dead.toSorted((a, b) => b.generation - a.generation).slice(KEPT);
   for (const { generation } of old) removeQuietly(`${folderOf(home, title)}/claim.${generation}`);
 }

@@ -160,7 +160,7 @@ export class QueuePaths {
 }
 
 /** The files of one schedule or trigger: of what starts jobs by itself. */
-export class StarterPaths {
+export class TemplatePaths {
   readonly dir: string;
   constructor(dir: string) {
     this.dir = dir;

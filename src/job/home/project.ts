@@ -14,9 +14,9 @@ export function projectOf(directory: string): string {
 }
 
 /** The directory and its ancestors, the nearest first: jobs of all of them are "here". */
-export function placesOf(directory: string): string[] {
+export function selfAndAbove(directory: string): string[] {
   const above = dirname(directory);
-  return above === directory ? [directory] : [directory, ...placesOf(above)];
+  return above === directory ? [directory] : [directory, ...selfAndAbove(above)];
 }
 
 /** A reference as it was typed: an id, a name, or the newest job. */

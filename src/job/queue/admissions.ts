@@ -12,7 +12,7 @@ import type { QueuePaths } from '../home/paths.ts';
 import type { JobId } from '../spec.ts';
 
 /** That a job was admitted, as the how manieth. */
-export interface Start {
+export interface Admission {
   number: number;
   id: JobId;
   /** Of the one who admitted it: see sandboxKey. */
@@ -22,17 +22,19 @@ export interface Start {
 const startNumber = (name: string): number => Number(/^start\.(\d{1,15})$/.exec(name)?.[1] ?? 0);
 
 /** Who was admitted, in order; what stands there and was not written by us has no job. `known`: they never change. */
-export function listStarts(queue: QueuePaths, known = new Map<number, Start>()): Start[] {
+export function listAdmissions(queue: QueuePaths, known = new Map<number, Admission>()): Admission[] {
   const numbers = namesIn(queue.dir)
     .map(startNumber)
     .filter((number) => number > 0);
-  const starts = numbers.sort((a, b) => a - b).map((number) => known.get(number) ?? readStart(queue, number));
+  const starts = numbers
+    .sort((a, b) => a - b)
+    .map((number) => known.get(number) ?? readAdmission(queue, number));
   known.clear();
   for (const start of starts) known.set(start.number, start);
   return starts;
 }
 
-function readStart(queue: QueuePaths, number: number): Start {
+function readAdmission(queue: QueuePaths, number: number): Admission {
   try {
     const [id, sandbox = ''] = fs.readlinkSync(queue.start(number)).split('.');
     return { number, id: parseId(id!) ?? 0, sandbox };
@@ -43,7 +45,7 @@ function readStart(queue: QueuePaths, number: number): Start {
 }
 
 /** Notes that a job is admitted, with a number above all others: a link is there at once, as a whole, and nobody overwrites it. */
-export function claimStart(queue: QueuePaths, id: JobId, sandbox: string): number {
+export function claimAdmission(queue: QueuePaths, id: JobId, sandbox: string): number {
   requireDirectory(queue.dir, true);
   for (;;) {
     const number = Math.max(0, ...namesIn(queue.dir).map(startNumber)) + 1;
@@ -57,6 +59,6 @@ export function claimStart(queue: QueuePaths, id: JobId, sandbox: string): numbe
 }
 
 /** Forgets admissions whose jobs ended. Never the highest: its number would be given again. */
-export function forgetStarts(queue: QueuePaths, dead: Start[], highest: number): void {
+export function forgetAdmissions(queue: QueuePaths, dead: Admission[], highest: number): void {
   for (const { number } of dead) if (number < highest) removeQuietly(queue.start(number));
 }

@@ -1,6 +1,6 @@
 /**
  * Queues on disk. A queue is a directory; it exists from the first job or setting on until `queue remove`. A job waits in it
- * as long as its marker is there: made last, when everything else of it is durable, and removed when it was started or ended.
+ * as long as its entry is there: made last, when everything else of it is durable, and removed when it was started or ended.
  * What is written by several is made by exclusive create or replaced as a whole. Functions that write throw system errors.
  */
 import * as fs from 'node:fs';
@@ -21,7 +21,7 @@ import { admitQueues, type Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
 import { isName } from '../home/project.ts';
 import type { JobId, Placement, Spec } from '../spec.ts';
-import { idOfMark, markName, NO_QUEUE } from './queue-order.ts';
+import { entryName, idOfEntry, NO_QUEUE } from './queue-order.ts';
 
 const slotsShape = is.object({ v: is.version(1), slots: is.count });
 
@@ -72,48 +72,48 @@ export function setPaused(queue: QueuePaths, paused: boolean): void {
   syncDir(queue.dir);
 }
 
-// ---- markers of jobs that wait ---------------------------------------------------------------------------
+// ---- entries of jobs that wait ---------------------------------------------------------------------------
 
-/** Where a marker lies. */
-export interface Place {
+/** Where an entry lies. */
+export interface EntryFile {
   folder: string;
   name: string;
 }
 
-/** The folders with markers. */
+/** The folders with entries. */
 export const foldersOf = (queue: QueuePaths): string[] =>
   namesIn(queue.dir)
     .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
     .map((name) => `${queue.dir}/${name}`)
     .filter((folder) => inspectDirectory(folder) === 'ours');
 
-/** All markers of a queue, in the order in which their jobs are started. */
-export function listMarks(queue: QueuePaths): Place[] {
-  const places = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
-  return places
-    .filter(({ name }) => idOfMark(name) > 0)
+/** All entries of a queue, in the order in which their jobs are started. */
+export function listEntries(queue: QueuePaths): EntryFile[] {
+  const files = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
+  return files
+    .filter(({ name }) => idOfEntry(name) > 0)
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
 const folderOf = (home: Home, { queue, batch }: Placement): string =>
   batch === null ? home.queue(queue).waiting : home.queue(queue).batch(batch);
 
-/** The marker of a job; undefined if it waits no more. */
-export function findMark(home: Home, spec: Spec & { placement: Placement }): Place | undefined {
+/** The entry of a job; undefined if it waits no more. */
+export function findEntry(home: Home, spec: Spec & { placement: Placement }): EntryFile | undefined {
   const { id, project, placement } = spec;
   const folder = folderOf(home, placement);
-  const name = markName(id, project, placement);
+  const name = entryName(id, project, placement);
   if (fs.existsSync(`${folder}/${name}`)) return { folder, name };
   // moved, or to be run again: under another name, and then perhaps among those that were added alone
   for (const other of new Set([folder, home.queue(placement.queue).waiting])) {
-    const found = namesIn(other).find((one) => idOfMark(one) === id);
+    const found = namesIn(other).find((one) => idOfEntry(one) === id);
     if (found !== undefined) return { folder: other, name: found };
   }
   return undefined;
 }
 
 /** Puts a job into the line; durable. */
-export function addMark(queue: QueuePaths, name: string): void {
+export function addEntry(queue: QueuePaths, name: string): void {
   for (let tries = 1; ; tries++) {
     try {
       makeDirectory(queue.dir);
@@ -131,13 +131,13 @@ export function addMark(queue: QueuePaths, name: string): void {
 const MOST_TRIES = 100;
 
 /** Takes a job out of the line; with the last one of a batch goes what belongs to all of it. */
-export function removeMark({ folder, name }: Place): void {
+export function removeEntry({ folder, name }: EntryFile): void {
   removeQuietly(`${folder}/${name}`);
   dropEmptied(folder);
 }
 
-/** Makes the marker of a job that runs of the one with which it waited: it is never missing from both lists. */
-export function markStarted(home: Home, id: JobId, { folder, name }: Place): void {
+/** Makes the entry of a job that runs of the one with which it waited: it is never missing from both lists. */
+export function markStarted(home: Home, id: JobId, { folder, name }: EntryFile): void {
   fs.renameSync(`${folder}/${name}`, `${home.live}/${id}`);
   dropEmptied(folder);
 }
@@ -154,7 +154,7 @@ function dropEmptied(folder: string): void {
 }
 
 /** Moves a job in the line; false if it waits no more. */
-export function moveMark(queue: QueuePaths, { folder, name }: Place, rank: number): boolean {
+export function moveEntry(queue: QueuePaths, { folder, name }: EntryFile, rank: number): boolean {
   const moved = `${String(rank).padStart(6, '0')}${name.slice(6)}`;
   try {
     fs.renameSync(`${folder}/${name}`, `${folder}/${moved}`);
@@ -167,7 +167,7 @@ export function moveMark(queue: QueuePaths, { folder, name }: Place, rank: numbe
   return true;
 }
 
-/** Tells whoever keeps a list of the markers that there are others now. */
+/** Tells whoever keeps a list of the entries that there are others now. */
 export function stampQueue(queue: QueuePaths): void {
   try {
     writeHint(queue.stamp, `${process.pid}.${process.hrtime.bigint()}\n`);
@@ -193,8 +193,8 @@ export function hideBatch(queue: QueuePaths, first: JobId): string {
 /** So many names are given to one empty file: fewer than any file system allows, and far cheaper than a file for each. */
 const NAMES_PER_FILE = 1000;
 
-/** The `nth` marker in a folder that is not revealed yet, `names` are all of them so far; not flushed. */
-export function addHiddenMark(folder: string, names: string[], nth: number): void {
+/** The `nth` entry in a folder that is not revealed yet, `names` are all of them so far; not flushed. */
+export function addHiddenEntry(folder: string, names: string[], nth: number): void {
   const path = `${folder}/${names[nth]}`;
   const first = nth - (nth % NAMES_PER_FILE);
   let isMade = false;

@@ -1,5 +1,5 @@
 /**
- * Pure: who may start now? A job that waits has a marker, whose name says all that is asked of it while it waits, and sorts into the
+ * Pure: who may start now? A job that waits has an entry, whose name says all that is asked of it while it waits, and sorts into the
  * order in which jobs are started: no record of it is read before its turn.
  *
  *     RANK.ID.SANDBOX.PROJECT[.tTIME][.aDEPENDENCIES]
@@ -18,8 +18,8 @@ const FRONT_RANK = MIDDLE_RANK - MOST_PRIORITY - 1;
 /** How much of a name the list of dependencies may take; a longer one is looked up in the spec. */
 const MOST_DEPENDENCY_TEXT = 120;
 
-/** What the name of a marker says. */
-export interface Mark {
+/** What the name of an entry says. */
+export interface QueueEntry {
   name: string;
   rank: number;
   id: JobId;
@@ -47,7 +47,7 @@ export const rankBehind = (ranks: number[]): number =>
 export const priorityOf = (rank: number): number | 'first' | 'last' =>
   rank <= FRONT_RANK ? 'first' : rank >= BACK_RANK ? 'last' : MIDDLE_RANK - rank;
 
-/** A mark of one text for a sandbox and its control group: what is equal may run in the other's place. */
+/** One text for a sandbox and its control group: what is equal may run in the other's place. */
 export const sandboxKey = ({ sandbox, cgroup }: Pick<Placement, 'sandbox' | 'cgroup'>): string =>
   projectKey(`${sandbox}\n${cgroup}`);
 
@@ -59,8 +59,8 @@ function dependencyText(after: Dependency[]): string {
   return text.length > MOST_DEPENDENCY_TEXT ? '.a' : `.a${text}`;
 }
 
-/** The name of the marker of a job; `rank` and `notBefore` where they are not those of its spec any more. */
-export function markName(
+/** The name of the entry of a job; `rank` and `notBefore` where they are not those of its spec any more. */
+export function entryName(
   id: JobId,
   project: string,
   placement: Placement,
@@ -71,11 +71,11 @@ export function markName(
   return `${place}${time}${dependencyText(placement.after)}`;
 }
 
-const MARK = /^(\d{6})\.(\d{15})\.([0-9a-z]+)\.([0-9a-z]+)(?:\.t(\d{1,16}))?(?:\.a((?:[es]\d{1,15})*))?$/;
+const ENTRY = /^(\d{6})\.(\d{15})\.([0-9a-z]+)\.([0-9a-z]+)(?:\.t(\d{1,16}))?(?:\.a((?:[es]\d{1,15})*))?$/;
 
 /** What a name says; undefined if it is not one of ours. */
-export function parseMark(name: string): Mark | undefined {
-  const match = MARK.exec(name);
+export function parseQueueEntry(name: string): QueueEntry | undefined {
+  const match = ENTRY.exec(name);
   if (!match) return undefined;
   const [, rank, id, sandbox, project, time, list] = match;
   return {
@@ -92,13 +92,13 @@ export function parseMark(name: string): Mark | undefined {
 const parseDependencies = (list: string): Dependency[] =>
   [...list.matchAll(/([es])(\d+)/g)].map(([, kind, id]) => ({ id: Number(id), any: kind === 'e' }));
 
-/** The id in the name of a marker; 0 if it is none. */
-export const idOfMark = (name: string): JobId =>
+/** The id in the name of an entry; 0 if it is none. */
+export const idOfEntry = (name: string): JobId =>
   /^\d{6}\.\d{15}\./.test(name) ? Number(name.slice(7, 22)) : 0;
 
-export const rankOfMark = (name: string): number => Number(name.slice(0, 6));
+export const rankOfEntry = (name: string): number => Number(name.slice(0, 6));
 /** The key of the project in such a name. */
-export function projectOfMark(name: string): string {
+export function projectOfEntry(name: string): string {
   const from = name.indexOf('.', 23) + 1;
   const to = name.indexOf('.', from);
   return name.slice(from, to < 0 ? name.length : to);

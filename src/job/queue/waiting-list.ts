@@ -1,16 +1,16 @@
-/** Those that wait, by the names of their markers alone: with 10,000 of them nothing else is made of each. */
+/** Those that wait, by the names of their entries alone: with 10,000 of them nothing else is made of each. */
 import { namesIn } from '../../base/fs/read-record.ts';
 import type { Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
 import type { JobId } from '../spec.ts';
 import { foldersOf, listQueues } from './queue-files.ts';
-import { idOfMark, projectOfMark } from './queue-order.ts';
+import { idOfEntry, projectOfEntry } from './queue-order.ts';
 
 const DOT = 46;
 const mayBeMark = (name: string): boolean => name.charCodeAt(6) === DOT && name.charCodeAt(22) === DOT;
 
-/** The names of all markers of a queue, in the order in which their jobs are started; cheaper than the markers. */
-export function markNames(queue: QueuePaths): string[] {
+/** The names of all entries of a queue, in the order in which their jobs are started; cheaper than the entries. */
+export function entryNames(queue: QueuePaths): string[] {
   const folders = foldersOf(queue).map((folder) => namesIn(folder));
   const names = folders.length === 1 ? folders[0]! : folders.flat();
   // a folder is read in this order already, and most queues have one
@@ -19,11 +19,11 @@ export function markNames(queue: QueuePaths): string[] {
   return names.every(mayBeMark) ? names : names.filter(mayBeMark);
 }
 
-/** The ids of all jobs that wait, by their markers; `isWanted` decides by the key of the project. In no order. */
+/** The ids of all jobs that wait, by their entries; `isWanted` decides by the key of the project. In no order. */
 export function queuedIds(home: Home, isWanted: (key: string) => boolean = () => true): JobId[] {
   const ids = new Set<JobId>();
   for (const name of listQueues(home))
-    for (const mark of markNames(home.queue(name)))
-      if (isWanted(projectOfMark(mark))) ids.add(idOfMark(mark));
+    for (const entry of entryNames(home.queue(name)))
+      if (isWanted(projectOfEntry(entry))) ids.add(idOfEntry(entry));
   return [...ids];
 }

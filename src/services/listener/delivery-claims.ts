@@ -4,7 +4,7 @@ import { systemClock } from '../../base/clock.ts';
 import { forgetClaim, listClaimed, readEvents } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readSpec } from '../../job/home/records.ts';
-import { fateOf, note } from './delivery.ts';
+import { judgeClaim, note } from './delivery.ts';
 
 /** So long a delivery is not started a second time, milliseconds. */
 const REMEMBERED_MS = 86_400_000;
@@ -21,7 +21,7 @@ export function settleClaims(home: Home, name: string): void {
   const oldest = events[0]?.notedAt ?? 0;
   for (const [key, generation] of listClaimed(paths)) {
     if (madeAt(paths.claim(key, generation)) < oldest) continue;
-    const { started, job, by } = fateOf(home, name, key, generation);
+    const { started, job, by } = judgeClaim(home, name, key, generation);
     if (job === null || noted.has(job) || by === 'alive') continue;
     const spec = readSpec(home.job(job), job);
     const origin = spec.kind === 'read' ? spec.value.origin : null;
@@ -35,7 +35,7 @@ export function settleClaims(home: Home, name: string): void {
 }
 
 /** Forgets what was delivered more than a day ago. Throws system errors. */
-export function pruneClaims(home: Home, name: string): void {
+export function pruneDeliveryClaims(home: Home, name: string): void {
   const paths = home.trigger(name);
   const now = systemClock.now();
   for (const [key, generation] of listClaimed(paths))

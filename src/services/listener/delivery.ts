@@ -14,14 +14,14 @@ import {
   noteEvent,
   readClaim,
   readEvents,
-  type StarterEvent,
+  type TemplateEvent,
 } from '../../job/automation/template-records.ts';
 import { headerVariable, type Trigger } from '../../job/automation/trigger.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isRetired } from '../../job/home/ids.ts';
 import { readOwner, readSpec, readState } from '../../job/home/records.ts';
-import { findMark } from '../../job/queue/queue-files.ts';
+import { findEntry } from '../../job/queue/queue-files.ts';
 import type { JobId } from '../../job/spec.ts';
 import { ownJob } from '../service.ts';
 import { tell } from '../service-log.ts';
@@ -51,7 +51,7 @@ export async function deliver(home: Home, trigger: Trigger, delivery: Delivery):
   let generation = 0;
   // also a link that leads nowhere is in the way
   while (fs.lstatSync(paths.claim(key, generation + 1), { throwIfNoEntry: false })) generation++;
-  const fate = generation === 0 ? undefined : fateOf(home, name, key, generation);
+  const fate = generation === 0 ? undefined : judgeClaim(home, name, key, generation);
   if (fate?.started) {
     const why = `delivered before${fate.job === null ? '' : `, as job ${fate.job}`}`;
     note(home, name, { did: 'skipped', why, job: null, delivery: delivery.id });
@@ -83,7 +83,7 @@ export async function deliver(home: Home, trigger: Trigger, delivery: Delivery):
 }
 
 /** Whether the job of a claim was started; its claimer, if that lives, is at no other start. What nobody can read counts as started. */
-export function fateOf(
+export function judgeClaim(
   home: Home,
   name: string,
   key: string,
@@ -113,7 +113,7 @@ export function fateOf(
     isHeld(job.alive) ||
     readOwner(job).kind !== 'absent' ||
     readState(job).kind !== 'absent' ||
-    (placement !== null && findMark(home, { ...spec.value, placement }) !== undefined);
+    (placement !== null && findEntry(home, { ...spec.value, placement }) !== undefined);
   // written, and its launcher was killed before anything came of it
   if (!isThere) takeBack(home, id, spec.value);
   return told(isThere);
@@ -123,7 +123,7 @@ export function fateOf(
 export function note(
   home: Home,
   name: string,
-  event: Pick<StarterEvent, 'did' | 'why' | 'job' | 'delivery'>,
+  event: Pick<TemplateEvent, 'did' | 'why' | 'job' | 'delivery'>,
   at = systemClock.now(),
 ): void {
   const { did, job, why, delivery } = event;

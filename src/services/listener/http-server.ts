@@ -30,8 +30,8 @@ const DRAIN_BYTES = 4 * MOST_BODY_BYTES;
 const MOST_HEAD_BYTES = 16 * 1024;
 const MOST_REQUESTS = 100;
 
-/** Whom a door is opened for. */
-export interface Host {
+/** What the server asks of the listener: which names it may be called by, and the answer to a request. */
+export interface RequestHandler {
   mayHost(host: string): boolean;
   /** Answers a whole request; never rejects. */
   answer(letter: Letter): Promise<Reply>;
@@ -40,7 +40,7 @@ export interface Host {
 }
 
 export class Door {
-  private readonly host: Host;
+  private readonly handler: RequestHandler;
   private server: Server | undefined;
   /** The oldest first, with the requests of each that are not answered yet. */
   private readonly connections = new Map<Socket, Set<IncomingMessage>>();
@@ -48,8 +48,8 @@ export class Door {
   private readonly broken = new WeakSet<Socket>();
   /** Of bodies that are not answered yet. */
   private heldBytes = 0;
-  constructor(host: Host) {
-    this.host = host;
+  constructor(handler: RequestHandler) {
+    this.handler = handler;
   }
 
   get isOpen(): boolean {
@@ -107,7 +107,7 @@ export class Door {
     const oldest = [...this.connections.keys()].find((one) => !this.isAwaiting(one)) ?? socket;
     oldest.destroy();
     this.connections.delete(oldest);
-    this.host.answered(0, fromOf(oldest));
+    this.handler.answered(0, fromOf(oldest));
   }
 
   /** Ends a connection on which no request can be read any more; but not before the answer to one that was whole. */
@@ -116,7 +116,7 @@ export class Door {
       this.broken.add(socket);
       return;
     }
-    if (this.connections.has(socket)) this.host.answered(status, fromOf(socket));
+    if (this.connections.has(socket)) this.handler.answered(status, fromOf(socket));
     const text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nAllow: POST\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
     if (socket.writable) socket.end(text, () => socket.destroy());
     else socket.destroy();
@@ -126,7 +126,7 @@ export class Door {
     const open = this.connections.get(request.socket);
     open?.add(request);
     response.once('close', () => open?.delete(request));
-    const refused = refuseHead(request, (host) => this.host.mayHost(host));
+    const refused = refuseHead(request, (host) => this.handler.mayHost(host));
     if (refused) return this.send(response, refused, true);
     if (waits) response.writeContinue();
     let mine = 0;
@@ -141,14 +141,14 @@ export class Door {
     });
     if (!Buffer.isBuffer(body)) return this.send(response, body, true);
     const letter = { name: nameIn(request.url), headers: request.headers, body };
-    const reply = await this.host.answer(letter);
+    const reply = await this.handler.answer(letter);
     this.send(response, reply, false);
   }
 
   /** `isEarly`: there may be more to come, which is dropped. */
   private send(response: ServerResponse, { status, body, headers }: Reply, isEarly: boolean): void {
     const { req: request } = response;
-    this.host.answered(status, fromOf(request.socket));
+    this.handler.answered(status, fromOf(request.socket));
     const text = `${JSON.stringify(body)}\n`;
     response.writeHead(status, {
       'Content-Type': 'application/json',

@@ -15,7 +15,7 @@ import type { Home } from '../../job/home/home.ts';
 import { becomeSole, Calls, followUp, isWanted, LOOK_MS } from '../service.ts';
 import { tell } from '../service-log.ts';
 import { ownHosts } from './allowed-hosts.ts';
-import { pruneClaims, settleClaims } from './delivery-claims.ts';
+import { pruneDeliveryClaims, settleClaims } from './delivery-claims.ts';
 import { addedHosts, Desk } from './handler.ts';
 import { Door } from './http-server.ts';
 import { Refusals } from './rejection-log.ts';
@@ -43,10 +43,10 @@ const soleKey = ({ host, port }: Address): string =>
 
 async function serve(home: Home, address: Address): Promise<void> {
   const refusals = new Refusals();
-  const standing = listenerOf(home, address);
+  const service = listenerOf(home, address);
   const claim = await becomeSole(home, home.triggers, soleKey(address));
   if (claim === undefined) return;
-  const desk = new Desk(home, address, () => wakeReader(standing.fifo));
+  const desk = new Desk(home, address, () => wakeReader(service.fifo));
   const hosts = ownHosts(address.host);
   const door = new Door({
     mayHost: (host) => hosts.has(host) || addedHosts(home, address).has(host),
@@ -54,7 +54,7 @@ async function serve(home: Home, address: Address): Promise<void> {
     answered: (status, from) => refusals.count(status, from),
   });
   for (const name of served(home, address)) quietly(name, () => settleClaims(home, name));
-  const calls = new Calls(home, standing.fifo);
+  const calls = new Calls(home, service.fifo);
   await open(door, address, 0);
   // only now: whoever added the first trigger hears whether the port could be had
   await calls.open();
@@ -75,7 +75,7 @@ async function serve(home: Home, address: Address): Promise<void> {
       continue;
     }
     if (systemClock.monotonic() - pruned > PRUNE_MS) {
-      for (const name of names) quietly(name, () => pruneClaims(home, name));
+      for (const name of names) quietly(name, () => pruneDeliveryClaims(home, name));
       pruned = systemClock.monotonic();
     }
     refusals.tell();
@@ -89,7 +89,7 @@ async function serve(home: Home, address: Address): Promise<void> {
   door.close();
   refusals.tell(Number.POSITIVE_INFINITY);
   removeQuietly(claim);
-  await followUp(home, standing);
+  await followUp(home, service);
 }
 
 async function open(door: Door, address: Address, failed: number): Promise<void> {

@@ -2,27 +2,27 @@
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
-import { standingOf } from '../../engine/observe/name-owner.ts';
+import { claimStateOf } from '../../engine/observe/name-owner.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
 import { isOfThisWorld } from '../../engine/queue/confinement.ts';
 import { dueBetween, LATE_MS, type Missed } from '../../job/automation/due.ts';
 import { readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {
   forgetClaim,
-  isStarterPaused,
+  isTemplatePaused,
   listClaimed,
   NOBODY,
   notedUntil,
   noteEvent,
   readClaim,
   readEvents,
-  type StarterEvent,
+  type TemplateEvent,
 } from '../../job/automation/template-records.ts';
 import type { Timetable } from '../../job/automation/timetable.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isRetired } from '../../job/home/ids.ts';
-import type { StarterPaths } from '../../job/home/paths.ts';
+import type { TemplatePaths } from '../../job/home/paths.ts';
 import { readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { LOOK_MS, ownJob } from '../service.ts';
@@ -33,12 +33,12 @@ const MOST_WAITING = 100;
 /** So many claims are kept, which guard against a clock that is set back. */
 const MOST_CLAIMS = 2000;
 
-type Reason = Pick<StarterEvent, 'did' | 'why' | 'job' | 'by'>;
+type Reason = Pick<TemplateEvent, 'did' | 'why' | 'job' | 'by'>;
 
 export class Rota {
   private readonly home: Home;
   private readonly name: string;
-  private readonly paths: StarterPaths;
+  private readonly paths: TemplatePaths;
   /** The schedule that was read last, and its times. */
   private current: { schedule: Schedule; timetable: Timetable } | undefined;
   /** Up to then, on the wall clock, everything is handled. */
@@ -60,7 +60,7 @@ export class Rota {
     const schedule = read.value;
     if (!isOfThisWorld(schedule)) return null;
     // whoever resumes it notes what was left out: it begins anew from its journal
-    if (isStarterPaused(this.paths)) {
+    if (isTemplatePaused(this.paths)) {
       this.current = undefined;
       return null;
     }
@@ -138,9 +138,9 @@ export class Rota {
       (origin?.kind !== 'schedule' || origin.name !== this.name || origin.at !== at)
     )
       return false;
-    const { standing, view } = standingOf(this.home, id);
+    const { claimState, view } = claimStateOf(this.home, id);
     // nobody owns it, nobody holds it, and its launcher is dead
-    return view?.kind !== 'live' || standing !== 'none';
+    return view?.kind !== 'live' || claimState !== 'none';
   }
 
   /** The job of one time, as far as those before it allow. */

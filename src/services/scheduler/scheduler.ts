@@ -14,10 +14,10 @@ import { tell } from '../service-log.ts';
 import { Rota } from './schedule-runner.ts';
 
 async function schedule(home: Home): Promise<void> {
-  const standing = schedulerOf(home);
+  const service = schedulerOf(home);
   const claim = await becomeSole(home, home.schedules, thisWorld());
   if (claim === undefined) return;
-  const calls = new Calls(home, standing.fifo);
+  const calls = new Calls(home, service.fifo);
   await calls.open();
   const rotas = new Map<string, Rota>();
   while (isWanted(home)) {
@@ -37,7 +37,7 @@ async function schedule(home: Home): Promise<void> {
   }
   calls.close();
   removeQuietly(claim);
-  await followUp(home, standing);
+  await followUp(home, service);
 }
 
 /** Starts what is due, and returns when to look again; null: there is nothing to look after. */

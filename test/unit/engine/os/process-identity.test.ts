@@ -16,7 +16,7 @@ import {
   parsePsLine,
   parseStat,
   readStat,
-  thisPlace,
+  thisHost,
 } from '../../../../src/engine/os/process-identity.ts';
 import { readTable } from '../../../../src/engine/os/process-table.ts';
 import { folderTest } from '../../../rig/folder.ts';
@@ -110,7 +110,7 @@ test('another start, boot, namespace or machine is another process', () => {
   assert.equal(isAlive({ ...me, bootId: 'another' }), 'dead', 'before a restart');
   assert.equal(isAlive({ ...me, bootId: 'another', machine: 'another' }), 'unknown');
   assert.equal(isAlive({ ...me, pidNamespace: 'pid:[1]' }), 'unknown');
-  assert.ok(thisPlace().bootId !== '' && thisPlace().machine !== '');
+  assert.ok(thisHost().bootId !== '' && thisHost().machine !== '');
   for (const change of [{ pid: 1 }, { startTicks: 1 }, { bootId: 'x' }, { pidNamespace: 'x' }])
     assert.equal(isSame(me, { ...me, ...change }), false);
 });

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { thisPlace } from '../../../../src/engine/os/process-identity.ts';
+import { thisHost } from '../../../../src/engine/os/process-identity.ts';
 import { mayRunHere, thisSandbox } from '../../../../src/engine/queue/confinement.ts';
 import { cannotUnshare, inPidNamespace } from '../../../rig/namespaces.ts';
 import { missing } from '../../../rig/needs.ts';
@@ -75,7 +75,7 @@ const placement = { queue: 'q', priority: 0, notBefore: null, after: [], umask: 
 
 test('who may run here: the same sandbox, in the same group or one that is gone', () => {
   const { sandbox, cgroup } = thisSandbox();
-  const { bootId } = thisPlace();
+  const { bootId } = thisHost();
   const may = (other: { sandbox?: string; cgroup?: string }, boot = bootId): boolean =>
     mayRunHere({ placement: { ...placement, sandbox, cgroup, ...other }, bootId: boot });
   assert.equal(may({}), true);
@@ -91,7 +91,7 @@ test('a control group that is there is another place; one that was removed is no
   skip: !hasGroups && 'no control groups are to be seen here (/sys/fs/cgroup)',
 }, () => {
   const { sandbox, cgroup } = thisSandbox();
-  const { bootId } = thisPlace();
+  const { bootId } = thisHost();
   const may = (other: string): boolean =>
     mayRunHere({ placement: { ...placement, sandbox, cgroup: other }, bootId });
   assert.equal(may('0::/bgjob-test-that-never-was'), true);

@@ -6,13 +6,13 @@ import { test } from 'node:test';
 import { type Home, openHome } from '../../../../src/job/home/home.ts';
 import { projectKey } from '../../../../src/job/home/job-index.ts';
 import {
+  type ClaimState,
   claimName,
   forgetNames,
   judgeClaims,
-  pruneClaims,
+  pruneNameClaims,
   readClaims,
   readClaimsEverywhere,
-  type Standing,
   withdrawClaims,
 } from '../../../../src/job/home/name-claims.ts';
 import { crowd } from '../../../rig/crowd.ts';
@@ -80,7 +80,7 @@ folderTest(
 folderTest('the oldest of the dead claims go, and with the last job of a name its folder', (dir) => {
   const home = makeHome(dir);
   for (let id = 1; id <= 20; id++) claimName(home, WEB, id);
-  pruneClaims(home, WEB, readClaims(home, WEB).slice(1));
+  pruneNameClaims(home, WEB, readClaims(home, WEB).slice(1));
   assert.deepEqual(
     readClaims(home, WEB).map(({ id }) => id),
     [20, 19, 18, 17, 16, 15, 14, 13, 12],
@@ -124,14 +124,14 @@ function play(size: number, random: () => number, forget: boolean): Contender[] 
     holds: false,
   }));
   let links = new Map<number, Contender | null>([[5, null]]);
-  const standing = (one: Contender | null | undefined): Standing =>
+  const claimState = (one: Contender | null | undefined): ClaimState =>
     !one || one.step === 'lost' ? 'none' : one.holds ? 'holds' : 'pending';
   for (let turns = 0; turns < 10_000; turns++) {
     const open = all.filter((one) => one.step !== 'lost' && !(one.step === 'won' && one.holds));
     const one = open[Math.floor(random() * open.length)];
     if (!one) return all;
     if (forget && random() < 0.3)
-      links = new Map([...links].filter(([, owner]) => standing(owner) !== 'none'));
+      links = new Map([...links].filter(([, owner]) => claimState(owner) !== 'none'));
     if (one.step === 'list') {
       one.next = Math.max(0, ...links.keys()) + 1;
       one.step = 'link';
@@ -146,7 +146,7 @@ function play(size: number, random: () => number, forget: boolean): Contender[] 
       const others = [...links].filter(([, owner]) => owner !== one);
       const judged = judgeClaims(
         one.generation,
-        others.map(([generation, owner]) => ({ generation, standing: standing(owner) })),
+        others.map(([generation, owner]) => ({ generation, claimState: claimState(owner) })),
       );
       if (judged === 'wait') continue;
       one.step = judged === 'free' ? 'won' : 'lost';
@@ -170,8 +170,9 @@ test('in thousands of orders of their steps exactly one of several contenders wi
 
 test('who holds the name has it; of two that cross the later gives way and the earlier waits', () => {
   assert.equal(judgeClaims(3, []), 'free');
-  assert.equal(judgeClaims(3, [{ generation: 2, standing: 'none' }]), 'free');
-  assert.equal(judgeClaims(3, [{ generation: 2, standing: 'pending' }]), 'taken');
-  assert.equal(judgeClaims(3, [{ generation: 4, standing: 'pending' }]), 'wait');
-  for (const generation of [2, 4]) assert.equal(judgeClaims(3, [{ generation, standing: 'holds' }]), 'taken');
+  assert.equal(judgeClaims(3, [{ generation: 2, claimState: 'none' }]), 'free');
+  assert.equal(judgeClaims(3, [{ generation: 2, claimState: 'pending' }]), 'taken');
+  assert.equal(judgeClaims(3, [{ generation: 4, claimState: 'pending' }]), 'wait');
+  for (const generation of [2, 4])
+    assert.equal(judgeClaims(3, [{ generation, claimState: 'holds' }]), 'taken');
 });

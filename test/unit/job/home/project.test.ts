@@ -13,7 +13,7 @@ import {
   unmarkEnded,
   unmarkLive,
 } from '../../../../src/job/home/job-index.ts';
-import { parseReference, placesOf, projectOf } from '../../../../src/job/home/project.ts';
+import { parseReference, projectOf, selfAndAbove } from '../../../../src/job/home/project.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 folderTest('the nearest folder with .git, else the directory itself', (dir) => {
@@ -29,8 +29,8 @@ folderTest('the nearest folder with .git, else the directory itself', (dir) => {
 });
 
 test('places, the nearest first', () => {
-  assert.deepEqual(placesOf('/a/b c'), ['/a/b c', '/a', '/']);
-  assert.deepEqual(placesOf('/'), ['/']);
+  assert.deepEqual(selfAndAbove('/a/b c'), ['/a/b c', '/a', '/']);
+  assert.deepEqual(selfAndAbove('/'), ['/']);
 });
 
 test('references', () => {

@@ -3,18 +3,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { projectKey } from '../../../../src/job/home/job-index.ts';
 import {
+  entryName,
   type Fate,
-  idOfMark,
+  idOfEntry,
   judgeReadiness,
   MOST_PRIORITY,
-  markName,
-  parseMark,
+  parseQueueEntry,
   priorityOf,
-  projectOfMark,
+  projectOfEntry,
   rankBefore,
   rankBehind,
   rankOf,
-  rankOfMark,
+  rankOfEntry,
   sandboxKey,
 } from '../../../../src/job/queue/queue-order.ts';
 import type { Dependency, Placement } from '../../../../src/job/spec.ts';
@@ -43,13 +43,13 @@ const aPlacement = (maxLength: number): fc.Arbitrary<Placement> =>
 test('a name says rank, id, sandbox, project, time and dependencies', () => {
   fc.assert(
     fc.property(anId, fc.string(), aPlacement(5), (id, project, placement) => {
-      const name = markName(id, project, placement);
-      const { rank, sandbox, project: key, notBefore, after } = parseMark(name)!;
+      const name = entryName(id, project, placement);
+      const { rank, sandbox, project: key, notBefore, after } = parseQueueEntry(name)!;
       assert.deepEqual(
         [rank, sandbox, key, notBefore],
         [rankOf(placement.priority), sandboxKey(placement), projectKey(project), placement.notBefore],
       );
-      assert.deepEqual([idOfMark(name), projectOfMark(name), rankOfMark(name)], [id, key, rank]);
+      assert.deepEqual([idOfEntry(name), projectOfEntry(name), rankOfEntry(name)], [id, key, rank]);
       assert.equal(priorityOf(rank), placement.priority);
       // what does not fit into a name is looked up in the spec
       const text = placement.after.map(({ id: one }) => `s${one}`).join('');
@@ -61,9 +61,9 @@ test('a name says rank, id, sandbox, project, time and dependencies', () => {
 test('a name fits into a directory, however many it waits for', () => {
   fc.assert(
     fc.property(anId, fc.string(), aPlacement(100), (id, project, placement) => {
-      const name = markName(id, project, placement);
+      const name = entryName(id, project, placement);
       assert.ok(name.length < 255 && !/[/\0]/.test(name), name);
-      assert.equal(parseMark(name)!.id, id);
+      assert.equal(parseQueueEntry(name)!.id, id);
     }),
   );
 });
@@ -72,10 +72,10 @@ test('names sort as their jobs are started: priority, then id', () => {
   const job = fc.record({ id: anId, placement: aPlacement(3) });
   fc.assert(
     fc.property(fc.uniqueArray(job, { selector: ({ id }) => id, maxLength: 20 }), (jobs) => {
-      const names = jobs.map(({ id, placement }) => markName(id, '/p', placement)).sort();
+      const names = jobs.map(({ id, placement }) => entryName(id, '/p', placement)).sort();
       const byOrder = [...jobs].sort((a, b) => b.placement.priority - a.placement.priority || a.id - b.id);
       assert.deepEqual(
-        names.map(idOfMark),
+        names.map(idOfEntry),
         byOrder.map(({ id }) => id),
       );
     }),
@@ -85,9 +85,9 @@ test('names sort as their jobs are started: priority, then id', () => {
 test('other names are none of ours, and what is made of them is harmless', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[0-9a-z.]{0,80}$/)), (name) => {
-      const mark = parseMark(name);
-      if (mark) assert.equal(idOfMark(name), mark.id);
-      else assert.ok(Number.isInteger(idOfMark(name)) && typeof projectOfMark(name) === 'string');
+      const entry = parseQueueEntry(name);
+      if (entry) assert.equal(idOfEntry(name), entry.id);
+      else assert.ok(Number.isInteger(idOfEntry(name)) && typeof projectOfEntry(name) === 'string');
     }),
   );
 });
