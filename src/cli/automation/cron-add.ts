@@ -10,7 +10,7 @@ import { commandText } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { bootNote, changeBoot } from './boot-entry.ts';
-import { timeText } from './start-times.ts';
+import { timeText } from './shared-table.ts';
 import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
 
 const { name, 'pass-env': passEnv, ...itsJobs } = TEMPLATE_OPTIONS;

@@ -13,8 +13,8 @@ import {
   lastText,
   tellTable,
   templateObject,
+  timeText,
 } from './shared-table.ts';
-import { timeText } from './start-times.ts';
 
 const HEADS = ['NAME', 'SCHEDULE', 'NEXT', 'LAST', 'NOT RUN', 'COMMAND'];
 

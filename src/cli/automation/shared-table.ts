@@ -10,7 +10,6 @@ import { commandText, type JobView, stateWord } from '../../job/view.ts';
 import { stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
-import { timeText } from './start-times.ts';
 
 /** What one of them did so far. */
 export interface Deeds {
@@ -111,3 +110,10 @@ function eventText(
   const count = times > 1 ? ` (${times} times)` : delivery === null ? '' : ` (delivery ${safe(delivery)})`;
   return `${when}  ${did}${job === null ? '' : ` job ${job}`}${how}${count}${why === null ? '' : `: ${safe(why)}`}`;
 }
+
+/** `2026-11-22 03:00:00 Europe/Berlin`, without seconds where there are none. */
+export const timeText = (at: number, timezone?: string): string => {
+  const text = new Date(at).toLocaleString('sv', timezone === undefined ? {} : { timeZone: timezone });
+  const short = text.replace(/:00$/, '');
+  return timezone === undefined ? short : `${short} ${timezone}`;
+};

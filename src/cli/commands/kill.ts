@@ -1,7 +1,7 @@
 /** `bgjob kill`: stops jobs and every process of theirs, and verifies it. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
-import { wakeKeepers } from '../../engine/queue/wake-waiters.ts';
+import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';

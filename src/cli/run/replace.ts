@@ -8,7 +8,7 @@ import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/
 import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { isListening } from '../../engine/os/sockets.ts';
-import { wakeKeepers } from '../../engine/queue/wake-waiters.ts';
+import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';

@@ -6,8 +6,16 @@ import { writeVisible } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { SkillTrouble } from '../../job/failure.ts';
 import agentsText from './agents.md';
-import { blockOf, findBlock, withBlock, withoutBlock } from './block.ts';
-import { type Mark, markedFile, markOfFile, plainEnds } from './mark.ts';
+import {
+  blockOf,
+  findBlock,
+  type Mark,
+  markedFile,
+  markOfFile,
+  plainEnds,
+  withBlock,
+  withoutBlock,
+} from './block.ts';
 import skillText from './skill.md';
 import type { Target, TargetName } from './targets.ts';
 

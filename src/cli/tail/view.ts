@@ -1,16 +1,15 @@
 /** One call of `tail`: where it begins, the bounded view, everything, or all that comes. */
-import { parseDuration, renderSize, systemClock } from '../../base/clock.ts';
-import { safe } from '../../base/text/sanitize.ts';
+import { renderSize, systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { fail, ok, type Result } from '../../job/failure.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { readCursor } from '../../job/log/cursors.ts';
 import { type Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
-import { readOffsetAt } from '../../job/log/time-index.ts';
 import { readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
+import { parsePosition } from '../command/parse-position.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
@@ -84,29 +83,6 @@ export function startOf(
   }
   if (text === null) return ok(options.head ? 0 : null);
   return parsePosition(text, job, stream, jobLabel(view));
-}
-
-/** `38122` → that byte, if the log is as long; `5m` → where the log ended so long ago. */
-export function parsePosition(
-  text: string,
-  job: ReturnType<Home['job']>,
-  stream: Stream,
-  label: string,
-): Result<number> {
-  const refuse = (message: string) => fail({ code: 'usage', message: `--since: ${message}` });
-  const agoMs = /^\d+$/.test(text) ? undefined : parseDuration(text);
-  // the time index knows how long the log was, not the other one
-  if (agoMs !== undefined && stream === 'err')
-    return refuse('with --err it takes a cursor: when stderr came is not noted');
-  const size = readLogSize(job, stream) ?? 0;
-  if (agoMs !== undefined) {
-    const offset = readOffsetAt(job, systemClock.now() - agoMs);
-    return ok(offset > size ? 0 : offset);
-  }
-  if (!/^\d{1,15}$/.test(text))
-    return refuse(`"${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`);
-  if (Number(text) > size) return refuse(`${text} is beyond the ${size} bytes that ${label} wrote so far`);
-  return ok(Number(text));
 }
 
 /** Everything from `from` on, in pieces that end where a line does: a log may be larger than the memory. */

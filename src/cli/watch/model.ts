@@ -21,7 +21,7 @@ import { isOld } from '../jobs/ls-page.ts';
 import { countStates } from '../jobs/summary.ts';
 import { messageOf } from '../messages/failures.ts';
 import { commandLine, jobLabel } from '../messages/job-text.ts';
-import { Captured } from '../output/captured.ts';
+import { Captured } from '../output/output.ts';
 import { type Tone, toneOfView } from '../output/state-style.ts';
 
 /** A job as a row. */

@@ -16,7 +16,7 @@ import type { JobId } from '../../job/spec.ts';
 import { isHeld } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
 import { isOfThisWorld, thisSandboxKey } from '../queue/confinement.ts';
-import { hasKeeper } from '../queue/wake-waiters.ts';
+import { hasKeeper } from '../queue/queue-waiter.ts';
 import { listenersOf } from './listener-status.ts';
 import { begin, callOn, isServed, jobOf, type ServiceJob, schedulerOf } from './service-jobs.ts';
 

@@ -20,8 +20,8 @@ import type { JobId } from '../../job/spec.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
 import { isHeld } from '../os/process-identity.ts';
 import { Line } from './queue-snapshot.ts';
+import { hasKeeper } from './queue-waiter.ts';
 import { fateOf } from './queued-job.ts';
-import { hasKeeper } from './wake-waiters.ts';
 
 /** So many ids are named of those that a job waits for. */
 const MOST_NAMED = 5;

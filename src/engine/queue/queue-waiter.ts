@@ -4,9 +4,12 @@
  * it. A shell starts it again if it is killed.
  */
 import * as fs from 'node:fs';
-import { wakeReader } from '../../base/fs/atomic-write.ts';
+import { hasReader, wakeReader } from '../../base/fs/atomic-write.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
+import { stampQueue } from '../../job/queue/queue-files.ts';
+import { sandboxKey } from '../../job/queue/queue-order.ts';
+import type { JobView } from '../../job/view.ts';
 import { makeFifoAt } from '../launch/alive-fifo.ts';
 import { ownEnvironment } from '../launch/environment.ts';
 import { SUPERVISOR } from '../launch/spawn-supervisor.ts';
@@ -47,5 +50,25 @@ export async function keep(home: Home, name: string): Promise<void> {
     child.unref();
   } finally {
     fs.closeSync(fd);
+  }
+}
+
+/** Whether a queue has a keeper in a sandbox; it is not woken. */
+export const hasKeeper = (queue: QueuePaths, sandbox: string): boolean => hasReader(queue.keeper(sandbox));
+
+/** Jobs wait no more, without an end by a supervisor: a keeper that nobody needs leaves now, and not at its next look. */
+export function wakeKeepers(home: Home, views: JobView[]): void {
+  const keepers = new Map<string, [queue: string, sandbox: string]>();
+  for (const view of views) {
+    const placement = 'spec' in view ? view.spec.placement : null;
+    if (!placement) continue;
+    const sandbox = sandboxKey(placement);
+    keepers.set(`${placement.queue} ${sandbox}`, [placement.queue, sandbox]);
+  }
+  for (const [name, sandbox] of keepers.values()) {
+    const queue = home.queue(name);
+    // else it would go by the list that it has
+    stampQueue(queue);
+    nudgeKeeper(queue, sandbox);
   }
 }

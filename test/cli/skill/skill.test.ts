@@ -185,8 +185,7 @@ rigTest(
 
 rigTest('a page and a block of an older bgjob are replaced, and that is said', async (rig) => {
   // as 0.0.9 would have written them
-  const { markedFile } = await import('../../../src/cli/skill/mark.ts');
-  const { blockOf } = await import('../../../src/cli/skill/block.ts');
+  const { blockOf, markedFile } = await import('../../../src/cli/skill/block.ts');
   fs.mkdirSync(dirname(projectFile(rig)), { recursive: true });
   fs.writeFileSync(projectFile(rig), markedFile('0.0.9', 'an older page\n'));
   fs.writeFileSync(agentsFile(rig), `# Rules\n\n${blockOf('0.0.9', 'an older block\n')}\n\nmore rules`);

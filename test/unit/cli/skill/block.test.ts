@@ -1,8 +1,15 @@
 /** The marked block in a file of somebody else's: nothing outside of it changes, whatever the file is. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Block, blockOf, findBlock, withBlock, withoutBlock } from '../../../../src/cli/skill/block.ts';
-import { markedFile, markOfFile } from '../../../../src/cli/skill/mark.ts';
+import {
+  type Block,
+  blockOf,
+  findBlock,
+  markedFile,
+  markOfFile,
+  withBlock,
+  withoutBlock,
+} from '../../../../src/cli/skill/block.ts';
 import fc from '../../../rig/property.ts';
 import { rounds } from '../../../rig/rounds.ts';
 

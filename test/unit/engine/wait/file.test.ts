@@ -1,0 +1,25 @@
+/** Waiting for a file. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { waitFile } from '../../../../src/engine/wait/file.ts';
+import { folderTest } from '../../../rig/folder.ts';
+
+const soon = () => AbortSignal.timeout(20_000);
+const nobody = (text: string) => assert.fail(`reported: ${text}`);
+
+folderTest('a path exists when its link leads somewhere; not before', async (dir) => {
+  const [link, target] = [join(dir, 'link'), join(dir, 'sub', 'target')];
+  fs.symlinkSync(target, link);
+  const missing = await waitFile(link, AbortSignal.timeout(100), nobody);
+  assert.deepEqual(missing, { ok: true, value: undefined });
+  const waiting = waitFile(link, soon(), nobody);
+  fs.mkdirSync(join(dir, 'sub'));
+  fs.writeFileSync(target, '');
+  assert.deepEqual(await waiting, {
+    ok: true,
+    value: { condition: 'file', text: `file ${link}`, facts: { file: link } },
+  });
+  const long = await waitFile(join(dir, 'x'.repeat(5000)), soon(), nobody);
+  assert.equal(long.ok, false);
+});
