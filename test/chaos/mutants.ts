@@ -364,7 +364,7 @@ export const MUTANTS: Mutant[] = [
         to: 'for (const { serves, id, names } of served.value.slice(1)) {',
       },
     ],
-    by: { test: 'cli/boot.test.ts', name: /the scheduler is started again/ },
+    by: { test: 'cli/automation/boot.test.ts', name: /the scheduler is started again/ },
   },
   {
     what: 'gc: --dry-run removes',

@@ -1,5 +1,5 @@
 /** A trigger as a record, for tests that look at one without a listener. */
-import { thisPlace } from '../../src/engine/os/process-identity.ts';
+import { thisHost } from '../../src/engine/os/process-identity.ts';
 import { thisWorld } from '../../src/engine/queue/confinement.ts';
 import type { Trigger } from '../../src/job/automation/trigger.ts';
 
@@ -37,7 +37,7 @@ export const triggerCalled = (name: string): Trigger => ({
   queue: null,
   environment: ['PATH=/bin'],
   world: thisWorld(),
-  bootId: thisPlace().bootId,
+  bootId: thisHost().bootId,
   umask: 0o022,
   createdAt: 1,
   ...ADDRESS,

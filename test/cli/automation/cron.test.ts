@@ -1,4 +1,4 @@
-/** Schedules as people meet them: added, listed, run by hand, removed; and what is refused. What comes with time: crontimes.test.ts. */
+/** Schedules as people meet them: added, listed, run by hand, removed; and what is refused. What comes with time: cron-times.test.ts. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

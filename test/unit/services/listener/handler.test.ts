@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addStarter } from '../../../../src/job/automation/template-records.ts';
+import { addTemplate } from '../../../../src/job/automation/template-records.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
 import { Desk } from '../../../../src/services/listener/handler.ts';
 import { ADDRESS, triggerCalled } from '../../../rig/triggerrecord.ts';
@@ -41,7 +41,8 @@ test('a wrong secret and an unknown name: the same answer, after the same calls'
   const opened = openHome(join(dir, 'home'), true);
   assert.ok(opened.ok);
   const home = opened.value;
-  for (const name of ['one', 'two']) addStarter(home, home.triggers, home.trigger(name), triggerCalled(name));
+  for (const name of ['one', 'two'])
+    addTemplate(home, home.triggers, home.trigger(name), triggerCalled(name));
   const desk = new Desk(home, ADDRESS, () => assert.fail('it is wanted'));
   const body = Buffer.alloc(100_000, 'x');
   for (const headers of [

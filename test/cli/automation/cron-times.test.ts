@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { Gate } from '../rig/gate.ts';
-import { letterOf, processesNaming } from '../rig/processes.ts';
-import { type Rig, rigTest } from '../rig/rig.ts';
-import { assertEachSecondTold, eventsOf, startedBy, type Told, untilEvents } from '../rig/schedules.ts';
-import { until } from '../rig/until.ts';
+import { Gate } from '../../rig/gate.ts';
+import { letterOf, processesNaming } from '../../rig/processes.ts';
+import { type Rig, rigTest } from '../../rig/rig.ts';
+import { assertEachSecondTold, eventsOf, startedBy, type Told, untilEvents } from '../../rig/schedules.ts';
+import { until } from '../../rig/until.ts';
 
 /** Many more than a slow machine starts in the time of a test. */
 const ALL = ['-n', '1000'];

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { addStarter } from '../../src/job/automation/template-records.ts';
-import { openHome } from '../../src/job/home/home.ts';
-import { makeQueue, setPaused } from '../../src/job/queue/queue-files.ts';
-import { Desk } from '../../src/services/listener/handler.ts';
-import { folderTest } from '../rig/folder.ts';
-import { ADDRESS, triggerCalled } from '../rig/triggerrecord.ts';
+import { addTemplate } from '../../../../src/job/automation/template-records.ts';
+import { openHome } from '../../../../src/job/home/home.ts';
+import { makeQueue, setPaused } from '../../../../src/job/queue/queue-files.ts';
+import { Desk } from '../../../../src/services/listener/handler.ts';
+import { folderTest } from '../../../rig/folder.ts';
+import { ADDRESS, triggerCalled } from '../../../rig/triggerrecord.ts';
 
 folderTest('between two starts whoever comes is heard: none waits for the end of a burst', async (dir) => {
   const opened = openHome(join(dir, 'home'), true);
@@ -16,7 +16,7 @@ folderTest('between two starts whoever comes is heard: none waits for the end of
   // no process is started: what a start waits for is the disk alone
   setPaused(makeQueue(home, 'q'), true);
   const trigger = { ...triggerCalled('hook'), queue: 'q' };
-  addStarter(home, home.triggers, home.trigger('hook'), trigger);
+  addTemplate(home, home.triggers, home.trigger('hook'), trigger);
   const desk = new Desk(home, ADDRESS, () => assert.fail('it is wanted'));
   const headers = { authorization: `Bearer ${trigger.secret}` };
   const deliver = () => desk.answer({ name: 'hook', headers, body: Buffer.alloc(0) });

@@ -1,8 +1,8 @@
 /** `bgjob boot`: what is to go on goes on, and is named. */
 import assert from 'node:assert/strict';
-import { isRunning, processesNaming } from '../rig/processes.ts';
-import { rigTest } from '../rig/rig.ts';
-import { until } from '../rig/until.ts';
+import { isRunning, processesNaming } from '../../rig/processes.ts';
+import { rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
 
 rigTest('before the first job nothing is to go on, and no home is made', async (rig) => {
   const { code, stdout, stderr } = await rig.bgjob(['boot']);

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { JobPaths } from '../../src/job/home/paths.ts';
-import { nextStatus } from '../../src/job/lifecycle.ts';
-import type { Spec } from '../../src/job/spec.ts';
-import type { Status, Stop } from '../../src/job/state.ts';
-import { Holding } from '../../src/supervisor/stop/pause.ts';
-import { folderTest } from '../rig/folder.ts';
+import type { JobPaths } from '../../../../src/job/home/paths.ts';
+import { nextStatus } from '../../../../src/job/lifecycle.ts';
+import type { Spec } from '../../../../src/job/spec.ts';
+import type { Status, Stop } from '../../../../src/job/state.ts';
+import { Holding } from '../../../../src/supervisor/stop/pause.ts';
+import { folderTest } from '../../../rig/folder.ts';
 
 const STEP_MS = 100;
 const HOUR_MS = 3_600_000;
