@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { findings, onlyFinding, within } from '../../rig/doctor.ts';
 import { cannotMount, fill, fillInodes, onMount, succeeds } from '../../rig/mounts.ts';
-import { cannotUnshare, inPidNamespace, withReadOnly } from '../../rig/namespaces.ts';
+import { cannotUnshare, inPidNamespace, withFile, withReadOnly } from '../../rig/namespaces.ts';
 import { isRunning } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -54,6 +54,19 @@ rigTest('where no home can be made, run names the way out, and does not hang', a
     );
   }
 });
+
+rigTest(
+  'what could not be found out in time is no finding: mkfifo may be slow',
+  async (rig) => {
+    const slow = join(rig.dir, 'mkfifo');
+    fs.writeFileSync(slow, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
+    assert.deepEqual(await findings(rig, withFile('/usr/bin/mkfifo', slow)), []);
+    fs.writeFileSync(slow, '#!/bin/sh\nexit 1\n');
+    const found = await onlyFinding(rig, 'home-unusable', withFile('/usr/bin/mkfifo', slow));
+    assert.match(found.message, /has no FIFOs/);
+  },
+  unshared,
+);
 
 const groups = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup'].find((path) =>
   fs.existsSync(join(path, 'cgroup.procs')),
