@@ -95,7 +95,12 @@ export class Rig {
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
-    const limit = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? CALL_MS);
+    const limitMs = options.limitMs ?? CALL_MS;
+    let isTooLong = false;
+    const limit = setTimeout(() => {
+      isTooLong = true;
+      child.kill('SIGKILL');
+    }, limitMs);
     const answer = new Promise<Answer>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
@@ -105,9 +110,12 @@ export class Rig {
         this.transcript.push(
           `$ ${brief([program, ...args].join(' '))}\n${brief(stdout)}${brief(stderr)}→ ${result.code}`,
         );
-        resolve(result);
+        if (isTooLong) reject(new Error(`it hung for ${limitMs / 1000} s: ${args.join(' ')}`));
+        else resolve(result);
       });
     });
+    // who waits for the answer later hears of it then
+    answer.catch(() => {});
     return { child, stdout: () => stdout, stderr: () => stderr, answer };
   }
 
