@@ -119,7 +119,7 @@ const common = {
   bundle: true,
   platform: 'node',
   format: 'cjs',
-  loader: { '.md': 'text' },
+  loader: { '.md': 'text', '.sh': 'text' },
   target: 'node20',
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },

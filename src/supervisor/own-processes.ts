@@ -2,7 +2,7 @@
 import { systemClock } from '../base/clock.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../engine/observe/process-tree.ts';
 import { identify, isAlive, type ProcessStat } from '../engine/os/process-identity.ts';
-import { oursOf, readShim } from '../engine/shim/shim.ts';
+import { oursOf, readShim } from '../engine/shim/shim-record.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import type { Owner } from '../job/home/records.ts';

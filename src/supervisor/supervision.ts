@@ -10,7 +10,7 @@ import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { errnoOf } from '../base/result.ts';
 import type { AtSight } from '../engine/observe/process-tree.ts';
 import { isAlive, type ProcessStat } from '../engine/os/process-identity.ts';
-import { oursOf, readShim } from '../engine/shim/shim.ts';
+import { oursOf, readShim } from '../engine/shim/shim-record.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';

@@ -23,7 +23,7 @@ import {
 } from '../../job/home/records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { identify, isHeld } from '../os/process-identity.ts';
-import { prepareShim } from '../shim/shim.ts';
+import { prepareShim } from '../shim/shim-record.ts';
 import { ownEnvironment } from './environment.ts';
 
 /** The built supervisor, beside the built command line. */

@@ -6,7 +6,7 @@ import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { HAS_PROC, isAlive, openFiles, type ProcessStat } from '../os/process-identity.ts';
 import { readEnvironment, readTable } from '../os/process-table.ts';
-import { oursOf, readShim } from '../shim/shim.ts';
+import { oursOf, readShim } from '../shim/shim-record.ts';
 import { type AtSight, findProcesses, markedJob, sinceTicksOf, type Trail } from './process-tree.ts';
 
 /** What is recorded of a job's processes, for findProcesses. */

@@ -26,7 +26,7 @@ import type { Spec } from '../../job/spec.ts';
 import type { State, Status, StatusOf } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { hasOpen, isAlive, isHeld, thisHost } from '../os/process-identity.ts';
-import { readShim } from '../shim/shim.ts';
+import { readShim } from '../shim/shim-record.ts';
 
 /** A job without owner, state and holder is still being launched for this long, milliseconds. */
 const LAUNCH_MS = 30_000;

@@ -12,7 +12,7 @@ import type { JobId } from '../../job/spec.ts';
 import { HAS_PROC, isThat, type ProcessStat, readStat } from '../os/process-identity.ts';
 import { readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
 import { holdersAmong, socketsOn } from '../os/sockets.ts';
-import { readShim } from '../shim/shim.ts';
+import { readShim } from '../shim/shim-record.ts';
 import { markedJob } from './process-tree.ts';
 
 const COMMAND_LIMIT = 80;

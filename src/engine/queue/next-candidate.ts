@@ -15,7 +15,7 @@ import type { JobId } from '../../job/spec.ts';
 import { startHook } from '../hooks/exit-hook.ts';
 import { type QueuedSpec, wasQueued } from '../launch/stored-environment.ts';
 import { isAlive } from '../os/process-identity.ts';
-import { readShim } from '../shim/shim.ts';
+import { readShim } from '../shim/shim-record.ts';
 import type { Line } from './queue-snapshot.ts';
 import { nudgeKeeper } from './queue-waiter.ts';
 import { fateOf, hasStarted, skip } from './queued-job.ts';

@@ -27,7 +27,7 @@ import { startHook } from '../hooks/exit-hook.ts';
 import type { QueuedSpec } from '../launch/stored-environment.ts';
 import { observe } from '../observe/observe.ts';
 import { identify, isAlive, isHeld } from '../os/process-identity.ts';
-import { readShim } from '../shim/shim.ts';
+import { readShim } from '../shim/shim-record.ts';
 
 /** Whether somebody has taken the job to start it, or has ended it: who owns it lives, or its state or shim says so. */
 export function isTaken(job: JobPaths): boolean {

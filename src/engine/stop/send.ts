@@ -15,7 +15,7 @@ import type { LiveView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
 import { isAlive } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
-import { readShim } from '../shim/shim.ts';
+import { readShim } from '../shim/shim-record.ts';
 
 /** What a pipe takes as a whole. */
 const WHOLE_BYTES = 4096;

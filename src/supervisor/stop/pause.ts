@@ -7,7 +7,7 @@ import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type AtSight, EMPTY_LOOKS } from '../../engine/observe/process-tree.ts';
 import { type ProcessStat, readStat, standsStill } from '../../engine/os/process-identity.ts';
-import { readShim } from '../../engine/shim/shim.ts';
+import { readShim } from '../../engine/shim/shim-record.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { prunePauseRequests, readPauseRequest } from '../../job/home/pause-requests.ts';
 import type { Event } from '../../job/lifecycle.ts';

@@ -2,9 +2,17 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { openFiles } from '../../../rig/processes.ts';
+import { ROOT } from '../../../rig/rig.ts';
 import { type Stage, shellTest } from '../../../rig/shells.ts';
 import { until } from '../../../rig/until.ts';
+
+const SHIM_TEXT = ['shim.sh', 'pty-leader.sh']
+  .map((name) => fs.readFileSync(join(ROOT, 'src', 'engine', 'shim', name), 'utf8').replace(/^\s*#.*/gm, ''))
+  .join('\n');
+const SHIM_NAMES = [...new Set(SHIM_TEXT.match(/\bshim_\w+/g))];
 
 /** What the job sees of its environment when it is given these variables. */
 async function seen(stage: Stage, environment: string[]): Promise<string[]> {
@@ -111,10 +119,22 @@ shellTest('the environment of the job is exactly what it was given', async (stag
     '--=8',
     '-Sfoo=9',
   ];
-  const shims = ['e', 'i', 'w', 'p', 'q', 'j', 's', 'ok', 'n'].map((name) => `${name}=mine`);
+  const shims = [...SHIM_NAMES, 'e', 'ok'].map((name) => `${name}=mine`);
   const carried = ['BGJOB_ENV_0=zero', 'BGJOB_ENV_7=seven', 'BGJOB_ID=42'];
   const all = [...strange, ...plain, ...shims, ...carried];
   assert.deepEqual(await seen(stage, all), all.map((entry) => Buffer.from(entry).toString('latin1')).sort());
+});
+
+test('the shim sets no variable that could be one of the job', () => {
+  const set = [...SHIM_TEXT.matchAll(/\bread -r (\w+)|(?:^|[\s(])(\w+) ?=(?!=)/gm)].map(
+    ([, a, b]) => a ?? b!,
+  );
+  assert.ok(set.length > 20, set.join());
+  const known = new Set([...SHIM_NAMES, 'BGJOB_ENV_R', 'BGJOB_ENV_T', 'SHELL']);
+  assert.deepEqual(
+    set.filter((name) => !known.has(name)),
+    [],
+  );
 });
 
 shellTest('an empty environment stays empty', async (stage) => {
@@ -134,7 +154,21 @@ shellTest('what a shell sets, counts or drops by itself reaches the job unchange
 
 shellTest('functions that another shell exported take nothing over', async (stage) => {
   const hijack = `() {  exit 66\n}`;
-  const names = ['echo', 'read', 'kill', 'exec', 'trap', 'set', 'shift', 'wait', 'cd', '/usr/bin/env'];
+  const names = [
+    'echo',
+    'read',
+    'kill',
+    'exec',
+    'trap',
+    'set',
+    'shift',
+    'wait',
+    'cd',
+    'read_stat',
+    'adopt',
+    'run_job',
+    '/usr/bin/env',
+  ];
   const all = [...names.map((name) => `BASH_FUNC_${name}%%=${hijack}`), 'BASH_FUNC_x%%=() {  :\n}'].sort();
   assert.deepEqual(await seen(stage, all), all);
 });

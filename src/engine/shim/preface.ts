@@ -1,0 +1,26 @@
+/** The text that a shell of ours runs: a script of this folder, behind the facts of one call. */
+import { HAS_PROC, PS_COLUMNS } from '../os/process-identity.ts';
+import { requireTool } from '../os/programs.ts';
+import { quote } from '../os/shell-quote.ts';
+
+/** `values` become variables, `bodies` functions. Comments stay out: `ps -f` shows this text, and `pkill -f` searches it. */
+export function withPreface(
+  script: string,
+  values: Record<string, string | number>,
+  bodies: Record<string, string>,
+): string {
+  const variables = Object.entries(values).map(([name, value]) => `${name}=${quote(String(value))}`);
+  const functions = Object.entries(bodies).map(([name, body]) => `${name}() { ${body}; }`);
+  const lines = script.split('\n').filter((line) => !/^\s*#/.test(line));
+  // first of all, whatever SHELLOPTS says
+  return ['set +eux', ...variables, ...functions, ...lines].join('\n');
+}
+
+/** The body of `read_stat PID`: the record of a process, from /proc, or where there is none the same facts from ps. */
+export function readStat(): string {
+  if (HAS_PROC) return 'read -r shim_stat <"/proc/$1/stat"';
+  // not inside the other substitution, which is a subshell of its own
+  const self = `shim_pid=$(exec ${quote(requireTool('sh'))} -c 'echo $PPID')`;
+  const ps = `${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p "$shim_pid"`;
+  return `shim_pid=$1; [ "$1" != self ] || ${self}; shim_stat=$(LC_ALL=C TZ=UTC ${ps})`;
+}

@@ -1,0 +1,125 @@
+#!/bin/sh
+# The shim: the process between supervisor and job. It starts the job, records its exit status whatever becomes of the
+# supervisor, and has a dead supervisor replaced. It works in dash, in bash as sh, and in busybox.
+#
+#     sh -c 'set +eux; PREFACE; THIS TEXT' sh EXIT_FILE RECORD_FILE [COMMAND...]
+#
+# shim.ts writes the preface, which holds what differs between calls and between systems:
+#   read_stat PID     sets shim_stat to the record of a process: pid, start time and more; PID may be `self`
+#   read_letter       sets shim_main, a record, to the state of that process; empty: there is none
+#   run_job WORDS     becomes the job
+#   adopt             runs a program that takes the place of a dead supervisor
+#   shim_stdin        the FIFO of a held stdin, or empty; shim_end: the FIFO that ends it
+#   shim_err          the descriptor of the log for stderr: 5, or 6 with --split
+#   shim_pty          the shell that the terminal of --pty starts, or empty
+#   shim_adopters     how often in a row a killed adopter is replaced
+#
+# Descriptors: 0 what the job reads; 1 and 2 /dev/null, so that nothing that a shell says (`Killed`) gets into the log;
+# 3 the supervisor's socket: the watcher alone reads it, the shim alone writes it; 4 the FIFO `alive`; 5 and 6 the logs;
+# with a held stdin 9 shim_end, and in the holder alone 8 shim_stdin (7 for an instant: no open waits for the other end).
+#
+# Every variable is called shim_* or BGJOB_ENV_*: shim.ts sees to it that the job's variables of such names are not changed.
+# shellcheck disable=SC2154 # the preface sets these
+# shellcheck disable=SC2034 # what is read into shim_line is thrown away
+# shellcheck disable=SC2094 # they are FIFOs
+
+shim_exit=$1 shim_record=$2
+shift 2
+shim_nl='
+'
+# caught, not ignored: an ignored signal would be inherited and break `yes | head`
+trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
+
+# The holder keeps stdin open for `send`. It ends with a byte in shim_end, or when shim, watcher and owner are gone. From its
+# fork on it holds stdin, and no other process does.
+if [ "$shim_stdin" ]; then
+  exec 7<>"$shim_end" 9>"$shim_end" 7>&- 7<>"$shim_stdin" 8>"$shim_stdin" 7>&-
+  (
+    trap '' HUP INT QUIT TERM
+    exec 3>&- 4>&- 5>&- 6>&- <"$shim_end" 9>&-
+    cd /
+    read -r shim_line
+  ) &
+  shim_holder=$!
+  exec 8>&-
+fi
+
+# The watcher sleeps until the supervisor says `ok` (the end is published) or is gone. Then it starts an adopter, and the next
+# one if a signal ends that.
+(
+  trap '' HUP INT QUIT TERM
+  exec 5>&- 6>&-
+  cd /
+  read -r shim_line <&3 || while
+    adopt
+    [ $? -gt 128 ] && [ $((shim_adopted = shim_adopted + 1)) -lt "$shim_adopters" ]
+  do :; done
+) &
+shim_watcher=$!
+
+# The record of shim, watcher and holder is written before the job starts.
+read_stat $$
+shim_own=$shim_stat
+read_stat "$shim_watcher"
+shim_own=$shim_own$shim_nl$shim_stat
+shim_held=
+if [ "$shim_stdin" ]; then
+  read_stat "$shim_holder"
+  shim_held=$shim_stat
+fi
+echo "$shim_own${shim_held:+$shim_nl$shim_nl$shim_held}" 1<>"$shim_record"
+
+# In a subshell that becomes the job: without `exec` a shell would run its builtins, and `exit 3` would record nothing.
+(
+  read_stat self
+  if [ "$shim_pty" ]; then
+    echo "$shim_own$shim_nl$shim_nl$shim_held$shim_nl$shim_stat" 1<>"$shim_record"
+    # for the leader, which writes the same with itself and the job
+    export BGJOB_ENV_R="$shim_own" BGJOB_ENV_T="$shim_held$shim_nl$shim_stat" SHELL="$shim_pty"
+  else
+    echo "$shim_own$shim_nl$shim_stat${shim_held:+$shim_nl$shim_held}" 1<>"$shim_record"
+  fi
+  # first the input: an error of its open does not belong into the log
+  [ -z "$shim_stdin" ] || exec 7<>"$shim_stdin" <"$shim_stdin" 7>&- 9>&-
+  exec 1>&5 2>&"$shim_err" 3>&- 4>&- 5>&- 6>&-
+  run_job "$@"
+)
+shim_status=$?
+
+if [ "$shim_pty" ]; then
+  # The status of `script` is 0 for a job that was killed: the leader has recorded the true one, unless it was killed itself.
+  # Killed before it had written itself down: then the status of `script` counts, or `script` could make no terminal and the
+  # job was not executed. Killed later: together with the job (`kill -9 0`), or the job lives, and its end is not known yet.
+  read -r shim_line <"$shim_exit" || {
+    {
+      read -r shim_main
+      read -r shim_main
+      read -r shim_main
+      read -r shim_leader
+      read -r shim_leader
+      read -r shim_leader
+    } <"$shim_record"
+    if [ -z "$shim_leader" ]; then
+      [ $shim_status -gt 128 ] || shim_status=126
+      shim_main=
+    elif [ "$shim_main" ]; then
+      read_letter
+    fi
+    case $shim_main in
+    "" | [ZX]*) [ $shim_status -gt 125 ] && echo "$shim_status$shim_nl$shim_status" 1<>"$shim_exit" ;;
+    esac
+  }
+else
+  # over blanks that are on the disk already, so that a full disk cannot lose it; twice: see STATUS in job/home/records.ts
+  echo "$shim_status$shim_nl$shim_status" 1<>"$shim_exit"
+fi
+
+[ -z "$shim_stdin" ] || echo >&9
+echo $shim_status >&3
+# to the group, which is not the job's: URG is ignored by default, so it harms neither the watcher nor a booting Node, and
+# tells an adopter to look
+kill -s URG 0
+# from here on the process that publishes the end holds `alive`, not the shim
+exec 3>&- 4>&- 5>&- 6>&- 9>&-
+wait "$shim_watcher"
+[ -z "$shim_stdin" ] || wait "$shim_holder"

@@ -1,0 +1,25 @@
+/** The shell texts that a supervisor runs: shellcheck finds nothing in them, and neither does any shell that they must work in. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { missing } from '../rig/needs.ts';
+import { ROOT } from '../rig/rig.ts';
+
+const DIR = join(ROOT, 'src', 'engine', 'shim');
+const TEXTS = fs.readdirSync(DIR).filter((name) => name.endsWith('.sh'));
+
+test('shellcheck has nothing to say', { skip: missing('shellcheck') }, () => {
+  assert.deepEqual(TEXTS.sort(), ['pty-leader.sh', 'shim.sh']);
+  const { status, stdout, stderr } = spawnSync('shellcheck', TEXTS, { cwd: DIR, encoding: 'utf8' });
+  assert.equal(status, 0, stdout + stderr);
+});
+
+for (const [shell = '', ...args] of [['dash'], ['bash', '--posix'], ['busybox', 'sh']])
+  test(`${shell} can parse them`, { skip: missing(shell) }, () => {
+    for (const text of TEXTS) {
+      const { status, stderr } = spawnSync(shell, [...args, '-n', text], { cwd: DIR, encoding: 'utf8' });
+      assert.deepEqual([status, stderr], [0, ''], text);
+    }
+  });
