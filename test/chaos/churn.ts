@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { withRig } from '../rig/rig.ts';
+import { pass } from './death.ts';
 import type { Row } from './part.ts';
 
 /** How many launchers are kept busy. */
@@ -23,8 +24,8 @@ export async function churn(reads: number, most: number): Promise<Row[]> {
     const read = async () => {
       while (isShort()) {
         done += readAll(`${rig.home}/jobs`);
-        // the launchers' answers have to be heard between
-        await new Promise((resolve) => setImmediate(resolve));
+        // the launchers' answers have to be heard between; and they are slower than who has read enough
+        await pass(done < reads ? 0 : 5);
       }
     };
     await Promise.all([read(), ...Array.from({ length: LANES }, launch)]);
