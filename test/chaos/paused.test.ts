@@ -153,5 +153,5 @@ async function round(rig: Rig, n: number, chance: () => number): Promise<void> {
 
 rigTest('owners killed at any instant around pauses', async (rig) => {
   const chance = seededChance('paused');
-  await inParallel(rounds(6, 24), 3, (n) => round(rig, n, chance));
+  await inParallel(rounds(4, 24), 3, (n) => round(rig, n, chance));
 });
