@@ -21,6 +21,20 @@ export function seededChance(what: string): () => number {
 /** Here alone: a crash has to come at some instant, and an instant is a time. */
 export const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** SIGKILL to a process whose record may be old: a pid may have been given again. Whether it was that one. */
+export function killIfItIsStillThat({ pid, startTicks }: { pid: number; startTicks: number }): boolean {
+  let stat = '';
+  try {
+    stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return false;
+  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (Number(fields[19]) !== startTicks || !isRunning(pid)) return false;
+  process.kill(pid, 'SIGKILL');
+  return true;
+}
+
 /** SIGKILL, and back when the process is gone. */
 export async function slay(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
@@ -54,6 +68,13 @@ export const readJson = (path: string): any => {
     return undefined;
   }
 };
+
+/** The owner of the highest generation. */
+export function ownerOf(rig: Rig, id: number): { pid: number; startTicks: number } {
+  const names = fs.readdirSync(rig.file(id, '.')).filter((name) => /^owner\.\d+$/.test(name));
+  const highest = Math.max(...names.map((name) => Number(name.slice('owner.'.length))));
+  return readJson(rig.file(id, `owner.${highest}`)).identity;
+}
 
 /** The state once an owner of this generation has published one. */
 export const untilPublished = (rig: Rig, id: number, generation: number): Promise<any> =>

@@ -6,7 +6,17 @@ import { processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
-import { inParallel, killOwner, pass, seededChance, slay, untilIdle, untilShown } from './death.ts';
+import {
+  inParallel,
+  killIfItIsStillThat,
+  killOwner,
+  ownerOf,
+  pass,
+  seededChance,
+  slay,
+  untilIdle,
+  untilShown,
+} from './death.ts';
 
 const linesOf = (path: string): string[] =>
   fs.existsSync(path) ? fs.readFileSync(path, 'utf8').trim().split('\n') : [];
@@ -52,7 +62,7 @@ rigTest('supervisors killed around the end: once each', async (rig) => {
       `sleep 0.1; exit ${n}`,
     ]);
     await rig.untilState(id, 'running', 'exited');
-    const owner = rig.ownerPid(id);
+    const owner = ownerOf(rig, id);
     // most of these fall between the end and the last word of the supervisor
     await until(
       () => fs.readFileSync(rig.file(id, 'exit.1'), 'utf8').trim(),
@@ -60,11 +70,8 @@ rigTest('supervisors killed around the end: once each', async (rig) => {
       'the status',
     );
     await pass(chance() * 12);
-    try {
-      process.kill(owner, 'SIGKILL');
-    } catch {
-      // it has left
-    }
+    // it may have left
+    killIfItIsStillThat(owner);
     assert.equal((await rig.bgjob(['wait', String(id)])).code, n);
     assert.equal(await untilDone(rig, id), 'exited', `job ${id}`);
     assert.deepEqual(runsOf(rig, id), [`exited ${n}`]);

@@ -9,8 +9,10 @@ import {
   amend,
   betweenOwners,
   inParallel,
+  killIfItIsStillThat,
   killOwner,
   longMs,
+  ownerOf,
   pass,
   readJson,
   runPuppet,
@@ -127,11 +129,8 @@ async function round(rig: Rig, n: number, chance: () => number): Promise<void> {
   const kills = (async () => {
     for (let left = 2; left > 0; left--) {
       await pass(chance() * 250);
-      try {
-        process.kill(rig.ownerPid(id), 'SIGKILL');
-      } catch {
-        // it is being replaced just now
-      }
+      // it may be being replaced just now
+      killIfItIsStillThat(ownerOf(rig, id));
     }
   })();
   for (const verb of verbs) {

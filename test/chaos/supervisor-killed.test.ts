@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, processesNaming } from '../rig/processes.ts';
+import { processesNaming } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
-import { inParallel, pass, readJson, seededChance } from './death.ts';
+import { inParallel, killIfItIsStillThat, pass, readJson, seededChance } from './death.ts';
 import { NEVER } from './settings.ts';
 import { cannotTrace, runTraced } from './stopper.ts';
 
@@ -78,19 +78,6 @@ async function firstOwner(rig: Rig, id: number): Promise<{ pid: number; startTic
     `owner.1 of ${id}`,
   );
   return owner.identity;
-}
-
-function killIfItIsStillThat({ pid, startTicks }: { pid: number; startTicks: number }): boolean {
-  let stat = '';
-  try {
-    stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return false;
-  }
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (Number(fields[19]) !== startTicks || !isRunning(pid)) return false;
-  process.kill(pid, 'SIGKILL');
-  return true;
 }
 
 rigTest(
