@@ -1,8 +1,8 @@
 /** What a job writes in its last instant is never missing; many at a time, because a busy machine opens the gaps. */
 import assert from 'node:assert/strict';
-import { openFiles } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { sleepsOn } from '../rig/waiters.ts';
 
 /** A job that writes `last N`, with or without a line end, and exits 3 at once. */
 const JOB = `sh -c "printf 'first\\nlast $n$end'; exit 3"`;
@@ -36,8 +36,10 @@ export function testLastInstants(rounds: number, jobs: number): void {
     const waits = ids.map((group) => rig.startBgjob(['wait', ...group]));
     await until(
       () =>
-        waits.flatMap(({ child }) => openFiles(child.pid!)).filter((path) => path.endsWith('/alive')).length,
-      (held) => held === jobs,
+        waits.every(({ child }, n) =>
+          ids[n]!.every((id) => sleepsOn(child.pid!, rig.file(Number(id), 'alive'))),
+        ),
+      (sleeps) => sleeps,
       'all are waited for',
     );
     holder.child.kill();

@@ -1,9 +1,9 @@
 /** Many at once: ids and codes stay right, and many waiters all hear of the end. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { openFiles } from '../rig/processes.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { sleepsOn } from '../rig/waiters.ts';
 
 /** So many calls of `run --follow` at once: as many ids, right exit codes, and nobody misses the last line. */
 export async function runMany(rig: Rig, count: number): Promise<void> {
@@ -38,11 +38,11 @@ const isWaiter = (pid: number): boolean => {
   }
 };
 
-/** The calls of `wait` that have a job's FIFO open: they will hear of its end. */
+/** The calls of `wait` that sleep until a job's end. */
 const waitersOn = (fifo: string): number =>
   fs.readdirSync('/proc').filter((name) => {
     const pid = Number(name);
-    return Number.isInteger(pid) && openFiles(pid).includes(fifo) && isWaiter(pid);
+    return Number.isInteger(pid) && isWaiter(pid) && sleepsOn(pid, fifo);
   }).length;
 
 /** So many waiters on one job all return its code. */

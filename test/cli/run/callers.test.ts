@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { LOCKING, locksAreFree } from '../../rig/callerlocks.ts';
 import { missing } from '../../rig/needs.ts';
-import { openFiles } from '../../rig/processes.ts';
 import { BGJOB, type Call, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
+import { sleepsOn } from '../../rig/waiters.ts';
 
 /** Lines of a shell whose pipe is read to its end while the job goes on; a leaked descriptor would keep it open. */
 const PIPES = [
@@ -84,8 +84,8 @@ async function untilWaiting(rig: Rig, call: Call, id: number): Promise<void> {
 }
 const untilHolding = (rig: Rig, { child }: Call, id: number) =>
   until(
-    () => openFiles(child.pid!),
-    (paths) => paths.includes(rig.file(id, 'alive')),
+    () => sleepsOn(child.pid!, rig.file(id, 'alive')),
+    (sleeps) => sleeps,
     `a waiter on ${id}`,
   );
 
@@ -108,6 +108,7 @@ for (const [signal, code] of [
     const follow = bgjob('run', '-f', '--', ...other.command);
     await other.print('other\n');
     await until(follow.stdout, (text) => text === '2\nother\n');
+    await untilHolding(rig, follow, 2);
     // the output may come before the state that says so
     for (const id of [1, 2]) await rig.untilState(id, 'running');
 

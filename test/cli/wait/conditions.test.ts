@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { answersOf } from '../../rig/inprocess.ts';
-import { openFiles } from '../../rig/processes.ts';
 import type { Puppet } from '../../rig/puppet.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
+import { sleepsOn } from '../../rig/waiters.ts';
 
 async function puppetJob(rig: Rig, ...options: string[]): Promise<Puppet> {
   const puppet = await rig.puppet();
@@ -131,8 +131,8 @@ rigTest('a signal to the waiter is not one to the job', async (rig) => {
   const call = rig.startBgjob(['wait', '1', '--until', 'never']);
   // its handlers are there when it has opened the job's FIFO
   await until(
-    () => openFiles(call.child.pid!),
-    (paths) => paths.some((path) => path.endsWith('/alive')),
+    () => sleepsOn(call.child.pid!, rig.file(1, 'alive')),
+    (sleeps) => sleeps,
     'the waiter waits',
   );
   call.child.kill('SIGINT');
