@@ -1,5 +1,6 @@
 /** What `bgjob doctor` answers where something was made wrong: in a namespace, under a limit, with a file that says something else. */
 import assert from 'node:assert/strict';
+import { missing } from './needs.ts';
 import { type Answer, BGJOB, type CallOptions, type Rig } from './rig.ts';
 
 /** `bgjob ARGS` behind other words: `nice -n 5`. */
@@ -17,8 +18,10 @@ export interface Found {
   queue: string | null;
 }
 
-/** Whether this machine's pid 1 takes in its dead is no matter of most tests. */
-const ambient = (found: Found): boolean => found.code === 'zombies-stay';
+const hasNoPs = missing('ps') !== false;
+/** Whether this machine's pid 1 takes in its dead, and whether it has ps, is no matter of most tests. */
+const ambient = ({ code, message }: Found): boolean =>
+  code === 'zombies-stay' || (hasNoPs && code === 'tool-missing' && message.startsWith('ps '));
 
 /** What these say is not the same a moment later. */
 const VARYING = ['limit-low', 'clock-behind', 'more-jobs', 'queue-stranded', 'queue-left'];
