@@ -17,7 +17,7 @@ export function withPreface(
 }
 
 /** The body of `read_stat PID`: the record of a process, from /proc, or where there is none the same facts from ps. */
-export function readStat(): string {
+export function readStatBody(): string {
   if (HAS_PROC) return 'read -r shim_stat <"/proc/$1/stat"';
   // not inside the other substitution, which is a subshell of its own
   const self = `shim_pid=$(exec ${quote(requireTool('sh'))} -c 'echo $PPID')`;

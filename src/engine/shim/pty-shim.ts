@@ -6,7 +6,7 @@ import type { TerminalSize } from '../../job/spec.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
-import { readStat, withPreface } from './preface.ts';
+import { readStatBody, withPreface } from './preface.ts';
 import leaderText from './pty-leader.sh';
 
 /** Where the leader writes: the exit status, who it is. */
@@ -34,7 +34,7 @@ export function ptyCommand(
       shim_columns: columns,
       shim_rows: rows,
     },
-    { read_stat: readStat(), run_job: `exec ${command}` },
+    { read_stat: readStatBody(), run_job: `exec ${command}` },
   );
   // that of BSD takes the command as words, and hands on its code without being asked
   const words =
@@ -45,7 +45,7 @@ export function ptyCommand(
 }
 
 /** The body of `read_letter`: the state of the process whose record is in shim_main, there too; nothing if it is gone. */
-export const readLetter = (): string =>
+export const readLetterBody = (): string =>
   HAS_PROC
     ? `read -r shim_main <"/proc/\${shim_main%% *}/stat" || shim_main=; shim_main=\${shim_main##*) }`
     : `shim_main=$(${quote(requireTool('ps'))} -o state= -p "\${shim_main%% *}")`;

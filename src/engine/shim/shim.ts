@@ -7,8 +7,8 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { isSendable, type Spec } from '../../job/spec.ts';
 import { newSession, requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
-import { readStat, withPreface } from './preface.ts';
-import { CARRIED_LINES, ptyCommand, readLetter } from './pty-shim.ts';
+import { readStatBody, withPreface } from './preface.ts';
+import { CARRIED_LINES, ptyCommand, readLetterBody } from './pty-shim.ts';
 import shimText from './shim.sh';
 
 /** How to start the program that takes a dead supervisor's place. */
@@ -123,8 +123,8 @@ export function shimCall(
       shim_adopters: MOST_ADOPTERS,
     },
     {
-      read_stat: readStat(),
-      ...(pty ? { read_letter: readLetter() } : {}),
+      read_stat: readStatBody(),
+      ...(pty ? { read_letter: readLetterBody() } : {}),
       adopt: adopt(call),
       run_job: `exec ${become}`,
     },
