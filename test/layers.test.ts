@@ -1,10 +1,22 @@
-/** The rooms: imports go down only, packages are seen where they belong, and nobody goes around the one place for a thing. */
+/** The house: imports go down only, folders do not need each other, and each thing has one place and one name. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { builtinModules } from 'node:module';
-import { basename, dirname, join, normalize } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
-import { cycles, type Graph, importsOf, strayPackages, upwardEdges } from './rig/layers.ts';
+import {
+  crowded,
+  cycles,
+  doubleNames,
+  folderGraph,
+  type Graph,
+  importsOf,
+  strayPackages,
+  unclearNames,
+  unreachable,
+  upwardEdges,
+  vagueNames,
+} from './rig/layers.ts';
 
 const ROOT = join(__dirname, '..');
 const listTs = (dir: string): string[] =>
@@ -24,12 +36,20 @@ const graph: Graph = new Map(
 const filesWith = (pattern: RegExp): string[] =>
   files.filter((file) => pattern.test(sources.get(file)!.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')));
 
-test('the graph is really read: every relative import is a file of src', () => {
-  assert.ok(files.length > 40, `${files.length} files`);
+/** What build.mjs bundles, and what no import leads to. */
+const ENTRIES = [
+  'cli/boot.ts',
+  'cli/main.ts',
+  'supervisor/main.ts',
+  'engine/search/regex-thread.ts',
+  'text.d.ts',
+];
+
+test('the graph is really read: every relative import is a file of src, and leads from an entry to every file', () => {
   const edges = [...graph].flatMap(([file, targets]) => targets.map((target) => ({ file, target })));
   const unknown = edges.filter(({ target }) => target.endsWith('.ts') && !graph.has(target));
   assert.deepEqual(unknown, []);
-  assert.ok(edges.length > 200, `${edges.length} edges`);
+  assert.deepEqual(unreachable(graph, ENTRIES), []);
   // each form of an import is found in the real sources
   assert.ok(graph.get('cli/jobs/ls-page.ts')!.includes('cli/output/table.ts'), 'a lazy one');
   assert.ok(
@@ -40,6 +60,7 @@ test('the graph is really read: every relative import is a file of src', () => {
 
 test('imports go down only', () => assert.deepEqual(upwardEdges(graph), []));
 test('no two files need each other', () => assert.deepEqual(cycles(graph), []));
+test('no two folders need each other', () => assert.deepEqual(cycles(folderGraph(graph)), []));
 
 test('packages are imported where they belong, and no others', () => {
   const only = (place: string) => (file: string) => file === place;
@@ -79,6 +100,24 @@ test('the rules can fail', () => {
   ]);
   assert.deepEqual(cycles(bad), ['base/a.ts → job/b.ts → base/c.ts → base/a.ts']);
   assert.deepEqual(strayPackages(bad, { ora: (file) => file.startsWith('cli/') }), ['job/b.ts imports ora']);
+  const folders: Graph = new Map([
+    ['job/log/a.ts', ['job/home/b.ts', 'ora']],
+    ['job/home/b.ts', ['job/home/c.ts']],
+    ['job/home/c.ts', ['job/log/d.ts']],
+    ['job/log/d.ts', []],
+  ]);
+  assert.deepEqual(cycles(folders), []);
+  assert.deepEqual(cycles(folderGraph(folders)), ['job/log → job/home → job/log']);
+  assert.deepEqual(unreachable(folders, ['job/home/b.ts']), ['job/log/a.ts']);
+  assert.deepEqual(crowded(folders.keys(), 1), ['job/log: 2 files', 'job/home: 2 files']);
+  const named = new Map([
+    ['a.ts', 'export const one = 1;\nexport function two(): void;\nexport function two(n?: number): void {}'],
+    ['b.ts', `export type one = 1;\nexport { two } from './a.ts';\nconst three = 3;`],
+    ['c.ts', 'export async function three() {}'],
+  ]);
+  assert.deepEqual(doubleNames(named), ['one: a.ts, b.ts']);
+  const names = ['job/holds.ts', 'job/threshold.ts', 'utils/a.ts'];
+  assert.deepEqual([unclearNames(names), vagueNames(names)], [['job/holds.ts'], ['utils/a.ts']]);
   const source = [
     `import { a } from './a.ts';`,
     `import type {\n  B,\n  C,\n} from "./b.ts";`,
@@ -124,22 +163,27 @@ test('the supervisor is made of our own code and of Node', () => {
     for (const target of graph.get(file) ?? []) reach(target);
   };
   reach('supervisor/main.ts');
-  const packages = [...reached].filter((name) => !name.endsWith('.ts') && !name.startsWith('node:'));
+  const packages = [...reached].filter((name) => !/\.(ts|sh)$/.test(name) && !name.startsWith('node:'));
   assert.deepEqual(packages, ['ps-list']);
 });
 
-test('no file is long, none is a place for anything', () => {
-  const long = [...sources].filter(([, source]) => source.split('\n').length - 1 > 250).map(([file]) => file);
-  assert.deepEqual(long, []);
-  const vague = /^(utils?|helpers?|types?|common|misc|shared|lib|constants)$/;
+test('a file and a folder are small enough to be read, and each begins with what it is for', () => {
+  const lines = (source: string): number => source.split('\n').length - 1;
   assert.deepEqual(
-    [...files, ...listTs('test')].filter((file) =>
-      file.split('/').some((part) => vague.test(basename(part, '.ts'))),
-    ),
+    [...sources].filter(([, source]) => lines(source) > 400).map(([file]) => file),
     [],
   );
+  // one verb, one file
+  const folders = files.filter((file) => !file.startsWith('cli/commands/'));
+  assert.deepEqual(crowded(folders, 15), []);
   assert.deepEqual(
     [...sources].filter(([, source]) => !/^(\/\*\*|import [^;]+;\n)/.test(source)).map(([file]) => file),
     [],
   );
+});
+
+test('a name means one thing', () => {
+  assert.deepEqual(doubleNames(sources), []);
+  assert.deepEqual(unclearNames(files), []);
+  assert.deepEqual(vagueNames([...files, ...listTs('test')]), []);
 });

@@ -1,6 +1,7 @@
-/** The rules of the house about who may import whom, as pure functions over a graph, so that the rules can be tested too. */
+/** The rules about rooms, folders and names, as pure functions over a graph or over sources, so that the rules can be tested too. */
+import { basename, dirname } from 'node:path';
 
-/** File (relative to src) → what it imports: files of src, or names of packages and of Node. */
+/** File (relative to src) → what it imports: files of src, or names of packages and of Node. Or the same of folders. */
 export type Graph = Map<string, string[]>;
 
 /** The specifiers of every import in a source: static, of types, re-exports, `import('…')` and `require('…')`. */
@@ -30,7 +31,7 @@ export function upwardEdges(graph: Graph): string[] {
   );
 }
 
-/** Cycles between files, each as a path that ends where it began. */
+/** Cycles between files, or between folders, each as a path that ends where it began. */
 export function cycles(graph: Graph): string[] {
   const found: string[] = [];
   const done = new Set<string>();
@@ -40,18 +41,82 @@ export function cycles(graph: Graph): string[] {
       return;
     }
     if (done.has(file)) return;
-    for (const target of graph.get(file) ?? []) if (isFile(target)) visit(target, [...path, file]);
+    for (const target of graph.get(file) ?? []) if (graph.has(target)) visit(target, [...path, file]);
     done.add(file);
   };
   for (const file of graph.keys()) visit(file, []);
   return found;
 }
 
+/** The folders, and which others the files of each import. */
+export function folderGraph(graph: Graph): Graph {
+  const folders: Graph = new Map();
+  for (const [file, targets] of graph) {
+    const folder = dirname(file);
+    const others = targets.filter((target) => graph.has(target)).map((target) => dirname(target));
+    folders.set(folder, [...new Set([...(folders.get(folder) ?? []), ...others])]);
+    folders.set(
+      folder,
+      folders.get(folder)!.filter((other) => other !== folder),
+    );
+  }
+  return folders;
+}
+
+/** The files to which no import leads from these. */
+export function unreachable(graph: Graph, entries: string[]): string[] {
+  const reached = new Set<string>();
+  const reach = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const target of graph.get(file) ?? []) reach(target);
+  };
+  entries.forEach(reach);
+  return [...graph.keys()].filter((file) => !reached.has(file));
+}
+
+/** Folders with more files than that. */
+export function crowded(files: Iterable<string>, most: number): string[] {
+  const counts = new Map<string, number>();
+  for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
+  return [...counts]
+    .filter(([, count]) => count > most)
+    .map(([folder, count]) => `${folder}: ${count} files`);
+}
+
+/** Names that are declared and exported in more than one file; a re-export declares nothing. */
+export function doubleNames(sources: Map<string, string>): string[] {
+  const declaration =
+    /^export (?:declare |abstract |async )*(?:function\*?|const|let|class|interface|type|enum|namespace) (\w+)/gm;
+  const places = new Map<string, Set<string>>();
+  for (const [file, source] of sources)
+    for (const [, name] of source.matchAll(declaration))
+      places.set(name!, (places.get(name!) ?? new Set()).add(file));
+  return [...places].filter(([, at]) => at.size > 1).map(([name, at]) => `${name}: ${[...at].join(', ')}`);
+}
+
+/** Names that were used for several things at once, or that nobody else uses. */
+const UNCLEAR = [
+  'aside|beside|captured|desk|door|expression|glances?|growth|hold.*|intake|keep.*|kept|leave|lessons?|letter|lines?|lineup',
+  'logsight|look.*|met|naps|patience|picking|placing|place.*|polite|pulse|rota|seal|shape|sieve|sight|sole|standing',
+  'starter.*|tell.*|tones|turn|typing|who',
+].join('|');
+/** Names of places for anything. */
+const VAGUE = 'utils?|helpers?|types?|common|misc|shared|lib|constants';
+
+const named = (files: string[], words: string): string[] =>
+  files.filter((file) =>
+    file.split('/').some((part) => new RegExp(`^(${words})$`).test(basename(part, '.ts'))),
+  );
+/** Files and folders whose whole name is such a word. */
+export const unclearNames = (files: string[]): string[] => named(files, UNCLEAR);
+export const vagueNames = (files: string[]): string[] => named(files, VAGUE);
+
 /** Packages that are imported elsewhere than in the places named here, and packages that are named nowhere. */
 export function strayPackages(graph: Graph, places: Record<string, (file: string) => boolean>): string[] {
   return [...graph].flatMap(([file, targets]) =>
     targets
-      .filter((target) => !isFile(target) && !target.startsWith('node:') && !/\.(json|md)$/.test(target))
+      .filter((target) => !isFile(target) && !target.startsWith('node:') && !/\.(json|md|sh)$/.test(target))
       .filter((target) => !places[target]?.(file))
       .map((target) => `${file} imports ${target}`),
   );
