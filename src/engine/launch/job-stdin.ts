@@ -1,6 +1,6 @@
 /**
  * What a job reads on stdin: nothing, a file, a copy of what `run` was given, or what `send` writes into the FIFO `stdin`. A holder
- * of the shim's keeps that one open (see engine/shim/shim.ts), until it gets a byte through `stdin.end`, or nobody of ours is left to send one.
+ * of the shim's keeps that one open (see engine/shim/shim.sh), until it gets a byte through `stdin.end`, or nobody of ours is left to send one.
  */
 import * as fs from 'node:fs';
 import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
