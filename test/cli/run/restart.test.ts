@@ -100,6 +100,11 @@ rigTest('from another directory: the job has its own', async (rig) => {
   const again = await rig.bgjob(['restart', '-w', 'where'], { cwd: below, env: { PWD: below } });
   assert.equal(again.code, 0, again.stderr);
   assert.equal(rig.log(2), `${rig.project}\n${rig.project}\n`);
+  // a shell sets PWD itself, other programs believe it
+  await rig.runOut(['-n', 'told', '--', 'printenv', 'PWD']);
+  const told = await rig.bgjob(['restart', '-w', 'told'], { cwd: below, env: { PWD: below } });
+  assert.equal(told.code, 0, told.stderr);
+  assert.equal(rig.log(4), `${rig.project}\n`);
   const third = await rig.bgjob(['restart', 'where'], { cwd: rig.dir });
   assert.equal(third.code, 125);
   assert.match(third.stderr, /no job "where"/);
