@@ -182,6 +182,14 @@ test('a file and a folder are small enough to be read, and each begins with what
   );
 });
 
+test('docs/architecture.md has one line for each folder', () => {
+  const text = fs.readFileSync(join(ROOT, 'docs', 'architecture.md'), 'utf8');
+  const section = text.slice(text.indexOf('\n## Folders'), text.indexOf('\n## What is built'));
+  const named = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, folder]) => folder!);
+  const folders = [...new Set(files.map((file) => dirname(file)))].filter((folder) => folder !== '.');
+  assert.deepEqual([...named].sort(), folders.sort());
+});
+
 test('a name means one thing', () => {
   assert.deepEqual(doubleNames(sources), []);
   assert.deepEqual(unclearNames(files), []);
