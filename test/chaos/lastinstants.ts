@@ -9,6 +9,7 @@ const JOB = `sh -c "printf 'first\\nlast $n$end'; exit 3"`;
 /** One round: sets `out`. */
 const ROUNDS = [
   { way: 'run --wait', round: `out=$(bgjob run -w -- ${JOB} 2>/dev/null)` },
+  { way: 'run --until', round: `out=$(bgjob run --until "last $n" -- ${JOB} 2>&1) || out=$?` },
   { way: 'tail --follow', round: `out=$(bgjob tail -f $(bgjob run -- ${JOB}) 2>/dev/null)` },
 ];
 const AT_A_TIME = 4;

@@ -1,4 +1,4 @@
-/** Many at once: ids and codes stay right, and many waiters all hear of the end. */
+/** Many at once: ids and codes stay right, many waiters all hear of the end, and jobs are killed as soon as they are started. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import type { Rig } from '../rig/rig.ts';
@@ -62,4 +62,19 @@ export async function waitMany(rig: Rig, count: number): Promise<void> {
   );
   await puppet.exit(3);
   assert.equal((await waiters).stdout, '3\n'.repeat(count));
+}
+
+/** Two shells, each of which starts so many jobs and kills each of them at once. */
+export async function killAtOnce(rig: Rig, count: number): Promise<void> {
+  const line = `for n in $(seq ${count}); do bgjob kill $(bgjob run -- sleep 1000) || echo failed $?; done`;
+  const [one, two] = await Promise.all([rig.bash(line), rig.bash(line)]);
+  for (const { stdout, stderr } of [one, two]) {
+    assert.match(
+      stdout,
+      new RegExp(`^(\\d+ (killed \\(TERM, .*|cancelled before it started)\\n){${count}}$`),
+    );
+    assert.equal(stderr, '');
+  }
+  for (const { state } of await rig.json(['ls', '-n', String(2 * count)]))
+    assert.match(state, /^(killed|cancelled)$/);
 }

@@ -2,7 +2,7 @@
 import { runMany, waitMany } from '../../chaos/many.ts';
 import { rigTest } from '../../rig/rig.ts';
 
-rigTest('24 runs at once: 24 ids, 24 right exit codes, and nobody misses the last line', (rig) =>
-  runMany(rig, 24),
+rigTest('16 runs at once: 16 ids, 16 right exit codes, and nobody misses the last line', (rig) =>
+  runMany(rig, 16),
 );
-rigTest('24 waiters on one job: all return its code', (rig) => waitMany(rig, 24));
+rigTest('16 waiters on one job: all return its code', (rig) => waitMany(rig, 16));

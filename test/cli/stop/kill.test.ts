@@ -1,6 +1,7 @@
 /** `bgjob kill`: everything of the job, nothing else, and a true report. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { killAtOnce } from '../../chaos/many.ts';
 import { isRunning } from '../../rig/processes.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -101,13 +102,7 @@ rigTest('a job that ended already: says so, 0; what it left is shown, and swept'
 });
 
 rigTest('kill right after run is safe', async (rig) => {
-  const line = 'for n in 1 2 3 4 5 6 7 8; do bgjob kill $(bgjob run -- sleep 1000) || echo failed $?; done';
-  const [one, two] = await Promise.all([rig.bash(line), rig.bash(line)]);
-  for (const { stdout, stderr } of [one, two]) {
-    assert.match(stdout, /^(\d+ (killed \(TERM, .*|cancelled before it started)\n){8}$/);
-    assert.equal(stderr, '');
-  }
-  for (const { state } of await rig.json(['ls', '-n', '20'])) assert.match(state, /^(killed|cancelled)$/);
+  await killAtOnce(rig, 3);
 });
 
 rigTest('whoever reads the log survives', async (rig) => {
