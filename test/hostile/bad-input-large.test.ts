@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { type Rig, rigTest } from '../../rig/rig.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
 
 /** The longest single string that Linux passes on, its NUL included. */
 const LONGEST = 131_072;

@@ -1,7 +1,7 @@
 /** stdin, stdout or stderr closed, or open for the wrong thing: what is opened next must not take their place. */
 import assert from 'node:assert/strict';
-import { assertRefused } from '../../rig/refusal.ts';
-import { rigTest } from '../../rig/rig.ts';
+import { assertRefused } from '../rig/refusal.ts';
+import { rigTest } from '../rig/rig.ts';
 
 const JOB = `sh -c 'for n in 0 1 2 3 4 5 6; do readlink /proc/$$/fd/$n || echo none; done; echo err >&2; exit 3'`;
 

@@ -1,11 +1,11 @@
 /** Those who are slow, half there, or no HTTP at all: they are cut off, and hold up nobody. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { bearer, Raw, send } from '../../rig/http.ts';
-import { openFiles } from '../../rig/processes.ts';
-import { rigTest } from '../../rig/rig.ts';
-import { addTrigger, listenerPid, removeTriggers } from '../../rig/triggers.ts';
-import { until } from '../../rig/until.ts';
+import { bearer, Raw, send } from '../rig/http.ts';
+import { openFiles } from '../rig/processes.ts';
+import { rigTest } from '../rig/rig.ts';
+import { addTrigger, listenerPid, removeTriggers } from '../rig/triggers.ts';
+import { until } from '../rig/until.ts';
 
 const statuses = (text: string): number[] =>
   [...text.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));

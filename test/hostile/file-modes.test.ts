@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { killOwner, runPuppet } from '../../chaos/death.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
+import { killOwner, runPuppet } from '../chaos/death.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
 
 /** What is not 0700 (a directory) or 0600 (anything else), and by what it is open. */
 function opened(path: string): string[] {

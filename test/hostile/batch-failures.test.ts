@@ -1,10 +1,10 @@
 /** A batch that is not added: its launcher is killed or interrupted, or the disk is full. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { cannotMount, onMount } from '../../rig/mounts.ts';
-import { letterOf } from '../../rig/processes.ts';
-import { BGJOB, type Call, type Rig, rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
+import { cannotMount, onMount } from '../rig/mounts.ts';
+import { letterOf } from '../rig/processes.ts';
+import { BGJOB, type Call, type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 /** A job that holds the only slot of queue q. */
 async function busy(rig: Rig) {

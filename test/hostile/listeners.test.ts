@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { bearer, send } from '../../rig/http.ts';
-import { freePort } from '../../rig/ports.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
-import { addTrigger, listenerPid, listenersOf, recordOf, removeTriggers } from '../../rig/triggers.ts';
-import { until } from '../../rig/until.ts';
+import { bearer, send } from '../rig/http.ts';
+import { freePort } from '../rig/ports.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { addTrigger, listenerPid, listenersOf, recordOf, removeTriggers } from '../rig/triggers.ts';
+import { until } from '../rig/until.ts';
 
 const portOf = (url: string): string => new URL(url).port;
 

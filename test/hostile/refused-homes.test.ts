@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { cannotMount, onMount } from '../../rig/mounts.ts';
-import { processesNaming } from '../../rig/processes.ts';
-import { BGJOB, type Rig, rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
+import { cannotMount, onMount } from '../rig/mounts.ts';
+import { processesNaming } from '../rig/processes.ts';
+import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 /** Every path below a directory but those in `cache`, which any command may write; undefined if there is none. */
 const pathsIn = (dir: string): string[] | undefined =>

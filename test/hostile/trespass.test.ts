@@ -1,10 +1,10 @@
 /** Nothing outside of the home is written, emptied or deleted, whatever stands in its places; and what is not ours alone is refused. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { runPuppet } from '../../chaos/death.ts';
-import { manyCalls } from '../../rig/manycalls.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
+import { runPuppet } from '../chaos/death.ts';
+import { manyCalls } from '../rig/manycalls.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 /** A directory of somebody's that holds what bgjob would look for; and the proof that it is as it was. */
 function makeVictim(rig: Rig): { path: string; assertUntouched(): void } {

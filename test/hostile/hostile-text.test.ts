@@ -1,8 +1,8 @@
 /** Hostile strings wherever a job, a record or a call can hold one: every verb shows them, and none steers a terminal. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { inOneProcess, type Question } from '../../rig/inprocess.ts';
-import { type Answer, type Rig, rigTest } from '../../rig/rig.ts';
+import { inOneProcess, type Question } from '../rig/inprocess.ts';
+import { type Answer, type Rig, rigTest } from '../rig/rig.ts';
 
 /** A title, a one-byte CSI, a colour, marks that turn the direction, separators, and a line of somebody else's. */
 const NASTY = '\x1b]0;title\x07\u009b31m\x1b[31m\u202e\u2066\u061c\u2028\x7f\x85\b\r\nforged: 1 exited 0';

@@ -5,11 +5,11 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Kind, Verb } from '../../../src/cli/command/command.ts';
-import { VERBS } from '../../../src/cli/verbs.ts';
-import { answersOf } from '../../rig/inprocess.ts';
-import { assertRefused, pathsIn } from '../../rig/refusal.ts';
-import { type Answer, type Rig, rigTest } from '../../rig/rig.ts';
+import type { Kind, Verb } from '../../src/cli/command/command.ts';
+import { VERBS } from '../../src/cli/verbs.ts';
+import { answersOf } from '../rig/inprocess.ts';
+import { assertRefused, pathsIn } from '../rig/refusal.ts';
+import { type Answer, type Rig, rigTest } from '../rig/rig.ts';
 
 const LONG = 'x'.repeat(300);
 const NUMBERLESS = [

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { manyCalls } from '../../rig/manycalls.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
+import { manyCalls } from '../rig/manycalls.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
 
 /** A paused queue, so that what is added waits. */
 async function pause(rig: Rig): Promise<string> {

@@ -1,11 +1,11 @@
 /** Under the limits of a shell (`ulimit`): a job is started and ends as ever, or is refused with a reason, and nothing is left. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { readJson } from '../../chaos/death.ts';
-import { pathsIn } from '../../rig/mounts.ts';
-import { isRunning, processesNaming } from '../../rig/processes.ts';
-import { type Answer, BGJOB, type Rig, rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
+import { readJson } from '../chaos/death.ts';
+import { pathsIn } from '../rig/mounts.ts';
+import { isRunning, processesNaming } from '../rig/processes.ts';
+import { type Answer, BGJOB, type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 const quiet = (rig: Rig) =>
   until(

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { refusesLine } from '../../rig/refusal.ts';
-import { rigTest } from '../../rig/rig.ts';
+import { refusesLine } from '../rig/refusal.ts';
+import { rigTest } from '../rig/rig.ts';
 
 rigTest('a word that is not UTF-8 is refused, whatever it is', async (rig) => {
   await rig.runOut(['true']);

@@ -1,11 +1,11 @@
 /** BGJOB_HOME and the other variables that bgjob reads: whatever they hold, it works or says why, and nothing else is touched. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { readJson, slay } from '../../chaos/death.ts';
-import { answersOf } from '../../rig/inprocess.ts';
-import { assertRefused, pathsIn } from '../../rig/refusal.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
+import { readJson, slay } from '../chaos/death.ts';
+import { answersOf } from '../rig/inprocess.ts';
+import { assertRefused, pathsIn } from '../rig/refusal.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 /** Everything that names the home on its way: records, the shim's words, the adopter's call. */
 async function worksIn(rig: Rig, home: string): Promise<void> {
