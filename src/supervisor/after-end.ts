@@ -11,6 +11,7 @@ import { startHook } from '../engine/hooks/exit-hook.ts';
 import { suspectJobs } from '../engine/observe/leftovers.ts';
 import { identify, isAlive } from '../engine/os/process-identity.ts';
 import { readConfig } from '../job/home/config.ts';
+import { openHome } from '../job/home/home.ts';
 import { moveOn } from './next-job.ts';
 import { Supervision } from './supervision.ts';
 
@@ -45,12 +46,14 @@ export async function leave(supervision: Supervision, tellWatcher?: () => void):
   const mayBeLeft = tellWatcher && !supervision.isRequeued && (await isSuspect(supervision));
   if (mayBeLeft) await recordLeft(supervision);
   const limit = tellWatcher && keepLimit(supervision);
-  // it may take a second, in which no other job's end would be heard
-  if (Supervision.all.size === 0 && isCollectionDue(supervision.home)) {
+  // gc may take a second, in which no other job's end would be heard. The home was inspected when the job began: what has become
+  // a link since is neither written nor emptied
+  const { home } = supervision;
+  if (Supervision.all.size === 0 && openHome(home.path, false).ok && isCollectionDue(home)) {
     try {
       // as the home says now, and not when the job was added; by rules that cannot be read nothing is removed
-      const config = readConfig(supervision.home.path);
-      if (config.ok) await collect(supervision.home, config.value.retention, false);
+      const config = readConfig(home.path);
+      if (config.ok) await collect(home, config.value.retention, false);
     } catch (thrown) {
       errnoOf(thrown);
     }

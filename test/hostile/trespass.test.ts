@@ -40,8 +40,8 @@ rigTest(
   async (rig) => {
     rig.damaged = true;
     const victim = makeVictim(rig);
-    await rig.bgjob(['run', '-w', '-n', 'web', '--', 'true']);
-    await rig.bgjob(['run', '-w', '--', 'true']);
+    await rig.runOut(['-n', 'web', '--', 'true']);
+    await rig.runOut(['--', 'true']);
     for (const room of ['jobs', 'live', 'ended', 'names', 'trash', 'cache']) {
       const path = `${rig.home}/${room}`;
       fs.renameSync(path, `${path}.aside`);
@@ -77,6 +77,28 @@ rigTest(
     }
   },
 );
+
+rigTest('a room that became a link while a job ran: its supervisor collects nothing there', async (rig) => {
+  rig.damaged = true;
+  const victim = makeVictim(rig);
+  await rig.runOut(['--', 'true']);
+  for (const [n, room] of ['cache', 'trash'].entries()) {
+    const puppet = await rig.puppet();
+    await rig.run(['--', ...puppet.command]);
+    await puppet.ready();
+    // its gc is due
+    fs.utimesSync(`${rig.home}/cache/gc`, 1, 1);
+    const path = `${rig.home}/${room}`;
+    fs.renameSync(path, `${path}.aside`);
+    fs.symlinkSync(victim.path, path);
+    await puppet.exit(0);
+    await rig.untilLeft(n + 2);
+    victim.assertUntouched();
+    fs.unlinkSync(path);
+    fs.renameSync(`${path}.aside`, path);
+    assert.equal((await rig.bgjob(['wait', String(n + 2)])).code, 0);
+  }
+});
 
 rigTest('a room that is missing is made again by the next run', async (rig) => {
   await rig.bgjob(['run', '-w', '--', 'true']);
