@@ -1,4 +1,5 @@
-/** What a job writes in its last instant is never missing: 440 rounds here, 200 more of `run --follow` in many.test.ts. */
+/** What a job writes in its last instant is never missing; more rounds of `run --follow` are in many.test.ts. */
+import { rounds } from '../rig/rounds.ts';
 import { testLastInstants } from './lastinstants.ts';
 
-testLastInstants(120, 80);
+testLastInstants(rounds(30, 120), rounds(30, 80));
