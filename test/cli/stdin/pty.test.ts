@@ -150,7 +150,7 @@ rigTest(
 
 rigTest('kill: every signal, stubborn jobs, -9; script is spared, and gone with it', async (rig) => {
   for (const [words, line, outcome] of [
-    [[], 'sleep 1000 & echo go; wait', /killed \(TERM, .*: 2 processes/],
+    [[], 'sleep 1000 & echo go; exec sleep 1000', /killed \(TERM, .*: 2 processes/],
     [['-s', 'INT'], 'echo go; sleep 1000', /killed \(INT, /],
     [['-s', 'HUP'], 'echo go; sleep 1000', /killed \(HUP, /],
     [['-9'], 'echo go; sleep 1000', /killed \(KILL, /],
