@@ -91,7 +91,7 @@ async function main(): Promise<void> {
   const seed = process.env['BGJOB_TEST_SEED'] ?? String(Math.floor(Math.random() * 2 ** 31));
   process.env['BGJOB_TEST_SEED'] = seed;
   // more than there are processors: a test waits for others most of its time
-  const concurrency = Number(values.concurrency ?? availableParallelism() + 1);
+  const concurrency = Number(values.concurrency ?? availableParallelism() + 2);
   const results = await runAll(filesOf(positionals), concurrency, values.name);
   printSlowest(results);
   const forbidden = printSkipped(results);

@@ -1,9 +1,9 @@
 /** Waiting for more jobs than anybody waits for one by one: each end is told, in order, and it costs next to nothing. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { type Rig, rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
-import { isPatient } from '../../rig/waiters.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+import { isPatient } from '../rig/waiters.ts';
 
 async function batch(rig: Rig, lines: string[], ...options: string[]): Promise<string[]> {
   const { stdout, stderr } = await rig.bgjob(['run', '-Q', 'q', ...options, '--batch', '-'], {

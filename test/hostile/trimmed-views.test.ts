@@ -1,8 +1,8 @@
 /** What is seen of a log that was trimmed, and of one that is just being trimmed: no byte that was not written there, every gap told. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { type Rig, rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
+import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 /** Line k is k in 15 digits: every byte is known by its offset. */
 const WRITER = `

@@ -1,8 +1,8 @@
 /** Reading a log while its limit trims it, by time, and what `wait` says of it; two jobs that follow each other. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
+import { rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 const LINE = 16;
 /** Sixteen bytes each, which say where they stand. */

@@ -1,7 +1,7 @@
 /** Queues as they are used: shells that add to one at the same time. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { rigTest } from '../../rig/rig.ts';
+import { rigTest } from '../rig/rig.ts';
 
 rigTest(
   'four shells add to one queue at once: every id once, each job ran once, never more than the slots',

@@ -1,9 +1,9 @@
 /** Many jobs on a terminal: how far they are, in one line that fits and is gone at the end; and nothing of it anywhere else. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { missing } from '../../rig/needs.ts';
-import { BGJOB, type Rig, rigTest } from '../../rig/rig.ts';
-import { until } from '../../rig/until.ts';
+import { missing } from '../rig/needs.ts';
+import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 
 const skip = missing('script');
 
