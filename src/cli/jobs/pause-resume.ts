@@ -61,6 +61,7 @@ function textOf({ view, already, undone, processes }: Held, verb: PauseVerb, don
     return verb === 'pause'
       ? `${sentence(view, systemClock.now())} already: ${count}`
       : `${jobLabel(view)} is not paused: it is ${stateWord(view)}`;
+  if (view.kind === 'ended') return `${jobLabel(view)} ${done}; it ${howEnded(view.status.outcome)} since`;
   const since = undone ? `, and ${verb === 'pause' ? 'resumed' : 'paused'} again since` : '';
   return `${jobLabel(view)} ${done}${since}: ${count}`;
 }

@@ -7,7 +7,7 @@ import { fail, type HoldTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { writePauseRequest } from '../../job/home/pause-requests.ts';
 import type { StatusOf } from '../../job/state.ts';
-import { type JobView, type LiveView, pauseOf } from '../../job/view.ts';
+import { type EndedView, type JobView, type LiveView, pauseOf } from '../../job/view.ts';
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
@@ -20,12 +20,14 @@ const ANSWER_MS = 10_000;
 /** How long the processes may take from then on, or from when another owner began to do it, milliseconds. */
 const STOP_MS = 10_000;
 const LOOK_MS = 5;
+/** 128 + 9. */
+const SIGKILL_CODE = 137;
 /** Who was nudged while another took its place is asked again, milliseconds. */
 const NUDGE_MS = 500;
 
 export interface Held {
-  /** The job now. */
-  view: LiveView;
+  /** The job now. One that was resumed may have ended since. */
+  view: LiveView | EndedView;
   /** It was so before. */
   already: boolean;
   /** Somebody asked for the contrary meanwhile. */
@@ -64,10 +66,16 @@ export async function holdJob(
     if (paused) ask(false);
     return refuse({ kind: 'no-answer' });
   }
+  if (!paused && answered.kind === 'ended' && wentOn(answered))
+    return ok({ view: answered, already: false, undone: false, processes: 0 });
   if (answered.kind !== 'live') return refuse(troubleOf(answered)!);
   const undone = (pauseOf(answered.status) !== null) !== paused;
   return verify(home, answered, paused && !undone, { already: false, undone }, refuse);
 }
+
+/** Whether a paused job that has ended must have gone on before: of all ends SIGKILL alone comes to what stands still. */
+const wentOn = ({ status: { outcome } }: EndedView): boolean =>
+  outcome.kind === 'exited' && outcome.code !== SIGKILL_CODE;
 
 /** Why a job in this state can neither be paused nor go on. */
 function troubleOf(view: JobView): HoldTrouble | undefined {

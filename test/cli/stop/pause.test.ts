@@ -1,6 +1,9 @@
 /** `bgjob pause` and `bgjob resume`: everything of the job stands still and goes on, and nothing else does. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { observe } from '../../../src/engine/observe/observe.ts';
+import { holdJob } from '../../../src/engine/stop/pause-job.ts';
+import { openHome } from '../../../src/job/home/home.ts';
 import { isRunning, letterOf, parentOf } from '../../rig/processes.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -213,6 +216,24 @@ rigTest('JSON, several at once, and the order of requests', async (rig) => {
   assert.equal(fs.readdirSync(rig.file(1, '.')).filter((name) => name.startsWith('hold.')).length, 1);
   await rig.bgjob(['resume', '1', '2']);
   for (const puppet of puppets) await puppet.exit(0);
+});
+
+rigTest('a job that goes on, and ends before it is looked at again, was resumed', async (rig) => {
+  const puppet = await rig.puppet();
+  await rig.run(['--', ...puppet.command]);
+  await puppet.ready();
+  assert.equal((await rig.bgjob(['pause', '1'])).code, 0);
+  const opened = openHome(rig.home, false);
+  assert.ok(opened.ok && opened.value);
+  const before = observe(opened.value, 1);
+  assert.ok(before?.kind === 'live');
+  assert.equal((await rig.bgjob(['resume', '1'])).code, 0);
+  await puppet.exit(3);
+  assert.equal((await rig.bgjob(['wait', '1'])).code, 3);
+  // as a call that was slow sees it
+  const resumed = await holdJob(opened.value, before, 'resume', 'resume');
+  assert.ok(resumed.ok, JSON.stringify(resumed));
+  assert.equal(resumed.value.view.kind, 'ended');
 });
 
 rigTest('a job that pauses itself goes on when somebody resumes it', async (rig) => {
