@@ -39,6 +39,17 @@ export const isQueue = (home: Home, name: string): boolean =>
 
 /** Makes the queue if it is not there. */
 export function makeQueue(home: Home, name: string): QueuePaths {
+  for (let tries = 1; ; tries++) {
+    try {
+      return makeRoom(home, name);
+    } catch (thrown) {
+      // the queue was removed between two of these steps
+      if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
+    }
+  }
+}
+
+function makeRoom(home: Home, name: string): QueuePaths {
   const queue = home.queue(name);
   admitQueues(home);
   const made = makeDirectory(home.queues);
@@ -125,7 +136,12 @@ export function addEntry(queue: QueuePaths, name: string): void {
       if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
     }
   }
-  syncDir(queue.waiting);
+  try {
+    syncDir(queue.waiting);
+  } catch (thrown) {
+    // somebody renamed the queue away: the entry is seen there, put back and flushed
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+  }
   stampQueue(queue);
 }
 const MOST_TRIES = 100;

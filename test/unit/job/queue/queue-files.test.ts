@@ -1,0 +1,52 @@
+/** Queues on disk, while somebody else removes them. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { openHome } from '../../../../src/job/home/home.ts';
+import { addEntry, makeQueue } from '../../../../src/job/queue/queue-files.ts';
+import { folderTest } from '../../../rig/folder.ts';
+
+folderTest('a queue that is removed while it is made is made again', (dir) => {
+  const opened = openHome(join(dir, 'home'), true);
+  assert.ok(opened.ok);
+  const home = opened.value;
+  const { dir: folder, waiting } = home.queue('api');
+  // as if somebody renamed it away right after the folder was made, three times
+  const own: any = require('node:fs');
+  const { mkdirSync } = own;
+  let removals = 0;
+  own.mkdirSync = (path: string, ...others: unknown[]) => {
+    const made = mkdirSync(path, ...others);
+    if (path === folder && removals++ < 3) fs.rmdirSync(folder);
+    return made;
+  };
+  try {
+    makeQueue(home, 'api');
+  } finally {
+    own.mkdirSync = mkdirSync;
+  }
+  assert.ok(removals > 3 && fs.statSync(waiting).isDirectory());
+});
+
+folderTest(
+  'an entry of a queue that is renamed away before the flush stands: whoever removes the queue puts it back',
+  (dir) => {
+    const opened = openHome(join(dir, 'home'), true);
+    assert.ok(opened.ok);
+    const queue = makeQueue(opened.value, 'api');
+    const own: any = require('node:fs');
+    const { openSync } = own;
+    own.openSync = (path: string, ...others: unknown[]) => {
+      if (path !== queue.waiting) return openSync(path, ...others);
+      own.openSync = openSync;
+      fs.renameSync(queue.dir, `${queue.dir}~1`);
+      return openSync(path, ...others);
+    };
+    try {
+      addEntry(queue, '0.0.1.p');
+    } finally {
+      own.openSync = openSync;
+    }
+    assert.deepEqual(fs.readdirSync(`${queue.dir}~1/waiting`), ['0.0.1.p']);
+  },
+);
