@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseUrl, waitUrl } from '../../../../src/engine/wait/url.ts';
 import { folderTest } from '../../../rig/folder.ts';
+import { missing } from '../../../rig/needs.ts';
 import { CALL_MS } from '../../../rig/until.ts';
 
 const soon = () => AbortSignal.timeout(CALL_MS);
@@ -142,7 +143,7 @@ folderTest(
     const [key, cert] = [join(dir, 'key'), join(dir, 'cert')];
     const words = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert];
     const made = spawnSync('openssl', [...words, '-days', '1', '-subj', '/CN=localhost']);
-    if (made.status !== 0) return t.skip('no openssl here');
+    if (made.status !== 0) return t.skip(missing('openssl') || 'openssl makes no certificate here');
     const options = { key: fs.readFileSync(key), cert: fs.readFileSync(cert) };
     const server = createSecureServer(options, (_, response) => response.end()).listen(0, '127.0.0.1');
     await once(server, 'listening');
