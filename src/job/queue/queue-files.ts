@@ -43,8 +43,8 @@ export function makeQueue(home: Home, name: string): QueuePaths {
     try {
       return makeRoom(home, name);
     } catch (thrown) {
-      // the queue was removed between two of these steps
-      if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
+      // the queue was removed between two of these steps; EPERM: what is not there any more is not ours
+      if (!['ENOENT', 'EPERM'].includes(errnoOf(thrown)) || tries === MOST_TRIES) throw thrown;
     }
   }
 }
