@@ -6,27 +6,28 @@ import { openHome } from '../../../../src/job/home/home.ts';
 import { addEntry, makeQueue } from '../../../../src/job/queue/queue-files.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
-folderTest('a queue that is removed while it is made is made again', (dir) => {
-  const opened = openHome(join(dir, 'home'), true);
-  assert.ok(opened.ok);
-  const home = opened.value;
-  const { dir: folder, waiting } = home.queue('api');
-  // as if somebody renamed it away right after the folder was made, three times
-  const own: any = require('node:fs');
-  const { mkdirSync } = own;
-  let removals = 0;
-  own.mkdirSync = (path: string, ...others: unknown[]) => {
-    const made = mkdirSync(path, ...others);
-    if (path === folder && removals++ < 3) fs.rmdirSync(folder);
-    return made;
-  };
-  try {
-    makeQueue(home, 'api');
-  } finally {
-    own.mkdirSync = mkdirSync;
-  }
-  assert.ok(removals > 3 && fs.statSync(waiting).isDirectory());
-});
+for (const step of ['mkdirSync', 'chmodSync'])
+  folderTest(`a queue that is removed while it is made is made again: after ${step}`, (dir) => {
+    const opened = openHome(join(dir, 'home'), true);
+    assert.ok(opened.ok);
+    const home = opened.value;
+    const { dir: folder, waiting } = home.queue('api');
+    // as if somebody renamed it away right after this step, three times
+    const own: any = require('node:fs');
+    const original = own[step];
+    let removals = 0;
+    own[step] = (path: string, ...others: unknown[]) => {
+      const done = original(path, ...others);
+      if (path === folder && removals++ < 3) fs.rmdirSync(folder);
+      return done;
+    };
+    try {
+      makeQueue(home, 'api');
+    } finally {
+      own[step] = original;
+    }
+    assert.ok(removals > 3 && fs.statSync(waiting).isDirectory());
+  });
 
 folderTest(
   'an entry of a queue that is renamed away before the flush stands: whoever removes the queue puts it back',
