@@ -6,6 +6,7 @@ import { systemClock } from '../../base/clock.ts';
 import { fail, type HoldTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { writePauseRequest } from '../../job/home/pause-requests.ts';
+import { signalOfCode } from '../../job/signals.ts';
 import type { StatusOf } from '../../job/state.ts';
 import { type EndedView, type JobView, type LiveView, pauseOf } from '../../job/view.ts';
 import { processesOf } from '../observe/leftovers.ts';
@@ -20,8 +21,6 @@ const ANSWER_MS = 10_000;
 /** How long the processes may take from then on, or from when another owner began to do it, milliseconds. */
 const STOP_MS = 10_000;
 const LOOK_MS = 5;
-/** 128 + 9. */
-const SIGKILL_CODE = 137;
 /** Who was nudged while another took its place is asked again, milliseconds. */
 const NUDGE_MS = 500;
 
@@ -75,7 +74,7 @@ export async function holdJob(
 
 /** Whether a paused job that has ended must have gone on before: of all ends SIGKILL alone comes to what stands still. */
 const wentOn = ({ status: { outcome } }: EndedView): boolean =>
-  outcome.kind === 'exited' && outcome.code !== SIGKILL_CODE;
+  outcome.kind === 'exited' && signalOfCode(outcome.code) !== 'SIGKILL';
 
 /** Why a job in this state can neither be paused nor go on. */
 function troubleOf(view: JobView): HoldTrouble | undefined {
