@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { manyCalls } from '../../rig/manycalls.ts';
-import { openFiles } from '../../rig/processes.ts';
 import type { Puppet } from '../../rig/puppet.ts';
 import { type Answer, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
+import { sleepsOn } from '../../rig/waiters.ts';
 
 /** A job of a queue that runs until the test ends it. */
 async function busy(rig: Rig, ...options: string[]): Promise<Puppet> {
@@ -198,8 +198,8 @@ rigTest('ls: who runs, who is next, and for what; references and names of jobs t
   // all of this project that live, those that wait too
   const wait = rig.startBgjob(['wait', '--all']);
   await until(
-    () => openFiles(wait.child.pid!),
-    (paths) => paths.includes(rig.file(1, 'alive')),
+    () => sleepsOn(wait.child.pid!, rig.file(1, 'alive')),
+    Boolean,
     'the waiter sleeps on the first',
   );
   await puppet.exit(0);
@@ -310,8 +310,8 @@ rigTest('wait --queue: what waits and runs in it now, and the code of the first 
   await rig.run(['-Q', 'other', '--', 'sh', '-c', 'exit 9']);
   const wait = rig.startBgjob(['wait', '--queue', 'api']);
   await until(
-    () => openFiles(wait.child.pid!),
-    (paths) => paths.includes(rig.file(1, 'alive')),
+    () => sleepsOn(wait.child.pid!, rig.file(1, 'alive')),
+    Boolean,
     'the waiter sleeps on the first',
   );
   await puppet.exit(0);
