@@ -54,10 +54,18 @@ export type ConfigTrouble =
   /** `value` as JSON. */
   | { kind: 'expected'; expected: string; value: string };
 
+/** A job of another project that a reference might have meant. */
+export interface JobElsewhere {
+  id: number;
+  name: string | null;
+  project: string;
+}
+
 /** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
 export type Failure =
   | BaseFailure
-  | { code: 'no-such-job'; reference: string; known: string[] }
+  /** `known`: jobs of this project, in a few words; `typed`: the command up to the reference. */
+  | { code: 'no-such-job'; reference: string; known: string[]; elsewhere: JobElsewhere[]; typed: string }
   | { code: 'nothing-selected'; what: string }
   | { code: 'no-such-queue'; name: string; known: string[] }
   | { code: 'queue-in-use'; name: string; running: number; waiting: number }

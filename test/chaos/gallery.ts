@@ -83,7 +83,7 @@ export class Gallery {
     );
     for (const id of this.ids) if (id !== damaged) this.assertAsBefore(this.look(id, false));
     for (const reference of ['web', 'named', '@last', 'none']) {
-      const found = resolveReference(this.home, this.here, reference);
+      const found = resolveReference(this.home, this.here, reference, 'bgjob show');
       if (found.ok) await this.assertHarmless(found.value.view, pids);
       else
         assert.ok(

@@ -404,8 +404,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/completion/candidates.ts',
-        from: 'const live = liveHere(home, { project } as Here).reverse();',
-        to: 'const live = (ended ? listLive(home).flatMap((id) => observe(home, id) ?? []) : liveHere(home, { project } as Here)).reverse();',
+        from: 'const live = liveHere(home, here).reverse();',
+        to: 'const live = (ended ? listLive(home).flatMap((id) => observe(home, id) ?? []) : liveHere(home, here)).reverse();',
       },
     ],
     by: { test: 'cli/completion/completion.test.ts', name: /bash: the function/ },

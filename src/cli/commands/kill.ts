@@ -100,7 +100,7 @@ export const kill = verb({
         message: `-s: "${safe(options.signal!)}" is not a signal`,
         hint: 'kill -l',
       });
-    const selected = selectAll(context, words, { elsewhere: false });
+    const selected = selectAll(context, words, 'bgjob kill');
     if (!selected.ok) return selected;
     const opened = context.home();
     if (!opened.ok) return opened;

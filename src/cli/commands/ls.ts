@@ -16,7 +16,8 @@ export const ls = verb({
   summary: 'the live jobs of this project, and those that ended lately',
   description: [
     'Every live job, and the jobs that ended in the last hour (20 at most), of this project. The newest come first.',
-    'A project is the nearest folder above that holds .git, else the directory itself.',
+    'This project: inside a repository (the nearest folder above that holds .git) that repository; elsewhere the directory and',
+    'those above it, up to your home directory.',
     'Of those that wait in a queue the first ten are shown; --queue shows those of one queue that run, and then those that',
     'wait, in their order. With -q and --json come all of them.',
   ],

@@ -93,7 +93,7 @@ export const move = verb({
       });
     if (priority !== null && Math.abs(priority) > MOST_PRIORITY)
       return fail({ code: 'usage', message: `--priority: from -${MOST_PRIORITY} to ${MOST_PRIORITY}` });
-    const selected = selectAll(context, words, { elsewhere: false });
+    const selected = selectAll(context, words, 'bgjob move');
     if (!selected.ok) return selected;
     const waiting = checkWaiting(selected.value);
     if (!waiting.ok) return waiting;

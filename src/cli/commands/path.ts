@@ -13,7 +13,7 @@ export const path = verb({
   examples: [['less $(bgjob path @last)', 'read it with your own tools']],
   options: { err: { kind: 'flag', text: 'of the log of stderr (run --split)' } },
   async run(context, { options, words }) {
-    const found = select(context, words[0]!, { elsewhere: true });
+    const found = select(context, words[0]!, 'bgjob path');
     if (!found.ok) return found;
     const { home, view } = found.value;
     const isSplit = 'spec' in view && view.spec.split;

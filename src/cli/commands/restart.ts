@@ -62,7 +62,7 @@ export const restart = verb({
     const waits = isWatched(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
-    const found = select(context, words[0]!, { elsewhere: false });
+    const found = select(context, words[0]!, 'bgjob restart');
     if (!found.ok) return found;
     const { home } = found.value;
     if (isProcForeign()) return fail({ code: 'proc-foreign' });

@@ -79,7 +79,7 @@ export const send = verb({
         code: 'usage',
         message: '--no-newline is for a TEXT; what comes through - is sent as it is',
       });
-    const selected = select(context, reference, { elsewhere: false });
+    const selected = select(context, reference, 'bgjob send');
     if (!selected.ok) return selected;
     const { home, view: given } = selected.value;
     const judged = judgeable(given);

@@ -143,7 +143,7 @@ export const show = verb({
   options: {},
   async run(context, { words }) {
     const { output } = context;
-    const found = select(context, words[0]!, { elsewhere: true });
+    const found = select(context, words[0]!, 'bgjob show');
     if (!found.ok) return found;
     const { home, view } = found.value;
     const extras = await extrasOf(home, view);

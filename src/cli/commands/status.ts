@@ -17,7 +17,7 @@ export const status = verb({
   options: {},
   async run(context, { words }) {
     const { output } = context;
-    const found = select(context, words[0]!, { elsewhere: true });
+    const found = select(context, words[0]!, 'bgjob status');
     if (!found.ok) return found;
     const { home, view } = found.value;
     const now = systemClock.now();

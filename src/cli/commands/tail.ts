@@ -102,7 +102,7 @@ export const tail = verb({
     if (pattern && !pattern.ok) return pattern;
     const deadline = context.deadline(null);
     if (!deadline.ok) return deadline;
-    const found = select(context, words[0]!, { elsewhere: true });
+    const found = select(context, words[0]!, 'bgjob tail');
     if (!found.ok) return found;
     const { home, view } = found.value;
     const stream: Stream = options.err ? 'err' : 'log';

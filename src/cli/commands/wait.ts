@@ -80,7 +80,7 @@ export const wait = verb({
       return fail({ code: 'usage', message: 'wait needs REF..., --all or --queue NAME', hint: 'bgjob ls' });
     const conditions = parseConditions(options, options.since, () => context.cwd());
     if (!conditions.ok) return conditions;
-    const selected = selectAll(context, words, { elsewhere: true });
+    const selected = selectAll(context, words, 'bgjob wait');
     if (!selected.ok) return selected;
     const opened = context.home();
     if (!opened.ok) return opened;

@@ -24,11 +24,11 @@ const MOST_ENDED = 20;
 const LONGEST_NOTE = 50;
 
 /** The live jobs of this project, and with `ended` the latest of the others; the newest first. */
-function viewsHere(home: Home, { project }: Here, ended: boolean): JobView[] {
-  const live = liveHere(home, { project } as Here).reverse();
+function viewsHere(home: Home, here: Here, ended: boolean): JobView[] {
+  const live = liveHere(home, here).reverse();
   if (!ended) return live.slice(0, MOST_LIVE);
-  const key = projectKey(project);
-  const names = newestNames(endedNames(home), MOST_ENDED, 0, (name) => projectOfName(name) === key);
+  const keys = new Set(here.places.map(projectKey));
+  const names = newestNames(endedNames(home), MOST_ENDED, 0, (name) => keys.has(projectOfName(name)));
   const views = names.flatMap((name) => observe(home, idOfName(name) ?? 0) ?? []);
   return [...live.slice(0, MOST_LIVE), ...views];
 }

@@ -16,7 +16,7 @@ import { judgeable, selectAll } from './select.ts';
 
 /** Pauses or resumes the jobs that were named and says what became of each. */
 export async function holdAll(context: Context, words: string[], verb: PauseVerb): Promise<Result<Exit>> {
-  const selected = selectAll(context, words, { elsewhere: false });
+  const selected = selectAll(context, words, `bgjob ${verb}`);
   if (!selected.ok) return selected;
   const opened = context.home();
   if (!opened.ok) return opened;

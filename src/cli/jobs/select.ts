@@ -1,68 +1,31 @@
 /** References on the command line → jobs. */
-import { safe } from '../../base/text/sanitize.ts';
-import {
-  type Here,
-  resolveReference,
-  soleLiveElsewhere,
-  soleNamedElsewhere,
-} from '../../engine/observe/resolve.ts';
+import { resolveReference } from '../../engine/observe/resolve.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { parseReference, type Reference } from '../../job/home/project.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
-import { jobLabel } from '../messages/job-text.ts';
 
-/** A command that only reads may take the one live job of another project, and says so; one that acts may not. */
-export interface Reach {
-  elsewhere: boolean;
-}
-
-/** The home, and the job that a reference means. */
+/** The home, and the job that a reference means. `typed`: the command up to the reference, `bgjob wait`, for what to type instead. */
 export function select(
   context: Context,
   reference: string,
-  reach: Reach,
+  typed: string,
 ): Result<{ home: Home; view: JobView }> {
   const opened = context.home();
-  return opened.ok ? selectIn(context, opened.value, context.here(), reference, reach) : opened;
-}
-
-function selectIn(
-  context: Context,
-  home: Home | undefined,
-  here: Here,
-  reference: string,
-  reach: Reach,
-): Result<{ home: Home; view: JobView }> {
-  const found = resolveReference(home, here, reference);
-  if (found.ok || !home || !reach.elsewhere) return found;
-  const wanted = parseReference(reference);
-  const view = wanted && elsewhere(home, wanted);
-  if (!view || !('spec' in view)) return found;
-  const what = wanted.kind === 'name' ? `no job "${wanted.name}"` : 'no job';
-  context.output.note(
-    `(${what} in this project; ${jobLabel(view)} is the only live one, in ${safe(view.spec.project)})`,
-  );
-  return ok({ home, view });
-}
-
-function elsewhere(home: Home, wanted: Reference): JobView | undefined {
-  if (wanted.kind === 'name') return soleNamedElsewhere(home, wanted.name);
-  return wanted.kind === 'last' ? soleLiveElsewhere(home) : undefined;
+  return opened.ok ? resolveReference(opened.value, context.here(), reference, typed) : opened;
 }
 
 /** All of them, each once, in the order given; fails at the first that is not there. */
-export function selectAll(context: Context, references: string[], reach: Reach): Result<JobView[]> {
+export function selectAll(context: Context, references: string[], typed: string): Result<JobView[]> {
   const views = new Map<number, JobView>();
   if (references.length === 0) return ok([]);
   // once: there may be thousands
   const [opened, here] = [context.home(), context.here()];
   if (!opened.ok) return opened;
   for (const reference of references) {
-    const found = selectIn(context, opened.value, here, reference, reach);
+    const found = resolveReference(opened.value, here, reference, typed);
     if (!found.ok) return found;
     const { view } = found.value;
     views.set(view.id, view);

@@ -59,11 +59,21 @@ export function messageOf(failure: Failure): Message {
       return failure.hint === undefined
         ? { message: failure.message }
         : { message: failure.message, hint: failure.hint };
-    case 'no-such-job':
+    case 'no-such-job': {
+      const { reference, known, elsewhere, typed: command } = failure;
+      const what = `no job "${safe(reference)}"`;
+      if (elsewhere.length > 0) {
+        const found = elsewhere.map(
+          ({ id, name, project }) =>
+            `${id} is ${name === null ? 'a job' : safe(name)} of ${safe(project)}: ${command} ${id}`,
+        );
+        return { message: `${what} here; ${found.join('; ')}`, hint: 'bgjob ls -a' };
+      }
       return {
-        message: `no job "${safe(failure.reference)}"${failure.known.length > 0 ? `; here: ${failure.known.join(', ')}` : ''}`,
-        hint: failure.known.length > 0 ? 'bgjob ls' : 'bgjob ls -a',
+        message: `${what}${known.length > 0 ? `; here: ${known.join(', ')}` : ''}`,
+        hint: known.length > 0 ? 'bgjob ls' : 'bgjob ls -a',
       };
+    }
     case 'nothing-selected':
       return { message: failure.what, hint: 'bgjob ls -a' };
     case 'no-such-queue':

@@ -77,7 +77,14 @@ export async function watchStarted(
   const patience = new Patience(deadlineMs);
   if (follow) return ok(await followEnd(output, home, id, patience));
   const view = observe(home, id);
-  if (!view) return fail({ code: 'no-such-job', reference: String(id), known: [] });
+  if (!view)
+    return fail({
+      code: 'no-such-job',
+      reference: String(id),
+      known: [],
+      elsewhere: [],
+      typed: 'bgjob show',
+    });
   if (conditions) {
     const exit = await waitForCondition(output, home, view, conditions, patience);
     const goesOn = !exit.ok && observe(home, id)?.kind === 'live';

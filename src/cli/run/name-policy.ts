@@ -7,12 +7,13 @@ import { type Draft, launch } from '../../engine/launch/launch.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
+import { jobNamedHere } from '../../engine/observe/resolve.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { enqueue } from '../../engine/queue/enqueue.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { titleOf } from '../../job/home/name-claims.ts';
-import { isName } from '../../job/home/project.ts';
+import { type Title, titleOf } from '../../job/home/name-claims.ts';
+import { isName, projectsHere } from '../../job/home/project.ts';
 import type { JobId } from '../../job/spec.ts';
 import { commandText, type EndedView, type LiveView } from '../../job/view.ts';
 import { judgeable } from '../jobs/select.ts';
@@ -91,15 +92,18 @@ export async function startNamed(
   const title = titleOf(draft);
   const replaced: JobId[] = [];
   for (let tries = 1; ; tries++) {
-    if (title && naming === 'replace') {
-      const cleared = await clearName(output, home, title, replaced, by);
-      if (!cleared.ok) return cleared;
-    }
+    // the name of a job in a folder above means that job here, too
+    const meant = title && (by === 'restart' ? title : titleMeant(home, draft, title, naming));
+    if (title && naming === 'replace')
+      for (const one of meant === title ? [title] : [meant!, title]) {
+        const cleared = await clearName(output, home, one, replaced, by);
+        if (!cleared.ok) return cleared;
+      }
     // a live job of the name is told, or used, before its port is found taken
-    const holder = title && holderOf(home, title);
+    const holder = meant && holderOf(home, meant);
     const may = holder ? ok(undefined) : await mayStart();
     if (!may.ok) return may;
-    const launched = title && holder ? fail(nameTaken(title, holder)) : await begin(home, draft);
+    const launched = meant && holder ? fail(nameTaken(meant, holder)) : await begin(home, draft);
     if (launched.ok) return ok({ id: launched.value, reused: false, replaced });
     const { failure } = launched;
     if (failure.code !== 'name-taken') return launched;
@@ -114,6 +118,15 @@ export async function startNamed(
     noteDifference(output, judged.value, draft);
     return ok({ id: view.id, reused: true, replaced });
   }
+}
+
+/** The name in the project that --reuse and --replace mean: that in which every other verb finds a job of the name. */
+function titleMeant(home: Home, { cwd }: Draft, title: Title, naming: Naming): Title {
+  const places = naming === 'alone' ? [] : projectsHere(cwd);
+  if (places.length < 2) return title;
+  const view = jobNamedHere(home, places, title.name);
+  const project = view && 'spec' in view ? view.spec.project : title.project;
+  return project === title.project ? title : { ...title, project };
 }
 
 async function withPorts(home: Home, failure: Extract<Failure, { code: 'name-taken' }>): Promise<Failure> {

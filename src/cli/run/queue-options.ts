@@ -85,7 +85,7 @@ export const checkSlots = (slots: number): Result<number> =>
 
 function dependenciesOf(context: Context, references: string[], any: boolean): Result<Dependency[]> {
   const words = references.flatMap((text) => text.split(','));
-  const selected = selectAll(context, words, { elsewhere: true });
+  const selected = selectAll(context, words, `bgjob run --after${any ? '-any' : ''}`);
   return selected.ok ? ok(selected.value.map(({ id }) => ({ id, any }))) : selected;
 }
 

@@ -1,5 +1,5 @@
-/** From references to jobs, and from a directory to the jobs that are "here": of its project or of one around it. */
-import { fail, ok, type Result } from '../../job/failure.ts';
+/** From references to jobs, and from a directory to the jobs of "this project", which is the same for every verb. */
+import { fail, type JobElsewhere, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import {
   endedNames,
@@ -10,7 +10,7 @@ import {
   projectOfName,
 } from '../../job/home/job-index.ts';
 import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../../job/home/name-claims.ts';
-import { parseReference, projectOf, type Reference, selfAndAbove } from '../../job/home/project.ts';
+import { parseReference, projectOf, projectsHere, type Reference } from '../../job/home/project.ts';
 import { readSpec } from '../../job/home/records.ts';
 import { listAdmissions } from '../../job/queue/admissions.ts';
 import { listEntries } from '../../job/queue/queue-files.ts';
@@ -18,19 +18,18 @@ import { idOfEntry } from '../../job/queue/queue-order.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
-import { claimStateOf, holderOf } from './name-owner.ts';
+import { holderOf } from './name-owner.ts';
 import { observe } from './observe.ts';
 
-/** Where a command was called: its project and the directories around it, the nearest first. */
+/** Where a command was called. */
 export interface Here {
+  /** The project of a job that is started here. */
   project: string;
+  /** "This project": the projects whose jobs every verb means, the nearest first. `project` is the first of them. */
   places: string[];
 }
 
-export function hereOf(cwd: string): Here {
-  const project = projectOf(cwd);
-  return { project, places: selfAndAbove(cwd) };
-}
+export const hereOf = (cwd: string): Here => ({ project: projectOf(cwd), places: projectsHere(cwd) });
 
 function projectOfJob(home: Home, id: JobId): string | undefined {
   const spec = readSpec(home.job(id), id);
@@ -102,9 +101,9 @@ function scanNamed(home: Home, { name, project }: Title): JobView | undefined {
   return undefined;
 }
 
-/** The job of a name in this project, else in the nearest one around. */
-function jobNamedHere(home: Home, here: Here, name: string): JobView | undefined {
-  for (const project of new Set([here.project, ...here.places])) {
+/** The job that a name means: of the nearest of these projects in which a job has it. */
+export function jobNamedHere(home: Home, places: string[], name: string): JobView | undefined {
+  for (const project of places) {
     const view = jobNamed(home, { name, project });
     if (view) return view;
   }
@@ -116,38 +115,41 @@ export function newestNamed(home: Home, here: Here, names: string[], everywhere:
   return names.flatMap((name) => {
     const projects = everywhere
       ? new Set(readClaimsEverywhere(home, name).map(({ project }) => project))
-      : new Set([here.project, ...here.places]);
+      : here.places;
     return [...projects].flatMap((project) => jobNamed(home, { name, project })?.id ?? []);
   });
 }
 
-/** The job that a reference means. */
+/** The job that a reference means. `typed`: the command in which it stands, up to the reference. */
 export function resolveReference(
   home: Home | undefined,
   here: Here,
   reference: string,
+  typed: string,
 ): Result<{ home: Home; view: JobView }> {
   const parsed = parseReference(reference);
-  const unknown = () =>
-    fail({ code: 'no-such-job', reference, known: home ? describeKnown(home, here) : [] });
-  if (!home || !parsed) return unknown();
+  const unknown = (known: string[], elsewhere: JobElsewhere[]) =>
+    fail({ code: 'no-such-job', reference, known, elsewhere, typed });
+  if (!home || !parsed) return unknown(home ? describeKnown(home, here) : [], []);
   const view = viewOf(home, here, parsed);
-  return view ? ok({ home, view }) : unknown();
+  if (view) return ok({ home, view });
+  const elsewhere = findElsewhere(home, here, parsed);
+  return unknown(elsewhere.length > 0 ? [] : describeKnown(home, here), elsewhere);
 }
 
 function viewOf(home: Home, here: Here, reference: Reference): JobView | undefined {
-  if (reference.kind === 'name') return jobNamedHere(home, here, reference.name);
+  if (reference.kind === 'name') return jobNamedHere(home, here.places, reference.name);
   const id = reference.kind === 'id' ? reference.id : lastJob(home, here);
   return id === undefined ? undefined : observe(home, id);
 }
 
-/** The live jobs of this project, the oldest first; not of those around it: a server of the home directory goes on. */
+/** The live jobs of this project, the oldest first. */
 export function liveHere(home: Home, here: Here): JobView[] {
-  const key = projectKey(here.project);
-  return [...new Set([...listLive(home), ...queuedIds(home, (project) => project === key)])]
+  const keys = new Set(here.places.map(projectKey));
+  return [...new Set([...listLive(home), ...queuedIds(home, (project) => keys.has(project))])]
     .sort((a, b) => a - b)
     .flatMap((id) => observe(home, id) ?? [])
-    .filter((view) => view.kind === 'live' && view.spec.project === here.project);
+    .filter((view) => view.kind === 'live' && here.places.includes(view.spec.project));
 }
 
 /** The live jobs of a queue, of all projects, the oldest first. */
@@ -164,22 +166,35 @@ export function liveInQueue(home: Home, name: string): JobView[] {
     .filter((view) => view.kind === 'live' && view.spec.placement?.queue === name);
 }
 
-/** The only live job of that name, wherever it belongs; undefined if there is none, or more than one. */
-export function soleNamedElsewhere(home: Home, name: string): JobView | undefined {
-  const live = readClaimsEverywhere(home, name)
-    .map(({ id }) => claimStateOf(home, id))
-    .filter(({ claimState }) => claimState === 'holds');
-  return live.length === 1 ? live[0]?.view : undefined;
+/** So many jobs of other projects are named at most. */
+const MOST_ELSEWHERE = 3;
+
+/** The jobs of other projects that a reference might have meant: those that live first, then the newest. Of a name one per project. */
+function findElsewhere(home: Home, here: Here, reference: Reference): JobElsewhere[] {
+  const views =
+    reference.kind === 'name'
+      ? [...new Set(readClaimsEverywhere(home, reference.name).map(({ project }) => project))].flatMap(
+          (project) => jobNamed(home, { name: reference.name, project }) ?? [],
+        )
+      : reference.kind === 'last'
+        ? newestAnywhere(home)
+        : [];
+  return views
+    .flatMap((view) => ('spec' in view && !here.places.includes(view.spec.project) ? [view] : []))
+    .sort((a, b) => Number(b.kind === 'live') - Number(a.kind === 'live') || b.id - a.id)
+    .slice(0, MOST_ELSEWHERE)
+    .map(({ id, spec }) => ({ id, name: spec.name, project: spec.project }));
 }
 
-/** The only live job of this home, wherever it belongs; undefined if there is none, or more than one. */
-export function soleLiveElsewhere(home: Home): JobView | undefined {
-  let only: JobView | undefined;
-  for (const id of new Set([...listLive(home), ...queuedIds(home)])) {
+/** The newest job that lives, else the newest that ended; none of our own services. */
+function newestAnywhere(home: Home): JobView[] {
+  const live = [...new Set([...listLive(home), ...queuedIds(home)])].sort((a, b) => b - a);
+  const ended = listEnded(home)
+    .slice(0, 20)
+    .map(({ id }) => id);
+  for (const id of [...live, ...ended]) {
     const view = observe(home, id);
-    if (view?.kind !== 'live') continue;
-    if (only) return undefined;
-    only = view;
+    if (view && 'spec' in view && view.spec.origin?.kind !== 'own') return [view];
   }
-  return only;
+  return [];
 }

@@ -1,22 +1,45 @@
 /**
- * Which project a directory belongs to (the nearest ancestor folder that holds `.git`, else the directory itself),
- * and how references become jobs.
+ * Which project a directory belongs to (the nearest ancestor folder that holds `.git`, else the directory itself), which
+ * projects are "this project" for a call, and how references become jobs.
  */
 import * as fs from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname } from 'node:path';
+import { errnoOf } from '../../base/result.ts';
 
-/** The project of a directory, an absolute real path. */
-export function projectOf(directory: string): string {
+/** The repository that a directory, an absolute real path, is in. */
+function repositoryOf(directory: string): string | undefined {
   for (let dir = directory; ; dir = dirname(dir)) {
     if (fs.existsSync(`${dir}/.git`)) return dir;
-    if (dir === dirname(dir)) return directory;
+    if (dir === dirname(dir)) return undefined;
   }
 }
 
-/** The directory and its ancestors, the nearest first: jobs of all of them are "here". */
-export function selfAndAbove(directory: string): string[] {
+/** The project of a directory: what its jobs are recorded under. */
+export const projectOf = (directory: string): string => repositoryOf(directory) ?? directory;
+
+/**
+ * What "this project" means for a call in a directory, for every verb. Inside a repository it is that repository alone. In a
+ * plain folder it is the folder and those above it, the nearest first, up to the user's own directory or the root.
+ */
+export function projectsHere(directory: string, userHome = userDirectory()): string[] {
+  const repository = repositoryOf(directory);
+  return repository === undefined ? upTo(directory, userHome) : [repository];
+}
+
+function upTo(directory: string, last: string): string[] {
   const above = dirname(directory);
-  return above === directory ? [directory] : [directory, ...selfAndAbove(above)];
+  return directory === last || directory === above ? [directory] : [directory, ...upTo(above, last)];
+}
+
+/** The user's own directory ($HOME) as a real path; the root where there is none. */
+function userDirectory(): string {
+  try {
+    return fs.realpathSync(homedir());
+  } catch (thrown) {
+    errnoOf(thrown);
+    return '/';
+  }
 }
 
 /** A reference as it was typed: an id, a name, or the newest job. */

@@ -63,7 +63,7 @@ rigTest('what is no name, and options without one, are refused before anything i
 });
 
 rigTest(
-  'a name means this project, then the ones around; elsewhere only for reading, and it says so',
+  'a name means a job of this repository; one that exists only elsewhere is told with project and id',
   async (rig) => {
     const sub = join(rig.project, 'src/deep');
     const other = join(rig.dir, 'other');
@@ -81,25 +81,83 @@ rigTest(
     assert.equal(await status(rig.project), 'web 1');
     assert.equal(await status(sub), 'web 1');
     assert.equal(await status(other), 'web 2');
-    assert.equal(await status(worktree), 'web 1', 'a worktree without one finds the one around');
-    // two live ones elsewhere: neither is meant
-    const nowhere = join(rig.dir, 'bin');
-    assert.match(await status(nowhere), /^bgjob: no job "web"/);
     await two.exit(0);
-    await rig.bgjob(['wait', '2']);
-    const note = `(no job "web" in this project; web 1 is the only live one, in ${rig.project})\n`;
-    assert.equal(await status(nowhere), `web 1${note}`);
-    const kill = await rig.bgjob(['kill', 'web'], { cwd: nowhere });
-    assert.equal(kill.code, 125);
-    assert.match(kill.stderr, /no job "web"/);
+    await rig.bgjob(['wait', '2'], { cwd: other });
+    // the live one first
+    const told = (typed: string) =>
+      `bgjob: no job "web" here; 1 is web of ${rig.project}: ${typed} 1; 2 is web of ${other}: ${typed} 2\n`;
+    const nowhere = join(rig.dir, 'bin');
+    const verbs = [
+      ...['wait', 'status', 'tail', 'show', 'path', 'kill', 'restart', 'pause', 'resume', 'move', 'send'],
+    ];
+    for (const verb of verbs)
+      for (const cwd of [nowhere, worktree]) {
+        const words = { move: ['move', 'web', '--first'], send: ['send', 'web', 'x'] }[verb] ?? [verb, 'web'];
+        const { code, stdout, stderr } = await rig.bgjob(words, { cwd });
+        assert.deepEqual(
+          [code, stdout, stderr.slice(0, told(`bgjob ${verb}`).length)],
+          [125, '', told(`bgjob ${verb}`)],
+        );
+      }
+    const after = await rig.bgjob(['run', '--after', 'web', '--', 'true'], { cwd: nowhere });
+    assert.ok(after.stderr.startsWith(told('bgjob run --after')), after.stderr);
+    const last = await rig.bgjob(['wait', '@last'], { cwd: nowhere });
+    assert.equal(last.code, 125);
+    assert.ok(
+      last.stderr.startsWith(`bgjob: no job "@last" here; 1 is web of ${rig.project}: bgjob wait 1\n`),
+    );
     assert.match((await rig.bgjob(['kill', 'web'], { cwd: other })).stdout, /^web 2 already exited 0 /);
-    // a worktree may have its own beside the one around
+    // a worktree is a project of its own
     await rig.bgjob(['run', '-w', '-n', 'web', '--', 'true'], { cwd: worktree });
     assert.equal((await status(worktree)).slice(0, 5), 'web 3');
     await one.print('alive\n');
     const unknown = await rig.bgjob(['wait', 'wbe']);
     assert.match(unknown.stderr, /no job "wbe"; here: web 1 running\n/);
     assert.match((await rig.bgjob(['kill', 'web'], { cwd: sub })).stdout, /^web 1 killed/);
+  },
+);
+
+rigTest(
+  'this project is the same for every verb: in a plain folder also those above, from a repository none',
+  async (rig) => {
+    const [notes, deep, app] = ['notes', 'notes/deep', 'notes/app'].map((name) => join(rig.dir, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const dir of [deep, join(app, '.git')]) fs.mkdirSync(dir, { recursive: true });
+    const puppets = [await rig.puppet(), await rig.puppet()];
+    assert.equal(await rig.run(['-n', 'web', '--', ...puppets[0]!.command], { cwd: notes }), 1);
+    await rig.untilState(1, 'running');
+    for (const [cwd, isHere] of [
+      [deep, true],
+      [notes, true],
+      [rig.dir, false],
+      [app, false],
+      [rig.project, false],
+    ] as const) {
+      const call = async (...words: string[]) => (await rig.bgjob(words, { cwd })).code;
+      assert.equal(await call('status', 'web'), isHere ? 75 : 125, cwd);
+      assert.equal(await call('status', '@last'), isHere ? 75 : 125, cwd);
+      assert.equal(await call('pause', 'web'), isHere ? 0 : 125, cwd);
+      assert.equal(await call('resume', 'web'), isHere ? 0 : 125, cwd);
+      assert.equal(await call('wait', '--all', '--timeout', '0s'), isHere ? 75 : 125, cwd);
+      assert.equal((await rig.bgjob(['ls', '-q'], { cwd })).stdout, isHere ? '1\n' : '', cwd);
+      const completed = await rig.bgjob(['completion', 'words', 'live'], { cwd });
+      assert.equal(/^web\t/m.test(completed.stdout), isHere, cwd);
+    }
+    const reused = await rig.bgjob(['run', '-n', 'web', '--reuse', '--', 'true'], { cwd: deep });
+    assert.deepEqual([reused.code, reused.stdout], [0, '1\n']);
+    const beside = await rig.bgjob(['run', '-w', '-n', 'web', '--reuse', '--', 'true'], { cwd: app });
+    assert.match(beside.stderr + beside.stdout, /^2\n|web 2 exited 0/);
+    const replaced = await rig.bgjob(['run', '-n', 'web', '--replace', '--', ...puppets[1]!.command], {
+      cwd: deep,
+    });
+    assert.deepEqual([replaced.code, replaced.stdout], [0, '3\n']);
+    assert.match(replaced.stderr, /^replaced web 1: /);
+    assert.match((await rig.bgjob(['status', '1'])).stdout, /^web 1 killed /);
+    // the nearest one is meant
+    assert.match((await rig.bgjob(['kill', 'web'], { cwd: deep })).stdout, /^web 3 killed /);
   },
 );
 

@@ -13,7 +13,7 @@ import {
   unmarkEnded,
   unmarkLive,
 } from '../../../../src/job/home/job-index.ts';
-import { parseReference, projectOf, selfAndAbove } from '../../../../src/job/home/project.ts';
+import { parseReference, projectOf, projectsHere } from '../../../../src/job/home/project.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 folderTest('the nearest folder with .git, else the directory itself', (dir) => {
@@ -28,10 +28,29 @@ folderTest('the nearest folder with .git, else the directory itself', (dir) => {
   assert.equal(projectOf('/'), '/');
 });
 
-test('places, the nearest first', () => {
-  assert.deepEqual(selfAndAbove('/a/b c'), ['/a/b c', '/a', '/']);
-  assert.deepEqual(selfAndAbove('/'), ['/']);
-});
+folderTest(
+  'this project: a repository alone, else the folders up to the own directory or the root',
+  (dir) => {
+    fs.mkdirSync(join(dir, 'me/notes/deep'), { recursive: true });
+    const [me, notes, deep] = [join(dir, 'me'), join(dir, 'me/notes'), join(dir, 'me/notes/deep')];
+    assert.deepEqual(projectsHere(deep, me), [deep, notes, me]);
+    assert.deepEqual(projectsHere(me, me), [me]);
+    // not below the own directory: up to the root
+    const outside = projectsHere(dir, me);
+    assert.deepEqual([outside[0], outside.at(-1)], [dir, '/']);
+    assert.deepEqual(projectsHere('/', me), ['/']);
+    fs.mkdirSync(join(notes, '.git'));
+    assert.deepEqual([projectsHere(deep, me), projectsHere(notes, me)], [[notes], [notes]]);
+    assert.deepEqual(projectsHere(me, me), [me], 'a repository below is another project');
+    // of a worktree or a submodule it is a file
+    fs.writeFileSync(join(deep, '.git'), 'gitdir: …');
+    assert.deepEqual(projectsHere(deep, me), [deep]);
+    fs.rmSync(join(notes, '.git'), { recursive: true });
+    fs.rmSync(join(deep, '.git'));
+    fs.mkdirSync(join(me, '.git'));
+    assert.deepEqual(projectsHere(deep, me), [me], 'also where the own directory is a repository');
+  },
+);
 
 test('references', () => {
   assert.deepEqual(parseReference('42'), { kind: 'id', id: 42 });
