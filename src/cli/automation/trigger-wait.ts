@@ -1,14 +1,32 @@
-/** `wait --trigger NAME`: the id of the next job that a trigger starts. */
+/**
+ * `wait --trigger NAME`: the id of the newest job of a trigger that no earlier call of this project told, else of the next. Each delivery
+ * is told once; two calls that wait at the same time are told the same one.
+ */
 import * as fs from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
+import { plural, safe } from '../../base/text/sanitize.ts';
 import { attendLeft } from '../../engine/automation/recovery.ts';
 import { Growth } from '../../engine/wait/log-watcher.ts';
 import { readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
+import {
+  allTold,
+  answersOf,
+  readTold,
+  type ToldDeliveries,
+  toldAtFirst,
+  untold,
+  withTold,
+  writeTold,
+} from '../../job/automation/told-deliveries.ts';
 import { listTriggers, readTrigger } from '../../job/automation/trigger.ts';
-import { fail, ok, type Result } from '../../job/failure.ts';
+import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { projectKey } from '../../job/home/job-index.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import { errnoText } from '../messages/failures.ts';
+import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
 import { troubleOf } from './trigger-table.ts';
 
@@ -16,7 +34,7 @@ import { troubleOf } from './trigger-table.ts';
 const ATTEND_MS = 10_000;
 const SLOWEST_MS = 1000;
 
-/** Waits for it and prints the id. */
+/** Waits for it, if need be, and prints the id. */
 export async function waitForTrigger(
   context: Context,
   name: string,
@@ -29,35 +47,101 @@ export async function waitForTrigger(
   const known = home ? listTriggers(home) : [];
   if (!home || !known.includes(name)) return fail({ code: 'no-such-starter', kind: 'trigger', name, known });
   const patience = new Patience(deadlineMs);
-  const found = await nextStarted(context, home, name, patience.signal);
+  const project = projectKey(context.here().project);
+  const found = await nextAnswer(context, home, name, project, patience.signal);
   if (found === 'removed')
     return fail({ code: 'no-such-starter', kind: 'trigger', name, known: listTriggers(home) });
   if (found === undefined) {
     const exit = patience.exit();
+    const again = `wait again: bgjob wait --trigger ${name}`;
     if (output.json) output.object({ v: 1, id: null, trigger: name, ...exit });
-    else output.note(`trigger ${name} has started nothing yet; wait again: bgjob wait --trigger ${name}`);
+    else output.note(`${nothingNew(home, name)}; ${again}`);
     return ok(exit);
   }
   patience.end();
-  const { job, delivery } = found;
-  if (output.json)
-    output.object({ v: 1, id: job, trigger: name, delivery, log: { path: home.job(job!).log }, ...SUCCESS });
-  else output.line(String(job));
-  return ok(SUCCESS);
+  return ok(tellAnswer(output, home, name, project, found));
 }
 
-/** The first that is started from now on; undefined when `abort` fires. */
-async function nextStarted(
+/** A delivery to answer, and what is known with it. */
+interface Answer {
+  event: TemplateEvent;
+  /** It came before this call began to wait. */
+  cameBefore: boolean;
+  /** How many others were not told yet. */
+  more: number;
+}
+
+/** Prints the id, or why there is none, and then notes that this delivery was told: not where the answer was lost. */
+function tellAnswer(output: Output, home: Home, name: string, project: string, answer: Answer): Exit {
+  const { event, cameBefore, more } = answer;
+  const { job, delivery, why, at } = event;
+  const exit: Exit = job === null ? { code: EXIT.bgjob, by: 'bgjob' } : SUCCESS;
+  const age = `${renderDuration(Math.max(0, systemClock.now() - at))} ago`;
+  if (output.json) {
+    const log = { path: job === null ? null : home.job(job).log };
+    const told = { delivery, deliveredAt: new Date(at).toISOString(), log, more };
+    output.object({ v: 1, id: job, trigger: name, ...told, ...(job === null && { reason: why }), ...exit });
+  } else {
+    if (job !== null) output.line(String(job));
+    else
+      output.note(
+        `trigger ${name} took a delivery ${age}, but its job was not started: ${safe(why ?? 'not known')}`,
+      );
+    const others = `${plural(more, 'delivery', 'deliveries')} before it not told yet: the same again`;
+    const facts = [
+      ...(cameBefore && job !== null ? [`delivered ${age}`] : []),
+      ...(more > 0 ? [others] : []),
+    ];
+    if (facts.length > 0) output.note(`(${facts.join('; ')})`);
+  }
+  if (output.readerGone) return exit;
+  const paths = home.trigger(name);
+  try {
+    const events = answersOf(readEvents(paths));
+    const soFar = readTold(paths, project) ?? toldAtFirst(events, systemClock.now());
+    writeTold(paths, project, withTold(events, soFar, event));
+  } catch (thrown) {
+    output.note(
+      `(that it was told could not be noted: ${errnoText(errnoOf(thrown))}; the next call tells it again)`,
+    );
+  }
+  return exit;
+}
+
+/** That nothing new came; and which was the last, which another call was told. */
+function nothingNew(home: Home, name: string): string {
+  const last = answersOf(readEvents(home.trigger(name))).at(-1);
+  if (!last) return `trigger ${name} has started nothing yet`;
+  const age = renderDuration(Math.max(0, systemClock.now() - last.at));
+  return `trigger ${name} has started nothing new (the last: ${last.job === null ? 'a start that failed' : `job ${last.job}`}, ${age} ago)`;
+}
+
+/** The newest delivery that was not told yet, else the next; undefined when `abort` fires. */
+async function nextAnswer(
   context: Context,
   home: Home,
   name: string,
+  project: string,
   abort: AbortSignal,
-): Promise<TemplateEvent | 'removed' | undefined> {
+): Promise<Answer | 'removed' | undefined> {
   const paths = home.trigger(name);
   const createdAt = createdAtOf(home, name);
   // stamped first, then read: what is noted in between is looked at again
   let seen = stampOf(paths.history);
-  const before = new Set(readEvents(paths).map(({ job }) => job));
+  const events = answersOf(readEvents(paths));
+  const answer = (
+    events: TemplateEvent[],
+    soFar: ToldDeliveries,
+    cameBefore: boolean,
+  ): Answer | undefined => {
+    const left = untold(events, soFar).filter((one) => isThere(home, one));
+    const event = left.at(-1);
+    return event && { event, cameBefore, more: left.length - 1 };
+  };
+  const waiting = answer(events, readTold(paths, project) ?? toldAtFirst(events, systemClock.now()), true);
+  if (waiting) return waiting;
+  // from here on in memory alone: two that wait at once get the same
+  const told = allTold(events);
   // the directory: the journal may not be there yet, and is put aside when it is large
   const growth = new Growth(paths.dir, SLOWEST_MS);
   for (let attended = Number.NEGATIVE_INFINITY; !abort.aborted; ) {
@@ -72,11 +156,15 @@ async function nextStarted(
     const now = stampOf(paths.history);
     if (now === seen) continue;
     seen = now;
-    const next = readEvents(paths).find(({ job }) => job !== null && !before.has(job));
+    const next = answer(answersOf(readEvents(paths)), told, false);
     if (next) return next;
   }
   return undefined;
 }
+
+/** Whether the job of a delivery can still be asked for; one without a job can be told. */
+const isThere = (home: Home, { job }: TemplateEvent): boolean =>
+  job === null || fs.existsSync(home.job(job).dir);
 
 /** Says why nobody listens: then there is nothing to wait for. */
 async function tellTrouble({ output }: Context, home: Home, name: string): Promise<void> {

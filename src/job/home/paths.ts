@@ -177,6 +177,10 @@ export class TemplatePaths {
   get history(): string {
     return `${this.dir}/history`;
   }
+  /** Which deliveries `wait --trigger` has told in a project, by its key; replaced by rename. */
+  told(project: string): string {
+    return `${this.dir}/told.${project}`;
+  }
   /** That somebody starts the job of this time, or delivery: a claim, which names the job. A dead one's is followed by the next number. */
   claim(key: string, generation: number): string {
     return `${this.dir}/at.${key}.${generation}`;

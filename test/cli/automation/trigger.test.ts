@@ -384,9 +384,8 @@ rigTest('what cannot be is refused, and nothing is written', async (rig) => {
 
 rigTest('wait --trigger: the id of the next job, and nothing else; 75 at its deadline', async (rig) => {
   const { url, secret } = await addTrigger(rig, ['hook', 'true']);
-  await send(url, { headers: bearer(secret) });
   const late = await rig.bgjob(['wait', '--trigger', 'hook', '--timeout', '300ms']);
-  assert.deepEqual([late.code, late.stdout], [75, ''], 'what was before does not count');
+  assert.deepEqual([late.code, late.stdout], [75, '']);
   assert.match(late.stderr, /^trigger hook has started nothing yet; wait again: bgjob wait --trigger hook\n/);
   const limited = await rig.bgjob(['wait', '--trigger', 'hook'], { env: { BGJOB_MAX_WAIT: '100ms' } });
   assert.equal(limited.code, 75);
@@ -411,7 +410,9 @@ rigTest('wait --trigger: the id of the next job, and nothing else; 75 at its dea
     id: json.id,
     trigger: 'hook',
     delivery: 'w',
+    deliveredAt: (await eventsOf(rig, 'hook')).find(({ job }) => job === json.id).at,
     log: { path: rig.file(json.id, 'out/log') },
+    more: 0,
     code: 0,
     by: 'bgjob',
   });
@@ -432,6 +433,71 @@ rigTest('wait --trigger: the id of the next job, and nothing else; 75 at its dea
   await removeTriggers(rig);
   const removed = await orphan.answer;
   assert.deepEqual([removed.code, removed.stdout], [125, '']);
+});
+
+rigTest(
+  'wait --trigger: a delivery before the wait counts; each is told once to each project, the newest first',
+  async (rig) => {
+    const { url, secret } = await addTrigger(rig, ['hook', 'true']);
+    const deliver = async (): Promise<number> => (await send(url, { headers: bearer(secret) })).json.id;
+    const next = async (cwd = rig.project) =>
+      await rig.bgjob(['wait', '--trigger', 'hook', '--timeout', '0s'], { cwd });
+    // the newest first: who has just delivered means that one
+    const old = [await deliver(), await deliver()];
+    const first = await next();
+    assert.deepEqual([first.code, first.stdout], [0, `${old[1]}\n`]);
+    assert.match(
+      first.stderr,
+      /^\(delivered \S+ ago; 1 delivery before it not told yet: the same again\)\n$/,
+    );
+    const second = await next();
+    assert.deepEqual([second.code, second.stdout], [0, `${old[0]}\n`]);
+    assert.match(second.stderr, /^\(delivered \S+ ago\)\n$/);
+    const again = await next();
+    assert.deepEqual([again.code, again.stdout], [75, '']);
+    assert.match(
+      again.stderr,
+      new RegExp(
+        `^trigger hook has started nothing new \\(the last: job ${old[1]}, \\S+ ago\\); wait again: `,
+      ),
+    );
+    const [three, four] = [await deliver(), await deliver()];
+    assert.equal((await next()).stdout, `${four}\n`);
+    const newer = await deliver();
+    for (const id of [newer, three]) assert.equal((await next()).stdout, `${id}\n`);
+    assert.equal((await next()).code, 75);
+    // who reads nothing was told nothing
+    const five = await deliver();
+    const lost = await rig.bash('bgjob wait --trigger hook --timeout 0s >/dev/full');
+    assert.equal(lost.code, 125, lost.stderr);
+    assert.equal((await next()).stdout, `${five}\n`);
+    const other = join(rig.dir, 'other');
+    fs.mkdirSync(join(other, '.git'), { recursive: true });
+    assert.equal((await next(other)).stdout, `${five}\n`, 'another project is told on its own');
+    // whose job is gone cannot be waited for
+    const gone = await deliver();
+    await rig.bgjob(['wait', String(gone)]);
+    fs.rmSync(rig.file(gone, '.'), { recursive: true });
+    assert.equal((await next()).code, 75);
+    await removeTriggers(rig);
+  },
+);
+
+rigTest('wait --trigger: a delivery whose job could not be started is told, with 125', async (rig) => {
+  const { url, secret } = await addTrigger(rig, ['hook', '-Q', 'ci', 'true']);
+  // the queue cannot be made
+  fs.mkdirSync(join(rig.home, 'queues'), { mode: 0o700 });
+  fs.writeFileSync(join(rig.home, 'queues', 'ci'), 'in the way');
+  assert.equal((await send(url, { headers: bearer(secret) })).status, 503);
+  fs.rmSync(join(rig.home, 'queues', 'ci'));
+  const failed = await rig.bgjob(['wait', '--trigger', 'hook']);
+  assert.deepEqual([failed.code, failed.stdout], [125, '']);
+  assert.match(failed.stderr, /^trigger hook took a delivery .* ago, but its job was not started: /);
+  const { json } = await send(url, { headers: bearer(secret) });
+  const next = await rig.bgjob(['wait', '--trigger', 'hook']);
+  assert.deepEqual([next.code, next.stdout], [0, `${json.id}\n`]);
+  await rig.bgjob(['wait', String(json.id)]);
+  await removeTriggers(rig);
 });
 
 function isWatch(path: string): boolean {
