@@ -14,6 +14,7 @@ import { titleOf, withdrawClaims } from '../../job/home/name-claims.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
+import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { markerOf } from '../observe/process-tree.ts';
 import { thisHost } from '../os/process-identity.ts';
@@ -120,6 +121,7 @@ export async function launch(
 ): Promise<Result<JobId>> {
   let id: JobId | undefined;
   try {
+    beginRounds(home);
     id = claimId(home);
     const may = mayStart(id);
     const started = may.ok ? await startJob(home, id, draft) : may;

@@ -26,6 +26,7 @@ import type { JobId, Placement } from '../../job/spec.ts';
 import { makeFifo } from '../launch/alive-fifo.ts';
 import { jobEnvironment } from '../launch/environment.ts';
 import { type Draft, environmentOf, type MayStart, specOf, takeBack, writeParts } from '../launch/launch.ts';
+import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { findTool } from '../os/programs.ts';
 import { thisSandbox } from './confinement.ts';
@@ -54,6 +55,7 @@ export async function enqueue(
 ): Promise<Result<JobId>> {
   let id: JobId | undefined;
   try {
+    beginRounds(home);
     const queue = makeQueue(home, draft.placement.queue);
     id = claimId(home);
     const may = mayStart(id);
@@ -139,6 +141,7 @@ export async function enqueueBatch(
     for (const [n, id] of ids.entries()) takeBack(home, id, drafts[n]!);
   };
   try {
+    beginRounds(home);
     makeQueue(home, placement.queue);
     while (ids.length < drafts.length && !abort.aborted) {
       claimIds(home, Math.min(PORTION, drafts.length - ids.length), write);

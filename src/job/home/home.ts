@@ -10,6 +10,7 @@
  *     queues/NAME/…                      one directory per queue, see QueuePaths; made with the first one
  *     config.json                        defaults, written by hand; see config.ts
  *     schedules/NAME/…  triggers/NAME/…  one directory for each, see TemplatePaths; made with the first one
+ *     rounds/PROJECT/…                   which ends were told to `wait --queue` and `wait --all`, see job/rounds
  */
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
@@ -59,6 +60,10 @@ export class Home {
   /** Made when it is needed. */
   get triggers(): string {
     return `${this.path}/triggers`;
+  }
+  /** Made when it is needed: which ends `wait --queue` and `wait --all` have told, see job/rounds. */
+  get rounds(): string {
+    return `${this.path}/rounds`;
   }
   /** Where gc moves a job before it deletes it. */
   get trash(): string {
@@ -128,7 +133,7 @@ export function inspectHome(path: string): Result<'there' | 'absent'> {
 
 /** The directories of a home; the others are made with the first of what they hold. */
 const ROOMS = ['jobs', 'live', 'ended', 'trash', 'cache'];
-const LATER_ROOMS = ['names', 'queues', 'schedules', 'triggers'];
+const LATER_ROOMS = ['names', 'queues', 'schedules', 'triggers', 'rounds'];
 
 /** Nothing is written or deleted in what is not safely ours; `make`: one that is missing is made again. */
 function inspectRooms(home: string, make: boolean): Result<void> {
@@ -151,7 +156,7 @@ function inspectRooms(home: string, make: boolean): Result<void> {
  * somebody's: gc empties `trash` and `cache`.
  */
 const OWN_NAME =
-  /^(jobs|live|ended|names|queues|schedules|triggers|trash|cache|seq|config\.json|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
+  /^(jobs|live|ended|names|queues|schedules|triggers|rounds|trash|cache|seq|config\.json|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
 
 /** Not mkdir(recursive): below /proc, and where else a directory cannot be made, Node tries for ever. */
 function makeParents(path: string): void {

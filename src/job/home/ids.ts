@@ -55,9 +55,14 @@ export function raiseFloor(home: Home, id: JobId): void {
   if (before > 0) removeQuietly(`${home.path}/floor.${before}`);
 }
 
-/** The highest id that has a directory; what is near the end of all numbers was not given by us. */
-const highestId = (home: Home): JobId => Math.max(0, ...listIds(home).filter((id) => id < FARTHEST));
+/** The ids that have a directory, ascending; what is near the end of all numbers was not given by us. */
+export const givenIds = (home: Home): JobId[] =>
+  listIds(home)
+    .filter((id) => id < FARTHEST)
+    .sort((a, b) => a - b);
 const FARTHEST = 1e14;
+/** The highest id that has a directory. */
+const highestId = (home: Home): JobId => Math.max(0, ...listIds(home).filter((id) => id < FARTHEST));
 /** A hint may be ahead of the directories: launches that were taken back. More of them than this in a row are damage. */
 const MOST_AHEAD = 1000;
 

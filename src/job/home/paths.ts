@@ -73,6 +73,10 @@ export class JobPaths {
   get seen(): string {
     return `${this.dir}/seen`;
   }
+  /** The id of the later job that stands for it; written by whoever started that one (`restart`, `run --replace`). */
+  get superseded(): string {
+    return `${this.dir}/superseded`;
+  }
   /** The output; written by the job. In a folder of its own, so that a watch on the others stays quiet. */
   get log(): string {
     return `${this.dir}/out/log`;

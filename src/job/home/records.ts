@@ -176,3 +176,22 @@ export function markSeen(job: JobPaths): void {
   }
 }
 export const isSeen = (job: JobPaths): boolean => fs.existsSync(job.seen);
+
+// ---- superseded ------------------------------------------------------------------------------------------
+
+/** Notes which later job stands for this one: a failure of it counts no more. A home that cannot be written is no reason to fail. */
+export function markSuperseded(job: JobPaths, by: JobId): void {
+  try {
+    requireDirectory(job.dir, true);
+    claim(job.superseded, `${by}\n`);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+
+/** The job that stands for this one: its first successor. */
+export function supersededBy(job: JobPaths): JobId | undefined {
+  const stored = readRecord(job.superseded);
+  const id = stored.kind === 'text' ? Number(stored.text.trim()) : 0;
+  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+}
