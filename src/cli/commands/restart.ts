@@ -7,6 +7,7 @@ import { howEnded } from '../../engine/queue/queued-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
+import { markSuperseded } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type EndedView, type LiveView, stateWord } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
@@ -84,6 +85,7 @@ export const restart = verb({
     const started = await startNamed(output, home, draft, naming, mayStart, 'restart');
     if (!started.ok) return started;
     const { id } = started.value;
+    markSuperseded(home.job(view.id), id);
     const { name, placement } = draft;
     if (placement) await attendQueue(home, placement.queue);
     if (output.json) {

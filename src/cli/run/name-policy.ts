@@ -12,8 +12,9 @@ import { portsOf } from '../../engine/os/sockets.ts';
 import { enqueue } from '../../engine/queue/enqueue.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { type Title, titleOf } from '../../job/home/name-claims.ts';
+import { readClaims, type Title, titleOf } from '../../job/home/name-claims.ts';
 import { isName, projectsHere } from '../../job/home/project.ts';
+import { markSuperseded } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { commandText, type EndedView, type LiveView } from '../../job/view.ts';
 import { judgeable } from '../jobs/select.ts';
@@ -103,8 +104,13 @@ export async function startNamed(
     const holder = meant && holderOf(home, meant);
     const may = holder ? ok(undefined) : await mayStart();
     if (!may.ok) return may;
+    const titles = title && naming === 'replace' && by === 'run --replace' ? new Set([title, meant!]) : [];
+    const earlier = [...titles].flatMap((one) => readClaims(home, one));
     const launched = meant && holder ? fail(nameTaken(meant, holder)) : await begin(home, draft);
-    if (launched.ok) return ok({ id: launched.value, reused: false, replaced });
+    if (launched.ok) {
+      for (const { id } of earlier) markSuperseded(home.job(id), launched.value);
+      return ok({ id: launched.value, reused: false, replaced });
+    }
     const { failure } = launched;
     if (failure.code !== 'name-taken') return launched;
     if (naming === 'alone' || tries === MOST_TRIES) return fail(await withPorts(home, failure));

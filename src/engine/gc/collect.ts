@@ -19,6 +19,7 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { isSeen } from '../../job/home/records.ts';
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../../job/home/retention.ts';
 import { discard, emptyTrash } from '../../job/home/trash.ts';
+import { pruneAnswered } from '../../job/rounds/answered.ts';
 import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView } from '../../job/view.ts';
@@ -27,6 +28,7 @@ import { leftoversOf, markedProcesses, processesOf, suspectJobs } from '../obser
 import { observe } from '../observe/observe.ts';
 import { isHeld, thisHost } from '../os/process-identity.ts';
 import { awaitedJobs, mendQueues } from '../queue/repair-queues.ts';
+import { noteRemoved } from './note-removed.ts';
 
 /** A directory without a spec is a launch under way for this long, milliseconds; later it was given up. */
 const HALF_MADE_MS = 60_000;
@@ -148,6 +150,11 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   for (const id of chosen) if (awaited.has(id)) chosen.delete(id);
   // before anything goes: ids up to here are never given again
   if (!dryRun && chosen.size > 0) raiseFloor(home, Math.max(...chosen));
+  if (!dryRun)
+    noteRemoved(
+      home,
+      ended.filter(({ id }) => chosen.has(id)),
+    );
   // a look at all processes for each of thousands would take minutes
   const mayRun = await suspectJobs(home);
   for (const view of ended) {
@@ -158,6 +165,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     mendQueues(home, (id) => queued.has(id));
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);
+    pruneAnswered(home, ids.find((id) => !removed.has(id)) ?? 0);
   }
   const freedBytes = [...removed].reduce((sum, id) => sum + sizes.get(id)!, 0);
   return { removed: [...removed], freedBytes, live, kept: ended.length - removed.size };

@@ -170,21 +170,3 @@ export const failuresOf = (home: Home, round: Round): EndedView[] =>
       exitCodeOf(view.status.outcome) !== 0 &&
       notCountedIn(round, home, view) === null,
   );
-
-/** The job in which a call is made, and those that started it; none outside of jobs, or in a job of another home. */
-export function callerJobs(home: Home, env: NodeJS.ProcessEnv): Set<JobId> {
-  const ids = new Set<JobId>();
-  let id = ownJob(home, env);
-  while (id !== null && !ids.has(id)) {
-    ids.add(id);
-    const spec = readSpec(home.job(id), id);
-    id = spec.kind === 'read' ? spec.value.parent : null;
-  }
-  return ids;
-}
-
-/** The job in which a call is made; null: in none of this home. */
-export function ownJob(home: Home, env: NodeJS.ProcessEnv): JobId | null {
-  const id = env['BGJOB_ID'] ?? '';
-  return env['BGJOB_TOKEN'] === home.token && /^[1-9]\d{0,14}$/.test(id) ? Number(id) : null;
-}

@@ -10,6 +10,7 @@
  *
  * Functions that write throw system errors.
  */
+import * as fs from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { claim, removeQuietly, writeShared } from '../../base/fs/atomic-write.ts';
 import { makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
@@ -18,6 +19,7 @@ import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import { projectKey } from '../home/job-index.ts';
 import { readShaped } from '../home/records.ts';
+import { isQueue } from '../queue/queue-files.ts';
 import type { JobId } from '../spec.ts';
 import { type IdRanges, idRangesShape, isInRanges } from './id-ranges.ts';
 
@@ -109,8 +111,34 @@ export function claimSince(home: Home, bounds: Bounds): void {
   claim(sinceFile(home), sealed({ v: 1, ...bounds }));
 }
 
-/** What had ended by then; undefined if nobody noted it yet. */
+/** What had ended by then; undefined if nobody noted it yet. Where the note is damaged nothing counts as answered. */
 export function readSince(home: Home): Bounds | undefined {
   const found = readShaped(sinceFile(home), 'since', sinceShape);
-  return found.kind === 'read' ? found.value : undefined;
+  if (found.kind === 'absent') return undefined;
+  return found.kind === 'read' ? found.value : { upTo: 0, open: [] };
+}
+
+// ---- what nobody needs any more --------------------------------------------------------------------------
+
+const RECORD = /^(?:all|queue\.(.+))\.(\d{1,15})$/;
+
+/**
+ * Removes the records of rounds whose jobs are all gone, and whose queue, or project, is gone as well: nobody asks for them again.
+ * `lowest`: the lowest id that has a directory.
+ */
+export function pruneAnswered(home: Home, lowest: JobId): void {
+  for (const key of namesIn(home.rounds)) {
+    const folder = `${home.rounds}/${key}`;
+    for (const name of namesIn(folder)) {
+      const [, queue, upTo] = RECORD.exec(name) ?? [];
+      if (upTo === undefined || Number(upTo) >= lowest) continue;
+      const isGone = queue === undefined ? isProjectGone(`${folder}/${name}`) : !isQueue(home, queue);
+      if (isGone) removeQuietly(`${folder}/${name}`);
+    }
+  }
+}
+
+function isProjectGone(path: string): boolean {
+  const found = readShaped(path, path, answeredShape);
+  return found.kind === 'read' && found.value.project !== null && !fs.existsSync(found.value.project);
 }

@@ -1,0 +1,41 @@
+/** What is noted of jobs before gc removes them: a `wait --queue` or `wait --all` may still have to answer for them. */
+import { systemClock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import { writeRemoved } from '../../job/rounds/removed-jobs.ts';
+import { exitCodeOf } from '../../job/state.ts';
+import type { EndedView } from '../../job/view.ts';
+import { endFacts, roundQueueOf } from '../wait/counted.ts';
+
+/** Notes the failures among them, and how far the others reach. On a full disk nothing is noted: gc is the way out. */
+export function noteRemoved(home: Home, views: EndedView[]): void {
+  const noted = views.filter(({ spec }) => spec.origin?.kind !== 'own');
+  for (const project of new Set(noted.map(({ spec }) => spec.project))) {
+    const own = noted.filter(({ spec }) => spec.project === project);
+    const added = {
+      failures: own.filter(isFailure).map((view) => failureOf(home, view)),
+      ended: own
+        .filter((view) => !isFailure(view))
+        .map((view) => ({ queue: roundQueueOf(view), upTo: view.id })),
+    };
+    try {
+      writeRemoved(home, project, added, systemClock.now());
+    } catch (thrown) {
+      errnoOf(thrown);
+    }
+  }
+}
+
+const isFailure = ({ status }: EndedView): boolean => exitCodeOf(status.outcome) !== 0;
+
+const failureOf = (home: Home, view: EndedView) => ({
+  id: view.id,
+  queue: roundQueueOf(view),
+  batch: view.spec.placement?.batch ?? null,
+  code: exitCodeOf(view.status.outcome),
+  by: isOfTheJob(view) ? ('job' as const) : ('bgjob' as const),
+  endedAt: view.status.endedAt,
+  ...endFacts(home, view),
+});
+
+const isOfTheJob = ({ status }: EndedView): boolean => ['exited', 'killed'].includes(status.outcome.kind);
