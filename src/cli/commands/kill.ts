@@ -10,6 +10,7 @@ import { parseSignal } from '../../job/signals.ts';
 import type { Stop } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import { checkGroup, GROUP_OPTIONS, groupNotes, isGroup, isWaiting, liveGroup } from '../jobs/live-group.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
 import { messageOf } from '../messages/failures.ts';
 import { jobLabel, jobObject, outcomeText } from '../messages/job-text.ts';
@@ -71,7 +72,8 @@ function textOf({ before, after, processes, ports, tookMs }: Stopped): string {
 export const kill = verb({
   name: 'kill',
   operands: 'REF...',
-  arity: [1, Number.POSITIVE_INFINITY],
+  // at least one, but for --queue, --tag, --all: checked below
+  arity: [0, Number.POSITIVE_INFINITY],
   // as for kill(1): -9, -KILL
   shorthand: (word) => (/^-(\d+|[A-Z]{2,}\d*)$/.test(word) ? ['--signal', word.slice(1)] : undefined),
   summary: 'stop jobs and every process of theirs; returns when they are gone',
@@ -79,14 +81,18 @@ export const kill = verb({
     'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left. A job that waits',
     'in a queue is cancelled.',
     'A job that ended already: stops what it left running. A process that is not shown to be of the job is never signalled.',
+    '--queue, --tag and --all stop live jobs of this project, those that wait first; where there is none that is no failure. Left out',
+    'are the job in which this is called, those that started it, and the scheduler and listeners of bgjob.',
   ],
   examples: [
     ['bgjob kill 42', 'TERM, and KILL after 5s'],
     ['bgjob kill web --now', 'KILL at once'],
-    ['bgjob ls -q --queue api | xargs bgjob kill', 'a whole queue'],
+    ['bgjob kill --queue api', 'a whole queue, also what waits in it'],
+    ['bgjob kill --all', 'every live job of this project'],
     ['bgjob kill -s INT --grace 30s 42', 'as Ctrl-C would, with half a minute to clean up'],
   ],
   options: {
+    ...GROUP_OPTIONS,
     signal: { kind: 'text', short: '-s', value: 'SIG', text: 'the signal to begin with (default TERM)' },
     grace: { kind: 'duration', value: 'DUR', text: "the time before KILL (default: the job's --grace, 5s)" },
     now: { kind: 'flag', text: 'KILL at once' },
@@ -100,10 +106,16 @@ export const kill = verb({
         message: `-s: "${safe(options.signal!)}" is not a signal`,
         hint: 'kill -l',
       });
-    const selected = selectAll(context, words, 'bgjob kill');
-    if (!selected.ok) return selected;
+    const fits = checkGroup(options, words);
+    if (!fits.ok) return fits;
     const opened = context.home();
     if (!opened.ok) return opened;
+    const group = isGroup(options) ? liveGroup(context, opened.value, options) : ok(null);
+    if (!group.ok) return group;
+    if (group.value && !output.json) for (const note of groupNotes(options, group.value)) output.note(note);
+    if (group.value?.views.length === 0) return ok(SUCCESS);
+    const selected = group.value ? ok(group.value.views) : selectAll(context, words, 'bgjob kill');
+    if (!selected.ok) return selected;
     const by =
       process.env['BGJOB_ID'] === undefined ? 'kill' : `kill, by job ${safe(process.env['BGJOB_ID'])}`;
     const asked = (view: JobView): Stop => ({
@@ -117,11 +129,17 @@ export const kill = verb({
       at: systemClock.now(),
     });
     const results: Result<Exit>[] = [];
-    const rest = selected.value.entries();
-    const killRest = async () => {
-      for (const [n, view] of rest) results[n] = await killOne(output, opened.value!, view, asked);
+    const killAll = async (entries: [number, JobView][]): Promise<void> => {
+      const rest = entries.values();
+      const killRest = async () => {
+        for (const [n, view] of rest) results[n] = await killOne(output, opened.value!, view, asked);
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, killRest));
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, killRest));
+    const all = [...selected.value.entries()];
+    // what waits first, all of it: where one that runs is stopped, the next would start
+    await killAll(all.filter(([, view]) => isWaiting(view)));
+    await killAll(all.filter(([, view]) => !isWaiting(view)));
     wakeKeepers(opened.value!, selected.value);
     const origins = selected.value.map((view) => ('spec' in view ? view.spec.origin : null));
     const own = origins.find((origin) => origin?.kind === 'own');

@@ -143,13 +143,13 @@ function viewOf(home: Home, here: Here, reference: Reference): JobView | undefin
   return id === undefined ? undefined : observe(home, id);
 }
 
-/** The live jobs of this project, the oldest first. */
-export function liveHere(home: Home, here: Here): JobView[] {
-  const keys = new Set(here.places.map(projectKey));
-  return [...new Set([...listLive(home), ...queuedIds(home, (project) => keys.has(project))])]
+/** The live jobs of this project (null: of all), the oldest first. */
+export function liveHere(home: Home, here: Here | null): JobView[] {
+  const keys = here && new Set(here.places.map(projectKey));
+  return [...new Set([...listLive(home), ...queuedIds(home, (project) => keys?.has(project) ?? true)])]
     .sort((a, b) => a - b)
     .flatMap((id) => observe(home, id) ?? [])
-    .filter((view) => view.kind === 'live' && here.places.includes(view.spec.project));
+    .filter((view) => view.kind === 'live' && (here?.places.includes(view.spec.project) ?? true));
 }
 
 /** The live jobs of a queue, of all projects, the oldest first. */
