@@ -66,7 +66,7 @@ export type Failure =
   | BaseFailure
   /** `known`: jobs of this project, in a few words; `typed`: the command up to the reference. */
   | { code: 'no-such-job'; reference: string; known: string[]; elsewhere: JobElsewhere[]; typed: string }
-  | { code: 'nothing-selected'; what: string }
+  | { code: 'nothing-selected'; what: string; hint?: string }
   | { code: 'no-such-queue'; name: string; known: string[] }
   | { code: 'queue-in-use'; name: string; running: number; waiting: number }
   /** It cannot be moved in its queue: it does not wait there. */

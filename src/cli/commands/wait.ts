@@ -1,15 +1,14 @@
 /** `bgjob wait`: until jobs ended. */
 import { safe } from '../../base/text/sanitize.ts';
-import { liveHere, liveInQueue } from '../../engine/observe/resolve.ts';
 import { fail, ok } from '../../job/failure.ts';
-import type { JobView } from '../../job/view.ts';
 import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';
-import { requireQueue, selectAll } from '../jobs/select.ts';
 import { Patience } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
+import { checkAsked, selectJobs } from '../wait/selection.ts';
+import { noteSelfWait, refuseSelfWait } from '../wait/self-wait.ts';
 import { waitForCondition } from '../wait/wait-for-condition.ts';
-import { waitForAll } from '../wait/wait-for-ends.ts';
+import { waitForSelection } from '../wait/wait-for-selection.ts';
 
 export const wait = verb({
   name: 'wait',
@@ -19,7 +18,10 @@ export const wait = verb({
   description: [
     'Prints one line per job as it ends, and the last 20 lines of one that failed.',
     'The exit code is that of the first failed job, in the order given. Waiting never touches the jobs.',
-    '--queue: all jobs that wait or run in it now, of every project; not those that are added meanwhile.',
+    '--queue and --all answer for a round: every job that was added since the last answer, whether it lives or has ended, but not',
+    'those that are added meanwhile. The first failure by id decides. When all ends were told, that was the answer; asked again',
+    'with nothing new, it is the same answer. A job that was replaced or restarted does not count. --all leaves out the job in',
+    'which it is called, what a schedule or trigger started, and, outside of queues, what was stopped on request.',
     '--trigger: a delivery that came before the wait counts (at the first wait if it came within a day); each is told once to this',
     'project, the newest first. 125 where the job of a delivery could not be started.',
     'With --until…, for one job: if it ends first, its code, or 1 if that was 0. Output that was there before counts;',
@@ -29,18 +31,27 @@ export const wait = verb({
     ['bgjob wait 42 && ./deploy', 'only if it succeeded'],
     ['bgjob wait 41 42 43 --fail-fast', 'to the first failure'],
     ['bgjob wait --queue api', 'until all of its jobs ended'],
+    [
+      'until bgjob wait --ended 42; do [ $? = 75 ] || break; done; bgjob status 42',
+      'also if 42 itself exits 75',
+    ],
     ['id=$(bgjob wait --trigger deploy)', 'the next job of a trigger, each once'],
     ['bgjob wait web --until-port 3000 --timeout 60s', 'until it listens'],
     ["bgjob wait build --until 'ready in' --fail-on 'rror:'", 'the first of both'],
   ],
   options: {
-    all: { kind: 'flag', text: 'every live job of this project, also those that wait in queues' },
+    all: {
+      kind: 'flag',
+      text: 'all jobs of this project, also those that wait in queues: a round, as above',
+    },
     queue: {
       kind: 'text',
       short: '-Q',
       value: 'NAME',
-      text: 'every job that waits or runs in this queue now',
+      text: 'the jobs of this project in this queue: a round, as above',
     },
+    'all-projects': { kind: 'flag', short: '-a', text: 'with --queue, --all: the jobs of every project' },
+    batch: { kind: 'text', value: 'ID', text: 'the jobs that were added with this one by run --batch' },
     trigger: {
       kind: 'text',
       value: 'NAME',
@@ -48,6 +59,7 @@ export const wait = verb({
     },
     any: { kind: 'flag', text: 'return with the first job that ends' },
     'fail-fast': { kind: 'flag', text: 'return with the first job that fails' },
+    ended: { kind: 'flag', text: '0 when all have ended, whatever their codes; 75 not yet; 125 not known' },
     timeout: {
       kind: 'duration',
       value: 'DUR',
@@ -76,46 +88,40 @@ export const wait = verb({
           })
         : waitForTrigger(context, options.trigger, deadline.value);
     }
-    if (options.all && options.queue !== null)
-      return fail({
-        code: 'usage',
-        message: '--all and --queue exclude each other',
-        hint: `bgjob wait --queue ${safe(options.queue)}`,
-      });
-    if (!options.all && options.queue === null && words.length === 0)
-      return fail({ code: 'usage', message: 'wait needs REF..., --all or --queue NAME', hint: 'bgjob ls' });
+    const asked = { ...options, everywhere: options['all-projects'] };
+    const checked = checkAsked(asked, words);
+    if (!checked.ok) return checked;
     const conditions = parseConditions(options, options.since, () => context.cwd());
     if (!conditions.ok) return conditions;
-    const selected = selectAll(context, words, 'bgjob wait');
-    if (!selected.ok) return selected;
-    const opened = context.home();
-    if (!opened.ok) return opened;
-    const home = opened.value;
-    const queue = options.queue === null ? ok(null) : requireQueue(home, options.queue);
-    if (!queue.ok) return queue;
-    const live = options.all && home ? liveHere(home, context.here()) : [];
-    if (queue.value !== null) live.push(...liveInQueue(home!, queue.value));
-    const views: JobView[] = [
-      ...selected.value,
-      ...live.filter(({ id }) => !selected.value.some((one) => one.id === id)),
-    ];
-    if (!home || views.length === 0)
+    const { any, ended } = options;
+    const failFast = options['fail-fast'];
+    if (ended && (failFast || conditions.value))
       return fail({
-        code: 'nothing-selected',
-        what: `no live job in ${queue.value === null ? 'this project' : `queue ${queue.value}`}`,
+        code: 'usage',
+        message: '--ended is for ends alone: not with --fail-fast, nor with conditions such as --until',
+        hint: 'bgjob wait --help',
       });
+    const selected = selectJobs(context, asked, words);
+    if (!selected.ok) return selected;
+    const { home, views } = selected.value;
+    const { output } = context;
     if (conditions.value) {
-      if (views.length > 1 || options.all || queue.value !== null || options.any || options['fail-fast'])
+      if (words.length === 0 || views.length > 1 || any || failFast)
         return fail({
           code: 'usage',
           message:
-            'conditions such as --until are for one job, and without --all, --queue, --any, --fail-fast',
+            'conditions such as --until are for one job, and without --all, --queue, --batch, --any, --fail-fast',
           hint: 'bgjob wait --help',
         });
       const patience = new Patience(deadline.value);
-      return waitForCondition(context.output, home, views[0]!, conditions.value, patience);
+      noteSelfWait(output, home, views);
+      return waitForCondition(output, home, views[0]!, conditions.value, patience);
     }
-    const plan = { any: options.any, failFast: options['fail-fast'] };
-    return ok(await waitForAll(context.output, home, views, plan, new Patience(deadline.value)));
+    const hint = options.queue === null ? 'bgjob wait REF of another job' : 'bgjob wait --all leaves it out';
+    const possible = refuseSelfWait(home, views, any, hint);
+    if (!possible.ok) return possible;
+    noteSelfWait(output, home, views);
+    const patience = new Patience(deadline.value);
+    return ok(await waitForSelection(output, selected.value, { any, failFast, ended }, patience));
   },
 });

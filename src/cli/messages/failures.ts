@@ -75,7 +75,7 @@ export function messageOf(failure: Failure): Message {
       };
     }
     case 'nothing-selected':
-      return { message: failure.what, hint: 'bgjob ls -a' };
+      return { message: failure.what, hint: failure.hint ?? 'bgjob ls -a' };
     case 'no-such-queue':
     case 'queue-in-use':
     case 'not-waiting':

@@ -41,6 +41,6 @@ function queueInUse({ name, running, waiting }: Extract<Failure, { code: 'queue-
   const queue = safe(name);
   return {
     message: `queue ${queue} is in use: ${facts.join(', ') || 'somebody adds a job to it'}; nothing was removed`,
-    hint: `bgjob wait --queue ${queue}, or to stop them all: bgjob ls -a -q --queue ${queue} | xargs bgjob kill`,
+    hint: `bgjob wait -a --queue ${queue}, or to stop them all: bgjob ls -a -q --queue ${queue} | xargs bgjob kill`,
   };
 }

@@ -10,6 +10,7 @@ import { followTo } from '../tail/follow.ts';
 import { Patience } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, type Conditions, isConditional } from '../wait/parse-conditions.ts';
 import { reportEnd, reportStillRunning } from '../wait/report-outcome.ts';
+import { noteSelfWait } from '../wait/self-wait.ts';
 import { waitForCondition } from '../wait/wait-for-condition.ts';
 import { waitForAll } from '../wait/wait-for-ends.ts';
 
@@ -75,8 +76,9 @@ export async function watchStarted(
   { follow, conditions, deadlineMs }: Watch & { conditions: Conditions | null; deadlineMs: number | null },
 ): Promise<Result<Exit>> {
   const patience = new Patience(deadlineMs);
-  if (follow) return ok(await followEnd(output, home, id, patience));
   const view = observe(home, id);
+  if (view) noteSelfWait(output, home, [view]);
+  if (follow) return ok(await followEnd(output, home, id, patience));
   if (!view)
     return fail({
       code: 'no-such-job',

@@ -1,5 +1,6 @@
 /** Adds the jobs of a `--batch` in one go, tells their ids, and waits for them where that is asked for. */
 import { constants } from 'node:os';
+import { observe } from '../../engine/observe/observe.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { enqueueBatch } from '../../engine/queue/enqueue.ts';
 import { ok, type Result } from '../../job/failure.ts';
@@ -10,7 +11,8 @@ import type { Context } from '../command/context.ts';
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
-import { renderIds, waitForMany } from '../wait/wait-for-many.ts';
+import { noteSelfWait } from '../wait/self-wait.ts';
+import { waitForMany } from '../wait/wait-for-many.ts';
 import { startProgress } from '../wait/waiting-line.ts';
 import { type BatchInput, batchOf, checkBatchCall, type LineDraft } from './batch.ts';
 import { applySlots, parseQueueing, tellIfPaused } from './queue-options.ts';
@@ -88,9 +90,11 @@ export async function runBatch(
   if (!output.json) tellIfPaused(output, home, queue);
   if (waiting === null) {
     if (!output.json && output.isTerminal(2))
-      output.note(`${jobs(ids.length)} added; next: bgjob wait ${renderIds(ids)} · bgjob ls`);
+      output.note(`${jobs(ids.length)} added; next: bgjob wait --batch ${ids[0]} · bgjob ls`);
     return ok(SUCCESS);
   }
-  const plan = { any: false, failFast: false };
+  const own = observe(home, ids.at(-1)!);
+  if (own) noteSelfWait(output, home, [own]);
+  const plan = { any: false, failFast: false, again: `bgjob wait --batch ${ids[0]}` };
   return ok(await waitForMany(output, home, ids, plan, new Patience(waiting.deadlineMs)));
 }

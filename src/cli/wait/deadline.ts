@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 import { after } from '../../base/clock.ts';
 import { EXIT } from '../../job/failure.ts';
+import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 
 export class Patience {
@@ -41,10 +42,27 @@ export class Patience {
   }
 }
 
-/** When waiting for many is over. */
+/** What a call makes of one end. */
+export interface Judgement {
+  exit: Exit;
+  /** The job failed: its last lines are shown, whatever the call makes of that. */
+  failed: boolean;
+  /** Its failure decides the code of the call, if it is the first. */
+  counted: boolean;
+  /** What stands behind the sentence that tells the end. */
+  remark: string;
+}
+
+/** When waiting for many is over, and what comes of it. */
 export interface WaitPlan {
   /** Return with the first that ends. */
   any: boolean;
   /** Return with the first that fails. */
   failFast: boolean;
+  /** The command that goes on waiting for the same jobs; without it those that still run are named. */
+  again?: string;
+  /** What the call makes of an end; without it the code is the job's. */
+  judge?: (view: JobView) => Judgement;
+  /** Gets each end that was told, with its exit. */
+  told?: Map<number, Exit>;
 }

@@ -12,7 +12,7 @@ import { type JobView, stateWord } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { type Extras, jobObject, sentence, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import type { Patience } from './deadline.ts';
+import type { Judgement, Patience } from './deadline.ts';
 
 const TAIL_LINES = 20;
 const OUTPUT_LINES = 40;
@@ -45,16 +45,21 @@ function lastWords(home: Home, view: JobView, mostLines: number): LastWords {
 /** Which last lines come with an end: none, those of a failure, or, and then more of them, of any end. */
 export type LastLines = 'none' | 'of a failure' | 'always';
 
-/** Tells how a job ended; notes that somebody was told. `exit`: what this call makes of it. */
+/** What a call makes of an end where nothing else was asked for: the code is the job's. */
+export function judgeEnd(view: JobView, exit = verdict(view)): Judgement {
+  return { exit, failed: exit.code !== 0, counted: true, remark: '' };
+}
+
+/** Tells how a job ended; notes that somebody was told. `judgement`: what this call makes of it. */
 export async function reportEnd(
   output: Output,
   home: Home,
   view: JobView,
   lastLines: LastLines,
-  exit = verdict(view),
+  judgement = judgeEnd(view),
 ): Promise<Exit> {
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
-  return tellKnownEnd(output, home, view, lastLines, leftovers, exit);
+  return tellKnownEnd(output, home, view, lastLines, leftovers, judgement);
 }
 
 /** The same where it is known how many processes it left. */
@@ -64,9 +69,9 @@ export function tellKnownEnd(
   view: JobView,
   lastLines: LastLines,
   leftovers: number,
-  exit = verdict(view),
+  { exit, failed, counted, remark } = judgeEnd(view),
 ): Exit {
-  const isShown = lastLines === 'always' || (lastLines === 'of a failure' && exit.code !== 0);
+  const isShown = lastLines === 'always' || (lastLines === 'of a failure' && failed);
   const { lines, cut, bytes, asks } =
     isShown || output.json
       ? lastWords(home, view, lastLines === 'always' ? OUTPUT_LINES : TAIL_LINES)
@@ -78,10 +83,11 @@ export function tellKnownEnd(
       ...jobObject(view, now, { leftovers, ...logFacts(home, view), logBytes: bytes }),
       result: view.kind === 'ended' ? 'ended' : view.kind,
       ...exit,
-      tail: exit.code !== 0 || lastLines === 'always' ? lines : [],
+      counted,
+      tail: failed || lastLines === 'always' ? lines : [],
     });
   } else {
-    output.line(sentence(view, now, leftovers));
+    output.line(`${sentence(view, now, leftovers)}${remark}`);
     if (isShown) {
       for (const line of foldRepeats(lines)) output.line(`| ${line}`);
       if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);

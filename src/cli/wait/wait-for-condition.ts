@@ -24,7 +24,7 @@ import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
-import { logFacts, reportEnd, reportStillRunning } from './report-outcome.ts';
+import { judgeEnd, logFacts, reportEnd, reportStillRunning } from './report-outcome.ts';
 import { startSpinner } from './waiting-line.ts';
 
 /** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
@@ -136,7 +136,13 @@ export async function waitForCondition(
   if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
   // it went well, but not what was asked for
   const isMissed = isAwaited(conditions) && verdict(now).code === 0;
-  const exit = await reportEnd(output, home, now, 'of a failure', isMissed ? MISSED : verdict(now));
+  const exit = await reportEnd(
+    output,
+    home,
+    now,
+    'of a failure',
+    judgeEnd(now, isMissed ? MISSED : verdict(now)),
+  );
   if (isMissed && !output.json) output.note('it ended before what was awaited came true');
   return ok(exit);
 }

@@ -6,7 +6,7 @@ import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';
-import { goneView, type LastLines, reportEnd, reportStillRunning } from './report-outcome.ts';
+import { goneView, judgeEnd, type LastLines, reportEnd, reportStillRunning } from './report-outcome.ts';
 import { startProgress, startSpinner } from './waiting-line.ts';
 
 /** So many are waited for one by one, each with a descriptor and a timer. */
@@ -26,8 +26,9 @@ export async function waitForAll(
     const ids = views.map(({ id }) => id);
     return waitForMany(output, home, ids, plan, patience);
   }
-  const exits = new Map<number, Exit>();
+  const exits = plan.told ?? new Map<number, Exit>();
   const stillLive = new Map(views.map((view) => [view.id, view]));
+  let failures = 0;
   let decided: Exit | undefined;
   const isRunning = (id: number): boolean => {
     const view = observe(home, id);
@@ -39,24 +40,32 @@ export async function waitForAll(
       : await startProgress(output, () => ({
           total: views.length,
           ended: exits.size,
-          failed: [...exits.values()].filter(({ code }) => code !== 0).length,
+          failed: failures,
           running: [...stillLive.keys()].filter(isRunning).length,
         }));
+  const tell = async (view: JobView): Promise<void> => {
+    spinner?.pause();
+    const judgement = plan.judge?.(view) ?? judgeEnd(view);
+    const exit = await reportEnd(output, home, view, lastLines, judgement);
+    exits.set(view.id, exit);
+    if (judgement.failed) failures++;
+    stillLive.delete(view.id);
+    spinner?.resume();
+    if (plan.any || (plan.failFast && exit.code !== 0)) {
+      decided ??= exit;
+      patience.end();
+    }
+  };
+  // those that ended before, one after the other: each call tells them in the same order
+  for (const view of sortEnded(views, plan.any || plan.failFast)) if (!decided) await tell(view);
   await Promise.all(
-    views.map(async ({ id }) => {
+    [...stillLive.keys()].map(async (id) => {
+      if (decided) return;
       const view = await waitEnded(home, id, patience.signal);
       // as it is now: what was seen when the waiting began may be hours old
       if (view?.kind === 'live') stillLive.set(id, view);
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;
-      spinner?.pause();
-      const exit = await reportEnd(output, home, view ?? goneView(id), lastLines);
-      exits.set(id, exit);
-      stillLive.delete(id);
-      spinner?.resume();
-      if (plan.any || (plan.failFast && exit.code !== 0)) {
-        decided ??= exit;
-        patience.end();
-      }
+      await tell(view ?? goneView(id));
     }),
   );
   spinner?.stop();
@@ -66,5 +75,14 @@ export async function waitForAll(
     patience.end();
     return failed ?? SUCCESS;
   }
-  return reportStillRunning(output, home, [...stillLive.values()], patience);
+  return reportStillRunning(output, home, [...stillLive.values()], patience, plan.again);
 }
+
+/** Those that live no more: in the order given, or where the first decides in that of their ends. */
+function sortEnded(views: JobView[], byEnd: boolean): JobView[] {
+  const ended = views.filter(({ kind }) => kind !== 'live');
+  return byEnd ? ended.sort((a, b) => endedAt(a) - endedAt(b) || a.id - b.id) : ended;
+}
+
+const endedAt = (view: JobView): number =>
+  view.kind === 'ended' ? view.status.endedAt : Number.POSITIVE_INFINITY;

@@ -9,16 +9,14 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';
-import { goneView, reportStillRunning, tellKnownEnd } from './report-outcome.ts';
+import { renderIds } from './render-ids.ts';
+import { goneView, judgeEnd, reportStillRunning, tellKnownEnd } from './report-outcome.ts';
 import { startProgress } from './waiting-line.ts';
 
 /** So many failures are told with their last lines. */
 const MOST_SHOWN = 5;
 /** So many of those that go on are told in a line each. */
 const MOST_LIVE_TOLD = 20;
-/** So many pieces of a list of ids are typed again by nobody. */
-const MOST_RANGES = 20;
-
 /** Waits for them, in no order, and returns the first failed job's exit, in the order given. */
 export async function waitForMany(
   output: Output,
@@ -28,7 +26,7 @@ export async function waitForMany(
   patience: Patience,
 ): Promise<Exit> {
   const endings = new Endings(home, ids);
-  const exits = new Map<JobId, Exit>();
+  const exits = plan.told ?? new Map<JobId, Exit>();
   let failed = 0;
   let decided: Exit | undefined;
   const spinner = await startProgress(output, () => ({
@@ -40,9 +38,11 @@ export async function waitForMany(
     spinner?.pause();
     for (const { id, view = goneView(id) } of ended) {
       const leftovers = view.kind === 'ended' ? leftoversOf(home, view, marked) : 0;
-      const exit = tellKnownEnd(output, home, view, failed < MOST_SHOWN ? 'of a failure' : 'none', leftovers);
+      const judgement = plan.judge?.(view) ?? judgeEnd(view);
+      const lastLines = failed < MOST_SHOWN ? 'of a failure' : 'none';
+      const exit = tellKnownEnd(output, home, view, lastLines, leftovers, judgement);
       exits.set(id, exit);
-      if (exit.code !== 0) failed++;
+      if (judgement.failed) failed++;
       if (plan.any || (plan.failFast && exit.code !== 0)) {
         decided = exit;
         patience.end();
@@ -62,21 +62,7 @@ export async function waitForMany(
     patience.end();
     return first ?? SUCCESS;
   }
-  return tellManyStillRunning(output, home, endings, patience);
-}
-
-/** `$(seq 3 90) 95`: ids as a shell takes them. */
-export function renderIds(ids: JobId[]): string {
-  const ranges: [JobId, JobId][] = [];
-  for (const id of ids) {
-    const last = ranges.at(-1);
-    if (last && last[1] + 1 === id) last[1] = id;
-    else ranges.push([id, id]);
-  }
-  if (ranges.length > MOST_RANGES) return ids.join(' ');
-  return ranges
-    .map(([from, to]) => (to - from < 2 ? [...new Set([from, to])].join(' ') : `$(seq ${from} ${to})`))
-    .join(' ');
+  return tellManyStillRunning(output, home, endings, patience, plan.again);
 }
 
 /** Those that run are told, the first of them; of those that wait for their turn only how many they are, but in JSON. */
@@ -85,11 +71,12 @@ function tellManyStillRunning(
   home: Home,
   { left, running }: Endings,
   patience: Patience,
+  again = `bgjob wait ${renderIds(left)}`,
 ): Exit {
   const told = output.json ? left : left.filter((id) => running.has(id)).slice(0, MOST_LIVE_TOLD);
   const views = told.flatMap((id): JobView | JobView[] => observe(home, id) ?? []);
   const more = left.length - told.length;
   if (more > 0 && !output.json)
     output.note(`(${told.length === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`);
-  return reportStillRunning(output, home, views, patience, `bgjob wait ${renderIds(left)}`);
+  return reportStillRunning(output, home, views, patience, again);
 }

@@ -19,7 +19,7 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { isSeen } from '../../job/home/records.ts';
 import { chooseRemovals, type Keepsake, type RetentionRules } from '../../job/home/retention.ts';
 import { discard, emptyTrash } from '../../job/home/trash.ts';
-import { pruneAnswered } from '../../job/rounds/answered.ts';
+import { pruneAnsweredRounds } from '../../job/rounds/answered.ts';
 import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView } from '../../job/view.ts';
@@ -165,7 +165,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     mendQueues(home, (id) => queued.has(id));
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);
-    pruneAnswered(home, ids.find((id) => !removed.has(id)) ?? 0);
+    pruneAnsweredRounds(home, ids.find((id) => !removed.has(id)) ?? 0);
   }
   const freedBytes = [...removed].reduce((sum, id) => sum + sizes.get(id)!, 0);
   return { removed: [...removed], freedBytes, live, kept: ended.length - removed.size };

@@ -13,9 +13,9 @@ import { entryNames } from '../../job/queue/waiting-list.ts';
 import {
   type AnsweredRound,
   type Bounds,
-  isAnswered,
+  isEndAnswered,
   type RoundOwner,
-  readAnswered,
+  readAnsweredRound,
 } from '../../job/rounds/answered.ts';
 import { idRanges, isInRanges } from '../../job/rounds/id-ranges.ts';
 import { type RemovedFailure, readAllRemoved, readRemoved } from '../../job/rounds/removed-jobs.ts';
@@ -38,7 +38,7 @@ export interface Round {
   /** Its jobs that are there, by id; live or ended. */
   views: JobView[];
   /** Its failures that gc has removed. */
-  removed: RemovedFailure[];
+  removed: Pick<RemovedFailure, 'id' | 'code' | 'by'>[];
   /** Jobs of this scope that a round of the project leaves out. */
   leftOut: JobId[];
   /** What its record will say once all ends are told. */
@@ -93,7 +93,7 @@ export function findRound(
   callers: ReadonlySet<JobId> = new Set(),
 ): Round | undefined {
   const { here, queue } = scope;
-  const answered = readAnswered(home, ownerOf(scope));
+  const answered = readAnsweredRound(home, ownerOf(scope));
   const base: Bounds = answered ?? beginRounds(home);
   const keys = here && new Set(here.places.map(projectKey));
   const keyOf = keys ? readProjectKeys(home) : new Map<JobId, string>();
@@ -101,7 +101,7 @@ export function findRound(
   const leftOut: JobId[] = [];
   const open: JobId[] = [];
   for (const id of givenIds(home)) {
-    if (isAnswered(base, id)) continue;
+    if (isEndAnswered(base, id)) continue;
     const key = keyOf.get(id);
     if (keys && key !== undefined && !keys.has(key)) continue;
     const view = observe(home, id);
@@ -123,18 +123,20 @@ export function findRound(
   const gone = removedOf(home, scope, base);
   const removed = gone.failures.filter(({ id }) => !there.has(id));
   if (views.length + removed.length === 0 && answered)
-    return { scope, views: viewsOf(home, answered), removed: [], leftOut, bounds: answered, answered };
+    return { scope, ...stillThere(home, answered), leftOut, bounds: answered, answered };
   if (views.length + removed.length + leftOut.length === 0 && gone.upTo === 0) return undefined;
   const upTo = Math.max(base.upTo, gone.upTo, views.at(-1)?.id ?? 0, removed.at(-1)?.id ?? 0);
   const bounds: Bounds = { upTo, open: idRanges(open.filter((id) => id <= upTo)) };
   return { scope, views, removed, leftOut, bounds, answered: null };
 }
 
-/** The jobs of an answered round that gc has left. */
-const viewsOf = (home: Home, { jobs }: AnsweredRound): JobView[] =>
-  givenIds(home)
+/** What gc has left of an answered round; the failure that decided it is told in any case. */
+function stillThere(home: Home, { jobs, first }: AnsweredRound): Pick<Round, 'views' | 'removed'> {
+  const views = givenIds(home)
     .filter((id) => isInRanges(jobs, id))
     .flatMap((id) => observe(home, id) ?? []);
+  return { views, removed: first === null || views.some(({ id }) => id === first.id) ? [] : [first] };
+}
 
 /** What gc has removed of a scope and was not answered for; `upTo`: the highest id of those, 0 if there is none. */
 function removedOf(
@@ -147,9 +149,9 @@ function removedOf(
   const all = here ? here.places.map((project) => readRemoved(home, project)) : readAllRemoved(home);
   for (const removed of all) {
     for (const one of removed.failures) {
-      if (isAnswered(base, one.id) || (queue !== null && one.queue !== queue)) continue;
+      if (isEndAnswered(base, one.id) || (queue !== null && one.queue !== queue)) continue;
       const why = whyNotCounted(one, one.queue, queue);
-      if (why === null || why === 'superseded') failures.push(one);
+      if (why === null) failures.push(one);
       upTo = Math.max(upTo, one.id);
     }
     for (const one of removed.ended)

@@ -34,7 +34,8 @@ const boundsFields = { upTo: is.count, open: idRangesShape };
 export type Bounds = { upTo: JobId; open: IdRanges };
 
 /** Whether the end of a job was answered for. */
-export const isAnswered = ({ upTo, open }: Bounds, id: JobId): boolean => id <= upTo && !isInRanges(open, id);
+export const isEndAnswered = ({ upTo, open }: Bounds, id: JobId): boolean =>
+  id <= upTo && !isInRanges(open, id);
 
 const answeredShape = is.object({
   v: is.version(1),
@@ -83,7 +84,7 @@ function recordsOf(folder: string, owner: RoundOwner): { name: string; upTo: Job
 // ---- the last answered round -----------------------------------------------------------------------------
 
 /** The last round that was answered; undefined if none was, or its record is damaged: then the same jobs are told once more. */
-export function readAnswered(home: Home, owner: RoundOwner): AnsweredRound | undefined {
+export function readAnsweredRound(home: Home, owner: RoundOwner): AnsweredRound | undefined {
   const folder = roundsFolder(home, owner.project);
   for (const { name } of recordsOf(folder, owner)) {
     const found = readShaped(`${folder}/${name}`, name, answeredShape);
@@ -95,7 +96,7 @@ export function readAnswered(home: Home, owner: RoundOwner): AnsweredRound | und
 }
 
 /** Notes that a round was answered. One that reaches less far than another's, written meanwhile, changes nothing. */
-export function writeAnswered(home: Home, round: AnsweredRound): void {
+export function writeAnsweredRound(home: Home, round: AnsweredRound): void {
   const folder = makeRoundsFolder(home, round.project);
   writeShared(`${folder}/${stemOf(round)}.${round.upTo}`, sealed({ v: 1, ...round }));
   for (const { name, upTo } of recordsOf(folder, round))
@@ -126,7 +127,7 @@ const RECORD = /^(?:all|queue\.(.+))\.(\d{1,15})$/;
  * Removes the records of rounds whose jobs are all gone, and whose queue, or project, is gone as well: nobody asks for them again.
  * `lowest`: the lowest id that has a directory.
  */
-export function pruneAnswered(home: Home, lowest: JobId): void {
+export function pruneAnsweredRounds(home: Home, lowest: JobId): void {
   for (const key of namesIn(home.rounds)) {
     const folder = `${home.rounds}/${key}`;
     for (const name of namesIn(folder)) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LONGEST_WORD_BYTES, parseBatch } from '../../../../src/cli/run/batch-lines.ts';
-import { renderIds } from '../../../../src/cli/wait/wait-for-many.ts';
+import { renderIds } from '../../../../src/cli/wait/render-ids.ts';
 
 const texts = (file: string | Buffer) => parseBatch(Buffer.from(file)).lines.map(({ text }) => text);
 

@@ -1,0 +1,19 @@
+/** Many ids in few words, as a shell takes them. */
+import type { JobId } from '../../job/spec.ts';
+
+/** So many pieces of a list of ids are typed again by nobody. */
+const MOST_RANGES = 20;
+
+/** `$(seq 3 90) 95`: ids as a shell takes them. */
+export function renderIds(ids: JobId[]): string {
+  const ranges: [JobId, JobId][] = [];
+  for (const id of ids) {
+    const last = ranges.at(-1);
+    if (last && last[1] + 1 === id) last[1] = id;
+    else ranges.push([id, id]);
+  }
+  if (ranges.length > MOST_RANGES) return ids.join(' ');
+  return ranges
+    .map(([from, to]) => (to - from < 2 ? [...new Set([from, to])].join(' ') : `$(seq ${from} ${to})`))
+    .join(' ');
+}

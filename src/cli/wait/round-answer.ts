@@ -1,0 +1,90 @@
+/**
+ * What `wait --queue` and `wait --all` answer: the code of the first failure that counts, by id. A round whose ends were all told is
+ * noted as answered; not after a deadline, a signal or an error, nor where nobody read the answer.
+ */
+import { systemClock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
+import { notCountedIn, type Round } from '../../engine/wait/round.ts';
+import type { Home } from '../../job/home/home.ts';
+import { supersededBy } from '../../job/home/records.ts';
+import { writeAnsweredRound } from '../../job/rounds/answered.ts';
+import { countIds, idRanges } from '../../job/rounds/id-ranges.ts';
+import { readAllRemoved } from '../../job/rounds/removed-jobs.ts';
+import type { JobView } from '../../job/view.ts';
+import { type Exit, SUCCESS } from '../command/command.ts';
+import { jobObject, verdict } from '../messages/job-text.ts';
+import { ageText, emptyRoundText, notCountedText, removedText, sameRoundText } from '../messages/round.ts';
+import type { Output } from '../output/output.ts';
+import type { Judgement } from './deadline.ts';
+import { goneView, judgeEnd } from './report-outcome.ts';
+
+/** What a round makes of one of its ends. */
+export function judgeInRound(home: Home, round: Round, view: JobView): Judgement {
+  if (view.kind === 'unreadable') {
+    // gc may have taken it while it was waited for
+    const removed = readAllRemoved(home).flatMap(({ failures }) => failures);
+    const known = removed.find(({ id }) => id === view.id);
+    if (known) return judgeEnd(view, { code: known.code, by: known.by });
+  }
+  const plain = judgeEnd(view);
+  if (view.kind !== 'ended') return plain;
+  const age = ageText(view, systemClock.now());
+  const why = plain.failed ? notCountedIn(round, home, view) : null;
+  if (why === null) return { ...plain, remark: age };
+  const remark = `${age}${notCountedText(why, view.spec, supersededBy(home.job(view.id)))}`;
+  return { exit: SUCCESS, failed: false, counted: false, remark };
+}
+
+/** Tells a failure whose records are gone. */
+export function tellRemoved(output: Output, removed: Round['removed']): void {
+  for (const one of removed) {
+    if (!output.json) output.line(removedText(one));
+    else
+      output.object({
+        ...jobObject(goneView(one.id), systemClock.now()),
+        ...{ result: 'removed', code: one.code, by: one.by, counted: true, tail: [] },
+      });
+  }
+}
+
+/** What is said before the ends of a round are told. */
+export function introduceRound(output: Output, { scope, views, removed, leftOut, answered }: Round): void {
+  if (output.json) return;
+  if (answered) output.note(sameRoundText(scope.queue, countIds(answered.jobs) - views.length));
+  else if (views.length + removed.length === 0) output.note(emptyRoundText(leftOut.length));
+}
+
+/** The exit of a round whose ends were all told, and its record, if it was not answered before. */
+export function answerRound(output: Output, home: Home, round: Round, told: ReadonlyMap<number, Exit>): Exit {
+  const { scope, views, removed, answered, bounds } = round;
+  if (answered) return answered.first ?? SUCCESS;
+  const failures = [
+    ...views.flatMap(({ id }) => ({ id, ...(told.get(id) ?? SUCCESS) })),
+    ...removed.map(({ id, code, by }) => ({ id, code, by })),
+  ]
+    .filter(({ code }) => code !== 0)
+    .sort((a, b) => a.id - b.id);
+  const first = failures[0] ?? null;
+  const ids = [...views, ...removed].map(({ id }) => id);
+  // of a job of another machine nobody knows the end yet; an answer that nobody read was none
+  const isTold = ids.length > 0 && !views.some(({ kind }) => kind === 'elsewhere') && !output.readerGone;
+  if (isTold) {
+    try {
+      writeAnsweredRound(home, {
+        ...{ project: scope.here?.project ?? null, queue: scope.queue },
+        ...{ from: Math.min(...ids), ...bounds, jobs: idRanges(ids) },
+        ...{ failed: failures.length, first, at: systemClock.now() },
+      });
+    } catch (thrown) {
+      // a home that cannot be written: the same round is answered again
+      errnoOf(thrown);
+    }
+  }
+  return first === null ? SUCCESS : { code: first.code, by: first.by };
+}
+
+/** What `--ended` makes of an end: whether it is one. */
+export function judgeEnded(judged: Judgement, view: JobView): Judgement {
+  const exit = view.kind === 'ended' ? SUCCESS : verdict(view);
+  return { ...judged, exit };
+}

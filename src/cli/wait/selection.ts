@@ -1,0 +1,116 @@
+/** Which jobs `wait` waits for: references, a batch, a round of a queue or of the project. */
+import { safe } from '../../base/text/sanitize.ts';
+import { type Batch, findBatch } from '../../engine/wait/batch.ts';
+import { callerJobs } from '../../engine/wait/caller-jobs.ts';
+import { findRound, type Round } from '../../engine/wait/round.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
+import type { Home } from '../../job/home/home.ts';
+import { parseId } from '../../job/home/ids.ts';
+import type { JobView } from '../../job/view.ts';
+import type { Context } from '../command/context.ts';
+import { requireQueue, selectAll } from '../jobs/select.ts';
+import { noRoundText } from '../messages/round.ts';
+import { renderIds } from './render-ids.ts';
+
+/** What was asked for. */
+export interface Asked {
+  all: boolean;
+  queue: string | null;
+  batch: string | null;
+  /** --queue, --all: of every project. */
+  everywhere: boolean;
+}
+
+/** What is waited for. */
+export interface Selection {
+  home: Home;
+  /** All of them, each once: those of the references first, then the others by id. */
+  views: JobView[];
+  /** Those of the references. */
+  named: JobView[];
+  batch: Batch | null;
+  round: Round | null;
+  /** The same selection in words, to be typed again. */
+  words: string;
+}
+
+/** What contradicts itself, before anything is looked at. */
+export function checkAsked({ all, queue, batch, everywhere }: Asked, references: string[]): Result<void> {
+  const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
+  const given = [
+    ...(all ? ['--all'] : []),
+    ...(queue === null ? [] : ['--queue']),
+    ...(batch === null ? [] : ['--batch']),
+  ];
+  if (given.length > 1)
+    return usage(
+      `${given.slice(0, 2).join(' and ')} exclude each other`,
+      queue === null ? 'bgjob wait --all' : `bgjob wait --queue ${safe(queue)}`,
+    );
+  if (everywhere && !all && queue === null)
+    return usage('-a is for wait --all and wait --queue NAME', 'bgjob wait --all -a');
+  if (given.length + references.length === 0)
+    return usage('wait needs REF..., --all, --queue NAME or --batch ID', 'bgjob ls');
+  return ok(undefined);
+}
+
+/** The jobs that are waited for; fails where there is none. */
+export function selectJobs(context: Context, asked: Asked, references: string[]): Result<Selection> {
+  const selected = selectAll(context, references, 'bgjob wait');
+  if (!selected.ok) return selected;
+  const opened = context.home();
+  if (!opened.ok) return opened;
+  const home = opened.value;
+  const queue = asked.queue === null ? ok(null) : requireQueue(home, asked.queue);
+  if (!queue.ok) return queue;
+  const batch = batchOf(home, asked);
+  if (!batch.ok) return batch;
+  const round = roundOf(context, home, asked);
+  if (!round.ok) return round;
+  const named = selected.value;
+  const others = (batch.value ?? round.value)?.views ?? [];
+  const views = [...named, ...others.filter(({ id }) => !named.some((one) => one.id === id))];
+  const selection = { home: home!, views, named, batch: batch.value, round: round.value };
+  return ok({ ...selection, words: wordsOf(asked, named) });
+}
+
+function batchOf(home: Home | undefined, { batch: text }: Asked): Result<Batch | null> {
+  if (text === null) return ok(null);
+  const id = parseId(text);
+  if (id === undefined)
+    return fail({
+      code: 'usage',
+      message: `--batch: "${safe(text)}" is not the id of a job`,
+      hint: 'bgjob ls',
+    });
+  const found = home && findBatch(home, id);
+  return found
+    ? ok(found)
+    : fail({
+        code: 'nothing-selected',
+        what: `no batch with job ${id}`,
+        hint: `bgjob wait ${id}`,
+      });
+}
+
+function roundOf(
+  context: Context,
+  home: Home | undefined,
+  { all, queue, everywhere }: Asked,
+): Result<Round | null> {
+  if (!all && queue === null) return ok(null);
+  const here = everywhere ? null : context.here();
+  const round = home && findRound(home, { here, queue }, callerJobs(home, context.env));
+  return round ? ok(round) : fail({ code: 'nothing-selected', ...noRoundText(queue, everywhere) });
+}
+
+function wordsOf({ all, queue, batch, everywhere }: Asked, named: JobView[]): string {
+  const words = [
+    ...(named.length > 0 ? [renderIds(named.map(({ id }) => id))] : []),
+    ...(all ? ['--all'] : []),
+    ...(queue === null ? [] : ['--queue', queue]),
+    ...(batch === null ? [] : ['--batch', batch]),
+    ...(everywhere ? ['-a'] : []),
+  ];
+  return words.join(' ');
+}

@@ -1,0 +1,42 @@
+/** A call that is made in a job and waits for that very job, for one that started it, or for a slot that it holds itself. */
+import { observe } from '../../engine/observe/observe.ts';
+import { callerJob, callerJobs } from '../../engine/wait/caller-jobs.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
+import type { Home } from '../../job/home/home.ts';
+import { readSlots } from '../../job/queue/queue-files.ts';
+import type { JobView } from '../../job/view.ts';
+import { queueOf } from '../messages/job-text.ts';
+import { ancestorText, ownSlotText, selfWaitText } from '../messages/round.ts';
+import type { Output } from '../output/output.ts';
+
+/** Fails where a job would wait for its own end; a wait for the first of several may return. `hint`: what to type instead. */
+export function refuseSelfWait(home: Home, views: JobView[], any: boolean, hint: string): Result<void> {
+  const own = callerJob(home, process.env);
+  if (own === null || !views.some(({ id }) => id === own) || (any && views.length > 1)) return ok(undefined);
+  return fail({ code: 'usage', message: selfWaitText(own), hint });
+}
+
+/** Says that what is waited for may wait for this call. */
+export function noteSelfWait(output: Output, home: Home, views: JobView[]): void {
+  const own = callerJob(home, process.env);
+  if (own === null || output.json) return;
+  const callers = callerJobs(home, process.env);
+  const above = views.filter(({ id, kind }) => id !== own && kind === 'live' && callers.has(id));
+  if (above.length > 0)
+    output.note(
+      ancestorText(
+        above.map(({ id }) => id),
+        own,
+      ),
+    );
+  const queues = new Set(views.flatMap((view) => (isQueued(view) ? (queueOf(view) ?? []) : [])));
+  for (const queue of queues) {
+    const holders = [...callers].filter((id) => isInSlot(observe(home, id), queue));
+    if (!holders.includes(own) || holders.length < readSlots(home.queue(queue))) continue;
+    output.note(ownSlotText(queue, own));
+  }
+}
+
+const isQueued = (view: JobView): boolean => view.kind === 'live' && view.status.phase === 'queued';
+const isInSlot = (view: JobView | undefined, queue: string): boolean =>
+  view?.kind === 'live' && !isQueued(view) && queueOf(view) === queue;

@@ -1,0 +1,36 @@
+/** Which jobs were added with one in a batch, `run --batch`. */
+import type { Home } from '../../job/home/home.ts';
+import { givenIds } from '../../job/home/ids.ts';
+import { readSpec } from '../../job/home/records.ts';
+import { type RemovedFailure, readAllRemoved } from '../../job/rounds/removed-jobs.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
+import { observe } from '../observe/observe.ts';
+
+export interface Batch {
+  /** The id of its first job. */
+  first: JobId;
+  /** Its jobs that are there, by id. */
+  views: JobView[];
+  /** Its failures that gc has removed. */
+  removed: RemovedFailure[];
+}
+
+/** The batch with this job; undefined: it was added alone, or there is no such job. */
+export function findBatch(home: Home, id: JobId): Batch | undefined {
+  const own = readSpec(home.job(id), id);
+  const gone = readAllRemoved(home).flatMap(({ failures }) => failures);
+  // of a job that gc removed the batch is known if it failed, or if it was the first
+  const known = own.kind === 'read' ? own.value.placement?.batch : gone.find((one) => one.id === id)?.batch;
+  const first = known ?? (own.kind === 'read' ? null : id);
+  if (first === null) return undefined;
+  const isOf = (member: JobId): boolean => {
+    const spec = readSpec(home.job(member), member);
+    return spec.kind === 'read' && spec.value.placement?.batch === first;
+  };
+  const ids = givenIds(home).filter((member) => member >= first && isOf(member));
+  const views = ids.flatMap((member) => observe(home, member) ?? []);
+  const there = new Set(ids);
+  const removed = gone.filter((one) => one.batch === first && !there.has(one.id)).sort((a, b) => a.id - b.id);
+  return views.length + removed.length === 0 ? undefined : { first, views, removed };
+}
