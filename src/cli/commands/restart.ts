@@ -14,7 +14,14 @@ import { SUCCESS, verb } from '../command/command.ts';
 import { judgeable, select } from '../jobs/select.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../run/after-start.ts';
+import {
+  checkWatch,
+  isWatched,
+  portsAreFree,
+  printId,
+  WATCH_OPTIONS,
+  watchStarted,
+} from '../run/after-start.ts';
 import { startNamed } from '../run/name-policy.ts';
 import { tellIfPaused } from '../run/queue-options.ts';
 import { stopOne } from '../run/replace.ts';
@@ -93,7 +100,7 @@ export const restart = verb({
       const log = { path: home.job(id).log };
       output.object({ v: 1, id, name, reused: false, replaced, restarted: view.id, environment, log });
     } else {
-      output.line(String(id));
+      printId(output, id, options);
       const which =
         environment === 'kept'
           ? 'in the environment that was kept with it'

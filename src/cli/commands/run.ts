@@ -8,7 +8,14 @@ import { quoteWord } from '../../job/view.ts';
 import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { enclosureWarnings, tellWarnings, warningsOf } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
-import { checkWatch, isWatched, portsAreFree, WATCH_OPTIONS, watchStarted } from '../run/after-start.ts';
+import {
+  checkWatch,
+  isWatched,
+  portsAreFree,
+  printId,
+  WATCH_OPTIONS,
+  watchStarted,
+} from '../run/after-start.ts';
 import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
 import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
@@ -116,7 +123,7 @@ export const run = verb({
     const logPath = home.job(id).log;
     const { name } = options;
     if (output.json) output.object({ v: 1, id, name, reused, replaced, log: { path: logPath } });
-    else output.line(String(id));
+    else printId(output, id, options);
     if (placement && !output.json) tellIfPaused(output, home, placement.queue);
     if (!waits) {
       if (!output.json && output.isTerminal(2)) {

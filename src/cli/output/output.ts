@@ -73,6 +73,11 @@ export class Output {
     write(2, Buffer.from(`${text}\n`));
   }
 
+  /** For a verb whose answer is an id alone: its other lines go to stderr. In JSON they are part of the answer. */
+  besideAnswer(): Output {
+    return this.json ? this : new BesideAnswer(this.env, false);
+  }
+
   /** Whether a person looks at this stream. */
   isTerminal(stream: 0 | 1 | 2): boolean {
     try {
@@ -97,6 +102,12 @@ export class Output {
   /** Columns of the terminal on stdout. */
   width(): number {
     return process.stdout.columns || Number(this.env['COLUMNS']) || 80;
+  }
+}
+
+class BesideAnswer extends Output {
+  override raw(bytes: Uint8Array): void {
+    write(2, bytes);
   }
 }
 

@@ -1,4 +1,7 @@
-/** What a call does once its job is started, where that is asked for: wait for its end, follow it, or wait for a condition. */
+/**
+ * What a call does once its job is started, where that is asked for: wait for its end, follow it, or wait for a condition. stdout is
+ * the id alone, or with --follow the job's output alone: everything else is told on stderr. In JSON all of it is on stdout.
+ */
 import { observe } from '../../engine/observe/observe.ts';
 import { findListener, portTaken } from '../../engine/observe/port-owner.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -55,6 +58,10 @@ export async function portsAreFree(home: Home, conditions: Conditions | null): P
   return ok(undefined);
 }
 
+/** Prints the id that was started. With --follow stdout belongs to the job. */
+export const printId = (output: Output, id: JobId, { follow }: Watch): void =>
+  (follow ? output.besideAnswer() : output).line(String(id));
+
 /** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
 async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
   await followTo(output, home, id, { stream: 'log', from: 0, raw: false }, patience.signal);
@@ -63,9 +70,10 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
     output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);
     return READER_GONE;
   }
-  if (view.kind === 'live') return reportStillRunning(output, home, [view], patience);
+  const told = output.besideAnswer();
+  if (view.kind === 'live') return reportStillRunning(told, home, [view], patience);
   patience.end();
-  return reportEnd(output, home, view, 'none');
+  return reportEnd(told, home, view, 'none');
 }
 
 /** Stays with a job that was started, as long as was asked for. */
@@ -76,6 +84,7 @@ export async function watchStarted(
   { follow, conditions, deadlineMs }: Watch & { conditions: Conditions | null; deadlineMs: number | null },
 ): Promise<Result<Exit>> {
   const patience = new Patience(deadlineMs);
+  const told = output.besideAnswer();
   const view = observe(home, id);
   if (view) noteSelfWait(output, home, [view]);
   if (follow) return ok(await followEnd(output, home, id, patience));
@@ -88,10 +97,10 @@ export async function watchStarted(
       typed: 'bgjob show',
     });
   if (conditions) {
-    const exit = await waitForCondition(output, home, view, conditions, patience);
+    const exit = await waitForCondition(told, home, view, conditions, patience);
     const goesOn = !exit.ok && observe(home, id)?.kind === 'live';
     if (goesOn && !output.json) output.note(`(the job goes on: bgjob tail ${id} · bgjob kill ${id})`);
     return exit;
   }
-  return ok(await waitForAll(output, home, [view], { any: false, failFast: false }, patience, 'always'));
+  return ok(await waitForAll(told, home, [view], { any: false, failFast: false }, patience, 'always'));
 }

@@ -96,5 +96,5 @@ export async function runBatch(
   const own = observe(home, ids.at(-1)!);
   if (own) noteSelfWait(output, home, [own]);
   const plan = { any: false, failFast: false, again: `bgjob wait --batch ${ids[0]}` };
-  return ok(await waitForMany(output, home, ids, plan, new Patience(waiting.deadlineMs)));
+  return ok(await waitForMany(output.besideAnswer(), home, ids, plan, new Patience(waiting.deadlineMs)));
 }
