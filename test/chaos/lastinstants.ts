@@ -8,7 +8,7 @@ import { sleepsOn } from '../rig/waiters.ts';
 const JOB = `sh -c "printf 'first\\nlast $n$end'; exit 3"`;
 /** One round: sets `out`. */
 const ROUNDS = [
-  { way: 'run --wait', round: `out=$(bgjob run -w -- ${JOB} 2>/dev/null)` },
+  { way: 'run --wait', round: `out=$(bgjob run -w -- ${JOB} 2>&1)` },
   { way: 'run --until', round: `out=$(bgjob run --until "last $n" -- ${JOB} 2>&1) || out=$?` },
   { way: 'tail --follow', round: `out=$(bgjob tail -f $(bgjob run -- ${JOB}) 2>/dev/null)` },
 ];

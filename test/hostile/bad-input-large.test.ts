@@ -52,8 +52,8 @@ rigTest('a value that no program can be given: the job fails to start, and says 
   for (const [n, [args, env, input]] of calls.entries()) {
     const { code, stdout, stderr } = await rig.bgjob(['run', '-w', ...args], { env, input });
     const why = 'could not be started: the command or the environment is too large';
-    assert.deepEqual([code, stdout], [125, `${n + 1}\n${n + 1} failed to start (${why})\n`], stderr);
-    assert.equal(stderr, '[bgjob] exit code 125\n');
+    assert.deepEqual([code, stdout], [125, `${n + 1}\n`], stderr);
+    assert.equal(stderr, `${n + 1} failed to start (${why})\n[bgjob] exit code 125\n`);
     assert.equal((await rig.show(n + 1)).reason, why);
   }
 });
@@ -77,7 +77,7 @@ rigTest('at the very limit of exec: exact, or a failure that says so, byte by by
     }
     // the shim, or env behind it, is where it did not fit
     assert.ok([125, 126].includes(code), `${code} ${stdout} ${stderr}`);
-    assert.match(stdout + rig.log(id), /too large|Argument list too long/);
+    assert.match(stderr + rig.log(id), /too large|Argument list too long/);
     return 'failed';
   };
   // the last size that is exact, by halves (how much the environment leaves is not known); then on, until bash cannot call it

@@ -50,7 +50,7 @@ for (const mask of ['000', '077', '777'])
 
 rigTest("a job's umask is its caller's, under an adopter and in a script too", async (rig) => {
   for (const mask of ['0000', '0022', '0077', '0777']) {
-    const { stdout } = await rig.bash(`umask ${mask}; bgjob run -w umask; echo umask | bgjob run -w -`);
-    assert.deepEqual(stdout.match(/^\| .*$/gm), [`| ${mask}`, `| ${mask}`]);
+    const { stderr } = await rig.bash(`umask ${mask}; bgjob run -w umask; echo umask | bgjob run -w -`);
+    assert.deepEqual(stderr.match(/^\| .*$/gm), [`| ${mask}`, `| ${mask}`]);
   }
 });

@@ -212,7 +212,7 @@ rigTest(
       ['run', '--wait', '--', 'echo', 'hello'],
     );
     assert.equal(elsewhere.code, 0);
-    assert.match(elsewhere.stdout, /exited 0[^\n]*\n\| hello\n/);
+    assert.match(elsewhere.stderr, /exited 0[^\n]*\n\| hello\n/);
   },
   bwrapped,
 );

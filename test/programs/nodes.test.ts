@@ -18,7 +18,8 @@ for (const node of [process.execPath, ...named]) {
     const call = (...args: string[]) => rig.start(node, [BGJOB, ...args]).answer;
     const failing = await call('run', '--wait', 'echo out; echo err >&2; exit 3');
     assert.deepEqual([failing.code, failing.stderr], [3, '[job] exit code 3\n']);
-    assert.match(failing.stdout, /^1\n1 exited 3 after [\d.]+s\n\| out\n\| err\n$/);
+    assert.equal(failing.stdout, '1\n');
+    assert.match(failing.stderr, /^1 exited 3 after [\d.]+s\n\| out\n\| err\n\[job\]/);
     const tail = await call('tail', '1');
     assert.equal(tail.stdout, 'out\nerr\n');
 

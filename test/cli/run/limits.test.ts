@@ -8,8 +8,8 @@ import { type Rig, rigTest } from '../../rig/rig.ts';
 rigTest('--timeout: 124, and it is ours', async (rig) => {
   const { code, stdout, stderr } = await rig.bgjob(['run', '-w', '--timeout', '50ms', '--', 'sleep', '1000']);
   assert.equal(code, 124);
-  assert.match(stdout, /^1\n1 timed out after [\d.]+s\n$/);
-  assert.equal(stderr, '[bgjob] exit code 124\n');
+  assert.equal(stdout, '1\n');
+  assert.match(stderr, /^1 timed out after [\d.]+s\n\[bgjob\] exit code 124\n$/);
   const job = await rig.show(1);
   assert.equal(job.state, 'timed-out');
   assert.match(job.reason, /--timeout/);
@@ -33,9 +33,9 @@ function assertIdle(rig: Rig, id: number, log: string, limitMs: number): void {
 
 rigTest('--idle-timeout counts from the last output', async (rig) => {
   const line = 'for n in 1 2 3; do echo $n; sleep 0.6; done; sleep 1000';
-  const { code, stdout } = await rig.bgjob(['run', '--wait', '--idle-timeout', '1s', line]);
+  const { code, stderr } = await rig.bgjob(['run', '--wait', '--idle-timeout', '1s', line]);
   assert.equal(code, 124);
-  assert.match(stdout, /^1\n1 timed out \(no output\) after/);
+  assert.match(stderr, /^1 timed out \(no output\) after/);
   const job = await rig.show(1);
   assert.ok(job.durationMs >= 1000, `it had at least its second: ${job.durationMs}`);
   assert.match(job.reason, /--idle-timeout/);

@@ -5,9 +5,10 @@ import { rigTest } from '../../rig/rig.ts';
 
 rigTest('a script from stdin runs like a shell line, with its arguments, and is kept', async (rig) => {
   const input = '# why\nset -eu\necho "<$1|$2>"\nfalse | true\necho never\n';
-  const { code, stdout } = await rig.bgjob(['run', '-w', '-', 'a b', '--json'], { input });
+  const { code, stdout, stderr } = await rig.bgjob(['run', '-w', '-', 'a b', '--json'], { input });
   assert.equal(code, 1);
-  assert.match(stdout, /^1\n1 exited 1 after [\d.hms]+\n\| <a b\|--json>\n$/);
+  assert.equal(stdout, '1\n');
+  assert.match(stderr, /^1 exited 1 after [\d.hms]+\n\| <a b\|--json>\n\[job\]/);
   assert.equal(fs.readFileSync(rig.file(1, 'script'), 'utf8'), input);
   assert.equal(fs.statSync(rig.file(1, 'script')).mode & 0o777, 0o600);
   const { stdout: list } = await rig.bgjob(['ls']);
@@ -22,7 +23,7 @@ rigTest('a shebang line names the interpreter, with its one argument', async (ri
     input: '#!/usr/bin/env node\nconsole.log(process.argv[2]);process.exit(3)\n',
   });
   assert.equal(node.code, 3);
-  assert.match(node.stdout, /\n\| x\n$/);
+  assert.match(node.stderr, /\n\| x\n\[job\]/);
   const sed = await rig.bgjob(['run', '-w', '-'], { input: '#! /bin/sh -e \nfalse\necho never\n' });
   assert.equal(sed.code, 1);
   const split = await rig.bgjob(['run', '-w', '-'], { input: '#!/usr/bin/env -S sh -e\nexit 4\n' });
@@ -48,11 +49,11 @@ rigTest('a script that cannot be run is refused before anything is created', asy
 
 rigTest('run --wait brings the output of a success, and says what it left out', async (rig) => {
   const short = await rig.bgjob(['run', '--wait', '--', 'seq', '3']);
-  assert.match(short.stdout, /^1\n1 exited 0 after [\d.hms]+\n\| 1\n\| 2\n\| 3\n$/);
-  assert.deepEqual([short.code, short.stderr], [0, '']);
+  assert.match(short.stderr, /^1 exited 0 after [\d.hms]+\n\| 1\n\| 2\n\| 3\n$/);
+  assert.deepEqual([short.code, short.stdout], [0, '1\n']);
   const long = await rig.bgjob(['run', '--wait', '--', 'seq', '50']);
-  assert.match(long.stdout, /after [\d.hms]+\n\| 11\n(\| \d+\n){38}\| 50\n$/);
-  assert.equal(long.stderr, '(the last 40 lines; all: bgjob tail 2 --full)\n');
+  assert.match(long.stderr, /after [\d.hms]+\n\| 11\n(\| \d+\n){38}\| 50\n\(the last 40 lines; all: /);
+  assert.match(long.stderr, / all: bgjob tail 2 --full\)\n$/);
   const { stdout } = await rig.bgjob(['run', '--wait', '--json', '--', 'echo', 'hi']);
   assert.deepEqual(JSON.parse(stdout.trim().split('\n')[1]!).tail, ['hi']);
   // wait alone stays as it was
