@@ -144,6 +144,8 @@ export const specShape = is.object({
   id: is.count,
   ...draftFields,
   parent: is.nullable(is.count),
+  /** The job that `restart` started once more as this one; null: none. */
+  restartOf: is.since(is.nullable(is.count), null),
   /** What started it by itself; null: somebody did. */
   origin: is.since(is.nullable(originShape), null),
   createdAt: is.time,

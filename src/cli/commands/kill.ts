@@ -10,12 +10,21 @@ import { parseSignal } from '../../job/signals.ts';
 import type { Stop } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
-import { checkGroup, GROUP_OPTIONS, groupNotes, isGroup, isWaiting, liveGroup } from '../jobs/live-group.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
 import { messageOf } from '../messages/failures.ts';
 import { jobLabel, jobObject, outcomeText } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { portText } from '../run/replace.ts';
+
+/** Which live jobs are meant where none is named. */
+const GROUP_OPTIONS = {
+  all: { kind: 'flag', text: 'every live job of this project, but the one in which this is called' },
+  queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'those that wait or run in this queue' },
+  tag: { kind: 'list', value: 'TAG', text: 'those with this label' },
+  'all-projects': { kind: 'flag', short: '-a', text: 'with --all, --queue, --tag: of every project' },
+} as const;
+
+const isWaiting = (view: JobView): boolean => view.kind === 'live' && view.status.phase === 'queued';
 
 const DEFAULT_SIGNAL = 'SIGTERM';
 
@@ -106,13 +115,19 @@ export const kill = verb({
         message: `-s: "${safe(options.signal!)}" is not a signal`,
         hint: 'kill -l',
       });
-    const fits = checkGroup(options, words);
+    const isGroup = options.all || options.queue.length + options.tag.length > 0;
+    const groups =
+      isGroup || words.length === 0 || options['all-projects']
+        ? (require('../jobs/live-group.ts') as typeof import('../jobs/live-group.ts'))
+        : null;
+    const fits = groups?.checkGroup(options, words) ?? ok(undefined);
     if (!fits.ok) return fits;
     const opened = context.home();
     if (!opened.ok) return opened;
-    const group = isGroup(options) ? liveGroup(context, opened.value, options) : ok(null);
+    const group = groups?.liveGroup(context, opened.value, options) ?? ok(null);
     if (!group.ok) return group;
-    if (group.value && !output.json) for (const note of groupNotes(options, group.value)) output.note(note);
+    if (groups && group.value && !output.json)
+      for (const note of groups.groupNotes(options, group.value)) output.note(note);
     if (group.value?.views.length === 0) return ok(SUCCESS);
     const selected = group.value ? ok(group.value.views) : selectAll(context, words, 'bgjob kill');
     if (!selected.ok) return selected;

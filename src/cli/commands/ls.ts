@@ -1,5 +1,5 @@
 /** `bgjob ls`: the live jobs and those that ended lately. */
-import { ok } from '../../job/failure.ts';
+import { fail, ok } from '../../job/failure.ts';
 import { STATE_WORDS } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jobs/job-filter.ts';
@@ -20,6 +20,8 @@ export const ls = verb({
     'those above it, up to your home directory.',
     'Of those that wait in a queue the first ten are shown; --queue shows those of one queue that run, and then those that',
     'wait, in their order. With -q and --json come all of them.',
+    '--failed: of a round, which is what wait --all, or wait --queue NAME, answers for, the failures by id; not what was restarted or',
+    'replaced, what was stopped on request, nor what a schedule or trigger started.',
   ],
   examples: [
     ['bgjob ls -a', 'of all projects'],
@@ -27,6 +29,7 @@ export const ls = verb({
     ['bgjob ls --unseen', 'what ended since anybody looked, for a prompt'],
     ['bgjob ls -n 100', 'the last hundred that ended, however long ago'],
     ['bgjob ls --queue api', 'what runs in a queue, and who is next'],
+    ['bgjob ls --failed --queue api', 'what failed there; bgjob restart --failed --queue api'],
   ],
   options: {
     all: { kind: 'flag', short: '-a', text: 'of all projects' },
@@ -43,6 +46,10 @@ export const ls = verb({
       kind: 'list',
       value: 'NAME',
       text: 'only jobs of this name, the newest also if it is older',
+    },
+    failed: {
+      kind: 'flag',
+      text: 'what failed in the last round (bgjob wait --help): what restart --failed starts once more',
     },
     unseen: { kind: 'flag', text: 'what ended and nobody was told yet; silent if nothing did' },
     ports: {
@@ -62,6 +69,13 @@ export const ls = verb({
     const home = opened.value;
     const known = requireQueues(home, choice.queues);
     if (!known.ok) return known;
+    const rival = (['unseen', 'watch', 'number'] as const).find((one) => options[one]);
+    if (options.failed && rival)
+      return fail({
+        code: 'usage',
+        message: `--failed and --${rival} exclude each other`,
+        hint: 'bgjob ls --failed',
+      });
     if (options.watch) return watchTable(context, choice, options);
     if (!home) {
       if (!output.json && !options.quiet && !options.unseen) output.note('no jobs yet: bgjob run -- command');
@@ -77,7 +91,18 @@ export const ls = verb({
       });
       return ok(SUCCESS);
     }
-    const picked = pickJobs(home, here, choice, output.json || options.quiet);
+    const lists = options.failed
+      ? (require('../jobs/failed-jobs.ts') as typeof import('../jobs/failed-jobs.ts'))
+      : null;
+    const failed = lists?.failedJobs(context, home, choice);
+    if (lists && failed?.views.length === 0 && !output.json && !options.quiet) {
+      output.note(lists.nothingFailedText(failed, choice));
+      return ok(SUCCESS);
+    }
+    const picked =
+      lists && failed
+        ? lists.pickFailed(home, failed)
+        : pickJobs(home, here, choice, output.json || options.quiet);
     if (options.quiet && !output.json) {
       for (const { id } of picked.views()) output.line(String(id));
       return ok(SUCCESS);

@@ -1,18 +1,14 @@
-/** `bgjob restart`: a job once more, as a new one; what runs of it is stopped first. */
-import { processesOf } from '../../engine/observe/leftovers.ts';
-import { holderOf } from '../../engine/observe/name-owner.ts';
+/** `bgjob restart`: jobs once more, as new ones; what runs of them is stopped first. */
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
-import { attendQueue } from '../../engine/queue/admission.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { titleOf } from '../../job/home/name-claims.ts';
-import { markSuperseded } from '../../job/home/records.ts';
-import type { JobId } from '../../job/spec.ts';
-import { type EndedView, type LiveView, stateWord } from '../../job/view.ts';
-import { SUCCESS, verb } from '../command/command.ts';
-import { judgeable, select } from '../jobs/select.ts';
-import { jobLabel } from '../messages/job-text.ts';
+import type { EndedView, JobView } from '../../job/view.ts';
+import { type Exit, type Input, SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { parseChoice, requireQueues } from '../jobs/job-filter.ts';
+import { selectAll } from '../jobs/select.ts';
+import { commandLine, jobLabel, jobs, sentence } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import {
   checkWatch,
@@ -22,95 +18,170 @@ import {
   WATCH_OPTIONS,
   watchStarted,
 } from '../run/after-start.ts';
-import { startNamed } from '../run/name-policy.ts';
 import { tellIfPaused } from '../run/queue-options.ts';
-import { stopOne } from '../run/replace.ts';
-import { redraftOf } from '../run/restart-draft.ts';
-import { parseConditions } from '../wait/parse-conditions.ts';
+import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
+import { Patience } from '../wait/deadline.ts';
+import { isConditional, parseConditions } from '../wait/parse-conditions.ts';
+import { renderIds } from '../wait/render-ids.ts';
 
-/** Stops the job, or what it left; fails where that cannot be verified, or where its name is another's by now. */
-async function makeWay(
+/** More failures than these are started once more only with --yes. */
+const MOST_UNASKED = 20;
+/** More jobs than these are told in one line. */
+const MOST_TOLD = 20;
+
+const OPTIONS = {
+  failed: { kind: 'flag', text: 'what bgjob ls --failed shows, with the same options' },
+  queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'with --failed: of this queue' },
+  tag: { kind: 'list', value: 'TAG', text: 'with --failed: with this label' },
+  all: { kind: 'flag', short: '-a', text: 'with --failed: of all projects' },
+  yes: { kind: 'flag', text: `with --failed: also more than ${MOST_UNASKED} jobs` },
+  ...WATCH_OPTIONS,
+} as const;
+type RestartInput = Input<typeof OPTIONS>;
+
+const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
+
+/** What does not go together. */
+function checkCall({ options, words }: RestartInput): Result<void> {
+  const { failed, queue, tag, all, yes } = options;
+  if (failed && words.length > 0) return usage('--failed and REF exclude each other', 'bgjob ls --failed');
+  if (!failed && words.length === 0)
+    return usage('restart needs REF..., or --failed', 'bgjob restart @last · bgjob ls --failed');
+  const stray = { '--queue': queue.length > 0, '--tag': tag.length > 0, '-a': all, '--yes': yes };
+  const needless = failed ? undefined : Object.entries(stray).find(([, given]) => given)?.[0];
+  if (needless !== undefined)
+    return usage(`${needless} is for --failed`, 'bgjob restart --failed --queue NAME');
+  if ((failed || words.length > 1) && (options.follow || isConditional(options)))
+    return usage(
+      `${options.follow ? '--follow is' : 'conditions such as --until are'} for one job that is named`,
+      'bgjob restart --wait REF...',
+    );
+  return ok(undefined);
+}
+
+/** The failures of the last round; an exit where there is nothing to do. */
+function selectFailed(context: Context, { options }: RestartInput): Result<EndedView[] | Exit> {
+  const { output } = context;
+  const choice = parseChoice({ ...options, number: null, state: [], name: [] });
+  if (!choice.ok) return choice;
+  const opened = context.home();
+  if (!opened.ok) return opened;
+  const known = requireQueues(opened.value, choice.value.queues);
+  if (!known.ok) return known;
+  const { failedJobs, nothingFailedText, removedText } =
+    require('../jobs/failed-jobs.ts') as typeof import('../jobs/failed-jobs.ts');
+  const failed = failedJobs(context, opened.value, choice.value);
+  const { views, removed } = failed;
+  if (views.length === 0) {
+    if (!output.json) output.note(`(${nothingFailedText(failed, choice.value)})`);
+    return ok(SUCCESS);
+  }
+  if (removed > 0 && !output.json) output.note(`(${removedText(removed)})`);
+  if (views.length <= MOST_UNASKED || options.yes) return ok(views);
+  const now = Date.now();
+  for (const view of views) output.note(`${sentence(view, now)}: ${commandLine(view)}`);
+  return usage(`${jobs(views.length)} failed; nothing was restarted yet`, 'the same with --yes');
+}
+
+/** Tells that a job was started once more. */
+function tellRestarted(
   output: Output,
   home: Home,
-  view: LiveView | EndedView,
-  stopped: JobId[],
-): Promise<Result<void>> {
-  const title = titleOf(view.spec);
-  const holder = title && holderOf(home, title);
-  if (holder && holder.id !== view.id)
-    return fail({
-      code: 'usage',
-      message: `${jobLabel(view)} was followed by ${jobLabel(holder)}, which is ${stateWord(holder)}: one job of a name runs`,
-      hint: `bgjob restart ${title.name}`,
-    });
-  if (view.kind === 'ended' && (await processesOf(home, view)).length === 0) return ok(undefined);
-  return stopOne(output, home, view, stopped, 'restart');
+  options: RestartInput['options'],
+  { id, again, replaced }: Restarted,
+  many: boolean,
+): void {
+  const { view, environment, draft, earlier } = again;
+  const { name } = draft;
+  if (output.json) {
+    const log = { path: home.job(id).log };
+    output.object({ v: 1, id, name, reused: false, replaced, restarted: view.id, environment, log });
+    return;
+  }
+  printId(output, id, options);
+  if (earlier.length > 0)
+    output.note(`(${id} also stands for ${earlier.join(' ')}: one job of the name ${name} runs)`);
+  if (many) return;
+  const which =
+    environment === 'kept' ? 'in the environment that was kept with it' : 'in the environment of this call';
+  output.note(`(${id} is ${jobLabel(view)}${howText(view)} once more, ${which})`);
 }
+
+const howText = (view: JobView): string =>
+  view.kind === 'ended' ? `, which ${howEnded(view.status.outcome)},` : '';
 
 export const restart = verb({
   name: 'restart',
-  operands: 'REF',
-  arity: [1, 1],
+  operands: 'REF...',
+  // at least one, but for --failed: checked below
+  arity: [0, Number.POSITIVE_INFINITY],
   brief: '',
-  summary: 'start a job once more, as a new one; one that runs is stopped first',
+  summary: 'start jobs once more, as new ones; one that runs is stopped first',
   description: [
     'The same command, script, directory, options and -e values, and the environment of this call; with run --keep-env the',
     'one that was kept. Its name then means the new job, whose id is printed.',
     'A job that runs is stopped as run --replace does it, with all its processes, until its ports are free. What it waited for',
-    '(--after, --delay) is not waited for again.',
+    '(--after, --delay) is not waited for again, but for jobs that are restarted with it. Queue, priority, tags and batch are kept.',
+    'Several: what cannot be restarted is refused before any is touched. --failed: what failed in the last round, see ls --failed;',
+    'none is no failure; of more than 20 a list is shown, and --yes restarts them.',
   ],
   examples: [
     ['bgjob restart web', 'a server, with the code of now'],
     ['bgjob restart web --until-port 3000', 'back when it listens'],
     ['bgjob restart --wait @last', 'the same again, and its result'],
+    ['bgjob restart --failed --queue gcc --wait', 'what failed, again'],
   ],
-  options: WATCH_OPTIONS,
-  async run(context, { options, words }) {
+  options: OPTIONS,
+  async run(context, given) {
     const { output } = context;
+    const { options, words } = given;
+    const fits = checkCall(given);
+    if (!fits.ok) return fits;
     const waits = isWatched(options);
     const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
     if (!deadline.ok) return deadline;
-    const found = select(context, words[0]!, 'bgjob restart');
-    if (!found.ok) return found;
-    const { home } = found.value;
+    const selected = options.failed
+      ? selectFailed(context, given)
+      : selectAll(context, words, 'bgjob restart');
+    if (!selected.ok) return selected;
+    if (!Array.isArray(selected.value)) return ok(selected.value);
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    const home = opened.value!;
     if (isProcForeign()) return fail({ code: 'proc-foreign' });
-    const judged = judgeable(found.value.view);
-    if (!judged.ok) return judged;
-    const view = judged.value;
-    const redrafted = redraftOf(context, home, view);
-    if (!redrafted.ok) return redrafted;
-    const { draft, environment } = redrafted.value;
-    const conditions = parseConditions(options, null, () => ok(draft.cwd));
+    const planned = planRestarts(context, home, selected.value);
+    if (!planned.ok) return planned;
+    const plan = planned.value;
+    const conditions = parseConditions(options, null, () => ok(plan[0]!.draft.cwd));
     if (!conditions.ok) return conditions;
-    const fits = checkWatch(options, conditions.value);
-    if (!fits.ok) return fits;
-    const stopped: JobId[] = [];
-    const way = await makeWay(output, home, view, stopped);
-    if (!way.ok) return way;
+    const watched = checkWatch(options, conditions.value);
+    if (!watched.ok) return watched;
     const mayStart = () => portsAreFree(home, conditions.value);
-    const naming = draft.name === null ? 'alone' : 'replace';
-    const started = await startNamed(output, home, draft, naming, mayStart, 'restart');
-    if (!started.ok) return started;
-    const { id } = started.value;
-    markSuperseded(home.job(view.id), id);
-    const { name, placement } = draft;
-    if (placement) await attendQueue(home, placement.queue);
-    if (output.json) {
-      const replaced = [...stopped, ...started.value.replaced];
-      const log = { path: home.job(id).log };
-      output.object({ v: 1, id, name, reused: false, replaced, restarted: view.id, environment, log });
-    } else {
-      printId(output, id, options);
-      const which =
-        environment === 'kept'
-          ? 'in the environment that was kept with it'
-          : 'in the environment of this call';
-      const how = view.kind === 'ended' ? `, which ${howEnded(view.status.outcome)},` : '';
-      output.note(`(${id} is ${jobLabel(view)}${how} once more, ${which})`);
-      if (placement) tellIfPaused(output, home, placement.queue);
+    const tellsEach = plan.length <= MOST_TOLD;
+    const { done, failed } = await restartJobs(output, home, plan, mayStart, (restarted) =>
+      tellRestarted(output, home, options, restarted, !tellsEach),
+    );
+    if (!tellsEach && !output.json)
+      output.note(`(${jobs(done.length)} once more, in the environment of this call)`);
+    if (!output.json)
+      for (const queue of new Set(done.flatMap(({ again }) => again.view.spec.placement?.queue ?? [])))
+        tellIfPaused(output, home, queue);
+    if (failed) {
+      if (plan.length > 1 && !output.json)
+        output.note(
+          `(not restarted: ${failed.left.join(' ')}; again: bgjob restart ${renderIds(failed.left)})`,
+        );
+      return failed.failure;
     }
     if (!waits) return ok(SUCCESS);
-    return watchStarted(output, home, id, {
+    const ids = done.map(({ id }) => id);
+    if (ids.length > 1) {
+      const { waitWithSummary } =
+        require('../run/many-summary.ts') as typeof import('../run/many-summary.ts');
+      const patience = new Patience(deadline.value);
+      return ok(await waitWithSummary(output, home, ids, `bgjob wait ${renderIds(ids)}`, patience));
+    }
+    return watchStarted(output, home, ids[0]!, {
       ...options,
       conditions: conditions.value,
       deadlineMs: deadline.value,

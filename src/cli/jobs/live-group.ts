@@ -14,13 +14,6 @@ import { parseTags } from '../command/tags.ts';
 import { jobs } from '../messages/job-text.ts';
 import { EVERYTHING, isAsked, requireQueues } from './job-filter.ts';
 
-export const GROUP_OPTIONS = {
-  all: { kind: 'flag', text: 'every live job of this project, but the one in which this is called' },
-  queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'those that wait or run in this queue' },
-  tag: { kind: 'list', value: 'TAG', text: 'those with this label' },
-  'all-projects': { kind: 'flag', short: '-a', text: 'with --all, --queue, --tag: of every project' },
-} as const;
-
 export interface GroupOptions {
   all: boolean;
   queue: string[];
@@ -54,8 +47,6 @@ export function checkGroup(options: GroupOptions, words: string[]): Result<void>
     );
   return ok(undefined);
 }
-
-export const isWaiting = (view: JobView): boolean => view.kind === 'live' && view.status.phase === 'queued';
 
 export interface LiveGroup {
   /** By id. */

@@ -169,6 +169,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     tags: spec?.tags ?? [],
     attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
     parent: spec?.parent ?? null,
+    restartOf: spec?.restartOf ?? null,
     origin: originObject(spec),
     createdAt: iso(spec?.createdAt ?? null),
     startedAt: iso(startedAt),

@@ -12,7 +12,6 @@ import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
 import { noteSelfWait } from '../wait/self-wait.ts';
-import { waitForMany } from '../wait/wait-for-many.ts';
 import { startProgress } from '../wait/waiting-line.ts';
 import { type BatchInput, batchOf, checkBatchCall, type LineDraft } from './batch.ts';
 import { applySlots, parseQueueing, tellIfPaused } from './queue-options.ts';
@@ -86,7 +85,8 @@ export async function runBatch(
   const ids = added.value;
   const { queue } = queueing.value.wish!;
   await attendQueue(home, queue);
-  tellIds(output, home, lines.value, ids);
+  // a person who waits is told the failures, and not a list of numbers
+  if (output.json || waiting === null || !output.isTerminal(1)) tellIds(output, home, lines.value, ids);
   if (!output.json) tellIfPaused(output, home, queue);
   if (waiting === null) {
     if (!output.json && output.isTerminal(2))
@@ -95,6 +95,7 @@ export async function runBatch(
   }
   const own = observe(home, ids.at(-1)!);
   if (own) noteSelfWait(output, home, [own]);
-  const plan = { any: false, failFast: false, again: `bgjob wait --batch ${ids[0]}` };
-  return ok(await waitForMany(output.besideAnswer(), home, ids, plan, new Patience(waiting.deadlineMs)));
+  const { waitWithSummary } = require('./many-summary.ts') as typeof import('./many-summary.ts');
+  const patience = new Patience(waiting.deadlineMs);
+  return ok(await waitWithSummary(output, home, ids, `bgjob wait --batch ${ids[0]}`, patience));
 }

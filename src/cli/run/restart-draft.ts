@@ -10,7 +10,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
-import type { Placement, Spec } from '../../job/spec.ts';
+import type { JobId, Placement, Spec } from '../../job/spec.ts';
 import type { EndedView, LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { parentOf } from './draft.ts';
@@ -21,8 +21,9 @@ export interface Redraft {
   environment: 'caller' | 'kept';
 }
 
+/** The draft of a job once more; what it waited for is in it no more. */
 export function redraftOf(context: Context, home: Home, view: LiveView | EndedView): Result<Redraft> {
-  const { v, id, createdAt, createdMonotonicMs, bootId, machine, ...rest } = view.spec;
+  const { v, id, restartOf, createdAt, createdMonotonicMs, bootId, machine, ...rest } = view.spec;
   if (view.kind === 'live' && view.status.phase === 'queued')
     return fail({ code: 'not-restarted', id, why: 'queued' });
   const { cwd, argv, keepEnv } = rest;
@@ -55,8 +56,9 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
     ...rest,
     env: knowsPlace ? rest.env : [...rest.env, `PWD=${cwd}`],
     notify: rest.notify && { ...rest.notify, ...notifyTargets(context.env) },
-    placement: placementAgain(rest),
+    placement: placementAgain(rest, new Map()),
     parent: parentOf(context),
+    restartOf: id,
     origin: null,
     ...(scriptBytes && { scriptBytes }),
     // one more name of what the old one has: it stays when that is collected
@@ -67,11 +69,22 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   return ok({ draft, environment: environment ? 'kept' : 'caller' });
 }
 
-/** The same queue and priority, in the sandbox of the call; what it waited for then is over. */
-function placementAgain({ placement, retry }: Pick<Spec, 'placement' | 'retry'>): Placement | null {
-  if (placement === null || (placement.queue === NO_QUEUE && retry === 0)) return null;
-  const { queue, priority } = placement;
-  return placementOf({ queue, priority, notBefore: null, after: [] });
+/**
+ * The same queue, priority and batch, in the sandbox of the call. What it waited for then is over, but for jobs that are started once
+ * more with it: `renewed` has their new ids by the old ones.
+ */
+export function placementAgain(
+  { placement, retry }: Pick<Spec, 'placement' | 'retry'>,
+  renewed: ReadonlyMap<JobId, JobId>,
+): Placement | null {
+  if (placement === null) return null;
+  const after = placement.after.flatMap(({ id, any }) => {
+    const now = renewed.get(id);
+    return now === undefined ? [] : [{ id: now, any }];
+  });
+  const { queue, priority, batch } = placement;
+  if (queue === NO_QUEUE && retry === 0 && after.length === 0) return null;
+  return { ...placementOf({ queue, priority, notBefore: null, after }), batch };
 }
 
 /** A file of a job's directory: not through a link, and no FIFO that would hang us. Throws system errors. */

@@ -63,6 +63,8 @@ export interface WaitPlan {
   again?: string;
   /** What the call makes of an end; without it the code is the job's. */
   judge?: (view: JobView) => Judgement;
+  /** Of what did not fail nothing is told: a person sees the progress. */
+  failuresOnly?: boolean;
   /** Gets each end that was told, with its exit. */
   told?: Map<number, Exit>;
 }

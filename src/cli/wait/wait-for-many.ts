@@ -3,6 +3,7 @@ import { leftoversOf, markedProcesses } from '../../engine/observe/leftovers.ts'
 import { observe } from '../../engine/observe/observe.ts';
 import { Endings } from '../../engine/wait/job-ends.ts';
 import type { Home } from '../../job/home/home.ts';
+import { markSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
@@ -40,7 +41,11 @@ export async function waitForMany(
       const leftovers = view.kind === 'ended' ? leftoversOf(home, view, marked) : 0;
       const judgement = plan.judge?.(view) ?? judgeEnd(view);
       const lastLines = failed < MOST_SHOWN ? 'of a failure' : 'none';
-      const exit = tellKnownEnd(output, home, view, lastLines, leftovers, judgement);
+      const isTold = judgement.failed || !plan.failuresOnly || output.json;
+      if (!isTold) markSeen(home.job(id));
+      const exit = isTold
+        ? tellKnownEnd(output, home, view, lastLines, leftovers, judgement)
+        : judgement.exit;
       exits.set(id, exit);
       if (judgement.failed) failed++;
       if (plan.any || (plan.failFast && exit.code !== 0)) {

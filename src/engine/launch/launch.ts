@@ -24,7 +24,12 @@ import { makeStdin, takeCopy } from './job-stdin.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
 
 /** What the command line decides; the rest of the spec comes from here. */
-export type Draft = Omit<Spec, 'v' | 'id' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'> & {
+export type Draft = Omit<
+  Spec,
+  'v' | 'id' | 'restartOf' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'
+> & {
+  /** The job that is started once more. */
+  restartOf?: JobId;
   /** The script of `run -`; its path takes the place that `script.at` names. */
   scriptBytes?: Uint8Array;
   /** `NAME=value` of all its variables, for a restart in a kept environment; else the caller's is taken. */
@@ -57,7 +62,7 @@ export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
   const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
   const { bootId, machine } = thisHost();
   const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
-  return { v: 1, id, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
+  return { v: 1, id, restartOf: null, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
 }
 
 /** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */

@@ -87,6 +87,8 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
       if (
         placement.batch !== null &&
         known === null &&
+        // one that has a name is held until then: others must see that it claims the name
+        !isHeld(job.alive) &&
         !fs.existsSync(home.queue(placement.queue).batch(placement.batch))
       )
         return undefined;

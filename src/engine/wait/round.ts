@@ -130,6 +130,12 @@ export function findRound(
   return { scope, views, removed, leftOut, bounds, answered: null };
 }
 
+/** The jobs of the last answered round of a scope that are still there. */
+export function lastAnswered(home: Home, scope: RoundScope): JobView[] {
+  const answered = readAnsweredRound(home, ownerOf(scope));
+  return answered ? stillThere(home, answered).views : [];
+}
+
 /** What gc has left of an answered round; the failure that decided it is told in any case. */
 function stillThere(home: Home, { jobs, first }: AnsweredRound): Pick<Round, 'views' | 'removed'> {
   const views = givenIds(home)

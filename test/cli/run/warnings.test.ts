@@ -9,7 +9,10 @@ rigTest('a warning goes to stderr, the id alone to stdout, and the job starts', 
   assert.equal((await rig.bgjob(['wait', '1'])).code, 0);
   assert.equal(rig.log(1), '8\n9\n');
   const words = await rig.bgjob(['run', '-w', '--', 'nohup', 'true']);
-  assert.match(words.stderr, /^warning: nohup is not needed: a job outlives its shell\n2 exited 0 after .*\n$/);
+  assert.match(
+    words.stderr,
+    /^warning: nohup is not needed: a job outlives its shell\n2 exited 0 after .*\n$/,
+  );
   // what was typed for a script is its own
   const script = await rig.bgjob(['run', '-w', '-'], { input: 'true | tail\n' });
   assert.match(script.stderr, /^3 exited 0 after .*\n$/);

@@ -61,6 +61,7 @@ const SPEC: Spec = {
   retry: 2,
   backoffMs: 1000,
   parent: null,
+  restartOf: null,
   origin: null,
   createdAt: 1.5,
   createdMonotonicMs: 2.25,
@@ -152,7 +153,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   // fields that records of older versions do not have
   const later = [
     ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
-    ...['stdin', 'pty', 'onExit', 'notify', 'origin'],
+    ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin'],
   ];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');

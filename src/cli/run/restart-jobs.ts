@@ -1,0 +1,162 @@
+/**
+ * Starting jobs once more. All that can be refused is refused before the first of them is touched. Then each is stopped if it runs, and
+ * started: in the order given, but after those that it waits for. One that fails leaves the rest as it was.
+ */
+import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
+import { holderOf } from '../../engine/observe/name-owner.ts';
+import { attendQueue } from '../../engine/queue/admission.ts';
+import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
+import { callerJob } from '../../engine/wait/caller-jobs.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
+import type { Home } from '../../job/home/home.ts';
+import { titleOf } from '../../job/home/name-claims.ts';
+import { markSuperseded } from '../../job/home/records.ts';
+import type { JobId } from '../../job/spec.ts';
+import { type EndedView, type JobView, type LiveView, stateWord } from '../../job/view.ts';
+import type { Context } from '../command/context.ts';
+import { judgeable } from '../jobs/select.ts';
+import { jobLabel } from '../messages/job-text.ts';
+import type { Output } from '../output/output.ts';
+import { startNamed } from './name-policy.ts';
+import { stopOne } from './replace.ts';
+import { placementAgain, type Redraft, redraftOf } from './restart-draft.ts';
+
+/** A job that is to be started once more. */
+export interface Again extends Redraft {
+  view: LiveView | EndedView;
+  /** Earlier jobs of its name that were meant, too: one of a name runs, and it stands for them. */
+  earlier: JobId[];
+}
+
+/** A job that was. */
+export interface Restarted {
+  id: JobId;
+  again: Again;
+  /** The jobs that were stopped for it. */
+  replaced: JobId[];
+}
+
+/** What is to be started, in order; fails where one of them cannot be, and nothing was done. */
+export function planRestarts(context: Context, home: Home, given: JobView[]): Result<Again[]> {
+  const plan = new Map<string, Again>();
+  const own = callerJob(home, process.env);
+  for (const one of given) {
+    const judged = judgeable(one);
+    if (!judged.ok) return judged;
+    const view = judged.value;
+    if (view.kind === 'live' && view.id === own && given.length > 1)
+      return fail({
+        code: 'usage',
+        message: `${jobLabel(view)} cannot restart itself: it would be stopped first`,
+      });
+    const redrafted = redraftOf(context, home, view);
+    if (!redrafted.ok) return redrafted;
+    const followed = followerOf(home, view);
+    if (followed && !given.some(({ id }) => id === followed.id)) return fail(followedFailure(view, followed));
+    const title = titleOf(view.spec);
+    const key = title ? `${title.name} ${title.project}` : String(view.id);
+    const other = plan.get(key);
+    if (!other) plan.set(key, { ...redrafted.value, view, earlier: [] });
+    else if (other.view.id > view.id) other.earlier.push(view.id);
+    else {
+      plan.delete(key);
+      plan.set(key, { ...redrafted.value, view, earlier: [...other.earlier, other.view.id] });
+    }
+  }
+  return ok(inOrder([...plan.values()]));
+}
+
+/** The live job that has the name of this one by now. */
+function followerOf(home: Home, view: LiveView | EndedView): JobView | undefined {
+  const title = titleOf(view.spec);
+  const holder = title && holderOf(home, title);
+  return holder && holder.id !== view.id ? holder : undefined;
+}
+
+const followedFailure = (view: JobView, follower: JobView) =>
+  ({
+    code: 'usage',
+    message: `${jobLabel(view)} was followed by ${jobLabel(follower)}, which is ${stateWord(follower)}: one job of a name runs`,
+    hint: `bgjob restart ${'spec' in view ? view.spec.name : view.id}`,
+  }) as const;
+
+/** As given, but each behind those that it waits for. */
+function inOrder(plan: Again[]): Again[] {
+  const byId = new Map(plan.map((again) => [again.view.id, again]));
+  const ordered = new Set<Again>();
+  const add = (again: Again): void => {
+    if (ordered.has(again)) return;
+    for (const { id } of again.view.spec.placement?.after ?? []) {
+      const awaited = byId.get(id);
+      // a job waits for earlier ones alone: no circle
+      if (awaited && id < again.view.id) add(awaited);
+    }
+    ordered.add(again);
+  };
+  for (const again of plan) add(again);
+  return [...ordered];
+}
+
+/** Starts them; `tell` hears of each. What was not started when one fails is named in `left`. */
+export async function restartJobs(
+  output: Output,
+  home: Home,
+  plan: Again[],
+  mayStart: () => Promise<Result<void>>,
+  tell: (restarted: Restarted) => void,
+): Promise<{ done: Restarted[]; failed: { failure: Result<never>; left: JobId[] } | null }> {
+  const done: Restarted[] = [];
+  const renewed = new Map<JobId, JobId>();
+  const queues = new Set<string>();
+  // one look serves all; for a single job a thorough one is made
+  const marked = plan.length > 1 ? await markedProcesses(home) : undefined;
+  let failed: { failure: Result<never>; left: JobId[] } | null = null;
+  for (const [n, again] of plan.entries()) {
+    const started = await restartOne(output, home, again, renewed, marked, mayStart);
+    if (!started.ok) {
+      failed = { failure: started, left: plan.slice(n).map(({ view }) => view.id) };
+      break;
+    }
+    const { id, placement } = started.value;
+    for (const old of [again.view.id, ...again.earlier]) {
+      renewed.set(old, id);
+      markSuperseded(home.job(old), id);
+    }
+    if (placement) queues.add(placement.queue);
+    const restarted = { id, again, replaced: started.value.replaced };
+    done.push(restarted);
+    // a queue goes on before the id is told: of one job alone
+    if (placement && plan.length === 1) await attendQueue(home, placement.queue);
+    tell(restarted);
+  }
+  if (plan.length > 1) for (const queue of queues) await attendQueue(home, queue);
+  return { done, failed };
+}
+
+async function restartOne(
+  output: Output,
+  home: Home,
+  { view, draft: first }: Again,
+  renewed: ReadonlyMap<JobId, JobId>,
+  marked: Awaited<ReturnType<typeof markedProcesses>> | undefined,
+  mayStart: () => Promise<Result<void>>,
+): Promise<Result<{ id: JobId; placement: QueuedDraft['placement'] | null; replaced: JobId[] }>> {
+  const follower = followerOf(home, view);
+  if (follower) return fail(followedFailure(view, follower));
+  const stopped: JobId[] = [];
+  const left =
+    view.kind === 'ended'
+      ? marked
+        ? leftoversOf(home, view, marked)
+        : (await processesOf(home, view)).length
+      : 1;
+  const way = left > 0 ? await stopOne(output, home, view, stopped, 'restart') : ok(undefined);
+  if (!way.ok) return way;
+  const placement = placementAgain(view.spec, renewed);
+  const draft = { ...first, placement };
+  const naming = draft.name === null ? 'alone' : 'replace';
+  const started = await startNamed(output, home, draft, naming, mayStart, 'restart');
+  if (!started.ok) return started;
+  const { id, replaced } = started.value;
+  return ok({ id, placement, replaced: [...stopped, ...replaced] });
+}
