@@ -24,7 +24,9 @@ export type LineTrouble =
   | { kind: 'too-long'; bytes: number }
   | { kind: 'not-found'; command: string }
   | { kind: 'not-executable'; command: string; why: 'directory' | 'permission' }
-  | { kind: 'syntax'; says: string };
+  | { kind: 'syntax'; says: string }
+  /** `line` has the same name. */
+  | { kind: 'name-twice'; name: string; line: number };
 export interface BadLine {
   /** From 1. */
   number: number;

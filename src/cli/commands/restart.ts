@@ -68,7 +68,7 @@ function selectFailed(context: Context, { options }: RestartInput): Result<Ended
   if (!opened.ok) return opened;
   const known = requireQueues(opened.value, choice.value.queues);
   if (!known.ok) return known;
-  const { failedJobs, nothingFailedText, removedText } =
+  const { failedJobs, nothingFailedText, removedFailuresText } =
     require('../jobs/failed-jobs.ts') as typeof import('../jobs/failed-jobs.ts');
   const failed = failedJobs(context, opened.value, choice.value);
   const { views, removed } = failed;
@@ -76,7 +76,7 @@ function selectFailed(context: Context, { options }: RestartInput): Result<Ended
     if (!output.json) output.note(`(${nothingFailedText(failed, choice.value)})`);
     return ok(SUCCESS);
   }
-  if (removed > 0 && !output.json) output.note(`(${removedText(removed)})`);
+  if (removed > 0 && !output.json) output.note(`(${removedFailuresText(removed)})`);
   if (views.length <= MOST_UNASKED || options.yes) return ok(views);
   const now = Date.now();
   for (const view of views) output.note(`${sentence(view, now)}: ${commandLine(view)}`);

@@ -47,7 +47,7 @@ export const pickFailed = (home: Home, { views, removed }: FailedJobs): Picked =
     yield* views;
   },
   hidden: () => 0,
-  rest: () => (removed === 0 ? [] : [`${removedText(removed)}`]),
+  rest: () => (removed === 0 ? [] : [`${removedFailuresText(removed)}`]),
 });
 
 /** That there is none, and what was asked for. */
@@ -57,12 +57,12 @@ export function nothingFailedText({ removed }: FailedJobs, { queues, tags, every
     ...tags.map((tag) => `with tag ${safe(tag)}`),
     ...(everywhere ? [] : ['of this project']),
   ].join(' ');
-  const gone = removed === 0 ? '' : `; ${removedText(removed)}`;
+  const gone = removed === 0 ? '' : `; ${removedFailuresText(removed)}`;
   return `nothing ${what === '' ? '' : `${what} `}failed in the last round${gone}`;
 }
 
 /** `2 failures were removed by gc`. */
-export const removedText = (removed: number): string =>
+export const removedFailuresText = (removed: number): string =>
   `${plural(removed, 'failure was', 'failures were')} removed by gc`;
 
 /** Where the round is made of jobs of the one before that were started once more, what failed there beside them still counts. */

@@ -29,6 +29,8 @@ export function badLineText({ trouble }: BadLine): string {
       return `${clip(safe(trouble.command), 80)}: ${trouble.why === 'directory' ? 'is a directory' : 'permission denied'}`;
     case 'syntax':
       return clip(safe(trouble.says), 200);
+    case 'name-twice':
+      return `line ${trouble.line} has the name ${safe(trouble.name)}, too: one job of a name runs`;
     default:
       return unreachable(trouble);
   }

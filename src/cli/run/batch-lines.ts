@@ -1,10 +1,14 @@
-/** The lines of a `--batch` file: each a shell line of its own. Nothing here judges what they say, only whether they can be words. */
+/**
+ * The lines of a `--batch` file: each a shell line of its own, with a name before it (`lint: npm run lint`, as in a Procfile) or without.
+ * Nothing here judges what they say, only whether they can be words.
+ */
 import { isUtf8 } from 'node:buffer';
 import * as fs from 'node:fs';
 import { readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { type BadLine, fail, ok, type Result } from '../../job/failure.ts';
+import { isName } from '../../job/home/project.ts';
 import type { Output } from '../output/output.ts';
 
 /** One word as execve takes it (MAX_ARG_STRLEN, with its NUL). */
@@ -15,12 +19,17 @@ const LIMIT_TEXT = '256 MiB';
 export interface BatchLine {
   /** From 1, as editors count. */
   number: number;
+  /** The shell line. */
   text: string;
+  name: string | null;
 }
 export interface BatchLines {
   lines: BatchLine[];
   bad: BadLine[];
 }
+
+/** A blank is needed behind the colon: no command is called `lint:`. */
+const NAMED = /^\s*([^\s:]{1,64}):\s+(\S.*)$/s;
 
 const NEWLINE = 10;
 const RETURN = 13;
@@ -29,6 +38,7 @@ const BOM = Buffer.from('\ufeff');
 /** Takes a file apart. Blank lines and comments are none; what stands between them keeps its bytes, but for the end of a CRLF line. */
 export function parseBatch(bytes: Buffer): BatchLines {
   const found: BatchLines = { lines: [], bad: [] };
+  const named = new Map<string, number>();
   // all at once is cheaper than line by line
   const isClean = isUtf8(bytes) && !bytes.includes(0);
   let at = bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
@@ -43,9 +53,20 @@ export function parseBatch(bytes: Buffer): BatchLines {
     else if (!isClean && !isUtf8(line)) found.bad.push({ number, trouble: { kind: 'not-utf-8' } });
     else if (line.length > LONGEST_WORD_BYTES)
       found.bad.push({ number, trouble: { kind: 'too-long', bytes: line.length } });
-    else found.lines.push({ number, text });
+    else {
+      const line = nameOf(number, text);
+      const first = line.name === null ? undefined : named.get(line.name);
+      if (line.name !== null) named.set(line.name, first ?? number);
+      if (first === undefined) found.lines.push(line);
+      else found.bad.push({ number, trouble: { kind: 'name-twice', name: line.name!, line: first } });
+    }
   }
   return found;
+}
+
+function nameOf(number: number, text: string): BatchLine {
+  const [, name = '', command = ''] = NAMED.exec(text) ?? [];
+  return isName(name) ? { number, text: command, name } : { number, text, name: null };
 }
 
 /** The name of a file in messages. */

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { observe } from '../../engine/observe/observe.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { enqueueBatch } from '../../engine/queue/enqueue.ts';
-import { ok, type Result } from '../../job/failure.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
@@ -39,13 +39,24 @@ async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Resu
       ended = done;
     });
     progress?.stop();
-    if (!added.ok) return added;
+    if (!added.ok) return nothingAdded(added);
     if (added.value !== null) return ok(added.value);
     output.note('interrupted: nothing was added');
     return ok({ code, by: 'bgjob' });
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }
+}
+
+/** A name of a line that a live job has: --reuse and --replace, which help elsewhere, are for one job. */
+function nothingAdded(failed: { ok: false; failure: Failure }): { ok: false; failure: Failure } {
+  const { failure } = failed;
+  if (failure.code !== 'name-taken') return failed;
+  return fail({
+    code: 'usage',
+    message: `${failure.name} is ${failure.state} as job ${failure.id}: one job of a name runs; nothing was added`,
+    hint: `bgjob wait ${failure.id}, bgjob kill ${failure.id}, or another name`,
+  });
 }
 
 function tellIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): void {
@@ -55,7 +66,14 @@ function tellIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): 
   }
   output.objects(
     ids.map((id, n) => ({
-      ...{ v: 1, id, name: null, reused: false, replaced: [], log: { path: home.job(id).log } },
+      ...{
+        v: 1,
+        id,
+        name: lines[n]!.draft.name,
+        reused: false,
+        replaced: [],
+        log: { path: home.job(id).log },
+      },
       line: lines[n]!.number,
     })),
   );

@@ -83,7 +83,7 @@ function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[
   const refused = refusedLines(lines.map(({ text }) => text));
   const drafts: LineDraft[] = [];
   const bad: BadLine[] = [];
-  for (const [n, { number, text }] of lines.entries()) {
+  for (const [n, { number, text, name }] of lines.entries()) {
     const says = refused.get(n);
     if (says !== undefined) {
       bad.push({ number, trouble: { kind: 'syntax', says } });
@@ -97,7 +97,7 @@ function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[
       bad.push({ number, trouble });
       continue;
     }
-    const own = { argv: programs.withoutShell(text) ?? argv, line, words: [text], script: null };
+    const own = { argv: programs.withoutShell(text) ?? argv, line, words: [text], script: null, name };
     drafts.push({ number, draft: { ...rest, placement, ...own } });
   }
   return ok({ drafts, bad });

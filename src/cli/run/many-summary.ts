@@ -39,7 +39,8 @@ function summaryOf(home: Home, ids: JobId[], told: ReadonlyMap<JobId, Exit>): st
     ...(failed.length > 0 ? [`${failed.length} failed`] : []),
     ...(left > 0 ? [`${left} not ended`] : []),
   ].join(', ');
-  if (failed.length === 0) return [counts];
+  // that is told before, with how to go on
+  if (failed.length === 0) return left > 0 ? [] : [counts];
   const named = failed.slice(0, MOST_NAMED).map((id) => nameOf(id, observe(home, id)));
   const more = failed.length - named.length;
   return [

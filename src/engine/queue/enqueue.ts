@@ -114,6 +114,7 @@ export async function enqueueBatch(
   const { placement } = drafts[0]!;
   const queue = home.queue(placement.queue);
   const names: string[] = [];
+  const held: number[] = [];
   let hidden = '';
   const write = (id: JobId): void => {
     const draft = drafts[ids.length]!;
@@ -144,7 +145,14 @@ export async function enqueueBatch(
     beginRounds(home);
     makeQueue(home, placement.queue);
     while (ids.length < drafts.length && !abort.aborted) {
-      claimIds(home, Math.min(PORTION, drafts.length - ids.length), write);
+      const begun = ids.length;
+      claimIds(home, Math.min(PORTION, drafts.length - begun), write);
+      for (let n = begun; n < ids.length; n++) {
+        const named = await claimBatchName(home, ids[n]!, drafts[n]!, held);
+        if (named.ok) continue;
+        undo();
+        return named;
+      }
       told(ids.length);
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -158,7 +166,24 @@ export async function enqueueBatch(
   } catch (thrown) {
     undo();
     return ioFailure(home, thrown);
+  } finally {
+    for (const fd of held) fs.closeSync(fd);
   }
+}
+
+/** Claims the name of a job that is written and not revealed yet. It is held until then by its FIFO, a descriptor in `held`. */
+async function claimBatchName(
+  home: Home,
+  id: JobId,
+  draft: QueuedDraft,
+  held: number[],
+): Promise<Result<void>> {
+  const title = titleOf(draft);
+  if (!title) return ok(undefined);
+  const made = await makeFifo(home, id);
+  if (!made.ok) return made;
+  held.push(fs.openSync(home.job(id).alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW));
+  return takeName(home, title, id);
 }
 
 /** Makes all of it durable with one flush of the file system; one by one where there is no program for that. */

@@ -36,7 +36,7 @@ rigTest(
     assert.equal(stdout, '1\n2\n3\n');
     assert.match(
       stderr,
-      /^1 exited 3 after .*\n\| one\n2 exited 1 after .*\n3 exited 0 after .*\n\[job\] exit code 3\n$/,
+      /^1 exited 3 after .*\n\| one\n2 exited 1 after .*\n3 exited 0 after .*\n1 done, 2 failed:\n {2}1 echo one; exit 3\n {2}2 false \| true\nrun them again: bgjob restart 1 2\n\[job\] exit code 3\n$/,
     );
     assert.equal(rig.log(3), 'three\n');
     const jobs = await rig.json(['ls', '-a']);
@@ -64,7 +64,7 @@ rigTest('it reads stdin, pipes and descriptors; options hold for all lines', asy
 rigTest('without -Q the queue is default, and that is said once', async (rig) => {
   const { stdout, stderr } = await rig.bgjob(['run', '-w', '--batch', '-'], { input: 'true\ntrue\n' });
   assert.equal(stdout, '1\n2\n');
-  assert.match(stderr, /^\(no -Q: they wait in queue default\)\n1 exited 0 .*\n2 exited 0 .*\n$/);
+  assert.match(stderr, /^\(no -Q: they wait in queue default\)\n1 exited 0 .*\n2 exited 0 .*\n2 done\n$/);
   assert.deepEqual(fs.readdirSync(`${rig.home}/queues`), ['default']);
 });
 
@@ -103,7 +103,7 @@ rigTest('--skip-bad adds the rest and tells the same; where nothing is left it f
   assert.equal(stdout, '1\n2\n3\n');
   const reasons = REASONS.replace('  lines', 'left out: lines').replaceAll('  lines', '          lines');
   assert.ok(stderr.startsWith(reasons), stderr);
-  assert.match(stderr.slice(reasons.length), /^1 exited 0 .*\n2 exited 0 .*\n3 exited 0 .*\n$/);
+  assert.match(stderr.slice(reasons.length), /^1 exited 0 .*\n2 exited 0 .*\n3 exited 0 .*\n3 done\n$/);
   const json = await rig.bgjob(['run', '-Q', 'q', '--json', '--skip-bad', '--batch', name]);
   assert.deepEqual(
     json.stdout
@@ -140,7 +140,7 @@ rigTest('a warning is told once for each kind, with its line and how many more',
   assert.match(first!, /^warning: stdin:1: the trailing & .* \(and 3 more such lines\)$/);
   assert.match(second!, /^warning: stdin:4: \| tail .*tail$/);
   assert.match(third!, /^warning: stdin:7: nohup /);
-  assert.match(rest.join('\n'), /^(\d exited 0 .*\n){7}$/);
+  assert.match(rest.join('\n'), /^(\d exited 0 .*\n){7}7 done\n$/);
 });
 
 rigTest('what does not go with many jobs is refused', async (rig) => {
@@ -201,3 +201,42 @@ rigTest('--slots sets how many run at once, --wait=DUR is a deadline', async (ri
   await puppet.exit(0);
   assert.equal((await rig.bgjob(['wait', '16', '17', '18'])).code, 0);
 });
+
+rigTest(
+  'a line may have a name, which is that of its job; one that a live job has is refused with all',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const command = puppet.command.map((word) => `'${word}'`).join(' ');
+    const input = `web: ${command}\nlint: test "$BGJOB_ID" = 2\nfalse\n`;
+    const added = await rig.json(['run', '-Q', 'q', '--slots', '2', '--batch', '-'], { input });
+    assert.deepEqual(
+      added.map(({ id, name }) => [id, name]),
+      [
+        [1, 'web'],
+        [2, 'lint'],
+        [3, null],
+      ],
+    );
+    assert.match((await rig.bgjob(['wait', 'lint'])).stdout, /^lint 2 exited 0 /);
+    await rig.untilState(1, 'running');
+    const before = listed(rig);
+    const taken = await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], {
+      input: 'true\nlint: true\nweb: true\n',
+    });
+    assert.equal(taken.code, 125);
+    assert.match(
+      taken.stderr,
+      /^bgjob: web is running as job 1: one job of a name runs; nothing was added\n {2}hint: bgjob wait 1, bgjob kill 1, or another name\n/,
+    );
+    assert.deepEqual(listed(rig), before, 'all or nothing');
+    assert.match((await rig.bgjob(['status', 'lint'])).stdout, /^lint 2 exited 0 /, 'its name is as before');
+    const twice = await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input: 'a: true\na: false\n' });
+    assert.equal(twice.code, 125);
+    assert.match(twice.stderr, /stdin:2: line 1 has the name a, too: one job of a name runs/);
+    const again = await rig.bgjob(['run', '-Q', 'q', '--wait', '--batch', '-'], {
+      input: 'lint: exit 3\ntrue\n',
+    });
+    assert.match(again.stderr, /\n1 done, 1 failed: lint \d+ exit 3\nrun it again: /);
+    await puppet.exit(0);
+  },
+);

@@ -10,8 +10,38 @@ test('blank lines and comments are no jobs, and the others keep their numbers', 
   const { lines, bad } = parseBatch(Buffer.from('#!/bin/sh\n\na b\n  \t\n  # c\n d # e\n'));
   assert.deepEqual(bad, []);
   assert.deepEqual(lines, [
-    { number: 3, text: 'a b' },
-    { number: 6, text: ' d # e' },
+    { number: 3, text: 'a b', name: null },
+    { number: 6, text: ' d # e', name: null },
+  ]);
+});
+
+test('a name before a line is taken off; each name stands once', () => {
+  const named = (text: string) => {
+    const [line] = parseBatch(Buffer.from(text)).lines;
+    return [line?.name, line?.text];
+  };
+  assert.deepEqual(named('lint: npm run lint'), ['lint', 'npm run lint']);
+  assert.deepEqual(named('  a.b-c_9:\t x: y '), ['a.b-c_9', 'x: y ']);
+  for (const line of [
+    'lint:',
+    'lint: ',
+    'a:b c',
+    ': comment',
+    '7: x',
+    'a b: c',
+    'é: x',
+    '"a": b',
+    `${'x'.repeat(65)}: y`,
+  ])
+    assert.deepEqual(named(line), [null, line], line);
+  const { lines, bad } = parseBatch(Buffer.from('a: x\nb: y\na: z\na: w\n'));
+  assert.deepEqual(
+    lines.map(({ name }) => name),
+    ['a', 'b'],
+  );
+  assert.deepEqual(bad, [
+    { number: 3, trouble: { kind: 'name-twice', name: 'a', line: 1 } },
+    { number: 4, trouble: { kind: 'name-twice', name: 'a', line: 1 } },
   ]);
 });
 
