@@ -284,3 +284,29 @@ rigTest(
     assert.equal((await rig.bgjob(['trigger', 'rm', 'hook'])).code, 0);
   },
 );
+
+rigTest(
+  '0.6.0: what had ended counts as answered; what waits, and what is added, belongs to a round',
+  async (rig) => {
+    fs.cpSync(join(HOMES, '0.6.0'), rig.home, { recursive: true, verbatimSymlinks: true });
+    closeModes(rig.home);
+    // nothing starts by itself here
+    for (const name of ['schedules', 'triggers']) fs.rmSync(join(rig.home, name), { recursive: true });
+    for (const name of ['cache', 'trash', 'queues/-/waiting', 'queues/done/waiting'])
+      fs.mkdirSync(join(rig.home, name), { recursive: true });
+    moveHere(rig, [5, 6, 9, 10, 11, 12, 14]);
+    // 8 failed there
+    const before = await rig.bgjob(['wait', '-a', '--queue', 'done']);
+    assert.deepEqual([before.code, before.stdout], [125, '']);
+    assert.equal(await rig.run(['-Q', 'done', '--', 'true']), 16);
+    const after = await rig.bgjob(['wait', '-a', '--queue', 'done']);
+    assert.equal(after.code, 0);
+    assert.match(after.stdout, /^16 exited 0 after [^\n]*\n$/);
+    const waiting = await rig.json(['wait', '-a', '--queue', 'api', '--timeout', '0']);
+    assert.deepEqual(
+      waiting.map(({ id, result }) => [id, result]),
+      [9, 10, 11].map((id) => [id, 'running']),
+    );
+    await rig.untilLeft(16);
+  },
+);

@@ -92,7 +92,7 @@ rigTest(
       shown(stdout)
         .filter((line) => line !== '')
         .slice(-2),
-      ['1200 jobs added; next: bgjob wait $(seq 4 1203) · bgjob ls', '1200'],
+      ['1200 jobs added; next: bgjob wait --batch 4 · bgjob ls', '1200'],
     );
     // nobody waits until all of them have run
     fs.renameSync(`${rig.home}/queues/q/batch.4`, `${rig.dir}/batch`);

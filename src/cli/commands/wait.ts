@@ -106,7 +106,7 @@ export const wait = verb({
     const { home, views } = selected.value;
     const { output } = context;
     if (conditions.value) {
-      if (words.length === 0 || views.length > 1 || any || failFast)
+      if (selected.value.named.length !== 1 || views.length > 1 || asked.all || any || failFast)
         return fail({
           code: 'usage',
           message:

@@ -5,7 +5,7 @@ import type { Home } from '../../job/home/home.ts';
 import { writeRemoved } from '../../job/rounds/removed-jobs.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView } from '../../job/view.ts';
-import { endFacts, roundQueueOf } from '../wait/counted.ts';
+import { endFacts, isLeftOut, roundQueueOf } from '../wait/counted.ts';
 
 /** Notes the failures among them, and how far the others reach. On a full disk nothing is noted: gc is the way out. */
 export function noteRemoved(home: Home, views: EndedView[]): void {
@@ -16,7 +16,7 @@ export function noteRemoved(home: Home, views: EndedView[]): void {
       failures: own.filter(isFailure).map((view) => failureOf(home, view)),
       ended: own
         .filter((view) => !isFailure(view))
-        .map((view) => ({ queue: roundQueueOf(view), upTo: view.id })),
+        .map((view) => ({ queue: roundQueueOf(view), leftOut: isLeftOut(home, view), upTo: view.id })),
     };
     try {
       writeRemoved(home, project, added, systemClock.now());

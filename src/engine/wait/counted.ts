@@ -48,3 +48,10 @@ export function whyNotCounted(
   if (automatic) return 'automatic';
   return stopped && queue === null ? 'stopped' : null;
 }
+
+/** Whether a round of the project leaves out a job that has ended: then nobody is told of it. */
+export function isLeftOut(home: Home, view: JobView): boolean {
+  if (view.kind !== 'ended') return false;
+  const why = whyNotCounted(endFacts(home, view), roundQueueOf(view), null);
+  return why === 'automatic' || why === 'stopped';
+}

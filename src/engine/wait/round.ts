@@ -25,7 +25,7 @@ import type { EndedView, JobView } from '../../job/view.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { observe } from '../observe/observe.ts';
 import type { Here } from '../observe/resolve.ts';
-import { endFacts, roundQueueOf, whyNotCounted } from './counted.ts';
+import { endFacts, isLeftOut, roundQueueOf, whyNotCounted } from './counted.ts';
 
 /** What is waited for: the jobs of this project (null: of all), in a queue (null: in any, or in none). */
 export interface RoundScope {
@@ -76,13 +76,6 @@ function isInScope(home: Home, { here, queue }: RoundScope, view: JobView): bool
   return queue === null || known.placement?.queue === queue;
 }
 
-/** Whether a round of the project leaves out a job that has ended: then nobody is told of it. */
-function isLeftOut(home: Home, view: JobView): boolean {
-  if (view.kind !== 'ended') return false;
-  const why = whyNotCounted(endFacts(home, view), roundQueueOf(view), null);
-  return why === 'automatic' || why === 'stopped';
-}
-
 /**
  * The round of a scope as it is now; undefined: the project has never had a job there. `callers`: the job in which the call is made,
  * and those that started it, see callerJobs: a round of the project leaves them out, but answers not for them.
@@ -122,7 +115,7 @@ export function findRound(
   const there = new Set(views.map(({ id }) => id));
   const gone = removedOf(home, scope, base);
   const removed = gone.failures.filter(({ id }) => !there.has(id));
-  if (views.length + removed.length === 0 && answered)
+  if (views.length + removed.length + gone.upTo === 0 && answered)
     return { scope, ...stillThere(home, answered), leftOut, bounds: answered, answered };
   if (views.length + removed.length + leftOut.length === 0 && gone.upTo === 0) return undefined;
   const upTo = Math.max(base.upTo, gone.upTo, views.at(-1)?.id ?? 0, removed.at(-1)?.id ?? 0);
@@ -158,10 +151,12 @@ function removedOf(
       if (isEndAnswered(base, one.id) || (queue !== null && one.queue !== queue)) continue;
       const why = whyNotCounted(one, one.queue, queue);
       if (why === null) failures.push(one);
-      upTo = Math.max(upTo, one.id);
+      if (why === null || why === 'superseded') upTo = Math.max(upTo, one.id);
     }
-    for (const one of removed.ended)
-      if ((queue === null || one.queue === queue) && one.upTo > base.upTo) upTo = Math.max(upTo, one.upTo);
+    for (const one of removed.ended) {
+      const inScope = queue === null ? !one.leftOut : one.queue === queue;
+      if (inScope && one.upTo > base.upTo) upTo = Math.max(upTo, one.upTo);
+    }
   }
   return { failures: failures.sort((a, b) => a.id - b.id), upTo };
 }

@@ -8,7 +8,6 @@ import { namesIn } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import { readShaped } from '../home/records.ts';
-import type { JobId } from '../spec.ts';
 import { makeRoundsFolder, roundsFolder } from './answered.ts';
 
 const failureShape = is.object({
@@ -32,8 +31,8 @@ const removedShape = is.object({
   v: is.version(1),
   project: is.text,
   failures: is.listOf(failureShape),
-  /** The highest id of the others that were removed, by queue (null: outside of all). */
-  ended: is.listOf(is.object({ queue: is.nullable(is.text), upTo: is.count })),
+  /** The highest id of the others that were removed, by queue (null: outside of all), and whether a round of the project leaves them out. */
+  ended: is.listOf(is.object({ queue: is.nullable(is.text), leftOut: is.flag, upTo: is.count })),
 });
 export type RemovedJobs = Omit<is.Shaped<typeof removedShape>, 'v' | 'project'>;
 
@@ -60,9 +59,11 @@ export function readAllRemoved(home: Home): RemovedJobs[] {
 export function writeRemoved(home: Home, project: string, added: RemovedJobs, now: number): void {
   const before = readRemoved(home, project);
   const failures = new Map([...before.failures, ...added.failures].map((one) => [one.id, one]));
-  const ended = new Map<string | null, JobId>();
-  for (const { queue, upTo } of [...before.ended, ...added.ended])
-    ended.set(queue, Math.max(upTo, ended.get(queue) ?? 0));
+  const ended = new Map<string, RemovedJobs['ended'][number]>();
+  for (const one of [...before.ended, ...added.ended]) {
+    const key = `${one.queue ?? ''} ${one.leftOut}`;
+    ended.set(key, { ...one, upTo: Math.max(one.upTo, ended.get(key)?.upTo ?? 0) });
+  }
   const record = {
     v: 1,
     project,
@@ -70,7 +71,7 @@ export function writeRemoved(home: Home, project: string, added: RemovedJobs, no
       .filter(({ endedAt }) => now - endedAt <= REMEMBERED_MS)
       .sort((a, b) => a.id - b.id)
       .slice(-MOST_FAILURES),
-    ended: [...ended].map(([queue, upTo]) => ({ queue, upTo })),
+    ended: [...ended.values()],
   };
   writeShared(`${makeRoundsFolder(home, project)}/removed`, sealed(record));
 }

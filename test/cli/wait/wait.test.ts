@@ -62,7 +62,7 @@ rigTest('--timeout: 75, what still runs, and how to go on', async (rig) => {
   assert.match(stdout, /^1 exited 0 after .*\n2 running [\d.hms]+, no output yet\n$/);
   assert.equal(
     stderr,
-    'not finished, and not to be restarted: wait again with bgjob wait 2\n[bgjob] exit code 75\n',
+    'not finished, and not to be restarted: wait again with bgjob wait 1 2\n[bgjob] exit code 75\n',
   );
   assert.equal((await rig.bgjob(['wait', '2', '--timeout', '0'])).code, 75);
   await puppet.exit(1);
@@ -71,10 +71,10 @@ rigTest('--timeout: 75, what still runs, and how to go on', async (rig) => {
   assert.equal((await rig.bgjob(['wait', '2', '--timeout', '0'])).code, 1);
 });
 
-rigTest('--all: every live job of this project, and 125 when there is none', async (rig) => {
+rigTest('--all: every job of this project, and 125 when it never had one', async (rig) => {
   const none = await rig.bgjob(['wait', '--all']);
   assert.equal(none.code, 125);
-  assert.match(none.stderr, /no live job in this project\n {2}hint: bgjob ls -a\n/);
+  assert.match(none.stderr, /no job of this project to wait for\n {2}hint: bgjob ls -a/);
   const [mine, other] = [await rig.puppet(), await rig.puppet()];
   await rig.run(['--', 'false']);
   await rig.bgjob(['wait', '1']);
@@ -84,9 +84,9 @@ rigTest('--all: every live job of this project, and 125 when there is none', asy
   assert.equal(await waiterOf(rig, 2), all.child.pid);
   await mine.exit(6);
   const { code, stdout } = await all.answer;
-  assert.equal(code, 6);
-  assert.match(stdout, /^2 exited 6 after [\d.hms]+\n$/);
-  assert.equal((await rig.bgjob(['wait', '--all'])).code, 125);
+  assert.equal(code, 1);
+  assert.match(stdout, /^1 exited 1 after [\d.hms]+\n2 exited 6 after [\d.hms]+\n$/);
+  assert.equal((await rig.bgjob(['wait', '--all'])).code, 1);
   await other.exit(0);
 });
 
@@ -112,7 +112,7 @@ rigTest('a job that is not there is never 0', async (rig) => {
   assert.equal(both.code, 125);
   assert.match(both.stderr, /no job "99"; here: 1 \w+\n {2}hint: bgjob ls\n/);
   const nothing = await rig.bgjob(['wait']);
-  assert.match(nothing.stderr, /wait needs REF\.\.\., --all or --queue NAME/);
+  assert.match(nothing.stderr, /wait needs REF\.\.\., --all, --queue NAME or --batch ID/);
   assert.equal(nothing.code, 125);
 });
 
