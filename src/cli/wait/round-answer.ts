@@ -12,14 +12,14 @@ import { countIds, idRanges } from '../../job/rounds/id-ranges.ts';
 import { readAllRemoved } from '../../job/rounds/removed-jobs.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
-import { jobObject, verdict } from '../messages/job-text.ts';
+import { jobObject, queueOf, verdict } from '../messages/job-text.ts';
 import { ageText, emptyRoundText, notCountedText, removedText, sameRoundText } from '../messages/round.ts';
 import type { Output } from '../output/output.ts';
 import type { Judgement } from './deadline.ts';
 import { goneView, judgeEnd } from './report-outcome.ts';
 
 /** What a round makes of one of its ends. */
-export function judgeInRound(home: Home, round: Round, view: JobView): Judgement {
+export function judgeInRound(home: Home, round: Pick<Round, 'scope'>, view: JobView): Judgement {
   if (view.kind === 'unreadable') {
     // gc may have taken it while it was waited for
     const removed = readAllRemoved(home).flatMap(({ failures }) => failures);
@@ -34,6 +34,10 @@ export function judgeInRound(home: Home, round: Round, view: JobView): Judgement
   const remark = `${age}${notCountedText(why, view.spec, supersededBy(home.job(view.id)))}`;
   return { exit: SUCCESS, failed: false, counted: false, remark };
 }
+
+/** The same of a batch: a later job that stands for one of its jobs is of the same batch. */
+export const judgeInBatch = (home: Home, view: JobView): Judgement =>
+  judgeInRound(home, { scope: { here: null, queue: queueOf(view) } }, view);
 
 /** Tells a failure whose records are gone. */
 export function tellRemoved(output: Output, removed: Round['removed']): void {

@@ -4,7 +4,14 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';
 import { judgeEnd } from './report-outcome.ts';
-import { answerRound, introduceRound, judgeEnded, judgeInRound, tellRemoved } from './round-answer.ts';
+import {
+  answerRound,
+  introduceRound,
+  judgeEnded,
+  judgeInBatch,
+  judgeInRound,
+  tellRemoved,
+} from './round-answer.ts';
 import type { Selection } from './selection.ts';
 import { waitForAll } from './wait-for-ends.ts';
 
@@ -29,7 +36,13 @@ export async function waitForSelection(
     failFast,
     again: ['bgjob wait', words, ...flags].join(' '),
     judge: (view) => {
-      const judged = round && !references.has(view.id) ? judgeInRound(home, round, view) : judgeEnd(view);
+      const judged = references.has(view.id)
+        ? judgeEnd(view)
+        : round
+          ? judgeInRound(home, round, view)
+          : batch
+            ? judgeInBatch(home, view)
+            : judgeEnd(view);
       return ended ? judgeEnded(judged, view) : judged;
     },
     told,

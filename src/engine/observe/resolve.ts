@@ -12,9 +12,6 @@ import {
 import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../../job/home/name-claims.ts';
 import { parseReference, projectOf, projectsHere, type Reference } from '../../job/home/project.ts';
 import { readSpec } from '../../job/home/records.ts';
-import { listAdmissions } from '../../job/queue/admissions.ts';
-import { listEntries } from '../../job/queue/queue-files.ts';
-import { idOfEntry } from '../../job/queue/queue-order.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
@@ -150,20 +147,6 @@ export function liveHere(home: Home, here: Here | null): JobView[] {
     .sort((a, b) => a - b)
     .flatMap((id) => observe(home, id) ?? [])
     .filter((view) => view.kind === 'live' && (here?.places.includes(view.spec.project) ?? true));
-}
-
-/** The live jobs of a queue, of all projects, the oldest first. */
-export function liveInQueue(home: Home, name: string): JobView[] {
-  const queue = home.queue(name);
-  const ids = [
-    ...listAdmissions(queue).map(({ id }) => id),
-    ...listEntries(queue).map((entry) => idOfEntry(entry.name)),
-  ];
-  return [...new Set(ids)]
-    .filter((id) => id > 0)
-    .sort((a, b) => a - b)
-    .flatMap((id) => observe(home, id) ?? [])
-    .filter((view) => view.kind === 'live' && view.spec.placement?.queue === name);
 }
 
 /** So many jobs of other projects are named at most. */

@@ -162,7 +162,7 @@ function removedOf(
 }
 
 /** Why a job of the round is told and not counted; null: it counts. */
-export const notCountedIn = ({ scope }: Round, home: Home, view: JobView) =>
+export const notCountedIn = ({ scope }: Pick<Round, 'scope'>, home: Home, view: JobView) =>
   whyNotCounted(endFacts(home, view), roundQueueOf(view), scope.queue);
 
 /** The failures of a round that count and are still there, by id: what `ls --failed` shows. */

@@ -102,7 +102,7 @@ rigTest(
     await ended(rig, 0, ['-Q', 'good']);
     await rig.bgjob(['tail', '1']);
     await ended(rig, 0);
-      await rig.bgjob(['gc', '--ended']);
+    await rig.bgjob(['gc', '--ended']);
     assert.deepEqual(fs.readdirSync(join(rig.home, 'jobs')), ['3']);
     const failed = await rig.bgjob(['wait', '--queue', 'q']);
     assert.deepEqual(
