@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { missing } from '../rig/needs.ts';
 import { type Answer, type CallOptions, type Rig, ROOT } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -52,7 +53,7 @@ function tracer(): string {
 /** Why no process can be traced here; false if one can. */
 export function cannotTrace(): string | false {
   if (process.platform !== 'linux') return 'ptrace is used as Linux has it';
-  if (spawnSync('gcc', ['--version']).status !== 0) return 'no gcc on this machine';
+  if (missing('gcc')) return missing('gcc');
   const { status, stderr } = spawnSync(tracer(), ['/', '/dev/null', 'probe', '--', 'true'], {
     encoding: 'utf8',
   });

@@ -4,13 +4,11 @@ import * as fs from 'node:fs';
 import { startBus } from '../rig/bus.ts';
 import { missing } from '../rig/needs.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
-import { untilShown } from '../rig/shown.ts';
 import { until } from '../rig/until.ts';
 
 /** What became of it, once that is known. */
 const untilTold = (rig: Rig, id: number): Promise<any> =>
-  untilShown(
-    rig,
+  rig.untilShown(
     id,
     (job) => job.notify,
     (notify) => ['desktop', 'terminal', 'nobody', 'not-needed'].includes(notify?.state),
@@ -44,8 +42,7 @@ rigTest(
       await rig.run([...args, '--', 'sh', '-c', 'exit 5'], { env });
       assert.equal((await untilTold(rig, 2)).state, 'desktop');
       assert.equal(bus.shown.length, 2);
-      const hook = await untilShown(
-        rig,
+      const hook = await rig.untilShown(
         2,
         (job) => job.onExit,
         ({ state }) => state === 'exited',

@@ -173,23 +173,33 @@ export class Rig {
     return (await this.json(['show', String(id)]))[0];
   }
 
-  /** Waits until a job is in one of these states. A call costs as much as a job: it is made when a record has changed. */
-  async untilState(id: number, ...states: string[]): Promise<any> {
-    let job: any;
+  /** Waits until a job is in one of these states. */
+  untilState(id: number, ...states: string[]): Promise<any> {
+    return this.untilShown(
+      id,
+      (job) => job,
+      (job) => states.includes(job?.state),
+      `job ${id} ${states.join(' or ')}`,
+    );
+  }
+
+  /** Waits for what `show --json` tells of a job. A call costs as much as a job: it is made when a record has changed. */
+  untilShown<T>(id: number, read: (job: any) => T, holds: (value: T) => boolean, what: string): Promise<T> {
+    let value: T;
     let stamp = '';
     let dueAt = 0;
     return until(
       async () => {
         const now = this.stampOf(id);
-        if (now === stamp && performance.now() < dueAt) return job;
+        if (now === stamp && performance.now() < dueAt) return value;
         stamp = now;
-        job = await this.show(id);
+        value = read(await this.show(id));
         // some states are in no record: who lives decides
         dueAt = performance.now() + 250;
-        return job;
+        return value;
       },
-      (shown) => states.includes(shown?.state),
-      `job ${id} ${states.join(' or ')}`,
+      holds,
+      what,
     );
   }
 

@@ -4,13 +4,11 @@ import * as fs from 'node:fs';
 import { Gate } from '../../rig/gate.ts';
 import { missing } from '../../rig/needs.ts';
 import { type Call, type Rig, rigTest } from '../../rig/rig.ts';
-import { untilShown } from '../../rig/shown.ts';
 import { until } from '../../rig/until.ts';
 
 /** What became of it, once that is known. */
 const untilTold = (rig: Rig, id: number): Promise<any> =>
-  untilShown(
-    rig,
+  rig.untilShown(
     id,
     (job) => job.notify,
     (notify) => ['desktop', 'terminal', 'nobody', 'not-needed'].includes(notify?.state),
@@ -129,8 +127,7 @@ rigTest(
     // what somebody did to the record is no reason to say anything wrong
     fs.rmSync(rig.file(1, 'notified.json'));
     fs.mkdirSync(rig.file(1, 'notified.json'));
-    await untilShown(
-      rig,
+    await rig.untilShown(
       1,
       (job) => job.notify.state,
       (state) => state === 'unseen',

@@ -5,13 +5,11 @@ import { join } from 'node:path';
 import { Gate } from '../../rig/gate.ts';
 import { isRunning, processesNaming } from '../../rig/processes.ts';
 import { type Call, type Rig, ROOT, rigTest } from '../../rig/rig.ts';
-import { untilShown } from '../../rig/shown.ts';
 import { until } from '../../rig/until.ts';
 
 /** What became of the line, once that is written down. */
 const untilHooked = (rig: Rig, id: number): Promise<any> =>
-  untilShown(
-    rig,
+  rig.untilShown(
     id,
     (job) => job.onExit,
     (hook) => ['exited', 'failed'].includes(hook?.state),
@@ -98,8 +96,7 @@ rigTest('once, after the last attempt, when the queue has moved on', async (rig)
   assert.equal((await rig.bgjob(['wait', '1'])).code, 5);
   // its slot is free although the line runs
   await next.ready();
-  const running = await untilShown(
-    rig,
+  const running = await rig.untilShown(
     1,
     (job) => job,
     (job) => job.onExit.state === 'runs',
