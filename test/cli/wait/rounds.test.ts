@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { sealed } from '../../../src/base/checksum.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 import { waiterOf } from '../../rig/waiters.ts';
@@ -278,6 +279,42 @@ rigTest('--all: what was stopped on request counts in a queue, and outside is le
   const { code, stdout } = await wait.answer;
   assert.equal(code, 0);
   assert.match(stdout, /^3 killed SIGTERM after \S+ \(not counted: it was stopped on request\)\n$/);
+});
+
+rigTest(
+  '--all: what a schedule started is waited for, and counts neither before its end nor after',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    await ended(rig, 0);
+    await rig.bgjob(['cron', 'add', '0 0 29 2 *', '-n', 'night', '-Q', 'q', '--', ...puppet.command]);
+    const [scheduler] = (await rig.json(['ls', '-a'])).filter(({ origin }) => origin?.kind === 'own');
+    const started = Number((await rig.bgjob(['cron', 'run', 'night'])).stdout);
+    await puppet.ready();
+    const wait = rig.startBgjob(['wait', '--all']);
+    assert.equal(await waiterOf(rig, started), wait.child.pid);
+    await puppet.exit(3);
+    const { code, stdout } = await wait.answer;
+    assert.equal(code, 0);
+    assert.match(stdout, /exited 3 after \S+ \(not counted: schedule night started it\)$/m);
+    await ended(rig, 0);
+    assert.equal(await codeOf(rig, '--all'), 0);
+    assert.equal(await codeOf(rig, '--queue', 'q'), 3, 'in its queue it counts as any other');
+    await rig.bgjob(['cron', 'rm', 'night']);
+    await rig.untilState(scheduler.id, 'exited');
+  },
+);
+
+rigTest('an end of another day is told with its age', async (rig) => {
+  await ended(rig, 3, ['-Q', 'q']);
+  await ended(rig, 0, ['-Q', 'q']);
+  const path = rig.file(1, 'state.json');
+  const { sum: _, ...state } = JSON.parse(fs.readFileSync(path, 'utf8'));
+  const day = 86_400_000;
+  const [startedAt, endedAt] = [state.status.startedAt - 3 * day, state.status.endedAt - 3 * day];
+  fs.writeFileSync(path, sealed({ ...state, status: { ...state.status, startedAt, endedAt } }));
+  const { code, stdout } = await rig.bgjob(['wait', '--queue', 'q']);
+  assert.equal(code, 3);
+  assert.match(stdout, /^1 exited 3 after \S+, 3d\S* ago\n2 exited 0 after \S+\n$/);
 });
 
 rigTest(
