@@ -7,6 +7,7 @@ import { openHome } from '../job/home/home.ts';
 import type { Exit } from './command/command.ts';
 import { Context } from './command/context.ts';
 import { foreignWord } from './command/encoding.ts';
+import { dieOf, interruptCode, interruptedBy } from './command/interrupt.ts';
 import { asksJson, parseWords } from './command/split-argv.ts';
 import { generalHelp, verbHelp } from './help/help.ts';
 import { messageOf } from './messages/failures.ts';
@@ -20,7 +21,6 @@ function tellFailure(output: Output, failure: Failure): number {
   const told = messageOf(failure);
   const message = clipMiddle(told.message, LONGEST_MESSAGE);
   const hint = told.hint && clipMiddle(told.hint, LONGEST_MESSAGE);
-  const code = exitCodeOfFailure(failure);
   if (output.json) {
     const error = { code: failure.code, message, hint: hint ?? null };
     output.note(safeJson(JSON.stringify({ v: 1, error })));
@@ -31,13 +31,14 @@ function tellFailure(output: Output, failure: Failure): number {
     output.note(
       `bgjob: ${failure.code === 'bad-lines' ? lines : safe(message)}${hint === undefined ? '' : `\n  hint: ${safe(hint)}`}`,
     );
-    output.note(`[bgjob] exit code ${code}`);
   }
-  return code;
+  return tellExit(output, { code: exitCodeOfFailure(failure), by: 'bgjob' });
 }
 
-/** The last line on stderr says whose exit code it is. */
-function tellExit(output: Output, { code, by }: Exit): number {
+/** The last line on stderr says whose exit code it is. Who interrupts the call gets that, whatever was told before. */
+function tellExit(output: Output, exit: Exit): number {
+  const signal = interruptedBy();
+  const { code, by } = signal === undefined ? exit : { code: interruptCode(signal), by: 'bgjob' };
   if (code !== 0 && !output.json) output.note(`[${by}] exit code ${code}`);
   return code;
 }
@@ -113,14 +114,18 @@ async function command(argv: string[]): Promise<number> {
 /** For boot.ts: which words are verbs. */
 export const verbs = VERBS.map(({ name }) => name);
 
-command(process.argv.slice(2)).then(
-  (code) => process.exit(code),
-  (thrown) => {
-    const output = new Output(process.env, false);
-    if (thrown instanceof AnswerLost)
-      process.exit(tellFailure(output, { code: 'answer-lost', errno: thrown.errno }));
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    output.note(`bgjob: this is a bug in bgjob, please report it: ${error.stack ?? error.message}`);
-    process.exit(tellFailure(output, { code: 'usage', message: 'internal error' }));
-  },
-);
+/** Ends the process; of the signal that interrupted it, once all that ends with the process is done. */
+function end(code: number): void {
+  const signal = interruptedBy();
+  if (signal !== undefined) process.once('exit', () => dieOf(signal));
+  process.exit(code);
+}
+
+command(process.argv.slice(2)).then(end, (thrown) => {
+  const output = new Output(process.env, false);
+  if (thrown instanceof AnswerLost)
+    return end(tellFailure(output, { code: 'answer-lost', errno: thrown.errno }));
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  output.note(`bgjob: this is a bug in bgjob, please report it: ${error.stack ?? error.message}`);
+  end(tellFailure(output, { code: 'usage', message: 'internal error' }));
+});

@@ -53,6 +53,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     call.child.kill('SIGCONT');
     const { code, stdout, stderr } = await call.answer;
     assert.deepEqual([code, stdout], [signal === 'SIGINT' ? 130 : 143, '']);
+    assert.equal(call.child.signalCode, signal);
     assert.match(stderr, /^interrupted: nothing was added\n\[bgjob\] exit code 1/);
     assert.deepEqual(jobsOf(rig), ['1']);
     assert.ok(!queueOf(rig).some((name) => /^(new|batch|env)\./.test(name)), queueOf(rig).join(' '));

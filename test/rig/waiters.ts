@@ -44,6 +44,19 @@ export function isPatient(pid: number): boolean {
   return (BigInt(`0x${caught}`) & 2n) !== 0n;
 }
 
+/** Returns when a process of this group, whatever call it is, sleeps until the end of the job. */
+export async function waiterIn(rig: Rig, group: number, id: number): Promise<void> {
+  const isIn = (pid: number): boolean => {
+    const stat = read(`/proc/${pid}/stat`);
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === group;
+  };
+  await until(
+    () => fs.readdirSync('/proc').map(Number).filter(isIn),
+    (pids) => pids.some((pid) => sleepsOn(pid, rig.file(id, 'alive'))),
+    `a call of group ${group} that waits for job ${id}`,
+  );
+}
+
 /** Returns when a `bgjob wait` sleeps until the end of the job: its pid. */
 export async function waiterOf(rig: Rig, id: number): Promise<number> {
   const waiters = (): number[] =>

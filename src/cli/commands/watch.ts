@@ -4,6 +4,7 @@ import { sleep } from '../../engine/wait/job-end.ts';
 import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import { acceptInterrupt } from '../command/interrupt.ts';
 import { type Choice, EVERYTHING, parseChoice } from '../jobs/job-filter.ts';
 import { Patience } from '../wait/deadline.ts';
 import { Changes } from '../watch/json-stream.ts';
@@ -24,6 +25,7 @@ async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
   const patience = new Patience(deadline.value);
   const exit = () => {
     const { code, by } = patience.exit();
+    acceptInterrupt();
     return ok(patience.signal.aborted && code === EXIT.stillRunning ? { code, by } : SUCCESS);
   };
   const { output } = context;

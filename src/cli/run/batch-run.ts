@@ -1,5 +1,4 @@
 /** Adds the jobs of a `--batch` in one go, tells their ids, and waits for them where that is asked for. */
-import { constants } from 'node:os';
 import { observe } from '../../engine/observe/observe.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { enqueueBatch } from '../../engine/queue/enqueue.ts';
@@ -8,6 +7,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
@@ -23,12 +23,7 @@ const QUIET_MS = 300;
 /** Adds them; until that is done Ctrl-C takes all of it back. */
 async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Result<JobId[] | Exit>> {
   const interrupt = new AbortController();
-  let code = 0;
-  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
-    code = 128 + constants.signals[signal];
-    interrupt.abort();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+  const calm = onInterrupt(() => interrupt.abort());
   try {
     const drafts = lines.map(({ draft }) => draft);
     let ended = 0;
@@ -42,9 +37,9 @@ async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Resu
     if (!added.ok) return nothingAdded(added);
     if (added.value !== null) return ok(added.value);
     output.note('interrupted: nothing was added');
-    return ok({ code, by: 'bgjob' });
+    return ok({ code: interruptCode(interruptedBy()!), by: 'bgjob' });
   } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
+    calm();
   }
 }
 

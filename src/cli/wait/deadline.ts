@@ -1,28 +1,21 @@
 /** How long a blocking command waits: until its deadline, or until somebody signals it. The job never notices either. */
 import { setMaxListeners } from 'node:events';
-import { constants } from 'node:os';
 import { after } from '../../base/clock.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
+import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
 
 export class Patience {
   private readonly controller = new AbortController();
   private readonly disarm: () => void;
-  private interruptedBy: 'SIGINT' | 'SIGTERM' | undefined;
 
   /** `deadlineMs` null: for ever. */
   constructor(deadlineMs: number | null) {
     // one listener per job that is waited for, and per look
     setMaxListeners(0, this.controller.signal);
     this.disarm = deadlineMs === null ? () => {} : after(deadlineMs, () => this.controller.abort());
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      // not once: the spinner's cleaning ends the process if it finds no listener but its own
-      process.on(signal, () => {
-        this.interruptedBy = signal;
-        this.controller.abort();
-      });
-    }
+    onInterrupt(() => this.controller.abort());
   }
 
   get signal(): AbortSignal {
@@ -37,8 +30,8 @@ export class Patience {
 
   /** The exit of a command whose patience ended before the job. */
   exit(): Exit {
-    const signal = this.interruptedBy;
-    return { code: signal ? 128 + constants.signals[signal] : EXIT.stillRunning, by: 'bgjob' };
+    const signal = interruptedBy();
+    return { code: signal ? interruptCode(signal) : EXIT.stillRunning, by: 'bgjob' };
   }
 }
 

@@ -1,5 +1,4 @@
 /** `ls --watch`: the table of `ls`, drawn anew until ^C; and what a terminal must be for that. */
-import { constants } from 'node:os';
 import { Glances } from '../../engine/observe/view-cache.ts';
 import { Pulse } from '../../engine/wait/home-watcher.ts';
 import { sleep } from '../../engine/wait/job-end.ts';
@@ -7,6 +6,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import { interruptCode, noteInterrupt } from '../command/interrupt.ts';
 import { type Choice, pickJobs } from '../jobs/job-filter.ts';
 import { pageOf } from '../jobs/ls-page.ts';
 import type { Output } from '../output/output.ts';
@@ -26,7 +26,8 @@ export function requireScreen(output: Output, verb: 'watch' | 'ls --watch'): Res
 /** ^C and q are how a view is ended; a signal from elsewhere is not. */
 export const exitOfLeave = (leave: Leave): Exit => {
   if (leave === 'SIGINT') return SUCCESS;
-  return { code: 128 + constants.signals[leave === 'closed' ? 'SIGHUP' : leave], by: 'bgjob' };
+  if (leave !== 'closed') noteInterrupt(leave);
+  return { code: interruptCode(leave === 'closed' ? 'SIGHUP' : leave), by: 'bgjob' };
 };
 
 /** The options of `ls` that are not of the choice. */

@@ -393,14 +393,18 @@ rigTest('wait --trigger: the id of the next job, and nothing else; 75 at its dea
     rig.startBgjob(['wait', '--trigger', 'hook']),
     rig.startBgjob(['wait', '--trigger', 'hook', '--json']),
   ];
+  const interrupted = rig.startBgjob(['wait', '--trigger', 'hook']);
   // they look at the directory, and that is seen
-  for (const { child } of waits)
+  for (const { child } of [...waits, interrupted])
     await until(
       () =>
         fs.readdirSync(`/proc/${child.pid}/fdinfo`).some((fd) => isWatch(`/proc/${child.pid}/fdinfo/${fd}`)),
       (watches) => watches,
       'a waiter that watches',
     );
+  interrupted.child.kill('SIGINT');
+  assert.match((await interrupted.answer).stderr, /started nothing yet; .*\n\[bgjob\] exit code 130\n$/);
+  assert.equal(interrupted.child.signalCode, 'SIGINT');
   assert.equal((await send(url, { headers: bearer('no') })).status, 401);
   const { json } = await send(url, { headers: { ...bearer(secret), 'Webhook-Id': 'w' } });
   const [plain, asJson] = await Promise.all(waits.map(({ answer }) => answer));

@@ -121,6 +121,7 @@ for (const [signal, code] of [
       process.kill(-call.child.pid!, signal);
       const { stderr, stdout, ...answer } = await call.answer;
       assert.equal(answer.code, code);
+      assert.equal(call.child.signalCode, signal, 'it dies of it, after its last words');
       if (call === tail) {
         // its stdout is the log alone
         assert.equal(stdout, 'hello\n');

@@ -85,7 +85,7 @@ for (const [name, call] of [
     for (const line of commands) {
       const { code, stdout: out, stderr } = await rig.bash(`export BGJOB_MAX_WAIT=100s\n${line}`);
       assert.equal(code, 0, `${line}: ${out}${stderr}`);
-      answers[line] = out;
+      answers[line] = out + stderr;
     }
     assert.match(
       answers['bgjob run -n test --wait -- npm test']!,

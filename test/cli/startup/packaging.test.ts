@@ -71,7 +71,8 @@ rigTest(
     const bgjob = (...words: string[]) => rig.start(`${prefix}/bin/bgjob`, words).answer;
     const run = await bgjob('run', '-w', '--', 'sh', '-c', 'echo installed; exit 4');
     assert.equal(run.code, 4);
-    assert.match(run.stdout, /^1\n1 exited 4 after [\d.hms]+\n\| installed\n$/);
+    assert.equal(run.stdout, '1\n');
+    assert.match(run.stderr, /^1 exited 4 after [\d.hms]+\n\| installed\n\[job\] exit code 4\n$/);
     // what is loaded only when it is needed is there, too
     assert.equal(
       (await rig.start(`${prefix}/bin/bgjob`, ['ls'], { env: { FORCE_COLOR: '1' } }).answer).code,

@@ -69,18 +69,18 @@ rigTest('the exit code is its own: exits, its own signals, what cannot be run', 
     ['kill -HUP $$', 129],
     ['kill -9 0', 137],
   ] as const) {
-    const { code: got, stdout } = await rig.bgjob(['run', '--pty', '-w', line]);
-    assert.equal(got, code, `${line}: ${stdout}`);
-    assert.doesNotMatch(stdout, /\|/, 'no output');
+    const { code: got, stderr } = await rig.bgjob(['run', '--pty', '-w', line]);
+    assert.equal(got, code, `${line}: ${stderr}`);
+    assert.doesNotMatch(stderr, /\|/, 'no output');
   }
   assert.equal((await rig.bgjob(['run', '--pty', '--', './none'])).code, 127);
 });
 
 rigTest('the last output is in the log when the end is told', async (rig) => {
   for (let n = 0; n < 3; n++) {
-    const { code, stdout } = await rig.bgjob(['run', '--pty', '-w', `seq 1 30000; echo last ${n}`]);
+    const { code, stdout, stderr } = await rig.bgjob(['run', '--pty', '-w', `seq 1 30000; echo last ${n}`]);
     assert.equal(code, 0);
-    assert.match(stdout, new RegExp(`\\| last ${n}\n$`));
+    assert.match(stderr, new RegExp(`^\\| last ${n}$`, 'm'));
     const id = Number.parseInt(stdout, 10);
     assert.equal(said(rig, id), `${Array.from({ length: 30000 }, (_, i) => i + 1).join('\n')}\nlast ${n}\n`);
   }
@@ -178,7 +178,7 @@ rigTest('limits: --timeout, --idle-timeout, --max-log', async (rig) => {
   const idle = await rig.bgjob(['run', '--pty', '-w', '--idle-timeout', '300ms', 'echo text; sleep 1000']);
   assert.equal(idle.code, 124);
   const large = await rig.bgjob(['run', '--pty', '-w', '--max-log', '128k', '--on-max-log', 'kill', 'yes']);
-  assert.match(large.stdout, /killed SIGTERM \(--max-log 128k\)/);
+  assert.match(large.stderr, /killed SIGTERM \(--max-log 128k\)/);
 });
 
 rigTest('what daemonised in the terminal is stopped, too, without its environment', async (rig) => {

@@ -30,7 +30,7 @@ rigTest('the last words of a job are a question', async (rig) => {
 });
 
 rigTest('what is no question is not called one', async (rig) => {
-  assert.equal((await rig.bgjob(['run', '-w', '--', 'printf', '%s', 'really?\n'])).stderr, '');
+  assert.doesNotMatch((await rig.bgjob(['run', '-w', '--', 'printf', '%s', 'really?\n'])).stderr, HINT);
   // without its output there is nothing to say about it
   assert.equal((await rig.bash("bgjob run -- printf 'Name? '; bgjob wait @last")).stderr, '');
   const json = await rig.bgjob(['run', '-w', '--json', '--', 'printf', 'Name? ']);
