@@ -61,9 +61,9 @@ rigTest(
     const slow = await rig.bash(
       '(echo a; until grep -qs a "$BGJOB_HOME"/cache/input*; do sleep 0.01; done; echo b) | bgjob run -w --stdin - -- cat',
     );
-    assert.match(slow.stdout, /\| a\n\| b\n/);
+    assert.match(slow.stderr, /\| a\n\| b\n/);
     const piped = await rig.bash('bgjob run -w --stdin <(seq 3) -- cat');
-    assert.match(piped.stdout, /\| 1\n\| 2\n\| 3\n/);
+    assert.match(piped.stderr, /\| 1\n\| 2\n\| 3\n/);
     assert.deepEqual(
       fs.readdirSync(join(rig.home, 'cache')).filter((name) => name.startsWith('input')),
       [],

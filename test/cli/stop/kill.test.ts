@@ -90,8 +90,11 @@ rigTest('a job that ended already: says so, 0; what it left is shown, and swept'
 
   const left = await rig.bgjob(['run', '-w', 'sleep 1000 & setsid sleep 1000 & echo started']);
   assert.equal(left.code, 0);
-  assert.match(left.stdout, /^2\n2 exited 0, 2 left after [\d.]+s\n\| started\n$/);
-  assert.match(left.stderr, /^\(2 left running: bgjob kill 2\)\n$/);
+  assert.equal(left.stdout, '2\n');
+  assert.match(
+    left.stderr,
+    /^2 exited 0, 2 left after [\d.]+s\n\| started\n\(2 left running: bgjob kill 2\)\n$/,
+  );
   assert.match((await rig.bgjob(['status', '2'])).stdout, /^2 exited 0, 2 left after/);
   assert.match((await rig.bgjob(['ls'])).stdout, /^2 .* exited 0, 2 left /m);
   assert.equal((await rig.show(2)).leftovers, 2);
