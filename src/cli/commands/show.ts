@@ -16,6 +16,7 @@ import { SUCCESS, verb } from '../command/command.ts';
 import { onExitObject, onExitText } from '../jobs/exit-hook-row.ts';
 import { attemptRows, type DetailRow, queueRows } from '../jobs/queue-details.ts';
 import { select } from '../jobs/select.ts';
+import { stderrOf } from '../jobs/stderr-log.ts';
 import {
   commandLine,
   type Extras,
@@ -43,6 +44,7 @@ async function extrasOf(
     waiting: waitingOf(home, view),
     ports: portsOf(processes.map(({ pid }) => pid)),
     logPath: job.log,
+    stderr: stderrOf(home, view),
     onExit: onExitObject(home, view),
     notify: notifyObject(home, view),
     leftovers: view.kind === 'ended' ? processes.length : 0,

@@ -5,6 +5,7 @@ import { waitingOf } from '../../engine/queue/queue-status.ts';
 import { ok } from '../../job/failure.ts';
 import { verb } from '../command/command.ts';
 import { select } from '../jobs/select.ts';
+import { stderrOf } from '../jobs/stderr-log.ts';
 import { jobObject, sentence, verdict } from '../messages/job-text.ts';
 
 export const status = verb({
@@ -26,7 +27,12 @@ export const status = verb({
     const waiting = waitingOf(home, view);
     if (output.json)
       output.object({
-        ...jobObject(view, now, { leftovers, waiting, logPath: home.job(view.id).log }),
+        ...jobObject(view, now, {
+          leftovers,
+          waiting,
+          logPath: home.job(view.id).log,
+          stderr: stderrOf(home, view),
+        }),
         ...exit,
       });
     else output.line(sentence(view, now, leftovers, waiting));

@@ -24,6 +24,7 @@ import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { commandLine, jobObject, stateText, tookMs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
+import { stderrOf } from './stderr-log.ts';
 
 const RECENT_MS = 3_600_000;
 /** So many ended jobs are shown where no number is given. */
@@ -145,7 +146,8 @@ export function* objectsOf(
     const isLarge = limit !== null && (log.logBytes ?? 0) > limit;
     const trimmedBytes = isLarge ? readTrimmedBytes(home.job(view.id)) : 0;
     const waiting = lineup.waitingOf(view);
-    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, trimmedBytes, waiting });
+    const stderr = stderrOf(home, view);
+    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, trimmedBytes, waiting, stderr });
   }
 }
 

@@ -134,6 +134,8 @@ export interface Extras {
   logBytes?: number;
   trimmedBytes?: number;
   logPath?: string;
+  /** The log of stderr, with --split. */
+  stderr?: { path: string; bytes: number; trimmedBytes: number } | null;
   onExit?: object | null;
   notify?: object | null;
   /** Of a job that waits. */
@@ -187,6 +189,13 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
       trimmedBytes: bytes === null ? null : (extras.trimmedBytes ?? 0),
       cursor: bytes,
     },
+    stderr: spec?.split
+      ? (extras.stderr ?? {
+          path: extras.logPath?.replace(/log$/, 'err') ?? null,
+          bytes: null,
+          trimmedBytes: null,
+        })
+      : null,
   };
 }
 

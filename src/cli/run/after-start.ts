@@ -8,6 +8,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Exit } from '../command/command.ts';
+import { streamsOf } from '../jobs/stderr-log.ts';
 import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';
 import { Patience } from '../wait/deadline.ts';
@@ -62,9 +63,26 @@ export async function portsAreFree(home: Home, conditions: Conditions | null): P
 export const printId = (output: Output, id: JobId, { follow }: Watch): void =>
   (follow ? output.besideAnswer() : output).line(String(id));
 
+/** Streams the output to stdout, and a stderr with a log of its own to stderr, until the job ends or nobody reads. */
+async function followOutput(output: Output, home: Home, id: JobId, patience: Patience): Promise<void> {
+  const view = observe(home, id);
+  const ask = { from: 0, raw: false };
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  patience.signal.addEventListener('abort', stop, { once: true });
+  if (patience.signal.aborted) stop();
+  await Promise.all(
+    (view ? streamsOf(view) : []).map(async (stream) => {
+      const to = stream === 'err' ? output.besideAnswer() : output;
+      await followTo(to, home, id, { stream, ...ask }, abort.signal);
+      if (output.readerGone) stop();
+    }),
+  );
+}
+
 /** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
 async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
-  await followTo(output, home, id, { stream: 'log', from: 0, raw: false }, patience.signal);
+  await followOutput(output, home, id, patience);
   const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
   if (view.kind === 'live' && output.readerGone) {
     output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);

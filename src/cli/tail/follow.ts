@@ -104,7 +104,7 @@ export async function followTo(
       ? { base64: bytes.toString('base64') }
       : { text: decoder.decode(bytes, { stream: true }) };
     if (output.json) {
-      output.object({ v: 1, id, from: piece.from, to, gone, cursor: to, ...content });
+      output.object({ v: 1, id, stream, from: piece.from, to, gone, cursor: to, ...content });
     } else {
       if (gone > 0) view.interrupt(gapText(gone));
       if (raw) output.raw(bytes);

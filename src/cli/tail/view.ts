@@ -10,6 +10,7 @@ import { readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
+import { stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
@@ -175,7 +176,12 @@ export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece
   patience.end();
   markSeen(home.job(view.id));
   const job = home.job(view.id);
-  const extras = { logPath: job.log, logBytes: shown.to, trimmedBytes: readTrimmedBytes(job) };
+  const extras = {
+    logPath: job.log,
+    logBytes: shown.to,
+    trimmedBytes: readTrimmedBytes(job),
+    stderr: stderrOf(home, now),
+  };
   if (output.json) output.object(jobObject(now, systemClock.now(), extras));
   else output.note(footer(now, shown));
   return SUCCESS;

@@ -6,10 +6,11 @@ import { processesOf } from '../../engine/observe/leftovers.ts';
 import { Lineup } from '../../engine/queue/queue-status.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
-import { Log, readLogSize } from '../../job/log/log.ts';
+import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readTrimmedBytes } from '../../job/log/trim-record.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
+import { stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { type Extras, jobObject, sentence, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Judgement, Patience } from './deadline.ts';
@@ -20,26 +21,33 @@ const TAIL_BYTES = 8192;
 const LAST_OUTPUT_CHARACTERS = 100;
 
 interface LastWords {
+  stream: Stream;
   lines: string[];
   cut: boolean;
-  bytes: number;
   /** The last line was not ended, and looks like a question. */
   asks: boolean;
 }
-const NO_WORDS: LastWords = { lines: [], cut: false, bytes: 0, asks: false };
 
 /** `Overwrite?`, `Password:`, `Proceed? [Y/n]`, `(yes/no) `: what programs print before they read an answer. */
 const QUESTION = /(\?|:|[[(](y|n|yes|no)(\/[^\])]{1,16})?[\])][?:]?)[ \t]*$/i;
 
-/** The last lines of a job's output, clean and bounded, and whether there were more. */
-function lastWords(home: Home, view: JobView, mostLines: number): LastWords {
-  const log = Log.open(home.job(view.id));
-  if (!log) return NO_WORDS;
+/** The last lines of one log of a job, clean and bounded, and whether there were more. */
+function lastWords(home: Home, view: JobView, stream: Stream, mostLines: number): LastWords {
+  const log = Log.open(home.job(view.id), stream);
+  if (!log) return { stream, lines: [], cut: false, asks: false };
   const piece = log.lastLines(mostLines, TAIL_BYTES);
   log.close();
   const lines = readableLines(piece.bytes);
   const asks = piece.bytes.at(-1) !== 0x0a && QUESTION.test(lines.at(-1) ?? '');
-  return { lines, cut: piece.from > 0, bytes: piece.size, asks };
+  return { stream, lines, cut: piece.from > 0, asks };
+}
+
+/** Prints last lines; those of a stderr with a log of its own come after a word that says so. */
+function tellLastWords(output: Output, { id }: JobView, { stream, lines, cut }: LastWords): void {
+  if (stream === 'err' && lines.length > 0) output.line('stderr:');
+  for (const line of foldRepeats(lines)) output.line(`| ${line}`);
+  const [what, option] = stream === 'err' ? [' of stderr', ' --err'] : ['', ''];
+  if (cut) output.note(`(the last ${lines.length} lines${what}; all: bgjob tail ${id}${option} --full)`);
 }
 
 /** Which last lines come with an end: none, those of a failure, or, and then more of them, of any end. */
@@ -71,32 +79,29 @@ export function tellKnownEnd(
   leftovers: number,
   { exit, failed, counted, remark } = judgeEnd(view),
 ): Exit {
-  const isShown = lastLines === 'always' || (lastLines === 'of a failure' && failed);
-  const { lines, cut, bytes, asks } =
-    isShown || output.json
-      ? lastWords(home, view, lastLines === 'always' ? OUTPUT_LINES : TAIL_LINES)
-      : NO_WORDS;
+  // in an object they are in nobody's way
+  const withFailure = lastLines === 'of a failure' || output.json;
+  const isShown = lastLines === 'always' || (withFailure && failed);
+  const mostLines = lastLines === 'always' ? OUTPUT_LINES : TAIL_LINES;
+  const words = isShown ? streamsOf(view).map((stream) => lastWords(home, view, stream, mostLines)) : [];
   const now = systemClock.now();
   const job = home.job(view.id);
   if (output.json) {
     output.object({
-      ...jobObject(view, now, { leftovers, ...logFacts(home, view), logBytes: bytes }),
+      ...jobObject(view, now, { leftovers, ...logFacts(home, view) }),
       result: view.kind === 'ended' ? 'ended' : view.kind,
       ...exit,
       counted,
-      tail: failed || lastLines === 'always' ? lines : [],
+      tail: words[0]?.lines ?? [],
+      ...(words[1] && { stderrTail: words[1].lines }),
     });
   } else {
     output.line(`${sentence(view, now, leftovers)}${remark}`);
-    if (isShown) {
-      for (const line of foldRepeats(lines)) output.line(`| ${line}`);
-      if (cut) output.note(`(the last ${lines.length} lines; all: bgjob tail ${view.id} --full)`);
-      // without an answer some programs take none for "no", and exit 0
-      if (asks && view.kind === 'ended' && view.status.outcome.kind === 'exited')
-        output.note(
-          '(its last words look like a question: nobody answers a job; use an option such as --yes)',
-        );
-    }
+    for (const one of words) tellLastWords(output, view, one);
+    // without an answer some programs take none for "no", and exit 0
+    const asks = words.some((one) => one.asks);
+    if (asks && view.kind === 'ended' && view.status.outcome.kind === 'exited')
+      output.note('(its last words look like a question: nobody answers a job; use an option such as --yes)');
     const cutBytes = readTrimmedBytes(job) + readTrimmedBytes(job, 'err');
     if (cutBytes > 0)
       output.note(`(${renderSize(cutBytes)} of its output trimmed by --max-log: bgjob show ${view.id})`);
@@ -106,19 +111,33 @@ export function tellKnownEnd(
   return exit;
 }
 
-/** The log of a job, for its object. */
-export function logFacts(home: Home, { id }: JobView): Extras {
-  const job = home.job(id);
-  return { logPath: job.log, logBytes: readLogSize(job) ?? 0, trimmedBytes: readTrimmedBytes(job) };
+/** The logs of a job, for its object. */
+export function logFacts(home: Home, view: JobView): Extras {
+  const job = home.job(view.id);
+  return {
+    ...{ logPath: job.log, logBytes: readLogSize(job) ?? 0, trimmedBytes: readTrimmedBytes(job) },
+    stderr: stderrOf(home, view),
+  };
 }
 
-/** The last line of output that says something, and how long ago it came; null if there is no output yet. */
-function lastOutput(home: Home, view: JobView, now: number): { text: string; agoMs: number } | null {
-  const log = Log.open(home.job(view.id));
+interface LastOutput {
+  text: string;
+  agoMs: number;
+}
+
+/** The last line that says something, of whichever log was written last; null if there is no output yet. */
+function lastOutput(home: Home, view: JobView, now: number): LastOutput | null {
+  const all = streamsOf(view).flatMap((stream) => lastOutputOf(home, view, stream, now) ?? []);
+  return all.sort((a, b) => a.agoMs - b.agoMs)[0] ?? null;
+}
+
+function lastOutputOf(home: Home, view: JobView, stream: Stream, now: number): LastOutput | null {
+  const job = home.job(view.id);
+  const log = Log.open(job, stream);
   if (!log) return null;
   const { bytes, size } = log.lastLines(OUTPUT_LINES, TAIL_BYTES);
   log.close();
-  const stat = fs.statSync(home.job(view.id).log, { throwIfNoEntry: false });
+  const stat = fs.statSync(job[stream], { throwIfNoEntry: false });
   if (size === 0 || !stat) return null;
   const text = readableLines(bytes, LAST_OUTPUT_CHARACTERS).findLast((line) => line.trim() !== '') ?? '';
   return { text: text.trim(), agoMs: Math.max(0, Math.round(now - stat.mtimeMs)) };

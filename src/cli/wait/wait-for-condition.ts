@@ -174,6 +174,8 @@ function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
   output.line(`${jobLabel(view)} ${verb} ${text}`);
   if (failed && view.kind === 'live')
     output.note(`the job was not stopped: bgjob tail ${view.id} · bgjob kill ${view.id}`);
-  if ('cursor' in facts) output.note(`(the next one: --since ${facts['cursor']})`);
+  // a cursor is one of the log
+  if ('cursor' in facts && facts['stream'] === 'log')
+    output.note(`(the next one: --since ${facts['cursor']})`);
   return exit;
 }
