@@ -10,9 +10,10 @@ import { quoteWord } from '../../job/view.ts';
 
 import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { select } from '../jobs/select.ts';
+import { streamsOf } from '../jobs/stderr-log.ts';
 import { errnoText } from '../messages/failures.ts';
 import { jobLabel } from '../messages/job-text.ts';
-import { NOTHING } from '../tail/excerpt.ts';
+import { NOTHING, tellStderr } from '../tail/excerpt.ts';
 import { followsItself } from '../tail/follow.ts';
 import { followMatches, tellMatches } from '../tail/grep.ts';
 import {
@@ -59,6 +60,17 @@ function wordsAgain({ follow, err, raw, grep, context }: Input<typeof OPTIONS>['
     ...(grep === null ? [] : ['--grep', safe(quoteWord(grep))]),
     ...(context === null ? [] : [`-C${context}`]),
   ];
+}
+
+/** Every log that a search looks at: with a cursor only the one whose cursor it is. */
+function withStderr(reading: Reading, options: Input<typeof OPTIONS>['options']): Reading[] {
+  const { output, home, view, stream } = reading;
+  if (options.since !== null) tellStderr(output, home, view, stream);
+  if (stream === 'err' || options.since !== null || streamsOf(view).length === 1) return [reading];
+  const own = { ...options, err: true };
+  const start = startOf(own, home, view, 'err');
+  const again = `bgjob ${['tail', ...wordsAgain(own), view.id].join(' ')}`;
+  return [reading, { ...reading, stream: 'err', options: own, start: start.ok ? start.value : null, again }];
 }
 
 /** Remembers how far this reader came; only after everything was written out, so that nothing is missed. */
@@ -116,18 +128,19 @@ export const tail = verb({
     if (!start.ok) return start;
     const again = `bgjob ${['tail', ...wordsAgain(options), view.id].join(' ')}`;
     const reading: Reading = { output, home, view, stream, options, start: start.value, again };
+    if (pattern) {
+      const ask = { pattern: pattern.value, context: options.context ?? 0, max: options.max };
+      const readings = withStderr(reading, options);
+      const told = options.follow
+        ? await followMatches(readings, ask, deadline.value)
+        : await tellMatches(readings, ask);
+      if (!told.ok) return told;
+      for (const { reading, to } of told.value.searched) remember(reading, to);
+      if (view.kind === 'ended') markSeen(home.job(view.id));
+      return ok(told.value.exit);
+    }
     const log = Log.open(home.job(view.id), stream);
     try {
-      if (pattern) {
-        const ask = { pattern: pattern.value, context: options.context ?? 0, max: options.max };
-        const told = options.follow
-          ? await followMatches(reading, ask, deadline.value)
-          : await tellMatches(reading, log, ask);
-        if (!told.ok) return told;
-        remember(reading, told.value.to);
-        if (view.kind === 'ended') markSeen(home.job(view.id));
-        return ok(told.value.exit);
-      }
       const piece = log ? tellView(reading, log) : NOTHING;
       if (options.follow) {
         const { exit, to } = await tellRest(reading, piece, deadline.value);

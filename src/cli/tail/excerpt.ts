@@ -2,9 +2,11 @@
 import { statSync } from 'node:fs';
 import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import { brokenEnd, foldRepeats, readableLines } from '../../base/text/sanitize.ts';
+import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { Log, Piece, Stream } from '../../job/log/log.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
+import { stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, stateText, tookMs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 
@@ -87,10 +89,17 @@ export function tellPiece(output: Output, view: JobView, piece: Piece, raw: bool
 }
 
 /** The last line of every read: state, which bytes, and where the next read goes on. */
-export function footer(view: JobView, { from, to, size }: Piece, extra = ''): string {
-  const bytes =
-    size > 0 ? `bytes ${from}-${to} of ${size}` : view.kind === 'live' ? 'no output yet' : 'no output';
-  return `[${stateAndTime(view)} | ${bytes}${extra} | cursor ${to}]`;
+export function footer(view: JobView, stream: Stream, { from, to, size }: Piece, extra = ''): string {
+  const [stdout, stderr] = 'spec' in view && view.spec.split ? [' on stdout', ' on stderr'] : ['', ''];
+  const nothing = `no output${stream === 'err' ? stderr : stdout}${view.kind === 'live' ? ' yet' : ''}`;
+  const bytes = `${stream === 'err' ? 'stderr ' : ''}bytes ${from}-${to} of ${size}`;
+  return `[${stateAndTime(view)} | ${size > 0 ? bytes : nothing}${extra} | cursor ${to}]`;
+}
+
+/** That there is more than this log: stderr, if it has a log of its own with something in it. */
+export function tellStderr(output: Output, home: Home, view: JobView, stream: Stream): void {
+  const bytes = stream === 'err' ? 0 : (stderrOf(home, view)?.bytes ?? 0);
+  if (bytes > 0 && !output.json) output.note(`(stderr: ${renderSize(bytes)}: bgjob tail ${view.id} --err)`);
 }
 
 /** The same where a read from a cursor found nothing. */

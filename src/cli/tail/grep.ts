@@ -8,9 +8,7 @@ import { type Hit, Search } from '../../engine/search/search.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
 import { EXIT, ok, type Result } from '../../job/failure.ts';
 import { Log, type Piece } from '../../job/log/log.ts';
-import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
-import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
 import { footer, gapText } from './excerpt.ts';
 import { SMOOTH_MS } from './follow.ts';
@@ -33,6 +31,18 @@ export interface GrepAsk {
   max: number | null;
 }
 
+/** How far the search of one log came. */
+export interface Searched {
+  reading: Reading;
+  to: number;
+}
+type Answer = Result<{ exit: Exit; searched: Searched[] }>;
+
+/** What was shown of all logs together. */
+interface Tally {
+  shown: number;
+}
+
 /** Shows matches and the lines around them, each line once. */
 class Matches {
   /** How many were shown. */
@@ -44,9 +54,11 @@ class Matches {
   private readonly log: Log;
   private readonly reading: Reading;
   private readonly ask: GrepAsk;
+  private readonly tally: Tally;
 
-  constructor(log: Log, reading: Reading, ask: GrepAsk, from: number) {
+  constructor(log: Log, reading: Reading, ask: GrepAsk, tally: Tally, from: number) {
     this.log = log;
+    this.tally = tally;
     this.reading = reading;
     this.ask = ask;
     this.to = from;
@@ -55,7 +67,7 @@ class Matches {
   /** As many as were asked for, or as the bound allows. */
   get isFull(): boolean {
     const { options } = this.reading;
-    if (this.ask.max !== null) return this.shown >= this.ask.max;
+    if (this.ask.max !== null) return this.tally.shown >= this.ask.max;
     return !options.full && !options.follow && (this.shown >= MATCHES || this.bytes >= LIMIT_BYTES);
   }
 
@@ -72,6 +84,7 @@ class Matches {
     const whole = from === hit.from && bytes.length === hit.to - hit.from;
     this.print({ bytes: whole ? bytes : Buffer.from(hit.text), from: hit.from, to: hit.to }, true);
     this.shown++;
+    this.tally.shown++;
     this.to = hit.to;
     this.due = context;
   }
@@ -89,10 +102,10 @@ class Matches {
   }
 
   private print({ bytes, from, to }: Line, match: boolean): void {
-    const { output, view, options } = this.reading;
+    const { output, view, stream, options } = this.reading;
     const text = clip(cleanLine(bytes.toString('utf8').replace(/\r?\n$/, '')), CLIP);
     this.bytes += text.length + 1;
-    if (output.json) output.object({ v: 1, id: view.id, from, to, match, line: text });
+    if (output.json) output.object({ v: 1, id: view.id, stream, from, to, match, line: text });
     else if (options.raw) output.raw(bytes);
     else output.line(text);
   }
@@ -120,21 +133,43 @@ function startOfLast(bytes: Buffer, count: number): number {
   return at;
 }
 
-/** What matches in what is there now. The exit code is 1 if nothing does. */
-export async function tellMatches(
+/** What matches in what is there now, in each log in turn. The exit code is 1 if nothing does. */
+export async function tellMatches(readings: Reading[], ask: GrepAsk): Promise<Answer> {
+  const tally: Tally = { shown: 0 };
+  const searched: Searched[] = [];
+  let found = 0;
+  for (const reading of readings) {
+    const { output, home, view, stream } = reading;
+    const log = Log.open(home.job(view.id), stream);
+    if (readings.length > 1 && stream === 'err' && log && log.size > 0 && !output.json)
+      output.note('stderr:');
+    try {
+      const told = await searchLog(reading, log, ask, tally);
+      if (!told.ok) return told;
+      found += told.value.found;
+      searched.push({ reading, to: told.value.to });
+    } finally {
+      log?.close();
+    }
+  }
+  return ok({ exit: found > 0 ? SUCCESS : NO_MATCH, searched });
+}
+
+async function searchLog(
   reading: Reading,
   log: Log | undefined,
   ask: GrepAsk,
-): Promise<Result<{ exit: Exit; to: number }>> {
-  const { output, view, start } = reading;
+  tally: Tally,
+): Promise<Result<{ found: number; to: number }>> {
+  const { output, view, stream, start } = reading;
   const begin = start ?? 0;
   if (!log) {
     if (!output.json) output.note('(no output yet)');
-    return ok({ exit: NO_MATCH, to: begin });
+    return ok({ found: 0, to: begin });
   }
   const { size } = log;
   const search = new Search([ask.pattern]);
-  const matches = new Matches(log, reading, ask, begin);
+  const matches = new Matches(log, reading, ask, tally, begin);
   const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let found = 0;
   let gone = 0;
@@ -168,12 +203,12 @@ export async function tellMatches(
   const to = stopped ?? size;
   const counts = { matches: found, shown: matches.shown, complete: !isCounted() };
   const piece = { from: begin, to, size, gone, bytes: Buffer.alloc(0) };
-  if (output.json) tellSummary(output, view, piece, counts);
+  if (output.json) tellSummary(reading, piece, counts);
   else {
-    tellCounts(output, counts, piece);
-    output.note(footer(view, piece));
+    tellCounts(reading, counts, piece);
+    output.note(footer(view, stream, piece));
   }
-  return ok({ exit: found > 0 ? SUCCESS : NO_MATCH, to });
+  return ok({ found, to });
 }
 
 interface Counts {
@@ -184,26 +219,80 @@ interface Counts {
 }
 
 /** The last object of a search: where it looked, and how many lines matched. */
-function tellSummary(output: Output, view: JobView, piece: Piece, counts: Counts): void {
+function tellSummary({ output, view, stream }: Reading, piece: Piece, counts: Counts): void {
   const { from, to, size, gone } = piece;
-  output.object({ v: 1, id: view.id, from, to, size, gone, cursor: to, ...counts });
+  output.object({ v: 1, id: view.id, stream, from, to, size, gone, cursor: to, ...counts });
 }
 
-function tellCounts(output: Output, { matches, shown, complete }: Counts, { gone, from, to }: Piece): void {
+function tellCounts(
+  { output, stream }: Reading,
+  { matches, shown, complete }: Counts,
+  { gone, from, to }: Piece,
+): void {
   if (gone > 0) output.note(gapText(gone));
   if (matches === 0) output.note(from === to ? '(nothing new)' : '(no line matches)');
   const all = complete ? String(matches) : `more than ${COUNTED}`;
-  if (matches > shown) output.note(`(${shown} of ${all} lines that match; more: --max N, or --since ${to})`);
+  const since = `${stream === 'err' ? '--err ' : ''}--since ${to}`;
+  if (matches > shown) output.note(`(${shown} of ${all} lines that match; more: --max N, or ${since})`);
 }
 
 /** Each match as soon as its line is there, until the job ends or as many were shown as were asked for. */
 export async function followMatches(
-  reading: Reading,
+  readings: Reading[],
   ask: GrepAsk,
   deadlineMs: number | null,
-): Promise<Result<{ exit: Exit; to: number }>> {
-  const { output, home, view, stream, start } = reading;
+): Promise<Answer> {
+  const { output } = readings[0]!;
   const patience = new Patience(deadlineMs);
+  const enough = new AbortController();
+  const stop = () => enough.abort();
+  patience.signal.addEventListener('abort', stop, { once: true });
+  if (patience.signal.aborted) stop();
+  const tally: Tally = { shown: 0 };
+  const followed = await Promise.all(
+    readings.map(async (reading) => {
+      const one = await followLog(reading, ask, tally, enough.signal);
+      if (!one.ok || one.value.isFull || output.readerGone) stop();
+      return one;
+    }),
+  );
+  const searched: Followed[] = [];
+  let exit = SUCCESS;
+  let isFull = false;
+  for (const one of followed) {
+    if (!one.ok) return one;
+    searched.push(one.value);
+    isFull ||= one.value.isFull;
+  }
+  for (const [n, { reading, to, size, matches }] of searched.entries()) {
+    const shown: Piece = { from: reading.start ?? 0, to, size, gone: 0, bytes: Buffer.alloc(0) };
+    if (!isFull) {
+      // the object of the job is one
+      if (n === 0 || !output.json) exit = tellEndOfRest(reading, patience, shown);
+    } else if (output.json) {
+      tellSummary(reading, shown, { matches, shown: matches, complete: true });
+    } else output.note(footer(reading.view, reading.stream, shown));
+  }
+  patience.end();
+  const none = exit.code === 0 && !output.readerGone && tally.shown === 0;
+  if (none && !output.json) output.note('(no line matched)');
+  return ok({ exit: none ? NO_MATCH : exit, searched });
+}
+
+/** How one log was followed: up to `size`, and shown up to `to`. */
+interface Followed extends Searched {
+  isFull: boolean;
+  size: number;
+  matches: number;
+}
+
+async function followLog(
+  reading: Reading,
+  ask: GrepAsk,
+  tally: Tally,
+  abort: AbortSignal,
+): Promise<Result<Followed>> {
+  const { output, home, view, stream, start } = reading;
   const search = new Search([ask.pattern]);
   let matches: Matches | undefined;
   let to = start ?? 0;
@@ -212,10 +301,10 @@ export async function followMatches(
     for (const hit of hits) if (!matches!.isFull) matches!.show(hit);
   };
   try {
-    for await (const piece of follow(home, view.id, stream, to, SMOOTH_MS, patience.signal)) {
+    for await (const piece of follow(home, view.id, stream, to, SMOOTH_MS, abort)) {
       if (piece === 'quiet') continue;
       log ??= Log.open(home.job(view.id), stream)!;
-      matches ??= new Matches(log, reading, ask, to);
+      matches ??= new Matches(log, reading, ask, tally, to);
       const hits = await search.push(piece.bytes, piece.from);
       if (!hits.ok) return hits;
       take(hits.value);
@@ -230,18 +319,6 @@ export async function followMatches(
     search.close();
     log?.close();
   }
-  const shown: Piece = { from: start ?? 0, to, size: to, gone: 0, bytes: Buffer.alloc(0) };
-  if (matches?.isFull) {
-    patience.end();
-    const piece = { ...shown, to: matches.to };
-    if (output.json) {
-      const { shown } = matches;
-      tellSummary(output, view, piece, { matches: shown, shown, complete: true });
-    } else output.note(footer(view, piece));
-    return ok({ exit: SUCCESS, to: matches.to });
-  }
-  const exit = tellEndOfRest(reading, patience, shown);
-  const none = exit.code === 0 && !output.readerGone && (matches?.shown ?? 0) === 0;
-  if (none && !output.json) output.note('(no line matched)');
-  return ok({ exit: none ? NO_MATCH : exit, to });
+  const isFull = matches?.isFull ?? false;
+  return ok({ reading, isFull, to: isFull ? matches!.to : to, size: to, matches: matches?.shown ?? 0 });
 }

@@ -23,6 +23,7 @@ import {
   quietMs,
   readForward,
   tellPiece,
+  tellStderr,
   wholeLines,
 } from './excerpt.ts';
 import { followTo } from './follow.ts';
@@ -132,6 +133,7 @@ export function tellView(reading: Reading, log: Log): Piece {
 /** What is said below a view. */
 export function tellFooter({ output, home, view, stream, options, start }: Reading, piece: Piece): void {
   if (output.json) return;
+  tellStderr(output, home, view, stream);
   const { from, to, size } = piece;
   if (start !== null && to === start) {
     output.note(emptyFooter(view, to, quietMs(home.job(view.id), stream)));
@@ -139,13 +141,14 @@ export function tellFooter({ output, home, view, stream, options, start }: Readi
   }
   const remain = start !== null && to < size ? ` | ${renderSize(size - to)} remain` : '';
   const trimmed = readTrimmedBytes(home.job(view.id), stream);
+  const full = `bgjob tail ${view.id}${options.err ? ' --err' : ''} --full`;
   if (start === null && from > 0 && !options.full)
     output.note(
       trimmed > 0
-        ? `(not all of it; ${renderSize(trimmed)} trimmed by --max-log, the rest: bgjob tail ${view.id} --full)`
-        : `(not all of it; all: bgjob tail ${view.id} --full)`,
+        ? `(not all of it; ${renderSize(trimmed)} trimmed by --max-log, the rest: ${full})`
+        : `(not all of it; all: ${full})`,
     );
-  output.note(footer(view, piece, remain));
+  output.note(footer(view, stream, piece, remain));
 }
 
 /** All that comes until the job ends; where it stopped. */
@@ -158,18 +161,19 @@ export async function tellRest(
   const patience = new Patience(deadlineMs);
   const asked = { stream, from: shown.to, raw: options.raw };
   const to = await followTo(output, home, view.id, asked, patience.signal);
+  if (!output.readerGone) tellStderr(output, home, view, stream);
   return { exit: tellEndOfRest(reading, patience, { ...shown, to, size: to }), to };
 }
 
 /** After a follow: the job ended, or our patience did. */
 export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece): Exit {
-  const { output, home, view, again } = reading;
+  const { output, home, view, stream, again } = reading;
   if (output.readerGone) return SUCCESS;
   const now = observe(home, view.id) ?? view;
   if (now.kind === 'live' && output.json) return reportStillRunning(output, home, [now], patience);
   if (now.kind === 'live') {
     // stdout is the log alone
-    output.note(footer(now, shown));
+    output.note(footer(now, stream, shown));
     output.note(`the job goes on: ${again} --since ${shown.to}`);
     return patience.exit();
   }
@@ -178,11 +182,11 @@ export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece
   const job = home.job(view.id);
   const extras = {
     logPath: job.log,
-    logBytes: shown.to,
+    logBytes: stream === 'err' ? (readLogSize(job) ?? 0) : shown.to,
     trimmedBytes: readTrimmedBytes(job),
     stderr: stderrOf(home, now),
   };
   if (output.json) output.object(jobObject(now, systemClock.now(), extras));
-  else output.note(footer(now, shown));
+  else output.note(footer(now, stream, shown));
   return SUCCESS;
 }

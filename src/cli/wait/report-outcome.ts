@@ -93,7 +93,7 @@ export function tellKnownEnd(
       ...exit,
       counted,
       tail: words[0]?.lines ?? [],
-      ...(words[1] && { stderrTail: words[1].lines }),
+      stderrTail: words[1]?.lines ?? [],
     });
   } else {
     output.line(`${sentence(view, now, leftovers)}${remark}`);
@@ -168,6 +168,7 @@ export function reportStillRunning(
         result: 'running',
         ...exit,
         tail: [],
+        stderrTail: [],
         lastOutput: last,
       });
     else if (waiting && !last) output.line(sentence(view, now, 0, waiting));

@@ -137,15 +137,20 @@ export class Watching {
   }
 
   /** The last line that says something; empty if there is none. Read again only when more was written. */
-  lastLine({ id }: WatchRow): string {
+  lastLine({ id, isSplit }: WatchRow): string {
     const job = this.home!.job(id);
     try {
-      const stat = fs.statSync(job.log, { throwIfNoEntry: false });
-      if (!stat) return '';
-      const stamp = `${stat.size} ${stat.mtimeMs}`;
+      const stats = (isSplit ? (['log', 'err'] as const) : (['log'] as const)).flatMap((stream) => {
+        const stat = fs.statSync(job[stream], { throwIfNoEntry: false });
+        return stat && stat.size > 0 ? { stream, stat } : [];
+      });
+      // of two logs the one that was written last
+      const [last] = stats.sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs);
+      if (!last) return '';
+      const stamp = `${last.stream} ${last.stat.size} ${last.stat.mtimeMs}`;
       const known = this.lasts.get(id);
       if (known?.stamp === stamp) return known.text;
-      const lines = this.logLines(id, 'log', LAST_LINES, LAST_BYTES).lines;
+      const lines = this.logLines(id, last.stream, LAST_LINES, LAST_BYTES).lines;
       const text = (lines.findLast((line) => line.trim() !== '') ?? '').trim().replaceAll('\t', ' ');
       this.lasts.set(id, { stamp, text });
       return text;
