@@ -119,7 +119,7 @@ export const restart = verb({
   summary: 'start jobs once more, as new ones; one that runs is stopped first',
   description: [
     'The same command, script, directory, options and -e values, and the environment of this call; with run --keep-env the',
-    'one that was kept. Its name then means the new job, whose id is printed.',
+    'one that was kept. Its name then means the new job, whose id is printed; on stdout that is all, as with run.',
     'A job that runs is stopped as run --replace does it, with all its processes, until its ports are free. What it waited for',
     '(--after, --delay) is not waited for again, but for jobs that are restarted with it. Queue, priority, tags and batch are kept.',
     'Several: what cannot be restarted is refused before any is touched. --failed: what failed in the last round, see ls --failed;',

@@ -20,7 +20,7 @@ import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
 import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
 import { applySlots, parseQueueing, tellIfPaused } from '../run/queue-options.ts';
-import { keepInput } from '../run/stdin.ts';
+import { keepInput, tellUnreadStdin } from '../run/stdin.ts';
 import { isConditional, parseConditions } from '../wait/parse-conditions.ts';
 
 const OPTIONS = {
@@ -61,6 +61,7 @@ export const run = verb({
     '--batch FILE|- starts a job for each line of FILE, all of them or none; each is a shell line, with a name before it (lint: npm',
     'run lint) or without. They wait in a queue.',
     'The job gets a session of its own, BGJOB_ID and BGJOB_HOME in its environment, and nothing on stdin: a prompt fails at once.',
+    'stdout is its id alone, with -f its output alone; whatever else is told comes on stderr.',
     '--stdin FILE gives it a file, --stdin - what comes here, --stdin hold and --pty what bgjob send writes; without these two PAGER,',
     'GIT_PAGER (cat) and GIT_TERMINAL_PROMPT (0) are set where they are not.',
   ],
@@ -136,10 +137,12 @@ export const run = verb({
       }
       return ok(SUCCESS);
     }
-    return watchStarted(output, home, id, {
+    const watched = await watchStarted(output, home, id, {
       ...options,
       conditions: conditions.value,
       deadlineMs: deadline.value,
     });
+    if (options.stdin === null && !options.pty && !reused) tellUnreadStdin(output);
+    return watched;
   },
 });

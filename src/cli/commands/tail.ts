@@ -97,6 +97,7 @@ export const tail = verb({
   description: [
     'The last 40 lines and at most 8 KiB, readable: progress bars in their last state, no escape sequences.',
     'The last line, on stderr, says which bytes these are; the cursor is where the next read goes on (--since, --new).',
+    'Of a job with --split that is its stdout, with --err its stderr; --grep without a cursor looks at both.',
     "The exit code is 0 however the job ended: wait, status and run --follow pass the job's own on.",
   ],
   examples: [

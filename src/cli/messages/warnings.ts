@@ -20,7 +20,8 @@ export interface Warning {
     | 'open-listener'
     | 'dev-null'
     | 'ends-with-call'
-    | 'nobody-to-notify';
+    | 'nobody-to-notify'
+    | 'stdin-not-read';
   message: string;
 }
 
@@ -193,6 +194,13 @@ export function enclosureWarnings(env: NodeJS.ProcessEnv): Warning[] {
   const message = `${enclosureText(enclosure)}: the job will be lost then; wait for it in this call (run --wait), or call bgjob outside the sandbox`;
   return [{ code: 'ends-with-call', message }];
 }
+
+/** Of a call that stayed with its job. It may be meant for a loop around the call: then there is nothing to do. */
+export const STDIN_NOT_READ: Warning = {
+  code: 'stdin-not-read',
+  message:
+    'the job was not given what can be read on stdin here; if that is meant for it: bgjob run --stdin -',
+};
 
 /** Tells the warnings on stderr, each in one line. */
 export function tellWarnings(output: Output, warnings: Warning[]): void {

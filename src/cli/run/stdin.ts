@@ -9,6 +9,8 @@ import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Spec, TerminalSize } from '../../job/spec.ts';
+import { interruptedBy } from '../command/interrupt.ts';
+import { STDIN_NOT_READ, tellWarnings } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 
 /** The options of `run` that say what a job reads, and whether in a terminal. */
@@ -94,6 +96,14 @@ function fileOf(path: string, waits: boolean): Result<Spec['stdin']> {
   } catch (thrown) {
     return fail({ code: 'io', doing: 'read', path, errno: errnoOf(thrown) });
   }
+}
+
+/** Says that what stands on stdin went nowhere; not to somebody who just interrupted the call. */
+export function tellUnreadStdin(output: Output): void {
+  if (interruptedBy() !== undefined || output.isTerminal(0)) return;
+  const { hasUnreadStdin } =
+    require('../../engine/os/unread-stdin.ts') as typeof import('../../engine/os/unread-stdin.ts');
+  if (hasUnreadStdin()) tellWarnings(output, [STDIN_NOT_READ]);
 }
 
 /** The draft with a copy of its input, if it needs one: `asked` is what --stdin named. Whoever called this removes the copy. */

@@ -1,0 +1,52 @@
+/**
+ * Whether something stands on stdin that nobody has read. Not a byte is taken: what is there may be meant for whoever reads the same
+ * stdin after this call, such as the loop around it. Where that cannot be known, the answer is no.
+ */
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { errnoOf } from '../../base/result.ts';
+import { HAS_PROC } from './process-identity.ts';
+import { findTool } from './programs.ts';
+
+/** A file that nobody has begun to read, or a pipe with something in it. */
+export function hasUnreadStdin(): boolean {
+  try {
+    const stat = fs.fstatSync(0);
+    if (stat.isFile()) return stat.size > 0 && stdinOffset() === 0;
+    if (!stat.isFIFO()) return false;
+    // but for Linux the size of a pipe is what is in it
+    return HAS_PROC ? isPipeFilled() : stat.size > 0;
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+}
+
+/** How far stdin, a file, was read; undefined where that is not known. */
+function stdinOffset(): number | undefined {
+  const text = HAS_PROC ? fs.readFileSync('/proc/self/fdinfo/0', 'utf8') : lsofOffset();
+  const offset = /^(?:pos:\s+|o0t)(\d+)$/m.exec(text)?.[1];
+  return offset === undefined ? undefined : Number(offset);
+}
+
+/** A line `o0t38122`, and others. */
+function lsofOffset(): string {
+  const lsof = findTool('lsof');
+  if (lsof === undefined) return '';
+  const words = ['-a', '-p', String(process.pid), '-d', '0', '-Fo'];
+  return spawnSync(lsof, words, { encoding: 'utf8' }).stdout ?? '';
+}
+
+/** At the end of a pipe whose writers are gone bash finds it readable, too: unless there is a writer, and that is us. */
+function isPipeFilled(): boolean {
+  const bash = findTool('bash');
+  if (bash === undefined) return false;
+  const { O_WRONLY, O_NONBLOCK } = fs.constants;
+  const writer = fs.openSync('/proc/self/fd/0', O_WRONLY | O_NONBLOCK);
+  try {
+    const words = ['--norc', '-c', 'read -t 0'];
+    return spawnSync(bash, words, { stdio: ['inherit', 'ignore', 'ignore'], env: {} }).status === 0;
+  } finally {
+    fs.closeSync(writer);
+  }
+}
