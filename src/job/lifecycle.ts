@@ -37,8 +37,11 @@ export type Event =
   | { type: 'resume-requested'; request: number; monotonicMs: number }
   /** A signal of ours went to the main process. */
   | { type: 'signalled'; signal: string }
-  /** The main process ended; `code` is null where nobody saw its status. */
-  | { type: 'main-ended'; at: number; code: number | null }
+  /**
+   * The main process ended; `code` is null where nobody saw its status, `known` false where nobody saw when: then `at` is no
+   * more than the time at which it was found dead.
+   */
+  | { type: 'main-ended'; at: number; code: number | null; known?: boolean }
   /** No process of the job is left, or no more can be done about those that are. */
   | { type: 'swept'; at: number };
 export type EventType = Event['type'];
@@ -68,6 +71,7 @@ const cancelled = (stop: Stop): StatusOf<'ended'> => ({
   phase: 'ended',
   startedAt: null,
   endedAt: stop.at,
+  endKnown: true,
   outcome: { kind: 'cancelled' },
   stop,
 });
@@ -92,6 +96,7 @@ const TABLE: Table = {
       phase: 'ended',
       startedAt: null,
       endedAt: at,
+      endKnown: true,
       outcome: { kind: 'skipped', why },
       stop: null,
     }),
@@ -120,6 +125,7 @@ const TABLE: Table = {
       phase: 'ended',
       startedAt: null,
       endedAt: at,
+      endKnown: true,
       outcome: { kind: 'failed', why, code },
       stop: null,
     }),
@@ -152,10 +158,11 @@ const TABLE: Table = {
       return { ...status, holding: { request, pausedMs: (holding?.pausedMs ?? 0) + thisMs, since: null } };
     },
     signalled: stay,
-    'main-ended': ({ startedAt }, { at, code }) => ({
+    'main-ended': ({ startedAt }, { at, code, known = true }) => ({
       phase: 'ended',
       startedAt,
       endedAt: notBefore(startedAt, at),
+      endKnown: known,
       outcome: outcomeOf(code, null, []),
       stop: null,
     }),
@@ -175,13 +182,15 @@ const TABLE: Table = {
     'resume-requested': stay,
     signalled: (status, { signal }) =>
       status.ended || status.sent.includes(signal) ? status : { ...status, sent: [...status.sent, signal] },
-    'main-ended': (status, { at, code }) => (status.ended ? status : { ...status, ended: { at, code } }),
+    'main-ended': (status, { at, code, known = true }) =>
+      status.ended ? status : { ...status, ended: { at, code, known } },
     swept: (status) =>
       status.ended
         ? {
             phase: 'ended',
             startedAt: status.startedAt,
             endedAt: notBefore(status.startedAt, status.ended.at),
+            endKnown: status.ended.known,
             outcome: outcomeOf(status.ended.code, status.stop, status.sent),
             stop: status.stop,
           }
@@ -211,13 +220,15 @@ export function nextStatus(status: Status, event: Event): Status {
 
 /**
  * The status to which a job comes that ended with `code` while nobody was there to say so; `stops` had been asked for, and
- * those from before the end are a part of it.
+ * those from before the end are a part of it. `startedAt`: when a job that no owner called running was started, null if that is
+ * not known.
  */
 export function endWithoutOwner(
   status: Status,
   at: number,
   code: number | null,
   stops: Stop[] = [],
+  startedAt: number | null = null,
 ): StatusOf<'ended'> {
   const events: Event[] = [
     { type: 'admitted' },
@@ -228,5 +239,5 @@ export function endWithoutOwner(
   ];
   const ended = events.reduce(nextStatus, status);
   if (ended.phase !== 'ended') throw new Error(`no way from ${status.phase} to its end`);
-  return ended;
+  return 'startedAt' in status || ended.startedAt === null ? ended : { ...ended, startedAt };
 }

@@ -40,6 +40,15 @@ export const outcomeShape = is.variant('kind', {
 });
 export type Outcome = is.Shaped<typeof outcomeShape>;
 
+/** When it ended, as far as it may be shown; null: nobody saw it. */
+export const shownEnd = ({ endedAt, endKnown }: Pick<Attempt, 'endedAt' | 'endKnown'>): number | null =>
+  endKnown ? endedAt : null;
+
+/** How long it ran, milliseconds; null: it never started, or nobody saw one of its ends. */
+export function ranMs({ startedAt, endedAt, endKnown }: Omit<Attempt, 'outcome'>): number | null {
+  return startedAt === null || !endKnown ? null : Math.max(0, endedAt - startedAt);
+}
+
 /** The exit code that says how a job ended, for every command that passes it on. */
 export function exitCodeOf(outcome: Outcome): number {
   switch (outcome.kind) {
@@ -86,11 +95,15 @@ export const statusShape = is.variant('phase', {
     /** The signals that bgjob has sent to the main process so far. */
     sent: is.listOf(is.text),
     /** Set when the main process ended; what it left behind is still being stopped. `code` null: nobody saw it. */
-    ended: is.nullable(is.object({ code: is.nullable(exitCode), at: is.time })),
+    ended: is.nullable(
+      is.object({ code: is.nullable(exitCode), at: is.time, known: is.since(is.flag, true) }),
+    ),
   },
   ended: {
     startedAt: is.nullable(is.time),
+    /** Where nobody saw the end (`endKnown`), the last sign of life: for order and age, never to be shown. */
     endedAt: is.time,
+    endKnown: is.since(is.flag, true),
     outcome: outcomeShape,
     /** The stop that was asked for before the end, if there was one. */
     stop: is.nullable(stopShape),
@@ -105,6 +118,7 @@ export type LivePhase = Exclude<Phase, 'ended'>;
 const attemptShape = is.object({
   startedAt: is.nullable(is.time),
   endedAt: is.time,
+  endKnown: is.since(is.flag, true),
   outcome: outcomeShape,
 });
 export type Attempt = is.Shaped<typeof attemptShape>;

@@ -38,6 +38,7 @@ export function adopterCall({ home, spec }: Supervision): AdopterCall {
 export function adopt(supervision: Supervision): void {
   fs.closeSync(DEAD_SOCKET_FD);
   supervision.mayTake = false;
+  supervision.hasSeenAlive = false;
   supervision.watcherPid = findWatcher(supervision);
   supervision.moveOn = () => moveOn(supervision, true);
   supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
@@ -70,7 +71,10 @@ export function isPutBack(job: JobPaths): boolean {
 
 /** The supervisor died after it started the shim and before it said so: the shim's own record is the start. */
 function startedBefore(supervision: Supervision): void {
-  const agoMs = Math.max(0, systemClock.now() - fs.statSync(supervision.job.shim).mtimeMs);
+  const { job, owner } = supervision;
+  // blank since the launch: the shim has not come to write
+  const isWritten = readShim(job, owner.identity).shim !== undefined;
+  const agoMs = isWritten ? Math.max(0, systemClock.now() - fs.statSync(job.shim).mtimeMs) : 0;
   const { now, monotonic } = systemClock;
   supervision.dispatch({
     type: 'started',

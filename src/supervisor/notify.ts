@@ -10,13 +10,14 @@ import { showOnDesktop } from '../engine/os/desktop-notification.ts';
 import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import type { Notice, Spec } from '../job/spec.ts';
+import { ranMs } from '../job/state.ts';
 import { commandText, type EndedView } from '../job/view.ts';
 
 /** `web 42 exited 1 after 2m14s`. */
 function titleOf({ id, name }: Spec, { status }: EndedView): string {
-  const { startedAt, endedAt, outcome } = status;
-  const took = startedAt === null ? '' : ` after ${renderDuration(endedAt - startedAt)}`;
-  return `${name === null ? 'job' : safe(name)} ${id} ${howEnded(outcome)}${took}`;
+  const took = ranMs(status);
+  const after = took === null ? '' : ` after ${renderDuration(took)}`;
+  return `${name === null ? 'job' : safe(name)} ${id} ${howEnded(status.outcome)}${after}`;
 }
 
 async function tell(spec: Spec, view: EndedView, { desktop, terminal }: Notice): Promise<Notified> {

@@ -70,7 +70,7 @@ export class Publication {
 
   private stateOf(facts: Facts): State {
     const ended = facts.status.phase === 'ended';
-    const logBytes = ended ? (readLogSize(this.job) ?? 0) : null;
+    const logBytes = ended ? (readLogSize(this.job) ?? null) : null;
     return { v: 1, generation: this.owner.generation, ...facts, logBytes, spec: ended ? this.spec : null };
   }
 

@@ -54,6 +54,8 @@ export class Supervision {
   stdinFd: number | undefined;
   /** The shim was our child, and we have seen it end. */
   shimEnded = false;
+  /** Whether this process saw the job alive: then it also sees when the job ends. An adopter may find it dead. */
+  hasSeenAlive = true;
   /** What the shim said on the socket: all there is if somebody removed the job's directory. */
   told: { code: number; at: number } | undefined;
   /** Starts what may start now that the job is over. */
@@ -134,10 +136,13 @@ export class Supervision {
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
     const { main } = readShim(this.job, this.owner.identity);
-    if (hasScribe(this) || (main && isAlive(main) !== 'dead')) return;
+    if (hasScribe(this) || (main && isAlive(main) !== 'dead')) {
+      this.hasSeenAlive = true;
+      return;
+    }
     // read again: it may have written its last line between the two looks
     if (this.reportExit()) return;
-    if (main) this.reportEnd(systemClock.now(), this.killedCode);
+    if (main) this.reportUnrecordedEnd(this.killedCode);
     else void this.checkUnrecorded();
   }
 
@@ -146,8 +151,16 @@ export class Supervision {
     // our own shim that ended without a record of itself had not come to start the job: what lives is its watcher
     const isUnstarted = this.shimEnded && !readShim(this.job, this.owner.identity).shim;
     const found = isUnstarted ? [] : await this.processes();
-    if (found.length > 0 || readShim(this.job, this.owner.identity).main) return;
-    this.reportEnd(systemClock.now(), null);
+    if (found.length > 0 || readShim(this.job, this.owner.identity).main) {
+      this.hasSeenAlive = true;
+      return;
+    }
+    this.reportUnrecordedEnd(null);
+  }
+
+  /** Nobody wrote the end down: it is of now, if this process saw the job alive before. */
+  private reportUnrecordedEnd(code: number | null): void {
+    this.reportEnd(systemClock.now(), code, this.hasSeenAlive);
   }
 
   private reportExit(): boolean {
@@ -161,10 +174,10 @@ export class Supervision {
     return this.told !== undefined && this.told.code > 128 ? this.told.code : null;
   }
 
-  private reportEnd(at: number, code: number | null): void {
+  private reportEnd(at: number, code: number | null, known = true): void {
     // asked for before the end, though no nudge came through: an owner that was stopped hears of both at once
     this.readRequests(at);
-    this.dispatch({ type: 'main-ended', at, code });
+    this.dispatch({ type: 'main-ended', at, code, known });
   }
 
   /** The job's processes. */
@@ -233,8 +246,8 @@ export class Supervision {
       errnoOf(thrown);
       return;
     }
-    const { startedAt, endedAt, outcome } = ended;
-    this.attempts = [...this.attempts, { startedAt, endedAt, outcome }];
+    const { startedAt, endedAt, endKnown, outcome } = ended;
+    this.attempts = [...this.attempts, { startedAt, endedAt, endKnown, outcome }];
     this.attempt++;
     this.isRequeued = true;
     this.status = nextStatus(ended, { type: 'retried', notBefore });

@@ -253,6 +253,12 @@ rigTest(
       ],
     );
     assert.equal((await rig.bgjob(['status', '6'])).code, 125);
+    // the start is on record, the end is not: no time is made up for it, nor a length
+    for (const id of [5, 6, 12, 14]) {
+      const { startedAt, endedAt, durationMs } = await rig.show(id);
+      assert.deepEqual([typeof startedAt, endedAt, durationMs], ['string', null, null], `job ${id}`);
+    }
+    assert.match((await rig.bgjob(['show', '5'])).stdout, /^ended +not known\ntook +not known$/m);
     // what was said apart, and in a terminal
     assert.equal((await rig.bgjob(['tail', '1', '--err'])).stdout, 'err\n');
     assert.equal((await rig.bgjob(['tail', '1'])).stdout, 'out\n');

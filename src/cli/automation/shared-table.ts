@@ -7,7 +7,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import { commandText, type JobView, stateWord } from '../../job/view.ts';
-import { stateText } from '../messages/job-text.ts';
+import { codeOf, stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 
@@ -50,7 +50,7 @@ export const templateObject = (template: JobTemplate | null, { last }: Pick<Deed
     id: last.id,
     at: new Date(last.at).toISOString(),
     state: last.view ? stateWord(last.view) : null,
-    exitCode: last.view?.kind === 'ended' ? exitCodeOf(last.view.status.outcome) : null,
+    exitCode: last.view ? codeOf(last.view) : null,
   },
 });
 

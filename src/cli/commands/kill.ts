@@ -7,7 +7,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { parseSignal } from '../../job/signals.ts';
-import type { Stop } from '../../job/state.ts';
+import { type Stop, shownEnd } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
@@ -62,9 +62,10 @@ async function killOne(
 function textOf({ before, after, processes, ports, tookMs }: Stopped): string {
   const count = plural(processes, 'process', 'processes');
   if (before.kind === 'ended') {
-    const ago = renderDuration(systemClock.now() - before.status.endedAt);
+    const endedAt = shownEnd(before.status);
+    const ago = endedAt === null ? '' : ` ${renderDuration(systemClock.now() - endedAt)} ago`;
     const swept = processes > 0 ? `; killed ${count} that it left${portText(ports)}` : '';
-    return `${jobLabel(before)} already ${outcomeText(before.status.outcome, before.spec)} ${ago} ago${swept}`;
+    return `${jobLabel(before)} already ${outcomeText(before.status.outcome, before.spec)}${ago}${swept}`;
   }
   const label = jobLabel(before);
   const took = renderDuration(tookMs);

@@ -59,10 +59,11 @@ async function extrasOf(
 /** Where a log is, how large, and what of it is gone. */
 function logText(job: JobPaths, stream: Stream): string {
   const log = Log.open(job, stream);
-  const size = renderSize(log?.size ?? 0);
-  const gap = log?.gap;
-  const about = log?.isApproximate ? '; offsets are approximate: no holes on this file system' : '';
-  log?.close();
+  if (!log) return `${safe(job[stream])} (missing)`;
+  const size = renderSize(log.size);
+  const gap = log.gap;
+  const about = log.isApproximate ? '; offsets are approximate: no holes on this file system' : '';
+  log.close();
   const trimmed = gap ? `, ${renderSize(gap.to - gap.from)} trimmed from byte ${gap.from} on${about}` : '';
   return `${safe(job[stream])} (${size}${trimmed})`;
 }
@@ -83,6 +84,9 @@ function startedText({ origin, parent }: Spec): string | null {
   const at = origin.at === null ? ', by hand' : `, for ${new Date(origin.at).toISOString()}`;
   return `schedule ${safe(origin.name)}${at}${inJob}`;
 }
+
+/** Of a time that nobody saw. */
+const NOT_KNOWN = 'not known';
 
 function describe(view: JobView, home: Home, extras: Extras): [string, string][] {
   const job = home.job(view.id);
@@ -113,8 +117,11 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['created', spec && when(spec.createdAt)],
     ...attemptRows(view),
     ['started', startedAt !== null && when(startedAt)],
-    ['ended', status?.phase === 'ended' && when(status.endedAt)],
-    ['took', took !== null && renderDuration(took)],
+    ['ended', status?.phase === 'ended' && (status.endKnown ? when(status.endedAt) : NOT_KNOWN)],
+    [
+      'took',
+      took !== null ? renderDuration(took) : status?.phase === 'ended' && startedAt !== null && NOT_KNOWN,
+    ],
     ['limits', limits ? limits.filter(Boolean).join(' ') : undefined],
     ['started by', spec && startedText(spec)],
     [

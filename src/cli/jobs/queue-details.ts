@@ -5,7 +5,7 @@ import type { Home } from '../../job/home/home.ts';
 import { findEntry } from '../../job/queue/queue-files.ts';
 import { priorityOf, rankOfEntry } from '../../job/queue/queue-order.ts';
 import type { Spec } from '../../job/spec.ts';
-import type { Attempt } from '../../job/state.ts';
+import { type Attempt, ranMs } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
 
@@ -37,10 +37,12 @@ export function queueRows(view: JobView, home: Home, { waiting }: Extras): Detai
   ];
 }
 
-function attemptText(spec: Spec, { startedAt, endedAt, outcome }: Attempt): string {
-  const end = outcomeText(outcome, spec);
-  if (startedAt === null) return end;
-  return `${new Date(startedAt).toISOString()}, ${end} after ${renderDuration(endedAt - startedAt)}`;
+function attemptText(spec: Spec, attempt: Attempt): string {
+  const end = outcomeText(attempt.outcome, spec);
+  if (attempt.startedAt === null) return end;
+  const took = ranMs(attempt);
+  const after = took === null ? '' : ` after ${renderDuration(took)}`;
+  return `${new Date(attempt.startedAt).toISOString()}, ${end}${after}`;
 }
 
 /** The attempts before this one, each in a line, and how many there may be. */

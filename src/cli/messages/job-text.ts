@@ -7,7 +7,7 @@ import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
 import type { Spec } from '../../job/spec.ts';
-import { exitCodeOf, type Outcome, type Stop } from '../../job/state.ts';
+import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/state.ts';
 import { commandText, type JobView, pauseOf, stateWord } from '../../job/view.ts';
 import { errnoText } from './failures.ts';
 
@@ -64,12 +64,9 @@ export function stateText(view: JobView, leftovers = 0, waiting?: Waiting): stri
 export const jobLabel = (view: JobView): string =>
   'spec' in view && view.spec.name !== null ? `${safe(view.spec.name)} ${view.id}` : String(view.id);
 
-/** How long it has run, or ran; null if it never started. */
+/** How long it has run, or ran; null if it never started, or nobody saw its end. */
 export function tookMs(view: JobView, now: number): number | null {
-  if (view.kind === 'ended') {
-    const { startedAt, endedAt } = view.status;
-    return startedAt === null ? null : Math.max(0, endedAt - startedAt);
-  }
+  if (view.kind === 'ended') return ranMs(view.status);
   if (view.kind !== 'live' || !('startedAt' in view.status)) return null;
   return Math.max(0, now - view.status.startedAt);
 }
@@ -147,11 +144,16 @@ function originObject(spec: Spec | null): object | null {
   return origin?.kind === 'schedule' ? { ...origin, at: iso(origin.at) } : origin;
 }
 
+/** The exit code that came back; null: none did, or nobody saw it. */
+export function codeOf(view: JobView): number | null {
+  const outcome = view.kind === 'ended' ? view.status.outcome : null;
+  return outcome && 'code' in outcome ? outcome.code : null;
+}
+
 /** A job in JSON. Keys never disappear; what is not known is null. */
 export function jobObject(view: JobView, now: number, extras: Extras = {}): object {
   const spec = 'spec' in view ? view.spec : null;
   const outcome = view.kind === 'ended' ? view.status.outcome : null;
-  const code = outcome && 'code' in outcome ? outcome.code : null;
   const status = 'status' in view ? view.status : null;
   const startedAt = status && 'startedAt' in status ? status.startedAt : null;
   const bytes = extras.logBytes ?? null;
@@ -160,7 +162,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     id: view.id,
     name: spec?.name ?? null,
     state: stateWord(view),
-    exitCode: code,
+    exitCode: codeOf(view),
     signal: outcome?.kind === 'killed' ? outcome.signal : null,
     signalGuess: outcome?.kind === 'exited' ? (signalOfCode(outcome.code) ?? null) : null,
     reason: reasonOf(view, extras.waiting),
@@ -175,7 +177,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     origin: originObject(spec),
     createdAt: iso(spec?.createdAt ?? null),
     startedAt: iso(startedAt),
-    endedAt: iso(status?.phase === 'ended' ? status.endedAt : null),
+    endedAt: iso(status?.phase === 'ended' ? shownEnd(status) : null),
     durationMs: tookMs(view, now),
     supervisor: { pid: extras.supervisorPid ?? null },
     pid: extras.mainPid ?? null,

@@ -114,9 +114,10 @@ export function tellKnownEnd(
 /** The logs of a job, for its object. */
 export function logFacts(home: Home, view: JobView): Extras {
   const job = home.job(view.id);
+  const logBytes = readLogSize(job);
   return {
-    ...{ logPath: job.log, logBytes: readLogSize(job) ?? 0, trimmedBytes: readTrimmedBytes(job) },
-    stderr: stderrOf(home, view),
+    ...{ logPath: job.log, trimmedBytes: readTrimmedBytes(job), stderr: stderrOf(home, view) },
+    ...(logBytes !== undefined && { logBytes }),
   };
 }
 

@@ -12,6 +12,7 @@ import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, listLive, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
+import { shownEnd } from '../../job/state.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { type Choice, isAsked, isNear, pickJobs } from '../jobs/job-filter.ts';
 import { BLIND, lookAround, objectsOf } from '../jobs/job-rows.ts';
@@ -32,7 +33,7 @@ interface Told {
 function markOf(view: JobView): string {
   if (view.kind === 'unreadable' || view.kind === 'elsewhere') return `${view.kind} ${reasonOf(view)}`;
   const { status, state } = view;
-  const end = status.phase === 'ended' ? [status.outcome, status.endedAt] : [];
+  const end = status.phase === 'ended' ? [status.outcome, shownEnd(status)] : [];
   const startedAt = 'startedAt' in status ? status.startedAt : null;
   // who waits is not told why, or 10,000 lines would come with each start
   const reason = status.phase === 'queued' ? null : reasonOf(view);

@@ -93,7 +93,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
       )
         return undefined;
       if (!isFresh(spec)) {
-        const end = lostStatus(job, status, spec, 'it is not in its queue any more');
+        const end = lostStatus(job, identity, status, spec, 'it is not in its queue any more');
         return { kind: 'ended', id, spec, status: end, state: known };
       }
     }
@@ -108,7 +108,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
   const attempt = known?.attempt ?? 1;
   const exit = readExit(job, attempt);
   if (exit) {
-    const end = endWithoutOwner(status, exit.at, exit.code, readStops(job));
+    const end = endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity));
     return { kind: 'ended', id, spec, status: end, state: known };
   }
   const launching = !identity && host.bootId === thisHost().bootId && isFresh(spec);
@@ -121,7 +121,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     kind: 'ended',
     id,
     spec,
-    status: lostStatus(job, status, spec, whyLost(host, started)),
+    status: lostStatus(job, identity, status, spec, whyLost(host, started)),
     state: known,
   };
 }
@@ -163,15 +163,19 @@ function whyLost(host: { bootId: string; pidNamespace?: string }, started: boole
 
 function lostStatus(
   job: JobPaths,
+  owner: Identity | undefined,
   status: Status,
   spec: Spec,
   why: string,
 ): Extract<Status, { phase: 'ended' }> {
-  const startedAt = 'startedAt' in status ? status.startedAt : null;
+  const startedAt = 'startedAt' in status ? status.startedAt : startByShim(job, owner);
+  // a stop heard of the end of the main process, and was killed before everything was gone
+  const heard = status.phase === 'stopping' && status.ended?.known ? status.ended.at : null;
   return {
     phase: 'ended',
     startedAt,
-    endedAt: lastSign(job, startedAt ?? spec.createdAt),
+    endedAt: heard ?? lastSign(job, startedAt ?? spec.createdAt),
+    endKnown: heard !== null,
     outcome: { kind: 'lost', why },
     stop: 'stop' in status ? status.stop : null,
   };
@@ -179,14 +183,18 @@ function lostStatus(
 
 const isFifo = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
 
+/** When the shim started the job, by the time of its record; null: it did not come so far. */
+function startByShim(job: JobPaths, owner: Identity | undefined): number | null {
+  return readShim(job, owner).shim === undefined ? null : changedAt(job.shim);
+}
+
 /** When a lost job last gave a sign of life: its end is not known. */
-function lastSign(job: JobPaths, atLeast: number): number {
-  try {
-    return Math.max(atLeast, Math.round(fs.statSync(job.log).mtimeMs));
-  } catch (thrown) {
-    errnoOf(thrown);
-    return atLeast;
-  }
+const lastSign = (job: JobPaths, atLeast: number): number =>
+  Math.max(atLeast, changedAt(job.log) ?? 0, changedAt(job.err) ?? 0);
+
+function changedAt(path: string): number | null {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  return stat ? Math.round(stat.mtimeMs) : null;
 }
 
 /**

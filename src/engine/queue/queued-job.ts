@@ -19,6 +19,7 @@ import {
   writeState,
 } from '../../job/home/records.ts';
 import { type Event, nextStatus } from '../../job/lifecycle.ts';
+import { readLogSize } from '../../job/log/log.ts';
 import { findEntry, removeEntry } from '../../job/queue/queue-files.ts';
 import { type Fate, sandboxKey } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -77,7 +78,9 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const status = nextStatus(queued, event);
   if (status.phase !== 'ended') throw new Error(`${event.type} does not end what is queued`);
   const { attempt = 1, attempts = [] } = known ?? {};
-  writeState(job, { v: 1, generation, attempt, attempts, status, stopped: 0, left: [], logBytes: 0, spec });
+  // an attempt before may have written
+  const logBytes = readLogSize(job) ?? null;
+  writeState(job, { v: 1, generation, attempt, attempts, status, stopped: 0, left: [], logBytes, spec });
   markEnded(home, spec.id, status.endedAt, spec.project);
   // before the entry goes: whoever meets one of an ended job does it
   startHook(home, spec);

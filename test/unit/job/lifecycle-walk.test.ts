@@ -134,7 +134,7 @@ test('a random walk: no way out of the end but another attempt, no invented code
         past = [];
       } else if (status.phase === 'ended') assert.equal(next, status, about);
       if (next !== status) assert.notDeepEqual(next, status, `a new object that says the same: ${about}`);
-      const alone = endWithoutOwner(next, 1e9, 77);
+      const alone = endWithoutOwner(next, 1e9, 77, [], 1e9);
       if (next.phase === 'ended') assert.equal(alone, next, about);
       else if (next.phase !== 'stopping' || !next.ended)
         assertTrueEnd(

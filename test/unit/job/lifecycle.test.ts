@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Event, endWithoutOwner, nextStatus, SHIM_KILLED } from '../../../src/job/lifecycle.ts';
-import type { Outcome, Status, StatusOf, Stop } from '../../../src/job/state.ts';
+import {
+  type Outcome,
+  ranMs,
+  type Status,
+  type StatusOf,
+  type Stop,
+  shownEnd,
+} from '../../../src/job/state.ts';
 
 const kill: Stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 5000, at: 50 };
 const limit: Stop = { ...kill, by: '--timeout 1m', cause: 'timeout' };
@@ -38,6 +45,7 @@ test('before the start: it starts, it cannot, or it is cancelled', () => {
   assert.deepEqual(failed, {
     phase: 'ended',
     endedAt: 5,
+    endKnown: true,
     outcome: { kind: 'failed', why: 'gone', code: 127 },
     ...none,
   });
@@ -46,6 +54,7 @@ test('before the start: it starts, it cannot, or it is cancelled', () => {
     phase: 'ended',
     startedAt: null,
     endedAt: 50,
+    endKnown: true,
     outcome: { kind: 'cancelled' },
     stop: kill,
   });
@@ -56,6 +65,16 @@ test('the end of a job that nobody stopped', () => {
     assert.deepEqual(outcome(walk(RUNNING, ended(code))), { kind: 'exited', code, afterKill: false });
   assert.deepEqual(outcome(walk(RUNNING, ended(null))), { kind: 'lost', why: SHIM_KILLED });
   assert.equal((walk(RUNNING, ended(3)) as StatusOf<'ended'>).endedAt, 99);
+});
+
+test('an end that nobody saw has no time that may be shown, and no length', () => {
+  const unseen: Event = { type: 'main-ended', at: 99, code: null, known: false };
+  const ends = [walk(RUNNING, unseen), walk(RUNNING, asked(kill), unseen, SWEPT)] as StatusOf<'ended'>[];
+  for (const end of ends) assert.deepEqual([end.endedAt, shownEnd(end), ranMs(end)], [99, null, null]);
+  const seen = walk(RUNNING, ended(null)) as StatusOf<'ended'>;
+  assert.deepEqual([shownEnd(seen), ranMs(seen)], [99, 89], 'its owner saw when, but not how');
+  const never = nextStatus(STARTING, asked(kill)) as StatusOf<'ended'>;
+  assert.deepEqual([shownEnd(never), ranMs(never)], [50, null]);
 });
 
 test('the end by --max-log is no time limit: it is told as what came of the signal', () => {
@@ -107,7 +126,7 @@ test('a stop ends when its main process was heard of and everything is swept, in
   assert.equal(nextStatus(begun, SWEPT), begun);
   const told = nextStatus(begun, sent('SIGTERM'));
   assert.equal(nextStatus(told, sent('SIGTERM')), told, 'each signal is noted once');
-  assert.deepEqual(nextStatus(begun, ended(4)), stopping(kill, [], { code: 4, at: 99 }));
+  assert.deepEqual(nextStatus(begun, ended(4)), stopping(kill, [], { code: 4, at: 99, known: true }));
   assert.equal(
     (walk(begun, ended(4), SWEPT) as StatusOf<'ended'>).endedAt,
     99,
@@ -132,19 +151,22 @@ test('a second request can only shorten the grace', () => {
 test('an end without owner, from every phase', () => {
   assert.deepEqual(endWithoutOwner(STARTING, 99, 3), {
     phase: 'ended',
-    startedAt: 99,
+    startedAt: null,
     endedAt: 99,
+    endKnown: true,
     outcome: { kind: 'exited', code: 3, afterKill: false },
     stop: null,
   });
   assert.deepEqual(outcome(endWithoutOwner(RUNNING, 99, null)), { kind: 'lost', why: SHIM_KILLED });
-  assert.equal(endWithoutOwner(RUNNING, 99, 3).startedAt, 10);
+  assert.equal(endWithoutOwner(RUNNING, 99, 3, [], 20).startedAt, 10, 'as its owner said');
+  assert.equal(endWithoutOwner(STARTING, 99, 3, [], 20).startedAt, 20, 'as the shim said');
+  assert.equal(endWithoutOwner(STARTING, 99, 3, [{ ...kill, at: 90 }], 20).startedAt, 20);
   assert.deepEqual(outcome(endWithoutOwner(stopping(kill, ['SIGTERM'], null), 99, 143)), {
     kind: 'killed',
     code: 143,
     signal: 'SIGTERM',
   });
-  const heard = endWithoutOwner(stopping(limit, [], { code: 0, at: 20 }), 99, 3);
+  const heard = endWithoutOwner(stopping(limit, [], { code: 0, at: 20, known: true }), 99, 3);
   assert.deepEqual([heard.endedAt, heard.outcome], [20, { kind: 'timed-out', limit: 'timeout', code: 0 }]);
   const over = walk(RUNNING, ended(1)) as StatusOf<'ended'>;
   assert.equal(endWithoutOwner(over, 200, 2), over);

@@ -73,14 +73,16 @@ const STATE: State = {
   v: 1,
   generation: 2,
   attempt: 2,
-  attempts: [{ startedAt: 1, endedAt: 2, outcome: { kind: 'exited', code: 1, afterKill: false } }],
+  attempts: [
+    { startedAt: 1, endedAt: 2, endKnown: true, outcome: { kind: 'exited', code: 1, afterKill: false } },
+  ],
   status: {
     phase: 'stopping',
     startedAt: 1,
     startedMonotonicMs: 2,
     stop: STOP,
     sent: ['SIGTERM'],
-    ended: { code: null, at: 4 },
+    ended: { code: null, at: 4, known: false },
   },
   stopped: 3,
   left: [IDENTITY],
@@ -103,7 +105,7 @@ folderTest(
     const outcome = { kind: 'exited', code: 3, afterKill: false } as const;
     const last: State = {
       ...STATE,
-      status: { phase: 'ended', startedAt: 1, endedAt: 2, outcome, stop: null },
+      status: { phase: 'ended', startedAt: 1, endedAt: 2, endKnown: true, outcome, stop: null },
       spec: SPEC,
     };
     const job = new JobPaths(dir);
