@@ -40,6 +40,17 @@ export function commandText(spec: Pick<Spec, 'line' | 'words' | 'script'>): stri
   return spec.script === null ? text : `${text} (${spec.script.summary})`;
 }
 
+/** The shell that runs it: `bash`, or `sh` where no bash was found; null: it is no shell line, and no script for one. */
+export function shellOf({
+  argv,
+  line,
+  script,
+}: Pick<Spec, 'argv' | 'line' | 'script'>): 'bash' | 'sh' | null {
+  const isLine = line !== null && argv.at(-1) === line && argv.includes('-c');
+  const program = argv[0]!.slice(argv[0]!.lastIndexOf('/') + 1);
+  return (isLine || script !== null) && (program === 'bash' || program === 'sh') ? program : null;
+}
+
 /** A word as a shell takes it. bash makes a home of the `~` in `a=~` and `a=b:~`, too. */
 export const quoteWord = (word: string): string =>
   /^(?!(.*[=:])?~)[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -6,9 +6,10 @@ import { callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
 import { addTemplate } from '../../job/automation/template-records.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
-import { commandText } from '../../job/view.ts';
+import { commandText, shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import { pipefailNotes } from '../messages/warnings.ts';
 import { bootNote, changeBoot } from './boot-entry.ts';
 import { timeText } from './shared-table.ts';
 import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
@@ -98,6 +99,7 @@ export async function addSchedule(
       expression: schedule.expression,
       timezone: zone.value,
       next: next && new Date(next).toISOString(),
+      shell: shellOf(schedule.draft),
       environment: passed,
     });
     return served.ok ? ok(SUCCESS) : served;
@@ -112,6 +114,7 @@ export async function addSchedule(
   output.note(
     `${when}runs ${safe(commandText(schedule.draft))} in ${safe(schedule.draft.cwd)}, with ${passed.join(' ')}`,
   );
+  for (const note of pipefailNotes(schedule.draft, !options['no-pipefail'])) output.note(note);
   output.note(bootNote(context));
   return ok(SUCCESS);
 }

@@ -6,7 +6,7 @@ import { type JobTemplate, readEvents, type TemplateEvent } from '../../job/auto
 import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
-import { commandText, type JobView, stateWord } from '../../job/view.ts';
+import { commandText, type JobView, shellOf, stateWord } from '../../job/view.ts';
 import { codeOf, stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
@@ -43,6 +43,7 @@ export function countsText(counts: Record<string, number>): string {
 /** What is kept of the job that is started: never a value of its environment. */
 export const templateObject = (template: JobTemplate | null, { last }: Pick<Deeds, 'last'>): object => ({
   command: template?.draft.argv ?? null,
+  shell: template && shellOf(template.draft),
   cwd: template?.draft.cwd ?? null,
   queue: template?.queue ?? null,
   environment: template?.environment.map((entry) => entry.slice(0, entry.indexOf('='))) ?? null,

@@ -18,7 +18,7 @@ import { isName } from '../../job/home/project.ts';
 import { commandText, quoteWord } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { tellWarnings } from '../messages/warnings.ts';
+import { pipefailNotes, tellWarnings } from '../messages/warnings.ts';
 import { bootNote } from './boot-entry.ts';
 import { checkPortOwner, chooseAddress, openNote, parseListen } from './listen-address.ts';
 import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
@@ -143,7 +143,8 @@ export async function addTrigger(
     return served;
   }
   await tellSecret(context, home, trigger, made.value.passed);
-  if (!context.output.json) context.output.note(bootNote(context));
+  const notes = [...pipefailNotes(trigger.draft, !options['no-pipefail']), bootNote(context)];
+  if (!context.output.json) for (const note of notes) context.output.note(note);
   return ok(SUCCESS);
 }
 

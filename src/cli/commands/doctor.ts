@@ -5,6 +5,7 @@ import { checkHome } from '../../engine/doctor/home-checks.ts';
 import { checkJobs, type Inventory } from '../../engine/doctor/job-checks.ts';
 import { checkLogin } from '../../engine/doctor/logind.ts';
 import { checkMachine } from '../../engine/doctor/machine.ts';
+import { findTool } from '../../engine/os/programs.ts';
 import { EXIT, ok } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
 import { SUCCESS, verb } from '../command/command.ts';
@@ -24,7 +25,9 @@ function findingObject(finding: Finding): object {
 /** What was looked at, when nothing is wrong. */
 function wellLine(path: string, { looked, jobs }: Inventory): string {
   const seen = looked < jobs ? `the newest ${looked} of ${jobs} jobs` : plural(jobs, 'job');
-  return `all is well: Node ${process.versions.node}, home ${safe(path)}, ${seen}`;
+  const bash = findTool('bash');
+  const shell = bash === undefined ? 'no bash' : safe(bash);
+  return `all is well: Node ${process.versions.node}, ${shell}, home ${safe(path)}, ${seen}`;
 }
 
 export const doctor = verb({

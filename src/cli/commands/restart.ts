@@ -3,12 +3,13 @@ import { isProcForeign } from '../../engine/os/call-sandbox.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { EndedView, JobView } from '../../job/view.ts';
+import { type EndedView, type JobView, shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { parseChoice, requireQueues } from '../jobs/job-filter.ts';
 import { selectAll } from '../jobs/select.ts';
 import { commandLine, jobLabel, jobs, sentence } from '../messages/job-text.ts';
+import { pipefailNotes } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import {
   checkWatch,
@@ -95,12 +96,13 @@ function tellRestarted(
   const { name } = draft;
   if (output.json) {
     const log = { path: home.job(id).log };
-    output.object({ v: 1, id, name, reused: false, replaced, restarted: view.id, environment, log });
+    output.object({ v: 1, id, name, reused: false, replaced, restarted: view.id, environment, shell: shellOf(draft), log });
     return;
   }
   printId(output, id, options);
   if (earlier.length > 0)
     output.note(`(${id} also stands for ${earlier.join(' ')}: one job of the name ${name} runs)`);
+  for (const note of pipefailNotes(draft)) output.note(note);
   if (many) return;
   const which =
     environment === 'kept' ? 'in the environment that was kept with it' : 'in the environment of this call';

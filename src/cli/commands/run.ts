@@ -1,12 +1,13 @@
 /** `bgjob run`: starts a job and prints its id. */
 import { parseDuration } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { observe } from '../../engine/observe/observe.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { type Failure, fail, ok } from '../../job/failure.ts';
 import { NOTIFY_WHENS } from '../../job/spec.ts';
-import { quoteWord } from '../../job/view.ts';
+import { quoteWord, shellOf } from '../../job/view.ts';
 import { type Input, SUCCESS, verb } from '../command/command.ts';
-import { enclosureWarnings, tellWarnings, warningsOf } from '../messages/warnings.ts';
+import { enclosureWarnings, pipefailNotes, tellWarnings, warningsOf } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
 import {
   checkWatch,
@@ -55,7 +56,8 @@ export const run = verb({
   summary: 'start a command as a job; prints its id and returns at once',
   description: [
     'Words are run as they are, without a shell. One single word without -- is a shell line: it runs under',
-    'bash -o pipefail -c (sh -c where there is no bash). Options come before the command.',
+    'bash -o pipefail -c; where there is no bash under sh -c, which does not see a failure before the last |. Options come before',
+    'the command.',
     'A first word - without -- reads a script from stdin to its end, keeps it with the job and runs it, under its #! line',
     'if it has one, else like a shell line.',
     '--batch FILE|- starts a job for each line of FILE, all of them or none; each is a shell line, with a name before it (lint: npm',
@@ -124,8 +126,12 @@ export const run = verb({
     if (placement) await attendQueue(home, placement.queue);
     const logPath = home.job(id).log;
     const { name } = options;
-    if (output.json) output.object({ v: 1, id, name, reused, replaced, log: { path: logPath } });
+    const there = reused ? observe(home, id) : undefined;
+    const shell = shellOf(there && 'spec' in there ? there.spec : draft.value);
+    if (output.json) output.object({ v: 1, id, name, reused, replaced, shell, log: { path: logPath } });
     else printId(output, id, options);
+    const notes = output.json || reused ? [] : pipefailNotes(draft.value, !options['no-pipefail']);
+    for (const note of notes) output.note(note);
     if (placement && !output.json) tellIfPaused(output, home, placement.queue);
     if (!waits) {
       if (!output.json && output.isTerminal(2)) {

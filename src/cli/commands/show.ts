@@ -26,6 +26,7 @@ import {
   stateText,
   tookMs,
 } from '../messages/job-text.ts';
+import { losesPipefail } from '../messages/warnings.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
 
 async function extrasOf(
@@ -110,6 +111,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['because', reason && safe(reason)],
     ...queueRows(view, home, extras),
     ['command', commandLine(view, 2000)],
+    ['shell', spec && losesPipefail(spec) && 'sh -c: a failure before the last | is not seen'],
     ['stdin', spec && stdinText(spec)],
     ['cwd', spec && safe(spec.cwd)],
     ['project', spec && spec.project !== spec.cwd && safe(spec.project)],

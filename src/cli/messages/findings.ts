@@ -11,7 +11,7 @@ import { enclosureText } from './warnings.ts';
 /** What is no danger for jobs: it is told, and all is well. */
 export const isNote = (finding: Finding): boolean =>
   ['few-watches', 'zombies-stay', 'clock-behind'].includes(finding.code) ||
-  (finding.code === 'tool-missing' && finding.tool === 'ps' && HAS_PROC);
+  (finding.code === 'tool-missing' && (finding.tool === 'bash' || (finding.tool === 'ps' && HAS_PROC)));
 
 /** In which package a tool is, where it is not there from the start. */
 const PACKAGES: Record<string, string> = {
@@ -20,6 +20,7 @@ const PACKAGES: Record<string, string> = {
   mkfifo: 'coreutils',
   env: 'coreutils',
   ps: 'procps',
+  bash: 'bash',
 };
 const WITHOUT: Record<string, string> = {
   sh: 'no job can be started',
@@ -28,6 +29,7 @@ const WITHOUT: Record<string, string> = {
   setsid: 'a job can signal its own shim, and its end is lost then',
   script: 'run --pty does not work',
   ps: 'what the hints of bgjob ask it cannot be asked',
+  bash: 'a shell line runs under sh -c, and a failure before its last | is not seen',
 };
 /** Where tools are looked for, whatever PATH is. */
 const PLACES = '/usr/bin, /bin, /usr/local/bin';

@@ -8,7 +8,7 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
 import type { Spec } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/state.ts';
-import { commandText, type JobView, pauseOf, stateWord } from '../../job/view.ts';
+import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
 import { errnoText } from './failures.ts';
 
 /** What a status above 128 may mean when the signal was not ours. */
@@ -167,6 +167,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     signalGuess: outcome?.kind === 'exited' ? (signalOfCode(outcome.code) ?? null) : null,
     reason: reasonOf(view, extras.waiting),
     command: spec?.argv ?? null,
+    shell: spec && shellOf(spec),
     cwd: spec?.cwd ?? null,
     project: spec?.project ?? null,
     queue: queueOf(view),

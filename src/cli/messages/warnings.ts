@@ -4,6 +4,9 @@
  */
 import { clip, safe, safeJson } from '../../base/text/sanitize.ts';
 import { type Enclosure, enclosureOf } from '../../engine/os/call-sandbox.ts';
+import { findTool } from '../../engine/os/programs.ts';
+import type { Spec } from '../../job/spec.ts';
+import { shellOf } from '../../job/view.ts';
 import type { Output } from '../output/output.ts';
 import type { Pipeline, Redirect, ShellCommand } from '../shell/shell-parser.ts';
 
@@ -201,6 +204,39 @@ export const STDIN_NOT_READ: Warning = {
   message:
     'the job was not given what can be read on stdin here; if that is meant for it: bgjob run --stdin -',
 };
+
+const UNSEEN = 'a failure before the last | is not seen';
+
+/** A job, as far as its shell is concerned. */
+type ShellCall = Pick<Spec, 'argv' | 'line' | 'script'> & { scriptBytes?: Uint8Array };
+
+/** Whether a shell without pipefail runs it, and it holds a pipe. What a `#!` line names is its own choice. */
+export function losesPipefail(call: ShellCall): boolean {
+  if (shellOf(call) !== 'sh') return false;
+  const { line, scriptBytes } = call;
+  const { parseShebang } = require('../shell/script.ts') as typeof import('../shell/script.ts');
+  const script = scriptBytes && !parseShebang(scriptBytes) ? Buffer.from(scriptBytes).toString() : '';
+  return pipes(line ?? script);
+}
+
+function pipes(text: string): boolean {
+  const { hasPipe } = require('../shell/pipes.ts') as typeof import('../shell/pipes.ts');
+  return hasPipe(text);
+}
+
+/** That a pipe of a job hides a failure, because its shell knows no pipefail. A restarted job keeps its shell. */
+export const noPipefailText = (): string =>
+  findTool('bash') === undefined ? `(no bash here: sh -c; ${UNSEEN})` : `(sh -c, as before; ${UNSEEN})`;
+
+/** The same of a job's own line, unless `pipefail` was not wanted, and of its --on-exit. */
+export function pipefailNotes(
+  { onExit, ...call }: ShellCall & Pick<Spec, 'onExit'>,
+  pipefail = true,
+): string[] {
+  const own = pipefail && losesPipefail(call) ? [noPipefailText()] : [];
+  const isBlind = onExit !== null && findTool('bash') === undefined && pipes(onExit);
+  return isBlind ? [...own, `--on-exit: ${noPipefailText()}`] : own;
+}
 
 /** Tells the warnings on stderr, each in one line. */
 export function tellWarnings(output: Output, warnings: Warning[]): void {

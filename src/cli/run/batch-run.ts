@@ -5,6 +5,7 @@ import { enqueueBatch } from '../../engine/queue/enqueue.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
+import { shellOf } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
@@ -61,14 +62,8 @@ function tellIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): 
   }
   output.objects(
     ids.map((id, n) => ({
-      ...{
-        v: 1,
-        id,
-        name: lines[n]!.draft.name,
-        reused: false,
-        replaced: [],
-        log: { path: home.job(id).log },
-      },
+      ...{ v: 1, id, name: lines[n]!.draft.name, reused: false, replaced: [], shell: shellOf(lines[n]!.draft) },
+      log: { path: home.job(id).log },
       line: lines[n]!.number,
     })),
   );

@@ -1,12 +1,18 @@
 /** `bgjob run --batch`: a job for each line of a file, all of them or none. */
-import { safe, safeJson } from '../../base/text/sanitize.ts';
+import { plural, safe, safeJson } from '../../base/text/sanitize.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { badLineText, badLineTexts } from '../messages/batch-lines.ts';
-import { type Warning, warningsOf } from '../messages/warnings.ts';
+import {
+  losesPipefail,
+  noPipefailText,
+  pipefailNotes,
+  type Warning,
+  warningsOf,
+} from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { parseCommand, plainWords } from '../shell/command-line.ts';
 import { refusedLines } from '../shell/syntax-check.ts';
@@ -103,6 +109,15 @@ function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[
   return ok({ drafts, bad });
 }
 
+/** That pipes hide failures here: once, with the first line that has one and how many more have. */
+function tellPipefail(output: Output, file: string, drafts: LineDraft[], pipefail: boolean): void {
+  if (output.json) return;
+  const [first, ...more] = pipefail ? drafts.filter(({ draft }) => losesPipefail(draft)) : [];
+  const others = more.length === 0 ? '' : ` (and ${plural(more.length, 'more such line')})`;
+  if (first) output.note(`${safe(file)}:${first.number}: ${noPipefailText()}${others}`);
+  for (const note of pipefailNotes(drafts[0]!.draft, false)) output.note(note);
+}
+
 /** Each kind of warning once, with the first line that it is about and how many more there are. */
 function tellLineWarnings(output: Output, file: string, lines: BatchLine[]): void {
   const kinds = new Map<string, { warning: Warning; line: number; lines: number }>();
@@ -158,6 +173,7 @@ export function batchOf(context: Context, input: BatchInput, queueing: Queueing)
     name,
     read.lines.filter(({ number }) => numbers.has(number)),
   );
+  tellPipefail(output, name, drafts, framed.value.pipefail);
   if (input.options.queue === null && !output.json)
     output.note(`(no -Q: they wait in queue ${batchQueue(context)})`);
   return ok(drafts);

@@ -32,6 +32,8 @@ const NOT_UNDERSTOOD = new Set(['case', 'esac', 'function', 'select', 'coproc', 
 const emptyCommand = (): ShellCommand => ({ words: [], redirects: [], compound: false });
 
 class LineScanner extends WordScanner {
+  /** A pipe was met, on any level. */
+  hasPipe = false;
   private readonly heredocs: { end: string; quoted: boolean; tabs: boolean }[] = [];
 
   /** The pipelines up to `closer`, which is consumed; '' is the end of the line. */
@@ -78,6 +80,7 @@ class LineScanner extends WordScanner {
         operator.lastIndex = this.at;
         const found = operator.exec(this.line)![0];
         this.at += found.length;
+        if (found === '|' || found === '|&') this.hasPipe = true;
         if (found === ';;' || found === ';&') this.giveUp();
         else end(found === '|&' ? '|' : (found as Pipeline['end'] | '|'));
       } else if (char === ')') {
@@ -113,6 +116,12 @@ class LineScanner extends WordScanner {
         } else command.words.push(word);
       }
     }
+  }
+
+  protected override backquoted(text: string): void {
+    const inner = new LineScanner(text.replace(/\\([\\$`])/g, '$1'));
+    inner.list('');
+    this.hasPipe ||= inner.hasPipe;
   }
 
   private compound(word: Word): void {
@@ -175,6 +184,13 @@ class LineScanner extends WordScanner {
     }
     this.at = Math.min(this.at, this.line.length);
   }
+}
+
+/** Whether a line holds a pipe, on any level; undefined where only a shell can tell. */
+export function hasParsedPipe(line: string): boolean | undefined {
+  const scanner = new LineScanner(line);
+  scanner.list('');
+  return scanner.hasPipe || !scanner.gaveUp ? scanner.hasPipe : undefined;
 }
 
 /** The pipelines of a shell line; undefined where only a shell can tell. */

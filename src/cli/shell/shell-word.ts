@@ -41,6 +41,8 @@ export abstract class WordScanner {
   }
 
   abstract list(closer: string): unknown;
+  /** Told what stands between backquotes. */
+  protected abstract backquoted(text: string): void;
 
   protected skipBlanks(): void {
     for (; this.at < this.line.length; this.at++) {
@@ -152,6 +154,7 @@ export abstract class WordScanner {
     // quotes that are not closed in here might hide its end
     const inner = this.line.slice(from, this.at++);
     if (/['"]/.test(inner.replace(/"[^"'\\`]*"|'[^"'\\`]*'/g, ''))) this.giveUp();
+    else this.backquoted(inner);
   }
 
   /** Behind `${`, to its brace. */

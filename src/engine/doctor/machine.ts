@@ -14,8 +14,11 @@ import { findTool, newSession } from '../os/programs.ts';
 import type { Finding, LimitName } from './findings.ts';
 
 const LEAST_NODE = 20;
-/** Without setsid (or perl) a job shares its shim's group; script is for --pty. ps is a tool of ours only where there is no /proc. */
-const TOOLS = ['sh', 'env', 'mkfifo', 'setsid', 'script', 'ps'];
+/**
+ * Without setsid (or perl) a job shares its shim's group; script is for --pty. ps is a tool of ours only where there is no /proc.
+ * Without bash shell lines run without pipefail.
+ */
+const TOOLS = ['sh', 'env', 'mkfifo', 'setsid', 'script', 'ps', 'bash'];
 
 function checkNode(): Finding[] {
   const version = process.versions.node;

@@ -4,7 +4,7 @@ import { type Answer, rigTest } from '../../rig/rig.ts';
 
 /** The contract's keys, in its order. */
 const KEYS =
-  'v id name state exitCode signal signalGuess reason command cwd project queue tags attempts parent restartOf origin createdAt startedAt ' +
+  'v id name state exitCode signal signalGuess reason command shell cwd project queue tags attempts parent restartOf origin createdAt startedAt ' +
   'endedAt durationMs supervisor pid leftovers ports onExit notify log stderr';
 const WORDS =
   'queued starting running stopping paused exited killed timed-out cancelled skipped failed lost unreadable elsewhere';
@@ -71,7 +71,7 @@ rigTest('times are in order, also of the shortest job', async (rig) => {
 rigTest('run: the id and the log at once, the result when it waits', async (rig) => {
   const [first] = objects(await rig.bgjob(['run', '--json', '--', 'true']));
   const log = { path: rig.file(1, 'out/log') };
-  assert.deepEqual(first, { v: 1, id: 1, name: null, reused: false, replaced: [], log });
+  assert.deepEqual(first, { v: 1, id: 1, name: null, reused: false, replaced: [], shell: null, log });
   const answer = await rig.bgjob(['run', '--json', '-w', '--', 'sh', '-c', 'echo why; exit 3']);
   const [started, ended, ...rest] = objects(answer);
   assert.deepEqual([answer.code, answer.stderr, rest], [3, '', []]);

@@ -175,7 +175,15 @@ rigTest(
     assert.deepEqual([differs.code, differs.stdout], [0, '1\n']);
     assert.match(differs.stderr, /^\(web 1 is not what was asked for: it runs .* and runs in .*\)\n$/);
     assert.deepEqual(await rig.json(['run', ...args.slice(0, 3), '--json', ...args.slice(3)]), [
-      { v: 1, id: 1, name: 'web', reused: true, replaced: [], log: { path: rig.file(1, 'out/log') } },
+      {
+        v: 1,
+        id: 1,
+        name: 'web',
+        reused: true,
+        replaced: [],
+        shell: null,
+        log: { path: rig.file(1, 'out/log') },
+      },
     ]);
     const waiting = rig.startBgjob(['run', '-w', ...args]);
     await until(waiting.stdout, (text) => text === '1\n');
