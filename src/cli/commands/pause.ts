@@ -9,7 +9,7 @@ export const pause = verb({
   brief: '',
   summary: 'let every process of a job stand still (STOP), until resume',
   description: [
-    'Its time limits do not count the pause. It keeps its memory, ports, name and its slot in a queue; wait goes on waiting.',
+    'Its time limits do not count the pause. It keeps its memory, ports, name and its slot in a queue; wait says so, and waits on.',
     'A paused job can be killed like any other. One that waits in a queue is not paused, but its queue may be: bgjob queue pause.',
   ],
   examples: [

@@ -19,10 +19,10 @@ import {
   WATCH_OPTIONS,
   watchStarted,
 } from '../run/after-start.ts';
-import { tellIfPaused } from '../run/queue-options.ts';
 import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
 import { Patience } from '../wait/deadline.ts';
 import { isConditional, parseConditions } from '../wait/parse-conditions.ts';
+import { tellPauses } from '../wait/pause-notes.ts';
 import { renderIds } from '../wait/render-ids.ts';
 
 /** More failures than these are started once more only with --yes. */
@@ -96,7 +96,17 @@ function tellRestarted(
   const { name } = draft;
   if (output.json) {
     const log = { path: home.job(id).log };
-    output.object({ v: 1, id, name, reused: false, replaced, restarted: view.id, environment, shell: shellOf(draft), log });
+    output.object({
+      v: 1,
+      id,
+      name,
+      reused: false,
+      replaced,
+      restarted: view.id,
+      environment,
+      shell: shellOf(draft),
+      log,
+    });
     return;
   }
   printId(output, id, options);
@@ -165,9 +175,12 @@ export const restart = verb({
     );
     if (!tellsEach && !output.json)
       output.note(`(${jobs(done.length)} once more, in the environment of this call)`);
-    if (!output.json)
-      for (const queue of new Set(done.flatMap(({ again }) => again.view.spec.placement?.queue ?? [])))
-        tellIfPaused(output, home, queue);
+    if (!waits)
+      tellPauses(
+        output,
+        home,
+        done.map(({ id }) => id),
+      );
     if (failed) {
       if (plan.length > 1 && !output.json)
         output.note(

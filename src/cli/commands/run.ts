@@ -20,9 +20,10 @@ import {
 import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
 import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
-import { applySlots, parseQueueing, tellIfPaused } from '../run/queue-options.ts';
+import { applySlots, parseQueueing } from '../run/queue-options.ts';
 import { keepInput, tellUnreadStdin } from '../run/stdin.ts';
 import { isConditional, parseConditions } from '../wait/parse-conditions.ts';
+import { tellPauses } from '../wait/pause-notes.ts';
 
 const OPTIONS = {
   ...DRAFT_OPTIONS,
@@ -132,7 +133,7 @@ export const run = verb({
     else printId(output, id, options);
     const notes = output.json || reused ? [] : pipefailNotes(draft.value, !options['no-pipefail']);
     for (const note of notes) output.note(note);
-    if (placement && !output.json) tellIfPaused(output, home, placement.queue);
+    if (placement && !waits) tellPauses(output, home, [id]);
     if (!waits) {
       if (!output.json && output.isTerminal(2)) {
         const became = reused ? 'it was there already' : placement ? 'added' : 'started';

@@ -25,6 +25,7 @@ import {
   tellRest,
   tellView,
 } from '../tail/view.ts';
+import { watchPauses } from '../wait/pause-notes.ts';
 
 const OPTIONS = {
   ...READING_OPTIONS,
@@ -141,6 +142,7 @@ export const tail = verb({
       return ok(told.value.exit);
     }
     const log = Log.open(home.job(view.id), stream);
+    const stopNotes = options.follow ? watchPauses(output, home, () => [view.id]) : undefined;
     try {
       const piece = log ? tellView(reading, log) : NOTHING;
       if (options.follow) {
@@ -151,6 +153,7 @@ export const tail = verb({
       tellFooter(reading, piece);
       remember(reading, piece.to);
     } finally {
+      stopNotes?.();
       log?.close();
     }
     if (view.kind === 'ended') markSeen(home.job(view.id));

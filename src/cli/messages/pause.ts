@@ -1,6 +1,7 @@
 /** Why a job was not paused, does not go on, or was not restarted, in words. */
 import { unreachable } from '../../base/result.ts';
-import { safe } from '../../base/text/sanitize.ts';
+import { plural, safe } from '../../base/text/sanitize.ts';
+import type { Pause } from '../../engine/queue/pauses.ts';
 import type { Failure } from '../../job/failure.ts';
 
 export function holdMessageOf({ id, verb, trouble }: Extract<Failure, { code: 'not-held' }>): {
@@ -32,6 +33,38 @@ export function holdMessageOf({ id, verb, trouble }: Extract<Failure, { code: 'n
     }
     default:
       return unreachable(trouble);
+  }
+}
+
+/** So many pauses are told in one line. */
+const MOST_TOLD = 5;
+
+/** Why nothing goes on, and what to type: a line for jobs that are paused themselves, one for all else. */
+export function pauseNotes(pauses: Pause[]): string[] {
+  const own = pauses.flatMap(({ via, what }) => (what.kind === 'job' && via === null ? [what.id] : []));
+  const others = pauses.filter(({ via, what }) => what.kind !== 'job' || via !== null).map(pauseText);
+  const more = others.length > MOST_TOLD ? `; and ${plural(others.length - MOST_TOLD, 'more pause')}` : '';
+  return [
+    ...(own.length > 0 ? [`(paused, and goes on with: bgjob resume ${own.join(' ')})`] : []),
+    ...(others.length > 0 ? [`(${others.slice(0, MOST_TOLD).join('; ')}${more})`] : []),
+  ];
+}
+
+function pauseText({ of, via, what }: Pause): string {
+  const waits = via === null ? '' : `${of} waits for ${via}, ${what.kind === 'job' ? 'which' : 'and'} `;
+  switch (what.kind) {
+    case 'job':
+      return `${waits}is paused: bgjob resume ${what.id}`;
+    case 'queue':
+      return `${waits}queue ${what.queue} is paused: bgjob queue resume ${what.queue}`;
+    case 'slots': {
+      const [ids, count] = [what.ids.join(' '), what.ids.length];
+      const hold =
+        count === 1 ? 'is paused and holds the only slot' : `are paused and hold all ${count} slots`;
+      return `${waits}${ids} ${hold} of queue ${what.queue}: bgjob resume ${ids}`;
+    }
+    default:
+      return unreachable(what);
   }
 }
 

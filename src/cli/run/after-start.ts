@@ -13,6 +13,7 @@ import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';
 import { Patience } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, type Conditions, isConditional } from '../wait/parse-conditions.ts';
+import { watchPauses } from '../wait/pause-notes.ts';
 import { reportEnd, reportStillRunning } from '../wait/report-outcome.ts';
 import { noteSelfWait } from '../wait/self-wait.ts';
 import { waitForCondition } from '../wait/wait-for-condition.ts';
@@ -82,7 +83,9 @@ async function followOutput(output: Output, home: Home, id: JobId, patience: Pat
 
 /** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
 async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
+  const stopNotes = watchPauses(output, home, () => [id]);
   await followOutput(output, home, id, patience);
+  stopNotes();
   const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
   if (view.kind === 'live' && output.readerGone) {
     output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);

@@ -12,10 +12,11 @@ import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
+import { tellPauses } from '../wait/pause-notes.ts';
 import { noteSelfWait } from '../wait/self-wait.ts';
 import { startProgress } from '../wait/waiting-line.ts';
 import { type BatchInput, batchOf, checkBatchCall, type LineDraft } from './batch.ts';
-import { applySlots, parseQueueing, tellIfPaused } from './queue-options.ts';
+import { applySlots, parseQueueing } from './queue-options.ts';
 
 /** So many may take longer than nobody minds, milliseconds. */
 const LONG = 500;
@@ -62,7 +63,14 @@ function tellIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): 
   }
   output.objects(
     ids.map((id, n) => ({
-      ...{ v: 1, id, name: lines[n]!.draft.name, reused: false, replaced: [], shell: shellOf(lines[n]!.draft) },
+      ...{
+        v: 1,
+        id,
+        name: lines[n]!.draft.name,
+        reused: false,
+        replaced: [],
+        shell: shellOf(lines[n]!.draft),
+      },
       log: { path: home.job(id).log },
       line: lines[n]!.number,
     })),
@@ -95,8 +103,8 @@ export async function runBatch(
   await attendQueue(home, queue);
   // a person who waits is told the failures, and not a list of numbers
   if (output.json || waiting === null || !output.isTerminal(1)) tellIds(output, home, lines.value, ids);
-  if (!output.json) tellIfPaused(output, home, queue);
   if (waiting === null) {
+    tellPauses(output, home, ids);
     if (!output.json && output.isTerminal(2))
       output.note(`${jobs(ids.length)} added; next: bgjob wait --batch ${ids[0]} · bgjob ls`);
     return ok(SUCCESS);

@@ -5,12 +5,11 @@ import { type PlacementWish, setSlots } from '../../engine/queue/enqueue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
-import { isPaused, MOST_SLOTS } from '../../job/queue/queue-files.ts';
+import { MOST_SLOTS } from '../../job/queue/queue-files.ts';
 import { MOST_PRIORITY, NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { Dependency } from '../../job/spec.ts';
 import type { Context } from '../command/context.ts';
 import { selectAll } from '../jobs/select.ts';
-import type { Output } from '../output/output.ts';
 
 const DEFAULT_BACKOFF_MS = 1000;
 /** Where a batch goes for which no queue is named, here or in config.json. */
@@ -137,11 +136,6 @@ export function parseQueueing(context: Context, options: QueueInput): Result<Que
         }
       : null,
   });
-}
-
-/** A paused queue takes jobs, and starts none. */
-export function tellIfPaused(output: Output, home: Home, queue: string): void {
-  if (isPaused(home.queue(queue))) output.note(`(queue ${queue} is paused: bgjob queue resume ${queue})`);
 }
 
 /** Sets the slots that were asked for. */

@@ -14,6 +14,7 @@ import { stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
+import { tellPauses } from '../wait/pause-notes.ts';
 import { reportStillRunning } from '../wait/report-outcome.ts';
 import {
   emptyFooter,
@@ -174,6 +175,7 @@ export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece
   if (now.kind === 'live') {
     // stdout is the log alone
     output.note(footer(now, stream, shown));
+    tellPauses(output, home, [view.id]);
     output.note(`the job goes on: ${again} --since ${shown.to}`);
     return patience.exit();
   }

@@ -8,12 +8,14 @@ import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readTrimmedBytes } from '../../job/log/trim-record.ts';
-import { type JobView, stateWord } from '../../job/view.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { type Extras, jobObject, sentence, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Judgement, Patience } from './deadline.ts';
+import { tellPauses } from './pause-notes.ts';
 
 const TAIL_LINES = 20;
 const OUTPUT_LINES = 40;
@@ -149,13 +151,17 @@ function lastOutputText(last: ReturnType<typeof lastOutput>): string {
   return `last output ${renderDuration(last.agoMs)} ago${last.text === '' ? '' : `: "${last.text}"`}`;
 }
 
-/** Tells that jobs go on although this call ends, and with which command to go on waiting (`again`). */
+/**
+ * Tells that jobs go on although this call ends, and with which command to go on waiting (`again`). `waited`: all that did not end,
+ * where `views` are some of them.
+ */
 export function reportStillRunning(
   output: Output,
   home: Home,
   views: JobView[],
   patience: Patience,
   again = `bgjob wait ${views.map(({ id }) => id).join(' ')}`,
+  waited: readonly JobId[] = views.map(({ id }) => id),
 ): Exit {
   const exit = patience.exit();
   const now = systemClock.now();
@@ -175,9 +181,7 @@ export function reportStillRunning(
     else if (waiting && !last) output.line(sentence(view, now, 0, waiting));
     else output.line(`${sentence(view, now, 0, waiting)}, ${lastOutputText(last)}`);
   }
-  const paused = views.filter((view) => stateWord(view) === 'paused').map(({ id }) => id);
-  if (!output.json && paused.length > 0)
-    output.note(`(paused, and goes on with: bgjob resume ${paused.join(' ')})`);
+  tellPauses(output, home, waited);
   if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
   return exit;
 }

@@ -24,8 +24,9 @@ import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
+import { watchPauses } from './pause-notes.ts';
 import { judgeEnd, logFacts, reportEnd, reportStillRunning } from './report-outcome.ts';
-import { startSpinner } from './waiting-line.ts';
+import { beside, startSpinner } from './waiting-line.ts';
 
 /** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
 function start(
@@ -115,12 +116,14 @@ export async function waitForCondition(
   const stop = () => mine.abort();
   patience.signal.addEventListener('abort', stop, { once: true });
   if (patience.signal.aborted) stop();
+  const stopNotes = watchPauses(output, home, () => [view.id], beside(spinner));
   const answers = new Map<string, string>();
   const begun = start(output, home, view, conditions, since.value, answers, mine.signal);
   const decided = await decide(home, view, begun, conditions.files, mine.signal);
   stop();
   // nothing is left behind: a search has a thread
   await Promise.allSettled([...begun.outputs, ...begun.others]);
+  stopNotes();
   spinner?.stop();
   if (!decided.ok) return decided;
   const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };

@@ -6,8 +6,9 @@ import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';
+import { watchPauses } from './pause-notes.ts';
 import { goneView, judgeEnd, type LastLines, reportEnd, reportStillRunning } from './report-outcome.ts';
-import { startProgress, startSpinner } from './waiting-line.ts';
+import { beside, startProgress, startSpinner } from './waiting-line.ts';
 
 /** So many are waited for one by one, each with a descriptor and a timer. */
 const FEW = 50;
@@ -58,6 +59,7 @@ export async function waitForAll(
   };
   // those that ended before, one after the other: each call tells them in the same order
   for (const view of sortEnded(views, plan.any || plan.failFast)) if (!decided) await tell(view);
+  const stopNotes = watchPauses(output, home, () => [...stillLive.keys()], beside(spinner));
   await Promise.all(
     [...stillLive.keys()].map(async (id) => {
       if (decided) return;
@@ -68,6 +70,7 @@ export async function waitForAll(
       await tell(view ?? goneView(id));
     }),
   );
+  stopNotes();
   spinner?.stop();
   if (decided) return decided;
   const failed = views.map(({ id }) => exits.get(id)).find((exit) => exit !== undefined && exit.code !== 0);

@@ -10,9 +10,10 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';
+import { watchPauses } from './pause-notes.ts';
 import { renderIds } from './render-ids.ts';
 import { goneView, judgeEnd, reportStillRunning, tellKnownEnd } from './report-outcome.ts';
-import { startProgress } from './waiting-line.ts';
+import { beside, startProgress } from './waiting-line.ts';
 
 /** So many failures are told with their last lines. */
 const MOST_SHOWN = 5;
@@ -34,6 +35,7 @@ export async function waitForMany(
     ...{ total: ids.length, ended: exits.size, failed },
     running: endings.running.size,
   }));
+  const stopNotes = watchPauses(output, home, () => endings.left, beside(spinner));
   await endings.wait(patience.signal, async (ended) => {
     const marked = await markedProcesses(home);
     spinner?.pause();
@@ -56,6 +58,7 @@ export async function waitForMany(
     }
     spinner?.resume();
   });
+  stopNotes();
   spinner?.stop();
   if (failed > MOST_SHOWN && !output.json)
     output.note(
@@ -83,5 +86,5 @@ function tellManyStillRunning(
   const more = left.length - told.length;
   if (more > 0 && !output.json)
     output.note(`(${told.length === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`);
-  return reportStillRunning(output, home, views, patience, again);
+  return reportStillRunning(output, home, views, patience, again, left);
 }

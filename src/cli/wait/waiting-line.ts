@@ -6,6 +6,15 @@ import type { Amounts } from './progress.ts';
 
 const isWatched = (output: Output): boolean => !output.json && output.isTerminal(2);
 
+/** Writes a line where a spinner may turn. */
+export const beside =
+  (spinner: { pause(): void; resume(): void } | undefined) =>
+  (write: () => void): void => {
+    spinner?.pause();
+    write();
+    spinner?.resume();
+  };
+
 /** A spinner while a person waits: only on a terminal is it even loaded. */
 export async function startSpinner(output: Output, view: JobView) {
   if (!isWatched(output)) return undefined;

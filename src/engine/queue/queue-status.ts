@@ -184,7 +184,8 @@ export class Lineup {
       : { text: `#${place} in line`, brief: `#${place}` };
   }
 
-  private readinessOf({ spec, status }: LiveView): Readiness {
+  /** Whether a job that waits may start, as far as time and other jobs go. */
+  readinessOf({ spec, status }: LiveView): Readiness {
     const notBefore = status.phase === 'queued' ? status.notBefore : null;
     return judgeReadiness(notBefore, spec.placement?.after ?? [], systemClock.now(), (id) => {
       const known = this.fates.get(id) ?? fateOf(this.home, id);

@@ -1,0 +1,42 @@
+/** The line for jobs that wait behind pauses: what is paused, and what to type. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pauseNotes } from '../../../../src/cli/messages/pause.ts';
+import type { Pause } from '../../../../src/engine/queue/pauses.ts';
+
+const queue = (n: number, via: number | null = null): Pause => ({
+  of: n,
+  via,
+  what: { kind: 'queue', queue: `q${n}` },
+});
+const job = (id: number, of = id): Pause => ({ of, via: of === id ? null : id, what: { kind: 'job', id } });
+
+test('no pause, no word; those that are paused themselves in one line, all else in another', () => {
+  assert.deepEqual(pauseNotes([]), []);
+  assert.deepEqual(pauseNotes([job(3), queue(4), job(5), job(6, 7)]), [
+    '(paused, and goes on with: bgjob resume 3 5)',
+    '(queue q4 is paused: bgjob queue resume q4; 7 waits for 6, which is paused: bgjob resume 6)',
+  ]);
+});
+
+test('of many pauses the first are named', () => {
+  const many = Array.from({ length: 7 }, (_, n) => queue(n + 1));
+  assert.match(pauseNotes(many)[0]!, /bgjob queue resume q5; and 2 more pauses\)$/);
+});
+
+test('who holds the slots, and for whom somebody waits', () => {
+  const slots = (ids: number[], via: number | null): Pause => ({
+    of: 9,
+    via,
+    what: { kind: 'slots', queue: 'api', ids },
+  });
+  assert.deepEqual(pauseNotes([slots([1], null)]), [
+    '(1 is paused and holds the only slot of queue api: bgjob resume 1)',
+  ]);
+  assert.deepEqual(pauseNotes([slots([1, 2], 8)]), [
+    '(9 waits for 8, and 1 2 are paused and hold all 2 slots of queue api: bgjob resume 1 2)',
+  ]);
+  assert.deepEqual(pauseNotes([queue(4, 3)]), [
+    '(4 waits for 3, and queue q4 is paused: bgjob queue resume q4)',
+  ]);
+});
