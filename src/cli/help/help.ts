@@ -16,6 +16,10 @@ export const EXIT_CODES: [code: string, meaning: string][] = [
   ['124', 'the job ran into its own --timeout or --idle-timeout'],
   ['125', 'bgjob itself could not do it, or how the job ended is not known'],
   ['126, 127', "the job's command cannot be executed, was not found"],
+  [
+    'in a loop',
+    'a job may exit 75, 124 or 125 itself. wait --ended is 0 when it has ended, whatever its code: until bgjob wait --ended REF; do [ $? = 75 ] || break; done; bgjob status REF',
+  ],
 ];
 
 /** What a REF and a DUR may be. */

@@ -110,10 +110,14 @@ function variableOf(context: Context, overrides: string[], name: string): string
   return own === undefined ? context.env[name] : own.slice(name.length + 1);
 }
 
-/** The job in which the call is made; null: none. */
-export function parentOf({ env }: Context): number | null {
-  const parent = env['BGJOB_ID'];
-  return parent !== undefined && /^[1-9]\d{0,14}$/.test(parent) ? Number(parent) : null;
+/** The job in which the call is made; null: none, or one of another home. */
+export function parentOf(context: Context): number | null {
+  const parent = context.env['BGJOB_ID'];
+  if (parent === undefined || !/^[1-9]\d{0,14}$/.test(parent)) return null;
+  const home = context.home();
+  // what --on-exit runs has a token of its own, which begins with that of the home
+  const isOurs = home.ok && home.value && context.env['BGJOB_TOKEN']?.startsWith(home.value.token);
+  return isOurs ? Number(parent) : null;
 }
 
 /** What the options say, the same for each line of a batch: a draft without its command. */

@@ -304,6 +304,23 @@ rigTest(
   },
 );
 
+rigTest('a home of before: what had ended is answered, what lived ends later and counts', async (rig) => {
+  const puppet = await rig.puppet();
+  await ended(rig, 4);
+  await rig.run(['--', ...puppet.command]);
+  await puppet.ready();
+  await rig.untilState(2, 'running');
+  // as it was left by a version that knows no rounds
+  fs.rmSync(join(rig.home, 'rounds'), { recursive: true });
+  await ended(rig, 0);
+  await puppet.exit(6);
+  await rig.untilState(2, 'exited');
+  const { code, stdout } = await rig.bgjob(['wait', '--all']);
+  assert.equal(code, 6);
+  assert.match(stdout, /^2 exited 6 after .*\n3 exited 0 after .*\n$/);
+  assert.equal(await codeOf(rig, '--all'), 6);
+});
+
 rigTest('an end of another day is told with its age', async (rig) => {
   await ended(rig, 3, ['-Q', 'q']);
   await ended(rig, 0, ['-Q', 'q']);

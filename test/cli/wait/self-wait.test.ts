@@ -72,3 +72,14 @@ rigTest('behind the slot that it holds itself: one note for wait, run --wait and
   );
   puppet.close();
 });
+
+rigTest('a job of another home started nothing here: its number leaves nothing out', async (rig) => {
+  // job 1 of this home failed; job 1 of the other home asks
+  await rig.runOut(['--', 'sh', '-c', 'exit 4']);
+  const other = { env: { BGJOB_HOME: `${rig.dir}/other` } };
+  const line = `BGJOB_HOME='${rig.home}' bgjob run --wait -- sh -c 'bgjob wait --all; echo code $?'`;
+  const { code, stdout, stderr } = await rig.bgjob(['run', '--wait', '--', 'sh', '-c', line], other);
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal((await rig.show(2)).parent, null);
+  assert.match(rig.log(2), /^1 exited 4 after .*\n(.*\n)*code 4$/m);
+});

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Home, openHome } from '../../../../src/job/home/home.ts';
+import { makeQueue } from '../../../../src/job/queue/queue-files.ts';
 import {
   type AnsweredRound,
   claimSince,
   isEndAnswered,
+  pruneAnsweredRounds,
   readAnsweredRound,
   readSince,
   writeAnsweredRound,
@@ -77,4 +79,17 @@ folderTest('what had ended before is noted once; damaged, nothing counts as answ
   );
   fs.writeFileSync(`${home.rounds}/since`, '');
   assert.deepEqual(readSince(home), { upTo: 0, open: [] });
+});
+
+folderTest('records go with the last job, when their queue or project is gone as well', (dir) => {
+  const home = makeHome(dir);
+  makeQueue(home, 'there');
+  for (const queue of ['there', 'gone']) writeAnsweredRound(home, round(5, { queue }));
+  writeAnsweredRound(home, round(5, { project: dir }));
+  writeAnsweredRound(home, round(5));
+  const left = () => fs.readdirSync(home.rounds).flatMap((name) => fs.readdirSync(`${home.rounds}/${name}`));
+  pruneAnsweredRounds(home, 5);
+  assert.equal(left().length, 4);
+  pruneAnsweredRounds(home, 6);
+  assert.deepEqual(left().sort(), ['all.5', 'queue.there.5']);
 });
