@@ -50,7 +50,11 @@ export const wait = verb({
       value: 'NAME',
       text: 'the jobs of this project in this queue: a round, as above',
     },
-    'all-projects': { kind: 'flag', short: '-a', text: 'with --queue, --all: the jobs of every project' },
+    'all-projects': {
+      kind: 'flag',
+      short: '-a',
+      text: 'with --queue, --all: of every project; wait --queue did so by itself up to 0.6.0',
+    },
     batch: { kind: 'text', value: 'ID', text: 'the jobs that were added with this one by run --batch' },
     trigger: {
       kind: 'text',
