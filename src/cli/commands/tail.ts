@@ -6,7 +6,7 @@ import { type Failure, fail, ok } from '../../job/failure.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
-import { quoteWord } from '../../job/view.ts';
+import { type JobView, quoteWord } from '../../job/view.ts';
 
 import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { select } from '../jobs/select.ts';
@@ -63,15 +63,17 @@ function wordsAgain({ follow, err, raw, grep, context }: Input<typeof OPTIONS>['
   ];
 }
 
-/** Every log that a search looks at: with a cursor only the one whose cursor it is. */
-function withStderr(reading: Reading, options: Input<typeof OPTIONS>['options']): Reading[] {
-  const { output, home, view, stream } = reading;
-  if (options.since !== null) tellStderr(output, home, view, stream);
-  if (stream === 'err' || options.since !== null || streamsOf(view).length === 1) return [reading];
+/** The logs that are looked at: a search looks at both, but with a cursor, which is one of stdout. */
+const streamsAsked = (view: JobView, { err, grep, since }: Input<typeof OPTIONS>['options']): Stream[] =>
+  err ? ['err'] : grep !== null && since === null ? streamsOf(view) : ['log'];
+
+/** The same search in the log of stderr. */
+function inStderr(reading: Reading, options: Input<typeof OPTIONS>['options']): Reading {
+  const { home, view } = reading;
   const own = { ...options, err: true };
   const start = startOf(own, home, view, 'err');
   const again = `bgjob ${['tail', ...wordsAgain(own), view.id].join(' ')}`;
-  return [reading, { ...reading, stream: 'err', options: own, start: start.ok ? start.value : null, again }];
+  return { ...reading, stream: 'err', options: own, start: start.ok ? start.value : null, again };
 }
 
 /** Remembers how far this reader came; only after everything was written out, so that nothing is missed. */
@@ -124,15 +126,19 @@ export const tail = verb({
       const message = `${jobLabel(view)} was not started with --split: its stderr is in its log`;
       return fail({ code: 'usage', message, hint: `bgjob tail ${view.id}` });
     }
-    const own = options.follow ? followsItself(home, view.id, stream) : undefined;
-    if (own) return fail(own);
+    const streams = streamsAsked(view, options);
+    for (const one of options.follow ? streams : []) {
+      const own = followsItself(home, view.id, one);
+      if (own) return fail(own);
+    }
     const start = startOf(options, home, view, stream);
     if (!start.ok) return start;
     const again = `bgjob ${['tail', ...wordsAgain(options), view.id].join(' ')}`;
     const reading: Reading = { output, home, view, stream, options, start: start.value, again };
     if (pattern) {
       const ask = { pattern: pattern.value, context: options.context ?? 0, max: options.max };
-      const readings = withStderr(reading, options);
+      if (options.since !== null) tellStderr(output, home, view, stream);
+      const readings = streams.length > 1 ? [reading, inStderr(reading, options)] : [reading];
       const told = options.follow
         ? await followMatches(readings, ask, deadline.value)
         : await tellMatches(readings, ask);
