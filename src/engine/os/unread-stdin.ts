@@ -24,13 +24,16 @@ export function hasUnreadStdin(): boolean {
 
 /** How far stdin, a file, was read; undefined where that is not known. */
 function stdinOffset(): number | undefined {
-  const text = HAS_PROC ? fs.readFileSync('/proc/self/fdinfo/0', 'utf8') : lsofOffset();
+  return parseOffset(HAS_PROC ? fs.readFileSync('/proc/self/fdinfo/0', 'utf8') : askLsof());
+}
+
+/** A line `pos: 38122` of Linux, or `o0t38122` of lsof, among others. */
+export function parseOffset(text: string): number | undefined {
   const offset = /^(?:pos:\s+|o0t)(\d+)$/m.exec(text)?.[1];
   return offset === undefined ? undefined : Number(offset);
 }
 
-/** A line `o0t38122`, and others. */
-function lsofOffset(): string {
+function askLsof(): string {
   const lsof = findTool('lsof');
   if (lsof === undefined) return '';
   const words = ['-a', '-p', String(process.pid), '-d', '0', '-Fo'];
