@@ -2,6 +2,7 @@
  * Time: the clock that is injected where time decides, timers that may be longer than 24 days, and durations and
  * sizes as people write them. Lengths are measured on the monotonic clock; only what people read is wall time.
  */
+import { uptime } from 'node:os';
 
 export interface Clock {
   /** Wall time, milliseconds since 1970. */
@@ -16,6 +17,21 @@ export const systemClock: Clock = {
   monotonic: () => Number(process.hrtime.bigint() / 1000n) / 1000,
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
+
+/** Clocks that were never set differ by less, milliseconds. */
+const SLACK_MS = 1000;
+
+/** How long this machine has slept since its start, milliseconds: the monotonic clock does not count that. */
+const sleptMs = (): number => Math.max(0, uptime() * 1000 - systemClock.monotonic());
+
+/**
+ * How long something took, milliseconds, by the wall clock as far as the monotonic one allows it: a clock that is set meanwhile makes
+ * nothing longer or shorter. The time in which the machine slept counts.
+ */
+export function lengthOf(wallMs: number, monotonicMs: number, slept = sleptMs): number {
+  if (Math.abs(wallMs - monotonicMs) <= SLACK_MS) return Math.max(0, wallMs);
+  return Math.max(0, monotonicMs, Math.min(wallMs, monotonicMs + slept()));
+}
 
 /** setTimeout takes 32 bits: a longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -39,9 +39,9 @@ export type Event =
   | { type: 'signalled'; signal: string }
   /**
    * The main process ended; `code` is null where nobody saw its status, `known` false where nobody saw when: then `at` is no
-   * more than the time at which it was found dead.
+   * more than the time at which it was found dead. `tookMs`: how long it ran, where the clock was set meanwhile.
    */
-  | { type: 'main-ended'; at: number; code: number | null; known?: boolean }
+  | { type: 'main-ended'; at: number; code: number | null; known?: boolean; tookMs?: number | null }
   /** No process of the job is left, or no more can be done about those that are. */
   | { type: 'swept'; at: number };
 export type EventType = Event['type'];
@@ -72,6 +72,7 @@ const cancelled = (stop: Stop): StatusOf<'ended'> => ({
   startedAt: null,
   endedAt: stop.at,
   endKnown: true,
+  tookMs: null,
   outcome: { kind: 'cancelled' },
   stop,
 });
@@ -97,6 +98,7 @@ const TABLE: Table = {
       startedAt: null,
       endedAt: at,
       endKnown: true,
+      tookMs: null,
       outcome: { kind: 'skipped', why },
       stop: null,
     }),
@@ -126,6 +128,7 @@ const TABLE: Table = {
       startedAt: null,
       endedAt: at,
       endKnown: true,
+      tookMs: null,
       outcome: { kind: 'failed', why, code },
       stop: null,
     }),
@@ -158,11 +161,12 @@ const TABLE: Table = {
       return { ...status, holding: { request, pausedMs: (holding?.pausedMs ?? 0) + thisMs, since: null } };
     },
     signalled: stay,
-    'main-ended': ({ startedAt }, { at, code, known = true }) => ({
+    'main-ended': ({ startedAt }, { at, code, known = true, tookMs = null }) => ({
       phase: 'ended',
       startedAt,
       endedAt: notBefore(startedAt, at),
       endKnown: known,
+      tookMs,
       outcome: outcomeOf(code, null, []),
       stop: null,
     }),
@@ -182,8 +186,8 @@ const TABLE: Table = {
     'resume-requested': stay,
     signalled: (status, { signal }) =>
       status.ended || status.sent.includes(signal) ? status : { ...status, sent: [...status.sent, signal] },
-    'main-ended': (status, { at, code, known = true }) =>
-      status.ended ? status : { ...status, ended: { at, code, known } },
+    'main-ended': (status, { at, code, known = true, tookMs = null }) =>
+      status.ended ? status : { ...status, ended: { at, code, known, tookMs } },
     swept: (status) =>
       status.ended
         ? {
@@ -191,6 +195,7 @@ const TABLE: Table = {
             startedAt: status.startedAt,
             endedAt: notBefore(status.startedAt, status.ended.at),
             endKnown: status.ended.known,
+            tookMs: status.ended.tookMs,
             outcome: outcomeOf(status.ended.code, status.stop, status.sent),
             stop: status.stop,
           }

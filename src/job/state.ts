@@ -45,8 +45,8 @@ export const shownEnd = ({ endedAt, endKnown }: Pick<Attempt, 'endedAt' | 'endKn
   endKnown ? endedAt : null;
 
 /** How long it ran, milliseconds; null: it never started, or nobody saw one of its ends. */
-export function ranMs({ startedAt, endedAt, endKnown }: Omit<Attempt, 'outcome'>): number | null {
-  return startedAt === null || !endKnown ? null : Math.max(0, endedAt - startedAt);
+export function ranMs({ startedAt, endedAt, endKnown, tookMs }: Omit<Attempt, 'outcome'>): number | null {
+  return startedAt === null || !endKnown ? null : (tookMs ?? Math.max(0, endedAt - startedAt));
 }
 
 /** The exit code that says how a job ended, for every command that passes it on. */
@@ -96,7 +96,12 @@ export const statusShape = is.variant('phase', {
     sent: is.listOf(is.text),
     /** Set when the main process ended; what it left behind is still being stopped. `code` null: nobody saw it. */
     ended: is.nullable(
-      is.object({ code: is.nullable(exitCode), at: is.time, known: is.since(is.flag, true) }),
+      is.object({
+        code: is.nullable(exitCode),
+        at: is.time,
+        known: is.since(is.flag, true),
+        tookMs: is.since(is.nullable(is.amount), null),
+      }),
     ),
   },
   ended: {
@@ -104,6 +109,8 @@ export const statusShape = is.variant('phase', {
     /** Where nobody saw the end (`endKnown`), the last sign of life: for order and age, never to be shown. */
     endedAt: is.time,
     endKnown: is.since(is.flag, true),
+    /** Set where the clock was set while it ran: then its two times do not tell how long that was. */
+    tookMs: is.since(is.nullable(is.amount), null),
     outcome: outcomeShape,
     /** The stop that was asked for before the end, if there was one. */
     stop: is.nullable(stopShape),
@@ -119,6 +126,7 @@ const attemptShape = is.object({
   startedAt: is.nullable(is.time),
   endedAt: is.time,
   endKnown: is.since(is.flag, true),
+  tookMs: is.since(is.nullable(is.amount), null),
   outcome: outcomeShape,
 });
 export type Attempt = is.Shaped<typeof attemptShape>;

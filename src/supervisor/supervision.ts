@@ -5,7 +5,7 @@
  * State first, then the event: whoever is woken by the FIFO finds the end written down.
  */
 import * as fs from 'node:fs';
-import { systemClock } from '../base/clock.ts';
+import { lengthOf, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { errnoOf } from '../base/result.ts';
 import type { AtSight } from '../engine/observe/process-tree.ts';
@@ -177,7 +177,19 @@ export class Supervision {
   private reportEnd(at: number, code: number | null, known = true): void {
     // asked for before the end, though no nudge came through: an owner that was stopped hears of both at once
     this.readRequests(at);
-    this.dispatch({ type: 'main-ended', at, code, known });
+    this.dispatch({ type: 'main-ended', at, code, known, tookMs: this.tookMs(at) });
+  }
+
+  /** How long it ran until `at`, where the clock was set meanwhile; null: its two times tell it. */
+  private tookMs(at: number): number | null {
+    const { status } = this;
+    if (!('startedMonotonicMs' in status)) return null;
+    const sinceMs = systemClock.monotonic() - status.startedMonotonicMs;
+    const agoMs = systemClock.now() - at;
+    const wallMs = at - status.startedAt;
+    // an end before the start, or in the future: the clock was set since
+    const took = lengthOf(wallMs, agoMs > 0 && agoMs < sinceMs ? sinceMs - agoMs : sinceMs);
+    return took === Math.max(0, wallMs) ? null : Math.round(took);
   }
 
   /** The job's processes. */
@@ -246,8 +258,8 @@ export class Supervision {
       errnoOf(thrown);
       return;
     }
-    const { startedAt, endedAt, endKnown, outcome } = ended;
-    this.attempts = [...this.attempts, { startedAt, endedAt, endKnown, outcome }];
+    const { startedAt, endedAt, endKnown, tookMs, outcome } = ended;
+    this.attempts = [...this.attempts, { startedAt, endedAt, endKnown, tookMs, outcome }];
     this.attempt++;
     this.isRequeued = true;
     this.status = nextStatus(ended, { type: 'retried', notBefore });

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { uptime } from 'node:os';
 import { test } from 'node:test';
 import { newestNames } from '../../src/job/home/job-index.ts';
 import { WrongClocks, YEAR_S } from '../rig/clocks.ts';
@@ -12,7 +13,7 @@ import { missing } from '../rig/needs.ts';
 import { type Answer, BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { someOf } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
-import { killOwner, runPuppet, seededChance, untilPublished } from './death.ts';
+import { killOwner, runPuppet, seededChance, slay, untilPublished } from './death.ts';
 
 const skip = cannotUnshare() || missing('gcc');
 
@@ -151,6 +152,34 @@ for (const [name, seconds] of [
       assert.match(killed.stdout, /^3 killed \(TERM, [\d.]+s\): 1 process\n$/, killed.stderr);
       await checkTimes(rig, clocks);
       assert.match((await rig.bgjob(['gc'])).stdout, /^removed 0 jobs/);
+    },
+    { skip },
+  );
+
+  rigTest(
+    `the clock is set by a year (${name}) while a job runs: how long it ran is what it took`,
+    async (rig) => {
+      const clocks = clocksOf(rig);
+      const begun = performance.now();
+      const puppet = await rig.puppet();
+      assert.equal((await callIn(rig, clocks, ['run', '--', ...puppet.command])).code, 0);
+      await puppet.ready();
+      await untilPublished(rig, 1, 1);
+      const running = performance.now();
+      const isTrue = ({ durationMs }: any, from: number): void => {
+        // where the machine has slept, a clock that is ahead may tell of that
+        const sleptMs = Math.max(0, uptime() * 1000 - Number(process.hrtime.bigint() / 1_000_000n));
+        const mostMs = performance.now() - begun + 1000 + sleptMs;
+        assert.ok(durationMs >= from && durationMs <= mostMs, `${durationMs}: ${from} to ${mostMs}`);
+      };
+      const looked = performance.now() - running;
+      isTrue((await rig.json(['show', '1'], { env: clocks.env(seconds) }))[0], Math.floor(looked) - 1);
+      // without a shim the owner alone says when it ended
+      await slay(rig.shimRecord(1).shim!);
+      clocks.set(seconds);
+      const leastMs = performance.now() - running;
+      await puppet.exit(0);
+      isTrue((await rig.json(['wait', '1']))[0], Math.floor(leastMs) - 1);
     },
     { skip },
   );

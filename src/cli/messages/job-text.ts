@@ -1,5 +1,5 @@
 /** A job in words and in JSON: the same words everywhere. */
-import { renderDuration } from '../../base/clock.ts';
+import { lengthOf, renderDuration, systemClock } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
@@ -68,14 +68,17 @@ export const jobLabel = (view: JobView): string =>
 export function tookMs(view: JobView, now: number): number | null {
   if (view.kind === 'ended') return ranMs(view.status);
   if (view.kind !== 'live' || !('startedAt' in view.status)) return null;
-  return Math.max(0, now - view.status.startedAt);
+  const { startedAt, startedMonotonicMs } = view.status;
+  return Math.round(lengthOf(now - startedAt, systemClock.monotonic() - startedMonotonicMs));
 }
 
 /** One sentence: `42 exited 1 after 2m14s`, `42 running 3m`, `42 queued (waits for job 41)`. */
 export function sentence(view: JobView, now: number, leftovers = 0, waiting?: Waiting): string {
   if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waiting.text})`;
   const pause = view.kind === 'live' ? pauseOf(view.status) : null;
-  const took = pause ? now - pause.at : tookMs(view, now);
+  const took = pause
+    ? lengthOf(now - pause.at, systemClock.monotonic() - pause.monotonicMs)
+    : tookMs(view, now);
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
   return `${jobLabel(view)} ${stateText(view, leftovers)}${time}`;
 }

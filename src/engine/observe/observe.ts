@@ -176,6 +176,7 @@ function lostStatus(
     startedAt,
     endedAt: heard ?? lastSign(job, startedAt ?? spec.createdAt),
     endKnown: heard !== null,
+    tookMs: null,
     outcome: { kind: 'lost', why },
     stop: 'stop' in status ? status.stop : null,
   };

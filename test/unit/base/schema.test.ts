@@ -92,7 +92,14 @@ test('no JSON whatever makes a shape throw, and what it accepts it accepts again
     startedMonotonicMs: fc.double({ min: 0, max: 1e12, noNaN: true }),
     stop: fc.record(stop),
     sent: fc.array(fc.string()),
-    ended: fc.option(fc.record({ code: fc.option(fc.nat({ max: 255 })), at: fc.nat(), known: fc.boolean() })),
+    ended: fc.option(
+      fc.record({
+        code: fc.option(fc.nat({ max: 255 })),
+        at: fc.nat(),
+        known: fc.boolean(),
+        tookMs: fc.option(fc.nat()),
+      }),
+    ),
   });
   const state = fc.record({
     v: fc.constant(1),

@@ -46,6 +46,7 @@ test('before the start: it starts, it cannot, or it is cancelled', () => {
     phase: 'ended',
     endedAt: 5,
     endKnown: true,
+    tookMs: null,
     outcome: { kind: 'failed', why: 'gone', code: 127 },
     ...none,
   });
@@ -55,6 +56,7 @@ test('before the start: it starts, it cannot, or it is cancelled', () => {
     startedAt: null,
     endedAt: 50,
     endKnown: true,
+    tookMs: null,
     outcome: { kind: 'cancelled' },
     stop: kill,
   });
@@ -126,7 +128,10 @@ test('a stop ends when its main process was heard of and everything is swept, in
   assert.equal(nextStatus(begun, SWEPT), begun);
   const told = nextStatus(begun, sent('SIGTERM'));
   assert.equal(nextStatus(told, sent('SIGTERM')), told, 'each signal is noted once');
-  assert.deepEqual(nextStatus(begun, ended(4)), stopping(kill, [], { code: 4, at: 99, known: true }));
+  assert.deepEqual(
+    nextStatus(begun, ended(4)),
+    stopping(kill, [], { code: 4, at: 99, known: true, tookMs: null }),
+  );
   assert.equal(
     (walk(begun, ended(4), SWEPT) as StatusOf<'ended'>).endedAt,
     99,
@@ -154,6 +159,7 @@ test('an end without owner, from every phase', () => {
     startedAt: null,
     endedAt: 99,
     endKnown: true,
+    tookMs: null,
     outcome: { kind: 'exited', code: 3, afterKill: false },
     stop: null,
   });
@@ -166,7 +172,7 @@ test('an end without owner, from every phase', () => {
     code: 143,
     signal: 'SIGTERM',
   });
-  const heard = endWithoutOwner(stopping(limit, [], { code: 0, at: 20, known: true }), 99, 3);
+  const heard = endWithoutOwner(stopping(limit, [], { code: 0, at: 20, known: true, tookMs: null }), 99, 3);
   assert.deepEqual([heard.endedAt, heard.outcome], [20, { kind: 'timed-out', limit: 'timeout', code: 0 }]);
   const over = walk(RUNNING, ended(1)) as StatusOf<'ended'>;
   assert.equal(endWithoutOwner(over, 200, 2), over);

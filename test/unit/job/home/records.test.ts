@@ -74,7 +74,13 @@ const STATE: State = {
   generation: 2,
   attempt: 2,
   attempts: [
-    { startedAt: 1, endedAt: 2, endKnown: true, outcome: { kind: 'exited', code: 1, afterKill: false } },
+    {
+      startedAt: 1,
+      endedAt: 2,
+      endKnown: true,
+      tookMs: null,
+      outcome: { kind: 'exited', code: 1, afterKill: false },
+    },
   ],
   status: {
     phase: 'stopping',
@@ -82,7 +88,7 @@ const STATE: State = {
     startedMonotonicMs: 2,
     stop: STOP,
     sent: ['SIGTERM'],
-    ended: { code: null, at: 4, known: false },
+    ended: { code: null, at: 4, known: false, tookMs: 7.5 },
   },
   stopped: 3,
   left: [IDENTITY],
@@ -105,7 +111,7 @@ folderTest(
     const outcome = { kind: 'exited', code: 3, afterKill: false } as const;
     const last: State = {
       ...STATE,
-      status: { phase: 'ended', startedAt: 1, endedAt: 2, endKnown: true, outcome, stop: null },
+      status: { phase: 'ended', startedAt: 1, endedAt: 2, endKnown: true, tookMs: null, outcome, stop: null },
       spec: SPEC,
     };
     const job = new JobPaths(dir);
