@@ -44,7 +44,7 @@ export type SkillTrouble =
 
 /** Why a job was not paused, or not let go on; `how`: its outcome in words. */
 export type HoldTrouble =
-  | { kind: 'queued' | 'stopping' | 'no-answer' }
+  | { kind: 'queued' | 'stopping' | 'no-answer' | 'no-owner' }
   | { kind: 'ended'; how: string }
   /** These did not stop. */
   | { kind: 'not-stopped'; pids: number[] };

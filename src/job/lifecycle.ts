@@ -35,7 +35,7 @@ export type Event =
   /** Somebody asked, with the request of this number, for a pause, or for its end. */
   | { type: 'pause-requested'; request: number; by: string; at: number; monotonicMs: number }
   | { type: 'resume-requested'; request: number; monotonicMs: number }
-  /** A signal of ours went to the main process. */
+  /** A signal of ours is about to go to the job's processes. */
   | { type: 'signalled'; signal: string }
   /**
    * The main process ended; `code` is null where nobody saw its status, `known` false where nobody saw when: then `at` is no

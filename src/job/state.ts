@@ -8,6 +8,16 @@ import { EXIT } from './failure.ts';
 import { identityShape } from './identity.ts';
 import { specShape } from './spec.ts';
 
+/** The first signal of a stop, written before it is sent: whoever comes after sends none again, and counts the same grace. */
+export const firstSignalShape = is.object({
+  v: is.version(1),
+  /** When it was about to be sent (clock ticks since boot): what is younger was not meant. */
+  ticks: is.count,
+  /** When the stop began; the grace counts from there. */
+  monotonicMs: is.amount,
+});
+export type FirstSignal = is.Shaped<typeof firstSignalShape>;
+
 /** A request to stop, as `kill` leaves it and as the state keeps it. */
 export const stopShape = is.object({
   /** Who asked, in words: `kill`, `the --timeout of 10m`. */
@@ -141,6 +151,8 @@ export const stateShape = is.object({
   status: statusShape,
   /** How many processes a stop has found in all. */
   stopped: is.count,
+  /** How many of these did not end within the grace, and were ended with KILL. */
+  forced: is.since(is.count, 0),
   /** What was left of the job when it ended. */
   left: is.listOf(identityShape),
   /** Once it ended: the size of its log then, and the spec again, so that a list of thousands reads one file per job. */

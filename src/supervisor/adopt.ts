@@ -54,7 +54,7 @@ export function adopt(supervision: Supervision): void {
   leaveQueue(supervision);
   if (isSendable(supervision.spec)) supervision.stdinFd = holdEnd(supervision.job);
   if (before.phase === 'starting') startedBefore(supervision);
-  else supervision.resume(before, state.kind === 'read' ? state.value.stopped : 0);
+  else supervision.resume(before, state.kind === 'read' ? state.value : { stopped: 0, forced: 0 });
   supervision.readRequests();
   supervision.checkMain();
   // the one who died may have been about to start another

@@ -41,6 +41,10 @@ function main(): void {
   process.on('SIGURG', () => {
     for (const one of Supervision.all) one.checkMain();
   });
+  // a child ended, or was stopped
+  process.on('SIGCHLD', () => {
+    for (const one of Supervision.all) one.watchStoppedShim();
+  });
   // ignored, without a default that ends us (HUP, INT) or opens a debugger (USR1)
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const)
     process.on(signal, () => {});

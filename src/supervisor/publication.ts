@@ -16,7 +16,7 @@ import type { State, Status } from '../job/state.ts';
 const RETRY_MS = 1000;
 
 /** What changes in a state. */
-export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'left'>;
+export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left'>;
 
 export class Publication {
   private readonly home: Home;

@@ -1,4 +1,5 @@
 /** A keeper: sleeps until what its queue waits for may have come, and starts what may start. It leaves when it is not needed. */
+import { setMaxListeners } from 'node:events';
 import * as fs from 'node:fs';
 import { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
@@ -20,6 +21,8 @@ const LOOK_MS = 10_000;
 const MOST_AWAITED = 64;
 
 export async function keepQueue(home: Home, name: string): Promise<void> {
+  // one listener per job that is waited for
+  setMaxListeners(0);
   const line = new Line(home, name);
   const claim = claimSole(line.queue.dir, thisSandboxKey());
   if (claim === undefined) return;

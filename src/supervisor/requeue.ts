@@ -8,7 +8,7 @@ import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
-import { addEntry, findEntry, makeQueue, markStarted } from '../job/queue/queue-files.ts';
+import { addEntry, findEntry, makeQueue, markStarted, renameEntry } from '../job/queue/queue-files.ts';
 import { entryName } from '../job/queue/queue-order.ts';
 import type { Spec } from '../job/spec.ts';
 import { type Attempt, exitCodeOf, type StatusOf } from '../job/state.ts';
@@ -60,15 +60,18 @@ export function retryAt(
   return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));
 }
 
-/** Puts a job back into its queue. Throws system errors. */
-export function putBack(home: Home, spec: Spec, notBefore: number): void {
+/** Puts a job back into its queue; `hasRun`: it left the line when it started. Throws system errors. */
+export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boolean): void {
   if (!wasQueued(spec)) return;
   const queue = makeQueue(home, spec.placement.queue);
   // those that it waited for are over, and may be removed
   const placement = { ...spec.placement, after: [] };
   // what is dead in it must not be taken for the next attempt's
   removeQuietly(home.job(spec.id).shim);
-  addEntry(queue, entryName(spec.id, spec.project, placement, { notBefore }));
+  const name = entryName(spec.id, spec.project, placement, { notBefore });
+  const entry = hasRun ? undefined : findEntry(home, spec);
+  if (entry) renameEntry(queue, entry, name);
+  else addEntry(queue, name);
   unmarkLive(home, spec.id);
 }
 

@@ -8,16 +8,19 @@ import * as fs from 'node:fs';
 import { lengthOf, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { errnoOf } from '../base/result.ts';
+import { wasQueued } from '../engine/launch/stored-environment.ts';
 import type { AtSight } from '../engine/observe/process-tree.ts';
-import { isAlive, type ProcessStat } from '../engine/os/process-identity.ts';
+import { isAlive, type ProcessStat, readStat, standsStill } from '../engine/os/process-identity.ts';
+import { leaveLine } from '../engine/queue/queued-job.ts';
 import { oursOf, readShim } from '../engine/shim/shim-record.ts';
+import { continueOurs } from '../engine/stop/stop-processes.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
 import { type Event, nextStatus } from '../job/lifecycle.ts';
 import type { Spec } from '../job/spec.ts';
-import type { Attempt, Status, StatusOf } from '../job/state.ts';
+import type { Attempt, State, Status, StatusOf } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
 import { findOwn, hasScribe, isDraining } from './own-processes.ts';
 import { Publication } from './publication.ts';
@@ -27,6 +30,9 @@ import { stopTree } from './stop/stop-tree.ts';
 
 /** `alive`, as every supervisor gets it. */
 export const ALIVE_FD = 4;
+
+/** Between two looks at the main process of a job whose shim was stopped, milliseconds. */
+const STOPPED_SHIM_LOOK_MS = 1000;
 
 export type StartJob = (supervision: Supervision) => void;
 
@@ -46,6 +52,8 @@ export class Supervision {
   status: Status = { phase: 'starting' };
   /** How many processes a stop has found in all. */
   stopped = 0;
+  /** How many of these needed KILL. */
+  forced = 0;
   /** The shim, if it is our child: its pid cannot be another's while we have not seen it end. */
   shimPid: number | undefined;
   /** The watcher, if it started us: a shim that was killed early has not written it down. */
@@ -64,6 +72,7 @@ export class Supervision {
   onEnded: () => void = () => {};
   /** It was put back into its queue: the next owner publishes. */
   isRequeued = false;
+  private isWatchingShim = false;
   private attempts: Attempt[] = [];
   /** What the main process left behind. */
   left: Identity[] = [];
@@ -112,9 +121,10 @@ export class Supervision {
   }
 
   /** Goes on from a state that another owner left. */
-  resume(status: Status, stopped: number): void {
+  resume(status: Status, { stopped, forced }: Pick<State, 'stopped' | 'forced'>): void {
     this.status = status;
     this.stopped = stopped;
+    this.forced = forced;
     // ended: it died between the end and saying so to everybody
     if (status.phase === 'ended') {
       this.finish();
@@ -136,7 +146,10 @@ export class Supervision {
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
     const { main } = readShim(this.job, this.owner.identity);
-    if (hasScribe(this) || (main && isAlive(main) !== 'dead')) {
+    const isMainDead = main !== undefined && isAlive(main) === 'dead';
+    // the shim may have been stopped, and would write nothing
+    if (isMainDead) continueOurs(this.job, this.owner.identity);
+    if (hasScribe(this) || (main && !isMainDead)) {
       this.hasSeenAlive = true;
       return;
     }
@@ -205,13 +218,25 @@ export class Supervision {
     return this.attempts.at(-1);
   }
 
+  /** Somebody stopped our shim (SIGSTOP): it would not tell the end of the job, so we look ourselves until it goes on. */
+  watchStoppedShim(): void {
+    const stat = this.shimPid === undefined ? undefined : readStat(this.shimPid);
+    if (this.isOver || this.isWatchingShim || !stat || !standsStill(stat)) return;
+    this.isWatchingShim = true;
+    setTimeout(() => {
+      this.isWatchingShim = false;
+      this.checkMain();
+      this.watchStoppedShim();
+    }, STOPPED_SHIM_LOOK_MS);
+  }
+
   isOurs(pid: number): boolean {
     return oursOf(readShim(this.job, this.owner.identity)).some((one) => one.pid === pid);
   }
 
   publish(): void {
-    const { status, attempt, attempts, stopped, left } = this;
-    this.publication.publish({ status, attempt, attempts, stopped, left });
+    const { status, attempt, attempts, stopped, forced, left } = this;
+    this.publication.publish({ status, attempt, attempts, stopped, forced, left });
   }
 
   private finish(): void {
@@ -227,8 +252,11 @@ export class Supervision {
   /** The end of a queued job: the next one is started before it is told. */
   private async finishAside(): Promise<void> {
     await this.moveOn();
-    const { status, attempt, attempts, stopped, left } = this;
-    await this.publication.publishAside({ status, attempt, attempts, stopped, left });
+    const { status, attempt, attempts, stopped, forced, left } = this;
+    await this.publication.publishAside({ status, attempt, attempts, stopped, forced, left });
+    // it never started, so it still stands in the line
+    if (wasQueued(this.spec) && status.phase === 'ended' && status.startedAt === null)
+      leaveLine(this.home, this.spec);
     // whoever runs --on-exit removes it then
     if (!this.spec.keepEnv && this.spec.onExit === null) removeQuietly(this.job.env);
     this.letGo();
@@ -253,7 +281,7 @@ export class Supervision {
     const notBefore = retryAt(this.spec, this.attempt, ended);
     if (notBefore === undefined) return;
     try {
-      putBack(this.home, this.spec, notBefore);
+      putBack(this.home, this.spec, notBefore, ended.startedAt !== null);
     } catch (thrown) {
       errnoOf(thrown);
       return;

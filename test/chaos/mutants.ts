@@ -128,12 +128,45 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/os/process-identity.test.ts', name: /a zombie is dead/ },
   },
   {
+    what: 'the signal of a stop is sent to what a handler of it starts, too',
+    changes: [
+      {
+        file: 'engine/stop/stop-processes.ts',
+        from: '(isFirst || stat.startTicks < sinceTicks!)',
+        to: 'sinceTicks !== undefined',
+      },
+    ],
+    by: { promised: 'a stop lets a job clean up', setting: 'a job that cleans up' },
+  },
+  {
+    what: 'an adopter sends the signal of a stop again',
+    changes: [
+      {
+        file: 'engine/stop/stop-processes.ts',
+        from: 'attempt === null ? undefined : claimFirstSignal(job, attempt, first)',
+        to: 'undefined',
+      },
+    ],
+    by: { test: 'chaos/clean-up.test.ts', name: /no second signal, and one grace/ },
+  },
+  {
+    what: 'a signal is sent to a pid that is another process by now',
+    changes: [
+      {
+        file: 'engine/observe/process-tree.ts',
+        from: '  if (now?.startTicks !== stat.startTicks) return;',
+        to: '  if (now === undefined) return;',
+      },
+    ],
+    by: { test: 'unit/engine/observe/process-tree.test.ts', name: /a pid that is another process by now/ },
+  },
+  {
     what: 'a process that cleared its environment is not found by the log that it writes',
     changes: [
       {
         file: 'engine/observe/process-tree.ts',
-        from: '    if (mayWrite && supervisedJob(pid)',
-        to: '    if (!mayWrite && supervisedJob(pid)',
+        from: '    if (mayWrite && !this.isSupervisor(stat)',
+        to: '    if (!mayWrite && !this.isSupervisor(stat)',
       },
     ],
     by: { test: 'cli/gc/gc.test.ts', name: /what a job left counts also without its marker/ },

@@ -61,6 +61,9 @@ export const NEVER = point('nobody', 'exec -', 1, 'before');
 /** Once the job runs and that is published. */
 export const SUPERVISOR_DIES = point('supervisor', 'fsync jobs/N', 2, 'after');
 
+/** Once it is published that the signal of a stop is about to be sent. */
+const STOP_BEGINS = point('supervisor', 'fsync jobs/N', 4, 'after');
+
 export const killedIn = ({ hits }: Traced): string[] => hits.map(({ role }) => role);
 
 /** `bgjob run WORDS -- sh -c LINE`, or with `script` by `bgjob run -`. */
@@ -85,6 +88,23 @@ export function launching(
     return { traced, end };
   };
 }
+
+/** A job whose handler of TERM runs a program of its own: nobody signals that, however often who stops the job is replaced. */
+const cleaningUp =
+  (words: string[]): Setting['round'] =>
+  async (lane, plan) => {
+    const { rig } = lane;
+    const file = join(fs.mkdtempSync(join(rig.dir, 'clean-up-')), 'program');
+    fs.writeFileSync(
+      file,
+      `trap 'echo >${file}.signalled' TERM INT HUP; echo >${file}.runs; sleep 0.5; sleep 0.5`,
+    );
+    const body = `trap "sh ${file}; exit 0" TERM; while :; do sleep 0.05; done`;
+    const told = await launching(words, body, { by: 'timeout' })(lane, plan);
+    if (fs.existsSync(`${file}.signalled`))
+      throw new Broken('a stop lets a job clean up', `killed ${killedIn(told.traced).join(', ')}`);
+    return told;
+  };
 
 /** The same in a home that has seen one job: what is compiled then is kept. */
 const second =
@@ -240,6 +260,13 @@ export const SETTINGS: Setting[] = [
     {
       before: [SUPERVISOR_DIES],
     },
+  ),
+  setting('a job that cleans up', ['supervisor'], cleaningUp(['--timeout', '300ms', '--grace', '2s'])),
+  setting(
+    'an adopted job that cleans up',
+    ['adopter', 'watcher'],
+    cleaningUp(['--timeout', '300ms', '--grace', '2s']),
+    { before: [STOP_BEGINS] },
   ),
   setting('an adopted job whose adopter dies', ['adopter', 'watcher'], launching([], 'sleep 0.8'), {
     before: [SUPERVISOR_DIES, point('adopter', 'fsync jobs/N', 2, 'after')],

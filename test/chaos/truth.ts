@@ -21,7 +21,8 @@ export type Promised =
   | 'an id that was printed is a job'
   | 'everything goes on'
   | 'no job is started twice'
-  | 'no more run than there are slots';
+  | 'no more run than there are slots'
+  | 'a stop lets a job clean up';
 
 export class Broken extends Error {
   readonly promised: Promised;

@@ -65,6 +65,10 @@ export function computedMs(pid: number): number {
   return (Number(user ?? 0) + Number(system ?? 0)) * 10;
 }
 
+/** How often a process has called read(2) so far; 0 if it is gone. */
+export const readsOf = (pid: number): number =>
+  Number(/^syscr: (\d+)$/m.exec(read(`/proc/${pid}/io`))?.[1] ?? 0);
+
 /** The kernel's letter for a process: R S D T t Z; '' if it is gone. */
 export const letterOf = (pid: number): string => {
   const stat = read(`/proc/${pid}/stat`);

@@ -53,6 +53,9 @@ const SIGNALS: Record<string, number> = {
 const brief = (text: string): string =>
   text.length <= 4000 ? text : `${text.slice(0, 2000)}\n…(+${text.length - 4000})…\n${text.slice(-2000)}`;
 
+/** Who stands in the record of a shim, line by line. */
+const SHIM_LINES = ['shim', 'watcher', 'main', 'holder', 'terminal', 'leader'] as const;
+
 export class Rig {
   readonly dir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), `bgjob-test-${OWN}-`)));
   /** Where the jobs are; a test may give it a place of its own. */
@@ -225,13 +228,15 @@ export class Rig {
     return fs.readFileSync(this.file(id, 'out/log'), 'utf8');
   }
   /** The pids that the shim wrote down. */
-  shimRecord(id: number): { shim?: number; watcher?: number; main?: number } {
-    const [shim, watcher, main] = fs
-      .readFileSync(this.file(id, 'shim'), 'utf8')
-      .split('\n')
+  shimRecord(id: number): Partial<Record<(typeof SHIM_LINES)[number], number>> {
+    const lines = fs.readFileSync(this.file(id, 'shim'), 'utf8').split('\n');
+    const record: ReturnType<Rig['shimRecord']> = {};
+    for (const [n, name] of SHIM_LINES.entries()) {
       // as a whole: another may just be writing it
-      .map((line) => Number(/^(\d{1,7}) \(.*\) [A-Z] /.exec(line)?.[1]) || undefined);
-    return { ...(shim && { shim }), ...(watcher && { watcher }), ...(main && { main }) };
+      const pid = Number(/^(\d{1,7}) \(.*\) [A-Z] /.exec(lines[n] ?? '')?.[1]);
+      if (pid) record[name] = pid;
+    }
+    return record;
   }
   /** The same as soon as it is whole: a job is shown running before. */
   shimOf(id: number): Promise<{ shim: number; watcher: number; main: number }> {

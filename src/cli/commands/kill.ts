@@ -1,6 +1,7 @@
 /** `bgjob kill`: stops jobs and every process of theirs, and verifies it. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
+import { portsIn } from '../../engine/os/sockets.ts';
 import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -12,7 +13,7 @@ import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
 import { messageOf } from '../messages/failures.ts';
-import { jobLabel, jobObject, outcomeText } from '../messages/job-text.ts';
+import { forcedNote, hiddenNote, jobLabel, jobObject, outcomeText } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { portText } from '../run/replace.ts';
 
@@ -40,43 +41,48 @@ async function killOne(
 ): Promise<Result<Exit>> {
   const judged = judgeable(given);
   if (!judged.ok) return judged;
-  const done = await stopJob(home, judged.value, asked(judged.value));
+  const stop = asked(judged.value);
+  const done = await stopJob(home, judged.value, stop);
   if (!done.ok) return done;
-  const { before, after, processes, ports, tookMs } = done.value;
+  const { before, after, processes, forced, hidden, listened, tookMs } = done.value;
   if (output.json) {
     const isCancelled = after.kind === 'ended' && after.status.outcome.kind === 'cancelled';
     const result = before.kind === 'ended' ? 'already' : isCancelled ? 'cancelled' : 'killed';
     output.object({
       ...jobObject(after, systemClock.now(), { leftovers: 0, logPath: home.job(before.id).log }),
-      ...{ result, processes, tookMs: Math.round(tookMs), freed: ports },
+      ...{ result, processes, forced, hidden, tookMs: Math.round(tookMs), freed: portsIn(listened) },
       ...SUCCESS,
     });
   } else {
     output.line(textOf(done.value));
+    const { graceMs, signal } = stop;
+    const note = forcedNote(forced, graceMs, signal);
+    if (note !== undefined) output.note(note);
+    for (const one of hidden) output.note(hiddenNote(one));
   }
   // this was the telling
   if (after.kind === 'ended' && !output.readerGone) markSeen(home.job(after.id));
   return ok(SUCCESS);
 }
 
-function textOf({ before, after, processes, ports, tookMs }: Stopped): string {
+function textOf({ before, after, processes, listened, tookMs }: Stopped): string {
   const count = plural(processes, 'process', 'processes');
   if (before.kind === 'ended') {
     const endedAt = shownEnd(before.status);
     const ago = endedAt === null ? '' : ` ${renderDuration(systemClock.now() - endedAt)} ago`;
-    const swept = processes > 0 ? `; killed ${count} that it left${portText(ports)}` : '';
+    const swept = processes > 0 ? `; killed ${count} that it left${portText(listened)}` : '';
     return `${jobLabel(before)} already ${outcomeText(before.status.outcome, before.spec)}${ago}${swept}`;
   }
   const label = jobLabel(before);
   const took = renderDuration(tookMs);
-  if (after.kind !== 'ended') return `${label} killed (${took}): ${count}${portText(ports)}`;
+  if (after.kind !== 'ended') return `${label} killed (${took}): ${count}${portText(listened)}`;
   const { outcome } = after.status;
   if (outcome.kind === 'cancelled') return `${label} cancelled before it started`;
   const how =
     outcome.kind === 'killed'
       ? `killed (${safe(outcome.signal).replace(/^SIG/, '')}, ${took})`
       : `${outcomeText(outcome, after.spec)} (${took})`;
-  return `${label} ${how}: ${count}${portText(ports)}`;
+  return `${label} ${how}: ${count}${portText(listened)}`;
 }
 
 export const kill = verb({
@@ -88,8 +94,8 @@ export const kill = verb({
   shorthand: (word) => (/^-(\d+|[A-Z]{2,}\d*)$/.test(word) ? ['--signal', word.slice(1)] : undefined),
   summary: 'stop jobs and every process of theirs; returns when they are gone',
   description: [
-    'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left. A job that waits',
-    'in a queue is cancelled.',
+    'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left. What a handler of',
+    'TERM starts gets no TERM: it may clean up until the grace ends. A job that waits in a queue is cancelled.',
     'A job that ended already: stops what it left running. A process that is not shown to be of the job is never signalled.',
     '--queue, --tag and --all stop live jobs of this project, those that wait first; where there is none that is no failure. Left out',
     'are the job in which this is called, those that started it, and the scheduler and listeners of bgjob.',

@@ -3,6 +3,7 @@ import { isProcForeign } from '../../engine/os/call-sandbox.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import type { JobId } from '../../job/spec.ts';
 import { type EndedView, type JobView, shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
@@ -168,7 +169,7 @@ export const restart = verb({
     if (!conditions.ok) return conditions;
     const watched = checkWatch(options, conditions.value);
     if (!watched.ok) return watched;
-    const mayStart = () => portsAreFree(home, conditions.value);
+    const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const tellsEach = plan.length <= MOST_TOLD;
     const { done, failed } = await restartJobs(output, home, plan, mayStart, (restarted) =>
       tellRestarted(output, home, options, restarted, !tellsEach),

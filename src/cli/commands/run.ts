@@ -4,6 +4,7 @@ import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { type Failure, fail, ok } from '../../job/failure.ts';
+import type { JobId } from '../../job/spec.ts';
 import { NOTIFY_WHENS } from '../../job/spec.ts';
 import { quoteWord, shellOf } from '../../job/view.ts';
 import { type Input, SUCCESS, verb } from '../command/command.ts';
@@ -115,7 +116,7 @@ export const run = verb({
     if (!slots.ok) return slots;
     const untold = options.notify === null ? [] : notifyWarnings(context.env, draft.value.notify);
     tellWarnings(output, [...warningsOf(given.words, given.separated), ...enclosed, ...untold]);
-    const mayStart = () => portsAreFree(home, conditions.value);
+    const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const input = keepInput(output, home, options.stdin, draft.value);
     if (!input.ok) return input;
     const { inputCopy } = input.value;

@@ -2,6 +2,7 @@
 import { lengthOf, renderDuration, systemClock } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import type { Hidden } from '../../engine/observe/leftovers.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
 import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
@@ -81,6 +82,25 @@ export function sentence(view: JobView, now: number, leftovers = 0, waiting?: Wa
     : tookMs(view, now);
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
   return `${jobLabel(view)} ${stateText(view, leftovers)}${time}`;
+}
+
+/** What a stop had to do beyond asking, as a note; undefined: nothing. `signal`: what it began with. */
+export function forcedNote(forced: number, graceMs: number, signal: string): string | undefined {
+  if (forced === 0) return undefined;
+  const who = forced === 1 ? '1 process' : `${forced} processes`;
+  const grace = `${renderDuration(graceMs)} after ${safe(signal).replace(/^SIG/, '')}`;
+  return `(${who} did not end within ${grace}, and KILL was needed; --grace gives more time)`;
+}
+
+/** Names a process that may be of a job and was not stopped. */
+export const hiddenNote = ({ pid, command }: Hidden): string =>
+  `(process ${pid}, ${clip(safe(command), 80)}, shows nothing of itself and may be of this job: if so, kill ${pid})`;
+
+/** What a stop had to do beyond asking, of a job that has ended. */
+export function forcedNoteOf(view: JobView): string | undefined {
+  if (view.kind !== 'ended' || !view.status.stop) return undefined;
+  const { graceMs, signal } = view.status.stop;
+  return forcedNote(view.state?.forced ?? 0, graceMs, signal);
 }
 
 function stopReason(stop: Stop): string {
@@ -176,6 +196,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     queue: queueOf(view),
     tags: spec?.tags ?? [],
     attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
+    forced: 'state' in view && view.state ? view.state.forced : spec ? 0 : null,
     parent: spec?.parent ?? null,
     restartOf: spec?.restartOf ?? null,
     origin: originObject(spec),

@@ -24,6 +24,11 @@ export function holdMessageOf({ id, verb, trouble }: Extract<Failure, { code: 'n
         message: `job ${id} ${not}: its supervisor does not answer`,
         hint: `bgjob show ${id}; was it started in another container or sandbox? ${verb} it there`,
       };
+    case 'no-owner':
+      return {
+        message: `job ${id} ${not}: its supervisor was killed, and nobody took its place`,
+        hint: `bgjob kill ${id} stops it all the same`,
+      };
     case 'not-stopped': {
       const pids = trouble.pids.join(' ');
       return {

@@ -2,6 +2,7 @@
  * What a call does once its job is started, where that is asked for: wait for its end, follow it, or wait for a condition. stdout is
  * the id alone, or with --follow the job's output alone: everything else is told on stderr. In JSON all of it is on stdout.
  */
+import { processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { findListener, portTaken } from '../../engine/observe/port-owner.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -51,10 +52,20 @@ export const checkWatch = ({ follow }: Watch, conditions: Conditions | null): Re
     : ok(undefined);
 
 /** A job that is to listen on a port which somebody has is not even started. */
-export async function portsAreFree(home: Home, conditions: Conditions | null): Promise<Result<void>> {
+export async function portsAreFree(
+  home: Home,
+  conditions: Conditions | null,
+  leaving: JobId[] = [],
+): Promise<Result<void>> {
   if (!conditions || conditions.anyOwner) return ok(undefined);
+  if (conditions.ports.length === 0) return ok(undefined);
+  const except: number[] = [];
+  for (const id of leaving) {
+    const view = observe(home, id);
+    if (view) except.push(...(await processesOf(home, view)).map(({ pid }) => pid));
+  }
   for (const port of conditions.ports) {
-    const listener = await findListener(home, port);
+    const listener = await findListener(home, port, except);
     if (listener !== undefined && listener !== 'unknown') return fail(portTaken(port, listener));
   }
   return ok(undefined);

@@ -81,13 +81,16 @@ const begin = (home: Home, draft: Draft): Promise<Result<JobId>> =>
 /** So often another one is first, with as many callers at once as anybody will have. */
 const MOST_TRIES = 100;
 
+/** Whether a job may be started, once those of `leaving` have ended. */
+export type MayStart = (leaving?: JobId[]) => Promise<Result<void>>;
+
 /** Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is started. */
 export async function startNamed(
   output: Output,
   home: Home,
   draft: Draft,
   naming: Naming,
-  mayStart: () => Promise<Result<void>>,
+  mayStart: MayStart,
   by: StopFor = 'run --replace',
 ): Promise<Result<Started>> {
   const title = titleOf(draft);
@@ -95,11 +98,17 @@ export async function startNamed(
   for (let tries = 1; ; tries++) {
     // the name of a job in a folder above means that job here, too
     const meant = title && (by === 'restart' ? title : titleMeant(home, draft, title, naming));
-    if (title && naming === 'replace')
-      for (const one of meant === title ? [title] : [meant!, title]) {
+    if (title && naming === 'replace') {
+      const given = meant === title ? [title] : [meant!, title];
+      // what cannot be started again is not stopped
+      const leaving = given.flatMap((one) => readClaims(home, one)).map(({ id }) => id);
+      const may = await mayStart(leaving);
+      if (!may.ok) return may;
+      for (const one of given) {
         const cleared = await clearName(output, home, one, replaced, by);
         if (!cleared.ok) return cleared;
       }
+    }
     // a live job of the name is told, or used, before its port is found taken
     const holder = meant && holderOf(home, meant);
     const may = holder ? ok(undefined) : await mayStart();

@@ -7,7 +7,7 @@ import { plural } from '../../base/text/sanitize.ts';
 import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { isListening } from '../../engine/os/sockets.ts';
+import { isTaken, type Listening, portsIn } from '../../engine/os/sockets.ts';
 import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -18,7 +18,7 @@ import type { JobId } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
 import { judgeable } from '../jobs/select.ts';
-import { jobLabel } from '../messages/job-text.ts';
+import { forcedNote, hiddenNote, jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 
 /** How long a port may stay taken after its job is gone, and how often that is looked at, milliseconds. */
@@ -87,11 +87,14 @@ export async function stopOne(
   if (done.value.after.kind === 'live') return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
   // it went by itself meanwhile
   if (done.value.before.kind === 'ended' && done.value.processes === 0) return ok(undefined);
-  const free = await waitPortsFree(home, judged.value, done.value.ports);
+  const free = await waitPortsFree(home, judged.value, done.value.listened);
   if (!free.ok) return free;
   replaced.push(id);
   markSeen(home.job(id));
   if (!output.json) output.note(replacedText(done.value, by === 'restart' ? 'stopped' : 'replaced'));
+  const forced = forcedNote(done.value.forced, stop.graceMs, stop.signal);
+  if (forced !== undefined && !output.json) output.note(forced);
+  if (!output.json) for (const one of done.value.hidden) output.note(hiddenNote(one));
   return ok(undefined);
 }
 
@@ -99,31 +102,31 @@ export async function stopOne(
 async function waitPortsFree(
   home: Home,
   { id, spec }: LiveView | EndedView,
-  ports: number[],
+  listened: Listening[],
 ): Promise<Result<void>> {
   const title = titleOf(spec);
   const deadline = systemClock.monotonic() + PORT_LIMIT_MS;
   for (;;) {
-    const port = ports.find(isListening);
-    if (port === undefined || (title && holderOf(home, title))) return ok(undefined);
+    const taken = listened.find(isTaken);
+    if (taken === undefined || (title && holderOf(home, title))) return ok(undefined);
     if (systemClock.monotonic() > deadline)
-      return fail({ code: 'port-not-free', name: spec.name ?? 'job', id, port });
+      return fail({ code: 'port-not-free', name: spec.name ?? 'job', id, port: taken.port });
     await systemClock.sleep(PORT_LOOK_MS);
   }
 }
 
-function replacedText({ before, after, processes, ports }: Stopped, verb: string): string {
+function replacedText({ before, after, processes, listened }: Stopped, verb: string): string {
   if (after.kind === 'ended' && after.status.outcome.kind === 'cancelled')
     return `${verb} ${jobLabel(before)}: cancelled before it started`;
   const count = plural(processes, 'process', 'processes');
   const left = before.kind === 'ended' ? ' that it left' : '';
-  return `${verb} ${jobLabel(before)}: killed ${count}${left}${portText(ports)}`;
+  return `${verb} ${jobLabel(before)}: killed ${count}${left}${portText(listened)}`;
 }
 
 /** `, port 3000 free`: what became of the ports of processes that are gone. */
-export function portText(ports: number[]): string {
-  const free = ports.filter((port) => !isListening(port));
-  const taken = ports.filter((port) => isListening(port));
+export function portText(listened: Listening[]): string {
+  const taken = portsIn(listened.filter(isTaken));
+  const free = portsIn(listened).filter((port) => !taken.includes(port));
   const word = (list: number[], state: string) =>
     list.length === 0 ? '' : `, ${list.length === 1 ? 'port' : 'ports'} ${list.join(' ')} ${state}`;
   return word(free, 'free') + word(taken, 'taken by somebody else');

@@ -17,7 +17,7 @@ import type { Context } from '../command/context.ts';
 import { judgeable } from '../jobs/select.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import { startNamed } from './name-policy.ts';
+import { type MayStart, startNamed } from './name-policy.ts';
 import { stopOne } from './replace.ts';
 import { placementAgain, type Redraft, redraftOf } from './restart-draft.ts';
 
@@ -102,7 +102,7 @@ export async function restartJobs(
   output: Output,
   home: Home,
   plan: Again[],
-  mayStart: () => Promise<Result<void>>,
+  mayStart: MayStart,
   tell: (restarted: Restarted) => void,
 ): Promise<{ done: Restarted[]; failed: { failure: Result<never>; left: JobId[] } | null }> {
   const done: Restarted[] = [];
@@ -139,10 +139,13 @@ async function restartOne(
   { view, draft: first }: Again,
   renewed: ReadonlyMap<JobId, JobId>,
   marked: Awaited<ReturnType<typeof markedProcesses>> | undefined,
-  mayStart: () => Promise<Result<void>>,
+  mayStart: MayStart,
 ): Promise<Result<{ id: JobId; placement: QueuedDraft['placement'] | null; replaced: JobId[] }>> {
   const follower = followerOf(home, view);
   if (follower) return fail(followedFailure(view, follower));
+  // what cannot be started again is not stopped
+  const may = await mayStart([view.id]);
+  if (!may.ok) return may;
   const stopped: JobId[] = [];
   const left =
     view.kind === 'ended'

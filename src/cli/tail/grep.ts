@@ -10,6 +10,7 @@ import { EXIT, ok, type Result } from '../../job/failure.ts';
 import { Log, type Piece } from '../../job/log/log.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { Patience } from '../wait/deadline.ts';
+import { tellTrouble } from '../wait/report-outcome.ts';
 import { footer, gapText } from './excerpt.ts';
 import { SMOOTH_MS } from './follow.ts';
 import { type Reading, tellEndOfRest } from './view.ts';
@@ -301,7 +302,15 @@ async function followLog(
     for (const hit of hits) if (!matches!.isFull) matches!.show(hit);
   };
   try {
-    for await (const piece of follow(home, view.id, stream, to, SMOOTH_MS, abort)) {
+    for await (const piece of follow(
+      home,
+      view.id,
+      stream,
+      to,
+      SMOOTH_MS,
+      abort,
+      tellTrouble(output, view.id),
+    )) {
       if (piece === 'quiet') continue;
       log ??= Log.open(home.job(view.id), stream)!;
       matches ??= new Matches(log, reading, ask, tally, to);

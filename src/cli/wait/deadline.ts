@@ -12,8 +12,8 @@ export class Patience {
 
   /** `deadlineMs` null: for ever. */
   constructor(deadlineMs: number | null) {
-    // one listener per job that is waited for, and per look
-    setMaxListeners(0, this.controller.signal);
+    // there is one listener per job, condition and look: a warning about that would be shown to the user
+    setMaxListeners(0);
     this.disarm = deadlineMs === null ? () => {} : after(deadlineMs, () => this.controller.abort());
     onInterrupt(() => this.controller.abort());
   }

@@ -1,9 +1,10 @@
 /** Telling how jobs ended, or that they go on: the one way of `wait`, `run --wait` and `run --follow`. */
 import * as fs from 'node:fs';
 import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
-import { foldRepeats, readableLines } from '../../base/text/sanitize.ts';
+import { foldRepeats, readableLines, safe } from '../../base/text/sanitize.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { Lineup } from '../../engine/queue/queue-status.ts';
+import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
@@ -12,7 +13,8 @@ import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { stderrOf, streamsOf } from '../jobs/stderr-log.ts';
-import { type Extras, jobObject, sentence, verdict } from '../messages/job-text.ts';
+import { messageOf } from '../messages/failures.ts';
+import { type Extras, forcedNoteOf, jobObject, sentence, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Judgement, Patience } from './deadline.ts';
 import { tellPauses } from './pause-notes.ts';
@@ -107,6 +109,8 @@ export function tellKnownEnd(
     const cutBytes = readTrimmedBytes(job) + readTrimmedBytes(job, 'err');
     if (cutBytes > 0)
       output.note(`(${renderSize(cutBytes)} of its output trimmed by --max-log: bgjob show ${view.id})`);
+    const forced = forcedNoteOf(view);
+    if (forced !== undefined) output.note(forced);
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
   }
   if (view.kind === 'ended') markSeen(home.job(view.id));
@@ -185,6 +189,16 @@ export function reportStillRunning(
   if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
   return exit;
 }
+
+/** Tells why a job that waits in its queue cannot be started, nor its end be heard of at once. */
+export const tellTrouble =
+  (output: Output, id: number) =>
+  (failure: Failure): void => {
+    if (output.json) return;
+    output.note(
+      `(job ${id} cannot start, and is looked at once a second: ${safe(messageOf(failure).message)})`,
+    );
+  };
 
 /** A job that is there no more. */
 export const goneView = (id: number): JobView => ({

@@ -14,7 +14,7 @@ import { waitEnded } from '../../engine/wait/job-end.ts';
 import { waitMatch } from '../../engine/wait/output-line.ts';
 import { waitPort } from '../../engine/wait/port.ts';
 import { renderUrl, waitUrl } from '../../engine/wait/url.ts';
-import { EXIT, ok, type Result } from '../../job/failure.ts';
+import { EXIT, type Failure, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
@@ -25,7 +25,7 @@ import type { Output } from '../output/output.ts';
 import type { Patience } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
 import { watchPauses } from './pause-notes.ts';
-import { judgeEnd, logFacts, reportEnd, reportStillRunning } from './report-outcome.ts';
+import { judgeEnd, logFacts, reportEnd, reportStillRunning, tellTrouble } from './report-outcome.ts';
 import { beside, startSpinner } from './waiting-line.ts';
 
 /** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
@@ -72,6 +72,7 @@ async function decide(
   { outputs, others }: ReturnType<typeof start>,
   files: string[],
   abort: AbortSignal,
+  onTrouble: (failure: Failure) => void,
 ): Promise<Result<Decision>> {
   // one that was not met says nothing: another may be, or the end decides
   const met = (one: Promise<Result<Met | undefined>>): Promise<Result<Decision>> =>
@@ -80,7 +81,7 @@ async function decide(
       return result.value ? ok({ kind: 'met', met: result.value }) : new Promise(() => {});
     });
   const end = async (): Promise<Result<Decision>> => {
-    const last = await waitEnded(home, view.id, abort);
+    const last = await waitEnded(home, view.id, abort, onTrouble);
     if (last?.kind === 'live') return ok({ kind: 'patience' });
     // its last words come before its end
     for (const one of outputs) {
@@ -119,7 +120,14 @@ export async function waitForCondition(
   const stopNotes = watchPauses(output, home, () => [view.id], beside(spinner));
   const answers = new Map<string, string>();
   const begun = start(output, home, view, conditions, since.value, answers, mine.signal);
-  const decided = await decide(home, view, begun, conditions.files, mine.signal);
+  const decided = await decide(
+    home,
+    view,
+    begun,
+    conditions.files,
+    mine.signal,
+    tellTrouble(output, view.id),
+  );
   stop();
   // nothing is left behind: a search has a thread
   await Promise.allSettled([...begun.outputs, ...begun.others]);

@@ -7,7 +7,14 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 import type { Patience, WaitPlan } from './deadline.ts';
 import { watchPauses } from './pause-notes.ts';
-import { goneView, judgeEnd, type LastLines, reportEnd, reportStillRunning } from './report-outcome.ts';
+import {
+  goneView,
+  judgeEnd,
+  type LastLines,
+  reportEnd,
+  reportStillRunning,
+  tellTrouble,
+} from './report-outcome.ts';
 import { beside, startProgress, startSpinner } from './waiting-line.ts';
 
 /** So many are waited for one by one, each with a descriptor and a timer. */
@@ -63,7 +70,7 @@ export async function waitForAll(
   await Promise.all(
     [...stillLive.keys()].map(async (id) => {
       if (decided) return;
-      const view = await waitEnded(home, id, patience.signal);
+      const view = await waitEnded(home, id, patience.signal, tellTrouble(output, id));
       // as it is now: what was seen when the waiting began may be hours old
       if (view?.kind === 'live') stillLive.set(id, view);
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;

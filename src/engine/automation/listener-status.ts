@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { type Address, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import { describeListener, type Listener, readHolders } from '../observe/port-owner.ts';
-import { socketsOn } from '../os/sockets.ts';
+import { overlap, type PortSocket, socketsOn, unspecified } from '../os/sockets.ts';
 import { isOfThisWorld } from '../queue/confinement.ts';
 import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
 
@@ -31,13 +31,16 @@ export type PortOwner = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken';
 
 /** Who listens on the port of an address. */
 export async function readPortOwner(home: Home, address: Address): Promise<PortOwner> {
-  for (let sockets = socketsOn(address.port, [], true); sockets.length > 0; ) {
+  const wanted = { port: address.port, address: unspecified(address.host) };
+  const read = () => socketsOn(address.port, [], true).filter((one) => overlap(one, wanted));
+  const namesOf = (sockets: PortSocket[]) => sockets.map(({ socket }) => socket).join();
+  for (let sockets = read(); sockets.length > 0; ) {
     const holders = (await readHolders(sockets)).map(({ pid }) => describeListener(home, pid));
     const own = jobOf(home, listenerOf(home, address));
     if (own && holders.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
     // who was there may have ended before it was looked for
-    const again = socketsOn(address.port, [], true);
-    if (again.join() === sockets.join()) return { kind: 'taken', by: holders[0] ?? 'unknown' };
+    const again = read();
+    if (namesOf(again) === namesOf(sockets)) return { kind: 'taken', by: holders[0] ?? 'unknown' };
     sockets = again;
   }
   return { kind: 'nobody' };

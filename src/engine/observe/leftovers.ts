@@ -3,9 +3,17 @@ import type { Home } from '../../job/home/home.ts';
 import { parseId } from '../../job/home/ids.ts';
 import { type Found, type Owner, readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
-import type { EndedView, JobView } from '../../job/view.ts';
-import { HAS_PROC, isAlive, openFiles, type ProcessStat } from '../os/process-identity.ts';
-import { readEnvironment, readTable } from '../os/process-table.ts';
+import type { EndedView, JobView, LiveView } from '../../job/view.ts';
+import {
+  HAS_PROC,
+  isAlive,
+  isThat,
+  openFiles,
+  type ProcessStat,
+  readStat,
+  ticksAt,
+} from '../os/process-identity.ts';
+import { isOpaque, readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
 import { oursOf, readShim } from '../shim/shim-record.ts';
 import { type AtSight, findProcesses, markedJob, sinceTicksOf, type Trail } from './process-tree.ts';
 
@@ -34,6 +42,40 @@ export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>>
     if (id !== undefined) marked.set(id, [...(marked.get(id) ?? []), pid]);
   }
   return marked;
+}
+
+/** A process that may be a job's: nothing shows it, and nothing shows the contrary. */
+export interface Hidden {
+  pid: number;
+  /** Its command line, as it was typed. */
+  command: string;
+}
+
+/** Who gets the orphans of a live job besides pid 1: whoever got its supervisor when the launcher ended. */
+export function orphanageOf(home: Home, id: JobId): number | undefined {
+  const owner = readOwner(home.job(id));
+  const stat = owner.kind === 'read' ? readStat(owner.value.identity.pid) : undefined;
+  return owner.kind === 'read' && isThat(stat, owner.value.identity) ? stat!.ppid : undefined;
+}
+
+/**
+ * Processes that may be of a job and cannot be looked into (ssh-agent and gpg-agent make themselves undumpable): of our user, without
+ * a parent of ours, and started while the job ran. They are named, never signalled. `orphanage`: see orphanageOf.
+ */
+export async function hiddenOf(
+  home: Home,
+  view: EndedView | LiveView,
+  orphanage: number | undefined,
+): Promise<Hidden[]> {
+  const sinceTicks = sinceTicksOf(home, view.id);
+  if (sinceTicks === 0) return [];
+  const untilTicks = view.kind === 'ended' ? ticksAt(view.status.endedAt) : Number.POSITIVE_INFINITY;
+  const table = await readTable();
+  return table.flatMap(({ pid, ppid, startTicks }) => {
+    const isOrphan = ppid <= 1 || ppid === orphanage;
+    if (!isOrphan || startTicks < sinceTicks || startTicks > untilTicks || !isOpaque(pid)) return [];
+    return { pid, command: readCommandLine(pid).join(' ').trim() };
+  });
 }
 
 /** How many processes an ended job left, by their marker or by what its owner saw at the end. */

@@ -11,7 +11,7 @@ import type { Identity } from '../../job/identity.ts';
 import type { JobId } from '../../job/spec.ts';
 import { HAS_PROC, isThat, type ProcessStat, readStat } from '../os/process-identity.ts';
 import { readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
-import { holdersAmong, socketsOn } from '../os/sockets.ts';
+import { holdersAmong, isInTheWay, type PortSocket, socketsOn } from '../os/sockets.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { markedJob } from './process-tree.ts';
 
@@ -33,7 +33,7 @@ export interface Listener {
 }
 
 /** All processes that hold one of the sockets, the oldest first. */
-export async function readHolders(sockets: string[]): Promise<ProcessStat[]> {
+export async function readHolders(sockets: PortSocket[]): Promise<ProcessStat[]> {
   const table = await readTable();
   const pids = new Set(
     holdersAmong(
@@ -80,15 +80,21 @@ const liveMains = (home: Home): { id: JobId; main: Identity }[] =>
     return main ? [{ id, main }] : [];
   });
 
-/** Who listens on this port here; `unknown`: somebody whose processes we may not see; undefined: nobody. */
+/**
+ * Who is in the way of a server on this port, here; `unknown`: somebody whose processes we may not see; undefined: nobody.
+ * `except`: who is going to leave before.
+ */
 export async function findListener(
   home: Home | undefined,
   port: number,
+  except: number[] = [],
 ): Promise<Listener | 'unknown' | undefined> {
-  const sockets = socketsOn(port, [], true);
+  const sockets = socketsOn(port, [], true).filter(isInTheWay);
   if (sockets.length === 0) return undefined;
-  const [oldest] = await readHolders(sockets);
-  return oldest ? describeListener(home, oldest.pid) : 'unknown';
+  const holders = await readHolders(sockets);
+  if (holders.length === 0) return 'unknown';
+  const oldest = holders.find(({ pid }) => !except.includes(pid));
+  return oldest && describeListener(home, oldest.pid);
 }
 
 /** The failure that names who has the port. */

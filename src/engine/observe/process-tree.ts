@@ -7,7 +7,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readOwnerOf } from '../../job/home/records.ts';
+import { readOwnerOf, wereOwners } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
@@ -17,10 +17,12 @@ import {
   isAlive,
   isThat,
   type ProcessStat,
+  readStat,
   standsStill,
   thisHost,
+  ticksNow,
 } from '../os/process-identity.ts';
-import { readEnvironment, readTable, supervisedJob } from '../os/process-table.ts';
+import { folderOfSupervised, readEnvironment, readTable, supervisedJob } from '../os/process-table.ts';
 
 /** What is known of a job's processes from its records; everything here is checked before it is believed. */
 export interface Trail {
@@ -101,6 +103,9 @@ export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): 
 
 const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
+/** For so long a supervisor may boot before it is on record, clock ticks. */
+const BOOT_TICKS = 1000;
+
 /** One look at the process table: what each process shows by itself, and then what belongs together. */
 class Look {
   private readonly trail: Trail;
@@ -112,6 +117,7 @@ class Look {
   private readonly writers = new Set<number>();
   private readonly spared = new Set<number>();
   private readonly ownerPid: number | undefined;
+  private readonly nowTicks = ticksNow();
 
   constructor(trail: Trail, atSight: AtSight) {
     this.trail = trail;
@@ -135,7 +141,7 @@ class Look {
     // is the owner's double with its files and environment before it becomes another program; another job's is never ours
     const mayWrite = kind === 'none' && this.trail.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
     // the title first: a supervisor has much open
-    if (mayWrite && supervisedJob(pid) === undefined && hasOpen(pid, this.logs, true)) this.writers.add(pid);
+    if (mayWrite && !this.isSupervisor(stat) && hasOpen(pid, this.logs, true)) this.writers.add(pid);
     if (this.showsItself(stat) && !this.isForeign(pid)) this.atSight(stat);
   }
 
@@ -146,7 +152,20 @@ class Look {
 
   /** Ours that must not be touched, or of another job. */
   private isForeign(pid: number): boolean {
-    return this.spared.has(pid) || this.belongings.get(pid) === 'another' || supervisedJob(pid) !== undefined;
+    const stat = this.byPid.get(pid);
+    return (
+      this.spared.has(pid) ||
+      this.belongings.get(pid) === 'another' ||
+      (stat !== undefined && this.isSupervisor(stat))
+    );
+  }
+
+  /** A title is cheap to forge, and so is an open FIFO: a supervisor that does not just boot is on record as an owner. */
+  private isSupervisor(stat: ProcessStat): boolean {
+    if (supervisedJob(stat.pid) === undefined) return false;
+    if (!HAS_PROC || this.nowTicks - stat.startTicks < BOOT_TICKS) return true;
+    const folder = folderOfSupervised(stat.pid);
+    return folder !== undefined && wereOwners(folder).some((one) => isThat(stat, one));
   }
 
   /** The recorded main process, as a child of the shim: that carries the marker, where markers can be read. */
@@ -202,17 +221,23 @@ export function isUnproven(
   );
 }
 
-/** Sends a signal to each; one that is gone by now is fine. A stopped process is continued, or it would not notice. */
-export function signalAll(processes: ProcessStat[], signal: NodeJS.Signals): void {
+/** A stopped process need not be continued for these. */
+const UNNOTICED: NodeJS.Signals[] = ['SIGKILL', 'SIGSTOP', 'SIGCONT'];
+
+/**
+ * Sends a signal to a process that was found; one that is gone by now is fine. Who it is, is asked once more: it may have ended
+ * since it was found, and its pid may be another's. A stopped process is continued, or it would not notice.
+ */
+export function signalProcess(stat: ProcessStat, signal: NodeJS.Signals): void {
   // these pids would be other processes'
   if (isProcForeign()) return;
-  for (const stat of processes) {
-    try {
-      process.kill(stat.pid, signal);
-      if (signal !== 'SIGKILL' && standsStill(stat)) process.kill(stat.pid, 'SIGCONT');
-    } catch (thrown) {
-      errnoOf(thrown);
-    }
+  const now = readStat(stat.pid);
+  if (now?.startTicks !== stat.startTicks) return;
+  try {
+    process.kill(stat.pid, signal);
+    if (!UNNOTICED.includes(signal) && standsStill(now)) process.kill(stat.pid, 'SIGCONT');
+  } catch (thrown) {
+    errnoOf(thrown);
   }
 }
 
@@ -234,7 +259,7 @@ export async function sweep(
   for (let look = 1, empty = 0; ; look++) {
     const struck = new Map<number, ProcessStat>();
     const strike = (stat: ProcessStat): void => {
-      if (!struck.has(stat.pid)) signalAll([stat], 'SIGKILL');
+      if (!struck.has(stat.pid)) signalProcess(stat, 'SIGKILL');
       struck.set(stat.pid, stat);
     };
     for (const stat of await find(strike)) strike(stat);

@@ -47,6 +47,21 @@ export function readStat(pid: number): ProcessStat | undefined {
   return stat.kind === 'text' ? parseStat(stat.text) : undefined;
 }
 
+/** The ticks per second of Linux in what it tells to programs (USER_HZ, proc(5)). */
+const TICKS_PER_SECOND = 100;
+
+/** This moment as `startTicks` counts: a process with a smaller number was started before. */
+export function ticksNow(): number {
+  if (!HAS_PROC) return Math.floor(Date.now() / 1000);
+  const seconds = Number.parseFloat(readSystemText('/proc/uptime'));
+  // not told everywhere; 0: nothing counts as older
+  return Number.isFinite(seconds) ? Math.round(seconds * TICKS_PER_SECOND) : 0;
+}
+
+/** The ticks of a moment of the past, milliseconds since 1970: wrong by what the wall clock was set since. */
+export const ticksAt = (at: number): number =>
+  HAS_PROC ? Math.ceil(ticksNow() - ((Date.now() - at) * TICKS_PER_SECOND) / 1000) : Math.ceil(at / 1000);
+
 /** What ps is asked for where there is no /proc. */
 export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
 

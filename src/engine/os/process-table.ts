@@ -1,12 +1,13 @@
 /** All processes of this machine: /proc where there is one, ps-list elsewhere. */
 import * as fs from 'node:fs';
-import { readRecord } from '../../base/fs/read-record.ts';
+import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { JobId } from '../../job/spec.ts';
 import {
   HAS_PROC,
   hasOpen,
   isDeadState,
+  openFiles,
   type ProcessStat,
   readStat,
   readStatsFromPs,
@@ -100,6 +101,35 @@ export function supervisedJob(pid: number): JobId | undefined {
   if (id === undefined) return undefined;
   return !HAS_PROC || hasOpen(pid, new RegExp(`/jobs/${id}/alive$`), true) ? Number(id) : undefined;
 }
+
+/** The folder of the job whose FIFO `alive` a process has open; undefined if it has none open. */
+export function folderOfSupervised(pid: number): string | undefined {
+  for (const [, path] of openFiles(pid)) {
+    const folder = /^(.*\/jobs\/\d+)\/alive$/.exec(path)?.[1];
+    if (folder !== undefined) return folder;
+  }
+  return undefined;
+}
+
+/** Whether a process of our own user shows nothing of itself to us, because it made itself undumpable (ssh-agent, gpg-agent). */
+export function isOpaque(pid: number): boolean {
+  if (!HAS_PROC) return false;
+  try {
+    fs.accessSync(`/proc/${pid}/environ`, fs.constants.R_OK);
+    // it is open to root alone, whoever runs it
+    fs.closeSync(fs.openSync(`/proc/${pid}/environ`, 'r'));
+    return false;
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    return (errno === 'EACCES' || errno === 'EPERM') && userOf(pid) === process.getuid?.();
+  }
+}
+
+/** The real user of a process; undefined if it is gone. Not the owner of its files in /proc: that is root where it is not dumpable. */
+const userOf = (pid: number): number | undefined => {
+  const uid = /^Uid:\s*(\d+)/m.exec(readSystemText(`/proc/${pid}/status`))?.[1];
+  return uid === undefined ? undefined : Number(uid);
+};
 
 function wordsIn(path: string): string[] {
   const stored = readRecord(path);

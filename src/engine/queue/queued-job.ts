@@ -80,7 +80,18 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const { attempt = 1, attempts = [] } = known ?? {};
   // an attempt before may have written
   const logBytes = readLogSize(job) ?? null;
-  writeState(job, { v: 1, generation, attempt, attempts, status, stopped: 0, left: [], logBytes, spec });
+  writeState(job, {
+    v: 1,
+    generation,
+    attempt,
+    attempts,
+    status,
+    stopped: 0,
+    forced: 0,
+    left: [],
+    logBytes,
+    spec,
+  });
   markEnded(home, spec.id, status.endedAt, spec.project);
   // before the entry goes: whoever meets one of an ended job does it
   startHook(home, spec);

@@ -3,7 +3,7 @@ import { HAS_PROC, PS_COLUMNS } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 
-/** `values` become variables, `bodies` functions. Comments stay out: `ps -f` shows this text, and `pkill -f` searches it. */
+/** `values` become variables, `bodies` functions. */
 export function withPreface(
   script: string,
   values: Record<string, string | number>,
@@ -11,9 +11,8 @@ export function withPreface(
 ): string {
   const variables = Object.entries(values).map(([name, value]) => `${name}=${quote(String(value))}`);
   const functions = Object.entries(bodies).map(([name, body]) => `${name}() { ${body}; }`);
-  const lines = script.split('\n').filter((line) => !/^\s*#/.test(line));
   // first of all, whatever SHELLOPTS says
-  return ['set +eux', ...variables, ...functions, ...lines].join('\n');
+  return ['set +eux', ...variables, ...functions, script].join('\n');
 }
 
 /** The body of `read_stat PID`: the record of a process, from /proc, or where there is none the same facts from ps. */

@@ -7,7 +7,7 @@ import { HAS_PROC } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
-import leaderText from './pty-leader.sh';
+import leaderScript from './pty-leader.sh';
 
 /** Where the leader writes: the exit status, who it is. */
 interface PtyFiles {
@@ -15,18 +15,16 @@ interface PtyFiles {
   shim: string;
 }
 
-/** What the shim hands to the leader: the lines of the record before and behind that of the main process. */
-export const CARRIED_LINES = ['BGJOB_ENV_R', 'BGJOB_ENV_T'];
+/** The variable that holds the text of the leader. */
+export const LEADER_TEXT = 'BGJOB_ENV_L';
 
-/** The words that become `script`, whose leader runs `command`. */
-export function ptyCommand(
-  { columns, rows }: TerminalSize,
-  files: PtyFiles,
-  command: string,
-  setsid: string[],
-): string {
-  const leader = withPreface(
-    leaderText,
+/** What the shim hands to the leader, which the job must not see: the lines of the record before and behind that of the main process, and its text. */
+export const CARRIED_LINES = ['BGJOB_ENV_R', 'BGJOB_ENV_T', LEADER_TEXT];
+
+/** What the leader runs; `runJob` becomes the job. */
+export function leaderText({ columns, rows }: TerminalSize, files: PtyFiles, runJob: string): string {
+  return withPreface(
+    leaderScript,
     {
       shim_exit: files.exit,
       shim_record: files.shim,
@@ -34,13 +32,18 @@ export function ptyCommand(
       shim_columns: columns,
       shim_rows: rows,
     },
-    { read_stat: readStatBody(), run_job: `exec ${command}` },
+    { read_stat: readStatBody(), run_job: runJob },
   );
+}
+
+/** The words that become `script`, whose leader runs the job. */
+export function ptyCommand(setsid: string[]): string {
+  const leader = quote(`eval "$${LEADER_TEXT}"`);
   // that of BSD takes the command as words, and hands on its code without being asked
   const words =
     process.platform === 'darwin'
-      ? ['-q', '/dev/null', quote(requireTool('sh')), '-c', quote(leader)]
-      : ['-qefc', quote(leader), '/dev/null'];
+      ? ['-q', '/dev/null', quote(requireTool('sh')), '-c', leader]
+      : ['-qefc', leader, '/dev/null'];
   return `${[...setsid, quote(requireTool('script')), ...words].join(' ')} 2>/dev/null`;
 }
 

@@ -2,12 +2,15 @@
 # The shim: the process between supervisor and job. It starts the job, records its exit status whatever becomes of the
 # supervisor, and has a dead supervisor replaced. It works in dash, in bash as sh, and in busybox.
 #
-#     sh -c 'set +eux; PREFACE; THIS TEXT' sh EXIT_FILE RECORD_FILE [COMMAND...]
+#     sh -c 'eval "$BGJOB_ENV_S"'        where that is: set +eux; PREFACE; THIS TEXT
+#
+# Neither this text nor a word of the job stands in the arguments: `pkill -f` would hit the shim and lose the job's exit status.
 #
 # shim.ts writes the preface, which holds what differs between calls and between systems:
+#   shim_exit, shim_record   the files for the exit status and for the record of these processes
 #   read_stat PID     sets shim_stat to the record of a process: pid, start time and more; PID may be `self`
 #   read_letter       sets shim_main, a record, to the state of that process; empty: there is none
-#   run_job WORDS     becomes the job
+#   run_job           becomes the job
 #   adopt             runs a program that takes the place of a dead supervisor
 #   shim_stdin        the FIFO of a held stdin, or empty; shim_end: the FIFO that ends it
 #   shim_err          the descriptor of the log for stderr: 5, or 6 with --split
@@ -23,8 +26,6 @@
 # shellcheck disable=SC2034 # what is read into shim_line is thrown away
 # shellcheck disable=SC2094 # they are FIFOs
 
-shim_exit=$1 shim_record=$2
-shift 2
 shim_nl='
 '
 # caught, not ignored: an ignored signal would be inherited and break `yes | head`
@@ -82,7 +83,7 @@ echo "$shim_own${shim_held:+$shim_nl$shim_nl$shim_held}" 1<>"$shim_record"
   # first the input: an error of its open does not belong into the log
   [ -z "$shim_stdin" ] || exec 7<>"$shim_stdin" <"$shim_stdin" 7>&- 9>&-
   exec 1>&5 2>&"$shim_err" 3>&- 4>&- 5>&- 6>&-
-  run_job "$@"
+  run_job
 )
 shim_status=$?
 

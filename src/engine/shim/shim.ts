@@ -8,7 +8,7 @@ import { isSendable, type Spec } from '../../job/spec.ts';
 import { newSession, requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
-import { CARRIED_LINES, ptyCommand, readLetterBody } from './pty-shim.ts';
+import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readLetterBody } from './pty-shim.ts';
 import shimText from './shim.sh';
 
 /** How to start the program that takes a dead supervisor's place. */
@@ -40,6 +40,21 @@ function commandWords(carried: string[], keepsOwn: boolean, before: string[], un
   // each program on the way to the job's own takes as long as that
   return [...(options.length === 0 ? [] : env), ...before].join(' ');
 }
+
+/** So many characters fit into one environment variable, whose limit is 128 KiB: a character has four bytes at most. */
+const PIECE = /[\s\S]{1,30000}/gu;
+
+/** The words of the job as variables of the shim: text for `eval "set -- …"`, cut where one variable would be too long. */
+function wordVariables(argv: string[]): { variables: Record<string, string>; take: string } {
+  const pieces = argv.map(quote).join(' ').match(PIECE)!;
+  const variables = Object.fromEntries(pieces.map((piece, n) => [`BGJOB_ENV_W${n}`, piece]));
+  const names = Object.keys(variables);
+  const take = `eval "set -- ${names.map((name) => `$${name}`).join('')}"`;
+  return { variables, take: `${take}; unset ${[...names, SHIM_TEXT].join(' ')}` };
+}
+
+/** The variable that holds the text of the shim. */
+const SHIM_TEXT = 'BGJOB_ENV_S';
 
 /** What some shell exports by itself; PATH: busybox, where there is none. */
 const SHELLS_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
@@ -105,17 +120,13 @@ export function shimCall(
   }
   const files = { exit: job.exit(attempt), shim: job.shim };
   const setsid = newSession().map(quote);
-  const become = pty
-    ? ptyCommand(
-        pty,
-        files,
-        commandWords(carried, false, argv.map(quote), ['SHELL', ...CARRIED_LINES]),
-        setsid,
-      )
-    : commandWords(carried, keepsOwn, [...setsid, '"$@"']);
+  const words = wordVariables(argv);
+  const runLeader = `${words.take}; exec ${commandWords(carried, false, ['"$@"'], ['SHELL', ...CARRIED_LINES])}`;
   const text = withPreface(
     shimText,
     {
+      shim_exit: files.exit,
+      shim_record: files.shim,
       shim_stdin: isSendable({ stdin }) ? job.stdin : '',
       shim_end: job.stdinEnd,
       shim_err: split ? 6 : 5,
@@ -126,12 +137,19 @@ export function shimCall(
       read_stat: readStatBody(),
       ...(pty ? { read_letter: readLetterBody() } : {}),
       adopt: adopt(call),
-      run_job: `exec ${become}`,
+      run_job: pty
+        ? `exec ${ptyCommand(setsid)}`
+        : `${words.take}; exec ${commandWords(carried, keepsOwn, [...setsid, '"$@"'])}`,
     },
   );
   return {
     program: sh,
-    args: ['-c', text, 'sh', files.exit, files.shim, ...(pty ? [] : argv)],
-    environment: own,
+    args: ['-c', `eval "$${SHIM_TEXT}"`],
+    environment: {
+      ...own,
+      ...words.variables,
+      [SHIM_TEXT]: text,
+      ...(pty && { [LEADER_TEXT]: leaderText(pty, files, runLeader) }),
+    },
   };
 }

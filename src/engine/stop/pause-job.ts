@@ -14,7 +14,7 @@ import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { standsStill } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
-import { nudge } from './stop-request.ts';
+import { nudge, watchOwner } from './stop-request.ts';
 
 /** How long the owner has to answer: one that just boots on a busy machine needs a second, milliseconds. */
 const ANSWER_MS = 10_000;
@@ -60,10 +60,10 @@ export async function holdJob(
     writePauseRequest(job, { paused: wanted, by, attempt: before.state?.attempt ?? 1 });
   const number = ask(paused);
   const answered = await answerOf(home, before, number);
-  if (!answered) {
+  if (answered === 'no-answer' || answered === 'no-owner') {
     // it would come to that later, when nobody expects it any more
     if (paused) ask(false);
-    return refuse({ kind: 'no-answer' });
+    return refuse({ kind: answered });
   }
   if (!paused && answered.kind === 'ended' && wentOn(answered))
     return ok({ view: answered, already: false, undone: false, processes: 0 });
@@ -84,10 +84,15 @@ function troubleOf(view: JobView): HoldTrouble | undefined {
   return phase === 'queued' || phase === 'stopping' ? { kind: phase } : undefined;
 }
 
-/** The job when its owner has answered, or can do so no more; undefined: there is no answer. */
-async function answerOf(home: Home, before: LiveView, number: number): Promise<JobView | undefined> {
+/** The job when its owner has answered, or can do so no more; or that there is no answer, or nobody who could give one. */
+async function answerOf(
+  home: Home,
+  before: LiveView,
+  number: number,
+): Promise<JobView | 'no-answer' | 'no-owner'> {
   const { id } = before;
   let nudged = Number.NEGATIVE_INFINITY;
+  const isUnowned = watchOwner(home.job(id));
   for (let deadline = systemClock.monotonic() + ANSWER_MS; ; ) {
     const now = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
     if (troubleOf(now)) return now;
@@ -95,7 +100,8 @@ async function answerOf(home: Home, before: LiveView, number: number): Promise<J
     const { holding } = (now as LiveView).status as StatusOf<'running'>;
     if ((holding?.request ?? 0) >= number) return now;
     const at = systemClock.monotonic();
-    if (at > deadline) return undefined;
+    if (at > deadline) return 'no-answer';
+    if (isUnowned()) return 'no-owner';
     if (at - nudged > NUDGE_MS) {
       nudge(home.job(id), id);
       nudged = at;

@@ -5,9 +5,9 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Stop } from '../../job/state.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
-import { processesOf } from '../observe/leftovers.ts';
+import { type Hidden, hiddenOf, orphanageOf, processesOf } from '../observe/leftovers.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
-import { portsOf } from '../os/sockets.ts';
+import { type Listening, listeningOf } from '../os/sockets.ts';
 import { cancel, type Killed, killLive, sweepLeft } from './stop-request.ts';
 
 export interface Stopped {
@@ -16,8 +16,12 @@ export interface Stopped {
   after: JobView;
   /** How many processes were stopped. */
   processes: number;
-  /** The ports on which they listened. */
-  ports: number[];
+  /** How many of them did not end within the grace, and were ended with KILL. */
+  forced: number;
+  /** What may be the job's, and was not stopped because nothing shows it. */
+  hidden: Hidden[];
+  /** Where they listened. */
+  listened: Listening[];
   tookMs: number;
 }
 
@@ -29,12 +33,13 @@ export async function stopJob(
 ): Promise<Result<Stopped>> {
   const { id } = before;
   const begun = systemClock.monotonic();
-  let ports: number[] = [];
+  const orphanage = orphanageOf(home, id);
+  let listened: Listening[] = [];
   let killed: Killed;
   try {
     const cancelled = before.kind === 'live' ? cancel(home, before, stop) : undefined;
     if (!cancelled && isProcForeign()) return fail({ code: 'proc-foreign' });
-    if (!cancelled) ports = portsOf((await processesOf(home, before)).map(({ pid }) => pid));
+    if (!cancelled) listened = listeningOf((await processesOf(home, before)).map(({ pid }) => pid));
     killed =
       cancelled ??
       (before.kind === 'live'
@@ -50,5 +55,7 @@ export async function stopJob(
   if (after.kind === 'live' && killed.stopped === 0)
     return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
   const tookMs = systemClock.monotonic() - begun;
-  return ok({ before, after, processes: killed.stopped, ports, tookMs });
+  const hidden =
+    after.kind === 'ended' && after.status.startedAt === null ? [] : await hiddenOf(home, before, orphanage);
+  return ok({ before, after, processes: killed.stopped, forced: killed.forced, hidden, listened, tookMs });
 }

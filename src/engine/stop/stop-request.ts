@@ -6,7 +6,7 @@ import { after, type Clock, systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { readOwner, readState, requestStop } from '../../job/home/records.ts';
+import { readOwner, readState, readStops, requestStop } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { hasHook } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
@@ -15,14 +15,21 @@ import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
 import { processesOf, trailOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
-import { type AtSight, isUnproven, signalAll, sweep } from '../observe/process-tree.ts';
-import { HAS_PROC, hasOpen, type ProcessStat, pidHere } from '../os/process-identity.ts';
+import { isUnproven } from '../observe/process-tree.ts';
+import { HAS_PROC, hasOpen, isAlive, pidHere } from '../os/process-identity.ts';
 import { readTable, supervisedJob } from '../os/process-table.ts';
 import { dismiss } from '../queue/queued-job.ts';
-import { waitEnded } from '../wait/job-end.ts';
+import { sleep, waitEnded } from '../wait/job-end.ts';
+import { continueOurs, stopProcesses } from './stop-processes.ts';
 
 /** How long the owner has, beyond the grace, before the killer acts itself, milliseconds. */
 const ANSWER_MS = 2000;
+/** How long a dead owner may be without a successor before the killer takes its place, milliseconds. */
+const ADOPTER_MS = 300;
+/** How long an owner that came while the job was stopped may take to tell its end, milliseconds. */
+const LATE_OWNER_MS = 10_000;
+/** Between two looks at who owns a job that is being stopped, milliseconds. */
+const OWNER_LOOK_MS = 50;
 
 /**
  * Nudges the owner to read the request: only one that has published (before, the signal would kill it), and only if the
@@ -40,9 +47,32 @@ export function nudge(job: JobPaths, id: JobId): void {
   if (!isOurs) return;
   try {
     process.kill(pid, 'SIGTERM');
+    // one that somebody stopped would hear of it too late
+    process.kill(pid, 'SIGCONT');
   } catch (thrown) {
     errnoOf(thrown);
   }
+}
+
+/** Whether somebody owns the job, as far as it can be seen from here. */
+function isOwned(job: JobPaths): boolean {
+  const owner = readOwner(job);
+  return owner.kind !== 'read' || isAlive(owner.value.identity) !== 'dead';
+}
+
+/** Returns the call that looks, and says whether the job has had no owner for so long that its watcher cannot be about to start one. */
+export function watchOwner(job: JobPaths): () => boolean {
+  let since: number | undefined;
+  return () => {
+    const now = systemClock.monotonic();
+    since = isOwned(job) ? undefined : (since ?? now);
+    return since !== undefined && now - since >= ADOPTER_MS;
+  };
+}
+
+/** Resolves when nobody owns the job, or when `abort` fires. */
+async function waitUnowned(job: JobPaths, abort: AbortSignal): Promise<void> {
+  for (const isUnowned = watchOwner(job); !abort.aborted && !isUnowned(); ) await sleep(OWNER_LOOK_MS, abort);
 }
 
 export interface Killed {
@@ -50,6 +80,8 @@ export interface Killed {
   view: JobView | undefined;
   /** How many processes were stopped. */
   stopped: number;
+  /** How many of them did not end within the grace. */
+  forced: number;
   /** What is still alive. */
   alive: number[];
   /** Recorded as the job's and alive, but nothing shows that it is: not signalled. */
@@ -68,15 +100,25 @@ function askOwner(job: JobPaths, id: JobId, stop: Stop): boolean {
   return true;
 }
 
-/** The owner stops the job; what is left then, or all of it if there is no answer, the killer sweeps. */
+/** The owner stops the job. If there is none the killer does it; what the owner leaves, or all of it if there is no answer, is killed. */
 async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  const job = home.job(view.id);
   // not AbortSignal.timeout: it takes 32 bits, and a grace may be longer
   const patience = new AbortController();
   const disarm = after(stop.graceMs + ANSWER_MS, () => patience.abort());
-  const ended = await waitEnded(home, view.id, patience.signal);
+  const ended = waitEnded(home, view.id, patience.signal);
+  const first = await Promise.race([ended, waitUnowned(job, patience.signal).then(() => 'unowned' as const)]);
+  const isUnowned = first === 'unowned' && !patience.signal.aborted;
+  patience.abort();
   disarm();
-  return sweepLeft(home, ended ?? view, systemClock, { signal: 'SIGKILL', graceMs: 0 });
+  if (!isUnowned) return sweepLeft(home, (await ended) ?? view, systemClock, NOW);
+  const swept = await sweepLeft(home, view, systemClock, stop);
+  // an owner that came late tells how it ended
+  if (isOwned(job)) await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
+  return swept;
 }
+
+const NOW = { signal: 'SIGKILL', graceMs: 0 };
 
 /** The killer stops the job; the owner sees the end all the same, and tells it. */
 async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
@@ -94,20 +136,22 @@ export function cancel(home: Home, { id, spec, status }: LiveView, stop: Stop): 
   // what runs at its end outlives us
   if (hasHook(spec)) closeInherited();
   if (!dismiss(home, spec, { type: 'stop-requested', stop })) return undefined;
-  return { view: observe(home, id), stopped: 0, alive: [], unproven: [] };
+  return { view: observe(home, id), stopped: 0, forced: 0, alive: [], unproven: [] };
 }
 
 /** Stops a live job and returns when that is verified, or when it cannot be. */
 export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  const job = home.job(view.id);
   const before = await processesOf(home, view);
-  const asked = askOwner(home.job(view.id), view.id, stop);
+  const asked = askOwner(job, view.id, stop);
   const swept = asked ? await sweepAfterOwner(home, view, stop) : await sweepUnasked(home, view, stop);
   const now = observe(home, view.id);
-  const stoppedByOwner = now && 'state' in now ? (now.state?.stopped ?? 0) : 0;
+  const state = now && 'state' in now ? now.state : undefined;
   // shim and watcher may not have written themselves down when we looked first
   const own = new Set(trailOf(home, view).spared.map(({ pid }) => pid));
   const seen = before.filter(({ pid }) => !own.has(pid)).length;
-  return { ...swept, view: now, stopped: Math.max(seen, stoppedByOwner, swept.stopped) };
+  const stopped = Math.max(seen, state?.stopped ?? 0, swept.stopped);
+  return { ...swept, view: now, stopped, forced: Math.max(state?.forced ?? 0, swept.forced) };
 }
 
 /** Stops what is left of a job, and verifies it. */
@@ -115,30 +159,26 @@ export async function sweepLeft(
   home: Home,
   view: JobView,
   clock: Clock,
-  { signal, graceMs }: { signal: string; graceMs: number },
+  asked: { signal: string; graceMs: number },
 ): Promise<Killed> {
-  const known = new Set<number>();
-  const find = async (atSight: AtSight): Promise<ProcessStat[]> => {
-    const found = await processesOf(home, view, (stat) => {
-      known.add(stat.pid);
-      atSight(stat);
-    });
-    for (const { pid } of found) known.add(pid);
-    return found;
-  };
-  const deadline = clock.monotonic() + graceMs;
-  const signalled = new Set<number>();
-  const ask = (stat: ProcessStat): void => {
-    if (!signalled.has(stat.pid)) signalAll([stat], signal as NodeJS.Signals);
-    signalled.add(stat.pid);
-  };
-  while (clock.monotonic() < deadline) {
-    const found = await find(ask);
-    if (found.length === 0) break;
-    for (const stat of found) ask(stat);
-    await clock.sleep(20);
-  }
-  const survivors = await sweep(clock, find);
+  const job = home.job(view.id);
+  const { known, forced, survivors } = await stopProcesses(
+    {
+      job,
+      attempt: view.kind === 'live' ? (view.state?.attempt ?? 1) : null,
+      // a request for KILL that comes while we stop a job without owner ends its grace
+      request: () =>
+        view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
+      find: (atSight) => {
+        continueOurs(job);
+        return processesOf(home, view, atSight);
+      },
+      isEndKnown: () => true,
+      beforeSignal: () => {},
+      afterLook: () => {},
+    },
+    clock,
+  );
   const { main, left } = trailOf(home, view);
   const table = await readTable();
   const recorded = main ? [main, ...left] : left;
@@ -146,6 +186,7 @@ export async function sweepLeft(
   return {
     view,
     stopped: known.size,
+    forced: forced.size,
     alive: survivors.map(({ pid }) => pid),
     unproven: [...new Set(unproven)],
   };

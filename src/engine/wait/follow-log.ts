@@ -1,4 +1,5 @@
 /** Following a log to the job's end. Ask whether it ended, then drain, then stop: the last instant's output is never lost. */
+import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { Log, type Piece, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -16,7 +17,7 @@ const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 /**
  * Pieces of the log from byte `from` on, as they are written; ends with the job, or when `abort` fires. The bytes of a piece are
  * overwritten by the next: a new buffer for each would cost more than all the rest. `slowestMs`: how late it may be at a
- * stream of output that does not end.
+ * stream of output that does not end. `onTrouble`: see waitEnded.
  */
 export async function* follow(
   home: Home,
@@ -25,6 +26,7 @@ export async function* follow(
   from: number,
   slowestMs: number,
   abort: AbortSignal,
+  onTrouble?: (failure: Failure) => void,
 ): AsyncGenerator<Piece | 'quiet'> {
   const job = home.job(id);
   const growth = new Growth(job[stream], slowestMs);
@@ -36,7 +38,7 @@ export async function* follow(
   const end = () => mine.abort();
   abort.addEventListener('abort', end, { once: true });
   if (abort.aborted) end();
-  const over = waitEnded(home, id, mine.signal).then(() => {
+  const over = waitEnded(home, id, mine.signal, onTrouble).then(() => {
     ended = true;
     end();
   });

@@ -4,6 +4,7 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
+import { type Failure, ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -73,8 +74,16 @@ export async function attendNow(home: Home, queue: string): Promise<void> {
   await attendQueue(home, queue);
 }
 
-/** The job when it is no longer live, or as it is when `abort` fires; undefined if it was removed meanwhile. */
-export async function waitEnded(home: Home, id: JobId, abort: AbortSignal): Promise<JobView | undefined> {
+/**
+ * The job when it is no longer live, or as it is when `abort` fires; undefined if it was removed meanwhile. `onTrouble` hears, once,
+ * why a job that waits in a queue gets no FIFO: without one it cannot start, and is looked at from time to time.
+ */
+export async function waitEnded(
+  home: Home,
+  id: JobId,
+  abort: AbortSignal,
+  onTrouble: (failure: Failure) => void = () => {},
+): Promise<JobView | undefined> {
   // many ended long ago: nothing is loaded to listen to those
   const first = observe(home, id);
   if (first?.kind !== 'live') return first;
@@ -83,6 +92,7 @@ export async function waitEnded(home: Home, id: JobId, abort: AbortSignal): Prom
   abort.addEventListener('abort', end, { once: true });
   if (abort.aborted) end();
   try {
+    let isTold = false;
     for (let released: Promise<'released'> | undefined; ; ) {
       released ??= letGo(home.job(id), mine.signal)?.then(() => 'released');
       const view = observe(home, id);
@@ -90,14 +100,19 @@ export async function waitEnded(home: Home, id: JobId, abort: AbortSignal): Prom
       const queue = view.status.phase === 'queued' ? view.spec.placement?.queue : undefined;
       if (queue !== undefined) {
         // made here if need be, and opened before it is asked again whether the job still waits
-        if (!released && (await makeFifo(home, id)).ok && fs.existsSync(home.job(id).alive)) {
+        const made = released ? ok(undefined) : await makeFifo(home, id);
+        if (!made.ok && !isTold) onTrouble(made.failure);
+        isTold ||= !made.ok;
+        if (!released && made.ok && fs.existsSync(home.job(id).alive)) {
           released = letGo(home.job(id), mine.signal)?.then(() => 'released');
           if (released) continue;
         }
         await attendNow(home, queue);
       }
       const pause = queue !== undefined ? QUEUED_LOOK_MS : released ? LOOK_MS : SHORT_MS;
-      const nudge = await Promise.race([released, sleep(pause, mine.signal)]);
+      const slept = sleep(pause, mine.signal);
+      // a race with nobody would be won at once, again and again
+      const nudge = await (released ? Promise.race([released, slept]) : slept);
       if (nudge !== 'released') continue;
       released = undefined;
       // let go, and yet alive: it is still being launched; do not spin

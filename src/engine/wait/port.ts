@@ -13,7 +13,7 @@ import { observe } from '../observe/observe.ts';
 import { describeListener, listenerText, portTaken, readHolders } from '../observe/port-owner.ts';
 import { sinceTicksOf } from '../observe/process-tree.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
-import { holdersAmong, readSocketCounts, socketsOn } from '../os/sockets.ts';
+import { holdersAmong, isInTheWay, readSocketCounts, socketsOn } from '../os/sockets.ts';
 import type { Met, Report } from './condition.ts';
 import { sleep } from './job-end.ts';
 
@@ -150,7 +150,14 @@ class Search {
     if (!this.isDue(true)) return undefined;
     const sockets = socketsOn(this.port, this.windows(), true);
     if (sockets.length === 0) return undefined;
-    return met(this.port, holdersAmong(this.members, sockets)[0] ?? (await readHolders(sockets))[0]?.pid);
+    const own = holdersAmong(this.members, sockets)[0];
+    if (own !== undefined) return met(this.port, own);
+    const usual = sockets.filter(isInTheWay);
+    if (usual.length > 0) return met(this.port, (await readHolders(usual))[0]?.pid);
+    // one with an address for itself alone counts if it came with the job: another may have been there for long
+    const since = sinceTicksOf(this.home, this.id);
+    const [young] = (await readHolders(sockets)).filter(({ startTicks }) => startTicks >= since);
+    return young && met(this.port, young.pid);
   }
 
   async look(): Promise<Found> {
@@ -160,25 +167,28 @@ class Search {
     if (sockets.length === 0) return undefined;
     const known = holdersAmong(this.members, sockets)[0];
     if (known !== undefined) return met(this.port, known);
-    if (sockets.every((socket) => this.foreign.has(socket))) return undefined;
+    if (sockets.every(({ socket }) => this.foreign.has(socket))) return undefined;
     // holders first, then the job's processes: one that was just born is in both
     const holders = await readHolders(sockets);
     await this.walk();
     const mine = new Set(this.members);
     const holder = holders.find(({ pid }) => mine.has(pid));
     if (holder) return met(this.port, holder.pid);
-    for (const socket of sockets) this.foreign.add(socket);
-    const [oldest] = holders;
+    for (const { socket } of sockets) this.foreign.add(socket);
+    const blocking = await readHolders(sockets.filter(isInTheWay));
+    const [oldest = holders[0]] = blocking;
     if (!oldest) {
       // gone again, or not ours to see
-      if (socketsOn(this.port, this.windows(), false).some((socket) => sockets.includes(socket)))
+      const names = new Set(sockets.map(({ socket }) => socket));
+      if (socketsOn(this.port, this.windows(), false).some(({ socket }) => names.has(socket)))
         this.tell(
           `port ${this.port} is held by a process that cannot be seen from here; still waiting (--any-owner takes it)`,
         );
       return undefined;
     }
     const listener = describeListener(this.home, oldest.pid);
-    if (oldest.startTicks < sinceTicksOf(this.home, this.id)) return fail(portTaken(this.port, listener));
+    const isOlder = oldest.startTicks < sinceTicksOf(this.home, this.id);
+    if (isOlder && blocking.length > 0) return fail(portTaken(this.port, listener));
     this.tell(
       `port ${this.port} is held by ${listenerText(listener)}, not by job ${this.id}; still waiting (--any-owner takes it)`,
     );

@@ -109,6 +109,10 @@ export class JobPaths {
   exit(attempt: number): string {
     return `${this.dir}/exit.${attempt}`;
   }
+  /** The first signal that an attempt's stop sends: a claim of whoever sends it. */
+  firstSignal(attempt: number): string {
+    return `${this.dir}/first.${attempt}`;
+  }
   /** A request to stop: a claim, never replaced. */
   stop(hardness: 'term' | 'kill'): string {
     return `${this.dir}/stop.${hardness}`;

@@ -13,7 +13,15 @@ import { errnoOf } from '../../base/result.ts';
 import { parseShaped, type Shape } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
 import { type JobId, type Spec, specShape } from '../spec.ts';
-import { ownerShape, type State, type Stop, stateShape, stopShape } from '../state.ts';
+import {
+  type FirstSignal,
+  firstSignalShape,
+  ownerShape,
+  type State,
+  type Stop,
+  stateShape,
+  stopShape,
+} from '../state.ts';
 import type { JobPaths } from './paths.ts';
 
 /** What a reader finds where a record should be. */
@@ -91,6 +99,14 @@ export interface Owner {
 export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush = true): boolean =>
   claim(job.owner(generation), sealed({ v: 1, identity }), flush);
 
+/** All who are on record as owners of the job in this folder, also of another home. */
+export const wereOwners = (folder: string): Identity[] =>
+  namesIn(folder).flatMap((name) => {
+    if (!/^owner\.\d{1,9}$/.test(name)) return [];
+    const owner = readShaped(`${folder}/${name}`, name, ownerShape);
+    return owner.kind === 'read' ? owner.value.identity : [];
+  });
+
 /** The number of the highest owner, readable or not; 0 if nobody is yet. */
 export const highestGeneration = (job: JobPaths): number =>
   Math.max(0, ...namesIn(job.dir).map((name) => Number(/^owner\.(\d{1,9})$/.exec(name)?.[1] ?? 0)));
@@ -161,6 +177,26 @@ export function readStops(job: JobPaths): Stop[] {
     const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
     return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at }];
   });
+}
+
+/**
+ * Notes, durably, that a signal is about to be sent; undefined: nobody has sent one before. Else what was sent before. Where nothing
+ * can be written the signal is sent all the same.
+ */
+export function claimFirstSignal(
+  job: JobPaths,
+  attempt: number,
+  first: Omit<FirstSignal, 'v'>,
+): FirstSignal | undefined {
+  try {
+    if (claim(job.firstSignal(attempt), sealed({ v: 1, ...first }))) return undefined;
+  } catch (thrown) {
+    errnoOf(thrown);
+    return undefined;
+  }
+  const before = readShaped(job.firstSignal(attempt), `first.${attempt}`, firstSignalShape);
+  // one that cannot be read has been written all the same
+  return before.kind === 'read' ? before.value : { v: 1, ticks: 0, monotonicMs: first.monotonicMs };
 }
 
 // ---- seen ------------------------------------------------------------------------------------------------

@@ -146,6 +146,14 @@ export function addEntry(queue: QueuePaths, name: string): void {
 }
 const MOST_TRIES = 100;
 
+/** The same for one that has an entry, which becomes this one: a job never stands in the line twice. Durable. */
+export function renameEntry(queue: QueuePaths, { folder, name: before }: EntryFile, name: string): void {
+  fs.renameSync(`${folder}/${before}`, `${queue.waiting}/${name}`);
+  syncDir(queue.waiting);
+  dropEmptied(folder);
+  stampQueue(queue);
+}
+
 /** Takes a job out of the line; with the last one of a batch goes what belongs to all of it. */
 export function removeEntry({ folder, name }: EntryFile): void {
   removeQuietly(`${folder}/${name}`);

@@ -4,9 +4,8 @@
  * sent after it began.
  */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
-import { type AtSight, EMPTY_LOOKS } from '../../engine/observe/process-tree.ts';
-import { type ProcessStat, readStat, standsStill } from '../../engine/os/process-identity.ts';
+import { type AtSight, EMPTY_LOOKS, signalProcess } from '../../engine/observe/process-tree.ts';
+import { type ProcessStat, standsStill } from '../../engine/os/process-identity.ts';
 import { readShim } from '../../engine/shim/shim-record.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { prunePauseRequests, readPauseRequest } from '../../job/home/pause-requests.ts';
@@ -37,8 +36,8 @@ export class Holding {
   private limits: (() => number) | undefined;
   /** How long there was no output when the limits were disarmed, milliseconds. */
   private quietMs = 0;
-  /** Whom we stopped, and when it had started: to be let go on whatever becomes of its marks. */
-  private readonly stopped = new Map<number, number>();
+  /** Whom we stopped: to be let go on whatever becomes of its marks. */
+  private readonly stopped = new Map<number, ProcessStat>();
 
   constructor(owner: Holdable) {
     this.owner = owner;
@@ -93,12 +92,12 @@ export class Holding {
     while (empty < EMPTY_LOOKS && systemClock.monotonic() - begun < START_MS + SWEEP_MS) {
       const struck = new Set<number>();
       const strike = (stat: ProcessStat): void => {
-        const { pid, startTicks } = stat;
+        const { pid } = stat;
         // asked anew for each: a stop may have begun meanwhile
         if (this.current !== mine || struck.has(pid) || standsStill(stat)) return;
         struck.add(pid);
-        this.stopped.set(pid, startTicks);
-        signal(pid, 'SIGSTOP');
+        this.stopped.set(pid, stat);
+        signalProcess(stat, 'SIGSTOP');
       };
       for (const stat of await this.owner.processes(strike)) strike(stat);
       if (this.current !== mine) return;
@@ -110,24 +109,16 @@ export class Holding {
   private async goOn(): Promise<void> {
     const begun = systemClock.monotonic();
     const continued = new Set<number>();
-    const go = (pid: number): void => {
-      if (this.current !== undefined || continued.has(pid)) return;
-      continued.add(pid);
-      signal(pid, 'SIGCONT');
+    const go = (stat: ProcessStat): void => {
+      if (this.current !== undefined || continued.has(stat.pid)) return;
+      continued.add(stat.pid);
+      signalProcess(stat, 'SIGCONT');
     };
-    for (const [pid, startTicks] of this.stopped) if (readStat(pid)?.startTicks === startTicks) go(pid);
+    for (const stat of this.stopped.values()) go(stat);
     this.stopped.clear();
     for (let before = -1; before < continued.size && systemClock.monotonic() - begun < SWEEP_MS; ) {
       before = continued.size;
-      for (const { pid } of await this.owner.processes()) go(pid);
+      for (const stat of await this.owner.processes()) go(stat);
     }
-  }
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (thrown) {
-    errnoOf(thrown);
   }
 }

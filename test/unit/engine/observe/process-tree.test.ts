@@ -9,7 +9,7 @@ import {
   findProcesses,
   isUnproven,
   markerOf,
-  signalAll,
+  signalProcess,
   sweep,
   type Trail,
 } from '../../../../src/engine/observe/process-tree.ts';
@@ -143,6 +143,22 @@ folderTest('a sweep goes on until nothing comes back, and tells what survives', 
 });
 const identifyStat = { pid: 0, ppid: 1, group: 0, session: 0, state: 'S', startTicks: 1 };
 
+folderTest('a pid that is another process by now gets no signal', async () => {
+  const children: ChildProcess[] = [];
+  try {
+    const pid = await sleeper(children, {});
+    const [found] = (await readTable()).filter((stat) => stat.pid === pid);
+    signalProcess({ ...found!, startTicks: found!.startTicks - 1 }, 'SIGKILL');
+    signalProcess(found!, 'SIGTERM');
+    const [, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+      children[0]!.once('exit', (code, name) => resolve([code, name])),
+    );
+    assert.equal(signal, 'SIGTERM', 'a KILL before it would have ended it first');
+  } finally {
+    await endAll(children);
+  }
+});
+
 folderTest('a stopped process is continued, so that it can obey', async () => {
   const children: ChildProcess[] = [];
   try {
@@ -152,7 +168,7 @@ folderTest('a stopped process is continued, so that it can obey', async () => {
       async () => (await readTable()).filter((stat) => stat.pid === pid),
       ([stat]) => stat?.state === 'T',
     );
-    signalAll([stopped!], 'SIGTERM');
+    signalProcess(stopped!, 'SIGTERM');
     await until(
       () => isRunning(pid),
       (running) => !running,

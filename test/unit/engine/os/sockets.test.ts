@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { test } from 'node:test';
-import { isListening, portsOf } from '../../../../src/engine/os/sockets.ts';
+import { isTaken, listeningOf, portsOf } from '../../../../src/engine/os/sockets.ts';
 
 async function listen(host: string): Promise<{ port: number; close(): Promise<unknown> }> {
   const server = createServer((socket) => socket.end()).listen(0, host);
@@ -30,12 +30,44 @@ test('our own listening ports, on IPv4 and IPv6, in order, while they listen', a
     [...before, ...mine].sort((a, b) => a - b),
   );
   assert.deepEqual(portsOf([process.pid, process.pid]), portsOf([process.pid]), 'each once');
-  for (const port of mine) assert.equal(isListening(port), true);
+  for (const one of listeningOf([process.pid])) assert.equal(isTaken(one), true);
   assert.equal(portsOf([process.ppid]).includes(first.port), false, 'not of another process');
   await first.close();
   await second?.close();
   assert.deepEqual(portsOf([process.pid]), before);
-  assert.equal(isListening(first.port), false);
+  assert.equal(isTaken({ port: first.port, address: '*' }), false);
+});
+
+test('a port is taken on an address, or on all of them', async () => {
+  const server = createServer().listen(0, '127.0.0.2');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  assert.deepEqual(
+    listeningOf([process.pid]).filter((one) => one.port === port),
+    [{ port, address: '127.0.0.2' }],
+  );
+  for (const [address, taken] of [
+    ['127.0.0.2', true],
+    ['*', true],
+    ['127.0.0.1', false],
+    ['::1', false],
+  ] as const)
+    assert.equal(isTaken({ port, address }), taken, address);
+  server.close();
+  for (const [host, address] of [
+    ['0.0.0.0', '*'],
+    ['::', '*'],
+    ['::1', '::1'],
+    ['127.0.0.1', '127.0.0.1'],
+    ['::ffff:127.0.0.3', '127.0.0.3'],
+  ] as const) {
+    const other = createServer().listen({ port: 0, host });
+    await once(other, 'listening');
+    const at = (other.address() as AddressInfo).port;
+    const found = listeningOf([process.pid]).find((one) => one.port === at);
+    assert.deepEqual(found, { port: at, address }, host);
+    other.close();
+  }
 });
 
 test('a connection is no listener', async () => {

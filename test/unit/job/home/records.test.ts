@@ -91,6 +91,7 @@ const STATE: State = {
     ended: { code: null, at: 4, known: false, tookMs: 7.5 },
   },
   stopped: 3,
+  forced: 1,
   left: [IDENTITY],
   logBytes: null,
   spec: null,

@@ -1,0 +1,101 @@
+/** What a job starts in order to clean up is left alone until the grace ends, whatever stops the job. */
+import assert from 'node:assert/strict';
+import { ownerOf } from '../../chaos/death.ts';
+import { Cleaner } from '../../rig/cleaner.ts';
+import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
+
+interface Way {
+  options?: string[];
+  /** What the job does when it is ready. */
+  before?: string;
+  /** What stops it; nothing: its own limit. */
+  stop?: (id: number) => string[];
+  state: RegExp;
+}
+const WAYS: Record<string, Way> = {
+  kill: { stop: (id) => ['kill', String(id)], state: /^exited$/ },
+  'kill -s INT': { stop: (id) => ['kill', '-s', 'INT', String(id)], state: /^exited$/ },
+  '--timeout': { options: ['--timeout', '1s'], state: /^timed-out$/ },
+  '--idle-timeout': { options: ['--idle-timeout', '1s'], state: /^timed-out$/ },
+  '--on-max-log kill': {
+    options: ['--max-log', '100k', '--on-max-log', 'kill'],
+    before: 'head -c 300000 /dev/zero | tr "\\0" "\\n"; echo ready',
+    state: /^exited$/,
+  },
+  '--replace': {
+    options: ['-n', 'web'],
+    stop: () => ['run', '-n', 'web', '--replace', '--', 'true'],
+    state: /^exited$/,
+  },
+  restart: { stop: (id) => ['restart', String(id)], state: /^exited$/ },
+};
+
+async function cleansUp(rig: Rig, { options = [], before, stop, state }: Way): Promise<void> {
+  const cleaner = await Cleaner.start(rig, ['--grace', '1h', ...options], before);
+  const call = stop && rig.startBgjob(stop(cleaner.id));
+  await cleaner.untilCleaning();
+  await Cleaner.untilLooked(ownerOf(rig, cleaner.id).pid);
+  cleaner.letGo();
+  const answer = await call?.answer;
+  assert.equal(answer?.code ?? 0, 0, answer?.stderr);
+  const job = await rig.untilState(cleaner.id, 'exited', 'timed-out', 'killed');
+  assert.match(job.state, state);
+  assert.deepEqual([job.exitCode, job.forced, cleaner.said], [7, 0, 'cleaning\ncleaned\n']);
+}
+
+for (const [name, way] of Object.entries(WAYS))
+  rigTest(`${name}: the programs of the job's handler get no signal`, async (rig) => {
+    await cleansUp(rig, way);
+    // what `restart` started is like it
+    for (const { id } of await rig.json(['ls'])) await rig.bgjob(['kill', '--now', String(id)]);
+  });
+
+rigTest('a second kill in the grace sends nothing, and --now ends it', async (rig) => {
+  const cleaner = await Cleaner.start(rig, ['--grace', '1h']);
+  const { id } = cleaner;
+  const kills = [rig.startBgjob(['kill', String(id)])];
+  await cleaner.untilCleaning();
+  kills.push(rig.startBgjob(['kill', String(id)]));
+  await Cleaner.untilLooked(ownerOf(rig, id).pid);
+  assert.equal(cleaner.said, 'cleaning\n');
+  kills.push(rig.startBgjob(['kill', '--now', String(id)]));
+  for (const { answer } of kills) {
+    const { code, stderr } = await answer;
+    assert.equal(code, 0, stderr);
+  }
+  // the handler may see its program die, and exit, before KILL reaches it
+  assert.match((await rig.show(id)).state, /^(killed|exited)$/);
+  assert.doesNotMatch(cleaner.said, /signalled|cleaned/);
+});
+
+rigTest(
+  'where KILL was needed it is said, with the way out; where it was asked for it is not',
+  async (rig) => {
+    const stubborn = ['--', 'bash', '-c', 'trap : TERM; echo ready; while :; do read -rt 1000 <> <(:); done'];
+    const needed =
+      /\(1 process did not end within 0\.2s after TERM, and KILL was needed; --grace gives more time\)/;
+    const start = async (...options: string[]) => {
+      const id = await rig.run(['--grace', '200ms', ...options, ...stubborn]);
+      await until(
+        () => rig.log(id),
+        (log) => log === 'ready\n',
+        'a job that is ready',
+      );
+      return String(id);
+    };
+    const killed = await rig.bgjob(['kill', await start()]);
+    assert.match(killed.stderr, needed);
+    const now = await rig.bgjob(['kill', '--now', await start()]);
+    assert.doesNotMatch(now.stderr, /KILL was needed/);
+    await start('-n', 'web');
+    const replaced = await rig.bgjob(['run', '-n', 'web', '--replace', '--', 'true']);
+    assert.match(replaced.stderr, needed);
+    const restarted = await rig.bgjob(['restart', await start()]);
+    assert.match(restarted.stderr, needed);
+    const timedOut = await rig.bgjob(['wait', await start('--timeout', '1s')]);
+    assert.match(timedOut.stderr, needed);
+    for (const { id, state } of await rig.json(['ls']))
+      if (state === 'running') await rig.bgjob(['kill', '--now', String(id)]);
+  },
+);

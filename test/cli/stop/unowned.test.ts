@@ -1,0 +1,130 @@
+/** A job whose supervisor was killed and that nobody adopts; and one whose shim and watcher were stopped. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { slay } from '../../chaos/death.ts';
+import { Cleaner } from '../../rig/cleaner.ts';
+import { isRunning, letterOf } from '../../rig/processes.ts';
+import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
+
+/** Kills the watcher, which would start an adopter, and then the supervisor. */
+async function orphan(rig: Rig, id: number): Promise<void> {
+  await slay(rig.shimRecord(id).watcher!);
+  await slay(rig.ownerPid(id));
+}
+
+rigTest(
+  'kill of a job without supervisor: its handler of TERM runs, and a second kill sends nothing',
+  async (rig) => {
+    const cleaner = await Cleaner.start(rig, ['--grace', '1h']);
+    const { id } = cleaner;
+    await orphan(rig, id);
+    const first = rig.startBgjob(['kill', String(id)]);
+    await cleaner.untilCleaning();
+    await Cleaner.untilLooked(first.child.pid!);
+    const second = rig.startBgjob(['kill', String(id)]);
+    await Cleaner.untilLooked(second.child.pid!);
+    cleaner.letGo();
+    for (const { answer } of [first, second]) {
+      const { code, stdout, stderr } = await answer;
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^\d+ exited 7 \(after kill\)/);
+      assert.doesNotMatch(stderr, /KILL was needed/);
+    }
+    assert.equal(cleaner.said, 'cleaning\ncleaned\n');
+  },
+);
+
+rigTest('kill of a job without supervisor: KILL after the grace, which is said', async (rig) => {
+  const cleaner = await Cleaner.start(rig);
+  await orphan(rig, cleaner.id);
+  const { code, stderr } = await rig.bgjob(['kill', '--grace', '200ms', String(cleaner.id)]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /did not end within 0\.2s after TERM, and KILL was needed/);
+});
+
+rigTest('pause and resume of a job without supervisor say so', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await rig.run(['--', ...puppet.command]);
+  await puppet.ready();
+  await orphan(rig, id);
+  const { code, stderr } = await rig.bgjob(['pause', String(id)]);
+  assert.equal(code, 125);
+  assert.match(stderr, /was not paused: its supervisor was killed, and nobody took its place/);
+  await puppet.exit(0);
+});
+
+const stopAll = async (pids: number[]): Promise<void> => {
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  for (const pid of pids)
+    await until(
+      () => letterOf(pid),
+      (letter) => letter === 'T',
+      `${pid} stands still`,
+    );
+};
+
+rigTest(
+  'shim, watcher and job were stopped by somebody: kill lets them go on, and tells the end',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const id = await rig.run(['--', ...puppet.command]);
+    const main = await puppet.pid();
+    const { shim, watcher } = rig.shimRecord(id);
+    await stopAll([shim!, watcher!, main]);
+    const { code, stdout, stderr } = await rig.bgjob(['kill', String(id)]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /killed \(TERM/);
+    assert.equal((await rig.show(id)).exitCode, 143);
+    for (const pid of [shim!, watcher!])
+      await until(
+        () => isRunning(pid),
+        (running) => !running,
+        `the end of ${pid}`,
+      );
+  },
+);
+
+rigTest('shim and watcher were stopped, and the job ends by itself: its end is told', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await rig.run(['--', ...puppet.command]);
+  await puppet.ready();
+  const { shim, watcher } = rig.shimRecord(id);
+  await stopAll([shim!, watcher!]);
+  await puppet.exit(9);
+  const { code, stdout } = await rig.bgjob(['wait', String(id)]);
+  assert.equal(code, 9, stdout);
+  for (const pid of [shim!, watcher!])
+    await until(
+      () => isRunning(pid),
+      (running) => !running,
+      `the end of ${pid}`,
+    );
+});
+
+for (const pty of [false, true])
+  rigTest(
+    `no word of a job stands in the arguments of ours beside it${pty ? ', with --pty' : ''}`,
+    async (rig) => {
+      const gate = 'a-word-that-only-the-job-has';
+      const id = await rig.run([
+        ...(pty ? ['--pty'] : []),
+        '--',
+        'bash',
+        '-c',
+        `: ${gate}; echo ready; read -rt 1000 <> <(:)`,
+      ]);
+      await until(
+        () => rig.log(id),
+        (log) => log.includes('ready'),
+        'the job',
+      );
+      const ours = Object.entries(rig.shimRecord(id)).filter(([name]) => name !== 'main');
+      assert.ok(ours.length >= (pty ? 4 : 2), JSON.stringify(ours));
+      for (const [name, pid] of ours) {
+        const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+        assert.doesNotMatch(command, new RegExp(`${gate}|${rig.home}|node`), name);
+      }
+      await rig.bgjob(['kill', String(id)]);
+    },
+  );

@@ -1,0 +1,67 @@
+/** A job that cleans up when it is stopped: its handler of TERM and INT runs a program, which says what it gets and waits at a gate. */
+import { Gate } from './gate.ts';
+import { readsOf } from './processes.ts';
+import type { Rig } from './rig.ts';
+import { until } from './until.ts';
+
+/** So many reads are several looks at all processes. */
+const SEVERAL_LOOKS = 3000;
+
+/** The handler's program is a shell of its own, which starts another program for each line. */
+const program = (gate: Gate): string =>
+  `trap '/bin/echo signalled' TERM INT HUP; /bin/echo cleaning; ${gate.line}; /bin/echo cleaned`;
+const COMMAND =
+  'trap \'bash -c "$PROGRAM"; exit 7\' TERM INT; echo ready; eval "$BEFORE"; while :; do read -rt 1000 <> <(:); done';
+
+export class Cleaner {
+  private readonly rig: Rig;
+  private readonly gate: Gate;
+  readonly id: number;
+
+  private constructor(rig: Rig, gate: Gate, id: number) {
+    this.rig = rig;
+    this.gate = gate;
+    this.id = id;
+  }
+
+  /** Starts one that is ready to be stopped; `before`: a shell line that it runs when it is. */
+  static async start(rig: Rig, options: string[] = [], before = ''): Promise<Cleaner> {
+    const gate = new Gate(rig, `gate.${process.hrtime.bigint()}`);
+    const settings = ['-e', `PROGRAM=${program(gate)}`, '-e', `BEFORE=${before}`];
+    const id = await rig.run([...options, ...settings, '--', 'bash', '-c', COMMAND]);
+    const cleaner = new Cleaner(rig, gate, id);
+    await cleaner.untilLogged('ready\n');
+    return cleaner;
+  }
+
+  private untilLogged(text: string): Promise<string> {
+    return until(
+      () => this.rig.log(this.id),
+      (log) => log.includes(text),
+      `${text.trim()} in the log of job ${this.id}`,
+    );
+  }
+
+  /** Waits until its handler runs. */
+  untilCleaning = (): Promise<string> => this.untilLogged('cleaning\n');
+
+  /** Waits until a process, its owner or killer, has looked at all processes several times. */
+  static async untilLooked(pid: number): Promise<void> {
+    const before = readsOf(pid);
+    await until(
+      () => readsOf(pid),
+      (now) => now > before + SEVERAL_LOOKS,
+      'several looks',
+    );
+  }
+
+  /** Lets the handler end, and the job. */
+  letGo(): void {
+    this.gate.open();
+  }
+
+  /** What the job said since it was ready. */
+  get said(): string {
+    return this.rig.log(this.id).replace(/^[\s\S]*ready\n/, '');
+  }
+}
