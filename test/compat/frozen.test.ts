@@ -150,7 +150,11 @@ rigTest('0.4.0: jobs that wait in a paused queue, one skipped, one that was run 
   const [queue] = await rig.json(['queue']);
   assert.deepEqual([queue.name, queue.slots, queue.waiting, queue.paused], ['api', 2, 6, true]);
   assert.match((await rig.bgjob(['show', '3'])).stdout, /^attempt 1 +2026-.*, exited 4 after 0.0\ds$/m);
-  assert.equal((await rig.bgjob(['status', 'four'], { cwd: rig.dir })).code, 75);
+  assert.equal((await rig.bgjob(['status', '4'])).code, 75);
+  // the claim of its name is read, too: it is of another project
+  const four = await rig.bgjob(['status', 'four'], { cwd: rig.dir });
+  assert.equal(four.code, 125);
+  assert.match(four.stderr, /^bgjob: no job "four" here; 4 is four of .*: bgjob status 4\n/);
   // no environment of a job that waits is kept when it does so no more
   assert.equal((await rig.bgjob(['kill', ...waiting.map(String)])).code, 0);
   assert.deepEqual(
