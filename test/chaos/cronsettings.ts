@@ -5,6 +5,7 @@ import type { Rig } from '../rig/rig.ts';
 import { assertEachTold, type Told as Event, eventsOf, startedBy, untilEvents } from '../rig/schedules.ts';
 import { until } from '../rig/until.ts';
 import { cleanAfter } from './cleanrounds.ts';
+import { isLive } from './death.ts';
 import { killedIn, type Lane, type Setting, setting, type Told } from './settings.ts';
 import { type Point, runTraced, type Traced } from './stopper.ts';
 import { assertNothingLeft, assertWhole, Broken } from './truth.ts';
@@ -120,7 +121,7 @@ async function fire({ rig }: Lane, plan: Point[]): Promise<Told> {
   const often = new Often(rig);
   await rig.bgjob(often.words);
   const [own] = (await rig.json(['ls', '-a', '-n', '1000'])).filter(
-    (job) => job.origin?.kind === 'own' && job.endedAt === null,
+    (job) => job.origin?.kind === 'own' && isLive(job),
   );
   await rig.bgjob(['kill', String(own.id)]);
   const traced = await often.untilOver(runTraced(rig, 'scheduler', plan, ['--schedules', rig.home]));

@@ -69,6 +69,10 @@ export const readJson = (path: string): any => {
   }
 };
 
+const LIVE = ['queued', 'starting', 'running', 'stopping', 'paused'];
+/** Whether a job as `show --json` tells it goes on; of a lost one nobody knows when it ended. */
+export const isLive = ({ state }: { state: string }): boolean => LIVE.includes(state);
+
 /** The owner of the highest generation. */
 export function ownerOf(rig: Rig, id: number): { pid: number; startTicks: number } {
   const names = fs.readdirSync(rig.file(id, '.')).filter((name) => /^owner\.\d+$/.test(name));

@@ -10,7 +10,7 @@ import { makeQueue, writeSlots } from '../../src/job/queue/queue-files.ts';
 import { isRunning, parentOf, processesNaming } from '../rig/processes.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { calledSeldom, pass, stampOf } from './death.ts';
+import { calledSeldom, isLive, pass, stampOf } from './death.ts';
 
 /** The book in which jobs write their starts and ends, one line each, appended: its order is the order of events. */
 export class Book {
@@ -144,7 +144,7 @@ export async function untilEnded(rig: Rig, ids: number[]): Promise<any[]> {
   return until(
     ask,
     // the command itself may have been killed
-    (jobs) => jobs.length === ids.length && jobs.every(({ endedAt }) => endedAt !== null),
+    (jobs) => jobs.length === ids.length && !jobs.some(isLive),
     'the end of all jobs',
   );
 }

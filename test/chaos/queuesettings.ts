@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { isLive } from './death.ts';
 import {
   killedIn,
   type Lane,
@@ -38,7 +39,7 @@ class Gate {
 /** What waits when nobody lives any more is moved on by the next command; it may be lost on the way. */
 async function untilStarted(rig: Rig, witness: Witness, id: number): Promise<void> {
   await until(
-    async () => witness.started || (await rig.show(id)).endedAt !== null,
+    async () => witness.started || !isLive(await rig.show(id)),
     (started) => started,
     'the start of the job',
     60_000,

@@ -12,7 +12,7 @@ import { isRunning, processesNaming } from '../rig/processes.ts';
 import { type Answer, BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { assertEachSecondTold, eventsOf, startedBy, untilEvents } from '../rig/schedules.ts';
 import { until } from '../rig/until.ts';
-import { pass, readJson, seededChance, slay } from './death.ts';
+import { isLive, pass, readJson, seededChance, slay } from './death.ts';
 
 /** The processes of schedulers: shim, watcher, the shell that starts it again (which are shells), and the program itself. */
 const schedulers = (rig: Rig): { pid: number; isShell: boolean }[] =>
@@ -87,7 +87,7 @@ rigTest('the scheduler is killed at random: no time twice, none without a word',
   // nothing is due any more, and what was started has ended
   await rig.bgjob(['cron', 'pause', ...names]);
   await until(
-    () => rig.json(['ls', '-n', '1']).then((jobs) => jobs.filter(({ endedAt }) => endedAt === null)),
+    () => rig.json(['ls', '-n', '1']).then((jobs) => jobs.filter(isLive)),
     (live) => live.length === 0,
     'the end of what was started',
   );

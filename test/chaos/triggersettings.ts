@@ -6,6 +6,7 @@ import type { Rig } from '../rig/rig.ts';
 import { recordOf } from '../rig/triggers.ts';
 import { until } from '../rig/until.ts';
 import { cleanAfter } from './cleanrounds.ts';
+import { isLive } from './death.ts';
 import { killedIn, type Lane, type Setting, setting, type Told } from './settings.ts';
 import { type Point, runTraced, type Traced } from './stopper.ts';
 import { assertNothingLeft, assertWhole, Broken } from './truth.ts';
@@ -110,7 +111,7 @@ class Hook {
   private async assertRan(id: number): Promise<void> {
     const { rig } = this;
     await until(
-      async () => this.ran > 0 || (await rig.show(id))?.endedAt,
+      async () => this.ran > 0 || !isLive((await rig.show(id)) ?? { state: 'running' }),
       (done) => done,
       `job ${id}`,
     );
@@ -132,7 +133,7 @@ async function deliver({ rig }: Lane, plan: Point[]): Promise<Told> {
   const hook = new Hook(rig);
   await rig.bgjob(hook.words);
   const [own] = (await rig.json(['ls', '-a', '-n', '1000'])).filter(
-    (job) => job.origin?.kind === 'own' && job.endedAt === null,
+    (job) => job.origin?.kind === 'own' && isLive(job),
   );
   await rig.bgjob(['kill', String(own.id)]);
   const { host, port } = recordOf(rig, NAME);
