@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import * as is from '../../../src/base/schema.ts';
 import { identityShape } from '../../../src/job/identity.ts';
 import { specShape } from '../../../src/job/spec.ts';
-import { stateShape } from '../../../src/job/state.ts';
+import { firstSignalShape, stateShape } from '../../../src/job/state.ts';
 import fc from '../../rig/property.ts';
 
 const why = (shape: is.Shape<unknown>, value: unknown): string => {
@@ -71,7 +71,7 @@ test('unknown keys are dropped; what is no JSON is told', () => {
 });
 
 test('no JSON whatever makes a shape throw, and what it accepts it accepts again unchanged', () => {
-  for (const shape of [specShape, stateShape, identityShape] as is.Shape<unknown>[]) {
+  for (const shape of [specShape, stateShape, identityShape, firstSignalShape] as is.Shape<unknown>[]) {
     fc.assert(
       fc.property(fc.json(), (json) => {
         const parsed = is.parseShaped(shape, json);
@@ -107,6 +107,7 @@ test('no JSON whatever makes a shape throw, and what it accepts it accepts again
     attempt: fc.nat(),
     attempts: fc.constant([]),
     status,
+    forced: fc.nat(),
     stopped: fc.nat(),
     left: fc.constant([]),
     logBytes: fc.option(fc.nat()),
