@@ -113,11 +113,14 @@ function tellRestarted(
   printId(output, id, options);
   if (earlier.length > 0)
     output.note(`(${id} also stands for ${earlier.join(' ')}: one job of the name ${name} runs)`);
-  for (const note of pipefailNotes(draft)) output.note(note);
-  if (many) return;
+  if (many) {
+    for (const note of pipefailNotes(draft)) output.note(note);
+    return;
+  }
   const which =
     environment === 'kept' ? 'in the environment that was kept with it' : 'in the environment of this call';
   output.note(`(${id} is ${jobLabel(view)}${howText(view)} once more, ${which})`);
+  for (const note of pipefailNotes(draft)) output.note(note);
 }
 
 const howText = (view: JobView): string =>

@@ -82,7 +82,7 @@ const begin = (home: Home, draft: Draft): Promise<Result<JobId>> =>
 const MOST_TRIES = 100;
 
 /** Whether a job may be started, once those of `leaving` have ended. */
-export type MayStart = (leaving?: JobId[]) => Promise<Result<void>>;
+export type StartCheck = (leaving?: JobId[]) => Promise<Result<void>>;
 
 /** Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is started. */
 export async function startNamed(
@@ -90,7 +90,7 @@ export async function startNamed(
   home: Home,
   draft: Draft,
   naming: Naming,
-  mayStart: MayStart,
+  mayStart: StartCheck,
   by: StopFor = 'run --replace',
 ): Promise<Result<Started>> {
   const title = titleOf(draft);

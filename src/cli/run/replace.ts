@@ -7,7 +7,7 @@ import { plural } from '../../base/text/sanitize.ts';
 import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { isTaken, type Listening, portsIn } from '../../engine/os/sockets.ts';
+import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
 import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -107,7 +107,7 @@ async function waitPortsFree(
   const title = titleOf(spec);
   const deadline = systemClock.monotonic() + PORT_LIMIT_MS;
   for (;;) {
-    const taken = listened.find(isTaken);
+    const taken = listened.find(isInUse);
     if (taken === undefined || (title && holderOf(home, title))) return ok(undefined);
     if (systemClock.monotonic() > deadline)
       return fail({ code: 'port-not-free', name: spec.name ?? 'job', id, port: taken.port });
@@ -125,7 +125,7 @@ function replacedText({ before, after, processes, listened }: Stopped, verb: str
 
 /** `, port 3000 free`: what became of the ports of processes that are gone. */
 export function portText(listened: Listening[]): string {
-  const taken = portsIn(listened.filter(isTaken));
+  const taken = portsIn(listened.filter(isInUse));
   const free = portsIn(listened).filter((port) => !taken.includes(port));
   const word = (list: number[], state: string) =>
     list.length === 0 ? '' : `, ${list.length === 1 ? 'port' : 'ports'} ${list.join(' ')} ${state}`;

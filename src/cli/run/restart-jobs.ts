@@ -17,7 +17,7 @@ import type { Context } from '../command/context.ts';
 import { judgeable } from '../jobs/select.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import { type MayStart, startNamed } from './name-policy.ts';
+import { type StartCheck, startNamed } from './name-policy.ts';
 import { stopOne } from './replace.ts';
 import { placementAgain, type Redraft, redraftOf } from './restart-draft.ts';
 
@@ -102,7 +102,7 @@ export async function restartJobs(
   output: Output,
   home: Home,
   plan: Again[],
-  mayStart: MayStart,
+  mayStart: StartCheck,
   tell: (restarted: Restarted) => void,
 ): Promise<{ done: Restarted[]; failed: { failure: Result<never>; left: JobId[] } | null }> {
   const done: Restarted[] = [];
@@ -139,7 +139,7 @@ async function restartOne(
   { view, draft: first }: Again,
   renewed: ReadonlyMap<JobId, JobId>,
   marked: Awaited<ReturnType<typeof markedProcesses>> | undefined,
-  mayStart: MayStart,
+  mayStart: StartCheck,
 ): Promise<Result<{ id: JobId; placement: QueuedDraft['placement'] | null; replaced: JobId[] }>> {
   const follower = followerOf(home, view);
   if (follower) return fail(followedFailure(view, follower));

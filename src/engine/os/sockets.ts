@@ -184,7 +184,7 @@ export const portsIn = (listening: Listening[]): number[] =>
   [...new Set(listening.map(({ port }) => port))].sort((a, b) => a - b);
 
 /** Whether somebody here is in the way of whoever listens there. */
-export const isTaken = (listening: Listening): boolean =>
+export const isInUse = (listening: Listening): boolean =>
   socketsOn(listening.port, [], true).some((one) => overlap(one, listening));
 
 /** What lsof tells of listening sockets: a line `pPID` for each process, and a line `nADDRESS:PORT` for each of its sockets. */

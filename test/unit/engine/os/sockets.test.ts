@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { test } from 'node:test';
-import { isTaken, listeningOf, portsOf } from '../../../../src/engine/os/sockets.ts';
+import { isInUse, listeningOf, portsOf } from '../../../../src/engine/os/sockets.ts';
 
 async function listen(host: string): Promise<{ port: number; close(): Promise<unknown> }> {
   const server = createServer((socket) => socket.end()).listen(0, host);
@@ -30,12 +30,12 @@ test('our own listening ports, on IPv4 and IPv6, in order, while they listen', a
     [...before, ...mine].sort((a, b) => a - b),
   );
   assert.deepEqual(portsOf([process.pid, process.pid]), portsOf([process.pid]), 'each once');
-  for (const one of listeningOf([process.pid])) assert.equal(isTaken(one), true);
+  for (const one of listeningOf([process.pid])) assert.equal(isInUse(one), true);
   assert.equal(portsOf([process.ppid]).includes(first.port), false, 'not of another process');
   await first.close();
   await second?.close();
   assert.deepEqual(portsOf([process.pid]), before);
-  assert.equal(isTaken({ port: first.port, address: '*' }), false);
+  assert.equal(isInUse({ port: first.port, address: '*' }), false);
 });
 
 test('a port is taken on an address, or on all of them', async () => {
@@ -52,7 +52,7 @@ test('a port is taken on an address, or on all of them', async () => {
     ['127.0.0.1', false],
     ['::1', false],
   ] as const)
-    assert.equal(isTaken({ port, address }), taken, address);
+    assert.equal(isInUse({ port, address }), taken, address);
   server.close();
   for (const [host, address] of [
     ['0.0.0.0', '*'],
