@@ -10,7 +10,7 @@
  *     supervisor.js HOME ID --hook
  */
 import { errnoOf } from '../base/result.ts';
-import { identify, isSame } from '../engine/os/process-identity.ts';
+import { HAS_PROC, identify, isSame } from '../engine/os/process-identity.ts';
 import { type Home, openHome } from '../job/home/home.ts';
 import {
   claimOwner,
@@ -41,10 +41,11 @@ function main(): void {
   process.on('SIGURG', () => {
     for (const one of Supervision.all) one.checkMain();
   });
-  // a child ended, or was stopped
-  process.on('SIGCHLD', () => {
-    for (const one of Supervision.all) one.watchStoppedShim();
-  });
+  // a child ended, or was stopped; without /proc each look is a child itself
+  if (HAS_PROC)
+    process.on('SIGCHLD', () => {
+      for (const one of Supervision.all) one.watchStoppedShim();
+    });
   // ignored, without a default that ends us (HUP, INT) or opens a debugger (USR1)
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const)
     process.on(signal, () => {});

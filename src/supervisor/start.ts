@@ -109,11 +109,11 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
   }
   const inputFd = openInput(job, spec);
   supervision.stdinFd = isSendable(spec) ? holdEnd(job) : undefined;
-  const call = shimCall(adopterCall(supervision), job, attempt, spec, environment);
   // before the spawn: a short job has ended when that returns
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   let child: ReturnType<typeof spawn>;
   try {
+    const call = shimCall(adopterCall(supervision), job, attempt, spec, environment);
     child = underUmask(spec, () =>
       spawn(call.program, call.args, {
         cwd: spec.cwd,

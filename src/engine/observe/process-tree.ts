@@ -226,12 +226,13 @@ const UNNOTICED: NodeJS.Signals[] = ['SIGKILL', 'SIGSTOP', 'SIGCONT'];
 
 /**
  * Sends a signal to a process that was found; one that is gone by now is fine. Who it is, is asked once more: it may have ended
- * since it was found, and its pid may be another's. A stopped process is continued, or it would not notice.
+ * since it was found, and its pid may be another's. (Without /proc that would be a call of ps for each: stillThere asks for all at
+ * once.) A stopped process is continued, or it would not notice.
  */
 export function signalProcess(stat: ProcessStat, signal: NodeJS.Signals): void {
   // these pids would be other processes'
   if (isProcForeign()) return;
-  const now = readStat(stat.pid);
+  const now = HAS_PROC ? readStat(stat.pid) : stat;
   if (now?.startTicks !== stat.startTicks) return;
   try {
     process.kill(stat.pid, signal);

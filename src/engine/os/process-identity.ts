@@ -62,6 +62,10 @@ export function ticksNow(): number {
 export const ticksAt = (at: number): number =>
   HAS_PROC ? Math.ceil(ticksNow() - ((Date.now() - at) * TICKS_PER_SECOND) / 1000) : Math.ceil(at / 1000);
 
+/** Those of these processes that there are. */
+export const readStats = (pids: number[]): ProcessStat[] =>
+  HAS_PROC ? pids.flatMap((pid) => readStat(pid) ?? []) : readStatsFromPs(pids);
+
 /** What ps is asked for where there is no /proc. */
 export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
 

@@ -5,6 +5,7 @@
 import * as fs from 'node:fs';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSendable, type Spec } from '../../job/spec.ts';
+import { HAS_PROC } from '../os/process-identity.ts';
 import { newSession, requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
@@ -41,11 +42,16 @@ function commandWords(carried: string[], keepsOwn: boolean, before: string[], un
   return [...(options.length === 0 ? [] : env), ...before].join(' ');
 }
 
+/** The longest word that Linux lets a program be called with, bytes (MAX_ARG_STRLEN, execve(2)). */
+const LONGEST_WORD = 131_071;
 /** So many characters fit into one environment variable, whose limit is 128 KiB: a character has four bytes at most. */
 const PIECE = /[\s\S]{1,30000}/gu;
 
 /** The words of the job as variables of the shim: text for `eval "set -- …"`, cut where one variable would be too long. */
 function wordVariables(argv: string[]): { variables: Record<string, string>; take: string } {
+  // a shell would say so in the log of the job, as if that had been executed
+  if (HAS_PROC && argv.some((word) => Buffer.byteLength(word) > LONGEST_WORD))
+    throw Object.assign(new Error('a word is too long for exec'), { code: 'E2BIG' });
   const pieces = argv.map(quote).join(' ').match(PIECE)!;
   const variables = Object.fromEntries(pieces.map((piece, n) => [`BGJOB_ENV_W${n}`, piece]));
   const names = Object.keys(variables);

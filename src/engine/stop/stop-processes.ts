@@ -14,7 +14,7 @@ import {
   isDeadState,
   isThat,
   type ProcessStat,
-  readStat,
+  readStats,
   standsStill,
   ticksNow,
 } from '../os/process-identity.ts';
@@ -45,12 +45,20 @@ export interface StoppedProcesses {
   survivors: ProcessStat[];
 }
 
+/** Those of the processes that are still the ones that were found. */
+function stillThere(found: ProcessStat[]): ProcessStat[] {
+  const now = new Map(readStats(found.map(({ pid }) => pid)).map((stat) => [stat.pid, stat]));
+  return found.filter(({ pid, startTicks }) => {
+    const stat = now.get(pid);
+    return stat?.startTicks === startTicks && !isDeadState(stat.state);
+  });
+}
+
 /** Lets shim and watcher go on, whom somebody may have stopped together with the job: without them its end is never told. */
 export function continueOurs(job: JobPaths, host?: Identity): void {
-  for (const identity of oursOf(readShim(job, host))) {
-    const stat = readStat(identity.pid);
-    if (stat && isThat(stat, identity) && standsStill(stat)) signalProcess(stat, 'SIGCONT');
-  }
+  const ours = oursOf(readShim(job, host));
+  for (const stat of readStats(ours.map(({ pid }) => pid)))
+    if (standsStill(stat) && ours.some((identity) => isThat(stat, identity))) signalProcess(stat, 'SIGCONT');
 }
 
 /** Looks of growing distance, milliseconds: a process that obeys is noticed at once, a stubborn one costs little. */
@@ -71,10 +79,8 @@ export async function stopProcesses(
       seen.set(stat.pid, stat);
     }
     const pids = new Set(found.map(({ pid }) => pid));
-    for (const { pid, startTicks } of seen.values()) {
-      const stat = pids.has(pid) ? undefined : readStat(pid);
-      if (stat?.startTicks === startTicks && !isDeadState(stat.state) && isOpaque(pid)) found.push(stat);
-    }
+    const lost = [...seen.values()].filter(({ pid }) => !pids.has(pid) && isOpaque(pid));
+    found.push(...stillThere(lost));
     return found;
   };
   const { job, attempt } = target;
@@ -110,7 +116,8 @@ export async function stopProcesses(
         sinceTicks = earlier ? 0 : first.ticks;
         target.beforeSignal(signal);
       }
-      for (const stat of found) {
+      // the note was flushed to the disk meanwhile
+      for (const stat of isFirst ? stillThere(found) : found) {
         if (signalled.has(stat.pid)) continue;
         signalled.add(stat.pid);
         const isMeant = earlier === undefined && (isFirst || stat.startTicks < sinceTicks!);

@@ -162,6 +162,7 @@ export async function sweepLeft(
   asked: { signal: string; graceMs: number },
 ): Promise<Killed> {
   const job = home.job(view.id);
+  continueOurs(job);
   const { known, forced, survivors } = await stopProcesses(
     {
       job,
@@ -169,10 +170,7 @@ export async function sweepLeft(
       // a request for KILL that comes while we stop a job without owner ends its grace
       request: () =>
         view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
-      find: (atSight) => {
-        continueOurs(job);
-        return processesOf(home, view, atSight);
-      },
+      find: (atSight) => processesOf(home, view, atSight),
       isEndKnown: () => true,
       beforeSignal: () => {},
       afterLook: () => {},

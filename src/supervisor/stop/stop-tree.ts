@@ -26,14 +26,12 @@ export interface Stoppable {
 
 export async function stopTree(owner: Stoppable): Promise<void> {
   const now = () => owner.status as StatusOf<'stopping'>;
+  continueOurs(owner.job, owner.owner.identity);
   const { known, forced } = await stopProcesses({
     job: owner.job,
     attempt: owner.attempt,
     request: () => now().stop,
-    find: (atSight) => {
-      continueOurs(owner.job, owner.owner.identity);
-      return owner.processes(atSight);
-    },
+    find: (atSight) => owner.processes(atSight),
     isEndKnown: () => now().ended !== null,
     beforeSignal: (signal) => owner.dispatch({ type: 'signalled', signal }),
     // an adopter hears of the end once a second; here it is expected now
