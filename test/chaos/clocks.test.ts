@@ -193,7 +193,6 @@ for (const [name, seconds] of [
       process.kill(rig.ownerPid(id), 'SIGSTOP');
       const kill = await rig.bgjob(['kill', '--now', String(id)], { env: clocks.env(seconds) });
       assert.equal(kill.code, 0, kill.stderr);
-      process.kill(rig.ownerPid(id), 'SIGCONT');
       const ended = await until(
         () => rig.show(id),
         (job) => job.state !== 'running' && job.state !== 'stopping',

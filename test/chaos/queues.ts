@@ -7,7 +7,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { openHome } from '../../src/job/home/home.ts';
 import { makeQueue, writeSlots } from '../../src/job/queue/queue-files.ts';
-import { isRunning, parentOf, processesNaming } from '../rig/processes.ts';
+import { isRunning, openFiles, parentOf, processesNaming } from '../rig/processes.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { calledSeldom, isLive, pass, stampOf } from './death.ts';
@@ -70,9 +70,10 @@ export interface Victim {
 /** The processes of bgjob itself in this rig; those of jobs are not among them, and none that is about to become one. */
 export function machinery(rig: Rig): Victim[] {
   const found = processesNaming(rig.dir);
-  const shims = new Set(found.filter(({ command }) => command.includes('set +eux')).map(({ pid }) => pid));
+  const shims = new Set(found.filter(({ command }) => command.includes('BGJOB_ENV_S')).map(({ pid }) => pid));
   return found.flatMap(({ pid, command }): Victim[] => {
-    const id = Number(/\/jobs\/(\d+)\//.exec(command)?.[1]) || undefined;
+    const alive = openFiles(pid).find((path) => path.endsWith('/alive'));
+    const id = Number(/\/jobs\/(\d+)\//.exec(alive ?? command)?.[1]) || undefined;
     if (shims.has(pid)) {
       if (!shims.has(parentOf(pid))) return [{ pid, role: 'shim', id }];
       return id !== undefined && watcherOf(rig, id) === pid ? [{ pid, role: 'watcher', id }] : [];

@@ -34,7 +34,7 @@ rigTest('a job that was running when the machine was restarted is lost, and says
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 125);
   const kill = await rig.bgjob(['kill', String(id)]);
   assert.equal(kill.code, 0);
-  assert.match(kill.stdout, /^1 already lost \(the machine was restarted\) [\d.]+s ago\n$/);
+  assert.match(kill.stdout, /^1 already lost \(the machine was restarted\)\n$/);
 });
 
 rigTest('nobody is signalled who has a pid of the job after the restart', async (rig) => {

@@ -61,6 +61,8 @@ export const NEVER = point('nobody', 'exec -', 1, 'before');
 /** Once the job runs and that is published. */
 export const SUPERVISOR_DIES = point('supervisor', 'fsync jobs/N', 2, 'after');
 
+/** It is stopped when it has written so much. */
+const STOPPED = ['--max-log', '64k', '--on-max-log', 'kill', '--grace', '2s'];
 /** Once it is published that the signal of a stop is about to be sent. */
 const STOP_BEGINS = point('supervisor', 'fsync jobs/N', 4, 'after');
 
@@ -95,13 +97,15 @@ const cleaningUp =
   async (lane, plan) => {
     const { rig } = lane;
     const file = join(fs.mkdtempSync(join(rig.dir, 'clean-up-')), 'program');
-    fs.writeFileSync(
-      file,
-      `trap 'echo >${file}.signalled' TERM INT HUP; echo >${file}.runs; sleep 0.5; sleep 0.5`,
-    );
-    const body = `trap "sh ${file}; exit 0" TERM; while :; do sleep 0.05; done`;
-    const told = await launching(words, body, { by: 'timeout' })(lane, plan);
-    if (fs.existsSync(`${file}.signalled`))
+    const program = `trap 'echo >${file}.signalled' TERM INT HUP; sleep 0.5; sleep 0.5; echo >${file}.cleaned`;
+    fs.writeFileSync(file, program);
+    // it is stopped once its handler stands
+    const body = `trap "echo >${file}.handler; sh ${file}; over=1" TERM; head -c 300000 /dev/zero; while [ -z "$over" ]; do sleep 0.05; done`;
+    const told = await launching(words, body, { by: 'stop' })(lane, plan);
+    const [job] = await rig.json(['ls', '-a', '-n', '1']);
+    const is = (what: string) => fs.existsSync(`${file}.${what}`);
+    // where KILL was needed the grace was over
+    if (is('signalled') || (is('handler') && !is('cleaned') && job?.forced === 0))
       throw new Broken('a stop lets a job clean up', `killed ${killedIn(told.traced).join(', ')}`);
     return told;
   };
@@ -261,13 +265,10 @@ export const SETTINGS: Setting[] = [
       before: [SUPERVISOR_DIES],
     },
   ),
-  setting('a job that cleans up', ['supervisor'], cleaningUp(['--timeout', '300ms', '--grace', '2s'])),
-  setting(
-    'an adopted job that cleans up',
-    ['adopter', 'watcher'],
-    cleaningUp(['--timeout', '300ms', '--grace', '2s']),
-    { before: [STOP_BEGINS] },
-  ),
+  setting('a job that cleans up', ['supervisor'], cleaningUp(STOPPED)),
+  setting('an adopted job that cleans up', ['adopter', 'watcher'], cleaningUp(STOPPED), {
+    before: [STOP_BEGINS],
+  }),
   setting('an adopted job whose adopter dies', ['adopter', 'watcher'], launching([], 'sleep 0.8'), {
     before: [SUPERVISOR_DIES, point('adopter', 'fsync jobs/N', 2, 'after')],
   }),

@@ -113,7 +113,7 @@ static void nameRole(struct task *one) {
   else if (!strcmp(last, "--keep") && strstr(words[1], "supervisor.js")) strcpy(one->role, "keeper");
   else if (!strcmp(last, "--adopt") && strstr(words[1], "supervisor.js")) strcpy(one->role, "adopter");
   else if (!strstr(one->role, "'s fork")) return;
-  else if (!strncmp(words[2], "set +eux", 8)) strcpy(one->role, "shim");
+  else if (strstr(words[2], "BGJOB_ENV_S")) strcpy(one->role, "shim");
   else if (!strncmp(words[2], "trap ''", 7)) strcpy(one->role, "watcher");
   else snprintf(one->role, sizeof one->role, "%.20s", program);
 }

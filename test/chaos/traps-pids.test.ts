@@ -63,7 +63,7 @@ rigTest(
         new RegExp(`: status 125 ${round} lost \\(supervisor and shim were killed\\)${left}`),
       );
       assert.equal(live, `round ${round}: live `);
-      assert.match(kill!, round <= HALF ? / ago$/ : /killed 1 process that it left$/);
+      assert.match(kill!, round <= HALF ? /already lost \([^)]*\)$/ : /killed 1 process that it left$/);
       assert.match(kill!, new RegExp(`: kill 0 ${round} already lost`));
     }
   },

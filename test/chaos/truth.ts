@@ -35,8 +35,8 @@ export class Broken extends Error {
 /** A job whose end can be judged. */
 export class Witness {
   readonly code: number;
-  /** How it ends if nobody harms it: by itself, or by its time limit. */
-  readonly by: 'itself' | 'timeout';
+  /** How it ends if nobody harms it: by itself, by its time limit, or in the grace of a stop. */
+  readonly by: 'itself' | 'timeout' | 'stop';
   private readonly base: string;
   constructor(rig: Rig, code: number, by: Witness['by'] = 'itself') {
     this.code = code;
@@ -193,7 +193,7 @@ function assertOutcome(rig: Rig, id: number, witness: Witness, killed: string[],
   const what = `killed ${killed.join(', ')}: ${JSON.stringify(end)}`;
   const written = writtenCode(rig, id, end.attempts);
   const told = end.state === 'exited' || end.state === 'timed-out' || end.state === 'killed';
-  const free = witness.by === 'timeout' || killed.includes('job, perhaps');
+  const free = witness.by !== 'itself' || killed.includes('job, perhaps');
   const expected = killed.includes('job') ? 137 : free ? undefined : witness.code;
   if (told && written === undefined) throw new Broken('no outcome is invented', what);
   if (end.state === 'exited') {
@@ -202,8 +202,8 @@ function assertOutcome(rig: Rig, id: number, witness: Witness, killed: string[],
     return;
   }
   if (told) {
-    if (witness.by !== 'timeout' || end.state !== 'timed-out')
-      throw new Broken('no outcome is invented', what);
+    const expectedState = { itself: undefined, timeout: 'timed-out', stop: 'killed' }[witness.by];
+    if (end.state !== expectedState) throw new Broken('no outcome is invented', what);
     return;
   }
   if (end.state !== 'lost') throw new Broken('no outcome is invented', what);

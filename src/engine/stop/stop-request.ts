@@ -34,9 +34,10 @@ const OWNER_LOOK_MS = 50;
 /**
  * Nudges the owner to read the request: only one that has published (before, the signal would kill it), and only if the
  * kernel shows that the process holds the job's FIFO: the record alone may name anybody. The state is read after the
- * request was written: an owner that publishes later reads the request then, one that published before is nudged.
+ * request was written: an owner that publishes later reads the request then, one that published before is nudged. `wakes`: also
+ * one that somebody stopped.
  */
-export function nudge(job: JobPaths, id: JobId): void {
+export function nudge(job: JobPaths, id: JobId, wakes = false): void {
   const owner = readOwner(job);
   const state = readState(job);
   if (owner.kind !== 'read' || state.kind !== 'read') return;
@@ -47,8 +48,7 @@ export function nudge(job: JobPaths, id: JobId): void {
   if (!isOurs) return;
   try {
     process.kill(pid, 'SIGTERM');
-    // one that somebody stopped would hear of it too late
-    process.kill(pid, 'SIGCONT');
+    if (wakes) process.kill(pid, 'SIGCONT');
   } catch (thrown) {
     errnoOf(thrown);
   }
@@ -96,7 +96,8 @@ function askOwner(job: JobPaths, id: JobId, stop: Stop): boolean {
     errnoOf(thrown);
     return false;
   }
-  nudge(job, id);
+  // one that somebody stopped would stop its job too late
+  nudge(job, id, true);
   return true;
 }
 
