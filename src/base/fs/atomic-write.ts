@@ -116,7 +116,7 @@ export function writeShared(path: string, text: string): void {
 export function writeVisible(path: string, bytes: Uint8Array, mode: number | null): void {
   const temporary = `${path}.${process.pid}.${claims++}.tmp`;
   try {
-    const fd = fs.openSync(temporary, NEW, 0o666);
+    const fd = fs.openSync(temporary, NEW, 0o644);
     try {
       if (mode !== null) fs.fchmodSync(fd, mode);
       writeAll(fd, bytes);

@@ -3,6 +3,7 @@
  * home is touched whatever stands in its places.
  */
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
 import { errnoOf } from '../result.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_DIRECTORY } = fs.constants;
@@ -29,6 +30,24 @@ export function makeDirectory(path: string): boolean {
   } catch (thrown) {
     if (errnoOf(thrown) !== 'EEXIST') throw thrown;
     return false;
+  }
+}
+
+/**
+ * Makes the directories that are missing above a place of ours, which others may be let into and never write: who can write there can put
+ * something else in its place. Under a umask that shuts out their owner they are open to him. Throws system errors. Not
+ * mkdir(recursive): below /proc, and where else a directory cannot be made, Node tries for ever; and it calls a read-only place an
+ * absent one.
+ */
+export function makeParents(path: string): void {
+  if (fs.existsSync(path)) return;
+  makeParents(dirname(path));
+  try {
+    fs.mkdirSync(path, 0o755);
+    const mode = fs.lstatSync(path).mode & 0o7777;
+    if ((mode & 0o700) !== 0o700) fs.chmodSync(path, mode | 0o700);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
   }
 }
 

@@ -4,8 +4,9 @@
  */
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { attempt, removeQuietly, writeVisible } from '../../base/fs/atomic-write.ts';
+import { makeParents } from '../../base/fs/directories.ts';
 import { errnoOf } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { findTool } from '../../engine/os/programs.ts';
@@ -133,7 +134,7 @@ function changeUnit(context: Context, wanted: boolean): Result<string> {
     return ok(`(${safe(path)} is gone)`);
   }
   const written = attempt('write', path, () => {
-    fs.mkdirSync(join(path, '..'), { recursive: true });
+    makeParents(dirname(path));
     writeVisible(path, Buffer.from(unitText(context)), null);
   });
   if (!written.ok) return written;

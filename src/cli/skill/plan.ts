@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { version } from '../../../package.json';
 import { writeVisible } from '../../base/fs/atomic-write.ts';
+import { makeParents } from '../../base/fs/directories.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { SkillTrouble } from '../../job/failure.ts';
 import agentsText from './agents.md';
@@ -84,20 +85,13 @@ export function planBlock(place: Target, { remove, force }: Wishes): Planned {
 export function apply({ place: { name, real, base, found }, action, next }: Change): void {
   if (action === 'unchanged' || action === 'absent') return;
   if (action !== 'removed' || next) {
-    makeDirectories(dirname(real));
+    makeParents(dirname(real));
     const bytes = name === 'agents-md' ? next! : Buffer.from(wholePage());
     writeVisible(real, bytes, found?.mode ?? null);
     return;
   }
   fs.unlinkSync(real);
   if (name !== 'agents-md') leaveDirectories(real, base);
-}
-
-/** From the first that is missing on: `recursive` would call a read-only place an absent one. */
-function makeDirectories(path: string): void {
-  if (fs.existsSync(path)) return;
-  makeDirectories(dirname(path));
-  fs.mkdirSync(path);
 }
 
 /** The directories of a file that is gone, as far as they are empty now: they were made for it. */

@@ -16,7 +16,7 @@ import * as fs from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { attempt, claim, writeShared } from '../../base/fs/atomic-write.ts';
-import { inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
+import { inspectDirectory, makeDirectory, makeParents } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../failure.ts';
@@ -157,17 +157,6 @@ function inspectRooms(home: string, make: boolean): Result<void> {
  */
 const OWN_NAME =
   /^(jobs|live|ended|names|queues|schedules|triggers|rounds|trash|cache|seq|config\.json|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
-
-/** Not mkdir(recursive): below /proc, and where else a directory cannot be made, Node tries for ever. */
-function makeParents(path: string): void {
-  if (fs.existsSync(path)) return;
-  makeParents(dirname(path));
-  try {
-    fs.mkdirSync(path);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-  }
-}
 
 function create(path: string): void {
   makeParents(dirname(path));
