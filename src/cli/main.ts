@@ -103,12 +103,15 @@ async function command(argv: string[]): Promise<number> {
     plain.line(verbHelp(verb));
     return 0;
   }
-  const output = new Output(process.env, parsed.value.json);
+  const output = new Output(process.env, parsed.value.json, verb.changes);
   const context = new Context(process.env, output);
   const result: Result<Exit> = await verb.run(context, parsed.value);
   const home = context.home();
   if (home.ok && home.value) await attendLeft(home.value, verb.name === 'kill');
-  return result.ok ? tellExit(output, result.value) : tellFailure(output, result.failure);
+  if (!result.ok) return tellFailure(output, result.failure);
+  if (output.lost !== undefined)
+    return tellFailure(output, { code: 'answer-lost', errno: output.lost, instead: 'stderr' });
+  return tellExit(output, result.value);
 }
 
 /** For boot.ts: which words are verbs. */
@@ -124,7 +127,7 @@ function end(code: number): void {
 command(process.argv.slice(2)).then(end, (thrown) => {
   const output = new Output(process.env, false);
   if (thrown instanceof AnswerLost)
-    return end(tellFailure(output, { code: 'answer-lost', errno: thrown.errno }));
+    return end(tellFailure(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   output.note(`bgjob: this is a bug in bgjob, please report it: ${error.stack ?? error.message}`);
   end(tellFailure(output, { code: 'usage', message: 'internal error' }));

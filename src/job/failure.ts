@@ -123,7 +123,8 @@ export type Failure =
     }
   /** `key`: which one, with those above it; null: the whole file. */
   | { code: 'bad-config'; path: string; key: string | null; trouble: ConfigTrouble }
-  | { code: 'answer-lost'; errno: string };
+  /** `instead`: where the answer stands, or that what it tells of was undone. */
+  | { code: 'answer-lost'; errno: string; instead: 'stderr' | { undone: string; again: string } | null };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
 

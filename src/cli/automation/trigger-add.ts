@@ -1,13 +1,14 @@
 /** `trigger add` and `trigger rotate`: a trigger from words, its listener started, its secret shown once. */
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
-import { callOn, listenerOf } from '../../engine/automation/service-jobs.ts';
+import { callAll, callOn, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { addTemplate, removeTemplate } from '../../job/automation/template-records.ts';
 import {
   type Address,
   headerVariable,
   isLoopback,
   listTriggers,
+  readTrigger,
   replaceTrigger,
   type Trigger,
   urlOf,
@@ -19,6 +20,7 @@ import { commandText, quoteWord } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { pipefailNotes, tellWarnings } from '../messages/warnings.ts';
+import { type Output, objectText } from '../output/output.ts';
 import { bootNote } from './boot-entry.ts';
 import { checkPortOwner, chooseAddress, openNote, parseListen } from './listen-address.ts';
 import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
@@ -142,7 +144,17 @@ export async function addTrigger(
     attempt('remove trigger', paths.dir, () => removeTemplate(home, paths));
     return served;
   }
-  await tellSecret(context, home, trigger, made.value.passed);
+  if (!isLoopback(trigger.host))
+    tellWarnings(context.output, [{ code: 'open-listener', message: openNote(trigger.host) }]);
+  const lost = await tellSecret(context, home, trigger);
+  if (lost !== undefined) {
+    // nor can anybody use it
+    attempt('remove trigger', paths.dir, () => removeTemplate(home, paths));
+    callAll(home.triggers);
+    const undone = `so trigger ${name} was not added: nobody would know its secret`;
+    return secretLost(lost, undone, 'the same again, with a stdout that somebody reads');
+  }
+  if (!context.output.json) tellUse(context.output, trigger, made.value.passed);
   const notes = [...pipefailNotes(trigger.draft, !options['no-pipefail']), bootNote(context)];
   if (!context.output.json) for (const note of notes) context.output.note(note);
   return ok(SUCCESS);
@@ -154,43 +166,48 @@ async function serve(home: Home, address: Address): Promise<Result<void>> {
   return called.ok ? checkPortOwner(home, address) : called;
 }
 
-/** URL and secret on stdout, a line each; how they are used beside it. */
+const secretLost = (errno: string, undone: string, again: string) =>
+  fail({ code: 'answer-lost', errno, instead: { undone, again } });
+
+/** URL and secret on stdout, a line each, and nowhere else; the system error that kept them from it. */
 async function tellSecret(
   { output }: Context,
   home: Home,
-  trigger: Trigger,
-  passed: string[],
-): Promise<void> {
-  const { name, secret, draft, host } = trigger;
-  const url = urlOf(trigger);
-  if (!isLoopback(host)) tellWarnings(output, [{ code: 'open-listener', message: openNote(host) }]);
-  if (output.json) {
-    output.object({ ...(await triggerObject(home, name)), secret });
-    return;
-  }
-  output.line(url);
-  output.line(secret);
+  { name, secret, ...address }: Trigger,
+): Promise<string | undefined> {
+  const object = output.json ? { ...(await triggerObject(home, name)), secret } : undefined;
+  return output.tryLine(object ? objectText(object) : `${urlOf({ name, ...address })}\n${secret}`);
+}
+
+/** How they are used, beside them. */
+function tellUse(output: Output, trigger: Trigger, passed: string[]): void {
+  const { draft } = trigger;
   output.note('(the second line is the secret: it is shown this once)');
-  output.note(`try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${quoteWord(url)}`);
+  output.note(`try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${quoteWord(urlOf(trigger))}`);
   output.note('GitHub: that URL through a tunnel, the secret as Secret, content type application/json');
   output.note(`runs ${safe(commandText(draft))} in ${safe(draft.cwd)}, with ${passed.join(' ')}`);
 }
 
 /** Gives a trigger another secret; the one before is worth nothing from now on. */
 export async function rotateTrigger(context: Context, home: Home, trigger: Trigger): Promise<Result<Exit>> {
+  const { name } = trigger;
   const next = { ...trigger, secret: newSecret() };
-  const paths = home.trigger(trigger.name);
-  const written = attempt('write', paths.record, () => replaceTrigger(home, next));
+  const write = (one: Trigger) =>
+    attempt('write', home.trigger(name).record, () => replaceTrigger(home, one));
+  const written = write(next);
   if (!written.ok) return written;
-  const url = urlOf(next);
-  const { output } = context;
-  if (output.json) output.object({ ...(await triggerObject(home, next.name)), secret: next.secret });
-  else {
-    output.line(url);
-    output.line(next.secret);
-    output.note(
+  const lost = await tellSecret(context, home, next);
+  if (lost !== undefined) {
+    const now = readTrigger(home, name);
+    // another call may have made another since
+    const back = now.kind === 'read' && now.value.secret === next.secret ? write(trigger) : ok(undefined);
+    if (!back.ok) return back;
+    const undone = `so the secret of trigger ${name} is the one that it was`;
+    return secretLost(lost, undone, `bgjob trigger rotate ${name}, with a stdout that somebody reads`);
+  }
+  if (!context.output.json)
+    context.output.note(
       '(the second line is the new secret, shown this once; the one before is refused from now on)',
     );
-  }
   return ok(SUCCESS);
 }

@@ -54,6 +54,8 @@ export interface Verb<O extends Options = Options> {
   shorthand?: (word: string) => string[] | undefined;
   /** From the first word that is no option on, everything belongs to the command that is run. */
   passThrough?: boolean;
+  /** It starts, stops or changes something: that is done to its end, and told, also where stdout takes no answer. */
+  changes?: boolean;
   summary: string;
   /** In the help of the whole tool it has no line of its own, but these words among others. */
   brief?: string;

@@ -36,6 +36,7 @@ export const boot = verb({
   operands: '',
   arity: [0, 0],
   brief: '',
+  changes: true,
   summary: 'after a restart of the machine: schedules, triggers and queues go on',
   description: [
     "Any bgjob command does the same in passing. An @reboot line of crontab, or a unit of the user's systemd, which cron add --boot writes,",

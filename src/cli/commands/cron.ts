@@ -181,6 +181,7 @@ export const cron = verb({
   name: 'cron',
   operands: 'add EXPR [-- COMMAND...] | ls [NAME] | run NAME | pause NAME | resume NAME | rm NAME',
   arity: [0, Number.POSITIVE_INFINITY],
+  changes: true,
   summary: 'jobs that start at their times, with no terminal open',
   description: [
     "EXPR has five fields (minute hour day month weekday) or six with seconds first, or is @daily and its like, or '@every 90s'. Each",

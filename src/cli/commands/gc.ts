@@ -16,6 +16,7 @@ export const gc = verb({
   name: 'gc',
   operands: '',
   arity: [0, 0],
+  changes: true,
   summary: 'remove ended jobs that are old, or too many, or too large',
   description: [
     'Removes ended jobs older than 7 days, beyond the newest 2,000, or beyond 2 GiB of logs; failures that nobody was',

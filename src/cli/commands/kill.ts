@@ -61,7 +61,7 @@ async function killOne(
     for (const one of hidden) output.note(hiddenNote(one));
   }
   // this was the telling
-  if (after.kind === 'ended' && !output.readerGone) markSeen(home.job(after.id));
+  if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) markSeen(home.job(after.id));
   return ok(SUCCESS);
 }
 
@@ -92,6 +92,7 @@ export const kill = verb({
   arity: [0, Number.POSITIVE_INFINITY],
   // as for kill(1): -9, -KILL
   shorthand: (word) => (/^-(\d+|[A-Z]{2,}\d*)$/.test(word) ? ['--signal', word.slice(1)] : undefined),
+  changes: true,
   summary: 'stop jobs and every process of theirs; returns when they are gone',
   description: [
     'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left. What a handler of',

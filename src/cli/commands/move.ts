@@ -68,6 +68,7 @@ export const move = verb({
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
   brief: 'in a queue',
+  changes: true,
   summary: 'another place in its queue for a job that waits',
   description: [
     'To the front of its queue, before jobs of every priority, or to its end, or among those of another priority. Several jobs',

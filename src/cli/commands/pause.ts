@@ -7,6 +7,7 @@ export const pause = verb({
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
   brief: '',
+  changes: true,
   summary: 'let every process of a job stand still (STOP), until resume',
   description: [
     'Its time limits do not count the pause. It keeps its memory, ports, name and its slot in a queue; wait says so, and waits on.',

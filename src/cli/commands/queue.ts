@@ -72,6 +72,7 @@ export const queue = verb({
   name: 'queue',
   operands: '[list | set NAME --slots N | pause NAME | resume NAME | remove NAME]',
   arity: [0, 2],
+  changes: true,
   summary: 'the queues: who runs, who waits; set slots, pause, resume, remove',
   description: [
     'A queue comes with its first job, or with set. Of its jobs as many run at once as it has slots (1 unless told otherwise).',

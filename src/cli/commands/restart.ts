@@ -132,6 +132,7 @@ export const restart = verb({
   // at least one, but for --failed: checked below
   arity: [0, Number.POSITIVE_INFINITY],
   brief: '',
+  changes: true,
   summary: 'start jobs once more, as new ones; one that runs is stopped first',
   description: [
     'The same command, script, directory, options and -e values, and the environment of this call; with run --keep-env the',

@@ -7,6 +7,7 @@ export const resume = verb({
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
   brief: '',
+  changes: true,
   summary: 'let a paused job go on (CONT)',
   description: ['One that is not paused stays as it is.'],
   examples: [

@@ -55,6 +55,7 @@ export const run = verb({
   // at least one, but for --batch: checked below
   arity: [0, Number.POSITIVE_INFINITY],
   passThrough: true,
+  changes: true,
   summary: 'start a command as a job; prints its id and returns at once',
   description: [
     'Words are run as they are, without a shell. One single word without -- is a shell line: it runs under',

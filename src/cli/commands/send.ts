@@ -47,6 +47,7 @@ export const send = verb({
   operands: 'REF [TEXT...] | REF -',
   arity: [1, Number.POSITIVE_INFINITY],
   brief: '',
+  changes: true,
   summary: 'write lines to a job that was started with --stdin hold or --pty',
   description: [
     'Each TEXT is a line of its own: `bgjob send 42 y n` answers two questions; a line with blanks is one word in quotes, and one that',

@@ -14,6 +14,7 @@ export const skill = verb({
   operands: '',
   arity: [0, 0],
   brief: 'for agents',
+  changes: true,
   summary: 'a short text that teaches coding agents bgjob; prints or installs it',
   description: [
     'Prints a SKILL.md of one page, for coding agents. --user and --project install it where agents look for skills,',

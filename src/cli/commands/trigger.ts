@@ -74,6 +74,7 @@ export const trigger = verb({
   operands: 'add NAME [-- COMMAND...] | ls [NAME] | rotate NAME | rm NAME',
   arity: [0, Number.POSITIVE_INFINITY],
   brief: '',
+  changes: true,
   summary: 'jobs that are started by a POST, as of a webhook of GitHub',
   description: [
     'add prints a URL and a secret, a line each; the secret is shown once. A POST to the URL starts the job, if it has the secret as',

@@ -33,6 +33,7 @@ const ERRNO: Record<string, string> = {
   EFBIG: 'a file may not be as large as that (ulimit -f)',
   EIO: 'an input/output error',
   EBADF: 'it is closed',
+  EPIPE: 'nobody reads it',
   EISDIR: 'it is a directory',
   EILSEQ: 'its name is not UTF-8',
   ERANGE: 'its path is too long',
@@ -198,11 +199,14 @@ export function messageOf(failure: Failure): Message {
       return sendMessageOf(failure);
     case 'bad-config':
       return configMessageOf(failure, errnoText);
-    case 'answer-lost':
-      return {
-        message: `cannot write the answer to stdout: ${errnoText(failure.errno)}`,
-        hint: 'bgjob ls',
-      };
+    case 'answer-lost': {
+      const { errno, instead } = failure;
+      const lost = `cannot write the answer to stdout: ${errnoText(errno)}`;
+      if (instead === null) return { message: lost, hint: 'bgjob ls' };
+      if (instead === 'stderr')
+        return { message: `${lost}; what was asked for is done, and the answer stands above, on stderr` };
+      return { message: `${lost}; ${instead.undone}`, hint: instead.again };
+    }
     default:
       return unreachable(failure);
   }

@@ -32,19 +32,44 @@ function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
 
 const OBJECTS_PER_WRITE = 200;
 
+/** One JSON object in a line. */
+export const objectText = (value: object): string => safeJson(JSON.stringify(value));
+
 export class Output {
   readonly json: boolean;
   /** The reader of stdout is gone. The answer then goes nowhere, but the exit code is still the true one. */
   readerGone = false;
+  /** Of a verb that has changed something by then: lines that stdout does not take go to stderr, and it is done to its end. */
+  diverts: boolean;
+  /** The system error that kept a line from stdout; that line and all after it went to stderr. */
+  lost: string | undefined;
   private readonly env: NodeJS.ProcessEnv;
-  constructor(env: NodeJS.ProcessEnv, json: boolean) {
+  constructor(env: NodeJS.ProcessEnv, json: boolean, diverts = false) {
     this.env = env;
     this.json = json;
+    this.diverts = diverts;
   }
 
   /** A line of the answer. */
   line(text: string): void {
-    this.raw(Buffer.from(`${text}\n`));
+    const bytes = Buffer.from(`${text}\n`);
+    try {
+      if (this.lost === undefined || !this.diverts) this.raw(bytes);
+    } catch (thrown) {
+      if (!this.diverts || !(thrown instanceof AnswerLost)) throw thrown;
+      this.lost = thrown.errno;
+    }
+    if (this.lost !== undefined && this.diverts) write(2, bytes);
+  }
+  /** Lines that nobody may see but on stdout; the system error that kept them from it, EPIPE where nobody reads it. */
+  tryLine(text: string): string | undefined {
+    try {
+      this.raw(Buffer.from(`${text}\n`));
+    } catch (thrown) {
+      if (!(thrown instanceof AnswerLost)) throw thrown;
+      return thrown.errno;
+    }
+    return this.readerGone ? 'EPIPE' : undefined;
   }
   /** Bytes of the answer, as they are. */
   raw(bytes: Uint8Array): void {
@@ -55,7 +80,7 @@ export class Output {
   }
   /** One JSON object of the answer. */
   object(value: object): void {
-    this.line(safeJson(JSON.stringify(value)));
+    this.line(objectText(value));
   }
   /** Many objects of the answer, in few writes; each is made when its turn comes. */
   objects(values: Iterable<object>): void {

@@ -95,6 +95,8 @@ async function followOutput(output: Output, home: Home, id: JobId, patience: Pat
 /** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
 async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
   const stopNotes = watchPauses(output, home, () => [id]);
+  // who cannot have it on stdout does not get all of it on stderr
+  output.diverts = false;
   await followOutput(output, home, id, patience);
   stopNotes();
   const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
