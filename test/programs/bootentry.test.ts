@@ -73,6 +73,119 @@ rigTest(
   { skip: missing('crontab') || isRoot || noNamespaces },
 );
 
+/** How cron hands a command to its shell: that of Vixie ends it at a `%` without a backslash before it, that of busybox takes it as it is. */
+function asVixie(command: string): string {
+  let handed = '';
+  let isEscaped = false;
+  for (const character of command) {
+    if (isEscaped && character === '%') handed = handed.slice(0, -1);
+    else if (!isEscaped && character === '%') return handed;
+    handed += character;
+    isEscaped = !isEscaped && character === '\\';
+  }
+  return handed;
+}
+const asBusybox = (command: string): string => command;
+
+/** The words that a shell makes of a command. */
+const wordsOf = (command: string): string[] => {
+  const line = `printf '%s\\0' ${command}`;
+  return spawnSync('sh', ['-c', line], { encoding: 'utf8' }).stdout.split('\0').slice(0, -1);
+};
+
+rigTest(
+  'a home of any name: one line, of which every cron makes the same words; one with a line end in it is refused',
+  async (rig) => {
+    const tabs = join(rig.dir, 'crontabs');
+    fs.mkdirSync(tabs);
+    const places: [string, string][] = [[tabs, CRONTABS]];
+    const list = async () => (await within(rig, places, ['crontab', '-l'])).stdout;
+    const call = (home: string, ...args: string[]) =>
+      within(rig, places, bgjob(...args), { env: { BGJOB_HOME: home } });
+    await within(rig, places, ['crontab', '-'], { input: '# mine\n' });
+    const names = [
+      '100%',
+      'a b%c',
+      "it's",
+      'back\\slash',
+      'back\\%',
+      "'%'",
+      '\\\\%%\\',
+      '# $(exit) "`',
+      'ümlaut',
+    ];
+    for (const name of names) {
+      const home = join(rig.dir, name);
+      const added = await call(home, 'cron', 'add', '--boot');
+      assert.equal(added.code, 0, added.stderr);
+      const lines = (await list()).split('\n');
+      assert.deepEqual([lines.length, lines[0], lines[2]], [3, '# mine', ''], name);
+      const command = /^@reboot (.*) >\/dev\/null 2>&1 # bgjob boot$/.exec(lines[1]!)![1]!;
+      for (const handed of [asVixie, asBusybox])
+        assert.deepEqual(
+          wordsOf(handed(command)),
+          ['env', `BGJOB_HOME=${home}`, process.execPath, BGJOB, 'boot'],
+          name,
+        );
+      assert.match((await call(home, 'cron', 'add', '--boot')).stderr, /is there already\)\n$/);
+      assert.match((await call(home, 'cron', 'add', '--no-boot')).stderr, /is gone\)\n$/);
+      assert.equal(await list(), '# mine\n', name);
+    }
+    const home = join(rig.dir, 'a\n* * * * * touch b');
+    const refused = await call(home, 'cron', 'add', '--boot');
+    assert.equal(refused.code, 125);
+    assert.match(
+      refused.stderr,
+      /^bgjob: no line of crontab can hold the path of BGJOB_HOME=.*: a line ends in it\n {2}hint: bgjob boot /,
+    );
+    assert.equal(await list(), '# mine\n');
+    // what an earlier one wrote for such a home goes, too
+    const odd = join(rig.dir, 'a b%c');
+    const earlier = `@reboot env 'BGJOB_HOME=${odd.replace('%', '\\%')}' ${process.execPath} ${BGJOB} boot >/dev/null 2>&1 # bgjob boot\n`;
+    await within(rig, places, ['crontab', '-'], { input: `# mine\n${earlier}` });
+    assert.match((await call(odd, 'cron', 'add', '--no-boot')).stderr, /is gone\)\n$/);
+    assert.equal(await list(), '# mine\n');
+  },
+  { skip: missing('crontab') || isRoot || noNamespaces },
+);
+
+/** As busybox has it: a file of the user's name, which is shown and replaced as it is. */
+const busyboxCrontab = (tabs: string): string => `#!/bin/sh
+cd ${tabs} || exit 1
+case $1 in
+-l) cat root 2>/dev/null || { echo "crontab: can't open 'root': No such file or directory" >&2; exit 1; } ;;
+-) cat >root ;;
+esac
+`;
+
+rigTest(
+  "busybox's crontab, in which there is none yet; lines of any bytes stay as they are",
+  async (rig) => {
+    const crontab = join(rig.dir, 'crontab');
+    const tabs = join(rig.dir, 'tabs');
+    fs.mkdirSync(tabs);
+    fs.writeFileSync(crontab, busyboxCrontab(tabs), { mode: 0o755 });
+    const places: [string, string][] = [[crontab, '/usr/bin/crontab']];
+    const call = (...args: string[]) =>
+      within(rig, places, bgjob(...args), { env: { LC_ALL: 'de_DE.UTF-8' } });
+    const line = `@reboot env BGJOB_HOME=${rig.home} ${process.execPath} ${BGJOB} boot >/dev/null 2>&1 # bgjob boot\n`;
+    const added = await call('cron', 'add', '--boot');
+    assert.equal(added.code, 0, added.stderr);
+    assert.equal(fs.readFileSync(join(tabs, 'root'), 'utf8'), line);
+    const own = Buffer.from('# \xe9\xff\n0 1 * * * true\n', 'latin1');
+    fs.writeFileSync(join(tabs, 'root'), Buffer.concat([own, Buffer.from(line)]));
+    assert.match((await call('cron', 'add', '--boot')).stderr, /is there already/);
+    assert.match((await call('cron', 'add', '--no-boot')).stderr, /is gone/);
+    assert.deepEqual(fs.readFileSync(join(tabs, 'root')), own);
+    // any other trouble is none that means an empty one
+    fs.rmSync(tabs, { recursive: true });
+    const refused = await call('cron', 'add', '--boot');
+    assert.equal(refused.code, 125);
+    assert.match(refused.stderr, /^bgjob: crontab -l: /);
+  },
+  { skip: missing('crontab') || isRoot || noNamespaces },
+);
+
 rigTest(
   'without crontab a unit of the user, which systemd understands',
   async (rig) => {
@@ -96,11 +209,23 @@ rigTest(
     const text = fs.readFileSync(unit, 'utf8');
     assert.match(text, /^ExecStart="\/usr\/bin\/env" "BGJOB_HOME=\S+" "\S+" "\S+\/bin\/bgjob" "boot"$/m);
     assert.match(text, /^KillMode=process$/m);
+    assert.equal(fs.statSync(unit).mode & 0o022, 0);
     const verified = spawnSync('systemd-analyze', ['verify', '--user', unit], { encoding: 'utf8' });
     assert.doesNotMatch(verified.stderr, /bgjob-boot/);
     const removed = await call('cron', 'add', '--no-boot');
     assert.equal(removed.code, 0, removed.stderr);
     assert.equal(fs.existsSync(unit), false);
+    // a line end in a path is none in the unit
+    const home = join(rig.dir, 'a\nExecStart="b"');
+    const options = { env: { XDG_CONFIG_HOME: config, BGJOB_HOME: home } };
+    assert.equal((await within(rig, places, bgjob('cron', 'add', '--boot'), options)).code, 0);
+    const [line, ...others] = fs.readFileSync(unit, 'utf8').match(/^.*ExecStart=.*$/gm)!;
+    assert.deepEqual(others, []);
+    assert.ok(line!.includes(`/a\\nExecStart=\\"b\\"" "`), line);
+    assert.doesNotMatch(
+      spawnSync('systemd-analyze', ['verify', '--user', unit], { encoding: 'utf8' }).stderr,
+      /bgjob-boot/,
+    );
   },
   { skip: missing('systemctl', 'systemd-analyze') || isRoot || noNamespaces },
 );

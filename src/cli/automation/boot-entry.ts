@@ -10,6 +10,7 @@ import { makeParents } from '../../base/fs/directories.ts';
 import { errnoOf } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { findTool } from '../../engine/os/programs.ts';
+import { quote } from '../../engine/os/shell-quote.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
 import { quoteWord } from '../../job/view.ts';
@@ -25,25 +26,50 @@ function bootCommand(context: Context): string[] {
   return [...(own ? ['env', `BGJOB_HOME=${homePath(context.env)}`] : []), process.execPath, program, 'boot'];
 }
 
-/** crontab takes `%` for the end of the line. */
-const cronLine = (context: Context): string =>
-  `@reboot ${bootCommand(context).map(quoteWord).join(' ').replaceAll('%', '\\%')} >/dev/null 2>&1 ${MARK}`;
+/**
+ * A word of a line of crontab, whose shell it reaches through cron. That of Vixie ends the command at a `%`, unless a backslash stands
+ * before it, which it takes away, and which no other backslash may precede; that of busybox hands on the line as it is. So
+ * the two stand together outside of quotes, where a shell takes them for a `%`, too.
+ */
+const cronWord = (word: string): string =>
+  quoteWord(word) === word ? word.replaceAll('%', '\\%') : quote(word).replaceAll('%', "'\\%'");
 
+/** As 0.8.0 and earlier ones quoted it. */
+const earlierWord = (word: string): string => quoteWord(word).replaceAll('%', '\\%');
+
+/** The line of crontab, in bytes (latin1) like all of them; undefined if no line can hold it: a path has a line end. */
+function cronLine(context: Context, asWord = cronWord): string | undefined {
+  const command = bootCommand(context).map(asWord).join(' ');
+  if (command.includes('\n')) return undefined;
+  return Buffer.from(`@reboot ${command} >/dev/null 2>&1 ${MARK}`).toString('latin1');
+}
+
+const isOurs = (context: Context, line: string): boolean =>
+  [cronLine(context), cronLine(context, earlierWord)].includes(line);
+
+/** Calls it with bytes, and for bytes (latin1): a line of somebody else's need not be UTF-8. What it says of itself is not translated. */
 function call(
   program: string,
   args: string[],
-  input?: string,
+  input = '',
 ): { status: number | null; stdout: string; stderr: string } {
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input, timeout: 20_000 });
-  return { status, stdout: stdout ?? '', stderr: stderr ?? '' };
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    input: Buffer.from(input, 'latin1'),
+    env: { ...process.env, LC_ALL: 'C' },
+    timeout: 20_000,
+  });
+  return { status, stdout: stdout?.toString('latin1') ?? '', stderr: stderr?.toString() ?? '' };
 }
+
+/** What crontab says where there is none yet; the second: busybox, which has looked for a file of the user's name. */
+const NO_CRONTAB = /no crontab|^crontab: can't open '[^'/]*': No such file or directory$/im;
 
 /** The lines of the user's crontab; none if there is no crontab yet. */
 function readCrontab(crontab: string): Result<string[]> {
   const { status, stdout, stderr } = call(crontab, ['-l']);
   if (status === 0) return ok(stdout.split('\n').slice(0, stdout.endsWith('\n') ? -1 : undefined));
-  if (/no crontab/i.test(stderr)) return ok([]);
+  if (NO_CRONTAB.test(stderr)) return ok([]);
   return fail({
     code: 'usage',
     message: `crontab -l: ${clip(safe(stderr.trim()), 200)}`,
@@ -60,7 +86,7 @@ const unitPath = (context: Context): string =>
 
 /** A word as systemd takes it. */
 const unitWord = (word: string): string =>
-  `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
+  `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
 
 const unitText = (context: Context): string =>
   [
@@ -83,7 +109,7 @@ const unitText = (context: Context): string =>
 export function bootEntry(context: Context): 'crontab' | 'unit' | undefined {
   const crontab = findTool('crontab');
   const lines = crontab ? readCrontab(crontab) : ok([]);
-  if (lines.ok && lines.value.includes(cronLine(context))) return 'crontab';
+  if (lines.ok && lines.value.some((line) => isOurs(context, line))) return 'crontab';
   return fs.existsSync(unitPath(context)) ? 'unit' : undefined;
 }
 
@@ -99,8 +125,14 @@ function changeCrontab(context: Context, crontab: string, wanted: boolean): Resu
   const read = readCrontab(crontab);
   if (!read.ok) return read;
   const line = cronLine(context);
+  if (line === undefined && wanted)
+    return fail({
+      code: 'usage',
+      message: `no line of crontab can hold the path of ${bootCommand(context).find((word) => word.includes('\n'))}: a line ends in it`,
+      hint: 'bgjob boot in whatever starts your programs',
+    });
   // that of another home is another's
-  const others = read.value.filter((one) => one !== line);
+  const others = read.value.filter((one) => !isOurs(context, one));
   const isThere = others.length < read.value.length;
   if (isThere === wanted)
     return ok(
@@ -108,7 +140,7 @@ function changeCrontab(context: Context, crontab: string, wanted: boolean): Resu
         ? '(crontab: the @reboot line is there already)'
         : '(crontab: there is no @reboot line of bgjob)',
     );
-  const text = [...others, ...(wanted ? [line] : []), ''].join('\n');
+  const text = [...others, ...(wanted ? [line!] : []), ''].join('\n');
   const { status, stderr } = call(crontab, ['-'], text);
   if (status !== 0)
     return fail({
@@ -116,7 +148,11 @@ function changeCrontab(context: Context, crontab: string, wanted: boolean): Resu
       message: `crontab refuses the line: ${clip(safe(stderr.trim()), 200)}`,
       hint: 'bgjob boot in whatever starts your programs',
     });
-  return ok(wanted ? `(crontab: ${safe(line)})` : '(crontab: the @reboot line is gone)');
+  return ok(
+    wanted
+      ? `(crontab: ${safe(Buffer.from(line!, 'latin1').toString())})`
+      : '(crontab: the @reboot line is gone)',
+  );
 }
 
 function changeUnit(context: Context, wanted: boolean): Result<string> {
