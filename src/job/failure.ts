@@ -38,6 +38,8 @@ export type SkillTrouble =
   | { kind: 'no-file' }
   | { kind: 'not-ours' }
   | { kind: 'changed' }
+  /** Since it was looked at. */
+  | { kind: 'meanwhile' }
   | { kind: 'damaged-block'; why: string }
   | { kind: 'outside'; real: string; base: string }
   | { kind: 'errno'; doing: string; errno: string };
@@ -109,7 +111,7 @@ export type Failure =
   | { code: 'untrusted-certificate'; url: string; why: string }
   /** `left`: how many lines are good. */
   | { code: 'bad-lines'; file: string; bad: BadLine[]; left: number }
-  /** `again`: the command that does it all the same. */
+  /** `again`: the command that does it all the same; after `meanwhile` the same one. */
   | { code: 'skill-refused'; path: string; trouble: SkillTrouble; again: string }
   /** `lines` and `bytes` were sent, and `halfBytes` of one more line; `how` it ended. */
   | {

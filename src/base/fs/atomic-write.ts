@@ -109,26 +109,65 @@ export function writeShared(path: string, text: string): void {
   syncDir(dirname(path));
 }
 
-/**
- * Replaces a file that is not the home's: with the mode it had, or (null) with what the umask leaves. Durable when this returns;
- * throws a system error.
- */
-export function writeVisible(path: string, bytes: Uint8Array, mode: number | null): void {
+/** Replaces a file of our own outside of the home, or makes it: what the umask leaves, and never writable by others. Durable when this returns. */
+export function writeVisible(path: string, bytes: Uint8Array): void {
   const temporary = `${path}.${process.pid}.${claims++}.tmp`;
   try {
-    const fd = fs.openSync(temporary, NEW, 0o644);
-    try {
-      if (mode !== null) fs.fchmodSync(fd, mode);
-      writeAll(fd, bytes);
-      fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
+    createVisible(temporary, bytes);
     fs.renameSync(temporary, path);
   } finally {
     removeQuietly(temporary);
   }
   syncDir(dirname(path));
+}
+
+/** Makes such a file that must not exist, EEXIST; durable when the directory is flushed. */
+export function createVisible(path: string, bytes: Uint8Array): void {
+  const fd = fs.openSync(path, NEW, 0o644);
+  try {
+    writeAll(fd, bytes);
+    fs.fsyncSync(fd);
+  } catch (thrown) {
+    removeQuietly(path);
+    throw thrown;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/**
+ * Changes a file of somebody's in place: its owner, mode, links and whatever else it has stay. False, and nothing is changed, if it does
+ * not hold `before` any more. What is new at its end comes first: on a full disk what was there stays. Durable when this returns.
+ */
+export function changeInPlace(path: string, before: Uint8Array, next: Uint8Array): boolean {
+  const kept = before.findIndex((byte, n) => byte !== next[n]);
+  const isLonger = kept === -1;
+  // then nothing that somebody else appends meanwhile is written over
+  const fd = fs.openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | (isLonger ? O_APPEND : 0));
+  try {
+    if (!fs.fstatSync(fd).isFile() || !fs.readFileSync(fd).equals(before)) return false;
+    try {
+      writeAt(fd, next.subarray(before.length), before.length);
+      if (!isLonger) {
+        writeAt(fd, next.subarray(kept, before.length), kept);
+        if (next.length < before.length) fs.ftruncateSync(fd, next.length);
+      }
+    } catch (thrown) {
+      fs.ftruncateSync(fd, before.length);
+      if (!isLonger) writeAt(fd, before.subarray(kept), kept);
+      throw thrown;
+    }
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return true;
+}
+
+/** Writes everything, from a place in the file on. */
+function writeAt(fd: number, bytes: Uint8Array, at: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += fs.writeSync(fd, bytes, done, bytes.length - done, at + done);
 }
 
 /**

@@ -171,7 +171,7 @@ function changeUnit(context: Context, wanted: boolean): Result<string> {
   }
   const written = attempt('write', path, () => {
     makeParents(dirname(path));
-    writeVisible(path, Buffer.from(unitText(context)), null);
+    writeVisible(path, Buffer.from(unitText(context)));
   });
   if (!written.ok) return written;
   const { status, stderr } = call(systemctl, ['--user', 'enable', UNIT]);

@@ -27,6 +27,8 @@ export function skillMessageOf(
         message: `what bgjob wrote in ${path} was changed by somebody since; nothing was changed now`,
         hint: `${safe(again)} does it all the same`,
       };
+    case 'meanwhile':
+      return { message: `somebody changed ${path} just now; nothing was changed there`, hint: safe(again) };
     case 'damaged-block':
       return {
         message: `${path}: the bgjob block is damaged: ${safe(trouble.why)}; nothing was changed`,

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { version } from '../../../package.json';
-import { writeVisible } from '../../base/fs/atomic-write.ts';
+import { changeInPlace, createVisible, syncDir } from '../../base/fs/atomic-write.ts';
 import { makeParents } from '../../base/fs/directories.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { SkillTrouble } from '../../job/failure.ts';
@@ -81,17 +81,21 @@ export function planBlock(place: Target, { remove, force }: Wishes): Planned {
   return change('removed', rest === '' && file!.endsWith('\n') ? null : rest, before);
 }
 
-/** Does it; throws a system error. */
-export function apply({ place: { name, real, base, found }, action, next }: Change): void {
-  if (action === 'unchanged' || action === 'absent') return;
+/** Does it; false, and nothing is done, if somebody changed the file since it was looked at. Throws a system error. */
+export function apply({ place: { name, real, base, found }, action, next }: Change): boolean {
+  if (action === 'unchanged' || action === 'absent') return true;
   if (action !== 'removed' || next) {
-    makeParents(dirname(real));
     const bytes = name === 'agents-md' ? next! : Buffer.from(wholePage());
-    writeVisible(real, bytes, found?.mode ?? null);
-    return;
+    if (found) return changeInPlace(real, found.bytes, bytes);
+    makeParents(dirname(real));
+    createVisible(real, bytes);
+    syncDir(dirname(real));
+    return true;
   }
+  if (!fs.readFileSync(real).equals(found!.bytes)) return false;
   fs.unlinkSync(real);
   if (name !== 'agents-md') leaveDirectories(real, base);
+  return true;
 }
 
 /** The directories of a file that is gone, as far as they are empty now: they were made for it. */

@@ -33,13 +33,13 @@ function told({ place, action, next, before }: Change): string {
   }
 }
 
-/** The command again, with what was refused allowed. */
-const withForce = (wishes: Wishes): string =>
+/** The command again. */
+const commandOf = (wishes: Wishes): string =>
   [
     'bgjob skill',
     ...PLACES.filter((name) => wishes[name]),
     ...(wishes.remove ? ['remove'] : []),
-    'force',
+    ...(wishes.force ? ['force'] : []),
   ].join(' --');
 
 /** Prints the text, or puts it where the options say, or takes it away there. */
@@ -59,7 +59,10 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
     return ok(SUCCESS);
   }
   const refuse = (path: string, trouble: SkillTrouble) =>
-    fail({ code: 'skill-refused', path, trouble, again: withForce(wishes) });
+    fail({
+      ...{ code: 'skill-refused', path, trouble },
+      again: commandOf(trouble.kind === 'meanwhile' ? wishes : { ...wishes, force: true }),
+    });
   // a directory that was removed has no project, and must not mean another one
   const cwd = wishes.project || wishes['agents-md'] ? context.cwd() : ok('/');
   if (!cwd.ok) return cwd;
@@ -78,10 +81,12 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
   for (const change of changes) {
     const { name, path } = change.place;
     try {
-      apply(change);
+      if (!apply(change)) return refuse(path, { kind: 'meanwhile' });
     } catch (thrown) {
-      const doing = wishes.remove ? 'remove' : 'write';
-      return refuse(path, { kind: 'errno', doing, errno: errnoOf(thrown) });
+      const errno = errnoOf(thrown);
+      // it came, or went, since it was looked at
+      if (errno === (change.place.found ? 'ENOENT' : 'EEXIST')) return refuse(path, { kind: 'meanwhile' });
+      return refuse(path, { kind: 'errno', doing: wishes.remove ? 'remove' : 'write', errno });
     }
     if (output.json) output.object({ v: 1, place: name, path, action: change.action, version });
     else output.line(told(change));

@@ -19,7 +19,7 @@ export interface Target {
   base: string;
   outside: boolean;
   /** What is there now; null if nothing is. */
-  found: { bytes: Buffer; mode: number } | null;
+  found: { bytes: Buffer } | null;
 }
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
@@ -48,7 +48,7 @@ function realPath(base: string, below: string): string {
   return at;
 }
 
-/** A file and its mode; null if there is none, and why not, if it is no file. Throws a system error. */
+/** What a file holds; null if there is none, and why not, if it is no file. Throws a system error. */
 function read(path: string): Target['found'] | 'no-file' {
   let fd: number;
   try {
@@ -58,10 +58,9 @@ function read(path: string): Target['found'] | 'no-file' {
     throw thrown;
   }
   try {
-    const stat = fs.fstatSync(fd);
-    // a FIFO would be waited for, and replacing a device is nobody's wish
-    if (!stat.isFile()) return 'no-file';
-    return { bytes: fs.readFileSync(fd), mode: stat.mode & 0o7777 };
+    // a FIFO would be waited for, and changing a device is nobody's wish
+    if (!fs.fstatSync(fd).isFile()) return 'no-file';
+    return { bytes: fs.readFileSync(fd) };
   } finally {
     fs.closeSync(fd);
   }

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { cannotMount, fill, onMount, succeeds } from '../../rig/mounts.ts';
 import { freePort } from '../../rig/ports.ts';
 import { assertRefused } from '../../rig/refusal.ts';
-import { type Rig, ROOT, rigTest } from '../../rig/rig.ts';
+import { type Answer, type Rig, ROOT, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
 
 const VERSION: string = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
 const userFile = (rig: Rig) => join(rig.dir, '.claude/skills/bgjob/SKILL.md');
@@ -114,7 +115,7 @@ rigTest(
       assert.deepEqual(fs.readdirSync(dirname(file)), ['SKILL.md'], 'nothing beside it');
     }
     const stat = fs.statSync(userFile(rig));
-    assert.equal(stat.mode & 0o777, 0o666 & ~process.umask());
+    assert.equal(stat.mode & 0o777, 0o644 & ~process.umask());
     await says(
       rig,
       '--user --project',
@@ -281,13 +282,111 @@ rigTest('no link is followed out of the home or the project; within, it is said 
   }
 });
 
+rigTest('a file keeps its owner, its mode and its other names', async (rig) => {
+  const file = agentsFile(rig);
+  const other = join(rig.project, 'other.md');
+  fs.writeFileSync(file, 'rules\n');
+  fs.chmodSync(file, 0o640);
+  fs.linkSync(file, other);
+  // only root can give a file away
+  if (process.getuid!() === 0) fs.chownSync(file, 12_345, 23_456);
+  const facts = () => {
+    const { uid, gid, mode, nlink, ino } = fs.statSync(file);
+    return [uid, gid, mode, nlink, ino, fs.statSync(other).ino];
+  };
+  const before = facts();
+  await says(rig, '--agents-md', `added a block to ${file}`);
+  assert.deepEqual(facts(), before);
+  const whole = fs.readFileSync(other, 'utf8');
+  assert.match(whole, /^rules\n\n<!-- bgjob:begin /);
+  // longer, and then shorter
+  for (const text of ['', 'pkill and pkill ']) {
+    fs.writeFileSync(file, whole.replace('pkill', text));
+    await says(rig, '--agents-md --force', /^replaced the bgjob block /);
+    assert.deepEqual([fs.readFileSync(other, 'utf8'), facts()], [whole, before]);
+  }
+  await says(rig, '--agents-md --remove', /^removed the bgjob block /);
+  assert.deepEqual([fs.readFileSync(other, 'utf8'), facts()], ['rules\n', before]);
+});
+
+rigTest(
+  'what somebody edits meanwhile is not lost: it is refused, and the same again does it',
+  async (rig) => {
+    const [file, page] = [agentsFile(rig), userFile(rig)];
+    const fifo = join(rig.dir, 'fifo');
+    assert.ok(succeeds('mkfifo', fifo));
+    /** Calls it with a pipe as stdout that is full: it stands between the first place and the second. */
+    const standing = async (options: string, act: () => void): Promise<Answer> => {
+      const pipe = fs.openSync(fifo, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+      const some = Buffer.alloc(65_536, '.');
+      const moved = (move: () => number): boolean => {
+        try {
+          return move() > 0;
+        } catch {
+          return false;
+        }
+      };
+      while (moved(() => fs.writeSync(pipe, some)));
+      const call = rig.start('bash', ['-c', `exec bgjob skill --user --agents-md ${options} >${fifo}`]);
+      const isRemoved = options === '--remove';
+      await until(
+        () => fs.existsSync(page),
+        (isThere) => isThere !== isRemoved,
+        'what becomes of the first place',
+      );
+      act();
+      while (moved(() => fs.readSync(pipe, some)));
+      const answer = await call.answer;
+      fs.closeSync(pipe);
+      return answer;
+    };
+    const refused = (options: string) =>
+      new RegExp(
+        `^bgjob: somebody changed \\S+/AGENTS\\.md just now; nothing was changed there\\n {2}hint: bgjob skill --user --agents-md${options}\\n`,
+      );
+    // made, changed in place, replaced by another file as editors do it, and removed
+    const edits: [before: string | null, act: () => void, after: string | null][] = [
+      [null, () => fs.writeFileSync(file, 'new\n'), 'new\n'],
+      ['rules\n', () => fs.appendFileSync(file, 'more\n'), 'rules\nmore\n'],
+      [
+        'rules\n',
+        () => {
+          fs.writeFileSync(`${file}~`, 'other\n');
+          fs.renameSync(`${file}~`, file);
+        },
+        'other\n',
+      ],
+      ['rules\n', () => fs.unlinkSync(file), null],
+    ];
+    for (const [before, act, after] of edits) {
+      fs.rmSync(page, { force: true });
+      fs.rmSync(file, { force: true });
+      if (before !== null) fs.writeFileSync(file, before);
+      const { code, stderr } = await standing('', act);
+      assert.equal(code, 125, stderr);
+      assert.match(stderr, refused(''));
+      assert.equal(fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : null, after);
+    }
+    // also where the file was ours alone
+    fs.rmSync(page);
+    await rig.bash('bgjob skill --user --agents-md');
+    const { code, stderr } = await standing('--remove', () => fs.appendFileSync(file, 'mine\n'));
+    assert.equal(code, 125, stderr);
+    assert.match(stderr, refused(' --remove'));
+    await says(rig, '--agents-md --remove', `removed the bgjob block of ${file}`);
+    assert.equal(fs.readFileSync(file, 'utf8'), 'mine\n');
+  },
+);
+
 rigTest(
   'a place that is read-only or full: what is there stays, and the message is about that place',
   async (rig) => {
     await onMount(rig, 'size=512k', async (mounted) => {
       const project = join(mounted, 'project');
       fs.mkdirSync(join(project, '.git'), { recursive: true });
-      fs.writeFileSync(join(project, 'AGENTS.md'), 'rules\n');
+      // as long as its block of the disk
+      const rules = 'rules\n'.repeat(2048);
+      fs.writeFileSync(join(project, 'AGENTS.md'), rules);
       fill(mounted, 0);
       const skill = async (...words: string[]) => rig.bgjob(['skill', ...words], { cwd: project });
       assertRefused(
@@ -296,7 +395,7 @@ rigTest(
         /cannot write \S+\/AGENTS\.md: no space is left on the device\n/,
       );
       assert.deepEqual(fs.readdirSync(project).sort(), ['.git', 'AGENTS.md'], 'no half file');
-      assert.equal(fs.readFileSync(join(project, 'AGENTS.md'), 'utf8'), 'rules\n');
+      assert.equal(fs.readFileSync(join(project, 'AGENTS.md'), 'utf8'), rules);
       fs.rmSync(join(mounted, 'filler'));
       assert.equal((await skill('--agents-md')).code, 0);
       assert.ok(succeeds('mount', '-o', 'remount,ro', mounted));
