@@ -71,6 +71,77 @@ rigTest('half a request is cut off; a crowd of them holds up no delivery', async
   await removeTriggers(rig);
 });
 
+rigTest(
+  'a crowd cuts off no slow delivery whose token is right, and takes no room from its body',
+  async (rig) => {
+    const { url, secret } = await addTrigger(rig, ['hook', 'cat "$BGJOB_PAYLOAD"']);
+    /** A connection whose head was read: it was told to go on. */
+    const slow = async (credentials: string, path = 'hook'): Promise<Raw> => {
+      const raw = new Raw(url);
+      raw.write(
+        `POST /${path} HTTP/1.1\r\nHost: localhost\r\n${credentials}\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n`,
+      );
+      await until(
+        () => raw.answer,
+        (answer) => statuses(answer).length > 0,
+        'that it may go on',
+      );
+      raw.write('12345');
+      return raw;
+    };
+    const right = `Authorization: Bearer ${secret}`;
+    const genuine = await slow(right);
+    // a signature is known by the whole body alone, and decides where it is there
+    const signed = `${right}\r\nX-Hub-Signature-256: sha256=${'0'.repeat(64)}`;
+    const others = [
+      await slow(`Authorization: Bearer ${'0'.repeat(64)}`),
+      await slow(right, 'other'),
+      await slow(signed),
+    ];
+    const crowd = Array.from({ length: 300 }, () => {
+      const raw = new Raw(url);
+      raw.write('POST');
+      return raw;
+    });
+    for (const raw of others)
+      await until(
+        () => raw.closed,
+        (closed) => closed,
+        'that they are cut off',
+      );
+    genuine.write('67890');
+    await until(
+      () => statuses(genuine.answer).length > 1 || genuine.closed,
+      (isOver) => isOver,
+      'its answer',
+    );
+    // late, where the crowd took so long to come: but it was never cut off without a word
+    const [, answered] = statuses(genuine.answer);
+    assert.ok(answered === 202 || answered === 408, genuine.answer);
+    const jobs = fs.readdirSync(`${rig.home}/jobs`).length;
+    assert.equal(jobs, answered === 202 ? 2 : 1, 'nothing of the others was started');
+    for (const raw of crowd) raw.close();
+    // bodies without end fill what there is for them
+    const megabyte = 2 ** 20;
+    const bodies = Array.from({ length: 34 }, () => {
+      const raw = new Raw(url);
+      raw.write(
+        `POST /hook HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${megabyte}\r\n\r\n${'x'.repeat(megabyte - 1)}`,
+      );
+      return raw;
+    });
+    await until(
+      () => bodies.flatMap(({ answer }) => statuses(answer)),
+      (told) => told.length > 0,
+      'that one of them is refused',
+    );
+    const { status } = await send(url, { headers: bearer(secret), body: 'y'.repeat(megabyte) });
+    assert.equal(status, 202);
+    for (const raw of bodies) raw.close();
+    await removeTriggers(rig);
+  },
+);
+
 rigTest('what is no honest HTTP is refused, and starts nothing that was not signed', async (rig) => {
   const { url, secret } = await addTrigger(rig, ['hook', 'cat "$BGJOB_PAYLOAD"']);
   const head = `POST /hook HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${secret}\r\n`;

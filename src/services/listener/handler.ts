@@ -11,7 +11,7 @@ import { isWanted } from '../service.ts';
 import { tell } from '../service-log.ts';
 import { deliver } from './delivery.ts';
 import { Budget, type Rate } from './rate-limit.ts';
-import type { Letter, Reply } from './request.ts';
+import type { Head, Letter, Reply } from './request.ts';
 import { isGenuine, randomSecret } from './signature.ts';
 
 /** Of one trigger: jobs that are started. */
@@ -66,6 +66,17 @@ export class Desk {
     } catch (thrown) {
       tell(`this is a bug in bgjob, please report it: ${(thrown as Error)?.stack ?? thrown}`);
       return refuse(500, 'a bug in bgjob');
+    }
+  }
+
+  /** Whether the token of a request, of which no more than the head is there, is right: what is signed is known by all of it. */
+  isGenuine(head: Head): boolean {
+    try {
+      const trigger = this.authorize({ ...head, body: Buffer.alloc(0) });
+      return trigger !== undefined && head.headers['x-hub-signature-256'] === undefined;
+    } catch (thrown) {
+      errnoOf(thrown);
+      return false;
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * The HTTP server of a listener. Connections are few, and whoever is slow is cut off: first of all when others come. One who
- * never finishes his request holds up nobody.
+ * The HTTP server of a listener. Connections are few, and whoever is slow is cut off: first of all when others come, unless the head of
+ * his request holds the secret. One who never finishes his request holds up nobody.
  */
 import {
   createServer,
@@ -12,11 +12,21 @@ import {
 import type { Socket } from 'node:net';
 import { errnoOf } from '../../base/result.ts';
 import type { Address } from '../../job/automation/trigger.ts';
-import { type Letter, MOST_BODY_BYTES, nameIn, type Reply, readBody, refuseHead } from './request.ts';
+import {
+  type Head,
+  type Letter,
+  MOST_BODY_BYTES,
+  nameIn,
+  type Reply,
+  readBody,
+  refuseHead,
+} from './request.ts';
 
-/** So many connections at once; then the oldest goes of which no request is whole. */
+/** So many connections at once; then the oldest goes of which no request is whole, and of which it is not known that it is genuine. */
 const MOST_CONNECTIONS = 256;
-/** Bytes of bodies that are held at once, of all of them. */
+/** So many genuine ones are spared: there is room for others, whose secrets are not known yet. */
+const MOST_SPARED = MOST_CONNECTIONS / 2;
+/** Bytes of bodies that are held at once, of all of them; and of genuine ones beyond that. */
 const MOST_HELD_BYTES = 32 * MOST_BODY_BYTES;
 /** For the head of a request, for all of it, and until the next on the same connection, milliseconds. */
 const HEAD_MS = 5000;
@@ -33,6 +43,8 @@ const MOST_REQUESTS = 100;
 /** What the server asks of the listener: which names it may be called by, and the answer to a request. */
 export interface RequestHandler {
   mayHost(host: string): boolean;
+  /** Whether the head of a request shows that whoever sends it knows the secret. */
+  isGenuine(head: Head): boolean;
   /** Answers a whole request; never rejects. */
   answer(letter: Letter): Promise<Reply>;
   /** Told of every answer. */
@@ -44,6 +56,8 @@ export class Door {
   private server: Server | undefined;
   /** The oldest first, with the requests of each that are not answered yet. */
   private readonly connections = new Map<Socket, Set<IncomingMessage>>();
+  /** Those of which somebody has looked whether they are genuine. */
+  private readonly judged = new WeakMap<IncomingMessage, boolean>();
   /** What comes after the request that is being answered is none. */
   private readonly broken = new WeakSet<Socket>();
   /** Of bodies that are not answered yet. */
@@ -100,14 +114,32 @@ export class Door {
     return [...(this.connections.get(socket) ?? [])].some(({ complete }) => complete);
   }
 
+  /** Whether a request that is not whole yet is genuine by its head: looked at once, and only where others come. */
+  private isGenuine(request: IncomingMessage): boolean {
+    const known = this.judged.get(request) ?? this.handler.isGenuine(headOf(request));
+    this.judged.set(request, known);
+    return known;
+  }
+
   private admit(socket: Socket): void {
     this.connections.set(socket, new Set());
     socket.once('close', () => this.connections.delete(socket));
     if (this.connections.size <= MOST_CONNECTIONS) return;
-    const oldest = [...this.connections.keys()].find((one) => !this.isAwaiting(one)) ?? socket;
+    const oldest = this.oldest() ?? socket;
     oldest.destroy();
     this.connections.delete(oldest);
     this.handler.answered(0, fromOf(oldest));
+  }
+
+  /** Who goes when there are too many. */
+  private oldest(): Socket | undefined {
+    let spared = 0;
+    for (const [socket, requests] of this.connections) {
+      if (this.isAwaiting(socket)) continue;
+      if (spared === MOST_SPARED || ![...requests].some((request) => this.isGenuine(request))) return socket;
+      spared++;
+    }
+    return undefined;
   }
 
   /** Ends a connection on which no request can be read any more; but not before the answer to one that was whole. */
@@ -134,13 +166,14 @@ export class Door {
       this.heldBytes -= mine;
     });
     const body = await readBody(request, (bytes) => {
-      if (this.heldBytes + bytes > MOST_HELD_BYTES) return false;
+      const held = this.heldBytes + bytes;
+      if (held > MOST_HELD_BYTES && !(held <= 2 * MOST_HELD_BYTES && this.isGenuine(request))) return false;
       this.heldBytes += bytes;
       mine += bytes;
       return true;
     });
     if (!Buffer.isBuffer(body)) return this.send(response, body, true);
-    const letter = { name: nameIn(request.url), headers: request.headers, body };
+    const letter = { ...headOf(request), body };
     const reply = await this.handler.answer(letter);
     this.send(response, reply, false);
   }
@@ -174,6 +207,8 @@ function drain(request: IncomingMessage): void {
   request.once('close', () => clearTimeout(timer));
   request.on('error', () => {});
 }
+
+const headOf = ({ url, headers }: IncomingMessage): Head => ({ name: nameIn(url), headers });
 
 const fromOf = (socket: Socket): string => socket.remoteAddress ?? '?';
 

@@ -50,6 +50,7 @@ async function serve(home: Home, address: Address): Promise<void> {
   const hosts = ownHosts(address.host);
   const door = new Door({
     mayHost: (host) => hosts.has(host) || addedHosts(home, address).has(host),
+    isGenuine: (head) => desk.isGenuine(head),
     answer: (letter) => desk.answer(letter),
     answered: (status, from) => refusals.count(status, from),
   });

@@ -15,11 +15,14 @@ export interface Reply {
   headers?: Record<string, string>;
 }
 
-/** A whole request. */
-export interface Letter {
+/** What comes before the body. */
+export interface Head {
   /** What stands in the path: the name of a trigger, perhaps. */
   name: string;
   headers: IncomingHttpHeaders;
+}
+/** A whole request. */
+export interface Letter extends Head {
   body: Buffer;
 }
 
