@@ -67,7 +67,21 @@ export function newSession(): string[] {
   return perl === undefined ? [] : [requireTool('env'), locale!, perl, ...words];
 }
 
-/** The same; throws ENOENT if there is none. */
+/**
+ * Whether `env` takes `-S 'WORDS'`, in which `${NAME}` is the value of a variable: that of busybox does not. Its text tells; to ask it
+ * would cost each job that has such a variable another process.
+ */
+export function envSplits(): boolean {
+  if (process.platform === 'darwin') return true;
+  try {
+    return fs.readFileSync(requireTool('env')).includes('split-string');
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+}
+
+/** The path of a tool of the system; throws ENOENT if there is none. */
 export function requireTool(name: string): string {
   const path = findTool(name);
   if (path === undefined) throw Object.assign(new Error(`no ${name} on this machine`), { code: 'ENOENT' });

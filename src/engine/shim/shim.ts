@@ -6,7 +6,7 @@ import * as fs from 'node:fs';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSendable, type Spec } from '../../job/spec.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
-import { newSession, requireTool } from '../os/programs.ts';
+import { envSplits, newSession, requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
 import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readLetterBody } from './pty-shim.ts';
@@ -31,13 +31,17 @@ function adopt({ node, supervisor, home, id, environment }: AdopterCall): string
   return `${words.map(quote).join(' ')} 9>&-`;
 }
 
-/** The words that become the job: `env` with what a shell cannot hand on, then `before`, then the command. */
+/**
+ * The words that become the job: `env` with what a shell cannot hand on, then `before`, then the command. An `env` that knows -S finds
+ * the values in its own environment: as words of it everybody could read them, for an instant.
+ */
 function commandWords(carried: string[], keepsOwn: boolean, before: string[], unset: string[] = []): string {
   const aliases = carried.map((_, n) => `BGJOB_ENV_${n}`);
   const options = [...(keepsOwn ? [] : SHELLS_OWN), ...unset, ...aliases].map((name) => `-u ${name}`);
-  const values = aliases.map((name) => `"$${name}"`);
+  const split = ['-S', quote([...options, '--', ...aliases.map((name) => `\${${name}}`)].join(' '))];
+  const plain = [...options, '--', ...aliases.map((name) => `"$${name}"`)];
   // env before setsid: a program whose path holds a `=` would be an assignment to env
-  const env = [quote(requireTool('env')), ...options, '--', ...values];
+  const env = [quote(requireTool('env')), ...(aliases.length > 0 && envSplits() ? split : plain)];
   // each program on the way to the job's own takes as long as that
   return [...(options.length === 0 ? [] : env), ...before].join(' ');
 }

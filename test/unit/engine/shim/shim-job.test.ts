@@ -118,6 +118,9 @@ shellTest('the environment of the job is exactly what it was given', async (stag
     'x=y=z=7',
     '--=8',
     '-Sfoo=9',
+    `od.d= a  "b" 'c' \\n \\\\ \${HOME} $HOME #d\n\te `,
+    'em.pty=',
+    `lo.ng=${'x'.repeat(100_000)}`,
   ];
   const shims = [...SHIM_NAMES, 'e', 'ok'].map((name) => `${name}=mine`);
   const carried = ['BGJOB_ENV_0=zero', 'BGJOB_ENV_7=seven', 'BGJOB_ID=42'];
