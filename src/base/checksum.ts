@@ -28,3 +28,20 @@ export function isBroken(text: string): boolean {
     at > 0 && text.startsWith(OPENING, at) && text.slice(at + OPENING.length, -3) !== sumOf(text.slice(0, at))
   );
 }
+
+/** The last entry of a sealed list. Versions that do not know it take it for one more variable of the environment. */
+const LIST_SEAL = 'BGJOB_SUM=';
+
+/** The text of a list of variables (`NAME=value`), sealed. */
+export function sealedList(entries: string[]): string {
+  const own = entries.filter((entry) => !entry.startsWith(LIST_SEAL));
+  return `${JSON.stringify([...own, `${LIST_SEAL}${sumOf(JSON.stringify(own))}`])}\n`;
+}
+
+/** The entries of such a list, without its seal; undefined if the seal is not its own. A list without one is taken as it is. */
+export function openSealedList(entries: string[]): string[] | undefined {
+  const own = entries.filter((entry) => !entry.startsWith(LIST_SEAL));
+  const seal = entries.at(-1);
+  const isSealed = seal?.startsWith(LIST_SEAL);
+  return isSealed && seal !== `${LIST_SEAL}${sumOf(JSON.stringify(own))}` ? undefined : own;
+}

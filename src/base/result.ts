@@ -16,6 +16,17 @@ export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
+/** Whether something thrown by Node's own calls says what the system refused; anything else is a bug, or a damaged record. */
+export const isSystemError = (thrown: unknown): boolean =>
+  typeof (thrown as NodeJS.ErrnoException | null)?.code === 'string';
+
+/** Something thrown that nobody expected, on one line. */
+export function describeThrown(thrown: unknown): string {
+  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  return text.split('\n', 1)[0]!.slice(0, LONGEST_DESCRIPTION);
+}
+const LONGEST_DESCRIPTION = 300;
+
 /** The system error name of something thrown by Node's own calls; rethrows what is not a system error. */
 export function errnoOf(thrown: unknown): string {
   const code = (thrown as NodeJS.ErrnoException | null)?.code;

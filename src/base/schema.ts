@@ -2,7 +2,7 @@
  * Shapes of records: what is read from disk is checked field by field before it is believed, and the TypeScript
  * type comes from the same line. (The supervisor reads records too and loads no package, hence no library.)
  */
-import { isBroken } from './checksum.ts';
+import { isBroken, openSealedList } from './checksum.ts';
 
 /** Checks an unknown value; throws a ShapeError that names the place where it is wrong. */
 export type Shape<T> = (value: unknown, at: string) => T;
@@ -66,6 +66,13 @@ export const listOf =
   <T>(shape: Shape<T>): Shape<T[]> =>
   (value, at) =>
     Array.isArray(value) ? value.map((entry, n) => shape(entry, `${at}[${n}]`)) : wrong(at, 'a list');
+
+/** A list of variables, `NAME=value`, which may be sealed. */
+export const variables: Shape<string[]> = (value, at) => {
+  const opened = openSealedList(listOf(text)(value, at));
+  if (!opened) throw new ShapeError('its checksum is wrong: it was changed');
+  return opened;
+};
 
 function asObject(value: unknown, at: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))

@@ -161,4 +161,8 @@ export const stateShape = is.object({
 });
 export type State = is.Shaped<typeof stateShape>;
 
+/** That an owner ended because of an error that nobody expected, or that nobody was left who could start the job. */
+export const crashShape = is.object({ v: is.version(1), at: is.time, why: is.text });
+export type Crash = is.Shaped<typeof crashShape>;
+
 export const ownerShape = is.object({ v: is.version(1), identity: identityShape });

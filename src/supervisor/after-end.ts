@@ -13,6 +13,7 @@ import { identify, isAlive } from '../engine/os/process-identity.ts';
 import { continueOurs } from '../engine/stop/stop-processes.ts';
 import { readConfig } from '../job/home/config.ts';
 import { openHome } from '../job/home/home.ts';
+import { noteCrash } from './crash.ts';
 import { moveOn } from './next-job.ts';
 import { Supervision } from './supervision.ts';
 
@@ -36,6 +37,16 @@ const LEFT_LOOK_MS = 300;
 
 /** `tellWatcher`: that the end is published; undefined: the job never started, and there is none. */
 export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
+  try {
+    await leaveInOrder(supervision, tellWatcher);
+  } catch (thrown) {
+    // the end is published: an adopter would only meet the same error
+    noteCrash(supervision, thrown);
+    tellWatcher?.();
+  }
+}
+
+async function leaveInOrder(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
   // what was put back moves the queue on while its watcher still lives
   if (supervision.isRequeued) await moveOn(supervision, true);
   // before the watcher goes: if we are killed here its adopter does it

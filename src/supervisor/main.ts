@@ -12,6 +12,7 @@
 import { errnoOf } from '../base/result.ts';
 import { HAS_PROC, identify, isSame } from '../engine/os/process-identity.ts';
 import { type Home, openHome } from '../job/home/home.ts';
+import type { JobPaths } from '../job/home/paths.ts';
 import {
   claimOwner,
   type Found,
@@ -23,6 +24,7 @@ import {
 } from '../job/home/records.ts';
 import type { Spec } from '../job/spec.ts';
 import { adopt, isPutBack } from './adopt.ts';
+import { noteUnexpected } from './crash.ts';
 import { keepQueue } from './queue-waiter.ts';
 import { runHook } from './run-hook.ts';
 import { startJob } from './start.ts';
@@ -50,6 +52,9 @@ function main(): void {
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const)
     process.on(signal, () => {});
 
+  // one that has not come so far yet has only its job
+  noteUnexpected(() => (Supervision.all.size > 0 ? Supervision.all : booting));
+
   const home = openHome(homePath!, false);
   if (!home.ok || !home.value) return;
   if (mode === '--keep') {
@@ -62,6 +67,9 @@ function main(): void {
   if (mode === '--hook') void runHook(home.value, spec.value);
   else supervise(home.value, spec.value, mode!);
 }
+
+/** The job that this process is about to supervise. */
+const booting = new Set<{ job: JobPaths; owner: Owner }>();
 
 function supervise(home: Home, spec: Spec, mode: string): void {
   const self = identify(process.pid);
@@ -77,6 +85,7 @@ function supervise(home: Home, spec: Spec, mode: string): void {
   if (mode === '--adopt' && generation - attempts > 10)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   const owner: Owner = { generation, identity: self };
+  booting.add({ job, owner });
   // put back into its queue, by one who died before he let go of it: there is nothing to own
   const isBack = mode === '--adopt' && isPutBack(job);
   const claimed = isBack ? 'mine' : becomeOwner(owner);
@@ -86,6 +95,7 @@ function supervise(home: Home, spec: Spec, mode: string): void {
     aliveFd: ALIVE_FD,
     start: startJob,
   });
+  booting.clear();
   if (mode === '--adopt') adopt(supervision);
   else startJob(supervision);
 

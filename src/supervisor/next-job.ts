@@ -4,13 +4,14 @@
  * adopter moves the queue on.
  */
 import * as fs from 'node:fs';
-import { errnoOf } from '../base/result.ts';
+import { isSystemError } from '../base/result.ts';
 import { identify } from '../engine/os/process-identity.ts';
 import { type Admitted, attend, moverFor } from '../engine/queue/admission.ts';
 import { Line } from '../engine/queue/queue-snapshot.ts';
 import type { Home } from '../job/home/home.ts';
 import { claimOwner } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
+import { noteCrash } from './crash.ts';
 import { type StartJob, Supervision } from './supervision.ts';
 
 let known: Identity | undefined;
@@ -27,7 +28,7 @@ const lines = new Map<string, Line>();
  * the end: the next command does what is left.
  */
 export async function moveOn(
-  { home, spec, mayTake, start, isOver }: Supervision,
+  { home, spec, job, owner, mayTake, start, isOver }: Supervision,
   holds: boolean,
 ): Promise<void> {
   const name = spec.placement?.queue;
@@ -46,7 +47,8 @@ export async function moveOn(
     // what is free beside it is for processes that have to be started
     if (started > 0 && free > 0) await attend(line, moverFor(home, { settles: false }));
   } catch (thrown) {
-    errnoOf(thrown);
+    // a full disk, mostly; the end of this job is told in any case
+    if (!isSystemError(thrown)) noteCrash({ job, owner }, thrown);
   }
 }
 

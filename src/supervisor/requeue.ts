@@ -1,13 +1,12 @@
 /** What is different for a job that was queued: where its environment lies, and what becomes of it after an attempt that failed. */
-import * as fs from 'node:fs';
-import { removeQuietly, writeAll } from '../base/fs/atomic-write.ts';
-import { readAt } from '../base/fs/read-record.ts';
+import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { errnoOf } from '../base/result.ts';
 import { keepEnvironment, wasQueued } from '../engine/launch/stored-environment.ts';
 import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
+import { writeLogNote } from '../job/log/log-note.ts';
 import { addEntry, findEntry, makeQueue, markStarted, renameEntry } from '../job/queue/queue-files.ts';
 import { entryName } from '../job/queue/queue-order.ts';
 import type { Spec } from '../job/spec.ts';
@@ -78,17 +77,5 @@ export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boole
 /** One line in the log that tells an attempt from the one before. */
 export function writeHeading({ attempt, spec, job, last }: Attempted, log: number): void {
   const how = last ? `, after it ${howEnded(last.outcome)}` : '';
-  const text = `[bgjob: attempt ${attempt} of ${spec.retry + 1}${how}]\n`;
-  writeAll(log, Buffer.from(endsLine(job.log) ? text : `\n${text}`));
-}
-
-function endsLine(path: string): boolean {
-  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
-  try {
-    const { size } = fs.fstatSync(fd);
-    const last = Buffer.alloc(1);
-    return readAt(fd, last, Math.max(0, size - 1)) === 0 || last.toString() === '\n';
-  } finally {
-    fs.closeSync(fd);
-  }
+  writeLogNote(job, log, `attempt ${attempt} of ${spec.retry + 1}${how}`);
 }

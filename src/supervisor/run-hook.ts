@@ -11,7 +11,7 @@ import { createExclusive, writeAtomic } from '../base/fs/atomic-write.ts';
 import { errnoOf } from '../base/result.ts';
 import { claimHook, HOOK_LIMIT_MS, type Hooked } from '../engine/hooks/exit-hook.ts';
 import { withMarker } from '../engine/launch/environment.ts';
-import { forgetEnvironment, keptEnvironment } from '../engine/launch/stored-environment.ts';
+import { forgetEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { observe } from '../engine/observe/observe.ts';
 import {
   type AtSight,
@@ -142,18 +142,12 @@ function openLog(path: string): number | 'ignore' {
 
 /** The job's environment, with what it is told of the end. */
 function environmentOf(home: Home, spec: Spec, view: EndedView): Record<string, string> {
-  let kept: string[] | undefined;
-  try {
-    kept = keptEnvironment(home, spec);
-  } catch (thrown) {
-    // damaged; a syntax error has no code
-    if (!(thrown instanceof SyntaxError)) errnoOf(thrown);
-  }
+  const stored = readStoredEnvironment(home, spec);
   const own = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   const { outcome } = view.status;
   return {
     ...Object.fromEntries(
-      withMarker(kept ?? own, hookMarkerOf(home, spec.id)).map((entry) => {
+      withMarker(stored.kind === 'read' ? stored.value : own, hookMarkerOf(home, spec.id)).map((entry) => {
         const equals = entry.indexOf('=', 1);
         return [entry.slice(0, equals), entry.slice(equals + 1)];
       }),

@@ -8,16 +8,18 @@ import type { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { openLog, syncDir } from '../base/fs/atomic-write.ts';
 import { readAt } from '../base/fs/read-record.ts';
-import { errnoOf } from '../base/result.ts';
+import { describeThrown, errnoOf, isSystemError } from '../base/result.ts';
 import { holdEnd, openInput, renewStdin } from '../engine/launch/job-stdin.ts';
-import { queuedEnvironment } from '../engine/launch/stored-environment.ts';
+import { parseEnvironment, readQueuedEnvironment } from '../engine/launch/stored-environment.ts';
 import { shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
-import { flushExit } from '../job/home/records.ts';
+import { type Found, flushExit } from '../job/home/records.ts';
+import { addLogNote } from '../job/log/log-note.ts';
 import type { Spec } from '../job/spec.ts';
 import { isSendable } from '../job/spec.ts';
 import { adopterCall } from './adopt.ts';
 import { leave } from './after-end.ts';
+import { noteCrash } from './crash.ts';
 import { moveOn } from './next-job.ts';
 import { leaveQueue, writeHeading } from './requeue.ts';
 import type { Supervision } from './supervision.ts';
@@ -30,30 +32,49 @@ export function startJob(supervision: Supervision): void {
   supervision.moveOn = () => moveOn(supervision, true);
   supervision.onEnded = () => leave(supervision);
   try {
-    const environment = environmentOf(supervision);
+    const environment = readEnvironment(supervision);
+    if (environment.kind !== 'read') {
+      const why = environment.kind === 'absent' ? 'it is gone' : environment.why;
+      failTelling(supervision, `its environment cannot be read: ${why}`);
+      return;
+    }
     const logFds = prepare(supervision);
     // a request from before the start: nothing was started, nothing has to be stopped
     supervision.readRequests();
     if (supervision.status.phase !== 'starting') return;
-    startShim(supervision, environment, logFds);
+    startShim(supervision, environment.value, logFds);
   } catch (thrown) {
-    fail(supervision, { what: 'could not be prepared', code: EXIT.bgjob, errno: errnoOf(thrown) });
+    if (isSystemError(thrown))
+      fail(supervision, { what: 'could not be prepared', code: EXIT.bgjob, errno: errnoOf(thrown) });
+    // a shim runs: an adopter goes on with the job
+    else if (supervision.status.phase !== 'starting') throw thrown;
+    else {
+      noteCrash(supervision, thrown);
+      failTelling(supervision, `unexpected error of its supervisor: ${describeThrown(thrown)}`);
+    }
   }
 }
 
 /** The job's environment: a queued job's lies in its queue, any other's came with this process. */
-function environmentOf({ home, spec }: Supervision): string[] {
+function readEnvironment({ home, spec }: Supervision): Found<string[]> {
   return spec.placement === null
     ? inheritedEnvironment()
-    : queuedEnvironment(home, { ...spec, placement: spec.placement });
+    : readQueuedEnvironment(home, { ...spec, placement: spec.placement });
 }
 
-function inheritedEnvironment(): string[] {
+function inheritedEnvironment(): Found<string[]> {
   const bytes = Buffer.alloc(fs.fstatSync(ENVIRONMENT_FD).size);
   // from 0: the launcher, who wrote it, shares the offset
   readAt(ENVIRONMENT_FD, bytes, 0);
   fs.closeSync(ENVIRONMENT_FD);
-  return JSON.parse(bytes.toString('utf8'));
+  const parsed = parseEnvironment(bytes.toString('utf8'));
+  return parsed.ok ? { kind: 'read', value: parsed.value } : { kind: 'unreadable', why: parsed.why };
+}
+
+/** An end that nobody who typed the command could see coming: its reason stands in the log, too. */
+function failTelling(supervision: Supervision, why: string): void {
+  addLogNote(supervision.job, `could not be started: ${why}`);
+  supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why, code: EXIT.bgjob });
 }
 
 function fail(supervision: Supervision, { what, code, errno }: Refusal): void {

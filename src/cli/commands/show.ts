@@ -8,7 +8,7 @@ import { waitingOf } from '../../engine/queue/queue-status.ts';
 import { ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
-import { markSeen, readOwner } from '../../job/home/records.ts';
+import { markSeen, readLastCrash, readOwner } from '../../job/home/records.ts';
 import { Log } from '../../job/log/log.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
@@ -43,6 +43,7 @@ async function extrasOf(
   log?.close();
   return {
     waiting: waitingOf(home, view),
+    supervisorError: readLastCrash(job)?.why,
     ports: portsOf(processes.map(({ pid }) => pid)),
     logPath: job.log,
     stderr: stderrOf(home, view),
@@ -130,6 +131,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
       'process',
       extras.mainPid !== undefined && `${extras.mainPid} (supervisor ${extras.supervisorPid ?? 'none'})`,
     ],
+    ['supervisor', extras.supervisorError !== undefined && `failed: ${safe(extras.supervisorError)}`],
     [
       'left',
       (extras.leftovers ?? 0) > 0 &&

@@ -55,6 +55,12 @@ const LIMITS: Record<LimitName, (value: number, left: number) => Message> = {
 
 const MOST_IDS = 5;
 
+const MORE = {
+  'job-adrift': { what: 'that left something running', options: ' --state lost' },
+  'job-unreadable': { what: 'with records that cannot be read', options: ' --state unreadable' },
+  'supervisor-failed': { what: 'whose supervisor failed', options: '' },
+};
+
 /** What follows from it. */
 function configFinding(failure: Failure): Message {
   const { message, hint } = messageOf(failure);
@@ -140,10 +146,15 @@ export function findingText(finding: Finding): Message {
         message: `jobs/${finding.id}/${safe(finding.why)}`,
         hint: `bgjob show ${finding.id}; mv it out of the home to forget the job`,
       };
+    case 'supervisor-failed':
+      return {
+        message: `a supervisor of job ${finding.id} failed: ${safe(finding.why)}`,
+        hint: `bgjob show ${finding.id}; if no record was damaged this is a bug in bgjob`,
+      };
     case 'more-jobs':
       return {
-        message: `and ${plural(finding.count, 'more job')} ${finding.like === 'job-adrift' ? 'that left something running' : 'with records that cannot be read'}`,
-        hint: `bgjob ls -a --state ${finding.like === 'job-adrift' ? 'lost' : 'unreadable'}`,
+        message: `and ${plural(finding.count, 'more job')} ${MORE[finding.like].what}`,
+        hint: `bgjob ls -a${MORE[finding.like].options}`,
       };
     case 'clock-behind':
       return {

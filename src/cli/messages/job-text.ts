@@ -150,6 +150,8 @@ export interface Extras {
   leftovers?: number;
   ports?: number[];
   supervisorPid?: number;
+  /** Why a supervisor of the job ended that should not have. */
+  supervisorError?: string | undefined;
   mainPid?: number;
   logBytes?: number;
   trimmedBytes?: number;
@@ -204,7 +206,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     startedAt: iso(startedAt),
     endedAt: iso(status?.phase === 'ended' ? shownEnd(status) : null),
     durationMs: tookMs(view, now),
-    supervisor: { pid: extras.supervisorPid ?? null },
+    supervisor: { pid: extras.supervisorPid ?? null, error: extras.supervisorError ?? null },
     pid: extras.mainPid ?? null,
     leftovers: extras.leftovers ?? null,
     ports: extras.ports ?? null,

@@ -1,9 +1,9 @@
 /** What `restart` starts: the draft of a job once more, from its records. Everything that can be refused is, before it is stopped. */
 import * as fs from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
-import { listOf, parseShaped, text } from '../../base/schema.ts';
 import { openInput } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
+import { parseEnvironment } from '../../engine/launch/stored-environment.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { placementOf } from '../../engine/queue/enqueue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -100,7 +100,7 @@ function readOwn(path: string): Buffer {
 }
 
 function readEnvironment(job: JobPaths): string[] {
-  const parsed = parseShaped(listOf(text), readOwn(job.env).toString('utf8'));
+  const parsed = parseEnvironment(readOwn(job.env).toString('utf8'));
   if (!parsed.ok) throw Object.assign(new Error(job.env), { code: 'EINVAL' });
   return parsed.value;
 }

@@ -29,8 +29,10 @@ export type Finding =
   | { code: 'home-remote'; path: string; type: string }
   | { code: 'home-full'; path: string; what: 'bytes' | 'files'; left: number }
   | { code: 'job-unreadable'; id: JobId; why: string }
-  /** So many more jobs of which one of these two would be told. */
-  | { code: 'more-jobs'; like: 'job-unreadable' | 'job-adrift'; count: number }
+  /** A supervisor ended that should not have. */
+  | { code: 'supervisor-failed'; id: JobId; why: string }
+  /** So many more jobs of which one of these would be told. */
+  | { code: 'more-jobs'; like: 'job-unreadable' | 'job-adrift' | 'supervisor-failed'; count: number }
   /** A job was added so much later than it is now, milliseconds: the clock was set back. */
   | { code: 'clock-behind'; id: JobId; aheadMs: number }
   /** Supervisor and shim are gone, processes are left. */

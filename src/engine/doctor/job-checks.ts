@@ -3,9 +3,11 @@ import { systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import type { Home } from '../../job/home/home.ts';
 import { parseId } from '../../job/home/ids.ts';
+import { readLastCrash } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { attendLeft, isLeft } from '../automation/recovery.ts';
+import { readStoredEnvironment } from '../launch/stored-environment.ts';
 import { leftoversOf, markedProcesses } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { Lineup, type QueueSight } from '../queue/queue-status.ts';
@@ -29,17 +31,24 @@ async function checkView(
   view: JobView,
   marked: () => Promise<Map<JobId, number[]>>,
 ): Promise<Finding[]> {
-  if (view.kind === 'unreadable') return [{ code: 'job-unreadable', id: view.id, why: view.why }];
+  const { id } = view;
+  if (view.kind === 'unreadable') return [{ code: 'job-unreadable', id, why: view.why }];
+  const crash = readLastCrash(home.job(id));
+  if (crash) return [{ code: 'supervisor-failed', id, why: crash.why }];
+  if (view.kind === 'live' && view.status.phase === 'queued') {
+    const stored = readStoredEnvironment(home, view.spec);
+    if (stored.kind === 'unreadable') return [{ code: 'job-unreadable', id, why: stored.why }];
+  }
   if (view.kind !== 'ended' || view.status.outcome.kind !== 'lost') return [];
   const left = leftoversOf(home, view, await marked());
-  return left === 0 ? [] : [{ code: 'job-adrift', id: view.id, name: view.spec.name, left }];
+  return left === 0 ? [] : [{ code: 'job-adrift', id, name: view.spec.name, left }];
 }
 
 /** So many jobs are told of each kind; of the others only how many they are. */
 const MOST_TOLD = 10;
 
 function bounded(findings: Finding[]): Finding[] {
-  return (['job-unreadable', 'job-adrift'] as const).flatMap((like): Finding[] => {
+  return (['job-unreadable', 'job-adrift', 'supervisor-failed'] as const).flatMap((like): Finding[] => {
     const all = findings.filter(({ code }) => code === like);
     const more: Finding[] = [{ code: 'more-jobs', like, count: all.length - MOST_TOLD }];
     return all.length > MOST_TOLD ? [...all.slice(0, MOST_TOLD), ...more] : all;

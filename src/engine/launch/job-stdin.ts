@@ -19,13 +19,13 @@ const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 
 /** The file that a job is to read, open; undefined if there is none. Throws system errors. */
 export function openInput(job: JobPaths, { stdin }: Pick<Spec, 'stdin'>): number | undefined {
-  if (stdin?.kind === 'kept') return fs.openSync(job.input, O_RDONLY | O_NOFOLLOW);
-  if (stdin?.kind !== 'file') return undefined;
+  if (stdin?.kind !== 'kept' && stdin?.kind !== 'file') return undefined;
+  const path = stdin.kind === 'kept' ? job.input : stdin.path;
   // a FIFO that was put in its place would hold us up
-  const fd = fs.openSync(stdin.path, O_RDONLY | O_NONBLOCK);
+  const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | (stdin.kind === 'kept' ? O_NOFOLLOW : 0));
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
-  throw Object.assign(new Error(`EINVAL: ${stdin.path}`), { code: 'EINVAL' });
+  throw Object.assign(new Error(`EINVAL: ${path}`), { code: 'EINVAL' });
 }
 
 /** Makes the FIFOs of a job that starts at once, if its stdin is held. */

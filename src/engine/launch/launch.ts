@@ -22,6 +22,7 @@ import { makeFifo } from './alive-fifo.ts';
 import { jobEnvironment, withMarker } from './environment.ts';
 import { makeStdin, takeCopy } from './job-stdin.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
+import { environmentText } from './stored-environment.ts';
 
 /** What the command line decides; the rest of the spec comes from here. */
 export type Draft = Omit<
@@ -67,7 +68,7 @@ export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
 
 /** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */
 function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): number {
-  const text = JSON.stringify(environment);
+  const text = environmentText(environment);
   if (!keep) return createNameless(`${job.env}.tmp`, text);
   writeAtomic(job.env, text);
   return fs.openSync(job.env, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);

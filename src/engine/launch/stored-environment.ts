@@ -1,7 +1,10 @@
 /** The environment that is kept with a job as long as it may be needed: it waits, may be run again, or has --on-exit. */
+import { sealedList } from '../../base/checksum.ts';
 import { removeQuietly, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
+import { parseShaped, variables } from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
+import { type Found, readShaped } from '../../job/home/records.ts';
 import type { Placement, Spec } from '../../job/spec.ts';
 import { markerOf } from '../observe/process-tree.ts';
 import { withMarker } from './environment.ts';
@@ -10,31 +13,37 @@ import { withMarker } from './environment.ts';
 export type QueuedSpec = Spec & { placement: Placement };
 export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== null;
 
-/** The environment that is kept; undefined if there is none. With --batch that of all is the queue's. */
-export function keptEnvironment(home: Home, { id, placement }: Spec): string[] | undefined {
+/** The text of an environment, as it is stored. */
+export const environmentText = (environment: string[]): string => sealedList(environment);
+
+/** Such a text, read again; of versions before it was sealed, too. */
+export const parseEnvironment = (stored: string): ReturnType<typeof parseShaped<string[]>> =>
+  parseShaped(variables, stored);
+
+/** The environment that is kept; with --batch that of all is the queue's. Of two places the first that can be read counts. */
+export function readStoredEnvironment(home: Home, { id, placement }: Spec): Found<string[]> {
   const batch = placement?.batch ?? null;
-  const places = [home.job(id).env];
-  if (placement && batch !== null) places.push(home.queue(placement.queue).environment(batch));
-  for (const place of places) {
-    const stored = readRecord(place);
-    if (stored.kind === 'text') return JSON.parse(stored.text);
-  }
-  return undefined;
+  const own = readShaped(home.job(id).env, 'env.json', variables);
+  if (own.kind === 'read' || placement === null || batch === null) return own;
+  const shared = readShaped(home.queue(placement.queue).environment(batch), `env.${batch}`, variables);
+  return own.kind === 'unreadable' && shared.kind !== 'read' ? own : shared;
 }
 
-/** The environment of a queued job, with its marker. Throws ENOENT if it is gone. */
-export function queuedEnvironment(home: Home, spec: QueuedSpec): string[] {
-  const kept = keptEnvironment(home, spec);
-  if (kept) return withMarker(kept, markerOf(home, spec.id));
-  throw Object.assign(new Error('no environment'), { code: 'ENOENT' });
+/** The environment of a queued job, with its marker. */
+export function readQueuedEnvironment(home: Home, spec: QueuedSpec): Found<string[]> {
+  const stored = readStoredEnvironment(home, spec);
+  return stored.kind === 'read'
+    ? { kind: 'read', value: withMarker(stored.value, markerOf(home, spec.id)) }
+    : stored;
 }
 
 /** Keeps it with the job: that of a batch goes with the last marker. Throws system errors. */
 export function keepEnvironment(home: Home, spec: Spec): void {
   const job = home.job(spec.id);
   if (readRecord(job.env).kind === 'text') return;
-  const kept = keptEnvironment(home, spec);
-  if (kept) writeAtomic(job.env, JSON.stringify(withMarker(kept, markerOf(home, spec.id))));
+  const stored = readStoredEnvironment(home, spec);
+  if (stored.kind !== 'read') return;
+  writeAtomic(job.env, environmentText(withMarker(stored.value, markerOf(home, spec.id))));
 }
 
 /** Removes it, unless --keep-env keeps it for ever. */

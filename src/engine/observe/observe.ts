@@ -14,6 +14,7 @@ import {
   isEmpty,
   isExitDamaged,
   readExit,
+  readLastCrash,
   readOwner,
   readSpec,
   readState,
@@ -121,7 +122,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     kind: 'ended',
     id,
     spec,
-    status: lostStatus(job, identity, status, spec, whyLost(host, started)),
+    status: lostStatus(job, identity, status, spec, whyLost(job, host, started)),
     state: known,
   };
 }
@@ -151,9 +152,11 @@ function isFresh(spec: Spec): boolean {
   return age >= 0 && age < LAUNCH_MS;
 }
 
-function whyLost(host: { bootId: string; pidNamespace?: string }, started: boolean): string {
+function whyLost(job: JobPaths, host: { bootId: string; pidNamespace?: string }, started: boolean): string {
   const here = thisHost();
   if (host.bootId !== here.bootId) return 'the machine was restarted';
+  const crash = started ? undefined : readLastCrash(job);
+  if (crash) return `its supervisor failed before it started the job: ${crash.why}`;
   const isElsewhere = host.pidNamespace !== undefined && host.pidNamespace !== here.pidNamespace;
   const where = isElsewhere ? ', in a sandbox or container' : '';
   return started

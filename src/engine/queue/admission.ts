@@ -11,10 +11,19 @@
  */
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
-import type { Failure } from '../../job/failure.ts';
+import { describeThrown, errnoOf, isSystemError } from '../../base/result.ts';
+import { EXIT, type Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { highestGeneration, readOwner, readSpec, readState } from '../../job/home/records.ts';
+import {
+  countFailedOwners,
+  highestGeneration,
+  readLastCrash,
+  readOwner,
+  readSpec,
+  readState,
+  writeCrash,
+} from '../../job/home/records.ts';
+import { addLogNote } from '../../job/log/log-note.ts';
 import { claimAdmission, listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, readSlots } from '../../job/queue/queue-files.ts';
 import { parseQueueEntry } from '../../job/queue/queue-order.ts';
@@ -33,7 +42,7 @@ import { mayRunHere, thisSandboxKey } from './confinement.ts';
 import { type Candidate, forgetStale, type Look, look } from './next-candidate.ts';
 import { Line } from './queue-snapshot.ts';
 import { keep } from './queue-waiter.ts';
-import { hasStarted, isTaken } from './queued-job.ts';
+import { dismiss, hasStarted, isTaken } from './queued-job.ts';
 
 /** A job that may be started now, by whoever holds its FIFO: this process. */
 export interface Admitted {
@@ -61,6 +70,8 @@ export interface Rest {
 /** Between two looks at somebody who is about to start a job, milliseconds; and how long such a one is waited for. */
 const LOOK_MS = 10;
 const SETTLE_MS = 10_000;
+/** What ended so many supervisors in a row before they started the job would end the next one, too. */
+const MOST_FAILED = 3;
 /** After a full disk, milliseconds. */
 const NO_ROOM_MS = 1000;
 
@@ -70,7 +81,7 @@ async function admit(
   { file, spec }: Candidate,
   slots: number,
   handedOn: Mover['handedOn'],
-): Promise<Admitted | 'taken' | 'busy' | 'full'> {
+): Promise<Admitted | 'taken' | 'busy' | 'full' | 'failed'> {
   const { home, queue } = line;
   const job = home.job(spec.id);
   // first of all: whoever becomes its owner from here on comes before us, also one that is dead again when we look
@@ -85,6 +96,7 @@ async function admit(
       forgetStale(line, file, spec.id);
       return 'taken';
     }
+    if (generation > MOST_FAILED && countFailedOwners(job) >= MOST_FAILED) return 'failed';
     const state = readState(job);
     const attempt = state.kind === 'read' ? state.value.attempt : 1;
     // before the start is noted: whoever comes after it sees by this that the attempt is being started, see Line.isOver
@@ -97,6 +109,21 @@ async function admit(
   } finally {
     if (!isKept) fs.closeSync(aliveFd);
   }
+}
+
+/** Ends a job that cannot be started, and says why; others wait for the same slot. */
+function giveUp(home: Home, spec: QueuedSpec, why: string): void {
+  const job = home.job(spec.id);
+  const at = systemClock.now();
+  const generation = highestGeneration(job) + 1;
+  if (!dismiss(home, spec, { type: 'start-failed', at, why, code: EXIT.bgjob })) return;
+  writeCrash(job, generation, { at, why });
+  addLogNote(job, `could not be started: ${why}`);
+}
+
+function whyFailed(home: Home, { id }: QueuedSpec): string {
+  const crash = readLastCrash(home.job(id));
+  return `${MOST_FAILED} supervisors in a row ended before they started it${crash ? `: ${crash.why}` : ''}`;
 }
 
 const asThrown = (failure: Failure): Error =>
@@ -198,9 +225,11 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
     try {
       admitted = await admit(line, candidate, slots, handedOn);
     } catch (thrown) {
-      errnoOf(thrown);
       // a full disk: the job waits as before
-      return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
+      if (isSystemError(thrown)) return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
+      giveUp(line.home, candidate.spec, `unexpected error of bgjob: ${describeThrown(thrown)}`);
+      passed.add(candidate.entry.id);
+      continue;
     }
     if (admitted === 'full') {
       // two that gave way to each other do not keep step
@@ -211,7 +240,8 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
     if (admitted === 'busy') busy.add(candidate.entry.id);
     if (admitted === 'busy') continue;
     line.drop(candidate.file);
-    if (admitted === 'taken') continue;
+    if (admitted === 'failed') giveUp(line.home, candidate.spec, whyFailed(line.home, candidate.spec));
+    if (admitted === 'taken' || admitted === 'failed') continue;
     if (!(await start(admitted))) continue;
     started++;
     free--;

@@ -26,6 +26,7 @@ import type { JobId, Placement } from '../../job/spec.ts';
 import { makeFifo } from '../launch/alive-fifo.ts';
 import { jobEnvironment } from '../launch/environment.ts';
 import { type Draft, environmentOf, type MayStart, specOf, takeBack, writeParts } from '../launch/launch.ts';
+import { environmentText } from '../launch/stored-environment.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { findTool } from '../os/programs.ts';
@@ -79,7 +80,7 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
   try {
     writeParts(job, draft);
     writeSpec(job, specOf(job, id, draft));
-    writeAtomic(job.env, JSON.stringify(environmentOf(draft, job)));
+    writeAtomic(job.env, environmentText(environmentOf(draft, job)));
     syncDir(home.jobs);
     const named = title ? await takeName(home, title, id) : ok(undefined);
     if (!named.ok) return named;
@@ -122,7 +123,7 @@ export async function enqueueBatch(
     const first = ids[0]!;
     if (hidden === '') {
       hidden = hideBatch(queue, first);
-      writeAtomic(queue.environment(first), JSON.stringify(jobEnvironment(process.env, drafts[0]!)));
+      writeAtomic(queue.environment(first), environmentText(jobEnvironment(process.env, drafts[0]!)));
     }
     const own = { ...draft, placement: { ...draft.placement, batch: first } };
     const job = home.job(id);

@@ -75,7 +75,8 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   // the end that follows is durable: this need not be
   if (!claimOwner(job, { generation, identity: identify(process.pid)! }, false)) return false;
   const queued: Status = known?.status ?? { phase: 'queued', notBefore: null };
-  const status = nextStatus(queued, event);
+  const events: Event[] = event.type === 'start-failed' ? [{ type: 'admitted' }, event] : [event];
+  const status = events.reduce(nextStatus, queued);
   if (status.phase !== 'ended') throw new Error(`${event.type} does not end what is queued`);
   const { attempt = 1, attempts = [] } = known ?? {};
   // an attempt before may have written

@@ -105,6 +105,10 @@ export class JobPaths {
   owner(generation: number): string {
     return `${this.dir}/owner.${generation}`;
   }
+  /** Why an owner ended that should not have: an unexpected error; written by that owner, once. */
+  crash(generation: number): string {
+    return `${this.dir}/crash.${generation}`;
+  }
   /** The exit status of an attempt, written by the shim over blanks that were there before the start. */
   exit(attempt: number): string {
     return `${this.dir}/exit.${attempt}`;

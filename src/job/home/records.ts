@@ -14,6 +14,8 @@ import { parseShaped, type Shape } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
 import { type JobId, type Spec, specShape } from '../spec.ts';
 import {
+  type Crash,
+  crashShape,
   type FirstSignal,
   firstSignalShape,
   ownerShape,
@@ -124,6 +126,42 @@ export function readOwnerOf(job: JobPaths, generation: number): Found<Owner> {
     ? { kind: 'read', value: { generation, identity: owner.value.identity } }
     : owner;
 }
+
+// ---- owners that failed ------------------------------------------------------------------------------------
+
+/** Notes why an owner ends, or gives up. A home that cannot be written is no reason to fail. */
+export function writeCrash(job: JobPaths, generation: number, crash: Omit<Crash, 'v'>): void {
+  try {
+    claim(job.crash(generation), sealed({ v: 1, ...crash }), false);
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
+}
+
+/** Why the last owner of the job that failed did so, and when; undefined: none did, as far as is known. */
+export function readLastCrash(job: JobPaths): Crash | undefined {
+  const [last = 0] = numbersOf(job, 'crash').sort((a, b) => b - a);
+  if (last === 0) return undefined;
+  const crash = readShaped(job.crash(last), `crash.${last}`, crashShape);
+  return crash.kind === 'read' ? crash.value : { v: 1, at: 0, why: 'the reason cannot be read' };
+}
+
+/**
+ * How many owners in a row, up to the last one, failed: they left no state behind, or noted why they ended. Asked of a job that
+ * nobody owns.
+ */
+export function countFailedOwners(job: JobPaths): number {
+  const state = readState(job);
+  const told = state.kind === 'read' ? state.value.generation : 0;
+  const crashed = new Set(numbersOf(job, 'crash'));
+  const owners = numbersOf(job, 'owner').sort((a, b) => b - a);
+  const sound = owners.findIndex((generation) => generation <= told && !crashed.has(generation));
+  return sound < 0 ? owners.length : sound;
+}
+
+const numbersOf = (job: JobPaths, kind: 'owner' | 'crash'): number[] =>
+  namesIn(job.dir).flatMap((name) => Number(NUMBERED[kind].exec(name)?.[1] ?? []));
+const NUMBERED = { owner: /^owner\.([1-9]\d{0,8})$/, crash: /^crash\.([1-9]\d{0,8})$/ };
 
 // ---- exit status: written by the shim, valid only as a whole line ----------------------------------------
 
