@@ -42,6 +42,7 @@ export async function leave(supervision: Supervision, tellWatcher?: () => void):
   } catch (thrown) {
     // the end is published: an adopter would only meet the same error
     noteCrash(supervision, thrown);
+    supervision.trim.stop();
     tellWatcher?.();
   }
 }

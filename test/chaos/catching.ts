@@ -39,7 +39,7 @@ const builtPath = (test: string): string =>
   join('dist-test', test.replaceAll('/', '.').replace(/\.ts$/, '.js'));
 
 /** Builds a copy of this tree with these changes, calls `body` with its folder, and removes it. */
-async function withChanges<T>(changes: Change[], body: (dir: string) => Promise<T>): Promise<T> {
+export async function withChanges<T>(changes: Change[], body: (dir: string) => Promise<T>): Promise<T> {
   const dir = fs.mkdtempSync(join(tmpdir(), 'bgjob-mutant-'));
   try {
     for (const name of fs.readdirSync(ROOT).filter((one) => !NOT_COPIED.includes(one)))
