@@ -43,12 +43,12 @@ export const literal =
   (value, at) =>
     allowed.includes(value as T) ? (value as T) : wrong(at, allowed.join(' or '));
 
-/** The version of a record, up to the one that is known. */
+/** The version of a record, one of those that are known. */
 export const version =
-  <const T extends number>(known: T): Shape<T> =>
+  <const T extends number>(...known: T[]): Shape<T> =>
   (value, at) => {
-    if (count(value, at) > known) throw new ShapeError('it was written by a newer bgjob');
-    return literal(known)(value, at);
+    if (count(value, at) > Math.max(...known)) throw new ShapeError('it was written by a newer bgjob');
+    return literal(...known)(value, at);
   };
 
 export const nullable =

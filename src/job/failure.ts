@@ -94,7 +94,12 @@ export type Failure =
   /** Its processes cannot be paused, or let go on. */
   | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: HoldTrouble }
   /** It waits in its queue, its script is gone, or the environment that was kept with it. */
-  | { code: 'not-restarted'; id: number; why: 'queued' | 'script' | 'input' | 'environment'; errno?: string }
+  | {
+      code: 'not-restarted';
+      id: number;
+      why: 'queued' | 'newer' | 'script' | 'input' | 'environment';
+      errno?: string;
+    }
   /** /proc is that of another pid namespace: its pids are others here. */
   | { code: 'proc-foreign' }
   | { code: 'not-started'; id: number; errno: string }

@@ -140,8 +140,11 @@ const draftFields = {
 export const draftShape = is.object(draftFields);
 
 export const specShape = is.object({
-  v: is.version(1),
+  /** 2 where `needs` names something: a program that does not know `needs` cannot read the job, and so does not start it. */
+  v: is.version(1, 2),
   id: is.count,
+  /** The keys of this spec that the program which starts the job must know; see job/needs.ts. */
+  needs: is.since(is.listOf(is.text), []),
   ...draftFields,
   parent: is.nullable(is.count),
   /** The job that `restart` started once more as this one; null: none. */

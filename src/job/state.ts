@@ -165,4 +165,9 @@ export type State = is.Shaped<typeof stateShape>;
 export const crashShape = is.object({ v: is.version(1), at: is.time, why: is.text });
 export type Crash = is.Shaped<typeof crashShape>;
 
-export const ownerShape = is.object({ v: is.version(1), identity: identityShape });
+export const ownerShape = is.object({
+  v: is.version(1),
+  identity: identityShape,
+  /** What its program knows of what a job may need, see job/needs.ts; nothing if it is of before `needs`. */
+  knows: is.since(is.listOf(is.text), []),
+});

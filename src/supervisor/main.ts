@@ -10,6 +10,7 @@
  *     supervisor.js HOME ID --hook
  */
 import { errnoOf } from '../base/result.ts';
+import { rememberProgram } from '../engine/os/own-program.ts';
 import { HAS_PROC, identify, isSame } from '../engine/os/process-identity.ts';
 import { type Home, openHome } from '../job/home/home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -32,6 +33,7 @@ import { ALIVE_FD, Supervision } from './supervision.ts';
 
 function main(): void {
   const [, , homePath, subject, mode] = process.argv;
+  rememberProgram(__filename);
   // a file that is not there is an answer, and a stack trace takes longer than the question
   Error.stackTraceLimit = 0;
   // in place of the command line, which `pkill -f` would find

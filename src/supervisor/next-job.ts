@@ -1,10 +1,11 @@
 /**
  * After the end of a queued job: the next of its queue. This process takes it itself; an adopter, which lives below the shim of a
- * dead supervisor's job, starts a fresh one. The watcher of the job that ended is told only then: if we are killed on the way, its
+ * dead supervisor's job, starts a fresh one, and so does a process whose program was replaced by an update. The watcher of the job that ended is told only then: if we are killed on the way, its
  * adopter moves the queue on.
  */
 import * as fs from 'node:fs';
 import { isSystemError } from '../base/result.ts';
+import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { identify } from '../engine/os/process-identity.ts';
 import { type Admitted, attend, moverFor } from '../engine/queue/admission.ts';
 import { Line } from '../engine/queue/queue-snapshot.ts';
@@ -38,7 +39,7 @@ export async function moveOn(
   if (holds) line.own.add(spec.id);
   else line.own.delete(spec.id);
   try {
-    if (!mayTake) {
+    if (!mayTake || isProgramReplaced()) {
       await attend(line, moverFor(home, { handedOn: isOver, stays: true }));
       return;
     }

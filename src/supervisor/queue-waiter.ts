@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
+import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { HAS_PROC } from '../engine/os/process-identity.ts';
 import { claimSole } from '../engine/os/process-lock.ts';
 import { advance, moverFor, needsKeeper, type Rest } from '../engine/queue/admission.ts';
@@ -24,7 +25,7 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   // one listener per job that is waited for
   setMaxListeners(0);
   const line = new Line(home, name);
-  const claim = claimSole(line.queue.dir, thisSandboxKey());
+  const claim = claimSole(line.queue.dir, `${thisSandboxKey()}n`);
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
   // woken by one who leaves: he still holds the job that ended
@@ -34,6 +35,8 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
     // somebody removed the queue, or the home
     if (!needsKeeper(line, rest) || !fs.existsSync(line.queue.waiting)) break;
     await awaitChange(home, rest, nudges);
+    // the next keeper is of the new program
+    if (isProgramReplaced()) break;
     // what was cancelled is nothing to wait for any more
     line.forget();
   }
@@ -53,12 +56,14 @@ function ownFifo(): number {
 }
 
 /** Resolves when a byte comes, at the time that is waited for, or with the end of one of the jobs. */
-async function awaitChange(home: Home, { at, after }: Rest, nudges: Socket): Promise<void> {
+async function awaitChange(home: Home, { at, after, older }: Rest, nudges: Socket): Promise<void> {
   const over = new AbortController();
   const end = () => over.abort();
   nudges.once('data', end);
   const pause = Math.min(LOOK_MS, at === null ? LOOK_MS : Math.max(0, at - systemClock.now()));
-  const ends = after.slice(0, MOST_AWAITED).map((id: JobId) => waitEnded(home, id, over.signal));
+  const ends = [...older, ...after]
+    .slice(0, MOST_AWAITED)
+    .map((id: JobId) => waitEnded(home, id, over.signal));
   await Promise.race([sleep(pause, over.signal), ...ends]);
   end();
   nudges.off('data', end);

@@ -1,6 +1,7 @@
 /** A supervisor of the version before, under commands of this one: what an upgrade finds running goes on, and is told truly. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { join } from 'node:path';
 import { buildOld, cannotBuild, type OldVersion } from '../rig/old-version.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -45,6 +46,54 @@ rigTest(
     await puppet.exit(7);
     assert.equal((await rig.bgjob(['wait', 'led'])).code, 7);
     assert.equal((await old('status', 'led')).code, 7);
+  },
+  { skip: cannotBuild(VERSION) },
+);
+
+rigTest(
+  `${VERSION} in one home with this one: a job that it could not start as it is meant waits until its supervisor is gone`,
+  async (rig) => {
+    const program = buildOld(VERSION);
+    const old = (...args: string[]) => rig.start(process.execPath, ['--', program, ...args]).answer;
+    const puppet = await rig.puppet();
+    assert.equal((await old('run', '-Q', 'q', '--', ...puppet.command)).stdout, '1\n');
+    await puppet.ready();
+    assert.equal((await old('run', '-Q', 'q', '--', 'sh', '-c', 'echo old')).stdout, '2\n');
+    const format = () => fs.readFileSync(join(rig.home, 'format'), 'utf8');
+
+    // plain ones are for everybody
+    assert.equal(await rig.run(['-Q', 'q', '--', 'sh', '-c', 'echo plain']), 3);
+    assert.equal(format(), '2\n');
+    assert.equal(await rig.run(['-Q', 'q', '--stdin', 'hold', '--on-exit', 'echo over', '--', 'cat']), 4);
+    assert.equal(format(), '3\n');
+    assert.equal(await rig.run(['-Q', 'q', '--', 'sh', '-c', 'echo behind']), 5);
+    const spec = JSON.parse(fs.readFileSync(rig.file(4, 'spec.json'), 'utf8'));
+    assert.deepEqual([spec.v, spec.needs], [2, ['stdin', 'onExit']]);
+
+    const why = 'waits for job 1: its supervisor is of an older bgjob, which may not know --stdin, --on-exit';
+    assert.equal((await rig.show(4)).reason, why);
+    assert.match((await rig.bgjob(['show', '4'])).stdout, new RegExp(`^because +${why}$`, 'm'));
+    assert.equal((await rig.json(['ls', '--queue', 'q'])).find(({ id }) => id === 4).reason, why);
+    const waited = await rig.bgjob(['wait', '4', '--timeout', '0.1s']);
+    assert.equal(waited.code, 75);
+    assert.match(waited.stdout + waited.stderr, new RegExp(why));
+
+    // the old command says no, with its own words, and does nothing
+    const refused = await old('ls');
+    assert.equal(refused.code, 125);
+    assert.match(refused.stderr, /was written by a newer bgjob \(format 3, this one knows 2\)/);
+
+    // a second slot: there is room, and an older supervisor beside it
+    assert.equal((await rig.bgjob(['queue', 'set', 'q', '--slots', '2'])).code, 0);
+    for (const id of [2, 3, 5]) assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
+    assert.equal((await rig.show(4)).state, 'queued');
+
+    await puppet.exit(0);
+    await rig.untilState(4, 'running');
+    assert.equal((await rig.bgjob(['send', '4', '--eof', 'typed'])).code, 0);
+    assert.equal((await rig.bgjob(['wait', '4'])).code, 0);
+    assert.equal(rig.log(4), 'typed\n');
+    await until(() => fs.existsSync(rig.file(4, 'on-exit.json')), Boolean, 'what --on-exit did');
   },
   { skip: cannotBuild(VERSION) },
 );

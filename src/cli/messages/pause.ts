@@ -84,6 +84,11 @@ export function restartMessageOf({ id, why, errno }: Extract<Failure, { code: 'n
         message: `job ${id} waits in its queue: there is nothing to restart`,
         hint: `bgjob move ${id} --first; or bgjob kill ${id}, which cancels it`,
       };
+    case 'newer':
+      return {
+        message: `job ${id} was added by a newer bgjob, and this one does not know all of it; nothing was done`,
+        hint: 'npm install -g bgjob@latest',
+      };
     case 'script':
       return {
         message: `the script that was kept with job ${id} cannot be read (${errno}); nothing was done`,

@@ -9,6 +9,7 @@ import { placementOf } from '../../engine/queue/enqueue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
+import { unknownNeeds } from '../../job/needs.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement, Spec } from '../../job/spec.ts';
 import type { EndedView, LiveView } from '../../job/view.ts';
@@ -23,9 +24,10 @@ export interface Redraft {
 
 /** The draft of a job once more; what it waited for is in it no more. */
 export function redraftOf(context: Context, home: Home, view: LiveView | EndedView): Result<Redraft> {
-  const { v, id, restartOf, createdAt, createdMonotonicMs, bootId, machine, ...rest } = view.spec;
+  const { v, id, needs, restartOf, createdAt, createdMonotonicMs, bootId, machine, ...rest } = view.spec;
   if (view.kind === 'live' && view.status.phase === 'queued')
     return fail({ code: 'not-restarted', id, why: 'queued' });
+  if (unknownNeeds(view.spec).length > 0) return fail({ code: 'not-restarted', id, why: 'newer' });
   const { cwd, argv, keepEnv } = rest;
   try {
     if (!fs.statSync(cwd).isDirectory()) return fail({ code: 'bad-cwd', directory: cwd, errno: 'ENOTDIR' });

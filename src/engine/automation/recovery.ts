@@ -16,6 +16,7 @@ import type { JobId } from '../../job/spec.ts';
 import { isHeld } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
 import { isOfThisWorld, thisSandboxKey } from '../queue/confinement.ts';
+import { olderOwner } from '../queue/queue-snapshot.ts';
 import { hasKeeper } from '../queue/queue-waiter.ts';
 import { listenersOf } from './listener-status.ts';
 import { begin, callOn, isServed, jobOf, type ServiceJob, schedulerOf } from './service-jobs.ts';
@@ -40,7 +41,7 @@ export function isLeft(home: Home, name: string): boolean {
   if (name === NO_QUEUE) return true;
   const running = listAdmissions(queue).filter(({ id }) => id > 0 && isHeld(home.job(id).alive));
   const isFull = new Set(running.map(({ id }) => id)).size >= readSlots(queue);
-  return !isFull || running.every(({ sandbox }) => sandbox !== key);
+  return !isFull || running.every(({ id, sandbox }) => sandbox !== key || olderOwner(home, id) !== undefined);
 }
 
 /** The schedules that are to be served here. */

@@ -13,6 +13,7 @@ import { markLive, unmarkLive } from '../../job/home/job-index.ts';
 import { titleOf, withdrawClaims } from '../../job/home/name-claims.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
+import { needsOf } from '../../job/needs.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
@@ -27,7 +28,7 @@ import { environmentText } from './stored-environment.ts';
 /** What the command line decides; the rest of the spec comes from here. */
 export type Draft = Omit<
   Spec,
-  'v' | 'id' | 'restartOf' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'
+  'v' | 'id' | 'needs' | 'restartOf' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'
 > & {
   /** The job that is started once more. */
   restartOf?: JobId;
@@ -63,7 +64,9 @@ export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
   const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
   const { bootId, machine } = thisHost();
   const [createdAt, createdMonotonicMs] = [systemClock.now(), systemClock.monotonic()];
-  return { v: 1, id, restartOf: null, ...rest, argv, createdAt, createdMonotonicMs, bootId, machine };
+  const needs = needsOf(draft);
+  const v = needs.length > 0 ? 2 : 1;
+  return { v, id, restartOf: null, ...rest, needs, argv, createdAt, createdMonotonicMs, bootId, machine };
 }
 
 /** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */

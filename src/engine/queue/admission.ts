@@ -40,7 +40,7 @@ import type { QueuedSpec } from '../launch/stored-environment.ts';
 import { isAlive, isHeld } from '../os/process-identity.ts';
 import { mayRunHere, thisSandboxKey } from './confinement.ts';
 import { type Candidate, forgetStale, type Look, look } from './next-candidate.ts';
-import { Line } from './queue-snapshot.ts';
+import { Line, olderOwner } from './queue-snapshot.ts';
 import { keep } from './queue-waiter.ts';
 import { dismiss, hasStarted, isTaken } from './queued-job.ts';
 
@@ -65,6 +65,8 @@ export interface Rest {
   at: number | null;
   /** Jobs of other queues, or of none, for which they wait. */
   after: JobId[];
+  /** Jobs of this queue for which they wait, because an older bgjob runs them: it does not see to what it cannot start. */
+  older: JobId[];
 }
 
 /** Between two looks at somebody who is about to start a job, milliseconds; and how long such a one is waited for. */
@@ -183,9 +185,9 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
   let free = 0;
   const rest = (
     reason: Rest['reason'],
-    { ours = false, at = null, after = new Set() }: Partial<Look> = {},
+    { ours = false, at = null, after = new Set(), older = new Set() }: Partial<Look> = {},
   ): Rest => ({
-    ...{ reason, ours, at, started, free },
+    ...{ reason, ours, at, started, free, older: [...older] },
     after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(line, id)),
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;
@@ -205,7 +207,8 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
     }
     before = held.size;
     free = slots - held.size;
-    const found = free > 0 ? look(line, free, passed) : undefined;
+    const older = line.older(held);
+    const found = free > 0 ? look(line, free, passed, older) : undefined;
     // an end by skipping decides about others
     if (found?.skipped) continue;
     const candidate = found?.candidate;
@@ -218,7 +221,7 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
         busy.clear();
         continue;
       }
-      if (!found || found.yields) return rest('full');
+      if (!found || found.yields) return rest('full', { older: new Set(older.map(({ id }) => id)) });
       return line.read().length === 0 ? rest('empty') : rest('waiting', found);
     }
     let admitted: Awaited<ReturnType<typeof admit>>;
@@ -255,12 +258,13 @@ function isOfQueue({ home, name }: Line, id: JobId): boolean {
 }
 
 /** Whether somebody has to stay for the queue: it waits for what no end of its jobs in this sandbox brings. */
-export function needsKeeper(line: Line, { reason, started, ours, at, after }: Rest): boolean {
-  if (reason === 'waiting') return ours && (at !== null || after.length > 0);
+export function needsKeeper(line: Line, { reason, started, ours, at, after, older }: Rest): boolean {
+  if (reason === 'waiting') return ours && (at !== null || after.length > 0 || older.length > 0);
   if (reason !== 'full' || started > 0) return false;
   const held = line.held();
   const isServed = listAdmissions(line.queue).some(
-    ({ id, sandbox }) => held.has(id) && !line.own.has(id) && sandbox === thisSandboxKey(),
+    ({ id, sandbox }) =>
+      held.has(id) && !line.own.has(id) && sandbox === thisSandboxKey() && !olderOwner(line.home, id),
   );
   return !isServed && line.read().some(({ name }) => line.isOurs(parseQueueEntry(name)!));
 }

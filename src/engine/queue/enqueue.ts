@@ -7,11 +7,12 @@ import { sealed } from '../../base/checksum.ts';
 import { attempt, removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
-import type { Home } from '../../job/home/home.ts';
+import { admitNeeds, type Home } from '../../job/home/home.ts';
 import { claimId, claimIds } from '../../job/home/ids.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
+import { needsOf } from '../../job/needs.ts';
 import {
   addEntry,
   addHiddenEntry,
@@ -58,6 +59,7 @@ export async function enqueue(
   try {
     beginRounds(home);
     const queue = makeQueue(home, draft.placement.queue);
+    if (needsOf(draft).length > 0) admitNeeds(home);
     id = claimId(home);
     const may = mayStart(id);
     const added = may.ok ? await addJob(home, queue, id, draft) : may;
@@ -145,6 +147,7 @@ export async function enqueueBatch(
   try {
     beginRounds(home);
     makeQueue(home, placement.queue);
+    if (drafts.some((draft) => needsOf(draft).length > 0)) admitNeeds(home);
     while (ids.length < drafts.length && !abort.aborted) {
       const begun = ids.length;
       claimIds(home, Math.min(PORTION, drafts.length - begun), write);

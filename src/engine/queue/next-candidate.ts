@@ -3,6 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readOwner, readSpec, readState } from '../../job/home/records.ts';
+import { unknownNeeds } from '../../job/needs.ts';
 import { type EntryFile, removeEntry } from '../../job/queue/queue-files.ts';
 import {
   type Fate,
@@ -16,7 +17,7 @@ import { startHook } from '../hooks/exit-hook.ts';
 import { type QueuedSpec, wasQueued } from '../launch/stored-environment.ts';
 import { isAlive } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
-import type { Line } from './queue-snapshot.ts';
+import { type Line, type OlderJob, unableFor } from './queue-snapshot.ts';
 import { nudgeKeeper } from './queue-waiter.ts';
 import { fateOf, hasStarted, skip } from './queued-job.ts';
 
@@ -36,6 +37,8 @@ export interface Look {
   ours: boolean;
   at: number | null;
   after: Set<JobId>;
+  /** Jobs of this queue for which some wait, because an older bgjob runs them, which could not start these. */
+  older: Set<JobId>;
 }
 
 function readinessOf(
@@ -47,10 +50,16 @@ function readinessOf(
   return judgeReadiness(entry.notBefore, after, systemClock.now(), fate);
 }
 
-/** Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again. */
-export function look(line: Line, free: number, passed: Set<JobId>): Look {
+/**
+ * Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again; `older`:
+ * the running jobs of an older bgjob.
+ */
+export function look(line: Line, free: number, passed: Set<JobId>, older: OlderJob[]): Look {
   const { home } = line;
-  const found: Look = { skipped: false, yields: false, ours: false, at: null, after: new Set() };
+  const found: Look = {
+    ...{ skipped: false, yields: false, ours: false, at: null },
+    ...{ after: new Set(), older: new Set() },
+  };
   const fates = new Map<JobId, Fate>();
   const fate = (id: JobId): Fate => {
     const known = fates.get(id) ?? fateOf(home, id);
@@ -89,6 +98,14 @@ export function look(line: Line, free: number, passed: Set<JobId>): Look {
       // somebody removed it, perhaps
       if (!own) forgetStale(line, file, entry.id);
       if (!own) continue;
+      // a newer bgjob starts it
+      if (unknownNeeds(own).length > 0) continue;
+      const unable = unableFor(own.needs, older);
+      if (unable.length > 0) {
+        found.ours = true;
+        for (const id of unable) found.older.add(id);
+        continue;
+      }
       return { ...found, ours: true, candidate: { file, entry, spec: own } };
     }
     if (!line.isOurs(entry)) continue;

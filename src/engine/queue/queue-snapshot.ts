@@ -5,14 +5,32 @@
 import * as fs from 'node:fs';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
-import { readExit, readSpec, readState } from '../../job/home/records.ts';
+import { readExit, readOwner, readSpec, readState } from '../../job/home/records.ts';
+import { KNOWN_NEEDS, missingOf } from '../../job/needs.ts';
 import { type Admission, forgetAdmissions, listAdmissions } from '../../job/queue/admissions.ts';
 import { type EntryFile, listEntries, readStamp } from '../../job/queue/queue-files.ts';
-import type { QueueEntry } from '../../job/queue/queue-order.ts';
+import { NO_QUEUE, type QueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isHeld } from '../os/process-identity.ts';
 import { mayRunHere, thisSandboxKey } from './confinement.ts';
 import { isTaken } from './queued-job.ts';
+
+/** A job whose supervisor is of an older bgjob; `knows`: what that one knows of what a job may need. */
+export interface OlderJob {
+  id: JobId;
+  knows: string[];
+}
+
+/** The supervisor of a job, if it knows less than this program; undefined: it knows as much, or there is none yet. */
+export function olderOwner(home: Home, id: JobId): OlderJob | undefined {
+  const owner = readOwner(home.job(id));
+  if (owner.kind !== 'read' || missingOf(KNOWN_NEEDS, owner.value.knows).length === 0) return undefined;
+  return { id, knows: owner.value.knows };
+}
+
+/** Those that could not start a job, and go on without it. */
+export const unableFor = (needs: string[], older: OlderJob[]): JobId[] =>
+  older.filter(({ knows }) => missingOf(needs, knows).length > 0).map(({ id }) => id);
 
 export class Line {
   readonly home: Home;
@@ -93,6 +111,16 @@ export class Line {
     // only if it seems to be all of them their records are read
     if (!handedOn || ids.size < slots) return ids;
     return new Set([...ids].filter((id) => !this.isOver(id)));
+  }
+
+  /**
+   * Of jobs that are held, those whose supervisors are of an older bgjob: each takes the next job of its queue that it can read. Where
+   * there are no slots no supervisor takes a job from another.
+   */
+  older(held: Iterable<JobId>): OlderJob[] {
+    if (this.name === NO_QUEUE) return [];
+    const found = [...held].flatMap((id) => olderOwner(this.home, id) ?? []);
+    return found.filter(({ id }) => !this.isOver(id)).sort((a, b) => a.id - b.id);
   }
 
   /** Whether a job that is still held has ended, or was put back into the queue. */

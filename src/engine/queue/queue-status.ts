@@ -4,6 +4,7 @@
  */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
+import { needText, unknownNeeds } from '../../job/needs.ts';
 import { listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import {
@@ -19,7 +20,7 @@ import { entryNames } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
 import { isHeld } from '../os/process-identity.ts';
-import { Line } from './queue-snapshot.ts';
+import { Line, type OlderJob, unableFor } from './queue-snapshot.ts';
 import { hasKeeper } from './queue-waiter.ts';
 import { fateOf } from './queued-job.ts';
 
@@ -49,6 +50,7 @@ export class QueueSight {
   readonly slots: number;
   private readonly line: Line;
   private held: Set<JobId> | undefined;
+  private older: OlderJob[] | undefined;
   private names: string[] | undefined;
   private places: Map<JobId, number> | undefined;
   private looks = 0;
@@ -124,6 +126,23 @@ export class QueueSight {
     return this.places.get(id) ?? null;
   }
 
+  /** Why a job with `needs` is not started: by this bgjob never, or not yet; undefined: it may be. */
+  whyNotStarted({ spec }: LiveView): Omit<Waiting, 'place'> | undefined {
+    if (spec.needs.length === 0) return undefined;
+    const unknown = unknownNeeds(spec);
+    if (unknown.length > 0)
+      return {
+        text: `waits for a newer bgjob: this one does not know ${needText(unknown)}`,
+        brief: 'newer bgjob',
+      };
+    this.older ??= this.line.older(this.running);
+    const unable = unableFor(spec.needs, this.older);
+    if (unable.length === 0) return undefined;
+    const { text, brief } = afterWords(unable);
+    const whose = unable.length === 1 ? 'its supervisor is' : 'their supervisors are';
+    return { text: `${text}: ${whose} of an older bgjob, which may not know ${needText(spec.needs)}`, brief };
+  }
+
   /** Whether a job may only be started in a sandbox that is not ours, and nobody is there to do so. */
   isStranded(id: JobId): boolean {
     const entry = parseQueueEntry(this.entries.find((name) => name.startsWith(idText(id), 7)) ?? '');
@@ -174,6 +193,8 @@ export class Lineup {
     if (sight.isPaused) return { text: `the queue ${sight.name} is paused`, brief: 'paused' };
     if (readiness.kind === 'after') return afterWords(readiness.ids);
     if (readiness.kind === 'time') return timeWords(readiness.at, (view.state?.attempts ?? []).length > 0);
+    const unable = sight.whyNotStarted(view);
+    if (unable) return unable;
     if (sight.running.size < sight.slots && sight.isStranded(view.id))
       return {
         text: 'waits for a bgjob command in the sandbox where it was queued',

@@ -18,8 +18,11 @@ import { thisSandboxKey } from './confinement.ts';
 
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 
-/** Wakes the keeper of a queue in a sandbox; false if there is none. */
-export const nudgeKeeper = (queue: QueuePaths, sandbox: string): boolean => wakeReader(queue.keeper(sandbox));
+/** Wakes the keepers of a queue in a sandbox, that of an older bgjob among them; false if there is none. */
+export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
+  const isOld = wakeReader(queue.olderKeeper(sandbox));
+  return wakeReader(queue.keeper(sandbox)) || isOld;
+}
 
 /** A shell line that starts a command again while a signal ends it; not for ever. */
 export const AGAIN = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
@@ -28,7 +31,7 @@ export const AGAIN = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do 
 export async function keep(home: Home, name: string): Promise<void> {
   const queue = home.queue(name);
   const fifo = queue.keeper(thisSandboxKey());
-  if (nudgeKeeper(queue, thisSandboxKey())) return;
+  if (wakeReader(fifo)) return;
   const made = await makeFifoAt(home, fifo);
   if (!made.ok) return;
   // held until the keeper holds it: who comes meanwhile finds one

@@ -4,7 +4,7 @@
  */
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { removeQuietly, wakeReader } from '../../base/fs/atomic-write.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markEnded } from '../../job/home/job-index.ts';
@@ -29,6 +29,7 @@ import type { QueuedSpec } from '../launch/stored-environment.ts';
 import { observe } from '../observe/observe.ts';
 import { identify, isAlive, isHeld } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
+import { nudgeKeeper } from './queue-waiter.ts';
 
 /** Whether somebody has taken the job to start it, or has ended it: who owns it lives, or its state or shim says so. */
 export function isTaken(job: JobPaths): boolean {
@@ -97,7 +98,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   // before the entry goes: whoever meets one of an ended job does it
   startHook(home, spec);
   leaveLine(home, spec);
-  wakeReader(home.queue(spec.placement.queue).keeper(sandboxKey(spec.placement)));
+  nudgeKeeper(home.queue(spec.placement.queue), sandboxKey(spec.placement));
   wake(job);
   return true;
 }

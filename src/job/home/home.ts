@@ -23,9 +23,13 @@ import { fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
 import { JobPaths, QueuePaths, TemplatePaths } from './paths.ts';
 
-/** The format of a home without queues, which 0.1.0 knows, and of one with them; a home with a higher number is refused. */
+/**
+ * The format of a home without queues, which 0.1.0 knows; of one with them; and of one with jobs that need a program which knows
+ * `needs`. A home with a higher number is refused.
+ */
 const FORMAT = 1;
 const QUEUES_FORMAT = 2;
+const NEEDS_FORMAT = 3;
 
 /** An opened home. */
 export class Home {
@@ -190,21 +194,29 @@ export function openHome(path: string, make: boolean): Result<Home | undefined> 
   const token = readRecord(join(path, 'token'));
   const damaged = fail({ code: 'home-refused', home: path, trouble: 'damaged' });
   if (format.kind !== 'text' || !/^\d{1,9}\n$/.test(format.text)) return damaged;
-  if (Number(format.text) > QUEUES_FORMAT)
-    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: QUEUES_FORMAT });
+  if (Number(format.text) > NEEDS_FORMAT)
+    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: NEEDS_FORMAT });
   if (token.kind !== 'text' || !/^[0-9a-f]{32}\n$/.test(token.text)) return damaged;
   const rooms = inspectRooms(path, make);
   if (!rooms.ok) return rooms;
   return ok(new Home(path, token.text.trim()));
 }
 
+function raiseFormat(home: Home, least: number): void {
+  const path = join(home.path, 'format');
+  const format = readRecord(path);
+  if (format.kind === 'text' && Number(format.text) >= least) return;
+  writeShared(path, `${least}\n`);
+}
+
 /**
  * Before the first queue is made, durably: a build that knows no queues would take the jobs in them for lost, and remove them.
  * Throws system errors.
  */
-export function admitQueues(home: Home): void {
-  const path = join(home.path, 'format');
-  const format = readRecord(path);
-  if (format.kind === 'text' && Number(format.text) >= QUEUES_FORMAT) return;
-  writeShared(path, `${QUEUES_FORMAT}\n`);
-}
+export const admitQueues = (home: Home): void => raiseFormat(home, QUEUES_FORMAT);
+
+/**
+ * Before the first job with `needs` is added, durably: from here on a build that does not know `needs` refuses the home, as a command
+ * and as the supervisor that takes the place of a dead one. Throws system errors.
+ */
+export const admitNeeds = (home: Home): void => raiseFormat(home, NEEDS_FORMAT);

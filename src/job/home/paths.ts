@@ -167,6 +167,10 @@ export class QueuePaths {
   }
   /** A FIFO, held by the process that waits for this queue in a sandbox; a byte wakes it. */
   keeper(sandbox: string): string {
+    return `${this.dir}/keeper.${sandbox}n`;
+  }
+  /** The same of a program that does not know `needs`: it does not see to the jobs that have some. */
+  olderKeeper(sandbox: string): string {
     return `${this.dir}/keeper.${sandbox}`;
   }
 }

@@ -12,6 +12,7 @@ import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { parseShaped, type Shape } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
+import { KNOWN_NEEDS } from '../needs.ts';
 import { type JobId, type Spec, specShape } from '../spec.ts';
 import {
   type Crash,
@@ -97,9 +98,14 @@ export interface Owner {
   identity: Identity;
 }
 
+/** An owner as it is on record; `knows`: what its program knows of what a job may need. */
+export interface RecordedOwner extends Owner {
+  knows: string[];
+}
+
 /** Tries to become `owner.N`, durably unless `flush` is false; false if somebody is. */
 export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush = true): boolean =>
-  claim(job.owner(generation), sealed({ v: 1, identity }), flush);
+  claim(job.owner(generation), sealed({ v: 1, identity, knows: KNOWN_NEEDS }), flush);
 
 /** All who are on record as owners of the job in this folder, also of another home. */
 export const wereOwners = (folder: string): Identity[] =>
@@ -114,16 +120,16 @@ export const highestGeneration = (job: JobPaths): number =>
   Math.max(0, ...namesIn(job.dir).map((name) => Number(/^owner\.(\d{1,9})$/.exec(name)?.[1] ?? 0)));
 
 /** The highest owner; absent if nobody is yet. */
-export function readOwner(job: JobPaths): Found<Owner> {
+export function readOwner(job: JobPaths): Found<RecordedOwner> {
   const generation = highestGeneration(job);
   return generation === 0 ? { kind: 'absent' } : readOwnerOf(job, generation);
 }
 
 /** One owner of the job, the first or a later one. */
-export function readOwnerOf(job: JobPaths, generation: number): Found<Owner> {
+export function readOwnerOf(job: JobPaths, generation: number): Found<RecordedOwner> {
   const owner = readShaped(job.owner(generation), `owner.${generation}`, ownerShape);
   return owner.kind === 'read'
-    ? { kind: 'read', value: { generation, identity: owner.value.identity } }
+    ? { kind: 'read', value: { generation, identity: owner.value.identity, knows: owner.value.knows } }
     : owner;
 }
 

@@ -33,14 +33,14 @@ rigTest(
   async (rig) => {
     const puppet = await rig.puppet();
     const id = await runPuppet(rig, puppet, ['-n', 'web']);
-    fs.writeFileSync(`${rig.home}/format`, '3\n');
+    fs.writeFileSync(`${rig.home}/format`, '4\n');
     const before = filesOf(rig);
     for (const args of VERBS) {
       const { code, stdout, stderr } = await rig.bgjob(args);
       assert.deepEqual([code, stdout], [125, ''], args.join(' '));
       assert.match(
         stderr,
-        /^bgjob: .*home was written by a newer bgjob \(format 3, this one knows 2\)\n {2}hint: npm install -g bgjob@latest\n\[bgjob\] exit code 125\n$/,
+        /^bgjob: .*home was written by a newer bgjob \(format 4, this one knows 3\)\n {2}hint: npm install -g bgjob@latest\n\[bgjob\] exit code 125\n$/,
       );
       const json = await rig.bgjob([args[0]!, '--json', ...args.slice(1)]);
       assert.equal(JSON.parse(json.stderr).error.code, 'home-newer');
@@ -57,8 +57,8 @@ rigTest('a newer record: that job is unreadable and stays, and the others work',
   for (const line of ['exit 3', 'exit 4', 'true']) await rig.bgjob(['run', '-w', line]);
   for (const name of ['spec.json', 'state.json']) {
     const { sum: _, ...record } = readJson(rig.file(1, name));
-    if (record.spec) record.spec.v = 2;
-    fs.writeFileSync(rig.file(1, name), JSON.stringify({ ...record, v: 2 }));
+    if (record.spec) record.spec.v = 3;
+    fs.writeFileSync(rig.file(1, name), JSON.stringify({ ...record, v: 3 }));
   }
   const why = /1 unreadable \(spec\.json: it was written by a newer bgjob\)/;
   for (const verb of ['status', 'wait']) {

@@ -20,6 +20,7 @@ import {
   writeState,
 } from '../../../../src/job/home/records.ts';
 import type { Identity } from '../../../../src/job/identity.ts';
+import { KNOWN_NEEDS } from '../../../../src/job/needs.ts';
 import type { Spec } from '../../../../src/job/spec.ts';
 import type { State, Stop } from '../../../../src/job/state.ts';
 import { folderTest } from '../../../rig/folder.ts';
@@ -27,6 +28,7 @@ import { folderTest } from '../../../rig/folder.ts';
 const IDENTITY: Identity = { pid: 7, startTicks: 9, bootId: 'boot', pidNamespace: 'ns', machine: 'here' };
 const SPEC: Spec = {
   v: 1,
+  needs: [],
   id: 42,
   name: null,
   argv: ['/bin/true', ''],
@@ -157,8 +159,9 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   assert.equal(why(JSON.stringify({ ...SPEC, id: 43 })), 'spec.json: it is of job 43');
   assert.equal(why(JSON.stringify({ ...SPEC, argv: [] })), 'spec.json: argv is empty');
   assert.equal(why(JSON.stringify({ ...SPEC, argv: ['a', 1] })), 'spec.json: argv[1] is not a text');
-  assert.equal(why(JSON.stringify({ ...SPEC, v: 2 })), 'spec.json: it was written by a newer bgjob');
-  assert.equal(why(JSON.stringify({ ...SPEC, v: 0 })), 'spec.json: v is not 1');
+  assert.equal(why(JSON.stringify({ ...SPEC, v: 2 })), 'read');
+  assert.equal(why(JSON.stringify({ ...SPEC, v: 3 })), 'spec.json: it was written by a newer bgjob');
+  assert.equal(why(JSON.stringify({ ...SPEC, v: 0 })), 'spec.json: v is not 1 or 2');
   // fields that records of older versions do not have
   const later = [
     ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
@@ -185,7 +188,13 @@ folderTest('the highest owner counts, by number and not by name', (dir) => {
     fs.writeFileSync(`${dir}/${name}`, '');
   assert.deepEqual(readOwner(job), {
     kind: 'read',
-    value: { generation: 10, identity: { ...IDENTITY, pid: 10 } },
+    value: { generation: 10, identity: { ...IDENTITY, pid: 10 }, knows: KNOWN_NEEDS },
+  });
+  // one of before `needs`
+  fs.writeFileSync(job.owner(10), JSON.stringify({ v: 1, identity: IDENTITY }));
+  assert.deepEqual(readOwner(job), {
+    kind: 'read',
+    value: { generation: 10, identity: IDENTITY, knows: [] },
   });
   // a damaged one is never skipped for an older one
   fs.writeFileSync(job.owner(11), '{');

@@ -1,0 +1,36 @@
+/** Which keys of a spec its starter must know. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KNOWN_NEEDS, missingOf, needsOf, needText, unknownNeeds } from '../../../src/job/needs.ts';
+import type { Placement } from '../../../src/job/spec.ts';
+
+const placement: Placement = {
+  ...{ queue: 'q', priority: 0, notBefore: null, after: [] },
+  ...{ sandbox: '', cgroup: '', umask: 0, batch: null },
+};
+const plain = { placement, stdin: null, pty: null, onExit: null, notify: null };
+const all = {
+  ...plain,
+  stdin: { kind: 'hold' as const },
+  pty: { columns: 80, rows: 24 },
+  onExit: 'true',
+  notify: { when: 'always' as const, desktop: [], terminal: null },
+};
+
+test('a plain job needs nothing; each of these keys is needed where it says something', () => {
+  assert.deepEqual(needsOf(plain), []);
+  assert.deepEqual(needsOf(all), ['stdin', 'pty', 'onExit', 'notify']);
+  assert.deepEqual(needsOf({ ...plain, onExit: '' }), ['onExit']);
+  assert.deepEqual(KNOWN_NEEDS, ['stdin', 'pty', 'onExit', 'notify']);
+});
+
+test('a job that does not wait is started by the program that adds it', () => {
+  assert.deepEqual(needsOf({ ...all, placement: null }), []);
+});
+
+test('what a program does not know', () => {
+  assert.deepEqual(unknownNeeds({ needs: ['pty', 'timeTravel', 'toString'] }), ['timeTravel', 'toString']);
+  assert.deepEqual(unknownNeeds({ needs: KNOWN_NEEDS }), []);
+  assert.deepEqual(missingOf(['stdin', 'pty'], ['pty']), ['stdin']);
+  assert.equal(needText(['stdin', 'onExit']), '--stdin, --on-exit');
+});
