@@ -1,41 +1,99 @@
 /**
- * Runs the built command line from code that V8 compiled before: a fifth of a start is otherwise spent on compiling the same
- * text again. The compiled code lies in the home's cache, one file per verb, because each verb compiles other functions. It is
- * run, so it is read only from a home that is safely ours; and since V8 does not check it for damage, it lies there twice
- * and both must be equal. (Node's own compile cache, from 22 on, gains a third of this.)
+ * Runs the built command line from code that V8 compiled before: a quarter of the CPU time of a start is otherwise spent on
+ * compiling the same text again. The compiled code lies in `$XDG_CACHE_HOME/bgjob` (`~/.cache/bgjob`), one file per verb, because
+ * each verb compiles other functions. V8 runs it without a check of its own, so:
+ *
+ * - It is not in the home of bgjob, which sandboxes share: a process that may write only the home must not run code outside.
+ * - It is neither read nor written where another user could put a file or a directory in its way.
+ * - A file holds the code twice and the text that it was compiled from. Both halves must be equal, and the text must be that of the
+ *   build: the sizes and times of two builds may well be the same, for npm gives all files one time.
+ *
+ * (Node's own compile cache, from 22 on, gains a third of this.)
  */
 import * as fs from 'node:fs';
 import * as modules from 'node:module';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute } from 'node:path';
 import { Script } from 'node:vm';
-import { inspectDirectory } from '../base/fs/directories.ts';
-import { homePath, inspectHome } from '../job/home/home.ts';
 
 const CLI = `${__dirname}/cli.js`;
+/** Code of another build is removed when it was written so long ago, milliseconds: several versions may be in use. */
+const OLD_MS = 30 * 86_400_000;
 
-/** Where the compiled code of this verb, this build and this Node lies; undefined where it must not be trusted. */
-function cachePath(): string | undefined {
-  const home = homePath(process.env);
-  const found = inspectHome(home);
-  if (!found.ok || found.value === 'absent' || inspectDirectory(`${home}/cache`) !== 'ours') return undefined;
-  // other flags make other code, which V8 would refuse, every time
-  if (process.env['NODE_OPTIONS'] || process.execArgv.length > 0) return undefined;
-  const { size, mtimeMs, ino } = fs.statSync(CLI);
-  const build = [process.version, process.arch, ino, size, Math.floor(mtimeMs)].join('-');
-  return /^[a-z]{1,16}$/.test(process.argv[2] ?? '')
-    ? `${home}/cache/code.${process.argv[2]}.${build}`
-    : undefined;
+const STICKY = 0o1000;
+const OTHERS_WRITE = 0o022;
+
+/** Whether nobody but us and root can put something else in the place of this directory, which must be its real path. */
+function isOurs(real: string): boolean {
+  const { uid, mode } = fs.lstatSync(real);
+  if (uid !== process.geteuid!() || (mode & OTHERS_WRITE) !== 0) return false;
+  for (let above = dirname(real); ; above = dirname(above)) {
+    const stat = fs.lstatSync(above);
+    const isOpen = (stat.mode & OTHERS_WRITE) !== 0 && (stat.mode & STICKY) === 0;
+    if (isOpen || ![0, process.geteuid!()].includes(stat.uid)) return false;
+    if (above === dirname(above)) return true;
+  }
 }
 
-/** Both halves of the file, if they are equal. */
-function readCode(path: string): Buffer | undefined {
+const realPath = (path: string): string | undefined => {
+  try {
+    return fs.realpathSync.native(path);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Makes a directory in one of ours: with `sudo` the home directory may be that of another user, who could not use it then. */
+function makeOwn(path: string): void {
+  if (!isOurs(fs.realpathSync.native(dirname(path)))) return;
+  fs.mkdirSync(path, 0o700);
+  fs.chmodSync(path, 0o700);
+}
+
+/** Whether a path lies in the home of bgjob. */
+function isInHome(real: string): boolean {
+  const home = realPath(process.env['BGJOB_HOME'] || `${homedir()}/.bgjob`);
+  return home !== undefined && `${real}/`.startsWith(`${home}/`);
+}
+
+/** The directory of the cache, made if `make` is set; undefined where there is none that can be trusted. */
+function cacheDirectory(make: boolean): string | undefined {
+  try {
+    const asked = process.env['XDG_CACHE_HOME'] ?? '';
+    const base = isAbsolute(asked) ? asked : `${homedir()}/.cache`;
+    if (make && !fs.existsSync(base)) makeOwn(base);
+    const above = realPath(base);
+    if (above === undefined || isInHome(above)) return undefined;
+    if (make && !fs.existsSync(`${base}/bgjob`)) makeOwn(`${base}/bgjob`);
+    const real = realPath(`${base}/bgjob`);
+    return real !== undefined && isOurs(real) && !isInHome(real) ? real : undefined;
+  } catch {
+    // no home directory, or one that cannot be written
+    return undefined;
+  }
+}
+
+/** The name of the file for this verb, this Node and builds of this size; undefined: nothing is kept. */
+function fileName(size: number): string | undefined {
+  // other flags make other code, which V8 would refuse, every time
+  if (process.env['NODE_OPTIONS'] || process.execArgv.length > 0) return undefined;
+  const verb = process.argv[2] ?? '';
+  return /^[a-z]{1,16}$/.test(verb) ? `${verb}.${process.version}-${process.arch}-${size}` : undefined;
+}
+
+/** The code in a file, if it is whole and was compiled from this text. */
+function readCode(path: string, text: Buffer): Buffer | undefined {
   let fd: number | undefined;
   try {
     fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
-    if (!fs.fstatSync(fd).isFile()) return undefined;
-    const twice = fs.readFileSync(fd);
-    const half = twice.length / 2;
-    const code = twice.subarray(0, half);
-    return half > 0 && code.equals(twice.subarray(half)) ? code : undefined;
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile() || stat.uid !== process.geteuid!() || (stat.mode & OTHERS_WRITE) !== 0)
+      return undefined;
+    const bytes = fs.readFileSync(fd);
+    const half = (bytes.length - text.length) / 2;
+    if (!(half > 0) || !bytes.subarray(2 * half).equals(text)) return undefined;
+    const code = bytes.subarray(0, half);
+    return code.equals(bytes.subarray(half, 2 * half)) ? code : undefined;
   } catch {
     return undefined;
   } finally {
@@ -43,34 +101,38 @@ function readCode(path: string): Buffer | undefined {
   }
 }
 
-/** Written aside and renamed: complete or not there. What older builds left of this verb goes. */
-function writeCode(path: string, code: Buffer): void {
-  const [dir, name] = [path.slice(0, path.lastIndexOf('/')), path.slice(path.lastIndexOf('/') + 1)];
-  const temporary = `${path}.${process.pid}`;
+/** Written under another name and renamed: complete or not there. What old builds left of this verb goes. */
+function writeCode(name: string, code: Buffer, text: Buffer): void {
+  const dir = cacheDirectory(true);
+  if (dir === undefined) return;
+  const temporary = `${dir}/${name}.${process.pid}`;
   try {
-    fs.writeFileSync(temporary, Buffer.concat([code, code]), { mode: 0o600, flag: 'wx' });
+    fs.writeFileSync(temporary, Buffer.concat([code, code, text]), { mode: 0o600, flag: 'wx' });
     fs.chmodSync(temporary, 0o600);
-    fs.renameSync(temporary, path);
-    const prefix = name.slice(0, name.indexOf('.', 5) + 1);
-    for (const old of fs.readdirSync(dir))
-      if (old.startsWith(prefix) && old !== name) fs.unlinkSync(`${dir}/${old}`);
+    fs.renameSync(temporary, `${dir}/${name}`);
+    const verb = name.slice(0, name.indexOf('.') + 1);
+    for (const other of fs.readdirSync(dir))
+      if (other.startsWith(verb) && Date.now() - fs.lstatSync(`${dir}/${other}`).mtimeMs > OLD_MS)
+        fs.unlinkSync(`${dir}/${other}`);
   } catch {
     // a full or read-only disk: the next start compiles again
     fs.rmSync(temporary, { force: true });
   }
 }
 
-const path = cachePath();
-const cachedData = path === undefined ? undefined : readCode(path);
-const script = new Script(modules.wrap(fs.readFileSync(CLI, 'utf8')), {
+const text = fs.readFileSync(CLI);
+const name = fileName(text.length);
+const dir = name === undefined ? undefined : cacheDirectory(false);
+const cachedData = dir === undefined ? undefined : readCode(`${dir}/${name}`, text);
+const script = new Script(modules.wrap(text.toString('utf8')), {
   filename: CLI,
   ...(cachedData && { cachedData }),
 });
 const cli: { exports: { verbs?: string[] } } = { exports: {} };
-if (path !== undefined && (!cachedData || script.cachedDataRejected)) {
+if (name !== undefined && (!cachedData || script.cachedDataRejected)) {
   process.once('exit', () => {
-    // a slip of the pen is no verb, and leaves no file
-    if (cli.exports.verbs?.includes(process.argv[2]!)) writeCode(path, script.createCachedData());
+    // a mistyped verb gets no file
+    if (cli.exports.verbs?.includes(process.argv[2]!)) writeCode(name, script.createCachedData(), text);
   });
 }
 script.runInThisContext().call(cli.exports, cli.exports, modules.createRequire(CLI), cli, CLI, __dirname);

@@ -124,6 +124,12 @@ function mendMark(home: Home, id: JobId, endedAt: number, project: string): void
   }
 }
 
+/** Removes compiled code, which versions before 0.9 kept in the home. No version from then on runs it. */
+function removeCompiled(home: Home): void {
+  for (const name of namesIn(home.cache))
+    if (/^code\.[a-z]+\./.test(name)) removeQuietly(`${home.cache}/${name}`);
+}
+
 /** Removes what the rules allow; `dryRun` only says what it would. Throws system errors. */
 export async function collect(home: Home, rules: RetentionRules, dryRun: boolean): Promise<Collected> {
   const ids = listIds(home).sort((a, b) => a - b);
@@ -163,6 +169,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   if (!dryRun) {
     mendIndex(home, ended, removed);
     mendQueues(home, (id) => queued.has(id));
+    removeCompiled(home);
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);
     pruneAnsweredRounds(home, ids.find((id) => !removed.has(id)) ?? 0);
