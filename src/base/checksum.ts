@@ -9,7 +9,7 @@ const OPENING = ',"sum":"';
 const LENGTH = `${OPENING}01234567"}\n`.length;
 
 /** FNV-1a, 32 bits: a change of a single character always changes it. */
-function sumOf(text: string): string {
+export function checksum(text: string): string {
   let sum = 0x811c9dc5;
   for (let n = 0; n < text.length; n++) sum = Math.imul(sum ^ text.charCodeAt(n), 0x01000193);
   return (sum >>> 0).toString(16).padStart(8, '0');
@@ -18,14 +18,16 @@ function sumOf(text: string): string {
 /** The text of a record (an object with at least one field), sealed. */
 export function sealed(record: object): string {
   const text = JSON.stringify(record).slice(0, -1);
-  return `${text}${OPENING}${sumOf(text)}"}\n`;
+  return `${text}${OPENING}${checksum(text)}"}\n`;
 }
 
 /** Whether a text ends with a seal that is not its own. */
 export function isBroken(text: string): boolean {
   const at = text.length - LENGTH;
   return (
-    at > 0 && text.startsWith(OPENING, at) && text.slice(at + OPENING.length, -3) !== sumOf(text.slice(0, at))
+    at > 0 &&
+    text.startsWith(OPENING, at) &&
+    text.slice(at + OPENING.length, -3) !== checksum(text.slice(0, at))
   );
 }
 

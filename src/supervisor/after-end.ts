@@ -91,7 +91,10 @@ async function recordLeft(supervision: Supervision): Promise<void> {
 async function keepLimit(supervision: Supervision): Promise<void> {
   const { trim, spec, job } = supervision;
   await trim.finish();
-  if (spec.maxLogBytes === null || supervision.left.length === 0) return;
+  if (spec.maxLogBytes === null || supervision.left.length === 0) {
+    trim.close();
+    return;
+  }
   trim.start();
   while (fs.existsSync(job.spec)) {
     if (!supervision.left.some((one) => isAlive(one) === 'alive')) {
@@ -102,4 +105,5 @@ async function keepLimit(supervision: Supervision): Promise<void> {
     await systemClock.sleep(LEFT_LOOK_MS);
   }
   await trim.finish();
+  trim.close();
 }

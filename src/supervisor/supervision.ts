@@ -105,6 +105,7 @@ export class Supervision {
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
       this.holding.disarm();
+      this.trim.lookAtEnd();
       this.requeue(this.status);
       this.finish();
       return;
@@ -297,6 +298,7 @@ export class Supervision {
   abandon(): void {
     this.holding.disarm();
     this.trim.stop();
+    this.trim.close();
     this.letGo();
   }
 }

@@ -43,7 +43,7 @@ export class Gallery {
     for (const stream of ['log', 'err'] as const) {
       const log = Log.open(job, stream);
       if (!log) continue;
-      const cursor = readCursor(job, stream, 'default') ?? 0;
+      const cursor = readCursor(job, stream, 'default')?.at ?? 0;
       for (const from of [0, 20_000, 100_000, cursor, readOffsetAt(job, Date.now())]) {
         const { bytes, to } = log.read(from, from + 10_000);
         assert.ok(bytes.length <= 10_000 && to - bytes.length >= 0);

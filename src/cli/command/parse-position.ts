@@ -4,7 +4,8 @@ import { safe } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readLogSize, type Stream } from '../../job/log/log.ts';
-import { readOffsetAt } from '../../job/log/time-index.ts';
+import { readLastSize, readOffsetAt } from '../../job/log/time-index.ts';
+import { readEmptiedBytes } from '../../job/log/trim-record.ts';
 
 /** `38122` → that byte, if the log is as long; `5m` → where the log ended so long ago. */
 export function parsePosition(
@@ -25,6 +26,9 @@ export function parsePosition(
   }
   if (!/^\d{1,15}$/.test(text))
     return refuse(`"${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`);
+  // the job emptied its log, and its supervisor has not noted that yet: all that is there is new
+  if (Number(text) > size && stream === 'log' && Number(text) <= readLastSize(job))
+    return ok(readEmptiedBytes(job));
   if (Number(text) > size) return refuse(`${text} is beyond the ${size} bytes that ${label} wrote so far`);
   return ok(Number(text));
 }

@@ -40,6 +40,7 @@ async function extrasOf(
   const log = Log.open(job);
   const logBytes = log?.size;
   const trimmedBytes = log?.trimmedBytes ?? 0;
+  const emptiedBytes = log?.emptiedBytes ?? 0;
   log?.close();
   return {
     waiting: waitingOf(home, view),
@@ -54,6 +55,7 @@ async function extrasOf(
       isAlive(owner.value.identity) === 'alive' && { supervisorPid: owner.value.identity.pid }),
     ...(main && isAlive(main) === 'alive' && { mainPid: main.pid }),
     trimmedBytes,
+    emptiedBytes,
     ...(logBytes !== undefined && { logBytes }),
   };
 }
@@ -64,10 +66,12 @@ function logText(job: JobPaths, stream: Stream): string {
   if (!log) return `${safe(job[stream])} (missing)`;
   const size = renderSize(log.size);
   const gap = log.gap;
+  const emptied = log.emptiedBytes;
   const about = log.isApproximate ? '; offsets are approximate: no holes on this file system' : '';
   log.close();
   const trimmed = gap ? `, ${renderSize(gap.to - gap.from)} trimmed from byte ${gap.from} on${about}` : '';
-  return `${safe(job[stream])} (${size}${trimmed})`;
+  const begun = emptied > 0 ? `; the job emptied it: ${renderSize(emptied)} gone` : '';
+  return `${safe(job[stream])} (${size}${trimmed}${begun})`;
 }
 
 /** What it reads; nothing is not worth a word. */

@@ -6,6 +6,7 @@ import { type Failure, fail, ok } from '../../job/failure.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
+import { readEmptiedBytes } from '../../job/log/trim-record.ts';
 import { type JobView, quoteWord } from '../../job/view.ts';
 
 import { type Input, SUCCESS, verb } from '../command/command.ts';
@@ -82,7 +83,9 @@ function remember({ output, home, view, stream, options }: Reading, to: number):
   // nothing was written yet, and there is no folder for it
   if (to === 0 && view.kind === 'live' && view.status.phase === 'queued') return;
   try {
-    writeCursor(home.job(view.id), stream, readerOf(options), to);
+    const job = home.job(view.id);
+    const floor = Math.min(to, readEmptiedBytes(job, stream));
+    writeCursor(job, stream, readerOf(options), { at: to, floor });
   } catch (thrown) {
     output.note(
       `(the cursor could not be remembered: ${errnoText(errnoOf(thrown))}; next time: --since ${to})`,

@@ -18,7 +18,7 @@ import {
   projectOfName,
 } from '../../job/home/job-index.ts';
 import { readLogSize } from '../../job/log/log.ts';
-import { readTrimmedBytes } from '../../job/log/trim-record.ts';
+import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
@@ -145,9 +145,11 @@ export function* objectsOf(
     // only a log that is larger than its limit can have been trimmed
     const isLarge = limit !== null && (log.logBytes ?? 0) > limit;
     const trimmedBytes = isLarge ? readTrimmedBytes(home.job(view.id)) : 0;
+    const emptiedBytes = log.logBytes === undefined ? 0 : readEmptiedBytes(home.job(view.id));
     const waiting = lineup.waitingOf(view);
+    const gone = { trimmedBytes, emptiedBytes };
     const stderr = stderrOf(home, view);
-    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, trimmedBytes, waiting, stderr });
+    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, ...gone, waiting, stderr });
   }
 }
 

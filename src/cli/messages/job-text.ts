@@ -155,9 +155,10 @@ export interface Extras {
   mainPid?: number;
   logBytes?: number;
   trimmedBytes?: number;
+  emptiedBytes?: number;
   logPath?: string;
   /** The log of stderr, with --split. */
-  stderr?: { path: string; bytes: number; trimmedBytes: number } | null;
+  stderr?: { path: string; bytes: number; trimmedBytes: number; emptiedBytes: number } | null;
   onExit?: object | null;
   notify?: object | null;
   /** Of a job that waits. */
@@ -216,6 +217,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
       path: extras.logPath ?? null,
       bytes,
       trimmedBytes: bytes === null ? null : (extras.trimmedBytes ?? 0),
+      emptiedBytes: bytes === null ? null : (extras.emptiedBytes ?? 0),
       cursor: bytes,
     },
     stderr: spec?.split
@@ -223,6 +225,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
           path: extras.logPath?.replace(/log$/, 'err') ?? null,
           bytes: null,
           trimmedBytes: null,
+          emptiedBytes: null,
         })
       : null,
   };

@@ -13,7 +13,7 @@ import type { Output } from '../output/output.ts';
 /** A last line without its newline is held back while it may still grow: until it is this old, milliseconds. */
 const SETTLED_MS = 1000;
 
-export const NOTHING: Piece = { bytes: Buffer.alloc(0), from: 0, to: 0, size: 0, gone: 0 };
+export const NOTHING: Piece = { bytes: Buffer.alloc(0), from: 0, to: 0, size: 0, gone: 0, emptied: 0 };
 
 /** How long ago the log last changed, milliseconds; null if there is none. */
 export function quietMs(job: JobPaths, stream: Stream): number | null {
@@ -60,12 +60,22 @@ export function readForward(
   return { ...piece, bytes: bytes.subarray(0, end), to: piece.from + end };
 }
 
-/** What stands in a text where the log was trimmed. */
-export const gapText = (gone: number): string => `[… ${renderSize(gone)} trimmed by --max-log …]`;
+/** How a job keeps what it wrote before. */
+export const EMPTIED_HINT = '(`> /dev/stderr` empties a log, as `: > log` does; `>&2` and `>> log` do not)';
+
+/** What stands in a text where something is gone: the job emptied its log, or the log was trimmed. */
+export function gapTexts({ gone, emptied }: Pick<Piece, 'gone' | 'emptied'>): string[] {
+  // after an emptying more is gone than was asked for
+  const trimmed = gone - Math.min(gone, emptied);
+  return [
+    ...(emptied > 0 ? [`[the job emptied its log: ${renderSize(emptied)} gone]`] : []),
+    ...(trimmed > 0 ? [`[… ${renderSize(trimmed)} trimmed by --max-log …]`] : []),
+  ];
+}
 
 /** Prints a piece: as text with a mark where something is gone, raw, or as an object; `folded`: repeated lines once. */
 export function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean, folded: boolean): void {
-  const { bytes, from, to, size, gone } = piece;
+  const { bytes, from, to, size, gone, emptied } = piece;
   if (output.json) {
     const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
     output.object({
@@ -76,13 +86,16 @@ export function tellPiece(output: Output, view: JobView, piece: Piece, raw: bool
       to,
       size,
       gone,
+      emptied,
       cursor: to,
       ...content,
     });
     return;
   }
-  if (gone > 0 && raw) output.note(gapText(gone));
-  else if (gone > 0) output.line(gapText(gone));
+  for (const text of gapTexts(piece)) {
+    if (raw) output.note(text);
+    else output.line(text);
+  }
   const lines = raw ? [] : readableLines(bytes);
   if (raw) output.raw(bytes);
   else for (const line of folded ? foldRepeats(lines) : lines) output.line(line);

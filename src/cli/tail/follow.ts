@@ -7,7 +7,7 @@ import { Log, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Output } from '../output/output.ts';
 import { tellTrouble } from '../wait/report-outcome.ts';
-import { gapText } from './excerpt.ts';
+import { gapTexts } from './excerpt.ts';
 
 const CLIP = 500;
 /** A stream of output is shown ten times a second. */
@@ -100,14 +100,14 @@ export async function followTo(
       if (!raw && !output.json) view.flush(false);
       continue;
     }
-    const { bytes, to, gone } = piece;
+    const { bytes, to, gone, emptied } = piece;
     const content = raw
       ? { base64: bytes.toString('base64') }
       : { text: decoder.decode(bytes, { stream: true }) };
     if (output.json) {
-      output.object({ v: 1, id, stream, from: piece.from, to, gone, cursor: to, ...content });
+      output.object({ v: 1, id, stream, from: piece.from, to, gone, emptied, cursor: to, ...content });
     } else {
-      if (gone > 0) view.interrupt(gapText(gone));
+      for (const text of gapTexts(piece)) view.interrupt(text);
       if (raw) output.raw(bytes);
       else view.push(bytes);
     }

@@ -11,7 +11,7 @@ import { Log, type Piece } from '../../job/log/log.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { Patience } from '../wait/deadline.ts';
 import { tellTrouble } from '../wait/report-outcome.ts';
-import { footer, gapText } from './excerpt.ts';
+import { footer, gapTexts } from './excerpt.ts';
 import { SMOOTH_MS } from './follow.ts';
 import { type Reading, tellEndOfRest } from './view.ts';
 
@@ -81,8 +81,8 @@ class Matches {
       this.reading.output.line('--');
     for (const line of linesOf(before.bytes.subarray(start - before.from), start)) this.print(line, false);
     const { bytes, from } = this.log.read(hit.from, hit.to);
-    // trimmed since: it was there, and it matched
-    const whole = from === hit.from && bytes.length === hit.to - hit.from;
+    // trimmed or emptied since: it was there, and it matched
+    const whole = from === hit.from && bytes.length === hit.to - hit.from && isText(bytes, hit.text);
     this.print({ bytes: whole ? bytes : Buffer.from(hit.text), from: hit.from, to: hit.to }, true);
     this.shown++;
     this.tally.shown++;
@@ -104,13 +104,16 @@ class Matches {
 
   private print({ bytes, from, to }: Line, match: boolean): void {
     const { output, view, stream, options } = this.reading;
-    const text = clip(cleanLine(bytes.toString('utf8').replace(/\r?\n$/, '')), CLIP);
+    const text = clip(textOf(bytes), CLIP);
     this.bytes += text.length + 1;
     if (output.json) output.object({ v: 1, id: view.id, stream, from, to, match, line: text });
     else if (options.raw) output.raw(bytes);
     else output.line(text);
   }
 }
+
+const textOf = (bytes: Buffer): string => cleanLine(bytes.toString('utf8').replace(/\r?\n$/, ''));
+const isText = (bytes: Buffer, text: string): boolean => textOf(bytes) === text;
 
 interface Line {
   bytes: Buffer;
@@ -173,7 +176,7 @@ async function searchLog(
   const matches = new Matches(log, reading, ask, tally, begin);
   const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let found = 0;
-  let gone = 0;
+  let [gone, emptied] = [0, 0];
   /** Behind the first match that was not shown any more, there is more to read. */
   let stopped: number | undefined;
   const isCounted = () => stopped !== undefined && found >= COUNTED;
@@ -189,7 +192,8 @@ async function searchLog(
       const piece = log.read(at, Math.min(size, at + PIECE_BYTES), memory);
       if (piece.to <= at) break;
       gone += piece.gone;
-      const hits = await search.push(piece.bytes, piece.from);
+      emptied += piece.emptied;
+      const hits = await search.push(piece.bytes, piece.from, piece.emptied > 0);
       if (!hits.ok) return hits;
       take(hits.value);
       at = piece.to;
@@ -203,7 +207,7 @@ async function searchLog(
   }
   const to = stopped ?? size;
   const counts = { matches: found, shown: matches.shown, complete: !isCounted() };
-  const piece = { from: begin, to, size, gone, bytes: Buffer.alloc(0) };
+  const piece = { from: begin, to, size, gone, emptied, bytes: Buffer.alloc(0) };
   if (output.json) tellSummary(reading, piece, counts);
   else {
     tellCounts(reading, counts, piece);
@@ -221,16 +225,13 @@ interface Counts {
 
 /** The last object of a search: where it looked, and how many lines matched. */
 function tellSummary({ output, view, stream }: Reading, piece: Piece, counts: Counts): void {
-  const { from, to, size, gone } = piece;
-  output.object({ v: 1, id: view.id, stream, from, to, size, gone, cursor: to, ...counts });
+  const { from, to, size, gone, emptied } = piece;
+  output.object({ v: 1, id: view.id, stream, from, to, size, gone, emptied, cursor: to, ...counts });
 }
 
-function tellCounts(
-  { output, stream }: Reading,
-  { matches, shown, complete }: Counts,
-  { gone, from, to }: Piece,
-): void {
-  if (gone > 0) output.note(gapText(gone));
+function tellCounts({ output, stream }: Reading, { matches, shown, complete }: Counts, piece: Piece): void {
+  const { from, to } = piece;
+  for (const text of gapTexts(piece)) output.note(text);
   if (matches === 0) output.note(from === to ? '(nothing new)' : '(no line matches)');
   const all = complete ? String(matches) : `more than ${COUNTED}`;
   const since = `${stream === 'err' ? '--err ' : ''}--since ${to}`;
@@ -266,7 +267,7 @@ export async function followMatches(
     isFull ||= one.value.isFull;
   }
   for (const [n, { reading, to, size, matches }] of searched.entries()) {
-    const shown: Piece = { from: reading.start ?? 0, to, size, gone: 0, bytes: Buffer.alloc(0) };
+    const shown: Piece = { from: reading.start ?? 0, to, size, gone: 0, emptied: 0, bytes: Buffer.alloc(0) };
     if (!isFull) {
       // the object of the job is one
       if (n === 0 || !output.json) exit = tellEndOfRest(reading, patience, shown);
@@ -293,7 +294,7 @@ async function followLog(
   tally: Tally,
   abort: AbortSignal,
 ): Promise<Result<Followed>> {
-  const { output, home, view, stream, start } = reading;
+  const { output, home, view, stream, options, start } = reading;
   const search = new Search([ask.pattern]);
   let matches: Matches | undefined;
   let to = start ?? 0;
@@ -310,16 +311,19 @@ async function followLog(
       SMOOTH_MS,
       abort,
       tellTrouble(output, view.id),
+      (opened) => {
+        log = opened;
+        matches = new Matches(opened, reading, ask, tally, to);
+      },
     )) {
       if (piece === 'quiet') continue;
-      log ??= Log.open(home.job(view.id), stream)!;
-      matches ??= new Matches(log, reading, ask, tally, to);
-      const hits = await search.push(piece.bytes, piece.from);
+      if (!options.raw && !output.json) for (const text of gapTexts(piece)) output.note(text);
+      const hits = await search.push(piece.bytes, piece.from, piece.emptied > 0);
       if (!hits.ok) return hits;
       take(hits.value);
       to = piece.to;
-      matches.advance(to);
-      if (output.readerGone || matches.isFull) break;
+      matches!.advance(to);
+      if (output.readerGone || matches!.isFull) break;
     }
     const rest = await search.end();
     if (!rest.ok) return rest;

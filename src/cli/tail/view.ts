@@ -3,10 +3,11 @@ import { renderSize, systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
 import { markSeen } from '../../job/home/records.ts';
-import { readCursor } from '../../job/log/cursors.ts';
-import { type Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
-import { readTrimmedBytes } from '../../job/log/trim-record.ts';
+import { type Cursor, readCursor } from '../../job/log/cursors.ts';
+import { Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
+import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
@@ -17,6 +18,7 @@ import { Patience } from '../wait/deadline.ts';
 import { tellPauses } from '../wait/pause-notes.ts';
 import { reportStillRunning } from '../wait/report-outcome.ts';
 import {
+  EMPTIED_HINT,
   emptyFooter,
   footer,
   isGrowing,
@@ -80,12 +82,21 @@ export function startOf(
   const job = home.job(view.id);
   const text = options.since;
   if (options.new) {
-    const cursor = readCursor(job, stream, readerOf(options));
-    // beyond the end nothing would ever be new: it is damaged, or the log is another
-    return ok(cursor === undefined || cursor > (readLogSize(job, stream) ?? 0) ? null : cursor);
+    return ok(newStart(job, stream, readCursor(job, stream, readerOf(options))));
   }
   if (text === null) return ok(options.head ? 0 : null);
   return parsePosition(text, job, stream, jobLabel(view));
+}
+
+/** Where what is new begins; null: with the view of the end, as for one that never read. */
+function newStart(job: JobPaths, stream: Stream, cursor: Cursor | undefined): number | null {
+  const log = cursor && Log.open(job, stream);
+  if (!log) return null;
+  const { size, emptiedBytes: floor } = log;
+  log.close();
+  // emptied since, or, beyond the end, just now: all that is there is new
+  if (floor > cursor.floor) return Math.min(cursor.at, floor);
+  return cursor.at > size ? floor : cursor.at;
 }
 
 /** Everything from `from` on, in pieces that end where a line does: a log may be larger than the memory. */
@@ -126,7 +137,7 @@ export function tellView(reading: Reading, log: Log): Piece {
         ? log.read(start, start + limit)
         : readForward(log, start, lines, limit, !options.raw && isGrowing(view, home.job(view.id), stream));
   }
-  if (piece.bytes.length > 0 || piece.gone > 0 || output.json)
+  if (piece.bytes.length > 0 || piece.gone > 0 || piece.emptied > 0 || output.json)
     tellPiece(output, view, piece, options.raw, true);
   return piece;
 }
@@ -142,13 +153,16 @@ export function tellFooter({ output, home, view, stream, options, start }: Readi
   }
   const remain = start !== null && to < size ? ` | ${renderSize(size - to)} remain` : '';
   const trimmed = readTrimmedBytes(home.job(view.id), stream);
+  const emptied = readEmptiedBytes(home.job(view.id), stream);
   const full = `bgjob tail ${view.id}${options.err ? ' --err' : ''} --full`;
-  if (start === null && from > 0 && !options.full)
-    output.note(
-      trimmed > 0
-        ? `(not all of it; ${renderSize(trimmed)} trimmed by --max-log, the rest: ${full})`
-        : `(not all of it; all: ${full})`,
-    );
+  if (start === null && from > emptied && !options.full) {
+    const gone = [
+      ...(emptied > 0 ? [`the job emptied its log: ${renderSize(emptied)} gone`] : []),
+      ...(trimmed > 0 ? [`${renderSize(trimmed)} trimmed by --max-log`] : []),
+    ];
+    output.note(`(not all of it; ${gone.length > 0 ? `${gone.join(', ')}, the rest` : 'all'}: ${full})`);
+  }
+  if (piece.emptied > 0) output.note(EMPTIED_HINT);
   output.note(footer(view, stream, piece, remain));
 }
 
@@ -186,6 +200,7 @@ export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece
     logPath: job.log,
     logBytes: stream === 'err' ? (readLogSize(job) ?? 0) : shown.to,
     trimmedBytes: readTrimmedBytes(job),
+    emptiedBytes: readEmptiedBytes(job),
     stderr: stderrOf(home, now),
   };
   if (output.json) output.object(jobObject(now, systemClock.now(), extras));

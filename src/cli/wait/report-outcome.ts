@@ -8,7 +8,7 @@ import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
-import { readTrimmedBytes } from '../../job/log/trim-record.ts';
+import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
@@ -109,6 +109,9 @@ export function tellKnownEnd(
     const cutBytes = readTrimmedBytes(job) + readTrimmedBytes(job, 'err');
     if (cutBytes > 0)
       output.note(`(${renderSize(cutBytes)} of its output trimmed by --max-log: bgjob show ${view.id})`);
+    const emptiedBytes = readEmptiedBytes(job) + readEmptiedBytes(job, 'err');
+    if (emptiedBytes > 0)
+      output.note(`(the job emptied its log: ${renderSize(emptiedBytes)} gone: bgjob show ${view.id})`);
     const forced = forcedNoteOf(view);
     if (forced !== undefined) output.note(forced);
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
@@ -122,7 +125,8 @@ export function logFacts(home: Home, view: JobView): Extras {
   const job = home.job(view.id);
   const logBytes = readLogSize(job);
   return {
-    ...{ logPath: job.log, trimmedBytes: readTrimmedBytes(job), stderr: stderrOf(home, view) },
+    ...{ logPath: job.log, trimmedBytes: readTrimmedBytes(job), emptiedBytes: readEmptiedBytes(job) },
+    stderr: stderrOf(home, view),
     ...(logBytes !== undefined && { logBytes }),
   };
 }

@@ -24,7 +24,7 @@ export class Pager {
   readonly id: number;
   private readonly watching: Watching;
   private stream: Stream = 'log';
-  private read = { size: -1, lines: [] as string[] };
+  private read = { stamp: '-', size: 0, lines: [] as string[] };
   private wrapped: { columns: number; from: string[]; lines: string[] } | undefined;
   /** Lines below the window; 0: it follows. */
   private below = 0;
@@ -37,11 +37,11 @@ export class Pager {
 
   /** Reads on if there is more; whether there was. */
   refresh(): boolean {
-    const size = this.watching.logSize(this.id, this.stream);
-    if (size === this.read.size) return false;
-    const { lines } = this.watching.logLines(this.id, this.stream, MOST_LINES, MOST_BYTES);
+    const stamp = this.watching.logStamp(this.id, this.stream);
+    if (stamp === this.read.stamp) return false;
+    const { lines, bytes: size } = this.watching.logLines(this.id, this.stream, MOST_LINES, MOST_BYTES);
     const before = this.wrapped?.lines.length ?? 0;
-    this.read = { size, lines: lines.map((line) => line.replaceAll('\t', TAB)) };
+    this.read = { stamp, size, lines: lines.map((line) => line.replaceAll('\t', TAB)) };
     // who scrolled back goes on seeing what he saw
     if (this.below > 0 && this.wrapped) this.below += this.wrap(this.wrapped.columns).length - before;
     return true;
@@ -60,7 +60,7 @@ export class Pager {
   /** The other stream, where there are two. */
   toggle(): void {
     this.stream = this.stream === 'log' ? 'err' : 'log';
-    this.read = { size: -1, lines: [] };
+    this.read = { stamp: '-', size: 0, lines: [] };
     this.below = 0;
   }
 
@@ -79,12 +79,12 @@ export class Pager {
     const end = lines.length - this.below;
     const shown = lines.slice(Math.max(0, end - room), end);
     const where = this.below > 0 ? `${this.below} lines below` : row?.isLive ? 'following' : 'end';
-    const size = renderSize(Math.max(0, this.read.size));
+    const size = renderSize(this.read.size);
     const head = row
       ? `${row.label}  ${row.state}  ${this.stream === 'err' ? 'stderr  ' : ''}${size}  ${where}`
       : `job ${this.id} was removed`;
     const blank = lines.length === 0 ? ['', '  no output yet'] : shown;
-    const isAll = Math.max(0, this.read.size) <= MOST_BYTES && this.read.lines.length < MOST_LINES;
+    const isAll = this.read.size <= MOST_BYTES && this.read.lines.length < MOST_LINES;
     const cutOff =
       isAll || this.below + room < lines.length ? '' : `the beginning: bgjob tail ${this.id} --full`;
     return [

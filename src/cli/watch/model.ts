@@ -172,10 +172,10 @@ export class Watching {
     }
   }
 
-  /** The size of a log, bytes; cheap. */
-  logSize(id: JobId, stream: Stream): number {
-    const job = this.home!.job(id);
-    return fs.statSync(stream === 'log' ? job.log : job.err, { throwIfNoEntry: false })?.size ?? 0;
+  /** What changes when a log was written to; cheap. */
+  logStamp(id: JobId, stream: Stream): string {
+    const stat = fs.statSync(this.home!.job(id)[stream], { throwIfNoEntry: false });
+    return stat ? `${stat.size} ${stat.mtimeMs}` : '';
   }
 
   /** Calls a verb for a job, as if it had been typed; what it said, in one line, and the id that it printed. */

@@ -67,10 +67,13 @@ export class Search {
     this.sieve = new Sieve(patterns);
   }
 
-  /** The matching lines that end in this piece. A piece that does not follow on the last one closes the unfinished line. */
-  async push(bytes: Buffer, from: number): Promise<Result<Hit[]>> {
+  /**
+   * The matching lines that end in this piece. A piece that does not follow on the last one closes the unfinished line, and so does
+   * one that begins `anew`, in a log that was emptied.
+   */
+  async push(bytes: Buffer, from: number, anew = false): Promise<Result<Hit[]>> {
     this.peeked = undefined;
-    if (this.at !== undefined && from !== this.at) await this.closeRest();
+    if (this.at !== undefined && (anew || from !== this.at)) await this.closeRest();
     this.at = from;
     let begin = 0;
     while (begin < bytes.length && !this.failure && !this.closed) begin = await this.take(bytes, begin);

@@ -1,4 +1,7 @@
-/** Following a log to the job's end. Ask whether it ended, then drain, then stop: the last instant's output is never lost. */
+/**
+ * Following a log to the job's end. Ask whether it ended, then drain, then stop: the last instant's output is never lost. When the
+ * job empties its log, what it writes after that follows.
+ */
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { Log, type Piece, type Stream } from '../../job/log/log.ts';
@@ -17,7 +20,7 @@ const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 /**
  * Pieces of the log from byte `from` on, as they are written; ends with the job, or when `abort` fires. The bytes of a piece are
  * overwritten by the next: a new buffer for each would cost more than all the rest. `slowestMs`: how late it may be at a
- * stream of output that does not end. `onTrouble`: see waitEnded.
+ * stream of output that does not end. `onTrouble`: see waitEnded. `onOpen` gets the log, which reads at the same offsets, and closes it.
  */
 export async function* follow(
   home: Home,
@@ -27,12 +30,12 @@ export async function* follow(
   slowestMs: number,
   abort: AbortSignal,
   onTrouble?: (failure: Failure) => void,
+  onOpen?: (log: Log) => void,
 ): AsyncGenerator<Piece | 'quiet'> {
   const job = home.job(id);
   const growth = new Growth(job[stream], slowestMs);
   const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let log: Log | undefined;
-  let cursor = from;
   let ended = false;
   const mine = new AbortController();
   const end = () => mine.abort();
@@ -45,20 +48,23 @@ export async function* follow(
   try {
     for (;;) {
       const last = ended || mine.signal.aborted;
-      log ??= Log.open(job, stream);
-      const before = cursor;
+      if (!log) {
+        log = Log.open(job, stream);
+        log?.seek(from);
+        if (log) onOpen?.(log);
+      }
+      let grew = false;
       for (let pieces = 1; log; pieces++) {
-        const piece = log.read(cursor, cursor + PIECE_BYTES, memory);
-        const moved = piece.to > cursor;
-        cursor = Math.max(cursor, piece.to);
-        if (moved) yield piece;
+        const piece = log.next(memory);
+        const isNews = piece.bytes.length > 0 || piece.emptied > 0;
+        grew ||= isNews;
+        if (isNews) yield piece;
         if (pieces % PIECES_IN_A_GO === 0) await breathe();
-        if (!moved || piece.to >= piece.size || abort.aborted) break;
+        if (!isNews || piece.to >= piece.size || abort.aborted) break;
       }
       if (last) return;
-      const grew = cursor > before;
       if (!grew) yield 'quiet';
-      const hasMore = () => log !== undefined && log.size > cursor;
+      const hasMore = () => log?.hasMore === true;
       if (log) await growth.wait(grew, hasMore, mine.signal);
       else await sleep(ABSENT_MS, mine.signal);
     }
@@ -66,6 +72,6 @@ export async function* follow(
     end();
     abort.removeEventListener('abort', end);
     await over;
-    log?.close();
+    if (!onOpen) log?.close();
   }
 }

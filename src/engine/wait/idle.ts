@@ -1,7 +1,7 @@
 /**
- * Waiting until a job has written nothing for a while. Measured by the size of its logs on the monotonic clock; a time stamp
- * is believed only for the silence before the wait began, and only where nothing speaks against it: trimming a
- * log sets it, and so does whoever sets the clock.
+ * Waiting until a job has written nothing for a while. Measured on the monotonic clock, by the size of its logs and by their time
+ * stamps: a job that empties its log before each line leaves a log of one size. A time stamp says nothing where the log is
+ * trimmed, which sets it. The silence before the wait began is taken from it only where nothing speaks against that.
  */
 import * as fs from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
@@ -9,6 +9,7 @@ import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readState } from '../../job/home/records.ts';
+import { readTrimmed } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
 import { thisHost } from '../os/process-identity.ts';
 import type { Met } from './condition.ts';
@@ -21,9 +22,18 @@ const LOOKS = 20;
 /** Wall clock and monotonic clock may differ by this since the start, milliseconds: more means that one was set. */
 const CLOCK_SLACK_MS = 1000;
 
-/** The sizes of the job's logs, as one text to compare. */
-const sizesOf = (job: JobPaths): string =>
-  [job.log, job.err].map((path) => fs.statSync(path, { throwIfNoEntry: false })?.size ?? '-').join(' ');
+/** What changes when the job writes to its logs, as one text to compare. */
+function stampsOf(job: JobPaths): string {
+  const trimmed = readTrimmed(job);
+  return (['log', 'err'] as const)
+    .map((stream) => {
+      const stat = fs.statSync(job[stream], { throwIfNoEntry: false });
+      const trimming = trimmed[stream];
+      const isTrimmed = trimming !== null && (trimming.to > trimming.from || trimming.keep > 0);
+      return stat ? `${stat.size} ${isTrimmed ? trimming.floor : stat.mtimeMs}` : '-';
+    })
+    .join(' ');
+}
 
 /** Since when the job runs, on the monotonic clock; undefined while it does not, or not in this boot. */
 function startedAt(home: Home, id: JobId): { wall: number; monotonic: number } | undefined {
@@ -58,15 +68,15 @@ export async function waitIdle(
   const job = home.job(id);
   const lookMs = Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, idleMs / LOOKS));
   let quietSince: number | undefined;
-  for (let sizes = sizesOf(job); !abort.aborted; ) {
+  for (let stamps = stampsOf(job); !abort.aborted; ) {
     if (quietSince === undefined) {
       const started = startedAt(home, id);
       if (started) quietSince = systemClock.monotonic() - silenceBefore(job, started);
     }
-    const grown = sizesOf(job);
+    const changed = stampsOf(job);
     const now = systemClock.monotonic();
-    if (grown !== sizes && quietSince !== undefined) quietSince = now;
-    sizes = grown;
+    if (changed !== stamps && quietSince !== undefined) quietSince = now;
+    stamps = changed;
     const silentMs = quietSince === undefined ? 0 : now - quietSince;
     if (quietSince !== undefined && silentMs >= idleMs)
       return ok({

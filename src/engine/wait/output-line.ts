@@ -38,7 +38,10 @@ export async function waitMatch(
   abort.addEventListener('abort', giveUp, { once: true });
   try {
     for await (const piece of follow(home, id, ask.stream, ask.since, SLOWEST_MS, abort)) {
-      const hits = piece === 'quiet' ? await peek(search) : await search.push(piece.bytes, piece.from);
+      const hits =
+        piece === 'quiet'
+          ? await peek(search)
+          : await search.push(piece.bytes, piece.from, piece.emptied > 0);
       if (!hits.ok) return hits;
       const hit = hits.value[0];
       if (hit) return ok(metOf(hit, ask));

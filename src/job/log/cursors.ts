@@ -15,16 +15,23 @@ export const READER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const pathOf = (job: JobPaths, stream: Stream, reader: string): string =>
   `${job.cursors}/${stream}.${reader}`;
 
-/** Where this reader's next read begins, a byte offset; undefined if it has not read yet. */
-export function readCursor(job: JobPaths, stream: Stream, reader: string): number | undefined {
+export interface Cursor {
+  /** A byte offset: here the next read begins. */
+  at: number;
+  /** Where the log that was read had begun anew: if it was emptied since, everything in it is new. */
+  floor: number;
+}
+
+/** Where this reader's next read begins; undefined if it has not read yet. */
+export function readCursor(job: JobPaths, stream: Stream, reader: string): Cursor | undefined {
   const stored = readRecord(pathOf(job, stream, reader));
-  const cursor = stored.kind === 'text' ? /^(\d{1,15})\n$/.exec(stored.text)?.[1] : undefined;
-  return cursor === undefined ? undefined : Number(cursor);
+  const found = stored.kind === 'text' ? /^(\d{1,15})(?: (\d{1,15}))?\n$/.exec(stored.text) : null;
+  return found ? { at: Number(found[1]), floor: Number(found[2] ?? 0) } : undefined;
 }
 
 /** Remembers it. Throws system errors. */
-export function writeCursor(job: JobPaths, stream: Stream, reader: string, cursor: number): void {
+export function writeCursor(job: JobPaths, stream: Stream, reader: string, { at, floor }: Cursor): void {
   for (const dir of [job.dir, dirname(job.cursors)]) requireDirectory(dir, true);
   makeDirectory(job.cursors);
-  writeRenamed(pathOf(job, stream, reader), `${cursor}\n`);
+  writeRenamed(pathOf(job, stream, reader), floor === 0 ? `${at}\n` : `${at} ${floor}\n`);
 }

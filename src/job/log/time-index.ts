@@ -56,6 +56,9 @@ export function readOffsetAt(job: JobPaths, atMs: number): number {
   return offset;
 }
 
+/** How large the log was at the last sample; 0 if there is none. */
+export const readLastSize = (job: JobPaths): number => readOffsetAt(job, Number.POSITIVE_INFINITY);
+
 /** The writing side, one per owner. */
 export class TimeIndex {
   private readonly job: JobPaths;

@@ -1,7 +1,8 @@
 /**
- * What `--max-log` took out of a log: the record `out/trimmed`, written by the job's owner alone, before a byte goes. Offsets
- * never move: a cursor counts everything that the job ever wrote. Where the file system cannot punch holes, what is kept of the
- * past stands in side files, and the log begins again at its byte 0, which is byte `base` of the whole.
+ * What is gone of a log: the record `out/trimmed`, written by the job's owner alone. What `--max-log` takes is recorded before a
+ * byte goes; that the job emptied its log (`echo x > /dev/stderr` does), as soon as the owner sees it. Offsets never move: a cursor
+ * counts everything that the job ever wrote. The first byte of the file is byte `base` of the whole: where the log was emptied, and
+ * where the file system cannot punch holes. There what is kept of the past stands in side files.
  */
 import * as fs from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
@@ -15,21 +16,27 @@ const trimmingShape = is.object({
   /** The bytes from `from` up to `to` are gone, or are about to go. */
   from: is.count,
   to: is.count,
-  /** The offset of the first byte of the file; 0 where holes are punched. */
+  /** The offset of the first byte of the file; `floor` where holes are punched. */
   base: is.since(is.count, 0),
   /** Which side file holds the bytes from `to` up to `base`; 0: none, holes are punched. Else offsets are approximate. */
   keep: is.since(is.count, 0),
   /** The file is just being emptied: what stands in it now is not to be read. */
   turning: is.since(is.flag, false),
+  /** Here the log began anew: it was emptied, and everything before is gone. */
+  floor: is.since(is.count, 0),
+  /** What stood at the end of the file when this was recorded: another owner cuts the file only if it still stands there. */
+  mark: is.since(is.nullable(is.object({ end: is.count, sum: is.text })), null),
 });
 /** What is gone of one log, and where the rest is. */
 export type Trimming = is.Shaped<typeof trimmingShape>;
 
 /** What fits together: nothing else is believed, or a reader would skip bytes that are there. */
 const soundTrimming: is.Shape<Trimming> = (value, at) => {
-  const { from, to, base, keep, turning } = trimmingShape(value, at);
-  if (from > to || (keep === 0 ? base !== 0 : to > base)) throw new is.ShapeError(`${at} is in no order`);
-  return { from, to, base, keep, turning };
+  const trimming = trimmingShape(value, at);
+  const { from, to, base, keep, floor } = trimming;
+  if (floor > from || from > to || (keep === 0 ? base !== floor : to > base))
+    throw new is.ShapeError(`${at} is in no order`);
+  return trimming;
 };
 
 const trimmedShape = is.object({
@@ -54,6 +61,16 @@ export function readTrimmedBytes(job: JobPaths, stream: Stream = 'log'): number 
   const trimming = readTrimmed(job)[stream];
   return trimming ? trimming.to - trimming.from : 0;
 }
+
+/** How many bytes of a log are gone because it was emptied. */
+export const readEmptiedBytes = (job: JobPaths, stream: Stream = 'log'): number =>
+  readTrimmed(job)[stream]?.floor ?? 0;
+
+/** The record of a log that was emptied when so much had been written. */
+export const emptiedAt = (floor: number): Trimming => ({
+  ...{ from: floor, to: floor, base: floor, floor },
+  ...{ keep: 0, turning: false, mark: null },
+});
 
 /** Whether both say the same of where a byte stands. */
 export const isSameTrimming = (a: Trimming | null, b: Trimming | null): boolean =>

@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
-import { openToCut } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { markerOf } from '../../engine/observe/process-tree.ts';
 import { findTool } from '../../engine/os/programs.ts';
@@ -20,8 +19,8 @@ const CANNOT = /not supported|unsupported|unrecognized|invalid option|usage/i;
 /** Where fallocate has the log. */
 const LOG_FD = 3;
 
-/** Takes the bytes from `from` up to `to` off the disk. */
-export async function punch(home: Home, path: string, from: number, to: number): Promise<Punched> {
+/** Takes the bytes from `from` up to `to` off the disk; `open` opens the log to be cut. */
+export async function punch(home: Home, open: () => number, from: number, to: number): Promise<Punched> {
   const fallocate = findTool('fallocate');
   if (fallocate === undefined) return 'unsupported';
   const args = ['-p', '-o', String(from), '-l', String(to - from), `/proc/self/fd/${LOG_FD}`];
@@ -29,7 +28,7 @@ export async function punch(home: Home, path: string, from: number, to: number):
   let fd: number | undefined;
   try {
     // by descriptor: a path would be followed, and the job may have put a link in the place of its log
-    fd = openToCut(path);
+    fd = open();
     const child = spawn(fallocate, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe', fd] });
     const said = textOf(child);
     const [code] = await once(child, 'exit');

@@ -4,44 +4,52 @@
  * between the last look and the emptying is lost uncounted: offsets are approximate.
  */
 import * as fs from 'node:fs';
-import { createExclusive, openToCut, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
+import { isMarked, LogMark } from '../../job/log/mark.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
+import type { LogFile } from './log-file.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** Copying catches up with the job this often; then the rest is copied at one go. */
 const MOST_ROUNDS = 8;
 
 /**
- * Keeps `headBytes` and the newest `keepBytes` of a log and empties it; `publish` writes the record at once. Throws system
- * errors; what was copied in vain goes with the next turn.
+ * Keeps `headBytes` and the newest `keepBytes` of a log and empties it; `publish` writes the record at once. False if the job
+ * emptied the log meanwhile. Throws system errors; what was copied in vain goes with the next turn.
  */
 export async function turn(
   job: JobPaths,
   stream: Stream,
+  file: LogFile,
   before: Trimming | null,
   { headBytes, keepBytes }: { headBytes: number; keepBytes: number },
   publish: (trimming: Trimming) => void,
-): Promise<void> {
-  const { base, keep, from } = before ?? { base: 0, keep: 0, from: headBytes };
-  const log = openToCut(job[stream]);
+): Promise<boolean> {
+  const { base = 0, keep = 0, floor = 0 } = before ?? {};
+  const from = keep > 0 ? before!.from : floor + headBytes;
+  const log = file.openToCut();
   const side = job.side(stream, keep + 1);
   let copy: number | undefined;
   try {
-    if (keep === 0) await copyHead(log, job.side(stream, 0), from);
+    if (keep === 0) await copyHead(log, job.side(stream, 0), headBytes);
     copy = createSide(side);
-    const start = Math.max(fs.fstatSync(log).size - keepBytes, keep === 0 ? from : 0);
+    const start = Math.max(fs.fstatSync(log).size - keepBytes, keep === 0 ? headBytes : 0);
     let end = start;
     for (let round = 1; round <= MOST_ROUNDS && end < fs.fstatSync(log).size; round++)
       end = await copyRange(log, copy, end, fs.fstatSync(log).size);
     // from here on nothing may come between
     for (let got = 1; got > 0; end += got) got = copyPiece(log, copy, end, CHUNK_BYTES);
-    const turned = { from, to: base + start, base: base + end, keep: keep + 1 };
+    if (!file.isSame) return false;
+    // by this another owner sees whether we came to empty it
+    const mark = LogMark.at(log, end).record;
+    const turned = { from, to: base + start, base: base + end, keep: keep + 1, floor, mark };
     publish({ ...turned, turning: true });
-    fs.ftruncateSync(log, 0);
-    publish({ ...turned, turning: false });
+    if (isMarked(log, mark)) fs.ftruncateSync(log, 0);
+    publish({ ...turned, turning: false, mark: null });
     if (keep > 0) removeQuietly(job.side(stream, keep));
+    return true;
   } finally {
     if (copy !== undefined) fs.closeSync(copy);
     fs.closeSync(log);
@@ -52,17 +60,18 @@ export async function turn(
 export function finishTurn(
   job: JobPaths,
   stream: Stream,
+  file: LogFile,
   before: Trimming,
   publish: (trimming: Trimming) => void,
 ): void {
-  // by descriptor: the name may be a link by now
-  const log = openToCut(job[stream]);
+  const log = file.openToCut();
   try {
-    fs.ftruncateSync(log, 0);
+    // what it held is copied; anything else came after the log was emptied
+    if (before.mark === null || isMarked(log, before.mark)) fs.ftruncateSync(log, 0);
   } finally {
     fs.closeSync(log);
   }
-  publish({ ...before, turning: false });
+  publish({ ...before, turning: false, mark: null });
   removeQuietly(job.side(stream, before.keep - 1));
 }
 

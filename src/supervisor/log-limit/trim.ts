@@ -2,14 +2,19 @@
  * The limit of a log: looks at its size, often while it grows and seldom while it is quiet, and takes out what lies between
  * the head and the newest part. Record first, then the bytes: a reader asks the record after each read, and a successor
  * does again what its predecessor may not have done. One cut at a time; no look waits for the disk.
+ *
+ * Every look, with a limit or without, also sees whether the log was emptied: then the log begins anew at the offset that it had
+ * reached, and what was trimmed is void. Nothing is cut without a look at the file right before.
  */
 import * as fs from 'node:fs';
 import { renderExactSize, systemClock } from '../../base/clock.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
-import { TimeIndex } from '../../job/log/time-index.ts';
+import { readLastSize, TimeIndex } from '../../job/log/time-index.ts';
 import {
+  emptiedAt,
   readTrimmed,
   type Trimmed,
   type Trimming,
@@ -19,6 +24,7 @@ import {
 import type { Spec } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import { LogSight } from './growth-rate.ts';
+import { LogFile } from './log-file.ts';
 import { punch } from './punch-hole.ts';
 import { finishTurn, turn } from './rotate.ts';
 
@@ -40,6 +46,12 @@ const LAST_TRIES = 20;
 
 const aligned = (bytes: number): number => bytes - (bytes % BLOCK_BYTES);
 
+/** The hole of a record, as offsets in the file. */
+const holeOf = (trimming: Trimming | null): { from: number; to: number } | undefined =>
+  trimming && !trimming.keep && trimming.to > trimming.from
+    ? { from: trimming.from - trimming.floor, to: trimming.to - trimming.floor }
+    : undefined;
+
 export class Trim {
   private readonly home: Home;
   private readonly job: JobPaths;
@@ -51,8 +63,14 @@ export class Trim {
   /** How much may be on the disk beside the head. */
   private readonly room: number;
   private trimmed: Trimmed;
+  private readonly files: Record<Stream, LogFile>;
   /** Up to where the holes are made. */
   private readonly punched = { log: 0, err: 0 };
+  /** The last hole, as offsets in the file, until the file was seen to be the same after it. */
+  private readonly lastHole: Record<Stream, { from: number; to: number } | undefined> = {
+    log: undefined,
+    err: undefined,
+  };
   private canPunch: boolean;
   private cutting: Promise<unknown> | undefined;
   /** How long a cut takes, milliseconds. */
@@ -76,6 +94,29 @@ export class Trim {
     this.trimmed = readTrimmed(this.job);
     // no hole could be punched here before
     this.canPunch = !this.trimmed.log?.keep && !this.trimmed.err?.keep;
+    const fileOf = (stream: Stream): LogFile =>
+      new LogFile(this.job[stream], this.trimmed[stream]?.mark ?? null);
+    this.files = { log: fileOf('log'), err: fileOf('err') };
+    for (const growth of this.growths) this.resume(growth);
+  }
+
+  /** What an owner before us knew of a log: so large it was, and there may be a cut to be made again. */
+  private resume(growth: LogSight): void {
+    const { stream } = growth;
+    const trimming = this.trimmed[stream];
+    const seen = stream === 'log' ? readLastSize(this.job) : 0;
+    growth.size = Math.max(trimming?.base ?? 0, seen);
+    // an older version noted nothing by which it could be told whether the file is the same: its cut is not made again
+    if (trimming?.mark === null) this.punched[stream] = trimming.to;
+  }
+
+  /** Looks once more, at the end of the job: that it emptied its log is recorded before its end is told. */
+  lookAtEnd(): void {
+    if (this.isOn) this.measure(false);
+  }
+
+  close(): void {
+    for (const file of Object.values(this.files)) file.close();
   }
 
   /** Begins to look, and to do again what a predecessor recorded. */
@@ -129,25 +170,52 @@ export class Trim {
 
   private measure(last: boolean): boolean {
     const now = systemClock.monotonic();
-    const grew = this.growths.map((growth) => growth.see(this.sizeOf(growth.stream), now)).some(Boolean);
+    const grew = this.growths.map((growth) => growth.see(this.sizeOf(growth), now)).some(Boolean);
     this.times.note(this.growths[0]!.size, now, last);
     return grew;
   }
 
-  private sizeOf(stream: Stream): number {
+  private sizeOf(growth: LogSight): number {
+    const { stream, size } = growth;
     const { base = 0, turning = false } = this.trimmed[stream] ?? {};
     if (turning) return base;
+    const { bytes, isEmptied } = this.files[stream].look();
+    if (!isEmptied && base + bytes >= size) {
+      if (!this.cutting) this.lastHole[stream] = undefined;
+      return base + bytes;
+    }
+    // while something is cut, its record is being written: the next look sees the same
+    if (this.cutting || !this.recordEmptied(growth)) return size;
+    return size + this.files[stream].look().bytes;
+  }
+
+  /** The log was emptied: it begins anew at the offset that it had reached. False if that cannot be recorded yet. */
+  private recordEmptied({ stream, size: floor }: LogSight): boolean {
+    const before = this.trimmed[stream];
+    let trimming = emptiedAt(floor);
+    // it was emptied while a hole was made: the hole may be in what was written since
+    const hole = this.lastHole[stream] ?? holeOf(before);
+    const file = this.files[stream];
     try {
-      return base + (fs.lstatSync(this.job[stream], { throwIfNoEntry: false })?.size ?? 0);
+      const end = hole ? aligned(file.holeEnd(hole.from, hole.to)) : 0;
+      if (hole && end > hole.from) trimming = { ...trimming, from: floor + hole.from, to: floor + end };
+      writeTrimmedNow(this.job, { ...this.trimmed, [stream]: trimming });
     } catch (thrown) {
       errnoOf(thrown);
-      return base;
+      return false;
     }
+    this.trimmed[stream] = trimming;
+    this.punched[stream] = trimming.to;
+    this.lastHole[stream] = undefined;
+    file.forget();
+    if (before?.keep) for (const keep of [0, before.keep]) removeQuietly(this.job.side(stream, keep));
+    return true;
   }
 
   /** What is on the disk beside the head. */
   private onDisk({ stream, size }: LogSight): number {
-    return size - (this.trimmed[stream]?.to ?? Math.min(size, this.headBytes));
+    const { floor = 0, from = 0, to = 0 } = this.trimmed[stream] ?? {};
+    return to > from ? size - to : Math.max(0, size - floor - this.headBytes);
   }
 
   /** What may be cut: where the past is in a side file, only what came since. */
@@ -166,7 +234,8 @@ export class Trim {
   /** Whether a predecessor may have died between its record and its cut. */
   private isUnfinished({ stream }: LogSight): boolean {
     const trimming = this.trimmed[stream];
-    return trimming !== null && (trimming.turning || (!trimming.keep && this.punched[stream] < trimming.to));
+    if (trimming === null || trimming.keep) return trimming?.turning === true;
+    return trimming.to > trimming.from && this.punched[stream] < trimming.to;
   }
 
   private isDue(growth: LogSight): boolean {
@@ -186,7 +255,9 @@ export class Trim {
   private checkKill(): void {
     const { maxLogBytes, onMaxLog, graceMs } = this.spec;
     if (maxLogBytes === null || onMaxLog !== 'kill') return;
-    if (!this.growths.some(({ size }) => size >= maxLogBytes)) return;
+    const isFull = ({ stream, size }: LogSight): boolean =>
+      size - (this.trimmed[stream]?.floor ?? 0) >= maxLogBytes;
+    if (!this.growths.some(isFull)) return;
     const by = `--max-log ${renderExactSize(maxLogBytes)}`;
     this.onReached({ by, cause: 'max-log', signal: 'SIGTERM', graceMs, at: systemClock.now() });
   }
@@ -212,14 +283,22 @@ export class Trim {
       this.canPunch = false;
       return this.cutByTurn(stream);
     }
-    const from = before?.from ?? this.headBytes;
-    const to = Math.max(before?.to ?? from, aligned(size - keep));
-    if (to > (before?.to ?? from)) {
-      const trimming = { from, to, base: 0, keep: 0, turning: false };
+    const file = this.files[stream];
+    const floor = before?.floor ?? 0;
+    const isFirst = before === null || before.to === before.from;
+    const from = isFirst ? floor + this.headBytes : before.from;
+    const last = isFirst ? from : before.to;
+    const to = Math.max(last, floor + aligned(Math.max(0, size - floor - keep)));
+    if (to > last) {
+      const trimming = { ...emptiedAt(floor), from, to, mark: file.marked };
       await writeTrimmed(this.job, { ...this.trimmed, [stream]: trimming });
       this.trimmed[stream] = trimming;
     }
-    const punched = await punch(this.home, this.job[stream], Math.max(from, this.punched[stream]), to);
+    // emptied since: there is nothing to cut, which the next look records
+    if (!file.isSame) return false;
+    const hole = { from: Math.max(from, this.punched[stream]) - floor, to: to - floor };
+    this.lastHole[stream] = hole;
+    const punched = await punch(this.home, () => file.openToCut(), hole.from, hole.to);
     if (punched === 'done') this.punched[stream] = to;
     if (punched !== 'unsupported') return punched === 'done';
     this.canPunch = false;
@@ -228,14 +307,17 @@ export class Trim {
 
   private async cutByTurn(stream: Stream): Promise<boolean> {
     const before = this.trimmed[stream];
+    const file = this.files[stream];
     const publish = (trimming: Trimming): void => {
       writeTrimmedNow(this.job, { ...this.trimmed, [stream]: trimming });
       this.trimmed[stream] = trimming;
+      // ours is no emptying
+      file.forget();
     };
-    if (before?.turning) finishTurn(this.job, stream, before, publish);
+    if (before?.turning) finishTurn(this.job, stream, file, before, publish);
     else {
       const bytes = { headBytes: this.headBytes, keepBytes: aligned(this.room / 3) };
-      await turn(this.job, stream, before, bytes, publish);
+      return turn(this.job, stream, file, before, bytes, publish);
     }
     return true;
   }

@@ -42,7 +42,13 @@ rigTest('a job has exactly the keys of the contract, whatever its state', async 
   assert.equal(shownLive.pid, await rig.shimRecord(1).main);
   assert.equal(shownLive.supervisor.pid, rig.ownerPid(1));
   assert.deepEqual(shownLive.ports, []);
-  assert.deepEqual(shownLive.log, { path: rig.file(1, 'out/log'), bytes: 5, trimmedBytes: 0, cursor: 5 });
+  assert.deepEqual(shownLive.log, {
+    path: rig.file(1, 'out/log'),
+    bytes: 5,
+    trimmedBytes: 0,
+    emptiedBytes: 0,
+    cursor: 5,
+  });
   assert.deepEqual([shownLive.exitCode, shownLive.endedAt, shownLive.signal], [null, null, null]);
 
   const [timedOut, exited, killed] = all;

@@ -14,7 +14,12 @@ rigTest('the last lines of a failure are those of both', async (rig) => {
   assert.match(again.stdout, BOTH);
   const [, ended] = await rig.json(['run', '--json', '--split', '--wait', ...FAILS]);
   assert.deepEqual([ended.tail, ended.stderrTail], [['to stdout'], ['to stderr']]);
-  assert.deepEqual(ended.stderr, { path: rig.file(2, 'out/err'), bytes: 10, trimmedBytes: 0 });
+  assert.deepEqual(ended.stderr, {
+    path: rig.file(2, 'out/err'),
+    bytes: 10,
+    trimmedBytes: 0,
+    emptiedBytes: 0,
+  });
   // nothing on stdout: the answer is not empty
   const alone = await rig.bgjob(['run', '--split', '--wait', '--', 'sh', '-c', 'seq 100 >&2; exit 1']);
   assert.match(

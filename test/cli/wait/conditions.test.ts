@@ -226,7 +226,13 @@ rigTest('conditions in JSON: what came true, and the job', async (rig) => {
   await puppet.print('ready\n');
   await rig.untilState(1, 'running');
   const [matched] = await rig.json(['wait', 'web', '--until', 'ready']);
-  assert.deepEqual(matched.log, { path: rig.file(1, 'out/log'), bytes: 6, trimmedBytes: 0, cursor: 6 });
+  assert.deepEqual(matched.log, {
+    path: rig.file(1, 'out/log'),
+    bytes: 6,
+    trimmedBytes: 0,
+    emptiedBytes: 0,
+    cursor: 6,
+  });
   const { state, result, condition, from, to, line, cursor, code, by } = matched;
   assert.deepEqual(
     { state, result, condition, from, to, line, cursor, code, by },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { JobPaths } from '../../../../src/job/home/paths.ts';
 import { Log } from '../../../../src/job/log/log.ts';
 import { readOffsetAt } from '../../../../src/job/log/time-index.ts';
-import { type Trimming, writeTrimmedNow } from '../../../../src/job/log/trim-record.ts';
+import { emptiedAt, type Trimming, writeTrimmedNow } from '../../../../src/job/log/trim-record.ts';
 import { folderTest } from '../../../rig/folder.ts';
 import fc from '../../../rig/property.ts';
 import { rounds } from '../../../rig/rounds.ts';
@@ -22,8 +22,8 @@ function jobIn(dir: string): JobPaths {
   fs.mkdirSync(join(dir, 'out'));
   return new JobPaths(dir);
 }
-const record = (job: JobPaths, trimming: Trimming): void =>
-  writeTrimmedNow(job, { v: 1, log: trimming, err: null });
+const record = (job: JobPaths, trimming: Partial<Trimming>): void =>
+  writeTrimmedNow(job, { v: 1, log: { ...emptiedAt(0), ...trimming }, err: null });
 
 interface Made {
   size: number;

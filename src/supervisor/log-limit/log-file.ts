@@ -1,0 +1,103 @@
+/**
+ * The file of a log as the owner sees it: how long it is, and whether it was emptied since the last look. It is opened once, by its
+ * name, and looked at and cut through that descriptor: whatever is put in its place is none of the job's, and a log that was moved
+ * away is still the one into which the job writes.
+ */
+import * as fs from 'node:fs';
+import { openToCut } from '../../base/fs/atomic-write.ts';
+import { errnoOf } from '../../base/result.ts';
+import { isMarked, LogMark } from '../../job/log/mark.ts';
+import type { Trimming } from '../../job/log/trim-record.ts';
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+
+const HOLE_BYTES = 64 * 1024;
+
+export class LogFile {
+  private readonly path: string;
+  private fd: number | undefined;
+  private mark = LogMark.none;
+  /** What an owner before us remembered, until the first look. */
+  private recorded: Trimming['mark'];
+  private stamp = '';
+
+  constructor(path: string, recorded: Trimming['mark']) {
+    this.path = path;
+    this.recorded = recorded;
+  }
+
+  /** How long the file is, bytes, 0 if there is none, and whether it was emptied since the last look. */
+  look(): { bytes: number; isEmptied: boolean } {
+    try {
+      this.fd ??= openFile(this.path);
+      if (this.fd === undefined) return { bytes: 0, isEmptied: false };
+      const { size, mtimeMs } = fs.fstatSync(this.fd);
+      const stamp = `${size} ${mtimeMs}`;
+      if (stamp === this.stamp) return { bytes: size, isEmptied: false };
+      // first remember, then compare: what is remembered is of the same file
+      const mark = LogMark.at(this.fd, size);
+      const isSame = size >= this.mark.end && this.isKnown(this.fd);
+      if (isSame) [this.mark, this.stamp, this.recorded] = [mark, stamp, null];
+      return { bytes: size, isEmptied: !isSame };
+    } catch (thrown) {
+      errnoOf(thrown);
+      return { bytes: this.mark.end, isEmptied: false };
+    }
+  }
+
+  private isKnown(fd: number): boolean {
+    return this.mark.isIn(fd) && (this.recorded === null || isMarked(fd, this.recorded));
+  }
+
+  /** Whether the file still holds what the last look saw. */
+  get isSame(): boolean {
+    return this.fd !== undefined && this.isKnown(this.fd);
+  }
+
+  /** What the last look remembered, for the next owner. */
+  get marked(): NonNullable<Trimming['mark']> {
+    return this.mark.record;
+  }
+
+  /** The file was emptied, and that is known. */
+  forget(): void {
+    [this.mark, this.stamp, this.recorded] = [LogMark.none, '', null];
+  }
+
+  /** Where the zeros end that begin at `from`, no further than `to`: a hole, as no job writes such a thing. */
+  holeEnd(from: number, to: number): number {
+    const bytes = Buffer.alloc(HOLE_BYTES);
+    for (let at = from; this.fd !== undefined && at < to; ) {
+      const got = fs.readSync(this.fd, bytes, 0, Math.min(bytes.length, to - at), at);
+      const length = bytes.subarray(0, got).findIndex((byte) => byte !== 0);
+      if (length !== -1 || got === 0) return at + Math.max(0, length);
+      at += got;
+    }
+    return to;
+  }
+
+  /** The same file, to be cut; throws a system error. */
+  openToCut(): number {
+    this.fd ??= openFile(this.path);
+    // no name is followed: it may be another file's by now
+    const own = `/proc/self/fd/${this.fd}`;
+    if (fs.existsSync(own)) return fs.openSync(own, fs.constants.O_RDWR);
+    const fd = openToCut(this.path);
+    const [wanted, found] = [fs.fstatSync(this.fd ?? fd), fs.fstatSync(fd)];
+    if (wanted.dev === found.dev && wanted.ino === found.ino) return fd;
+    fs.closeSync(fd);
+    throw Object.assign(new Error(`ESTALE: ${this.path}`), { code: 'ESTALE' });
+  }
+
+  close(): void {
+    if (this.fd !== undefined) fs.closeSync(this.fd);
+    this.fd = undefined;
+  }
+}
+
+function openFile(path: string): number | undefined {
+  const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (fs.fstatSync(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  return undefined;
+}
