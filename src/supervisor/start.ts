@@ -11,7 +11,7 @@ import { readAt } from '../base/fs/read-record.ts';
 import { describeThrown, errnoOf, isSystemError } from '../base/result.ts';
 import { holdEnd, openInput, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readQueuedEnvironment } from '../engine/launch/stored-environment.ts';
-import { shimCall } from '../engine/shim/shim.ts';
+import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
 import { type Found, flushExit } from '../job/home/records.ts';
 import { addLogNote } from '../job/log/log-note.ts';
@@ -45,11 +45,14 @@ export function startJob(supervision: Supervision): void {
       failTelling(supervision, `its environment cannot be read: ${why}`);
       return;
     }
-    const logFds = prepare(supervision);
-    // a request from before the start: nothing was started, nothing has to be stopped
-    supervision.readRequests();
-    if (supervision.status.phase !== 'starting') return;
-    startShim(supervision, environment.value, logFds);
+    const outFds = prepare(supervision);
+    try {
+      // a request from before the start: nothing was started, nothing has to be stopped
+      supervision.readRequests();
+      if (supervision.status.phase === 'starting') startShim(supervision, environment.value, outFds);
+    } finally {
+      for (const fd of outFds) fs.closeSync(fd);
+    }
   } catch (thrown) {
     if (isSystemError(thrown))
       fail(supervision, { what: 'could not be prepared', code: EXIT.bgjob, errno: errnoOf(thrown) });
@@ -88,10 +91,10 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
   supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why: `${what} (${errno})`, code });
 }
 
-/** Makes durable what the launcher made, before the job runs; returns the log, and with --split that of stderr. */
+/** Makes durable what the launcher made, before the job runs; returns what the shim writes into: the log, that of stderr, record and exit status. */
 function prepare(supervision: Supervision): number[] {
   const { job, attempt, spec } = supervision;
-  const logFds = [job.log, ...(spec.split ? [job.err] : [])].map(openLog);
+  const logFds = [job.log, spec.split ? job.err : job.log].map(openLog);
   // of a queued job nobody was told yet, and after a power cut it waits again
   if (spec.placement === null) {
     flushExit(job, attempt);
@@ -100,7 +103,7 @@ function prepare(supervision: Supervision): number[] {
   // an earlier attempt's holder must not read what is meant for this one's
   if (spec.placement !== null && isSendable(spec)) renewStdin(job);
   if (attempt > 1) writeHeading(supervision, logFds[0]!);
-  return logFds;
+  return [...logFds, ...openRecords(job, attempt)];
 }
 
 /** Why the job cannot be started after all: what `run` saw may be gone by now. */
@@ -128,7 +131,7 @@ function refusalOf({ cwd, argv }: Spec): Refusal | undefined {
   return undefined;
 }
 
-function startShim(supervision: Supervision, environment: string[], logFds: number[]): void {
+function startShim(supervision: Supervision, environment: string[], outFds: number[]): void {
   const { job, spec, attempt } = supervision;
   const refusal = refusalOf(spec);
   if (refusal) {
@@ -147,7 +150,7 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
         cwd: spec.cwd,
         detached: true,
         env: call.environment,
-        stdio: [inputFd ?? 'ignore', 'ignore', 'ignore', 'pipe', supervision.aliveFd, ...logFds],
+        stdio: [inputFd ?? 'ignore', 'ignore', 'ignore', 'pipe', supervision.aliveFd, ...outFds],
       }),
     );
   } catch (thrown) {
@@ -156,7 +159,6 @@ function startShim(supervision: Supervision, environment: string[], logFds: numb
     fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
     return;
   }
-  for (const fd of logFds) fs.closeSync(fd);
   if (inputFd !== undefined) fs.closeSync(inputFd);
   if (child.pid === undefined) {
     child.once('error', (error) => {

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createLog } from '../../src/base/fs/atomic-write.ts';
-import { type AdopterCall, shimCall } from '../../src/engine/shim/shim.ts';
+import { type AdopterCall, openRecords, shimCall } from '../../src/engine/shim/shim.ts';
 import { prepareShim, readShim } from '../../src/engine/shim/shim-record.ts';
 import { JobPaths } from '../../src/job/home/paths.ts';
 import { prepareExit, readExit } from '../../src/job/home/records.ts';
@@ -62,12 +62,13 @@ export class Shim {
     this.job = new JobPaths(dir);
     fs.mkdirSync(join(dir, 'out'), { recursive: true });
     const log = createLog(this.job.log);
-    const logs = options.split ? [log, createLog(this.job.err)] : [log];
+    const logs = [log, options.split ? createLog(this.job.err) : log];
     prepareExit(this.job, 1);
     prepareShim(this.job);
     const { alive: aliveFifo, stdin, stdinEnd } = this.job;
     const fifos = options.stdin?.kind === 'hold' ? [aliveFifo, stdin, stdinEnd] : [aliveFifo];
     if (spawnSync('mkfifo', ['-m', '600', ...fifos]).status !== 0) throw new Error('no FIFO');
+    const records = openRecords(this.job, 1);
     options.onPrepared?.();
     const alive = fs.openSync(this.job.alive, fs.constants.O_RDWR);
     const adopter = { node: '/bin/false', supervisor: 'none', home: dir, id: 42, environment: {} };
@@ -76,7 +77,7 @@ export class Shim {
       this.job,
       1,
       {
-        ...{ argv, split: options.split ?? false, cwd: options.cwd ?? dir },
+        ...{ argv, cwd: options.cwd ?? dir },
         ...{ stdin: options.stdin ?? null, pty: options.pty ?? null },
       },
       environment,
@@ -87,10 +88,10 @@ export class Shim {
       cwd: options.cwd ?? dir,
       detached: true,
       env: call.environment,
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', alive, ...logs],
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', alive, ...logs, ...records],
     });
     fs.closeSync(alive);
-    for (const fd of logs) fs.closeSync(fd);
+    for (const fd of new Set([...logs, ...records])) fs.closeSync(fd);
     this.over = once(this.child, 'exit');
     this.socket = this.child.stdio[3] as Socket;
     this.socket.on('error', () => {});

@@ -2,8 +2,8 @@
 # The leader of a terminal: the shell that `script` starts for --pty. It sets the size of the terminal, runs the job, and records
 # its exit status: the status of `script` is 0 for a job that was killed.
 #
-# pty-shim.ts writes the preface: read_stat PID as in shim.sh; run_job, which becomes the job; shim_exit and shim_record, the
-# files; shim_stty, shim_columns, shim_rows. BGJOB_ENV_R and BGJOB_ENV_T come from shim.sh: the lines of the record before and
+# pty-shim.ts writes the preface: read_stat PID as in shim.sh; run_job, which becomes the job; shim_record, the file as in
+# shim.sh; shim_stty, shim_columns, shim_rows. Descriptors 7 and 8 are those of the shim. BGJOB_ENV_R and BGJOB_ENV_T come from shim.sh: the lines of the record before and
 # behind that of the job.
 # shellcheck disable=SC2154 # the preface sets these
 
@@ -19,8 +19,8 @@ echo "$BGJOB_ENV_R$shim_nl$shim_nl$BGJOB_ENV_T$shim_nl$shim_leader" 1<>"$shim_re
 (
   read_stat self
   echo "$BGJOB_ENV_R$shim_nl$shim_stat$shim_nl$BGJOB_ENV_T$shim_nl$shim_leader" 1<>"$shim_record"
-  exec 2>&1
+  exec 2>&1 7>&- 8>&-
   run_job
 )
 shim_status=$?
-echo "$shim_status$shim_nl$shim_status" 1<>"$shim_exit"
+echo "$shim_status$shim_nl$shim_status" >&8

@@ -9,25 +9,18 @@ import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
 import leaderScript from './pty-leader.sh';
 
-/** Where the leader writes: the exit status, who it is. */
-interface PtyFiles {
-  exit: string;
-  shim: string;
-}
-
 /** The variable that holds the text of the leader. */
 export const LEADER_TEXT = 'BGJOB_ENV_L';
 
 /** What the shim hands to the leader, which the job must not see: the lines of the record before and behind that of the main process, and its text. */
 export const CARRIED_LINES = ['BGJOB_ENV_R', 'BGJOB_ENV_T', LEADER_TEXT];
 
-/** What the leader runs; `runJob` becomes the job. */
-export function leaderText({ columns, rows }: TerminalSize, files: PtyFiles, runJob: string): string {
+/** What the leader runs; `record`: where it writes who it is; `runJob` becomes the job. */
+export function leaderText({ columns, rows }: TerminalSize, record: string, runJob: string): string {
   return withPreface(
     leaderScript,
     {
-      shim_exit: files.exit,
-      shim_record: files.shim,
+      shim_record: record,
       shim_stty: requireTool('stty'),
       shim_columns: columns,
       shim_rows: rows,

@@ -7,19 +7,20 @@
 # Neither this text nor a word of the job stands in the arguments: `pkill -f` would hit the shim and lose the job's exit status.
 #
 # shim.ts writes the preface, which holds what differs between calls and between systems:
-#   shim_exit, shim_record   the files for the exit status and for the record of these processes
+#   shim_record       the file for the record of these processes, and shim_exit, to read the exit status: through descriptors 7
+#                     and 8 where the system can open these anew, else the paths
 #   read_stat PID     sets shim_stat to the record of a process: pid, start time and more; PID may be `self`
 #   read_letter       sets shim_main, a record, to the state of that process; empty: there is none
 #   run_job           becomes the job
 #   adopt             runs a program that takes the place of a dead supervisor
 #   shim_stdin        the FIFO of a held stdin, or empty; shim_end: the FIFO that ends it
-#   shim_err          the descriptor of the log for stderr: 5, or 6 with --split
 #   shim_pty          the shell that the terminal of --pty starts, or empty
 #   shim_adopters     how often in a row a killed adopter is replaced
 #
 # Descriptors: 0 what the job reads; 1 and 2 /dev/null, so that nothing that a shell says (`Killed`) gets into the log;
-# 3 the supervisor's socket: the watcher alone reads it, the shim alone writes it; 4 the FIFO `alive`; 5 and 6 the logs;
-# with a held stdin 9 shim_end, and in the holder alone 8 shim_stdin (7 for an instant: no open waits for the other end).
+# 3 the supervisor's socket: the watcher alone reads it, the shim alone writes it; 4 the FIFO `alive`; 5 the log, 6 that of
+# stderr; 7 the record and 8 the exit status, open before the start: the home may be moved, and another may stand at its path;
+# with a held stdin 9 shim_end, and in the holder alone 1 shim_stdin (0 for an instant: no open waits for the other end).
 #
 # Every variable is called shim_* or BGJOB_ENV_*: shim.ts sees to it that the job's variables of such names are not changed.
 # shellcheck disable=SC2154 # the preface sets these
@@ -34,22 +35,22 @@ trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
 # The holder keeps stdin open for `send`. It ends with a byte in shim_end, or when shim, watcher and owner are gone. From its
 # fork on it holds stdin, and no other process does.
 if [ "$shim_stdin" ]; then
-  exec 7<>"$shim_end" 9>"$shim_end" 7>&- 7<>"$shim_stdin" 8>"$shim_stdin" 7>&-
+  exec <>"$shim_end" 9>"$shim_end" <>"$shim_stdin" 1>"$shim_stdin" </dev/null
   (
     trap '' HUP INT QUIT TERM
-    exec 3>&- 4>&- 5>&- 6>&- <"$shim_end" 9>&-
+    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- <"$shim_end" 9>&-
     cd /
     read -r shim_line
   ) &
   shim_holder=$!
-  exec 8>&-
+  exec 1>/dev/null
 fi
 
 # The watcher sleeps until the supervisor says `ok` (the end is published) or is gone. Then it starts an adopter, and the next
 # one if a signal ends that.
 (
   trap '' HUP INT QUIT TERM
-  exec 5>&- 6>&-
+  exec 5>&- 6>&- 7>&- 8>&-
   cd /
   read -r shim_line <&3 || while
     adopt
@@ -81,8 +82,10 @@ echo "$shim_own${shim_held:+$shim_nl$shim_nl$shim_held}" 1<>"$shim_record"
     echo "$shim_own$shim_nl$shim_stat${shim_held:+$shim_nl$shim_held}" 1<>"$shim_record"
   fi
   # first the input: an error of its open does not belong into the log
-  [ -z "$shim_stdin" ] || exec 7<>"$shim_stdin" <"$shim_stdin" 7>&- 9>&-
-  exec 1>&5 2>&"$shim_err" 3>&- 4>&- 5>&- 6>&-
+  [ -z "$shim_stdin" ] || exec <>"$shim_stdin" 9<"$shim_stdin" <&9 9>&-
+  # the leader of a terminal writes on
+  [ "$shim_pty" ] || exec 7>&- 8>&-
+  exec 1>&5 2>&6 3>&- 4>&- 5>&- 6>&-
   run_job
 )
 shim_status=$?
@@ -107,12 +110,12 @@ if [ "$shim_pty" ]; then
       read_letter
     fi
     case $shim_main in
-    "" | [ZX]*) [ $shim_status -gt 125 ] && echo "$shim_status$shim_nl$shim_status" 1<>"$shim_exit" ;;
+    "" | [ZX]*) [ $shim_status -gt 125 ] && echo "$shim_status$shim_nl$shim_status" >&8 ;;
     esac
   }
 else
   # over blanks that are on the disk already, so that a full disk cannot lose it; twice: see STATUS in job/home/records.ts
-  echo "$shim_status$shim_nl$shim_status" 1<>"$shim_exit"
+  echo "$shim_status$shim_nl$shim_status" >&8
 fi
 
 [ -z "$shim_stdin" ] || echo >&9
@@ -121,6 +124,6 @@ echo $shim_status >&3
 # tells an adopter to look
 kill -s URG 0
 # from here on the process that publishes the end holds `alive`, not the shim
-exec 3>&- 4>&- 5>&- 6>&- 9>&-
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 wait "$shim_watcher"
 [ -z "$shim_stdin" ] || wait "$shim_holder"

@@ -106,12 +106,30 @@ export interface ShimCall {
   environment: Record<string, string>;
 }
 
-/** How to run `argv` with `environment` (`NAME=value` each) under a shim; `split`: stderr goes to descriptor 6. */
+/** Descriptors of the shim: the files in which it writes its record and the exit status, see shim.sh. */
+const [RECORD_FD, EXIT_FD] = [7, 8];
+
+/** The file of a descriptor, opened anew: it is found also when it has moved. Elsewhere than on Linux that would be the same open file, with its offset. */
+const reopened = (fd: number, path: string): string => (HAS_PROC ? `/proc/self/fd/${fd}` : path);
+
+/** The two, in this order, for a shim to inherit. Throws system errors. */
+export function openRecords(job: JobPaths, attempt: number): number[] {
+  const open = (path: string) => fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  const record = open(job.shim);
+  try {
+    return [record, open(job.exit(attempt))];
+  } catch (thrown) {
+    fs.closeSync(record);
+    throw thrown;
+  }
+}
+
+/** How to run `argv` with `environment` (`NAME=value` each) under a shim. */
 export function shimCall(
   call: AdopterCall,
   job: JobPaths,
   attempt: number,
-  { argv, split, cwd, stdin, pty }: Pick<Spec, 'argv' | 'split' | 'cwd' | 'stdin' | 'pty'>,
+  { argv, cwd, stdin, pty }: Pick<Spec, 'argv' | 'cwd' | 'stdin' | 'pty'>,
   environment: string[],
   sh = requireTool('sh'),
 ): ShimCall {
@@ -128,18 +146,17 @@ export function shimCall(
       own[name] = entry.slice(equals + 1);
     }
   }
-  const files = { exit: job.exit(attempt), shim: job.shim };
+  const record = reopened(RECORD_FD, job.shim);
   const setsid = newSession().map(quote);
   const words = wordVariables(argv);
   const runLeader = `${words.take}; exec ${commandWords(carried, false, ['"$@"'], ['SHELL', ...CARRIED_LINES])}`;
   const text = withPreface(
     shimText,
     {
-      shim_exit: files.exit,
-      shim_record: files.shim,
+      shim_exit: reopened(EXIT_FD, job.exit(attempt)),
+      shim_record: record,
       shim_stdin: isSendable({ stdin }) ? job.stdin : '',
       shim_end: job.stdinEnd,
-      shim_err: split ? 6 : 5,
       shim_pty: pty ? requireTool('sh') : '',
       shim_adopters: MOST_ADOPTERS,
     },
@@ -159,7 +176,7 @@ export function shimCall(
       ...own,
       ...words.variables,
       [SHIM_TEXT]: text,
-      ...(pty && { [LEADER_TEXT]: leaderText(pty, files, runLeader) }),
+      ...(pty && { [LEADER_TEXT]: leaderText(pty, record, runLeader) }),
     },
   };
 }

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { constants } from 'node:os';
+import { prepareShim } from '../../../../src/engine/shim/shim-record.ts';
+import { JobPaths } from '../../../../src/job/home/paths.ts';
+import { prepareExit, readExit } from '../../../../src/job/home/records.ts';
 import { isRunning } from '../../../rig/processes.ts';
 import { IS_WHOLE } from '../../../rig/rounds.ts';
 import { DASH, type Stage, shellTest } from '../../../rig/shells.ts';
@@ -121,6 +124,38 @@ shellTest('the record says who shim, watcher and job are; the watcher ends on ok
   assert.ok(watcher.startTicks >= itself!.startTicks && main!.startTicks >= watcher.startTicks);
   assert.equal(isRunning(watcher.pid), false);
 });
+
+/** Moves the directory of a job away and puts another with the same files, all blank, in its place; returns where it is now. */
+function replaceJob({ dir }: JobPaths): JobPaths {
+  const moved = new JobPaths(`${dir}.moved`);
+  fs.renameSync(dir, moved.dir);
+  fs.mkdirSync(dir);
+  prepareExit(new JobPaths(dir), 1);
+  prepareShim(new JobPaths(dir));
+  return moved;
+}
+
+for (const pty of [null, { columns: 80, rows: 24 }])
+  shellTest(
+    `the status goes into the directory where the job began, wherever that is by then${pty ? ', from a terminal, too' : ''}`,
+    async (stage) => {
+      spawnSync('mkfifo', [`${stage.dir}/go`]);
+      const shim = stage.start(sh('read -r go <"$1"; exit 7', `${stage.dir}/go`), [], { pty });
+      await until(
+        () => shim.record.main,
+        (main) => main !== undefined,
+        'the job to run',
+      );
+      const record = fs.readFileSync(shim.job.shim, 'latin1');
+      const moved = replaceJob(shim.job);
+      fs.writeFileSync(`${stage.dir}/go`, '\n');
+      assert.equal(await shim.code(), undefined, 'the other job has no status');
+      assert.equal(fs.readFileSync(shim.job.exit(1), 'latin1'), ' '.repeat(8));
+      assert.equal(fs.readFileSync(shim.job.shim, 'latin1').trim(), '', 'and no record of processes');
+      assert.equal(readExit(moved, 1)?.code, 7);
+      assert.equal(fs.readFileSync(moved.shim, 'latin1'), record);
+    },
+  );
 
 shellTest('a full disk loses neither code nor record', async (stage, t) => {
   const disk = `${stage.dir}/disk`;
