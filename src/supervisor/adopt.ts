@@ -9,7 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/result.ts';
 import { ownEnvironment } from '../engine/launch/environment.ts';
 import { holdEnd } from '../engine/launch/job-stdin.ts';
-import { HAS_PROC, hasOpen } from '../engine/os/process-identity.ts';
+import { filesAt, HAS_PROC, hasOpen } from '../engine/os/process-identity.ts';
 import type { AdopterCall } from '../engine/shim/shim.ts';
 import { readShim } from '../engine/shim/shim-record.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -88,7 +88,7 @@ function startedBefore(supervision: Supervision): void {
 function findWatcher({ job, owner }: Supervision): number | undefined {
   const parent = process.ppid;
   const isWatcher = HAS_PROC
-    ? hasOpen(parent, job.alive, true)
+    ? hasOpen(parent, filesAt([job.alive]), true)
     : readShim(job, owner.identity).watcher?.pid === parent;
   return parent > 1 && isWatcher ? parent : undefined;
 }
@@ -107,7 +107,7 @@ function endWatcher(supervision: Supervision): void {
 function watchExit(supervision: Supervision): void {
   const timer = setInterval(() => {
     const { isOver } = supervision;
-    const isGone = !isOver && !fs.existsSync(supervision.job.dir);
+    const isGone = !isOver && supervision.home.isRemoved(supervision.job);
     if (isOver || isGone) clearInterval(timer);
     // somebody removed the job's directory: there is nothing left to own, and the shim waits for us
     if (isGone) supervision.abandon();

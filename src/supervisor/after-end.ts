@@ -12,7 +12,6 @@ import { suspectJobs } from '../engine/observe/leftovers.ts';
 import { identify, isAlive } from '../engine/os/process-identity.ts';
 import { continueOurs } from '../engine/stop/stop-processes.ts';
 import { readConfig } from '../job/home/config.ts';
-import { openHome } from '../job/home/home.ts';
 import { noteCrash } from './crash.ts';
 import { moveOn } from './next-job.ts';
 import { Supervision } from './supervision.ts';
@@ -44,6 +43,8 @@ export async function leave(supervision: Supervision, tellWatcher?: () => void):
     noteCrash(supervision, thrown);
     supervision.trim.stop();
     tellWatcher?.();
+  } finally {
+    await supervision.release();
   }
 }
 
@@ -61,10 +62,10 @@ async function leaveInOrder(supervision: Supervision, tellWatcher?: () => void):
   const mayBeLeft = tellWatcher && !supervision.isRequeued && (await isSuspect(supervision));
   if (mayBeLeft) await recordLeft(supervision);
   const limit = tellWatcher && keepLimit(supervision);
-  // gc may take a second, in which no other job's end would be heard. The home was inspected when the job began: what has become
-  // a link since is neither written nor emptied
+  // gc may take a second, in which no other job's end would be heard. What has become
+  // a link since the job began is neither written nor emptied
   const { home } = supervision;
-  if (Supervision.all.size === 0 && openHome(home.path, false).ok && isCollectionDue(home)) {
+  if (Supervision.all.size === 0 && home.isOpen() && isCollectionDue(home)) {
     try {
       // as the home says now, and not when the job was added; by rules that cannot be read nothing is removed
       const config = readConfig(home.path);
@@ -81,7 +82,7 @@ async function recordLeft(supervision: Supervision): Promise<void> {
   const left = await supervision.processes();
   if (left.length === 0) return;
   supervision.left = left.flatMap(({ pid }) => identify(pid) ?? []);
-  if (fs.existsSync(supervision.job.spec)) supervision.publish();
+  if (!supervision.home.isRemoved(supervision.job)) supervision.publish();
 }
 
 /**

@@ -9,10 +9,11 @@
  *     supervisor.js HOME QUEUE --keep
  *     supervisor.js HOME ID --hook
  */
+import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/result.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
 import { HAS_PROC, identify, isSame } from '../engine/os/process-identity.ts';
-import { type Home, openHome } from '../job/home/home.ts';
+import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import {
   claimOwner,
@@ -23,13 +24,18 @@ import {
   readSpec,
   readState,
 } from '../job/home/records.ts';
-import type { Spec } from '../job/spec.ts';
+import type { JobId, Spec } from '../job/spec.ts';
 import { adopt, isPutBack } from './adopt.ts';
 import { noteUnexpected } from './crash.ts';
+import { anchoredHome, homeOf } from './own-home.ts';
 import { keepQueue } from './queue-waiter.ts';
 import { runHook } from './run-hook.ts';
 import { startJob } from './start.ts';
 import { ALIVE_FD, Supervision } from './supervision.ts';
+
+/** How long an adopter waits for a home that is away, and how often it looks for it, milliseconds. */
+const AWAY_MS = 600_000;
+const AWAY_LOOK_MS = 1000;
 
 function main(): void {
   const [, , homePath, subject, mode] = process.argv;
@@ -57,23 +63,33 @@ function main(): void {
   // one that has not come so far yet has only its job
   noteUnexpected(() => (Supervision.all.size > 0 ? Supervision.all : booting));
 
-  const home = openHome(homePath!, false);
-  if (!home.ok || !home.value) return;
-  if (mode === '--keep') {
-    void keepQueue(home.value, subject!);
-    return;
-  }
-  const id = Number(subject);
-  const spec = readSpec(home.value.job(id), id);
+  if (mode === '--keep' || mode === '--hook') {
+    const home = anchoredHome(homePath!);
+    if (home && mode === '--keep') void keepQueue(home, subject!);
+    else if (home) begin(home, Number(subject), mode);
+  } else beginWhenHere(homePath!, Number(subject), mode!, systemClock.monotonic() + AWAY_MS);
+}
+
+/** Begins with the job, or with its adoption when its home is back: then its limits hold again. */
+function beginWhenHere(path: string, id: JobId, mode: string, untilMs: number): void {
+  const home = homeOf(path, id);
+  if (home === 'away') {
+    if (mode === '--adopt' && systemClock.monotonic() < untilMs)
+      setTimeout(() => beginWhenHere(path, id, mode, untilMs), AWAY_LOOK_MS);
+  } else if (home) begin(home, id, mode);
+}
+
+function begin(home: AnchoredHome, id: JobId, mode: string): void {
+  const spec = readSpec(home.job(id), id);
   if (spec.kind !== 'read') return;
-  if (mode === '--hook') void runHook(home.value, spec.value);
-  else supervise(home.value, spec.value, mode!);
+  if (mode === '--hook') void runHook(home, spec.value);
+  else supervise(home, spec.value, mode);
 }
 
 /** The job that this process is about to supervise. */
 const booting = new Set<{ job: JobPaths; owner: Owner }>();
 
-function supervise(home: Home, spec: Spec, mode: string): void {
+function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
   const self = identify(process.pid);
   if (!self) return;
   const job = home.job(spec.id);

@@ -9,7 +9,7 @@ import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { identify } from '../engine/os/process-identity.ts';
 import { type Admitted, attend, moverFor } from '../engine/queue/admission.ts';
 import { Line } from '../engine/queue/queue-snapshot.ts';
-import type { Home } from '../job/home/home.ts';
+import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import { claimOwner } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
 import { noteCrash } from './crash.ts';
@@ -33,8 +33,11 @@ export async function moveOn(
   holds: boolean,
 ): Promise<void> {
   const name = spec.placement?.queue;
-  if (name === undefined) return;
-  const line = lines.get(name) ?? new Line(home, name);
+  // another home may have been made in its place
+  if (name === undefined || !home.isOpen()) return;
+  let line = lines.get(name);
+  // it was moved
+  if (line?.queue.dir !== home.queue(name).dir) line = new Line(home, name);
   lines.set(name, line);
   if (holds) line.own.add(spec.id);
   else line.own.delete(spec.id);
@@ -54,7 +57,7 @@ export async function moveOn(
 }
 
 /** Becomes the owner of a job whose FIFO this process holds, and starts it; false if somebody else is. */
-function take(home: Home, { spec, aliveFd, generation }: Admitted, start: StartJob): boolean {
+function take(home: AnchoredHome, { spec, aliveFd, generation }: Admitted, start: StartJob): boolean {
   const job = home.job(spec.id);
   const owner = { generation, identity: self() };
   let isClaimed = false;

@@ -2,7 +2,7 @@
 import { systemClock } from '../base/clock.ts';
 import { type AtSight, findProcesses, sinceTicksOf } from '../engine/observe/process-tree.ts';
 import { identify, isAlive, type ProcessStat } from '../engine/os/process-identity.ts';
-import { oursOf, readShim } from '../engine/shim/shim-record.ts';
+import { oursOf, readShim, type ShimRecord } from '../engine/shim/shim-record.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import type { Owner } from '../job/home/records.ts';
@@ -20,12 +20,21 @@ interface Beside {
   readonly watcherPid: number | undefined;
 }
 
+/** What the shim wrote down, as it was read last. */
+const records = new WeakMap<Beside, ShimRecord>();
+
+/** What the shim wrote down, also while the home is away: what of ours was not spared would be stopped with the job. */
+export function recordOf(beside: Beside): ShimRecord {
+  const record = readShim(beside.job, beside.owner.identity);
+  if (record.shim === undefined) return records.get(beside) ?? record;
+  records.set(beside, record);
+  return record;
+}
+
 /** The job's processes; `watched`, because we have seen the main process until now. */
-export function findOwn(
-  { home, spec, job, owner, left, shimPid, watcherPid }: Beside,
-  atSight?: AtSight,
-): Promise<ProcessStat[]> {
-  const record = readShim(job, owner.identity);
+export function findOwn(beside: Beside, atSight?: AtSight): Promise<ProcessStat[]> {
+  const { home, spec, owner, left, shimPid, watcherPid } = beside;
+  const record = recordOf(beside);
   const { main, leader } = record;
   const own = [shimPid, watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
   const spared = [...oursOf(record), ...own].filter((one) => one !== undefined);
@@ -41,7 +50,7 @@ const SHIM_MS = 500;
 
 /** Whether somebody lives who will write the exit status down: the shim; with --pty the leader, or the shim at the end of `script`. */
 export function hasScribe(beside: Beside): boolean {
-  const { shim, terminal, leader } = readShim(beside.job, beside.owner.identity);
+  const { shim, terminal, leader } = recordOf(beside);
   const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) !== 'dead';
   if (terminal && !lives(terminal) && !lives(leader)) {
     const now = systemClock.monotonic();
@@ -56,8 +65,8 @@ export function hasScribe(beside: Beside): boolean {
 const DRAIN_MS = 5000;
 
 /** Whether the terminal still writes into the log what the job said last. */
-export function isDraining({ spec, job, owner }: Beside, endedAt: number): boolean {
-  if (spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
-  const { terminal } = readShim(job, owner.identity);
+export function isDraining(beside: Beside, endedAt: number): boolean {
+  if (beside.spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
+  const { terminal } = recordOf(beside);
   return terminal !== undefined && isAlive(terminal) !== 'dead';
 }

@@ -1,14 +1,22 @@
 /**
- * The state of a job on disk, written by its owner alone, and at the end its marker. A full disk is no reason to die: it is written
- * when there is room again.
+ * The state of a job on disk, written by its owner alone, and at the end its marker. A full disk is no reason to die, nor is a home
+ * that was moved or locked: it is written when there is room again, or when the home is back. It is written only into the
+ * directory in which the job began, or into a copy of it in which this process is on record as the owner.
  */
-import * as fs from 'node:fs';
+import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/result.ts';
 import { isSame } from '../engine/os/process-identity.ts';
-import type { Home } from '../job/home/home.ts';
+import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import { markEnded } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
-import { claimOwner, type Owner, readOwnerOf, writeEndAside, writeState } from '../job/home/records.ts';
+import {
+  claimOwner,
+  highestGeneration,
+  type Owner,
+  readOwnerOf,
+  writeEndAside,
+  writeState,
+} from '../job/home/records.ts';
 import { readLogSize } from '../job/log/log.ts';
 import type { Spec } from '../job/spec.ts';
 import type { State, Status } from '../job/state.ts';
@@ -19,7 +27,7 @@ const RETRY_MS = 1000;
 export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left'>;
 
 export class Publication {
-  private readonly home: Home;
+  private readonly home: AnchoredHome;
   private readonly spec: Spec;
   private readonly owner: Owner;
   private readonly job: JobPaths;
@@ -28,7 +36,7 @@ export class Publication {
   private timer: NodeJS.Timeout | undefined;
   private facts: Facts | undefined;
 
-  constructor(home: Home, spec: Spec, owner: Owner, isClaimed: boolean) {
+  constructor(home: AnchoredHome, spec: Spec, owner: Owner, isClaimed: boolean) {
     this.home = home;
     this.spec = spec;
     this.owner = owner;
@@ -45,6 +53,7 @@ export class Publication {
     const { status } = facts;
     const isDurable = this.spec.placement === null || status.phase !== 'running';
     try {
+      this.findCopy();
       if (!this.mayPublish()) return;
       writeState(this.job, this.stateOf(facts), isDurable);
       this.mark(status);
@@ -59,6 +68,7 @@ export class Publication {
   async publishAside(facts: Facts): Promise<void> {
     this.facts = facts;
     try {
+      this.findCopy();
       if (!this.mayPublish()) return;
       await writeEndAside(this.job, this.stateOf(facts));
       this.mark(facts.status);
@@ -90,16 +100,31 @@ export class Publication {
     }
   }
 
+  /** The home was removed, and put back from a copy. */
+  private findCopy(): void {
+    const { home, job, spec } = this;
+    if (!home.hasJob(job))
+      home.reopen(
+        spec.id,
+        (copy) => highestGeneration(copy) === this.owner.generation && this.isWritten(copy),
+      );
+  }
+
   /** Whether the launcher wrote the claim for us. */
-  private isWritten(): boolean {
-    const owner = readOwnerOf(this.job, this.owner.generation);
+  private isWritten(job = this.job): boolean {
+    const owner = readOwnerOf(job, this.owner.generation);
     return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);
   }
 
   private publishLater(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      if (this.facts && fs.existsSync(this.job.spec)) this.publish(this.facts);
+      if (this.facts && !this.home.isRemoved(this.job)) this.publish(this.facts);
     }, RETRY_MS);
+  }
+
+  /** Resolves when nothing is left to be written, or it never can be. */
+  async untilWritten(): Promise<void> {
+    while (this.timer) await systemClock.sleep(RETRY_MS);
   }
 }

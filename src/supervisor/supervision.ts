@@ -12,9 +12,9 @@ import { wasQueued } from '../engine/launch/stored-environment.ts';
 import type { AtSight } from '../engine/observe/process-tree.ts';
 import { isAlive, type ProcessStat, readStat, standsStill } from '../engine/os/process-identity.ts';
 import { leaveLine } from '../engine/queue/queued-job.ts';
-import { oursOf, readShim } from '../engine/shim/shim-record.ts';
+import { oursOf } from '../engine/shim/shim-record.ts';
 import { continueOurs } from '../engine/stop/stop-processes.ts';
-import type { Home } from '../job/home/home.ts';
+import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
@@ -22,7 +22,7 @@ import { type Event, nextStatus } from '../job/lifecycle.ts';
 import type { Spec } from '../job/spec.ts';
 import type { Attempt, State, Status, StatusOf } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
-import { findOwn, hasScribe, isDraining } from './own-processes.ts';
+import { findOwn, hasScribe, isDraining, recordOf } from './own-processes.ts';
 import { Publication } from './publication.ts';
 import { putBack, retryAt } from './requeue.ts';
 import { Holding } from './stop/pause.ts';
@@ -39,7 +39,7 @@ export type StartJob = (supervision: Supervision) => void;
 export class Supervision {
   /** Those of this process that have not ended. */
   static readonly all = new Set<Supervision>();
-  readonly home: Home;
+  readonly home: AnchoredHome;
   readonly spec: Spec;
   readonly owner: Owner;
   readonly job: JobPaths;
@@ -81,7 +81,7 @@ export class Supervision {
   readonly trim: Trim;
 
   constructor(
-    home: Home,
+    home: AnchoredHome,
     spec: Spec,
     owner: Owner,
     { isClaimed, aliveFd, start }: { isClaimed: boolean; aliveFd: number; start: StartJob },
@@ -91,7 +91,7 @@ export class Supervision {
     this.owner = owner;
     this.aliveFd = aliveFd;
     this.start = start;
-    this.job = home.job(spec.id);
+    this.job = home.anchor(spec.id);
     this.publication = new Publication(home, spec, owner, isClaimed);
     const before = readState(this.job);
     if (before.kind === 'read') ({ attempt: this.attempt, attempts: this.attempts } = before.value);
@@ -146,7 +146,9 @@ export class Supervision {
   /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
-    const { main } = readShim(this.job, this.owner.identity);
+    // the shim can write all the same: it is read when the home is back
+    if (this.isHomeAway) return;
+    const { main } = recordOf(this);
     const isMainDead = main !== undefined && isAlive(main) === 'dead';
     // the shim may have been stopped, and would write nothing
     if (isMainDead) continueOurs(this.job, this.owner.identity);
@@ -163,9 +165,9 @@ export class Supervision {
   /** The shim was killed just before the main process wrote itself down; if that is about to, we shall look again. */
   private async checkUnrecorded(): Promise<void> {
     // our own shim that ended without a record of itself had not come to start the job: what lives is its watcher
-    const isUnstarted = this.shimEnded && !readShim(this.job, this.owner.identity).shim;
+    const isUnstarted = this.shimEnded && !recordOf(this).shim;
     const found = isUnstarted ? [] : await this.processes();
-    if (found.length > 0 || readShim(this.job, this.owner.identity).main) {
+    if (found.length > 0 || recordOf(this).main) {
       this.hasSeenAlive = true;
       return;
     }
@@ -231,8 +233,13 @@ export class Supervision {
     }, STOPPED_SHIM_LOOK_MS);
   }
 
+  /** Whether the job's directory is not where it was, and not removed either. */
+  get isHomeAway(): boolean {
+    return !this.home.hasJob(this.job) && !this.home.isRemoved(this.job);
+  }
+
   isOurs(pid: number): boolean {
-    return oursOf(readShim(this.job, this.owner.identity)).some((one) => one.pid === pid);
+    return oursOf(recordOf(this)).some((one) => one.pid === pid);
   }
 
   publish(): void {
@@ -256,8 +263,8 @@ export class Supervision {
     const { status, attempt, attempts, stopped, forced, left } = this;
     await this.publication.publishAside({ status, attempt, attempts, stopped, forced, left });
     // it never started, so it still stands in the line
-    if (wasQueued(this.spec) && status.phase === 'ended' && status.startedAt === null)
-      leaveLine(this.home, this.spec);
+    const isWaiting = wasQueued(this.spec) && status.phase === 'ended' && status.startedAt === null;
+    if (isWaiting && this.home.hasJob(this.job)) leaveLine(this.home, this.spec);
     // whoever runs --on-exit removes it then
     if (!this.spec.keepEnv && this.spec.onExit === null) removeQuietly(this.job.env);
     this.letGo();
@@ -280,7 +287,7 @@ export class Supervision {
   /** What failed and is to be run again goes back into its queue; if there is no room for that, this was its end. */
   private requeue(ended: StatusOf<'ended'>): void {
     const notBefore = retryAt(this.spec, this.attempt, ended);
-    if (notBefore === undefined) return;
+    if (notBefore === undefined || !this.home.hasJob(this.job)) return;
     try {
       putBack(this.home, this.spec, notBefore, ended.startedAt !== null);
     } catch (thrown) {
@@ -292,6 +299,12 @@ export class Supervision {
     this.attempt++;
     this.isRequeued = true;
     this.status = nextStatus(ended, { type: 'retried', notBefore });
+  }
+
+  /** When everything is written, the job's directory is nothing to this process any more. */
+  async release(): Promise<void> {
+    await this.publication.untilWritten();
+    this.home.release(this.spec.id, this.job);
   }
 
   /** Ends the supervision without an end of the job: it has no records any more. */

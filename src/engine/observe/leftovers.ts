@@ -108,8 +108,8 @@ export async function suspectJobs(
     if (startTicks < sinceTicks) continue;
     ids.add(markedJob(home, readEnvironment(pid)));
     for (const leader of [pid, session, group]) leaders.add(leader);
-    for (const [, path] of openFiles(pid))
-      if (path.startsWith(`${home.jobs}/`)) ids.add(parseId(path.slice(home.jobs.length + 1).split('/')[0]!));
+    // the home may have another path there: a number is enough for a suspicion
+    for (const [, path] of openFiles(pid)) ids.add(parseId(/\/jobs\/(\d+)\//.exec(path)?.[1] ?? ''));
   }
   return ({ id }) => {
     if (ids.has(id)) return true;

@@ -26,7 +26,7 @@ import { findEntry } from '../../job/queue/queue-files.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { State, Status, StatusOf } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
-import { hasOpen, isAlive, isHeld, thisHost } from '../os/process-identity.ts';
+import { filesAt, hasOpen, isAlive, isHeld, thisHost } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 
 /** A job without owner, state and holder is still being launched for this long, milliseconds. */
@@ -222,10 +222,9 @@ export function isAttended(job: JobPaths, owner: Identity | undefined): boolean 
 
 /** The adopter of an adopter is in no record until it has claimed: then the kernel knows who holds the FIFO. */
 function isHeldByStranger(job: JobPaths): boolean {
+  const fifo = filesAt([job.alive]);
   try {
-    return fs
-      .readdirSync('/proc')
-      .some((name) => /^\d+$/.test(name) && hasOpen(Number(name), job.alive, true));
+    return fs.readdirSync('/proc').some((name) => /^\d+$/.test(name) && hasOpen(Number(name), fifo, true));
   } catch (thrown) {
     errnoOf(thrown);
     return false;

@@ -5,6 +5,8 @@
  * that one of these leads. Never signalled: shim, watcher and owners of this or any other job, and pids up to 1.
  */
 import type { Clock } from '../../base/clock.ts';
+import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
+import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readOwnerOf, wereOwners } from '../../job/home/records.ts';
@@ -12,10 +14,12 @@ import type { Identity } from '../../job/identity.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import {
+  filesAt,
   HAS_PROC,
   hasOpen,
   isAlive,
   isThat,
+  type NamedFile,
   type ProcessStat,
   readStat,
   standsStill,
@@ -73,12 +77,23 @@ export function markedJob(home: Home, environment: string[]): JobId | undefined 
 
 type Belonging = 'ours' | 'another' | 'none';
 
+/** Id and token decide: the same home may have another path there. */
 function belonging(environment: string[], marker: Marker): Belonging {
-  const entries = Object.entries(marker);
-  if (entries.every(([name, value]) => environment.includes(`${name}=${value}`))) return 'ours';
-  return entries.every(([name]) => environment.some((entry) => entry.startsWith(`${name}=`)))
+  const has = (name: keyof Marker) => environment.includes(`${name}=${marker[name]}`);
+  if (has('BGJOB_ID') && has('BGJOB_TOKEN')) {
+    const home = environment.find((entry) => entry.startsWith('BGJOB_HOME='))?.slice('BGJOB_HOME='.length);
+    if (has('BGJOB_HOME') || (home !== undefined && !isCopy(home, marker))) return 'ours';
+  }
+  return Object.keys(marker).every((name) => environment.some((entry) => entry.startsWith(`${name}=`)))
     ? 'another'
     : 'none';
+}
+
+/** Whether two homes have the same token, because one is a copy of the other: then their jobs have the same marks but for the path. */
+function isCopy(path: string, { BGJOB_HOME, BGJOB_TOKEN }: Marker): boolean {
+  const stored = readRecord(`${path}/token`);
+  const token = stored.kind === 'text' ? stored.text.trim() : '';
+  return token !== '' && BGJOB_TOKEN.startsWith(token) && !isSameFile(fileAt(path), fileAt(BGJOB_HOME));
 }
 
 /** When the first supervisor of a job started, as far as that means anything here. */
@@ -101,8 +116,6 @@ export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): 
   return look.members();
 }
 
-const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-
 /** For so long a supervisor may boot before it is on record, clock ticks. */
 const BOOT_TICKS = 1000;
 
@@ -111,7 +124,7 @@ class Look {
   private readonly trail: Trail;
   private readonly atSight: AtSight;
   private readonly marker: Marker;
-  private readonly logs: RegExp;
+  private readonly logs: NamedFile[];
   private readonly byPid = new Map<number, ProcessStat>();
   private readonly belongings = new Map<number, Belonging>();
   private readonly writers = new Set<number>();
@@ -125,7 +138,7 @@ class Look {
     const job = trail.home.job(trail.id);
     this.ownerPid = trail.owner && isAlive(trail.owner) === 'alive' ? trail.owner.pid : undefined;
     this.marker = trail.hook ? hookMarkerOf(trail.home, trail.id) : markerOf(trail.home, trail.id);
-    this.logs = new RegExp(`^${trail.hook ? literal(job.hookLog) : `${literal(job.dir)}/out/(log|err)`}$`);
+    this.logs = filesAt(trail.hook ? [job.hookLog] : [job.log, job.err]);
   }
 
   visit(stat: ProcessStat): void {

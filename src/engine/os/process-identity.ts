@@ -5,6 +5,8 @@
  */
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
+import { type FileId, fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Identity } from '../../job/identity.ts';
@@ -247,13 +249,49 @@ export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
   }
 }
 
-/** Whether the process has this path open: proof from the kernel. */
-export function hasOpen(pid: number, path: string | RegExp, forWriting: boolean): boolean {
+/** A file that is looked for among those that processes have open. */
+export interface NamedFile extends FileId {
+  name: string;
+}
+
+/** The files at these paths, as far as they are there. */
+export const filesAt = (paths: string[]): NamedFile[] =>
+  paths.flatMap((path) => {
+    const file = fileAt(path);
+    return file ? [{ dev: file.dev, ino: file.ino, name: basename(path) }] : [];
+  });
+
+/** What a descriptor of a process leads to; undefined if it may not be seen. */
+export function openFile(pid: number, fd: string): FileId | undefined {
+  try {
+    return fs.statSync(`/proc/${pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false });
+  } catch (thrown) {
+    errnoOf(thrown);
+    return undefined;
+  }
+}
+
+/**
+ * Whether the process has one of these files open: proof from the kernel. The same home may have another path there (a bind mount, a
+ * container), so device and inode decide. First the name: a file of somebody else's, on a server that is gone, would hold us up.
+ */
+export function hasOpen(pid: number, files: NamedFile[], forWriting: boolean): boolean {
   for (const [fd, target] of openFiles(pid)) {
-    if (typeof path === 'string' ? target !== path : !path.test(target)) continue;
-    if (!forWriting) return true;
-    const flags = /^flags:\s*(\d+)/m.exec(readSmall(`/proc/${pid}/fdinfo/${fd}`));
-    if (flags && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== fs.constants.O_RDONLY) return true;
+    const named = files.filter(({ name }) => target.endsWith(`/${name}`));
+    const file = named.length === 0 ? undefined : openFile(pid, fd);
+    if (named.some((one) => isSameFile(one, file)) && (!forWriting || isForWriting(pid, fd))) return true;
   }
   return false;
+}
+
+/** Whether the process has something open whose path is like this. */
+export function hasOpenPath(pid: number, path: RegExp, forWriting: boolean): boolean {
+  for (const [fd, target] of openFiles(pid))
+    if (path.test(target) && (!forWriting || isForWriting(pid, fd))) return true;
+  return false;
+}
+
+function isForWriting(pid: number, fd: string): boolean {
+  const flags = /^flags:\s*(\d+)/m.exec(readSmall(`/proc/${pid}/fdinfo/${fd}`));
+  return flags !== null && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== fs.constants.O_RDONLY;
 }

@@ -5,7 +5,7 @@ import { errnoOf } from '../../base/result.ts';
 import type { JobId } from '../../job/spec.ts';
 import {
   HAS_PROC,
-  hasOpen,
+  hasOpenPath,
   isDeadState,
   openFiles,
   type ProcessStat,
@@ -99,7 +99,7 @@ function commandFromPs(pid: number): string {
 export function supervisedJob(pid: number): JobId | undefined {
   const id = /^bgjob\[(\d+)\]/.exec(readCommandLine(pid)[0] ?? '')?.[1];
   if (id === undefined) return undefined;
-  return !HAS_PROC || hasOpen(pid, new RegExp(`/jobs/${id}/alive$`), true) ? Number(id) : undefined;
+  return !HAS_PROC || hasOpenPath(pid, new RegExp(`/jobs/${id}/alive$`), true) ? Number(id) : undefined;
 }
 
 /** The folder of the job whose FIFO `alive` a process has open; undefined if it has none open. */

@@ -16,7 +16,7 @@ import { wasQueued } from '../launch/stored-environment.ts';
 import { processesOf, trailOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isUnproven } from '../observe/process-tree.ts';
-import { HAS_PROC, hasOpen, isAlive, pidHere } from '../os/process-identity.ts';
+import { filesAt, HAS_PROC, hasOpen, isAlive, pidHere } from '../os/process-identity.ts';
 import { readTable, supervisedJob } from '../os/process-table.ts';
 import { dismiss } from '../queue/queued-job.ts';
 import { sleep, waitEnded } from '../wait/job-end.ts';
@@ -44,7 +44,7 @@ export function nudge(job: JobPaths, id: JobId, wakes = false): void {
   if (state.value.generation !== owner.value.generation) return;
   const pid = pidHere(owner.value.identity);
   if (pid === undefined) return;
-  const isOurs = HAS_PROC ? hasOpen(pid, job.alive, true) : supervisedJob(pid) === id;
+  const isOurs = HAS_PROC ? hasOpen(pid, filesAt([job.alive]), true) : supervisedJob(pid) === id;
   if (!isOurs) return;
   try {
     process.kill(pid, 'SIGTERM');

@@ -33,12 +33,15 @@ const NEEDS_FORMAT = 3;
 
 /** An opened home. */
 export class Home {
-  readonly path: string;
+  private readonly given: string;
   /** Random, made once: a new home at an old place never owns the old one's processes. */
   readonly token: string;
   constructor(path: string, token: string) {
-    this.path = path;
+    this.given = path;
     this.token = token;
+  }
+  get path(): string {
+    return this.given;
   }
   get jobs(): string {
     return `${this.path}/jobs`;
@@ -105,11 +108,20 @@ function ownDirectory(): string {
   }
 }
 
+/** The working directory; where it was removed, the name that it had. $PWD may name any other: whoever changed the directory need not have set it. */
+function workingDirectory(env: NodeJS.ProcessEnv): string {
+  try {
+    return process.cwd();
+  } catch (thrown) {
+    errnoOf(thrown);
+    return env['PWD'] ?? '/';
+  }
+}
+
 /** Where the home is: `BGJOB_HOME`, else `~/.bgjob`; absolute, and real up to its own name. */
 export function homePath(env: NodeJS.ProcessEnv): string {
   const asked = env['BGJOB_HOME'] || join(ownDirectory(), '.bgjob');
-  // resolve() would ask for the working directory, which may be removed
-  const path = isAbsolute(asked) ? resolve(asked) : resolve(env['PWD'] ?? '.', asked);
+  const path = isAbsolute(asked) ? resolve(asked) : resolve(workingDirectory(env), asked);
   try {
     return join(fs.realpathSync(dirname(path)), basename(path));
   } catch (thrown) {

@@ -5,9 +5,12 @@ export type Stream = 'log' | 'err';
 
 /** The files of one job. */
 export class JobPaths {
-  readonly dir: string;
+  private readonly path: string;
   constructor(dir: string) {
-    this.dir = dir;
+    this.path = dir;
+  }
+  get dir(): string {
+    return this.path;
   }
   /** What to run; written once by the launcher, before anything starts. */
   get spec(): string {

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { test } from 'node:test';
 import {
+  filesAt,
   hasOpen,
+  hasOpenPath,
   identify,
   isAlive,
   isDeadState,
@@ -162,24 +164,31 @@ folderTest('a FIFO is held while somebody has it open for writing, and asking do
   assert.equal(isHeld('/dev/null'), false);
 });
 
-folderTest('who has a file open, and whether for writing', (dir) => {
+folderTest('who has a file open, and whether for writing; under whatever path', (dir) => {
   const path = join(dir, 'log');
+  const has = (at: string, forWriting: boolean) => hasOpen(process.pid, filesAt([at]), forWriting);
   const writer = fs.openSync(path, 'a');
   assert.deepEqual(
-    [
-      hasOpen(process.pid, path, true),
-      hasOpen(process.pid, path, false),
-      hasOpen(process.pid, /\/log$/, true),
-    ],
+    [has(path, true), has(path, false), hasOpenPath(process.pid, /\/log$/, true)],
     [true, true, true],
   );
   fs.closeSync(writer);
-  assert.equal(hasOpen(process.pid, path, false), false);
+  assert.equal(has(path, false), false);
   const reader = fs.openSync(path, 'r');
-  assert.deepEqual([hasOpen(process.pid, path, true), hasOpen(process.pid, path, false)], [false, true]);
+  assert.deepEqual([has(path, true), has(path, false)], [false, true]);
   fs.closeSync(reader);
   const both = fs.openSync(path, 'r+');
-  assert.equal(hasOpen(process.pid, path, true), true);
+  assert.equal(has(path, true), true);
+  fs.mkdirSync(join(dir, 'other'));
+  const [second, namesake] = [join(dir, 'other/log'), join(dir, 'log')];
+  fs.linkSync(path, second);
+  assert.equal(has(second, true), true, 'the same file');
+  fs.unlinkSync(path);
+  fs.writeFileSync(namesake, '');
+  assert.equal(has(namesake, true), false, 'another file of the same path');
+  assert.equal(has(join(dir, 'none'), false), false);
+  fs.symlinkSync(second, join(dir, 'link'));
+  assert.equal(has(join(dir, 'link'), false), false);
   fs.closeSync(both);
-  assert.equal(hasOpen(2 ** 22 + 1, path, false), false);
+  assert.equal(hasOpen(2 ** 22 + 1, filesAt([second]), false), false);
 });

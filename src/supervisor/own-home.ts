@@ -1,0 +1,41 @@
+/**
+ * The home of a job whose FIFO `alive` this process was given: it may have been moved since, and another may stand at its path. The
+ * FIFO is open, so the kernel tells which directory is the job's, and on Linux where that is.
+ */
+import { fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../base/fs/file-id.ts';
+import { errnoOf } from '../base/result.ts';
+import { isThat, readStat } from '../engine/os/process-identity.ts';
+import { readShim } from '../engine/shim/shim-record.ts';
+import { AnchoredHome } from '../job/home/anchored-home.ts';
+import { openHome } from '../job/home/home.ts';
+import type { JobPaths } from '../job/home/paths.ts';
+import type { JobId } from '../job/spec.ts';
+import { ALIVE_FD } from './supervision.ts';
+
+/** The home at a path; undefined if there is none that may be used. */
+export function anchoredHome(path: string): AnchoredHome | undefined {
+  const home = openHome(path, false);
+  try {
+    return home.ok && home.value ? new AnchoredHome(home.value) : undefined;
+  } catch (thrown) {
+    errnoOf(thrown);
+    return undefined;
+  }
+}
+
+/** The home of the job, at `path` or wherever it is now; `away`: it cannot be reached just now; undefined: it was removed. */
+export function homeOf(path: string, id: JobId): AnchoredHome | 'away' | undefined {
+  const moved = new RegExp(`^(.*)/jobs/${id}/alive$`, 's').exec(pathOf(ALIVE_FD) ?? '')?.[1];
+  for (const at of moved === undefined || moved === path ? [path] : [path, moved]) {
+    const home = anchoredHome(at);
+    if (home && isOfThisProcess(home.job(id))) return home;
+  }
+  return isRemoved(ALIVE_FD) ? undefined : 'away';
+}
+
+/** Whether its FIFO is the one that we were given; or somebody replaced that, and its watcher is our parent. */
+function isOfThisProcess(job: JobPaths): boolean {
+  if (isSameFile(fileAt(job.alive), fileOf(ALIVE_FD))) return true;
+  const { watcher } = readShim(job);
+  return watcher !== undefined && watcher.pid === process.ppid && isThat(readStat(watcher.pid), watcher);
+}
