@@ -37,7 +37,7 @@ const LIST_SEAL = 'BGJOB_SUM=';
 /** The text of a list of variables (`NAME=value`), sealed. */
 export function sealedList(entries: string[]): string {
   const own = entries.filter((entry) => !entry.startsWith(LIST_SEAL));
-  return `${JSON.stringify([...own, `${LIST_SEAL}${sumOf(JSON.stringify(own))}`])}\n`;
+  return `${JSON.stringify([...own, `${LIST_SEAL}${checksum(JSON.stringify(own))}`])}\n`;
 }
 
 /** The entries of such a list, without its seal; undefined if the seal is not its own. A list without one is taken as it is. */
@@ -45,5 +45,5 @@ export function openSealedList(entries: string[]): string[] | undefined {
   const own = entries.filter((entry) => !entry.startsWith(LIST_SEAL));
   const seal = entries.at(-1);
   const isSealed = seal?.startsWith(LIST_SEAL);
-  return isSealed && seal !== `${LIST_SEAL}${sumOf(JSON.stringify(own))}` ? undefined : own;
+  return isSealed && seal !== `${LIST_SEAL}${checksum(JSON.stringify(own))}` ? undefined : own;
 }

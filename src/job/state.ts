@@ -170,4 +170,6 @@ export const ownerShape = is.object({
   identity: identityShape,
   /** What its program knows of what a job may need, see job/needs.ts; nothing if it is of before `needs`. */
   knows: is.since(is.listOf(is.text), []),
+  /** The number (inode) of the job's directory: a copy of it has another. Null: not noted. */
+  directory: is.since(is.nullable(is.text), null),
 });

@@ -12,7 +12,8 @@ export type StateWord = (typeof STATE_WORDS)[number];
 
 /** A job as a reader sees it at one moment. */
 export type JobView =
-  | { kind: 'unreadable'; id: JobId; why: string }
+  /** `runs`: it is known to go on, though not what it is. */
+  | { kind: 'unreadable'; id: JobId; why: string; runs?: boolean }
   | { kind: 'elsewhere'; id: JobId; spec: Spec; machine: string }
   | {
       kind: 'live';

@@ -37,7 +37,8 @@ export function claimStateOf(home: Home, id: JobId): NameClaimState {
   const job = home.job(id);
   const view = observe(home, id);
   // nobody knows what it is, but it lives
-  if (view?.kind === 'unreadable') return { view, claimState: isHeld(job.alive) ? 'holds' : 'none' };
+  if (view?.kind === 'unreadable')
+    return { view, claimState: view.runs || isHeld(job.alive) ? 'holds' : 'none' };
   if (view?.kind !== 'live') return { view, claimState: 'none' };
   if (view.status.phase === 'queued') return { view, claimState: 'holds' };
   // held first: whoever lets go has written the owner before

@@ -6,11 +6,13 @@
 import * as fs from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { type DirectoryTrouble, inspectDirectory } from '../../base/fs/directories.ts';
+import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
   type Found,
+  isCopied,
   isEmpty,
   isExitDamaged,
   readExit,
@@ -26,7 +28,16 @@ import { findEntry } from '../../job/queue/queue-files.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { State, Status, StatusOf } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
-import { filesAt, hasOpen, isAlive, isHeld, thisHost } from '../os/process-identity.ts';
+import {
+  filesAt,
+  HAS_PROC,
+  hasOpen,
+  isAlive,
+  isHeld,
+  openFile,
+  openFiles,
+  thisHost,
+} from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 
 /** A job without owner, state and holder is still being launched for this long, milliseconds. */
@@ -112,17 +123,19 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     const end = endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity));
     return { kind: 'ended', id, spec, status: end, state: known };
   }
+  const apart = runsApart(job, id, identity);
+  if (apart !== undefined) return { kind: 'unreadable', id, why: apart, runs: true };
   const launching = !identity && host.bootId === thisHost().bootId && isFresh(spec);
   if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
   if (isExitDamaged(job, attempt)) return { kind: 'unreadable', id, why: `exit.${attempt}: it is damaged` };
   if (identity && isAlive(identity) === 'alive' && !isFifo(job.alive))
-    return { kind: 'unreadable', id, why: 'alive: it is not the FIFO that was made there' };
+    return { kind: 'unreadable', id, why: OTHER_FIFO };
   const started = status.phase !== 'starting' || readShim(job, identity).shim !== undefined;
   return {
     kind: 'ended',
     id,
     spec,
-    status: lostStatus(job, identity, status, spec, whyLost(job, host, started)),
+    status: lostStatus(job, identity, status, spec, isCopied(job) ? COPIED : whyLost(job, host, started)),
     state: known,
   };
 }
@@ -150,6 +163,30 @@ function isUntouched(job: JobPaths, owner: Identity | undefined): boolean {
 function isFresh(spec: Spec): boolean {
   const age = systemClock.monotonic() - spec.createdMonotonicMs;
   return age >= 0 && age < LAUNCH_MS;
+}
+
+const COPIED = 'its home was copied while it ran, and its end was not written into the copy';
+const OTHER_FIFO = 'alive: it is not the FIFO that was made there';
+
+/** Why a job cannot be judged that runs with another FIFO than the one here: mostly this home is a copy of its own. */
+function runsApart(job: JobPaths, id: number, owner: Identity | undefined): string | undefined {
+  const { shim, watcher, main } = readShim(job, owner);
+  const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) === 'alive';
+  const ours = [owner, shim, watcher].filter((one) => one !== undefined && lives(one));
+  const runs = HAS_PROC
+    ? ours.some((one) => hasOtherFifo(one!.pid, id, job))
+    : ours.length > 0 && lives(main);
+  if (!runs) return undefined;
+  if (!isCopied(job)) return OTHER_FIFO;
+  const which = main && lives(main) ? `its main process is ${main.pid}` : `its supervisor is ${ours[0]!.pid}`;
+  return `this home is a copy of the one in which the job runs (${which})`;
+}
+
+/** Whether a process has the FIFO of a job of this number open that is not the one here. */
+function hasOtherFifo(pid: number, id: number, job: JobPaths): boolean {
+  const name = new RegExp(`/jobs/${id}/alive( \\(deleted\\))?$`);
+  const here = fileAt(job.alive);
+  return [...openFiles(pid)].some(([fd, path]) => name.test(path) && !isSameFile(openFile(pid, fd), here));
 }
 
 function whyLost(job: JobPaths, host: { bootId: string; pidNamespace?: string }, started: boolean): string {

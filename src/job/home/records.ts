@@ -7,6 +7,7 @@ import * as fs from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { claim, createExclusive, syncDir, writeRenamed } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
+import { fileAt } from '../../base/fs/file-id.ts';
 import { createBlank, isAlone, writeReserved, writeReservedAside } from '../../base/fs/preallocated.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -105,7 +106,15 @@ export interface RecordedOwner extends Owner {
 
 /** Tries to become `owner.N`, durably unless `flush` is false; false if somebody is. */
 export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush = true): boolean =>
-  claim(job.owner(generation), sealed({ v: 1, identity, knows: KNOWN_NEEDS }), flush);
+  claim(job.owner(generation), sealed({ v: 1, identity, knows: KNOWN_NEEDS, directory: numberOf(job) }), flush);
+
+const numberOf = (job: JobPaths): string | null => fileAt(job.dir)?.ino.toString() ?? null;
+
+/** Whether the job's directory is a copy of the one in which it was started. */
+export function isCopied(job: JobPaths): boolean {
+  const owner = readShaped(job.owner(highestGeneration(job)), 'owner', ownerShape);
+  return owner.kind === 'read' && owner.value.directory !== null && owner.value.directory !== numberOf(job);
+}
 
 /** All who are on record as owners of the job in this folder, also of another home. */
 export const wereOwners = (folder: string): Identity[] =>

@@ -1,0 +1,188 @@
+/**
+ * The home of a running job is removed, moved, or put back from a copy, and another one is made at its path. The end of the job goes into
+ * the directory where it began, or nowhere: never into another job of the same number.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { readJson, runPuppet, slay, untilGone, untilPublished } from '../../chaos/death.ts';
+import type { Puppet } from '../../rig/puppet.ts';
+import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
+
+/** A job under way, with everything of ours that will write its end. */
+async function begin(
+  rig: Rig,
+  adopted: boolean,
+  options: string[] = [],
+): Promise<{ puppet: Puppet; ours: number[] }> {
+  const puppet = await rig.puppet();
+  assert.equal(await runPuppet(rig, puppet, options), 1);
+  const { shim, watcher } = await rig.shimOf(1);
+  if (adopted) {
+    await slay(rig.ownerPid(1));
+    await untilPublished(rig, 1, 2);
+  }
+  return { puppet, ours: [shim, watcher, rig.ownerPid(1)] };
+}
+
+const untilOver = async (ours: number[]): Promise<void> => {
+  for (const pid of ours) await untilGone(pid);
+};
+
+/** Every file of a job, with its bytes. */
+const recordsOf = (home: string): string[] =>
+  (fs.readdirSync(join(home, 'jobs/1'), { recursive: true }) as string[]).sort().map((name) => {
+    const path = join(home, 'jobs/1', name);
+    return `${name} ${fs.lstatSync(path).isFile() ? fs.readFileSync(path, 'latin1') : ''}`;
+  });
+
+const WAYS: Record<string, (rig: Rig) => void> = {
+  'the home is removed': (rig) => fs.rmSync(rig.home, { recursive: true }),
+  'what is in the home is removed': (rig) => {
+    for (const name of fs.readdirSync(rig.home)) fs.rmSync(join(rig.home, name), { recursive: true });
+  },
+  'the home is moved': (rig) => fs.renameSync(rig.home, join(rig.dir, 'moved')),
+};
+
+for (const adopted of [false, true])
+  for (const [way, act] of Object.entries(WAYS))
+    rigTest(
+      `${way} under a job${adopted ? ' that was adopted' : ''}: the new job of its number keeps its own result`,
+      async (rig) => {
+        const { puppet, ours } = await begin(rig, adopted, ['--max-log', '64k', '-n', 'old']);
+        act(rig);
+        assert.equal(await rig.runOut(['-n', 'new', '--', 'echo', 'new']), 1);
+        const before = recordsOf(rig.home);
+        await puppet.print('x'.repeat(200_000));
+        await puppet.exit(3);
+        await untilOver(ours);
+        assert.deepEqual(recordsOf(rig.home), before);
+        assert.match((await rig.bgjob(['status', '1'])).stdout, /^new 1 exited 0/);
+        assert.deepEqual(fs.readdirSync(join(rig.home, 'live')), []);
+        assert.equal(fs.readdirSync(join(rig.home, 'ended')).length, 1);
+      },
+    );
+
+for (const adopted of [false, true])
+  rigTest(
+    `a home that is moved under a job${adopted ? ' that was adopted' : ''} has its end, its hook and its next attempt`,
+    async (rig) => {
+      const { puppet, ours } = await begin(rig, adopted, ['--on-exit', 'echo "$BGJOB_EXIT_CODE $BGJOB_LOG"']);
+      const moved = join(rig.dir, 'moved');
+      fs.renameSync(rig.home, moved);
+      rig.home = moved;
+      rig.env['BGJOB_HOME'] = moved;
+      assert.match((await rig.bgjob(['status', '1'])).stdout, /^1 running/);
+      await puppet.exit(3);
+      const { code, stdout } = await rig.bgjob(['wait', '1']);
+      assert.equal(code, 3);
+      assert.match(stdout, /^1 exited 3/);
+      await untilOver(ours);
+      assert.equal(readJson(rig.file(1, 'state.json')).status.phase, 'ended');
+      assert.deepEqual(fs.readdirSync(join(moved, 'live')), []);
+      await until(
+        () => readJson(rig.file(1, 'on-exit.json'))?.code,
+        (status) => status === 0,
+        'the end of --on-exit',
+      );
+      assert.equal(fs.readFileSync(rig.file(1, 'on-exit.log'), 'utf8'), `3 ${moved}/jobs/1/out/log\n`);
+    },
+  );
+
+rigTest('the home is moved, and then the supervisor is killed: its adopter finds the job', async (rig) => {
+  const { puppet, ours } = await begin(rig, false);
+  const moved = join(rig.dir, 'moved');
+  fs.renameSync(rig.home, moved);
+  const path = rig.home;
+  rig.env['BGJOB_HOME'] = moved;
+  rig.home = moved;
+  // a job of the same number stands at the old path, and runs
+  const other = await rig.puppet();
+  const command = ['run', '--', ...other.command];
+  assert.equal((await rig.bgjob(command, { env: { BGJOB_HOME: path } })).stdout, '1\n');
+  await other.ready();
+  await slay(ours[2]!);
+  await untilPublished(rig, 1, 2);
+  const ownersThere = fs.readdirSync(join(path, 'jobs/1')).filter((name) => name.startsWith('owner.'));
+  assert.deepEqual(ownersThere, ['owner.1']);
+  assert.equal((await rig.bgjob(['kill', '1'])).code, 0);
+  assert.match((await rig.bgjob(['status', '1'])).stdout, /^1 killed/);
+  const there = await rig.bgjob(['status', '1'], { env: { BGJOB_HOME: path } });
+  assert.match(there.stdout, /^1 running/);
+  await other.exit(0);
+  assert.equal((await rig.bgjob(['wait', '1'], { env: { BGJOB_HOME: path } })).code, 0);
+  await until(
+    () => fs.readdirSync(join(path, 'live')),
+    (live) => live.length === 0,
+    'the end of the other',
+  );
+  await puppet.exit(0).catch(() => {});
+});
+
+rigTest('a home that is moved away and back loses nothing of what ended meanwhile', async (rig) => {
+  const { puppet, ours } = await begin(rig, false);
+  const moved = join(rig.dir, 'moved');
+  fs.renameSync(rig.home, moved);
+  assert.equal((await rig.bgjob(['ls', '-q'])).stdout, '', 'it is away');
+  await puppet.exit(7);
+  await untilOver(ours);
+  fs.renameSync(moved, rig.home);
+  assert.match((await rig.bgjob(['status', '1'])).stdout, /^1 exited 7/);
+});
+
+rigTest(
+  'a home that is put back from a copy: the job is known to run, its name is taken, its end comes',
+  async (rig) => {
+    const { puppet, ours } = await begin(rig, false, ['-n', 'web']);
+    const { main } = await rig.shimOf(1);
+    const copy = join(rig.dir, 'copy');
+    execFileSync('cp', ['-a', rig.home, copy]);
+    // in the copy, beside the home
+    const inCopy = { env: { BGJOB_HOME: copy } };
+    const why = `this home is a copy of the one in which the job runs (its main process is ${main})`;
+    assert.equal((await rig.bgjob(['status', 'web'], inCopy)).stdout, `1 unreadable (${why})\n`);
+    assert.match((await rig.bgjob(['status', 'web'])).stdout, /^web 1 running/);
+    // in its place
+    fs.rmSync(rig.home, { recursive: true });
+    fs.renameSync(copy, rig.home);
+    assert.equal((await rig.bgjob(['status', 'web'])).stdout, `1 unreadable (${why})\n`);
+    const second = await rig.bgjob(['run', '-n', 'web', '--', 'true']);
+    assert.notEqual(second.code, 0, 'no second web');
+    assert.match(second.stderr, /web/);
+    await puppet.exit(4);
+    await untilOver(ours);
+    assert.match((await rig.bgjob(['status', 'web'])).stdout, /^web 1 exited 4/);
+    assert.equal((await rig.bgjob(['run', '-n', 'web', '--wait', '--', 'true'])).code, 0);
+  },
+);
+
+rigTest('a copy that nobody told of the end says so', async (rig) => {
+  const { puppet, ours } = await begin(rig, false);
+  const copy = join(rig.dir, 'copy');
+  execFileSync('cp', ['-a', rig.home, copy]);
+  await puppet.exit(4);
+  await untilOver(ours);
+  const { stdout } = await rig.bgjob(['status', '1'], { env: { BGJOB_HOME: copy } });
+  assert.match(
+    stdout,
+    /^1 lost \(its home was copied while it ran, and its end was not written into the copy\)/,
+  );
+  assert.match((await rig.bgjob(['status', '1'])).stdout, /^1 exited 4/);
+});
+
+rigTest('a job of a copy has no process of the home that it was made of', async (rig) => {
+  assert.equal(await rig.runOut(['--', 'true']), 1);
+  const copy = join(rig.dir, 'copy');
+  execFileSync('cp', ['-a', rig.home, copy]);
+  const [mine, theirs] = [await rig.puppet(), await rig.puppet()];
+  assert.equal(await runPuppet(rig, mine), 2);
+  const inCopy = { env: { BGJOB_HOME: copy } };
+  assert.equal((await rig.bgjob(['run', '--', ...theirs.command], inCopy)).stdout, '2\n');
+  await theirs.ready();
+  assert.equal((await rig.bgjob(['kill', '2'], inCopy)).code, 0);
+  assert.match((await rig.bgjob(['status', '2'])).stdout, /^2 running/);
+  await mine.exit(0);
+  assert.equal((await rig.bgjob(['wait', '2'])).code, 0);
+});
