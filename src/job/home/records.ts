@@ -106,7 +106,11 @@ export interface RecordedOwner extends Owner {
 
 /** Tries to become `owner.N`, durably unless `flush` is false; false if somebody is. */
 export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush = true): boolean =>
-  claim(job.owner(generation), sealed({ v: 1, identity, knows: KNOWN_NEEDS, directory: numberOf(job) }), flush);
+  claim(
+    job.owner(generation),
+    sealed({ v: 1, identity, knows: KNOWN_NEEDS, directory: numberOf(job) }),
+    flush,
+  );
 
 const numberOf = (job: JobPaths): string | null => fileAt(job.dir)?.ino.toString() ?? null;
 
