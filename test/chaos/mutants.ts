@@ -324,7 +324,11 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'pause: sends a stop signal that a program can ignore',
     changes: [
-      { file: 'supervisor/stop/pause.ts', from: "signal(pid, 'SIGSTOP')", to: "signal(pid, 'SIGTSTP')" },
+      {
+        file: 'supervisor/stop/pause.ts',
+        from: "signalProcess(stat, 'SIGSTOP')",
+        to: "signalProcess(stat, 'SIGTSTP')",
+      },
     ],
     by: { test: 'cli/stop/pause.test.ts', name: /every process stands still/ },
   },

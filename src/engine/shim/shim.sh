@@ -29,15 +29,15 @@
 
 shim_nl='
 '
-# caught, not ignored: an ignored signal would be inherited and break `yes | head`
-trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
+# ignored here as long as watcher and holder are made: they inherit that, and no signal ends them before they can say so
+trap '' HUP INT QUIT TERM
+trap : USR1 USR2 ALRM PIPE
 
 # The holder keeps stdin open for `send`. It ends with a byte in shim_end, or when shim, watcher and owner are gone. From its
 # fork on it holds stdin, and no other process does.
 if [ "$shim_stdin" ]; then
   exec <>"$shim_end" 9>"$shim_end" <>"$shim_stdin" 1>"$shim_stdin" </dev/null
   (
-    trap '' HUP INT QUIT TERM
     exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- <"$shim_end" 9>&-
     cd /
     read -r shim_line
@@ -49,7 +49,6 @@ fi
 # The watcher sleeps until the supervisor says `ok` (the end is published) or is gone. Then it starts an adopter, and the next
 # one if a signal ends that.
 (
-  trap '' HUP INT QUIT TERM
   exec 5>&- 6>&- 7>&- 8>&-
   cd /
   read -r shim_line <&3 || while
@@ -58,6 +57,8 @@ fi
   do :; done
 ) &
 shim_watcher=$!
+# from here on caught, not ignored: an ignored signal would be inherited by the job, and break `yes | head`
+trap : HUP INT QUIT TERM
 
 # The record of shim, watcher and holder is written before the job starts.
 read_stat $$
