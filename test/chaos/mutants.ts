@@ -426,6 +426,83 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/skill/skill.test.ts', name: /what others wrote or changed is refused/ },
   },
   {
+    what: 'skill: what somebody edited meanwhile is written over',
+    changes: [
+      {
+        file: 'base/fs/atomic-write.ts',
+        from: 'if (!fs.fstatSync(fd).isFile() || !fs.readFileSync(fd).equals(before)) return false;',
+        to: 'if (!fs.fstatSync(fd).isFile()) return false;',
+      },
+    ],
+    by: { test: 'cli/skill/skill.test.ts', name: /what somebody edits meanwhile is not lost/ },
+  },
+  {
+    what: 'the directories above a home are what the umask leaves',
+    changes: [
+      {
+        file: 'base/fs/directories.ts',
+        from: 'fs.mkdirSync(path, 0o755);',
+        to: 'fs.mkdirSync(path);',
+      },
+    ],
+    by: { test: 'cli/home/parents.test.ts', name: /above a home under umask 000/ },
+  },
+  {
+    what: 'a verb ends in the middle where stdout takes no line',
+    changes: [
+      {
+        file: 'cli/output/output.ts',
+        from: '      this.lost = thrown.errno;\n',
+        to: '      throw thrown;\n',
+      },
+    ],
+    by: { test: 'cli/output/lost-answer.test.ts', name: /all of them are, and each is told/ },
+  },
+  {
+    what: 'trigger rotate: nobody knows the new secret, and the old one is refused',
+    changes: [
+      {
+        file: 'cli/automation/trigger-add.ts',
+        from: 'now.value.secret === next.secret ? write(trigger)',
+        to: 'now.value.secret === next.secret ? write(next)',
+      },
+    ],
+    by: { test: 'cli/output/lost-answer.test.ts', name: /a secret that nobody saw/ },
+  },
+  {
+    what: 'cron add --boot: a path may end the line of crontab',
+    changes: [
+      {
+        file: 'cli/automation/boot-entry.ts',
+        from: "if (command.includes('\\n')) return undefined;",
+        to: '',
+      },
+    ],
+    by: { test: 'programs/bootentry.test.ts', name: /a home of any name/, needs: 'crontab' },
+  },
+  {
+    what: 'the listener: a crowd cuts off who has shown the secret',
+    changes: [
+      {
+        file: 'services/listener/handler.ts',
+        from: "return trigger !== undefined && head.headers['x-hub-signature-256'] === undefined;",
+        to: 'return trigger === undefined;',
+      },
+    ],
+    by: { test: 'hostile/slow-clients.test.ts', name: /cuts off no slow delivery whose token is right/ },
+  },
+  {
+    what: 'a variable with no shell name is a word of env',
+    changes: [
+      {
+        file: 'engine/shim/shim.ts',
+        from: '(aliases.length > 0 && envSplits() ? split : plain)',
+        to: '(aliases.length > 0 && !envSplits() ? split : plain)',
+      },
+    ],
+    by: { test: 'programs/visible-words.test.ts', name: /a job in another directory/, needs: 'strace' },
+  },
+  {
     what: 'doctor: a lost job that left something running is not told',
     changes: [
       {

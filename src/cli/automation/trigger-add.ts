@@ -152,7 +152,7 @@ export async function addTrigger(
     attempt('remove trigger', paths.dir, () => removeTemplate(home, paths));
     callAll(home.triggers);
     const undone = `so trigger ${name} was not added: nobody would know its secret`;
-    return secretLost(lost, undone, 'the same again, with a stdout that somebody reads');
+    return secretLost(lost, undone, 'the same again, with a stdout that takes the secret');
   }
   if (!context.output.json) tellUse(context.output, trigger, made.value.passed);
   const notes = [...pipefailNotes(trigger.draft, !options['no-pipefail']), bootNote(context)];
@@ -203,7 +203,7 @@ export async function rotateTrigger(context: Context, home: Home, trigger: Trigg
     const back = now.kind === 'read' && now.value.secret === next.secret ? write(trigger) : ok(undefined);
     if (!back.ok) return back;
     const undone = `so the secret of trigger ${name} is the one that it was`;
-    return secretLost(lost, undone, `bgjob trigger rotate ${name}, with a stdout that somebody reads`);
+    return secretLost(lost, undone, `bgjob trigger rotate ${name}, with a stdout that takes the secret`);
   }
   if (!context.output.json)
     context.output.note(

@@ -18,7 +18,8 @@ export const skill = verb({
   summary: 'a short text that teaches coding agents bgjob; prints or installs it',
   description: [
     'Prints a SKILL.md of one page, for coding agents. --user and --project install it where agents look for skills,',
-    '--agents-md writes a shorter text into AGENTS.md, between two marks; the rest of the file stays as it is.',
+    '--agents-md writes a shorter text into AGENTS.md, between two marks; the rest of the file stays as it is, and so do its owner and',
+    'its other names.',
     'Again, after an update of bgjob: replaces what an older one wrote. What somebody else wrote or changed is refused (125),',
     'and so is a way out of your home or the project through a symbolic link; --force does it, and says so.',
     "The user's directory is CLAUDE_CONFIG_DIR, if that is set, instead of ~/.claude.",

@@ -86,7 +86,8 @@ export const trigger = verb({
     'after that; 421: asked for under another name than its own (--host); 503: it could not be started, and may be delivered again.',
     'One job, the listener, serves all triggers of an address and port (bgjob ls -a), and ends with the last; any bgjob command starts it',
     'again if it is gone, and after a restart of the machine bgjob boot does. rotate makes a new secret, and the one before is refused at',
-    'once. bgjob wait --trigger NAME waits for the next job that it starts.',
+    'once. Where stdout does not take the secret nothing is added or changed (125). bgjob wait --trigger NAME waits for the next job that it',
+    'starts.',
   ],
   examples: [
     ['bgjob trigger add deploy -- ./deploy.sh', 'prints its URL and its secret'],
