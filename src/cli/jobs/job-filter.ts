@@ -126,16 +126,22 @@ export function pickJobs(
     whole: mayWait && whole,
     byRecord: names.length + tags.length > 0,
   });
-  const listing = listJobs(home, here, { everywhere, most, named: names, queued: inLine.queued });
+  const listing = listJobs(home, here, {
+    everywhere,
+    most,
+    named: names,
+    queued: [...inLine.queued, ...inLine.admitted],
+  });
   const mayHaveEnded = states.size === 0 ? queues.length === 0 : [...states].some(isEndWord);
-  const ids = queues.length === 0 ? listing.ids : [...inLine.ids, ...(mayHaveEnded ? listing.ids : [])];
+  const ofQueues = [...inLine.ids, ...inLine.admitted];
+  const ids = queues.length === 0 ? listing.ids : [...ofQueues, ...(mayHaveEnded ? listing.ids : [])];
   let others = mayWait ? inLine.others : 0;
   return {
     lineup,
     *views() {
       for (const id of new Set(ids)) {
         const view = look(id);
-        if (!view) continue;
+        if (!view || (view.kind === 'ended' && !mayHaveEnded)) continue;
         if (!isNear(here, everywhere, view)) others++;
         else if (isAsked(choice, view) && inLine.isShown(view)) yield view;
       }

@@ -25,7 +25,7 @@ interface Row {
 }
 
 function rowOf(home: Home, lineup: Lineup, sight: QueueSight): Row {
-  const [running, waiting] = [sight.running.size, sight.count];
+  const [running, waiting] = [sight.running.size, sight.waiting];
   const { view, reason } = firstOf(home, lineup, sight) ?? {};
   const { name, slots, isPaused: paused } = sight;
   const state = paused ? 'paused' : running > 0 ? 'busy' : waiting > 0 ? 'waiting' : 'idle';
@@ -84,7 +84,7 @@ export async function tellQueues(output: Output, home: Home | undefined): Promis
   } else {
     for (const line of plainTable(HEADS, cells)) output.line(line);
   }
-  const outside = sights.find(({ name }) => name === NO_QUEUE)?.count ?? 0;
+  const outside = sights.find(({ name }) => name === NO_QUEUE)?.waiting ?? 0;
   if (outside > 0)
     output.note(
       `(${jobs(outside)} ${outside === 1 ? 'waits' : 'wait'} in no queue: bgjob ls -a --state queued)`,

@@ -29,6 +29,8 @@ export class QueuedList {
   readonly ids: JobId[] = [];
   /** Those that wait among them, in their order. */
   readonly queued: JobId[] = [];
+  /** All that hold a slot: what is being started has no other mark yet than its entry. */
+  readonly admitted: JobId[] = [];
   /** Jobs of other projects that wait. */
   others = 0;
   private readonly lineup: Lineup;
@@ -41,6 +43,7 @@ export class QueuedList {
     this.most = whole ? Number.POSITIVE_INFINITY : (most ?? (alone ? SHOWN_ALONE : SHOWN_AMONG_ALL));
     const sights = queues.length > 0 ? queues.map((name) => lineup.queue(name)) : lineup.queues;
     for (const sight of sights) {
+      this.admitted.push(...sight.admitted);
       const near = sight.waitingOf(keys, byRecord ? Number.POSITIVE_INFINITY : this.most);
       this.others += sight.count - near.count;
       this.queued.push(...near.ids);

@@ -95,8 +95,9 @@ export class Changes {
 
   private async look(): Promise<void> {
     this.glances.begin();
-    const live = new Set(listLive(this.home));
+    // in the order in which a job moves
     const queued = new Set(this.listQueued());
+    const live = new Set(listLive(this.home));
     const ended = this.listEnded();
     const ids = new Set<JobId>();
     for (const id of live) if (!this.foreign.has(id)) ids.add(id);

@@ -56,7 +56,7 @@ function bounded(findings: Finding[]): Finding[] {
 }
 
 function checkQueue(home: Home, sight: QueueSight): Finding[] {
-  const { name, count } = sight;
+  const { name, waiting: count } = sight;
   if (count === 0 || sight.isPaused || sight.running.size >= sight.slots) return [];
   const ids = sight.first.filter((id) => sight.isStranded(id));
   if (ids.length > 0) return [{ code: 'queue-stranded', queue: name, ids, count }];

@@ -5,19 +5,21 @@
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { givenIds } from '../../job/home/ids.ts';
-import { listLive } from '../../job/home/job-index.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import { type Bounds, claimSince, readSince } from '../../job/rounds/answered.ts';
 import { idRanges } from '../../job/rounds/id-ranges.ts';
+import type { JobId } from '../../job/spec.ts';
 import { observe } from './observe.ts';
+import { listUnended } from './unended.ts';
 
 /** Notes it, unless somebody did before, and returns it. A home that cannot be written is no reason to fail. */
 export function beginRounds(home: Home): Bounds {
   const known = readSince(home);
   if (known) return known;
   // a marker may have outlived its job; one in a queue is looked at by nobody
-  const live = listLive(home).filter((id) => observe(home, id)?.kind !== 'ended');
-  const open = idRanges([...live, ...queuedIds(home)]);
+  const queued = new Set(queuedIds(home));
+  const isOpen = (id: JobId): boolean => queued.has(id) || observe(home, id)?.kind !== 'ended';
+  const open = idRanges(listUnended(home).filter(isOpen));
   const bounds = { upTo: givenIds(home).at(-1) ?? 0, open };
   try {
     claimSince(home, bounds);

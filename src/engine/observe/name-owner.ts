@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { listLive, projectKey } from '../../job/home/job-index.ts';
+import { projectKey } from '../../job/home/job-index.ts';
 import {
   claimName,
   isClaimDamaged,
@@ -16,11 +16,11 @@ import {
   titleOf,
 } from '../../job/home/name-claims.ts';
 import { readOwner } from '../../job/home/records.ts';
-import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { isHeld } from '../os/process-identity.ts';
 import { observe } from './observe.ts';
+import { listUnended } from './unended.ts';
 
 /** Between two looks at somebody who is about to start, milliseconds. */
 const LOOK_MS = 10;
@@ -60,8 +60,8 @@ export function holderOf(home: Home, title: Title): JobView | undefined {
 /** The same from the specs of all live jobs. */
 function findHolder(home: Home, title: Title): JobView | undefined {
   const key = projectKey(title.project);
-  const ids = new Set([...listLive(home), ...queuedIds(home, (project) => project === key)]);
-  for (const id of [...ids].sort((a, b) => b - a)) {
+  const ids = listUnended(home, (project) => project === key);
+  for (const id of ids.sort((a, b) => b - a)) {
     const { claimState, view } = claimStateOf(home, id);
     const own = view && 'spec' in view ? titleOf(view.spec) : undefined;
     if (claimState === 'holds' && own?.name === title.name && own.project === title.project) return view;

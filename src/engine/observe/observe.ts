@@ -13,8 +13,10 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import {
   type Found,
   isCopied,
+  highestGeneration,
   isEmpty,
   isExitDamaged,
+  type Owner,
   readExit,
   readLastCrash,
   readOwner,
@@ -93,8 +95,9 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     const notBefore = status.phase === 'queued' ? status.notBefore : placement.notBefore;
     if (findEntry(home, { ...spec, placement }))
       return { kind: 'live', id, spec, status: { phase: 'queued', notBefore }, state: known };
-    // asked again: whoever starts it takes the marker last
-    if (isUntouched(job, identity) && readState(job).kind === state.kind) {
+    // whoever starts it, or puts it back, changes its owner or its state before its entry
+    if (hasMoved(job, owner, state)) return observe(home, id);
+    if (isUntouched(job, identity)) {
       // nobody was told of a batch that is not revealed, or never was
       if (
         placement.batch !== null &&
@@ -138,6 +141,18 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     status: lostStatus(job, identity, status, spec, isCopied(job) ? COPIED : whyLost(job, host, started)),
     state: known,
   };
+}
+
+/** Whether somebody has taken the job, or told something of it, since owner and state were read. */
+function hasMoved(job: JobPaths, owner: Found<Owner>, state: Found<State>): boolean {
+  const before = owner.kind === 'read' ? owner.value.generation : 0;
+  if (owner.kind !== 'unreadable' && before < highestGeneration(job) && readOwner(job).kind === 'read')
+    return true;
+  const now = readState(job);
+  if (now.kind !== 'read' || state.kind !== 'read') return now.kind === 'read' && state.kind === 'absent';
+  return (
+    now.value.generation !== state.value.generation || now.value.status.phase !== state.value.status.phase
+  );
 }
 
 /**

@@ -1,22 +1,15 @@
 /** From references to jobs, and from a directory to the jobs of "this project", which is the same for every verb. */
 import { fail, type JobElsewhere, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import {
-  endedNames,
-  idOfName,
-  listEnded,
-  listLive,
-  projectKey,
-  projectOfName,
-} from '../../job/home/job-index.ts';
+import { endedNames, idOfName, listEnded, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../../job/home/name-claims.ts';
 import { parseReference, projectOf, projectsHere, type Reference } from '../../job/home/project.ts';
 import { readSpec } from '../../job/home/records.ts';
-import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { holderOf } from './name-owner.ts';
 import { observe } from './observe.ts';
+import { listUnended } from './unended.ts';
 
 /** Where a command was called. */
 export interface Here {
@@ -35,17 +28,18 @@ function projectOfJob(home: Home, id: JobId): string | undefined {
 
 /** The newest job of the nearest project that has one. */
 function lastJob(home: Home, here: Here): JobId | undefined {
-  const live = listLive(home).map((id) => ({ id, project: projectOfJob(home, id) }));
-  const ended = listEnded(home);
+  const projects = new Map<JobId, string | undefined>();
+  const projectOf = (id: JobId): string | undefined => {
+    if (!projects.has(id)) projects.set(id, projectOfJob(home, id));
+    return projects.get(id);
+  };
   for (const place of here.places) {
     const key = projectKey(place);
-    const ids = [
-      ...queuedIds(home, (project) => project === key),
-      ...live.filter(({ project }) => project === place).map(({ id }) => id),
-      ...ended.filter(({ project }) => project === key).map(({ id }) => id),
-    ];
+    const unended = listUnended(home, (project) => project === key);
+    const ended = listEnded(home).filter(({ project }) => project === key);
+    const ids = [...unended, ...ended.map(({ id }) => id)];
     // two projects may share a key: the spec decides
-    const newest = ids.sort((a, b) => b - a).find((id) => projectOfJob(home, id) === place);
+    const newest = ids.sort((a, b) => b - a).find((id) => projectOf(id) === place);
     if (newest !== undefined) return newest;
   }
   return undefined;
@@ -53,12 +47,12 @@ function lastJob(home: Home, here: Here): JobId | undefined {
 
 /** A few words on the jobs here, the newest first, for whoever asked for one that is not there. */
 function describeKnown(home: Home, here: Here): string[] {
+  const keys = new Set(here.places.map(projectKey));
+  const unended = listUnended(home, (key) => keys.has(key));
   const ended = listEnded(home)
     .slice(0, 20)
     .map(({ id }) => id);
-  const keys = new Set(here.places.map(projectKey));
-  const queued = queuedIds(home, (key) => keys.has(key));
-  const ids = [...new Set([...listLive(home), ...queued, ...ended])].sort((a, b) => b - a).slice(0, 40);
+  const ids = [...new Set([...unended, ...ended])].sort((a, b) => b - a).slice(0, 40);
   const views = ids.flatMap((id) => observe(home, id) ?? []);
   return views
     .filter((view) => 'spec' in view && here.places.includes(view.spec.project))
@@ -85,12 +79,9 @@ function jobNamed(home: Home, title: Title): JobView | undefined {
 
 function scanNamed(home: Home, { name, project }: Title): JobView | undefined {
   const key = projectKey(project);
+  const unended = listUnended(home, (project) => project === key);
   const ended = endedNames(home).filter((marker) => projectOfName(marker) === key);
-  const ids = [
-    ...listLive(home),
-    ...queuedIds(home, (project) => project === key),
-    ...ended.flatMap((marker) => idOfName(marker) ?? []),
-  ];
+  const ids = [...unended, ...ended.flatMap((marker) => idOfName(marker) ?? [])];
   for (const id of ids.sort((a, b) => b - a)) {
     const view = observe(home, id);
     if (view && 'spec' in view && view.spec.name === name && view.spec.project === project) return view;
@@ -143,7 +134,7 @@ function viewOf(home: Home, here: Here, reference: Reference): JobView | undefin
 /** The live jobs of this project (null: of all), the oldest first. */
 export function liveHere(home: Home, here: Here | null): JobView[] {
   const keys = here && new Set(here.places.map(projectKey));
-  return [...new Set([...listLive(home), ...queuedIds(home, (project) => keys?.has(project) ?? true)])]
+  return listUnended(home, (project) => keys?.has(project) ?? true)
     .sort((a, b) => a - b)
     .flatMap((id) => observe(home, id) ?? [])
     .filter((view) => view.kind === 'live' && (here?.places.includes(view.spec.project) ?? true));
@@ -171,7 +162,7 @@ function findElsewhere(home: Home, here: Here, reference: Reference): JobElsewhe
 
 /** The newest job that lives, else the newest that ended; none of our own services. */
 function newestAnywhere(home: Home): JobView[] {
-  const live = [...new Set([...listLive(home), ...queuedIds(home)])].sort((a, b) => b - a);
+  const live = listUnended(home).sort((a, b) => b - a);
   const ended = listEnded(home)
     .slice(0, 20)
     .map(({ id }) => id);

@@ -5,6 +5,7 @@
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
 import { needText, unknownNeeds } from '../../job/needs.ts';
+import { readState } from '../../job/home/records.ts';
 import { listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import {
@@ -51,6 +52,7 @@ export class QueueSight {
   private readonly line: Line;
   private held: Set<JobId> | undefined;
   private older: OlderJob[] | undefined;
+  private started: Set<JobId> | undefined;
   private names: string[] | undefined;
   private places: Map<JobId, number> | undefined;
   private looks = 0;
@@ -64,18 +66,25 @@ export class QueueSight {
 
   /** The jobs that run, or are about to. */
   get running(): ReadonlySet<JobId> {
-    if (this.held) return this.held;
+    this.started ??= new Set([...this.admitted].filter((id) => !this.line.isOver(id)));
+    return this.started;
+  }
+
+  /** The same, and those that are over and hold their slot until the queue has moved on. Asked before who waits: see unended.ts. */
+  get admitted(): ReadonlySet<JobId> {
     const { home, queue } = this.line;
-    const ids = listAdmissions(queue).map(({ id }) => id);
-    this.held = new Set(ids.filter((id) => id > 0 && isHeld(home.job(id).alive) && !this.line.isOver(id)));
+    const ids = () => listAdmissions(queue).map(({ id }) => id);
+    this.held ??= new Set(ids().filter((id) => id > 0 && isHeld(home.job(id).alive)));
     return this.held;
   }
 
   /** The names of the entries of those that wait, in their order. There may be 10,000: nothing is made of each. */
   private get entries(): string[] {
     if (this.names) return this.names;
+    // first: what is started meanwhile is still among these
+    const { running } = this;
     let names = entryNames(this.line.queue);
-    for (const id of this.running) {
+    for (const id of running) {
       // its entry goes when it runs: nearly always it is gone
       const text = idText(id);
       if (names.some((name) => name.startsWith(text, 7)))
@@ -85,9 +94,23 @@ export class QueueSight {
     return names;
   }
 
-  /** How many wait. */
+  /** How many have an entry and do not run. */
   get count(): number {
     return this.entries.length;
+  }
+
+  /** How many wait: what failed to start, or was cancelled, has ended before its entry goes. */
+  get waiting(): number {
+    const admitted = new Set(listAdmissions(this.line.queue).map(({ id }) => id));
+    const ids = this.entries.map(idOfEntry);
+    // of thousands only those that somebody has tried to start
+    const mayHaveEnded = ids.length <= FEW ? ids : ids.filter((id) => admitted.has(id));
+    return ids.length - mayHaveEnded.filter((id) => this.hasEnded(id)).length;
+  }
+
+  private hasEnded(id: JobId): boolean {
+    const state = readState(this.line.home.job(id));
+    return state.kind === 'read' && state.value.status.phase === 'ended';
   }
 
   /** The first few of those that wait. */

@@ -91,10 +91,9 @@ export interface EntryFile {
   name: string;
 }
 
-/** The folders with entries. */
+/** The folders with entries. `waiting` is the last: a job of a batch that is to be run again moves there, and is not missed. */
 export const foldersOf = (queue: QueuePaths): string[] =>
-  namesIn(queue.dir)
-    .filter((name) => name === 'waiting' || /^batch\.\d{1,15}$/.test(name))
+  [...namesIn(queue.dir).filter((name) => /^batch\.\d{1,15}$/.test(name)), 'waiting']
     .map((name) => `${queue.dir}/${name}`)
     .filter((folder) => inspectDirectory(folder) === 'ours');
 

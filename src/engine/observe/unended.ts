@@ -1,0 +1,29 @@
+/**
+ * The jobs that have not ended, by the index alone. A job is in up to three places: an entry in its queue, an admission while it is being
+ * started or runs, and a marker in `live`. It moves from the first to the last; only a retry moves back, and its admission lasts until
+ * then. So they are read in this order, and a job that moves meanwhile is seen in at least one of them; who reads what has ended does
+ * so afterwards.
+ */
+import type { Home } from '../../job/home/home.ts';
+import { listLive } from '../../job/home/job-index.ts';
+import { listAdmissions } from '../../job/queue/admissions.ts';
+import { listQueues } from '../../job/queue/queue-files.ts';
+import { queuedIds } from '../../job/queue/waiting-list.ts';
+import type { JobId } from '../../job/spec.ts';
+import { isHeld } from '../os/process-identity.ts';
+
+/** Their ids, in no order; of those that wait only what `isWanted` decides by the key of the project. Some may have ended by now. */
+export function listUnended(home: Home, isWanted?: (key: string) => boolean): JobId[] {
+  const ids = new Set(listAdmitted(home));
+  for (const id of queuedIds(home, isWanted)) ids.add(id);
+  for (const id of listLive(home)) ids.add(id);
+  return [...ids];
+}
+
+/** The jobs that hold a slot of a queue, or are about to. */
+const listAdmitted = (home: Home): JobId[] =>
+  listQueues(home).flatMap((name) =>
+    listAdmissions(home.queue(name))
+      .map(({ id }) => id)
+      .filter((id) => id > 0 && isHeld(home.job(id).alive)),
+  );
