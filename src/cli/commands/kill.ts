@@ -1,6 +1,7 @@
 /** `bgjob kill`: stops jobs and every process of theirs, and verifies it. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
+import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { portsIn } from '../../engine/os/sockets.ts';
 import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
@@ -62,6 +63,7 @@ async function killOne(
   }
   // this was the telling
   if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) markSeen(home.job(after.id));
+  forgetUnownedEnvironment(home, after);
   return ok(SUCCESS);
 }
 

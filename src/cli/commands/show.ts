@@ -1,6 +1,7 @@
 /** `bgjob show`: everything about one job. */
 import { renderDuration, renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
+import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { processesOf, trailOf } from '../../engine/observe/leftovers.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
@@ -170,6 +171,7 @@ export const show = verb({
       for (const [name, text] of describe(view, home, extras)) output.line(`${name.padEnd(11)}${text}`);
     }
     if (view.kind === 'ended') markSeen(home.job(view.id));
+    forgetUnownedEnvironment(home, view);
     return ok(SUCCESS);
   },
 });

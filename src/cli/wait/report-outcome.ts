@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import { foldRepeats, readableLines, safe } from '../../base/text/sanitize.ts';
+import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { Lineup } from '../../engine/queue/queue-status.ts';
 import type { Failure } from '../../job/failure.ts';
@@ -117,6 +118,7 @@ export function tellKnownEnd(
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
   }
   if (view.kind === 'ended') markSeen(home.job(view.id));
+  forgetUnownedEnvironment(home, view);
   return exit;
 }
 

@@ -24,6 +24,7 @@ import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView } from '../../job/view.ts';
 import { isHookDue } from '../hooks/exit-hook.ts';
+import { forgetEnvironment } from '../launch/stored-environment.ts';
 import { leftoversOf, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isHeld, thisHost } from '../os/process-identity.ts';
@@ -105,6 +106,13 @@ function isHalfMade(home: Home, id: JobId): boolean {
   );
 }
 
+/** What a killed owner left on the disk: an environment may hold secrets. */
+function forgetLeftEnvironment(home: Home, view: EndedView): void {
+  const job = home.job(view.id);
+  if (!fs.existsSync(job.env) || isHookDue(home, view, endedAgoMs(view)) || isHeld(job.alive)) return;
+  forgetEnvironment(home, view.spec);
+}
+
 /** Markers follow the jobs: after a power cut, a killed owner or a lost job they may not. */
 function mendIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
   const marks = listEnded(home);
@@ -168,6 +176,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   }
   if (!dryRun) {
     mendIndex(home, ended, removed);
+    for (const view of ended) if (!removed.has(view.id)) forgetLeftEnvironment(home, view);
     mendQueues(home, (id) => queued.has(id));
     removeCompiled(home);
     for (const id of removed) titles.delete(id);

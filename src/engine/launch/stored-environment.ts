@@ -6,7 +6,9 @@ import { parseShaped, variables } from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
 import { type Found, readShaped } from '../../job/home/records.ts';
 import type { Placement, Spec } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import { markerOf } from '../observe/process-tree.ts';
+import { isHeld } from '../os/process-identity.ts';
 import { withMarker } from './environment.ts';
 
 /** A job that was queued. */
@@ -49,4 +51,14 @@ export function keepEnvironment(home: Home, spec: Spec): void {
 /** Removes it, unless --keep-env keeps it for ever. */
 export function forgetEnvironment(home: Home, { id, keepEnv }: Spec): void {
   if (!keepEnv) removeQuietly(home.job(id).env);
+}
+
+/**
+ * The same for a job whose end nobody wrote down: all of its processes were killed, and nobody else comes to that. An owner that
+ * somebody has only stopped may need it for the next attempt.
+ */
+export function forgetUnownedEnvironment(home: Home, view: JobView): void {
+  if (view.kind !== 'ended' || view.state?.status.phase === 'ended' || isHeld(home.job(view.id).alive))
+    return;
+  forgetEnvironment(home, view.spec);
 }

@@ -186,3 +186,31 @@ rigTest(
     assert.match((await rig.bgjob(['show', 'web'])).stdout, /^log +\/.*\/out\/log \(missing\)$/m);
   },
 );
+
+rigTest(
+  '--retry: the environment of a lost job goes with the first command that tells the loss, and with gc',
+  async (rig) => {
+    const lose = async (options: string[]): Promise<string> => {
+      const puppet = await rig.puppet();
+      const words = ['-Q', 'q', '--retry', '2', ...options, '--', ...puppet.command];
+      const id = await rig.run(words, { env: { TOKEN: 's3cret' } });
+      await puppet.ready();
+      await rig.untilState(id, 'running');
+      const { shim, watcher, main } = await rig.shimOf(id);
+      await killTogether([watcher, shim, rig.ownerPid(id), main]);
+      for (const pid of [watcher, shim, rig.ownerPid(id), main]) await untilGone(pid);
+      assert.ok(fs.readFileSync(rig.file(id, 'env.json'), 'utf8').includes('s3cret'));
+      return String(id);
+    };
+    for (const words of [['wait'], ['show'], ['kill']]) {
+      const id = await lose([]);
+      await rig.bgjob([...words, id]);
+      assert.equal(fs.existsSync(rig.file(Number(id), 'env.json')), false, words[0]);
+    }
+    const [swept, kept] = [await lose([]), await lose(['--keep-env'])];
+    await rig.bgjob(['gc']);
+    assert.equal(fs.existsSync(rig.file(Number(swept), 'env.json')), false);
+    await rig.bgjob(['show', kept]);
+    assert.equal(fs.existsSync(rig.file(Number(kept), 'env.json')), true);
+  },
+);
