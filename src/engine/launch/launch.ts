@@ -83,27 +83,38 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
   // the marker first: a job that runs is never missing from the list
   markLive(home, id);
   const fifo = makeFifo(home, id);
-  let environmentFd: number;
+  let environmentFd: number | undefined;
   try {
-    writeParts(job, draft);
-    writeSpec(job, specOf(job, id, draft));
-    environmentFd = storeEnvironment(
-      job,
-      withMarker(environmentOf(draft, job), markerOf(home, id)),
-      draft.keepEnv || draft.onExit !== null,
-    );
-    prepareFiles(job, draft, 1);
-    // the directory's own name; before the start, because a job that runs is not taken back if this fails
-    syncDir(home.jobs);
-  } catch (thrown) {
-    await fifo;
-    throw thrown;
+    try {
+      writeParts(job, draft);
+      writeSpec(job, specOf(job, id, draft));
+      environmentFd = storeEnvironment(
+        job,
+        withMarker(environmentOf(draft, job), markerOf(home, id)),
+        draft.keepEnv || draft.onExit !== null,
+      );
+      prepareFiles(job, draft, 1);
+      // the directory's own name; before the start, because a job that runs is not taken back if this fails
+      syncDir(home.jobs);
+    } catch (thrown) {
+      await fifo;
+      throw thrown;
+    }
+    const made = await fifo;
+    if (!made.ok) return made;
+    const held = await makeStdin(home, id, draft);
+    if (!held.ok) return held;
+    closeInherited();
+    return await startWith(home, id, draft, environmentFd);
+  } finally {
+    // at once: under a low `ulimit -n` whoever takes the job back needs a descriptor
+    if (environmentFd !== undefined) fs.closeSync(environmentFd);
   }
-  const made = await fifo;
-  if (!made.ok) return made;
-  const held = await makeStdin(home, id, draft);
-  if (!held.ok) return held;
-  closeInherited();
+}
+
+/** The last step of it: the name, and the supervisor. */
+async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: number): Promise<Result<void>> {
+  const job = home.job(id);
   // read and write: held from the fork on, by the supervisor's copy, without waiting for a reader
   const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
   let started: Awaited<ReturnType<typeof startSupervisor>>;
@@ -115,7 +126,6 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
     started = await startSupervisor(home, id, 1, { environmentFd, aliveFd });
   } finally {
     fs.closeSync(aliveFd);
-    fs.closeSync(environmentFd);
   }
   if (!started.ok) return started;
   await confirmOwner(job, 1, started.value);
