@@ -9,6 +9,7 @@ import { mutants } from './catching.ts';
 import { seededChance } from './death.ts';
 import { deliveries } from './deliveries.ts';
 import { disk } from './disk.ts';
+import { homes } from './homes.ts';
 import { kinds } from './kinds.ts';
 import { load } from './load.ts';
 import { cronMatrix, matrix, queueMatrix, triggerMatrix } from './matrix.ts';
@@ -24,6 +25,7 @@ const PARTS: Part[] = [
   cronMatrix,
   triggerMatrix,
   records,
+  homes,
   kinds,
   disk,
   powerCut,

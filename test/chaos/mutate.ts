@@ -106,7 +106,9 @@ export function mutate(
   pids: number[],
   seal: (record: any) => string,
 ): Mutation {
-  if (bytes[0] === 0x7b && chance() < 0.4) return forge(JSON.parse(bytes.toString()), chance, pids, seal);
+  // an object, or a list
+  if ((bytes[0] === 0x7b || bytes[0] === 0x5b) && chance() < 0.4)
+    return forge(JSON.parse(bytes.toString()), chance, pids, seal);
   const what = pick(chance, Object.keys(BLIND));
   // what stands behind the record proper (blanks) seldom matters
   const length = bytes.toString('latin1').trimEnd().length || bytes.length;
