@@ -95,6 +95,8 @@ const placementShape = is.object({
   sandbox: is.text,
   cgroup: is.text,
   umask: is.upTo(0o777),
+  /** The I/O priority of the call, as `ionice` tells it; null: not known. */
+  ioPriority: is.since(is.nullable(is.text), null),
   /** The first job of the --batch with which it was added; null: it was added alone. */
   batch: is.nullable(is.count),
 });

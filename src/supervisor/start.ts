@@ -11,6 +11,7 @@ import { readAt } from '../base/fs/read-record.ts';
 import { describeThrown, errnoOf, isSystemError } from '../base/result.ts';
 import { holdEnd, openInput, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readQueuedEnvironment } from '../engine/launch/stored-environment.ts';
+import { ioPriorityWords } from '../engine/os/io-priority.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
 import { type Found, flushExit } from '../job/home/records.ts';
@@ -145,8 +146,10 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
   let child: ReturnType<typeof spawn>;
   try {
     const call = shimCall(adopterCall(supervision), job, attempt, spec, environment);
+    // another job, or another process, may have brought us here: its I/O priority is not this job's
+    const [program, ...words] = [...ioPriorityWords(spec.placement?.ioPriority ?? null), call.program];
     child = underUmask(spec, () =>
-      spawn(call.program, call.args, {
+      spawn(program!, [...words, ...call.args], {
         cwd: spec.cwd,
         detached: true,
         env: call.environment,

@@ -1,4 +1,12 @@
-/** Prints the key of the sandbox that it runs in. */
-import { thisSandbox, thisSandboxKey } from '../../src/engine/queue/confinement.ts';
+/** Prints the key of the sandbox that it runs in, and what schedules and triggers that it would add have. */
+import { isOfThisWorld, thisAdded, thisSandbox, thisSandboxKey } from '../../src/engine/queue/confinement.ts';
 
-console.log(JSON.stringify({ key: thisSandboxKey(), ...thisSandbox() }));
+const added = process.env['ADDED'];
+console.log(
+  JSON.stringify({
+    key: thisSandboxKey(),
+    ...thisSandbox(),
+    added: thisAdded(),
+    isOurs: added === undefined ? null : isOfThisWorld(JSON.parse(added)),
+  }),
+);

@@ -1,6 +1,5 @@
 /** A trigger as a record, for tests that look at one without a listener. */
-import { thisHost } from '../../src/engine/os/process-identity.ts';
-import { thisWorld } from '../../src/engine/queue/confinement.ts';
+import { thisAdded } from '../../src/engine/queue/confinement.ts';
 import type { Trigger } from '../../src/job/automation/trigger.ts';
 
 /** No listener is there. */
@@ -36,8 +35,7 @@ export const triggerCalled = (name: string): Trigger => ({
   },
   queue: null,
   environment: ['PATH=/bin'],
-  world: thisWorld(),
-  bootId: thisHost().bootId,
+  ...thisAdded(),
   umask: 0o022,
   createdAt: 1,
   ...ADDRESS,

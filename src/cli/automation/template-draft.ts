@@ -3,8 +3,7 @@ import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { jobEnvironment } from '../../engine/launch/environment.ts';
-import { thisHost } from '../../engine/os/process-identity.ts';
-import { thisWorld } from '../../engine/queue/confinement.ts';
+import { thisAdded } from '../../engine/queue/confinement.ts';
 import type { JobTemplate } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
@@ -149,8 +148,7 @@ export function parseTemplate(
     draft: { ...draft, env },
     queue: options.queue,
     environment: jobEnvironment(chosen, { ...draft, env }),
-    world: thisWorld(),
-    bootId: thisHost().bootId,
+    ...thisAdded(),
     umask: process.umask(),
     createdAt: systemClock.now(),
   };

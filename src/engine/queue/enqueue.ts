@@ -30,6 +30,7 @@ import { type Draft, environmentOf, type MayStart, specOf, takeBack, writeParts 
 import { environmentText } from '../launch/stored-environment.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
+import { ioPriority } from '../os/io-priority.ts';
 import { findTool } from '../os/programs.ts';
 import { thisSandbox } from './confinement.ts';
 
@@ -43,6 +44,7 @@ export const placementOf = (wish: PlacementWish): Placement => ({
   ...wish,
   ...thisSandbox(),
   umask: process.umask(),
+  ioPriority: ioPriority(),
   batch: null,
 });
 

@@ -28,8 +28,10 @@ export const templateFields = {
   queue: is.nullable(is.text),
   /** `NAME=value` of all variables of its jobs, but those that each start adds. */
   environment: is.listOf(is.text),
-  /** The namespaces in which it was added (of that boot): its jobs are started in no others. */
+  /** The namespaces and the confinement in which it was added (of that boot): its jobs are started in no others. */
   world: is.text,
+  /** The same as far as it means something in another boot; null: a record of before 0.9. */
+  place: is.since(is.nullable(is.text), null),
   bootId: is.text,
   umask: is.upTo(0o777),
   createdAt: is.time,

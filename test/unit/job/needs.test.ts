@@ -6,7 +6,7 @@ import type { Placement } from '../../../src/job/spec.ts';
 
 const placement: Placement = {
   ...{ queue: 'q', priority: 0, notBefore: null, after: [] },
-  ...{ sandbox: '', cgroup: '', umask: 0, batch: null },
+  ...{ sandbox: '', cgroup: '', umask: 0, ioPriority: null, batch: null },
 };
 const plain = { placement, stdin: null, pty: null, onExit: null, notify: null };
 const all = {

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { thisHost } from '../../../../src/engine/os/process-identity.ts';
-import { mayRunHere, thisSandbox } from '../../../../src/engine/queue/confinement.ts';
+import { confinementOf, mayRunHere, thisSandbox } from '../../../../src/engine/queue/confinement.ts';
 import { cannotUnshare, inPidNamespace } from '../../../rig/namespaces.ts';
 import { missing } from '../../../rig/needs.ts';
 
@@ -55,6 +55,7 @@ const OTHER: [what: string, words: string[], skip: string | false][] = [
   ['the UTS namespace', ['unshare', '--uts'], cannotUnshare()],
   ['the pid namespace', inPidNamespace(), cannotUnshare()],
   ['the network', ['unshare', '--net'], cannotUnshare()],
+  ['addresses', ['setarch', '-R'], missing('setarch')],
   ['no new privileges', ['setpriv', '--no-new-privs'], !isRoot && 'setpriv is asked as root'],
   ['another group', ['setpriv', '--regid', '1', '--clear-groups'], !isRoot && 'setpriv is asked as root'],
   [
@@ -76,7 +77,10 @@ for (const [what, words, skip] of OTHER)
 
 test('each is its own', () => assert.equal(new Set(keys.values()).size, keys.size));
 
-const placement = { queue: 'q', priority: 0, notBefore: null, after: [], umask: 0o22, batch: null };
+const placement = {
+  ...{ queue: 'q', priority: 0, notBefore: null, after: [] },
+  ...{ umask: 0o22, ioPriority: null, batch: null },
+};
 
 test('who may run here: the same sandbox, in the same group or one that is gone', () => {
   const { sandbox, cgroup } = thisSandbox();
@@ -104,4 +108,88 @@ test('a control group that is there is another place; one that was removed is no
     .readdirSync('/sys/fs/cgroup', { withFileTypes: true })
     .find((entry) => entry.isDirectory() && `0::/${entry.name}` !== cgroup);
   if (there) assert.equal(may(`0::/${there.name}`), false);
+});
+
+/** What runs behind these words says of a schedule that was added behind others; without `added` only what it would add itself. */
+function worldBehind(words: string[], added?: object): { added: any; isOurs: boolean | null } {
+  const [program, ...args] = [...words, process.execPath, FIXTURE];
+  const env = { ...process.env, ...(added && { ADDED: JSON.stringify(added) }) };
+  return JSON.parse(execFileSync(program!, args, { encoding: 'utf8', env }));
+}
+
+const CONFINED: [what: string, words: string[], skip: string | false][] = [
+  ['no new privileges', ['setpriv', '--no-new-privs'], missing('setpriv')],
+  ['fewer capabilities', ['setpriv', '--bounding-set', '-net_raw'], !isRoot && 'setpriv is asked as root'],
+  ['another namespace', ['unshare', '--uts'], cannotUnshare()],
+];
+
+for (const [what, words, skip] of CONFINED)
+  test(`schedules and triggers of another world: ${what}`, { skip }, () => {
+    const outside = worldBehind([]);
+    const inside = worldBehind(words);
+    assert.notEqual(inside.added.world, outside.added.world);
+    assert.equal(worldBehind(words, inside.added).isOurs, true);
+    assert.equal(worldBehind([], inside.added).isOurs, false);
+    assert.equal(worldBehind(words, outside.added).isOurs, false);
+    // of another boot: the numbers mean nothing, the kind of place does
+    const before = (added: object) => ({ ...added, world: 'another', bootId: 'another' });
+    assert.equal(worldBehind(words, before(inside.added)).isOurs, true);
+    assert.equal(worldBehind([], before(inside.added)).isOurs, false);
+    assert.equal(worldBehind(words, before(outside.added)).isOurs, false);
+    assert.equal(worldBehind([], before(outside.added)).isOurs, true);
+  });
+
+test('of an earlier version and another boot: for those alone that are not confined', {
+  skip: missing('setpriv'),
+}, () => {
+  const old = { world: 'another', bootId: 'another', place: null };
+  assert.equal(worldBehind([], old).isOurs, true);
+  assert.equal(worldBehind(['setpriv', '--no-new-privs'], old).isOurs, false);
+});
+
+test('the world of a process is the same in another shell, directory, session, niceness, control of addresses', () => {
+  const { added } = worldBehind([]);
+  for (const words of [shell('ulimit -n 100'), ['nice', '-n', '5'], ['setsid'], shell('cd /; umask 077')])
+    assert.deepEqual(worldBehind(words).added, added, words.join(' '));
+});
+
+test('confined is what pid 1 is not', () => {
+  const status = (fields: Record<string, string>) =>
+    new Map(
+      Object.entries({
+        ...{
+          CapPrm: '0000',
+          CapBnd: '01ff',
+          CapAmb: '0000',
+          NoNewPrivs: '0',
+          Seccomp: '0',
+          Seccomp_filters: '0',
+        },
+        ...fields,
+      }),
+    );
+  const plain = status({});
+  assert.deepEqual(confinementOf(plain, status({ CapPrm: '01ff' }), false), []);
+  assert.deepEqual(confinementOf(plain, undefined, false), [], 'where pid 1 cannot be seen');
+  const container = { CapBnd: '00fb', Seccomp: '2', Seccomp_filters: '1', NoNewPrivs: '1' };
+  assert.deepEqual(confinementOf(status(container), status(container), false), [], 'all of a container');
+  assert.deepEqual(
+    confinementOf(status({ ...container, Seccomp_filters: '2' }), status(container), false),
+    ['Seccomp_filters 2'],
+    'one more filter in it',
+  );
+  assert.deepEqual(confinementOf(status(container), plain, false), [
+    'NoNewPrivs 1',
+    'Seccomp 2',
+    'Seccomp_filters 1',
+    'CapBnd 00fb',
+  ]);
+  assert.deepEqual(confinementOf(status({ CapPrm: '01ff' }), plain, true), [], 'root');
+  assert.deepEqual(confinementOf(status({ CapPrm: '000f' }), plain, true), ['CapPrm f'], 'root with less');
+  assert.deepEqual(
+    confinementOf(status({ CapPrm: '0100', CapAmb: '0100' }), plain, false),
+    [],
+    'a login gave it',
+  );
+  assert.deepEqual(confinementOf(new Map([['Name', 'x']]), undefined, false), [], 'an old kernel');
 });

@@ -58,6 +58,7 @@ const SPEC: Spec = {
     sandbox: 'abc',
     cgroup: '0::/',
     umask: 0o22,
+    ioPriority: 'idle',
     batch: 40,
   },
   retry: 2,
@@ -164,12 +165,14 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   assert.equal(why(JSON.stringify({ ...SPEC, v: 0 })), 'spec.json: v is not 1 or 2');
   // fields that records of older versions do not have
   const later = [
+    'needs',
     ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
     ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin'],
   ];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');
-    if (key in SPEC) assert.match(why(JSON.stringify({ ...SPEC, [key]: [] })), new RegExp(`${key} is not `));
+    if (key in SPEC)
+      assert.match(why(JSON.stringify({ ...SPEC, [key]: [7] })), new RegExp(`${key}.* is not `));
   }
   for (const key of Object.keys(SPEC).filter((name) => !later.includes(name))) {
     const { [key as keyof Spec]: _, ...rest } = SPEC;

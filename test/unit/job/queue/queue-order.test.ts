@@ -37,6 +37,7 @@ const aPlacement = (maxLength: number): fc.Arbitrary<Placement> =>
     sandbox: fc.string(),
     cgroup: fc.string(),
     umask: fc.constant(0o22),
+    ioPriority: fc.constant(null),
     batch: fc.constant(null),
   });
 
