@@ -2,6 +2,7 @@
 import { version } from '../../package.json';
 import { clip, clipMiddle, safe, safeJson } from '../base/text/sanitize.ts';
 import { attendLeft } from '../engine/automation/recovery.ts';
+import { rememberProgram } from '../engine/os/own-program.ts';
 import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
 import { openHome } from '../job/home/home.ts';
 import type { Exit } from './command/command.ts';
@@ -64,18 +65,17 @@ const foreignFailure = (verb: string, word: string): Failure => ({
 
 /** What the jobs run that serve schedules and triggers; no help tells of it. Their files are evaluated there alone. */
 async function serveOwn([serves, path, host, port]: string[]): Promise<number> {
+  rememberProgram(__filename);
   const home = openHome(path ?? '', false);
   if (!home.ok || !home.value) return EXIT.bgjob;
   if (serves === '--schedules') {
     const { serveSchedules } =
       require('../services/scheduler/scheduler.ts') as typeof import('../services/scheduler/scheduler.ts');
-    await serveSchedules(home.value);
-  } else {
-    const { serveTriggers } =
-      require('../services/listener/listener.ts') as typeof import('../services/listener/listener.ts');
-    await serveTriggers(home.value, { host: host!, port: Number(port) });
+    return serveSchedules(home.value);
   }
-  return EXIT.ok;
+  const { serveTriggers } =
+    require('../services/listener/listener.ts') as typeof import('../services/listener/listener.ts');
+  return serveTriggers(home.value, { host: host!, port: Number(port) });
 }
 
 async function command(argv: string[]): Promise<number> {

@@ -80,6 +80,8 @@ export type Failure =
   | { code: 'starter-taken'; kind: 'schedule' | 'trigger'; name: string }
   /** Somebody claimed this time, or delivery, before. */
   | { code: 'started-before'; name: string }
+  /** A schedule or trigger of a newer bgjob, of which this one does not know all. */
+  | { code: 'starter-newer'; name: string; why: string }
   /** Our own job that serves them does not answer. */
   | { code: 'not-served'; kind: 'schedules' | 'triggers'; id: number | null; why: string }
   | { code: 'command-not-found'; command: string; meant?: string }

@@ -64,6 +64,12 @@ export const KNOWN_NEEDS = Object.entries(NEEDED).flatMap(([key, needed]) =>
 /** What this program does not know of what a job needs: it must not start the job. */
 export const unknownNeeds = ({ needs }: Pick<Spec, 'needs'>): string[] => missingOf(needs, KNOWN_NEEDS);
 
+/** Why this program starts no job for something that needs more than it knows; null: it knows all. */
+export function whyUnable(needing: Pick<Spec, 'needs'>): string | null {
+  const unknown = unknownNeeds(needing);
+  return unknown.length === 0 ? null : `a newer bgjob added it; this one does not know ${needText(unknown)}`;
+}
+
 /** What a job needs, as it is typed: `onExit` is `--on-exit`. */
 export const needText = (needs: string[]): string =>
   needs.map((key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`).join(', ');

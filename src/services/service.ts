@@ -6,9 +6,13 @@ import { readRecord } from '../base/fs/read-record.ts';
 import { attendQueues } from '../engine/automation/recovery.ts';
 import { begin, holdCall, type ServiceJob } from '../engine/automation/service-jobs.ts';
 import { observe } from '../engine/observe/observe.ts';
+import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { claimSole } from '../engine/os/process-lock.ts';
 import { sleep } from '../engine/wait/job-end.ts';
+import type { JobTemplate } from '../job/automation/template-records.ts';
 import type { Home } from '../job/home/home.ts';
+import type { Found } from '../job/home/records.ts';
+import { whyUnable } from '../job/needs.ts';
 import type { JobId } from '../job/spec.ts';
 
 /** Between two looks without a call, milliseconds: the wall clock may be set, and the machine may sleep. */
@@ -48,6 +52,17 @@ export class Calls {
     this.socket = undefined;
   }
 }
+
+/** The exit code after which the shell of such a job starts its program anew, see AGAIN. */
+export const RENEW = 129;
+
+/**
+ * Whether a process of the file that lies there now has to take over: an update has replaced the program, and one of these was added
+ * by the new one, which this one does not know well enough. (Otherwise it goes on: a listener must not miss a delivery for nothing.)
+ */
+export const mustRenew = (readTemplates: () => Found<JobTemplate>[]): boolean =>
+  isProgramReplaced() &&
+  readTemplates().some((read) => read.kind === 'read' && whyUnable(read.value) !== null);
 
 /** The job in which we run; null: none. */
 export function ownJob(): JobId | null {

@@ -16,7 +16,7 @@ import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
 import { type Found, flushExit } from '../job/home/records.ts';
 import { addLogNote } from '../job/log/log-note.ts';
-import { needText, unknownNeeds } from '../job/needs.ts';
+import { whyUnable } from '../job/needs.ts';
 import type { Spec } from '../job/spec.ts';
 import { isSendable } from '../job/spec.ts';
 import { adopterCall } from './adopt.ts';
@@ -33,9 +33,8 @@ const ORPHAN_LOOK_MS = 100;
 export function startJob(supervision: Supervision): void {
   supervision.moveOn = () => moveOn(supervision, true);
   supervision.onEnded = () => leave(supervision);
-  const unknown = unknownNeeds(supervision.spec);
-  if (unknown.length > 0) {
-    const why = `a newer bgjob added it; this one does not know ${needText(unknown)}`;
+  const why = whyUnable(supervision.spec);
+  if (why !== null) {
     supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why, code: EXIT.bgjob });
     return;
   }

@@ -33,6 +33,7 @@ export const triggerCalled = (name: string): Trigger => ({
     onExit: null,
     notify: null,
   },
+  needs: [],
   queue: null,
   environment: ['PATH=/bin'],
   ...thisAdded(),

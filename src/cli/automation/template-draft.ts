@@ -146,6 +146,7 @@ export function parseTemplate(
     v: 1,
     name: options.name ?? nameFrom(words, isTaken),
     draft: { ...draft, env },
+    needs: [],
     queue: options.queue,
     environment: jobEnvironment(chosen, { ...draft, env }),
     ...thisAdded(),

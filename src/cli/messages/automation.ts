@@ -6,7 +6,10 @@ import type { Failure } from '../../job/failure.ts';
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
 
 export function automationMessageOf(
-  failure: Extract<Failure, { code: 'no-such-starter' | 'starter-taken' | 'started-before' | 'not-served' }>,
+  failure: Extract<
+    Failure,
+    { code: 'no-such-starter' | 'starter-taken' | 'started-before' | 'starter-newer' | 'not-served' }
+  >,
 ): { message: string; hint?: string } {
   switch (failure.code) {
     case 'no-such-starter': {
@@ -25,6 +28,11 @@ export function automationMessageOf(
       };
     case 'started-before':
       return { message: `${safe(failure.name)}: somebody else has started this one` };
+    case 'starter-newer':
+      return {
+        message: `${safe(failure.name)}: ${safe(failure.why)}; nothing was started`,
+        hint: 'npm install -g bgjob@latest',
+      };
     case 'not-served': {
       const job = failure.id === null ? '' : ` (job ${failure.id})`;
       return {

@@ -84,6 +84,7 @@ export function messageOf(failure: Failure): Message {
     case 'no-such-starter':
     case 'starter-taken':
     case 'started-before':
+    case 'starter-newer':
     case 'not-served':
       return automationMessageOf(failure);
     case 'command-not-found':

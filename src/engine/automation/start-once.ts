@@ -7,6 +7,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
+import { whyUnable } from '../../job/needs.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Origin, Placement } from '../../job/spec.ts';
 import { type Draft, launch } from '../launch/launch.ts';
@@ -40,6 +41,8 @@ export async function startFrom(
 ): Promise<Result<JobId>> {
   const { claim } = occasion;
   if (isProcForeign()) return fail({ code: 'proc-foreign' });
+  const unable = whyUnable(template);
+  if (unable !== null) return fail({ code: 'starter-newer', name: template.name, why: unable });
   const named = { ...template.draft, name: template.name };
   // as if they were given with -e: a restart has them, too
   const env = [...named.env, ...occasion.variables];

@@ -12,8 +12,8 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
   type Found,
-  isCopied,
   highestGeneration,
+  isCopied,
   isEmpty,
   isExitDamaged,
   type Owner,

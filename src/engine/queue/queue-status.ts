@@ -4,8 +4,8 @@
  */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
-import { needText, unknownNeeds } from '../../job/needs.ts';
 import { readState } from '../../job/home/records.ts';
+import { needText, unknownNeeds } from '../../job/needs.ts';
 import { listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import {

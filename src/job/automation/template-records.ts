@@ -24,6 +24,8 @@ export const templateFields = {
   v: is.version(1),
   name: is.text,
   draft: draftShape,
+  /** What the program that starts its jobs must know beyond what 0.6.0 knew, the first with schedules; see job/needs.ts. */
+  needs: is.since(is.listOf(is.text), []),
   /** The queue in which its jobs wait; null: they start at once. */
   queue: is.nullable(is.text),
   /** `NAME=value` of all variables of its jobs, but those that each start adds. */

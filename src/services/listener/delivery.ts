@@ -140,5 +140,6 @@ export function note(
 /** Why a job could not be started, in few words. */
 function reasonOf(failure: Failure): string {
   if (failure.code === 'io') return `cannot ${failure.doing} ${failure.path}: ${failure.errno}`;
+  if (failure.code === 'starter-newer') return failure.why;
   return failure.code;
 }

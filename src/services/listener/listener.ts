@@ -11,8 +11,9 @@ import { describeListener, listenerText, readHolders } from '../../engine/observ
 import { socketsOn } from '../../engine/os/sockets.ts';
 import { isOfThisWorld, thisWorld } from '../../engine/queue/confinement.ts';
 import { type Address, hostText, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
+import { EXIT } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { becomeSole, Calls, followUp, isWanted, LOOK_MS } from '../service.ts';
+import { becomeSole, Calls, followUp, isWanted, LOOK_MS, mustRenew, RENEW } from '../service.ts';
 import { tell } from '../service-log.ts';
 import { ownHosts } from './allowed-hosts.ts';
 import { pruneDeliveryClaims, settleClaims } from './delivery-claims.ts';
@@ -41,11 +42,12 @@ const served = (home: Home, { host, port }: Address): string[] =>
 const soleKey = ({ host, port }: Address): string =>
   `${thisWorld()}p${port}h${host.replace(/[^0-9a-z]/g, 'x')}`;
 
-async function serve(home: Home, address: Address): Promise<void> {
+/** True: a process of the new program has to take over. */
+async function serve(home: Home, address: Address): Promise<boolean> {
   const refusals = new Refusals();
   const service = listenerOf(home, address);
   const claim = await becomeSole(home, home.triggers, soleKey(address));
-  if (claim === undefined) return;
+  if (claim === undefined) return false;
   const desk = new Desk(home, address, () => wakeReader(service.fifo));
   const hosts = ownHosts(address.host);
   const door = new Door({
@@ -65,6 +67,12 @@ async function serve(home: Home, address: Address): Promise<void> {
   for (let failed = 0, pruned = Number.NEGATIVE_INFINITY; isWanted(home); ) {
     const names = served(home, address);
     for (const name of names) known.add(name);
+    if (mustRenew(() => names.map((name) => readTrigger(home, name)))) {
+      calls.close();
+      door.close();
+      removeQuietly(claim);
+      return true;
+    }
     if (names.length === 0 && !listTriggers(home).some(isDamaged)) {
       calls.close();
       // whoever added one before that has called on us, and not on the next
@@ -91,6 +99,7 @@ async function serve(home: Home, address: Address): Promise<void> {
   refusals.tell(Number.POSITIVE_INFINITY);
   removeQuietly(claim);
   await followUp(home, service);
+  return false;
 }
 
 async function open(door: Door, address: Address, failed: number): Promise<void> {
@@ -117,8 +126,8 @@ function quietly(name: string, act: () => void): void {
   }
 }
 
-/** Looks after the triggers of an address, until there are none. */
-export async function serveTriggers(home: Home, address: Address): Promise<void> {
+/** Looks after the triggers of an address, until there are none. Returns the exit code. */
+export async function serveTriggers(home: Home, address: Address): Promise<number> {
   process.title = 'bgjob[listener]';
-  await serve(home, address);
+  return (await serve(home, address)) ? RENEW : EXIT.ok;
 }

@@ -201,5 +201,6 @@ const KILLED = 'the scheduler was killed while it started it';
 function reasonOf(failure: Failure): string {
   if (failure.code === 'io') return `cannot ${failure.doing} ${failure.path}: ${failure.errno}`;
   if (failure.code === 'name-taken') return `job ${failure.id} has its name`;
+  if (failure.code === 'starter-newer') return failure.why;
   return failure.code;
 }

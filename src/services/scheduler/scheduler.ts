@@ -7,20 +7,27 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { thisWorld } from '../../engine/queue/confinement.ts';
-import { listSchedules } from '../../job/automation/schedule.ts';
+import { listSchedules, readSchedule } from '../../job/automation/schedule.ts';
+import { EXIT } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { becomeSole, Calls, followUp, isWanted } from '../service.ts';
+import { becomeSole, Calls, followUp, isWanted, mustRenew, RENEW } from '../service.ts';
 import { tell } from '../service-log.ts';
 import { Rota } from './schedule-runner.ts';
 
-async function schedule(home: Home): Promise<void> {
+/** True: a process of the new program has to take over. */
+async function schedule(home: Home): Promise<boolean> {
   const service = schedulerOf(home);
   const claim = await becomeSole(home, home.schedules, thisWorld());
-  if (claim === undefined) return;
+  if (claim === undefined) return false;
   const calls = new Calls(home, service.fifo);
   await calls.open();
   const rotas = new Map<string, Rota>();
   while (isWanted(home)) {
+    if (mustRenew(() => listSchedules(home).map((name) => readSchedule(home, name)))) {
+      calls.close();
+      removeQuietly(claim);
+      return true;
+    }
     const next = await look(home, rotas);
     if (next !== null) {
       await calls.next(next - systemClock.now());
@@ -31,13 +38,14 @@ async function schedule(home: Home): Promise<void> {
     if ((await look(home, rotas)) === null) {
       tell('no schedule is left, or all are paused');
       removeQuietly(claim);
-      return;
+      return false;
     }
     await calls.open();
   }
   calls.close();
   removeQuietly(claim);
   await followUp(home, service);
+  return false;
 }
 
 /** Starts what is due, and returns when to look again; null: there is nothing to look after. */
@@ -55,9 +63,9 @@ async function look(home: Home, rotas: Map<string, Rota>): Promise<number | null
   return next;
 }
 
-/** Looks after the schedules of a home, until there are none. */
-export async function serveSchedules(home: Home): Promise<void> {
+/** Looks after the schedules of a home, until there are none. Returns the exit code. */
+export async function serveSchedules(home: Home): Promise<number> {
   process.title = 'bgjob[scheduler]';
   tell(`looks after ${listSchedules(home).join(', ')}`);
-  await schedule(home);
+  return (await schedule(home)) ? RENEW : EXIT.ok;
 }
