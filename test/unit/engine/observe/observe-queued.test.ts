@@ -17,7 +17,7 @@ import type { State, Status } from '../../../../src/job/state.ts';
 const { bootId, machine } = thisHost();
 const placement: Placement = {
   ...{ queue: 'q', priority: 0, notBefore: null, after: [] },
-  ...{ sandbox: 's', cgroup: 'c', umask: 0o22, batch: null },
+  ...{ sandbox: 's', cgroup: 'c', umask: 0o22, ioPriority: null, batch: null },
 };
 const spec: Spec & { placement: Placement } = {
   ...{ v: 1, id: 7, name: null, argv: ['/bin/false'], line: null, words: ['false'], script: null },
@@ -25,7 +25,7 @@ const spec: Spec & { placement: Placement } = {
   ...{ graceMs: 5000, maxLogBytes: null, onMaxLog: 'trim', split: false, stdin: null, pty: null, placement },
   ...{ retry: 1, backoffMs: 0, onExit: null, notify: null, parent: null, restartOf: null, origin: null },
   // added so long ago that it cannot be about to appear
-  ...{ createdAt: 1, createdMonotonicMs: 0, bootId, machine },
+  ...{ createdAt: 1, createdMonotonicMs: 0, bootId, machine, needs: [] },
 };
 const stateOf = (generation: number, attempt: number, status: Status): State => ({
   ...{ v: 1, generation, attempt, attempts: [], status, stopped: 0, forced: 0 },
