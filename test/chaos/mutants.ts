@@ -355,6 +355,73 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/run/restart.test.ts', name: /from another directory/ },
   },
   {
+    what: 'a job of a newer bgjob is started, without what this one does not know',
+    changes: [
+      { file: 'engine/queue/next-candidate.ts', from: 'if (unknownNeeds(own).length > 0) continue;', to: '' },
+    ],
+    by: { test: 'cli/queue/needs.test.ts', name: /a job of a newer bgjob waits/ },
+  },
+  {
+    what: 'a supervisor takes the next job though its program was replaced',
+    changes: [
+      {
+        file: 'supervisor/next-job.ts',
+        from: 'if (!mayTake || isProgramReplaced()) {',
+        to: 'if (!mayTake) {',
+      },
+    ],
+    by: { test: 'cli/queue/needs.test.ts', name: /a supervisor takes the next job itself/ },
+  },
+  {
+    what: 'a job with --stdin in a queue does not say that its starter must know it',
+    changes: [{ file: 'job/needs.ts', from: 'stdin: (stdin) => stdin !== null,', to: "stdin: 'known'," }],
+    by: { test: 'cli/queue/needs.test.ts', name: /only what changes how a job is started/ },
+  },
+  {
+    what: 'a queued job keeps the I/O priority of the job before it',
+    changes: [
+      {
+        file: 'supervisor/start.ts',
+        from: 'ioPriorityWords(spec.placement?.ioPriority ?? null)',
+        to: 'ioPriorityWords(null)',
+      },
+    ],
+    by: { test: 'cli/queue/inherited.test.ts', name: /the I\/O priority of a job/, needs: 'ionice' },
+  },
+  {
+    what: 'a schedule that a confined process added runs outside of it',
+    changes: [
+      {
+        file: 'engine/queue/confinement.ts',
+        from: "...namespaces(), ...thisConfinement()].join('\\n'));\n}\n\n/** The first namespaces",
+        to: "...namespaces()].join('\\n'));\n}\n\n/** The first namespaces",
+      },
+    ],
+    by: { test: 'cli/automation/confined.test.ts', name: /a schedule runs only where it was added/ },
+  },
+  {
+    what: 'compiled code of another build is run',
+    changes: [
+      {
+        file: 'cli/boot.ts',
+        from: 'if (!(half > 0) || !bytes.subarray(2 * half).equals(text)) return undefined;',
+        to: 'if (!(half > 0)) return undefined;',
+      },
+    ],
+    by: { test: 'cli/startup/code-cache.test.ts', name: /the code of another build is not run/ },
+  },
+  {
+    what: 'compiled code is run from a directory that others can write',
+    changes: [
+      {
+        file: 'cli/boot.ts',
+        from: 'if (uid !== process.geteuid!() || (mode & OTHERS_WRITE) !== 0) return false;',
+        to: 'if (uid !== process.geteuid!()) return false;',
+      },
+    ],
+    by: { test: 'cli/startup/code-cache.test.ts', name: /neither read nor written where others/ },
+  },
+  {
     what: 'queue: a queue in which jobs wait is removed',
     changes: [
       {
