@@ -42,7 +42,14 @@ const FATES: [what: string, act: (log: string, outside: string) => void][] = [
       fs.mkdirSync(log);
     },
   ],
-  ['goes with its folder', (log) => fs.rmSync(log.slice(0, log.lastIndexOf('/')), { recursive: true })],
+  [
+    'goes with its folder',
+    (log, outside) => {
+      // at once: the supervisor may be about to make a file in it
+      fs.renameSync(log.slice(0, log.lastIndexOf('/')), `${outside}.gone`);
+      fs.rmSync(`${outside}.gone`, { recursive: true });
+    },
+  ],
 ];
 
 /** With a limit or without; a short round takes one of the two for each fate, others each time. */

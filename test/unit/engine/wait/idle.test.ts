@@ -77,3 +77,24 @@ rigTest(
     await puppet.exit(0);
   },
 );
+
+rigTest('a log that is emptied before each line has one size, and its job is not idle', async (rig) => {
+  const home = homeOf(rig);
+  const puppet = await rig.puppet();
+  const id = await rig.run(['--', ...puppet.command]);
+  await puppet.ready();
+  const enough = new AbortController();
+  const waiting = waitIdle(home, id, 1500, enough.signal);
+  let longestMs = 0;
+  for (let begun = performance.now(), last = begun; last - begun < 2500; ) {
+    fs.writeFileSync(home.job(id).log, 'tick\n');
+    await new Promise((resolve) => setImmediate(resolve));
+    const now = performance.now();
+    [longestMs, last] = [Math.max(longestMs, now - last), now];
+  }
+  enough.abort();
+  const found = await waiting;
+  // a machine that stood still for so long made it idle
+  if (longestMs < 1000) assert.deepEqual(found, { ok: true, value: undefined });
+  await puppet.exit(0);
+});
