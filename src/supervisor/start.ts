@@ -30,6 +30,9 @@ const ENVIRONMENT_FD = 3;
 /** How often the main process of a job without shim is looked at. */
 const ORPHAN_LOOK_MS = 100;
 
+/** What an open of a log says where a FIFO, a link, a directory or a socket is. */
+const NO_FILE = ['EFTYPE', 'ENXIO', 'ELOOP', 'EISDIR'];
+
 export function startJob(supervision: Supervision): void {
   supervision.moveOn = () => moveOn(supervision, true);
   supervision.onEnded = () => leave(supervision);
@@ -54,8 +57,8 @@ export function startJob(supervision: Supervision): void {
       for (const fd of outFds) fs.closeSync(fd);
     }
   } catch (thrown) {
-    if (isSystemError(thrown))
-      fail(supervision, { what: 'could not be prepared', code: EXIT.bgjob, errno: errnoOf(thrown) });
+    const { what = 'could not be prepared' } = thrown as { what?: string };
+    if (isSystemError(thrown)) fail(supervision, { what, code: EXIT.bgjob, errno: errnoOf(thrown) });
     // a shim runs: an adopter goes on with the job
     else if (supervision.status.phase !== 'starting') throw thrown;
     else {
@@ -94,7 +97,7 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
 /** Makes durable what the launcher made, before the job runs; returns what the shim writes into: the log, that of stderr, record and exit status. */
 function prepare(supervision: Supervision): number[] {
   const { job, attempt, spec } = supervision;
-  const logFds = [job.log, spec.split ? job.err : job.log].map(openLog);
+  const logFds = [job.log, spec.split ? job.err : job.log].map(openToWrite);
   // of a queued job nobody was told yet, and after a power cut it waits again
   if (spec.placement === null) {
     flushExit(job, attempt);
@@ -104,6 +107,17 @@ function prepare(supervision: Supervision): number[] {
   if (spec.placement !== null && isSendable(spec)) renewStdin(job);
   if (attempt > 1) writeHeading(supervision, logFds[0]!);
   return [...logFds, ...openRecords(job, attempt)];
+}
+
+/** Opens a log; throws a system error that says so. */
+function openToWrite(path: string): number {
+  try {
+    return openLog(path);
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    const code = NO_FILE.includes(errno) ? 'EFTYPE' : errno;
+    throw Object.assign(new Error(code), { code, what: `cannot write its log ${path}` });
+  }
 }
 
 /** Why the job cannot be started after all: what `run` saw may be gone by now. */

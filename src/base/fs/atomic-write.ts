@@ -265,11 +265,41 @@ export function createExclusive(path: string, flags = 0): number {
 /** Creates a log: append only, so that two writers never overwrite each other; refuses an existing name or link. */
 export const createLog = (path: string): number => createExclusive(path, O_APPEND);
 
-/** Opens a log that was made with createLog, likewise; follows no link. */
-export const openLog = (path: string): number => fs.openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
+/**
+ * Opens a file that should be a regular one: follows no link, and never waits for the other end of a FIFO that was put in its place.
+ * Throws a system error, EFTYPE for what is no file.
+ */
+export function openRegular(path: string, flags: number): number {
+  // a FIFO without a reader is ENXIO, a link ELOOP
+  const probe = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    if (!fs.fstatSync(probe).isFile()) throw Object.assign(new Error(`EFTYPE: ${path}`), { code: 'EFTYPE' });
+    return reopen(probe, path, flags);
+  } finally {
+    fs.closeSync(probe);
+  }
+}
 
-/** Opens a log to cut it: follows no link, and does not wait for the other end of a FIFO. */
-export const openToCut = (path: string): number => fs.openSync(path, O_RDWR | O_NOFOLLOW);
+/** Opens the file of a descriptor anew; throws a system error, ESTALE where that can be done by its name alone and that is another's. */
+export function reopen(fd: number, path: string, flags: number): number {
+  const own = `/proc/self/fd/${fd}`;
+  if (fs.existsSync(own)) return fs.openSync(own, flags);
+  const opened = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
+  const [wanted, found] = [fs.fstatSync(fd), fs.fstatSync(opened)];
+  if (wanted.dev === found.dev && wanted.ino === found.ino) return opened;
+  fs.closeSync(opened);
+  throw Object.assign(new Error(`ESTALE: ${path}`), { code: 'ESTALE' });
+}
+
+/** Opens a log that was made with createLog, likewise; makes a new one if it was moved away. */
+export function openLog(path: string): number {
+  try {
+    return openRegular(path, O_WRONLY | O_APPEND);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return createLog(path);
+    throw thrown;
+  }
+}
 
 /** A file without a name: written, unlinked, and readable through the descriptor alone. */
 export function createNameless(path: string, text: string): number {

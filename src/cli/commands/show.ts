@@ -11,6 +11,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
 import { markSeen, readLastCrash, readOwner } from '../../job/home/records.ts';
 import { Log } from '../../job/log/log.ts';
+import { isAway } from '../../job/log/trim-record.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
@@ -64,7 +65,7 @@ async function extrasOf(
 /** Where a log is, how large, and what of it is gone. */
 function logText(job: JobPaths, stream: Stream): string {
   const log = Log.open(job, stream);
-  if (!log) return `${safe(job[stream])} (missing)`;
+  if (!log) return `${safe(job[stream])} (missing: moved away or removed)`;
   const size = renderSize(log.size);
   const gap = log.gap;
   const emptied = log.emptiedBytes;
@@ -72,7 +73,8 @@ function logText(job: JobPaths, stream: Stream): string {
   log.close();
   const trimmed = gap ? `, ${renderSize(gap.to - gap.from)} trimmed from byte ${gap.from} on${about}` : '';
   const begun = emptied > 0 ? `; the job emptied it: ${renderSize(emptied)} gone` : '';
-  return `${safe(job[stream])} (${size}${trimmed}${begun})`;
+  const away = isAway(job, stream) ? '; not the log of the job, which was moved away' : '';
+  return `${safe(job[stream])} (${size}${trimmed}${begun}${away})`;
 }
 
 /** What it reads; nothing is not worth a word. */

@@ -1,7 +1,8 @@
 /** The log of stderr of a job with --split: where it is, and how large. */
+import { safe } from '../../base/text/sanitize.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readLogSize, type Stream } from '../../job/log/log.ts';
-import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
+import { isAway, readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobView } from '../../job/view.ts';
 
 export interface StderrLog {
@@ -26,4 +27,14 @@ export function stderrOf(home: Home, view: JobView): StderrLog | null {
     trimmedBytes: readTrimmedBytes(job, 'err'),
     emptiedBytes: readEmptiedBytes(job, 'err'),
   };
+}
+
+/** That the output of a job is not where it was; undefined: it is, or nothing was written yet. */
+export function awayNote(home: Home, view: JobView, streams: Stream[] = streamsOf(view)): string | undefined {
+  const job = home.job(view.id);
+  const startedAt = 'status' in view && 'startedAt' in view.status ? view.status.startedAt : null;
+  const away = startedAt === null ? undefined : streams.find((stream) => isAway(job, stream));
+  return (
+    away && `(the log of the job was moved away or removed: what it writes is not in ${safe(job[away])})`
+  );
 }

@@ -35,6 +35,7 @@ const ERRNO: Record<string, string> = {
   EBADF: 'it is closed',
   EPIPE: 'nobody reads it',
   EISDIR: 'it is a directory',
+  EFTYPE: 'something that is no file stands there',
   EILSEQ: 'its name is not UTF-8',
   ERANGE: 'its path is too long',
   ELOOP: 'a symbolic link is in the way',

@@ -11,7 +11,7 @@ import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts
 import type { JobView } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
-import { stderrOf } from '../jobs/stderr-log.ts';
+import { awayNote, stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { Patience } from '../wait/deadline.ts';
@@ -146,6 +146,8 @@ export function tellView(reading: Reading, log: Log): Piece {
 export function tellFooter({ output, home, view, stream, options, start }: Reading, piece: Piece): void {
   if (output.json) return;
   tellStderr(output, home, view, stream);
+  const away = awayNote(home, view, [stream]);
+  if (away !== undefined) output.note(away);
   const { from, to, size } = piece;
   if (start !== null && to === start) {
     output.note(emptyFooter(view, to, quietMs(home.job(view.id), stream)));

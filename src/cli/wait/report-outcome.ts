@@ -13,7 +13,7 @@ import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
-import { stderrOf, streamsOf } from '../jobs/stderr-log.ts';
+import { awayNote, stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { messageOf } from '../messages/failures.ts';
 import { type Extras, forcedNoteOf, jobObject, sentence, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
@@ -113,6 +113,8 @@ export function tellKnownEnd(
     const emptiedBytes = readEmptiedBytes(job) + readEmptiedBytes(job, 'err');
     if (emptiedBytes > 0)
       output.note(`(the job emptied its log: ${renderSize(emptiedBytes)} gone: bgjob show ${view.id})`);
+    const away = awayNote(home, view);
+    if (away !== undefined) output.note(away);
     const forced = forcedNoteOf(view);
     if (forced !== undefined) output.note(forced);
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);

@@ -3,7 +3,7 @@
  * of the shim's keeps that one open (see engine/shim/shim.sh), until it gets a byte through `stdin.end`, or nobody of ours is left to send one.
  */
 import * as fs from 'node:fs';
-import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { createExclusive, openRegular, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { ok, type Result } from '../../job/failure.ts';
@@ -19,13 +19,13 @@ const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 
 /** The file that a job is to read, open; undefined if there is none. Throws system errors. */
 export function openInput(job: JobPaths, { stdin }: Pick<Spec, 'stdin'>): number | undefined {
-  if (stdin?.kind !== 'kept' && stdin?.kind !== 'file') return undefined;
-  const path = stdin.kind === 'kept' ? job.input : stdin.path;
+  if (stdin?.kind === 'kept') return openRegular(job.input, O_RDONLY);
+  if (stdin?.kind !== 'file') return undefined;
   // a FIFO that was put in its place would hold us up
-  const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | (stdin.kind === 'kept' ? O_NOFOLLOW : 0));
+  const fd = fs.openSync(stdin.path, O_RDONLY | O_NONBLOCK);
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
-  throw Object.assign(new Error(`EINVAL: ${path}`), { code: 'EINVAL' });
+  throw Object.assign(new Error(`EINVAL: ${stdin.path}`), { code: 'EINVAL' });
 }
 
 /** Makes the FIFOs of a job that starts at once, if its stdin is held. */

@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
-import { claim, createExclusive, syncDir, writeRenamed } from '../../base/fs/atomic-write.ts';
+import { claim, createExclusive, openRegular, syncDir, writeRenamed } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
 import { fileAt } from '../../base/fs/file-id.ts';
 import { createBlank, isAlone, writeReserved, writeReservedAside } from '../../base/fs/preallocated.ts';
@@ -190,7 +190,7 @@ export const prepareExit = (job: JobPaths, attempt: number): void =>
 
 /** Makes sure, before the job starts, that the room is really on the disk. */
 export function flushExit(job: JobPaths, attempt: number): void {
-  const fd = fs.openSync(job.exit(attempt), fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
+  const fd = openRegular(job.exit(attempt), fs.constants.O_WRONLY);
   try {
     fs.fsyncSync(fd);
   } finally {

@@ -1,7 +1,7 @@
 /** Lines of our own in a job's log, `[bgjob: …]`: what the job itself cannot say. */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
-import { createLog, openLog, writeAll } from '../../base/fs/atomic-write.ts';
+import { createLog, openLog, openRegular, writeAll } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -31,7 +31,7 @@ export function addLogNote(job: JobPaths, text: string): void {
 }
 
 function endsLine(path: string): boolean {
-  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  const fd = openRegular(path, fs.constants.O_RDONLY);
   try {
     const { size } = fs.fstatSync(fd);
     const last = Buffer.alloc(1);

@@ -24,6 +24,8 @@ const trimmingShape = is.object({
   turning: is.since(is.flag, false),
   /** Here the log began anew: it was emptied, and everything before is gone. */
   floor: is.since(is.count, 0),
+  /** Another file, or none, stands where the log was: the job writes into one that is elsewhere. */
+  moved: is.since(is.flag, false),
   /** What stood at the end of the file when this was recorded: another owner cuts the file only if it still stands there. */
   mark: is.since(is.nullable(is.object({ end: is.count, sum: is.text })), null),
 });
@@ -66,10 +68,14 @@ export function readTrimmedBytes(job: JobPaths, stream: Stream = 'log'): number 
 export const readEmptiedBytes = (job: JobPaths, stream: Stream = 'log'): number =>
   readTrimmed(job)[stream]?.floor ?? 0;
 
+/** Whether a log was moved away, as far as the owner saw, or is missing. */
+export const isAway = (job: JobPaths, stream: Stream = 'log'): boolean =>
+  readTrimmed(job)[stream]?.moved === true || !fs.existsSync(job[stream]);
+
 /** The record of a log that was emptied when so much had been written. */
 export const emptiedAt = (floor: number): Trimming => ({
   ...{ from: floor, to: floor, base: floor, floor },
-  ...{ keep: 0, turning: false, mark: null },
+  ...{ keep: 0, turning: false, moved: false, mark: null },
 });
 
 /** Whether both say the same of where a byte stands. */

@@ -4,7 +4,7 @@
  * away is still the one into which the job writes.
  */
 import * as fs from 'node:fs';
-import { openToCut } from '../../base/fs/atomic-write.ts';
+import { reopen } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { isMarked, LogMark } from '../../job/log/mark.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
@@ -20,17 +20,20 @@ export class LogFile {
   /** What an owner before us remembered, until the first look. */
   private recorded: Trimming['mark'];
   private stamp = '';
+  /** It had been moved away before this process looked at it: its name leads to another file, if to any. */
+  private readonly isLost: boolean;
 
-  constructor(path: string, recorded: Trimming['mark']) {
+  constructor(path: string, recorded: Trimming['mark'], isLost = false) {
     this.path = path;
     this.recorded = recorded;
+    this.isLost = isLost;
   }
 
-  /** How long the file is, bytes, 0 if there is none, and whether it was emptied since the last look. */
-  look(): { bytes: number; isEmptied: boolean } {
+  /** How long the file is, bytes, and whether it was emptied since the last look; undefined if there is none. */
+  look(): { bytes: number; isEmptied: boolean } | undefined {
     try {
-      this.fd ??= openFile(this.path);
-      if (this.fd === undefined) return { bytes: 0, isEmptied: false };
+      this.fd ??= this.isLost ? undefined : openFile(this.path);
+      if (this.fd === undefined) return undefined;
       const { size, mtimeMs } = fs.fstatSync(this.fd);
       const stamp = `${size} ${mtimeMs}`;
       if (stamp === this.stamp) return { bytes: size, isEmptied: false };
@@ -41,12 +44,19 @@ export class LogFile {
       return { bytes: size, isEmptied: !isSame };
     } catch (thrown) {
       errnoOf(thrown);
-      return { bytes: this.mark.end, isEmptied: false };
+      return undefined;
     }
   }
 
   private isKnown(fd: number): boolean {
     return this.mark.isIn(fd) && (this.recorded === null || isMarked(fd, this.recorded));
+  }
+
+  /** Whether its name leads elsewhere by now. */
+  get isMoved(): boolean {
+    if (this.fd === undefined) return this.isLost;
+    const [own, there] = [fs.fstatSync(this.fd), fs.lstatSync(this.path, { throwIfNoEntry: false })];
+    return there?.ino !== own.ino || there.dev !== own.dev;
   }
 
   /** Whether the file still holds what the last look saw. */
@@ -78,15 +88,9 @@ export class LogFile {
 
   /** The same file, to be cut; throws a system error. */
   openToCut(): number {
-    this.fd ??= openFile(this.path);
-    // no name is followed: it may be another file's by now
-    const own = `/proc/self/fd/${this.fd}`;
-    if (fs.existsSync(own)) return fs.openSync(own, fs.constants.O_RDWR);
-    const fd = openToCut(this.path);
-    const [wanted, found] = [fs.fstatSync(this.fd ?? fd), fs.fstatSync(fd)];
-    if (wanted.dev === found.dev && wanted.ino === found.ino) return fd;
-    fs.closeSync(fd);
-    throw Object.assign(new Error(`ESTALE: ${this.path}`), { code: 'ESTALE' });
+    const { O_RDWR } = fs.constants;
+    if (this.fd === undefined) throw Object.assign(new Error(`ENOENT: ${this.path}`), { code: 'ENOENT' });
+    return reopen(this.fd, this.path, O_RDWR);
   }
 
   close(): void {

@@ -27,7 +27,7 @@ export async function turn(
   { headBytes, keepBytes }: { headBytes: number; keepBytes: number },
   publish: (trimming: Trimming) => void,
 ): Promise<boolean> {
-  const { base = 0, keep = 0, floor = 0 } = before ?? {};
+  const { base = 0, keep = 0, floor = 0, moved = false } = before ?? {};
   const from = keep > 0 ? before!.from : floor + headBytes;
   const log = file.openToCut();
   const side = job.side(stream, keep + 1);
@@ -44,7 +44,7 @@ export async function turn(
     if (!file.isSame) return false;
     // by this another owner sees whether we came to empty it
     const mark = LogMark.at(log, end).record;
-    const turned = { from, to: base + start, base: base + end, keep: keep + 1, floor, mark };
+    const turned = { from, to: base + start, base: base + end, keep: keep + 1, floor, moved, mark };
     publish({ ...turned, turning: true });
     if (isMarked(log, mark)) fs.ftruncateSync(log, 0);
     publish({ ...turned, turning: false, mark: null });

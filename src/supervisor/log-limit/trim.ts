@@ -95,7 +95,7 @@ export class Trim {
     // no hole could be punched here before
     this.canPunch = !this.trimmed.log?.keep && !this.trimmed.err?.keep;
     const fileOf = (stream: Stream): LogFile =>
-      new LogFile(this.job[stream], this.trimmed[stream]?.mark ?? null);
+      new LogFile(this.job[stream], this.trimmed[stream]?.mark ?? null, this.trimmed[stream]?.moved);
     this.files = { log: fileOf('log'), err: fileOf('err') };
     for (const growth of this.growths) this.resume(growth);
   }
@@ -179,20 +179,40 @@ export class Trim {
     const { stream, size } = growth;
     const { base = 0, turning = false } = this.trimmed[stream] ?? {};
     if (turning) return base;
-    const { bytes, isEmptied } = this.files[stream].look();
+    const seen = this.files[stream].look();
+    if (!seen) return size;
+    const { bytes, isEmptied } = seen;
     if (!isEmptied && base + bytes >= size) {
-      if (!this.cutting) this.lastHole[stream] = undefined;
+      if (!this.cutting) {
+        this.lastHole[stream] = undefined;
+        this.recordPlace(stream);
+      }
       return base + bytes;
     }
     // while something is cut, its record is being written: the next look sees the same
     if (this.cutting || !this.recordEmptied(growth)) return size;
-    return size + this.files[stream].look().bytes;
+    return size + (this.files[stream].look()?.bytes ?? 0);
+  }
+
+  /** Somebody moved the log away, or back: readers are told, who know it by its name alone. */
+  private recordPlace(stream: Stream): void {
+    const before = this.trimmed[stream] ?? emptiedAt(0);
+    try {
+      const moved = this.files[stream].isMoved;
+      if (moved === before.moved) return;
+      const trimming = { ...before, moved };
+      writeTrimmedNow(this.job, { ...this.trimmed, [stream]: trimming });
+      this.trimmed[stream] = trimming;
+    } catch (thrown) {
+      // the folder went with it
+      errnoOf(thrown);
+    }
   }
 
   /** The log was emptied: it begins anew at the offset that it had reached. False if that cannot be recorded yet. */
   private recordEmptied({ stream, size: floor }: LogSight): boolean {
     const before = this.trimmed[stream];
-    let trimming = emptiedAt(floor);
+    let trimming = { ...emptiedAt(floor), moved: before?.moved ?? false };
     // it was emptied while a hole was made: the hole may be in what was written since
     const hole = this.lastHole[stream] ?? holeOf(before);
     const file = this.files[stream];
@@ -290,7 +310,8 @@ export class Trim {
     const last = isFirst ? from : before.to;
     const to = Math.max(last, floor + aligned(Math.max(0, size - floor - keep)));
     if (to > last) {
-      const trimming = { ...emptiedAt(floor), from, to, mark: file.marked };
+      const moved = before?.moved ?? false;
+      const trimming = { ...emptiedAt(floor), from, to, moved, mark: file.marked };
       await writeTrimmed(this.job, { ...this.trimmed, [stream]: trimming });
       this.trimmed[stream] = trimming;
     }

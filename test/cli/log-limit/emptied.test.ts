@@ -82,7 +82,7 @@ rigTest(
     const id = await rig.run(SHELL);
     const log = rig.file(id, 'out/log');
     const waiting = rig.startBgjob(['wait', String(id), '--until', '^READY$']);
-    const following = rig.startBgjob(['tail', '-f', '--full', '--json', String(id)]);
+    const following = rig.startBgjob(['tail', '-f', '--since', '0', '--json', String(id)]);
     let gone = 0;
     const texts: string[] = [];
     for (const text of ['one\n', 'two\nREA', 'DY\n', `${'x'.repeat(40)}\n`]) {

@@ -46,7 +46,7 @@ class Owner {
     this.file = new LogFile(job.log, mark);
   }
   look(): void {
-    const { bytes, isEmptied } = this.file.look();
+    const { bytes, isEmptied } = this.file.look()!;
     const size = (this.trimming?.base ?? 0) + bytes;
     if (!isEmptied && size >= this.size) this.size = size;
     else {
