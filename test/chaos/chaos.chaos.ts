@@ -13,6 +13,7 @@ import { homes } from './homes.ts';
 import { kinds } from './kinds.ts';
 import { load } from './load.ts';
 import { cronMatrix, matrix, queueMatrix, triggerMatrix } from './matrix.ts';
+import { movedHomes } from './moved-homes.ts';
 import type { Part, Row } from './part.ts';
 import { powerCut } from './powercut.ts';
 import { records } from './records.ts';
@@ -25,8 +26,9 @@ const PARTS: Part[] = [
   cronMatrix,
   triggerMatrix,
   records,
-  homes,
   kinds,
+  homes,
+  movedHomes,
   disk,
   powerCut,
   load,

@@ -67,7 +67,7 @@ for (const adopted of [false, true])
 
 for (const adopted of [false, true])
   rigTest(
-    `a home that is moved under a job${adopted ? ' that was adopted' : ''} has its end, its hook and its next attempt`,
+    `a home that is moved under a job${adopted ? ' that was adopted' : ''} has its end and its hook`,
     async (rig) => {
       const { puppet, ours } = await begin(rig, adopted, ['--on-exit', 'echo "$BGJOB_EXIT_CODE $BGJOB_LOG"']);
       const moved = join(rig.dir, 'moved');
@@ -119,6 +119,29 @@ rigTest('the home is moved, and then the supervisor is killed: its adopter finds
     'the end of the other',
   );
   await puppet.exit(0).catch(() => {});
+});
+
+rigTest('a home that is moved under a queue: a retry and the next job start there', async (rig) => {
+  const puppet = await rig.puppet();
+  const options = ['-Q', 'api', '--retry', '1', '--backoff', '0s'];
+  assert.equal(await rig.run([...options, '--', 'sh', '-c', '"$@"; exit 3', 'sh', ...puppet.command]), 1);
+  await puppet.ready();
+  const next = await rig.run(['-Q', 'api', '--', 'echo', 'next']);
+  await rig.shimOf(1);
+  const moved = join(rig.dir, 'moved');
+  fs.renameSync(rig.home, moved);
+  rig.env['BGJOB_HOME'] = moved;
+  rig.home = moved;
+  await puppet.exit(0);
+  assert.equal((await rig.bgjob(['wait', String(next)])).code, 0);
+  // nobody leads it the second time: its connection goes with the test
+  await until(
+    () => readJson(rig.file(1, 'state.json'))?.attempt,
+    (attempt) => attempt === 2,
+    'the next attempt',
+  );
+  await rig.untilState(1, 'running');
+  assert.equal((await rig.bgjob(['kill', '1'])).code, 0);
 });
 
 rigTest('a home that is moved away and back loses nothing of what ended meanwhile', async (rig) => {
