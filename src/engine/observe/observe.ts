@@ -138,7 +138,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     kind: 'ended',
     id,
     spec,
-    status: lostStatus(job, identity, status, spec, isCopied(job) ? COPIED : whyLost(job, host, started)),
+    status: lostStatus(job, identity, status, spec, whyLost(job, host, started)),
     state: known,
   };
 }
@@ -180,7 +180,7 @@ function isFresh(spec: Spec): boolean {
   return age >= 0 && age < LAUNCH_MS;
 }
 
-const COPIED = 'its home was copied while it ran, and its end was not written into the copy';
+const COPIED = 'this home is a copy, and the end of the job was not written into it';
 const OTHER_FIFO = 'alive: it is not the FIFO that was made there';
 
 /** Why a job cannot be judged that runs with another FIFO than the one here: mostly this home is a copy of its own. */
@@ -207,6 +207,7 @@ function hasOtherFifo(pid: number, id: number, job: JobPaths): boolean {
 function whyLost(job: JobPaths, host: { bootId: string; pidNamespace?: string }, started: boolean): string {
   const here = thisHost();
   if (host.bootId !== here.bootId) return 'the machine was restarted';
+  if (isCopied(job)) return COPIED;
   const crash = started ? undefined : readLastCrash(job);
   if (crash) return `its supervisor failed before it started the job: ${crash.why}`;
   const isElsewhere = host.pidNamespace !== undefined && host.pidNamespace !== here.pidNamespace;

@@ -106,7 +106,8 @@ export function supervisedJob(pid: number): JobId | undefined {
 export function folderOfSupervised(pid: number): string | undefined {
   for (const [, path] of openFiles(pid)) {
     const folder = /^(.*\/jobs\/\d+)\/alive$/.exec(path)?.[1];
-    if (folder !== undefined) return folder;
+    // it may live where the home has another path
+    if (folder !== undefined) return fs.existsSync(folder) ? folder : `/proc/${pid}/root${folder}`;
   }
   return undefined;
 }

@@ -7,7 +7,7 @@ import { errnoOf } from '../../base/result.ts';
 import { type Failure, ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import type { JobId } from '../../job/spec.ts';
+import type { JobId, Spec } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { makeFifo } from '../launch/alive-fifo.ts';
 import { observe } from '../observe/observe.ts';
@@ -74,6 +74,9 @@ export async function attendNow(home: Home, queue: string): Promise<void> {
   await attendQueue(home, queue);
 }
 
+const isSameJob = (a: Spec, b: Spec): boolean =>
+  a.createdAt === b.createdAt && a.createdMonotonicMs === b.createdMonotonicMs;
+
 /**
  * The job when it is no longer live, or as it is when `abort` fires; undefined if it was removed meanwhile. `onTrouble` hears, once,
  * why a job that waits in a queue gets no FIFO: without one it cannot start, and is looked at from time to time.
@@ -87,6 +90,11 @@ export async function waitEnded(
   // many ended long ago: nothing is loaded to listen to those
   const first = observe(home, id);
   if (first?.kind !== 'live') return first;
+  // another home with a job of this number may be made at the path meanwhile
+  const look = (): JobView | undefined => {
+    const view = observe(home, id);
+    return view && 'spec' in view && !isSameJob(view.spec, first.spec) ? undefined : view;
+  };
   const mine = new AbortController();
   const end = () => mine.abort();
   abort.addEventListener('abort', end, { once: true });
@@ -95,7 +103,7 @@ export async function waitEnded(
     let isTold = false;
     for (let released: Promise<'released'> | undefined; ; ) {
       released ??= letGo(home.job(id), mine.signal)?.then(() => 'released');
-      const view = observe(home, id);
+      const view = look();
       if (view?.kind !== 'live' || mine.signal.aborted) return view;
       const queue = view.status.phase === 'queued' ? view.spec.placement?.queue : undefined;
       if (queue !== undefined) {
@@ -116,7 +124,7 @@ export async function waitEnded(
       if (nudge !== 'released') continue;
       released = undefined;
       // let go, and yet alive: it is still being launched; do not spin
-      if (observe(home, id)?.kind === 'live') await sleep(SHORT_MS, mine.signal);
+      if (look()?.kind === 'live') await sleep(SHORT_MS, mine.signal);
     }
   } finally {
     end();

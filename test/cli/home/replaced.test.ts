@@ -7,6 +7,8 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { readJson, runPuppet, slay, untilGone, untilPublished } from '../../chaos/death.ts';
+import { cannotMount, succeeds } from '../../rig/mounts.ts';
+import { openFiles } from '../../rig/processes.ts';
 import type { Puppet } from '../../rig/puppet.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -156,6 +158,33 @@ rigTest('a home that is moved away and back loses nothing of what ended meanwhil
 });
 
 rigTest(
+  'the home is out of reach at the end: the end is written when it is back',
+  async (rig) => {
+    const outer = join(rig.dir, 'outer');
+    fs.mkdirSync(outer);
+    rig.home = join(outer, 'home');
+    rig.env['BGJOB_HOME'] = rig.home;
+    const { puppet, ours } = await begin(rig, false, ['-n', 'web']);
+    // something else is mounted over it: its path leads nowhere, and it was not moved
+    assert.ok(succeeds('mount', '-t', 'tmpfs', 'none', outer));
+    try {
+      await puppet.exit(7);
+      // the shim has written the status; it leaves when the owner has tried to tell the end
+      await untilGone(ours[0]!);
+    } finally {
+      assert.ok(succeeds('umount', outer));
+    }
+    assert.equal(fs.readFileSync(rig.file(1, 'exit.1'), 'latin1').trim(), '7\n7');
+    assert.match((await rig.bgjob(['status', 'web'])).stdout, /^web 1 exited 7/);
+    await untilOver(ours);
+    const { phase, outcome } = readJson(rig.file(1, 'state.json')).status;
+    assert.deepEqual([phase, outcome.code], ['ended', 7]);
+    assert.deepEqual(fs.readdirSync(join(rig.home, 'live')), []);
+  },
+  { skip: cannotMount() },
+);
+
+rigTest(
   'a home that is put back from a copy: the job is known to run, its name is taken, its end comes',
   async (rig) => {
     const { puppet, ours } = await begin(rig, false, ['-n', 'web']);
@@ -181,6 +210,20 @@ rigTest(
   },
 );
 
+rigTest('who waits for a job of a home that another one replaced is not told of the other', async (rig) => {
+  const { puppet } = await begin(rig, false);
+  const waiting = rig.startBgjob(['wait', '1']);
+  const asleep = () => openFiles(waiting.child.pid!).includes(rig.file(1, 'alive'));
+  await until(asleep, Boolean, 'the waiter to wait');
+  const moved = join(rig.dir, 'moved');
+  fs.renameSync(rig.home, moved);
+  assert.equal(await rig.runOut(['--', 'true']), 1);
+  await puppet.exit(9);
+  const { code, stdout } = await waiting.answer;
+  assert.equal(code, 125);
+  assert.doesNotMatch(stdout, /exited 0/);
+});
+
 rigTest('a copy that nobody told of the end says so', async (rig) => {
   const { puppet, ours } = await begin(rig, false);
   const copy = join(rig.dir, 'copy');
@@ -188,10 +231,7 @@ rigTest('a copy that nobody told of the end says so', async (rig) => {
   await puppet.exit(4);
   await untilOver(ours);
   const { stdout } = await rig.bgjob(['status', '1'], { env: { BGJOB_HOME: copy } });
-  assert.match(
-    stdout,
-    /^1 lost \(its home was copied while it ran, and its end was not written into the copy\)/,
-  );
+  assert.match(stdout, /^1 lost \(this home is a copy, and the end of the job was not written into it\)/);
   assert.match((await rig.bgjob(['status', '1'])).stdout, /^1 exited 4/);
 });
 

@@ -91,6 +91,35 @@ folderTest(
   },
 );
 
+folderTest('one home under two paths: the token decides, and a copy is another home', async (dir) => {
+  const token = 'a'.repeat(32);
+  const [path, second, copy] = ['home', 'second', 'copy'].map((name) => join(dir, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const made of [path, copy]) {
+    fs.mkdirSync(made);
+    fs.writeFileSync(join(made, 'token'), `${token}\n`);
+  }
+  const children: ChildProcess[] = [];
+  try {
+    const marked = await sleeper(children, { ...markerOf(new Home(path, token), 42) });
+    const pids = async (at: string) =>
+      (await findProcesses(trail(new Home(at, token)))).map(({ pid }) => pid);
+    assert.deepEqual(await pids(path), [marked]);
+    // in a container the path of the marker is not there, or it is another home
+    assert.deepEqual(await pids(copy), [], 'a copy has processes of its own');
+    fs.renameSync(path, second);
+    assert.deepEqual(await pids(second), [marked], 'nothing is there');
+    fs.mkdirSync(path);
+    fs.writeFileSync(join(path, 'token'), `${'b'.repeat(32)}\n`);
+    assert.deepEqual(await pids(second), [marked], 'another home is there');
+  } finally {
+    await endAll(children);
+  }
+});
+
 folderTest(
   'who holds the log for writing is of the job if it was started after it; a reader never is',
   async (dir) => {
