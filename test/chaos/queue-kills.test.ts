@@ -5,7 +5,16 @@ import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { rounds } from '../rig/rounds.ts';
 import { inParallel, seededChance } from './death.ts';
-import { assertIdle, Book, killAtRandom, type Role, setSlots, untilEnded, type Victim } from './queues.ts';
+import {
+  assertIdle,
+  Book,
+  isGivenUp,
+  killAtRandom,
+  type Role,
+  setSlots,
+  untilEnded,
+  type Victim,
+} from './queues.ts';
 
 /** Adds the jobs, each by a call that is made again if it was killed; the ids that were told. */
 async function addAll(rig: Rig, book: Book, count: number): Promise<Set<number>> {
@@ -32,6 +41,7 @@ function assertKept(jobs: any[], book: Book, killed: Victim[], slots: number): v
   for (const job of jobs) {
     const times = starts.filter((id) => id === job.id).length;
     assert.ok(times <= 1, `job ${job.id} was started ${times} times`);
+    if (isGivenUp(job, killed)) continue;
     if (job.state === 'lost') {
       assert.ok(shims.has(job.id), `lost without reason: ${JSON.stringify(job)}`);
       continue;

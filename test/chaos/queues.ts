@@ -134,6 +134,14 @@ export async function killAtRandom(
   return killed;
 }
 
+/** Whether a job was given up for a reason: three of those who were about to start it were killed. */
+export function isGivenUp(job: any, killed: Victim[]): boolean {
+  if (job.state !== 'failed' || !/^3 supervisors in a row /.test(job.reason)) return false;
+  const owners = killed.filter(({ role, id }) => id === job.id && (role === 'owner' || role === 'adopter'));
+  assert.ok(owners.length >= 3, `given up after ${owners.length} kills: ${JSON.stringify(job)}`);
+  return true;
+}
+
 /** All of them when they have ended; a command moves the queues on meanwhile, as the next one of a user would. */
 export async function untilEnded(rig: Rig, ids: number[]): Promise<any[]> {
   // what waits is moved on by the command also where nothing changes any more
