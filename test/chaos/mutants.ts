@@ -55,6 +55,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/base/checksum.test.ts', name: /no bit of it can flip unseen/ },
   },
   {
+    what: 'the checksum of a stored environment is not looked at',
+    changes: [
+      {
+        file: 'base/checksum.ts',
+        from: 'return isSealed && seal !==',
+        to: 'return !isSealed && seal !==',
+      },
+    ],
+    by: { test: 'unit/base/checksum.test.ts', name: /a sealed list in which anything was changed/ },
+  },
+  {
     what: 'a timer beyond 24 days fires at once',
     changes: [
       {
@@ -590,6 +601,28 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     by: { test: 'cli/completion/completion.test.ts', name: /bash: the function/ },
+  },
+  {
+    what: 'a list leaves out the job that is being started',
+    changes: [
+      {
+        file: 'cli/jobs/job-filter.ts',
+        from: '[...inLine.queued, ...inLine.admitted]',
+        to: '[...inLine.queued]',
+      },
+    ],
+    by: { test: 'chaos/being-started.test.ts', name: /listed: after launcher: link/, needs: 'gcc' },
+  },
+  {
+    what: 'a job that ended three supervisors is started once more',
+    changes: [
+      {
+        file: 'engine/queue/admission.ts',
+        from: 'generation > MOST_FAILED && countFailedOwners',
+        to: 'generation > 100 * MOST_FAILED && countFailedOwners',
+      },
+    ],
+    by: { test: 'cli/queue/damaged.test.ts', name: /three owners in a row that left no state/ },
   },
   // ---- caught by a round of the crash matrix ----
   {

@@ -1,7 +1,7 @@
 /** The seal of a record: whatever flips, the record is not believed; and one without a seal still is. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBroken, sealed } from '../../../src/base/checksum.ts';
+import { isBroken, sealed, sealedList } from '../../../src/base/checksum.ts';
 import * as is from '../../../src/base/schema.ts';
 import fc from '../../rig/property.ts';
 
@@ -39,4 +39,32 @@ test('any record keeps its seal, and any other text is no broken one', () => {
   fc.assert(fc.property(record, (any) => !isBroken(sealed(any))));
   fc.assert(fc.property(fc.json(), (json) => !isBroken(json)));
   for (const text of ['', '}\n', ',"sum":"', ',"sum":"01234567"}']) assert.equal(isBroken(text), false);
+});
+
+test('a sealed list in which anything was changed is not believed; one without a seal is', () => {
+  const list = ['A=1', 'B=ü"\\\u2028\ud800', 'C='];
+  const parse = (text: string) => is.parseShaped(is.variables, text);
+  assert.deepEqual(parse(sealedList(list)), { ok: true, value: list });
+  assert.deepEqual(parse(JSON.stringify(list)), { ok: true, value: list });
+  // sealed anew it has one seal
+  assert.equal(sealedList(JSON.parse(sealedList(list))), sealedList(list));
+  assert.deepEqual(parse(sealedList([])), { ok: true, value: [] });
+  const bytes = Buffer.from(sealedList(list));
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const copy = Buffer.from(bytes);
+    copy[bit >> 3]! ^= 1 << (bit & 7);
+    const parsed = parse(copy.toString());
+    // where the name of the seal itself is damaged, the rest is not
+    if (parsed.ok) assert.deepEqual(parsed.value.slice(0, list.length), list, copy.toString());
+  }
+  assert.deepEqual(parse(sealedList(list).replace('A=1', 'A=2')), {
+    ok: false,
+    why: 'its checksum is wrong: it was changed',
+  });
+  fc.assert(
+    fc.property(fc.array(fc.string()), (any) => {
+      const own = any.filter((entry) => !entry.startsWith('BGJOB_SUM='));
+      assert.deepEqual(parse(sealedList(own)), { ok: true, value: own });
+    }),
+  );
 });
