@@ -6,7 +6,11 @@ import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
+
+import { headingOf, writeAttemptStart } from '../job/log/attempt-start.ts';
+
 import { writeLogNote } from '../job/log/log-note.ts';
+
 import { addEntry, findEntry, makeQueue, markStarted, renameEntry } from '../job/queue/queue-files.ts';
 import { entryName } from '../job/queue/queue-order.ts';
 import type { Spec } from '../job/spec.ts';
@@ -77,5 +81,7 @@ export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boole
 /** One line in the log that tells an attempt from the one before. */
 export function writeHeading({ attempt, spec, job, last }: Attempted, log: number): void {
   const how = last ? `, after it ${howEnded(last.outcome)}` : '';
-  writeLogNote(job, log, `attempt ${attempt} of ${spec.retry + 1}${how}`);
+  writeAttemptStart(job, attempt);
+  // writeLogNote puts it into [bgjob: …], as headingOf does
+  writeLogNote(job, log, headingOf(attempt, spec.retry + 1, how).slice('[bgjob: '.length, -1));
 }

@@ -24,8 +24,9 @@ export const wait = verb({
     'which it is called, what a schedule or trigger started, and, outside of queues, what was stopped on request.',
     '--trigger: a delivery that came before the wait counts (at the first wait if it came within a day); each is told once to this',
     'project, the newest first. 125 where the job of a delivery could not be started.',
-    'With --until…, for one job: if it ends first, its code, or 1 if that was 0. Output that was there before counts;',
-    '--since CURSOR waits for the next.',
+    'With --until…, for one job: if it ends first, its code, or 1 if that was 0. Output that was there before counts, but not that',
+    'of an attempt that failed; --since CURSOR waits for the next. A line that is not finished yet counts if it matches however it',
+    'goes on, or if it has stood there for a second like a prompt (`[y/N] `): `ready$` waits for the end of the line.',
   ],
   examples: [
     ['bgjob wait 42 && ./deploy', 'only if it succeeded'],

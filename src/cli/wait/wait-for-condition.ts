@@ -16,6 +16,8 @@ import { waitPort } from '../../engine/wait/port.ts';
 import { renderUrl, waitUrl } from '../../engine/wait/url.ts';
 import { EXIT, type Failure, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { readAttemptStart } from '../../job/log/attempt-start.ts';
+import type { Stream } from '../../job/log/log.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
@@ -28,13 +30,23 @@ import { watchPauses } from './pause-notes.ts';
 import { judgeEnd, logFacts, reportEnd, reportStillRunning, tellTrouble } from './report-outcome.ts';
 import { beside, startSpinner } from './waiting-line.ts';
 
+/**
+ * Where output begins to count: at a cursor, which is one of the log, else with the attempt that runs or is to run. What an attempt
+ * wrote that failed says nothing of it.
+ */
+function sinceOf(home: Home, view: JobView, stream: Stream, since: number | null): number {
+  if (since !== null && stream === 'log') return since;
+  const state = 'state' in view ? view.state : undefined;
+  return state ? readAttemptStart(home.job(view.id), state, stream) : 0;
+}
+
 /** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
 function start(
   output: Output,
   home: Home,
   view: JobView,
   conditions: Conditions,
-  since: number,
+  since: number | null,
   answers: Map<string, string>,
   abort: AbortSignal,
 ): { outputs: Promise<Result<Met | undefined>>[]; others: Promise<Result<Met | undefined>>[] } {
@@ -50,8 +62,7 @@ function start(
     until.length + failOn.length === 0 ? [] : isSplit ? (['log', 'err'] as const) : (['log'] as const);
   return {
     outputs: streams.map((stream) =>
-      // a cursor is one of the log: stderr of its own is looked at from its beginning
-      waitMatch(home, id, { stream, since: stream === 'log' ? since : 0, until, failOn }, abort),
+      waitMatch(home, id, { stream, since: sinceOf(home, view, stream, since), until, failOn }, abort),
     ),
     others: [
       ...ports.map((port) => waitPort(home, id, port, { anyOwner }, abort, report)),
@@ -109,7 +120,7 @@ export async function waitForCondition(
 ): Promise<Result<Exit>> {
   const since =
     conditions.since === null
-      ? ok(0)
+      ? ok(null)
       : parsePosition(conditions.since, home.job(view.id), 'log', jobLabel(view));
   if (!since.ok) return since;
   const spinner = await startSpinner(output, view);

@@ -34,6 +34,16 @@ const CHEAP_LINES = 32;
 /** Characters that are put to the thread at once. */
 const BATCH_LENGTH = 256 * 1024;
 const SHOWN = 120;
+/** How a line ends behind which a program waits for an answer: `Continue? [y/N] `, `Password:`, `> `. */
+const PROMPT = /[?:>$#\])][ \t]*$/;
+/** How an unfinished line may go on: with a letter, a space, and with so much of everything that only `.` takes it all. */
+const CONTINUATIONS = [
+  'x',
+  ' ',
+  Array.from({ length: 95 }, (_, n) => String.fromCharCode(32 + n))
+    .join('')
+    .repeat(3),
+];
 
 interface Line {
   from: number;
@@ -51,7 +61,7 @@ export class Search {
   private restBytes = 0;
   /** Where the next piece belongs; undefined before the first one. */
   private at: number | undefined;
-  private peeked: { to: number; hit: Hit | undefined } | undefined;
+  private peeked: { to: number; hit: Hit | undefined; isSure: boolean } | undefined;
   private hits: Hit[] = [];
   private batch: Line[] = [];
   private batchLength = 0;
@@ -108,11 +118,14 @@ export class Search {
     return begin + more.length;
   }
 
-  /** The unfinished last line as it is now; it is tested again when it goes on. */
-  async peek(): Promise<Result<Hit | undefined>> {
+  /**
+   * The unfinished last line as it is now, if it matches however it goes on: `ready$` may not. `settled`: it has stood there for a
+   * while, and if it looks like a prompt it will not go on. It is tested again when it does.
+   */
+  async peek(settled = false): Promise<Result<Hit | undefined>> {
     const to = this.at ?? 0;
     if (this.restBytes === 0 || this.failure) return this.failure ? fail(this.failure) : ok(undefined);
-    if (this.peeked?.to === to) return ok(this.peeked.hit);
+    if (this.peeked?.to === to) return ok(this.believed(settled));
     const kept = this.hits;
     this.hits = [];
     const bytes = this.joinRest();
@@ -121,8 +134,33 @@ export class Search {
     const hit = this.hits[0];
     this.hits = kept;
     if (this.failure) return fail(this.failure);
-    this.peeked = { to, hit: hit && { ...hit, to } };
-    return ok(this.peeked.hit);
+    const isSure = hit !== undefined && (await this.isSure(hit));
+    this.peeked = { to, hit: hit && { ...hit, to }, isSure };
+    return ok(this.believed(settled));
+  }
+
+  private believed(settled: boolean): Hit | undefined {
+    const { hit, isSure } = this.peeked!;
+    return hit && (isSure || (settled && PROMPT.test(hit.text))) ? hit : undefined;
+  }
+
+  /** Whether the match of an unfinished line stays one when the line goes on. */
+  private async isSure({ pattern, text, matched }: Hit): Promise<boolean> {
+    const { regexp } = this.patterns[pattern]!;
+    // what it must not be followed by cannot be known yet
+    if (regexp.source.includes('(?!')) return false;
+    const alone = new Matcher([this.patterns[pattern]!]);
+    try {
+      for (const more of CONTINUATIONS) {
+        const result = alone.match(text + more);
+        const asked = result && 'tries' in result ? await alone.ask([result]) : { found: [result] };
+        const match = asked === 'closed' ? null : asked.found[0];
+        if (!match?.matched.startsWith(matched)) return false;
+      }
+      return true;
+    } finally {
+      alone.close();
+    }
   }
 
   /** The log ends here: the unfinished last line is a line. */

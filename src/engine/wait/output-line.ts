@@ -1,11 +1,14 @@
 /**
- * Waiting for a line of a job's output. Text that was there before the wait began counts, and so does the unfinished last line:
- * a prompt has no newline. Ask whether the job ended, then drain, then give up.
+ * Waiting for a line of a job's output. Text that was there before the wait began counts, and so does the unfinished last line, if
+ * it matches however it goes on or is a prompt that has stood there for a while: a prompt has no newline. The line that tells one attempt from the next is none of the job's. Ask
+ * whether the job ended, then drain, then give up.
  */
+import { systemClock } from '../../base/clock.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { clip } from '../../base/text/sanitize.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { isHeading } from '../../job/log/attempt-start.ts';
 import type { Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type Hit, Search } from '../search/search.ts';
@@ -20,6 +23,8 @@ export interface MatchAsk {
   failOn: Pattern[];
 }
 
+/** A prompt has stood there for so long, milliseconds. */
+const SETTLED_MS = 1000;
 const SHOWN = 200;
 /** Fifty waiters at a stream of 10,000 lines a second cost a twentieth of a core. */
 const SLOWEST_MS = 1000;
@@ -36,27 +41,33 @@ export async function waitMatch(
   // a line may be in the hands of its thread: whoever gives up does not wait for that
   const giveUp = () => search.close();
   abort.addEventListener('abort', giveUp, { once: true });
+  let cameMs = systemClock.monotonic();
   try {
     for await (const piece of follow(home, id, ask.stream, ask.since, SLOWEST_MS, abort)) {
       const hits =
         piece === 'quiet'
-          ? await peek(search)
+          ? await peek(search, systemClock.monotonic() - cameMs >= SETTLED_MS)
           : await search.push(piece.bytes, piece.from, piece.emptied > 0);
+      if (piece !== 'quiet') cameMs = systemClock.monotonic();
       if (!hits.ok) return hits;
-      const hit = hits.value[0];
+      const hit = firstOf(hits.value);
       if (hit) return ok(metOf(hit, ask));
     }
     const rest = await search.end();
     if (!rest.ok) return rest;
-    return ok(rest.value[0] && metOf(rest.value[0], ask));
+    const last = firstOf(rest.value);
+    return ok(last && metOf(last, ask));
   } finally {
     abort.removeEventListener('abort', giveUp);
     search.close();
   }
 }
 
-async function peek(search: Search): Promise<Result<Hit[]>> {
-  const hit = await search.peek();
+/** The first line that the job wrote. */
+const firstOf = (hits: Hit[]): Hit | undefined => hits.find(({ text }) => !isHeading(text));
+
+async function peek(search: Search, settled: boolean): Promise<Result<Hit[]>> {
+  const hit = await search.peek(settled);
   return hit.ok ? ok(hit.value ? [hit.value] : []) : hit;
 }
 

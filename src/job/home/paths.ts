@@ -100,6 +100,10 @@ export class JobPaths {
   get times(): string {
     return `${this.dir}/out/times`;
   }
+  /** Where the output of the current attempt begins; written by the highest owner before a second attempt, and a later one, starts. */
+  get attemptStart(): string {
+    return `${this.dir}/out/attempt`;
+  }
   /** What is kept of a trimmed log where no hole can be punched: its head, or (`keep` from 1 on) a newer part. */
   side(stream: Stream, keep: number): string {
     return `${this[stream]}.${keep === 0 ? 'head' : `keep.${keep}`}`;

@@ -1,5 +1,6 @@
 /** `wait --until…` and `run --until…`: what came true, what ended first, and what cannot be. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { answersOf } from '../../rig/inprocess.ts';
@@ -260,3 +261,56 @@ rigTest('with --split, a line of stderr counts too', async (rig) => {
   assert.match((await waiting).stdout, /^1 matched at byte 0 of stderr: "listening on 3000"\n$/);
   await puppet.exit(0);
 });
+
+rigTest('a line that is not finished yet is no line that ends there', async (rig) => {
+  const puppet = await puppetJob(rig);
+  const waiting = rig.startBgjob(['wait', '1', '--until', 'ready$']);
+  await puppet.print('not ready');
+  // a waiter that was here first has seen it by then, too
+  const prompt = await rig.bgjob(['wait', '1', '--until', 'not re']);
+  assert.equal(prompt.code, 0, 'an unfinished line counts');
+  await puppet.print(' by far\nready\n');
+  assert.equal((await waiting.answer).stdout, '1 matched at byte 17: "ready"\n');
+  await puppet.print('ready');
+  await puppet.exit(0);
+  const last = await rig.bgjob(['wait', '1', '--until', '^ready$', '--since', '23']);
+  assert.equal(last.stdout, '1 matched at byte 23: "ready"\n', 'the end of the job ends a line');
+});
+
+rigTest(
+  'what a failed attempt wrote says nothing of the next, nor does the line between them',
+  async (rig) => {
+    execFileSync('mkfifo', [join(rig.project, 'go')]);
+    // the first attempt says that it is ready, and fails; the second one waits before it says so
+    const line =
+      'if [ ! -e second ]; then echo ready; echo no port >&2; touch second; exit 5; fi; echo begun; exec 3<go; echo "ready now"; exec 3<go';
+    const options = ['--queue', 'q', '--retry', '1', '--backoff', '10ms'];
+    const id = await rig.run([...options, line]);
+    const failing = rig.startBgjob(['wait', String(id), '--until', 'never', '--fail-on', 'attempt|exited']);
+    await until(
+      () => rig.log(id),
+      (text) => text.endsWith('begun\n'),
+      'the second attempt',
+    );
+    const failed = rig.startBgjob(['wait', String(id), '--until', 'never', '--fail-on', 'no port|attempt']);
+    const waiting = rig.startBgjob(['wait', String(id), '--until', 'ready']);
+    for (const call of [failing, failed, waiting])
+      await until(
+        () => sleepsOn(call.child.pid!, rig.file(id, 'alive')),
+        (sleeps) => sleeps,
+        'the waiter waits',
+      );
+    const before = await rig.bgjob(['wait', String(id), '--until', 'ready', '--since', '0']);
+    assert.equal(before.stdout, `${id} matched at byte 0: "ready"\n`, 'asked for');
+    const open = (): void => fs.closeSync(fs.openSync(join(rig.project, 'go'), 'w'));
+    open();
+    assert.match((await waiting.answer).stdout, /: "ready now"\n$/);
+    open();
+    for (const call of [failing, failed]) {
+      const { code, stdout } = await call.answer;
+      assert.equal(code, 1, stdout);
+      assert.doesNotMatch(stdout, /failed at byte/);
+    }
+    assert.match((await rig.bgjob(['wait', String(id), '--until', 'ready'])).stdout, /"ready now"/);
+  },
+);

@@ -245,3 +245,35 @@ test('a line longer than a part is tested part by part, cut between characters',
     [[7, 14, 'éaaé\n'.trim()]],
   );
 });
+
+test('an unfinished line matches if it does however it goes on', async () => {
+  const cases: [expression: string, line: string, isSure: boolean][] = [
+    ['ready', 'ready', true],
+    ['ready$', 'ready', false],
+    ['ready\\b', 'ready', false],
+    ['\\bready', 'is ready', true],
+    ['ready(?! not)', 'ready', false],
+    ['ready\\w*$', 'ready', false],
+    ['ready.{0,80}$', 'ready', false],
+    ['ready.*$', 'ready', true],
+    ['!|ready$', 'ready', false],
+    ['(?i)PASSWORD:', 'Password: ', true],
+    ['(a+)+$', 'aaa', false],
+    ['^$|x', 'x', true],
+    ['\\[y/N\\] $', 'Continue? [y/N] ', false],
+    ['> $', 'sqlite> ', false],
+  ];
+  for (const [expression, line, isSure] of cases) {
+    const search = new Search([pattern(expression)]);
+    await search.push(Buffer.from(`before\n${line}`), 0);
+    const peeked = await search.peek();
+    assert.ok(peeked.ok);
+    assert.equal(peeked.value !== undefined, isSure, `${expression} on ${line}`);
+    const settled = await search.peek(true);
+    assert.equal(settled.ok && settled.value !== undefined, isSure || line.endsWith(' '), 'a prompt');
+    // the end of the line decides
+    const hits = await search.push(Buffer.from('\n'), 7 + line.length);
+    assert.equal(hits.ok && hits.value.length, 1, expression);
+    search.close();
+  }
+});
