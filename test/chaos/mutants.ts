@@ -637,7 +637,7 @@ export const MUTANTS: Mutant[] = [
     by: {
       promised: 'no job is shown running that is not',
       setting: 'a job that nobody watches',
-      kill: at('shim', 'open jobs/N/exit.N', 1, 'before'),
+      kill: at('shim', 'write jobs/N/exit.N', 1, 'before'),
     },
   },
   {
@@ -664,7 +664,7 @@ export const MUTANTS: Mutant[] = [
     by: {
       promised: 'no outcome is invented',
       setting: 'run',
-      kill: at('shim', 'open jobs/N/exit.N', 1, 'before'),
+      kill: at('shim', 'write jobs/N/exit.N', 1, 'before'),
     },
   },
   {
