@@ -624,6 +624,17 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'cli/queue/damaged.test.ts', name: /three owners in a row that left no state/ },
   },
+  {
+    what: 'an owner writes into whatever stands at the path of its job',
+    changes: [
+      {
+        file: 'job/home/anchored-home.ts',
+        from: 'return isSameFile(fileAt(path), this.file) ? path : NOWHERE;',
+        to: 'return path;',
+      },
+    ],
+    by: { test: 'cli/home/replaced.test.ts', name: /what is in the home is removed under a job: the new/ },
+  },
   // ---- caught by a round of the crash matrix ----
   {
     what: 'a job runs as long as it has an owner on record',
