@@ -266,7 +266,7 @@ export const SETTINGS: Setting[] = [
     },
   ),
   setting('a job that cleans up', ['supervisor'], cleaningUp(STOPPED)),
-  setting('an adopted job that cleans up', ['adopter', 'watcher'], cleaningUp(STOPPED), {
+  setting('an adopted job that cleans up', ['adopter'], cleaningUp(STOPPED), {
     before: [STOP_BEGINS],
   }),
   setting('an adopted job whose adopter dies', ['adopter', 'watcher'], launching([], 'sleep 0.8'), {

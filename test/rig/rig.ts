@@ -53,6 +53,15 @@ const SIGNALS: Record<string, number> = {
 const brief = (text: string): string =>
   text.length <= 4000 ? text : `${text.slice(0, 2000)}\n…(+${text.length - 4000})…\n${text.slice(-2000)}`;
 
+/** SIGKILL to one that may be gone by now. */
+function killGone(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ESRCH') throw thrown;
+  }
+}
+
 /** Who stands in the record of a shim, line by line. */
 const SHIM_LINES = ['shim', 'watcher', 'main', 'holder', 'terminal', 'leader'] as const;
 
@@ -275,8 +284,7 @@ export class Rig {
   /** Ends every process that has to do with this rig. */
   killAll(): void {
     for (let rest = processesNaming(this.dir); rest.length > 0; rest = processesNaming(this.dir))
-      for (const { pid } of rest.sort((a, b) => b.pid - a.pid))
-        if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+      for (const { pid } of rest.sort((a, b) => b.pid - a.pid)) if (isRunning(pid)) killGone(pid);
   }
 
   private checkRecords(): void {
