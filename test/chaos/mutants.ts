@@ -108,6 +108,39 @@ export const MUTANTS: Mutant[] = [
     },
   },
   {
+    what: 'a reader does not notice that a log was emptied and has grown beyond what was read',
+    changes: [
+      {
+        file: 'job/log/log.ts',
+        from: '(size < this.highest || !this.isMarked(trimming) || this.isVoid(trimming))',
+        to: '(size < this.highest || this.isVoid(trimming))',
+      },
+    ],
+    by: { test: 'unit/job/log/emptied.test.ts', name: /emptied, cut, written and read/ },
+  },
+  {
+    what: 'the supervisor takes an emptied log for a short one',
+    changes: [
+      {
+        file: 'supervisor/log-limit/trim.ts',
+        from: 'if (!isEmptied && base + bytes >= size) {',
+        to: 'if (bytes >= 0) {',
+      },
+    ],
+    by: { test: 'cli/log-limit/emptied.test.ts', name: /known when the end is told/ },
+  },
+  {
+    what: 'what a failed attempt wrote counts for the next one',
+    changes: [
+      {
+        file: 'job/log/attempt-start.ts',
+        from: 'if (attempt === 1) return 0;',
+        to: 'if (attempt > 0) return 0;',
+      },
+    ],
+    by: { test: 'cli/wait/conditions.test.ts', name: /what a failed attempt wrote/ },
+  },
+  {
     what: 'gc keeps one job more than it was told',
     changes: [{ file: 'job/home/retention.ts', from: 'kept >= rules.keep', to: 'kept > rules.keep' }],
     by: { test: 'unit/job/home/retention.test.ts', name: /too old, beyond the newest/ },

@@ -18,6 +18,8 @@ const BLOCK = 64;
 /** The job: what it wrote since it emptied its log last. No two bytes in a row come again, so each piece has one place. */
 class Writer {
   written = Buffer.alloc(0);
+  /** How often it emptied its log. */
+  times = 0;
   private n = 0;
   private readonly path: string;
   constructor(path: string) {
@@ -31,6 +33,7 @@ class Writer {
   }
   empty(): void {
     this.written = Buffer.alloc(0);
+    this.times++;
     fs.truncateSync(this.path);
   }
 }
@@ -88,6 +91,7 @@ class Reader {
   at = 0;
   /** Which bytes of the log as it is now it read: from, to. */
   ranges: [number, number][] = [];
+  private times = 0;
   private place = 0;
   private readonly memory: Buffer;
   private readonly log: Log;
@@ -106,6 +110,9 @@ class Reader {
     else this.place += gone;
     const there = this.writer.written.subarray(this.place, this.place + bytes.length);
     assert.equal(bytes.toString(), there.toString(), `at byte ${this.place} of the log`);
+    // what it read before says nothing of the log as it is now
+    if (this.times !== this.writer.times) this.ranges = [];
+    this.times = this.writer.times;
     this.ranges.push([this.place, this.place + bytes.length]);
     this.place += bytes.length;
     this.at = to;
