@@ -183,7 +183,10 @@ rigTest(
     const lost = await loseJob(rig);
     fs.unlinkSync(rig.file(lost, 'out/log'));
     assert.equal((await rig.json(['wait', 'web']))[0].log.bytes, null);
-    assert.match((await rig.bgjob(['show', 'web'])).stdout, /^log +\/.*\/out\/log \(missing: moved away or removed\)$/m);
+    assert.match(
+      (await rig.bgjob(['show', 'web'])).stdout,
+      /^log +\/.*\/out\/log \(missing: moved away or removed\)$/m,
+    );
   },
 );
 

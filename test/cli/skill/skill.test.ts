@@ -13,7 +13,11 @@ const userFile = (rig: Rig) => join(rig.dir, '.claude/skills/bgjob/SKILL.md');
 const projectFile = (rig: Rig) => join(rig.project, '.claude/skills/bgjob/SKILL.md');
 const agentsFile = (rig: Rig) => join(rig.project, 'AGENTS.md');
 /** Everything below a directory, links as such. */
-const paths = (dir: string): string[] => (fs.readdirSync(dir, { recursive: true }) as string[]).sort();
+/** All that is there, but for compiled code. */
+const paths = (dir: string): string[] =>
+  (fs.readdirSync(dir, { recursive: true }) as string[])
+    .filter((path) => !/^\.cache(\/|$)/.test(path))
+    .sort();
 
 async function says(rig: Rig, line: string, ...expected: (string | RegExp)[]): Promise<void> {
   const { code, stdout, stderr } = await rig.bash(`bgjob skill ${line}`);
