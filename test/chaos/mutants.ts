@@ -662,7 +662,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'job/home/anchored-home.ts',
-        from: 'return isSameFile(fileAt(path), this.file) ? path : NOWHERE;',
+        from: 'return this.isLoose || isSameFile(fileAt(path), this.file) ? path : NOWHERE;',
         to: 'return path;',
       },
     ],

@@ -13,8 +13,18 @@ import { JobPaths } from './paths.ts';
 /** Nothing is found or made below it (ENOTDIR). */
 const NOWHERE = '/dev/null';
 
-const openDirectory = (path: string): number =>
-  fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
+/** Throws system errors; undefined: no descriptor is left (ulimit -n), and the path has to do. */
+function openDirectory(path: string): number | undefined {
+  try {
+    return fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
+  } catch (thrown) {
+    if (['EMFILE', 'ENFILE'].includes(errnoOf(thrown))) return undefined;
+    throw thrown;
+  }
+}
+
+const fileOfOpen = (fd: number | undefined): FileId | undefined =>
+  fd === undefined ? undefined : fileOf(fd);
 
 /** The files of a job that this process owns. */
 class OwnJobPaths extends JobPaths {
@@ -23,6 +33,8 @@ class OwnJobPaths extends JobPaths {
   private file: FileId | undefined;
   /** Open, so that no other directory gets its number meanwhile. */
   private fd: number | undefined;
+  /** No descriptor was left for it. */
+  private isLoose = false;
   /** How many anchored it. */
   uses = 0;
 
@@ -35,7 +47,7 @@ class OwnJobPaths extends JobPaths {
 
   override get dir(): string {
     const path = `${this.home.jobs}/${this.id}`;
-    return isSameFile(fileAt(path), this.file) ? path : NOWHERE;
+    return this.isLoose || isSameFile(fileAt(path), this.file) ? path : NOWHERE;
   }
 
   /** Whatever stands there now is the job. */
@@ -43,13 +55,15 @@ class OwnJobPaths extends JobPaths {
     this.close();
     try {
       this.fd = openDirectory(`${this.home.jobs}/${this.id}`);
-      this.file = fileOf(this.fd);
+      this.isLoose = this.fd === undefined;
+      this.file = fileOfOpen(this.fd);
     } catch (thrown) {
       errnoOf(thrown);
     }
   }
 
   isRemoved(): boolean {
+    if (this.isLoose) return !fs.existsSync(this.dir);
     return this.fd === undefined ? this.dir === NOWHERE : isRemoved(this.fd);
   }
 
@@ -60,8 +74,8 @@ class OwnJobPaths extends JobPaths {
 }
 
 export class AnchoredHome extends Home {
-  private fd: number;
-  private file: FileId;
+  private fd: number | undefined;
+  private file: FileId | undefined;
   private known: string;
   private readonly own = new Map<JobId, OwnJobPaths>();
 
@@ -70,12 +84,12 @@ export class AnchoredHome extends Home {
     super(path, token);
     this.known = path;
     this.fd = openDirectory(path);
-    this.file = fileOf(this.fd);
+    this.file = fileOfOpen(this.fd);
   }
 
   /** Where it is now. */
   override get path(): string {
-    if (isSameFile(fileAt(this.known), this.file)) return this.known;
+    if (this.fd === undefined || isSameFile(fileAt(this.known), this.file)) return this.known;
     const moved = pathOf(this.fd);
     if (moved === undefined) return NOWHERE;
     this.known = moved;
@@ -127,11 +141,14 @@ export class AnchoredHome extends Home {
    * the job in it. Takes that one; false if there is none.
    */
   reopen(id: JobId, isOurs: (job: JobPaths) => boolean): boolean {
-    const copy = this.path === NOWHERE && isRemoved(this.fd) ? openHome(this.known, false) : undefined;
+    const copy =
+      this.fd !== undefined && this.path === NOWHERE && isRemoved(this.fd)
+        ? openHome(this.known, false)
+        : undefined;
     if (!copy?.ok || copy.value?.token !== this.token || !isOurs(copy.value.job(id))) return false;
-    fs.closeSync(this.fd);
+    fs.closeSync(this.fd!);
     this.fd = openDirectory(this.known);
-    this.file = fileOf(this.fd);
+    this.file = fileOfOpen(this.fd);
     this.own.get(id)?.open();
     return true;
   }
