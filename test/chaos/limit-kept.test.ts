@@ -33,7 +33,19 @@ rigTest('a cut that was recorded and not made is made by the successor', async (
   const id = await runPuppet(rig, puppet, ['--max-log', '16M']);
   await puppet.print(`${'y'.repeat(1023)}\n`.repeat(8192));
   // as its predecessor would have left it, had it died between the two
-  const trimming = { from: 4096, to: 4 * MIB, base: 0, keep: 0, turning: false };
+  const fd = fs.openSync(rig.file(id, 'out/log'), 'r');
+  const mark = LogMark.at(fd, 8 * MIB).record;
+  fs.closeSync(fd);
+  const trimming = {
+    from: 4096,
+    to: 4 * MIB,
+    base: 0,
+    floor: 0,
+    keep: 0,
+    turning: false,
+    moved: false,
+    mark,
+  };
   fs.writeFileSync(rig.file(id, 'out/trimmed'), JSON.stringify({ v: 1, log: trimming, err: null }));
   assert.ok(diskBytes(rig, id) >= 8 * MIB);
   await killOwner(rig, id, 2);
