@@ -1,7 +1,9 @@
 /** The limit of a log holds whoever was killed, also in the midst of a cut, and where no hole can be punched. */
+
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { LogMark } from '../../src/job/log/mark.ts';
 import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { killOwner, runPuppet } from './death.ts';
