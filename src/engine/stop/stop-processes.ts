@@ -117,7 +117,8 @@ export async function stopProcesses(
         target.beforeSignal(signal);
       }
       // the note was flushed to the disk meanwhile
-      for (const stat of isFirst ? stillThere(found) : found) {
+      // parents first: one that starts its child again when that ends is asked before it does
+      for (const stat of (isFirst ? stillThere(found) : found).toReversed()) {
         if (signalled.has(stat.pid)) continue;
         signalled.add(stat.pid);
         const isMeant = earlier === undefined && (isFirst || stat.startTicks < sinceTicks!);
