@@ -227,9 +227,10 @@ export const requestStop = (job: JobPaths, hardness: 'term' | 'kill', stop: Stop
 export function readStops(job: JobPaths): Stop[] {
   return (['term', 'kill'] as const).flatMap((hardness) => {
     const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopShape);
+    if (stop.kind === 'absent') return [];
     const stat = fs.lstatSync(job.stop(hardness), { throwIfNoEntry: false });
     // where no descriptor is left nothing can be opened, not even to see that there is nothing
-    if (stop.kind === 'absent' || !stat) return [];
+    if (!stat) return [];
     // as the end: by the clock that files are stamped with, whatever the killer's says
     const at = Math.round(stat.mtimeMs);
     if (stop.kind === 'read') return [{ ...stop.value, at }];
