@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { Gate } from '../../rig/gate.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
@@ -14,13 +15,13 @@ const OBSTACLES: [what: string, make: (path: string) => void][] = [
 
 for (const [what, obstruct] of OBSTACLES) {
   rigTest(`${what} where the log was: the next attempt fails to start, and its slot is free`, async (rig) => {
-    const line = 'exec 3<go; exit 5';
-    execFileSync('mkfifo', [`${rig.project}/go`]);
+    const gate = new Gate(rig);
+    const line = `${gate.line}; exit 5`;
     const id = await rig.run(['--queue', 'q', '--retry', '2', '--backoff', '10ms', line]);
     await rig.untilState(id, 'running');
     fs.unlinkSync(rig.file(id, 'out/log'));
     obstruct(rig.file(id, 'out/log'));
-    fs.closeSync(fs.openSync(`${rig.project}/go`, 'w'));
+    gate.open();
     const { code, stdout } = await rig.bgjob(['wait', String(id)]);
     assert.equal(code, 125, stdout);
     assert.match(stdout, /cannot write its log .*\/out\/log: something that is no file stands there/);
@@ -29,8 +30,8 @@ for (const [what, obstruct] of OBSTACLES) {
 }
 
 rigTest('a log that was removed between two attempts is made again', async (rig) => {
-  execFileSync('mkfifo', [`${rig.project}/go`]);
-  const line = 'echo "$BGJOB_ID says"; exec 3<go; [ -e second ] || { touch second; exit 5; }';
+  const [first, second] = [new Gate(rig, 'first'), new Gate(rig, 'second')];
+  const line = `echo "$BGJOB_ID says"; if [ -e again ]; then ${second.line}; else ${first.line}; touch again; exit 5; fi`;
   const id = await rig.run(['--queue', 'q', '--retry', '1', '--backoff', '10ms', line]);
   await until(
     () => rig.log(id),
@@ -38,14 +39,13 @@ rigTest('a log that was removed between two attempts is made again', async (rig)
     'its words',
   );
   fs.unlinkSync(rig.file(id, 'out/log'));
-  const open = (): void => fs.closeSync(fs.openSync(`${rig.project}/go`, 'w'));
-  open();
+  first.open();
   await until(
     () => (fs.existsSync(rig.file(id, 'out/log')) ? rig.log(id) : ''),
     (text) => text.endsWith('1 says\n'),
     'the second attempt',
   );
-  open();
+  second.open();
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
   assert.match(rig.log(id), /^\[bgjob: attempt 2 of 2.*\n1 says\n$/);
 });

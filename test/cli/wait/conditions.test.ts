@@ -1,8 +1,8 @@
 /** `wait --until…` and `run --until…`: what came true, what ended first, and what cannot be. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { Gate } from '../../rig/gate.ts';
 import { answersOf } from '../../rig/inprocess.ts';
 import type { Puppet } from '../../rig/puppet.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
@@ -280,10 +280,10 @@ rigTest('a line that is not finished yet is no line that ends there', async (rig
 rigTest(
   'what a failed attempt wrote says nothing of the next, nor does the line between them',
   async (rig) => {
-    execFileSync('mkfifo', [join(rig.project, 'go')]);
+    const [begin, end] = [new Gate(rig, 'begin'), new Gate(rig, 'end')];
     // the first attempt says that it is ready, and fails; the second one waits before it says so
-    const line =
-      'if [ ! -e second ]; then echo ready; echo no port >&2; touch second; exit 5; fi; echo begun; exec 3<go; echo "ready now"; exec 3<go';
+    const first = 'if [ ! -e second ]; then echo ready; echo no port >&2; touch second; exit 5; fi';
+    const line = `${first}; echo begun; ${begin.line}; echo "ready now"; ${end.line}`;
     const options = ['--queue', 'q', '--retry', '1', '--backoff', '10ms'];
     const id = await rig.run([...options, line]);
     const failing = rig.startBgjob(['wait', String(id), '--until', 'never', '--fail-on', 'attempt|exited']);
@@ -302,10 +302,9 @@ rigTest(
       );
     const before = await rig.bgjob(['wait', String(id), '--until', 'ready', '--since', '0']);
     assert.equal(before.stdout, `${id} matched at byte 0: "ready"\n`, 'asked for');
-    const open = (): void => fs.closeSync(fs.openSync(join(rig.project, 'go'), 'w'));
-    open();
+    begin.open();
     assert.match((await waiting.answer).stdout, /: "ready now"\n$/);
-    open();
+    end.open();
     for (const call of [failing, failed]) {
       const { code, stdout } = await call.answer;
       assert.equal(code, 1, stdout);
