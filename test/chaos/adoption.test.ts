@@ -145,10 +145,11 @@ rigTest('a stop that the supervisor began and did not live to end', async (rig) 
   const id = await runPuppet(rig, puppet);
   await puppet.ignore('SIGTERM');
   const kill = rig.startBgjob(['kill', '--grace', '1h', String(id)]);
+  // by then the owner has let the watcher go on, which somebody may have stopped
   await until(
-    () => readJson(rig.file(id, 'state.json')),
-    (state) => state?.status.phase === 'stopping',
-    'stopping',
+    () => fs.existsSync(rig.file(id, 'first.1')),
+    (isSent) => isSent,
+    'the first signal',
   );
   await betweenOwners(rig, id, 2, () =>
     amend(rig.file(id, 'state.json'), ({ status }) => (status.stop.graceMs = 300)),
