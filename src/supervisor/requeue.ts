@@ -82,6 +82,5 @@ export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boole
 export function writeHeading({ attempt, spec, job, last }: Attempted, log: number): void {
   const how = last ? `, after it ${howEnded(last.outcome)}` : '';
   writeAttemptStart(job, attempt);
-  // writeLogNote puts it into [bgjob: …], as headingOf does
-  writeLogNote(job, log, headingOf(attempt, spec.retry + 1, how).slice('[bgjob: '.length, -1));
+  writeLogNote(job, log, headingOf(attempt, spec.retry + 1, how));
 }

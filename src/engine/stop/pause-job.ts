@@ -84,7 +84,7 @@ function troubleOf(view: JobView): HoldTrouble | undefined {
   return phase === 'queued' || phase === 'stopping' ? { kind: phase } : undefined;
 }
 
-/** The job when its owner has answered, or can do so no more; or that there is no answer, or nobody who could give one. */
+/** The job once its owner has answered, or has no more to answer. `no-answer`: the time is over. `no-owner`: the owner was killed. */
 async function answerOf(
   home: Home,
   before: LiveView,

@@ -123,7 +123,7 @@ export async function stopProcesses(
         signalled.add(stat.pid);
         const isMeant = earlier === undefined && (isFirst || stat.startTicks < sinceTicks!);
         if (isMeant) signalProcess(stat, signal as NodeJS.Signals);
-        // whoever sent the first signal may have been killed before he let a paused process go on
+        // an earlier owner may have been killed between TERM and CONT to a paused process
         else if (standsStill(stat)) signalProcess(stat, 'SIGCONT');
       }
     }

@@ -38,9 +38,9 @@ export function readAttemptStart(
   return status.phase === 'queued' ? size : 0;
 }
 
-/** The line that the owner writes into the log before an attempt. */
+/** What the owner writes into the log before an attempt, as a note of ours: see writeLogNote. */
 export const headingOf = (attempt: number, attempts: number, how: string): string =>
-  `[bgjob: attempt ${attempt} of ${attempts}${how}]`;
+  `attempt ${attempt} of ${attempts}${how}`;
 
 const HEADING = /^\[bgjob: attempt \d+ of \d+(, after it [^\]]*)?\]$/;
 
