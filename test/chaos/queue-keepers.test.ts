@@ -11,16 +11,15 @@ import { assertIdle, Book, machinery, setSlots, type Victim } from './queues.ts'
 /** The keepers and the shells that start them again. */
 const keepersOf = (rig: Rig): Victim[] => machinery(rig).filter(({ role }) => role === 'keeper');
 
-/** The keeper itself, once it keeps: below its shell. */
+/** The process that has the claim, once there is one below its shell. Others that came at once may still be about to leave. */
 async function untilKept(rig: Rig, but = 0): Promise<{ shell: number; keeper: number }> {
-  const pids = await until(
-    () => keepersOf(rig).map(({ pid }) => pid),
-    (found) =>
-      found.some((pid) => pid !== but && found.includes(parentOf(pid)) && claims(rig).includes(String(pid))),
-    'a keeper',
-  );
-  const keeper = pids.find((pid) => pids.includes(parentOf(pid)))!;
-  return { shell: parentOf(keeper), keeper };
+  const findKeeper = (): number | undefined => {
+    const pids = keepersOf(rig).map(({ pid }) => pid);
+    const claimed = claims(rig);
+    return pids.find((pid) => pid !== but && pids.includes(parentOf(pid)) && claimed.includes(String(pid)));
+  };
+  const keeper = await until(findKeeper, (found) => found !== undefined, 'a keeper');
+  return { shell: parentOf(keeper!), keeper: keeper! };
 }
 
 /** The pids that are on record as keepers. */
