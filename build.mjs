@@ -35,20 +35,6 @@ const lazyFiles = {
   },
 };
 
-/** `import * as fs` as plain require: esbuild would copy all names of the module, in each of the files that import it. */
-const plainNodeModules = {
-  name: 'plain-node-modules',
-  setup({ onLoad }) {
-    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace(
-        /^import \* as (\w+) from ('node:\w+');$/gm,
-        'import $1 = require($2);',
-      ),
-      loader: 'ts',
-    }));
-  },
-};
-
 /** commander loads node:child_process for subcommands that are programs of their own; we have none, and `ls` needs no other; and help. */
 const leanCommander = {
   name: 'lean-commander',
@@ -124,7 +110,7 @@ const common = {
   // import() of a CommonJS file would load Node's ES module loader: require does
   supported: { 'dynamic-import': false },
   logLevel: 'warning',
-  plugins: [lazyFiles, plainNodeModules, leanCommander, leanTerminal, oneWidth, plainFs, placelessPsList],
+  plugins: [lazyFiles, leanCommander, leanTerminal, oneWidth, plainFs, placelessPsList],
 };
 
 rmSync('dist', { recursive: true, force: true });

@@ -10,8 +10,24 @@
  *
  * (Node's own compile cache, from 22 on, gains a third of this.)
  */
-import * as fs from 'node:fs';
-import * as modules from 'node:module';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire, wrap } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute } from 'node:path';
 import { Script } from 'node:vm';
@@ -25,10 +41,10 @@ const OTHERS_WRITE = 0o022;
 
 /** Whether nobody but us and root can put something else in the place of this directory, which must be its real path. */
 function isOurs(real: string): boolean {
-  const { uid, mode } = fs.lstatSync(real);
+  const { uid, mode } = lstatSync(real);
   if (uid !== process.geteuid!() || (mode & OTHERS_WRITE) !== 0) return false;
   for (let above = dirname(real); ; above = dirname(above)) {
-    const stat = fs.lstatSync(above);
+    const stat = lstatSync(above);
     const isOpen = (stat.mode & OTHERS_WRITE) !== 0 && (stat.mode & STICKY) === 0;
     if (isOpen || ![0, process.geteuid!()].includes(stat.uid)) return false;
     if (above === dirname(above)) return true;
@@ -37,7 +53,7 @@ function isOurs(real: string): boolean {
 
 const realPath = (path: string): string | undefined => {
   try {
-    return fs.realpathSync.native(path);
+    return realpathSync.native(path);
   } catch {
     return undefined;
   }
@@ -45,9 +61,9 @@ const realPath = (path: string): string | undefined => {
 
 /** Makes a directory in one of ours: with `sudo` the home directory may be that of another user, who could not use it then. */
 function makeOwn(path: string): void {
-  if (!isOurs(fs.realpathSync.native(dirname(path)))) return;
-  fs.mkdirSync(path, 0o700);
-  fs.chmodSync(path, 0o700);
+  if (!isOurs(realpathSync.native(dirname(path)))) return;
+  mkdirSync(path, 0o700);
+  chmodSync(path, 0o700);
 }
 
 /** Whether a path lies in the home of bgjob. */
@@ -61,10 +77,10 @@ function cacheDirectory(make: boolean): string | undefined {
   try {
     const asked = process.env['XDG_CACHE_HOME'] ?? '';
     const base = isAbsolute(asked) ? asked : `${homedir()}/.cache`;
-    if (make && !fs.existsSync(base)) makeOwn(base);
+    if (make && !existsSync(base)) makeOwn(base);
     const above = realPath(base);
     if (above === undefined || isInHome(above)) return undefined;
-    if (make && !fs.existsSync(`${base}/bgjob`)) makeOwn(`${base}/bgjob`);
+    if (make && !existsSync(`${base}/bgjob`)) makeOwn(`${base}/bgjob`);
     const real = realPath(`${base}/bgjob`);
     return real !== undefined && isOurs(real) && !isInHome(real) ? real : undefined;
   } catch {
@@ -85,11 +101,11 @@ function fileName(size: number): string | undefined {
 function readCode(path: string, text: Buffer): Buffer | undefined {
   let fd: number | undefined;
   try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
-    const stat = fs.fstatSync(fd);
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
     if (!stat.isFile() || stat.uid !== process.geteuid!() || (stat.mode & OTHERS_WRITE) !== 0)
       return undefined;
-    const bytes = fs.readFileSync(fd);
+    const bytes = readFileSync(fd);
     const half = (bytes.length - text.length) / 2;
     if (!(half > 0) || !bytes.subarray(2 * half).equals(text)) return undefined;
     const code = bytes.subarray(0, half);
@@ -97,7 +113,7 @@ function readCode(path: string, text: Buffer): Buffer | undefined {
   } catch {
     return undefined;
   } finally {
-    if (fd !== undefined) fs.closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
@@ -107,24 +123,24 @@ function writeCode(name: string, code: Buffer, text: Buffer): void {
   if (dir === undefined) return;
   const temporary = `${dir}/${name}.${process.pid}`;
   try {
-    fs.writeFileSync(temporary, Buffer.concat([code, code, text]), { mode: 0o600, flag: 'wx' });
-    fs.chmodSync(temporary, 0o600);
-    fs.renameSync(temporary, `${dir}/${name}`);
+    writeFileSync(temporary, Buffer.concat([code, code, text]), { mode: 0o600, flag: 'wx' });
+    chmodSync(temporary, 0o600);
+    renameSync(temporary, `${dir}/${name}`);
     const verb = name.slice(0, name.indexOf('.') + 1);
-    for (const other of fs.readdirSync(dir))
-      if (other.startsWith(verb) && Date.now() - fs.lstatSync(`${dir}/${other}`).mtimeMs > OLD_MS)
-        fs.unlinkSync(`${dir}/${other}`);
+    for (const other of readdirSync(dir))
+      if (other.startsWith(verb) && Date.now() - lstatSync(`${dir}/${other}`).mtimeMs > OLD_MS)
+        unlinkSync(`${dir}/${other}`);
   } catch {
     // a full or read-only disk: the next start compiles again
-    fs.rmSync(temporary, { force: true });
+    rmSync(temporary, { force: true });
   }
 }
 
-const text = fs.readFileSync(CLI);
+const text = readFileSync(CLI);
 const name = fileName(text.length);
 const dir = name === undefined ? undefined : cacheDirectory(false);
 const cachedData = dir === undefined ? undefined : readCode(`${dir}/${name}`, text);
-const script = new Script(modules.wrap(text.toString('utf8')), {
+const script = new Script(wrap(text.toString('utf8')), {
   filename: CLI,
   ...(cachedData && { cachedData }),
 });
@@ -135,4 +151,4 @@ if (name !== undefined && (!cachedData || script.cachedDataRejected)) {
     if (cli.exports.verbs?.includes(process.argv[2]!)) writeCode(name, script.createCachedData(), text);
   });
 }
-script.runInThisContext().call(cli.exports, cli.exports, modules.createRequire(CLI), cli, CLI, __dirname);
+script.runInThisContext().call(cli.exports, cli.exports, createRequire(CLI), cli, CLI, __dirname);

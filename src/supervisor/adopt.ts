@@ -3,7 +3,7 @@
  * child to wait for: the shim nudges it (SIGURG), a watch on `exit.N` does where the nudge went to a dead
  * predecessor, and once a second it looks for itself.
  */
-import * as fs from 'node:fs';
+import { closeSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/result.ts';
@@ -36,7 +36,7 @@ export function adopterCall({ home, spec }: Supervision): AdopterCall {
 }
 
 export function adopt(supervision: Supervision): void {
-  fs.closeSync(DEAD_SOCKET_FD);
+  closeSync(DEAD_SOCKET_FD);
   supervision.mayTake = false;
   supervision.hasSeenAlive = false;
   supervision.watcherPid = findWatcher(supervision);
@@ -74,7 +74,7 @@ function startedBefore(supervision: Supervision): void {
   const { job, owner } = supervision;
   // blank since the launch: the shim has not come to write
   const isWritten = readShim(job, owner.identity).shim !== undefined;
-  const agoMs = isWritten ? Math.max(0, systemClock.now() - fs.statSync(job.shim).mtimeMs) : 0;
+  const agoMs = isWritten ? Math.max(0, systemClock.now() - statSync(job.shim).mtimeMs) : 0;
   const { now, monotonic } = systemClock;
   supervision.dispatch({
     type: 'started',
@@ -114,7 +114,7 @@ function watchExit(supervision: Supervision): void {
     else supervision.checkMain();
   }, LOOK_MS);
   try {
-    const watcher = fs.watch(supervision.job.exit(supervision.attempt), { persistent: false }, () => {
+    const watcher = watch(supervision.job.exit(supervision.attempt), { persistent: false }, () => {
       supervision.checkMain();
       if (supervision.isOver) watcher.close();
     });

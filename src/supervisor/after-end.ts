@@ -3,7 +3,7 @@
  * then clean up. The process then ends by itself, or with the job that it took, or with what was left behind: with the shim,
  * because we are its parent, and where pid 1 does not reap nobody else takes it from the process table.
  */
-import * as fs from 'node:fs';
+import { existsSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { errnoOf } from '../base/result.ts';
 import { collect, isCollectionDue } from '../engine/gc/collect.ts';
@@ -97,7 +97,7 @@ async function keepLimit(supervision: Supervision): Promise<void> {
     return;
   }
   trim.start();
-  while (fs.existsSync(job.spec)) {
+  while (existsSync(job.spec)) {
     if (!supervision.left.some((one) => isAlive(one) === 'alive')) {
       // they may have started others, who write on
       supervision.left = (await supervision.processes()).flatMap(({ pid }) => identify(pid) ?? []);

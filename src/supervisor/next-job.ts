@@ -3,7 +3,7 @@
  * dead supervisor's job, starts a fresh one, and so does a process whose program was replaced by an update. The watcher of the job that ended is told only then: if we are killed on the way, its
  * adopter moves the queue on.
  */
-import * as fs from 'node:fs';
+import { closeSync } from 'node:fs';
 import { isSystemError } from '../base/result.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { identify } from '../engine/os/process-identity.ts';
@@ -65,7 +65,7 @@ function take(home: AnchoredHome, { spec, aliveFd, generation }: Admitted, start
     // a power cut may take it: then the job waits again, and nobody was told that it ran
     isClaimed = claimOwner(job, owner, false);
   } finally {
-    if (!isClaimed) fs.closeSync(aliveFd);
+    if (!isClaimed) closeSync(aliveFd);
   }
   if (!isClaimed) return false;
   process.title = `bgjob[${spec.id}]`;

@@ -1,6 +1,6 @@
 /** A keeper: sleeps until what its queue waits for may have come, and starts what may start. It leaves when it is not needed. */
 import { setMaxListeners } from 'node:events';
-import * as fs from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
@@ -33,7 +33,7 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   for (;;) {
     const rest = await advance(line, mover);
     // somebody removed the queue, or the home
-    if (!needsKeeper(line, rest) || !fs.existsSync(line.queue.waiting)) break;
+    if (!needsKeeper(line, rest) || !existsSync(line.queue.waiting)) break;
     await awaitChange(home, rest, nudges);
     // the next keeper is of the new program
     if (isProgramReplaced()) break;
@@ -50,8 +50,8 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
 /** The FIFO anew: what is inherited is closed by whoever moves another queue on. */
 function ownFifo(): number {
   if (!HAS_PROC) return ALIVE_FD;
-  const fd = fs.openSync(`/proc/self/fd/${ALIVE_FD}`, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
-  fs.closeSync(ALIVE_FD);
+  const fd = openSync(`/proc/self/fd/${ALIVE_FD}`, constants.O_RDWR | constants.O_NONBLOCK);
+  closeSync(ALIVE_FD);
   return fd;
 }
 

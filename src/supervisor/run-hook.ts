@@ -3,7 +3,7 @@
  * at most; then everything that it started is killed. What becomes of it is written down and changes nothing else.
  */
 import { spawn } from 'node:child_process';
-import * as fs from 'node:fs';
+import { closeSync, constants as fsConstants } from 'node:fs';
 import { constants } from 'node:os';
 import { sealed } from '../base/checksum.ts';
 import { after, systemClock } from '../base/clock.ts';
@@ -39,7 +39,7 @@ type End = Pick<Hooked, 'code' | 'why'>;
 
 export async function runHook(home: Home, spec: Spec): Promise<void> {
   // what whoever started us may have held
-  for (const fd of [3, 4]) fs.closeSync(fd);
+  for (const fd of [3, 4]) closeSync(fd);
   const view = await untilEnded(home, spec.id);
   if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
   const told = notifyEnd(home, spec, view);
@@ -106,7 +106,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
     env: environmentOf(home, spec, view),
     stdio: ['ignore', log, log],
   });
-  if (typeof log === 'number') fs.closeSync(log);
+  if (typeof log === 'number') closeSync(log);
   const main = child.pid === undefined ? undefined : identify(child.pid);
   const ended = new Promise<End>((resolve) => {
     child.once('error', (error) =>
@@ -133,7 +133,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
 /** A file of its own; where there is no room for one its output is lost. */
 function openLog(path: string): number | 'ignore' {
   try {
-    return createExclusive(path, fs.constants.O_APPEND);
+    return createExclusive(path, fsConstants.O_APPEND);
   } catch (thrown) {
     errnoOf(thrown);
     return 'ignore';

@@ -3,7 +3,7 @@
  * starts the shim, and hears of the end through the socket.
  */
 import { spawn } from 'node:child_process';
-import * as fs from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { openLog, syncDir } from '../base/fs/atomic-write.ts';
@@ -54,7 +54,7 @@ export function startJob(supervision: Supervision): void {
       supervision.readRequests();
       if (supervision.status.phase === 'starting') startShim(supervision, environment.value, outFds);
     } finally {
-      for (const fd of outFds) fs.closeSync(fd);
+      for (const fd of outFds) closeSync(fd);
     }
   } catch (thrown) {
     const { what = 'could not be prepared' } = thrown as { what?: string };
@@ -76,10 +76,10 @@ function readEnvironment({ home, spec }: Supervision): Found<string[]> {
 }
 
 function inheritedEnvironment(): Found<string[]> {
-  const bytes = Buffer.alloc(fs.fstatSync(ENVIRONMENT_FD).size);
+  const bytes = Buffer.alloc(fstatSync(ENVIRONMENT_FD).size);
   // from 0: the launcher, who wrote it, shares the offset
   readAt(ENVIRONMENT_FD, bytes, 0);
-  fs.closeSync(ENVIRONMENT_FD);
+  closeSync(ENVIRONMENT_FD);
   const parsed = parseEnvironment(bytes.toString('utf8'));
   return parsed.ok ? { kind: 'read', value: parsed.value } : { kind: 'unreadable', why: parsed.why };
 }
@@ -135,7 +135,7 @@ function refusalOf({ cwd, argv }: Spec): Refusal | undefined {
   ];
   for (const [path, what] of checks) {
     try {
-      fs.accessSync(path, fs.constants.X_OK);
+      accessSync(path, constants.X_OK);
     } catch (thrown) {
       const errno = errnoOf(thrown);
       const code = path === cwd ? EXIT.bgjob : errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
@@ -170,12 +170,12 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
       }),
     );
   } catch (thrown) {
-    if (inputFd !== undefined) fs.closeSync(inputFd);
+    if (inputFd !== undefined) closeSync(inputFd);
     // E2BIG and the like are thrown; what fork and exec say comes as an event
     fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
     return;
   }
-  if (inputFd !== undefined) fs.closeSync(inputFd);
+  if (inputFd !== undefined) closeSync(inputFd);
   if (child.pid === undefined) {
     child.once('error', (error) => {
       fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(error) });

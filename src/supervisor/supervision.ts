@@ -4,7 +4,7 @@
  *
  * State first, then the event: whoever is woken by the FIFO finds the end written down.
  */
-import * as fs from 'node:fs';
+import { closeSync } from 'node:fs';
 import { lengthOf, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { errnoOf } from '../base/result.ts';
@@ -278,8 +278,8 @@ export class Supervision {
 
   private letGo(): void {
     Supervision.all.delete(this);
-    fs.closeSync(this.aliveFd);
-    if (this.stdinFd !== undefined) fs.closeSync(this.stdinFd);
+    closeSync(this.aliveFd);
+    if (this.stdinFd !== undefined) closeSync(this.stdinFd);
     this.stdinFd = undefined;
     this.onEnded();
   }

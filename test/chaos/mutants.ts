@@ -541,8 +541,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'base/fs/atomic-write.ts',
-        from: 'if (!fs.fstatSync(fd).isFile() || !fs.readFileSync(fd).equals(before)) return false;',
-        to: 'if (!fs.fstatSync(fd).isFile()) return false;',
+        from: 'if (!fstatSync(fd).isFile() || !readFileSync(fd).equals(before)) return false;',
+        to: 'if (!fstatSync(fd).isFile()) return false;',
       },
     ],
     by: { test: 'cli/skill/skill.test.ts', name: /what somebody edits meanwhile is not lost/ },
@@ -552,8 +552,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'base/fs/directories.ts',
-        from: 'fs.mkdirSync(path, 0o755);',
-        to: 'fs.mkdirSync(path);',
+        from: 'mkdirSync(path, 0o755);',
+        to: 'mkdirSync(path);',
       },
     ],
     by: { test: 'cli/home/parents.test.ts', name: /above a home under umask 000/ },
@@ -701,8 +701,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'job/home/records.ts',
-        from: 'fs.closeSync(createBlank(job.exit(attempt), 8));',
-        to: "fs.writeFileSync(job.exit(attempt), '0\\n0\\n    ');",
+        from: 'closeSync(createBlank(job.exit(attempt), 8));',
+        to: "require('node:fs').writeFileSync(job.exit(attempt), '0\\n0\\n    ');",
       },
     ],
     by: {
@@ -763,7 +763,7 @@ export const MUTANTS: Mutant[] = [
         file: 'engine/launch/launch.ts',
         from: 'id = claimId(home);',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of a source
-        to: 'id = claimId(home); fs.writeSync(1, `${id}\\n`);',
+        to: 'id = claimId(home); require("node:fs").writeSync(1, `${id}\\n`);',
       },
     ],
     by: {

@@ -4,12 +4,26 @@
  * Modes are given explicitly and set again by fchmod: the umask belongs to the job and is never changed.
  * All functions throw Node's system errors; `attempt` turns them into a failure at the edge of a room.
  */
-import * as fs from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { type BaseResult, errnoOf, ok } from '../result.ts';
 import { requireDirectory } from './directories.ts';
 
-const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Runs `act`, and makes a system error a failure that says what was being done to which path. */
 export function attempt<T>(doing: string, path: string, act: () => T): BaseResult<T> {
@@ -22,13 +36,13 @@ export function attempt<T>(doing: string, path: string, act: () => T): BaseResul
 
 /** Writes everything: on a full disk `write` first comes back short, without an error. */
 export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }
 
 /** Writes what a pipe has room for; 0 if it is full, undefined if nobody reads it any more. Other system errors are thrown. */
 export function writeSome(fd: number, bytes: Uint8Array): number | undefined {
   try {
-    return fs.writeSync(fd, bytes);
+    return writeSync(fd, bytes);
   } catch (thrown) {
     const errno = errnoOf(thrown);
     if (errno === 'EAGAIN') return 0;
@@ -39,11 +53,11 @@ export function writeSome(fd: number, bytes: Uint8Array): number | undefined {
 
 /** Makes the names in a directory durable. */
 export function syncDir(path: string): void {
-  const fd = fs.openSync(path, O_RDONLY);
+  const fd = openSync(path, O_RDONLY);
   try {
-    fs.fsyncSync(fd);
+    fsyncSync(fd);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -51,13 +65,13 @@ export function syncDir(path: string): void {
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
 function writeNew(path: string, content: string | Uint8Array, flush = true): void {
-  const fd = fs.openSync(path, NEW, 0o600);
+  const fd = openSync(path, NEW, 0o600);
   try {
-    fs.fchmodSync(fd, 0o600);
+    fchmodSync(fd, 0o600);
     writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content);
-    if (flush) fs.fsyncSync(fd);
+    if (flush) fsyncSync(fd);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -83,10 +97,10 @@ export function writeRenamed(path: string, text: string, flush = true): void {
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EEXIST') throw thrown;
       // a killed writer's, or a link to a file of somebody's: it goes, and is never written into
-      fs.unlinkSync(temporary);
+      unlinkSync(temporary);
       writeNew(temporary, text, flush);
     }
-    fs.renameSync(temporary, path);
+    renameSync(temporary, path);
   } catch (thrown) {
     removeQuietly(temporary);
     throw thrown;
@@ -102,7 +116,7 @@ export function writeShared(path: string, text: string): void {
   requireDirectory(dirname(path));
   try {
     writeNew(temporary, text);
-    fs.renameSync(temporary, path);
+    renameSync(temporary, path);
   } finally {
     removeQuietly(temporary);
   }
@@ -114,7 +128,7 @@ export function writeVisible(path: string, bytes: Uint8Array): void {
   const temporary = `${path}.${process.pid}.${claims++}.tmp`;
   try {
     createVisible(temporary, bytes);
-    fs.renameSync(temporary, path);
+    renameSync(temporary, path);
   } finally {
     removeQuietly(temporary);
   }
@@ -123,15 +137,15 @@ export function writeVisible(path: string, bytes: Uint8Array): void {
 
 /** Makes such a file that must not exist, EEXIST; durable when the directory is flushed. */
 export function createVisible(path: string, bytes: Uint8Array): void {
-  const fd = fs.openSync(path, NEW, 0o644);
+  const fd = openSync(path, NEW, 0o644);
   try {
     writeAll(fd, bytes);
-    fs.fsyncSync(fd);
+    fsyncSync(fd);
   } catch (thrown) {
     removeQuietly(path);
     throw thrown;
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -143,23 +157,23 @@ export function changeInPlace(path: string, before: Uint8Array, next: Uint8Array
   const kept = before.findIndex((byte, n) => byte !== next[n]);
   const isLonger = kept === -1;
   // then nothing that somebody else appends meanwhile is written over
-  const fd = fs.openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | (isLonger ? O_APPEND : 0));
+  const fd = openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | (isLonger ? O_APPEND : 0));
   try {
-    if (!fs.fstatSync(fd).isFile() || !fs.readFileSync(fd).equals(before)) return false;
+    if (!fstatSync(fd).isFile() || !readFileSync(fd).equals(before)) return false;
     try {
       writeAt(fd, next.subarray(before.length), before.length);
       if (!isLonger) {
         writeAt(fd, next.subarray(kept, before.length), kept);
-        if (next.length < before.length) fs.ftruncateSync(fd, next.length);
+        if (next.length < before.length) ftruncateSync(fd, next.length);
       }
     } catch (thrown) {
-      fs.ftruncateSync(fd, before.length);
+      ftruncateSync(fd, before.length);
       if (!isLonger) writeAt(fd, before.subarray(kept), kept);
       throw thrown;
     }
-    fs.fsyncSync(fd);
+    fsyncSync(fd);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
   return true;
 }
@@ -167,7 +181,7 @@ export function changeInPlace(path: string, before: Uint8Array, next: Uint8Array
 /** Writes everything, from a place in the file on. */
 function writeAt(fd: number, bytes: Uint8Array, at: number): void {
   for (let done = 0; done < bytes.length; )
-    done += fs.writeSync(fd, bytes, done, bytes.length - done, at + done);
+    done += writeSync(fd, bytes, done, bytes.length - done, at + done);
 }
 
 /**
@@ -179,7 +193,7 @@ export function claim(path: string, text: string, flush = true): boolean {
   requireDirectory(dirname(path));
   try {
     writeNew(temporary, text, flush);
-    fs.linkSync(temporary, path);
+    linkSync(temporary, path);
   } catch (thrown) {
     if (errnoOf(thrown) === 'EEXIST') return false;
     throw thrown;
@@ -193,7 +207,7 @@ export function claim(path: string, text: string, flush = true): boolean {
 /** Creates an empty marker; existing is fine. */
 export function touch(path: string): void {
   try {
-    fs.closeSync(createExclusive(path));
+    closeSync(createExclusive(path));
   } catch (thrown) {
     // whatever it is: opening a FIFO to write would wait for a reader
     if (errnoOf(thrown) !== 'EEXIST') throw thrown;
@@ -205,16 +219,16 @@ export function touch(path: string): void {
  * name, stays as it is; throws a system error.
  */
 export function writeHint(path: string, text: string): void {
-  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
-    const stat = fs.fstatSync(fd);
+    const stat = fstatSync(fd);
     if (!stat.isFile() || stat.nlink > 1)
       throw Object.assign(new Error(`EMLINK: ${path}`), { code: 'EMLINK' });
-    fs.fchmodSync(fd, 0o600);
-    fs.ftruncateSync(fd, 0);
+    fchmodSync(fd, 0o600);
+    ftruncateSync(fd, 0);
     writeAll(fd, Buffer.from(text));
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -224,9 +238,9 @@ export const writeUnflushed = (path: string, text: string): void => writeNew(pat
 /** A FIFO to write, if somebody has it open to read: else it is refused. */
 export function openForReader(path: string): number | undefined {
   try {
-    const fd = fs.openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
-    if (fs.fstatSync(fd).isFIFO()) return fd;
-    fs.closeSync(fd);
+    const fd = openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+    if (fstatSync(fd).isFIFO()) return fd;
+    closeSync(fd);
   } catch (thrown) {
     errnoOf(thrown);
   }
@@ -236,7 +250,7 @@ export function openForReader(path: string): number | undefined {
 /** Whether somebody reads a FIFO; he is not woken. */
 export function hasReader(path: string): boolean {
   const fd = openForReader(path);
-  if (fd !== undefined) fs.closeSync(fd);
+  if (fd !== undefined) closeSync(fd);
   return fd !== undefined;
 }
 
@@ -250,15 +264,15 @@ export function wakeReader(path: string): boolean {
     // it is full of bytes: then they wake, too
     errnoOf(thrown);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
   return true;
 }
 
 /** Creates a file that must not exist, for writing and with `flags` more; returns its descriptor. */
 export function createExclusive(path: string, flags = 0): number {
-  const fd = fs.openSync(path, NEW | flags, 0o600);
-  fs.fchmodSync(fd, 0o600);
+  const fd = openSync(path, NEW | flags, 0o600);
+  fchmodSync(fd, 0o600);
   return fd;
 }
 
@@ -271,23 +285,23 @@ export const createLog = (path: string): number => createExclusive(path, O_APPEN
  */
 export function openRegular(path: string, flags: number): number {
   // a FIFO without a reader is ENXIO, a link ELOOP
-  const probe = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
+  const probe = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
   try {
-    if (!fs.fstatSync(probe).isFile()) throw Object.assign(new Error(`EFTYPE: ${path}`), { code: 'EFTYPE' });
+    if (!fstatSync(probe).isFile()) throw Object.assign(new Error(`EFTYPE: ${path}`), { code: 'EFTYPE' });
     return reopen(probe, path, flags);
   } finally {
-    fs.closeSync(probe);
+    closeSync(probe);
   }
 }
 
 /** Opens the file of a descriptor anew; throws a system error, ESTALE where that can be done by its name alone and that is another's. */
 export function reopen(fd: number, path: string, flags: number): number {
   const own = `/proc/self/fd/${fd}`;
-  if (fs.existsSync(own)) return fs.openSync(own, flags);
-  const opened = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
-  const [wanted, found] = [fs.fstatSync(fd), fs.fstatSync(opened)];
+  if (existsSync(own)) return openSync(own, flags);
+  const opened = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
+  const [wanted, found] = [fstatSync(fd), fstatSync(opened)];
   if (wanted.dev === found.dev && wanted.ino === found.ino) return opened;
-  fs.closeSync(opened);
+  closeSync(opened);
   throw Object.assign(new Error(`ESTALE: ${path}`), { code: 'ESTALE' });
 }
 
@@ -303,8 +317,8 @@ export function openLog(path: string): number {
 
 /** A file without a name: written, unlinked, and readable through the descriptor alone. */
 export function createNameless(path: string, text: string): number {
-  const fd = fs.openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  fs.unlinkSync(path);
+  const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  unlinkSync(path);
   writeAll(fd, Buffer.from(text));
   return fd;
 }
@@ -312,7 +326,7 @@ export function createNameless(path: string, text: string): number {
 /** Removes a file if it is there. */
 export function removeQuietly(path: string): void {
   try {
-    fs.unlinkSync(path);
+    unlinkSync(path);
   } catch (thrown) {
     errnoOf(thrown);
   }

@@ -2,18 +2,29 @@
  * Directories in which something is written or deleted: ours alone, and never reached through a link, so that nothing outside of the
  * home is touched whatever stands in its places.
  */
-import * as fs from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf } from '../result.ts';
 
-const { O_RDONLY, O_NOFOLLOW, O_DIRECTORY } = fs.constants;
+const { O_RDONLY, O_NOFOLLOW, O_DIRECTORY } = constants;
 
 /** What is wrong with a directory that should be ours alone. */
 export type DirectoryTrouble = 'symbolic-link' | 'not-a-directory' | 'foreign' | 'open-to-others';
 
 /** Whether a path is a directory of ours that nobody else can write; throws a system error if it cannot be looked at. */
 export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTrouble {
-  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!stat) return 'absent';
   if (stat.isSymbolicLink()) return 'symbolic-link';
   if (!stat.isDirectory()) return 'not-a-directory';
@@ -24,8 +35,8 @@ export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTro
 /** Makes a directory that is ours alone under any umask; whether this call made it. Throws system errors but EEXIST. */
 export function makeDirectory(path: string): boolean {
   try {
-    fs.mkdirSync(path, 0o700);
-    fs.chmodSync(path, 0o700);
+    mkdirSync(path, 0o700);
+    chmodSync(path, 0o700);
     return true;
   } catch (thrown) {
     if (errnoOf(thrown) !== 'EEXIST') throw thrown;
@@ -40,12 +51,12 @@ export function makeDirectory(path: string): boolean {
  * absent one.
  */
 export function makeParents(path: string): void {
-  if (fs.existsSync(path)) return;
+  if (existsSync(path)) return;
   makeParents(dirname(path));
   try {
-    fs.mkdirSync(path, 0o755);
-    const mode = fs.lstatSync(path).mode & 0o7777;
-    if ((mode & 0o700) !== 0o700) fs.chmodSync(path, mode | 0o700);
+    mkdirSync(path, 0o755);
+    const mode = lstatSync(path).mode & 0o7777;
+    if ((mode & 0o700) !== 0o700) chmodSync(path, mode | 0o700);
   } catch (thrown) {
     if (errnoOf(thrown) !== 'EEXIST') throw thrown;
   }
@@ -68,19 +79,19 @@ export function requireDirectory(path: string, own = false): void {
  * through a link.
  */
 export function inDirectory<T>(path: string, act: (at: string) => T): T {
-  const fd = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
     const at = `/proc/self/fd/${fd}`;
-    return act(fs.existsSync(at) ? at : path);
+    return act(existsSync(at) ? at : path);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
 /** Removes what is in a directory, links as links: nothing outside of it, whatever is put in its way. */
 export function emptyDirectory(path: string): void {
   inDirectory(path, (at) => {
-    for (const name of fs.readdirSync(at)) {
+    for (const name of readdirSync(at)) {
       try {
         removeEntry(`${at}/${name}`);
       } catch (thrown) {
@@ -92,11 +103,11 @@ export function emptyDirectory(path: string): void {
 
 function removeEntry(path: string): void {
   try {
-    fs.unlinkSync(path);
+    unlinkSync(path);
   } catch (thrown) {
     // EPERM: POSIX says so of a directory
     if (!['EISDIR', 'EPERM'].includes(errnoOf(thrown))) throw thrown;
     emptyDirectory(path);
-    fs.rmdirSync(path);
+    rmdirSync(path);
   }
 }

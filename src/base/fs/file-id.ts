@@ -1,5 +1,5 @@
 /** Which file or directory something is, whatever its path: one may have two (a bind mount), and a path may lead to another by now. */
-import * as fs from 'node:fs';
+import { fstatSync, lstatSync, readlinkSync } from 'node:fs';
 import { errnoOf } from '../result.ts';
 
 export interface FileId {
@@ -10,7 +10,7 @@ export interface FileId {
 /** What stands at a path, links as links; undefined: nothing, or it cannot be looked at. */
 export function fileAt(path: string): FileId | undefined {
   try {
-    return fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
   } catch (thrown) {
     errnoOf(thrown);
     return undefined;
@@ -18,7 +18,7 @@ export function fileAt(path: string): FileId | undefined {
 }
 
 /** What a descriptor leads to. Throws system errors. */
-export const fileOf = (fd: number): FileId => fs.fstatSync(fd, { bigint: true });
+export const fileOf = (fd: number): FileId => fstatSync(fd, { bigint: true });
 
 export const isSameFile = (a: FileId | undefined, b: FileId | undefined): boolean =>
   a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
@@ -26,7 +26,7 @@ export const isSameFile = (a: FileId | undefined, b: FileId | undefined): boolea
 /** The path of what a descriptor leads to, as it is now; undefined where the kernel does not tell, or if it was removed. */
 export function pathOf(fd: number): string | undefined {
   try {
-    const path = fs.readlinkSync(`/proc/self/fd/${fd}`);
+    const path = readlinkSync(`/proc/self/fd/${fd}`);
     return isSameFile(fileAt(path), fileOf(fd)) ? path : undefined;
   } catch (thrown) {
     errnoOf(thrown);
@@ -35,4 +35,4 @@ export function pathOf(fd: number): string | undefined {
 }
 
 /** Whether what a descriptor leads to has no name any more. */
-export const isRemoved = (fd: number): boolean => fs.fstatSync(fd).nlink === 0;
+export const isRemoved = (fd: number): boolean => fstatSync(fd).nlink === 0;

@@ -3,14 +3,23 @@
  * write and none is torn by another. One that grew large is put aside under `.1`, in the place of the one before: what is read is
  * bounded, and a writer that still has the old one open loses nothing.
  */
-import * as fs from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { parseShaped, type Shape } from '../schema.ts';
 import { syncDir, writeAll } from './atomic-write.ts';
 import { requireDirectory } from './directories.ts';
 import { readRecord } from './read-record.ts';
 
-const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Then a new one begins, bytes. */
 const LARGE_BYTES = 256 * 1024;
@@ -18,18 +27,18 @@ const LARGE_BYTES = 256 * 1024;
 /** Appends an entry, durably. Throws system errors: EINVAL where something else stands in its place. */
 export function appendEntry(path: string, entry: object): void {
   requireDirectory(dirname(path));
-  const isNew = !fs.existsSync(path);
-  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  const isNew = !existsSync(path);
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
-    const stat = fs.fstatSync(fd);
+    const stat = fstatSync(fd);
     if (!stat.isFile()) throw Object.assign(new Error(path), { code: 'EINVAL' });
-    if (isNew) fs.fchmodSync(fd, 0o600);
+    if (isNew) fchmodSync(fd, 0o600);
     // what was cut off by a full disk is a line of its own
     writeAll(fd, Buffer.from(`\n${JSON.stringify(entry)}\n`));
-    fs.fsyncSync(fd);
-    if (stat.size > LARGE_BYTES) fs.renameSync(path, `${path}.1`);
+    fsyncSync(fd);
+    if (stat.size > LARGE_BYTES) renameSync(path, `${path}.1`);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
   if (isNew) syncDir(dirname(path));
 }

@@ -1,10 +1,20 @@
 /** Files of blanks, made ready for what is written over them later: a full disk cannot take their room. */
-import * as fs from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  renameSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { createExclusive, writeAll } from './atomic-write.ts';
 
-const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Creates a file of blanks: what is written over them later needs no room, so that a full disk cannot lose it. */
 export function createBlank(path: string, sizeBytes: number): number {
@@ -12,7 +22,7 @@ export function createBlank(path: string, sizeBytes: number): number {
   try {
     writeAll(fd, Buffer.alloc(sizeBytes, ' '));
   } catch (thrown) {
-    fs.closeSync(fd);
+    closeSync(fd);
     throw thrown;
   }
   return fd;
@@ -20,7 +30,7 @@ export function createBlank(path: string, sizeBytes: number): number {
 
 /** Whether a file stands there that has no other name: it may be written in place. */
 export function isAlone(path: string): boolean {
-  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat?.isFile() === true && stat.nlink === 1;
 }
 
@@ -31,11 +41,11 @@ export function isAlone(path: string): boolean {
 export function writeReserved(path: string, reserved: string, text: string): void {
   const fd = writeOver(reserved, text);
   try {
-    fs.fsyncSync(fd);
+    fsyncSync(fd);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
-  fs.renameSync(reserved, path);
+  renameSync(reserved, path);
 }
 
 /** The least between two flushes, milliseconds: what comes closer together shares one, as nobody was told yet. */
@@ -60,20 +70,20 @@ export async function writeReservedAside(path: string, reserved: string, text: s
   const fd = writeOver(reserved, text);
   await shareFlush();
   await flushAside(fd);
-  fs.renameSync(reserved, path);
-  await flushAside(fs.openSync(dirname(path), O_RDONLY));
+  renameSync(reserved, path);
+  await flushAside(openSync(dirname(path), O_RDONLY));
 }
 
 function writeOver(path: string, text: string): number {
-  const fd = fs.openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+  const fd = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    fs.fchmodSync(fd, 0o600);
+    fchmodSync(fd, 0o600);
     const bytes = Buffer.from(text);
     writeAll(fd, bytes);
-    fs.ftruncateSync(fd, bytes.length);
+    ftruncateSync(fd, bytes.length);
     return fd;
   } catch (thrown) {
-    fs.closeSync(fd);
+    closeSync(fd);
     throw thrown;
   }
 }
@@ -81,8 +91,8 @@ function writeOver(path: string, text: string): number {
 /** Flushes and closes. */
 const flushAside = (fd: number): Promise<void> =>
   new Promise((resolve, reject) => {
-    fs.fsync(fd, (error) => {
-      fs.closeSync(fd);
+    fsync(fd, (error) => {
+      closeSync(fd);
       if (error) reject(error);
       else resolve();
     });

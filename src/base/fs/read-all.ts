@@ -1,5 +1,5 @@
 /** What a call reads to its end: the script of `run -`, the files of --env-file. Never more than fits, wherever it comes from. */
-import * as fs from 'node:fs';
+import { readSync } from 'node:fs';
 import { errnoOf } from '../result.ts';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
@@ -13,7 +13,7 @@ export function readToEnd(fd: number, limitBytes = LIMIT_BYTES): Buffer | undefi
     const piece = Buffer.allocUnsafe(64 * 1024);
     let got: number;
     try {
-      got = fs.readSync(fd, piece);
+      got = readSync(fd, piece);
     } catch (thrown) {
       const errno = errnoOf(thrown);
       if (errno === 'EOF') got = 0;

@@ -1,8 +1,8 @@
 /** Reading what should be a small record, or a directory of them: whatever stands there, it is told, and nobody hangs. */
-import * as fs from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { errnoOf } from '../result.ts';
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** A record larger than this (bytes) is not read but reported as unreadable. */
 const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -20,25 +20,25 @@ const page = Buffer.allocUnsafe(64 * 1024);
 export function readRecord(path: string): Stored {
   let fd: number;
   try {
-    fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (thrown) {
     const errno = errnoOf(thrown);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'absent' };
     return { kind: 'unreadable', why: errno === 'ELOOP' ? 'it is a symbolic link' : errno };
   }
   try {
-    const got = fs.readSync(fd, page, 0, page.length, 0);
+    const got = readSync(fd, page, 0, page.length, 0);
     // an empty read may be a FIFO or a device; a full one may be the beginning of more
     if (got > 0 && got < page.length) return { kind: 'text', text: page.toString('utf8', 0, got) };
-    const stat = fs.fstatSync(fd);
+    const stat = fstatSync(fd);
     if (!stat.isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
     if (stat.size > RECORD_LIMIT_BYTES) return { kind: 'unreadable', why: 'it is too large' };
-    return { kind: 'text', text: fs.readFileSync(fd, 'utf8') };
+    return { kind: 'text', text: readFileSync(fd, 'utf8') };
   } catch (thrown) {
     const errno = errnoOf(thrown);
     return { kind: 'unreadable', why: NO_FILE.includes(errno) ? 'it is not a regular file' : errno };
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -51,7 +51,7 @@ const NO_FILE = ['EISDIR', 'ESPIPE', 'EAGAIN'];
  */
 export function readSystemText(path: string): string {
   try {
-    return fs.readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (thrown) {
     errnoOf(thrown);
     return '';
@@ -62,7 +62,7 @@ export function readSystemText(path: string): string {
 export function readAt(fd: number, bytes: Uint8Array, offset: number): number {
   let done = 0;
   while (done < bytes.length) {
-    const got = fs.readSync(fd, bytes, done, bytes.length - done, offset + done);
+    const got = readSync(fd, bytes, done, bytes.length - done, offset + done);
     if (got === 0) break;
     done += got;
   }
@@ -72,7 +72,7 @@ export function readAt(fd: number, bytes: Uint8Array, offset: number): number {
 /** The names in a directory; none if there is no such directory. */
 export function namesIn(path: string): string[] {
   try {
-    return fs.readdirSync(path);
+    return readdirSync(path);
   } catch (thrown) {
     const errno = errnoOf(thrown);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];

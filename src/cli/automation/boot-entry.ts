@@ -2,7 +2,7 @@
  * What brings schedules, triggers and queues back after a restart of the machine: a line `@reboot` in the user's crontab, or where there
  * is no crontab a unit of the user's systemd. Both are marked as ours: written once, and taken away as they were written.
  */
-import * as fs from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { attempt, removeQuietly, writeVisible } from '../../base/fs/atomic-write.ts';
@@ -110,7 +110,7 @@ export function bootEntry(context: Context): 'crontab' | 'unit' | undefined {
   const crontab = findTool('crontab');
   const lines = crontab ? readCrontab(crontab) : ok([]);
   if (lines.ok && lines.value.some((line) => isOurs(context, line))) return 'crontab';
-  return fs.existsSync(unitPath(context)) ? 'unit' : undefined;
+  return existsSync(unitPath(context)) ? 'unit' : undefined;
 }
 
 /** Writes it, or takes it away; says where. */

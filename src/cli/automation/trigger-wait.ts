@@ -2,7 +2,7 @@
  * `wait --trigger NAME`: the id of the newest job of a trigger that no earlier call of this project told, else of the next. Each delivery
  * is told once; two calls that wait at the same time are told the same one.
  */
-import * as fs from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
@@ -164,7 +164,7 @@ async function nextAnswer(
 
 /** Whether the job of a delivery can still be asked for; one without a job can be told. */
 const isThere = (home: Home, { job }: TemplateEvent): boolean =>
-  job === null || fs.existsSync(home.job(job).dir);
+  job === null || existsSync(home.job(job).dir);
 
 /** Says why nobody listens: then there is nothing to wait for. */
 async function tellTrouble({ output }: Context, home: Home, name: string): Promise<void> {
@@ -180,6 +180,6 @@ function createdAtOf(home: Home, name: string): number | undefined {
 
 /** Changes with every entry. */
 function stampOf(path: string): string {
-  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  const stat = statSync(path, { throwIfNoEntry: false });
   return stat ? `${stat.ino} ${stat.size}` : '';
 }

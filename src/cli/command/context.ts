@@ -1,5 +1,5 @@
 /** What a command is given: where it was called and where to answer. */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { parseDuration } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type Here, hereOf } from '../../engine/observe/resolve.ts';
@@ -14,8 +14,8 @@ import { REPLACEMENT } from './encoding.ts';
 /** Whether the working directory is really called that: bytes that are not UTF-8 come as something else. */
 function isTrue(cwd: string): boolean {
   if (!cwd.includes(REPLACEMENT)) return true;
-  const named = fs.statSync(cwd, { throwIfNoEntry: false });
-  const own = fs.statSync('.');
+  const named = statSync(cwd, { throwIfNoEntry: false });
+  const own = statSync('.');
   return named?.ino === own.ino && named.dev === own.dev;
 }
 

@@ -3,7 +3,7 @@
  * another word than was typed, so both are looked at as bytes, and refused. Without /proc (macOS) names are UTF-8 anyway.
  */
 import { isUtf8 } from 'node:buffer';
-import * as fs from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 
 /** What Node puts in place of bytes that are not UTF-8. */
@@ -12,7 +12,7 @@ export const REPLACEMENT = '\ufffd';
 /** What the kernel keeps of us; undefined where all of it is UTF-8. Else the texts, one character per byte. */
 function readForeign(name: 'cmdline' | 'environ'): string[] | undefined {
   try {
-    const bytes = fs.readFileSync(`/proc/self/${name}`);
+    const bytes = readFileSync(`/proc/self/${name}`);
     return isUtf8(bytes) ? undefined : bytes.toString('latin1').split('\0').slice(0, -1);
   } catch (thrown) {
     errnoOf(thrown);

@@ -1,5 +1,5 @@
 /** What `ls` shows of jobs: which of them, and each as a row of a table or as an object. */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
@@ -111,7 +111,7 @@ function idleMs(home: Home, view: JobView, now: number): number | null {
   if (view.kind !== 'live' || !('startedAt' in view.status)) return null;
   try {
     const { log, err } = home.job(view.id);
-    const written = (view.spec.split ? [log, err] : [log]).map((path) => fs.statSync(path).mtimeMs);
+    const written = (view.spec.split ? [log, err] : [log]).map((path) => statSync(path).mtimeMs);
     return now - Math.max(...written, view.status.startedAt);
   } catch (thrown) {
     errnoOf(thrown);

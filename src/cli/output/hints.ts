@@ -1,5 +1,5 @@
 /** Hints that teach: each is shown once in a home, and never again. A file in the cache, made exclusively, remembers it. */
-import * as fs from 'node:fs';
+import { closeSync } from 'node:fs';
 import { createExclusive } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -9,7 +9,7 @@ export type Lesson = 'run' | 'watch';
 /** Whether this one is still to be taught; whoever gets a yes teaches it. Where nothing can be remembered it is not. */
 export function isNew(home: Home, lesson: Lesson): boolean {
   try {
-    fs.closeSync(createExclusive(`${home.cache}/lesson.${lesson}`));
+    closeSync(createExclusive(`${home.cache}/lesson.${lesson}`));
     return true;
   } catch (thrown) {
     errnoOf(thrown);

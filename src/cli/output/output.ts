@@ -2,7 +2,7 @@
  * The only writer of stdout and stderr. Written at once and in order: nothing is lost when the process ends, and a reader
  * that closes the pipe early (`| head`) is no error. stdout is the answer, stderr everything else.
  */
-import * as fs from 'node:fs';
+import { fstatSync, statSync, writeSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { safeJson } from '../../base/text/sanitize.ts';
 
@@ -19,7 +19,7 @@ export class AnswerLost extends Error {
 function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
   for (let done = 0; done < bytes.length; ) {
     try {
-      done += fs.writeSync(fd, bytes, done);
+      done += writeSync(fd, bytes, done);
     } catch (thrown) {
       const errno = errnoOf(thrown);
       if (errno !== 'EAGAIN') return errno;
@@ -107,8 +107,8 @@ export class Output {
   isTerminal(stream: 0 | 1 | 2): boolean {
     try {
       // a pipe, a file or /dev/null needs no further look, which loads tty: 2 ms
-      const stat = fs.fstatSync(stream);
-      if (!stat.isCharacterDevice() || stat.rdev === fs.statSync('/dev/null').rdev) return false;
+      const stat = fstatSync(stream);
+      if (!stat.isCharacterDevice() || stat.rdev === statSync('/dev/null').rdev) return false;
     } catch (thrown) {
       errnoOf(thrown);
       return false;

@@ -3,7 +3,7 @@
  * Nothing here judges what they say, only whether they can be words.
  */
 import { isUtf8 } from 'node:buffer';
-import * as fs from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
@@ -81,12 +81,12 @@ export function readBatch(output: Output, file: string): Result<Buffer> {
   let bytes: Buffer | undefined;
   let fd = 0;
   try {
-    if (file !== '-') fd = fs.openSync(file, fs.constants.O_RDONLY);
+    if (file !== '-') fd = openSync(file, constants.O_RDONLY);
     bytes = readToEnd(fd, LIMIT_BYTES);
   } catch (thrown) {
     return fail({ code: 'io', doing: 'read', path: batchName(file), errno: errnoOf(thrown) });
   } finally {
-    if (fd > 2) fs.closeSync(fd);
+    if (fd > 2) closeSync(fd);
   }
   if (!bytes)
     return fail({

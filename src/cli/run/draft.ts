@@ -1,5 +1,5 @@
 /** What `run` is asked to start: everything that can be refused before anything is created. */
-import * as fs from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
@@ -94,9 +94,9 @@ function directoryOf(context: Context, asked: string | null): Result<string> {
 
   function checked(directory: string): Result<string> {
     try {
-      const real = fs.realpathSync(directory);
-      if (!fs.statSync(real).isDirectory()) return fail({ code: 'bad-cwd', directory, errno: 'ENOTDIR' });
-      fs.accessSync(real, fs.constants.X_OK);
+      const real = realpathSync(directory);
+      if (!statSync(real).isDirectory()) return fail({ code: 'bad-cwd', directory, errno: 'ENOTDIR' });
+      accessSync(real, constants.X_OK);
       return ok(real);
     } catch (thrown) {
       return fail({ code: 'bad-cwd', directory, errno: errnoOf(thrown) });

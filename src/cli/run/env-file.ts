@@ -1,6 +1,6 @@
 /** `-e` and `--env-file`: variables for a job, each checked before anything is created. */
 import { isUtf8 } from 'node:buffer';
-import * as fs from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
 import { safe } from '../../base/text/sanitize.ts';
@@ -38,11 +38,11 @@ export function parseEnvFile(bytes: Buffer, file: string): Result<string[]> {
 }
 
 function readFile(path: string): Buffer | undefined {
-  const fd = fs.openSync(path, fs.constants.O_RDONLY);
+  const fd = openSync(path, constants.O_RDONLY);
   try {
     return readToEnd(fd);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 

@@ -1,5 +1,14 @@
 /** What `restart` starts: the draft of a job once more, from its records. Everything that can be refused is, before it is stopped. */
-import * as fs from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { openInput } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
@@ -30,8 +39,8 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   if (unknownNeeds(view.spec).length > 0) return fail({ code: 'not-restarted', id, why: 'newer' });
   const { cwd, argv, keepEnv } = rest;
   try {
-    if (!fs.statSync(cwd).isDirectory()) return fail({ code: 'bad-cwd', directory: cwd, errno: 'ENOTDIR' });
-    fs.accessSync(cwd, fs.constants.X_OK);
+    if (!statSync(cwd).isDirectory()) return fail({ code: 'bad-cwd', directory: cwd, errno: 'ENOTDIR' });
+    accessSync(cwd, constants.X_OK);
   } catch (thrown) {
     return fail({ code: 'bad-cwd', directory: cwd, errno: errnoOf(thrown) });
   }
@@ -45,8 +54,8 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   let environment: string[] | undefined;
   for (const why of ['script', 'input', 'environment'] as const)
     try {
-      if (why === 'input' && rest.stdin?.kind === 'kept') fs.closeSync(openInput(job, rest)!);
-      if (why === 'input' && fs.existsSync(job.payload)) payload = readOwn(job.payload);
+      if (why === 'input' && rest.stdin?.kind === 'kept') closeSync(openInput(job, rest)!);
+      if (why === 'input' && existsSync(job.payload)) payload = readOwn(job.payload);
       if (why === 'script' && rest.script) scriptBytes = readOwn(job.script);
       if (why === 'environment' && keepEnv) environment = readEnvironment(job);
     } catch (thrown) {
@@ -91,13 +100,13 @@ export function placementAgain(
 
 /** A file of a job's directory: not through a link, and no FIFO that would hang us. Throws system errors. */
 function readOwn(path: string): Buffer {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-  const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    if (!fs.fstatSync(fd).isFile()) throw Object.assign(new Error(path), { code: 'EINVAL' });
-    return fs.readFileSync(fd);
+    if (!fstatSync(fd).isFile()) throw Object.assign(new Error(path), { code: 'EINVAL' });
+    return readFileSync(fd);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 

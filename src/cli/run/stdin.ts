@@ -1,5 +1,5 @@
 /** What `run` gives a job to read: --stdin and --pty. */
-import * as fs from 'node:fs';
+import { accessSync, closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
@@ -45,14 +45,14 @@ function ptyTrouble(): Result<void> {
   if (!['linux', 'darwin'].includes(process.platform)) return usage('--pty is for Linux and macOS');
   const script = findTool('script');
   // busybox has one of that name, with other options
-  if (script === undefined || fs.realpathSync(script).endsWith('/busybox'))
+  if (script === undefined || realpathSync(script).endsWith('/busybox'))
     return usage(
       '--pty needs the program script of util-linux, and it is not in /usr/bin',
       'apt install bsdutils · dnf install util-linux-script · apk add util-linux-misc',
     );
   if (findTool('stty') === undefined) return usage('--pty needs the program stty', 'apt install coreutils');
   try {
-    fs.accessSync('/dev/ptmx', fs.constants.R_OK | fs.constants.W_OK);
+    accessSync('/dev/ptmx', constants.R_OK | constants.W_OK);
   } catch (thrown) {
     return fail({ code: 'io', doing: 'make a terminal with', path: '/dev/ptmx', errno: errnoOf(thrown) });
   }
@@ -85,14 +85,14 @@ export function parseStdin(
 
 function fileOf(path: string, waits: boolean): Result<Spec['stdin']> {
   try {
-    const stat = fs.statSync(path);
+    const stat = statSync(path);
     if (stat.isDirectory()) return fail({ code: 'io', doing: 'read', path, errno: 'EISDIR' });
     if (path === '/dev/null') return ok(null);
     if (!stat.isFile() && !stat.isFIFO())
       return usage(`--stdin: ${safe(path)} is a device or a socket, and it may have no end`);
-    fs.accessSync(path, fs.constants.R_OK);
+    accessSync(path, constants.R_OK);
     // a pipe (`--stdin <(…)`) ends with this call, a queued job may come when the file is another
-    return ok(stat.isFile() && !waits ? { kind: 'file', path: fs.realpathSync(path) } : { kind: 'kept' });
+    return ok(stat.isFile() && !waits ? { kind: 'file', path: realpathSync(path) } : { kind: 'kept' });
   } catch (thrown) {
     return fail({ code: 'io', doing: 'read', path, errno: errnoOf(thrown) });
   }
@@ -112,11 +112,11 @@ export function keepInput(output: Output, home: Home, asked: string | null, draf
   if (asked === '-' && output.isTerminal(0) && !output.json)
     output.note("reading the job's input from here, until Ctrl-D");
   const copied = attempt(asked === '-' ? 'keep' : 'copy', asked === '-' ? "the job's input" : asked, () => {
-    const fd = asked === '-' ? 0 : fs.openSync(asked, fs.constants.O_RDONLY);
+    const fd = asked === '-' ? 0 : openSync(asked, constants.O_RDONLY);
     try {
       return copyAside(home, fd);
     } finally {
-      if (fd !== 0) fs.closeSync(fd);
+      if (fd !== 0) closeSync(fd);
     }
   });
   return copied.ok ? ok({ ...draft, inputCopy: copied.value }) : copied;

@@ -3,7 +3,7 @@
  * AGENTS.md a block between two marks. Pure: from the file's text to the new one; every byte outside of the block stays. The
  * text of a file with a block is one of bytes (latin1), so that whatever encoding it has comes out as it went in.
  */
-import * as crypto from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 /** Where a text of bgjob's comes from, and whether it is still as it was written. */
 export interface Mark {
@@ -15,8 +15,7 @@ export interface Mark {
 export const plainEnds = (text: string): string => text.replaceAll('\r\n', '\n');
 
 const sumOf = (version: string, text: string): string =>
-  crypto
-    .createHash('sha256')
+  createHash('sha256')
     .update(`${version}\n${plainEnds(text)}`)
     .digest('hex')
     .slice(0, 16);

@@ -1,5 +1,5 @@
 /** Planning and doing: what becomes of each place where the text for coding agents may be. */
-import * as fs from 'node:fs';
+import { readFileSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { version } from '../../../package.json';
 import { changeInPlace, createVisible, syncDir } from '../../base/fs/atomic-write.ts';
@@ -92,8 +92,8 @@ export function apply({ place: { name, real, base, found }, action, next }: Chan
     syncDir(dirname(real));
     return true;
   }
-  if (!fs.readFileSync(real).equals(found!.bytes)) return false;
-  fs.unlinkSync(real);
+  if (!readFileSync(real).equals(found!.bytes)) return false;
+  unlinkSync(real);
   if (name !== 'agents-md') leaveDirectories(real, base);
   return true;
 }
@@ -101,7 +101,7 @@ export function apply({ place: { name, real, base, found }, action, next }: Chan
 /** The directories of a file that is gone, as far as they are empty now: they were made for it. */
 function leaveDirectories(file: string, base: string): void {
   try {
-    for (let at = dirname(file); at.startsWith(`${base}/`); at = dirname(at)) fs.rmdirSync(at);
+    for (let at = dirname(file); at.startsWith(`${base}/`); at = dirname(at)) rmdirSync(at);
   } catch (thrown) {
     errnoOf(thrown);
   }

@@ -1,6 +1,6 @@
 /** Where the text for coding agents goes, and what is there: links are followed only as far as somebody says so. */
-import * as fs from 'node:fs';
-import * as os from 'node:os';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { errnoOf } from '../../base/result.ts';
 import type { SkillTrouble } from '../../job/failure.ts';
@@ -22,14 +22,14 @@ export interface Target {
   found: { bytes: Buffer } | null;
 }
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const SKILL = 'skills/bgjob/SKILL.md';
 
 /** The directory that a place belongs to, and the path below it. Throws what Node throws of a user that is not known. */
 function named(context: Context, name: TargetName, project: string): { base: string; below: string } {
   if (name === 'user') {
     const own = context.env['CLAUDE_CONFIG_DIR'];
-    const home = () => resolve(context.env['HOME'] || os.userInfo().homedir);
+    const home = () => resolve(context.env['HOME'] || userInfo().homedir);
     if (!own) return { base: home(), below: `.claude/${SKILL}` };
     const directory = resolve(own);
     return { base: dirname(directory), below: `${basename(directory)}/${SKILL}` };
@@ -42,8 +42,8 @@ function realPath(base: string, below: string): string {
   let at = base;
   for (const part of below.split('/')) {
     const next = `${at === '/' ? '' : at}/${part}`;
-    const isLink = fs.lstatSync(next, { throwIfNoEntry: false })?.isSymbolicLink();
-    at = isLink ? fs.realpathSync(next) : next;
+    const isLink = lstatSync(next, { throwIfNoEntry: false })?.isSymbolicLink();
+    at = isLink ? realpathSync(next) : next;
   }
   return at;
 }
@@ -52,17 +52,17 @@ function realPath(base: string, below: string): string {
 function read(path: string): Target['found'] | 'no-file' {
   let fd: number;
   try {
-    fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (thrown) {
     if (errnoOf(thrown) === 'ENOENT') return null;
     throw thrown;
   }
   try {
     // a FIFO would be waited for, and changing a device is nobody's wish
-    if (!fs.fstatSync(fd).isFile()) return 'no-file';
-    return { bytes: fs.readFileSync(fd) };
+    if (!fstatSync(fd).isFile()) return 'no-file';
+    return { bytes: readFileSync(fd) };
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -75,7 +75,7 @@ export function lookAt(
   const { base: directory, below } = named(context, name, project);
   let path = directory;
   try {
-    const base = fs.realpathSync(directory);
+    const base = realpathSync(directory);
     path = `${directory === '/' ? '' : directory}/${below}`;
     const real = realPath(base, below);
     const outside = real !== base && !real.startsWith(base === '/' ? '/' : `${base}/`);

@@ -1,5 +1,5 @@
 /** Telling how jobs ended, or that they go on: the one way of `wait`, `run --wait` and `run --follow`. */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import { foldRepeats, readableLines, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
@@ -152,7 +152,7 @@ function lastOutputOf(home: Home, view: JobView, stream: Stream, now: number): L
   if (!log) return null;
   const { bytes, size } = log.lastLines(OUTPUT_LINES, TAIL_BYTES);
   log.close();
-  const stat = fs.statSync(job[stream], { throwIfNoEntry: false });
+  const stat = statSync(job[stream], { throwIfNoEntry: false });
   if (size === 0 || !stat) return null;
   const text = readableLines(bytes, LAST_OUTPUT_CHARACTERS).findLast((line) => line.trim() !== '') ?? '';
   return { text: text.trim(), agoMs: Math.max(0, Math.round(now - stat.mtimeMs)) };

@@ -3,8 +3,8 @@
  * a signal, ^Z and fg, an exception, a terminal that is closed. A frame is compared with the one before, and only lines that differ
  * are written, in one piece: nothing flickers, and nothing is written where nothing changes.
  */
-import * as readline from 'node:readline';
-import * as tty from 'node:tty';
+import { emitKeypressEvents, type Key as ReadlineKey } from 'node:readline';
+import { isatty, type ReadStream, type WriteStream } from 'node:tty';
 import {
   beginSynchronizedOutput,
   cursorHide,
@@ -44,7 +44,7 @@ export interface ScreenUse {
 
 export class Screen {
   private readonly use: ScreenUse;
-  private readonly input = process.stdin as tty.ReadStream;
+  private readonly input = process.stdin as ReadStream;
   private shown: string[] | undefined;
   private isOpen = false;
   private readonly undo: (() => void)[] = [];
@@ -63,7 +63,7 @@ export class Screen {
       this.on(process, signal, () => this.use.onLeave(signal));
     this.on(this.input, 'end', () => this.use.onLeave('closed'));
     this.on(this.input, 'error', () => this.use.onLeave('closed'));
-    readline.emitKeypressEvents(this.input, { escapeCodeTimeout: ESCAPE_MS } as never);
+    emitKeypressEvents(this.input, { escapeCodeTimeout: ESCAPE_MS } as never);
     this.on(this.input, 'keypress', (text, key) => this.typed(text, key));
     this.enter();
     this.input.resume();
@@ -78,7 +78,7 @@ export class Screen {
 
   /** Columns and rows for frames; the last column stays free, where erasing the rest of a line would take a character with it. */
   get size(): { columns: number; rows: number } {
-    const [columns, rows] = tty.isatty(1) ? (process.stdout as tty.WriteStream).getWindowSize() : [0, 0];
+    const [columns, rows] = isatty(1) ? (process.stdout as WriteStream).getWindowSize() : [0, 0];
     return { columns: Math.max(1, (columns || 80) - 1), rows: rows || 24 };
   }
 
@@ -154,7 +154,7 @@ export class Screen {
     this.use.onDamage();
   }
 
-  private typed(text: string | undefined, key: readline.Key): void {
+  private typed(text: string | undefined, key: ReadlineKey): void {
     if (key.ctrl && key.name === 'z') this.suspend();
     else if (key.ctrl && key.name === 'c') this.use.onLeave('SIGINT');
     else if (key.ctrl && key.name === 'l') this.damage();

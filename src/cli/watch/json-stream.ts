@@ -2,7 +2,7 @@
  * `watch --json`: the jobs as they are, then each change of one, a line each, for programs. Told are other states, outcomes,
  * attempts and reasons; not that output came, nor that somebody moved up in a queue.
  */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import { Glances } from '../../engine/observe/view-cache.ts';
@@ -174,7 +174,7 @@ export class Changes {
   }
   /** The same set as before, where the folder is as it was: there may be 10,000. */
   private listEnded(): Set<string> {
-    const { mtimeMs, ino } = fs.statSync(this.home.ended, { throwIfNoEntry: false }) ?? {
+    const { mtimeMs, ino } = statSync(this.home.ended, { throwIfNoEntry: false }) ?? {
       mtimeMs: 0,
       ino: 0,
     };

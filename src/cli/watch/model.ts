@@ -1,5 +1,5 @@
 /** What the live view shows and does: the jobs as rows, the last line of each, its log; and the verbs that its keys mean. */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { readableLines, safe } from '../../base/text/sanitize.ts';
@@ -141,7 +141,7 @@ export class Watching {
     const job = this.home!.job(id);
     try {
       const stats = (isSplit ? (['log', 'err'] as const) : (['log'] as const)).flatMap((stream) => {
-        const stat = fs.statSync(job[stream], { throwIfNoEntry: false });
+        const stat = statSync(job[stream], { throwIfNoEntry: false });
         return stat && stat.size > 0 ? { stream, stat } : [];
       });
       // of two logs the one that was written last
@@ -174,7 +174,7 @@ export class Watching {
 
   /** What changes when a log was written to; cheap. */
   logStamp(id: JobId, stream: Stream): string {
-    const stat = fs.statSync(this.home!.job(id)[stream], { throwIfNoEntry: false });
+    const stat = statSync(this.home!.job(id)[stream], { throwIfNoEntry: false });
     return stat ? `${stat.size} ${stat.mtimeMs}` : '';
   }
 

@@ -3,7 +3,7 @@
  * the jobs that serve schedules and triggers are started again. It
  * costs those nothing that meet neither, and little where somebody sees to it.
  */
-import * as fs from 'node:fs';
+import { existsSync, opendirSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { listSchedules, readSchedule } from '../../job/automation/schedule.ts';
 import { isTemplatePaused } from '../../job/automation/template-records.ts';
@@ -23,7 +23,7 @@ import { begin, callOn, isServed, jobOf, type ServiceJob, schedulerOf } from './
 
 function isEmpty(folder: string): boolean {
   // not readdir: there may be 10,000
-  const dir = fs.opendirSync(folder);
+  const dir = opendirSync(folder);
   try {
     return dir.readSync() === null;
   } finally {
@@ -79,7 +79,7 @@ export async function serveAll(home: Home): Promise<Result<Served[]>> {
 /** Moves on the queues that nobody else will. What goes wrong is not the caller's. */
 export const attendQueues = (home: Home): Promise<void> =>
   quietly(async () => {
-    if (!fs.existsSync(home.queues)) return;
+    if (!existsSync(home.queues)) return;
     for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
   });
 
@@ -90,9 +90,9 @@ export async function attendLeft(home: Home, kills = false): Promise<void> {
 }
 
 async function startMissing(home: Home): Promise<void> {
-  for (const { service } of fs.existsSync(home.triggers) ? listenersOf(home) : [])
+  for (const { service } of existsSync(home.triggers) ? listenersOf(home) : [])
     if (!isServed(service)) await begin(home, service);
-  if (!fs.existsSync(home.schedules)) return;
+  if (!existsSync(home.schedules)) return;
   const scheduler = schedulerOf(home);
   if (!isServed(scheduler) && schedulesHere(home).length > 0) await begin(home, scheduler);
 }

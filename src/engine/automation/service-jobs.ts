@@ -3,7 +3,7 @@
  * project, begin with the first entry and end with the last. Each holds a FIFO: a byte wakes it, and who finds nobody
  * holding it starts the job again. The name of the job makes sure that there is one.
  */
-import * as fs from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { hasReader, wakeReader } from '../../base/fs/atomic-write.ts';
@@ -138,11 +138,11 @@ export async function callOn(home: Home, service: ServiceJob): Promise<Result<vo
   }
 }
 
-const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
 /** For the job itself: makes its FIFO and holds it. Throws system errors. */
 export async function holdCall(home: Home, path: string): Promise<number> {
   const made = await makeFifoAt(home, path);
   if (!made.ok) throw Object.assign(new Error(path), { code: 'EIO' });
-  return fs.openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+  return openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
 }

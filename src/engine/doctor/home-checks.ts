@@ -1,5 +1,5 @@
 /** Where the home lies: whether it can be used and written, on what kind of file system, and how much room is left there. */
-import * as fs from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, type StatsFs, statfsSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -40,7 +40,7 @@ function fileSystemOf(path: string): string | undefined {
 
 /** The first directory on the way up that is there. */
 function nearest(path: string): string {
-  return path === '/' || fs.existsSync(path) ? path : nearest(dirname(path));
+  return path === '/' || existsSync(path) ? path : nearest(dirname(path));
 }
 
 /** Makes a folder there and a FIFO in it, as a job does, and takes both away again. */
@@ -48,7 +48,7 @@ function tryPlace(home: string, place: string, isThere: boolean): Result<void> {
   const folder = `${place}/${isThere ? '' : '.bgjob-'}doctor.${process.pid}`;
   const mkfifo = findTool('mkfifo');
   try {
-    fs.mkdirSync(folder, 0o700);
+    mkdirSync(folder, 0o700);
     const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
     const made = mkfifo && spawnSync(mkfifo, [`${folder}/fifo`], { stdio: 'ignore', timeout: PATIENCE_MS });
     // null: a slow machine had no time for it
@@ -58,7 +58,7 @@ function tryPlace(home: string, place: string, isThere: boolean): Result<void> {
     const doing = isThere ? 'write to' : 'create';
     return fail({ code: 'io', doing, path: home, errno: errnoOf(thrown) });
   } finally {
-    for (const take of [() => fs.unlinkSync(`${folder}/fifo`), () => fs.rmdirSync(folder)]) quietly(take);
+    for (const take of [() => unlinkSync(`${folder}/fifo`), () => rmdirSync(folder)]) quietly(take);
   }
 }
 
@@ -71,9 +71,9 @@ function quietly(act: () => void): void {
 }
 
 function checkRoom(path: string, place: string): Finding[] {
-  let stat: fs.StatsFs;
+  let stat: StatsFs;
   try {
-    stat = fs.statfsSync(place);
+    stat = statfsSync(place);
   } catch (thrown) {
     errnoOf(thrown);
     return [];

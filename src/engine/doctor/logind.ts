@@ -3,7 +3,7 @@
  * lingering helps only what was started below the user's own systemd; and that one ends with the user's last session, unless the
  * user lingers (systemd-run(1), logind.conf(5)).
  */
-import * as fs from 'node:fs';
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
@@ -57,7 +57,7 @@ export function checkLogin(): Finding[] {
   const group = /^(?:0:|\d+:name=systemd):(\/.+)$/m.exec(text)?.[1] ?? '';
   const user = userName();
   if (/\/user@\d+\.service(\/|$)/.test(group))
-    return fs.existsSync(join(LINGERING, user)) ? [] : [{ code: 'not-lingering', user }];
+    return existsSync(join(LINGERING, user)) ? [] : [{ code: 'not-lingering', user }];
   const unit = /\/(session-[^/]+\.scope)(\/|$)/.exec(group)?.[1];
   return unit !== undefined && endsProcesses(user) ? [{ code: 'session-ends-jobs', unit }] : [];
 }

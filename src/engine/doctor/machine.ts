@@ -2,7 +2,7 @@
  * What on this machine would end jobs early or break them: programs that are missing, limits, /proc, pid 1. Whatever only Linux has is
  * asked only where there is a /proc. Each check takes milliseconds, and none can hang.
  */
-import * as fs from 'node:fs';
+import { readdirSync, watch } from 'node:fs';
 import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { readSystemText } from '../../base/fs/read-record.ts';
@@ -55,7 +55,7 @@ const EXEMPT = (1n << 21n) | (1n << 24n);
 function countThreads(): number {
   const uid = process.getuid!();
   let threads = 0;
-  for (const name of fs.readdirSync('/proc')) {
+  for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const status = readSystemText(`/proc/${name}/status`);
     if (Number(/^Uid:\s*(\d+)/m.exec(status)?.[1]) !== uid) continue;
@@ -91,13 +91,13 @@ const FEW_WATCHES: [key: string, least: number][] = [
 
 function checkWatches(): Finding[] {
   try {
-    fs.watch('/').close();
+    watch('/').close();
   } catch (thrown) {
     return [{ code: 'no-watches', errno: errnoOf(thrown) }];
   }
   if (!HAS_PROC) return [];
   return FEW_WATCHES.flatMap(([name, least]): Finding[] => {
-    const key = `fs.inotify.${name}`;
+    const key = `inotify.${name}`;
     const text = readSystemText(`/proc/sys/${key.replaceAll('.', '/')}`);
     return text !== '' && Number(text) < least ? [{ code: 'few-watches', key, value: Number(text) }] : [];
   });
@@ -112,7 +112,7 @@ async function checkInit(): Promise<Finding[]> {
     const stat = readStat(pid);
     return stat?.state === 'Z' && stat.ppid === 1;
   };
-  const pids = fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
+  const pids = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
   const dead = pids.filter(isDead);
   if (dead.length === 0) return [];
   await systemClock.sleep(REAPED_MS);

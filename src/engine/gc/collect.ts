@@ -3,7 +3,7 @@
  * second finds nothing. Never removed: a live job, one with leftovers or for which another waits, one that cannot be judged, and the
  * highest id.
  */
-import * as fs from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
@@ -47,7 +47,7 @@ export interface Collected {
 /** What a job's output takes on the disk, holes not counted. */
 function diskBytes(job: JobPaths): number {
   const paths = namesIn(dirname(job.log)).map((name) => `${dirname(job.log)}/${name}`);
-  const blocks = paths.map((path) => fs.lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0);
+  const blocks = paths.map((path) => lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0);
   return blocks.reduce((sum, count) => sum + count, 0) * 512;
 }
 
@@ -100,7 +100,7 @@ function putInTrash(home: Home, id: JobId): boolean {
 /** A directory that a killed launcher left: no spec, nobody holds it, and old enough. */
 function isHalfMade(home: Home, id: JobId): boolean {
   const job = home.job(id);
-  const stat = fs.lstatSync(job.dir, { throwIfNoEntry: false });
+  const stat = lstatSync(job.dir, { throwIfNoEntry: false });
   return (
     stat?.isDirectory() === true && systemClock.now() - stat.mtimeMs > HALF_MADE_MS && !isHeld(job.alive)
   );
@@ -109,7 +109,7 @@ function isHalfMade(home: Home, id: JobId): boolean {
 /** What a killed owner left on the disk: an environment may hold secrets. */
 function forgetLeftEnvironment(home: Home, view: EndedView): void {
   const job = home.job(view.id);
-  if (!fs.existsSync(job.env) || isHookDue(home, view, endedAgoMs(view)) || isHeld(job.alive)) return;
+  if (!existsSync(job.env) || isHookDue(home, view, endedAgoMs(view)) || isHeld(job.alive)) return;
   forgetEnvironment(home, view.spec);
 }
 
@@ -120,7 +120,7 @@ function mendIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
   const live = new Set(listLive(home));
   for (const { id, spec, status } of ended)
     if (!gone.has(id) && (live.has(id) || !marked.has(id))) mendMark(home, id, status.endedAt, spec.project);
-  for (const mark of marks) if (gone.has(mark.id) || !fs.existsSync(home.job(mark.id).dir)) unmarkEnded(mark);
+  for (const mark of marks) if (gone.has(mark.id) || !existsSync(home.job(mark.id).dir)) unmarkEnded(mark);
 }
 
 /** Something else may stand where the marker should be: then that job has none. */
@@ -191,7 +191,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
 export function isCollectionDue(home: Home): boolean {
   const stamp = `${home.cache}/gc`;
   try {
-    const stat = fs.lstatSync(stamp, { throwIfNoEntry: false });
+    const stat = lstatSync(stamp, { throwIfNoEntry: false });
     if (stat && Math.abs(systemClock.now() - stat.mtimeMs) < SELDOM_MS) return false;
     writeHint(stamp, '');
     // the first job of a new home makes the stamp; there is nothing to collect yet

@@ -2,14 +2,14 @@
  * Keeps neighbours polite: two cleanings at once would only do the same work twice. No promise rests on it: taking over a
  * stale lock is not atomic in proper-lockfile, so whoever does not get it in time goes on all the same.
  */
-import * as fs from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 
 function isWritable(directory: string): boolean {
   try {
-    fs.accessSync(directory, fs.constants.W_OK);
+    accessSync(directory, constants.W_OK);
     return true;
   } catch (thrown) {
     errnoOf(thrown);

@@ -2,7 +2,7 @@
  * `--on-exit` and `--notify`: a process of its own does both once the end is published. Whoever publishes that starts it, and may be killed just
  * then: so another may start it again, and the claim decides. It is made by whoever runs the line, as its first act, and never removed.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
@@ -34,7 +34,7 @@ export function startHook(home: Home, spec: Spec): void {
     errnoOf(thrown);
   }
   const { spawn } = require('node:child_process') as typeof import('node:child_process');
-  const nothing = fs.openSync('/dev/null', fs.constants.O_RDONLY);
+  const nothing = openSync('/dev/null', constants.O_RDONLY);
   const child = spawn(process.execPath, [SUPERVISOR, home.path, String(spec.id), '--hook'], {
     argv0: `bgjob[${spec.id}]`,
     cwd: '/',
@@ -43,7 +43,7 @@ export function startHook(home: Home, spec: Spec): void {
     stdio: ['ignore', 'ignore', 'ignore', nothing, nothing],
     env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
   });
-  fs.closeSync(nothing);
+  closeSync(nothing);
   child.on('error', () => {});
   child.unref();
 }
@@ -61,7 +61,7 @@ function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
 export function claimHook(job: JobPaths): boolean {
   const { pid, startTicks, bootId } = identify(process.pid)!;
   try {
-    fs.symlinkSync(`${pid}.${startTicks}.${bootId}`, job.hook);
+    symlinkSync(`${pid}.${startTicks}.${bootId}`, job.hook);
     return true;
   } catch (thrown) {
     if (errnoOf(thrown) === 'EEXIST') return false;
@@ -77,8 +77,8 @@ interface HookClaim {
 
 function readHookClaim(job: JobPaths): HookClaim | undefined {
   try {
-    const [pid, startTicks, bootId] = fs.readlinkSync(job.hook).split('.');
-    const at = fs.lstatSync(job.hook).mtimeMs;
+    const [pid, startTicks, bootId] = readlinkSync(job.hook).split('.');
+    const at = lstatSync(job.hook).mtimeMs;
     const stat = bootId === thisHost().bootId ? readStat(Number(pid)) : undefined;
     // where pid 1 reaps nobody it stays in the table for ever
     const isAlive = stat?.startTicks === Number(startTicks) && !isDeadState(stat.state);

@@ -2,7 +2,7 @@
  * The FIFO `alive`. There is no system call for it in Node, and starting mkfifo costs a tenth of a Node start: so one call
  * makes some more, which lie ready in the cache until somebody takes one by rename (atomic: each goes to one job).
  */
-import * as fs from 'node:fs';
+import { linkSync, lstatSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
@@ -30,14 +30,14 @@ function takeSpare(home: Home, path: string): boolean {
     const [spare, mine] = [`${home.cache}/${name}`, `${home.cache}/taken.${process.pid}.${name}`];
     try {
       if (!isFifo(spare)) continue;
-      fs.renameSync(spare, mine);
+      renameSync(spare, mine);
     } catch (thrown) {
       errnoOf(thrown);
       continue;
     }
     try {
       // a link: it takes the place of nothing, not of a FIFO that somebody else has just put there either
-      if (isFifo(mine)) fs.linkSync(mine, path);
+      if (isFifo(mine)) linkSync(mine, path);
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EEXIST') continue;
     } finally {
@@ -48,7 +48,7 @@ function takeSpare(home: Home, path: string): boolean {
   return false;
 }
 
-const isFifo = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+const isFifo = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
 
 /** Makes the FIFO of a job, if it has none. Runs beside the caller, who writes the records meanwhile. */
 export const makeFifo = (home: Home, id: JobId): Promise<Result<void>> =>

@@ -2,7 +2,7 @@
  * What a job reads on stdin: nothing, a file, a copy of what `run` was given, or what `send` writes into the FIFO `stdin`. A holder
  * of the shim's keeps that one open (see engine/shim/shim.sh), until it gets a byte through `stdin.end`, or nobody of ours is left to send one.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, linkSync, openSync, readSync } from 'node:fs';
 import { createExclusive, openRegular, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -15,16 +15,16 @@ import { isDeadState, readStat } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 import { makeFifoAt } from './alive-fifo.ts';
 
-const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
 /** The file that a job is to read, open; undefined if there is none. Throws system errors. */
 export function openInput(job: JobPaths, { stdin }: Pick<Spec, 'stdin'>): number | undefined {
   if (stdin?.kind === 'kept') return openRegular(job.input, O_RDONLY);
   if (stdin?.kind !== 'file') return undefined;
   // a FIFO that was put in its place would hold us up
-  const fd = fs.openSync(stdin.path, O_RDONLY | O_NONBLOCK);
-  if (fs.fstatSync(fd).isFile()) return fd;
-  fs.closeSync(fd);
+  const fd = openSync(stdin.path, O_RDONLY | O_NONBLOCK);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
   throw Object.assign(new Error(`EINVAL: ${stdin.path}`), { code: 'EINVAL' });
 }
 
@@ -52,13 +52,13 @@ export function holdEnd({ stdinEnd }: JobPaths): number | undefined {
   let reader: number | undefined;
   try {
     // only for writing, or we would be taken for the holder
-    reader = fs.openSync(stdinEnd, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-    return fs.openSync(stdinEnd, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+    reader = openSync(stdinEnd, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    return openSync(stdinEnd, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
   } catch (thrown) {
     errnoOf(thrown);
     return undefined;
   } finally {
-    if (reader !== undefined) fs.closeSync(reader);
+    if (reader !== undefined) closeSync(reader);
   }
 }
 
@@ -83,13 +83,13 @@ export function copyAside(home: Home, fd: number): string {
   const copy = createExclusive(path);
   try {
     for (const piece of piecesOf(fd)) writeAll(copy, piece);
-    fs.fsyncSync(copy);
+    fsyncSync(copy);
     return path;
   } catch (thrown) {
     removeQuietly(path);
     throw thrown;
   } finally {
-    fs.closeSync(copy);
+    closeSync(copy);
   }
 }
 
@@ -98,7 +98,7 @@ function* piecesOf(fd: number): Generator<Uint8Array> {
   for (;;) {
     let got: number;
     try {
-      got = fs.readSync(fd, room);
+      got = readSync(fd, room);
     } catch (thrown) {
       const errno = errnoOf(thrown);
       if (errno === 'EOF') return;
@@ -113,4 +113,4 @@ function* piecesOf(fd: number): Generator<Uint8Array> {
 }
 
 /** Gives a job the copy that was made for it. Throws system errors. */
-export const takeCopy = (job: JobPaths, copy: string): void => fs.linkSync(copy, job.input);
+export const takeCopy = (job: JobPaths, copy: string): void => linkSync(copy, job.input);

@@ -2,7 +2,7 @@
  * Starting a job: make its directory, write down what to run, start a detached supervisor. The id is printed only
  * when spec and owner are durable. The launcher does not wait for the supervisor to boot.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { createNameless, syncDir, writeAtomic, writeOnce } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -74,7 +74,7 @@ function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): 
   const text = environmentText(environment);
   if (!keep) return createNameless(`${job.env}.tmp`, text);
   writeAtomic(job.env, text);
-  return fs.openSync(job.env, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  return openSync(job.env, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
 /** Everything from the directory to the durable owner, for an id that is claimed. */
@@ -108,7 +108,7 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
     return await startWith(home, id, draft, environmentFd);
   } finally {
     // at once: under a low `ulimit -n` whoever takes the job back needs a descriptor
-    if (environmentFd !== undefined) fs.closeSync(environmentFd);
+    if (environmentFd !== undefined) closeSync(environmentFd);
   }
 }
 
@@ -116,7 +116,7 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
 async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: number): Promise<Result<void>> {
   const job = home.job(id);
   // read and write: held from the fork on, by the supervisor's copy, without waiting for a reader
-  const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  const aliveFd = openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
   let started: Awaited<ReturnType<typeof startSupervisor>>;
   try {
     // after spec and FIFO: whoever reads the claim finds a job that is about to start
@@ -125,7 +125,7 @@ async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: num
     if (!named.ok) return named;
     started = await startSupervisor(home, id, 1, { environmentFd, aliveFd });
   } finally {
-    fs.closeSync(aliveFd);
+    closeSync(aliveFd);
   }
   if (!started.ok) return started;
   await confirmOwner(job, 1, started.value);
@@ -162,7 +162,7 @@ export function takeBack(home: Home, id: JobId, draft: Pick<Draft, 'name' | 'pro
     const title = titleOf(draft);
     if (title) withdrawClaims(home, title, id);
     // again if somebody asks it to stop just now
-    fs.rmSync(home.job(id).dir, { recursive: true, force: true, maxRetries: 3, retryDelay: 5 });
+    rmSync(home.job(id).dir, { recursive: true, force: true, maxRetries: 3, retryDelay: 5 });
     unmarkLive(home, id);
   } catch (thrown) {
     errnoOf(thrown);

@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import * as fs from 'node:fs';
+import { closeSync, existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createLog, syncDir } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
@@ -34,13 +34,13 @@ export const SUPERVISOR = join(__dirname, 'supervisor.js');
  * to the first gap, and a lock or a pipe of the caller would live on for hours. What Node opened closes itself.
  */
 export function closeInherited(): void {
-  if (!fs.existsSync('/proc/self/fdinfo')) return;
+  if (!existsSync('/proc/self/fdinfo')) return;
   const O_CLOEXEC = 0o2000000;
-  for (const name of fs.readdirSync('/proc/self/fdinfo')) {
+  for (const name of readdirSync('/proc/self/fdinfo')) {
     const fd = Number(name);
     const info = fd <= 2 ? undefined : readRecord(`/proc/self/fdinfo/${fd}`);
     const flags = info?.kind === 'text' ? /^flags:\s*(\d+)/m.exec(info.text) : null;
-    if (flags && (Number.parseInt(flags[1]!, 8) & O_CLOEXEC) === 0) fs.closeSync(fd);
+    if (flags && (Number.parseInt(flags[1]!, 8) & O_CLOEXEC) === 0) closeSync(fd);
   }
 }
 
@@ -51,7 +51,7 @@ export function closeInherited(): void {
 export function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>, attempt: number): void {
   // it may be there: a reader who is early notes in it how far it came
   makeDirectory(dirname(job.log));
-  for (const log of split ? [job.log, job.err] : [job.log]) unlessThere(() => fs.closeSync(createLog(log)));
+  for (const log of split ? [job.log, job.err] : [job.log]) unlessThere(() => closeSync(createLog(log)));
   prepareRoom(job, attempt);
   unlessThere(() => reserveEnd(job));
   unlessThere(() => prepareShim(job));

@@ -3,7 +3,7 @@
  * anew by each reader. A reader that finds nobody alive reads the state again, because the owner writes
  * the state first and dies then; only when that and `exit.N` are silent is the job lost.
  */
-import * as fs from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { type DirectoryTrouble, inspectDirectory } from '../../base/fs/directories.ts';
 import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
@@ -104,7 +104,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
         known === null &&
         // one that has a name is held until then: others must see that it claims the name
         !isHeld(job.alive) &&
-        !fs.existsSync(home.queue(placement.queue).batch(placement.batch))
+        !existsSync(home.queue(placement.queue).batch(placement.batch))
       )
         return undefined;
       if (!isFresh(spec)) {
@@ -238,7 +238,7 @@ function lostStatus(
   };
 }
 
-const isFifo = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+const isFifo = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
 
 /** When the shim started the job, by the time of its record; null: it did not come so far. */
 function startByShim(job: JobPaths, owner: Identity | undefined): number | null {
@@ -250,7 +250,7 @@ const lastSign = (job: JobPaths, atLeast: number): number =>
   Math.max(atLeast, changedAt(job.log) ?? 0, changedAt(job.err) ?? 0);
 
 function changedAt(path: string): number | null {
-  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat ? Math.round(stat.mtimeMs) : null;
 }
 
@@ -277,7 +277,7 @@ export function isAttended(job: JobPaths, owner: Identity | undefined): boolean 
 function isHeldByStranger(job: JobPaths): boolean {
   const fifo = filesAt([job.alive]);
   try {
-    return fs.readdirSync('/proc').some((name) => /^\d+$/.test(name) && hasOpen(Number(name), fifo, true));
+    return readdirSync('/proc').some((name) => /^\d+$/.test(name) && hasOpen(Number(name), fifo, true));
   } catch (thrown) {
     errnoOf(thrown);
     return false;

@@ -2,7 +2,7 @@
  * Looking at the same jobs again and again: a job is observed anew only when its record changed, and otherwise in turn, so that 500
  * live ones are no load. An end that nobody wrote down (all processes of a job killed at once) is found when it is its turn.
  */
-import * as fs from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -62,7 +62,7 @@ export class Glances {
 
   private stampOf(id: JobId): string {
     try {
-      const stat = fs.lstatSync(this.home.job(id).state, { throwIfNoEntry: false });
+      const stat = lstatSync(this.home.job(id).state, { throwIfNoEntry: false });
       return stat ? `${stat.ino} ${stat.mtimeMs} ${stat.size}` : '';
     } catch (thrown) {
       errnoOf(thrown);

@@ -6,7 +6,7 @@
  * What cannot be told is not guessed: the parent-death signal of another process (a bwrap that took its words from --args), whether
  * a container ends soon, and sandboxes that end processes in other ways than by their namespace.
  */
-import * as fs from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -42,7 +42,7 @@ let foreign: boolean | undefined;
 
 function ownNameInProc(): string | undefined {
   try {
-    return fs.readlinkSync('/proc/self');
+    return readlinkSync('/proc/self');
   } catch (thrown) {
     errnoOf(thrown);
     return undefined;
@@ -82,7 +82,7 @@ function isShellLine(words: string[]): boolean {
 function isContainer(env: NodeJS.ProcessEnv): boolean {
   const isMarked =
     env['KUBERNETES_SERVICE_HOST'] !== undefined ||
-    ['/.dockerenv', '/run/.containerenv'].some((mark) => fs.existsSync(mark));
+    ['/.dockerenv', '/run/.containerenv'].some((mark) => existsSync(mark));
   if (!isMarked) return false;
   return readSystemText('/proc/self/mountinfo').split(' /proc ').length <= 2;
 }

@@ -2,7 +2,7 @@
  * The terminal from which a job was started: found when that happens, and rung when it has ended, if it is still the same one. By then
  * `/dev/pts/3` may be another window, or somebody else's: it is the same as long as the leader of that session lives and has it.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from 'node:fs';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { CallerTerminal } from '../../job/spec.ts';
@@ -38,7 +38,7 @@ export function callerTerminal(env: NodeJS.ProcessEnv): CallerTerminal | null {
 /** Whether that device is there, under this name, and belongs to this user. */
 function isOurs(path: string, device: number): boolean {
   try {
-    const stat = fs.lstatSync(path);
+    const stat = lstatSync(path);
     return stat.isCharacterDevice() && stat.rdev === device && stat.uid === process.geteuid!();
   } catch (thrown) {
     errnoOf(thrown);
@@ -57,7 +57,7 @@ function sequence(type: string, text: string): string {
   return SIMPLE.test(type) ? '\x07' : `\x1b]9;bgjob: ${plain}\x07\x07`;
 }
 
-const { O_WRONLY, O_NOCTTY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+const { O_WRONLY, O_NOCTTY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
 /** Rings it; the reason if that is not possible. Never waits, not for a terminal that was stopped (Ctrl-S) either. */
 export function ring({ path, device, leader, type }: CallerTerminal, text: string): string | undefined {
@@ -65,21 +65,21 @@ export function ring({ path, device, leader, type }: CallerTerminal, text: strin
   if (!isOurs(path, device)) return gone;
   let terminal: number;
   try {
-    terminal = fs.openSync(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+    terminal = openSync(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
   } catch (thrown) {
     return `${path} cannot be opened (${errnoOf(thrown)})`;
   }
   try {
-    const stat = fs.fstatSync(terminal);
+    const stat = fstatSync(terminal);
     if (!stat.isCharacterDevice() || stat.rdev !== device || stat.uid !== process.geteuid!()) return gone;
     // asked when it is open: from here on the name may be given to another, and this is still the one of that session
     if (isAlive(leader) !== 'alive' || sessionOf(leader.pid)?.device !== device) return gone;
-    fs.writeSync(terminal, sequence(type, text));
+    writeSync(terminal, sequence(type, text));
     return undefined;
   } catch (thrown) {
     const errno = errnoOf(thrown);
     return errno === 'EAGAIN' ? `${path} is stopped (Ctrl-S)` : `${path} takes nothing (${errno})`;
   } finally {
-    fs.closeSync(terminal);
+    closeSync(terminal);
   }
 }

@@ -1,5 +1,5 @@
 /** Notifications of the desktop: notify-send where a display and a session bus are, osascript on macOS (untested). */
-import * as fs from 'node:fs';
+import { existsSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { findTool } from './programs.ts';
 
@@ -14,7 +14,7 @@ const PATIENCE_MS = 10_000;
 
 const hasDisplay = (env: Variables): boolean =>
   Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']) &&
-  Boolean(env[BUS] || (env['XDG_RUNTIME_DIR'] && fs.existsSync(`${env['XDG_RUNTIME_DIR']}/bus`)));
+  Boolean(env[BUS] || (env['XDG_RUNTIME_DIR'] && existsSync(`${env['XDG_RUNTIME_DIR']}/bus`)));
 
 /** What of these variables leads to the desktop, to be kept until the job ends; nothing where there is none. */
 export const callerDesktop = (env: Variables): string[] =>

@@ -2,13 +2,13 @@
  * Whether the program file of a long-lived process is still the one it was started from. An update of bgjob replaces that file: the
  * process goes on with the code that it has, but starts new work through a process of the new file.
  */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 
 /** What changes when a file is replaced, or written anew; undefined: there is no such file. */
 function stampOf(path: string): string | undefined {
   try {
-    const { dev, ino, size, ctimeMs } = fs.statSync(path);
+    const { dev, ino, size, ctimeMs } = statSync(path);
     return [dev, ino, size, ctimeMs].join(' ');
   } catch (thrown) {
     errnoOf(thrown);

@@ -3,7 +3,17 @@
  * and a pid alone may be another program within seconds. Where there is no /proc (macOS), from ps, whose start time
  * has a resolution of a second.
  */
-import * as fs from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { type FileId, fileAt, isSameFile } from '../../base/fs/file-id.ts';
@@ -23,7 +33,7 @@ export interface ProcessStat {
   startTicks: number;
 }
 
-export const HAS_PROC = fs.existsSync('/proc/self/stat');
+export const HAS_PROC = existsSync('/proc/self/stat');
 
 /** Parses `/proc/PID/stat`; the program's name may hold anything, also `) R 1 (`, hence the last parenthesis. */
 export function parseStat(text: string): ProcessStat | undefined {
@@ -117,7 +127,7 @@ function readHost(): Host {
   let pidNamespace = '';
   let bootId = readSmall('/proc/sys/kernel/random/boot_id');
   try {
-    if (HAS_PROC) pidNamespace = fs.readlinkSync('/proc/self/ns/pid');
+    if (HAS_PROC) pidNamespace = readlinkSync('/proc/self/ns/pid');
   } catch (thrown) {
     errnoOf(thrown);
   }
@@ -180,7 +190,7 @@ export const isSame = (a: Identity, b: Identity): boolean =>
 function pidIn(namespace: string, pid: number): number | undefined {
   if (namespace === thisHost().pidNamespace) return pid;
   try {
-    if (fs.readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
   } catch (thrown) {
     errnoOf(thrown);
     return undefined;
@@ -197,7 +207,7 @@ export const isThat = (stat: ProcessStat | undefined, identity: Identity): boole
 /** The pid under which we see that process; undefined if we do not, or it is gone. */
 export function pidHere(identity: Identity): number | undefined {
   const isHere = identity.pidNamespace === thisHost().pidNamespace || !HAS_PROC;
-  const pids = isHere ? [identity.pid] : fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const pids = isHere ? [identity.pid] : readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).find((pid) => {
     const stat = readStat(pid);
     return isThat(stat, identity) && !isDeadState(stat!.state);
@@ -211,20 +221,20 @@ export function pidHere(identity: Identity): number | undefined {
 export function isHeld(fifo: string): boolean {
   let fd: number;
   try {
-    fd = fs.openSync(fifo, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
+    fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (thrown) {
     errnoOf(thrown);
     return false;
   }
   try {
-    if (!fs.fstatSync(fd).isFIFO()) return false;
+    if (!fstatSync(fd).isFIFO()) return false;
     // nobody ever writes into it: no byte can come, only end of file or "not yet"
-    fs.readSync(fd, Buffer.alloc(1));
+    readSync(fd, Buffer.alloc(1));
     return false;
   } catch (thrown) {
     return errnoOf(thrown) === 'EAGAIN';
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -235,14 +245,14 @@ const O_ACCMODE = 3;
 export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
   let fds: string[];
   try {
-    fds = fs.readdirSync(`/proc/${pid}/fd`);
+    fds = readdirSync(`/proc/${pid}/fd`);
   } catch (thrown) {
     errnoOf(thrown);
     return;
   }
   for (const fd of fds) {
     try {
-      yield [fd, fs.readlinkSync(`/proc/${pid}/fd/${fd}`)];
+      yield [fd, readlinkSync(`/proc/${pid}/fd/${fd}`)];
     } catch (thrown) {
       errnoOf(thrown);
     }
@@ -264,7 +274,7 @@ export const filesAt = (paths: string[]): NamedFile[] =>
 /** What a descriptor of a process leads to; undefined if it may not be seen. */
 export function openFile(pid: number, fd: string): FileId | undefined {
   try {
-    return fs.statSync(`/proc/${pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false });
+    return statSync(`/proc/${pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false });
   } catch (thrown) {
     errnoOf(thrown);
     return undefined;
@@ -293,5 +303,5 @@ export function hasOpenPath(pid: number, path: RegExp, forWriting: boolean): boo
 
 function isForWriting(pid: number, fd: string): boolean {
   const flags = /^flags:\s*(\d+)/m.exec(readSmall(`/proc/${pid}/fdinfo/${fd}`));
-  return flags !== null && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== fs.constants.O_RDONLY;
+  return flags !== null && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== constants.O_RDONLY;
 }

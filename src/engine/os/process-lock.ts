@@ -2,7 +2,7 @@
  * The one process of its kind: a claim in a directory, a link that leads nowhere, whose text is the process. A dead one's is followed by
  * the next number.
  */
-import * as fs from 'node:fs';
+import { readdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { identify, isAlive } from './process-identity.ts';
@@ -13,7 +13,7 @@ const NAME = /^kept\.([0-9a-z]+)\.(\d{1,15})$/;
 export function claimSole(dir: string, key: string): string | undefined {
   const self = identify(process.pid)!;
   for (;;) {
-    const claims = fs.readdirSync(dir).flatMap((name) => {
+    const claims = readdirSync(dir).flatMap((name) => {
       const match = NAME.exec(name);
       return match?.[1] === key ? [{ path: `${dir}/${name}`, number: Number(match[2]) }] : [];
     });
@@ -21,7 +21,7 @@ export function claimSole(dir: string, key: string): string | undefined {
     if (highest && isLiving(highest.path)) return undefined;
     const path = `${dir}/kept.${key}.${(highest?.number ?? 0) + 1}`;
     try {
-      fs.symlinkSync(`${self.pid}.${self.startTicks}.${self.bootId}`, path);
+      symlinkSync(`${self.pid}.${self.startTicks}.${self.bootId}`, path);
       for (const { path: dead } of claims) removeQuietly(dead);
       return path;
     } catch (thrown) {
@@ -31,7 +31,7 @@ export function claimSole(dir: string, key: string): string | undefined {
 
   function isLiving(path: string): boolean {
     try {
-      const [pid, startTicks, bootId] = fs.readlinkSync(path).split('.');
+      const [pid, startTicks, bootId] = readlinkSync(path).split('.');
       return (
         isAlive({ ...self, pid: Number(pid), startTicks: Number(startTicks), bootId: bootId! }) === 'alive'
       );

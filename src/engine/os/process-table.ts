@@ -1,5 +1,5 @@
 /** All processes of this machine: /proc where there is one, ps-list elsewhere. */
-import * as fs from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -42,12 +42,12 @@ export async function readTable(visit: (stat: ProcessStat) => void = () => {}): 
 }
 
 const pidsInProc = (): number[] =>
-  fs.readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
+  readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
 
 /** The pid that was given last; 0 where the kernel does not say. */
 function lastPid(): number {
   try {
-    return Number(/\d+\s*$/.exec(fs.readFileSync('/proc/loadavg', 'latin1'))?.[0] ?? 0);
+    return Number(/\d+\s*$/.exec(readFileSync('/proc/loadavg', 'latin1'))?.[0] ?? 0);
   } catch (thrown) {
     errnoOf(thrown);
     return 0;
@@ -57,7 +57,7 @@ function lastPid(): number {
 /** Whether a number is that of a process, not of a thread. */
 function isLeader(pid: number): boolean {
   try {
-    return fs.readFileSync(`/proc/${pid}/status`, 'latin1').includes(`\nTgid:\t${pid}\n`);
+    return readFileSync(`/proc/${pid}/status`, 'latin1').includes(`\nTgid:\t${pid}\n`);
   } catch (thrown) {
     errnoOf(thrown);
     return false;
@@ -107,7 +107,7 @@ export function folderOfSupervised(pid: number): string | undefined {
   for (const [, path] of openFiles(pid)) {
     const folder = /^(.*\/jobs\/\d+)\/alive$/.exec(path)?.[1];
     // it may live where the home has another path
-    if (folder !== undefined) return fs.existsSync(folder) ? folder : `/proc/${pid}/root${folder}`;
+    if (folder !== undefined) return existsSync(folder) ? folder : `/proc/${pid}/root${folder}`;
   }
   return undefined;
 }
@@ -116,9 +116,9 @@ export function folderOfSupervised(pid: number): string | undefined {
 export function isOpaque(pid: number): boolean {
   if (!HAS_PROC) return false;
   try {
-    fs.accessSync(`/proc/${pid}/environ`, fs.constants.R_OK);
+    accessSync(`/proc/${pid}/environ`, constants.R_OK);
     // it is open to root alone, whoever runs it
-    fs.closeSync(fs.openSync(`/proc/${pid}/environ`, 'r'));
+    closeSync(openSync(`/proc/${pid}/environ`, 'r'));
     return false;
   } catch (thrown) {
     const errno = errnoOf(thrown);

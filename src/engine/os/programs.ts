@@ -1,5 +1,5 @@
 /** Finding programs: the job's command along its PATH as exec would, and our own tools in fixed places. */
-import * as fs from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -14,10 +14,10 @@ type Executable = 'yes' | 'absent' | 'directory' | 'permission';
 function judge(path: string): Executable {
   try {
     // most places of a PATH do not have it: no error is made for these
-    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    const stat = statSync(path, { throwIfNoEntry: false });
     if (!stat) return 'absent';
     if (stat.isDirectory()) return 'directory';
-    fs.accessSync(path, fs.constants.X_OK);
+    accessSync(path, constants.X_OK);
     return 'yes';
   } catch (thrown) {
     return errnoOf(thrown) === 'EACCES' ? 'permission' : 'absent';
@@ -74,7 +74,7 @@ export function newSession(): string[] {
 export function envSplits(): boolean {
   if (process.platform === 'darwin') return true;
   try {
-    return fs.readFileSync(requireTool('env')).includes('split-string');
+    return readFileSync(requireTool('env')).includes('split-string');
   } catch (thrown) {
     errnoOf(thrown);
     return false;

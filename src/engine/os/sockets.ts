@@ -3,7 +3,7 @@
  * up in its own; a socket is named by its inode, which is unique over all of them. macOS: lsof, where a socket is named
  * by its holder's pid. What may not be read is nobody's.
  */
-import * as fs from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -19,7 +19,7 @@ function readTcp(window: Window): string | undefined {
   let text: string | undefined;
   for (const table of ['tcp', 'tcp6']) {
     try {
-      text = (text ?? '') + fs.readFileSync(`/proc/${window}/net/${table}`, 'latin1');
+      text = (text ?? '') + readFileSync(`/proc/${window}/net/${table}`, 'latin1');
     } catch (thrown) {
       errnoOf(thrown);
     }
@@ -29,7 +29,7 @@ function readTcp(window: Window): string | undefined {
 
 function networkOf(window: Window): string | undefined {
   try {
-    return fs.readlinkSync(`/proc/${window}/ns/net`);
+    return readlinkSync(`/proc/${window}/ns/net`);
   } catch (thrown) {
     errnoOf(thrown);
     return undefined;
@@ -148,9 +148,9 @@ export function socketsOn(port: number, pids: number[], withOwn: boolean): PortS
 
 function socketsOf(pid: number): string[] {
   try {
-    return fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
       try {
-        return /^socket:\[(\d+)\]$/.exec(fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
       } catch (thrown) {
         errnoOf(thrown);
         return [];

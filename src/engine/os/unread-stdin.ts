@@ -3,7 +3,7 @@
  * stdin after this call, such as the loop around it. Where that cannot be known, the answer is no.
  */
 import { spawnSync } from 'node:child_process';
-import * as fs from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { HAS_PROC } from './process-identity.ts';
 import { findTool } from './programs.ts';
@@ -11,7 +11,7 @@ import { findTool } from './programs.ts';
 /** A file that nobody has begun to read, or a pipe with something in it. */
 export function hasUnreadStdin(): boolean {
   try {
-    const stat = fs.fstatSync(0);
+    const stat = fstatSync(0);
     if (stat.isFile()) return stat.size > 0 && stdinOffset() === 0;
     if (!stat.isFIFO()) return false;
     // but for Linux the size of a pipe is what is in it
@@ -24,7 +24,7 @@ export function hasUnreadStdin(): boolean {
 
 /** How far stdin, a file, was read; undefined where that is not known. */
 function stdinOffset(): number | undefined {
-  return parseOffset(HAS_PROC ? fs.readFileSync('/proc/self/fdinfo/0', 'utf8') : askLsof());
+  return parseOffset(HAS_PROC ? readFileSync('/proc/self/fdinfo/0', 'utf8') : askLsof());
 }
 
 /** A line `pos: 38122` of Linux, or `o0t38122` of lsof, among others. */
@@ -44,12 +44,12 @@ function askLsof(): string {
 function isPipeFilled(): boolean {
   const bash = findTool('bash');
   if (bash === undefined) return false;
-  const { O_WRONLY, O_NONBLOCK } = fs.constants;
-  const writer = fs.openSync('/proc/self/fd/0', O_WRONLY | O_NONBLOCK);
+  const { O_WRONLY, O_NONBLOCK } = constants;
+  const writer = openSync('/proc/self/fd/0', O_WRONLY | O_NONBLOCK);
   try {
     const words = ['--norc', '-c', 'read -t 0'];
     return spawnSync(bash, words, { stdio: ['inherit', 'ignore', 'ignore'], env: {} }).status === 0;
   } finally {
-    fs.closeSync(writer);
+    closeSync(writer);
   }
 }

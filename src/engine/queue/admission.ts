@@ -9,7 +9,7 @@
  *
  * Whoever is killed on the way lets go of the FIFO, and the job waits as before.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { describeThrown, errnoOf, isSystemError } from '../../base/result.ts';
 import { EXIT, type Failure } from '../../job/failure.ts';
@@ -91,7 +91,7 @@ async function admit(
   if (isHeld(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
-  const aliveFd = fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  const aliveFd = openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
   let isKept = false;
   try {
     if (isTaken(job)) {
@@ -109,7 +109,7 @@ async function admit(
     isKept = true;
     return { spec, aliveFd, generation };
   } finally {
-    if (!isKept) fs.closeSync(aliveFd);
+    if (!isKept) closeSync(aliveFd);
   }
 }
 
@@ -150,7 +150,7 @@ export async function startFresh(home: Home, { spec, aliveFd, generation }: Admi
     await confirmOwner(job, generation, started.value);
     return true;
   } finally {
-    fs.closeSync(aliveFd);
+    closeSync(aliveFd);
   }
 }
 

@@ -2,7 +2,7 @@
  * Where a job may run: whoever starts one that somebody else queued must be confined as that one was: the same user, namespaces,
  * limits, capabilities and control group. Working directory, environment and umask are set anew for each job.
  */
-import * as fs from 'node:fs';
+import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -20,7 +20,7 @@ const readSmall = (path: string): string => {
 
 function linkText(path: string): string {
   try {
-    return fs.readlinkSync(path);
+    return readlinkSync(path);
   } catch (thrown) {
     return errnoOf(thrown);
   }
@@ -44,7 +44,7 @@ function readPersonality(): string[] {
 }
 
 function readSandbox(): Sandbox {
-  const { dev, ino } = fs.statSync('/');
+  const { dev, ino } = statSync('/');
   const ids = [process.getuid!(), process.geteuid!(), process.getgid!(), process.getegid!()];
   const facts = [
     ...ids,
@@ -105,7 +105,7 @@ function thisConfinement(): string[] {
  * group differ between two logins of the same user.)
  */
 export function thisWorld(): string {
-  const { dev, ino } = fs.statSync('/');
+  const { dev, ino } = statSync('/');
   return projectKey([process.geteuid!(), dev, ino, ...namespaces(), ...thisConfinement()].join('\n'));
 }
 
@@ -149,9 +149,7 @@ export const thisSandboxKey = (): string => sandboxKey(thisSandbox());
 function isGone(cgroup: string): boolean {
   const path = /^0::(\/.*)$/m.exec(cgroup)?.[1];
   return (
-    path !== undefined &&
-    fs.existsSync('/sys/fs/cgroup/cgroup.procs') &&
-    !fs.existsSync(`/sys/fs/cgroup${path}`)
+    path !== undefined && existsSync('/sys/fs/cgroup/cgroup.procs') && !existsSync(`/sys/fs/cgroup${path}`)
   );
 }
 

@@ -2,7 +2,7 @@
  * Putting jobs into a queue. Everything of a job is durable before its entry is made, and only then is its id told: whoever is
  * killed on the way leaves nothing that would ever start. A batch is revealed by one rename: all of it waits, or nothing.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { attempt, removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -80,7 +80,7 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
   // a name is claimed by whoever holds the FIFO of a job that has a spec and is not started yet
   const made = title ? await makeFifo(home, id) : ok(undefined);
   if (!made.ok) return made;
-  const aliveFd = title && fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  const aliveFd = title && openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     writeParts(job, draft);
     writeSpec(job, specOf(job, id, draft));
@@ -91,14 +91,14 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
     addEntry(queue, entryName(id, draft.project, draft.placement));
     return ok(undefined);
   } finally {
-    if (aliveFd !== undefined) fs.closeSync(aliveFd);
+    if (aliveFd !== undefined) closeSync(aliveFd);
   }
 }
 
 /** Sets how many jobs of a queue run at once, if that is not so already. */
 export function setSlots(home: Home, name: string, slots: number): Result<void> {
   const queue = home.queue(name);
-  if (fs.existsSync(queue.slots) && readSlots(queue) === slots) return ok(undefined);
+  if (existsSync(queue.slots) && readSlots(queue) === slots) return ok(undefined);
   return attempt('write', queue.dir, () => writeSlots(makeQueue(home, name), slots));
 }
 
@@ -134,7 +134,7 @@ export async function enqueueBatch(
     const { spec } = job;
     // as a whole or not at all: whoever is killed here leaves a directory that is no job, and none that is unreadable
     writeUnflushed(`${spec}.tmp`, sealed(specOf(job, id, own)));
-    fs.renameSync(`${spec}.tmp`, spec);
+    renameSync(`${spec}.tmp`, spec);
     names.push(entryName(id, draft.project, own.placement));
     addHiddenEntry(hidden, names, names.length - 1);
   };
@@ -142,7 +142,7 @@ export async function enqueueBatch(
     const first = ids[0];
     // the entries first: without them nobody starts anything
     for (const folder of first === undefined ? [] : [hidden, queue.batch(first)])
-      fs.rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true });
     if (first !== undefined) removeQuietly(queue.environment(first));
     for (const [n, id] of ids.entries()) takeBack(home, id, drafts[n]!);
   };
@@ -173,7 +173,7 @@ export async function enqueueBatch(
     undo();
     return ioFailure(home, thrown);
   } finally {
-    for (const fd of held) fs.closeSync(fd);
+    for (const fd of held) closeSync(fd);
   }
 }
 
@@ -188,7 +188,7 @@ async function claimBatchName(
   if (!title) return ok(undefined);
   const made = await makeFifo(home, id);
   if (!made.ok) return made;
-  held.push(fs.openSync(home.job(id).alive, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW));
+  held.push(openSync(home.job(id).alive, constants.O_RDWR | constants.O_NOFOLLOW));
   return takeName(home, title, id);
 }
 

@@ -2,7 +2,7 @@
  * A queue as one process knows it. The list of those that wait is read again only if some were added or moved: with 10,000 of them
  * that takes longer than to start one.
  */
-import * as fs from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { readExit, readOwner, readSpec, readState } from '../../job/home/records.ts';
@@ -131,7 +131,7 @@ export class Line {
     const { status, attempt } = state.value;
     if (status.phase === 'running') return readExit(job, attempt) !== undefined;
     // put back, and not admitted again since: that makes the file for the next status
-    const isBack = status.phase === 'queued' && !isTaken(job) && !fs.existsSync(job.exit(attempt));
+    const isBack = status.phase === 'queued' && !isTaken(job) && !existsSync(job.exit(attempt));
     return status.phase === 'ended' || isBack;
   }
 }

@@ -3,7 +3,7 @@
  * job of another queue, or a slot that jobs of another sandbox hold. One per queue and sandbox. It holds a FIFO, and a byte wakes
  * it. A shell starts it again if it is killed.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { hasReader, wakeReader } from '../../base/fs/atomic-write.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
@@ -16,7 +16,7 @@ import { SUPERVISOR } from '../launch/spawn-supervisor.ts';
 import { requireTool } from '../os/programs.ts';
 import { thisSandboxKey } from './confinement.ts';
 
-const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
 /** Wakes the keepers of a queue in a sandbox, that of an older bgjob among them; false if there is none. */
 export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
@@ -35,7 +35,7 @@ export async function keep(home: Home, name: string): Promise<void> {
   const made = await makeFifoAt(home, fifo);
   if (!made.ok) return;
   // held until the keeper holds it: who comes meanwhile finds one
-  const fd = fs.openSync(fifo, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+  const fd = openSync(fifo, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
   try {
     const { spawn } = require('node:child_process') as typeof import('node:child_process');
     const child = spawn(
@@ -52,7 +52,7 @@ export async function keep(home: Home, name: string): Promise<void> {
     child.on('error', () => {});
     child.unref();
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 

@@ -2,7 +2,7 @@
  * A job in a queue, from its records: whether it waits, what became of those it waits for, and its end without a start. Whoever
  * cancels or skips one becomes its owner first, as whoever starts it does: one of them comes first.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -114,9 +114,7 @@ export function leaveLine(home: Home, spec: QueuedSpec): void {
 /** Whoever waits for a job that never ran sleeps on its FIFO: it is held for an instant, and let go. */
 function wake(job: JobPaths): void {
   try {
-    fs.closeSync(
-      fs.openSync(job.alive, fs.constants.O_RDWR | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW),
-    );
+    closeSync(openSync(job.alive, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW));
   } catch (thrown) {
     // nobody waits: there is none
     errnoOf(thrown);

@@ -3,7 +3,7 @@
  * atomic, and who adds one either did so before, and is seen, or makes the queue anew. Who is killed in between leaves it aside;
  * the next gc, or change of a queue, puts it back or deletes it.
  */
-import * as fs from 'node:fs';
+import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { syncDir } from '../../base/fs/atomic-write.ts';
 import { emptyDirectory, inspectDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
@@ -49,7 +49,7 @@ export function dropQueue(home: Home, name: string): Result<void> {
   const before = useOf(home, queue);
   if (isUsed(before)) return inUse(before);
   const aside = new QueuePaths(`${queue.dir}~${process.pid}`);
-  fs.renameSync(queue.dir, aside.dir);
+  renameSync(queue.dir, aside.dir);
   syncDir(home.queues);
   const after = useOf(home, aside);
   if (isUsed(after)) {
@@ -64,15 +64,15 @@ export function dropQueue(home: Home, name: string): Result<void> {
 function putBack(home: Home, name: string, aside: QueuePaths): void {
   const queue = home.queue(name);
   try {
-    fs.renameSync(aside.dir, queue.dir);
+    renameSync(aside.dir, queue.dir);
   } catch (thrown) {
     if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(thrown))) throw thrown;
     makeQueue(home, name);
     for (const entry of namesIn(aside.waiting))
-      fs.renameSync(`${aside.waiting}/${entry}`, `${queue.waiting}/${entry}`);
+      renameSync(`${aside.waiting}/${entry}`, `${queue.waiting}/${entry}`);
     for (const one of namesIn(aside.dir))
-      if (one !== 'waiting' && !fs.existsSync(`${queue.dir}/${one}`))
-        fs.renameSync(`${aside.dir}/${one}`, `${queue.dir}/${one}`);
+      if (one !== 'waiting' && !existsSync(`${queue.dir}/${one}`))
+        renameSync(`${aside.dir}/${one}`, `${queue.dir}/${one}`);
     syncDir(queue.waiting);
     syncDir(queue.dir);
     discard(aside);
@@ -83,7 +83,7 @@ function putBack(home: Home, name: string, aside: QueuePaths): void {
 
 function discard({ dir }: QueuePaths): void {
   emptyDirectory(dir);
-  fs.rmdirSync(dir);
+  rmdirSync(dir);
 }
 
 /** Brings to an end what was killed while it removed a queue. Throws system errors. */

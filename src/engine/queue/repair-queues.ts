@@ -2,7 +2,7 @@
  * What gc does for queues: entries of jobs that do not wait any more go, and what killed launchers left behind; a queue itself stays
  * until somebody removes it. What is young is left alone: somebody may be at it.
  */
-import * as fs from 'node:fs';
+import { lstatSync, rmdirSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
@@ -22,7 +22,7 @@ const YOUNG_MS = 60_000;
 
 /** Whether it was made, or changed, long ago; in either direction: where the clock was set back, that lies in the future. */
 function isOld(path: string): boolean {
-  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > YOUNG_MS;
 }
 
@@ -86,7 +86,7 @@ function emptyFolder(path: string): void {
 }
 
 function removeEmpty(path: string): void {
-  attemptQuietly(() => fs.rmdirSync(path));
+  attemptQuietly(() => rmdirSync(path));
 }
 
 function attemptQuietly(act: () => void): void {

@@ -2,7 +2,7 @@
  * The shim's record, the file `shim` of a job: one line for each of our processes beside the job and for its main process, as
  * the shim and the leader of a terminal write them (shim.sh, pty-leader.sh).
  */
-import * as fs from 'node:fs';
+import { closeSync } from 'node:fs';
 import { createBlank } from '../../base/fs/preallocated.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -16,7 +16,7 @@ const RECORD_BYTES = 4096;
  * Makes the file for the shim's record: blanks, like `exit.N`. Without a record an adopter would call a running job lost. Not
  * fsynced: after a power cut none of these processes lives.
  */
-export const prepareShim = (job: JobPaths): void => fs.closeSync(createBlank(job.shim, RECORD_BYTES));
+export const prepareShim = (job: JobPaths): void => closeSync(createBlank(job.shim, RECORD_BYTES));
 
 /** Who the shim wrote down, as far as it got. */
 export interface ShimRecord {

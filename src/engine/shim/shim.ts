@@ -2,7 +2,7 @@
  * How a job is called under its shim: the text of shim.sh with the facts of this call in front, the words of the command, and
  * the environment, in which no shell on the way changes a variable.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSendable, type Spec } from '../../job/spec.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
@@ -72,7 +72,7 @@ const SHELLS_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
 const dashes = new Map<string, boolean>();
 /** Whether a shell leaves these as they are: dash does, where PWD tells the directory. Then the job needs no program that sets them right. */
 function leavesOwn(sh: string, environment: string[], cwd: string): boolean {
-  const isDash = dashes.get(sh) ?? fs.realpathSync(sh).endsWith('/dash');
+  const isDash = dashes.get(sh) ?? realpathSync(sh).endsWith('/dash');
   dashes.set(sh, isDash);
   return isDash && environment.includes(`PWD=${cwd}`);
 }
@@ -114,12 +114,12 @@ const reopened = (fd: number, path: string): string => (HAS_PROC ? `/proc/self/f
 
 /** The two, in this order, for a shim to inherit. Throws system errors. */
 export function openRecords(job: JobPaths, attempt: number): number[] {
-  const open = (path: string) => fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+  const open = (path: string) => openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
   const record = open(job.shim);
   try {
     return [record, open(job.exit(attempt))];
   } catch (thrown) {
-    fs.closeSync(record);
+    closeSync(record);
     throw thrown;
   }
 }

@@ -2,7 +2,7 @@
  * Writing to a job whose stdin is held, or to its terminal. Nothing here waits for ever, and it is told how much was written: a
  * line of up to 4096 bytes is written as a whole or not at all (PIPE_BUF), also where several send at once.
  */
-import * as fs from 'node:fs';
+import { closeSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { hasReader, openForReader, wakeReader, writeSome } from '../../base/fs/atomic-write.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
@@ -62,7 +62,7 @@ export async function sendTo(
       if (!written.ok) return written;
     }
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
   if (parcel.eof && spec.pty === null) await sending.end();
   return ok(sending.sent);

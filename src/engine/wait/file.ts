@@ -1,5 +1,5 @@
 /** Waiting until a path exists. By looking, not by a watch: a watch needs a directory that is there, and is blind on NFS. */
-import * as fs from 'node:fs';
+import { existsSync, stat } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -13,7 +13,7 @@ const TEXT_LIMIT = 200;
 
 /** Not in the thread of JavaScript: a dead network disk would hold up every other condition. */
 const look = (path: string): Promise<'there' | string> =>
-  new Promise((resolve) => fs.stat(path, (error) => resolve(error ? (error.code ?? 'EIO') : 'there')));
+  new Promise((resolve) => stat(path, (error) => resolve(error ? (error.code ?? 'EIO') : 'there')));
 
 const met = (path: string): Met => ({
   condition: 'file',
@@ -22,7 +22,7 @@ const met = (path: string): Met => ({
 });
 
 /** What there is to say if the path exists at this moment. */
-export const metIfThere = (path: string): Met | undefined => (fs.existsSync(path) ? met(path) : undefined);
+export const metIfThere = (path: string): Met | undefined => (existsSync(path) ? met(path) : undefined);
 
 /** Until the (absolute) path exists, links followed; fails for a path that no file can have. */
 export async function waitFile(

@@ -3,7 +3,7 @@
  * fs.watch is an accelerator, never the truth (one instance of the user's 128 serves all folders): behind it there is a look
  * every second. No folder is watched that a job writes its output to.
  */
-import * as fs from 'node:fs';
+import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -20,7 +20,7 @@ const SHARE = 8;
 
 export class Pulse {
   private readonly home: Home;
-  private readonly watchers = new Map<string, fs.FSWatcher>();
+  private readonly watchers = new Map<string, FSWatcher>();
   private isMoved = false;
   private wake: (() => void) | undefined;
   private wokenAt = 0;
@@ -31,7 +31,7 @@ export class Pulse {
   /** Watches these live jobs, and the folders that are there by now. To be called before each look: what comes after it wakes. */
   attend(live: JobId[]): void {
     const { home } = this;
-    const folders = fs.existsSync(home.queues)
+    const folders = existsSync(home.queues)
       ? listQueues(home).flatMap((name) => foldersOf(home.queue(name)))
       : [];
     const wanted = new Set([
@@ -70,7 +70,7 @@ export class Pulse {
 
   private watch(path: string): void {
     try {
-      const watcher = fs.watch(path, () => {
+      const watcher = watch(path, () => {
         this.isMoved = true;
         this.wake?.();
       });

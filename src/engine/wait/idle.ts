@@ -3,7 +3,7 @@
  * stamps: a job that empties its log before each line leaves a log of one size. A time stamp says nothing where the log is
  * trimmed, which sets it. The silence before the wait began is taken from it only where nothing speaks against that.
  */
-import * as fs from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -27,7 +27,7 @@ function stampsOf(job: JobPaths): string {
   const trimmed = readTrimmed(job);
   return (['log', 'err'] as const)
     .map((stream) => {
-      const stat = fs.statSync(job[stream], { throwIfNoEntry: false });
+      const stat = statSync(job[stream], { throwIfNoEntry: false });
       const trimming = trimmed[stream];
       const isTrimmed = trimming !== null && (trimming.to > trimming.from || trimming.keep > 0);
       return stat ? `${stat.size} ${isTrimmed ? trimming.floor : stat.mtimeMs}` : '-';
@@ -46,13 +46,11 @@ function startedAt(home: Home, id: JobId): { wall: number; monotonic: number } |
 
 /** How long the job had been silent when the wait began, as far as that is certain, milliseconds. */
 function silenceBefore(job: JobPaths, started: { wall: number; monotonic: number }): number {
-  if (fs.existsSync(job.trimmed)) return 0;
+  if (existsSync(job.trimmed)) return 0;
   const now = systemClock.now();
   const runningMs = systemClock.monotonic() - started.monotonic;
   if (Math.abs(now - started.wall - runningMs) > CLOCK_SLACK_MS) return 0;
-  const written = [job.log, job.err].map(
-    (path) => fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,
-  );
+  const written = [job.log, job.err].map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
   const silentMs = now - Math.max(...written);
   // a log is made a moment before the start: a job that never wrote is silent since it runs
   return silentMs < 0 ? 0 : Math.max(0, Math.min(silentMs, runningMs));

@@ -1,7 +1,7 @@
 /**
  * Waiting for the end of a job: a sleep in the kernel, on the FIFO that is closed when the end is published. Subscribe first, then read: an end between the two would otherwise never be noticed.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type Failure, ok } from '../../job/failure.ts';
@@ -24,14 +24,14 @@ const SHORT_MS = 20;
 export function letGo(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
   let fd: number;
   try {
-    fd = fs.openSync(job.alive, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
+    fd = openSync(job.alive, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (thrown) {
     errnoOf(thrown);
     return undefined;
   }
   // somebody put something else there, and a socket would not take it
-  if (!fs.fstatSync(fd).isFIFO()) {
-    fs.closeSync(fd);
+  if (!fstatSync(fd).isFIFO()) {
+    closeSync(fd);
     return undefined;
   }
   // loaded where something waits: most commands do not
@@ -111,7 +111,7 @@ export async function waitEnded(
         const made = released ? ok(undefined) : await makeFifo(home, id);
         if (!made.ok && !isTold) onTrouble(made.failure);
         isTold ||= !made.ok;
-        if (!released && made.ok && fs.existsSync(home.job(id).alive)) {
+        if (!released && made.ok && existsSync(home.job(id).alive)) {
           released = letGo(home.job(id), mine.signal)?.then(() => 'released');
           if (released) continue;
         }

@@ -3,7 +3,7 @@
  * a look at the names of the markers, and that only if one came or went. Looks follow ends, and one comes every second; they take a
  * tenth of the time at most.
  */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -212,7 +212,7 @@ function readFolder(queue: string, path: string, known: Folder | undefined): Fol
   const readMs = systemClock.now();
   let changedMs: number;
   try {
-    changedMs = fs.statSync(path).mtimeMs;
+    changedMs = statSync(path).mtimeMs;
   } catch (thrown) {
     errnoOf(thrown);
     return undefined;

@@ -3,7 +3,7 @@
  * looked at in growing steps instead: a watch would wake the waiter at every write of the job. fs.watch is an
  * accelerator, never the truth (there are 128 for each user): behind it, and in its place, there is a slow look.
  */
-import * as fs from 'node:fs';
+import { type FSWatcher, watch as watchFile } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { sleep } from './job-end.ts';
 
@@ -46,9 +46,9 @@ export class Growth {
     const mine = new AbortController();
     const end = () => mine.abort();
     abort.addEventListener('abort', end, { once: true });
-    let watcher: fs.FSWatcher | undefined;
+    let watcher: FSWatcher | undefined;
     try {
-      watcher = fs.watch(this.path, end);
+      watcher = watchFile(this.path, end);
       watcher.on('error', end);
     } catch (thrown) {
       errnoOf(thrown);

@@ -2,7 +2,7 @@
  * Rounds: which jobs `wait --queue` and `wait --all` answer for. A round is what was added since the last answered one, live or ended;
  * where nothing was, it is the last answered one again, with the verdict of its record.
  */
-import * as fs from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { Home } from '../../job/home/home.ts';
 import { givenIds } from '../../job/home/ids.ts';
 import { endedNames, idOfName, projectKey, projectOfName } from '../../job/home/job-index.ts';
@@ -100,7 +100,7 @@ export function findRound(
     const view = observe(home, id);
     if (!view) {
       // it is being added: of whom, and where, nobody knows yet
-      if (fs.existsSync(home.job(id).dir)) open.push(id);
+      if (existsSync(home.job(id).dir)) open.push(id);
       continue;
     }
     // nothing of it can be read: it counts where the index says that it is of this project

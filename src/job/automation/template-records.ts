@@ -3,7 +3,7 @@
  * its name; claims, so that nothing is started twice for one time or delivery; and a journal of what was started, or was not,
  * and why. Functions that write throw system errors.
  */
-import * as fs from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { claim, removeQuietly, syncDir, touch, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
@@ -61,7 +61,7 @@ export function addTemplate(home: Home, folder: string, paths: TemplatePaths, re
   try {
     writeAtomic(`${hidden}/record.json`, sealed(record));
     // onto a directory that is there, and holds a record, this is refused
-    fs.renameSync(hidden, paths.dir);
+    renameSync(hidden, paths.dir);
   } catch (thrown) {
     discard(home, hidden, 'starter');
     emptyTrash(home);
@@ -80,7 +80,7 @@ export function removeTemplate(home: Home, paths: TemplatePaths): boolean {
   return removed;
 }
 
-export const isTemplatePaused = (paths: TemplatePaths): boolean => fs.existsSync(paths.paused);
+export const isTemplatePaused = (paths: TemplatePaths): boolean => existsSync(paths.paused);
 export function setTemplatePaused(paths: TemplatePaths, paused: boolean): void {
   requireDirectory(paths.dir, true);
   if (paused) touch(paths.paused);

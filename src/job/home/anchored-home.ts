@@ -3,7 +3,7 @@
  * another one, with jobs of the same numbers, may be made at its path. So each path is checked when it is asked for: it leads to
  * what was opened, wherever that is by now, or nowhere.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { type FileId, fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../../base/fs/file-id.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { JobId } from '../spec.ts';
@@ -16,7 +16,7 @@ const NOWHERE = '/dev/null';
 /** Throws system errors; undefined: no descriptor is left (ulimit -n), and the path has to do. */
 function openDirectory(path: string): number | undefined {
   try {
-    return fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch (thrown) {
     if (['EMFILE', 'ENFILE'].includes(errnoOf(thrown))) return undefined;
     throw thrown;
@@ -63,12 +63,12 @@ class OwnJobPaths extends JobPaths {
   }
 
   isRemoved(): boolean {
-    if (this.isLoose) return !fs.existsSync(this.dir);
+    if (this.isLoose) return !existsSync(this.dir);
     return this.fd === undefined ? this.dir === NOWHERE : isRemoved(this.fd);
   }
 
   close(): void {
-    if (this.fd !== undefined) fs.closeSync(this.fd);
+    if (this.fd !== undefined) closeSync(this.fd);
     this.fd = undefined;
   }
 }
@@ -133,7 +133,7 @@ export class AnchoredHome extends Home {
 
   /** Whether an anchored job was removed. If not, and it is not here either, its home is away: moved to where nobody finds it, or locked. */
   isRemoved(job: JobPaths): boolean {
-    return job instanceof OwnJobPaths ? job.isRemoved() : !fs.existsSync(job.spec);
+    return job instanceof OwnJobPaths ? job.isRemoved() : !existsSync(job.spec);
   }
 
   /**
@@ -146,7 +146,7 @@ export class AnchoredHome extends Home {
         ? openHome(this.known, false)
         : undefined;
     if (!copy?.ok || copy.value?.token !== this.token || !isOurs(copy.value.job(id))) return false;
-    fs.closeSync(this.fd!);
+    closeSync(this.fd!);
     this.fd = openDirectory(this.known);
     this.file = fileOfOpen(this.fd);
     this.own.get(id)?.open();

@@ -2,7 +2,7 @@
  * `config.json` in the home: defaults that somebody prefers, written by hand and only read by us. Most homes have none, and then it costs
  * one open. Nothing in it is run. Each key is as config.schema.json says, which a test compares with this table.
  */
-import * as fs from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { parseDuration, parseSize } from '../../base/clock.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -117,8 +117,8 @@ function readKeys(
 function readText(path: string): ReturnType<typeof readRecord> {
   const read = readRecord(path);
   try {
-    return read.kind === 'unreadable' && fs.lstatSync(path).isSymbolicLink()
-      ? readRecord(fs.realpathSync(path))
+    return read.kind === 'unreadable' && lstatSync(path).isSymbolicLink()
+      ? readRecord(realpathSync(path))
       : read;
   } catch (thrown) {
     const errno = errnoOf(thrown);

@@ -12,7 +12,7 @@
  *     schedules/NAME/…  triggers/NAME/…  one directory for each, see TemplatePaths; made with the first one
  *     rounds/PROJECT/…                   which ends were told to `wait --queue` and `wait --all`, see job/rounds
  */
-import * as fs from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { attempt, claim, writeShared } from '../../base/fs/atomic-write.ts';
@@ -123,7 +123,7 @@ export function homePath(env: NodeJS.ProcessEnv): string {
   const asked = env['BGJOB_HOME'] || join(ownDirectory(), '.bgjob');
   const path = isAbsolute(asked) ? resolve(asked) : resolve(workingDirectory(env), asked);
   try {
-    return join(fs.realpathSync(dirname(path)), basename(path));
+    return join(realpathSync(dirname(path)), basename(path));
   } catch (thrown) {
     errnoOf(thrown);
     return path;

@@ -2,7 +2,7 @@
  * Ids: given in order, by an exclusive mkdir, and never twice. `seq` is a hint; `floor.N` is the highest id that gc removed.
  * Functions that write throw system errors.
  */
-import * as fs from 'node:fs';
+import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { removeQuietly, syncDir, touch, writeHint } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
@@ -23,14 +23,14 @@ function readFloor(home: Home): number {
 
 /** Whether a job was removed, or was never made though later ones were: its id is not given again. */
 export const isRetired = (home: Home, id: JobId): boolean =>
-  id <= readFloor(home) && !fs.existsSync(home.job(id).dir);
+  id <= readFloor(home) && !existsSync(home.job(id).dir);
 
 /** Makes a name of something that may be deleted at any time: it is the name that counts. */
 function takeFromCache(home: Home, path: string): boolean {
   return namesIn(home.cache).some((name) => {
     if (!/^(fifo|code)\./.test(name)) return false;
     try {
-      fs.renameSync(`${home.cache}/${name}`, path);
+      renameSync(`${home.cache}/${name}`, path);
       return true;
     } catch (thrown) {
       errnoOf(thrown);
@@ -70,7 +70,7 @@ const MOST_AHEAD = 1000;
 function readHint(home: Home): JobId | undefined {
   const hint = readRecord(home.seq);
   const last = hint.kind === 'text' ? parseId(hint.text.trim()) : undefined;
-  if (last === undefined || fs.existsSync(home.job(last).dir)) return last;
+  if (last === undefined || existsSync(home.job(last).dir)) return last;
   return last <= highestId(home) + MOST_AHEAD ? last : undefined;
 }
 
@@ -105,7 +105,7 @@ export function claimIds(home: Home, count: number, each: (id: JobId) => void): 
     // one look for all of them, as for one: after they were made
     const floor = readFloor(home);
     const used = ids.filter((id) => id <= floor).length;
-    for (const id of ids.splice(0, used)) fs.rmdirSync(home.job(id).dir);
+    for (const id of ids.splice(0, used)) rmdirSync(home.job(id).dir);
     for (let n = 0; n < used; n++) {
       last = claimAfter(home, Math.max(last, floor));
       ids.push(last);
@@ -128,7 +128,7 @@ export function claimIds(home: Home, count: number, each: (id: JobId) => void): 
 
 function removeEmpty(path: string): void {
   try {
-    fs.rmdirSync(path);
+    rmdirSync(path);
   } catch (thrown) {
     errnoOf(thrown);
   }
@@ -139,7 +139,7 @@ function claimAfter(home: Home, last: JobId): JobId {
     const floor = readFloor(home);
     if (id > floor) return id;
     // the hint is older than a gc, or we slept between choosing and taking: it was another job's, which gc removed
-    fs.rmdirSync(home.job(id).dir);
+    rmdirSync(home.job(id).dir);
     id = claimDirectory(home, floor);
   }
 }

@@ -3,7 +3,7 @@
  * end, then `ended/TIME.42.PROJECT`. The owner renames one into the other. They are an index, never the truth: what is
  * shown is read from the job itself, and gc puts right what a killed owner or a power cut left behind.
  */
-import * as fs from 'node:fs';
+import { renameSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly, touch } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
@@ -42,7 +42,7 @@ const timeText = (at: number): string => Math.round(at).toString().padStart(14, 
 export function markEnded(home: Home, id: JobId, endedAt: number, project: string): void {
   const file = `${home.ended}/${timeText(endedAt)}.${id}.${projectKey(project)}`;
   try {
-    fs.renameSync(`${home.live}/${id}`, file);
+    renameSync(`${home.live}/${id}`, file);
   } catch (thrown) {
     if (errnoOf(thrown) !== 'ENOENT') throw thrown;
     touch(file);

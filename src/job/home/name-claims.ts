@@ -3,7 +3,7 @@
  * decides whether it still counts; a dead one is followed by the next number, never removed and made again. Two projects
  * may share a key, and a folder may ignore case: the record says project and name in full, and another's is not ours.
  */
-import * as fs from 'node:fs';
+import { existsSync, lstatSync, rmdirSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { claim, removeQuietly, syncDir } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
@@ -133,7 +133,7 @@ export function forgetNames(home: Home, inUse: Title[]): void {
     // nothing is removed through a link
     if (inspectDirectory(folder) !== 'ours') continue;
     const claims = claimsIn(folder);
-    if (used.has(name) || claims.some(({ id }) => fs.existsSync(home.job(id).dir))) continue;
+    if (used.has(name) || claims.some(({ id }) => existsSync(home.job(id).dir))) continue;
     // one by one, and then the folder only if it is empty: a claim that is made meanwhile stays
     for (const { generation } of claims) removeQuietly(`${folder}/claim.${generation}`);
     for (const file of namesIn(folder))
@@ -143,13 +143,13 @@ export function forgetNames(home: Home, inUse: Title[]): void {
 }
 
 function isAbandoned(path: string): boolean {
-  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   return path.endsWith('.tmp') && stat !== undefined && Date.now() - stat.mtimeMs > ABANDONED_MS;
 }
 
 function removeFolder(folder: string): void {
   try {
-    fs.rmdirSync(folder);
+    rmdirSync(folder);
   } catch (thrown) {
     errnoOf(thrown);
   }

@@ -2,7 +2,7 @@
  * Which project a directory belongs to (the nearest ancestor folder that holds `.git`, else the directory itself), which
  * projects are "this project" for a call, and how references become jobs.
  */
-import * as fs from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { errnoOf } from '../../base/result.ts';
@@ -10,7 +10,7 @@ import { errnoOf } from '../../base/result.ts';
 /** The repository that a directory, an absolute real path, is in. */
 function repositoryOf(directory: string): string | undefined {
   for (let dir = directory; ; dir = dirname(dir)) {
-    if (fs.existsSync(`${dir}/.git`)) return dir;
+    if (existsSync(`${dir}/.git`)) return dir;
     if (dir === dirname(dir)) return undefined;
   }
 }
@@ -35,7 +35,7 @@ function upTo(directory: string, last: string): string[] {
 /** The user's own directory ($HOME) as a real path; the root where there is none. */
 function userDirectory(): string {
   try {
-    return fs.realpathSync(homedir());
+    return realpathSync(homedir());
   } catch (thrown) {
     errnoOf(thrown);
     return '/';

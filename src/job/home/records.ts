@@ -3,7 +3,7 @@
  * exclusive create. A record that cannot be read is reported as unreadable, never dropped and never believed.
  * Functions that write throw system errors; callers turn them into failures with `attempt`.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, existsSync, fsyncSync, lstatSync, statSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { claim, createExclusive, openRegular, syncDir, writeRenamed } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
@@ -64,7 +64,7 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
 const STATE_BYTES = 4096;
 
 /** Keeps room for the last state, so that a full disk cannot lose how a job ended, and why. */
-export const reserveEnd = (job: JobPaths): void => fs.closeSync(createBlank(job.end, STATE_BYTES));
+export const reserveEnd = (job: JobPaths): void => closeSync(createBlank(job.end, STATE_BYTES));
 
 /** Publishes the state, durably unless `flush` is false: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
 export function writeState(job: JobPaths, state: State, flush = true): void {
@@ -186,15 +186,15 @@ const NUMBERED = { owner: /^owner\.([1-9]\d{0,8})$/, crash: /^crash\.([1-9]\d{0,
 
 /** Reserves the room for an exit status on the disk, so that a full one cannot lose it; durable with flushExit. */
 export const prepareExit = (job: JobPaths, attempt: number): void =>
-  fs.closeSync(createBlank(job.exit(attempt), 8));
+  closeSync(createBlank(job.exit(attempt), 8));
 
 /** Makes sure, before the job starts, that the room is really on the disk. */
 export function flushExit(job: JobPaths, attempt: number): void {
-  const fd = openRegular(job.exit(attempt), fs.constants.O_WRONLY);
+  const fd = openRegular(job.exit(attempt), constants.O_WRONLY);
   try {
-    fs.fsyncSync(fd);
+    fsyncSync(fd);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -207,7 +207,7 @@ export function readExit(job: JobPaths, attempt: number): { code: number; at: nu
   const code = stored.kind === 'text' ? STATUS.exec(stored.text)?.[1] : undefined;
   if (code === undefined || Number(code) > 255) return undefined;
   // gc may have removed the job since
-  const stat = fs.statSync(job.exit(attempt), { throwIfNoEntry: false });
+  const stat = statSync(job.exit(attempt), { throwIfNoEntry: false });
   return stat && { code: Number(code), at: Math.round(stat.mtimeMs) };
 }
 
@@ -228,7 +228,7 @@ export function readStops(job: JobPaths): Stop[] {
   return (['term', 'kill'] as const).flatMap((hardness) => {
     const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopShape);
     if (stop.kind === 'absent') return [];
-    const stat = fs.lstatSync(job.stop(hardness), { throwIfNoEntry: false });
+    const stat = lstatSync(job.stop(hardness), { throwIfNoEntry: false });
     // where no descriptor is left nothing can be opened, not even to see that there is nothing
     if (!stat) return [];
     // as the end: by the clock that files are stamped with, whatever the killer's says
@@ -266,12 +266,12 @@ export function markSeen(job: JobPaths): void {
   try {
     // not through a link that stands in the place of the job
     requireDirectory(job.dir, true);
-    fs.closeSync(createExclusive(job.seen));
+    closeSync(createExclusive(job.seen));
   } catch (thrown) {
     errnoOf(thrown);
   }
 }
-export const isSeen = (job: JobPaths): boolean => fs.existsSync(job.seen);
+export const isSeen = (job: JobPaths): boolean => existsSync(job.seen);
 
 // ---- superseded ------------------------------------------------------------------------------------------
 

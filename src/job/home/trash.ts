@@ -1,5 +1,5 @@
 /** The trash: what is deleted is renamed into it first. That is atomic: whoever comes second finds nothing. */
-import * as fs from 'node:fs';
+import { renameSync } from 'node:fs';
 import { emptyDirectory, inDirectory } from '../../base/fs/directories.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from './home.ts';
@@ -7,7 +7,7 @@ import type { Home } from './home.ts';
 /** Renames a directory away and deletes it there; false if somebody else did. */
 export function discard(home: Home, path: string, as: string): boolean {
   try {
-    inDirectory(home.trash, (trash) => fs.renameSync(path, `${trash}/${as}.${process.pid}`));
+    inDirectory(home.trash, (trash) => renameSync(path, `${trash}/${as}.${process.pid}`));
   } catch (thrown) {
     errnoOf(thrown);
     return false;

@@ -1,5 +1,5 @@
 /** Lines of our own in a job's log, `[bgjob: …]`: what the job itself cannot say. */
-import * as fs from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createLog, openLog, openRegular, writeAll } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
@@ -15,7 +15,7 @@ export function writeLogNote(job: JobPaths, log: number, text: string): void {
 /** The same into the log of a job that nobody runs; makes it if it is not there. What cannot be written is no reason to fail. */
 export function addLogNote(job: JobPaths, text: string): void {
   try {
-    const stat = fs.lstatSync(job.log, { throwIfNoEntry: false });
+    const stat = lstatSync(job.log, { throwIfNoEntry: false });
     // a FIFO in its place would hold us up
     if (stat && !stat.isFile()) return;
     makeDirectory(dirname(job.log));
@@ -23,7 +23,7 @@ export function addLogNote(job: JobPaths, text: string): void {
     try {
       writeLogNote(job, log, text);
     } finally {
-      fs.closeSync(log);
+      closeSync(log);
     }
   } catch (thrown) {
     errnoOf(thrown);
@@ -31,12 +31,12 @@ export function addLogNote(job: JobPaths, text: string): void {
 }
 
 function endsLine(path: string): boolean {
-  const fd = openRegular(path, fs.constants.O_RDONLY);
+  const fd = openRegular(path, constants.O_RDONLY);
   try {
-    const { size } = fs.fstatSync(fd);
+    const { size } = fstatSync(fd);
     const last = Buffer.alloc(1);
     return readAt(fd, last, Math.max(0, size - 1)) === 0 || last.toString() === '\n';
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }

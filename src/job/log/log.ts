@@ -7,7 +7,7 @@
  * counts on from the highest offset that it knew. When the record comes and counts further, the reader takes its numbers; when it
  * counts less far, the reader stays that much ahead: its offsets never go back.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { readAt } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
@@ -16,7 +16,7 @@ import { emptiedAt, isSameTrimming, readTrimmed, type Trimming } from './trim-re
 
 export type { Stream } from '../home/paths.ts';
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** A read that is overtaken by trimming this often returns nothing this time. */
 const MOST_TRIES = 50;
@@ -99,7 +99,7 @@ export class Log {
   /** Whether a descriptor of ours is this very file: who follows it there would follow himself. */
   isSameFile(fd: number): boolean {
     try {
-      const [mine, other] = [fs.fstatSync(this.fd), fs.fstatSync(fd)];
+      const [mine, other] = [fstatSync(this.fd), fstatSync(fd)];
       return mine.dev === other.dev && mine.ino === other.ino;
     } catch (thrown) {
       errnoOf(thrown);
@@ -108,7 +108,7 @@ export class Log {
   }
 
   close(): void {
-    fs.closeSync(this.fd);
+    closeSync(this.fd);
   }
 
   /**
@@ -212,7 +212,7 @@ export class Log {
       this.hear(recorded?.floor ?? 0);
       const trimming = this.numbered(recorded);
       const base = trimming?.base ?? 0;
-      const size = trimming?.turning ? base : base + fs.fstatSync(this.fd).size;
+      const size = trimming?.turning ? base : base + fstatSync(this.fd).size;
       // cut by its owner, where that loses bytes uncounted
       if (trimming?.keep && base !== this.markBase && !trimming.turning)
         this.highest = Math.min(this.highest, size);
@@ -319,7 +319,7 @@ export class Log {
       const end = isHead ? trimming.from : isLog ? Number.POSITIVE_INFINITY : trimming.base;
       const room = Math.min(bytes.length - got, end - at);
       const more = readAt(fd, bytes.subarray(got, got + room), at - start);
-      if (!isLog) fs.closeSync(fd);
+      if (!isLog) closeSync(fd);
       got += more;
       if (more < room) break;
     }
@@ -336,9 +336,9 @@ interface Sight {
 /** Opens a file for reading; undefined if there is none, or something that is no file. Never hangs at a FIFO. */
 function openFile(path: string): number | undefined {
   try {
-    const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (fs.fstatSync(fd).isFile()) return fd;
-    fs.closeSync(fd);
+    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (fstatSync(fd).isFile()) return fd;
+    closeSync(fd);
   } catch (thrown) {
     errnoOf(thrown);
   }

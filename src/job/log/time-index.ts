@@ -3,7 +3,7 @@
  * milliseconds, size in bytes; little-endian doubles), appended by the job's owner at most once a second. It is a
  * convenience: nothing fails where it is missing, damaged or cannot be written.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, promises } from 'node:fs';
 import { writeAside } from '../../base/fs/async-write.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -13,13 +13,13 @@ const SAMPLE_BYTES = 16;
 const LIMIT_BYTES = 1024 * 1024;
 const APART_MS = 1000;
 
-const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** Through no link; a FIFO without a reader is refused, not waited for. */
 const APPEND = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
 
 /** Whether a file stands there that has no other name; throws EMLINK for what is written by us in no case. */
 function isAlone(path: string): boolean {
-  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat && (!stat.isFile() || stat.nlink > 1)) throw Object.assign(new Error(path), { code: 'EMLINK' });
   return stat !== undefined;
 }
@@ -27,8 +27,8 @@ function isAlone(path: string): boolean {
 function readSamples(job: JobPaths): Buffer {
   let fd: number | undefined;
   try {
-    fd = fs.openSync(job.times, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
-    const stat = fs.fstatSync(fd);
+    fd = openSync(job.times, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
     if (!stat.isFile()) return Buffer.alloc(0);
     const bytes = Buffer.alloc(Math.min(stat.size, 2 * LIMIT_BYTES));
     const got = readAt(fd, bytes, 0);
@@ -38,7 +38,7 @@ function readSamples(job: JobPaths): Buffer {
     errnoOf(thrown);
     return Buffer.alloc(0);
   } finally {
-    if (fd !== undefined) fs.closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
@@ -88,7 +88,7 @@ export class TimeIndex {
 
   private async append(sample: Buffer): Promise<void> {
     if (this.bytes === undefined || this.bytes >= LIMIT_BYTES) this.bytes = await this.mend();
-    const file = await fs.promises.open(this.job.times, APPEND, 0o600);
+    const file = await promises.open(this.job.times, APPEND, 0o600);
     try {
       if (this.bytes === 0) await file.chmod(0o600);
       await file.appendFile(sample);
@@ -108,7 +108,7 @@ export class TimeIndex {
       samples = Buffer.concat(kept);
       await writeAside(this.job.times, samples);
     } else if (isAlone(this.job.times)) {
-      await fs.promises.truncate(this.job.times, samples.length);
+      await promises.truncate(this.job.times, samples.length);
     }
     return samples.length;
   }

@@ -4,7 +4,7 @@
  * counts everything that the job ever wrote. The first byte of the file is byte `base` of the whole: where the log was emptied, and
  * where the file system cannot punch holes. There what is kept of the past stands in side files.
  */
-import * as fs from 'node:fs';
+import { closeSync, existsSync, renameSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { writeAside } from '../../base/fs/async-write.ts';
 import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
@@ -52,7 +52,7 @@ export type Trimmed = is.Shaped<typeof trimmedShape>;
 export function readTrimmed(job: JobPaths): Trimmed {
   const none: Trimmed = { v: 1, log: null, err: null };
   // most jobs have none, and a failed open makes an error each time
-  if (!fs.existsSync(job.trimmed)) return none;
+  if (!existsSync(job.trimmed)) return none;
   const stored = readRecord(job.trimmed);
   const parsed = stored.kind === 'text' ? is.parseShaped(trimmedShape, stored.text) : undefined;
   return parsed?.ok ? parsed.value : none;
@@ -70,7 +70,7 @@ export const readEmptiedBytes = (job: JobPaths, stream: Stream = 'log'): number 
 
 /** Whether a log was moved away, as far as the owner saw, or is missing. */
 export const isAway = (job: JobPaths, stream: Stream = 'log'): boolean =>
-  readTrimmed(job)[stream]?.moved === true || !fs.existsSync(job[stream]);
+  readTrimmed(job)[stream]?.moved === true || !existsSync(job[stream]);
 
 /** The record of a log that was emptied when so much had been written. */
 export const emptiedAt = (floor: number): Trimming => ({
@@ -98,7 +98,7 @@ export function writeTrimmedNow(job: JobPaths, trimmed: Trimmed): void {
   try {
     writeAll(copy, Buffer.from(sealed(trimmed)));
   } finally {
-    fs.closeSync(copy);
+    closeSync(copy);
   }
-  fs.renameSync(temporary, job.trimmed);
+  renameSync(temporary, job.trimmed);
 }

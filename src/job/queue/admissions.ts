@@ -2,7 +2,7 @@
  * Who holds a slot of a queue: each admission is noted with a number above all others, and none is given twice. A start is a link that
  * leads nowhere: it is there at once, as a whole, and nobody overwrites it. Functions that write throw system errors.
  */
-import * as fs from 'node:fs';
+import { readlinkSync, symlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
@@ -36,7 +36,7 @@ export function listAdmissions(queue: QueuePaths, known = new Map<number, Admiss
 
 function readAdmission(queue: QueuePaths, number: number): Admission {
   try {
-    const [id, sandbox = ''] = fs.readlinkSync(queue.start(number)).split('.');
+    const [id, sandbox = ''] = readlinkSync(queue.start(number)).split('.');
     return { number, id: parseId(id!) ?? 0, sandbox };
   } catch (thrown) {
     errnoOf(thrown);
@@ -50,7 +50,7 @@ export function claimAdmission(queue: QueuePaths, id: JobId, sandbox: string): n
   for (;;) {
     const number = Math.max(0, ...namesIn(queue.dir).map(startNumber)) + 1;
     try {
-      fs.symlinkSync(`${id}.${sandbox}`, queue.start(number));
+      symlinkSync(`${id}.${sandbox}`, queue.start(number));
       return number;
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EEXIST') throw thrown;

@@ -3,7 +3,7 @@
  * as long as its entry is there: made last, when everything else of it is durable, and removed when it was started or ended.
  * What is written by several is made by exclusive create or replaced as a whole. Functions that write throw system errors.
  */
-import * as fs from 'node:fs';
+import { closeSync, existsSync, linkSync, renameSync, rmdirSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import {
   createExclusive,
@@ -76,7 +76,7 @@ export function readSlots(queue: QueuePaths): number {
 export const writeSlots = (queue: QueuePaths, slots: number): void =>
   writeShared(queue.slots, sealed({ v: 1, slots }));
 
-export const isPaused = (queue: QueuePaths): boolean => fs.existsSync(queue.paused);
+export const isPaused = (queue: QueuePaths): boolean => existsSync(queue.paused);
 export function setPaused(queue: QueuePaths, paused: boolean): void {
   if (paused) touch(queue.paused);
   else removeQuietly(queue.paused);
@@ -113,7 +113,7 @@ export function findEntry(home: Home, spec: Spec & { placement: Placement }): En
   const { id, project, placement } = spec;
   const folder = folderOf(home, placement);
   const name = entryName(id, project, placement);
-  if (fs.existsSync(`${folder}/${name}`)) return { folder, name };
+  if (existsSync(`${folder}/${name}`)) return { folder, name };
   // moved, or to be run again: under another name, and then perhaps among those that were added alone
   for (const other of new Set([folder, home.queue(placement.queue).waiting])) {
     const found = namesIn(other).find((one) => idOfEntry(one) === id);
@@ -147,7 +147,7 @@ const MOST_TRIES = 100;
 
 /** The same for one that has an entry, which becomes this one: a job never stands in the line twice. Durable. */
 export function renameEntry(queue: QueuePaths, { folder, name: before }: EntryFile, name: string): void {
-  fs.renameSync(`${folder}/${before}`, `${queue.waiting}/${name}`);
+  renameSync(`${folder}/${before}`, `${queue.waiting}/${name}`);
   syncDir(queue.waiting);
   dropEmptied(folder);
   stampQueue(queue);
@@ -161,7 +161,7 @@ export function removeEntry({ folder, name }: EntryFile): void {
 
 /** Makes the entry of a job that runs of the one with which it waited: it is never missing from both lists. */
 export function markStarted(home: Home, id: JobId, { folder, name }: EntryFile): void {
-  fs.renameSync(`${folder}/${name}`, `${home.live}/${id}`);
+  renameSync(`${folder}/${name}`, `${home.live}/${id}`);
   dropEmptied(folder);
 }
 
@@ -169,7 +169,7 @@ function dropEmptied(folder: string): void {
   const batch = /^(.*)\/batch\.(\d+)$/.exec(folder);
   if (!batch) return;
   try {
-    fs.rmdirSync(folder);
+    rmdirSync(folder);
   } catch (thrown) {
     if (errnoOf(thrown) !== 'ENOENT') return;
   }
@@ -180,7 +180,7 @@ function dropEmptied(folder: string): void {
 export function moveEntry(queue: QueuePaths, { folder, name }: EntryFile, rank: number): boolean {
   const moved = `${String(rank).padStart(6, '0')}${name.slice(6)}`;
   try {
-    fs.renameSync(`${folder}/${name}`, `${folder}/${moved}`);
+    renameSync(`${folder}/${name}`, `${folder}/${moved}`);
   } catch (thrown) {
     if (errnoOf(thrown) !== 'ENOENT') throw thrown;
     return false;
@@ -222,19 +222,19 @@ export function addHiddenEntry(folder: string, names: string[], nth: number): vo
   const first = nth - (nth % NAMES_PER_FILE);
   let isMade = false;
   try {
-    if (nth !== first) fs.linkSync(`${folder}/${names[first]}`, path);
+    if (nth !== first) linkSync(`${folder}/${names[first]}`, path);
     isMade = nth !== first;
   } catch (thrown) {
     // a file system with fewer, or without
     if (errnoOf(thrown) === 'ENOSPC') throw thrown;
   }
-  if (!isMade) fs.closeSync(createExclusive(path));
+  if (!isMade) closeSync(createExclusive(path));
 }
 
 /** All jobs of a batch, whose records are durable, wait from now on. */
 export function revealBatch(queue: QueuePaths, hidden: string, first: JobId): void {
   syncDir(hidden);
-  fs.renameSync(hidden, queue.batch(first));
+  renameSync(hidden, queue.batch(first));
   syncDir(queue.dir);
   stampQueue(queue);
 }

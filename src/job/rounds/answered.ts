@@ -10,7 +10,7 @@
  *
  * Functions that write throw system errors.
  */
-import * as fs from 'node:fs';
+import { existsSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
 import { claim, removeQuietly, writeShared } from '../../base/fs/atomic-write.ts';
 import { makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
@@ -141,5 +141,5 @@ export function pruneAnsweredRounds(home: Home, lowest: JobId): void {
 
 function isProjectGone(path: string): boolean {
   const found = readShaped(path, path, answeredShape);
-  return found.kind === 'read' && found.value.project !== null && !fs.existsSync(found.value.project);
+  return found.kind === 'read' && found.value.project !== null && !existsSync(found.value.project);
 }

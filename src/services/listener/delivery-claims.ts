@@ -1,5 +1,5 @@
 /** The claims of a trigger: what a listener that was killed had not noted, and those that are old enough to be forgotten. */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { forgetClaim, listClaimed, readEvents } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -10,7 +10,7 @@ import { judgeClaim, note } from './delivery.ts';
 const REMEMBERED_MS = 86_400_000;
 
 /** When a claim was made, milliseconds since 1970. */
-const madeAt = (path: string): number => fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+const madeAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /** Notes what was started without a word, and gives back what was claimed and not started. Throws system errors. */
 export function settleClaims(home: Home, name: string): void {

@@ -3,7 +3,7 @@
  * the next knows by that whether the job was started. A start that fails gives its claim back: it may be delivered again.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import * as fs from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { startFrom } from '../../engine/automation/start-once.ts';
@@ -50,7 +50,7 @@ export async function deliver(home: Home, trigger: Trigger, delivery: Delivery):
   const key = keyOf(delivery.id);
   let generation = 0;
   // also a link that leads nowhere is in the way
-  while (fs.lstatSync(paths.claim(key, generation + 1), { throwIfNoEntry: false })) generation++;
+  while (lstatSync(paths.claim(key, generation + 1), { throwIfNoEntry: false })) generation++;
   const fate = generation === 0 ? undefined : judgeClaim(home, name, key, generation);
   if (fate?.started) {
     const why = `delivered before${fate.job === null ? '' : `, as job ${fate.job}`}`;

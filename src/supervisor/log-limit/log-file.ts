@@ -3,13 +3,13 @@
  * name, and looked at and cut through that descriptor: whatever is put in its place is none of the job's, and a log that was moved
  * away is still the one into which the job writes.
  */
-import * as fs from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { reopen } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { isMarked, LogMark } from '../../job/log/mark.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 const HOLE_BYTES = 64 * 1024;
 
@@ -34,7 +34,7 @@ export class LogFile {
     try {
       this.fd ??= this.isLost ? undefined : openFile(this.path);
       if (this.fd === undefined) return undefined;
-      const { size, mtimeMs } = fs.fstatSync(this.fd);
+      const { size, mtimeMs } = fstatSync(this.fd);
       const stamp = `${size} ${mtimeMs}`;
       if (stamp === this.stamp) return { bytes: size, isEmptied: false };
       // first remember, then compare: what is remembered is of the same file
@@ -55,7 +55,7 @@ export class LogFile {
   /** Whether its name leads elsewhere by now. */
   get isMoved(): boolean {
     if (this.fd === undefined) return this.isLost;
-    const [own, there] = [fs.fstatSync(this.fd), fs.lstatSync(this.path, { throwIfNoEntry: false })];
+    const [own, there] = [fstatSync(this.fd), lstatSync(this.path, { throwIfNoEntry: false })];
     return there?.ino !== own.ino || there.dev !== own.dev;
   }
 
@@ -78,7 +78,7 @@ export class LogFile {
   holeEnd(from: number, to: number): number {
     const bytes = Buffer.alloc(HOLE_BYTES);
     for (let at = from; this.fd !== undefined && at < to; ) {
-      const got = fs.readSync(this.fd, bytes, 0, Math.min(bytes.length, to - at), at);
+      const got = readSync(this.fd, bytes, 0, Math.min(bytes.length, to - at), at);
       const length = bytes.subarray(0, got).findIndex((byte) => byte !== 0);
       if (length !== -1 || got === 0) return at + Math.max(0, length);
       at += got;
@@ -88,20 +88,20 @@ export class LogFile {
 
   /** The same file, to be cut; throws a system error. */
   openToCut(): number {
-    const { O_RDWR } = fs.constants;
+    const { O_RDWR } = constants;
     if (this.fd === undefined) throw Object.assign(new Error(`ENOENT: ${this.path}`), { code: 'ENOENT' });
     return reopen(this.fd, this.path, O_RDWR);
   }
 
   close(): void {
-    if (this.fd !== undefined) fs.closeSync(this.fd);
+    if (this.fd !== undefined) closeSync(this.fd);
     this.fd = undefined;
   }
 }
 
 function openFile(path: string): number | undefined {
-  const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (fs.fstatSync(fd).isFile()) return fd;
-  fs.closeSync(fd);
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
   return undefined;
 }

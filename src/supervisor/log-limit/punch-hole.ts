@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import * as fs from 'node:fs';
+import { closeSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { markerOf } from '../../engine/observe/process-tree.ts';
 import { findTool } from '../../engine/os/programs.ts';
@@ -39,7 +39,7 @@ export async function punch(home: Home, open: () => number, from: number, to: nu
     errnoOf(thrown);
     return 'failed';
   } finally {
-    if (fd !== undefined) fs.closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

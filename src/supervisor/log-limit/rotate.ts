@@ -3,7 +3,7 @@
  * job appends, so it goes on at byte 0, which is from then on byte `base` of the whole. What is written in the instant
  * between the last look and the emptying is lost uncounted: offsets are approximate.
  */
-import * as fs from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync } from 'node:fs';
 import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
@@ -35,10 +35,10 @@ export async function turn(
   try {
     if (keep === 0) await copyHead(log, job.side(stream, 0), headBytes);
     copy = createSide(side);
-    const start = Math.max(fs.fstatSync(log).size - keepBytes, keep === 0 ? headBytes : 0);
+    const start = Math.max(fstatSync(log).size - keepBytes, keep === 0 ? headBytes : 0);
     let end = start;
-    for (let round = 1; round <= MOST_ROUNDS && end < fs.fstatSync(log).size; round++)
-      end = await copyRange(log, copy, end, fs.fstatSync(log).size);
+    for (let round = 1; round <= MOST_ROUNDS && end < fstatSync(log).size; round++)
+      end = await copyRange(log, copy, end, fstatSync(log).size);
     // from here on nothing may come between
     for (let got = 1; got > 0; end += got) got = copyPiece(log, copy, end, CHUNK_BYTES);
     if (!file.isSame) return false;
@@ -46,13 +46,13 @@ export async function turn(
     const mark = LogMark.at(log, end).record;
     const turned = { from, to: base + start, base: base + end, keep: keep + 1, floor, moved, mark };
     publish({ ...turned, turning: true });
-    if (isMarked(log, mark)) fs.ftruncateSync(log, 0);
+    if (isMarked(log, mark)) ftruncateSync(log, 0);
     publish({ ...turned, turning: false, mark: null });
     if (keep > 0) removeQuietly(job.side(stream, keep));
     return true;
   } finally {
-    if (copy !== undefined) fs.closeSync(copy);
-    fs.closeSync(log);
+    if (copy !== undefined) closeSync(copy);
+    closeSync(log);
   }
 }
 
@@ -67,9 +67,9 @@ export function finishTurn(
   const log = file.openToCut();
   try {
     // what it held is copied; anything else came after the log was emptied
-    if (before.mark === null || isMarked(log, before.mark)) fs.ftruncateSync(log, 0);
+    if (before.mark === null || isMarked(log, before.mark)) ftruncateSync(log, 0);
   } finally {
-    fs.closeSync(log);
+    closeSync(log);
   }
   publish({ ...before, turning: false, mark: null });
   removeQuietly(job.side(stream, before.keep - 1));
@@ -86,7 +86,7 @@ async function copyHead(log: number, path: string, headBytes: number): Promise<v
   try {
     await copyRange(log, fd, 0, headBytes);
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
 }
 

@@ -6,7 +6,7 @@
  * Every look, with a limit or without, also sees whether the log was emptied: then the log begins anew at the offset that it had
  * reached, and what was trimmed is void. Nothing is cut without a look at the file right before.
  */
-import * as fs from 'node:fs';
+import { existsSync } from 'node:fs';
 import { renderExactSize, systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -141,7 +141,7 @@ export class Trim {
       const due = this.growths.filter((one) => this.isUnfinished(one) || this.onDisk(one) > this.room);
       let isDone = true;
       for (const growth of due) isDone = (await this.cut(growth, this.room - BLOCK_BYTES)) && isDone;
-      if (isDone || !fs.existsSync(this.job.spec)) return;
+      if (isDone || !existsSync(this.job.spec)) return;
       await systemClock.sleep(RETRY_MS);
     }
   }

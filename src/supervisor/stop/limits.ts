@@ -1,5 +1,5 @@
 /** The job's own limits: total time, and time without output. Reaching one begins a stop. */
-import * as fs from 'node:fs';
+import { statSync } from 'node:fs';
 import { after, renderDuration, systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Spec } from '../../job/spec.ts';
@@ -64,7 +64,7 @@ function watchIdle(logs: string[], limitMs: number, quietMs: number, act: () => 
 
 function sizeOf(path: string): number {
   try {
-    return fs.statSync(path).size;
+    return statSync(path).size;
   } catch (thrown) {
     errnoOf(thrown);
     return 0;
