@@ -32,18 +32,18 @@ export function isBroken(text: string): boolean {
 }
 
 /** The last entry of a sealed list. Versions that do not know it take it for one more variable of the environment. */
-const LIST_SEAL = 'BGJOB_SUM=';
+const LIST_CHECKSUM = 'BGJOB_SUM=';
 
 /** The text of a list of variables (`NAME=value`), sealed. */
 export function sealedList(entries: string[]): string {
-  const own = entries.filter((entry) => !entry.startsWith(LIST_SEAL));
-  return `${JSON.stringify([...own, `${LIST_SEAL}${checksum(JSON.stringify(own))}`])}\n`;
+  const own = entries.filter((entry) => !entry.startsWith(LIST_CHECKSUM));
+  return `${JSON.stringify([...own, `${LIST_CHECKSUM}${checksum(JSON.stringify(own))}`])}\n`;
 }
 
 /** The entries of such a list, without its seal; undefined if the seal is not its own. A list without one is taken as it is. */
 export function openSealedList(entries: string[]): string[] | undefined {
-  const own = entries.filter((entry) => !entry.startsWith(LIST_SEAL));
+  const own = entries.filter((entry) => !entry.startsWith(LIST_CHECKSUM));
   const seal = entries.at(-1);
-  const isSealed = seal?.startsWith(LIST_SEAL);
-  return isSealed && seal !== `${LIST_SEAL}${checksum(JSON.stringify(own))}` ? undefined : own;
+  const isSealed = seal?.startsWith(LIST_CHECKSUM);
+  return isSealed && seal !== `${LIST_CHECKSUM}${checksum(JSON.stringify(own))}` ? undefined : own;
 }

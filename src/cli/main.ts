@@ -18,7 +18,7 @@ import { VERBS } from './verbs.ts';
 /** A word of 100 KB is not repeated in full; the longest path is, and the reason behind it in any case. */
 const LONGEST_MESSAGE = 5000;
 
-function tellFailure(output: Output, failure: Failure): number {
+function printFailure(output: Output, failure: Failure): number {
   const told = messageOf(failure);
   const message = clipMiddle(told.message, LONGEST_MESSAGE);
   const hint = told.hint && clipMiddle(told.hint, LONGEST_MESSAGE);
@@ -33,11 +33,11 @@ function tellFailure(output: Output, failure: Failure): number {
       `bgjob: ${failure.code === 'bad-lines' ? lines : safe(message)}${hint === undefined ? '' : `\n  hint: ${safe(hint)}`}`,
     );
   }
-  return tellExit(output, { code: exitCodeOfFailure(failure), by: 'bgjob' });
+  return printExit(output, { code: exitCodeOfFailure(failure), by: 'bgjob' });
 }
 
 /** The last line on stderr says whose exit code it is. Who interrupts the call gets that, whatever was told before. */
-function tellExit(output: Output, exit: Exit): number {
+function printExit(output: Output, exit: Exit): number {
   const signal = interruptedBy();
   const { code, by } = signal === undefined ? exit : { code: interruptCode(signal), by: 'bgjob' };
   if (code !== 0 && !output.json) output.note(`[${by}] exit code ${code}`);
@@ -93,12 +93,12 @@ async function command(argv: string[]): Promise<number> {
       message: `no command "${name}"`,
       hint: nearestVerb(name!, VERBS),
     };
-    return tellFailure(plain, failure);
+    return printFailure(plain, failure);
   }
   const foreign = foreignWord(words);
-  if (foreign !== undefined) return tellFailure(plain, foreignFailure(verb.name, foreign));
+  if (foreign !== undefined) return printFailure(plain, foreignFailure(verb.name, foreign));
   const parsed = parseWords(verb, words);
-  if (!parsed.ok) return tellFailure(plain, parsed.failure);
+  if (!parsed.ok) return printFailure(plain, parsed.failure);
   if (parsed.value.help) {
     plain.line(verbHelp(verb));
     return 0;
@@ -108,10 +108,10 @@ async function command(argv: string[]): Promise<number> {
   const result: Result<Exit> = await verb.run(context, parsed.value);
   const home = context.home();
   if (home.ok && home.value) await attendLeft(home.value, verb.name === 'kill');
-  if (!result.ok) return tellFailure(output, result.failure);
+  if (!result.ok) return printFailure(output, result.failure);
   if (output.lost !== undefined)
-    return tellFailure(output, { code: 'answer-lost', errno: output.lost, instead: 'stderr' });
-  return tellExit(output, result.value);
+    return printFailure(output, { code: 'answer-lost', errno: output.lost, instead: 'stderr' });
+  return printExit(output, result.value);
 }
 
 /** For boot.ts: which words are verbs. */
@@ -127,8 +127,8 @@ function end(code: number): void {
 command(process.argv.slice(2)).then(end, (thrown) => {
   const output = new Output(process.env, false);
   if (thrown instanceof AnswerLost)
-    return end(tellFailure(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
+    return end(printFailure(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   output.note(`bgjob: this is a bug in bgjob, please report it: ${error.stack ?? error.message}`);
-  end(tellFailure(output, { code: 'usage', message: 'internal error' }));
+  end(printFailure(output, { code: 'usage', message: 'internal error' }));
 });

@@ -45,7 +45,7 @@ export type SkillTrouble =
   | { kind: 'errno'; doing: string; errno: string };
 
 /** Why a job was not paused, or not let go on; `how`: its outcome in words. */
-export type HoldTrouble =
+export type PauseTrouble =
   | { kind: 'queued' | 'stopping' | 'no-answer' | 'no-owner' }
   | { kind: 'ended'; how: string }
   /** These did not stop. */
@@ -94,7 +94,7 @@ export type Failure =
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
   /** Its processes cannot be paused, or let go on. */
-  | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: HoldTrouble }
+  | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: PauseTrouble }
   /** It waits in its queue, its script is gone, or the environment that was kept with it. */
   | {
       code: 'not-restarted';

@@ -2,7 +2,7 @@
 import * as is from '../base/schema.ts';
 
 /** A pid alone is reused within seconds; together with the start time of its process it is not. */
-export const identityShape = is.object({
+export const identitySchema = is.object({
   pid: is.count,
   /** Start of the process in clock ticks since boot (`/proc/PID/stat` field 22; macOS: seconds since 1970). */
   startTicks: is.count,
@@ -10,4 +10,4 @@ export const identityShape = is.object({
   pidNamespace: is.text,
   machine: is.text,
 });
-export type Identity = is.Shaped<typeof identityShape>;
+export type Identity = is.Shaped<typeof identitySchema>;

@@ -5,9 +5,9 @@
  */
 
 import type { Shaped } from '../base/schema.ts';
-import type { draftShape, Spec } from './spec.ts';
+import type { draftSchema, Spec } from './spec.ts';
 
-type DraftFields = Shaped<typeof draftShape>;
+type DraftFields = Shaped<typeof draftSchema>;
 
 /**
  * Each key of a draft: `known` to every program that knows queues, or when the job needs a program that knows it. A new key is not

@@ -4,10 +4,10 @@ import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { readRecord } from '../base/fs/read-record.ts';
 import { attendQueues } from '../engine/automation/recovery.ts';
-import { begin, holdCall, type ServiceJob } from '../engine/automation/service-jobs.ts';
+import { begin, lockCall, type ServiceJob } from '../engine/automation/service-jobs.ts';
 import { observe } from '../engine/observe/observe.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
-import { claimSole } from '../engine/os/process-lock.ts';
+import { claimInstance } from '../engine/os/process-lock.ts';
 import { sleep } from '../engine/wait/job-end.ts';
 import type { JobTemplate } from '../job/automation/template-records.ts';
 import type { Home } from '../job/home/home.ts';
@@ -16,7 +16,7 @@ import { whyUnable } from '../job/needs.ts';
 import type { JobId } from '../job/spec.ts';
 
 /** Between two looks without a call, milliseconds: the wall clock may be set, and the machine may sleep. */
-export const LOOK_MS = 10_000;
+export const POLL_MS = 10_000;
 const SHORT_MS = 50;
 
 /** The FIFO through which such a job is called. */
@@ -31,7 +31,7 @@ export class Calls {
 
   /** From here on it is found. Throws system errors. */
   async open(): Promise<void> {
-    this.socket = new Socket({ fd: await holdCall(this.home, this.path), readable: true, writable: false });
+    this.socket = new Socket({ fd: await lockCall(this.home, this.path), readable: true, writable: false });
     this.socket.on('error', () => {});
     this.socket.resume();
   }
@@ -41,7 +41,7 @@ export class Calls {
     const over = new AbortController();
     const end = () => over.abort();
     this.socket!.once('data', end);
-    await sleep(Math.max(0, Math.min(ms, LOOK_MS)), over.signal);
+    await sleep(Math.max(0, Math.min(ms, POLL_MS)), over.signal);
     this.socket!.off('data', end);
   }
 
@@ -71,10 +71,10 @@ export function ownJob(): JobId | null {
 }
 
 /** Becomes the one that serves here, as soon as one before, whose job was killed beside it, is gone; undefined: nobody wants it any more. */
-export async function becomeSole(home: Home, folder: string, key: string): Promise<string | undefined> {
+export async function becomeInstance(home: Home, folder: string, key: string): Promise<string | undefined> {
   for (;;) {
     if (!isWanted(home)) return undefined;
-    const claim = claimSole(folder, key);
+    const claim = claimInstance(folder, key);
     if (claim !== undefined) {
       // one before that was killed may have been about to start the next job of a queue
       await attendQueues(home);

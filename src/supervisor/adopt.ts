@@ -18,11 +18,11 @@ import { isSendable } from '../job/spec.ts';
 import type { Status } from '../job/state.ts';
 import { leave } from './after-end.ts';
 import { moveOn } from './next-job.ts';
-import { leaveQueue } from './requeue.ts';
+import { dequeue } from './requeue.ts';
 import type { Supervision } from './supervision.ts';
 
 const DEAD_SOCKET_FD = 3;
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 
 /** How this job's next adopter is started. */
 export function adopterCall({ home, spec }: Supervision): AdopterCall {
@@ -51,7 +51,7 @@ export function adopt(supervision: Supervision): void {
   const known: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
   // taken from its queue once more, and not told yet
   const before: Status = known.phase === 'queued' ? { phase: 'starting' } : known;
-  leaveQueue(supervision);
+  dequeue(supervision);
   if (isSendable(supervision.spec)) supervision.stdinFd = holdEnd(supervision.job);
   if (before.phase === 'starting') startedBefore(supervision);
   else supervision.resume(before, state.kind === 'read' ? state.value : { stopped: 0, forced: 0 });
@@ -112,7 +112,7 @@ function watchExit(supervision: Supervision): void {
     // somebody removed the job's directory: there is nothing left to own, and the shim waits for us
     if (isGone) supervision.abandon();
     else supervision.checkMain();
-  }, LOOK_MS);
+  }, POLL_MS);
   try {
     const watcher = watch(supervision.job.exit(supervision.attempt), { persistent: false }, () => {
       supervision.checkMain();

@@ -17,13 +17,13 @@ import { moveOn } from './next-job.ts';
 import { Supervision } from './supervision.ts';
 
 /** The ends of queued jobs come one upon the other: one look at all processes, after this time, serves those of the meantime, milliseconds. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 let suspects: Promise<(view: Pick<Supervision['spec'], 'id'>) => boolean> | undefined;
 
 /** Whether anything of the job may have been left behind. */
 async function isSuspect({ home, spec, owner }: Supervision): Promise<boolean> {
   if (spec.placement === null) return true;
-  suspects ??= systemClock.sleep(LOOK_MS).then(() => {
+  suspects ??= systemClock.sleep(POLL_MS).then(() => {
     suspects = undefined;
     // jobs of this process are younger than it
     return suspectJobs(home, owner.identity.startTicks);
@@ -32,36 +32,36 @@ async function isSuspect({ home, spec, owner }: Supervision): Promise<boolean> {
 }
 
 /** How often a job's leftovers are looked at. */
-const LEFT_LOOK_MS = 300;
+const LEFTOVERS_POLL_MS = 300;
 
-/** `tellWatcher`: that the end is published; undefined: the job never started, and there is none. */
-export async function leave(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
+/** `notifyWatcher`: that the end is published; undefined: the job never started, and there is none. */
+export async function leave(supervision: Supervision, notifyWatcher?: () => void): Promise<void> {
   try {
-    await leaveInOrder(supervision, tellWatcher);
+    await endInOrder(supervision, notifyWatcher);
   } catch (thrown) {
     // the end is published: an adopter would only meet the same error
     noteCrash(supervision, thrown);
     supervision.trim.stop();
-    tellWatcher?.();
+    notifyWatcher?.();
   } finally {
     await supervision.release();
   }
 }
 
-async function leaveInOrder(supervision: Supervision, tellWatcher?: () => void): Promise<void> {
+async function endInOrder(supervision: Supervision, notifyWatcher?: () => void): Promise<void> {
   // what was put back moves the queue on while its watcher still lives
   if (supervision.isRequeued) await moveOn(supervision, true);
   // before the watcher goes: if we are killed here its adopter does it
   else if (supervision.status.phase === 'ended') startHook(supervision.home, supervision.spec);
   // one that somebody stopped would not hear it
-  if (tellWatcher) continueOurs(supervision.job, supervision.owner.identity);
-  tellWatcher?.();
+  if (notifyWatcher) continueOurs(supervision.job, supervision.owner.identity);
+  notifyWatcher?.();
   // now that nobody holds it: its own turn may have come
   if (supervision.isRequeued) await moveOn(supervision, false);
   // put back into the queue: its records are the next owner's
-  const mayBeLeft = tellWatcher && !supervision.isRequeued && (await isSuspect(supervision));
+  const mayBeLeft = notifyWatcher && !supervision.isRequeued && (await isSuspect(supervision));
   if (mayBeLeft) await recordLeft(supervision);
-  const limit = tellWatcher && keepLimit(supervision);
+  const limit = notifyWatcher && keepLimit(supervision);
   // gc may take a second, in which no other job's end would be heard. What has become
   // a link since the job began is neither written nor emptied
   const { home } = supervision;
@@ -103,7 +103,7 @@ async function keepLimit(supervision: Supervision): Promise<void> {
       supervision.left = (await supervision.processes()).flatMap(({ pid }) => identify(pid) ?? []);
       if (supervision.left.length === 0) break;
     }
-    await systemClock.sleep(LEFT_LOOK_MS);
+    await systemClock.sleep(LEFTOVERS_POLL_MS);
   }
   await trim.finish();
   trim.close();

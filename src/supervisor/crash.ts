@@ -21,7 +21,7 @@ export function noteCrash({ job, owner }: Owned, thrown: unknown): void {
 }
 
 /** Notes it where the owner of a job that runs ends, or cannot go on; in its log, too. */
-function tellCrash(owned: Owned, thrown: unknown): void {
+function logCrash(owned: Owned, thrown: unknown): void {
   noteCrash(owned, thrown);
   addLogNote(owned.job, `unexpected error of its supervisor: ${describeThrown(thrown)}`);
 }
@@ -29,6 +29,6 @@ function tellCrash(owned: Owned, thrown: unknown): void {
 /** Whatever is thrown and not caught is noted for each of these; Node then ends this process, with a code that has no successor. */
 export function noteUnexpected(all: () => Iterable<Owned>): void {
   process.on('uncaughtExceptionMonitor', (thrown) => {
-    for (const owned of all()) tellCrash(owned, thrown);
+    for (const owned of all()) logCrash(owned, thrown);
   });
 }

@@ -28,14 +28,14 @@ import type { JobId, Spec } from '../job/spec.ts';
 import { adopt, isPutBack } from './adopt.ts';
 import { noteUnexpected } from './crash.ts';
 import { anchoredHome, homeOf } from './own-home.ts';
-import { keepQueue } from './queue-waiter.ts';
+import { runQueueWaiter } from './queue-waiter.ts';
 import { runHook } from './run-hook.ts';
 import { startJob } from './start.ts';
 import { ALIVE_FD, Supervision } from './supervision.ts';
 
 /** How long an adopter waits for a home that is away, and how often it looks for it, milliseconds. */
 const AWAY_MS = 600_000;
-const AWAY_LOOK_MS = 1000;
+const AWAY_POLL_MS = 1000;
 
 function main(): void {
   const [, , homePath, subject, mode] = process.argv;
@@ -65,7 +65,7 @@ function main(): void {
 
   if (mode === '--keep' || mode === '--hook') {
     const home = anchoredHome(homePath!);
-    if (home && mode === '--keep') void keepQueue(home, subject!);
+    if (home && mode === '--keep') void runQueueWaiter(home, subject!);
     else if (home) begin(home, Number(subject), mode);
   } else beginWhenHere(homePath!, Number(subject), mode!, systemClock.monotonic() + AWAY_MS);
 }
@@ -75,7 +75,7 @@ function beginWhenHere(path: string, id: JobId, mode: string, untilMs: number): 
   const home = homeOf(path, id);
   if (home === 'away') {
     if (mode === '--adopt' && systemClock.monotonic() < untilMs)
-      setTimeout(() => beginWhenHere(path, id, mode, untilMs), AWAY_LOOK_MS);
+      setTimeout(() => beginWhenHere(path, id, mode, untilMs), AWAY_POLL_MS);
   } else if (home) begin(home, id, mode);
 }
 

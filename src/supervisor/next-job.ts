@@ -8,7 +8,7 @@ import { isSystemError } from '../base/result.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { identify } from '../engine/os/process-identity.ts';
 import { type Admitted, attend, moverFor } from '../engine/queue/admission.ts';
-import { Line } from '../engine/queue/queue-snapshot.ts';
+import { QueueSnapshot } from '../engine/queue/queue-snapshot.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import { claimOwner } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
@@ -22,7 +22,7 @@ const self = (): Identity => {
 };
 
 /** What this process knows of each queue. */
-const lines = new Map<string, Line>();
+const lines = new Map<string, QueueSnapshot>();
 
 /**
  * Moves the queue of a job on, mostly of one that ended; `holds`: its watcher is told afterwards. A failure is no reason not to tell
@@ -37,7 +37,7 @@ export async function moveOn(
   if (name === undefined || !home.isOpen()) return;
   let line = lines.get(name);
   // it was moved
-  if (line?.queue.dir !== home.queue(name).dir) line = new Line(home, name);
+  if (line?.queue.dir !== home.queue(name).dir) line = new QueueSnapshot(home, name);
   lines.set(name, line);
   if (holds) line.own.add(spec.id);
   else line.own.delete(spec.id);

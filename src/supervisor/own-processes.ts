@@ -1,6 +1,6 @@
 /** Who of ours stands beside a job, as its owner sees it: they are no part of it, write down its end, and what it said last. */
 import { systemClock } from '../base/clock.ts';
-import { type AtSight, findProcesses, sinceTicksOf } from '../engine/observe/process-tree.ts';
+import { type AsSeen, findProcesses, sinceTicksOf } from '../engine/observe/process-tree.ts';
 import { identify, isAlive, type ProcessStat } from '../engine/os/process-identity.ts';
 import { oursOf, readShim, type ShimRecord } from '../engine/shim/shim-record.ts';
 import type { Home } from '../job/home/home.ts';
@@ -10,7 +10,7 @@ import type { Identity } from '../job/identity.ts';
 import type { Spec } from '../job/spec.ts';
 
 /** What is asked here of a supervision. */
-interface Beside {
+interface HelperProcess {
   readonly home: Home;
   readonly spec: Spec;
   readonly job: JobPaths;
@@ -21,10 +21,10 @@ interface Beside {
 }
 
 /** What the shim wrote down, as it was read last. */
-const records = new WeakMap<Beside, ShimRecord>();
+const records = new WeakMap<HelperProcess, ShimRecord>();
 
 /** What the shim wrote down, also while the home is away: what of ours was not spared would be stopped with the job. */
-export function recordOf(beside: Beside): ShimRecord {
+export function recordOf(beside: HelperProcess): ShimRecord {
   const record = readShim(beside.job, beside.owner.identity);
   if (record.shim === undefined) return records.get(beside) ?? record;
   records.set(beside, record);
@@ -32,7 +32,7 @@ export function recordOf(beside: Beside): ShimRecord {
 }
 
 /** The job's processes; `watched`, because we have seen the main process until now. */
-export function findOwn(beside: Beside, atSight?: AtSight): Promise<ProcessStat[]> {
+export function findOwn(beside: HelperProcess, asSeen?: AsSeen): Promise<ProcessStat[]> {
   const { home, spec, owner, left, shimPid, watcherPid } = beside;
   const record = recordOf(beside);
   const { main, leader } = record;
@@ -40,16 +40,16 @@ export function findOwn(beside: Beside, atSight?: AtSight): Promise<ProcessStat[
   const spared = [...oursOf(record), ...own].filter((one) => one !== undefined);
   const sinceTicks = sinceTicksOf(home, spec.id);
   const known = { main, leader, spared, owner: owner.identity, sinceTicks, left, watched: true };
-  return findProcesses({ home, id: spec.id, ...known }, atSight);
+  return findProcesses({ home, id: spec.id, ...known }, asSeen);
 }
 
 /** Since when the terminal of a job is seen to be gone, milliseconds. */
-const goneSince = new WeakMap<Beside, number>();
+const goneSince = new WeakMap<HelperProcess, number>();
 /** After that the shim has written what it makes of it. */
 const SHIM_MS = 500;
 
 /** Whether somebody lives who will write the exit status down: the shim; with --pty the leader, or the shim at the end of `script`. */
-export function hasScribe(beside: Beside): boolean {
+export function hasScribe(beside: HelperProcess): boolean {
   const { shim, terminal, leader } = recordOf(beside);
   const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) !== 'dead';
   if (terminal && !lives(terminal) && !lives(leader)) {
@@ -65,7 +65,7 @@ export function hasScribe(beside: Beside): boolean {
 const DRAIN_MS = 5000;
 
 /** Whether the terminal still writes into the log what the job said last. */
-export function isDraining(beside: Beside, endedAt: number): boolean {
+export function isDraining(beside: HelperProcess, endedAt: number): boolean {
   if (beside.spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
   const { terminal } = recordOf(beside);
   return terminal !== undefined && isAlive(terminal) !== 'dead';

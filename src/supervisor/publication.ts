@@ -14,7 +14,7 @@ import {
   highestGeneration,
   type Owner,
   readOwnerOf,
-  writeEndAside,
+  writeEndAsync,
   writeState,
 } from '../job/home/records.ts';
 import { readLogSize } from '../job/log/log.ts';
@@ -65,12 +65,12 @@ export class Publication {
   }
 
   /** The same for an end, without waiting for the disk in this thread: another job may need it. */
-  async publishAside(facts: Facts): Promise<void> {
+  async publishAsync(facts: Facts): Promise<void> {
     this.facts = facts;
     try {
       this.findCopy();
       if (!this.mayPublish()) return;
-      await writeEndAside(this.job, this.stateOf(facts));
+      await writeEndAsync(this.job, this.stateOf(facts));
       this.mark(facts.status);
     } catch (thrown) {
       errnoOf(thrown);

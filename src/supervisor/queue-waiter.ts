@@ -6,10 +6,10 @@ import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { HAS_PROC } from '../engine/os/process-identity.ts';
-import { claimSole } from '../engine/os/process-lock.ts';
-import { advance, moverFor, needsKeeper, type Rest } from '../engine/queue/admission.ts';
+import { claimInstance } from '../engine/os/process-lock.ts';
+import { advance, moverFor, needsQueueWaiter, type Rest } from '../engine/queue/admission.ts';
 import { thisSandboxKey } from '../engine/queue/confinement.ts';
-import { Line } from '../engine/queue/queue-snapshot.ts';
+import { QueueSnapshot } from '../engine/queue/queue-snapshot.ts';
 import { keep } from '../engine/queue/queue-waiter.ts';
 import { sleep, waitEnded } from '../engine/wait/job-end.ts';
 import type { Home } from '../job/home/home.ts';
@@ -17,15 +17,15 @@ import type { JobId } from '../job/spec.ts';
 import { ALIVE_FD } from './supervision.ts';
 
 /** Behind the bytes and the ends, and where the wall clock may be set, milliseconds. */
-const LOOK_MS = 10_000;
+const POLL_MS = 10_000;
 /** So many jobs are waited for at once; the next ones when these ended. */
 const MOST_AWAITED = 64;
 
-export async function keepQueue(home: Home, name: string): Promise<void> {
+export async function runQueueWaiter(home: Home, name: string): Promise<void> {
   // one listener per job that is waited for
   setMaxListeners(0);
-  const line = new Line(home, name);
-  const claim = claimSole(line.queue.dir, `${thisSandboxKey()}n`);
+  const line = new QueueSnapshot(home, name);
+  const claim = claimInstance(line.queue.dir, `${thisSandboxKey()}n`);
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
   // woken by one who leaves: he still holds the job that ended
@@ -33,7 +33,7 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   for (;;) {
     const rest = await advance(line, mover);
     // somebody removed the queue, or the home
-    if (!needsKeeper(line, rest) || !existsSync(line.queue.waiting)) break;
+    if (!needsQueueWaiter(line, rest) || !existsSync(line.queue.waiting)) break;
     await awaitChange(home, rest, nudges);
     // the next keeper is of the new program
     if (isProgramReplaced()) break;
@@ -43,7 +43,7 @@ export async function keepQueue(home: Home, name: string): Promise<void> {
   // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
   removeQuietly(line.queue.keeper(thisSandboxKey()));
   removeQuietly(claim);
-  if (needsKeeper(line, await advance(line, mover))) await keep(home, name);
+  if (needsQueueWaiter(line, await advance(line, mover))) await keep(home, name);
   nudges.destroy();
 }
 
@@ -60,7 +60,7 @@ async function awaitChange(home: Home, { at, after, older }: Rest, nudges: Socke
   const over = new AbortController();
   const end = () => over.abort();
   nudges.once('data', end);
-  const pause = Math.min(LOOK_MS, at === null ? LOOK_MS : Math.max(0, at - systemClock.now()));
+  const pause = Math.min(POLL_MS, at === null ? POLL_MS : Math.max(0, at - systemClock.now()));
   const ends = [...older, ...after]
     .slice(0, MOST_AWAITED)
     .map((id: JobId) => waitEnded(home, id, over.signal));

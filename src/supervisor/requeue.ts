@@ -33,7 +33,7 @@ interface Attempted {
  * The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. An adopter
  * does what its predecessor may not have come to.
  */
-export function leaveQueue({ home, spec, job, attempt }: Attempted): void {
+export function dequeue({ home, spec, job, attempt }: Attempted): void {
   if (!wasQueued(spec)) return;
   try {
     const isNeeded = spec.keepEnv || spec.onExit !== null || attempt <= spec.retry;

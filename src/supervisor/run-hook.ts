@@ -10,13 +10,13 @@ import { after, systemClock } from '../base/clock.ts';
 import { createExclusive, writeAtomic } from '../base/fs/atomic-write.ts';
 import { errnoOf } from '../base/result.ts';
 import { claimHook, HOOK_LIMIT_MS, type Hooked } from '../engine/hooks/exit-hook.ts';
-import { withMarker } from '../engine/launch/environment.ts';
+import { withEnvMarker } from '../engine/launch/environment.ts';
 import { forgetEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { observe } from '../engine/observe/observe.ts';
 import {
-  type AtSight,
+  type AsSeen,
   findProcesses,
-  hookMarkerOf,
+  hookEnvMarkerOf,
   sweep,
   type Trail,
 } from '../engine/observe/process-tree.ts';
@@ -31,9 +31,9 @@ import { notifyEnd } from './notify.ts';
 
 /** How long the end may take to be readable: a full disk, a slow one, milliseconds. */
 const END_MS = 10_000;
-const END_LOOK_MS = 50;
+const END_POLL_MS = 50;
 /** Between two looks at what the line left running in the background, milliseconds. */
-const LEFT_LOOK_MS = 500;
+const LEFTOVERS_POLL_MS = 500;
 
 type End = Pick<Hooked, 'code' | 'why'>;
 
@@ -53,7 +53,7 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   const { job, child, trail, ended } = startLine(home, spec, view);
   forgetEnvironment(home, spec);
   let isOver = false;
-  const find = (atSight?: AtSight): Promise<ProcessStat[]> => findProcesses(trail(), atSight);
+  const find = (asSeen?: AsSeen): Promise<ProcessStat[]> => findProcesses(trail(), asSeen);
   const limit = new Promise<End>((resolve) => {
     const disarm = after(HOOK_LIMIT_MS, async () => {
       isOver = true;
@@ -79,7 +79,7 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
       await sweep(systemClock, find);
       break;
     }
-    await systemClock.sleep(LEFT_LOOK_MS);
+    await systemClock.sleep(LEFTOVERS_POLL_MS);
   }
 }
 
@@ -89,7 +89,7 @@ async function untilEnded(home: Home, id: number): Promise<EndedView | undefined
     const view = observe(home, id);
     if (view?.kind === 'ended') return view;
     if (!view || systemClock.monotonic() > deadline) return undefined;
-    await systemClock.sleep(END_LOOK_MS);
+    await systemClock.sleep(END_POLL_MS);
   }
 }
 
@@ -147,10 +147,12 @@ function environmentOf(home: Home, spec: Spec, view: EndedView): Record<string, 
   const { outcome } = view.status;
   return {
     ...Object.fromEntries(
-      withMarker(stored.kind === 'read' ? stored.value : own, hookMarkerOf(home, spec.id)).map((entry) => {
-        const equals = entry.indexOf('=', 1);
-        return [entry.slice(0, equals), entry.slice(equals + 1)];
-      }),
+      withEnvMarker(stored.kind === 'read' ? stored.value : own, hookEnvMarkerOf(home, spec.id)).map(
+        (entry) => {
+          const equals = entry.indexOf('=', 1);
+          return [entry.slice(0, equals), entry.slice(equals + 1)];
+        },
+      ),
     ),
     BGJOB_NAME: spec.name ?? '',
     BGJOB_OUTCOME: stateWord(view),

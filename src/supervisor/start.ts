@@ -23,12 +23,12 @@ import { adopterCall } from './adopt.ts';
 import { leave } from './after-end.ts';
 import { noteCrash } from './crash.ts';
 import { moveOn } from './next-job.ts';
-import { leaveQueue, writeHeading } from './requeue.ts';
+import { dequeue, writeHeading } from './requeue.ts';
 import type { Supervision } from './supervision.ts';
 
 const ENVIRONMENT_FD = 3;
 /** How often the main process of a job without shim is looked at. */
-const ORPHAN_LOOK_MS = 100;
+const ORPHAN_POLL_MS = 100;
 
 /** What an open of a log says where a FIFO, a link, a directory or a socket is. */
 const NO_FILE = ['EFTYPE', 'ENXIO', 'ELOOP', 'EISDIR'];
@@ -206,7 +206,7 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
   supervision.dispatch({ type: 'started', at, monotonicMs });
   // a kill that came before this publication had nobody to nudge
   supervision.readRequests();
-  leaveQueue(supervision);
+  dequeue(supervision);
 }
 
 /** The umask of who queued the job; that of any other job is our own. */
@@ -226,5 +226,5 @@ function watchOrphan(supervision: Supervision): void {
   setTimeout(() => {
     supervision.checkMain();
     watchOrphan(supervision);
-  }, ORPHAN_LOOK_MS);
+  }, ORPHAN_POLL_MS);
 }

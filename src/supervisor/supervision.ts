@@ -9,9 +9,9 @@ import { lengthOf, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { errnoOf } from '../base/result.ts';
 import { wasQueued } from '../engine/launch/stored-environment.ts';
-import type { AtSight } from '../engine/observe/process-tree.ts';
+import type { AsSeen } from '../engine/observe/process-tree.ts';
 import { isAlive, type ProcessStat, readStat, standsStill } from '../engine/os/process-identity.ts';
-import { leaveLine } from '../engine/queue/queued-job.ts';
+import { removeFromQueue } from '../engine/queue/queued-job.ts';
 import { oursOf } from '../engine/shim/shim-record.ts';
 import { continueOurs } from '../engine/stop/stop-processes.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
@@ -32,7 +32,7 @@ import { stopTree } from './stop/stop-tree.ts';
 export const ALIVE_FD = 4;
 
 /** Between two looks at the main process of a job whose shim was stopped, milliseconds. */
-const STOPPED_SHIM_LOOK_MS = 1000;
+const STOPPED_SHIM_POLL_MS = 1000;
 
 export type StartJob = (supervision: Supervision) => void;
 
@@ -105,7 +105,7 @@ export class Supervision {
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
       this.holding.disarm();
-      this.trim.lookAtEnd();
+      this.trim.readEnd();
       this.requeue(this.status);
       this.finish();
       return;
@@ -209,7 +209,7 @@ export class Supervision {
   }
 
   /** The job's processes. */
-  processes = (atSight?: AtSight): Promise<ProcessStat[]> => findOwn(this, atSight);
+  processes = (asSeen?: AsSeen): Promise<ProcessStat[]> => findOwn(this, asSeen);
 
   /** Whether nothing is left to supervise: it ended, or waits in its queue again. */
   get isOver(): boolean {
@@ -230,7 +230,7 @@ export class Supervision {
       this.isWatchingShim = false;
       this.checkMain();
       this.watchStoppedShim();
-    }, STOPPED_SHIM_LOOK_MS);
+    }, STOPPED_SHIM_POLL_MS);
   }
 
   /** Whether the job's directory is not where it was, and not removed either. */
@@ -249,7 +249,7 @@ export class Supervision {
 
   private finish(): void {
     if (this.spec.placement !== null && this.status.phase === 'ended') {
-      void this.finishAside();
+      void this.finishAsync();
       return;
     }
     this.publish();
@@ -258,13 +258,13 @@ export class Supervision {
   }
 
   /** The end of a queued job: the next one is started before it is told. */
-  private async finishAside(): Promise<void> {
+  private async finishAsync(): Promise<void> {
     await this.moveOn();
     const { status, attempt, attempts, stopped, forced, left } = this;
-    await this.publication.publishAside({ status, attempt, attempts, stopped, forced, left });
+    await this.publication.publishAsync({ status, attempt, attempts, stopped, forced, left });
     // it never started, so it still stands in the line
     const isWaiting = wasQueued(this.spec) && status.phase === 'ended' && status.startedAt === null;
-    if (isWaiting && this.home.hasJob(this.job)) leaveLine(this.home, this.spec);
+    if (isWaiting && this.home.hasJob(this.job)) removeFromQueue(this.home, this.spec);
     // whoever runs --on-exit removes it then
     if (!this.spec.keepEnv && this.spec.onExit === null) removeQuietly(this.job.env);
     this.letGo();

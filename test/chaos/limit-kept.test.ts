@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { LogMark } from '../../src/job/log/mark.ts';
+import { LogPosition } from '../../src/job/log/mark.ts';
 import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { killOwner, runPuppet } from './death.ts';
@@ -36,7 +36,7 @@ rigTest('a cut that was recorded and not made is made by the successor', async (
   await puppet.print(`${'y'.repeat(1023)}\n`.repeat(8192));
   // as its predecessor would have left it, had it died between the two
   const fd = fs.openSync(rig.file(id, 'out/log'), 'r');
-  const mark = LogMark.at(fd, 8 * MIB).record;
+  const mark = LogPosition.at(fd, 8 * MIB).record;
   fs.closeSync(fd);
   const trimming = {
     from: 4096,

@@ -802,7 +802,7 @@ export const MUTANTS: Mutant[] = [
         from: "if (before.phase === 'starting') startedBefore(supervision);",
         to: "if (before.phase === 'starting') supervision.start(supervision);",
       },
-      { file: 'supervisor/adopt.ts', from: '  leaveQueue(supervision);\n', to: '' },
+      { file: 'supervisor/adopt.ts', from: '  dequeue(supervision);\n', to: '' },
     ],
     by: {
       promised: 'no job is started twice',

@@ -112,9 +112,9 @@ function writtenCode(rig: Rig, id: number, attempt: number): number | undefined 
 }
 
 /** After this long without an end nothing goes on any more, milliseconds. It ends a hang, and says nothing about speed. */
-const PATIENCE_MS = 60_000;
+const GIVE_UP_MS = 60_000;
 const patience = new AsyncLocalStorage<number>();
-const patienceMs = (): number => patience.getStore() ?? PATIENCE_MS;
+const giveUpMs = (): number => patience.getStore() ?? GIVE_UP_MS;
 
 /** Judges a program that is expected to hang: it is not waited for as long as for one that is expected to go on. */
 export const impatiently = <T>(body: () => Promise<T>): Promise<T> => patience.run(10_000, body);
@@ -172,8 +172,8 @@ export async function assertTrue(rig: Rig, witness: Witness, harm: Harm): Promis
       throw new Broken('everything goes on', `starting for ever: ${JSON.stringify(first)}`);
     return 'cut off';
   }
-  const env = { BGJOB_MAX_WAIT: `${patienceMs()}ms` };
-  const wait = await rig.bgjob(['wait', '--json', String(id)], { env, limitMs: 2 * PATIENCE_MS });
+  const env = { BGJOB_MAX_WAIT: `${giveUpMs()}ms` };
+  const wait = await rig.bgjob(['wait', '--json', String(id)], { env, limitMs: 2 * GIVE_UP_MS });
   const end = JSON.parse(wait.stdout.split('\n')[0]!);
   if (end.result !== 'ended') {
     // the judge may have come while the last of its processes was dying
@@ -221,7 +221,7 @@ export async function assertNothingLeft(rig: Rig): Promise<void> {
       () => processesNaming(rig.dir),
       (found) => found.length === 0,
       'no process',
-      patienceMs(),
+      giveUpMs(),
     );
   } catch (thrown) {
     throw new Broken('no process is left', (thrown as Error).message);

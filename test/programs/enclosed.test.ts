@@ -55,7 +55,7 @@ rigTest(
     const { v, warning } = JSON.parse(json.stderr);
     assert.deepEqual([v, warning.code], [1, 'ends-with-call']);
     assert.equal(JSON.parse(json.stdout).id, 1);
-    for (const [args, isTold] of [
+    for (const [args, isNotified] of [
       ['--wait -- true', false],
       ['--follow -- true', false],
       ['--wait=30s -- true', true],
@@ -63,7 +63,7 @@ rigTest(
       ['-Q q -- true', true],
     ] as const) {
       const { stderr } = await tell(rig, PER_CALL, `${CALL} run ${args}; sleep 0`);
-      assert.equal((stderr.match(/^warning: /gm) ?? []).length, isTold ? 1 : 0, args);
+      assert.equal((stderr.match(/^warning: /gm) ?? []).length, isNotified ? 1 : 0, args);
     }
     const batch = await tell(rig, PER_CALL, `printf 'true\\ntrue\\n' | ${CALL} run -Q b --batch -; sleep 0`);
     assert.match(batch.stderr, WARNING);

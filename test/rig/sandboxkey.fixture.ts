@@ -1,5 +1,10 @@
 /** Prints the key of the sandbox that it runs in, and what schedules and triggers that it would add have. */
-import { isOfThisWorld, thisAdded, thisSandbox, thisSandboxKey } from '../../src/engine/queue/confinement.ts';
+import {
+  isInThisNamespace,
+  thisAdded,
+  thisSandbox,
+  thisSandboxKey,
+} from '../../src/engine/queue/confinement.ts';
 
 const added = process.env['ADDED'];
 console.log(
@@ -7,6 +12,6 @@ console.log(
     key: thisSandboxKey(),
     ...thisSandbox(),
     added: thisAdded(),
-    isOurs: added === undefined ? null : isOfThisWorld(JSON.parse(added)),
+    isOurs: added === undefined ? null : isInThisNamespace(JSON.parse(added)),
   }),
 );

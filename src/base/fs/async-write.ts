@@ -8,7 +8,7 @@ import { removeQuietly } from './atomic-write.ts';
 import { requireDirectory } from './directories.ts';
 
 /** Replaces `path` by rename; one writer per path. Rejects with a system error. */
-export async function writeAside(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeAsync(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
   requireDirectory(dirname(path));
   removeQuietly(temporary);

@@ -14,7 +14,7 @@ import {
   renameSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { parseShaped, type Shape } from '../schema.ts';
+import { parseSchema, type Schema } from '../schema.ts';
 import { syncDir, writeAll } from './atomic-write.ts';
 import { requireDirectory } from './directories.ts';
 import { readRecord } from './read-record.ts';
@@ -44,12 +44,12 @@ export function appendEntry(path: string, entry: object): void {
 }
 
 /** All entries that can be read, the oldest first. */
-export function readEntries<T>(path: string, shape: Shape<T>): T[] {
+export function readEntries<T>(path: string, shape: Schema<T>): T[] {
   return [`${path}.1`, path].flatMap((one) => {
     const stored = readRecord(one);
     const lines = stored.kind === 'text' ? stored.text.split('\n') : [];
     return lines.flatMap((line) => {
-      const parsed = line === '' ? undefined : parseShaped(shape, line);
+      const parsed = line === '' ? undefined : parseSchema(shape, line);
       return parsed?.ok ? [parsed.value] : [];
     });
   });

@@ -66,12 +66,12 @@ function shareFlush(): Promise<void> {
  * The same, and durable when it resolves, but the disk is waited for beside this thread: only that takes long. Rejects with a
  * system error.
  */
-export async function writeReservedAside(path: string, reserved: string, text: string): Promise<void> {
+export async function writeReservedAsync(path: string, reserved: string, text: string): Promise<void> {
   const fd = writeOver(reserved, text);
   await shareFlush();
-  await flushAside(fd);
+  await flushAsync(fd);
   renameSync(reserved, path);
-  await flushAside(openSync(dirname(path), O_RDONLY));
+  await flushAsync(openSync(dirname(path), O_RDONLY));
 }
 
 function writeOver(path: string, text: string): number {
@@ -89,7 +89,7 @@ function writeOver(path: string, text: string): number {
 }
 
 /** Flushes and closes. */
-const flushAside = (fd: number): Promise<void> =>
+const flushAsync = (fd: number): Promise<void> =>
   new Promise((resolve, reject) => {
     fsync(fd, (error) => {
       closeSync(fd);

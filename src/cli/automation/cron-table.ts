@@ -11,7 +11,7 @@ import {
   type Deeds,
   deedsOf,
   lastText,
-  tellTable,
+  printTriggerTable,
   templateObject,
   timeText,
 } from './shared-table.ts';
@@ -70,7 +70,7 @@ function objectOf({ name, schedule, why, paused, next, last, counts }: Row): obj
 }
 
 /** Lists all schedules. */
-export async function tellSchedules(output: Output, home: Home | undefined): Promise<void> {
+export async function printSchedules(output: Output, home: Home | undefined): Promise<void> {
   const rows: Row[] = [];
   for (const name of home ? listSchedules(home) : []) rows.push(await rowOf(home!, name));
   if (output.json) {
@@ -91,5 +91,5 @@ export async function tellSchedules(output: Output, home: Home | undefined): Pro
       cells: [name, expression, nextText(row), lastText(row), notRun, commandCell(schedule, why)],
     };
   });
-  await tellTable(output, HEADS, told);
+  await printTriggerTable(output, HEADS, told);
 }

@@ -3,7 +3,7 @@ import { clip, safe } from '../../base/text/sanitize.ts';
 import { claimable, findPort, readPortOwner } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { portTaken } from '../../engine/observe/port-owner.ts';
-import { isOfThisWorld } from '../../engine/queue/confinement.ts';
+import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import {
   type Address,
   hostText,
@@ -54,7 +54,7 @@ function knownAddresses(home: Home): Address[] {
   return listTriggers(home)
     .flatMap((name) => {
       const read = readTrigger(home, name);
-      return read.kind === 'read' && isOfThisWorld(read.value) ? [read.value] : [];
+      return read.kind === 'read' && isInThisNamespace(read.value) ? [read.value] : [];
     })
     .sort((a, b) => a.createdAt - b.createdAt);
 }

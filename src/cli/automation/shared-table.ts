@@ -60,7 +60,7 @@ export const commandCell = (template: JobTemplate | null, why: string | null): s
   template ? clip(safe(commandText(template.draft)), 100) : safe(why ?? '');
 
 /** A table; the column `LAST` has the colour of that job's state. */
-export async function tellTable(
+export async function printTriggerTable(
   output: Output,
   heads: string[],
   rows: { cells: string[]; last: Deeds['last'] }[],
@@ -83,7 +83,7 @@ export async function tellTable(
 const EVENTS_SHOWN = 20;
 
 /** What one of them did, the newest last. */
-export function tellEvents(output: Output, events: TemplateEvent[], timezone: string | undefined): void {
+export function printEvents(output: Output, events: TemplateEvent[], timezone: string | undefined): void {
   if (output.json) {
     output.objects(events.map(eventObject));
     return;

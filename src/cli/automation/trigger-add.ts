@@ -19,7 +19,7 @@ import { isName } from '../../job/home/project.ts';
 import { commandText, quoteWord } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { pipefailNotes, tellWarnings } from '../messages/warnings.ts';
+import { pipefailNotes, printWarnings } from '../messages/warnings.ts';
 import { type Output, objectText } from '../output/output.ts';
 import { bootNote } from './boot-entry.ts';
 import { checkPortOwner, chooseAddress, openNote, parseListen } from './listen-address.ts';
@@ -145,8 +145,8 @@ export async function addTrigger(
     return served;
   }
   if (!isLoopback(trigger.host))
-    tellWarnings(context.output, [{ code: 'open-listener', message: openNote(trigger.host) }]);
-  const lost = await tellSecret(context, home, trigger);
+    printWarnings(context.output, [{ code: 'open-listener', message: openNote(trigger.host) }]);
+  const lost = await printSecret(context, home, trigger);
   if (lost !== undefined) {
     // nor can anybody use it
     attempt('remove trigger', paths.dir, () => removeTemplate(home, paths));
@@ -154,7 +154,7 @@ export async function addTrigger(
     const undone = `so trigger ${name} was not added: nobody would know its secret`;
     return secretLost(lost, undone, 'the same again, with a stdout that takes the secret');
   }
-  if (!context.output.json) tellUse(context.output, trigger, made.value.passed);
+  if (!context.output.json) printUse(context.output, trigger, made.value.passed);
   const notes = [...pipefailNotes(trigger.draft, !options['no-pipefail']), bootNote(context)];
   if (!context.output.json) for (const note of notes) context.output.note(note);
   return ok(SUCCESS);
@@ -170,7 +170,7 @@ const secretLost = (errno: string, undone: string, again: string) =>
   fail({ code: 'answer-lost', errno, instead: { undone, again } });
 
 /** URL and secret on stdout, a line each, and nowhere else; the system error that kept them from it. */
-async function tellSecret(
+async function printSecret(
   { output }: Context,
   home: Home,
   { name, secret, ...address }: Trigger,
@@ -180,7 +180,7 @@ async function tellSecret(
 }
 
 /** How they are used, beside them. */
-function tellUse(output: Output, trigger: Trigger, passed: string[]): void {
+function printUse(output: Output, trigger: Trigger, passed: string[]): void {
   const { draft } = trigger;
   output.note('(the second line is the secret: it is shown this once)');
   output.note(`try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${quoteWord(urlOf(trigger))}`);
@@ -196,7 +196,7 @@ export async function rotateTrigger(context: Context, home: Home, trigger: Trigg
     attempt('write', home.trigger(name).record, () => replaceTrigger(home, one));
   const written = write(next);
   if (!written.ok) return written;
-  const lost = await tellSecret(context, home, next);
+  const lost = await printSecret(context, home, next);
   if (lost !== undefined) {
     const now = readTrigger(home, name);
     // another call may have made another since

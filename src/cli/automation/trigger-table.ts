@@ -2,7 +2,7 @@
 import { readPortOwner } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
-import { isOfThisWorld } from '../../engine/queue/confinement.ts';
+import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { listTriggers, readTrigger, type Trigger, urlOf } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Output } from '../output/output.ts';
@@ -12,7 +12,7 @@ import {
   type Deeds,
   deedsOf,
   lastText,
-  tellTable,
+  printTriggerTable,
   templateObject,
 } from './shared-table.ts';
 
@@ -30,7 +30,7 @@ interface Row extends Deeds {
 
 /** Why nobody listens for a trigger. */
 export async function troubleOf(home: Home, trigger: Trigger): Promise<string | null> {
-  if (!isOfThisWorld(trigger)) return 'it is served in another sandbox or container';
+  if (!isInThisNamespace(trigger)) return 'it is served in another sandbox or container';
   const owner = await readPortOwner(home, trigger);
   if (owner.kind === 'taken')
     return `port ${trigger.port} taken${owner.by === 'unknown' ? '' : ` by ${listenerText(owner.by)}`}`;
@@ -76,7 +76,7 @@ export const triggerObject = async (home: Home, name: string): Promise<object> =
   objectOf(await rowOf(home, name, new Map()));
 
 /** Lists all triggers. */
-export async function tellTriggers(output: Output, home: Home | undefined): Promise<void> {
+export async function printTriggers(output: Output, home: Home | undefined): Promise<void> {
   const rows: Row[] = [];
   const troubles = new Map<string, Promise<string | null>>();
   for (const name of home ? listTriggers(home) : []) rows.push(await rowOf(home!, name, troubles));
@@ -95,7 +95,7 @@ export async function tellTriggers(output: Output, home: Home | undefined): Prom
     const url = trigger ? urlOf(trigger) : 'unreadable';
     return { last, cells: [name, url, lastText(row), notRun, commandCell(trigger, why)] };
   });
-  await tellTable(output, HEADS, told);
+  await printTriggerTable(output, HEADS, told);
   for (const { name, trouble, why } of rows)
     if (trouble !== null && why === null) output.note(`${name}: not listening: ${trouble}`);
 }

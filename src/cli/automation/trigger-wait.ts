@@ -7,7 +7,7 @@ import { renderDuration, systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { attendLeft } from '../../engine/automation/recovery.ts';
-import { Growth } from '../../engine/wait/log-watcher.ts';
+import { LogWatcher } from '../../engine/wait/log-watcher.ts';
 import { readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
 import {
   allTold,
@@ -27,7 +27,7 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { errnoText } from '../messages/failures.ts';
 import type { Output } from '../output/output.ts';
-import { Patience } from '../wait/deadline.ts';
+import { Deadline } from '../wait/deadline.ts';
 import { troubleOf } from './trigger-table.ts';
 
 /** Between two looks whether the listener is there, milliseconds. */
@@ -46,7 +46,7 @@ export async function waitForTrigger(
   const home = opened.value;
   const known = home ? listTriggers(home) : [];
   if (!home || !known.includes(name)) return fail({ code: 'no-such-starter', kind: 'trigger', name, known });
-  const patience = new Patience(deadlineMs);
+  const patience = new Deadline(deadlineMs);
   const project = projectKey(context.here().project);
   const found = await nextAnswer(context, home, name, project, patience.signal);
   if (found === 'removed')
@@ -59,7 +59,7 @@ export async function waitForTrigger(
     return ok(exit);
   }
   patience.end();
-  return ok(tellAnswer(output, home, name, project, found));
+  return ok(printAnswer(output, home, name, project, found));
 }
 
 /** A delivery to answer, and what is known with it. */
@@ -72,7 +72,7 @@ interface Answer {
 }
 
 /** Prints the id, or why there is none, and then notes that this delivery was told: not where the answer was lost. */
-function tellAnswer(output: Output, home: Home, name: string, project: string, answer: Answer): Exit {
+function printAnswer(output: Output, home: Home, name: string, project: string, answer: Answer): Exit {
   const { event, cameBefore, more } = answer;
   const { job, delivery, why, at } = event;
   const exit: Exit = job === null ? { code: EXIT.bgjob, by: 'bgjob' } : SUCCESS;
@@ -143,12 +143,12 @@ async function nextAnswer(
   // from here on in memory alone: two that wait at once get the same
   const told = allTold(events);
   // the directory: the journal may not be there yet, and is put aside when it is large
-  const growth = new Growth(paths.dir, SLOWEST_MS);
+  const growth = new LogWatcher(paths.dir, SLOWEST_MS);
   for (let attended = Number.NEGATIVE_INFINITY; !abort.aborted; ) {
     if (systemClock.monotonic() - attended > ATTEND_MS) {
       await attendLeft(home);
       // not at the first look: it may have been started just now
-      if (attended > 0) await tellTrouble(context, home, name);
+      if (attended > 0) await printTrouble(context, home, name);
       attended = systemClock.monotonic();
     }
     if (createdAtOf(home, name) !== createdAt) return 'removed';
@@ -167,7 +167,7 @@ const isThere = (home: Home, { job }: TemplateEvent): boolean =>
   job === null || existsSync(home.job(job).dir);
 
 /** Says why nobody listens: then there is nothing to wait for. */
-async function tellTrouble({ output }: Context, home: Home, name: string): Promise<void> {
+async function printTrouble({ output }: Context, home: Home, name: string): Promise<void> {
   const read = readTrigger(home, name);
   const trouble = read.kind === 'read' ? await troubleOf(home, read.value) : null;
   if (trouble !== null && !output.json) output.note(`(${name}: not listening: ${trouble})`);

@@ -4,7 +4,7 @@ import { attempt } from '../../base/fs/atomic-write.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { callAll, callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
-import { isOfThisWorld } from '../../engine/queue/confinement.ts';
+import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { countBetween } from '../../job/automation/due.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {
@@ -21,9 +21,9 @@ import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { changeBoot } from '../automation/boot-entry.ts';
 import { addSchedule, CRON_OPTIONS } from '../automation/cron-add.ts';
-import { tellSchedules } from '../automation/cron-table.ts';
+import { printSchedules } from '../automation/cron-table.ts';
 import { checkPlain, removeOne, usage } from '../automation/remove.ts';
-import { tellEvents } from '../automation/shared-table.ts';
+import { printEvents } from '../automation/shared-table.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { parentOf } from '../run/draft.ts';
@@ -105,7 +105,7 @@ async function setPaused(
       `${name} ${was === paused ? `is ${paused ? 'paused' : 'not paused'} already` : paused ? 'paused' : 'resumed'}`,
     );
   // another sandbox has a scheduler of its own, or nobody
-  if (!paused && isOfThisWorld(schedule)) return served(home);
+  if (!paused && isInThisNamespace(schedule)) return served(home);
   callAll(home.schedules);
   return ok(SUCCESS);
 }
@@ -167,12 +167,12 @@ async function onEach(
 async function list(context: Context, names: string[]): Promise<Result<Exit>> {
   const opened = context.home();
   if (!opened.ok) return opened;
-  if (names.length === 0) await tellSchedules(context.output, opened.value);
+  if (names.length === 0) await printSchedules(context.output, opened.value);
   for (const name of names) {
     const found = requireSchedule(opened.value, name);
     if (!found.ok) return found;
     const { home, schedule } = found.value;
-    tellEvents(context.output, readEvents(home.schedule(name)), schedule.timezone);
+    printEvents(context.output, readEvents(home.schedule(name)), schedule.timezone);
   }
   return ok(SUCCESS);
 }

@@ -7,7 +7,7 @@ import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { markSeen } from '../../job/home/records.ts';
+import { noteSeen } from '../../job/home/records.ts';
 import { parseSignal } from '../../job/signals.ts';
 import { type Stop, shownEnd } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
@@ -62,7 +62,7 @@ async function killOne(
     for (const one of hidden) output.note(hiddenNote(one));
   }
   // this was the telling
-  if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) markSeen(home.job(after.id));
+  if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) noteSeen(home.job(after.id));
   forgetUnownedEnvironment(home, after);
   return ok(SUCCESS);
 }

@@ -3,9 +3,9 @@ import { fail, ok } from '../../job/failure.ts';
 import { STATE_WORDS } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jobs/job-filter.ts';
-import { lookAround, objectsOf } from '../jobs/job-rows.ts';
+import { objectsOf, readProcessFacts } from '../jobs/job-rows.ts';
 import { pageOf } from '../jobs/ls-page.ts';
-import { tellUnseen } from '../jobs/unseen.ts';
+import { printUnseen } from '../jobs/unseen.ts';
 import { isNew } from '../output/hints.ts';
 import { watchTable } from '../watch/ls-watch.ts';
 
@@ -83,7 +83,7 @@ export const ls = verb({
     }
     const here = context.here();
     if (options.unseen) {
-      await tellUnseen(output, home, {
+      await printUnseen(output, home, {
         here: options.all ? null : here,
         most: options.number,
         isWanted: isFiltered(choice) ? (view) => isAsked(choice, view) : null,
@@ -108,8 +108,8 @@ export const ls = verb({
       return ok(SUCCESS);
     }
     if (output.json) {
-      const sight = await lookAround(home, options.ports);
-      output.objects(objectsOf(home, picked.views(), sight, picked.lineup));
+      const sight = await readProcessFacts(home, options.ports);
+      output.objects(objectsOf(home, picked.views(), sight, picked.overview));
       return ok(SUCCESS);
     }
     const page = await pageOf(output, home, picked, choice, options.ports);

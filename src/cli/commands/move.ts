@@ -1,7 +1,7 @@
 /** `bgjob move`: another place in line for jobs that wait. */
 import { errnoOf } from '../../base/result.ts';
 import { wasQueued } from '../../engine/launch/stored-environment.ts';
-import { Lineup } from '../../engine/queue/queue-status.ts';
+import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { findEntry, listEntries, moveEntry } from '../../job/queue/queue-files.ts';
@@ -109,10 +109,10 @@ export const move = verb({
     } catch (thrown) {
       return fail({ code: 'io', doing: 'move jobs in', path: home.queues, errno: errnoOf(thrown) });
     }
-    const lineup = new Lineup(home);
+    const overview = new QueueOverview(home);
     for (const view of selected.value) {
       const queue = queueOf(view)!;
-      const place = lineup.queue(queue).placeOf(view.id);
+      const place = overview.queue(queue).placeOf(view.id);
       if (output.json) output.object({ v: 1, id: view.id, queue, place });
       else output.line(`${jobLabel(view)} ${place === null ? 'starts' : `is #${place} in line in ${queue}`}`);
     }

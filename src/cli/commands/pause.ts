@@ -1,6 +1,6 @@
 /** `bgjob pause`: every process of a job stands still. */
 import { verb } from '../command/command.ts';
-import { holdAll } from '../jobs/pause-resume.ts';
+import { pauseAll } from '../jobs/pause-resume.ts';
 
 export const pause = verb({
   name: 'pause',
@@ -19,5 +19,5 @@ export const pause = verb({
     ['bgjob ls -q --state running --tag batch | xargs bgjob pause', 'many'],
   ],
   options: {},
-  run: (context, { words }) => holdAll(context, words, 'pause'),
+  run: (context, { words }) => pauseAll(context, words, 'pause'),
 });

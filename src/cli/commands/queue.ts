@@ -8,7 +8,7 @@ import type { Home } from '../../job/home/home.ts';
 import { isPaused, makeQueue, setPaused, writeSlots } from '../../job/queue/queue-files.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { tellQueue, tellQueues } from '../jobs/queue-table.ts';
+import { printQueue, printQueues } from '../jobs/queue-table.ts';
 import { requireQueue } from '../jobs/select.ts';
 import { checkQueueName, checkSlots } from '../run/queue-options.ts';
 
@@ -37,7 +37,7 @@ async function change(context: Context, home: Home, name: string, act: () => voi
     return fail({ code: 'io', doing: 'change queue', path: home.queue(name).dir, errno: errnoOf(thrown) });
   }
   await attendQueue(home, name);
-  return tellQueue(context.output, home, name);
+  return printQueue(context.output, home, name);
 }
 
 function pause(home: Home, name: string, paused: boolean): void {
@@ -114,5 +114,5 @@ export const queue = verb({
 
 async function listAll(context: Context): Promise<Result<Exit>> {
   const opened = context.home();
-  return opened.ok ? tellQueues(context.output, opened.value) : opened;
+  return opened.ok ? printQueues(context.output, opened.value) : opened;
 }

@@ -21,9 +21,9 @@ import {
   watchStarted,
 } from '../run/after-start.ts';
 import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
-import { Patience } from '../wait/deadline.ts';
+import { Deadline } from '../wait/deadline.ts';
 import { isConditional, parseConditions } from '../wait/parse-conditions.ts';
-import { tellPauses } from '../wait/pause-notes.ts';
+import { printPauses } from '../wait/pause-notes.ts';
 import { renderIds } from '../wait/render-ids.ts';
 
 /** More failures than these are started once more only with --yes. */
@@ -86,7 +86,7 @@ function selectFailed(context: Context, { options }: RestartInput): Result<Ended
 }
 
 /** Tells that a job was started once more. */
-function tellRestarted(
+function printRestarted(
   output: Output,
   home: Home,
   options: RestartInput['options'],
@@ -176,12 +176,12 @@ export const restart = verb({
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const tellsEach = plan.length <= MOST_TOLD;
     const { done, failed } = await restartJobs(output, home, plan, mayStart, (restarted) =>
-      tellRestarted(output, home, options, restarted, !tellsEach),
+      printRestarted(output, home, options, restarted, !tellsEach),
     );
     if (!tellsEach && !output.json)
       output.note(`(${jobs(done.length)} once more, in the environment of this call)`);
     if (!waits)
-      tellPauses(
+      printPauses(
         output,
         home,
         done.map(({ id }) => id),
@@ -198,7 +198,7 @@ export const restart = verb({
     if (ids.length > 1) {
       const { waitWithSummary } =
         require('../run/many-summary.ts') as typeof import('../run/many-summary.ts');
-      const patience = new Patience(deadline.value);
+      const patience = new Deadline(deadline.value);
       return ok(await waitWithSummary(output, home, ids, `bgjob wait ${renderIds(ids)}`, patience));
     }
     return watchStarted(output, home, ids[0]!, {

@@ -1,6 +1,6 @@
 /** `bgjob resume`: a paused job goes on. */
 import { verb } from '../command/command.ts';
-import { holdAll } from '../jobs/pause-resume.ts';
+import { pauseAll } from '../jobs/pause-resume.ts';
 
 export const resume = verb({
   name: 'resume',
@@ -15,5 +15,5 @@ export const resume = verb({
     ['bgjob ls -q --state paused | xargs bgjob resume', 'all'],
   ],
   options: {},
-  run: (context, { words }) => holdAll(context, words, 'resume'),
+  run: (context, { words }) => pauseAll(context, words, 'resume'),
 });

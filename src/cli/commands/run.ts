@@ -8,7 +8,7 @@ import type { JobId } from '../../job/spec.ts';
 import { NOTIFY_WHENS } from '../../job/spec.ts';
 import { quoteWord, shellOf } from '../../job/view.ts';
 import { type Input, SUCCESS, verb } from '../command/command.ts';
-import { enclosureWarnings, pipefailNotes, tellWarnings, warningsOf } from '../messages/warnings.ts';
+import { enclosureWarnings, pipefailNotes, printWarnings, warningsOf } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
 import {
   checkWatch,
@@ -22,9 +22,9 @@ import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
 import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
 import { applySlots, parseQueueing } from '../run/queue-options.ts';
-import { keepInput, tellUnreadStdin } from '../run/stdin.ts';
+import { printUnreadStdin, storeInput } from '../run/stdin.ts';
 import { isConditional, parseConditions } from '../wait/parse-conditions.ts';
-import { tellPauses } from '../wait/pause-notes.ts';
+import { printPauses } from '../wait/pause-notes.ts';
 
 const OPTIONS = {
   ...DRAFT_OPTIONS,
@@ -95,7 +95,7 @@ export const run = verb({
     const enclosed = endsFirst && !isConditional(options) ? [] : enclosureWarnings(context.env);
     if (options.batch !== null) {
       const { runBatch } = require('../run/batch-run.ts') as typeof import('../run/batch-run.ts');
-      tellWarnings(output, enclosed);
+      printWarnings(output, enclosed);
       return runBatch(context, given, options.wait === null ? null : { deadlineMs: deadline.value });
     }
     const naming = parseNaming(options);
@@ -116,9 +116,9 @@ export const run = verb({
     const slots = applySlots(home, queueing.value);
     if (!slots.ok) return slots;
     const untold = options.notify === null ? [] : notifyWarnings(context.env, draft.value.notify);
-    tellWarnings(output, [...warningsOf(given.words, given.separated), ...enclosed, ...untold]);
+    printWarnings(output, [...warningsOf(given.words, given.separated), ...enclosed, ...untold]);
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
-    const input = keepInput(output, home, options.stdin, draft.value);
+    const input = storeInput(output, home, options.stdin, draft.value);
     if (!input.ok) return input;
     const { inputCopy } = input.value;
     const started = await startNamed(output, home, input.value, naming.value, mayStart);
@@ -135,7 +135,7 @@ export const run = verb({
     else printId(output, id, options);
     const notes = output.json || reused ? [] : pipefailNotes(draft.value, !options['no-pipefail']);
     for (const note of notes) output.note(note);
-    if (placement && !waits) tellPauses(output, home, [id]);
+    if (placement && !waits) printPauses(output, home, [id]);
     if (!waits) {
       if (!output.json && output.isTerminal(2)) {
         const became = reused ? 'it was there already' : placement ? 'added' : 'started';
@@ -151,7 +151,7 @@ export const run = verb({
       conditions: conditions.value,
       deadlineMs: deadline.value,
     });
-    if (options.stdin === null && !options.pty && !reused) tellUnreadStdin(output);
+    if (options.stdin === null && !options.pty && !reused) printUnreadStdin(output);
     return watched;
   },
 });

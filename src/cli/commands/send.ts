@@ -12,7 +12,7 @@ import { judgeable, select } from '../jobs/select.ts';
 import { jobLabel } from '../messages/job-text.ts';
 
 /** How long a job may take to make room, or to start, milliseconds. */
-const PATIENCE_MS = 2000;
+const GIVE_UP_MS = 2000;
 
 /** What stands on stdin. */
 function readText(context: Context): Result<Buffer> {
@@ -104,7 +104,7 @@ export const send = verb({
     if (!text.ok) return text;
     const lines = [...linesOf(text.value)].map((line) => (view.spec.pty ? typed(line) : line));
     const parcel: Parcel = { lines, eof: options.eof };
-    const sent = await sendTo(home, view, parcel, PATIENCE_MS);
+    const sent = await sendTo(home, view, parcel, GIVE_UP_MS);
     if (!sent.ok) return sent;
     const { bytes } = sent.value;
     if (output.json) {

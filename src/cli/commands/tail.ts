@@ -3,7 +3,7 @@ import { errnoOf } from '../../base/result.ts';
 import { parsePattern } from '../../base/text/pattern.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok } from '../../job/failure.ts';
-import { markSeen } from '../../job/home/records.ts';
+import { noteSeen } from '../../job/home/records.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes } from '../../job/log/trim-record.ts';
@@ -14,17 +14,17 @@ import { select } from '../jobs/select.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
 import { errnoText } from '../messages/failures.ts';
 import { jobLabel } from '../messages/job-text.ts';
-import { NOTHING, tellStderr } from '../tail/excerpt.ts';
+import { NOTHING, printStderr } from '../tail/excerpt.ts';
 import { followsItself } from '../tail/follow.ts';
-import { followMatches, tellMatches } from '../tail/grep.ts';
+import { followMatches, printMatches } from '../tail/grep.ts';
 import {
+  printFooter,
+  printRest,
+  printView,
   READING_OPTIONS,
   type Reading,
   readerOf,
   startOf,
-  tellFooter,
-  tellRest,
-  tellView,
 } from '../tail/view.ts';
 import { watchPauses } from '../wait/pause-notes.ts';
 
@@ -140,32 +140,32 @@ export const tail = verb({
     const reading: Reading = { output, home, view, stream, options, start: start.value, again };
     if (pattern) {
       const ask = { pattern: pattern.value, context: options.context ?? 0, max: options.max };
-      if (options.since !== null) tellStderr(output, home, view, stream);
+      if (options.since !== null) printStderr(output, home, view, stream);
       const readings = streams.length > 1 ? [reading, inStderr(reading, options)] : [reading];
       const told = options.follow
         ? await followMatches(readings, ask, deadline.value)
-        : await tellMatches(readings, ask);
+        : await printMatches(readings, ask);
       if (!told.ok) return told;
       for (const { reading, to } of told.value.searched) remember(reading, to);
-      if (view.kind === 'ended') markSeen(home.job(view.id));
+      if (view.kind === 'ended') noteSeen(home.job(view.id));
       return ok(told.value.exit);
     }
     const log = Log.open(home.job(view.id), stream);
     const stopNotes = options.follow ? watchPauses(output, home, () => [view.id]) : undefined;
     try {
-      const piece = log ? tellView(reading, log) : NOTHING;
+      const piece = log ? printView(reading, log) : NOTHING;
       if (options.follow) {
-        const { exit, to } = await tellRest(reading, piece, deadline.value);
+        const { exit, to } = await printRest(reading, piece, deadline.value);
         remember(reading, to);
         return ok(exit);
       }
-      tellFooter(reading, piece);
+      printFooter(reading, piece);
       remember(reading, piece.to);
     } finally {
       stopNotes?.();
       log?.close();
     }
-    if (view.kind === 'ended') markSeen(home.job(view.id));
+    if (view.kind === 'ended') noteSeen(home.job(view.id));
     return ok(SUCCESS);
   },
 });

@@ -5,9 +5,9 @@ import { listTriggers, readTrigger, type Trigger } from '../../job/automation/tr
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { checkPlain, removeOne, usage } from '../automation/remove.ts';
-import { tellEvents } from '../automation/shared-table.ts';
+import { printEvents } from '../automation/shared-table.ts';
 import { addTrigger, rotateTrigger, TRIGGER_OPTIONS } from '../automation/trigger-add.ts';
-import { tellTriggers } from '../automation/trigger-table.ts';
+import { printTriggers } from '../automation/trigger-table.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 
@@ -57,14 +57,14 @@ async function onEach(context: Context, action: 'rotate' | 'rm', names: string[]
 async function list(context: Context, names: string[]): Promise<Result<Exit>> {
   const opened = context.home();
   if (!opened.ok) return opened;
-  if (names.length === 0) await tellTriggers(context.output, opened.value);
+  if (names.length === 0) await printTriggers(context.output, opened.value);
   for (const name of names) {
     const found = requireTrigger(opened.value, name);
     if (!found.ok) return found;
     const events = readEvents(found.value.home.trigger(name));
     if (events.length === 0 && !context.output.json)
       context.output.note(`${name}: nothing was delivered yet`);
-    tellEvents(context.output, events, undefined);
+    printEvents(context.output, events, undefined);
   }
   return ok(SUCCESS);
 }

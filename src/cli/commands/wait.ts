@@ -3,7 +3,7 @@ import { safe } from '../../base/text/sanitize.ts';
 import { fail, ok } from '../../job/failure.ts';
 import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';
-import { Patience } from '../wait/deadline.ts';
+import { Deadline } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
 import { checkAsked, selectJobs } from '../wait/selection.ts';
 import { noteSelfWait, refuseSelfWait } from '../wait/self-wait.ts';
@@ -118,7 +118,7 @@ export const wait = verb({
             'conditions such as --until are for one job, and without --all, --queue, --batch, --any, --fail-fast',
           hint: 'bgjob wait --help',
         });
-      const patience = new Patience(deadline.value);
+      const patience = new Deadline(deadline.value);
       noteSelfWait(output, home, views);
       return waitForCondition(output, home, views[0]!, conditions.value, patience);
     }
@@ -126,7 +126,7 @@ export const wait = verb({
     const possible = refuseSelfWait(home, views, any, hint);
     if (!possible.ok) return possible;
     noteSelfWait(output, home, views);
-    const patience = new Patience(deadline.value);
+    const patience = new Deadline(deadline.value);
     return ok(await waitForSelection(output, selected.value, { any, failFast, ended }, patience));
   },
 });

@@ -1,12 +1,12 @@
 /** `bgjob watch`: the jobs live on a terminal, with keys; or, for programs, as a stream of changes. */
-import { Pulse } from '../../engine/wait/home-watcher.ts';
+import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import { sleep } from '../../engine/wait/job-end.ts';
 import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { acceptInterrupt } from '../command/interrupt.ts';
 import { type Choice, EVERYTHING, parseChoice } from '../jobs/job-filter.ts';
-import { Patience } from '../wait/deadline.ts';
+import { Deadline } from '../wait/deadline.ts';
 import { Changes } from '../watch/json-stream.ts';
 import { exitOfLeave, requireScreen } from '../watch/ls-watch.ts';
 import { Watching } from '../watch/model.ts';
@@ -16,13 +16,13 @@ import { restart } from './restart.ts';
 import { resume } from './resume.ts';
 
 /** Behind what wakes us, milliseconds. */
-const LOOK_MS = 2000;
+const POLL_MS = 2000;
 
 /** The stream; ends with 0 when somebody ends it, or nobody reads it any more, and with 75 at the deadline. */
 async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
   const deadline = context.deadline(null);
   if (!deadline.ok) return deadline;
-  const patience = new Patience(deadline.value);
+  const patience = new Deadline(deadline.value);
   const exit = () => {
     const { code, by } = patience.exit();
     acceptInterrupt();
@@ -34,16 +34,16 @@ async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
   const wasThere = opened.value !== undefined;
   if (!wasThere) output.object({ v: 1, event: 'ready', jobs: 0 });
   while (!opened.value && !patience.signal.aborted && !output.readerGone) {
-    await sleep(LOOK_MS, patience.signal);
+    await sleep(POLL_MS, patience.signal);
     opened = context.home();
     if (!opened.ok) return opened;
   }
   if (!opened.value || patience.signal.aborted) return exit();
-  const pulse = new Pulse(opened.value);
+  const pulse = new HomeWatcher(opened.value);
   await new Changes(output, opened.value, context.here(), choice, wasThere).run(
     pulse,
     patience.signal,
-    LOOK_MS,
+    POLL_MS,
   );
   pulse.close();
   const done = exit();

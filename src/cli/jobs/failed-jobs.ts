@@ -3,7 +3,7 @@
  * what somebody stopped on request, and not what a schedule or trigger started.
  */
 import { plural, safe } from '../../base/text/sanitize.ts';
-import { Lineup } from '../../engine/queue/queue-status.ts';
+import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { endFacts } from '../../engine/wait/counted.ts';
 import { failuresOf, findRound, lastAnswered, type Round, type RoundScope } from '../../engine/wait/round.ts';
@@ -42,7 +42,7 @@ export function failedJobs(context: Context, home: Home | undefined, choice: Cho
 
 /** What failed, as a list shows it. */
 export const pickFailed = (home: Home, { views, removed }: FailedJobs): Picked => ({
-  lineup: new Lineup(home),
+  overview: new QueueOverview(home),
   *views() {
     yield* views;
   },

@@ -2,7 +2,7 @@
 import { safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
-import { Lineup } from '../../engine/queue/queue-status.ts';
+import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
@@ -98,7 +98,7 @@ const isEndWord = (word: string): boolean =>
   !['queued', 'starting', 'running', 'stopping', 'paused'].includes(word);
 
 export interface Picked {
-  lineup: Lineup;
+  overview: QueueOverview;
   /** One at a time: a list of thousands is not held in memory. */
   views(): Generator<JobView>;
   /** What is said below: what is not shown. Only when all views were taken. */
@@ -116,9 +116,9 @@ export function pickJobs(
   look: (id: JobId) => JobView | undefined = (id) => observe(home, id),
 ): Picked {
   const { everywhere, most, states, names, tags, queues } = choice;
-  const lineup = new Lineup(home);
+  const overview = new QueueOverview(home);
   const mayWait = states.size === 0 || states.has('queued');
-  const inLine = new QueuedList(lineup, {
+  const inLine = new QueuedList(overview, {
     keys: everywhere ? null : new Set(here.places.map(projectKey)),
     queues,
     most: mayWait ? most : 0,
@@ -137,7 +137,7 @@ export function pickJobs(
   const ids = queues.length === 0 ? listing.ids : [...ofQueues, ...(mayHaveEnded ? listing.ids : [])];
   let others = mayWait ? inLine.others : 0;
   return {
-    lineup,
+    overview,
     *views() {
       for (const id of new Set(ids)) {
         const view = look(id);

@@ -6,7 +6,7 @@ import { safe } from '../../base/text/sanitize.ts';
 import { leftoversOf, markedProcesses } from '../../engine/observe/leftovers.ts';
 import { type Here, newestNamed } from '../../engine/observe/resolve.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
-import { Lineup } from '../../engine/queue/queue-status.ts';
+import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listIds } from '../../job/home/ids.ts';
 import {
@@ -86,16 +86,16 @@ export function listJobs(
 }
 
 /** What the running processes tell of each job: one look at the process table serves the whole list. */
-export interface Sight {
+export interface ProcessFacts {
   leftoversOf(view: JobView): number;
   /** Undefined where ports are not asked for. */
   portsOf(view: { id: JobId }): number[] | undefined;
 }
 
 /** Of jobs that all live. */
-export const BLIND: Sight = { leftoversOf: () => 0, portsOf: () => undefined };
+export const BLIND: ProcessFacts = { leftoversOf: () => 0, portsOf: () => undefined };
 
-export async function lookAround(home: Home, withPorts: boolean): Promise<Sight> {
+export async function readProcessFacts(home: Home, withPorts: boolean): Promise<ProcessFacts> {
   const marked = await markedProcesses(home);
   return {
     leftoversOf: (view) => (view.kind === 'ended' ? leftoversOf(home, view, marked) : 0),
@@ -133,8 +133,8 @@ function logOf(home: Home, view: JobView, leftovers: number): { logPath: string;
 export function* objectsOf(
   home: Home,
   views: Iterable<JobView>,
-  sight: Sight,
-  lineup = new Lineup(home),
+  sight: ProcessFacts,
+  overview = new QueueOverview(home),
 ): Generator<object> {
   const now = systemClock.now();
   for (const view of views) {
@@ -146,7 +146,7 @@ export function* objectsOf(
     const isLarge = limit !== null && (log.logBytes ?? 0) > limit;
     const trimmedBytes = isLarge ? readTrimmedBytes(home.job(view.id)) : 0;
     const emptiedBytes = log.logBytes === undefined ? 0 : readEmptiedBytes(home.job(view.id));
-    const waiting = lineup.waitingOf(view);
+    const waiting = overview.waitingOf(view);
     const gone = { trimmedBytes, emptiedBytes };
     const stderr = stderrOf(home, view);
     yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, ...gone, waiting, stderr });
@@ -171,7 +171,12 @@ export function portsCell(ports: number[]): string {
 }
 
 /** One row of the table. */
-export function cellsOf(home: Home, view: JobView, sight: Sight, lineup = new Lineup(home)): string[] {
+export function cellsOf(
+  home: Home,
+  view: JobView,
+  sight: ProcessFacts,
+  overview = new QueueOverview(home),
+): string[] {
   const now = systemClock.now();
   const created = 'spec' in view ? view.spec.createdAt : null;
   const duration = (ms: number | null) => (ms === null ? '-' : renderDuration(ms));
@@ -179,7 +184,7 @@ export function cellsOf(home: Home, view: JobView, sight: Sight, lineup = new Li
   const age = created === null ? null : now - created;
   const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
   const ports = sight.portsOf(view);
-  const state = stateText(view, sight.leftoversOf(view), lineup.waitingOf(view));
+  const state = stateText(view, sight.leftoversOf(view), overview.waitingOf(view));
   return [
     ...[String(view.id), name === null ? '-' : safe(name), state, ...times],
     ...(ports ? [portsCell(ports)] : []),

@@ -6,7 +6,15 @@ import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 import { toneOfView } from '../output/state-style.ts';
 import { type Choice, isFiltered, type Picked } from './job-filter.ts';
-import { BLIND, cellsOf, headsOf, lookAround, SPARE_COLUMNS, STATE_COLUMN, showsPorts } from './job-rows.ts';
+import {
+  BLIND,
+  cellsOf,
+  headsOf,
+  readProcessFacts,
+  SPARE_COLUMNS,
+  STATE_COLUMN,
+  showsPorts,
+} from './job-rows.ts';
 import { countStates } from './summary.ts';
 
 export interface Page {
@@ -44,8 +52,8 @@ export async function pageOf(
   const views = [...picked.views()];
   // processes are looked for only where some may be seen
   const mayLeave = withPorts || views.some(({ kind }) => kind === 'ended');
-  const sight = mayLeave ? await lookAround(home, withPorts) : BLIND;
-  const cells = views.map((view) => cellsOf(home, view, sight, picked.lineup));
+  const sight = mayLeave ? await readProcessFacts(home, withPorts) : BLIND;
+  const cells = views.map((view) => cellsOf(home, view, sight, picked.overview));
   const isLive = views.some(({ kind }) => kind === 'live');
   const rest = picked.rest().join('; ');
   const others = rest === '' ? [] : [`(${rest})`];

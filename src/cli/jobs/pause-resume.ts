@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
-import { type Held, holdJob, type PauseVerb } from '../../engine/stop/pause-job.ts';
+import { type PausedJob, type PauseVerb, pauseJob } from '../../engine/stop/pause-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
@@ -15,19 +15,21 @@ import type { Output } from '../output/output.ts';
 import { judgeable, selectAll } from './select.ts';
 
 /** Pauses or resumes the jobs that were named and says what became of each. */
-export async function holdAll(context: Context, words: string[], verb: PauseVerb): Promise<Result<Exit>> {
+export async function pauseAll(context: Context, words: string[], verb: PauseVerb): Promise<Result<Exit>> {
   const selected = selectAll(context, words, `bgjob ${verb}`);
   if (!selected.ok) return selected;
   const opened = context.home();
   if (!opened.ok) return opened;
   const { output } = context;
-  const results = await Promise.all(selected.value.map((view) => holdOne(output, opened.value!, view, verb)));
+  const results = await Promise.all(
+    selected.value.map((view) => pauseOne(output, opened.value!, view, verb)),
+  );
   const [failed, ...others] = results.filter((result) => !result.ok);
   for (const { failure } of others) output.note(`bgjob: ${safe(messageOf(failure).message)}`);
   return failed ?? ok(SUCCESS);
 }
 
-async function holdOne(output: Output, home: Home, given: JobView, verb: PauseVerb): Promise<Result<Exit>> {
+async function pauseOne(output: Output, home: Home, given: JobView, verb: PauseVerb): Promise<Result<Exit>> {
   const judged = judgeable(given);
   if (!judged.ok) return judged;
   const before = judged.value;
@@ -37,9 +39,9 @@ async function holdOne(output: Output, home: Home, given: JobView, verb: PauseVe
     return fail({ code: 'not-held', id, verb, trouble: { kind: 'ended', how } });
   }
   const own = process.env['BGJOB_ID'];
-  let held: Result<Held>;
+  let held: Result<PausedJob>;
   try {
-    held = await holdJob(home, before, verb, own === undefined ? verb : `${verb}, by job ${safe(own)}`);
+    held = await pauseJob(home, before, verb, own === undefined ? verb : `${verb}, by job ${safe(own)}`);
   } catch (thrown) {
     return fail({ code: 'io', doing: `${verb} job`, path: String(id), errno: errnoOf(thrown) });
   }
@@ -55,7 +57,7 @@ async function holdOne(output: Output, home: Home, given: JobView, verb: PauseVe
   return ok(SUCCESS);
 }
 
-function textOf({ view, already, undone, processes }: Held, verb: PauseVerb, done: string): string {
+function textOf({ view, already, undone, processes }: PausedJob, verb: PauseVerb, done: string): string {
   const count = plural(processes, 'process', 'processes');
   if (already)
     return verb === 'pause'

@@ -1,7 +1,7 @@
 /** Queues as rows of a table and as objects. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { Lineup, type QueueSight } from '../../engine/queue/queue-status.ts';
+import { QueueOverview, type QueueStatus } from '../../engine/queue/queue-status.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
@@ -24,9 +24,9 @@ interface Row {
   next: { id: number; label: string; reason: string; sinceMs: number } | null;
 }
 
-function rowOf(home: Home, lineup: Lineup, sight: QueueSight): Row {
+function rowOf(home: Home, overview: QueueOverview, sight: QueueStatus): Row {
   const [running, waiting] = [sight.running.size, sight.waiting];
-  const { view, reason } = firstOf(home, lineup, sight) ?? {};
+  const { view, reason } = firstOf(home, overview, sight) ?? {};
   const { name, slots, isPaused: paused } = sight;
   const state = paused ? 'paused' : running > 0 ? 'busy' : waiting > 0 ? 'waiting' : 'idle';
   const next =
@@ -40,10 +40,10 @@ function rowOf(home: Home, lineup: Lineup, sight: QueueSight): Row {
 }
 
 /** The first that waits; an entry may be of a job that is not there. */
-function firstOf(home: Home, lineup: Lineup, sight: QueueSight) {
+function firstOf(home: Home, overview: QueueOverview, sight: QueueStatus) {
   for (const id of sight.first) {
     const view = observe(home, id);
-    const reason = view && lineup.waitingOf(view)?.text;
+    const reason = view && overview.waitingOf(view)?.text;
     if (reason !== undefined) return { view, reason };
   }
   return undefined;
@@ -60,14 +60,14 @@ function objectOf({ next, ...row }: Row): object {
 }
 
 /** Lists all queues. */
-export async function tellQueues(output: Output, home: Home | undefined): Promise<Result<Exit>> {
+export async function printQueues(output: Output, home: Home | undefined): Promise<Result<Exit>> {
   if (!home) {
     if (!output.json) output.note('no queues yet: bgjob run -Q NAME --slots 2 -- command');
     return ok(SUCCESS);
   }
-  const lineup = new Lineup(home);
-  const sights = lineup.queues;
-  const rows = sights.filter(({ name }) => name !== NO_QUEUE).map((sight) => rowOf(home, lineup, sight));
+  const overview = new QueueOverview(home);
+  const sights = overview.queues;
+  const rows = sights.filter(({ name }) => name !== NO_QUEUE).map((sight) => rowOf(home, overview, sight));
   if (output.json) {
     for (const row of rows) output.object(objectOf(row));
     return ok(SUCCESS);
@@ -79,7 +79,7 @@ export async function tellQueues(output: Output, home: Home | undefined): Promis
   if (rows.length === 0) output.note('no queues yet: bgjob run -Q NAME --slots 2 -- command');
   else if (output.isTerminal(1) || output.hasColor(1)) {
     const { renderTable } = await import('../output/table.ts');
-    const toned = cells.map((row, n) => ({ cells: row, tone: TONES[rows[n]!.state] }));
+    const toned = cells.map((row, n) => ({ cells: row, tone: STATE_STYLES[rows[n]!.state] }));
     output.line(renderTable(HEADS, toned, STATE_COLUMN, output.width(), output.hasColor(1)));
   } else {
     for (const line of plainTable(HEADS, cells)) output.line(line);
@@ -92,12 +92,12 @@ export async function tellQueues(output: Output, home: Home | undefined): Promis
   return ok(SUCCESS);
 }
 
-const TONES = { idle: 'dim', busy: 'live', waiting: 'good', paused: 'dim' } as const;
+const STATE_STYLES = { idle: 'dim', busy: 'live', waiting: 'good', paused: 'dim' } as const;
 
 /** Tells how a queue is now. */
-export function tellQueue(output: Output, home: Home, name: string): Result<Exit> {
-  const lineup = new Lineup(home);
-  const row = rowOf(home, lineup, lineup.queue(name));
+export function printQueue(output: Output, home: Home, name: string): Result<Exit> {
+  const overview = new QueueOverview(home);
+  const row = rowOf(home, overview, overview.queue(name));
   const { slots, running, waiting, paused } = row;
   if (output.json) output.object(objectOf(row));
   else

@@ -1,5 +1,5 @@
 /** Those that wait, in a list: which of them are shown, how many more there are, and what is said of that. */
-import type { Lineup, QueueSight } from '../../engine/queue/queue-status.ts';
+import type { QueueOverview, QueueStatus } from '../../engine/queue/queue-status.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
@@ -33,15 +33,15 @@ export class QueuedList {
   readonly admitted: JobId[] = [];
   /** Jobs of other projects that wait. */
   others = 0;
-  private readonly lineup: Lineup;
+  private readonly overview: QueueOverview;
   private readonly most: number;
   private readonly shown = new Map<string, number>();
   private readonly more = new Map<string, number>();
 
-  constructor(lineup: Lineup, { keys, queues, most, alone, whole, byRecord }: QueuedPlan) {
-    this.lineup = lineup;
+  constructor(overview: QueueOverview, { keys, queues, most, alone, whole, byRecord }: QueuedPlan) {
+    this.overview = overview;
     this.most = whole ? Number.POSITIVE_INFINITY : (most ?? (alone ? SHOWN_ALONE : SHOWN_AMONG_ALL));
-    const sights = queues.length > 0 ? queues.map((name) => lineup.queue(name)) : lineup.queues;
+    const sights = queues.length > 0 ? queues.map((name) => overview.queue(name)) : overview.queues;
     for (const sight of sights) {
       this.admitted.push(...sight.admitted);
       const near = sight.waitingOf(keys, byRecord ? Number.POSITIVE_INFINITY : this.most);
@@ -70,7 +70,7 @@ export class QueuedList {
   /** What is said below the list: how many more wait, and which queue is paused. `alone`: the list was one of these. */
   notes(alone: boolean): string[] {
     return [...this.more].flatMap(([name, count]) => {
-      const sight = this.lineup.queue(name);
+      const sight = this.overview.queue(name);
       const paused = sight.isPaused && (this.shown.get(name) ?? 0) > 0;
       return [
         ...(count > 0 ? [moreText(sight, count, alone)] : []),
@@ -83,7 +83,7 @@ export class QueuedList {
 /** `9,587`. */
 export const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 
-function moreText({ name, count: all }: QueueSight, count: number, alone: boolean): string {
+function moreText({ name, count: all }: QueueStatus, count: number, alone: boolean): string {
   const where = name === NO_QUEUE ? '' : ` in ${name}`;
   const wait = `${thousands(count)} more ${count === 1 ? 'waits' : 'wait'}${where}`;
   if (alone) return `${wait}: -n ${all}`;

@@ -14,12 +14,12 @@ import {
   projectKey,
   projectOfName,
 } from '../../job/home/job-index.ts';
-import { isSeen, markSeen } from '../../job/home/records.ts';
+import { isSeen, noteSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { jobs, sentence } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import { lookAround, objectsOf, RECENT_MOST } from './job-rows.ts';
+import { objectsOf, RECENT_MOST, readProcessFacts } from './job-rows.ts';
 
 /** Ids of the jobs with a marker of their end that nobody was told about, the latest end first. */
 function unseenIds(home: Home, here: Here | null): JobId[] {
@@ -41,7 +41,7 @@ export interface UnseenPlan {
 }
 
 /** Tells at most `most` (20) ends that nobody was told about, and notes that somebody was. */
-export async function tellUnseen(output: Output, home: Home, plan: UnseenPlan): Promise<void> {
+export async function printUnseen(output: Output, home: Home, plan: UnseenPlan): Promise<void> {
   const { here, isWanted, form } = plan;
   const most = plan.most ?? RECENT_MOST;
   const told: EndedView[] = [];
@@ -74,13 +74,13 @@ export async function tellUnseen(output: Output, home: Home, plan: UnseenPlan): 
   if (form === 'ids' && !output.json) {
     for (const { id } of told) output.line(String(id));
   } else {
-    const sight = await lookAround(home, false);
+    const sight = await readProcessFacts(home, false);
     const now = systemClock.now();
     if (output.json) output.objects(objectsOf(home, told, sight));
     else for (const view of told) output.line(sentence(view, now, sight.leftoversOf(view)));
   }
   // who reads through a pipe that was closed was told nothing
   if (output.readerGone) return;
-  for (const { id } of told) markSeen(home.job(id));
+  for (const { id } of told) noteSeen(home.job(id));
   if (more > 0 && !output.json) output.note(`(${jobs(more)} more: bgjob ls --unseen again)`);
 }

@@ -7,7 +7,7 @@ import { quoteWord } from '../../job/view.ts';
 import { automationMessageOf } from './automation.ts';
 import { badLineTexts } from './batch-lines.ts';
 import { configMessageOf } from './config.ts';
-import { holdMessageOf, restartMessageOf } from './pause.ts';
+import { pauseMessageOf, restartMessageOf } from './pause.ts';
 import { queueMessageOf } from './queue.ts';
 import { sendMessageOf } from './send.ts';
 import { skillMessageOf } from './skill.ts';
@@ -142,7 +142,7 @@ export function messageOf(failure: Failure): Message {
       };
     }
     case 'not-held':
-      return holdMessageOf(failure);
+      return pauseMessageOf(failure);
     case 'not-restarted':
       return restartMessageOf(failure);
     case 'proc-foreign':

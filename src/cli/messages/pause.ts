@@ -4,7 +4,7 @@ import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Pause } from '../../engine/queue/pauses.ts';
 import type { Failure } from '../../job/failure.ts';
 
-export function holdMessageOf({ id, verb, trouble }: Extract<Failure, { code: 'not-held' }>): {
+export function pauseMessageOf({ id, verb, trouble }: Extract<Failure, { code: 'not-held' }>): {
   message: string;
   hint?: string;
 } {

@@ -239,7 +239,7 @@ export function pipefailNotes(
 }
 
 /** Tells the warnings on stderr, each in one line. */
-export function tellWarnings(output: Output, warnings: Warning[]): void {
+export function printWarnings(output: Output, warnings: Warning[]): void {
   for (const warning of warnings)
     output.note(
       output.json ? safeJson(JSON.stringify({ v: 1, warning })) : `warning: ${safe(warning.message)}`,

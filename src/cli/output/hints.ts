@@ -4,10 +4,10 @@ import { createExclusive } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 
-export type Lesson = 'run' | 'watch';
+export type Hint = 'run' | 'watch';
 
 /** Whether this one is still to be taught; whoever gets a yes teaches it. Where nothing can be remembered it is not. */
-export function isNew(home: Home, lesson: Lesson): boolean {
+export function isNew(home: Home, lesson: Hint): boolean {
   try {
     closeSync(createExclusive(`${home.cache}/lesson.${lesson}`));
     return true;

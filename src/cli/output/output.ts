@@ -99,8 +99,8 @@ export class Output {
   }
 
   /** For a verb whose answer is an id alone: its other lines go to stderr. In JSON they are part of the answer. */
-  besideAnswer(): Output {
-    return this.json ? this : new BesideAnswer(this.env, false);
+  sideOutput(): Output {
+    return this.json ? this : new StderrOutput(this.env, false);
   }
 
   /** Whether a person looks at this stream. */
@@ -130,14 +130,14 @@ export class Output {
   }
 }
 
-class BesideAnswer extends Output {
+class StderrOutput extends Output {
   override raw(bytes: Uint8Array): void {
     write(2, bytes);
   }
 }
 
 /** The streams of a verb that is called by a key: what it says is kept, to be shown in a line. */
-export class Captured extends Output {
+export class CapturedOutput extends Output {
   private readonly texts: string[] = [];
   constructor(env: NodeJS.ProcessEnv) {
     super(env, false);

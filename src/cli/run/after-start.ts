@@ -12,7 +12,7 @@ import type { Exit } from '../command/command.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
 import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';
-import { Patience } from '../wait/deadline.ts';
+import { Deadline } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, type Conditions, isConditional } from '../wait/parse-conditions.ts';
 import { watchPauses } from '../wait/pause-notes.ts';
 import { reportEnd, reportStillRunning } from '../wait/report-outcome.ts';
@@ -73,10 +73,10 @@ export async function portsAreFree(
 
 /** Prints the id that was started. With --follow stdout belongs to the job. */
 export const printId = (output: Output, id: JobId, { follow }: Watch): void =>
-  (follow ? output.besideAnswer() : output).line(String(id));
+  (follow ? output.sideOutput() : output).line(String(id));
 
 /** Streams the output to stdout, and a stderr with a log of its own to stderr, until the job ends or nobody reads. */
-async function followOutput(output: Output, home: Home, id: JobId, patience: Patience): Promise<void> {
+async function followOutput(output: Output, home: Home, id: JobId, patience: Deadline): Promise<void> {
   const view = observe(home, id);
   const ask = { from: 0, raw: false };
   const abort = new AbortController();
@@ -85,7 +85,7 @@ async function followOutput(output: Output, home: Home, id: JobId, patience: Pat
   if (patience.signal.aborted) stop();
   await Promise.all(
     (view ? streamsOf(view) : []).map(async (stream) => {
-      const to = stream === 'err' ? output.besideAnswer() : output;
+      const to = stream === 'err' ? output.sideOutput() : output;
       await followTo(to, home, id, { stream, ...ask }, abort.signal);
       if (output.readerGone) stop();
     }),
@@ -93,7 +93,7 @@ async function followOutput(output: Output, home: Home, id: JobId, patience: Pat
 }
 
 /** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
-async function followEnd(output: Output, home: Home, id: JobId, patience: Patience): Promise<Exit> {
+async function followEnd(output: Output, home: Home, id: JobId, patience: Deadline): Promise<Exit> {
   const stopNotes = watchPauses(output, home, () => [id]);
   // who cannot have it on stdout does not get all of it on stderr
   output.diverts = false;
@@ -104,7 +104,7 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Patien
     output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);
     return READER_GONE;
   }
-  const told = output.besideAnswer();
+  const told = output.sideOutput();
   if (view.kind === 'live') return reportStillRunning(told, home, [view], patience);
   patience.end();
   return reportEnd(told, home, view, 'none');
@@ -117,8 +117,8 @@ export async function watchStarted(
   id: JobId,
   { follow, conditions, deadlineMs }: Watch & { conditions: Conditions | null; deadlineMs: number | null },
 ): Promise<Result<Exit>> {
-  const patience = new Patience(deadlineMs);
-  const told = output.besideAnswer();
+  const patience = new Deadline(deadlineMs);
+  const told = output.sideOutput();
   const view = observe(home, id);
   if (view) noteSelfWait(output, home, [view]);
   if (follow) return ok(await followEnd(output, home, id, patience));

@@ -11,8 +11,8 @@ import type { Context } from '../command/context.ts';
 import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import { Patience } from '../wait/deadline.ts';
-import { tellPauses } from '../wait/pause-notes.ts';
+import { Deadline } from '../wait/deadline.ts';
+import { printPauses } from '../wait/pause-notes.ts';
 import { noteSelfWait } from '../wait/self-wait.ts';
 import { startProgress } from '../wait/waiting-line.ts';
 import { type BatchInput, batchOf, checkBatchCall, type LineDraft } from './batch.ts';
@@ -56,7 +56,7 @@ function nothingAdded(failed: { ok: false; failure: Failure }): { ok: false; fai
   });
 }
 
-function tellIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): void {
+function printIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): void {
   if (!output.json) {
     output.line(ids.join('\n'));
     return;
@@ -102,9 +102,9 @@ export async function runBatch(
   const { queue } = queueing.value.wish!;
   await attendQueue(home, queue);
   // a person who waits is told the failures, and not a list of numbers
-  if (output.json || waiting === null || !output.isTerminal(1)) tellIds(output, home, lines.value, ids);
+  if (output.json || waiting === null || !output.isTerminal(1)) printIds(output, home, lines.value, ids);
   if (waiting === null) {
-    tellPauses(output, home, ids);
+    printPauses(output, home, ids);
     if (!output.json && output.isTerminal(2))
       output.note(`${jobs(ids.length)} added; next: bgjob wait --batch ${ids[0]} · bgjob ls`);
     return ok(SUCCESS);
@@ -112,6 +112,6 @@ export async function runBatch(
   const own = observe(home, ids.at(-1)!);
   if (own) noteSelfWait(output, home, [own]);
   const { waitWithSummary } = require('./many-summary.ts') as typeof import('./many-summary.ts');
-  const patience = new Patience(waiting.deadlineMs);
+  const patience = new Deadline(waiting.deadlineMs);
   return ok(await waitWithSummary(output, home, ids, `bgjob wait --batch ${ids[0]}`, patience));
 }

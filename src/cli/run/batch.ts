@@ -110,7 +110,7 @@ function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[
 }
 
 /** That pipes hide failures here: once, with the first line that has one and how many more have. */
-function tellPipefail(output: Output, file: string, drafts: LineDraft[], pipefail: boolean): void {
+function printPipefail(output: Output, file: string, drafts: LineDraft[], pipefail: boolean): void {
   if (output.json) return;
   const [first, ...more] = pipefail ? drafts.filter(({ draft }) => losesPipefail(draft)) : [];
   const others = more.length === 0 ? '' : ` (and ${plural(more.length, 'more such line')})`;
@@ -119,7 +119,7 @@ function tellPipefail(output: Output, file: string, drafts: LineDraft[], pipefai
 }
 
 /** Each kind of warning once, with the first line that it is about and how many more there are. */
-function tellLineWarnings(output: Output, file: string, lines: BatchLine[]): void {
+function printLineWarnings(output: Output, file: string, lines: BatchLine[]): void {
   const kinds = new Map<string, { warning: Warning; line: number; lines: number }>();
   for (const { number, text } of lines)
     for (const warning of warningsOf([text], false)) {
@@ -136,7 +136,7 @@ function tellLineWarnings(output: Output, file: string, lines: BatchLine[]): voi
   }
 }
 
-function tellLeftOut(output: Output, file: string, bad: BadLine[]): void {
+function printLeftOut(output: Output, file: string, bad: BadLine[]): void {
   const [first, ...rest] = badLineTexts(file, bad);
   if (!output.json)
     output.note([`left out: ${first}`, ...rest.map((text) => `          ${text}`)].join('\n'));
@@ -166,14 +166,14 @@ export function batchOf(context: Context, input: BatchInput, queueing: Queueing)
     return fail({ code: 'bad-lines', file: name, bad, left: drafts.length });
   if (drafts.length === 0)
     return usage(`--batch: there is nothing to run in ${safe(name)}: no line is a command`, EXAMPLE);
-  if (bad.length > 0) tellLeftOut(output, name, bad);
+  if (bad.length > 0) printLeftOut(output, name, bad);
   const numbers = new Set(drafts.map(({ number }) => number));
-  tellLineWarnings(
+  printLineWarnings(
     output,
     name,
     read.lines.filter(({ number }) => numbers.has(number)),
   );
-  tellPipefail(output, name, drafts, framed.value.pipefail);
+  printPipefail(output, name, drafts, framed.value.pipefail);
   if (input.options.queue === null && !output.json)
     output.note(`(no -Q: they wait in queue ${batchQueue(context)})`);
   return ok(drafts);

@@ -6,7 +6,7 @@ import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { commandLine, jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import type { Patience } from '../wait/deadline.ts';
+import type { Deadline } from '../wait/deadline.ts';
 import { renderIds } from '../wait/render-ids.ts';
 import { waitForMany } from '../wait/wait-for-many.ts';
 
@@ -20,10 +20,10 @@ export async function waitWithSummary(
   home: Home,
   ids: JobId[],
   again: string,
-  patience: Patience,
+  patience: Deadline,
 ): Promise<Exit> {
   const told = new Map<JobId, Exit>();
-  const beside = output.besideAnswer();
+  const beside = output.sideOutput();
   const plan = { any: false, failFast: false, again, told, failuresOnly: output.isTerminal(2) };
   const exit = await waitForMany(beside, home, ids, plan, patience);
   if (!output.json) for (const line of summaryOf(home, ids, told)) output.note(line);

@@ -5,7 +5,7 @@
 import { safe } from '../../base/text/sanitize.ts';
 import { type Draft, launch } from '../../engine/launch/launch.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
-import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
+import { nameOwner, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { jobNamedHere } from '../../engine/observe/resolve.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
@@ -110,7 +110,7 @@ export async function startNamed(
       }
     }
     // a live job of the name is told, or used, before its port is found taken
-    const holder = meant && holderOf(home, meant);
+    const holder = meant && nameOwner(home, meant);
     const may = holder ? ok(undefined) : await mayStart();
     if (!may.ok) return may;
     const titles = title && naming === 'replace' && by === 'run --replace' ? new Set([title, meant!]) : [];

@@ -5,7 +5,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { plural } from '../../base/text/sanitize.ts';
 import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
-import { holderOf, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
+import { nameOwner, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
 import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
@@ -13,7 +13,7 @@ import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readClaims, type Title, titleOf } from '../../job/home/name-claims.ts';
-import { markSeen } from '../../job/home/records.ts';
+import { noteSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
@@ -23,7 +23,7 @@ import type { Output } from '../output/output.ts';
 
 /** How long a port may stay taken after its job is gone, and how often that is looked at, milliseconds. */
 const PORT_LIMIT_MS = 10_000;
-const PORT_LOOK_MS = 20;
+const PORT_POLL_MS = 20;
 
 /** Stops the job that has the name and what ended ones left, waits until their ports are free, and adds them to `replaced`. */
 export async function clearName(
@@ -33,7 +33,7 @@ export async function clearName(
   replaced: JobId[],
   by: StopFor,
 ): Promise<Result<void>> {
-  const holder = holderOf(home, title);
+  const holder = nameOwner(home, title);
   if (holder) {
     const { claimState, view } = await waitSettled(home, holder.id);
     // whoever stands still while it starts can neither be stopped nor passed by
@@ -90,7 +90,7 @@ export async function stopOne(
   const free = await waitPortsFree(home, judged.value, done.value.listened);
   if (!free.ok) return free;
   replaced.push(id);
-  markSeen(home.job(id));
+  noteSeen(home.job(id));
   if (!output.json) output.note(replacedText(done.value, by === 'restart' ? 'stopped' : 'replaced'));
   const forced = forcedNote(done.value.forced, stop.graceMs, stop.signal);
   if (forced !== undefined && !output.json) output.note(forced);
@@ -108,10 +108,10 @@ async function waitPortsFree(
   const deadline = systemClock.monotonic() + PORT_LIMIT_MS;
   for (;;) {
     const taken = listened.find(isInUse);
-    if (taken === undefined || (title && holderOf(home, title))) return ok(undefined);
+    if (taken === undefined || (title && nameOwner(home, title))) return ok(undefined);
     if (systemClock.monotonic() > deadline)
       return fail({ code: 'port-not-free', name: spec.name ?? 'job', id, port: taken.port });
-    await systemClock.sleep(PORT_LOOK_MS);
+    await systemClock.sleep(PORT_POLL_MS);
   }
 }
 

@@ -3,7 +3,7 @@
  * started: in the order given, but after those that it waits for. One that fails leaves the rest as it was.
  */
 import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
-import { holderOf } from '../../engine/observe/name-owner.ts';
+import { nameOwner } from '../../engine/observe/name-owner.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { callerJob } from '../../engine/wait/caller-jobs.ts';
@@ -69,7 +69,7 @@ export function planRestarts(context: Context, home: Home, given: JobView[]): Re
 /** The live job that has the name of this one by now. */
 function followerOf(home: Home, view: LiveView | EndedView): JobView | undefined {
   const title = titleOf(view.spec);
-  const holder = title && holderOf(home, title);
+  const holder = title && nameOwner(home, title);
   return holder && holder.id !== view.id ? holder : undefined;
 }
 

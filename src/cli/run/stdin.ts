@@ -3,14 +3,14 @@ import { accessSync, closeSync, constants, openSync, realpathSync, statSync } fr
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
-import { copyAside } from '../../engine/launch/job-stdin.ts';
+import { copyAsync } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Spec, TerminalSize } from '../../job/spec.ts';
 import { interruptedBy } from '../command/interrupt.ts';
-import { STDIN_NOT_READ, tellWarnings } from '../messages/warnings.ts';
+import { printWarnings, STDIN_NOT_READ } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 
 /** The options of `run` that say what a job reads, and whether in a terminal. */
@@ -99,22 +99,22 @@ function fileOf(path: string, waits: boolean): Result<Spec['stdin']> {
 }
 
 /** Says that what stands on stdin went nowhere; not to somebody who just interrupted the call. */
-export function tellUnreadStdin(output: Output): void {
+export function printUnreadStdin(output: Output): void {
   if (interruptedBy() !== undefined || output.isTerminal(0)) return;
   const { hasUnreadStdin } =
     require('../../engine/os/unread-stdin.ts') as typeof import('../../engine/os/unread-stdin.ts');
-  if (hasUnreadStdin()) tellWarnings(output, [STDIN_NOT_READ]);
+  if (hasUnreadStdin()) printWarnings(output, [STDIN_NOT_READ]);
 }
 
 /** The draft with a copy of its input, if it needs one: `asked` is what --stdin named. Whoever called this removes the copy. */
-export function keepInput(output: Output, home: Home, asked: string | null, draft: Draft): Result<Draft> {
+export function storeInput(output: Output, home: Home, asked: string | null, draft: Draft): Result<Draft> {
   if (draft.stdin?.kind !== 'kept' || asked === null) return ok(draft);
   if (asked === '-' && output.isTerminal(0) && !output.json)
     output.note("reading the job's input from here, until Ctrl-D");
   const copied = attempt(asked === '-' ? 'keep' : 'copy', asked === '-' ? "the job's input" : asked, () => {
     const fd = asked === '-' ? 0 : openSync(asked, constants.O_RDONLY);
     try {
-      return copyAside(home, fd);
+      return copyAsync(home, fd);
     } finally {
       if (fd !== 0) closeSync(fd);
     }

@@ -28,7 +28,7 @@ const WORDS = /^[\w@%+:,./ =-]+$/;
  * The one command of a line that is nothing but words, so that a mistyped one can be refused before anything is created;
  * undefined where only a shell can tell what the line does.
  */
-function soleCommand(line: string): string | undefined {
+function onlyCommand(line: string): string | undefined {
   if (!WORDS.test(line)) return undefined;
   const first = line.trim().split(/ +/)[0]!;
   return first === '' || first.includes('=') || SHELL_WORDS.has(first) ? undefined : first;
@@ -44,7 +44,7 @@ const LIKE_PROGRAMS = new Set(['true', 'false']);
 export function plainWords(line: string): string[] | undefined {
   const words = line.trim().split(/ +/);
   const first =
-    soleCommand(line) ?? (LIKE_PROGRAMS.has(words[0]!) && WORDS.test(line) ? words[0] : undefined);
+    onlyCommand(line) ?? (LIKE_PROGRAMS.has(words[0]!) && WORDS.test(line) ? words[0] : undefined);
   return first === undefined || first.includes('/') ? undefined : words;
 }
 
@@ -99,7 +99,7 @@ export function parseCommand(
   const line = words[0]!;
   if (line.trim() === '')
     return fail({ code: 'usage', message: 'the command is empty', hint: 'bgjob run -- command' });
-  const sole = hasFunctions ? undefined : soleCommand(line);
+  const sole = hasFunctions ? undefined : onlyCommand(line);
   // a line of a batch that begins so would be taken for options
   const dashes = /^[-+]/.test(line) ? ['--'] : [];
   return ok({

@@ -7,7 +7,7 @@ import { projectOf } from '../../job/home/project.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { apply, type Change, planBlock, planFile, type Wishes, wholePage } from './plan.ts';
-import { lookAt, type TargetName } from './targets.ts';
+import { inspectTarget, type TargetName } from './targets.ts';
 
 const PLACES: readonly TargetName[] = ['user', 'project', 'agents-md'];
 
@@ -69,7 +69,7 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
   const project = projectOf(cwd.value);
   const changes: Change[] = [];
   for (const name of names) {
-    const looked = lookAt(context, name, project);
+    const looked = inspectTarget(context, name, project);
     if ('trouble' in looked) return refuse(looked.path, looked.trouble);
     const { place } = looked;
     const { path, real, base, outside } = place;

@@ -67,7 +67,7 @@ function read(path: string): Target['found'] | 'no-file' {
 }
 
 /** Looks at a place, of the project that this is; nothing is changed. */
-export function lookAt(
+export function inspectTarget(
   context: Context,
   name: TargetName,
   project: string,

@@ -74,7 +74,7 @@ export function gapTexts({ gone, emptied }: Pick<Piece, 'gone' | 'emptied'>): st
 }
 
 /** Prints a piece: as text with a mark where something is gone, raw, or as an object; `folded`: repeated lines once. */
-export function tellPiece(output: Output, view: JobView, piece: Piece, raw: boolean, folded: boolean): void {
+export function printPiece(output: Output, view: JobView, piece: Piece, raw: boolean, folded: boolean): void {
   const { bytes, from, to, size, gone, emptied } = piece;
   if (output.json) {
     const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
@@ -110,7 +110,7 @@ export function footer(view: JobView, stream: Stream, { from, to, size }: Piece,
 }
 
 /** That there is more than this log: stderr, if it has a log of its own with something in it. */
-export function tellStderr(output: Output, home: Home, view: JobView, stream: Stream): void {
+export function printStderr(output: Output, home: Home, view: JobView, stream: Stream): void {
   const bytes = stream === 'err' ? 0 : (stderrOf(home, view)?.bytes ?? 0);
   if (bytes > 0 && !output.json) output.note(`(stderr: ${renderSize(bytes)}: bgjob tail ${view.id} --err)`);
 }

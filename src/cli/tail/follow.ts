@@ -6,7 +6,7 @@ import type { Home } from '../../job/home/home.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Output } from '../output/output.ts';
-import { tellTrouble } from '../wait/report-outcome.ts';
+import { printTrouble } from '../wait/report-outcome.ts';
 import { gapTexts } from './excerpt.ts';
 
 const CLIP = 500;
@@ -95,7 +95,7 @@ export async function followTo(
   let cursor = from;
   // a character may be cut between two pieces
   const decoder = new TextDecoder();
-  for await (const piece of follow(home, id, stream, from, SMOOTH_MS, abort, tellTrouble(output, id))) {
+  for await (const piece of follow(home, id, stream, from, SMOOTH_MS, abort, printTrouble(output, id))) {
     if (piece === 'quiet') {
       if (!raw && !output.json) view.flush(false);
       continue;

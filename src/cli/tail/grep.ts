@@ -9,11 +9,11 @@ import { follow } from '../../engine/wait/follow-log.ts';
 import { EXIT, ok, type Result } from '../../job/failure.ts';
 import { Log, type Piece } from '../../job/log/log.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
-import { Patience } from '../wait/deadline.ts';
-import { tellTrouble } from '../wait/report-outcome.ts';
+import { Deadline } from '../wait/deadline.ts';
+import { printTrouble } from '../wait/report-outcome.ts';
 import { footer, gapTexts } from './excerpt.ts';
 import { SMOOTH_MS } from './follow.ts';
-import { type Reading, tellEndOfRest } from './view.ts';
+import { printEndOfRest, type Reading } from './view.ts';
 
 const NO_MATCH: Exit = { code: EXIT.no, by: 'bgjob' };
 const MATCHES = 40;
@@ -138,7 +138,7 @@ function startOfLast(bytes: Buffer, count: number): number {
 }
 
 /** What matches in what is there now, in each log in turn. The exit code is 1 if nothing does. */
-export async function tellMatches(readings: Reading[], ask: GrepAsk): Promise<Answer> {
+export async function printMatches(readings: Reading[], ask: GrepAsk): Promise<Answer> {
   const tally: Tally = { shown: 0 };
   const searched: Searched[] = [];
   let found = 0;
@@ -208,9 +208,9 @@ async function searchLog(
   const to = stopped ?? size;
   const counts = { matches: found, shown: matches.shown, complete: !isCounted() };
   const piece = { from: begin, to, size, gone, emptied, bytes: Buffer.alloc(0) };
-  if (output.json) tellSummary(reading, piece, counts);
+  if (output.json) printSummary(reading, piece, counts);
   else {
-    tellCounts(reading, counts, piece);
+    printCounts(reading, counts, piece);
     output.note(footer(view, stream, piece));
   }
   return ok({ found, to });
@@ -224,12 +224,12 @@ interface Counts {
 }
 
 /** The last object of a search: where it looked, and how many lines matched. */
-function tellSummary({ output, view, stream }: Reading, piece: Piece, counts: Counts): void {
+function printSummary({ output, view, stream }: Reading, piece: Piece, counts: Counts): void {
   const { from, to, size, gone, emptied } = piece;
   output.object({ v: 1, id: view.id, stream, from, to, size, gone, emptied, cursor: to, ...counts });
 }
 
-function tellCounts({ output, stream }: Reading, { matches, shown, complete }: Counts, piece: Piece): void {
+function printCounts({ output, stream }: Reading, { matches, shown, complete }: Counts, piece: Piece): void {
   const { from, to } = piece;
   for (const text of gapTexts(piece)) output.note(text);
   if (matches === 0) output.note(from === to ? '(nothing new)' : '(no line matches)');
@@ -245,7 +245,7 @@ export async function followMatches(
   deadlineMs: number | null,
 ): Promise<Answer> {
   const { output } = readings[0]!;
-  const patience = new Patience(deadlineMs);
+  const patience = new Deadline(deadlineMs);
   const enough = new AbortController();
   const stop = () => enough.abort();
   patience.signal.addEventListener('abort', stop, { once: true });
@@ -270,9 +270,9 @@ export async function followMatches(
     const shown: Piece = { from: reading.start ?? 0, to, size, gone: 0, emptied: 0, bytes: Buffer.alloc(0) };
     if (!isFull) {
       // the object of the job is one
-      if (n === 0 || !output.json) exit = tellEndOfRest(reading, patience, shown);
+      if (n === 0 || !output.json) exit = printEndOfRest(reading, patience, shown);
     } else if (output.json) {
-      tellSummary(reading, shown, { matches, shown: matches, complete: true });
+      printSummary(reading, shown, { matches, shown: matches, complete: true });
     } else output.note(footer(reading.view, reading.stream, shown));
   }
   patience.end();
@@ -310,7 +310,7 @@ async function followLog(
       to,
       SMOOTH_MS,
       abort,
-      tellTrouble(output, view.id),
+      printTrouble(output, view.id),
       (opened) => {
         log = opened;
         matches = new Matches(opened, reading, ask, tally, to);

@@ -4,7 +4,7 @@ import { observe } from '../../engine/observe/observe.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { markSeen } from '../../job/home/records.ts';
+import { noteSeen } from '../../job/home/records.ts';
 import { type Cursor, readCursor } from '../../job/log/cursors.ts';
 import { Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
@@ -14,8 +14,8 @@ import { parsePosition } from '../command/parse-position.ts';
 import { awayNote, stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import { Patience } from '../wait/deadline.ts';
-import { tellPauses } from '../wait/pause-notes.ts';
+import { Deadline } from '../wait/deadline.ts';
+import { printPauses } from '../wait/pause-notes.ts';
 import { reportStillRunning } from '../wait/report-outcome.ts';
 import {
   EMPTIED_HINT,
@@ -23,10 +23,10 @@ import {
   footer,
   isGrowing,
   NOTHING,
+  printPiece,
+  printStderr,
   quietMs,
   readForward,
-  tellPiece,
-  tellStderr,
   wholeLines,
 } from './excerpt.ts';
 import { followTo } from './follow.ts';
@@ -100,7 +100,7 @@ function newStart(job: JobPaths, stream: Stream, cursor: Cursor | undefined): nu
 }
 
 /** Everything from `from` on, in pieces that end where a line does: a log may be larger than the memory. */
-function tellFull({ output, view, options }: Reading, log: Log, from: number): Piece {
+function printFull({ output, view, options }: Reading, log: Log, from: number): Piece {
   const { size } = log;
   let at = from;
   while (at < size && !output.readerGone) {
@@ -110,16 +110,16 @@ function tellFull({ output, view, options }: Reading, log: Log, from: number): P
     const isCut = options.raw || piece.to >= size || lines.bytes.length === 0;
     const shown = isCut ? piece : lines;
     // all of it was asked for: each line is one
-    tellPiece(output, view, shown, options.raw, false);
+    printPiece(output, view, shown, options.raw, false);
     at = shown.to;
   }
   return { ...NOTHING, from, to: at, size: log.size };
 }
 
 /** The view of the end, or a bounded read forward from a cursor; with --full everything. */
-export function tellView(reading: Reading, log: Log): Piece {
+export function printView(reading: Reading, log: Log): Piece {
   const { output, home, view, stream, options, start } = reading;
-  if (options.full) return tellFull(reading, log, start ?? 0);
+  if (options.full) return printFull(reading, log, start ?? 0);
   const lines = options.lines ?? LINES;
   const limit = options.lines === null ? LIMIT_BYTES : Math.max(LIMIT_BYTES, lines * LINE_BYTES);
   let piece: Piece;
@@ -138,14 +138,14 @@ export function tellView(reading: Reading, log: Log): Piece {
         : readForward(log, start, lines, limit, !options.raw && isGrowing(view, home.job(view.id), stream));
   }
   if (piece.bytes.length > 0 || piece.gone > 0 || piece.emptied > 0 || output.json)
-    tellPiece(output, view, piece, options.raw, true);
+    printPiece(output, view, piece, options.raw, true);
   return piece;
 }
 
 /** What is said below a view. */
-export function tellFooter({ output, home, view, stream, options, start }: Reading, piece: Piece): void {
+export function printFooter({ output, home, view, stream, options, start }: Reading, piece: Piece): void {
   if (output.json) return;
-  tellStderr(output, home, view, stream);
+  printStderr(output, home, view, stream);
   const away = awayNote(home, view, [stream]);
   if (away !== undefined) output.note(away);
   const { from, to, size } = piece;
@@ -169,21 +169,21 @@ export function tellFooter({ output, home, view, stream, options, start }: Readi
 }
 
 /** All that comes until the job ends; where it stopped. */
-export async function tellRest(
+export async function printRest(
   reading: Reading,
   shown: Piece,
   deadlineMs: number | null,
 ): Promise<{ exit: Exit; to: number }> {
   const { output, home, view, stream, options } = reading;
-  const patience = new Patience(deadlineMs);
+  const patience = new Deadline(deadlineMs);
   const asked = { stream, from: shown.to, raw: options.raw };
   const to = await followTo(output, home, view.id, asked, patience.signal);
-  if (!output.readerGone) tellStderr(output, home, view, stream);
-  return { exit: tellEndOfRest(reading, patience, { ...shown, to, size: to }), to };
+  if (!output.readerGone) printStderr(output, home, view, stream);
+  return { exit: printEndOfRest(reading, patience, { ...shown, to, size: to }), to };
 }
 
 /** After a follow: the job ended, or our patience did. */
-export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece): Exit {
+export function printEndOfRest(reading: Reading, patience: Deadline, shown: Piece): Exit {
   const { output, home, view, stream, again } = reading;
   if (output.readerGone) return SUCCESS;
   const now = observe(home, view.id) ?? view;
@@ -191,12 +191,12 @@ export function tellEndOfRest(reading: Reading, patience: Patience, shown: Piece
   if (now.kind === 'live') {
     // stdout is the log alone
     output.note(footer(now, stream, shown));
-    tellPauses(output, home, [view.id]);
+    printPauses(output, home, [view.id]);
     output.note(`the job goes on: ${again} --since ${shown.to}`);
     return patience.exit();
   }
   patience.end();
-  markSeen(home.job(view.id));
+  noteSeen(home.job(view.id));
   const job = home.job(view.id);
   const extras = {
     logPath: job.log,

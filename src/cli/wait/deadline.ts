@@ -6,7 +6,7 @@ import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
 
-export class Patience {
+export class Deadline {
   private readonly controller = new AbortController();
   private readonly disarm: () => void;
 

@@ -8,11 +8,11 @@ import { pauseNotes } from '../messages/pause.ts';
 import type { Output } from '../output/output.ts';
 
 /** Between two looks, milliseconds; they take a part of the time that is at most this. */
-const LOOK_MS = 2000;
+const POLL_MS = 2000;
 const SHARE = 0.02;
 
 /** Tells behind which pauses these jobs wait now. Programs read the reason of each. */
-export function tellPauses(output: Output, home: Home, ids: readonly JobId[]): void {
+export function printPauses(output: Output, home: Home, ids: readonly JobId[]): void {
   if (output.json) return;
   for (const note of notesOf(home, ids)) output.note(note);
 }
@@ -46,7 +46,7 @@ export function watchPauses(
     const begins = notes.filter((note) => !told.has(note));
     told = new Set(notes);
     if (begins.length > 0) say(() => begins.forEach((note) => void output.note(note)));
-    timer = setTimeout(look, Math.max(LOOK_MS, (systemClock.monotonic() - begun) / SHARE));
+    timer = setTimeout(look, Math.max(POLL_MS, (systemClock.monotonic() - begun) / SHARE));
     // the waiting itself keeps the process
     timer.unref();
   };

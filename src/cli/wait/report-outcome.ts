@@ -4,10 +4,10 @@ import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import { foldRepeats, readableLines, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
-import { Lineup } from '../../engine/queue/queue-status.ts';
+import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { markSeen } from '../../job/home/records.ts';
+import { noteSeen } from '../../job/home/records.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -17,8 +17,8 @@ import { awayNote, stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { messageOf } from '../messages/failures.ts';
 import { type Extras, forcedNoteOf, jobObject, sentence, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import type { Judgement, Patience } from './deadline.ts';
-import { tellPauses } from './pause-notes.ts';
+import type { Deadline, Judgement } from './deadline.ts';
+import { printPauses } from './pause-notes.ts';
 
 const TAIL_LINES = 20;
 const OUTPUT_LINES = 40;
@@ -48,7 +48,7 @@ function lastWords(home: Home, view: JobView, stream: Stream, mostLines: number)
 }
 
 /** Prints last lines; those of a stderr with a log of its own come after a word that says so. */
-function tellLastWords(output: Output, { id }: JobView, { stream, lines, cut }: LastWords): void {
+function printLastWords(output: Output, { id }: JobView, { stream, lines, cut }: LastWords): void {
   if (stream === 'err' && lines.length > 0) output.line('stderr:');
   for (const line of foldRepeats(lines)) output.line(`| ${line}`);
   const [what, option] = stream === 'err' ? [' of stderr', ' --err'] : ['', ''];
@@ -72,11 +72,11 @@ export async function reportEnd(
   judgement = judgeEnd(view),
 ): Promise<Exit> {
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
-  return tellKnownEnd(output, home, view, lastLines, leftovers, judgement);
+  return printKnownEnd(output, home, view, lastLines, leftovers, judgement);
 }
 
 /** The same where it is known how many processes it left. */
-export function tellKnownEnd(
+export function printKnownEnd(
   output: Output,
   home: Home,
   view: JobView,
@@ -102,7 +102,7 @@ export function tellKnownEnd(
     });
   } else {
     output.line(`${sentence(view, now, leftovers)}${remark}`);
-    for (const one of words) tellLastWords(output, view, one);
+    for (const one of words) printLastWords(output, view, one);
     // without an answer some programs take none for "no", and exit 0
     const asks = words.some((one) => one.asks);
     if (asks && view.kind === 'ended' && view.status.outcome.kind === 'exited')
@@ -119,7 +119,7 @@ export function tellKnownEnd(
     if (forced !== undefined) output.note(forced);
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
   }
-  if (view.kind === 'ended') markSeen(home.job(view.id));
+  if (view.kind === 'ended') noteSeen(home.job(view.id));
   forgetUnownedEnvironment(home, view);
   return exit;
 }
@@ -171,16 +171,16 @@ export function reportStillRunning(
   output: Output,
   home: Home,
   views: JobView[],
-  patience: Patience,
+  patience: Deadline,
   again = `bgjob wait ${views.map(({ id }) => id).join(' ')}`,
   waited: readonly JobId[] = views.map(({ id }) => id),
 ): Exit {
   const exit = patience.exit();
   const now = systemClock.now();
-  const lineup = new Lineup(home);
+  const overview = new QueueOverview(home);
   for (const view of views) {
     const last = lastOutput(home, view, now);
-    const waiting = lineup.waitingOf(view);
+    const waiting = overview.waitingOf(view);
     if (output.json)
       output.object({
         ...jobObject(view, now, { ...logFacts(home, view), ...(waiting && { waiting }) }),
@@ -193,13 +193,13 @@ export function reportStillRunning(
     else if (waiting && !last) output.line(sentence(view, now, 0, waiting));
     else output.line(`${sentence(view, now, 0, waiting)}, ${lastOutputText(last)}`);
   }
-  tellPauses(output, home, waited);
+  printPauses(output, home, waited);
   if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
   return exit;
 }
 
 /** Tells why a job that waits in its queue cannot be started, nor its end be heard of at once. */
-export const tellTrouble =
+export const printTrouble =
   (output: Output, id: number) =>
   (failure: Failure): void => {
     if (output.json) return;

@@ -40,7 +40,7 @@ export const judgeInBatch = (home: Home, view: JobView): Judgement =>
   judgeInRound(home, { scope: { here: null, queue: queueOf(view) } }, view);
 
 /** Tells a failure whose records are gone. */
-export function tellRemoved(output: Output, removed: Round['removed']): void {
+export function printRemoved(output: Output, removed: Round['removed']): void {
   for (const one of removed) {
     if (!output.json) output.line(removedText(one));
     else
@@ -71,8 +71,8 @@ export function answerRound(output: Output, home: Home, round: Round, told: Read
   const first = failures[0] ?? null;
   const ids = [...views, ...removed].map(({ id }) => id);
   // of a job of another machine nobody knows the end yet; an answer that nobody read was none
-  const isTold = ids.length > 0 && !views.some(({ kind }) => kind === 'elsewhere') && !output.readerGone;
-  if (isTold) {
+  const isNotified = ids.length > 0 && !views.some(({ kind }) => kind === 'elsewhere') && !output.readerGone;
+  if (isNotified) {
     try {
       writeAnsweredRound(home, {
         ...{ project: scope.here?.project ?? null, queue: scope.queue },

@@ -7,7 +7,7 @@ import { safe } from '../../base/text/sanitize.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
-import type { Met } from '../../engine/wait/condition.ts';
+import type { ConditionMet } from '../../engine/wait/condition.ts';
 import { metIfThere, waitFile } from '../../engine/wait/file.ts';
 import { waitIdle } from '../../engine/wait/idle.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
@@ -24,10 +24,10 @@ import { parsePosition } from '../command/parse-position.ts';
 import { errnoText } from '../messages/failures.ts';
 import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import type { Patience } from './deadline.ts';
+import type { Deadline } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
 import { watchPauses } from './pause-notes.ts';
-import { judgeEnd, logFacts, reportEnd, reportStillRunning, tellTrouble } from './report-outcome.ts';
+import { judgeEnd, logFacts, printTrouble, reportEnd, reportStillRunning } from './report-outcome.ts';
 import { beside, startSpinner } from './waiting-line.ts';
 
 /**
@@ -49,7 +49,10 @@ function start(
   since: number | null,
   answers: Map<string, string>,
   abort: AbortSignal,
-): { outputs: Promise<Result<Met | undefined>>[]; others: Promise<Result<Met | undefined>>[] } {
+): {
+  outputs: Promise<Result<ConditionMet | undefined>>[];
+  others: Promise<Result<ConditionMet | undefined>>[];
+} {
   const { id } = view;
   const said = new Set<string>();
   const report = (text: string): void => {
@@ -75,7 +78,7 @@ function start(
   };
 }
 
-type Decision = { kind: 'met'; met: Met } | { kind: 'ended' } | { kind: 'patience' };
+type Decision = { kind: 'met'; met: ConditionMet } | { kind: 'ended' } | { kind: 'patience' };
 
 async function decide(
   home: Home,
@@ -86,7 +89,7 @@ async function decide(
   onTrouble: (failure: Failure) => void,
 ): Promise<Result<Decision>> {
   // one that was not met says nothing: another may be, or the end decides
-  const met = (one: Promise<Result<Met | undefined>>): Promise<Result<Decision>> =>
+  const met = (one: Promise<Result<ConditionMet | undefined>>): Promise<Result<Decision>> =>
     one.then((result) => {
       if (!result.ok) return result;
       return result.value ? ok({ kind: 'met', met: result.value }) : new Promise(() => {});
@@ -116,7 +119,7 @@ export async function waitForCondition(
   home: Home,
   view: JobView,
   conditions: Conditions,
-  patience: Patience,
+  patience: Deadline,
 ): Promise<Result<Exit>> {
   const since =
     conditions.since === null
@@ -137,7 +140,7 @@ export async function waitForCondition(
     begun,
     conditions.files,
     mine.signal,
-    tellTrouble(output, view.id),
+    printTrouble(output, view.id),
   );
   stop();
   // nothing is left behind: a search has a thread
@@ -155,7 +158,7 @@ export async function waitForCondition(
     return ok(reportStillRunning(output, home, [now], patience, again));
   }
   patience.end();
-  if (decided.value.kind === 'met') return ok(tellMet(output, home, now, decided.value.met));
+  if (decided.value.kind === 'met') return ok(printMet(output, home, now, decided.value.met));
   // it went well, but not what was asked for
   const isMissed = isAwaited(conditions) && verdict(now).code === 0;
   const exit = await reportEnd(
@@ -182,7 +185,7 @@ const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
 const isAwaited = ({ until, ports, urls, files, idleMs }: Conditions): boolean =>
   until.length + ports.length + urls.length + files.length > 0 || idleMs !== null;
 
-function tellMet(output: Output, home: Home, view: JobView, met: Met): Exit {
+function printMet(output: Output, home: Home, view: JobView, met: ConditionMet): Exit {
   const failed = met.condition === 'fail';
   const exit: Exit = { code: failed ? EXIT.no : EXIT.ok, by: 'bgjob' };
   const { condition, text, facts } = met;

@@ -5,15 +5,15 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
-import type { Patience, WaitPlan } from './deadline.ts';
+import type { Deadline, WaitPlan } from './deadline.ts';
 import { watchPauses } from './pause-notes.ts';
 import {
   goneView,
   judgeEnd,
   type LastLines,
+  printTrouble,
   reportEnd,
   reportStillRunning,
-  tellTrouble,
 } from './report-outcome.ts';
 import { beside, startProgress, startSpinner } from './waiting-line.ts';
 
@@ -26,7 +26,7 @@ export async function waitForAll(
   home: Home,
   views: JobView[],
   plan: WaitPlan,
-  patience: Patience,
+  patience: Deadline,
   lastLines: LastLines = 'of a failure',
 ): Promise<Exit> {
   if (views.length > FEW) {
@@ -70,7 +70,7 @@ export async function waitForAll(
   await Promise.all(
     [...stillLive.keys()].map(async (id) => {
       if (decided) return;
-      const view = await waitEnded(home, id, patience.signal, tellTrouble(output, id));
+      const view = await waitEnded(home, id, patience.signal, printTrouble(output, id));
       // as it is now: what was seen when the waiting began may be hours old
       if (view?.kind === 'live') stillLive.set(id, view);
       if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;

@@ -3,16 +3,16 @@ import { leftoversOf, markedProcesses } from '../../engine/observe/leftovers.ts'
 import { observe } from '../../engine/observe/observe.ts';
 import { Endings } from '../../engine/wait/job-ends.ts';
 import type { Home } from '../../job/home/home.ts';
-import { markSeen } from '../../job/home/records.ts';
+import { noteSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import type { Patience, WaitPlan } from './deadline.ts';
+import type { Deadline, WaitPlan } from './deadline.ts';
 import { watchPauses } from './pause-notes.ts';
 import { renderIds } from './render-ids.ts';
-import { goneView, judgeEnd, reportStillRunning, tellKnownEnd } from './report-outcome.ts';
+import { goneView, judgeEnd, printKnownEnd, reportStillRunning } from './report-outcome.ts';
 import { beside, startProgress } from './waiting-line.ts';
 
 /** So many failures are told with their last lines. */
@@ -25,7 +25,7 @@ export async function waitForMany(
   home: Home,
   ids: JobId[],
   plan: WaitPlan,
-  patience: Patience,
+  patience: Deadline,
 ): Promise<Exit> {
   const endings = new Endings(home, ids);
   const exits = plan.told ?? new Map<JobId, Exit>();
@@ -43,10 +43,10 @@ export async function waitForMany(
       const leftovers = view.kind === 'ended' ? leftoversOf(home, view, marked) : 0;
       const judgement = plan.judge?.(view) ?? judgeEnd(view);
       const lastLines = failed < MOST_SHOWN ? 'of a failure' : 'none';
-      const isTold = judgement.failed || !plan.failuresOnly || output.json;
-      if (!isTold) markSeen(home.job(id));
-      const exit = isTold
-        ? tellKnownEnd(output, home, view, lastLines, leftovers, judgement)
+      const isNotified = judgement.failed || !plan.failuresOnly || output.json;
+      if (!isNotified) noteSeen(home.job(id));
+      const exit = isNotified
+        ? printKnownEnd(output, home, view, lastLines, leftovers, judgement)
         : judgement.exit;
       exits.set(id, exit);
       if (judgement.failed) failed++;
@@ -70,15 +70,15 @@ export async function waitForMany(
     patience.end();
     return first ?? SUCCESS;
   }
-  return tellManyStillRunning(output, home, endings, patience, plan.again);
+  return printManyStillRunning(output, home, endings, patience, plan.again);
 }
 
 /** Those that run are told, the first of them; of those that wait for their turn only how many they are, but in JSON. */
-function tellManyStillRunning(
+function printManyStillRunning(
   output: Output,
   home: Home,
   { left, running }: Endings,
-  patience: Patience,
+  patience: Deadline,
   again = `bgjob wait ${renderIds(left)}`,
 ): Exit {
   const told = output.json ? left : left.filter((id) => running.has(id)).slice(0, MOST_LIVE_TOLD);

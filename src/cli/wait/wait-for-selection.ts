@@ -2,7 +2,7 @@
 import type { Batch } from '../../engine/wait/batch.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
-import type { Patience, WaitPlan } from './deadline.ts';
+import type { Deadline, WaitPlan } from './deadline.ts';
 import { judgeEnd } from './report-outcome.ts';
 import {
   answerRound,
@@ -10,7 +10,7 @@ import {
   judgeEnded,
   judgeInBatch,
   judgeInRound,
-  tellRemoved,
+  printRemoved,
 } from './round-answer.ts';
 import type { Selection } from './selection.ts';
 import { waitForAll } from './wait-for-ends.ts';
@@ -26,7 +26,7 @@ export async function waitForSelection(
   output: Output,
   { home, views, named, batch, round, words }: Selection,
   { any, failFast, ended }: Manner,
-  patience: Patience,
+  patience: Deadline,
 ): Promise<Exit> {
   const flags = [any && '--any', failFast && '--fail-fast', ended && '--ended'].filter((flag) => flag);
   const references = new Set(named.map(({ id }) => id));
@@ -49,7 +49,7 @@ export async function waitForSelection(
   };
   const removed = (batch ?? round)?.removed ?? [];
   if (round) introduceRound(output, round);
-  tellRemoved(output, removed);
+  printRemoved(output, removed);
   const gone = removed[0];
   if (gone && failFast) return { code: gone.code, by: gone.by };
   const exit = views.length === 0 ? SUCCESS : await waitForAll(output, home, views, plan, patience);

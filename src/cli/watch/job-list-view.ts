@@ -4,10 +4,10 @@ import { renderBoard, roomFor } from './frame.ts';
 import { type Key, type Leave, Screen } from './full-screen.ts';
 import { Pager } from './log-view.ts';
 import type { Sighted, Watching, WatchRow } from './model.ts';
-import { Naps } from './wakeable-sleep.ts';
+import { WakeableSleep } from './wakeable-sleep.ts';
 
 /** From look to look where nothing wakes us: ages go on. And at an open log. Milliseconds. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 const LOG_MS = 120;
 /** What was said stays for so long, milliseconds. */
 const SAID_MS = 8000;
@@ -32,7 +32,7 @@ class View {
   private readonly watching: Watching;
   private readonly terminal: Terminal;
   private readonly screen: Screen;
-  private readonly naps = new Naps();
+  private readonly naps = new WakeableSleep();
   private left: Leave | undefined;
   private sighted: Sighted = { rows: [], counts: [], rest: [] };
   private rows: WatchRow[] = [];
@@ -66,18 +66,18 @@ class View {
   async run(): Promise<Leave> {
     this.screen.open();
     try {
-      for (let nextLook = 0; !this.left; ) {
-        if (this.isStale || performance.now() >= nextLook) {
+      for (let nextPoll = 0; !this.left; ) {
+        if (this.isStale || performance.now() >= nextPoll) {
           this.isStale = false;
           this.sighted = await this.watching.look();
-          nextLook = performance.now() + LOOK_MS - 1;
+          nextPoll = performance.now() + POLL_MS - 1;
         }
         this.pager?.refresh();
         if (!this.left) this.draw();
         const moved = { by: false };
         const mostMs = Math.max(
           1,
-          this.pager ? Math.min(LOG_MS, nextLook - performance.now()) : nextLook - performance.now(),
+          this.pager ? Math.min(LOG_MS, nextPoll - performance.now()) : nextPoll - performance.now(),
         );
         await this.naps.nap(async (abort) => {
           moved.by = await this.watching.wait(mostMs, abort);

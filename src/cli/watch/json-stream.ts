@@ -6,8 +6,8 @@ import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import { Glances } from '../../engine/observe/view-cache.ts';
-import { Lineup } from '../../engine/queue/queue-status.ts';
-import type { Pulse } from '../../engine/wait/home-watcher.ts';
+import { QueueOverview } from '../../engine/queue/queue-status.ts';
+import type { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, listLive, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
@@ -15,7 +15,7 @@ import type { JobId } from '../../job/spec.ts';
 import { shownEnd } from '../../job/state.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { type Choice, isAsked, isNear, pickJobs } from '../jobs/job-filter.ts';
-import { BLIND, lookAround, objectsOf } from '../jobs/job-rows.ts';
+import { BLIND, objectsOf, readProcessFacts } from '../jobs/job-rows.ts';
 import { reasonOf } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 
@@ -71,7 +71,7 @@ export class Changes {
   }
 
   /** Tells what is there, then changes, until `abort` or until nobody reads. */
-  async run(pulse: Pulse, abort: AbortSignal, everyMs: number): Promise<void> {
+  async run(pulse: HomeWatcher, abort: AbortSignal, everyMs: number): Promise<void> {
     pulse.attend(listLive(this.home));
     await this.begin();
     while (!abort.aborted && !this.output.readerGone) {
@@ -142,10 +142,10 @@ export class Changes {
   private async tell(news: [JobView, Event][]): Promise<void> {
     const { home } = this;
     const hasEnds = news.some(([view]) => view.kind === 'ended');
-    const sight = hasEnds ? await lookAround(home, false) : BLIND;
+    const sight = hasEnds ? await readProcessFacts(home, false) : BLIND;
     const events = news.map(([, event]) => event);
     const views = news.map(([view]) => view);
-    const objects = objectsOf(home, views, sight, new Lineup(home));
+    const objects = objectsOf(home, views, sight, new QueueOverview(home));
     function* lines(): Generator<object> {
       let n = 0;
       for (const object of objects) yield { v: 1, event: events[n++], ...object };

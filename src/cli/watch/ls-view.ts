@@ -1,9 +1,9 @@
 /** `ls --watch` on the screen: lines, drawn anew until q or ^C. */
 import { type Leave, Screen } from './full-screen.ts';
-import { Naps } from './wakeable-sleep.ts';
+import { WakeableSleep } from './wakeable-sleep.ts';
 
 /** From look to look where nothing wakes us: ages go on. Milliseconds. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 
 /** Draws the lines of a page until somebody ends that. */
 export async function viewPage({
@@ -15,7 +15,7 @@ export async function viewPage({
   wait(ms: number, abort: AbortSignal): Promise<void>;
   write(text: string): void;
 }): Promise<Leave> {
-  const naps = new Naps();
+  const naps = new WakeableSleep();
   let left: Leave | undefined;
   const leave = (why: Leave) => {
     left ??= why;
@@ -36,7 +36,7 @@ export async function viewPage({
       const hidden = lines.length - room;
       const more = hidden > 0 ? [`(${hidden + 1} more rows: bgjob watch scrolls)`] : [];
       screen.draw([...lines.slice(0, hidden > 0 ? room - 1 : room), ...more, ...notes]);
-      await naps.nap((abort) => wait(LOOK_MS, abort));
+      await naps.nap((abort) => wait(POLL_MS, abort));
     }
   } finally {
     screen.close();

@@ -1,6 +1,6 @@
 /** `ls --watch`: the table of `ls`, drawn anew until ^C; and what a terminal must be for that. */
 import { Glances } from '../../engine/observe/view-cache.ts';
-import { Pulse } from '../../engine/wait/home-watcher.ts';
+import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import { sleep } from '../../engine/wait/job-end.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { listLive } from '../../job/home/job-index.ts';
@@ -51,12 +51,12 @@ export async function watchTable(context: Context, choice: Choice, form: Form): 
   const may = requireScreen(output, 'ls --watch');
   if (!may.ok) return may;
   const here = context.here();
-  let parts: { glances: Glances; pulse: Pulse } | undefined;
+  let parts: { glances: Glances; pulse: HomeWatcher } | undefined;
   const page = async (): Promise<{ lines: string[]; notes: string[] }> => {
     const opened = context.home();
     if (!opened.ok || !opened.value) return { lines: [], notes: ['no jobs yet: bgjob run -- command'] };
     const home = opened.value;
-    parts ??= { glances: new Glances(home), pulse: new Pulse(home) };
+    parts ??= { glances: new Glances(home), pulse: new HomeWatcher(home) };
     const { glances, pulse } = parts;
     pulse.attend(listLive(home));
     glances.begin();

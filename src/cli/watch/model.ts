@@ -6,7 +6,7 @@ import { readableLines, safe } from '../../base/text/sanitize.ts';
 import { attendLeft } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import { Glances } from '../../engine/observe/view-cache.ts';
-import { Pulse } from '../../engine/wait/home-watcher.ts';
+import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
@@ -16,12 +16,12 @@ import type { Verb } from '../command/command.ts';
 import { Context } from '../command/context.ts';
 import { parseWords } from '../command/split-argv.ts';
 import { type Choice, pickJobs } from '../jobs/job-filter.ts';
-import { cellsOf, lookAround, portsCell, type Sight } from '../jobs/job-rows.ts';
+import { cellsOf, type ProcessFacts, portsCell, readProcessFacts } from '../jobs/job-rows.ts';
 import { isOld } from '../jobs/ls-page.ts';
 import { countStates } from '../jobs/summary.ts';
 import { messageOf } from '../messages/failures.ts';
 import { commandLine, jobLabel } from '../messages/job-text.ts';
-import { Captured } from '../output/output.ts';
+import { CapturedOutput } from '../output/output.ts';
 import { type Tone, toneOfView } from '../output/state-style.ts';
 
 /** A job as a row. */
@@ -73,8 +73,8 @@ export class Watching {
   private readonly verbs: readonly Verb[];
   private home: Home | undefined;
   private glances: Glances | undefined;
-  private pulse: Pulse | undefined;
-  private sight: Sight = { leftoversOf: () => 0, portsOf: () => [] };
+  private pulse: HomeWatcher | undefined;
+  private sight: ProcessFacts = { leftoversOf: () => 0, portsOf: () => [] };
   private nextAround = 0;
   private endedAround = new Set<JobId>();
   private nextAttend = 0;
@@ -106,9 +106,9 @@ export class Watching {
     const choice = { ...this.choice, everywhere: this.everywhere };
     const picked = pickJobs(home, this.here, choice, false, (id) => this.glances!.view(id));
     const views = [...picked.views()].sort((a, b) => rankOf(a) - rankOf(b));
-    await this.lookAround(home, views);
+    await this.readProcessFacts(home, views);
     const now = systemClock.now();
-    const rows = views.map((view) => this.rowOf(home, view, picked.lineup, now));
+    const rows = views.map((view) => this.rowOf(home, view, picked.overview, now));
     return { rows, counts: countStates(views, picked.hidden()), rest: picked.rest() };
   }
 
@@ -181,7 +181,7 @@ export class Watching {
   /** Calls a verb for a job, as if it had been typed; what it said, in one line, and the id that it printed. */
   async act(name: string, { id }: WatchRow): Promise<{ text: string; failed: boolean; id?: JobId }> {
     const verb = this.verbs.find((one) => one.name === name)!;
-    const output = new Captured(this.context.env);
+    const output = new CapturedOutput(this.context.env);
     const parsed = parseWords(verb, [String(id)]);
     const done = parsed.ok ? await verb.run(new Context(this.context.env, output), parsed.value) : parsed;
     if (done.ok) return { text: output.said(), failed: false, ...output.id() };
@@ -195,18 +195,18 @@ export class Watching {
     if (!opened.ok || !opened.value) return undefined;
     this.home = opened.value;
     this.glances = new Glances(this.home);
-    this.pulse = new Pulse(this.home);
+    this.pulse = new HomeWatcher(this.home);
     return this.home;
   }
 
   /** Ports and leftovers, as long as that is cheap; and what every command does in passing. */
-  private async lookAround(home: Home, views: JobView[]): Promise<void> {
+  private async readProcessFacts(home: Home, views: JobView[]): Promise<void> {
     const begun = systemClock.monotonic();
     const ended = views.filter(({ kind }) => kind === 'ended').map(({ id }) => id);
     // what ran when we looked last is no longer there, or is left
     if (begun >= this.nextAround || ended.some((id) => !this.endedAround.has(id))) {
       this.endedAround = new Set(ended);
-      this.sight = await lookAround(home, true);
+      this.sight = await readProcessFacts(home, true);
       const took = systemClock.monotonic() - begun + this.portsMs;
       this.nextAround = begun + Math.max(AROUND_MS, took * AROUND_SHARE);
       this.ports.clear();
@@ -217,9 +217,9 @@ export class Watching {
     await attendLeft(home, true);
   }
 
-  private rowOf(home: Home, view: JobView, lineup: Parameters<typeof cellsOf>[3], now: number): WatchRow {
+  private rowOf(home: Home, view: JobView, overview: Parameters<typeof cellsOf>[3], now: number): WatchRow {
     const sight = { ...this.sight, portsOf: () => undefined };
-    const [, name, state, age, , idle] = cellsOf(home, view, sight, lineup);
+    const [, name, state, age, , idle] = cellsOf(home, view, sight, overview);
     const spec = 'spec' in view ? view.spec : null;
     return {
       id: view.id,

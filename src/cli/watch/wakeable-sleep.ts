@@ -1,7 +1,7 @@
 /** A view sleeps between two frames; a key, or the window, wakes it. */
 
 /** Sleeps that a key ends. */
-export class Naps {
+export class WakeableSleep {
   private current: AbortController | undefined;
   private isWoken = false;
   wake(): void {

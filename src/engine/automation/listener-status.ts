@@ -4,7 +4,7 @@ import { type Address, listTriggers, readTrigger } from '../../job/automation/tr
 import type { Home } from '../../job/home/home.ts';
 import { describeListener, type Listener, readHolders } from '../observe/port-owner.ts';
 import { overlap, type PortSocket, socketsOn, unspecified } from '../os/sockets.ts';
-import { isOfThisWorld } from '../queue/confinement.ts';
+import { isInThisNamespace } from '../queue/confinement.ts';
 import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
 
 /** A listener, and the triggers that it serves. */
@@ -18,7 +18,7 @@ export function listenersOf(home: Home): Serving[] {
   const found = new Map<string, Serving>();
   for (const name of listTriggers(home)) {
     const read = readTrigger(home, name);
-    if (read.kind !== 'read' || !isOfThisWorld(read.value)) continue;
+    if (read.kind !== 'read' || !isInThisNamespace(read.value)) continue;
     const service = listenerOf(home, read.value);
     const { names } = found.get(service.fifo) ?? { names: [] };
     found.set(service.fifo, { service, names: [...names, name] });

@@ -13,11 +13,11 @@ import { listAdmissions } from '../../job/queue/admissions.ts';
 import { foldersOf, isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
-import { isHeld } from '../os/process-identity.ts';
+import { isLocked } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
-import { isOfThisWorld, thisSandboxKey } from '../queue/confinement.ts';
+import { isInThisNamespace, thisSandboxKey } from '../queue/confinement.ts';
 import { olderOwner } from '../queue/queue-snapshot.ts';
-import { hasKeeper } from '../queue/queue-waiter.ts';
+import { hasQueueWaiter } from '../queue/queue-waiter.ts';
 import { listenersOf } from './listener-status.ts';
 import { begin, callOn, isServed, jobOf, type ServiceJob, schedulerOf } from './service-jobs.ts';
 
@@ -36,10 +36,10 @@ export function isLeft(home: Home, name: string): boolean {
   const queue = home.queue(name);
   if (isPaused(queue) || foldersOf(queue).every(isEmpty)) return false;
   const key = thisSandboxKey();
-  if (hasKeeper(queue, key)) return false;
+  if (hasQueueWaiter(queue, key)) return false;
   // where there is no end of slots, jobs that run say nothing of those that wait
   if (name === NO_QUEUE) return true;
-  const running = listAdmissions(queue).filter(({ id }) => id > 0 && isHeld(home.job(id).alive));
+  const running = listAdmissions(queue).filter(({ id }) => id > 0 && isLocked(home.job(id).alive));
   const isFull = new Set(running.map(({ id }) => id)).size >= readSlots(queue);
   return !isFull || running.every(({ id, sandbox }) => sandbox !== key || olderOwner(home, id) !== undefined);
 }
@@ -48,7 +48,7 @@ export function isLeft(home: Home, name: string): boolean {
 const schedulesHere = (home: Home): string[] =>
   listSchedules(home).filter((name) => {
     const read = isTemplatePaused(home.schedule(name)) ? undefined : readSchedule(home, name);
-    return read?.kind === 'read' && isOfThisWorld(read.value);
+    return read?.kind === 'read' && isInThisNamespace(read.value);
   });
 
 /** One of our own jobs that is needed, and for whom. */

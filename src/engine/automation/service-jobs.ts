@@ -18,9 +18,9 @@ import { type JobView, stateWord } from '../../job/view.ts';
 import { makeFifoAt } from '../launch/alive-fifo.ts';
 import { ownEnvironment } from '../launch/environment.ts';
 import { launch } from '../launch/launch.ts';
-import { holderOf } from '../observe/name-owner.ts';
+import { nameOwner } from '../observe/name-owner.ts';
 import { requireTool } from '../os/programs.ts';
-import { thisWorld } from '../queue/confinement.ts';
+import { thisNamespaceKey } from '../queue/confinement.ts';
 import { AGAIN } from '../queue/queue-waiter.ts';
 
 /** One of our own jobs, as it is called and where it is woken. */
@@ -34,12 +34,12 @@ export interface ServiceJob {
 }
 
 /** Jobs of one world are started in no other: each has its own. */
-const inThisWorld = (name: string): string => `${name}-${thisWorld().slice(0, 4)}`;
+const inThisNamespace = (name: string): string => `${name}-${thisNamespaceKey().slice(0, 4)}`;
 
 export const schedulerOf = (home: Home): ServiceJob => ({
   serves: 'schedules',
-  name: inThisWorld('scheduler'),
-  fifo: `${home.schedules}/~${thisWorld()}`,
+  name: inThisNamespace('scheduler'),
+  fifo: `${home.schedules}/~${thisNamespaceKey()}`,
   args: [],
 });
 
@@ -47,18 +47,18 @@ export const schedulerOf = (home: Home): ServiceJob => ({
 export const listenerOf = (home: Home, { host, port }: Address): ServiceJob => ({
   serves: 'triggers',
   // a name has no colons
-  name: inThisWorld(`listener-${port}${host === '127.0.0.1' ? '' : `-${host.replaceAll(':', '_')}`}`),
-  fifo: `${home.triggers}/~${thisWorld()}.${port}.${host}`,
+  name: inThisNamespace(`listener-${port}${host === '127.0.0.1' ? '' : `-${host.replaceAll(':', '_')}`}`),
+  fifo: `${home.triggers}/~${thisNamespaceKey()}.${port}.${host}`,
   args: [host, String(port)],
 });
 
 /** The live job; undefined: there is none. */
 export const jobOf = (home: Home, { name }: ServiceJob): JobView | undefined =>
-  holderOf(home, { name, project: home.path });
+  nameOwner(home, { name, project: home.path });
 
 /** How long it may take until it answers, milliseconds: a busy machine. */
 const ANSWER_MS = 20_000;
-const LOOK_MS = 10;
+const POLL_MS = 10;
 const OWN_LOG_BYTES = 16 * 2 ** 20;
 
 /** Starts the job, unless it lives, and waits for nothing. Its id; undefined: it was there, or is about to be. */
@@ -126,7 +126,7 @@ export async function callOn(home: Home, service: ServiceJob): Promise<Result<vo
           holder ? `it is ${stateWord(holder)} and does not answer` : 'it does not start',
         );
       }
-      await systemClock.sleep(LOOK_MS);
+      await systemClock.sleep(POLL_MS);
     }
   } catch (thrown) {
     return fail({
@@ -141,7 +141,7 @@ export async function callOn(home: Home, service: ServiceJob): Promise<Result<vo
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
 /** For the job itself: makes its FIFO and holds it. Throws system errors. */
-export async function holdCall(home: Home, path: string): Promise<number> {
+export async function lockCall(home: Home, path: string): Promise<number> {
   const made = await makeFifoAt(home, path);
   if (!made.ok) throw Object.assign(new Error(path), { code: 'EIO' });
   return openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);

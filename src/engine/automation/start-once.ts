@@ -11,7 +11,7 @@ import { whyUnable } from '../../job/needs.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Origin, Placement } from '../../job/spec.ts';
 import { type Draft, launch } from '../launch/launch.ts';
-import { holderOf } from '../observe/name-owner.ts';
+import { nameOwner } from '../observe/name-owner.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { identify } from '../os/process-identity.ts';
@@ -48,7 +48,7 @@ export async function startFrom(
   const env = [...named.env, ...occasion.variables];
   const draft: Draft = {
     ...named,
-    name: holderOf(home, titleOf(named)!) ? null : template.name,
+    name: nameOwner(home, titleOf(named)!) ? null : template.name,
     env,
     parent: occasion.parent,
     origin: occasion.origin,

@@ -19,7 +19,7 @@ const LEAST_BYTES = 64 * 2 ** 20;
 const LEAST_FILES = 100;
 
 /** For a program that makes one FIFO, milliseconds. */
-const PATIENCE_MS = 500;
+const GIVE_UP_MS = 500;
 
 /** The type of the file system that a path is on; undefined where nobody says so. Asks no file system: one that hangs does not matter. */
 function fileSystemOf(path: string): string | undefined {
@@ -50,7 +50,7 @@ function tryPlace(home: string, place: string, isThere: boolean): Result<void> {
   try {
     mkdirSync(folder, 0o700);
     const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-    const made = mkfifo && spawnSync(mkfifo, [`${folder}/fifo`], { stdio: 'ignore', timeout: PATIENCE_MS });
+    const made = mkfifo && spawnSync(mkfifo, [`${folder}/fifo`], { stdio: 'ignore', timeout: GIVE_UP_MS });
     // null: a slow machine had no time for it
     const hasFailed = made && made.status !== null && made.status !== 0;
     return !hasFailed ? ok(undefined) : fail({ code: 'home-refused', home, trouble: 'no-fifos' });

@@ -10,11 +10,11 @@ import { attendLeft, isLeft } from '../automation/recovery.ts';
 import { readStoredEnvironment } from '../launch/stored-environment.ts';
 import { leftoversOf, markedProcesses } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
-import { Lineup, type QueueSight } from '../queue/queue-status.ts';
+import { QueueOverview, type QueueStatus } from '../queue/queue-status.ts';
 import type { Finding } from './findings.ts';
 
 /** For so long records are read, the newest first, milliseconds: there may be thousands. */
-const LOOK_MS = 400;
+const POLL_MS = 400;
 
 /** Clocks of machines that share a home differ by less, milliseconds. */
 const SLACK_MS = 60_000;
@@ -55,7 +55,7 @@ function bounded(findings: Finding[]): Finding[] {
   });
 }
 
-function checkQueue(home: Home, sight: QueueSight): Finding[] {
+function checkQueue(home: Home, sight: QueueStatus): Finding[] {
   const { name, waiting: count } = sight;
   if (count === 0 || sight.isPaused || sight.running.size >= sight.slots) return [];
   const ids = sight.first.filter((id) => sight.isStranded(id));
@@ -66,7 +66,7 @@ function checkQueue(home: Home, sight: QueueSight): Finding[] {
 /** Looks at the jobs and queues of a home. What any command puts right in passing is put right first. */
 export async function checkJobs(home: Home): Promise<Inventory> {
   await attendLeft(home);
-  const until = systemClock.monotonic() + LOOK_MS;
+  const until = systemClock.monotonic() + POLL_MS;
   const ids = namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
   ids.sort((a, b) => b - a);
   let known: Promise<Map<JobId, number[]>> | undefined;
@@ -88,6 +88,6 @@ export async function checkJobs(home: Home): Promise<Inventory> {
   const findings = bounded(found);
   const aheadMs = (latest?.createdAt ?? 0) - systemClock.now();
   if (latest && aheadMs > SLACK_MS) findings.push({ code: 'clock-behind', id: latest.id, aheadMs });
-  findings.push(...new Lineup(home).queues.flatMap((sight) => checkQueue(home, sight)));
+  findings.push(...new QueueOverview(home).queues.flatMap((sight) => checkQueue(home, sight)));
   return { findings, looked, jobs: ids.length };
 }

@@ -27,7 +27,7 @@ import { isHookDue } from '../hooks/exit-hook.ts';
 import { forgetEnvironment } from '../launch/stored-environment.ts';
 import { leftoversOf, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
-import { isHeld, thisHost } from '../os/process-identity.ts';
+import { isLocked, thisHost } from '../os/process-identity.ts';
 import { awaitedJobs, mendQueues } from '../queue/repair-queues.ts';
 import { noteRemoved } from './note-removed.ts';
 
@@ -102,14 +102,14 @@ function isHalfMade(home: Home, id: JobId): boolean {
   const job = home.job(id);
   const stat = lstatSync(job.dir, { throwIfNoEntry: false });
   return (
-    stat?.isDirectory() === true && systemClock.now() - stat.mtimeMs > HALF_MADE_MS && !isHeld(job.alive)
+    stat?.isDirectory() === true && systemClock.now() - stat.mtimeMs > HALF_MADE_MS && !isLocked(job.alive)
   );
 }
 
 /** What a killed owner left on the disk: an environment may hold secrets. */
 function forgetLeftEnvironment(home: Home, view: EndedView): void {
   const job = home.job(view.id);
-  if (!existsSync(job.env) || isHookDue(home, view, endedAgoMs(view)) || isHeld(job.alive)) return;
+  if (!existsSync(job.env) || isHookDue(home, view, endedAgoMs(view)) || isLocked(job.alive)) return;
   forgetEnvironment(home, view.spec);
 }
 

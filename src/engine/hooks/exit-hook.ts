@@ -10,7 +10,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readShaped, readState } from '../../job/home/records.ts';
 import type { Spec } from '../../job/spec.ts';
-import { hasHook, isTold } from '../../job/spec.ts';
+import { hasHook, isNotified } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { ownEnvironment } from '../launch/environment.ts';
@@ -54,7 +54,7 @@ function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
   if (notify === null || state.kind !== 'read' || state.value.status.phase !== 'ended')
     return notify !== null;
   const { outcome, stop } = state.value.status;
-  return isTold(notify, { outcome, code: exitCodeOf(outcome), stop });
+  return isNotified(notify, { outcome, code: exitCodeOf(outcome), stop });
 }
 
 /** Becomes the one process that runs the line; false if somebody is, or was. Throws system errors. */
@@ -89,7 +89,7 @@ function readHookClaim(job: JobPaths): HookClaim | undefined {
   }
 }
 
-const hookedShape = is.object({
+const hookedSchema = is.object({
   v: is.version(1),
   startedAt: is.time,
   endedAt: is.time,
@@ -97,7 +97,7 @@ const hookedShape = is.object({
   code: is.nullable(is.upTo(255)),
   why: is.nullable(is.text),
 });
-export type Hooked = is.Shaped<typeof hookedShape>;
+export type Hooked = is.Shaped<typeof hookedSchema>;
 
 /** How far --on-exit of a job is. */
 export type HookView =
@@ -112,7 +112,7 @@ export function hookOf(home: Home, view: JobView): HookView | undefined {
   if (view.kind !== 'ended') return { kind: 'waits' };
   // asked first: what it wrote before it ended is found then
   const progress = hookProgress(home, view);
-  const end = readShaped(home.job(view.id).hooked, 'on-exit.json', hookedShape);
+  const end = readShaped(home.job(view.id).hooked, 'on-exit.json', hookedSchema);
   return end.kind === 'read' ? { kind: 'done', end: end.value } : progress;
 }
 

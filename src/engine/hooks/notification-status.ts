@@ -2,24 +2,24 @@
 import * as is from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readShaped } from '../../job/home/records.ts';
-import { isTold } from '../../job/spec.ts';
+import { isNotified } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { hookProgress } from './exit-hook.ts';
 
-export const notifiedShape = is.object({
+export const notifiedSchema = is.object({
   v: is.version(1),
   at: is.time,
   by: is.literal('desktop', 'terminal', 'nobody'),
   /** Why nobody was. */
   why: is.nullable(is.text),
 });
-export type Notified = is.Shaped<typeof notifiedShape>;
+export type Notified = is.Shaped<typeof notifiedSchema>;
 
 /** Whether somebody is to be told of this end. */
 export function noticeDue({ spec, status }: EndedView): boolean {
   const { outcome, stop } = status;
-  return spec.notify !== null && isTold(spec.notify, { outcome, code: exitCodeOf(outcome), stop });
+  return spec.notify !== null && isNotified(spec.notify, { outcome, code: exitCodeOf(outcome), stop });
 }
 
 /** How far it is; `not-needed`: it ended well, and only of failures somebody is told. */
@@ -34,6 +34,6 @@ export function noticeOf(home: Home, view: JobView): NoticeView | undefined {
   if (!noticeDue(view)) return { kind: 'not-needed' };
   // asked first: what it wrote before it ended is found then
   const progress = hookProgress(home, view);
-  const told = readShaped(home.job(view.id).notified, 'notified.json', notifiedShape);
+  const told = readShaped(home.job(view.id).notified, 'notified.json', notifiedSchema);
   return told.kind === 'read' ? { kind: 'told', notified: told.value } : { kind: progress.kind };
 }

@@ -1,7 +1,7 @@
 /** The environment of a job: the caller's, with what the job must know and without what would mislead it. */
 import type { Spec } from '../../job/spec.ts';
 import { isSendable } from '../../job/spec.ts';
-import type { Marker } from '../observe/process-tree.ts';
+import type { EnvMarker } from '../observe/process-tree.ts';
 
 /** The descriptors that make's jobserver names here are closed in a job. */
 const DROPPED = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL'];
@@ -30,7 +30,7 @@ export function jobEnvironment(
 }
 
 /** The same with the marker of the job, which takes the place of its parent's. */
-export function withMarker(environment: string[], marker: Marker): string[] {
+export function withEnvMarker(environment: string[], marker: EnvMarker): string[] {
   const others = environment.filter((entry) => !(entry.slice(0, entry.indexOf('=')) in marker));
   return [...others, ...Object.entries(marker).map(([name, value]) => `${name}=${value}`)];
 }

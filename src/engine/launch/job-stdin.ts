@@ -71,7 +71,7 @@ const KEPT = /^input\.(\d+)\.(\d+)$/;
  * Copies what a descriptor gives, to its end, into a file of the home that is no job's yet; returns its path. A copy that somebody
  * was killed over goes with the next one. Throws system errors.
  */
-export function copyAside(home: Home, fd: number): string {
+export function copyAsync(home: Home, fd: number): string {
   for (const name of namesIn(home.cache)) {
     const [, pid, startTicks] = KEPT.exec(name) ?? [];
     const stat = pid === undefined ? undefined : readStat(Number(pid));

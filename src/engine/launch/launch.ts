@@ -17,10 +17,10 @@ import { needsOf } from '../../job/needs.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
-import { markerOf } from '../observe/process-tree.ts';
+import { envMarkerOf } from '../observe/process-tree.ts';
 import { thisHost } from '../os/process-identity.ts';
 import { makeFifo } from './alive-fifo.ts';
-import { jobEnvironment, withMarker } from './environment.ts';
+import { jobEnvironment, withEnvMarker } from './environment.ts';
 import { makeStdin, takeCopy } from './job-stdin.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
 import { environmentText } from './stored-environment.ts';
@@ -36,7 +36,7 @@ export type Draft = Omit<
   scriptBytes?: Uint8Array;
   /** `NAME=value` of all its variables, for a restart in a kept environment; else the caller's is taken. */
   environment?: string[];
-  /** The copy of what it is to read, see copyAside; the maker removes it. */
+  /** The copy of what it is to read, see copyAsync; the maker removes it. */
   inputCopy?: string;
   /** What came with the delivery that starts it; the job finds its path in BGJOB_PAYLOAD. */
   payload?: Uint8Array;
@@ -90,7 +90,7 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
       writeSpec(job, specOf(job, id, draft));
       environmentFd = storeEnvironment(
         job,
-        withMarker(environmentOf(draft, job), markerOf(home, id)),
+        withEnvMarker(environmentOf(draft, job), envMarkerOf(home, id)),
         draft.keepEnv || draft.onExit !== null,
       );
       prepareFiles(job, draft, 1);

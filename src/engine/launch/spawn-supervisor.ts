@@ -22,7 +22,7 @@ import {
   reserveEnd,
 } from '../../job/home/records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
-import { identify, isHeld } from '../os/process-identity.ts';
+import { identify, isLocked } from '../os/process-identity.ts';
 import { prepareShim } from '../shim/shim-record.ts';
 import { ownEnvironment } from './environment.ts';
 
@@ -113,6 +113,6 @@ export async function confirmOwner(
     if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
       await once(child, 'exit');
     // it may have claimed for itself meanwhile, and even started the job: that goes on then, with an adopter
-    if (!isHeld(job.alive) && readState(job).kind === 'absent' && !readExit(job, 1)) throw thrown;
+    if (!isLocked(job.alive) && readState(job).kind === 'absent' && !readExit(job, 1)) throw thrown;
   }
 }

@@ -2,14 +2,14 @@
 import { sealedList } from '../../base/checksum.ts';
 import { removeQuietly, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
-import { parseShaped, variables } from '../../base/schema.ts';
+import { parseSchema, variables } from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
 import { type Found, readShaped } from '../../job/home/records.ts';
 import type { Placement, Spec } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
-import { markerOf } from '../observe/process-tree.ts';
-import { isHeld } from '../os/process-identity.ts';
-import { withMarker } from './environment.ts';
+import { envMarkerOf } from '../observe/process-tree.ts';
+import { isLocked } from '../os/process-identity.ts';
+import { withEnvMarker } from './environment.ts';
 
 /** A job that was queued. */
 export type QueuedSpec = Spec & { placement: Placement };
@@ -19,8 +19,8 @@ export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== 
 export const environmentText = (environment: string[]): string => sealedList(environment);
 
 /** Such a text, read again; of versions before it was sealed, too. */
-export const parseEnvironment = (stored: string): ReturnType<typeof parseShaped<string[]>> =>
-  parseShaped(variables, stored);
+export const parseEnvironment = (stored: string): ReturnType<typeof parseSchema<string[]>> =>
+  parseSchema(variables, stored);
 
 /** The environment that is kept; with --batch that of all is the queue's. Of two places the first that can be read counts. */
 export function readStoredEnvironment(home: Home, { id, placement }: Spec): Found<string[]> {
@@ -35,7 +35,7 @@ export function readStoredEnvironment(home: Home, { id, placement }: Spec): Foun
 export function readQueuedEnvironment(home: Home, spec: QueuedSpec): Found<string[]> {
   const stored = readStoredEnvironment(home, spec);
   return stored.kind === 'read'
-    ? { kind: 'read', value: withMarker(stored.value, markerOf(home, spec.id)) }
+    ? { kind: 'read', value: withEnvMarker(stored.value, envMarkerOf(home, spec.id)) }
     : stored;
 }
 
@@ -45,7 +45,7 @@ export function keepEnvironment(home: Home, spec: Spec): void {
   if (readRecord(job.env).kind === 'text') return;
   const stored = readStoredEnvironment(home, spec);
   if (stored.kind !== 'read') return;
-  writeAtomic(job.env, environmentText(withMarker(stored.value, markerOf(home, spec.id))));
+  writeAtomic(job.env, environmentText(withEnvMarker(stored.value, envMarkerOf(home, spec.id))));
 }
 
 /** Removes it, unless --keep-env keeps it for ever. */
@@ -58,7 +58,7 @@ export function forgetEnvironment(home: Home, { id, keepEnv }: Spec): void {
  * somebody has only stopped may need it for the next attempt.
  */
 export function forgetUnownedEnvironment(home: Home, view: JobView): void {
-  if (view.kind !== 'ended' || view.state?.status.phase === 'ended' || isHeld(home.job(view.id).alive))
+  if (view.kind !== 'ended' || view.state?.status.phase === 'ended' || isLocked(home.job(view.id).alive))
     return;
   forgetEnvironment(home, view.spec);
 }

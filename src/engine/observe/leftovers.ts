@@ -15,7 +15,7 @@ import {
 } from '../os/process-identity.ts';
 import { isOpaque, readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
 import { oursOf, readShim } from '../shim/shim-record.ts';
-import { type AtSight, findProcesses, markedJob, sinceTicksOf, type Trail } from './process-tree.ts';
+import { type AsSeen, findProcesses, markedJob, sinceTicksOf, type Trail } from './process-tree.ts';
 
 /** What is recorded of a job's processes, for findProcesses. */
 export function trailOf(home: Home, view: JobView): Trail {
@@ -31,8 +31,8 @@ export function trailOf(home: Home, view: JobView): Trail {
 }
 
 /** The living processes of a job, whatever its state. */
-export const processesOf = (home: Home, view: JobView, atSight?: AtSight): Promise<ProcessStat[]> =>
-  findProcesses(trailOf(home, view), atSight);
+export const processesOf = (home: Home, view: JobView, asSeen?: AsSeen): Promise<ProcessStat[]> =>
+  findProcesses(trailOf(home, view), asSeen);
 
 /** The processes that carry a marker of this home, by job: one look at the process table serves a whole list. */
 export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>> {

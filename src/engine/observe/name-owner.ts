@@ -18,12 +18,12 @@ import {
 import { readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
-import { isHeld } from '../os/process-identity.ts';
+import { isLocked } from '../os/process-identity.ts';
 import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
 
 /** Between two looks at somebody who is about to start, milliseconds. */
-const LOOK_MS = 10;
+const POLL_MS = 10;
 /** Such a one needs milliseconds; after this it was stopped, milliseconds. */
 const SETTLE_MS = 10_000;
 
@@ -38,27 +38,27 @@ export function claimStateOf(home: Home, id: JobId): NameClaimState {
   const view = observe(home, id);
   // nobody knows what it is, but it lives
   if (view?.kind === 'unreadable')
-    return { view, claimState: view.runs || isHeld(job.alive) ? 'holds' : 'none' };
+    return { view, claimState: view.runs || isLocked(job.alive) ? 'holds' : 'none' };
   if (view?.kind !== 'live') return { view, claimState: 'none' };
   if (view.status.phase === 'queued') return { view, claimState: 'holds' };
   // held first: whoever lets go has written the owner before
-  const held = isHeld(job.alive);
+  const held = isLocked(job.alive);
   if (readOwner(job).kind !== 'absent') return { view, claimState: 'holds' };
   return { view, claimState: held ? 'pending' : 'none' };
 }
 
 /** The live job that has the name, or is about to have it. */
-export function holderOf(home: Home, title: Title): JobView | undefined {
+export function nameOwner(home: Home, title: Title): JobView | undefined {
   const live = readClaims(home, title).flatMap(({ id }) => {
     const found = claimStateOf(home, id);
     return found.claimState === 'none' ? [] : [found];
   });
   const found = (live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1))?.view;
-  return found ?? (isClaimDamaged(home, title) ? findHolder(home, title) : undefined);
+  return found ?? (isClaimDamaged(home, title) ? findNameOwner(home, title) : undefined);
 }
 
 /** The same from the specs of all live jobs. */
-function findHolder(home: Home, title: Title): JobView | undefined {
+function findNameOwner(home: Home, title: Title): JobView | undefined {
   const key = projectKey(title.project);
   const ids = listUnended(home, (project) => project === key);
   for (const id of ids.sort((a, b) => b - a)) {
@@ -104,7 +104,7 @@ export async function takeName(
       const holder = live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1)!;
       return fail(nameTaken(title, holder.view!));
     }
-    await clock.sleep(LOOK_MS);
+    await clock.sleep(POLL_MS);
   }
 }
 
@@ -114,6 +114,6 @@ export async function waitSettled(home: Home, id: JobId): Promise<NameClaimState
   for (;;) {
     const found = claimStateOf(home, id);
     if (found.claimState !== 'pending' || systemClock.monotonic() > deadline) return found;
-    await systemClock.sleep(LOOK_MS);
+    await systemClock.sleep(POLL_MS);
   }
 }

@@ -35,7 +35,7 @@ import {
   HAS_PROC,
   hasOpen,
   isAlive,
-  isHeld,
+  isLocked,
   openFile,
   openFiles,
   thisHost,
@@ -103,7 +103,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
         placement.batch !== null &&
         known === null &&
         // one that has a name is held until then: others must see that it claims the name
-        !isHeld(job.alive) &&
+        !isLocked(job.alive) &&
         !existsSync(home.queue(placement.queue).batch(placement.batch))
       )
         return undefined;
@@ -172,7 +172,7 @@ const unlessEmpty = <T>({ placement }: Spec, found: Found<T>): Found<T> =>
 /** Whether nobody is at a job that was queued: no shim has run, and whoever owned it is dead, or lets go of it without a start. */
 function isUntouched(job: JobPaths, owner: Identity | undefined): boolean {
   if (readShim(job, owner).shim !== undefined) return false;
-  return owner === undefined || isAlive(owner) === 'dead' || !isHeld(job.alive);
+  return owner === undefined || isAlive(owner) === 'dead' || !isLocked(job.alive);
 }
 
 function isFresh(spec: Spec): boolean {
@@ -261,20 +261,20 @@ function changedAt(path: string): number | null {
  */
 export function isAttended(job: JobPaths, owner: Identity | undefined): boolean {
   const deadline = systemClock.monotonic() + LINGER_MS;
-  while (isHeld(job.alive)) {
+  while (isLocked(job.alive)) {
     const shim = readShim(job, owner);
     const identities = [owner, shim.shim, shim.watcher].filter((one) => one !== undefined);
     // held by a supervisor that nobody wrote down yet
     if (identities.length === 0) return true;
     if (identities.some((one) => isAlive(one) !== 'dead')) return true;
-    if (systemClock.monotonic() > deadline) return isHeldByStranger(job);
+    if (systemClock.monotonic() > deadline) return isLockedByStranger(job);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
   }
   return false;
 }
 
 /** The adopter of an adopter is in no record until it has claimed: then the kernel knows who holds the FIFO. */
-function isHeldByStranger(job: JobPaths): boolean {
+function isLockedByStranger(job: JobPaths): boolean {
   const fifo = filesAt([job.alive]);
   try {
     return readdirSync('/proc').some((name) => /^\d+$/.test(name) && hasOpen(Number(name), fifo, true));

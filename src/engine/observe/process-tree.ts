@@ -49,28 +49,28 @@ export interface Trail {
   watched: boolean;
 }
 
-export interface Marker {
+export interface EnvMarker {
   BGJOB_ID: string;
   BGJOB_HOME: string;
   BGJOB_TOKEN: string;
 }
 /** The environment variables by which a job's processes are known. */
-export const markerOf = (home: Home, id: JobId): Marker => ({
+export const envMarkerOf = (home: Home, id: JobId): EnvMarker => ({
   BGJOB_ID: String(id),
   BGJOB_HOME: home.path,
   BGJOB_TOKEN: home.token,
 });
 
 /** The same for those of its --on-exit: of another kind, so that no stop of the job hits them. */
-export const hookMarkerOf = (home: Home, id: JobId): Marker => ({
-  ...markerOf(home, id),
+export const hookEnvMarkerOf = (home: Home, id: JobId): EnvMarker => ({
+  ...envMarkerOf(home, id),
   BGJOB_TOKEN: `${home.token}-on-exit`,
 });
 
 /** The job whose marker a process carries, if it is one of this home. */
 export function markedJob(home: Home, environment: string[]): JobId | undefined {
   const id = environment.find((entry) => entry.startsWith('BGJOB_ID='))?.slice('BGJOB_ID='.length);
-  return id !== undefined && belonging(environment, markerOf(home, Number(id))) === 'ours'
+  return id !== undefined && belonging(environment, envMarkerOf(home, Number(id))) === 'ours'
     ? Number(id)
     : undefined;
 }
@@ -78,8 +78,8 @@ export function markedJob(home: Home, environment: string[]): JobId | undefined 
 type Belonging = 'ours' | 'another' | 'none';
 
 /** Id and token decide: the same home may have another path there. */
-function belonging(environment: string[], marker: Marker): Belonging {
-  const has = (name: keyof Marker) => environment.includes(`${name}=${marker[name]}`);
+function belonging(environment: string[], marker: EnvMarker): Belonging {
+  const has = (name: keyof EnvMarker) => environment.includes(`${name}=${marker[name]}`);
   if (has('BGJOB_ID') && has('BGJOB_TOKEN')) {
     const home = environment.find((entry) => entry.startsWith('BGJOB_HOME='))?.slice('BGJOB_HOME='.length);
     if (has('BGJOB_HOME') || (home !== undefined && !isCopy(home, marker))) return 'ours';
@@ -90,7 +90,7 @@ function belonging(environment: string[], marker: Marker): Belonging {
 }
 
 /** Whether two homes have the same token, because one is a copy of the other: then their jobs have the same marks but for the path. */
-function isCopy(path: string, { BGJOB_HOME, BGJOB_TOKEN }: Marker): boolean {
+function isCopy(path: string, { BGJOB_HOME, BGJOB_TOKEN }: EnvMarker): boolean {
   const stored = readRecord(`${path}/token`);
   const token = stored.kind === 'text' ? stored.text.trim() : '';
   return token !== '' && BGJOB_TOKEN.startsWith(token) && !isSameFile(fileAt(path), fileAt(BGJOB_HOME));
@@ -104,14 +104,14 @@ export function sinceTicksOf(home: Home, id: JobId): number {
 }
 
 /** What is done to a process at the moment when it is found. */
-export type AtSight = (stat: ProcessStat) => void;
+export type AsSeen = (stat: ProcessStat) => void;
 
 /**
- * The living processes of a job, the highest pid first. `atSight` is called, before the search is over, for each that
+ * The living processes of a job, the highest pid first. `asSeen` is called, before the search is over, for each that
  * shows by itself that it is the job's, and may be called for one that is gone a moment later.
  */
-export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): Promise<ProcessStat[]> {
-  const look = new Look(trail, atSight);
+export async function findProcesses(trail: Trail, asSeen: AsSeen = () => {}): Promise<ProcessStat[]> {
+  const look = new Scan(trail, asSeen);
   await readTable((stat) => look.visit(stat));
   return look.members();
 }
@@ -120,10 +120,10 @@ export async function findProcesses(trail: Trail, atSight: AtSight = () => {}): 
 const BOOT_TICKS = 1000;
 
 /** One look at the process table: what each process shows by itself, and then what belongs together. */
-class Look {
+class Scan {
   private readonly trail: Trail;
-  private readonly atSight: AtSight;
-  private readonly marker: Marker;
+  private readonly asSeen: AsSeen;
+  private readonly marker: EnvMarker;
   private readonly logs: NamedFile[];
   private readonly byPid = new Map<number, ProcessStat>();
   private readonly belongings = new Map<number, Belonging>();
@@ -132,12 +132,12 @@ class Look {
   private readonly ownerPid: number | undefined;
   private readonly nowTicks = ticksNow();
 
-  constructor(trail: Trail, atSight: AtSight) {
+  constructor(trail: Trail, asSeen: AsSeen) {
     this.trail = trail;
-    this.atSight = atSight;
+    this.asSeen = asSeen;
     const job = trail.home.job(trail.id);
     this.ownerPid = trail.owner && isAlive(trail.owner) === 'alive' ? trail.owner.pid : undefined;
-    this.marker = trail.hook ? hookMarkerOf(trail.home, trail.id) : markerOf(trail.home, trail.id);
+    this.marker = trail.hook ? hookEnvMarkerOf(trail.home, trail.id) : envMarkerOf(trail.home, trail.id);
     this.logs = filesAt(trail.hook ? [job.hookLog] : [job.log, job.err]);
   }
 
@@ -155,7 +155,7 @@ class Look {
     const mayWrite = kind === 'none' && this.trail.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
     // the title first: a supervisor has much open
     if (mayWrite && !this.isSupervisor(stat) && hasOpen(pid, this.logs, true)) this.writers.add(pid);
-    if (this.showsItself(stat) && !this.isForeign(pid)) this.atSight(stat);
+    if (this.showsItself(stat) && !this.isForeign(pid)) this.asSeen(stat);
   }
 
   /** It carries the marker, or writes the log. */
@@ -267,7 +267,7 @@ export const EMPTY_LOOKS = 5;
  */
 export async function sweep(
   clock: Clock,
-  find: (atSight: AtSight) => Promise<ProcessStat[]>,
+  find: (asSeen: AsSeen) => Promise<ProcessStat[]>,
 ): Promise<ProcessStat[]> {
   const deadline = clock.monotonic() + SWEEP_LIMIT_MS;
   for (let look = 1, empty = 0; ; look++) {

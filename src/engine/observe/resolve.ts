@@ -7,7 +7,7 @@ import { parseReference, projectOf, projectsHere, type Reference } from '../../j
 import { readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
-import { holderOf } from './name-owner.ts';
+import { nameOwner } from './name-owner.ts';
 import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
 
@@ -66,7 +66,7 @@ function describeKnown(home: Home, here: Here): string[] {
 /** The newest job of a name in one project; a live one before all: what never started may be newer. */
 function jobNamed(home: Home, title: Title): JobView | undefined {
   const claims = readClaims(home, title);
-  const holder = holderOf(home, title);
+  const holder = nameOwner(home, title);
   if (holder || (claims.length === 0 && !isClaimDamaged(home, title))) return holder;
   const claimed = claims.map(({ id }) => id).sort((a, b) => b - a);
   for (const id of claimed) {

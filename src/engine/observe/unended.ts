@@ -10,7 +10,7 @@ import { listAdmissions } from '../../job/queue/admissions.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
-import { isHeld } from '../os/process-identity.ts';
+import { isLocked } from '../os/process-identity.ts';
 
 /** Their ids, in no order; of those that wait only what `isWanted` decides by the key of the project. Some may have ended by now. */
 export function listUnended(home: Home, isWanted?: (key: string) => boolean): JobId[] {
@@ -25,5 +25,5 @@ const listAdmitted = (home: Home): JobId[] =>
   listQueues(home).flatMap((name) =>
     listAdmissions(home.queue(name))
       .map(({ id }) => id)
-      .filter((id) => id > 0 && isHeld(home.job(id).alive)),
+      .filter((id) => id > 0 && isLocked(home.job(id).alive)),
   );

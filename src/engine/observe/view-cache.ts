@@ -11,8 +11,8 @@ import type { JobView } from '../../job/view.ts';
 import { observe } from './observe.ts';
 
 /** A view is believed for so long, and for so much longer per job that is known, milliseconds. */
-const TURN_MS = 2000;
-const TURN_EACH_MS = 50;
+const YIELD_MS = 2000;
+const REREAD_MS = 50;
 /** So many are observed in one round only because it is their turn. */
 const MOST_TURNS = 25;
 
@@ -56,7 +56,7 @@ export class Glances {
   private isDue({ view, at }: Known, now: number): boolean {
     // an end on record is final
     const isFinal = view.kind === 'ended' && view.status.outcome.kind !== 'lost';
-    if (isFinal || now - at < TURN_MS + TURN_EACH_MS * this.known.size) return false;
+    if (isFinal || now - at < YIELD_MS + REREAD_MS * this.known.size) return false;
     return this.turns++ < MOST_TURNS;
   }
 

@@ -10,7 +10,7 @@ const BUS = 'DBUS_SESSION_BUS_ADDRESS';
 const NEEDED = ['HOME', 'LANG', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR', BUS];
 
 /** Without an answer for so long there is nobody who shows notifications, milliseconds. */
-const PATIENCE_MS = 10_000;
+const GIVE_UP_MS = 10_000;
 
 const hasDisplay = (env: Variables): boolean =>
   Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']) &&
@@ -53,7 +53,7 @@ export function showOnDesktop(kept: string[], title: string, body: string): Prom
   const { spawn } = require('node:child_process') as typeof import('node:child_process');
   const [program, args] = command(title, body);
   const child = spawn(program, args, { stdio: 'ignore', cwd: '/', env });
-  const limit = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  const limit = setTimeout(() => child.kill('SIGKILL'), GIVE_UP_MS);
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(`${program} cannot be run (${errnoOf(error)})`));
     child.once('exit', (code, signal) => {

@@ -218,7 +218,7 @@ export function pidHere(identity: Identity): number | undefined {
  * Whether anybody holds the FIFO open for writing: the kernel answers, in microseconds, whatever the pid namespace.
  * Never opened for writing to ask, which would hold it for an instant.
  */
-export function isHeld(fifo: string): boolean {
+export function isLocked(fifo: string): boolean {
   let fd: number;
   try {
     fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);

@@ -10,7 +10,7 @@ import { identify, isAlive } from './process-identity.ts';
 const NAME = /^kept\.([0-9a-z]+)\.(\d{1,15})$/;
 
 /** Becomes the one for this key (small letters and digits), and returns the path of the claim; undefined if somebody is. Throws system errors. */
-export function claimSole(dir: string, key: string): string | undefined {
+export function claimInstance(dir: string, key: string): string | undefined {
   const self = identify(process.pid)!;
   for (;;) {
     const claims = readdirSync(dir).flatMap((name) => {

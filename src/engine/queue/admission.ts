@@ -37,10 +37,10 @@ import {
   startSupervisor,
 } from '../launch/spawn-supervisor.ts';
 import type { QueuedSpec } from '../launch/stored-environment.ts';
-import { isAlive, isHeld } from '../os/process-identity.ts';
+import { isAlive, isLocked } from '../os/process-identity.ts';
 import { mayRunHere, thisSandboxKey } from './confinement.ts';
-import { type Candidate, forgetStale, type Look, look } from './next-candidate.ts';
-import { Line, olderOwner } from './queue-snapshot.ts';
+import { type Candidate, forgetStale, look, type Scan } from './next-candidate.ts';
+import { olderOwner, QueueSnapshot } from './queue-snapshot.ts';
 import { keep } from './queue-waiter.ts';
 import { dismiss, hasStarted, isTaken } from './queued-job.ts';
 
@@ -70,7 +70,7 @@ export interface Rest {
 }
 
 /** Between two looks at somebody who is about to start a job, milliseconds; and how long such a one is waited for. */
-const LOOK_MS = 10;
+const POLL_MS = 10;
 const SETTLE_MS = 10_000;
 /** What ended so many supervisors in a row before they started the job would end the next one, too. */
 const MOST_FAILED = 3;
@@ -79,7 +79,7 @@ const NO_ROOM_MS = 1000;
 
 /** Takes hold of the job and of a slot. Throws system errors, for want of room on the disk. */
 async function admit(
-  line: Line,
+  line: QueueSnapshot,
   { file, spec }: Candidate,
   slots: number,
   handedOn: Mover['handedOn'],
@@ -88,7 +88,7 @@ async function admit(
   const job = home.job(spec.id);
   // first of all: whoever becomes its owner from here on comes before us, also one that is dead again when we look
   const generation = highestGeneration(job) + 1;
-  if (isHeld(job.alive)) return isTaken(job) ? 'taken' : 'busy';
+  if (isLocked(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
   const aliveFd = openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
@@ -132,7 +132,7 @@ const asThrown = (failure: Failure): Error =>
   Object.assign(new Error(failure.code), { code: 'errno' in failure ? failure.errno : 'ENOSYS' });
 
 /** Whether one of these is held by somebody who has not started it yet; with `stays` also by an owner who lives. */
-const isPending = (line: Line, ids: Iterable<JobId>, stays: boolean): boolean =>
+const isPending = (line: QueueSnapshot, ids: Iterable<JobId>, stays: boolean): boolean =>
   [...ids].some((id) => {
     const job = line.home.job(id);
     const owner = readOwner(job);
@@ -179,13 +179,16 @@ export const moverFor = (home: Home, others: Partial<Mover> = {}): Mover => ({
 });
 
 /** Starts what may start, until no slot is free or nobody's turn has come. Returns what the queue waits for. */
-export async function advance(line: Line, { start, most, handedOn, stays, settles }: Mover): Promise<Rest> {
+export async function advance(
+  line: QueueSnapshot,
+  { start, most, handedOn, stays, settles }: Mover,
+): Promise<Rest> {
   const { queue } = line;
   let started = 0;
   let free = 0;
   const rest = (
     reason: Rest['reason'],
-    { ours = false, at = null, after = new Set(), older = new Set() }: Partial<Look> = {},
+    { ours = false, at = null, after = new Set(), older = new Set() }: Partial<Scan> = {},
   ): Rest => ({
     ...{ reason, ours, at, started, free, older: [...older] },
     after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(line, id)),
@@ -216,7 +219,7 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
       const others = [...busy].some((id) => !line.own.has(id));
       const mayChange = settles && (others || isPending(line, held, stays));
       if (mayChange && systemClock.monotonic() < deadline) {
-        await systemClock.sleep(LOOK_MS);
+        await systemClock.sleep(POLL_MS);
         for (const id of busy) passed.delete(id);
         busy.clear();
         continue;
@@ -236,7 +239,7 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
     }
     if (admitted === 'full') {
       // two that gave way to each other do not keep step
-      await systemClock.sleep(LOOK_MS * Math.random());
+      await systemClock.sleep(POLL_MS * Math.random());
       continue;
     }
     passed.add(candidate.entry.id);
@@ -252,13 +255,16 @@ export async function advance(line: Line, { start, most, handedOn, stays, settle
 }
 
 /** Whether the end of a job moves this queue on by itself: it is one of the queue, and in our sandbox. */
-function isOfQueue({ home, name }: Line, id: JobId): boolean {
+function isOfQueue({ home, name }: QueueSnapshot, id: JobId): boolean {
   const spec = readSpec(home.job(id), id);
   return spec.kind === 'read' && spec.value.placement?.queue === name && mayRunHere(spec.value);
 }
 
 /** Whether somebody has to stay for the queue: it waits for what no end of its jobs in this sandbox brings. */
-export function needsKeeper(line: Line, { reason, started, ours, at, after, older }: Rest): boolean {
+export function needsQueueWaiter(
+  line: QueueSnapshot,
+  { reason, started, ours, at, after, older }: Rest,
+): boolean {
   if (reason === 'waiting') return ours && (at !== null || after.length > 0 || older.length > 0);
   if (reason !== 'full' || started > 0) return false;
   const held = line.held();
@@ -270,9 +276,9 @@ export function needsKeeper(line: Line, { reason, started, ours, at, after, olde
 }
 
 /** Moves a queue on, and leaves a keeper where one is needed. */
-export async function attend(line: Line, mover = moverFor(line.home)): Promise<Rest> {
+export async function attend(line: QueueSnapshot, mover = moverFor(line.home)): Promise<Rest> {
   const rest = await advance(line, mover);
-  if (needsKeeper(line, rest)) await keep(line.home, line.name);
+  if (needsQueueWaiter(line, rest)) await keep(line.home, line.name);
   return rest;
 }
 
@@ -280,7 +286,7 @@ export async function attend(line: Line, mover = moverFor(line.home)): Promise<R
 export async function attendQueue(home: Home, name: string): Promise<void> {
   try {
     closeInherited();
-    await attend(new Line(home, name), moverFor(home, { settles: true }));
+    await attend(new QueueSnapshot(home, name), moverFor(home, { settles: true }));
   } catch (thrown) {
     errnoOf(thrown);
   }

@@ -104,7 +104,7 @@ function thisConfinement(): string[] {
  * Which namespaces, root and confinement this process has: what schedules and triggers are started in no other of. (Limits and control
  * group differ between two logins of the same user.)
  */
-export function thisWorld(): string {
+export function thisNamespaceKey(): string {
   const { dev, ino } = statSync('/');
   return projectKey([process.geteuid!(), dev, ino, ...namespaces(), ...thisConfinement()].join('\n'));
 }
@@ -119,7 +119,11 @@ export function thisPlace(): string {
 }
 
 /** Where a schedule or trigger was added. */
-export const thisAdded = (): Added => ({ world: thisWorld(), place: thisPlace(), bootId: thisHost().bootId });
+export const thisAdded = (): Added => ({
+  world: thisNamespaceKey(),
+  place: thisPlace(),
+  bootId: thisHost().bootId,
+});
 
 /** Where something was added; `place`: null in records of before 0.9. */
 interface Added {
@@ -132,8 +136,8 @@ interface Added {
  * Whether something that was added in a world is started here. Of another boot the numbers of namespaces mean nothing: then the
  * kind of place counts. A record of before 0.9 does not name it, and is for no process that is confined.
  */
-export function isOfThisWorld({ world, place, bootId }: Added): boolean {
-  if (bootId === thisHost().bootId) return world === thisWorld();
+export function isInThisNamespace({ world, place, bootId }: Added): boolean {
+  if (bootId === thisHost().bootId) return world === thisNamespaceKey();
   return place === null ? thisConfinement().length === 0 : place === thisPlace();
 }
 

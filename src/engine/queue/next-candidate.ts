@@ -17,8 +17,8 @@ import { startHook } from '../hooks/exit-hook.ts';
 import { type QueuedSpec, wasQueued } from '../launch/stored-environment.ts';
 import { isAlive } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
-import { type Line, type OlderJob, unableFor } from './queue-snapshot.ts';
-import { nudgeKeeper } from './queue-waiter.ts';
+import { type OlderJob, type QueueSnapshot, unableFor } from './queue-snapshot.ts';
+import { nudgeQueueWaiter } from './queue-waiter.ts';
 import { fateOf, hasStarted, skip } from './queued-job.ts';
 
 /** A job whose turn it is. */
@@ -29,7 +29,7 @@ export interface Candidate {
 }
 
 /** What is next in the line, and what is not, and why. */
-export interface Look {
+export interface Scan {
   candidate?: Candidate;
   skipped: boolean;
   /** The free slots are for jobs of other sandboxes, whose keepers were told. */
@@ -54,9 +54,9 @@ function readinessOf(
  * Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again; `older`:
  * the running jobs of an older bgjob.
  */
-export function look(line: Line, free: number, passed: Set<JobId>, older: OlderJob[]): Look {
+export function look(line: QueueSnapshot, free: number, passed: Set<JobId>, older: OlderJob[]): Scan {
   const { home } = line;
-  const found: Look = {
+  const found: Scan = {
     ...{ skipped: false, yields: false, ours: false, at: null },
     ...{ after: new Set(), older: new Set() },
   };
@@ -87,7 +87,7 @@ export function look(line: Line, free: number, passed: Set<JobId>, older: OlderJ
       continue;
     }
     if (readiness.kind === 'ready' && !line.isOurs(entry)) {
-      const known = nudged.get(entry.sandbox) ?? nudgeKeeper(line.queue, entry.sandbox);
+      const known = nudged.get(entry.sandbox) ?? nudgeQueueWaiter(line.queue, entry.sandbox);
       nudged.set(entry.sandbox, known);
       // its turn is before ours
       if (known && --left <= 0) return { ...found, yields: true };
@@ -117,7 +117,7 @@ export function look(line: Line, free: number, passed: Set<JobId>, older: OlderJ
 }
 
 /** An entry that a killed owner left behind, and with the job's end its environment: it has begun to run, or is not there any more. */
-export function forgetStale({ home }: Line, file: EntryFile, id: JobId): void {
+export function forgetStale({ home }: QueueSnapshot, file: EntryFile, id: JobId): void {
   const job = home.job(id);
   const spec = readSpec(job, id);
   // whoever holds it may just be putting it back

@@ -7,7 +7,7 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { pauseOf } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
-import { Lineup, type QueueSight } from './queue-status.ts';
+import { QueueOverview, type QueueStatus } from './queue-status.ts';
 
 export interface Pause {
   /** The job that was asked about. */
@@ -25,13 +25,13 @@ const MOST_LOOKED = 100;
 
 /** Each pause once, with the first job that waits behind it. */
 export function findPauses(home: Home, ids: readonly JobId[]): Pause[] {
-  const lineup = new Lineup(home);
+  const overview = new QueueOverview(home);
   const found = new Map<string, Pause>();
   const add = (of: JobId, id: JobId, what: Pause['what']): void => {
     const key = what.kind === 'job' ? `job ${what.id}` : what.queue;
     if (!found.has(key)) found.set(key, { of, via: id === of ? null : id, what });
   };
-  const addQueue = (of: JobId, id: JobId, sight: QueueSight): void => {
+  const addQueue = (of: JobId, id: JobId, sight: QueueStatus): void => {
     const { name: queue } = sight;
     if (sight.isPaused) add(of, id, { kind: 'queue', queue });
     const holders = queue === NO_QUEUE ? [] : pausedHolders(home, sight);
@@ -47,15 +47,15 @@ export function findPauses(home: Home, ids: readonly JobId[]): Pause[] {
     if (view?.kind !== 'live') continue;
     if (pauseOf(view.status)) add(of, id, { kind: 'job', id });
     if (view.status.phase !== 'queued' || view.spec.placement === null) continue;
-    const readiness = lineup.readinessOf(view);
+    const readiness = overview.readinessOf(view);
     // it will not be started, and that is its end
     if (readiness.kind === 'skip') continue;
-    addQueue(of, id, lineup.queue(view.spec.placement.queue));
+    addQueue(of, id, overview.queue(view.spec.placement.queue));
     if (readiness.kind === 'after') rest.push(...readiness.ids.map((one) => ({ of, id: one })));
   }
   if (ids.length > MOST_LOOKED) {
     const wanted = new Set(ids);
-    for (const sight of lineup.queues) {
+    for (const sight of overview.queues) {
       const first = sight.waitingOf(null, Number.POSITIVE_INFINITY).ids.find((id) => wanted.has(id));
       if (first !== undefined) addQueue(first, first, sight);
     }
@@ -64,7 +64,7 @@ export function findPauses(home: Home, ids: readonly JobId[]): Pause[] {
 }
 
 /** The jobs that hold all slots of a queue, if all of them are paused. */
-function pausedHolders(home: Home, { running, slots }: QueueSight): JobId[] {
+function pausedHolders(home: Home, { running, slots }: QueueStatus): JobId[] {
   if (running.size < slots) return [];
   const ids = [...running];
   const isPaused = (id: JobId): boolean => {

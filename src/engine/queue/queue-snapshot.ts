@@ -11,7 +11,7 @@ import { type Admission, forgetAdmissions, listAdmissions } from '../../job/queu
 import { type EntryFile, listEntries, readStamp } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE, type QueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
-import { isHeld } from '../os/process-identity.ts';
+import { isLocked } from '../os/process-identity.ts';
 import { mayRunHere, thisSandboxKey } from './confinement.ts';
 import { isTaken } from './queued-job.ts';
 
@@ -32,7 +32,7 @@ export function olderOwner(home: Home, id: JobId): OlderJob | undefined {
 export const unableFor = (needs: string[], older: OlderJob[]): JobId[] =>
   older.filter(({ knows }) => missingOf(needs, knows).length > 0).map(({ id }) => id);
 
-export class Line {
+export class QueueSnapshot {
   readonly home: Home;
   readonly name: string;
   readonly queue: QueuePaths;
@@ -90,7 +90,7 @@ export class Line {
     for (const start of starts) {
       const { id, number } = start;
       if (this.own.has(id)) continue;
-      if (id === 0 || !isHeld(this.home.job(id).alive)) dead.push(start);
+      if (id === 0 || !isLocked(this.home.job(id).alive)) dead.push(start);
       else if (number < limit) ids.add(id);
     }
     forgetAdmissions(this.queue, dead, starts.at(-1)?.number ?? 0);

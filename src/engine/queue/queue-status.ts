@@ -20,9 +20,9 @@ import {
 import { entryNames } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
-import { isHeld } from '../os/process-identity.ts';
-import { Line, type OlderJob, unableFor } from './queue-snapshot.ts';
-import { hasKeeper } from './queue-waiter.ts';
+import { isLocked } from '../os/process-identity.ts';
+import { type OlderJob, QueueSnapshot, unableFor } from './queue-snapshot.ts';
+import { hasQueueWaiter } from './queue-waiter.ts';
 import { fateOf } from './queued-job.ts';
 
 /** So many ids are named of those that a job waits for. */
@@ -45,11 +45,11 @@ const FEW = 64;
 const idText = (id: JobId): string => String(id).padStart(15, '0');
 
 /** One queue at one moment. */
-export class QueueSight {
+export class QueueStatus {
   readonly name: string;
   readonly isPaused: boolean;
   readonly slots: number;
-  private readonly line: Line;
+  private readonly line: QueueSnapshot;
   private held: Set<JobId> | undefined;
   private older: OlderJob[] | undefined;
   private started: Set<JobId> | undefined;
@@ -59,7 +59,7 @@ export class QueueSight {
 
   constructor(home: Home, name: string) {
     this.name = name;
-    this.line = new Line(home, name);
+    this.line = new QueueSnapshot(home, name);
     this.isPaused = isPaused(this.line.queue);
     this.slots = readSlots(this.line.queue);
   }
@@ -74,7 +74,7 @@ export class QueueSight {
   get admitted(): ReadonlySet<JobId> {
     const { home, queue } = this.line;
     const ids = () => listAdmissions(queue).map(({ id }) => id);
-    this.held ??= new Set(ids().filter((id) => id > 0 && isHeld(home.job(id).alive)));
+    this.held ??= new Set(ids().filter((id) => id > 0 && isLocked(home.job(id).alive)));
     return this.held;
   }
 
@@ -171,7 +171,7 @@ export class QueueSight {
     const entry = parseQueueEntry(this.entries.find((name) => name.startsWith(idText(id), 7)) ?? '');
     if (!entry || this.line.isOurs(entry)) return false;
     const { queue } = this.line;
-    if (hasKeeper(queue, entry.sandbox)) return false;
+    if (hasQueueWaiter(queue, entry.sandbox)) return false;
     return !listAdmissions(queue).some(
       (start) => start.sandbox === entry.sandbox && this.running.has(start.id),
     );
@@ -179,23 +179,23 @@ export class QueueSight {
 }
 
 /** All queues, each looked at when it is asked for. */
-export class Lineup {
+export class QueueOverview {
   private readonly home: Home;
-  private readonly sights = new Map<string, QueueSight>();
+  private readonly sights = new Map<string, QueueStatus>();
   private readonly fates = new Map<JobId, Fate>();
 
   constructor(home: Home) {
     this.home = home;
   }
 
-  queue(name: string): QueueSight {
-    const known = this.sights.get(name) ?? new QueueSight(this.home, name);
+  queue(name: string): QueueStatus {
+    const known = this.sights.get(name) ?? new QueueStatus(this.home, name);
     this.sights.set(name, known);
     return known;
   }
 
   /** All queues; the one of jobs without a queue is the first, if there is one. */
-  get queues(): QueueSight[] {
+  get queues(): QueueStatus[] {
     return listQueues(this.home)
       .sort()
       .map((name) => this.queue(name));
@@ -210,7 +210,7 @@ export class Lineup {
     return { place, ...this.wordsFor(view, sight, place) };
   }
 
-  private wordsFor(view: LiveView, sight: QueueSight, place: number | null): Omit<Waiting, 'place'> {
+  private wordsFor(view: LiveView, sight: QueueStatus, place: number | null): Omit<Waiting, 'place'> {
     const readiness = this.readinessOf(view);
     if (readiness.kind === 'skip') return { text: `about to be skipped: ${readiness.why}`, brief: 'skipped' };
     if (sight.isPaused) return { text: `the queue ${sight.name} is paused`, brief: 'paused' };
@@ -264,4 +264,5 @@ function timeWords(at: number, isRetry: boolean): Omit<Waiting, 'place'> {
 }
 
 /** For what one job waits; undefined if it does not. */
-export const waitingOf = (home: Home, view: JobView): Waiting | undefined => new Lineup(home).waitingOf(view);
+export const waitingOf = (home: Home, view: JobView): Waiting | undefined =>
+  new QueueOverview(home).waitingOf(view);

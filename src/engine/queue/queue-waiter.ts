@@ -19,8 +19,8 @@ import { thisSandboxKey } from './confinement.ts';
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
 /** Wakes the keepers of a queue in a sandbox, that of an older bgjob among them; false if there is none. */
-export function nudgeKeeper(queue: QueuePaths, sandbox: string): boolean {
-  const isOld = wakeReader(queue.olderKeeper(sandbox));
+export function nudgeQueueWaiter(queue: QueuePaths, sandbox: string): boolean {
+  const isOld = wakeReader(queue.olderQueueWaiter(sandbox));
   return wakeReader(queue.keeper(sandbox)) || isOld;
 }
 
@@ -57,7 +57,8 @@ export async function keep(home: Home, name: string): Promise<void> {
 }
 
 /** Whether a queue has a keeper in a sandbox; it is not woken. */
-export const hasKeeper = (queue: QueuePaths, sandbox: string): boolean => hasReader(queue.keeper(sandbox));
+export const hasQueueWaiter = (queue: QueuePaths, sandbox: string): boolean =>
+  hasReader(queue.keeper(sandbox));
 
 /** Jobs wait no more, without an end by a supervisor: a keeper that nobody needs leaves now, and not at its next look. */
 export function wakeKeepers(home: Home, views: JobView[]): void {
@@ -72,6 +73,6 @@ export function wakeKeepers(home: Home, views: JobView[]): void {
     const queue = home.queue(name);
     // else it would go by the list that it has
     stampQueue(queue);
-    nudgeKeeper(queue, sandbox);
+    nudgeQueueWaiter(queue, sandbox);
   }
 }

@@ -27,9 +27,9 @@ import { exitCodeOf, type Outcome, type Status } from '../../job/state.ts';
 import { startHook } from '../hooks/exit-hook.ts';
 import type { QueuedSpec } from '../launch/stored-environment.ts';
 import { observe } from '../observe/observe.ts';
-import { identify, isAlive, isHeld } from '../os/process-identity.ts';
+import { identify, isAlive, isLocked } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
-import { nudgeKeeper } from './queue-waiter.ts';
+import { nudgeQueueWaiter } from './queue-waiter.ts';
 
 /** Whether somebody has taken the job to start it, or has ended it: who owns it lives, or its state or shim says so. */
 export function isTaken(job: JobPaths): boolean {
@@ -62,7 +62,7 @@ export function hasStarted(job: JobPaths): boolean {
 /** A shim that has not written itself down: somebody holds the job whose owner is dead. It may also be about to be started anew. */
 function mayBeStarting(job: JobPaths): boolean {
   const owner = readOwner(job);
-  return owner.kind === 'read' && isAlive(owner.value.identity) === 'dead' && isHeld(job.alive);
+  return owner.kind === 'read' && isAlive(owner.value.identity) === 'dead' && isLocked(job.alive);
 }
 
 /** Ends a job that nobody has taken; false if somebody has, or was first. Throws system errors. */
@@ -97,14 +97,14 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   markEnded(home, spec.id, status.endedAt, spec.project);
   // before the entry goes: whoever meets one of an ended job does it
   startHook(home, spec);
-  leaveLine(home, spec);
-  nudgeKeeper(home.queue(spec.placement.queue), sandboxKey(spec.placement));
+  removeFromQueue(home, spec);
+  nudgeQueueWaiter(home.queue(spec.placement.queue), sandboxKey(spec.placement));
   wake(job);
   return true;
 }
 
 /** Takes the entry of a job that was started or ended, and its environment if it needs that no more. */
-export function leaveLine(home: Home, spec: QueuedSpec): void {
+export function removeFromQueue(home: Home, spec: QueuedSpec): void {
   // the entry last: as long as it is there somebody meets it, and does what is left
   if (!spec.keepEnv && spec.onExit === null) removeQuietly(home.job(spec.id).env);
   const entry = findEntry(home, spec);

@@ -14,10 +14,10 @@ import { QueuePaths } from '../../job/home/paths.ts';
 import { listAdmissions } from '../../job/queue/admissions.ts';
 import { listEntries, makeQueue, stampQueue } from '../../job/queue/queue-files.ts';
 import { idOfEntry } from '../../job/queue/queue-order.ts';
-import { identify, isHeld } from '../os/process-identity.ts';
+import { identify, isLocked } from '../os/process-identity.ts';
 
 /** A queue that was renamed away: no name of a queue looks like this. */
-const ASIDE = /^(.+)~(\d{1,15})$/;
+const RENAMED_AWAY = /^(.+)~(\d{1,15})$/;
 
 interface Use {
   running: number;
@@ -28,7 +28,7 @@ interface Use {
 
 function useOf(home: Home, queue: QueuePaths): Use {
   const starts = listAdmissions(queue).map(({ id }) => id);
-  const running = new Set(starts.filter((id) => id > 0 && isHeld(home.job(id).alive)));
+  const running = new Set(starts.filter((id) => id > 0 && isLocked(home.job(id).alive)));
   const waiting = listEntries(queue).filter(({ name }) => !running.has(idOfEntry(name)));
   return {
     running: running.size,
@@ -89,7 +89,7 @@ function discard({ dir }: QueuePaths): void {
 /** Brings to an end what was killed while it removed a queue. Throws system errors. */
 export function settleDropped(home: Home): void {
   for (const folder of namesIn(home.queues)) {
-    const [, name, pid] = ASIDE.exec(folder) ?? [];
+    const [, name, pid] = RENAMED_AWAY.exec(folder) ?? [];
     const aside = new QueuePaths(`${home.queues}/${folder}`);
     if (name === undefined || inspectDirectory(aside.dir) !== 'ours') continue;
     // whoever removes it is at it

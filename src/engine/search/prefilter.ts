@@ -34,7 +34,7 @@ function proofsOf(literal: string, ignoreCase: boolean): number[][] {
   return [...new Set(Buffer.from(literal))].filter(isProof).map(forms);
 }
 
-export class Sieve {
+export class Prefilter {
   private readonly needed: RegExp | null;
   /** Of each literal; null where nothing can be proven. */
   private readonly proofs: number[][][] | null;

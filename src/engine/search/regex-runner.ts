@@ -12,7 +12,7 @@ const INLINE_STEPS = 1e6;
 /** So few that many lines are tested between two looks at the clock. */
 const CHEAP_STEPS = 2e4;
 /** Looks at the thread, and how many without progress end it: counted, so that a suspended machine is not a slow match. */
-const LOOK_MS = 50;
+const POLL_MS = 50;
 const MOST_LOOKS = 10;
 const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 /** Longer than any log line that is worth a bisection. */
@@ -142,7 +142,7 @@ export class Matcher {
         looks = at !== 0 && at === last ? looks + 1 : 0;
         last = at;
         if (looks >= MOST_LOOKS) stop('time');
-        else cancel = after(LOOK_MS, look);
+        else cancel = after(POLL_MS, look);
       };
       this.finish = finish;
       worker.ref();

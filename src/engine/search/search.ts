@@ -7,7 +7,7 @@
 import type { Pattern } from '../../base/text/pattern.ts';
 import { brokenEnd, cleanLine, clip, safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
-import { Sieve } from './prefilter.ts';
+import { Prefilter } from './prefilter.ts';
 import { Matcher, type PatternMatch } from './regex-runner.ts';
 import type { Question } from './regex-thread.ts';
 
@@ -28,7 +28,7 @@ const PART_BYTES = 2 ** 20 + 2 ** 16;
 /** Larger windows are slower: their strings are too large for V8's young generation. */
 const WINDOW_BYTES = 64 * 1024;
 /** The longest time between two turns of the event loop. */
-const TURN_MS = 4;
+const YIELD_MS = 4;
 /** Lines of next to no cost between two looks at the clock. */
 const CHEAP_LINES = 32;
 /** Characters that are put to the thread at once. */
@@ -55,7 +55,7 @@ export class Search {
   private readonly patterns: Pattern[];
   private readonly partBytes: number;
   private readonly matcher: Matcher;
-  private readonly sieve: Sieve;
+  private readonly sieve: Prefilter;
   /** The unfinished last line. */
   private rest: Buffer[] = [];
   private restBytes = 0;
@@ -74,7 +74,7 @@ export class Search {
     this.patterns = patterns;
     this.partBytes = partBytes;
     this.matcher = new Matcher(patterns);
-    this.sieve = new Sieve(patterns);
+    this.sieve = new Prefilter(patterns);
   }
 
   /**
@@ -253,7 +253,7 @@ export class Search {
   }
 
   private isDue(): boolean {
-    return performance.now() - this.turnedAt > TURN_MS;
+    return performance.now() - this.turnedAt > YIELD_MS;
   }
 
   private turn(): Promise<void> {

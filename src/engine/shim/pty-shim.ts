@@ -40,8 +40,8 @@ export function ptyCommand(setsid: string[]): string {
   return `${[...setsid, quote(requireTool('script')), ...words].join(' ')} 2>/dev/null`;
 }
 
-/** The body of `read_letter`: the state of the process whose record is in shim_main, there too; nothing if it is gone. */
-export const readLetterBody = (): string =>
+/** The body of `read_handover`: the state of the process whose record is in shim_main, there too; nothing if it is gone. */
+export const readHandoverBody = (): string =>
   HAS_PROC
     ? `read -r shim_main <"/proc/\${shim_main%% *}/stat" || shim_main=; shim_main=\${shim_main##*) }`
     : `shim_main=$(${quote(requireTool('ps'))} -o state= -p "\${shim_main%% *}")`;

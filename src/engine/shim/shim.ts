@@ -9,7 +9,7 @@ import { HAS_PROC } from '../os/process-identity.ts';
 import { envSplits, newSession, requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
-import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readLetterBody } from './pty-shim.ts';
+import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readHandoverBody } from './pty-shim.ts';
 import shimText from './shim.sh';
 
 /** How to start the program that takes a dead supervisor's place. */
@@ -162,7 +162,7 @@ export function shimCall(
     },
     {
       read_stat: readStatBody(),
-      ...(pty ? { read_letter: readLetterBody() } : {}),
+      ...(pty ? { read_handover: readHandoverBody() } : {}),
       adopt: adopt(call),
       run_job: pty
         ? `exec ${ptyCommand(setsid)}`

@@ -3,7 +3,7 @@
  * himself afterwards what became of the processes. Where nobody answers nothing is signalled.
  */
 import { systemClock } from '../../base/clock.ts';
-import { fail, type HoldTrouble, ok, type Result } from '../../job/failure.ts';
+import { fail, ok, type PauseTrouble, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { writePauseRequest } from '../../job/home/pause-requests.ts';
 import { signalOfCode } from '../../job/signals.ts';
@@ -20,11 +20,11 @@ import { nudge, watchOwner } from './stop-request.ts';
 const ANSWER_MS = 10_000;
 /** How long the processes may take from then on, or from when another owner began to do it, milliseconds. */
 const STOP_MS = 10_000;
-const LOOK_MS = 5;
+const POLL_MS = 5;
 /** Who was nudged while another took its place is asked again, milliseconds. */
 const NUDGE_MS = 500;
 
-export interface Held {
+export interface PausedJob {
   /** The job now. One that was resumed may have ended since. */
   view: LiveView | EndedView;
   /** It was so before. */
@@ -37,16 +37,16 @@ export interface Held {
 export type PauseVerb = 'pause' | 'resume';
 
 /** Pauses a live job, or lets it go on, and returns when that is seen. Throws system errors where no request can be left. */
-export async function holdJob(
+export async function pauseJob(
   home: Home,
   before: LiveView,
   verb: PauseVerb,
   by: string,
-): Promise<Result<Held>> {
+): Promise<Result<PausedJob>> {
   const { id } = before;
   // its pids are others here
   if (isProcForeign()) return fail({ code: 'proc-foreign' });
-  const refuse = (trouble: HoldTrouble) => fail({ code: 'not-held', id, verb, trouble });
+  const refuse = (trouble: PauseTrouble) => fail({ code: 'not-held', id, verb, trouble });
   const refused = troubleOf(before);
   if (refused) return refuse(refused);
   const paused = verb === 'pause';
@@ -77,7 +77,7 @@ const wentOn = ({ status: { outcome } }: EndedView): boolean =>
   outcome.kind === 'exited' && signalOfCode(outcome.code) !== 'SIGKILL';
 
 /** Why a job in this state can neither be paused nor go on. */
-function troubleOf(view: JobView): HoldTrouble | undefined {
+function troubleOf(view: JobView): PauseTrouble | undefined {
   if (view.kind === 'ended') return { kind: 'ended', how: howEnded(view.status.outcome) };
   if (view.kind !== 'live') return { kind: 'ended', how: 'was removed' };
   const { phase } = view.status;
@@ -106,7 +106,7 @@ async function answerOf(
       nudge(home.job(id), id);
       nudged = at;
     }
-    await systemClock.sleep(LOOK_MS);
+    await systemClock.sleep(POLL_MS);
   }
 }
 
@@ -115,9 +115,9 @@ async function verify(
   home: Home,
   view: LiveView,
   stands: boolean,
-  facts: Pick<Held, 'already' | 'undone'>,
-  refuse: (trouble: HoldTrouble) => Result<never>,
-): Promise<Result<Held>> {
+  facts: Pick<PausedJob, 'already' | 'undone'>,
+  refuse: (trouble: PauseTrouble) => Result<never>,
+): Promise<Result<PausedJob>> {
   let deadline = systemClock.monotonic() + STOP_MS;
   let { state } = view;
   for (let still = 0; ; ) {
@@ -137,6 +137,6 @@ async function verify(
     }
     if (systemClock.monotonic() > deadline)
       return refuse({ kind: 'not-stopped', pids: going.map(({ pid }) => pid) });
-    await systemClock.sleep(LOOK_MS);
+    await systemClock.sleep(POLL_MS);
   }
 }

@@ -20,7 +20,7 @@ import { readShim } from '../shim/shim-record.ts';
 /** What a pipe takes as a whole. */
 const WHOLE_BYTES = 4096;
 /** How often a full pipe is looked at, milliseconds. */
-const LOOK_MS = 10;
+const POLL_MS = 10;
 /** How long it may take from the record of the main process until it has opened its stdin, milliseconds. */
 const OPENING_MS = 500;
 
@@ -37,14 +37,14 @@ export interface Sent {
 }
 type Why = Extract<Failure, { code: 'not-sent' }>['why'];
 
-/** Sends all of it; what is full or not ready is waited for, up to `patienceMs`. */
+/** Sends all of it; what is full or not ready is waited for, up to `giveUpMs`. */
 export async function sendTo(
   home: Home,
   { id, spec }: Pick<LiveView, 'id' | 'spec'>,
   parcel: Parcel,
-  patienceMs: number,
+  giveUpMs: number,
 ): Promise<Result<Sent>> {
-  const sending = new Sending(home, id, systemClock.monotonic() + patienceMs);
+  const sending = new Sending(home, id, systemClock.monotonic() + giveUpMs);
   if (!isSendable(spec)) return sending.refuse('not-held');
   const opened = await sending.open();
   if (!opened.ok) return opened;
@@ -130,7 +130,7 @@ class Sending {
         return this.refuse('closed');
       if (this.isLate || view.status.phase === 'queued')
         return this.refuse(view.status.phase === 'queued' ? 'queued' : 'starting');
-      await systemClock.sleep(LOOK_MS);
+      await systemClock.sleep(POLL_MS);
     }
   }
 
@@ -154,7 +154,7 @@ class Sending {
       done += written;
       if (written > 0) continue;
       if (this.isLate) return this.refuse('full', done);
-      await systemClock.sleep(LOOK_MS);
+      await systemClock.sleep(POLL_MS);
     }
     this.sent.lines += lines;
     this.sent.bytes += bytes.length;
@@ -165,6 +165,6 @@ class Sending {
   async end(): Promise<void> {
     wakeReader(this.job.stdinEnd);
     // so that whoever sends next is told that nobody reads any more
-    while (hasReader(this.job.stdinEnd) && !this.isLate) await systemClock.sleep(LOOK_MS);
+    while (hasReader(this.job.stdinEnd) && !this.isLate) await systemClock.sleep(POLL_MS);
   }
 }

@@ -9,7 +9,7 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { claimFirstSignal } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { FirstSignal } from '../../job/state.ts';
-import { type AtSight, EMPTY_LOOKS, signalProcess, sweep } from '../observe/process-tree.ts';
+import { type AsSeen, EMPTY_LOOKS, signalProcess, sweep } from '../observe/process-tree.ts';
 import {
   isDeadState,
   isThat,
@@ -25,7 +25,7 @@ export interface StopTarget {
   job: JobPaths;
   /** What was asked for, read before each look: a harder request may come meanwhile. */
   request(): { signal: string; graceMs: number };
-  find(atSight: AtSight): Promise<ProcessStat[]>;
+  find(asSeen: AsSeen): Promise<ProcessStat[]>;
   /** Whether the job is over once no process of it is left. */
   isEndKnown(): boolean;
   /** The attempt whose stop this is: its first signal is on record; null: what an ended job left is stopped. */
@@ -33,7 +33,7 @@ export interface StopTarget {
   /** Called right before a signal is sent. */
   beforeSignal(signal: string): void;
   /** Called between two looks. */
-  afterLook(): void;
+  afterScan(): void;
 }
 
 export interface StoppedProcesses {
@@ -72,8 +72,8 @@ export async function stopProcesses(
   const forced = new Set<number>();
   // one that shows nothing of itself is of the job by its parent alone, which may be gone at the next look
   const seen = new Map<number, ProcessStat>();
-  const find = async (atSight: AtSight = () => {}): Promise<ProcessStat[]> => {
-    const found = await target.find(atSight);
+  const find = async (asSeen: AsSeen = () => {}): Promise<ProcessStat[]> => {
+    const found = await target.find(asSeen);
     for (const stat of found) {
       known.add(stat.pid);
       seen.set(stat.pid, stat);
@@ -94,14 +94,14 @@ export async function stopProcesses(
     const { signal, graceMs } = target.request();
     if (signal === 'SIGKILL' || clock.monotonic() - begunMs >= graceMs) {
       target.beforeSignal('SIGKILL');
-      const survivors = await sweep(clock, (atSight) =>
+      const survivors = await sweep(clock, (asSeen) =>
         find((stat) => {
           known.add(stat.pid);
           if (signal !== 'SIGKILL' && graceMs > 0) forced.add(stat.pid);
-          atSight(stat);
+          asSeen(stat);
         }),
       );
-      target.afterLook();
+      target.afterScan();
       // what survived KILL as long as we swept is beyond us
       if (target.isEndKnown()) return { known, forced, survivors };
     } else {
@@ -129,6 +129,6 @@ export async function stopProcesses(
     }
     const isOver = empty > 0 && target.isEndKnown();
     await clock.sleep(isOver ? 1 : LOOKS_MS[Math.min(look, LOOKS_MS.length - 1)]!);
-    target.afterLook();
+    target.afterScan();
   }
 }

@@ -29,7 +29,7 @@ const ADOPTER_MS = 300;
 /** How long an owner that came while the job was stopped may take to tell its end, milliseconds. */
 const LATE_OWNER_MS = 10_000;
 /** Between two looks at who owns a job that is being stopped, milliseconds. */
-const OWNER_LOOK_MS = 50;
+const OWNER_POLL_MS = 50;
 
 /**
  * Nudges the owner to read the request: only one that has published (before, the signal would kill it), and only if the
@@ -72,7 +72,7 @@ export function watchOwner(job: JobPaths): () => boolean {
 
 /** Resolves when nobody owns the job, or when `abort` fires. */
 async function waitUnowned(job: JobPaths, abort: AbortSignal): Promise<void> {
-  for (const isUnowned = watchOwner(job); !abort.aborted && !isUnowned(); ) await sleep(OWNER_LOOK_MS, abort);
+  for (const isUnowned = watchOwner(job); !abort.aborted && !isUnowned(); ) await sleep(OWNER_POLL_MS, abort);
 }
 
 export interface Killed {
@@ -171,10 +171,10 @@ export async function sweepLeft(
       // a request for KILL that comes while we stop a job without owner ends its grace
       request: () =>
         view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
-      find: (atSight) => processesOf(home, view, atSight),
+      find: (asSeen) => processesOf(home, view, asSeen),
       isEndKnown: () => true,
       beforeSignal: () => {},
-      afterLook: () => {},
+      afterScan: () => {},
     },
     clock,
   );

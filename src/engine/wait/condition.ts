@@ -3,7 +3,7 @@
  * condition came true, to undefined when the signal fired first, to a Failure when it can never come true.
  */
 
-export interface Met {
+export interface ConditionMet {
   condition: 'match' | 'fail' | 'port' | 'url' | 'file' | 'idle';
   /** For people: `port 3000 (pid 812)`. */
   text: string;

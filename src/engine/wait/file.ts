@@ -3,33 +3,34 @@ import { existsSync, stat } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
-import type { Met, Report } from './condition.ts';
+import type { ConditionMet, Report } from './condition.ts';
 import { sleep } from './job-end.ts';
 
-const LOOK_MS = 50;
+const POLL_MS = 50;
 const PATIENT_AFTER_MS = 60_000;
-const PATIENT_LOOK_MS = 150;
+const SLOW_POLL_MS = 150;
 const TEXT_LIMIT = 200;
 
 /** Not in the thread of JavaScript: a dead network disk would hold up every other condition. */
 const look = (path: string): Promise<'there' | string> =>
   new Promise((resolve) => stat(path, (error) => resolve(error ? (error.code ?? 'EIO') : 'there')));
 
-const met = (path: string): Met => ({
+const met = (path: string): ConditionMet => ({
   condition: 'file',
   text: `file ${clip(safe(path), TEXT_LIMIT)}`,
   facts: { file: path },
 });
 
 /** What there is to say if the path exists at this moment. */
-export const metIfThere = (path: string): Met | undefined => (existsSync(path) ? met(path) : undefined);
+export const metIfThere = (path: string): ConditionMet | undefined =>
+  existsSync(path) ? met(path) : undefined;
 
 /** Until the (absolute) path exists, links followed; fails for a path that no file can have. */
 export async function waitFile(
   path: string,
   abort: AbortSignal,
   report: Report,
-): Promise<Result<Met | undefined>> {
+): Promise<Result<ConditionMet | undefined>> {
   const begun = systemClock.monotonic();
   let told = '';
   const aborted = new Promise<'aborted'>((resolve) =>
@@ -45,7 +46,7 @@ export async function waitFile(
       told = found;
       report(`cannot look at ${shown} (${found}); still waiting`);
     }
-    await sleep(systemClock.monotonic() - begun > PATIENT_AFTER_MS ? PATIENT_LOOK_MS : LOOK_MS, abort);
+    await sleep(systemClock.monotonic() - begun > PATIENT_AFTER_MS ? SLOW_POLL_MS : POLL_MS, abort);
   }
   return ok(undefined);
 }

@@ -7,7 +7,7 @@ import type { Home } from '../../job/home/home.ts';
 import { Log, type Piece, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import { sleep, waitEnded } from './job-end.ts';
-import { Growth } from './log-watcher.ts';
+import { LogWatcher } from './log-watcher.ts';
 
 const PIECE_BYTES = 256 * 1024;
 /** After so many pieces in one go, timers and signals get their turn: a writer may be faster than its reader. */
@@ -33,7 +33,7 @@ export async function* follow(
   onOpen?: (log: Log) => void,
 ): AsyncGenerator<Piece | 'quiet'> {
   const job = home.job(id);
-  const growth = new Growth(job[stream], slowestMs);
+  const growth = new LogWatcher(job[stream], slowestMs);
   const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let log: Log | undefined;
   let ended = false;

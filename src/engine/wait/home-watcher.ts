@@ -18,7 +18,7 @@ const SETTLE_MS = 15;
 /** Looking takes this part of the time at most. */
 const SHARE = 8;
 
-export class Pulse {
+export class HomeWatcher {
   private readonly home: Home;
   private readonly watchers = new Map<string, FSWatcher>();
   private isMoved = false;

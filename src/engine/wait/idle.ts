@@ -12,11 +12,11 @@ import { readState } from '../../job/home/records.ts';
 import { readTrimmed } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
 import { thisHost } from '../os/process-identity.ts';
-import type { Met } from './condition.ts';
+import type { ConditionMet } from './condition.ts';
 import { sleep } from './job-end.ts';
 
-const SHORTEST_LOOK_MS = 10;
-const LONGEST_LOOK_MS = 200;
+const SHORTEST_POLL_MS = 10;
+const LONGEST_POLL_MS = 200;
 /** Looks per awaited silence: a growth is noticed at most that part of it late. */
 const LOOKS = 20;
 /** Wall clock and monotonic clock may differ by this since the start, milliseconds: more means that one was set. */
@@ -62,9 +62,9 @@ export async function waitIdle(
   id: JobId,
   idleMs: number,
   abort: AbortSignal,
-): Promise<Result<Met | undefined>> {
+): Promise<Result<ConditionMet | undefined>> {
   const job = home.job(id);
-  const lookMs = Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, idleMs / LOOKS));
+  const pollMs = Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, idleMs / LOOKS));
   let quietSince: number | undefined;
   for (let stamps = stampsOf(job); !abort.aborted; ) {
     if (quietSince === undefined) {
@@ -82,7 +82,7 @@ export async function waitIdle(
         text: `no output for ${renderDuration(silentMs)}`,
         facts: { idleMs: Math.round(silentMs) },
       });
-    await sleep(Math.max(1, Math.min(lookMs, idleMs - silentMs)), abort);
+    await sleep(Math.max(1, Math.min(pollMs, idleMs - silentMs)), abort);
   }
   return ok(undefined);
 }

@@ -14,9 +14,9 @@ import { observe } from '../observe/observe.ts';
 import { attendQueue } from '../queue/admission.ts';
 
 /** Behind the FIFO, in case a job's directory is replaced under the waiter. */
-const LOOK_MS = 10_000;
+const POLL_MS = 10_000;
 /** Between two looks at a job that waits in a queue: if all processes that would move that on were killed, we do. */
-const QUEUED_LOOK_MS = 1000;
+const QUEUED_POLL_MS = 1000;
 /** Between two looks at a job whose FIFO says nothing yet. */
 const SHORT_MS = 20;
 
@@ -69,7 +69,7 @@ const attended = new Map<string, number>();
 /** Moves a queue on in which somebody waits for a job: once a second, for however many jobs. */
 export async function attendNow(home: Home, queue: string): Promise<void> {
   const now = systemClock.monotonic();
-  if (now - (attended.get(queue) ?? Number.NEGATIVE_INFINITY) < QUEUED_LOOK_MS / 2) return;
+  if (now - (attended.get(queue) ?? Number.NEGATIVE_INFINITY) < QUEUED_POLL_MS / 2) return;
   attended.set(queue, now);
   await attendQueue(home, queue);
 }
@@ -100,7 +100,7 @@ export async function waitEnded(
   abort.addEventListener('abort', end, { once: true });
   if (abort.aborted) end();
   try {
-    let isTold = false;
+    let isNotified = false;
     for (let released: Promise<'released'> | undefined; ; ) {
       released ??= letGo(home.job(id), mine.signal)?.then(() => 'released');
       const view = look();
@@ -109,15 +109,15 @@ export async function waitEnded(
       if (queue !== undefined) {
         // made here if need be, and opened before it is asked again whether the job still waits
         const made = released ? ok(undefined) : await makeFifo(home, id);
-        if (!made.ok && !isTold) onTrouble(made.failure);
-        isTold ||= !made.ok;
+        if (!made.ok && !isNotified) onTrouble(made.failure);
+        isNotified ||= !made.ok;
         if (!released && made.ok && existsSync(home.job(id).alive)) {
           released = letGo(home.job(id), mine.signal)?.then(() => 'released');
           if (released) continue;
         }
         await attendNow(home, queue);
       }
-      const pause = queue !== undefined ? QUEUED_LOOK_MS : released ? LOOK_MS : SHORT_MS;
+      const pause = queue !== undefined ? QUEUED_POLL_MS : released ? POLL_MS : SHORT_MS;
       const slept = sleep(pause, mine.signal);
       // a race with nobody would be won at once, again and again
       const nudge = await (released ? Promise.race([released, slept]) : slept);

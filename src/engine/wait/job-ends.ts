@@ -19,7 +19,7 @@ import { attendNow, letGo, sleep } from './job-end.ts';
 /** So many FIFOs are open at once, each a descriptor; what runs beyond is looked at every second. */
 const MOST_WATCHED = 200;
 /** Between two looks while nothing is heard, milliseconds. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 /** After an end the queue moves on: looks at what came of it, milliseconds after one another. */
 const FOLLOW_UPS_MS = [10, 40, 150, 400];
 /** What is under way when the waiting ends gets so long, milliseconds. */
@@ -97,17 +97,17 @@ export class Endings {
       }
       this.watch(abort);
       const took = systemClock.monotonic() - begun;
-      if (this.resting.size > 0 && begun - lookedAt >= LOOK_MS) {
+      if (this.resting.size > 0 && begun - lookedAt >= POLL_MS) {
         lookedAt = begun;
         this.attend();
       }
-      await this.rest(FOLLOW_UPS_MS[followUp++] ?? LOOK_MS, took / SHARE, abort);
+      await this.rest(FOLLOW_UPS_MS[followUp++] ?? POLL_MS, took / SHARE, abort);
     }
   }
 
   /** Sleeps for `ms`, or until a FIFO is let go, but in any case for `leastMs`. */
   private async rest(ms: number, leastMs: number, abort: AbortSignal): Promise<void> {
-    const least = Math.min(Math.max(leastMs, PAUSE_MS), LOOK_MS);
+    const least = Math.min(Math.max(leastMs, PAUSE_MS), POLL_MS);
     await sleep(least, abort);
     if (this.isNudged || abort.aborted || ms <= least) return;
     const woken = new AbortController();

@@ -17,7 +17,7 @@ const QUIET_LOOKS = 2;
 const WATCHED_MS = 1000;
 const UNWATCHED_MS = 100;
 
-export class Growth {
+export class LogWatcher {
   private streak = 0;
   private quiet = 0;
   private readonly path: string;

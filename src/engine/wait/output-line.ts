@@ -12,7 +12,7 @@ import { isHeading } from '../../job/log/attempt-start.ts';
 import type { Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type Hit, Search } from '../search/search.ts';
-import type { Met } from './condition.ts';
+import type { ConditionMet } from './condition.ts';
 import { follow } from './follow-log.ts';
 
 export interface MatchAsk {
@@ -35,7 +35,7 @@ export async function waitMatch(
   id: JobId,
   ask: MatchAsk,
   abort: AbortSignal,
-): Promise<Result<Met | undefined>> {
+): Promise<Result<ConditionMet | undefined>> {
   // the lowest index wins on the same line: what is a failure is told as one
   const search = new Search([...ask.failOn, ...ask.until]);
   // a line may be in the hands of its thread: whoever gives up does not wait for that
@@ -51,12 +51,12 @@ export async function waitMatch(
       if (piece !== 'quiet') cameMs = systemClock.monotonic();
       if (!hits.ok) return hits;
       const hit = firstOf(hits.value);
-      if (hit) return ok(metOf(hit, ask));
+      if (hit) return ok(outputMet(hit, ask));
     }
     const rest = await search.end();
     if (!rest.ok) return rest;
     const last = firstOf(rest.value);
-    return ok(last && metOf(last, ask));
+    return ok(last && outputMet(last, ask));
   } finally {
     abort.removeEventListener('abort', giveUp);
     search.close();
@@ -71,7 +71,7 @@ async function peek(search: Search, settled: boolean): Promise<Result<Hit[]>> {
   return hit.ok ? ok(hit.value ? [hit.value] : []) : hit;
 }
 
-function metOf({ pattern, from, to, text, matched }: Hit, { stream, failOn }: MatchAsk): Met {
+function outputMet({ pattern, from, to, text, matched }: Hit, { stream, failOn }: MatchAsk): ConditionMet {
   // a long line is shown from where it matches
   const at = text.indexOf(matched);
   const shown = clip(at > SHOWN - 80 ? text.slice(at) : text, SHOWN);

@@ -14,10 +14,10 @@ import { describeListener, listenerText, portTaken, readHolders } from '../obser
 import { sinceTicksOf } from '../observe/process-tree.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
 import { holdersAmong, isInTheWay, readSocketCounts, socketsOn } from '../os/sockets.ts';
-import type { Met, Report } from './condition.ts';
+import type { ConditionMet, Report } from './condition.ts';
 import { sleep } from './job-end.ts';
 
-const LOOK_MS = HAS_PROC ? 25 : 250;
+const POLL_MS = HAS_PROC ? 25 : 250;
 /** The processes of the job are searched this often while it starts, and later: one that leaves our network is rare. */
 const WALK_MS = 250;
 const LATER_WALK_MS = 1000;
@@ -28,7 +28,7 @@ const RECHECK_MS = 1000;
 const PATIENT_MS = 60_000;
 const PATIENT_FACTOR = 4;
 /** A machine with thousands of sockets, or of processes, must not spend a core on looking. */
-const IDLE_PER_LOOK = 4;
+const IDLE_PER_POLL = 4;
 const IDLE_PER_WALK = 25;
 
 export interface PortOptions {
@@ -44,27 +44,27 @@ export async function waitPort(
   { anyOwner }: PortOptions,
   abort: AbortSignal,
   report: Report,
-): Promise<Result<Met | undefined>> {
+): Promise<Result<ConditionMet | undefined>> {
   const search = new Search(home, id, port, report);
   const begun = systemClock.monotonic();
   while (!abort.aborted) {
     const at = systemClock.monotonic();
     const walkedMs = search.walkedMs;
-    const found = anyOwner ? await search.lookForAny() : await search.look();
+    const found = anyOwner ? await search.pollForAny() : await search.look();
     if (found !== undefined) return found;
     const now = systemClock.monotonic();
     const factor = now - begun > PATIENT_MS ? PATIENT_FACTOR : 1;
     search.walkEveryMs = now - begun > STARTED_MS ? LATER_WALK_MS : WALK_MS;
     // a walk has a pace of its own
-    const lookMs = now - at - (search.walkedMs - walkedMs);
-    await sleep(Math.max(LOOK_MS * factor, lookMs * IDLE_PER_LOOK), abort);
+    const pollMs = now - at - (search.walkedMs - walkedMs);
+    await sleep(Math.max(POLL_MS * factor, pollMs * IDLE_PER_POLL), abort);
   }
   return ok(undefined);
 }
 
-type Found = Result<Met> | undefined;
+type Found = Result<ConditionMet> | undefined;
 
-const met = (port: number, pid: number | undefined): Result<Met> =>
+const met = (port: number, pid: number | undefined): Result<ConditionMet> =>
   ok({
     condition: 'port',
     text: pid === undefined ? `port ${port}` : `port ${port} (pid ${pid})`,
@@ -145,7 +145,7 @@ class Search {
     return false;
   }
 
-  async lookForAny(): Promise<Found> {
+  async pollForAny(): Promise<Found> {
     await this.walkIfDue();
     if (!this.isDue(true)) return undefined;
     const sockets = socketsOn(this.port, this.windows(), true);

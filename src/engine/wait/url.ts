@@ -7,7 +7,7 @@ import type { LookupFunction } from 'node:net';
 import { systemClock } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
-import type { Met, Report } from './condition.ts';
+import type { ConditionMet, Report } from './condition.ts';
 import { sleep } from './job-end.ts';
 
 const ATTEMPT_MS = 2000;
@@ -135,7 +135,7 @@ export async function waitUrl(
   { insecure, onAnswer }: UrlOptions,
   abort: AbortSignal,
   report: Report,
-): Promise<Result<Met | undefined>> {
+): Promise<Result<ConditionMet | undefined>> {
   const begun = systemClock.monotonic();
   const shown = renderUrl(url);
   let last = '';

@@ -4,7 +4,7 @@ import type { Home } from '../home/home.ts';
 import type { Found } from '../home/records.ts';
 import { listTemplates, readTemplate, templateFields } from './template-records.ts';
 
-export const scheduleShape = is.object({
+export const scheduleSchema = is.object({
   ...templateFields,
   /** As it was typed: five or six fields, `@daily`, `@every 90s`. */
   expression: is.text,
@@ -15,8 +15,8 @@ export const scheduleShape = is.object({
   /** Times that were missed are made up for by one run. */
   catchUp: is.flag,
 });
-export type Schedule = is.Shaped<typeof scheduleShape>;
+export type Schedule = is.Shaped<typeof scheduleSchema>;
 
 export const listSchedules = (home: Home): string[] => listTemplates(home.schedules);
 export const readSchedule = (home: Home, name: string): Found<Schedule> =>
-  readTemplate(home.schedule(name), scheduleShape);
+  readTemplate(home.schedule(name), scheduleSchema);

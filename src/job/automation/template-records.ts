@@ -16,14 +16,14 @@ import type { TemplatePaths } from '../home/paths.ts';
 import { isName } from '../home/project.ts';
 import { type Found, readShaped } from '../home/records.ts';
 import { discard, emptyTrash } from '../home/trash.ts';
-import { type Identity, identityShape } from '../identity.ts';
-import { draftShape, type JobId } from '../spec.ts';
+import { type Identity, identitySchema } from '../identity.ts';
+import { draftSchema, type JobId } from '../spec.ts';
 
 /** What both have in common: the job that is started again and again. */
 export const templateFields = {
   v: is.version(1),
   name: is.text,
-  draft: draftShape,
+  draft: draftSchema,
   /** What the program that starts its jobs must know beyond what 0.6.0 knew, the first with schedules; see job/needs.ts. */
   needs: is.since(is.listOf(is.text), []),
   /** The queue in which its jobs wait; null: they start at once. */
@@ -39,8 +39,8 @@ export const templateFields = {
   createdAt: is.time,
 };
 
-const templateShape = is.object(templateFields);
-export type JobTemplate = is.Shaped<typeof templateShape>;
+const templateSchema = is.object(templateFields);
+export type JobTemplate = is.Shaped<typeof templateSchema>;
 
 /** Names in order; what is no directory of ours, or has no such name, is none. */
 export const listTemplates = (folder: string): string[] =>
@@ -48,7 +48,7 @@ export const listTemplates = (folder: string): string[] =>
     .filter((name) => isName(name) && inspectDirectory(`${folder}/${name}`) === 'ours')
     .sort();
 
-export const readTemplate = <T>(paths: TemplatePaths, shape: is.Shape<T>): Found<T> =>
+export const readTemplate = <T>(paths: TemplatePaths, shape: is.Schema<T>): Found<T> =>
   readShaped(paths.record, 'record.json', shape);
 
 /** Makes one, complete and durable under its name; false if there is one of that name. */
@@ -90,7 +90,7 @@ export function setTemplatePaused(paths: TemplatePaths, paused: boolean): void {
 
 // ---- claims ----------------------------------------------------------------------------------------------
 
-const claimShape = is.object({ v: is.version(1), job: is.count, identity: identityShape });
+const claimSchema = is.object({ v: is.version(1), job: is.count, identity: identitySchema });
 
 /** That somebody is about to start, or started, `job` for a key: a time, or a delivery. */
 export interface StartClaim {
@@ -117,7 +117,7 @@ export function listClaimed(paths: TemplatePaths): Map<string, number> {
 }
 
 export function readClaim(paths: TemplatePaths, key: string, generation: number): StartClaim | undefined {
-  const read = readShaped(paths.claim(key, generation), 'claim', claimShape);
+  const read = readShaped(paths.claim(key, generation), 'claim', claimSchema);
   return read.kind === 'read' ? { key, generation, job: read.value.job, by: read.value.identity } : undefined;
 }
 
@@ -127,7 +127,7 @@ export function forgetClaim(paths: TemplatePaths, key: string, generation: numbe
 
 // ---- the journal -----------------------------------------------------------------------------------------
 
-export const eventShape = is.object({
+export const eventSchema = is.object({
   /** For which time it was due, or when it came. */
   at: is.time,
   /** Of several times in a row the last. */
@@ -142,7 +142,7 @@ export const eventShape = is.object({
   delivery: is.since(is.nullable(is.text), null),
 });
 /** One thing that a schedule or trigger did, or did not do. */
-export type TemplateEvent = is.Shaped<typeof eventShape>;
+export type TemplateEvent = is.Shaped<typeof eventSchema>;
 
 /** As it is noted: of a schedule without a delivery. */
 type NewEvent = Omit<TemplateEvent, 'delivery'> & Partial<Pick<TemplateEvent, 'delivery'>>;
@@ -151,7 +151,7 @@ export function noteEvent(paths: TemplatePaths, event: NewEvent): void {
   const until = event.until === event.at ? null : event.until;
   appendEntry(paths.history, { ...event, until });
 }
-export const readEvents = (paths: TemplatePaths): TemplateEvent[] => readEntries(paths.history, eventShape);
+export const readEvents = (paths: TemplatePaths): TemplateEvent[] => readEntries(paths.history, eventSchema);
 
 /** Up to then, and not after `now`, every time of a schedule that was added at `createdAt` has a word, or a claim: a word to come. */
 export function notedUntil(paths: TemplatePaths, createdAt: number, now: number): number {

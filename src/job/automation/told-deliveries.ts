@@ -10,21 +10,21 @@ import { readShaped } from '../home/records.ts';
 import type { TemplateEvent } from './template-records.ts';
 
 /** Enough of an event to find it again. */
-const deliveryShape = is.object({
+const deliverySchema = is.object({
   notedAt: is.time,
   job: is.nullable(is.count),
   delivery: is.nullable(is.text),
 });
-type DeliveryKey = is.Shaped<typeof deliveryShape>;
+type DeliveryKey = is.Shaped<typeof deliverySchema>;
 
-const toldShape = is.object({
+const toldSchema = is.object({
   v: is.version(1),
   /** It and all before it count as told; null: none does. */
-  upTo: is.nullable(deliveryShape),
+  upTo: is.nullable(deliverySchema),
   /** Of those after it, these were told. */
-  told: is.listOf(deliveryShape),
+  told: is.listOf(deliverySchema),
 });
-export type ToldDeliveries = is.Shaped<typeof toldShape>;
+export type ToldDeliveries = is.Shaped<typeof toldSchema>;
 
 /** Before the first answer, what is older than this counts as told, milliseconds. */
 export const FIRST_MS = 86_400_000;
@@ -80,7 +80,7 @@ export function withTold(
 
 /** Undefined where nothing was told yet, and where the record cannot be read. */
 export function readTold(paths: TemplatePaths, project: string): ToldDeliveries | undefined {
-  const read = readShaped(paths.told(project), 'told', toldShape);
+  const read = readShaped(paths.told(project), 'told', toldSchema);
   return read.kind === 'read' ? read.value : undefined;
 }
 

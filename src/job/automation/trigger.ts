@@ -7,7 +7,7 @@ import type { Home } from '../home/home.ts';
 import type { Found } from '../home/records.ts';
 import { listTemplates, readTemplate, templateFields } from './template-records.ts';
 
-export const triggerShape = is.object({
+export const triggerSchema = is.object({
   ...templateFields,
   /** Where its listener listens: an IP address as it is usually written, and a port. They stay what they are. */
   host: is.text,
@@ -19,14 +19,14 @@ export const triggerShape = is.object({
   /** Names in a request's Host header that mean this listener, beside its own: of a tunnel, or a proxy. */
   hosts: is.listOf(is.text),
 });
-export type Trigger = is.Shaped<typeof triggerShape>;
+export type Trigger = is.Shaped<typeof triggerSchema>;
 
 /** An address on which a listener listens. */
 export type Address = Pick<Trigger, 'host' | 'port'>;
 
 export const listTriggers = (home: Home): string[] => listTemplates(home.triggers);
 export const readTrigger = (home: Home, name: string): Found<Trigger> =>
-  readTemplate(home.trigger(name), triggerShape);
+  readTemplate(home.trigger(name), triggerSchema);
 
 /** Puts another record in the place of one that is there. Throws system errors: ENOENT where it was removed. */
 export const replaceTrigger = (home: Home, trigger: Trigger): void =>

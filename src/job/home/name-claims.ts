@@ -14,7 +14,7 @@ import type { JobId, Spec } from '../spec.ts';
 import type { Home } from './home.ts';
 import { projectKey } from './job-index.ts';
 
-const claimShape = is.object({ v: is.version(1), id: is.count, name: is.text, project: is.text });
+const claimSchema = is.object({ v: is.version(1), id: is.count, name: is.text, project: is.text });
 
 /** A name, and the project in which it means something. */
 export interface Title {
@@ -53,7 +53,7 @@ function claimsIn(folder: string): Claim[] {
     .sort((a, b) => b - a);
   return generations.flatMap((generation) => {
     const stored = readRecord(`${folder}/claim.${generation}`);
-    const parsed = stored.kind === 'text' ? is.parseShaped(claimShape, stored.text) : undefined;
+    const parsed = stored.kind === 'text' ? is.parseSchema(claimSchema, stored.text) : undefined;
     if (!parsed?.ok) return [];
     const { id, name, project } = parsed.value;
     return [{ generation, id, name, project }];

@@ -177,7 +177,7 @@ export class QueuePaths {
     return `${this.dir}/keeper.${sandbox}n`;
   }
   /** The same of a program that does not know `needs`: it does not see to the jobs that have some. */
-  olderKeeper(sandbox: string): string {
+  olderQueueWaiter(sandbox: string): string {
     return `${this.dir}/keeper.${sandbox}`;
   }
 }

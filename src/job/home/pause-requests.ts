@@ -11,13 +11,13 @@ import type { JobPaths } from './paths.ts';
 import { readShaped } from './records.ts';
 
 /** A request to pause a job, or to let it go on; the highest number of its attempt counts. */
-const pauseRequestShape = is.object({
+const pauseRequestSchema = is.object({
   paused: is.flag,
   /** The command that asked, in words. */
   by: is.text,
   attempt: is.count,
 });
-export type PauseRequest = is.Shaped<typeof pauseRequestShape>;
+export type PauseRequest = is.Shaped<typeof pauseRequestSchema>;
 
 const NAME = /^hold\.([1-9]\d{0,8})$/;
 
@@ -37,7 +37,7 @@ export function writePauseRequest(job: JobPaths, request: PauseRequest): number 
 export function readPauseRequest(job: JobPaths): { number: number; request: PauseRequest } | undefined {
   const number = Math.max(0, ...numbersOf(job));
   if (number === 0) return undefined;
-  const stored = readShaped(job.hold(number), `hold.${number}`, pauseRequestShape);
+  const stored = readShaped(job.hold(number), `hold.${number}`, pauseRequestSchema);
   return stored.kind === 'read' ? { number, request: stored.value } : undefined;
 }
 

@@ -8,23 +8,23 @@ import { sealed } from '../../base/checksum.ts';
 import { claim, createExclusive, openRegular, syncDir, writeRenamed } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
 import { fileAt } from '../../base/fs/file-id.ts';
-import { createBlank, isAlone, writeReserved, writeReservedAside } from '../../base/fs/preallocated.ts';
+import { createBlank, isAlone, writeReserved, writeReservedAsync } from '../../base/fs/preallocated.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import { parseShaped, type Shape } from '../../base/schema.ts';
+import { parseSchema, type Schema } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
 import { KNOWN_NEEDS } from '../needs.ts';
-import { type JobId, type Spec, specShape } from '../spec.ts';
+import { type JobId, type Spec, specSchema } from '../spec.ts';
 import {
   type Crash,
-  crashShape,
+  crashSchema,
   type FirstSignal,
-  firstSignalShape,
-  ownerShape,
+  firstSignalSchema,
+  ownerSchema,
   type State,
   type Stop,
-  stateShape,
-  stopShape,
+  stateSchema,
+  stopSchema,
 } from '../state.ts';
 import type { JobPaths } from './paths.ts';
 
@@ -32,12 +32,12 @@ import type { JobPaths } from './paths.ts';
 export type Found<T> = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'read'; value: T };
 
 /** One record of a job; `what`: its name, for the reason why it is unreadable. */
-export function readShaped<T>(path: string, what: string, shape: Shape<T>): Found<T> {
+export function readShaped<T>(path: string, what: string, shape: Schema<T>): Found<T> {
   const stored = readRecord(path);
   if (stored.kind === 'absent') return stored;
   if (stored.kind === 'unreadable') return { kind: 'unreadable', why: `${what}: ${stored.why}` };
   if (stored.text === '') return { kind: 'unreadable', why: `${what}: ${EMPTY}` };
-  const parsed = parseShaped(shape, stored.text);
+  const parsed = parseSchema(shape, stored.text);
   return parsed.ok
     ? { kind: 'read', value: parsed.value }
     : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
@@ -53,7 +53,7 @@ export const isEmpty = (found: Found<unknown>): boolean =>
 /** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
 export const writeSpec = (job: JobPaths, spec: Spec): void => writeRenamed(job.spec, sealed(spec));
 export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
-  const spec = readShaped(job.spec, 'spec.json', specShape);
+  const spec = readShaped(job.spec, 'spec.json', specSchema);
   if (spec.kind !== 'read') return spec;
   if (spec.value.id !== id) return { kind: 'unreadable', why: `spec.json: it is of job ${spec.value.id}` };
   if (spec.value.argv.length === 0) return { kind: 'unreadable', why: 'spec.json: argv is empty' };
@@ -85,12 +85,12 @@ export function writeState(job: JobPaths, state: State, flush = true): void {
 }
 
 /** Publishes the last state, durably, beside this thread. Rejects with a system error where writeState has to do. */
-export const writeEndAside = (job: JobPaths, state: State): Promise<void> =>
+export const writeEndAsync = (job: JobPaths, state: State): Promise<void> =>
   isAlone(job.end)
-    ? writeReservedAside(job.state, job.end, sealed(state))
+    ? writeReservedAsync(job.state, job.end, sealed(state))
     : Promise.reject(Object.assign(new Error('no room is kept'), { code: 'ENOENT' }));
 
-export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateShape);
+export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateSchema);
 
 // ---- owners: the highest generation publishes ------------------------------------------------------------
 
@@ -116,7 +116,7 @@ const numberOf = (job: JobPaths): string | null => fileAt(job.dir)?.ino.toString
 
 /** Whether the job's directory is a copy of the one in which it was started. */
 export function isCopied(job: JobPaths): boolean {
-  const owner = readShaped(job.owner(highestGeneration(job)), 'owner', ownerShape);
+  const owner = readShaped(job.owner(highestGeneration(job)), 'owner', ownerSchema);
   return owner.kind === 'read' && owner.value.directory !== null && owner.value.directory !== numberOf(job);
 }
 
@@ -124,7 +124,7 @@ export function isCopied(job: JobPaths): boolean {
 export const wereOwners = (folder: string): Identity[] =>
   namesIn(folder).flatMap((name) => {
     if (!/^owner\.\d{1,9}$/.test(name)) return [];
-    const owner = readShaped(`${folder}/${name}`, name, ownerShape);
+    const owner = readShaped(`${folder}/${name}`, name, ownerSchema);
     return owner.kind === 'read' ? owner.value.identity : [];
   });
 
@@ -140,7 +140,7 @@ export function readOwner(job: JobPaths): Found<RecordedOwner> {
 
 /** One owner of the job, the first or a later one. */
 export function readOwnerOf(job: JobPaths, generation: number): Found<RecordedOwner> {
-  const owner = readShaped(job.owner(generation), `owner.${generation}`, ownerShape);
+  const owner = readShaped(job.owner(generation), `owner.${generation}`, ownerSchema);
   return owner.kind === 'read'
     ? { kind: 'read', value: { generation, identity: owner.value.identity, knows: owner.value.knows } }
     : owner;
@@ -161,7 +161,7 @@ export function writeCrash(job: JobPaths, generation: number, crash: Omit<Crash,
 export function readLastCrash(job: JobPaths): Crash | undefined {
   const [last = 0] = numbersOf(job, 'crash').sort((a, b) => b - a);
   if (last === 0) return undefined;
-  const crash = readShaped(job.crash(last), `crash.${last}`, crashShape);
+  const crash = readShaped(job.crash(last), `crash.${last}`, crashSchema);
   return crash.kind === 'read' ? crash.value : { v: 1, at: 0, why: 'the reason cannot be read' };
 }
 
@@ -226,7 +226,7 @@ export const requestStop = (job: JobPaths, hardness: 'term' | 'kill', stop: Stop
 /** The requests to stop so far, the softer first. An unreadable one still asks for a stop: the plainest. */
 export function readStops(job: JobPaths): Stop[] {
   return (['term', 'kill'] as const).flatMap((hardness) => {
-    const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopShape);
+    const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopSchema);
     if (stop.kind === 'absent') return [];
     const stat = lstatSync(job.stop(hardness), { throwIfNoEntry: false });
     // where no descriptor is left nothing can be opened, not even to see that there is nothing
@@ -254,7 +254,7 @@ export function claimFirstSignal(
     errnoOf(thrown);
     return undefined;
   }
-  const before = readShaped(job.firstSignal(attempt), `first.${attempt}`, firstSignalShape);
+  const before = readShaped(job.firstSignal(attempt), `first.${attempt}`, firstSignalSchema);
   // one that cannot be read has been written all the same
   return before.kind === 'read' ? before.value : { v: 1, ticks: 0, monotonicMs: first.monotonicMs };
 }
@@ -262,7 +262,7 @@ export function claimFirstSignal(
 // ---- seen ------------------------------------------------------------------------------------------------
 
 /** Notes that somebody was told how the job ended. A home that cannot be written is no reason to fail. */
-export function markSeen(job: JobPaths): void {
+export function noteSeen(job: JobPaths): void {
   try {
     // not through a link that stands in the place of the job
     requireDirectory(job.dir, true);

@@ -10,7 +10,7 @@ import type { JobPaths, Stream } from '../home/paths.ts';
 import type { State } from '../state.ts';
 import { readLogSize } from './log.ts';
 
-const startShape = is.object({
+const startSchema = is.object({
   v: is.version(1),
   attempt: is.count,
   log: is.count,
@@ -33,7 +33,7 @@ export function readAttemptStart(
   // asked before the record: if there is none of this attempt by then, all of this is of earlier ones
   const size = readLogSize(job, stream) ?? 0;
   const stored = readRecord(job.attemptStart);
-  const start = stored.kind === 'text' ? is.parseShaped(startShape, stored.text) : undefined;
+  const start = stored.kind === 'text' ? is.parseSchema(startSchema, stored.text) : undefined;
   if (start?.ok && start.value.attempt >= attempt) return start.value[stream];
   return status.phase === 'queued' ? size : 0;
 }

@@ -11,7 +11,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { readAt } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
-import { isMarked, LogMark } from './mark.ts';
+import { isMarked, LogPosition } from './mark.ts';
 import { emptiedAt, isSameTrimming, readTrimmed, type Trimming } from './trim-record.ts';
 
 export type { Stream } from '../home/paths.ts';
@@ -45,7 +45,7 @@ export class Log {
   /** The highest offset known to this reader. */
   private highest = 0;
   /** What it read last, and the offset of the first byte of the file at that time. */
-  private mark = LogMark.none;
+  private mark = LogPosition.none;
   private markBase = 0;
   /** The last recorded emptying that it has heard of; undefined before the first look. */
   private recordedFloor: number | undefined;
@@ -206,7 +206,7 @@ export class Log {
   }
 
   /** What is gone and how much was written, of the same instant, in the numbers of this reader. */
-  private look(): Sight {
+  private look(): LogExtent {
     for (let tries = 1; ; tries++) {
       const recorded = this.recorded();
       this.hear(recorded?.floor ?? 0);
@@ -226,7 +226,7 @@ export class Log {
         return { trimming, size };
       }
       this.noticed = Math.max(this.highest, trimming?.to ?? 0);
-      this.mark = LogMark.none;
+      this.mark = LogPosition.none;
     }
   }
 
@@ -240,7 +240,7 @@ export class Log {
     this.ahead = Math.max(0, mine - floor);
     if (this.noticed === undefined) {
       // it is news
-      this.mark = LogMark.none;
+      this.mark = LogPosition.none;
       this.highest = Math.max(this.highest, floor);
       return;
     }
@@ -269,7 +269,7 @@ export class Log {
     const { mark, markBase } = this;
     const { base = 0, from = 0, to = 0 } = trimming ?? {};
     const isTrimmed = base !== markBase || (base + mark.from < to && base + mark.end > from);
-    if (isTrimmed) [this.mark, this.markBase] = [LogMark.none, base];
+    if (isTrimmed) [this.mark, this.markBase] = [LogPosition.none, base];
     return isTrimmed || mark.isIn(this.fd);
   }
 
@@ -283,13 +283,13 @@ export class Log {
 
   private remember({ bytes, from, to }: Piece, trimming: Trimming | null): void {
     const base = trimming?.base ?? 0;
-    if (base !== this.markBase) this.mark = LogMark.none;
+    if (base !== this.markBase) this.mark = LogPosition.none;
     this.markBase = base;
     if (bytes.length > 0 && from >= base && to - base > this.mark.end)
       this.mark = this.mark.after(from - base, bytes);
   }
 
-  private readBy({ trimming, size }: Sight, asked: number, to: number, into?: Buffer): Piece {
+  private readBy({ trimming, size }: LogExtent, asked: number, to: number, into?: Buffer): Piece {
     let [from, end] = [asked, to];
     const floor = trimming?.floor ?? 0;
     const emptied = Math.max(0, floor - asked);
@@ -328,7 +328,7 @@ export class Log {
 }
 
 /** What is gone of a log, and how much was written in all. */
-interface Sight {
+interface LogExtent {
   trimming: Trimming | null;
   size: number;
 }

@@ -8,9 +8,9 @@ import { readAt } from '../../base/fs/read-record.ts';
 
 const MARK_BYTES = 256;
 
-export class LogMark {
+export class LogPosition {
   /** Before the first look: it is in every file. */
-  static readonly none = new LogMark(0, Buffer.alloc(0));
+  static readonly none = new LogPosition(0, Buffer.alloc(0));
   /** Behind the bytes that are remembered, an offset in the file. */
   readonly end: number;
   private readonly bytes: Buffer;
@@ -21,15 +21,15 @@ export class LogMark {
   }
 
   /** Remembers what stands before `end` now. */
-  static at(fd: number, end: number): LogMark {
+  static at(fd: number, end: number): LogPosition {
     const bytes = Buffer.alloc(Math.min(MARK_BYTES, end));
-    return new LogMark(end, bytes.subarray(0, readAt(fd, bytes, end - bytes.length)));
+    return new LogPosition(end, bytes.subarray(0, readAt(fd, bytes, end - bytes.length)));
   }
 
   /** The mark behind bytes that were read just now from offset `from`. */
-  after(from: number, bytes: Buffer): LogMark {
+  after(from: number, bytes: Buffer): LogPosition {
     const all = from === this.end ? Buffer.concat([this.bytes, bytes.subarray(-MARK_BYTES)]) : bytes;
-    return new LogMark(from + bytes.length, Buffer.from(all.subarray(-MARK_BYTES)));
+    return new LogPosition(from + bytes.length, Buffer.from(all.subarray(-MARK_BYTES)));
   }
 
   /** Where the remembered bytes begin. */
@@ -50,5 +50,5 @@ export class LogMark {
 }
 
 /** Whether what a record remembers still stands in a file. */
-export const isMarked = (fd: number, { end, sum }: LogMark['record']): boolean =>
-  LogMark.at(fd, end).record.sum === sum;
+export const isMarked = (fd: number, { end, sum }: LogPosition['record']): boolean =>
+  LogPosition.at(fd, end).record.sum === sum;

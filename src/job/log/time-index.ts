@@ -4,7 +4,7 @@
  * convenience: nothing fails where it is missing, damaged or cannot be written.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, promises } from 'node:fs';
-import { writeAside } from '../../base/fs/async-write.ts';
+import { writeAsync } from '../../base/fs/async-write.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { JobPaths } from '../home/paths.ts';
@@ -106,7 +106,7 @@ export class TimeIndex {
       for (let at = SAMPLE_BYTES; at < samples.length; at += 2 * SAMPLE_BYTES)
         kept.push(samples.subarray(at, at + SAMPLE_BYTES));
       samples = Buffer.concat(kept);
-      await writeAside(this.job.times, samples);
+      await writeAsync(this.job.times, samples);
     } else if (isAlone(this.job.times)) {
       await promises.truncate(this.job.times, samples.length);
     }

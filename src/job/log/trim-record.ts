@@ -6,13 +6,13 @@
  */
 import { closeSync, existsSync, renameSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
-import { writeAside } from '../../base/fs/async-write.ts';
+import { writeAsync } from '../../base/fs/async-write.ts';
 import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
 
-const trimmingShape = is.object({
+const trimmingSchema = is.object({
   /** The bytes from `from` up to `to` are gone, or are about to go. */
   from: is.count,
   to: is.count,
@@ -30,23 +30,23 @@ const trimmingShape = is.object({
   mark: is.since(is.nullable(is.object({ end: is.count, sum: is.text })), null),
 });
 /** What is gone of one log, and where the rest is. */
-export type Trimming = is.Shaped<typeof trimmingShape>;
+export type Trimming = is.Shaped<typeof trimmingSchema>;
 
 /** What fits together: nothing else is believed, or a reader would skip bytes that are there. */
-const soundTrimming: is.Shape<Trimming> = (value, at) => {
-  const trimming = trimmingShape(value, at);
+const soundTrimming: is.Schema<Trimming> = (value, at) => {
+  const trimming = trimmingSchema(value, at);
   const { from, to, base, keep, floor } = trimming;
   if (floor > from || from > to || (keep === 0 ? base !== floor : to > base))
-    throw new is.ShapeError(`${at} is in no order`);
+    throw new is.SchemaError(`${at} is in no order`);
   return trimming;
 };
 
-const trimmedShape = is.object({
+const trimmedSchema = is.object({
   v: is.version(1),
   log: is.since(is.nullable(soundTrimming), null),
   err: is.since(is.nullable(soundTrimming), null),
 });
-export type Trimmed = is.Shaped<typeof trimmedShape>;
+export type Trimmed = is.Shaped<typeof trimmedSchema>;
 
 /** The record; nothing is gone where there is none, or none that can be read. */
 export function readTrimmed(job: JobPaths): Trimmed {
@@ -54,7 +54,7 @@ export function readTrimmed(job: JobPaths): Trimmed {
   // most jobs have none, and a failed open makes an error each time
   if (!existsSync(job.trimmed)) return none;
   const stored = readRecord(job.trimmed);
-  const parsed = stored.kind === 'text' ? is.parseShaped(trimmedShape, stored.text) : undefined;
+  const parsed = stored.kind === 'text' ? is.parseSchema(trimmedSchema, stored.text) : undefined;
   return parsed?.ok ? parsed.value : none;
 }
 
@@ -87,7 +87,7 @@ export const isSameTrimming = (a: Trimming | null, b: Trimming | null): boolean 
  * the job's end. Rejects with a system error.
  */
 export async function writeTrimmed(job: JobPaths, trimmed: Trimmed): Promise<void> {
-  await writeAside(job.trimmed, sealed(trimmed));
+  await writeAsync(job.trimmed, sealed(trimmed));
 }
 
 /** The same at once, for an instant in which nothing else may happen. Throws a system error. */

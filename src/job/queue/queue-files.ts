@@ -23,7 +23,7 @@ import { isName } from '../home/project.ts';
 import type { JobId, Placement, Spec } from '../spec.ts';
 import { entryName, idOfEntry, NO_QUEUE } from './queue-order.ts';
 
-const slotsShape = is.object({ v: is.version(1), slots: is.count });
+const slotsSchema = is.object({ v: is.version(1), slots: is.count });
 
 export const MOST_SLOTS = 10_000;
 export const DEFAULT_SLOTS = 1;
@@ -69,7 +69,7 @@ function makeRoom(home: Home, name: string): QueuePaths {
 export function readSlots(queue: QueuePaths): number {
   if (queue.dir.endsWith(`/${NO_QUEUE}`)) return Number.POSITIVE_INFINITY;
   const stored = readRecord(queue.slots);
-  const parsed = stored.kind === 'text' ? is.parseShaped(slotsShape, stored.text) : undefined;
+  const parsed = stored.kind === 'text' ? is.parseSchema(slotsSchema, stored.text) : undefined;
   return parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS;
 }
 

@@ -21,7 +21,7 @@ import { projectKey } from '../home/job-index.ts';
 import { readShaped } from '../home/records.ts';
 import { isQueue } from '../queue/queue-files.ts';
 import type { JobId } from '../spec.ts';
-import { type IdRanges, idRangesShape, isInRanges } from './id-ranges.ts';
+import { type IdRanges, idRangesSchema, isInRanges } from './id-ranges.ts';
 
 /** Whose round it is: of a project (null: of all) and its jobs in a queue (null: in any, or in none). */
 export interface RoundOwner {
@@ -30,29 +30,29 @@ export interface RoundOwner {
 }
 
 /** Up to which id the ends are answered for; those in `open` are not. */
-const boundsFields = { upTo: is.count, open: idRangesShape };
+const boundsFields = { upTo: is.count, open: idRangesSchema };
 export type Bounds = { upTo: JobId; open: IdRanges };
 
 /** Whether the end of a job was answered for. */
 export const isEndAnswered = ({ upTo, open }: Bounds, id: JobId): boolean =>
   id <= upTo && !isInRanges(open, id);
 
-const answeredShape = is.object({
+const answeredSchema = is.object({
   v: is.version(1),
   project: is.nullable(is.text),
   queue: is.nullable(is.text),
   from: is.count,
   ...boundsFields,
   /** The jobs of the round. */
-  jobs: idRangesShape,
+  jobs: idRangesSchema,
   /** How many failures counted, and the first of them by id. */
   failed: is.count,
   first: is.nullable(is.object({ id: is.count, code: is.upTo(255), by: is.literal('job', 'bgjob') })),
   at: is.time,
 });
-export type AnsweredRound = Omit<is.Shaped<typeof answeredShape>, 'v'>;
+export type AnsweredRound = Omit<is.Shaped<typeof answeredSchema>, 'v'>;
 
-const sinceShape = is.object({ v: is.version(1), ...boundsFields });
+const sinceSchema = is.object({ v: is.version(1), ...boundsFields });
 
 // ---- where -----------------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ function recordsOf(folder: string, owner: RoundOwner): { name: string; upTo: Job
 export function readAnsweredRound(home: Home, owner: RoundOwner): AnsweredRound | undefined {
   const folder = roundsFolder(home, owner.project);
   for (const { name } of recordsOf(folder, owner)) {
-    const found = readShaped(`${folder}/${name}`, name, answeredShape);
+    const found = readShaped(`${folder}/${name}`, name, answeredSchema);
     // two projects may share a key
     if (found.kind === 'read' && found.value.project === owner.project && found.value.queue === owner.queue)
       return found.value;
@@ -114,7 +114,7 @@ export function claimSince(home: Home, bounds: Bounds): void {
 
 /** What had ended by then; undefined if nobody noted it yet. Where the note is damaged nothing counts as answered. */
 export function readSince(home: Home): Bounds | undefined {
-  const found = readShaped(sinceFile(home), 'since', sinceShape);
+  const found = readShaped(sinceFile(home), 'since', sinceSchema);
   if (found.kind === 'absent') return undefined;
   return found.kind === 'read' ? found.value : { upTo: 0, open: [] };
 }
@@ -140,6 +140,6 @@ export function pruneAnsweredRounds(home: Home, lowest: JobId): void {
 }
 
 function isProjectGone(path: string): boolean {
-  const found = readShaped(path, path, answeredShape);
+  const found = readShaped(path, path, answeredSchema);
   return found.kind === 'read' && found.value.project !== null && !existsSync(found.value.project);
 }

@@ -3,12 +3,12 @@ import * as is from '../../base/schema.ts';
 import type { JobId } from '../spec.ts';
 
 /** First and last id of one range, both in it. */
-const rangeShape: is.Shape<[JobId, JobId]> = (value, at) => {
+const rangeSchema: is.Schema<[JobId, JobId]> = (value, at) => {
   const [from, to] = is.listOf(is.count)(value, at);
-  if (from === undefined || to === undefined || from > to) throw new is.ShapeError(`${at} is not a range`);
+  if (from === undefined || to === undefined || from > to) throw new is.SchemaError(`${at} is not a range`);
   return [from, to];
 };
-export const idRangesShape = is.listOf(rangeShape);
+export const idRangesSchema = is.listOf(rangeSchema);
 /** Ascending, no id twice. */
 export type IdRanges = [JobId, JobId][];
 

@@ -10,7 +10,7 @@ import type { Home } from '../home/home.ts';
 import { readShaped } from '../home/records.ts';
 import { makeRoundsFolder, roundsFolder } from './answered.ts';
 
-const failureShape = is.object({
+const failureSchema = is.object({
   id: is.count,
   /** Null: it was in none. */
   queue: is.nullable(is.text),
@@ -25,16 +25,16 @@ const failureShape = is.object({
   automatic: is.flag,
 });
 /** A failed job that gc removed. */
-export type RemovedFailure = is.Shaped<typeof failureShape>;
+export type RemovedFailure = is.Shaped<typeof failureSchema>;
 
-const removedShape = is.object({
+const removedSchema = is.object({
   v: is.version(1),
   project: is.text,
-  failures: is.listOf(failureShape),
+  failures: is.listOf(failureSchema),
   /** The highest id of the others that were removed, by queue (null: outside of all), and whether a round of the project leaves them out. */
   ended: is.listOf(is.object({ queue: is.nullable(is.text), leftOut: is.flag, upTo: is.count })),
 });
-export type RemovedJobs = Omit<is.Shaped<typeof removedShape>, 'v' | 'project'>;
+export type RemovedJobs = Omit<is.Shaped<typeof removedSchema>, 'v' | 'project'>;
 
 /** So many failures of a project are remembered, for so long, milliseconds. */
 const MOST_FAILURES = 1000;
@@ -43,14 +43,14 @@ const REMEMBERED_MS = 30 * 86_400_000;
 const NONE: RemovedJobs = { failures: [], ended: [] };
 
 export function readRemoved(home: Home, project: string): RemovedJobs {
-  const found = readShaped(`${roundsFolder(home, project)}/removed`, 'removed', removedShape);
+  const found = readShaped(`${roundsFolder(home, project)}/removed`, 'removed', removedSchema);
   return found.kind === 'read' && found.value.project === project ? found.value : NONE;
 }
 
 /** The same of all projects. */
 export function readAllRemoved(home: Home): RemovedJobs[] {
   return namesIn(home.rounds).flatMap((name) => {
-    const found = readShaped(`${home.rounds}/${name}/removed`, 'removed', removedShape);
+    const found = readShaped(`${home.rounds}/${name}/removed`, 'removed', removedSchema);
     return found.kind === 'read' ? found.value : [];
   });
 }

@@ -8,7 +8,7 @@ import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { startFrom } from '../../engine/automation/start-once.ts';
 import { takeBack } from '../../engine/launch/launch.ts';
-import { isAlive, isHeld } from '../../engine/os/process-identity.ts';
+import { isAlive, isLocked } from '../../engine/os/process-identity.ts';
 import {
   forgetClaim,
   noteEvent,
@@ -110,7 +110,7 @@ export function judgeClaim(
   )
     return told(false);
   const isThere =
-    isHeld(job.alive) ||
+    isLocked(job.alive) ||
     readOwner(job).kind !== 'absent' ||
     readState(job).kind !== 'absent' ||
     (placement !== null && findEntry(home, { ...spec.value, placement }) !== undefined);

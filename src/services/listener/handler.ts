@@ -4,14 +4,14 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { errnoOf } from '../../base/result.ts';
-import { isOfThisWorld } from '../../engine/queue/confinement.ts';
+import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { type Address, listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isWanted } from '../service.ts';
 import { tell } from '../service-log.ts';
 import { deliver } from './delivery.ts';
-import { Budget, type Rate } from './rate-limit.ts';
-import type { Head, Letter, Reply } from './request.ts';
+import { type Rate, RateLimiter } from './rate-limit.ts';
+import type { Head, ListenerRequest, Reply } from './request.ts';
 import { isGenuine, randomSecret } from './signature.ts';
 
 /** Of one trigger: jobs that are started. */
@@ -34,11 +34,11 @@ const later = (status: number, error: string, seconds: number): Reply =>
 const UNKNOWN = refuse(401, 'unauthorized', { 'WWW-Authenticate': 'Bearer' });
 const GONE = later(503, 'this listener ends', 5);
 
-export class Desk {
+export class DeliveryHandler {
   private readonly home: Home;
   private readonly address: Address;
-  private readonly failures = new Budget(FAILURES);
-  private readonly starts = new Map<string, Budget>();
+  private readonly failures = new RateLimiter(FAILURES);
+  private readonly starts = new Map<string, RateLimiter>();
   /** One that is served here: it is read where another is asked for that is not there. */
   private other = '';
   /** The start that is under way, and those that wait for it. */
@@ -52,7 +52,7 @@ export class Desk {
   }
 
   /** Answers; never rejects. */
-  async answer(letter: Letter): Promise<Reply> {
+  async answer(letter: ListenerRequest): Promise<Reply> {
     try {
       const trigger = this.authorize(letter);
       if (!trigger) return this.refuseUnknown();
@@ -60,7 +60,7 @@ export class Desk {
         ID_HEADERS.map((name) => textOf(letter.headers[name])).find((one) => one !== undefined) ?? null;
       if (id !== null && id.length > LONGEST_ID)
         return refuse(400, `the id of a delivery may have ${LONGEST_ID} characters`);
-      const seconds = this.budgetOf(trigger.name).take();
+      const seconds = this.rateLimiterOf(trigger.name).take();
       if (seconds > 0) return later(429, 'too many deliveries', seconds);
       return await this.inTurn(() => this.start(letter, id));
     } catch (thrown) {
@@ -85,8 +85,8 @@ export class Desk {
     return seconds > 0 ? later(429, 'too many requests', seconds) : UNKNOWN;
   }
 
-  private budgetOf(name: string): Budget {
-    const budget = this.starts.get(name) ?? new Budget(STARTS);
+  private rateLimiterOf(name: string): RateLimiter {
+    const budget = this.starts.get(name) ?? new RateLimiter(STARTS);
     this.starts.set(name, budget);
     return budget;
   }
@@ -102,7 +102,7 @@ export class Desk {
   }
 
   /** The trigger that is meant, read anew: what was removed or rotated is so at once. For one that is not there another is read. */
-  private authorize({ name, headers, body }: Letter): Trigger | undefined {
+  private authorize({ name, headers, body }: ListenerRequest): Trigger | undefined {
     const names = listTriggers(this.home);
     const isThere = names.includes(name);
     const read = readTrigger(
@@ -123,10 +123,10 @@ export class Desk {
 
   private isServedHere(trigger: Trigger): boolean {
     const { host, port } = this.address;
-    return trigger.host === host && trigger.port === port && isOfThisWorld(trigger);
+    return trigger.host === host && trigger.port === port && isInThisNamespace(trigger);
   }
 
-  private async start(letter: Letter, id: string | null): Promise<Reply> {
+  private async start(letter: ListenerRequest, id: string | null): Promise<Reply> {
     if (!isWanted(this.home)) {
       this.leave();
       return GONE;

@@ -14,7 +14,7 @@ import { errnoOf } from '../../base/result.ts';
 import type { Address } from '../../job/automation/trigger.ts';
 import {
   type Head,
-  type Letter,
+  type ListenerRequest,
   MOST_BODY_BYTES,
   nameIn,
   type Reply,
@@ -33,7 +33,7 @@ const HEAD_MS = 5000;
 const REQUEST_MS = 15_000;
 const KEEP_MS = 2000;
 /** Between two looks at who is late, milliseconds. */
-const LOOK_MS = 500;
+const POLL_MS = 500;
 /** Who sends too much may go on for so long and so many bytes, so that it hears the answer. */
 const DRAIN_MS = 1000;
 const DRAIN_BYTES = 4 * MOST_BODY_BYTES;
@@ -46,12 +46,12 @@ export interface RequestHandler {
   /** Whether the head of a request shows that whoever sends it knows the secret. */
   isGenuine(head: Head): boolean;
   /** Answers a whole request; never rejects. */
-  answer(letter: Letter): Promise<Reply>;
+  answer(letter: ListenerRequest): Promise<Reply>;
   /** Told of every answer. */
   answered(status: number, from: string): void;
 }
 
-export class Door {
+export class HttpServer {
   private readonly handler: RequestHandler;
   private server: Server | undefined;
   /** The oldest first, with the requests of each that are not answered yet. */
@@ -76,7 +76,7 @@ export class Door {
       headersTimeout: HEAD_MS,
       requestTimeout: REQUEST_MS,
       keepAliveTimeout: KEEP_MS,
-      connectionsCheckingInterval: LOOK_MS,
+      connectionsCheckingInterval: POLL_MS,
       maxHeaderSize: MOST_HEAD_BYTES,
     });
     server.maxRequestsPerSocket = MOST_REQUESTS;

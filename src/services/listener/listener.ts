@@ -9,16 +9,16 @@ import { errnoOf } from '../../base/result.ts';
 import { listenerOf } from '../../engine/automation/service-jobs.ts';
 import { describeListener, listenerText, readHolders } from '../../engine/observe/port-owner.ts';
 import { socketsOn } from '../../engine/os/sockets.ts';
-import { isOfThisWorld, thisWorld } from '../../engine/queue/confinement.ts';
+import { isInThisNamespace, thisNamespaceKey } from '../../engine/queue/confinement.ts';
 import { type Address, hostText, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { becomeSole, Calls, followUp, isWanted, LOOK_MS, mustRenew, RENEW } from '../service.ts';
+import { becomeInstance, Calls, followUp, isWanted, mustRenew, POLL_MS, RENEW } from '../service.ts';
 import { tell } from '../service-log.ts';
 import { ownHosts } from './allowed-hosts.ts';
 import { pruneDeliveryClaims, settleClaims } from './delivery-claims.ts';
-import { addedHosts, Desk } from './handler.ts';
-import { Door } from './http-server.ts';
+import { addedHosts, DeliveryHandler } from './handler.ts';
+import { HttpServer } from './http-server.ts';
 import { Refusals } from './rejection-log.ts';
 
 /** Until the port is tried again, milliseconds: soon at first, when another of ours may be about to end. */
@@ -34,23 +34,23 @@ const served = (home: Home, { host, port }: Address): string[] =>
       read.kind === 'read' &&
       read.value.host === host &&
       read.value.port === port &&
-      isOfThisWorld(read.value)
+      isInThisNamespace(read.value)
     );
   });
 
 /** Of an address, in letters and digits. */
-const soleKey = ({ host, port }: Address): string =>
-  `${thisWorld()}p${port}h${host.replace(/[^0-9a-z]/g, 'x')}`;
+const instanceKey = ({ host, port }: Address): string =>
+  `${thisNamespaceKey()}p${port}h${host.replace(/[^0-9a-z]/g, 'x')}`;
 
 /** True: a process of the new program has to take over. */
 async function serve(home: Home, address: Address): Promise<boolean> {
   const refusals = new Refusals();
   const service = listenerOf(home, address);
-  const claim = await becomeSole(home, home.triggers, soleKey(address));
+  const claim = await becomeInstance(home, home.triggers, instanceKey(address));
   if (claim === undefined) return false;
-  const desk = new Desk(home, address, () => wakeReader(service.fifo));
+  const desk = new DeliveryHandler(home, address, () => wakeReader(service.fifo));
   const hosts = ownHosts(address.host);
-  const door = new Door({
+  const door = new HttpServer({
     mayHost: (host) => hosts.has(host) || addedHosts(home, address).has(host),
     isGenuine: (head) => desk.isGenuine(head),
     answer: (letter) => desk.answer(letter),
@@ -88,9 +88,9 @@ async function serve(home: Home, address: Address): Promise<boolean> {
       pruned = systemClock.monotonic();
     }
     refusals.tell();
-    if (door.isOpen) await calls.next(LOOK_MS);
+    if (door.isOpen) await calls.next(POLL_MS);
     else {
-      await calls.next(RETRY_MS[failed] ?? LOOK_MS);
+      await calls.next(RETRY_MS[failed] ?? POLL_MS);
       await open(door, address, ++failed);
     }
   }
@@ -102,7 +102,7 @@ async function serve(home: Home, address: Address): Promise<boolean> {
   return false;
 }
 
-async function open(door: Door, address: Address, failed: number): Promise<void> {
+async function open(door: HttpServer, address: Address, failed: number): Promise<void> {
   const { host, port } = address;
   const errno = await door.open(address);
   const at = `${hostText(host)}:${port}`;

@@ -7,7 +7,7 @@ export interface Rate {
   everyMs: number;
 }
 
-export class Budget {
+export class RateLimiter {
   private readonly rate: Rate;
   private left: number;
   private since = systemClock.monotonic();

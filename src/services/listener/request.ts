@@ -22,7 +22,7 @@ export interface Head {
   headers: IncomingHttpHeaders;
 }
 /** A whole request. */
-export interface Letter extends Head {
+export interface ListenerRequest extends Head {
   body: Buffer;
 }
 

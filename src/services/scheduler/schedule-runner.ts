@@ -4,7 +4,7 @@ import { errnoOf } from '../../base/result.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
 import { claimStateOf } from '../../engine/observe/name-owner.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
-import { isOfThisWorld } from '../../engine/queue/confinement.ts';
+import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { dueBetween, LATE_MS, type Missed } from '../../job/automation/due.ts';
 import { readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {
@@ -25,7 +25,7 @@ import { isRetired } from '../../job/home/ids.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
-import { LOOK_MS, ownJob } from '../service.ts';
+import { ownJob, POLL_MS } from '../service.ts';
 import { tell } from '../service-log.ts';
 
 /** So many jobs of a schedule may wait for each other with --overlap queue. */
@@ -35,7 +35,7 @@ const MOST_CLAIMS = 2000;
 
 type Reason = Pick<TemplateEvent, 'did' | 'why' | 'job' | 'by'>;
 
-export class Rota {
+export class ScheduleRunner {
   private readonly home: Home;
   private readonly name: string;
   private readonly paths: TemplatePaths;
@@ -43,7 +43,7 @@ export class Rota {
   private current: { schedule: Schedule; timetable: Timetable } | undefined;
   /** Up to then, on the wall clock, everything is handled. */
   private handled = 0;
-  private isFirstLook = true;
+  private isFirstPoll = true;
   /** What was told of a record that cannot be used. */
   private complaint: string | undefined;
 
@@ -58,14 +58,14 @@ export class Rota {
     const read = readSchedule(this.home, this.name);
     if (read.kind !== 'read') return this.complain(read.kind === 'absent' ? 'it has no record' : read.why);
     const schedule = read.value;
-    if (!isOfThisWorld(schedule)) return null;
+    if (!isInThisNamespace(schedule)) return null;
     // whoever resumes it notes what was left out: it begins anew from its journal
     if (isTemplatePaused(this.paths)) {
       this.current = undefined;
       return null;
     }
     const timetable = await this.timetableOf(schedule);
-    if (!timetable) return systemClock.now() + LOOK_MS;
+    if (!timetable) return systemClock.now() + POLL_MS;
     const now = systemClock.now();
     if (this.current?.schedule.createdAt !== schedule.createdAt) await this.begin(schedule, now);
     this.current = { schedule, timetable };
@@ -76,13 +76,13 @@ export class Rota {
       this.handled = Math.max(this.handled, notedUntil(this.paths, schedule.createdAt, now));
     const due = dueBetween(timetable, schedule, this.handled, now);
     if (due) {
-      const gap = now - this.handled > 3 * LOOK_MS;
-      if (due.missed) this.noteMissed(due.missed, this.isFirstLook ? NOBODY : gap ? SLEPT : TOO_OFTEN);
+      const gap = now - this.handled > 3 * POLL_MS;
+      if (due.missed) this.noteMissed(due.missed, this.isFirstPoll ? NOBODY : gap ? SLEPT : TOO_OFTEN);
       if (due.fire !== null) await this.fire(schedule, due.fire, due.covers, 1);
     }
     this.handled = now;
-    this.isFirstLook = false;
-    return timetable.next(systemClock.now()) ?? now + LOOK_MS;
+    this.isFirstPoll = false;
+    return timetable.next(systemClock.now()) ?? now + POLL_MS;
   }
 
   private async timetableOf(schedule: Schedule): Promise<Timetable | undefined> {
@@ -97,7 +97,7 @@ export class Rota {
   private complain(why: string): number {
     if (this.complaint !== why) tell(`${this.name}: ${why}`);
     this.complaint = why;
-    return systemClock.now() + LOOK_MS;
+    return systemClock.now() + POLL_MS;
   }
 
   /** Goes on where the journal ends; and brings to an end what was killed while it was started. */
@@ -109,7 +109,7 @@ export class Rota {
       if (!noted.has(key) && Number(key) >= oldest) await this.settle(schedule, key, generation, now);
     // with what was settled
     this.handled = notedUntil(this.paths, schedule.createdAt, now);
-    this.isFirstLook = true;
+    this.isFirstPoll = true;
   }
 
   /** A time that was claimed, without a word on what became of it. */

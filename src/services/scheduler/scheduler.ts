@@ -6,22 +6,22 @@
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { schedulerOf } from '../../engine/automation/service-jobs.ts';
-import { thisWorld } from '../../engine/queue/confinement.ts';
+import { thisNamespaceKey } from '../../engine/queue/confinement.ts';
 import { listSchedules, readSchedule } from '../../job/automation/schedule.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { becomeSole, Calls, followUp, isWanted, mustRenew, RENEW } from '../service.ts';
+import { becomeInstance, Calls, followUp, isWanted, mustRenew, RENEW } from '../service.ts';
 import { tell } from '../service-log.ts';
-import { Rota } from './schedule-runner.ts';
+import { ScheduleRunner } from './schedule-runner.ts';
 
 /** True: a process of the new program has to take over. */
 async function schedule(home: Home): Promise<boolean> {
   const service = schedulerOf(home);
-  const claim = await becomeSole(home, home.schedules, thisWorld());
+  const claim = await becomeInstance(home, home.schedules, thisNamespaceKey());
   if (claim === undefined) return false;
   const calls = new Calls(home, service.fifo);
   await calls.open();
-  const rotas = new Map<string, Rota>();
+  const rotas = new Map<string, ScheduleRunner>();
   while (isWanted(home)) {
     if (mustRenew(() => listSchedules(home).map((name) => readSchedule(home, name)))) {
       calls.close();
@@ -49,12 +49,12 @@ async function schedule(home: Home): Promise<boolean> {
 }
 
 /** Starts what is due, and returns when to look again; null: there is nothing to look after. */
-async function look(home: Home, rotas: Map<string, Rota>): Promise<number | null> {
+async function look(home: Home, rotas: Map<string, ScheduleRunner>): Promise<number | null> {
   const names = listSchedules(home);
   for (const name of rotas.keys()) if (!names.includes(name)) rotas.delete(name);
   let next: number | null = null;
   for (const name of names) {
-    const rota = rotas.get(name) ?? new Rota(home, name);
+    const rota = rotas.get(name) ?? new ScheduleRunner(home, name);
     rotas.set(name, rota);
     // between two of many, too
     const at = isWanted(home) ? await rota.look() : null;

@@ -2,7 +2,7 @@
 import type { Stream } from '../../job/home/paths.ts';
 
 /** One of the job's logs, as the last look saw it. */
-export class LogSight {
+export class LogGrowth {
   readonly stream: Stream;
   /** All that was ever written, bytes. */
   size = 0;

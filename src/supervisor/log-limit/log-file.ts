@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { reopen } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
-import { isMarked, LogMark } from '../../job/log/mark.ts';
+import { isMarked, LogPosition } from '../../job/log/mark.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -16,7 +16,7 @@ const HOLE_BYTES = 64 * 1024;
 export class LogFile {
   private readonly path: string;
   private fd: number | undefined;
-  private mark = LogMark.none;
+  private mark = LogPosition.none;
   /** What an owner before us remembered, until the first look. */
   private recorded: Trimming['mark'];
   private stamp = '';
@@ -38,7 +38,7 @@ export class LogFile {
       const stamp = `${size} ${mtimeMs}`;
       if (stamp === this.stamp) return { bytes: size, isEmptied: false };
       // first remember, then compare: what is remembered is of the same file
-      const mark = LogMark.at(this.fd, size);
+      const mark = LogPosition.at(this.fd, size);
       const isSame = size >= this.mark.end && this.isKnown(this.fd);
       if (isSame) [this.mark, this.stamp, this.recorded] = [mark, stamp, null];
       return { bytes: size, isEmptied: !isSame };
@@ -71,7 +71,7 @@ export class LogFile {
 
   /** The file was emptied, and that is known. */
   forget(): void {
-    [this.mark, this.stamp, this.recorded] = [LogMark.none, '', null];
+    [this.mark, this.stamp, this.recorded] = [LogPosition.none, '', null];
   }
 
   /** Where the zeros end that begin at `from`, no further than `to`: a hole, as no job writes such a thing. */

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
-import { markerOf } from '../../engine/observe/process-tree.ts';
+import { envMarkerOf } from '../../engine/observe/process-tree.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import type { Home } from '../../job/home/home.ts';
 
@@ -24,7 +24,7 @@ export async function punch(home: Home, open: () => number, from: number, to: nu
   const fallocate = findTool('fallocate');
   if (fallocate === undefined) return 'unsupported';
   const args = ['-p', '-o', String(from), '-l', String(to - from), `/proc/self/fd/${LOG_FD}`];
-  const env = { ...markerOf(home, 0), BGJOB_TOKEN: 'none', LC_ALL: 'C' };
+  const env = { ...envMarkerOf(home, 0), BGJOB_TOKEN: 'none', LC_ALL: 'C' };
   let fd: number | undefined;
   try {
     // by descriptor: a path would be followed, and the job may have put a link in the place of its log

@@ -7,7 +7,7 @@ import { closeSync, fstatSync, ftruncateSync } from 'node:fs';
 import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
-import { isMarked, LogMark } from '../../job/log/mark.ts';
+import { isMarked, LogPosition } from '../../job/log/mark.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
 import type { LogFile } from './log-file.ts';
 
@@ -43,7 +43,7 @@ export async function turn(
     for (let got = 1; got > 0; end += got) got = copyPiece(log, copy, end, CHUNK_BYTES);
     if (!file.isSame) return false;
     // by this another owner sees whether we came to empty it
-    const mark = LogMark.at(log, end).record;
+    const mark = LogPosition.at(log, end).record;
     const turned = { from, to: base + start, base: base + end, keep: keep + 1, floor, moved, mark };
     publish({ ...turned, turning: true });
     if (isMarked(log, mark)) ftruncateSync(log, 0);
@@ -57,7 +57,7 @@ export async function turn(
 }
 
 /** Ends a turn in whose midst an owner died. */
-export function finishTurn(
+export function finishRotation(
   job: JobPaths,
   stream: Stream,
   file: LogFile,

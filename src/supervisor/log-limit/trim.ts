@@ -23,10 +23,10 @@ import {
 } from '../../job/log/trim-record.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
-import { LogSight } from './growth-rate.ts';
+import { LogGrowth } from './growth-rate.ts';
 import { LogFile } from './log-file.ts';
 import { punch } from './punch-hole.ts';
-import { finishTurn, turn } from './rotate.ts';
+import { finishRotation, turn } from './rotate.ts';
 
 const HEAD_BYTES = 16 * 2 ** 20;
 /** Holes are made of whole blocks. */
@@ -57,7 +57,7 @@ export class Trim {
   private readonly job: JobPaths;
   private readonly spec: Spec;
   private readonly onReached: (stop: Stop) => void;
-  private readonly growths: LogSight[];
+  private readonly growths: LogGrowth[];
   private readonly times: TimeIndex;
   private readonly headBytes: number;
   /** How much may be on the disk beside the head. */
@@ -87,7 +87,7 @@ export class Trim {
     this.job = home.job(spec.id);
     this.spec = spec;
     this.onReached = onReached;
-    this.growths = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new LogSight(s));
+    this.growths = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new LogGrowth(s));
     this.times = new TimeIndex(this.job);
     this.headBytes = aligned(Math.min(HEAD_BYTES, limit / 4));
     this.room = limit - this.headBytes - RECORDS_BYTES;
@@ -101,7 +101,7 @@ export class Trim {
   }
 
   /** What an owner before us knew of a log: so large it was, and there may be a cut to be made again. */
-  private resume(growth: LogSight): void {
+  private resume(growth: LogGrowth): void {
     const { stream } = growth;
     const trimming = this.trimmed[stream];
     const seen = stream === 'log' ? readLastSize(this.job) : 0;
@@ -111,7 +111,7 @@ export class Trim {
   }
 
   /** Looks once more, at the end of the job: that it emptied its log is recorded before its end is told. */
-  lookAtEnd(): void {
+  readEnd(): void {
     if (this.isOn) this.measure(false);
   }
 
@@ -158,7 +158,7 @@ export class Trim {
     this.timer = setTimeout(() => this.look(), this.cutting ? LIVELY_MS : this.pauseMs());
   }
 
-  private begin(growth: LogSight): void {
+  private begin(growth: LogGrowth): void {
     const trigger = this.trigger(growth);
     // so much again has to come before the next cut; a fast writer leaves less behind
     const keep = trigger < this.room * 0.9 ? trigger / 2 : this.room * 0.75;
@@ -175,7 +175,7 @@ export class Trim {
     return grew;
   }
 
-  private sizeOf(growth: LogSight): number {
+  private sizeOf(growth: LogGrowth): number {
     const { stream, size } = growth;
     const { base = 0, turning = false } = this.trimmed[stream] ?? {};
     if (turning) return base;
@@ -210,7 +210,7 @@ export class Trim {
   }
 
   /** The log was emptied: it begins anew at the offset that it had reached. False if that cannot be recorded yet. */
-  private recordEmptied({ stream, size: floor }: LogSight): boolean {
+  private recordEmptied({ stream, size: floor }: LogGrowth): boolean {
     const before = this.trimmed[stream];
     let trimming = { ...emptiedAt(floor), moved: before?.moved ?? false };
     // it was emptied while a hole was made: the hole may be in what was written since
@@ -233,32 +233,32 @@ export class Trim {
   }
 
   /** What is on the disk beside the head. */
-  private onDisk({ stream, size }: LogSight): number {
+  private onDisk({ stream, size }: LogGrowth): number {
     const { floor = 0, from = 0, to = 0 } = this.trimmed[stream] ?? {};
     return to > from ? size - to : Math.max(0, size - floor - this.headBytes);
   }
 
   /** What may be cut: where the past is in a side file, only what came since. */
-  private newest(growth: LogSight): number {
+  private newest(growth: LogGrowth): number {
     const trimming = this.trimmed[growth.stream];
     return trimming?.keep ? growth.size - trimming.base : this.onDisk(growth);
   }
 
   /** How much of the newest part is enough for a cut: less, the more would come while it is made. */
-  private trigger({ rate, stream }: LogSight): number {
+  private trigger({ rate, stream }: LogGrowth): number {
     // a copy of what is kept has to find room beside it, and beside the copy before
     const parts = this.canPunch ? 1 : this.trimmed[stream]?.keep ? 1 / 3 : 2 / 3;
     return Math.max(this.room * parts - rate * (this.cutMs + LEAST_MS), (this.room * parts) / 4);
   }
 
   /** Whether a predecessor may have died between its record and its cut. */
-  private isUnfinished({ stream }: LogSight): boolean {
+  private isUnfinished({ stream }: LogGrowth): boolean {
     const trimming = this.trimmed[stream];
     if (trimming === null || trimming.keep) return trimming?.turning === true;
     return trimming.to > trimming.from && this.punched[stream] < trimming.to;
   }
 
-  private isDue(growth: LogSight): boolean {
+  private isDue(growth: LogGrowth): boolean {
     return this.isUnfinished(growth) || this.newest(growth) > this.trigger(growth);
   }
 
@@ -275,7 +275,7 @@ export class Trim {
   private checkKill(): void {
     const { maxLogBytes, onMaxLog, graceMs } = this.spec;
     if (maxLogBytes === null || onMaxLog !== 'kill') return;
-    const isFull = ({ stream, size }: LogSight): boolean =>
+    const isFull = ({ stream, size }: LogGrowth): boolean =>
       size - (this.trimmed[stream]?.floor ?? 0) >= maxLogBytes;
     if (!this.growths.some(isFull)) return;
     const by = `--max-log ${renderExactSize(maxLogBytes)}`;
@@ -283,11 +283,11 @@ export class Trim {
   }
 
   /** One cut; a failure is no reason to die: the next look tries again. */
-  private async cut(growth: LogSight, keep: number): Promise<boolean> {
+  private async cut(growth: LogGrowth, keep: number): Promise<boolean> {
     const begun = systemClock.monotonic();
     let isDone = false;
     try {
-      isDone = this.canPunch ? await this.cutHole(growth, keep) : await this.cutByTurn(growth.stream);
+      isDone = this.canPunch ? await this.cutHole(growth, keep) : await this.cutByRotating(growth.stream);
     } catch (thrown) {
       errnoOf(thrown);
     }
@@ -297,11 +297,11 @@ export class Trim {
     return isDone;
   }
 
-  private async cutHole({ stream, size }: LogSight, keep: number): Promise<boolean> {
+  private async cutHole({ stream, size }: LogGrowth, keep: number): Promise<boolean> {
     const before = this.trimmed[stream];
     if (before?.keep) {
       this.canPunch = false;
-      return this.cutByTurn(stream);
+      return this.cutByRotating(stream);
     }
     const file = this.files[stream];
     const floor = before?.floor ?? 0;
@@ -323,10 +323,10 @@ export class Trim {
     if (punched === 'done') this.punched[stream] = to;
     if (punched !== 'unsupported') return punched === 'done';
     this.canPunch = false;
-    return this.cutByTurn(stream);
+    return this.cutByRotating(stream);
   }
 
-  private async cutByTurn(stream: Stream): Promise<boolean> {
+  private async cutByRotating(stream: Stream): Promise<boolean> {
     const before = this.trimmed[stream];
     const file = this.files[stream];
     const publish = (trimming: Trimming): void => {
@@ -335,7 +335,7 @@ export class Trim {
       // ours is no emptying
       file.forget();
     };
-    if (before?.turning) finishTurn(this.job, stream, file, before, publish);
+    if (before?.turning) finishRotation(this.job, stream, file, before, publish);
     else {
       const bytes = { headBytes: this.headBytes, keepBytes: aligned(this.room / 3) };
       return turn(this.job, stream, file, before, bytes, publish);

@@ -4,7 +4,7 @@
  * sent after it began.
  */
 import { systemClock } from '../../base/clock.ts';
-import { type AtSight, EMPTY_LOOKS, signalProcess } from '../../engine/observe/process-tree.ts';
+import { type AsSeen, EMPTY_LOOKS, signalProcess } from '../../engine/observe/process-tree.ts';
 import { type ProcessStat, standsStill } from '../../engine/os/process-identity.ts';
 import { readShim } from '../../engine/shim/shim-record.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -21,7 +21,7 @@ interface Holdable {
   readonly job: JobPaths;
   readonly attempt: number;
   readonly status: Status;
-  processes(atSight?: AtSight): Promise<ProcessStat[]>;
+  processes(asSeen?: AsSeen): Promise<ProcessStat[]>;
   dispatch(event: Event): void;
 }
 
@@ -29,7 +29,7 @@ interface Holdable {
 const SWEEP_MS = 3000;
 /** How long the shim may take to write itself down, milliseconds; until then it cannot be told from the job. */
 const START_MS = 3000;
-const LOOK_MS = 3;
+const POLL_MS = 3;
 
 export class Holding {
   private readonly owner: Holdable;
@@ -87,7 +87,7 @@ export class Holding {
     const begun = systemClock.monotonic();
     // before it is written down, shim and watcher look like processes of the job
     while (!readShim(this.owner.job).main && systemClock.monotonic() - begun < START_MS)
-      await systemClock.sleep(LOOK_MS);
+      await systemClock.sleep(POLL_MS);
     let empty = 0;
     while (empty < EMPTY_LOOKS && systemClock.monotonic() - begun < START_MS + SWEEP_MS) {
       const struck = new Set<number>();
@@ -102,7 +102,7 @@ export class Holding {
       for (const stat of await this.owner.processes(strike)) strike(stat);
       if (this.current !== mine) return;
       empty = struck.size === 0 ? empty + 1 : 0;
-      await systemClock.sleep(LOOK_MS);
+      await systemClock.sleep(POLL_MS);
     }
   }
 

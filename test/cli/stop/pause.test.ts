@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { observe } from '../../../src/engine/observe/observe.ts';
-import { holdJob } from '../../../src/engine/stop/pause-job.ts';
+import { pauseJob } from '../../../src/engine/stop/pause-job.ts';
 import { openHome } from '../../../src/job/home/home.ts';
 import { isRunning, letterOf, parentOf } from '../../rig/processes.ts';
 import { rigTest } from '../../rig/rig.ts';
@@ -231,7 +231,7 @@ rigTest('a job that goes on, and ends before it is looked at again, was resumed'
   await puppet.exit(3);
   assert.equal((await rig.bgjob(['wait', '1'])).code, 3);
   // as a call that was slow sees it
-  const resumed = await holdJob(opened.value, before, 'resume', 'resume');
+  const resumed = await pauseJob(opened.value, before, 'resume', 'resume');
   assert.ok(resumed.ok, JSON.stringify(resumed));
   assert.equal(resumed.value.view.kind, 'ended');
 });

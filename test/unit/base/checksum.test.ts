@@ -12,8 +12,8 @@ test('a sealed record is JSON, and reads as what it was', () => {
   const text = sealed(RECORD);
   assert.match(text, /,"sum":"[0-9a-f]{8}"\}\n$/);
   assert.equal(JSON.parse(text).code, 0);
-  assert.deepEqual(is.parseShaped(shape, text), { ok: true, value: { ...RECORD } });
-  assert.deepEqual(is.parseShaped(shape, JSON.stringify(RECORD)), { ok: true, value: { ...RECORD } });
+  assert.deepEqual(is.parseSchema(shape, text), { ok: true, value: { ...RECORD } });
+  assert.deepEqual(is.parseSchema(shape, JSON.stringify(RECORD)), { ok: true, value: { ...RECORD } });
 });
 
 test('no bit of it can flip unseen', () => {
@@ -23,12 +23,12 @@ test('no bit of it can flip unseen', () => {
     for (let bit = 0; bit < 8 * bytes.length; bit++) {
       const copy = Buffer.from(bytes);
       copy[bit >> 3]! ^= 1 << (bit & 7);
-      const parsed = is.parseShaped(shape, copy.toString());
+      const parsed = is.parseSchema(shape, copy.toString());
       if (parsed.ok) assert.deepEqual(parsed.value, record, copy.toString());
     }
   }
   const changed = sealed(RECORD).replace('"code":0', '"code":1');
-  assert.deepEqual(is.parseShaped(shape, changed), {
+  assert.deepEqual(is.parseSchema(shape, changed), {
     ok: false,
     why: 'its checksum is wrong: it was changed',
   });
@@ -43,7 +43,7 @@ test('any record keeps its seal, and any other text is no broken one', () => {
 
 test('a sealed list in which anything was changed is not believed; one without a seal is', () => {
   const list = ['A=1', 'B=ü"\\\u2028\ud800', 'C='];
-  const parse = (text: string) => is.parseShaped(is.variables, text);
+  const parse = (text: string) => is.parseSchema(is.variables, text);
   assert.deepEqual(parse(sealedList(list)), { ok: true, value: list });
   assert.deepEqual(parse(JSON.stringify(list)), { ok: true, value: list });
   // sealed anew it has one seal

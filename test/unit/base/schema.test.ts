@@ -2,18 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as is from '../../../src/base/schema.ts';
-import { identityShape } from '../../../src/job/identity.ts';
-import { specShape } from '../../../src/job/spec.ts';
-import { firstSignalShape, stateShape } from '../../../src/job/state.ts';
+import { identitySchema } from '../../../src/job/identity.ts';
+import { specSchema } from '../../../src/job/spec.ts';
+import { firstSignalSchema, stateSchema } from '../../../src/job/state.ts';
 import fc from '../../rig/property.ts';
 
-const why = (shape: is.Shape<unknown>, value: unknown): string => {
-  const parsed = is.parseShaped(shape, JSON.stringify(value));
+const why = (shape: is.Schema<unknown>, value: unknown): string => {
+  const parsed = is.parseSchema(shape, JSON.stringify(value));
   return parsed.ok ? 'fine' : parsed.why;
 };
 
 test('plain values', () => {
-  const wrong: [is.Shape<unknown>, unknown[], string][] = [
+  const wrong: [is.Schema<unknown>, unknown[], string][] = [
     [is.text, [1, null, [], {}], 'the record is not a text'],
     [is.flag, [0, 'true', null], 'the record is not true or false'],
     [is.amount, [-1, '1', null, []], 'the record is not an amount'],
@@ -25,7 +25,7 @@ test('plain values', () => {
   ];
   for (const [shape, values, message] of wrong)
     for (const value of values) assert.equal(why(shape, value), message);
-  const fine: [is.Shape<unknown>, unknown[]][] = [
+  const fine: [is.Schema<unknown>, unknown[]][] = [
     [is.text, ['']],
     [is.flag, [true, false]],
     [is.amount, [0, 0.5, 1e300]],
@@ -35,8 +35,8 @@ test('plain values', () => {
     [is.listOf(is.text), [[], ['a']]],
   ];
   for (const [shape, values] of fine) for (const value of values) assert.equal(why(shape, value), 'fine');
-  assert.throws(() => is.amount(Number.NaN, ''), is.ShapeError);
-  assert.throws(() => is.amount(Number.POSITIVE_INFINITY, ''), is.ShapeError);
+  assert.throws(() => is.amount(Number.NaN, ''), is.SchemaError);
+  assert.throws(() => is.amount(Number.POSITIVE_INFINITY, ''), is.SchemaError);
 });
 
 test('the place of the error, however deep', () => {
@@ -49,7 +49,7 @@ test('the place of the error, however deep', () => {
 
 test('variants are told apart by their key, and nothing inherited is a case or a field', () => {
   const shape = is.variant('kind', { one: { a: is.count }, none: {} });
-  assert.deepEqual(is.parseShaped(shape, '{"kind":"one","a":1,"b":2}'), {
+  assert.deepEqual(is.parseSchema(shape, '{"kind":"one","a":1,"b":2}'), {
     ok: true,
     value: { kind: 'one', a: 1 },
   });
@@ -57,24 +57,24 @@ test('variants are told apart by their key, and nothing inherited is a case or a
   assert.equal(why(shape, {}), 'kind is not a text');
   for (const kind of ['two', '', 'toString', '__proto__', 'constructor'])
     assert.match(why(shape, { kind }), /^kind is not one or none$/, kind);
-  const proto = is.parseShaped(is.object({ a: is.count }), '{"__proto__":{"a":1}}');
+  const proto = is.parseSchema(is.object({ a: is.count }), '{"__proto__":{"a":1}}');
   assert.equal(proto.ok, false);
 });
 
 test('unknown keys are dropped; what is no JSON is told', () => {
-  assert.deepEqual(is.parseShaped(is.object({ a: is.count }), '{"a":1,"z":2}'), {
+  assert.deepEqual(is.parseSchema(is.object({ a: is.count }), '{"a":1,"z":2}'), {
     ok: true,
     value: { a: 1 },
   });
   for (const json of ['', '{', 'undefined', '{"a":1}x', '\0'])
-    assert.deepEqual(is.parseShaped(is.text, json), { ok: false, why: 'it is not JSON' });
+    assert.deepEqual(is.parseSchema(is.text, json), { ok: false, why: 'it is not JSON' });
 });
 
 test('no JSON whatever makes a shape throw, and what it accepts it accepts again unchanged', () => {
-  for (const shape of [specShape, stateShape, identityShape, firstSignalShape] as is.Shape<unknown>[]) {
+  for (const shape of [specSchema, stateSchema, identitySchema, firstSignalSchema] as is.Schema<unknown>[]) {
     fc.assert(
       fc.property(fc.json(), (json) => {
-        const parsed = is.parseShaped(shape, json);
+        const parsed = is.parseSchema(shape, json);
         if (!parsed.ok) assert.match(parsed.why, / is not |it is not JSON/);
       }),
     );
@@ -115,7 +115,7 @@ test('no JSON whatever makes a shape throw, and what it accepts it accepts again
   });
   fc.assert(
     fc.property(state, (value) => {
-      const parsed = is.parseShaped(stateShape, JSON.stringify(value));
+      const parsed = is.parseSchema(stateSchema, JSON.stringify(value));
       assert.deepEqual(parsed, { ok: true, value: JSON.parse(JSON.stringify(value)) });
     }),
   );

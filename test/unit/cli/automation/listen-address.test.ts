@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { parseListen } from '../../../../src/cli/automation/listen-address.ts';
 import { urlOf } from '../../../../src/job/automation/trigger.ts';
 import { hostOf, ownHosts } from '../../../../src/services/listener/allowed-hosts.ts';
-import { Budget } from '../../../../src/services/listener/rate-limit.ts';
+import { RateLimiter } from '../../../../src/services/listener/rate-limit.ts';
 import { nameIn } from '../../../../src/services/listener/request.ts';
 
 test('an address, a port, or both', () => {
@@ -84,7 +84,7 @@ test('which hosts are meant', () => {
 });
 
 test('a rate: so many at once, then one now and then, never more than at first', () => {
-  const budget = new Budget({ atOnce: 3, everyMs: 1000 });
+  const budget = new RateLimiter({ atOnce: 3, everyMs: 1000 });
   const begun = Number(process.hrtime.bigint() / 1000n) / 1000;
   assert.deepEqual(
     [0, 0, 0, 0].map((ms) => budget.take(begun + ms)),
@@ -98,7 +98,7 @@ test('a rate: so many at once, then one now and then, never more than at first',
     [1, 2, 3, 4].map(() => budget.take(later)),
     [0, 0, 0, 1],
   );
-  const slow = new Budget({ atOnce: 1, everyMs: 60_000 });
+  const slow = new RateLimiter({ atOnce: 1, everyMs: 60_000 });
   slow.take(begun);
   assert.equal(slow.take(begun + 1000), 59);
 });

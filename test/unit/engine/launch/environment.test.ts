@@ -1,11 +1,11 @@
 /** What a job finds in its environment, and what our own processes get. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jobEnvironment, ownEnvironment, withMarker } from '../../../../src/engine/launch/environment.ts';
+import { jobEnvironment, ownEnvironment, withEnvMarker } from '../../../../src/engine/launch/environment.ts';
 
 const MARKER = { BGJOB_ID: '42', BGJOB_HOME: '/home', BGJOB_TOKEN: 'secret' };
 const environment = (caller: NodeJS.ProcessEnv, overrides: string[] = []) => {
-  const entries = withMarker(jobEnvironment(caller, { env: overrides, stdin: null, pty: null }), MARKER);
+  const entries = withEnvMarker(jobEnvironment(caller, { env: overrides, stdin: null, pty: null }), MARKER);
   const names = entries.map((entry) => entry.slice(0, entry.indexOf('=')));
   assert.equal(new Set(names).size, names.length, 'each name once');
   return Object.fromEntries(entries.map((entry, n) => [names[n]!, entry.slice(names[n]!.length + 1)]));

@@ -6,9 +6,9 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../../../src/base/clock.ts';
 import {
+  envMarkerOf,
   findProcesses,
   isUnproven,
-  markerOf,
   signalProcess,
   sweep,
   type Trail,
@@ -58,7 +58,7 @@ folderTest(
     const home = new Home(dir, 'a'.repeat(32));
     const children: ChildProcess[] = [];
     try {
-      const marker = { ...markerOf(home, 42) };
+      const marker = { ...envMarkerOf(home, 42) };
       const ours = await sleeper(children, marker);
       const strangers = [
         await sleeper(children, {}),
@@ -104,7 +104,7 @@ folderTest('one home under two paths: the token decides, and a copy is another h
   }
   const children: ChildProcess[] = [];
   try {
-    const marked = await sleeper(children, { ...markerOf(new Home(path, token), 42) });
+    const marked = await sleeper(children, { ...envMarkerOf(new Home(path, token), 42) });
     const pids = async (at: string) =>
       (await findProcesses(trail(new Home(at, token)))).map(({ pid }) => pid);
     assert.deepEqual(await pids(path), [marked]);

@@ -86,14 +86,14 @@ test('one that is put back while its supervisor holds it', () => {
     const { execFileSync } = require('node:child_process') as typeof import('node:child_process');
     if (!fs.existsSync(fifo)) execFileSync('mkfifo', [fifo]);
     const held = fs.openSync(fifo, fs.constants.O_RDWR);
-    let isHeld = true;
+    let isLocked = true;
     const ids = listWhile(n, () => {
       addEntry(queue, LATER);
       unmarkLive(home, 7);
       fs.closeSync(held);
-      isHeld = false;
+      isLocked = false;
     });
-    if (isHeld) fs.closeSync(held);
+    if (isLocked) fs.closeSync(held);
     if (ids === null) break;
     assert.deepEqual(ids, [7], `before folder ${n}`);
   }

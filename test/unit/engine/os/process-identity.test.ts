@@ -13,7 +13,7 @@ import {
   identify,
   isAlive,
   isDeadState,
-  isHeld,
+  isLocked,
   isSame,
   parsePsLine,
   parseStat,
@@ -148,20 +148,20 @@ test('a zombie is dead', async () => {
 
 folderTest('a FIFO is held while somebody has it open for writing, and asking does not hold it', (dir) => {
   const fifo = join(dir, 'alive');
-  assert.equal(isHeld(fifo), false, 'absent');
+  assert.equal(isLocked(fifo), false, 'absent');
   spawnSync('mkfifo', [fifo]);
-  assert.equal(isHeld(fifo), false, 'free');
+  assert.equal(isLocked(fifo), false, 'free');
   const both = fs.openSync(fifo, fs.constants.O_RDWR);
-  for (let n = 0; n < 3; n++) assert.equal(isHeld(fifo), true, 'held');
+  for (let n = 0; n < 3; n++) assert.equal(isLocked(fifo), true, 'held');
   fs.closeSync(both);
-  assert.equal(isHeld(fifo), false, 'let go');
+  assert.equal(isLocked(fifo), false, 'let go');
   const reader = fs.openSync(fifo, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-  assert.equal(isHeld(fifo), false, 'a reader holds nothing');
+  assert.equal(isLocked(fifo), false, 'a reader holds nothing');
   fs.closeSync(reader);
   fs.symlinkSync(fifo, join(dir, 'link'));
   fs.writeFileSync(join(dir, 'file'), 'x');
-  for (const name of ['link', 'file', '.']) assert.equal(isHeld(join(dir, name)), false, name);
-  assert.equal(isHeld('/dev/null'), false);
+  for (const name of ['link', 'file', '.']) assert.equal(isLocked(join(dir, name)), false, name);
+  assert.equal(isLocked('/dev/null'), false);
 });
 
 folderTest('who has a file open, and whether for writing; under whatever path', (dir) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { isHeld } from '../../../../src/engine/os/process-identity.ts';
+import { isLocked } from '../../../../src/engine/os/process-identity.ts';
 import { openFiles, parentOf } from '../../../rig/processes.ts';
 import { type Stage, shellTest } from '../../../rig/shells.ts';
 import { until } from '../../../rig/until.ts';
@@ -67,7 +67,7 @@ shellTest('an adopter takes the place of a dead supervisor, and is nudged at the
   fs.writeFileSync(`${stage.dir}/go`, '\n');
   assert.equal(await shim.code(), 3);
   assert.equal(report()[1], 'nudged');
-  assert.equal(isHeld(shim.job.alive), false);
+  assert.equal(isLocked(shim.job.alive), false);
 });
 
 shellTest('an adopter that a signal ends is replaced, one that ends by itself is not', async (stage) => {

@@ -1,8 +1,8 @@
 /** Sets of ids as ranges. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseShaped } from '../../../../src/base/schema.ts';
-import { countIds, idRanges, idRangesShape, isInRanges } from '../../../../src/job/rounds/id-ranges.ts';
+import { parseSchema } from '../../../../src/base/schema.ts';
+import { countIds, idRanges, idRangesSchema, isInRanges } from '../../../../src/job/rounds/id-ranges.ts';
 
 test('ranges hold just the ids that were given, in whatever order', () => {
   assert.deepEqual(idRanges([]), []);
@@ -20,7 +20,7 @@ test('ranges hold just the ids that were given, in whatever order', () => {
 });
 
 test('what is no list of ranges is not believed', () => {
-  assert.ok(parseShaped(idRangesShape, '[[1,2],[5,5]]').ok);
+  assert.ok(parseSchema(idRangesSchema, '[[1,2],[5,5]]').ok);
   for (const text of ['[[2,1]]', '[[1]]', '[1]', '{}', '[["1","2"]]'])
-    assert.ok(!parseShaped(idRangesShape, text).ok, text);
+    assert.ok(!parseSchema(idRangesSchema, text).ok, text);
 });

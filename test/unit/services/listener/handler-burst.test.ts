@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { addTemplate } from '../../../../src/job/automation/template-records.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
 import { makeQueue, setPaused } from '../../../../src/job/queue/queue-files.ts';
-import { Desk } from '../../../../src/services/listener/handler.ts';
+import { DeliveryHandler } from '../../../../src/services/listener/handler.ts';
 import { folderTest } from '../../../rig/folder.ts';
 import { ADDRESS, triggerCalled } from '../../../rig/triggerrecord.ts';
 
@@ -17,7 +17,7 @@ folderTest('between two starts whoever comes is heard: none waits for the end of
   setPaused(makeQueue(home, 'q'), true);
   const trigger = { ...triggerCalled('hook'), queue: 'q' };
   addTemplate(home, home.triggers, home.trigger('hook'), trigger);
-  const desk = new Desk(home, ADDRESS, () => assert.fail('it is wanted'));
+  const desk = new DeliveryHandler(home, ADDRESS, () => assert.fail('it is wanted'));
   const headers = { authorization: `Bearer ${trigger.secret}` };
   const deliver = () => desk.answer({ name: 'hook', headers, body: Buffer.alloc(0) });
   // the first of a home makes FIFOs for those that follow

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { addTemplate } from '../../../../src/job/automation/template-records.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
-import { Desk } from '../../../../src/services/listener/handler.ts';
+import { DeliveryHandler } from '../../../../src/services/listener/handler.ts';
 import { ADDRESS, triggerCalled } from '../../../rig/triggerrecord.ts';
 
 /** Notes every call of these modules while `act` runs, with how many bytes it was given. */
@@ -43,7 +43,7 @@ test('a wrong secret and an unknown name: the same answer, after the same calls'
   const home = opened.value;
   for (const name of ['one', 'two'])
     addTemplate(home, home.triggers, home.trigger(name), triggerCalled(name));
-  const desk = new Desk(home, ADDRESS, () => assert.fail('it is wanted'));
+  const desk = new DeliveryHandler(home, ADDRESS, () => assert.fail('it is wanted'));
   const body = Buffer.alloc(100_000, 'x');
   for (const headers of [
     { authorization: `Bearer ${'b'.repeat(64)}` },
