@@ -33,3 +33,8 @@ export function errnoOf(thrown: unknown): string {
   if (typeof code === 'string') return code;
   throw thrown;
 }
+
+/** Swallows what the system refused, where the caller goes on without it; rethrows anything else: that is a bug. */
+export function ignoreSystemError(thrown: unknown): void {
+  errnoOf(thrown);
+}

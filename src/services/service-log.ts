@@ -1,6 +1,6 @@
 /** What our own jobs say: a line each with the time, into their log, where `bgjob tail` finds it. */
 import { writeAll } from '../base/fs/atomic-write.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { safe } from '../base/text/sanitize.ts';
 
 /** Writes a line; a full disk loses it, and nothing else. */
@@ -9,6 +9,6 @@ export function tell(text: string): void {
   try {
     writeAll(1, Buffer.from(`${time} ${safe(text)}\n`));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

@@ -6,7 +6,7 @@
 import { closeSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { ownEnvironment } from '../engine/launch/environment.ts';
 import { holdEnd } from '../engine/launch/job-stdin.ts';
 import { filesAt, HAS_PROC, hasOpen } from '../engine/os/process-identity.ts';
@@ -100,7 +100,7 @@ function endWatcher(supervision: Supervision): void {
   try {
     process.kill(watcher, 'SIGKILL');
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 
@@ -121,6 +121,6 @@ function watchExit(supervision: Supervision): void {
     watcher.on('error', () => watcher.close());
   } catch (thrown) {
     // no inotify instance left: the look once a second has to do
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

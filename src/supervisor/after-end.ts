@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { collect, isCollectionDue } from '../engine/gc/collect.ts';
 import { startHook } from '../engine/hooks/exit-hook.ts';
 import { suspectJobs } from '../engine/observe/leftovers.ts';
@@ -71,7 +71,7 @@ async function endInOrder(supervision: Supervision, notifyWatcher?: () => void):
       const config = readConfig(home.path);
       if (config.ok) await collect(home, config.value.retention, false);
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
   }
   await limit;

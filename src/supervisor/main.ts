@@ -10,7 +10,7 @@
  *     supervisor.js HOME ID --hook
  */
 import { systemClock } from '../base/clock.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
 import { HAS_PROC, identify, isSame } from '../engine/os/process-identity.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
@@ -123,7 +123,7 @@ function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
     try {
       if (claimOwner(job, mine)) return 'mine';
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       // a full disk. The launcher may have found room to write the same, or ends us; and nobody but us takes the place of a
       // dead supervisor: the job's limits must hold
       return 'unwritten';

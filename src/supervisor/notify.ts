@@ -2,7 +2,7 @@
 import { sealed } from '../base/checksum.ts';
 import { renderDuration, systemClock } from '../base/clock.ts';
 import { writeAtomic } from '../base/fs/atomic-write.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { clip, safe } from '../base/text/sanitize.ts';
 import { type Notified, noticeDue } from '../engine/hooks/notification-status.ts';
 import { ring } from '../engine/os/caller-terminal.ts';
@@ -42,6 +42,6 @@ export async function notifyEnd(home: Home, spec: Spec, view: EndedView): Promis
   try {
     writeAtomic(home.job(spec.id).notified, sealed(told));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

@@ -3,7 +3,7 @@
  * FIFO is open, so the kernel tells which directory is the job's, and on Linux where that is.
  */
 import { fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../base/fs/file-id.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { isThat, readStat } from '../engine/os/process-identity.ts';
 import { readShim } from '../engine/shim/shim-record.ts';
 import { AnchoredHome } from '../job/home/anchored-home.ts';
@@ -18,7 +18,7 @@ export function anchoredHome(path: string): AnchoredHome | undefined {
   try {
     return home.ok && home.value ? new AnchoredHome(home.value) : undefined;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
 }

@@ -4,7 +4,7 @@
  * directory in which the job began, or into a copy of it in which this process is on record as the owner.
  */
 import { systemClock } from '../base/clock.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { isSame } from '../engine/os/process-identity.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import { markEnded } from '../job/home/job-index.ts';
@@ -58,7 +58,7 @@ export class Publication {
       writeState(this.job, this.stateOf(facts), isDurable);
       this.mark(status);
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       // what goes back into its queue is the next owner's
       if (status.phase !== 'queued') this.publishLater();
     }
@@ -73,7 +73,7 @@ export class Publication {
       await writeEndAsync(this.job, this.stateOf(facts));
       this.mark(facts.status);
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       this.publish(facts);
     }
   }
@@ -94,7 +94,7 @@ export class Publication {
       this.isClaimed ||= claimOwner(this.job, this.owner) || this.isWritten();
       return this.isClaimed;
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       this.publishLater();
       return true;
     }

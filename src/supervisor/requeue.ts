@@ -1,6 +1,6 @@
 /** What is different for a job that was queued: where its environment lies, and what becomes of it after an attempt that failed. */
 import { removeQuietly } from '../base/fs/atomic-write.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { keepEnvironment, wasQueued } from '../engine/launch/stored-environment.ts';
 import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
@@ -44,7 +44,7 @@ export function dequeue({ home, spec, job, attempt }: Attempted): void {
     else markLive(home, spec.id);
   } catch (thrown) {
     // whoever meets the entry sees that the job runs
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 

@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { sealed } from '../base/checksum.ts';
 import { after, systemClock } from '../base/clock.ts';
 import { createExclusive, writeAtomic } from '../base/fs/atomic-write.ts';
-import { errnoOf } from '../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../base/result.ts';
 import { claimHook, HOOK_LIMIT_MS, type Hooked } from '../engine/hooks/exit-hook.ts';
 import { withEnvMarker } from '../engine/launch/environment.ts';
 import { forgetEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
@@ -71,7 +71,7 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
     const end: Hooked = { v: 1, startedAt, endedAt: systemClock.now(), code, why };
     writeAtomic(job.hooked, sealed(end));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
   // what it started in the background has the same minute
   while (!isOver && (await find()).length > 0) {
@@ -135,7 +135,7 @@ function openLog(path: string): number | 'ignore' {
   try {
     return createExclusive(path, fsConstants.O_APPEND);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return 'ignore';
   }
 }

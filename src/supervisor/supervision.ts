@@ -7,7 +7,7 @@
 import { closeSync } from 'node:fs';
 import { lengthOf, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
-import { errnoOf } from '../base/result.ts';
+import { ignoreSystemError } from '../base/result.ts';
 import { wasQueued } from '../engine/launch/stored-environment.ts';
 import type { AsSeen } from '../engine/observe/process-tree.ts';
 import { isAlive, type ProcessStat, readStat, standsStill } from '../engine/os/process-identity.ts';
@@ -291,7 +291,7 @@ export class Supervision {
     try {
       putBack(this.home, this.spec, notBefore, ended.startedAt !== null);
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return;
     }
     const { startedAt, endedAt, endKnown, tookMs, outcome } = ended;

@@ -20,7 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { type BaseResult, errnoOf, ok } from '../result.ts';
+import { type BaseResult, errnoOf, ignoreSystemError, ok } from '../result.ts';
 import { requireDirectory } from './directories.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -242,7 +242,7 @@ export function openForReader(path: string): number | undefined {
     if (fstatSync(fd).isFIFO()) return fd;
     closeSync(fd);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
   return undefined;
 }
@@ -262,7 +262,7 @@ export function wakeReader(path: string): boolean {
     writeAll(fd, Buffer.from('\n'));
   } catch (thrown) {
     // it is full of bytes: then they wake, too
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   } finally {
     closeSync(fd);
   }
@@ -328,6 +328,6 @@ export function removeQuietly(path: string): void {
   try {
     unlinkSync(path);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

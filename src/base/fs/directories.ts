@@ -15,7 +15,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf } from '../result.ts';
+import { errnoOf, ignoreSystemError } from '../result.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_DIRECTORY } = constants;
 
@@ -95,7 +95,7 @@ export function emptyDirectory(path: string): void {
       try {
         removeEntry(`${at}/${name}`);
       } catch (thrown) {
-        errnoOf(thrown);
+        ignoreSystemError(thrown);
       }
     }
   });

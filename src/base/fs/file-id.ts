@@ -1,6 +1,6 @@
 /** Which file or directory something is, whatever its path: one may have two (a bind mount), and a path may lead to another by now. */
 import { fstatSync, lstatSync, readlinkSync } from 'node:fs';
-import { errnoOf } from '../result.ts';
+import { ignoreSystemError } from '../result.ts';
 
 export interface FileId {
   dev: bigint;
@@ -12,7 +12,7 @@ export function fileAt(path: string): FileId | undefined {
   try {
     return lstatSync(path, { bigint: true, throwIfNoEntry: false });
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
 }
@@ -29,7 +29,7 @@ export function pathOf(fd: number): string | undefined {
     const path = readlinkSync(`/proc/self/fd/${fd}`);
     return isSameFile(fileAt(path), fileOf(fd)) ? path : undefined;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /** Reading what should be a small record, or a directory of them: whatever stands there, it is told, and nobody hangs. */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
-import { errnoOf } from '../result.ts';
+import { errnoOf, ignoreSystemError } from '../result.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -53,7 +53,7 @@ export function readSystemText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return '';
   }
 }

@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { attempt, removeQuietly, writeVisible } from '../../base/fs/atomic-write.ts';
 import { makeParents } from '../../base/fs/directories.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { quote } from '../../engine/os/shell-quote.ts';
@@ -191,7 +191,7 @@ export function bootNote(context: Context): string {
     if (entry)
       return `it fires with no terminal open, also after a restart of the machine (${entry === 'unit' ? UNIT : 'crontab'})`;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
   return 'it fires with no terminal open; after a restart of the machine from the next bgjob command on, or: bgjob cron add --boot';
 }

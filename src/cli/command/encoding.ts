@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 
 /** What Node puts in place of bytes that are not UTF-8. */
 export const REPLACEMENT = '\ufffd';
@@ -15,7 +15,7 @@ function readForeign(name: 'cmdline' | 'environ'): string[] | undefined {
     const bytes = readFileSync(`/proc/self/${name}`);
     return isUtf8(bytes) ? undefined : bytes.toString('latin1').split('\0').slice(0, -1);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
 }

@@ -2,7 +2,7 @@
  * What the shells' completions ask for while somebody types: ids, names, queues, schedules. One word per line, and after a tab what
  * it stands for. Words are of letters, digits and `. _ - @` alone, whatever stands on the disk: shells take them as they are.
  */
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { type Here, liveHere } from '../../engine/observe/resolve.ts';
@@ -65,7 +65,7 @@ export function liveWords(home: Home, here: Here, kind: WordKind): string[] {
         return listTemplates(home.triggers);
     }
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return [];
   }
 }

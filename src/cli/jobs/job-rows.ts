@@ -1,7 +1,7 @@
 /** What `ls` shows of jobs: which of them, and each as a row of a table or as an object. */
 import { statSync } from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { leftoversOf, markedProcesses } from '../../engine/observe/leftovers.ts';
 import { type Here, newestNamed } from '../../engine/observe/resolve.ts';
@@ -114,7 +114,7 @@ function idleMs(home: Home, view: JobView, now: number): number | null {
     const written = (view.spec.split ? [log, err] : [log]).map((path) => statSync(path).mtimeMs);
     return now - Math.max(...written, view.status.startedAt);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return null;
   }
 }

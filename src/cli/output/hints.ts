@@ -1,7 +1,7 @@
 /** Hints that teach: each is shown once in a home, and never again. A file in the cache, made exclusively, remembers it. */
 import { closeSync } from 'node:fs';
 import { createExclusive } from '../../base/fs/atomic-write.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 
 export type Hint = 'run' | 'watch';
@@ -12,7 +12,7 @@ export function isNew(home: Home, lesson: Hint): boolean {
     closeSync(createExclusive(`${home.cache}/lesson.${lesson}`));
     return true;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
 }

@@ -3,7 +3,7 @@
  * that closes the pipe early (`| head`) is no error. stdout is the answer, stderr everything else.
  */
 import { fstatSync, statSync, writeSync } from 'node:fs';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { safeJson } from '../../base/text/sanitize.ts';
 
 /** Thrown when the answer cannot be written, to a full disk for example. */
@@ -110,7 +110,7 @@ export class Output {
       const stat = fstatSync(stream);
       if (!stat.isCharacterDevice() || stat.rdev === statSync('/dev/null').rdev) return false;
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return false;
     }
     return (require('node:tty') as typeof import('node:tty')).isatty(stream);

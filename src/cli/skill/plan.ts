@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { version } from '../../../package.json';
 import { changeInPlace, createVisible, syncDir } from '../../base/fs/atomic-write.ts';
 import { makeParents } from '../../base/fs/directories.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { SkillTrouble } from '../../job/failure.ts';
 import agentsText from './agents.md';
 import {
@@ -103,6 +103,6 @@ function leaveDirectories(file: string, base: string): void {
   try {
     for (let at = dirname(file); at.startsWith(`${base}/`); at = dirname(at)) rmdirSync(at);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

@@ -1,6 +1,6 @@
 /** That jobs wait behind a pause, which ends only when somebody resumes it: told at once, when one begins, and with the 75. */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { findPauses } from '../../engine/queue/pauses.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -22,7 +22,7 @@ function notesOf(home: Home, ids: readonly JobId[]): string[] {
   try {
     return pauseNotes(findPauses(home, ids));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return [];
   }
 }

@@ -3,7 +3,7 @@
  * noted as answered; not after a deadline, a signal or an error, nor where nobody read the answer.
  */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { notCountedIn, type Round } from '../../engine/wait/round.ts';
 import type { Home } from '../../job/home/home.ts';
 import { supersededBy } from '../../job/home/records.ts';
@@ -81,7 +81,7 @@ export function answerRound(output: Output, home: Home, round: Round, told: Read
       });
     } catch (thrown) {
       // a home that cannot be written: the same round is answered again
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
   }
   return first === null ? SUCCESS : { code: first.code, by: first.by };

@@ -1,7 +1,7 @@
 /** What the live view shows and does: the jobs as rows, the last line of each, its log; and the verbs that its keys mean. */
 import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { readableLines, safe } from '../../base/text/sanitize.ts';
 import { attendLeft } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
@@ -155,7 +155,7 @@ export class Watching {
       this.lasts.set(id, { stamp, text });
       return text;
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return '';
     }
   }

@@ -4,7 +4,7 @@
  * costs those nothing that meet neither, and little where somebody sees to it.
  */
 import { existsSync, opendirSync } from 'node:fs';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { listSchedules, readSchedule } from '../../job/automation/schedule.ts';
 import { isTemplatePaused } from '../../job/automation/template-records.ts';
 import { ok, type Result } from '../../job/failure.ts';
@@ -101,6 +101,6 @@ async function quietly(act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, rmdirSync, type StatsFs, statfsSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { readConfig } from '../../job/home/config.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
@@ -66,7 +66,7 @@ function quietly(act: () => void): void {
   try {
     act();
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 
@@ -75,7 +75,7 @@ function checkRoom(path: string, place: string): Finding[] {
   try {
     stat = statfsSync(place);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return [];
   }
   const { blocks, bavail, bsize, files, ffree } = stat;

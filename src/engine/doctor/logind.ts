@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Finding } from './findings.ts';
 
 const LINGERING = '/var/lib/systemd/linger';
@@ -46,7 +46,7 @@ function userName(): string {
   try {
     return userInfo().username;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return String(process.getuid!());
   }
 }

@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly, writeHint } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { lastStarted } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listIds, raiseFloor } from '../../job/home/ids.ts';
@@ -128,7 +128,7 @@ function mendMark(home: Home, id: JobId, endedAt: number, project: string): void
   try {
     markEnded(home, id, endedAt, project);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 
@@ -197,7 +197,7 @@ export function isCollectionDue(home: Home): boolean {
     // the first job of a new home makes the stamp; there is nothing to collect yet
     return stat !== undefined;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     // what is no file would keep it from ever running again
     removeQuietly(stamp);
     return false;

@@ -4,7 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 
 function isWritable(directory: string): boolean {
@@ -12,7 +12,7 @@ function isWritable(directory: string): boolean {
     accessSync(directory, constants.W_OK);
     return true;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
 }

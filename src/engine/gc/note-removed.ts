@@ -1,6 +1,6 @@
 /** What is noted of jobs before gc removes them: a `wait --queue` or `wait --all` may still have to answer for them. */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { writeRemoved } from '../../job/rounds/removed-jobs.ts';
 import { exitCodeOf } from '../../job/state.ts';
@@ -21,7 +21,7 @@ export function noteRemoved(home: Home, views: EndedView[]): void {
     try {
       writeRemoved(home, project, added, systemClock.now());
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
   }
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, lstatSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -31,7 +31,7 @@ export function startHook(home: Home, spec: Spec): void {
     if (spec.onExit !== null) keepEnvironment(home, spec);
   } catch (thrown) {
     // a full disk: then it has our environment
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
   const { spawn } = require('node:child_process') as typeof import('node:child_process');
   const nothing = openSync('/dev/null', constants.O_RDONLY);

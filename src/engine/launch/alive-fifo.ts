@@ -6,7 +6,7 @@ import { linkSync, lstatSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -32,7 +32,7 @@ function takeSpare(home: Home, path: string): boolean {
       if (!isFifo(spare)) continue;
       renameSync(spare, mine);
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       continue;
     }
     try {

@@ -5,7 +5,7 @@
 import { closeSync, constants, fstatSync, fsyncSync, linkSync, openSync, readSync } from 'node:fs';
 import { createExclusive, openRegular, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -55,7 +55,7 @@ export function holdEnd({ stdinEnd }: JobPaths): number | undefined {
     reader = openSync(stdinEnd, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
     return openSync(stdinEnd, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   } finally {
     if (reader !== undefined) closeSync(reader);

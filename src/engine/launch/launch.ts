@@ -5,7 +5,7 @@
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { createNameless, syncDir, writeAtomic, writeOnce } from '../../base/fs/atomic-write.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { claimId } from '../../job/home/ids.ts';
@@ -165,6 +165,6 @@ export function takeBack(home: Home, id: JobId, draft: Pick<Draft, 'name' | 'pro
     rmSync(home.job(id).dir, { recursive: true, force: true, maxRetries: 3, retryDelay: 5 });
     unmarkLive(home, id);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

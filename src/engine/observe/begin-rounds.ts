@@ -2,7 +2,7 @@
  * What had ended when a home first met a version that knows rounds counts as answered. Noted once, before this version adds its first
  * job there: whatever is added later belongs to a round.
  */
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { givenIds } from '../../job/home/ids.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
@@ -24,7 +24,7 @@ export function beginRounds(home: Home): Bounds {
   try {
     claimSince(home, bounds);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
   // another one may have been first
   return readSince(home) ?? bounds;

@@ -7,7 +7,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { type DirectoryTrouble, inspectDirectory } from '../../base/fs/directories.ts';
 import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
@@ -279,7 +279,7 @@ function isLockedByStranger(job: JobPaths): boolean {
   try {
     return readdirSync('/proc').some((name) => /^\d+$/.test(name) && hasOpen(Number(name), fifo, true));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
 }

@@ -7,7 +7,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readOwnerOf, wereOwners } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
@@ -251,7 +251,7 @@ export function signalProcess(stat: ProcessStat, signal: NodeJS.Signals): void {
     process.kill(stat.pid, signal);
     if (!UNNOTICED.includes(signal) && standsStill(now)) process.kill(stat.pid, 'SIGCONT');
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 

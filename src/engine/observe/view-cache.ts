@@ -4,7 +4,7 @@
  */
 import { lstatSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
@@ -65,7 +65,7 @@ export class Glances {
       const stat = lstatSync(this.home.job(id).state, { throwIfNoEntry: false });
       return stat ? `${stat.ino} ${stat.mtimeMs} ${stat.size}` : '';
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return '';
     }
   }

@@ -9,7 +9,7 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { HAS_PROC, thisHost } from './process-identity.ts';
 import { readCommandLine } from './process-table.ts';
 
@@ -44,7 +44,7 @@ function ownNameInProc(): string | undefined {
   try {
     return readlinkSync('/proc/self');
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from 'node:fs';
 import { readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { CallerTerminal } from '../../job/spec.ts';
 import { identify, isAlive } from './process-identity.ts';
 
@@ -41,7 +41,7 @@ function isOurs(path: string, device: number): boolean {
     const stat = lstatSync(path);
     return stat.isCharacterDevice() && stat.rdev === device && stat.uid === process.geteuid!();
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
 }

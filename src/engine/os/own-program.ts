@@ -3,7 +3,7 @@
  * process goes on with the code that it has, but starts new work through a process of the new file.
  */
 import { statSync } from 'node:fs';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 
 /** What changes when a file is replaced, or written anew; undefined: there is no such file. */
 function stampOf(path: string): string | undefined {
@@ -11,7 +11,7 @@ function stampOf(path: string): string | undefined {
     const { dev, ino, size, ctimeMs } = statSync(path);
     return [dev, ino, size, ctimeMs].join(' ');
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
 }

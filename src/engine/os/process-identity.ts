@@ -18,7 +18,7 @@ import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { type FileId, fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { Identity } from '../../job/identity.ts';
 import { findTool, requireTool } from './programs.ts';
 
@@ -129,7 +129,7 @@ function readHost(): Host {
   try {
     if (HAS_PROC) pidNamespace = readlinkSync('/proc/self/ns/pid');
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
   if (!bootId) {
     // macOS; not kern.boottime, which is computed anew when the clock is set
@@ -192,7 +192,7 @@ function pidIn(namespace: string, pid: number): number | undefined {
   try {
     if (readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
   return Number(/^NSpid:.*\s(\d+)$/m.exec(readSmall(`/proc/${pid}/status`))?.[1]);
@@ -223,7 +223,7 @@ export function isLocked(fifo: string): boolean {
   try {
     fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
   try {
@@ -247,14 +247,14 @@ export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
   try {
     fds = readdirSync(`/proc/${pid}/fd`);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return;
   }
   for (const fd of fds) {
     try {
       yield [fd, readlinkSync(`/proc/${pid}/fd/${fd}`)];
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
   }
 }
@@ -276,7 +276,7 @@ export function openFile(pid: number, fd: string): FileId | undefined {
   try {
     return statSync(`/proc/${pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false });
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { identify, isAlive } from './process-identity.ts';
 
 const NAME = /^kept\.([0-9a-z]+)\.(\d{1,15})$/;
@@ -36,7 +36,7 @@ export function claimInstance(dir: string, key: string): string | undefined {
         isAlive({ ...self, pid: Number(pid), startTicks: Number(startTicks), bootId: bootId! }) === 'alive'
       );
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return false;
     }
   }

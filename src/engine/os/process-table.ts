@@ -1,7 +1,7 @@
 /** All processes of this machine: /proc where there is one, ps-list elsewhere. */
 import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { JobId } from '../../job/spec.ts';
 import {
   HAS_PROC,
@@ -49,7 +49,7 @@ function lastPid(): number {
   try {
     return Number(/\d+\s*$/.exec(readFileSync('/proc/loadavg', 'latin1'))?.[0] ?? 0);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return 0;
   }
 }
@@ -59,7 +59,7 @@ function isLeader(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/status`, 'latin1').includes(`\nTgid:\t${pid}\n`);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
 }

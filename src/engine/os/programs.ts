@@ -1,7 +1,7 @@
 /** Finding programs: the job's command along its PATH as exec would, and our own tools in fixed places. */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 
 /** The last: where macOS has `sysctl` and `lsof`, and the PATH of cron does not lead. */
@@ -76,7 +76,7 @@ export function envSplits(): boolean {
   try {
     return readFileSync(requireTool('env')).includes('split-string');
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
 }

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { HAS_PROC } from './process-identity.ts';
 import { findTool } from './programs.ts';
 
@@ -21,7 +21,7 @@ function readTcp(window: Window): string | undefined {
     try {
       text = (text ?? '') + readFileSync(`/proc/${window}/net/${table}`, 'latin1');
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
   }
   return text;
@@ -31,7 +31,7 @@ function networkOf(window: Window): string | undefined {
   try {
     return readlinkSync(`/proc/${window}/ns/net`);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
 }
@@ -152,12 +152,12 @@ function socketsOf(pid: number): string[] {
       try {
         return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
       } catch (thrown) {
-        errnoOf(thrown);
+        ignoreSystemError(thrown);
         return [];
       }
     });
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return [];
   }
 }

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { HAS_PROC } from './process-identity.ts';
 import { findTool } from './programs.ts';
 
@@ -17,7 +17,7 @@ export function hasUnreadStdin(): boolean {
     // but for Linux the size of a pipe is what is in it
     return HAS_PROC ? isPipeFilled() : stat.size > 0;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
 }

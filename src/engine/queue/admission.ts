@@ -11,7 +11,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { describeThrown, errnoOf, isSystemError } from '../../base/result.ts';
+import { describeThrown, ignoreSystemError, isSystemError } from '../../base/result.ts';
 import { EXIT, type Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import {
@@ -288,6 +288,6 @@ export async function attendQueue(home: Home, name: string): Promise<void> {
     closeInherited();
     await attend(new QueueSnapshot(home, name), moverFor(home, { settles: true }));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

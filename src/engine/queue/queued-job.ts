@@ -5,7 +5,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markEnded } from '../../job/home/job-index.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -117,7 +117,7 @@ function wake(job: JobPaths): void {
     closeSync(openSync(job.alive, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW));
   } catch (thrown) {
     // nobody waits: there is none
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 

@@ -6,7 +6,7 @@ import { lstatSync, rmdirSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { readSpec } from '../../job/home/records.ts';
@@ -93,6 +93,6 @@ function attemptQuietly(act: () => void): void {
   try {
     act();
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

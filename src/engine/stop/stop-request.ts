@@ -3,7 +3,7 @@
  * answer sweeps by itself, and never writes state. Nothing is signalled that the kernel does not show to be the job's.
  */
 import { after, type Clock, systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { readOwner, readState, readStops, requestStop } from '../../job/home/records.ts';
@@ -50,7 +50,7 @@ export function nudge(job: JobPaths, id: JobId, wakes = false): void {
     process.kill(pid, 'SIGTERM');
     if (wakes) process.kill(pid, 'SIGCONT');
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 
@@ -93,7 +93,7 @@ function askOwner(job: JobPaths, id: JobId, stop: Stop): boolean {
   try {
     requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return false;
   }
   // one that somebody stopped would stop its job too late

@@ -5,7 +5,7 @@
  */
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -78,7 +78,7 @@ export class HomeWatcher {
       this.watchers.set(path, watcher);
     } catch (thrown) {
       // it is not there, or the user has no watch left
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
   }
 

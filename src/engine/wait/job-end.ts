@@ -3,7 +3,7 @@
  */
 import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { type Failure, ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -26,7 +26,7 @@ export function letGo(job: JobPaths, abort: AbortSignal): Promise<void> | undefi
   try {
     fd = openSync(job.alive, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
   // somebody put something else there, and a socket would not take it

@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
@@ -214,7 +214,7 @@ function readFolder(queue: string, path: string, known: Folder | undefined): Fol
   try {
     changedMs = statSync(path).mtimeMs;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
   if (known?.changedMs === changedMs && known.readMs - changedMs > TICK_MS) return known;

@@ -4,7 +4,7 @@
  * accelerator, never the truth (there are 128 for each user): behind it, and in its place, there is a slow look.
  */
 import { type FSWatcher, watch as watchFile } from 'node:fs';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { sleep } from './job-end.ts';
 
 /** From look to look while there is output, milliseconds: soon at first. */
@@ -51,7 +51,7 @@ export class LogWatcher {
       watcher = watchFile(this.path, end);
       watcher.on('error', end);
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
     // subscribed first: what was written since the last look made no event for us
     if (!abort.aborted && !hasMore()) await sleep(watcher ? WATCHED_MS : UNWATCHED_MS, mine.signal);

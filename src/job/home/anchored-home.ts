@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { type FileId, fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../../base/fs/file-id.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { JobId } from '../spec.ts';
 import { Home, openHome } from './home.ts';
 import { JobPaths } from './paths.ts';
@@ -58,7 +58,7 @@ class OwnJobPaths extends JobPaths {
       this.isLoose = this.fd === undefined;
       this.file = fileOfOpen(this.fd);
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
   }
 

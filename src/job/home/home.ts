@@ -18,7 +18,7 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { attempt, claim, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, makeParents } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
 import { JobPaths, QueuePaths, TemplatePaths } from './paths.ts';
@@ -103,7 +103,7 @@ function ownDirectory(): string {
   try {
     return homedir();
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return '/';
   }
 }
@@ -113,7 +113,7 @@ function workingDirectory(env: NodeJS.ProcessEnv): string {
   try {
     return process.cwd();
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return env['PWD'] ?? '/';
   }
 }
@@ -125,7 +125,7 @@ export function homePath(env: NodeJS.ProcessEnv): string {
   try {
     return join(realpathSync(dirname(path)), basename(path));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return path;
   }
 }

@@ -6,7 +6,7 @@ import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { removeQuietly, syncDir, touch, writeHint } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { JobId } from '../spec.ts';
 import type { Home } from './home.ts';
 
@@ -33,7 +33,7 @@ function takeFromCache(home: Home, path: string): boolean {
       renameSync(`${home.cache}/${name}`, path);
       return true;
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return false;
     }
   });
@@ -79,7 +79,7 @@ function noteHint(home: Home, id: JobId): void {
   try {
     writeHint(home.seq, `${id}\n`);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 
@@ -130,7 +130,7 @@ function removeEmpty(path: string): void {
   try {
     rmdirSync(path);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 

@@ -8,7 +8,7 @@ import { sealed } from '../../base/checksum.ts';
 import { claim, removeQuietly, syncDir } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { JobId, Spec } from '../spec.ts';
 import type { Home } from './home.ts';
@@ -151,6 +151,6 @@ function removeFolder(folder: string): void {
   try {
     rmdirSync(folder);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }

@@ -5,7 +5,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 
 /** The repository that a directory, an absolute real path, is in. */
 function repositoryOf(directory: string): string | undefined {
@@ -37,7 +37,7 @@ function userDirectory(): string {
   try {
     return realpathSync(homedir());
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return '/';
   }
 }

@@ -10,7 +10,7 @@ import { requireDirectory } from '../../base/fs/directories.ts';
 import { fileAt } from '../../base/fs/file-id.ts';
 import { createBlank, isAlone, writeReserved, writeReservedAsync } from '../../base/fs/preallocated.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { parseSchema, type Schema } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
 import { KNOWN_NEEDS } from '../needs.ts';
@@ -153,7 +153,7 @@ export function writeCrash(job: JobPaths, generation: number, crash: Omit<Crash,
   try {
     claim(job.crash(generation), sealed({ v: 1, ...crash }), false);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 
@@ -251,7 +251,7 @@ export function claimFirstSignal(
   try {
     if (claim(job.firstSignal(attempt), sealed({ v: 1, ...first }))) return undefined;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return undefined;
   }
   const before = readShaped(job.firstSignal(attempt), `first.${attempt}`, firstSignalSchema);
@@ -268,7 +268,7 @@ export function noteSeen(job: JobPaths): void {
     requireDirectory(job.dir, true);
     closeSync(createExclusive(job.seen));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 export const isSeen = (job: JobPaths): boolean => existsSync(job.seen);
@@ -281,7 +281,7 @@ export function markSuperseded(job: JobPaths, by: JobId): void {
     requireDirectory(job.dir, true);
     claim(job.superseded, `${by}\n`);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { createLog, openLog, openRegular, writeAll } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
 import { readAt } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { JobPaths } from '../home/paths.ts';
 
 /** Writes one into an open log, on a line of its own. Throws system errors. */
@@ -26,7 +26,7 @@ export function addLogNote(job: JobPaths, text: string): void {
       closeSync(log);
     }
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 

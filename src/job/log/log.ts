@@ -9,7 +9,7 @@
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { readAt } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
 import { isMarked, LogPosition } from './mark.ts';
 import { emptiedAt, isSameTrimming, readTrimmed, type Trimming } from './trim-record.ts';
@@ -102,7 +102,7 @@ export class Log {
       const [mine, other] = [fstatSync(this.fd), fstatSync(fd)];
       return mine.dev === other.dev && mine.ino === other.ino;
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return false;
     }
   }
@@ -340,7 +340,7 @@ function openFile(path: string): number | undefined {
     if (fstatSync(fd).isFile()) return fd;
     closeSync(fd);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
   return undefined;
 }

@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, promises } from 'node:fs';
 import { writeAsync } from '../../base/fs/async-write.ts';
 import { readAt } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { JobPaths } from '../home/paths.ts';
 
 const SAMPLE_BYTES = 16;
@@ -35,7 +35,7 @@ function readSamples(job: JobPaths): Buffer {
     // a full disk may have taken half a sample
     return bytes.subarray(0, got - (got % SAMPLE_BYTES));
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return Buffer.alloc(0);
   } finally {
     if (fd !== undefined) closeSync(fd);

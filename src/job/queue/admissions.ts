@@ -6,7 +6,7 @@ import { readlinkSync, symlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { parseId } from '../home/ids.ts';
 import type { QueuePaths } from '../home/paths.ts';
 import type { JobId } from '../spec.ts';
@@ -39,7 +39,7 @@ function readAdmission(queue: QueuePaths, number: number): Admission {
     const [id, sandbox = ''] = readlinkSync(queue.start(number)).split('.');
     return { number, id: parseId(id!) ?? 0, sandbox };
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return { number, id: 0, sandbox: '' };
   }
 }

@@ -15,7 +15,7 @@ import {
 } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import { admitQueues, type Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
@@ -195,7 +195,7 @@ export function stampQueue(queue: QueuePaths): void {
   try {
     writeHint(queue.stamp, `${process.pid}.${process.hrtime.bigint()}\n`);
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
 }
 

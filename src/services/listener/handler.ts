@@ -3,7 +3,7 @@
  * nothing, not even whether there is such a trigger: the same work is done, and the answer is the same.
  */
 import { isUtf8 } from 'node:buffer';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { type Address, listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -75,7 +75,7 @@ export class DeliveryHandler {
       const trigger = this.authorize({ ...head, body: Buffer.alloc(0) });
       return trigger !== undefined && head.headers['x-hub-signature-256'] === undefined;
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return false;
     }
   }
@@ -163,7 +163,7 @@ export function addedHosts(home: Home, { host, port }: Address): Set<string> {
         for (const one of read.value.hosts) hosts.add(one);
     }
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
   }
   return hosts;
 }

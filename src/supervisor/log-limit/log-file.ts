@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { reopen } from '../../base/fs/atomic-write.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { isMarked, LogPosition } from '../../job/log/mark.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
 
@@ -43,7 +43,7 @@ export class LogFile {
       if (isSame) [this.mark, this.stamp, this.recorded] = [mark, stamp, null];
       return { bytes: size, isEmptied: !isSame };
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return undefined;
     }
   }

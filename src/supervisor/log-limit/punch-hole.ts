@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { envMarkerOf } from '../../engine/observe/process-tree.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -36,7 +36,7 @@ export async function punch(home: Home, open: () => number, from: number, to: nu
     return CANNOT.test(await said) ? 'unsupported' : 'failed';
   } catch (thrown) {
     // no process to be had just now
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return 'failed';
   } finally {
     if (fd !== undefined) closeSync(fd);

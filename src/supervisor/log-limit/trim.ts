@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { renderExactSize, systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
 import { readLastSize, TimeIndex } from '../../job/log/time-index.ts';
@@ -205,7 +205,7 @@ export class Trim {
       this.trimmed[stream] = trimming;
     } catch (thrown) {
       // the folder went with it
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
   }
 
@@ -221,7 +221,7 @@ export class Trim {
       if (hole && end > hole.from) trimming = { ...trimming, from: floor + hole.from, to: floor + end };
       writeTrimmedNow(this.job, { ...this.trimmed, [stream]: trimming });
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
       return false;
     }
     this.trimmed[stream] = trimming;
@@ -289,7 +289,7 @@ export class Trim {
     try {
       isDone = this.canPunch ? await this.cutHole(growth, keep) : await this.cutByRotating(growth.stream);
     } catch (thrown) {
-      errnoOf(thrown);
+      ignoreSystemError(thrown);
     }
     const now = systemClock.monotonic();
     if (isDone) this.cutMs = Math.max(now - begun, this.cutMs * 0.95);

@@ -1,7 +1,7 @@
 /** The job's own limits: total time, and time without output. Reaching one begins a stop. */
 import { statSync } from 'node:fs';
 import { after, renderDuration, systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { StatusOf, Stop } from '../../job/state.ts';
 
@@ -66,7 +66,7 @@ function sizeOf(path: string): number {
   try {
     return statSync(path).size;
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return 0;
   }
 }
