@@ -14,6 +14,7 @@ import { kinds } from './kinds.ts';
 import { load } from './load.ts';
 import { cronMatrix, matrix, queueMatrix, triggerMatrix } from './matrix.ts';
 import { movedHomes } from './moved-homes.ts';
+import { ownFiles } from './own-files.ts';
 import type { Part, Row } from './part.ts';
 import { powerCut } from './powercut.ts';
 import { records } from './records.ts';
@@ -29,6 +30,7 @@ const PARTS: Part[] = [
   kinds,
   homes,
   movedHomes,
+  ownFiles,
   disk,
   powerCut,
   load,
