@@ -12,8 +12,9 @@ import type { Puppet } from '../rig/puppet.ts';
 import { type Answer, type Call, type Rig, withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { sleepsOn } from '../rig/waiters.ts';
-import { runPuppet, slay, untilPublished } from './death.ts';
+import { runPuppet, slay, untilIdle, untilPublished } from './death.ts';
 import type { Part, Round, Row } from './part.ts';
+import { machinery } from './queues.ts';
 
 const SECRET = 'a secret of somebody else\n'.repeat(20_000);
 const OPTIONS = [[], ['--max-log', '64k'], ['--max-log', '64k', '--split'], ['--pty'], ['-Q', 'api']];
@@ -71,8 +72,14 @@ class Scene {
 
   /** Whether the log is where a reader looks for it. */
   get isInPlace(): boolean {
+    if (!this.hasFolder) return false;
     const there = fs.lstatSync(this.log, { throwIfNoEntry: false });
     return there?.ino === fs.fstatSync(this.fd).ino;
+  }
+
+  /** Whether there is a folder for logs still. */
+  private get hasFolder(): boolean {
+    return fs.lstatSync(join(this.dir, 'out'), { throwIfNoEntry: false })?.isDirectory() === true;
   }
 
   private readonly acts: Record<string, () => string | undefined | Promise<string | undefined>> = {
@@ -115,8 +122,8 @@ class Scene {
 
   private moveLog(): string | undefined {
     if (this.away !== undefined) {
+      if (!this.hasFolder) return undefined;
       fs.rmSync(this.log, { recursive: true, force: true });
-      if (!fs.existsSync(this.rig.file(this.id, 'out'))) return undefined;
       fs.renameSync(this.away, this.log);
       this.away = undefined;
       return 'back';
@@ -130,7 +137,7 @@ class Scene {
   /** Another thing is put where a file is. */
   private replace(name: string): string | undefined {
     const path = join(this.dir, name);
-    if (name === 'out/log' && !fs.existsSync(join(this.dir, 'out'))) return undefined;
+    if (name.startsWith('out/') && !this.hasFolder) return undefined;
     const obstacle = pick(this.chance, Object.keys(OBSTACLES));
     fs.rmSync(path, { recursive: true, force: true });
     OBSTACLES[obstacle]!(path, this.outside);
@@ -151,13 +158,13 @@ class Scene {
     return `${name}, cut to ${size}`;
   }
 
-  /** The supervisor dies; an adopter takes over where the records allow it. */
+  /** The supervisor dies; an adopter takes over, where the records allow it. */
   private async kill(): Promise<string | undefined> {
-    // a record that is harmed may name anything
-    if (this.isHarmed) return undefined;
-    await slay(this.rig.ownerPid(this.id));
-    await untilPublished(this.rig, this.id, ++this.owners);
-    return `owner ${this.owners - 1}`;
+    const owner = machinery(this.rig).find(({ role, id }) => role === 'owner' && id === this.id);
+    if (owner === undefined) return undefined;
+    await slay(owner.pid);
+    if (!this.isHarmed) await untilPublished(this.rig, this.id, ++this.owners);
+    return String(owner.pid);
   }
 
   /** Every way of reading answers. */
@@ -192,7 +199,8 @@ class Scene {
 function followed(text: string): string {
   let at = 0;
   let all = '';
-  for (const line of text.split('\n').filter(Boolean)) {
+  // the last line may be half
+  for (const line of text.split('\n').slice(0, -1)) {
     const piece = JSON.parse(line);
     if (piece.stream === undefined) continue;
     assert.ok(piece.from >= at && piece.to >= piece.from, `offsets go back: ${at}, ${line.slice(0, 200)}`);
@@ -251,6 +259,7 @@ async function suffer(rig: Rig, chance: Chance, options: string[], isGentle: boo
     assert.ok([code, null, undefined].includes(exitCode), `${exitCode} instead of ${code}`);
     if (scene.isInPlace && !scene.isHarmed)
       assert.match((await rig.bgjob(['tail', String(id)])).stdout, /^the last line$/m);
+    await untilIdle(rig);
     return state ?? 'unknown';
   } catch (thrown) {
     throw new Error(`${options.join(' ')}: the job ${scene.steps.join(', ')}`, { cause: thrown });
