@@ -20,6 +20,7 @@ import { powerCut } from './powercut.ts';
 import { records } from './records.ts';
 import { manyRounds } from './rounds.ts';
 import { traps } from './traps.ts';
+import { twoVersions } from './two-versions.ts';
 
 const PARTS: Part[] = [
   matrix,
@@ -31,6 +32,7 @@ const PARTS: Part[] = [
   homes,
   movedHomes,
   ownFiles,
+  twoVersions,
   disk,
   powerCut,
   load,
