@@ -1,7 +1,8 @@
 /** Who of ours stands beside a job, as its owner sees it: they are no part of it, write down its end, and what it said last. */
 import { systemClock } from '../base/clock.ts';
+import { fileOf, isSameFile } from '../base/fs/file-id.ts';
 import { type AsSeen, findProcesses, sinceTicksOf } from '../engine/observe/process-tree.ts';
-import { identify, isAlive, type ProcessStat } from '../engine/os/process-identity.ts';
+import { identify, isAlive, openFile, openFiles, type ProcessStat } from '../engine/os/process-identity.ts';
 import { oursOf, readShim, type ShimRecord } from '../engine/shim/shim-record.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -18,6 +19,7 @@ interface HelperProcess {
   readonly left: Identity[];
   readonly shimPid: number | undefined;
   readonly watcherPid: number | undefined;
+  readonly aliveFd: number;
 }
 
 /** What the shim wrote down, as it was read last. */
@@ -58,7 +60,21 @@ export function hasScribe(beside: HelperProcess): boolean {
     goneSince.set(beside, since);
     if (now - since > SHIM_MS) return false;
   }
-  return beside.shimPid !== undefined || [shim, terminal, leader].some(lives);
+  const isWriting = lives(shim) && !hasLetGo(shim!, beside.aliveFd);
+  return beside.shimPid !== undefined || isWriting || [terminal, leader].some(lives);
+}
+
+/**
+ * Whether a shim that lives has written all that it writes: then it has closed the FIFO `alive`, and waits for its watcher. If the job
+ * removed `exit.N`, nobody finds what it wrote.
+ */
+function hasLetGo({ pid }: Identity, aliveFd: number): boolean {
+  const open = [...openFiles(pid)];
+  // what may not be seen shows nothing
+  return (
+    open.length > 0 &&
+    !open.some(([fd, path]) => path.includes('/alive') && isSameFile(openFile(pid, fd), fileOf(aliveFd)))
+  );
 }
 
 /** How long `script` may take after the end of the job, milliseconds: something that hangs must not hide that end. */
