@@ -1,9 +1,9 @@
-/** The recipes of the README that need make, gcc or Python. */
+/** The recipes of the README that need make. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { missing } from '../rig/needs.ts';
-import { projectIn, README, recipe, recipeTests, start } from '../rig/recipes.ts';
+import { projectIn, recipeTests, start } from '../rig/recipes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -34,41 +34,4 @@ rigTest(
     );
   },
   { skip: noMake },
-);
-
-rigTest(
-  'CI: a job with limits, its output in a file, its code',
-  async (rig) => {
-    fs.writeFileSync(join(rig.project, 'Makefile'), 'all:\n\t@echo built; exit $(CODE)\n');
-    const line = recipe('In CI', 'sh')[1]!;
-    assert.match(line, /tee build\.txt/);
-    assert.equal((await rig.bash(line, { env: { CODE: '0' } })).code, 0);
-    assert.equal((await rig.bash(line, { env: { CODE: '7' } })).code, 2);
-    assert.match(fs.readFileSync(join(rig.project, 'build.txt'), 'utf8'), /^built\n/);
-  },
-  { skip: noMake },
-);
-
-rigTest(
-  'a script of many lines, in another language',
-  async (rig) => {
-    const { code, stderr } = await rig.bash(recipe('A script of many lines', 'sh')[0]!);
-    assert.equal(code, 0);
-    assert.match(stderr, /^\| any #! line will do/m);
-  },
-  { skip: missing('python3') },
-);
-
-rigTest(
-  'a queue of compilations',
-  async (rig) => {
-    const line = /^find .*--batch - --wait/m.exec(README)?.[0];
-    assert.ok(line, 'the README has no queue of compilations');
-    for (const name of ['a', 'b']) fs.writeFileSync(join(rig.project, `${name}.c`), `int ${name};\n`);
-    assert.equal((await rig.bash(line)).code, 0);
-    assert.ok(fs.existsSync(join(rig.project, 'a.o')) && fs.existsSync(join(rig.project, 'b.o')));
-    fs.writeFileSync(join(rig.project, 'b.c'), 'int b\n');
-    assert.equal((await rig.bash(line)).code, 1);
-  },
-  { skip: missing('gcc') },
 );

@@ -7,7 +7,7 @@ import { isRunning, processesNaming } from './processes.ts';
 import { type Call, type Rig, ROOT, rigTest } from './rig.ts';
 import { until } from './until.ts';
 
-export const README = fs.readFileSync(join(ROOT, 'README.md'), 'utf8');
+const README = fs.readFileSync(join(ROOT, 'README.md'), 'utf8');
 
 /** The blocks of one language in the recipe that begins with this bold word. */
 export function recipe(title: string, language: string): string[] {

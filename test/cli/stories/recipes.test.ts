@@ -1,4 +1,4 @@
-/** The recipes of the README, run: with a real server, and with everything that may go wrong. Those that need make are in test/programs. */
+/** The recipes of the README with all that may go wrong. test/programs has those that need make; docs.test.ts runs all. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -42,17 +42,4 @@ rigTest('a coding agent: its page is there, and the result comes in the same cal
   assert.match(answer.stdout + answer.stderr, /^(test )?1 exited 3 /m);
   assert.ok(fs.existsSync(join(rig.project, '.claude/skills/bgjob/SKILL.md')));
   assert.match(fs.readFileSync(join(rig.project, 'AGENTS.md'), 'utf8'), /bgjob/);
-});
-
-rigTest('a server in three calls: they say what the README says', async (rig) => {
-  const port = await projectIn(rig, 'good');
-  const text = recipe('A server, in three calls', 'sh')[0]!.replaceAll('3000', String(port));
-  const { code, stdout, stderr } = await rig.bash(text);
-  assert.equal(code, 0, stderr);
-  const said = text.split('\n').flatMap((line) => /# (web 42 .*)/.exec(line)?.[1] ?? []);
-  assert.equal(said.length, 2);
-  for (const line of said) {
-    const pattern = line.replace(/[().]/g, '\\$&').replace(/\b(42|812|4)\b|0\\\.8s/g, '[\\d.hms]+');
-    assert.match(stdout + stderr, new RegExp(`^${pattern}$`, 'm'));
-  }
 });
