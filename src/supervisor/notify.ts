@@ -5,8 +5,8 @@ import { writeAtomic } from '../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../base/result.ts';
 import { clip, safe } from '../base/text/sanitize.ts';
 import { type Notified, noticeDue } from '../engine/hooks/notification-status.ts';
-import { ring } from '../engine/os/caller-terminal.ts';
-import { showOnDesktop } from '../engine/os/desktop-notification.ts';
+import { ringTerminal } from '../engine/os/caller-terminal.ts';
+import { notifyDesktop } from '../engine/os/desktop-notification.ts';
 import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import type { Notice, Spec } from '../job/spec.ts';
@@ -28,10 +28,10 @@ async function tell(spec: Spec, view: EndedView, { desktop, terminal }: Notice):
     by,
     why,
   });
-  const trouble = await showOnDesktop(desktop, title, clip(safe(commandText(spec)), 200));
+  const trouble = await notifyDesktop(desktop, title, clip(safe(commandText(spec)), 200));
   if (trouble === undefined) return done('desktop', null);
   if (!terminal) return done('nobody', `${trouble}, and it was started from no terminal`);
-  const silence = ring(terminal, title);
+  const silence = ringTerminal(terminal, title);
   return silence === undefined ? done('terminal', null) : done('nobody', `${trouble}, and ${silence}`);
 }
 

@@ -4,7 +4,7 @@
  */
 import { fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../base/fs/file-id.ts';
 import { ignoreSystemError } from '../base/result.ts';
-import { isThat, readStat } from '../engine/os/process-identity.ts';
+import { matchesIdentity, readStat } from '../engine/os/process-identity.ts';
 import { readShim } from '../engine/shim/shim-record.ts';
 import { AnchoredHome } from '../job/home/anchored-home.ts';
 import { openHome } from '../job/home/home.ts';
@@ -37,5 +37,7 @@ export function homeOf(path: string, id: JobId): AnchoredHome | 'away' | undefin
 function isOfThisProcess(job: JobPaths): boolean {
   if (isSameFile(fileAt(job.alive), fileOf(ALIVE_FD))) return true;
   const { watcher } = readShim(job);
-  return watcher !== undefined && watcher.pid === process.ppid && isThat(readStat(watcher.pid), watcher);
+  return (
+    watcher !== undefined && watcher.pid === process.ppid && matchesIdentity(readStat(watcher.pid), watcher)
+  );
 }

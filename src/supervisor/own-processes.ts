@@ -3,7 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { fileOf, isSameFile } from '../base/fs/file-id.ts';
 import { type AsSeen, findProcesses, sinceTicksOf } from '../engine/observe/process-tree.ts';
 import { identify, isAlive, openFile, openFiles, type ProcessStat } from '../engine/os/process-identity.ts';
-import { oursOf, readShim, type ShimRecord } from '../engine/shim/shim-record.ts';
+import { helperProcesses, readShim, type ShimRecord } from '../engine/shim/shim-record.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import type { Owner } from '../job/home/records.ts';
@@ -39,7 +39,7 @@ export function findOwn(beside: HelperProcess, asSeen?: AsSeen): Promise<Process
   const record = recordOf(beside);
   const { main, leader } = record;
   const own = [shimPid, watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
-  const spared = [...oursOf(record), ...own].filter((one) => one !== undefined);
+  const spared = [...helperProcesses(record), ...own].filter((one) => one !== undefined);
   const sinceTicks = sinceTicksOf(home, spec.id);
   const known = { main, leader, spared, owner: owner.identity, sinceTicks, left, watched: true };
   return findProcesses({ home, id: spec.id, ...known }, asSeen);

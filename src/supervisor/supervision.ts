@@ -10,9 +10,9 @@ import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../base/result.ts';
 import { wasQueued } from '../engine/launch/stored-environment.ts';
 import type { AsSeen } from '../engine/observe/process-tree.ts';
-import { isAlive, type ProcessStat, readStat, standsStill } from '../engine/os/process-identity.ts';
+import { isAlive, isStopped, type ProcessStat, readStat } from '../engine/os/process-identity.ts';
 import { removeFromQueue } from '../engine/queue/queued-job.ts';
-import { oursOf } from '../engine/shim/shim-record.ts';
+import { helperProcesses } from '../engine/shim/shim-record.ts';
 import { continueOurs } from '../engine/stop/stop-processes.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -224,7 +224,7 @@ export class Supervision {
   /** Somebody stopped our shim (SIGSTOP): it would not tell the end of the job, so we look ourselves until it goes on. */
   watchStoppedShim(): void {
     const stat = this.shimPid === undefined ? undefined : readStat(this.shimPid);
-    if (this.isOver || this.isWatchingShim || !stat || !standsStill(stat)) return;
+    if (this.isOver || this.isWatchingShim || !stat || !isStopped(stat)) return;
     this.isWatchingShim = true;
     setTimeout(() => {
       this.isWatchingShim = false;
@@ -239,7 +239,7 @@ export class Supervision {
   }
 
   isOurs(pid: number): boolean {
-    return oursOf(recordOf(this)).some((one) => one.pid === pid);
+    return helperProcesses(recordOf(this)).some((one) => one.pid === pid);
   }
 
   publish(): void {

@@ -3,7 +3,7 @@
  * a job runner. Warned about only where it is certain; nothing is refused or changed.
  */
 import { clip, safe, safeJson } from '../../base/text/sanitize.ts';
-import { type Enclosure, enclosureOf } from '../../engine/os/call-sandbox.ts';
+import { type Enclosure, findEnclosure } from '../../engine/os/call-sandbox.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import type { Spec } from '../../job/spec.ts';
 import { shellOf } from '../../job/view.ts';
@@ -192,7 +192,7 @@ export const enclosureText = ({ how, init }: Enclosure): string => ENDS[how](saf
 
 /** That a job will not outlive this call, if that is so. */
 export function enclosureWarnings(env: NodeJS.ProcessEnv): Warning[] {
-  const enclosure = enclosureOf(env);
+  const enclosure = findEnclosure(env);
   if (!enclosure) return [];
   const message = `${enclosureText(enclosure)}: the job will be lost then; wait for it in this call (run --wait), or call bgjob outside the sandbox`;
   return [{ code: 'ends-with-call', message }];

@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { type Address, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import { describeListener, type Listener, readHolders } from '../observe/port-owner.ts';
-import { overlap, type PortSocket, socketsOn, unspecified } from '../os/sockets.ts';
+import { normalizeAddress, overlap, type PortSocket, socketsOn } from '../os/sockets.ts';
 import { isInThisNamespace } from '../queue/confinement.ts';
 import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
 
@@ -31,7 +31,7 @@ export type PortOwner = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken';
 
 /** Who listens on the port of an address. */
 export async function readPortOwner(home: Home, address: Address): Promise<PortOwner> {
-  const wanted = { port: address.port, address: unspecified(address.host) };
+  const wanted = { port: address.port, address: normalizeAddress(address.host) };
   const read = () => socketsOn(address.port, [], true).filter((one) => overlap(one, wanted));
   const namesOf = (sockets: PortSocket[]) => sockets.map(({ socket }) => socket).join();
   for (let sockets = read(); sockets.length > 0; ) {

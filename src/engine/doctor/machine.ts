@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import { enclosureOf, isProcForeign } from '../os/call-sandbox.ts';
+import { findEnclosure, isProcForeign } from '../os/call-sandbox.ts';
 import { HAS_PROC, readStat } from '../os/process-identity.ts';
 import { readCommandLine } from '../os/process-table.ts';
 import { findTool, newSession } from '../os/programs.ts';
@@ -123,7 +123,7 @@ async function checkInit(): Promise<Finding[]> {
 
 /** All that is found on this machine, the worst first. */
 export async function checkMachine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
-  const enclosure = enclosureOf(env);
+  const enclosure = findEnclosure(env);
   const ends: Finding[] = enclosure ? [{ code: 'ends-with-call', enclosure }] : [];
   const first = [...checkNode(), ...checkProc(), ...ends, ...checkTools()];
   return [...first, ...checkLimits(), ...checkWatches(), ...(await checkInit())];

@@ -7,14 +7,14 @@ import type { EndedView, JobView, LiveView } from '../../job/view.ts';
 import {
   HAS_PROC,
   isAlive,
-  isThat,
+  matchesIdentity,
   openFiles,
   type ProcessStat,
   readStat,
   ticksAt,
 } from '../os/process-identity.ts';
 import { isOpaque, readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
-import { oursOf, readShim } from '../shim/shim-record.ts';
+import { helperProcesses, readShim } from '../shim/shim-record.ts';
 import { type AsSeen, findProcesses, markedJob, sinceTicksOf, type Trail } from './process-tree.ts';
 
 /** What is recorded of a job's processes, for findProcesses. */
@@ -24,7 +24,7 @@ export function trailOf(home: Home, view: JobView): Trail {
   const identity = owner.kind === 'read' ? owner.value.identity : undefined;
   const record = readShim(job, identity);
   const { main, leader } = record;
-  const spared = [...(identity ? [identity] : []), ...oursOf(record)];
+  const spared = [...(identity ? [identity] : []), ...helperProcesses(record)];
   const left = 'state' in view && view.state ? view.state.left : [];
   const sinceTicks = sinceTicksOf(home, view.id);
   return { home, id: view.id, main, leader, spared, owner: identity, sinceTicks, left, watched: false };
@@ -55,7 +55,7 @@ export interface Hidden {
 export function orphanageOf(home: Home, id: JobId): number | undefined {
   const owner = readOwner(home.job(id));
   const stat = owner.kind === 'read' ? readStat(owner.value.identity.pid) : undefined;
-  return owner.kind === 'read' && isThat(stat, owner.value.identity) ? stat!.ppid : undefined;
+  return owner.kind === 'read' && matchesIdentity(stat, owner.value.identity) ? stat!.ppid : undefined;
 }
 
 /**
@@ -85,7 +85,7 @@ export function leftoversOf(
   marked: Map<JobId, number[]>,
 ): number {
   const pids = marked.get(id) ?? [];
-  const ours = pids.length > 0 ? oursOf(readShim(home.job(id))).map(({ pid }) => pid) : [];
+  const ours = pids.length > 0 ? helperProcesses(readShim(home.job(id))).map(({ pid }) => pid) : [];
   const loose = pids.filter((pid) => !ours.includes(pid));
   const seen = state?.left.filter((one) => isAlive(one) === 'alive') ?? [];
   // without markers nothing else tells of one whose supervisor and shim were killed

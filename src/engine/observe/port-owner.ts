@@ -9,9 +9,9 @@ import { listLive } from '../../job/home/job-index.ts';
 import { readSpec } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { JobId } from '../../job/spec.ts';
-import { HAS_PROC, isThat, type ProcessStat, readStat } from '../os/process-identity.ts';
+import { HAS_PROC, matchesIdentity, type ProcessStat, readStat } from '../os/process-identity.ts';
 import { readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
-import { holdersAmong, isInTheWay, type PortSocket, socketsOn } from '../os/sockets.ts';
+import { isInTheWay, type PortSocket, processesWith, socketsOn } from '../os/sockets.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { markedJob } from './process-tree.ts';
 
@@ -36,7 +36,7 @@ export interface Listener {
 export async function readHolders(sockets: PortSocket[]): Promise<ProcessStat[]> {
   const table = await readTable();
   const pids = new Set(
-    holdersAmong(
+    processesWith(
       table.map(({ pid }) => pid),
       sockets,
     ),
@@ -63,7 +63,7 @@ function jobOf(home: Home, pid: number): NamedJob | null {
     const stat = HAS_PROC ? undefined : readStat(at);
     const id = HAS_PROC
       ? markedJob(home, readEnvironment(at))
-      : mains.find(({ main }) => isThat(stat, main) || stat?.group === main.pid)?.id;
+      : mains.find(({ main }) => matchesIdentity(stat, main) || stat?.group === main.pid)?.id;
     if (id !== undefined) {
       const spec = readSpec(home.job(id), id);
       return { id, name: spec.kind === 'read' ? spec.value.name : null };

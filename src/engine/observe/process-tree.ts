@@ -18,15 +18,15 @@ import {
   HAS_PROC,
   hasOpen,
   isAlive,
-  isThat,
+  isStopped,
+  matchesIdentity,
   type NamedFile,
   type ProcessStat,
   readStat,
-  standsStill,
   thisHost,
   ticksNow,
 } from '../os/process-identity.ts';
-import { folderOfSupervised, readEnvironment, readTable, supervisedJob } from '../os/process-table.ts';
+import { readEnvironment, readTable, supervisedFolder, supervisedJob } from '../os/process-table.ts';
 
 /** What is known of a job's processes from its records; everything here is checked before it is believed. */
 export interface Trail {
@@ -149,7 +149,7 @@ class Scan {
     const isOlder = stat.startTicks < this.trail.sinceTicks;
     const kind = isOlder ? 'none' : belonging(readEnvironment(pid), this.marker);
     this.belongings.set(pid, kind);
-    if (this.trail.spared.some((one) => isThat(stat, one))) this.spared.add(pid);
+    if (this.trail.spared.some((one) => matchesIdentity(stat, one))) this.spared.add(pid);
     // a writer of the log that may be older than the job is somebody else, who opened it by hand; what the owner starts cuts it, and
     // is the owner's double with its files and environment before it becomes another program; another job's is never ours
     const mayWrite = kind === 'none' && this.trail.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
@@ -177,15 +177,15 @@ class Scan {
   private isSupervisor(stat: ProcessStat): boolean {
     if (supervisedJob(stat.pid) === undefined) return false;
     if (!HAS_PROC || this.nowTicks - stat.startTicks < BOOT_TICKS) return true;
-    const folder = folderOfSupervised(stat.pid);
-    return folder !== undefined && wereOwners(folder).some((one) => isThat(stat, one));
+    const folder = supervisedFolder(stat.pid);
+    return folder !== undefined && wereOwners(folder).some((one) => matchesIdentity(stat, one));
   }
 
   /** The recorded main process, as a child of the shim: that carries the marker, where markers can be read. */
   private isProvenMain(stat: ProcessStat): boolean {
     const { main } = this.trail;
     const isOfShim = HAS_PROC ? this.belongings.get(stat.ppid) === 'ours' : this.spared.has(stat.ppid);
-    return main !== undefined && isThat(stat, main) && isOfShim;
+    return main !== undefined && matchesIdentity(stat, main) && isOfShim;
   }
 
   /** In the session or group of a main process that is gone, or in the session of the terminal. */
@@ -200,9 +200,9 @@ class Scan {
     if (stat.startTicks < led.startTicks) return false;
     const standing = this.byPid.get(led.pid);
     // while a main process lives nothing was left yet, or it is not our leader; that of a terminal is none of the job's processes
-    if (standing) return !alone && isThat(standing, led);
+    if (standing) return !alone && matchesIdentity(standing, led);
     // the number of a session without a leader may have been given again since: then only what was seen before counts
-    return watched || left.some((one) => isThat(stat, one));
+    return watched || left.some((one) => matchesIdentity(stat, one));
   }
 
   /** Everything that belongs to what showed itself: its descendants, and whom it leads. */
@@ -229,8 +229,8 @@ export function isUnproven(
 ): boolean {
   return (
     recorded !== undefined &&
-    table.some((stat) => isThat(stat, recorded)) &&
-    !found.some((stat) => isThat(stat, recorded))
+    table.some((stat) => matchesIdentity(stat, recorded)) &&
+    !found.some((stat) => matchesIdentity(stat, recorded))
   );
 }
 
@@ -249,7 +249,7 @@ export function signalProcess(stat: ProcessStat, signal: NodeJS.Signals): void {
   if (now?.startTicks !== stat.startTicks) return;
   try {
     process.kill(stat.pid, signal);
-    if (!UNNOTICED.includes(signal) && standsStill(now)) process.kill(stat.pid, 'SIGCONT');
+    if (!UNNOTICED.includes(signal) && isStopped(now)) process.kill(stat.pid, 'SIGCONT');
   } catch (thrown) {
     ignoreSystemError(thrown);
   }

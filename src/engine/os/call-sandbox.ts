@@ -1,62 +1,59 @@
 /**
- * Whether everything that is started here ends with the call: the sandboxes of coding agents give each call a pid namespace of its
- * own (`bwrap --unshare-pid --die-with-parent`), and the kernel ends all of it with its pid 1. On a machine without such a
- * thing this reads nothing that a start does not read anyway.
+ * Finds out whether every process that this call starts ends together with the call. Sandboxes of coding
+ * agents give each call a pid namespace of its own (`bwrap --unshare-pid --die-with-parent`), and the kernel
+ * kills all of a namespace when its pid 1 ends. Outside of such a sandbox this reads no file that a start
+ * does not read anyway.
  *
- * What cannot be told is not guessed: the parent-death signal of another process (a bwrap that took its words from --args), whether
- * a container ends soon, and sandboxes that end processes in other ways than by their namespace.
+ * It does not guess. It cannot see the parent-death signal of another process (a bwrap that took its options
+ * from `--args`), whether a container ends soon, or a sandbox that kills processes by other means.
  */
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
-import { HAS_PROC, thisHost } from './process-identity.ts';
+import { HAS_PROC, readLink, thisHost } from './process-identity.ts';
 import { readCommandLine } from './process-table.ts';
 
-/** `sandbox`: made for one call; `shell`: pid 1 is the shell line that made this call; `alone`: pid 1 is this very process. */
+/**
+ * `sandbox`: made for one call. `shell`: pid 1 is the shell line that made this call. `alone`: this process
+ * is pid 1.
+ */
 export interface Enclosure {
   how: 'sandbox' | 'shell' | 'alone';
-  /** What pid 1 is called. */
+  /** The program name of pid 1. */
   init: string;
 }
 
-/** The pid namespace in which the machine started: a number of the kernel's (PROC_PID_INIT_INO). */
+/** The pid namespace of the running machine itself: a constant of the kernel (PROC_PID_INIT_INO). */
 const FIRST_NAMESPACE = 'pid:[4026531836]';
-/** It has bwrap in itself, and always ends with its caller. */
+/** This program contains bwrap, and ends with its caller. */
 const CODEX = 'codex-linux-sandbox';
-/** No chain of callers is longer. */
-const GENERATIONS = 100;
+/** The longest chain of callers that is followed. */
+const MAX_CALLERS = 100;
 
 /** Whether this process is in a pid namespace of its own: a container or a sandbox. */
 const isConfined = (): boolean => HAS_PROC && !['', FIRST_NAMESPACE].includes(thisHost().pidNamespace);
 
 /**
- * Whether /proc shows another pid namespace than ours (`bwrap --unshare-pid` without `--proc`): a pid that is read there is somebody
- * else here, so that nothing may be signalled.
+ * Whether /proc shows another pid namespace than ours (`bwrap --unshare-pid` without `--proc`). Then a pid
+ * read from /proc is a different process here, and must not be signalled.
  */
 export function isProcForeign(): boolean {
-  foreign ??= isConfined() && ownNameInProc() !== String(process.pid);
+  foreign ??= isConfined() && readLink('/proc/self') !== String(process.pid);
   return foreign;
 }
 let foreign: boolean | undefined;
 
-function ownNameInProc(): string | undefined {
-  try {
-    return readlinkSync('/proc/self');
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
-}
-
-/** The pids, as /proc shows them, from the caller of this process up to the pid 1 of our namespace; undefined if they end elsewhere. */
+/**
+ * The pids, as /proc shows them, from the caller of this process up to pid 1 of our namespace; undefined if
+ * the chain leaves the namespace.
+ */
 function callers(): number[] | undefined {
   const pids: number[] = [];
-  for (let name = 'self'; pids.length < GENERATIONS; name = String(pids.at(-1))) {
+  for (let name = 'self'; pids.length < MAX_CALLERS; name = String(pids.at(-1))) {
     const status = readSystemText(`/proc/${name}/status`);
     if (/^NSpid:.*\s1$/m.test(status)) return pids;
     const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]);
-    // somebody came in from outside (docker exec): the container goes on without that one
+    // a process that came in from outside (docker exec): the container outlives it
     if (!(parent > 0)) return undefined;
     pids.push(parent);
   }
@@ -65,7 +62,7 @@ function callers(): number[] | undefined {
 
 const SHELL = /^-?(ba|da|z|k|a)?sh$/;
 
-/** Whether these words are a shell that runs a line: `bash -o pipefail -c 'make'`. */
+/** Whether these words call a shell with a line to run: `bash -o pipefail -c 'make'`. */
 function isShellLine(words: string[]): boolean {
   if (!SHELL.test(basename(words[0] ?? ''))) return false;
   for (let at = 1; /^[-+]/.test(words[at] ?? ''); at++) {
@@ -76,19 +73,19 @@ function isShellLine(words: string[]): boolean {
 }
 
 /**
- * Whether somebody made this container to live on: its pid 1 may be a shell line as well. A /proc over another one is that of a
- * sandbox which was made inside it (`unshare --mount-proc`).
+ * Whether this is a container that goes on after the call: its pid 1 may be a shell line as well. More than
+ * one /proc mount means that a sandbox was made inside the container (`unshare --mount-proc`).
  */
 function isContainer(env: NodeJS.ProcessEnv): boolean {
   const isMarked =
     env['KUBERNETES_SERVICE_HOST'] !== undefined ||
-    ['/.dockerenv', '/run/.containerenv'].some((mark) => existsSync(mark));
+    ['/.dockerenv', '/run/.containerenv'].some((path) => existsSync(path));
   if (!isMarked) return false;
   return readSystemText('/proc/self/mountinfo').split(' /proc ').length <= 2;
 }
 
-/** What ends everything that is started here, with this call; undefined if nothing does, as far as that can be told. */
-export function enclosureOf(env: NodeJS.ProcessEnv): Enclosure | undefined {
+/** The process that takes everything started here down with this call; undefined if none is found. */
+export function findEnclosure(env: NodeJS.ProcessEnv): Enclosure | undefined {
   if (!isConfined()) return undefined;
   if (process.pid === 1) return { how: 'alone', init: 'bgjob' };
   const pids = callers();
@@ -101,7 +98,7 @@ export function enclosureOf(env: NodeJS.ProcessEnv): Enclosure | undefined {
     (init === 'bwrap' && words.includes('--die-with-parent')) ||
     env['SANDBOX_RUNTIME'] === '1';
   if (isPerCall) return { how: 'sandbox', init };
-  // a subshell has the words of its shell
+  // a subshell has the command line of its shell
   const line = words.join('\0');
   const isCaller = pids!.every((pid) => readCommandLine(pid).join('\0') === line);
   return isCaller && isShellLine(words) && !isContainer(env) ? { how: 'shell', init } : undefined;

@@ -1,6 +1,7 @@
 /**
- * The terminal from which a job was started: found when that happens, and rung when it has ended, if it is still the same one. By then
- * `/dev/pts/3` may be another window, or somebody else's: it is the same as long as the leader of that session lives and has it.
+ * The terminal from which a job was started. It is found at the start, and rung after the end if it is still
+ * the same one: by then `/dev/pts/3` may belong to another window or user. It is the same as long as the
+ * leader of its session lives and has that device.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from 'node:fs';
 import { readRecord } from '../../base/fs/read-record.ts';
@@ -8,7 +9,10 @@ import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { CallerTerminal } from '../../job/spec.ts';
 import { identify, isAlive } from './process-identity.ts';
 
-/** The session of a process and the terminal of that, from `/proc/PID/stat`; device 0: none. */
+/**
+ * The session of a process and the terminal of that session, from `/proc/PID/stat`; device 0 means no
+ * terminal.
+ */
 function sessionOf(pid: number | 'self'): { leader: number; device: number } | undefined {
   const stat = readRecord(`/proc/${pid}/stat`);
   if (stat.kind !== 'text') return undefined;
@@ -16,7 +20,9 @@ function sessionOf(pid: number | 'self'): { leader: number; device: number } | u
   return { leader: Number(fields[3]), device: Number(fields[4]) };
 }
 
-/** The name of a pseudo terminal (major 136) or a console (4, up to 63); undefined for others. */
+/**
+ * The path of a pseudo terminal (major 136) or a console (major 4, up to 63); undefined for other devices.
+ */
 function pathOf(device: number): string | undefined {
   const major = (device >> 8) & 0xfff;
   const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
@@ -24,18 +30,18 @@ function pathOf(device: number): string | undefined {
   return major === 4 && minor < 64 ? `/dev/tty${minor}` : undefined;
 }
 
-/** The terminal of this process; null if it has none, or one that cannot be told again later. */
+/** The terminal of this process; null if it has none, or one that could not be recognised later. */
 export function callerTerminal(env: NodeJS.ProcessEnv): CallerTerminal | null {
   const own = sessionOf('self');
   const path = own && pathOf(own.device);
   if (path === undefined || !(own!.leader > 0)) return null;
   const { leader, device } = own!;
-  const who = identify(leader);
-  if (!who || sessionOf(leader)?.device !== device || !isOurs(path, device)) return null;
-  return { path, device, leader: who, type: env['TERM'] ?? '' };
+  const identity = identify(leader);
+  if (!identity || sessionOf(leader)?.device !== device || !isOurs(path, device)) return null;
+  return { path, device, leader: identity, type: env['TERM'] ?? '' };
 }
 
-/** Whether that device is there, under this name, and belongs to this user. */
+/** Whether the path leads to that device, and the device belongs to this user. */
 function isOurs(path: string, device: number): boolean {
   try {
     const stat = lstatSync(path);
@@ -46,21 +52,27 @@ function isOurs(path: string, device: number): boolean {
   }
 }
 
-/** Terminals that would show a sequence which they do not know. */
+/** Terminals that print an unknown sequence as text. */
 const SIMPLE = /^(|dumb|linux|vt\d+|ansi|cons25|unknown)$/;
-const LONGEST = 200;
+const MAX_TEXT = 200;
 
-/** OSC 9 (a notification, where the terminal knows it) and the bell. What is no plain letter stays outside. */
+/** OSC 9 (a notification, where the terminal knows it) and the bell. Only printable ASCII gets in. */
 function sequence(type: string, text: string): string {
-  const plain = text.replace(/[^ -~]/g, '?').slice(0, LONGEST);
-  // the word before it: `9;4;` and its like are commands in some terminals
+  const plain = text.replace(/[^ -~]/g, '?').slice(0, MAX_TEXT);
+  // `bgjob:` stands first because `9;4;` and its like are commands in some terminals
   return SIMPLE.test(type) ? '\x07' : `\x1b]9;bgjob: ${plain}\x07\x07`;
 }
 
 const { O_WRONLY, O_NOCTTY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
-/** Rings it; the reason if that is not possible. Never waits, not for a terminal that was stopped (Ctrl-S) either. */
-export function ring({ path, device, leader, type }: CallerTerminal, text: string): string | undefined {
+/**
+ * Rings the terminal; returns the reason if that is not possible. Never blocks, also not on a terminal
+ * stopped by Ctrl-S.
+ */
+export function ringTerminal(
+  { path, device, leader, type }: CallerTerminal,
+  text: string,
+): string | undefined {
   const gone = `${path} is not the same terminal any more`;
   if (!isOurs(path, device)) return gone;
   let terminal: number;
@@ -72,7 +84,8 @@ export function ring({ path, device, leader, type }: CallerTerminal, text: strin
   try {
     const stat = fstatSync(terminal);
     if (!stat.isCharacterDevice() || stat.rdev !== device || stat.uid !== process.geteuid!()) return gone;
-    // asked when it is open: from here on the name may be given to another, and this is still the one of that session
+    // checked after the open: the path may be given to another terminal now, but this descriptor cannot
+    // change
     if (isAlive(leader) !== 'alive' || sessionOf(leader.pid)?.device !== device) return gone;
     writeSync(terminal, sequence(type, text));
     return undefined;

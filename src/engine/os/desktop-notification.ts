@@ -1,4 +1,7 @@
-/** Notifications of the desktop: notify-send where a display and a session bus are, osascript on macOS (untested). */
+/**
+ * Desktop notifications: notify-send where there is a display and a session bus, osascript on macOS
+ * (untested).
+ */
 import { existsSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { findTool } from './programs.ts';
@@ -6,23 +9,26 @@ import { findTool } from './programs.ts';
 type Variables = Record<string, string | undefined>;
 
 const BUS = 'DBUS_SESSION_BUS_ADDRESS';
-/** All that notify-send needs to find the desktop. */
+/** The variables that notify-send needs to find the desktop. */
 const NEEDED = ['HOME', 'LANG', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR', BUS];
 
-/** Without an answer for so long there is nobody who shows notifications, milliseconds. */
+/** After this time without an answer no program shows notifications, milliseconds. */
 const GIVE_UP_MS = 10_000;
 
 const hasDisplay = (env: Variables): boolean =>
   Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']) &&
   Boolean(env[BUS] || (env['XDG_RUNTIME_DIR'] && existsSync(`${env['XDG_RUNTIME_DIR']}/bus`)));
 
-/** What of these variables leads to the desktop, to be kept until the job ends; nothing where there is none. */
+/**
+ * The variables of this call that lead to the desktop, stored until the job ends; empty where there is no
+ * desktop.
+ */
 export const callerDesktop = (env: Variables): string[] =>
   process.platform === 'darwin' || hasDisplay(env)
     ? NEEDED.flatMap((name) => (env[name] ? [`${name}=${env[name]}`] : []))
     : [];
 
-/** Why no notification can be shown with these variables; undefined if one can be tried. */
+/** Why these variables lead to no desktop that can be notified; undefined if a notification can be tried. */
 export function desktopTrouble(env: Variables): string | undefined {
   if (process.platform === 'darwin') return findTool('osascript') ? undefined : 'there is no osascript';
   if (!hasDisplay(env)) return 'there is no desktop';
@@ -38,15 +44,18 @@ const SCRIPT = [
 function command(title: string, body: string): [program: string, args: string[]] {
   if (process.platform === 'darwin')
     return [findTool('osascript')!, [...SCRIPT.flatMap((line) => ['-e', line]), title, body]];
-  // the body is markup to many
+  // many notification servers read the body as markup
   const escaped = body.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   return [findTool('notify-send')!, ['--app-name=bgjob', '--', title, escaped]];
 }
 
-/** Shows it, with what was kept of the call; the reason if that did not work. Takes ten seconds at most. */
-export function showOnDesktop(kept: string[], title: string, body: string): Promise<string | undefined> {
+/**
+ * Shows a notification, with the variables that were stored at the start; returns the reason if that failed.
+ * Takes at most ten seconds.
+ */
+export function notifyDesktop(stored: string[], title: string, body: string): Promise<string | undefined> {
   const env: Variables = Object.fromEntries(
-    kept.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+    stored.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
   );
   const trouble = desktopTrouble(env);
   if (trouble !== undefined) return Promise.resolve(trouble);

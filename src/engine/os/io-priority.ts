@@ -1,16 +1,16 @@
 /**
- * The I/O priority of this process, which every process that it starts inherits. The kernel has no file that tells it, so `ionice`
- * is asked: once per process, and only where a job is put into a queue or taken from one.
+ * The I/O priority of this process, which its children inherit. The kernel shows it in no file, so `ionice`
+ * is asked: once per process, and only where a job enters a queue or leaves it.
  */
 import { findTool } from './programs.ts';
 
-/** As `ionice` tells it: `none: prio 0`, `idle`, `best-effort: prio 7`. */
+/** The output of `ionice`: `none: prio 0`, `idle`, `best-effort: prio 7`. */
 const PRIORITY = /^(none|realtime|best-effort|idle)(?:: prio ([0-7]))?$/;
 const CLASSES: Record<string, string> = { none: '0', realtime: '1', 'best-effort': '2', idle: '3' };
 
 let mine: string | null | undefined;
 
-/** That of this process; null: nothing here can tell. */
+/** The I/O priority of this process; null if it cannot be found out. */
 export function ioPriority(): string | null {
   if (mine !== undefined) return mine;
   mine = null;
@@ -26,12 +26,15 @@ export function ioPriority(): string | null {
   return mine;
 }
 
-/** The words before a program that give it this priority; none where it has it already, or where nobody can tell. */
+/**
+ * The words before a command that give it this priority; empty if this process has it already, or its own is
+ * unknown.
+ */
 export function ioPriorityWords(wanted: string | null): string[] {
   const [, name, level] = PRIORITY.exec(wanted ?? '') ?? [];
   const own = name === undefined ? null : ioPriority();
   if (own === null || own === wanted) return [];
-  // a level means something in these two classes alone
+  // only these two classes have levels
   const levels = level !== undefined && ['realtime', 'best-effort'].includes(name!) ? ['-n', level] : [];
   return [findTool('ionice')!, '-c', CLASSES[name!]!, ...levels];
 }

@@ -1,11 +1,12 @@
 /**
- * Whether the program file of a long-lived process is still the one it was started from. An update of bgjob replaces that file: the
- * process goes on with the code that it has, but starts new work through a process of the new file.
+ * Whether the program file of a long-lived process is still the one that it was started from. An update of
+ * bgjob replaces the file. The process then goes on with its code, but starts new work through a process of
+ * the new file.
  */
 import { statSync } from 'node:fs';
 import { ignoreSystemError } from '../../base/result.ts';
 
-/** What changes when a file is replaced, or written anew; undefined: there is no such file. */
+/** A text that changes when a file is replaced or rewritten; undefined if there is no such file. */
 function stampOf(path: string): string | undefined {
   try {
     const { dev, ino, size, ctimeMs } = statSync(path);
@@ -18,12 +19,12 @@ function stampOf(path: string): string | undefined {
 
 let mine: { path: string; stamp: string | undefined } | undefined;
 
-/** For a long-lived process, first of all: from here on a change of this file is noticed. */
+/** Called first by a long-lived process: from here on a change of this file is noticed. */
 export function rememberProgram(path: string): void {
   mine = { path, stamp: stampOf(path) };
 }
 
-/** Whether another program lies there now. While there is none, as in the middle of an update, it is not replaced: this process goes on. */
+/** Whether another program lies there now. No file at all, as in the middle of an update, does not count. */
 export function isProgramReplaced(): boolean {
   const now = mine && stampOf(mine.path);
   return now !== undefined && now !== mine?.stamp;

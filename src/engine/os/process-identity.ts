@@ -1,7 +1,8 @@
 /**
- * Who a process is, and whether it lives. On Linux the truth comes from /proc: `kill(pid, 0)` calls a zombie alive,
- * and a pid alone may be another program within seconds. Where there is no /proc (macOS), from ps, whose start time
- * has a resolution of a second.
+ * The identity of a process, whether it lives, and which files it has open. On Linux all comes from /proc:
+ * `kill(pid, 0)` calls a zombie alive, and a pid may be given to another program within seconds. Where there
+ * is no /proc (macOS) it comes from ps, with a start time in whole seconds. Lists of all processes are in
+ * process-table.ts.
  */
 import {
   closeSync,
@@ -22,20 +23,22 @@ import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { Identity } from '../../job/identity.ts';
 import { findTool, requireTool } from './programs.ts';
 
-/** One process at one moment. */
+/** A process at one moment. */
 export interface ProcessStat {
   pid: number;
   ppid: number;
   group: number;
   session: number;
-  /** The kernel's letter: R S D T t Z X. */
+  /** The letter of the kernel: R S D T t Z X. */
   state: string;
   startTicks: number;
 }
 
 export const HAS_PROC = existsSync('/proc/self/stat');
 
-/** Parses `/proc/PID/stat`; the program's name may hold anything, also `) R 1 (`, hence the last parenthesis. */
+/**
+ * Parses `/proc/PID/stat`. The program name may hold anything, also `) R 1 (`: hence the last parenthesis.
+ */
 export function parseStat(text: string): ProcessStat | undefined {
   const close = text.lastIndexOf(')');
   const pid = Number.parseInt(text, 10);
@@ -52,38 +55,39 @@ export function parseStat(text: string): ProcessStat | undefined {
   };
 }
 
-/** Reads one process; undefined if there is none. */
+/** Reads one process; undefined if it does not exist. */
 export function readStat(pid: number): ProcessStat | undefined {
-  if (!HAS_PROC) return readStatFromPs(pid);
+  if (!HAS_PROC) return readStatsFromPs([pid])[0];
   const stat = readRecord(`/proc/${pid}/stat`);
   return stat.kind === 'text' ? parseStat(stat.text) : undefined;
 }
 
-/** The ticks per second of Linux in what it tells to programs (USER_HZ, proc(5)). */
+/** The clock ticks per second that Linux shows to programs (USER_HZ, proc(5)). */
 const TICKS_PER_SECOND = 100;
 
-/** This moment as `startTicks` counts: a process with a smaller number was started before. */
+/** Now, in the unit of `startTicks`: a process with a smaller number was started before. */
 export function ticksNow(): number {
   if (!HAS_PROC) return Math.floor(Date.now() / 1000);
   const seconds = Number.parseFloat(readSystemText('/proc/uptime'));
-  // not told everywhere; 0: nothing counts as older
+  // some sandboxes hide the uptime; with 0 no process counts as older
   return Number.isFinite(seconds) ? Math.round(seconds * TICKS_PER_SECOND) : 0;
 }
 
-/** The ticks of a moment of the past, milliseconds since 1970: wrong by what the wall clock was set since. */
+/**
+ * A moment of the past (milliseconds since 1970) in ticks. It is wrong by the amount that the wall clock was
+ * set since.
+ */
 export const ticksAt = (at: number): number =>
   HAS_PROC ? Math.ceil(ticksNow() - ((Date.now() - at) * TICKS_PER_SECOND) / 1000) : Math.ceil(at / 1000);
 
-/** Those of these processes that there are. */
+/** Reads the processes of this list that exist. */
 export const readStats = (pids: number[]): ProcessStat[] =>
   HAS_PROC ? pids.flatMap((pid) => readStat(pid) ?? []) : readStatsFromPs(pids);
 
-/** What ps is asked for where there is no /proc. */
+/** The columns that ps is asked for where there is no /proc. */
 export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
 
-const readStatFromPs = (pid: number): ProcessStat | undefined => readStatsFromPs([pid])[0];
-
-/** Those of these processes that there are, in one call of ps. */
+/** The same in one call of ps. */
 export function readStatsFromPs(pids: number[]): ProcessStat[] {
   if (pids.length === 0) return [];
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
@@ -95,7 +99,7 @@ export function readStatsFromPs(pids: number[]): ProcessStat[] {
   return (stdout ?? '').split('\n').flatMap((line) => parsePsLine(line) ?? []);
 }
 
-/** Parses `pid ppid pgid sess state lstart` of ps in the C locale. */
+/** Parses a line `pid ppid pgid sess state lstart` of ps in the C locale. */
 export function parsePsLine(line: string): ProcessStat | undefined {
   const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
   const startTicks = match ? Math.round(Date.parse(`${match[6]} UTC`) / 1000) : Number.NaN;
@@ -104,18 +108,28 @@ export function parsePsLine(line: string): ProcessStat | undefined {
     pid: Number(match[1]),
     ppid: Number(match[2]),
     group: Number(match[3]),
-    // macOS prints an address here: then the group has to do
+    // macOS prints an address as the session: then the group stands in
     session: Number(match[4]) || Number(match[3]),
     state: match[5]!.charAt(0),
     startTicks,
   };
 }
 
-/** Where this process runs: what makes a pid and its start time mean something. */
+/** The boot, pid namespace and machine in which a pid and its start time are valid. */
 export interface Host {
   bootId: string;
   pidNamespace: string;
   machine: string;
+}
+
+/** The target of a symbolic link; undefined if it cannot be read. */
+export function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (thrown) {
+    ignoreSystemError(thrown);
+    return undefined;
+  }
 }
 
 function readSmall(path: string): string {
@@ -124,15 +138,10 @@ function readSmall(path: string): string {
 }
 
 function readHost(): Host {
-  let pidNamespace = '';
+  const pidNamespace = (HAS_PROC && readLink('/proc/self/ns/pid')) || '';
   let bootId = readSmall('/proc/sys/kernel/random/boot_id');
-  try {
-    if (HAS_PROC) pidNamespace = readlinkSync('/proc/self/ns/pid');
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
   if (!bootId) {
-    // macOS; not kern.boottime, which is computed anew when the clock is set
+    // macOS. Not kern.boottime: that changes when the clock is set.
     const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
     bootId =
       spawnSync(findTool('sysctl') ?? 'sysctl', ['-n', 'kern.bootsessionuuid'], {
@@ -143,7 +152,7 @@ function readHost(): Host {
 }
 
 let here: Host | undefined;
-/** Boot, namespace and machine of this process. */
+/** Boot, pid namespace and machine of this process. */
 export function thisHost(): Host {
   here ??= readHost();
   return here;
@@ -155,23 +164,23 @@ export function identify(pid: number): Identity | undefined {
   return stat && { pid, startTicks: stat.startTicks, ...thisHost() };
 }
 
-/** A zombie is dead: it only waits for a parent that may never ask. */
+/** A zombie counts as dead: it only waits for a parent that may never ask. */
 export const isDeadState = (state: string): boolean => state === 'Z' || state === 'X' || state === 'x';
 
-/** SIGSTOP among the pending signals of /proc/PID/status, bits from 1. */
+/** The bit of SIGSTOP among the pending signals in /proc/PID/status; bits count from 1. */
 const PENDING_STOP = 1n << 18n;
 
 /**
- * Whether a process runs no more of its code until somebody lets it go on: it is stopped, or will be as soon as it comes back from
- * the kernel. Who waits there in vfork for a child that was stopped before its exec comes back with that one.
+ * Whether a process runs none of its code until it gets SIGCONT: it is stopped, or stops as soon as its
+ * system call returns. A parent in vfork returns only when its child does, which was stopped before its exec.
  */
-export function standsStill({ pid, state }: ProcessStat): boolean {
+export function isStopped({ pid, state }: ProcessStat): boolean {
   if (state !== 'D') return state === 'T' || state === 't';
   const masks = readSystemText(`/proc/${pid}/status`).matchAll(/^S[ih][gd]Pnd:\s*([0-9a-f]+)$/gm);
   return [...masks].some(([, mask]) => (BigInt(`0x${mask}`) & PENDING_STOP) !== 0n);
 }
 
-/** Whether that very process lives; `unknown` in another pid namespace, where its pid means nothing to us. */
+/** Whether this very process lives; `unknown` in another pid namespace, where its pid means nothing to us. */
 export function isAlive(identity: Identity): 'alive' | 'dead' | 'unknown' {
   const host = thisHost();
   if (identity.bootId !== host.bootId) return identity.machine === host.machine ? 'dead' : 'unknown';
@@ -186,37 +195,32 @@ export const isSame = (a: Identity, b: Identity): boolean =>
   a.bootId === b.bootId &&
   a.pidNamespace === b.pidNamespace;
 
-/** The pid of a process of ours inside a pid namespace; undefined if it is not of that one. */
+/** The pid inside a pid namespace of a process that we see; undefined if it is not in that namespace. */
 function pidIn(namespace: string, pid: number): number | undefined {
   if (namespace === thisHost().pidNamespace) return pid;
-  try {
-    if (readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
+  if (readLink(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
   return Number(/^NSpid:.*\s(\d+)$/m.exec(readSmall(`/proc/${pid}/status`))?.[1]);
 }
 
-/** Whether a process that we see is that one, which may live in a pid namespace below ours. */
-export const isThat = (stat: ProcessStat | undefined, identity: Identity): boolean =>
+/** Whether a process that we see has this identity; it may live in a pid namespace below ours. */
+export const matchesIdentity = (stat: ProcessStat | undefined, identity: Identity): boolean =>
   stat?.startTicks === identity.startTicks &&
   identity.bootId === thisHost().bootId &&
   pidIn(identity.pidNamespace, stat.pid) === identity.pid;
 
-/** The pid under which we see that process; undefined if we do not, or it is gone. */
+/** The pid under which we see a process; undefined if we do not see it, or it is gone. */
 export function pidHere(identity: Identity): number | undefined {
   const isHere = identity.pidNamespace === thisHost().pidNamespace || !HAS_PROC;
   const pids = isHere ? [identity.pid] : readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).find((pid) => {
     const stat = readStat(pid);
-    return isThat(stat, identity) && !isDeadState(stat!.state);
+    return matchesIdentity(stat, identity) && !isDeadState(stat!.state);
   });
 }
 
 /**
- * Whether anybody holds the FIFO open for writing: the kernel answers, in microseconds, whatever the pid namespace.
- * Never opened for writing to ask, which would hold it for an instant.
+ * Whether a process holds this FIFO open for writing. The kernel answers in microseconds, across pid
+ * namespaces. The FIFO is opened for reading only: opening it for writing would lock it for a moment.
  */
 export function isLocked(fifo: string): boolean {
   let fd: number;
@@ -228,7 +232,7 @@ export function isLocked(fifo: string): boolean {
   }
   try {
     if (!fstatSync(fd).isFIFO()) return false;
-    // nobody ever writes into it: no byte can come, only end of file or "not yet"
+    // no process writes into it: the answer is end of file (unlocked) or EAGAIN (locked)
     readSync(fd, Buffer.alloc(1));
     return false;
   } catch (thrown) {
@@ -238,10 +242,10 @@ export function isLocked(fifo: string): boolean {
   }
 }
 
-/** The bits of the flags that say read, write or both. */
+/** The bits of the open flags that say read, write or both. */
 const O_ACCMODE = 3;
 
-/** What a process has open, as far as we may see it: the descriptor and what it leads to. */
+/** The open files of a process, as far as we may see them: descriptor and path. */
 export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
   let fds: string[];
   try {
@@ -259,19 +263,19 @@ export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
   }
 }
 
-/** A file that is looked for among those that processes have open. */
+/** A file that is looked for among the open files of processes. */
 export interface NamedFile extends FileId {
   name: string;
 }
 
-/** The files at these paths, as far as they are there. */
+/** The files at these paths, without those that do not exist. */
 export const filesAt = (paths: string[]): NamedFile[] =>
   paths.flatMap((path) => {
     const file = fileAt(path);
     return file ? [{ dev: file.dev, ino: file.ino, name: basename(path) }] : [];
   });
 
-/** What a descriptor of a process leads to; undefined if it may not be seen. */
+/** The file behind a descriptor of a process; undefined if we may not see it. */
 export function openFile(pid: number, fd: string): FileId | undefined {
   try {
     return statSync(`/proc/${pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false });
@@ -282,8 +286,9 @@ export function openFile(pid: number, fd: string): FileId | undefined {
 }
 
 /**
- * Whether the process has one of these files open: proof from the kernel. The same home may have another path there (a bind mount, a
- * container), so device and inode decide. First the name: a file of somebody else's, on a server that is gone, would hold us up.
+ * Whether the process has one of these files open. The same home may have another path there (a bind mount, a
+ * container), so device and inode decide. The name is compared first: stat on somebody else's file on a dead
+ * server would hang.
  */
 export function hasOpen(pid: number, files: NamedFile[], forWriting: boolean): boolean {
   for (const [fd, target] of openFiles(pid)) {
@@ -294,7 +299,7 @@ export function hasOpen(pid: number, files: NamedFile[], forWriting: boolean): b
   return false;
 }
 
-/** Whether the process has something open whose path is like this. */
+/** Whether the process has a file open whose path matches. */
 export function hasOpenPath(pid: number, path: RegExp, forWriting: boolean): boolean {
   for (const [fd, target] of openFiles(pid))
     if (path.test(target) && (!forWriting || isForWriting(pid, fd))) return true;

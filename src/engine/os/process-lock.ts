@@ -1,6 +1,6 @@
 /**
- * The one process of its kind: a claim in a directory, a link that leads nowhere, whose text is the process. A dead one's is followed by
- * the next number.
+ * Single-instance lock: a dangling symlink `kept.KEY.N` whose target is `pid.startTicks.bootId`. The link of
+ * a dead process is succeeded by the next number.
  */
 import { readdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
@@ -9,7 +9,10 @@ import { identify, isAlive } from './process-identity.ts';
 
 const NAME = /^kept\.([0-9a-z]+)\.(\d{1,15})$/;
 
-/** Becomes the one for this key (small letters and digits), and returns the path of the claim; undefined if somebody is. Throws system errors. */
+/**
+ * Takes the lock for this key (small letters and digits) and returns the path of the link; undefined if a
+ * living process has it. Throws system errors.
+ */
 export function claimInstance(dir: string, key: string): string | undefined {
   const self = identify(process.pid)!;
   for (;;) {

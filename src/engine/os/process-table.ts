@@ -1,7 +1,10 @@
-/** All processes of this machine: /proc where there is one, ps-list elsewhere. */
-import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+/**
+ * All processes of this machine, from /proc or from ps-list where there is no /proc; their command lines and
+ * environments.
+ */
+import { accessSync, closeSync, constants, existsSync, openSync, readdirSync } from 'node:fs';
 import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { errnoOf } from '../../base/result.ts';
 import type { JobId } from '../../job/spec.ts';
 import {
   HAS_PROC,
@@ -14,12 +17,12 @@ import {
 } from './process-identity.ts';
 import { requireTool } from './programs.ts';
 
-/** How many of the pids given last are tried although they were not there yet when /proc was listed. */
+/** How many of the newest pids are tried although they were not in /proc yet when it was listed. */
 const NEWEST = 32;
 
 /**
- * The living processes that we can see, the youngest first; `visit` is called for each as soon as it was read: what
- * forks and ends every 2 ms is not on a list any more when that was read to its end.
+ * The living processes that we can see, the youngest first. `visit` is called as soon as a process is read:
+ * one that forks and ends every 2 ms is gone before the whole table is read.
  */
 export async function readTable(visit: (stat: ProcessStat) => void = () => {}): Promise<ProcessStat[]> {
   if (!HAS_PROC) return readTableFromPs(visit);
@@ -27,7 +30,7 @@ export async function readTable(visit: (stat: ProcessStat) => void = () => {}): 
   const known = new Set(listed);
   const last = lastPid();
   const newest = Array.from({ length: NEWEST }, (_, n) => last - n).filter((pid) => pid > 1);
-  // pids are given in ascending order, and from the bottom again when the top is reached
+  // pids are given in ascending order, and begin again at the bottom when the top is reached
   const age = (pid: number) => (pid <= last ? last - pid : last + 2 ** 22 - pid);
   const table: ProcessStat[] = [];
   for (const pid of new Set([...newest, ...listed.sort((a, b) => age(a) - age(b))])) {
@@ -45,26 +48,13 @@ const pidsInProc = (): number[] =>
   readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
 
 /** The pid that was given last; 0 where the kernel does not say. */
-function lastPid(): number {
-  try {
-    return Number(/\d+\s*$/.exec(readFileSync('/proc/loadavg', 'latin1'))?.[0] ?? 0);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return 0;
-  }
-}
+const lastPid = (): number => Number(/\d+\s*$/.exec(readSystemText('/proc/loadavg'))?.[0] ?? 0);
 
-/** Whether a number is that of a process, not of a thread. */
-function isLeader(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'latin1').includes(`\nTgid:\t${pid}\n`);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return false;
-  }
-}
+/** Whether a number belongs to a process, not to a thread. */
+const isLeader = (pid: number): boolean =>
+  readSystemText(`/proc/${pid}/status`).includes(`\nTgid:\t${pid}\n`);
 
-/** The same where there is no /proc: one ps for all of them, not one for each. */
+/** The table where there is no /proc: one ps for all processes. */
 async function readTableFromPs(visit: (stat: ProcessStat) => void): Promise<ProcessStat[]> {
   const { default: psList } = await import('ps-list');
   const pids = (await psList()).map(({ pid }) => pid);
@@ -73,12 +63,12 @@ async function readTableFromPs(visit: (stat: ProcessStat) => void): Promise<Proc
   return table;
 }
 
-/** The environment with which a process was started; empty where it may not be read. */
+/** The environment with which a process was started; empty where we may not read it. */
 export function readEnvironment(pid: number): string[] {
   return wordsIn(`/proc/${pid}/environ`);
 }
 
-/** The words of a process's command line, or the title that it gave itself; empty where it may not be read. */
+/** The command line of a process, or the title that it gave itself; empty where we may not read it. */
 export function readCommandLine(pid: number): string[] {
   return HAS_PROC ? wordsIn(`/proc/${pid}/cmdline`) : [commandFromPs(pid)];
 }
@@ -93,8 +83,8 @@ function commandFromPs(pid: number): string {
 }
 
 /**
- * The job that a process supervises: its title says so, and because a title is cheap to forge, it must hold a job's FIFO, where
- * the kernel tells who does.
+ * The job that a process supervises, by its title. A title is easy to forge, so the process must also hold
+ * the FIFO of that job open, where the kernel shows that.
  */
 export function supervisedJob(pid: number): JobId | undefined {
   const id = /^bgjob\[(\d+)\]/.exec(readCommandLine(pid)[0] ?? '')?.[1];
@@ -103,21 +93,24 @@ export function supervisedJob(pid: number): JobId | undefined {
 }
 
 /** The folder of the job whose FIFO `alive` a process has open; undefined if it has none open. */
-export function folderOfSupervised(pid: number): string | undefined {
+export function supervisedFolder(pid: number): string | undefined {
   for (const [, path] of openFiles(pid)) {
     const folder = /^(.*\/jobs\/\d+)\/alive$/.exec(path)?.[1];
-    // it may live where the home has another path
+    // the process may see the home under another path
     if (folder !== undefined) return existsSync(folder) ? folder : `/proc/${pid}/root${folder}`;
   }
   return undefined;
 }
 
-/** Whether a process of our own user shows nothing of itself to us, because it made itself undumpable (ssh-agent, gpg-agent). */
+/**
+ * Whether a process of our own user is hidden from us because it made itself undumpable (ssh-agent,
+ * gpg-agent).
+ */
 export function isOpaque(pid: number): boolean {
   if (!HAS_PROC) return false;
   try {
     accessSync(`/proc/${pid}/environ`, constants.R_OK);
-    // it is open to root alone, whoever runs it
+    // access(2) says yes; only open(2) is refused
     closeSync(openSync(`/proc/${pid}/environ`, 'r'));
     return false;
   } catch (thrown) {
@@ -126,7 +119,10 @@ export function isOpaque(pid: number): boolean {
   }
 }
 
-/** The real user of a process; undefined if it is gone. Not the owner of its files in /proc: that is root where it is not dumpable. */
+/**
+ * The real user of a process; undefined if it is gone. The owner of its files in /proc is root if it is not
+ * dumpable.
+ */
 const userOf = (pid: number): number | undefined => {
   const uid = /^Uid:\s*(\d+)/m.exec(readSystemText(`/proc/${pid}/status`))?.[1];
   return uid === undefined ? undefined : Number(uid);

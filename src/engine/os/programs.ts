@@ -1,19 +1,22 @@
-/** Finding programs: the job's command along its PATH as exec would, and our own tools in fixed places. */
+/**
+ * Finds programs: the job's command along its PATH as exec does, and the tools that bgjob calls in fixed
+ * folders.
+ */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 
-/** The last: where macOS has `sysctl` and `lsof`, and the PATH of cron does not lead. */
-const TOOL_PLACES = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin'];
-/** What execvp searches where PATH is not set. */
+/** /usr/sbin comes last: macOS has `sysctl` and `lsof` there, and the PATH of cron does not name it. */
+const TOOL_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin'];
+/** The folders that execvp searches where PATH is not set. */
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 type Executable = 'yes' | 'absent' | 'directory' | 'permission';
 
 function judge(path: string): Executable {
   try {
-    // most places of a PATH do not have it: no error is made for these
+    // most folders of a PATH do not have it: save the price of an exception
     const stat = statSync(path, { throwIfNoEntry: false });
     if (!stat) return 'absent';
     if (stat.isDirectory()) return 'directory';
@@ -24,21 +27,23 @@ function judge(path: string): Executable {
   }
 }
 
-/** A tool of the system (`sh`, `setsid`), whatever the PATH of the caller is; undefined if it is not there. */
+/**
+ * The path of a system tool (`sh`, `setsid`), whatever PATH the caller has; undefined if it is not installed.
+ */
 export function findTool(name: string): string | undefined {
   const known = tools.get(name);
   if (known !== undefined) return known;
-  const path = TOOL_PLACES.map((place) => `${place}/${name}`).find((one) => judge(one) === 'yes');
+  const path = TOOL_FOLDERS.map((folder) => `${folder}/${name}`).find((one) => judge(one) === 'yes');
   if (path !== undefined) tools.set(name, path);
   return path;
 }
 const tools = new Map<string, string>();
 
-/** The absolute path of a command, searched like execvp does: along `path` unless it holds a slash. */
+/** The absolute path of a command, searched as execvp does: along `path` unless the command holds a slash. */
 export function findCommand(command: string, path: string | undefined, cwd: string): Result<string> {
   const candidates = command.includes('/')
     ? [resolve(cwd, command)]
-    : (path ?? DEFAULT_PATH).split(':').map((place) => join(resolve(cwd, place || '.'), command));
+    : (path ?? DEFAULT_PATH).split(':').map((folder) => join(resolve(cwd, folder || '.'), command));
   let refused: 'directory' | 'permission' | undefined;
   for (const candidate of command === '' ? [] : candidates) {
     const verdict = judge(candidate);
@@ -49,16 +54,19 @@ export function findCommand(command: string, path: string | undefined, cwd: stri
   return fail({ code: 'command-not-found', command });
 }
 
-/** What setsid does, with its codes, for perl: macOS has that and no setsid. */
+/** setsid in perl, with the same exit codes: macOS has perl and no setsid. */
 const PERL_SETSID = [
-  // it would write into the job's log that it does not know its locale
+  // without it perl complains about an unknown locale in the log of the job
   'PERL_BADLANG=0',
   '-e',
   `delete $ENV{PERL_BADLANG}; use POSIX (); POSIX::setsid(); { no warnings; exec { $ARGV[0] } @ARGV }
 my $code = $! == 2 ? 127 : 126; print STDERR "setsid: failed to execute $ARGV[0]: $!\\n"; exit $code`,
 ];
 
-/** The words before a command that make it lead a session of its own; none where neither setsid nor perl is there. */
+/**
+ * The words before a command that make it lead a new session; empty where neither setsid nor perl is
+ * installed.
+ */
 export function newSession(): string[] {
   const setsid = findTool('setsid');
   if (setsid !== undefined) return [setsid];
@@ -68,8 +76,9 @@ export function newSession(): string[] {
 }
 
 /**
- * Whether `env` takes `-S 'WORDS'`, in which `${NAME}` is the value of a variable: that of busybox does not. Its text tells; to ask it
- * would cost each job that has such a variable another process.
+ * Whether `env` knows `-S 'WORDS'`, where `${NAME}` stands for the value of a variable; the env of busybox
+ * does not. The answer is read from its program file: to run it would cost each job that has such a variable
+ * one more process.
  */
 export function envSplits(): boolean {
   if (process.platform === 'darwin') return true;
@@ -81,7 +90,7 @@ export function envSplits(): boolean {
   }
 }
 
-/** The path of a tool of the system; throws ENOENT if there is none. */
+/** The path of a system tool; throws ENOENT if it is not installed. */
 export function requireTool(name: string): string {
   const path = findTool(name);
   if (path === undefined) throw Object.assign(new Error(`no ${name} on this machine`), { code: 'ENOENT' });

@@ -1,2 +1,2 @@
-/** A word as sh takes it. */
+/** A word quoted for sh. */
 export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,25 +1,26 @@
 /**
- * Listening TCP sockets and who holds them. Linux: the kernel's tables, one per network namespace, so each process is looked
- * up in its own; a socket is named by its inode, which is unique over all of them. macOS: lsof, where a socket is named
- * by its holder's pid. What may not be read is nobody's.
+ * Listening TCP sockets, and which processes have them open. Linux: the tables of the kernel, one per network
+ * namespace, so each process is looked up in its own namespace. A socket is named by its inode, which is
+ * unique over all namespaces. macOS: lsof, where a socket is named by the pid that has it open. A socket that
+ * we may not see belongs to no process.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { ignoreSystemError } from '../../base/result.ts';
-import { HAS_PROC } from './process-identity.ts';
+import { HAS_PROC, openFiles, readLink } from './process-identity.ts';
 import { findTool } from './programs.ts';
 
 const LISTEN = '0A';
 
-/** A process through which a network namespace is looked into. */
-export type Window = number | 'self';
+/** A process whose /proc/PID/net shows a network namespace. */
+type Viewpoint = number | 'self';
 
-function readTcp(window: Window): string | undefined {
+function readTcp(viewpoint: Viewpoint): string | undefined {
   let text: string | undefined;
   for (const table of ['tcp', 'tcp6']) {
     try {
-      text = (text ?? '') + readFileSync(`/proc/${window}/net/${table}`, 'latin1');
+      text = (text ?? '') + readFileSync(`/proc/${viewpoint}/net/${table}`, 'latin1');
     } catch (thrown) {
       ignoreSystemError(thrown);
     }
@@ -27,74 +28,71 @@ function readTcp(window: Window): string | undefined {
   return text;
 }
 
-function networkOf(window: Window): string | undefined {
-  try {
-    return readlinkSync(`/proc/${window}/ns/net`);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
-}
+const networkOf = (viewpoint: Viewpoint): string | undefined => readLink(`/proc/${viewpoint}/ns/net`);
 
-/** The processes by network namespace; our own is looked at through ourselves, who do not end meanwhile. */
-function windowsOf(pids: number[]): Window[][] {
+/**
+ * The processes grouped by network namespace. Our own namespace is read through `self`, which cannot end
+ * meanwhile.
+ */
+function viewpointsOf(pids: number[]): Viewpoint[][] {
   const own = networkOf('self');
-  const windows = new Map<string, Window[]>();
+  const viewpoints = new Map<string, Viewpoint[]>();
   for (const pid of pids) {
     const network = networkOf(pid);
     if (network === undefined) continue;
-    if (network === own) windows.set(network, ['self']);
-    else windows.set(network, [...(windows.get(network) ?? []), pid]);
+    if (network === own) viewpoints.set(network, ['self']);
+    else viewpoints.set(network, [...(viewpoints.get(network) ?? []), pid]);
   }
-  return [...windows.values()];
+  return [...viewpoints.values()];
 }
 
 /**
- * How many TCP sockets each of these namespaces has in use, as a text to compare: it changes with every `listen`, and costs
- * microseconds where the tables cost milliseconds (the kernel walks all its hash buckets). Undefined where it is not told.
+ * How many TCP sockets each of these namespaces has in use, as a text to compare. It changes with every
+ * `listen`, and costs microseconds; the tables cost milliseconds, because the kernel walks all its hash
+ * buckets. Undefined where the kernel does not show it.
  */
 export function readSocketCounts(pids: number[], withOwn: boolean): string | undefined {
-  const texts = windowsWith(pids, withOwn).flatMap(([window]) =>
+  const texts = viewpointsWith(pids, withOwn).flatMap(([viewpoint]) =>
     ['sockstat', 'sockstat6'].map((name) => {
-      const stored = readRecord(`/proc/${window}/net/${name}`);
+      const stored = readRecord(`/proc/${viewpoint}/net/${name}`);
       return stored.kind === 'text' ? (/^TCP6?: inuse \d+/m.exec(stored.text)?.[0] ?? '') : '';
     }),
   );
   return texts.length > 0 && texts.some((text) => text !== '') ? texts.join(' ') : undefined;
 }
 
-function windowsWith(pids: number[], withOwn: boolean): Window[][] {
-  const windows = windowsOf(pids);
-  return withOwn && !windows.some(([first]) => first === 'self') ? [...windows, ['self']] : windows;
+function viewpointsWith(pids: number[], withOwn: boolean): Viewpoint[][] {
+  const viewpoints = viewpointsOf(pids);
+  return withOwn && !viewpoints.some(([first]) => first === 'self') ? [...viewpoints, ['self']] : viewpoints;
 }
 
-/** The first of the windows that still opens. */
-function readFirst(windows: Window[]): string {
-  for (const window of windows) {
-    const text = readTcp(window);
+/** The tables of the first process that still exists. */
+function readFirst(viewpoints: Viewpoint[]): string {
+  for (const viewpoint of viewpoints) {
+    const text = readTcp(viewpoint);
     if (text !== undefined) return text;
   }
   return '';
 }
 
-/** Where a socket listens: `127.0.0.1`, `::1`; `*` for every address, whichever family. */
+/** The address of a listening socket: `127.0.0.1`, `::1`; `*` for every address of either family. */
 export interface Listening {
   port: number;
   address: string;
 }
 
-/** Whether not both can listen. `0.0.0.0` and `::` take the port on every address. */
+/** Whether the two cannot listen at the same time. `0.0.0.0` and `::` take the port on every address. */
 export const overlap = (a: Listening, b: Listening): boolean =>
   a.port === b.port && (a.address === b.address || a.address === '*' || b.address === '*');
 
 /**
- * Whether whoever listens there is in the way of a server of which only the port is known: on every address, or on 127.0.0.1. One
- * that has another address for itself alone may stay beside it.
+ * Whether a listener is in the way of a server of which only the port is known: it has every address, or
+ * 127.0.0.1. A listener on one other address alone is not.
  */
 export const isInTheWay = ({ address }: Pick<Listening, 'address'>): boolean =>
   address === '*' || address === '127.0.0.1';
 
-/** An address of /proc/net/tcp and tcp6: words of 32 bits, each in the byte order of the machine. */
+/** Parses an address of /proc/net/tcp and tcp6: words of 32 bits, each in the byte order of the machine. */
 function parseAddress(hex: string): string {
   const words = hex.match(/.{8}/g) ?? [];
   if (words.every((word) => word === '00000000')) return '*';
@@ -103,17 +101,17 @@ function parseAddress(hex: string): string {
     return [...(endianness() === 'LE' ? four.reverse() : four)];
   });
   const isMapped = bytes.length === 16 && bytes.slice(0, 10).every((byte) => byte === 0) && bytes[11] === 255;
-  if (bytes.length === 4 || isMapped) return unspecified(bytes.slice(-4).join('.'));
+  if (bytes.length === 4 || isMapped) return normalizeAddress(bytes.slice(-4).join('.'));
   const groups = Array.from({ length: 8 }, (_, n) => ((bytes[2 * n]! << 8) | bytes[2 * n + 1]!).toString(16));
-  // as it is written: the longest row of zeros is not
+  // as IPv6 addresses are written: the longest row of zeros is left out
   return groups.join(':').replace(/(^|:)0(:0)+(:|$)/, '::');
 }
 
-/** An address as it is compared: all that mean every address are one. */
-export const unspecified = (address: string): string =>
+/** An address for comparison: every form of "all addresses" becomes `*`. */
+export const normalizeAddress = (address: string): string =>
   /^(0\.0\.0\.0|::|\*)$/.test(address) ? '*' : address;
 
-/** Listening sockets in the text of such a table, by inode. */
+/** The listening sockets in the text of a kernel table, by inode. */
 function parseListening(text: string): Map<string, Listening> {
   const sockets = new Map<string, Listening>();
   for (const line of text.split('\n')) {
@@ -125,10 +123,10 @@ function parseListening(text: string): Map<string, Listening> {
   return sockets;
 }
 
-/** Whether it can be told here who listens: without /proc only lsof knows. */
+/** Whether listeners can be found on this machine: without /proc that takes lsof. */
 export const canSeePorts = (): boolean => HAS_PROC || findTool('lsof') !== undefined;
 
-/** A socket that listens; its name is the inode, or where there is no /proc the pid of its holder. */
+/** A listening socket. `socket` is the inode, or without /proc the pid that has it open. */
 export interface PortSocket extends Listening {
   socket: string;
 }
@@ -138,7 +136,7 @@ export function socketsOn(port: number, pids: number[], withOwn: boolean): PortS
   if (!HAS_PROC) return lsof([`-iTCP:${port}`]);
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
   const line = new RegExp(`^ *\\d+: ([0-9A-F]+):${hex} \\S+ ${LISTEN}(?: +\\S+){5} +(\\d+)`, 'gm');
-  return windowsWith(pids, withOwn).flatMap((some) =>
+  return viewpointsWith(pids, withOwn).flatMap((some) =>
     [...readFirst(some).matchAll(line)].map(([, address, inode]) => ({
       ...{ socket: inode!, port },
       address: parseAddress(address!),
@@ -146,48 +144,40 @@ export function socketsOn(port: number, pids: number[], withOwn: boolean): PortS
   );
 }
 
-function socketsOf(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-      try {
-        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
-      } catch (thrown) {
-        ignoreSystemError(thrown);
-        return [];
-      }
-    });
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return [];
-  }
-}
+const socketsOf = (pid: number): string[] =>
+  [...openFiles(pid)].flatMap(([, target]) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []);
 
-/** Those of the processes that hold one of the sockets, as far as we may see. */
-export function holdersAmong(pids: number[], sockets: PortSocket[]): number[] {
+/** The processes among these that have one of the sockets open, as far as we may see. */
+export function processesWith(pids: number[], sockets: PortSocket[]): number[] {
   const names = new Set(sockets.map(({ socket }) => socket));
   if (!HAS_PROC) return pids.filter((pid) => names.has(String(pid)));
   return pids.filter((pid) => socketsOf(pid).some((inode) => names.has(inode)));
 }
 
-/** Where these processes listen, each in its own network namespace. */
+/** The sockets on which these processes listen, each process in its own network namespace. */
 export function listeningOf(pids: number[]): Listening[] {
   if (pids.length === 0) return [];
   if (!HAS_PROC) return lsof(['-a', '-p', pids.join(','), '-iTCP']);
-  const listening = new Map(windowsOf(pids).flatMap((windows) => [...parseListening(readFirst(windows))]));
+  const listening = new Map(
+    viewpointsOf(pids).flatMap((viewpoints) => [...parseListening(readFirst(viewpoints))]),
+  );
   return pids.flatMap((pid) => socketsOf(pid).flatMap((inode) => listening.get(inode) ?? []));
 }
 
-/** The ports on which these processes listen; in order. */
+/** The ports on which these processes listen, in ascending order. */
 export const portsOf = (pids: number[]): number[] => portsIn(listeningOf(pids));
 
 export const portsIn = (listening: Listening[]): number[] =>
   [...new Set(listening.map(({ port }) => port))].sort((a, b) => a - b);
 
-/** Whether somebody here is in the way of whoever listens there. */
+/** Whether a socket of this machine conflicts with this address and port. */
 export const isInUse = (listening: Listening): boolean =>
   socketsOn(listening.port, [], true).some((one) => overlap(one, listening));
 
-/** What lsof tells of listening sockets: a line `pPID` for each process, and a line `nADDRESS:PORT` for each of its sockets. */
+/**
+ * Asks lsof for listening sockets. It prints a line `pPID` for each process, and a line `nADDRESS:PORT` for
+ * each socket.
+ */
 function lsof(words: string[]): PortSocket[] {
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
   const { stdout } = spawnSync(findTool('lsof') ?? 'lsof', ['-nP', '-sTCP:LISTEN', '-Fpn', ...words], {
@@ -197,6 +187,6 @@ function lsof(words: string[]): PortSocket[] {
   return (stdout ?? '').split('\n').flatMap((line) => {
     if (line.startsWith('p')) socket = line.slice(1);
     const [, address, port] = /^n\[?([^\]]*?)\]?:(\d+)$/.exec(line) ?? [];
-    return port === undefined ? [] : { socket, port: Number(port), address: unspecified(address!) };
+    return port === undefined ? [] : { socket, port: Number(port), address: normalizeAddress(address!) };
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Whether something stands on stdin that nobody has read. Not a byte is taken: what is there may be meant for whoever reads the same
- * stdin after this call, such as the loop around it. Where that cannot be known, the answer is no.
+ * Whether stdin holds input that nothing has read. It takes not a byte: the input may be meant for a later
+ * reader of the same stdin, such as the loop around this call. If it cannot be known, the answer is no.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
@@ -8,13 +8,13 @@ import { ignoreSystemError } from '../../base/result.ts';
 import { HAS_PROC } from './process-identity.ts';
 import { findTool } from './programs.ts';
 
-/** A file that nobody has begun to read, or a pipe with something in it. */
+/** Whether stdin is a file of which nothing was read, or a pipe with bytes in it. */
 export function hasUnreadStdin(): boolean {
   try {
     const stat = fstatSync(0);
     if (stat.isFile()) return stat.size > 0 && stdinOffset() === 0;
     if (!stat.isFIFO()) return false;
-    // but for Linux the size of a pipe is what is in it
+    // outside of Linux the size of a pipe is the number of bytes in it
     return HAS_PROC ? isPipeFilled() : stat.size > 0;
   } catch (thrown) {
     ignoreSystemError(thrown);
@@ -22,12 +22,12 @@ export function hasUnreadStdin(): boolean {
   }
 }
 
-/** How far stdin, a file, was read; undefined where that is not known. */
+/** How far stdin, a file, was read; undefined if that is unknown. */
 function stdinOffset(): number | undefined {
   return parseOffset(HAS_PROC ? readFileSync('/proc/self/fdinfo/0', 'utf8') : askLsof());
 }
 
-/** A line `pos: 38122` of Linux, or `o0t38122` of lsof, among others. */
+/** Finds the line `pos: 38122` of Linux, or `o0t38122` of lsof. */
 export function parseOffset(text: string): number | undefined {
   const offset = /^(?:pos:\s+|o0t)(\d+)$/m.exec(text)?.[1];
   return offset === undefined ? undefined : Number(offset);
@@ -40,7 +40,7 @@ function askLsof(): string {
   return spawnSync(lsof, words, { encoding: 'utf8' }).stdout ?? '';
 }
 
-/** At the end of a pipe whose writers are gone bash finds it readable, too: unless there is a writer, and that is us. */
+/** Bash calls a pipe without writers readable, too. So we are a writer while it looks. */
 function isPipeFilled(): boolean {
   const bash = findTool('bash');
   if (bash === undefined) return false;

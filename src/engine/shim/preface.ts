@@ -1,9 +1,11 @@
-/** The text that a shell of ours runs: a script of this folder, behind the facts of one call. */
+/**
+ * Builds the text that one of our shells runs: a script of this folder, preceded by the facts of this call.
+ */
 import { HAS_PROC, PS_COLUMNS } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 
-/** `values` become variables, `bodies` functions. */
+/** `values` become variables, `bodies` become functions. */
 export function withPreface(
   script: string,
   values: Record<string, string | number>,
@@ -11,14 +13,17 @@ export function withPreface(
 ): string {
   const variables = Object.entries(values).map(([name, value]) => `${name}=${quote(String(value))}`);
   const functions = Object.entries(bodies).map(([name, body]) => `${name}() { ${body}; }`);
-  // first of all, whatever SHELLOPTS says
+  // the inherited SHELLOPTS may have set these
   return ['set +eux', ...variables, ...functions, script].join('\n');
 }
 
-/** The body of `read_stat PID`: the record of a process, from /proc, or where there is none the same facts from ps. */
+/**
+ * The body of `read_stat PID`: sets shim_stat to the record of a process, from /proc or, where there is none,
+ * from ps.
+ */
 export function readStatBody(): string {
   if (HAS_PROC) return 'read -r shim_stat <"/proc/$1/stat"';
-  // not inside the other substitution, which is a subshell of its own
+  // a command of its own: inside the substitution for ps, PPID would be that subshell
   const self = `shim_pid=$(exec ${quote(requireTool('sh'))} -c 'echo $PPID')`;
   const ps = `${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p "$shim_pid"`;
   return `shim_pid=$1; [ "$1" != self ] || ${self}; shim_stat=$(LC_ALL=C TZ=UTC ${ps})`;

@@ -1,6 +1,7 @@
 /**
- * What --pty adds to the shim: between it and the job stand `script` (util-linux), which makes the terminal and writes what comes
- * from it into the log, and in that terminal the leader (pty-leader.sh). What `script` itself says goes to /dev/null.
+ * The part of the shim for --pty. Between the shim and the job stand `script` (util-linux), which makes the
+ * terminal and writes its output into the log, and inside that terminal the leader (pty-leader.sh). Messages
+ * of `script` itself go to /dev/null.
  */
 import type { TerminalSize } from '../../job/spec.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
@@ -12,10 +13,13 @@ import leaderScript from './pty-leader.sh';
 /** The variable that holds the text of the leader. */
 export const LEADER_TEXT = 'BGJOB_ENV_L';
 
-/** What the shim hands to the leader, which the job must not see: the lines of the record before and behind that of the main process, and its text. */
+/**
+ * The variables that the shim hands to the leader and the job must not see: the lines of the record before
+ * and after that of the main process, and the text of the leader.
+ */
 export const CARRIED_LINES = ['BGJOB_ENV_R', 'BGJOB_ENV_T', LEADER_TEXT];
 
-/** What the leader runs; `record`: where it writes who it is; `runJob` becomes the job. */
+/** The text that the leader runs. `record` is the file of the shim's record; `runJob` becomes the job. */
 export function leaderText({ columns, rows }: TerminalSize, record: string, runJob: string): string {
   return withPreface(
     leaderScript,
@@ -29,10 +33,10 @@ export function leaderText({ columns, rows }: TerminalSize, record: string, runJ
   );
 }
 
-/** The words that become `script`, whose leader runs the job. */
+/** The words that become `script`; its leader runs the job. */
 export function ptyCommand(setsid: string[]): string {
   const leader = quote(`eval "$${LEADER_TEXT}"`);
-  // that of BSD takes the command as words, and hands on its code without being asked
+  // the script of BSD takes the command as words, and returns its status without an option
   const words =
     process.platform === 'darwin'
       ? ['-q', '/dev/null', quote(requireTool('sh')), '-c', leader]
@@ -40,8 +44,11 @@ export function ptyCommand(setsid: string[]): string {
   return `${[...setsid, quote(requireTool('script')), ...words].join(' ')} 2>/dev/null`;
 }
 
-/** The body of `read_handover`: the state of the process whose record is in shim_main, there too; nothing if it is gone. */
-export const readHandoverBody = (): string =>
+/**
+ * The body of `read_main_state`: replaces the record in shim_main by the state of that process; empty if it
+ * is gone.
+ */
+export const readMainStateBody = (): string =>
   HAS_PROC
     ? `read -r shim_main <"/proc/\${shim_main%% *}/stat" || shim_main=; shim_main=\${shim_main##*) }`
     : `shim_main=$(${quote(requireTool('ps'))} -o state= -p "\${shim_main%% *}")`;

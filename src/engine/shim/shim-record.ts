@@ -1,6 +1,6 @@
 /**
- * The shim's record, the file `shim` of a job: one line for each of our processes beside the job and for its main process, as
- * the shim and the leader of a terminal write them (shim.sh, pty-leader.sh).
+ * The shim's record, the file `shim` of a job: one line for each of our helper processes of the job and one
+ * for its main process. shim.sh and pty-leader.sh write it; this file makes room for it and reads it.
  */
 import { closeSync } from 'node:fs';
 import { createBlank } from '../../base/fs/preallocated.ts';
@@ -9,29 +9,32 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import type { Identity } from '../../job/identity.ts';
 import { HAS_PROC, parsePsLine, parseStat, thisHost } from '../os/process-identity.ts';
 
-/** Up to six lines of at most 52 numbers each. */
+/** Six lines at most, each of at most 52 numbers. */
 const RECORD_BYTES = 4096;
 
 /**
- * Makes the file for the shim's record: blanks, like `exit.N`. Without a record an adopter would call a running job lost. Not
- * fsynced: after a power cut none of these processes lives.
+ * Creates the file for the record as blanks, like `exit.N`: a full disk must not stop the shim from writing
+ * it, or an adopter would call a running job lost. It is not fsynced: after a power cut none of these
+ * processes lives.
  */
 export const prepareShim = (job: JobPaths): void => closeSync(createBlank(job.shim, RECORD_BYTES));
 
-/** Who the shim wrote down, as far as it got. */
+/** The processes that the shim has recorded so far. */
 export interface ShimRecord {
   shim?: Identity;
   watcher?: Identity;
   main?: Identity;
-  /** Who holds stdin open for `send`. */
+  /** The process that keeps stdin open for `send`. */
   holder?: Identity;
-  /** `script`, which is the job's terminal, and the sh in it that leads its session and records the exit status. */
+  /**
+   * `script`, which makes the job's terminal, and the sh that leads its session and records the exit status.
+   */
   terminal?: Identity;
   leader?: Identity;
 }
 const LINES = ['shim', 'watcher', 'main', 'holder', 'terminal', 'leader'] as const;
 
-/** `host`: where the owner was that started the shim; its pids count there. */
+/** Reads the record. `host` is where the owner ran that started the shim: its pids are valid there. */
 export function readShim(job: JobPaths, host: Omit<Identity, 'pid' | 'startTicks'> = thisHost()): ShimRecord {
   const stored = readRecord(job.shim);
   const record: ShimRecord = {};
@@ -45,6 +48,6 @@ export function readShim(job: JobPaths, host: Omit<Identity, 'pid' | 'startTicks
   return record;
 }
 
-/** Those of ours beside a job: they end by themselves, and are not a part of it. */
-export const oursOf = ({ shim, watcher, holder, terminal, leader }: ShimRecord): Identity[] =>
+/** Our helper processes of a job. They end by themselves, and are left out of its process list. */
+export const helperProcesses = ({ shim, watcher, holder, terminal, leader }: ShimRecord): Identity[] =>
   [shim, watcher, holder, terminal, leader].filter((one) => one !== undefined);

@@ -1,40 +1,44 @@
 #!/bin/sh
-# The shim: the process between supervisor and job. It starts the job, records its exit status whatever becomes of the
-# supervisor, and has a dead supervisor replaced. It works in dash, in bash as sh, and in busybox.
+# The shim: the process between supervisor and job. It starts the job, records its exit status even if the
+# supervisor is killed, and has a dead supervisor replaced. It works in dash, in bash as sh, and in busybox.
 #
 #     sh -c 'eval "$BGJOB_ENV_S"'        where that is: set +eux; PREFACE; THIS TEXT
 #
-# Neither this text nor a word of the job stands in the arguments: `pkill -f` would hit the shim and lose the job's exit status.
+# Neither this text nor a word of the job stands in the arguments: `pkill -f` would kill the shim and lose the
+# exit status of the job.
 #
-# shim.ts writes the preface, which holds what differs between calls and between systems:
-#   shim_record       the file for the record of these processes, and shim_exit, to read the exit status: through descriptors 7
-#                     and 8 where the system can open these anew, else the paths
+# shim.ts writes the preface, which holds the facts that differ between calls and between systems:
+#   shim_record       the file for the record of these processes. It and shim_exit, the file of the exit status,
+#                     are named through descriptors 7 and 8 where the system can open these anew, else by path
 #   read_stat PID     sets shim_stat to the record of a process: pid, start time and more; PID may be `self`
-#   read_letter       sets shim_main, a record, to the state of that process; empty: there is none
+#   read_main_state   replaces the record in shim_main by the state of that process; empty: it is gone
 #   run_job           becomes the job
 #   adopt             runs a program that takes the place of a dead supervisor
 #   shim_stdin        the FIFO of a held stdin, or empty; shim_end: the FIFO that ends it
 #   shim_pty          the shell that the terminal of --pty starts, or empty
-#   shim_adopters     how often in a row a killed adopter is replaced
+#   shim_adopters     how many killed adopters in a row are replaced
 #
-# Descriptors: 0 what the job reads; 1 and 2 /dev/null, so that nothing that a shell says (`Killed`) gets into the log;
-# 3 the supervisor's socket: the watcher alone reads it, the shim alone writes it; 4 the FIFO `alive`; 5 the log, 6 that of
-# stderr; 7 the record and 8 the exit status, open before the start: the home may be moved, and another may stand at its path;
-# with a held stdin 9 shim_end, and in the holder alone 1 shim_stdin (0 for an instant: no open waits for the other end).
+# Descriptors: 0 the input of the job; 1 and 2 /dev/null, so that messages of a shell (`Killed`) do not get into
+# the log; 3 the supervisor's socket: only the watcher reads it, only the shim writes it; 4 the FIFO `alive`;
+# 5 the log, 6 that of stderr; 7 the record and 8 the exit status, open before the start: the home may be moved,
+# and another may stand at its path. With a held stdin 9 is shim_end, and in the holder 1 is shim_stdin (for a
+# moment also 0: so no open waits for the other end).
 #
-# Every variable is called shim_* or BGJOB_ENV_*: shim.ts sees to it that the job's variables of such names are not changed.
+# Every variable is called shim_* or BGJOB_ENV_*. shim.ts makes sure that variables of the job with such names
+# reach it unchanged.
 # shellcheck disable=SC2154 # the preface sets these
-# shellcheck disable=SC2034 # what is read into shim_line is thrown away
+# shellcheck disable=SC2034 # the content of shim_line is not used
 # shellcheck disable=SC2094 # they are FIFOs
 
 shim_nl='
 '
-# ignored here as long as watcher and holder are made: they inherit that, and no signal ends them before they can say so
+# ignored until watcher and holder are forked: these inherit it, so no signal ends them before they set their
+# own
 trap '' HUP INT QUIT TERM
 trap : USR1 USR2 ALRM PIPE
 
-# The holder keeps stdin open for `send`. It ends with a byte in shim_end, or when shim, watcher and owner are gone. From its
-# fork on it holds stdin, and no other process does.
+# The holder keeps stdin open for `send`. It ends on a byte in shim_end, or when shim, watcher and owner are
+# gone. After its fork no other process holds stdin.
 if [ "$shim_stdin" ]; then
   exec <>"$shim_end" 9>"$shim_end" <>"$shim_stdin" 1>"$shim_stdin" </dev/null
   (
@@ -46,8 +50,8 @@ if [ "$shim_stdin" ]; then
   exec 1>/dev/null
 fi
 
-# The watcher sleeps until the supervisor says `ok` (the end is published) or is gone. Then it starts an adopter, and the next
-# one if a signal ends that.
+# The watcher sleeps until the supervisor says `ok` (the end is published) or is gone. Then it starts an
+# adopter, and another one each time a signal ends that.
 (
   exec 5>&- 6>&- 7>&- 8>&-
   cd /
@@ -57,7 +61,7 @@ fi
   do :; done
 ) &
 shim_watcher=$!
-# from here on caught, not ignored: an ignored signal would be inherited by the job, and break `yes | head`
+# caught from here on, not ignored: the job would inherit an ignored signal, and `yes | head` would not end
 trap : HUP INT QUIT TERM
 
 # The record of shim, watcher and holder is written before the job starts.
@@ -72,19 +76,20 @@ if [ "$shim_stdin" ]; then
 fi
 echo "$shim_own${shim_held:+$shim_nl$shim_nl$shim_held}" 1<>"$shim_record"
 
-# In a subshell that becomes the job: without `exec` a shell would run its builtins, and `exit 3` would record nothing.
+# A subshell that becomes the job. Without `exec` a shell would run its builtins itself, and `exit 3` would
+# record nothing.
 (
   read_stat self
   if [ "$shim_pty" ]; then
     echo "$shim_own$shim_nl$shim_nl$shim_held$shim_nl$shim_stat" 1<>"$shim_record"
-    # for the leader, which writes the same with itself and the job
+    # the leader writes the same record with two lines more: its own and that of the job
     export BGJOB_ENV_R="$shim_own" BGJOB_ENV_T="$shim_held$shim_nl$shim_stat" SHELL="$shim_pty"
   else
     echo "$shim_own$shim_nl$shim_stat${shim_held:+$shim_nl$shim_held}" 1<>"$shim_record"
   fi
-  # first the input: an error of its open does not belong into the log
+  # the input comes first: an error of its open does not belong into the log
   [ -z "$shim_stdin" ] || exec <>"$shim_stdin" 9<"$shim_stdin" <&9 9>&-
-  # the leader of a terminal writes on
+  # the leader of a terminal needs these two
   [ "$shim_pty" ] || exec 7>&- 8>&-
   exec 1>&5 2>&6 3>&- 4>&- 5>&- 6>&-
   run_job
@@ -92,9 +97,10 @@ echo "$shim_own${shim_held:+$shim_nl$shim_nl$shim_held}" 1<>"$shim_record"
 shim_status=$?
 
 if [ "$shim_pty" ]; then
-  # The status of `script` is 0 for a job that was killed: the leader has recorded the true one, unless it was killed itself.
-  # Killed before it had written itself down: then the status of `script` counts, or `script` could make no terminal and the
-  # job was not executed. Killed later: together with the job (`kill -9 0`), or the job lives, and its end is not known yet.
+  # The status of `script` is 0 for a job that was killed, so the status that the leader recorded counts. If
+  # the leader was killed before it recorded itself, the status of `script` counts: `script` may have made no
+  # terminal, and the job was not executed. If it was killed later, either the job was killed with it (`kill
+  # -9 0`), or the job lives and its end is not known yet.
   read -r shim_line <"$shim_exit" || {
     {
       read -r shim_main
@@ -108,21 +114,22 @@ if [ "$shim_pty" ]; then
       [ $shim_status -gt 128 ] || shim_status=126
       shim_main=
     elif [ "$shim_main" ]; then
-      read_letter
+      read_main_state
     fi
     case $shim_main in
     "" | [ZX]*) [ $shim_status -gt 125 ] && echo "$shim_status$shim_nl$shim_status" >&8 ;;
     esac
   }
 else
-  # over blanks that are on the disk already, so that a full disk cannot lose it; twice: see STATUS in job/home/records.ts
+  # over blanks that are on the disk already, so that a full disk cannot lose it; twice: see STATUS in
+  # job/home/records.ts
   echo "$shim_status$shim_nl$shim_status" >&8
 fi
 
 [ -z "$shim_stdin" ] || echo >&9
 echo $shim_status >&3
-# to the group, which is not the job's: URG is ignored by default, so it harms neither the watcher nor a booting Node, and
-# tells an adopter to look
+# To the process group, which is not that of the job. URG is ignored by default, so it harms neither the
+# watcher nor a booting Node, and it wakes an adopter.
 kill -s URG 0
 # from here on the process that publishes the end holds `alive`, not the shim
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-

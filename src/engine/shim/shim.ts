@@ -1,6 +1,8 @@
 /**
- * How a job is called under its shim: the text of shim.sh with the facts of this call in front, the words of the command, and
- * the environment, in which no shell on the way changes a variable.
+ * Builds the call that runs a job under its shim: the text of shim.sh with the facts of this call in front,
+ * the words of the command, and the environment. It guarantees that no shell on the way changes a word or a
+ * variable of the job. It writes no script itself; the scripts are shim.sh and pty-leader.sh. shim-record.ts
+ * reads what they record.
  */
 import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -9,10 +11,10 @@ import { HAS_PROC } from '../os/process-identity.ts';
 import { envSplits, newSession, requireTool } from '../os/programs.ts';
 import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
-import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readHandoverBody } from './pty-shim.ts';
+import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readMainStateBody } from './pty-shim.ts';
 import shimText from './shim.sh';
 
-/** How to start the program that takes a dead supervisor's place. */
+/** The call that starts an adopter: the program that takes the place of a dead supervisor. */
 export interface AdopterCall {
   node: string;
   supervisor: string;
@@ -21,10 +23,12 @@ export interface AdopterCall {
   environment: Record<string, string>;
 }
 
-/** How often in a row an adopter that was killed is replaced. */
-const MOST_ADOPTERS = 1000;
+/** How many killed adopters in a row are replaced. */
+const MAX_ADOPTERS = 1000;
 
-/** Starts the adopter. `env -i`: it obeys no variable of the job and carries no marker. */
+/**
+ * The shell line that starts the adopter. `env -i`: it must obey no variable of the job and carry no marker.
+ */
 function adopt({ node, supervisor, home, id, environment }: AdopterCall): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = [requireTool('env'), '-i', ...variables, node, supervisor, home, String(id), '--adopt'];
@@ -32,29 +36,41 @@ function adopt({ node, supervisor, home, id, environment }: AdopterCall): string
 }
 
 /**
- * The words that become the job: `env` with what a shell cannot hand on, then `before`, then the command. An `env` that knows -S finds
- * the values in its own environment: as words of it everybody could read them, for an instant.
+ * The words that become the job: `env` with the variables that a shell cannot pass on, then `before`, then
+ * the command. An `env` that knows -S finds the values in its own environment: as arguments any user could
+ * read them for a moment.
  */
-function commandWords(carried: string[], keepsOwn: boolean, before: string[], unset: string[] = []): string {
+function commandWords(
+  carried: string[],
+  isOwnPassed: boolean,
+  before: string[],
+  unset: string[] = [],
+): string {
   const aliases = carried.map((_, n) => `BGJOB_ENV_${n}`);
-  const options = [...(keepsOwn ? [] : SHELLS_OWN), ...unset, ...aliases].map((name) => `-u ${name}`);
+  const options = [...(isOwnPassed ? [] : SHELL_OWN), ...unset, ...aliases].map((name) => `-u ${name}`);
   const split = ['-S', quote([...options, '--', ...aliases.map((name) => `\${${name}}`)].join(' '))];
   const plain = [...options, '--', ...aliases.map((name) => `"$${name}"`)];
-  // env before setsid: a program whose path holds a `=` would be an assignment to env
+  // env stands before setsid: env would take a program whose path holds a `=` for an assignment
   const env = [quote(requireTool('env')), ...(aliases.length > 0 && envSplits() ? split : plain)];
-  // each program on the way to the job's own takes as long as that
+  // `env` only if it is needed: each further program delays the job by its own start-up time
   return [...(options.length === 0 ? [] : env), ...before].join(' ');
 }
 
-/** The longest word that Linux lets a program be called with, bytes (MAX_ARG_STRLEN, execve(2)). */
-const LONGEST_WORD = 131_071;
-/** So many characters fit into one environment variable, whose limit is 128 KiB: a character has four bytes at most. */
+/** The longest argument that Linux accepts, bytes (MAX_ARG_STRLEN, execve(2)). */
+const MAX_WORD = 131_071;
+/**
+ * As many characters as fit into one environment variable: its limit is 128 KiB, and a character has four
+ * bytes at most.
+ */
 const PIECE = /[\s\S]{1,30000}/gu;
 
-/** The words of the job as variables of the shim: text for `eval "set -- …"`, cut where one variable would be too long. */
+/**
+ * The words of the job as variables of the shim: text for `eval "set -- …"`, cut where one variable would be
+ * too long.
+ */
 function wordVariables(argv: string[]): { variables: Record<string, string>; take: string } {
-  // a shell would say so in the log of the job, as if that had been executed
-  if (HAS_PROC && argv.some((word) => Buffer.byteLength(word) > LONGEST_WORD))
+  // checked here: a shell would write the error into the log, as if it came from the job
+  if (HAS_PROC && argv.some((word) => Buffer.byteLength(word) > MAX_WORD))
     throw Object.assign(new Error('a word is too long for exec'), { code: 'E2BIG' });
   const pieces = argv.map(quote).join(' ').match(PIECE)!;
   const variables = Object.fromEntries(pieces.map((piece, n) => [`BGJOB_ENV_W${n}`, piece]));
@@ -66,20 +82,23 @@ function wordVariables(argv: string[]): { variables: Record<string, string>; tak
 /** The variable that holds the text of the shim. */
 const SHIM_TEXT = 'BGJOB_ENV_S';
 
-/** What some shell exports by itself; PATH: busybox, where there is none. */
-const SHELLS_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
+/** Variables that some shells export by themselves (PATH: busybox, if it is not set). */
+const SHELL_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
 
 const dashes = new Map<string, boolean>();
-/** Whether a shell leaves these as they are: dash does, where PWD tells the directory. Then the job needs no program that sets them right. */
-function leavesOwn(sh: string, environment: string[], cwd: string): boolean {
+/**
+ * Whether the shell passes these variables on as they are. Dash does, if PWD names the directory. Then the
+ * job needs no `env` to set them right.
+ */
+function passesOwn(sh: string, environment: string[], cwd: string): boolean {
   const isDash = dashes.get(sh) ?? realpathSync(sh).endsWith('/dash');
   dashes.set(sh, isDash);
   return isDash && environment.includes(`PWD=${cwd}`);
 }
 
 /**
- * What a shell obeys (TMOUT: bash gives up `read` after so many seconds, and the watcher would take that for the supervisor's death),
- * counts (RANDOM, SECONDS) or drops (PS1).
+ * Variables that a shell obeys (TMOUT: bash gives up `read` after that time, and the watcher would take it
+ * for the death of the supervisor), counts (RANDOM, SECONDS) or drops (PS1).
  */
 const OBEYED = new RegExp(
   `^(${[
@@ -89,30 +108,33 @@ const OBEYED = new RegExp(
 );
 
 /**
- * Whether a shell would drop, change or obey a variable on its way to the job, or shim.sh uses the name itself.
- * Such a one travels as `BGJOB_ENV_n` and becomes itself between two execs, in no argv that lives on.
+ * Whether a shell would drop, change or obey a variable on its way to the job, or shim.sh uses the name
+ * itself. Such a variable travels as `BGJOB_ENV_n` and gets its name back between two execs, in no argument
+ * list that lasts.
  */
-const isCarried = (name: string, keepsOwn: boolean, pty: boolean): boolean =>
+const isCarried = (name: string, isOwnPassed: boolean, pty: boolean): boolean =>
   !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
   (pty && name === 'SHELL') ||
-  (!keepsOwn && SHELLS_OWN.includes(name)) ||
+  (!isOwnPassed && SHELL_OWN.includes(name)) ||
   OBEYED.test(name) ||
   name.startsWith('shim_');
 
-export interface ShimCall {
-  /** The program, then its arguments. */
+interface ShimCall {
   program: string;
   args: string[];
   environment: Record<string, string>;
 }
 
-/** Descriptors of the shim: the files in which it writes its record and the exit status, see shim.sh. */
+/** The descriptors to which the shim writes its record and the exit status, see shim.sh. */
 const [RECORD_FD, EXIT_FD] = [7, 8];
 
-/** The file of a descriptor, opened anew: it is found also when it has moved. Elsewhere than on Linux that would be the same open file, with its offset. */
+/**
+ * Names the file of a descriptor so that it is found even after it was moved. Outside of Linux such a name
+ * would share the offset of the descriptor.
+ */
 const reopened = (fd: number, path: string): string => (HAS_PROC ? `/proc/self/fd/${fd}` : path);
 
-/** The two, in this order, for a shim to inherit. Throws system errors. */
+/** Opens the two files in this order, for a shim to inherit. Throws system errors. */
 export function openRecords(job: JobPaths, attempt: number): number[] {
   const open = (path: string) => openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
   const record = open(job.shim);
@@ -124,7 +146,7 @@ export function openRecords(job: JobPaths, attempt: number): number[] {
   }
 }
 
-/** How to run `argv` with `environment` (`NAME=value` each) under a shim. */
+/** The call that runs `argv` with `environment` (`NAME=value` each) under a shim. */
 export function shimCall(
   call: AdopterCall,
   job: JobPaths,
@@ -133,13 +155,13 @@ export function shimCall(
   environment: string[],
   sh = requireTool('sh'),
 ): ShimCall {
-  const keepsOwn = pty === null && leavesOwn(sh, environment, cwd);
+  const isOwnPassed = pty === null && passesOwn(sh, environment, cwd);
   const own: Record<string, string> = {};
   const carried: string[] = [];
   for (const entry of environment) {
     const equals = entry.indexOf('=', 1);
     const name = entry.slice(0, equals);
-    if (isCarried(name, keepsOwn, pty !== null)) {
+    if (isCarried(name, isOwnPassed, pty !== null)) {
       own[`BGJOB_ENV_${carried.length}`] = entry;
       carried.push(name);
     } else {
@@ -158,15 +180,15 @@ export function shimCall(
       shim_stdin: isSendable({ stdin }) ? job.stdin : '',
       shim_end: job.stdinEnd,
       shim_pty: pty ? requireTool('sh') : '',
-      shim_adopters: MOST_ADOPTERS,
+      shim_adopters: MAX_ADOPTERS,
     },
     {
       read_stat: readStatBody(),
-      ...(pty ? { read_handover: readHandoverBody() } : {}),
+      ...(pty ? { read_main_state: readMainStateBody() } : {}),
       adopt: adopt(call),
       run_job: pty
         ? `exec ${ptyCommand(setsid)}`
-        : `${words.take}; exec ${commandWords(carried, keepsOwn, [...setsid, '"$@"'])}`,
+        : `${words.take}; exec ${commandWords(carried, isOwnPassed, [...setsid, '"$@"'])}`,
     },
   );
   return {

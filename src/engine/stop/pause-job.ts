@@ -12,7 +12,7 @@ import { type EndedView, type JobView, type LiveView, pauseOf } from '../../job/
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
-import { standsStill } from '../os/process-identity.ts';
+import { isStopped } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
 import { nudge, watchOwner } from './stop-request.ts';
 
@@ -122,7 +122,7 @@ async function verify(
   let { state } = view;
   for (let still = 0; ; ) {
     const found = await processesOf(home, view);
-    const going = found.filter((stat) => !standsStill(stat));
+    const going = found.filter((stat) => !isStopped(stat));
     still = going.length === 0 ? still + 1 : 0;
     const held = { view, ...facts, processes: found.length };
     if (!stands || still === 2) return ok(held);

@@ -12,14 +12,14 @@ import type { FirstSignal } from '../../job/state.ts';
 import { type AsSeen, EMPTY_LOOKS, signalProcess, sweep } from '../observe/process-tree.ts';
 import {
   isDeadState,
-  isThat,
+  isStopped,
+  matchesIdentity,
   type ProcessStat,
   readStats,
-  standsStill,
   ticksNow,
 } from '../os/process-identity.ts';
 import { isOpaque } from '../os/process-table.ts';
-import { oursOf, readShim } from '../shim/shim-record.ts';
+import { helperProcesses, readShim } from '../shim/shim-record.ts';
 
 export interface StopTarget {
   job: JobPaths;
@@ -56,9 +56,10 @@ function stillThere(found: ProcessStat[]): ProcessStat[] {
 
 /** Lets shim and watcher go on, whom somebody may have stopped together with the job: without them its end is never told. */
 export function continueOurs(job: JobPaths, host?: Identity): void {
-  const ours = oursOf(readShim(job, host));
+  const ours = helperProcesses(readShim(job, host));
   for (const stat of readStats(ours.map(({ pid }) => pid)))
-    if (standsStill(stat) && ours.some((identity) => isThat(stat, identity))) signalProcess(stat, 'SIGCONT');
+    if (isStopped(stat) && ours.some((identity) => matchesIdentity(stat, identity)))
+      signalProcess(stat, 'SIGCONT');
 }
 
 /** Looks of growing distance, milliseconds: a process that obeys is noticed at once, a stubborn one costs little. */
@@ -124,7 +125,7 @@ export async function stopProcesses(
         const isMeant = earlier === undefined && (isFirst || stat.startTicks < sinceTicks!);
         if (isMeant) signalProcess(stat, signal as NodeJS.Signals);
         // an earlier owner may have been killed between TERM and CONT to a paused process
-        else if (standsStill(stat)) signalProcess(stat, 'SIGCONT');
+        else if (isStopped(stat)) signalProcess(stat, 'SIGCONT');
       }
     }
     const isOver = empty > 0 && target.isEndKnown();

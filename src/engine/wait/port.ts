@@ -13,7 +13,7 @@ import { observe } from '../observe/observe.ts';
 import { describeListener, listenerText, portTaken, readHolders } from '../observe/port-owner.ts';
 import { sinceTicksOf } from '../observe/process-tree.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
-import { holdersAmong, isInTheWay, readSocketCounts, socketsOn } from '../os/sockets.ts';
+import { isInTheWay, processesWith, readSocketCounts, socketsOn } from '../os/sockets.ts';
 import type { ConditionMet, Report } from './condition.ts';
 import { sleep } from './job-end.ts';
 
@@ -150,7 +150,7 @@ class Search {
     if (!this.isDue(true)) return undefined;
     const sockets = socketsOn(this.port, this.windows(), true);
     if (sockets.length === 0) return undefined;
-    const own = holdersAmong(this.members, sockets)[0];
+    const own = processesWith(this.members, sockets)[0];
     if (own !== undefined) return met(this.port, own);
     const usual = sockets.filter(isInTheWay);
     if (usual.length > 0) return met(this.port, (await readHolders(usual))[0]?.pid);
@@ -165,7 +165,7 @@ class Search {
     if (!this.isDue(false)) return undefined;
     const sockets = socketsOn(this.port, this.windows(), false);
     if (sockets.length === 0) return undefined;
-    const known = holdersAmong(this.members, sockets)[0];
+    const known = processesWith(this.members, sockets)[0];
     if (known !== undefined) return met(this.port, known);
     if (sockets.every(({ socket }) => this.foreign.has(socket))) return undefined;
     // holders first, then the job's processes: one that was just born is in both

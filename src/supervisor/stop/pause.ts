@@ -5,7 +5,7 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import { type AsSeen, EMPTY_LOOKS, signalProcess } from '../../engine/observe/process-tree.ts';
-import { type ProcessStat, standsStill } from '../../engine/os/process-identity.ts';
+import { isStopped, type ProcessStat } from '../../engine/os/process-identity.ts';
 import { readShim } from '../../engine/shim/shim-record.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { prunePauseRequests, readPauseRequest } from '../../job/home/pause-requests.ts';
@@ -94,7 +94,7 @@ export class Holding {
       const strike = (stat: ProcessStat): void => {
         const { pid } = stat;
         // asked anew for each: a stop may have begun meanwhile
-        if (this.current !== mine || struck.has(pid) || standsStill(stat)) return;
+        if (this.current !== mine || struck.has(pid) || isStopped(stat)) return;
         struck.add(pid);
         this.stopped.set(pid, stat);
         signalProcess(stat, 'SIGSTOP');
