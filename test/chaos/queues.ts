@@ -58,7 +58,7 @@ export async function setSlots(rig: Rig, name: string, slots: number): Promise<v
   writeSlots(makeQueue(home.value, name), slots);
 }
 
-export type Role = 'owner' | 'shim' | 'watcher' | 'adopter' | 'keeper' | 'launcher';
+export type Role = 'owner' | 'shim' | 'watcher' | 'adopter' | 'keeper' | 'launcher' | 'hook';
 
 export interface Victim {
   pid: number;
@@ -79,12 +79,22 @@ export function machinery(rig: Rig): Victim[] {
       return id !== undefined && watcherOf(rig, id) === pid ? [{ pid, role: 'watcher', id }] : [];
     }
     if (command.includes('--adopt')) return [{ pid, role: 'adopter', id }];
+    if (command.includes('--hook') || isHook(pid, command)) return [{ pid, role: 'hook', id }];
     const title = /^bgjob\[([^\]]*)\]/.exec(command)?.[1];
     if (title !== undefined && /^\d+$/.test(title)) return [{ pid, role: 'owner', id: Number(title) }];
     if (title !== undefined || command.includes('--keep')) return [{ pid, role: 'keeper', id: undefined }];
     if (command.includes('bin/bgjob')) return [{ pid, role: 'launcher', id: undefined }];
     return [];
   });
+}
+
+/** A process that does what --on-exit says bears the title of a supervisor; in the place of `alive` it has nothing open. */
+function isHook(pid: number, command: string): boolean {
+  try {
+    return command.startsWith('bgjob[') && fs.readlinkSync(`/proc/${pid}/fd/4`) === '/dev/null';
+  } catch {
+    return false;
+  }
 }
 
 function watcherOf(rig: Rig, id: number): number | undefined {
@@ -125,9 +135,10 @@ export async function killAtRandom(
     const all = machinery(rig);
     const victims = all.filter(({ role }) => roles.includes(role));
     const victim = victims[Math.floor(chance() * victims.length)];
-    // whoever forks just now has a child that looks like itself: what is killed may have been about to be a shim
+    // whoever forks just now has a child that looks like itself: what is killed may have been about to be a shim. The two may bear
+    // the numbers of different jobs: one takes the next of its queue
     const parent = victim && all.find(({ pid }) => pid === parentOf(victim.pid));
-    const isFork = victim?.role === 'owner' && parent?.role === 'owner' && parent.id === victim.id;
+    const isFork = victim?.role === 'owner' && parent?.role === 'owner';
     if (!victim || (isFork && !roles.includes('shim')) || !slain(victim.pid)) continue;
     killed.push(isFork ? { ...victim, role: 'shim' } : victim);
   }
