@@ -9,7 +9,7 @@
  *     supervisor.js HOME QUEUE --keep
  *     supervisor.js HOME ID --hook
  */
-import { systemClock } from '../base/clock.ts';
+import { sleepSync, systemClock } from '../base/clock.ts';
 import { ignoreSystemError } from '../base/result.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
 import { HAS_PROC, identify, isSame } from '../engine/os/process-identity.ts';
@@ -100,8 +100,7 @@ function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
   // each attempt has an owner of its own
   const attempts = state.kind === 'read' ? state.value.attempt : 1;
   // something kills every adopter, or every adopter crashes: then slowly
-  if (mode === '--adopt' && generation - attempts > 10)
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  if (mode === '--adopt' && generation - attempts > 10) sleepSync(1000);
   const owner: Owner = { generation, identity: self };
   booting.add({ job, owner });
   // put back into its queue, by one who died before he let go of it: there is nothing to own

@@ -1,7 +1,7 @@
 /** Who of ours stands beside a job, as its owner sees it: they are no part of it, write down its end, and what it said last. */
 import { systemClock } from '../base/clock.ts';
 import { fileOf, isSameFile } from '../base/fs/file-id.ts';
-import { type AsSeen, findProcesses, sinceTicksOf } from '../engine/observe/process-tree.ts';
+import { findProcesses, type OnFound, sinceTicksOf } from '../engine/observe/process-tree.ts';
 import { identify, isAlive, openFile, openFiles, type ProcessStat } from '../engine/os/process-identity.ts';
 import { helperProcesses, readShim, type ShimRecord } from '../engine/shim/shim-record.ts';
 import type { Home } from '../job/home/home.ts';
@@ -34,7 +34,7 @@ export function recordOf(beside: HelperProcess): ShimRecord {
 }
 
 /** The job's processes; `watched`, because we have seen the main process until now. */
-export function findOwn(beside: HelperProcess, asSeen?: AsSeen): Promise<ProcessStat[]> {
+export function findOwn(beside: HelperProcess, onFound?: OnFound): Promise<ProcessStat[]> {
   const { home, spec, owner, left, shimPid, watcherPid } = beside;
   const record = recordOf(beside);
   const { main, leader } = record;
@@ -42,7 +42,7 @@ export function findOwn(beside: HelperProcess, asSeen?: AsSeen): Promise<Process
   const spared = [...helperProcesses(record), ...own].filter((one) => one !== undefined);
   const sinceTicks = sinceTicksOf(home, spec.id);
   const known = { main, leader, spared, owner: owner.identity, sinceTicks, left, watched: true };
-  return findProcesses({ home, id: spec.id, ...known }, asSeen);
+  return findProcesses({ home, id: spec.id, ...known }, onFound);
 }
 
 /** Since when the terminal of a job is seen to be gone, milliseconds. */

@@ -14,9 +14,9 @@ import { withEnvMarker } from '../engine/launch/environment.ts';
 import { forgetEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { observe } from '../engine/observe/observe.ts';
 import {
-  type AsSeen,
   findProcesses,
   hookEnvMarkerOf,
+  type OnFound,
   sweep,
   type Trail,
 } from '../engine/observe/process-tree.ts';
@@ -53,7 +53,7 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   const { job, child, trail, ended } = startLine(home, spec, view);
   forgetEnvironment(home, spec);
   let isOver = false;
-  const find = (asSeen?: AsSeen): Promise<ProcessStat[]> => findProcesses(trail(), asSeen);
+  const find = (onFound?: OnFound): Promise<ProcessStat[]> => findProcesses(trail(), onFound);
   const limit = new Promise<End>((resolve) => {
     const disarm = after(HOOK_LIMIT_MS, async () => {
       isOver = true;

@@ -9,7 +9,7 @@ import { lengthOf, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../base/result.ts';
 import { wasQueued } from '../engine/launch/stored-environment.ts';
-import type { AsSeen } from '../engine/observe/process-tree.ts';
+import type { OnFound } from '../engine/observe/process-tree.ts';
 import { isAlive, isStopped, type ProcessStat, readStat } from '../engine/os/process-identity.ts';
 import { removeFromQueue } from '../engine/queue/queued-job.ts';
 import { helperProcesses } from '../engine/shim/shim-record.ts';
@@ -209,7 +209,7 @@ export class Supervision {
   }
 
   /** The job's processes. */
-  processes = (asSeen?: AsSeen): Promise<ProcessStat[]> => findOwn(this, asSeen);
+  processes = (onFound?: OnFound): Promise<ProcessStat[]> => findOwn(this, onFound);
 
   /** Whether nothing is left to supervise: it ended, or waits in its queue again. */
   get isOver(): boolean {

@@ -30,7 +30,7 @@ export class Gallery {
   look(id: number, withLog: boolean): JobView {
     const view = observe(this.home, id);
     assert.ok(view, `job ${id} was dropped`);
-    const none = { leftoversOf: () => 0, portsOf: () => undefined };
+    const none = { countLeftovers: () => 0, portsOf: () => undefined };
     cellsOf(this.home, view, none);
     JSON.stringify([...objectsOf(this.home, [view], none)]);
     assert.ok(sentence(view, Date.now()).length < 500_000);

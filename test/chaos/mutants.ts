@@ -220,8 +220,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/os/programs.ts',
-        from: "join(resolve(cwd, place || '.'), command)",
-        to: "join(resolve('/', place || '.'), command)",
+        from: "join(resolve(cwd, folder || '.'), command)",
+        to: "join(resolve('/', folder || '.'), command)",
       },
     ],
     by: { test: 'unit/engine/os/programs.test.ts', name: /along PATH, with slashes/ },
@@ -674,8 +674,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/observe/observe.ts',
-        from: '  return false;\n}\n\n/** The adopter of an adopter',
-        to: '  return owner !== undefined;\n}\n\n/** The adopter of an adopter',
+        from: '  return false;\n}\n\n/**\n * The adopter of an adopter',
+        to: '  return owner !== undefined;\n}\n\n/**\n * The adopter of an adopter',
       },
     ],
     by: {

@@ -1,5 +1,6 @@
 /** What a call reads to its end: the script of `run -`, the files of --env-file. Never more than fits, wherever it comes from. */
 import { readSync } from 'node:fs';
+import { sleepSync } from '../clock.ts';
 import { errnoOf } from '../result.ts';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
@@ -20,7 +21,7 @@ export function readToEnd(fd: number, limitBytes = LIMIT_BYTES): Buffer | undefi
       else if (errno !== 'EAGAIN') throw thrown;
       else {
         // somebody made the pipe non-blocking, and it is empty
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+        sleepSync(5);
         continue;
       }
     }

@@ -40,7 +40,7 @@ export class Context {
     }
   }
 
-  /** The project and places of the working directory; the root's if that was removed. */
+  /** The projects of the working directory; the root's if that was removed. */
   here(): Here {
     const cwd = this.cwd();
     this.known ??= hereOf(cwd.ok ? cwd.value : '/');

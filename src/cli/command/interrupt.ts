@@ -2,7 +2,9 @@
  * Ctrl-C and its like while a call waits: the call stops waiting, says how far it is, and then dies of that signal. A shell looks at
  * how its child ended: after an exit with 130 a loop of bash goes on, and so does `until bgjob wait …; do …; done; deploy`.
  */
+
 import { constants } from 'node:os';
+import { sleepSync } from '../../base/clock.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 export type Interrupt = (typeof SIGNALS)[number] | 'SIGHUP';
@@ -50,5 +52,5 @@ const OWN_SIGNAL_MS = 100;
 export function dieOf(signal: Interrupt): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OWN_SIGNAL_MS);
+  sleepSync(OWN_SIGNAL_MS);
 }

@@ -27,7 +27,7 @@ const LONGEST_NOTE = 50;
 function viewsHere(home: Home, here: Here, ended: boolean): JobView[] {
   const live = liveHere(home, here).reverse();
   if (!ended) return live.slice(0, MOST_LIVE);
-  const keys = new Set(here.places.map(projectKey));
+  const keys = new Set(here.projects.map(projectKey));
   const names = newestNames(endedNames(home), MOST_ENDED, 0, (name) => keys.has(projectOfName(name)));
   const views = names.flatMap((name) => observe(home, idOfName(name) ?? 0) ?? []);
   return [...live.slice(0, MOST_LIVE), ...views];

@@ -91,7 +91,7 @@ export const isAsked = ({ states, names, tags, queues }: Choice, view: JobView):
 
 /** Whether a job belongs here; one whose project nobody knows does. */
 export const isNear = (here: Here, everywhere: boolean, view: JobView): boolean =>
-  everywhere || !('spec' in view) || here.places.includes(view.spec.project);
+  everywhere || !('spec' in view) || here.projects.includes(view.spec.project);
 
 /** What may have ended long ago. */
 const isEndWord = (word: string): boolean =>
@@ -119,7 +119,7 @@ export function pickJobs(
   const overview = new QueueOverview(home);
   const mayWait = states.size === 0 || states.has('queued');
   const inLine = new QueuedList(overview, {
-    keys: everywhere ? null : new Set(here.places.map(projectKey)),
+    keys: everywhere ? null : new Set(here.projects.map(projectKey)),
     queues,
     most: mayWait ? most : 0,
     alone: isFiltered(choice),

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
-import { leftoversOf, markedProcesses } from '../../engine/observe/leftovers.ts';
+import { countLeftovers, markedProcesses } from '../../engine/observe/leftovers.ts';
 import { type Here, newestNamed } from '../../engine/observe/resolve.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
@@ -63,7 +63,7 @@ export function listJobs(
 ): Listing {
   const live = listLive(home);
   const ended = endedNames(home);
-  const keys = new Set(here.places.map(projectKey));
+  const keys = new Set(here.projects.map(projectKey));
   const isNear = (name: string) => everywhere || keys.has(projectOfName(name));
   const since = most === null ? systemClock.now() - RECENT_MS : 0;
   const chosen = newestNames(ended, most ?? RECENT_MOST, since, isNear);
@@ -87,18 +87,18 @@ export function listJobs(
 
 /** What the running processes tell of each job: one look at the process table serves the whole list. */
 export interface ProcessFacts {
-  leftoversOf(view: JobView): number;
+  countLeftovers(view: JobView): number;
   /** Undefined where ports are not asked for. */
   portsOf(view: { id: JobId }): number[] | undefined;
 }
 
 /** Of jobs that all live. */
-export const BLIND: ProcessFacts = { leftoversOf: () => 0, portsOf: () => undefined };
+export const BLIND: ProcessFacts = { countLeftovers: () => 0, portsOf: () => undefined };
 
 export async function readProcessFacts(home: Home, withPorts: boolean): Promise<ProcessFacts> {
   const marked = await markedProcesses(home);
   return {
-    leftoversOf: (view) => (view.kind === 'ended' ? leftoversOf(home, view, marked) : 0),
+    countLeftovers: (view) => (view.kind === 'ended' ? countLeftovers(home, view, marked) : 0),
     portsOf: ({ id }) => (withPorts ? portsOf(marked.get(id) ?? []) : undefined),
   };
 }
@@ -138,7 +138,7 @@ export function* objectsOf(
 ): Generator<object> {
   const now = systemClock.now();
   for (const view of views) {
-    const leftovers = sight.leftoversOf(view);
+    const leftovers = sight.countLeftovers(view);
     const ports = sight.portsOf(view);
     const log = logOf(home, view, leftovers);
     const limit = 'spec' in view ? view.spec.maxLogBytes : null;
@@ -184,7 +184,7 @@ export function cellsOf(
   const age = created === null ? null : now - created;
   const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
   const ports = sight.portsOf(view);
-  const state = stateText(view, sight.leftoversOf(view), overview.waitingOf(view));
+  const state = stateText(view, sight.countLeftovers(view), overview.waitingOf(view));
   return [
     ...[String(view.id), name === null ? '-' : safe(name), state, ...times],
     ...(ports ? [portsCell(ports)] : []),

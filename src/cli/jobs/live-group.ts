@@ -75,7 +75,7 @@ export function liveGroup(
   for (const view of liveHere(home, null)) {
     if (!('spec' in view) || view.spec.origin?.kind === 'own') continue;
     if (!isAsked({ ...EVERYTHING, queues, tags: tags.value }, view)) continue;
-    if (!everywhere && !here.places.includes(view.spec.project)) group.others++;
+    if (!everywhere && !here.projects.includes(view.spec.project)) group.others++;
     else if (callers.has(view.id)) group.callers.push(view.id);
     else group.views.push(view);
   }

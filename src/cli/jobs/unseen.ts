@@ -23,7 +23,7 @@ import { objectsOf, RECENT_MOST, readProcessFacts } from './job-rows.ts';
 
 /** Ids of the jobs with a marker of their end that nobody was told about, the latest end first. */
 function unseenIds(home: Home, here: Here | null): JobId[] {
-  const keys = here && new Set(here.places.map(projectKey));
+  const keys = here && new Set(here.projects.map(projectKey));
   const names = endedNames(home).filter((name) => {
     const id = keys === null || keys.has(projectOfName(name)) ? idOfName(name) : undefined;
     return id !== undefined && !isSeen(home.job(id));
@@ -54,7 +54,7 @@ export async function printUnseen(output: Output, home: Home, plan: UnseenPlan):
     const view = observe(home, id);
     if (view?.kind !== 'ended' || isSeen(home.job(id))) return;
     // two projects may share a key: the spec decides
-    if (here && !here.places.includes(view.spec.project)) return;
+    if (here && !here.projects.includes(view.spec.project)) return;
     if (isWanted && !isWanted(view)) return;
     if (told.length < most) told.push(view);
     else more++;
@@ -77,7 +77,7 @@ export async function printUnseen(output: Output, home: Home, plan: UnseenPlan):
     const sight = await readProcessFacts(home, false);
     const now = systemClock.now();
     if (output.json) output.objects(objectsOf(home, told, sight));
-    else for (const view of told) output.line(sentence(view, now, sight.leftoversOf(view)));
+    else for (const view of told) output.line(sentence(view, now, sight.countLeftovers(view)));
   }
   // who reads through a pipe that was closed was told nothing
   if (output.readerGone) return;

@@ -2,7 +2,7 @@
 import { lengthOf, renderDuration, systemClock } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
-import type { Hidden } from '../../engine/observe/leftovers.ts';
+import type { HiddenProcess } from '../../engine/observe/leftovers.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
 import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
@@ -93,7 +93,7 @@ export function forcedNote(forced: number, graceMs: number, signal: string): str
 }
 
 /** Names a process that may be of a job and was not stopped. */
-export const hiddenNote = ({ pid, command }: Hidden): string =>
+export const hiddenNote = ({ pid, command }: HiddenProcess): string =>
   `(process ${pid}, ${clip(safe(command), 80)}, shows nothing of itself and may be of this job: if so, kill ${pid})`;
 
 /** What a stop had to do beyond asking, of a job that has ended. */

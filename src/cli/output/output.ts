@@ -3,6 +3,7 @@
  * that closes the pipe early (`| head`) is no error. stdout is the answer, stderr everything else.
  */
 import { fstatSync, statSync, writeSync } from 'node:fs';
+import { sleepSync } from '../../base/clock.ts';
 import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { safeJson } from '../../base/text/sanitize.ts';
 
@@ -24,7 +25,7 @@ function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
       const errno = errnoOf(thrown);
       if (errno !== 'EAGAIN') return errno;
       // somebody made the pipe non-blocking, and it is full
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      sleepSync(5);
     }
   }
   return undefined;

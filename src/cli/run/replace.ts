@@ -4,7 +4,7 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import { plural } from '../../base/text/sanitize.ts';
-import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
+import { countLeftovers, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { nameOwner, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
@@ -47,7 +47,7 @@ export async function clearName(
     if (view?.kind !== 'ended') continue;
     // one look serves all; the newest gets a thorough one, that finds also what carries no marker
     const thorough = n === 0 && id !== holder?.id;
-    const left = thorough ? (await processesOf(home, view)).length : leftoversOf(home, view, marked);
+    const left = thorough ? (await processesOf(home, view)).length : countLeftovers(home, view, marked);
     const stopped = left > 0 ? await stopOne(output, home, view, replaced, by) : ok(undefined);
     if (!stopped.ok) return stopped;
   }

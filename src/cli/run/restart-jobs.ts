@@ -2,7 +2,7 @@
  * Starting jobs once more. All that can be refused is refused before the first of them is touched. Then each is stopped if it runs, and
  * started: in the order given, but after those that it waits for. One that fails leaves the rest as it was.
  */
-import { leftoversOf, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
+import { countLeftovers, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { nameOwner } from '../../engine/observe/name-owner.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
@@ -150,7 +150,7 @@ async function restartOne(
   const left =
     view.kind === 'ended'
       ? marked
-        ? leftoversOf(home, view, marked)
+        ? countLeftovers(home, view, marked)
         : (await processesOf(home, view)).length
       : 1;
   const way = left > 0 ? await stopOne(output, home, view, stopped, 'restart') : ok(undefined);

@@ -1,5 +1,5 @@
 /** Waiting for more jobs than anybody reads about one by one: each end is a line, and only the first failures come with their output. */
-import { leftoversOf, markedProcesses } from '../../engine/observe/leftovers.ts';
+import { countLeftovers, markedProcesses } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { Endings } from '../../engine/wait/job-ends.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -40,7 +40,7 @@ export async function waitForMany(
     const marked = await markedProcesses(home);
     spinner?.pause();
     for (const { id, view = goneView(id) } of ended) {
-      const leftovers = view.kind === 'ended' ? leftoversOf(home, view, marked) : 0;
+      const leftovers = view.kind === 'ended' ? countLeftovers(home, view, marked) : 0;
       const judgement = plan.judge?.(view) ?? judgeEnd(view);
       const lastLines = failed < MOST_SHOWN ? 'of a failure' : 'none';
       const isNotified = judgement.failed || !plan.failuresOnly || output.json;

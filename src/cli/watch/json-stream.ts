@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
-import { Glances } from '../../engine/observe/view-cache.ts';
+import { ViewCache } from '../../engine/observe/view-cache.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import type { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -48,7 +48,7 @@ export class Changes {
   private readonly home: Home;
   private readonly here: Here;
   private readonly choice: Choice;
-  private readonly glances: Glances;
+  private readonly glances: ViewCache;
   private readonly told = new Map<JobId, Told>();
   /** Live ones that were not asked for. */
   private foreign = new Set<JobId>();
@@ -67,7 +67,7 @@ export class Changes {
     this.home = home;
     this.here = here;
     this.choice = choice;
-    this.glances = new Glances(home);
+    this.glances = new ViewCache(home);
   }
 
   /** Tells what is there, then changes, until `abort` or until nobody reads. */
@@ -94,7 +94,7 @@ export class Changes {
   }
 
   private async look(): Promise<void> {
-    this.glances.begin();
+    this.glances.beginRound();
     // in the order in which a job moves
     const queued = new Set(this.listQueued());
     const live = new Set(listLive(this.home));
@@ -164,7 +164,7 @@ export class Changes {
 
   private isKey = (key: string): boolean => this.choice.everywhere || this.keys.has(key);
   private get keys(): Set<string> {
-    this.knownKeys ??= new Set(this.here.places.map(projectKey));
+    this.knownKeys ??= new Set(this.here.projects.map(projectKey));
     return this.knownKeys;
   }
   private knownKeys: Set<string> | undefined;

@@ -1,5 +1,5 @@
 /** `ls --watch`: the table of `ls`, drawn anew until ^C; and what a terminal must be for that. */
-import { Glances } from '../../engine/observe/view-cache.ts';
+import { ViewCache } from '../../engine/observe/view-cache.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import { sleep } from '../../engine/wait/job-end.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -51,19 +51,19 @@ export async function watchTable(context: Context, choice: Choice, form: Form): 
   const may = requireScreen(output, 'ls --watch');
   if (!may.ok) return may;
   const here = context.here();
-  let parts: { glances: Glances; pulse: HomeWatcher } | undefined;
+  let parts: { views: ViewCache; pulse: HomeWatcher } | undefined;
   const page = async (): Promise<{ lines: string[]; notes: string[] }> => {
     const opened = context.home();
     if (!opened.ok || !opened.value) return { lines: [], notes: ['no jobs yet: bgjob run -- command'] };
     const home = opened.value;
-    parts ??= { glances: new Glances(home), pulse: new HomeWatcher(home) };
-    const { glances, pulse } = parts;
+    parts ??= { views: new ViewCache(home), pulse: new HomeWatcher(home) };
+    const { views, pulse } = parts;
     pulse.attend(listLive(home));
-    glances.begin();
+    views.beginRound();
     return pageOf(
       output,
       home,
-      pickJobs(home, here, choice, false, (id) => glances.view(id)),
+      pickJobs(home, here, choice, false, (id) => views.view(id)),
       choice,
       form.ports,
     );

@@ -5,7 +5,7 @@ import { ignoreSystemError } from '../../base/result.ts';
 import { readableLines, safe } from '../../base/text/sanitize.ts';
 import { attendLeft } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
-import { Glances } from '../../engine/observe/view-cache.ts';
+import { ViewCache } from '../../engine/observe/view-cache.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
@@ -72,9 +72,9 @@ export class Watching {
   private readonly here: Here;
   private readonly verbs: readonly Verb[];
   private home: Home | undefined;
-  private glances: Glances | undefined;
+  private glances: ViewCache | undefined;
   private pulse: HomeWatcher | undefined;
-  private sight: ProcessFacts = { leftoversOf: () => 0, portsOf: () => [] };
+  private sight: ProcessFacts = { countLeftovers: () => 0, portsOf: () => [] };
   private nextAround = 0;
   private endedAround = new Set<JobId>();
   private nextAttend = 0;
@@ -102,7 +102,7 @@ export class Watching {
     if (!home) return { rows: [], counts: [], rest: ['no jobs yet: bgjob run -- command'] };
     const live = listLive(home);
     this.pulse!.attend(live);
-    this.glances!.begin();
+    this.glances!.beginRound();
     const choice = { ...this.choice, everywhere: this.everywhere };
     const picked = pickJobs(home, this.here, choice, false, (id) => this.glances!.view(id));
     const views = [...picked.views()].sort((a, b) => rankOf(a) - rankOf(b));
@@ -194,7 +194,7 @@ export class Watching {
     const opened = this.context.home();
     if (!opened.ok || !opened.value) return undefined;
     this.home = opened.value;
-    this.glances = new Glances(this.home);
+    this.glances = new ViewCache(this.home);
     this.pulse = new HomeWatcher(this.home);
     return this.home;
   }

@@ -2,7 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { type Address, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
-import { describeListener, type Listener, readHolders } from '../observe/port-owner.ts';
+import { describeListener, type Listener, readSocketOwners } from '../observe/port-owner.ts';
 import { normalizeAddress, overlap, type PortSocket, socketsOn } from '../os/sockets.ts';
 import { isInThisNamespace } from '../queue/confinement.ts';
 import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
@@ -35,7 +35,7 @@ export async function readPortOwner(home: Home, address: Address): Promise<PortO
   const read = () => socketsOn(address.port, [], true).filter((one) => overlap(one, wanted));
   const namesOf = (sockets: PortSocket[]) => sockets.map(({ socket }) => socket).join();
   for (let sockets = read(); sockets.length > 0; ) {
-    const holders = (await readHolders(sockets)).map(({ pid }) => describeListener(home, pid));
+    const holders = (await readSocketOwners(sockets)).map(({ pid }) => describeListener(home, pid));
     const own = jobOf(home, listenerOf(home, address));
     if (own && holders.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
     // who was there may have ended before it was looked for

@@ -8,7 +8,7 @@ import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { attendLeft, isLeft } from '../automation/recovery.ts';
 import { readStoredEnvironment } from '../launch/stored-environment.ts';
-import { leftoversOf, markedProcesses } from '../observe/leftovers.ts';
+import { countLeftovers, markedProcesses } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { QueueOverview, type QueueStatus } from '../queue/queue-status.ts';
 import type { Finding } from './findings.ts';
@@ -40,7 +40,7 @@ async function checkView(
     if (stored.kind === 'unreadable') return [{ code: 'job-unreadable', id, why: stored.why }];
   }
   if (view.kind !== 'ended' || view.status.outcome.kind !== 'lost') return [];
-  const left = leftoversOf(home, view, await marked());
+  const left = countLeftovers(home, view, await marked());
   return left === 0 ? [] : [{ code: 'job-adrift', id, name: view.spec.name, left }];
 }
 

@@ -25,7 +25,7 @@ import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView } from '../../job/view.ts';
 import { isHookDue } from '../hooks/exit-hook.ts';
 import { forgetEnvironment } from '../launch/stored-environment.ts';
-import { leftoversOf, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
+import { countLeftovers, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isLocked, thisHost } from '../os/process-identity.ts';
 import { awaitedJobs, mendQueues } from '../queue/repair-queues.ts';
@@ -77,7 +77,7 @@ async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> 
     endedAt: systemClock.now() - endedAgoMs(view),
     sizeBytes: diskBytes(home.job(view.id)),
     unseenFailure: exitCodeOf(view.status.outcome) !== 0 && !isSeen(home.job(view.id)),
-    leftovers: leftoversOf(home, view, marked) > 0 || isHookDue(home, view, endedAgoMs(view)),
+    leftovers: countLeftovers(home, view, marked) > 0 || isHookDue(home, view, endedAgoMs(view)),
     awaited: awaited.has(view.id),
   }));
 }

@@ -3,6 +3,7 @@
  * of the shim's keeps that one open (see engine/shim/shim.sh), until it gets a byte through `stdin.end`, or nobody of ours is left to send one.
  */
 import { closeSync, constants, fstatSync, fsyncSync, linkSync, openSync, readSync } from 'node:fs';
+import { sleepSync } from '../../base/clock.ts';
 import { createExclusive, openRegular, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf, ignoreSystemError } from '../../base/result.ts';
@@ -104,7 +105,7 @@ function* piecesOf(fd: number): Generator<Uint8Array> {
       if (errno === 'EOF') return;
       if (errno !== 'EAGAIN') throw thrown;
       // somebody made the pipe non-blocking, and it is empty
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      sleepSync(5);
       continue;
     }
     if (got === 0) return;

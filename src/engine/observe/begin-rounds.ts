@@ -1,6 +1,7 @@
 /**
- * What had ended when a home first met a version that knows rounds counts as answered. Noted once, before this version adds its first
- * job there: whatever is added later belongs to a round.
+ * Fixes once per home which ends count as answered: all jobs that had ended before this home met a version
+ * that knows rounds. It runs before this version adds its first job there, so each later job belongs to a
+ * round.
  */
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -12,11 +13,14 @@ import type { JobId } from '../../job/spec.ts';
 import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
 
-/** Notes it, unless somebody did before, and returns it. A home that cannot be written is no reason to fail. */
+/**
+ * Writes these bounds unless they are on record, and returns those on record. A home that cannot be written
+ * is no failure.
+ */
 export function beginRounds(home: Home): Bounds {
   const known = readSince(home);
   if (known) return known;
-  // a marker may have outlived its job; one in a queue is looked at by nobody
+  // a file in `live` may outlive its job, so those are observed; jobs in a queue are open without a check
   const queued = new Set(queuedIds(home));
   const isOpen = (id: JobId): boolean => queued.has(id) || observe(home, id)?.kind !== 'ended';
   const open = idRanges(listUnended(home).filter(isOpen));
@@ -26,6 +30,6 @@ export function beginRounds(home: Home): Bounds {
   } catch (thrown) {
     ignoreSystemError(thrown);
   }
-  // another one may have been first
+  // another process may have been first
   return readSince(home) ?? bounds;
 }

@@ -1,4 +1,4 @@
-/** What the jobs that ended left running, and the ports that a job's processes listen on. */
+/** Processes that jobs left running after their end, and processes that may be hidden from us. */
 import type { Home } from '../../job/home/home.ts';
 import { parseId } from '../../job/home/ids.ts';
 import { type Found, type Owner, readOwner } from '../../job/home/records.ts';
@@ -15,9 +15,9 @@ import {
 } from '../os/process-identity.ts';
 import { isOpaque, readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
 import { helperProcesses, readShim } from '../shim/shim-record.ts';
-import { type AsSeen, findProcesses, markedJob, sinceTicksOf, type Trail } from './process-tree.ts';
+import { findProcesses, markedJob, type OnFound, sinceTicksOf, type Trail } from './process-tree.ts';
 
-/** What is recorded of a job's processes, for findProcesses. */
+/** The records of a job's processes, as findProcesses takes them. */
 export function trailOf(home: Home, view: JobView): Trail {
   const job = home.job(view.id);
   const owner: Found<Owner> = readOwner(job);
@@ -31,10 +31,13 @@ export function trailOf(home: Home, view: JobView): Trail {
 }
 
 /** The living processes of a job, whatever its state. */
-export const processesOf = (home: Home, view: JobView, asSeen?: AsSeen): Promise<ProcessStat[]> =>
-  findProcesses(trailOf(home, view), asSeen);
+export const processesOf = (home: Home, view: JobView, onFound?: OnFound): Promise<ProcessStat[]> =>
+  findProcesses(trailOf(home, view), onFound);
 
-/** The processes that carry a marker of this home, by job: one look at the process table serves a whole list. */
+/**
+ * The processes that carry a marker of this home, by job: one pass over the process table serves a whole
+ * list.
+ */
 export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>> {
   const marked = new Map<JobId, number[]>();
   for (const { pid } of await readTable()) {
@@ -44,42 +47,46 @@ export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>>
   return marked;
 }
 
-/** A process that may be a job's: nothing shows it, and nothing shows the contrary. */
-export interface Hidden {
+/** A process that may belong to a job: nothing proves it, and nothing disproves it. */
+export interface HiddenProcess {
   pid: number;
   /** Its command line, as it was typed. */
   command: string;
 }
 
-/** Who gets the orphans of a live job besides pid 1: whoever got its supervisor when the launcher ended. */
-export function orphanageOf(home: Home, id: JobId): number | undefined {
+/**
+ * The process besides pid 1 that adopts the orphans of a live job: it adopted the supervisor when the
+ * launcher ended.
+ */
+export function orphanParentOf(home: Home, id: JobId): number | undefined {
   const owner = readOwner(home.job(id));
   const stat = owner.kind === 'read' ? readStat(owner.value.identity.pid) : undefined;
   return owner.kind === 'read' && matchesIdentity(stat, owner.value.identity) ? stat!.ppid : undefined;
 }
 
 /**
- * Processes that may be of a job and cannot be looked into (ssh-agent and gpg-agent make themselves undumpable): of our user, without
- * a parent of ours, and started while the job ran. They are named, never signalled. `orphanage`: see orphanageOf.
+ * Processes of our user that may belong to a job and cannot be inspected (ssh-agent and gpg-agent make
+ * themselves undumpable): without a parent of ours, and started while the job ran. They are reported, never
+ * signalled. `orphanParent`: see orphanParentOf.
  */
-export async function hiddenOf(
+export async function findHidden(
   home: Home,
   view: EndedView | LiveView,
-  orphanage: number | undefined,
-): Promise<Hidden[]> {
+  orphanParent: number | undefined,
+): Promise<HiddenProcess[]> {
   const sinceTicks = sinceTicksOf(home, view.id);
   if (sinceTicks === 0) return [];
   const untilTicks = view.kind === 'ended' ? ticksAt(view.status.endedAt) : Number.POSITIVE_INFINITY;
   const table = await readTable();
   return table.flatMap(({ pid, ppid, startTicks }) => {
-    const isOrphan = ppid <= 1 || ppid === orphanage;
+    const isOrphan = ppid <= 1 || ppid === orphanParent;
     if (!isOrphan || startTicks < sinceTicks || startTicks > untilTicks || !isOpaque(pid)) return [];
     return { pid, command: readCommandLine(pid).join(' ').trim() };
   });
 }
 
-/** How many processes an ended job left, by their marker or by what its owner saw at the end. */
-export function leftoversOf(
+/** How many processes an ended job left, by their marker or by the record that its owner made at the end. */
+export function countLeftovers(
   home: Home,
   { id, state, status }: EndedView,
   marked: Map<JobId, number[]>,
@@ -88,15 +95,16 @@ export function leftoversOf(
   const ours = pids.length > 0 ? helperProcesses(readShim(home.job(id))).map(({ pid }) => pid) : [];
   const loose = pids.filter((pid) => !ours.includes(pid));
   const seen = state?.left.filter((one) => isAlive(one) === 'alive') ?? [];
-  // without markers nothing else tells of one whose supervisor and shim were killed
+  // without /proc there are no markers: the main process is all that is known of a lost job
   const { main } = HAS_PROC || status.outcome.kind !== 'lost' ? {} : readShim(home.job(id));
   return Math.max(loose.length, seen.length, main && isAlive(main) === 'alive' ? 1 : 0);
 }
 
 /**
- * Whether some process may belong to a job that ended: one look at all processes serves thousands of jobs. It errs on the side
- * of yes; whoever gets a no has no process that carries its marker, has a file of it open, or is led by its main process.
- * `sinceTicks`: nothing older than that can be of the jobs that are asked about.
+ * Whether a process may belong to a job that ended. One pass over all processes serves thousands of jobs. It
+ * may say yes wrongly. If it says no, no process carries the marker of the job, has a file of it open, or is
+ * led by its main process. Processes older than `sinceTicks` are skipped: the caller asks about younger jobs
+ * only.
  */
 export async function suspectJobs(
   home: Home,
@@ -108,7 +116,7 @@ export async function suspectJobs(
     if (startTicks < sinceTicks) continue;
     ids.add(markedJob(home, readEnvironment(pid)));
     for (const leader of [pid, session, group]) leaders.add(leader);
-    // the home may have another path there: a number is enough for a suspicion
+    // the process may see the home under another path: the number is enough for a suspicion
     for (const [, path] of openFiles(pid)) ids.add(parseId(/\/jobs\/(\d+)\//.exec(path)?.[1] ?? ''));
   }
   return ({ id }) => {

@@ -1,6 +1,7 @@
 /**
- * Which job has a name now. A claim counts while somebody holds its job's FIFO: the launcher opens it before it claims, so
- * that one who is killed in between frees the name at once, and one who is only stopped keeps it.
+ * Which live job has a name. A claim counts while its job's FIFO is locked. The launcher opens the FIFO
+ * before it claims: if it is killed in between, the name is free at once; if it is only stopped, the name
+ * stays taken.
  */
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
@@ -22,32 +23,32 @@ import { isLocked } from '../os/process-identity.ts';
 import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
 
-/** Between two looks at somebody who is about to start, milliseconds. */
+/** How often the state of a claim is polled while another job is about to start, milliseconds. */
 const POLL_MS = 10;
-/** Such a one needs milliseconds; after this it was stopped, milliseconds. */
+/** A start takes milliseconds; one that takes longer than this is stopped, milliseconds. */
 const SETTLE_MS = 10_000;
 
-/** What a claim is worth, and the job that it names; a `none` may have no job any more. */
-export type NameClaimState =
+/** The state of a claim and the job that it names. With `none` the job may be gone. */
+type NameClaimState =
   | { claimState: 'holds' | 'pending'; view: JobView }
   | { claimState: 'none'; view: JobView | undefined };
 
-/** What the claim of this job is worth. */
+/** The state of the claim of this job. */
 export function claimStateOf(home: Home, id: JobId): NameClaimState {
   const job = home.job(id);
   const view = observe(home, id);
-  // nobody knows what it is, but it lives
+  // the job is alive, whatever else it is
   if (view?.kind === 'unreadable')
     return { view, claimState: view.runs || isLocked(job.alive) ? 'holds' : 'none' };
   if (view?.kind !== 'live') return { view, claimState: 'none' };
   if (view.status.phase === 'queued') return { view, claimState: 'holds' };
-  // held first: whoever lets go has written the owner before
-  const held = isLocked(job.alive);
+  // the lock is read before the owner: a launcher writes the owner before it unlocks
+  const locked = isLocked(job.alive);
   if (readOwner(job).kind !== 'absent') return { view, claimState: 'holds' };
-  return { view, claimState: held ? 'pending' : 'none' };
+  return { view, claimState: locked ? 'pending' : 'none' };
 }
 
-/** The live job that has the name, or is about to have it. */
+/** The live job that has the name, or is about to get it. */
 export function nameOwner(home: Home, title: Title): JobView | undefined {
   const live = readClaims(home, title).flatMap(({ id }) => {
     const found = claimStateOf(home, id);
@@ -57,7 +58,7 @@ export function nameOwner(home: Home, title: Title): JobView | undefined {
   return found ?? (isClaimDamaged(home, title) ? findNameOwner(home, title) : undefined);
 }
 
-/** The same from the specs of all live jobs. */
+/** The same from the specs of all live jobs, for a damaged claim. */
 function findNameOwner(home: Home, title: Title): JobView | undefined {
   const key = projectKey(title.project);
   const ids = listUnended(home, (project) => project === key);
@@ -69,7 +70,7 @@ function findNameOwner(home: Home, title: Title): JobView | undefined {
   return undefined;
 }
 
-/** That this job has the name already. */
+/** The failure that names the job which has the name. */
 export function nameTaken(title: Title, view: JobView): Extract<Failure, { code: 'name-taken' }> {
   const ageMs = 'status' in view && view.status.phase !== 'starting' ? ageOf(view) : null;
   return { code: 'name-taken', name: title.name, id: view.id, state: stateWord(view), ageMs, ports: [] };
@@ -79,8 +80,8 @@ const ageOf = (view: JobView): number | null =>
   'spec' in view ? Math.max(0, systemClock.now() - view.spec.createdAt) : null;
 
 /**
- * Claims the name for a job that is about to start, whose spec is written and whose FIFO the caller holds. Fails if
- * another has it; then the caller takes the job back and withdraws the claim.
+ * Claims the name for a job that is about to start. Its spec is written, and the caller holds its FIFO open.
+ * Fails if another job has the name; then the caller removes its job and withdraws the claim.
  */
 export async function takeName(
   home: Home,
@@ -101,14 +102,14 @@ export async function takeName(
     }
     if (judged === 'taken' || clock.monotonic() > deadline) {
       const live = others.filter(({ claimState }) => claimState !== 'none');
-      const holder = live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1)!;
-      return fail(nameTaken(title, holder.view!));
+      const owner = live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1)!;
+      return fail(nameTaken(title, owner.view!));
     }
     await clock.sleep(POLL_MS);
   }
 }
 
-/** What the claim is worth once its launcher has asked: `pending` only if that one does not get any further. */
+/** The state of the claim once its launcher has decided; `pending` only if the launcher is stuck. */
 export async function waitSettled(home: Home, id: JobId): Promise<NameClaimState> {
   const deadline = systemClock.monotonic() + SETTLE_MS;
   for (;;) {

@@ -1,10 +1,10 @@
 /**
- * What a job's records and the kernel say together. Readers never repair: an end that nobody wrote down is derived
- * anew by each reader. A reader that finds nobody alive reads the state again, because the owner writes
- * the state first and dies then; only when that and `exit.N` are silent is the job lost.
+ * The state of a job, from its records and the kernel together. A reader never repairs: each reader derives
+ * an end that no process wrote down anew. An owner writes the state before it dies, so a reader that finds no
+ * living process reads the state once more. Only when that and `exit.N` say nothing is the job lost.
  */
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
+import { sleepSync, systemClock } from '../../base/clock.ts';
 import { type DirectoryTrouble, inspectDirectory } from '../../base/fs/directories.ts';
 import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -35,6 +35,7 @@ import {
   HAS_PROC,
   hasOpen,
   isAlive,
+  isFifo,
   isLocked,
   openFile,
   openFiles,
@@ -42,11 +43,11 @@ import {
 } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 
-/** A job without owner, state and holder is still being launched for this long, milliseconds. */
+/** A job without owner and state counts as being launched for this long, milliseconds. */
 const LAUNCH_MS = 30_000;
-/** An owner tells an end within milliseconds; one that did not for this long is stopped. */
+/** An owner publishes an end within milliseconds. One that has not for this long is stopped. */
 const STUCK_MS = 3000;
-/** A dying Node holds its descriptors a little longer than it lives. */
+/** A dying Node closes its descriptors a little after it counts as dead, milliseconds. */
 const LINGER_MS = 50;
 
 const STARTING: StatusOf<'starting'> = { phase: 'starting' };
@@ -58,7 +59,7 @@ const DIRECTORY: Record<DirectoryTrouble, string> = {
   'open-to-others': 'other users can write its directory',
 };
 
-/** The job as it is now; undefined if there is no such job (or not yet: its owner is written last of all). */
+/** The job as it is now; undefined if there is no such job, or not yet: its owner is written last. */
 export function observe(home: Home, id: number): JobView | undefined {
   const job = home.job(id);
   const directory = inspectDirectory(job.dir);
@@ -95,14 +96,14 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     const notBefore = status.phase === 'queued' ? status.notBefore : placement.notBefore;
     if (findEntry(home, { ...spec, placement }))
       return { kind: 'live', id, spec, status: { phase: 'queued', notBefore }, state: known };
-    // whoever starts it, or puts it back, changes its owner or its state before its entry
+    // a process that starts the job or puts it back changes its owner or state before its entry
     if (hasMoved(job, owner, state)) return observe(home, id);
     if (isUntouched(job, identity)) {
-      // nobody was told of a batch that is not revealed, or never was
+      // a batch that is not revealed does not exist for readers
       if (
         placement.batch !== null &&
         known === null &&
-        // one that has a name is held until then: others must see that it claims the name
+        // but a named job is locked until then: other processes must see that it claims the name
         !isLocked(job.alive) &&
         !existsSync(home.queue(placement.queue).batch(placement.batch))
       )
@@ -116,7 +117,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
   if (isAttended(job, identity) && !isStuck(job, status, known?.attempt ?? 1))
     return { kind: 'live', id, spec, status, state: known };
 
-  // read again: whoever held the FIFO a moment ago wrote the end before letting go
+  // read again: the process that held the FIFO a moment ago wrote the end before it closed it
   const again = readState(job);
   if (again.kind === 'read' && again.value.status.phase === 'ended')
     return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
@@ -143,7 +144,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
   };
 }
 
-/** Whether somebody has taken the job, or told something of it, since owner and state were read. */
+/** Whether a process has taken the job, or changed its state, since owner and state were read. */
 function hasMoved(job: JobPaths, owner: Found<Owner>, state: Found<State>): boolean {
   const before = owner.kind === 'read' ? owner.value.generation : 0;
   if (owner.kind !== 'unreadable' && before < highestGeneration(job) && readOwner(job).kind === 'read')
@@ -156,20 +157,27 @@ function hasMoved(job: JobPaths, owner: Found<Owner>, state: Found<State>): bool
 }
 
 /**
- * Whether the end has been on record for long and the owner has not told it: somebody stopped the owner (SIGSTOP). It will tell
- * the same when it goes on. A stop under way is not judged: there the end is told when everything is gone.
+ * Whether the exit status has been on record for long and the owner has not published the end: the owner is
+ * stopped (SIGSTOP), and will publish the same when it continues. During a stop of the job this does not
+ * count: there the end is published when all processes are gone.
  */
 function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
   const exit = phase === 'stopping' ? undefined : readExit(job, attempt);
-  // in either direction: where the clock was set back, the end lies in the future
+  // in either direction: if the clock was set back, the end lies in the future
   return exit !== undefined && Math.abs(systemClock.now() - exit.at) > STUCK_MS;
 }
 
-/** What a queued job's starter wrote is not flushed: after a power cut it may be empty, and the job waits again. */
+/**
+ * Records of the start of a queued job are not flushed: after a power cut they may be empty, and the job
+ * waits again.
+ */
 const unlessEmpty = <T>({ placement }: Spec, found: Found<T>): Found<T> =>
   placement !== null && isEmpty(found) ? { kind: 'absent' } : found;
 
-/** Whether nobody is at a job that was queued: no shim has run, and whoever owned it is dead, or lets go of it without a start. */
+/**
+ * Whether no process is at work on a queued job: no shim has run, and its owner is dead or gave it up before
+ * the start.
+ */
 function isUntouched(job: JobPaths, owner: Identity | undefined): boolean {
   if (readShim(job, owner).shim !== undefined) return false;
   return owner === undefined || isAlive(owner) === 'dead' || !isLocked(job.alive);
@@ -183,7 +191,10 @@ function isFresh(spec: Spec): boolean {
 const COPIED = 'this home is a copy, and the end of the job was not written into it';
 const OTHER_FIFO = 'alive: it is not the FIFO that was made there';
 
-/** Why a job cannot be judged that runs with another FIFO than the one here: mostly this home is a copy of its own. */
+/**
+ * Why a job cannot be judged that runs with another FIFO than the one here; usually this home is a copy of
+ * its home.
+ */
 function runsApart(job: JobPaths, id: number, owner: Identity | undefined): string | undefined {
   const { shim, watcher, main } = readShim(job, owner);
   const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) === 'alive';
@@ -197,7 +208,7 @@ function runsApart(job: JobPaths, id: number, owner: Identity | undefined): stri
   return `this home is a copy of the one in which the job runs (${which})`;
 }
 
-/** Whether a process has the FIFO of a job of this number open that is not the one here. */
+/** Whether the process has the FIFO of a job of this number open, and it is not the FIFO here. */
 function hasOtherFifo(pid: number, id: number, job: JobPaths): boolean {
   const name = new RegExp(`/jobs/${id}/alive( \\(deleted\\))?$`);
   const here = fileAt(job.alive);
@@ -225,7 +236,7 @@ function lostStatus(
   why: string,
 ): Extract<Status, { phase: 'ended' }> {
   const startedAt = 'startedAt' in status ? status.startedAt : startByShim(job, owner);
-  // a stop heard of the end of the main process, and was killed before everything was gone
+  // the stop saw the end of the main process, and was killed before all processes were gone
   const heard = status.phase === 'stopping' && status.ended?.known ? status.ended.at : null;
   return {
     phase: 'ended',
@@ -238,14 +249,12 @@ function lostStatus(
   };
 }
 
-const isFifo = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
-
-/** When the shim started the job, by the time of its record; null: it did not come so far. */
+/** When the shim started the job, by the time of its record; null if it did not get that far. */
 function startByShim(job: JobPaths, owner: Identity | undefined): number | null {
   return readShim(job, owner).shim === undefined ? null : changedAt(job.shim);
 }
 
-/** When a lost job last gave a sign of life: its end is not known. */
+/** The last sign of life of a lost job: the real time of its end is unknown. */
 const lastSign = (job: JobPaths, atLeast: number): number =>
   Math.max(atLeast, changedAt(job.log) ?? 0, changedAt(job.err) ?? 0);
 
@@ -255,25 +264,28 @@ function changedAt(path: string): number | null {
 }
 
 /**
- * Whether somebody will record the end: the FIFO is held, and one of owner, shim and watcher lives. The FIFO alone would
- * be wrong for the milliseconds in which a killed process still holds it; the pids alone would be wrong in another
- * pid namespace, where the FIFO decides.
+ * Whether a process is left that will record the end: the FIFO is locked, and owner, shim or watcher lives.
+ * The FIFO alone is wrong for the milliseconds in which a killed process still has it open. The pids alone
+ * are wrong in another pid namespace; there the FIFO decides.
  */
 export function isAttended(job: JobPaths, owner: Identity | undefined): boolean {
   const deadline = systemClock.monotonic() + LINGER_MS;
   while (isLocked(job.alive)) {
     const shim = readShim(job, owner);
     const identities = [owner, shim.shim, shim.watcher].filter((one) => one !== undefined);
-    // held by a supervisor that nobody wrote down yet
+    // a supervisor that is not on record yet
     if (identities.length === 0) return true;
     if (identities.some((one) => isAlive(one) !== 'dead')) return true;
     if (systemClock.monotonic() > deadline) return isLockedByStranger(job);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+    sleepSync(2);
   }
   return false;
 }
 
-/** The adopter of an adopter is in no record until it has claimed: then the kernel knows who holds the FIFO. */
+/**
+ * The adopter of an adopter is in no record until it claims the job: /proc shows whether a process has the
+ * FIFO open.
+ */
 function isLockedByStranger(job: JobPaths): boolean {
   const fifo = filesAt([job.alive]);
   try {

@@ -1,6 +1,6 @@
 /**
- * Who listens on a port: the process, in words that are safe to show, and the job it belongs to. The way for `run`, which
- * refuses a port that is taken, and for `wait`, which names who is in the way.
+ * Finds the process that listens on a port, its command line in a form that is safe to show, and its job.
+ * `run` uses it to refuse a taken port, `wait` to name the process that is in the way.
  */
 import { clip, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
@@ -16,11 +16,11 @@ import { readShim } from '../shim/shim-record.ts';
 import { markedJob } from './process-tree.ts';
 
 const COMMAND_LIMIT = 80;
-/** How far up its ancestors a process is looked for a job's marker. */
-const GENERATIONS = 16;
+/** How many ancestors of a process are searched for a job's marker. */
+const MAX_ANCESTORS = 16;
 
 /** A job as a message names it. */
-export interface NamedJob {
+interface NamedJob {
   id: JobId;
   name: string | null;
 }
@@ -32,8 +32,8 @@ export interface Listener {
   job: NamedJob | null;
 }
 
-/** All processes that hold one of the sockets, the oldest first. */
-export async function readHolders(sockets: PortSocket[]): Promise<ProcessStat[]> {
+/** The processes that have one of the sockets open, the oldest first. */
+export async function readSocketOwners(sockets: PortSocket[]): Promise<ProcessStat[]> {
   const table = await readTable();
   const pids = new Set(
     processesWith(
@@ -46,7 +46,7 @@ export async function readHolders(sockets: PortSocket[]): Promise<ProcessStat[]>
     .sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
 }
 
-/** A process that listens, in words. */
+/** Describes a process that listens. */
 export function describeListener(home: Home | undefined, pid: number): Listener {
   const words = readCommandLine(pid).join(' ').trim();
   return {
@@ -56,10 +56,10 @@ export function describeListener(home: Home | undefined, pid: number): Listener 
   };
 }
 
-/** The job whose marker the process carries, or the nearest of its ancestors that carries one. */
+/** The job whose marker the process or its nearest marked ancestor carries. */
 function jobOf(home: Home, pid: number): NamedJob | null {
   const mains = HAS_PROC ? [] : liveMains(home);
-  for (let n = 0, at = pid; n < GENERATIONS && at > 1; n++) {
+  for (let n = 0, at = pid; n < MAX_ANCESTORS && at > 1; n++) {
     const stat = HAS_PROC ? undefined : readStat(at);
     const id = HAS_PROC
       ? markedJob(home, readEnvironment(at))
@@ -73,7 +73,7 @@ function jobOf(home: Home, pid: number): NamedJob | null {
   return null;
 }
 
-/** Where markers cannot be read: the main processes of the live jobs, each of which leads a group. */
+/** The main processes of the live jobs; each leads a group. For systems where markers cannot be read. */
 const liveMains = (home: Home): { id: JobId; main: Identity }[] =>
   listLive(home).flatMap((id) => {
     const { main } = readShim(home.job(id));
@@ -81,8 +81,8 @@ const liveMains = (home: Home): { id: JobId; main: Identity }[] =>
   });
 
 /**
- * Who is in the way of a server on this port, here; `unknown`: somebody whose processes we may not see; undefined: nobody.
- * `except`: who is going to leave before.
+ * The process that is in the way of a server on this port here; `unknown` if we may not see it; undefined if
+ * the port is free. Processes in `except` do not count: they end before the server starts.
  */
 export async function findListener(
   home: Home | undefined,
@@ -91,19 +91,18 @@ export async function findListener(
 ): Promise<Listener | 'unknown' | undefined> {
   const sockets = socketsOn(port, [], true).filter(isInTheWay);
   if (sockets.length === 0) return undefined;
-  const holders = await readHolders(sockets);
-  if (holders.length === 0) return 'unknown';
-  const oldest = holders.find(({ pid }) => !except.includes(pid));
+  const owners = await readSocketOwners(sockets);
+  if (owners.length === 0) return 'unknown';
+  const oldest = owners.find(({ pid }) => !except.includes(pid));
   return oldest && describeListener(home, oldest.pid);
 }
 
-/** The failure that names who has the port. */
 export const portTaken = (port: number, listener: Listener): Failure => ({
   code: 'port-taken',
   port,
   ...listener,
 });
 
-/** `pid 812 (node server.js)`, and the job if it is of one. */
+/** `pid 812 (node server.js)`, and its job if it has one. */
 export const listenerText = ({ pid, command, job }: Listener): string =>
   `pid ${pid} (${command})${job ? ` of job ${job.name === null ? '' : `${safe(job.name)} `}${job.id}` : ''}`;

@@ -1,8 +1,9 @@
 /**
- * Every process of a job, and stopping them all. A process belongs to a job if the kernel says so in one of these
- * ways, never because a record names its pid: it carries the job's marker in its environment; it holds the
- * job's log open for writing; it is the main process, or descends from one of these; it is in a session or a group
- * that one of these leads. Never signalled: shim, watcher and owners of this or any other job, and pids up to 1.
+ * Finds every process of a job, signals them and kills them. A process belongs to a job only if the kernel
+ * proves it, never because a record names its pid. The proofs: it carries the job's marker in its
+ * environment; it has the job's log open for writing; it is the main process; it descends from one of these;
+ * it is in a session or group that one of these leads. Shim, watcher and owners of any job, and pids up to 1,
+ * are never signalled.
  */
 import type { Clock } from '../../base/clock.ts';
 import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
@@ -28,24 +29,28 @@ import {
 } from '../os/process-identity.ts';
 import { readEnvironment, readTable, supervisedFolder, supervisedJob } from '../os/process-table.ts';
 
-/** What is known of a job's processes from its records; everything here is checked before it is believed. */
+/** The records of a job's processes. Each entry is checked against the kernel before it is believed. */
 export interface Trail {
   home: Home;
   id: JobId;
   main: Identity | undefined;
-  /** With --pty: who leads the session of the main process. */
+  /** With --pty: the leader of the session of the main process. */
   leader?: Identity | undefined;
   /** Shim, watcher and owners: they end by themselves. */
   spared: Identity[];
-  /** Who supervises the job. What it starts itself is none of the job's processes: those are the shim's. */
+  /**
+   * The supervisor of the job. Its children are none of the job's processes; the children of the shim are.
+   */
   owner: Identity | undefined;
-  /** When the first supervisor started (clock ticks since boot): no process of the job is older; 0 if not known. */
+  /**
+   * When the first supervisor started (clock ticks since boot): no process of the job is older; 0 if unknown.
+   */
   sinceTicks: number;
-  /** What the owner saw when the main process ended. */
+  /** The processes that the owner saw when the main process ended. */
   left: Identity[];
-  /** Not the job's own: those of its --on-exit. */
+  /** Find the processes of its --on-exit instead. */
   hook?: boolean;
-  /** The asker has watched the main process until now: its session's number cannot be another's yet. */
+  /** The caller has watched the main process until now, so the number of its session cannot be reused yet. */
   watched: boolean;
 }
 
@@ -54,20 +59,20 @@ export interface EnvMarker {
   BGJOB_HOME: string;
   BGJOB_TOKEN: string;
 }
-/** The environment variables by which a job's processes are known. */
+/** The environment variables that mark the processes of a job. */
 export const envMarkerOf = (home: Home, id: JobId): EnvMarker => ({
   BGJOB_ID: String(id),
   BGJOB_HOME: home.path,
   BGJOB_TOKEN: home.token,
 });
 
-/** The same for those of its --on-exit: of another kind, so that no stop of the job hits them. */
+/** The marker for --on-exit: different, so that no stop of the job hits its processes. */
 export const hookEnvMarkerOf = (home: Home, id: JobId): EnvMarker => ({
   ...envMarkerOf(home, id),
   BGJOB_TOKEN: `${home.token}-on-exit`,
 });
 
-/** The job whose marker a process carries, if it is one of this home. */
+/** The job whose marker a process carries, if it is a job of this home. */
 export function markedJob(home: Home, environment: string[]): JobId | undefined {
   const id = environment.find((entry) => entry.startsWith('BGJOB_ID='))?.slice('BGJOB_ID='.length);
   return id !== undefined && belonging(environment, envMarkerOf(home, Number(id))) === 'ours'
@@ -77,7 +82,7 @@ export function markedJob(home: Home, environment: string[]): JobId | undefined 
 
 type Belonging = 'ours' | 'another' | 'none';
 
-/** Id and token decide: the same home may have another path there. */
+/** Id and token decide: the process may see the home under another path. */
 function belonging(environment: string[], marker: EnvMarker): Belonging {
   const has = (name: keyof EnvMarker) => environment.includes(`${name}=${marker[name]}`);
   if (has('BGJOB_ID') && has('BGJOB_TOKEN')) {
@@ -89,40 +94,43 @@ function belonging(environment: string[], marker: EnvMarker): Belonging {
     : 'none';
 }
 
-/** Whether two homes have the same token, because one is a copy of the other: then their jobs have the same marks but for the path. */
+/**
+ * Whether the home at this path is a copy of ours: a copy has the same token, so only the path in a marker
+ * differs.
+ */
 function isCopy(path: string, { BGJOB_HOME, BGJOB_TOKEN }: EnvMarker): boolean {
   const stored = readRecord(`${path}/token`);
   const token = stored.kind === 'text' ? stored.text.trim() : '';
   return token !== '' && BGJOB_TOKEN.startsWith(token) && !isSameFile(fileAt(path), fileAt(BGJOB_HOME));
 }
 
-/** When the first supervisor of a job started, as far as that means anything here. */
+/** When the first supervisor of a job started; 0 if that was in another boot. */
 export function sinceTicksOf(home: Home, id: JobId): number {
   const first = readOwnerOf(home.job(id), 1);
   if (first.kind !== 'read' || first.value.identity.bootId !== thisHost().bootId) return 0;
   return first.value.identity.startTicks;
 }
 
-/** What is done to a process at the moment when it is found. */
-export type AsSeen = (stat: ProcessStat) => void;
+/** Called for a process at the moment when it is found. */
+export type OnFound = (stat: ProcessStat) => void;
 
 /**
- * The living processes of a job, the highest pid first. `asSeen` is called, before the search is over, for each that
- * shows by itself that it is the job's, and may be called for one that is gone a moment later.
+ * The living processes of a job, the highest pid first. During the search `onFound` is called for each
+ * process that proves by itself that it is the job's. By then the process may be gone.
  */
-export async function findProcesses(trail: Trail, asSeen: AsSeen = () => {}): Promise<ProcessStat[]> {
-  const look = new Scan(trail, asSeen);
-  await readTable((stat) => look.visit(stat));
-  return look.members();
+export async function findProcesses(trail: Trail, onFound: OnFound = () => {}): Promise<ProcessStat[]> {
+  const scan = new Scan(trail, onFound);
+  await readTable((stat) => scan.visit(stat));
+  return scan.members();
 }
 
-/** For so long a supervisor may boot before it is on record, clock ticks. */
+/** A supervisor may boot for this long before it is on record, clock ticks. */
 const BOOT_TICKS = 1000;
 
-/** One look at the process table: what each process shows by itself, and then what belongs together. */
+/** One pass over the process table: first each process by itself, then the processes that belong together. */
 class Scan {
   private readonly trail: Trail;
-  private readonly asSeen: AsSeen;
+  private readonly onFound: OnFound;
   private readonly marker: EnvMarker;
   private readonly logs: NamedFile[];
   private readonly byPid = new Map<number, ProcessStat>();
@@ -132,9 +140,9 @@ class Scan {
   private readonly ownerPid: number | undefined;
   private readonly nowTicks = ticksNow();
 
-  constructor(trail: Trail, asSeen: AsSeen) {
+  constructor(trail: Trail, onFound: OnFound) {
     this.trail = trail;
-    this.asSeen = asSeen;
+    this.onFound = onFound;
     const job = trail.home.job(trail.id);
     this.ownerPid = trail.owner && isAlive(trail.owner) === 'alive' ? trail.owner.pid : undefined;
     this.marker = trail.hook ? hookEnvMarkerOf(trail.home, trail.id) : envMarkerOf(trail.home, trail.id);
@@ -145,17 +153,18 @@ class Scan {
     const { pid } = stat;
     if (pid <= 1 || pid === process.pid) return;
     this.byPid.set(pid, stat);
-    // most of a machine is older than the job, and is not looked at any closer
+    // most processes of a machine are older than the job: they are skipped
     const isOlder = stat.startTicks < this.trail.sinceTicks;
     const kind = isOlder ? 'none' : belonging(readEnvironment(pid), this.marker);
     this.belongings.set(pid, kind);
     if (this.trail.spared.some((one) => matchesIdentity(stat, one))) this.spared.add(pid);
-    // a writer of the log that may be older than the job is somebody else, who opened it by hand; what the owner starts cuts it, and
-    // is the owner's double with its files and environment before it becomes another program; another job's is never ours
+    // A writer of the log that may be older than the job was started by other means. A child of the owner is
+    // not the job's: it cuts the log, and before its exec it has files and environment of the owner.
+    // Processes of another job never count.
     const mayWrite = kind === 'none' && this.trail.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
-    // the title first: a supervisor has much open
+    // the title is checked first: a supervisor has many files open
     if (mayWrite && !this.isSupervisor(stat) && hasOpen(pid, this.logs, true)) this.writers.add(pid);
-    if (this.showsItself(stat) && !this.isForeign(pid)) this.asSeen(stat);
+    if (this.showsItself(stat) && !this.isForeign(pid)) this.onFound(stat);
   }
 
   /** It carries the marker, or writes the log. */
@@ -163,7 +172,7 @@ class Scan {
     return this.belongings.get(pid) === 'ours' || this.writers.has(pid);
   }
 
-  /** Ours that must not be touched, or of another job. */
+  /** A process that must not be signalled: one of our own, or of another job. */
   private isForeign(pid: number): boolean {
     const stat = this.byPid.get(pid);
     return (
@@ -173,7 +182,10 @@ class Scan {
     );
   }
 
-  /** A title is cheap to forge, and so is an open FIFO: a supervisor that does not just boot is on record as an owner. */
+  /**
+   * A title is easy to forge, and so is an open FIFO: a supervisor that is not booting must be on record as
+   * an owner.
+   */
   private isSupervisor(stat: ProcessStat): boolean {
     if (supervisedJob(stat.pid) === undefined) return false;
     if (!HAS_PROC || this.nowTicks - stat.startTicks < BOOT_TICKS) return true;
@@ -181,7 +193,10 @@ class Scan {
     return folder !== undefined && wereOwners(folder).some((one) => matchesIdentity(stat, one));
   }
 
-  /** The recorded main process, as a child of the shim: that carries the marker, where markers can be read. */
+  /**
+   * The recorded main process, as a child of the shim. The shim carries the marker, where markers can be
+   * read.
+   */
   private isProvenMain(stat: ProcessStat): boolean {
     const { main } = this.trail;
     const isOfShim = HAS_PROC ? this.belongings.get(stat.ppid) === 'ours' : this.spared.has(stat.ppid);
@@ -198,14 +213,17 @@ class Scan {
     const { watched, left } = this.trail;
     if (!led || (stat.session !== led.pid && stat.group !== led.pid)) return false;
     if (stat.startTicks < led.startTicks) return false;
-    const standing = this.byPid.get(led.pid);
-    // while a main process lives nothing was left yet, or it is not our leader; that of a terminal is none of the job's processes
-    if (standing) return !alone && matchesIdentity(standing, led);
-    // the number of a session without a leader may have been given again since: then only what was seen before counts
+    const current = this.byPid.get(led.pid);
+    // While the main process lives, nothing is left over, or the pid is reused. The leader of a terminal is
+    // not of the job itself.
+    if (current) return !alone && matchesIdentity(current, led);
+    // the number of a session without a leader may be reused: then only processes seen before count
     return watched || left.some((one) => matchesIdentity(stat, one));
   }
 
-  /** Everything that belongs to what showed itself: its descendants, and whom it leads. */
+  /**
+   * The processes that proved themselves, with their descendants and the sessions and groups that they lead.
+   */
   members(): ProcessStat[] {
     const table = [...this.byPid.values()];
     const found = new Map<number, ProcessStat>();
@@ -221,7 +239,7 @@ class Scan {
   }
 }
 
-/** Whether a process that is recorded as the job's is alive but nothing shows that it is the job's. */
+/** Whether a process recorded as the job's is alive but nothing proves that it is the job's. */
 export function isUnproven(
   recorded: Identity | undefined,
   found: ProcessStat[],
@@ -234,43 +252,44 @@ export function isUnproven(
   );
 }
 
-/** A stopped process need not be continued for these. */
-const UNNOTICED: NodeJS.Signals[] = ['SIGKILL', 'SIGSTOP', 'SIGCONT'];
+/** Signals for which a stopped process need not be continued. */
+const NO_CONT: NodeJS.Signals[] = ['SIGKILL', 'SIGSTOP', 'SIGCONT'];
 
 /**
- * Sends a signal to a process that was found; one that is gone by now is fine. Who it is, is asked once more: it may have ended
- * since it was found, and its pid may be another's. (Without /proc that would be a call of ps for each: stillThere asks for all at
- * once.) A stopped process is continued, or it would not notice.
+ * Signals a process that was found; one that is gone by now is no error. Its identity is checked once more,
+ * because its pid may have been reused since. (Without /proc that would take one ps for each process:
+ * stillThere checks all at once.) A stopped process is continued, or it would not get the signal.
  */
 export function signalProcess(stat: ProcessStat, signal: NodeJS.Signals): void {
-  // these pids would be other processes'
+  // these pids belong to other processes
   if (isProcForeign()) return;
   const now = HAS_PROC ? readStat(stat.pid) : stat;
   if (now?.startTicks !== stat.startTicks) return;
   try {
     process.kill(stat.pid, signal);
-    if (!UNNOTICED.includes(signal) && isStopped(now)) process.kill(stat.pid, 'SIGCONT');
+    if (!NO_CONT.includes(signal) && isStopped(now)) process.kill(stat.pid, 'SIGCONT');
   } catch (thrown) {
     ignoreSystemError(thrown);
   }
 }
 
-/** How long sweeps go on when something survives SIGKILL, milliseconds; but a busy machine may need that for one look. */
+/** The sweeps go on for this long if a process survives SIGKILL, milliseconds, but for at least this many scans. */
 const SWEEP_LIMIT_MS = 2000;
-const LEAST_LOOKS = 10;
-/** A look may fall between two generations of what forks and ends all the time: this many in a row do not. */
-export const EMPTY_LOOKS = 5;
+const MIN_SCANS = 10;
+/** One scan may miss a program that forks and exits all the time. This many in a row do not. */
+export const EMPTY_SCANS = 5;
 
 /**
- * Kills whatever `find` finds, at sight and from the highest pid down, until five looks in a row find nothing: a process
- * that forks every 2 ms escapes an ascending sweep, one that signals only at its end, and a single one. Returns what is left.
+ * Kills each process that `find` finds, at once and from the highest pid down, until five scans in a row find
+ * none. A program that forks every 2 ms escapes an ascending sweep, a sweep that signals only at its end, and
+ * a single sweep. Returns the processes that are left.
  */
 export async function sweep(
   clock: Clock,
-  find: (asSeen: AsSeen) => Promise<ProcessStat[]>,
+  find: (onFound: OnFound) => Promise<ProcessStat[]>,
 ): Promise<ProcessStat[]> {
   const deadline = clock.monotonic() + SWEEP_LIMIT_MS;
-  for (let look = 1, empty = 0; ; look++) {
+  for (let scan = 1, empty = 0; ; scan++) {
     const struck = new Map<number, ProcessStat>();
     const strike = (stat: ProcessStat): void => {
       if (!struck.has(stat.pid)) signalProcess(stat, 'SIGKILL');
@@ -278,8 +297,8 @@ export async function sweep(
     };
     for (const stat of await find(strike)) strike(stat);
     empty = struck.size === 0 ? empty + 1 : 0;
-    if (empty === EMPTY_LOOKS) return [];
-    if (clock.monotonic() > deadline && look >= LEAST_LOOKS) return [...struck.values()];
+    if (empty === EMPTY_SCANS) return [];
+    if (clock.monotonic() > deadline && scan >= MIN_SCANS) return [...struck.values()];
     await clock.sleep(empty > 0 ? 1 : 3);
   }
 }

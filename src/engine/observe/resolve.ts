@@ -1,4 +1,7 @@
-/** From references to jobs, and from a directory to the jobs of "this project", which is the same for every verb. */
+/**
+ * Finds the jobs that references mean, and the projects that "this project" means in a directory: the same
+ * for every verb.
+ */
 import { fail, type JobElsewhere, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, listEnded, projectKey, projectOfName } from '../../job/home/job-index.ts';
@@ -11,15 +14,15 @@ import { nameOwner } from './name-owner.ts';
 import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
 
-/** Where a command was called. */
+/** The directory of a call, as projects. */
 export interface Here {
   /** The project of a job that is started here. */
   project: string;
-  /** "This project": the projects whose jobs every verb means, the nearest first. `project` is the first of them. */
-  places: string[];
+  /** "This project": every verb looks at the jobs of these, the nearest first. `project` is the first of them. */
+  projects: string[];
 }
 
-export const hereOf = (cwd: string): Here => ({ project: projectOf(cwd), places: projectsHere(cwd) });
+export const hereOf = (cwd: string): Here => ({ project: projectOf(cwd), projects: projectsHere(cwd) });
 
 function projectOfJob(home: Home, id: JobId): string | undefined {
   const spec = readSpec(home.job(id), id);
@@ -28,26 +31,26 @@ function projectOfJob(home: Home, id: JobId): string | undefined {
 
 /** The newest job of the nearest project that has one. */
 function lastJob(home: Home, here: Here): JobId | undefined {
-  const projects = new Map<JobId, string | undefined>();
+  const known = new Map<JobId, string | undefined>();
   const projectOf = (id: JobId): string | undefined => {
-    if (!projects.has(id)) projects.set(id, projectOfJob(home, id));
-    return projects.get(id);
+    if (!known.has(id)) known.set(id, projectOfJob(home, id));
+    return known.get(id);
   };
-  for (const place of here.places) {
-    const key = projectKey(place);
-    const unended = listUnended(home, (project) => project === key);
-    const ended = listEnded(home).filter(({ project }) => project === key);
+  for (const project of here.projects) {
+    const key = projectKey(project);
+    const unended = listUnended(home, (other) => other === key);
+    const ended = listEnded(home).filter((one) => one.project === key);
     const ids = [...unended, ...ended.map(({ id }) => id)];
     // two projects may share a key: the spec decides
-    const newest = ids.sort((a, b) => b - a).find((id) => projectOf(id) === place);
+    const newest = ids.sort((a, b) => b - a).find((id) => projectOf(id) === project);
     if (newest !== undefined) return newest;
   }
   return undefined;
 }
 
-/** A few words on the jobs here, the newest first, for whoever asked for one that is not there. */
+/** A few words on the newest jobs here, for a reference that names none. */
 function describeKnown(home: Home, here: Here): string[] {
-  const keys = new Set(here.places.map(projectKey));
+  const keys = new Set(here.projects.map(projectKey));
   const unended = listUnended(home, (key) => keys.has(key));
   const ended = listEnded(home)
     .slice(0, 20)
@@ -55,7 +58,7 @@ function describeKnown(home: Home, here: Here): string[] {
   const ids = [...new Set([...unended, ...ended])].sort((a, b) => b - a).slice(0, 40);
   const views = ids.flatMap((id) => observe(home, id) ?? []);
   return views
-    .filter((view) => 'spec' in view && here.places.includes(view.spec.project))
+    .filter((view) => 'spec' in view && here.projects.includes(view.spec.project))
     .slice(0, 5)
     .map((view) => {
       const name = 'spec' in view && view.spec.name !== null ? `${view.spec.name} ` : '';
@@ -63,17 +66,17 @@ function describeKnown(home: Home, here: Here): string[] {
     });
 }
 
-/** The newest job of a name in one project; a live one before all: what never started may be newer. */
+/** The newest job of a name in one project. A live one comes first: a job that never started may be newer. */
 function jobNamed(home: Home, title: Title): JobView | undefined {
   const claims = readClaims(home, title);
-  const holder = nameOwner(home, title);
-  if (holder || (claims.length === 0 && !isClaimDamaged(home, title))) return holder;
+  const owner = nameOwner(home, title);
+  if (owner || (claims.length === 0 && !isClaimDamaged(home, title))) return owner;
   const claimed = claims.map(({ id }) => id).sort((a, b) => b - a);
   for (const id of claimed) {
     const view = observe(home, id);
     if (view) return view;
   }
-  // gc took all that are claimed; an older one may still be there
+  // gc took all claimed jobs; an older one may still be there
   return scanNamed(home, title);
 }
 
@@ -89,26 +92,26 @@ function scanNamed(home: Home, { name, project }: Title): JobView | undefined {
   return undefined;
 }
 
-/** The job that a name means: of the nearest of these projects in which a job has it. */
-export function jobNamedHere(home: Home, places: string[], name: string): JobView | undefined {
-  for (const project of places) {
+/** The job that a name means: in the nearest of these projects that has such a job. */
+export function jobNamedHere(home: Home, projects: string[], name: string): JobView | undefined {
+  for (const project of projects) {
     const view = jobNamed(home, { name, project });
     if (view) return view;
   }
   return undefined;
 }
 
-/** The ids of the newest jobs of these names, one per name and project; `everywhere`: of all projects. */
+/** The ids of the newest jobs of these names, one per name and project; `everywhere`: in all projects. */
 export function newestNamed(home: Home, here: Here, names: string[], everywhere: boolean): JobId[] {
   return names.flatMap((name) => {
     const projects = everywhere
       ? new Set(readClaimsEverywhere(home, name).map(({ project }) => project))
-      : here.places;
+      : here.projects;
     return [...projects].flatMap((project) => jobNamed(home, { name, project })?.id ?? []);
   });
 }
 
-/** The job that a reference means. `typed`: the command in which it stands, up to the reference. */
+/** The job that a reference means. `typed`: the command line up to the reference. */
 export function resolveReference(
   home: Home | undefined,
   here: Here,
@@ -126,24 +129,27 @@ export function resolveReference(
 }
 
 function viewOf(home: Home, here: Here, reference: Reference): JobView | undefined {
-  if (reference.kind === 'name') return jobNamedHere(home, here.places, reference.name);
+  if (reference.kind === 'name') return jobNamedHere(home, here.projects, reference.name);
   const id = reference.kind === 'id' ? reference.id : lastJob(home, here);
   return id === undefined ? undefined : observe(home, id);
 }
 
-/** The live jobs of this project (null: of all), the oldest first. */
+/** The live jobs of this project (null: of all projects), the oldest first. */
 export function liveHere(home: Home, here: Here | null): JobView[] {
-  const keys = here && new Set(here.places.map(projectKey));
+  const keys = here && new Set(here.projects.map(projectKey));
   return listUnended(home, (project) => keys?.has(project) ?? true)
     .sort((a, b) => a - b)
     .flatMap((id) => observe(home, id) ?? [])
-    .filter((view) => view.kind === 'live' && (here?.places.includes(view.spec.project) ?? true));
+    .filter((view) => view.kind === 'live' && (here?.projects.includes(view.spec.project) ?? true));
 }
 
-/** So many jobs of other projects are named at most. */
-const MOST_ELSEWHERE = 3;
+/** How many jobs of other projects are named at most. */
+const MAX_ELSEWHERE = 3;
 
-/** The jobs of other projects that a reference might have meant: those that live first, then the newest. Of a name one per project. */
+/**
+ * The jobs of other projects that a reference may mean: live ones first, then the newest; of a name one per
+ * project.
+ */
 function findElsewhere(home: Home, here: Here, reference: Reference): JobElsewhere[] {
   const views =
     reference.kind === 'name'
@@ -154,13 +160,13 @@ function findElsewhere(home: Home, here: Here, reference: Reference): JobElsewhe
         ? newestAnywhere(home)
         : [];
   return views
-    .flatMap((view) => ('spec' in view && !here.places.includes(view.spec.project) ? [view] : []))
+    .flatMap((view) => ('spec' in view && !here.projects.includes(view.spec.project) ? [view] : []))
     .sort((a, b) => Number(b.kind === 'live') - Number(a.kind === 'live') || b.id - a.id)
-    .slice(0, MOST_ELSEWHERE)
+    .slice(0, MAX_ELSEWHERE)
     .map(({ id, spec }) => ({ id, name: spec.name, project: spec.project }));
 }
 
-/** The newest job that lives, else the newest that ended; none of our own services. */
+/** The newest live job, else the newest ended one, without our own services. */
 function newestAnywhere(home: Home): JobView[] {
   const live = listUnended(home).sort((a, b) => b - a);
   const ended = listEnded(home)

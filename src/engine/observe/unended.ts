@@ -1,8 +1,8 @@
 /**
- * The jobs that have not ended, by the index alone. A job is in up to three places: an entry in its queue, an admission while it is being
- * started or runs, and a marker in `live`. It moves from the first to the last; only a retry moves back, and its admission lasts until
- * then. So they are read in this order, and a job that moves meanwhile is seen in at least one of them; who reads what has ended does
- * so afterwards.
+ * Lists the jobs that have not ended, from the index alone. A job is in up to three places: an entry in its
+ * queue, an admission while it is started or runs, and a file in `live`. It moves from the first to the last;
+ * only a retry moves back, and its admission lasts until then. The places are read in this order, so a job
+ * that moves meanwhile is seen in at least one. A caller that also reads the ended jobs does so afterwards.
  */
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
@@ -12,7 +12,10 @@ import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isLocked } from '../os/process-identity.ts';
 
-/** Their ids, in no order; of those that wait only what `isWanted` decides by the key of the project. Some may have ended by now. */
+/**
+ * The ids, in no order. `isWanted` chooses among waiting jobs by the key of their project. Some may have
+ * ended by now.
+ */
 export function listUnended(home: Home, isWanted?: (key: string) => boolean): JobId[] {
   const ids = new Set(listAdmitted(home));
   for (const id of queuedIds(home, isWanted)) ids.add(id);

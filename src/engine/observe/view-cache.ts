@@ -1,6 +1,7 @@
 /**
- * Looking at the same jobs again and again: a job is observed anew only when its record changed, and otherwise in turn, so that 500
- * live ones are no load. An end that nobody wrote down (all processes of a job killed at once) is found when it is its turn.
+ * A cache for views that are read again and again. A job is observed anew when its record changed; the others
+ * are observed in turn, so that 500 live jobs are no load. An end that no process wrote down (all processes
+ * of a job killed at once) is found when its turn comes.
  */
 import { lstatSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -10,11 +11,11 @@ import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { observe } from './observe.ts';
 
-/** A view is believed for so long, and for so much longer per job that is known, milliseconds. */
-const YIELD_MS = 2000;
-const REREAD_MS = 50;
-/** So many are observed in one round only because it is their turn. */
-const MOST_TURNS = 25;
+/** A view is used again for this long, and longer by the second number for each known job, milliseconds. */
+const REUSE_MS = 2000;
+const REUSE_PER_JOB_MS = 50;
+/** How many views one round renews only because of their age. */
+const MAX_RENEWED = 25;
 
 interface Known {
   stamp: string;
@@ -22,42 +23,48 @@ interface Known {
   at: number;
 }
 
-/** Whether it will look the same until its record changes or its processes are gone. */
+/** Whether the view stays the same until the record changes or the processes are gone. */
 const isSettled = (view: JobView): boolean =>
   view.kind === 'ended' || (view.kind === 'live' && view.status.phase === 'running');
 
-export class Glances {
+export class ViewCache {
   private readonly home: Home;
   private readonly known = new Map<JobId, Known>();
-  private turns = 0;
+  private renewed = 0;
   constructor(home: Home) {
     this.home = home;
   }
 
-  /** A new round of looks begins. */
-  begin(): void {
-    this.turns = 0;
+  /** Starts a new round. */
+  beginRound(): void {
+    this.renewed = 0;
   }
 
-  /** The job as it is now, or was a moment ago; undefined if there is no such job. */
+  /** The job as it is now or was a moment ago; undefined if there is no such job. */
   view(id: JobId): JobView | undefined {
     const stamp = this.stampOf(id);
     const known = this.known.get(id);
     const now = systemClock.monotonic();
-    if (known && stamp !== '' && known.stamp === stamp && isSettled(known.view) && !this.isDue(known, now))
+    if (
+      known &&
+      stamp !== '' &&
+      known.stamp === stamp &&
+      isSettled(known.view) &&
+      !this.mustRenew(known, now)
+    )
       return known.view;
-    // the stamp is older than the view: what changes between the two is seen next time
+    // the stamp is older than the view: a change between the two is seen next time
     const view = observe(this.home, id);
     if (view) this.known.set(id, { stamp, view, at: now });
     else this.known.delete(id);
     return view;
   }
 
-  private isDue({ view, at }: Known, now: number): boolean {
-    // an end on record is final
+  private mustRenew({ view, at }: Known, now: number): boolean {
+    // an end on record does not change any more
     const isFinal = view.kind === 'ended' && view.status.outcome.kind !== 'lost';
-    if (isFinal || now - at < YIELD_MS + REREAD_MS * this.known.size) return false;
-    return this.turns++ < MOST_TURNS;
+    if (isFinal || now - at < REUSE_MS + REUSE_PER_JOB_MS * this.known.size) return false;
+    return this.renewed++ < MAX_RENEWED;
   }
 
   private stampOf(id: JobId): string {

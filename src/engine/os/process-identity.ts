@@ -9,6 +9,7 @@ import {
   constants,
   existsSync,
   fstatSync,
+  lstatSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -241,6 +242,9 @@ export function isLocked(fifo: string): boolean {
     closeSync(fd);
   }
 }
+
+export const isFifo = (path: string): boolean =>
+  lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
 
 /** The bits of the open flags that say read, write or both. */
 const O_ACCMODE = 3;

@@ -5,7 +5,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Stop } from '../../job/state.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
-import { type Hidden, hiddenOf, orphanageOf, processesOf } from '../observe/leftovers.ts';
+import { findHidden, type HiddenProcess, orphanParentOf, processesOf } from '../observe/leftovers.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { type Listening, listeningOf } from '../os/sockets.ts';
 import { cancel, type Killed, killLive, sweepLeft } from './stop-request.ts';
@@ -19,7 +19,7 @@ export interface Stopped {
   /** How many of them did not end within the grace, and were ended with KILL. */
   forced: number;
   /** What may be the job's, and was not stopped because nothing shows it. */
-  hidden: Hidden[];
+  hidden: HiddenProcess[];
   /** Where they listened. */
   listened: Listening[];
   tookMs: number;
@@ -33,7 +33,7 @@ export async function stopJob(
 ): Promise<Result<Stopped>> {
   const { id } = before;
   const begun = systemClock.monotonic();
-  const orphanage = orphanageOf(home, id);
+  const orphanage = orphanParentOf(home, id);
   let listened: Listening[] = [];
   let killed: Killed;
   try {
@@ -56,6 +56,8 @@ export async function stopJob(
     return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
   const tookMs = systemClock.monotonic() - begun;
   const hidden =
-    after.kind === 'ended' && after.status.startedAt === null ? [] : await hiddenOf(home, before, orphanage);
+    after.kind === 'ended' && after.status.startedAt === null
+      ? []
+      : await findHidden(home, before, orphanage);
   return ok({ before, after, processes: killed.stopped, forced: killed.forced, hidden, listened, tookMs });
 }

@@ -9,7 +9,7 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { claimFirstSignal } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { FirstSignal } from '../../job/state.ts';
-import { type AsSeen, EMPTY_LOOKS, signalProcess, sweep } from '../observe/process-tree.ts';
+import { EMPTY_SCANS, type OnFound, signalProcess, sweep } from '../observe/process-tree.ts';
 import {
   isDeadState,
   isStopped,
@@ -25,7 +25,7 @@ export interface StopTarget {
   job: JobPaths;
   /** What was asked for, read before each look: a harder request may come meanwhile. */
   request(): { signal: string; graceMs: number };
-  find(asSeen: AsSeen): Promise<ProcessStat[]>;
+  find(onFound: OnFound): Promise<ProcessStat[]>;
   /** Whether the job is over once no process of it is left. */
   isEndKnown(): boolean;
   /** The attempt whose stop this is: its first signal is on record; null: what an ended job left is stopped. */
@@ -73,8 +73,8 @@ export async function stopProcesses(
   const forced = new Set<number>();
   // one that shows nothing of itself is of the job by its parent alone, which may be gone at the next look
   const seen = new Map<number, ProcessStat>();
-  const find = async (asSeen: AsSeen = () => {}): Promise<ProcessStat[]> => {
-    const found = await target.find(asSeen);
+  const find = async (onFound: OnFound = () => {}): Promise<ProcessStat[]> => {
+    const found = await target.find(onFound);
     for (const stat of found) {
       known.add(stat.pid);
       seen.set(stat.pid, stat);
@@ -95,11 +95,11 @@ export async function stopProcesses(
     const { signal, graceMs } = target.request();
     if (signal === 'SIGKILL' || clock.monotonic() - begunMs >= graceMs) {
       target.beforeSignal('SIGKILL');
-      const survivors = await sweep(clock, (asSeen) =>
+      const survivors = await sweep(clock, (onFound) =>
         find((stat) => {
           known.add(stat.pid);
           if (signal !== 'SIGKILL' && graceMs > 0) forced.add(stat.pid);
-          asSeen(stat);
+          onFound(stat);
         }),
       );
       target.afterScan();
@@ -108,7 +108,7 @@ export async function stopProcesses(
     } else {
       const found = await find();
       empty = found.length === 0 ? empty + 1 : 0;
-      if (empty >= EMPTY_LOOKS && target.isEndKnown()) return { known, forced, survivors: [] };
+      if (empty >= EMPTY_SCANS && target.isEndKnown()) return { known, forced, survivors: [] };
       const isFirst = sinceTicks === undefined && found.length > 0;
       if (isFirst) {
         const first = { ticks: ticksNow(), monotonicMs: begunMs };

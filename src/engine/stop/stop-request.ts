@@ -171,7 +171,7 @@ export async function sweepLeft(
       // a request for KILL that comes while we stop a job without owner ends its grace
       request: () =>
         view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
-      find: (asSeen) => processesOf(home, view, asSeen),
+      find: (onFound) => processesOf(home, view, onFound),
       isEndKnown: () => true,
       beforeSignal: () => {},
       afterScan: () => {},

@@ -10,7 +10,7 @@ import { readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
-import { describeListener, listenerText, portTaken, readHolders } from '../observe/port-owner.ts';
+import { describeListener, listenerText, portTaken, readSocketOwners } from '../observe/port-owner.ts';
 import { sinceTicksOf } from '../observe/process-tree.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
 import { isInTheWay, processesWith, readSocketCounts, socketsOn } from '../os/sockets.ts';
@@ -153,10 +153,10 @@ class Search {
     const own = processesWith(this.members, sockets)[0];
     if (own !== undefined) return met(this.port, own);
     const usual = sockets.filter(isInTheWay);
-    if (usual.length > 0) return met(this.port, (await readHolders(usual))[0]?.pid);
+    if (usual.length > 0) return met(this.port, (await readSocketOwners(usual))[0]?.pid);
     // one with an address for itself alone counts if it came with the job: another may have been there for long
     const since = sinceTicksOf(this.home, this.id);
-    const [young] = (await readHolders(sockets)).filter(({ startTicks }) => startTicks >= since);
+    const [young] = (await readSocketOwners(sockets)).filter(({ startTicks }) => startTicks >= since);
     return young && met(this.port, young.pid);
   }
 
@@ -169,13 +169,13 @@ class Search {
     if (known !== undefined) return met(this.port, known);
     if (sockets.every(({ socket }) => this.foreign.has(socket))) return undefined;
     // holders first, then the job's processes: one that was just born is in both
-    const holders = await readHolders(sockets);
+    const holders = await readSocketOwners(sockets);
     await this.walk();
     const mine = new Set(this.members);
     const holder = holders.find(({ pid }) => mine.has(pid));
     if (holder) return met(this.port, holder.pid);
     for (const { socket } of sockets) this.foreign.add(socket);
-    const blocking = await readHolders(sockets.filter(isInTheWay));
+    const blocking = await readSocketOwners(sockets.filter(isInTheWay));
     const [oldest = holders[0]] = blocking;
     if (!oldest) {
       // gone again, or not ours to see

@@ -72,7 +72,7 @@ function isInScope(home: Home, { here, queue }: RoundScope, view: JobView): bool
   const known = spec ?? (found?.kind === 'read' ? found.value : undefined);
   if (!known) return null;
   if (known.origin?.kind === 'own') return false;
-  if (here !== null && !here.places.includes(known.project)) return false;
+  if (here !== null && !here.projects.includes(known.project)) return false;
   return queue === null || known.placement?.queue === queue;
 }
 
@@ -88,7 +88,7 @@ export function findRound(
   const { here, queue } = scope;
   const answered = readAnsweredRound(home, ownerOf(scope));
   const base: Bounds = answered ?? beginRounds(home);
-  const keys = here && new Set(here.places.map(projectKey));
+  const keys = here && new Set(here.projects.map(projectKey));
   const keyOf = keys ? readProjectKeys(home) : new Map<JobId, string>();
   const views: JobView[] = [];
   const leftOut: JobId[] = [];
@@ -145,7 +145,7 @@ function removedOf(
 ): { failures: RemovedFailure[]; upTo: JobId } {
   const failures: RemovedFailure[] = [];
   let upTo = 0;
-  const all = here ? here.places.map((project) => readRemoved(home, project)) : readAllRemoved(home);
+  const all = here ? here.projects.map((project) => readRemoved(home, project)) : readAllRemoved(home);
   for (const removed of all) {
     for (const one of removed.failures) {
       if (isEndAnswered(base, one.id) || (queue !== null && one.queue !== queue)) continue;

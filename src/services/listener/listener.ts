@@ -7,7 +7,7 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly, wakeReader } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { listenerOf } from '../../engine/automation/service-jobs.ts';
-import { describeListener, listenerText, readHolders } from '../../engine/observe/port-owner.ts';
+import { describeListener, listenerText, readSocketOwners } from '../../engine/observe/port-owner.ts';
 import { socketsOn } from '../../engine/os/sockets.ts';
 import { isInThisNamespace, thisNamespaceKey } from '../../engine/queue/confinement.ts';
 import { type Address, hostText, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
@@ -114,7 +114,7 @@ async function open(door: HttpServer, address: Address, failed: number): Promise
 
 async function whyNot(errno: string, port: number): Promise<string> {
   if (errno !== 'EADDRINUSE') return errno;
-  const [oldest] = await readHolders(socketsOn(port, [], true));
+  const [oldest] = await readSocketOwners(socketsOn(port, [], true));
   return `the port is taken${oldest ? ` by ${listenerText(describeListener(undefined, oldest.pid))}` : ''}`;
 }
 

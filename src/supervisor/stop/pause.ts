@@ -4,7 +4,7 @@
  * sent after it began.
  */
 import { systemClock } from '../../base/clock.ts';
-import { type AsSeen, EMPTY_LOOKS, signalProcess } from '../../engine/observe/process-tree.ts';
+import { EMPTY_SCANS, type OnFound, signalProcess } from '../../engine/observe/process-tree.ts';
 import { isStopped, type ProcessStat } from '../../engine/os/process-identity.ts';
 import { readShim } from '../../engine/shim/shim-record.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -21,7 +21,7 @@ interface Holdable {
   readonly job: JobPaths;
   readonly attempt: number;
   readonly status: Status;
-  processes(asSeen?: AsSeen): Promise<ProcessStat[]>;
+  processes(onFound?: OnFound): Promise<ProcessStat[]>;
   dispatch(event: Event): void;
 }
 
@@ -89,7 +89,7 @@ export class Holding {
     while (!readShim(this.owner.job).main && systemClock.monotonic() - begun < START_MS)
       await systemClock.sleep(POLL_MS);
     let empty = 0;
-    while (empty < EMPTY_LOOKS && systemClock.monotonic() - begun < START_MS + SWEEP_MS) {
+    while (empty < EMPTY_SCANS && systemClock.monotonic() - begun < START_MS + SWEEP_MS) {
       const struck = new Set<number>();
       const strike = (stat: ProcessStat): void => {
         const { pid } = stat;

@@ -1,6 +1,6 @@
 /** The owner's stop of its job: over when nothing of the job is left and its main process has been heard of, or when something survives KILL. */
 import { systemClock } from '../../base/clock.ts';
-import type { AsSeen } from '../../engine/observe/process-tree.ts';
+import type { OnFound } from '../../engine/observe/process-tree.ts';
 import type { ProcessStat } from '../../engine/os/process-identity.ts';
 import { continueOurs, stopProcesses } from '../../engine/stop/stop-processes.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -17,7 +17,7 @@ export interface Stoppable {
   /** How many processes stops have found in all, and how many of them needed KILL. */
   stopped: number;
   forced: number;
-  processes(asSeen: AsSeen): Promise<ProcessStat[]>;
+  processes(onFound: OnFound): Promise<ProcessStat[]>;
   /** Whether a process is shim or watcher, as far as they are written down by now. */
   isOurs(pid: number): boolean;
   checkMain(): void;
@@ -31,7 +31,7 @@ export async function stopTree(owner: Stoppable): Promise<void> {
     job: owner.job,
     attempt: owner.attempt,
     request: () => now().stop,
-    find: (asSeen) => owner.processes(asSeen),
+    find: (onFound) => owner.processes(onFound),
     isEndKnown: () => now().ended !== null,
     beforeSignal: (signal) => owner.dispatch({ type: 'signalled', signal }),
     // an adopter hears of the end once a second; here it is expected now
