@@ -7,7 +7,7 @@ import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { ignoreSystemError } from '../../base/result.ts';
-import type { Home } from '../../job/home/home.ts';
+import { type Home, openHome } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
 import { idOfEntry } from '../../job/queue/queue-order.ts';
@@ -121,6 +121,7 @@ export class Endings {
 
   /** Those that ended since the last look, in the order in which they did. */
   private look(): Ending[] {
+    if (this.isReplaced()) return this.giveUp();
     const live = new Set(listLive(this.home));
     const isChanged = this.readMarks();
     const sample = this.sample();
@@ -147,6 +148,19 @@ export class Endings {
       endings.push({ id, view });
     }
     return endings.sort((a, b) => endedAt(a) - endedAt(b) || a.id - b.id);
+  }
+
+  /** Whether another home was made at the path: it may have jobs of the same numbers. */
+  private isReplaced(): boolean {
+    const now = openHome(this.home.path, false);
+    return now.ok && now.value !== undefined && now.value.token !== this.home.token;
+  }
+
+  /** Nobody can tell how the rest ended. */
+  private giveUp(): Ending[] {
+    const endings = this.left.map((id) => ({ id, view: undefined }));
+    for (const ids of [this.active, this.resting, this.started]) ids.clear();
+    return endings;
   }
 
   private move(id: JobId, from: Set<JobId>, to: Set<JobId>): void {

@@ -8,10 +8,12 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { readJson, runPuppet, slay, untilGone, untilPublished } from '../../chaos/death.ts';
 import { cannotMount, succeeds } from '../../rig/mounts.ts';
-import { openFiles } from '../../rig/processes.ts';
+import { multiply } from '../../rig/multiply.ts';
+import { letterOf, openFiles } from '../../rig/processes.ts';
 import type { Puppet } from '../../rig/puppet.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
+import { Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
+import { waiterOf } from '../../rig/waiters.ts';
 
 /** A job under way, with everything of ours that will write its end. */
 async function begin(
@@ -222,6 +224,33 @@ rigTest('who waits for a job of a home that another one replaced is not told of 
   const { code, stdout } = await waiting.answer;
   assert.equal(code, 125);
   assert.doesNotMatch(stdout, /exited 0/);
+});
+
+rigTest('the same of so many jobs that they are waited for together', async (rig) => {
+  const { puppet } = await begin(rig, false, ['-Q', 'q']);
+  await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input: 'true\n'.repeat(60) });
+  const other = new Rig();
+  try {
+    multiply(other.home, await other.runOut(['--', 'true']), 60, 0);
+    const waiting = rig.startBgjob(['wait', ...Array.from({ length: 61 }, (_, n) => String(n + 1))]);
+    const pid = await waiterOf(rig, 1);
+    // it sees the one or the other, and never none
+    process.kill(pid, 'SIGSTOP');
+    await until(
+      () => letterOf(pid),
+      (letter) => letter === 'T',
+      'the waiter to stand still',
+    );
+    fs.renameSync(rig.home, join(rig.dir, 'moved'));
+    fs.renameSync(other.home, rig.home);
+    process.kill(pid, 'SIGCONT');
+    const { code, stdout } = await waiting.answer;
+    assert.doesNotMatch(stdout, /exited 0/);
+    assert.equal(code, 125, stdout);
+  } finally {
+    await other.close(false);
+  }
+  await puppet.exit(0);
 });
 
 rigTest('a copy that nobody told of the end says so', async (rig) => {
