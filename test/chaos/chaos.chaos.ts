@@ -19,6 +19,7 @@ import type { Part, Row } from './part.ts';
 import { powerCut } from './powercut.ts';
 import { records } from './records.ts';
 import { manyRounds } from './rounds.ts';
+import { serviceHomes } from './service-homes.ts';
 import { traps } from './traps.ts';
 import { twoVersions } from './two-versions.ts';
 
@@ -30,6 +31,7 @@ const PARTS: Part[] = [
   records,
   kinds,
   homes,
+  serviceHomes,
   movedHomes,
   ownFiles,
   twoVersions,

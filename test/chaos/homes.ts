@@ -66,7 +66,7 @@ async function makeModel(rig: Rig): Promise<Model> {
 }
 
 /** As the program writes it. */
-function reseal(record: any): string {
+export function reseal(record: any): string {
   if (Array.isArray(record))
     return record.every((one) => typeof one === 'string') ? sealedList(record) : JSON.stringify(record);
   const { sum: _, ...rest } = record;
