@@ -59,6 +59,11 @@ const NOT_RUN: { page: string; begins: string; why: string }[] = [
     why: 'the machine decides its code; test/cli/doctor calls it',
   },
   {
+    page: 'docs/contributing.md',
+    begins: 'npm run test:some',
+    why: 'it builds the program that the tests beside it run',
+  },
+  {
     page: 'docs/guide.md',
     begins: 'bgjob watch  ',
     why: 'it needs a terminal; test/programs/watch.test.ts has one',

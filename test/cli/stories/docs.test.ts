@@ -105,6 +105,18 @@ test('calls in blocks and in the text have a command and options that are there'
   assert.deepEqual(unknown, []);
 });
 
+test('scripts of npm that the pages name are in package.json', () => {
+  const { scripts } = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  // in all others npm runs those of the project of their examples
+  const named = [...pageText('docs/contributing.md').matchAll(/\bnpm run ([a-z:]+)/g)].map(
+    ([, name]) => name!,
+  );
+  assert.deepEqual(
+    named.filter((name) => !(name in scripts)),
+    [],
+  );
+});
+
 /** No variables: what a list of variables is sealed with. What begins so is for bgjob alone. */
 const INNER = /^BGJOB_(SUM$|ENV_)/;
 
