@@ -75,9 +75,12 @@ const notRun = (block: Block) =>
 /** What the commands of a page need beside bash, coreutils, util-linux, git and Node. */
 const PROGRAMS: Record<string, string[]> = {
   'docs/agents.md': ['curl'],
+  'docs/guide.md': ['script'],
   'docs/schedules-and-triggers.md': ['curl'],
 };
-export const needsPrograms = (page: string): boolean => PROGRAMS[page] !== undefined;
+/** Whether its test is one of test/programs: `script` is of util-linux, and packaged alone only by Debian. */
+export const needsPrograms = (page: string): boolean =>
+  PROGRAMS[page]?.some((program) => program !== 'script') === true;
 
 const SERVER = `require('node:http')
   .createServer((_, answer) => answer.end('hello'))
