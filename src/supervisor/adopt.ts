@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { ignoreSystemError } from '../base/result.ts';
 import { ownEnvironment } from '../engine/launch/environment.ts';
-import { holdEnd } from '../engine/launch/job-stdin.ts';
+import { openStdinEnd } from '../engine/launch/job-stdin.ts';
 import { filesAt, HAS_PROC, hasOpen } from '../engine/os/process-identity.ts';
 import type { AdopterCall } from '../engine/shim/shim.ts';
 import { readShim } from '../engine/shim/shim-record.ts';
@@ -52,7 +52,7 @@ export function adopt(supervision: Supervision): void {
   // taken from its queue once more, and not told yet
   const before: Status = known.phase === 'queued' ? { phase: 'starting' } : known;
   dequeue(supervision);
-  if (isSendable(supervision.spec)) supervision.stdinFd = holdEnd(supervision.job);
+  if (isSendable(supervision.spec)) supervision.stdinFd = openStdinEnd(supervision.job);
   if (before.phase === 'starting') startedBefore(supervision);
   else supervision.resume(before, state.kind === 'read' ? state.value : { stopped: 0, forced: 0 });
   supervision.readRequests();

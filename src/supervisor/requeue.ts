@@ -1,7 +1,7 @@
 /** What is different for a job that was queued: where its environment lies, and what becomes of it after an attempt that failed. */
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../base/result.ts';
-import { keepEnvironment, wasQueued } from '../engine/launch/stored-environment.ts';
+import { storeEnvironment, wasQueued } from '../engine/launch/stored-environment.ts';
 import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
@@ -37,7 +37,7 @@ export function dequeue({ home, spec, job, attempt }: Attempted): void {
   if (!wasQueued(spec)) return;
   try {
     const isNeeded = spec.keepEnv || spec.onExit !== null || attempt <= spec.retry;
-    if (isNeeded) keepEnvironment(home, spec);
+    if (isNeeded) storeEnvironment(home, spec);
     if (!isNeeded) removeQuietly(job.env);
     const entry = findEntry(home, spec);
     if (entry) markStarted(home, spec.id, entry);

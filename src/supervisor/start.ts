@@ -9,7 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { openLog, syncDir } from '../base/fs/atomic-write.ts';
 import { readAt } from '../base/fs/read-record.ts';
 import { describeThrown, errnoOf, isSystemError } from '../base/result.ts';
-import { holdEnd, openInput, renewStdin } from '../engine/launch/job-stdin.ts';
+import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readQueuedEnvironment } from '../engine/launch/stored-environment.ts';
 import { ioPriorityWords } from '../engine/os/io-priority.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
@@ -153,7 +153,7 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
     return;
   }
   const inputFd = openInput(job, spec);
-  supervision.stdinFd = isSendable(spec) ? holdEnd(job) : undefined;
+  supervision.stdinFd = isSendable(spec) ? openStdinEnd(job) : undefined;
   // before the spawn: a short job has ended when that returns
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   let child: ReturnType<typeof spawn>;

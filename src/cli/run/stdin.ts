@@ -3,7 +3,7 @@ import { accessSync, closeSync, constants, openSync, realpathSync, statSync } fr
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
-import { copyAsync } from '../../engine/launch/job-stdin.ts';
+import { copyInput } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -114,7 +114,7 @@ export function storeInput(output: Output, home: Home, asked: string | null, dra
   const copied = attempt(asked === '-' ? 'keep' : 'copy', asked === '-' ? "the job's input" : asked, () => {
     const fd = asked === '-' ? 0 : openSync(asked, constants.O_RDONLY);
     try {
-      return copyAsync(home, fd);
+      return copyInput(home, fd);
     } finally {
       if (fd !== 0) closeSync(fd);
     }

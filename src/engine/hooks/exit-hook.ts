@@ -15,7 +15,7 @@ import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { ownEnvironment } from '../launch/environment.ts';
 import { SUPERVISOR } from '../launch/spawn-supervisor.ts';
-import { keepEnvironment } from '../launch/stored-environment.ts';
+import { storeEnvironment } from '../launch/stored-environment.ts';
 import { identify, isDeadState, readStat, thisHost } from '../os/process-identity.ts';
 
 /** How long it may take, milliseconds. */
@@ -28,7 +28,7 @@ export function startHook(home: Home, spec: Spec): void {
   if (!hasHook(spec) || readHookClaim(home.job(spec.id))) return;
   if (spec.onExit === null && !isNoticeDue(home, spec)) return;
   try {
-    if (spec.onExit !== null) keepEnvironment(home, spec);
+    if (spec.onExit !== null) storeEnvironment(home, spec);
   } catch (thrown) {
     // a full disk: then it has our environment
     ignoreSystemError(thrown);

@@ -1,8 +1,9 @@
 /**
- * The FIFO `alive`. There is no system call for it in Node, and starting mkfifo costs a tenth of a Node start: so one call
- * makes some more, which lie ready in the cache until somebody takes one by rename (atomic: each goes to one job).
+ * Makes FIFOs: `alive` of a job, and others. Node has no system call for it, and starting mkfifo costs a
+ * tenth of a Node start. So one call of mkfifo makes some spares, which lie in the cache. A process takes one
+ * by rename, so each spare goes to one job.
  */
-import { linkSync, lstatSync, renameSync } from 'node:fs';
+import { linkSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
@@ -10,23 +11,27 @@ import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
+import { isFifo } from '../os/process-identity.ts';
 import { findTool } from '../os/programs.ts';
 
-/** How many are made for later with each that is needed. */
+/** How many spares are made with each FIFO that is needed. */
 const SPARES = 31;
 const SPARE = 'fifo.';
 
-/** Loaded where something is started: most commands do not, and it is a tenth of a Node start. */
+/** Loaded only where it is used: most commands start nothing, and it is a tenth of a Node start. */
 const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
 
-/** Those that lay ready when this process looked. */
-let lying: string[] = [];
+/** The spares that this process found, as far as it has not used them. */
+let spares: string[] = [];
 
-/** Whether one that lay ready was taken; whoever comes second finds it gone and tries the next. */
+/**
+ * Takes a spare; false if there is none. Another process may take the same one first: then this tries the
+ * next.
+ */
 function takeSpare(home: Home, path: string): boolean {
-  // what others took meanwhile is found out; what they made is seen when these are used up
-  if (lying.length === 0) lying = namesIn(home.cache).filter((name) => name.startsWith(SPARE));
-  for (let name = lying.pop(); name !== undefined; name = lying.pop()) {
+  // the folder is read again only when the list is used up
+  if (spares.length === 0) spares = namesIn(home.cache).filter((name) => name.startsWith(SPARE));
+  for (let name = spares.pop(); name !== undefined; name = spares.pop()) {
     const [spare, mine] = [`${home.cache}/${name}`, `${home.cache}/taken.${process.pid}.${name}`];
     try {
       if (!isFifo(spare)) continue;
@@ -36,7 +41,7 @@ function takeSpare(home: Home, path: string): boolean {
       continue;
     }
     try {
-      // a link: it takes the place of nothing, not of a FIFO that somebody else has just put there either
+      // linked, not renamed: it must not replace a FIFO that another process has just put there
       if (isFifo(mine)) linkSync(mine, path);
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EEXIST') continue;
@@ -48,9 +53,7 @@ function takeSpare(home: Home, path: string): boolean {
   return false;
 }
 
-const isFifo = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
-
-/** Makes the FIFO of a job, if it has none. Runs beside the caller, who writes the records meanwhile. */
+/** Makes the FIFO of a job, if it has none. It runs while the caller writes the records. */
 export const makeFifo = (home: Home, id: JobId): Promise<Result<void>> =>
   makeFifoAt(home, home.job(id).alive);
 
@@ -59,9 +62,9 @@ export async function makeFifoAt(home: Home, path: string): Promise<Result<void>
   const mkfifo = findTool('mkfifo');
   if (!mkfifo) return fail({ code: 'io', doing: 'find mkfifo for', path, errno: 'ENOENT' });
   const unique = `${process.pid}.${process.hrtime.bigint()}`;
-  const spares = Array.from({ length: SPARES }, (_, n) => `${home.cache}/${SPARE}${unique}.${n}`);
+  const more = Array.from({ length: SPARES }, (_, n) => `${home.cache}/${SPARE}${unique}.${n}`);
   return new Promise((resolve) => {
-    const child = childProcesses().spawn(mkfifo, ['-m', '600', path, ...spares], {
+    const child = childProcesses().spawn(mkfifo, ['-m', '600', path, ...more], {
       stdio: 'ignore',
       env: {},
     });
@@ -72,7 +75,7 @@ export async function makeFifoAt(home: Home, path: string): Promise<Result<void>
   });
 }
 
-/** A second try that listens to the reason. */
+/** A second try that reads the reason of the failure. */
 function makeAgain(mkfifo: string, path: string): Result<void> {
   const again = childProcesses().spawnSync(mkfifo, ['-m', '600', path], {
     encoding: 'utf8',

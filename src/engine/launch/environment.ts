@@ -1,19 +1,25 @@
-/** The environment of a job: the caller's, with what the job must know and without what would mislead it. */
+/**
+ * The environment of a job: that of the caller, with the variables that the job needs and without those that
+ * would mislead it.
+ */
 import type { Spec } from '../../job/spec.ts';
 import { isSendable } from '../../job/spec.ts';
 import type { EnvMarker } from '../observe/process-tree.ts';
 
-/** The descriptors that make's jobserver names here are closed in a job. */
+/** They name descriptors of make's jobserver, which are closed in a job. */
 const DROPPED = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL'];
 
-/** Set only where unset: output at once. */
+/** Set if the caller has not set it: output at once. */
 const DEFAULTS: Record<string, string> = { PYTHONUNBUFFERED: '1' };
-/** Where nobody answers: no pager, and a prompt that fails instead of hanging. */
+/** Where no person answers: no pager, and a prompt that fails instead of hanging. */
 const UNATTENDED: Record<string, string> = { PAGER: 'cat', GIT_PAGER: 'cat', GIT_TERMINAL_PROMPT: '0' };
-/** In a terminal: programs ask this before they write in colour. */
+/** In a terminal: programs check this before they write in colour. */
 const IN_TERMINAL: Record<string, string> = { TERM: 'xterm-256color' };
 
-/** `NAME=value` for each variable of a job, without its marker; of the overrides (`-e`, `--env-file`) the last one counts. */
+/**
+ * `NAME=value` for each variable of a job, without its marker. Of two overrides (`-e`, `--env-file`) the last
+ * one counts.
+ */
 export function jobEnvironment(
   caller: NodeJS.ProcessEnv,
   { env, stdin, pty }: Pick<Spec, 'env' | 'stdin' | 'pty'>,
@@ -29,13 +35,13 @@ export function jobEnvironment(
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 
-/** The same with the marker of the job, which takes the place of its parent's. */
+/** The same with the marker of the job, which replaces that of its parent. */
 export function withEnvMarker(environment: string[], marker: EnvMarker): string[] {
   const others = environment.filter((entry) => !(entry.slice(0, entry.indexOf('=')) in marker));
   return [...others, ...Object.entries(marker).map(([name, value]) => `${name}=${value}`)];
 }
 
-/** The environment of our own processes: neither the caller's Node options nor its preloaded libraries, no marker. */
+/** The environment of our own processes: no Node options or preloaded libraries of the caller, no marker. */
 export function ownEnvironment(caller: NodeJS.ProcessEnv): Record<string, string> {
   const own: Record<string, string> = {};
   for (const name of ['HOME', 'PATH', 'LANG']) if (caller[name] !== undefined) own[name] = caller[name];

@@ -1,6 +1,7 @@
 /**
- * What a job reads on stdin: nothing, a file, a copy of what `run` was given, or what `send` writes into the FIFO `stdin`. A holder
- * of the shim's keeps that one open (see engine/shim/shim.sh), until it gets a byte through `stdin.end`, or nobody of ours is left to send one.
+ * The stdin of a job: nothing, a file, a copy of the stdin of `run`, or the FIFO `stdin` into which `send`
+ * writes. A process of the shim, the holder, keeps that FIFO open (see engine/shim/shim.sh), until it gets a
+ * byte through `stdin.end`, or no process of ours is left to send one.
  */
 import { closeSync, constants, fstatSync, fsyncSync, linkSync, openSync, readSync } from 'node:fs';
 import { sleepSync } from '../../base/clock.ts';
@@ -18,18 +19,18 @@ import { makeFifoAt } from './alive-fifo.ts';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
-/** The file that a job is to read, open; undefined if there is none. Throws system errors. */
+/** Opens the file that a job reads; undefined if it reads none. Throws system errors. */
 export function openInput(job: JobPaths, { stdin }: Pick<Spec, 'stdin'>): number | undefined {
   if (stdin?.kind === 'kept') return openRegular(job.input, O_RDONLY);
   if (stdin?.kind !== 'file') return undefined;
-  // a FIFO that was put in its place would hold us up
+  // without blocking: a FIFO may have replaced the file
   const fd = openSync(stdin.path, O_RDONLY | O_NONBLOCK);
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
   throw Object.assign(new Error(`EINVAL: ${stdin.path}`), { code: 'EINVAL' });
 }
 
-/** Makes the FIFOs of a job that starts at once, if its stdin is held. */
+/** Makes the FIFOs of a job that starts at once, if its stdin is held open. */
 export async function makeStdin(home: Home, id: JobId, spec: Pick<Spec, 'stdin'>): Promise<Result<void>> {
   if (!isSendable(spec)) return ok(undefined);
   const { stdin, stdinEnd } = home.job(id);
@@ -37,7 +38,10 @@ export async function makeStdin(home: Home, id: JobId, spec: Pick<Spec, 'stdin'>
   return made.ok ? makeFifoAt(home, stdinEnd) : made;
 }
 
-/** Makes them anew, as the owner alone may: whoever still has the old ones open has no part in this attempt. Throws system errors. */
+/**
+ * Makes the FIFOs again, which only the owner may do: a process that has the old ones open has no part in
+ * this attempt. Throws system errors.
+ */
 export function renewStdin({ stdin, stdinEnd }: JobPaths): void {
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
   for (const path of [stdin, stdinEnd]) removeQuietly(path);
@@ -48,11 +52,14 @@ export function renewStdin({ stdin, stdinEnd }: JobPaths): void {
   if (status !== 0) throw Object.assign(new Error('mkfifo'), { code: 'EIO' });
 }
 
-/** Keeps the holder alive as long as this descriptor is open, whatever becomes of shim and watcher; undefined if the FIFO is gone. */
-export function holdEnd({ stdinEnd }: JobPaths): number | undefined {
+/**
+ * Opens `stdin.end` for writing. While the descriptor is open the holder lives, even if shim and watcher are
+ * killed. Undefined if the FIFO is gone.
+ */
+export function openStdinEnd({ stdinEnd }: JobPaths): number | undefined {
   let reader: number | undefined;
   try {
-    // only for writing, or we would be taken for the holder
+    // for writing only: a reader would be taken for the holder
     reader = openSync(stdinEnd, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
     return openSync(stdinEnd, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
   } catch (thrown) {
@@ -63,21 +70,19 @@ export function holdEnd({ stdinEnd }: JobPaths): number | undefined {
   }
 }
 
-// ---- what is copied ----------------------------------------------------------------------------------------
-
 const PIECE_BYTES = 2 ** 20;
-const KEPT = /^input\.(\d+)\.(\d+)$/;
+const COPY = /^input\.(\d+)\.(\d+)$/;
 
 /**
- * Copies what a descriptor gives, to its end, into a file of the home that is no job's yet; returns its path. A copy that somebody
- * was killed over goes with the next one. Throws system errors.
+ * Copies the input of a descriptor, up to its end, into a file of the cache that belongs to no job yet;
+ * returns its path. It removes copies whose process was killed. Throws system errors.
  */
-export function copyAsync(home: Home, fd: number): string {
+export function copyInput(home: Home, fd: number): string {
   for (const name of namesIn(home.cache)) {
-    const [, pid, startTicks] = KEPT.exec(name) ?? [];
+    const [, pid, startTicks] = COPY.exec(name) ?? [];
     const stat = pid === undefined ? undefined : readStat(Number(pid));
-    const isTheirs = stat && stat.startTicks === Number(startTicks) && !isDeadState(stat.state);
-    if (pid !== undefined && !isTheirs) removeQuietly(`${home.cache}/${name}`);
+    const isInUse = stat && stat.startTicks === Number(startTicks) && !isDeadState(stat.state);
+    if (pid !== undefined && !isInUse) removeQuietly(`${home.cache}/${name}`);
   }
   const path = `${home.cache}/input.${process.pid}.${readStat(process.pid)?.startTicks ?? 0}`;
   removeQuietly(path);
@@ -104,7 +109,7 @@ function* piecesOf(fd: number): Generator<Uint8Array> {
       const errno = errnoOf(thrown);
       if (errno === 'EOF') return;
       if (errno !== 'EAGAIN') throw thrown;
-      // somebody made the pipe non-blocking, and it is empty
+      // the pipe is non-blocking, and empty
       sleepSync(5);
       continue;
     }
@@ -114,4 +119,4 @@ function* piecesOf(fd: number): Generator<Uint8Array> {
 }
 
 /** Gives a job the copy that was made for it. Throws system errors. */
-export const takeCopy = (job: JobPaths, copy: string): void => linkSync(copy, job.input);
+export const linkInput = (job: JobPaths, copy: string): void => linkSync(copy, job.input);

@@ -1,6 +1,6 @@
 /**
- * Starting a job: make its directory, write down what to run, start a detached supervisor. The id is printed only
- * when spec and owner are durable. The launcher does not wait for the supervisor to boot.
+ * Starts a job: makes its directory, writes down what to run, and starts a detached supervisor. The id is
+ * printed only when spec and owner are durable. The launcher does not wait until the supervisor has booted.
  */
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -21,28 +21,30 @@ import { envMarkerOf } from '../observe/process-tree.ts';
 import { thisHost } from '../os/process-identity.ts';
 import { makeFifo } from './alive-fifo.ts';
 import { jobEnvironment, withEnvMarker } from './environment.ts';
-import { makeStdin, takeCopy } from './job-stdin.ts';
+import { linkInput, makeStdin } from './job-stdin.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
 import { environmentText } from './stored-environment.ts';
 
-/** What the command line decides; the rest of the spec comes from here. */
+/** What the command line decides. The rest of the spec comes from this file. */
 export type Draft = Omit<
   Spec,
   'v' | 'id' | 'needs' | 'restartOf' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'
 > & {
-  /** The job that is started once more. */
+  /** The job that is restarted. */
   restartOf?: JobId;
-  /** The script of `run -`; its path takes the place that `script.at` names. */
+  /** The script of `run -`; its path becomes argument `script.at`. */
   scriptBytes?: Uint8Array;
-  /** `NAME=value` of all its variables, for a restart in a kept environment; else the caller's is taken. */
+  /**
+   * `NAME=value` for each variable, for a restart in a stored environment; without it the caller's is taken.
+   */
   environment?: string[];
-  /** The copy of what it is to read, see copyAsync; the maker removes it. */
+  /** The copy of its input, see copyInput; the process that made it removes it. */
   inputCopy?: string;
-  /** What came with the delivery that starts it; the job finds its path in BGJOB_PAYLOAD. */
+  /** The payload of the delivery that starts it; the job finds its path in BGJOB_PAYLOAD. */
   payload?: Uint8Array;
 };
 
-/** Asked with the id, before anything of the job is written: whether it may be started. */
+/** Decides, once the id is known and before a record of the job is written, whether it may be started. */
 export type MayStart = (id: JobId) => Result<void>;
 
 /** The variables of a job that is being started, without its marker. */
@@ -51,14 +53,14 @@ export const environmentOf = (draft: Draft, job: JobPaths): string[] => [
   ...(draft.payload ? [`BGJOB_PAYLOAD=${job.payload}`] : []),
 ];
 
-/** What is written beside the spec, before it. Throws system errors. */
+/** Writes the files that lie beside the spec, before the spec. Throws system errors. */
 export function writeParts(job: JobPaths, { scriptBytes, inputCopy, payload }: Draft): void {
   if (scriptBytes) writeOnce(job.script, scriptBytes);
-  if (inputCopy !== undefined) takeCopy(job, inputCopy);
+  if (inputCopy !== undefined) linkInput(job, inputCopy);
   if (payload) writeOnce(job.payload, payload);
 }
 
-/** The spec of a draft, without what is written beside it. */
+/** The spec of a draft, without the parts that are files of their own. */
 export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
   const { scriptBytes: _, environment: __, inputCopy: ___, payload: ____, ...rest } = draft;
   const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
@@ -69,18 +71,21 @@ export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
   return { v, id, restartOf: null, ...rest, needs, argv, createdAt, createdMonotonicMs, bootId, machine };
 }
 
-/** The job's environment as a descriptor: a kept file, or one without a name that nothing can leave behind. */
-function storeEnvironment(job: JobPaths, environment: string[], keep: boolean): number {
+/**
+ * The job's environment as a descriptor: of env.json if it is to be stored, else of a file without a name,
+ * which cannot be left behind.
+ */
+function openEnvironment(job: JobPaths, environment: string[], isStored: boolean): number {
   const text = environmentText(environment);
-  if (!keep) return createNameless(`${job.env}.tmp`, text);
+  if (!isStored) return createNameless(`${job.env}.tmp`, text);
   writeAtomic(job.env, text);
   return openSync(job.env, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
-/** Everything from the directory to the durable owner, for an id that is claimed. */
+/** All steps for a claimed id, from the directory to the durable owner. */
 async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<void>> {
   const job = home.job(id);
-  // the marker first: a job that runs is never missing from the list
+  // before anything else: a job that runs is never missing from the list
   markLive(home, id);
   const fifo = makeFifo(home, id);
   let environmentFd: number | undefined;
@@ -88,13 +93,14 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
     try {
       writeParts(job, draft);
       writeSpec(job, specOf(job, id, draft));
-      environmentFd = storeEnvironment(
+      environmentFd = openEnvironment(
         job,
         withEnvMarker(environmentOf(draft, job), envMarkerOf(home, id)),
         draft.keepEnv || draft.onExit !== null,
       );
       prepareFiles(job, draft, 1);
-      // the directory's own name; before the start, because a job that runs is not taken back if this fails
+      // makes the name of the directory durable; before the start, because a job that runs is not taken back
+      // if this fails
       syncDir(home.jobs);
     } catch (thrown) {
       await fifo;
@@ -102,24 +108,24 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
     }
     const made = await fifo;
     if (!made.ok) return made;
-    const held = await makeStdin(home, id, draft);
-    if (!held.ok) return held;
+    const stdin = await makeStdin(home, id, draft);
+    if (!stdin.ok) return stdin;
     closeInherited();
     return await startWith(home, id, draft, environmentFd);
   } finally {
-    // at once: under a low `ulimit -n` whoever takes the job back needs a descriptor
+    // at once: under a low `ulimit -n`, taking the job back needs a descriptor
     if (environmentFd !== undefined) closeSync(environmentFd);
   }
 }
 
-/** The last step of it: the name, and the supervisor. */
+/** The last steps: the name and the supervisor. */
 async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: number): Promise<Result<void>> {
   const job = home.job(id);
-  // read and write: held from the fork on, by the supervisor's copy, without waiting for a reader
+  // read and write: that does not block, and the supervisor's copy locks it from the fork on
   const aliveFd = openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
   let started: Awaited<ReturnType<typeof startSupervisor>>;
   try {
-    // after spec and FIFO: whoever reads the claim finds a job that is about to start
+    // after spec and FIFO: a reader of the claim finds a job that is about to start
     const title = titleOf(draft);
     const named = title ? await takeName(home, title, id) : ok(undefined);
     if (!named.ok) return named;
@@ -132,7 +138,10 @@ async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: num
   return ok(undefined);
 }
 
-/** Starts a job and returns its id, or leaves nothing: also where a live job of this project has its name. */
+/**
+ * Starts a job and returns its id. On failure it leaves nothing behind; a name that a live job has is a
+ * failure, too.
+ */
 export async function launch(
   home: Home,
   draft: Draft,
@@ -150,18 +159,18 @@ export async function launch(
   } catch (thrown) {
     if (id !== undefined) takeBack(home, id, draft);
     const errno = errnoOf(thrown);
-    // something stands in the way, and only its own name helps
-    const place = ['ELOOP', 'ENOTDIR'].includes(errno) ? (thrown as NodeJS.ErrnoException).path : undefined;
-    return fail({ code: 'io', doing: 'write a new job to', path: place ?? home.path, errno });
+    // something else has that name: the message must name it
+    const path = ['ELOOP', 'ENOTDIR'].includes(errno) ? (thrown as NodeJS.ErrnoException).path : undefined;
+    return fail({ code: 'io', doing: 'write a new job to', path: path ?? home.path, errno });
   }
 }
 
-/** Takes back a job that never started. */
+/** Removes a job that was never started. */
 export function takeBack(home: Home, id: JobId, draft: Pick<Draft, 'name' | 'project'>): void {
   try {
     const title = titleOf(draft);
     if (title) withdrawClaims(home, title, id);
-    // again if somebody asks it to stop just now
+    // with retries: a `kill` may write a request into it right now
     rmSync(home.job(id).dir, { recursive: true, force: true, maxRetries: 3, retryDelay: 5 });
     unmarkLive(home, id);
   } catch (thrown) {

@@ -1,6 +1,6 @@
 /**
- * From a job that may start to its supervisor: what a launcher and whoever admits a queued job have in common. Nobody waits for
- * the supervisor to boot.
+ * From a job that may start to its supervisor: the steps that a launcher and the admission of a queued job
+ * share. Neither waits until the supervisor has booted.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,12 +26,13 @@ import { identify, isLocked } from '../os/process-identity.ts';
 import { prepareShim } from '../shim/shim-record.ts';
 import { ownEnvironment } from './environment.ts';
 
-/** The built supervisor, beside the built command line. */
+/** The built supervisor, which lies beside the built command line. */
 export const SUPERVISOR = join(__dirname, 'supervisor.js');
 
 /**
- * Closes what the caller left open above 2 (`exec 200>lock; flock 200; bgjob run …`): libuv closes only the low ones up
- * to the first gap, and a lock or a pipe of the caller would live on for hours. What Node opened closes itself.
+ * Closes the descriptors above 2 that the caller left open (`exec 200>lock; flock 200; bgjob run …`): libuv
+ * closes only the low ones up to the first gap, and a lock or a pipe of the caller would stay open for hours.
+ * Descriptors of Node close on exec.
  */
 export function closeInherited(): void {
   if (!existsSync('/proc/self/fdinfo')) return;
@@ -45,23 +46,24 @@ export function closeInherited(): void {
 }
 
 /**
- * The files that an attempt of a job cannot run without: a disk that is full by then is told by `run`, and not by a job that failed.
- * Those that are there are of an earlier attempt, or of somebody who was killed before it started.
+ * Creates the files without which an attempt of a job cannot run. So `run` reports a full disk, not a job
+ * that failed. Files that exist are from an earlier attempt, or from a process that was killed before the
+ * start.
  */
 export function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>, attempt: number): void {
-  // it may be there: a reader who is early notes in it how far it came
+  // it may exist: an early `tail --new` stores its cursor there
   makeDirectory(dirname(job.log));
-  for (const log of split ? [job.log, job.err] : [job.log]) unlessThere(() => closeSync(createLog(log)));
+  for (const log of split ? [job.log, job.err] : [job.log]) ignoreExisting(() => closeSync(createLog(log)));
   prepareRoom(job, attempt);
-  unlessThere(() => reserveEnd(job));
-  unlessThere(() => prepareShim(job));
+  ignoreExisting(() => reserveEnd(job));
+  ignoreExisting(() => prepareShim(job));
 }
 
-/** The room for the exit status of an attempt; it may be there. */
+/** Creates the file for the exit status of an attempt, if it does not exist. */
 export const prepareRoom = (job: JobPaths, attempt: number): void =>
-  unlessThere(() => prepareExit(job, attempt));
+  ignoreExisting(() => prepareExit(job, attempt));
 
-function unlessThere(make: () => void): void {
+function ignoreExisting(make: () => void): void {
   try {
     make();
   } catch (thrown) {
@@ -75,7 +77,7 @@ export async function startSupervisor(
   generation: number,
   fds: { environmentFd: number | 'ignore'; aliveFd: number },
 ): Promise<Result<{ child: ChildProcess; pid: number }>> {
-  // loaded here alone: most commands start nothing, and it is a tenth of a Node start
+  // loaded only here: most commands start nothing, and it is a tenth of a Node start
   const { spawn } = require('node:child_process') as typeof import('node:child_process');
   // argv0: `pkill node` and `pkill -f "npm test"` must not hit it, not even while it boots
   const child = spawn(process.execPath, [SUPERVISOR, home.path, String(id), String(generation)], {
@@ -83,7 +85,7 @@ export async function startSupervisor(
     cwd: '/',
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', fds.environmentFd, fds.aliveFd],
-    // named, because spawn otherwise copies it from the caller: every supervisor would write coverage
+    // set to undefined: spawn would copy it from the caller, and each supervisor would write coverage files
     env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
   });
   child.unref();
@@ -93,8 +95,9 @@ export async function startSupervisor(
 }
 
 /**
- * Writes down who owns the job, durably. The supervisor does the same for itself, with the same identity: whoever
- * comes first. If this cannot be written, the supervisor is stopped, unless it has already done so and goes on.
+ * Records the owner of the job durably. The supervisor does the same for itself with the same identity;
+ * either may be first. If this cannot be written, the supervisor is killed, unless it has recorded itself
+ * already.
  */
 export async function confirmOwner(
   job: JobPaths,
@@ -103,16 +106,16 @@ export async function confirmOwner(
 ): Promise<void> {
   try {
     const identity = identify(pid);
-    // gone already: then it has claimed for itself, or there is nothing to own
+    // gone already: then it has recorded itself, or there is nothing to own
     if (identity) claimOwner(job, { generation, identity });
     else syncDir(job.dir);
   } catch (thrown) {
     if (readOwnerOf(job, generation).kind !== 'absent') return;
-    // our own child, not yet reaped: its pid cannot be another's
+    // our child, not yet reaped: its pid cannot be reused
     child.ref();
     if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
       await once(child, 'exit');
-    // it may have claimed for itself meanwhile, and even started the job: that goes on then, with an adopter
+    // it may have recorded itself meanwhile, and even started the job: then an adopter goes on
     if (!isLocked(job.alive) && readState(job).kind === 'absent' && !readExit(job, 1)) throw thrown;
   }
 }

@@ -1,4 +1,7 @@
-/** The environment that is kept with a job as long as it may be needed: it waits, may be run again, or has --on-exit. */
+/**
+ * The environment that is stored with a job as long as it may be needed: while it waits, for a restart, for
+ * --on-exit.
+ */
 import { sealedList } from '../../base/checksum.ts';
 import { removeQuietly, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
@@ -11,18 +14,20 @@ import { envMarkerOf } from '../observe/process-tree.ts';
 import { isLocked } from '../os/process-identity.ts';
 import { withEnvMarker } from './environment.ts';
 
-/** A job that was queued. */
 export type QueuedSpec = Spec & { placement: Placement };
 export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== null;
 
-/** The text of an environment, as it is stored. */
+/** An environment as the text that is stored. */
 export const environmentText = (environment: string[]): string => sealedList(environment);
 
-/** Such a text, read again; of versions before it was sealed, too. */
+/** Parses such a text; also that of old versions, which has no checksum. */
 export const parseEnvironment = (stored: string): ReturnType<typeof parseSchema<string[]>> =>
   parseSchema(variables, stored);
 
-/** The environment that is kept; with --batch that of all is the queue's. Of two places the first that can be read counts. */
+/**
+ * The stored environment of a job; the jobs of a batch share one, which lies with the queue. The first that
+ * can be read counts.
+ */
 export function readStoredEnvironment(home: Home, { id, placement }: Spec): Found<string[]> {
   const batch = placement?.batch ?? null;
   const own = readShaped(home.job(id).env, 'env.json', variables);
@@ -39,8 +44,8 @@ export function readQueuedEnvironment(home: Home, spec: QueuedSpec): Found<strin
     : stored;
 }
 
-/** Keeps it with the job: that of a batch goes with the last marker. Throws system errors. */
-export function keepEnvironment(home: Home, spec: Spec): void {
+/** Stores it with the job itself: that of a batch is removed with the last entry. Throws system errors. */
+export function storeEnvironment(home: Home, spec: Spec): void {
   const job = home.job(spec.id);
   if (readRecord(job.env).kind === 'text') return;
   const stored = readStoredEnvironment(home, spec);
@@ -48,14 +53,14 @@ export function keepEnvironment(home: Home, spec: Spec): void {
   writeAtomic(job.env, environmentText(withEnvMarker(stored.value, envMarkerOf(home, spec.id))));
 }
 
-/** Removes it, unless --keep-env keeps it for ever. */
+/** Removes it, unless --keep-env asks to keep it. */
 export function forgetEnvironment(home: Home, { id, keepEnv }: Spec): void {
   if (!keepEnv) removeQuietly(home.job(id).env);
 }
 
 /**
- * The same for a job whose end nobody wrote down: all of its processes were killed, and nobody else comes to that. An owner that
- * somebody has only stopped may need it for the next attempt.
+ * The same for a job whose end no process wrote down: all its processes were killed. A locked job is left
+ * alone: its owner may be stopped, and needs it for the next attempt.
  */
 export function forgetUnownedEnvironment(home: Home, view: JobView): void {
   if (view.kind !== 'ended' || view.state?.status.phase === 'ended' || isLocked(home.job(view.id).alive))
