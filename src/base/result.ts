@@ -34,6 +34,15 @@ export function errnoOf(thrown: unknown): string {
   throw thrown;
 }
 
+/** Runs `act`; the caller goes on without it if the system refuses. */
+export function attemptQuietly(act: () => void): void {
+  try {
+    act();
+  } catch (thrown) {
+    ignoreSystemError(thrown);
+  }
+}
+
 /** Swallows what the system refused, where the caller goes on without it; rethrows anything else: that is a bug. */
 export function ignoreSystemError(thrown: unknown): void {
   errnoOf(thrown);

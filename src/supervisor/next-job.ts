@@ -43,13 +43,13 @@ export async function moveOn(
   else line.own.delete(spec.id);
   try {
     if (!mayTake || isProgramReplaced()) {
-      await attend(line, moverFor(home, { handedOn: isOver, stays: true }));
+      await attend(line, moverFor(home, { handsOn: isOver, untilShim: true }));
       return;
     }
     const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
-    const { started, free } = await attend(line, moverFor(home, { ...mine, handedOn: true }));
+    const { started, free } = await attend(line, moverFor(home, { ...mine, handsOn: true }));
     // what is free beside it is for processes that have to be started
-    if (started > 0 && free > 0) await attend(line, moverFor(home, { settles: false }));
+    if (started > 0 && free > 0) await attend(line, moverFor(home, { waitsForOthers: false }));
   } catch (thrown) {
     // a full disk, mostly; the end of this job is told in any case
     if (!isSystemError(thrown)) noteCrash({ job, owner }, thrown);

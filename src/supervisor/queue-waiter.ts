@@ -7,10 +7,10 @@ import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { HAS_PROC } from '../engine/os/process-identity.ts';
 import { claimInstance } from '../engine/os/process-lock.ts';
-import { advance, moverFor, needsQueueWaiter, type Rest } from '../engine/queue/admission.ts';
+import { type AdvanceResult, advance, moverFor, needsQueueWaiter } from '../engine/queue/admission.ts';
 import { thisSandboxKey } from '../engine/queue/confinement.ts';
 import { QueueSnapshot } from '../engine/queue/queue-snapshot.ts';
-import { keep } from '../engine/queue/queue-waiter.ts';
+import { startQueueWaiter } from '../engine/queue/queue-waiter.ts';
 import { sleep, waitEnded } from '../engine/wait/job-end.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobId } from '../job/spec.ts';
@@ -29,7 +29,7 @@ export async function runQueueWaiter(home: Home, name: string): Promise<void> {
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
   // woken by one who leaves: he still holds the job that ended
-  const mover = moverFor(home, { handedOn: true, stays: true });
+  const mover = moverFor(home, { handsOn: true, untilShim: true });
   for (;;) {
     const rest = await advance(line, mover);
     // somebody removed the queue, or the home
@@ -43,7 +43,7 @@ export async function runQueueWaiter(home: Home, name: string): Promise<void> {
   // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
   removeQuietly(line.queue.keeper(thisSandboxKey()));
   removeQuietly(claim);
-  if (needsQueueWaiter(line, await advance(line, mover))) await keep(home, name);
+  if (needsQueueWaiter(line, await advance(line, mover))) await startQueueWaiter(home, name);
   nudges.destroy();
 }
 
@@ -56,7 +56,7 @@ function ownFifo(): number {
 }
 
 /** Resolves when a byte comes, at the time that is waited for, or with the end of one of the jobs. */
-async function awaitChange(home: Home, { at, after, older }: Rest, nudges: Socket): Promise<void> {
+async function awaitChange(home: Home, { at, after, older }: AdvanceResult, nudges: Socket): Promise<void> {
   const over = new AbortController();
   const end = () => over.abort();
   nudges.once('data', end);

@@ -651,8 +651,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/queue/admission.ts',
-        from: 'generation > MOST_FAILED && countFailedOwners',
-        to: 'generation > 100 * MOST_FAILED && countFailedOwners',
+        from: 'generation > MAX_FAILED && countFailedOwners',
+        to: 'generation > 100 * MAX_FAILED && countFailedOwners',
       },
     ],
     by: { test: 'cli/queue/damaged.test.ts', name: /three owners in a row that left no state/ },

@@ -2,7 +2,7 @@
 import { renderSize } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { collect } from '../../engine/gc/collect.ts';
-import { politely } from '../../engine/gc/gc-lock.ts';
+import { withGcLock } from '../../engine/gc/gc-lock.ts';
 import { fail, ok } from '../../job/failure.ts';
 import { NO_CONFIG } from '../../job/home/config.ts';
 import type { RetentionRules } from '../../job/home/retention.ts';
@@ -54,7 +54,7 @@ export const gc = verb({
     const dryRun = options['dry-run'];
     try {
       const nothing = { removed: [], freedBytes: 0, live: 0, kept: 0 };
-      const done = home ? await politely(home, () => collect(home, rules, dryRun)) : nothing;
+      const done = home ? await withGcLock(home, () => collect(home, rules, dryRun)) : nothing;
       if (output.json) {
         output.object({ v: 1, dryRun, ...done });
       } else {

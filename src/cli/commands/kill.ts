@@ -3,7 +3,7 @@ import { renderDuration, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { portsIn } from '../../engine/os/sockets.ts';
-import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
+import { wakeQueueWaiters } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -165,7 +165,7 @@ export const kill = verb({
     // what waits first, all of it: where one that runs is stopped, the next would start
     await killAll(all.filter(([, view]) => isWaiting(view)));
     await killAll(all.filter(([, view]) => !isWaiting(view)));
-    wakeKeepers(opened.value!, selected.value);
+    wakeQueueWaiters(opened.value!, selected.value);
     const origins = selected.value.map((view) => ('spec' in view ? view.spec.origin : null));
     const own = origins.find((origin) => origin?.kind === 'own');
     if (own && !output.json)

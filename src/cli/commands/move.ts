@@ -112,7 +112,7 @@ export const move = verb({
     const overview = new QueueOverview(home);
     for (const view of selected.value) {
       const queue = queueOf(view)!;
-      const place = overview.queue(queue).placeOf(view.id);
+      const place = overview.queue(queue).positionOf(view.id);
       if (output.json) output.object({ v: 1, id: view.id, queue, place });
       else output.line(`${jobLabel(view)} ${place === null ? 'starts' : `is #${place} in line in ${queue}`}`);
     }

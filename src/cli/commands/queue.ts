@@ -2,7 +2,7 @@
 import { errnoOf } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
-import { dropQueue, settleDropped } from '../../engine/queue/remove-queue.ts';
+import { finishRemovals, removeQueue } from '../../engine/queue/remove-queue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isPaused, makeQueue, setPaused, writeSlots } from '../../job/queue/queue-files.ts';
@@ -31,7 +31,7 @@ async function set(context: Context, name: string, slots: number | null): Promis
 /** Changes a queue, starts what may start now, and tells how it is. */
 async function change(context: Context, home: Home, name: string, act: () => void): Promise<Result<Exit>> {
   try {
-    settleDropped(home);
+    finishRemovals(home);
     act();
   } catch (thrown) {
     return fail({ code: 'io', doing: 'change queue', path: home.queue(name).dir, errno: errnoOf(thrown) });
@@ -50,8 +50,8 @@ function pause(home: Home, name: string, paused: boolean): void {
 async function remove(context: Context, home: Home, name: string): Promise<Result<Exit>> {
   const { output } = context;
   try {
-    settleDropped(home);
-    const dropped = dropQueue(home, name);
+    finishRemovals(home);
+    const dropped = removeQueue(home, name);
     if (!dropped.ok) {
       // somebody's job may have found the queue gone for an instant
       await attendQueue(home, name);

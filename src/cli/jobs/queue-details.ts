@@ -26,7 +26,7 @@ export function queueRows(view: JobView, home: Home, { waiting }: Extras): Detai
   const { spec } = view;
   const { after, notBefore } = view.spec.placement;
   const queue = queueOf(view);
-  const place = waiting?.place ? ` (#${waiting.place} in line)` : '';
+  const place = waiting?.position ? ` (#${waiting.position} in line)` : '';
   const named = (any: boolean) => after.filter((one) => one.any === any).map(({ id }) => id);
   return [
     ['queue', queue !== null && queue + place],

@@ -8,7 +8,7 @@ import { countLeftovers, markedProcesses, processesOf } from '../../engine/obser
 import { nameOwner, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
-import { wakeKeepers } from '../../engine/queue/queue-waiter.ts';
+import { wakeQueueWaiters } from '../../engine/queue/queue-waiter.ts';
 import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -81,7 +81,7 @@ export async function stopOne(
     at: systemClock.now(),
   };
   const done = await stopJob(home, judged.value, stop);
-  wakeKeepers(home, [judged.value]);
+  wakeQueueWaiters(home, [judged.value]);
   // another one may have stopped it, and gc taken it away, meanwhile
   if (!done.ok) return observe(home, id) ? done : ok(undefined);
   if (done.value.after.kind === 'live') return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });

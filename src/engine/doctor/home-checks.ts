@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, rmdirSync, type StatsFs, statfsSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { readConfig } from '../../job/home/config.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
@@ -58,15 +58,7 @@ function tryPlace(home: string, place: string, isThere: boolean): Result<void> {
     const doing = isThere ? 'write to' : 'create';
     return fail({ code: 'io', doing, path: home, errno: errnoOf(thrown) });
   } finally {
-    for (const take of [() => unlinkSync(`${folder}/fifo`), () => rmdirSync(folder)]) quietly(take);
-  }
-}
-
-function quietly(act: () => void): void {
-  try {
-    act();
-  } catch (thrown) {
-    ignoreSystemError(thrown);
+    for (const take of [() => unlinkSync(`${folder}/fifo`), () => rmdirSync(folder)]) attemptQuietly(take);
   }
 }
 

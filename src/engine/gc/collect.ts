@@ -1,7 +1,8 @@
 /**
- * Removing ended jobs, and putting the index right. A job's directory is renamed away first: atomic, and whoever comes
- * second finds nothing. Never removed: a live job, one with leftovers or for which another waits, one that cannot be judged, and the
- * highest id.
+ * Removes ended jobs and repairs the index. The directory of a job is renamed away first: that is atomic, and
+ * a second process finds nothing. It never removes a live job, a job with leftovers, a job on which another
+ * depends, a job that cannot be judged, or the highest id. Which others go is decided in
+ * job/home/retention.ts.
  */
 import { existsSync, lstatSync } from 'node:fs';
 import { uptime } from 'node:os';
@@ -9,7 +10,7 @@ import { dirname } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly, writeHint } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, ignoreSystemError } from '../../base/result.ts';
 import { lastStarted } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listIds, raiseFloor } from '../../job/home/ids.ts';
@@ -28,15 +29,15 @@ import { forgetEnvironment } from '../launch/stored-environment.ts';
 import { countLeftovers, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isLocked, thisHost } from '../os/process-identity.ts';
-import { awaitedJobs, mendQueues } from '../queue/repair-queues.ts';
-import { noteRemoved } from './note-removed.ts';
+import { awaitedJobs, repairQueues } from '../queue/repair-queues.ts';
+import { recordRemoved } from './note-removed.ts';
 
-/** A directory without a spec is a launch under way for this long, milliseconds; later it was given up. */
+/** A directory without a spec is a launch in progress for this long, milliseconds; later it is abandoned. */
 const HALF_MADE_MS = 60_000;
-/** How often a cheap gc runs by itself, milliseconds. */
-const SELDOM_MS = 3_600_000;
+/** How often the automatic gc runs, milliseconds. */
+const AUTO_MS = 3_600_000;
 
-export interface Collected {
+interface Collected {
   removed: JobId[];
   freedBytes: number;
   live: number;
@@ -44,7 +45,7 @@ export interface Collected {
   kept: number;
 }
 
-/** What a job's output takes on the disk, holes not counted. */
+/** The disk space of a job's output, without holes. */
 function diskBytes(job: JobPaths): number {
   const paths = namesIn(dirname(job.log)).map((name) => `${dirname(job.log)}/${name}`);
   const blocks = paths.map((path) => lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0);
@@ -52,21 +53,22 @@ function diskBytes(job: JobPaths): number {
 }
 
 /**
- * How long ago a job ended, milliseconds. The wall clock is believed only as far as the other one allows it: a clock that is a
- * year ahead makes nothing old that is of this boot, and nothing that ended in an earlier boot is younger than this one.
+ * How long ago a job ended, milliseconds. The wall clock counts only as far as the monotonic clock allows it.
+ * With a wall clock that is a year ahead no job of this boot is old, and no job of an earlier boot is younger
+ * than this boot.
  */
 function endedAgoMs({ spec, status }: EndedView): number {
   const byWall = systemClock.now() - status.endedAt;
   const { bootId, machine } = thisHost();
   if (spec.machine !== machine) return Math.max(0, byWall);
-  // with the time in which the machine slept
+  // including the time in which the machine slept
   const upMs = uptime() * 1000;
   if (spec.bootId !== bootId) return Math.max(byWall, upMs);
   const mostMs = Math.max(0, upMs - spec.createdMonotonicMs);
   return byWall >= 0 && byWall <= mostMs ? byWall : mostMs;
 }
 
-/** Jobs for which others wait, and those that tell the last result of a schedule or trigger. */
+/** Jobs on which others depend, and those that hold the last result of a schedule or trigger. */
 const neededJobs = (home: Home): Set<JobId> => new Set([...awaitedJobs(home), ...lastStarted(home)]);
 
 async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
@@ -82,9 +84,9 @@ async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> 
   }));
 }
 
-/** Renames the job away and deletes it there; false if somebody else did, or it came to life. */
+/** Renames the job away and deletes it; false if another process did, or the job is alive. */
 async function remove(home: Home, view: EndedView, mayRun: (view: EndedView) => boolean): Promise<boolean> {
-  // asked again, and thoroughly: it is the last moment
+  // checked again, and thoroughly: it is the last moment
   if (observe(home, view.id)?.kind !== 'ended' || isHookDue(home, view, endedAgoMs(view))) return false;
   if (mayRun(view) && (await processesOf(home, view)).length > 0) return false;
   return putInTrash(home, view.id);
@@ -97,7 +99,7 @@ function putInTrash(home: Home, id: JobId): boolean {
   return true;
 }
 
-/** A directory that a killed launcher left: no spec, nobody holds it, and old enough. */
+/** A directory that a killed launcher left: without a spec, not locked, and old enough. */
 function isHalfMade(home: Home, id: JobId): boolean {
   const job = home.job(id);
   const stat = lstatSync(job.dir, { throwIfNoEntry: false });
@@ -106,39 +108,32 @@ function isHalfMade(home: Home, id: JobId): boolean {
   );
 }
 
-/** What a killed owner left on the disk: an environment may hold secrets. */
+/** Removes an environment that a killed owner left: it may hold secrets. */
 function forgetLeftEnvironment(home: Home, view: EndedView): void {
   const job = home.job(view.id);
   if (!existsSync(job.env) || isHookDue(home, view, endedAgoMs(view)) || isLocked(job.alive)) return;
   forgetEnvironment(home, view.spec);
 }
 
-/** Markers follow the jobs: after a power cut, a killed owner or a lost job they may not. */
-function mendIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
-  const marks = listEnded(home);
-  const marked = new Set(marks.map(({ id }) => id));
+/** Makes the index match the jobs: after a power cut, a killed owner or a lost job it may not. */
+function repairIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
+  const indexed = listEnded(home);
+  const ids = new Set(indexed.map(({ id }) => id));
   const live = new Set(listLive(home));
   for (const { id, spec, status } of ended)
-    if (!gone.has(id) && (live.has(id) || !marked.has(id))) mendMark(home, id, status.endedAt, spec.project);
-  for (const mark of marks) if (gone.has(mark.id) || !existsSync(home.job(mark.id).dir)) unmarkEnded(mark);
+    if (!gone.has(id) && (live.has(id) || !ids.has(id)))
+      // fails if something else has that name: then the job is not in the index
+      attemptQuietly(() => markEnded(home, id, status.endedAt, spec.project));
+  for (const one of indexed) if (gone.has(one.id) || !existsSync(home.job(one.id).dir)) unmarkEnded(one);
 }
 
-/** Something else may stand where the marker should be: then that job has none. */
-function mendMark(home: Home, id: JobId, endedAt: number, project: string): void {
-  try {
-    markEnded(home, id, endedAt, project);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
-}
-
-/** Removes compiled code, which versions before 0.9 kept in the home. No version from then on runs it. */
+/** Removes compiled code, which versions before 0.9 stored in the home. No later version runs it. */
 function removeCompiled(home: Home): void {
   for (const name of namesIn(home.cache))
     if (/^code\.[a-z]+\./.test(name)) removeQuietly(`${home.cache}/${name}`);
 }
 
-/** Removes what the rules allow; `dryRun` only says what it would. Throws system errors. */
+/** Removes the jobs that the rules allow; `dryRun` only lists them. Throws system errors. */
 export async function collect(home: Home, rules: RetentionRules, dryRun: boolean): Promise<Collected> {
   const ids = listIds(home).sort((a, b) => a - b);
   const highest = ids.at(-1);
@@ -159,25 +154,25 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   const sizes = new Map(keepsakes.map(({ id, sizeBytes }) => [id, sizeBytes]));
   const chosen = new Set(chooseRemovals(keepsakes, rules, systemClock.now()).filter((id) => id !== highest));
   const removed = new Set<JobId>();
-  // asked again: somebody may just have queued one that waits for it
+  // read again: a job that depends on one of these may have just been queued
   const awaited = neededJobs(home);
   for (const id of chosen) if (awaited.has(id)) chosen.delete(id);
-  // before anything goes: ids up to here are never given again
+  // before any removal: ids up to this one are never given again
   if (!dryRun && chosen.size > 0) raiseFloor(home, Math.max(...chosen));
   if (!dryRun)
-    noteRemoved(
+    recordRemoved(
       home,
       ended.filter(({ id }) => chosen.has(id)),
     );
-  // a look at all processes for each of thousands would take minutes
+  // one pass over all processes: one pass for each of thousands of jobs would take minutes
   const mayRun = await suspectJobs(home);
   for (const view of ended) {
     if (chosen.has(view.id) && (dryRun || (await remove(home, view, mayRun)))) removed.add(view.id);
   }
   if (!dryRun) {
-    mendIndex(home, ended, removed);
+    repairIndex(home, ended, removed);
     for (const view of ended) if (!removed.has(view.id)) forgetLeftEnvironment(home, view);
-    mendQueues(home, (id) => queued.has(id));
+    repairQueues(home, (id) => queued.has(id));
     removeCompiled(home);
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);
@@ -187,18 +182,18 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   return { removed: [...removed], freedBytes, live, kept: ended.length - removed.size };
 }
 
-/** Whether it is time for the gc that runs by itself; says yes once an hour, to one asker. */
+/** Whether the automatic gc is due; true once an hour, for one caller. */
 export function isCollectionDue(home: Home): boolean {
   const stamp = `${home.cache}/gc`;
   try {
     const stat = lstatSync(stamp, { throwIfNoEntry: false });
-    if (stat && Math.abs(systemClock.now() - stat.mtimeMs) < SELDOM_MS) return false;
+    if (stat && Math.abs(systemClock.now() - stat.mtimeMs) < AUTO_MS) return false;
     writeHint(stamp, '');
     // the first job of a new home makes the stamp; there is nothing to collect yet
     return stat !== undefined;
   } catch (thrown) {
     ignoreSystemError(thrown);
-    // what is no file would keep it from ever running again
+    // a stamp that is no file would stop gc for ever
     removeQuietly(stamp);
     return false;
   }

@@ -1,6 +1,7 @@
 /**
- * Keeps neighbours polite: two cleanings at once would only do the same work twice. No promise rests on it: taking over a
- * stale lock is not atomic in proper-lockfile, so whoever does not get it in time goes on all the same.
+ * A lock that saves work: two cleanings at once would do the same twice. Correctness does not depend on it.
+ * Taking over a stale lock is not atomic in proper-lockfile, so a process that does not get the lock in time
+ * goes on without it.
  */
 import { accessSync, constants } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -17,27 +18,27 @@ function isWritable(directory: string): boolean {
   }
 }
 
-/** Between two tries, milliseconds: at random, so that those who wait do not keep step. */
+/** The wait between two tries, milliseconds; random, so that waiting processes do not retry in lockstep. */
 const pauseMs = (): number => 20 + Math.random() * 40;
-const MOST_TRIES = 100;
+const MAX_TRIES = 100;
 
-/** Runs `act` while holding the lock, or without it after about four seconds; at once where no lock can be made. */
-export async function politely<T>(home: Home, act: () => Promise<T>): Promise<T> {
+/** Runs `act` with the lock, or without it after about four seconds; at once where no lock can be made. */
+export async function withGcLock<T>(home: Home, act: () => Promise<T>): Promise<T> {
   if (!isWritable(home.cache)) return act();
-  // loading it installs 18 signal handlers, hence only here, and never in a supervisor
+  // loading it installs 18 signal handlers: so only here, and never in a supervisor
   const { default: lockfile } = await import('proper-lockfile');
   let release: (() => Promise<void>) | undefined;
-  for (let tries = 0; tries < MOST_TRIES && !release; tries++) {
+  for (let tries = 0; tries < MAX_TRIES && !release; tries++) {
     try {
       release = await lockfile.lock(home.cache, {
         lockfilePath: `${home.cache}/gc.lock`,
         realpath: false,
         stale: 15_000,
-        // its default throws in a timer
+        // the default handler throws in a timer
         onCompromised: () => {},
       });
     } catch (thrown) {
-      // its own retries would try again on a full disk, too
+      // the retries of the package would go on after a full disk, too
       if ((thrown as NodeJS.ErrnoException).code !== 'ELOCKED') break;
       await systemClock.sleep(pauseMs());
     }

@@ -1,4 +1,7 @@
-/** What is noted of jobs before gc removes them: a `wait --queue` or `wait --all` may still have to answer for them. */
+/**
+ * Records facts about jobs before gc removes them: a `wait --queue` or `wait --all` may still have to answer
+ * for them.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -7,11 +10,14 @@ import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView } from '../../job/view.ts';
 import { endFacts, isLeftOut, roundQueueOf } from '../wait/counted.ts';
 
-/** Notes the failures among them, and how far the others reach. On a full disk nothing is noted: gc is the way out. */
-export function noteRemoved(home: Home, views: EndedView[]): void {
-  const noted = views.filter(({ spec }) => spec.origin?.kind !== 'own');
-  for (const project of new Set(noted.map(({ spec }) => spec.project))) {
-    const own = noted.filter(({ spec }) => spec.project === project);
+/**
+ * Records the failures among them, and the highest ids of the others. On a full disk it records nothing: gc
+ * must go on.
+ */
+export function recordRemoved(home: Home, views: EndedView[]): void {
+  const recorded = views.filter(({ spec }) => spec.origin?.kind !== 'own');
+  for (const project of new Set(recorded.map(({ spec }) => spec.project))) {
+    const own = recorded.filter(({ spec }) => spec.project === project);
     const added = {
       failures: own.filter(isFailure).map((view) => failureOf(home, view)),
       ended: own

@@ -13,8 +13,7 @@ import type { Spec } from '../../job/spec.ts';
 import { hasHook, isNotified } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
-import { ownEnvironment } from '../launch/environment.ts';
-import { SUPERVISOR } from '../launch/spawn-supervisor.ts';
+import { SUPERVISOR, spawnDetached } from '../launch/spawn-supervisor.ts';
 import { storeEnvironment } from '../launch/stored-environment.ts';
 import { identify, isDeadState, readStat, thisHost } from '../os/process-identity.ts';
 
@@ -33,19 +32,12 @@ export function startHook(home: Home, spec: Spec): void {
     // a full disk: then it has our environment
     ignoreSystemError(thrown);
   }
-  const { spawn } = require('node:child_process') as typeof import('node:child_process');
+  // 3 and 4 may be descriptors of ours, which 'ignore' does not close: the job would seem to be locked
   const nothing = openSync('/dev/null', constants.O_RDONLY);
-  const child = spawn(process.execPath, [SUPERVISOR, home.path, String(spec.id), '--hook'], {
-    argv0: `bgjob[${spec.id}]`,
-    cwd: '/',
-    detached: true,
-    // 3 and 4 may be ours and are not closed by themselves, nor by 'ignore': a job would seem to be held
-    stdio: ['ignore', 'ignore', 'ignore', nothing, nothing],
-    env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
-  });
+  const args = [SUPERVISOR, home.path, String(spec.id), '--hook'];
+  const child = spawnDetached(spec.id, process.execPath, args, [nothing, nothing]);
   closeSync(nothing);
   child.on('error', () => {});
-  child.unref();
 }
 
 /** Whether somebody may have to be told of the end; it is published by now, or the disk is full. */

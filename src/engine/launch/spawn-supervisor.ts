@@ -71,24 +71,36 @@ function ignoreExisting(make: () => void): void {
   }
 }
 
+/** Spawns a process of ours that outlives this one. `fds` are its descriptors from 3 on. */
+export function spawnDetached(
+  title: string | number,
+  program: string,
+  args: string[],
+  fds: (number | 'ignore')[],
+): ChildProcess {
+  // loaded only here: most commands start nothing, and it is a tenth of a Node start
+  const { spawn } = require('node:child_process') as typeof import('node:child_process');
+  const child = spawn(program, args, {
+    // `pkill node` and `pkill -f "npm test"` must not hit it, not even while it boots
+    argv0: `bgjob[${title}]`,
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', ...fds],
+    // undefined: spawn would copy it from the caller, and each supervisor would write coverage files
+    env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
+  });
+  child.unref();
+  return child;
+}
+
 export async function startSupervisor(
   home: Home,
   id: JobId,
   generation: number,
   fds: { environmentFd: number | 'ignore'; aliveFd: number },
 ): Promise<Result<{ child: ChildProcess; pid: number }>> {
-  // loaded only here: most commands start nothing, and it is a tenth of a Node start
-  const { spawn } = require('node:child_process') as typeof import('node:child_process');
-  // argv0: `pkill node` and `pkill -f "npm test"` must not hit it, not even while it boots
-  const child = spawn(process.execPath, [SUPERVISOR, home.path, String(id), String(generation)], {
-    argv0: `bgjob[${id}]`,
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', fds.environmentFd, fds.aliveFd],
-    // set to undefined: spawn would copy it from the caller, and each supervisor would write coverage files
-    env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
-  });
-  child.unref();
+  const args = [SUPERVISOR, home.path, String(id), String(generation)];
+  const child = spawnDetached(id, process.execPath, args, [fds.environmentFd, fds.aliveFd]);
   if (child.pid !== undefined) return ok({ child, pid: child.pid });
   const [error] = await once(child, 'error');
   return fail({ code: 'not-started', id, errno: errnoOf(error) });

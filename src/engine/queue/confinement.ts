@@ -1,6 +1,7 @@
 /**
- * Where a job may run: whoever starts one that somebody else queued must be confined as that one was: the same user, namespaces,
- * limits, capabilities and control group. Working directory, environment and umask are set anew for each job.
+ * Where a job may run. A process that starts a queued job must be confined as the process that queued it: the
+ * same user, namespaces, limits, capabilities and control group. Working directory, environment and umask do
+ * not count: each job gets its own.
  */
 import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { getPriority } from 'node:os';
@@ -26,7 +27,7 @@ function linkText(path: string): string {
   }
 }
 
-/** What /proc/self/status says of confinement. */
+/** The fields of /proc/self/status that describe confinement. */
 const CONFINING = /^(Cap\w+|NoNewPrivs|Seccomp\w*|Cpus_allowed|Mems_allowed):.*$/gm;
 
 function namespaces(): string[] {
@@ -35,8 +36,8 @@ function namespaces(): string[] {
 }
 
 /**
- * What setarch changed for this process and for all that it starts: addresses, the machine that uname tells. Where it is the usual one
- * nothing is said of it: jobs that an earlier version queued have the same key then.
+ * The changes that setarch made for this process and its children: addresses, the machine name of uname. The
+ * usual value gives no entry, so that jobs queued by earlier versions have the same key.
  */
 function readPersonality(): string[] {
   const value = readSmall('/proc/self/personality').trim();
@@ -64,7 +65,7 @@ function readSandbox(): Sandbox {
   return { sandbox: projectKey(facts.join('\n')), cgroup: readSmall('/proc/self/cgroup').trim() };
 }
 
-/** The fields of a status that say how far a process is confined beyond its namespaces. */
+/** The fields of a status that describe confinement beyond namespaces. */
 function confiningFields(pid: string): Map<string, string> | undefined {
   const fields = readSmall(`/proc/${pid}/status`).matchAll(/^(Cap\w+|NoNewPrivs|Seccomp\w*):\s*(\w+)$/gm);
   const found = new Map([...fields].map(([, name, value]) => [name!, value!]));
@@ -72,8 +73,9 @@ function confiningFields(pid: string): Map<string, string> | undefined {
 }
 
 /**
- * How this process is confined beyond its namespaces: no new privileges, seccomp, capabilities that it cannot have. Nothing is said of
- * what pid 1 is subject to as well: that is the place, a container for example, and all processes of it are alike.
+ * How this process is confined beyond its namespaces: no new privileges, seccomp, missing capabilities. A
+ * restriction that pid 1 has as well gives no entry: it belongs to the machine or container, and all its
+ * processes are alike.
  */
 export function confinementOf(
   own: ReadonlyMap<string, string>,
@@ -86,7 +88,7 @@ export function confinementOf(
   const facts = ['NoNewPrivs', 'Seccomp', 'Seccomp_filters', 'CapBnd'].flatMap((name) =>
     own.get(name) === undefined || own.get(name) === usual(name) ? [] : [`${name} ${own.get(name)}`],
   );
-  // a login may give some as ambient ones (systemd gives CAP_WAKE_ALARM): that is no other place
+  // a login may grant ambient capabilities (systemd grants CAP_WAKE_ALARM): they are no other confinement
   const permitted = bits('CapPrm') & ~bits('CapAmb');
   if (permitted !== (isRoot ? bits('CapBnd') & ~bits('CapAmb') : 0n))
     facts.push(`CapPrm ${permitted.toString(16)}`);
@@ -101,8 +103,8 @@ function thisConfinement(): string[] {
 }
 
 /**
- * Which namespaces, root and confinement this process has: what schedules and triggers are started in no other of. (Limits and control
- * group differ between two logins of the same user.)
+ * The key of this process's namespaces, root and confinement. Schedules and triggers start only where this
+ * key is the same. Limits and control group do not count: they differ between two logins of the same user.
  */
 export function thisNamespaceKey(): string {
   const { dev, ino } = statSync('/');
@@ -112,20 +114,22 @@ export function thisNamespaceKey(): string {
 /** The first namespaces of a machine, as the kernel numbers them (include/linux/proc_ns.h). */
 const FIRST = /^(ipc:\[4026531839|uts:\[4026531838|user:\[4026531837|pid:\[4026531836)\]$/;
 
-/** The same as far as it means something after a restart of the machine, when namespaces have other numbers. */
-export function thisPlace(): string {
+/**
+ * The part of that key that is still valid after a restart of the machine, when namespaces get other numbers.
+ */
+export function stableNamespaceKey(): string {
   const first = namespaces().filter((name) => FIRST.test(name));
   return projectKey([process.geteuid!(), ...first, ...thisConfinement()].join('\n'));
 }
 
-/** Where a schedule or trigger was added. */
+/** The namespaces in which a schedule or trigger is added here, as its record keeps them. */
 export const thisAdded = (): Added => ({
   world: thisNamespaceKey(),
-  place: thisPlace(),
+  place: stableNamespaceKey(),
   bootId: thisHost().bootId,
 });
 
-/** Where something was added; `place`: null in records of before 0.9. */
+/** `place` is null in records of versions before 0.9. */
 interface Added {
   world: string;
   place: string | null;
@@ -133,23 +137,24 @@ interface Added {
 }
 
 /**
- * Whether something that was added in a world is started here. Of another boot the numbers of namespaces mean nothing: then the
- * kind of place counts. A record of before 0.9 does not name it, and is for no process that is confined.
+ * Whether a schedule or trigger that was added in these namespaces is started here. After a restart the
+ * numbers of namespaces are others: then the stable key counts. Records of versions before 0.9 have none;
+ * they are started by unconfined processes only.
  */
 export function isInThisNamespace({ world, place, bootId }: Added): boolean {
   if (bootId === thisHost().bootId) return world === thisNamespaceKey();
-  return place === null ? thisConfinement().length === 0 : place === thisPlace();
+  return place === null ? thisConfinement().length === 0 : place === stableNamespaceKey();
 }
 
 let mine: Sandbox | undefined;
-/** The sandbox of this process; it is asked for once. */
+/** The sandbox of this process; read once. */
 export function thisSandbox(): Sandbox {
   mine ??= readSandbox();
   return mine;
 }
 export const thisSandboxKey = (): string => sandboxKey(thisSandbox());
 
-/** Whether a control group is there no more: with the session that it was made for it is removed. */
+/** Whether a control group is gone: it is removed with the session for which it was made. */
 function isGone(cgroup: string): boolean {
   const path = /^0::(\/.*)$/m.exec(cgroup)?.[1];
   return (
@@ -157,7 +162,10 @@ function isGone(cgroup: string): boolean {
   );
 }
 
-/** Whether a queued job may be started by this process: its sandbox is ours, or was, and its control group is gone. */
+/**
+ * Whether this process may start a queued job: its sandbox is ours, and so is its control group, or that is
+ * gone.
+ */
 export function mayRunHere({ placement, bootId }: Pick<Spec, 'placement' | 'bootId'>): boolean {
   if (placement === null) return false;
   const { sandbox, cgroup } = thisSandbox();

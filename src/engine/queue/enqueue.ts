@@ -1,6 +1,7 @@
 /**
- * Putting jobs into a queue. Everything of a job is durable before its entry is made, and only then is its id told: whoever is
- * killed on the way leaves nothing that would ever start. A batch is revealed by one rename: all of it waits, or nothing.
+ * Puts jobs into a queue. All records of a job are durable before its entry is made, and only then its id is
+ * printed: a process killed on the way leaves nothing that would ever start. A batch is revealed by one
+ * rename: either all of it waits, or nothing.
  */
 import { closeSync, constants, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import { sealed } from '../../base/checksum.ts';
@@ -34,14 +35,14 @@ import { ioPriority } from '../os/io-priority.ts';
 import { findTool } from '../os/programs.ts';
 import { thisSandbox } from './confinement.ts';
 
-/** A draft of a job that waits; what is known of this process alone is added here. */
+/** The draft of a job that waits, with the facts that only this process knows. */
 export type QueuedDraft = Draft & { placement: Placement };
 
-/** What the command line decides of a placement. */
+/** The part of a placement that the command line decides. */
 export type PlacementWish = Pick<Placement, 'queue' | 'priority' | 'notBefore' | 'after'>;
 
-export const placementOf = (wish: PlacementWish): Placement => ({
-  ...wish,
+export const placementOf = (chosen: PlacementWish): Placement => ({
+  ...chosen,
   ...thisSandbox(),
   umask: process.umask(),
   ioPriority: ioPriority(),
@@ -51,7 +52,10 @@ export const placementOf = (wish: PlacementWish): Placement => ({
 const ioFailure = (home: Home, thrown: unknown): { ok: false; failure: Failure } =>
   fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
 
-/** Puts a job into its queue and returns its id; fails, and leaves nothing, also where a live job of this project has its name. */
+/**
+ * Puts a job into its queue and returns its id. On failure it leaves nothing behind; a name that a live job
+ * has is a failure, too.
+ */
 export async function enqueue(
   home: Home,
   draft: QueuedDraft,
@@ -77,7 +81,7 @@ export async function enqueue(
 async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDraft): Promise<Result<void>> {
   const job = home.job(id);
   const title = titleOf(draft);
-  // a name is claimed by whoever holds the FIFO of a job that has a spec and is not started yet
+  // a claim of a name counts only while the FIFO of a job with a spec is locked
   const made = title ? await makeFifo(home, id) : ok(undefined);
   if (!made.ok) return made;
   const aliveFd = title && openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
@@ -95,31 +99,33 @@ async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDra
   }
 }
 
-/** Sets how many jobs of a queue run at once, if that is not so already. */
+/** Sets how many jobs of a queue run at once, if that changes. */
 export function setSlots(home: Home, name: string, slots: number): Result<void> {
   const queue = home.queue(name);
   if (existsSync(queue.slots) && readSlots(queue) === slots) return ok(undefined);
   return attempt('write', queue.dir, () => writeSlots(makeQueue(home, name), slots));
 }
 
-/** So many are written before others get their turn: a signal, the progress on a terminal. */
-const PORTION = 100;
+/**
+ * How many jobs are written before the event loop gets its turn: for signals and for progress on a terminal.
+ */
+const GROUP_SIZE = 100;
 
 /**
- * Puts all of them into their queue, which is that of the first, in one go; returns their ids, in order; null if `abort` fired before:
- * then there is none. `told` hears how many are written.
+ * Puts all jobs into the queue of the first one in one step. Returns their ids in order, or null if `abort`
+ * fired before: then nothing is queued. `onProgress` gets the number of jobs written so far.
  */
 export async function enqueueBatch(
   home: Home,
   drafts: QueuedDraft[],
   abort: AbortSignal,
-  told: (done: number) => void = () => {},
+  onProgress: (done: number) => void = () => {},
 ): Promise<Result<JobId[] | null>> {
   const ids: JobId[] = [];
   const { placement } = drafts[0]!;
   const queue = home.queue(placement.queue);
   const names: string[] = [];
-  const held: number[] = [];
+  const aliveFds: number[] = [];
   let hidden = '';
   const write = (id: JobId): void => {
     const draft = drafts[ids.length]!;
@@ -132,7 +138,7 @@ export async function enqueueBatch(
     const own = { ...draft, placement: { ...draft.placement, batch: first } };
     const job = home.job(id);
     const { spec } = job;
-    // as a whole or not at all: whoever is killed here leaves a directory that is no job, and none that is unreadable
+    // whole or not at all: a process killed here leaves a directory that is no job, not an unreadable one
     writeUnflushed(`${spec}.tmp`, sealed(specOf(job, id, own)));
     renameSync(`${spec}.tmp`, spec);
     names.push(entryName(id, draft.project, own.placement));
@@ -140,7 +146,7 @@ export async function enqueueBatch(
   };
   const undo = (): void => {
     const first = ids[0];
-    // the entries first: without them nobody starts anything
+    // the entries first: without them no process starts a job
     for (const folder of first === undefined ? [] : [hidden, queue.batch(first)])
       rmSync(folder, { recursive: true, force: true });
     if (first !== undefined) removeQuietly(queue.environment(first));
@@ -152,14 +158,14 @@ export async function enqueueBatch(
     if (drafts.some((draft) => needsOf(draft).length > 0)) admitNeeds(home);
     while (ids.length < drafts.length && !abort.aborted) {
       const begun = ids.length;
-      claimIds(home, Math.min(PORTION, drafts.length - begun), write);
+      claimIds(home, Math.min(GROUP_SIZE, drafts.length - begun), write);
       for (let n = begun; n < ids.length; n++) {
-        const named = await claimBatchName(home, ids[n]!, drafts[n]!, held);
+        const named = await claimBatchName(home, ids[n]!, drafts[n]!, aliveFds);
         if (named.ok) continue;
         undo();
         return named;
       }
-      told(ids.length);
+      onProgress(ids.length);
       await new Promise((resolve) => setImmediate(resolve));
     }
     if (abort.aborted) {
@@ -173,26 +179,29 @@ export async function enqueueBatch(
     undo();
     return ioFailure(home, thrown);
   } finally {
-    for (const fd of held) closeSync(fd);
+    for (const fd of aliveFds) closeSync(fd);
   }
 }
 
-/** Claims the name of a job that is written and not revealed yet. It is held until then by its FIFO, a descriptor in `held`. */
+/**
+ * Claims the name of a job that is written and not revealed yet. Until then a descriptor in `aliveFds` locks
+ * its FIFO.
+ */
 async function claimBatchName(
   home: Home,
   id: JobId,
   draft: QueuedDraft,
-  held: number[],
+  aliveFds: number[],
 ): Promise<Result<void>> {
   const title = titleOf(draft);
   if (!title) return ok(undefined);
   const made = await makeFifo(home, id);
   if (!made.ok) return made;
-  held.push(openSync(home.job(id).alive, constants.O_RDWR | constants.O_NOFOLLOW));
+  aliveFds.push(openSync(home.job(id).alive, constants.O_RDWR | constants.O_NOFOLLOW));
   return takeName(home, title, id);
 }
 
-/** Makes all of it durable with one flush of the file system; one by one where there is no program for that. */
+/** Makes all of it durable with one flush of the file system; one by one if there is no `sync` program. */
 function flush(home: Home, ids: JobId[]): void {
   const sync = findTool('sync');
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');

@@ -1,4 +1,4 @@
-/** Whose turn is next in a queue, and why it is not that of the others. */
+/** Finds the next job of a queue that may start, and why the others may not. */
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -21,23 +21,26 @@ import { type OlderJob, type QueueSnapshot, unableFor } from './queue-snapshot.t
 import { nudgeQueueWaiter } from './queue-waiter.ts';
 import { fateOf, hasStarted, skip } from './queued-job.ts';
 
-/** A job whose turn it is. */
+/** A job that may start next. */
 export interface Candidate {
   file: EntryFile;
   entry: QueueEntry;
   spec: QueuedSpec;
 }
 
-/** What is next in the line, and what is not, and why. */
+/** The result of one pass over the entries: the candidate, and for what the others wait. */
 export interface Scan {
   candidate?: Candidate;
   skipped: boolean;
-  /** The free slots are for jobs of other sandboxes, whose keepers were told. */
+  /** The free slots are for jobs of other sandboxes, whose queue waiters were woken. */
   yields: boolean;
   ours: boolean;
   at: number | null;
   after: Set<JobId>;
-  /** Jobs of this queue for which some wait, because an older bgjob runs them, which could not start these. */
+  /**
+   * Running jobs of this queue for which some wait: an older bgjob runs them, which could not start the
+   * waiting ones.
+   */
   older: Set<JobId>;
 }
 
@@ -51,11 +54,16 @@ function readinessOf(
 }
 
 /**
- * Goes along the line to the first job that may start here; skips those that never will. `passed` are not looked at again; `older`:
- * the running jobs of an older bgjob.
+ * Reads the entries in order up to the first job that may start here, and ends jobs that never can. Jobs in
+ * `passed` are not considered again; `older` are the running jobs of an older bgjob.
  */
-export function look(line: QueueSnapshot, free: number, passed: Set<JobId>, older: OlderJob[]): Scan {
-  const { home } = line;
+export function findCandidate(
+  snapshot: QueueSnapshot,
+  free: number,
+  passed: Set<JobId>,
+  older: OlderJob[],
+): Scan {
+  const { home } = snapshot;
   const found: Scan = {
     ...{ skipped: false, yields: false, ours: false, at: null },
     ...{ after: new Set(), older: new Set() },
@@ -66,9 +74,9 @@ export function look(line: QueueSnapshot, free: number, passed: Set<JobId>, olde
     fates.set(id, known);
     return known;
   };
-  const nudged = new Map<string, boolean>();
+  const woken = new Map<string, boolean>();
   let left = free;
-  for (const file of [...line.read()]) {
+  for (const file of [...snapshot.read()]) {
     const entry = parseQueueEntry(file.name);
     if (!entry || passed.has(entry.id)) continue;
     let read: QueuedSpec | undefined;
@@ -81,22 +89,22 @@ export function look(line: QueueSnapshot, free: number, passed: Set<JobId>, olde
     if (readiness.kind === 'skip') {
       const own = spec();
       const isOver = own ? skip(home, own, readiness.why) : false;
-      if (!isOver) forgetStale(line, file, entry.id);
+      if (!isOver) forgetStale(snapshot, file, entry.id);
       found.skipped ||= isOver;
-      if (isOver) line.drop(file);
+      if (isOver) snapshot.drop(file);
       continue;
     }
-    if (readiness.kind === 'ready' && !line.isOurs(entry)) {
-      const known = nudged.get(entry.sandbox) ?? nudgeQueueWaiter(line.queue, entry.sandbox);
-      nudged.set(entry.sandbox, known);
-      // its turn is before ours
+    if (readiness.kind === 'ready' && !snapshot.isOurs(entry)) {
+      const known = woken.get(entry.sandbox) ?? nudgeQueueWaiter(snapshot.queue, entry.sandbox);
+      woken.set(entry.sandbox, known);
+      // it comes before ours
       if (known && --left <= 0) return { ...found, yields: true };
       continue;
     }
     if (readiness.kind === 'ready') {
       const own = spec();
-      // somebody removed it, perhaps
-      if (!own) forgetStale(line, file, entry.id);
+      // perhaps another process removed it
+      if (!own) forgetStale(snapshot, file, entry.id);
       if (!own) continue;
       // a newer bgjob starts it
       if (unknownNeeds(own).length > 0) continue;
@@ -108,7 +116,7 @@ export function look(line: QueueSnapshot, free: number, passed: Set<JobId>, olde
       }
       return { ...found, ours: true, candidate: { file, entry, spec: own } };
     }
-    if (!line.isOurs(entry)) continue;
+    if (!snapshot.isOurs(entry)) continue;
     found.ours = true;
     if (readiness.kind === 'time') found.at = Math.min(found.at ?? readiness.at, readiness.at);
     else for (const id of readiness.ids) found.after.add(id);
@@ -116,21 +124,23 @@ export function look(line: QueueSnapshot, free: number, passed: Set<JobId>, olde
   return found;
 }
 
-/** An entry that a killed owner left behind, and with the job's end its environment: it has begun to run, or is not there any more. */
+/**
+ * Removes the entry of a job that has begun to run or is gone, and its environment: a killed owner left them.
+ */
 export function forgetStale({ home }: QueueSnapshot, file: EntryFile, id: JobId): void {
   const job = home.job(id);
   const spec = readSpec(job, id);
-  // whoever holds it may just be putting it back
+  // a living owner may be putting it back right now
   if (spec.kind !== 'absent' && (!hasStarted(job) || isAttended(job))) return;
   if (spec.kind === 'read' && !spec.value.keepEnv && spec.value.onExit === null) removeQuietly(job.env);
-  // somebody ended it, and died before he came to that
+  // a process that ended it died before it started the hook
   const state = readState(job);
   if (spec.kind === 'read' && state.kind === 'read' && state.value.status.phase === 'ended')
     startHook(home, spec.value);
   removeEntry(file);
 }
 
-/** Whether somebody lives who was at the job. */
+/** Whether the owner, shim or watcher of the job lives. */
 function isAttended(job: JobPaths): boolean {
   const owner = readOwner(job);
   const { shim, watcher } = readShim(job);

@@ -1,6 +1,6 @@
 /**
- * The pauses behind which jobs wait: of a job itself, of its queue, of all jobs that hold the slots of its queue, or one of these of a
- * job for which it waits. Nothing goes on there until somebody resumes it.
+ * Finds the pauses behind which jobs wait: of the job itself, of its queue, of all jobs in the slots of its
+ * queue, or one of these for a job on which it depends. Such a job does not go on until it is resumed.
  */
 import type { Home } from '../../job/home/home.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
@@ -12,7 +12,10 @@ import { QueueOverview, type QueueStatus } from './queue-status.ts';
 export interface Pause {
   /** The job that was asked about. */
   of: JobId;
-  /** The job for which that one waits, through others perhaps, and whose pause it is; null: it is its own. */
+  /**
+   * The job that is paused or whose queue is, if that is another: the job asked about waits for it, directly
+   * or through others.
+   */
   via: JobId | null;
   what:
     | { kind: 'job'; id: JobId }
@@ -20,8 +23,11 @@ export interface Pause {
     | { kind: 'slots'; queue: string; ids: JobId[] };
 }
 
-/** So many jobs are looked at one by one, those included for which they wait; of more only the queues. */
-const MOST_LOOKED = 100;
+/**
+ * How many jobs are observed one by one, with those on which they depend. If there are more, only the queues
+ * are checked.
+ */
+const MAX_OBSERVED = 100;
 
 /** Each pause once, with the first job that waits behind it. */
 export function findPauses(home: Home, ids: readonly JobId[]): Pause[] {
@@ -31,40 +37,40 @@ export function findPauses(home: Home, ids: readonly JobId[]): Pause[] {
     const key = what.kind === 'job' ? `job ${what.id}` : what.queue;
     if (!found.has(key)) found.set(key, { of, via: id === of ? null : id, what });
   };
-  const addQueue = (of: JobId, id: JobId, sight: QueueStatus): void => {
-    const { name: queue } = sight;
-    if (sight.isPaused) add(of, id, { kind: 'queue', queue });
-    const holders = queue === NO_QUEUE ? [] : pausedHolders(home, sight);
-    if (holders.length > 0) add(of, id, { kind: 'slots', queue, ids: holders });
+  const addQueue = (of: JobId, id: JobId, status: QueueStatus): void => {
+    const { name: queue } = status;
+    if (status.isPaused) add(of, id, { kind: 'queue', queue });
+    const ids = queue === NO_QUEUE ? [] : pausedInSlots(home, status);
+    if (ids.length > 0) add(of, id, { kind: 'slots', queue, ids });
   };
-  const rest = ids.slice(0, MOST_LOOKED).map((id) => ({ of: id, id }));
-  const looked = new Set<JobId>();
-  for (let next = rest.shift(); next && looked.size < MOST_LOOKED; next = rest.shift()) {
+  const rest = ids.slice(0, MAX_OBSERVED).map((id) => ({ of: id, id }));
+  const observed = new Set<JobId>();
+  for (let next = rest.shift(); next && observed.size < MAX_OBSERVED; next = rest.shift()) {
     const { of, id } = next;
-    if (looked.has(id)) continue;
-    looked.add(id);
+    if (observed.has(id)) continue;
+    observed.add(id);
     const view = observe(home, id);
     if (view?.kind !== 'live') continue;
     if (pauseOf(view.status)) add(of, id, { kind: 'job', id });
     if (view.status.phase !== 'queued' || view.spec.placement === null) continue;
     const readiness = overview.readinessOf(view);
-    // it will not be started, and that is its end
+    // it ends without a start
     if (readiness.kind === 'skip') continue;
     addQueue(of, id, overview.queue(view.spec.placement.queue));
     if (readiness.kind === 'after') rest.push(...readiness.ids.map((one) => ({ of, id: one })));
   }
-  if (ids.length > MOST_LOOKED) {
+  if (ids.length > MAX_OBSERVED) {
     const wanted = new Set(ids);
-    for (const sight of overview.queues) {
-      const first = sight.waitingOf(null, Number.POSITIVE_INFINITY).ids.find((id) => wanted.has(id));
-      if (first !== undefined) addQueue(first, first, sight);
+    for (const status of overview.queues) {
+      const first = status.waitingOf(null, Number.POSITIVE_INFINITY).ids.find((id) => wanted.has(id));
+      if (first !== undefined) addQueue(first, first, status);
     }
   }
   return [...found.values()];
 }
 
-/** The jobs that hold all slots of a queue, if all of them are paused. */
-function pausedHolders(home: Home, { running, slots }: QueueStatus): JobId[] {
+/** The jobs in the slots of a queue, if all slots are taken and all their jobs paused. */
+function pausedInSlots(home: Home, { running, slots }: QueueStatus): JobId[] {
   if (running.size < slots) return [];
   const ids = [...running];
   const isPaused = (id: JobId): boolean => {

@@ -1,7 +1,8 @@
 /**
- * A keeper: the process without a job that stays where a queue waits for something that no end of its own jobs brings: a time, a
- * job of another queue, or a slot that jobs of another sandbox hold. One per queue and sandbox. It holds a FIFO, and a byte wakes
- * it. A shell starts it again if it is killed.
+ * The queue waiter: a process without a job. It stays while a queue waits for an event that the end of its
+ * own jobs does not bring: a time, a job of another queue, or a slot taken by a job of another sandbox. There
+ * is one per queue and sandbox. It holds a FIFO open, and a byte wakes it. A shell restarts it if it is
+ * killed. This file starts and wakes it; supervisor/queue-waiter.ts runs it.
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { hasReader, wakeReader } from '../../base/fs/atomic-write.ts';
@@ -11,67 +12,62 @@ import { stampQueue } from '../../job/queue/queue-files.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
 import type { JobView } from '../../job/view.ts';
 import { makeFifoAt } from '../launch/alive-fifo.ts';
-import { ownEnvironment } from '../launch/environment.ts';
-import { SUPERVISOR } from '../launch/spawn-supervisor.ts';
+import { SUPERVISOR, spawnDetached } from '../launch/spawn-supervisor.ts';
 import { requireTool } from '../os/programs.ts';
 import { thisSandboxKey } from './confinement.ts';
 
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
-/** Wakes the keepers of a queue in a sandbox, that of an older bgjob among them; false if there is none. */
+/** Wakes the waiters of a queue in a sandbox, also that of an older bgjob; false if there is none. */
 export function nudgeQueueWaiter(queue: QueuePaths, sandbox: string): boolean {
   const isOld = wakeReader(queue.olderQueueWaiter(sandbox));
   return wakeReader(queue.keeper(sandbox)) || isOld;
 }
 
-/** A shell line that starts a command again while a signal ends it; not for ever. */
+/** A shell line that runs a command again each time a signal ends it, up to 1000 times. */
 export const AGAIN = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
 
-/** Makes sure that a keeper waits for the queue in this sandbox. Throws system errors. */
-export async function keep(home: Home, name: string): Promise<void> {
+/** Makes sure that a waiter of this sandbox waits for the queue. Throws system errors. */
+export async function startQueueWaiter(home: Home, name: string): Promise<void> {
   const queue = home.queue(name);
   const fifo = queue.keeper(thisSandboxKey());
   if (wakeReader(fifo)) return;
   const made = await makeFifoAt(home, fifo);
   if (!made.ok) return;
-  // held until the keeper holds it: who comes meanwhile finds one
+  // open until the new process has it open: others find a waiter meanwhile
   const fd = openSync(fifo, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
   try {
-    const { spawn } = require('node:child_process') as typeof import('node:child_process');
-    const child = spawn(
+    const child = spawnDetached(
+      name,
       requireTool('sh'),
       ['-c', AGAIN, 'sh', process.execPath, SUPERVISOR, home.path, name, '--keep'],
-      {
-        argv0: `bgjob[${name}]`,
-        cwd: '/',
-        detached: true,
-        stdio: ['ignore', 'ignore', 'ignore', 'ignore', fd],
-        env: { ...ownEnvironment(process.env), NODE_V8_COVERAGE: undefined },
-      },
+      ['ignore', fd],
     );
     child.on('error', () => {});
-    child.unref();
   } finally {
     closeSync(fd);
   }
 }
 
-/** Whether a queue has a keeper in a sandbox; it is not woken. */
+/** Whether a queue has a waiter in a sandbox; it is not woken. */
 export const hasQueueWaiter = (queue: QueuePaths, sandbox: string): boolean =>
   hasReader(queue.keeper(sandbox));
 
-/** Jobs wait no more, without an end by a supervisor: a keeper that nobody needs leaves now, and not at its next look. */
-export function wakeKeepers(home: Home, views: JobView[]): void {
-  const keepers = new Map<string, [queue: string, sandbox: string]>();
+/**
+ * Wakes the waiters of these jobs, which no longer wait although no supervisor saw their end: a waiter that
+ * is not needed ends now.
+ */
+export function wakeQueueWaiters(home: Home, views: JobView[]): void {
+  const waiters = new Map<string, [queue: string, sandbox: string]>();
   for (const view of views) {
     const placement = 'spec' in view ? view.spec.placement : null;
     if (!placement) continue;
     const sandbox = sandboxKey(placement);
-    keepers.set(`${placement.queue} ${sandbox}`, [placement.queue, sandbox]);
+    waiters.set(`${placement.queue} ${sandbox}`, [placement.queue, sandbox]);
   }
-  for (const [name, sandbox] of keepers.values()) {
+  for (const [name, sandbox] of waiters.values()) {
     const queue = home.queue(name);
-    // else it would go by the list that it has
+    // without a new stamp the waiter would use the list that it has
     stampQueue(queue);
     nudgeQueueWaiter(queue, sandbox);
   }

@@ -1,6 +1,7 @@
 /**
- * A job in a queue, from its records: whether it waits, what became of those it waits for, and its end without a start. Whoever
- * cancels or skips one becomes its owner first, as whoever starts it does: one of them comes first.
+ * A job in a queue, by its records: whether it waits, the result of the jobs on which it depends, and its end
+ * without a start. A process that cancels or skips a job becomes its owner first, like a process that starts
+ * it: only one of them succeeds.
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -31,7 +32,10 @@ import { identify, isAlive, isLocked } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { nudgeQueueWaiter } from './queue-waiter.ts';
 
-/** Whether somebody has taken the job to start it, or has ended it: who owns it lives, or its state or shim says so. */
+/**
+ * Whether a process has taken the job to start it, or has ended it: its owner lives, or its state or shim
+ * says so.
+ */
 export function isTaken(job: JobPaths): boolean {
   const state = readState(job);
   if (
@@ -45,42 +49,45 @@ export function isTaken(job: JobPaths): boolean {
   return readShim(job).shim !== undefined;
 }
 
-/** Whether an owner has nothing to do with a job any more: it is dead, or has put it back and lives on for other jobs. */
-export function isPast(job: JobPaths, { generation, identity }: Owner): boolean {
+/** Whether an owner is done with a job: it is dead, or it put the job back and lives on for other jobs. */
+function isPast(job: JobPaths, { generation, identity }: Owner): boolean {
   const state = readState(job);
   const isBack =
     state.kind === 'read' && state.value.status.phase === 'queued' && state.value.generation === generation;
   return isBack || isAlive(identity) === 'dead';
 }
 
-/** Whether the job has begun to run, or ended: then it waits no more, whoever owns it. */
+/** Whether the job has begun to run, or has ended: then it waits no more, whether its owner lives or not. */
 export function hasStarted(job: JobPaths): boolean {
   const state = readState(job);
   return (state.kind === 'read' && state.value.status.phase !== 'queued') || readShim(job).shim !== undefined;
 }
 
-/** A shim that has not written itself down: somebody holds the job whose owner is dead. It may also be about to be started anew. */
+/**
+ * Whether the job is locked though its owner is dead: its shim is not on record yet, or a process is about to
+ * start it again.
+ */
 function mayBeStarting(job: JobPaths): boolean {
   const owner = readOwner(job);
   return owner.kind === 'read' && isAlive(owner.value.identity) === 'dead' && isLocked(job.alive);
 }
 
-/** Ends a job that nobody has taken; false if somebody has, or was first. Throws system errors. */
+/** Ends a job that no process has taken; false if one has, or was faster. Throws system errors. */
 export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const job = home.job(spec.id);
-  // first of all: whoever becomes its owner from here on comes before us
+  // before anything else: a process that becomes its owner from here on comes before us
   const generation = highestGeneration(job) + 1;
   if (mayBeStarting(job) || isTaken(job)) return false;
   const before = readState(job);
   const known = before.kind === 'read' ? before.value : undefined;
-  // the end that follows is durable: this need not be
+  // not flushed: the end that follows is durable
   if (!claimOwner(job, { generation, identity: identify(process.pid)! }, false)) return false;
   const queued: Status = known?.status ?? { phase: 'queued', notBefore: null };
   const events: Event[] = event.type === 'start-failed' ? [{ type: 'admitted' }, event] : [event];
   const status = events.reduce(nextStatus, queued);
   if (status.phase !== 'ended') throw new Error(`${event.type} does not end what is queued`);
   const { attempt = 1, attempts = [] } = known ?? {};
-  // an attempt before may have written
+  // an earlier attempt may have written
   const logBytes = readLogSize(job) ?? null;
   writeState(job, {
     v: 1,
@@ -95,7 +102,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
     spec,
   });
   markEnded(home, spec.id, status.endedAt, spec.project);
-  // before the entry goes: whoever meets one of an ended job does it
+  // before the entry is removed: a process that finds the entry of an ended job starts the hook
   startHook(home, spec);
   removeFromQueue(home, spec);
   nudgeQueueWaiter(home.queue(spec.placement.queue), sandboxKey(spec.placement));
@@ -103,25 +110,25 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   return true;
 }
 
-/** Takes the entry of a job that was started or ended, and its environment if it needs that no more. */
+/** Removes the entry of a job that was started or ended, and its environment if it is not needed any more. */
 export function removeFromQueue(home: Home, spec: QueuedSpec): void {
-  // the entry last: as long as it is there somebody meets it, and does what is left
+  // the entry last: while it is there, another process finds it and finishes this
   if (!spec.keepEnv && spec.onExit === null) removeQuietly(home.job(spec.id).env);
   const entry = findEntry(home, spec);
   if (entry) removeEntry(entry);
 }
 
-/** Whoever waits for a job that never ran sleeps on its FIFO: it is held for an instant, and let go. */
+/** Wakes waiters of a job that never ran: they sleep on its FIFO, which is locked and unlocked here. */
 function wake(job: JobPaths): void {
   try {
     closeSync(openSync(job.alive, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW));
   } catch (thrown) {
-    // nobody waits: there is none
+    // no FIFO, so no process waits
     ignoreSystemError(thrown);
   }
 }
 
-/** How an attempt or a job ended, in two words. */
+/** The end of an attempt or job, in a few words. */
 export function howEnded(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'exited':
@@ -139,18 +146,18 @@ export function howEnded(outcome: Outcome): string {
   }
 }
 
-/** What became of a job that another waits for. */
+/** The result of a job on which another depends. */
 export function fateOf(home: Home, id: JobId): Fate {
   const view = observe(home, id);
   if (!view) return { kind: 'unknown', how: 'was removed' };
-  // what cannot be judged now may be later
+  // a job that cannot be judged now may be later
   if (view.kind !== 'ended') return { kind: 'waits' };
   const { outcome } = view.status;
   if (outcome.kind === 'lost') return { kind: 'unknown', how: howEnded(outcome) };
   return exitCodeOf(outcome) === 0 ? { kind: 'succeeded' } : { kind: 'failed', how: howEnded(outcome) };
 }
 
-/** Skips a job; true if it is over, whoever ended it. */
+/** Skips a job; true if this process ended it. */
 export function skip(home: Home, spec: QueuedSpec, why: string): boolean {
   return dismiss(home, spec, { type: 'skipped', at: systemClock.now(), why });
 }

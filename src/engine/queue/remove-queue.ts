@@ -1,7 +1,7 @@
 /**
- * Removing a queue. It is renamed away, looked at again, and put back if somebody has added a job at that instant: the rename is
- * atomic, and who adds one either did so before, and is seen, or makes the queue anew. Who is killed in between leaves it aside;
- * the next gc, or change of a queue, puts it back or deletes it.
+ * Removes a queue. The queue is renamed away, checked again, and put back if a job was added just then. The
+ * rename is atomic: a process that adds a job either did so before, which is seen, or makes the queue anew.
+ * If a removal is killed half-way, the next gc or the next change of a queue finishes it.
  */
 import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { syncDir } from '../../base/fs/atomic-write.ts';
@@ -16,19 +16,19 @@ import { listEntries, makeQueue, stampQueue } from '../../job/queue/queue-files.
 import { idOfEntry } from '../../job/queue/queue-order.ts';
 import { identify, isLocked } from '../os/process-identity.ts';
 
-/** A queue that was renamed away: no name of a queue looks like this. */
+/** The folder of a queue that was renamed away: no queue can have such a name. */
 const RENAMED_AWAY = /^(.+)~(\d{1,15})$/;
 
 interface Use {
   running: number;
   waiting: number;
-  /** Somebody is about to add a batch. */
+  /** A process is about to add a batch. */
   adding: boolean;
 }
 
 function useOf(home: Home, queue: QueuePaths): Use {
-  const starts = listAdmissions(queue).map(({ id }) => id);
-  const running = new Set(starts.filter((id) => id > 0 && isLocked(home.job(id).alive)));
+  const admitted = listAdmissions(queue).map(({ id }) => id);
+  const running = new Set(admitted.filter((id) => id > 0 && isLocked(home.job(id).alive)));
   const waiting = listEntries(queue).filter(({ name }) => !running.has(idOfEntry(name)));
   return {
     running: running.size,
@@ -39,62 +39,62 @@ function useOf(home: Home, queue: QueuePaths): Use {
 
 const isUsed = ({ running, waiting, adding }: Use): boolean => running > 0 || waiting > 0 || adding;
 
-/** Removes a queue; fails, and leaves it as it is, while jobs run or wait in it. Throws system errors. */
-export function dropQueue(home: Home, name: string): Result<void> {
+/** Removes a queue; fails and changes nothing while jobs run or wait in it. Throws system errors. */
+export function removeQueue(home: Home, name: string): Result<void> {
   const queue = home.queue(name);
-  // something else stands there: nobody knows who waits
+  // something else has that name: it cannot be known which jobs wait
   if (!['ours', 'absent'].includes(inspectDirectory(queue.waiting)))
     throw Object.assign(new Error(queue.waiting), { code: 'ENOTDIR' });
   const inUse = ({ running, waiting }: Use) => fail({ code: 'queue-in-use', name, running, waiting });
   const before = useOf(home, queue);
   if (isUsed(before)) return inUse(before);
-  const aside = new QueuePaths(`${queue.dir}~${process.pid}`);
-  renameSync(queue.dir, aside.dir);
+  const renamed = new QueuePaths(`${queue.dir}~${process.pid}`);
+  renameSync(queue.dir, renamed.dir);
   syncDir(home.queues);
-  const after = useOf(home, aside);
+  const after = useOf(home, renamed);
   if (isUsed(after)) {
-    putBack(home, name, aside);
+    putBack(home, name, renamed);
     return inUse(after);
   }
-  discard(aside);
+  deleteFolder(renamed);
   return ok(undefined);
 }
 
-/** Where it was made anew meanwhile, what it held goes there. */
-function putBack(home: Home, name: string, aside: QueuePaths): void {
+/** If the queue was made anew meanwhile, its content is moved there. */
+function putBack(home: Home, name: string, renamed: QueuePaths): void {
   const queue = home.queue(name);
   try {
-    renameSync(aside.dir, queue.dir);
+    renameSync(renamed.dir, queue.dir);
   } catch (thrown) {
     if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(thrown))) throw thrown;
     makeQueue(home, name);
-    for (const entry of namesIn(aside.waiting))
-      renameSync(`${aside.waiting}/${entry}`, `${queue.waiting}/${entry}`);
-    for (const one of namesIn(aside.dir))
+    for (const entry of namesIn(renamed.waiting))
+      renameSync(`${renamed.waiting}/${entry}`, `${queue.waiting}/${entry}`);
+    for (const one of namesIn(renamed.dir))
       if (one !== 'waiting' && !existsSync(`${queue.dir}/${one}`))
-        renameSync(`${aside.dir}/${one}`, `${queue.dir}/${one}`);
+        renameSync(`${renamed.dir}/${one}`, `${queue.dir}/${one}`);
     syncDir(queue.waiting);
     syncDir(queue.dir);
-    discard(aside);
+    deleteFolder(renamed);
   }
   syncDir(home.queues);
   stampQueue(queue);
 }
 
-function discard({ dir }: QueuePaths): void {
+function deleteFolder({ dir }: QueuePaths): void {
   emptyDirectory(dir);
   rmdirSync(dir);
 }
 
-/** Brings to an end what was killed while it removed a queue. Throws system errors. */
-export function settleDropped(home: Home): void {
+/** Finishes removals whose process was killed. Throws system errors. */
+export function finishRemovals(home: Home): void {
   for (const folder of namesIn(home.queues)) {
     const [, name, pid] = RENAMED_AWAY.exec(folder) ?? [];
-    const aside = new QueuePaths(`${home.queues}/${folder}`);
-    if (name === undefined || inspectDirectory(aside.dir) !== 'ours') continue;
-    // whoever removes it is at it
+    const renamed = new QueuePaths(`${home.queues}/${folder}`);
+    if (name === undefined || inspectDirectory(renamed.dir) !== 'ours') continue;
+    // its process is still at work
     if (identify(Number(pid))) continue;
-    if (isUsed(useOf(home, aside))) putBack(home, name, aside);
-    else discard(aside);
+    if (isUsed(useOf(home, renamed))) putBack(home, name, renamed);
+    else deleteFolder(renamed);
   }
 }

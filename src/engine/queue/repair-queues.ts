@@ -1,12 +1,13 @@
 /**
- * What gc does for queues: entries of jobs that do not wait any more go, and what killed launchers left behind; a queue itself stays
- * until somebody removes it. What is young is left alone: somebody may be at it.
+ * The part of gc for queues: removes entries of jobs that do not wait any more, and files that killed
+ * launchers left. The queue itself stays until it is removed by command. Young files are left alone: their
+ * process may be at work.
  */
 import { lstatSync, rmdirSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { readSpec } from '../../job/home/records.ts';
@@ -15,18 +16,18 @@ import { idOfEntry, parseQueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
-import { settleDropped } from './remove-queue.ts';
+import { finishRemovals } from './remove-queue.ts';
 
-/** As long as whoever made it may still need it, milliseconds. */
+/** For this long the process that made a file may still need it, milliseconds. */
 const YOUNG_MS = 60_000;
 
-/** Whether it was made, or changed, long ago; in either direction: where the clock was set back, that lies in the future. */
+/** Whether it changed long ago; in either direction, because the clock may have been set back. */
 function isOld(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > YOUNG_MS;
 }
 
-/** The jobs for which others wait, by the entries of these. */
+/** The jobs on which waiting jobs depend. */
 export function awaitedJobs(home: Home): Set<JobId> {
   const awaited = new Set<JobId>();
   for (const name of listQueues(home)) {
@@ -45,15 +46,18 @@ function dependenciesOf(home: Home, id: JobId): { id: JobId }[] {
   return spec.kind === 'read' ? (spec.value.placement?.after ?? []) : [];
 }
 
-/** Whether an entry is of a job that waits, or may: one that cannot be judged keeps its own. */
+/** Whether a job waits or may wait: the entry of a job that cannot be judged stays. */
 const isNeeded = (view: JobView | undefined): boolean =>
   view?.kind === 'unreadable' ||
   view?.kind === 'elsewhere' ||
   (view?.kind === 'live' && (view.status.phase === 'queued' || view.status.phase === 'starting'));
 
-/** Mends all queues; `isQueued`: whether the caller has just seen that a job waits. What cannot be removed is for the next gc. */
-export function mendQueues(home: Home, isQueued: (id: JobId) => boolean): void {
-  attemptQuietly(() => settleDropped(home));
+/**
+ * Repairs all queues. `isQueued` says whether the caller has just seen the job wait. Errors are left to the
+ * next gc.
+ */
+export function repairQueues(home: Home, isQueued: (id: JobId) => boolean): void {
+  attemptQuietly(() => finishRemovals(home));
   for (const name of listQueues(home)) {
     const queue = home.queue(name);
     for (const file of listEntries(queue)) {
@@ -65,7 +69,10 @@ export function mendQueues(home: Home, isQueued: (id: JobId) => boolean): void {
   }
 }
 
-/** Batches that were never revealed, environments without a batch, empty batches, and files that were never finished. */
+/**
+ * Removes batches that were never revealed, environments without a batch, empty batches, and unfinished
+ * files.
+ */
 function removeAbandoned(queue: QueuePaths): void {
   const names = namesIn(queue.dir);
   for (const name of names) {
@@ -79,7 +86,7 @@ function removeAbandoned(queue: QueuePaths): void {
   }
 }
 
-/** Markers alone: whatever else is in it stays, and the folder with it. */
+/** Removes entries only. Other files stay, and the folder with them. */
 function emptyFolder(path: string): void {
   for (const name of namesIn(path)) if (parseQueueEntry(name)) removeQuietly(`${path}/${name}`);
   removeEmpty(path);
@@ -87,12 +94,4 @@ function emptyFolder(path: string): void {
 
 function removeEmpty(path: string): void {
   attemptQuietly(() => rmdirSync(path));
-}
-
-function attemptQuietly(act: () => void): void {
-  try {
-    act();
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
 }
