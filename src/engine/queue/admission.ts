@@ -6,8 +6,8 @@
  * - A job is being started, or runs, while its FIFO `alive` is locked. A process that wants to start a job
  *   locks it first.
  * - That process then records an admission, whose number is above all others. It may go on only if fewer jobs
- *   with lower numbers are locked than there are slots. Of two that cross, the later sees the earlier: no more
- *   jobs run than there are slots.
+ *   with lower numbers are locked than there are slots. Of two that cross, the later sees the earlier: there
+ *   never run more jobs than there are slots.
  * - The process that becomes the next owner, by an exclusive create, starts the job.
  *
  * If a process is killed on the way, its lock is gone, and the job waits as before.
@@ -95,7 +95,7 @@ async function admit(
   const { home, queue } = snapshot;
   const job = home.job(spec.id);
   // before anything else: a process that becomes its owner from here on comes before us, even if it is dead
-  // when we findCandidate
+  // when we look
   const generation = highestGeneration(job) + 1;
   if (isLocked(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   const made = await makeFifo(home, spec.id);

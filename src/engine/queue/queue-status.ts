@@ -29,7 +29,7 @@ import { fateOf } from './queued-job.ts';
 const MAX_NAMED = 5;
 const DAY_MS = 86_400_000;
 
-/** For what a job waits that is not runningIds yet. */
+/** For what a job waits that is not started yet. */
 export interface Waiting {
   /** Its position in the queue, from 1 on; null if it is in no queue, or its entry has just been removed. */
   position: number | null;
@@ -84,7 +84,7 @@ export class QueueStatus {
   /** The entry names of the waiting jobs, in order. There may be 10,000: no object is made for each. */
   private get entries(): string[] {
     if (this.names) return this.names;
-    // read first: a job that is runningIds meanwhile still has its entry
+    // read first: a job that is started meanwhile still has its entry
     const { running } = this;
     let names = entryNames(this.snapshot.queue);
     for (const id of running) {
@@ -171,7 +171,7 @@ export class QueueStatus {
     return { text: `${text}: ${whose} of an older bgjob, which may not know ${needText(spec.needs)}`, brief };
   }
 
-  /** Whether a job may only be runningIds in another sandbox, where no process is left to start it. */
+  /** Whether a job may only be started in another sandbox, where no process is left to start it. */
   isStranded(id: JobId): boolean {
     const entry = parseQueueEntry(this.entries.find((name) => name.startsWith(idText(id), 7)) ?? '');
     if (!entry || this.snapshot.isOurs(entry)) return false;
