@@ -1,7 +1,7 @@
 /** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
 import { version } from '../../package.json';
 import { clip, clipMiddle, safe, safeJson } from '../base/text/sanitize.ts';
-import { attendLeft } from '../engine/automation/recovery.ts';
+import { recoverAll } from '../engine/automation/recovery.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
 import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
 import { openHome } from '../job/home/home.ts';
@@ -107,7 +107,7 @@ async function command(argv: string[]): Promise<number> {
   const context = new Context(process.env, output);
   const result: Result<Exit> = await verb.run(context, parsed.value);
   const home = context.home();
-  if (home.ok && home.value) await attendLeft(home.value, verb.name === 'kill');
+  if (home.ok && home.value) await recoverAll(home.value, verb.name === 'kill');
   if (!result.ok) return printFailure(output, result.failure);
   if (output.lost !== undefined)
     return printFailure(output, { code: 'answer-lost', errno: output.lost, instead: 'stderr' });

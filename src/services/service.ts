@@ -3,8 +3,8 @@ import { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { readRecord } from '../base/fs/read-record.ts';
-import { attendQueues } from '../engine/automation/recovery.ts';
-import { begin, lockCall, type ServiceJob } from '../engine/automation/service-jobs.ts';
+import { recoverQueues } from '../engine/automation/recovery.ts';
+import { openServiceFifo, type ServiceJob, startService } from '../engine/automation/service-jobs.ts';
 import { observe } from '../engine/observe/observe.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { claimInstance } from '../engine/os/process-lock.ts';
@@ -31,7 +31,11 @@ export class Calls {
 
   /** From here on it is found. Throws system errors. */
   async open(): Promise<void> {
-    this.socket = new Socket({ fd: await lockCall(this.home, this.path), readable: true, writable: false });
+    this.socket = new Socket({
+      fd: await openServiceFifo(this.home, this.path),
+      readable: true,
+      writable: false,
+    });
     this.socket.on('error', () => {});
     this.socket.resume();
   }
@@ -77,7 +81,7 @@ export async function becomeInstance(home: Home, folder: string, key: string): P
     const claim = claimInstance(folder, key);
     if (claim !== undefined) {
       // one before that was killed may have been about to start the next job of a queue
-      await attendQueues(home);
+      await recoverQueues(home);
       return claim;
     }
     await systemClock.sleep(SHORT_MS);
@@ -89,7 +93,7 @@ export async function followUp(home: Home, service: ServiceJob): Promise<void> {
   const own = ownJob();
   const view = own === null ? undefined : observe(home, own);
   if (view?.kind !== 'ended' || view.status.stop !== null) return;
-  await begin(home, service);
+  await startService(home, service);
 }
 
 /** Whether the home is still the one that was opened, and the job in which we run lives: if not, nothing is started any more. */

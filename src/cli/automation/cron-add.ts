@@ -2,7 +2,7 @@
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { safe } from '../../base/text/sanitize.ts';
-import { callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
+import { ensureServed, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
 import { addTemplate } from '../../job/automation/template-records.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
@@ -90,7 +90,7 @@ export async function addSchedule(
   const added = attempt('write', paths.dir, () => addTemplate(home, home.schedules, paths, schedule));
   if (!added.ok) return added;
   if (!added.value) return fail({ code: 'starter-taken', kind: 'schedule', name });
-  const served = await callOn(home, schedulerOf(home));
+  const served = await ensureServed(home, schedulerOf(home));
   const next = timetable.value.next(systemClock.now());
   if (output.json) {
     output.object({

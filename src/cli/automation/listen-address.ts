@@ -1,6 +1,6 @@
 /** `--listen`: where a listener listens, and who has the port if it cannot. */
 import { clip, safe } from '../../base/text/sanitize.ts';
-import { claimable, findPort, readPortOwner } from '../../engine/automation/listener-status.ts';
+import { findPort, readPortOwner, waitUntilFree } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { portTaken } from '../../engine/observe/port-owner.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
@@ -91,7 +91,7 @@ export async function chooseAddress(home: Home, wanted: Wanted): Promise<Result<
     const held = await checkPortOwner(home, address);
     return held.ok ? ok(address) : held;
   }
-  const errno = await claimable(home, address);
+  const errno = await waitUntilFree(home, address);
   if (errno === undefined) return ok(address);
   const held = errno === 'EADDRINUSE' ? await checkPortOwner(home, address) : ok(undefined);
   return held.ok ? refused(address, errno) : held;

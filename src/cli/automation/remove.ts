@@ -1,7 +1,7 @@
 /** What `cron` and `trigger` do alike: options that only `add` takes, and removing one. */
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { plural } from '../../base/text/sanitize.ts';
-import { callAll } from '../../engine/automation/service-jobs.ts';
+import { wakeServices } from '../../engine/automation/service-jobs.ts';
 import { liveJobs } from '../../engine/automation/start-once.ts';
 import { removeTemplate } from '../../job/automation/template-records.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
@@ -36,7 +36,7 @@ export function removeOne(
   const removed = attempt(`remove ${kind}`, paths.dir, () => removeTemplate(home, paths));
   if (!removed.ok) return removed;
   if (!removed.value) return fail({ code: 'no-such-starter', kind, name, known });
-  callAll(kind === 'schedule' ? home.schedules : home.triggers);
+  wakeServices(kind === 'schedule' ? home.schedules : home.triggers);
   if (output.json) output.object({ v: 1, name, removed: true, running: live });
   else {
     output.line(`${name}: removed`);

@@ -1,7 +1,7 @@
 /** `trigger add` and `trigger rotate`: a trigger from words, its listener started, its secret shown once. */
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
-import { callAll, callOn, listenerOf } from '../../engine/automation/service-jobs.ts';
+import { ensureServed, listenerOf, wakeServices } from '../../engine/automation/service-jobs.ts';
 import { addTemplate, removeTemplate } from '../../job/automation/template-records.ts';
 import {
   type Address,
@@ -150,7 +150,7 @@ export async function addTrigger(
   if (lost !== undefined) {
     // nor can anybody use it
     attempt('remove trigger', paths.dir, () => removeTemplate(home, paths));
-    callAll(home.triggers);
+    wakeServices(home.triggers);
     const undone = `so trigger ${name} was not added: nobody would know its secret`;
     return secretLost(lost, undone, 'the same again, with a stdout that takes the secret');
   }
@@ -162,7 +162,7 @@ export async function addTrigger(
 
 /** Starts its listener, if need be; fails unless that has the port. */
 async function serve(home: Home, address: Address): Promise<Result<void>> {
-  const called = await callOn(home, listenerOf(home, address));
+  const called = await ensureServed(home, listenerOf(home, address));
   return called.ok ? checkPortOwner(home, address) : called;
 }
 

@@ -6,7 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
-import { attendLeft } from '../../engine/automation/recovery.ts';
+import { recoverAll } from '../../engine/automation/recovery.ts';
 import { LogWatcher } from '../../engine/wait/log-watcher.ts';
 import { readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
 import {
@@ -146,7 +146,7 @@ async function nextAnswer(
   const growth = new LogWatcher(paths.dir, SLOWEST_MS);
   for (let attended = Number.NEGATIVE_INFINITY; !abort.aborted; ) {
     if (systemClock.monotonic() - attended > ATTEND_MS) {
-      await attendLeft(home);
+      await recoverAll(home);
       // not at the first look: it may have been started just now
       if (attended > 0) await printTrouble(context, home, name);
       attended = systemClock.monotonic();

@@ -10,7 +10,7 @@ import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Output } from '../output/output.ts';
 
 /** Moves each queue on in which somebody waits. */
-async function attendQueues(output: Output, home: Home): Promise<void> {
+async function recoverQueues(output: Output, home: Home): Promise<void> {
   for (const name of listQueues(home)) {
     const waiting = listEntries(home.queue(name)).length;
     if (waiting === 0) continue;
@@ -56,7 +56,7 @@ export const boot = verb({
       if (!output.json) output.note('nothing is to go on: there are no jobs yet');
       return ok(SUCCESS);
     }
-    await attendQueues(output, home);
+    await recoverQueues(output, home);
     return attendServices(output, home);
   },
 });

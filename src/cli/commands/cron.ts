@@ -2,7 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { safe } from '../../base/text/sanitize.ts';
-import { callAll, callOn, schedulerOf } from '../../engine/automation/service-jobs.ts';
+import { ensureServed, schedulerOf, wakeServices } from '../../engine/automation/service-jobs.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { countBetween } from '../../job/automation/due.ts';
@@ -106,7 +106,7 @@ async function setPaused(
     );
   // another sandbox has a scheduler of its own, or nobody
   if (!paused && isInThisNamespace(schedule)) return served(home);
-  callAll(home.schedules);
+  wakeServices(home.schedules);
   return ok(SUCCESS);
 }
 
@@ -128,7 +128,7 @@ function pausedSince(path: string): number {
 }
 
 async function served(home: Home): Promise<Result<Exit>> {
-  const called = await callOn(home, schedulerOf(home));
+  const called = await ensureServed(home, schedulerOf(home));
   return called.ok ? ok(SUCCESS) : called;
 }
 

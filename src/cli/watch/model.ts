@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { readableLines, safe } from '../../base/text/sanitize.ts';
-import { attendLeft } from '../../engine/automation/recovery.ts';
+import { recoverAll } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import { ViewCache } from '../../engine/observe/view-cache.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
@@ -214,7 +214,7 @@ export class Watching {
     }
     if (begun < this.nextAttend) return;
     this.nextAttend = begun + ATTEND_MS;
-    await attendLeft(home, true);
+    await recoverAll(home, true);
   }
 
   private rowOf(home: Home, view: JobView, overview: Parameters<typeof cellsOf>[3], now: number): WatchRow {

@@ -1,4 +1,7 @@
-/** The listeners of a home, one for each address and port that triggers name; and whether one really listens. */
+/**
+ * The listeners of a home, one for each address and port that triggers name, and which process has such a
+ * port.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { type Address, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -8,12 +11,12 @@ import { isInThisNamespace } from '../queue/confinement.ts';
 import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
 
 /** A listener, and the triggers that it serves. */
-export interface Serving {
+interface Serving {
   service: ServiceJob;
   names: string[];
 }
 
-/** Of all triggers that are served here. */
+/** The listeners of all triggers that are served in these namespaces. */
 export function listenersOf(home: Home): Serving[] {
   const found = new Map<string, Serving>();
   for (const name of listTriggers(home)) {
@@ -26,33 +29,33 @@ export function listenersOf(home: Home): Serving[] {
   return [...found.values()];
 }
 
-/** Who has the port: `ours`, nobody, or somebody else; `unknown`: somebody whose processes we may not see. */
-export type PortOwner = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken'; by: Listener | 'unknown' };
+/** The owner of a port: our listener, no process, or another process; `unknown`: one that we may not see. */
+type PortOwner = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken'; by: Listener | 'unknown' };
 
-/** Who listens on the port of an address. */
+/** Finds the owner of the port of an address. */
 export async function readPortOwner(home: Home, address: Address): Promise<PortOwner> {
   const wanted = { port: address.port, address: normalizeAddress(address.host) };
   const read = () => socketsOn(address.port, [], true).filter((one) => overlap(one, wanted));
   const namesOf = (sockets: PortSocket[]) => sockets.map(({ socket }) => socket).join();
   for (let sockets = read(); sockets.length > 0; ) {
-    const holders = (await readSocketOwners(sockets)).map(({ pid }) => describeListener(home, pid));
+    const owners = (await readSocketOwners(sockets)).map(({ pid }) => describeListener(home, pid));
     const own = jobOf(home, listenerOf(home, address));
-    if (own && holders.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
-    // who was there may have ended before it was looked for
+    if (own && owners.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
+    // the process may have ended before it was looked for
     const again = read();
-    if (namesOf(again) === namesOf(sockets)) return { kind: 'taken', by: holders[0] ?? 'unknown' };
+    if (namesOf(again) === namesOf(sockets)) return { kind: 'taken', by: owners[0] ?? 'unknown' };
     sockets = again;
   }
   return { kind: 'nobody' };
 }
 
-/** Between two tries to have an address, milliseconds. */
-const TRY_MS = 20;
-/** A listener whose last trigger was removed needs milliseconds to end. */
+/** The wait between two tries to take an address, milliseconds. */
+const POLL_MS = 20;
+/** A listener whose last trigger was removed ends within milliseconds. */
 const ENDING_MS = 5000;
 
-/** Takes an address for an instant; the system error that says why it cannot be had. `port` 0: any. */
-export function tryAddress({ host, port }: Address): Promise<string | undefined> {
+/** Listens on an address for a moment; returns the system error if that fails. Port 0 stands for any. */
+function tryAddress({ host, port }: Address): Promise<string | undefined> {
   const { createServer } = require('node:net') as typeof import('node:net');
   const server = createServer();
   return new Promise((resolve) => {
@@ -61,26 +64,26 @@ export function tryAddress({ host, port }: Address): Promise<string | undefined>
   });
 }
 
-/** The same, but waits for a listener of ours that is about to end. */
-export async function claimable(home: Home, address: Address): Promise<string | undefined> {
+/** The same, but it waits for a listener of ours that is about to end. */
+export async function waitUntilFree(home: Home, address: Address): Promise<string | undefined> {
   for (const deadline = systemClock.monotonic() + ENDING_MS; ; ) {
     const errno = await tryAddress(address);
     if (errno !== 'EADDRINUSE' || systemClock.monotonic() > deadline) return errno;
     if ((await readPortOwner(home, address)).kind === 'taken') return errno;
-    await systemClock.sleep(TRY_MS);
+    await systemClock.sleep(POLL_MS);
   }
 }
 
-/** Below those that the kernel gives to connections that go out: it is to be the same for years. */
+/** Below the ports that the kernel gives to outgoing connections: the port must stay usable for years. */
 const [FIRST_PORT, LAST_PORT] = [20_000, 32_000];
-const MOST_TRIES = 200;
+const MAX_TRIES = 200;
 
-/** A port that nobody has at this address; the system error where there is none. */
+/** A free port of this address; the system error if there is none. */
 export async function findPort(host: string): Promise<{ port: number } | { errno: string }> {
   for (let n = 0; ; n++) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
     const errno = await tryAddress({ host, port });
     if (errno === undefined) return { port };
-    if (errno !== 'EADDRINUSE' || n === MOST_TRIES) return { errno };
+    if (errno !== 'EADDRINUSE' || n === MAX_TRIES) return { errno };
   }
 }

@@ -1,7 +1,7 @@
 /**
- * What every command does in passing: a queue whose processes were all killed is moved on by the next command, whatever it is, and
- * the jobs that serve schedules and triggers are started again. It
- * costs those nothing that meet neither, and little where somebody sees to it.
+ * Crash recovery, run at the end of every command: advances queues whose processes were all killed, and
+ * restarts the scheduler and the listeners. It costs nothing where there are no queues, schedules or
+ * triggers, and little where their processes live.
  */
 import { existsSync, opendirSync } from 'node:fs';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -19,10 +19,10 @@ import { isInThisNamespace, thisSandboxKey } from '../queue/confinement.ts';
 import { olderOwner } from '../queue/queue-snapshot.ts';
 import { hasQueueWaiter } from '../queue/queue-waiter.ts';
 import { listenersOf } from './listener-status.ts';
-import { begin, callOn, isServed, jobOf, type ServiceJob, schedulerOf } from './service-jobs.ts';
+import { ensureServed, isServed, jobOf, type ServiceJob, schedulerOf, startService } from './service-jobs.ts';
 
 function isEmpty(folder: string): boolean {
-  // not readdir: there may be 10,000
+  // not readdir: there may be 10,000 entries
   const dir = opendirSync(folder);
   try {
     return dir.readSync() === null;
@@ -31,70 +31,70 @@ function isEmpty(folder: string): boolean {
   }
 }
 
-/** Whether jobs wait in a queue, and nobody in this sandbox will see to it. */
-export function isLeft(home: Home, name: string): boolean {
+/** Whether jobs wait in a queue, and no process of this sandbox will start them. */
+export function isQueueOrphaned(home: Home, name: string): boolean {
   const queue = home.queue(name);
   if (isPaused(queue) || foldersOf(queue).every(isEmpty)) return false;
   const key = thisSandboxKey();
   if (hasQueueWaiter(queue, key)) return false;
-  // where there is no end of slots, jobs that run say nothing of those that wait
+  // the queue without slots: its running jobs say nothing about the waiting ones
   if (name === NO_QUEUE) return true;
   const running = listAdmissions(queue).filter(({ id }) => id > 0 && isLocked(home.job(id).alive));
   const isFull = new Set(running.map(({ id }) => id)).size >= readSlots(queue);
   return !isFull || running.every(({ id, sandbox }) => sandbox !== key || olderOwner(home, id) !== undefined);
 }
 
-/** The schedules that are to be served here. */
+/** The schedules that are served in these namespaces. */
 const schedulesHere = (home: Home): string[] =>
   listSchedules(home).filter((name) => {
     const read = isTemplatePaused(home.schedule(name)) ? undefined : readSchedule(home, name);
     return read?.kind === 'read' && isInThisNamespace(read.value);
   });
 
-/** One of our own jobs that is needed, and for whom. */
-export interface Served {
+/** A service job that is needed, and the schedules or triggers that it serves. */
+interface Served {
   serves: ServiceJob['serves'];
   id: JobId;
   names: string[];
 }
 
-/** Makes sure that everything is served which is to be, and returns when it is. */
+/** Makes sure that all schedules and triggers of these namespaces are served; returns when they are. */
 export async function serveAll(home: Home): Promise<Result<Served[]>> {
   const served: Served[] = [];
   const names = schedulesHere(home);
   if (names.length > 0) {
     const scheduler = schedulerOf(home);
-    const called = await callOn(home, scheduler);
+    const called = await ensureServed(home, scheduler);
     if (!called.ok) return called;
     served.push({ serves: 'schedules', id: jobOf(home, scheduler)?.id ?? 0, names });
   }
   for (const listener of listenersOf(home)) {
-    const called = await callOn(home, listener.service);
+    const called = await ensureServed(home, listener.service);
     if (!called.ok) return called;
     served.push({ serves: 'triggers', id: jobOf(home, listener.service)?.id ?? 0, names: listener.names });
   }
   return ok(served);
 }
 
-/** Moves on the queues that nobody else will. What goes wrong is not the caller's. */
-export const attendQueues = (home: Home): Promise<void> =>
+/** Advances the queues that no other process will. A failure is not the caller's. */
+export const recoverQueues = (home: Home): Promise<void> =>
   quietly(async () => {
     if (!existsSync(home.queues)) return;
-    for (const name of listQueues(home)) if (isLeft(home, name)) await attendQueue(home, name);
+    for (const name of listQueues(home)) if (isQueueOrphaned(home, name)) await attendQueue(home, name);
   });
 
-/** The same, and starts what serves schedules and triggers if it is gone; but not at once after somebody killed it (`kills`). */
-export async function attendLeft(home: Home, kills = false): Promise<void> {
-  await attendQueues(home);
+/** The same, and restarts the services that are gone, but not right after a `kill` ended one (`kills`). */
+export async function recoverAll(home: Home, kills = false): Promise<void> {
+  await recoverQueues(home);
   if (!kills) await quietly(() => startMissing(home));
 }
 
 async function startMissing(home: Home): Promise<void> {
   for (const { service } of existsSync(home.triggers) ? listenersOf(home) : [])
-    if (!isServed(service)) await begin(home, service);
+    if (!isServed(service)) await startService(home, service);
   if (!existsSync(home.schedules)) return;
   const scheduler = schedulerOf(home);
-  if (!isServed(scheduler) && schedulesHere(home).length > 0) await begin(home, scheduler);
+  if (!isServed(scheduler) && schedulesHere(home).length > 0) await startService(home, scheduler);
 }
 
 async function quietly(act: () => Promise<void>): Promise<void> {

@@ -1,7 +1,8 @@
 /**
- * Our own jobs: one scheduler for all schedules, one listener for all triggers of a port. They are ordinary jobs of the home's own
- * project, begin with the first entry and end with the last. Each holds a FIFO: a byte wakes it, and who finds nobody
- * holding it starts the job again. The name of the job makes sure that there is one.
+ * The service jobs: one scheduler for all schedules, one listener for all triggers of a port. They are
+ * ordinary jobs of the home's own project. Each starts with the first schedule or trigger and ends with the
+ * last. Each holds a FIFO open, and a byte wakes it; a process that finds the FIFO not held starts the job
+ * again. The name of the job makes sure that there is only one.
  */
 import { constants, openSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ import { requireTool } from '../os/programs.ts';
 import { thisNamespaceKey } from '../queue/confinement.ts';
 import { AGAIN } from '../queue/queue-waiter.ts';
 
-/** One of our own jobs, as it is called and where it is woken. */
+/** The name of a service job, and how it is woken. */
 export interface ServiceJob {
   serves: 'schedules' | 'triggers';
   /** The name of the job. */
@@ -33,7 +34,10 @@ export interface ServiceJob {
   args: string[];
 }
 
-/** Jobs of one world are started in no other: each has its own. */
+/**
+ * Schedules and triggers start only in the namespaces where they were added: each namespace has its own
+ * services.
+ */
 const inThisNamespace = (name: string): string => `${name}-${thisNamespaceKey().slice(0, 4)}`;
 
 export const schedulerOf = (home: Home): ServiceJob => ({
@@ -46,29 +50,32 @@ export const schedulerOf = (home: Home): ServiceJob => ({
 /** It serves all triggers of an address and port. */
 export const listenerOf = (home: Home, { host, port }: Address): ServiceJob => ({
   serves: 'triggers',
-  // a name has no colons
+  // the name of a job has no colons
   name: inThisNamespace(`listener-${port}${host === '127.0.0.1' ? '' : `-${host.replaceAll(':', '_')}`}`),
   fifo: `${home.triggers}/~${thisNamespaceKey()}.${port}.${host}`,
   args: [host, String(port)],
 });
 
-/** The live job; undefined: there is none. */
+/** The live job of a service; undefined if there is none. */
 export const jobOf = (home: Home, { name }: ServiceJob): JobView | undefined =>
   nameOwner(home, { name, project: home.path });
 
-/** How long it may take until it answers, milliseconds: a busy machine. */
+/** How long a service may take to answer on a busy machine, milliseconds. */
 const ANSWER_MS = 20_000;
 const POLL_MS = 10;
 const OWN_LOG_BYTES = 16 * 2 ** 20;
 
-/** Starts the job, unless it lives, and waits for nothing. Its id; undefined: it was there, or is about to be. */
-export async function begin(home: Home, service: ServiceJob): Promise<Result<JobId | undefined>> {
+/**
+ * Starts the job, unless it lives, and does not wait. Returns its id; undefined if it is there or about to
+ * be.
+ */
+export async function startService(home: Home, service: ServiceJob): Promise<Result<JobId | undefined>> {
   const { serves, name, args } = service;
   if (jobOf(home, service)) return ok(undefined);
   const command = [process.execPath, join(__dirname, 'boot.js'), `--${serves}`, home.path, ...args];
   const started = await launch(home, {
     name,
-    // a shell starts it again while a signal ends it
+    // the shell restarts it if a signal ends it
     argv: [requireTool('sh'), '-c', AGAIN, 'sh', ...command],
     line: null,
     words: ['bgjob', serves],
@@ -99,31 +106,31 @@ export async function begin(home: Home, service: ServiceJob): Promise<Result<Job
   return started.failure.code === 'name-taken' ? ok(undefined) : started;
 }
 
-/** Whether it is there; it is not woken. */
+/** Whether the service runs; it is not woken. */
 export const isServed = ({ fifo }: ServiceJob): boolean => hasReader(fifo);
 
-/** Wakes those of all worlds that are there; starts none. */
-export function callAll(folder: string): void {
+/** Wakes the running services of all namespaces; starts none. */
+export function wakeServices(folder: string): void {
   for (const name of namesIn(folder)) if (name.startsWith('~')) wakeReader(`${folder}/${name}`);
 }
 
-/** Wakes it, if need be by starting it; returns when it has heard of what is on disk now. */
-export async function callOn(home: Home, service: ServiceJob): Promise<Result<void>> {
+/** Wakes the service, and starts it if it does not run; returns when it knows the records on disk. */
+export async function ensureServed(home: Home, service: ServiceJob): Promise<Result<void>> {
   const { serves, fifo } = service;
   const failed = (id: number | null, why: string) => fail({ code: 'not-served', kind: serves, id, why });
   try {
     makeDirectory(`${home.path}/${serves}`);
     for (let deadline = systemClock.monotonic() + ANSWER_MS, id: JobId | undefined; ; ) {
       if (wakeReader(fifo)) return ok(undefined);
-      const begun = await begin(home, service);
+      const begun = await startService(home, service);
       if (!begun.ok) return begun;
       if (id !== undefined && begun.value !== undefined) return failed(id, 'it has ended at once');
       id ??= begun.value;
       if (systemClock.monotonic() > deadline) {
-        const holder = jobOf(home, service);
+        const job = jobOf(home, service);
         return failed(
-          holder?.id ?? null,
-          holder ? `it is ${stateWord(holder)} and does not answer` : 'it does not start',
+          job?.id ?? null,
+          job ? `it is ${stateWord(job)} and does not answer` : 'it does not start',
         );
       }
       await systemClock.sleep(POLL_MS);
@@ -140,8 +147,8 @@ export async function callOn(home: Home, service: ServiceJob): Promise<Result<vo
 
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
-/** For the job itself: makes its FIFO and holds it. Throws system errors. */
-export async function lockCall(home: Home, path: string): Promise<number> {
+/** For the service itself: makes its FIFO and holds it open. Throws system errors. */
+export async function openServiceFifo(home: Home, path: string): Promise<number> {
   const made = await makeFifoAt(home, path);
   if (!made.ok) throw Object.assign(new Error(path), { code: 'EIO' });
   return openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);

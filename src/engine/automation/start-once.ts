@@ -1,6 +1,7 @@
 /**
- * One job of a schedule or trigger, started: never twice for the same time or delivery. The claim names the id that the job will have and
- * is durable before the job is written, so that whoever finds it after a kill knows whether the job was started.
+ * Starts one job of a schedule or trigger, never twice for the same time or delivery. The claim names the id
+ * of the job and is durable before the job is written: a process that finds the claim after a kill knows
+ * whether the job was started.
  */
 import { claimStart, type JobTemplate, readEvents } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -18,21 +19,24 @@ import { identify } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
 import { enqueue, placementOf } from '../queue/enqueue.ts';
 
-/** What one start adds. */
-export interface Occasion {
+/** The facts that one start adds to its template. */
+interface Occasion {
   origin: Origin;
-  /** `NAME=value`, beside the environment that was kept. */
+  /** `NAME=value`, added to the stored environment. */
   variables: string[];
-  /** A claim of this key and generation is made; null: started by hand, as often as somebody likes. */
+  /** The key and generation of the claim to make; null: started by hand, as often as the user likes. */
   claim: { key: string; generation: number } | null;
   payload?: Uint8Array;
-  /** The job in which that happens. */
+  /** The job that makes this call. */
   parent: JobId | null;
-  /** It waits for the end of these. */
+  /** The job starts after these have ended. */
   after: JobId[];
 }
 
-/** Starts the job, or puts it into its queue, and returns its id. It has the name of its template, if no live job has. */
+/**
+ * Starts the job, or puts it into its queue, and returns its id. It gets the name of its template, if no live
+ * job has it.
+ */
 export async function startFrom(
   home: Home,
   paths: TemplatePaths,
@@ -44,7 +48,7 @@ export async function startFrom(
   const unable = whyUnable(template);
   if (unable !== null) return fail({ code: 'starter-newer', name: template.name, why: unable });
   const named = { ...template.draft, name: template.name };
-  // as if they were given with -e: a restart has them, too
+  // like variables given with -e: a restart uses them, too
   const env = [...named.env, ...occasion.variables];
   const draft: Draft = {
     ...named,
@@ -60,7 +64,7 @@ export async function startFrom(
     claim === null || claimStart(paths, { ...claim, job, by: identify(process.pid)! })
       ? ok(undefined)
       : fail({ code: 'started-before', name: template.name });
-  // the supervisor has it from us
+  // the supervisor inherits it
   const before = process.umask(template.umask);
   try {
     const { placement } = draft;
@@ -83,7 +87,7 @@ function placementFor({ queue }: JobTemplate, { after }: Occasion): Placement | 
   });
 }
 
-/** The jobs of a schedule or trigger that still live, the newest last. */
+/** The live jobs of a schedule or trigger, the newest last. */
 export const liveJobs = (home: Home, paths: TemplatePaths): JobId[] =>
   readEvents(paths)
     .flatMap(({ job }) => job ?? [])

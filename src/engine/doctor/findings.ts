@@ -1,43 +1,46 @@
-/** What `doctor` can find, as facts; cli/messages/findings.ts turns each into what it means and what to do. */
+/**
+ * The problems that `doctor` can find, as facts. cli/messages/findings.ts turns each into its meaning and
+ * what to do.
+ */
 import type { Failure } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Enclosure } from '../os/call-sandbox.ts';
 
-/** A limit of the shell's `ulimit`, in its own units but for bytes. */
+/** A limit of the shell's `ulimit`, in the units of that, but sizes in bytes. */
 export type LimitName = 'nofile' | 'nproc' | 'fsize' | 'cpu';
 
 export type Finding =
   | { code: 'node-too-old'; version: string; least: number }
   | { code: 'proc-missing' }
   | { code: 'proc-foreign' }
-  /** Nothing tells this boot of the machine from the one before. */
+  /** The machine has no boot id, so a restart cannot be recognised. */
   | { code: 'boot-unknown' }
   | { code: 'ends-with-call'; enclosure: Enclosure }
-  /** logind ends what is in this session's scope when the session ends. */
+  /** logind kills the processes of this session's scope when the session ends. */
   | { code: 'session-ends-jobs'; unit: string }
-  /** The user's systemd, and what is below it, ends with the user's last session. */
+  /** The user's systemd, with all processes below it, ends with the last session of the user. */
   | { code: 'not-lingering'; user: string }
   | { code: 'tool-missing'; tool: string }
-  /** `value`: what is allowed; `left`: how much of it is. */
+  /** `value`: the limit; `left`: how much of it is unused. */
   | { code: 'limit-low'; limit: LimitName; value: number; left: number }
   | { code: 'no-watches'; errno: string }
   | { code: 'few-watches'; key: string; value: number }
   | { code: 'zombies-stay'; count: number; init: string }
   | { code: 'home-unusable'; failure: Failure }
-  /** config.json: `run` refuses, and gc does not run by itself. */
+  /** config.json is unreadable: `run` refuses, and gc does not run by itself. */
   | { code: 'config-broken'; failure: Failure }
   | { code: 'home-remote'; path: string; type: string }
   | { code: 'home-full'; path: string; what: 'bytes' | 'files'; left: number }
   | { code: 'job-unreadable'; id: JobId; why: string }
-  /** A supervisor ended that should not have. */
+  /** A supervisor failed with an unexpected error. */
   | { code: 'supervisor-failed'; id: JobId; why: string }
-  /** So many more jobs of which one of these would be told. */
+  /** How many more jobs have this problem than are listed. */
   | { code: 'more-jobs'; like: 'job-unreadable' | 'job-adrift' | 'supervisor-failed'; count: number }
-  /** A job was added so much later than it is now, milliseconds: the clock was set back. */
+  /** A job was added this many milliseconds in the future: the clock was set back. */
   | { code: 'clock-behind'; id: JobId; aheadMs: number }
   /** Supervisor and shim are gone, processes are left. */
   | { code: 'job-adrift'; id: JobId; name: string | null; left: number }
-  /** Jobs that only another sandbox may start, where nobody is. */
+  /** Jobs that only another sandbox may start, and it has no process. */
   | { code: 'queue-stranded'; queue: string; ids: JobId[]; count: number }
-  /** Jobs wait, slots are free, and nobody will start them. */
+  /** Jobs wait, slots are free, and no process will start them. */
   | { code: 'queue-left'; queue: string; count: number };

@@ -1,4 +1,7 @@
-/** Where the home lies: whether it can be used and written, on what kind of file system, and how much room is left there. */
+/**
+ * Checks the location of the home: whether it can be used and written, its file system, and the room that is
+ * left.
+ */
 import { existsSync, mkdirSync, rmdirSync, type StatsFs, statfsSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
@@ -9,19 +12,28 @@ import { type Home, openHome } from '../../job/home/home.ts';
 import { findTool } from '../os/programs.ts';
 import type { Finding } from './findings.ts';
 
-/** A server stands behind these: it may be away, and its other machines see the jobs but not their processes. */
-const REMOTE =
-  /^(nfs\d?|cifs|smb\d?|smbfs|ncpfs|afs|9p|ceph|lustre|glusterfs|gpfs|beegfs|pvfs2|orangefs|gfs2?|ocfs2|coda|davfs|webdav|afpfs|fuse\.(sshfs|glusterfs\w*|ceph\w*|s3fs|rclone|davfs2?|gcsfuse|mfs|curlftpfs))$/;
+/**
+ * Network file systems: the server may be away, and its other machines see the jobs but not their processes.
+ */
+const REMOTE = new RegExp(
+  `^(${[
+    'nfs\\d?|cifs|smb\\d?|smbfs|ncpfs|afs|9p|ceph|lustre|glusterfs|gpfs|beegfs|pvfs2|orangefs|gfs2?|ocfs2',
+    'coda|davfs|webdav|afpfs|fuse\\.(sshfs|glusterfs\\w*|ceph\\w*|s3fs|rclone|davfs2?|gcsfuse|mfs|curlftpfs)',
+  ].join('|')})$`,
+);
 
-/** The head of one log alone takes 16 MiB. */
-const LEAST_BYTES = 64 * 2 ** 20;
-/** A job has about ten files, its FIFOs come by 32. */
-const LEAST_FILES = 100;
+/** The first part of one log alone takes 16 MiB. */
+const MIN_BYTES = 64 * 2 ** 20;
+/** A job has about ten files, and 32 FIFOs are made at once. */
+const MIN_FILES = 100;
 
-/** For a program that makes one FIFO, milliseconds. */
+/** The time that mkfifo gets, milliseconds. */
 const GIVE_UP_MS = 500;
 
-/** The type of the file system that a path is on; undefined where nobody says so. Asks no file system: one that hangs does not matter. */
+/**
+ * The file system type of a path; undefined if it is unknown. It asks the kernel, not the file system, which
+ * may hang.
+ */
 function fileSystemOf(path: string): string | undefined {
   let found: { point: string; type: string } | undefined;
   for (const line of readSystemText('/proc/self/mountinfo').split('\n')) {
@@ -31,57 +43,57 @@ function fileSystemOf(path: string): string | undefined {
       ?.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
     const isAbove =
       point !== undefined && (path === point || path.startsWith(point === '/' ? '/' : `${point}/`));
-    // the last one at a place lies over the others
+    // the last mount at a point covers the earlier ones
     if (isAbove && point.length >= (found?.point.length ?? 0))
       found = { point, type: after?.split(' ')[0] ?? '' };
   }
   return found?.type;
 }
 
-/** The first directory on the way up that is there. */
+/** The nearest existing directory, from the path upwards. */
 function nearest(path: string): string {
   return path === '/' || existsSync(path) ? path : nearest(dirname(path));
 }
 
-/** Makes a folder there and a FIFO in it, as a job does, and takes both away again. */
-function tryPlace(home: string, place: string, isThere: boolean): Result<void> {
-  const folder = `${place}/${isThere ? '' : '.bgjob-'}doctor.${process.pid}`;
+/** Makes a folder and a FIFO in it, as a job does, and removes both. */
+function tryFolder(home: string, parent: string, exists: boolean): Result<void> {
+  const folder = `${parent}/${exists ? '' : '.bgjob-'}doctor.${process.pid}`;
   const mkfifo = findTool('mkfifo');
   try {
     mkdirSync(folder, 0o700);
     const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
     const made = mkfifo && spawnSync(mkfifo, [`${folder}/fifo`], { stdio: 'ignore', timeout: GIVE_UP_MS });
-    // null: a slow machine had no time for it
+    // a status of null: a slow machine had no time for it
     const hasFailed = made && made.status !== null && made.status !== 0;
     return !hasFailed ? ok(undefined) : fail({ code: 'home-refused', home, trouble: 'no-fifos' });
   } catch (thrown) {
-    const doing = isThere ? 'write to' : 'create';
+    const doing = exists ? 'write to' : 'create';
     return fail({ code: 'io', doing, path: home, errno: errnoOf(thrown) });
   } finally {
     for (const take of [() => unlinkSync(`${folder}/fifo`), () => rmdirSync(folder)]) attemptQuietly(take);
   }
 }
 
-function checkRoom(path: string, place: string): Finding[] {
+function checkRoom(path: string, folder: string): Finding[] {
   let stat: StatsFs;
   try {
-    stat = statfsSync(place);
+    stat = statfsSync(folder);
   } catch (thrown) {
     ignoreSystemError(thrown);
     return [];
   }
   const { blocks, bavail, bsize, files, ffree } = stat;
   const found: Finding[] = [];
-  // what the kernel makes up (/proc) has neither
+  // file systems of the kernel (/proc) have neither
   if (blocks === 0) return found;
-  if (bavail * bsize < LEAST_BYTES)
+  if (bavail * bsize < MIN_BYTES)
     found.push({ code: 'home-full', path, what: 'bytes', left: bavail * bsize });
-  // some file systems have as many as they need, and say 0
-  if (files > 0 && ffree < LEAST_FILES) found.push({ code: 'home-full', path, what: 'files', left: ffree });
+  // some file systems have no fixed number of files, and report 0
+  if (files > 0 && ffree < MIN_FILES) found.push({ code: 'home-full', path, what: 'files', left: ffree });
   return found;
 }
 
-/** What is wrong with the place of the home; and the home, if it is there and can be read. */
+/** The problems of the location of the home; and the home, if it exists and can be read. */
 export function checkHome(path: string): { findings: Finding[]; home?: Home } {
   const type = fileSystemOf(path);
   const isRemote = type !== undefined && REMOTE.test(type);
@@ -89,13 +101,13 @@ export function checkHome(path: string): { findings: Finding[]; home?: Home } {
   const opened = openHome(path, false);
   if (!opened.ok) return { findings: [...remote, { code: 'home-unusable', failure: opened.failure }] };
   const home = opened.value;
-  const place = home ? path : nearest(path);
-  const tried = tryPlace(path, home?.cache ?? place, home !== undefined);
+  const folder = home ? path : nearest(path);
+  const tried = tryFolder(path, home?.cache ?? folder, home !== undefined);
   const findings: Finding[] = [...remote];
   const config = readConfig(path);
   if (!config.ok) findings.push({ code: 'config-broken', failure: config.failure });
   if (!tried.ok) findings.push({ code: 'home-unusable', failure: tried.failure });
-  // a server that is away would be waited for
-  if (!isRemote) findings.push(...checkRoom(path, place));
+  // not on a server: the call would hang if it is away
+  if (!isRemote) findings.push(...checkRoom(path, folder));
   return { findings, ...(home && { home }) };
 }

@@ -1,4 +1,7 @@
-/** What is wrong with the jobs of a home: records that cannot be read, lost jobs that left something running, queues that nobody moves on. */
+/**
+ * Checks the jobs and queues of a home: unreadable records, lost jobs that left processes running, orphaned
+ * queues.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -6,22 +9,22 @@ import { parseId } from '../../job/home/ids.ts';
 import { readLastCrash } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
-import { attendLeft, isLeft } from '../automation/recovery.ts';
+import { isQueueOrphaned, recoverAll } from '../automation/recovery.ts';
 import { readStoredEnvironment } from '../launch/stored-environment.ts';
 import { countLeftovers, markedProcesses } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { QueueOverview, type QueueStatus } from '../queue/queue-status.ts';
 import type { Finding } from './findings.ts';
 
-/** For so long records are read, the newest first, milliseconds: there may be thousands. */
-const POLL_MS = 400;
+/** How long records are read, the newest first, milliseconds: there may be thousands. */
+const READ_MS = 400;
 
 /** Clocks of machines that share a home differ by less, milliseconds. */
 const SLACK_MS = 60_000;
 
 export interface Inventory {
   findings: Finding[];
-  /** How many jobs were looked at, of how many. */
+  /** How many jobs were read, and how many there are. */
   looked: number;
   jobs: number;
 }
@@ -44,29 +47,29 @@ async function checkView(
   return left === 0 ? [] : [{ code: 'job-adrift', id, name: view.spec.name, left }];
 }
 
-/** So many jobs are told of each kind; of the others only how many they are. */
-const MOST_TOLD = 10;
+/** How many jobs are listed of each kind; of the others only the count. */
+const MAX_LISTED = 10;
 
 function bounded(findings: Finding[]): Finding[] {
   return (['job-unreadable', 'job-adrift', 'supervisor-failed'] as const).flatMap((like): Finding[] => {
     const all = findings.filter(({ code }) => code === like);
-    const more: Finding[] = [{ code: 'more-jobs', like, count: all.length - MOST_TOLD }];
-    return all.length > MOST_TOLD ? [...all.slice(0, MOST_TOLD), ...more] : all;
+    const more: Finding[] = [{ code: 'more-jobs', like, count: all.length - MAX_LISTED }];
+    return all.length > MAX_LISTED ? [...all.slice(0, MAX_LISTED), ...more] : all;
   });
 }
 
-function checkQueue(home: Home, sight: QueueStatus): Finding[] {
-  const { name, waiting: count } = sight;
-  if (count === 0 || sight.isPaused || sight.running.size >= sight.slots) return [];
-  const ids = sight.first.filter((id) => sight.isStranded(id));
+function checkQueue(home: Home, queue: QueueStatus): Finding[] {
+  const { name, waiting: count } = queue;
+  if (count === 0 || queue.isPaused || queue.running.size >= queue.slots) return [];
+  const ids = queue.first.filter((id) => queue.isStranded(id));
   if (ids.length > 0) return [{ code: 'queue-stranded', queue: name, ids, count }];
-  return isLeft(home, name) ? [{ code: 'queue-left', queue: name, count }] : [];
+  return isQueueOrphaned(home, name) ? [{ code: 'queue-left', queue: name, count }] : [];
 }
 
-/** Looks at the jobs and queues of a home. What any command puts right in passing is put right first. */
+/** Checks the jobs and queues of a home, after the recovery that every command does. */
 export async function checkJobs(home: Home): Promise<Inventory> {
-  await attendLeft(home);
-  const until = systemClock.monotonic() + POLL_MS;
+  await recoverAll(home);
+  const until = systemClock.monotonic() + READ_MS;
   const ids = namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
   ids.sort((a, b) => b - a);
   let known: Promise<Map<JobId, number[]>> | undefined;
@@ -88,6 +91,6 @@ export async function checkJobs(home: Home): Promise<Inventory> {
   const findings = bounded(found);
   const aheadMs = (latest?.createdAt ?? 0) - systemClock.now();
   if (latest && aheadMs > SLACK_MS) findings.push({ code: 'clock-behind', id: latest.id, aheadMs });
-  findings.push(...new QueueOverview(home).queues.flatMap((sight) => checkQueue(home, sight)));
+  findings.push(...new QueueOverview(home).queues.flatMap((queue) => checkQueue(home, queue)));
   return { findings, looked, jobs: ids.length };
 }

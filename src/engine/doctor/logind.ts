@@ -1,7 +1,7 @@
 /**
- * What systemd-logind ends when a session does. In the scope of a session it ends all of it, if it is told to (KillUserProcesses): then
- * lingering helps only what was started below the user's own systemd; and that one ends with the user's last session, unless the
- * user lingers (systemd-run(1), logind.conf(5)).
+ * Checks what systemd-logind ends with a session. With KillUserProcesses it ends all processes in the scope
+ * of the session; lingering then helps only processes below the user's own systemd. That one ends with the
+ * user's last session, unless the user lingers (systemd-run(1), logind.conf(5)).
  */
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -11,28 +11,35 @@ import { ignoreSystemError } from '../../base/result.ts';
 import type { Finding } from './findings.ts';
 
 const LINGERING = '/var/lib/systemd/linger';
-/** The first of them counts, of the same name in their `logind.conf.d` too. */
-const PLACES = ['/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd'];
+/**
+ * The first logind.conf counts; of files with the same name in the `logind.conf.d` folders also the first.
+ */
+const FOLDERS = ['/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd'];
 
-/** The texts of logind's configuration, in the order in which they count: the last says. */
+/** The texts of logind's configuration in order: the last setting counts. */
 function configuration(): string[] {
-  const main = PLACES.map((place) => readSystemText(join(place, 'logind.conf'))).find(Boolean);
+  const main = FOLDERS.map((folder) => readSystemText(join(folder, 'logind.conf'))).find(Boolean);
   const added = new Map<string, string>();
-  for (const place of PLACES)
-    for (const name of namesIn(join(place, 'logind.conf.d')))
+  for (const folder of FOLDERS)
+    for (const name of namesIn(join(folder, 'logind.conf.d')))
       if (name.endsWith('.conf') && !added.has(name))
-        added.set(name, readSystemText(join(place, 'logind.conf.d', name)));
+        added.set(name, readSystemText(join(folder, 'logind.conf.d', name)));
   return [main ?? '', ...[...added].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text)];
 }
 
-/** What a key is set to; where it is not, what the comment in the main file says of this build's default. */
+/**
+ * The value of a key; if it is not set, the default of this build as the comment in the main file gives it.
+ */
 function setting(texts: string[], key: string): string {
   const last = (pattern: RegExp) => [...texts.join('\n').matchAll(pattern)].at(-1)?.[1];
   const set = last(new RegExp(`^[ \\t]*${key}[ \\t]*=[ \\t]*(.*?)[ \\t]*$`, 'gm'));
   return set ?? last(new RegExp(`^#[ \\t]*${key}=(.*)$`, 'gm')) ?? '';
 }
 
-/** Whether the processes of a user are ended with their session, as manager_shall_kill of logind decides it. */
+/**
+ * Whether logind ends the processes of a user with the session, by the rules of its function
+ * manager_shall_kill.
+ */
 function endsProcesses(user: string): boolean {
   const texts = configuration();
   const list = (key: string) => setting(texts, key).split(/\s+/).filter(Boolean);
@@ -51,7 +58,7 @@ function userName(): string {
   }
 }
 
-/** Whether logind, or the user's systemd, ends what is started here with the session. */
+/** Whether logind or the user's systemd ends jobs of this session. */
 export function checkLogin(): Finding[] {
   const text = readSystemText('/proc/self/cgroup');
   const group = /^(?:0:|\d+:name=systemd):(\/.+)$/m.exec(text)?.[1] ?? '';

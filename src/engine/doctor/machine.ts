@@ -1,6 +1,7 @@
 /**
- * What on this machine would end jobs early or break them: programs that are missing, limits, /proc, pid 1. Whatever only Linux has is
- * asked only where there is a /proc. Each check takes milliseconds, and none can hang.
+ * Checks the machine for what would end jobs early or break them: missing programs, limits, /proc, pid 1.
+ * Checks for features of Linux run only where there is a /proc. Each check takes milliseconds, and none can
+ * hang.
  */
 import { readdirSync, watch } from 'node:fs';
 import { basename } from 'node:path';
@@ -13,18 +14,16 @@ import { readCommandLine } from '../os/process-table.ts';
 import { findTool, newSession } from '../os/programs.ts';
 import type { Finding, LimitName } from './findings.ts';
 
-const LEAST_NODE = 20;
+const MIN_NODE = 20;
 /**
- * Without setsid (or perl) a job shares its shim's group; script is for --pty. ps is a tool of ours only where there is no /proc.
- * Without bash shell lines run without pipefail.
+ * Without setsid (or perl) a job shares the process group of its shim; script is for --pty. bgjob itself uses
+ * ps only where there is no /proc. Without bash shell lines run without pipefail.
  */
 const TOOLS = ['sh', 'env', 'mkfifo', 'setsid', 'script', 'ps', 'bash'];
 
 function checkNode(): Finding[] {
   const version = process.versions.node;
-  return Number.parseInt(version, 10) < LEAST_NODE
-    ? [{ code: 'node-too-old', version, least: LEAST_NODE }]
-    : [];
+  return Number.parseInt(version, 10) < MIN_NODE ? [{ code: 'node-too-old', version, least: MIN_NODE }] : [];
 }
 
 function checkProc(): Finding[] {
@@ -46,9 +45,9 @@ const LIMITS: [LimitName, string][] = [
   ['fsize', 'Max file size'],
   ['cpu', 'Max cpu time'],
 ];
-/** What a supervisor (Node has a dozen threads), a shim and a small job need; less, and they fail. */
-const LEAST = { nofile: 64, nproc: 32 };
-/** CAP_SYS_ADMIN or CAP_SYS_RESOURCE: the limit of processes does not count. */
+/** The need of a supervisor (Node has a dozen threads), a shim and a small job: with less they fail. */
+const MIN_LEFT = { nofile: 64, nproc: 32 };
+/** CAP_SYS_ADMIN or CAP_SYS_RESOURCE: the limit of processes does not apply. */
 const EXEMPT = (1n << 21n) | (1n << 24n);
 
 /** How many threads this user has. */
@@ -77,13 +76,13 @@ function checkLimits(): Finding[] {
     const value = Number(new RegExp(`^${title}\\s+(\\d+)\\s`, 'm').exec(text)?.[1] ?? Number.NaN);
     if (Number.isNaN(value)) return [];
     const left = roomOf(limit, value);
-    // any limit of these two ends a job with a signal one day
-    const isLow = limit === 'fsize' || limit === 'cpu' || left < LEAST[limit];
+    // any limit of these two ends a long job with a signal
+    const isLow = limit === 'fsize' || limit === 'cpu' || left < MIN_LEFT[limit];
     return isLow ? [{ code: 'limit-low', limit, value, left }] : [];
   });
 }
 
-/** Below these a few editors and development servers use all there are. */
+/** With less than this a few editors and development servers use up all watches. */
 const FEW_WATCHES: [key: string, least: number][] = [
   ['max_user_watches', 8192],
   ['max_user_instances', 128],
@@ -103,7 +102,7 @@ function checkWatches(): Finding[] {
   });
 }
 
-/** Pid 1 takes its dead in at once, or never. */
+/** Pid 1 reaps its dead children at once, or never. */
 const REAPED_MS = 50;
 
 async function checkInit(): Promise<Finding[]> {
@@ -121,7 +120,7 @@ async function checkInit(): Promise<Finding[]> {
   return count === 0 ? [] : [{ code: 'zombies-stay', count, init }];
 }
 
-/** All that is found on this machine, the worst first. */
+/** All problems of this machine, the worst first. */
 export async function checkMachine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const enclosure = findEnclosure(env);
   const ends: Finding[] = enclosure ? [{ code: 'ends-with-call', enclosure }] : [];

@@ -1,6 +1,8 @@
 /**
- * `--on-exit` and `--notify`: a process of its own does both once the end is published. Whoever publishes that starts it, and may be killed just
- * then: so another may start it again, and the claim decides. It is made by whoever runs the line, as its first act, and never removed.
+ * Starts the hook process of `--on-exit` and `--notify` after the end is published, and tells readers how far
+ * it is. The process that publishes the end starts it and may be killed just then, so another may start it
+ * again. The hook process decides by a claim, which it makes first of all and never removes.
+ * supervisor/run-hook.ts is that process.
  */
 import { closeSync, constants, lstatSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -17,19 +19,19 @@ import { SUPERVISOR, spawnDetached } from '../launch/spawn-supervisor.ts';
 import { storeEnvironment } from '../launch/stored-environment.ts';
 import { identify, isDeadState, readStat, thisHost } from '../os/process-identity.ts';
 
-/** How long it may take, milliseconds. */
+/** How long it may run, milliseconds. */
 export const HOOK_LIMIT_MS = 60_000;
-/** So long after an end it may be about to be started, milliseconds. */
+/** For this long after an end it may be about to start, milliseconds. */
 const DUE_MS = 60_000;
 
-/** Starts the process that runs the line, if there is one and nobody did; returns at once. */
+/** Starts the hook process, if the job needs one and it was not started before; returns at once. */
 export function startHook(home: Home, spec: Spec): void {
   if (!hasHook(spec) || readHookClaim(home.job(spec.id))) return;
   if (spec.onExit === null && !isNoticeDue(home, spec)) return;
   try {
     if (spec.onExit !== null) storeEnvironment(home, spec);
   } catch (thrown) {
-    // a full disk: then it has our environment
+    // a full disk: then it gets our environment
     ignoreSystemError(thrown);
   }
   // 3 and 4 may be descriptors of ours, which 'ignore' does not close: the job would seem to be locked
@@ -40,7 +42,7 @@ export function startHook(home: Home, spec: Spec): void {
   child.on('error', () => {});
 }
 
-/** Whether somebody may have to be told of the end; it is published by now, or the disk is full. */
+/** Whether the end may have to be notified. It is published by now, or the disk is full. */
 function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
   const state = readState(home.job(id));
   if (notify === null || state.kind !== 'read' || state.value.status.phase !== 'ended')
@@ -49,7 +51,7 @@ function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
   return isNotified(notify, { outcome, code: exitCodeOf(outcome), stop });
 }
 
-/** Becomes the one process that runs the line; false if somebody is, or was. Throws system errors. */
+/** Becomes the only hook process of the job; false if another process is or was. Throws system errors. */
 export function claimHook(job: JobPaths): boolean {
   const { pid, startTicks, bootId } = identify(process.pid)!;
   try {
@@ -72,11 +74,11 @@ function readHookClaim(job: JobPaths): HookClaim | undefined {
     const [pid, startTicks, bootId] = readlinkSync(job.hook).split('.');
     const at = lstatSync(job.hook).mtimeMs;
     const stat = bootId === thisHost().bootId ? readStat(Number(pid)) : undefined;
-    // where pid 1 reaps nobody it stays in the table for ever
+    // a zombie counts as dead: where pid 1 reaps no children it stays for ever
     const isAlive = stat?.startTicks === Number(startTicks) && !isDeadState(stat.state);
     return { pid: Number(pid), isAlive, at };
   } catch (thrown) {
-    // something else may stand there: nobody makes a claim then
+    // something else has that name: then no process can make a claim
     return errnoOf(thrown) === 'ENOENT' ? undefined : { pid: 0, isAlive: false, at: 0 };
   }
 }
@@ -85,24 +87,24 @@ const hookedSchema = is.object({
   v: is.version(1),
   startedAt: is.time,
   endedAt: is.time,
-  /** As a shell tells it; null: it ended otherwise, see `why`. */
+  /** The exit code as a shell gives it; null: it ended otherwise, see `why`. */
   code: is.nullable(is.upTo(255)),
   why: is.nullable(is.text),
 });
 export type Hooked = is.Shaped<typeof hookedSchema>;
 
-/** How far --on-exit of a job is. */
+/** The progress of a job's --on-exit. */
 export type HookView =
   | { kind: 'waits' }
   | { kind: 'due' | 'not-run' | 'unseen' }
   | { kind: 'runs'; pid: number; since: number }
   | { kind: 'done'; end: Hooked };
 
-/** Undefined: the job has none. */
+/** Undefined if the job has no --on-exit. */
 export function hookOf(home: Home, view: JobView): HookView | undefined {
   if (!('spec' in view) || view.spec.onExit === null) return undefined;
   if (view.kind !== 'ended') return { kind: 'waits' };
-  // asked first: what it wrote before it ended is found then
+  // read first: a record written meanwhile is found below
   const progress = hookProgress(home, view);
   const end = readShaped(home.job(view.id).hooked, 'on-exit.json', hookedSchema);
   return end.kind === 'read' ? { kind: 'done', end: end.value } : progress;
@@ -110,17 +112,17 @@ export function hookOf(home: Home, view: JobView): HookView | undefined {
 
 type HookProgress = Exclude<HookView, { kind: 'waits' | 'done' }>;
 
-/** How far the process is that does what is to be done at the end, whatever that is. */
+/** How far the hook process is. */
 export function hookProgress(home: Home, view: EndedView): HookProgress {
   const claim = readHookClaim(home.job(view.id));
   if (claim) return claim.isAlive ? { kind: 'runs', pid: claim.pid, since: claim.at } : { kind: 'unseen' };
-  // nobody was there to start it
+  // no process was left to start it
   if (view.status.outcome.kind === 'lost' && view.state?.status.phase !== 'ended') return { kind: 'not-run' };
   const agoMs = systemClock.now() - view.status.endedAt;
   return agoMs < DUE_MS ? { kind: 'due' } : { kind: 'not-run' };
 }
 
-/** Whether the line runs, or is about to be run: then the job is still needed. */
+/** Whether the hook process runs or is about to: then the job is still needed. */
 export function isHookDue(home: Home, { id, spec }: EndedView, agoMs: number): boolean {
   if (!hasHook(spec) || (spec.onExit === null && !isNoticeDue(home, spec))) return false;
   const claim = readHookClaim(home.job(id));

@@ -273,7 +273,7 @@ export function signalProcess(stat: ProcessStat, signal: NodeJS.Signals): void {
   }
 }
 
-/** The sweeps go on for this long if a process survives SIGKILL, milliseconds, but for at least this many scans. */
+/** A process that survives SIGKILL ends the sweeps after this time (milliseconds) and this many scans. */
 const SWEEP_LIMIT_MS = 2000;
 const MIN_SCANS = 10;
 /** One scan may miss a program that forks and exits all the time. This many in a row do not. */

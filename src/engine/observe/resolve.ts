@@ -18,7 +18,7 @@ import { listUnended } from './unended.ts';
 export interface Here {
   /** The project of a job that is started here. */
   project: string;
-  /** "This project": every verb looks at the jobs of these, the nearest first. `project` is the first of them. */
+  /** "This project": every verb means the jobs of these, the nearest first. `project` is the first one. */
   projects: string[];
 }
 

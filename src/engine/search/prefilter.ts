@@ -1,29 +1,36 @@
 /**
- * Finds the lines of a piece of a log that can match at all, as raw bytes and at the speed of grep. Left out are only lines that a
- * terminal would show as they are and that hold none of the strings that every match holds.
+ * Finds the lines of a piece of a log that may match, as raw bytes and at the speed of grep. It leaves out
+ * only lines that a terminal would show unchanged and that contain none of the strings that every match
+ * contains. The rest is tested by regex-runner.ts.
  */
 import { isAscii } from 'node:buffer';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { anyOf } from './regex-runner.ts';
 
-/** What never stands in a line as it is shown; a search for one byte takes a hundredth of the time that a class takes. */
+/**
+ * Bytes that never stand in a line as it is shown. A search for one byte takes a hundredth of the time of a
+ * character class.
+ */
 const CONTROLS = Array.from({ length: 32 }, (_, byte) => byte)
   .filter((byte) => byte !== 9 && byte !== 10)
   .concat(127);
-/** The same in the UTF-8 of what changes a line: C1, marks of direction, line separators. As latin1. */
+/** The UTF-8 bytes of characters that change a line: C1, direction marks, line separators. As latin1. */
 const STEERING_UTF8 =
   '\\xc2[\\x80-\\x9f]|\\xd8\\x9c|\\xe2\\x80[\\x8e\\x8f\\xa8-\\xae]|\\xe2\\x81[\\xa6-\\xa9]';
 const STEERING = new RegExp(STEERING_UTF8);
-/** A line that changes when it is shown. The \r of a CRLF ending changes nothing but its end. */
+/** Matches in a line that changes when it is shown. The \r of a CRLF ending does not count. */
 const CHANGED = new RegExp(`[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]|\\r(?![\\r\\n])|${STEERING_UTF8}`, 'g');
 
-/** A line: its place among the bytes; `text` where it is known without decoding. */
-export type Visit = (from: number, to: number, text: string | undefined) => Promise<void> | undefined;
+/** Called with the offsets of a line; `text` if it is known without decoding. */
+type Visit = (from: number, to: number, text: string | undefined) => Promise<void> | undefined;
 
-/** A space may come from a cursor that was moved, and what is not ASCII from bytes that are no UTF-8. */
+/**
+ * Bytes that prove a match possible. A space may stand for a moved cursor, and non-ASCII characters for
+ * invalid UTF-8.
+ */
 const isProof = (byte: number): boolean => byte > 0x20 && byte < 0x7f;
 
-/** For each character of a literal that cannot come from nowhere: the bytes, in both cases, that it can be. */
+/** For each such character of a literal: the bytes that it can be, in both cases. */
 function proofsOf(literal: string, ignoreCase: boolean): number[][] {
   const forms = (byte: number): number[] => {
     const character = String.fromCharCode(byte);
@@ -36,11 +43,11 @@ function proofsOf(literal: string, ignoreCase: boolean): number[][] {
 
 export class Prefilter {
   private readonly needed: RegExp | null;
-  /** Of each literal; null where nothing can be proven. */
+  /** The proofs of each literal; null if there are none. */
   private readonly proofs: number[][][] | null;
 
   constructor(patterns: Pattern[]) {
-    // one pattern that may match anything makes every line a candidate
+    // one pattern that may match any line makes each line a candidate
     const literals = patterns.some((pattern) => pattern.literals === null)
       ? null
       : patterns.flatMap((pattern) => pattern.literals!);
@@ -50,7 +57,9 @@ export class Prefilter {
     this.proofs = literals?.map((literal) => proofsOf(literal, ignoreCase)) ?? null;
   }
 
-  /** Whether each literal has a character that stands nowhere in these bytes: the cheapest way to know that no line matches. */
+  /**
+   * Whether each literal has a character that is not in these bytes: the cheapest proof that no line matches.
+   */
   private lacks(bytes: Buffer): boolean {
     return (
       this.proofs?.every((proofs) => proofs.some((forms) => forms.every((byte) => !bytes.includes(byte)))) ===
@@ -58,8 +67,8 @@ export class Prefilter {
     );
   }
 
-  /** Calls `visit` for the lines that may match, in order; `bytes` are whole lines, each with its end. */
-  async sift(bytes: Buffer, visit: Visit): Promise<void> {
+  /** Calls `visit` for the lines that may match, in order. `bytes` are whole lines with their ends. */
+  async forEachCandidate(bytes: Buffer, visit: Visit): Promise<void> {
     if (this.lacks(bytes)) return;
     const ascii = isAscii(bytes);
     const raw = bytes.toString('latin1');

@@ -1,41 +1,48 @@
 /**
- * Tests cleaned lines against patterns, so that no expression can hang the process. Where the pattern's own bound says that it is
- * quick, here and at once; else in a thread, which is ended when it gets no further for half a second on one line.
+ * Tests cleaned lines against patterns, so that no pattern can hang the process. If the bound of the pattern
+ * says that it is quick, it runs here at once; else in a thread, which is ended when it makes no progress on
+ * one line for half a second.
  */
 import type { Worker } from 'node:worker_threads';
 import { after } from '../../base/clock.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import type { Answer, Question, ThreadStart } from './regex-thread.ts';
 
-/** The steps that may be taken in the main thread on one line: a few milliseconds. */
+/** How many steps may be taken in the main thread on one line: a few milliseconds. */
 const INLINE_STEPS = 1e6;
-/** So few that many lines are tested between two looks at the clock. */
+/** So few steps that many lines are tested between two reads of the clock. */
 const CHEAP_STEPS = 2e4;
-/** Looks at the thread, and how many without progress end it: counted, so that a suspended machine is not a slow match. */
+/**
+ * How often the thread is polled, and how many polls without progress end it. They are counted, so that a
+ * suspended machine is not taken for a slow match.
+ */
 const POLL_MS = 50;
-const MOST_LOOKS = 10;
+const MAX_POLLS = 10;
 const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
-/** Longer than any log line that is worth a bisection. */
-const LONGEST = 2 ** 24;
+/** An upper bound for the search below: longer than any useful line. */
+const MAX_LENGTH = 2 ** 24;
 
 export type PatternMatch = { pattern: number; matched: string };
-/** Why a line could not be tested: V8 took too long, or more memory than it may. */
-export type Trouble = { index: number; why: 'time' | 'memory' };
-/** What the thread found for the lines before the trouble, if there was any; `closed`: nobody wants to know any more. */
-export type Verdict = { found: (PatternMatch | null)[]; trouble?: Trouble } | 'closed';
+/** Why a line could not be tested: it took too much time or too much memory. */
+type Trouble = { index: number; why: 'time' | 'memory' };
+/**
+ * The matches of the lines before the trouble, if there was any; `closed`: the caller does not want them any
+ * more.
+ */
+type Verdict = { found: (PatternMatch | null)[]; trouble?: Trouble } | 'closed';
 
 interface Ready {
   regexp: RegExp;
-  /** Null: every line may match. */
+  /** Null: any line may match. */
   literals: string[] | null;
   anyOf: RegExp | null;
   inlineLength: number;
   cheapLength: number;
 }
 
-/** The longest line that takes no more than `steps`; -1 if none does. */
+/** The longest line that takes at most `steps`; -1 if none does. */
 function longestWithin(pattern: Pattern, steps: number): number {
-  let [low, high] = [-1, LONGEST];
+  let [low, high] = [-1, MAX_LENGTH];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
     if (pattern.costOf(middle) <= steps) low = middle;
@@ -44,13 +51,13 @@ function longestWithin(pattern: Pattern, steps: number): number {
   return low;
 }
 
-/** One of the texts, as an expression; null if there are none. */
+/** A regular expression that matches any of the texts; null if there are none. */
 export function anyOf(texts: string[] | null, flags: string): RegExp | null {
   const quoted = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replaceAll('\n', '\\n');
   return texts && new RegExp(texts.map(quoted).join('|'), flags);
 }
 
-export class Matcher {
+export class RegexRunner {
   private readonly ready: Ready[];
   private readonly sources: ThreadStart['sources'];
   private progress: Int32Array = new Int32Array(1);
@@ -72,7 +79,7 @@ export class Matcher {
     this.sources = patterns.map(({ regexp: { source, flags } }) => ({ source, flags }));
   }
 
-  /** What matches, null if nothing does, or the question to put to the thread. */
+  /** The match, null if there is none, or a question for the thread. */
   match(text: string): PatternMatch | Question | null {
     for (let pattern = 0; pattern < this.ready.length; pattern++) {
       const ready = this.ready[pattern]!;
@@ -82,7 +89,7 @@ export class Matcher {
       try {
         match = ready.regexp.exec(text);
       } catch (thrown) {
-        // out of V8's memory for backtracking: the thread will say so
+        // V8 has no memory for backtracking left: the thread will report it
         if (thrown instanceof Error) return this.question(text, pattern);
         throw thrown;
       }
@@ -96,7 +103,7 @@ export class Matcher {
     return { text, tries: all.filter((pattern) => mayMatch(this.ready[pattern]!, text)) };
   }
 
-  /** Puts lines to the thread. One call at a time. */
+  /** Lets the thread test lines. One call at a time. */
   ask(questions: Question[]): Promise<Verdict> {
     if (this.closed) return Promise.resolve('closed');
     this.worker ??= this.startThread();
@@ -105,12 +112,12 @@ export class Matcher {
     return new Promise((resolve) => {
       let cancel: () => void = () => {};
       let last = 0;
-      let looks = 0;
+      let polls = 0;
       const finish = (verdict: Verdict): void => {
         cancel();
         this.finish = undefined;
         worker.off('message', answered).off('error', broken);
-        // a thread that rests keeps no process alive
+        // an idle thread must not keep the process alive
         worker.unref();
         resolve(verdict);
       };
@@ -125,7 +132,7 @@ export class Matcher {
           finish({ found: [], trouble });
           return;
         }
-        // what it found before died with it; these lines are known to be quick enough
+        // its earlier matches are lost with it; these lines are known to be quick enough
         worker.off('message', answered);
         cancel();
         void this.ask(questions.slice(0, index)).then((verdict) =>
@@ -136,24 +143,24 @@ export class Matcher {
         if ((thrown as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw thrown;
         stop('memory');
       };
-      const look = (): void => {
+      const poll = (): void => {
         const at = Atomics.load(progress, 0);
-        // 0: it is still starting, or has answered
-        looks = at !== 0 && at === last ? looks + 1 : 0;
+        // 0: it is starting, or has answered
+        polls = at !== 0 && at === last ? polls + 1 : 0;
         last = at;
-        if (looks >= MOST_LOOKS) stop('time');
-        else cancel = after(POLL_MS, look);
+        if (polls >= MAX_POLLS) stop('time');
+        else cancel = after(POLL_MS, poll);
       };
       this.finish = finish;
       worker.ref();
       worker.on('message', answered).on('error', broken);
       worker.postMessage(questions);
-      look();
+      poll();
     });
   }
 
   private startThread(): Worker {
-    // loaded where a line may take long: hardly ever
+    // loaded only if a line may take long, which is rare
     const threads = require('node:worker_threads') as typeof import('node:worker_threads');
     this.progress = new Int32Array(new SharedArrayBuffer(4));
     return new threads.Worker(`${__dirname}/regex-thread.js`, {
@@ -164,7 +171,7 @@ export class Matcher {
     });
   }
 
-  /** Ends the thread; who waits for it is told `closed`. */
+  /** Ends the thread; a waiting call gets `closed`. */
   close(): void {
     this.closed = true;
     this.finish?.('closed');

@@ -1,20 +1,23 @@
 /**
- * The thread in which a line is tested that could take long: V8 cannot be interrupted in a match, but a thread can be ended.
- * It notes which line it is at where the other side can see it, and does nothing else.
+ * The thread that tests lines that could take long: V8 cannot interrupt a match, but a thread can be ended.
+ * It publishes the number of its current line in shared memory, and does nothing else.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** What the thread is started with. `progress[0]`: the number of the line it is at, counted from 1; 0 while it rests. */
+/**
+ * The data for the start of the thread. `progress[0]`: the number of the current line, from 1; 0 while it is
+ * idle.
+ */
 export interface ThreadStart {
   sources: { source: string; flags: string }[];
   progress: Int32Array;
 }
-/** A line, and the patterns to try, in this order. */
+/** A line, and the patterns to try in this order. */
 export interface Question {
   text: string;
   tries: number[];
 }
-/** For each line what matched; what stopped the thread at the line after the last. */
+/** The match of each line. `stopped`: why the thread gave up at the line after the last. */
 export interface Answer {
   found: ({ pattern: number; matched: string } | null)[];
   stopped: string | null;
@@ -39,7 +42,7 @@ parentPort!.on('message', (questions: Question[]) => {
       answer.found.push(test(question));
     }
   } catch (thrown) {
-    // the memory of V8's backtracking is limited
+    // V8 limits its memory for backtracking
     answer.stopped = thrown instanceof Error ? thrown.message : String(thrown);
   }
   Atomics.store(progress, 0, 0);

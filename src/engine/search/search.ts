@@ -1,42 +1,44 @@
 /**
- * Searches a log, given to it in pieces and in order, for lines that match. A line is tested as `cleanLine` shows it. Memory is
- * bounded: no more is kept than an unfinished line, and a line longer than about 1 MiB is tested in parts of it,
- * each as if it were a line.
- * The event loop is never held for long: whoever else waits for something is heard in time.
+ * Searches a log, which it gets in pieces and in order, for lines that match. A line is tested as `cleanLine`
+ * shows it. Memory is bounded: it stores at most an unfinished line. A line longer than about 1 MiB is tested
+ * in parts, each like a line. It never blocks the event loop for long.
  */
 import type { Pattern } from '../../base/text/pattern.ts';
 import { brokenEnd, cleanLine, clip, safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { Prefilter } from './prefilter.ts';
-import { Matcher, type PatternMatch } from './regex-runner.ts';
+import { type PatternMatch, RegexRunner } from './regex-runner.ts';
 import type { Question } from './regex-thread.ts';
 
 /** A line that matches. */
 export interface Hit {
   /** The index of the first pattern that matches. */
   pattern: number;
-  /** Where the line stands in the log; `to` is behind its newline. */
+  /** The offsets of the line in the log; `to` is after its newline. */
   from: number;
   to: number;
-  /** The line as it is shown, and what of it matched. */
+  /** The line as it is shown, and the part of it that matched. */
   text: string;
   matched: string;
 }
 
-/** A little more than 1 MiB: a line of 1 MiB and its end are one part. */
+/** A little more than 1 MiB: a line of 1 MiB with its end is one part. */
 const PART_BYTES = 2 ** 20 + 2 ** 16;
 /** Larger windows are slower: their strings are too large for V8's young generation. */
 const WINDOW_BYTES = 64 * 1024;
 /** The longest time between two turns of the event loop. */
 const YIELD_MS = 4;
-/** Lines of next to no cost between two looks at the clock. */
+/** How many cheap lines are tested between two reads of the clock. */
 const CHEAP_LINES = 32;
-/** Characters that are put to the thread at once. */
+/** How many characters the thread gets at once. */
 const BATCH_LENGTH = 256 * 1024;
-const SHOWN = 120;
-/** How a line ends behind which a program waits for an answer: `Continue? [y/N] `, `Password:`, `> `. */
+const MAX_SHOWN = 120;
+/** The end of a line after which a program waits for an answer: `Continue? [y/N] `, `Password:`, `> `. */
 const PROMPT = /[?:>$#\])][ \t]*$/;
-/** How an unfinished line may go on: with a letter, a space, and with so much of everything that only `.` takes it all. */
+/**
+ * Ways in which an unfinished line may go on: a letter, a space, and all printable characters, three times:
+ * only `.` matches these all.
+ */
 const CONTINUATIONS = [
   'x',
   ' ',
@@ -54,12 +56,12 @@ interface Line {
 export class Search {
   private readonly patterns: Pattern[];
   private readonly partBytes: number;
-  private readonly matcher: Matcher;
-  private readonly sieve: Prefilter;
+  private readonly runner: RegexRunner;
+  private readonly prefilter: Prefilter;
   /** The unfinished last line. */
   private rest: Buffer[] = [];
   private restBytes = 0;
-  /** Where the next piece belongs; undefined before the first one. */
+  /** The offset of the next piece; undefined before the first one. */
   private at: number | undefined;
   private peeked: { to: number; hit: Hit | undefined; isSure: boolean } | undefined;
   private hits: Hit[] = [];
@@ -67,19 +69,19 @@ export class Search {
   private batchLength = 0;
   private failure: Failure | undefined;
   private closed = false;
-  private turnedAt = performance.now();
+  private yieldedAt = performance.now();
   private tested = 0;
 
   constructor(patterns: Pattern[], partBytes = PART_BYTES) {
     this.patterns = patterns;
     this.partBytes = partBytes;
-    this.matcher = new Matcher(patterns);
-    this.sieve = new Prefilter(patterns);
+    this.runner = new RegexRunner(patterns);
+    this.prefilter = new Prefilter(patterns);
   }
 
   /**
-   * The matching lines that end in this piece. A piece that does not follow on the last one closes the unfinished line, and so does
-   * one that begins `anew`, in a log that was emptied.
+   * The matching lines that end in this piece. If the piece does not follow the last one, it closes the
+   * unfinished line; so does a piece that begins `anew` in a log that was emptied.
    */
   async push(bytes: Buffer, from: number, anew = false): Promise<Result<Hit[]>> {
     this.peeked = undefined;
@@ -91,15 +93,15 @@ export class Search {
     return this.deliver();
   }
 
-  /** Takes one window's worth of bytes; returns where the next begins. */
+  /** Takes the bytes of one window; returns where the next one begins. */
   private async take(bytes: Buffer, begin: number): Promise<number> {
-    if (this.isDue()) await this.turn();
+    if (this.isDue()) await this.yieldNow();
     const start = this.at!;
     if (this.restBytes === 0) {
       const last = bytes.subarray(begin, begin + WINDOW_BYTES).lastIndexOf(10);
       if (last !== -1) {
         const lines = bytes.subarray(begin, begin + last + 1);
-        await this.sieve.sift(lines, (from, to, text) =>
+        await this.prefilter.forEachCandidate(lines, (from, to, text) =>
           this.testLine(lines.subarray(from, to), start + from, text),
         );
         this.at = start + lines.length;
@@ -119,37 +121,38 @@ export class Search {
   }
 
   /**
-   * The unfinished last line as it is now, if it matches however it goes on: `ready$` may not. `settled`: it has stood there for a
-   * while, and if it looks like a prompt it will not go on. It is tested again when it does.
+   * The unfinished last line if it matches, however it goes on; `ready$` may not. `settled`: it has not
+   * changed for a while, so a line that looks like a prompt counts as complete. It is tested again when it
+   * changes.
    */
   async peek(settled = false): Promise<Result<Hit | undefined>> {
     const to = this.at ?? 0;
     if (this.restBytes === 0 || this.failure) return this.failure ? fail(this.failure) : ok(undefined);
-    if (this.peeked?.to === to) return ok(this.believed(settled));
-    const kept = this.hits;
+    if (this.peeked?.to === to) return ok(this.credible(settled));
+    const earlier = this.hits;
     this.hits = [];
     const bytes = this.joinRest();
     await this.testLine(bytes.subarray(0, bytes.length - brokenEnd(bytes)), to - bytes.length);
     await this.askThread();
     const hit = this.hits[0];
-    this.hits = kept;
+    this.hits = earlier;
     if (this.failure) return fail(this.failure);
     const isSure = hit !== undefined && (await this.isSure(hit));
     this.peeked = { to, hit: hit && { ...hit, to }, isSure };
-    return ok(this.believed(settled));
+    return ok(this.credible(settled));
   }
 
-  private believed(settled: boolean): Hit | undefined {
+  private credible(settled: boolean): Hit | undefined {
     const { hit, isSure } = this.peeked!;
     return hit && (isSure || (settled && PROMPT.test(hit.text))) ? hit : undefined;
   }
 
-  /** Whether the match of an unfinished line stays one when the line goes on. */
+  /** Whether the match of an unfinished line remains when the line goes on. */
   private async isSure({ pattern, text, matched }: Hit): Promise<boolean> {
     const { regexp } = this.patterns[pattern]!;
-    // what it must not be followed by cannot be known yet
+    // a negative lookahead cannot be decided yet
     if (regexp.source.includes('(?!')) return false;
-    const alone = new Matcher([this.patterns[pattern]!]);
+    const alone = new RegexRunner([this.patterns[pattern]!]);
     try {
       for (const more of CONTINUATIONS) {
         const result = alone.match(text + more);
@@ -163,20 +166,20 @@ export class Search {
     }
   }
 
-  /** The log ends here: the unfinished last line is a line. */
+  /** The log ends here: the unfinished last line is complete. */
   async end(): Promise<Result<Hit[]>> {
     await this.closeRest();
     await this.askThread();
     return this.deliver();
   }
 
-  /** Ends the thread if there is one. A call that is still waiting returns at once, with what it has. */
+  /** Ends the thread if there is one. A waiting call returns at once with the hits so far. */
   close(): void {
     this.closed = true;
-    this.matcher.close();
+    this.runner.close();
   }
 
-  /** What was found; a line that could not be tested is told after the hits before it. */
+  /** The hits; a line that could not be tested is reported after the hits before it. */
   private deliver(): Result<Hit[]> {
     const hits = this.hits.sort((a, b) => a.from - b.from);
     this.hits = [];
@@ -195,7 +198,7 @@ export class Search {
     if (bytes.length > 0) await this.testLine(bytes, this.at! - bytes.length);
   }
 
-  /** A part ends between two characters. */
+  /** Tests a part that ends between two characters. */
   private async closePart(): Promise<void> {
     const bytes = this.joinRest();
     const from = this.at! - bytes.length;
@@ -205,21 +208,23 @@ export class Search {
     await this.testLine(bytes.subarray(0, end), from);
   }
 
-  /** Waits only where it must: with a promise for each line the scan would take many times as long. */
+  /**
+   * Returns a promise only if it must wait: a promise for each line would slow the search down many times.
+   */
   private testLine(bytes: Buffer, from: number, known?: string): Promise<void> | undefined {
     if (this.failure || this.closed) return undefined;
     if (bytes.length > this.partBytes) return this.testParts(bytes, from);
     const newline = bytes[bytes.length - 1] === 10 ? 1 : 0;
     const text = known ?? cleanLine(bytes.toString('utf8', 0, bytes.length - newline));
-    const result = this.matcher.match(text);
+    const result = this.runner.match(text);
     const to = from + bytes.length;
     if (result && 'tries' in result) {
       this.batch.push({ from, to, question: result });
       this.batchLength += text.length;
       if (this.batchLength >= BATCH_LENGTH) return this.askThread();
     } else if (result) this.hits.push({ ...result, from, to, text });
-    if (text.length <= this.matcher.cheapLength && ++this.tested % CHEAP_LINES !== 0) return undefined;
-    return this.isDue() ? this.turn() : undefined;
+    if (text.length <= this.runner.cheapLength && ++this.tested % CHEAP_LINES !== 0) return undefined;
+    return this.isDue() ? this.yieldNow() : undefined;
   }
 
   private async testParts(bytes: Buffer, from: number): Promise<void> {
@@ -237,8 +242,8 @@ export class Search {
     this.batch = [];
     this.batchLength = 0;
     if (lines.length === 0 || this.failure || this.closed) return;
-    const verdict = await this.matcher.ask(lines.map(({ question }) => question));
-    this.turnedAt = performance.now();
+    const verdict = await this.runner.ask(lines.map(({ question }) => question));
+    this.yieldedAt = performance.now();
     if (verdict === 'closed') return;
     verdict.found.forEach((found: PatternMatch | null, n) => {
       const { from, to, question } = lines[n]!;
@@ -247,19 +252,19 @@ export class Search {
     if (!verdict.trouble) return;
     const { from, question } = lines[verdict.trouble.index]!;
     const pattern = this.patterns[question.tries[0]!]!.text;
-    const line = clip(safe(question.text.slice(0, SHOWN * 2)), SHOWN);
+    const line = clip(safe(question.text.slice(0, MAX_SHOWN * 2)), MAX_SHOWN);
     this.failure = { code: 'pattern-too-slow', pattern, from, line, why: verdict.trouble.why };
     this.hits = this.hits.filter((hit) => hit.from < from);
   }
 
   private isDue(): boolean {
-    return performance.now() - this.turnedAt > YIELD_MS;
+    return performance.now() - this.yieldedAt > YIELD_MS;
   }
 
-  private turn(): Promise<void> {
+  private yieldNow(): Promise<void> {
     return new Promise((resolve) => {
       setImmediate(() => {
-        this.turnedAt = performance.now();
+        this.yieldedAt = performance.now();
         resolve();
       });
     });

@@ -3,9 +3,9 @@
 # the job, and records the exit status of the job, because the status of `script` is 0 for a job that was
 # killed.
 #
-# pty-shim.ts writes the preface: read_stat PID as in shim.sh; run_job, which becomes the job; shim_record, the
-# file as in shim.sh; shim_stty, shim_columns, shim_rows. Descriptors 7 and 8 are those of the shim. BGJOB_ENV_R
-# and BGJOB_ENV_T come from shim.sh: the lines of the record before and after that of the job.
+# pty-shim.ts writes the preface: read_stat PID as in shim.sh; run_job, which becomes the job; shim_record, as
+# in shim.sh; shim_stty, shim_columns, shim_rows. Descriptors 7 and 8 are those of the shim. BGJOB_ENV_R and
+# BGJOB_ENV_T come from shim.sh: the lines of the record before and after that of the job.
 # shellcheck disable=SC2154 # the preface sets these
 
 shim_nl='

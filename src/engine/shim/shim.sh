@@ -8,8 +8,9 @@
 # exit status of the job.
 #
 # shim.ts writes the preface, which holds the facts that differ between calls and between systems:
-#   shim_record       the file for the record of these processes. It and shim_exit, the file of the exit status,
-#                     are named through descriptors 7 and 8 where the system can open these anew, else by path
+#   shim_record       the file for the record of these processes. It and shim_exit, the file of the exit
+#                     status, are named through descriptors 7 and 8 where the system can open these anew, else
+#                     by path
 #   read_stat PID     sets shim_stat to the record of a process: pid, start time and more; PID may be `self`
 #   read_main_state   replaces the record in shim_main by the state of that process; empty: it is gone
 #   run_job           becomes the job
@@ -18,11 +19,11 @@
 #   shim_pty          the shell that the terminal of --pty starts, or empty
 #   shim_adopters     how many killed adopters in a row are replaced
 #
-# Descriptors: 0 the input of the job; 1 and 2 /dev/null, so that messages of a shell (`Killed`) do not get into
-# the log; 3 the supervisor's socket: only the watcher reads it, only the shim writes it; 4 the FIFO `alive`;
-# 5 the log, 6 that of stderr; 7 the record and 8 the exit status, open before the start: the home may be moved,
-# and another may stand at its path. With a held stdin 9 is shim_end, and in the holder 1 is shim_stdin (for a
-# moment also 0: so no open waits for the other end).
+# Descriptors: 0 the input of the job; 1 and 2 /dev/null, so that messages of a shell (`Killed`) do not get
+# into the log; 3 the supervisor's socket: only the watcher reads it, only the shim writes it; 4 the FIFO
+# `alive`; 5 the log, 6 that of stderr; 7 the record and 8 the exit status, open before the start: the home
+# may be moved, and another may stand at its path. With a held stdin 9 is shim_end, and in the holder 1 is
+# shim_stdin (for a moment also 0: so no open waits for the other end).
 #
 # Every variable is called shim_* or BGJOB_ENV_*. shim.ts makes sure that variables of the job with such names
 # reach it unchanged.

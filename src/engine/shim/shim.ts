@@ -171,7 +171,7 @@ export function shimCall(
   const record = reopened(RECORD_FD, job.shim);
   const setsid = newSession().map(quote);
   const words = wordVariables(argv);
-  const runLeader = `${words.take}; exec ${commandWords(carried, false, ['"$@"'], ['SHELL', ...CARRIED_LINES])}`;
+  const leaderWords = commandWords(carried, false, ['"$@"'], ['SHELL', ...CARRIED_LINES]);
   const text = withPreface(
     shimText,
     {
@@ -198,7 +198,7 @@ export function shimCall(
       ...own,
       ...words.variables,
       [SHIM_TEXT]: text,
-      ...(pty && { [LEADER_TEXT]: leaderText(pty, record, runLeader) }),
+      ...(pty && { [LEADER_TEXT]: leaderText(pty, record, `${words.take}; exec ${leaderWords}`) }),
     },
   };
 }
