@@ -140,6 +140,11 @@ static void normalize(const char *path, char *out) {
     else if (third && (!strncmp(third, "/keeper.", 8) || !strncmp(third, "/kept.", 6))) end = strchr(third, '.') + 1;
   }
   const char *rest = end;
+  /* the rounds of a project: its folder is named after a path that differs in every lane */
+  if (!strncmp(path, "rounds/", 7) && strchr(path + 7, '/')) {
+    used = (size_t)snprintf(out, TEXT, "rounds/*");
+    path = strchr(path + 7, '/');
+  }
   for (; path < end && used < TEXT - 2; path++) {
     int digit = *path >= '0' && *path <= '9';
     if (digit && used && out[used - 1] == 'N') continue;

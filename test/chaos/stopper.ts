@@ -78,7 +78,7 @@ export async function runTraced(
   const words = [rig.home, report, role, ...plan.map(wordOf), '--', process.execPath, '--', rig.program];
   // a hang is ended, and what is slow is waited for
   const call = rig.start(tracer(), [...words, ...args], { limitMs: LIMIT_MS, ...options });
-  for (const point of plan) if (point.look) await inspectTarget(rig, point, report, call.answer);
+  for (const point of plan) if (point.look) await lookAt(rig, point, report, call.answer);
   const answer = await call.answer;
   const traced: Traced = { answer, calls: [], hits: [] };
   for (const line of fs.readFileSync(report, 'utf8').split('\n').filter(Boolean)) {
@@ -92,7 +92,7 @@ export async function runTraced(
 }
 
 /** Waits until the process stands at the point, looks, and kills it; returns without a look if the call ended before. */
-async function inspectTarget(rig: Rig, point: Point, report: string, answer: Promise<Answer>): Promise<void> {
+async function lookAt(rig: Rig, point: Point, report: string, answer: Promise<Answer>): Promise<void> {
   let isOver = false;
   const over = () => (isOver = true);
   answer.then(over, over);
