@@ -69,7 +69,6 @@ test('packages are imported where they belong, and no others', () => {
     chalk: (file: string) => /^cli\/(output\/table|wait\/spinner|watch\/(frame|log-view))\.ts$/.test(file),
     'ansi-escapes': only('cli/watch/full-screen.ts'),
     'string-width': only('cli/output/widths.ts'),
-    'cli-table3': only('cli/output/table.ts'),
     ora: only('cli/wait/spinner.ts'),
     'ps-list': only('engine/os/process-table.ts'),
     croner: only('job/automation/timetable.ts'),

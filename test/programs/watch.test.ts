@@ -255,7 +255,7 @@ rigTest(
   async (rig) => {
     await rig.bgjob(['run', '-w', '-n', 'quick', '--', 'true']);
     const tmux = new Tmux(rig);
-    const thrower = `const {viewPage}=require("${ROOT}/dist/watch-views.js");
+    const thrower = `const {viewPage}=require("${ROOT}/dist/cli-watch-views.js");
       viewPage({page:async()=>({lines:["drawn"],notes:[]}),wait:(ms)=>new Promise((go)=>setTimeout(go,ms)),
       write:(text)=>require("fs").writeSync(1,text)});
       process.stdin.once("data",()=>setImmediate(()=>{throw new Error("boom")}));`;

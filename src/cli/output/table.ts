@@ -1,7 +1,6 @@
-/** Colour and tables for people; loads chalk and cli-table3, so it is a file of its own that only a terminal loads. */
+/** Colour and tables for people; loads chalk, so it is a file of its own that only a terminal loads. */
 import { Chalk } from 'chalk';
-import Table from 'cli-table3';
-import { cut, fitColumns } from './columns.ts';
+import { cut, fitColumns, GAP, pad, widthOf } from './columns.ts';
 import type { Tone } from './state-style.ts';
 
 export { toneOf } from './state-style.ts';
@@ -32,39 +31,23 @@ export function renderTable(
     bad: chalk.red,
     dim: chalk.dim,
   };
-  const none = Object.fromEntries(
-    [
-      'top',
-      'top-mid',
-      'top-left',
-      'top-right',
-      'bottom',
-      'bottom-mid',
-      'bottom-left',
-      'bottom-right',
-      'left',
-      'left-mid',
-      'mid',
-      'mid-mid',
-      'right',
-      'right-mid',
-    ].map((name) => [name, '']),
-  );
   // the last column of a terminal wraps on some
   const all = rows.map(({ cells }) => cells);
   const { shown, widths } = fitColumns(heads, all, width - 1, spare);
-  const table = new Table({
-    chars: { ...none, middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-  });
-  table.push(shown.map((n) => chalk.dim(heads[n]!)));
-  for (const { cells, tone, isOld } of rows) {
-    const fitted = shown.map((n, at) => {
-      const cell = cut(cells[n]!, widths[at]!);
+  const line = (paintCell: (n: number, cell: string) => string, cells: string[]): string =>
+    shown
+      .map((n, at) => {
+        const cell = cut(cells[n]!, widths[at]!);
+        return paintCell(n, cell) + pad('', widths[at]! - widthOf(cell));
+      })
+      .join(GAP)
+      .trimEnd();
+  const paintRow =
+    ({ tone, isOld }: Row) =>
+    (n: number, cell: string): string => {
       if (n === toned && (tone === 'bad' || !isOld)) return paint[tone](cell);
       return isOld ? chalk.dim(cell) : cell;
-    });
-    table.push(fitted);
-  }
-  return table.toString().replace(/[ ]+$/gm, '');
+    };
+  const head = line((_, cell) => chalk.dim(cell), heads);
+  return [head, ...rows.map((row) => line(paintRow(row), row.cells))].join('\n');
 }
