@@ -2,6 +2,7 @@
  * Expected failures are values: a result holds either the value or a failure with a literal `code`. Throwing is for bugs.
  * Here are the failures that base/ itself raises; job/failure.ts has all of them.
  */
+import { sourceStack } from './source-stack.ts';
 
 /** `errno` is a system error name such as `ENOSPC`. */
 export type BaseFailure =
@@ -20,10 +21,11 @@ export function unreachable(value: never): never {
 export const isSystemError = (thrown: unknown): boolean =>
   typeof (thrown as NodeJS.ErrnoException | null)?.code === 'string';
 
-/** Something thrown that nobody expected, on one line. */
+/** A bug that was thrown, on one line: `TypeError: x is undefined (src/supervisor/start.ts:66)`. */
 export function describeThrown(thrown: unknown): string {
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return text.split('\n', 1)[0]!.slice(0, LONGEST_DESCRIPTION);
+  const place = /\bsrc\/[\w/-]+\.ts:\d+/.exec(sourceStack(thrown));
+  return text.split('\n', 1)[0]!.slice(0, LONGEST_DESCRIPTION) + (place ? ` (${place[0]})` : '');
 }
 const LONGEST_DESCRIPTION = 300;
 

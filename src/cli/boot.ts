@@ -140,8 +140,10 @@ const text = readFileSync(CLI);
 const name = fileName(text.length);
 const dir = name === undefined ? undefined : cacheDirectory(false);
 const cachedData = dir === undefined ? undefined : readCode(`${dir}/${name}`, text);
-const script = new Script(wrap(text.toString('utf8')), {
+// what the wrapper puts before the text is a line of its own: positions in stacks are those of the file
+const script = new Script(wrap(`\n${text.toString('utf8')}`), {
   filename: CLI,
+  lineOffset: -1,
   ...(cachedData && { cachedData }),
 });
 const cli: { exports: { verbs?: string[] } } = { exports: {} };

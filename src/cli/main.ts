@@ -1,5 +1,6 @@
 /** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
 import { version } from '../../package.json';
+import { sourceStack } from '../base/source-stack.ts';
 import { clip, clipMiddle, safe, safeJson } from '../base/text/sanitize.ts';
 import { recoverAll } from '../engine/automation/recovery.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
@@ -128,7 +129,6 @@ command(process.argv.slice(2)).then(end, (thrown) => {
   const output = new Output(process.env, false);
   if (thrown instanceof AnswerLost)
     return end(printFailure(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  output.note(`bgjob: this is a bug in bgjob, please report it: ${error.stack ?? error.message}`);
+  output.note(`bgjob: this is a bug in bgjob, please report it: ${sourceStack(thrown)}`);
   end(printFailure(output, { code: 'usage', message: 'internal error' }));
 });

@@ -40,8 +40,6 @@ const AWAY_POLL_MS = 1000;
 function main(): void {
   const [, , homePath, subject, mode] = process.argv;
   rememberProgram(__filename);
-  // a file that is not there is an answer, and a stack trace takes longer than the question
-  Error.stackTraceLimit = 0;
   // in place of the command line, which `pkill -f` would find
   process.title = `bgjob[${subject}]`;
   // before anything is published: a nudge to a Node without handlers would kill it

@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { ignoreSystemError } from '../../base/result.ts';
+import { sourceStack } from '../../base/source-stack.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { type Address, listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -64,7 +65,7 @@ export class DeliveryHandler {
       if (seconds > 0) return later(429, 'too many deliveries', seconds);
       return await this.inTurn(() => this.start(letter, id));
     } catch (thrown) {
-      tell(`this is a bug in bgjob, please report it: ${(thrown as Error)?.stack ?? thrown}`);
+      tell(`this is a bug in bgjob, please report it: ${sourceStack(thrown)}`);
       return refuse(500, 'a bug in bgjob');
     }
   }

@@ -9,10 +9,10 @@ const PACKED = [
   /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|config\.schema\.json)$/,
   /^bin\/bgjob$/,
   /^man\/bgjob(-[a-z]+)?\.1$/,
-  /^dist\/[a-z-]+\.js$/,
+  /^dist\/[a-z-]+\.js(\.map)?$/,
   /^dist\/licenses\.txt$/,
 ];
-const MOST_BYTES = 400_000;
+const MOST_BYTES = 1_000_000;
 
 rigTest(
   'packed: what is needed and no more, and small; installed elsewhere without a network, and run',
@@ -82,6 +82,19 @@ rigTest(
     assert.equal((await bgjob('kill', '1')).code, 0);
     assert.match((await bgjob('completion', 'bash')).stdout, /^complete -F _bgjob bgjob$/m);
     assert.match((await bgjob('--man', 'run')).stdout, /^\.TH BGJOB-RUN 1 /);
+
+    // a bug is shown by the place in our sources that made the call
+    const hook = `${rig.dir}/hook.cjs`;
+    fs.writeFileSync(hook, "require('fs').readdirSync = () => { throw new TypeError('planted'); };");
+    const bug = await rig.start(`${prefix}/bin/bgjob`, ['ls', '-a'], {
+      env: { NODE_OPTIONS: `--require "${hook}"` },
+    }).answer;
+    assert.equal(bug.code, 125, bug.stderr);
+    assert.match(bug.stderr, /^bgjob: this is a bug in bgjob, please report it: TypeError: planted\n/);
+    const [, file, line] = /\((src\/[\w/-]+\.ts):(\d+)\)/.exec(bug.stderr) ?? assert.fail(bug.stderr);
+    const source = fs.readFileSync(`${ROOT}/${file}`, 'utf8').split('\n')[Number(line) - 1]!;
+    assert.match(source, /readdirSync/);
+    assert.doesNotMatch(bug.stderr, /dist\//);
 
     // nobody may write there: root may, unless the file system says no
     const call =
