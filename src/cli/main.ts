@@ -87,14 +87,10 @@ async function command(argv: string[]): Promise<number> {
   const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));
   if (await answerGeneral(plain, name, words)) return 0;
   if (!verb) {
-    const { nearestVerb } =
-      require('./command/parse-options.ts') as typeof import('./command/parse-options.ts');
-    const failure: Failure = {
-      code: 'usage',
-      message: `no command "${name}"`,
-      hint: nearestVerb(name!, VERBS),
-    };
-    return printFailure(plain, failure);
+    const { unknownFirstWord } = require('./command/guess.ts') as typeof import('./command/guess.ts');
+    // `bgjob --man frob`: the word that is no verb is the second
+    const [word, ...rest] = name === '--man' ? words : [name!, ...words];
+    return printFailure(plain, unknownFirstWord(word!, rest, VERBS));
   }
   const foreign = foreignWord(words);
   if (foreign !== undefined) return printFailure(plain, foreignFailure(verb.name, foreign));

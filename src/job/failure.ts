@@ -58,6 +58,13 @@ export type ConfigTrouble =
   /** `value` as JSON. */
   | { kind: 'expected'; expected: string; value: string };
 
+/** A job of this project; `state`: its state, with its exit code if it exited. */
+export interface KnownJob {
+  id: number;
+  name: string | null;
+  state: string;
+}
+
 /** A job of another project that a reference might have meant. */
 export interface JobElsewhere {
   id: number;
@@ -68,8 +75,8 @@ export interface JobElsewhere {
 /** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
 export type Failure =
   | BaseFailure
-  /** `known`: jobs of this project, in a few words; `typed`: the command up to the reference. */
-  | { code: 'no-such-job'; reference: string; known: string[]; elsewhere: JobElsewhere[]; typed: string }
+  /** `known`: the newest jobs of this project; `typed`: the command up to the reference. */
+  | { code: 'no-such-job'; reference: string; known: KnownJob[]; elsewhere: JobElsewhere[]; typed: string }
   | { code: 'nothing-selected'; what: string; hint?: string }
   | { code: 'no-such-queue'; name: string; known: string[] }
   | { code: 'queue-in-use'; name: string; running: number; waiting: number }
@@ -84,7 +91,8 @@ export type Failure =
   | { code: 'starter-newer'; name: string; why: string }
   /** Our own job that serves them does not answer. */
   | { code: 'not-served'; kind: 'schedules' | 'triggers'; id: number | null; why: string }
-  | { code: 'command-not-found'; command: string; meant?: string }
+  /** `meant`: the call that was meant. `line`: the words, which are a shell line. */
+  | { code: 'command-not-found'; command: string; meant?: string; line?: string }
   | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
   | { code: 'bad-cwd'; directory: string; errno: string }
   /** `room`: not the home itself, but this directory in it. */

@@ -2,10 +2,10 @@
 import type { JobId, Spec } from './spec.ts';
 import type { LivePhase, State, Status, StatusOf } from './state.ts';
 
-/** What may be said of a job in one word, in JSON. */
+/** The states of a job, each in one word: for people, in JSON and in BGJOB_OUTCOME. */
 export const STATE_WORDS = [
   ...(['queued', 'starting', 'running', 'stopping', 'paused'] as const),
-  ...(['exited', 'killed', 'timed-out', 'cancelled', 'skipped', 'failed', 'lost'] as const),
+  ...(['exited', 'killed', 'timed-out', 'cancelled', 'skipped', 'start-failed', 'lost'] as const),
   ...(['unreadable', 'elsewhere'] as const),
 ] as const;
 export type StateWord = (typeof STATE_WORDS)[number];
@@ -32,7 +32,10 @@ export const pauseOf = (status: Status) =>
 
 export function stateWord(view: JobView): StateWord {
   if (view.kind === 'live') return pauseOf(view.status) ? 'paused' : view.status.phase;
-  return view.kind === 'ended' ? view.status.outcome.kind : view.kind;
+  if (view.kind !== 'ended') return view.kind;
+  const { kind } = view.status.outcome;
+  // a failure is for people what exited with a code other than 0, too: on disk the word stays
+  return kind === 'failed' ? 'start-failed' : kind;
 }
 
 /** The command on one line, as it was typed. */

@@ -113,7 +113,10 @@ async function tryDamage(
   }
   for (const id of mayRefuse ? [] : others) {
     const state = states.get(id);
-    assert.ok(state === 'exited' || (isShared && state === 'failed'), `${id} is ${state}: ${file}, ${what}`);
+    assert.ok(
+      state === 'exited' || (isShared && state === 'start-failed'),
+      `${id} is ${state}: ${file}, ${what}`,
+    );
   }
   for (const id of waiting) {
     const owners = fs.readdirSync(join(copy, 'jobs', String(id))).filter((name) => /^owner\.\d+$/.test(name));

@@ -147,7 +147,7 @@ export async function killAtRandom(
 
 /** Whether a job was given up for a reason: three of those who were about to start it were killed. */
 export function isGivenUp(job: any, killed: Victim[]): boolean {
-  if (job.state !== 'failed' || !/^3 supervisors in a row /.test(job.reason)) return false;
+  if (job.state !== 'start-failed' || !/^3 supervisors in a row /.test(job.reason)) return false;
   const owners = killed.filter(({ role, id }) => id === job.id && (role === 'owner' || role === 'adopter'));
   assert.ok(owners.length >= 3, `given up after ${owners.length} kills: ${JSON.stringify(job)}`);
   return true;

@@ -6,7 +6,7 @@ import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { killOwner, readJson, slay } from './death.ts';
 
-const FAILED = /^\d+ failed to start \(cannot enter .*\/gone: no such file or directory\)\n$/;
+const FAILED = /^\d+ start-failed \(cannot enter .*\/gone: no such file or directory\)\n$/;
 
 rigTest('a directory that goes between the launch and the start: failed to start, and why', async (rig) => {
   const gone = `${rig.project}/gone`;

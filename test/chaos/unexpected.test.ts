@@ -72,17 +72,17 @@ const SCENES: Record<string, (rig: Rig) => Promise<void>> = {
     const { state, reason, supervisor } = await rig.show(id);
     assert.match(supervisor.error, PLANTED);
     const text = `unexpected error of its supervisor: ${supervisor.error}`;
-    assert.deepEqual([state, reason], ['failed', text]);
+    assert.deepEqual([state, reason], ['start-failed', text]);
     assert.equal(rig.log(id), `[bgjob: could not be started: ${text}]\n`);
     assert.deepEqual(await doctorTold(rig), [id]);
   },
   'at the start, in a queue': async (rig) => {
     const job: any = await amongOthers(rig, 'start');
-    assert.deepEqual([job.state, owners(rig, job.id)], ['failed', 1]);
+    assert.deepEqual([job.state, owners(rig, job.id)], ['start-failed', 1]);
   },
   'supervisors that die without a word, in a queue': async (rig) => {
     const job: any = await amongOthers(rig, 'death');
-    assert.equal(job.state, 'failed');
+    assert.equal(job.state, 'start-failed');
     assert.match(job.reason, /^3 supervisors in a row ended before they started it/);
     // the last is of the process that gave up
     assert.equal(owners(rig, job.id), 4);

@@ -154,7 +154,10 @@ rigTest('0.4.0: jobs that wait in a paused queue, one skipped, one that was run 
   // the claim of its name is read, too: it is of another project
   const four = await rig.bgjob(['status', 'four'], { cwd: rig.dir });
   assert.equal(four.code, 125);
-  assert.match(four.stderr, /^bgjob: no job "four" here; 4 is four of .*: bgjob status 4\n/);
+  assert.match(
+    four.stderr,
+    /^bgjob: no job "four" in this project; four #4 belongs to .*\n {2}hint: bgjob status 4\n/,
+  );
   // no environment of a job that waits is kept when it does so no more
   assert.equal((await rig.bgjob(['kill', ...waiting.map(String)])).code, 0);
   assert.deepEqual(

@@ -53,7 +53,7 @@ rigTest('a value that no program can be given: the job fails to start, and says 
     const { code, stdout, stderr } = await rig.bgjob(['run', '-w', ...args], { env, input });
     const why = 'could not be started: the command or the environment is too large';
     assert.deepEqual([code, stdout], [125, `${n + 1}\n`], stderr);
-    assert.equal(stderr, `${n + 1} failed to start (${why})\n[bgjob] exit code 125\n`);
+    assert.equal(stderr, `${n + 1} start-failed (${why})\n[bgjob] exit code 125\n`);
     assert.equal((await rig.show(n + 1)).reason, why);
   }
 });

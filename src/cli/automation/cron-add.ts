@@ -9,6 +9,7 @@ import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { commandText, shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import { everyWithoutUnit } from '../messages/automation.ts';
 import { pipefailNotes } from '../messages/warnings.ts';
 import { bootNote, changeBoot } from './boot-entry.ts';
 import { timeText } from './shared-table.ts';
@@ -59,11 +60,14 @@ export async function addSchedule(
   const { output } = context;
   const [expression, ...command] = words;
   if (expression === undefined) return usage('cron add needs an expression and a command', EXAMPLE);
-  const { ownTimezone, parseTimetable, parseTimezone } = await import('../../job/automation/timetable.ts');
+  const { lacksUnit, ownTimezone, parseTimetable, parseTimezone } = await import(
+    '../../job/automation/timetable.ts'
+  );
   const zone = options.tz === null ? ok(ownTimezone()) : parseTimezone(options.tz);
   if (!zone.ok) return zone;
   const overlap = overlapOf(options.overlap);
   if (!overlap.ok) return overlap;
+  if (lacksUnit(expression)) return fail(everyWithoutUnit(expression));
   const timetable = parseTimetable(expression, zone.value, systemClock.now());
   if (!timetable.ok) return timetable;
   if (command.length === 0) return usage('cron add needs a command, too', EXAMPLE);

@@ -6,6 +6,7 @@ import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jo
 import { objectsOf, readProcessFacts } from '../jobs/job-rows.ts';
 import { pageOf } from '../jobs/ls-page.ts';
 import { printUnseen } from '../jobs/unseen.ts';
+import { failedStateNote } from '../messages/lists.ts';
 import { isNew } from '../output/hints.ts';
 import { watchTable } from '../watch/ls-watch.ts';
 
@@ -39,7 +40,11 @@ export const ls = verb({
       value: 'N',
       text: 'up to N ended jobs, however long ago they ended, and N that wait in a queue',
     },
-    state: { kind: 'list', value: 'STATE', text: `only these: ${STATE_WORDS.join(', ')}` },
+    state: {
+      kind: 'list',
+      value: 'STATE',
+      text: `only these: ${STATE_WORDS.join(', ')}; for jobs that failed: --failed`,
+    },
     queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'only live jobs of this queue, in their order' },
     tag: { kind: 'list', value: 'TAG', text: 'only jobs with this label' },
     name: {
@@ -77,6 +82,8 @@ export const ls = verb({
         hint: 'bgjob ls --failed',
       });
     if (options.watch) return watchTable(context, choice, options);
+    if (options.state.some((words) => words.split(',').includes('failed')) && !output.json && !options.quiet)
+      output.note(failedStateNote());
     if (!home) {
       if (!output.json && !options.quiet && !options.unseen) output.note('no jobs yet: bgjob run -- command');
       return ok(SUCCESS);

@@ -39,12 +39,14 @@ type RunInput = Input<typeof OPTIONS>;
 function withMeant(failure: Failure, { wait, notify }: RunInput['options']): Failure {
   if (failure.code !== 'command-not-found') return failure;
   if (notify?.text === null && NOTIFY_WHENS.some((when) => when === failure.command))
-    return { ...failure, meant: `--notify=${failure.command} -- command` };
-  if (/^[A-Za-z_]\w*=/.test(failure.command))
-    return { ...failure, meant: `-e ${quoteWord(failure.command)} -- command` };
-  if (wait?.ms !== null) return failure;
-  if (parseDuration(failure.command) === undefined) return failure;
-  return { ...failure, meant: `--wait=${failure.command} -- command` };
+    return { ...failure, meant: `bgjob run --notify=${failure.command} -- command` };
+  if (/^[A-Za-z_]\w*=\S*$/.test(failure.command))
+    return { ...failure, meant: `bgjob run -e ${quoteWord(failure.command)} -- command` };
+  if (wait?.ms === null && parseDuration(failure.command) !== undefined)
+    return { ...failure, meant: `bgjob run --wait=${failure.command} -- command` };
+  return failure.line === undefined
+    ? failure
+    : { ...failure, meant: `as a shell line: bgjob run ${quoteWord(failure.line)}` };
 }
 
 const OPERANDS = "[--] command [args...] | 'line' | - [args...] | --batch FILE";

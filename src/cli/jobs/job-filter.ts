@@ -49,7 +49,8 @@ const words = (texts: string[]): string[] => texts.flatMap((text) => text.split(
 
 /** Fails where a word means nothing; whether the queues are there is not asked. */
 export function parseChoice(asked: Asked): Result<Choice> {
-  const states = words(asked.state);
+  // up to 0.9 the state was called `failed`
+  const states = words(asked.state).map((word) => (word === 'failed' ? 'start-failed' : word));
   const stray = states.find((word) => !(STATE_WORDS as readonly string[]).includes(word));
   if (stray !== undefined)
     return fail({ code: 'usage', message: `--state: "${safe(stray)}" is none of ${STATE_WORDS.join(', ')}` });

@@ -1,6 +1,7 @@
 /** What goes wrong with schedules and triggers, in words. */
 import { safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
+import { type UsageFailure, usageError } from './usage.ts';
 
 /** The verb that is typed for each. */
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
@@ -41,4 +42,13 @@ export function automationMessageOf(
       };
     }
   }
+}
+
+/** `@every 3`. */
+export function everyWithoutUnit(expression: string): UsageFailure {
+  const text = safe(expression.trim());
+  return usageError(
+    `"${text}" has no unit`,
+    `'${text}s' (seconds), '${text}m' (minutes), '${text}h' (hours)`,
+  );
 }

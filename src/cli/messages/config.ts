@@ -1,27 +1,14 @@
 /** A config.json that is not as it should be, in words. */
+import { nearestWord } from '../../base/text/edit-distance.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 
-/** How many letters must be added, taken away or changed. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, n) => n);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + Number(a[i - 1] !== b[j - 1])));
-    row = next;
-  }
-  return row[b.length]!;
-}
-
-/** The key that was meant, if one is like it: `max-log` is maxLog. */
+/** The key that was meant, if one is near: `max-log` is maxLog. */
 function meantBy(key: string, known: string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '');
-  const [nearest] = known
-    .map((one) => ({ one, far: distance(plain(key).slice(0, 40), plain(one)) }))
-    .sort((a, b) => a.far - b.far);
-  return nearest && nearest.far <= Math.max(2, nearest.one.length / 3) ? nearest.one : undefined;
+  const near = nearestWord(plain(key), known.map(plain));
+  return known.find((one) => plain(one) === near);
 }
 
 /** What is wrong, in which file, at which key; and what was expected there. */

@@ -64,17 +64,19 @@ export function messageOf(failure: Failure): Message {
     case 'no-such-job': {
       const { reference, known, elsewhere, typed: command } = failure;
       const what = `no job "${safe(reference)}"`;
+      const numbered = ({ id, name }: { id: number; name: string | null }) =>
+        `${name === null ? '' : `${safe(name)} `}#${id}`;
       if (elsewhere.length > 0) {
-        const found = elsewhere.map(
-          ({ id, name, project }) =>
-            `${id} is ${name === null ? 'a job' : safe(name)} of ${safe(project)}: ${command} ${id}`,
-        );
-        return { message: `${what} here; ${found.join('; ')}`, hint: 'bgjob ls -a' };
+        const found = elsewhere.map((job) => `${numbered(job)} belongs to ${safe(job.project)}`);
+        return {
+          message: `${what} in this project; ${found.join('; ')}`,
+          hint: elsewhere.map(({ id }) => `${command} ${id}`).join(' · '),
+        };
       }
-      return {
-        message: `${what}${known.length > 0 ? `; here: ${known.join(', ')}` : ''}`,
-        hint: known.length > 0 ? 'bgjob ls' : 'bgjob ls -a',
-      };
+      const newest = known.map((job) => `${numbered(job)} (${job.state})`).join(', ');
+      return newest === ''
+        ? { message: what, hint: 'bgjob ls -a' }
+        : { message: `${what}; newest: ${newest}`, hint: 'bgjob ls' };
     }
     case 'nothing-selected':
       return { message: failure.what, hint: failure.hint ?? 'bgjob ls -a' };
@@ -91,7 +93,7 @@ export function messageOf(failure: Failure): Message {
     case 'command-not-found':
       return {
         message: `${safe(failure.command) || '""'}: command not found`,
-        ...(failure.meant !== undefined && { hint: `bgjob run ${safe(failure.meant)}` }),
+        ...notFoundHint(failure),
       };
     case 'command-not-executable':
       return {
@@ -212,6 +214,16 @@ export function messageOf(failure: Failure): Message {
     default:
       return unreachable(failure);
   }
+}
+
+function notFoundHint({
+  meant,
+  line,
+}: Extract<Failure, { code: 'command-not-found' }>): Pick<Message, 'hint'> {
+  if (meant !== undefined) return { hint: safe(meant) };
+  return line === undefined
+    ? {}
+    : { hint: `a shell line is one word without -- before it: ${safe(quoteWord(line))}` };
 }
 
 function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-refused' }>): Message {

@@ -37,7 +37,7 @@ export function outcomeText(outcome: Outcome, spec: Spec): string {
     case 'skipped':
       return `skipped (${safe(outcome.why)})`;
     case 'failed':
-      return `failed to start (${safe(whyFailed(outcome.why))})`;
+      return `start-failed (${safe(whyFailed(outcome.why))})`;
     case 'lost':
       return `lost (${safe(outcome.why)})`;
     default:

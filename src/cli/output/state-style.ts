@@ -1,7 +1,7 @@
 /** How a state looks to a person. */
 import { type JobView, type StateWord, stateWord } from '../../job/view.ts';
 
-const BAD: readonly StateWord[] = ['killed', 'timed-out', 'failed', 'lost', 'unreadable'];
+const BAD: readonly StateWord[] = ['killed', 'timed-out', 'start-failed', 'lost', 'unreadable'];
 
 /** How a state looks: red only for failure, green for what runs, dim for what is over. */
 export type Tone = 'live' | 'good' | 'bad' | 'dim';

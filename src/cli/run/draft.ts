@@ -6,14 +6,14 @@ import { safe } from '../../base/text/sanitize.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { placementOf } from '../../engine/queue/enqueue.ts';
-import { fail, ok, type Result } from '../../job/failure.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { LEAST_MAX_LOG_BYTES } from '../../job/home/config.ts';
 import { projectOf } from '../../job/home/project.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { foreignVariable } from '../command/encoding.ts';
 import { parseTags } from '../command/tags.ts';
-import { type Command, isScriptCall, parseCommand, scriptCommand } from '../shell/command-line.ts';
+import { type Command, isScriptCall, lineMeant, parseCommand, scriptCommand } from '../shell/command-line.ts';
 import { readScript, renderScript } from '../shell/script.ts';
 import { readOverrides } from './env-file.ts';
 import { NAMING_OPTIONS } from './name-policy.ts';
@@ -202,6 +202,12 @@ export function frameOf(
   });
 }
 
+/** `run -- 'a && b'`: no program has such a name, and a shell line was meant. */
+function withLine(failure: Failure, { argv, line }: Command): Failure {
+  const meant = line === null ? lineMeant(argv) : undefined;
+  return failure.code === 'command-not-found' && meant !== undefined ? { ...failure, line: meant } : failure;
+}
+
 /** Everything that can be refused before anything is created. */
 export function draftOf(
   context: Context,
@@ -234,7 +240,7 @@ export function draftOf(
     command.value.line === null ? path : undefined,
     rest.cwd,
   );
-  if (!program.ok) return program;
+  if (!program.ok) return fail(withLine(program.failure, command.value));
   if (rest.pty && command.value.argv.join(' ').length > MOST_PTY_CHARACTERS)
     return fail({
       code: 'usage',

@@ -1,6 +1,7 @@
 /** What `run` is asked to run: words as they are, one shell line, or a script. Nothing here runs or reads anything. */
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
+import { quoteWord } from '../../job/view.ts';
 import { neededByEnv, parseShebang } from './script.ts';
 
 export interface Command {
@@ -32,6 +33,16 @@ function onlyCommand(line: string): string | undefined {
   if (!WORDS.test(line)) return undefined;
   const first = line.trim().split(/ +/)[0]!;
   return first === '' || first.includes('=') || SHELL_WORDS.has(first) ? undefined : first;
+}
+
+/** What makes a word more than the name of a program: it was meant as a shell line. */
+const LINE_SIGNS = /[\s&|;<>()$`*?~"']/;
+
+/** The shell line that was meant by words whose first is no program; undefined: they were not meant as one. */
+export function lineMeant([first = '', ...rest]: string[]): string | undefined {
+  return LINE_SIGNS.test(first) || SHELL_WORDS.has(first)
+    ? [first, ...rest.map(quoteWord)].join(' ')
+    : undefined;
 }
 
 /** These of a shell's own are programs, too, and do the same. */

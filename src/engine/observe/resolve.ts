@@ -2,7 +2,7 @@
  * Finds the jobs that references mean, and the projects that "this project" means in a directory: the same
  * for every verb.
  */
-import { fail, type JobElsewhere, ok, type Result } from '../../job/failure.ts';
+import { fail, type JobElsewhere, type KnownJob, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, listEnded, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../../job/home/name-claims.ts';
@@ -48,8 +48,8 @@ function lastJob(home: Home, here: Here): JobId | undefined {
   return undefined;
 }
 
-/** A few words on the newest jobs here, for a reference that names none. */
-function describeKnown(home: Home, here: Here): string[] {
+/** The newest jobs of this project, for the message that there is no such job. */
+function listKnown(home: Home, here: Here): KnownJob[] {
   const keys = new Set(here.projects.map(projectKey));
   const unended = listUnended(home, (key) => keys.has(key));
   const ended = listEnded(home)
@@ -61,8 +61,9 @@ function describeKnown(home: Home, here: Here): string[] {
     .filter((view) => 'spec' in view && here.projects.includes(view.spec.project))
     .slice(0, 5)
     .map((view) => {
-      const name = 'spec' in view && view.spec.name !== null ? `${view.spec.name} ` : '';
-      return `${name}${view.id} ${stateWord(view)}`;
+      const outcome = view.kind === 'ended' ? view.status.outcome : null;
+      const state = outcome?.kind === 'exited' ? `exited ${outcome.code}` : stateWord(view);
+      return { id: view.id, name: 'spec' in view ? view.spec.name : null, state };
     });
 }
 
@@ -119,13 +120,13 @@ export function resolveReference(
   typed: string,
 ): Result<{ home: Home; view: JobView }> {
   const parsed = parseReference(reference);
-  const unknown = (known: string[], elsewhere: JobElsewhere[]) =>
+  const unknown = (known: KnownJob[], elsewhere: JobElsewhere[]) =>
     fail({ code: 'no-such-job', reference, known, elsewhere, typed });
-  if (!home || !parsed) return unknown(home ? describeKnown(home, here) : [], []);
+  if (!home || !parsed) return unknown(home ? listKnown(home, here) : [], []);
   const view = viewOf(home, here, parsed);
   if (view) return ok({ home, view });
   const elsewhere = findElsewhere(home, here, parsed);
-  return unknown(elsewhere.length > 0 ? [] : describeKnown(home, here), elsewhere);
+  return unknown(elsewhere.length > 0 ? [] : listKnown(home, here), elsewhere);
 }
 
 function viewOf(home: Home, here: Here, reference: Reference): JobView | undefined {

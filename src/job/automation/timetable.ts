@@ -17,6 +17,10 @@ export interface Timetable {
 }
 
 const EVERY = /^@every\s+(\S+)$/;
+const NO_UNIT = /^@every\s+[\d.]+$/;
+
+/** `@every 3` may mean seconds or minutes: a new schedule names the unit. Those that were added before 0.10 count seconds. */
+export const lacksUnit = (expression: string): boolean => NO_UNIT.test(expression.trim());
 /** More often than that no job is started. */
 const LEAST_EVERY_MS = 1000;
 

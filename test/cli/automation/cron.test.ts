@@ -112,6 +112,7 @@ rigTest('what is refused, and what is said', async (rig) => {
     [['add', '0 0 30 2 *', ...good], /it is never due/],
     [['add', '@every 5x', ...good], /"@every 5x": no duration\n {2}hint: '@every 90s'/],
     [['add', '@every 100ms', ...good], /a second is the least/],
+    [['add', '@every 3', ...good], /"@every 3" has no unit\n {2}hint: '@every 3s' \(seconds\), '@every 3m'/],
     [['add', '@reboot', ...good], /@reboot is no time\n {2}hint: bgjob cron add --boot/],
     [['add', '@fortnightly', ...good], /is no schedule/],
     [['add', '@daily', '--tz', 'Mars/Olympus', ...good], /--tz: there is no time zone "Mars\/Olympus"/],

@@ -116,10 +116,31 @@ rigTest('a command that does not exist: what may be meant', async (rig) => {
     ['logs', 'tail'],
     ['start', 'run'],
     ['ps', 'ls'],
+    ['rm', 'gc'],
+    ['top', 'watch'],
+    ['history', 'ls -n 100'],
+    ['attach', 'tail -f'],
+    ['list', 'ls'],
+    ['at', 'run --delay DUR'],
+    ['statsu', 'status'],
   ])
     assert.match(await answer(word!, 'web'), new RegExp(`no command "${word}"\n {2}hint: bgjob ${verb}\n`));
-  assert.match(await answer('npm', 'test'), /no command "npm"\n {2}hint: bgjob run -- npm /);
-  assert.match(await answer('--frob'), /--frob/);
+  assert.match(await answer('npm', 'test'), /no command "npm"\n {2}hint: bgjob run -- npm test \(/);
+  // no guess from afar
+  assert.match(await answer('help', 'foo'), /no command "foo"\n {2}hint: bgjob --help\n/);
+  assert.match(await answer('toString'), /hint: bgjob run -- toString /);
+  for (const [words, hint] of [
+    [['-v'], 'bgjob --version'],
+    [['--frob'], 'bgjob --help'],
+    [['--verison'], 'bgjob --version'],
+    [['--', 'npm', 'test'], 'bgjob run -- command'],
+    [['--all', 'ls'], 'an option follows the command: bgjob ls --all'],
+    [['-n', 'web', '--', 'npm', 'start'], 'an option follows the command: bgjob run -n'],
+  ] as const)
+    assert.ok(
+      (await answer(...words)).startsWith(`bgjob: unknown option '${words[0]}'\n  hint: ${hint}\n`),
+      hint,
+    );
   assert.match(
     await answer('tail', '--folow', '1'),
     /unknown option '--folow'\n {2}hint: bgjob tail --follow\n/,
@@ -159,5 +180,5 @@ rigTest('a page for each verb, named in package.json, so that npm installs it', 
     man.map((path: string) => fs.readFileSync(`${ROOT}/${path}`, 'utf8')).join(''),
   );
   const { code, stderr } = await rig.bgjob(['--man', 'frob']);
-  assert.deepEqual([code, stderr.split('\n')[0]], [125, 'bgjob: no command "--man"']);
+  assert.deepEqual([code, stderr.split('\n')[0]], [125, 'bgjob: no command "frob"']);
 });

@@ -71,7 +71,7 @@ rigTest('env.json: the job fails with the reason, and those around it run', asyn
       continue;
     }
     const what = damages[n - 1]![0];
-    assert.deepEqual([job.state, job.exitCode, job.startedAt], ['failed', 125, null], what);
+    assert.deepEqual([job.state, job.exitCode, job.startedAt], ['start-failed', 125, null], what);
     assert.match(job.reason, /^its environment cannot be read: /, what);
     assert.match(rig.log(job.id), /^\[bgjob: could not be started: its environment cannot be read: .*\]\n$/);
     assert.deepEqual(owners(rig, job.id), ['owner.1'], what);
@@ -83,7 +83,7 @@ rigTest('--retry: a damaged environment uses the attempts up, and no more', asyn
   const [id, after] = await addPaused(rig, 2, ['--retry', '2', '--backoff', '0']);
   fs.writeFileSync(rig.file(id!, 'env.json'), 'damaged');
   const [job, other] = await goOn(rig, [id!, after!]);
-  assert.deepEqual([job.state, job.attempts, other.state], ['failed', 3, 'exited']);
+  assert.deepEqual([job.state, job.attempts, other.state], ['start-failed', 3, 'exited']);
   assert.equal(owners(rig, id!).length, 3);
 });
 
@@ -100,7 +100,7 @@ rigTest('the environment of a batch: all of it fails, another job runs', async (
   const [first, ...others] = await goOn(rig, [alone!, alone! + 1, alone! + 2]);
   assert.equal(first.state, 'exited');
   for (const job of others) {
-    assert.equal(job.state, 'failed');
+    assert.equal(job.state, 'start-failed');
     assert.match(job.reason, new RegExp(`cannot be read: ${shared}: its checksum is wrong`));
   }
 });
@@ -125,7 +125,7 @@ rigTest('its stdin is a FIFO now: the job fails, and nobody hangs', async (rig) 
   fs.unlinkSync(rig.file(id!, 'input'));
   assert.equal(spawnSync('mkfifo', [rig.file(id!, 'input')]).status, 0);
   const [job, next] = await goOn(rig, [id!, other!]);
-  assert.deepEqual([job.state, next.state], ['failed', 'exited']);
+  assert.deepEqual([job.state, next.state], ['start-failed', 'exited']);
 });
 
 rigTest('three owners in a row that left no state: the job is not started again', async (rig) => {
@@ -137,7 +137,7 @@ rigTest('three owners in a row that left no state: the job is not started again'
   ] as const)
     for (let n = 1; n <= count; n++) fs.copyFileSync(rig.file(ended, 'owner.1'), rig.file(job, `owner.${n}`));
   const [job, ...others] = await goOn(rig, [id!, fewer!, other!]);
-  assert.deepEqual([job.state, job.exitCode, job.startedAt], ['failed', 125, null]);
+  assert.deepEqual([job.state, job.exitCode, job.startedAt], ['start-failed', 125, null]);
   assert.match(job.reason, /^3 supervisors in a row ended before they started it/);
   assert.match(rig.log(id!), /could not be started: 3 supervisors in a row/);
   assert.deepEqual(

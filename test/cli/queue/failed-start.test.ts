@@ -20,7 +20,7 @@ async function lostPlaces(rig: Rig, options: string[]): Promise<number[]> {
 const entries = (rig: Rig): string[] => fs.readdirSync(join(rig.home, 'queues', 'q', 'waiting'));
 
 rigTest('no attempts left: the line is empty, and the queue waits for nobody', async (rig) => {
-  for (const id of await lostPlaces(rig, [])) await rig.untilState(id, 'failed');
+  for (const id of await lostPlaces(rig, [])) await rig.untilState(id, 'start-failed');
   await until(
     () => entries(rig),
     (names) => names.length === 0,

@@ -185,7 +185,10 @@ rigTest('ls: who runs, who is next, and for what; references and names of jobs t
   assert.match(last.stdout, /^5 queued \(waits until \d\d:\d\d:\d\d \((1h|5\dm)/);
   assert.match(named.stdout, /^3 +soon +queued #1/m);
   assert.match(tagged.stdout, /^3 +soon +queued #1/m);
-  assert.match(unknown.stderr, /here: 5 queued, 4 queued, soon 3 queued, 2 queued, first 1/);
+  assert.match(
+    unknown.stderr,
+    /newest: #5 \(queued\), #4 \(queued\), soon #3 \(queued\), #2 \(queued\), first #1/,
+  );
   assert.match(show.stdout, /^because +#1 in line\nqueue +api \(#1 in line\)\npriority +5$/m);
   assert.match(after.stdout, /^after +success of 1$/m);
   // only what waits elsewhere is not shown

@@ -85,7 +85,8 @@ rigTest(
     await rig.bgjob(['wait', '2'], { cwd: other });
     // the live one first
     const told = (typed: string) =>
-      `bgjob: no job "web" here; 1 is web of ${rig.project}: ${typed} 1; 2 is web of ${other}: ${typed} 2\n`;
+      `bgjob: no job "web" in this project; web #1 belongs to ${rig.project}; web #2 belongs to ${other}\n` +
+      `  hint: ${typed} 1 · ${typed} 2\n`;
     const nowhere = join(rig.dir, 'bin');
     const verbs = [
       ...['wait', 'status', 'tail', 'show', 'path', 'kill', 'restart', 'pause', 'resume', 'move', 'send'],
@@ -104,7 +105,9 @@ rigTest(
     const last = await rig.bgjob(['wait', '@last'], { cwd: nowhere });
     assert.equal(last.code, 125);
     assert.ok(
-      last.stderr.startsWith(`bgjob: no job "@last" here; 1 is web of ${rig.project}: bgjob wait 1\n`),
+      last.stderr.startsWith(
+        `bgjob: no job "@last" in this project; web #1 belongs to ${rig.project}\n  hint: bgjob wait 1\n`,
+      ),
     );
     assert.match((await rig.bgjob(['kill', 'web'], { cwd: other })).stdout, /^web 2 already exited 0 /);
     // a worktree is a project of its own
@@ -112,7 +115,7 @@ rigTest(
     assert.equal((await status(worktree)).slice(0, 5), 'web 3');
     await one.print('alive\n');
     const unknown = await rig.bgjob(['wait', 'wbe']);
-    assert.match(unknown.stderr, /no job "wbe"; here: web 1 running\n/);
+    assert.match(unknown.stderr, /no job "wbe"; newest: web #1 \(running\)\n/);
     assert.match((await rig.bgjob(['kill', 'web'], { cwd: sub })).stdout, /^web 1 killed/);
   },
 );

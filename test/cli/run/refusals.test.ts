@@ -26,6 +26,22 @@ rigTest('a command that is not found: 127', async (rig) => {
   await refuses(rig, ['-e', 'PATH=/nonexistent', '--', 'sh'], 127, /sh: command not found/);
 });
 
+rigTest('words that are a shell line: the hint names its form', async (rig) => {
+  const hinted = async (words: string[], hint: string) => {
+    const { code, stderr } = await rig.bgjob(['run', ...words]);
+    assert.equal(code, 127, words.join(' '));
+    assert.equal(stderr.split('\n')[1], `  hint: ${hint}`);
+  };
+  await hinted(['--', 'a && b'], "as a shell line: bgjob run 'a && b'");
+  await hinted(['--', 'npm test'], "as a shell line: bgjob run 'npm test'");
+  await hinted(['make -j4', 'all'], "as a shell line: bgjob run 'make -j4 all'");
+  await hinted(['--', 'source', 'env/bin/activate'], "as a shell line: bgjob run 'source env/bin/activate'");
+  await hinted(['--', 'A=b env | sort'], "as a shell line: bgjob run 'A=b env | sort'");
+  await hinted(['--', 'A=b', 'env'], 'bgjob run -e A=b -- command');
+  const { stderr } = await rig.bgjob(['cron', 'add', '@daily', '--', 'a && b']);
+  assert.equal(stderr.split('\n')[1], "  hint: a shell line is one word without -- before it: 'a && b'");
+});
+
 rigTest('a command that cannot be executed: 126', async (rig) => {
   fs.writeFileSync(`${rig.project}/script`, '#!/bin/sh\n', { mode: 0o644 });
   await refuses(

@@ -110,7 +110,7 @@ rigTest('a job that is not there is never 0', async (rig) => {
   }
   const both = await rig.bgjob(['wait', '1', '99']);
   assert.equal(both.code, 125);
-  assert.match(both.stderr, /no job "99"; here: 1 \w+\n {2}hint: bgjob ls\n/);
+  assert.match(both.stderr, /no job "99"; newest: #1 \(\w+( 0)?\)\n {2}hint: bgjob ls\n/);
   const nothing = await rig.bgjob(['wait']);
   assert.match(nothing.stderr, /wait needs REF\.\.\., --all, --queue NAME or --batch ID/);
   assert.equal(nothing.code, 125);

@@ -103,8 +103,21 @@ test('unknown options are refused with what may have been meant', () => {
   assert.deepEqual(near, {
     code: 'usage',
     message: "unknown option '--timeot'",
-    hint: 'bgjob run --timeout',
+    hint: 'bgjob run --timeout DUR',
   });
+  const hintOf = (declared: Verb, ...argv: string[]) => refused(declared, argv).hint;
+  // no guess beyond two edits
+  assert.equal(hintOf(RUN, '--memory', '4G', 'x'), 'bgjob run --help');
+  // what other tools call it
+  assert.equal(hintOf(RUN, '--at', '5m', 'x'), 'bgjob run --delay DUR');
+  assert.equal(hintOf(RUN, '--workdir=/tmp', 'x'), 'bgjob run --cwd DIR');
+  assert.equal(hintOf(RUN, '-j4', 'x'), 'bgjob run --slots N');
+  assert.match(hintOf(RUN, '--detach', 'x')!, /^leave it out: /);
+  assert.match(hintOf(RUN, '-c', 'a && b')!, /bgjob run 'make && make test'$/);
+  assert.equal(hintOf(verbOf('kill'), '--force', '1'), 'bgjob kill --now');
+  assert.equal(hintOf(verbOf('gc'), '--force'), 'bgjob gc --help');
+  assert.equal(hintOf(TAIL, '1', '--filter', 'x'), 'bgjob tail --grep RE');
+  assert.equal(hintOf(verbOf('ls'), '--limit', '5'), 'bgjob ls --number N');
   for (const argv of [
     ['--frobnicate', 'x'],
     ['-Z', 'x'],

@@ -1,0 +1,147 @@
+/**
+ * The hint for a command or an option that does not exist: the name that other tools have for it (task-spooler, pueue, pm2,
+ * systemd, docker, at, nohup, Slurm), else the nearest name of ours. Loaded only after such an error.
+ */
+import { nearestWord } from '../../base/text/edit-distance.ts';
+import { findCommand } from '../../engine/os/programs.ts';
+import type { Failure } from '../../job/failure.ts';
+import {
+  detachingOption,
+  shellOption,
+  unknownCommand,
+  unknownFirstOption,
+  unknownOption,
+} from '../messages/usage.ts';
+import { COMMON, type Option, type Verb } from './command.ts';
+
+/** What to type after `bgjob` → what other tools call it. */
+const VERBS_ELSEWHERE: Record<string, string> = {
+  run: 'start exec spawn add submit launch create new nohup daemon daemonize bg background systemd-run tsp sbatch qsub bsub',
+  'run -Q NAME': 'enqueue push parallel',
+  'run --delay DUR': 'at sleep delay',
+  'run --batch FILE': 'xargs',
+  ls: 'ps list jobs squeue qstat atq list-units',
+  'ls -n 100': 'history ended finished done',
+  'ls --ports': 'port ports',
+  watch: 'top htop monit monitor dashboard stats events',
+  show: 'info inspect describe desc details',
+  status: 'state exitcode is-active poll result',
+  tail: 'logs log output out cat print less head journal journalctl',
+  'tail -f': 'follow attach fg',
+  path: 'logfile log-path',
+  wait: 'join',
+  kill: 'stop cancel terminate term abort end delete del scancel qdel bkill atrm killall pkill interrupt',
+  'kill -s SIG': 'signal',
+  send: 'input stdin write type enter',
+  pause: 'suspend freeze stash',
+  resume: 'unpause continue cont unfreeze',
+  restart: 'reload rerun retry again redo respawn',
+  queue: 'queues group groups slots',
+  move: 'switch urgent prioritize priority bump',
+  'cron add': 'schedule every timer',
+  'cron ls': 'crontab timers list-timers schedules',
+  boot: 'resurrect',
+  'cron add --boot': 'startup enable',
+  trigger: 'webhook webhooks hook triggers',
+  gc: 'rm remove prune clean cleanup clear purge flush erase',
+  skill: 'agents claude',
+  doctor: 'check diagnose',
+};
+
+/** An option of ours → what other tools call it. A verb is shown the first of these that it has. */
+const OPTIONS_ELSEWHERE: Record<string, string> = {
+  delay: 'at in start-at begin not-before start-after',
+  tag: 'label labels',
+  queue: 'group partition',
+  slots: 'parallel jobs j concurrency workers max-parallel',
+  after: 'depends depends-on dependency dependencies deps requires after-ok afterok needs',
+  'after-any': 'after-end afterany',
+  retry: 'retries max-retries restarts restart max-restarts',
+  cwd: 'workdir working-directory work-dir chdir dir directory cd w',
+  env: 'environment setenv export var',
+  'keep-env': 'save-env',
+  grace: 'kill-after stop-timeout kill-timeout time-to-kill',
+  timeout: 'time time-limit max-time deadline ttl runtime-max limit',
+  pty: 'tty interactive i t it',
+  stdin: 'input',
+  split: 'separate-stderr separate stderr',
+  'on-exit': 'then on-finish on-end callback hook after-exit',
+  'max-log': 'log-size max-size max-log-size',
+  until: 'ready wait-for until-line until-match',
+  'until-port': 'port wait-port',
+  follow: 'foreground fg attach',
+  wait: 'block sync',
+  now: 'force f immediate',
+  signal: 'sig',
+  replace: 'force f overwrite',
+  reuse: 'if-not-running singleton once',
+  lines: 'tail last number n',
+  number: 'last limit count history lines',
+  max: 'limit max-count m count',
+  grep: 'filter search match pattern regex',
+  err: 'stderr',
+  state: 'filter status states',
+  'all-projects': 'global everywhere',
+  all: 'global everywhere a all-projects',
+  ended: 'finished done all-ended all',
+  quiet: 'ids silent ids-only',
+  'older-than': 'age older before until',
+  'dry-run': 'simulate noop n dry',
+  json: 'format output porcelain o',
+};
+
+/** The keys of a table in which a word stands. */
+const keysOf = (table: Record<string, string>, word: string): string[] =>
+  Object.keys(table).filter((key) => table[key]!.split(' ').includes(word));
+
+/** What to type after `bgjob` in place of this word; undefined: nothing is near. */
+function guessVerb(word: string, verbs: readonly Verb[]): string | undefined {
+  const [known] = keysOf(VERBS_ELSEWHERE, word);
+  if (known !== undefined) return known;
+  const near = nearestWord(
+    word,
+    verbs.map(({ name }) => name),
+  );
+  // `bgjob gcc main.c`: a program that is meant as the command of a job
+  const isProgram = near !== undefined && findCommand(word, process.env['PATH'], '/').ok;
+  return isProgram ? undefined : near;
+}
+
+const isOptionOf = (verb: Verb, word: string): boolean =>
+  Object.entries({ ...verb.options, ...COMMON }).some(
+    ([name, { short }]) => short === word || `--${name}` === word.split('=')[0],
+  );
+
+/** That the first word of a call is no verb. `rest`: the words after it. */
+export function unknownFirstWord(word: string, rest: string[], verbs: readonly Verb[]): Failure {
+  if (!word.startsWith('-')) return unknownCommand(word, rest, guessVerb(word, verbs));
+  if (word === '-v') return unknownFirstOption(word, 'bgjob --version');
+  if (word === '--') return unknownFirstOption(word, 'bgjob run -- command');
+  const run = verbs.find(({ name }) => name === 'run')!;
+  const verb = verbs.find(({ name }) => rest.includes(name)) ?? (isOptionOf(run, word) ? run : undefined);
+  if (verb) return unknownFirstOption(word, `bgjob ${verb.name}`, word);
+  const near = nearestWord(word.replace(/^-+/, ''), ['help', 'version', 'man']);
+  return unknownFirstOption(word, `bgjob --${near ?? 'help'}`);
+}
+
+/** An option with its value, as it is typed. */
+const typed = (name: string, { value }: Option): string =>
+  value === undefined ? `--${name}` : `--${name} ${value}`;
+
+/** What asks for a background that every job has. */
+const DETACHING = ['detach', 'd', 'daemon', 'daemonize', 'background', 'bg', 'b'];
+
+/** That a verb has no such option. */
+export function unknownOptionOf(declared: Verb, flag: string): Failure {
+  const options: Record<string, Option> = { ...declared.options, ...COMMON };
+  const word = flag.replace(/^--?/, '').split('=')[0]!;
+  if (declared.name === 'run' && DETACHING.includes(word)) return detachingOption(flag);
+  if (declared.name === 'run' && flag === '-c') return shellOption(flag);
+  // `-j4`
+  const words = flag.startsWith('--') ? [word] : [word, word.slice(0, 1)];
+  const known = words
+    .flatMap((one) => keysOf(OPTIONS_ELSEWHERE, one))
+    .find((name) => Object.hasOwn(options, name));
+  const meant = known ?? (flag.startsWith('--') ? nearestWord(word, Object.keys(options)) : undefined);
+  return unknownOption(declared.name, flag, meant === undefined ? undefined : typed(meant, options[meant]!));
+}
