@@ -89,6 +89,9 @@ export function renderDuration(ms: number): string {
   return text;
 }
 
+/** A time for people, in the zone of the reader: `2026-11-30 09:04:22`. JSON has UTC. */
+export const renderTime = (at: number): string => new Date(at).toLocaleString('sv', { hour12: false });
+
 const SIZES: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** `500`, `500k`, `64M`, `2G`, `1.5GiB` → bytes; undefined if it is none of these. */

@@ -30,18 +30,16 @@ function printFailure(output: Output, failure: Failure): number {
     // a usage error repeats the words of whoever typed them, or of a script that took them from elsewhere
     // the lines of a message are its own, each made safe
     const lines = message.split('\n').map(safe).join('\n');
-    output.note(
-      `bgjob: ${failure.code === 'bad-lines' ? lines : safe(message)}${hint === undefined ? '' : `\n  hint: ${safe(hint)}`}`,
-    );
+    output.error(failure.code === 'bad-lines' ? lines : safe(message), hint && safe(hint));
   }
   return printExit(output, { code: exitCodeOfFailure(failure), by: 'bgjob' });
 }
 
-/** The last line on stderr says whose exit code it is. Who interrupts the call gets that, whatever was told before. */
+/** Where stderr is no terminal its last line says whose exit code it is. An interrupt decides the code. */
 function printExit(output: Output, exit: Exit): number {
   const signal = interruptedBy();
   const { code, by } = signal === undefined ? exit : { code: interruptCode(signal), by: 'bgjob' };
-  if (code !== 0 && !output.json) output.note(`[${by}] exit code ${code}`);
+  if (code !== 0 && !output.json && !output.isTerminal(2)) output.note(`[${by}] exit code ${code}`);
   return code;
 }
 

@@ -85,7 +85,7 @@ rigTest('at the deadline it says what runs, how many do not, and how to go on', 
   assert.equal(
     stderr,
     '(the first that run; 50 jobs more did not end)\n' +
-      'not finished, and not to be restarted: wait again with bgjob wait $(seq 1 51)\n[bgjob] exit code 75\n',
+      'still running; they go on. Next: bgjob wait $(seq 1 51)\n[bgjob] exit code 75\n',
   );
   const again = rig.bash('bgjob wait $(seq 1 51)');
   await puppet.exit(0);

@@ -21,11 +21,11 @@ rigTest(
         `until bgjob ${call}; do echo round $((1 + 1)); done; echo deploy`,
       ]) {
         tmux.line('clear');
-        await tmux.untilNot(/waiting|hello|exit code/);
+        await tmux.untilNot(/waiting|hello|still running/);
         tmux.line(loop);
         await tmux.until(waits);
         tmux.type('C-c');
-        await tmux.until(/^\[bgjob\] exit code 130$/);
+        await tmux.until(/^still running; it goes on\. Next: bgjob \w+ .*web/);
         tmux.line('echo status $?');
         const lines = await tmux.until(/^status 130$/);
         const said = lines.filter((line) => /^(round|loop over|deploy)/.test(line));

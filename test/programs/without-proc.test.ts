@@ -225,7 +225,7 @@ rigTest(
     const { port } = await puppet.order({ do: 'listen' });
     const waited = await world.bgjob(['wait', 'web', '--until-port', String(port)]);
     assert.equal(waited.code, 0);
-    assert.equal(waited.stdout, `web 1 ready: port ${port} (pid ${await puppet.pid()})\n`);
+    assert.equal(waited.stdout, `web 1 ready: it listens on port ${port} (pid ${await puppet.pid()})\n`);
     await puppet.exit(0);
     const added = await world.bgjob(['trigger', 'add', 'hook', '--', 'true']);
     assert.equal(added.code, 0);

@@ -84,7 +84,7 @@ export function recipeTests(name: string, way: Way, skip: string | false): void 
       for (const code of [0, 3]) {
         const answer = await start(rig, way, { CODE: String(code) }).answer;
         assert.equal(answer.code, way.codeOf(code), answer.stderr);
-        assert.match(answer.stderr, new RegExp(`^e2e \\d+ ready: port ${port} `, 'm'));
+        assert.match(answer.stderr, new RegExp(`^e2e \\d+ ready: it listens on port ${port} `, 'm'));
         assert.match(answer.stdout, new RegExp(`got hello\\n[^]*port ${port} free\\n$`));
         if (code !== 0 && name === 'Makefile') assert.match(answer.stderr, /e2e\] Error 3$/m);
         await assertGone(rig, port, /^killed$/);

@@ -31,7 +31,7 @@ export function deedsOf(home: Home, paths: TemplatePaths): Deeds {
 export function lastText({ last }: Pick<Deeds, 'last'>): string {
   if (!last) return '-';
   const ago = `${renderDuration(Math.max(0, systemClock.now() - last.at))} ago`;
-  return `${last.id} ${last.view ? stateText(last.view) : 'removed'} (${ago})`;
+  return `${last.id} ${last.view ? stateText(last.view, 0, undefined, 'cell') : 'removed'} (${ago})`;
 }
 
 /** `2 missed, 1 skipped`. */

@@ -173,7 +173,7 @@ export const kill = verb({
         `(as long as something needs it, the next bgjob command starts it again: bgjob ${own.serves === 'triggers' ? 'trigger' : 'cron'} --help)`,
       );
     const [failed, ...others] = results.filter((result) => !result.ok);
-    for (const { failure } of others) output.note(`bgjob: ${safe(messageOf(failure).message)}`);
+    for (const { failure } of others) output.error(safe(messageOf(failure).message));
     return failed ?? ok(SUCCESS);
   },
 });

@@ -201,7 +201,7 @@ export const restart = verb({
       const patience = new Deadline(deadline.value);
       return ok(await waitWithSummary(output, home, ids, `bgjob wait ${renderIds(ids)}`, patience));
     }
-    return watchStarted(output, home, ids[0]!, {
+    return watchStarted(context, home, ids[0]!, {
       ...options,
       conditions: conditions.value,
       deadlineMs: deadline.value,

@@ -148,7 +148,7 @@ export const run = verb({
       }
       return ok(SUCCESS);
     }
-    const watched = await watchStarted(output, home, id, {
+    const watched = await watchStarted(context, home, id, {
       ...options,
       conditions: conditions.value,
       deadlineMs: deadline.value,

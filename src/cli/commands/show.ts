@@ -1,5 +1,5 @@
 /** `bgjob show`: everything about one job. */
-import { renderDuration, renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
+import { renderDuration, renderExactSize, renderSize, renderTime, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { processesOf, trailOf } from '../../engine/observe/leftovers.ts';
@@ -16,6 +16,7 @@ import type { Spec } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { onExitObject, onExitText } from '../jobs/exit-hook-row.ts';
+import { lostHint } from '../jobs/lost-hint.ts';
 import { attemptRows, type DetailRow, queueRows } from '../jobs/queue-details.ts';
 import { select } from '../jobs/select.ts';
 import { stderrOf } from '../jobs/stderr-log.ts';
@@ -29,6 +30,7 @@ import {
   tookMs,
 } from '../messages/job-text.ts';
 import { losesPipefail } from '../messages/warnings.ts';
+import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
 
 async function extrasOf(
@@ -90,7 +92,7 @@ function startedText({ origin, parent }: Spec): string | null {
   const inJob = job && ` (${job})`;
   if (origin?.kind === 'trigger') return `trigger ${safe(origin.name)}${inJob}`;
   if (origin?.kind !== 'schedule') return job;
-  const at = origin.at === null ? ', by hand' : `, for ${new Date(origin.at).toISOString()}`;
+  const at = origin.at === null ? ', by hand' : `, for ${renderTime(origin.at)}`;
   return `schedule ${safe(origin.name)}${at}${inJob}`;
 }
 
@@ -103,7 +105,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
   const spec = 'spec' in view ? view.spec : undefined;
   const took = tookMs(view, now);
   const reason = reasonOf(view, extras.waiting);
-  const when = (at: number) => `${new Date(at).toISOString()} (${renderDuration(now - at)} ago)`;
+  const when = (at: number) => `${renderTime(at)} (${renderDuration(now - at)} ago)`;
   const status = 'status' in view ? view.status : undefined;
   const startedAt = status && 'startedAt' in status ? status.startedAt : null;
   const limits = spec && [
@@ -117,6 +119,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['job', jobLabel(view)],
     ['state', stateText(view, extras.leftovers)],
     ['because', reason && safe(reason)],
+    ['hint', lostHint(home, [view])],
     ...queueRows(view, home, extras),
     ['command', commandLine(view, 2000)],
     ['shell', spec && losesPipefail(spec) && 'sh -c: a failure before the last | is not seen'],
@@ -170,7 +173,9 @@ export const show = verb({
     if (output.json) {
       output.object(jobObject(view, systemClock.now(), extras));
     } else {
-      for (const [name, text] of describe(view, home, extras)) output.line(`${name.padEnd(11)}${text}`);
+      const paint = statePainter(output, view);
+      for (const [name, text] of describe(view, home, extras))
+        output.line(`${name.padEnd(11)}${name === 'state' ? paint(text) : text}`);
     }
     if (view.kind === 'ended') noteSeen(home.job(view.id));
     forgetUnownedEnvironment(home, view);

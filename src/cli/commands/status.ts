@@ -4,9 +4,11 @@ import { processesOf } from '../../engine/observe/leftovers.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
 import { ok } from '../../job/failure.ts';
 import { verb } from '../command/command.ts';
+import { lostHint } from '../jobs/lost-hint.ts';
 import { select } from '../jobs/select.ts';
 import { stderrOf } from '../jobs/stderr-log.ts';
-import { jobObject, sentence, verdict } from '../messages/job-text.ts';
+import { endedAgo, jobObject, sentence, verdict } from '../messages/job-text.ts';
+import { statePainter } from '../output/state-style.ts';
 
 export const status = verb({
   name: 'status',
@@ -35,7 +37,12 @@ export const status = verb({
         }),
         ...exit,
       });
-    else output.line(sentence(view, now, leftovers, waiting));
+    else {
+      const paint = statePainter(output, view);
+      output.line(sentence(view, now, leftovers, waiting, paint) + endedAgo(view, now));
+      const hint = lostHint(home, [view]);
+      if (hint !== undefined) output.hint(hint);
+    }
     return ok(exit);
   },
 });

@@ -10,7 +10,7 @@ import { readEmptiedBytes } from '../../job/log/trim-record.ts';
 import { type JobView, quoteWord } from '../../job/view.ts';
 
 import { type Input, SUCCESS, verb } from '../command/command.ts';
-import { select } from '../jobs/select.ts';
+import { referenceTo, select } from '../jobs/select.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
 import { errnoText } from '../messages/failures.ts';
 import { jobLabel } from '../messages/job-text.ts';
@@ -136,7 +136,7 @@ export const tail = verb({
     }
     const start = startOf(options, home, view, stream);
     if (!start.ok) return start;
-    const again = `bgjob ${['tail', ...wordsAgain(options), view.id].join(' ')}`;
+    const again = `bgjob ${['tail', ...wordsAgain(options), referenceTo(view, words[0]!)].join(' ')}`;
     const reading: Reading = { output, home, view, stream, options, start: start.value, again };
     if (pattern) {
       const ask = { pattern: pattern.value, context: options.context ?? 0, max: options.max };

@@ -3,6 +3,7 @@ import { safe } from '../../base/text/sanitize.ts';
 import { fail, ok } from '../../job/failure.ts';
 import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';
+import { referenceTo } from '../jobs/select.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
 import { checkAsked, selectJobs } from '../wait/selection.ts';
@@ -120,7 +121,14 @@ export const wait = verb({
         });
       const patience = new Deadline(deadline.value);
       noteSelfWait(output, home, views);
-      return waitForCondition(output, home, views[0]!, conditions.value, patience);
+      return waitForCondition(
+        output,
+        home,
+        views[0]!,
+        conditions.value,
+        patience,
+        referenceTo(views[0]!, words[0]!),
+      );
     }
     const hint = options.queue === null ? 'bgjob wait REF of another job' : 'bgjob wait --all leaves it out';
     const possible = refuseSelfWait(home, views, any, hint);

@@ -184,7 +184,7 @@ export function cellsOf(
   const age = created === null ? null : now - created;
   const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
   const ports = sight.portsOf(view);
-  const state = stateText(view, sight.countLeftovers(view), overview.waitingOf(view));
+  const state = stateText(view, sight.countLeftovers(view), overview.waitingOf(view), 'cell');
   return [
     ...[String(view.id), name === null ? '-' : safe(name), state, ...times],
     ...(ports ? [portsCell(ports)] : []),

@@ -15,6 +15,7 @@ import {
   STATE_COLUMN,
   showsPorts,
 } from './job-rows.ts';
+import { lostHint } from './lost-hint.ts';
 import { countStates } from './summary.ts';
 
 export interface Page {
@@ -56,7 +57,8 @@ export async function pageOf(
   const cells = views.map((view) => cellsOf(home, view, sight, picked.overview));
   const isLive = views.some(({ kind }) => kind === 'live');
   const rest = picked.rest().join('; ');
-  const others = rest === '' ? [] : [`(${rest})`];
+  const hint = lostHint(home, views);
+  const others = [...(rest === '' ? [] : [`(${rest})`]), ...(hint === undefined ? [] : [`(lost: ${hint})`])];
   if (views.length === 0)
     return {
       lines: [],

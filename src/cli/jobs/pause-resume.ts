@@ -25,7 +25,7 @@ export async function pauseAll(context: Context, words: string[], verb: PauseVer
     selected.value.map((view) => pauseOne(output, opened.value!, view, verb)),
   );
   const [failed, ...others] = results.filter((result) => !result.ok);
-  for (const { failure } of others) output.note(`bgjob: ${safe(messageOf(failure).message)}`);
+  for (const { failure } of others) output.error(safe(messageOf(failure).message));
   return failed ?? ok(SUCCESS);
 }
 

@@ -1,5 +1,5 @@
 /** What `show` tells of a job that was queued: its queue and place, what it waited for, and the attempts that failed. */
-import { renderDuration, systemClock } from '../../base/clock.ts';
+import { renderDuration, renderTime, systemClock } from '../../base/clock.ts';
 import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import type { Home } from '../../job/home/home.ts';
 import { findEntry } from '../../job/queue/queue-files.ts';
@@ -33,7 +33,7 @@ export function queueRows(view: JobView, home: Home, { waiting }: Extras): Detai
     ['priority', queue !== null && priorityText(home, spec)],
     ['after', named(false).length > 0 && `success of ${named(false).join(' ')}`],
     ['after any', named(true).length > 0 && `the end of ${named(true).join(' ')}`],
-    ['not before', notBefore !== null && new Date(notBefore).toISOString()],
+    ['not before', notBefore !== null && renderTime(notBefore)],
   ];
 }
 
@@ -42,7 +42,7 @@ function attemptText(spec: Spec, attempt: Attempt): string {
   if (attempt.startedAt === null) return end;
   const took = ranMs(attempt);
   const after = took === null ? '' : ` after ${renderDuration(took)}`;
-  return `${new Date(attempt.startedAt).toISOString()}, ${end}${after}`;
+  return `${renderTime(attempt.startedAt)}, ${end}${after}`;
 }
 
 /** The attempts before this one, each in a line, and how many there may be. */

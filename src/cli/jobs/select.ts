@@ -1,5 +1,5 @@
 /** References on the command line → jobs. */
-import { resolveReference } from '../../engine/observe/resolve.ts';
+import { type Here, jobNamedHere, resolveReference } from '../../engine/observe/resolve.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
@@ -15,6 +15,16 @@ export function select(
 ): Result<{ home: Home; view: JobView }> {
   const opened = context.home();
   return opened.ok ? resolveReference(opened.value, context.here(), reference, typed) : opened;
+}
+
+/** The job in words that mean it later, too: as it was typed, but `@last` may be another one by then. */
+export const referenceTo = ({ id }: JobView, typed: string): string =>
+  typed === '@last' ? String(id) : typed;
+
+/** The job as a person would type it here: its name, if that means this job. */
+export function referenceHere(home: Home, here: Here, view: JobView): string {
+  const name = 'spec' in view ? view.spec.name : null;
+  return name !== null && jobNamedHere(home, here.places, name)?.id === view.id ? name : String(view.id);
 }
 
 /** All of them, each once, in the order given; fails at the first that is not there. */

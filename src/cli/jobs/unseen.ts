@@ -17,9 +17,11 @@ import {
 import { isSeen, noteSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
-import { jobs, sentence } from '../messages/job-text.ts';
+import { endedAgo, jobs, sentence } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
+import { statePainter } from '../output/state-style.ts';
 import { objectsOf, RECENT_MOST, readProcessFacts } from './job-rows.ts';
+import { lostHint } from './lost-hint.ts';
 
 /** Ids of the jobs with a marker of their end that nobody was told about, the latest end first. */
 function unseenIds(home: Home, here: Here | null): JobId[] {
@@ -77,7 +79,14 @@ export async function printUnseen(output: Output, home: Home, plan: UnseenPlan):
     const sight = await readProcessFacts(home, false);
     const now = systemClock.now();
     if (output.json) output.objects(objectsOf(home, told, sight));
-    else for (const view of told) output.line(sentence(view, now, sight.countLeftovers(view)));
+    else {
+      for (const view of told) {
+        const paint = statePainter(output, view);
+        output.line(sentence(view, now, sight.countLeftovers(view), undefined, paint) + endedAgo(view, now));
+      }
+      const hint = lostHint(home, told);
+      if (hint !== undefined) output.hint(hint);
+    }
   }
   // who reads through a pipe that was closed was told nothing
   if (output.readerGone) return;

@@ -13,9 +13,10 @@ import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../jo
 import { errnoText } from './failures.ts';
 
 /** What a status above 128 may mean when the signal was not ours. */
-function guessText(code: number, spec: Spec): string {
+function guessText(code: number, spec: Spec, form: Form): string {
   const signal = signalOfCode(code);
   if (!signal) return '';
+  if (form === 'cell') return ` (${signal}?)`;
   if (signal === 'SIGPIPE' && spec.line !== null) return ' (a reader closed the pipe early; --no-pipefail)';
   return ` (${signal}, or the program chose ${code})`;
 }
@@ -24,10 +25,13 @@ function guessText(code: number, spec: Spec): string {
 const whyFailed = (why: string): string =>
   why.replace(/ \((E[A-Z0-9]+)\)$/, (_, errno: string) => `: ${errnoText(errno)}`);
 
-export function outcomeText(outcome: Outcome, spec: Spec): string {
+/** A cell of a table has little room. */
+type Form = 'whole' | 'cell';
+
+export function outcomeText(outcome: Outcome, spec: Spec, form: Form = 'whole'): string {
   switch (outcome.kind) {
     case 'exited':
-      return `exited ${outcome.code}${outcome.afterKill ? ' (after kill)' : guessText(outcome.code, spec)}`;
+      return `exited ${outcome.code}${outcome.afterKill ? ' (after kill)' : guessText(outcome.code, spec, form)}`;
     case 'killed':
       return `killed ${safe(outcome.signal)}`;
     case 'timed-out':
@@ -52,12 +56,12 @@ function withCause(text: string, stop: Stop | null): string {
 }
 
 /** The state in few words: `running`, `exited 1`, `lost (the machine was restarted)`. */
-export function stateText(view: JobView, leftovers = 0, waiting?: Waiting): string {
+export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form: Form = 'whole'): string {
   if (view.kind === 'live') return waiting?.brief ? `${stateWord(view)} ${waiting.brief}` : stateWord(view);
   if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
   if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
   const { outcome, stop } = view.status;
-  const text = withCause(outcomeText(outcome, view.spec), stop);
+  const text = withCause(outcomeText(outcome, view.spec, form), stop);
   return text + (leftovers > 0 ? `, ${leftovers} left` : '');
 }
 
@@ -74,15 +78,27 @@ export function tookMs(view: JobView, now: number): number | null {
 }
 
 /** One sentence: `42 exited 1 after 2m14s`, `42 running 3m`, `42 queued (waits for job 41)`. */
-export function sentence(view: JobView, now: number, leftovers = 0, waiting?: Waiting): string {
+export function sentence(
+  view: JobView,
+  now: number,
+  leftovers = 0,
+  waiting?: Waiting,
+  paint = (state: string): string => state,
+): string {
   if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waiting.text})`;
   const pause = view.kind === 'live' ? pauseOf(view.status) : null;
   const took = pause
     ? lengthOf(now - pause.at, systemClock.monotonic() - pause.monotonicMs)
     : tookMs(view, now);
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
-  return `${jobLabel(view)} ${stateText(view, leftovers)}${time}`;
+  return `${jobLabel(view)} ${paint(stateText(view, leftovers))}${time}`;
 }
+
+/** `, ended 3m ago`; empty if it did not end, or nobody knows when. */
+export const endedAgo = (view: JobView, now: number): string =>
+  view.kind === 'ended' && view.status.endKnown
+    ? `, ended ${renderDuration(now - view.status.endedAt)} ago`
+    : '';
 
 /** What a stop had to do beyond asking, as a note; undefined: nothing. `signal`: what it began with. */
 export function forcedNote(forced: number, graceMs: number, signal: string): string | undefined {

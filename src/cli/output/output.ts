@@ -33,11 +33,16 @@ function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
 
 const OBJECTS_PER_WRITE = 200;
 
+const SGR = { red: 31, green: 32, cyan: 36 } as const;
+export type Color = keyof typeof SGR;
+
 /** One JSON object in a line. */
 export const objectText = (value: object): string => safeJson(JSON.stringify(value));
 
 export class Output {
   readonly json: boolean;
+  /** Where the answer goes. */
+  readonly answerStream: 1 | 2 = 1;
   /** The reader of stdout is gone. The answer then goes nowhere, but the exit code is still the true one. */
   readerGone = false;
   /** Of a verb that has changed something by then: lines that stdout does not take go to stderr, and it is done to its end. */
@@ -98,6 +103,15 @@ export class Output {
   note(text: string): void {
     write(2, Buffer.from(`${text}\n`));
   }
+  /** A command to type next, on a line of its own. */
+  hint(text: string): void {
+    this.note(this.paint(2, 'cyan', `  hint: ${text}`));
+  }
+  /** An error, and what to do about it. */
+  error(message: string, hint?: string): void {
+    this.note(this.paint(2, 'red', `bgjob: ${message}`));
+    if (hint !== undefined) this.hint(hint);
+  }
 
   /** For a verb whose answer is an id alone: its other lines go to stderr. In JSON they are part of the answer. */
   sideOutput(): Output {
@@ -125,6 +139,11 @@ export class Output {
     return this.isTerminal(stream) && this.env['TERM'] !== 'dumb';
   }
 
+  /** A text in a colour, where the stream shows colours. */
+  paint(stream: 1 | 2, color: Color | null, text: string): string {
+    return color !== null && this.hasColor(stream) ? `\x1b[${SGR[color]}m${text}\x1b[39m` : text;
+  }
+
   /** Columns of the terminal on stdout. */
   width(): number {
     return process.stdout.columns || Number(this.env['COLUMNS']) || 80;
@@ -132,6 +151,7 @@ export class Output {
 }
 
 class StderrOutput extends Output {
+  override readonly answerStream = 2;
   override raw(bytes: Uint8Array): void {
     write(2, bytes);
   }
@@ -152,6 +172,9 @@ export class CapturedOutput extends Output {
   }
   /** Nobody looks at these streams. */
   override isTerminal(): boolean {
+    return false;
+  }
+  override hasColor(): boolean {
     return false;
   }
 

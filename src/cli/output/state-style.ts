@@ -1,5 +1,7 @@
 /** How a state looks to a person. */
+
 import { type JobView, type StateWord, stateWord } from '../../job/view.ts';
+import type { Color, Output } from './output.ts';
 
 const BAD: readonly StateWord[] = ['killed', 'timed-out', 'start-failed', 'lost', 'unreadable'];
 
@@ -17,6 +19,14 @@ export const wasStopped = (view: JobView): boolean =>
   view.kind === 'ended' &&
   view.status.stop?.cause === 'kill' &&
   (view.status.outcome.kind === 'killed' || view.status.outcome.kind === 'exited');
+
+const COLORS: Record<Tone, Color | null> = { live: null, good: 'green', bad: 'red', dim: null };
+
+/** Colours the state of a job in the answer: red for a failure, green for a success. */
+export const statePainter = (output: Output, view: JobView, stream = output.answerStream) => {
+  const color = COLORS[toneOfView(view)];
+  return (text: string): string => output.paint(stream, color, text);
+};
 
 /** The tone of a job. */
 export function toneOfView(view: JobView): Tone {

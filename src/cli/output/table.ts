@@ -27,7 +27,7 @@ export function renderTable(
   const chalk = new Chalk({ level: color ? 1 : 0 });
   const paint: Record<Tone, (text: string) => string> = {
     live: chalk.green,
-    good: (text) => text,
+    good: chalk.green,
     bad: chalk.red,
     dim: chalk.dim,
   };

@@ -8,7 +8,10 @@ import { findListener, portTaken } from '../../engine/observe/port-owner.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { referenceHere } from '../jobs/select.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
 import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';
@@ -93,7 +96,8 @@ async function followOutput(output: Output, home: Home, id: JobId, patience: Dea
 }
 
 /** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
-async function followEnd(output: Output, home: Home, id: JobId, patience: Deadline): Promise<Exit> {
+async function followEnd(context: Context, home: Home, id: JobId, patience: Deadline): Promise<Exit> {
+  const { output } = context;
   const stopNotes = watchPauses(output, home, () => [id]);
   // who cannot have it on stdout does not get all of it on stderr
   output.diverts = false;
@@ -105,23 +109,28 @@ async function followEnd(output: Output, home: Home, id: JobId, patience: Deadli
     return READER_GONE;
   }
   const told = output.sideOutput();
-  if (view.kind === 'live') return reportStillRunning(told, home, [view], patience);
+  if (view.kind === 'live')
+    return reportStillRunning(told, home, [view], patience, waitAgain(context, home, view));
   patience.end();
   return reportEnd(told, home, view, 'none');
 }
 
+const waitAgain = (context: Context, home: Home, view: JobView): string =>
+  `bgjob wait ${referenceHere(home, context.here(), view)}`;
+
 /** Stays with a job that was started, as long as was asked for. */
 export async function watchStarted(
-  output: Output,
+  context: Context,
   home: Home,
   id: JobId,
   { follow, conditions, deadlineMs }: Watch & { conditions: Conditions | null; deadlineMs: number | null },
 ): Promise<Result<Exit>> {
+  const { output } = context;
   const patience = new Deadline(deadlineMs);
   const told = output.sideOutput();
   const view = observe(home, id);
   if (view) noteSelfWait(output, home, [view]);
-  if (follow) return ok(await followEnd(output, home, id, patience));
+  if (follow) return ok(await followEnd(context, home, id, patience));
   if (!view)
     return fail({
       code: 'no-such-job',
@@ -131,10 +140,18 @@ export async function watchStarted(
       typed: 'bgjob show',
     });
   if (conditions) {
-    const exit = await waitForCondition(told, home, view, conditions, patience);
+    const exit = await waitForCondition(
+      told,
+      home,
+      view,
+      conditions,
+      patience,
+      referenceHere(home, context.here(), view),
+    );
     const goesOn = !exit.ok && observe(home, id)?.kind === 'live';
     if (goesOn && !output.json) output.note(`(the job goes on: bgjob tail ${id} · bgjob kill ${id})`);
     return exit;
   }
-  return ok(await waitForAll(told, home, [view], { any: false, failFast: false }, patience, 'always'));
+  const plan = { any: false, failFast: false, again: waitAgain(context, home, view) };
+  return ok(await waitForAll(told, home, [view], plan, patience, 'always'));
 }

@@ -9,6 +9,7 @@ import { follow } from '../../engine/wait/follow-log.ts';
 import { EXIT, ok, type Result } from '../../job/failure.ts';
 import { Log, type Piece } from '../../job/log/log.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
+import { noMatchText } from '../messages/tail.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printTrouble } from '../wait/report-outcome.ts';
 import { footer, gapTexts } from './excerpt.ts';
@@ -210,7 +211,7 @@ async function searchLog(
   const piece = { from: begin, to, size, gone, emptied, bytes: Buffer.alloc(0) };
   if (output.json) printSummary(reading, piece, counts);
   else {
-    printCounts(reading, counts, piece);
+    printCounts(reading, counts, piece, ask.pattern);
     output.note(footer(view, stream, piece));
   }
   return ok({ found, to });
@@ -229,10 +230,15 @@ function printSummary({ output, view, stream }: Reading, piece: Piece, counts: C
   output.object({ v: 1, id: view.id, stream, from, to, size, gone, emptied, cursor: to, ...counts });
 }
 
-function printCounts({ output, stream }: Reading, { matches, shown, complete }: Counts, piece: Piece): void {
+function printCounts(
+  { output, stream }: Reading,
+  { matches, shown, complete }: Counts,
+  piece: Piece,
+  pattern: Pattern,
+): void {
   const { from, to } = piece;
   for (const text of gapTexts(piece)) output.note(text);
-  if (matches === 0) output.note(from === to ? '(nothing new)' : '(no line matches)');
+  if (matches === 0) output.note(from === to ? '(nothing new)' : noMatchText(pattern));
   const all = complete ? String(matches) : `more than ${COUNTED}`;
   const since = `${stream === 'err' ? '--err ' : ''}--since ${to}`;
   if (matches > shown) output.note(`(${shown} of ${all} lines that match; more: --max N, or ${since})`);
@@ -277,7 +283,7 @@ export async function followMatches(
   }
   patience.end();
   const none = exit.code === 0 && !output.readerGone && tally.shown === 0;
-  if (none && !output.json) output.note('(no line matched)');
+  if (none && !output.json) output.note(noMatchText(ask.pattern));
   return ok({ exit: none ? NO_MATCH : exit, searched });
 }
 

@@ -13,6 +13,7 @@ import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
 import { awayNote, stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
+import { stillRunningText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printPauses } from '../wait/pause-notes.ts';
@@ -187,12 +188,14 @@ export function printEndOfRest(reading: Reading, patience: Deadline, shown: Piec
   const { output, home, view, stream, again } = reading;
   if (output.readerGone) return SUCCESS;
   const now = observe(home, view.id) ?? view;
-  if (now.kind === 'live' && output.json) return reportStillRunning(output, home, [now], patience);
+  if (now.kind === 'live' && output.json) return reportStillRunning(output, home, [now], patience, again);
   if (now.kind === 'live') {
     // stdout is the log alone
     output.note(footer(now, stream, shown));
     printPauses(output, home, [view.id]);
-    output.note(`the job goes on: ${again} --since ${shown.to}`);
+    output.note(
+      `${stillRunningText([now], 1)} ${output.paint(2, 'cyan', `Next: ${again} --since ${shown.to}`)}`,
+    );
     return patience.exit();
   }
   patience.end();

@@ -52,8 +52,8 @@ export interface WaitPlan {
   any: boolean;
   /** Return with the first that fails. */
   failFast: boolean;
-  /** The command that goes on waiting for the same jobs; without it those that still run are named. */
-  again?: string;
+  /** The command that goes on waiting for the same jobs. */
+  again: string;
   /** What the call makes of an end; without it the code is the job's. */
   judge?: (view: JobView) => Judgement;
   /** Of what did not fail nothing is told: a person sees the progress. */

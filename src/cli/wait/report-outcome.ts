@@ -13,10 +13,13 @@ import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
+import { lostHint } from '../jobs/lost-hint.ts';
 import { awayNote, stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { messageOf } from '../messages/failures.ts';
 import { type Extras, forcedNoteOf, jobObject, sentence, verdict } from '../messages/job-text.ts';
+import { stillRunningText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
+import { statePainter } from '../output/state-style.ts';
 import type { Deadline, Judgement } from './deadline.ts';
 import { printPauses } from './pause-notes.ts';
 
@@ -101,7 +104,7 @@ export function printKnownEnd(
       stderrTail: words[1]?.lines ?? [],
     });
   } else {
-    output.line(`${sentence(view, now, leftovers)}${remark}`);
+    output.line(`${sentence(view, now, leftovers, undefined, statePainter(output, view))}${remark}`);
     for (const one of words) printLastWords(output, view, one);
     // without an answer some programs take none for "no", and exit 0
     const asks = words.some((one) => one.asks);
@@ -118,6 +121,8 @@ export function printKnownEnd(
     const forced = forcedNoteOf(view);
     if (forced !== undefined) output.note(forced);
     if (leftovers > 0) output.note(`(${leftovers} left running: bgjob kill ${view.id})`);
+    const hint = lastLines === 'none' ? undefined : lostHint(home, [view]);
+    if (hint !== undefined) output.hint(hint);
   }
   if (view.kind === 'ended') noteSeen(home.job(view.id));
   forgetUnownedEnvironment(home, view);
@@ -172,7 +177,7 @@ export function reportStillRunning(
   home: Home,
   views: JobView[],
   patience: Deadline,
-  again = `bgjob wait ${views.map(({ id }) => id).join(' ')}`,
+  again: string,
   waited: readonly JobId[] = views.map(({ id }) => id),
 ): Exit {
   const exit = patience.exit();
@@ -194,7 +199,8 @@ export function reportStillRunning(
     else output.line(`${sentence(view, now, 0, waiting)}, ${lastOutputText(last)}`);
   }
   printPauses(output, home, waited);
-  if (!output.json) output.note(`not finished, and not to be restarted: wait again with ${again}`);
+  if (!output.json)
+    output.note(`${stillRunningText(views, waited.length)} ${output.paint(2, 'cyan', `Next: ${again}`)}`);
   return exit;
 }
 

@@ -30,8 +30,8 @@ export interface Selection {
   named: JobView[];
   batch: Batch | null;
   round: Round | null;
-  /** The same selection in words, to be typed again. */
-  words: string;
+  /** The same selection in words, to be typed again; null: they are too many. */
+  words: string | null;
 }
 
 /** What contradicts itself, before anything is looked at. */
@@ -71,7 +71,7 @@ export function selectJobs(context: Context, asked: Asked, references: string[])
   const others = (batch.value ?? round.value)?.views ?? [];
   const views = [...named, ...others.filter(({ id }) => !named.some((one) => one.id === id))];
   const selection = { home: home!, views, named, batch: batch.value, round: round.value };
-  return ok({ ...selection, words: wordsOf(asked, named) });
+  return ok({ ...selection, words: wordsOf(asked, named, references) });
 }
 
 function batchOf(home: Home | undefined, { batch: text }: Asked): Result<Batch | null> {
@@ -104,9 +104,20 @@ function roundOf(
   return round ? ok(round) : fail({ code: 'nothing-selected', ...noRoundText(queue, everywhere) });
 }
 
-function wordsOf({ all, queue, batch, everywhere }: Asked, named: JobView[]): string {
+/** A longer list of jobs is not shown to be typed again. */
+const MOST_WORDS = 10;
+
+/** `@last` may mean another job by then: it is told by its id. */
+function wordsOf(
+  { all, queue, batch, everywhere }: Asked,
+  named: JobView[],
+  references: string[],
+): string | null {
+  const isTyped = references.length <= MOST_WORDS && !references.includes('@last');
+  const names = isTyped ? references.join(' ') : renderIds(named.map(({ id }) => id));
+  if (names.split(' ').length > MOST_WORDS) return null;
   const words = [
-    ...(named.length > 0 ? [renderIds(named.map(({ id }) => id))] : []),
+    ...(names === '' ? [] : [names]),
     ...(all ? ['--all'] : []),
     ...(queue === null ? [] : ['--queue', queue]),
     ...(batch === null ? [] : ['--batch', batch]),

@@ -23,6 +23,7 @@ import type { Exit } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
 import { errnoText } from '../messages/failures.ts';
 import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
+import { failedOnText, MISSED_TEXT, metText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
@@ -113,13 +114,14 @@ async function decide(
   return Promise.race([...[...outputs, ...others].map(met), end()]);
 }
 
-/** Waits for the first to come true and tells it. */
+/** Waits for the first to come true and tells it. `reference`: the job, as it is typed. */
 export async function waitForCondition(
   output: Output,
   home: Home,
   view: JobView,
   conditions: Conditions,
   patience: Deadline,
+  reference: string,
 ): Promise<Result<Exit>> {
   const since =
     conditions.since === null
@@ -154,11 +156,12 @@ export async function waitForCondition(
       for (const [url, text] of answers) output.note(`(${url}: ${safe(errnoText(text))})`);
       if (conditions.ports.length > 0) output.note(`(${await portsText(home, now)})`);
     }
-    const again = `bgjob wait ${view.id} ${conditions.words.join(' ')}`;
+    const again = `bgjob wait ${reference} ${conditions.words.join(' ')}`;
     return ok(reportStillRunning(output, home, [now], patience, again));
   }
   patience.end();
-  if (decided.value.kind === 'met') return ok(printMet(output, home, now, decided.value.met));
+  if (decided.value.kind === 'met')
+    return ok(printMet(output, home, now, decided.value.met, conditions, reference));
   // it went well, but not what was asked for
   const isMissed = isAwaited(conditions) && verdict(now).code === 0;
   const exit = await reportEnd(
@@ -168,7 +171,7 @@ export async function waitForCondition(
     'of a failure',
     judgeEnd(now, isMissed ? MISSED : verdict(now)),
   );
-  if (isMissed && !output.json) output.note('it ended before what was awaited came true');
+  if (isMissed && !output.json) output.note(MISSED_TEXT);
   return ok(exit);
 }
 
@@ -185,22 +188,27 @@ const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
 const isAwaited = ({ until, ports, urls, files, idleMs }: Conditions): boolean =>
   until.length + ports.length + urls.length + files.length > 0 || idleMs !== null;
 
-function printMet(output: Output, home: Home, view: JobView, met: ConditionMet): Exit {
+function printMet(
+  output: Output,
+  home: Home,
+  view: JobView,
+  met: ConditionMet,
+  conditions: Conditions,
+  reference: string,
+): Exit {
   const failed = met.condition === 'fail';
   const exit: Exit = { code: failed ? EXIT.no : EXIT.ok, by: 'bgjob' };
-  const { condition, text, facts } = met;
+  const { condition, facts } = met;
   if (output.json) {
     const job = jobObject(view, systemClock.now(), logFacts(home, view));
     const result = failed ? 'failed' : 'matched';
     output.object({ ...job, result, condition, ...facts, ...exit });
     return exit;
   }
-  const verb = failed ? 'failed' : condition === 'match' ? 'matched' : 'ready:';
-  output.line(`${jobLabel(view)} ${verb} ${text}`);
-  if (failed && view.kind === 'live')
-    output.note(`the job was not stopped: bgjob tail ${view.id} · bgjob kill ${view.id}`);
+  const verdict = output.paint(output.answerStream, failed ? 'red' : 'green', failed ? 'failed:' : 'ready:');
+  output.line(`${jobLabel(view)} ${verdict} ${metText(met, conditions.anyOwner)}`);
+  if (failed && view.kind === 'live') output.note(failedOnText(reference));
   // a cursor is one of the log
-  if ('cursor' in facts && facts['stream'] === 'log')
-    output.note(`(the next one: --since ${facts['cursor']})`);
+  if ('cursor' in facts && facts.stream === 'log') output.note(`(the next one: --since ${facts.cursor})`);
   return exit;
 }

@@ -11,7 +11,6 @@ import { jobs } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline, WaitPlan } from './deadline.ts';
 import { watchPauses } from './pause-notes.ts';
-import { renderIds } from './render-ids.ts';
 import { goneView, judgeEnd, printKnownEnd, reportStillRunning } from './report-outcome.ts';
 import { beside, startProgress } from './waiting-line.ts';
 
@@ -79,7 +78,7 @@ function printManyStillRunning(
   home: Home,
   { left, running }: Endings,
   patience: Deadline,
-  again = `bgjob wait ${renderIds(left)}`,
+  again: string,
 ): Exit {
   const told = output.json ? left : left.filter((id) => running.has(id)).slice(0, MOST_LIVE_TOLD);
   const views = told.flatMap((id): JobView | JobView[] => observe(home, id) ?? []);

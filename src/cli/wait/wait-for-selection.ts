@@ -1,6 +1,7 @@
 /** Waiting for what `wait` was asked for, and the exit code that comes of it. */
 import type { Batch } from '../../engine/wait/batch.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
+import { SAME_COMMAND } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline, WaitPlan } from './deadline.ts';
 import { judgeEnd } from './report-outcome.ts';
@@ -34,7 +35,7 @@ export async function waitForSelection(
   const plan: WaitPlan = {
     any,
     failFast,
-    again: ['bgjob wait', words, ...flags].join(' '),
+    again: words === null ? SAME_COMMAND : ['bgjob wait', words, ...flags].join(' '),
     judge: (view) => {
       const judged = references.has(view.id)
         ? judgeEnd(view)

@@ -72,7 +72,7 @@ function headLine({ title, sighted, filter, everywhere, rows }: BoardState, colu
 
 function tableLines(state: BoardState, size: { columns: number; rows: number }, color: boolean): string[] {
   const chalk = chalkOf(color);
-  const paint = { live: chalk.green, good: (text: string) => text, bad: chalk.red, dim: chalk.dim };
+  const paint = { live: chalk.green, good: chalk.green, bad: chalk.red, dim: chalk.dim };
   const shown = state.rows.slice(state.top, state.top + roomFor(size.rows));
   const cells = shown.map((row) => [
     String(row.id),

@@ -15,11 +15,7 @@ const TEXT_LIMIT = 200;
 const look = (path: string): Promise<'there' | string> =>
   new Promise((resolve) => stat(path, (error) => resolve(error ? (error.code ?? 'EIO') : 'there')));
 
-const met = (path: string): ConditionMet => ({
-  condition: 'file',
-  text: `file ${clip(safe(path), TEXT_LIMIT)}`,
-  facts: { file: path },
-});
+const met = (path: string): ConditionMet => ({ condition: 'file', facts: { file: path } });
 
 /** What there is to say if the path exists at this moment. */
 export const metIfThere = (path: string): ConditionMet | undefined =>

@@ -4,7 +4,7 @@
  * trimmed, which sets it. The silence before the wait began is taken from it only where nothing speaks against that.
  */
 import { existsSync, statSync } from 'node:fs';
-import { renderDuration, systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -77,11 +77,7 @@ export async function waitIdle(
     stamps = changed;
     const silentMs = quietSince === undefined ? 0 : now - quietSince;
     if (quietSince !== undefined && silentMs >= idleMs)
-      return ok({
-        condition: 'idle',
-        text: `no output for ${renderDuration(silentMs)}`,
-        facts: { idleMs: Math.round(silentMs) },
-      });
+      return ok({ condition: 'idle', facts: { idleMs: Math.round(silentMs) } });
     await sleep(Math.max(1, Math.min(pollMs, idleMs - silentMs)), abort);
   }
   return ok(undefined);

@@ -75,10 +75,8 @@ function outputMet({ pattern, from, to, text, matched }: Hit, { stream, failOn }
   // a long line is shown from where it matches
   const at = text.indexOf(matched);
   const shown = clip(at > SHOWN - 80 ? text.slice(at) : text, SHOWN);
-  const where = stream === 'err' ? ' of stderr' : '';
   return {
     condition: pattern < failOn.length ? 'fail' : 'match',
-    text: `at byte ${from}${where}: "${shown}"`,
     facts: { stream, from, to, line: shown, cursor: to },
   };
 }

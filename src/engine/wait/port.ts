@@ -65,11 +65,7 @@ export async function waitPort(
 type Found = Result<ConditionMet> | undefined;
 
 const met = (port: number, pid: number | undefined): Result<ConditionMet> =>
-  ok({
-    condition: 'port',
-    text: pid === undefined ? `port ${port}` : `port ${port} (pid ${pid})`,
-    facts: { port, pid: pid ?? null },
-  });
+  ok({ condition: 'port', facts: { port, pid: pid ?? null } });
 
 /** What one waiter knows of the job's processes and of who else listens. */
 class Search {

@@ -146,11 +146,7 @@ export async function waitUrl(
     if (answer.kind === 'untrusted')
       return fail({ code: 'untrusted-certificate', url: shown, why: answer.why });
     if (answer.kind === 'status' && answer.status < 500)
-      return ok({
-        condition: 'url',
-        text: `${shown} answers ${answer.status}`,
-        facts: { url: shown, status: answer.status },
-      });
+      return ok({ condition: 'url', facts: { url: shown, status: answer.status } });
     const text = answer.kind === 'status' ? String(answer.status) : answer.text;
     if (text !== last) onAnswer?.(text);
     last = text;

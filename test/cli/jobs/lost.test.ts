@@ -51,10 +51,32 @@ rigTest('a lost job: when it ended and how long it ran are not known, in any for
   const table = (await rig.bgjob(['ls'])).stdout.split('\n')[1]!;
   assert.match(table, /^1 +web +lost \(.+\) +[\d.]+s +- +- +\//);
   const sentence = `web 1 lost ${LOST}\n`;
-  assert.equal((await rig.bgjob(['status', 'web'])).stdout, sentence);
+  const status = await rig.bgjob(['status', 'web']);
+  assert.equal(status.stdout, sentence);
   assert.ok((await rig.bgjob(['wait', 'web'])).stdout.startsWith(sentence));
   assert.ok(!(await rig.bgjob(['tail', 'web'])).stderr.includes(' after '));
   assert.equal((await rig.bgjob(['kill', 'web'])).stdout, `web 1 already lost ${LOST}\n`);
+});
+
+rigTest('a lost job comes with what starts it again, until that was done', async (rig) => {
+  await loseJob(rig);
+  const HINT = /to start it again: bgjob restart 1/;
+  const calls = [['ls'], ['ls', '--unseen'], ['status', 'web'], ['wait', 'web'], ['show', 'web']];
+  for (const call of calls) {
+    // each of them is a telling
+    fs.rmSync(rig.file(1, 'seen'), { force: true });
+    const { stdout, stderr } = await rig.bgjob(call);
+    assert.match(call[0] === 'show' ? stdout : stderr, HINT, call.join(' '));
+  }
+  const [object] = await rig.json(['wait', 'web']);
+  assert.equal(object.state, 'lost');
+  const restarted = await rig.bgjob(['restart', '1']);
+  assert.equal(restarted.code, 0, restarted.stderr);
+  for (const call of [['ls'], ['status', '1'], ['wait', '1'], ['show', '1']]) {
+    const { stdout, stderr } = await rig.bgjob(call);
+    assert.doesNotMatch(stdout + stderr, HINT, call.join(' '));
+  }
+  await rig.bgjob(['kill', '--now', '2']);
 });
 
 rigTest('unseen, it is told without a length; before one that was seen to end earlier', async (rig) => {

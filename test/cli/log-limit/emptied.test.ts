@@ -64,7 +64,7 @@ rigTest('what follows `> /dev/stderr` reaches who waits, who follows and who com
   assert.deepEqual([object.from, object.gone, object.emptied], [LINES.length, LINES.length, LINES.length]);
 
   await make(rig, id, 'echo READY');
-  assert.match((await waiting.answer).stdout, /matched at byte \d+: "READY"/);
+  assert.match((await waiting.answer).stdout, /ready: it printed "READY"/);
   assert.equal((await rig.bgjob(['tail', String(id), '--new'])).stdout, 'READY\n');
   await rig.bgjob(['send', String(id), 'exit 3']);
   const ended = await rig.bgjob(['wait', String(id)]);

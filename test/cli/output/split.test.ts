@@ -160,5 +160,5 @@ rigTest('wait --until: the next match is told by a cursor only where that is one
   const out = await rig.bgjob(['wait', '1', '--until', 'out']);
   assert.match(out.stderr, /\(the next one: --since 4\)/);
   const err = await rig.bgjob(['wait', '1', '--until', 'err']);
-  assert.deepEqual([err.code, err.stdout, err.stderr], [0, '1 matched at byte 0 of stderr: "err"\n', '']);
+  assert.deepEqual([err.code, err.stdout, err.stderr], [0, '1 ready: it printed "err" on stderr\n', '']);
 });

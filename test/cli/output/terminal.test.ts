@@ -36,7 +36,7 @@ rigTest(
     await rig.bgjob(['run', '-w', '--', 'true']);
     const { stdout } = await onTerminal(rig, 'bgjob ls').answer;
     assert.ok(stdout.includes('\x1b[31mexited 3\x1b[39m'), 'a failure is red');
-    assert.ok(!stdout.includes('\x1b[31mexited 0'), 'a success is not');
+    assert.ok(stdout.includes('\x1b[32mexited 0\x1b[39m'), 'a success is green');
     const lines = stdout
       .replaceAll(/\x1b\[[\d;]*m/g, '')
       .trimEnd()
@@ -51,6 +51,45 @@ rigTest(
   },
   { skip },
 );
+
+rigTest(
+  'errors and failed results are red, hints cyan, a success green; the code stands in $? alone',
+  async (rig) => {
+    const red = (text: string) => `\x1b[31m${text}\x1b[39m`;
+    const cyan = (text: string) => `\x1b[36m${text}\x1b[39m`;
+    const { stdout: error } = await onTerminal(rig, 'bgjob wait nosuch').answer;
+    assert.equal(error, `${red('bgjob: no job "nosuch"')}\r\n${cyan('  hint: bgjob ls -a')}\r\n`);
+    await rig.bgjob(['run', '-w', '--', 'sh', '-c', 'exit 3']);
+    await rig.bgjob(['run', '-w', '--', 'true']);
+    for (const call of ['wait', 'status', 'show']) {
+      const failed = await onTerminal(rig, `bgjob ${call} 1`).answer;
+      assert.ok(failed.stdout.includes(red('exited 3')), failed.stdout);
+      assert.ok(!failed.stdout.includes('exit code'), failed.stdout);
+      const done = await onTerminal(rig, `bgjob ${call} 2`).answer;
+      assert.ok(done.stdout.includes('\x1b[32mexited 0\x1b[39m'), done.stdout);
+    }
+    const started = await onTerminal(rig, 'bgjob run -w -- sh -c "exit 4" >/dev/null').answer;
+    assert.ok(started.stdout.includes(`3 ${red('exited 4')} after `), started.stdout);
+    const plain = await onTerminal(rig, 'bgjob wait 1; bgjob wait nosuch', { NO_COLOR: '1' }).answer;
+    assert.ok(!plain.stdout.includes('\x1b['), plain.stdout);
+  },
+  { skip },
+);
+
+rigTest('in a pipe there is no colour, unless FORCE_COLOR asks for it', async (rig) => {
+  await rig.bgjob(['run', '-w', '--', 'false']);
+  for (const [env, colored] of [
+    [{}, false],
+    [{ FORCE_COLOR: '1' }, true],
+    [{ FORCE_COLOR: '1', NO_COLOR: '1' }, false],
+  ] as const) {
+    for (const reference of ['1', 'nosuch']) {
+      const { stdout, stderr } = await rig.bgjob(['wait', reference], { env });
+      assert.equal((stdout + stderr).includes('\x1b[31m'), colored, stdout + stderr);
+      assert.match(stderr, /\[(job|bgjob)\] exit code \d+\n$/);
+    }
+  }
+});
 
 rigTest(
   'below the table are counts; the hint at the live view comes once; what was stopped on purpose is not red',
@@ -121,9 +160,8 @@ rigTest(
     const text = withoutEscapes(stdout);
     assert.match(
       text,
-      /1 running [\d.hms]+, no output yet\r\nnot finished, .* wait again with bgjob wait 1\r\n/,
+      /1 running [\d.hms]+, no output yet\r\nstill running; it goes on. Next: bgjob wait 1\r\ncode 130\r\n$/,
     );
-    assert.match(text, /\[bgjob\] exit code 130\r\ncode 130\r\n$/);
     assert.ok(stdout.lastIndexOf('\x1b[?25h') > stdout.lastIndexOf('\x1b[?25l'), 'the cursor is back');
     await puppet.exit(2);
     const ended = await onTerminal(rig, 'bgjob wait 1').answer;
@@ -138,7 +176,7 @@ rigTest(
     const puppet = await rig.puppet();
     const line = `stty rows 0 cols 0; bgjob run -w -- ${puppet.command.map((word) => `'${word}'`).join(' ')}`;
     const call = rig.start('script', ['-qec', line, '/dev/null'], {
-      env: { TERM: 'xterm', SHELL: '/bin/sh' },
+      env: { TERM: 'xterm', SHELL: '/bin/sh', NO_COLOR: '1' },
     });
     await puppet.ready();
     await until(call.stdout, (text) => text.includes('1\r\n'));

@@ -197,7 +197,7 @@ rigTest('--slots sets how many run at once, --wait=DUR is a deadline', async (ri
   const late = await rig.bgjob(['run', '-Q', 'slow', '--wait=300ms', '--batch', '-'], { input });
   assert.equal(late.code, 75);
   assert.equal(late.stdout, '16\n17\n18\n');
-  assert.match(late.stderr, /wait again with bgjob wait --batch 16\n\[bgjob\] exit code 75\n$/);
+  assert.match(late.stderr, /Next: bgjob wait --batch 16\n\[bgjob\] exit code 75\n$/);
   await puppet.exit(0);
   assert.equal((await rig.bgjob(['wait', '16', '17', '18'])).code, 0);
 });

@@ -127,7 +127,7 @@ for (const [signal, code] of [
         assert.equal(stdout, 'hello\n');
         assert.match(
           stderr,
-          /\| cursor 6\]\nthe job goes on: bgjob tail -f 1 --since 6\n\[bgjob\] exit code \d+\n$/,
+          /\| cursor 6\]\nstill running; it goes on\. Next: bgjob tail -f 1 --since 6\n\[bgjob\] exit code \d+\n$/,
         );
         continue;
       }

@@ -26,7 +26,10 @@ rigTest('a server: stopped with all of it, its port free, and started again unde
   assert.equal(again.stdout, '3\n');
   const begun = `stopped web 2: killed 1 process, port ${port} free\n(3 is web 2 once more, in the environment of this call)\n`;
   assert.ok(again.stderr.startsWith(begun), again.stderr);
-  assert.match(again.stderr.slice(begun.length), new RegExp(`^web 3 ready: port ${port} \\(pid \\d+\\)\\n$`));
+  assert.match(
+    again.stderr.slice(begun.length),
+    new RegExp(`^web 3 ready: it listens on port ${port} \\(pid \\d+\\)\\n$`),
+  );
   assert.equal(isRunning(main), false);
   assert.deepEqual(
     await rig

@@ -69,6 +69,12 @@ rigTest('a death by signal is not claimed to be a kill of ours', async (rig) => 
   const { code, stdout } = await rig.bgjob(['wait', String(id)]);
   assert.equal(code, 137);
   assert.match(stdout, /exited 137 \(SIGKILL, or the program chose 137\)/);
+  assert.match(
+    (await rig.bgjob(['show', '1'])).stdout,
+    /^state +exited 137 \(SIGKILL, or the program chose 137\)$/m,
+  );
+  // a cell of a table has little room
+  assert.match((await rig.bgjob(['ls'])).stdout, /^1 +- +exited 137 \(SIGKILL\?\) /m);
 });
 
 rigTest('one single word is a shell line, under pipefail unless told otherwise', async (rig) => {
@@ -134,7 +140,7 @@ rigTest('--wait=DUR and BGJOB_MAX_WAIT end the waiting, never the job', async (r
   assert.equal(first.code, 75);
   assert.equal(first.stdout, '1\n');
   assert.match(first.stderr, /^1 (starting|running) [\d.hms]+, no output yet\n/);
-  assert.match(first.stderr, /wait again with bgjob wait 1\n\[bgjob\] exit code 75\n$/);
+  assert.match(first.stderr, /Next: bgjob wait 1\n\[bgjob\] exit code 75\n$/);
   await puppet.exit(5);
   assert.equal((await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: '1h' } })).code, 5);
 

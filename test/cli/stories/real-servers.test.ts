@@ -36,7 +36,7 @@ rigTest('a server that needs its time: started, ready, asked, stopped, in three 
   const started = await starting;
   assert.equal(started.code, 0, started.stderr);
   assert.equal(started.stdout, '1\n');
-  assert.match(started.stderr, new RegExp(`^web 1 ready: port ${port} \\(pid \\d+\\)\\n$`));
+  assert.match(started.stderr, new RegExp(`^web 1 ready: it listens on port ${port} \\(pid \\d+\\)\\n$`));
   const asked = await rig.bash(
     `node -e "fetch('http://127.0.0.1:${port}').then((a) => a.text()).then(console.log)"`,
   );

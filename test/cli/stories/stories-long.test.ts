@@ -23,7 +23,7 @@ async function story(rig: Rig, agent: Agent, during: (wait: 1 | 2) => Promise<vo
   const [first] = await Promise.all([agent.call('bgjob wait build'), during(1)]);
   assert.equal(first.code, 75, first.output);
   assert.match(first.output, /^build 1 running .*, last output .* ago: "\[\d+\/20\] compiling"\n/);
-  assert.match(first.output, /\nnot finished, and not to be restarted: wait again with bgjob wait 1\n/);
+  assert.match(first.output, /\nstill running; it goes on. Next: bgjob wait build\n/);
   const [second] = await Promise.all([agent.call('bgjob wait build'), during(2)]);
   assert.deepEqual([second.code, second.output.split(' after ')[0]], [0, 'build 1 exited 0']);
   assert.equal(fs.readFileSync(join(rig.project, 'result'), 'utf8'), 'built\n');

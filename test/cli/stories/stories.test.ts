@@ -119,7 +119,7 @@ const look = setInterval(() => {
     fs.writeFileSync(join(rig.project, 'compiled'), '');
     const ready = await starting;
     assert.equal(ready.code, 0, ready.output);
-    assert.match(ready.output, new RegExp(`^1\\nweb 1 ready: port ${port} \\(pid \\d+\\)\\n$`));
+    assert.match(ready.output, new RegExp(`^1\\nweb 1 ready: it listens on port ${port} \\(pid \\d+\\)\\n$`));
     const smoke = await agent.call(
       `node -e "fetch('http://127.0.0.1:${port}/').then((a) => a.text()).then((t) => process.stdout.write(t))"`,
     );

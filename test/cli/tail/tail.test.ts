@@ -160,7 +160,7 @@ rigTest('--follow that is interrupted: stdout is the log alone, and it says how 
       footer!,
       new RegExp(`^\\[web 1 running .* \\| bytes ${from}-${size} of ${size} \\| cursor ${size}\\]$`),
     );
-    assert.equal(next, `the job goes on: bgjob tail -f ${words}1 --since ${size}`);
+    assert.equal(next, `still running; it goes on. Next: bgjob tail -f ${words}web --since ${size}`);
     assert.equal(exit, '[bgjob] exit code 130');
   }
   await puppet.exit(0);

@@ -1,10 +1,10 @@
-/** "Wait again with …": whoever obeys it comes to the verdict of a call that had waited longer; and `wait --batch`. */
+/** "Next: bgjob wait …": obeyed, it comes to the verdict of a call that had waited longer; and `wait --batch`. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { rigTest } from '../../rig/rig.ts';
 
-const AGAIN = /wait again with (bgjob wait [^\n]*)\n/;
+const AGAIN = /Next: (bgjob wait [^\n]*)\n/;
 
 rigTest(
   'the line names what was asked for, also what has ended: obeyed, it comes to the same code',
@@ -15,8 +15,8 @@ rigTest(
     await puppet.ready();
     await rig.untilState(1, 'exited');
     const selections: [asked: string, named: string][] = [
-      ['1 web', '1 2'],
-      ['web 1', '2 1'],
+      ['1 web', '1 web'],
+      ['web 1', 'web 1'],
       ['--queue q', '--queue q'],
       ['--queue=q -a', '--queue q -a'],
       ['--all', '--all'],
@@ -36,6 +36,53 @@ rigTest(
       assert.equal((await rig.bash(line)).code, /--ended|^\S+ \S+ --queue/.test(line) ? 0 : 4, line);
   },
 );
+
+rigTest('a job is named as it was typed; @last by its id; a list of forty jobs not at all', async (rig) => {
+  const puppet = await rig.puppet();
+  await rig.run(['-n', 'build', '-Q', 'big', '--', ...puppet.command]);
+  await puppet.ready();
+  await rig.untilState(1, 'running');
+  const nextOf = async (args: string[], cwd?: string) => {
+    const { code, stderr } = await rig.bgjob(args, cwd === undefined ? {} : { cwd });
+    assert.deepEqual([code, /^still running; it goes on\./m.test(stderr)], [75, true], stderr);
+    return /Next: (.*)\n/.exec(stderr)?.[1];
+  };
+  for (const [typed, named] of [
+    ['build', 'build'],
+    ['1', '1'],
+    ['@last', '1'],
+  ] as const) {
+    assert.equal(await nextOf(['wait', typed, '--timeout', '0']), `bgjob wait ${named}`);
+    const until = ['wait', typed, '--until', 'never', '--timeout', '0'];
+    assert.equal(await nextOf(until), `bgjob wait ${named} --until never`);
+  }
+  assert.equal(
+    await nextOf(['run', '-n', 'build', '--reuse', '--wait=0s', '--', 'true']),
+    'bgjob wait build',
+  );
+  // where the name means another job, or none
+  assert.equal(
+    await nextOf(['run', '-n', 'build', '-C', rig.project, '--reuse', '--wait=0s', '--', 'true'], rig.dir),
+    'bgjob wait 1',
+  );
+  fs.writeFileSync(join(rig.project, 'lines'), 'true\n'.repeat(40));
+  await rig.bgjob(['run', '-Q', 'big', '--batch', 'lines']);
+  const odd = Array.from({ length: 40 }, (_, n) => String(2 * n + 1)).filter((id) => Number(id) <= 41);
+  for (const [args, named] of [
+    [['--queue', 'big'], 'bgjob wait --queue big'],
+    [Array.from({ length: 41 }, (_, n) => String(n + 1)), 'bgjob wait $(seq 1 41)'],
+    [odd, 'the same command again'],
+  ] as const) {
+    const { stderr } = await rig.bgjob(['wait', ...args, '--timeout', '0']);
+    assert.match(stderr, /^still running; they go on\. /m);
+    assert.equal(/Next: (.*)\n/.exec(stderr)?.[1], named);
+  }
+  const queued = await rig.bgjob(['wait', '2', '--timeout', '0']);
+  assert.match(queued.stderr, /^still queued; it will start in turn\. Next: bgjob wait 2\n/);
+  await rig.bgjob(['queue', 'pause', 'big']);
+  await puppet.exit(0);
+  await rig.bgjob(['kill', '--queue', 'big']);
+});
 
 rigTest('--batch: the jobs that were added with one, whichever of them is named', async (rig) => {
   const puppet = await rig.puppet();

@@ -21,13 +21,13 @@ rigTest('--until: a line that comes, one that was there before, and the one afte
   const waiting = rig.bgjob(['wait', 'web', '--until', 'ready in \\d+ ms']);
   await puppet.print('starting\n\x1b[32mready\x1b[0m in 812 ms\n');
   const met = await waiting;
-  assert.deepEqual([met.code, met.stdout], [0, 'web 1 matched at byte 9: "ready in 812 ms"\n']);
+  assert.deepEqual([met.code, met.stdout], [0, 'web 1 ready: it printed "ready in 812 ms"\n']);
   const before = await rig.bgjob(['wait', 'web', '--until', '^ready']);
   assert.equal(before.stdout, met.stdout, 'also when it was there before the wait began');
   const cursor = /--since (\d+)/.exec(before.stderr)![1]!;
   const next = rig.bgjob(['wait', 'web', '--until', '^ready', '--since', cursor]);
   await puppet.print('other\nready again\n');
-  assert.match((await next).stdout, /: "ready again"\n$/);
+  assert.match((await next).stdout, /ready: it printed "ready again"\n$/);
   await puppet.exit(0);
 });
 
@@ -35,7 +35,7 @@ rigTest('--until sees an unfinished last line: a prompt has no newline', async (
   const puppet = await puppetJob(rig);
   const waiting = rig.bgjob(['wait', '1', '--until', 'Continue\\? \\[y/N\\] $']);
   await puppet.print('Continue? [y/N] ');
-  assert.match((await waiting).stdout, /^1 matched at byte 0: "Continue\? \[y\/N\] "\n$/);
+  assert.match((await waiting).stdout, /^1 ready: it printed "Continue\? \[y\/N\] "\n$/);
   await puppet.exit(0);
 });
 
@@ -59,7 +59,7 @@ rigTest('a job that ends first ends the wait: with its code, or 1 where that was
   }
   assert.match(
     (await rig.bgjob(['wait', '2', '--until', 'never'])).stderr,
-    /before what was awaited came true/,
+    /the job ended before the condition was met/,
   );
 });
 
@@ -69,7 +69,7 @@ rigTest('a match in the last instant of a job is a match', async (rig) => {
     const answer = await rig.bgjob(['run', '--until', 'done', '--', 'sh', '-c', 'printf done']);
     assert.equal(answer.code, 0, answer.stderr);
     assert.equal(answer.stdout, `${n}\n`);
-    assert.match(answer.stderr, new RegExp(`^${n} matched at byte 0: "done"\\n`));
+    assert.match(answer.stderr, new RegExp(`^${n} ready: it printed "done"\\n`));
   }
 });
 
@@ -78,8 +78,8 @@ rigTest('--fail-on gives up with 1 at once; the job goes on', async (rig) => {
   const waiting = rig.bgjob(['wait', '1', '--until', 'ready', '--fail-on', 'rror:']);
   await puppet.print('Error: no config\nready\n');
   const { code, stdout, stderr } = await waiting;
-  assert.deepEqual([code, stdout], [1, '1 failed at byte 0: "Error: no config"\n']);
-  assert.match(stderr, /the job was not stopped: bgjob tail 1 · bgjob kill 1/);
+  assert.deepEqual([code, stdout], [1, '1 failed: it printed "Error: no config"\n']);
+  assert.match(stderr, /^the job still runs; to stop it: bgjob kill 1$/m);
   assert.match(stderr, /\[bgjob\] exit code 1/);
   const both = await rig.bgjob(['wait', '1', '--until', 'no config', '--fail-on', 'rror:']);
   assert.equal(both.code, 1, 'a line that is both is a failure');
@@ -90,7 +90,7 @@ rigTest('--fail-on alone waits for the end, whose code counts', async (rig) => {
   const good = await rig.bgjob(['run', '--fail-on', 'rror:', '--', 'echo', 'all is well']);
   assert.deepEqual([good.code, /^1 exited 0 after /.test(good.stderr)], [0, true], good.stderr);
   const bad = await rig.bgjob(['run', '--fail-on', 'rror:', 'echo error: x; sleep 1000']);
-  assert.deepEqual([bad.code, /2 failed at byte 0: "error: x"/.test(bad.stderr)], [1, true], bad.stderr);
+  assert.deepEqual([bad.code, /2 failed: it printed "error: x"/.test(bad.stderr)], [1, true], bad.stderr);
   await rig.bgjob(['kill', '--now', '2']);
   const [missed] = await rig.json(['wait', '1', '--until', 'never']);
   assert.deepEqual([missed.state, missed.exitCode, missed.code, missed.by], ['exited', 0, 1, 'bgjob']);
@@ -104,7 +104,7 @@ rigTest('the first of several conditions decides', async (rig) => {
   assert.match((await waiting).stdout, /^1 ready: .*built/);
   await puppet.print('one\ntwo\n');
   const words = await rig.bgjob(['wait', '1', '--until', 'two', '--until', 'one']);
-  assert.match(words.stdout, /matched at byte 0: "one"/, 'the order is that of the log');
+  assert.match(words.stdout, /ready: it printed "one"/, 'the order is that of the log');
   await puppet.exit(0);
 });
 
@@ -123,7 +123,7 @@ rigTest('the deadline: 75, and how to go on, with the same conditions', async (r
   ]);
   assert.equal(answer.code, 75);
   assert.match(answer.stdout, /^web 1 running/);
-  assert.match(answer.stderr, /bgjob wait 1 --until 'it'\\''s up' --until-port 1/);
+  assert.match(answer.stderr, /Next: bgjob wait web --until 'it'\\''s up' --until-port 1/);
   const limited = await rig.bgjob(['wait', 'web', '--until', 'x'], { env: { BGJOB_MAX_WAIT: '50ms' } });
   assert.equal(limited.code, 75);
   await puppet.exit(0);
@@ -178,7 +178,7 @@ rigTest('a catastrophic pattern on a mebibyte without a newline, while a port co
   await puppet.print(`${'a'.repeat(2 ** 20 - 1)}!`);
   const { port } = await puppet.order({ do: 'listen' });
   const answer = await rig.bgjob(['wait', '1', '--until', '(a+)+$', '--until-port', String(port)]);
-  assert.match(answer.stdout, new RegExp(`^1 ready: port ${port} `));
+  assert.match(answer.stdout, new RegExp(`^1 ready: it listens on port ${port} `));
   const alone = await rig.bgjob(['wait', '1', '--until', '(a+)+$']);
   assert.equal(alone.code, 125, alone.stdout);
   await puppet.exit(0);
@@ -258,7 +258,7 @@ rigTest('with --split, a line of stderr counts too', async (rig) => {
   const puppet = await puppetJob(rig, '--split');
   const waiting = rig.bgjob(['wait', '1', '--until', 'listening']);
   await puppet.order({ do: 'error', text: 'listening on 3000\n' });
-  assert.match((await waiting).stdout, /^1 matched at byte 0 of stderr: "listening on 3000"\n$/);
+  assert.match((await waiting).stdout, /^1 ready: it printed "listening on 3000" on stderr\n$/);
   await puppet.exit(0);
 });
 
@@ -270,11 +270,11 @@ rigTest('a line that is not finished yet is no line that ends there', async (rig
   const prompt = await rig.bgjob(['wait', '1', '--until', 'not re']);
   assert.equal(prompt.code, 0, 'an unfinished line counts');
   await puppet.print(' by far\nready\n');
-  assert.equal((await waiting.answer).stdout, '1 matched at byte 17: "ready"\n');
+  assert.equal((await waiting.answer).stdout, '1 ready: it printed "ready"\n');
   await puppet.print('ready');
   await puppet.exit(0);
   const last = await rig.bgjob(['wait', '1', '--until', '^ready$', '--since', '23']);
-  assert.equal(last.stdout, '1 matched at byte 23: "ready"\n', 'the end of the job ends a line');
+  assert.equal(last.stdout, '1 ready: it printed "ready"\n', 'the end of the job ends a line');
 });
 
 rigTest(
@@ -301,14 +301,14 @@ rigTest(
         'the waiter waits',
       );
     const before = await rig.bgjob(['wait', String(id), '--until', 'ready', '--since', '0']);
-    assert.equal(before.stdout, `${id} matched at byte 0: "ready"\n`, 'asked for');
+    assert.equal(before.stdout, `${id} ready: it printed "ready"\n`, 'asked for');
     begin.open();
-    assert.match((await waiting.answer).stdout, /: "ready now"\n$/);
+    assert.match((await waiting.answer).stdout, /ready: it printed "ready now"\n$/);
     end.open();
     for (const call of [failing, failed]) {
       const { code, stdout } = await call.answer;
       assert.equal(code, 1, stdout);
-      assert.doesNotMatch(stdout, /failed at byte/);
+      assert.doesNotMatch(stdout, /failed: it printed/);
     }
     assert.match((await rig.bgjob(['wait', String(id), '--until', 'ready'])).stdout, /"ready now"/);
   },

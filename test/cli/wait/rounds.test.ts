@@ -176,7 +176,7 @@ rigTest(
     await rig.run(['-Q', 'q', '--', ...puppet.command]);
     const late = await rig.bgjob(['wait', '--queue', 'q', '--timeout', '0']);
     assert.equal(late.code, 75);
-    assert.match(late.stderr, /wait again with bgjob wait --queue q\n\[bgjob\] exit code 75\n$/);
+    assert.match(late.stderr, /Next: bgjob wait --queue q\n\[bgjob\] exit code 75\n$/);
     assert.equal(await codeOf(rig, '--queue', 'q', '--fail-fast'), 4);
     assert.equal(await codeOf(rig, '--queue', 'q', '--any'), 4);
     const stopped = rig.startBgjob(['wait', '--queue', 'q']);
@@ -388,7 +388,7 @@ rigTest('more than fifty jobs: the same code, and the same line to wait again', 
   assert.equal((await rig.bgjob(['wait', '--batch', '2'])).code, 6);
   const late = await rig.bgjob(['wait', '--queue', 'q', '--timeout', '0']);
   assert.equal(late.code, 75);
-  assert.match(late.stderr, /wait again with bgjob wait --queue q\n/);
+  assert.match(late.stderr, /Next: bgjob wait --queue q\n/);
   await puppet.exit(0);
   for (let n = 0; n < 3; n++) assert.equal(await codeOf(rig, '--queue', 'q'), 6);
 });

@@ -60,10 +60,7 @@ rigTest('--timeout: 75, what still runs, and how to go on', async (rig) => {
   const { code, stdout, stderr } = await rig.bgjob(['wait', '1', '2', '--timeout', '100ms']);
   assert.equal(code, 75);
   assert.match(stdout, /^1 exited 0 after .*\n2 running [\d.hms]+, no output yet\n$/);
-  assert.equal(
-    stderr,
-    'not finished, and not to be restarted: wait again with bgjob wait 1 2\n[bgjob] exit code 75\n',
-  );
+  assert.equal(stderr, 'still running; it goes on. Next: bgjob wait 1 2\n[bgjob] exit code 75\n');
   assert.equal((await rig.bgjob(['wait', '2', '--timeout', '0'])).code, 75);
   await puppet.exit(1);
   // no patience is enough for what has ended
@@ -141,6 +138,6 @@ rigTest('status is one line and the code of wait, without waiting', async (rig) 
   await rig.bgjob(['wait', '1']);
   const ended = await rig.bgjob(['status', '1']);
   assert.equal(ended.code, 12);
-  assert.match(ended.stdout, /^1 exited 12 after [\d.hms]+\n$/);
+  assert.match(ended.stdout, /^1 exited 12 after [\d.hms]+, ended [\d.hms]+ ago\n$/);
   assert.equal(ended.stderr, '[job] exit code 12\n');
 });

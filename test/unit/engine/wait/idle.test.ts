@@ -22,7 +22,7 @@ folderTest('a path exists when its link leads somewhere; not before', async (dir
   fs.writeFileSync(target, '');
   assert.deepEqual(await waiting, {
     ok: true,
-    value: { condition: 'file', text: `file ${link}`, facts: { file: link } },
+    value: { condition: 'file', facts: { file: link } },
   });
   const long = await waitFile(join(dir, 'x'.repeat(5000)), soon(), nobody);
   assert.equal(long.ok, false);
@@ -62,7 +62,7 @@ rigTest(
     assert.ok(silentMs >= 250, `${silentMs} ms after the last line`);
     // the silence so far counts for who comes later, unless the log was trimmed: that sets its time
     const again = await waitIdle(home, id, 250, soon());
-    assert.ok(again.ok && (again.value?.facts['idleMs'] as number) >= 300);
+    assert.ok(again.ok && again.value?.condition === 'idle' && again.value.facts.idleMs >= 300);
     fs.writeFileSync(home.job(id).trimmed, '{}');
     const begun = performance.now();
     assert.ok((await waitIdle(home, id, 250, soon())).ok);

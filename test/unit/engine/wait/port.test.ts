@@ -62,7 +62,6 @@ rigTest('a job that listens only later is noticed, on IPv4 and on IPv6 alone, wi
     assert.ok(found.ok);
     assert.deepEqual(found.value, {
       condition: 'port',
-      text: `port ${port} (pid ${pid})`,
       facts: { port, pid },
     });
   }
@@ -171,7 +170,7 @@ rigTest(
     );
     const found = await waitPort(home, id, port, { anyOwner: false }, soon(), nobody);
     assert.ok(found.ok && found.value);
-    const pid = found.value.facts['pid'] as number;
+    const pid = (found.value.facts as { pid: number }).pid;
     assert.notEqual(pid, process.pid);
     assert.deepEqual(portsOf([pid]), [port]);
     assert.deepEqual(

@@ -80,7 +80,7 @@ test('redirects are followed on the same host; elsewhere, in a loop, or too many
     async (port) => {
       const status = async (path: string) => {
         const found = await wait(`http://127.0.0.1:${port}${path}`);
-        return found.ok && found.value?.facts['status'];
+        return found.ok && (found.value?.facts as { status: number })?.status;
       };
       assert.equal(await status('/follow'), 200);
       assert.deepEqual(paths, ['/follow', '/end', '/follow', '/end']);
