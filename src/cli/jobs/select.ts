@@ -24,7 +24,7 @@ export const referenceTo = ({ id }: JobView, typed: string): string =>
 /** The job as a person would type it here: its name, if that means this job. */
 export function referenceHere(home: Home, here: Here, view: JobView): string {
   const name = 'spec' in view ? view.spec.name : null;
-  return name !== null && jobNamedHere(home, here.places, name)?.id === view.id ? name : String(view.id);
+  return name !== null && jobNamedHere(home, here.projects, name)?.id === view.id ? name : String(view.id);
 }
 
 /** All of them, each once, in the order given; fails at the first that is not there. */
