@@ -1,4 +1,4 @@
-/** The pages for readers: their commands run as they stand there, their tables are whole, their links lead somewhere. */
+/** The pages for readers: their commands run as they stand there; tables and links are whole. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { dirname, join, normalize } from 'node:path';

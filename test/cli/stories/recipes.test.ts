@@ -1,4 +1,4 @@
-/** The recipes of the README with all that may go wrong. test/programs has those that need make; docs.test.ts runs all. */
+/** The recipes of the README with all that may go wrong. test/programs has those that need make. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
