@@ -5,6 +5,7 @@ import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { COMMON } from '../../../src/cli/command/command.ts';
 import { VERBS } from '../../../src/cli/verbs.ts';
+import { STATE_WORDS } from '../../../src/job/view.ts';
 import { blocksOf, needsPrograms, PAGES, pageTest, pageText, proseOf, staleEntries } from '../../rig/docs.ts';
 import { ROOT } from '../../rig/rig.ts';
 
@@ -76,6 +77,11 @@ test('every page is named in the README', () => {
 test('the table of commands has each of them once', () => {
   const rows = firstCells(section(GUIDE, 'All commands')).map((cell) => cell.replace(/^bgjob /, ''));
   assert.deepEqual(rows.sort(), VERBS.map(({ name }) => name).sort());
+});
+
+test('the table of states has each of them once', () => {
+  const table = section(GUIDE, 'See what runs').split('| state |')[1]!;
+  assert.deepEqual(firstCells(table.split('\n\n')[0]!).sort(), [...STATE_WORDS].sort());
 });
 
 /** The calls of bgjob in a piece of shell, each to where the words of another command begin. */
