@@ -15,6 +15,7 @@ export const firstSignalSchema = is.object({
   ticks: is.count,
   /** When the stop began; the grace counts from there. */
   monotonicMs: is.amount,
+  graceMs: is.since(is.count, 0),
 });
 export type FirstSignal = is.Shaped<typeof firstSignalSchema>;
 

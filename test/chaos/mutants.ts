@@ -187,8 +187,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/stop/stop-processes.ts',
-        from: 'attempt === null ? undefined : claimFirstSignal(job, attempt, first)',
-        to: 'undefined',
+        from: 'earlier = target.claimFirst(first);',
+        to: 'target.claimFirst(first);',
       },
     ],
     by: { test: 'chaos/clean-up.test.ts', name: /no second signal, and one grace/ },

@@ -24,11 +24,15 @@ export class Cleaner {
     this.id = id;
   }
 
-  /** Starts one that is ready to be stopped; `before`: a shell line that it runs when it is. */
-  static async start(rig: Rig, options: string[] = [], before = ''): Promise<Cleaner> {
+  /**
+   * Starts one that is ready to be stopped; `before`: a shell line that it runs when it is; `isLeft`: the main process ends, and leaves
+   * it running.
+   */
+  static async start(rig: Rig, options: string[] = [], before = '', isLeft = false): Promise<Cleaner> {
     const gate = new Gate(rig, `gate.${process.hrtime.bigint()}`);
     const settings = ['-e', `PROGRAM=${program(gate)}`, '-e', `BEFORE=${before}`];
-    const id = await rig.run([...options, ...settings, '--', 'bash', '-c', COMMAND]);
+    const words = isLeft ? ['bash -c "$1" & exit 0', 'bash', COMMAND] : [COMMAND];
+    const id = await rig.run([...options, ...settings, '--', 'bash', '-c', ...words]);
     const cleaner = new Cleaner(rig, gate, id);
     await cleaner.untilLogged('ready\n');
     return cleaner;

@@ -6,7 +6,6 @@
  */
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { claimFirstSignal } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { FirstSignal } from '../../job/state.ts';
 import { EMPTY_SCANS, type OnFound, signalProcess, sweep } from '../observe/process-tree.ts';
@@ -22,14 +21,13 @@ import { isOpaque } from '../os/process-table.ts';
 import { helperProcesses, readShim } from '../shim/shim-record.ts';
 
 export interface StopTarget {
-  job: JobPaths;
   /** What was asked for, read before each look: a harder request may come meanwhile. */
   request(): { signal: string; graceMs: number };
   find(onFound: OnFound): Promise<ProcessStat[]>;
   /** Whether the job is over once no process of it is left. */
   isEndKnown(): boolean;
-  /** The attempt whose stop this is: its first signal is on record; null: what an ended job left is stopped. */
-  attempt: number | null;
+  /** Claims the first signal; what another process has claimed and sent before, if it has. */
+  claimFirst(first: Omit<FirstSignal, 'v'>): FirstSignal | undefined;
   /** Called right before a signal is sent. */
   beforeSignal(signal: string): void;
   /** Called between two looks. */
@@ -84,7 +82,6 @@ export async function stopProcesses(
     found.push(...stillThere(lost));
     return found;
   };
-  const { job, attempt } = target;
   let begunMs = clock.monotonic();
   /** What somebody else has sent before us. */
   let earlier: FirstSignal | undefined;
@@ -111,8 +108,8 @@ export async function stopProcesses(
       if (empty >= EMPTY_SCANS && target.isEndKnown()) return { known, forced, survivors: [] };
       const isFirst = sinceTicks === undefined && found.length > 0;
       if (isFirst) {
-        const first = { ticks: ticksNow(), monotonicMs: begunMs };
-        earlier = attempt === null ? undefined : claimFirstSignal(job, attempt, first);
+        const first = { ticks: ticksNow(), monotonicMs: begunMs, graceMs };
+        earlier = target.claimFirst(first);
         begunMs = earlier?.monotonicMs ?? begunMs;
         sinceTicks = earlier ? 0 : first.ticks;
         target.beforeSignal(signal);

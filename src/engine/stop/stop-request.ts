@@ -3,13 +3,22 @@
  * answer sweeps by itself, and never writes state. Nothing is signalled that the kernel does not show to be the job's.
  */
 import { after, type Clock, systemClock } from '../../base/clock.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { readOwner, readState, readStops, requestStop } from '../../job/home/records.ts';
+import {
+  claimFirstSignal,
+  claimLeftSignal,
+  type LeftClaim,
+  readOwner,
+  readState,
+  readStops,
+  requestStop,
+} from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { hasHook } from '../../job/spec.ts';
-import type { Stop } from '../../job/state.ts';
+import type { FirstSignal, Stop } from '../../job/state.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
@@ -164,10 +173,15 @@ export async function sweepLeft(
 ): Promise<Killed> {
   const job = home.job(view.id);
   continueOurs(job);
+  let left: LeftClaim = {};
+  const claimFirst = (first: Omit<FirstSignal, 'v'>): FirstSignal | undefined => {
+    if (view.kind === 'live') return claimFirstSignal(job, view.state?.attempt ?? 1, first);
+    left = claimLeftSignal(job, first);
+    return left.earlier;
+  };
   const { known, forced, survivors } = await stopProcesses(
     {
-      job,
-      attempt: view.kind === 'live' ? (view.state?.attempt ?? 1) : null,
+      claimFirst,
       // a request for KILL that comes while we stop a job without owner ends its grace
       request: () =>
         view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
@@ -178,9 +192,10 @@ export async function sweepLeft(
     },
     clock,
   );
-  const { main, left } = trailOf(home, view);
+  if (left.path !== undefined) removeQuietly(left.path);
+  const { main, left: recordedLeft } = trailOf(home, view);
   const table = await readTable();
-  const recorded = main ? [main, ...left] : left;
+  const recorded = main ? [main, ...recordedLeft] : recordedLeft;
   const unproven = recorded.filter((one) => isUnproven(one, survivors, table)).map(({ pid }) => pid);
   return {
     view,

@@ -124,6 +124,10 @@ export class JobPaths {
   firstSignal(attempt: number): string {
     return `${this.dir}/first.${attempt}`;
   }
+  /** The same of a stop of what the job left when it ended. */
+  leftSignal(number: number): string {
+    return `${this.dir}/first.left.${number}`;
+  }
   /** A request to stop: a claim, never replaced. */
   stop(hardness: 'term' | 'kill'): string {
     return `${this.dir}/stop.${hardness}`;

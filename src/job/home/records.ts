@@ -256,7 +256,36 @@ export function claimFirstSignal(
   }
   const before = readShaped(job.firstSignal(attempt), `first.${attempt}`, firstSignalSchema);
   // one that cannot be read has been written all the same
-  return before.kind === 'read' ? before.value : { v: 1, ticks: 0, monotonicMs: first.monotonicMs };
+  return before.kind === 'read'
+    ? before.value
+    : { v: 1, ticks: 0, monotonicMs: first.monotonicMs, graceMs: 0 };
+}
+
+/** A claim of the first signal to what an ended job left: the claim of another process, or the path of the new one. */
+export interface LeftClaim {
+  earlier?: FirstSignal;
+  path?: string;
+}
+
+/**
+ * Claims the first signal to what an ended job left. Such a stop may come again and again, so a claim counts for its grace alone, and
+ * its owner removes it when nothing is left.
+ */
+export function claimLeftSignal(job: JobPaths, first: Omit<FirstSignal, 'v'>): LeftClaim {
+  try {
+    for (;;) {
+      const numbers = namesIn(job.dir).map((name) => Number(/^first\.left\.(\d{1,9})$/.exec(name)?.[1] ?? 0));
+      const last = Math.max(0, ...numbers);
+      const before = readShaped(job.leftSignal(last), 'first.left', firstSignalSchema);
+      if (before.kind === 'read' && first.monotonicMs - before.value.monotonicMs < before.value.graceMs)
+        return { earlier: before.value };
+      const path = job.leftSignal(last + 1);
+      if (claim(path, sealed({ v: 1, ...first }), false)) return { path };
+    }
+  } catch (thrown) {
+    errnoOf(thrown);
+    return {};
+  }
 }
 
 // ---- seen ------------------------------------------------------------------------------------------------

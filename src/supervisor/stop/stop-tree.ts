@@ -4,7 +4,7 @@ import type { OnFound } from '../../engine/observe/process-tree.ts';
 import type { ProcessStat } from '../../engine/os/process-identity.ts';
 import { continueOurs, stopProcesses } from '../../engine/stop/stop-processes.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import type { Owner } from '../../job/home/records.ts';
+import { claimFirstSignal, type Owner } from '../../job/home/records.ts';
 import type { Event } from '../../job/lifecycle.ts';
 import type { Status, StatusOf } from '../../job/state.ts';
 
@@ -28,8 +28,7 @@ export async function stopTree(owner: Stoppable): Promise<void> {
   const now = () => owner.status as StatusOf<'stopping'>;
   continueOurs(owner.job, owner.owner.identity);
   const { known, forced } = await stopProcesses({
-    job: owner.job,
-    attempt: owner.attempt,
+    claimFirst: (first) => claimFirstSignal(owner.job, owner.attempt, first),
     request: () => now().stop,
     find: (onFound) => owner.processes(onFound),
     isEndKnown: () => now().ended !== null,

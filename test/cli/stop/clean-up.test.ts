@@ -1,5 +1,6 @@
 /** What a job starts in order to clean up is left alone until the grace ends, whatever stops the job. */
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
 import { ownerOf } from '../../chaos/death.ts';
 import { Cleaner } from '../../rig/cleaner.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
@@ -67,6 +68,27 @@ rigTest('a second kill in the grace sends nothing, and --now ends it', async (ri
   // the handler may see its program die, and exit, before KILL reaches it
   assert.match((await rig.show(id)).state, /^(killed|exited)$/);
   assert.doesNotMatch(cleaner.said, /signalled|cleaned/);
+});
+
+rigTest('two kills at once of what an ended job left: one signal, and one grace', async (rig) => {
+  const cleaner = await Cleaner.start(rig, ['--grace', '1h'], '', true);
+  const { id } = cleaner;
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
+  const kills = [rig.startBgjob(['kill', String(id)])];
+  await cleaner.untilCleaning();
+  kills.push(rig.startBgjob(['kill', String(id)]));
+  await Cleaner.untilLooked(kills[1]!.child.pid!);
+  assert.equal(cleaner.said, 'cleaning\n');
+  cleaner.letGo();
+  for (const { answer } of kills) {
+    const { code, stderr } = await answer;
+    assert.equal(code, 0, stderr);
+  }
+  assert.equal(cleaner.said, 'cleaning\ncleaned\n');
+  assert.deepEqual(
+    fs.readdirSync(rig.file(id, '.')).filter((name) => name.startsWith('first')),
+    [],
+  );
 });
 
 rigTest(

@@ -296,7 +296,10 @@ rigTest(
     const waiting = rig.startBgjob(['wait', String(id), '--until', 'ready']);
     for (const call of [failing, failed, waiting])
       await until(
-        () => sleepsOn(call.child.pid!, rig.file(id, 'alive')),
+        () => {
+          assert.equal(call.stdout(), '', 'it waits');
+          return sleepsOn(call.child.pid!, rig.file(id, 'alive'));
+        },
         (sleeps) => sleeps,
         'the waiter waits',
       );
