@@ -1,17 +1,25 @@
 /**
- * The file of a log as the owner sees it: how long it is, and whether it was emptied since the last look. It is opened once, by its
- * name, and looked at and cut through that descriptor: whatever is put in its place is none of the job's, and a log that was moved
- * away is still the one into which the job writes.
+ * The file of a log as the owner sees it: how long it is, and whether it was emptied since the last look. It is opened once, by the
+ * descriptor of the shim, or by its name where there is none, and looked at and cut through that descriptor: whatever is put in its
+ * place is none of the job's, and a log that was moved away is still the one into which the job writes.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { reopen } from '../../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../../base/result.ts';
+import { HAS_PROC, isAlive } from '../../engine/os/process-identity.ts';
+import { readShim } from '../../engine/shim/shim-record.ts';
+import type { JobPaths, Stream } from '../../job/home/paths.ts';
 import { isMarked, LogPosition } from '../../job/log/mark.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 const HOLE_BYTES = 64 * 1024;
+
+interface Where {
+  isLost?: boolean;
+  openOfShim?: () => number | undefined;
+}
 
 export class LogFile {
   private readonly path: string;
@@ -22,17 +30,23 @@ export class LogFile {
   private stamp = '';
   /** It had been moved away before this process looked at it: its name leads to another file, if to any. */
   private readonly isLost: boolean;
+  private readonly openOfShim: () => number | undefined;
 
-  constructor(path: string, recorded: Trimming['mark'], isLost = false) {
+  constructor(
+    path: string,
+    recorded: Trimming['mark'],
+    { isLost = false, openOfShim = () => undefined }: Where = {},
+  ) {
     this.path = path;
     this.recorded = recorded;
     this.isLost = isLost;
+    this.openOfShim = openOfShim;
   }
 
   /** How long the file is, bytes, and whether it was emptied since the last look; undefined if there is none. */
   look(): { bytes: number; isEmptied: boolean } | undefined {
     try {
-      this.fd ??= this.isLost ? undefined : openFile(this.path);
+      this.fd ??= this.openOfShim() ?? (this.isLost ? undefined : openFile(this.path));
       if (this.fd === undefined) return undefined;
       const { size, mtimeMs } = fstatSync(this.fd);
       const stamp = `${size} ${mtimeMs}`;
@@ -99,9 +113,25 @@ export class LogFile {
   }
 }
 
-function openFile(path: string): number | undefined {
-  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+function openFile(path: string, flags = O_NOFOLLOW): number | undefined {
+  const fd = openSync(path, O_RDONLY | O_NONBLOCK | flags);
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
   return undefined;
+}
+
+/** The descriptors of the shim, see shim.sh. */
+const SHIM_FDS: Record<Stream, number> = { log: 5, err: 6 };
+
+/** Opens a log as the shim has it, wherever it is by now; undefined where the shim or the kernel does not show it. */
+export function openLogOfShim(job: JobPaths, stream: Stream): number | undefined {
+  const { shim } = readShim(job);
+  if (!HAS_PROC || shim === undefined || isAlive(shim) === 'dead') return undefined;
+  try {
+    return openFile(`/proc/${shim.pid}/fd/${SHIM_FDS[stream]}`, 0);
+  } catch (thrown) {
+    // it has ended its work, or may not be seen
+    ignoreSystemError(thrown);
+    return undefined;
+  }
 }

@@ -24,7 +24,7 @@ import {
 import type { Spec } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import { LogGrowth } from './growth-rate.ts';
-import { LogFile } from './log-file.ts';
+import { LogFile, openLogOfShim } from './log-file.ts';
 import { punch } from './punch-hole.ts';
 import { finishRotation, turn } from './rotate.ts';
 
@@ -95,7 +95,10 @@ export class Trim {
     // no hole could be punched here before
     this.canPunch = !this.trimmed.log?.keep && !this.trimmed.err?.keep;
     const fileOf = (stream: Stream): LogFile =>
-      new LogFile(this.job[stream], this.trimmed[stream]?.mark ?? null, this.trimmed[stream]?.moved);
+      new LogFile(this.job[stream], this.trimmed[stream]?.mark ?? null, {
+        isLost: this.trimmed[stream]?.moved === true,
+        openOfShim: () => openLogOfShim(this.job, stream),
+      });
     this.files = { log: fileOf('log'), err: fileOf('err') };
     for (const growth of this.growths) this.resume(growth);
   }

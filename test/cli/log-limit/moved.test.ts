@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { betweenOwners, killOwner, runPuppet } from '../../chaos/death.ts';
 import { Gate } from '../../rig/gate.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -48,6 +49,47 @@ rigTest('a log that was removed between two attempts is made again', async (rig)
   second.open();
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
   assert.match(rig.log(id), /^\[bgjob: attempt 2 of 2.*\n1 says\n$/);
+});
+
+rigTest('the limit goes on where the log is, though its supervisor is killed', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet, ['--max-log', '1M']);
+  const elsewhere = `${rig.dir}/elsewhere`;
+  const stranger = 'a line of somebody else\n'.repeat(200_000);
+  await betweenOwners(rig, id, 2, () => {
+    fs.renameSync(rig.file(id, 'out/log'), elsewhere);
+    fs.writeFileSync(rig.file(id, 'out/log'), stranger);
+  });
+  await puppet.print(`${'x'.repeat(99)}\n`.repeat(40_000));
+  const isLimited = () =>
+    until(
+      () => fs.statSync(elsewhere).blocks * 512,
+      (bytes) => bytes > 0 && bytes <= 2 ** 20,
+      'the limit is kept',
+    );
+  await isLimited();
+  // by now it is on record that the log is elsewhere
+  await killOwner(rig, id, 3);
+  await puppet.print(`${'x'.repeat(99)}\n`.repeat(40_000));
+  await isLimited();
+  await puppet.exit(0);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
+  assert.equal(fs.readFileSync(rig.file(id, 'out/log'), 'utf8'), stranger);
+});
+
+rigTest('the log of an attempt whose predecessor lost its log has a limit', async (rig) => {
+  const gate = new Gate(rig);
+  const loud = 'head -c 4000000 /dev/zero | tr "\\0" x';
+  const line = `if [ -e again ]; then ${loud}; ${gate.line}; else mv "$BGJOB_HOME/jobs/$BGJOB_ID/out/log" again; exit 5; fi`;
+  const id = await rig.run(['--queue', 'q', '--retry', '1', '--backoff', '10ms', '--max-log', '1M', line]);
+  await until(
+    () => fs.statSync(rig.file(id, 'out/log'), { throwIfNoEntry: false }),
+    (stat) => stat !== undefined && stat.size > 4_000_000 && stat.blocks * 512 <= 2 ** 20,
+    'the limit is kept',
+  );
+  gate.open();
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
+  assert.match((await rig.bgjob(['tail', String(id)])).stdout, /x/);
 });
 
 rigTest('a log that was moved away keeps its limit, and nobody says that the job is silent', async (rig) => {
