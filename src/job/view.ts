@@ -24,6 +24,7 @@ export type JobView =
     }
   | { kind: 'ended'; id: JobId; spec: Spec; status: StatusOf<'ended'>; state: State | null };
 export type EndedView = Extract<JobView, { kind: 'ended' }>;
+export type UnreadableView = Extract<JobView, { kind: 'unreadable' }>;
 export type LiveView = Extract<JobView, { kind: 'live' }>;
 
 /** The pause that lasts; null: it is not paused. */

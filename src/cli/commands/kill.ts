@@ -4,17 +4,17 @@ import { plural, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { portsIn } from '../../engine/os/sockets.ts';
 import { wakeQueueWaiters } from '../../engine/queue/queue-waiter.ts';
-import { type Stopped, stopJob } from '../../engine/stop/stop-job.ts';
+import { type Stopped, stopJob, stopUnreadable } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { noteSeen } from '../../job/home/records.ts';
 import { parseSignal } from '../../job/signals.ts';
 import { type Stop, shownEnd } from '../../job/state.ts';
-import type { JobView } from '../../job/view.ts';
+import type { JobView, UnreadableView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
 import { messageOf } from '../messages/failures.ts';
-import { forcedNote, hiddenNote, jobLabel, jobObject, outcomeText } from '../messages/job-text.ts';
+import { forcedNote, hiddenNote, jobLabel, jobObject, outcomeText, stateText } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { portText } from '../run/replace.ts';
 
@@ -40,6 +40,7 @@ async function killOne(
   given: JobView,
   asked: (view: JobView) => Stop,
 ): Promise<Result<Exit>> {
+  if (given.kind === 'unreadable') return killUnreadable(output, home, given, asked(given));
   const judged = judgeable(given);
   if (!judged.ok) return judged;
   const stop = asked(judged.value);
@@ -64,6 +65,28 @@ async function killOne(
   // this was the telling
   if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) noteSeen(home.job(after.id));
   forgetUnownedEnvironment(home, after);
+  return ok(SUCCESS);
+}
+
+/** The same of a job whose records cannot be read: what is shown to be of it is stopped. */
+async function killUnreadable(
+  output: Output,
+  home: Home,
+  view: UnreadableView,
+  stop: Stop,
+): Promise<Result<Exit>> {
+  const done = await stopUnreadable(home, view, stop);
+  if (!done.ok) return done;
+  const { stopped, forced } = done.value;
+  if (output.json) {
+    const object = jobObject(view, systemClock.now(), { leftovers: 0, logPath: home.job(view.id).log });
+    output.object({ ...object, result: 'killed', processes: stopped, forced, ...SUCCESS });
+  } else {
+    const count = plural(stopped, 'process', 'processes');
+    output.line(`${jobLabel(view)} ${stateText(view)}: killed ${count} that the kernel shows to be of it`);
+    const note = forcedNote(forced, stop.graceMs, stop.signal);
+    if (note !== undefined) output.note(note);
+  }
   return ok(SUCCESS);
 }
 

@@ -1,14 +1,14 @@
 /** A job and all that it left, stopped with a true report: everything is gone, or the failure says what is not. */
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
-import { fail, ok, type Result } from '../../job/failure.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Stop } from '../../job/state.ts';
-import type { EndedView, JobView, LiveView } from '../../job/view.ts';
+import type { EndedView, JobView, LiveView, UnreadableView } from '../../job/view.ts';
 import { findHidden, type HiddenProcess, orphanParentOf, processesOf } from '../observe/leftovers.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { type Listening, listeningOf } from '../os/sockets.ts';
-import { cancel, type Killed, killLive, sweepLeft } from './stop-request.ts';
+import { cancel, type Killed, killLive, killUnreadable, sweepLeft } from './stop-request.ts';
 
 export interface Stopped {
   before: LiveView | EndedView;
@@ -48,9 +48,8 @@ export async function stopJob(
   } catch (thrown) {
     return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });
   }
-  if (killed.alive.length > 0) return fail({ code: 'not-verified', id, pids: killed.alive, why: 'alive' });
-  if (killed.unproven.length > 0)
-    return fail({ code: 'not-verified', id, pids: killed.unproven, why: 'unproven' });
+  const failure = leftOver(id, killed);
+  if (failure) return fail(failure);
   const after = killed.view ?? before;
   if (after.kind === 'live' && killed.stopped === 0)
     return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
@@ -60,4 +59,32 @@ export async function stopJob(
       ? []
       : await findHidden(home, before, orphanage);
   return ok({ before, after, processes: killed.stopped, forced: killed.forced, hidden, listened, tookMs });
+}
+
+/** What is still there although everything that is shown to be of the job was stopped. */
+function leftOver(id: number, { alive, unproven }: Killed): Failure | undefined {
+  if (alive.length > 0) return { code: 'not-verified', id, pids: alive, why: 'alive' };
+  return unproven.length > 0 ? { code: 'not-verified', id, pids: unproven, why: 'unproven' } : undefined;
+}
+
+/** Stops the processes of a job whose records cannot be read, as far as they are shown to be of it; returns how many these were. */
+export async function stopUnreadable(
+  home: Home,
+  view: UnreadableView,
+  stop: Stop,
+): Promise<Result<Pick<Killed, 'stopped' | 'forced'>>> {
+  if (isProcForeign()) return fail({ code: 'proc-foreign' });
+  const { id, why } = view;
+  try {
+    // nothing is left in the directory of a job that does not run, or is of another home
+    const before = await processesOf(home, view);
+    if (before.length === 0) return fail({ code: 'unreadable', id, why });
+    const killed = await killUnreadable(home, view, stop);
+    const failure = leftOver(id, killed);
+    if (failure) return fail(failure);
+    // its owner may have been faster
+    return ok({ ...killed, stopped: Math.max(before.length, killed.stopped) });
+  } catch (thrown) {
+    return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });
+  }
 }

@@ -19,13 +19,13 @@ import {
 import type { JobId } from '../../job/spec.ts';
 import { hasHook } from '../../job/spec.ts';
 import type { FirstSignal, Stop } from '../../job/state.ts';
-import type { JobView, LiveView } from '../../job/view.ts';
+import type { JobView, LiveView, UnreadableView } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
 import { processesOf, trailOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isUnproven } from '../observe/process-tree.ts';
-import { filesAt, HAS_PROC, hasOpen, isAlive, pidHere } from '../os/process-identity.ts';
+import { filesAt, HAS_PROC, hasOpen, isAlive, isLocked, pidHere } from '../os/process-identity.ts';
 import { readTable, supervisedJob } from '../os/process-table.ts';
 import { dismiss } from '../queue/queued-job.ts';
 import { sleep, waitEnded } from '../wait/job-end.ts';
@@ -95,6 +95,15 @@ export interface Killed {
   alive: number[];
   /** Recorded as the job's and alive, but nothing shows that it is: not signalled. */
   unproven: number[];
+}
+
+/**
+ * Stops what is shown to be of a job whose records cannot be read. The request is left for its owner, which reads it at the end of the
+ * main process, and starts no other attempt.
+ */
+export function killUnreadable(home: Home, view: UnreadableView, stop: Stop): Promise<Killed> {
+  askOwner(home.job(view.id), view.id, stop);
+  return sweepLeft(home, view, systemClock, stop);
 }
 
 /** Leaves the request and nudges the owner; false if it cannot be written: a full disk is no reason to let a job run. */
@@ -175,7 +184,10 @@ export async function sweepLeft(
   continueOurs(job);
   let left: LeftClaim = {};
   const claimFirst = (first: Omit<FirstSignal, 'v'>): FirstSignal | undefined => {
-    if (view.kind === 'live') return claimFirstSignal(job, view.state?.attempt ?? 1, first);
+    // of a job that cannot be read the FIFO tells whether it runs
+    const isLive = view.kind === 'live' || (view.kind === 'unreadable' && isLocked(job.alive));
+    const attempt = ('state' in view && view.state?.attempt) || 1;
+    if (isLive) return claimFirstSignal(job, attempt, first);
     left = claimLeftSignal(job, first);
     return left.earlier;
   };
