@@ -80,6 +80,15 @@ async function serveOwn([serves, path, host, port]: string[]): Promise<number> {
 async function command(argv: string[]): Promise<number> {
   if (argv[0] === '--schedules' || argv[0] === '--triggers') return serveOwn(argv);
   const [name, ...words] = /^(help|--help|-h)$/.test(argv[0] ?? '') ? [argv[1] ?? '--help', '--help'] : argv;
+  if (name === 'completion' && words[0] === 'words') {
+    // a script of 0.9 asks without `--`, and takes other answers
+    if (words[1] !== '--') return 0;
+    const { completionLines } = require('./completion/answer.ts') as typeof import('./completion/answer.ts');
+    const output = new Output(process.env, false);
+    const context = new Context(process.env, output);
+    for (const line of completionLines(context, VERBS, words.slice(2))) output.line(line);
+    return 0;
+  }
   // an error in the words themselves is told in the form that was asked for
   const verb = VERBS.find((one) => one.name === name);
   const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));

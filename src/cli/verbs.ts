@@ -45,5 +45,5 @@ export const VERBS: readonly Verb[] = [
   gc,
   skill,
   doctor,
-  completion(() => VERBS),
+  completion,
 ];

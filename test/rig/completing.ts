@@ -28,6 +28,8 @@ export const CASES: Case[] = [
   { line: 'bgjob tail ', offers: ['web', 'old', '1', '3', '@last'], not: ['there', '4'] },
   { line: 'bgjob tail -n 5 o', offers: ['old'] },
   { line: 'bgjob run -Q ', offers: ['api', 'big'], not: ['web', 'afile'] },
+  { line: 'bgjob run --queue=b', offers: ['big'], not: ['api'] },
+  { line: 'bgjob run -Qb', offers: ['big'], not: ['api'] },
   { line: 'bgjob run --queue b', offers: ['big'], not: ['api'] },
   { line: 'bgjob ls --name ', offers: ['web', 'old'], not: ['1'] },
   { line: 'bgjob ls --state ru', offers: ['running'], not: ['queued'] },
@@ -35,11 +37,15 @@ export const CASES: Case[] = [
   { line: 'bgjob run --notify=', offers: ['always', 'failure', 'never'], not: ['web'] },
   { line: 'bgjob run -C ', offers: ['sub'], not: ['afile'] },
   { line: 'bgjob run --env-file ', offers: ['afile', 'b file', 'sub'] },
+  { line: 'bgjob run --env-file=b', offers: ['b file'], not: ['afile'] },
+  { line: 'bgjob run --cwd=s', offers: ['sub'], not: ['afile'] },
   { line: 'bgjob run --stdin ', offers: ['null', 'hold', 'afile'] },
   { line: 'bgjob run --after ', offers: ['web', 'old'] },
   // a command of its own
   { line: 'bgjob run -- my-too', offers: ['my-tool'] },
   { line: 'bgjob run -n x my-too', offers: ['my-tool'] },
+  { line: 'bgjob run -fn x my-too', offers: ['my-tool'] },
+  { line: 'bgjob run --queue=big -- my-tool s', offers: ['sub'], not: ['web'] },
   { line: 'bgjob run my-tool a', offers: ['afile'], not: ['api'] },
   { line: 'bgjob queue ', offers: ['list', 'set', 'pause', 'resume', 'remove'], not: ['api'] },
   { line: 'bgjob queue pause ', offers: ['api', 'big'], not: ['list'] },
@@ -48,6 +54,7 @@ export const CASES: Case[] = [
   { line: "bgjob cron add '0 3 * * *' -- my-too", offers: ['my-tool'] },
   { line: 'bgjob completion ', offers: ['bash', 'zsh', 'fish'] },
   { line: 'bgjob help t', offers: ['tail'], not: ['run'] },
+  { line: 'bgjob help ', offers: ['tail', 'completion'] },
   { line: 'bgjob frob ', offers: [], not: ['web', 'run'] },
 ];
 
@@ -86,7 +93,7 @@ export function check(text: string): void {
         const [line, ...offered] = part.split('\n');
         return [
           line!,
-          offered.map((one) => one.split('\t')[0]!.replace(/^--[a-z-]+=|\/$/, '')).filter(Boolean),
+          offered.map((one) => one.split('\t')[0]!.replace(/^--[a-z-]+=|^-Q(?=.)|\/$/g, '')).filter(Boolean),
         ];
       }),
   );

@@ -116,7 +116,10 @@ export const vagueNames = (files: string[]): string[] => named(files, VAGUE);
 export function strayPackages(graph: Graph, places: Record<string, (file: string) => boolean>): string[] {
   return [...graph].flatMap(([file, targets]) =>
     targets
-      .filter((target) => !isFile(target) && !target.startsWith('node:') && !/\.(json|md|sh)$/.test(target))
+      .filter(
+        (target) =>
+          !isFile(target) && !target.startsWith('node:') && !/\.(json|md|sh|bash|zsh|fish)$/.test(target),
+      )
       .filter((target) => !places[target]?.(file))
       .map((target) => `${file} imports ${target}`),
   );

@@ -41,7 +41,7 @@ export const asksJson = (declared: Verb, argv: string[]): boolean =>
   splitWords(declared, argv).own.includes('--json');
 
 /** Whether the next word is this option's value: `--cwd DIR`, `-C DIR`, `-fC DIR`, not `--cwd=DIR`, `-CDIR`. */
-function valueFollows(options: Options, word: string): boolean {
+export function valueFollows(options: Options, word: string): boolean {
   if (word.startsWith('--')) {
     const name = word.slice(2);
     const option = Object.hasOwn(options, name) ? options[name] : undefined;

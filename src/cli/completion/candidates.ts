@@ -1,6 +1,6 @@
 /**
- * What the shells' completions ask for while somebody types: ids, names, queues, schedules. One word per line, and after a tab what
- * it stands for. Words are of letters, digits and `. _ - @` alone, whatever stands on the disk: shells take them as they are.
+ * Words for Tab that come from the home: ids, names, queues, schedules. One word a line, and after a tab what it means. A word
+ * has only letters, digits and `. _ - @`, whatever is on the disk: a shell takes it as it is.
  */
 import { ignoreSystemError } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
@@ -14,11 +14,10 @@ import { isName } from '../../job/home/project.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
 import { commandText, type JobView, stateWord } from '../../job/view.ts';
 
-/** What may be asked for: live jobs, these and such as ended lately, names of jobs; the other rooms of the home. */
-export const WORD_KINDS = ['live', 'jobs', 'names', 'queues', 'schedules', 'triggers'] as const;
-export type WordKind = (typeof WORD_KINDS)[number];
+/** `live`: live jobs; `jobs`: these, and jobs that ended lately; `names`: the names of these. */
+export type WordKind = 'live' | 'jobs' | 'names' | 'queues' | 'schedules' | 'triggers';
 
-/** So many jobs are read at most; who has more types a digit or two. */
+/** At most so many jobs are read: Tab must be fast in any home. */
 const MOST_LIVE = 100;
 const MOST_ENDED = 20;
 const LONGEST_NOTE = 50;
@@ -47,7 +46,7 @@ function jobLines(views: JobView[], ids: boolean): string[] {
   return [...lines].map(([word, note]) => `${word}\t${note}`);
 }
 
-/** The lines of an answer; whatever is wrong with the home, it is short and no error. */
+/** The lines of one kind. A damaged home gives fewer lines, and no error. */
 export function liveWords(home: Home, here: Here, kind: WordKind): string[] {
   try {
     switch (kind) {

@@ -58,23 +58,35 @@ rigTest(
   { skip: missing('script') },
 );
 
-rigTest('words that are asked for while somebody types are never an error', async (rig) => {
-  const said = async (kind: string, env = {}) => {
-    const { code, stdout, stderr } = await rig.bgjob(['completion', 'words', kind], { env });
+rigTest('the answer to Tab is never an error, and one line for a word', async (rig) => {
+  const answer = async (words: string[], env = {}) => {
+    const { code, stdout, stderr } = await rig.bgjob(['completion', 'words', ...words], { env });
     assert.deepEqual([code, stderr], [0, '']);
     return stdout;
   };
-  assert.equal(await said('jobs'), '');
-  assert.equal(await said('frob'), '');
-  assert.equal(await said('jobs', { BGJOB_HOME: '/dev/null/no' }), '');
+  assert.equal(await answer(['--', 'tail', '']), 'words\n');
+  assert.equal(await answer(['--', 'tail', ''], { BGJOB_HOME: '/dev/null/no' }), 'words\n');
+  assert.equal(await answer(['--', 'frob', '']), 'words\n');
+  assert.equal(await answer(['--', 'run', '-n', 'x', '--', 'make', 'a']), 'command 4\n');
+  assert.equal(await answer(['--', 'run', 'make', 'a']), 'command 1\n');
+  assert.equal(await answer(['--', 'run', '--cwd=s']), 'directories --cwd=\n');
+  assert.equal(await answer(['--', 'run', '--env-file', '=', 's']), 'files \n');
+  assert.equal(await answer(['--', 'run', '--on-max-log=']), 'words\n--on-max-log=trim\n--on-max-log=kill\n');
+  // the scripts of 0.9 ask so, and take other answers
+  assert.equal(await answer([]), '');
+  assert.equal(await answer(['jobs']), '');
   await rig.runOut(['-n', 'one', '--', 'printf', 'a\tb\u001b[2J']);
-  assert.match(await said('jobs'), /^one\texited: printf 'a\\tb\\x1b\[2J'\n1\texited: .*\n@last\t.*\n$/);
+  const jobs = await answer(['--', 'tail', '']);
+  assert.match(jobs, /^words\none\texited: printf 'a\\tb\\x1b\[2J'\n1\texited: .*\n@last\t.*\n$/);
   rig.damaged = true;
   fs.writeFileSync(rig.file(1, 'spec.json'), '{"name":"$(reboot)"');
   fs.writeFileSync(rig.file(1, 'state.json'), 'x');
-  assert.equal(await said('names'), '');
-  for (const args of [['tcsh'], ['bash', 'zsh']]) {
-    const { code, stdout, stderr } = await rig.bgjob(['completion', ...args]);
+  assert.equal(await answer(['--', 'ls', '--name', '']), 'words\n');
+});
+
+rigTest('a shell that is not known', async (rig) => {
+  for (const word of ['tcsh', 'toString']) {
+    const { code, stdout, stderr } = await rig.bgjob(['completion', word]);
     assert.deepEqual([code, stdout], [125, '']);
     assert.match(stderr, /is none of bash, zsh, fish\n {2}hint: bgjob completion --help\n/);
   }

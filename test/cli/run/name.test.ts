@@ -146,7 +146,7 @@ rigTest(
       assert.equal(await call('resume', 'web'), isHere ? 0 : 125, cwd);
       assert.equal(await call('wait', '--all', '--timeout', '0s'), isHere ? 75 : 125, cwd);
       assert.equal((await rig.bgjob(['ls', '-q'], { cwd })).stdout, isHere ? '1\n' : '', cwd);
-      const completed = await rig.bgjob(['completion', 'words', 'live'], { cwd });
+      const completed = await rig.bgjob(['completion', 'words', '--', 'kill', ''], { cwd });
       assert.equal(/^web\t/m.test(completed.stdout), isHere, cwd);
     }
     const reused = await rig.bgjob(['run', '-n', 'web', '--reuse', '--', 'true'], { cwd: deep });

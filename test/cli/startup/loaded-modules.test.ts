@@ -27,7 +27,7 @@ rigTest('who looks at jobs without a terminal loads nothing for one, nor for pro
   await rig.runOut(['-n', 'web', 'echo hello']);
   // the first time a look may remove, compile and teach
   for (const verb of ['ls -a', 'status web', 'tail web', 'wait web']) await rig.bash(`bgjob ${verb}`);
-  for (const verb of ['ls -a', 'status web', 'tail web', 'wait web'])
+  for (const verb of ['ls -a', 'status web', 'tail web', 'wait web', 'completion words -- kill w'])
     for (const stdout of ['| cat', '>file', '>/dev/null', '>/dev/null 2>&1']) {
       const loaded = await loadedBy(rig, verb, stdout);
       assert.ok(loaded.includes('NativeModule vm'), 'what is loaded is told');
