@@ -1,14 +1,16 @@
 /**
- * Runs the built command line from code that V8 compiled before: a quarter of the CPU time of a start is otherwise spent on
- * compiling the same text again. The compiled code lies in `$XDG_CACHE_HOME/bgjob` (`~/.cache/bgjob`), one file per verb, because
- * each verb compiles other functions. V8 runs it without a check of its own, so:
+ * Starts the command line from a cache of compiled code, which saves a quarter of the CPU time of a start.
+ * The cache is `$XDG_CACHE_HOME/bgjob` (`~/.cache/bgjob`), with one file per verb, because each verb
+ * compiles other functions. V8 does not check the code that it is given, so:
  *
- * - It is not in the home of bgjob, which sandboxes share: a process that may write only the home must not run code outside.
- * - It is neither read nor written where another user could put a file or a directory in its way.
- * - A file holds the code twice and the text that it was compiled from. Both halves must be equal, and the text must be that of the
- *   build: the sizes and times of two builds may well be the same, for npm gives all files one time.
+ * - The cache is not in the home of bgjob: a sandbox that may write only the home must not make others run
+ *   its code.
+ * - It is neither read nor written where another user could replace a file or a directory.
+ * - A file holds the code twice, and the text that it was compiled from. Both copies must be equal, and the
+ *   text must be that of the build. Size and time do not tell builds apart: npm gives all files the same
+ *   time.
  *
- * (Node's own compile cache, from 22 on, gains a third of this.)
+ * (The compile cache of Node 22 and newer gains a third of this.)
  */
 import {
   chmodSync,
@@ -33,13 +35,13 @@ import { dirname, isAbsolute } from 'node:path';
 import { Script } from 'node:vm';
 
 const CLI = `${__dirname}/cli.js`;
-/** Code of another build is removed when it was written so long ago, milliseconds: several versions may be in use. */
+/** Code of another build is removed after so long, milliseconds: several versions may be in use. */
 const OLD_MS = 30 * 86_400_000;
 
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
 
-/** Whether nobody but us and root can put something else in the place of this directory, which must be its real path. */
+/** Whether only this user and root can replace this directory; `real`: its real path. */
 function isOurs(real: string): boolean {
   const { uid, mode } = lstatSync(real);
   if (uid !== process.geteuid!() || (mode & OTHERS_WRITE) !== 0) return false;
@@ -59,7 +61,10 @@ const realPath = (path: string): string | undefined => {
   }
 };
 
-/** Makes a directory in one of ours: with `sudo` the home directory may be that of another user, who could not use it then. */
+/**
+ * Makes a directory, but only in one of this user: with `sudo` the home directory may be that of another
+ * user.
+ */
 function makeOwn(path: string): void {
   if (!isOurs(realpathSync.native(dirname(path)))) return;
   mkdirSync(path, 0o700);
@@ -72,7 +77,7 @@ function isInHome(real: string): boolean {
   return home !== undefined && `${real}/`.startsWith(`${home}/`);
 }
 
-/** The directory of the cache, made if `make` is set; undefined where there is none that can be trusted. */
+/** The directory of the cache, made if `make` is set; undefined: there is none that can be trusted. */
 function cacheDirectory(make: boolean): string | undefined {
   try {
     const asked = process.env['XDG_CACHE_HOME'] ?? '';
@@ -89,15 +94,17 @@ function cacheDirectory(make: boolean): string | undefined {
   }
 }
 
-/** The name of the file for this verb, this Node and builds of this size; undefined: nothing is kept. */
+/**
+ * The name of the file for this verb, this Node and builds of this size; undefined: no cache for this call.
+ */
 function fileName(size: number): string | undefined {
-  // other flags make other code, which V8 would refuse, every time
+  // V8 compiles other code with other flags, and would refuse the file each time
   if (process.env['NODE_OPTIONS'] || process.execArgv.length > 0) return undefined;
   const verb = process.argv[2] ?? '';
   return /^[a-z]{1,16}$/.test(verb) ? `${verb}.${process.version}-${process.arch}-${size}` : undefined;
 }
 
-/** The code in a file, if it is whole and was compiled from this text. */
+/** The code in a file, if the file is complete and was compiled from this text. */
 function readCode(path: string, text: Buffer): Buffer | undefined {
   let fd: number | undefined;
   try {
@@ -117,7 +124,7 @@ function readCode(path: string, text: Buffer): Buffer | undefined {
   }
 }
 
-/** Written under another name and renamed: complete or not there. What old builds left of this verb goes. */
+/** Writes the file under another name and renames it. Removes files of old builds for this verb. */
 function writeCode(name: string, code: Buffer, text: Buffer): void {
   const dir = cacheDirectory(true);
   if (dir === undefined) return;

@@ -1,7 +1,10 @@
-/** argv → verb → exit code. The only place that ends the process, and the one place that catches a bug. */
+/**
+ * The command line: from argv to a verb, and from its result to an exit code. Only this file ends the
+ * process, and it catches what no other file expects.
+ */
 import { version } from '../../package.json';
 import { sourceStack } from '../base/source-stack.ts';
-import { clip, clipMiddle, safe, safeJson } from '../base/text/sanitize.ts';
+import { clipMiddle, safe, safeJson } from '../base/text/sanitize.ts';
 import { recoverAll } from '../engine/automation/recovery.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
 import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
@@ -13,29 +16,29 @@ import { dieOf, interruptCode, interruptedBy } from './command/interrupt.ts';
 import { asksJson, parseWords } from './command/split-argv.ts';
 import { generalHelp, verbHelp } from './help/help.ts';
 import { messageOf } from './messages/failures.ts';
+import { bugText, internalError, notUtf8 } from './messages/usage.ts';
 import { AnswerLost, Output } from './output/output.ts';
 import { VERBS } from './verbs.ts';
 
-/** A word of 100 KB is not repeated in full; the longest path is, and the reason behind it in any case. */
+/** A word of 100 KB is not repeated in full; the longest path is, with the reason after it. */
 const LONGEST_MESSAGE = 5000;
 
 function printFailure(output: Output, failure: Failure): number {
-  const told = messageOf(failure);
-  const message = clipMiddle(told.message, LONGEST_MESSAGE);
-  const hint = told.hint && clipMiddle(told.hint, LONGEST_MESSAGE);
+  const whole = messageOf(failure);
+  const message = clipMiddle(whole.message, LONGEST_MESSAGE);
+  const hint = whole.hint && clipMiddle(whole.hint, LONGEST_MESSAGE);
   if (output.json) {
     const error = { code: failure.code, message, hint: hint ?? null };
     output.note(safeJson(JSON.stringify({ v: 1, error })));
   } else {
-    // a usage error repeats the words of whoever typed them, or of a script that took them from elsewhere
-    // the lines of a message are its own, each made safe
+    // a message may repeat words that a script took from elsewhere: each line is made safe
     const lines = message.split('\n').map(safe).join('\n');
     output.error(failure.code === 'bad-lines' ? lines : safe(message), hint && safe(hint));
   }
   return printExit(output, { code: exitCodeOfFailure(failure), by: 'bgjob' });
 }
 
-/** Where stderr is no terminal its last line says whose exit code it is. An interrupt decides the code. */
+/** Where stderr is no terminal, its last line says whose exit code this is. A signal to this call decides the code. */
 function printExit(output: Output, exit: Exit): number {
   const signal = interruptedBy();
   const { code, by } = signal === undefined ? exit : { code: interruptCode(signal), by: 'bgjob' };
@@ -43,7 +46,7 @@ function printExit(output: Output, exit: Exit): number {
   return code;
 }
 
-/** Answers the words that are no verb; false if `name` may be one. */
+/** Answers calls without a verb: help, version, man pages. False: the first word may be a verb. */
 async function answerGeneral(output: Output, name: string | undefined, words: string[]): Promise<boolean> {
   if (name === undefined || name === '--help' || name === '-h') output.line(generalHelp(VERBS));
   else if (name === 'version' || name === '--version' || name === '-V') output.line(version);
@@ -56,14 +59,11 @@ async function answerGeneral(output: Output, name: string | undefined, words: st
   return true;
 }
 
-const foreignFailure = (verb: string, word: string): Failure => ({
-  code: 'usage',
-  message: `"${clip(safe(word), 80)}" is not UTF-8`,
-  ...(verb === 'run' && { hint: "a script may hold any bytes: bgjob run - <<'EOF'" }),
-});
-
-/** What the jobs run that serve schedules and triggers; no help tells of it. Their files are evaluated there alone. */
-async function serveOwn([serves, path, host, port]: string[]): Promise<number> {
+/**
+ * The scheduler and the listener, which run as jobs: not in any help. Only they load the files of
+ * services/.
+ */
+async function runService([serves, path, host, port]: string[]): Promise<number> {
   rememberProgram(__filename);
   const home = openHome(path ?? '', false);
   if (!home.ok || !home.value) return EXIT.bgjob;
@@ -78,7 +78,7 @@ async function serveOwn([serves, path, host, port]: string[]): Promise<number> {
 }
 
 async function command(argv: string[]): Promise<number> {
-  if (argv[0] === '--schedules' || argv[0] === '--triggers') return serveOwn(argv);
+  if (argv[0] === '--schedules' || argv[0] === '--triggers') return runService(argv);
   const [name, ...words] = /^(help|--help|-h)$/.test(argv[0] ?? '') ? [argv[1] ?? '--help', '--help'] : argv;
   if (name === 'completion' && words[0] === 'words') {
     // a script of 0.9 asks without `--`, and takes other answers
@@ -89,7 +89,7 @@ async function command(argv: string[]): Promise<number> {
     for (const line of completionLines(context, VERBS, words.slice(2))) output.line(line);
     return 0;
   }
-  // an error in the words themselves is told in the form that was asked for
+  // an error in the words is printed as JSON, too, if that is asked for
   const verb = VERBS.find((one) => one.name === name);
   const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));
   if (await answerGeneral(plain, name, words)) return 0;
@@ -100,7 +100,7 @@ async function command(argv: string[]): Promise<number> {
     return printFailure(plain, unknownFirstWord(word!, rest, VERBS));
   }
   const foreign = foreignWord(words);
-  if (foreign !== undefined) return printFailure(plain, foreignFailure(verb.name, foreign));
+  if (foreign !== undefined) return printFailure(plain, notUtf8(verb.name, foreign));
   const parsed = parseWords(verb, words);
   if (!parsed.ok) return printFailure(plain, parsed.failure);
   if (parsed.value.help) {
@@ -121,7 +121,7 @@ async function command(argv: string[]): Promise<number> {
 /** For boot.ts: which words are verbs. */
 export const verbs = VERBS.map(({ name }) => name);
 
-/** Ends the process; of the signal that interrupted it, once all that ends with the process is done. */
+/** Ends the process: after an interrupt by that signal, after everything that runs at exit. */
 function end(code: number): void {
   const signal = interruptedBy();
   if (signal !== undefined) process.once('exit', () => dieOf(signal));
@@ -132,6 +132,6 @@ command(process.argv.slice(2)).then(end, (thrown) => {
   const output = new Output(process.env, false);
   if (thrown instanceof AnswerLost)
     return end(printFailure(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
-  output.note(`bgjob: this is a bug in bgjob, please report it: ${sourceStack(thrown)}`);
-  end(printFailure(output, { code: 'usage', message: 'internal error' }));
+  output.note(bugText(sourceStack(thrown)));
+  end(printFailure(output, internalError()));
 });

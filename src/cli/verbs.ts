@@ -1,4 +1,4 @@
-/** The table of verbs, in the order of the help. */
+/** The table of verbs, in the order in which help lists them. */
 import type { Verb } from './command/command.ts';
 import { boot } from './commands/boot.ts';
 import { completion } from './commands/completion.ts';

@@ -1,11 +1,11 @@
 /**
- * A verb declares itself once: its words, its options with their kinds, examples. Parsing (split-argv.ts), help and the man
- * page come from this.
+ * The declaration of a verb: its words, its options with their kinds, examples. Parsing (split-argv.ts),
+ * help, man pages and completion are made from it.
  */
 import type { Result } from '../../job/failure.ts';
 import type { Context } from './context.ts';
 
-/** What an option's value is; `optional-…` take it only with `=`. */
+/** The kind of an option's value. The `optional-…` kinds take it only with `=`. */
 export type Kind =
   | ('flag' | 'text' | 'list' | 'duration' | 'size' | 'count' | 'integer')
   | ('optional-duration' | 'optional-text');
@@ -31,7 +31,7 @@ export interface Option {
   /** The word for its value in help. */
   value?: string;
   text: string;
-  /** The head of the group of options that begins with this one, in help. */
+  /** The heading of the group of options that begins with this one, in help. */
   group?: string;
 }
 export type Options = Record<string, Option>;
@@ -50,41 +50,49 @@ export interface Verb<O extends Options = Options> {
   operands: string;
   /** How many words it takes. */
   arity: [least: number, most: number];
-  /** What a word stands for that other tools taught people to type: `kill -9`, `tail -40`. */
+  /** The words that a habit from other tools stands for: `kill -9`, `tail -40`. */
   shorthand?: (word: string) => string[] | undefined;
-  /** From the first word that is no option on, everything belongs to the command that is run. */
+  /** All words from the first one that is no option belong to the command that is run. */
   passThrough?: boolean;
-  /** It starts, stops or changes something: that is done to its end, and told, also where stdout takes no answer. */
+  /** The verb starts, stops or changes something. It does so completely, even if stdout takes no answer. */
   changes?: boolean;
   summary: string;
-  /** In the help of the whole tool it has no line of its own, but these words among others. */
+  /** The verb has no line of its own in the general help, but stands in the list below with this remark. */
   brief?: string;
+  /** Lines of text; an empty one ends a paragraph. */
   description: string[];
   examples: [command: string, what: string][];
   options: O;
   run(context: Context, input: Input<O>): Promise<Result<Exit>>;
 }
-/** What was typed: the values of all options, the other words, and whether `--` stood before them. */
+/** A parsed call: the values of all options, the other words, and whether `--` stood before them. */
 export interface Input<O extends Options = Options> {
   options: ValuesOf<O>;
   words: string[];
   separated: boolean;
 }
 
-/** Every verb has these two; they are parsed before all else. */
+/** The options of every verb. */
 export const COMMON: Options = {
-  json: { kind: 'flag', text: 'one compact JSON object per line', group: 'As everywhere' },
-  help: { kind: 'flag', short: '-h', text: 'this text' },
+  json: { kind: 'flag', text: 'print one JSON object per line', group: 'Everywhere' },
+  help: { kind: 'flag', short: '-h', text: 'show this help' },
 };
 
 /** Whether an option may stand without the value that it may have. */
 export const isOptional = ({ kind }: Option): boolean => kind.startsWith('optional-');
 
 /**
- * An optional value is an option of its own to commander, which would otherwise take the next word for it;
- * its name ends in what no word can hold.
+ * The end of a name. commander takes the next word for an optional value, so `--wait=10s` is an option of
+ * its own: `--wait\0`. No word of a command line can hold a NUL.
  */
 export const GIVEN = '\0';
 
-/** Checks a verb against its own options' types. */
+/** Declares a verb: `run` is checked against the types of its options. */
 export const verb = <const O extends Options>(declared: Verb<O>): Verb => declared as unknown as Verb;
+
+/** The paragraphs of a description. */
+export const paragraphs = ({ description }: Verb): string[] =>
+  description
+    .join('\n')
+    .split('\n\n')
+    .map((one) => one.replaceAll('\n', ' '));

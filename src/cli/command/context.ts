@@ -1,18 +1,19 @@
-/** What a command is given: where it was called and where to answer. */
+/** The call as a verb sees it: environment, working directory, project, home, configuration, output. */
 import { statSync } from 'node:fs';
 import { parseDuration } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type Here, hereOf } from '../../engine/observe/resolve.ts';
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
-import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { type Config, NO_CONFIG, readConfig } from '../../job/home/config.ts';
 import { type Home, homePath, openHome } from '../../job/home/home.ts';
 import { messageOf } from '../messages/failures.ts';
+import { badValue, configIgnored, LIKE } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 import { REPLACEMENT } from './encoding.ts';
 
-/** Whether the working directory is really called that: bytes that are not UTF-8 come as something else. */
-function isTrue(cwd: string): boolean {
+/** Whether the working directory has this name: Node replaces bytes that are not UTF-8. */
+function isRealName(cwd: string): boolean {
   if (!cwd.includes(REPLACEMENT)) return true;
   const named = statSync(cwd, { throwIfNoEntry: false });
   const own = statSync('.');
@@ -34,7 +35,7 @@ export class Context {
   cwd(): Result<string> {
     try {
       const cwd = process.cwd();
-      return isTrue(cwd) ? ok(cwd) : fail({ code: 'bad-cwd', directory: cwd, errno: 'EILSEQ' });
+      return isRealName(cwd) ? ok(cwd) : fail({ code: 'bad-cwd', directory: cwd, errno: 'EILSEQ' });
     } catch (thrown) {
       return fail({ code: 'bad-cwd', directory: this.env['PWD'] ?? '.', errno: errnoOf(thrown) });
     }
@@ -52,13 +53,16 @@ export class Context {
     return openHome(homePath(this.env), false);
   }
 
-  /** The home for a new job. */
+  /** The home for a new job, made if there is none. */
   makeHome(): Result<Home> {
     if (isProcForeign()) return fail({ code: 'proc-foreign' });
     return openHome(homePath(this.env), true);
   }
 
-  /** The defaults of config.json; fails if there is anything wrong with it: for commands that would do something else than asked. */
+  /**
+   * The defaults of config.json. Fails if the file is broken: for commands that would then do something
+   * else.
+   */
   config(): Result<Config> {
     this.read ??= this.readConfig();
     return this.read;
@@ -67,11 +71,11 @@ export class Context {
   private readConfig(): Result<Config> {
     const config = readConfig(homePath(this.env));
     const opened = config.ok ? config : this.home();
-    // of a home that cannot be opened that is what must be told
+    // a home that cannot be opened is the more important error
     return opened.ok ? config : opened;
   }
 
-  /** The same for commands that must work in any case: a broken file is told once, and means nothing. */
+  /** The same for commands that must work in any case: with a broken file they warn once, and ignore it. */
   configOrNone(): Config {
     const config = this.config();
     if (config.ok) return config.value;
@@ -80,21 +84,19 @@ export class Context {
     const { message } = messageOf(config.failure);
     if (this.output.json)
       this.output.note(JSON.stringify({ v: 1, warning: { code: 'bad-config', message } }));
-    else this.output.note(`warning: ${message}; it is left out (bgjob doctor)`);
+    else this.output.note(configIgnored(message));
     return NO_CONFIG;
   }
 
-  /** The deadline of a blocking command, milliseconds: its own, else BGJOB_MAX_WAIT, else that of config.json; null for none. */
+  /**
+   * How long a command waits, milliseconds: its own option, else BGJOB_MAX_WAIT, else config.json; null: no
+   * limit.
+   */
   deadline(own: number | null): Result<number | null> {
     const text = this.env['BGJOB_MAX_WAIT'];
     if (own !== null) return ok(own);
     if (!text) return ok(this.configOrNone().maxWaitMs);
     const ms = parseDuration(text);
-    if (ms !== undefined) return ok(ms);
-    const failure: Failure = {
-      code: 'usage',
-      message: `BGJOB_MAX_WAIT: "${text}" is not a duration such as 100s, 5m`,
-    };
-    return fail(failure);
+    return ms === undefined ? fail(badValue('BGJOB_MAX_WAIT', text, LIKE.duration)) : ok(ms);
   }
 }

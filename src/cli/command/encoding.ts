@@ -1,15 +1,16 @@
 /**
- * What Node cannot tell us: it reads words and variables as UTF-8 and puts U+FFFD where they are something else. A job would get
- * another word than was typed, so both are looked at as bytes, and refused. Without /proc (macOS) names are UTF-8 anyway.
+ * Finds words and variables that are not UTF-8. Node replaces such bytes by U+FFFD, so a job would get
+ * another word than was typed: the call is refused. The bytes are read from /proc; on macOS, without /proc,
+ * names are UTF-8 anyway.
  */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { ignoreSystemError } from '../../base/result.ts';
 
-/** What Node puts in place of bytes that are not UTF-8. */
+/** The character that Node puts in place of bytes that are not UTF-8. */
 export const REPLACEMENT = '\ufffd';
 
-/** What the kernel keeps of us; undefined where all of it is UTF-8. Else the texts, one character per byte. */
+/** Our words or variables as the kernel has them, one character per byte; undefined: all of it is UTF-8. */
 function readForeign(name: 'cmdline' | 'environ'): string[] | undefined {
   try {
     const bytes = readFileSync(`/proc/self/${name}`);
@@ -22,15 +23,15 @@ function readForeign(name: 'cmdline' | 'environ'): string[] | undefined {
 
 const isForeign = (text: string): boolean => !isUtf8(Buffer.from(text, 'latin1'));
 
-/** The first of our last words that is not what was typed. */
+/** The first of our last words that is not UTF-8. */
 export function foreignWord(words: string[]): string | undefined {
-  // one that was really typed is rare enough to look twice
+  // U+FFFD itself is rarely typed: only then the bytes are read
   if (!words.some((word) => word.includes(REPLACEMENT))) return undefined;
   const typed = readForeign('cmdline')?.slice(-words.length);
   return typed && words.find((_, at) => isForeign(typed[at] ?? ''));
 }
 
-/** The name of the first variable that is not what the caller has set. */
+/** The name of the first variable that is not UTF-8. */
 export function foreignVariable(): string | undefined {
   const entry = readForeign('environ')?.find(isForeign);
   return entry && Buffer.from(entry.split('=', 1)[0]!, 'latin1').toString();

@@ -1,6 +1,7 @@
 /**
- * The hint for a command or an option that does not exist: the name that other tools have for it (task-spooler, pueue, pm2,
- * systemd, docker, at, nohup, Slurm), else the nearest name of ours. Loaded only after such an error.
+ * The hint for a command or an option that does not exist: the name that other tools have for it
+ * (task-spooler, pueue, pm2, systemd, docker, at, nohup, Slurm), else the nearest name of ours. Loaded only
+ * after such an error.
  */
 import { nearestWord } from '../../base/text/edit-distance.ts';
 import { findCommand } from '../../engine/os/programs.ts';
@@ -16,7 +17,9 @@ import { COMMON, type Option, type Verb } from './command.ts';
 
 /** What to type after `bgjob` → what other tools call it. */
 const VERBS_ELSEWHERE: Record<string, string> = {
-  run: 'start exec spawn add submit launch create new nohup daemon daemonize bg background systemd-run tsp sbatch qsub bsub',
+  run:
+    'start exec spawn add submit launch create new nohup daemon daemonize bg background ' +
+    'systemd-run tsp sbatch qsub bsub',
   'run -Q NAME': 'enqueue push parallel',
   'run --delay DUR': 'at sleep delay',
   'run --batch FILE': 'xargs',

@@ -1,6 +1,7 @@
 /**
- * Ctrl-C and its like while a call waits: the call stops waiting, says how far it is, and then dies of that signal. A shell looks at
- * how its child ended: after an exit with 130 a loop of bash goes on, and so does `until bgjob wait …; do …; done; deploy`.
+ * SIGINT and SIGTERM while a call waits: the call stops waiting, says what still runs, and then dies of
+ * that signal. An exit with 130 is not enough: a loop of bash goes on after it, and so does `until bgjob
+ * wait …; done; deploy`.
  */
 
 import { constants } from 'node:os';
@@ -22,20 +23,20 @@ export function noteInterrupt(signal: Interrupt): void {
   if (!isAccepted) received ??= signal;
 }
 
-/** For what is ended by a signal as it should be: it does not die of it. */
+/** For a call that a signal ends as intended: it does not die of the signal. */
 export function acceptInterrupt(): void {
   isAccepted = true;
   received = undefined;
 }
 
-/** Calls `act` when SIGINT or SIGTERM comes, or came before; what is returned takes that back. */
+/** Calls `act` when SIGINT or SIGTERM comes, or has come before. Returns a function that stops that. */
 export function onInterrupt(act: () => void): () => void {
   const listeners = SIGNALS.map((signal) => {
     const listener = (): void => {
       noteInterrupt(signal);
       act();
     };
-    // not once: the spinner's cleaning ends the process if it finds no listener but its own
+    // not `once`: the spinner ends the process if it finds no listener but its own
     process.on(signal, listener);
     return () => process.off(signal, listener);
   });
@@ -45,10 +46,10 @@ export function onInterrupt(act: () => void): () => void {
   };
 }
 
-/** How long a signal to ourselves may take that the kernel gives to another thread, milliseconds. */
+/** How long a signal to this process may take, if the kernel gives it to another thread, milliseconds. */
 const OWN_SIGNAL_MS = 100;
 
-/** Dies of the signal; returns only where the kernel spares us: as pid 1 of a container. */
+/** Dies of the signal. Returns only in pid 1 of a container, which the kernel spares. */
 export function dieOf(signal: Interrupt): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);

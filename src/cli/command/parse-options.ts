@@ -1,6 +1,10 @@
-/** Parses options with commander. Loaded only if there are options: `bgjob run -- command` starts sooner without it. */
+/**
+ * Parses options with commander. Loaded only if there are options: `bgjob run -- command` starts sooner
+ * without it.
+ */
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { usageError } from '../messages/usage.ts';
 import { COMMON, GIVEN, isOptional, type Option, type Verb } from './command.ts';
 import { unknownOptionOf } from './guess.ts';
 
@@ -32,7 +36,7 @@ export function parseOptions(declared: Verb, own: string[]): Result<Parsed> {
     for (const each of commanderOptions(name, option)) parser.addOption(each);
   try {
     parser.parse(own, { from: 'user' });
-    // commander takes -5 for a number; before a command there are only options
+    // commander takes -5 for a word; before the command of `run` there are only options
     const [stray] = declared.passThrough ? parser.args : [];
     if (stray !== undefined) return fail(unknownOptionOf(declared, stray));
     return ok({ raw: parser.opts(), operands: parser.args });
@@ -47,6 +51,6 @@ function usageFailure(declared: Verb, error: CommanderError): Failure {
   const [message] = error.message.replace(/^error: /, '').split('\n');
   const unknown = /^unknown option '(.*)'$/s.exec(error.message.replace(/^error: /, ''))?.[1];
   return unknown === undefined
-    ? { code: 'usage', message: message!, hint: `bgjob ${declared.name} --help` }
+    ? usageError(message!, `bgjob ${declared.name} --help`)
     : unknownOptionOf(declared, unknown);
 }

@@ -1,13 +1,14 @@
-/** The words after a verb: where its options end, what they are, and whether they are of their kind. */
+/** Parses the words after a verb: where its options end, and the value of each by its kind. */
 import { parseDuration, parseSize } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
+import { badValue, LIKE, needsOperands, tooManyWords } from '../messages/usage.ts';
 import { COMMON, GIVEN, type Input, isOptional, type Option, type Options, type Verb } from './command.ts';
 
 const takesValue = (option: Option): boolean => option.kind !== 'flag' && !isOptional(option);
 
 /**
- * Where the options end, and with `--wait=10s` in a form that commander can tell from `--wait npm test`: optional values
- * come only with `=`, while commander would take the next word.
+ * Splits the words where the options end. `--wait=10s` becomes an option of its own (GIVEN), because
+ * commander would take `npm` of `--wait npm test` for the value.
  */
 function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: string[]; separated: boolean } {
   const options = { ...declared.options, ...COMMON };
@@ -36,7 +37,7 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
   return { own, rest: argv.slice(at), separated: false };
 }
 
-/** Whether JSON is asked for, also where the words do not parse. */
+/** Whether --json is given, also in words that cannot be parsed. */
 export const asksJson = (declared: Verb, argv: string[]): boolean =>
   splitWords(declared, argv).own.includes('--json');
 
@@ -76,41 +77,25 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
   const help = values['help'] === true;
   const [least, most] = declared.arity;
   if (!help && (words.length < least || words.length > most)) {
-    const message =
-      words.length < least
-        ? `${declared.name} needs ${declared.operands}`
-        : `too many words: "${words[most]}"`;
-    return fail({
-      code: 'usage',
-      message,
-      hint:
-        words.length < least && declared.passThrough
-          ? 'bgjob run -- npm test'
-          : `bgjob ${declared.name} --help`,
-    });
+    const { name, operands } = declared;
+    return fail(words.length < least ? needsOperands(name, operands) : tooManyWords(name, words[most]!));
   }
   return ok({ options: values as never, words, separated, json: values['json'] === true, help });
 }
 
-/** How a kind of value is read, and what it looks like to people. */
+/** The parser of each kind of value. */
 const PARSERS = {
-  duration: { parse: parseDuration, like: 'a duration such as 90s, 5m, 1h30m' },
-  size: { parse: parseSize, like: 'a size such as 500k, 64M, 2G' },
-  count: {
-    parse: (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined),
-    like: 'a whole number',
-  },
-  integer: {
-    parse: (text: string) => (/^[+-]?\d{1,9}$/.test(text) ? Number(text) : undefined),
-    like: 'a whole number such as 10, -5',
-  },
+  duration: parseDuration,
+  size: parseSize,
+  count: (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined),
+  integer: (text: string) => (/^[+-]?\d{1,9}$/.test(text) ? Number(text) : undefined),
 } as const;
 
 function convert(name: string, option: Option, raw: Record<string, unknown>): Result<unknown> {
   const { kind } = option;
   const key = (long: string) =>
     long.replace(/^no-/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-  // `--no-x` is commander's word for "x is false"
+  // commander sets x to false for `--no-x`
   if (kind === 'flag' && name.startsWith('no-')) return ok(raw[key(name)] === false);
   const value = raw[key(name)];
   if (kind === 'flag') return ok(value === true);
@@ -121,8 +106,8 @@ function convert(name: string, option: Option, raw: Record<string, unknown>): Re
   if (text === undefined)
     return ok(optional && value === true ? (kind === 'optional-text' ? { text: null } : { ms: null }) : null);
   if (kind === 'optional-text') return ok({ text });
-  const { parse, like } = PARSERS[kind === 'optional-duration' ? 'duration' : kind];
-  const parsed = parse(text);
-  if (parsed === undefined) return fail({ code: 'usage', message: `--${name}: "${text}" is not ${like}` });
+  const own = kind === 'optional-duration' ? 'duration' : kind;
+  const parsed = PARSERS[own](text);
+  if (parsed === undefined) return fail(badValue(`--${name}`, text, LIKE[own]));
   return ok(optional ? { ms: parsed } : parsed);
 }

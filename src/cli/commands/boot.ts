@@ -1,5 +1,4 @@
-/** `bgjob boot`: what is to go on after a restart of the machine, goes on. */
-import { plural } from '../../base/text/sanitize.ts';
+/** `bgjob boot`: after a restart of the machine, starts the queues, the scheduler and the listener again. */
 import { serveAll } from '../../engine/automation/recovery.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { ok, type Result } from '../../job/failure.ts';
@@ -7,17 +6,17 @@ import type { Home } from '../../job/home/home.ts';
 import { listEntries, listQueues } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import { bootedQueue, bootedService, nothingToBoot } from '../messages/automation.ts';
 import type { Output } from '../output/output.ts';
 
-/** Moves each queue on in which somebody waits. */
+/** Moves on each queue in which jobs wait. */
 async function recoverQueues(output: Output, home: Home): Promise<void> {
   for (const name of listQueues(home)) {
     const waiting = listEntries(home.queue(name)).length;
     if (waiting === 0) continue;
     await attendQueue(home, name);
     if (output.json) output.object({ v: 1, queue: name, waiting });
-    else
-      output.line(`${name === NO_QUEUE ? 'in no queue' : `queue ${name}`}: ${plural(waiting, 'job')} waited`);
+    else output.line(bootedQueue(name === NO_QUEUE ? null : name, waiting));
   }
 }
 
@@ -26,7 +25,7 @@ async function attendServices(output: Output, home: Home): Promise<Result<Exit>>
   if (!served.ok) return served;
   for (const { serves, id, names } of served.value) {
     if (output.json) output.object({ v: 1, serves, id, names });
-    else output.line(`${serves}: ${names.join(', ')} (job ${id})`);
+    else output.line(bootedService(serves, names, id));
   }
   return ok(SUCCESS);
 }
@@ -37,14 +36,16 @@ export const boot = verb({
   arity: [0, 0],
   brief: '',
   changes: true,
-  summary: 'after a restart of the machine: schedules, triggers and queues go on',
+  summary: 'start schedules, triggers and queues again after a restart of the machine',
   description: [
-    "Any bgjob command does the same in passing. An @reboot line of crontab, or a unit of the user's systemd, which cron add --boot writes,",
-    'calls it where nobody types one. Jobs that ran when the machine went down are lost, and are not started again: bgjob restart.',
+    'Every other bgjob command does this, too. bgjob boot is for machines on which no one types a command',
+    'after a restart: an @reboot line of crontab or a systemd user unit calls it. bgjob cron add --boot',
+    'writes one of them.  Jobs that ran when the machine stopped are lost and are not started again:',
+    'bgjob restart.',
   ],
   examples: [
-    ['bgjob boot', 'now'],
-    ['bgjob cron add --boot', 'from now on after each restart'],
+    ['bgjob boot', 'do it now'],
+    ['bgjob cron add --boot', 'do it after each restart of the machine'],
   ],
   options: {},
   async run(context) {
@@ -53,7 +54,7 @@ export const boot = verb({
     if (!opened.ok) return opened;
     const home = opened.value;
     if (!home) {
-      if (!output.json) output.note('nothing is to go on: there are no jobs yet');
+      if (!output.json) output.note(nothingToBoot());
       return ok(SUCCESS);
     }
     await recoverQueues(output, home);

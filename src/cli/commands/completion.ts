@@ -1,10 +1,10 @@
 /** `bgjob completion`: the script with which Tab in bash, zsh or fish asks bgjob. */
-import { safe } from '../../base/text/sanitize.ts';
 import { fail, ok } from '../../job/failure.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import bash from '../completion/bgjob.bash';
 import fish from '../completion/bgjob.fish';
 import zsh from '../completion/bgjob.zsh';
+import { installHint, notOneOf } from '../messages/usage.ts';
 
 const SCRIPTS: Record<string, string> = { bash, zsh, fish };
 
@@ -37,14 +37,10 @@ export const completion = verb({
     const shell = words[0]!;
     const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell]!.trimEnd() : undefined;
     if (script === undefined)
-      return fail({
-        code: 'usage',
-        message: `completion: "${safe(shell)}" is none of ${Object.keys(SCRIPTS).join(', ')}`,
-        hint: 'bgjob completion --help',
-      });
+      return fail(notOneOf('completion', shell, Object.keys(SCRIPTS), 'bgjob completion --help'));
     if (output.json) output.object({ v: 1, shell, script });
     else output.line(script);
-    if (output.isTerminal(1)) output.note(`(to install it: ${INSTALL[shell]})`);
+    if (output.isTerminal(1)) output.note(installHint(INSTALL[shell]!));
     return ok(SUCCESS);
   },
 });

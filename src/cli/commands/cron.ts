@@ -1,7 +1,6 @@
-/** `bgjob cron`: jobs that start by themselves at their times. */
+/** `bgjob cron`: schedules, which start jobs at their times. */
 import { systemClock } from '../../base/clock.ts';
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { safe } from '../../base/text/sanitize.ts';
 import { ensureServed, schedulerOf, wakeServices } from '../../engine/automation/service-jobs.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
@@ -22,36 +21,42 @@ import type { TemplatePaths } from '../../job/home/paths.ts';
 import { changeBoot } from '../automation/boot-entry.ts';
 import { addSchedule, CRON_OPTIONS } from '../automation/cron-add.ts';
 import { printSchedules } from '../automation/cron-table.ts';
-import { checkPlain, removeOne, usage } from '../automation/remove.ts';
+import { checkPlain, removeOne } from '../automation/remove.ts';
 import { printEvents } from '../automation/shared-table.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import {
+  historyNotWritten,
+  noRecord,
+  pausedText,
+  stillRuns,
+  unreadableTemplate,
+} from '../messages/automation.ts';
+import { needsName, notOneOf } from '../messages/usage.ts';
 import { parentOf } from '../run/draft.ts';
 
 const ACTIONS = ['add', 'ls', 'run', 'pause', 'resume', 'rm'] as const;
 type Action = (typeof ACTIONS)[number];
 const ALIASES: Record<string, Action> = { list: 'ls', remove: 'rm', start: 'run' };
 
-/** One that is there. */
+/** The schedule of that name. */
 function requireSchedule(home: Home | undefined, name: string): Result<{ home: Home; schedule: Schedule }> {
   const known = home ? listSchedules(home) : [];
   if (!home || !known.includes(name)) return fail({ code: 'no-such-starter', kind: 'schedule', name, known });
   const read = readSchedule(home, name);
   if (read.kind !== 'read') {
-    const why = read.kind === 'absent' ? 'it has no record' : safe(read.why);
-    return usage(`schedule ${name}: ${why}; nothing was done`, `bgjob cron rm ${name}`);
+    return fail(unreadableTemplate('schedule', name, read.kind === 'absent' ? noRecord() : read.why));
   }
   return ok({ home, schedule: read.value });
 }
 
-/** Starts its job now, by hand. */
+/** Starts its job now. */
 async function runNow(context: Context, home: Home, schedule: Schedule): Promise<Result<Exit>> {
   const { name } = schedule;
   const paths = home.schedule(name);
   const live = schedule.overlap === 'allow' ? [] : liveJobs(home, paths);
   const last = live.at(-1);
-  if (last !== undefined && schedule.overlap === 'skip')
-    return usage(`job ${last} of ${name} still runs, and --overlap is skip`, `bgjob wait ${last}`);
+  if (last !== undefined && schedule.overlap === 'skip') return fail(stillRuns(last, name));
   const at = systemClock.now();
   const started = await startFrom(home, paths, schedule, {
     origin: { kind: 'schedule', name, at: null },
@@ -74,7 +79,7 @@ async function runNow(context: Context, home: Home, schedule: Schedule): Promise
       notedAt: at,
     }),
   );
-  if (!noted.ok) context.output.note('(that it was started could not be noted)');
+  if (!noted.ok) context.output.note(historyNotWritten());
   if (context.output.json) context.output.object({ v: 1, id, name, log: { path: home.job(id).log } });
   else context.output.line(String(id));
   return ok(SUCCESS);
@@ -93,24 +98,21 @@ async function setPaused(
   const timetable = parseTimetable(expression, timezone, createdAt);
   const changed = attempt('change schedule', paths.dir, () => {
     if (was === paused) return;
-    // first: a scheduler that sees that it goes on begins where the journal ends
+    // before the resume: a scheduler that sees it begins where the journal ends
     if (!paused && timetable.ok) noteLeftOut(paths, timetable.value, createdAt);
     setTemplatePaused(paths, paused);
   });
   if (!changed.ok) return changed;
   const { output } = context;
   if (output.json) output.object({ v: 1, name, paused });
-  else
-    output.line(
-      `${name} ${was === paused ? `is ${paused ? 'paused' : 'not paused'} already` : paused ? 'paused' : 'resumed'}`,
-    );
-  // another sandbox has a scheduler of its own, or nobody
-  if (!paused && isInThisNamespace(schedule)) return served(home);
+  else output.line(pausedText(name, was, paused));
+  // a schedule of another sandbox is served by a scheduler there
+  if (!paused && isInThisNamespace(schedule)) return ensureScheduler(home);
   wakeServices(home.schedules);
   return ok(SUCCESS);
 }
 
-/** A word on every time up to now that has none: before it was paused, and since. */
+/** Writes an event for every time up to now that has none: missed before the pause, skipped during it. */
 function noteLeftOut(paths: TemplatePaths, timetable: Timetable, createdAt: number): void {
   const now = systemClock.now();
   const since = pausedSince(paths.paused);
@@ -127,7 +129,7 @@ function pausedSince(path: string): number {
   return Math.round(statSync(path).mtimeMs);
 }
 
-async function served(home: Home): Promise<Result<Exit>> {
+async function ensureScheduler(home: Home): Promise<Result<Exit>> {
   const called = await ensureServed(home, schedulerOf(home));
   return called.ok ? ok(SUCCESS) : called;
 }
@@ -182,31 +184,31 @@ export const cron = verb({
   operands: 'add EXPR [-- COMMAND...] | ls [NAME] | run NAME | pause NAME | resume NAME | rm NAME',
   arity: [0, Number.POSITIVE_INFINITY],
   changes: true,
-  summary: 'jobs that start at their times, with no terminal open',
+  summary: 'schedules: start jobs at given times, with no terminal open',
   description: [
-    "EXPR has five fields (minute hour day month weekday) or six with seconds first, or is @daily and its like, or '@every 90s'. Each",
-    'firing is an ordinary job of the directory where add was called, with the name of the schedule. It gets PATH, HOME, LANG and SHELL',
-    'of that call, what --pass-env names, and -e; and BGJOB_SCHEDULE and BGJOB_SCHEDULED_AT.',
-    'A time fires once, however often processes are killed or the clock is set. One that nobody was there for is noted as missed, or made',
-    'up for by one run (--catch-up). ls NAME tells what was started and what was not, and why. One job, the scheduler, serves all of',
-    'them (bgjob ls -a); any bgjob command starts it again if it is gone, and after a restart of the machine bgjob boot does.',
-    'At the change to summer time a time that does not exist is the next that does; one that comes twice in autumn fires once.',
+    "EXPR has five fields (minute hour day month weekday), or six with seconds first, or is '@every 90s',",
+    '@daily, @hourly and so on.  At each time an ordinary job starts, in the directory where add was',
+    'called, with the name of the schedule. Its environment is PATH, HOME, LANG and SHELL of that call,',
+    'the variables of --pass-env and -e, and BGJOB_SCHEDULE and BGJOB_SCHEDULED_AT.  Each time starts one',
+    'job, even if processes are killed or the clock is set. A time at which no scheduler ran is recorded',
+    'as missed; with --catch-up one job makes up for all missed times. ls NAME lists what was started,',
+    'what was not, and why.  The scheduler is a job, too (bgjob ls -a). Any bgjob command starts it again',
+    'if it is gone; after a restart of the machine bgjob boot does.  When summer time begins, a time that',
+    'does not exist moves to the next one that does; when it ends, a time that comes twice starts one',
+    'job.',
   ],
   examples: [
     ["bgjob cron add '0 3 * * *' -n nightly -- ./backup.sh", 'every night at three'],
-    [
-      "bgjob cron add '@every 5m' --timeout 4m 'curl -fsS localhost:3000/health'",
-      'every five minutes, a shell line',
-    ],
-    ['bgjob cron ls', 'next times, last results, what was missed'],
-    ['bgjob cron run nightly', 'now, by hand'],
-    ['bgjob cron add --boot', 'also after a restart of the machine'],
+    ["bgjob cron add '@every 5m' --timeout 4m 'curl -fsS localhost:3000/health'", 'every 5 minutes'],
+    ['bgjob cron ls', 'next times, results'],
+    ['bgjob cron run nightly', 'start its job now'],
+    ['bgjob cron add --boot', 'also after a restart'],
   ],
   options: CRON_OPTIONS,
   async run(context, { options, words, separated }) {
     const [word = 'ls', ...rest] = words;
     const action = ALIASES[word] ?? ACTIONS.find((one) => one === word);
-    if (!action) return usage(`cron: "${safe(word)}" is none of ${ACTIONS.join(', ')}`, 'bgjob cron --help');
+    if (!action) return fail(notOneOf('cron', word, ACTIONS, 'bgjob cron --help'));
     if (action === 'add') {
       if (rest.length === 0 && (options.boot || options['no-boot'])) {
         const changed = changeBoot(context, options.boot);
@@ -217,7 +219,7 @@ export const cron = verb({
     const plain = checkPlain('cron', options);
     if (!plain.ok) return plain;
     if (action === 'ls') return list(context, rest);
-    if (rest.length === 0) return usage(`cron ${action} needs the NAME of a schedule`, 'bgjob cron ls');
+    if (rest.length === 0) return fail(needsName(`cron ${action}`, 'schedule', 'bgjob cron ls'));
     return onEach(context, action, rest);
   },
 });

@@ -1,5 +1,4 @@
-/** `bgjob gc`: removes ended jobs that nobody needs any more. */
-import { renderSize } from '../../base/clock.ts';
+/** `bgjob gc`: removes ended jobs that are old, or too many, or too large. */
 import { errnoOf } from '../../base/result.ts';
 import { collect } from '../../engine/gc/collect.ts';
 import { withGcLock } from '../../engine/gc/gc-lock.ts';
@@ -7,9 +6,9 @@ import { fail, ok } from '../../job/failure.ts';
 import { NO_CONFIG } from '../../job/home/config.ts';
 import type { RetentionRules } from '../../job/home/retention.ts';
 import { SUCCESS, verb } from '../command/command.ts';
-import { jobs } from '../messages/job-text.ts';
+import { removedJobsText } from '../messages/lists.ts';
 
-/** `--ended`: whatever has ended. */
+/** `--ended`: all jobs that have ended. */
 const ALL_ENDED: RetentionRules = { olderThanMs: -1, keep: 0, maxTotalBytes: 0, unseenFailureMs: -1 };
 
 export const gc = verb({
@@ -19,27 +18,29 @@ export const gc = verb({
   changes: true,
   summary: 'remove ended jobs that are old, or too many, or too large',
   description: [
-    'Removes ended jobs older than 7 days, beyond the newest 2,000, or beyond 2 GiB of logs; failures that nobody was',
-    'told about are kept 30 days. Never removes a live job, one that waits in a queue or that another waits for, or one that',
-    'left something running. Runs by itself now and then. config.json of the home may say otherwise (retention).',
+    'Removes jobs that ended more than 7 days ago, all but the newest 2,000, and the oldest ones if the',
+    'logs take more than 2 GiB.  A failure that was not shown yet is kept for 30 days. A job that lives',
+    'or waits, a job that another one waits for, and a job that left processes running are never removed.',
+    'gc also runs by itself now and then. The limits can be changed in config.json of the home',
+    '(retention).',
   ],
   examples: [
-    ['bgjob gc --dry-run', 'what would go?'],
-    ['bgjob gc --ended', 'everything that has ended'],
+    ['bgjob gc --dry-run', 'show what would be removed'],
+    ['bgjob gc --ended', 'remove all jobs that have ended'],
   ],
   options: {
-    'older-than': { kind: 'duration', value: 'DUR', text: 'remove what ended longer ago (default 7d)' },
-    keep: { kind: 'count', value: 'N', text: 'keep at most the newest N (default 2000)' },
+    'older-than': { kind: 'duration', value: 'DUR', text: 'remove jobs that ended longer ago (default 7d)' },
+    keep: { kind: 'count', value: 'N', text: 'keep at most the newest N jobs (default 2000)' },
     'max-total': { kind: 'size', value: 'SIZE', text: 'keep at most SIZE of logs (default 2G)' },
-    ended: { kind: 'flag', text: 'all jobs that ended' },
-    'dry-run': { kind: 'flag', text: 'only say what would be removed' },
+    ended: { kind: 'flag', text: 'remove all jobs that have ended' },
+    'dry-run': { kind: 'flag', text: 'only print what would be removed' },
   },
   async run(context, { options }) {
     const { output } = context;
     const opened = context.home();
     if (!opened.ok) return opened;
     const home = opened.value;
-    // by rules that nobody knows nothing is removed
+    // with a broken config.json the rules are not known, and nothing is removed
     const config = options.ended ? ok(NO_CONFIG) : context.config();
     if (!config.ok) return config;
     const { retention } = config.value;
@@ -58,10 +59,7 @@ export const gc = verb({
       if (output.json) {
         output.object({ v: 1, dryRun, ...done });
       } else {
-        const verb = dryRun ? 'would remove' : 'removed';
-        output.line(
-          `${verb} ${jobs(done.removed.length)}, ${renderSize(done.freedBytes)}; kept ${done.kept} ended, ${done.live} live`,
-        );
+        output.line(removedJobsText(dryRun, done));
       }
       return ok(SUCCESS);
     } catch (thrown) {

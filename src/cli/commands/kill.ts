@@ -1,39 +1,39 @@
-/** `bgjob kill`: stops jobs and every process of theirs, and verifies it. */
-import { renderDuration, systemClock } from '../../base/clock.ts';
-import { plural, safe } from '../../base/text/sanitize.ts';
+/** `bgjob kill`: stops jobs with all their processes, and checks that they are gone. */
+import { systemClock } from '../../base/clock.ts';
+import { safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { portsIn } from '../../engine/os/sockets.ts';
 import { wakeQueueWaiters } from '../../engine/queue/queue-waiter.ts';
-import { type Stopped, stopJob, stopUnreadable } from '../../engine/stop/stop-job.ts';
+import { stopJob, stopUnreadable } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { noteSeen } from '../../job/home/records.ts';
 import { parseSignal } from '../../job/signals.ts';
-import { type Stop, shownEnd } from '../../job/state.ts';
+import type { Stop } from '../../job/state.ts';
 import type { JobView, UnreadableView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
 import { messageOf } from '../messages/failures.ts';
-import { forcedNote, hiddenNote, jobLabel, jobObject, outcomeText, stateText } from '../messages/job-text.ts';
+import { forcedNote, hiddenNote, jobObject } from '../messages/job-text.ts';
+import { killedText, killedUnreadableText, notASignal, serviceReturnsText } from '../messages/kill.ts';
 import type { Output } from '../output/output.ts';
-import { portText } from '../run/replace.ts';
 
-/** Which live jobs are meant where none is named. */
+/** The options that choose live jobs where no REF is given. */
 const GROUP_OPTIONS = {
-  all: { kind: 'flag', text: 'every live job of this project, but the one in which this is called' },
-  queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'those that wait or run in this queue' },
-  tag: { kind: 'list', value: 'TAG', text: 'those with this label' },
-  'all-projects': { kind: 'flag', short: '-a', text: 'with --all, --queue, --tag: of every project' },
+  all: { kind: 'flag', text: 'all live jobs of this project, except the job that calls this' },
+  queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'the live jobs of this queue' },
+  tag: { kind: 'list', value: 'TAG', text: 'the live jobs with this label' },
+  'all-projects': { kind: 'flag', short: '-a', text: 'with --all, --queue, --tag: jobs of all projects' },
 } as const;
 
 const isWaiting = (view: JobView): boolean => view.kind === 'live' && view.status.phase === 'queued';
 
 const DEFAULT_SIGNAL = 'SIGTERM';
 
-/** So many are stopped at once: the owner of each looks at all processes several times, and those that are gone are none. */
+/** At most so many are stopped at once: the supervisor of each scans all processes several times. */
 const AT_ONCE = 16;
 
-/** Stops one job and says what became of it. */
+/** Stops one job and prints what became of it. */
 async function killOne(
   output: Output,
   home: Home,
@@ -56,13 +56,13 @@ async function killOne(
       ...SUCCESS,
     });
   } else {
-    output.line(textOf(done.value));
+    output.line(killedText(done.value, systemClock.now()));
     const { graceMs, signal } = stop;
     const note = forcedNote(forced, graceMs, signal);
     if (note !== undefined) output.note(note);
     for (const one of hidden) output.note(hiddenNote(one));
   }
-  // this was the telling
+  // the user has seen the end now
   if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) noteSeen(home.job(after.id));
   forgetUnownedEnvironment(home, after);
   return ok(SUCCESS);
@@ -82,32 +82,11 @@ async function killUnreadable(
     const object = jobObject(view, systemClock.now(), { leftovers: 0, logPath: home.job(view.id).log });
     output.object({ ...object, result: 'killed', processes: stopped, forced, ...SUCCESS });
   } else {
-    const count = plural(stopped, 'process', 'processes');
-    output.line(`${jobLabel(view)} ${stateText(view)}: killed ${count} that the kernel shows to be of it`);
+    output.line(killedUnreadableText(view, stopped));
     const note = forcedNote(forced, stop.graceMs, stop.signal);
     if (note !== undefined) output.note(note);
   }
   return ok(SUCCESS);
-}
-
-function textOf({ before, after, processes, listened, tookMs }: Stopped): string {
-  const count = plural(processes, 'process', 'processes');
-  if (before.kind === 'ended') {
-    const endedAt = shownEnd(before.status);
-    const ago = endedAt === null ? '' : ` ${renderDuration(systemClock.now() - endedAt)} ago`;
-    const swept = processes > 0 ? `; killed ${count} that it left${portText(listened)}` : '';
-    return `${jobLabel(before)} already ${outcomeText(before.status.outcome, before.spec)}${ago}${swept}`;
-  }
-  const label = jobLabel(before);
-  const took = renderDuration(tookMs);
-  if (after.kind !== 'ended') return `${label} killed (${took}): ${count}${portText(listened)}`;
-  const { outcome } = after.status;
-  if (outcome.kind === 'cancelled') return `${label} cancelled before it started`;
-  const how =
-    outcome.kind === 'killed'
-      ? `killed (${safe(outcome.signal).replace(/^SIG/, '')}, ${took})`
-      : `${outcomeText(outcome, after.spec)} (${took})`;
-  return `${label} ${how}: ${count}${portText(listened)}`;
 }
 
 export const kill = verb({
@@ -118,36 +97,33 @@ export const kill = verb({
   // as for kill(1): -9, -KILL
   shorthand: (word) => (/^-(\d+|[A-Z]{2,}\d*)$/.test(word) ? ['--signal', word.slice(1)] : undefined),
   changes: true,
-  summary: 'stop jobs and every process of theirs; returns when they are gone',
+  summary: 'stop jobs with all their processes; return when they are gone',
   description: [
-    'Sends TERM to every process of the job, however it daemonised, and after the grace KILL to what is left. What a handler of',
-    'TERM starts gets no TERM: it may clean up until the grace ends. A job that waits in a queue is cancelled.',
-    'A job that ended already: stops what it left running. A process that is not shown to be of the job is never signalled.',
-    '--queue, --tag and --all stop live jobs of this project, those that wait first; where there is none that is no failure. Left out',
-    'are the job in which this is called, those that started it, and the scheduler and listeners of bgjob.',
+    'Sends TERM to every process of the job, also to daemons that it started, and after the grace KILL to',
+    'those that are left. A program that the job starts after TERM gets no TERM: it may clean up until',
+    'the grace ends. A job that waits in a queue is cancelled.  Of a job that has ended, the processes',
+    'that it left running are stopped. A process gets a signal only if it is certain that it belongs to',
+    'the job.  --queue, --tag and --all stop live jobs of this project, first those that wait; if there',
+    'are none, the exit code is 0. They leave out the job that calls this, the jobs that started it, and',
+    'the scheduler and listeners of bgjob.',
   ],
   examples: [
     ['bgjob kill 42', 'TERM, and KILL after 5s'],
     ['bgjob kill web --now', 'KILL at once'],
-    ['bgjob kill --queue api', 'a whole queue, also what waits in it'],
-    ['bgjob kill --all', 'every live job of this project'],
+    ['bgjob kill --queue api', 'all jobs of a queue, also those that wait'],
+    ['bgjob kill --all', 'all live jobs of this project'],
     ['bgjob kill -s INT --grace 30s 42', 'as Ctrl-C would, with half a minute to clean up'],
   ],
   options: {
     ...GROUP_OPTIONS,
-    signal: { kind: 'text', short: '-s', value: 'SIG', text: 'the signal to begin with (default TERM)' },
-    grace: { kind: 'duration', value: 'DUR', text: "the time before KILL (default: the job's --grace, 5s)" },
+    signal: { kind: 'text', short: '-s', value: 'SIG', text: 'the first signal (default TERM)' },
+    grace: { kind: 'duration', value: 'DUR', text: "the time until KILL (default: the job's --grace, 5s)" },
     now: { kind: 'flag', text: 'KILL at once' },
   },
   async run(context, { options, words }) {
     const { output } = context;
     const signal = parseSignal(options.signal ?? DEFAULT_SIGNAL);
-    if (!signal)
-      return fail({
-        code: 'usage',
-        message: `-s: "${safe(options.signal!)}" is not a signal`,
-        hint: 'kill -l',
-      });
+    if (!signal) return fail(notASignal(options.signal!));
     const isGroup = options.all || options.queue.length + options.tag.length > 0;
     const groups =
       isGroup || words.length === 0 || options['all-projects']
@@ -185,16 +161,13 @@ export const kill = verb({
       await Promise.all(Array.from({ length: AT_ONCE }, killRest));
     };
     const all = [...selected.value.entries()];
-    // what waits first, all of it: where one that runs is stopped, the next would start
+    // jobs that wait come first: where a job that runs is stopped, the next one of its queue would start
     await killAll(all.filter(([, view]) => isWaiting(view)));
     await killAll(all.filter(([, view]) => !isWaiting(view)));
     wakeQueueWaiters(opened.value!, selected.value);
     const origins = selected.value.map((view) => ('spec' in view ? view.spec.origin : null));
     const own = origins.find((origin) => origin?.kind === 'own');
-    if (own && !output.json)
-      output.note(
-        `(as long as something needs it, the next bgjob command starts it again: bgjob ${own.serves === 'triggers' ? 'trigger' : 'cron'} --help)`,
-      );
+    if (own && !output.json) output.note(serviceReturnsText(own.serves));
     const [failed, ...others] = results.filter((result) => !result.ok);
     for (const { failure } of others) output.error(safe(messageOf(failure).message));
     return failed ?? ok(SUCCESS);

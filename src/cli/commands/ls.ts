@@ -1,4 +1,4 @@
-/** `bgjob ls`: the live jobs and those that ended lately. */
+/** `bgjob ls`: the live jobs and those that ended recently. */
 import { fail, ok } from '../../job/failure.ts';
 import { STATE_WORDS } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
@@ -6,7 +6,8 @@ import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jo
 import { objectsOf, readProcessFacts } from '../jobs/job-rows.ts';
 import { pageOf } from '../jobs/ls-page.ts';
 import { printUnseen } from '../jobs/unseen.ts';
-import { failedStateNote } from '../messages/lists.ts';
+import { failedStateNote, noJobsYet, watchHint } from '../messages/lists.ts';
+import { cannotCombine } from '../messages/usage.ts';
 import { isNew } from '../output/hints.ts';
 import { watchTable } from '../watch/ls-watch.ts';
 
@@ -14,55 +15,55 @@ export const ls = verb({
   name: 'ls',
   operands: '',
   arity: [0, 0],
-  summary: 'the live jobs of this project, and those that ended lately',
+  summary: 'list the live jobs of this project, and those that ended recently',
   description: [
-    'Every live job, and the jobs that ended in the last hour (20 at most), of this project. The newest come first.',
-    'This project: inside a repository (the nearest folder above that holds .git) that repository; elsewhere the directory and',
-    'those above it, up to your home directory.',
-    'Of those that wait in a queue the first ten are shown; --queue shows those of one queue that run, and then those that',
-    'wait, in their order. With -q and --json come all of them.',
-    '--failed: of a round, which is what wait --all, or wait --queue NAME, answers for, the failures by id; not what was restarted or',
-    'replaced, what was stopped on request, nor what a schedule or trigger started.',
+    'Lists all live jobs, and the jobs that ended in the last hour (at most 20). The newest come first.',
+    'This project is the repository (the nearest folder above with .git); outside of a repository it is',
+    'this directory and those above it, up to the home directory.  Of the jobs that wait in a queue the',
+    'first ten are shown. --queue shows the running jobs of one queue, and then those that wait, in their',
+    'order. -q and --json list all of them.  --failed lists the failures of a round by id. A round is',
+    'what wait --all, or wait --queue NAME, waits for. It leaves out jobs that were restarted, replaced',
+    'or stopped on request, and those that a schedule or trigger started.',
   ],
   examples: [
-    ['bgjob ls -a', 'of all projects'],
-    ['bgjob ls -q --state running', 'ids of what runs, for a script'],
-    ['bgjob ls --unseen', 'what ended since anybody looked, for a prompt'],
-    ['bgjob ls -n 100', 'the last hundred that ended, however long ago'],
-    ['bgjob ls --queue api', 'what runs in a queue, and who is next'],
-    ['bgjob ls --failed --queue api', 'what failed there; bgjob restart --failed --queue api'],
+    ['bgjob ls -a', 'the jobs of all projects'],
+    ['bgjob ls -q --state running', 'ids of the running jobs, for a script'],
+    ['bgjob ls --unseen', 'ends that were not shown yet, for a prompt'],
+    ['bgjob ls -n 100', 'the last 100 that ended, at any time'],
+    ['bgjob ls --queue api', 'the jobs of a queue, the next ones first'],
+    ['bgjob ls --failed --queue api', 'the failed jobs of a queue'],
   ],
   options: {
-    all: { kind: 'flag', short: '-a', text: 'of all projects' },
+    all: { kind: 'flag', short: '-a', text: 'jobs of all projects' },
     number: {
       kind: 'count',
       short: '-n',
       value: 'N',
-      text: 'up to N ended jobs, however long ago they ended, and N that wait in a queue',
+      text: 'up to N jobs that ended at any time, and up to N that wait in a queue',
     },
     state: {
       kind: 'list',
       value: 'STATE',
-      text: `only these: ${STATE_WORDS.join(', ')}; for jobs that failed: --failed`,
+      text: `only jobs in this state: ${STATE_WORDS.join(', ')}; for jobs that failed: --failed`,
     },
     queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'only live jobs of this queue, in their order' },
     tag: { kind: 'list', value: 'TAG', text: 'only jobs with this label' },
     name: {
       kind: 'list',
       value: 'NAME',
-      text: 'only jobs of this name, the newest also if it is older',
+      text: 'only jobs of this name; the newest one also if it is older',
     },
     failed: {
       kind: 'flag',
-      text: 'what failed in the last round (bgjob wait --help): what restart --failed starts once more',
+      text: 'the jobs that failed in the last round (bgjob wait --help); restart --failed restarts them',
     },
-    unseen: { kind: 'flag', text: 'what ended and nobody was told yet; silent if nothing did' },
+    unseen: { kind: 'flag', text: 'the ended jobs whose end was not shown yet; no output if there are none' },
     ports: {
       kind: 'flag',
-      text: 'the ports on which they listen (shown on a terminal anyway)',
+      text: 'show the ports on which they listen (on a terminal they are always shown)',
     },
-    watch: { kind: 'flag', text: 'drawn anew as it changes, on a terminal, until ^C' },
-    quiet: { kind: 'flag', short: '-q', text: 'ids alone' },
+    watch: { kind: 'flag', text: 'on a terminal: draw the list again when it changes, until Ctrl-C' },
+    quiet: { kind: 'flag', short: '-q', text: 'print only ids' },
   },
   async run(context, { options }) {
     const { output } = context;
@@ -75,17 +76,12 @@ export const ls = verb({
     const known = requireQueues(home, choice.queues);
     if (!known.ok) return known;
     const rival = (['unseen', 'watch', 'number'] as const).find((one) => options[one]);
-    if (options.failed && rival)
-      return fail({
-        code: 'usage',
-        message: `--failed and --${rival} exclude each other`,
-        hint: 'bgjob ls --failed',
-      });
+    if (options.failed && rival) return fail(cannotCombine('--failed', `--${rival}`, 'bgjob ls --failed'));
     if (options.watch) return watchTable(context, choice, options);
     if (options.state.some((words) => words.split(',').includes('failed')) && !output.json && !options.quiet)
       output.note(failedStateNote());
     if (!home) {
-      if (!output.json && !options.quiet && !options.unseen) output.note('no jobs yet: bgjob run -- command');
+      if (!output.json && !options.quiet && !options.unseen) output.note(noJobsYet());
       return ok(SUCCESS);
     }
     const here = context.here();
@@ -115,15 +111,15 @@ export const ls = verb({
       return ok(SUCCESS);
     }
     if (output.json) {
-      const sight = await readProcessFacts(home, options.ports);
-      output.objects(objectsOf(home, picked.views(), sight, picked.overview));
+      const facts = await readProcessFacts(home, options.ports);
+      output.objects(objectsOf(home, picked.views(), facts, picked.overview));
       return ok(SUCCESS);
     }
     const page = await pageOf(output, home, picked, choice, options.ports);
     for (const line of page.lines) output.line(line);
     for (const note of page.notes) output.note(note);
     if (page.isLive && output.isTerminal(1) && output.isTerminal(2) && isNew(home, 'watch'))
-      output.note('(bgjob watch shows this live: the last lines, logs, kill and restart by a key)');
+      output.note(watchHint());
     return ok(SUCCESS);
   },
 });

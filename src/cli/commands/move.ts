@@ -1,35 +1,31 @@
-/** `bgjob move`: another place in line for jobs that wait. */
+/** `bgjob move`: changes the place of waiting jobs in their queue. */
 import { errnoOf } from '../../base/result.ts';
 import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { findEntry, listEntries, moveEntry } from '../../job/queue/queue-files.ts';
-import {
-  idOfEntry,
-  MOST_PRIORITY,
-  rankBefore,
-  rankBehind,
-  rankOf,
-  rankOfEntry,
-} from '../../job/queue/queue-order.ts';
+import { idOfEntry, rankBefore, rankBehind, rankOf, rankOfEntry } from '../../job/queue/queue-order.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
 import { jobLabel, queueOf } from '../messages/job-text.ts';
+import { movedText } from '../messages/queue.ts';
+import { moveNeedsTarget } from '../messages/usage.ts';
+import { checkPriority } from '../run/queue-options.ts';
 
-/** Where jobs go: to the front of their line, to its end, or among those of a priority. */
-type Aim = 'first' | 'last' | number;
+/** Where jobs go: to the front of their queue, to its end, or to those of a priority. */
+type Target = 'first' | 'last' | number;
 
 /** The ranks of the jobs of one queue, in the order in which they were named. */
-function ranksFor(aim: Aim, count: number, ranks: number[]): number[] {
-  if (typeof aim === 'number') return Array.from({ length: count }, () => rankOf(aim));
-  // at the front each has a rank of its own, or the order of their ids would decide
-  const first = aim === 'first' ? rankBefore(ranks, count) : rankBehind(ranks);
+function ranksFor(target: Target, count: number, ranks: number[]): number[] {
+  if (typeof target === 'number') return Array.from({ length: count }, () => rankOf(target));
+  // at the front each needs a rank of its own: with equal ranks the ids would decide
+  const first = target === 'first' ? rankBefore(ranks, count) : rankBehind(ranks);
   return Array.from({ length: count }, (_, n) => first + n);
 }
 
-/** Fails where one of them does not wait for its turn: nothing is moved then. */
+/** The jobs by queue. Fails if one of them does not wait in a queue: nothing is moved then. */
 function checkWaiting(views: JobView[]): Result<Map<string, JobView[]>> {
   const byQueue = new Map<string, JobView[]>();
   for (const view of views) {
@@ -44,14 +40,14 @@ function checkWaiting(views: JobView[]): Result<Map<string, JobView[]>> {
   return ok(byQueue);
 }
 
-/** Moves the jobs of one queue; fails at one that is started meanwhile. Throws system errors. */
-function moveIn(home: Home, name: string, views: JobView[], aim: Aim): Result<void> {
+/** Moves the jobs of one queue. Fails at a job that is being started. Throws system errors. */
+function moveIn(home: Home, name: string, views: JobView[], target: Target): Result<void> {
   const queue = home.queue(name);
   const own = new Set(views.map(({ id }) => id));
   const entries = listEntries(queue);
   const others = entries.filter((entry) => !own.has(idOfEntry(entry.name)));
   const ranks = ranksFor(
-    aim,
+    target,
     views.length,
     others.map((entry) => rankOfEntry(entry.name)),
   );
@@ -69,31 +65,28 @@ export const move = verb({
   arity: [1, Number.POSITIVE_INFINITY],
   brief: 'in a queue',
   changes: true,
-  summary: 'another place in its queue for a job that waits',
+  summary: 'change the place of a waiting job in its queue',
   description: [
-    'To the front of its queue, before jobs of every priority, or to its end, or among those of another priority. Several jobs',
-    'keep the order in which they are named. What has started already is not touched.',
+    'Moves the job to the front of its queue, before jobs of every priority, or to the end, or to the',
+    'jobs of another priority. Several jobs keep the order in which they are named. A job that has',
+    'started cannot be moved.',
   ],
   examples: [
-    ['bgjob move 42 --first', 'the next of its queue'],
-    ['bgjob move 42 --priority 10', 'as run -Q api --priority 10 would have placed it'],
+    ['bgjob move 42 --first', 'the next job of its queue'],
+    ['bgjob move 42 --priority 10', 'as if run with --priority 10'],
   ],
   options: {
     first: { kind: 'flag', text: 'to the front' },
     last: { kind: 'flag', text: 'to the end' },
-    priority: { kind: 'integer', value: 'N', text: 'among those of this priority, by their ids' },
+    priority: { kind: 'integer', value: 'N', text: 'to the jobs of this priority, in the order of ids' },
   },
   async run(context, { options, words }) {
     const { output } = context;
     const { first, last, priority } = options;
     if (Number(first) + Number(last) + Number(priority !== null) !== 1)
-      return fail({
-        code: 'usage',
-        message: 'move needs one of --first, --last, --priority N',
-        hint: `bgjob move ${words[0]} --first`,
-      });
-    if (priority !== null && Math.abs(priority) > MOST_PRIORITY)
-      return fail({ code: 'usage', message: `--priority: from -${MOST_PRIORITY} to ${MOST_PRIORITY}` });
+      return fail(moveNeedsTarget(words[0]!));
+    const ranked = checkPriority(priority);
+    if (!ranked.ok) return ranked;
     const selected = selectAll(context, words, 'bgjob move');
     if (!selected.ok) return selected;
     const waiting = checkWaiting(selected.value);
@@ -114,7 +107,7 @@ export const move = verb({
       const queue = queueOf(view)!;
       const place = overview.queue(queue).positionOf(view.id);
       if (output.json) output.object({ v: 1, id: view.id, queue, place });
-      else output.line(`${jobLabel(view)} ${place === null ? 'starts' : `is #${place} in line in ${queue}`}`);
+      else output.line(movedText(jobLabel(view), queue, place));
     }
     return ok(SUCCESS);
   },

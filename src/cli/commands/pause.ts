@@ -1,4 +1,4 @@
-/** `bgjob pause`: every process of a job stands still. */
+/** `bgjob pause`: stops every process of a job with SIGSTOP, until `resume`. */
 import { verb } from '../command/command.ts';
 import { pauseAll } from '../jobs/pause-resume.ts';
 
@@ -8,15 +8,17 @@ export const pause = verb({
   arity: [1, Number.POSITIVE_INFINITY],
   brief: '',
   changes: true,
-  summary: 'let every process of a job stand still (STOP), until resume',
+  summary: 'pause every process of a job (STOP), until resume',
   description: [
-    'Its time limits do not count the pause. It keeps its memory, ports, name and its slot in a queue; wait says so, and waits on.',
-    'A paused job can be killed like any other. One that waits in a queue is not paused, but its queue may be: bgjob queue pause.',
+    'The time limits of the job do not count the pause. The job keeps its memory, its ports, its name and',
+    'its slot in a queue. wait says that the job is paused, and goes on waiting. A paused job can be',
+    'killed like any other.  A job that waits in a queue cannot be paused, but its queue can: bgjob queue',
+    'pause.',
   ],
   examples: [
-    ['bgjob pause train', 'the machine is needed for something else'],
-    ['bgjob resume train', 'it goes on where it was'],
-    ['bgjob ls -q --state running --tag batch | xargs bgjob pause', 'many'],
+    ['bgjob pause train', 'free the processor for something else'],
+    ['bgjob resume train', 'the job continues'],
+    ['bgjob ls -q --state running --tag batch | xargs bgjob pause', 'many jobs'],
   ],
   options: {},
   run: (context, { words }) => pauseAll(context, words, 'pause'),

@@ -1,6 +1,5 @@
-/** `bgjob queue`: the queues, and what may be said to one. */
+/** `bgjob queue`: lists queues, and sets, pauses, resumes or removes one. */
 import { errnoOf } from '../../base/result.ts';
-import { safe } from '../../base/text/sanitize.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { finishRemovals, removeQueue } from '../../engine/queue/remove-queue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -10,17 +9,14 @@ import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { printQueue, printQueues } from '../jobs/queue-table.ts';
 import { requireQueue } from '../jobs/select.ts';
+import { queueListWithName, queueNeedsSlots } from '../messages/queue.ts';
+import { needsName, needsOption, notOneOf } from '../messages/usage.ts';
 import { checkQueueName, checkSlots } from '../run/queue-options.ts';
 
 async function set(context: Context, name: string, slots: number | null): Promise<Result<Exit>> {
   const checked = checkQueueName(name);
   if (!checked.ok) return checked;
-  if (slots === null)
-    return fail({
-      code: 'usage',
-      message: 'queue set needs --slots N',
-      hint: `bgjob queue set ${name} --slots 2`,
-    });
+  if (slots === null) return fail(queueNeedsSlots(name));
   const valid = checkSlots(slots);
   if (!valid.ok) return valid;
   const opened = context.makeHome();
@@ -28,7 +24,7 @@ async function set(context: Context, name: string, slots: number | null): Promis
   return change(context, opened.value, name, () => writeSlots(makeQueue(opened.value, name), slots));
 }
 
-/** Changes a queue, starts what may start now, and tells how it is. */
+/** Changes a queue, starts the jobs that may start now, and prints the queue. */
 async function change(context: Context, home: Home, name: string, act: () => void): Promise<Result<Exit>> {
   try {
     finishRemovals(home);
@@ -43,7 +39,7 @@ async function change(context: Context, home: Home, name: string, act: () => voi
 function pause(home: Home, name: string, paused: boolean): void {
   const queue = home.queue(name);
   setPaused(queue, paused);
-  // something else stands in the place of the file
+  // something that is no file has that name
   if (isPaused(queue) !== paused) throw Object.assign(new Error(queue.paused), { code: 'EISDIR' });
 }
 
@@ -53,7 +49,7 @@ async function remove(context: Context, home: Home, name: string): Promise<Resul
     finishRemovals(home);
     const dropped = removeQueue(home, name);
     if (!dropped.ok) {
-      // somebody's job may have found the queue gone for an instant
+      // a job that was added meanwhile may have found no queue for an instant
       await attendQueue(home, name);
       return dropped;
     }
@@ -73,34 +69,30 @@ export const queue = verb({
   operands: '[list | set NAME --slots N | pause NAME | resume NAME | remove NAME]',
   arity: [0, 2],
   changes: true,
-  summary: 'the queues: who runs, who waits; set slots, pause, resume, remove',
+  summary: 'list queues; set slots, pause, resume, remove',
   description: [
-    'A queue comes with its first job, or with set. Of its jobs as many run at once as it has slots (1 unless told otherwise).',
-    'A paused queue starts nothing; what runs goes on. With more slots, or resumed, it starts at once what may start. Fewer slots',
-    'stop nothing. A queue can be removed when no job runs or waits in it.',
+    'A queue is made by its first job, or by set. It runs as many of its jobs at once as it has slots (1',
+    'by default).  A paused queue starts no job; jobs that run go on. After set and resume, jobs that may',
+    'start do so at once. With fewer slots no job is stopped.  A queue can be removed when none of its',
+    'jobs runs or waits.',
   ],
   examples: [
-    ['bgjob queue', 'all of them, and what is next in each'],
-    ['bgjob queue set api --slots 4', 'four at once from now on'],
+    ['bgjob queue', 'all queues, and the next job of each'],
+    ['bgjob queue set api --slots 4', 'run four jobs at once from now on'],
     ['bgjob queue pause api', 'start nothing more'],
     ['bgjob ls --queue api', 'its jobs, in their order'],
   ],
   options: {
-    slots: { kind: 'count', value: 'N', text: 'with set: how many of its jobs run at once' },
+    slots: { kind: 'count', value: 'N', text: 'with set: how many of its jobs may run at once' },
   },
   async run(context, { options, words }) {
     const [word = 'list', name] = words;
     const action = ALIASES[word] ?? ACTIONS.find((one) => one === word);
-    const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
-    if (!action)
-      return usage(`queue: "${safe(word)}" is none of ${ACTIONS.join(', ')}`, 'bgjob queue --help');
+    if (!action) return fail(notOneOf('queue', word, ACTIONS, 'bgjob queue --help'));
     if (options.slots !== null && action !== 'set')
-      return usage('--slots is for queue set', 'bgjob queue set NAME --slots 2');
-    if (action === 'list')
-      return name === undefined
-        ? await listAll(context)
-        : usage('queue list takes no name', `bgjob ls --queue ${safe(name)}`);
-    if (name === undefined) return usage(`queue ${action} needs the NAME of a queue`, 'bgjob queue');
+      return fail(needsOption('--slots', 'queue set', 'bgjob queue set NAME --slots 2'));
+    if (action === 'list') return name === undefined ? listAll(context) : fail(queueListWithName(name));
+    if (name === undefined) return fail(needsName(`queue ${action}`, 'queue', 'bgjob queue'));
     if (action === 'set') return set(context, name, options.slots);
     const opened = context.home();
     if (!opened.ok) return opened;

@@ -1,67 +1,72 @@
-/** `bgjob restart`: jobs once more, as new ones; what runs of them is stopped first. */
+/** `bgjob restart`: starts jobs again, as new jobs. A job that runs is stopped first. */
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type EndedView, type JobView, shellOf } from '../../job/view.ts';
+import { type EndedView, shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { parseChoice, requireQueues } from '../jobs/job-filter.ts';
 import { selectAll } from '../jobs/select.ts';
-import { commandLine, jobLabel, jobs, sentence } from '../messages/job-text.ts';
+import { commandLine, sentence } from '../messages/job-text.ts';
+import {
+  forOneNamedJob,
+  manyFailed,
+  notRestartedText,
+  restartedManyText,
+  restartedText,
+  standsForText,
+} from '../messages/run.ts';
+import { cannotCombine, needsOperands, needsOption } from '../messages/usage.ts';
 import { pipefailNotes } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import {
-  checkWatch,
   isWatched,
   portsAreFree,
   printId,
   WATCH_OPTIONS,
+  watchConditions,
+  watchDeadline,
   watchStarted,
 } from '../run/after-start.ts';
 import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
 import { Deadline } from '../wait/deadline.ts';
-import { isConditional, parseConditions } from '../wait/parse-conditions.ts';
+import { isConditional } from '../wait/parse-conditions.ts';
 import { printPauses } from '../wait/pause-notes.ts';
 import { renderIds } from '../wait/render-ids.ts';
 
-/** More failures than these are started once more only with --yes. */
+/** More failures than these are restarted only with --yes. */
 const MOST_UNASKED = 20;
-/** More jobs than these are told in one line. */
-const MOST_TOLD = 20;
+/** More jobs than these are reported in one line. */
+const MOST_REPORTED = 20;
 
 const OPTIONS = {
-  failed: { kind: 'flag', text: 'what bgjob ls --failed shows, with the same options' },
-  queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'with --failed: of this queue' },
-  tag: { kind: 'list', value: 'TAG', text: 'with --failed: with this label' },
-  all: { kind: 'flag', short: '-a', text: 'with --failed: of all projects' },
-  yes: { kind: 'flag', text: `with --failed: also more than ${MOST_UNASKED} jobs` },
+  failed: { kind: 'flag', text: 'the jobs that bgjob ls --failed shows, with the same options' },
+  queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'with --failed: only jobs of this queue' },
+  tag: { kind: 'list', value: 'TAG', text: 'with --failed: only jobs with this label' },
+  all: { kind: 'flag', short: '-a', text: 'with --failed: jobs of all projects' },
+  yes: { kind: 'flag', text: `with --failed: restart more than ${MOST_UNASKED} jobs, too` },
   ...WATCH_OPTIONS,
 } as const;
 type RestartInput = Input<typeof OPTIONS>;
 
-const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
-
-/** What does not go together. */
+/** Fails for options and words that cannot be used together. */
 function checkCall({ options, words }: RestartInput): Result<void> {
   const { failed, queue, tag, all, yes } = options;
-  if (failed && words.length > 0) return usage('--failed and REF exclude each other', 'bgjob ls --failed');
+  if (failed && words.length > 0) return fail(cannotCombine('--failed', 'REF', 'bgjob ls --failed'));
   if (!failed && words.length === 0)
-    return usage('restart needs REF..., or --failed', 'bgjob restart @last · bgjob ls --failed');
+    return fail(needsOperands('restart', 'REF..., or --failed', 'bgjob restart @last · bgjob ls --failed'));
   const stray = { '--queue': queue.length > 0, '--tag': tag.length > 0, '-a': all, '--yes': yes };
   const needless = failed ? undefined : Object.entries(stray).find(([, given]) => given)?.[0];
   if (needless !== undefined)
-    return usage(`${needless} is for --failed`, 'bgjob restart --failed --queue NAME');
+    return fail(needsOption(needless, '--failed', 'bgjob restart --failed --queue NAME'));
   if ((failed || words.length > 1) && (options.follow || isConditional(options)))
-    return usage(
-      `${options.follow ? '--follow is' : 'conditions such as --until are'} for one job that is named`,
-      'bgjob restart --wait REF...',
-    );
+    return fail(forOneNamedJob(options.follow));
   return ok(undefined);
 }
 
-/** The failures of the last round; an exit where there is nothing to do. */
+/** The failures of the last round; an exit if there is nothing to do. */
 function selectFailed(context: Context, { options }: RestartInput): Result<EndedView[] | Exit> {
   const { output } = context;
   const choice = parseChoice({ ...options, number: null, state: [], name: [] });
@@ -82,10 +87,10 @@ function selectFailed(context: Context, { options }: RestartInput): Result<Ended
   if (views.length <= MOST_UNASKED || options.yes) return ok(views);
   const now = Date.now();
   for (const view of views) output.note(`${sentence(view, now)}: ${commandLine(view)}`);
-  return usage(`${jobs(views.length)} failed; nothing was restarted yet`, 'the same with --yes');
+  return fail(manyFailed(views.length));
 }
 
-/** Tells that a job was started once more. */
+/** Prints the id of a job that was restarted, and what it is. */
 function printRestarted(
   output: Output,
   home: Home,
@@ -111,20 +116,11 @@ function printRestarted(
     return;
   }
   printId(output, id, options);
-  if (earlier.length > 0)
-    output.note(`(${id} also stands for ${earlier.join(' ')}: one job of the name ${name} runs)`);
-  if (many) {
-    for (const note of pipefailNotes(draft)) output.note(note);
-    return;
-  }
-  const which =
-    environment === 'kept' ? 'in the environment that was kept with it' : 'in the environment of this call';
-  output.note(`(${id} is ${jobLabel(view)}${howText(view)} once more, ${which})`);
+  if (earlier.length > 0) output.note(standsForText(id, earlier, name));
+  const how = view.kind === 'ended' ? howEnded(view.status.outcome) : null;
+  if (!many) output.note(restartedText(id, view, how, environment === 'kept'));
   for (const note of pipefailNotes(draft)) output.note(note);
 }
-
-const howText = (view: JobView): string =>
-  view.kind === 'ended' ? `, which ${howEnded(view.status.outcome)},` : '';
 
 export const restart = verb({
   name: 'restart',
@@ -133,20 +129,22 @@ export const restart = verb({
   arity: [0, Number.POSITIVE_INFINITY],
   brief: '',
   changes: true,
-  summary: 'start jobs once more, as new ones; one that runs is stopped first',
+  summary: 'start jobs again, as new jobs; stop those that run first',
   description: [
-    'The same command, script, directory, options and -e values, and the environment of this call; with run --keep-env the',
-    'one that was kept. Its name then means the new job, whose id is printed; on stdout that is all, as with run.',
-    'A job that runs is stopped as run --replace does it, with all its processes, until its ports are free. What it waited for',
-    '(--after, --delay) is not waited for again, but for jobs that are restarted with it. Queue, priority, tags and batch are kept.',
-    'Several: what cannot be restarted is refused before any is touched. --failed: what failed in the last round, see ls --failed;',
-    'none is no failure; of more than 20 a list is shown, and --yes restarts them.',
+    'The new job has the same command, script, directory, options and -e values. Its environment is that',
+    'of this call, or with run --keep-env the one that was stored. The name of the old job now means the',
+    'new one. Its id is printed; as with run, stdout carries nothing else.  A job that runs is stopped',
+    'first, as run --replace does it: with all its processes, until its ports are free. Queue, priority,',
+    'tags and batch stay. The new job does not wait again for what the old one waited for (--after,',
+    '--delay), except for jobs that are restarted with it.  If one of several jobs cannot be restarted,',
+    'nothing is done.  --failed restarts what failed in the last round, see ls --failed; if nothing',
+    'failed, the exit code is 0. More than 20 jobs are listed, and restarted only with --yes.',
   ],
   examples: [
-    ['bgjob restart web', 'a server, with the code of now'],
-    ['bgjob restart web --until-port 3000', 'back when it listens'],
-    ['bgjob restart --wait @last', 'the same again, and its result'],
-    ['bgjob restart --failed --queue gcc --wait', 'what failed, again'],
+    ['bgjob restart web', 'a server, with its new code'],
+    ['bgjob restart web --until-port 3000', 'return when it listens'],
+    ['bgjob restart --wait @last', 'the last job again, and its result'],
+    ['bgjob restart --failed --queue gcc --wait', 'the jobs that failed, again'],
   ],
   options: OPTIONS,
   async run(context, given) {
@@ -155,7 +153,7 @@ export const restart = verb({
     const fits = checkCall(given);
     if (!fits.ok) return fits;
     const waits = isWatched(options);
-    const deadline = waits ? context.deadline(options.wait?.ms ?? null) : ok(null);
+    const deadline = watchDeadline(context, options);
     if (!deadline.ok) return deadline;
     const selected = options.failed
       ? selectFailed(context, given)
@@ -169,37 +167,26 @@ export const restart = verb({
     const planned = planRestarts(context, home, selected.value);
     if (!planned.ok) return planned;
     const plan = planned.value;
-    const conditions = parseConditions(options, null, () => ok(plan[0]!.draft.cwd));
+    const conditions = watchConditions(options, plan[0]!.draft.cwd);
     if (!conditions.ok) return conditions;
-    const watched = checkWatch(options, conditions.value);
-    if (!watched.ok) return watched;
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
-    const tellsEach = plan.length <= MOST_TOLD;
+    const isFew = plan.length <= MOST_REPORTED;
     const { done, failed } = await restartJobs(output, home, plan, mayStart, (restarted) =>
-      printRestarted(output, home, options, restarted, !tellsEach),
+      printRestarted(output, home, options, restarted, !isFew),
     );
-    if (!tellsEach && !output.json)
-      output.note(`(${jobs(done.length)} once more, in the environment of this call)`);
-    if (!waits)
-      printPauses(
-        output,
-        home,
-        done.map(({ id }) => id),
-      );
+    if (!isFew && !output.json) output.note(restartedManyText(done.length));
+    const ids = done.map(({ id }) => id);
+    if (!waits) printPauses(output, home, ids);
     if (failed) {
-      if (plan.length > 1 && !output.json)
-        output.note(
-          `(not restarted: ${failed.left.join(' ')}; again: bgjob restart ${renderIds(failed.left)})`,
-        );
+      if (plan.length > 1 && !output.json) output.note(notRestartedText(failed.left, renderIds(failed.left)));
       return failed.failure;
     }
     if (!waits) return ok(SUCCESS);
-    const ids = done.map(({ id }) => id);
     if (ids.length > 1) {
       const { waitWithSummary } =
         require('../run/many-summary.ts') as typeof import('../run/many-summary.ts');
-      const patience = new Deadline(deadline.value);
-      return ok(await waitWithSummary(output, home, ids, `bgjob wait ${renderIds(ids)}`, patience));
+      const again = `bgjob wait ${renderIds(ids)}`;
+      return ok(await waitWithSummary(output, home, ids, again, new Deadline(deadline.value)));
     }
     return watchStarted(context, home, ids[0]!, {
       ...options,

@@ -1,4 +1,4 @@
-/** `bgjob resume`: a paused job goes on. */
+/** `bgjob resume`: continues a paused job. */
 import { verb } from '../command/command.ts';
 import { pauseAll } from '../jobs/pause-resume.ts';
 
@@ -8,11 +8,11 @@ export const resume = verb({
   arity: [1, Number.POSITIVE_INFINITY],
   brief: '',
   changes: true,
-  summary: 'let a paused job go on (CONT)',
-  description: ['One that is not paused stays as it is.'],
+  summary: 'continue a paused job (CONT)',
+  description: ['A job that is not paused is left as it is.'],
   examples: [
-    ['bgjob resume train', 'it goes on where it was'],
-    ['bgjob ls -q --state paused | xargs bgjob resume', 'all'],
+    ['bgjob resume train', 'the job continues'],
+    ['bgjob ls -q --state paused | xargs bgjob resume', 'all paused jobs'],
   ],
   options: {},
   run: (context, { words }) => pauseAll(context, words, 'resume'),

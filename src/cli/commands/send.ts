@@ -1,8 +1,9 @@
-/** `bgjob send`: writes lines to a job whose stdin is held, or types them into its terminal. */
+/**
+ * `bgjob send`: writes lines to the stdin of a job (--stdin hold), or types them into its terminal (--pty).
+ */
 import { systemClock } from '../../base/clock.ts';
 import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
-import { plural } from '../../base/text/sanitize.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import { type Parcel, sendTo } from '../../engine/stop/send.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -10,19 +11,18 @@ import { SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { judgeable, select } from '../jobs/select.ts';
 import { jobLabel } from '../messages/job-text.ts';
+import { newlineOfNothing, noText, readingText, sentResult, tooMuchText } from '../messages/send.ts';
 
-/** How long a job may take to make room, or to start, milliseconds. */
+/** How long the call waits for a job that does not read, or starts, milliseconds. */
 const GIVE_UP_MS = 2000;
 
-/** What stands on stdin. */
+/** The text on stdin. */
 function readText(context: Context): Result<Buffer> {
   const { output } = context;
-  if (output.isTerminal(0) && !output.json) output.note('reading what to send from here, until Ctrl-D');
+  if (output.isTerminal(0) && !output.json) output.note(readingText());
   try {
     const text = readToEnd(0);
-    return text
-      ? ok(text)
-      : fail({ code: 'usage', message: `send -: more than ${LIMIT_TEXT} at once`, hint: 'run --stdin FILE' });
+    return text ? ok(text) : fail(tooMuchText(LIMIT_TEXT));
   } catch (thrown) {
     return fail({ code: 'io', doing: 'read', path: 'stdin', errno: errnoOf(thrown) });
   }
@@ -38,7 +38,7 @@ function* linesOf(bytes: Buffer): Generator<Buffer> {
   }
 }
 
-/** As if typed: Enter is a carriage return, which the terminal hands on as a line feed to whoever reads lines. */
+/** As if typed: Enter is a carriage return, which the terminal turns into a line feed. */
 const typed = (bytes: Buffer): Buffer =>
   Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r'), 'latin1');
 
@@ -50,36 +50,28 @@ export const send = verb({
   changes: true,
   summary: 'write lines to a job that was started with --stdin hold or --pty',
   description: [
-    'Each TEXT is a line of its own: `bgjob send 42 y n` answers two questions; a line with blanks is one word in quotes, and one that',
-    'begins with - stands after --. With - what stands on stdin is sent as it is. Into the terminal of a --pty job it is typed: Enter ends each line.',
-    'A job that does not read gets what its pipe takes (64 KiB); then nothing is waited for longer than two seconds (75), and what',
-    'was sent until then is told. A line of up to 4096 bytes is sent as a whole or not at all.',
+    'Each TEXT is a line: `bgjob send 42 y n` answers two questions. A line with blanks is one word in',
+    'quotes. A TEXT that begins with - stands after --. The word - sends the stdin of this call as it is.',
+    'Into the terminal of a --pty job the text is typed, with Enter at the end of each line.  If the job',
+    'does not read, its pipe takes 64 KiB; after that the call waits two seconds, says how much was sent,',
+    'and exits with 75. A line of up to 4096 bytes is sent whole or not at all.',
   ],
   examples: [
-    ['bgjob run -n py --stdin hold -- python3 -i', 'a job that takes lines'],
+    ['bgjob run -n py --stdin hold -- python3 -i', 'a job that reads lines'],
     ["bgjob send py 'x = 6 * 7' 'print(x)'", 'two lines'],
-    ['bgjob send py --eof', 'that was all: it reads end of file'],
+    ['bgjob send py --eof', 'the job reads end of file'],
     ["printf '\\003' | bgjob send web -", 'Ctrl-C in its terminal (--pty)'],
   ],
   options: {
-    eof: { kind: 'flag', text: 'then end of file: it gets nothing more (--pty: Ctrl-D)' },
-    'no-newline': { kind: 'flag', text: 'no line end after the last TEXT' },
+    eof: { kind: 'flag', text: 'end of file after the texts (--pty: Ctrl-D)' },
+    'no-newline': { kind: 'flag', text: 'do not end the last TEXT with a newline' },
   },
   async run(context, { options, words, separated }) {
     const { output } = context;
     const [reference = '', ...texts] = words;
     const isPiped = texts.length === 1 && texts[0] === '-' && !separated;
-    if (texts.length === 0 && !options.eof)
-      return fail({
-        code: 'usage',
-        message: 'send needs a text, or --eof',
-        hint: `bgjob send ${reference} 'a line'`,
-      });
-    if (options['no-newline'] && (texts.length === 0 || isPiped))
-      return fail({
-        code: 'usage',
-        message: '--no-newline is for a TEXT; what comes through - is sent as it is',
-      });
+    if (texts.length === 0 && !options.eof) return fail(noText(reference));
+    if (options['no-newline'] && (texts.length === 0 || isPiped)) return fail(newlineOfNothing());
     const selected = select(context, reference, 'bgjob send');
     if (!selected.ok) return selected;
     const { home, view: given } = selected.value;
@@ -117,12 +109,7 @@ export const send = verb({
         eof: options.eof,
         at: new Date(systemClock.now()).toISOString(),
       });
-    } else {
-      const what = lines.length === 0 ? [] : [`${plural(lines.length, 'line')} (${plural(bytes, 'byte')})`];
-      output.line(
-        `${jobLabel(view)} sent ${[...what, ...(options.eof ? ['end of file'] : [])].join(', then ')}`,
-      );
-    }
+    } else output.line(sentResult(jobLabel(view), lines.length, bytes, options.eof));
     return ok(SUCCESS);
   },
 });

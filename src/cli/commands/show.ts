@@ -1,4 +1,4 @@
-/** `bgjob show`: everything about one job. */
+/** `bgjob show`: prints everything about one job. */
 import { renderDuration, renderExactSize, renderSize, renderTime, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
@@ -64,7 +64,7 @@ async function extrasOf(
   };
 }
 
-/** Where a log is, how large, and what of it is gone. */
+/** The path of a log, its size, and which part of it is gone. */
 function logText(job: JobPaths, stream: Stream): string {
   const log = Log.open(job, stream);
   if (!log) return `${safe(job[stream])} (missing: moved away or removed)`;
@@ -79,14 +79,14 @@ function logText(job: JobPaths, stream: Stream): string {
   return `${safe(job[stream])} (${size}${trimmed}${begun}${away})`;
 }
 
-/** What it reads; nothing is not worth a word. */
+/** What the job reads; null: nothing. */
 function stdinText({ id, stdin, pty }: Spec): string | null {
   if (pty) return `a terminal of ${pty.columns} x ${pty.rows}: bgjob send ${id} TEXT`;
   if (stdin?.kind === 'hold') return `held: bgjob send ${id} TEXT`;
   return stdin && (stdin.kind === 'file' ? safe(stdin.path) : 'a copy of what run was given');
 }
 
-/** Who started it: another job, or what starts jobs by itself. */
+/** The job, schedule or trigger that started it; empty: a person did. */
 function startedText({ origin, parent }: Spec): string | null {
   const job = parent === null ? '' : `job ${parent}`;
   const inJob = job && ` (${job})`;
@@ -96,7 +96,7 @@ function startedText({ origin, parent }: Spec): string | null {
   return `schedule ${safe(origin.name)}${at}${inJob}`;
 }
 
-/** Of a time that nobody saw. */
+/** For a time that was not recorded. */
 const NOT_KNOWN = 'not known';
 
 function describe(view: JobView, home: Home, extras: Extras): [string, string][] {
@@ -160,8 +160,8 @@ export const show = verb({
   name: 'show',
   operands: 'REF',
   arity: [1, 1],
-  summary: 'everything about one job',
-  description: ['Command, directory, times, how it ended and who caused it, processes, ports, the log.'],
+  summary: 'show everything about one job',
+  description: ['Command, directory, times, how it ended and why, processes, ports, log.'],
   examples: [['bgjob show 42 --json', 'for a script']],
   options: {},
   async run(context, { words }) {

@@ -1,4 +1,4 @@
-/** `bgjob status`: one line, and the exit code of `wait` without waiting. */
+/** `bgjob status`: one line about a job, and the exit code of `wait`, without waiting. */
 import { systemClock } from '../../base/clock.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
@@ -14,8 +14,8 @@ export const status = verb({
   name: 'status',
   operands: 'REF',
   arity: [1, 1],
-  summary: 'one line, and the exit code of wait without waiting (75: it runs)',
-  description: ['Returns at once. The exit code is that of the job if it ended, and 75 while it runs.'],
+  summary: 'one line about a job; exit code as wait, without waiting (75: it runs)',
+  description: ['Returns at once. The exit code is that of the job if it has ended, and 75 while it runs.'],
   examples: [['bgjob status 42', 'does it still run?']],
   options: {},
   async run(context, { words }) {

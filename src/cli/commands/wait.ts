@@ -1,9 +1,9 @@
-/** `bgjob wait`: until jobs ended. */
-import { safe } from '../../base/text/sanitize.ts';
+/** `bgjob wait`: waits until jobs have ended, or until a condition is met. */
 import { fail, ok } from '../../job/failure.ts';
 import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';
 import { referenceTo } from '../jobs/select.ts';
+import { selfWaitHint, waitRefusal } from '../messages/usage.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
 import { checkAsked, selectJobs } from '../wait/selection.ts';
@@ -15,36 +15,36 @@ export const wait = verb({
   name: 'wait',
   operands: 'REF...',
   arity: [0, Number.POSITIVE_INFINITY],
-  summary: 'wait until jobs ended; the exit code is theirs',
+  summary: 'wait until jobs have ended; exit with their exit code',
   description: [
-    'Prints one line per job as it ends, and the last 20 lines of one that failed.',
-    'The exit code is that of the first failed job, in the order given. Waiting never touches the jobs.',
-    '--queue and --all answer for a round: every job that was added since the last answer, whether it lives or has ended, but not',
-    'those that are added meanwhile. The first failure by id decides. When all ends were told, that was the answer; asked again',
-    'with nothing new, it is the same answer. A job that was replaced or restarted does not count. --all leaves out the job in',
-    'which it is called, what a schedule or trigger started, and, outside of queues, what was stopped on request.',
-    '--trigger: a delivery that came before the wait counts (at the first wait if it came within a day); each is told once to this',
-    'project, the newest first. 125 where the job of a delivery could not be started.',
-    'With --until…, for one job: if it ends first, its code, or 1 if that was 0. Output that was there before counts, but not that',
-    'of an attempt that failed; --since CURSOR waits for the next. A line that is not finished yet counts if it matches however it',
-    'goes on, or if it has stood there for a second like a prompt (`[y/N] `): `ready$` waits for the end of the line.',
+    'Prints a line for each job as it ends, and the last 20 lines of output of a job that failed. The',
+    'exit code is that of the first failed job, in the order given. Waiting never changes a job.  --queue',
+    'and --all wait for a round: all jobs that were added since the last round was answered, live or',
+    'ended, but not jobs that are added during the wait. The failure with the lowest id gives the exit',
+    'code. A round is answered when all its ends were printed; with no new jobs, the same call gives the',
+    'same answer again. Jobs that were replaced or restarted do not count.  --all leaves out the job that',
+    'calls it, jobs that a schedule or trigger started, and jobs outside of queues that were stopped on',
+    'request.  --trigger also counts a delivery that came before the wait (for the first wait, within a',
+    'day). Each job is printed once in this project, the newest first. The exit code is 125 if the job of',
+    'a delivery could not be started.  --until and other conditions are for one job. If the job ends',
+    'first, the exit code is its own, or 1 if that was 0. Earlier output counts, but not that of a failed',
+    'attempt; with --since CURSOR only later output does. A line without its end counts if it matches',
+    'whatever follows, or if it stays for a second, like a prompt (`[y/N] `): `ready$` waits for the end',
+    'of the line.',
   ],
   examples: [
     ['bgjob wait 42 && ./deploy', 'only if it succeeded'],
-    ['bgjob wait 41 42 43 --fail-fast', 'to the first failure'],
-    ['bgjob wait --queue api', 'until all of its jobs ended'],
-    [
-      'until bgjob wait --ended 42; do [ $? = 75 ] || break; done; bgjob status 42',
-      'also if 42 itself exits 75',
-    ],
-    ['id=$(bgjob wait --trigger deploy)', 'the next job of a trigger, each once'],
+    ['bgjob wait 41 42 43 --fail-fast', 'until the first failure'],
+    ['bgjob wait --queue api', 'until its jobs ended'],
+    ['until bgjob wait --ended 42; do [ $? = 75 ] || break; done; bgjob status 42', 'for jobs that exit 75'],
+    ['id=$(bgjob wait --trigger deploy)', 'its next job'],
     ['bgjob wait web --until-port 3000 --timeout 60s', 'until it listens'],
-    ["bgjob wait build --until 'ready in' --fail-on 'rror:'", 'the first of both'],
+    ["bgjob wait build --until 'ready in' --fail-on 'rror:'", 'until one appears'],
   ],
   options: {
     all: {
       kind: 'flag',
-      text: 'all jobs of this project, also those that wait in queues: a round, as above',
+      text: 'the jobs of this project, also those that wait in queues: a round, as above',
     },
     queue: {
       kind: 'text',
@@ -55,27 +55,30 @@ export const wait = verb({
     'all-projects': {
       kind: 'flag',
       short: '-a',
-      text: 'with --queue, --all: of every project; wait --queue did so by itself up to 0.6.0',
+      text: 'with --queue, --all: jobs of all projects',
     },
-    batch: { kind: 'text', value: 'ID', text: 'the jobs that were added with this one by run --batch' },
+    batch: { kind: 'text', value: 'ID', text: 'the jobs that run --batch added together with this one' },
     trigger: {
       kind: 'text',
       value: 'NAME',
-      text: 'print the id of the newest job of this trigger that was not told yet, else of the next',
+      text: 'print the id of the newest job of this trigger that was not printed yet, else of the next one',
     },
-    any: { kind: 'flag', text: 'return with the first job that ends' },
-    'fail-fast': { kind: 'flag', text: 'return with the first job that fails' },
-    ended: { kind: 'flag', text: '0 when all have ended, whatever their codes; 75 not yet; 125 not known' },
+    any: { kind: 'flag', text: 'return when the first job ends' },
+    'fail-fast': { kind: 'flag', text: 'return when the first job fails' },
+    ended: {
+      kind: 'flag',
+      text: 'exit code 0 when all have ended, with any code; 75 not yet; 125 not known',
+    },
     timeout: {
       kind: 'duration',
       value: 'DUR',
-      text: 'no longer; 75 if it still runs (default: BGJOB_MAX_WAIT)',
+      text: 'wait at most DUR; exit code 75 if a job still runs (default: BGJOB_MAX_WAIT)',
     },
     ...CONDITION_OPTIONS,
     since: {
       kind: 'text',
       value: 'CURSOR|DUR',
-      text: 'with --until, --fail-on: output from there on',
+      text: 'with --until, --fail-on: only output after that position',
     },
   },
   async run(context, { options, words }) {
@@ -87,11 +90,7 @@ export const wait = verb({
         (value) => value && !(Array.isArray(value) && value.length === 0),
       );
       return given || words.length > 0
-        ? fail({
-            code: 'usage',
-            message: '--trigger goes with --timeout alone',
-            hint: `id=$(bgjob wait --trigger ${safe(options.trigger)}) && bgjob wait $id`,
-          })
+        ? fail(waitRefusal.trigger(options.trigger))
         : waitForTrigger(context, options.trigger, deadline.value);
     }
     const asked = { ...options, everywhere: options['all-projects'] };
@@ -101,40 +100,23 @@ export const wait = verb({
     if (!conditions.ok) return conditions;
     const { any, ended } = options;
     const failFast = options['fail-fast'];
-    if (ended && (failFast || conditions.value))
-      return fail({
-        code: 'usage',
-        message: '--ended is for ends alone: not with --fail-fast, nor with conditions such as --until',
-        hint: 'bgjob wait --help',
-      });
+    if (ended && (failFast || conditions.value)) return fail(waitRefusal.ended());
     const selected = selectJobs(context, asked, words);
     if (!selected.ok) return selected;
     const { home, views } = selected.value;
     const { output } = context;
     if (conditions.value) {
       if (selected.value.named.length !== 1 || views.length > 1 || asked.all || any || failFast)
-        return fail({
-          code: 'usage',
-          message:
-            'conditions such as --until are for one job, and without --all, --queue, --batch, --any, --fail-fast',
-          hint: 'bgjob wait --help',
-        });
-      const patience = new Deadline(deadline.value);
+        return fail(waitRefusal.conditions());
       noteSelfWait(output, home, views);
-      return waitForCondition(
-        output,
-        home,
-        views[0]!,
-        conditions.value,
-        patience,
-        referenceTo(views[0]!, words[0]!),
-      );
+      const typed = referenceTo(views[0]!, words[0]!);
+      const until = new Deadline(deadline.value);
+      return waitForCondition(output, home, views[0]!, conditions.value, until, typed);
     }
-    const hint = options.queue === null ? 'bgjob wait REF of another job' : 'bgjob wait --all leaves it out';
-    const possible = refuseSelfWait(home, views, any, hint);
+    const possible = refuseSelfWait(home, views, any, selfWaitHint(options.queue !== null));
     if (!possible.ok) return possible;
     noteSelfWait(output, home, views);
-    const patience = new Deadline(deadline.value);
-    return ok(await waitForSelection(output, selected.value, { any, failFast, ended }, patience));
+    const plan = { any, failFast, ended };
+    return ok(await waitForSelection(output, selected.value, plan, new Deadline(deadline.value)));
   },
 });

@@ -1,4 +1,4 @@
-/** `bgjob watch`: the jobs live on a terminal, with keys; or, for programs, as a stream of changes. */
+/** `bgjob watch`: a live view of the jobs on a terminal, with keys; with --json a stream of changes. */
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import { sleep } from '../../engine/wait/job-end.ts';
 import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
@@ -15,39 +15,39 @@ import { pause } from './pause.ts';
 import { restart } from './restart.ts';
 import { resume } from './resume.ts';
 
-/** Behind what wakes us, milliseconds. */
+/** The home is read again so often, if no watcher wakes the call earlier, milliseconds. */
 const POLL_MS = 2000;
 
-/** The stream; ends with 0 when somebody ends it, or nobody reads it any more, and with 75 at the deadline. */
+/** The stream of --json. The exit code is 0 after a signal or when the reader is gone, 75 at the deadline. */
 async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
-  const deadline = context.deadline(null);
-  if (!deadline.ok) return deadline;
-  const patience = new Deadline(deadline.value);
+  const limit = context.deadline(null);
+  if (!limit.ok) return limit;
+  const deadline = new Deadline(limit.value);
   const exit = () => {
-    const { code, by } = patience.exit();
+    const { code, by } = deadline.exit();
     acceptInterrupt();
-    return ok(patience.signal.aborted && code === EXIT.stillRunning ? { code, by } : SUCCESS);
+    return ok(deadline.signal.aborted && code === EXIT.stillRunning ? { code, by } : SUCCESS);
   };
   const { output } = context;
   let opened = context.home();
   if (!opened.ok) return opened;
   const wasThere = opened.value !== undefined;
   if (!wasThere) output.object({ v: 1, event: 'ready', jobs: 0 });
-  while (!opened.value && !patience.signal.aborted && !output.readerGone) {
-    await sleep(POLL_MS, patience.signal);
+  while (!opened.value && !deadline.signal.aborted && !output.readerGone) {
+    await sleep(POLL_MS, deadline.signal);
     opened = context.home();
     if (!opened.ok) return opened;
   }
-  if (!opened.value || patience.signal.aborted) return exit();
-  const pulse = new HomeWatcher(opened.value);
+  if (!opened.value || deadline.signal.aborted) return exit();
+  const watcher = new HomeWatcher(opened.value);
   await new Changes(output, opened.value, context.here(), choice, wasThere).run(
-    pulse,
-    patience.signal,
+    watcher,
+    deadline.signal,
     POLL_MS,
   );
-  pulse.close();
+  watcher.close();
   const done = exit();
-  patience.end();
+  deadline.end();
   return done;
 }
 
@@ -56,14 +56,16 @@ export const watch = verb({
   operands: '',
   arity: [0, 0],
   brief: 'live view',
-  summary: 'the jobs live on a terminal, with keys; --json: a stream of changes',
+  summary: 'a live view of the jobs, with keys; --json: a stream of changes',
   description: [
-    'The jobs that ls shows, drawn anew as they change: state, age, time since the last output, ports, and the last line of the log.',
-    'Keys: up and down or j and k move; Enter or l opens the log and follows it, q goes back; x kills and r restarts (y confirms),',
-    'p pauses and resumes; / filters by words, Esc ends that; a shows all projects; q or ^C quits. The screen is left as it was.',
-    '--json prints an object per line and flushes each: event present for every job that ls --json shows, ready when that is all, then',
-    'added, changed (state, outcome, attempt) and removed (id, name and project alone). The rest of a line is the job as in ls --json.',
-    'It ends with 0 at SIGINT and SIGTERM and with the first line that nobody reads any more, with 75 at BGJOB_MAX_WAIT.',
+    'Shows the jobs that ls shows, and draws them again when they change: state, age, time since the last',
+    'output, ports, and the last line of the log.  Keys: up and down, or j and k, move; Enter or l opens',
+    'the log and follows it, q goes back; x kills and r restarts (y confirms); p pauses and resumes; /',
+    'filters by words, Esc ends that; a shows all projects; q or Ctrl-C quits.  --json prints an object',
+    'per line: first an event present for each job that ls --json shows, then ready, then added, changed',
+    '(state, outcome, attempt) and removed (only id, name and project). The rest of a line is the job as',
+    'in ls --json. The exit code is 0 at SIGINT, at SIGTERM and when the reader is gone, and 75 at',
+    'BGJOB_MAX_WAIT.',
   ],
   examples: [
     ['bgjob watch', 'this project'],
@@ -71,7 +73,7 @@ export const watch = verb({
     ["bgjob watch --json | jq -c 'select(.exitCode > 0)'", 'for programs'],
   ],
   options: {
-    all: { kind: 'flag', short: '-a', text: 'of all projects' },
+    all: { kind: 'flag', short: '-a', text: 'jobs of all projects' },
     queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'only live jobs of this queue' },
     tag: { kind: 'list', value: 'TAG', text: 'only jobs with this label' },
     name: { kind: 'list', value: 'NAME', text: 'only jobs of this name' },

@@ -1,36 +1,42 @@
-/** Help, from the table of verbs; and what it shares with the man pages. */
-import { COMMON, isOptional, type Option, type Verb } from '../command/command.ts';
+/** The help texts, made from the table of verbs; and texts that the man pages use, too. */
+import { COMMON, isOptional, type Option, paragraphs, type Verb } from '../command/command.ts';
 
-/** What the tool is, in a few words. */
+/** The tool in a few words. */
 export const TAGLINE = 'run jobs outside the shell that started them, with true exit codes';
 
 /** The exit codes, for the man pages. */
 export const EXIT_CODES: [code: string, meaning: string][] = [
-  ['0', 'done; the job exited 0'],
-  ["the job's own", 'wait, status, run --wait, run --follow: the job ended with it (128+N: by signal N)'],
+  ['0', 'success; the job exited 0'],
+  [
+    "the job's own",
+    'wait, status, run --wait, run --follow: the exit code of the job (128+N: ended by signal N)',
+  ],
   [
     '1',
-    'also: --fail-on matched; it ended with 0 before --until came true; no line matches --grep; it was cancelled',
+    'also: --fail-on matched; the job exited 0 before --until was met; no line matches --grep; ' +
+      'the job was cancelled or skipped; doctor found a problem',
   ],
-  ['75', 'still running: the deadline of this call passed, the job goes on; wait again'],
-  ['124', 'the job ran into its own --timeout or --idle-timeout'],
-  ['125', 'bgjob itself could not do it, or how the job ended is not known'],
-  ['126, 127', "the job's command cannot be executed, was not found"],
+  ['75', 'the job still runs: only this call reached its deadline; wait again'],
+  ['124', 'the job was stopped by its own --timeout or --idle-timeout'],
+  ['125', 'bgjob itself failed, or it is not known how the job ended'],
+  ['126, 127', "the job's command cannot be executed; was not found"],
   [
     'in a loop',
-    'a job may exit 75, 124 or 125 itself. wait --ended is 0 when it has ended, whatever its code: until bgjob wait --ended REF; do [ $? = 75 ] || break; done; bgjob status REF',
+    'a job may exit 75, 124 or 125 itself. wait --ended exits 0 when it has ended, with any code: ' +
+      'until bgjob wait --ended REF; do [ $? = 75 ] || break; done; bgjob status REF',
   ],
 ];
 
-/** What a REF and a DUR may be. */
+/** The forms of REF and DUR. */
 export const REFERENCES =
-  'REF is an id (42), a name (web: the newest of that name in this project) or @last. Durations: 90, 90s, 5m, 1h30m, 2d.';
+  'REF is an id (42), a name (web: the newest job of that name in this project) or @last (the newest job). ' +
+  'DUR is 90s, 5m, 1h30m or 2d; 90 means 90 seconds.';
 
 /** The variables that bgjob itself reads. */
 export const ENVIRONMENT: [name: string, meaning: string][] = [
-  ['BGJOB_HOME', 'the directory of all state (default ~/.bgjob)'],
-  ['BGJOB_MAX_WAIT', 'the deadline of every blocking command that was given none, e.g. 100s'],
-  ['NO_COLOR, FORCE_COLOR', 'never, always colours'],
+  ['BGJOB_HOME', 'the directory that holds all jobs (default ~/.bgjob)'],
+  ['BGJOB_MAX_WAIT', 'how long a command waits that was given no limit, e.g. 100s'],
+  ['NO_COLOR, FORCE_COLOR', 'never colours; always colours'],
 ];
 
 /** An option as it is typed: `-n, --name NAME`, `--wait[=DUR]`. */
@@ -54,10 +60,10 @@ export function fold(text: string, width: number): string[] {
   return folded;
 }
 
-/** What is longer has a line of its own. */
+/** A longer left column has a line of its own. */
 const MOST_LEFT = 55;
 
-/** Two columns; `heads`: what stands above a row. */
+/** Two columns; `heads`: the headings above rows. */
 function columns(rows: [string, string][], heads: (string | undefined)[] = []): string[] {
   const width = Math.max(4, ...rows.map(([left]) => left.length).filter((length) => length <= MOST_LEFT));
   const margin = ' '.repeat(width + 4);
@@ -86,10 +92,10 @@ function optionLines(verb: Verb): string[] {
 /** The help of the whole tool: one screen, examples first. */
 export function generalHelp(verbs: readonly Verb[]): string {
   const examples: [string, string][] = [
-    ['bgjob run -- npm test', 'start it; prints its id'],
-    ['bgjob run --wait=10s -- make', 'its result, or 75: it goes on'],
-    ['bgjob run -n web --until-port 3000 -- npm start', 'back when it listens'],
-    ['bgjob tail web --new', 'what is new since last time'],
+    ['bgjob run -- npm test', 'start a job; prints its id'],
+    ['bgjob run --wait=10s -- make', 'its result, or 75: still runs'],
+    ['bgjob run -n web --until-port 3000 -- npm start', 'return when it listens'],
+    ['bgjob tail web --new', 'new output since last time'],
   ];
   const own = verbs.filter(({ brief }) => brief === undefined);
   const others = verbs.filter(({ brief }) => brief !== undefined);
@@ -104,10 +110,10 @@ export function generalHelp(verbs: readonly Verb[]): string {
       WIDTH,
     ),
     '',
-    "Exit codes: 0 yes; the job's own (128+N: by signal N); 1 also: --fail-on hit;",
-    '75 it still runs, wait again; 124 its own --timeout; 125 bgjob could not do it,',
-    'or its end is not known; 126, 127 its command cannot be executed, is not found.',
-    'REF: an id (42), a name (web), @last. Every command: --help, --json. No daemon.',
+    "Exit codes: the job's own (128+N: ended by signal N); 1 also: --fail-on matched;",
+    '75: still runs, wait again; 124: stopped by its --timeout; 125: bgjob failed, or',
+    'the end is not known; 126, 127: the command cannot be executed, was not found.',
+    'REF: an id (42), a name (web), @last. Every command has --help and --json.',
   ].join('\n');
 }
 
@@ -119,7 +125,7 @@ export function verbHelp(verb: Verb): string {
     '',
     ...columns(verb.examples),
     '',
-    ...fold(verb.description.join(' '), WIDTH),
+    ...paragraphs(verb).flatMap((one) => fold(one, WIDTH)),
     '',
     ...optionLines(verb),
     ...(verb.operands.includes('REF') ? ['', ...fold(REFERENCES, WIDTH)] : []),

@@ -1,11 +1,11 @@
 /**
- * The man pages, from the table of verbs: bgjob(1), which is what all have in common, and one for each verb. The build writes them into man/, for which
- * `bgjob --man all` prints all of them one after the other.
+ * The man pages, made from the table of verbs: bgjob(1), and one for each verb. The build writes them into
+ * man/ from the output of `bgjob --man all`.
  */
-import { COMMON, type Option, type Verb } from '../command/command.ts';
+import { COMMON, type Option, paragraphs, type Verb } from '../command/command.ts';
 import { ENVIRONMENT, EXIT_CODES, fold, optionUsage, REFERENCES, TAGLINE } from './help.ts';
 
-/** When this version came out; changed together with the version. */
+/** The date of this version; change it together with the version. */
 const RELEASED = '2026-11-21';
 
 const roff = (text: string): string =>
@@ -27,7 +27,7 @@ function lines(text: string): string[] {
 
 const paragraph = (head: string, text: string): string[] => ['.TP', `.B ${roff(head)}`, ...lines(text)];
 const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`;
-/** A long line of words that belong together: man joins what is broken. */
+/** A long line of words, in short source lines: man joins them. */
 const broken = (text: string): string[] => fold(text, 60).map(roff);
 const optionParagraph = ([name, option]: [string, Option]): string[] =>
   paragraph(optionUsage(name, option), option.text);
@@ -42,7 +42,7 @@ function exampleLines(examples: Verb['examples']): string[] {
   ]);
 }
 
-/** What a verb is for; all else is in its own page. */
+/** A verb in bgjob(1): the rest is in its own page. */
 function verbSection(verb: Verb): string[] {
   return [
     '.TP',
@@ -61,7 +61,7 @@ const exitStatus = (): string[] => [
   ...EXIT_CODES.flatMap(([code, meaning]) => paragraph(code, meaning)),
 ];
 
-/** The names of pages, each a link of its own. */
+/** The names of other pages. */
 const seeAlso = (names: string[]): string[] => [
   '.SH SEE ALSO',
   ...names.map((name, n) => `.BR ${roff(name)} (1)${n < names.length - 1 ? ' ,' : ''}`),
@@ -81,8 +81,9 @@ export function manPage(verbs: readonly Verb[], version: string): string {
     ]),
     '.SH DESCRIPTION',
     ...lines(
-      'A job runs outside the shell that started it, under a supervisor of its own, and goes on when that shell ends. ' +
-        `Its state is a directory: every command works from any shell, and there is no daemon. ${REFERENCES}`,
+      'A job runs outside the shell that started it, under a supervisor of its own, and goes on when ' +
+        `that shell ends. Each job is a directory on disk: every command works from any shell, and ` +
+        `there is no daemon. ${REFERENCES}`,
     ),
     '.SH COMMANDS',
     ...verbs.flatMap(verbSection),
@@ -92,16 +93,16 @@ export function manPage(verbs: readonly Verb[], version: string): string {
     '.SH ENVIRONMENT',
     ...ENVIRONMENT.flatMap(([name, meaning]) => paragraph(name, meaning)),
     '.SH FILES',
-    ...paragraph('~/.bgjob', 'all state: one directory per job, readable by you alone'),
+    ...paragraph('~/.bgjob', 'all jobs, one directory each, readable only by you'),
     ...paragraph(
       '~/.bgjob/config.json',
-      'defaults of your own, in JSON: grace, maxLog, notify, queue, maxWait, retention (olderThan, keep, maxTotal)',
+      'your defaults, in JSON: grace, maxLog, notify, queue, maxWait, retention (olderThan, keep, maxTotal)',
     ),
     ...seeAlso(verbs.map(({ name }) => `bgjob-${name}`)),
   ].join('\n')}\n`;
 }
 
-/** The options, under the heads of their groups where they have any. */
+/** The options, under the headings of their groups. */
 function optionSections(verb: Verb): string[] {
   const hasGroups = Object.values(verb.options).some(({ group }) => group !== undefined);
   let head: string | undefined;
@@ -116,7 +117,7 @@ function optionSections(verb: Verb): string[] {
 
 /** bgjob-VERB(1) in man format. */
 export function verbPage(verb: Verb, verbs: readonly Verb[], version: string): string {
-  const others = verbs.filter(({ name }) => name !== verb.name && verb.description.join(' ').includes(name));
+  const others = verbs.filter(({ name }) => name !== verb.name && paragraphs(verb).join(' ').includes(name));
   return `${[
     header(`BGJOB-${verb.name.toUpperCase()}`, version),
     '.SH NAME',
@@ -125,7 +126,8 @@ export function verbPage(verb: Verb, verbs: readonly Verb[], version: string): s
     `.B bgjob ${roff(verb.name)}`,
     ...broken(`[options] ${verb.operands}`.trim()),
     '.SH DESCRIPTION',
-    ...lines(`${sentence(verb.summary)}. ${verb.description.join(' ')}`),
+    ...lines(`${sentence(verb.summary)}.`),
+    ...paragraphs(verb).flatMap((one) => ['.PP', ...lines(one)]),
     ...(verb.operands.includes('REF') ? ['.PP', ...lines(REFERENCES)] : []),
     ...optionSections(verb),
     '.SH EXAMPLES',
@@ -135,7 +137,10 @@ export function verbPage(verb: Verb, verbs: readonly Verb[], version: string): s
   ].join('\n')}\n`;
 }
 
-/** What `bgjob --man WORD` prints: bgjob(1) without a word, all pages for `all`; undefined for what is no verb. */
+/**
+ * The pages that `bgjob --man WORD` prints: bgjob(1) without a word, all pages for `all`; undefined: no
+ * such verb.
+ */
 export function pagesOf(
   word: string | undefined,
   verbs: readonly Verb[],

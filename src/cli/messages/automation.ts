@@ -1,5 +1,5 @@
 /** What goes wrong with schedules and triggers, in words. */
-import { safe } from '../../base/text/sanitize.ts';
+import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { type UsageFailure, usageError } from './usage.ts';
 
@@ -52,3 +52,31 @@ export function everyWithoutUnit(expression: string): UsageFailure {
     `'${text}s' (seconds), '${text}m' (minutes), '${text}h' (hours)`,
   );
 }
+
+/** A schedule or trigger whose record cannot be read. */
+export const unreadableTemplate = (kind: 'schedule' | 'trigger', name: string, why: string): UsageFailure =>
+  usageError(`${kind} ${name}: ${safe(why)}; nothing was done`, `bgjob ${VERB[kind]} rm ${name}`);
+
+export const noRecord = (): string => 'it has no record';
+
+export const stillRuns = (id: number, name: string): UsageFailure =>
+  usageError(`job ${id} of ${name} still runs, and --overlap is skip`, `bgjob wait ${id}`);
+
+export const historyNotWritten = (): string => '(started, but the history could not be written)';
+
+export const pausedText = (name: string, wasPaused: boolean, paused: boolean): string =>
+  wasPaused === paused
+    ? `${name} is ${paused ? 'paused' : 'not paused'} already`
+    : `${name} ${paused ? 'paused' : 'resumed'}`;
+
+export const noDeliveries = (name: string): string => `${name}: no delivery has come yet`;
+
+/** `boot` in a home without jobs. */
+export const nothingToBoot = (): string => 'nothing to start: there are no jobs yet';
+
+/** `queue` null: jobs that wait outside of queues. */
+export const bootedQueue = (queue: string | null, waiting: number): string =>
+  `${queue === null ? 'in no queue' : `queue ${queue}`}: ${plural(waiting, 'job')} waited`;
+
+export const bootedService = (serves: string, names: string[], id: number): string =>
+  `${serves}: ${names.join(', ')} (job ${id})`;

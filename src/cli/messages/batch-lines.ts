@@ -1,20 +1,24 @@
-/** Bad lines of a batch in words. */
+/** Messages about bad lines of a batch. */
 import { unreachable } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import type { BadLine } from '../../job/failure.ts';
 
-/** So many bad lines are told, each with its reason; of the others only how many they are. */
+/** At most so many bad lines are named; the others are counted. */
 const MOST_BAD_LINES = 10;
 
 /** `FILE:17: reason` for the first bad lines of a batch, and how many more there are. */
 export function badLineTexts(file: string, bad: BadLine[]): string[] {
-  const told = bad
+  const named = bad
     .slice(0, MOST_BAD_LINES)
     .map((line) => `${clip(safe(file), 200)}:${line.number}: ${badLineText(line)}`);
-  return bad.length > told.length ? [...told, `and ${bad.length - told.length} more`] : told;
+  return bad.length > named.length ? [...named, `and ${bad.length - named.length} more`] : named;
 }
 
-/** Why a line of a batch can be no job, in words. */
+/** Why a file that was found cannot be executed. */
+export const notExecutable = (why: 'directory' | 'permission'): string =>
+  why === 'directory' ? 'is a directory' : 'permission denied';
+
+/** Why a line of a batch cannot be a job. */
 export function badLineText({ trouble }: BadLine): string {
   switch (trouble.kind) {
     case 'not-utf-8':
@@ -22,15 +26,15 @@ export function badLineText({ trouble }: BadLine): string {
     case 'nul':
       return 'it holds a NUL byte';
     case 'too-long':
-      return `it has ${trouble.bytes} bytes, and a command may have 131071: a script can be longer`;
+      return `it has ${trouble.bytes} bytes, but a command may have 131071: a script can be longer`;
     case 'not-found':
       return `${clip(safe(trouble.command), 80)}: command not found`;
     case 'not-executable':
-      return `${clip(safe(trouble.command), 80)}: ${trouble.why === 'directory' ? 'is a directory' : 'permission denied'}`;
+      return `${clip(safe(trouble.command), 80)}: ${notExecutable(trouble.why)}`;
     case 'syntax':
       return clip(safe(trouble.says), 200);
     case 'name-twice':
-      return `line ${trouble.line} has the name ${safe(trouble.name)}, too: one job of a name runs`;
+      return `line ${trouble.line} has the name ${safe(trouble.name)}, too: only one job of a name can run`;
     default:
       return unreachable(trouble);
   }

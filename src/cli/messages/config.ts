@@ -1,4 +1,4 @@
-/** A config.json that is not as it should be, in words. */
+/** Messages about a broken config.json. */
 import { nearestWord } from '../../base/text/edit-distance.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
@@ -11,13 +11,13 @@ function meantBy(key: string, known: string[]): string | undefined {
   return known.find((one) => plain(one) === near);
 }
 
-/** What is wrong, in which file, at which key; and what was expected there. */
+/** The file and key, what is wrong there, and what is expected. */
 export function configMessageOf(
   { path, key, trouble }: Extract<Failure, { code: 'bad-config' }>,
   errnoText: (errno: string) => string,
 ): { message: string; hint?: string } {
   const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
-  const hint = `mend it, or put it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
+  const hint = `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
   switch (trouble.kind) {
     case 'unreadable':
       return { message: `${place}: ${safe(errnoText(trouble.why))}`, hint };
@@ -26,12 +26,17 @@ export function configMessageOf(
       const above = key!.slice(0, key!.lastIndexOf('.') + 1);
       const keys = trouble.known.map((one) => above + one).join(', ');
       return {
-        message: `${place} is no key of this file`,
+        message: `${place} is not a key of this file`,
         hint:
-          meant === undefined ? `there are: ${keys}` : `did you mean "${above}${meant}"? there are: ${keys}`,
+          meant === undefined
+            ? `the keys are: ${keys}`
+            : `did you mean "${above}${meant}"? the keys are: ${keys}`,
       };
     }
     case 'expected':
-      return { message: `${place} is ${clip(safe(trouble.value), 60)}, and not ${trouble.expected}`, hint };
+      return {
+        message: `${place} is ${clip(safe(trouble.value), 60)}, but must be ${trouble.expected}`,
+        hint,
+      };
   }
 }

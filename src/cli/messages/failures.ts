@@ -1,11 +1,11 @@
-/** Failures in words: what happened, why, and a command to type next. */
+/** The message of each failure: what happened, why, and a command to type next. */
 import { renderDuration } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 import { automationMessageOf } from './automation.ts';
-import { badLineTexts } from './batch-lines.ts';
+import { badLineTexts, notExecutable } from './batch-lines.ts';
 import { configMessageOf } from './config.ts';
 import { pauseMessageOf, restartMessageOf } from './pause.ts';
 import { queueMessageOf } from './queue.ts';
@@ -22,7 +22,7 @@ const ERRNO: Record<string, string> = {
   EDQUOT: 'the disk quota is used up',
   EROFS: 'the file system is read-only',
   EACCES: 'permission denied',
-  EPERM: 'not permitted',
+  EPERM: 'operation not permitted',
   ENOENT: 'no such file or directory',
   ENOTDIR: 'not a directory',
   EMFILE: 'too many open files (ulimit -n)',
@@ -30,12 +30,12 @@ const ERRNO: Record<string, string> = {
   EAGAIN: 'the limit of processes is reached (ulimit -u)',
   ENOMEM: 'out of memory',
   E2BIG: 'the command or the environment is too large',
-  EFBIG: 'a file may not be as large as that (ulimit -f)',
+  EFBIG: 'the file would be larger than the limit (ulimit -f)',
   EIO: 'an input/output error',
   EBADF: 'it is closed',
-  EPIPE: 'nobody reads it',
+  EPIPE: 'it has no reader',
   EISDIR: 'it is a directory',
-  EFTYPE: 'something that is no file stands there',
+  EFTYPE: 'it is not a regular file',
   EILSEQ: 'its name is not UTF-8',
   ERANGE: 'its path is too long',
   ELOOP: 'a symbolic link is in the way',
@@ -52,8 +52,8 @@ const typed = (path: string): string => safe(quoteWord(path));
 
 const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB_HOME=/tmp/bgjob-$USER';
 
-/** A full disk: gc works there, and is the way out. */
-const FULL = 'bgjob gc --ended removes what ended jobs hold; or set BGJOB_HOME to a place with room';
+/** For a full disk: gc works on it. */
+export const FULL = 'bgjob gc --ended removes all ended jobs; or set BGJOB_HOME to a disk with free space';
 
 export function messageOf(failure: Failure): Message {
   switch (failure.code) {
@@ -97,7 +97,7 @@ export function messageOf(failure: Failure): Message {
       };
     case 'command-not-executable':
       return {
-        message: `${safe(failure.command)}: ${failure.why === 'directory' ? 'is a directory' : 'permission denied'}`,
+        message: `${safe(failure.command)}: ${notExecutable(failure.why)}`,
         ...(failure.why === 'permission' && { hint: `chmod +x ${typed(failure.command)}` }),
       };
     case 'bad-cwd':
@@ -106,13 +106,15 @@ export function messageOf(failure: Failure): Message {
       return homeMessage(failure);
     case 'home-newer':
       return {
-        message: `${safe(failure.home)} was written by a newer bgjob (format ${failure.found}, this one knows ${failure.known})`,
+        message:
+          `${safe(failure.home)} was written by a newer bgjob ` +
+          `(format ${failure.found}, this one knows ${failure.known})`,
         hint: 'npm install -g bgjob@latest',
       };
     case 'io': {
       const message = `cannot ${failure.doing} ${safe(failure.path)}: ${errnoText(failure.errno)}`;
       if (['ENOSPC', 'EDQUOT'].includes(failure.errno)) return { message, hint: FULL };
-      // `create` and `open` are said of the home alone
+      // only the home is created or opened
       const isNoPlace = ['create', 'open'].includes(failure.doing) && /^ENO(TDIR|ENT)$/.test(failure.errno);
       const unwritable = isNoPlace || ['EROFS', 'EACCES', 'EPERM'].includes(failure.errno);
       return unwritable ? { message, hint: UNWRITABLE } : { message };
@@ -130,16 +132,18 @@ export function messageOf(failure: Failure): Message {
       const pids = failure.pids.join(' ');
       if (failure.why === 'no-answer')
         return {
-          message: `job ${failure.id} is still running: its supervisor did not answer, and none of its processes is to be seen from here`,
-          hint: 'was it started in another container or sandbox? kill it there',
+          message:
+            `job ${failure.id} is still running: its supervisor did not answer, ` +
+            'and none of its processes can be seen from here',
+          hint: 'if it was started in another container or sandbox, kill it there',
         };
       if (failure.why === 'alive')
         return {
-          message: `${failure.id} is not gone: still alive after KILL: ${pids}`,
+          message: `job ${failure.id} is not gone: after KILL these processes are still alive: ${pids}`,
           hint: `ps -o pid,stat,args -p ${pids.replaceAll(' ', ',')}`,
         };
       return {
-        message: `nothing shows that process ${pids} belongs to job ${failure.id}, so it was not signalled`,
+        message: `it is not certain that process ${pids} belongs to job ${failure.id}, so it got no signal`,
         hint: `ps -o pid,lstart,args -p ${pids.replaceAll(' ', ',')}`,
       };
     }
@@ -149,7 +153,7 @@ export function messageOf(failure: Failure): Message {
       return restartMessageOf(failure);
     case 'proc-foreign':
       return {
-        message: '/proc shows another pid namespace: jobs could neither be told apart nor stopped here',
+        message: '/proc shows another pid namespace: jobs could not be recognized or stopped here',
         hint: 'give this sandbox a /proc of its own: bwrap --proc /proc, unshare --mount-proc',
       };
     case 'not-started':
@@ -162,38 +166,43 @@ export function messageOf(failure: Failure): Message {
       ];
       return {
         message: `${name} is ${state} as job ${id}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`,
-        hint: '--reuse to use it, --replace to stop it first, or another name',
+        hint: '--reuse uses that job, --replace stops it first; or choose another name',
       };
     }
     case 'port-not-free': {
       const { name, id, port } = failure;
       return {
-        message: `${name} ${id} is stopped, but somebody else listens on its port ${port}; nothing was started`,
+        message: `${name} ${id} is stopped, but another process has its port ${port}; nothing was started`,
         hint: `ss -ltnp 'sport = :${port}'`,
       };
     }
     case 'pattern-too-slow':
       return {
-        message: `"${clip(safe(failure.pattern), 80)}" takes too ${failure.why === 'time' ? 'long' : 'much memory'} on the line at byte ${failure.from}: "${safe(failure.line)}"`,
-        hint: 'simplify the pattern: no repetition inside a repetition, as in (a+)+',
+        message:
+          `"${clip(safe(failure.pattern), 80)}" takes too ` +
+          `${failure.why === 'time' ? 'long' : 'much memory'} on the line at byte ${failure.from}: "${safe(failure.line)}"`,
+        hint: 'simplify the pattern: avoid a repetition inside a repetition, such as (a+)+',
       };
     case 'port-taken': {
       const { job } = failure;
       const name = job ? `${job.name === null ? '' : `${safe(job.name)} `}${job.id}` : '';
       return {
-        message: `port ${failure.port} is taken by pid ${failure.pid} (${safe(failure.command)})${job ? `, job ${name}` : ''}`,
+        message:
+          `port ${failure.port} is taken by pid ${failure.pid} (${safe(failure.command)})` +
+          (job ? `, job ${name}` : ''),
         hint: job ? `bgjob kill ${job.id}` : `ps -o pid,lstart,args -p ${failure.pid}`,
       };
     }
     case 'untrusted-certificate':
       return {
-        message: `${safe(failure.url)}: its certificate is not trusted (${safe(failure.why)}); --insecure takes it as it is`,
+        message: `${safe(failure.url)}: its certificate is not trusted (${safe(failure.why)})`,
+        hint: '--insecure accepts it',
       };
     case 'bad-lines': {
       const { file, bad, left } = failure;
-      const none = left === 0 ? 'and nothing is left to run' : 'nothing was added';
+      const rest = left === 0 ? 'and no good line is left' : 'nothing was added';
       return {
-        message: [`${plural(bad.length, 'bad line')}, ${none}`, ...badLineTexts(file, bad)].join('\n  '),
+        message: [`${plural(bad.length, 'bad line')}, ${rest}`, ...badLineTexts(file, bad)].join('\n  '),
         ...(left > 0 && { hint: `--skip-bad adds the other ${left === 1 ? 'line' : plural(left, 'line')}` }),
       };
     }
@@ -208,13 +217,16 @@ export function messageOf(failure: Failure): Message {
       const lost = `cannot write the answer to stdout: ${errnoText(errno)}`;
       if (instead === null) return { message: lost, hint: 'bgjob ls' };
       if (instead === 'stderr')
-        return { message: `${lost}; what was asked for is done, and the answer stands above, on stderr` };
+        return { message: `${lost}; the command was done, and its answer is above, on stderr` };
       return { message: `${lost}; ${instead.undone}`, hint: instead.again };
     }
     default:
       return unreachable(failure);
   }
 }
+
+/** The shell line that was meant, as a call of `run`. */
+export const lineHint = (line: string): string => `as a shell line: bgjob run ${quoteWord(line)}`;
 
 function notFoundHint({
   meant,
@@ -232,7 +244,7 @@ function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-ref
   switch (trouble) {
     case 'symbolic-link':
       return {
-        message: `${path} is a symbolic link; it must be a directory of yours`,
+        message: `${path} is a symbolic link; it must be a directory that belongs to you`,
         hint: room === undefined ? `BGJOB_HOME=$(realpath ${typed(home)})` : `ls -ld ${typed(place)}`,
       };
     case 'not-a-directory':
@@ -250,12 +262,12 @@ function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-ref
       return { message: `the path ${path} is not UTF-8`, hint: UNWRITABLE };
     case 'in-use':
       return {
-        message: `${path} holds other things than bgjob's; it needs a directory of its own`,
+        message: `${path} holds files that are not bgjob's; bgjob needs a directory of its own`,
         hint: `BGJOB_HOME=${typed(home === '/' ? '/.bgjob' : `${home}/.bgjob`)}`,
       };
     case 'damaged':
       return {
-        message: `${path} is damaged: its files "format" or "token" are not what bgjob wrote`,
+        message: `${path} is damaged: its file "format" or "token" is not as bgjob wrote it`,
         hint: `ls -la ${typed(place)}`,
       };
     default:

@@ -1,13 +1,13 @@
-/** Failures of queues in words. */
+/** Messages of `queue` and `move`. */
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
+import { type UsageFailure, usageError } from './usage.ts';
 
-/** So many queues are named. */
+/** At most so many queues are named. */
 const MOST_KNOWN = 10;
 
 type QueueFailure = Extract<Failure, { code: 'no-such-queue' | 'queue-in-use' | 'not-waiting' }>;
 
-/** What happened, why, and a command to type next. */
 export function queueMessageOf(failure: QueueFailure): { message: string; hint: string } {
   if (failure.code === 'no-such-queue') return noSuchQueue(failure);
   if (failure.code === 'queue-in-use') return queueInUse(failure);
@@ -18,7 +18,7 @@ export function queueMessageOf(failure: QueueFailure): { message: string; hint: 
         hint: 'bgjob ls --state queued',
       }
     : {
-        message: `job ${id} is in no queue: it waits for a time or for other jobs, not for its turn; nothing was moved`,
+        message: `job ${id} is in no queue: it waits for a time or for other jobs; nothing was moved`,
         hint: `bgjob show ${id}`,
       };
 }
@@ -26,7 +26,9 @@ export function queueMessageOf(failure: QueueFailure): { message: string; hint: 
 function noSuchQueue({ name, known }: Extract<Failure, { code: 'no-such-queue' }>) {
   const more = known.length > MOST_KNOWN ? ' …' : '';
   const there =
-    known.length > 0 ? `; there are: ${known.slice(0, MOST_KNOWN).join(', ')}${more}` : '; there is none yet';
+    known.length > 0
+      ? `; queues: ${known.slice(0, MOST_KNOWN).join(', ')}${more}`
+      : '; there are no queues yet';
   return {
     message: `no queue "${safe(name)}"${there}`,
     hint: known.length > 0 ? 'bgjob queue' : 'bgjob run -Q NAME -- command',
@@ -40,7 +42,19 @@ function queueInUse({ name, running, waiting }: Extract<Failure, { code: 'queue-
   ];
   const queue = safe(name);
   return {
-    message: `queue ${queue} is in use: ${facts.join(', ') || 'somebody adds a job to it'}; nothing was removed`,
-    hint: `bgjob wait -a --queue ${queue}, or to stop them all: bgjob ls -a -q --queue ${queue} | xargs bgjob kill`,
+    message:
+      `queue ${queue} is in use: ${facts.join(', ') || 'a job is being added to it'}; ` +
+      'nothing was removed',
+    hint: `bgjob wait -a --queue ${queue}, or stop all of them: bgjob kill -a --queue ${queue}`,
   };
 }
+
+export const queueNeedsSlots = (name: string): UsageFailure =>
+  usageError('queue set needs --slots N', `bgjob queue set ${name} --slots 2`);
+
+export const queueListWithName = (name: string): UsageFailure =>
+  usageError('queue list takes no name', `bgjob ls --queue ${safe(name)}`);
+
+/** `place`: from 1; null: the job is being started. */
+export const movedText = (label: string, queue: string, place: number | null): string =>
+  `${label} ${place === null ? 'is being started' : `is #${place} in queue ${queue}`}`;

@@ -1,16 +1,42 @@
-/** Usage errors of every verb: words, options and values that mean nothing. What is wrong, and what to type instead. */
+/** Usage errors that many verbs share: words, options and values that mean nothing. */
 import { clip, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 
 export type UsageFailure = Extract<Failure, { code: 'usage' }>;
 
-/** A usage error with these words. */
+/** A usage error: what is wrong, and what to type instead. */
 export const usageError = (message: string, hint?: string): UsageFailure => ({
   code: 'usage',
   message,
   ...(hint !== undefined && { hint }),
 });
+
+/** Of two options, or of an option and an operand, a call may have one. */
+export const cannotCombine = (one: string, other: string, hint?: string): UsageFailure =>
+  usageError(`${one} and ${other} cannot be used together`, hint);
+
+/** An option that means something only with another one. */
+export const needsOption = (option: string, other: string, hint?: string): UsageFailure =>
+  usageError(`${option} needs ${other}`, hint);
+
+/** A word that is none of a few. */
+export const notOneOf = (of: string, word: string, choices: readonly string[], hint?: string): UsageFailure =>
+  usageError(`${of}: "${clip(safe(word), 80)}" is none of ${choices.join(', ')}`, hint);
+
+/** The name of a job, queue, schedule or trigger. */
+export const notAName = (option: string, name: string): UsageFailure =>
+  usageError(
+    `${option}: "${clip(safe(name), 80)}" is not a name: use letters, digits and . _ - (at most 64), ` +
+      'with a letter or digit first, and not only digits',
+  );
+
+export const emptyPath = (option: string, hint?: string): UsageFailure =>
+  usageError(`${option}: the path is empty`, hint);
+
+/** An action of a verb (`queue pause`) without its name. */
+export const needsName = (action: string, kind: string, hint: string): UsageFailure =>
+  usageError(`${action} needs the NAME of a ${kind}`, hint);
 
 /** `meant`: what to type after `bgjob` instead; undefined: nobody knows. */
 export function unknownCommand(word: string, rest: string[], meant: string | undefined): UsageFailure {
@@ -39,3 +65,108 @@ export const detachingOption = (flag: string): UsageFailure =>
 /** `run -c LINE`. */
 export const shellOption = (flag: string): UsageFailure =>
   usageError(`unknown option '${flag}'`, "a shell line is one word: bgjob run 'make && make test'");
+
+/** A verb has too few words. */
+export const needsOperands = (verb: string, operands: string, hint = `bgjob ${verb} --help`): UsageFailure =>
+  usageError(`${verb} needs ${operands}`, hint);
+
+export const tooManyWords = (verb: string, word: string): UsageFailure =>
+  usageError(`too many words: "${word}"`, `bgjob ${verb} --help`);
+
+/** `like`: what a value of this kind looks like. */
+export const badValue = (option: string, text: string, like: string): UsageFailure =>
+  usageError(`${option}: "${text}" is not ${like}`);
+
+/** What a value of a kind looks like. */
+export const LIKE = {
+  duration: 'a duration such as 90s, 5m, 1h30m',
+  size: 'a size such as 500k, 64M, 2G',
+  count: 'a whole number',
+  integer: 'a whole number such as 10, -5',
+} as const;
+
+/** A word of the command line. */
+export const notUtf8 = (verb: string, word: string): UsageFailure =>
+  usageError(
+    `"${clip(safe(word), 80)}" is not UTF-8`,
+    verb === 'run' ? "a script may hold any bytes: bgjob run - <<'EOF'" : undefined,
+  );
+
+export const badTag = (tag: string): UsageFailure =>
+  usageError(`--tag: "${clip(safe(tag), 80)}" is not a label of letters, digits and . _ : / @ + -`);
+
+/** `--since`: a position in a log. */
+export const badPosition = {
+  ofStderr: () => usageError('--since: with --err it takes a cursor; bgjob has no times for stderr'),
+  unreadable: (text: string) =>
+    usageError(`--since: "${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`),
+  beyond: (text: string, size: number, label: string) =>
+    usageError(`--since: ${text} is beyond the ${size} bytes that ${label} has written`),
+} as const;
+
+/** The text of an error that nobody expected. */
+export const bugText = (stack: string): string => `bgjob: this is a bug in bgjob, please report it: ${stack}`;
+export const internalError = (): UsageFailure => usageError('internal error');
+
+/** A config.json that cannot be believed, for a command that works without it. */
+export const configIgnored = (message: string): string =>
+  `warning: ${message}; this command ignores the file (bgjob doctor)`;
+
+// errors of single verbs
+
+export const noStderrLog = {
+  path: (id: number) =>
+    usageError(`job ${id} has no log of stderr: it was not started with --split`, `bgjob path ${id}`),
+  /** `label`: the job. */
+  tail: (id: number, label: string) =>
+    usageError(`${label} was not started with --split: its stderr is in its log`, `bgjob tail ${id}`),
+} as const;
+
+export const moveNeedsTarget = (reference: string): UsageFailure =>
+  usageError('move needs one of --first, --last, --priority N', `bgjob move ${reference} --first`);
+
+/** `tail`: options that mean nothing together. */
+export const tailRefusal = {
+  headFollow: () =>
+    cannotCombine('--head', '--follow', 'bgjob tail -f --full REF shows everything from the beginning'),
+  sinceNew: () => cannotCombine('--since', '--new', 'bgjob tail --help'),
+  headSince: () => usageError('--head begins at 0: leave out --since and --new', 'bgjob tail --help'),
+  badReader: (name: string) =>
+    usageError(`--reader: "${safe(name)}" is not a name of letters, digits and . _ -`, 'bgjob tail --help'),
+  grepLines: () =>
+    usageError(
+      '--grep searches the whole log: leave out -n and --head; --max limits the lines',
+      'bgjob tail --help',
+    ),
+} as const;
+
+/** The cursor of `tail --new` could not be written; `reason`: a system error in words. */
+export const cursorNotStored = (reason: string, to: number): string =>
+  `(the cursor could not be stored: ${reason}; next time: --since ${to})`;
+
+/** `wait`: options that mean nothing together. */
+export const waitRefusal = {
+  trigger: (name: string) =>
+    usageError(
+      '--trigger can be used only with --timeout',
+      `id=$(bgjob wait --trigger ${safe(name)}) && bgjob wait $id`,
+    ),
+  ended: () =>
+    usageError(
+      '--ended waits for ends only: it cannot be used with --fail-fast or conditions such as --until',
+      'bgjob wait --help',
+    ),
+  conditions: () =>
+    usageError(
+      'conditions such as --until need exactly one REF, ' +
+        'without --all, --queue, --batch, --any and --fail-fast',
+      'bgjob wait --help',
+    ),
+} as const;
+
+/** `call`: the command that installs the completion script. */
+export const installHint = (call: string): string => `(to install it: ${call})`;
+
+/** For a job that would wait for itself. */
+export const selfWaitHint = (isQueue: boolean): string =>
+  isQueue ? 'bgjob wait --all leaves it out' : 'bgjob wait REF, for another job';

@@ -1,6 +1,7 @@
 /**
- * What a command line takes away from its own job: `&`, `nohup`, `setsid`, `disown`, `| tail`, `> file`, habits from shells without
- * a job runner. Warned about only where it is certain; nothing is refused or changed.
+ * Warnings of `run`: about `&`, `nohup`, `setsid`, `disown`, `| tail` and `> file` in a command, which hide
+ * its process or its output from the job; and about the surroundings of the call. A warning is given only
+ * where it is certain, and nothing is refused or changed.
  */
 import { clip, safe, safeJson } from '../../base/text/sanitize.ts';
 import { type Enclosure, findEnclosure } from '../../engine/os/call-sandbox.ts';
@@ -28,7 +29,7 @@ export interface Warning {
   message: string;
 }
 
-const LOST = 'hides the command from its job: its end and exit code are lost';
+const LOST = 'hides the command from its job: bgjob does not see its end and exit code';
 const MESSAGES = {
   background: `the trailing & ${LOST}; leave it out`,
   nohup: 'nohup is not needed: a job outlives its shell',
@@ -39,14 +40,17 @@ const MESSAGES = {
 } as const;
 const plain = (code: keyof typeof MESSAGES): Warning => ({ code, message: MESSAGES[code] });
 
-/** Without one of these there is nothing to warn about, and nothing has to be loaded. */
+/** A line without any of these needs no warning, and no parser is loaded. */
 const SUSPICIOUS = /[&|>]|nohup|setsid/;
-/** They prepare; what follows them is the only one that writes. */
+/** Commands that prepare and print nothing: the command after them is the only one that writes. */
 const PREPARATIONS = new Set(['cd', 'set', 'export', 'source', '.', 'ulimit', 'umask', 'mkdir']);
-/** Behind other commands these write a note, not the output. */
+/** After other commands, these write a remark, not the output. */
 const NOTES = new Set(['echo', 'printf', 'cat', 'date', 'touch', 'pwd', 'hostname']);
 
-/** The words of a program without what may stand before it; null is a word that only the shell can tell. */
+/**
+ * The program and its arguments, without assignments and `exec`; null: a word that only the shell can
+ * expand.
+ */
 function programWords({ words }: ShellCommand): (string | null)[] {
   const rest = words.map(({ text }) => text);
   while (
@@ -59,7 +63,7 @@ function programWords({ words }: ShellCommand): (string | null)[] {
 }
 const basename = (word: string | null | undefined): string => word?.slice(word.lastIndexOf('/') + 1) ?? '';
 
-/** What stands before the program: `setsid nohup make`. */
+/** The launchers before the program: `setsid nohup make`. */
 function launchers(words: (string | null)[]): Set<'nohup' | 'setsid'> {
   const found = new Set<'nohup' | 'setsid'>();
   for (let rest = words; rest.length > 1; ) {
@@ -77,7 +81,10 @@ function launchers(words: (string | null)[]): Set<'nohup' | 'setsid'> {
   return found;
 }
 
-/** Whether `| tail` or `| head` cuts what it reads, from the pipe and not from a file; only then is it certain. */
+/**
+ * Whether `| tail` or `| head` cuts what it reads, from the pipe and not from a file; only then is it
+ * certain.
+ */
 function cut(command: ShellCommand): 'tail' | 'head' | undefined {
   const [program, ...args] = programWords(command);
   const name = basename(program);
@@ -139,11 +146,14 @@ function redirected(command: ShellCommand, before: Pipeline[]): Warning | undefi
   if (out.file === '/dev/null')
     return {
       code: 'dev-null',
-      message: `${both ? 'all output' : 'stdout'} goes to /dev/null: bgjob tail cannot show it; leave that out, the log has a limit`,
+      message:
+        `${both ? 'all output' : 'stdout'} goes to /dev/null: bgjob tail cannot show it; ` +
+        'leave that out: the log has a limit',
     };
   const file = clip(safe(out.raw), 40);
   const appends = command.redirects.some(({ operator }) => operator.endsWith('>>'));
-  const tee = `${both ? '2>&1 ' : ''}| tee ${appends ? '-a ' : ''}${out.raw === file ? file : 'FILE'} does both`;
+  const target = out.raw === file ? file : 'FILE';
+  const tee = `${both ? '2>&1 ' : ''}| tee ${appends ? '-a ' : ''}${target} does both`;
   const what = both ? 'the output' : 'stdout';
   const shown = both ? (isAlone ? 'shows nothing' : 'does not show it') : 'does not show it';
   return { code: 'file', message: `${what} goes to ${file}, not into the log: bgjob tail ${shown}; ${tee}` };
@@ -175,7 +185,10 @@ function lineWarnings(line: string): Warning[] {
   return warnings;
 }
 
-/** What to warn about before these words are run; `separated`: `--` stood before them. Scripts are left alone. */
+/**
+ * What to warn about before these words are run; `separated`: `--` stood before them. Scripts are left
+ * alone.
+ */
 export function warningsOf(words: string[], separated: boolean): Warning[] {
   const isLine = words.length === 1 && !separated;
   if (isLine) return SUSPICIOUS.test(words[0]!) ? lineWarnings(words[0]!) : [];
@@ -183,34 +196,40 @@ export function warningsOf(words: string[], separated: boolean): Warning[] {
 }
 
 const ENDS: Record<Enclosure['how'], (init: string) => string> = {
-  sandbox: (init) => `everything in this sandbox (${init}) ends with the call for which it was made`,
-  shell: (init) => `pid 1 of this sandbox is the ${init} of this call, and everything ends with it`,
-  alone: () => 'bgjob is pid 1 of this sandbox, and everything ends with it',
+  sandbox: (init) => `all processes in this sandbox (${init}) end with the call for which it was made`,
+  shell: (init) => `pid 1 of this sandbox is the ${init} of this call, and all processes end with it`,
+  alone: () => 'bgjob is pid 1 of this sandbox, and all processes end with it',
 };
-/** Why everything ends with this call, in words. */
+/** Why all processes end with this call. */
 export const enclosureText = ({ how, init }: Enclosure): string => ENDS[how](safe(init));
 
-/** That a job will not outlive this call, if that is so. */
+/** A warning if a job will not outlive this call. */
 export function enclosureWarnings(env: NodeJS.ProcessEnv): Warning[] {
   const enclosure = findEnclosure(env);
   if (!enclosure) return [];
-  const message = `${enclosureText(enclosure)}: the job will be lost then; wait for it in this call (run --wait), or call bgjob outside the sandbox`;
+  const message =
+    `${enclosureText(enclosure)}: the job will be lost then; ` +
+    'wait for it in this call (run --wait), or call bgjob outside of the sandbox';
   return [{ code: 'ends-with-call', message }];
 }
 
-/** Of a call that stayed with its job. It may be meant for a loop around the call: then there is nothing to do. */
+/**
+ * Of a call that stayed with its job. It may be meant for a loop around the call: then there is nothing to
+ * do.
+ */
 export const STDIN_NOT_READ: Warning = {
   code: 'stdin-not-read',
-  message:
-    'the job was not given what can be read on stdin here; if that is meant for it: bgjob run --stdin -',
+  message: 'this call has input on stdin that the job did not get; to pass it on: bgjob run --stdin -',
 };
 
-const UNSEEN = 'a failure before the last | is not seen';
+const UNSEEN = 'a failure before the last | is not noticed';
 
-/** A job, as far as its shell is concerned. */
+/** The parts of a job that say which shell runs it. */
 type ShellCall = Pick<Spec, 'argv' | 'line' | 'script'> & { scriptBytes?: Uint8Array };
 
-/** Whether a shell without pipefail runs it, and it holds a pipe. What a `#!` line names is its own choice. */
+/**
+ * Whether a shell without pipefail runs it, and it holds a pipe. What a `#!` line names is its own choice.
+ */
 export function losesPipefail(call: ShellCall): boolean {
   if (shellOf(call) !== 'sh') return false;
   const { line, scriptBytes } = call;
@@ -224,11 +243,14 @@ function pipes(text: string): boolean {
   return hasPipe(text);
 }
 
-/** That a pipe of a job hides a failure, because its shell knows no pipefail. A restarted job keeps its shell. */
+/**
+ * That a pipe of a job hides a failure, because its shell knows no pipefail. A restarted job keeps its
+ * shell.
+ */
 export const noPipefailText = (): string =>
   findTool('bash') === undefined ? `(no bash here: sh -c; ${UNSEEN})` : `(sh -c, as before; ${UNSEEN})`;
 
-/** The same of a job's own line, unless `pipefail` was not wanted, and of its --on-exit. */
+/** The same for the line of a job, unless --no-pipefail is given, and for its --on-exit. */
 export function pipefailNotes(
   { onExit, ...call }: ShellCall & Pick<Spec, 'onExit'>,
   pipefail = true,
@@ -238,7 +260,7 @@ export function pipefailNotes(
   return isBlind ? [...own, `--on-exit: ${noPipefailText()}`] : own;
 }
 
-/** Tells the warnings on stderr, each in one line. */
+/** Prints the warnings on stderr, each in one line. */
 export function printWarnings(output: Output, warnings: Warning[]): void {
   for (const warning of warnings)
     output.note(

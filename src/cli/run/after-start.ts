@@ -1,6 +1,7 @@
 /**
- * What a call does once its job is started, where that is asked for: wait for its end, follow it, or wait for a condition. stdout is
- * the id alone, or with --follow the job's output alone: everything else is told on stderr. In JSON all of it is on stdout.
+ * What a call does after its job is started: it waits for the end, follows the output, or waits for a
+ * condition. stdout carries only the id, or with --follow only the job's output; everything else goes to
+ * stderr. In JSON everything is on stdout.
  */
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
@@ -13,29 +14,36 @@ import type { Exit } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { referenceHere } from '../jobs/select.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
+import { readerGoneText, stillRunsText } from '../messages/run.ts';
+import { cannotCombine } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';
 import { Deadline } from '../wait/deadline.ts';
-import { CONDITION_OPTIONS, type Conditions, isConditional } from '../wait/parse-conditions.ts';
+import {
+  CONDITION_OPTIONS,
+  type Conditions,
+  isConditional,
+  parseConditions,
+} from '../wait/parse-conditions.ts';
 import { watchPauses } from '../wait/pause-notes.ts';
 import { reportEnd, reportStillRunning } from '../wait/report-outcome.ts';
 import { noteSelfWait } from '../wait/self-wait.ts';
 import { waitForCondition } from '../wait/wait-for-condition.ts';
 import { waitForAll } from '../wait/wait-for-ends.ts';
 
-/** As for every program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
+/** As a program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
 const READER_GONE: Exit = { code: 141, by: 'bgjob' };
 
-/** The options that make the call stay. */
+/** The options that make the call wait. */
 export const WATCH_OPTIONS = {
   wait: {
     kind: 'optional-duration',
     short: '-w',
     value: 'DUR',
-    text: 'for its end and output; 75 if that takes longer',
+    text: 'wait for the end and print the output; exit code 75 if that takes longer than DUR',
     group: 'Wait',
   },
-  follow: { kind: 'flag', short: '-f', text: 'and show its output as it comes' },
+  follow: { kind: 'flag', short: '-f', text: 'the same, and print the output as it comes' },
   ...CONDITION_OPTIONS,
 } as const;
 
@@ -43,25 +51,31 @@ interface Watch {
   wait: { ms: number | null } | null;
   follow: boolean;
 }
+type WatchOptions = Watch & Parameters<typeof parseConditions>[0];
 
-/** Whether the call stays at all. */
-export const isWatched = (options: Watch & Parameters<typeof isConditional>[0]): boolean =>
+/** Whether the call waits at all. */
+export const isWatched = (options: WatchOptions): boolean =>
   options.wait !== null || options.follow || isConditional(options);
 
-/** What does not go together. */
-export const checkWatch = ({ follow }: Watch, conditions: Conditions | null): Result<void> =>
-  conditions && follow
-    ? fail({ code: 'usage', message: '--follow and conditions such as --until exclude each other' })
-    : ok(undefined);
+/** The deadline of the call, milliseconds; null: there is none, or the call does not wait. */
+export const watchDeadline = (context: Context, options: WatchOptions): Result<number | null> =>
+  isWatched(options) ? context.deadline(options.wait?.ms ?? null) : ok(null);
 
-/** A job that is to listen on a port which somebody has is not even started. */
+/** The conditions that a job which runs in `cwd` is waited for; null: none. */
+export function watchConditions(options: WatchOptions, cwd: string): Result<Conditions | null> {
+  const conditions = parseConditions(options, null, () => ok(cwd));
+  return conditions.ok && conditions.value && options.follow
+    ? fail(cannotCombine('--follow', 'conditions such as --until'))
+    : conditions;
+}
+
+/** Fails if another process listens on a port that the job is to listen on: the job is not started then. */
 export async function portsAreFree(
   home: Home,
   conditions: Conditions | null,
   leaving: JobId[] = [],
 ): Promise<Result<void>> {
-  if (!conditions || conditions.anyOwner) return ok(undefined);
-  if (conditions.ports.length === 0) return ok(undefined);
+  if (!conditions || conditions.anyOwner || conditions.ports.length === 0) return ok(undefined);
   const except: number[] = [];
   for (const id of leaving) {
     const view = observe(home, id);
@@ -78,47 +92,52 @@ export async function portsAreFree(
 export const printId = (output: Output, id: JobId, { follow }: Watch): void =>
   (follow ? output.sideOutput() : output).line(String(id));
 
-/** Streams the output to stdout, and a stderr with a log of its own to stderr, until the job ends or nobody reads. */
-async function followOutput(output: Output, home: Home, id: JobId, patience: Deadline): Promise<void> {
+/**
+ * Copies the output to stdout, and a stderr with a log of its own to stderr, until the job ends or the
+ * reader is gone.
+ */
+async function followOutput(output: Output, home: Home, id: JobId, deadline: Deadline): Promise<void> {
   const view = observe(home, id);
-  const ask = { from: 0, raw: false };
   const abort = new AbortController();
   const stop = () => abort.abort();
-  patience.signal.addEventListener('abort', stop, { once: true });
-  if (patience.signal.aborted) stop();
+  deadline.signal.addEventListener('abort', stop, { once: true });
+  if (deadline.signal.aborted) stop();
   await Promise.all(
     (view ? streamsOf(view) : []).map(async (stream) => {
       const to = stream === 'err' ? output.sideOutput() : output;
-      await followTo(to, home, id, { stream, ...ask }, abort.signal);
+      await followTo(to, home, id, { stream, from: 0, raw: false }, abort.signal);
       if (output.readerGone) stop();
     }),
   );
 }
 
-/** Streams the output until the job ends, then tells the end as `wait` does, without the lines that were just shown. */
-async function followEnd(context: Context, home: Home, id: JobId, patience: Deadline): Promise<Exit> {
+/**
+ * Copies the output until the job ends, then reports the end as `wait` does, without an excerpt of the
+ * output.
+ */
+async function followEnd(context: Context, home: Home, id: JobId, deadline: Deadline): Promise<Exit> {
   const { output } = context;
   const stopNotes = watchPauses(output, home, () => [id]);
-  // who cannot have it on stdout does not get all of it on stderr
+  // where stdout takes no output, not all of it goes to stderr
   output.diverts = false;
-  await followOutput(output, home, id, patience);
+  await followOutput(output, home, id, deadline);
   stopNotes();
   const view = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
   if (view.kind === 'live' && output.readerGone) {
-    output.note(`nobody reads the output any more; the job goes on: bgjob wait ${id}`);
+    output.note(readerGoneText(id));
     return READER_GONE;
   }
-  const told = output.sideOutput();
+  const side = output.sideOutput();
   if (view.kind === 'live')
-    return reportStillRunning(told, home, [view], patience, waitAgain(context, home, view));
-  patience.end();
-  return reportEnd(told, home, view, 'none');
+    return reportStillRunning(side, home, [view], deadline, waitAgain(context, home, view));
+  deadline.end();
+  return reportEnd(side, home, view, 'none');
 }
 
 const waitAgain = (context: Context, home: Home, view: JobView): string =>
   `bgjob wait ${referenceHere(home, context.here(), view)}`;
 
-/** Stays with a job that was started, as long as was asked for. */
+/** Waits with a job that was started, as the options say. */
 export async function watchStarted(
   context: Context,
   home: Home,
@@ -126,32 +145,22 @@ export async function watchStarted(
   { follow, conditions, deadlineMs }: Watch & { conditions: Conditions | null; deadlineMs: number | null },
 ): Promise<Result<Exit>> {
   const { output } = context;
-  const patience = new Deadline(deadlineMs);
-  const told = output.sideOutput();
+  const deadline = new Deadline(deadlineMs);
   const view = observe(home, id);
   if (view) noteSelfWait(output, home, [view]);
-  if (follow) return ok(await followEnd(context, home, id, patience));
-  if (!view)
-    return fail({
-      code: 'no-such-job',
-      reference: String(id),
-      known: [],
-      elsewhere: [],
-      typed: 'bgjob show',
-    });
+  if (follow) return ok(await followEnd(context, home, id, deadline));
+  if (!view) {
+    const reference = String(id);
+    return fail({ code: 'no-such-job', reference, known: [], elsewhere: [], typed: 'bgjob show' });
+  }
+  const side = output.sideOutput();
   if (conditions) {
-    const exit = await waitForCondition(
-      told,
-      home,
-      view,
-      conditions,
-      patience,
-      referenceHere(home, context.here(), view),
-    );
-    const goesOn = !exit.ok && observe(home, id)?.kind === 'live';
-    if (goesOn && !output.json) output.note(`(the job goes on: bgjob tail ${id} · bgjob kill ${id})`);
+    const reference = referenceHere(home, context.here(), view);
+    const exit = await waitForCondition(side, home, view, conditions, deadline, reference);
+    const stillRuns = !exit.ok && observe(home, id)?.kind === 'live';
+    if (stillRuns && !output.json) output.note(stillRunsText(id));
     return exit;
   }
   const plan = { any: false, failFast: false, again: waitAgain(context, home, view) };
-  return ok(await waitForAll(told, home, [view], plan, patience, 'always'));
+  return ok(await waitForAll(side, home, [view], plan, deadline, 'always'));
 }

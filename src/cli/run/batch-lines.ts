@@ -1,14 +1,16 @@
 /**
- * The lines of a `--batch` file: each a shell line of its own, with a name before it (`lint: npm run lint`, as in a Procfile) or without.
- * Nothing here judges what they say, only whether they can be words.
+ * Reads the lines of a `--batch` file. Each is a shell line, with a name before it (`lint: npm run lint`,
+ * as in a Procfile) or without. Only whether a line can be one word of a command is checked here; batch.ts
+ * checks the rest.
  */
 import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, openSync } from 'node:fs';
 import { readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
-import { safe } from '../../base/text/sanitize.ts';
 import { type BadLine, fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
+import { batchIsUtf16, batchTooLarge, readingBatch } from '../messages/run.ts';
+import { emptyPath } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 
 /** One word as execve takes it (MAX_ARG_STRLEN, with its NUL). */
@@ -28,18 +30,21 @@ export interface BatchLines {
   bad: BadLine[];
 }
 
-/** A blank is needed behind the colon: no command is called `lint:`. */
+/** The colon needs a blank after it: no command is called `lint:`. */
 const NAMED = /^\s*([^\s:]{1,64}):\s+(\S.*)$/s;
 
 const NEWLINE = 10;
 const RETURN = 13;
 const BOM = Buffer.from('\ufeff');
 
-/** Takes a file apart. Blank lines and comments are none; what stands between them keeps its bytes, but for the end of a CRLF line. */
+/**
+ * The lines of a file. Blank lines and comments are skipped; the others keep their bytes, but for a CR at
+ * the end.
+ */
 export function parseBatch(bytes: Buffer): BatchLines {
   const found: BatchLines = { lines: [], bad: [] };
   const named = new Map<string, number>();
-  // all at once is cheaper than line by line
+  // checking the whole file is cheaper than checking each line
   const isClean = isUtf8(bytes) && !bytes.includes(0);
   let at = bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
   for (let number = 1; at < bytes.length; number++) {
@@ -74,10 +79,8 @@ export const batchName = (file: string): string => (file === '-' ? 'stdin' : fil
 
 /** The bytes of the file, or of stdin to its end. */
 export function readBatch(output: Output, file: string): Result<Buffer> {
-  if (file === '')
-    return fail({ code: 'usage', message: '--batch: the path is empty', hint: 'bgjob run --batch FILE|-' });
-  if (file === '-' && output.isTerminal(0) && !output.json)
-    output.note('reading shell lines from here, one job per line, until Ctrl-D');
+  if (file === '') return fail(emptyPath('--batch', 'bgjob run --batch FILE|-'));
+  if (file === '-' && output.isTerminal(0) && !output.json) output.note(readingBatch());
   let bytes: Buffer | undefined;
   let fd = 0;
   try {
@@ -88,17 +91,8 @@ export function readBatch(output: Output, file: string): Result<Buffer> {
   } finally {
     if (fd > 2) closeSync(fd);
   }
-  if (!bytes)
-    return fail({
-      code: 'usage',
-      message: `--batch: ${safe(batchName(file))} is larger than ${LIMIT_TEXT}`,
-      hint: 'split -n l/4 FILE, and add the parts one after the other',
-    });
+  if (!bytes) return fail(batchTooLarge(batchName(file), LIMIT_TEXT));
   if (/^(\xff\xfe|\xfe\xff)/.test(bytes.subarray(0, 2).toString('latin1')))
-    return fail({
-      code: 'usage',
-      message: `--batch: ${safe(batchName(file))} is UTF-16`,
-      hint: `iconv -f UTF-16 -t UTF-8 ${file === '-' ? '' : 'FILE '}| bgjob run --batch -`,
-    });
+    return fail(batchIsUtf16(batchName(file), file === '-'));
   return ok(bytes);
 }

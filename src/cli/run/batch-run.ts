@@ -1,15 +1,15 @@
-/** Adds the jobs of a `--batch` in one go, tells their ids, and waits for them where that is asked for. */
+/** `run --batch`: adds the jobs together, prints their ids, and waits for them if that was asked for. */
 import { observe } from '../../engine/observe/observe.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { enqueueBatch } from '../../engine/queue/enqueue.ts';
-import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
 import { shellOf } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
-import { jobs } from '../messages/job-text.ts';
+import { batchAddedText, batchInterrupted, batchNameTaken } from '../messages/run.ts';
 import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printPauses } from '../wait/pause-notes.ts';
@@ -18,14 +18,14 @@ import { startProgress } from '../wait/waiting-line.ts';
 import { type BatchInput, batchOf, checkBatchCall, type LineDraft } from './batch.ts';
 import { applySlots, parseQueueing } from './queue-options.ts';
 
-/** So many may take longer than nobody minds, milliseconds. */
+/** Adding so many jobs shows its progress, once it takes longer than QUIET_MS. */
 const LONG = 500;
 const QUIET_MS = 300;
 
 /** Adds them; until that is done Ctrl-C takes all of it back. */
 async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Result<JobId[] | Exit>> {
   const interrupt = new AbortController();
-  const calm = onInterrupt(() => interrupt.abort());
+  const stopListening = onInterrupt(() => interrupt.abort());
   try {
     const drafts = lines.map(({ draft }) => draft);
     let ended = 0;
@@ -36,24 +36,19 @@ async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Resu
       ended = done;
     });
     progress?.stop();
-    if (!added.ok) return nothingAdded(added);
+    if (!added.ok) {
+      const { failure } = added;
+      // --reuse and --replace, which the hint names elsewhere, are for one job
+      return failure.code === 'name-taken'
+        ? fail(batchNameTaken(failure.name, failure.state, failure.id))
+        : added;
+    }
     if (added.value !== null) return ok(added.value);
-    output.note('interrupted: nothing was added');
+    output.note(batchInterrupted());
     return ok({ code: interruptCode(interruptedBy()!), by: 'bgjob' });
   } finally {
-    calm();
+    stopListening();
   }
-}
-
-/** A name of a line that a live job has: --reuse and --replace, which help elsewhere, are for one job. */
-function nothingAdded(failed: { ok: false; failure: Failure }): { ok: false; failure: Failure } {
-  const { failure } = failed;
-  if (failure.code !== 'name-taken') return failed;
-  return fail({
-    code: 'usage',
-    message: `${failure.name} is ${failure.state} as job ${failure.id}: one job of a name runs; nothing was added`,
-    hint: `bgjob wait ${failure.id}, bgjob kill ${failure.id}, or another name`,
-  });
 }
 
 function printIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]): void {
@@ -63,14 +58,12 @@ function printIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]):
   }
   output.objects(
     ids.map((id, n) => ({
-      ...{
-        v: 1,
-        id,
-        name: lines[n]!.draft.name,
-        reused: false,
-        replaced: [],
-        shell: shellOf(lines[n]!.draft),
-      },
+      v: 1,
+      id,
+      name: lines[n]!.draft.name,
+      reused: false,
+      replaced: [],
+      shell: shellOf(lines[n]!.draft),
       log: { path: home.job(id).log },
       line: lines[n]!.number,
     })),
@@ -101,17 +94,16 @@ export async function runBatch(
   const ids = added.value;
   const { queue } = queueing.value.wish!;
   await attendQueue(home, queue);
-  // a person who waits is told the failures, and not a list of numbers
+  // a person who waits needs the failures, not a list of numbers
   if (output.json || waiting === null || !output.isTerminal(1)) printIds(output, home, lines.value, ids);
   if (waiting === null) {
     printPauses(output, home, ids);
-    if (!output.json && output.isTerminal(2))
-      output.note(`${jobs(ids.length)} added; next: bgjob wait --batch ${ids[0]} · bgjob ls`);
+    if (!output.json && output.isTerminal(2)) output.note(batchAddedText(ids.length, ids[0]!));
     return ok(SUCCESS);
   }
   const own = observe(home, ids.at(-1)!);
   if (own) noteSelfWait(output, home, [own]);
   const { waitWithSummary } = require('./many-summary.ts') as typeof import('./many-summary.ts');
-  const patience = new Deadline(waiting.deadlineMs);
-  return ok(await waitWithSummary(output, home, ids, `bgjob wait --batch ${ids[0]}`, patience));
+  const deadline = new Deadline(waiting.deadlineMs);
+  return ok(await waitWithSummary(output, home, ids, `bgjob wait --batch ${ids[0]}`, deadline));
 }

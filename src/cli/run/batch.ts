@@ -1,11 +1,15 @@
-/** `bgjob run --batch`: a job for each line of a file, all of them or none. */
-import { plural, safe, safeJson } from '../../base/text/sanitize.ts';
+/**
+ * `bgjob run --batch`: a job for each line of a file, all of them or none. Checks everything before a job
+ * is created.
+ */
+import { safe, safeJson } from '../../base/text/sanitize.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { badLineText, badLineTexts } from '../messages/batch-lines.ts';
+import { batchQueueText, emptyBatch, leftOutText, notForBatch, ofLines } from '../messages/run.ts';
 import {
   losesPipefail,
   noPipefailText,
@@ -31,26 +35,16 @@ export type BatchInput = Input<
   typeof DRAFT_OPTIONS & typeof CONDITION_OPTIONS & { follow: { kind: 'flag'; text: string } }
 >;
 
-const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
-const EXAMPLE = 'bgjob run -Q NAME --batch FILE';
-
-/** What does not go with many jobs. */
+/** Fails for what is for one job. */
 export function checkBatchCall({ options, words }: BatchInput): Result<void> {
-  if (words.length > 0)
-    return usage(
-      `--batch takes its commands from the lines of a file, and here is "${safe(words[0]!)}", too`,
-      EXAMPLE,
-    );
+  if (words.length > 0) return fail(notForBatch.words(words[0]!));
   const single = (['name', 'reuse', 'replace', 'follow'] as const).find((name) => options[name]);
-  if (single) return usage(`--${single} is for one job, and --batch starts many`, `${EXAMPLE} --tag TAG`);
-  if (options.stdin !== null && options.stdin !== 'null')
-    return usage('--stdin is for one job, and --batch starts many', 'in a line: command <file');
-  if (isConditional(options))
-    return usage('conditions such as --until are for one job, and --batch starts many', `${EXAMPLE} --wait`);
-  return ok(undefined);
+  if (single) return fail(notForBatch.option(single));
+  if (options.stdin !== null && options.stdin !== 'null') return fail(notForBatch.stdin());
+  return isConditional(options) ? fail(notForBatch.conditions()) : ok(undefined);
 }
 
-/** The programs that lines name, each looked for once. */
+/** The programs that lines name. Each is searched for once. */
 class Programs {
   private readonly frame: Frame;
   private readonly known = new Map<string, string | LineTrouble>();
@@ -71,7 +65,10 @@ class Programs {
     return answer;
   }
 
-  /** The program and its arguments where a line needs no shell, which would take longer to start than many a program runs. */
+  /**
+   * The program and its arguments, if a line needs no shell: a shell may take longer to start than the
+   * program runs.
+   */
   withoutShell(text: string): string[] | undefined {
     const { hasFunctions, hasStartFile } = this.frame;
     const [first, ...rest] = (!hasFunctions && !hasStartFile && plainWords(text)) || [];
@@ -80,7 +77,7 @@ class Programs {
   }
 }
 
-/** The jobs of these lines, and the lines that can be none. */
+/** The jobs of these lines, and the lines that cannot be jobs. */
 function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[]; bad: BadLine[] }> {
   const { rest, pipefail, hasFunctions } = frame;
   const { placement } = rest;
@@ -109,16 +106,15 @@ function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[
   return ok({ drafts, bad });
 }
 
-/** That pipes hide failures here: once, with the first line that has one and how many more have. */
+/** Says once that pipes hide failures here: with the first such line, and how many more there are. */
 function printPipefail(output: Output, file: string, drafts: LineDraft[], pipefail: boolean): void {
   if (output.json) return;
   const [first, ...more] = pipefail ? drafts.filter(({ draft }) => losesPipefail(draft)) : [];
-  const others = more.length === 0 ? '' : ` (and ${plural(more.length, 'more such line')})`;
-  if (first) output.note(`${safe(file)}:${first.number}: ${noPipefailText()}${others}`);
+  if (first) output.note(ofLines(file, first.number, noPipefailText(), more.length));
   for (const note of pipefailNotes(drafts[0]!.draft, false)) output.note(note);
 }
 
-/** Each kind of warning once, with the first line that it is about and how many more there are. */
+/** Each kind of warning once: with the first line that it is about, and how many more there are. */
 function printLineWarnings(output: Output, file: string, lines: BatchLine[]): void {
   const kinds = new Map<string, { warning: Warning; line: number; lines: number }>();
   for (const { number, text } of lines)
@@ -129,17 +125,12 @@ function printLineWarnings(output: Output, file: string, lines: BatchLine[]): vo
     }
   for (const { warning, line, lines } of kinds.values()) {
     if (output.json) output.note(safeJson(JSON.stringify({ v: 1, warning: { ...warning, line, lines } })));
-    else {
-      const more = lines === 1 ? '' : ` (and ${lines - 1} more such ${lines === 2 ? 'line' : 'lines'})`;
-      output.note(`warning: ${safe(file)}:${line}: ${safe(warning.message)}${more}`);
-    }
+    else output.note(`warning: ${ofLines(file, line, safe(warning.message), lines - 1)}`);
   }
 }
 
 function printLeftOut(output: Output, file: string, bad: BadLine[]): void {
-  const [first, ...rest] = badLineTexts(file, bad);
-  if (!output.json)
-    output.note([`left out: ${first}`, ...rest.map((text) => `          ${text}`)].join('\n'));
+  if (!output.json) output.note(leftOutText(badLineTexts(file, bad)));
   else
     for (const line of bad) {
       const { number, trouble } = line;
@@ -148,7 +139,7 @@ function printLeftOut(output: Output, file: string, bad: BadLine[]): void {
     }
 }
 
-/** The jobs that a call with --batch asks for: everything that can be refused before anything is created. */
+/** The jobs that a call with --batch asks for. */
 export function batchOf(context: Context, input: BatchInput, queueing: Queueing): Result<LineDraft[]> {
   const { output } = context;
   const framed = frameOf(context, input, queueing);
@@ -164,8 +155,7 @@ export function batchOf(context: Context, input: BatchInput, queueing: Queueing)
   const bad = [...read.bad, ...made.value.bad].sort((a, b) => a.number - b.number);
   if (bad.length > 0 && (!input.options['skip-bad'] || drafts.length === 0))
     return fail({ code: 'bad-lines', file: name, bad, left: drafts.length });
-  if (drafts.length === 0)
-    return usage(`--batch: there is nothing to run in ${safe(name)}: no line is a command`, EXAMPLE);
+  if (drafts.length === 0) return fail(emptyBatch(name));
   if (bad.length > 0) printLeftOut(output, name, bad);
   const numbers = new Set(drafts.map(({ number }) => number));
   printLineWarnings(
@@ -174,7 +164,6 @@ export function batchOf(context: Context, input: BatchInput, queueing: Queueing)
     read.lines.filter(({ number }) => numbers.has(number)),
   );
   printPipefail(output, name, drafts, framed.value.pipefail);
-  if (input.options.queue === null && !output.json)
-    output.note(`(no -Q: they wait in queue ${batchQueue(context)})`);
+  if (input.options.queue === null && !output.json) output.note(batchQueueText(batchQueue(context)));
   return ok(drafts);
 }

@@ -1,8 +1,10 @@
-/** What `run` is asked to start: everything that can be refused before anything is created. */
+/**
+ * The job that `run` is to start, made from words and options. Everything is checked before anything is
+ * created.
+ */
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf } from '../../base/result.ts';
-import { safe } from '../../base/text/sanitize.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { placementOf } from '../../engine/queue/enqueue.ts';
@@ -13,6 +15,16 @@ import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { foreignVariable } from '../command/encoding.ts';
 import { parseTags } from '../command/tags.ts';
+import {
+  badHook,
+  emptyHook,
+  foreignVariableName,
+  logLimitTooSmall,
+  longPtyCommand,
+  twoReadersOfStdin,
+  zeroLimit,
+} from '../messages/run.ts';
+import { emptyPath, notOneOf } from '../messages/usage.ts';
 import { type Command, isScriptCall, lineMeant, parseCommand, scriptCommand } from '../shell/command-line.ts';
 import { readScript, renderScript } from '../shell/script.ts';
 import { readOverrides } from './env-file.ts';
@@ -26,64 +38,56 @@ const DEFAULT_GRACE_MS = 5000;
 /** The options of `run` that say what is run and how. */
 export const DRAFT_OPTIONS = {
   ...NAMING_OPTIONS,
-  cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run it in DIR', group: 'How it runs' },
-  env: { kind: 'list', short: '-e', value: 'K=V', text: 'a variable of its environment; repeatable' },
-  'env-file': { kind: 'list', value: 'FILE', text: 'the variables that FILE lists, one K=V per line' },
-  'keep-env': { kind: 'flag', text: 'keep the environment on disk (0600), for a restart' },
+  cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run the command in DIR', group: 'How it runs' },
+  env: { kind: 'list', short: '-e', value: 'K=V', text: 'set a variable in its environment; repeatable' },
+  'env-file': { kind: 'list', value: 'FILE', text: 'set the variables in FILE, one K=V per line' },
+  'keep-env': { kind: 'flag', text: 'store the environment on disk (0600), for a restart' },
   tag: { kind: 'list', short: '-t', value: 'TAG', text: 'a label; repeatable' },
-  split: { kind: 'flag', text: 'stderr goes to a log of its own' },
+  split: { kind: 'flag', text: 'write stderr to a log of its own' },
   ...STDIN_OPTIONS,
-  'no-pipefail': { kind: 'flag', text: 'a shell line counts as its last command' },
+  'no-pipefail': { kind: 'flag', text: 'the exit code of a shell line is that of its last command' },
   timeout: { kind: 'duration', value: 'DUR', text: 'stop the job after DUR (124)', group: 'Limits' },
   'idle-timeout': { kind: 'duration', value: 'DUR', text: 'stop the job after DUR without output' },
   grace: {
     kind: 'duration',
     value: 'DUR',
-    text: 'from TERM to KILL when it is stopped (default 5s)',
+    text: 'the time from TERM to KILL when the job is stopped (default 5s)',
   },
-  'max-log': { kind: 'size', value: 'SIZE', text: 'what stays of the log on the disk (default 1G)' },
+  'max-log': { kind: 'size', value: 'SIZE', text: 'keep at most SIZE of the log on disk (default 1G)' },
   'on-max-log': {
     kind: 'text',
     value: 'trim|kill',
-    text: 'then: cut its middle out (default), or stop the job',
+    text: 'at that size: cut the middle out of the log (default), or stop the job',
   },
-  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run when it has ended' },
+  'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run after the job has ended' },
   ...NOTIFY_OPTIONS,
   ...QUEUE_OPTIONS,
 } as const;
 
 const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
 
-/** It travels as one word, of which the kernel takes 128 KiB. */
+/** The command travels as one word, and the kernel takes words of at most 128 KiB. */
 const MOST_PTY_CHARACTERS = 30_000;
 
-/** The limit of the log and what follows from reaching it. */
+/** The limit of the log, and what happens when the log reaches it. */
 function logLimitOf(
   bytes: number | null,
   then: string | null,
 ): Result<Pick<Draft, 'maxLogBytes' | 'onMaxLog'>> {
-  const refuse = (message: string, hint: string) => fail({ code: 'usage', message, hint });
-  if (bytes !== null && bytes < LEAST_MAX_LOG_BYTES)
-    return refuse(
-      bytes === 0 ? '--max-log: 0 would keep nothing' : `--max-log: ${bytes} bytes are too few`,
-      'the least is --max-log 64k',
-    );
+  if (bytes !== null && bytes < LEAST_MAX_LOG_BYTES) return fail(logLimitTooSmall(bytes));
   const onMaxLog = then ?? 'trim';
   if (onMaxLog !== 'trim' && onMaxLog !== 'kill')
-    return refuse(`--on-max-log: "${safe(onMaxLog)}" is neither trim nor kill`, 'bgjob run --help');
+    return fail(notOneOf('--on-max-log', onMaxLog, ['trim', 'kill'], 'bgjob run --help'));
   return ok({ maxLogBytes: bytes ?? DEFAULT_MAX_LOG_BYTES, onMaxLog });
 }
 
-/** The line of --on-exit, which nobody would see fail for its syntax. */
+/** The line of --on-exit. Its syntax is checked now, because no one reads its errors later. */
 function onExitOf(line: string | null): Result<string | null> {
   if (line === null) return ok(null);
-  const hint = 'bgjob run --on-exit \'notify-send "$BGJOB_NAME $BGJOB_OUTCOME"\' -- command';
-  if (line.trim() === '') return fail({ code: 'usage', message: '--on-exit: there is nothing to run', hint });
+  if (line.trim() === '') return fail(emptyHook());
   const { refusedLines } = require('../shell/syntax-check.ts') as typeof import('../shell/syntax-check.ts');
   const says = refusedLines([line]).get(0);
-  return says === undefined
-    ? ok(line)
-    : fail({ code: 'usage', message: `--on-exit: the shell refuses it: ${safe(says)}` });
+  return says === undefined ? ok(line) : fail(badHook(says));
 }
 
 /** The directory to run in: absolute, real, and enterable. */
@@ -104,7 +108,7 @@ function directoryOf(context: Context, asked: string | null): Result<string> {
   }
 }
 
-/** What a variable is in the job, not necessarily here. */
+/** The value that a variable has in the job. */
 function variableOf(context: Context, overrides: string[], name: string): string | undefined {
   const own = overrides.findLast((entry) => entry.startsWith(`${name}=`));
   return own === undefined ? context.env[name] : own.slice(name.length + 1);
@@ -115,12 +119,12 @@ export function parentOf(context: Context): number | null {
   const parent = context.env['BGJOB_ID'];
   if (parent === undefined || !/^[1-9]\d{0,14}$/.test(parent)) return null;
   const home = context.home();
-  // what --on-exit runs has a token of its own, which begins with that of the home
+  // the token of a --on-exit line begins with that of the home
   const isOurs = home.ok && home.value && context.env['BGJOB_TOKEN']?.startsWith(home.value.token);
   return isOurs ? Number(parent) : null;
 }
 
-/** What the options say, the same for each line of a batch: a draft without its command. */
+/** A draft without its command: the same for each line of a batch. */
 export interface Frame {
   rest: Omit<Draft, 'argv' | 'line' | 'words' | 'script' | 'scriptBytes'>;
   /** The PATH that the job will have. */
@@ -132,22 +136,18 @@ export interface Frame {
   hasStartFile: boolean;
 }
 
-/** Everything but the command that can be refused before anything is created. */
+/** The frame that the options make. */
 export function frameOf(
   context: Context,
   { options }: Pick<Input<typeof DRAFT_OPTIONS>, 'options'>,
   { wish, retry, backoffMs }: Queueing,
 ): Result<Frame> {
   // a variable that is not set must not mean the directory of the call
-  if (options.cwd === '') return fail({ code: 'usage', message: '--cwd: the path is empty' });
+  if (options.cwd === '') return fail(emptyPath('--cwd'));
   const cwd = directoryOf(context, options.cwd);
   if (!cwd.ok) return cwd;
   for (const limit of ['timeout', 'idle-timeout'] as const)
-    if (options[limit] === 0)
-      return fail({
-        code: 'usage',
-        message: `--${limit}: 0 would stop the job at once; leave it out for no limit`,
-      });
+    if (options[limit] === 0) return fail(zeroLimit(limit));
   const config = context.config();
   if (!config.ok) return config;
   const tags = parseTags(options.tag);
@@ -156,19 +156,14 @@ export function frameOf(
   if (!logLimit.ok) return logLimit;
   const onExit = onExitOf(options['on-exit']);
   if (!onExit.ok) return onExit;
-  // of a thousand lines nobody wants to be told each
+  // a batch may have a thousand jobs: config.json asks for no notification of each
   const preferred = options.batch === null ? config.value.notify : null;
   const notify = parseNotify(context.env, options.notify, preferred);
   if (!notify.ok) return notify;
   const reads = parseStdin(options, resolve, wish !== null);
   if (!reads.ok) return reads;
   const foreign = foreignVariable();
-  if (foreign !== undefined)
-    return fail({
-      code: 'usage',
-      message: `the variable ${safe(foreign)} is not UTF-8`,
-      ...(/^\w+$/.test(foreign) && { hint: `env -u ${foreign} bgjob run ...` }),
-    });
+  if (foreign !== undefined) return fail(foreignVariableName(foreign));
   const overrides = readOverrides(options.env, options['env-file'], resolve);
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
@@ -208,7 +203,7 @@ function withLine(failure: Failure, { argv, line }: Command): Failure {
   return failure.code === 'command-not-found' && meant !== undefined ? { ...failure, line: meant } : failure;
 }
 
-/** Everything that can be refused before anything is created. */
+/** The draft that words and options make. */
 export function draftOf(
   context: Context,
   input: Input<typeof DRAFT_OPTIONS>,
@@ -218,12 +213,7 @@ export function draftOf(
   if (!framed.ok) return framed;
   const { rest, path, pipefail, hasFunctions } = framed.value;
   const { words, separated } = input;
-  if (isScriptCall(words, separated) && input.options.stdin === '-')
-    return fail({
-      code: 'usage',
-      message: 'run - and --stdin - would both read stdin',
-      hint: 'save one of them in a file: --stdin FILE',
-    });
+  if (isScriptCall(words, separated) && input.options.stdin === '-') return fail(twoReadersOfStdin());
   const script = isScriptCall(words, separated) ? readScript(context.output) : ok(null);
   if (!script.ok) return script;
   const called = script.value && scriptCommand(script.value, words.slice(1), pipefail);
@@ -242,11 +232,7 @@ export function draftOf(
   );
   if (!program.ok) return fail(withLine(program.failure, command.value));
   if (rest.pty && command.value.argv.join(' ').length > MOST_PTY_CHARACTERS)
-    return fail({
-      code: 'usage',
-      message: `--pty: a command may have ${MOST_PTY_CHARACTERS} characters`,
-      hint: 'a script may be longer: bgjob run --pty -- ./script',
-    });
+    return fail(longPtyCommand(MOST_PTY_CHARACTERS));
   return ok({
     ...rest,
     argv: [program.value, ...command.value.argv.slice(1)],

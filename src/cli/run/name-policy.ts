@@ -1,8 +1,8 @@
 /**
- * What `run` does with a name: refuse, use the live job (--reuse), or stop it first (--replace). Others may do the same at
- * the same instant: the claim of the name decides in `launch`, and whoever lost looks again.
+ * What `run` does if a live job has the name: it refuses, uses that job (--reuse), or stops it first
+ * (--replace). Other calls may do the same at the same instant: the claim of the name in `launch` decides,
+ * and a call that loses tries again.
  */
-import { safe } from '../../base/text/sanitize.ts';
 import { type Draft, launch } from '../../engine/launch/launch.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { nameOwner, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
@@ -18,54 +18,48 @@ import { markSuperseded } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { commandText, type EndedView, type LiveView } from '../../job/view.ts';
 import { judgeable } from '../jobs/select.ts';
-import { jobLabel } from '../messages/job-text.ts';
+import { reusedDiffersText } from '../messages/run.ts';
+import { cannotCombine, needsOption, notAName } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 import { clearName, type StopFor } from './replace.ts';
 
-/** The options of `run` that decide what becomes of a live job of the name. */
+/** The options of `run` that name the job, and say what becomes of a live job of that name. */
 export const NAMING_OPTIONS = {
   name: {
     kind: 'text',
     short: '-n',
     value: 'NAME',
-    text: 'a name for it; one live job of a name per project',
+    text: 'the name of the job; only one live job of a project can have it',
     group: 'Name',
   },
   reuse: {
     kind: 'flag',
-    text: 'the live job of that name; if there is none, a new one',
+    text: 'use the live job of that name; start one only if there is none',
   },
   replace: {
     kind: 'flag',
-    text: 'stop the live job of that name first, all of it',
+    text: 'stop the live job of that name first, with all its processes',
   },
 } as const;
 
 export type Naming = 'alone' | 'reuse' | 'replace';
 
-/** What is to become of a live job of the same name; fails where the options contradict each other. */
+/** What becomes of a live job of the same name. Fails if the options contradict each other. */
 export function parseNaming(options: {
   name: string | null;
   reuse: boolean;
   replace: boolean;
 }): Result<Naming> {
   const { name, reuse, replace } = options;
-  const usage = (message: string, hint?: string) =>
-    fail({ code: 'usage', message, ...(hint !== undefined && { hint }) });
-  if (name !== null && !isName(name))
-    return usage(
-      `--name: "${safe(name)}" is not a name: letters, digits and . _ - (64 at most), a letter or digit first, not digits alone`,
-    );
-  if (reuse && replace) return usage('--reuse and --replace exclude each other');
+  if (name !== null && !isName(name)) return fail(notAName('--name', name));
+  if (reuse && replace) return fail(cannotCombine('--reuse', '--replace'));
+  const option = reuse ? '--reuse' : '--replace';
   if (name === null && (reuse || replace))
-    return usage(
-      `--${reuse ? 'reuse' : 'replace'} needs --name`,
-      `bgjob run -n web --${reuse ? 'reuse' : 'replace'} -- command`,
-    );
+    return fail(needsOption(option, '--name', `bgjob run -n web ${option} -- command`));
   return ok(reuse ? 'reuse' : replace ? 'replace' : 'alone');
 }
 
-/** What was started, or found. */
+/** The job that was started, or found. */
 export interface Started {
   id: JobId;
   /** It ran already. */
@@ -75,16 +69,19 @@ export interface Started {
 }
 
 /** Starts the job at once, or puts it into its queue. */
-const begin = (home: Home, draft: Draft): Promise<Result<JobId>> =>
+const startOrQueue = (home: Home, draft: Draft): Promise<Result<JobId>> =>
   draft.placement === null ? launch(home, draft) : enqueue(home, { ...draft, placement: draft.placement });
 
-/** So often another one is first, with as many callers at once as anybody will have. */
+/** A call gives up after losing the name so often: more calls at once than any user makes. */
 const MOST_TRIES = 100;
 
 /** Whether a job may be started, once those of `leaving` have ended. */
 export type StartCheck = (leaving?: JobId[]) => Promise<Result<void>>;
 
-/** Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is started. */
+/**
+ * Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is
+ * started.
+ */
 export async function startNamed(
   output: Output,
   home: Home,
@@ -96,11 +93,11 @@ export async function startNamed(
   const title = titleOf(draft);
   const replaced: JobId[] = [];
   for (let tries = 1; ; tries++) {
-    // the name of a job in a folder above means that job here, too
+    // here the name of a job in a folder above means that job
     const meant = title && (by === 'restart' ? title : titleMeant(home, draft, title, naming));
     if (title && naming === 'replace') {
       const given = meant === title ? [title] : [meant!, title];
-      // what cannot be started again is not stopped
+      // a job that cannot be started again is not stopped
       const leaving = given.flatMap((one) => readClaims(home, one)).map(({ id }) => id);
       const may = await mayStart(leaving);
       if (!may.ok) return may;
@@ -109,13 +106,13 @@ export async function startNamed(
         if (!cleared.ok) return cleared;
       }
     }
-    // a live job of the name is told, or used, before its port is found taken
-    const holder = meant && nameOwner(home, meant);
-    const may = holder ? ok(undefined) : await mayStart();
+    // a live job of the name is named, or used, before its port is found taken
+    const owner = meant && nameOwner(home, meant);
+    const may = owner ? ok(undefined) : await mayStart();
     if (!may.ok) return may;
     const titles = title && naming === 'replace' && by === 'run --replace' ? new Set([title, meant!]) : [];
     const earlier = [...titles].flatMap((one) => readClaims(home, one));
-    const launched = meant && holder ? fail(nameTaken(meant, holder)) : await begin(home, draft);
+    const launched = meant && owner ? fail(nameTaken(meant, owner)) : await startOrQueue(home, draft);
     if (launched.ok) {
       for (const { id } of earlier) markSuperseded(home.job(id), launched.value);
       return ok({ id: launched.value, reused: false, replaced });
@@ -124,7 +121,7 @@ export async function startNamed(
     if (failure.code !== 'name-taken') return launched;
     if (naming === 'alone' || tries === MOST_TRIES) return fail(await withPorts(home, failure));
     if (naming === 'replace') continue;
-    // an id is printed only of a job that runs: one that gives way is no job
+    // an id is printed only of a job that runs: a job that loses its name to another is removed
     const { claimState, view } = await waitSettled(home, failure.id);
     if (claimState === 'none') continue;
     if (claimState === 'pending') return launched;
@@ -135,7 +132,10 @@ export async function startNamed(
   }
 }
 
-/** The name in the project that --reuse and --replace mean: that in which every other verb finds a job of the name. */
+/**
+ * The name in the project that --reuse and --replace mean: the one in which every other verb finds a job of
+ * the name.
+ */
 function titleMeant(home: Home, { cwd }: Draft, title: Title, naming: Naming): Title {
   const places = naming === 'alone' ? [] : projectsHere(cwd);
   if (places.length < 2) return title;
@@ -152,12 +152,7 @@ async function withPorts(home: Home, failure: Extract<Failure, { code: 'name-tak
 
 function noteDifference(output: Output, view: LiveView | EndedView, draft: Draft): void {
   const { spec } = view;
-  const differs = [
-    ...(spec.argv.join('\0') === draft.argv.join('\0') ? [] : [`runs ${safe(commandText(spec))}`]),
-    ...(spec.cwd === draft.cwd ? [] : [`runs in ${safe(spec.cwd)}`]),
-  ];
-  if (differs.length > 0)
-    output.note(
-      `(${jobLabel(view)} is not what was asked for: it ${differs.join(' and ')}; --replace stops it)`,
-    );
+  const command = spec.argv.join('\0') === draft.argv.join('\0') ? null : commandText(spec);
+  const cwd = spec.cwd === draft.cwd ? null : spec.cwd;
+  if (command !== null || cwd !== null) output.note(reusedDiffersText(view, command, cwd));
 }

@@ -1,6 +1,5 @@
-/** The options of `run` that put a job into a queue, and what they say. */
+/** The options of `run` that put a job into a queue, or make it wait. */
 import { systemClock } from '../../base/clock.ts';
-import { safe } from '../../base/text/sanitize.ts';
 import { type PlacementWish, setSlots } from '../../engine/queue/enqueue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -10,9 +9,11 @@ import { MOST_PRIORITY, NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { Dependency } from '../../job/spec.ts';
 import type { Context } from '../command/context.ts';
 import { selectAll } from '../jobs/select.ts';
+import { badSlots, priorityOutOfRange } from '../messages/run.ts';
+import { needsOption, notAName } from '../messages/usage.ts';
 
 const DEFAULT_BACKOFF_MS = 1000;
-/** Where a batch goes for which no queue is named, here or in config.json. */
+/** The queue of a batch if none is named, here or in config.json. */
 const DEFAULT_QUEUE = 'default';
 
 export const QUEUE_OPTIONS = {
@@ -20,22 +21,26 @@ export const QUEUE_OPTIONS = {
     kind: 'text',
     short: '-Q',
     value: 'NAME',
-    text: 'wait in this queue for a slot',
+    text: 'wait in this queue until a slot is free',
     group: 'Queue',
   },
-  slots: { kind: 'count', value: 'N', text: 'how many jobs of the queue run at once (default 1)' },
-  priority: { kind: 'integer', value: 'N', text: 'the higher comes first (default 0)' },
-  after: { kind: 'list', value: 'REF', text: 'start when REF has succeeded; skipped if it fails' },
-  'after-any': { kind: 'list', value: 'REF', text: 'start when REF has ended, however' },
-  delay: { kind: 'duration', value: 'DUR', text: 'not before DUR from now' },
-  retry: { kind: 'count', value: 'N', text: 'after a failure run it again, up to N times' },
+  slots: { kind: 'count', value: 'N', text: 'how many jobs of the queue may run at once (default 1)' },
+  priority: { kind: 'integer', value: 'N', text: 'jobs with a higher number start first (default 0)' },
+  after: {
+    kind: 'list',
+    value: 'REF',
+    text: 'start after REF has succeeded; if REF fails the job is skipped',
+  },
+  'after-any': { kind: 'list', value: 'REF', text: 'start after REF has ended, with any result' },
+  delay: { kind: 'duration', value: 'DUR', text: 'start DUR from now, not earlier' },
+  retry: { kind: 'count', value: 'N', text: 'after a failure run the job again, up to N times' },
   backoff: {
     kind: 'duration',
     value: 'DUR',
-    text: 'before the first retry (default 1s); then twice as long each time',
+    text: 'wait DUR before the first retry (default 1s), then twice as long each time',
   },
-  batch: { kind: 'text', value: 'FILE|-', text: 'a job for each line of FILE, a shell line' },
-  'skip-bad': { kind: 'flag', text: 'with --batch: leave bad lines out, and add the rest' },
+  batch: { kind: 'text', value: 'FILE|-', text: 'start a job for each line of FILE; each is a shell line' },
+  'skip-bad': { kind: 'flag', text: 'with --batch: leave out bad lines, and add the others' },
 } as const;
 
 interface QueueInput {
@@ -60,27 +65,19 @@ export interface Queueing {
   backoffMs: number;
 }
 
-const usage = (message: string, hint?: string) =>
-  fail({ code: 'usage', message, ...(hint !== undefined && { hint }) });
-
 /** Checks the name of a queue. */
 export const checkQueueName = (name: string): Result<string> =>
-  isName(name)
-    ? ok(name)
-    : usage(
-        `--queue: "${safe(name)}" is not a name: letters, digits and . _ - (64 at most), a letter or digit first, not digits alone`,
-      );
+  isName(name) ? ok(name) : fail(notAName('--queue', name));
 
 /** Checks a number of slots. */
 export const checkSlots = (slots: number): Result<number> =>
-  slots >= 1 && slots <= MOST_SLOTS
-    ? ok(slots)
-    : usage(
-        slots === 0
-          ? '--slots: with 0 nothing would ever start'
-          : `--slots: ${slots} are too many (${MOST_SLOTS} at most)`,
-        slots === 0 ? 'bgjob queue pause NAME' : undefined,
-      );
+  slots >= 1 && slots <= MOST_SLOTS ? ok(slots) : fail(badSlots(slots, MOST_SLOTS));
+
+/** Checks a priority. */
+export const checkPriority = (priority: number | null): Result<void> =>
+  priority === null || Math.abs(priority) <= MOST_PRIORITY
+    ? ok(undefined)
+    : fail(priorityOutOfRange(MOST_PRIORITY));
 
 function dependenciesOf(context: Context, references: string[], any: boolean): Result<Dependency[]> {
   const words = references.flatMap((text) => text.split(','));
@@ -88,31 +85,35 @@ function dependenciesOf(context: Context, references: string[], any: boolean): R
   return selected.ok ? ok(selected.value.map(({ id }) => ({ id, any }))) : selected;
 }
 
-/** Where a batch waits for which no queue is named. */
+/** The queue of a batch if none is named. */
 export const batchQueue = (context: Context): string => context.configOrNone().queue ?? DEFAULT_QUEUE;
 
 /** What the options say, checked against each other. */
 export function parseQueueing(context: Context, options: QueueInput): Result<Queueing> {
   const { queue, slots, priority, delay, batch } = options;
-  if (options['skip-bad'] && batch === null) return usage('--skip-bad is for --batch', 'bgjob run --help');
+  if (options['skip-bad'] && batch === null)
+    return fail(needsOption('--skip-bad', '--batch', 'bgjob run --help'));
   const named = queue ?? (batch === null ? null : batchQueue(context));
   if (named !== null) {
     const name = checkQueueName(named);
     if (!name.ok) return name;
   }
   if (named === null && (slots !== null || priority !== null))
-    return usage(
-      `--${slots !== null ? 'slots' : 'priority'} needs --queue`,
-      'bgjob run -Q NAME --slots 2 -- command',
+    return fail(
+      needsOption(
+        slots !== null ? '--slots' : '--priority',
+        '--queue',
+        'bgjob run -Q NAME --slots 2 -- command',
+      ),
     );
   if (slots !== null) {
     const checked = checkSlots(slots);
     if (!checked.ok) return checked;
   }
-  if (priority !== null && Math.abs(priority) > MOST_PRIORITY)
-    return usage(`--priority: from -${MOST_PRIORITY} to ${MOST_PRIORITY}`);
+  const ranked = checkPriority(priority);
+  if (!ranked.ok) return ranked;
   if (options.backoff !== null && options.retry === null)
-    return usage('--backoff needs --retry', 'bgjob run --retry 3 --backoff 10s -- command');
+    return fail(needsOption('--backoff', '--retry', 'bgjob run --retry 3 --backoff 10s -- command'));
   const success = dependenciesOf(context, options.after, false);
   if (!success.ok) return success;
   const end = dependenciesOf(context, options['after-any'], true);

@@ -1,4 +1,7 @@
-/** What `restart` starts: the draft of a job once more, from its records. Everything that can be refused is, before it is stopped. */
+/**
+ * The draft of a job that `restart` starts once more, made from its records. Everything that can be refused
+ * is refused here, before the job is stopped.
+ */
 import {
   accessSync,
   closeSync,
@@ -31,7 +34,7 @@ export interface Redraft {
   environment: 'caller' | 'kept';
 }
 
-/** The draft of a job once more; what it waited for is in it no more. */
+/** The draft without what the job waited for. */
 export function redraftOf(context: Context, home: Home, view: LiveView | EndedView): Result<Redraft> {
   const { v, id, needs, restartOf, createdAt, createdMonotonicMs, bootId, machine, ...rest } = view.spec;
   if (view.kind === 'live' && view.status.phase === 'queued')
@@ -44,9 +47,9 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   } catch (thrown) {
     return fail({ code: 'bad-cwd', directory: cwd, errno: errnoOf(thrown) });
   }
-  // its own script is written anew
-  const own = rest.script?.at === 0;
-  const program = own ? ok(argv[0]!) : findCommand(argv[0]!, undefined, cwd);
+  // the script of the job is written again, so it need not exist
+  const isOwnScript = rest.script?.at === 0;
+  const program = isOwnScript ? ok(argv[0]!) : findCommand(argv[0]!, undefined, cwd);
   if (!program.ok) return program;
   const job = home.job(id);
   let scriptBytes: Uint8Array | undefined;
@@ -62,17 +65,17 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
       return fail({ code: 'not-restarted', id, why, errno: errnoOf(thrown) });
     }
   // programs believe PWD: it must not name the directory of the call
-  const knowsPlace = environment !== undefined || rest.env.some((entry) => entry.startsWith('PWD='));
+  const hasPwd = environment !== undefined || rest.env.some((entry) => entry.startsWith('PWD='));
   const draft: Draft = {
     ...rest,
-    env: knowsPlace ? rest.env : [...rest.env, `PWD=${cwd}`],
+    env: hasPwd ? rest.env : [...rest.env, `PWD=${cwd}`],
     notify: rest.notify && { ...rest.notify, ...notifyTargets(context.env) },
     placement: placementAgain(rest, new Map()),
     parent: parentOf(context),
     restartOf: id,
     origin: null,
     ...(scriptBytes && { scriptBytes }),
-    // one more name of what the old one has: it stays when that is collected
+    // a hard link to the input of the old job: it stays when gc removes that job
     ...(rest.stdin?.kind === 'kept' && { inputCopy: job.input }),
     ...(payload && { payload }),
     ...(environment && { environment }),
@@ -81,8 +84,8 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
 }
 
 /**
- * The same queue, priority and batch, in the sandbox of the call. What it waited for then is over, but for jobs that are started once
- * more with it: `renewed` has their new ids by the old ones.
+ * The same queue, priority and batch, in the sandbox of the call. The job waits again only for jobs that are
+ * restarted with it: `renewed` has their new ids by the old ones.
  */
 export function placementAgain(
   { placement, retry }: Pick<Spec, 'placement' | 'retry'>,
@@ -98,7 +101,7 @@ export function placementAgain(
   return { ...placementOf({ queue, priority, notBefore: null, after }), batch };
 }
 
-/** A file of a job's directory: not through a link, and no FIFO that would hang us. Throws system errors. */
+/** A file of a job's directory. Never follows a link, never hangs on a FIFO. Throws system errors. */
 function readOwn(path: string): Buffer {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

@@ -1,6 +1,7 @@
 /**
- * Starting jobs once more. All that can be refused is refused before the first of them is touched. Then each is stopped if it runs, and
- * started: in the order given, but after those that it waits for. One that fails leaves the rest as it was.
+ * Restarts jobs. Everything that can be refused is refused before the first of them is touched. Then each
+ * is stopped if it runs, and started: in the order given, but after the jobs that it waits for. After a
+ * failure the rest is left as it was.
  */
 import { countLeftovers, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { nameOwner } from '../../engine/observe/name-owner.ts';
@@ -12,23 +13,26 @@ import type { Home } from '../../job/home/home.ts';
 import { titleOf } from '../../job/home/name-claims.ts';
 import { markSuperseded } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type EndedView, type JobView, type LiveView, stateWord } from '../../job/view.ts';
+import type { EndedView, JobView, LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { judgeable } from '../jobs/select.ts';
-import { jobLabel } from '../messages/job-text.ts';
+import { followedBy, stopsItself } from '../messages/run.ts';
 import type { Output } from '../output/output.ts';
 import { type StartCheck, startNamed } from './name-policy.ts';
 import { stopOne } from './replace.ts';
 import { placementAgain, type Redraft, redraftOf } from './restart-draft.ts';
 
-/** A job that is to be started once more. */
+/** A job that is to be restarted. */
 export interface Again extends Redraft {
   view: LiveView | EndedView;
-  /** Earlier jobs of its name that were meant, too: one of a name runs, and it stands for them. */
+  /**
+   * Earlier jobs of its name that were given, too. Only one job of a name can run, so this one replaces
+   * them.
+   */
   earlier: JobId[];
 }
 
-/** A job that was. */
+/** A job that was restarted. */
 export interface Restarted {
   id: JobId;
   again: Again;
@@ -36,7 +40,7 @@ export interface Restarted {
   replaced: JobId[];
 }
 
-/** What is to be started, in order; fails where one of them cannot be, and nothing was done. */
+/** The jobs to restart, in order. Fails if one of them cannot be restarted; then nothing was done. */
 export function planRestarts(context: Context, home: Home, given: JobView[]): Result<Again[]> {
   const plan = new Map<string, Again>();
   const own = callerJob(home, process.env);
@@ -45,14 +49,11 @@ export function planRestarts(context: Context, home: Home, given: JobView[]): Re
     if (!judged.ok) return judged;
     const view = judged.value;
     if (view.kind === 'live' && view.id === own && given.length > 1)
-      return fail({
-        code: 'usage',
-        message: `${jobLabel(view)} cannot restart itself: it would be stopped first`,
-      });
+      return fail(stopsItself(view, 'restart'));
     const redrafted = redraftOf(context, home, view);
     if (!redrafted.ok) return redrafted;
-    const followed = followerOf(home, view);
-    if (followed && !given.some(({ id }) => id === followed.id)) return fail(followedFailure(view, followed));
+    const follower = followerOf(home, view);
+    if (follower && !given.some(({ id }) => id === follower.id)) return fail(followedBy(view, follower));
     const title = titleOf(view.spec);
     const key = title ? `${title.name} ${title.project}` : String(view.id);
     const other = plan.get(key);
@@ -66,21 +67,14 @@ export function planRestarts(context: Context, home: Home, given: JobView[]): Re
   return ok(inOrder([...plan.values()]));
 }
 
-/** The live job that has the name of this one by now. */
+/** The live job that has the name of this one now. */
 function followerOf(home: Home, view: LiveView | EndedView): JobView | undefined {
   const title = titleOf(view.spec);
-  const holder = title && nameOwner(home, title);
-  return holder && holder.id !== view.id ? holder : undefined;
+  const owner = title && nameOwner(home, title);
+  return owner && owner.id !== view.id ? owner : undefined;
 }
 
-const followedFailure = (view: JobView, follower: JobView) =>
-  ({
-    code: 'usage',
-    message: `${jobLabel(view)} was followed by ${jobLabel(follower)}, which is ${stateWord(follower)}: one job of a name runs`,
-    hint: `bgjob restart ${'spec' in view ? view.spec.name : view.id}`,
-  }) as const;
-
-/** As given, but each behind those that it waits for. */
+/** As given, but each after the jobs that it waits for. */
 function inOrder(plan: Again[]): Again[] {
   const byId = new Map(plan.map((again) => [again.view.id, again]));
   const ordered = new Set<Again>();
@@ -88,7 +82,7 @@ function inOrder(plan: Again[]): Again[] {
     if (ordered.has(again)) return;
     for (const { id } of again.view.spec.placement?.after ?? []) {
       const awaited = byId.get(id);
-      // a job waits for earlier ones alone: no circle
+      // a job waits only for jobs with lower ids: there is no cycle
       if (awaited && id < again.view.id) add(awaited);
     }
     ordered.add(again);
@@ -97,18 +91,18 @@ function inOrder(plan: Again[]): Again[] {
   return [...ordered];
 }
 
-/** Starts them; `tell` hears of each. What was not started when one fails is named in `left`. */
+/** Restarts them, and calls `report` for each. After a failure `left` names those that were not restarted. */
 export async function restartJobs(
   output: Output,
   home: Home,
   plan: Again[],
   mayStart: StartCheck,
-  tell: (restarted: Restarted) => void,
+  report: (restarted: Restarted) => void,
 ): Promise<{ done: Restarted[]; failed: { failure: Result<never>; left: JobId[] } | null }> {
   const done: Restarted[] = [];
   const renewed = new Map<JobId, JobId>();
   const queues = new Set<string>();
-  // one look serves all; for a single job a thorough one is made
+  // one scan of the processes serves all; a single job gets a thorough one
   const marked = plan.length > 1 ? await markedProcesses(home) : undefined;
   let failed: { failure: Result<never>; left: JobId[] } | null = null;
   for (const [n, again] of plan.entries()) {
@@ -125,9 +119,9 @@ export async function restartJobs(
     if (placement) queues.add(placement.queue);
     const restarted = { id, again, replaced: started.value.replaced };
     done.push(restarted);
-    // a queue goes on before the id is told: of one job alone
+    // of a single job: the queue moves on before the id is printed
     if (placement && plan.length === 1) await attendQueue(home, placement.queue);
-    tell(restarted);
+    report(restarted);
   }
   if (plan.length > 1) for (const queue of queues) await attendQueue(home, queue);
   return { done, failed };
@@ -142,8 +136,8 @@ async function restartOne(
   mayStart: StartCheck,
 ): Promise<Result<{ id: JobId; placement: QueuedDraft['placement'] | null; replaced: JobId[] }>> {
   const follower = followerOf(home, view);
-  if (follower) return fail(followedFailure(view, follower));
-  // what cannot be started again is not stopped
+  if (follower) return fail(followedBy(view, follower));
+  // a job that cannot be started again is not stopped
   const may = await mayStart([view.id]);
   if (!may.ok) return may;
   const stopped: JobId[] = [];
@@ -153,8 +147,8 @@ async function restartOne(
         ? countLeftovers(home, view, marked)
         : (await processesOf(home, view)).length
       : 1;
-  const way = left > 0 ? await stopOne(output, home, view, stopped, 'restart') : ok(undefined);
-  if (!way.ok) return way;
+  const cleared = left > 0 ? await stopOne(output, home, view, stopped, 'restart') : ok(undefined);
+  if (!cleared.ok) return cleared;
   const placement = placementAgain(view.spec, renewed);
   const draft = { ...first, placement };
   const naming = draft.name === null ? 'alone' : 'replace';

@@ -255,7 +255,13 @@ situation('jobs that wait', async (rig) => {
     added.map(({ id }) => id),
     [2, 3, 4],
   );
-  for (const args of [['ls', '-q'], ['show', '2'], ['status', '2'], ['wait', '2', '--timeout', '0'], ['queue']])
+  for (const args of [
+    ['ls', '-q'],
+    ['show', '2'],
+    ['status', '2'],
+    ['wait', '2', '--timeout', '0'],
+    ['queue'],
+  ])
     await ask(rig, args);
   await ask(rig, ['move', '4', '--first']);
   await ask(rig, ['boot']);

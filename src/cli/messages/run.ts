@@ -1,0 +1,295 @@
+/** Messages of `run` and `restart`: why they refuse, and what they say of the jobs that they start. */
+import { unreachable } from '../../base/result.ts';
+import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import type { NoticeView } from '../../engine/hooks/notification-status.ts';
+import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
+import type { Stopped } from '../../engine/stop/stop-job.ts';
+import type { JobId, Notice } from '../../job/spec.ts';
+import { type JobView, stateWord } from '../../job/view.ts';
+import { jobLabel, jobs } from './job-text.ts';
+import { type UsageFailure, usageError } from './usage.ts';
+import type { Warning } from './warnings.ts';
+
+// the options
+
+export const logLimitTooSmall = (bytes: number): UsageFailure =>
+  usageError(
+    bytes === 0 ? '--max-log: 0 would keep nothing' : `--max-log: ${bytes} bytes are too few`,
+    'the minimum is --max-log 64k',
+  );
+
+export const emptyHook = (): UsageFailure =>
+  usageError(
+    '--on-exit: there is nothing to run',
+    'bgjob run --on-exit \'notify-send "$BGJOB_NAME $BGJOB_OUTCOME"\' -- command',
+  );
+
+/** `says`: the shell's own words. */
+export const badHook = (says: string): UsageFailure =>
+  usageError(`--on-exit: the shell refuses it: ${safe(says)}`);
+
+export const zeroLimit = (option: string): UsageFailure =>
+  usageError(`--${option}: 0 would stop the job at once; leave it out for no limit`);
+
+export const foreignVariableName = (name: string): UsageFailure =>
+  usageError(
+    `the variable ${safe(name)} is not UTF-8`,
+    /^\w+$/.test(name) ? `env -u ${name} bgjob run ...` : undefined,
+  );
+
+/** `place`: the option, or FILE:LINE. The value is not repeated: it may be a secret. */
+export const badVariable = (place: string, entry: string): UsageFailure =>
+  usageError(
+    `${place}: ${
+      entry.includes('=') ? 'the name is empty or holds a NUL byte' : `"${entry.slice(0, 40)}" has no =`
+    }; it must be NAME=value`,
+  );
+
+export const foreignLine = (file: string, line: number): UsageFailure =>
+  usageError(`${file}:${line}: the line is not UTF-8`);
+
+export const tooLarge = (file: string, limit: string, hint?: string): UsageFailure =>
+  usageError(`${safe(file)} is larger than ${limit}`, hint);
+
+export const badSlots = (slots: number, most: number): UsageFailure =>
+  slots === 0
+    ? usageError('--slots: with 0 no job would ever start', 'bgjob queue pause NAME')
+    : usageError(`--slots: ${slots} is too many (at most ${most})`);
+
+export const priorityOutOfRange = (most: number): UsageFailure =>
+  usageError(`--priority: it must be from -${most} to ${most}`);
+
+// what the job reads
+
+export const twoReadersOfStdin = (): UsageFailure =>
+  usageError('run - and --stdin - would both read stdin', 'save one of them in a file: --stdin FILE');
+
+export const longPtyCommand = (most: number): UsageFailure =>
+  usageError(
+    `--pty: a command may have ${most} characters`,
+    'a script may be longer: bgjob run --pty -- ./script',
+  );
+
+export const ptyWithStdin = (): UsageFailure =>
+  usageError(
+    '--pty: the job reads its terminal, so --stdin has no effect',
+    'bgjob send REF TEXT types into it',
+  );
+
+export const ptyWithSplit = (): UsageFailure =>
+  usageError('--pty and --split cannot be used together: a terminal has one output');
+
+/** Why no terminal can be made here. */
+export const noPty = {
+  system: () => usageError('--pty works on Linux and macOS only'),
+  script: () =>
+    usageError(
+      '--pty needs the program script of util-linux, which is not in /usr/bin',
+      'apt install bsdutils · dnf install util-linux-script · apk add util-linux-misc',
+    ),
+  stty: () => usageError('--pty needs the program stty', 'apt install coreutils'),
+} as const;
+
+export const stdinWithoutEnd = (path: string): UsageFailure =>
+  usageError(`--stdin: ${safe(path)} is a device or a socket, which may have no end`);
+
+export const readingInput = (): string => "reading the job's input from here, until Ctrl-D";
+
+// --notify
+
+export const noNotification = (trouble: string): Warning => ({
+  code: 'nobody-to-notify',
+  message:
+    `--notify: ${trouble}, and this call has no terminal: no notification will be shown; ` +
+    '--on-exit CMD runs a command of yours',
+});
+
+/** Where the notification will be shown. */
+function noticePlaces({ desktop, terminal }: Notice): string {
+  const places = [
+    ...(desktop.length > 0 ? ['on the desktop'] : []),
+    ...(terminal ? [safe(terminal.path)] : []),
+  ];
+  return places.length > 0 ? places.join(', or ') : 'but there is no desktop and no terminal';
+}
+
+/** `rang /dev/pts/3`: what became of --notify. */
+export function noticeText(view: NoticeView, notice: Notice): string {
+  switch (view.kind) {
+    case 'waits':
+    case 'due':
+    case 'runs':
+      return `when it has ended${notice.when === 'failure' ? ' if it fails' : ''}, ${noticePlaces(notice)}`;
+    case 'not-needed':
+      return 'only if it fails';
+    case 'not-run':
+      return 'no notification: no process was left to show it';
+    case 'unseen':
+      return 'not known: no process recorded it';
+    case 'told': {
+      const { by, why } = view.notified;
+      if (by === 'desktop') return 'shown on the desktop';
+      return by === 'terminal'
+        ? `rang ${safe(notice.terminal?.path ?? '')}`
+        : `no notification: ${safe(why ?? '')}`;
+    }
+    default:
+      return unreachable(view);
+  }
+}
+
+// names, --reuse, --replace, restart
+
+/** --reuse found a job that does something else. */
+export const reusedDiffersText = (view: JobView, command: string | null, cwd: string | null): string => {
+  const facts = [
+    ...(command === null ? [] : [`runs ${safe(command)}`]),
+    ...(cwd === null ? [] : [`runs in ${safe(cwd)}`]),
+  ];
+  return `(${jobLabel(view)} is not the same job: it ${facts.join(' and ')}; --replace stops it)`;
+};
+
+export const stopsItself = (view: JobView, verb: 'restart' | 'replace'): UsageFailure =>
+  usageError(`${jobLabel(view)} cannot ${verb} itself: it would be stopped first`);
+
+/** A job that was stopped to make room for another. */
+export function replacedText({ before, after, processes, listened }: Stopped, verb: string): string {
+  if (after.kind === 'ended' && after.status.outcome.kind === 'cancelled')
+    return `${verb} ${jobLabel(before)}: cancelled before it started`;
+  const count = plural(processes, 'process', 'processes');
+  const left = before.kind === 'ended' ? ' that it left' : '';
+  return `${verb} ${jobLabel(before)}: killed ${count}${left}${portText(listened)}`;
+}
+
+/** `, port 3000 free`: the ports of processes that are gone. */
+export function portText(listened: Listening[]): string {
+  const taken = portsIn(listened.filter(isInUse));
+  const free = portsIn(listened).filter((port) => !taken.includes(port));
+  const word = (list: number[], state: string) =>
+    list.length === 0 ? '' : `, ${list.length === 1 ? 'port' : 'ports'} ${list.join(' ')} ${state}`;
+  return word(free, 'free') + word(taken, 'taken by another process');
+}
+
+/** A newer live job has the name of the job that is to be restarted. */
+export const followedBy = (view: JobView, follower: JobView): UsageFailure =>
+  usageError(
+    `${jobLabel(view)} was followed by ${jobLabel(follower)}, which is ${stateWord(follower)}: ` +
+      'only one job of a name can run',
+    `bgjob restart ${'spec' in view ? view.spec.name : view.id}`,
+  );
+
+export const manyFailed = (count: number): UsageFailure =>
+  usageError(`${jobs(count)} failed; nothing was restarted yet`, 'the same with --yes');
+
+/** The options of `restart` that are for one job. */
+export const forOneNamedJob = (isFollow: boolean): UsageFailure =>
+  usageError(
+    `${isFollow ? '--follow works' : 'conditions such as --until work'} only with one REF`,
+    'bgjob restart --wait REF...',
+  );
+
+export const standsForText = (id: JobId, earlier: JobId[], name: string | null): string =>
+  `(${id} also replaces ${earlier.join(' ')}: only one job of the name ${name} can run)`;
+
+/** `how`: how the old job ended; null: it ran, and was stopped. */
+export const restartedText = (id: JobId, old: JobView, how: string | null, isStored: boolean): string =>
+  `(${id} is ${jobLabel(old)}${how === null ? '' : `, which ${how},`} once more, in ${
+    isStored ? 'the environment that was stored with it' : 'the environment of this call'
+  })`;
+
+export const restartedManyText = (count: number): string =>
+  `(${jobs(count)} restarted, in the environment of this call)`;
+
+/** `ids` as they can be typed. */
+export const notRestartedText = (left: JobId[], ids: string): string =>
+  `(not restarted: ${left.join(' ')}; again: bgjob restart ${ids})`;
+
+// after the start
+
+export const readerGoneText = (id: JobId): string =>
+  `the output has no reader any more; the job still runs: bgjob wait ${id}`;
+
+export const stillRunsText = (id: JobId): string =>
+  `(the job still runs: bgjob tail ${id} · bgjob kill ${id})`;
+
+/** After the first `run` of a home. */
+export const firstRunText = (became: string, id: JobId): string =>
+  `${became}; next: bgjob tail -f ${id} · bgjob wait ${id} · bgjob ls`;
+export const becameText = (reused: boolean, isQueued: boolean): string =>
+  reused ? 'it was running already' : isQueued ? 'added to its queue' : 'started';
+
+/** The end of a call that waited for many jobs: `counts`, the failures by name, and how to run them again. */
+export function manySummary(
+  { done, failed, open }: { done: number; failed: number; open: number },
+  named: string[],
+  again: string,
+): string[] {
+  const counts = [
+    `${done} done`,
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(open > 0 ? [`${open} not ended`] : []),
+  ].join(', ');
+  if (failed === 0) return [counts];
+  const more = failed - named.length;
+  return [
+    ...(failed === 1 ? [`${counts}: ${named[0]}`] : [`${counts}:`, ...named.map((one) => `  ${one}`)]),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+    `run ${failed === 1 ? 'it' : 'them'} again: bgjob restart ${again}`,
+  ];
+}
+
+// --batch
+
+const BATCH_EXAMPLE = 'bgjob run -Q NAME --batch FILE';
+
+/** A call with --batch that asks for something else, too. */
+export const notForBatch = {
+  words: (word: string) =>
+    usageError(
+      `--batch takes its commands from the lines of a file, but "${clip(safe(word), 80)}" was given, too`,
+      BATCH_EXAMPLE,
+    ),
+  option: (name: string) =>
+    usageError(`--${name} is for one job, but --batch starts many`, `${BATCH_EXAMPLE} --tag TAG`),
+  stdin: () => usageError('--stdin is for one job, but --batch starts many', 'in a line: command <file'),
+  conditions: () =>
+    usageError(
+      'conditions such as --until are for one job, but --batch starts many',
+      `${BATCH_EXAMPLE} --wait`,
+    ),
+} as const;
+
+export const emptyBatch = (file: string): UsageFailure =>
+  usageError(`--batch: there is nothing to run in ${safe(file)}: no line is a command`, BATCH_EXAMPLE);
+
+export const batchTooLarge = (file: string, limit: string): UsageFailure =>
+  usageError(
+    `--batch: ${safe(file)} is larger than ${limit}`,
+    'split -n l/4 FILE, and add the parts one after the other',
+  );
+
+export const batchIsUtf16 = (file: string, isStdin: boolean): UsageFailure =>
+  usageError(
+    `--batch: ${safe(file)} is UTF-16`,
+    `iconv -f UTF-16 -t UTF-8 ${isStdin ? '' : 'FILE '}| bgjob run --batch -`,
+  );
+
+export const batchNameTaken = (name: string, state: string, id: JobId): UsageFailure =>
+  usageError(
+    `${name} is ${state} as job ${id}: only one job of a name can run; nothing was added`,
+    `bgjob wait ${id}, bgjob kill ${id}, or another name`,
+  );
+
+export const readingBatch = (): string => 'reading shell lines from here, one job per line, until Ctrl-D';
+export const batchInterrupted = (): string => 'interrupted: nothing was added';
+export const batchAddedText = (count: number, first: JobId): string =>
+  `${jobs(count)} added; next: bgjob wait --batch ${first} · bgjob ls`;
+export const batchQueueText = (queue: string): string => `(no -Q: the jobs wait in queue ${queue})`;
+
+/** `FILE:17: note (and 3 more such lines)`: about the first of some lines. */
+export const ofLines = (file: string, line: number, text: string, more: number): string =>
+  `${safe(file)}:${line}: ${text}${more === 0 ? '' : ` (and ${plural(more, 'more such line')})`}`;
+
+/** `texts`: the bad lines, each with its reason. */
+export const leftOutText = ([first, ...rest]: string[]): string =>
+  [`left out: ${first}`, ...rest.map((text) => `          ${text}`)].join('\n');
