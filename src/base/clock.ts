@@ -15,8 +15,25 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => Number(process.hrtime.bigint() / 1000n) / 1000,
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  sleep,
 };
+
+/**
+ * Resolves after `ms` milliseconds, or earlier when one of the signals fires. Several are accepted because
+ * Node 20 leaks some bytes with each AbortSignal.any of a long-lived signal, and loops sleep often.
+ */
+export function sleep(ms: number, ...signals: AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    for (const signal of signals) signal.addEventListener('abort', finish, { once: true });
+    if (signals.some(({ aborted }) => aborted)) finish();
+  });
+}
 
 /** Blocks this thread. */
 export const sleepSync = (ms: number): void => {

@@ -1,6 +1,6 @@
 /** What our own jobs have in common: they are woken through a FIFO, and leave when they are not needed, or their home or job is gone. */
 import { Socket } from 'node:net';
-import { systemClock } from '../base/clock.ts';
+import { sleep, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { readRecord } from '../base/fs/read-record.ts';
 import { recoverQueues } from '../engine/automation/recovery.ts';
@@ -8,7 +8,6 @@ import { openServiceFifo, type ServiceJob, startService } from '../engine/automa
 import { observe } from '../engine/observe/observe.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { claimInstance } from '../engine/os/process-lock.ts';
-import { sleep } from '../engine/wait/job-end.ts';
 import type { JobTemplate } from '../job/automation/template-records.ts';
 import type { Home } from '../job/home/home.ts';
 import type { Found } from '../job/home/records.ts';

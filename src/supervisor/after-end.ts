@@ -10,7 +10,7 @@ import { collect, isCollectionDue } from '../engine/gc/collect.ts';
 import { startHook } from '../engine/hooks/exit-hook.ts';
 import { suspectJobs } from '../engine/observe/leftovers.ts';
 import { identify, isAlive } from '../engine/os/process-identity.ts';
-import { continueOurs } from '../engine/stop/stop-processes.ts';
+import { continueHelpers } from '../engine/stop/stop-processes.ts';
 import { readConfig } from '../job/home/config.ts';
 import { noteCrash } from './crash.ts';
 import { moveOn } from './next-job.ts';
@@ -54,7 +54,7 @@ async function endInOrder(supervision: Supervision, notifyWatcher?: () => void):
   // before the watcher goes: if we are killed here its adopter does it
   else if (supervision.status.phase === 'ended') startHook(supervision.home, supervision.spec);
   // one that somebody stopped would not hear it
-  if (notifyWatcher) continueOurs(supervision.job, supervision.owner.identity);
+  if (notifyWatcher) continueHelpers(supervision.job, supervision.owner.identity);
   notifyWatcher?.();
   // now that nobody holds it: its own turn may have come
   if (supervision.isRequeued) await moveOn(supervision, false);

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { systemClock } from '../base/clock.ts';
+import { sleep, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { HAS_PROC } from '../engine/os/process-identity.ts';
@@ -11,7 +11,7 @@ import { type AdvanceResult, advance, moverFor, needsQueueWaiter } from '../engi
 import { thisSandboxKey } from '../engine/queue/confinement.ts';
 import { QueueSnapshot } from '../engine/queue/queue-snapshot.ts';
 import { startQueueWaiter } from '../engine/queue/queue-waiter.ts';
-import { sleep, waitEnded } from '../engine/wait/job-end.ts';
+import { waitEnded } from '../engine/wait/job-end.ts';
 import type { Home } from '../job/home/home.ts';
 import type { JobId } from '../job/spec.ts';
 import { ALIVE_FD } from './supervision.ts';

@@ -13,7 +13,7 @@ import type { OnFound } from '../engine/observe/process-tree.ts';
 import { isAlive, isStopped, type ProcessStat, readStat } from '../engine/os/process-identity.ts';
 import { removeFromQueue } from '../engine/queue/queued-job.ts';
 import { helperProcesses } from '../engine/shim/shim-record.ts';
-import { continueOurs } from '../engine/stop/stop-processes.ts';
+import { continueHelpers } from '../engine/stop/stop-processes.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';
@@ -151,7 +151,7 @@ export class Supervision {
     const { main } = recordOf(this);
     const isMainDead = main !== undefined && isAlive(main) === 'dead';
     // the shim may have been stopped, and would write nothing
-    if (isMainDead) continueOurs(this.job, this.owner.identity);
+    if (isMainDead) continueHelpers(this.job, this.owner.identity);
     if (hasScribe(this) || (main && !isMainDead)) {
       this.hasSeenAlive = true;
       return;

@@ -5,7 +5,7 @@ import { systemClock } from '../../base/clock.ts';
 import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
-import { type Parcel, sendTo } from '../../engine/stop/send.ts';
+import { type StdinInput, sendTo } from '../../engine/stop/send.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
@@ -95,7 +95,7 @@ export const send = verb({
         );
     if (!text.ok) return text;
     const lines = [...linesOf(text.value)].map((line) => (view.spec.pty ? typed(line) : line));
-    const parcel: Parcel = { lines, eof: options.eof };
+    const parcel: StdinInput = { lines, eof: options.eof };
     const sent = await sendTo(home, view, parcel, GIVE_UP_MS);
     if (!sent.ok) return sent;
     const { bytes } = sent.value;

@@ -1,6 +1,6 @@
 /** `bgjob watch`: a live view of the jobs on a terminal, with keys; with --json a stream of changes. */
+import { sleep } from '../../base/clock.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
-import { sleep } from '../../engine/wait/job-end.ts';
 import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';

@@ -72,12 +72,12 @@ export class Changes {
 
   /** Tells what is there, then changes, until `abort` or until nobody reads. */
   async run(pulse: HomeWatcher, abort: AbortSignal, everyMs: number): Promise<void> {
-    pulse.attend(listLive(this.home));
+    pulse.watchJobs(listLive(this.home));
     await this.begin();
     while (!abort.aborted && !this.output.readerGone) {
       await pulse.wait(everyMs, abort);
       if (abort.aborted) return;
-      pulse.attend(listLive(this.home).filter((id) => !this.foreign.has(id)));
+      pulse.watchJobs(listLive(this.home).filter((id) => !this.foreign.has(id)));
       await this.look();
     }
   }

@@ -1,7 +1,7 @@
 /** `ls --watch`: the table of `ls`, drawn anew until ^C; and what a terminal must be for that. */
+import { sleep } from '../../base/clock.ts';
 import { ViewCache } from '../../engine/observe/view-cache.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
-import { sleep } from '../../engine/wait/job-end.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
@@ -58,7 +58,7 @@ export async function watchTable(context: Context, choice: Choice, form: Form): 
     const home = opened.value;
     parts ??= { views: new ViewCache(home), pulse: new HomeWatcher(home) };
     const { views, pulse } = parts;
-    pulse.attend(listLive(home));
+    pulse.watchJobs(listLive(home));
     views.beginRound();
     return pageOf(
       output,

@@ -1,6 +1,6 @@
 /** What the live view shows and does: the jobs as rows, the last line of each, its log; and the verbs that its keys mean. */
 import { statSync } from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { readableLines, safe } from '../../base/text/sanitize.ts';
 import { recoverAll } from '../../engine/automation/recovery.ts';
@@ -101,7 +101,7 @@ export class Watching {
     const home = this.open();
     if (!home) return { rows: [], counts: [], rest: ['no jobs yet: bgjob run -- command'] };
     const live = listLive(home);
-    this.pulse!.attend(live);
+    this.pulse!.watchJobs(live);
     this.glances!.beginRound();
     const choice = { ...this.choice, everywhere: this.everywhere };
     const picked = pickJobs(home, this.here, choice, false, (id) => this.glances!.view(id));
@@ -115,8 +115,6 @@ export class Watching {
   /** Resolves when another look may show something else, or with `abort`. */
   async wait(mostMs: number, abort: AbortSignal): Promise<boolean> {
     if (this.pulse) return this.pulse.wait(mostMs, abort);
-    const { sleep } =
-      require('../../engine/wait/job-end.ts') as typeof import('../../engine/wait/job-end.ts');
     await sleep(mostMs, abort);
     return true;
   }

@@ -96,7 +96,7 @@ function checkWatches(): Finding[] {
   }
   if (!HAS_PROC) return [];
   return FEW_WATCHES.flatMap(([name, least]): Finding[] => {
-    const key = `inotify.${name}`;
+    const key = `fs.inotify.${name}`;
     const text = readSystemText(`/proc/sys/${key.replaceAll('.', '/')}`);
     return text !== '' && Number(text) < least ? [{ code: 'few-watches', key, value: Number(text) }] : [];
   });

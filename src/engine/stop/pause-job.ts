@@ -1,6 +1,6 @@
 /**
- * Pausing a job from outside. It is the owner's work, as a stop is: a request is left and the owner nudged. Whoever asked looks
- * himself afterwards what became of the processes. Where nobody answers nothing is signalled.
+ * Pauses a job from outside. The owner does it, as it does a stop: a request is written and the owner is
+ * nudged. Afterwards the caller checks the processes itself. If no owner answers, no process is signalled.
  */
 import { systemClock } from '../../base/clock.ts';
 import { fail, ok, type PauseTrouble, type Result } from '../../job/failure.ts';
@@ -16,27 +16,30 @@ import { isStopped } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
 import { nudge, watchOwner } from './stop-request.ts';
 
-/** How long the owner has to answer: one that just boots on a busy machine needs a second, milliseconds. */
+/** How long the owner has to answer: one that boots on a busy machine needs a second, milliseconds. */
 const ANSWER_MS = 10_000;
-/** How long the processes may take from then on, or from when another owner began to do it, milliseconds. */
+/** How long the processes may take after that, or after another owner began anew, milliseconds. */
 const STOP_MS = 10_000;
 const POLL_MS = 5;
-/** Who was nudged while another took its place is asked again, milliseconds. */
+/** How often the owner is nudged again: another may have taken its place, milliseconds. */
 const NUDGE_MS = 500;
 
 export interface PausedJob {
-  /** The job now. One that was resumed may have ended since. */
+  /** The job now. After a resume it may have ended. */
   view: LiveView | EndedView;
-  /** It was so before. */
+  /** It was in that state before. */
   already: boolean;
-  /** Somebody asked for the contrary meanwhile. */
+  /** The contrary was requested meanwhile. */
   undone: boolean;
   processes: number;
 }
 
 export type PauseVerb = 'pause' | 'resume';
 
-/** Pauses a live job, or lets it go on, and returns when that is seen. Throws system errors where no request can be left. */
+/**
+ * Pauses or resumes a live job, and returns when that is seen. Throws system errors if no request can be
+ * written.
+ */
 export async function pauseJob(
   home: Home,
   before: LiveView,
@@ -44,14 +47,14 @@ export async function pauseJob(
   by: string,
 ): Promise<Result<PausedJob>> {
   const { id } = before;
-  // its pids are others here
+  // its pids are other processes here
   if (isProcForeign()) return fail({ code: 'proc-foreign' });
   const refuse = (trouble: PauseTrouble) => fail({ code: 'not-held', id, verb, trouble });
   const refused = troubleOf(before);
   if (refused) return refuse(refused);
   const paused = verb === 'pause';
-  const isSo = (pauseOf(before.status) !== null) === paused;
-  if (isSo && before.status.phase === 'running') {
+  const isInState = (pauseOf(before.status) !== null) === paused;
+  if (isInState && before.status.phase === 'running') {
     const processes = await processesOf(home, before);
     return ok({ view: before, already: true, undone: false, processes: processes.length });
   }
@@ -61,22 +64,25 @@ export async function pauseJob(
   const number = ask(paused);
   const answered = await answerOf(home, before, number);
   if (answered === 'no-answer' || answered === 'no-owner') {
-    // it would come to that later, when nobody expects it any more
+    // withdrawn: the owner would pause the job later, when the user does not expect it
     if (paused) ask(false);
     return refuse({ kind: answered });
   }
-  if (!paused && answered.kind === 'ended' && wentOn(answered))
+  if (!paused && answered.kind === 'ended' && wasResumed(answered))
     return ok({ view: answered, already: false, undone: false, processes: 0 });
   if (answered.kind !== 'live') return refuse(troubleOf(answered)!);
   const undone = (pauseOf(answered.status) !== null) !== paused;
   return verify(home, answered, paused && !undone, { already: false, undone }, refuse);
 }
 
-/** Whether a paused job that has ended must have gone on before: of all ends SIGKILL alone comes to what stands still. */
-const wentOn = ({ status: { outcome } }: EndedView): boolean =>
+/**
+ * Whether a paused job that ended must have been resumed before: SIGKILL is the only end of a stopped
+ * process.
+ */
+const wasResumed = ({ status: { outcome } }: EndedView): boolean =>
   outcome.kind === 'exited' && signalOfCode(outcome.code) !== 'SIGKILL';
 
-/** Why a job in this state can neither be paused nor go on. */
+/** Why a job in this state can be neither paused nor resumed. */
 function troubleOf(view: JobView): PauseTrouble | undefined {
   if (view.kind === 'ended') return { kind: 'ended', how: howEnded(view.status.outcome) };
   if (view.kind !== 'live') return { kind: 'ended', how: 'was removed' };
@@ -84,7 +90,10 @@ function troubleOf(view: JobView): PauseTrouble | undefined {
   return phase === 'queued' || phase === 'stopping' ? { kind: phase } : undefined;
 }
 
-/** The job once its owner has answered, or has no more to answer. `no-answer`: the time is over. `no-owner`: the owner was killed. */
+/**
+ * The job after its owner has answered, or cannot any more. `no-answer`: the time is over. `no-owner`: the
+ * owner was killed.
+ */
 async function answerOf(
   home: Home,
   before: LiveView,
@@ -96,7 +105,7 @@ async function answerOf(
   for (let deadline = systemClock.monotonic() + ANSWER_MS; ; ) {
     const now = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
     if (troubleOf(now)) return now;
-    // read before the time is looked at: one who was paused with its own job comes back later than that
+    // read before the clock: a caller that was paused with its own job comes back late
     const { holding } = (now as LiveView).status as StatusOf<'running'>;
     if ((holding?.request ?? 0) >= number) return now;
     const at = systemClock.monotonic();
@@ -110,33 +119,33 @@ async function answerOf(
   }
 }
 
-/** Looks until all of it stands still, twice in a row: what was born during one look is seen in the next. */
+/** Polls until all processes are stopped, twice in a row: the second scan finds those born in the first. */
 async function verify(
   home: Home,
   view: LiveView,
-  stands: boolean,
+  isPaused: boolean,
   facts: Pick<PausedJob, 'already' | 'undone'>,
   refuse: (trouble: PauseTrouble) => Result<never>,
 ): Promise<Result<PausedJob>> {
   let deadline = systemClock.monotonic() + STOP_MS;
   let { state } = view;
-  for (let still = 0; ; ) {
+  for (let stopped = 0; ; ) {
     const found = await processesOf(home, view);
-    const going = found.filter((stat) => !isStopped(stat));
-    still = going.length === 0 ? still + 1 : 0;
-    const held = { view, ...facts, processes: found.length };
-    if (!stands || still === 2) return ok(held);
+    const running = found.filter((stat) => !isStopped(stat));
+    stopped = running.length === 0 ? stopped + 1 : 0;
+    const result = { view, ...facts, processes: found.length };
+    if (!isPaused || stopped === 2) return ok(result);
     const now = observe(home, view.id);
     const trouble = now ? troubleOf(now) : undefined;
     if (trouble) return refuse(trouble);
-    if (now?.kind === 'live' && !pauseOf(now.status)) return ok({ ...held, view: now, undone: true });
+    if (now?.kind === 'live' && !pauseOf(now.status)) return ok({ ...result, view: now, undone: true });
     if (now?.kind === 'live' && now.state?.generation !== state?.generation) {
-      // the owner died amidst it: whoever took its place begins anew
+      // the owner died meanwhile: its successor begins anew
       ({ state } = now);
       deadline = systemClock.monotonic() + STOP_MS;
     }
     if (systemClock.monotonic() > deadline)
-      return refuse({ kind: 'not-stopped', pids: going.map(({ pid }) => pid) });
+      return refuse({ kind: 'not-stopped', pids: running.map(({ pid }) => pid) });
     await systemClock.sleep(POLL_MS);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Writing to a job whose stdin is held, or to its terminal. Nothing here waits for ever, and it is told how much was written: a
- * line of up to 4096 bytes is written as a whole or not at all (PIPE_BUF), also where several send at once.
+ * Writes to a job whose stdin is held open, or to its terminal. No call waits for ever, and the result says
+ * how much was written. A line of up to 4096 bytes is written whole or not at all (PIPE_BUF), also if several
+ * processes send at once.
  */
 import { closeSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -17,31 +18,31 @@ import { isAlive } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
 import { readShim } from '../shim/shim-record.ts';
 
-/** What a pipe takes as a whole. */
+/** How many bytes a pipe takes as a whole. */
 const WHOLE_BYTES = 4096;
-/** How often a full pipe is looked at, milliseconds. */
+/** How often a full pipe is polled, milliseconds. */
 const POLL_MS = 10;
-/** How long it may take from the record of the main process until it has opened its stdin, milliseconds. */
+/** How long the main process may take to open its stdin after it was recorded, milliseconds. */
 const OPENING_MS = 500;
 
-/** What is to be sent: bytes that end a line, but perhaps the last. */
-export interface Parcel {
+/** The input to send: lines with their ends; the last one may have none. */
+export interface StdinInput {
   lines: Buffer[];
-  /** Then the job is to read end of file. */
+  /** The job is to read end of file afterwards. */
   eof: boolean;
 }
 
-export interface Sent {
+interface Sent {
   lines: number;
   bytes: number;
 }
 type Why = Extract<Failure, { code: 'not-sent' }>['why'];
 
-/** Sends all of it; what is full or not ready is waited for, up to `giveUpMs`. */
+/** Sends all of the input. Waits up to `giveUpMs` while the pipe is full or the job is not ready. */
 export async function sendTo(
   home: Home,
   { id, spec }: Pick<LiveView, 'id' | 'spec'>,
-  parcel: Parcel,
+  input: StdinInput,
   giveUpMs: number,
 ): Promise<Result<Sent>> {
   const sending = new Sending(home, id, systemClock.monotonic() + giveUpMs);
@@ -50,21 +51,21 @@ export async function sendTo(
   if (!opened.ok) return opened;
   const fd = opened.value;
   try {
-    for (const piece of together(parcel.lines)) {
+    for (const piece of groupLines(input.lines)) {
       const written = await sending.put(fd, piece);
       if (!written.ok) return written;
     }
-    if (parcel.eof && spec.pty !== null) {
+    if (input.eof && spec.pty !== null) {
       // in the middle of a line the first one only ends the line
       const isOpen =
-        parcel.lines.length > 0 && !/[\r\n]$/.test(parcel.lines.at(-1)!.toString('latin1').slice(-1));
+        input.lines.length > 0 && !/[\r\n]$/.test(input.lines.at(-1)!.toString('latin1').slice(-1));
       const written = await sending.put(fd, { bytes: Buffer.from(isOpen ? '\x04\x04' : '\x04'), lines: 0 });
       if (!written.ok) return written;
     }
   } finally {
     closeSync(fd);
   }
-  if (parcel.eof && spec.pty === null) await sending.end();
+  if (input.eof && spec.pty === null) await sending.end();
   return ok(sending.sent);
 }
 
@@ -73,8 +74,8 @@ interface Piece {
   lines: number;
 }
 
-/** Lines that fit are written together. */
-function* together(lines: Buffer[]): Generator<Piece> {
+/** Groups lines that are written together. */
+function* groupLines(lines: Buffer[]): Generator<Piece> {
   let waiting: Buffer[] = [];
   let size = 0;
   for (const line of lines) {
@@ -111,20 +112,20 @@ class Sending {
     return systemClock.monotonic() > this.deadline;
   }
 
-  /** The FIFO, for writing, when the job reads it. */
+  /** Opens the FIFO for writing once the job reads it. */
   async open(): Promise<Result<number>> {
     let openSince: number | undefined;
     for (;;) {
       const view = observe(this.home, this.id);
       if (view?.kind !== 'live') return this.ended();
-      // its pids count where its owner is, which may be another namespace
+      // the pids of the record are valid where the owner runs, which may be another namespace
       const owner = readOwner(this.job);
       const { holder, main } = readShim(this.job, owner.kind === 'read' ? owner.value.identity : undefined);
-      const isLetGo = holder !== undefined && isAlive(holder) === 'dead';
-      if (isLetGo) return this.refuse('let-go');
+      const isStdinEnded = holder !== undefined && isAlive(holder) === 'dead';
+      if (isStdinEnded) return this.refuse('let-go');
       const fd = holder === undefined ? undefined : openForReader(this.job.stdin);
       if (fd !== undefined) return ok(fd);
-      // it was there already, and closed it
+      // the main process had opened it, and closed it again
       if (main) openSince ??= systemClock.monotonic();
       if (openSince !== undefined && systemClock.monotonic() - openSince > OPENING_MS)
         return this.refuse('closed');
@@ -143,7 +144,9 @@ class Sending {
     );
   }
 
-  /** Writes as much at once as there is room for; a longer line piece by piece, and then it may end in the middle. */
+  /**
+   * Writes as much at once as fits; a longer line goes piece by piece, and may be cut if the time is over.
+   */
   async put(fd: number, { bytes, lines }: Piece): Promise<Result<void>> {
     for (let done = 0; done < bytes.length; ) {
       const written = writeSome(fd, bytes.subarray(done));
@@ -161,10 +164,10 @@ class Sending {
     return ok(undefined);
   }
 
-  /** Ends the holder: the job reads end of file when it has read the rest. */
+  /** Ends the holder: the job reads end of file after the rest of the input. */
   async end(): Promise<void> {
     wakeReader(this.job.stdinEnd);
-    // so that whoever sends next is told that nobody reads any more
+    // wait for its end, so that the next `send` learns that stdin is closed
     while (hasReader(this.job.stdinEnd) && !this.isLate) await systemClock.sleep(POLL_MS);
   }
 }

@@ -1,4 +1,7 @@
-/** A job and all that it left, stopped with a true report: everything is gone, or the failure says what is not. */
+/**
+ * Stops a job, and the processes that it left, with a verified report: either no process is left, or the
+ * failure names those that are.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
@@ -12,20 +15,23 @@ import { cancel, type Killed, killLive, killUnreadable, sweepLeft } from './stop
 
 export interface Stopped {
   before: LiveView | EndedView;
-  /** The job now; as it was before, if it was removed meanwhile. */
+  /** The job now; its view from before if it was removed meanwhile. */
   after: JobView;
   /** How many processes were stopped. */
   processes: number;
-  /** How many of them did not end within the grace, and were ended with KILL. */
+  /** How many of them did not end within the grace, and were killed with SIGKILL. */
   forced: number;
-  /** What may be the job's, and was not stopped because nothing shows it. */
+  /** Processes that may be the job's and were not stopped, because nothing proves it. */
   hidden: HiddenProcess[];
-  /** Where they listened. */
+  /** The ports on which the processes listened. */
   listened: Listening[];
   tookMs: number;
 }
 
-/** Stops a live job, or what an ended one left, and returns when it is verified; fails if it cannot be. */
+/**
+ * Stops a live job, or the leftovers of an ended one. Returns when that is verified, and fails if it cannot
+ * be.
+ */
 export async function stopJob(
   home: Home,
   before: LiveView | EndedView,
@@ -33,7 +39,7 @@ export async function stopJob(
 ): Promise<Result<Stopped>> {
   const { id } = before;
   const begun = systemClock.monotonic();
-  const orphanage = orphanParentOf(home, id);
+  const orphanParent = orphanParentOf(home, id);
   let listened: Listening[] = [];
   let killed: Killed;
   try {
@@ -57,7 +63,7 @@ export async function stopJob(
   const hidden =
     after.kind === 'ended' && after.status.startedAt === null
       ? []
-      : await findHidden(home, before, orphanage);
+      : await findHidden(home, before, orphanParent);
   return ok({ before, after, processes: killed.stopped, forced: killed.forced, hidden, listened, tookMs });
 }
 

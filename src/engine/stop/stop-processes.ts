@@ -1,8 +1,10 @@
 /**
- * Stopping the processes of a job: one signal, a grace, and then KILL in sweeps. An owner and a killer do the same.
+ * Stops the processes of a job: one signal, a grace, then SIGKILL in sweeps. An owner and a killer use the
+ * same code.
  *
- * The signal goes to what the first look finds. A later look signals only what is older than that first signal: what a job
- * starts in order to clean up is younger, and is left alone until the grace ends. In doubt nothing is sent: KILL comes anyway.
+ * The signal goes to the processes that the first scan finds. A later scan signals only processes older than
+ * that first signal: younger ones were started by the job to clean up, and are left alone until the grace
+ * ends. In doubt no signal is sent: SIGKILL comes anyway.
  */
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -21,29 +23,29 @@ import { isOpaque } from '../os/process-table.ts';
 import { helperProcesses, readShim } from '../shim/shim-record.ts';
 
 export interface StopTarget {
-  /** What was asked for, read before each look: a harder request may come meanwhile. */
+  /** The request, read before each scan: a harder one may come meanwhile. */
   request(): { signal: string; graceMs: number };
   find(onFound: OnFound): Promise<ProcessStat[]>;
-  /** Whether the job is over once no process of it is left. */
+  /** Whether the job is over once none of its processes is left. */
   isEndKnown(): boolean;
-  /** Claims the first signal; what another process has claimed and sent before, if it has. */
+  /** Claims the first signal; returns the one that another process claimed and sent before, if there is one. */
   claimFirst(first: Omit<FirstSignal, 'v'>): FirstSignal | undefined;
   /** Called right before a signal is sent. */
   beforeSignal(signal: string): void;
-  /** Called between two looks. */
+  /** Called between two scans. */
   afterScan(): void;
 }
 
-export interface StoppedProcesses {
-  /** All that were found, by pid. */
+interface StoppedProcesses {
+  /** All processes that were found, by pid. */
   known: Set<number>;
-  /** Those among them that were still there when the grace ended. */
+  /** Those that still ran when the grace ended. */
   forced: Set<number>;
-  /** Those that survived KILL. */
+  /** Those that survived SIGKILL. */
   survivors: ProcessStat[];
 }
 
-/** Those of the processes that are still the ones that were found. */
+/** The processes that are still the same ones that were found. */
 function stillThere(found: ProcessStat[]): ProcessStat[] {
   const now = new Map(readStats(found.map(({ pid }) => pid)).map((stat) => [stat.pid, stat]));
   return found.filter(({ pid, startTicks }) => {
@@ -52,16 +54,22 @@ function stillThere(found: ProcessStat[]): ProcessStat[] {
   });
 }
 
-/** Lets shim and watcher go on, whom somebody may have stopped together with the job: without them its end is never told. */
-export function continueOurs(job: JobPaths, host?: Identity): void {
+/**
+ * Continues shim and watcher, in case they were stopped together with the job: without them its end is never
+ * published.
+ */
+export function continueHelpers(job: JobPaths, host?: Identity): void {
   const ours = helperProcesses(readShim(job, host));
   for (const stat of readStats(ours.map(({ pid }) => pid)))
     if (isStopped(stat) && ours.some((identity) => matchesIdentity(stat, identity)))
       signalProcess(stat, 'SIGCONT');
 }
 
-/** Looks of growing distance, milliseconds: a process that obeys is noticed at once, a stubborn one costs little. */
-const LOOKS_MS = [5, 10, 20, 40, 80, 150, 250];
+/**
+ * The wait after each scan, milliseconds: a process that obeys is noticed at once, a stubborn one costs
+ * little.
+ */
+const SCAN_MS = [5, 10, 20, 40, 80, 150, 250];
 
 export async function stopProcesses(
   target: StopTarget,
@@ -69,7 +77,7 @@ export async function stopProcesses(
 ): Promise<StoppedProcesses> {
   const known = new Set<number>();
   const forced = new Set<number>();
-  // one that shows nothing of itself is of the job by its parent alone, which may be gone at the next look
+  // a hidden process is known as the job's by its parent alone, which may be gone at the next scan
   const seen = new Map<number, ProcessStat>();
   const find = async (onFound: OnFound = () => {}): Promise<ProcessStat[]> => {
     const found = await target.find(onFound);
@@ -83,12 +91,12 @@ export async function stopProcesses(
     return found;
   };
   let begunMs = clock.monotonic();
-  /** What somebody else has sent before us. */
+  /** The first signal that another process sent before. */
   let earlier: FirstSignal | undefined;
   let sinceTicks: number | undefined;
   const signalled = new Set<number>();
   let empty = 0;
-  for (let look = 0; ; look++) {
+  for (let scan = 0; ; scan++) {
     const { signal, graceMs } = target.request();
     if (signal === 'SIGKILL' || clock.monotonic() - begunMs >= graceMs) {
       target.beforeSignal('SIGKILL');
@@ -100,7 +108,7 @@ export async function stopProcesses(
         }),
       );
       target.afterScan();
-      // what survived KILL as long as we swept is beyond us
+      // a process that survived SIGKILL for that long cannot be killed
       if (target.isEndKnown()) return { known, forced, survivors };
     } else {
       const found = await find();
@@ -114,8 +122,8 @@ export async function stopProcesses(
         sinceTicks = earlier ? 0 : first.ticks;
         target.beforeSignal(signal);
       }
-      // the note was flushed to the disk meanwhile
-      // parents first: one that starts its child again when that ends is asked before it does
+      // Checked again, because recording the first signal took time. Parents first: one that restarts its
+      // child when that ends is asked before it does.
       for (const stat of (isFirst ? stillThere(found) : found).toReversed()) {
         if (signalled.has(stat.pid)) continue;
         signalled.add(stat.pid);
@@ -126,7 +134,7 @@ export async function stopProcesses(
       }
     }
     const isOver = empty > 0 && target.isEndKnown();
-    await clock.sleep(isOver ? 1 : LOOKS_MS[Math.min(look, LOOKS_MS.length - 1)]!);
+    await clock.sleep(isOver ? 1 : SCAN_MS[Math.min(scan, SCAN_MS.length - 1)]!);
     target.afterScan();
   }
 }

@@ -1,4 +1,4 @@
-/** Which jobs were added with one in a batch, `run --batch`. */
+/** Finds the jobs that were added with one in a batch (`run --batch`). */
 import type { Home } from '../../job/home/home.ts';
 import { givenIds } from '../../job/home/ids.ts';
 import { readSpec } from '../../job/home/records.ts';
@@ -10,17 +10,17 @@ import { observe } from '../observe/observe.ts';
 export interface Batch {
   /** The id of its first job. */
   first: JobId;
-  /** Its jobs that are there, by id. */
+  /** The jobs that exist, by id. */
   views: JobView[];
   /** Its failures that gc has removed. */
   removed: RemovedFailure[];
 }
 
-/** The batch with this job; undefined: it was added alone, or there is no such job. */
+/** The batch of this job; undefined if it was added alone, or there is no such job. */
 export function findBatch(home: Home, id: JobId): Batch | undefined {
   const own = readSpec(home.job(id), id);
   const gone = readAllRemoved(home).flatMap(({ failures }) => failures);
-  // of a job that gc removed the batch is known if it failed, or if it was the first
+  // the batch of a job that gc removed is known if the job failed or was the first
   const known = own.kind === 'read' ? own.value.placement?.batch : gone.find((one) => one.id === id)?.batch;
   const first = known ?? (own.kind === 'read' ? null : id);
   if (first === null) return undefined;

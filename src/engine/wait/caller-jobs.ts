@@ -1,15 +1,21 @@
-/** The job in which a call is made, and those that started it: a wait for one of these may be a wait for itself. */
+/**
+ * The job from which a call is made, and the jobs that started it: a wait for one of these may be a wait for
+ * itself.
+ */
 import type { Home } from '../../job/home/home.ts';
 import { readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 
-/** The job in which a call is made; null: in none of this home. */
+/** The job from which a call is made; null if it is made from no job of this home. */
 export function callerJob(home: Home, env: NodeJS.ProcessEnv): JobId | null {
   const id = env['BGJOB_ID'] ?? '';
   return env['BGJOB_TOKEN'] === home.token && /^[1-9]\d{0,14}$/.test(id) ? Number(id) : null;
 }
 
-/** The job in which a call is made, first, and those that started it; none outside of jobs, or in a job of another home. */
+/**
+ * The job from which a call is made, then the jobs that started it; empty if it is made from no job of this
+ * home.
+ */
 export function callerJobs(home: Home, env: NodeJS.ProcessEnv): Set<JobId> {
   const ids = new Set<JobId>();
   let id = callerJob(home, env);

@@ -1,6 +1,7 @@
 /**
- * What a wait for a condition answers. Every wait takes a signal and a reporter last, and resolves to Met when its
- * condition came true, to undefined when the signal fired first, to a Failure when it can never come true.
+ * The answer of a wait for a condition. Each wait function takes an abort signal and a reporter last. It
+ * resolves to ConditionMet when its condition is met, to undefined when the signal fires first, and to a
+ * failure when the condition can never be met.
  */
 import type { Stream } from '../../job/log/log.ts';
 
@@ -21,5 +22,5 @@ export interface OutputFacts {
   cursor: number;
 }
 
-/** Tells something on stderr while the waiting goes on. */
+/** Prints a line on stderr while the wait goes on. */
 export type Report = (text: string) => void;

@@ -1,43 +1,50 @@
-/** Which failures of a round count: not those that a later job stands for, nor, outside of queues, what somebody wanted to end. */
+/**
+ * Which failures of a round count. A failure that a later job replaced does not; outside of queues, one that
+ * was requested does not either.
+ */
 import type { Home } from '../../job/home/home.ts';
 import { supersededBy } from '../../job/home/records.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobView } from '../../job/view.ts';
 
-/** What of a job decides whether its failure counts. */
+/** The facts of a job that decide whether its failure counts. */
 export interface EndFacts {
-  /** A later job stands for it: `run --replace` or `restart`. */
+  /** A later job takes its place: `run --replace` or `restart`. */
   superseded: boolean;
-  /** Somebody asked for its end. */
+  /** Its end was requested. */
   stopped: boolean;
   /** A schedule or a trigger started it. */
   automatic: boolean;
 }
 
-/** Why a failure is told and not counted. */
+/** Why a failure is reported but does not count. */
 export type NotCounted = keyof EndFacts;
 
-/** Who writes these into a stop stops one job for the next. */
-const FOR_THE_NEXT = ['run --replace', 'restart'];
+/** The verbs that stop one job in favour of the next; they write their name into the stop. */
+const REPLACING_VERBS = ['run --replace', 'restart'];
 
 export function endFacts(home: Home, view: JobView): EndFacts {
   if (view.kind !== 'ended') return { superseded: false, stopped: false, automatic: false };
   const { stop, outcome } = view.status;
-  const asked = stop?.cause === 'kill';
+  const wasKilled = stop?.cause === 'kill';
   return {
-    superseded: (asked && FOR_THE_NEXT.includes(stop.by)) || supersededBy(home.job(view.id)) !== undefined,
-    stopped: outcome.kind === 'cancelled' || (asked && ['killed', 'exited'].includes(outcome.kind)),
+    superseded:
+      (wasKilled && REPLACING_VERBS.includes(stop.by)) || supersededBy(home.job(view.id)) !== undefined,
+    stopped: outcome.kind === 'cancelled' || (wasKilled && ['killed', 'exited'].includes(outcome.kind)),
     automatic: view.spec.origin !== null,
   };
 }
 
-/** The name of its queue; null: it is in none. */
+/** The queue of a job; null if it has none. */
 export function roundQueueOf(view: JobView): string | null {
   const queue = 'spec' in view ? view.spec.placement?.queue : undefined;
   return queue === undefined || queue === NO_QUEUE ? null : queue;
 }
 
-/** Why the failure of a job counts not in a round of a queue (`round`), or of the project (null); null: it counts. */
+/**
+ * Why the failure of a job does not count in a round of a queue (`round`) or of the project (null); null if
+ * it counts.
+ */
 export function whyNotCounted(
   { superseded, stopped, automatic }: EndFacts,
   queue: string | null,
@@ -49,7 +56,7 @@ export function whyNotCounted(
   return stopped && queue === null ? 'stopped' : null;
 }
 
-/** Whether a round of the project leaves out a job that has ended: then nobody is told of it. */
+/** Whether a round of the project leaves out an ended job: then it is not reported. */
 export function isLeftOut(home: Home, view: JobView): boolean {
   if (view.kind !== 'ended') return false;
   const why = whyNotCounted(endFacts(home, view), roundQueueOf(view), null);

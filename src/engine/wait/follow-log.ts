@@ -1,26 +1,28 @@
 /**
- * Following a log to the job's end. Ask whether it ended, then drain, then stop: the last instant's output is never lost. When the
- * job empties its log, what it writes after that follows.
+ * Follows a log to the end of its job. It checks first whether the job ended, then reads the log to its end,
+ * then stops: so the last output is never lost. If the job empties its log, the output after that follows.
  */
+import { sleep } from '../../base/clock.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { Log, type Piece, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
-import { sleep, waitEnded } from './job-end.ts';
+import { waitEnded } from './job-end.ts';
 import { LogWatcher } from './log-watcher.ts';
 
 const PIECE_BYTES = 256 * 1024;
-/** After so many pieces in one go, timers and signals get their turn: a writer may be faster than its reader. */
-const PIECES_IN_A_GO = 4;
-/** Between two looks for a log that is not there yet, milliseconds. */
-const ABSENT_MS = 20;
+/** After this many pieces at once the event loop gets its turn: a writer may be faster than its reader. */
+const PIECES_PER_TURN = 4;
+/** The wait between two checks for a log that does not exist yet, milliseconds. */
+const POLL_MS = 20;
 
-const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const yieldNow = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Pieces of the log from byte `from` on, as they are written; ends with the job, or when `abort` fires. The bytes of a piece are
- * overwritten by the next: a new buffer for each would cost more than all the rest. `slowestMs`: how late it may be at a
- * stream of output that does not end. `onTrouble`: see waitEnded. `onOpen` gets the log, which reads at the same offsets, and closes it.
+ * Yields the pieces of the log from byte `from` on as they are written, until the job ends or `abort` fires.
+ * Each piece overwrites the bytes of the one before: a new buffer for each would cost more than all the rest.
+ * `slowestMs`: how late it may be while output does not stop. `onTrouble`: see waitEnded. `onOpen` gets the
+ * log, which reads at the same offsets, and closes it.
  */
 export async function* follow(
   home: Home,
@@ -33,21 +35,19 @@ export async function* follow(
   onOpen?: (log: Log) => void,
 ): AsyncGenerator<Piece | 'quiet'> {
   const job = home.job(id);
-  const growth = new LogWatcher(job[stream], slowestMs);
+  const watcher = new LogWatcher(job[stream], slowestMs);
   const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let log: Log | undefined;
   let ended = false;
-  const mine = new AbortController();
-  const end = () => mine.abort();
-  abort.addEventListener('abort', end, { once: true });
-  if (abort.aborted) end();
-  const over = waitEnded(home, id, mine.signal, onTrouble).then(() => {
+  const over = new AbortController();
+  const signal = AbortSignal.any([abort, over.signal]);
+  const done = waitEnded(home, id, signal, onTrouble).then(() => {
     ended = true;
-    end();
+    over.abort();
   });
   try {
     for (;;) {
-      const last = ended || mine.signal.aborted;
+      const last = ended || signal.aborted;
       if (!log) {
         log = Log.open(job, stream);
         log?.seek(from);
@@ -59,19 +59,18 @@ export async function* follow(
         const isNews = piece.bytes.length > 0 || piece.emptied > 0;
         grew ||= isNews;
         if (isNews) yield piece;
-        if (pieces % PIECES_IN_A_GO === 0) await breathe();
+        if (pieces % PIECES_PER_TURN === 0) await yieldNow();
         if (!isNews || piece.to >= piece.size || abort.aborted) break;
       }
       if (last) return;
       if (!grew) yield 'quiet';
       const hasMore = () => log?.hasMore === true;
-      if (log) await growth.wait(grew, hasMore, mine.signal);
-      else await sleep(ABSENT_MS, mine.signal);
+      if (log) await watcher.wait(grew, hasMore, signal);
+      else await sleep(POLL_MS, signal);
     }
   } finally {
-    end();
-    abort.removeEventListener('abort', end);
-    await over;
+    over.abort();
+    await done;
     if (!onOpen) log?.close();
   }
 }

@@ -1,35 +1,37 @@
 /**
- * Noticing that something changed in a home: a sleep in the kernel, on the folders of markers and the directories of live jobs.
- * fs.watch is an accelerator, never the truth (one instance of the user's 128 serves all folders): behind it there is a look
- * every second. No folder is watched that a job writes its output to.
+ * Notices changes in a home: it sleeps in the kernel on the index folders and the directories of live jobs.
+ * fs.watch only makes it faster, and may miss changes: callers poll every second besides. One watch instance
+ * serves all folders, of 128 that a user has. Folders into which a job writes output are not watched.
  */
 import { existsSync, type FSWatcher, watch } from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
 import type { JobId } from '../../job/spec.ts';
-import { sleep } from './job-end.ts';
 
-/** So many directories of jobs are watched; the others are looked at. */
-const MOST_JOBS = 1000;
-/** A change seldom comes alone: others are waited for, milliseconds. */
+/** How many directories of jobs are watched; the others are only polled. */
+const MAX_JOBS = 1000;
+/** A change is rarely the only one: the wait for more, milliseconds. */
 const SETTLE_MS = 15;
-/** Looking takes this part of the time at most. */
+/** A caller that reads for a time waits at least this many times as long. */
 const SHARE = 8;
 
 export class HomeWatcher {
   private readonly home: Home;
   private readonly watchers = new Map<string, FSWatcher>();
-  private isMoved = false;
+  private hasChanged = false;
   private wake: (() => void) | undefined;
   private wokenAt = 0;
   constructor(home: Home) {
     this.home = home;
   }
 
-  /** Watches these live jobs, and the folders that are there by now. To be called before each look: what comes after it wakes. */
-  attend(live: JobId[]): void {
+  /**
+   * Watches these live jobs, and the folders that exist by now. Called before each read: a change after the
+   * call wakes.
+   */
+  watchJobs(live: JobId[]): void {
     const { home } = this;
     const folders = existsSync(home.queues)
       ? listQueues(home).flatMap((name) => foldersOf(home.queue(name)))
@@ -39,29 +41,26 @@ export class HomeWatcher {
       home.ended,
       home.queues,
       ...folders,
-      ...live.slice(0, MOST_JOBS).map((id) => home.job(id).dir),
+      ...live.slice(0, MAX_JOBS).map((id) => home.job(id).dir),
     ]);
     for (const path of this.watchers.keys()) if (!wanted.has(path)) this.drop(path);
     for (const path of wanted) if (!this.watchers.has(path)) this.watch(path);
     this.wokenAt = systemClock.monotonic();
-    this.isMoved = false;
+    this.hasChanged = false;
   }
 
-  /** Resolves when something may have changed, after `mostMs`, or with `abort`; true if something moved. */
+  /** Resolves when there may be a change, after `mostMs`, or with `abort`; true if there was a change. */
   async wait(mostMs: number, abort: AbortSignal): Promise<boolean> {
-    // who looks for long, looks seldom
+    // a caller that reads for long reads seldom
     const begun = systemClock.monotonic();
     const restMs = Math.max(SETTLE_MS, (begun - this.wokenAt) * SHARE);
-    const mine = new AbortController();
-    const end = () => mine.abort();
-    this.wake = end;
-    abort.addEventListener('abort', end, { once: true });
-    if (!this.isMoved && !abort.aborted) await sleep(mostMs, mine.signal);
-    abort.removeEventListener('abort', end);
+    const woken = new AbortController();
+    this.wake = () => woken.abort();
+    if (!this.hasChanged && !abort.aborted) await sleep(mostMs, abort, woken.signal);
     this.wake = undefined;
     const slept = systemClock.monotonic() - begun;
-    if (this.isMoved && !abort.aborted) await sleep(Math.max(SETTLE_MS, restMs - slept), abort);
-    return this.isMoved;
+    if (this.hasChanged && !abort.aborted) await sleep(Math.max(SETTLE_MS, restMs - slept), abort);
+    return this.hasChanged;
   }
 
   close(): void {
@@ -71,13 +70,13 @@ export class HomeWatcher {
   private watch(path: string): void {
     try {
       const watcher = watch(path, () => {
-        this.isMoved = true;
+        this.hasChanged = true;
         this.wake?.();
       });
       watcher.on('error', () => this.drop(path));
       this.watchers.set(path, watcher);
     } catch (thrown) {
-      // it is not there, or the user has no watch left
+      // it does not exist, or the user has no watch left
       ignoreSystemError(thrown);
     }
   }

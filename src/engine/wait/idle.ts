@@ -1,10 +1,11 @@
 /**
- * Waiting until a job has written nothing for a while. Measured on the monotonic clock, by the size of its logs and by their time
- * stamps: a job that empties its log before each line leaves a log of one size. A time stamp says nothing where the log is
- * trimmed, which sets it. The silence before the wait began is taken from it only where nothing speaks against that.
+ * Waits until a job has written nothing for a while. It compares the sizes and the time stamps of its logs,
+ * because a job that empties its log before each line leaves it at one size. Where the log is trimmed the
+ * time stamp does not count, because trimming sets it. Time is measured on the monotonic clock. The silence
+ * before the wait counts only if it is certain.
  */
 import { existsSync, statSync } from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -13,16 +14,18 @@ import { readTrimmed } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
 import { thisHost } from '../os/process-identity.ts';
 import type { ConditionMet } from './condition.ts';
-import { sleep } from './job-end.ts';
 
-const SHORTEST_POLL_MS = 10;
-const LONGEST_POLL_MS = 200;
-/** Looks per awaited silence: a growth is noticed at most that part of it late. */
-const LOOKS = 20;
-/** Wall clock and monotonic clock may differ by this since the start, milliseconds: more means that one was set. */
+const MIN_POLL_MS = 10;
+const MAX_POLL_MS = 200;
+/** Polls per awaited silence: output is noticed at most that fraction of it late. */
+const POLLS = 20;
+/**
+ * How much wall clock and monotonic clock may differ since the start, milliseconds; more means that one was
+ * set.
+ */
 const CLOCK_SLACK_MS = 1000;
 
-/** What changes when the job writes to its logs, as one text to compare. */
+/** A text that changes when the job writes to its logs. */
 function stampsOf(job: JobPaths): string {
   const trimmed = readTrimmed(job);
   return (['log', 'err'] as const)
@@ -35,7 +38,7 @@ function stampsOf(job: JobPaths): string {
     .join(' ');
 }
 
-/** Since when the job runs, on the monotonic clock; undefined while it does not, or not in this boot. */
+/** When the job started, on both clocks; undefined if it does not run, or not in this boot. */
 function startedAt(home: Home, id: JobId): { wall: number; monotonic: number } | undefined {
   const state = readState(home.job(id));
   if (state.kind !== 'read' || !('startedMonotonicMs' in state.value.status)) return undefined;
@@ -52,11 +55,11 @@ function silenceBefore(job: JobPaths, started: { wall: number; monotonic: number
   if (Math.abs(now - started.wall - runningMs) > CLOCK_SLACK_MS) return 0;
   const written = [job.log, job.err].map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
   const silentMs = now - Math.max(...written);
-  // a log is made a moment before the start: a job that never wrote is silent since it runs
+  // a log is made a moment before the start: a job that never wrote is silent since its start
   return silentMs < 0 ? 0 : Math.max(0, Math.min(silentMs, runningMs));
 }
 
-/** Until the job has run and written nothing for `idleMs` milliseconds. */
+/** Waits until the job runs and has written nothing for `idleMs` milliseconds. */
 export async function waitIdle(
   home: Home,
   id: JobId,
@@ -64,7 +67,7 @@ export async function waitIdle(
   abort: AbortSignal,
 ): Promise<Result<ConditionMet | undefined>> {
   const job = home.job(id);
-  const pollMs = Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, idleMs / LOOKS));
+  const pollMs = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, idleMs / POLLS));
   let quietSince: number | undefined;
   for (let stamps = stampsOf(job); !abort.aborted; ) {
     if (quietSince === undefined) {

@@ -1,10 +1,10 @@
 /**
- * Waiting for the ends of thousands of jobs. Those that run are waited for as ever, on their FIFOs; those in a queue cost nothing but
- * a look at the names of the markers, and that only if one came or went. Looks follow ends, and one comes every second; they take a
- * tenth of the time at most.
+ * Waits for the ends of thousands of jobs. Running jobs are waited for on their FIFOs. Jobs in a queue cost
+ * only a read of the entry names, and that only if an entry was added or removed. It polls after each end and
+ * once a second; polls take a tenth of the time at most.
  */
 import { statSync } from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
@@ -14,32 +14,32 @@ import { idOfEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
-import { attendNow, letGo, sleep } from './job-end.ts';
+import { attendNow, waitUnlocked } from './job-end.ts';
 
-/** So many FIFOs are open at once, each a descriptor; what runs beyond is looked at every second. */
-const MOST_WATCHED = 200;
-/** Between two looks while nothing is heard, milliseconds. */
+/** How many FIFOs are open at once, each a descriptor; further running jobs are only polled. */
+const MAX_WATCHED = 200;
+/** The poll while nothing happens, milliseconds. */
 const POLL_MS = 1000;
-/** After an end the queue moves on: looks at what came of it, milliseconds after one another. */
+/** After an end the queue moves on: the polls that follow, milliseconds. */
 const FOLLOW_UPS_MS = [10, 40, 150, 400];
-/** What is under way when the waiting ends gets so long, milliseconds. */
-const LEAVE_MS = 500;
-/** The least between two looks, milliseconds. */
-const PAUSE_MS = 5;
-/** Looks take a part of the time that is at most this. */
+/** How long work in progress may go on when the wait ends, milliseconds. */
+const FINISH_MS = 500;
+/** The shortest time between two polls, milliseconds. */
+const MIN_POLL_MS = 5;
+/** The part of the time that polls may take. */
 const SHARE = 0.1;
-/** A directory that was changed so recently may be changed again without a newer time, milliseconds. */
+/** A directory that changed this recently may change again without a newer time stamp, milliseconds. */
 const TICK_MS = 50;
-/** So many of those that wait are looked at closely in each look: a marker may have outlived its job, whose owner was killed. */
+/** How many waiting jobs are observed in each poll: an entry may outlive its job if the owner was killed. */
 const SAMPLE = 10;
 
-/** A job that ended; undefined: it was removed. */
-export interface Ending {
+/** A job that ended; `view` is undefined if it was removed. */
+interface Ending {
   id: JobId;
   view: JobView | undefined;
 }
 
-/** What the markers of one folder said, and when it was last changed. */
+/** The entries of one folder, and when it changed last. */
 interface Folder {
   queue: string;
   changedMs: number;
@@ -49,102 +49,99 @@ interface Folder {
 
 export class Endings {
   private readonly home: Home;
-  /** Not ended, and in no queue as far as is known: looked at each time. */
+  /** Not ended, and in no queue as far as is known: observed in each poll. */
   private readonly active: Set<JobId>;
-  /** They have a marker in a queue. */
-  private readonly resting = new Set<JobId>();
-  private readonly started = new Set<JobId>();
+  /** They have an entry in a queue. */
+  private readonly waiting = new Set<JobId>();
+  private readonly runningIds = new Set<JobId>();
   private folders = new Map<string, Folder>();
-  private marked = new Set<JobId>();
-  private unsampled: JobId[] = [];
-  private attending: Promise<void> | undefined;
+  private queued = new Set<JobId>();
+  private notSampled: JobId[] = [];
+  private attendance: Promise<void> | undefined;
   private readonly watched = new Set<JobId>();
-  private nudge: () => void = () => {};
-  private isNudged = false;
+  private wake: () => void = () => {};
+  private isWoken = false;
 
   constructor(home: Home, ids: Iterable<JobId>) {
     this.home = home;
     this.active = new Set(ids);
   }
 
-  /** Those that run, as of the last look. */
+  /** The running jobs, as of the last poll. */
   get running(): ReadonlySet<JobId> {
-    return this.started;
+    return this.runningIds;
   }
-  /** Those that have not ended, as of the last look. */
+  /** The jobs that have not ended, as of the last poll. */
   get left(): JobId[] {
-    return [...this.active, ...this.resting].sort((a, b) => a - b);
+    return [...this.active, ...this.waiting].sort((a, b) => a - b);
   }
 
   /**
-   * Calls `each` with the jobs that ended, in the order in which they did, until all have or `abort` fires. The first look is taken
-   * in any case.
+   * Calls `each` with the jobs that ended, in the order of their ends, until all have ended or `abort` fires.
+   * The first poll is made in any case.
    */
   async wait(abort: AbortSignal, each: (endings: Ending[]) => Promise<void>): Promise<void> {
-    let lookedAt = Number.NEGATIVE_INFINITY;
+    let attendedAt = Number.NEGATIVE_INFINITY;
     for (let followUp = FOLLOW_UPS_MS.length; ; ) {
       const begun = systemClock.monotonic();
-      this.isNudged = false;
-      const endings = this.look();
+      this.isWoken = false;
+      const endings = this.poll();
       if (endings.length > 0) {
         followUp = 0;
         await each(endings);
       }
-      if (abort.aborted || this.active.size + this.resting.size === 0) {
-        // whoever is about to start a job of others is not stopped on the way
-        await Promise.race([this.attending, systemClock.sleep(LEAVE_MS)]);
+      if (abort.aborted || this.active.size + this.waiting.size === 0) {
+        // if this call is about to start a job, it finishes that
+        await Promise.race([this.attendance, systemClock.sleep(FINISH_MS)]);
         return;
       }
       this.watch(abort);
       const took = systemClock.monotonic() - begun;
-      if (this.resting.size > 0 && begun - lookedAt >= POLL_MS) {
-        lookedAt = begun;
+      if (this.waiting.size > 0 && begun - attendedAt >= POLL_MS) {
+        attendedAt = begun;
         this.attend();
       }
-      await this.rest(FOLLOW_UPS_MS[followUp++] ?? POLL_MS, took / SHARE, abort);
+      await this.pause(FOLLOW_UPS_MS[followUp++] ?? POLL_MS, took / SHARE, abort);
     }
   }
 
-  /** Sleeps for `ms`, or until a FIFO is let go, but in any case for `leastMs`. */
-  private async rest(ms: number, leastMs: number, abort: AbortSignal): Promise<void> {
-    const least = Math.min(Math.max(leastMs, PAUSE_MS), POLL_MS);
+  /** Sleeps for `ms` or until a FIFO is closed, but for `leastMs` in any case. */
+  private async pause(ms: number, leastMs: number, abort: AbortSignal): Promise<void> {
+    const least = Math.min(Math.max(leastMs, MIN_POLL_MS), POLL_MS);
     await sleep(least, abort);
-    if (this.isNudged || abort.aborted || ms <= least) return;
+    if (this.isWoken || abort.aborted || ms <= least) return;
     const woken = new AbortController();
-    const wake = () => woken.abort();
-    this.nudge = wake;
-    abort.addEventListener('abort', wake, { once: true });
-    await sleep(ms - least, woken.signal);
-    abort.removeEventListener('abort', wake);
-    this.nudge = () => {};
+    this.wake = () => woken.abort();
+    await sleep(ms - least, abort, woken.signal);
+    this.wake = () => {};
   }
 
-  /** Those that ended since the last look, in the order in which they did. */
-  private look(): Ending[] {
+  /** The jobs that ended since the last poll, in the order of their ends. */
+  private poll(): Ending[] {
     if (this.isReplaced()) return this.giveUp();
     const live = new Set(listLive(this.home));
-    const isChanged = this.readMarks();
+    const isChanged = this.readEntries();
     const sample = this.sample();
-    for (const id of isChanged ? this.resting : [...live, ...sample])
-      if (this.resting.has(id) && (live.has(id) || sample.has(id) || !this.marked.has(id)))
-        this.move(id, this.resting, this.active);
+    for (const id of isChanged ? this.waiting : [...live, ...sample])
+      if (this.waiting.has(id) && (live.has(id) || sample.has(id) || !this.queued.has(id)))
+        this.move(id, this.waiting, this.active);
     const endings: Ending[] = [];
     for (const id of this.active) {
-      // in a queue, and nobody has taken it: no record is read
-      if (this.marked.has(id) && !live.has(id) && !sample.has(id)) {
-        this.started.delete(id);
-        this.move(id, this.active, this.resting);
+      // in a queue, and not taken: no record is read
+      if (this.queued.has(id) && !live.has(id) && !sample.has(id)) {
+        this.runningIds.delete(id);
+        this.move(id, this.active, this.waiting);
         continue;
       }
       const view = observe(this.home, id);
       if (view?.kind === 'live') {
-        if (view.status.phase === 'queued') this.started.delete(id);
-        else this.started.add(id);
-        if (view.status.phase === 'queued' && this.marked.has(id)) this.move(id, this.active, this.resting);
+        if (view.status.phase === 'queued') this.runningIds.delete(id);
+        else this.runningIds.add(id);
+        if (view.status.phase === 'queued' && this.queued.has(id)) this.move(id, this.active, this.waiting);
         continue;
       }
       this.active.delete(id);
-      this.started.delete(id);
+      this.runningIds.delete(id);
       endings.push({ id, view });
     }
     return endings.sort((a, b) => endedAt(a) - endedAt(b) || a.id - b.id);
@@ -156,10 +153,10 @@ export class Endings {
     return now.ok && now.value !== undefined && now.value.token !== this.home.token;
   }
 
-  /** Nobody can tell how the rest ended. */
+  /** Gives up the jobs that are left: how they end cannot be known. */
   private giveUp(): Ending[] {
     const endings = this.left.map((id) => ({ id, view: undefined }));
-    for (const ids of [this.active, this.resting, this.started]) ids.clear();
+    for (const ids of [this.active, this.waiting, this.runningIds]) ids.clear();
     return endings;
   }
 
@@ -168,24 +165,26 @@ export class Endings {
     to.add(id);
   }
 
-  /** The next few of those that wait. */
+  /** The next few waiting jobs. */
   private sample(): Set<JobId> {
-    if (this.unsampled.length === 0) this.unsampled = [...this.resting].reverse();
-    return new Set(this.unsampled.splice(-SAMPLE).filter((id) => this.resting.has(id)));
+    if (this.notSampled.length === 0) this.notSampled = [...this.waiting].reverse();
+    return new Set(this.notSampled.splice(-SAMPLE).filter((id) => this.waiting.has(id)));
   }
 
-  /** Moves the queues on in which they wait: what the death of all processes of a job left undone. */
+  /** Moves on the queues in which they wait, if their processes were killed. */
   private attend(): void {
     const queues = new Set([...this.folders.values()].map(({ queue }) => queue));
-    const attendThem = async () => {
+    const attendAll = async () => {
       for (const queue of queues) await attendNow(this.home, queue);
-      this.attending = undefined;
+      this.attendance = undefined;
     };
-    this.attending ??= attendThem();
+    this.attendance ??= attendAll();
   }
 
-  /** Reads the jobs that have a marker in a queue; false if none came or went since the last look. */
-  private readMarks(): boolean {
+  /**
+   * Reads which jobs have an entry in a queue; false if no entry was added or removed since the last poll.
+   */
+  private readEntries(): boolean {
     const before = this.folders;
     this.folders = new Map();
     let isSame = true;
@@ -197,22 +196,22 @@ export class Endings {
         isSame &&= folder === known;
       }
     if (isSame && before.size === this.folders.size) return false;
-    this.marked = new Set([...this.folders.values()].flatMap(({ ids }) => ids));
+    this.queued = new Set([...this.folders.values()].flatMap(({ ids }) => ids));
     return true;
   }
 
-  /** Waits on the FIFOs of those that run. */
+  /** Waits on the FIFOs of running jobs. */
   private watch(abort: AbortSignal): void {
-    for (const id of this.started) {
-      if (this.watched.size >= MOST_WATCHED) return;
+    for (const id of this.runningIds) {
+      if (this.watched.size >= MAX_WATCHED) return;
       if (this.watched.has(id)) continue;
-      const released = letGo(this.home.job(id), abort);
-      if (!released) continue;
+      const unlocked = waitUnlocked(this.home.job(id), abort);
+      if (!unlocked) continue;
       this.watched.add(id);
-      void released.then(() => {
+      void unlocked.then(() => {
         this.watched.delete(id);
-        this.isNudged = true;
-        this.nudge();
+        this.isWoken = true;
+        this.wake();
       });
     }
   }
@@ -221,7 +220,7 @@ export class Endings {
 const endedAt = ({ view }: Ending): number =>
   view?.kind === 'ended' ? view.status.endedAt : Number.POSITIVE_INFINITY;
 
-/** The markers of a folder: `known` itself, if nothing came or went since. */
+/** The entries of a folder: `known` itself, if none was added or removed since. */
 function readFolder(queue: string, path: string, known: Folder | undefined): Folder | undefined {
   const readMs = systemClock.now();
   let changedMs: number;

@@ -1,7 +1,8 @@
 /**
- * Waiting for a line of a job's output. Text that was there before the wait began counts, and so does the unfinished last line, if
- * it matches however it goes on or is a prompt that has stood there for a while: a prompt has no newline. The line that tells one attempt from the next is none of the job's. Ask
- * whether the job ended, then drain, then give up.
+ * Waits for a line of a job's output. Output before the wait counts. The unfinished last line counts if it
+ * matches however it goes on, or if it is a prompt that has not changed for a while: a prompt has no newline.
+ * The heading of an attempt is none of the job's lines. It checks first whether the job ended, then reads the
+ * log to its end, then gives up.
  */
 import { systemClock } from '../../base/clock.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
@@ -15,35 +16,35 @@ import { type Hit, Search } from '../search/search.ts';
 import type { ConditionMet } from './condition.ts';
 import { follow } from './follow-log.ts';
 
-export interface MatchAsk {
+interface MatchOptions {
   stream: Stream;
-  /** From this byte on. */
+  /** The byte at which the search begins. */
   since: number;
   until: Pattern[];
   failOn: Pattern[];
 }
 
-/** A prompt has stood there for so long, milliseconds. */
+/** A prompt must not change for this long, milliseconds. */
 const SETTLED_MS = 1000;
-const SHOWN = 200;
-/** Fifty waiters at a stream of 10,000 lines a second cost a twentieth of a core. */
+const MAX_SHOWN = 200;
+/** Fifty waiters at 10,000 lines a second then use a twentieth of a core. */
 const SLOWEST_MS = 1000;
 
-/** The first line that matches; undefined when the job ended without one, or `abort` fired. */
+/** The first line that matches; undefined if the job ended without one, or `abort` fired. */
 export async function waitMatch(
   home: Home,
   id: JobId,
-  ask: MatchAsk,
+  options: MatchOptions,
   abort: AbortSignal,
 ): Promise<Result<ConditionMet | undefined>> {
-  // the lowest index wins on the same line: what is a failure is told as one
-  const search = new Search([...ask.failOn, ...ask.until]);
-  // a line may be in the hands of its thread: whoever gives up does not wait for that
+  // on the same line the lowest index wins: a failure is reported as one
+  const search = new Search([...options.failOn, ...options.until]);
+  // a line may be in the regex thread: giving up does not wait for that
   const giveUp = () => search.close();
   abort.addEventListener('abort', giveUp, { once: true });
   let cameMs = systemClock.monotonic();
   try {
-    for await (const piece of follow(home, id, ask.stream, ask.since, SLOWEST_MS, abort)) {
+    for await (const piece of follow(home, id, options.stream, options.since, SLOWEST_MS, abort)) {
       const hits =
         piece === 'quiet'
           ? await peek(search, systemClock.monotonic() - cameMs >= SETTLED_MS)
@@ -51,19 +52,19 @@ export async function waitMatch(
       if (piece !== 'quiet') cameMs = systemClock.monotonic();
       if (!hits.ok) return hits;
       const hit = firstOf(hits.value);
-      if (hit) return ok(outputMet(hit, ask));
+      if (hit) return ok(outputMet(hit, options));
     }
     const rest = await search.end();
     if (!rest.ok) return rest;
     const last = firstOf(rest.value);
-    return ok(last && outputMet(last, ask));
+    return ok(last && outputMet(last, options));
   } finally {
     abort.removeEventListener('abort', giveUp);
     search.close();
   }
 }
 
-/** The first line that the job wrote. */
+/** The first line that the job itself wrote. */
 const firstOf = (hits: Hit[]): Hit | undefined => hits.find(({ text }) => !isHeading(text));
 
 async function peek(search: Search, settled: boolean): Promise<Result<Hit[]>> {
@@ -71,10 +72,13 @@ async function peek(search: Search, settled: boolean): Promise<Result<Hit[]>> {
   return hit.ok ? ok(hit.value ? [hit.value] : []) : hit;
 }
 
-function outputMet({ pattern, from, to, text, matched }: Hit, { stream, failOn }: MatchAsk): ConditionMet {
-  // a long line is shown from where it matches
+function outputMet(
+  { pattern, from, to, text, matched }: Hit,
+  { stream, failOn }: MatchOptions,
+): ConditionMet {
+  // a long line is shown from its match on
   const at = text.indexOf(matched);
-  const shown = clip(at > SHOWN - 80 ? text.slice(at) : text, SHOWN);
+  const shown = clip(at > MAX_SHOWN - 80 ? text.slice(at) : text, MAX_SHOWN);
   return {
     condition: pattern < failOn.length ? 'fail' : 'match',
     facts: { stream, from, to, line: shown, cursor: to },

@@ -1,9 +1,10 @@
 /**
- * Waiting until a job listens on a TCP port. The kernel tells nobody when a socket begins to
- * listen. Its count of sockets is read every 25 ms (microseconds); the tables of sockets and of processes (milliseconds)
- * only when it changed, when a socket shows up whose holder is not known as the job's, and now and then.
+ * Waits until a job listens on a TCP port. The kernel reports no event when a socket begins to listen. So its
+ * count of sockets is read every 25 ms, which takes microseconds. The tables of sockets and processes take
+ * milliseconds: they are read only when the count changed, when a socket shows up that is not known as the
+ * job's, and now and then.
  */
-import { systemClock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readOwner } from '../../job/home/records.ts';
@@ -15,28 +16,33 @@ import { sinceTicksOf } from '../observe/process-tree.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
 import { isInTheWay, processesWith, readSocketCounts, socketsOn } from '../os/sockets.ts';
 import type { ConditionMet, Report } from './condition.ts';
-import { sleep } from './job-end.ts';
 
 const POLL_MS = HAS_PROC ? 25 : 250;
-/** The processes of the job are searched this often while it starts, and later: one that leaves our network is rare. */
+/**
+ * How often the processes of the job are searched while it starts, and later: a process rarely leaves our
+ * network.
+ */
 const WALK_MS = 250;
 const LATER_WALK_MS = 1000;
 const STARTED_MS = 5000;
-/** Two sockets, one opened and one closed between two looks, leave the count as it was: the tables are read this often at least. */
+/**
+ * A socket that opens and one that closes between two polls leave the count unchanged: so the tables are read
+ * this often.
+ */
 const RECHECK_MS = 1000;
-/** What is not there after this long may take a little longer to be noticed, milliseconds. */
-const PATIENT_MS = 60_000;
-const PATIENT_FACTOR = 4;
-/** A machine with thousands of sockets, or of processes, must not spend a core on looking. */
+/** After this long a port may be noticed a little later, milliseconds. */
+const SLOW_AFTER_MS = 60_000;
+const SLOW_FACTOR = 4;
+/** With thousands of sockets or processes the polls must not use a whole core. */
 const IDLE_PER_POLL = 4;
 const IDLE_PER_WALK = 25;
 
-export interface PortOptions {
-  /** Whoever listens will do. */
+interface PortOptions {
+  /** Any listener counts, also of another job or of none. */
   anyOwner: boolean;
 }
 
-/** Until a process of the job listens on the port; fails if the port is another's since before the job. */
+/** Waits until a process of the job listens on the port; fails if an older process of others has the port. */
 export async function waitPort(
   home: Home,
   id: JobId,
@@ -45,30 +51,32 @@ export async function waitPort(
   abort: AbortSignal,
   report: Report,
 ): Promise<Result<ConditionMet | undefined>> {
-  const search = new Search(home, id, port, report);
+  const search = new PortSearch(home, id, port, report);
   const begun = systemClock.monotonic();
   while (!abort.aborted) {
     const at = systemClock.monotonic();
     const walkedMs = search.walkedMs;
-    const found = anyOwner ? await search.pollForAny() : await search.look();
+    const found = anyOwner ? await search.pollForAnyOwner() : await search.poll();
     if (found !== undefined) return found;
     const now = systemClock.monotonic();
-    const factor = now - begun > PATIENT_MS ? PATIENT_FACTOR : 1;
+    const factor = now - begun > SLOW_AFTER_MS ? SLOW_FACTOR : 1;
     search.walkEveryMs = now - begun > STARTED_MS ? LATER_WALK_MS : WALK_MS;
-    // a walk has a pace of its own
+    // walks have a pace of their own
     const pollMs = now - at - (search.walkedMs - walkedMs);
     await sleep(Math.max(POLL_MS * factor, pollMs * IDLE_PER_POLL), abort);
   }
   return ok(undefined);
 }
 
+const WAITING = 'still waiting (--any-owner takes it)';
+
 type Found = Result<ConditionMet> | undefined;
 
-const met = (port: number, pid: number | undefined): Result<ConditionMet> =>
+const portMet = (port: number, pid: number | undefined): Result<ConditionMet> =>
   ok({ condition: 'port', facts: { port, pid: pid ?? null } });
 
-/** What one waiter knows of the job's processes and of who else listens. */
-class Search {
+/** The facts that one wait knows: the processes of the job, and other listeners. */
+class PortSearch {
   private readonly home: Home;
   private readonly id: JobId;
   private readonly port: number;
@@ -76,14 +84,14 @@ class Search {
   private members: number[] = [];
   private walkedAt = Number.NEGATIVE_INFINITY;
   walkEveryMs = WALK_MS;
-  /** What all walks have cost so far, and the last one, milliseconds. */
+  /** The cost of all walks so far, milliseconds; below, of the last one. */
   walkedMs = 0;
   private lastWalkMs = 0;
   private counts: string | undefined;
-  private lookedAt = Number.NEGATIVE_INFINITY;
-  /** Sockets that were looked up among all processes since the last walk, and are not the job's. */
+  private polledAt = Number.NEGATIVE_INFINITY;
+  /** Sockets that were found, since the last walk, not to be the job's. */
   private readonly foreign = new Set<string>();
-  private readonly told = new Set<string>();
+  private readonly reported = new Set<string>();
 
   constructor(home: Home, id: JobId, port: number, report: Report) {
     this.home = home;
@@ -92,9 +100,9 @@ class Search {
     this.report = report;
   }
 
-  private tell(text: string): void {
-    if (!this.told.has(text)) this.report(text);
-    this.told.add(text);
+  private reportOnce(text: string): void {
+    if (!this.reported.has(text)) this.report(text);
+    this.reported.add(text);
   }
 
   private async walk(): Promise<void> {
@@ -104,18 +112,18 @@ class Search {
     this.walkedAt = systemClock.monotonic();
     this.lastWalkMs = this.walkedAt - begun;
     this.walkedMs += this.lastWalkMs;
-    // a socket may be handed on: it is judged again with each walk
+    // a socket may be passed on: each walk judges it again
     this.foreign.clear();
   }
 
   /** Whether the tables may hold something new. */
   private isDue(withOwn: boolean): boolean {
-    // read before the tables: what begins to listen after this changes it for the next look
-    const counts = readSocketCounts(this.windows(), withOwn);
+    // read before the tables: a socket that listens after this changes the count for the next poll
+    const counts = readSocketCounts(this.viewpoints(), withOwn);
     const now = systemClock.monotonic();
-    if (counts !== undefined && counts === this.counts && now - this.lookedAt < RECHECK_MS) return false;
+    if (counts !== undefined && counts === this.counts && now - this.polledAt < RECHECK_MS) return false;
     this.counts = counts;
-    this.lookedAt = now;
+    this.polledAt = now;
     return true;
   }
 
@@ -124,8 +132,8 @@ class Search {
     if (systemClock.monotonic() - this.walkedAt >= everyMs) await this.walk();
   }
 
-  /** The owner, while there is no process of the job yet: the job starts where its supervisor is. */
-  private windows(): number[] {
+  /** The processes that show the job's network: before the job has any, its supervisor. */
+  private viewpoints(): number[] {
     if (this.members.length > 0) return this.members;
     const owner = readOwner(this.home.job(this.id));
     return owner.kind === 'read' && this.isHere(owner.value.identity.pidNamespace)
@@ -135,59 +143,56 @@ class Search {
 
   private isHere(pidNamespace: string): boolean {
     if (pidNamespace === thisHost().pidNamespace) return true;
-    this.tell(
-      `job ${this.id} runs in another pid namespace: which process listens cannot be seen from here (--any-owner takes any)`,
-    );
+    const elsewhere = `job ${this.id} runs in another pid namespace`;
+    this.reportOnce(`${elsewhere}: which process listens cannot be seen from here (--any-owner takes any)`);
     return false;
   }
 
-  async pollForAny(): Promise<Found> {
+  async pollForAnyOwner(): Promise<Found> {
     await this.walkIfDue();
     if (!this.isDue(true)) return undefined;
-    const sockets = socketsOn(this.port, this.windows(), true);
+    const sockets = socketsOn(this.port, this.viewpoints(), true);
     if (sockets.length === 0) return undefined;
     const own = processesWith(this.members, sockets)[0];
-    if (own !== undefined) return met(this.port, own);
+    if (own !== undefined) return portMet(this.port, own);
     const usual = sockets.filter(isInTheWay);
-    if (usual.length > 0) return met(this.port, (await readSocketOwners(usual))[0]?.pid);
-    // one with an address for itself alone counts if it came with the job: another may have been there for long
+    if (usual.length > 0) return portMet(this.port, (await readSocketOwners(usual))[0]?.pid);
+    // a listener on one other address counts if it is younger than the job: another may have been there for
+    // long
     const since = sinceTicksOf(this.home, this.id);
     const [young] = (await readSocketOwners(sockets)).filter(({ startTicks }) => startTicks >= since);
-    return young && met(this.port, young.pid);
+    return young && portMet(this.port, young.pid);
   }
 
-  async look(): Promise<Found> {
+  async poll(): Promise<Found> {
     await this.walkIfDue();
     if (!this.isDue(false)) return undefined;
-    const sockets = socketsOn(this.port, this.windows(), false);
+    const sockets = socketsOn(this.port, this.viewpoints(), false);
     if (sockets.length === 0) return undefined;
     const known = processesWith(this.members, sockets)[0];
-    if (known !== undefined) return met(this.port, known);
+    if (known !== undefined) return portMet(this.port, known);
     if (sockets.every(({ socket }) => this.foreign.has(socket))) return undefined;
-    // holders first, then the job's processes: one that was just born is in both
-    const holders = await readSocketOwners(sockets);
+    // the owners first, then the job's processes: a process born meanwhile is in both
+    const owners = await readSocketOwners(sockets);
     await this.walk();
     const mine = new Set(this.members);
-    const holder = holders.find(({ pid }) => mine.has(pid));
-    if (holder) return met(this.port, holder.pid);
+    const owner = owners.find(({ pid }) => mine.has(pid));
+    if (owner) return portMet(this.port, owner.pid);
     for (const { socket } of sockets) this.foreign.add(socket);
     const blocking = await readSocketOwners(sockets.filter(isInTheWay));
-    const [oldest = holders[0]] = blocking;
+    const [oldest = owners[0]] = blocking;
     if (!oldest) {
-      // gone again, or not ours to see
+      // gone again, or not visible to us
       const names = new Set(sockets.map(({ socket }) => socket));
-      if (socketsOn(this.port, this.windows(), false).some(({ socket }) => names.has(socket)))
-        this.tell(
-          `port ${this.port} is held by a process that cannot be seen from here; still waiting (--any-owner takes it)`,
-        );
+      if (socketsOn(this.port, this.viewpoints(), false).some(({ socket }) => names.has(socket)))
+        this.reportOnce(`port ${this.port} is held by a process that cannot be seen from here; ${WAITING}`);
       return undefined;
     }
     const listener = describeListener(this.home, oldest.pid);
     const isOlder = oldest.startTicks < sinceTicksOf(this.home, this.id);
     if (isOlder && blocking.length > 0) return fail(portTaken(this.port, listener));
-    this.tell(
-      `port ${this.port} is held by ${listenerText(listener)}, not by job ${this.id}; still waiting (--any-owner takes it)`,
-    );
+    const held = `port ${this.port} is held by ${listenerText(listener)}, not by job ${this.id}`;
+    this.reportOnce(`${held}; ${WAITING}`);
     return undefined;
   }
 }

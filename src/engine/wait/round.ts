@@ -1,6 +1,7 @@
 /**
- * Rounds: which jobs `wait --queue` and `wait --all` answer for. A round is what was added since the last answered one, live or ended;
- * where nothing was, it is the last answered one again, with the verdict of its record.
+ * Rounds: for which jobs `wait --queue` and `wait --all` answer. A round is the set of jobs added since the
+ * last answered one, live or ended. If none was added, it is the last answered round again, with the verdict
+ * of its record.
  */
 import { existsSync } from 'node:fs';
 import type { Home } from '../../job/home/home.ts';
@@ -27,7 +28,7 @@ import { observe } from '../observe/observe.ts';
 import type { Here } from '../observe/resolve.ts';
 import { endFacts, isLeftOut, roundQueueOf, whyNotCounted } from './counted.ts';
 
-/** What is waited for: the jobs of this project (null: of all), in a queue (null: in any, or in none). */
+/** The jobs to wait for: of this project (null: of all projects), in a queue (null: in any or none). */
 export interface RoundScope {
   here: Here | null;
   queue: string | null;
@@ -35,15 +36,15 @@ export interface RoundScope {
 
 export interface Round {
   scope: RoundScope;
-  /** Its jobs that are there, by id; live or ended. */
+  /** Its jobs that exist, by id; live or ended. */
   views: JobView[];
   /** Its failures that gc has removed. */
   removed: Pick<RemovedFailure, 'id' | 'code' | 'by'>[];
   /** Jobs of this scope that a round of the project leaves out. */
   leftOut: JobId[];
-  /** What its record will say once all ends are told. */
+  /** The bounds for its record, written when all ends are reported. */
   bounds: Bounds;
-  /** Nothing was added since: its verdict was given before. */
+  /** The record of the last round, if no job was added since: its verdict is given again. */
   answered: AnsweredRound | null;
 }
 
@@ -52,7 +53,7 @@ const ownerOf = ({ here, queue }: RoundScope): RoundOwner => ({
   queue,
 });
 
-/** Projects by their key, where a name says it: most jobs of others are left out without a look at their records. */
+/** The project keys that names of files tell: so the records of most other jobs are not read. */
 function readProjectKeys(home: Home): Map<JobId, string> {
   const keys = new Map<JobId, string>();
   for (const name of listQueues(home))
@@ -64,9 +65,9 @@ function readProjectKeys(home: Home): Map<JobId, string> {
   return keys;
 }
 
-/** Whether a job is of this project, and in this queue; null: not known, nothing of it can be read. */
+/** Whether a job is of this project and in this queue; null if no record of it can be read. */
 function isInScope(home: Home, { here, queue }: RoundScope, view: JobView): boolean | null {
-  // of a job whose state is damaged the spec may still be there
+  // if the state is damaged the spec may still be readable
   const spec = 'spec' in view ? view.spec : undefined;
   const found = spec ? undefined : readSpec(home.job(view.id), view.id);
   const known = spec ?? (found?.kind === 'read' ? found.value : undefined);
@@ -77,8 +78,9 @@ function isInScope(home: Home, { here, queue }: RoundScope, view: JobView): bool
 }
 
 /**
- * The round of a scope as it is now; undefined: the project has never had a job there. `callers`: the job in which the call is made,
- * and those that started it, see callerJobs: a round of the project leaves them out, but answers not for them.
+ * The round of a scope as it is now; undefined if the project never had a job there. `callers`: the job from
+ * which the call is made and those that started it (see callerJobs). A round of the project leaves them out,
+ * and they stay open.
  */
 export function findRound(
   home: Home,
@@ -99,11 +101,11 @@ export function findRound(
     if (keys && key !== undefined && !keys.has(key)) continue;
     const view = observe(home, id);
     if (!view) {
-      // it is being added: of whom, and where, nobody knows yet
+      // it is being added: its project is not known yet
       if (existsSync(home.job(id).dir)) open.push(id);
       continue;
     }
-    // nothing of it can be read: it counts where the index says that it is of this project
+    // if no record can be read, it counts if the index says that it is of this project
     const inScope = isInScope(home, scope, view) ?? (queue === null && (keys === null || key !== undefined));
     if (!inScope) continue;
     if (queue === null && callers.has(id)) {
@@ -112,32 +114,35 @@ export function findRound(
     } else if (queue === null && isLeftOut(home, view)) leftOut.push(id);
     else views.push(view);
   }
-  const there = new Set(views.map(({ id }) => id));
-  const gone = removedOf(home, scope, base);
-  const removed = gone.failures.filter(({ id }) => !there.has(id));
-  if (views.length + removed.length + gone.upTo === 0 && answered)
-    return { scope, ...stillThere(home, answered), leftOut, bounds: answered, answered };
-  if (views.length + removed.length + leftOut.length === 0 && gone.upTo === 0) return undefined;
-  const upTo = Math.max(base.upTo, gone.upTo, views.at(-1)?.id ?? 0, removed.at(-1)?.id ?? 0);
+  const ids = new Set(views.map(({ id }) => id));
+  const removedFacts = removedOf(home, scope, base);
+  const removed = removedFacts.failures.filter(({ id }) => !ids.has(id));
+  if (views.length + removed.length + removedFacts.upTo === 0 && answered)
+    return { scope, ...findRemaining(home, answered), leftOut, bounds: answered, answered };
+  if (views.length + removed.length + leftOut.length === 0 && removedFacts.upTo === 0) return undefined;
+  const upTo = Math.max(base.upTo, removedFacts.upTo, views.at(-1)?.id ?? 0, removed.at(-1)?.id ?? 0);
   const bounds: Bounds = { upTo, open: idRanges(open.filter((id) => id <= upTo)) };
   return { scope, views, removed, leftOut, bounds, answered: null };
 }
 
-/** The jobs of the last answered round of a scope that are still there. */
+/** The jobs of the last answered round of a scope that still exist. */
 export function lastAnswered(home: Home, scope: RoundScope): JobView[] {
   const answered = readAnsweredRound(home, ownerOf(scope));
-  return answered ? stillThere(home, answered).views : [];
+  return answered ? findRemaining(home, answered).views : [];
 }
 
-/** What gc has left of an answered round; the failure that decided it is told in any case. */
-function stillThere(home: Home, { jobs, first }: AnsweredRound): Pick<Round, 'views' | 'removed'> {
+/** The part of an answered round that gc left; the failure that decided it is always reported. */
+function findRemaining(home: Home, { jobs, first }: AnsweredRound): Pick<Round, 'views' | 'removed'> {
   const views = givenIds(home)
     .filter((id) => isInRanges(jobs, id))
     .flatMap((id) => observe(home, id) ?? []);
   return { views, removed: first === null || views.some(({ id }) => id === first.id) ? [] : [first] };
 }
 
-/** What gc has removed of a scope and was not answered for; `upTo`: the highest id of those, 0 if there is none. */
+/**
+ * The jobs of a scope that gc removed before a round answered for them. `upTo`: their highest id, 0 if there
+ * is none.
+ */
 function removedOf(
   home: Home,
   { here, queue }: RoundScope,
@@ -161,11 +166,11 @@ function removedOf(
   return { failures: failures.sort((a, b) => a.id - b.id), upTo };
 }
 
-/** Why a job of the round is told and not counted; null: it counts. */
+/** Why a job of the round does not count though it is reported; null if it counts. */
 export const notCountedIn = ({ scope }: Pick<Round, 'scope'>, home: Home, view: JobView) =>
   whyNotCounted(endFacts(home, view), roundQueueOf(view), scope.queue);
 
-/** The failures of a round that count and are still there, by id: what `ls --failed` shows. */
+/** The failures of a round that count and still exist, by id: the jobs that `ls --failed` shows. */
 export const failuresOf = (home: Home, round: Round): EndedView[] =>
   round.views.filter(
     (view): view is EndedView =>

@@ -1,20 +1,19 @@
 /**
- * Waiting until a URL answers: any status below 500 will do, its body is never read. Nothing is kept between two attempts, and
- * no attempt lasts longer than two seconds, whatever the server does or does not do.
+ * Waits until a URL answers. Any status below 500 counts, and the body is never read. Each attempt is
+ * independent and ends after two seconds at most, whatever the server does.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
-import { systemClock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { ConditionMet, Report } from './condition.ts';
-import { sleep } from './job-end.ts';
 
 const ATTEMPT_MS = 2000;
 const PAUSE_MS = 100;
-const PATIENT_AFTER_MS = 60_000;
-const PATIENT_PAUSE_MS = 300;
-const REDIRECTS = 5;
+const SLOW_AFTER_MS = 60_000;
+const SLOW_PAUSE_MS = 300;
+const MAX_REDIRECTS = 5;
 const TEXT_LIMIT = 200;
 
 /** A URL that can be waited for. */
@@ -24,7 +23,7 @@ export function parseUrl(text: string): Result<URL> {
   return fail({
     code: 'usage',
     message: `--until-url: "${clip(safe(text), TEXT_LIMIT)}" is not an http or https URL`,
-    // localhost:3000 is a URL too, of the scheme "localhost"
+    // localhost:3000 is a URL, too, with the scheme "localhost"
     hint: /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `http://${safe(text)}` : 'http://localhost:3000/',
   });
 }
@@ -34,10 +33,13 @@ export function renderUrl(url: URL): string {
   return clip(safe(`${url.origin}${url.pathname}${url.search}`), TEXT_LIMIT);
 }
 
-export interface UrlOptions {
-  /** A certificate that nobody vouches for will do. */
+interface UrlOptions {
+  /** A certificate of an unknown authority is accepted. */
   insecure: boolean;
-  /** Told the last answer whenever it changes (`503`, `ECONNREFUSED`, `no answer within 2s`): for the message at a deadline. */
+  /**
+   * Called when the answer changes (`503`, `ECONNREFUSED`, `no answer within 2s`): for the message at the
+   * deadline.
+   */
   onAnswer?: (text: string) => void;
 }
 
@@ -46,16 +48,16 @@ type Answer =
   | { kind: 'error'; text: string }
   | { kind: 'untrusted'; why: string };
 
-/** Errors of OpenSSL and Node about the certificate itself; not the server's alerts about ours. */
+/** Errors of OpenSSL and Node about the certificate itself, not about alerts of the server. */
 const UNTRUSTED = /^(?!ERR_SSL_).*(CERT|SIGNED|^UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
 
-/** Both addresses, whatever /etc/hosts says: often it knows but one, and a server listens on the other. */
-const loopback: LookupFunction = (_name, { all }, tell) => {
+/** Both addresses, also if /etc/hosts has only one: the server may listen on the other. */
+const loopback: LookupFunction = (_name, { all }, callback) => {
   const addresses = [
     { address: '127.0.0.1', family: 4 },
     { address: '::1', family: 6 },
   ];
-  process.nextTick(() => (all ? tell(null, addresses) : tell(null, '127.0.0.1', 4)));
+  process.nextTick(() => (all ? callback(null, addresses) : callback(null, '127.0.0.1', 4)));
 };
 
 function open(url: URL, insecure: boolean): ClientRequest {
@@ -64,7 +66,7 @@ function open(url: URL, insecure: boolean): ClientRequest {
       ? (require('node:https') as typeof import('node:https'))
       : (require('node:http') as typeof import('node:http'));
   const options = {
-    // an agent of its own: the shared one would keep the connection
+    // without an agent: the shared one would keep the connection open
     agent: false,
     headers: { connection: 'close', accept: '*/*', 'user-agent': 'bgjob' },
     rejectUnauthorized: !insecure,
@@ -74,7 +76,7 @@ function open(url: URL, insecure: boolean): ClientRequest {
   return request(url, options);
 }
 
-/** One request, to its status line or its failure; undefined when `abort` fires. */
+/** One request, up to its status line or failure; undefined when `abort` fires. */
 function ask(url: URL, insecure: boolean, limitMs: number, abort: AbortSignal): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     const call = open(url, insecure);
@@ -90,7 +92,7 @@ function ask(url: URL, insecure: boolean, limitMs: number, abort: AbortSignal): 
       limitMs,
     );
     abort.addEventListener('abort', stop, { once: true });
-    // destroying the request makes it fail once more: somebody has to hear that
+    // destroying the request raises another error, which needs a listener
     call.on('error', (error: NodeJS.ErrnoException) => {
       const code = error.code ?? error.message;
       finish(UNTRUSTED.test(code) ? { kind: 'untrusted', why: code } : { kind: 'error', text: safe(code) });
@@ -99,13 +101,13 @@ function ask(url: URL, insecure: boolean, limitMs: number, abort: AbortSignal): 
       response.on('error', () => {});
       finish({ kind: 'status', status: response.statusCode ?? 0, location: response.headers.location });
     });
-    // an answer too, from a server that changes its tongue unasked
+    // an answer, too, from a server that switches the protocol unasked
     call.once('upgrade', () => finish({ kind: 'status', status: 101, location: undefined }));
     call.end();
   });
 }
 
-/** Where a redirect leads, if it is one that is followed. */
+/** The target of a redirect, if it is to be followed. */
 function redirected(from: URL, answer: Answer | undefined, seen: Set<string>): URL | undefined {
   if (answer?.kind !== 'status' || ![301, 302, 303, 307, 308].includes(answer.status)) return undefined;
   const { location } = answer;
@@ -116,20 +118,20 @@ function redirected(from: URL, answer: Answer | undefined, seen: Set<string>): U
   return isHttp && to.hostname === from.hostname && !seen.has(to.href) ? to : undefined;
 }
 
-/** One attempt, redirects on the same host followed: a loop, or one too many, is the answer that it is. */
+/** One attempt. Redirects on the same host are followed; of a loop, or one too many, the status counts. */
 async function attempt(url: URL, insecure: boolean, abort: AbortSignal): Promise<Answer | undefined> {
   const deadline = systemClock.monotonic() + ATTEMPT_MS;
   const seen = new Set<string>();
   for (let at = url; ; ) {
     seen.add(at.href);
     const answer = await ask(at, insecure, Math.max(1, deadline - systemClock.monotonic()), abort);
-    const next = seen.size <= REDIRECTS ? redirected(at, answer, seen) : undefined;
+    const next = seen.size <= MAX_REDIRECTS ? redirected(at, answer, seen) : undefined;
     if (!next) return answer;
     at = next;
   }
 }
 
-/** Until the URL answers with a status below 500; fails at a certificate that is not trusted. */
+/** Waits until the URL answers with a status below 500; fails if a certificate is not trusted. */
 export async function waitUrl(
   url: URL,
   { insecure, onAnswer }: UrlOptions,
@@ -139,7 +141,7 @@ export async function waitUrl(
   const begun = systemClock.monotonic();
   const shown = renderUrl(url);
   let last = '';
-  let told = false;
+  let isReported = false;
   while (!abort.aborted) {
     const answer = await attempt(url, insecure, abort);
     if (!answer) break;
@@ -150,12 +152,12 @@ export async function waitUrl(
     const text = answer.kind === 'status' ? String(answer.status) : answer.text;
     if (text !== last) onAnswer?.(text);
     last = text;
-    // a refused connection is what everybody expects of a server that is not ready
-    if (!told && answer.kind === 'status') {
-      told = true;
+    // a refused connection is normal for a server that is not ready
+    if (!isReported && answer.kind === 'status') {
+      isReported = true;
       report(`${shown} answers ${text}; still waiting`);
     }
-    await sleep(systemClock.monotonic() - begun > PATIENT_AFTER_MS ? PATIENT_PAUSE_MS : PAUSE_MS, abort);
+    await sleep(systemClock.monotonic() - begun > SLOW_AFTER_MS ? SLOW_PAUSE_MS : PAUSE_MS, abort);
   }
   return ok(undefined);
 }

@@ -2,7 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import type { OnFound } from '../../engine/observe/process-tree.ts';
 import type { ProcessStat } from '../../engine/os/process-identity.ts';
-import { continueOurs, stopProcesses } from '../../engine/stop/stop-processes.ts';
+import { continueHelpers, stopProcesses } from '../../engine/stop/stop-processes.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { claimFirstSignal, type Owner } from '../../job/home/records.ts';
 import type { Event } from '../../job/lifecycle.ts';
@@ -26,7 +26,7 @@ export interface Stoppable {
 
 export async function stopTree(owner: Stoppable): Promise<void> {
   const now = () => owner.status as StatusOf<'stopping'>;
-  continueOurs(owner.job, owner.owner.identity);
+  continueHelpers(owner.job, owner.owner.identity);
   const { known, forced } = await stopProcesses({
     claimFirst: (first) => claimFirstSignal(owner.job, owner.attempt, first),
     request: () => now().stop,
