@@ -1,4 +1,5 @@
 /** A job as a reader sees it at one moment, made of spec, state and what lives: nobody writes it down. */
+import { quote } from '../base/text/shell-quote.ts';
 import type { JobId, Spec } from './spec.ts';
 import type { LivePhase, State, Status, StatusOf } from './state.ts';
 
@@ -58,4 +59,4 @@ export function shellOf({
 
 /** A word as a shell takes it. bash makes a home of the `~` in `a=~` and `a=b:~`, too. */
 export const quoteWord = (word: string): string =>
-  /^(?!(.*[=:])?~)[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  /^(?!(.*[=:])?~)[\w@%+=:,./~-]+$/.test(word) ? word : quote(word);

@@ -9,8 +9,8 @@ import { attempt, removeQuietly, writeVisible } from '../../base/fs/atomic-write
 import { makeParents } from '../../base/fs/directories.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import { quote } from '../../base/text/shell-quote.ts';
 import { findTool } from '../../engine/os/programs.ts';
-import { quote } from '../../engine/os/shell-quote.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
 import { quoteWord } from '../../job/view.ts';

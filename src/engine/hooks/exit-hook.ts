@@ -4,7 +4,7 @@
  * again. The hook process decides by a claim, which it makes first of all and never removes.
  * supervisor/run-hook.ts is that process.
  */
-import { closeSync, constants, lstatSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
@@ -17,7 +17,7 @@ import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { SUPERVISOR, spawnDetached } from '../launch/spawn-supervisor.ts';
 import { storeEnvironment } from '../launch/stored-environment.ts';
-import { identify, isDeadState, readStat, thisHost } from '../os/process-identity.ts';
+import { linkToSelf, readProcessLink } from '../os/process-lock.ts';
 
 /** How long it may run, milliseconds. */
 export const HOOK_LIMIT_MS = 60_000;
@@ -52,16 +52,7 @@ function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
 }
 
 /** Becomes the only hook process of the job; false if another process is or was. Throws system errors. */
-export function claimHook(job: JobPaths): boolean {
-  const { pid, startTicks, bootId } = identify(process.pid)!;
-  try {
-    symlinkSync(`${pid}.${startTicks}.${bootId}`, job.hook);
-    return true;
-  } catch (thrown) {
-    if (errnoOf(thrown) === 'EEXIST') return false;
-    throw thrown;
-  }
-}
+export const claimHook = (job: JobPaths): boolean => linkToSelf(job.hook);
 
 interface HookClaim {
   pid: number;
@@ -71,12 +62,8 @@ interface HookClaim {
 
 function readHookClaim(job: JobPaths): HookClaim | undefined {
   try {
-    const [pid, startTicks, bootId] = readlinkSync(job.hook).split('.');
-    const at = lstatSync(job.hook).mtimeMs;
-    const stat = bootId === thisHost().bootId ? readStat(Number(pid)) : undefined;
     // a zombie counts as dead: where pid 1 reaps no children it stays for ever
-    const isAlive = stat?.startTicks === Number(startTicks) && !isDeadState(stat.state);
-    return { pid: Number(pid), isAlive, at };
+    return { ...readProcessLink(job.hook), at: lstatSync(job.hook).mtimeMs };
   } catch (thrown) {
     // something else has that name: then no process can make a claim
     return errnoOf(thrown) === 'ENOENT' ? undefined : { pid: 0, isAlive: false, at: 0 };

@@ -29,20 +29,18 @@ function projectOfJob(home: Home, id: JobId): string | undefined {
   return spec.kind === 'read' ? spec.value.project : undefined;
 }
 
+/** The ids of a project's jobs, the newest first. Two projects may share a key: the spec decides. */
+function idsByKey(home: Home, project: string): JobId[] {
+  const key = projectKey(project);
+  const unended = listUnended(home, (other) => other === key);
+  const ended = endedNames(home).filter((name) => projectOfName(name) === key);
+  return [...unended, ...ended.flatMap((name) => idOfName(name) ?? [])].sort((a, b) => b - a);
+}
+
 /** The newest job of the nearest project that has one. */
 function lastJob(home: Home, here: Here): JobId | undefined {
-  const known = new Map<JobId, string | undefined>();
-  const projectOf = (id: JobId): string | undefined => {
-    if (!known.has(id)) known.set(id, projectOfJob(home, id));
-    return known.get(id);
-  };
   for (const project of here.projects) {
-    const key = projectKey(project);
-    const unended = listUnended(home, (other) => other === key);
-    const ended = listEnded(home).filter((one) => one.project === key);
-    const ids = [...unended, ...ended.map(({ id }) => id)];
-    // two projects may share a key: the spec decides
-    const newest = ids.sort((a, b) => b - a).find((id) => projectOf(id) === project);
+    const newest = idsByKey(home, project).find((id) => projectOfJob(home, id) === project);
     if (newest !== undefined) return newest;
   }
   return undefined;
@@ -82,11 +80,7 @@ function jobNamed(home: Home, title: Title): JobView | undefined {
 }
 
 function scanNamed(home: Home, { name, project }: Title): JobView | undefined {
-  const key = projectKey(project);
-  const unended = listUnended(home, (project) => project === key);
-  const ended = endedNames(home).filter((marker) => projectOfName(marker) === key);
-  const ids = [...unended, ...ended.flatMap((marker) => idOfName(marker) ?? [])];
-  for (const id of ids.sort((a, b) => b - a)) {
+  for (const id of idsByKey(home, project)) {
     const view = observe(home, id);
     if (view && 'spec' in view && view.spec.name === name && view.spec.project === project) return view;
   }

@@ -19,7 +19,7 @@ import { isAlive } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { type OlderJob, type QueueSnapshot, unableFor } from './queue-snapshot.ts';
 import { nudgeQueueWaiter } from './queue-waiter.ts';
-import { fateOf, hasStarted, skip } from './queued-job.ts';
+import { dismiss, fateOf, hasStarted } from './queued-job.ts';
 
 /** A job that may start next. */
 export interface Candidate {
@@ -88,7 +88,8 @@ export function findCandidate(
     const readiness = readinessOf(entry, spec, fate);
     if (readiness.kind === 'skip') {
       const own = spec();
-      const isOver = own ? skip(home, own, readiness.why) : false;
+      const { why } = readiness;
+      const isOver = own ? dismiss(home, own, { type: 'skipped', at: systemClock.now(), why }) : false;
       if (!isOver) forgetStale(snapshot, file, entry.id);
       found.skipped ||= isOver;
       if (isOver) snapshot.drop(file);

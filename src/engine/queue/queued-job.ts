@@ -4,7 +4,6 @@
  * it: only one of them succeeds.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -155,9 +154,4 @@ export function fateOf(home: Home, id: JobId): Fate {
   const { outcome } = view.status;
   if (outcome.kind === 'lost') return { kind: 'unknown', how: howEnded(outcome) };
   return exitCodeOf(outcome) === 0 ? { kind: 'succeeded' } : { kind: 'failed', how: howEnded(outcome) };
-}
-
-/** Skips a job; true if this process ended it. */
-export function skip(home: Home, spec: QueuedSpec, why: string): boolean {
-  return dismiss(home, spec, { type: 'skipped', at: systemClock.now(), why });
 }

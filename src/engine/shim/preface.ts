@@ -1,9 +1,10 @@
 /**
  * Builds the text that one of our shells runs: a script of this folder, preceded by the facts of this call.
  */
+
+import { quote } from '../../base/text/shell-quote.ts';
 import { HAS_PROC, PS_COLUMNS } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
-import { quote } from '../os/shell-quote.ts';
 
 /** `values` become variables, `bodies` become functions. */
 export function withPreface(

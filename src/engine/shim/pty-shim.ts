@@ -3,10 +3,11 @@
  * terminal and writes its output into the log, and inside that terminal the leader (pty-leader.sh). Messages
  * of `script` itself go to /dev/null.
  */
+
+import { quote } from '../../base/text/shell-quote.ts';
 import type { TerminalSize } from '../../job/spec.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
-import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
 import leaderScript from './pty-leader.sh';
 

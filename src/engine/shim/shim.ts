@@ -5,11 +5,11 @@
  * reads what they record.
  */
 import { closeSync, constants, openSync, realpathSync } from 'node:fs';
+import { quote } from '../../base/text/shell-quote.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSendable, type Spec } from '../../job/spec.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { envSplits, newSession, requireTool } from '../os/programs.ts';
-import { quote } from '../os/shell-quote.ts';
 import { readStatBody, withPreface } from './preface.ts';
 import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readMainStateBody } from './pty-shim.ts';
 import shimText from './shim.sh';
