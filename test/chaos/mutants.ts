@@ -674,8 +674,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/observe/observe.ts',
-        from: '  return false;\n}\n\n/**\n * The adopter of an adopter',
-        to: '  return owner !== undefined;\n}\n\n/**\n * The adopter of an adopter',
+        from: '  return false;\n}\n\n/** The adopter of an adopter',
+        to: '  return owner !== undefined;\n}\n\n/** The adopter of an adopter',
       },
     ],
     by: {

@@ -34,10 +34,7 @@ export interface ServiceJob {
   args: string[];
 }
 
-/**
- * Schedules and triggers start only in the namespaces where they were added: each namespace has its own
- * services.
- */
+/** Schedules and triggers start only in the namespaces where they were added: each has its own services. */
 const inThisNamespace = (name: string): string => `${name}-${thisNamespaceKey().slice(0, 4)}`;
 
 export const schedulerOf = (home: Home): ServiceJob => ({
@@ -65,10 +62,7 @@ const ANSWER_MS = 20_000;
 const POLL_MS = 10;
 const OWN_LOG_BYTES = 16 * 2 ** 20;
 
-/**
- * Starts the job, unless it lives, and does not wait. Returns its id; undefined if it is there or about to
- * be.
- */
+/** Starts the job unless it lives; does not wait. Returns its id; undefined if it is there or about to be. */
 export async function startService(home: Home, service: ServiceJob): Promise<Result<JobId | undefined>> {
   const { serves, name, args } = service;
   if (jobOf(home, service)) return ok(undefined);

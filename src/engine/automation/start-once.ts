@@ -33,10 +33,7 @@ interface Occasion {
   after: JobId[];
 }
 
-/**
- * Starts the job, or puts it into its queue, and returns its id. It gets the name of its template, if no live
- * job has it.
- */
+/** Starts or queues the job and returns its id. It gets the template's name, if no live job has that. */
 export async function startFrom(
   home: Home,
   paths: TemplatePaths,

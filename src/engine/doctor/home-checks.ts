@@ -30,10 +30,7 @@ const MIN_FILES = 100;
 /** The time that mkfifo gets, milliseconds. */
 const GIVE_UP_MS = 500;
 
-/**
- * The file system type of a path; undefined if it is unknown. It asks the kernel, not the file system, which
- * may hang.
- */
+/** The file system type of a path; undefined if unknown. The kernel answers: the file system may hang. */
 function fileSystemOf(path: string): string | undefined {
   let found: { point: string; type: string } | undefined;
   for (const line of readSystemText('/proc/self/mountinfo').split('\n')) {

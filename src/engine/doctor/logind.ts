@@ -36,10 +36,7 @@ function setting(texts: string[], key: string): string {
   return set ?? last(new RegExp(`^#[ \\t]*${key}=(.*)$`, 'gm')) ?? '';
 }
 
-/**
- * Whether logind ends the processes of a user with the session, by the rules of its function
- * manager_shall_kill.
- */
+/** Whether logind ends the processes of a user with the session, by the rules of its manager_shall_kill. */
 function endsProcesses(user: string): boolean {
   const texts = configuration();
   const list = (key: string) => setting(texts, key).split(/\s+/).filter(Boolean);

@@ -10,10 +10,7 @@ import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView } from '../../job/view.ts';
 import { endFacts, isLeftOut, roundQueueOf } from '../wait/counted.ts';
 
-/**
- * Records the failures among them, and the highest ids of the others. On a full disk it records nothing: gc
- * must go on.
- */
+/** Records the failures among them, and the highest ids of the others. On a full disk gc goes on without. */
 export function recordRemoved(home: Home, views: EndedView[]): void {
   const recorded = views.filter(({ spec }) => spec.origin?.kind !== 'own');
   for (const project of new Set(recorded.map(({ spec }) => spec.project))) {

@@ -24,10 +24,7 @@ const childProcesses = () => require('node:child_process') as typeof import('nod
 /** The spares that this process found, as far as it has not used them. */
 let spares: string[] = [];
 
-/**
- * Takes a spare; false if there is none. Another process may take the same one first: then this tries the
- * next.
- */
+/** Takes a spare; false if there is none. If another process takes the same one first, it tries the next. */
 function takeSpare(home: Home, path: string): boolean {
   // the folder is read again only when the list is used up
   if (spares.length === 0) spares = namesIn(home.cache).filter((name) => name.startsWith(SPARE));

@@ -16,10 +16,7 @@ const UNATTENDED: Record<string, string> = { PAGER: 'cat', GIT_PAGER: 'cat', GIT
 /** In a terminal: programs check this before they write in colour. */
 const IN_TERMINAL: Record<string, string> = { TERM: 'xterm-256color' };
 
-/**
- * `NAME=value` for each variable of a job, without its marker. Of two overrides (`-e`, `--env-file`) the last
- * one counts.
- */
+/** `NAME=value` for each variable, without the marker. The last override (`-e`, `--env-file`) counts. */
 export function jobEnvironment(
   caller: NodeJS.ProcessEnv,
   { env, stdin, pty }: Pick<Spec, 'env' | 'stdin' | 'pty'>,

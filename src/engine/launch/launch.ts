@@ -71,10 +71,7 @@ export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
   return { v, id, restartOf: null, ...rest, needs, argv, createdAt, createdMonotonicMs, bootId, machine };
 }
 
-/**
- * The job's environment as a descriptor: of env.json if it is to be stored, else of a file without a name,
- * which cannot be left behind.
- */
+/** The environment as a descriptor: of env.json if it is stored, else of a file that never had a name. */
 function openEnvironment(job: JobPaths, environment: string[], isStored: boolean): number {
   const text = environmentText(environment);
   if (!isStored) return createNameless(`${job.env}.tmp`, text);
@@ -138,10 +135,7 @@ async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: num
   return ok(undefined);
 }
 
-/**
- * Starts a job and returns its id. On failure it leaves nothing behind; a name that a live job has is a
- * failure, too.
- */
+/** Starts a job and returns its id. On failure, also if a live job has the name, it leaves nothing behind. */
 export async function launch(
   home: Home,
   draft: Draft,

@@ -24,10 +24,7 @@ export const environmentText = (environment: string[]): string => sealedList(env
 export const parseEnvironment = (stored: string): ReturnType<typeof parseSchema<string[]>> =>
   parseSchema(variables, stored);
 
-/**
- * The stored environment of a job; the jobs of a batch share one, which lies with the queue. The first that
- * can be read counts.
- */
+/** The stored environment of a job. That of a batch lies with the queue. The first readable one counts. */
 export function readStoredEnvironment(home: Home, { id, placement }: Spec): Found<string[]> {
   const batch = placement?.batch ?? null;
   const own = readShaped(home.job(id).env, 'env.json', variables);

@@ -13,10 +13,7 @@ import type { JobId } from '../../job/spec.ts';
 import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
 
-/**
- * Writes these bounds unless they are on record, and returns those on record. A home that cannot be written
- * is no failure.
- */
+/** Writes these bounds unless they are on record; returns those on record. Writing may fail. */
 export function beginRounds(home: Home): Bounds {
   const known = readSince(home);
   if (known) return known;

@@ -34,10 +34,7 @@ export function trailOf(home: Home, view: JobView): Trail {
 export const processesOf = (home: Home, view: JobView, onFound?: OnFound): Promise<ProcessStat[]> =>
   findProcesses(trailOf(home, view), onFound);
 
-/**
- * The processes that carry a marker of this home, by job: one pass over the process table serves a whole
- * list.
- */
+/** The processes that carry a marker of this home, by job, from one pass over the process table. */
 export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>> {
   const marked = new Map<JobId, number[]>();
   for (const { pid } of await readTable()) {
@@ -54,10 +51,7 @@ export interface HiddenProcess {
   command: string;
 }
 
-/**
- * The process besides pid 1 that adopts the orphans of a live job: it adopted the supervisor when the
- * launcher ended.
- */
+/** The process besides pid 1 that adopts orphans of a live job: it adopted the job's supervisor. */
 export function orphanParentOf(home: Home, id: JobId): number | undefined {
   const owner = readOwner(home.job(id));
   const stat = owner.kind === 'read' ? readStat(owner.value.identity.pid) : undefined;

@@ -167,17 +167,11 @@ function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
   return exit !== undefined && Math.abs(systemClock.now() - exit.at) > STUCK_MS;
 }
 
-/**
- * Records of the start of a queued job are not flushed: after a power cut they may be empty, and the job
- * waits again.
- */
+/** Records of a queued job's start are not flushed. Empty after a power cut: then the job waits again. */
 const unlessEmpty = <T>({ placement }: Spec, found: Found<T>): Found<T> =>
   placement !== null && isEmpty(found) ? { kind: 'absent' } : found;
 
-/**
- * Whether no process is at work on a queued job: no shim has run, and its owner is dead or gave it up before
- * the start.
- */
+/** Whether a queued job is left alone: no shim has run, and its owner is dead or gave it up unstarted. */
 function isUntouched(job: JobPaths, owner: Identity | undefined): boolean {
   if (readShim(job, owner).shim !== undefined) return false;
   return owner === undefined || isAlive(owner) === 'dead' || !isLocked(job.alive);
@@ -191,10 +185,7 @@ function isFresh(spec: Spec): boolean {
 const COPIED = 'this home is a copy, and the end of the job was not written into it';
 const OTHER_FIFO = 'alive: it is not the FIFO that was made there';
 
-/**
- * Why a job cannot be judged that runs with another FIFO than the one here; usually this home is a copy of
- * its home.
- */
+/** Why a job that runs with another FIFO than this one cannot be judged; usually this home is a copy. */
 function runsApart(job: JobPaths, id: number, owner: Identity | undefined): string | undefined {
   const { shim, watcher, main } = readShim(job, owner);
   const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) === 'alive';
@@ -282,10 +273,7 @@ export function isAttended(job: JobPaths, owner: Identity | undefined): boolean 
   return false;
 }
 
-/**
- * The adopter of an adopter is in no record until it claims the job: /proc shows whether a process has the
- * FIFO open.
- */
+/** The adopter of an adopter is in no record until it claims: /proc shows if it has the FIFO open. */
 function isLockedByStranger(job: JobPaths): boolean {
   const fifo = filesAt([job.alive]);
   try {

@@ -94,10 +94,7 @@ function belonging(environment: string[], marker: EnvMarker): Belonging {
     : 'none';
 }
 
-/**
- * Whether the home at this path is a copy of ours: a copy has the same token, so only the path in a marker
- * differs.
- */
+/** Whether the home at this path is a copy of ours: then it has the same token. */
 function isCopy(path: string, { BGJOB_HOME, BGJOB_TOKEN }: EnvMarker): boolean {
   const stored = readRecord(`${path}/token`);
   const token = stored.kind === 'text' ? stored.text.trim() : '';
@@ -182,10 +179,7 @@ class Scan {
     );
   }
 
-  /**
-   * A title is easy to forge, and so is an open FIFO: a supervisor that is not booting must be on record as
-   * an owner.
-   */
+  /** Title and open FIFO are easy to forge: unless it is booting, a supervisor must be on record as owner. */
   private isSupervisor(stat: ProcessStat): boolean {
     if (supervisedJob(stat.pid) === undefined) return false;
     if (!HAS_PROC || this.nowTicks - stat.startTicks < BOOT_TICKS) return true;
@@ -193,10 +187,7 @@ class Scan {
     return folder !== undefined && wereOwners(folder).some((one) => matchesIdentity(stat, one));
   }
 
-  /**
-   * The recorded main process, as a child of the shim. The shim carries the marker, where markers can be
-   * read.
-   */
+  /** The recorded main process, as a child of the shim, which carries the marker if markers can be read. */
   private isProvenMain(stat: ProcessStat): boolean {
     const { main } = this.trail;
     const isOfShim = HAS_PROC ? this.belongings.get(stat.ppid) === 'ours' : this.spared.has(stat.ppid);

@@ -141,10 +141,7 @@ export function liveHere(home: Home, here: Here | null): JobView[] {
 /** How many jobs of other projects are named at most. */
 const MAX_ELSEWHERE = 3;
 
-/**
- * The jobs of other projects that a reference may mean: live ones first, then the newest; of a name one per
- * project.
- */
+/** Jobs of other projects that a reference may mean: live ones, then newest; of a name one per project. */
 function findElsewhere(home: Home, here: Here, reference: Reference): JobElsewhere[] {
   const views =
     reference.kind === 'name'

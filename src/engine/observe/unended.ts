@@ -12,10 +12,7 @@ import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isLocked } from '../os/process-identity.ts';
 
-/**
- * The ids, in no order. `isWanted` chooses among waiting jobs by the key of their project. Some may have
- * ended by now.
- */
+/** The ids, unordered; some may have ended by now. `isWanted` selects waiting jobs by their project's key. */
 export function listUnended(home: Home, isWanted?: (key: string) => boolean): JobId[] {
   const ids = new Set(listAdmitted(home));
   for (const id of queuedIds(home, isWanted)) ids.add(id);

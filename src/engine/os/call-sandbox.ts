@@ -13,10 +13,7 @@ import { readSystemText } from '../../base/fs/read-record.ts';
 import { HAS_PROC, readLink, thisHost } from './process-identity.ts';
 import { readCommandLine } from './process-table.ts';
 
-/**
- * `sandbox`: made for one call. `shell`: pid 1 is the shell line that made this call. `alone`: this process
- * is pid 1.
- */
+/** `sandbox`: made for one call. `shell`: pid 1 is the line that made the call. `alone`: we are pid 1. */
 export interface Enclosure {
   how: 'sandbox' | 'shell' | 'alone';
   /** The program name of pid 1. */

@@ -9,10 +9,7 @@ import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { CallerTerminal } from '../../job/spec.ts';
 import { identify, isAlive } from './process-identity.ts';
 
-/**
- * The session of a process and the terminal of that session, from `/proc/PID/stat`; device 0 means no
- * terminal.
- */
+/** The session of a process and its terminal, from `/proc/PID/stat`; device 0 means no terminal. */
 function sessionOf(pid: number | 'self'): { leader: number; device: number } | undefined {
   const stat = readRecord(`/proc/${pid}/stat`);
   if (stat.kind !== 'text') return undefined;
@@ -65,10 +62,7 @@ function sequence(type: string, text: string): string {
 
 const { O_WRONLY, O_NOCTTY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
-/**
- * Rings the terminal; returns the reason if that is not possible. Never blocks, also not on a terminal
- * stopped by Ctrl-S.
- */
+/** Rings the terminal; returns the reason if it cannot. Never blocks, not even on one stopped by Ctrl-S. */
 export function ringTerminal(
   { path, device, leader, type }: CallerTerminal,
   text: string,

@@ -19,10 +19,7 @@ const hasDisplay = (env: Variables): boolean =>
   Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']) &&
   Boolean(env[BUS] || (env['XDG_RUNTIME_DIR'] && existsSync(`${env['XDG_RUNTIME_DIR']}/bus`)));
 
-/**
- * The variables of this call that lead to the desktop, stored until the job ends; empty where there is no
- * desktop.
- */
+/** The variables that lead to the desktop, stored until the job ends; empty if there is no desktop. */
 export const callerDesktop = (env: Variables): string[] =>
   process.platform === 'darwin' || hasDisplay(env)
     ? NEEDED.flatMap((name) => (env[name] ? [`${name}=${env[name]}`] : []))
@@ -49,10 +46,7 @@ function command(title: string, body: string): [program: string, args: string[]]
   return [findTool('notify-send')!, ['--app-name=bgjob', '--', title, escaped]];
 }
 
-/**
- * Shows a notification, with the variables that were stored at the start; returns the reason if that failed.
- * Takes at most ten seconds.
- */
+/** Shows a notification with the stored variables; returns the reason of a failure. Takes 10 s at most. */
 export function notifyDesktop(stored: string[], title: string, body: string): Promise<string | undefined> {
   const env: Variables = Object.fromEntries(
     stored.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),

@@ -26,10 +26,7 @@ export function ioPriority(): string | null {
   return mine;
 }
 
-/**
- * The words before a command that give it this priority; empty if this process has it already, or its own is
- * unknown.
- */
+/** The words before a command that give it this priority; empty if it has it already, or ours is unknown. */
 export function ioPriorityWords(wanted: string | null): string[] {
   const [, name, level] = PRIORITY.exec(wanted ?? '') ?? [];
   const own = name === undefined ? null : ioPriority();

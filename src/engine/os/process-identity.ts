@@ -74,10 +74,7 @@ export function ticksNow(): number {
   return Number.isFinite(seconds) ? Math.round(seconds * TICKS_PER_SECOND) : 0;
 }
 
-/**
- * A moment of the past (milliseconds since 1970) in ticks. It is wrong by the amount that the wall clock was
- * set since.
- */
+/** A past moment (milliseconds since 1970) in ticks. Wrong by the amount that the clock was set since. */
 export const ticksAt = (at: number): number =>
   HAS_PROC ? Math.ceil(ticksNow() - ((Date.now() - at) * TICKS_PER_SECOND) / 1000) : Math.ceil(at / 1000);
 

@@ -102,10 +102,7 @@ export function supervisedFolder(pid: number): string | undefined {
   return undefined;
 }
 
-/**
- * Whether a process of our own user is hidden from us because it made itself undumpable (ssh-agent,
- * gpg-agent).
- */
+/** Whether a process of our user is hidden from us: it made itself undumpable (ssh-agent, gpg-agent). */
 export function isOpaque(pid: number): boolean {
   if (!HAS_PROC) return false;
   try {
@@ -119,10 +116,7 @@ export function isOpaque(pid: number): boolean {
   }
 }
 
-/**
- * The real user of a process; undefined if it is gone. The owner of its files in /proc is root if it is not
- * dumpable.
- */
+/** The real user of a process. Its files in /proc belong to root if it is not dumpable. */
 const userOf = (pid: number): number | undefined => {
   const uid = /^Uid:\s*(\d+)/m.exec(readSystemText(`/proc/${pid}/status`))?.[1];
   return uid === undefined ? undefined : Number(uid);

@@ -63,10 +63,7 @@ const PERL_SETSID = [
 my $code = $! == 2 ? 127 : 126; print STDERR "setsid: failed to execute $ARGV[0]: $!\\n"; exit $code`,
 ];
 
-/**
- * The words before a command that make it lead a new session; empty where neither setsid nor perl is
- * installed.
- */
+/** The words before a command that give it a new session; empty if neither setsid nor perl is installed. */
 export function newSession(): string[] {
   const setsid = findTool('setsid');
   if (setsid !== undefined) return [setsid];

@@ -30,10 +30,7 @@ function readTcp(viewpoint: Viewpoint): string | undefined {
 
 const networkOf = (viewpoint: Viewpoint): string | undefined => readLink(`/proc/${viewpoint}/ns/net`);
 
-/**
- * The processes grouped by network namespace. Our own namespace is read through `self`, which cannot end
- * meanwhile.
- */
+/** The processes by network namespace. Our own is read through `self`, which cannot end meanwhile. */
 function viewpointsOf(pids: number[]): Viewpoint[][] {
   const own = networkOf('self');
   const viewpoints = new Map<string, Viewpoint[]>();
@@ -174,10 +171,7 @@ export const portsIn = (listening: Listening[]): number[] =>
 export const isInUse = (listening: Listening): boolean =>
   socketsOn(listening.port, [], true).some((one) => overlap(one, listening));
 
-/**
- * Asks lsof for listening sockets. It prints a line `pPID` for each process, and a line `nADDRESS:PORT` for
- * each socket.
- */
+/** Asks lsof for listening sockets: a line `pPID` for each process, `nADDRESS:PORT` for each socket. */
 function lsof(words: string[]): PortSocket[] {
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
   const { stdout } = spawnSync(findTool('lsof') ?? 'lsof', ['-nP', '-sTCP:LISTEN', '-Fpn', ...words], {

@@ -68,10 +68,7 @@ export interface AdvanceResult {
   at: number | null;
   /** Jobs of other queues, or of none, for which they wait. */
   after: JobId[];
-  /**
-   * Jobs of this queue for which they wait because an older bgjob runs them: it would pass over a job that it
-   * cannot start.
-   */
+  /** Jobs of this queue for which they wait: an older bgjob runs them, which would pass these over. */
   older: JobId[];
 }
 

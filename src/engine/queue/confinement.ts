@@ -162,10 +162,7 @@ function isGone(cgroup: string): boolean {
   );
 }
 
-/**
- * Whether this process may start a queued job: its sandbox is ours, and so is its control group, or that is
- * gone.
- */
+/** Whether this process may start a queued job: same sandbox, and the same control group, or it is gone. */
 export function mayRunHere({ placement, bootId }: Pick<Spec, 'placement' | 'bootId'>): boolean {
   if (placement === null) return false;
   const { sandbox, cgroup } = thisSandbox();

@@ -52,10 +52,7 @@ export const placementOf = (chosen: PlacementWish): Placement => ({
 const ioFailure = (home: Home, thrown: unknown): { ok: false; failure: Failure } =>
   fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
 
-/**
- * Puts a job into its queue and returns its id. On failure it leaves nothing behind; a name that a live job
- * has is a failure, too.
- */
+/** Queues a job and returns its id. On failure, also if a live job has the name, it leaves nothing behind. */
 export async function enqueue(
   home: Home,
   draft: QueuedDraft,
@@ -183,10 +180,7 @@ export async function enqueueBatch(
   }
 }
 
-/**
- * Claims the name of a job that is written and not revealed yet. Until then a descriptor in `aliveFds` locks
- * its FIFO.
- */
+/** Claims the name of a job that is not revealed yet. Until then `aliveFds` locks its FIFO. */
 async function claimBatchName(
   home: Home,
   id: JobId,

@@ -37,10 +37,7 @@ export interface Scan {
   ours: boolean;
   at: number | null;
   after: Set<JobId>;
-  /**
-   * Running jobs of this queue for which some wait: an older bgjob runs them, which could not start the
-   * waiting ones.
-   */
+  /** Running jobs of this queue for which some wait: an older bgjob runs them, which cannot start these. */
   older: Set<JobId>;
 }
 

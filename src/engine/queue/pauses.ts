@@ -12,10 +12,7 @@ import { QueueOverview, type QueueStatus } from './queue-status.ts';
 export interface Pause {
   /** The job that was asked about. */
   of: JobId;
-  /**
-   * The job that is paused or whose queue is, if that is another: the job asked about waits for it, directly
-   * or through others.
-   */
+  /** The job that is paused, or whose queue is, if it is another one for which the job waits. */
   via: JobId | null;
   what:
     | { kind: 'job'; id: JobId }
@@ -23,10 +20,7 @@ export interface Pause {
     | { kind: 'slots'; queue: string; ids: JobId[] };
 }
 
-/**
- * How many jobs are observed one by one, with those on which they depend. If there are more, only the queues
- * are checked.
- */
+/** How many jobs are observed one by one, with their dependencies. Of more only the queues are checked. */
 const MAX_OBSERVED = 100;
 
 /** Each pause once, with the first job that waits behind it. */

@@ -21,10 +21,7 @@ export interface OlderJob {
   knows: string[];
 }
 
-/**
- * The supervisor of a job if it knows fewer needs than this program; undefined if it knows as many, or there
- * is none.
- */
+/** The supervisor of a job, if it knows fewer needs than this program. */
 export function olderOwner(home: Home, id: JobId): OlderJob | undefined {
   const owner = readOwner(home.job(id));
   if (owner.kind !== 'read' || missingOf(KNOWN_NEEDS, owner.value.knows).length === 0) return undefined;

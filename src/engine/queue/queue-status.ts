@@ -70,10 +70,7 @@ export class QueueStatus {
     return this.runningIds;
   }
 
-  /**
-   * The same with jobs that are over and have their slot until the queue has moved on. Read before the
-   * waiting jobs: see unended.ts.
-   */
+  /** The same with ended jobs that have their slot until the queue has moved on. Read first: unended.ts. */
   get admitted(): ReadonlySet<JobId> {
     const { home, queue } = this.snapshot;
     const ids = () => listAdmissions(queue).map(({ id }) => id);
@@ -123,10 +120,7 @@ export class QueueStatus {
     return this.entries.slice(0, FEW).map(idOfEntry);
   }
 
-  /**
-   * The first `most` waiting jobs of the projects with these keys (null: of all), in order, and the count of
-   * all such jobs.
-   */
+  /** The first `most` waiting jobs of projects with these keys (null: of all), in order, and their count. */
   waitingOf(keys: ReadonlySet<string> | null, most: number): { ids: JobId[]; count: number } {
     const first: string[] = [];
     let count = 0;

@@ -53,10 +53,7 @@ export async function startQueueWaiter(home: Home, name: string): Promise<void> 
 export const hasQueueWaiter = (queue: QueuePaths, sandbox: string): boolean =>
   hasReader(queue.keeper(sandbox));
 
-/**
- * Wakes the waiters of these jobs, which no longer wait although no supervisor saw their end: a waiter that
- * is not needed ends now.
- */
+/** Wakes the waiters of jobs that were cancelled: a waiter that is not needed any more ends at once. */
 export function wakeQueueWaiters(home: Home, views: JobView[]): void {
   const waiters = new Map<string, [queue: string, sandbox: string]>();
   for (const view of views) {

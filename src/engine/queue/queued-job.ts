@@ -31,10 +31,7 @@ import { identify, isAlive, isLocked } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { nudgeQueueWaiter } from './queue-waiter.ts';
 
-/**
- * Whether a process has taken the job to start it, or has ended it: its owner lives, or its state or shim
- * says so.
- */
+/** Whether a process has taken the job or ended it: its owner lives, or its state or shim says so. */
 export function isTaken(job: JobPaths): boolean {
   const state = readState(job);
   if (
@@ -62,10 +59,7 @@ export function hasStarted(job: JobPaths): boolean {
   return (state.kind === 'read' && state.value.status.phase !== 'queued') || readShim(job).shim !== undefined;
 }
 
-/**
- * Whether the job is locked though its owner is dead: its shim is not on record yet, or a process is about to
- * start it again.
- */
+/** Whether the job is locked though its owner is dead: its shim is not recorded, or a new start begins. */
 function mayBeStarting(job: JobPaths): boolean {
   const owner = readOwner(job);
   return owner.kind === 'read' && isAlive(owner.value.identity) === 'dead' && isLocked(job.alive);

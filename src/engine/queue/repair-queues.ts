@@ -52,10 +52,7 @@ const isNeeded = (view: JobView | undefined): boolean =>
   view?.kind === 'elsewhere' ||
   (view?.kind === 'live' && (view.status.phase === 'queued' || view.status.phase === 'starting'));
 
-/**
- * Repairs all queues. `isQueued` says whether the caller has just seen the job wait. Errors are left to the
- * next gc.
- */
+/** Repairs all queues. `isQueued`: the caller has just seen the job wait. The next gc retries errors. */
 export function repairQueues(home: Home, isQueued: (id: JobId) => boolean): void {
   attemptQuietly(() => finishRemovals(home));
   for (const name of listQueues(home)) {
@@ -69,10 +66,7 @@ export function repairQueues(home: Home, isQueued: (id: JobId) => boolean): void
   }
 }
 
-/**
- * Removes batches that were never revealed, environments without a batch, empty batches, and unfinished
- * files.
- */
+/** Removes unrevealed and empty batches, environments without a batch, and unfinished files. */
 function removeAbandoned(queue: QueuePaths): void {
   const names = namesIn(queue.dir);
   for (const name of names) {

@@ -7,10 +7,7 @@ import { isAscii } from 'node:buffer';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { anyOf } from './regex-runner.ts';
 
-/**
- * Bytes that never stand in a line as it is shown. A search for one byte takes a hundredth of the time of a
- * character class.
- */
+/** Bytes that are in no line as it is shown. Searching for one is 100 times faster than for a class. */
 const CONTROLS = Array.from({ length: 32 }, (_, byte) => byte)
   .filter((byte) => byte !== 9 && byte !== 10)
   .concat(127);
@@ -24,10 +21,7 @@ const CHANGED = new RegExp(`[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]|\\r(?![\\r\\
 /** Called with the offsets of a line; `text` if it is known without decoding. */
 type Visit = (from: number, to: number, text: string | undefined) => Promise<void> | undefined;
 
-/**
- * Bytes that prove a match possible. A space may stand for a moved cursor, and non-ASCII characters for
- * invalid UTF-8.
- */
+/** Bytes that prove a match possible. Spaces come from moved cursors, non-ASCII from invalid UTF-8. */
 const isProof = (byte: number): boolean => byte > 0x20 && byte < 0x7f;
 
 /** For each such character of a literal: the bytes that it can be, in both cases. */

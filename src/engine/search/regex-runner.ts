@@ -25,10 +25,7 @@ const MAX_LENGTH = 2 ** 24;
 export type PatternMatch = { pattern: number; matched: string };
 /** Why a line could not be tested: it took too much time or too much memory. */
 type Trouble = { index: number; why: 'time' | 'memory' };
-/**
- * The matches of the lines before the trouble, if there was any; `closed`: the caller does not want them any
- * more.
- */
+/** The matches of the lines before the trouble, if there was any; `closed`: they are not wanted any more. */
 type Verdict = { found: (PatternMatch | null)[]; trouble?: Trouble } | 'closed';
 
 interface Ready {

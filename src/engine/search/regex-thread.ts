@@ -4,10 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 
-/**
- * The data for the start of the thread. `progress[0]`: the number of the current line, from 1; 0 while it is
- * idle.
- */
+/** The start data of the thread. `progress[0]`: the number of the current line, from 1; 0 while idle. */
 export interface ThreadStart {
   sources: { source: string; flags: string }[];
   progress: Int32Array;

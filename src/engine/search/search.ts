@@ -35,10 +35,7 @@ const BATCH_LENGTH = 256 * 1024;
 const MAX_SHOWN = 120;
 /** The end of a line after which a program waits for an answer: `Continue? [y/N] `, `Password:`, `> `. */
 const PROMPT = /[?:>$#\])][ \t]*$/;
-/**
- * Ways in which an unfinished line may go on: a letter, a space, and all printable characters, three times:
- * only `.` matches these all.
- */
+/** How an unfinished line may go on: a letter, a space, or so much of all that only `.` matches it. */
 const CONTINUATIONS = [
   'x',
   ' ',

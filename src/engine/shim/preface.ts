@@ -18,10 +18,7 @@ export function withPreface(
   return ['set +eux', ...variables, ...functions, script].join('\n');
 }
 
-/**
- * The body of `read_stat PID`: sets shim_stat to the record of a process, from /proc or, where there is none,
- * from ps.
- */
+/** The body of `read_stat PID`: sets shim_stat to the record of a process, from /proc or else from ps. */
 export function readStatBody(): string {
   if (HAS_PROC) return 'read -r shim_stat <"/proc/$1/stat"';
   // a command of its own: inside the substitution for ps, PPID would be that subshell

@@ -45,10 +45,7 @@ export function ptyCommand(setsid: string[]): string {
   return `${[...setsid, quote(requireTool('script')), ...words].join(' ')} 2>/dev/null`;
 }
 
-/**
- * The body of `read_main_state`: replaces the record in shim_main by the state of that process; empty if it
- * is gone.
- */
+/** The body of `read_main_state`: turns the record in shim_main into a state; empty if it is gone. */
 export const readMainStateBody = (): string =>
   HAS_PROC
     ? `read -r shim_main <"/proc/\${shim_main%% *}/stat" || shim_main=; shim_main=\${shim_main##*) }`

@@ -58,16 +58,10 @@ function commandWords(
 
 /** The longest argument that Linux accepts, bytes (MAX_ARG_STRLEN, execve(2)). */
 const MAX_WORD = 131_071;
-/**
- * As many characters as fit into one environment variable: its limit is 128 KiB, and a character has four
- * bytes at most.
- */
+/** As many characters as fit into an environment variable: 128 KiB, at four bytes each at most. */
 const PIECE = /[\s\S]{1,30000}/gu;
 
-/**
- * The words of the job as variables of the shim: text for `eval "set -- …"`, cut where one variable would be
- * too long.
- */
+/** The words of the job as variables: text for `eval "set -- …"`, cut where one would be too long. */
 function wordVariables(argv: string[]): { variables: Record<string, string>; take: string } {
   // checked here: a shell would write the error into the log, as if it came from the job
   if (HAS_PROC && argv.some((word) => Buffer.byteLength(word) > MAX_WORD))

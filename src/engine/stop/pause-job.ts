@@ -36,10 +36,7 @@ export interface PausedJob {
 
 export type PauseVerb = 'pause' | 'resume';
 
-/**
- * Pauses or resumes a live job, and returns when that is seen. Throws system errors if no request can be
- * written.
- */
+/** Pauses or resumes a live job; returns when that is seen. Throws system errors if it cannot ask. */
 export async function pauseJob(
   home: Home,
   before: LiveView,
@@ -75,10 +72,7 @@ export async function pauseJob(
   return verify(home, answered, paused && !undone, { already: false, undone }, refuse);
 }
 
-/**
- * Whether a paused job that ended must have been resumed before: SIGKILL is the only end of a stopped
- * process.
- */
+/** Whether an ended job must have been resumed before: a stopped process ends by SIGKILL only. */
 const wasResumed = ({ status: { outcome } }: EndedView): boolean =>
   outcome.kind === 'exited' && signalOfCode(outcome.code) !== 'SIGKILL';
 
@@ -90,10 +84,7 @@ function troubleOf(view: JobView): PauseTrouble | undefined {
   return phase === 'queued' || phase === 'stopping' ? { kind: phase } : undefined;
 }
 
-/**
- * The job after its owner has answered, or cannot any more. `no-answer`: the time is over. `no-owner`: the
- * owner was killed.
- */
+/** The job after its owner has answered. `no-answer`: the time is over. `no-owner`: the owner was killed. */
 async function answerOf(
   home: Home,
   before: LiveView,

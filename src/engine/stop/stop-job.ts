@@ -28,10 +28,7 @@ export interface Stopped {
   tookMs: number;
 }
 
-/**
- * Stops a live job, or the leftovers of an ended one. Returns when that is verified, and fails if it cannot
- * be.
- */
+/** Stops a live job, or the leftovers of an ended one; returns when that is verified, else fails. */
 export async function stopJob(
   home: Home,
   before: LiveView | EndedView,

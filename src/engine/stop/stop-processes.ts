@@ -54,10 +54,7 @@ function stillThere(found: ProcessStat[]): ProcessStat[] {
   });
 }
 
-/**
- * Continues shim and watcher, in case they were stopped together with the job: without them its end is never
- * published.
- */
+/** Continues shim and watcher if they were stopped with the job: they are needed to publish its end. */
 export function continueHelpers(job: JobPaths, host?: Identity): void {
   const ours = helperProcesses(readShim(job, host));
   for (const stat of readStats(ours.map(({ pid }) => pid)))
@@ -65,10 +62,7 @@ export function continueHelpers(job: JobPaths, host?: Identity): void {
       signalProcess(stat, 'SIGCONT');
 }
 
-/**
- * The wait after each scan, milliseconds: a process that obeys is noticed at once, a stubborn one costs
- * little.
- */
+/** The wait after each scan, milliseconds: short for a process that obeys, cheap for a stubborn one. */
 const SCAN_MS = [5, 10, 20, 40, 80, 150, 250];
 
 export async function stopProcesses(

@@ -12,10 +12,7 @@ export function callerJob(home: Home, env: NodeJS.ProcessEnv): JobId | null {
   return env['BGJOB_TOKEN'] === home.token && /^[1-9]\d{0,14}$/.test(id) ? Number(id) : null;
 }
 
-/**
- * The job from which a call is made, then the jobs that started it; empty if it is made from no job of this
- * home.
- */
+/** The job from which a call is made, then the jobs that started it; empty outside of jobs of this home. */
 export function callerJobs(home: Home, env: NodeJS.ProcessEnv): Set<JobId> {
   const ids = new Set<JobId>();
   let id = callerJob(home, env);

@@ -41,10 +41,7 @@ export function roundQueueOf(view: JobView): string | null {
   return queue === undefined || queue === NO_QUEUE ? null : queue;
 }
 
-/**
- * Why the failure of a job does not count in a round of a queue (`round`) or of the project (null); null if
- * it counts.
- */
+/** Why a failure does not count in a round of a queue (`round`) or of the project (null); null: it counts. */
 export function whyNotCounted(
   { superseded, stopped, automatic }: EndFacts,
   queue: string | null,

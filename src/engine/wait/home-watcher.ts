@@ -27,10 +27,7 @@ export class HomeWatcher {
     this.home = home;
   }
 
-  /**
-   * Watches these live jobs, and the folders that exist by now. Called before each read: a change after the
-   * call wakes.
-   */
+  /** Watches these live jobs and the existing folders. Called before each read: later changes wake. */
   watchJobs(live: JobId[]): void {
     const { home } = this;
     const folders = existsSync(home.queues)

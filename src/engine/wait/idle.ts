@@ -19,10 +19,7 @@ const MIN_POLL_MS = 10;
 const MAX_POLL_MS = 200;
 /** Polls per awaited silence: output is noticed at most that fraction of it late. */
 const POLLS = 20;
-/**
- * How much wall clock and monotonic clock may differ since the start, milliseconds; more means that one was
- * set.
- */
+/** How much the two clocks may differ since the start, milliseconds; more means that one was set. */
 const CLOCK_SLACK_MS = 1000;
 
 /** A text that changes when the job writes to its logs. */

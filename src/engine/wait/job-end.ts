@@ -17,18 +17,12 @@ import { attendQueue } from '../queue/admission.ts';
 
 /** The poll behind the FIFO, in case the job's directory is replaced. */
 const POLL_MS = 10_000;
-/**
- * The poll of a job that waits in a queue: if all processes that would move the queue on were killed, this
- * call does.
- */
+/** The poll of a job in a queue: if all processes that would move the queue on were killed, we do. */
 const QUEUED_POLL_MS = 1000;
 /** The poll of a job whose FIFO tells nothing yet. */
 const SHORT_MS = 20;
 
-/**
- * Resolves when no process holds the FIFO open any more, at once if none does; `undefined` if there is no
- * FIFO.
- */
+/** Resolves when no process has the FIFO open any more; `undefined` if there is no FIFO. */
 export function waitUnlocked(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
   let fd: number;
   try {

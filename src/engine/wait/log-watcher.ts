@@ -10,10 +10,7 @@ import { ignoreSystemError } from '../../base/result.ts';
 
 /** The polls while there is output, milliseconds: soon at first. */
 const BUSY_MS = [5, 10, 20, 40, 60, 80, 100];
-/**
- * While output does not stop, each poll is later than the one before by this factor, up to the limit of the
- * reader.
- */
+/** While output does not stop, polls get later by this factor, up to the limit of the reader. */
 const STREAM_FACTOR = 1.2;
 /** How many polls without output make a log quiet. */
 const QUIET_POLLS = 2;
@@ -26,19 +23,13 @@ export class LogWatcher {
   private quiet = 0;
   private readonly path: string;
   private readonly slowestMs: number;
-  /**
-   * `slowestMs`: how late a reader may be while output does not stop. Fifty readers must not use a whole
-   * core.
-   */
+  /** `slowestMs`: how late a reader may be while output does not stop: 50 must not use a whole core. */
   constructor(path: string, slowestMs: number) {
     this.path = path;
     this.slowestMs = slowestMs;
   }
 
-  /**
-   * Sleeps until the next poll. `grew`: whether the last one found output; `hasMore`: whether there is more
-   * by now.
-   */
+  /** Sleeps until the next poll. `grew`: the last one found output; `hasMore`: there is more by now. */
   async wait(grew: boolean, hasMore: () => boolean, abort: AbortSignal): Promise<void> {
     this.quiet = grew ? 0 : this.quiet + 1;
     this.streak = grew ? this.streak + 1 : Math.min(this.streak, 1);

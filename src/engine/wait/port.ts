@@ -18,17 +18,11 @@ import { isInTheWay, processesWith, readSocketCounts, socketsOn } from '../os/so
 import type { ConditionMet, Report } from './condition.ts';
 
 const POLL_MS = HAS_PROC ? 25 : 250;
-/**
- * How often the processes of the job are searched while it starts, and later: a process rarely leaves our
- * network.
- */
+/** How often the job's processes are searched while it starts, and later: few leave our network. */
 const WALK_MS = 250;
 const LATER_WALK_MS = 1000;
 const STARTED_MS = 5000;
-/**
- * A socket that opens and one that closes between two polls leave the count unchanged: so the tables are read
- * this often.
- */
+/** How often the tables are read at least: one socket opened and one closed leave the count unchanged. */
 const RECHECK_MS = 1000;
 /** After this long a port may be noticed a little later, milliseconds. */
 const SLOW_AFTER_MS = 60_000;

@@ -139,10 +139,7 @@ function findRemaining(home: Home, { jobs, first }: AnsweredRound): Pick<Round, 
   return { views, removed: first === null || views.some(({ id }) => id === first.id) ? [] : [first] };
 }
 
-/**
- * The jobs of a scope that gc removed before a round answered for them. `upTo`: their highest id, 0 if there
- * is none.
- */
+/** The jobs of a scope that gc removed unanswered. `upTo`: their highest id, 0 if there is none. */
 function removedOf(
   home: Home,
   { here, queue }: RoundScope,

@@ -36,10 +36,7 @@ export function renderUrl(url: URL): string {
 interface UrlOptions {
   /** A certificate of an unknown authority is accepted. */
   insecure: boolean;
-  /**
-   * Called when the answer changes (`503`, `ECONNREFUSED`, `no answer within 2s`): for the message at the
-   * deadline.
-   */
+  /** Called when the answer changes (`503`, `ECONNREFUSED`, …): for the message at the deadline. */
   onAnswer?: (text: string) => void;
 }
 
