@@ -62,6 +62,7 @@ export async function* follow(
         if (pieces % PIECES_PER_TURN === 0) await yieldNow();
         if (!isNews || piece.to >= piece.size || abort.aborted) break;
       }
+      if (log?.reopen()) continue;
       if (last) return;
       if (!grew) yield 'quiet';
       const hasMore = () => log?.hasMore === true;

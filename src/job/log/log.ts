@@ -7,8 +7,8 @@
  * counts on from the highest offset that it knew. When the record comes and counts further, the reader takes its numbers; when it
  * counts less far, the reader stays that much ahead: its offsets never go back.
  */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { readAt } from '../../base/fs/read-record.ts';
+import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs';
+import { readAt, readRecord } from '../../base/fs/read-record.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
 import { isMarked, LogPosition } from './mark.ts';
@@ -39,7 +39,7 @@ export interface Piece {
 
 /** An open log; `size` is asked anew at each use. */
 export class Log {
-  private readonly fd: number;
+  private fd: number;
   private readonly job: JobPaths;
   private readonly stream: Stream;
   /** The highest offset known to this reader. */
@@ -53,6 +53,10 @@ export class Log {
   private noticed: number | undefined;
   /** So much higher than the recorded offsets are those of this reader. */
   private ahead = 0;
+  /** The attempt whose log this is: the record of where its output begins, which changes with each. */
+  private attempt: string;
+  /** The record as it was read last. */
+  private known: Trimming | null = null;
   /** Where `next` goes on. */
   private at = 0;
   /** The last emptying that `next` told. */
@@ -62,6 +66,7 @@ export class Log {
     this.fd = fd;
     this.job = job;
     this.stream = stream;
+    this.attempt = this.readAttempt();
   }
 
   /** Undefined if there is no log (yet), or something that is not a file stands there. */
@@ -144,10 +149,38 @@ export class Log {
     this.highest = Math.max(this.highest, from);
   }
 
+  private readAttempt(): string {
+    const stored = existsSync(this.job.attemptStart) ? readRecord(this.job.attemptStart) : undefined;
+    return stored?.kind === 'text' ? stored.text : '';
+  }
+
+  /** Whether another attempt writes into another file by now: the log was moved away or removed before it began. */
+  get isPast(): boolean {
+    if (this.readAttempt() === this.attempt) return false;
+    const fd = openFile(this.job[this.stream]);
+    if (fd === undefined) return false;
+    const isPast = !this.isSameFile(fd);
+    closeSync(fd);
+    return isPast;
+  }
+
+  /** Goes on with the log of another attempt: to be called when `next` found nothing more. False if there is none. */
+  reopen(): boolean {
+    if (!this.isPast) return false;
+    const fd = openFile(this.job[this.stream]);
+    if (fd === undefined) return false;
+    closeSync(this.fd);
+    [this.fd, this.attempt] = [fd, this.readAttempt()];
+    // as if the log had been emptied
+    this.noticed = Math.max(this.highest, this.numbered(this.known)?.to ?? 0);
+    this.mark = LogPosition.none;
+    return true;
+  }
+
   /** Whether `next` would find something. */
   get hasMore(): boolean {
     const { size, trimming } = this.look();
-    return size > this.at || (trimming?.floor ?? 0) > this.toldFloor;
+    return size > this.at || (trimming?.floor ?? 0) > this.toldFloor || this.isPast;
   }
 
   /** The bytes that follow on those of the last call, as many as `into` holds; after an emptying those from its place on. */
@@ -202,7 +235,10 @@ export class Log {
   }
 
   private recorded(): Trimming | null {
-    return readTrimmed(this.job)[this.stream];
+    const now = readTrimmed(this.job)[this.stream];
+    // what the next attempt does to its log is nothing to the file of this one
+    if ((now?.floor ?? 0) === (this.known?.floor ?? 0) || !this.isPast) this.known = now;
+    return this.known;
   }
 
   /** What is gone and how much was written, of the same instant, in the numbers of this reader. */

@@ -6,6 +6,7 @@ import { betweenOwners, killOwner, runPuppet } from '../../chaos/death.ts';
 import { Gate } from '../../rig/gate.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
+import { sleepsOn } from '../../rig/waiters.ts';
 
 /** What is put where the log was. */
 const OBSTACLES: [what: string, make: (path: string) => void][] = [
@@ -125,3 +126,25 @@ rigTest('a log that was moved away keeps its limit, and nobody says that the job
   );
   fs.rmSync(elsewhere);
 });
+
+rigTest(
+  'a job removes its log before its next attempt: who follows and who waits go on with that',
+  async (rig) => {
+    const [first, second] = [new Gate(rig, 'first'), new Gate(rig, 'second')];
+    const remove = 'rm "$BGJOB_HOME/jobs/$BGJOB_ID/out/log"; echo after; touch again; exit 5';
+    const line = `if [ -e again ]; then echo second; ${second.line}; echo READY; else echo first; ${first.line}; ${remove}; fi`;
+    const id = await rig.run(['--queue', 'q', '--retry', '1', '--backoff', '0', line]);
+    const following = rig.startBgjob(['tail', '-f', '--full', String(id)]);
+    const waiting = rig.startBgjob(['wait', String(id), '--until', '^READY']);
+    await until(following.stdout, (text) => text === 'first\n', 'the first attempt');
+    for (const { child } of [following, waiting])
+      await until(() => sleepsOn(child.pid!, rig.file(id, 'alive')), Boolean, 'a reader that waits');
+    first.open();
+    await until(following.stdout, (text) => text.endsWith('second\n'), 'the second attempt');
+    second.open();
+    const met = await waiting.answer;
+    assert.equal(met.code, 0, met.stdout);
+    const { stdout } = await following.answer;
+    assert.match(stdout, /^first\nafter\n\[bgjob: attempt 2 of 2, .*\]\nsecond\nREADY\n$/);
+  },
+);
