@@ -1,10 +1,9 @@
 /**
- * Whether a shell line or a script holds a pipe, anywhere: in a group, a condition or `$(…)`, too. Asked only where no bash is, whose
- * pipefail would see a command fail before the last `|`.
+ * Whether a shell line or a script seems to hold a pipe: in a group, a condition or `$(…)`, too. It is asked only where there
+ * is no bash, whose pipefail would see a command fail before the last `|`, and only for a note.
  */
-import { hasParsedPipe } from './shell-parser.ts';
 
-/** What only a shell can take apart is looked at by patterns, and no further, characters. */
+/** Only the beginning of a longer text is read. */
 const MOST_CHARACTERS = 20_000;
 /** What may hold a `|` that is no pipe, in the order in which it is taken out. */
 const NO_PIPES: RegExp[] = [
@@ -14,21 +13,17 @@ const NO_PIPES: RegExp[] = [
   /"(?:[^"$`]|\$(?!\())*"/g,
   /(?<=^|\s)#.*$/gm,
   // `[[ a =~ (b|c) ]]`, `((a | b))`
-  /\[\[[^\n]*?\]\]/g,
-  /\(\([^\n]*?\)\)/g,
+  /\[\[[^\n]{0,500}?\]\]/g,
+  /\(\([^\n]{0,500}?\)\)/g,
   // the patterns of a `case`: `start|stop)`
-  /(?<=^|[\s;])(?<!\([ \t]*)[^\s|;&()]+(?:[ \t]*\|[ \t]*[^\s|;&()]+)+[ \t]*\)/gm,
+  /(?<=^|[\s;])(?<!\([ \t]*)[^\s|;&()]+(?:[ \t]*\|[ \t]*[^\s|;&()]+){1,50}[ \t]*\)/gm,
 ];
 
 /** A here-document; the rest of its first line may hold a pipe, its body none. */
 const HEREDOC = /<<-?[ \t]*(['"]?)(\w+)\1([^\n]*)\n[\s\S]*?\n[ \t]*\2(?=\n|$)/g;
 
-/** Where the parser gave up. */
-function seemsToPipe(text: string): boolean {
+export function hasPipe(text: string): boolean {
   let rest = text.slice(0, MOST_CHARACTERS).replace(HEREDOC, '$3');
   for (const pattern of NO_PIPES) rest = rest.replace(pattern, ' ');
   return /(?<![|>])\|(?!\|)/.test(rest);
 }
-
-export const hasPipe = (text: string): boolean =>
-  text.includes('|') && (hasParsedPipe(text) ?? seemsToPipe(text));

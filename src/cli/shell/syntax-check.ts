@@ -1,36 +1,30 @@
 /**
- * Which lines of a batch the shell would refuse for their syntax. Most lines are seen through at once; of the others many are asked in
- * one start of the shell, which runs nothing of them.
+ * Which lines of a batch the shell would refuse for their syntax. A regular expression knows most lines; about the others
+ * one start of the shell is asked, many at once. It runs nothing of them.
  */
 import { findTool } from '../../engine/os/programs.ts';
 
 const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
 
-/** Words that begin, divide or end a compound command. */
-const RESERVED = new Set(
-  'if then elif else fi for while until do done case esac select function coproc in time ! { } [[ ]]'.split(
-    ' ',
-  ),
-);
-/** Words, and nothing that is more to a shell. */
-const WORDS = /^[\w@%+:,./ =-]+$/;
-/**
- * What is left to the shell: commands within a word, `!` and `time`, which are not right everywhere, a number or name that belongs to the
- * next redirection, and an index.
- */
-const INTRICATE = /[`()!]|\btime\b|[<>&|]\s*(\d+|\{\w+\})[<>]|\w\[/;
+/** A character or a quoted part of a word. No text is read in two ways, so the expression takes linear time. */
+const PIECE = String.raw`(?:[\w@%+:,./=~^*?-]|\\[^\n]|'[^']*'|"[^"\\$!\x60]*"|\$\w|\$\{\w+\})`;
+const REDIRECT = String.raw`(?:&?>>?|>&|<)[ \t]*${PIECE}+`;
+/** Words that begin, divide or end a compound command, or change how it is run. */
+const RESERVED = 'if|then|elif|else|fi|for|while|until|do|done|case|esac|select|function|coproc|in|time';
+const FIRST = String.raw`(?!(?:${RESERVED})(?![^ \t;&|<>]))(?:${PIECE}+|${REDIRECT})`;
+const COMMAND = String.raw`${FIRST}(?:[ \t]*${REDIRECT}|[ \t]+${PIECE}+)*`;
+const SEPARATOR = String.raw`[ \t]*(?:&&|\|\||\|&?|;|&(?!>))[ \t]*`;
+/** Lists and pipelines of simple commands, all of it understood. */
+const PLAIN = new RegExp(String.raw`^[ \t]*${COMMAND}(?:${SEPARATOR}${COMMAND})*[ \t]*[;&]?[ \t]*$`);
+/** A number before the next redirection, which belongs to that: `> 2> x`. */
+const NUMBER_AS_TARGET = /[<>&|]\s*\d+[<>]/;
 
-/** Whether a line is certainly right: nothing but simple commands, pipes, lists and redirections, all of it understood. */
-function isPlain(line: string): boolean {
-  if (WORDS.test(line)) return !RESERVED.has(/[^ ]+/.exec(line)![0]);
-  if (INTRICATE.test(line)) return false;
-  const { parseShellLine } = require('./shell-parser.ts') as typeof import('./shell-parser.ts');
-  const pipelines = parseShellLine(line);
-  if (pipelines === undefined || pipelines.length === 0) return false;
-  return pipelines.every(({ commands }) =>
-    commands.every(({ compound, words }) => !compound && !RESERVED.has(words[0]?.raw ?? '')),
-  );
-}
+/** Each character of a match takes room on the stack of the expression. */
+const MOST_CHARACTERS = 4000;
+
+/** Whether a line is certainly right. */
+const isPlain = (line: string): boolean =>
+  line.length <= MOST_CHARACTERS && PLAIN.test(line) && !NUMBER_AS_TARGET.test(line);
 
 /** What goes to one bash in its environment: less than the kernel takes, in all and in one piece. */
 const MOST_ASKED_BYTES = 800_000;
