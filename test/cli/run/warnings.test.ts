@@ -34,7 +34,7 @@ rigTest('setsid and & really hide the exit code that the warning speaks of', asy
   for (const line of ['setsid sh -c "exit 3"', 'cd /; setsid sh -c "exit 3"', 'sh -c "exit 3" &']) {
     const { code, stderr } = await rig.bgjob(['run', '-w', line]);
     assert.equal(code, 0, line);
-    assert.match(stderr, /^warning: .* its end and exit code are lost/, line);
+    assert.match(stderr, /^warning: .* bgjob does not see its end and exit code/, line);
   }
   for (const line of ['setsid -w sh -c "exit 3"', 'setsid sh -c "exit 3" | cat']) {
     const { code, stderr } = await rig.bgjob(['run', '-w', line]);
