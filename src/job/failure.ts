@@ -37,10 +37,9 @@ export interface BadLine {
 export type SkillTrouble =
   | { kind: 'no-file' }
   | { kind: 'not-ours' }
-  | { kind: 'changed' }
   /** Since it was looked at. */
   | { kind: 'meanwhile' }
-  | { kind: 'damaged-block'; why: string }
+  | { kind: 'damaged-block' }
   | { kind: 'outside'; real: string; base: string }
   | { kind: 'errno'; doing: string; errno: string };
 

@@ -526,15 +526,15 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/gc/gc.test.ts', name: /--dry-run only says so/ },
   },
   {
-    what: 'skill: a page that somebody changed is overwritten',
+    what: 'skill: a page that bgjob did not write is overwritten',
     changes: [
       {
         file: 'cli/skill/plan.ts',
-        from: 'if (!force && !mark!.intact) return',
-        to: 'if (!force && !mark!.intact && remove) return',
+        from: 'if (old === null && !force) return',
+        to: 'if (old === null && !force && remove) return',
       },
     ],
-    by: { test: 'cli/skill/skill.test.ts', name: /what others wrote or changed is refused/ },
+    by: { test: 'cli/skill/skill.test.ts', name: /what others wrote is refused/ },
   },
   {
     what: 'skill: what somebody edited meanwhile is written over',

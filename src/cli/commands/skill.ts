@@ -6,7 +6,7 @@ const OPTIONS = {
   project: { kind: 'flag', text: 'install it for this project: .claude/skills/bgjob/SKILL.md' },
   'agents-md': { kind: 'flag', text: "write a marked block into this project's AGENTS.md" },
   remove: { kind: 'flag', text: 'with these options: remove what was installed there' },
-  force: { kind: 'flag', text: 'also files that bgjob did not write, or that were changed' },
+  force: { kind: 'flag', text: 'also a page that bgjob did not write, or through a symbolic link' },
 } as const;
 
 export const skill = verb({
@@ -20,9 +20,9 @@ export const skill = verb({
     'Prints a SKILL.md of one page. --user and --project install it where agents look for skills.',
     '--agents-md writes a shorter text into AGENTS.md, between two marks, and leaves the rest of the file',
     'as it is, with its owner and hard links.  The same command after an update of bgjob replaces the',
-    'text of the older version. A file that bgjob did not write, or that was changed since, is refused',
-    '(125), and so is a symbolic link that leads out of the home directory or project. --force does it',
-    'anyway, and says so. If CLAUDE_CONFIG_DIR is set, it is used in place of ~/.claude.',
+    'page, and all between the marks. A SKILL.md that bgjob did not write is refused (125), and so is a',
+    'symbolic link that leads out of the home directory or project. --force does it anyway, and says so.',
+    'If CLAUDE_CONFIG_DIR is set, it is used in place of ~/.claude.',
   ],
   examples: [
     ['bgjob skill', 'read it'],

@@ -1,8 +1,30 @@
-/** Why the text for coding agents was not put somewhere, in words. */
+/** What `bgjob skill` did, and why it did not. */
 import { unreachable } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
+import type { Change } from '../skill/plan.ts';
+
+/** What was done at a place, in a line. `version`: that of this bgjob. */
+export function skillChangeText({ place, action, next, old }: Change, version: string): string {
+  const { name, path, real, found } = place;
+  const file = safe(path) + (real === path ? '' : ` (which is ${safe(real)})`);
+  const isBlock = name === 'agents-md';
+  const what = isBlock ? `the bgjob block of ${file}` : file;
+  const origin = old === null ? 'text that bgjob did not write' : `that of bgjob ${safe(old)}`;
+  switch (action) {
+    case 'written':
+      return isBlock && found ? `added a block to ${file}` : `wrote ${file}`;
+    case 'updated':
+      return `replaced ${what}${old === version ? '' : `, instead of ${origin}`}`;
+    case 'unchanged':
+      return `${what} is up to date`;
+    case 'absent':
+      return `nothing to remove: ${isBlock ? `no bgjob block in ${file}` : `no ${file}`}`;
+    case 'removed':
+      return `removed ${isBlock && !next ? file : what}${old === version ? '' : `: ${origin}`}`;
+  }
+}
 
 /** What happened, why, and a command to type next. `errnoText`: a system error in words. */
 export function skillMessageOf(
@@ -22,21 +44,18 @@ export function skillMessageOf(
         message: `${path} was not written by bgjob; nothing was changed`,
         hint: `${safe(again)} does it all the same`,
       };
-    case 'changed':
-      return {
-        message: `what bgjob wrote in ${path} was changed by somebody since; nothing was changed now`,
-        hint: `${safe(again)} does it all the same`,
-      };
     case 'meanwhile':
-      return { message: `somebody changed ${path} just now; nothing was changed there`, hint: safe(again) };
+      return { message: `${path} was changed just now by somebody else; it stays so`, hint: safe(again) };
     case 'damaged-block':
       return {
-        message: `${path}: the bgjob block is damaged: ${safe(trouble.why)}; nothing was changed`,
+        message: `${path} has half a bgjob block, or more than one; nothing was changed`,
         hint: 'one line "<!-- bgjob:begin -->" and, below it, one "<!-- bgjob:end -->", or neither; then again',
       };
     case 'outside':
       return {
-        message: `${path} is ${safe(trouble.real)}, through a symbolic link out of ${safe(trouble.base)}; nothing was changed`,
+        message:
+          `${path} is ${safe(trouble.real)}, through a symbolic link out of ${safe(trouble.base)}; ` +
+          'nothing was changed',
         hint: `${safe(again)} does it all the same`,
       };
     case 'errno':

@@ -1,103 +1,49 @@
 /**
- * How bgjob knows its own text in a file that belongs to others: a mark with the version and a checksum, and for files such as
- * AGENTS.md a block between two marks. Pure: from the file's text to the new one; every byte outside of the block stays. The
- * text of a file with a block is one of bytes (latin1), so that whatever encoding it has comes out as it went in.
+ * How bgjob knows its own text: a page by its last line, and in a file of the user, such as AGENTS.md, a block between two
+ * marks. Pure. The text of such a file has one character for each byte (latin1), so all bytes outside of the block stay.
  */
-import { createHash } from 'node:crypto';
 
-/** Where a text of bgjob's comes from, and whether it is still as it was written. */
-export interface Mark {
-  version: string;
-  intact: boolean;
-}
+const PAGE_MARK = /<!-- bgjob skill ([\w.+-]+).*-->\s*$/;
 
-/** The text with plain line ends: git and editors turn them around. */
-export const plainEnds = (text: string): string => text.replaceAll('\r\n', '\n');
+/** A page as it is written, its mark in the last line. */
+export const markedPage = (version: string, text: string): string =>
+  `${text}<!-- bgjob skill ${version} -->\n`;
 
-const sumOf = (version: string, text: string): string =>
-  createHash('sha256')
-    .update(`${version}\n${plainEnds(text)}`)
-    .digest('hex')
-    .slice(0, 16);
+/** The version that wrote a page; undefined: bgjob did not. */
+export const versionOfPage = (page: string): string | undefined => PAGE_MARK.exec(page)?.[1];
 
-/** `0.4.0 1f2e…`, to be read by readMark. */
-export const markOf = (version: string, text: string): string => `${version} ${sumOf(version, text)}`;
+/** A block as it is written, without the end of its last line. */
+export const blockOf = (version: string, text: string): string =>
+  `<!-- bgjob:begin ${version} (bgjob skill --agents-md replaces this block) -->\n${text}<!-- bgjob:end -->`;
 
-/** Reads what markOf wrote; undefined if it is none. */
-export function readMark(mark: string, text: string): Mark | undefined {
-  const [, version, sum] = /^([\w.+-]{1,40}) ([0-9a-f]{16})(?=\s|$)/.exec(mark) ?? [];
-  return version === undefined ? undefined : { version, intact: sum === sumOf(version, text) };
-}
+/** A mark, on a line of its own, as a formatter may leave it. */
+const MARK = /^[ \t]*<!--[ \t]*bgjob:(begin|end)\b[ \t]*(\d[\w.+-]*)?.*$/gm;
 
-const LAST_LINE = /<!-- bgjob skill (.*) -->\s*$/;
-
-/** A whole file, its mark in the last line. */
-export const markedFile = (version: string, text: string): string =>
-  `${text}<!-- bgjob skill ${markOf(version, text)} -->\n`;
-
-/** The mark of a file; undefined if bgjob did not write it. */
-export function markOfFile(file: string): Mark | undefined {
-  const found = LAST_LINE.exec(file);
-  return found ? readMark(found[1]!, file.slice(0, found.index)) : undefined;
-}
-
-const END = '<!-- bgjob:end -->';
-/** Either mark, on a line of its own, as a hurried hand or a formatter may leave it. */
-const MARK_LINE = /^[ \t]*<!--[ \t]*bgjob:(begin|end)\b([^\r\n]*?)(?:-->)?[ \t]*(?=\r?$)/gm;
-
-/** Where a block lies in its file, both marks included, and what its mark says. */
+/** Where a block lies in its file, with both marks; `version`: that of the bgjob that wrote it, if it says so. */
 export interface Block {
   from: number;
   to: number;
-  mark: Mark | undefined;
+  version: string | null;
 }
 
-/** The block as it is written, without the end of its last line. */
-export const blockOf = (version: string, text: string): string =>
-  `<!-- bgjob:begin ${markOf(version, text)} (bgjob skill --agents-md) -->\n${text}${END}`;
-
-const lineOf = (file: string, at: number): number => file.slice(0, at).split('\n').length;
-
-/** The block of a file; null if there is none. Why, if there is half of one, or more than one. */
-export function findBlock(file: string): { ok: true; value: Block | null } | { ok: false; why: string } {
-  const marks = [...file.matchAll(MARK_LINE)];
-  const [begin, end] = marks;
-  if (!begin) return { ok: true, value: null };
-  const line = (mark: RegExpExecArray) => `line ${lineOf(file, mark.index)}`;
-  if (begin[1] === 'end') return { ok: false, why: `${line(begin)} ends what never began` };
-  if (end?.[1] !== 'end') return { ok: false, why: `${line(begin)} begins what never ends` };
-  if (marks.length > 2) return { ok: false, why: `${line(marks[2]!)} has one more mark` };
-  const text = file.slice(begin.index + begin[0].length, end.index).replace(/^\r?\n/, '');
-  return {
-    ok: true,
-    value: { from: begin.index, to: end.index + end[0].length, mark: readMark(begin[2]!.trim(), text) },
-  };
+/** The block of a file; null: there is none; `damaged`: half of one, or more than one. */
+export function findBlock(file: string): Block | null | 'damaged' {
+  const [begin, end, ...more] = file.matchAll(MARK);
+  if (!begin) return null;
+  if (begin[1] !== 'begin' || end?.[1] !== 'end' || more.length > 0) return 'damaged';
+  return { from: begin.index, to: end.index + end[0].length, version: begin[2] ?? null };
 }
 
-/** What a file's lines end with: what its first one does. */
-const endOf = (file: string): string => (/^[^\n]*\r\n/.test(file) ? '\r\n' : '\n');
-
-/**
- * The file with the block in the place of the one it has, else at its end, after an empty line. Whether the file ended with a line end
- * can be seen from the block, so that withoutBlock gives the file back as it was.
- */
+/** The file with this block in the place of the old one, else at its end, after an empty line. */
 export function withBlock(file: string, block: string, old: Block | null): string {
-  const ending = endOf(file);
-  const own = plainEnds(block).replaceAll('\n', ending);
-  if (old) return file.slice(0, old.from) + own + file.slice(old.to);
-  if (file === '') return own;
-  return file.endsWith('\n') ? file + ending + own + ending : file + ending + ending + own;
+  if (old) return file.slice(0, old.from) + block + file.slice(old.to);
+  const gap = file === '' ? '' : file.endsWith('\n') ? '\n' : '\n\n';
+  return `${file}${gap}${block}\n`;
 }
 
-/** The file without its block, and without the empty line that withBlock put before it. */
+/** The file without its block, and without the empty line before it, unless that parts what remains. */
 export function withoutBlock(file: string, { from, to }: Block): string {
   const before = file.slice(0, from);
-  const after = file.slice(to);
-  const ending = endOf(file.slice(from, to));
-  const without = (text: string): string => (before.endsWith(text) ? before.slice(0, -text.length) : before);
-  if (after === '') return without(ending + ending);
-  const rest = after.replace(/^\r?\n/, '');
-  // the empty line still parts what stands above from what stands below
-  const above = /^(\r?\n|$)/.test(rest) ? without(ending) : before;
-  return (above === '' || above.endsWith('\n') ? above : before) + rest;
+  const after = file.slice(to).replace(/^\r?\n/, '');
+  return (/^(\r?\n|$)/.test(after) ? before.replace(/(^|\n)\r?\n$/, '$1') : before) + after;
 }

@@ -1,37 +1,15 @@
-/** Printing, installing and removing the text for coding agents. First all is looked at: if one place is refused, none is changed. */
+/** Prints, installs and removes the text for coding agents. If one place is refused, no place is changed. */
 import { version } from '../../../package.json';
 import { errnoOf } from '../../base/result.ts';
-import { safe } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result, type SkillTrouble } from '../../job/failure.ts';
 import { projectOf } from '../../job/home/project.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { apply, type Change, planBlock, planFile, type Wishes, wholePage } from './plan.ts';
+import { skillChangeText } from '../messages/skill.ts';
+import { applyChange, type Change, planBlock, planFile, type Wishes, wholePage } from './plan.ts';
 import { inspectTarget, type TargetName } from './targets.ts';
 
 const PLACES: readonly TargetName[] = ['user', 'project', 'agents-md'];
-
-/** What was done, in a line. */
-function told({ place, action, next, before }: Change): string {
-  const { name, path, real, found } = place;
-  const where = safe(path) + (real === path ? '' : ` (which is ${safe(real)})`);
-  const what = name === 'agents-md' ? `the bgjob block of ${where}` : where;
-  const instead = before === null ? '' : `, instead of ${before}`;
-  switch (action) {
-    case 'written':
-      return name === 'agents-md' && found ? `added a block to ${where}` : `wrote ${where}`;
-    case 'updated':
-      return `replaced ${what}${instead}`;
-    case 'unchanged':
-      return `${what} is up to date`;
-    case 'absent':
-      return `nothing to remove: ${name === 'agents-md' ? `no bgjob block in ${where}` : `no ${where}`}`;
-    default: {
-      const gone = name === 'agents-md' && next === null ? where : what;
-      return `removed ${gone}${before === null ? '' : `: ${before}`}`;
-    }
-  }
-}
 
 /** The command again. */
 const commandOf = (wishes: Wishes): string =>
@@ -42,7 +20,7 @@ const commandOf = (wishes: Wishes): string =>
     ...(wishes.force ? ['force'] : []),
   ].join(' --');
 
-/** Prints the text, or puts it where the options say, or takes it away there. */
+/** Prints the text, or installs or removes it where the options say. */
 export function teach(context: Context, wishes: Wishes): Result<Exit> {
   const { output } = context;
   const names = PLACES.filter((name) => wishes[name]);
@@ -81,15 +59,15 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
   for (const change of changes) {
     const { name, path } = change.place;
     try {
-      if (!apply(change)) return refuse(path, { kind: 'meanwhile' });
+      if (!applyChange(change)) return refuse(path, { kind: 'meanwhile' });
     } catch (thrown) {
       const errno = errnoOf(thrown);
-      // it came, or went, since it was looked at
+      // it came, or went, since it was read
       if (errno === (change.place.found ? 'ENOENT' : 'EEXIST')) return refuse(path, { kind: 'meanwhile' });
       return refuse(path, { kind: 'errno', doing: wishes.remove ? 'remove' : 'write', errno });
     }
     if (output.json) output.object({ v: 1, place: name, path, action: change.action, version });
-    else output.line(told(change));
+    else output.line(skillChangeText(change, version));
   }
   return ok(SUCCESS);
 }

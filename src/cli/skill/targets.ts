@@ -1,4 +1,4 @@
-/** Where the text for coding agents goes, and what is there: links are followed only as far as somebody says so. */
+/** Where the text for coding agents goes, and what is there now. No symbolic link is followed unnoticed. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
@@ -25,7 +25,7 @@ export interface Target {
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const SKILL = 'skills/bgjob/SKILL.md';
 
-/** The directory that a place belongs to, and the path below it. Throws what Node throws of a user that is not known. */
+/** The directory that a place belongs to, and the path below it. Throws a system error for an unknown user. */
 function named(context: Context, name: TargetName, project: string): { base: string; below: string } {
   if (name === 'user') {
     const own = context.env['CLAUDE_CONFIG_DIR'];
@@ -37,7 +37,7 @@ function named(context: Context, name: TargetName, project: string): { base: str
   return { base: project, below: name === 'project' ? `.claude/${SKILL}` : 'AGENTS.md' };
 }
 
-/** Where it really is, of what is there already; throws a system error for a link that leads nowhere. */
+/** The path without symbolic links. Throws a system error for a link that leads nowhere. */
 function realPath(base: string, below: string): string {
   let at = base;
   for (const part of below.split('/')) {
@@ -48,7 +48,7 @@ function realPath(base: string, below: string): string {
   return at;
 }
 
-/** What a file holds; null if there is none, and why not, if it is no file. Throws a system error. */
+/** What a file holds; null: there is none. Throws a system error. */
 function read(path: string): Target['found'] | 'no-file' {
   let fd: number;
   try {
@@ -58,7 +58,7 @@ function read(path: string): Target['found'] | 'no-file' {
     throw thrown;
   }
   try {
-    // a FIFO would be waited for, and changing a device is nobody's wish
+    // a FIFO would block, and a device is not to be changed
     if (!fstatSync(fd).isFile()) return 'no-file';
     return { bytes: readFileSync(fd) };
   } finally {
@@ -66,7 +66,7 @@ function read(path: string): Target['found'] | 'no-file' {
   }
 }
 
-/** Looks at a place, of the project that this is; nothing is changed. */
+/** Reads a place; `project`: the directory of the project. Nothing is changed. */
 export function inspectTarget(
   context: Context,
   name: TargetName,

@@ -148,52 +148,38 @@ rigTest(
   },
 );
 
-rigTest(
-  'what others wrote or changed is refused, and nothing at all is changed; --force says so',
-  async (rig) => {
-    const file = projectFile(rig);
-    await rig.bash('bgjob skill --project');
-    const text = fs.readFileSync(file, 'utf8');
-    fs.writeFileSync(file, text.replace('npm test', 'make check'));
-    const changed =
-      /^bgjob: what bgjob wrote in \S+ was changed by somebody since; nothing was changed now\n {2}hint: bgjob skill/;
-    await refuses(rig, '--user --project', changed);
-    assert.ok(!fs.existsSync(userFile(rig)), 'all or nothing');
-    await refuses(
-      rig,
-      '--project --remove',
-      /hint: bgjob skill --project --remove --force does it all the same\n/,
-    );
-    await says(
-      rig,
-      '--project --force',
-      `replaced ${file}, instead of what somebody changed since bgjob ${VERSION} wrote it`,
-    );
-    assert.equal(fs.readFileSync(file, 'utf8'), text);
-    fs.writeFileSync(file, 'my own\n', { mode: 0o640 });
-    fs.chmodSync(file, 0o640);
-    await refuses(rig, '--project', /SKILL\.md was not written by bgjob; nothing was changed\n/);
-    await refuses(rig, '--project --remove', /was not written by bgjob/);
-    assert.equal(fs.readFileSync(file, 'utf8'), 'my own\n');
-    const [error] = (await rig.bash('bgjob skill --project --json')).stderr.split('\n');
-    assert.equal(JSON.parse(error!).error.code, 'skill-refused');
-    await says(rig, '--project --force', `replaced ${file}, instead of what bgjob did not write`);
-    assert.equal(fs.statSync(file).mode & 0o777, 0o640);
-    await refuses(
-      rig,
-      '--remove',
-      /^bgjob: --remove needs --user, --project or --agents-md\n {2}hint: bgjob skill --help\n/,
-    );
-    await refuses(rig, '--force', /^bgjob: --force needs /);
-  },
-);
+rigTest('what others wrote is refused, and nothing at all is changed; --force says so', async (rig) => {
+  const file = projectFile(rig);
+  fs.mkdirSync(dirname(file), { recursive: true });
+  fs.writeFileSync(file, 'my own\n');
+  fs.chmodSync(file, 0o640);
+  await refuses(rig, '--user --project', /SKILL\.md was not written by bgjob; nothing was changed\n/);
+  assert.ok(!fs.existsSync(userFile(rig)), 'all or nothing');
+  await refuses(
+    rig,
+    '--project --remove',
+    /was not written by bgjob.*\n {2}hint: bgjob skill --project --remove --force does it all the same\n/,
+  );
+  assert.equal(fs.readFileSync(file, 'utf8'), 'my own\n');
+  const [error] = (await rig.bash('bgjob skill --project --json')).stderr.split('\n');
+  assert.equal(JSON.parse(error!).error.code, 'skill-refused');
+  await says(rig, '--project --force', `replaced ${file}, instead of text that bgjob did not write`);
+  assert.equal(fs.readFileSync(file, 'utf8'), (await rig.bash('bgjob skill')).stdout);
+  assert.equal(fs.statSync(file).mode & 0o777, 0o640);
+  await refuses(
+    rig,
+    '--remove',
+    /^bgjob: --remove needs --user, --project or --agents-md\n {2}hint: bgjob skill --help\n/,
+  );
+  await refuses(rig, '--force', /^bgjob: --force needs /);
+});
 
 rigTest('a page and a block of an older bgjob are replaced, and that is said', async (rig) => {
-  // as 0.0.9 would have written them
-  const { blockOf, markedFile } = await import('../../../src/cli/skill/block.ts');
   fs.mkdirSync(dirname(projectFile(rig)), { recursive: true });
-  fs.writeFileSync(projectFile(rig), markedFile('0.0.9', 'an older page\n'));
-  fs.writeFileSync(agentsFile(rig), `# Rules\n\n${blockOf('0.0.9', 'an older block\n')}\n\nmore rules`);
+  fs.writeFileSync(projectFile(rig), 'an older page\n<!-- bgjob skill 0.0.9 0123456789abcdef -->\n');
+  const begin = '<!-- bgjob:begin 0.0.9 0123456789abcdef (bgjob skill --agents-md) -->';
+  const block = `${begin}\nan older block\n<!-- bgjob:end -->`;
+  fs.writeFileSync(agentsFile(rig), `# Rules\n\n${block}\n\nmore rules`);
   await says(
     rig,
     '--project --agents-md',
@@ -214,33 +200,29 @@ rigTest('AGENTS.md: made, added to, left alone, given back byte for byte', async
   await says(rig, '--agents-md --remove', `removed ${file}`);
   assert.ok(!fs.existsSync(file), 'it was made for the block');
   await says(rig, '--agents-md --remove', `nothing to remove: no bgjob block in ${file}`);
-  // bytes that are no UTF-8, other line ends, no end of the last line, a mode of its own; all others: test/unit/skillblock
-  for (const bytes of ['', '# R\xff\xfe\r\nno end']) {
-    const original = Buffer.from(bytes, 'latin1');
-    fs.writeFileSync(file, original);
-    fs.chmodSync(file, 0o604);
-    await says(rig, '--agents-md', `added a block to ${file}`);
-    const once = fs.readFileSync(file);
-    assert.deepEqual(once.subarray(0, original.length), original);
-    assert.equal(once.includes('\r\n<!-- bgjob:end'), bytes.includes('\r\n'));
-    await says(rig, '--agents-md', `the bgjob block of ${file} is up to date`);
-    assert.deepEqual(fs.readFileSync(file), once);
-    assert.equal(fs.statSync(file).mode & 0o777, 0o604);
-    await says(rig, '--agents-md --remove', `removed the bgjob block of ${file}`);
-    assert.deepEqual(fs.readFileSync(file), original);
-  }
+  // bytes that are no UTF-8, and a mode of its own
+  const original = Buffer.from('# R\xff\xfe\r\nend\n', 'latin1');
+  fs.writeFileSync(file, original);
+  fs.chmodSync(file, 0o604);
+  await says(rig, '--agents-md', `added a block to ${file}`);
+  const once = fs.readFileSync(file);
+  assert.deepEqual(once.subarray(0, original.length), original);
+  await says(rig, '--agents-md', `the bgjob block of ${file} is up to date`);
+  assert.deepEqual(fs.readFileSync(file), once);
+  assert.equal(fs.statSync(file).mode & 0o777, 0o604);
+  await says(rig, '--agents-md --remove', `removed the bgjob block of ${file}`);
+  assert.deepEqual(fs.readFileSync(file), original);
   await rig.bash('bgjob skill --agents-md');
-  const whole = fs.readFileSync(file, 'utf8');
-  fs.writeFileSync(file, whole.replace('pkill', 'killall'));
-  await refuses(rig, '--agents-md', /what bgjob wrote in \S+AGENTS\.md was changed by somebody since/);
-  await says(rig, '--agents-md --force', /^replaced the bgjob block of .*, instead of what somebody changed/);
-  assert.equal(fs.readFileSync(file, 'utf8'), whole);
+  const whole = fs.readFileSync(file, 'latin1');
+  fs.writeFileSync(file, whole.replace('pkill', 'killall'), 'latin1');
+  await says(rig, '--agents-md', `replaced the bgjob block of ${file}`);
+  assert.equal(fs.readFileSync(file, 'latin1'), whole);
   fs.writeFileSync(file, `Rules\n${whole.replace('<!-- bgjob:end -->', '')}`);
   for (const option of ['', ' --force', ' --remove --force'])
     await refuses(
       rig,
       `--agents-md${option}`,
-      /AGENTS\.md: the bgjob block is damaged: line \d begins what never ends; nothing was changed\n {2}hint: one line "<!-- bgjob:begin/,
+      /AGENTS\.md has half a bgjob block, or more than one; nothing was changed\n {2}hint: one line "<!-- bgjob:begin/,
     );
 });
 
@@ -306,7 +288,7 @@ rigTest('a file keeps its owner, its mode and its other names', async (rig) => {
   // longer, and then shorter
   for (const text of ['', 'pkill and pkill ']) {
     fs.writeFileSync(file, whole.replace('pkill', text));
-    await says(rig, '--agents-md --force', /^replaced the bgjob block /);
+    await says(rig, '--agents-md', /^replaced the bgjob block /);
     assert.deepEqual([fs.readFileSync(other, 'utf8'), facts()], [whole, before]);
   }
   await says(rig, '--agents-md --remove', /^removed the bgjob block /);
@@ -346,7 +328,7 @@ rigTest(
     };
     const refused = (options: string) =>
       new RegExp(
-        `^bgjob: somebody changed \\S+/AGENTS\\.md just now; nothing was changed there\\n {2}hint: bgjob skill --user --agents-md${options}\\n`,
+        `^bgjob: \\S+/AGENTS\\.md was changed just now by somebody else; it stays so\\n {2}hint: bgjob skill --user --agents-md${options}\\n`,
       );
     // made, changed in place, replaced by another file as editors do it, and removed
     const edits: [before: string | null, act: () => void, after: string | null][] = [
@@ -429,5 +411,5 @@ rigTest('without a directory, or a home, nothing is written anywhere', async (ri
 rigTest('the page is loaded when it is asked for, by nothing else', async () => {
   for (const file of ['cli.js', 'supervisor.js', 'boot.js'])
     assert.ok(!fs.readFileSync(join(ROOT, 'dist', file), 'utf8').includes('never-ending'), file);
-  assert.ok(fs.readFileSync(join(ROOT, 'dist', 'skill.js'), 'utf8').includes('never-ending'));
+  assert.ok(fs.readFileSync(join(ROOT, 'dist', 'cli-skill-skill.js'), 'utf8').includes('never-ending'));
 });
