@@ -11,6 +11,7 @@ import {
   folderGraph,
   type Graph,
   importsOf,
+  sentencesIn,
   strayPackages,
   unclearNames,
   unreachable,
@@ -172,12 +173,50 @@ test('a file and a folder are small enough to be read, and each begins with what
     [...sources].filter(([, source]) => lines(source) > 400).map(([file]) => file),
     [],
   );
-  // one verb, one file
-  const folders = files.filter((file) => !file.startsWith('cli/commands/'));
+  // one verb, one file, and one capability, one file of messages
+  const folders = files.filter((file) => !/^cli\/(commands|messages)\//.test(file));
   assert.deepEqual(crowded(folders, 15), []);
   assert.deepEqual(
     [...sources].filter(([, source]) => !/^(\/\*\*|import [^;]+;\n)/.test(source)).map(([file]) => file),
     [],
+  );
+});
+
+/** Files and folders whose sentences for users stand in cli/messages/. */
+const WITHOUT_SENTENCES = [
+  'cli/boot.ts',
+  'cli/main.ts',
+  'cli/verbs.ts',
+  'cli/command/',
+  'cli/commands/',
+  'cli/run/',
+];
+/** Tables of words that other tools use. */
+const NO_SENTENCES = new Set(['cli/command/guess.ts']);
+
+test('sentences for users stand in cli/messages/', () => {
+  const checked = [...sources].filter(([file]) => WITHOUT_SENTENCES.some((one) => file.startsWith(one)));
+  const found = checked.flatMap(([file, source]) =>
+    NO_SENTENCES.has(file) ? [] : sentencesIn(source).map((text) => `${file}: ${text}`),
+  );
+  assert.deepEqual(found, []);
+  // a usage error is made there, too, even a short one
+  assert.deepEqual(
+    checked.filter(([, source]) => /code: 'usage',/.test(source)).map(([file]) => file),
+    [],
+  );
+  assert.deepEqual(
+    sentencesIn(
+      [
+        '// a comment of more than four words',
+        "const a = { text: 'the help of an option', short: '-a' };",
+        "  description: ['help of more than four words'],\n  examples: [\n    ['bgjob a', 'and these are examples'],\n  ],",
+        "fail(usage('too few', `but this word is not a name`));",
+        "output.note('no such job is here');",
+        "import { a } from '../../a-path/of-more/than-four/words.ts';",
+      ].join('\n'),
+    ),
+    ['but this word is not a name', 'no such job is here'],
   );
 });
 

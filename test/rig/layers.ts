@@ -75,6 +75,28 @@ export function unreachable(graph: Graph, entries: string[]): string[] {
   return [...graph.keys()].filter((file) => !reached.has(file));
 }
 
+/** A string as it stands in a source; in a template, text up to the first nested one. */
+const LITERAL = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
+/** The declaration of a verb: its help is text, and stands where the verb does. */
+const DECLARED = [
+  /^( *)(?:description|examples): \[\n[\s\S]*?\n\1\],$/gm,
+  /^ *(?:description|examples): \[.*\],$/gm,
+  new RegExp(`\\b(?:text|group|summary|operands|value|brief):\\s*(?:(?:${LITERAL.source})[\\s+]*)+`, 'g'),
+  new RegExp(`^const OPERANDS = (?:${LITERAL.source});`, 'gm'),
+];
+
+/** The literals of four words or more in a source: sentences, for which messages/ is the place. */
+export function sentencesIn(source: string): string[] {
+  let code = source.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$|new Error\(.*\)/gm, '');
+  for (const declared of DECLARED) code = code.replace(declared, '');
+  const literals = [...code.matchAll(LITERAL)].map(([literal]) => literal.slice(1, -1));
+  // what a template puts in is no word of its own
+  const wordsOf = (text: string) =>
+    text.replace(/\$\{[^}]*\}/g, '').match(/(?<![\w$.-])[A-Za-z']{2,}(?![\w.(-])/g);
+  // a command to type is no sentence
+  return literals.filter((text) => !/^bgjob /.test(text) && (wordsOf(text)?.length ?? 0) >= 4);
+}
+
 /** Folders with more files than that. */
 export function crowded(files: Iterable<string>, most: number): string[] {
   const counts = new Map<string, number>();

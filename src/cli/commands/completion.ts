@@ -1,4 +1,4 @@
-/** `bgjob completion`: the script with which Tab in bash, zsh or fish asks bgjob. */
+/** `bgjob completion`: prints the script with which Tab in bash, zsh or fish asks bgjob. */
 import { fail, ok } from '../../job/failure.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import bash from '../completion/bgjob.bash';
@@ -8,24 +8,19 @@ import { installHint, notOneOf } from '../messages/usage.ts';
 
 const SCRIPTS: Record<string, string> = { bash, zsh, fish };
 
-/** Where each shell looks. */
-const INSTALL: Record<string, string> = {
-  bash: 'bgjob completion bash > ~/.local/share/bash-completion/completions/bgjob',
-  zsh: 'bgjob completion zsh > ~/.zsh/_bgjob, where ~/.zsh is in fpath before compinit',
-  fish: 'bgjob completion fish > ~/.config/fish/completions/bgjob.fish',
-};
-
 export const completion = verb({
   name: 'completion',
   operands: 'bash|zsh|fish',
   arity: [1, 1],
   brief: '',
-  summary: 'what Tab offers in your shell: commands, options, ids, names',
+  summary: 'completion for your shell: commands, options, ids, names',
   description: [
-    'Prints a script for the shell. With it, Tab asks bgjob what may stand at the cursor: commands, options, ids, names, queues.',
-    'Save it where the shell looks for completions (below); it stays right after an update. Or evaluate it at each start, in',
-    '~/.bashrc: eval "$(bgjob completion bash)", in ~/.zshrc after compinit: eval "$(bgjob completion zsh)",',
-    'in config.fish: bgjob completion fish | source.',
+    'Prints a script for the shell. With it, Tab asks bgjob for the words that may stand at the cursor:',
+    'commands, options, ids, names, queues.',
+    '',
+    'Save the script where the shell looks for completions (see the examples); an update of bgjob does not',
+    'change it. Or load it when the shell starts: eval "$(bgjob completion bash)" in ~/.bashrc, eval "$(bgjob',
+    'completion zsh)" in ~/.zshrc after compinit, bgjob completion fish | source in config.fish.',
   ],
   examples: [
     ['bgjob completion bash > ~/.local/share/bash-completion/completions/bgjob', 'needs bash-completion'],
@@ -40,7 +35,7 @@ export const completion = verb({
       return fail(notOneOf('completion', shell, Object.keys(SCRIPTS), 'bgjob completion --help'));
     if (output.json) output.object({ v: 1, shell, script });
     else output.line(script);
-    if (output.isTerminal(1)) output.note(installHint(INSTALL[shell]!));
+    if (output.isTerminal(1)) output.note(installHint(shell));
     return ok(SUCCESS);
   },
 });

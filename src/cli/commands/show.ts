@@ -1,5 +1,5 @@
 /** `bgjob show`: prints everything about one job. */
-import { renderDuration, renderExactSize, renderSize, renderTime, systemClock } from '../../base/clock.ts';
+import { renderDuration, renderExactSize, renderTime, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { processesOf, trailOf } from '../../engine/observe/leftovers.ts';
@@ -12,7 +12,6 @@ import type { JobPaths, Stream } from '../../job/home/paths.ts';
 import { noteSeen, readLastCrash, readOwner } from '../../job/home/records.ts';
 import { Log } from '../../job/log/log.ts';
 import { isAway } from '../../job/log/trim-record.ts';
-import type { Spec } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { onExitObject, onExitText } from '../jobs/exit-hook-row.ts';
@@ -29,6 +28,7 @@ import {
   stateText,
   tookMs,
 } from '../messages/job-text.ts';
+import { logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/show.ts';
 import { losesPipefail } from '../messages/warnings.ts';
 import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
@@ -64,40 +64,12 @@ async function extrasOf(
   };
 }
 
-/** The path of a log, its size, and which part of it is gone. */
-function logText(job: JobPaths, stream: Stream): string {
+function describeLog(job: JobPaths, stream: Stream): string {
   const log = Log.open(job, stream);
-  if (!log) return `${safe(job[stream])} (missing: moved away or removed)`;
-  const size = renderSize(log.size);
-  const gap = log.gap;
-  const emptied = log.emptiedBytes;
-  const about = log.isApproximate ? '; offsets are approximate: no holes on this file system' : '';
-  log.close();
-  const trimmed = gap ? `, ${renderSize(gap.to - gap.from)} trimmed from byte ${gap.from} on${about}` : '';
-  const begun = emptied > 0 ? `; the job emptied it: ${renderSize(emptied)} gone` : '';
-  const away = isAway(job, stream) ? '; not the log of the job, which was moved away' : '';
-  return `${safe(job[stream])} (${size}${trimmed}${begun}${away})`;
+  const text = logText(job[stream], log, log !== undefined && isAway(job, stream));
+  log?.close();
+  return text;
 }
-
-/** What the job reads; null: nothing. */
-function stdinText({ id, stdin, pty }: Spec): string | null {
-  if (pty) return `a terminal of ${pty.columns} x ${pty.rows}: bgjob send ${id} TEXT`;
-  if (stdin?.kind === 'hold') return `held: bgjob send ${id} TEXT`;
-  return stdin && (stdin.kind === 'file' ? safe(stdin.path) : 'a copy of what run was given');
-}
-
-/** The job, schedule or trigger that started it; empty: a person did. */
-function startedText({ origin, parent }: Spec): string | null {
-  const job = parent === null ? '' : `job ${parent}`;
-  const inJob = job && ` (${job})`;
-  if (origin?.kind === 'trigger') return `trigger ${safe(origin.name)}${inJob}`;
-  if (origin?.kind !== 'schedule') return job;
-  const at = origin.at === null ? ', by hand' : `, for ${renderTime(origin.at)}`;
-  return `schedule ${safe(origin.name)}${at}${inJob}`;
-}
-
-/** For a time that was not recorded. */
-const NOT_KNOWN = 'not known';
 
 function describe(view: JobView, home: Home, extras: Extras): [string, string][] {
   const job = home.job(view.id);
@@ -122,7 +94,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['hint', lostHint(home, [view])],
     ...queueRows(view, home, extras),
     ['command', commandLine(view, 2000)],
-    ['shell', spec && losesPipefail(spec) && 'sh -c: a failure before the last | is not seen'],
+    ['shell', spec && losesPipefail(spec) && NO_PIPEFAIL],
     ['stdin', spec && stdinText(spec)],
     ['cwd', spec && safe(spec.cwd)],
     ['project', spec && spec.project !== spec.cwd && safe(spec.project)],
@@ -148,8 +120,8 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
         `${plural(extras.leftovers!, 'process', 'processes')} (bgjob kill ${view.id})`,
     ],
     ['ports', (extras.ports?.length ?? 0) > 0 && extras.ports!.join(' ')],
-    ['log', logText(job, 'log')],
-    ['stderr', spec?.split && logText(job, 'err')],
+    ['log', describeLog(job, 'log')],
+    ['stderr', spec?.split && describeLog(job, 'err')],
     ['on exit', onExitText(home, view)],
     ['notify', notifyText(home, view)],
   ];

@@ -3,7 +3,7 @@ import { fail, ok } from '../../job/failure.ts';
 import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';
 import { referenceTo } from '../jobs/select.ts';
-import { selfWaitHint, waitRefusal } from '../messages/usage.ts';
+import { selfWaitHint, waitRefusal } from '../messages/wait.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
 import { checkAsked, selectJobs } from '../wait/selection.ts';

@@ -125,48 +125,10 @@ export const noStderrLog = {
 export const moveNeedsTarget = (reference: string): UsageFailure =>
   usageError('move needs one of --first, --last, --priority N', `bgjob move ${reference} --first`);
 
-/** `tail`: options that mean nothing together. */
-export const tailRefusal = {
-  headFollow: () =>
-    cannotCombine('--head', '--follow', 'bgjob tail -f --full REF shows everything from the beginning'),
-  sinceNew: () => cannotCombine('--since', '--new', 'bgjob tail --help'),
-  headSince: () => usageError('--head begins at 0: leave out --since and --new', 'bgjob tail --help'),
-  badReader: (name: string) =>
-    usageError(`--reader: "${safe(name)}" is not a name of letters, digits and . _ -`, 'bgjob tail --help'),
-  grepLines: () =>
-    usageError(
-      '--grep searches the whole log: leave out -n and --head; --max limits the lines',
-      'bgjob tail --help',
-    ),
-} as const;
-
-/** The cursor of `tail --new` could not be written; `reason`: a system error in words. */
-export const cursorNotStored = (reason: string, to: number): string =>
-  `(the cursor could not be stored: ${reason}; next time: --since ${to})`;
-
-/** `wait`: options that mean nothing together. */
-export const waitRefusal = {
-  trigger: (name: string) =>
-    usageError(
-      '--trigger can be used only with --timeout',
-      `id=$(bgjob wait --trigger ${safe(name)}) && bgjob wait $id`,
-    ),
-  ended: () =>
-    usageError(
-      '--ended waits for ends only: it cannot be used with --fail-fast or conditions such as --until',
-      'bgjob wait --help',
-    ),
-  conditions: () =>
-    usageError(
-      'conditions such as --until need exactly one REF, ' +
-        'without --all, --queue, --batch, --any and --fail-fast',
-      'bgjob wait --help',
-    ),
-} as const;
-
-/** `call`: the command that installs the completion script. */
-export const installHint = (call: string): string => `(to install it: ${call})`;
-
-/** For a job that would wait for itself. */
-export const selfWaitHint = (isQueue: boolean): string =>
-  isQueue ? 'bgjob wait --all leaves it out' : 'bgjob wait REF, for another job';
+/** How to install the completion script of each shell. */
+const INSTALL: Record<string, string> = {
+  bash: 'bgjob completion bash > ~/.local/share/bash-completion/completions/bgjob',
+  zsh: 'bgjob completion zsh > ~/.zsh/_bgjob, where ~/.zsh is in fpath before compinit',
+  fish: 'bgjob completion fish > ~/.config/fish/completions/bgjob.fish',
+};
+export const installHint = (shell: string): string => `(to install it: ${INSTALL[shell]})`;

@@ -5,6 +5,7 @@ import { clip, safe } from '../../base/text/sanitize.ts';
 import type { ConditionMet } from '../../engine/wait/condition.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
+import { usageError } from './usage.ts';
 
 const MOST_PATH = 200;
 
@@ -56,3 +57,27 @@ export function lostHintText(ids: JobId[]): string {
   const named = ids.length > MOST_LOST ? 'ID' : ids.join(' ');
   return `to start ${ids.length === 1 ? 'it' : 'them'} again: bgjob restart ${named}`;
 }
+
+/** `wait`: options that mean nothing together. */
+export const waitRefusal = {
+  trigger: (name: string) =>
+    usageError(
+      '--trigger can be used only with --timeout',
+      `id=$(bgjob wait --trigger ${safe(name)}) && bgjob wait $id`,
+    ),
+  ended: () =>
+    usageError(
+      '--ended waits for ends only: it cannot be used with --fail-fast or conditions such as --until',
+      'bgjob wait --help',
+    ),
+  conditions: () =>
+    usageError(
+      'conditions such as --until need exactly one REF, ' +
+        'without --all, --queue, --batch, --any and --fail-fast',
+      'bgjob wait --help',
+    ),
+} as const;
+
+/** For a job that would wait for itself. */
+export const selfWaitHint = (isQueue: boolean): string =>
+  isQueue ? 'bgjob wait --all leaves it out' : 'bgjob wait REF, for another job';
