@@ -1,6 +1,6 @@
 /**
  * Records that name a process which is not the job's: a pid that was given again, a damaged file, a hostile one. Whatever
- * they say, nothing is signalled that the kernel does not show to be the job's; and `kill` does not say that all is well.
+ * they say, nothing is signalled that the kernel does not show to be the job's; and `kill` does not say that no problems found.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -139,7 +139,7 @@ for (const right of [false, true]) {
       const { code, stderr } = await rig.bgjob(['kill', String(id)]);
       assert.equal(code, right ? 125 : 0);
       if (right)
-        assert.match(stderr, new RegExp(`nothing shows that process ${foreigner.pid} belongs to job`));
+        assert.match(stderr, new RegExp(`it is not certain that process ${foreigner.pid} belongs to job`));
       assert.equal((await rig.show(id)).leftovers, 0);
     });
   });
@@ -153,7 +153,7 @@ for (const right of [false, true]) {
       const { code, stderr } = await rig.bgjob(['kill', String(id)]);
       assert.equal(code, right ? 125 : 0);
       if (right)
-        assert.match(stderr, new RegExp(`nothing shows that process ${foreigner.pid} belongs to job`));
+        assert.match(stderr, new RegExp(`it is not certain that process ${foreigner.pid} belongs to job`));
       // a session that is led by a living main process cannot have been left: both records together prove nothing
       const [shim, watcher] = fs.readFileSync(rig.file(id, 'shim'), 'utf8').split('\n');
       fs.writeFileSync(rig.file(id, 'shim'), `${shim}\n${watcher}\n${lineOf(foreigner)}\n`);

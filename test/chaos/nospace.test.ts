@@ -121,7 +121,7 @@ for (const kind of ['memory', 'ext4'] as const) {
     assert.deepEqual([first.code, /\b2000\n$/.test(first.stdout)], [0, true], first.stderr);
     assert.match(
       first.stderr,
-      /the cursor could not be remembered: no space is left .*; next time: --since 8893/,
+      /the cursor could not be stored: no space is left .*; next time: --since 8893/,
     );
     assert.equal((await rig.bgjob(['tail', '1', '-n', '1'])).stdout, '2000\n');
     assert.equal((await rig.bgjob(['ls', '--unseen'])).code, 0);

@@ -205,7 +205,7 @@ rigTest(
     assert.equal(cursor.stdout, 'said\n');
     assert.match(
       cursor.stderr,
-      /the cursor could not be remembered: the file system is read-only; next time: --since 5/,
+      /the cursor could not be stored: the file system is read-only; next time: --since 5/,
     );
     const run = await inside(['run', '--', 'true']);
     assert.deepEqual([run.code, run.stdout], [125, '']);

@@ -128,7 +128,7 @@ rigTest('--stdin hold: its holder is killed: the job reads end of file; send say
   await untilSaid(rig, id, 'over');
   const { code, stderr } = await rig.bgjob(['send', 'job', 'y']);
   assert.equal(code, 125);
-  assert.match(stderr, /stdin of job 1 has been ended/);
+  assert.match(stderr, /stdin of job 1 was ended before/);
   assert.match((await rig.bgjob(['kill', 'job'])).stdout, /killed/);
 });
 

@@ -120,7 +120,7 @@ if (isPermitted) {
     assert.match(answers.get('again')!, /^0 8(\n|$)/);
     assert.match(
       answers.get('doctor')!,
-      /^0 note: pid 1 \(sleep\) does not take in its dead .*\nall is well/,
+      /^0 note: pid 1 \(sleep\) does not reap zombies .*\nno problems found/,
     );
     assert.equal(answers.get('live'), '0 ');
   });

@@ -107,7 +107,7 @@ rigTest('a room of queues that is not ours is refused by its name', async (rig) 
     ['ls'],
   ])) {
     assert.equal(code, 125);
-    assert.match(stderr, /home\/queues is a symbolic link; it must be a directory of yours/);
+    assert.match(stderr, /home\/queues is a symbolic link; it must be a directory that belongs to you/);
   }
   assert.deepEqual(fs.readdirSync(join(outside, 'api')), ['waiting']);
   assert.deepEqual(fs.readdirSync(join(outside, 'api/waiting')), []);

@@ -28,7 +28,7 @@ async function refusesHome(rig: Rig, message: RegExp): Promise<void> {
 rigTest('a home that is a link, a file, or open to others', async (rig) => {
   fs.mkdirSync(`${rig.dir}/real`);
   fs.symlinkSync('real', rig.home);
-  await refusesHome(rig, /home is a symbolic link; it must be a directory of yours/);
+  await refusesHome(rig, /home is a symbolic link; it must be a directory that belongs to you/);
   assert.deepEqual(pathsIn(`${rig.dir}/real`), []);
   fs.unlinkSync(rig.home);
 

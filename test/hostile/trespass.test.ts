@@ -183,7 +183,7 @@ rigTest(
     assert.equal(named.code, 125);
     assert.match(named.stderr, /names.*: a symbolic link is in the way/);
     const tail = await rig.bgjob(['tail', '1', '--new']);
-    assert.match(tail.stderr, /the cursor could not be remembered: a symbolic link is in the way/);
+    assert.match(tail.stderr, /the cursor could not be stored: a symbolic link is in the way/);
     for (const args of WRITING) await rig.bgjob(args);
     victim.assertUntouched();
     assert.equal(fs.existsSync(`${rig.home}/jobs/1`), false, 'gc removed it');

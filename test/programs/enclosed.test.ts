@@ -30,7 +30,7 @@ rigTest(
     assert.equal(code, 0);
     assert.match(stdout, /^1\nweb 1 running/);
     assert.match(stderr.replace(/\[job\] exit code 75\n|\[bgjob\] exit code 75\n/g, ''), WARNING);
-    assert.match(stderr, /^warning: everything in this sandbox \(bwrap\) ends with the call/);
+    assert.match(stderr, /^warning: all processes in this sandbox \(bwrap\) end with the call/);
     // from outside, and from the next call
     const LOST = /^web 1 lost \(supervisor and shim were killed[^)]*\)/;
     for (const words of [['env'], PER_CALL]) {
@@ -86,7 +86,7 @@ rigTest(
     const line = `${CALL} run -- true; sleep 0`;
     assert.match(
       (await tell(rig, hidden(codex), line)).stderr,
-      /^warning: everything in this sandbox \(codex-linux-sandbox\) ends /,
+      /^warning: all processes in this sandbox \(codex-linux-sandbox\) end /,
     );
     const claude = [...hidden('bwrap'), 'env', 'SANDBOX_RUNTIME=1'];
     assert.match((await tell(rig, claude, line)).stderr, WARNING);

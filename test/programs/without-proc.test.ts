@@ -151,7 +151,7 @@ worldTest('what nothing shows to be the job is shown, kept, and not signalled', 
   await world.untilState(id, 'lost');
   const { code, stderr } = await world.bgjob(['kill', String(id)]);
   assert.equal(code, 125);
-  assert.match(stderr, new RegExp(`nothing shows that process ${pid} belongs to job ${id}`));
+  assert.match(stderr, new RegExp(`it is not certain that process ${pid} belongs to job ${id}`));
   assert.ok(isRunning(pid));
   await world.bgjob(['gc', '--keep', '0']);
   assert.equal((await world.show(id)).state, 'lost');

@@ -38,7 +38,7 @@ export async function findings(rig: Rig, words: string[] = ['env'], options?: Ca
   const lines = (await within(rig, words, ['doctor'], options)).stdout.split('\n').filter(Boolean);
   for (const { level, message, hint } of found.filter((one) => !ambient(one) && !VARYING.includes(one.code)))
     assert.ok(lines.includes(`${level}: ${message}${hint === null ? '' : ` → ${hint}`}`), message);
-  assert.equal(lines.filter((line) => line.startsWith('all is well')).length, told.code === 0 ? 1 : 0);
+  assert.equal(lines.filter((line) => line.startsWith('no problems found')).length, told.code === 0 ? 1 : 0);
   return found.filter((one) => !ambient(one));
 }
 

@@ -3,7 +3,7 @@ import { type Answer, BGJOB, type Rig } from './rig.ts';
 
 /** The program as a word of a shell line. */
 export const CALL = `'${process.execPath}' -- '${BGJOB}'`;
-export const WARNING = /^warning: [^\n]*ends[^\n]*: the job will be lost then; [^\n]*run --wait[^\n]*\n$/;
+export const WARNING = /^warning: [^\n]*end[^\n]*: the job will be lost then; [^\n]*run --wait[^\n]*\n$/;
 
 /** Runs a line of bash behind these words. */
 export const tell = (rig: Rig, words: string[], line: string): Promise<Answer> => {

@@ -30,12 +30,12 @@ export function checkGroup(options: GroupOptions, words: string[]): Result<void>
   const narrow = queue.length > 0 ? '--queue' : '--tag';
   if (words.length > 0 && (isGroup(options) || options['all-projects']))
     return usage(
-      `${all ? '--all' : isGroup(options) ? narrow : '-a'} and REF exclude each other: "${safe(words[0]!)}"`,
+      `${all ? '--all' : isGroup(options) ? narrow : '-a'} and REF cannot be used together: "${safe(words[0]!)}"`,
       'one call for each of them',
     );
   if (all && queue.length + tag.length > 0)
     return usage(
-      `--all and ${narrow} exclude each other: --all is every job`,
+      `--all and ${narrow} cannot be used together: --all is every job`,
       `bgjob kill ${narrow} ${safe((queue[0] ?? tag[0])!)}`,
     );
   if (words.length === 0 && !isGroup(options))

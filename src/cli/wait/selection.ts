@@ -44,7 +44,7 @@ export function checkAsked({ all, queue, batch, everywhere }: Asked, references:
   ];
   if (given.length > 1)
     return usage(
-      `${given.slice(0, 2).join(' and ')} exclude each other`,
+      `${given.slice(0, 2).join(' and ')} cannot be used together`,
       queue === null ? 'bgjob wait --all' : `bgjob wait --queue ${safe(queue)}`,
     );
   if (everywhere && !all && queue === null)

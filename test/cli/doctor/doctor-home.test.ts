@@ -134,7 +134,7 @@ rigTest(
       assert.deepEqual(await findings(rig), []);
       fill(mounted, 8192);
       const found = await onlyFinding(rig, 'home-full');
-      assert.match(found.message, /^only [\d.]+ MB of room is left for the home /);
+      assert.match(found.message, /^only [\d.]+ MB is left for the home /);
       assert.match(found.hint!, /^bgjob gc --ended /);
     });
     await onMount(rig, 'size=256m,nr_inodes=2000', async (mounted) => {
@@ -243,7 +243,7 @@ rigTest('a lost job that left something running', async (rig) => {
   assert.deepEqual(await findings(rig), []);
   await killMachinery(rig, id);
   const found = await onlyFinding(rig, 'job-adrift', withSteps(rig, 0));
-  assert.match(found.message, /^web 1 is lost, and 3 processes of it still run$/);
+  assert.match(found.message, /^web 1 is lost, but 3 processes of it still run$/);
   assert.deepEqual([found.job, found.hint], [id, `bgjob kill ${id}`]);
   assert.equal((await rig.bgjob(['kill', String(id)])).code, 0);
   assert.deepEqual(await findings(rig), [], 'lost, and nothing is left');
@@ -257,7 +257,7 @@ rigTest(
     const found = await onlyFinding(rig, 'queue-stranded');
     assert.match(
       found.message,
-      /^queue q: 1 job waits for a bgjob command in the sandbox where it was queued/,
+      /^queue q: 1 job waits for a bgjob command in the sandbox in which it was queued/,
     );
     assert.deepEqual([found.queue, found.hint], ['q', 'bgjob ls there; or bgjob kill 1']);
     assert.equal((await rig.bgjob(['kill', '1'])).code, 0);
@@ -280,7 +280,7 @@ rigTest(
       assert.ok(succeeds('mount', '-o', 'remount,rw', mounted));
       assert.deepEqual(found.map(({ code }) => code).sort(), ['home-unusable', 'queue-left']);
       const left = found.find(({ code }) => code === 'queue-left')!;
-      assert.match(left.message, /^queue q: 1 job waits, slots are free, and nobody can start them$/);
+      assert.match(left.message, /^queue q: 1 job waits, slots are free, but no process can start them$/);
       assert.equal((await rig.show(next)).state, 'queued');
       // where it can be done, asking moves the queue on
       assert.deepEqual(await findings(rig), []);

@@ -23,7 +23,7 @@ rigTest(
     // a pid 1 that lives on, and takes in its dead
     const { code, stdout, stderr } = await within(rig, [...inPidNamespace(), 'sh', script], ['doctor']);
     const lines = missing('ps') ? stdout.replace(/^note: ps is not there .*\n/, '') : stdout;
-    assert.match(lines, /^all is well: Node \d+\.\d+\.\d+, \/usr\/bin\/bash, home \S+\/home, 1 job\n$/);
+    assert.match(lines, /^no problems found: Node \d+\.\d+\.\d+, \/usr\/bin\/bash, home \S+\/home, 1 job\n$/);
     assert.ok(lines.length < 200);
     assert.deepEqual([code, stderr], [0, '']);
     assert.deepEqual(await findings(rig, [...inPidNamespace(), 'sh', script]), []);
@@ -62,7 +62,7 @@ rigTest(
 rigTest('limits of the shell', async (rig) => {
   for (const [limit, text] of [
     ['-n 50', /^only 50 open files are allowed/],
-    ['-f 1000', /^no file may get larger than/],
+    ['-f 1000', /^no file may become larger than/],
     ['-t 3600', /after 3600 s of processor time/],
   ] as const) {
     const found = await onlyFinding(rig, 'limit-low', limited(limit));
@@ -85,7 +85,7 @@ rigTest(
       ...['env', `BGJOB_HOME=${home}`],
     ];
     const found = await onlyFinding(rig, 'limit-low', asUser(35));
-    assert.match(found.message, /^of 35 processes and threads that are allowed \(ulimit -u\) \d+ are left/);
+    assert.match(found.message, /^only \d+ of 35 processes and threads \(ulimit -u\) are left/);
     assert.deepEqual(await findings(rig, asUser(1000)), []);
   },
   {
@@ -147,7 +147,7 @@ rigTest(
     const all = text.split('\n').map((one) => one && JSON.parse(one));
     const found = all.find(({ code }) => code === 'zombies-stay');
     assert.equal(found?.level, 'note', text);
-    assert.match(found.message, /^pid 1 \(sleep\) does not take in its dead/);
+    assert.match(found.message, /^pid 1 \(sleep\) does not reap zombies/);
     assert.match(found.hint, /docker run --init/);
   },
   { skip },

@@ -31,7 +31,7 @@ rigTest('before the first job: a home that holds nothing but it; and what a job 
 rigTest('the queue of a batch, the longest wait, what gc keeps', async (rig) => {
   write(rig, { queue: 'builds', maxWait: '50ms', retention: { keep: 1 } });
   const added = await rig.bgjob(['run', '--batch', '-'], { input: 'true\n' });
-  assert.match(added.stderr, /^\(no -Q: they wait in queue builds\)\n/);
+  assert.match(added.stderr, /^\(no -Q: the jobs wait in queue builds\)\n/);
   assert.equal((await rig.show(1)).queue, 'builds');
   const named = await rig.bgjob(['run', '-Q', 'own', '--batch', '-'], { input: 'true\n' });
   assert.deepEqual([named.code, named.stderr], [0, '']);
@@ -91,14 +91,14 @@ rigTest(
       assert.deepEqual([code, stdout], [125, ''], args.join(' '));
       assert.equal(
         stderr,
-        `bgjob: ${file}: "grce" is no key of this file\n  hint: did you mean "grace"? there are: $schema, grace, maxLog, notify, queue, maxWait, retention\n[bgjob] exit code 125\n`,
+        `bgjob: ${file}: "grce" is not a key of this file\n  hint: did you mean "grace"? the keys are: $schema, grace, maxLog, notify, queue, maxWait, retention\n[bgjob] exit code 125\n`,
       );
     }
     assert.deepEqual(fs.readdirSync(join(rig.home, 'jobs')), ['1']);
     assert.deepEqual(await rig.json(['run', '--', 'true']), []);
     const ls = await rig.bgjob(['ls', '-q']);
     assert.deepEqual([ls.code, ls.stdout, ls.stderr], [0, '1\n', '']);
-    const warning = `warning: ${file}: "grce" is no key of this file; it is left out (bgjob doctor)\n`;
+    const warning = `warning: ${file}: "grce" is not a key of this file; this command ignores the file (bgjob doctor)\n`;
     const wait = await rig.bgjob(['wait', 'web', '--until-idle', '1ms']);
     assert.deepEqual([wait.code, wait.stderr.startsWith(warning)], [0, true]);
     // asked for nothing that it could say

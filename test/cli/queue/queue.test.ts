@@ -121,7 +121,7 @@ rigTest('what cannot be meant is told, with the command to type', async (rig) =>
     [['queue', 'pause'], /queue pause needs the NAME/],
     [['queue', 'pause', 'api', '--slots', '2'], /--slots is for queue set/],
     [['queue', 'halt', 'api'], /"halt" is none of list, set, pause, resume, remove/],
-    [['wait', '--all', '--queue', 'api'], /--all and --queue exclude each other/],
+    [['wait', '--all', '--queue', 'api'], /--all and --queue cannot be used together/],
   ];
   const answers = await manyCalls(
     rig,

@@ -64,7 +64,7 @@ rigTest('it reads stdin, pipes and descriptors; options hold for all lines', asy
 rigTest('without -Q the queue is default, and that is said once', async (rig) => {
   const { stdout, stderr } = await rig.bgjob(['run', '-w', '--batch', '-'], { input: 'true\ntrue\n' });
   assert.equal(stdout, '1\n2\n');
-  assert.match(stderr, /^\(no -Q: they wait in queue default\)\n1 exited 0 .*\n2 exited 0 .*\n2 done\n$/);
+  assert.match(stderr, /^\(no -Q: the jobs wait in queue default\)\n1 exited 0 .*\n2 exited 0 .*\n2 done\n$/);
   assert.deepEqual(fs.readdirSync(`${rig.home}/queues`), ['default']);
 });
 
@@ -79,7 +79,7 @@ const REASONS =
   '  lines:6: syntax error: unexpected end of file\n' +
   '  lines:7: it is not UTF-8\n' +
   '  lines:8: it holds a NUL byte\n' +
-  '  lines:9: it has 140005 bytes, and a command may have 131071: a script can be longer\n' +
+  '  lines:9: it has 140005 bytes, but a command may have 131071: a script can be longer\n' +
   '  lines:10: /etc: is a directory\n';
 
 rigTest('all bad lines are told in one failure, and nothing is added', async (rig) => {
@@ -122,13 +122,13 @@ rigTest('--skip-bad adds the rest and tells the same; where nothing is left it f
   );
   const none = await rig.bgjob(['run', '--skip-bad', '--batch', '-'], { input: ')\n(\n' });
   assert.equal(none.code, 125);
-  assert.match(none.stderr, /2 bad lines, and nothing is left to run\n {2}stdin:1: .*\n {2}stdin:2: /);
+  assert.match(none.stderr, /2 bad lines, and no good line is left\n {2}stdin:1: .*\n {2}stdin:2: /);
   await rig.bgjob(['wait', '4', '5', '6']);
 });
 
 rigTest('of many bad lines the first ten are told', async (rig) => {
   const { stderr } = await rig.bgjob(['run', '--batch', '-'], { input: 'bgjob-nothing\n'.repeat(500) });
-  assert.match(stderr, /^bgjob: 500 bad lines, and nothing is left to run\n/);
+  assert.match(stderr, /^bgjob: 500 bad lines, and no good line is left\n/);
   assert.match(stderr, / {2}stdin:10: .*\n {2}and 490 more\n\[bgjob\]/);
   assert.equal(stderr.split('\n').length, 14);
 });
@@ -148,7 +148,7 @@ rigTest('what does not go with many jobs is refused', async (rig) => {
   fs.writeFileSync(`${rig.project}/empty`, '\n# nothing\n');
   fs.writeFileSync(`${rig.project}/utf16`, Buffer.from('\ufefftrue\n', 'utf16le'));
   const refusals: [args: string[], says: RegExp][] = [
-    [['--batch', name, '--', 'make'], /from the lines of a file, and here is "make", too/],
+    [['--batch', name, '--', 'make'], /from the lines of a file, but "make" was given, too/],
     [['--batch', name, 'make'], /from the lines of a file/],
     [['--batch', name, '-n', 'web'], /--name is for one job/],
     [['--batch', name, '--reuse'], /--reuse is for one job/],
@@ -226,13 +226,13 @@ rigTest(
     assert.equal(taken.code, 125);
     assert.match(
       taken.stderr,
-      /^bgjob: web is running as job 1: one job of a name runs; nothing was added\n {2}hint: bgjob wait 1, bgjob kill 1, or another name\n/,
+      /^bgjob: web is running as job 1: only one job of a name can run; nothing was added\n {2}hint: bgjob wait 1, bgjob kill 1, or another name\n/,
     );
     assert.deepEqual(listed(rig), before, 'all or nothing');
     assert.match((await rig.bgjob(['status', 'lint'])).stdout, /^lint 2 exited 0 /, 'its name is as before');
     const twice = await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input: 'a: true\na: false\n' });
     assert.equal(twice.code, 125);
-    assert.match(twice.stderr, /stdin:2: line 1 has the name a, too: one job of a name runs/);
+    assert.match(twice.stderr, /stdin:2: line 1 has the name a, too: only one job of a name can run/);
     const again = await rig.bgjob(['run', '-Q', 'q', '--wait', '--batch', '-'], {
       input: 'lint: exit 3\ntrue\n',
     });

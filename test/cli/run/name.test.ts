@@ -58,7 +58,7 @@ rigTest('what is no name, and options without one, are refused before anything i
     );
   }
   const both = await rig.bgjob(['run', '-n', 'a', '--reuse', '--replace', '--', 'true']);
-  assert.match(both.stderr, /--reuse and --replace exclude each other/);
+  assert.match(both.stderr, /--reuse and --replace cannot be used together/);
   assert.ok(!fs.existsSync(rig.home));
 });
 

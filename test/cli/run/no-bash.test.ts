@@ -6,8 +6,8 @@ import { cannotUnshare, withFile } from '../../rig/namespaces.ts';
 import { missing } from '../../rig/needs.ts';
 import { type Answer, type Rig, rigTest } from '../../rig/rig.ts';
 
-const NOTE = '(no bash here: sh -c; a failure before the last | is not seen)\n';
-const AS_BEFORE = '(sh -c, as before; a failure before the last | is not seen)\n';
+const NOTE = '(no bash here: sh -c; a failure before the last | is not noticed)\n';
+const AS_BEFORE = '(sh -c, as before; a failure before the last | is not noticed)\n';
 
 const sh = fs.existsSync('/usr/bin/sh') ? fs.realpathSync('/usr/bin/sh') : '';
 const skip = cannotUnshare() || missing('dash') || (!fs.existsSync('/usr/bin/bash') && 'bash is elsewhere');
@@ -34,7 +34,7 @@ rigTest(
     assert.equal(object(await rig.bgjob(['run', '--json', 'true | true'])).shell, 'bash');
     assert.deepEqual([(await rig.show(1)).shell, (await rig.show(1)).state], ['sh', 'exited']);
     const shown = (await rig.bgjob(['show', '1'])).stdout;
-    assert.match(shown, /^shell +sh -c: a failure before the last \| is not seen$/m);
+    assert.match(shown, /^shell +sh -c: a failure before the last \| is not noticed$/m);
     assert.ok(!(await rig.bgjob(['show', '2'])).stdout.includes('shell '));
     assert.equal((await rig.bgjob(['run', '--wait', 'false | true'])).code, 1, 'bash sees it');
   },
@@ -85,7 +85,10 @@ rigTest(
 rigTest(
   'doctor names the bash that it finds, and notes that there is none',
   async (rig) => {
-    assert.match((await rig.bgjob(['doctor'])).stdout, /^all is well: Node [\d.]+, \/usr\/bin\/bash, home /m);
+    assert.match(
+      (await rig.bgjob(['doctor'])).stdout,
+      /^no problems found: Node [\d.]+, \/usr\/bin\/bash, home /m,
+    );
     const [found, ...others] = await findings(rig, NO_BASH);
     assert.deepEqual(
       [found!.code, found!.level, found!.hint, others],
@@ -95,7 +98,7 @@ rigTest(
       found!.message,
       /^bash is not there \(in .*\): a shell line runs under sh -c, and a failure/,
     );
-    assert.match((await without(rig, ['doctor'])).stdout, /^all is well: Node [\d.]+, no bash, home /m);
+    assert.match((await without(rig, ['doctor'])).stdout, /^no problems found: Node [\d.]+, no bash, home /m);
   },
   options,
 );

@@ -77,7 +77,7 @@ rigTest('what waits for another waits for its successor; a name is started once'
   const answer = await rig.bgjob(['restart', '--failed', '--wait']);
   assert.equal(answer.code, 0, answer.stderr);
   assert.equal(answer.stdout, '4\n5\n');
-  assert.match(answer.stderr, /^\(4 also stands for 1: one job of the name lint runs\)$/m);
+  assert.match(answer.stderr, /^\(4 also replaces 1: only one job of the name lint can run\)$/m);
   assert.match(answer.stderr, /^2 done$/m);
   const { placement } = JSON.parse(fs.readFileSync(rig.file(5, 'spec.json'), 'utf8'));
   assert.deepEqual(placement.after, [{ id: 4, any: false }]);
@@ -96,9 +96,9 @@ rigTest(
     for (const [words, says] of [
       [['1', '99'], /no job "99"/],
       [['1', '4'], /job 4 waits in its queue/],
-      [['1', '2', '-f'], /--follow is for one job that is named/],
+      [['1', '2', '-f'], /--follow works only with one REF/],
       [['1', '2', '--until', 'x'], /conditions such as --until are for one job/],
-      [['1', '--failed'], /--failed and REF exclude each other/],
+      [['1', '--failed'], /--failed and REF cannot be used together/],
       [['1', '--queue', 'q'], /--queue is for --failed/],
       [['1', '--yes'], /--yes is for --failed/],
       [[], /restart needs REF\.\.\., or --failed/],

@@ -123,7 +123,7 @@ rigTest('--keep-env: the environment that was kept, whatever the call has', asyn
   for (const [n, id] of [1, 2].entries()) {
     const again = await rig.bgjob(['restart', '-w', String(id)], { env: { SECRET: 'now' } });
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stderr, /in the environment that was kept with it/);
+    assert.match(again.stderr, /in the environment that was stored with it/);
     assert.equal(rig.log(n + 3), `then ${n + 3}\n`);
   }
   fs.writeFileSync(rig.file(1, 'env.json'), '{}');
@@ -142,10 +142,7 @@ rigTest('a script, also after the job that brought it was removed', async (rig) 
   fs.rmSync(rig.file(3, 'script'));
   const gone = await rig.bgjob(['restart', 'script']);
   assert.equal(gone.code, 125);
-  assert.match(
-    gone.stderr,
-    /the script that was kept with job 3 cannot be read \(ENOENT\); nothing was done/,
-  );
+  assert.match(gone.stderr, /the stored script of job 3 cannot be read \(ENOENT\); nothing was done/);
 });
 
 rigTest(
@@ -168,7 +165,10 @@ rigTest(
     ]);
     const waiting = await rig.bgjob(['restart', '2']);
     assert.equal(waiting.code, 125);
-    assert.match(waiting.stderr, /job 2 waits in its queue: there is nothing to restart/);
+    assert.match(
+      waiting.stderr,
+      /job 2 waits in its queue, and has not started: there is nothing to restart/,
+    );
     await puppet.exit(0);
     assert.equal((await rig.bgjob(['wait', '2'])).code, 9);
     const again = await rig.bgjob(['restart', '-w', '2']);

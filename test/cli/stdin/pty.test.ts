@@ -265,7 +265,7 @@ rigTest('it outlives the terminal of its launcher', async (rig) => {
 
 rigTest('what does not go with it is refused', async (rig) => {
   for (const [options, says] of [
-    [['--split'], /--pty and --split exclude each other: a terminal has one output/],
+    [['--split'], /--pty and --split cannot be used together: a terminal has one output/],
     [['--stdin', '-'], /--pty: the job reads its terminal.*\n {2}hint: bgjob send REF TEXT/],
     [['--stdin', 'null'], /--pty: the job reads its terminal/],
   ] as const) {

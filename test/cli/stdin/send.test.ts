@@ -82,7 +82,7 @@ rigTest('who does not read is told: not held, ended, closed, queued, after --eof
     }
   };
   const plain = await rig.run(['--', 'sleep', '1000']);
-  await refused(String(plain), /job 1 reads nothing: it was started without --stdin hold and without --pty/);
+  await refused(String(plain), /job 1 has no input: it was started without --stdin hold and without --pty/);
   const closed = await hold(rig, 'sh', '-c', 'exec <&-; echo closed; exec sleep 1000');
   await until(
     () => rig.log(closed),
@@ -97,7 +97,7 @@ rigTest('who does not read is told: not held, ended, closed, queued, after --eof
   await refused(String(queued), new RegExp(`job ${queued} waits in its queue; nothing was sent`), 75);
   const deaf = await hold(rig, 'sh', '-c', 'cat; exec sleep 1000');
   assert.equal((await rig.bgjob(['send', 'job', 'x', '--eof'])).code, 0);
-  await refused('job', /the stdin of job \d+ has been ended \(send --eof\)/);
+  await refused('job', /the stdin of job \d+ was ended before \(send --eof\)/);
   assert.equal(rig.log(deaf), 'x\n');
   await refused('none', /no job "none"/);
   assert.equal(closed, 2);

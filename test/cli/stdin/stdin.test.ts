@@ -93,7 +93,7 @@ rigTest('what cannot be read is refused before anything is made', async (rig) =>
     ['missing', /cannot read .*\/missing: no such file/],
     ['.', /it is a directory/],
     ['', /--stdin: the path is empty/],
-    ['/dev/zero', /is a device or a socket, and it may have no end/],
+    ['/dev/zero', /is a device or a socket, which may have no end/],
   ] as const) {
     const { code, stdout, stderr } = await rig.bgjob(['run', '--stdin', file, '--', 'cat']);
     assert.deepEqual([code, stdout], [125, ''], stderr);
@@ -102,7 +102,7 @@ rigTest('what cannot be read is refused before anything is made', async (rig) =>
   const both = await rig.bgjob(['run', '--stdin', '-', '-'], { input: 'cat\n' });
   assert.match(both.stderr, /run - and --stdin - would both read stdin\n {2}hint: .*--stdin FILE/);
   const batch = await rig.bgjob(['run', '--batch', '-', '--stdin', 'hold'], { input: 'cat\n' });
-  assert.match(batch.stderr, /--stdin is for one job, and --batch starts many/);
+  assert.match(batch.stderr, /--stdin is for one job, but --batch starts many/);
   assert.ok(!fs.existsSync(rig.home));
 });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { rigTest } from '../../rig/rig.ts';
 
-const NOTE = /^warning: the job was not given what can be read on stdin here; .*: bgjob run --stdin -$/gm;
+const NOTE = /^warning: this call has input on stdin that the job did not get; .*: bgjob run --stdin -$/gm;
 /** The writer may be slow: whoever is beside it begins when the pipe is filled. */
 const FILLED = 'until read -t 0; do sleep 0.01; done';
 /** How often it was said. */

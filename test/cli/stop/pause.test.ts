@@ -43,7 +43,7 @@ rigTest('every process stands still, however it daemonised, and goes on; nothing
   const wait = await rig.bgjob(['wait', 'web', '--timeout', '200ms']);
   assert.equal(wait.code, 75);
   assert.match(wait.stdout, /^web 1 paused [\d.hms]+, no output yet\n$/);
-  assert.match(wait.stderr, /^\(paused, and goes on with: bgjob resume 1\)\n/);
+  assert.match(wait.stderr, /^\(paused; to go on: bgjob resume 1\)\n/);
   const resumed = await rig.bgjob(['resume', 'web']);
   assert.deepEqual(resumed, { code: 0, stdout: 'web 1 resumed: 4 processes\n', stderr: '' });
   await puppet.print('on again\n');

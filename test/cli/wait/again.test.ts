@@ -119,5 +119,5 @@ rigTest('--batch: 125 for a job that was added alone, for none, and for what is 
     assert.match(stderr, message);
   }
   const both = await rig.bgjob(['wait', '--batch', '1', '--all']);
-  assert.match(both.stderr, /--all and --batch exclude each other/);
+  assert.match(both.stderr, /--all and --batch cannot be used together/);
 });

@@ -87,7 +87,7 @@ rigTest('--fail-on gives up with 1 at once; the job goes on', async (rig) => {
 });
 
 rigTest('--fail-on alone waits for the end, whose code counts', async (rig) => {
-  const good = await rig.bgjob(['run', '--fail-on', 'rror:', '--', 'echo', 'all is well']);
+  const good = await rig.bgjob(['run', '--fail-on', 'rror:', '--', 'echo', 'no problems found']);
   assert.deepEqual([good.code, /^1 exited 0 after /.test(good.stderr)], [0, true], good.stderr);
   const bad = await rig.bgjob(['run', '--fail-on', 'rror:', 'echo error: x; sleep 1000']);
   assert.deepEqual([bad.code, /2 failed: it printed "error: x"/.test(bad.stderr)], [1, true], bad.stderr);
@@ -208,7 +208,7 @@ rigTest('conditions are for one job; what belongs to another option needs it', a
     [['wait', '1', '--insecure'], /--insecure needs --until-url/],
     [['wait', '1', '--until-url', 'ftp://x'], /--until-url/],
     [['wait', '1', '--until-file', ''], /--until-file/],
-    [['run', '--follow', '--until', 'x', '--', 'true'], /exclude each other/],
+    [['run', '--follow', '--until', 'x', '--', 'true'], /cannot be used together/],
   ];
   const answers = await answersOf(
     rig,

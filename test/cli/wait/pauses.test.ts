@@ -99,7 +99,7 @@ rigTest('paused jobs that hold all slots; not as long as one of them runs', asyn
 
 rigTest('--after what is paused, what waits in a paused queue, and so on', async (rig) => {
   const puppet = await pausedPuppet(rig);
-  const own = '(paused, and goes on with: bgjob resume 1)\n';
+  const own = '(paused; to go on: bgjob resume 1)\n';
   await assertTold(rig, ['wait', '1'], own);
   assert.equal(
     (await rig.bgjob(['run', '--after', '1', '--', 'true'])).stderr,
@@ -136,7 +136,7 @@ rigTest('a pause that begins while one waits is told then, and each once', async
   await untilSaid(wait, QUEUE);
   await quietly(rig, 'pause', '1');
   await untilSaid(wait, 'bgjob resume 1)\n');
-  assert.equal(count(wait.stderr(), '(paused, and goes on with: bgjob resume 1)\n'), 1);
+  assert.equal(count(wait.stderr(), '(paused; to go on: bgjob resume 1)\n'), 1);
   await quietly(rig, 'resume', '1');
   await puppet.exit(0);
   await quietly(rig, 'queue', 'resume', 'api');

@@ -14,7 +14,7 @@ const job = (id: number, of = id): Pause => ({ of, via: of === id ? null : id, w
 test('no pause, no word; those that are paused themselves in one line, all else in another', () => {
   assert.deepEqual(pauseNotes([]), []);
   assert.deepEqual(pauseNotes([job(3), queue(4), job(5), job(6, 7)]), [
-    '(paused, and goes on with: bgjob resume 3 5)',
+    '(paused; to go on: bgjob resume 3 5)',
     '(queue q4 is paused: bgjob queue resume q4; 7 waits for 6, which is paused: bgjob resume 6)',
   ]);
 });

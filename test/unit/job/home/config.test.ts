@@ -111,11 +111,17 @@ folderTest('each value: accepted or refused as the schema says', (dir) => {
 
 folderTest('what is wrong is told by file and key, with what was expected', (dir) => {
   const is = (text: string, says: string) => assert.equal(refusal(dir, text), says);
-  const mend = 'mend it, or put it away: mv DIR/config.json DIR/config.json.bad';
-  is('{"grace": "soon"}', `FILE: "grace" is "soon", and not a duration such as "90s", "5m", "7d" → ${mend}`);
-  is('{"retention": {"keep": "all"}}', `FILE: "retention.keep" is "all", and not a whole number → ${mend}`);
-  is('[]', `FILE is [], and not an object: { … } → ${mend}`);
-  is('{"notify": true}', `FILE: "notify" is true, and not "always" or "failure" or "never" → ${mend}`);
+  const mend = 'fix it, or move it away: mv DIR/config.json DIR/config.json.bad';
+  is(
+    '{"grace": "soon"}',
+    `FILE: "grace" is "soon", but must be a duration such as "90s", "5m", "7d" → ${mend}`,
+  );
+  is(
+    '{"retention": {"keep": "all"}}',
+    `FILE: "retention.keep" is "all", but must be a whole number → ${mend}`,
+  );
+  is('[]', `FILE is [], but must be an object: { … } → ${mend}`);
+  is('{"notify": true}', `FILE: "notify" is true, but must be "always" or "failure" or "never" → ${mend}`);
   const keys = '$schema, grace, maxLog, notify, queue, maxWait, retention';
   for (const [key, meant] of [
     ['max-log', 'maxLog'],
@@ -126,18 +132,18 @@ folderTest('what is wrong is told by file and key, with what was expected', (dir
   ])
     is(
       JSON.stringify({ [key!]: 1 }),
-      `FILE: "${key}" is no key of this file → did you mean "${meant}"? there are: ${keys}`,
+      `FILE: "${key}" is not a key of this file → did you mean "${meant}"? the keys are: ${keys}`,
     );
-  is('{"colour": 1}', `FILE: "colour" is no key of this file → there are: ${keys}`);
+  is('{"colour": 1}', `FILE: "colour" is not a key of this file → the keys are: ${keys}`);
   is(
     '{"__proto__": {"x": 1}, "toString": 1}',
-    `FILE: "__proto__" is no key of this file → there are: ${keys}`,
+    `FILE: "__proto__" is not a key of this file → the keys are: ${keys}`,
   );
   is(
     '{"retention": {"older-than": "1d"}}',
-    'FILE: "retention.older-than" is no key of this file → did you mean "retention.olderThan"? there are: retention.olderThan, retention.keep, retention.maxTotal',
+    'FILE: "retention.older-than" is not a key of this file → did you mean "retention.olderThan"? the keys are: retention.olderThan, retention.keep, retention.maxTotal',
   );
-  assert.match(refusal(dir, '{"grace": "1s",}')!, /^FILE: it is not JSON: .+ → mend it/);
+  assert.match(refusal(dir, '{"grace": "1s",}')!, /^FILE: it is not JSON: .+ → fix it/);
   assert.match(refusal(dir, '')!, /^FILE: (it is not JSON: |it is )/);
   assert.match(refusal(dir, JSON.stringify({ [`\u001b[2J${'x'.repeat(500)}`]: 1 }))!, /^FILE: "\\x1b\[2Jx+…/);
 });
