@@ -111,7 +111,7 @@ export function generalHelp(verbs: readonly Verb[]): string {
     ),
     '',
     "Exit codes: 0 success; the job's own (128+N: by signal N); 1 also: --fail-on;",
-    '75 still running, wait again; 124 its own --timeout; 125 bgjob failed, or the end',
+    '75 still running, wait again; 124 own --timeout; 125 bgjob failed, or the end',
     'is not known; 126, 127 the command cannot be executed, was not found.',
     'REF: an id (42), a name (web), @last. Every command has --help and --json.',
   ].join('\n');
