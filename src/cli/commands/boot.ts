@@ -40,8 +40,9 @@ export const boot = verb({
   description: [
     'Every other bgjob command does this, too. bgjob boot is for machines on which no one types a command',
     'after a restart: an @reboot line of crontab or a systemd user unit calls it. bgjob cron add --boot',
-    'writes one of them.  Jobs that ran when the machine stopped are lost and are not started again:',
-    'bgjob restart.',
+    'writes one of them.',
+    '',
+    'Jobs that ran when the machine stopped are lost and are not started again: bgjob restart.',
   ],
   examples: [
     ['bgjob boot', 'do it now'],

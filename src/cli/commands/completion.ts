@@ -19,8 +19,9 @@ export const completion = verb({
     'commands, options, ids, names, queues.',
     '',
     'Save the script where the shell looks for completions (see the examples); an update of bgjob does not',
-    'change it. Or load it when the shell starts: eval "$(bgjob completion bash)" in ~/.bashrc, eval "$(bgjob',
-    'completion zsh)" in ~/.zshrc after compinit, bgjob completion fish | source in config.fish.',
+    'change it. Or load it when the shell starts: eval "$(bgjob completion bash)" in ~/.bashrc,',
+    'eval "$(bgjob completion zsh)" in ~/.zshrc after compinit, bgjob completion fish | source in',
+    'config.fish.',
   ],
   examples: [
     ['bgjob completion bash > ~/.local/share/bash-completion/completions/bgjob', 'needs bash-completion'],

@@ -19,8 +19,11 @@ export const gc = verb({
   summary: 'remove ended jobs that are old, or too many, or too large',
   description: [
     'Removes jobs that ended more than 7 days ago, all but the newest 2,000, and the oldest ones if the',
-    'logs take more than 2 GiB.  A failure that was not shown yet is kept for 30 days. A job that lives',
-    'or waits, a job that another one waits for, and a job that left processes running are never removed.',
+    'logs take more than 2 GiB.',
+    '',
+    'A failure that was not shown yet is kept for 30 days. A job that lives or waits, a job that another',
+    'one waits for, and a job that left processes running are never removed.',
+    '',
     'gc also runs by itself now and then. The limits can be changed in config.json of the home',
     '(retention).',
   ],

@@ -12,8 +12,9 @@ export const pause = verb({
   description: [
     'The time limits of the job do not count the pause. The job keeps its memory, its ports, its name and',
     'its slot in a queue. wait says that the job is paused, and goes on waiting. A paused job can be',
-    'killed like any other.  A job that waits in a queue cannot be paused, but its queue can: bgjob queue',
-    'pause.',
+    'killed like any other.',
+    '',
+    'A job that waits in a queue cannot be paused, but its queue can: bgjob queue pause.',
   ],
   examples: [
     ['bgjob pause train', 'free the processor for something else'],

@@ -72,9 +72,12 @@ export const queue = verb({
   summary: 'list queues; set slots, pause, resume, remove',
   description: [
     'A queue is made by its first job, or by set. It runs as many of its jobs at once as it has slots (1',
-    'by default).  A paused queue starts no job; jobs that run go on. After set and resume, jobs that may',
-    'start do so at once. With fewer slots no job is stopped.  A queue can be removed when none of its',
-    'jobs runs or waits.',
+    'by default).',
+    '',
+    'A paused queue starts no job; jobs that run go on. After set and resume, jobs that may start do so',
+    'at once. With fewer slots no job is stopped.',
+    '',
+    'A queue can be removed when none of its jobs runs or waits.',
   ],
   examples: [
     ['bgjob queue', 'all queues, and the next job of each'],

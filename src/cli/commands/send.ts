@@ -52,9 +52,10 @@ export const send = verb({
   description: [
     'Each TEXT is a line: `bgjob send 42 y n` answers two questions. A line with blanks is one word in',
     'quotes. A TEXT that begins with - stands after --. The word - sends the stdin of this call as it is.',
-    'Into the terminal of a --pty job the text is typed, with Enter at the end of each line.  If the job',
-    'does not read, its pipe takes 64 KiB; after that the call waits two seconds, says how much was sent,',
-    'and exits with 75. A line of up to 4096 bytes is sent whole or not at all.',
+    'Into the terminal of a --pty job the text is typed, with Enter at the end of each line.',
+    '',
+    'If the job does not read, its pipe takes 64 KiB; after that the call waits two seconds, says how',
+    'much was sent, and exits with 75. A line of up to 4096 bytes is sent whole or not at all.',
   ],
   examples: [
     ['bgjob run -n py --stdin hold -- python3 -i', 'a job that reads lines'],

@@ -19,10 +19,12 @@ export const skill = verb({
   description: [
     'Prints a SKILL.md of one page. --user and --project install it where agents look for skills.',
     '--agents-md writes a shorter text into AGENTS.md, between two marks, and leaves the rest of the file',
-    'as it is, with its owner and hard links.  The same command after an update of bgjob replaces the',
-    'page, and all between the marks. A SKILL.md that bgjob did not write is refused (125), and so is a',
-    'symbolic link that leads out of the home directory or project. --force does it anyway, and says so.',
-    'If CLAUDE_CONFIG_DIR is set, it is used in place of ~/.claude.',
+    'as it is, with its owner and hard links.',
+    '',
+    'The same command after an update of bgjob replaces the page, and all between the marks. A SKILL.md',
+    'that bgjob did not write is refused (125), and so is a symbolic link that leads out of the home',
+    'directory or project. --force does it anyway, and says so. If CLAUDE_CONFIG_DIR is set, it is used',
+    'in place of ~/.claude.',
   ],
   examples: [
     ['bgjob skill', 'read it'],

@@ -108,9 +108,11 @@ export const tail = verb({
   description: [
     'Prints the last 40 lines, at most 8 KiB, as they would look on a terminal: the final state of',
     'progress bars, no escape sequences. The last line, on stderr, says which bytes these are, and the',
-    'cursor for the next read (--since, --new).  Of a job with --split it prints stdout, with --err',
-    'stderr; --grep without a cursor searches both.  The exit code is 0, however the job ended: wait,',
-    "status and run --follow return the job's exit code.",
+    'cursor for the next read (--since, --new).',
+    '',
+    'Of a job with --split it prints stdout, with --err stderr; --grep without a cursor searches both.',
+    '',
+    "The exit code is 0, however the job ended: wait, status and run --follow return the job's exit code.",
   ],
   examples: [
     ['bgjob tail 42', 'the last lines'],

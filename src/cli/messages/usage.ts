@@ -38,7 +38,7 @@ export const emptyPath = (option: string, hint?: string): UsageFailure =>
 export const needsName = (action: string, kind: string, hint: string): UsageFailure =>
   usageError(`${action} needs the NAME of a ${kind}`, hint);
 
-/** `meant`: what to type after `bgjob` instead; undefined: nobody knows. */
+/** `meant`: what to type after `bgjob` instead; undefined: nothing is near. */
 export function unknownCommand(word: string, rest: string[], meant: string | undefined): UsageFailure {
   const message = `no command "${word}"`;
   if (meant !== undefined) return usageError(message, `bgjob ${meant}`);
@@ -104,7 +104,7 @@ export const badPosition = {
     usageError(`--since: ${text} is beyond the ${size} bytes that ${label} has written`),
 } as const;
 
-/** The text of an error that nobody expected. */
+/** An error that no file expects. */
 export const bugText = (stack: string): string => `bgjob: this is a bug in bgjob, please report it: ${stack}`;
 export const internalError = (): UsageFailure => usageError('internal error');
 
