@@ -294,7 +294,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/watch/json-stream.ts',
-        from: "told ? 'changed' : 'added'",
+        from: "known ? 'changed' : 'added'",
         to: "live.has(id) ? 'changed' : 'added'",
       },
     ],
@@ -341,8 +341,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/wait/wait-for-ends.ts',
-        from: 'views.map(({ id }) => exits.get(id)).find(',
-        to: '[...exits.values()].find(',
+        from: 'ids.map((id) => wait.exits.get(id)).find(',
+        to: '[...wait.exits.values()].find(',
       },
     ],
     by: { test: 'cli/wait/wait.test.ts', name: /a job that fails first does not decide/ },
@@ -380,7 +380,7 @@ export const MUTANTS: Mutant[] = [
     what: 'resume: a job that is not paused is said to be resumed',
     changes: [
       {
-        file: 'cli/jobs/pause-resume.ts',
+        file: 'cli/messages/lists.ts',
         from: '  if (already)\n',
         to: "  if (already && verb === 'pause')\n",
       },
@@ -640,8 +640,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/jobs/job-filter.ts',
-        from: '[...inLine.queued, ...inLine.admitted]',
-        to: '[...inLine.queued]',
+        from: '[...waiting.queued, ...waiting.admitted]',
+        to: '[...waiting.queued]',
       },
     ],
     by: { test: 'chaos/being-started.test.ts', name: /listed: after launcher: link/, needs: 'gcc' },

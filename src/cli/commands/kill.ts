@@ -16,6 +16,7 @@ import { judgeable, selectAll } from '../jobs/select.ts';
 import { messageOf } from '../messages/failures.ts';
 import { forcedNote, hiddenNote, jobObject } from '../messages/job-text.ts';
 import { killedText, killedUnreadableText, notASignal, serviceReturnsText } from '../messages/kill.ts';
+import { groupNotes } from '../messages/lists.ts';
 import type { Output } from '../output/output.ts';
 
 /** The options that choose live jobs where no REF is given. */
@@ -139,7 +140,7 @@ export const kill = verb({
     const group = groups?.liveGroup(context, opened.value, options) ?? ok(null);
     if (!group.ok) return group;
     if (groups && group.value && !output.json)
-      for (const note of groups.groupNotes(options, group.value)) output.note(note);
+      for (const note of groupNotes(options, group.value)) output.note(note);
     if (group.value?.views.length === 0) return ok(SUCCESS);
     const selected = group.value ? ok(group.value.views) : selectAll(context, words, 'bgjob kill');
     if (!selected.ok) return selected;

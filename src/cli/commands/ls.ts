@@ -6,7 +6,7 @@ import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jo
 import { objectsOf, readProcessFacts } from '../jobs/job-rows.ts';
 import { pageOf } from '../jobs/ls-page.ts';
 import { printUnseen } from '../jobs/unseen.ts';
-import { failedStateNote, noJobsYet, watchHint } from '../messages/lists.ts';
+import { failedStateNote, NO_JOBS_YET, nothingFailedText, watchHint } from '../messages/lists.ts';
 import { cannotCombine } from '../messages/usage.ts';
 import { isNew } from '../output/hints.ts';
 import { watchTable } from '../watch/ls-watch.ts';
@@ -85,7 +85,7 @@ export const ls = verb({
     if (options.state.some((words) => words.split(',').includes('failed')) && !output.json && !options.quiet)
       output.note(failedStateNote());
     if (!home) {
-      if (!output.json && !options.quiet && !options.unseen) output.note(noJobsYet());
+      if (!output.json && !options.quiet && !options.unseen) output.note(NO_JOBS_YET);
       return ok(SUCCESS);
     }
     const here = context.here();
@@ -103,7 +103,7 @@ export const ls = verb({
       : null;
     const failed = lists?.failedJobs(context, home, choice);
     if (lists && failed?.views.length === 0 && !output.json && !options.quiet) {
-      output.note(lists.nothingFailedText(failed, choice));
+      output.note(nothingFailedText(failed.removed, choice));
       return ok(SUCCESS);
     }
     const picked =

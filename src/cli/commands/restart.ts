@@ -10,6 +10,7 @@ import type { Context } from '../command/context.ts';
 import { parseChoice, requireQueues } from '../jobs/job-filter.ts';
 import { selectAll } from '../jobs/select.ts';
 import { commandLine, sentence } from '../messages/job-text.ts';
+import { nothingFailedText, removedFailuresText } from '../messages/lists.ts';
 import {
   forOneNamedJob,
   manyFailed,
@@ -75,12 +76,11 @@ function selectFailed(context: Context, { options }: RestartInput): Result<Ended
   if (!opened.ok) return opened;
   const known = requireQueues(opened.value, choice.value.queues);
   if (!known.ok) return known;
-  const { failedJobs, nothingFailedText, removedFailuresText } =
-    require('../jobs/failed-jobs.ts') as typeof import('../jobs/failed-jobs.ts');
+  const { failedJobs } = require('../jobs/failed-jobs.ts') as typeof import('../jobs/failed-jobs.ts');
   const failed = failedJobs(context, opened.value, choice.value);
   const { views, removed } = failed;
   if (views.length === 0) {
-    if (!output.json) output.note(`(${nothingFailedText(failed, choice.value)})`);
+    if (!output.json) output.note(`(${nothingFailedText(removed, choice.value)})`);
     return ok(SUCCESS);
   }
   if (removed > 0 && !output.json) output.note(`(${removedFailuresText(removed)})`);

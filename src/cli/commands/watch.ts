@@ -8,8 +8,8 @@ import { acceptInterrupt } from '../command/interrupt.ts';
 import { type Choice, EVERYTHING, parseChoice } from '../jobs/job-filter.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { Changes } from '../watch/json-stream.ts';
-import { exitOfLeave, requireScreen } from '../watch/ls-watch.ts';
-import { Watching } from '../watch/model.ts';
+import { exitOfScreen, requireScreen } from '../watch/ls-watch.ts';
+import { WatchModel } from '../watch/model.ts';
 import { kill } from './kill.ts';
 import { pause } from './pause.ts';
 import { restart } from './restart.ts';
@@ -90,12 +90,12 @@ export const watch = verb({
     const opened = context.home();
     if (!opened.ok) return opened;
     const { viewJobs } = await import('../watch/views.ts');
-    const watching = new Watching(context, parsed.value, [kill, pause, restart, resume]);
+    const watching = new WatchModel(context, parsed.value, [kill, pause, restart, resume]);
     const leave = await viewJobs(watching, {
       write: (text) => context.output.raw(Buffer.from(text)),
       color: context.output.hasColor(1),
     });
     watching.close();
-    return ok(exitOfLeave(leave));
+    return ok(exitOfScreen(leave));
   },
 });

@@ -1,10 +1,10 @@
-/** What became of --on-exit, in words and in JSON. */
-import { renderDuration, systemClock } from '../../base/clock.ts';
-import { unreachable } from '../../base/result.ts';
+/** `--on-exit` of a job, as a row of `show` and in JSON. */
+import { systemClock } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
-import { type HookView, hookOf } from '../../engine/hooks/exit-hook.ts';
+import { hookOf } from '../../engine/hooks/exit-hook.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobView } from '../../job/view.ts';
+import { hookText } from '../messages/lists.ts';
 
 const lineOf = (view: JobView): string => ('spec' in view ? (view.spec.onExit ?? '') : '');
 
@@ -13,29 +13,7 @@ export function onExitText(home: Home, view: JobView): string | undefined {
   const hook = hookOf(home, view);
   if (!hook) return undefined;
   const log = hook.kind === 'runs' || hook.kind === 'done' ? ` (${safe(home.job(view.id).hookLog)})` : '';
-  return `${clip(safe(lineOf(view)), 200)}: ${stateOf(hook)}${log}`;
-}
-
-function stateOf(hook: HookView): string {
-  switch (hook.kind) {
-    case 'waits':
-      return 'when it has ended';
-    case 'due':
-      return 'is about to run';
-    case 'not-run':
-      return 'was not run: nobody was left to start it';
-    case 'unseen':
-      return 'nobody saw its end';
-    case 'runs':
-      return `runs ${renderDuration(systemClock.now() - hook.since)}, pid ${hook.pid}; one minute at most`;
-    case 'done': {
-      const { code, why, startedAt, endedAt } = hook.end;
-      const how = code === null ? `failed: ${safe(why ?? '')}` : `exited ${code}`;
-      return `${how} after ${renderDuration(endedAt - startedAt)}`;
-    }
-    default:
-      return unreachable(hook);
-  }
+  return `${clip(safe(lineOf(view)), 200)}: ${hookText(hook, systemClock.now())}${log}`;
 }
 
 /** The same in JSON; null: the job has none. */

@@ -1,8 +1,8 @@
 /**
- * What failed in the last round: what `ls --failed` shows and `restart --failed` starts once more. Not what a later job stands for, not
- * what somebody stopped on request, and not what a schedule or trigger started.
+ * The failures of the last round: `ls --failed` shows them and `restart --failed` starts them again. Left out
+ * are jobs that a later job replaced, jobs that were stopped on request, and jobs that a schedule or trigger
+ * started.
  */
-import { plural, safe } from '../../base/text/sanitize.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { endFacts } from '../../engine/wait/counted.ts';
@@ -11,16 +11,17 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
+import { removedFailuresText } from '../messages/lists.ts';
 import { type Choice, isAsked, type Picked } from './job-filter.ts';
 
 export interface FailedJobs {
   /** By id, as they were started. */
   views: EndedView[];
-  /** How many more failed, which gc has removed. */
+  /** So many more failed, and were removed by gc. */
   removed: number;
 }
 
-/** Of each queue that is named its last round; without one, that of the project. */
+/** The last round of each queue that is named; without one that of the project. */
 export function failedJobs(context: Context, home: Home | undefined, choice: Choice): FailedJobs {
   const views = new Map<JobId, EndedView>();
   const removed = new Set<JobId>();
@@ -40,32 +41,19 @@ export function failedJobs(context: Context, home: Home | undefined, choice: Cho
   return { views: [...views.values()].sort((a, b) => a.id - b.id), removed: removed.size };
 }
 
-/** What failed, as a list shows it. */
+/** The same as a list. */
 export const pickFailed = (home: Home, { views, removed }: FailedJobs): Picked => ({
   overview: new QueueOverview(home),
   *views() {
     yield* views;
   },
   hidden: () => 0,
-  rest: () => (removed === 0 ? [] : [`${removedFailuresText(removed)}`]),
+  rest: () => (removed === 0 ? [] : [removedFailuresText(removed)]),
 });
 
-/** That there is none, and what was asked for. */
-export function nothingFailedText({ removed }: FailedJobs, { queues, tags, everywhere }: Choice): string {
-  const what = [
-    ...queues.map((name) => `of queue ${safe(name)}`),
-    ...tags.map((tag) => `with tag ${safe(tag)}`),
-    ...(everywhere ? [] : ['of this project']),
-  ].join(' ');
-  const gone = removed === 0 ? '' : `; ${removedFailuresText(removed)}`;
-  return `nothing ${what === '' ? '' : `${what} `}failed in the last round${gone}`;
-}
-
-/** `2 failures were removed by gc`. */
-export const removedFailuresText = (removed: number): string =>
-  `${plural(removed, 'failure was', 'failures were')} removed by gc`;
-
-/** Where the round is made of jobs of the one before that were started once more, what failed there beside them still counts. */
+/**
+ * If the round consists of restarted jobs of the round before, the other failures of that round still count.
+ */
 function withRestarted(home: Home, round: Round): Round {
   if (round.answered || round.views.length === 0) return round;
   const earlier = lastAnswered(home, round.scope);

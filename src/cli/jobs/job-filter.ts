@@ -1,5 +1,4 @@
-/** Which jobs a list shows: what `ls` was asked for, and the jobs that this means now. */
-import { safe } from '../../base/text/sanitize.ts';
+/** Which jobs a list shows: the options of `ls`, parsed, and the jobs that they choose now. */
 import { observe } from '../../engine/observe/observe.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
@@ -10,15 +9,16 @@ import { isName } from '../../job/home/project.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, STATE_WORDS, stateWord } from '../../job/view.ts';
 import { parseTags } from '../command/tags.ts';
-import { jobs, queueOf } from '../messages/job-text.ts';
+import { queueOf } from '../messages/job-text.ts';
+import { listRefusal, olderText, othersText } from '../messages/lists.ts';
 import { listJobs } from './job-rows.ts';
 import { QueuedList } from './queued-rows.ts';
 import { requireQueue } from './select.ts';
 
-/** What was asked for; an empty list asks for everything. */
+/** The options, parsed; an empty list chooses everything. */
 export interface Choice {
   everywhere: boolean;
-  /** So many that ended, however long ago; null: those that ended lately. */
+  /** So many ended jobs, however long ago they ended; null: those of the last hour. */
   most: number | null;
   states: ReadonlySet<string>;
   queues: string[];
@@ -26,7 +26,7 @@ export interface Choice {
   names: string[];
 }
 
-/** The options of which a choice is made. */
+/** The options of the call. */
 interface Asked {
   all: boolean;
   number: number | null;
@@ -47,19 +47,17 @@ export const EVERYTHING: Choice = {
 
 const words = (texts: string[]): string[] => texts.flatMap((text) => text.split(','));
 
-/** Fails where a word means nothing; whether the queues are there is not asked. */
+/** Fails for a word without a meaning; `requireQueues` checks that the queues exist. */
 export function parseChoice(asked: Asked): Result<Choice> {
   // up to 0.9 the state was called `failed`
   const states = words(asked.state).map((word) => (word === 'failed' ? 'start-failed' : word));
   const stray = states.find((word) => !(STATE_WORDS as readonly string[]).includes(word));
-  if (stray !== undefined)
-    return fail({ code: 'usage', message: `--state: "${safe(stray)}" is none of ${STATE_WORDS.join(', ')}` });
+  if (stray !== undefined) return fail(listRefusal.state(stray));
   const tags = parseTags(asked.tag);
   if (!tags.ok) return tags;
   const names = words(asked.name);
   const wrong = names.find((name) => !isName(name));
-  if (wrong !== undefined)
-    return fail({ code: 'usage', message: `--name: "${safe(wrong)}" is not a name`, hint: 'bgjob ls -a' });
+  if (wrong !== undefined) return fail(listRefusal.name(wrong));
   return ok({
     everywhere: asked.all,
     most: asked.number,
@@ -70,7 +68,7 @@ export function parseChoice(asked: Asked): Result<Choice> {
   });
 }
 
-/** Fails unless all queues that were named are there. */
+/** Fails unless all of these queues exist. */
 export function requireQueues(home: Home | undefined, names: string[]): Result<void> {
   for (const name of names) {
     const found = requireQueue(home, name);
@@ -79,47 +77,46 @@ export function requireQueues(home: Home | undefined, names: string[]): Result<v
   return ok(undefined);
 }
 
-/** Whether a list leaves out some jobs that would otherwise be in it. */
+/** Whether an option leaves out jobs. */
 export const isFiltered = ({ states, names, tags, queues }: Choice): boolean =>
   states.size + names.length + tags.length + queues.length > 0;
 
-/** Whether a job was asked for, as far as its record tells. */
+/** Whether a job is chosen, as far as its record tells. */
 export const isAsked = ({ states, names, tags, queues }: Choice, view: JobView): boolean =>
   (queues.length === 0 || queues.includes(queueOf(view) ?? '')) &&
   (states.size === 0 || states.has(stateWord(view))) &&
   (names.length === 0 || ('spec' in view && names.includes(view.spec.name ?? ''))) &&
   tags.every((tag) => 'spec' in view && view.spec.tags.includes(tag));
 
-/** Whether a job belongs here; one whose project nobody knows does. */
+/** Whether a job belongs to this project; one whose project is not known does. */
 export const isNear = (here: Here, everywhere: boolean, view: JobView): boolean =>
   everywhere || !('spec' in view) || here.projects.includes(view.spec.project);
 
-/** What may have ended long ago. */
 const isEndWord = (word: string): boolean =>
   !['queued', 'starting', 'running', 'stopping', 'paused'].includes(word);
 
 export interface Picked {
   overview: QueueOverview;
-  /** One at a time: a list of thousands is not held in memory. */
+  /** One at a time: a list of thousands needs no memory. */
   views(): Generator<JobView>;
-  /** What is said below: what is not shown. Only when all views were taken. */
+  /** The notes below the list: what is not shown. Known when all views were taken. */
   rest(): string[];
-  /** How many more wait; likewise. */
+  /** How many more jobs wait; likewise. */
   hidden(): number;
 }
 
-/** The jobs of a choice. `whole`: a script gets all that wait; `look`: how a job is looked at. */
+/** The jobs of a choice. `whole`: all jobs that wait, for a script. `observeJob`: a live view has a cache. */
 export function pickJobs(
   home: Home,
   here: Here,
   choice: Choice,
   whole = false,
-  look: (id: JobId) => JobView | undefined = (id) => observe(home, id),
+  observeJob: (id: JobId) => JobView | undefined = (id) => observe(home, id),
 ): Picked {
   const { everywhere, most, states, names, tags, queues } = choice;
   const overview = new QueueOverview(home);
   const mayWait = states.size === 0 || states.has('queued');
-  const inLine = new QueuedList(overview, {
+  const waiting = new QueuedList(overview, {
     keys: everywhere ? null : new Set(here.projects.map(projectKey)),
     queues,
     most: mayWait ? most : 0,
@@ -131,32 +128,32 @@ export function pickJobs(
     everywhere,
     most,
     named: names,
-    queued: [...inLine.queued, ...inLine.admitted],
+    queued: [...waiting.queued, ...waiting.admitted],
   });
   const mayHaveEnded = states.size === 0 ? queues.length === 0 : [...states].some(isEndWord);
-  const ofQueues = [...inLine.ids, ...inLine.admitted];
+  const ofQueues = [...waiting.ids, ...waiting.admitted];
   const ids = queues.length === 0 ? listing.ids : [...ofQueues, ...(mayHaveEnded ? listing.ids : [])];
-  let others = mayWait ? inLine.others : 0;
+  let others = mayWait ? waiting.others : 0;
   return {
     overview,
     *views() {
       for (const id of new Set(ids)) {
-        const view = look(id);
+        const view = observeJob(id);
         if (!view || (view.kind === 'ended' && !mayHaveEnded)) continue;
         if (!isNear(here, everywhere, view)) others++;
-        else if (isAsked(choice, view) && inLine.isShown(view)) yield view;
+        else if (isAsked(choice, view) && waiting.isShown(view)) yield view;
       }
     },
-    hidden: () => (mayWait ? inLine.hidden : 0),
+    hidden: () => (mayWait ? waiting.hidden : 0),
     rest() {
       const rested = listing.rest();
       if (mayHaveEnded) others += rested.others;
-      // what runs, or has a name, is shown however old it is
+      // live jobs, and the newest job of a name, are shown however old they are
       const mayBeOlder = names.length === 0 && mayHaveEnded;
       return [
-        ...(mayWait ? inLine.notes(isFiltered(choice)) : []),
-        ...(rested.older > 0 && mayBeOlder ? [`${jobs(rested.older)} older: -n ${rested.ended}`] : []),
-        ...(others > 0 ? [`${jobs(others)} of other projects: -a`] : []),
+        ...(mayWait ? waiting.notes(isFiltered(choice)) : []),
+        ...(rested.older > 0 && mayBeOlder ? [olderText(rested.older, rested.ended)] : []),
+        ...(others > 0 ? [othersText(others)] : []),
       ];
     },
   };

@@ -1,4 +1,4 @@
-/** What `ls` shows of jobs: which of them, and each as a row of a table or as an object. */
+/** Jobs in a list: which of them `ls` shows, and each as a row of a table or as an object. */
 import { statSync } from 'node:fs';
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -27,21 +27,21 @@ import type { Output } from '../output/output.ts';
 import { stderrOf } from './stderr-log.ts';
 
 const RECENT_MS = 3_600_000;
-/** So many ended jobs are shown where no number is given. */
+/** So many ended jobs are shown without -n. */
 export const RECENT_MOST = 20;
-/** With more live jobs than this the ports are shown only if asked for. */
+/** With more live jobs than this the ports are shown only with --ports. */
 const PORTS_MOST = 50;
 /** Ports of one job in the table. */
 const PORTS_SHOWN = 4;
 
 export interface Listing {
-  /** The newest first; of those that wait, as many of each queue as were asked for. */
+  /** The newest first. */
   ids: JobId[];
-  /** Counts what ended here and is not listed, all that ended here, and what did elsewhere. Only who asks pays for it. */
+  /** Counts all that ended here, those of them that are not listed, and those that ended elsewhere. Slow. */
   rest(): { ended: number; older: number; others: number };
 }
 
-/** Ids that have no marker: a power cut, or a hand, took it. Only the whole list looks for them. */
+/** Ids without a marker: a power cut or a person removed it. Only `ls -a` looks for them. */
 function unmarked(home: Home, live: number[], ended: string[]): number[] {
   const marked = new Set([...live, ...ended.map(idOfName)]);
   return listIds(home).filter((id) => !marked.has(id));
@@ -51,11 +51,13 @@ export interface ListPlan {
   everywhere: boolean;
   most: number | null;
   named: string[];
-  /** Those that wait: the caller decides how many. */
+  /** Jobs that wait: the caller decides how many. */
   queued?: JobId[];
 }
 
-/** The jobs to list: all that live, those that ended lately or the last `most`, and the newest of each of these names. */
+/**
+ * All live jobs, those that ended in the last hour or the last `most`, and the newest of each of these names.
+ */
 export function listJobs(
   home: Home,
   here: Here,
@@ -85,15 +87,15 @@ export function listJobs(
   };
 }
 
-/** What the running processes tell of each job: one look at the process table serves the whole list. */
+/** Facts about the processes of each job: the process table is read once for the whole list. */
 export interface ProcessFacts {
   countLeftovers(view: JobView): number;
-  /** Undefined where ports are not asked for. */
+  /** Undefined where ports are not shown. */
   portsOf(view: { id: JobId }): number[] | undefined;
 }
 
-/** Of jobs that all live. */
-export const BLIND: ProcessFacts = { countLeftovers: () => 0, portsOf: () => undefined };
+/** For a list of live jobs alone: the process table is not read. */
+export const NO_PROCESS_FACTS: ProcessFacts = { countLeftovers: () => 0, portsOf: () => undefined };
 
 export async function readProcessFacts(home: Home, withPorts: boolean): Promise<ProcessFacts> {
   const marked = await markedProcesses(home);
@@ -103,7 +105,7 @@ export async function readProcessFacts(home: Home, withPorts: boolean): Promise<
   };
 }
 
-/** Whether ports are shown: if asked for, and on a terminal where that is cheap. */
+/** Whether ports are shown: with --ports, and on a terminal where that is cheap. */
 export const showsPorts = (output: Output, home: Home, asked: boolean): boolean =>
   asked || (!output.json && output.isTerminal(1) && listLive(home).length <= PORTS_MOST);
 
@@ -122,24 +124,24 @@ function idleMs(home: Home, view: JobView, now: number): number | null {
 function logOf(home: Home, view: JobView, leftovers: number): { logPath: string; logBytes?: number } {
   const job = home.job(view.id);
   const logPath = job.log;
-  // what nobody writes to any more has the size that it had at the end
+  // no process writes to it: it has the size that it had at the end
   const known = view.kind === 'ended' && leftovers === 0 ? view.state?.logBytes : null;
   if (known != null) return { logPath, logBytes: known };
   const logBytes = readLogSize(job);
   return { logPath, ...(logBytes !== undefined && { logBytes }) };
 }
 
-/** Each job as an object, made when its turn comes. */
+/** The jobs as objects, one at a time. */
 export function* objectsOf(
   home: Home,
   views: Iterable<JobView>,
-  sight: ProcessFacts,
+  facts: ProcessFacts,
   overview = new QueueOverview(home),
 ): Generator<object> {
   const now = systemClock.now();
   for (const view of views) {
-    const leftovers = sight.countLeftovers(view);
-    const ports = sight.portsOf(view);
+    const leftovers = facts.countLeftovers(view);
+    const ports = facts.portsOf(view);
     const log = logOf(home, view, leftovers);
     const limit = 'spec' in view ? view.spec.maxLogBytes : null;
     // only a log that is larger than its limit can have been trimmed
@@ -159,9 +161,9 @@ export const headsOf = (withPorts: boolean): string[] => [
   ...(withPorts ? ['PORTS'] : []),
   'COMMAND',
 ];
-/** Which of them gets the colour of the state. */
+/** This column has the colour of the state. */
 export const STATE_COLUMN = 2;
-/** Which are left out first where the terminal is narrow. */
+/** These are left out first where the terminal is narrow. */
 export const SPARE_COLUMNS = ['TOOK', 'IDLE', 'PORTS', 'AGE'];
 
 /** Ports as a cell: the first few of them. */
@@ -174,7 +176,7 @@ export function portsCell(ports: number[]): string {
 export function cellsOf(
   home: Home,
   view: JobView,
-  sight: ProcessFacts,
+  facts: ProcessFacts,
   overview = new QueueOverview(home),
 ): string[] {
   const now = systemClock.now();
@@ -183,8 +185,8 @@ export function cellsOf(
   const name = 'spec' in view ? view.spec.name : null;
   const age = created === null ? null : now - created;
   const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
-  const ports = sight.portsOf(view);
-  const state = stateText(view, sight.countLeftovers(view), overview.waitingOf(view), 'cell');
+  const ports = facts.portsOf(view);
+  const state = stateText(view, facts.countLeftovers(view), overview.waitingOf(view), 'cell');
   return [
     ...[String(view.id), name === null ? '-' : safe(name), state, ...times],
     ...(ports ? [portsCell(ports)] : []),

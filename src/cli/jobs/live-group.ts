@@ -1,8 +1,8 @@
 /**
- * Which live jobs `kill --queue`, `--tag` and `--all` mean: those of this project, or of all. Never the job in which the call is made nor
- * those that started it, and never the scheduler or a listener: these are named, or stay.
+ * The live jobs that `kill --queue`, `--tag` and `--all` mean: those of this project, or of all. The job in
+ * which the call is made and those that started it are left out, and so are scheduler and listener: only a
+ * reference stops them.
  */
-import { safe } from '../../base/text/sanitize.ts';
 import { liveHere } from '../../engine/observe/resolve.ts';
 import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -11,7 +11,7 @@ import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { parseTags } from '../command/tags.ts';
-import { jobs } from '../messages/job-text.ts';
+import { groupRefusal } from '../messages/lists.ts';
 import { EVERYTHING, isAsked, requireQueues } from './job-filter.ts';
 
 export interface GroupOptions {
@@ -23,41 +23,29 @@ export interface GroupOptions {
 
 export const isGroup = ({ all, queue, tag }: GroupOptions): boolean => all || queue.length + tag.length > 0;
 
-/** Fails where the words and options do not go together. */
+/** Fails where words and options do not go together. */
 export function checkGroup(options: GroupOptions, words: string[]): Result<void> {
   const { all, queue, tag } = options;
-  const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
   const narrow = queue.length > 0 ? '--queue' : '--tag';
-  if (words.length > 0 && (isGroup(options) || options['all-projects']))
-    return usage(
-      `${all ? '--all' : isGroup(options) ? narrow : '-a'} and REF cannot be used together: "${safe(words[0]!)}"`,
-      'one call for each of them',
-    );
-  if (all && queue.length + tag.length > 0)
-    return usage(
-      `--all and ${narrow} cannot be used together: --all is every job`,
-      `bgjob kill ${narrow} ${safe((queue[0] ?? tag[0])!)}`,
-    );
+  const everywhere = options['all-projects'];
+  if (words.length > 0 && (isGroup(options) || everywhere))
+    return fail(groupRefusal.reference(all ? '--all' : isGroup(options) ? narrow : '-a', words[0]!));
+  if (all && queue.length + tag.length > 0) return fail(groupRefusal.all(narrow, (queue[0] ?? tag[0])!));
   if (words.length === 0 && !isGroup(options))
-    return usage(
-      options['all-projects']
-        ? '-a needs --all, --queue or --tag'
-        : 'kill needs REF..., --queue NAME, --tag TAG or --all',
-      'bgjob ls',
-    );
+    return fail(everywhere ? groupRefusal.allProjects() : groupRefusal.nothing());
   return ok(undefined);
 }
 
 export interface LiveGroup {
   /** By id. */
   views: JobView[];
-  /** That of the call, and those that started it, if they were meant. */
+  /** The job of the call and those that started it, where the options mean them. */
   callers: JobId[];
-  /** How many of other projects are not meant. */
+  /** So many jobs of other projects are not meant. */
   others: number;
 }
 
-/** `home` undefined: there is none yet, and no queue. */
+/** `home` undefined: there is no home yet, and so no queue. */
 export function liveGroup(
   context: Context,
   home: Home | undefined,
@@ -80,23 +68,4 @@ export function liveGroup(
     else group.views.push(view);
   }
   return ok(group);
-}
-
-/** What is said beside: where there is nothing to stop, and who was left out. */
-export function groupNotes(options: GroupOptions, { views, callers, others }: LiveGroup): string[] {
-  const where = [
-    ...options.queue.map((name) => `in queue ${safe(name)}`),
-    ...options.tag.map((tag) => `with tag ${safe(tag)}`),
-    ...(options['all-projects'] ? [] : ['of this project']),
-  ].join(' ');
-  const nothing = `nothing to stop: no live job${where === '' ? '' : ` ${where}`}`;
-  return [
-    ...(callers.length > 0
-      ? [
-          `(left out: ${callers.join(' ')}, in which this is called; to stop it, too: bgjob kill ${callers.join(' ')})`,
-        ]
-      : []),
-    ...(views.length > 0 ? [] : [`(${nothing}${callers.length > 0 ? ' but these' : ''})`]),
-    ...(others > 0 ? [`(${jobs(others)} of other projects: -a)`] : []),
-  ];
 }

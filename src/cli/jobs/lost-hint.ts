@@ -4,7 +4,10 @@ import { supersededBy } from '../../job/home/records.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { lostHintText } from '../messages/wait.ts';
 
-/** Undefined where none is lost. One that was restarted or replaced since needs no hint, nor does a service of our own. */
+/**
+ * Undefined where none is lost. One that was restarted or replaced since needs no hint, nor does a service of
+ * our own.
+ */
 export function lostHint(home: Home, views: readonly JobView[]): string | undefined {
   const ids = views
     .filter((view) => stateWord(view) === 'lost' && !('spec' in view && view.spec.origin?.kind === 'own'))

@@ -1,15 +1,19 @@
-/** The table of `ls` with what is said below it, as lines: in colours and cut to the window for a person, whole for a pipe. */
+/**
+ * The table of `ls` and the notes below it, as lines: coloured and cut to the window for a person, whole for
+ * a pipe.
+ */
 import { systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobView } from '../../job/view.ts';
+import { noJobsText } from '../messages/lists.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 import { toneOfView } from '../output/state-style.ts';
 import { type Choice, isFiltered, type Picked } from './job-filter.ts';
 import {
-  BLIND,
   cellsOf,
   headsOf,
+  NO_PROCESS_FACTS,
   readProcessFacts,
   SPARE_COLUMNS,
   STATE_COLUMN,
@@ -25,9 +29,9 @@ export interface Page {
   isLive: boolean;
 }
 
-/** What ended so long ago steps back, milliseconds. */
+/** Jobs that ended longer ago are dim, milliseconds. */
 const OLD_MS = 600_000;
-/** From so many jobs on they are counted. */
+/** Fewer jobs are not counted. */
 const COUNTED_FROM = 3;
 
 export const isOld = (view: JobView, now: number): boolean =>
@@ -35,13 +39,11 @@ export const isOld = (view: JobView, now: number): boolean =>
 
 /** The counts, for a person who looks at a table. */
 function summaryOf(output: Output, views: JobView[], hidden: number): string {
-  const red = (text: string) => (output.hasColor(2) ? `\x1b[31m${text}\x1b[39m` : text);
   return countStates(views, hidden)
-    .map(({ text, failed }) => (failed ? red(text) : text))
+    .map(({ text, failed }) => output.paint(2, failed ? 'red' : null, text))
     .join(' · ');
 }
 
-/** The page of these jobs. */
 export async function pageOf(
   output: Output,
   home: Home,
@@ -51,18 +53,18 @@ export async function pageOf(
 ): Promise<Page> {
   const withPorts = showsPorts(output, home, withPortsAsked);
   const views = [...picked.views()];
-  // processes are looked for only where some may be seen
+  // the process table is read only where it can tell something
   const mayLeave = withPorts || views.some(({ kind }) => kind === 'ended');
-  const sight = mayLeave ? await readProcessFacts(home, withPorts) : BLIND;
-  const cells = views.map((view) => cellsOf(home, view, sight, picked.overview));
+  const facts = mayLeave ? await readProcessFacts(home, withPorts) : NO_PROCESS_FACTS;
+  const cells = views.map((view) => cellsOf(home, view, facts, picked.overview));
   const isLive = views.some(({ kind }) => kind === 'live');
   const rest = picked.rest().join('; ');
   const hint = lostHint(home, views);
-  const others = [...(rest === '' ? [] : [`(${rest})`]), ...(hint === undefined ? [] : [`(lost: ${hint})`])];
+  const others = [...(rest === '' ? [] : [`(${rest})`]), ...(hint === undefined ? [] : [`(lost; ${hint})`])];
   if (views.length === 0)
     return {
       lines: [],
-      notes: [isFiltered(choice) ? 'no such jobs here' : 'no jobs here', ...others],
+      notes: [noJobsText(isFiltered(choice)), ...others],
       isLive,
     };
   const heads = headsOf(withPorts);

@@ -1,7 +1,7 @@
-/** `pause` and `resume`: one way for both. */
+/** `pause` and `resume` of the jobs that were named. */
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
-import { plural, safe } from '../../base/text/sanitize.ts';
+import { safe } from '../../base/text/sanitize.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import { type PausedJob, type PauseVerb, pauseJob } from '../../engine/stop/pause-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -10,11 +10,12 @@ import { type JobView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { messageOf } from '../messages/failures.ts';
-import { jobLabel, jobObject, sentence } from '../messages/job-text.ts';
+import { jobObject } from '../messages/job-text.ts';
+import { pausedText } from '../messages/lists.ts';
 import type { Output } from '../output/output.ts';
 import { judgeable, selectAll } from './select.ts';
 
-/** Pauses or resumes the jobs that were named and says what became of each. */
+/** Pauses or resumes each of them, and prints the result. */
 export async function pauseAll(context: Context, words: string[], verb: PauseVerb): Promise<Result<Exit>> {
   const selected = selectAll(context, words, `bgjob ${verb}`);
   if (!selected.ok) return selected;
@@ -39,31 +40,20 @@ async function pauseOne(output: Output, home: Home, given: JobView, verb: PauseV
     return fail({ code: 'not-held', id, verb, trouble: { kind: 'ended', how } });
   }
   const own = process.env['BGJOB_ID'];
-  let held: Result<PausedJob>;
+  let paused: Result<PausedJob>;
   try {
-    held = await pauseJob(home, before, verb, own === undefined ? verb : `${verb}, by job ${safe(own)}`);
+    paused = await pauseJob(home, before, verb, own === undefined ? verb : `${verb}, by job ${safe(own)}`);
   } catch (thrown) {
     return fail({ code: 'io', doing: `${verb} job`, path: String(id), errno: errnoOf(thrown) });
   }
-  if (!held.ok) return held;
-  const { view, already, undone, processes } = held.value;
+  if (!paused.ok) return paused;
+  const { view, already, undone, processes } = paused.value;
   const done = verb === 'pause' ? 'paused' : 'resumed';
   if (output.json)
     output.object({
       ...jobObject(view, systemClock.now(), { logPath: home.job(id).log }),
       ...{ result: already ? 'already' : undone ? stateWord(view) : done, processes, ...SUCCESS },
     });
-  else output.line(textOf(held.value, verb, done));
+  else output.line(pausedText(paused.value, verb, systemClock.now()));
   return ok(SUCCESS);
-}
-
-function textOf({ view, already, undone, processes }: PausedJob, verb: PauseVerb, done: string): string {
-  const count = plural(processes, 'process', 'processes');
-  if (already)
-    return verb === 'pause'
-      ? `${sentence(view, systemClock.now())} already: ${count}`
-      : `${jobLabel(view)} is not paused: it is ${stateWord(view)}`;
-  if (view.kind === 'ended') return `${jobLabel(view)} ${done}; it ${howEnded(view.status.outcome)} since`;
-  const since = undone ? `, and ${verb === 'pause' ? 'resumed' : 'paused'} again since` : '';
-  return `${jobLabel(view)} ${done}${since}: ${count}`;
 }

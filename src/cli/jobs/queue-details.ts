@@ -1,4 +1,6 @@
-/** What `show` tells of a job that was queued: its queue and place, what it waited for, and the attempts that failed. */
+/**
+ * The rows of `show` for a job that was queued: its queue and position, what it waited for, and its attempts.
+ */
 import { renderDuration, renderTime, systemClock } from '../../base/clock.ts';
 import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -8,16 +10,17 @@ import type { Spec } from '../../job/spec.ts';
 import { type Attempt, ranMs } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
+import { movedText } from '../messages/lists.ts';
 
-/** The head of a row, and its text; a row without one is left out. */
+/** The head of a row, and its text; a row without text is left out. */
 export type DetailRow = [head: string, text: string | null | undefined | false];
 
-/** Its priority while it waits: it may have been moved. */
+/** The priority of the entry, which `move` may have changed. */
 function priorityText(home: Home, spec: Spec): string | false {
   if (!wasQueued(spec)) return false;
   const entry = findEntry(home, spec);
   const priority = entry ? priorityOf(rankOfEntry(entry.name)) : spec.placement.priority;
-  if (typeof priority === 'string') return `moved ${priority === 'first' ? 'to the front' : 'to the end'}`;
+  if (typeof priority === 'string') return movedText(priority);
   return priority !== 0 && String(priority);
 }
 
@@ -26,10 +29,10 @@ export function queueRows(view: JobView, home: Home, { waiting }: Extras): Detai
   const { spec } = view;
   const { after, notBefore } = view.spec.placement;
   const queue = queueOf(view);
-  const place = waiting?.position ? ` (#${waiting.position} in line)` : '';
+  const position = waiting?.position ? ` (#${waiting.position} in line)` : '';
   const named = (any: boolean) => after.filter((one) => one.any === any).map(({ id }) => id);
   return [
-    ['queue', queue !== null && queue + place],
+    ['queue', queue !== null && queue + position],
     ['priority', queue !== null && priorityText(home, spec)],
     ['after', named(false).length > 0 && `success of ${named(false).join(' ')}`],
     ['after any', named(true).length > 0 && `the end of ${named(true).join(' ')}`],
@@ -45,7 +48,7 @@ function attemptText(spec: Spec, attempt: Attempt): string {
   return `${renderTime(attempt.startedAt)}, ${end}${after}`;
 }
 
-/** The attempts before this one, each in a line, and how many there may be. */
+/** The earlier attempts, each in a row, and how many there may be. */
 export function attemptRows(view: JobView): DetailRow[] {
   if (view.kind !== 'live' && view.kind !== 'ended') return [];
   const { spec, state, status } = view;

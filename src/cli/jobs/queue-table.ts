@@ -6,14 +6,15 @@ import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
-import { jobLabel, jobs } from '../messages/job-text.ts';
+import { jobLabel } from '../messages/job-text.ts';
+import { inNoQueueText, NO_QUEUES_YET, queueText } from '../messages/lists.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 
 const HEADS = ['NAME', 'SLOTS', 'RUNNING', 'WAITING', 'STATE', 'NEXT'];
 const STATE_COLUMN = 4;
 
-/** What is said of a queue in a table and in JSON. */
+/** A queue in a table and in JSON. */
 interface Row {
   name: string;
   slots: number;
@@ -24,10 +25,10 @@ interface Row {
   next: { id: number; label: string; reason: string; sinceMs: number } | null;
 }
 
-function rowOf(home: Home, overview: QueueOverview, sight: QueueStatus): Row {
-  const [running, waiting] = [sight.running.size, sight.waiting];
-  const { view, reason } = firstOf(home, overview, sight) ?? {};
-  const { name, slots, isPaused: paused } = sight;
+function rowOf(home: Home, overview: QueueOverview, status: QueueStatus): Row {
+  const [running, waiting] = [status.running.size, status.waiting];
+  const { view, reason } = firstOf(home, overview, status) ?? {};
+  const { name, slots, isPaused: paused } = status;
   const state = paused ? 'paused' : running > 0 ? 'busy' : waiting > 0 ? 'waiting' : 'idle';
   const next =
     view?.kind === 'live' && reason !== undefined
@@ -39,9 +40,9 @@ function rowOf(home: Home, overview: QueueOverview, sight: QueueStatus): Row {
   return { name, slots, running, waiting, state, paused, next };
 }
 
-/** The first that waits; an entry may be of a job that is not there. */
-function firstOf(home: Home, overview: QueueOverview, sight: QueueStatus) {
-  for (const id of sight.first) {
+/** The first job that waits; the job of an entry may be gone. */
+function firstOf(home: Home, overview: QueueOverview, status: QueueStatus) {
+  for (const id of status.first) {
     const view = observe(home, id);
     const reason = view && overview.waitingOf(view)?.text;
     if (reason !== undefined) return { view, reason };
@@ -62,12 +63,14 @@ function objectOf({ next, ...row }: Row): object {
 /** Lists all queues. */
 export async function printQueues(output: Output, home: Home | undefined): Promise<Result<Exit>> {
   if (!home) {
-    if (!output.json) output.note('no queues yet: bgjob run -Q NAME --slots 2 -- command');
+    if (!output.json) output.note(NO_QUEUES_YET);
     return ok(SUCCESS);
   }
   const overview = new QueueOverview(home);
-  const sights = overview.queues;
-  const rows = sights.filter(({ name }) => name !== NO_QUEUE).map((sight) => rowOf(home, overview, sight));
+  const statuses = overview.queues;
+  const rows = statuses
+    .filter(({ name }) => name !== NO_QUEUE)
+    .map((status) => rowOf(home, overview, status));
   if (output.json) {
     for (const row of rows) output.object(objectOf(row));
     return ok(SUCCESS);
@@ -76,7 +79,7 @@ export async function printQueues(output: Output, home: Home | undefined): Promi
     ...[row.name, String(row.slots), String(row.running), String(row.waiting), row.state],
     nextText(row),
   ]);
-  if (rows.length === 0) output.note('no queues yet: bgjob run -Q NAME --slots 2 -- command');
+  if (rows.length === 0) output.note(NO_QUEUES_YET);
   else if (output.isTerminal(1) || output.hasColor(1)) {
     const { renderTable } = await import('../output/table.ts');
     const toned = cells.map((row, n) => ({ cells: row, tone: STATE_STYLES[rows[n]!.state] }));
@@ -84,25 +87,18 @@ export async function printQueues(output: Output, home: Home | undefined): Promi
   } else {
     for (const line of plainTable(HEADS, cells)) output.line(line);
   }
-  const outside = sights.find(({ name }) => name === NO_QUEUE)?.waiting ?? 0;
-  if (outside > 0)
-    output.note(
-      `(${jobs(outside)} ${outside === 1 ? 'waits' : 'wait'} in no queue: bgjob ls -a --state queued)`,
-    );
+  const outside = statuses.find(({ name }) => name === NO_QUEUE)?.waiting ?? 0;
+  if (outside > 0) output.note(inNoQueueText(outside));
   return ok(SUCCESS);
 }
 
-const STATE_STYLES = { idle: 'dim', busy: 'live', waiting: 'good', paused: 'dim' } as const;
+const STATE_STYLES = { idle: 'dim', busy: 'live', waiting: 'dim', paused: 'dim' } as const;
 
-/** Tells how a queue is now. */
+/** Prints one queue as it is now. */
 export function printQueue(output: Output, home: Home, name: string): Result<Exit> {
   const overview = new QueueOverview(home);
   const row = rowOf(home, overview, overview.queue(name));
-  const { slots, running, waiting, paused } = row;
   if (output.json) output.object(objectOf(row));
-  else
-    output.line(
-      `${name}: ${slots === 1 ? '1 slot' : `${slots} slots`}${paused ? ', paused' : ''}; ${running} running, ${waiting} waiting`,
-    );
+  else output.line(queueText(row));
   return ok(SUCCESS);
 }

@@ -1,10 +1,11 @@
-/** Those that wait, in a list: which of them are shown, how many more there are, and what is said of that. */
-import type { QueueOverview, QueueStatus } from '../../engine/queue/queue-status.ts';
+/** Jobs that wait, in a list: which of them are shown, and how many more there are. */
+import type { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
+import { moreQueuedText, pausedQueueText } from '../messages/lists.ts';
 
-/** So many of each queue are shown to people in a list of all jobs, and in one of those that wait. */
+/** So many of each queue are shown to people in a list of all jobs, and in a list of waiting jobs alone. */
 const SHOWN_AMONG_ALL = 10;
 const SHOWN_ALONE = 50;
 
@@ -15,21 +16,21 @@ export interface QueuedPlan {
   queues: string[];
   /** Of each queue; null: a few. */
   most: number | null;
-  /** Whether those that wait are what was asked for. */
+  /** The list has only jobs that wait. */
   alone: boolean;
   /** A script gets all. */
   whole: boolean;
-  /** Whether only the records tell which of them are wanted: then these are counted as they are shown. */
+  /** Only the records of the jobs tell which are chosen: these are counted while they are shown. */
   byRecord: boolean;
 }
 
-/** The jobs that wait and are to be shown; counts those that are not. */
+/** The jobs that wait and are shown; counts the others. */
 export class QueuedList {
-  /** The jobs of the queues that were asked for, those that run first. */
+  /** The jobs of the queues that were chosen, running jobs first. */
   readonly ids: JobId[] = [];
   /** Those that wait among them, in their order. */
   readonly queued: JobId[] = [];
-  /** All that hold a slot: what is being started has no other mark yet than its entry. */
+  /** All jobs with a slot: one that is being started has no other mark yet than its entry. */
   readonly admitted: JobId[] = [];
   /** Jobs of other projects that wait. */
   others = 0;
@@ -41,14 +42,14 @@ export class QueuedList {
   constructor(overview: QueueOverview, { keys, queues, most, alone, whole, byRecord }: QueuedPlan) {
     this.overview = overview;
     this.most = whole ? Number.POSITIVE_INFINITY : (most ?? (alone ? SHOWN_ALONE : SHOWN_AMONG_ALL));
-    const sights = queues.length > 0 ? queues.map((name) => overview.queue(name)) : overview.queues;
-    for (const sight of sights) {
-      this.admitted.push(...sight.admitted);
-      const near = sight.waitingOf(keys, byRecord ? Number.POSITIVE_INFINITY : this.most);
-      this.others += sight.count - near.count;
+    const statuses = queues.length > 0 ? queues.map((name) => overview.queue(name)) : overview.queues;
+    for (const status of statuses) {
+      this.admitted.push(...status.admitted);
+      const near = status.waitingOf(keys, byRecord ? Number.POSITIVE_INFINITY : this.most);
+      this.others += status.count - near.count;
       this.queued.push(...near.ids);
-      this.ids.push(...sight.running, ...near.ids);
-      this.more.set(sight.name, near.count - near.ids.length);
+      this.ids.push(...status.running, ...near.ids);
+      this.more.set(status.name, near.count - near.ids.length);
     }
   }
 
@@ -67,25 +68,15 @@ export class QueuedList {
     return [...this.more.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** What is said below the list: how many more wait, and which queue is paused. `alone`: the list was one of these. */
+  /** The notes below the list. `alone`: the list has only jobs that wait. */
   notes(alone: boolean): string[] {
     return [...this.more].flatMap(([name, count]) => {
-      const sight = this.overview.queue(name);
-      const paused = sight.isPaused && (this.shown.get(name) ?? 0) > 0;
+      const status = this.overview.queue(name);
+      const paused = status.isPaused && (this.shown.get(name) ?? 0) > 0;
       return [
-        ...(count > 0 ? [moreText(sight, count, alone)] : []),
-        ...(paused ? [`queue ${name} is paused: bgjob queue resume ${name}`] : []),
+        ...(count > 0 ? [moreQueuedText(name === NO_QUEUE ? null : name, count, status.count, alone)] : []),
+        ...(paused ? [pausedQueueText(name)] : []),
       ];
     });
   }
-}
-
-/** `9,587`. */
-export const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
-
-function moreText({ name, count: all }: QueueStatus, count: number, alone: boolean): string {
-  const where = name === NO_QUEUE ? '' : ` in ${name}`;
-  const wait = `${thousands(count)} more ${count === 1 ? 'waits' : 'wait'}${where}`;
-  if (alone) return `${wait}: -n ${all}`;
-  return `${wait}: bgjob ls ${name === NO_QUEUE ? `--state queued -n ${all}` : `--queue ${name}`}`;
 }

@@ -1,4 +1,4 @@
-/** References on the command line → jobs. */
+/** References on the command line to jobs. */
 import { type Here, jobNamedHere, resolveReference } from '../../engine/observe/resolve.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -7,7 +7,10 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 
-/** The home, and the job that a reference means. `typed`: the command up to the reference, `bgjob wait`, for what to type instead. */
+/**
+ * The home, and the job that a reference means. `typed`: the command up to the reference (`bgjob wait`), for
+ * the hint.
+ */
 export function select(
   context: Context,
   reference: string,
@@ -27,11 +30,11 @@ export function referenceHere(home: Home, here: Here, view: JobView): string {
   return name !== null && jobNamedHere(home, here.projects, name)?.id === view.id ? name : String(view.id);
 }
 
-/** All of them, each once, in the order given; fails at the first that is not there. */
+/** All of them, each once, in the order given; fails at the first that does not exist. */
 export function selectAll(context: Context, references: string[], typed: string): Result<JobView[]> {
   const views = new Map<number, JobView>();
   if (references.length === 0) return ok([]);
-  // once: there may be thousands
+  // read once: there may be thousands of references
   const [opened, here] = [context.home(), context.here()];
   if (!opened.ok) return opened;
   for (const reference of references) {
@@ -49,7 +52,7 @@ export function requireQueue(home: Home | undefined, name: string): Result<strin
   return known.includes(name) ? ok(name) : fail({ code: 'no-such-queue', name, known });
 }
 
-/** A job that we can judge, or why we cannot. */
+/** A job whose records are readable here, or why they are not. */
 export function judgeable(view: JobView): Result<Exclude<JobView, { kind: 'unreadable' | 'elsewhere' }>> {
   if (view.kind === 'live' || view.kind === 'ended') return ok(view);
   const failure: Failure =

@@ -1,9 +1,9 @@
 /** The log of stderr of a job with --split: where it is, and how large. */
-import { safe } from '../../base/text/sanitize.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readLogSize, type Stream } from '../../job/log/log.ts';
 import { isAway, readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobView } from '../../job/view.ts';
+import { awayText } from '../messages/lists.ts';
 
 export interface StderrLog {
   path: string;
@@ -29,12 +29,10 @@ export function stderrOf(home: Home, view: JobView): StderrLog | null {
   };
 }
 
-/** That the output of a job is not where it was; undefined: it is, or nothing was written yet. */
+/** That the log of a job is not at its path any more; undefined: it is, or the job has not started. */
 export function awayNote(home: Home, view: JobView, streams: Stream[] = streamsOf(view)): string | undefined {
   const job = home.job(view.id);
   const startedAt = 'status' in view && 'startedAt' in view.status ? view.status.startedAt : null;
   const away = startedAt === null ? undefined : streams.find((stream) => isAway(job, stream));
-  return (
-    away && `(the log of the job was moved away or removed: what it writes is not in ${safe(job[away])})`
-  );
+  return away && awayText(job[away]);
 }

@@ -1,12 +1,12 @@
 /** How many jobs are in which state, in one line: `3 running · 2 queued · 1 failed · 12 done`. */
 import { type JobView, stateWord } from '../../job/view.ts';
+import { thousands } from '../messages/lists.ts';
 import { wasStopped } from '../output/state-style.ts';
-import { thousands } from './queued-rows.ts';
 
 const LIVE = ['running', 'starting', 'stopping', 'paused', 'queued'];
 const SHOWN = [...LIVE, 'failed', 'stopped', 'cancelled', 'skipped', 'elsewhere', 'done'];
 
-/** What a job counts as: a failure is one, however it came. */
+/** Each kind of failure counts as `failed`. */
 function kindOf(view: JobView): string {
   const word = stateWord(view);
   if (wasStopped(view)) return 'stopped';
@@ -16,7 +16,10 @@ function kindOf(view: JobView): string {
   return word;
 }
 
-/** The parts of the line, what lives first; `failed` says which of them is bad news. `hidden`: so many more wait. */
+/**
+ * The parts of the line, live jobs first; `failed` marks the part that is red. `hidden`: so many more jobs
+ * wait.
+ */
 export function countStates(views: JobView[], hidden = 0): { text: string; failed: boolean }[] {
   const counts = new Map<string, number>(hidden > 0 ? [['queued', hidden]] : []);
   for (const view of views) counts.set(kindOf(view), (counts.get(kindOf(view)) ?? 0) + 1);

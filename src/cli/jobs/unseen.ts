@@ -1,6 +1,7 @@
 /**
- * `ls --unseen`: the ends that nobody was told about yet, one sentence each. Made for the prompt of an agent or a shell: silent
- * when there is nothing, and quick with 10,000 ended jobs, of which only what is told is read.
+ * `ls --unseen`: the ends that no command has shown yet, one sentence each. Made for the prompt of an agent
+ * or a shell: silent when there is none, and quick with 10,000 ended jobs, because only the records of the
+ * jobs that are shown are read.
  */
 import { systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
@@ -17,13 +18,14 @@ import {
 import { isSeen, noteSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
-import { endedAgo, jobs, sentence } from '../messages/job-text.ts';
+import { endedAgo, sentence } from '../messages/job-text.ts';
+import { unseenText } from '../messages/lists.ts';
 import type { Output } from '../output/output.ts';
 import { statePainter } from '../output/state-style.ts';
 import { objectsOf, RECENT_MOST, readProcessFacts } from './job-rows.ts';
 import { lostHint } from './lost-hint.ts';
 
-/** Ids of the jobs with a marker of their end that nobody was told about, the latest end first. */
+/** Ids of the unseen jobs that have a marker of their end, the latest end first. */
 function unseenIds(home: Home, here: Here | null): JobId[] {
   const keys = here && new Set(here.projects.map(projectKey));
   const names = endedNames(home).filter((name) => {
@@ -37,59 +39,59 @@ export interface UnseenPlan {
   /** Null: of all projects. */
   here: Here | null;
   most: number | null;
-  /** Of the jobs that ended unseen, which are asked for; null: all. */
+  /** Chooses among the unseen jobs; null: all. */
   isWanted: ((view: JobView) => boolean) | null;
   form: 'sentences' | 'ids';
 }
 
-/** Tells at most `most` (20) ends that nobody was told about, and notes that somebody was. */
+/** Prints at most `most` (20) unseen ends, and marks them as seen. */
 export async function printUnseen(output: Output, home: Home, plan: UnseenPlan): Promise<void> {
   const { here, isWanted, form } = plan;
   const most = plan.most ?? RECENT_MOST;
-  const told: EndedView[] = [];
+  const shown: EndedView[] = [];
   let more = 0;
-  const looked = new Set<JobId>();
-  const look = (id: JobId): void => {
-    // its marker may move from the live to the ended while we look
-    if (looked.has(id)) return;
-    looked.add(id);
+  const visited = new Set<JobId>();
+  const visit = (id: JobId): void => {
+    // its marker may move from the live to the ended meanwhile
+    if (visited.has(id)) return;
+    visited.add(id);
     const view = observe(home, id);
     if (view?.kind !== 'ended' || isSeen(home.job(id))) return;
     // two projects may share a key: the spec decides
     if (here && !here.projects.includes(view.spec.project)) return;
     if (isWanted && !isWanted(view)) return;
-    if (told.length < most) told.push(view);
+    if (shown.length < most) shown.push(view);
     else more++;
   };
-  // what nobody is left to mark as ended: lost
-  for (const id of listLive(home)) look(id);
+  // lost jobs: no process was left to mark them as ended
+  for (const id of listLive(home)) visit(id);
   const ids = unseenIds(home, here);
   for (const [n, id] of ids.entries()) {
-    if (told.length === most && !isWanted) {
-      // a count is enough of what is not told
+    if (shown.length === most && !isWanted) {
+      // the others are only counted
       more += ids.length - n;
       break;
     }
-    look(id);
+    visit(id);
   }
-  if (told.length === 0) return;
+  if (shown.length === 0) return;
   if (form === 'ids' && !output.json) {
-    for (const { id } of told) output.line(String(id));
+    for (const { id } of shown) output.line(String(id));
   } else {
-    const sight = await readProcessFacts(home, false);
+    const facts = await readProcessFacts(home, false);
     const now = systemClock.now();
-    if (output.json) output.objects(objectsOf(home, told, sight));
+    if (output.json) output.objects(objectsOf(home, shown, facts));
     else {
-      for (const view of told) {
+      for (const view of shown) {
         const paint = statePainter(output, view);
-        output.line(sentence(view, now, sight.countLeftovers(view), undefined, paint) + endedAgo(view, now));
+        output.line(sentence(view, now, facts.countLeftovers(view), undefined, paint) + endedAgo(view, now));
       }
-      const hint = lostHint(home, told);
+      const hint = lostHint(home, shown);
       if (hint !== undefined) output.hint(hint);
     }
   }
-  // who reads through a pipe that was closed was told nothing
+  // the reader of stdout was gone: it saw nothing
   if (output.readerGone) return;
-  for (const { id } of told) noteSeen(home.job(id));
-  if (more > 0 && !output.json) output.note(`(${jobs(more)} more: bgjob ls --unseen again)`);
+  for (const { id } of shown) noteSeen(home.job(id));
+  if (more > 0 && !output.json) output.note(unseenText(more));
 }

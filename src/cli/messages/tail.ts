@@ -1,9 +1,66 @@
-/** What `tail` says beside the lines of a log. */
+/**
+ * What `tail` says around the lines of a log: the footer, what is missing, searches; and its usage errors.
+ */
+import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import type { Piece, Stream } from '../../job/log/log.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { JobView } from '../../job/view.ts';
+import { jobLabel, stateText, tookMs } from './job-text.ts';
 import { cannotCombine, usageError } from './usage.ts';
 
 const MOST_PATTERN = 80;
+
+/** How a job can add to its log without emptying it. */
+export const EMPTIED_HINT = '(`> /dev/stderr` empties a log, as `: > log` does; `>&2` and `>> log` do not)';
+
+/** The lines that stand where a part of the log is gone: the job emptied it, or it was trimmed. */
+export function gapTexts({ gone, emptied }: Pick<Piece, 'gone' | 'emptied'>): string[] {
+  // after an emptying more is gone than was asked for
+  const trimmed = gone - Math.min(gone, emptied);
+  return [
+    ...(emptied > 0 ? [`[the job emptied its log: ${renderSize(emptied)} gone]`] : []),
+    ...(trimmed > 0 ? [`[… ${renderSize(trimmed)} trimmed by --max-log …]`] : []),
+  ];
+}
+
+/** That the view does not begin at the beginning. `full`: the command that shows all. */
+export function notAllText(trimmed: number, emptied: number, full: string): string {
+  const gone = [
+    ...(emptied > 0 ? [`the job emptied its log: ${renderSize(emptied)} gone`] : []),
+    ...(trimmed > 0 ? [`${renderSize(trimmed)} trimmed by --max-log`] : []),
+  ];
+  return `(not all of it; ${gone.length > 0 ? `${gone.join(', ')}, the rest` : 'all'}: ${full})`;
+}
+
+export const stderrText = (id: JobId, bytes: number): string =>
+  `(stderr: ${renderSize(bytes)}: bgjob tail ${id} --err)`;
+
+/** The last line of every read: the state, the bytes that were shown, and the cursor of the next read. */
+export function footer(view: JobView, stream: Stream, { from, to, size }: Piece, extra = ''): string {
+  const [stdout, stderr] = 'spec' in view && view.spec.split ? [' on stdout', ' on stderr'] : ['', ''];
+  const nothing = `no output${stream === 'err' ? stderr : stdout}${view.kind === 'live' ? ' yet' : ''}`;
+  const bytes = `${stream === 'err' ? 'stderr ' : ''}bytes ${from}-${to} of ${size}`;
+  return `[${stateAndTime(view)} | ${size > 0 ? bytes : nothing}${extra} | cursor ${to}]`;
+}
+
+/** The same where a read from a cursor found nothing. */
+export function emptyFooter(view: JobView, cursor: number, quiet: number | null): string {
+  const since = view.kind === 'live' && quiet !== null ? ` for ${renderDuration(quiet)}` : '';
+  return `[${stateAndTime(view)} | nothing new${since} | cursor ${cursor}]`;
+}
+
+function stateAndTime(view: JobView): string {
+  const took = tookMs(view, systemClock.now());
+  const time = took === null ? '' : ` ${view.kind === 'ended' ? 'after ' : ''}${renderDuration(took)}`;
+  return `${jobLabel(view)} ${stateText(view)}${time}`;
+}
+
+// searches
+
+export const NO_OUTPUT = '(no output yet)';
+export const NOTHING_NEW = '(nothing new)';
 
 export const noMatchText = ({ text }: Pattern): string =>
   `(no line matches "${clip(safe(text), MOST_PATTERN)}")`;
@@ -26,3 +83,13 @@ export const tailRefusal = {
 /** The cursor of `tail --new` could not be written; `reason`: a system error in words. */
 export const cursorNotStored = (reason: string, to: number): string =>
   `(the cursor could not be stored: ${reason}; next time: --since ${to})`;
+
+/** `all`: how many match, as far as they were counted. */
+export const moreMatchesText = (shown: number, all: string, stream: Stream, to: number): string =>
+  `(${shown} of ${all} lines that match; more: --max N, or ${stream === 'err' ? '--err ' : ''}--since ${to})`;
+
+export const followsItselfRefusal = (id: JobId) =>
+  usageError(
+    `the output of this call goes into the log of job ${id}: following that log would never end`,
+    `bgjob tail ${id}`,
+  );

@@ -1,11 +1,19 @@
-/** What `wait`, `run --wait` and `run --until…` say: a condition that came true, a job that goes on, what to do after an end. */
-import { renderDuration } from '../../base/clock.ts';
+/**
+ * What `wait`, `run --wait` and `run --until…` say: conditions, jobs that go on, rounds and batches, waits of
+ * a job for itself; and their usage errors.
+ */
+import { renderDuration, renderSize } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import type { ConditionMet } from '../../engine/wait/condition.ts';
-import type { JobId } from '../../job/spec.ts';
-import { type JobView, stateWord } from '../../job/view.ts';
-import { usageError } from './usage.ts';
+import type { NotCounted } from '../../engine/wait/counted.ts';
+import type { RemovedFailure } from '../../job/rounds/removed-jobs.ts';
+import type { JobId, Spec } from '../../job/spec.ts';
+import { type EndedView, type JobView, stateWord } from '../../job/view.ts';
+import { jobLabel, jobs } from './job-text.ts';
+import { badValue, cannotCombine, emptyPath, needsOperands, needsOption, usageError } from './usage.ts';
+
+// conditions
 
 const MOST_PATH = 200;
 
@@ -34,6 +42,35 @@ export function metText({ condition, facts }: ConditionMet, anyOwner: boolean): 
 export const failedOnText = (reference: string): string =>
   `the job still runs; to stop it: bgjob kill ${reference}`;
 
+/** The job ended with 0, and no condition had come true by then. */
+export const MISSED_TEXT = 'the job ended before the condition was met';
+
+export const nextMatchText = (cursor: number): string => `(the next one: --since ${cursor})`;
+
+/**
+ * On which ports the job listens at the deadline: many servers take the next port when their own is taken.
+ */
+export function portsText(view: JobView, ports: number[]): string {
+  if (ports.length === 0) return `(${jobLabel(view)} listens on no port yet)`;
+  return `(${jobLabel(view)} listens on ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')})`;
+}
+
+/** Usage errors of conditions. */
+export const conditionRefusal = {
+  port: (text: string) => badValue('--until-port', safe(text), 'a port from 1 to 65535'),
+  noPorts: () =>
+    usageError(
+      '--until-port needs lsof on a system without /proc: there is none in /usr/bin or /usr/sbin',
+      'install lsof, or wait for an answer: bgjob wait REF --until-url http://localhost:PORT/',
+    ),
+  emptyPath: () => emptyPath('--until-file'),
+  anyOwner: () => needsOption('--any-owner', '--until-port'),
+  insecure: () => needsOption('--insecure', '--until-url'),
+  since: () => needsOption('--since', '--until or --fail-on'),
+} as const;
+
+// jobs that go on
+
 /** That this call ends before the jobs do. `views`: some of them. `amount`: how many they are. */
 export function stillRunningText(views: JobView[], amount: number): string {
   const words = new Set(views.map(stateWord));
@@ -46,8 +83,42 @@ export function stillRunningText(views: JobView[], amount: number): string {
 /** What to type to wait on for jobs that are too many to name. */
 export const SAME_COMMAND = 'the same command again';
 
-/** The job ended with 0, and no condition had come true by then. */
-export const MISSED_TEXT = 'the job ended before the condition was met';
+/** How many did not end beside those that are shown. */
+export const moreRunningText = (shown: number, more: number): string =>
+  `(${shown === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`;
+
+export function lastOutputText(last: { text: string; agoMs: number } | null): string {
+  if (!last) return 'no output yet';
+  return `last output ${renderDuration(last.agoMs)} ago${last.text === '' ? '' : `: "${last.text}"`}`;
+}
+
+/** `why`: a failure, in words. */
+export const cannotStartText = (id: JobId, why: string): string =>
+  `(job ${id} cannot start: ${safe(why)}; trying again every second)`;
+
+// ends
+
+export const cutText = (id: JobId, stream: 'log' | 'err', lines: number): string => {
+  const [what, option] = stream === 'err' ? [' of stderr', ' --err'] : ['', ''];
+  return `(the last ${lines} lines${what}; all: bgjob tail ${id}${option} --full)`;
+};
+
+/** Without an answer some programs take none for "no", and exit 0. */
+export const QUESTION_TEXT =
+  '(the last line looks like a question: a job has no keyboard; use an option such as --yes)';
+
+export const trimmedText = (id: JobId, bytes: number): string =>
+  `(${renderSize(bytes)} of its output trimmed by --max-log: bgjob show ${id})`;
+
+export const emptiedText = (id: JobId, bytes: number): string =>
+  `(the job emptied its log: ${renderSize(bytes)} gone: bgjob show ${id})`;
+
+export const leftText = (id: JobId, processes: number): string =>
+  `(${processes} left running: bgjob kill ${id})`;
+
+/** `shown`: how many of the failures came with their output. */
+export const manyFailedText = (failed: number, shown: number): string =>
+  `(${jobs(failed)} failed; the last lines of the first ${shown} were shown: bgjob tail ID)`;
 
 /** So many lost jobs are named. */
 const MOST_LOST = 10;
@@ -81,3 +152,90 @@ export const waitRefusal = {
 /** For a job that would wait for itself. */
 export const selfWaitHint = (isQueue: boolean): string =>
   isQueue ? 'bgjob wait --all leaves it out' : 'bgjob wait REF, for another job';
+
+// selections
+
+/** Usage errors of selections. */
+export const selectionRefusal = {
+  exclusive: ([one, other]: string[], queue: string | null) =>
+    cannotCombine(one!, other!, queue === null ? 'bgjob wait --all' : `bgjob wait --queue ${safe(queue)}`),
+  allProjects: () => usageError('-a goes with wait --all or wait --queue NAME', 'bgjob wait --all -a'),
+  nothing: () => needsOperands('wait', 'REF..., --all, --queue NAME or --batch ID', 'bgjob ls'),
+  batch: (text: string) => usageError(`--batch: "${safe(text)}" is not the id of a job`, 'bgjob ls'),
+} as const;
+
+export const noBatchText = (id: JobId) => ({ what: `no batch with job ${id}`, hint: `bgjob wait ${id}` });
+
+// rounds
+
+const DAY_MS = 86_400_000;
+
+/** Behind the sentence of an end: `, ended 2d ago`. An end of today needs no age. */
+export const ageText = ({ status }: EndedView, now: number): string =>
+  now - status.endedAt > DAY_MS ? `, ended ${renderDuration(now - status.endedAt)} ago` : '';
+
+/** Behind the sentence of a failure that does not count. */
+export function notCountedText(why: NotCounted, { origin }: Spec, successor: JobId | undefined): string {
+  const reason = {
+    superseded: successor === undefined ? 'another job took its place' : `${successor} took its place`,
+    automatic:
+      origin && 'name' in origin ? `${origin.kind} ${safe(origin.name)} started it` : 'no person started it',
+    stopped: 'it was stopped on request',
+  };
+  return ` (not counted: ${reason[why]})`;
+}
+
+/** A failure whose records gc has removed. */
+export const removedText = ({ id, code }: Pick<RemovedFailure, 'id' | 'code'>): string =>
+  `${id} ended with exit code ${code} (gc removed its records)`;
+
+/** That a call answers for the same round as one before; `gone`: so many of its jobs gc has removed. */
+export function sameRoundText(queue: string | null, gone: number): string {
+  const where = queue === null ? '' : ` to queue ${safe(queue)}`;
+  const removed = gone === 0 ? '' : `; gc removed ${jobs(gone)} of it`;
+  return `(nothing was added${where} since: this is the last answer again${removed})`;
+}
+
+/** That there is nothing to answer for. `leftOut`: how many jobs a round of the project leaves out. */
+export function emptyRoundText(leftOut: number): string {
+  if (leftOut === 0)
+    return '(nothing to wait for: gc removed the jobs that were added since; none of them failed)';
+  const [were, run] = leftOut === 1 ? ['was', 'runs'] : ['were', 'run'];
+  return (
+    `(nothing to wait for: ${jobs(leftOut)} left out, which ${were} stopped on request, ` +
+    `started by a schedule or trigger, or ${run} this call)`
+  );
+}
+
+/** That this project never had a job there. */
+export function noRoundText(queue: string | null, everywhere: boolean): { what: string; hint: string } {
+  const whose = everywhere ? '' : ' of this project';
+  if (queue === null)
+    return {
+      what: `no job${whose} to wait for`,
+      hint: everywhere ? 'bgjob ls -a' : 'bgjob ls -a, or cd to it',
+    };
+  const name = safe(queue);
+  return {
+    what: `no job${whose} to wait for in queue ${name}`,
+    hint: everywhere ? `bgjob ls -a --queue ${name}` : `bgjob wait --queue ${name} -a`,
+  };
+}
+
+// waits of a job for itself
+
+export const selfWaitRefusal = (own: JobId, hint: string) =>
+  usageError(`this call runs in job ${own}, which would wait for its own end`, hint);
+
+/** That jobs which started this one are waited for. */
+export function ancestorText(ids: JobId[], own: JobId): string {
+  const wait = ids.length === 1 ? 'it waits' : 'they wait';
+  return (
+    `(${ids.join(' ')} started job ${own}, in which this call runs: ` + `if ${wait} for ${own}, neither ends)`
+  );
+}
+
+/** That a job waits for a slot which the job of this call has itself. */
+export const ownSlotText = (queue: string, own: JobId): string =>
+  `(queue ${safe(queue)} is full: job ${own}, in which this call runs, holds the slot that is waited for; ` +
+  `nothing starts there before ${own} has ended, or: bgjob queue set ${safe(queue)} --slots N)`;

@@ -1,8 +1,8 @@
-/** Texts in columns: how wide they are on a terminal, cut and padded to a width, and which columns of a table fit. */
+/** Texts in columns: their width on a terminal, cut and padded; and which columns of a table fit. */
 
 /**
- * Each of these takes one column: Latin, Greek and Cyrillic letters without marks, punctuation, arrows, lines. What else there is,
- * is looked up by widths.ts, which costs as much as half a start and is loaded only then.
+ * Each of these characters takes one column: Latin, Greek and Cyrillic letters without marks, punctuation,
+ * arrows, box lines. For others widths.ts is loaded, which costs as much as half a start of bgjob.
  */
 const PLAIN =
   /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0523\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2500-\u259f\u2713\u2714\u2717\u2718]*$/;
@@ -11,7 +11,7 @@ const wide = () => require('./widths.ts') as typeof import('./widths.ts');
 /** The columns that a text takes; it has no tabs and no escape sequences. */
 export const widthOf = (text: string): number => (PLAIN.test(text) ? text.length : wide().measure(text));
 
-/** At most `columns` wide; `…` at its end says that something is missing. */
+/** At most `columns` wide; a text that was cut ends with `…`. */
 export function cut(text: string, columns: number): string {
   if (columns < 1) return '';
   if (widthOf(text) <= columns) return text;
@@ -25,7 +25,7 @@ function cutWide(text: string, columns: number): string {
   return widthOf(first!) <= columns ? first! : '';
 }
 
-/** Exactly as wide as the column, for what fits. */
+/** Filled up with spaces to the width of the column. */
 export const pad = (text: string, columns: number): string =>
   text + ' '.repeat(Math.max(0, columns - widthOf(text)));
 
@@ -40,7 +40,7 @@ export function wrap(text: string, columns: number): string[] {
 
 /** Between two columns. */
 export const GAP = '  ';
-/** The last column is worth having from this width on; and so wide may the others be where it gets less. */
+/** The last column is useful from this width on. Where it gets less, the others are cut to 24. */
 const LEAST_LAST = 16;
 const MOST_OTHER = 24;
 const LEAST_CELL = 8;
@@ -53,8 +53,8 @@ export interface Fit {
 }
 
 /**
- * The columns that fit into `width`, the last one of what is left. Where that is little, long cells are cut first, and then
- * the columns named in `spare` go, in that order; those of `without` are not shown at all.
+ * The columns that fit into `width`; the last one gets the rest. Where the rest is small, long cells are cut
+ * first, then the columns named in `spare` are left out, in that order. Those of `without` are never shown.
  */
 export function fitColumns(
   heads: string[],
@@ -76,7 +76,7 @@ export function fitColumns(
     if (room(widths) >= LEAST_LAST) break;
     shown = shown.filter((n) => heads[n] !== head);
   }
-  // still too narrow: the widest gives way
+  // still too narrow: the widest becomes narrower
   while (spare.length > 0 && room(widths) < LEAST_LAST / 2) {
     const widest = shown.slice(0, -1).reduce((most, n) => (widths[n]! > widths[most]! ? n : most));
     if (widths[widest]! <= LEAST_CELL) break;

@@ -1,4 +1,6 @@
-/** Hints that teach: each is shown once in a home, and never again. A file in the cache, made exclusively, remembers it. */
+/**
+ * Hints for new users: each is shown once per home. A file in the cache, created exclusively, remembers it.
+ */
 import { closeSync } from 'node:fs';
 import { createExclusive } from '../../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -6,10 +8,12 @@ import type { Home } from '../../job/home/home.ts';
 
 export type Hint = 'run' | 'watch';
 
-/** Whether this one is still to be taught; whoever gets a yes teaches it. Where nothing can be remembered it is not. */
-export function isNew(home: Home, lesson: Hint): boolean {
+/**
+ * Whether this hint was never shown in this home; the answer is yes once. False where no file can be created.
+ */
+export function isNew(home: Home, hint: Hint): boolean {
   try {
-    closeSync(createExclusive(`${home.cache}/lesson.${lesson}`));
+    closeSync(createExclusive(`${home.cache}/lesson.${hint}`));
     return true;
   } catch (thrown) {
     ignoreSystemError(thrown);

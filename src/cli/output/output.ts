@@ -1,6 +1,7 @@
 /**
- * The only writer of stdout and stderr. Written at once and in order: nothing is lost when the process ends, and a reader
- * that closes the pipe early (`| head`) is no error. stdout is the answer, stderr everything else.
+ * The only writer of stdout and stderr: stdout is the answer, stderr everything else. It writes synchronously
+ * and in order, so nothing is lost when the process ends. A reader that closes the pipe early (`| head`) is
+ * no error.
  */
 import { fstatSync, statSync, writeSync } from 'node:fs';
 import { sleepSync } from '../../base/clock.ts';
@@ -16,7 +17,7 @@ export class AnswerLost extends Error {
   }
 }
 
-/** Writes all; returns the system error that stopped it. */
+/** Writes all; returns the system error that stopped it, if one did. */
 function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
   for (let done = 0; done < bytes.length; ) {
     try {
@@ -24,7 +25,7 @@ function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
     } catch (thrown) {
       const errno = errnoOf(thrown);
       if (errno !== 'EAGAIN') return errno;
-      // somebody made the pipe non-blocking, and it is full
+      // another process made the pipe non-blocking, and it is full
       sleepSync(5);
     }
   }
@@ -43,11 +44,17 @@ export class Output {
   readonly json: boolean;
   /** Where the answer goes. */
   readonly answerStream: 1 | 2 = 1;
-  /** The reader of stdout is gone. The answer then goes nowhere, but the exit code is still the true one. */
+  /** The reader of stdout is gone. The answer is not written then, but the exit code is still right. */
   readerGone = false;
-  /** Of a verb that has changed something by then: lines that stdout does not take go to stderr, and it is done to its end. */
+  /**
+   * For a verb that changes something: lines that cannot be written to stdout go to stderr, and the verb goes
+   * on.
+   */
   diverts: boolean;
-  /** The system error that kept a line from stdout; that line and all after it went to stderr. */
+  /**
+   * The system error of the first line that could not be written to stdout; from there on all lines go to
+   * stderr.
+   */
   lost: string | undefined;
   private readonly env: NodeJS.ProcessEnv;
   constructor(env: NodeJS.ProcessEnv, json: boolean, diverts = false) {
@@ -67,7 +74,10 @@ export class Output {
     }
     if (this.lost !== undefined && this.diverts) write(2, bytes);
   }
-  /** Lines that nobody may see but on stdout; the system error that kept them from it, EPIPE where nobody reads it. */
+  /**
+   * Lines that may appear on stdout alone (secrets); returns the system error that prevented it, EPIPE
+   * without a reader.
+   */
   tryLine(text: string): string | undefined {
     try {
       this.raw(Buffer.from(`${text}\n`));
@@ -88,7 +98,7 @@ export class Output {
   object(value: object): void {
     this.line(objectText(value));
   }
-  /** Many objects of the answer, in few writes; each is made when its turn comes. */
+  /** Many objects of the answer, in few writes. */
   objects(values: Iterable<object>): void {
     let lines: string[] = [];
     for (const value of values) {
@@ -99,7 +109,7 @@ export class Output {
     }
     if (lines.length > 0) this.line(safeJson(lines.join('\n')));
   }
-  /** A line beside the answer: state, hints, errors. */
+  /** A line on stderr: state, hints, errors. */
   note(text: string): void {
     write(2, Buffer.from(`${text}\n`));
   }
@@ -107,21 +117,28 @@ export class Output {
   hint(text: string): void {
     this.note(this.paint(2, 'cyan', `  hint: ${text}`));
   }
+  /** What is the case, and the command that goes on. */
+  next(text: string, command: string): void {
+    this.note(`${text} ${this.paint(2, 'cyan', `Next: ${command}`)}`);
+  }
   /** An error, and what to do about it. */
   error(message: string, hint?: string): void {
     this.note(this.paint(2, 'red', `bgjob: ${message}`));
     if (hint !== undefined) this.hint(hint);
   }
 
-  /** For a verb whose answer is an id alone: its other lines go to stderr. In JSON they are part of the answer. */
+  /**
+   * For a verb whose answer is an id alone: an output whose lines go to stderr. In JSON they are part of the
+   * answer.
+   */
   sideOutput(): Output {
     return this.json ? this : new StderrOutput(this.env, false);
   }
 
-  /** Whether a person looks at this stream. */
+  /** Whether this stream is a terminal. */
   isTerminal(stream: 0 | 1 | 2): boolean {
     try {
-      // a pipe, a file or /dev/null needs no further look, which loads tty: 2 ms
+      // a pipe, a file or /dev/null is none; node:tty takes 2 ms to load
       const stat = fstatSync(stream);
       if (!stat.isCharacterDevice() || stat.rdev === statSync('/dev/null').rdev) return false;
     } catch (thrown) {
@@ -157,8 +174,8 @@ class StderrOutput extends Output {
   }
 }
 
-/** The streams of a verb that is called by a key: what it says is kept, to be shown in a line. */
-export class CapturedOutput extends Output {
+/** The output of a verb that a key calls: it is shown in one line of the view. */
+export class MemoryOutput extends Output {
   private readonly texts: string[] = [];
   constructor(env: NodeJS.ProcessEnv) {
     super(env, false);
@@ -170,7 +187,6 @@ export class CapturedOutput extends Output {
   override note(text: string): void {
     this.texts.push(text);
   }
-  /** Nobody looks at these streams. */
   override isTerminal(): boolean {
     return false;
   }
@@ -178,8 +194,8 @@ export class CapturedOutput extends Output {
     return false;
   }
 
-  /** Everything in one line; an id alone says nothing to a person. */
-  said(): string {
+  /** Everything in one line; without ids, which mean nothing to a person. */
+  text(): string {
     const lines = this.texts.join('\n').split('\n');
     return lines
       .map((line) => line.trim())

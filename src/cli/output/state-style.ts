@@ -1,11 +1,11 @@
-/** How a state looks to a person. */
+/** The colour of a state. */
 
 import { type JobView, type StateWord, stateWord } from '../../job/view.ts';
 import type { Color, Output } from './output.ts';
 
 const BAD: readonly StateWord[] = ['killed', 'timed-out', 'start-failed', 'lost', 'unreadable'];
 
-/** How a state looks: red only for failure, green for what runs, dim for what is over. */
+/** Red only for failures, green for running jobs and successes, dim for the rest. */
 export type Tone = 'live' | 'good' | 'bad' | 'dim';
 
 export function toneOf(word: StateWord, exitCode: number | null): Tone {
@@ -14,7 +14,7 @@ export function toneOf(word: StateWord, exitCode: number | null): Tone {
   return word === 'running' || word === 'starting' || word === 'stopping' ? 'live' : 'dim';
 }
 
-/** Whether it ended because somebody stopped it: bad news to nobody. */
+/** Whether it ended because it was stopped on request: that is no failure. */
 export const wasStopped = (view: JobView): boolean =>
   view.kind === 'ended' &&
   view.status.stop?.cause === 'kill' &&
@@ -28,7 +28,6 @@ export const statePainter = (output: Output, view: JobView, stream = output.answ
   return (text: string): string => output.paint(stream, color, text);
 };
 
-/** The tone of a job. */
 export function toneOfView(view: JobView): Tone {
   if (wasStopped(view)) return 'dim';
   const outcome = view.kind === 'ended' ? view.status.outcome : null;

@@ -1,4 +1,4 @@
-/** Colour and tables for people; loads chalk, so it is a file of its own that only a terminal loads. */
+/** Coloured tables. It loads chalk, and is loaded only where stdout is a terminal. */
 import { Chalk } from 'chalk';
 import { cut, fitColumns, GAP, pad, widthOf } from './columns.ts';
 import type { Tone } from './state-style.ts';
@@ -8,14 +8,11 @@ export { toneOf } from './state-style.ts';
 export interface Row {
   cells: string[];
   tone: Tone;
-  /** What is over for long steps back. */
+  /** Ended long ago: dim. */
   isOld?: boolean;
 }
 
-/**
- * A table that fits `width`: the last column is cut; where there is little room, long cells are, and the columns named in `spare`
- * go. `toned` is the column of the state.
- */
+/** A table that fits `width`, as `fitColumns` does it. `toned` is the column of the state. */
 export function renderTable(
   heads: string[],
   rows: Row[],

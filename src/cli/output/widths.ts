@@ -1,6 +1,6 @@
 /**
- * How many columns a terminal gives to a text: wide characters and emoji take two, marks none. Loads string-width, so it is a file
- * of its own; columns.ts asks it only for what is not plain ASCII.
+ * The width of a text on a terminal: wide characters and emoji take two columns, combining marks none. It
+ * loads string-width, and is loaded by columns.ts only for other than simple characters.
  */
 import stringWidth from 'string-width';
 
@@ -9,7 +9,10 @@ const segmenter = new Intl.Segmenter();
 /** The columns of a text without tabs and escape sequences. */
 export const measure = (text: string): number => stringWidth(text);
 
-/** Cuts between what a reader takes for characters: the parts, each of at most `columns` (of two, where one character takes that). */
+/**
+ * Cuts between characters as a reader sees them: parts of at most `columns`. One wide character may be a part
+ * of two.
+ */
 export function split(text: string, columns: number, most = Number.POSITIVE_INFINITY): string[] {
   const parts: string[] = [];
   let [part, used] = ['', 0];

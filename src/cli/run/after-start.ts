@@ -26,10 +26,10 @@ import {
   parseConditions,
 } from '../wait/parse-conditions.ts';
 import { watchPauses } from '../wait/pause-notes.ts';
-import { reportEnd, reportStillRunning } from '../wait/report-outcome.ts';
+import { printStillRunning, reportEnd } from '../wait/report-outcome.ts';
 import { noteSelfWait } from '../wait/self-wait.ts';
 import { waitForCondition } from '../wait/wait-for-condition.ts';
-import { waitForAll } from '../wait/wait-for-ends.ts';
+import { waitForEnds } from '../wait/wait-for-ends.ts';
 
 /** As a program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
 const READER_GONE: Exit = { code: 141, by: 'bgjob' };
@@ -129,7 +129,7 @@ async function followEnd(context: Context, home: Home, id: JobId, deadline: Dead
   }
   const side = output.sideOutput();
   if (view.kind === 'live')
-    return reportStillRunning(side, home, [view], deadline, waitAgain(context, home, view));
+    return printStillRunning(side, home, [view], deadline, waitAgain(context, home, view));
   deadline.end();
   return reportEnd(side, home, view, 'none');
 }
@@ -161,6 +161,6 @@ export async function watchStarted(
     if (stillRuns && !output.json) output.note(stillRunsText(id));
     return exit;
   }
-  const plan = { any: false, failFast: false, again: waitAgain(context, home, view) };
-  return ok(await waitForAll(side, home, [view], plan, deadline, 'always'));
+  const plan = { again: waitAgain(context, home, view), lastLines: 'always' } as const;
+  return ok(await waitForEnds(side, home, [id], plan, deadline));
 }

@@ -11,7 +11,7 @@ import { manySummary } from '../messages/run.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from '../wait/deadline.ts';
 import { renderIds } from '../wait/render-ids.ts';
-import { waitForMany } from '../wait/wait-for-many.ts';
+import { waitForEnds } from '../wait/wait-for-ends.ts';
 
 /** At most so many failures are named. */
 const MOST_NAMED = 20;
@@ -29,8 +29,8 @@ export async function waitWithSummary(
   deadline: Deadline,
 ): Promise<Exit> {
   const exits = new Map<JobId, Exit>();
-  const plan = { any: false, failFast: false, again, told: exits, failuresOnly: output.isTerminal(2) };
-  const exit = await waitForMany(output.sideOutput(), home, ids, plan, deadline);
+  const plan = { again, exits, isBatch: true, failuresOnly: output.isTerminal(2) };
+  const exit = await waitForEnds(output.sideOutput(), home, ids, plan, deadline);
   if (!output.json) printSummary(output, home, ids, exits);
   return exit;
 }

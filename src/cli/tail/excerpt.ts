@@ -1,16 +1,16 @@
-/** Bounded pieces of a log for people and programs, and what is said beside them: which bytes, what is gone, what remains. */
+/** Bounded pieces of a log: which bytes a read shows, and how they are printed. */
 import { statSync } from 'node:fs';
-import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { brokenEnd, foldRepeats, readableLines } from '../../base/text/sanitize.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { Log, Piece, Stream } from '../../job/log/log.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { stderrOf } from '../jobs/stderr-log.ts';
-import { jobLabel, stateText, tookMs } from '../messages/job-text.ts';
+import { gapTexts, stderrText } from '../messages/tail.ts';
 import type { Output } from '../output/output.ts';
 
-/** A last line without its newline is held back while it may still grow: until it is this old, milliseconds. */
+/** A last line without a newline is not shown while it may still grow: until it is this old, milliseconds. */
 const SETTLED_MS = 1000;
 
 export const NOTHING: Piece = { bytes: Buffer.alloc(0), from: 0, to: 0, size: 0, gone: 0, emptied: 0 };
@@ -32,8 +32,9 @@ export function wholeLines(piece: Piece): Piece {
 }
 
 /**
- * From a cursor forward: at most `lines` whole lines and `limitBytes`. A half line is given only where waiting for its rest is
- * no use: it alone is longer than the limit, a gap follows, or it is the last one and no longer `growing`.
+ * From a cursor forward: at most `lines` whole lines and `limitBytes`. An unfinished line is read only where
+ * its rest cannot be waited for: it alone is longer than the limit, a gap follows, or it is the last line and
+ * no longer `growing`.
  */
 export function readForward(
   log: Log,
@@ -60,20 +61,10 @@ export function readForward(
   return { ...piece, bytes: bytes.subarray(0, end), to: piece.from + end };
 }
 
-/** How a job keeps what it wrote before. */
-export const EMPTIED_HINT = '(`> /dev/stderr` empties a log, as `: > log` does; `>&2` and `>> log` do not)';
-
-/** What stands in a text where something is gone: the job emptied its log, or the log was trimmed. */
-export function gapTexts({ gone, emptied }: Pick<Piece, 'gone' | 'emptied'>): string[] {
-  // after an emptying more is gone than was asked for
-  const trimmed = gone - Math.min(gone, emptied);
-  return [
-    ...(emptied > 0 ? [`[the job emptied its log: ${renderSize(emptied)} gone]`] : []),
-    ...(trimmed > 0 ? [`[… ${renderSize(trimmed)} trimmed by --max-log …]`] : []),
-  ];
-}
-
-/** Prints a piece: as text with a mark where something is gone, raw, or as an object; `folded`: repeated lines once. */
+/**
+ * Prints a piece: as text with a line where a part is gone, raw, or as an object. `folded`: repeated lines
+ * once.
+ */
 export function printPiece(output: Output, view: JobView, piece: Piece, raw: boolean, folded: boolean): void {
   const { bytes, from, to, size, gone, emptied } = piece;
   if (output.json) {
@@ -101,28 +92,8 @@ export function printPiece(output: Output, view: JobView, piece: Piece, raw: boo
   else for (const line of folded ? foldRepeats(lines) : lines) output.line(line);
 }
 
-/** The last line of every read: state, which bytes, and where the next read goes on. */
-export function footer(view: JobView, stream: Stream, { from, to, size }: Piece, extra = ''): string {
-  const [stdout, stderr] = 'spec' in view && view.spec.split ? [' on stdout', ' on stderr'] : ['', ''];
-  const nothing = `no output${stream === 'err' ? stderr : stdout}${view.kind === 'live' ? ' yet' : ''}`;
-  const bytes = `${stream === 'err' ? 'stderr ' : ''}bytes ${from}-${to} of ${size}`;
-  return `[${stateAndTime(view)} | ${size > 0 ? bytes : nothing}${extra} | cursor ${to}]`;
-}
-
-/** That there is more than this log: stderr, if it has a log of its own with something in it. */
+/** Says that there is more than this log: a stderr with a log of its own. */
 export function printStderr(output: Output, home: Home, view: JobView, stream: Stream): void {
   const bytes = stream === 'err' ? 0 : (stderrOf(home, view)?.bytes ?? 0);
-  if (bytes > 0 && !output.json) output.note(`(stderr: ${renderSize(bytes)}: bgjob tail ${view.id} --err)`);
-}
-
-/** The same where a read from a cursor found nothing. */
-export function emptyFooter(view: JobView, cursor: number, quiet: number | null): string {
-  const since = view.kind === 'live' && quiet !== null ? ` for ${renderDuration(quiet)}` : '';
-  return `[${stateAndTime(view)} | nothing new${since} | cursor ${cursor}]`;
-}
-
-function stateAndTime(view: JobView): string {
-  const took = tookMs(view, systemClock.now());
-  const time = took === null ? '' : ` ${view.kind === 'ended' ? 'after ' : ''}${renderDuration(took)}`;
-  return `${jobLabel(view)} ${stateText(view)}${time}`;
+  if (bytes > 0 && !output.json) output.note(stderrText(view.id, bytes));
 }

@@ -1,27 +1,27 @@
-/** Showing a log while it grows: the one way of `tail --follow` and `run --follow`. */
+/** Printing a log while it grows: the one way of `tail --follow` and `run --follow`. */
 import { cleanLine, clip } from '../../base/text/sanitize.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
+import { followsItselfRefusal, gapTexts } from '../messages/tail.ts';
 import type { Output } from '../output/output.ts';
 import { printTrouble } from '../wait/report-outcome.ts';
-import { gapTexts } from './excerpt.ts';
 
 const CLIP = 500;
-/** A stream of output is shown ten times a second. */
+/** Output is printed ten times a second at most. */
 export const SMOOTH_MS = 100;
-/** A line longer than this is shown in pieces: it may never end. */
+/** A longer line is printed in pieces: it may never end. */
 const LONGEST_LINE_BYTES = 64 * 1024;
 
 /**
- * Bytes → clean lines, each as soon as it is whole. An unfinished line (a prompt has no newline) is shown when the
- * job pauses, and completed later.
+ * Bytes to clean lines, each as soon as it is whole. An unfinished line (a prompt has no newline) is printed
+ * when no more comes, and completed later.
  */
 class LineView {
   private rest = Buffer.alloc(0);
-  /** What of the unfinished line is shown already. */
+  /** The part of the unfinished line that was printed already. */
   private shown = '';
   private readonly output: Output;
   constructor(output: Output) {
@@ -41,13 +41,13 @@ class LineView {
     this.rest = Buffer.from(all);
   }
 
-  /** The job pauses, or ended: shows the unfinished line too. */
+  /** No more comes for now, or the job ended: prints the unfinished line, too. */
   flush(atEnd: boolean): void {
     if (this.rest.length > 0) this.show(this.rest, atEnd);
     if (atEnd) this.rest = Buffer.alloc(0);
   }
 
-  /** What stood between is gone: the unfinished line ends here. */
+  /** A part of the log is gone: the unfinished line ends here. */
   interrupt(note: string): void {
     this.flush(true);
     this.output.note(note);
@@ -55,7 +55,7 @@ class LineView {
 
   private show(bytes: Buffer, whole: boolean): void {
     const line = clip(cleanLine(bytes.toString('utf8')), CLIP);
-    // the line was rewritten since: begin it anew below
+    // the line was rewritten since: it is printed again below
     const goesOn = line.startsWith(this.shown);
     const text = goesOn ? line.slice(this.shown.length) : `\n${line}`;
     if (text !== '' || whole) this.output.raw(Buffer.from(whole ? `${text}\n` : text));
@@ -63,27 +63,26 @@ class LineView {
   }
 }
 
-/** Which log, from which byte on, and whether as it is. */
+/** Which log, from which byte on, and whether its bytes are printed as they are. */
 export interface FollowAsk {
   stream: Stream;
   from: number;
   raw: boolean;
 }
 
-/** Refuses to follow a log into itself: each line shown would be a line more to show. */
+/** Refuses to follow a log into itself: each line printed would be a new line of it. */
 export function followsItself(home: Home, id: JobId, stream: Stream): Failure | undefined {
   const log = Log.open(home.job(id), stream);
   const isOwn = log !== undefined && (log.isSameFile(1) || log.isSameFile(2));
   log?.close();
   if (!isOwn) return undefined;
-  return {
-    code: 'usage',
-    message: `what is shown here goes into the log of job ${id} itself: following it would never end`,
-    hint: `bgjob tail ${id}`,
-  };
+  return followsItselfRefusal(id);
 }
 
-/** Shows the log until the job ended, `abort` fires or nobody reads; returns the cursor after it. */
+/**
+ * Prints the log until the job ended, `abort` fires or the reader of stdout is gone; returns the cursor after
+ * it.
+ */
 export async function followTo(
   output: Output,
   home: Home,

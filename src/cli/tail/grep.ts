@@ -1,6 +1,7 @@
 /**
- * `tail --grep`: the lines that match, with lines around them, from a log of any size in bounded memory; and with --follow
- * each match as it comes. Everything is found by byte offsets, so that nothing is shown twice and nothing is kept.
+ * `tail --grep`: the lines that match, with lines around them, from a log of any size in bounded memory; with
+ * --follow each match as it comes. Positions are byte offsets: no line is printed twice, and no line is
+ * stored.
  */
 import type { Pattern } from '../../base/text/pattern.ts';
 import { cleanLine, clip } from '../../base/text/sanitize.ts';
@@ -9,10 +10,9 @@ import { follow } from '../../engine/wait/follow-log.ts';
 import { EXIT, ok, type Result } from '../../job/failure.ts';
 import { Log, type Piece } from '../../job/log/log.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
-import { noMatchText } from '../messages/tail.ts';
+import { footer, gapTexts, moreMatchesText, NO_OUTPUT, NOTHING_NEW, noMatchText } from '../messages/tail.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printTrouble } from '../wait/report-outcome.ts';
-import { footer, gapTexts } from './excerpt.ts';
 import { SMOOTH_MS } from './follow.ts';
 import { printEndOfRest, type Reading } from './view.ts';
 
@@ -20,9 +20,9 @@ const NO_MATCH: Exit = { code: EXIT.no, by: 'bgjob' };
 const MATCHES = 40;
 const LIMIT_BYTES = 8192;
 const CLIP = 500;
-/** Matches are counted up to here; how many more there are is no use to anybody, and would take as long as showing them. */
+/** Matches are counted up to here: a full count would take as long as printing them. */
 const COUNTED = 10_000;
-/** As far back as lines before a match are looked for. */
+/** Lines before a match are looked for this far back. */
 const BEFORE_BYTES = 64 * 1024;
 const PIECE_BYTES = 256 * 1024;
 
@@ -33,24 +33,25 @@ export interface GrepAsk {
   max: number | null;
 }
 
-/** How far the search of one log came. */
+/** Up to which byte one log was searched. */
 export interface Searched {
   reading: Reading;
   to: number;
 }
 type Answer = Result<{ exit: Exit; searched: Searched[] }>;
 
-/** What was shown of all logs together. */
+/** Of all logs together. */
 interface Tally {
   shown: number;
 }
 
-/** Shows matches and the lines around them, each line once. */
+/** Prints matches and the lines around them, each line once. */
 class Matches {
-  /** How many were shown. */
+  /** How many matches were printed. */
   shown = 0;
   /** Up to which byte. */
   to: number;
+  /** So many lines after the last match are still to be printed. */
   private due = 0;
   private bytes = 0;
   private readonly log: Log;
@@ -66,7 +67,7 @@ class Matches {
     this.to = from;
   }
 
-  /** As many as were asked for, or as the bound allows. */
+  /** No more matches are to be printed. */
   get isFull(): boolean {
     const { options } = this.reading;
     if (this.ask.max !== null) return this.tally.shown >= this.ask.max;
@@ -82,7 +83,7 @@ class Matches {
       this.reading.output.line('--');
     for (const line of linesOf(before.bytes.subarray(start - before.from), start)) this.print(line, false);
     const { bytes, from } = this.log.read(hit.from, hit.to);
-    // trimmed or emptied since: it was there, and it matched
+    // the log may have been trimmed or emptied since the match
     const whole = from === hit.from && bytes.length === hit.to - hit.from && isText(bytes, hit.text);
     this.print({ bytes: whole ? bytes : Buffer.from(hit.text), from: hit.from, to: hit.to }, true);
     this.shown++;
@@ -91,7 +92,7 @@ class Matches {
     this.due = context;
   }
 
-  /** The lines after the last match, as far as they are there before byte `limit`. */
+  /** Prints the lines after the last match, as far as they are there before byte `limit`. */
   advance(limit: number): void {
     while (this.due > 0 && this.to < limit) {
       const { bytes, from } = this.log.read(this.to, Math.min(limit, this.to + BEFORE_BYTES));
@@ -138,7 +139,7 @@ function startOfLast(bytes: Buffer, count: number): number {
   return at;
 }
 
-/** What matches in what is there now, in each log in turn. The exit code is 1 if nothing does. */
+/** Prints the matches in each log in turn. The exit code is 1 if there is none. */
 export async function printMatches(readings: Reading[], ask: GrepAsk): Promise<Answer> {
   const tally: Tally = { shown: 0 };
   const searched: Searched[] = [];
@@ -149,10 +150,10 @@ export async function printMatches(readings: Reading[], ask: GrepAsk): Promise<A
     if (readings.length > 1 && stream === 'err' && log && log.size > 0 && !output.json)
       output.note('stderr:');
     try {
-      const told = await searchLog(reading, log, ask, tally);
-      if (!told.ok) return told;
-      found += told.value.found;
-      searched.push({ reading, to: told.value.to });
+      const one = await searchLog(reading, log, ask, tally);
+      if (!one.ok) return one;
+      found += one.value.found;
+      searched.push({ reading, to: one.value.to });
     } finally {
       log?.close();
     }
@@ -169,7 +170,7 @@ async function searchLog(
   const { output, view, stream, start } = reading;
   const begin = start ?? 0;
   if (!log) {
-    if (!output.json) output.note('(no output yet)');
+    if (!output.json) output.note(NO_OUTPUT);
     return ok({ found: 0, to: begin });
   }
   const { size } = log;
@@ -178,7 +179,7 @@ async function searchLog(
   const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let found = 0;
   let [gone, emptied] = [0, 0];
-  /** Behind the first match that was not shown any more, there is more to read. */
+  /** Where the first match begins that was not printed any more. */
   let stopped: number | undefined;
   const isCounted = () => stopped !== undefined && found >= COUNTED;
   const take = (hits: Hit[]): void => {
@@ -224,7 +225,7 @@ interface Counts {
   complete: boolean;
 }
 
-/** The last object of a search: where it looked, and how many lines matched. */
+/** The last object of a search: the bytes that were searched, and how many lines matched. */
 function printSummary({ output, view, stream }: Reading, piece: Piece, counts: Counts): void {
   const { from, to, size, gone, emptied } = piece;
   output.object({ v: 1, id: view.id, stream, from, to, size, gone, emptied, cursor: to, ...counts });
@@ -238,24 +239,23 @@ function printCounts(
 ): void {
   const { from, to } = piece;
   for (const text of gapTexts(piece)) output.note(text);
-  if (matches === 0) output.note(from === to ? '(nothing new)' : noMatchText(pattern));
+  if (matches === 0) output.note(from === to ? NOTHING_NEW : noMatchText(pattern));
   const all = complete ? String(matches) : `more than ${COUNTED}`;
-  const since = `${stream === 'err' ? '--err ' : ''}--since ${to}`;
-  if (matches > shown) output.note(`(${shown} of ${all} lines that match; more: --max N, or ${since})`);
+  if (matches > shown) output.note(moreMatchesText(shown, all, stream, to));
 }
 
-/** Each match as soon as its line is there, until the job ends or as many were shown as were asked for. */
+/** Each match as soon as its line is there, until the job ends or --max is reached. */
 export async function followMatches(
   readings: Reading[],
   ask: GrepAsk,
   deadlineMs: number | null,
 ): Promise<Answer> {
   const { output } = readings[0]!;
-  const patience = new Deadline(deadlineMs);
+  const deadline = new Deadline(deadlineMs);
   const enough = new AbortController();
   const stop = () => enough.abort();
-  patience.signal.addEventListener('abort', stop, { once: true });
-  if (patience.signal.aborted) stop();
+  deadline.signal.addEventListener('abort', stop, { once: true });
+  if (deadline.signal.aborted) stop();
   const tally: Tally = { shown: 0 };
   const followed = await Promise.all(
     readings.map(async (reading) => {
@@ -275,19 +275,19 @@ export async function followMatches(
   for (const [n, { reading, to, size, matches }] of searched.entries()) {
     const shown: Piece = { from: reading.start ?? 0, to, size, gone: 0, emptied: 0, bytes: Buffer.alloc(0) };
     if (!isFull) {
-      // the object of the job is one
-      if (n === 0 || !output.json) exit = printEndOfRest(reading, patience, shown);
+      // the object of the job is printed once
+      if (n === 0 || !output.json) exit = printEndOfRest(reading, deadline, shown);
     } else if (output.json) {
       printSummary(reading, shown, { matches, shown: matches, complete: true });
     } else output.note(footer(reading.view, reading.stream, shown));
   }
-  patience.end();
+  deadline.end();
   const none = exit.code === 0 && !output.readerGone && tally.shown === 0;
   if (none && !output.json) output.note(noMatchText(ask.pattern));
   return ok({ exit: none ? NO_MATCH : exit, searched });
 }
 
-/** How one log was followed: up to `size`, and shown up to `to`. */
+/** One log was followed up to `size`, and printed up to `to`. */
 interface Followed extends Searched {
   isFull: boolean;
   size: number;

@@ -1,4 +1,7 @@
-/** One call of `tail`: where it begins, the bounded view, everything, or all that comes. */
+/**
+ * One call of `tail`: where it begins; then the bounded view of the end, everything (--full), or what comes
+ * (--follow).
+ */
 import { renderSize, systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { ok, type Result } from '../../job/failure.ts';
@@ -13,28 +16,18 @@ import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
 import { awayNote, stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
+import { EMPTIED_HINT, emptyFooter, footer, notAllText } from '../messages/tail.ts';
 import { stillRunningText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printPauses } from '../wait/pause-notes.ts';
-import { reportStillRunning } from '../wait/report-outcome.ts';
-import {
-  EMPTIED_HINT,
-  emptyFooter,
-  footer,
-  isGrowing,
-  NOTHING,
-  printPiece,
-  printStderr,
-  quietMs,
-  readForward,
-  wholeLines,
-} from './excerpt.ts';
+import { printStillRunning } from '../wait/report-outcome.ts';
+import { isGrowing, NOTHING, printPiece, printStderr, quietMs, readForward, wholeLines } from './excerpt.ts';
 import { followTo } from './follow.ts';
 
 const LINES = 40;
 const LIMIT_BYTES = 8192;
-/** Room for each line that was asked for by number. */
+/** Room for each line of -n. */
 const LINE_BYTES = 500;
 const FULL_PIECE_BYTES = 1 << 20;
 
@@ -51,14 +44,14 @@ export const READING_OPTIONS = {
   full: { kind: 'flag', text: 'everything, without bounds' },
   since: { kind: 'text', value: 'CURSOR|DUR', text: 'from this byte on, or what came in the last 5m' },
   new: { kind: 'flag', text: 'what is new since the last --new' },
-  reader: { kind: 'text', value: 'NAME', text: 'with --new: whose last one (each has its own)' },
+  reader: { kind: 'text', value: 'NAME', text: 'with --new: the reader NAME, which has a cursor of its own' },
   err: { kind: 'flag', text: 'stderr of a job started with --split' },
   follow: { kind: 'flag', short: '-f', text: 'go on until the job ends', group: 'How' },
   raw: { kind: 'flag', text: 'the bytes as they are' },
 } as const;
 export type ReadingInput = Input<typeof READING_OPTIONS>['options'];
 
-/** Everything that one call needs to know. */
+/** What one call of `tail` reads, and how. */
 export interface Reading {
   output: Output;
   home: Home;
@@ -67,13 +60,13 @@ export interface Reading {
   options: ReadingInput;
   /** Where it begins; null for the view of the end. */
   start: number | null;
-  /** What has to be typed to go on the same way, without the place. */
+  /** The command that goes on in the same way, without the cursor. */
   again: string;
 }
 
 export const readerOf = ({ reader }: ReadingInput): string => reader ?? 'default';
 
-/** Where reading begins; fails for what is no position in this log. */
+/** Where reading begins; fails for text that is no position in this log. */
 export function startOf(
   options: ReadingInput,
   home: Home,
@@ -89,18 +82,18 @@ export function startOf(
   return parsePosition(text, job, stream, jobLabel(view));
 }
 
-/** Where what is new begins; null: with the view of the end, as for one that never read. */
+/** Where --new begins; null: with the view of the end, as at the first --new. */
 function newStart(job: JobPaths, stream: Stream, cursor: Cursor | undefined): number | null {
   const log = cursor && Log.open(job, stream);
   if (!log) return null;
   const { size, emptiedBytes: floor } = log;
   log.close();
-  // emptied since, or, beyond the end, just now: all that is there is new
+  // emptied since, or, if the cursor is beyond the end, just now: the whole log is new
   if (floor > cursor.floor) return Math.min(cursor.at, floor);
   return cursor.at > size ? floor : cursor.at;
 }
 
-/** Everything from `from` on, in pieces that end where a line does: a log may be larger than the memory. */
+/** Everything from `from` on, in pieces of whole lines: a log may be larger than the memory. */
 function printFull({ output, view, options }: Reading, log: Log, from: number): Piece {
   const { size } = log;
   let at = from;
@@ -110,7 +103,7 @@ function printFull({ output, view, options }: Reading, log: Log, from: number): 
     const lines = wholeLines(piece);
     const isCut = options.raw || piece.to >= size || lines.bytes.length === 0;
     const shown = isCut ? piece : lines;
-    // all of it was asked for: each line is one
+    // everything was asked for: repeated lines, too
     printPiece(output, view, shown, options.raw, false);
     at = shown.to;
   }
@@ -126,11 +119,11 @@ export function printView(reading: Reading, log: Log): Piece {
   let piece: Piece;
   if (start === null) {
     piece = log.lastLines(lines, limit);
-    // following goes on with the unfinished line from its beginning, and the next --new too
+    // --follow, and the next --new, go on with the unfinished line from its beginning
     const goesOn = options.follow || (options.new && isGrowing(view, home.job(view.id), stream));
     if (goesOn && !options.raw) piece = wholeLines(piece);
   } else if (options.follow) {
-    // what follows is shown without a bound
+    // --follow prints everything from there on
     return { ...NOTHING, from: start, to: start, size: log.size };
   } else {
     piece =
@@ -143,7 +136,7 @@ export function printView(reading: Reading, log: Log): Piece {
   return piece;
 }
 
-/** What is said below a view. */
+/** Prints the lines below a view. */
 export function printFooter({ output, home, view, stream, options, start }: Reading, piece: Piece): void {
   if (output.json) return;
   printStderr(output, home, view, stream);
@@ -159,46 +152,40 @@ export function printFooter({ output, home, view, stream, options, start }: Read
   const emptied = readEmptiedBytes(home.job(view.id), stream);
   const full = `bgjob tail ${view.id}${options.err ? ' --err' : ''} --full`;
   if (start === null && from > emptied && !options.full) {
-    const gone = [
-      ...(emptied > 0 ? [`the job emptied its log: ${renderSize(emptied)} gone`] : []),
-      ...(trimmed > 0 ? [`${renderSize(trimmed)} trimmed by --max-log`] : []),
-    ];
-    output.note(`(not all of it; ${gone.length > 0 ? `${gone.join(', ')}, the rest` : 'all'}: ${full})`);
+    output.note(notAllText(trimmed, emptied, full));
   }
   if (piece.emptied > 0) output.note(EMPTIED_HINT);
   output.note(footer(view, stream, piece, remain));
 }
 
-/** All that comes until the job ends; where it stopped. */
+/** Prints what comes until the job ends; returns where it stopped. */
 export async function printRest(
   reading: Reading,
   shown: Piece,
   deadlineMs: number | null,
 ): Promise<{ exit: Exit; to: number }> {
   const { output, home, view, stream, options } = reading;
-  const patience = new Deadline(deadlineMs);
+  const deadline = new Deadline(deadlineMs);
   const asked = { stream, from: shown.to, raw: options.raw };
-  const to = await followTo(output, home, view.id, asked, patience.signal);
+  const to = await followTo(output, home, view.id, asked, deadline.signal);
   if (!output.readerGone) printStderr(output, home, view, stream);
-  return { exit: printEndOfRest(reading, patience, { ...shown, to, size: to }), to };
+  return { exit: printEndOfRest(reading, deadline, { ...shown, to, size: to }), to };
 }
 
-/** After a follow: the job ended, or our patience did. */
-export function printEndOfRest(reading: Reading, patience: Deadline, shown: Piece): Exit {
+/** After a follow: the job ended, or the call gives up. */
+export function printEndOfRest(reading: Reading, deadline: Deadline, shown: Piece): Exit {
   const { output, home, view, stream, again } = reading;
   if (output.readerGone) return SUCCESS;
   const now = observe(home, view.id) ?? view;
-  if (now.kind === 'live' && output.json) return reportStillRunning(output, home, [now], patience, again);
+  if (now.kind === 'live' && output.json) return printStillRunning(output, home, [now], deadline, again);
   if (now.kind === 'live') {
     // stdout is the log alone
     output.note(footer(now, stream, shown));
     printPauses(output, home, [view.id]);
-    output.note(
-      `${stillRunningText([now], 1)} ${output.paint(2, 'cyan', `Next: ${again} --since ${shown.to}`)}`,
-    );
-    return patience.exit();
+    output.next(stillRunningText([now], 1), `${again} --since ${shown.to}`);
+    return deadline.exit();
   }
-  patience.end();
+  deadline.end();
   noteSeen(home.job(view.id));
   const job = home.job(view.id);
   const extras = {

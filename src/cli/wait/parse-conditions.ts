@@ -1,4 +1,4 @@
-/** What `wait` and `run` can wait for beside the end of a job: the options, parsed and checked. */
+/** The options of `wait` and `run` that wait for something else than the end of a job: parsed and checked. */
 import { resolve } from 'node:path';
 import { renderDuration } from '../../base/clock.ts';
 import { type Pattern, parsePattern } from '../../base/text/pattern.ts';
@@ -8,8 +8,8 @@ import { parseUrl } from '../../engine/wait/url.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 import type { Input } from '../command/command.ts';
+import { conditionRefusal } from '../messages/wait.ts';
 
-/** What `wait` and `run` can wait for beside the end. */
 export const CONDITION_OPTIONS = {
   until: {
     kind: 'list',
@@ -19,9 +19,9 @@ export const CONDITION_OPTIONS = {
   },
   'fail-on': { kind: 'list', value: 'RE', text: 'give up (1) as soon as a line of its output matches' },
   'until-port': { kind: 'list', value: 'N', text: 'until a process of the job listens on TCP port N' },
-  'any-owner': { kind: 'flag', text: 'with --until-port: whoever listens (a proxy)' },
+  'any-owner': { kind: 'flag', text: 'with --until-port: any process that listens (a proxy)' },
   'until-url': { kind: 'list', value: 'URL', text: 'until it answers with a status below 500' },
-  insecure: { kind: 'flag', text: 'with --until-url: whatever its certificate is' },
+  insecure: { kind: 'flag', text: 'with --until-url: accept any certificate' },
   'until-file': { kind: 'list', value: 'PATH', text: 'until the file is there' },
   'until-idle': { kind: 'duration', value: 'DUR', text: 'until it has written nothing for DUR' },
 } as const;
@@ -37,7 +37,7 @@ export interface Conditions {
   insecure: boolean;
   files: string[];
   idleMs: number | null;
-  /** Where the output is looked at from; null: its beginning. */
+  /** The output counts from here on; null: from its beginning. */
   since: string | null;
   /** The same in words, to be typed again. */
   words: string[];
@@ -65,7 +65,7 @@ function parseAll<T>(texts: string[], parse: (text: string) => Result<T>): Resul
 function parsePort(text: string): Result<number> {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65535) return ok(port);
-  return fail({ code: 'usage', message: `--until-port: "${safe(text)}" is not a port from 1 to 65535` });
+  return fail(conditionRefusal.port(text));
 }
 
 /** null if no condition was asked for. `cwd`: what a relative path is relative to. */
@@ -74,7 +74,6 @@ export function parseConditions(
   since: string | null,
   cwd: () => Result<string>,
 ): Result<Conditions | null> {
-  const refuse = (message: string) => fail({ code: 'usage', message });
   const until = parseAll(options.until, (text) => parsePattern('--until', text));
   if (!until.ok) return until;
   const failOn = parseAll(options['fail-on'], (text) => parsePattern('--fail-on', text));
@@ -84,25 +83,20 @@ export function parseConditions(
     parsePort,
   );
   if (!ports.ok) return ports;
-  if (ports.value.length > 0 && !canSeePorts())
-    return fail({
-      code: 'usage',
-      message: '--until-port: without /proc lsof tells who listens, and it is not in /usr/bin or /usr/sbin',
-      hint: 'install lsof, or wait for what it answers: bgjob wait REF --until-url http://localhost:PORT/',
-    });
+  if (ports.value.length > 0 && !canSeePorts()) return fail(conditionRefusal.noPorts());
   const urls = parseAll(options['until-url'], parseUrl);
   if (!urls.ok) return urls;
   const files: string[] = [];
   for (const path of options['until-file']) {
-    if (path === '') return refuse('--until-file: the path is empty');
+    if (path === '') return fail(conditionRefusal.emptyPath());
     const base = path.startsWith('/') ? ok('/') : cwd();
     if (!base.ok) return base;
     files.push(resolve(base.value, path));
   }
-  if (options['any-owner'] && ports.value.length === 0) return refuse('--any-owner needs --until-port');
-  if (options.insecure && urls.value.length === 0) return refuse('--insecure needs --until-url');
+  if (options['any-owner'] && ports.value.length === 0) return fail(conditionRefusal.anyOwner());
+  if (options.insecure && urls.value.length === 0) return fail(conditionRefusal.insecure());
   const patterns = until.value.length + failOn.value.length;
-  if (since !== null && patterns === 0) return refuse('--since needs --until or --fail-on');
+  if (since !== null && patterns === 0) return fail(conditionRefusal.since());
   const idleMs = options['until-idle'];
   if (patterns + ports.value.length + urls.value.length + files.length === 0 && idleMs === null)
     return ok(null);
@@ -120,7 +114,7 @@ export function parseConditions(
   });
 }
 
-/** The options as they are typed, for the hint that says how to go on: from any directory. */
+/** The options as they are typed, for a command that waits on from any directory: paths are absolute. */
 function wordsOf(options: ConditionInput, since: string | null): string[] {
   const words: string[] = [];
   for (const [name, option] of Object.entries(CONDITION_OPTIONS)) {

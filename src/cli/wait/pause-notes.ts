@@ -1,4 +1,7 @@
-/** That jobs wait behind a pause, which ends only when somebody resumes it: told at once, when one begins, and with the 75. */
+/**
+ * Notes about pauses: a paused job or queue goes on only on request, so a call that waits behind one says so:
+ * at once, when another begins, and again when it gives up.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { findPauses } from '../../engine/queue/pauses.ts';
@@ -7,17 +10,17 @@ import type { JobId } from '../../job/spec.ts';
 import { pauseNotes } from '../messages/pause.ts';
 import type { Output } from '../output/output.ts';
 
-/** Between two looks, milliseconds; they take a part of the time that is at most this. */
 const POLL_MS = 2000;
+/** Polls take at most this part of the time. */
 const SHARE = 0.02;
 
-/** Tells behind which pauses these jobs wait now. Programs read the reason of each. */
+/** Prints the pauses behind which these jobs wait now. JSON has the reason in each object. */
 export function printPauses(output: Output, home: Home, ids: readonly JobId[]): void {
   if (output.json) return;
   for (const note of notesOf(home, ids)) output.note(note);
 }
 
-/** Only notes: where a record cannot be read, the waiting itself says so. */
+/** Where a record cannot be read there are no notes: the wait itself fails then. */
 function notesOf(home: Home, ids: readonly JobId[]): string[] {
   try {
     return pauseNotes(findPauses(home, ids));
@@ -28,28 +31,28 @@ function notesOf(home: Home, ids: readonly JobId[]): string[] {
 }
 
 /**
- * Tells them at once, and while the jobs are waited for each that begins; the call ends it. `say`: how a line is written where a
- * spinner turns.
+ * Prints the pauses now and each that begins later, until the returned function is called. `around`: pauses a
+ * spinner.
  */
 export function watchPauses(
   output: Output,
   home: Home,
   ids: () => readonly JobId[],
-  say: (write: () => void) => void = (write) => write(),
+  around: (write: () => void) => void = (write) => write(),
 ): () => void {
   if (output.json) return () => {};
-  let told = new Set<string>();
+  let printed = new Set<string>();
   let timer: NodeJS.Timeout;
-  const look = (): void => {
+  const poll = (): void => {
     const begun = systemClock.monotonic();
     const notes = notesOf(home, ids());
-    const begins = notes.filter((note) => !told.has(note));
-    told = new Set(notes);
-    if (begins.length > 0) say(() => begins.forEach((note) => void output.note(note)));
-    timer = setTimeout(look, Math.max(POLL_MS, (systemClock.monotonic() - begun) / SHARE));
-    // the waiting itself keeps the process
+    const begins = notes.filter((note) => !printed.has(note));
+    printed = new Set(notes);
+    if (begins.length > 0) around(() => begins.forEach((note) => void output.note(note)));
+    timer = setTimeout(poll, Math.max(POLL_MS, (systemClock.monotonic() - begun) / SHARE));
+    // the wait itself keeps the process alive
     timer.unref();
   };
-  look();
+  poll();
   return () => clearTimeout(timer);
 }

@@ -1,4 +1,4 @@
-/** How far many jobs are, in one line that fits: what has ended, failed, runs, how fast, and how long it will take. */
+/** Progress of many jobs in one line that fits: ended, failed, running, jobs per second, time left. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 
 export interface Amounts {
@@ -10,7 +10,7 @@ export interface Amounts {
 
 const group = (amount: number): string => String(amount).replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** Blocks of the bar, and the least that is one. */
+/** Blocks of the bar; a shorter one is left out. */
 const MOST_BAR = 24;
 const LEAST_BAR = 8;
 
@@ -19,7 +19,7 @@ const bar = (share: number, width: number): string => {
   return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
 };
 
-/** `perSecond` and `leftMs` null: not known yet. The parts that do not fit are left out, the least important first. */
+/** `pace` null: not known yet. Parts that do not fit are left out, the least important first. */
 export function renderProgress(
   { total, ended, failed, running }: Amounts,
   pace: { perSecond: number; leftMs: number } | null,
@@ -54,11 +54,11 @@ function renderRate(perSecond: number): string {
   return perSecond * 60 >= 1 ? `${Math.round(perSecond * 60)}/min` : `${Math.round(perSecond * 3600)}/h`;
 }
 
-/** Speed is that of so long, milliseconds; and it is told after this. */
+/** The pace is that of the last 30 s, and is shown after a second. */
 const WINDOW_MS = 30_000;
 const LEAST_MS = 1000;
 
-/** Remembers when how many had ended. */
+/** Remembers how many had ended at which time. */
 export class Progress {
   private readonly samples: { at: number; ended: number }[] = [];
   private readonly verb: string;

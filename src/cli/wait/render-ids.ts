@@ -1,7 +1,7 @@
-/** Many ids in few words, as a shell takes them. */
+/** A list of ids in few words, as a shell takes them. */
 import type { JobId } from '../../job/spec.ts';
 
-/** So many pieces of a list of ids are typed again by nobody. */
+/** A list of more ranges is written id by id. */
 const MOST_RANGES = 20;
 
 /** `$(seq 3 90) 95`: ids as a shell takes them. */

@@ -1,6 +1,7 @@
 /**
- * What `wait --queue` and `wait --all` answer: the code of the first failure that counts, by id. A round whose ends were all told is
- * noted as answered; not after a deadline, a signal or an error, nor where nobody read the answer.
+ * The answer of `wait --queue` and `wait --all`: the code of the first failure that counts, by id. A round is
+ * recorded as answered when all its ends were printed; not after a deadline, a signal or an error, nor after
+ * the reader of stdout was gone.
  */
 import { systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -13,12 +14,12 @@ import { readAllRemoved } from '../../job/rounds/removed-jobs.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { jobObject, queueOf, verdict } from '../messages/job-text.ts';
-import { ageText, emptyRoundText, notCountedText, removedText, sameRoundText } from '../messages/round.ts';
+import { ageText, emptyRoundText, notCountedText, removedText, sameRoundText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
-import type { Judgement } from './deadline.ts';
-import { goneView, judgeEnd } from './report-outcome.ts';
+import { goneView } from './report-outcome.ts';
+import { type Judgement, judgeEnd } from './wait-plan.ts';
 
-/** What a round makes of one of its ends. */
+/** The judgement of a round on one of its ends. */
 export function judgeInRound(home: Home, round: Pick<Round, 'scope'>, view: JobView): Judgement {
   if (view.kind === 'unreadable') {
     // gc may have taken it while it was waited for
@@ -35,11 +36,11 @@ export function judgeInRound(home: Home, round: Pick<Round, 'scope'>, view: JobV
   return { exit: SUCCESS, failed: false, counted: false, remark };
 }
 
-/** The same of a batch: a later job that stands for one of its jobs is of the same batch. */
+/** The same for a batch: a later job that took the place of one of its jobs belongs to the same batch. */
 export const judgeInBatch = (home: Home, view: JobView): Judgement =>
   judgeInRound(home, { scope: { here: null, queue: queueOf(view) } }, view);
 
-/** Tells a failure whose records are gone. */
+/** Prints failures whose records gc has removed. */
 export function printRemoved(output: Output, removed: Round['removed']): void {
   for (const one of removed) {
     if (!output.json) output.line(removedText(one));
@@ -51,28 +52,33 @@ export function printRemoved(output: Output, removed: Round['removed']): void {
   }
 }
 
-/** What is said before the ends of a round are told. */
+/** Printed before the ends of a round. */
 export function introduceRound(output: Output, { scope, views, removed, leftOut, answered }: Round): void {
   if (output.json) return;
   if (answered) output.note(sameRoundText(scope.queue, countIds(answered.jobs) - views.length));
   else if (views.length + removed.length === 0) output.note(emptyRoundText(leftOut.length));
 }
 
-/** The exit of a round whose ends were all told, and its record, if it was not answered before. */
-export function answerRound(output: Output, home: Home, round: Round, told: ReadonlyMap<number, Exit>): Exit {
+/** The exit of a round whose ends were all printed; records the answer, if there was none before. */
+export function answerRound(
+  output: Output,
+  home: Home,
+  round: Round,
+  exits: ReadonlyMap<number, Exit>,
+): Exit {
   const { scope, views, removed, answered, bounds } = round;
   if (answered) return answered.first ?? SUCCESS;
   const failures = [
-    ...views.flatMap(({ id }) => ({ id, ...(told.get(id) ?? SUCCESS) })),
+    ...views.flatMap(({ id }) => ({ id, ...(exits.get(id) ?? SUCCESS) })),
     ...removed.map(({ id, code, by }) => ({ id, code, by })),
   ]
     .filter(({ code }) => code !== 0)
     .sort((a, b) => a.id - b.id);
   const first = failures[0] ?? null;
   const ids = [...views, ...removed].map(({ id }) => id);
-  // of a job of another machine nobody knows the end yet; an answer that nobody read was none
-  const isNotified = ids.length > 0 && !views.some(({ kind }) => kind === 'elsewhere') && !output.readerGone;
-  if (isNotified) {
+  // the end of a job of another machine is not known yet
+  const isAnswered = ids.length > 0 && !views.some(({ kind }) => kind === 'elsewhere') && !output.readerGone;
+  if (isAnswered) {
     try {
       writeAnsweredRound(home, {
         ...{ project: scope.here?.project ?? null, queue: scope.queue },
@@ -80,14 +86,14 @@ export function answerRound(output: Output, home: Home, round: Round, told: Read
         ...{ failed: failures.length, first, at: systemClock.now() },
       });
     } catch (thrown) {
-      // a home that cannot be written: the same round is answered again
+      // a read-only home: the same round is answered again
       ignoreSystemError(thrown);
     }
   }
   return first === null ? SUCCESS : { code: first.code, by: first.by };
 }
 
-/** What `--ended` makes of an end: whether it is one. */
+/** The judgement of `--ended`: 0 for any end. */
 export function judgeEnded(judged: Judgement, view: JobView): Judgement {
   const exit = view.kind === 'ended' ? SUCCESS : verdict(view);
   return { ...judged, exit };

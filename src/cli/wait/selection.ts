@@ -1,5 +1,4 @@
-/** Which jobs `wait` waits for: references, a batch, a round of a queue or of the project. */
-import { safe } from '../../base/text/sanitize.ts';
+/** The jobs that `wait` means: references, a batch, a round of a queue or of the project. */
 import { type Batch, findBatch } from '../../engine/wait/batch.ts';
 import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { findRound, type Round } from '../../engine/wait/round.ts';
@@ -9,10 +8,10 @@ import { parseId } from '../../job/home/ids.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { requireQueue, selectAll } from '../jobs/select.ts';
-import { noRoundText } from '../messages/round.ts';
+import { noBatchText, noRoundText, selectionRefusal } from '../messages/wait.ts';
 import { renderIds } from './render-ids.ts';
 
-/** What was asked for. */
+/** The words and options of the call. */
 export interface Asked {
   all: boolean;
   queue: string | null;
@@ -21,12 +20,11 @@ export interface Asked {
   everywhere: boolean;
 }
 
-/** What is waited for. */
 export interface Selection {
   home: Home;
   /** All of them, each once: those of the references first, then the others by id. */
   views: JobView[];
-  /** Those of the references. */
+  /** Those that references name. */
   named: JobView[];
   batch: Batch | null;
   round: Round | null;
@@ -34,23 +32,16 @@ export interface Selection {
   words: string | null;
 }
 
-/** What contradicts itself, before anything is looked at. */
+/** Fails for options that contradict each other. */
 export function checkAsked({ all, queue, batch, everywhere }: Asked, references: string[]): Result<void> {
-  const usage = (message: string, hint: string) => fail({ code: 'usage', message, hint });
   const given = [
     ...(all ? ['--all'] : []),
     ...(queue === null ? [] : ['--queue']),
     ...(batch === null ? [] : ['--batch']),
   ];
-  if (given.length > 1)
-    return usage(
-      `${given.slice(0, 2).join(' and ')} cannot be used together`,
-      queue === null ? 'bgjob wait --all' : `bgjob wait --queue ${safe(queue)}`,
-    );
-  if (everywhere && !all && queue === null)
-    return usage('-a is for wait --all and wait --queue NAME', 'bgjob wait --all -a');
-  if (given.length + references.length === 0)
-    return usage('wait needs REF..., --all, --queue NAME or --batch ID', 'bgjob ls');
+  if (given.length > 1) return fail(selectionRefusal.exclusive(given, queue));
+  if (everywhere && !all && queue === null) return fail(selectionRefusal.allProjects());
+  if (given.length + references.length === 0) return fail(selectionRefusal.nothing());
   return ok(undefined);
 }
 
@@ -77,20 +68,9 @@ export function selectJobs(context: Context, asked: Asked, references: string[])
 function batchOf(home: Home | undefined, { batch: text }: Asked): Result<Batch | null> {
   if (text === null) return ok(null);
   const id = parseId(text);
-  if (id === undefined)
-    return fail({
-      code: 'usage',
-      message: `--batch: "${safe(text)}" is not the id of a job`,
-      hint: 'bgjob ls',
-    });
+  if (id === undefined) return fail(selectionRefusal.batch(text));
   const found = home && findBatch(home, id);
-  return found
-    ? ok(found)
-    : fail({
-        code: 'nothing-selected',
-        what: `no batch with job ${id}`,
-        hint: `bgjob wait ${id}`,
-      });
+  return found ? ok(found) : fail({ code: 'nothing-selected', ...noBatchText(id) });
 }
 
 function roundOf(
@@ -107,7 +87,7 @@ function roundOf(
 /** A longer list of jobs is not shown to be typed again. */
 const MOST_WORDS = 10;
 
-/** `@last` may mean another job by then: it is told by its id. */
+/** With `@last` by ids: it may mean another job by then. */
 function wordsOf(
   { all, queue, batch, everywhere }: Asked,
   named: JobView[],

@@ -1,4 +1,7 @@
-/** A call that is made in a job and waits for that very job, for one that started it, or for a slot that it holds itself. */
+/**
+ * Waits that may never end: a call inside a job waits for that job, for a job that started it, or for its
+ * slot.
+ */
 import { observe } from '../../engine/observe/observe.ts';
 import { callerJob, callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -6,17 +9,20 @@ import type { Home } from '../../job/home/home.ts';
 import { readSlots } from '../../job/queue/queue-files.ts';
 import type { JobView } from '../../job/view.ts';
 import { queueOf } from '../messages/job-text.ts';
-import { ancestorText, ownSlotText, selfWaitText } from '../messages/round.ts';
+import { ancestorText, ownSlotText, selfWaitRefusal } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 
-/** Fails where a job would wait for its own end; a wait for the first of several may return. `hint`: what to type instead. */
+/**
+ * Fails where a job would wait for its own end. With --any another of several jobs may end first: that is
+ * allowed.
+ */
 export function refuseSelfWait(home: Home, views: JobView[], any: boolean, hint: string): Result<void> {
   const own = callerJob(home, process.env);
   if (own === null || !views.some(({ id }) => id === own) || (any && views.length > 1)) return ok(undefined);
-  return fail({ code: 'usage', message: selfWaitText(own), hint });
+  return fail(selfWaitRefusal(own, hint));
 }
 
-/** Says that what is waited for may wait for this call. */
+/** Warns where a job that is waited for may wait for this call. */
 export function noteSelfWait(output: Output, home: Home, views: JobView[]): void {
   const own = callerJob(home, process.env);
   if (own === null || output.json) return;

@@ -1,4 +1,4 @@
-/** The spinner of a terminal; loads ora, so it is a file of its own that only a terminal loads. */
+/** A spinner with a text, on stderr. It loads ora, and is loaded only where stderr is a terminal. */
 import { Chalk } from 'chalk';
 import ora, { type Ora } from 'ora';
 import { renderDuration, systemClock } from '../../base/clock.ts';
@@ -6,7 +6,7 @@ import { renderDuration, systemClock } from '../../base/clock.ts';
 /** Between two texts, milliseconds. */
 const TEXT_MS = 1000;
 const LINE_MS = 250;
-/** What the spinner itself takes of a line, and the last column, which wraps on some terminals. */
+/** The spinner itself, and the last column, which wraps on some terminals. */
 const OWN_COLUMNS = 3;
 
 export class Spinner {
@@ -15,23 +15,23 @@ export class Spinner {
   private isShown = false;
   private text = (): string => '';
 
-  /** Undefined on a terminal that reports no size: ora would clear lines without end there, and nothing else would run. */
-  static start(text: string): Spinner | undefined {
+  /** Undefined on a terminal that reports no size: there ora clears lines in an endless loop. */
+  static start(text: string, color: boolean): Spinner | undefined {
     if (!(process.stderr.columns > 0)) return undefined;
     const begun = systemClock.monotonic();
-    const spinner = new Spinner(text);
+    const spinner = new Spinner(text, color);
     spinner.show();
     spinner.text = () => `${text} ${renderDuration(systemClock.monotonic() - begun)}`;
     spinner.tick(TEXT_MS);
     return spinner;
   }
 
-  /** A line that changes, made anew for as many columns as there are; it appears after `quietMs`. */
+  /** A line that is rendered again and again for the present width; it appears after `quietMs`. */
   static startLines(line: (columns: number) => string, quietMs: number, color: boolean): Spinner | undefined {
     if (!(process.stderr.columns > 0)) return undefined;
     const { red } = new Chalk({ level: color ? 1 : 0 });
     const text = () => line(process.stderr.columns - OWN_COLUMNS).replace(/[\d,]+ failed/, (bad) => red(bad));
-    const spinner = new Spinner(text());
+    const spinner = new Spinner(text(), color);
     spinner.text = text;
     spinner.ticker = setTimeout(() => {
       spinner.ora.text = text();
@@ -41,9 +41,9 @@ export class Spinner {
     return spinner;
   }
 
-  private constructor(text: string) {
-    // stdin stays untouched: it may be read by whoever comes after us
-    this.ora = ora({ text, stream: process.stderr, discardStdin: false });
+  private constructor(text: string, color: boolean) {
+    // stdin stays untouched: the next command of the shell may read it
+    this.ora = ora({ text, stream: process.stderr, discardStdin: false, color: color && 'cyan' });
   }
 
   private show(): void {

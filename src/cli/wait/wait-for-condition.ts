@@ -1,6 +1,7 @@
 /**
- * Waiting until something of one job comes true: its output, a port, an address, a file, silence; the one way of `wait` and `run`.
- * The first to come true decides; a job that ends first returns at once. Nothing here touches the job.
+ * Waiting for a condition of one job: its output, a port, a URL, a file, silence; the one way of `wait` and
+ * `run`. The first to come true decides. If the job ends first, the call returns at once. Nothing here
+ * touches the job.
  */
 import { systemClock } from '../../base/clock.ts';
 import { safe } from '../../base/text/sanitize.ts';
@@ -23,17 +24,18 @@ import type { Exit } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
 import { errnoText } from '../messages/failures.ts';
 import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
-import { failedOnText, MISSED_TEXT, metText } from '../messages/wait.ts';
+import { failedOnText, MISSED_TEXT, metText, nextMatchText, portsText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
 import { watchPauses } from './pause-notes.ts';
-import { judgeEnd, logFacts, printTrouble, reportEnd, reportStillRunning } from './report-outcome.ts';
-import { beside, startSpinner } from './waiting-line.ts';
+import { logFacts, printStillRunning, printTrouble, reportEnd } from './report-outcome.ts';
+import { judgeEnd } from './wait-plan.ts';
+import { aroundSpinner, startSpinner } from './waiting-line.ts';
 
 /**
- * Where output begins to count: at a cursor, which is one of the log, else with the attempt that runs or is to run. What an attempt
- * wrote that failed says nothing of it.
+ * Where output begins to count: at the cursor, which is one of the log, else at the beginning of the current
+ * attempt.
  */
 function sinceOf(home: Home, view: JobView, stream: Stream, since: number | null): number {
   if (since !== null && stream === 'log') return since;
@@ -41,7 +43,10 @@ function sinceOf(home: Home, view: JobView, stream: Stream, since: number | null
   return state ? readAttemptStart(home.job(view.id), state, stream) : 0;
 }
 
-/** Every condition as a promise: what came true, why it never will, or undefined if the job ended or `abort` fired first. */
+/**
+ * Each condition as a promise: met, a failure if it can never come true, undefined if the job ended or
+ * `abort` fired first.
+ */
 function start(
   output: Output,
   home: Home,
@@ -55,10 +60,10 @@ function start(
   others: Promise<Result<ConditionMet | undefined>>[];
 } {
   const { id } = view;
-  const said = new Set<string>();
+  const printed = new Set<string>();
   const report = (text: string): void => {
-    if (!output.json && !said.has(text)) output.note(`(${text})`);
-    said.add(text);
+    if (!output.json && !printed.has(text)) output.note(`(${text})`);
+    printed.add(text);
   };
   const { until, failOn, ports, anyOwner, urls, insecure, files, idleMs } = conditions;
   const isSplit = 'spec' in view && view.spec.split;
@@ -79,7 +84,7 @@ function start(
   };
 }
 
-type Decision = { kind: 'met'; met: ConditionMet } | { kind: 'ended' } | { kind: 'patience' };
+type Decision = { kind: 'met'; met: ConditionMet } | { kind: 'ended' } | { kind: 'deadline' };
 
 async function decide(
   home: Home,
@@ -89,7 +94,7 @@ async function decide(
   abort: AbortSignal,
   onTrouble: (failure: Failure) => void,
 ): Promise<Result<Decision>> {
-  // one that was not met says nothing: another may be, or the end decides
+  // one that was not met decides nothing: another condition may, or the end
   const met = (one: Promise<Result<ConditionMet | undefined>>): Promise<Result<Decision>> =>
     one.then((result) => {
       if (!result.ok) return result;
@@ -97,14 +102,14 @@ async function decide(
     });
   const end = async (): Promise<Result<Decision>> => {
     const last = await waitEnded(home, view.id, abort, onTrouble);
-    if (last?.kind === 'live') return ok({ kind: 'patience' });
-    // its last words come before its end
+    if (last?.kind === 'live') return ok({ kind: 'deadline' });
+    // its last output comes before its end
     for (const one of outputs) {
       const result = await one;
       if (!result.ok) return result;
       if (result.value) return ok({ kind: 'met', met: result.value });
     }
-    // and so does a file that it made last of all
+    // and so does a file that it made last
     for (const path of files) {
       const met = metIfThere(path);
       if (met) return ok({ kind: 'met', met });
@@ -114,13 +119,13 @@ async function decide(
   return Promise.race([...[...outputs, ...others].map(met), end()]);
 }
 
-/** Waits for the first to come true and tells it. `reference`: the job, as it is typed. */
+/** Waits for the first condition and prints it. `reference`: the job, as it is typed. */
 export async function waitForCondition(
   output: Output,
   home: Home,
   view: JobView,
   conditions: Conditions,
-  patience: Deadline,
+  deadline: Deadline,
   reference: string,
 ): Promise<Result<Exit>> {
   const since =
@@ -131,9 +136,9 @@ export async function waitForCondition(
   const spinner = await startSpinner(output, view);
   const mine = new AbortController();
   const stop = () => mine.abort();
-  patience.signal.addEventListener('abort', stop, { once: true });
-  if (patience.signal.aborted) stop();
-  const stopNotes = watchPauses(output, home, () => [view.id], beside(spinner));
+  deadline.signal.addEventListener('abort', stop, { once: true });
+  if (deadline.signal.aborted) stop();
+  const stopNotes = watchPauses(output, home, () => [view.id], aroundSpinner(spinner));
   const answers = new Map<string, string>();
   const begun = start(output, home, view, conditions, since.value, answers, mine.signal);
   const decided = await decide(
@@ -145,24 +150,24 @@ export async function waitForCondition(
     printTrouble(output, view.id),
   );
   stop();
-  // nothing is left behind: a search has a thread
+  // a search has a thread: it has ended when this call goes on
   await Promise.allSettled([...begun.outputs, ...begun.others]);
   stopNotes();
   spinner?.stop();
   if (!decided.ok) return decided;
   const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };
-  if (decided.value.kind === 'patience') {
+  if (decided.value.kind === 'deadline') {
     if (!output.json) {
       for (const [url, text] of answers) output.note(`(${url}: ${safe(errnoText(text))})`);
-      if (conditions.ports.length > 0) output.note(`(${await portsText(home, now)})`);
+      if (conditions.ports.length > 0) output.note(portsText(now, await portsOfJob(home, now)));
     }
     const again = `bgjob wait ${reference} ${conditions.words.join(' ')}`;
-    return ok(reportStillRunning(output, home, [now], patience, again));
+    return ok(printStillRunning(output, home, [now], deadline, again));
   }
-  patience.end();
+  deadline.end();
   if (decided.value.kind === 'met')
     return ok(printMet(output, home, now, decided.value.met, conditions, reference));
-  // it went well, but not what was asked for
+  // the job succeeded, but the condition was not met
   const isMissed = isAwaited(conditions) && verdict(now).code === 0;
   const exit = await reportEnd(
     output,
@@ -175,16 +180,12 @@ export async function waitForCondition(
   return ok(exit);
 }
 
-/** Where the job does listen: many a server takes the next port when its own is taken. */
-async function portsText(home: Home, view: JobView): Promise<string> {
-  const ports = portsOf((await processesOf(home, view)).map(({ pid }) => pid));
-  if (ports.length === 0) return `${jobLabel(view)} listens on no port yet`;
-  return `${jobLabel(view)} listens on ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')}`;
-}
+const portsOfJob = async (home: Home, view: JobView): Promise<number[]> =>
+  portsOf((await processesOf(home, view)).map(({ pid }) => pid));
 
 const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
 
-/** Whether anything is to come true; with --fail-on alone the end is what is waited for. */
+/** Whether a condition is to come true; --fail-on alone waits for the end. */
 const isAwaited = ({ until, ports, urls, files, idleMs }: Conditions): boolean =>
   until.length + ports.length + urls.length + files.length > 0 || idleMs !== null;
 
@@ -209,6 +210,6 @@ function printMet(
   output.line(`${jobLabel(view)} ${verdict} ${metText(met, conditions.anyOwner)}`);
   if (failed && view.kind === 'live') output.note(failedOnText(reference));
   // a cursor is one of the log
-  if ('cursor' in facts && facts.stream === 'log') output.note(`(the next one: --since ${facts.cursor})`);
+  if ('cursor' in facts && facts.stream === 'log') output.note(nextMatchText(facts.cursor));
   return exit;
 }

@@ -1,92 +1,167 @@
-/** Waiting for jobs and telling each end as it comes: the one way of `wait` and `run --wait`. */
+/**
+ * Waiting for jobs and printing each end as it comes: the one way of `wait`, `run --wait` and `run --batch
+ * --wait`. A few jobs are waited for one by one, each with a descriptor and a timer; of many those that wait
+ * in queues cost next to nothing.
+ */
+import { countLeftovers, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
 import type { Home } from '../../job/home/home.ts';
+import { noteSeen } from '../../job/home/records.ts';
+import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
+import { manyFailedText, moreRunningText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
-import type { Deadline, WaitPlan } from './deadline.ts';
+import type { Deadline } from './deadline.ts';
 import { watchPauses } from './pause-notes.ts';
-import {
-  goneView,
-  judgeEnd,
-  type LastLines,
-  printTrouble,
-  reportEnd,
-  reportStillRunning,
-} from './report-outcome.ts';
-import { beside, startProgress, startSpinner } from './waiting-line.ts';
+import { goneView, printEnd, printStillRunning, printTrouble } from './report-outcome.ts';
+import { judgeEnd, type WaitPlan } from './wait-plan.ts';
+import { aroundSpinner, startProgress, startSpinner } from './waiting-line.ts';
 
-/** So many are waited for one by one, each with a descriptor and a timer. */
 const FEW = 50;
+/** So many failures of many jobs come with their last lines. */
+const MOST_EXCERPTS = 5;
+/** So many of many jobs that go on are printed in a line each. */
+const MOST_LIVE_SHOWN = 20;
 
-/** Waits for the jobs and tells each end as it comes. Returns the first failed job's exit, in the order given. */
-export async function waitForAll(
+/** The jobs of one call that have not ended, and the exits of those that did. */
+class Wait {
+  readonly exits: Map<JobId, Exit>;
+  readonly left: Set<JobId>;
+  failed = 0;
+  /** The exit of the end that ended the call: --any, --fail-fast. */
+  decided: Exit | undefined;
+  private readonly output: Output;
+  private readonly home: Home;
+  private readonly plan: WaitPlan;
+  private readonly deadline: Deadline;
+  /** Whether they are more than a person reads about one by one. */
+  readonly isMany: boolean;
+
+  constructor(output: Output, home: Home, ids: JobId[], plan: WaitPlan, deadline: Deadline) {
+    this.output = output;
+    this.home = home;
+    this.plan = plan;
+    this.deadline = deadline;
+    this.exits = plan.exits ?? new Map();
+    this.left = new Set(ids);
+    this.isMany = ids.length > FEW || plan.isBatch === true;
+  }
+
+  /** Prints an end and remembers its exit. */
+  print(view: JobView, leftovers: number): void {
+    const { output, plan } = this;
+    const judgement = plan.judge?.(view) ?? judgeEnd(view);
+    const isShown = !this.isMany || this.failed < MOST_EXCERPTS;
+    const lastLines = isShown ? (plan.lastLines ?? 'of a failure') : 'none';
+    if (judgement.failed || !plan.failuresOnly || output.json)
+      printEnd(output, this.home, view, lastLines, leftovers, judgement);
+    else noteSeen(this.home.job(view.id));
+    const { exit } = judgement;
+    this.exits.set(view.id, exit);
+    this.left.delete(view.id);
+    if (judgement.failed) this.failed++;
+    if (!plan.any && !(plan.failFast && exit.code !== 0)) return;
+    this.decided ??= exit;
+    this.deadline.end();
+  }
+
+  /** Says that not all output of the failures was shown. */
+  printUnshown(): void {
+    if (this.isMany && this.failed > MOST_EXCERPTS && !this.output.json)
+      this.output.note(manyFailedText(this.failed, MOST_EXCERPTS));
+  }
+}
+
+/** Waits for all of them, and returns the exit of the first that failed, in the order given. */
+export async function waitForEnds(
   output: Output,
   home: Home,
-  views: JobView[],
+  ids: JobId[],
   plan: WaitPlan,
-  patience: Deadline,
-  lastLines: LastLines = 'of a failure',
+  deadline: Deadline,
 ): Promise<Exit> {
-  if (views.length > FEW) {
-    const { waitForMany } = require('./wait-for-many.ts') as typeof import('./wait-for-many.ts');
-    const ids = views.map(({ id }) => id);
-    return waitForMany(output, home, ids, plan, patience);
-  }
-  const exits = plan.told ?? new Map<number, Exit>();
-  const stillLive = new Map(views.map((view) => [view.id, view]));
-  let failures = 0;
-  let decided: Exit | undefined;
-  const isRunning = (id: number): boolean => {
-    const view = observe(home, id);
-    return view?.kind === 'live' && view.status.phase !== 'queued';
-  };
+  const wait = new Wait(output, home, ids, plan, deadline);
+  const running = wait.isMany
+    ? await waitForMany(output, home, wait, deadline)
+    : await waitForFew(output, home, wait, plan, deadline);
+  wait.printUnshown();
+  if (wait.decided) return wait.decided;
+  if (wait.left.size > 0) return printLeft(output, home, wait, running, plan.again, deadline);
+  deadline.end();
+  return ids.map((id) => wait.exits.get(id)).find((exit) => exit !== undefined && exit.code !== 0) ?? SUCCESS;
+}
+
+/** Each on its own; returns those that live. */
+async function waitForFew(
+  output: Output,
+  home: Home,
+  wait: Wait,
+  plan: WaitPlan,
+  deadline: Deadline,
+): Promise<ReadonlySet<JobId>> {
+  const views = [...wait.left].map((id) => observe(home, id) ?? goneView(id));
+  const [only] = views;
   const spinner =
     views.length === 1
-      ? await startSpinner(output, views[0]!)
+      ? await startSpinner(output, only!)
       : await startProgress(output, () => ({
-          total: views.length,
-          ended: exits.size,
-          failed: failures,
-          running: [...stillLive.keys()].filter(isRunning).length,
+          ...{ total: views.length, ended: wait.exits.size, failed: wait.failed },
+          running: [...wait.left].filter((id) => isStarted(observe(home, id))).length,
         }));
-  const tell = async (view: JobView): Promise<void> => {
-    spinner?.pause();
-    const judgement = plan.judge?.(view) ?? judgeEnd(view);
-    const exit = await reportEnd(output, home, view, lastLines, judgement);
-    exits.set(view.id, exit);
-    if (judgement.failed) failures++;
-    stillLive.delete(view.id);
-    spinner?.resume();
-    if (plan.any || (plan.failFast && exit.code !== 0)) {
-      decided ??= exit;
-      patience.end();
-    }
+  const print = async (view: JobView): Promise<void> => {
+    const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
+    aroundSpinner(spinner)(() => wait.print(view, leftovers));
   };
-  // those that ended before, one after the other: each call tells them in the same order
-  for (const view of sortEnded(views, plan.any || plan.failFast)) if (!decided) await tell(view);
-  const stopNotes = watchPauses(output, home, () => [...stillLive.keys()], beside(spinner));
+  // those that ended before, one after the other: each call prints them in the same order
+  for (const view of sortEnded(views, Boolean(plan.any || plan.failFast)))
+    if (!wait.decided) await print(view);
+  const stopNotes = watchPauses(output, home, () => [...wait.left], aroundSpinner(spinner));
   await Promise.all(
-    [...stillLive.keys()].map(async (id) => {
-      if (decided) return;
-      const view = await waitEnded(home, id, patience.signal, printTrouble(output, id));
-      // as it is now: what was seen when the waiting began may be hours old
-      if (view?.kind === 'live') stillLive.set(id, view);
-      if (decided || (view?.kind === 'live' && patience.signal.aborted)) return;
-      await tell(view ?? goneView(id));
+    [...wait.left].map(async (id) => {
+      if (wait.decided) return;
+      const view = await waitEnded(home, id, deadline.signal, printTrouble(output, id));
+      if (wait.decided || (view?.kind === 'live' && deadline.signal.aborted)) return;
+      await print(view ?? goneView(id));
     }),
   );
   stopNotes();
   spinner?.stop();
-  if (decided) return decided;
-  const failed = views.map(({ id }) => exits.get(id)).find((exit) => exit !== undefined && exit.code !== 0);
-  if (stillLive.size === 0) {
-    patience.end();
-    return failed ?? SUCCESS;
-  }
-  return reportStillRunning(output, home, [...stillLive.values()], patience, plan.again);
+  return wait.left;
 }
+
+/** All together; returns those that run. */
+async function waitForMany(
+  output: Output,
+  home: Home,
+  wait: Wait,
+  deadline: Deadline,
+): Promise<ReadonlySet<JobId>> {
+  const { Endings } =
+    require('../../engine/wait/job-ends.ts') as typeof import('../../engine/wait/job-ends.ts');
+  const total = wait.left.size;
+  const endings = new Endings(home, wait.left);
+  const spinner = await startProgress(output, () => ({
+    ...{ total, ended: wait.exits.size, failed: wait.failed, running: endings.running.size },
+  }));
+  const stopNotes = watchPauses(output, home, () => endings.left, aroundSpinner(spinner));
+  await endings.wait(deadline.signal, async (ended) => {
+    const marked = await markedProcesses(home);
+    aroundSpinner(spinner)(() => {
+      for (const { id, view = goneView(id) } of ended) {
+        if (wait.decided) return;
+        wait.print(view, view.kind === 'ended' ? countLeftovers(home, view, marked) : 0);
+      }
+    });
+  });
+  stopNotes();
+  spinner?.stop();
+  return endings.running;
+}
+
+const isStarted = (view: JobView | undefined): boolean =>
+  view?.kind === 'live' && view.status.phase !== 'queued';
 
 /** Those that live no more: in the order given, or where the first decides in that of their ends. */
 function sortEnded(views: JobView[], byEnd: boolean): JobView[] {
@@ -96,3 +171,20 @@ function sortEnded(views: JobView[], byEnd: boolean): JobView[] {
 
 const endedAt = (view: JobView): number =>
   view.kind === 'ended' ? view.status.endedAt : Number.POSITIVE_INFINITY;
+
+/** Of many jobs the first that run, and how many more there are; in JSON all. */
+function printLeft(
+  output: Output,
+  home: Home,
+  { left, isMany }: Wait,
+  running: ReadonlySet<JobId>,
+  again: string,
+  deadline: Deadline,
+): Exit {
+  const ids = [...left].sort((a, b) => a - b);
+  const shown = isMany && !output.json ? ids.filter((id) => running.has(id)).slice(0, MOST_LIVE_SHOWN) : ids;
+  const views = shown.flatMap((id): JobView | JobView[] => observe(home, id) ?? []);
+  const more = ids.length - shown.length;
+  if (more > 0 && !output.json) output.note(moreRunningText(shown.length, more));
+  return printStillRunning(output, home, views, deadline, again, ids);
+}

@@ -1,4 +1,7 @@
-/** What a person sees who waits: a spinner for one job, a line that counts for many. Nobody else loads what draws it. */
+/**
+ * The line that a person sees while a call waits: a spinner for one job, progress for many. Only a terminal
+ * loads it.
+ */
 import type { JobView } from '../../job/view.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
@@ -6,8 +9,8 @@ import type { Amounts } from './progress.ts';
 
 const isWatched = (output: Output): boolean => !output.json && output.isTerminal(2);
 
-/** Writes a line where a spinner may turn. */
-export const beside =
+/** Calls `write` while the spinner, if there is one, is off the screen. */
+export const aroundSpinner =
   (spinner: { pause(): void; resume(): void } | undefined) =>
   (write: () => void): void => {
     spinner?.pause();
@@ -15,14 +18,13 @@ export const beside =
     spinner?.resume();
   };
 
-/** A spinner while a person waits: only on a terminal is it even loaded. */
 export async function startSpinner(output: Output, view: JobView) {
   if (!isWatched(output)) return undefined;
   const { Spinner } = await import('./spinner.ts');
-  return Spinner.start(`waiting for ${jobLabel(view)}`);
+  return Spinner.start(`waiting for ${jobLabel(view)}`, output.hasColor(2));
 }
 
-/** The same for many jobs: how far they are. `read` is asked some times a second; it appears after `quietMs`. */
+/** `read` is called some times a second; the line appears after `quietMs`. */
 export async function startProgress(output: Output, read: () => Amounts, verb = 'ended', quietMs = 0) {
   if (!isWatched(output)) return undefined;
   const { Spinner } = await import('./spinner.ts');

@@ -1,20 +1,24 @@
-/** The frame of `watch`: a head, the table of jobs with one of them chosen, and what can be typed. Pure: from values to lines. */
+/**
+ * The frame of `watch`: a head, the table of jobs with the selected one, and the keys. Pure: from values to
+ * lines.
+ */
 import { Chalk, type ChalkInstance } from 'chalk';
+import { NO_JOB_MATCHES, NO_JOBS_HERE } from '../messages/lists.ts';
 import { cut, fitColumns, GAP, pad, widthOf } from '../output/columns.ts';
-import type { Sighted, WatchRow } from './model.ts';
+import type { JobListing, WatchRow } from './model.ts';
 
 const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'PORTS', 'LAST LINE'];
 const [JOB, STATE, PORTS] = [1, 2, 5];
-/** The first of these goes first where there is little room. */
+/** Left out in this order where there is little room. */
 const SPARE = ['AGE', 'IDLE', 'PORTS'];
-/** A job without a name is called by the beginning of its command, up to this part of the window. */
+/** A job without a name shows the beginning of its command, up to this part of the window. */
 const JOB_SHARE = 5;
 const LEAST_JOB = 12;
-/** The chosen row is marked, also where there are no colours. */
+/** The selected row is marked, also without colours. */
 const MARKED = '> ';
 const UNMARKED = '  ';
 
-/** Rows of a frame that are not jobs: the head, the heads; the chosen job, what was said, the keys. */
+/** Rows of a frame that are not jobs: head, column heads; selected job, message, keys. */
 const AROUND = 5;
 export const roomFor = (rows: number): number => Math.max(1, rows - AROUND);
 
@@ -31,41 +35,40 @@ const KEYS: [key: string, what: string][] = [
 
 export interface BoardState {
   title: string;
-  sighted: Sighted;
-  /** Those that the filter leaves. */
+  listing: JobListing;
+  /** The rows that match the filter. */
   rows: WatchRow[];
-  /** The first that is shown, and the chosen one. */
+  /** The first row that is shown, and the selected one. */
   top: number;
-  chosen: number;
+  selected: number;
   lastLine(row: WatchRow): string;
   ports(row: WatchRow): string;
   everywhere: boolean;
   filter: string;
-  /** What stands in the line above the keys: a question, a text that is being typed, or what was said. */
-  said: { text: string; kind: 'asked' | 'typed' | 'told' | 'failed' } | null;
+  /** The line above the keys: a question, a text that is being typed, or a message. */
+  message: { text: string; kind: 'question' | 'typed' | 'info' | 'failed' } | null;
 }
 
 const chalkOf = (color: boolean): ChalkInstance => new Chalk({ level: color ? 1 : 0 });
 
-/** The keys in one line, as many as fit; the last is how to leave. */
+/** The keys in one line, as many as fit; the last one, which leaves the view, always. */
 export function keyLine(keys: [string, string][], columns: number, color: boolean): string {
   const chalk = chalkOf(color);
   const width = (some: typeof keys) =>
     some.reduce((sum, [key, what]) => sum + widthOf(key) + widthOf(what) + 3, -2);
   let shown = keys;
-  // from the right, but for the way out
   while (width(shown) > columns && shown.length > 1) shown = [...shown.slice(0, -2), shown.at(-1)!];
   return shown.map(([key, what]) => `${chalk.bold(key)} ${chalk.dim(what)}`).join(GAP);
 }
 
-function headLine({ title, sighted, filter, everywhere, rows }: BoardState, columns: number, color: boolean) {
+function headLine({ title, listing, filter, everywhere, rows }: BoardState, columns: number, color: boolean) {
   const chalk = chalkOf(color);
-  const counts = sighted.counts.map(({ text }) => text).join(' · ') || 'no jobs';
-  const place = everywhere ? 'all projects' : title;
-  const filtered = filter === '' ? '' : `  /${filter}: ${rows.length} of ${sighted.rows.length}`;
+  const counts = listing.counts.map(({ text }) => text).join(' · ') || 'no jobs';
+  const scope = everywhere ? 'all projects' : title;
+  const filtered = filter === '' ? '' : `  /${filter}: ${rows.length} of ${listing.rows.length}`;
   const room = columns - widthOf(counts) - 2;
-  const left = cut(`bgjob  ${place}${filtered}`, Math.max(0, room));
-  const painted = sighted.counts.map(({ text, failed }) => (failed ? chalk.red(text) : text)).join(' · ');
+  const left = cut(`bgjob  ${scope}${filtered}`, Math.max(0, room));
+  const painted = listing.counts.map(({ text, failed }) => (failed ? chalk.red(text) : text)).join(' · ');
   if (room < 12) return cut(`${counts}${filtered}`, columns);
   return `${chalk.bold(pad(left, room))}  ${painted || counts}`;
 }
@@ -99,7 +102,7 @@ function tableLines(state: BoardState, size: { columns: number; rows: number }, 
     heads,
     ...cells.map((texts, n) => {
       const row = shown[n]!;
-      if (state.top + n === state.chosen) return chalk.inverse(MARKED + line(texts, (text) => text));
+      if (state.top + n === state.selected) return chalk.inverse(MARKED + line(texts, (text) => text));
       return (
         UNMARKED +
         line(texts, (text, column) => {
@@ -120,36 +123,33 @@ export function renderBoard(
 ): string[] {
   const chalk = chalkOf(color);
   const { columns, rows } = size;
-  const chosen = state.rows[state.chosen];
+  const selected = state.rows[state.selected];
   const table =
     state.rows.length > 0
       ? tableLines(state, size, color)
-      : [
-          '',
-          `  ${state.filter === '' ? 'no jobs here' : 'no job matches'}: ${state.filter === '' ? 'bgjob run -- command' : 'Esc shows all'}`,
-        ];
+      : ['', `  ${state.filter === '' ? NO_JOBS_HERE : NO_JOB_MATCHES}`];
   const frame = [headLine(state, columns, color), ...table].slice(0, Math.max(1, rows - 3));
   while (frame.length < rows - 3) frame.push('');
   const hidden = state.rows.length - roomFor(rows);
-  const more = hidden > 0 ? `${state.chosen + 1} of ${state.rows.length}` : '';
-  const rest = [more, ...state.sighted.rest].filter((text) => text !== '').join('; ');
-  const what = chosen
-    ? `${chosen.label}: ${chosen.command}${state.everywhere ? `  in ${chosen.project}` : ''}`
+  const more = hidden > 0 ? `${state.selected + 1} of ${state.rows.length}` : '';
+  const rest = [more, ...state.listing.rest].filter((text) => text !== '').join('; ');
+  const what = selected
+    ? `${selected.label}: ${selected.command}${state.everywhere ? `  in ${selected.project}` : ''}`
     : '';
-  const { said } = state;
-  const told = said ? said.text : rest;
+  const { message } = state;
+  const below = message ? message.text : rest;
   const style = {
-    asked: chalk.bold,
+    question: chalk.bold,
     typed: (text: string) => text,
-    told: (text: string) => text,
+    info: (text: string) => text,
     failed: chalk.red,
   };
   return [
     ...frame,
     chalk.dim(cut(what, columns)),
-    said ? style[said.kind](cut(told, columns)) : chalk.dim(cut(told, columns)),
+    message ? style[message.kind](cut(below, columns)) : chalk.dim(cut(below, columns)),
     keyLine(
-      said?.kind === 'typed' ? TYPING_KEYS : said?.kind === 'asked' ? ASKED_KEYS : KEYS,
+      message?.kind === 'typed' ? TYPING_KEYS : message?.kind === 'question' ? QUESTION_KEYS : KEYS,
       columns,
       color,
     ),
@@ -160,7 +160,7 @@ const TYPING_KEYS: [string, string][] = [
   ['⏎', 'keep'],
   ['Esc', 'all jobs'],
 ];
-const ASKED_KEYS: [string, string][] = [
+const QUESTION_KEYS: [string, string][] = [
   ['y', 'yes'],
   ['n', 'no'],
 ];

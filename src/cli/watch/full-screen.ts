@@ -1,7 +1,7 @@
 /**
- * The whole terminal for a while: the alternate screen, raw keys, no cursor; and everything as it was at the end, whatever ends it:
- * a signal, ^Z and fg, an exception, a terminal that is closed. A frame is compared with the one before, and only lines that differ
- * are written, in one piece: nothing flickers, and nothing is written where nothing changes.
+ * The whole terminal: the alternate screen, raw keys, no cursor. At the end everything is as before, whatever
+ * ends the view: a signal, ^Z and fg, an exception, a closed terminal. Each frame is compared with the one
+ * before; only the lines that differ are written, in one write, so that nothing flickers.
  */
 import { emitKeypressEvents, type Key as ReadlineKey } from 'node:readline';
 import { isatty, type ReadStream, type WriteStream } from 'node:tty';
@@ -20,26 +20,26 @@ import {
 const RESET = '\x1b[0m';
 const WRAP_OFF = '\x1b[?7l';
 const WRAP_ON = '\x1b[?7h';
-/** An Esc that no sequence follows within this time is the key, milliseconds. */
+/** An Esc without a sequence after it within this time is the key, milliseconds. */
 const ESCAPE_MS = 50;
-/** Where nobody continues us after ^Z (no shell that knows jobs), we do, milliseconds. */
+/** After ^Z without a shell that knows jobs the view continues by itself, milliseconds. */
 const RESUME_MS = 100;
 
-/** A key as it was typed: its name (`up`, `return`, `a`), and its text where it has one. */
+/** A key: its name (`up`, `return`, `a`), and its text where it has one. */
 export interface Key {
   name: string;
   text: string;
 }
-/** What ends the use of the screen from outside. */
-export type Leave = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'closed';
+/** What ends the view from outside. */
+export type ScreenEnd = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'closed';
 
 export interface ScreenUse {
   /** Writes to the terminal; throws where it is gone. */
   write(text: string): void;
   onKey(key: Key): void;
-  /** The window has another size, or was covered: a new frame is needed. */
+  /** The window has another size: a new frame is needed. */
   onDamage(): void;
-  onLeave(why: Leave): void;
+  onEnd(why: ScreenEnd): void;
 }
 
 export class Screen {
@@ -60,29 +60,32 @@ export class Screen {
     this.on(process, 'SIGCONT', () => this.resume());
     this.on(process, 'SIGTSTP', this.stop);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      this.on(process, signal, () => this.use.onLeave(signal));
-    this.on(this.input, 'end', () => this.use.onLeave('closed'));
-    this.on(this.input, 'error', () => this.use.onLeave('closed'));
+      this.on(process, signal, () => this.use.onEnd(signal));
+    this.on(this.input, 'end', () => this.use.onEnd('closed'));
+    this.on(this.input, 'error', () => this.use.onEnd('closed'));
     emitKeypressEvents(this.input, { escapeCodeTimeout: ESCAPE_MS } as never);
     this.on(this.input, 'keypress', (text, key) => this.typed(text, key));
     this.enter();
     this.input.resume();
   }
 
-  /** Gives it back as it was. */
+  /** Puts the terminal back as it was. */
   close(): void {
     this.restore();
     for (const act of this.undo.splice(0)) act();
     this.input.pause();
   }
 
-  /** Columns and rows for frames; the last column stays free, where erasing the rest of a line would take a character with it. */
+  /**
+   * Columns and rows for frames. The last column stays free: erasing the rest of a line there would erase a
+   * character.
+   */
   get size(): { columns: number; rows: number } {
     const [columns, rows] = isatty(1) ? (process.stdout as WriteStream).getWindowSize() : [0, 0];
     return { columns: Math.max(1, (columns || 80) - 1), rows: rows || 24 };
   }
 
-  /** Shows these lines from the top; no more than there are rows, none wider than the window. */
+  /** Shows these lines from the top: at most as many as there are rows, none wider than the window. */
   draw(lines: string[]): void {
     if (!this.isOpen) return;
     const { rows } = this.size;
@@ -94,7 +97,7 @@ export class Screen {
     if (text !== '') this.write(beginSynchronizedOutput + text + endSynchronizedOutput);
   }
 
-  /** As ^Z does it: the screen as it was, and the whole line of the shell stands still. */
+  /** As ^Z: puts the terminal back, and stops the whole process group. */
   suspend(): void {
     this.stopBy(0);
   }
@@ -106,7 +109,7 @@ export class Screen {
 
   private enter(): void {
     if (this.isOpen) return;
-    // first of all: in the background this stops us, before anything is drawn
+    // first: in the background this stops the process before anything is drawn
     this.input.setRawMode(true);
     this.isOpen = true;
     this.shown = undefined;
@@ -129,7 +132,7 @@ export class Screen {
       this.use.write(text);
     } catch {
       this.isOpen = false;
-      this.use.onLeave('closed');
+      this.use.onEnd('closed');
     }
   }
 
@@ -137,13 +140,13 @@ export class Screen {
 
   private stopBy(pid: number): void {
     this.restore();
-    // without a listener it does what it does to any program
+    // without a listener the signal stops the process
     process.removeListener('SIGTSTP', this.stop);
     process.kill(pid, 'SIGTSTP');
     setTimeout(() => this.resume(), RESUME_MS);
   }
 
-  /** Somebody let us go on: the shell had the terminal meanwhile, and left it as it likes it. */
+  /** The process was continued: the shell had the terminal meanwhile, and changed its modes. */
   private resume(): void {
     if (!process.listeners('SIGTSTP').includes(this.stop)) process.on('SIGTSTP', this.stop);
     if (this.isOpen) {
@@ -156,7 +159,7 @@ export class Screen {
 
   private typed(text: string | undefined, key: ReadlineKey): void {
     if (key.ctrl && key.name === 'z') this.suspend();
-    else if (key.ctrl && key.name === 'c') this.use.onLeave('SIGINT');
+    else if (key.ctrl && key.name === 'c') this.use.onEnd('SIGINT');
     else if (key.ctrl && key.name === 'l') this.damage();
     // Esc itself comes as Alt
     else if (!key.ctrl && (!key.meta || key.name === 'escape'))

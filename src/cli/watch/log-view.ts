@@ -1,12 +1,14 @@
-/** The frame of an open log: its last lines, wrapped; they are followed as long as nobody scrolled back. */
+/**
+ * The frame of an open log: its last lines, wrapped. The view follows the log unless it was scrolled back.
+ */
 import { Chalk } from 'chalk';
 import { renderSize } from '../../base/clock.ts';
 import type { Stream } from '../../job/log/log.ts';
 import { cut, wrap } from '../output/columns.ts';
 import { keyLine } from './frame.ts';
-import type { Watching, WatchRow } from './model.ts';
+import type { WatchModel, WatchRow } from './model.ts';
 
-/** What is held of a log: further back goes `tail`. */
+/** So much of the log can be scrolled; `tail` shows the rest. */
 const MOST_LINES = 5000;
 const MOST_BYTES = 512 * 1024;
 const TAB = '        ';
@@ -22,7 +24,7 @@ const KEYS: [string, string][] = [
 
 export class Pager {
   readonly id: number;
-  private readonly watching: Watching;
+  private readonly model: WatchModel;
   private stream: Stream = 'log';
   private read = { stamp: '-', size: 0, lines: [] as string[] };
   private wrapped: { columns: number; from: string[]; lines: string[] } | undefined;
@@ -30,19 +32,19 @@ export class Pager {
   private below = 0;
   private page = 1;
 
-  constructor(watching: Watching, row: WatchRow) {
-    this.watching = watching;
+  constructor(model: WatchModel, row: WatchRow) {
+    this.model = model;
     this.id = row.id;
   }
 
-  /** Reads on if there is more; whether there was. */
+  /** Reads the log again if it changed; returns whether it did. */
   refresh(): boolean {
-    const stamp = this.watching.logStamp(this.id, this.stream);
+    const stamp = this.model.logStamp(this.id, this.stream);
     if (stamp === this.read.stamp) return false;
-    const { lines, bytes: size } = this.watching.logLines(this.id, this.stream, MOST_LINES, MOST_BYTES);
+    const { lines, bytes: size } = this.model.logLines(this.id, this.stream, MOST_LINES, MOST_BYTES);
     const before = this.wrapped?.lines.length ?? 0;
     this.read = { stamp, size, lines: lines.map((line) => line.replaceAll('\t', TAB)) };
-    // who scrolled back goes on seeing what he saw
+    // a view that was scrolled back stays where it is
     if (this.below > 0 && this.wrapped) this.below += this.wrap(this.wrapped.columns).length - before;
     return true;
   }
@@ -67,7 +69,7 @@ export class Pager {
   /** `row`: undefined if the job is gone. */
   render(
     row: WatchRow | undefined,
-    said: string | null,
+    message: string | null,
     { columns, rows }: { columns: number; rows: number },
     color: boolean,
   ): string[] {
@@ -91,9 +93,9 @@ export class Pager {
       chalk.bold(cut(head, columns)),
       ...blank,
       ...new Array<string>(Math.max(0, room - blank.length)).fill(''),
-      said === null
+      message === null
         ? chalk.dim(cut(cutOff || (row?.command ?? ''), columns))
-        : chalk.bold(cut(said, columns)),
+        : chalk.bold(cut(message, columns)),
       keyLine(
         KEYS.filter(([key]) => key !== 'e' || row?.isSplit),
         columns,

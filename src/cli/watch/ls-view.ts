@@ -1,11 +1,12 @@
 /** `ls --watch` on the screen: lines, drawn anew until q or ^C. */
-import { type Leave, Screen } from './full-screen.ts';
+import { moreRowsText } from '../messages/lists.ts';
+import { Screen, type ScreenEnd } from './full-screen.ts';
 import { WakeableSleep } from './wakeable-sleep.ts';
 
-/** From look to look where nothing wakes us: ages go on. Milliseconds. */
+/** The page is drawn again after this, because ages grow. */
 const POLL_MS = 1000;
 
-/** Draws the lines of a page until somebody ends that. */
+/** Draws the lines of a page until a key or a signal ends it. */
 export async function viewPage({
   page,
   wait,
@@ -14,32 +15,32 @@ export async function viewPage({
   page(): Promise<{ lines: string[]; notes: string[] }>;
   wait(ms: number, abort: AbortSignal): Promise<void>;
   write(text: string): void;
-}): Promise<Leave> {
-  const naps = new WakeableSleep();
-  let left: Leave | undefined;
-  const leave = (why: Leave) => {
-    left ??= why;
-    naps.wake();
+}): Promise<ScreenEnd> {
+  const sleep = new WakeableSleep();
+  let end: ScreenEnd | undefined;
+  const finish = (why: ScreenEnd) => {
+    end ??= why;
+    sleep.wake();
   };
   const screen = new Screen({
     write,
-    onKey: ({ name }) => name === 'q' && leave('SIGINT'),
-    onDamage: () => naps.wake(),
-    onLeave: leave,
+    onKey: ({ name }) => name === 'q' && finish('SIGINT'),
+    onDamage: () => sleep.wake(),
+    onEnd: finish,
   });
   screen.open();
   try {
-    while (!left) {
+    while (!end) {
       const { lines, notes } = await page();
       const { rows } = screen.size;
       const room = Math.max(1, rows - notes.length - 1);
       const hidden = lines.length - room;
-      const more = hidden > 0 ? [`(${hidden + 1} more rows: bgjob watch scrolls)`] : [];
+      const more = hidden > 0 ? [moreRowsText(hidden + 1)] : [];
       screen.draw([...lines.slice(0, hidden > 0 ? room - 1 : room), ...more, ...notes]);
-      await naps.nap((abort) => wait(POLL_MS, abort));
+      await sleep.for((abort) => wait(POLL_MS, abort));
     }
   } finally {
     screen.close();
   }
-  return left;
+  return end;
 }

@@ -1,4 +1,6 @@
-/** What the live view shows and does: the jobs as rows, the last line of each, its log; and the verbs that its keys mean. */
+/**
+ * The data of `watch`: the jobs as rows, the last line of each, its log. And the verbs that its keys call.
+ */
 import { statSync } from 'node:fs';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -21,7 +23,8 @@ import { isOld } from '../jobs/ls-page.ts';
 import { countStates } from '../jobs/summary.ts';
 import { messageOf } from '../messages/failures.ts';
 import { commandLine, jobLabel } from '../messages/job-text.ts';
-import { CapturedOutput } from '../output/output.ts';
+import { NO_JOBS_YET } from '../messages/lists.ts';
+import { MemoryOutput } from '../output/output.ts';
 import { type Tone, toneOfView } from '../output/state-style.ts';
 
 /** A job as a row. */
@@ -40,32 +43,32 @@ export interface WatchRow {
   isOld: boolean;
   isLive: boolean;
   isPaused: boolean;
-  /** Whether stderr has a log of its own. */
+  /** stderr has a log of its own. */
   isSplit: boolean;
 }
 
-export interface Sighted {
+export interface JobListing {
   rows: WatchRow[];
   counts: { text: string; failed: boolean }[];
-  /** What is not shown. */
+  /** Notes about what is not shown. */
   rest: string[];
 }
 
-/** Processes are looked at this often at most, and for this part of the time, milliseconds. */
-const AROUND_MS = 2000;
-const AROUND_SHARE = 20;
-/** Queues that nobody moves on are moved on this often. */
-const ATTEND_MS = 5000;
+/** The process table is read this often at most, and takes a twentieth of the time at most. Milliseconds. */
+const FACTS_MS = 2000;
+const FACTS_SHARE = 20;
+/** Recovery runs this often, milliseconds. */
+const RECOVERY_MS = 5000;
 const LAST_BYTES = 4096;
 const LAST_LINES = 10;
 
-/** What runs comes first, then what waits; else as in `ls`. */
+/** Running jobs first, then waiting ones; else as in `ls`. */
 function rankOf(view: JobView): number {
   if (view.kind !== 'live') return 2;
   return view.status.phase === 'queued' ? 1 : 0;
 }
 
-export class Watching {
+export class WatchModel {
   readonly choice: Choice;
   everywhere: boolean;
   private readonly context: Context;
@@ -73,12 +76,12 @@ export class Watching {
   private readonly verbs: readonly Verb[];
   private home: Home | undefined;
   private glances: ViewCache | undefined;
-  private pulse: HomeWatcher | undefined;
-  private sight: ProcessFacts = { countLeftovers: () => 0, portsOf: () => [] };
-  private nextAround = 0;
-  private endedAround = new Set<JobId>();
-  private nextAttend = 0;
-  /** Ports since the last look at the processes, and how long it took to find them, milliseconds. */
+  private watcher: HomeWatcher | undefined;
+  private facts: ProcessFacts = { countLeftovers: () => 0, portsOf: () => [] };
+  private nextFacts = 0;
+  private endedWithFacts = new Set<JobId>();
+  private nextRecovery = 0;
+  /** Ports since the process table was read, and how long it took to find them, milliseconds. */
   private readonly ports = new Map<JobId, string>();
   private portsMs = 0;
   private readonly lasts = new Map<JobId, { stamp: string; text: string }>();
@@ -97,11 +100,11 @@ export class Watching {
   }
 
   /** The jobs as they are now. */
-  async look(): Promise<Sighted> {
+  async read(): Promise<JobListing> {
     const home = this.open();
-    if (!home) return { rows: [], counts: [], rest: ['no jobs yet: bgjob run -- command'] };
+    if (!home) return { rows: [], counts: [], rest: [NO_JOBS_YET] };
     const live = listLive(home);
-    this.pulse!.watchJobs(live);
+    this.watcher!.watchJobs(live);
     this.glances!.beginRound();
     const choice = { ...this.choice, everywhere: this.everywhere };
     const picked = pickJobs(home, this.here, choice, false, (id) => this.glances!.view(id));
@@ -112,29 +115,31 @@ export class Watching {
     return { rows, counts: countStates(views, picked.hidden()), rest: picked.rest() };
   }
 
-  /** Resolves when another look may show something else, or with `abort`. */
+  /** Resolves when something may have changed, or with `abort`. */
   async wait(mostMs: number, abort: AbortSignal): Promise<boolean> {
-    if (this.pulse) return this.pulse.wait(mostMs, abort);
+    if (this.watcher) return this.watcher.wait(mostMs, abort);
     await sleep(mostMs, abort);
     return true;
   }
 
   close(): void {
-    this.pulse?.close();
+    this.watcher?.close();
   }
 
-  /** The ports on which a job listens, as a cell; `-` if there are none. For rows that are shown: it costs. */
+  /**
+   * The ports on which a job listens, as a cell; `-` if there are none. Slow: only for rows that are shown.
+   */
   portsCell(row: WatchRow): string {
     const known = this.ports.get(row.id);
     if (known !== undefined) return known;
     const begun = systemClock.monotonic();
-    const cell = portsCell(this.sight.portsOf(row) ?? []);
+    const cell = portsCell(this.facts.portsOf(row) ?? []);
     this.ports.set(row.id, cell);
     this.portsMs += systemClock.monotonic() - begun;
     return cell;
   }
 
-  /** The last line that says something; empty if there is none. Read again only when more was written. */
+  /** The last line with text; empty if there is none. Read again only when the log has grown. */
   lastLine({ id, isSplit }: WatchRow): string {
     const job = this.home!.job(id);
     try {
@@ -142,7 +147,7 @@ export class Watching {
         const stat = statSync(job[stream], { throwIfNoEntry: false });
         return stat && stat.size > 0 ? { stream, stat } : [];
       });
-      // of two logs the one that was written last
+      // of two logs the one that was written to last
       const [last] = stats.sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs);
       if (!last) return '';
       const stamp = `${last.stream} ${last.stat.size} ${last.stat.mtimeMs}`;
@@ -170,19 +175,19 @@ export class Watching {
     }
   }
 
-  /** What changes when a log was written to; cheap. */
+  /** Changes when the log is written to; cheap. */
   logStamp(id: JobId, stream: Stream): string {
     const stat = statSync(this.home!.job(id)[stream], { throwIfNoEntry: false });
     return stat ? `${stat.size} ${stat.mtimeMs}` : '';
   }
 
-  /** Calls a verb for a job, as if it had been typed; what it said, in one line, and the id that it printed. */
+  /** Calls a verb for a job as if it had been typed; its output in one line, and the id that it printed. */
   async act(name: string, { id }: WatchRow): Promise<{ text: string; failed: boolean; id?: JobId }> {
     const verb = this.verbs.find((one) => one.name === name)!;
-    const output = new CapturedOutput(this.context.env);
+    const output = new MemoryOutput(this.context.env);
     const parsed = parseWords(verb, [String(id)]);
     const done = parsed.ok ? await verb.run(new Context(this.context.env, output), parsed.value) : parsed;
-    if (done.ok) return { text: output.said(), failed: false, ...output.id() };
+    if (done.ok) return { text: output.text(), failed: false, ...output.id() };
     const { message, hint } = messageOf(done.failure);
     return { text: safe(hint === undefined ? message : `${message} (${hint})`), failed: true };
   }
@@ -193,31 +198,31 @@ export class Watching {
     if (!opened.ok || !opened.value) return undefined;
     this.home = opened.value;
     this.glances = new ViewCache(this.home);
-    this.pulse = new HomeWatcher(this.home);
+    this.watcher = new HomeWatcher(this.home);
     return this.home;
   }
 
-  /** Ports and leftovers, as long as that is cheap; and what every command does in passing. */
+  /** Ports and leftovers, as long as that is cheap; and the recovery that every command does at its end. */
   private async readProcessFacts(home: Home, views: JobView[]): Promise<void> {
     const begun = systemClock.monotonic();
     const ended = views.filter(({ kind }) => kind === 'ended').map(({ id }) => id);
-    // what ran when we looked last is no longer there, or is left
-    if (begun >= this.nextAround || ended.some((id) => !this.endedAround.has(id))) {
-      this.endedAround = new Set(ended);
-      this.sight = await readProcessFacts(home, true);
+    // a job ended since then: its processes are gone, or left over
+    if (begun >= this.nextFacts || ended.some((id) => !this.endedWithFacts.has(id))) {
+      this.endedWithFacts = new Set(ended);
+      this.facts = await readProcessFacts(home, true);
       const took = systemClock.monotonic() - begun + this.portsMs;
-      this.nextAround = begun + Math.max(AROUND_MS, took * AROUND_SHARE);
+      this.nextFacts = begun + Math.max(FACTS_MS, took * FACTS_SHARE);
       this.ports.clear();
       this.portsMs = 0;
     }
-    if (begun < this.nextAttend) return;
-    this.nextAttend = begun + ATTEND_MS;
+    if (begun < this.nextRecovery) return;
+    this.nextRecovery = begun + RECOVERY_MS;
     await recoverAll(home, true);
   }
 
   private rowOf(home: Home, view: JobView, overview: Parameters<typeof cellsOf>[3], now: number): WatchRow {
-    const sight = { ...this.sight, portsOf: () => undefined };
-    const [, name, state, age, , idle] = cellsOf(home, view, sight, overview);
+    const facts = { ...this.facts, portsOf: () => undefined };
+    const [, name, state, age, , idle] = cellsOf(home, view, facts, overview);
     const spec = 'spec' in view ? view.spec : null;
     return {
       id: view.id,

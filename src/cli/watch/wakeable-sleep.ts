@@ -1,6 +1,4 @@
-/** A view sleeps between two frames; a key, or the window, wakes it. */
-
-/** Sleeps that a key ends. */
+/** The sleep of a view between two frames: a key, or a change of the window, ends it. */
 export class WakeableSleep {
   private current: AbortController | undefined;
   private isWoken = false;
@@ -8,8 +6,8 @@ export class WakeableSleep {
     this.isWoken = true;
     this.current?.abort();
   }
-  /** True if somebody woke us. */
-  async nap(sleep: (abort: AbortSignal) => Promise<unknown>): Promise<boolean> {
+  /** Sleeps by `sleep`; true if `wake` was called. */
+  async for(sleep: (abort: AbortSignal) => Promise<unknown>): Promise<boolean> {
     this.current = new AbortController();
     if (this.isWoken) this.current.abort();
     await sleep(this.current.signal);

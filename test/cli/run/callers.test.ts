@@ -132,10 +132,7 @@ for (const [signal, code] of [
         continue;
       }
       assert.match(call === wait ? stdout : stderr, new RegExp(`(^|\\n)${id} running [\\d.]+s, .*\\n`));
-      assert.match(
-        stderr,
-        new RegExp(`wait again with bgjob wait ${id}\\n\\[bgjob\\] exit code ${code}\\n$`),
-      );
+      assert.match(stderr, new RegExp(`Next: bgjob wait ${id}\\n\\[bgjob\\] exit code ${code}\\n$`));
     }
     await puppet.exit(4);
     await other.exit(5);

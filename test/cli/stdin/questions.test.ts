@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 
-const HINT = /^\(its last words look like a question: nobody answers a job; use an option such as --yes\)$/m;
+const HINT = /^\(the last line looks like a question: a job has no keyboard; use an option such as --yes\)$/m;
 
 /** What is said of a failed job with these last words: of one and the same job, whose log says something else each time. */
 async function saidOf(rig: Rig, words: string): Promise<string> {

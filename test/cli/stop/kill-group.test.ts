@@ -79,7 +79,7 @@ rigTest('what does not go together is refused, and nothing is stopped', async (r
     [['1', '--queue', 'q'], /--queue and REF cannot be used together: "1"/],
     [['1', '-a'], /-a and REF cannot be used together/],
     [['-a'], /-a needs --all, --queue or --tag/],
-    [['--all', '--tag', 'x'], /--all and --tag cannot be used together: .*\n {2}hint: bgjob kill --tag x\n/],
+    [['--all', '--tag', 'x'], /--all and --tag cannot be used together.*\n {2}hint: bgjob kill --tag x\n/],
     [['--all', '-Q', 'q'], /hint: bgjob kill --queue q\n/],
     [['--tag', '*'], /--tag: "\*" is not a label/],
   ] as const) {

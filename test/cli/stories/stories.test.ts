@@ -201,12 +201,12 @@ rigTest(
 const PROMPTS: [command: string, code: number, said: RegExp][] = [
   ['bash -c \'read -rp "Overwrite? [y/N] " answer || { echo "no answer"; exit 3; }\'', 3, /\| no answer\n/],
   ['sh -c \'printf "Password: "; read -r secret </dev/tty; exit 4\'', 4, /\| Password: /],
-  ['rm -i asked', 0, /\| \S*rm: remove .*asked'\? *\n\(its last words look like a question: /],
+  ['rm -i asked', 0, /\| \S*rm: remove .*asked'\? *\n\(the last line looks like a question: /],
   ['git -c user.name=x -c user.email=x@x commit', 1, /\| .*(EDITOR|editor|terminal)/i],
   [
     `node -e 'require("node:readline").createInterface({input: process.stdin, output: process.stdout}).question("Name? ", console.log)'`,
     0,
-    /\| Name\? *\n\(its last words look like a question: /,
+    /\| Name\? *\n\(the last line looks like a question: /,
   ],
 ];
 

@@ -41,7 +41,7 @@ rigTest('it answers for no round: the failure is still to be told', async (rig) 
   await puppet.ready();
   const late = await rig.bgjob(['wait', '--queue', 'q', '--ended', '--timeout', '0']);
   assert.equal(late.code, 75);
-  assert.match(late.stderr, /wait again with bgjob wait --queue q --ended\n/);
+  assert.match(late.stderr, /Next: bgjob wait --queue q --ended\n/);
   await puppet.exit(0);
   const done = await rig.bgjob(['wait', '--queue', 'q', '--ended']);
   assert.equal(done.code, 0);

@@ -19,7 +19,7 @@ const WAYS: Record<string, (id: string) => string[]> = {
   'tail -f': (id) => ['tail', '-f', id],
   'tail -f --grep': (id) => ['tail', '-f', '--grep', 'never', id],
 };
-const WHY = /job \d+ cannot start, and is looked at once a second/;
+const WHY = /job \d+ cannot start: .*; trying again every second/;
 
 for (const [name, words] of Object.entries(WAYS))
   rigTest(`${name} of a job without a FIFO: the deadline, TERM, and why`, async (rig) => {

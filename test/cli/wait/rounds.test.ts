@@ -219,7 +219,7 @@ rigTest('each project has rounds of its own, also in one queue; -a is one of all
   assert.equal(await codeOf(rig, '--queue', 'none'), 125);
   await rig.bgjob(['queue', 'set', 'unused', '--slots', '2']);
   assert.equal(await codeOf(rig, '--queue', 'unused'), 125);
-  assert.match((await rig.bgjob(['wait', '-a', '1'])).stderr, /-a is for wait --all and wait --queue NAME/);
+  assert.match((await rig.bgjob(['wait', '-a', '1'])).stderr, /-a goes with wait --all or wait --queue NAME/);
 });
 
 rigTest('a job that was restarted, or replaced, is told and does not count', async (rig) => {
@@ -331,7 +331,7 @@ rigTest('an end of another day is told with its age', async (rig) => {
   fs.writeFileSync(path, sealed({ ...state, status: { ...state.status, startedAt, endedAt } }));
   const { code, stdout } = await rig.bgjob(['wait', '--queue', 'q']);
   assert.equal(code, 3);
-  assert.match(stdout, /^1 exited 3 after \S+, 3d\S* ago\n2 exited 0 after \S+\n$/);
+  assert.match(stdout, /^1 exited 3 after \S+, ended 3d\S* ago\n2 exited 0 after \S+\n$/);
 });
 
 rigTest(
