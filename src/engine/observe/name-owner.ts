@@ -3,7 +3,7 @@
  * before it claims: if it is killed in between, the name is free at once; if it is only stopped, the name
  * stays taken.
  */
-import { type Clock, systemClock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
@@ -83,14 +83,9 @@ const ageOf = (view: JobView): number | null =>
  * Claims the name for a job that is about to start. Its spec is written, and the caller holds its FIFO open.
  * Fails if another job has the name; then the caller removes its job and withdraws the claim.
  */
-export async function takeName(
-  home: Home,
-  title: Title,
-  id: JobId,
-  clock: Clock = systemClock,
-): Promise<Result<void>> {
+export async function takeName(home: Home, title: Title, id: JobId): Promise<Result<void>> {
   const mine = claimName(home, title, id);
-  const deadline = clock.monotonic() + SETTLE_MS;
+  const deadline = systemClock.monotonic() + SETTLE_MS;
   for (;;) {
     const others = readClaims(home, title)
       .filter((claim) => claim.id !== id)
@@ -100,12 +95,12 @@ export async function takeName(
       pruneNameClaims(home, title, others);
       return ok(undefined);
     }
-    if (judged === 'taken' || clock.monotonic() > deadline) {
+    if (judged === 'taken' || systemClock.monotonic() > deadline) {
       const live = others.filter(({ claimState }) => claimState !== 'none');
       const owner = live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1)!;
       return fail(nameTaken(title, owner.view!));
     }
-    await clock.sleep(POLL_MS);
+    await sleep(POLL_MS);
   }
 }
 
@@ -115,6 +110,6 @@ export async function waitSettled(home: Home, id: JobId): Promise<NameClaimState
   for (;;) {
     const found = claimStateOf(home, id);
     if (found.claimState !== 'pending' || systemClock.monotonic() > deadline) return found;
-    await systemClock.sleep(POLL_MS);
+    await sleep(POLL_MS);
   }
 }

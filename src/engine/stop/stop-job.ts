@@ -45,9 +45,7 @@ export async function stopJob(
     if (!cancelled) listened = listeningOf((await processesOf(home, before)).map(({ pid }) => pid));
     killed =
       cancelled ??
-      (before.kind === 'live'
-        ? await killLive(home, before, stop)
-        : await sweepLeft(home, before, systemClock, stop));
+      (before.kind === 'live' ? await killLive(home, before, stop) : await sweepLeft(home, before, stop));
   } catch (thrown) {
     return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });
   }
@@ -64,13 +62,13 @@ export async function stopJob(
   return ok({ before, after, processes: killed.stopped, forced: killed.forced, hidden, listened, tookMs });
 }
 
-/** What is still there although everything that is shown to be of the job was stopped. */
+/** The failure that names the processes which are left. */
 function leftOver(id: number, { alive, unproven }: Killed): Failure | undefined {
   if (alive.length > 0) return { code: 'not-verified', id, pids: alive, why: 'alive' };
   return unproven.length > 0 ? { code: 'not-verified', id, pids: unproven, why: 'unproven' } : undefined;
 }
 
-/** Stops the processes of a job whose records cannot be read, as far as they are shown to be of it; returns how many these were. */
+/** Stops the processes of a job whose records cannot be read, and returns how many these were. */
 export async function stopUnreadable(
   home: Home,
   view: UnreadableView,
@@ -79,13 +77,13 @@ export async function stopUnreadable(
   if (isProcForeign()) return fail({ code: 'proc-foreign' });
   const { id, why } = view;
   try {
-    // nothing is left in the directory of a job that does not run, or is of another home
+    // no request is written for a job that does not run, or is of another home
     const before = await processesOf(home, view);
     if (before.length === 0) return fail({ code: 'unreadable', id, why });
     const killed = await killUnreadable(home, view, stop);
     const failure = leftOver(id, killed);
     if (failure) return fail(failure);
-    // its owner may have been faster
+    // the owner may have stopped them first
     return ok({ ...killed, stopped: Math.max(before.length, killed.stopped) });
   } catch (thrown) {
     return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });

@@ -6,7 +6,7 @@
  * that first signal: younger ones were started by the job to clean up, and are left alone until the grace
  * ends. In doubt no signal is sent: SIGKILL comes anyway.
  */
-import { type Clock, systemClock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { FirstSignal } from '../../job/state.ts';
@@ -22,13 +22,13 @@ import {
 import { isOpaque } from '../os/process-table.ts';
 import { helperProcesses, readShim } from '../shim/shim-record.ts';
 
-export interface StopTarget {
+interface StopTarget {
   /** The request, read before each scan: a harder one may come meanwhile. */
   request(): { signal: string; graceMs: number };
   find(onFound: OnFound): Promise<ProcessStat[]>;
   /** Whether the job is over once none of its processes is left. */
   isEndKnown(): boolean;
-  /** Claims the first signal; returns the one that another process claimed and sent before, if there is one. */
+  /** Claims the first signal; returns the one that another process claimed before, if there is one. */
   claimFirst(first: Omit<FirstSignal, 'v'>): FirstSignal | undefined;
   /** Called right before a signal is sent. */
   beforeSignal(signal: string): void;
@@ -65,10 +65,7 @@ export function continueHelpers(job: JobPaths, host?: Identity): void {
 /** The wait after each scan, milliseconds: short for a process that obeys, cheap for a stubborn one. */
 const SCAN_MS = [5, 10, 20, 40, 80, 150, 250];
 
-export async function stopProcesses(
-  target: StopTarget,
-  clock: Clock = systemClock,
-): Promise<StoppedProcesses> {
+export async function stopProcesses(target: StopTarget): Promise<StoppedProcesses> {
   const known = new Set<number>();
   const forced = new Set<number>();
   // a hidden process is known as the job's by its parent alone, which may be gone at the next scan
@@ -84,7 +81,7 @@ export async function stopProcesses(
     found.push(...stillThere(lost));
     return found;
   };
-  let begunMs = clock.monotonic();
+  let begunMs = systemClock.monotonic();
   /** The first signal that another process sent before. */
   let earlier: FirstSignal | undefined;
   let sinceTicks: number | undefined;
@@ -92,9 +89,9 @@ export async function stopProcesses(
   let empty = 0;
   for (let scan = 0; ; scan++) {
     const { signal, graceMs } = target.request();
-    if (signal === 'SIGKILL' || clock.monotonic() - begunMs >= graceMs) {
+    if (signal === 'SIGKILL' || systemClock.monotonic() - begunMs >= graceMs) {
       target.beforeSignal('SIGKILL');
-      const survivors = await sweep(clock, (onFound) =>
+      const survivors = await sweep(systemClock, (onFound) =>
         find((stat) => {
           known.add(stat.pid);
           if (signal !== 'SIGKILL' && graceMs > 0) forced.add(stat.pid);
@@ -128,7 +125,7 @@ export async function stopProcesses(
       }
     }
     const isOver = empty > 0 && target.isEndKnown();
-    await clock.sleep(isOver ? 1 : SCAN_MS[Math.min(scan, SCAN_MS.length - 1)]!);
+    await sleep(isOver ? 1 : SCAN_MS[Math.min(scan, SCAN_MS.length - 1)]!);
     target.afterScan();
   }
 }

@@ -3,7 +3,7 @@
  * gets no answer it kills the processes itself, and never writes the state. Only processes that the kernel
  * proves to be the job's are signalled.
  */
-import { after, type Clock, sleep, systemClock } from '../../base/clock.ts';
+import { after, sleep, systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -107,7 +107,7 @@ export interface Killed {
  */
 export function killUnreadable(home: Home, view: UnreadableView, stop: Stop): Promise<Killed> {
   askOwner(home.job(view.id), view.id, stop);
-  return sweepLeft(home, view, systemClock, stop);
+  return sweepLeft(home, view, stop);
 }
 
 /** Writes the request and nudges the owner; false if the disk is full: the job must be stopped anyway. */
@@ -137,8 +137,8 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
   const isUnowned = first === 'unowned' && !deadline.signal.aborted;
   deadline.abort();
   disarm();
-  if (!isUnowned) return sweepLeft(home, (await ended) ?? view, systemClock, NOW);
-  const swept = await sweepLeft(home, view, systemClock, stop);
+  if (!isUnowned) return sweepLeft(home, (await ended) ?? view, NOW);
+  const swept = await sweepLeft(home, view, stop);
   // an owner that came late publishes the end
   if (isOwned(job)) await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
   return swept;
@@ -148,7 +148,7 @@ const NOW = { signal: 'SIGKILL', graceMs: 0 };
 
 /** The killer stops the job; the owner still sees the end and publishes it. */
 async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
-  const swept = await sweepLeft(home, view, systemClock, stop);
+  const swept = await sweepLeft(home, view, stop);
   await waitEnded(home, view.id, AbortSignal.timeout(ANSWER_MS));
   return swept;
 }
@@ -185,7 +185,6 @@ export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<
 export async function sweepLeft(
   home: Home,
   view: JobView,
-  clock: Clock,
   asked: { signal: string; graceMs: number },
 ): Promise<Killed> {
   const job = home.job(view.id);
@@ -199,19 +198,16 @@ export async function sweepLeft(
     left = claimLeftSignal(job, first);
     return left.earlier;
   };
-  const { known, forced, survivors } = await stopProcesses(
-    {
-      claimFirst,
-      // a request for SIGKILL that comes while a job without owner is stopped ends its grace
-      request: () =>
-        view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
-      find: (onFound) => processesOf(home, view, onFound),
-      isEndKnown: () => true,
-      beforeSignal: () => {},
-      afterScan: () => {},
-    },
-    clock,
-  );
+  const { known, forced, survivors } = await stopProcesses({
+    claimFirst,
+    // a request for SIGKILL that comes while a job without owner is stopped ends its grace
+    request: () =>
+      view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
+    find: (onFound) => processesOf(home, view, onFound),
+    isEndKnown: () => true,
+    beforeSignal: () => {},
+    afterScan: () => {},
+  });
   if (left.path !== undefined) removeQuietly(left.path);
   const { main, left: recordedLeft } = trailOf(home, view);
   const table = await readTable();
