@@ -12,9 +12,7 @@ import { type Home, openHome } from '../../job/home/home.ts';
 import { findTool } from '../os/programs.ts';
 import type { Finding } from './findings.ts';
 
-/**
- * Network file systems: the server may be away, and its other machines see the jobs but not their processes.
- */
+/** Network file systems: the server may be away, and other machines see the jobs but not their processes. */
 const REMOTE = new RegExp(
   `^(${[
     'nfs\\d?|cifs|smb\\d?|smbfs|ncpfs|afs|9p|ceph|lustre|glusterfs|gpfs|beegfs|pvfs2|orangefs|gfs2?|ocfs2',

@@ -11,9 +11,7 @@ import { ignoreSystemError } from '../../base/result.ts';
 import type { Finding } from './findings.ts';
 
 const LINGERING = '/var/lib/systemd/linger';
-/**
- * The first logind.conf counts; of files with the same name in the `logind.conf.d` folders also the first.
- */
+/** The first logind.conf counts; of files with the same name in `logind.conf.d` folders the first, too. */
 const FOLDERS = ['/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd'];
 
 /** The texts of logind's configuration in order: the last setting counts. */
@@ -27,9 +25,7 @@ function configuration(): string[] {
   return [main ?? '', ...[...added].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text)];
 }
 
-/**
- * The value of a key; if it is not set, the default of this build as the comment in the main file gives it.
- */
+/** The value of a key; if it is not set, the default that the comment in the main file gives. */
 function setting(texts: string[], key: string): string {
   const last = (pattern: RegExp) => [...texts.join('\n').matchAll(pattern)].at(-1)?.[1];
   const set = last(new RegExp(`^[ \\t]*${key}[ \\t]*=[ \\t]*(.*?)[ \\t]*$`, 'gm'));

@@ -34,9 +34,7 @@ export type Draft = Omit<
   restartOf?: JobId;
   /** The script of `run -`; its path becomes argument `script.at`. */
   scriptBytes?: Uint8Array;
-  /**
-   * `NAME=value` for each variable, for a restart in a stored environment; without it the caller's is taken.
-   */
+  /** `NAME=value` for each variable, for a restart in a stored environment; without it the caller's. */
   environment?: string[];
   /** The copy of its input, see copyInput; the process that made it removes it. */
   inputCopy?: string;

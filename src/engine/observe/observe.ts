@@ -167,7 +167,7 @@ function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
   return exit !== undefined && Math.abs(systemClock.now() - exit.at) > STUCK_MS;
 }
 
-/** Records of a queued job's start are not flushed. Empty after a power cut: then the job waits again. */
+/** Records of a queued job's start are not flushed: if a power cut emptied them, the job waits again. */
 const unlessEmpty = <T>({ placement }: Spec, found: Found<T>): Found<T> =>
   placement !== null && isEmpty(found) ? { kind: 'absent' } : found;
 

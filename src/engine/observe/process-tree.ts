@@ -38,13 +38,9 @@ export interface Trail {
   leader?: Identity | undefined;
   /** Shim, watcher and owners: they end by themselves. */
   spared: Identity[];
-  /**
-   * The supervisor of the job. Its children are none of the job's processes; the children of the shim are.
-   */
+  /** The supervisor. Its children are none of the job's processes; the children of the shim are. */
   owner: Identity | undefined;
-  /**
-   * When the first supervisor started (clock ticks since boot): no process of the job is older; 0 if unknown.
-   */
+  /** When the first supervisor started (clock ticks since boot): no process is older; 0 if unknown. */
   sinceTicks: number;
   /** The processes that the owner saw when the main process ended. */
   left: Identity[];
@@ -212,9 +208,7 @@ class Scan {
     return watched || left.some((one) => matchesIdentity(stat, one));
   }
 
-  /**
-   * The processes that proved themselves, with their descendants and the sessions and groups that they lead.
-   */
+  /** The processes that proved themselves, their descendants, and the sessions and groups that they lead. */
   members(): ProcessStat[] {
     const table = [...this.byPid.values()];
     const found = new Map<number, ProcessStat>();

@@ -17,9 +17,7 @@ function sessionOf(pid: number | 'self'): { leader: number; device: number } | u
   return { leader: Number(fields[3]), device: Number(fields[4]) };
 }
 
-/**
- * The path of a pseudo terminal (major 136) or a console (major 4, up to 63); undefined for other devices.
- */
+/** The path of a pseudo terminal (major 136) or a console (major 4, up to 63); undefined for others. */
 function pathOf(device: number): string | undefined {
   const major = (device >> 8) & 0xfff;
   const minor = (device & 0xff) | ((device >> 12) & 0xfff00);

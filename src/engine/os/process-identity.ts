@@ -37,9 +37,7 @@ export interface ProcessStat {
 
 export const HAS_PROC = existsSync('/proc/self/stat');
 
-/**
- * Parses `/proc/PID/stat`. The program name may hold anything, also `) R 1 (`: hence the last parenthesis.
- */
+/** Parses `/proc/PID/stat`. The program name may hold anything, as `) R 1 (`: so the last `)` counts. */
 export function parseStat(text: string): ProcessStat | undefined {
   const close = text.lastIndexOf(')');
   const pid = Number.parseInt(text, 10);

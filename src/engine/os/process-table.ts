@@ -107,7 +107,7 @@ export function isOpaque(pid: number): boolean {
   if (!HAS_PROC) return false;
   try {
     accessSync(`/proc/${pid}/environ`, constants.R_OK);
-    // access(2) says yes; only open(2) is refused
+    // access(2) may say yes where open(2) is refused
     closeSync(openSync(`/proc/${pid}/environ`, 'r'));
     return false;
   } catch (thrown) {

@@ -27,9 +27,7 @@ function judge(path: string): Executable {
   }
 }
 
-/**
- * The path of a system tool (`sh`, `setsid`), whatever PATH the caller has; undefined if it is not installed.
- */
+/** The path of a system tool (`sh`, `setsid`), whatever PATH is; undefined if it is not installed. */
 export function findTool(name: string): string | undefined {
   const known = tools.get(name);
   if (known !== undefined) return known;

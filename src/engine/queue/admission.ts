@@ -75,9 +75,7 @@ export interface AdvanceResult {
 /** How often and how long another process is polled that is about to start a job, milliseconds. */
 const POLL_MS = 10;
 const SETTLE_MS = 10_000;
-/**
- * After this many supervisors in a row that ended before they started the job, the next one would end, too.
- */
+/** After this many supervisors in a row that ended before the start, the next one would end, too. */
 const MAX_FAILED = 3;
 /** The wait after a full disk, milliseconds. */
 const NO_ROOM_MS = 1000;
@@ -268,9 +266,7 @@ function isOfQueue({ home, name }: QueueSnapshot, id: JobId): boolean {
   return spec.kind === 'read' && spec.value.placement?.queue === name && mayRunHere(spec.value);
 }
 
-/**
- * Whether a process has to wait for the queue: the end of its own jobs in this sandbox will not move it on.
- */
+/** Whether a process has to wait for the queue: no end of its jobs in this sandbox will move it on. */
 export function needsQueueWaiter(
   snapshot: QueueSnapshot,
   { reason, started, ours, at, after, older }: AdvanceResult,

@@ -114,9 +114,7 @@ export function thisNamespaceKey(): string {
 /** The first namespaces of a machine, as the kernel numbers them (include/linux/proc_ns.h). */
 const FIRST = /^(ipc:\[4026531839|uts:\[4026531838|user:\[4026531837|pid:\[4026531836)\]$/;
 
-/**
- * The part of that key that is still valid after a restart of the machine, when namespaces get other numbers.
- */
+/** The part of that key that survives a restart of the machine, when namespaces get other numbers. */
 export function stableNamespaceKey(): string {
   const first = namespaces().filter((name) => FIRST.test(name));
   return projectKey([process.geteuid!(), ...first, ...thisConfinement()].join('\n'));

@@ -103,9 +103,7 @@ export function setSlots(home: Home, name: string, slots: number): Result<void> 
   return attempt('write', queue.dir, () => writeSlots(makeQueue(home, name), slots));
 }
 
-/**
- * How many jobs are written before the event loop gets its turn: for signals and for progress on a terminal.
- */
+/** How many jobs are written before the event loop gets its turn, for signals and progress. */
 const GROUP_SIZE = 100;
 
 /**
@@ -116,7 +114,7 @@ export async function enqueueBatch(
   home: Home,
   drafts: QueuedDraft[],
   abort: AbortSignal,
-  onProgress: (done: number) => void = () => {},
+  onProgress: (done: number) => void,
 ): Promise<Result<JobId[] | null>> {
   const ids: JobId[] = [];
   const { placement } = drafts[0]!;

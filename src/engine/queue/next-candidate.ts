@@ -122,9 +122,7 @@ export function findCandidate(
   return found;
 }
 
-/**
- * Removes the entry of a job that has begun to run or is gone, and its environment: a killed owner left them.
- */
+/** Removes the entry, and environment, that a killed owner left: the job has begun to run or is gone. */
 export function forgetStale({ home }: QueueSnapshot, file: EntryFile, id: JobId): void {
   const job = home.job(id);
   const spec = readSpec(job, id);

@@ -99,9 +99,7 @@ export class QueueStatus {
     return this.entries.length;
   }
 
-  /**
-   * How many jobs wait. A job that failed to start or was cancelled has ended before its entry is removed.
-   */
+  /** How many jobs wait. A job that failed to start or was cancelled ends before its entry is removed. */
   get waiting(): number {
     const admitted = new Set(listAdmissions(this.snapshot.queue).map(({ id }) => id));
     const ids = this.entries.map(idOfEntry);

@@ -21,7 +21,7 @@ const CHANGED = new RegExp(`[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]|\\r(?![\\r\\
 /** Called with the offsets of a line; `text` if it is known without decoding. */
 type Visit = (from: number, to: number, text: string | undefined) => Promise<void> | undefined;
 
-/** Bytes that prove a match possible. Spaces come from moved cursors, non-ASCII from invalid UTF-8. */
+/** Bytes without which there is no match. A shown space or non-ASCII letter may come from other bytes. */
 const isProof = (byte: number): boolean => byte > 0x20 && byte < 0x7f;
 
 /** For each such character of a literal: the bytes that it can be, in both cases. */
@@ -51,9 +51,7 @@ export class Prefilter {
     this.proofs = literals?.map((literal) => proofsOf(literal, ignoreCase)) ?? null;
   }
 
-  /**
-   * Whether each literal has a character that is not in these bytes: the cheapest proof that no line matches.
-   */
+  /** Whether each literal has a character that is not in these bytes: the cheapest proof of no match. */
   private lacks(bytes: Buffer): boolean {
     return (
       this.proofs?.every((proofs) => proofs.some((forms) => forms.every((byte) => !bytes.includes(byte)))) ===

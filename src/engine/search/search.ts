@@ -205,9 +205,7 @@ export class Search {
     await this.testLine(bytes.subarray(0, end), from);
   }
 
-  /**
-   * Returns a promise only if it must wait: a promise for each line would slow the search down many times.
-   */
+  /** Returns a promise only if it must wait: one for each line would slow the search down many times. */
   private testLine(bytes: Buffer, from: number, known?: string): Promise<void> | undefined {
     if (this.failure || this.closed) return undefined;
     if (bytes.length > this.partBytes) return this.testParts(bytes, from);

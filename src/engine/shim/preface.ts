@@ -1,6 +1,4 @@
-/**
- * Builds the text that one of our shells runs: a script of this folder, preceded by the facts of this call.
- */
+/** Builds the text that one of our shells runs: a script of this folder after the facts of this call. */
 
 import { quote } from '../../base/text/shell-quote.ts';
 import { HAS_PROC, PS_COLUMNS } from '../os/process-identity.ts';

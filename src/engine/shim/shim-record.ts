@@ -26,9 +26,7 @@ export interface ShimRecord {
   main?: Identity;
   /** The process that keeps stdin open for `send`. */
   holder?: Identity;
-  /**
-   * `script`, which makes the job's terminal, and the sh that leads its session and records the exit status.
-   */
+  /** `script`, which makes the job's terminal, and the leader of that, which records the exit status. */
   terminal?: Identity;
   leader?: Identity;
 }

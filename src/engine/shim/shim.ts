@@ -26,9 +26,7 @@ export interface AdopterCall {
 /** How many killed adopters in a row are replaced. */
 const MAX_ADOPTERS = 1000;
 
-/**
- * The shell line that starts the adopter. `env -i`: it must obey no variable of the job and carry no marker.
- */
+/** The shell line that starts the adopter, with `env -i`: no variable of the job, and no marker. */
 function adopt({ node, supervisor, home, id, environment }: AdopterCall): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = [requireTool('env'), '-i', ...variables, node, supervisor, home, String(id), '--adopt'];

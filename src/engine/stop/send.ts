@@ -144,9 +144,7 @@ class Sending {
     );
   }
 
-  /**
-   * Writes as much at once as fits; a longer line goes piece by piece, and may be cut if the time is over.
-   */
+  /** Writes as much at once as fits; a longer line goes in pieces, and is cut if the time is over. */
   async put(fd: number, { bytes, lines }: Piece): Promise<Result<void>> {
     for (let done = 0; done < bytes.length; ) {
       const written = writeSome(fd, bytes.subarray(done));

@@ -181,9 +181,7 @@ export class Endings {
     this.attendance ??= attendAll();
   }
 
-  /**
-   * Reads which jobs have an entry in a queue; false if no entry was added or removed since the last poll.
-   */
+  /** Reads which jobs have an entry in a queue; false if no entry came or went since the last poll. */
   private readEntries(): boolean {
     const before = this.folders;
     this.folders = new Map();
