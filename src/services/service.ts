@@ -56,7 +56,7 @@ export class Calls {
   }
 }
 
-/** The exit code after which the shell of such a job starts its program anew, see AGAIN. */
+/** The exit code after which the shell of such a job starts its program anew, see RESTART_LOOP. */
 export const RENEW = 129;
 
 /**

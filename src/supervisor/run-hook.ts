@@ -9,7 +9,7 @@ import { sealed } from '../base/checksum.ts';
 import { after, systemClock } from '../base/clock.ts';
 import { createExclusive, writeAtomic } from '../base/fs/atomic-write.ts';
 import { errnoOf, ignoreSystemError } from '../base/result.ts';
-import { claimHook, HOOK_LIMIT_MS, type Hooked } from '../engine/hooks/exit-hook.ts';
+import { claimHook, HOOK_LIMIT_MS, type HookEnd } from '../engine/hooks/exit-hook.ts';
 import { withEnvMarker } from '../engine/launch/environment.ts';
 import { forgetEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { observe } from '../engine/observe/observe.ts';
@@ -17,8 +17,8 @@ import {
   findProcesses,
   hookEnvMarkerOf,
   type OnFound,
+  type ProcessRecords,
   sweep,
-  type Trail,
 } from '../engine/observe/process-tree.ts';
 import { identify, type ProcessStat } from '../engine/os/process-identity.ts';
 import { findTool, requireTool } from '../engine/os/programs.ts';
@@ -35,7 +35,7 @@ const END_POLL_MS = 50;
 /** Between two looks at what the line left running in the background, milliseconds. */
 const LEFTOVERS_POLL_MS = 500;
 
-type End = Pick<Hooked, 'code' | 'why'>;
+type End = Pick<HookEnd, 'code' | 'why'>;
 
 export async function runHook(home: Home, spec: Spec): Promise<void> {
   // what whoever started us may have held
@@ -68,7 +68,7 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   // the end that we brought about may be heard of first
   const { code, why } = isOver ? await limit : first;
   try {
-    const end: Hooked = { v: 1, startedAt, endedAt: systemClock.now(), code, why };
+    const end: HookEnd = { v: 1, startedAt, endedAt: systemClock.now(), code, why };
     writeAtomic(job.hooked, sealed(end));
   } catch (thrown) {
     ignoreSystemError(thrown);
@@ -116,7 +116,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
       resolve({ code: code ?? 128 + constants.signals[signal!], why: null }),
     );
   });
-  const trail = (): Trail => ({
+  const trail = (): ProcessRecords => ({
     home,
     id: spec.id,
     main,

@@ -2,7 +2,7 @@
 import { renderDuration, renderExactSize, renderTime, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
-import { processesOf, trailOf } from '../../engine/observe/leftovers.ts';
+import { processesOf, processRecordsOf } from '../../engine/observe/leftovers.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
@@ -40,7 +40,7 @@ async function extrasOf(
   const job = home.job(view.id);
   const processes = await processesOf(home, view);
   const owner = readOwner(job);
-  const { main } = trailOf(home, view);
+  const { main } = processRecordsOf(home, view);
   const log = Log.open(job);
   const logBytes = log?.size;
   const trimmedBytes = log?.trimmedBytes ?? 0;

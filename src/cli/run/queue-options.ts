@@ -1,6 +1,6 @@
 /** The options of `run` that put a job into a queue, or make it wait. */
 import { systemClock } from '../../base/clock.ts';
-import { type PlacementWish, setSlots } from '../../engine/queue/enqueue.ts';
+import { type PlacementOptions, setSlots } from '../../engine/queue/enqueue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
@@ -58,7 +58,7 @@ interface QueueInput {
 
 export interface Queueing {
   /** Null: the job starts at once. */
-  wish: PlacementWish | null;
+  wish: PlacementOptions | null;
   /** What the slots of the queue are set to. */
   slots: number | null;
   retry: number;

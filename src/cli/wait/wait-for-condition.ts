@@ -9,7 +9,7 @@ import { processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import type { ConditionMet } from '../../engine/wait/condition.ts';
-import { metIfThere, waitFile } from '../../engine/wait/file.ts';
+import { checkFile, waitFile } from '../../engine/wait/file.ts';
 import { waitIdle } from '../../engine/wait/idle.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
 import { waitMatch } from '../../engine/wait/output-line.ts';
@@ -111,7 +111,7 @@ async function decide(
     }
     // and so does a file that it made last
     for (const path of files) {
-      const met = metIfThere(path);
+      const met = checkFile(path);
       if (met) return ok({ kind: 'met', met });
     }
     return ok({ kind: 'ended' });

@@ -138,10 +138,10 @@ async function waitForMany(
   wait: Wait,
   deadline: Deadline,
 ): Promise<ReadonlySet<JobId>> {
-  const { Endings } =
+  const { JobEnds } =
     require('../../engine/wait/job-ends.ts') as typeof import('../../engine/wait/job-ends.ts');
   const total = wait.left.size;
-  const endings = new Endings(home, wait.left);
+  const endings = new JobEnds(home, wait.left);
   const spinner = await startProgress(output, () => ({
     ...{ total, ended: wait.exits.size, failed: wait.failed, running: endings.running.size },
   }));

@@ -22,7 +22,7 @@ import { launch } from '../launch/launch.ts';
 import { nameOwner } from '../observe/name-owner.ts';
 import { requireTool } from '../os/programs.ts';
 import { thisNamespaceKey } from '../queue/confinement.ts';
-import { AGAIN } from '../queue/queue-waiter.ts';
+import { RESTART_LOOP } from '../queue/queue-waiter.ts';
 
 /** The name of a service job, and how it is woken. */
 export interface ServiceJob {
@@ -70,7 +70,7 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
   const started = await launch(home, {
     name,
     // the shell restarts it if a signal ends it
-    argv: [requireTool('sh'), '-c', AGAIN, 'sh', ...command],
+    argv: [requireTool('sh'), '-c', RESTART_LOOP, 'sh', ...command],
     line: null,
     words: ['bgjob', serves],
     script: null,

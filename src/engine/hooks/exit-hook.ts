@@ -78,14 +78,14 @@ const hookedSchema = is.object({
   code: is.nullable(is.upTo(255)),
   why: is.nullable(is.text),
 });
-export type Hooked = is.Shaped<typeof hookedSchema>;
+export type HookEnd = is.Shaped<typeof hookedSchema>;
 
 /** The progress of a job's --on-exit. */
 export type HookView =
   | { kind: 'waits' }
   | { kind: 'due' | 'not-run' | 'unseen' }
   | { kind: 'runs'; pid: number; since: number }
-  | { kind: 'done'; end: Hooked };
+  | { kind: 'done'; end: HookEnd };
 
 /** Undefined if the job has no --on-exit. */
 export function hookOf(home: Home, view: JobView): HookView | undefined {

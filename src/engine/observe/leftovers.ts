@@ -15,10 +15,10 @@ import {
 } from '../os/process-identity.ts';
 import { isOpaque, readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
 import { helperProcesses, readShim } from '../shim/shim-record.ts';
-import { findProcesses, markedJob, type OnFound, sinceTicksOf, type Trail } from './process-tree.ts';
+import { findProcesses, markedJob, type OnFound, type ProcessRecords, sinceTicksOf } from './process-tree.ts';
 
 /** The records of a job's processes, as findProcesses takes them. */
-export function trailOf(home: Home, view: JobView): Trail {
+export function processRecordsOf(home: Home, view: JobView): ProcessRecords {
   const job = home.job(view.id);
   const owner: Found<Owner> = readOwner(job);
   const identity = owner.kind === 'read' ? owner.value.identity : undefined;
@@ -32,7 +32,7 @@ export function trailOf(home: Home, view: JobView): Trail {
 
 /** The living processes of a job, whatever its state. */
 export const processesOf = (home: Home, view: JobView, onFound?: OnFound): Promise<ProcessStat[]> =>
-  findProcesses(trailOf(home, view), onFound);
+  findProcesses(processRecordsOf(home, view), onFound);
 
 /** The processes that carry a marker of this home, by job, from one pass over the process table. */
 export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>> {

@@ -30,7 +30,7 @@ import {
 import { readEnvironment, readTable, supervisedFolder, supervisedJob } from '../os/process-table.ts';
 
 /** The records of a job's processes. Each entry is checked against the kernel before it is believed. */
-export interface Trail {
+export interface ProcessRecords {
   home: Home;
   id: JobId;
   main: Identity | undefined;
@@ -111,8 +111,11 @@ export type OnFound = (stat: ProcessStat) => void;
  * The living processes of a job, the highest pid first. During the search `onFound` is called for each
  * process that proves by itself that it is the job's. By then the process may be gone.
  */
-export async function findProcesses(trail: Trail, onFound: OnFound = () => {}): Promise<ProcessStat[]> {
-  const scan = new Scan(trail, onFound);
+export async function findProcesses(
+  records: ProcessRecords,
+  onFound: OnFound = () => {},
+): Promise<ProcessStat[]> {
+  const scan = new Scan(records, onFound);
   await readTable((stat) => scan.visit(stat));
   return scan.members();
 }
@@ -122,7 +125,7 @@ const BOOT_TICKS = 1000;
 
 /** One pass over the process table: first each process by itself, then the processes that belong together. */
 class Scan {
-  private readonly trail: Trail;
+  private readonly records: ProcessRecords;
   private readonly onFound: OnFound;
   private readonly marker: EnvMarker;
   private readonly logs: NamedFile[];
@@ -133,13 +136,15 @@ class Scan {
   private readonly ownerPid: number | undefined;
   private readonly nowTicks = ticksNow();
 
-  constructor(trail: Trail, onFound: OnFound) {
-    this.trail = trail;
+  constructor(records: ProcessRecords, onFound: OnFound) {
+    this.records = records;
     this.onFound = onFound;
-    const job = trail.home.job(trail.id);
-    this.ownerPid = trail.owner && isAlive(trail.owner) === 'alive' ? trail.owner.pid : undefined;
-    this.marker = trail.hook ? hookEnvMarkerOf(trail.home, trail.id) : envMarkerOf(trail.home, trail.id);
-    this.logs = filesAt(trail.hook ? [job.hookLog] : [job.log, job.err]);
+    const job = records.home.job(records.id);
+    this.ownerPid = records.owner && isAlive(records.owner) === 'alive' ? records.owner.pid : undefined;
+    this.marker = records.hook
+      ? hookEnvMarkerOf(records.home, records.id)
+      : envMarkerOf(records.home, records.id);
+    this.logs = filesAt(records.hook ? [job.hookLog] : [job.log, job.err]);
   }
 
   visit(stat: ProcessStat): void {
@@ -147,14 +152,15 @@ class Scan {
     if (pid <= 1 || pid === process.pid) return;
     this.byPid.set(pid, stat);
     // most processes of a machine are older than the job: they are skipped
-    const isOlder = stat.startTicks < this.trail.sinceTicks;
+    const isOlder = stat.startTicks < this.records.sinceTicks;
     const kind = isOlder ? 'none' : belonging(readEnvironment(pid), this.marker);
     this.belongings.set(pid, kind);
-    if (this.trail.spared.some((one) => matchesIdentity(stat, one))) this.spared.add(pid);
+    if (this.records.spared.some((one) => matchesIdentity(stat, one))) this.spared.add(pid);
     // A writer of the log that may be older than the job was started by other means. A child of the owner is
     // not the job's: it cuts the log, and before its exec it has files and environment of the owner.
     // Processes of another job never count.
-    const mayWrite = kind === 'none' && this.trail.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
+    const mayWrite =
+      kind === 'none' && this.records.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
     // the title is checked first: a supervisor has many files open
     if (mayWrite && !this.isSupervisor(stat) && hasOpen(pid, this.logs, true)) this.writers.add(pid);
     if (this.showsItself(stat) && !this.isForeign(pid)) this.onFound(stat);
@@ -185,19 +191,19 @@ class Scan {
 
   /** The recorded main process, as a child of the shim, which carries the marker if markers can be read. */
   private isProvenMain(stat: ProcessStat): boolean {
-    const { main } = this.trail;
+    const { main } = this.records;
     const isOfShim = HAS_PROC ? this.belongings.get(stat.ppid) === 'ours' : this.spared.has(stat.ppid);
     return main !== undefined && matchesIdentity(stat, main) && isOfShim;
   }
 
   /** In the session or group of a main process that is gone, or in the session of the terminal. */
   private isLeftOfMain(stat: ProcessStat): boolean {
-    const { main, leader } = this.trail;
+    const { main, leader } = this.records;
     return this.isLeftOf(main, stat, true) || this.isLeftOf(leader, stat, false);
   }
 
   private isLeftOf(led: Identity | undefined, stat: ProcessStat, alone: boolean): boolean {
-    const { watched, left } = this.trail;
+    const { watched, left } = this.records;
     if (!led || (stat.session !== led.pid && stat.group !== led.pid)) return false;
     if (stat.startTicks < led.startTicks) return false;
     const current = this.byPid.get(led.pid);

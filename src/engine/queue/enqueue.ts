@@ -39,9 +39,9 @@ import { thisSandbox } from './confinement.ts';
 export type QueuedDraft = Draft & { placement: Placement };
 
 /** The part of a placement that the command line decides. */
-export type PlacementWish = Pick<Placement, 'queue' | 'priority' | 'notBefore' | 'after'>;
+export type PlacementOptions = Pick<Placement, 'queue' | 'priority' | 'notBefore' | 'after'>;
 
-export const placementOf = (chosen: PlacementWish): Placement => ({
+export const placementOf = (chosen: PlacementOptions): Placement => ({
   ...chosen,
   ...thisSandbox(),
   umask: process.umask(),

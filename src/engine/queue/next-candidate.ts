@@ -17,7 +17,7 @@ import { startHook } from '../hooks/exit-hook.ts';
 import { type QueuedSpec, wasQueued } from '../launch/stored-environment.ts';
 import { isAlive } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
-import { type OlderJob, type QueueSnapshot, unableFor } from './queue-snapshot.ts';
+import { type OlderJob, type QueueSnapshot, unableSupervisors } from './queue-snapshot.ts';
 import { nudgeQueueWaiter } from './queue-waiter.ts';
 import { dismiss, fateOf, hasStarted } from './queued-job.ts';
 
@@ -106,7 +106,7 @@ export function findCandidate(
       if (!own) continue;
       // a newer bgjob starts it
       if (unknownNeeds(own).length > 0) continue;
-      const unable = unableFor(own.needs, older);
+      const unable = unableSupervisors(own.needs, older);
       if (unable.length > 0) {
         found.ours = true;
         for (const id of unable) found.older.add(id);

@@ -29,7 +29,7 @@ export function olderOwner(home: Home, id: JobId): OlderJob | undefined {
 }
 
 /** The supervisors that could not start a job with these needs, and would pass it over. */
-export const unableFor = (needs: string[], older: OlderJob[]): JobId[] =>
+export const unableSupervisors = (needs: string[], older: OlderJob[]): JobId[] =>
   older.filter(({ knows }) => missingOf(needs, knows).length > 0).map(({ id }) => id);
 
 export class QueueSnapshot {

@@ -21,7 +21,7 @@ import { entryNames } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
 import { isLocked } from '../os/process-identity.ts';
-import { type OlderJob, QueueSnapshot, unableFor } from './queue-snapshot.ts';
+import { type OlderJob, QueueSnapshot, unableSupervisors } from './queue-snapshot.ts';
 import { hasQueueWaiter } from './queue-waiter.ts';
 import { fateOf } from './queued-job.ts';
 
@@ -156,7 +156,7 @@ export class QueueStatus {
         brief: 'newer bgjob',
       };
     this.older ??= this.snapshot.older(this.running);
-    const unable = unableFor(spec.needs, this.older);
+    const unable = unableSupervisors(spec.needs, this.older);
     if (unable.length === 0) return undefined;
     const { text, brief } = afterWords(unable);
     const whose = unable.length === 1 ? 'its supervisor is' : 'their supervisors are';

@@ -25,7 +25,7 @@ export function nudgeQueueWaiter(queue: QueuePaths, sandbox: string): boolean {
 }
 
 /** A shell line that runs a command again each time a signal ends it, up to 1000 times. */
-export const AGAIN = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
+export const RESTART_LOOP = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
 
 /** Makes sure that a waiter of this sandbox waits for the queue. Throws system errors. */
 export async function startQueueWaiter(home: Home, name: string): Promise<void> {
@@ -40,7 +40,7 @@ export async function startQueueWaiter(home: Home, name: string): Promise<void> 
     const child = spawnDetached(
       name,
       requireTool('sh'),
-      ['-c', AGAIN, 'sh', process.execPath, SUPERVISOR, home.path, name, '--keep'],
+      ['-c', RESTART_LOOP, 'sh', process.execPath, SUPERVISOR, home.path, name, '--keep'],
       ['ignore', fd],
     );
     child.on('error', () => {});

@@ -23,7 +23,7 @@ import type { FirstSignal, Stop } from '../../job/state.ts';
 import type { JobView, LiveView, UnreadableView } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
-import { processesOf, trailOf } from '../observe/leftovers.ts';
+import { processesOf, processRecordsOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isUnproven } from '../observe/process-tree.ts';
 import { filesAt, HAS_PROC, hasOpen, isAlive, isLocked, pidHere } from '../os/process-identity.ts';
@@ -175,7 +175,7 @@ export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<
   const now = observe(home, view.id);
   const state = now && 'state' in now ? now.state : undefined;
   // shim and watcher may not have been on record when the processes were read first
-  const own = new Set(trailOf(home, view).spared.map(({ pid }) => pid));
+  const own = new Set(processRecordsOf(home, view).spared.map(({ pid }) => pid));
   const seen = before.filter(({ pid }) => !own.has(pid)).length;
   const stopped = Math.max(seen, state?.stopped ?? 0, swept.stopped);
   return { ...swept, view: now, stopped, forced: Math.max(state?.forced ?? 0, swept.forced) };
@@ -209,7 +209,7 @@ export async function sweepLeft(
     afterScan: () => {},
   });
   if (left.path !== undefined) removeQuietly(left.path);
-  const { main, left: recordedLeft } = trailOf(home, view);
+  const { main, left: recordedLeft } = processRecordsOf(home, view);
   const table = await readTable();
   const recorded = main ? [main, ...recordedLeft] : recordedLeft;
   const unproven = recorded.filter((one) => isUnproven(one, survivors, table)).map(({ pid }) => pid);

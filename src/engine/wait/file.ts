@@ -17,7 +17,7 @@ const check = (path: string): Promise<'there' | string> =>
 const met = (path: string): ConditionMet => ({ condition: 'file', facts: { file: path } });
 
 /** The answer if the path exists at this moment. */
-export const metIfThere = (path: string): ConditionMet | undefined =>
+export const checkFile = (path: string): ConditionMet | undefined =>
   existsSync(path) ? met(path) : undefined;
 
 /** Waits until the (absolute) path exists; links are followed. Fails for a path that no file can have. */

@@ -47,7 +47,7 @@ interface Folder {
   ids: JobId[];
 }
 
-export class Endings {
+export class JobEnds {
   private readonly home: Home;
   /** Not ended, and in no queue as far as is known: observed in each poll. */
   private readonly active: Set<JobId>;

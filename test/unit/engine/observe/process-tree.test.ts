@@ -9,9 +9,9 @@ import {
   envMarkerOf,
   findProcesses,
   isUnproven,
+  type ProcessRecords,
   signalProcess,
   sweep,
-  type Trail,
 } from '../../../../src/engine/observe/process-tree.ts';
 import { identify } from '../../../../src/engine/os/process-identity.ts';
 import { readTable } from '../../../../src/engine/os/process-table.ts';
@@ -20,7 +20,7 @@ import { folderTest } from '../../../rig/folder.ts';
 import { isRunning } from '../../../rig/processes.ts';
 import { until } from '../../../rig/until.ts';
 
-const trail = (home: Home, more: Partial<Trail> = {}): Trail => ({
+const trail = (home: Home, more: Partial<ProcessRecords> = {}): ProcessRecords => ({
   home,
   id: 42,
   main: undefined,
@@ -67,7 +67,7 @@ folderTest(
         await sleeper(children, { BGJOB_ID: '42' }),
         await sleeper(children, { BGJOB_ID: '42', BGJOB_HOME: dir }),
       ];
-      const pids = async (more: Partial<Trail> = {}) =>
+      const pids = async (more: Partial<ProcessRecords> = {}) =>
         (await findProcesses(trail(home, more))).map(({ pid }) => pid);
       assert.deepEqual(await pids(), [ours]);
       // forged records
@@ -132,7 +132,7 @@ folderTest(
       const writing = await sleeper(children, {}, writer);
       await sleeper(children, {}, reader);
       const { startTicks } = identify(writing)!;
-      const find = async (sinceTicks: number, more: Partial<Trail> = {}) =>
+      const find = async (sinceTicks: number, more: Partial<ProcessRecords> = {}) =>
         (await findProcesses(trail(home, { sinceTicks, ...more }))).map(({ pid }) => pid);
       assert.deepEqual(await find(startTicks), [writing]);
       assert.deepEqual(await find(startTicks + 1), [], 'older than the job');
