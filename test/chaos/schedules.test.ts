@@ -101,7 +101,7 @@ rigTest('killed by kill it stays so until the next command; then each time is no
   const [scheduler] = (await rig.json(['ls', '-a', '-n', '50'])).filter((job) => job.origin?.kind === 'own');
   const kill = await rig.bgjob(['kill', String(scheduler.id)]);
   assert.match(kill.stdout, /^scheduler-\w+ \d+ killed \(TERM/);
-  assert.match(kill.stderr, /^\(as long as something needs it, the next bgjob command starts it again/);
+  assert.match(kill.stderr, /^\(the next bgjob command starts it again, as long as it is needed/);
   assert.deepEqual(schedulers(rig), []);
   assert.equal((await rig.bgjob(['status', String(scheduler.id)])).code, 143);
   assertEachSecondTold(await untilEvents(rig, 'tick', (all) => startedBy(all).length >= 3));

@@ -68,7 +68,7 @@ rigTest('a directory that holds other things is no home: gc empties trash and ca
   );
   for (const [n, answer] of (await answersOf(rig, asked)).entries()) {
     if (asked[n]!.args[0] !== 'run') continue;
-    assertRefused(answer, 125, /holds other things than bgjob's|other users can write/, homes[n / 3]);
+    assertRefused(answer, 125, /holds files that are not bgjob's|other users can write/, homes[n / 3]);
     assert.match(answer.stderr, /\n {2}hint: (BGJOB_HOME=\/.*\.bgjob|chmod .*)\n/);
   }
   assert.deepEqual(pathsIn(rig.project), before);

@@ -40,7 +40,7 @@ rigTest('ulimit -f: a file that may not be written is a refusal, and leaves noth
       continue;
     }
     assert.deepEqual([code, stdout], [125, ''], `${limit}: ${stderr}`);
-    assert.match(stderr, /^bgjob: cannot .*: a file may not be as large as that \(ulimit -f\)\n/);
+    assert.match(stderr, /^bgjob: cannot .*: the file would be larger than the limit \(ulimit -f\)\n/);
     await quiet(rig);
     assert.deepEqual(traces(rig), before);
   }

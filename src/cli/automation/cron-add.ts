@@ -24,17 +24,17 @@ export const CRON_OPTIONS = {
   overlap: {
     kind: 'text',
     value: 'skip|queue|allow',
-    text: 'at a time at which the last job still runs: leave it out (default), wait for its end, or run beside it',
+    text: 'if the last job still runs: skip the new one (default), start it after the last, or run both',
   },
   'catch-up': {
     kind: 'flag',
-    text: 'make up for missed times by one run; else they are noted as missed',
+    text: 'start one job for all missed times; otherwise they are only recorded as missed',
   },
   boot: {
     kind: 'flag',
-    text: 'also after a restart of the machine: an @reboot line of crontab, or a user unit',
+    text: 'go on after a restart of the machine: writes an @reboot line of crontab, or a user unit',
   },
-  'no-boot': { kind: 'flag', text: 'takes that away' },
+  'no-boot': { kind: 'flag', text: 'remove that line or unit' },
   ...itsJobs,
 } as const;
 type CronInput = Input<typeof CRON_OPTIONS>;

@@ -32,18 +32,18 @@ export const TRIGGER_OPTIONS = {
   listen: {
     kind: 'text',
     value: 'ADDR[:PORT]',
-    text: 'where deliveries come in (default: 127.0.0.1, and the port of the other triggers, or a free one)',
+    text: 'the address for deliveries (default: 127.0.0.1, with the port of the other triggers, or a free one)',
     group: 'With add',
   },
   header: {
     kind: 'list',
     value: 'NAMES',
-    text: 'headers of a delivery that its job gets: X-GitHub-Event is BGJOB_HEADER_X_GITHUB_EVENT',
+    text: 'headers of a delivery to pass to its job: X-GitHub-Event becomes BGJOB_HEADER_X_GITHUB_EVENT',
   },
   host: {
     kind: 'list',
     value: 'NAMES',
-    text: 'names under which a tunnel or proxy asks for it; others than its own are refused',
+    text: 'more host names that a tunnel or proxy may use; all other names are refused',
   },
   ...JOB_OPTIONS,
 } as const;

@@ -40,7 +40,7 @@ export const WATCH_OPTIONS = {
     kind: 'optional-duration',
     short: '-w',
     value: 'DUR',
-    text: 'wait for the end and print the output; exit code 75 if that takes longer than DUR',
+    text: 'wait for the end and print the output; exit with 75 after DUR',
     group: 'Wait',
   },
   follow: { kind: 'flag', short: '-f', text: 'the same, and print the output as it comes' },

@@ -14,16 +14,16 @@ export const CONDITION_OPTIONS = {
   until: {
     kind: 'list',
     value: 'RE',
-    text: 'until a line of its output matches, even unfinished',
-    group: 'Wait for something else than the end; the first to come true decides',
+    text: 'until a line of its output matches; it need not be finished',
+    group: 'Wait for a condition; the first one that is met decides',
   },
-  'fail-on': { kind: 'list', value: 'RE', text: 'give up (1) as soon as a line of its output matches' },
+  'fail-on': { kind: 'list', value: 'RE', text: 'exit with 1 when a line of its output matches' },
   'until-port': { kind: 'list', value: 'N', text: 'until a process of the job listens on TCP port N' },
-  'any-owner': { kind: 'flag', text: 'with --until-port: any process that listens (a proxy)' },
-  'until-url': { kind: 'list', value: 'URL', text: 'until it answers with a status below 500' },
+  'any-owner': { kind: 'flag', text: 'with --until-port: any process may listen (a proxy)' },
+  'until-url': { kind: 'list', value: 'URL', text: 'until URL answers with a status below 500' },
   insecure: { kind: 'flag', text: 'with --until-url: accept any certificate' },
-  'until-file': { kind: 'list', value: 'PATH', text: 'until the file is there' },
-  'until-idle': { kind: 'duration', value: 'DUR', text: 'until it has written nothing for DUR' },
+  'until-file': { kind: 'list', value: 'PATH', text: 'until the file exists' },
+  'until-idle': { kind: 'duration', value: 'DUR', text: 'until the job has written nothing for DUR' },
 } as const;
 type ConditionInput = Input<typeof CONDITION_OPTIONS>['options'];
 

@@ -7,7 +7,7 @@ import { until } from '../../rig/until.ts';
 rigTest('before the first job nothing is to go on, and no home is made', async (rig) => {
   const { code, stdout, stderr } = await rig.bgjob(['boot']);
   assert.deepEqual([code, stdout], [0, '']);
-  assert.match(stderr, /^nothing is to go on: there are no jobs yet\n$/);
+  assert.match(stderr, /^nothing to start: there are no jobs yet\n$/);
 });
 
 rigTest('queues in which jobs wait are named; the scheduler is started again', async (rig) => {

@@ -141,7 +141,7 @@ rigTest(
       await rig.runOut(['--', 'true']);
       assert.deepEqual(await findings(rig), []);
       fillInodes(mounted, 7);
-      assert.match((await onlyFinding(rig, 'home-full')).message, /^only room for 7 files is left /);
+      assert.match((await onlyFinding(rig, 'home-full')).message, /^only space for 7 files is left /);
     });
   },
   mountable,
@@ -259,7 +259,7 @@ rigTest(
       found.message,
       /^queue q: 1 job waits for a bgjob command in the sandbox in which it was queued/,
     );
-    assert.deepEqual([found.queue, found.hint], ['q', 'bgjob ls there; or bgjob kill 1']);
+    assert.deepEqual([found.queue, found.hint], ['q', 'bgjob ls in that sandbox; or bgjob kill 1']);
     assert.equal((await rig.bgjob(['kill', '1'])).code, 0);
     assert.deepEqual(await findings(rig), []);
   },

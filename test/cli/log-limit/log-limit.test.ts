@@ -135,8 +135,8 @@ rigTest('a job that follows its own log is refused', async (rig) => {
 rigTest('a limit that makes no sense is refused before anything is created', async (rig) => {
   for (const [option, value, why] of [
     ['--max-log', '0', /0 would keep nothing/],
-    ['--max-log', '10k', /the least is --max-log 64k/],
-    ['--on-max-log', 'stop', /neither trim nor kill/],
+    ['--max-log', '10k', /the minimum is --max-log 64k/],
+    ['--on-max-log', 'stop', /is none of trim, kill/],
   ] as const) {
     const { code, stderr } = await rig.bgjob(['run', option, value, '--', 'true']);
     assert.equal(code, 125);

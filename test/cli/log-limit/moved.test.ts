@@ -26,7 +26,7 @@ for (const [what, obstruct] of OBSTACLES) {
     gate.open();
     const { code, stdout } = await rig.bgjob(['wait', String(id)]);
     assert.equal(code, 125, stdout);
-    assert.match(stdout, /cannot write its log .*\/out\/log: something that is no file stands there/);
+    assert.match(stdout, /cannot write its log .*\/out\/log: it is not a regular file/);
     assert.equal((await rig.bgjob(['run', '--queue', 'q', '--wait', '--', 'true'])).code, 0);
   });
 }

@@ -91,7 +91,7 @@ rigTest('a job of a newer bgjob waits and says why; those behind it do not wait 
   assert.equal(again.code, 125);
   assert.match(
     again.stderr,
-    /job 1 was added by a newer bgjob, and this one does not know all of it; nothing was done/,
+    /job 1 was added by a newer bgjob, and this version does not know all its options; nothing was done/,
   );
   assert.equal((await rig.json(['ls', '-a'])).length, 2);
 });

@@ -116,10 +116,10 @@ rigTest('what cannot be meant is told, with the command to type', async (rig) =>
     [['queue', 'remove', '-'], /no queue "-"/],
     [['queue', 'set', '-', '--slots', '1'], /"-" is not a name/],
     [['queue', 'set', '../api', '--slots', '1'], /is not a name/],
-    [['queue', 'set', 'api', '--slots', '0'], /nothing would ever start\n {2}hint: bgjob queue pause NAME/],
+    [['queue', 'set', 'api', '--slots', '0'], /no job would ever start\n {2}hint: bgjob queue pause NAME/],
     [['queue', 'set', 'api'], /queue set needs --slots N\n {2}hint: bgjob queue set api --slots 2/],
     [['queue', 'pause'], /queue pause needs the NAME/],
-    [['queue', 'pause', 'api', '--slots', '2'], /--slots is for queue set/],
+    [['queue', 'pause', 'api', '--slots', '2'], /--slots needs queue set/],
     [['queue', 'halt', 'api'], /"halt" is none of list, set, pause, resume, remove/],
     [['wait', '--all', '--queue', 'api'], /--all and --queue cannot be used together/],
   ];

@@ -30,7 +30,10 @@ rigTest('a name is taken while its job lives, and says by whom; afterwards it is
   const taken = await rig.bgjob(['run', '--name', 'web', '--', 'true']);
   assert.deepEqual([taken.code, taken.stdout], [125, '']);
   assert.match(taken.stderr, new RegExp(`^bgjob: web is running as job 1 \\([\\d.hms]+, port ${port}\\)\n`));
-  assert.match(taken.stderr, /hint: --reuse to use it, --replace to stop it first, or another name\n/);
+  assert.match(
+    taken.stderr,
+    /hint: --reuse uses that job, --replace stops it first; or choose another name\n/,
+  );
   const [error] = (await rig.bgjob(['run', '-n', 'web', '--json', '--', 'true'])).stderr.trim().split('\n');
   assert.equal(JSON.parse(error!).error.code, 'name-taken');
   assert.deepEqual(fs.readdirSync(join(rig.home, 'jobs')), ['1'], 'a refusal leaves nothing');
@@ -176,7 +179,7 @@ rigTest(
       cwd: join(rig.project, 'sub'),
     });
     assert.deepEqual([differs.code, differs.stdout], [0, '1\n']);
-    assert.match(differs.stderr, /^\(web 1 is not what was asked for: it runs .* and runs in .*\)\n$/);
+    assert.match(differs.stderr, /^\(web 1 is not the same job: it runs .* and runs in .*\)\n$/);
     assert.deepEqual(await rig.json(['run', ...args.slice(0, 3), '--json', ...args.slice(3)]), [
       {
         v: 1,
@@ -306,7 +309,7 @@ rigTest('--replace: a port that somebody else keeps: 125 names it, and nothing i
   assert.deepEqual([code, stdout], [125, '']);
   assert.match(
     stderr,
-    new RegExp(`web 1 is stopped, but somebody else listens on its port ${port}; nothing was started`),
+    new RegExp(`web 1 is stopped, but another process has its port ${port}; nothing was started`),
   );
   assert.deepEqual(fs.readdirSync(join(rig.home, 'jobs')), ['1']);
   stranger.child.kill();

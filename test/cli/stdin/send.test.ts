@@ -35,9 +35,9 @@ rigTest('a job that does not read takes 64 KiB; then 75, and whole lines were se
   const text = lines.map((line) => `${line}\n`).join('');
   const full = await rig.bgjob(['send', 'job', '-'], { input: text });
   assert.equal(full.code, 75, full.stderr);
-  const [, count, bytes] = /its pipe is full; (\d+) lines \((\d+) bytes\) had been sent/.exec(full.stderr)!;
+  const [, count, bytes] = /the pipe is full; (\d+) lines \((\d+) bytes\) had been sent/.exec(full.stderr)!;
   assert.equal(Number(bytes), Number(count) * 80);
-  assert.match(full.stderr, /hint: when it reads on, send the rest alone/);
+  assert.match(full.stderr, /hint: when it reads again, send only the rest/);
   // as that says
   fs.writeFileSync(join(rig.project, 'go'), '');
   const rest = text.slice(Number(bytes));
@@ -57,7 +57,7 @@ rigTest(
     await hold(rig, 'sleep', '1000');
     const half = await rig.bgjob(['send', 'job', '-'], { input: long });
     assert.equal(half.code, 125);
-    assert.match(half.stderr, /its pipe is full; the first 65536 bytes of a line had been sent/);
+    assert.match(half.stderr, /the pipe is full; the first 65536 bytes of a line had been sent/);
     await rig.bgjob(['kill', 'job']);
   },
 );
@@ -108,8 +108,8 @@ rigTest('what makes no sense is refused', async (rig) => {
   await hold(rig, 'cat');
   for (const [words, says] of [
     [['job'], /send needs a text, or --eof/],
-    [['job', '--eof', '--no-newline'], /--no-newline is for a TEXT/],
-    [['job', '--no-newline', '-'], /--no-newline is for a TEXT/],
+    [['job', '--eof', '--no-newline'], /--no-newline needs a TEXT/],
+    [['job', '--no-newline', '-'], /--no-newline needs a TEXT/],
   ] as const) {
     const { code, stderr } = await rig.bgjob(['send', ...words]);
     assert.equal(code, 125);

@@ -50,7 +50,7 @@ rigTest('pause and resume of a job without supervisor say so', async (rig) => {
   await orphan(rig, id);
   const { code, stderr } = await rig.bgjob(['pause', String(id)]);
   assert.equal(code, 125);
-  assert.match(stderr, /was not paused: its supervisor was killed, and nobody took its place/);
+  assert.match(stderr, /was not paused: its supervisor was killed, and no other one replaced it/);
   await puppet.exit(0);
 });
 

@@ -196,8 +196,8 @@ rigTest('conditions are for one job; what belongs to another option needs it', a
   await rig.run(['--', 'true']);
   await rig.run(['--', 'true']);
   const refused: [words: string[], why: RegExp][] = [
-    [['wait', '1', '2', '--until', 'x'], /for one job/],
-    [['wait', '1', '--any', '--until', 'x'], /for one job/],
+    [['wait', '1', '2', '--until', 'x'], /need exactly one REF/],
+    [['wait', '1', '--any', '--until', 'x'], /need exactly one REF/],
     [['wait', '1', '--since', '5'], /--since needs --until or --fail-on/],
     [['wait', '1', '--until', 'x', '--since', '99999'], /beyond/],
     [['wait', '1', '--until', 'x', '--since', '-5'], /since/],

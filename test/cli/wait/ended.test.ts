@@ -29,7 +29,7 @@ rigTest(
     for (const words of [['--fail-fast'], ['--until', 'x']]) {
       const { code, stderr } = await rig.bgjob(['wait', '--ended', '1', ...words]);
       assert.equal(code, 125);
-      assert.match(stderr, /--ended is for ends alone/);
+      assert.match(stderr, /--ended waits for ends only/);
     }
   },
 );
