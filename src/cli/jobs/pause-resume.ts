@@ -11,7 +11,7 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { messageOf } from '../messages/failures.ts';
 import { jobObject } from '../messages/job-text.ts';
-import { pausedText } from '../messages/lists.ts';
+import { pauseResultText } from '../messages/pause.ts';
 import type { Output } from '../output/output.ts';
 import { judgeable, selectAll } from './select.ts';
 
@@ -54,6 +54,6 @@ async function pauseOne(output: Output, home: Home, given: JobView, verb: PauseV
       ...jobObject(view, systemClock.now(), { logPath: home.job(id).log }),
       ...{ result: already ? 'already' : undone ? stateWord(view) : done, processes, ...SUCCESS },
     });
-  else output.line(pausedText(paused.value, verb, systemClock.now()));
+  else output.line(pauseResultText(paused.value, verb, systemClock.now()));
   return ok(SUCCESS);
 }

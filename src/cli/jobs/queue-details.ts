@@ -10,7 +10,7 @@ import type { Spec } from '../../job/spec.ts';
 import { type Attempt, ranMs } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
-import { movedText } from '../messages/lists.ts';
+import { movedToText } from '../messages/lists.ts';
 
 /** The head of a row, and its text; a row without text is left out. */
 export type DetailRow = [head: string, text: string | null | undefined | false];
@@ -20,7 +20,7 @@ function priorityText(home: Home, spec: Spec): string | false {
   if (!wasQueued(spec)) return false;
   const entry = findEntry(home, spec);
   const priority = entry ? priorityOf(rankOfEntry(entry.name)) : spec.placement.priority;
-  if (typeof priority === 'string') return movedText(priority);
+  if (typeof priority === 'string') return movedToText(priority);
   return priority !== 0 && String(priority);
 }
 

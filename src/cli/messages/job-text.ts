@@ -1,4 +1,4 @@
-/** A job in words and in JSON: the same words everywhere. */
+/** A job in words and in JSON: the same words in every command. */
 import { lengthOf, renderDuration, systemClock } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
@@ -12,7 +12,7 @@ import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/
 import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
 import { errnoText } from './failures.ts';
 
-/** What a status above 128 may mean when the signal was not ours. */
+/** A status above 128 may mean a signal that bgjob did not send. */
 function guessText(code: number, spec: Spec, form: Form): string {
   const signal = signalOfCode(code);
   if (!signal) return '';
@@ -21,7 +21,7 @@ function guessText(code: number, spec: Spec, form: Form): string {
   return ` (${signal}, or the program chose ${code})`;
 }
 
-/** `could not be started (E2BIG)`: the record has the system's own name, people get words. */
+/** `could not be started (E2BIG)`: the record has the name of the system error, people get words. */
 const whyFailed = (why: string): string =>
   why.replace(/ \((E[A-Z0-9]+)\)$/, (_, errno: string) => `: ${errnoText(errno)}`);
 
@@ -49,7 +49,7 @@ export function outcomeText(outcome: Outcome, spec: Spec, form: Form = 'whole'):
   }
 }
 
-/** `killed SIGTERM (--max-log 10M)`: a limit that has no outcome of its own. */
+/** `killed SIGTERM (--max-log 10M)`: this limit has no outcome of its own. */
 function withCause(text: string, stop: Stop | null): string {
   if (stop?.cause !== 'max-log') return text;
   return text.endsWith(')') ? `${text.slice(0, -1)}, ${safe(stop.by)})` : `${text} (${safe(stop.by)})`;
@@ -69,7 +69,7 @@ export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form:
 export const jobLabel = (view: JobView): string =>
   'spec' in view && view.spec.name !== null ? `${safe(view.spec.name)} ${view.id}` : String(view.id);
 
-/** How long it has run, or ran; null if it never started, or nobody saw its end. */
+/** How long it has run, or ran; null if it never started, or its end was not seen. */
 export function tookMs(view: JobView, now: number): number | null {
   if (view.kind === 'ended') return ranMs(view.status);
   if (view.kind !== 'live' || !('startedAt' in view.status)) return null;
@@ -94,25 +94,25 @@ export function sentence(
   return `${jobLabel(view)} ${paint(stateText(view, leftovers))}${time}`;
 }
 
-/** `, ended 3m ago`; empty if it did not end, or nobody knows when. */
+/** `, ended 3m ago`; empty if it did not end, or the time is not known. */
 export const endedAgo = (view: JobView, now: number): string =>
   view.kind === 'ended' && view.status.endKnown
     ? `, ended ${renderDuration(now - view.status.endedAt)} ago`
     : '';
 
-/** What a stop had to do beyond asking, as a note; undefined: nothing. `signal`: what it began with. */
+/** That a stop needed SIGKILL; undefined: it did not. `signal`: the first signal. */
 export function forcedNote(forced: number, graceMs: number, signal: string): string | undefined {
   if (forced === 0) return undefined;
-  const who = forced === 1 ? '1 process' : `${forced} processes`;
   const grace = `${renderDuration(graceMs)} after ${safe(signal).replace(/^SIG/, '')}`;
-  return `(${who} did not end within ${grace}, and KILL was needed; --grace gives more time)`;
+  return `(${plural(forced, 'process', 'processes')} did not end within ${grace}, and KILL was needed; --grace gives more time)`;
 }
 
 /** Names a process that may be of a job and was not stopped. */
 export const hiddenNote = ({ pid, command }: HiddenProcess): string =>
-  `(process ${pid}, ${clip(safe(command), 80)}, shows nothing of itself and may be of this job: if so, kill ${pid})`;
+  `(process ${pid}, ${clip(safe(command), 80)}, cannot be read and may belong to this job: ` +
+  `if so, kill ${pid})`;
 
-/** What a stop had to do beyond asking, of a job that has ended. */
+/** The same of a job that has ended. */
 export function forcedNoteOf(view: JobView): string | undefined {
   if (view.kind !== 'ended' || !view.status.stop) return undefined;
   const { graceMs, signal } = view.status.stop;
@@ -123,7 +123,7 @@ function stopReason(stop: Stop): string {
   return stop.cause === 'kill' ? `${stop.by} (${stop.signal})` : stop.by;
 }
 
-/** Who or what ended it, or what it waits for, in words; null if nobody but itself. */
+/** Why it ended or waits, in words; null if it ended by itself. */
 export function reasonOf(view: JobView, waiting?: Waiting): string | null {
   if (waiting) return waiting.text;
   if (view.kind === 'unreadable') return view.why;
@@ -138,7 +138,7 @@ export function reasonOf(view: JobView, waiting?: Waiting): string | null {
   return status.stop ? stopReason(status.stop) : null;
 }
 
-/** The exit code that a command passes on for this job, and whose it is. */
+/** The exit code that a command passes on for this job, and whether it is the job's. */
 export function verdict(view: JobView): { code: number; by: 'job' | 'bgjob' } {
   if (view.kind === 'live') return { code: EXIT.stillRunning, by: 'bgjob' };
   if (view.kind !== 'ended') return { code: EXIT.bgjob, by: 'bgjob' };
@@ -161,12 +161,12 @@ export function queueOf(view: JobView): string | null {
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
-/** What only some commands know of a job. */
+/** Facts that only some commands read. */
 export interface Extras {
   leftovers?: number;
   ports?: number[];
   supervisorPid?: number;
-  /** Why a supervisor of the job ended that should not have. */
+  /** Why a supervisor of the job crashed. */
   supervisorError?: string | undefined;
   mainPid?: number;
   logBytes?: number;
@@ -177,7 +177,7 @@ export interface Extras {
   stderr?: { path: string; bytes: number; trimmedBytes: number; emptiedBytes: number } | null;
   onExit?: object | null;
   notify?: object | null;
-  /** Of a job that waits. */
+  /** Why it waits. */
   waiting?: Waiting | undefined;
 }
 
@@ -186,13 +186,13 @@ function originObject(spec: Spec | null): object | null {
   return origin?.kind === 'schedule' ? { ...origin, at: iso(origin.at) } : origin;
 }
 
-/** The exit code that came back; null: none did, or nobody saw it. */
+/** The exit code of the command; null: there is none, or it was not seen. */
 export function codeOf(view: JobView): number | null {
   const outcome = view.kind === 'ended' ? view.status.outcome : null;
   return outcome && 'code' in outcome ? outcome.code : null;
 }
 
-/** A job in JSON. Keys never disappear; what is not known is null. */
+/** A job in JSON. Keys never disappear; a value that is not known is null. */
 export function jobObject(view: JobView, now: number, extras: Extras = {}): object {
   const spec = 'spec' in view ? view.spec : null;
   const outcome = view.kind === 'ended' ? view.status.outcome : null;
