@@ -30,8 +30,10 @@ type Form = 'whole' | 'cell';
 
 export function outcomeText(outcome: Outcome, spec: Spec, form: Form = 'whole'): string {
   switch (outcome.kind) {
-    case 'exited':
-      return `exited ${outcome.code}${outcome.afterKill ? ' (after kill)' : guessText(outcome.code, spec, form)}`;
+    case 'exited': {
+      const guess = outcome.afterKill ? ' (after kill)' : guessText(outcome.code, spec, form);
+      return `exited ${outcome.code}${guess}`;
+    }
     case 'killed':
       return `killed ${safe(outcome.signal)}`;
     case 'timed-out':
@@ -104,7 +106,8 @@ export const endedAgo = (view: JobView, now: number): string =>
 export function forcedNote(forced: number, graceMs: number, signal: string): string | undefined {
   if (forced === 0) return undefined;
   const grace = `${renderDuration(graceMs)} after ${safe(signal).replace(/^SIG/, '')}`;
-  return `(${plural(forced, 'process', 'processes')} did not end within ${grace}, and KILL was needed; --grace gives more time)`;
+  const count = plural(forced, 'process', 'processes');
+  return `(${count} did not end within ${grace}, and KILL was needed; --grace gives more time)`;
 }
 
 /** Names a process that may be of a job and was not stopped. */

@@ -49,7 +49,8 @@ export function queueText(queue: {
   paused: boolean;
 }): string {
   const { name, slots, running, waiting, paused } = queue;
-  return `${name}: ${plural(slots, 'slot')}${paused ? ', paused' : ''}; ${running} running, ${waiting} waiting`;
+  const size = `${plural(slots, 'slot')}${paused ? ', paused' : ''}`;
+  return `${name}: ${size}; ${running} running, ${waiting} waiting`;
 }
 
 /** `2 failures were removed by gc`. */

@@ -4,8 +4,19 @@
  * Each of these characters takes one column: Latin, Greek and Cyrillic letters without marks, punctuation,
  * arrows, box lines. For others widths.ts is loaded, which costs as much as half a start of bgjob.
  */
-const PLAIN =
-  /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0523\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2500-\u259f\u2713\u2714\u2717\u2718]*$/;
+const PLAIN = new RegExp(
+  `^[${[
+    ...[
+      '\\x20-\\x7e',
+      '\\xa1-\\xac',
+      '\\xae-\\u02ff',
+      '\\u0370-\\u0482',
+      '\\u048a-\\u0523',
+      '\\u2010-\\u2027',
+    ],
+    ...['\\u2030-\\u205e', '\\u2190-\\u21ff', '\\u2500-\\u259f', '\\u2713\\u2714\\u2717\\u2718'],
+  ].join('')}]*$`,
+);
 const wide = () => require('./widths.ts') as typeof import('./widths.ts');
 
 /** The columns that a text takes; it has no tabs and no escape sequences. */

@@ -75,7 +75,7 @@ export class WatchModel {
   private readonly here: Here;
   private readonly verbs: readonly Verb[];
   private home: Home | undefined;
-  private glances: ViewCache | undefined;
+  private cache: ViewCache | undefined;
   private watcher: HomeWatcher | undefined;
   private facts: ProcessFacts = { countLeftovers: () => 0, portsOf: () => [] };
   private nextFacts = 0;
@@ -105,9 +105,9 @@ export class WatchModel {
     if (!home) return { rows: [], counts: [], rest: [NO_JOBS_YET] };
     const live = listLive(home);
     this.watcher!.watchJobs(live);
-    this.glances!.beginRound();
+    this.cache!.beginRound();
     const choice = { ...this.choice, everywhere: this.everywhere };
-    const picked = pickJobs(home, this.here, choice, false, (id) => this.glances!.view(id));
+    const picked = pickJobs(home, this.here, choice, false, (id) => this.cache!.view(id));
     const views = [...picked.views()].sort((a, b) => rankOf(a) - rankOf(b));
     await this.readProcessFacts(home, views);
     const now = systemClock.now();
@@ -197,7 +197,7 @@ export class WatchModel {
     const opened = this.context.home();
     if (!opened.ok || !opened.value) return undefined;
     this.home = opened.value;
-    this.glances = new ViewCache(this.home);
+    this.cache = new ViewCache(this.home);
     this.watcher = new HomeWatcher(this.home);
     return this.home;
   }
