@@ -11,7 +11,7 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { messageOf } from '../messages/failures.ts';
 import { jobObject } from '../messages/job-text.ts';
-import { pauseResultText } from '../messages/pause.ts';
+import { pauseResultText } from '../messages/lists.ts';
 import type { Output } from '../output/output.ts';
 import { judgeable, selectAll } from './select.ts';
 

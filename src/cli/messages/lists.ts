@@ -6,9 +6,11 @@ import { renderDuration, renderSize } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { HookView } from '../../engine/hooks/exit-hook.ts';
+import { howEnded } from '../../engine/queue/queued-job.ts';
+import type { PausedJob, PauseVerb } from '../../engine/stop/pause-job.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type JobView, STATE_WORDS } from '../../job/view.ts';
-import { jobs } from './job-text.ts';
+import { type JobView, STATE_WORDS, stateWord } from '../../job/view.ts';
+import { jobLabel, jobs, sentence } from './job-text.ts';
 import { cannotCombine, notAName, notOneOf, usageError } from './usage.ts';
 
 /** `9,587`. */
@@ -154,6 +156,25 @@ export function groupNotes(
     ...(views.length > 0 ? [] : [nothing]),
     ...(others > 0 ? [`(${othersText(others)})`] : []),
   ];
+}
+
+// pause and resume
+
+/** The result of `pause` or `resume` for one job. */
+export function pauseResultText(
+  { view, already, undone, processes }: PausedJob,
+  verb: PauseVerb,
+  now: number,
+): string {
+  const done = verb === 'pause' ? 'paused' : 'resumed';
+  const count = plural(processes, 'process', 'processes');
+  if (already)
+    return verb === 'pause'
+      ? `${sentence(view, now)} already: ${count}`
+      : `${jobLabel(view)} is not paused: it is ${stateWord(view)}`;
+  if (view.kind === 'ended') return `${jobLabel(view)} ${done}; it ${howEnded(view.status.outcome)} since`;
+  const since = undone ? `, and ${verb === 'pause' ? 'resumed' : 'paused'} again since` : '';
+  return `${jobLabel(view)} ${done}${since}: ${count}`;
 }
 
 // rows of `show`

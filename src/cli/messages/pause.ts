@@ -4,11 +4,7 @@
 import { unreachable } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Pause } from '../../engine/queue/pauses.ts';
-import { howEnded } from '../../engine/queue/queued-job.ts';
-import type { PausedJob, PauseVerb } from '../../engine/stop/pause-job.ts';
 import type { Failure } from '../../job/failure.ts';
-import { stateWord } from '../../job/view.ts';
-import { jobLabel, sentence } from './job-text.ts';
 
 export function pauseMessageOf({ id, verb, trouble }: Extract<Failure, { code: 'not-held' }>): {
   message: string;
@@ -45,23 +41,6 @@ export function pauseMessageOf({ id, verb, trouble }: Extract<Failure, { code: '
     default:
       return unreachable(trouble);
   }
-}
-
-/** The result of `pause` or `resume` for one job. */
-export function pauseResultText(
-  { view, already, undone, processes }: PausedJob,
-  verb: PauseVerb,
-  now: number,
-): string {
-  const done = verb === 'pause' ? 'paused' : 'resumed';
-  const count = plural(processes, 'process', 'processes');
-  if (already)
-    return verb === 'pause'
-      ? `${sentence(view, now)} already: ${count}`
-      : `${jobLabel(view)} is not paused: it is ${stateWord(view)}`;
-  if (view.kind === 'ended') return `${jobLabel(view)} ${done}; it ${howEnded(view.status.outcome)} since`;
-  const since = undone ? `, and ${verb === 'pause' ? 'resumed' : 'paused'} again since` : '';
-  return `${jobLabel(view)} ${done}${since}: ${count}`;
 }
 
 /** At most so many pauses are named in one line. */
