@@ -1,9 +1,9 @@
-/** What goes wrong with schedules and triggers, in words. */
+/** Messages of `cron`, `trigger` and `boot`. */
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { type UsageFailure, usageError } from './usage.ts';
 
-/** The verb that is typed for each. */
+/** The verb of each. */
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
 
 export function automationMessageOf(
@@ -16,7 +16,7 @@ export function automationMessageOf(
     case 'no-such-starter': {
       const { kind, name, known } = failure;
       const verb = VERB[kind];
-      const here = known.length > 0 ? `; there is ${known.slice(0, 10).map(safe).join(', ')}` : '';
+      const here = known.length > 0 ? `; ${kind}s: ${known.slice(0, 10).map(safe).join(', ')}` : '';
       return {
         message: `no ${kind} "${safe(name)}"${here}`,
         hint: known.length > 0 ? `bgjob ${verb} ls` : `bgjob ${verb} --help`,
@@ -28,7 +28,7 @@ export function automationMessageOf(
         hint: `another --name, or first: bgjob ${VERB[failure.kind]} rm ${safe(failure.name)}`,
       };
     case 'started-before':
-      return { message: `${safe(failure.name)}: somebody else has started this one` };
+      return { message: `${safe(failure.name)}: another process has started this job` };
     case 'starter-newer':
       return {
         message: `${safe(failure.name)}: ${safe(failure.why)}; nothing was started`,
@@ -37,7 +37,7 @@ export function automationMessageOf(
     case 'not-served': {
       const job = failure.id === null ? '' : ` (job ${failure.id})`;
       return {
-        message: `nobody serves the ${failure.kind}${job}: ${failure.why}`,
+        message: `the ${failure.kind === 'schedules' ? 'scheduler' : 'listener'}${job} is not running: ${failure.why}`,
         hint: failure.id === null ? 'bgjob doctor' : `bgjob tail ${failure.id}`,
       };
     }

@@ -48,8 +48,8 @@ export const badVariable = (place: string, entry: string): UsageFailure =>
 export const foreignLine = (file: string, line: number): UsageFailure =>
   usageError(`${file}:${line}: the line is not UTF-8`);
 
-export const tooLarge = (file: string, limit: string, hint?: string): UsageFailure =>
-  usageError(`${safe(file)} is larger than ${limit}`, hint);
+export const tooLarge = (file: string, limit: string): UsageFailure =>
+  usageError(`${safe(file)} is larger than ${limit}`);
 
 export const badSlots = (slots: number, most: number): UsageFailure =>
   slots === 0

@@ -151,7 +151,7 @@ rigTest('what is refused, and what is said', async (rig) => {
   );
   assert.match(
     (await rig.bgjob(['cron', 'run', 'ther'])).stderr,
-    /no schedule "ther"; there is there\n {2}hint: bgjob cron ls/,
+    /no schedule "ther"; schedules: there\n {2}hint: bgjob cron ls/,
   );
   // all or nothing
   assert.equal((await rig.bgjob(['cron', 'rm', 'there', 'other'])).code, 125);

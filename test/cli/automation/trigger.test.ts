@@ -423,7 +423,7 @@ rigTest('wait --trigger: the id of the next job, and nothing else; 75 at its dea
   });
   const unknown = await rig.bgjob(['wait', '--trigger', 'hok']);
   assert.equal(unknown.code, 125);
-  assert.match(unknown.stderr, /no trigger "hok"; there is hook/);
+  assert.match(unknown.stderr, /no trigger "hok"; triggers: hook/);
   assert.equal((await rig.bgjob(['wait', '--trigger', 'hook', '2'])).code, 125);
   assert.equal((await rig.bgjob(['wait', '--trigger', 'hook', '--any'])).code, 125);
   const orphan = rig.startBgjob(['wait', '--trigger', 'hook']);
