@@ -392,8 +392,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/run/restart-draft.ts',
-        from: 'env: knowsPlace ? rest.env : [',
-        to: 'env: !knowsPlace ? rest.env : [',
+        from: 'env: hasPwd ? rest.env : [',
+        to: 'env: !hasPwd ? rest.env : [',
       },
     ],
     by: { test: 'cli/run/restart.test.ts', name: /from another directory/ },

@@ -11,6 +11,7 @@ import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs';
 import { readAt, readRecord } from '../../base/fs/read-record.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
+import { countLines, startOfLastLines } from './last-lines.ts';
 import { isMarked, LogPosition } from './mark.ts';
 import { emptiedAt, isSameTrimming, readTrimmed, type Trimming } from './trim-record.ts';
 
@@ -379,31 +380,6 @@ function openFile(path: string): number | undefined {
     ignoreSystemError(thrown);
   }
   return undefined;
-}
-
-function countLines(bytes: Buffer): number {
-  let count = 0;
-  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) count++;
-  return bytes.length > 0 && bytes.at(-1) !== 10 ? count + 1 : count;
-}
-
-/** Where the last `lines` lines begin in `bytes`; `cut`: the bytes begin in the middle of a longer log. */
-function startOfLastLines(bytes: Buffer, lines: number, cut: boolean): number {
-  if (lines <= 0) return bytes.length;
-  // a newline at the very end closes the last line
-  let at = bytes.length - 1;
-  if (at >= 0 && bytes[at] === 10) at--;
-  for (let left = lines; left > 0; left--) {
-    const newline = at < 0 ? -1 : bytes.lastIndexOf(10, at);
-    if (newline === -1) {
-      // the beginning of this line is out of reach: leave the half line out unless it is all there is
-      const whole = bytes.indexOf(10);
-      return cut && left < lines && whole !== -1 && whole < bytes.length - 1 ? whole + 1 : 0;
-    }
-    if (left === 1) return newline + 1;
-    at = newline - 1;
-  }
-  return 0;
 }
 
 /** How much a job has written to one of its logs, trimmed bytes included; undefined if there is none. */
