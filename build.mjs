@@ -1,5 +1,5 @@
-// Bundles the command line and the supervisor into one CommonJS file each: separate modules, or ES modules, cost half
-// a Node start per call. Writes only into `dist/`, `dist-test/` and `man/`, which git ignores.
+// Bundles the command line and the supervisor into one CommonJS file each: separate modules, or ES modules, cost
+// half a Node start per call. Writes only into `dist/`, `dist-test/` and `man/`, which git ignores.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

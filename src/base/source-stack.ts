@@ -1,9 +1,9 @@
-/** Stacks of bugs, with positions in our sources instead of the bundles. The source maps are read only here. */
+/** Stacks of bugs, with positions in the sources instead of the bundles. Nothing else reads the source maps. */
 import { readFileSync } from 'node:fs';
 
 const POSITION = /(\/[^\n():]*\.js):(\d+):(\d+)/g;
 
-/** The stack of something thrown: `src/cli/main.ts:12` in the place of `/…/dist/cli.js:1:4711`. Never throws. */
+/** The stack of something thrown, with `src/cli/main.ts:12` for `/…/dist/cli.js:1:4711`. Never throws. */
 export function sourceStack(thrown: unknown): string {
   const { SourceMap } = require('node:module') as typeof import('node:module');
   const readMap = (file: string) => new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8')));

@@ -12,13 +12,31 @@ const MANY = 10_000;
 
 /** A file of so many lines. */
 function lines(stage: Stage, count: number, line: string): string {
-  const path = join(stage.dir, `lines-${count}`);
+  const path = join(place(stage, 'lines'), 'lines');
   fs.writeFileSync(path, `${line}\n`.repeat(count));
   return path;
 }
 
 /** A new directory: what one round leaves behind is not read by the next. */
 const place = (stage: Stage, name: string): string => fs.mkdtempSync(join(stage.dir, `${name}-`));
+
+const COMPOUND = 2000;
+/** Lines whose syntax only bash can judge, beside such as an expression knows. */
+const checking: Measurement = {
+  name: 'syntax of a batch',
+  async measure(stage) {
+    const [loops, words] = ['for i in 1; do true; done', 'true'].map((line) => lines(stage, COMPOUND, line));
+    const add = (file: string) =>
+      stage.measure(stage.bgjob('run', '-Q', 'bench', '--batch', file), busyHome(stage)).wall;
+    const { ours, reference } = await measurePairs(
+      rounds(stage, 7),
+      () => add(loops!),
+      () => add(words!),
+    );
+    const name = `add ${COMPOUND} loops by --batch, beside ${COMPOUND} × true`;
+    return [{ name, ours: median(ours), reference: median(reference), unit: 'ms', limit: 1.6 }];
+  },
+};
 
 interface Rival {
   program: string;
@@ -165,4 +183,4 @@ const looking: Measurement = {
   },
 };
 
-export const QUEUEING: Measurement[] = [...RIVALS.map(thousand), adding, handingOn, looking];
+export const QUEUEING: Measurement[] = [...RIVALS.map(thousand), adding, checking, handingOn, looking];

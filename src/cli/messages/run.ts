@@ -1,4 +1,5 @@
 /** Messages of `run` and `restart`: why they refuse, and what they say of the jobs that they start. */
+import { LIMIT_TEXT } from '../../base/fs/read-all.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { NoticeView } from '../../engine/hooks/notification-status.ts';
@@ -9,6 +10,24 @@ import { type JobView, stateWord } from '../../job/view.ts';
 import { jobLabel, jobs } from './job-text.ts';
 import { type UsageFailure, usageError } from './usage.ts';
 import type { Warning } from './warnings.ts';
+
+// the command
+
+export const nulInWord = (): UsageFailure => usageError('a word holds a NUL byte');
+export const emptyCommand = (): UsageFailure => usageError('the command is empty', 'bgjob run -- command');
+
+export const readingScript = (): string => 'reading the script from here, until Ctrl-D';
+/** Why the script of `run -` cannot be run. */
+export const badScript = {
+  tooLarge: (): UsageFailure =>
+    usageError(
+      `run -: the script on stdin is larger than ${LIMIT_TEXT}`,
+      'save it in a file: bgjob run ./file',
+    ),
+  nul: (): UsageFailure =>
+    usageError('run -: the script on stdin holds a NUL byte', 'a program: save it and run it'),
+  empty: (): UsageFailure => usageError('run -: the script on stdin is empty', "bgjob run - <<'EOF'"),
+};
 
 // the options
 

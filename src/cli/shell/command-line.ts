@@ -1,33 +1,35 @@
-/** What `run` is asked to run: words as they are, one shell line, or a script. Nothing here runs or reads anything. */
+/** The command of `run`: words as they are, one shell line, or a script. Nothing here runs or reads anything. */
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
+import { emptyCommand, nulInWord } from '../messages/run.ts';
 import { neededByEnv, parseShebang } from './script.ts';
 
 export interface Command {
   argv: string[];
   /** The shell line; null for words. */
   line: string | null;
-  /** Commands that must exist, beside the program itself. */
+  /** Programs that must exist, apart from `argv[0]`. */
   needs: string[];
 }
 
-/** Words of a shell's own that no PATH holds. */
+/** Keywords and builtins of bash: they need no program in PATH. */
 const SHELL_WORDS = new Set(
   (
-    'if then else elif fi for while until do done case esac function select time in coproc . : [ alias bg bind break builtin ' +
-    'caller cd command compgen complete compopt continue declare dirs disown echo enable eval exec exit export false fc fg ' +
-    'getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly ' +
-    'return set shift shopt source suspend test times trap true type typeset ulimit umask unalias unset wait'
+    'if then else elif fi for while until do done case esac function select time in coproc . : [ alias bg bind ' +
+    'break builtin caller cd command compgen complete compopt continue declare dirs disown echo enable eval exec ' +
+    'exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd ' +
+    'read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit ' +
+    'umask unalias unset wait'
   ).split(' '),
 );
 
-/** Words, and nothing that is more to a shell. */
+/** Words without any character that a shell treats specially. */
 const WORDS = /^[\w@%+:,./ =-]+$/;
 
 /**
- * The one command of a line that is nothing but words, so that a mistyped one can be refused before anything is created;
- * undefined where only a shell can tell what the line does.
+ * The program of a line of plain words: if it does not exist, the job is refused before it is made. Undefined: only a
+ * shell can tell what the line runs.
  */
 function onlyCommand(line: string): string | undefined {
   if (!WORDS.test(line)) return undefined;
@@ -35,22 +37,22 @@ function onlyCommand(line: string): string | undefined {
   return first === '' || first.includes('=') || SHELL_WORDS.has(first) ? undefined : first;
 }
 
-/** What makes a word more than the name of a program: it was meant as a shell line. */
+/** A word with one of these is no name of a program: it was meant as a shell line. */
 const LINE_SIGNS = /[\s&|;<>()$`*?~"']/;
 
-/** The shell line that was meant by words whose first is no program; undefined: they were not meant as one. */
+/** The shell line that words were meant as, whose first is no program; undefined: they were not. */
 export function lineMeant([first = '', ...rest]: string[]): string | undefined {
   return LINE_SIGNS.test(first) || SHELL_WORDS.has(first)
     ? [first, ...rest.map(quoteWord)].join(' ')
     : undefined;
 }
 
-/** These of a shell's own are programs, too, and do the same. */
+/** Builtins that exist as programs, too, and do the same. */
 const LIKE_PROGRAMS = new Set(['true', 'false']);
 
 /**
- * The words of a line for which no shell is needed: one program, found along PATH, and plain words. (What is named by a path may be a
- * script without `#!`, which only a shell runs.)
+ * The words of a line that needs no shell: a program in PATH, and plain words. A path may name a script without `#!`,
+ * which only a shell runs.
  */
 export function plainWords(line: string): string[] | undefined {
   const words = line.trim().split(/ +/);
@@ -60,7 +62,7 @@ export function plainWords(line: string): string[] | undefined {
 }
 
 const shells = new Map<boolean, string[]>();
-/** Looked up once, and not for each line of a batch. */
+/** Looked up once for all lines of a batch. */
 function shellOf(pipefail: boolean): string[] {
   const known = shells.get(pipefail);
   if (known) return known;
@@ -70,10 +72,10 @@ function shellOf(pipefail: boolean): string[] {
   return shell;
 }
 
-/** Whether the script comes on stdin: `run -`, also with arguments for it. */
+/** Whether the script is on stdin: `run -`, with or without arguments for it. */
 export const isScriptCall = (words: string[], separated: boolean): boolean => !separated && words[0] === '-';
 
-/** A script with its arguments; `at`: the word of argv that its path will take, known only when the job has an id. */
+/** A script with its arguments. `at`: the place of its path in argv; the path is known when the job has an id. */
 export function scriptCommand(
   script: Uint8Array,
   args: string[],
@@ -86,7 +88,7 @@ export function scriptCommand(
   }
   const { interpreter, argument } = shebang;
   const needed = neededByEnv(shebang);
-  // a name without a slash is of the working directory: the kernel looks along no PATH
+  // the kernel does not search PATH: a name without a slash is in the working directory
   const program = interpreter.includes('/') ? interpreter : `./${interpreter}`;
   const before = [program, ...(argument === null ? [] : [argument])];
   return {
@@ -97,25 +99,23 @@ export function scriptCommand(
   };
 }
 
-/** `separated`: `--` stood before the words. `hasFunctions`: the environment brings functions that a shell may call. */
+/** `separated`: `--` stood before the words. `hasFunctions`: the environment defines functions of the shell. */
 export function parseCommand(
   words: string[],
   separated: boolean,
   pipefail: boolean,
   hasFunctions: boolean,
 ): Result<Command> {
-  if (words.some((word) => word.includes('\0')))
-    return fail({ code: 'usage', message: 'a word holds a NUL byte' });
+  if (words.some((word) => word.includes('\0'))) return fail(nulInWord());
   if (separated || words.length > 1) return ok({ argv: words, line: null, needs: [] });
   const line = words[0]!;
-  if (line.trim() === '')
-    return fail({ code: 'usage', message: 'the command is empty', hint: 'bgjob run -- command' });
-  const sole = hasFunctions ? undefined : onlyCommand(line);
-  // a line of a batch that begins so would be taken for options
+  if (line.trim() === '') return fail(emptyCommand());
+  const program = hasFunctions ? undefined : onlyCommand(line);
+  // the shell would take a line that begins so for options
   const dashes = /^[-+]/.test(line) ? ['--'] : [];
   return ok({
     argv: [...shellOf(pipefail), '-c', ...dashes, line],
     line,
-    needs: sole === undefined ? [] : [sole],
+    needs: program === undefined ? [] : [program],
   });
 }

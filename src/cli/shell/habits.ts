@@ -1,7 +1,7 @@
 /**
- * Habits from shells without a job runner, found in a shell line by regular expressions: `&`, `nohup`, `setsid`, `disown`,
- * `| tail`, `> file`. They only serve warnings, so doubt means silence: here-documents, nested substitutions and other
- * lines that only a shell can take apart have no habits.
+ * Habits from shells without a job runner, found in a shell line by regular expressions: `&`, `nohup`, `setsid`,
+ * `disown`, `| tail`, `> file`. They only serve warnings, so doubt means silence: a line with a here-document or
+ * with nested substitutions has no habits.
  */
 
 /** `alone`: nothing else of the line has output. `both`: stderr goes there, too. `file`: as it was typed. */
@@ -34,7 +34,7 @@ const OPAQUE = new RegExp(
 /** What is left of a line that was not understood. */
 const DOUBTFUL = /['"`\\]|<<|\$[({]/;
 
-/** The line with each opaque character replaced: ` ` in comments, `$` in expansions, else `q`. Undefined in doubt. */
+/** The line with opaque text replaced: ` ` for comments, `$` for expansions, else `q`. Undefined in doubt. */
 function maskLine(line: string): string | undefined {
   if (line.length > MOST_CHARACTERS) return undefined;
   const masked = line.replace(OPAQUE, (text) => {

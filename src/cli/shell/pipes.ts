@@ -1,6 +1,6 @@
 /**
- * Whether a shell line or a script seems to hold a pipe: in a group, a condition or `$(…)`, too. It is asked only where there
- * is no bash, whose pipefail would see a command fail before the last `|`, and only for a note.
+ * Whether a shell line or a script seems to hold a pipe: in a group, a condition or `$(…)`, too. It is asked only
+ * where there is no bash, whose pipefail would see a failure before the last `|`, and only for a hint.
  */
 
 /** Only the beginning of a longer text is read. */

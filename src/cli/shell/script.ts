@@ -1,22 +1,21 @@
 /**
- * The script of `run -`: read from stdin to its end, and how it is run. Nothing else reads stdin. A `#!` line is split as the
- * kernel splits it: an interpreter and at most one argument; without one it is a script for the shell.
+ * The script of `run -`: how it is read from stdin, and its `#!` line, which is split as the kernel splits it: an
+ * interpreter and at most one argument. A script without `#!` is for the shell.
  */
-import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
+import { readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
 import { clip, plural } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
+import { badScript, readingScript } from '../messages/run.ts';
 import type { Output } from '../output/output.ts';
 
-const HEREDOC = "bgjob run - <<'EOF'";
-
-/** What stands behind `#!`; `argument` is all the rest of the line, as one word. */
+/** The `#!` line; `argument`: the rest of the line after the interpreter, as one word. */
 export interface Shebang {
   interpreter: string;
   argument: string | null;
 }
 
-/** The first line's `#!`; undefined where there is none, or nothing behind it. */
+/** The `#!` line of a script; undefined: there is none, or it names no interpreter. */
 export function parseShebang(script: Uint8Array): Shebang | undefined {
   if (script[0] !== 0x23 || script[1] !== 0x21) return undefined;
   const end = script.indexOf(10);
@@ -25,37 +24,31 @@ export function parseShebang(script: Uint8Array): Shebang | undefined {
   return interpreter ? { interpreter, argument: rest || null } : undefined;
 }
 
-/** What `env` will look for on the PATH: it would say that it is not there only in the log. */
+/** The program that `env` looks for in PATH: if there is none, `env` says so in the log only. */
 export function neededByEnv({ interpreter, argument }: Shebang): string | undefined {
   const isEnv = /(^|\/)env$/.test(interpreter);
   return isEnv && argument !== null && !/^-|=/.test(argument) ? argument : undefined;
 }
 
-/** A few words for lists: how many lines, and the first that is neither empty nor a comment. */
+/** A script in a list: how many lines, and the first one that is neither empty nor a comment. */
 export function renderScript(script: Uint8Array): string {
   const lines = Buffer.from(script.buffer, script.byteOffset, script.length).toString().trimEnd().split('\n');
-  const telling = lines.find((line) => /^\s*[^\s#]/.test(line)) ?? lines[0]!;
+  const first = lines.find((line) => /^\s*[^\s#]/.test(line)) ?? lines[0]!;
   const more = lines.length > 1 ? ' …' : '';
-  return `${plural(lines.length, 'line')}: ${clip(telling.trim(), 60)}${more}`;
+  return `${plural(lines.length, 'line')}: ${clip(first.trim(), 60)}${more}`;
 }
 
-/** The script on stdin, which must be one. */
+/** Reads the script from stdin. */
 export function readScript(output: Output): Result<Buffer> {
-  if (output.isTerminal(0) && !output.json) output.note('reading the script from here, until Ctrl-D');
+  if (output.isTerminal(0) && !output.json) output.note(readingScript());
   let script: Buffer | undefined;
   try {
     script = readToEnd(0);
   } catch (thrown) {
     return fail({ code: 'io', doing: 'read the script from', path: 'stdin', errno: errnoOf(thrown) });
   }
-  const refuse = (message: string, hint: string) => fail({ code: 'usage', message, hint });
-  if (!script)
-    return refuse(
-      `run -: the script on stdin is larger than ${LIMIT_TEXT}`,
-      'save it in a file: bgjob run ./file',
-    );
-  if (script.includes(0))
-    return refuse('run -: the script on stdin holds a NUL byte', 'a program: save it and run it');
-  if (!/\S/.test(script.toString('latin1'))) return refuse('run -: the script on stdin is empty', HEREDOC);
+  if (!script) return fail(badScript.tooLarge());
+  if (script.includes(0)) return fail(badScript.nul());
+  if (!/\S/.test(script.toString('latin1'))) return fail(badScript.empty());
   return ok(script);
 }

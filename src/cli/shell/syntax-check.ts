@@ -1,6 +1,6 @@
 /**
- * Which lines of a batch the shell would refuse for their syntax. A regular expression knows most lines; about the others
- * one start of the shell is asked, many at once. It runs nothing of them.
+ * Which lines of a batch the shell would refuse for their syntax. A regular expression knows most lines. About all the
+ * others bash is asked in one start, which runs nothing of them.
  */
 import { findTool } from '../../engine/os/programs.ts';
 
@@ -26,24 +26,24 @@ const MOST_CHARACTERS = 4000;
 const isPlain = (line: string): boolean =>
   line.length <= MOST_CHARACTERS && PLAIN.test(line) && !NUMBER_AS_TARGET.test(line);
 
-/** What goes to one bash in its environment: less than the kernel takes, in all and in one piece. */
+/** The room for lines in the environment of one bash, and the longest one: less than the kernel takes. */
 const MOST_ASKED_BYTES = 800_000;
 const LONGEST_ASKED_BYTES = 120_000;
-/** Of what it says, to the last word. */
+/** All that bash says about them. */
 const MOST_ANSWER_BYTES = 2 ** 28;
-/** Where brackets may make a line wrong that is right: a here-document without its end, a backslash at the end. */
+/** A here-document without its end, or a backslash at the end, is right alone, and wrong in brackets. */
 const UNSURE = /<<|\\$/;
 
 /**
- * Within a function: a line that is right stays right in both, and one that is not is wrong in one of them at least, because what
- * closes the first bracket does not close the second.
+ * A line is put in brackets in a function. A right line is right in both. A wrong line is wrong in at least one of them:
+ * text that closes the first bracket does not close the second.
  */
 const BRACKETS = [
   ['( ', '\n)'],
   ['if :; then ', '\nfi'],
 ] as const;
 
-/** Pieces of the lines that one start of bash may be asked about: their indexes. Longer ones are in none. */
+/** The indexes of the lines, in portions for one start of bash each. Too long lines are in none. */
 function* portions(lines: string[]): Generator<number[]> {
   let portion: number[] = [];
   let bytes = 0;
@@ -62,8 +62,8 @@ function* portions(lines: string[]): Generator<number[]> {
 }
 
 /**
- * Asks bash about many lines at once, as functions in its environment: these it takes in when it starts, parsed and not run. Returns for
- * each line whether it is right, or undefined: it has to be asked alone.
+ * Asks bash about many lines at once, as functions in its environment: bash parses these when it starts, and runs nothing.
+ * Returns for each line whether it is right; undefined: it must be asked alone.
  */
 function judge(bash: string, lines: string[]): (boolean | undefined)[] {
   const judged = lines.map((): boolean | undefined => undefined);
@@ -85,12 +85,12 @@ function judge(bash: string, lines: string[]): (boolean | undefined)[] {
   return judged;
 }
 
-/** Each line in a shell of its own, a fork of one that was started once; `set -n` is the first thing that it runs, and the last. */
+/** Each line in a fork of one shell: `set -n` is the first command that the fork runs, and the last. */
 const ONE_BY_ONE = `while IFS= read -r -d '' line; do
   says=$(eval "set -n"$'\\n'"$line" 2>&1); printf '%s\\0%s\\0' $? "$says"
 done`;
 
-/** Why the shell refuses each of these lines, in its words; undefined where it does not. */
+/** Why the shell refuses each of these lines, in its own words; undefined: it does not. */
 function reasonsOf(bash: string, lines: string[]): (string | undefined)[] {
   const { stdout } = childProcesses().spawnSync(bash, ['--norc', '--noprofile', '-c', ONE_BY_ONE], {
     input: `${lines.join('\0')}\0`,
@@ -119,7 +119,7 @@ function reasonOfSh(line: string): string | undefined {
     : inWords(asked.stderr.replace(/^.*?: \d+: /, ''));
 }
 
-/** So many reasons are told; of more lines it is only known that they are wrong. */
+/** So many lines get a reason in the words of the shell: each takes a fork. */
 const MOST_REASONS = 10;
 const SOME_REASON = 'the shell refuses its syntax';
 

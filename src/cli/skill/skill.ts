@@ -6,12 +6,13 @@ import { projectOf } from '../../job/home/project.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { skillChangeText } from '../messages/skill.ts';
+import { needsOption } from '../messages/usage.ts';
 import { applyChange, type Change, planBlock, planFile, type Wishes, wholePage } from './plan.ts';
 import { inspectTarget, type TargetName } from './targets.ts';
 
 const PLACES: readonly TargetName[] = ['user', 'project', 'agents-md'];
 
-/** The command again. */
+/** The call again, as it is typed. */
 const commandOf = (wishes: Wishes): string =>
   [
     'bgjob skill',
@@ -26,11 +27,13 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
   const names = PLACES.filter((name) => wishes[name]);
   if (names.length === 0) {
     if (wishes.remove || wishes.force)
-      return fail({
-        code: 'usage',
-        message: `--${wishes.remove ? 'remove' : 'force'} needs --user, --project or --agents-md`,
-        hint: 'bgjob skill --help',
-      });
+      return fail(
+        needsOption(
+          wishes.remove ? '--remove' : '--force',
+          '--user, --project or --agents-md',
+          'bgjob skill --help',
+        ),
+      );
     const text = wholePage();
     if (output.json) output.object({ v: 1, version, text });
     else output.raw(Buffer.from(text));
@@ -41,7 +44,7 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
       ...{ code: 'skill-refused', path, trouble },
       again: commandOf(trouble.kind === 'meanwhile' ? wishes : { ...wishes, force: true }),
     });
-  // a directory that was removed has no project, and must not mean another one
+  // a removed working directory has no project
   const cwd = wishes.project || wishes['agents-md'] ? context.cwd() : ok('/');
   if (!cwd.ok) return cwd;
   const project = projectOf(cwd.value);
