@@ -141,8 +141,10 @@ test('only the end of the command line ends the process, only one file writes to
   assert.deepEqual(filesWith(/process\.stderr/), ['cli/wait/spinner.ts']);
   assert.deepEqual(filesWith(/\bwrite(All|v?Sync)?\(\s*(1|2|fd)\b/), [
     'base/fs/atomic-write.ts',
+    'base/fs/fifo.ts',
     'base/fs/journal.ts',
     'base/fs/preallocated.ts',
+    'base/fs/user-files.ts',
     'cli/output/output.ts',
     // their own jobs' standard output is a log
     'services/service-log.ts',

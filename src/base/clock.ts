@@ -1,13 +1,14 @@
 /**
- * Time: the clock that is injected where time decides, timers that may be longer than 24 days, and durations and
- * sizes as people write them. Lengths are measured on the monotonic clock; only what people read is wall time.
+ * Time: clock, timers, and durations and sizes as people type and read them. Code that decides by time gets
+ * the clock as a parameter. Lengths are measured on the monotonic clock; wall time is only shown and
+ * recorded.
  */
 import { uptime } from 'node:os';
 
 export interface Clock {
-  /** Wall time, milliseconds since 1970. */
+  /** Wall time in milliseconds since 1970. */
   now(): number;
-  /** Monotonic time, milliseconds since the machine started: the same for all processes of this boot. */
+  /** Monotonic time in milliseconds since boot, the same for all processes. */
   monotonic(): number;
   sleep(ms: number): Promise<void>;
 }
@@ -40,26 +41,29 @@ export const sleepSync = (ms: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 };
 
-/** Clocks that were never set differ by less, milliseconds. */
+/** Wall and monotonic time may differ by this much, milliseconds, without a change of the wall clock. */
 const SLACK_MS = 1000;
 
-/** How long this machine has slept since its start, milliseconds: the monotonic clock does not count that. */
+/** How long this machine was suspended since boot, milliseconds. The monotonic clock does not count that. */
 const sleptMs = (): number => Math.max(0, uptime() * 1000 - systemClock.monotonic());
 
 /**
- * How long something took, milliseconds, by the wall clock as far as the monotonic one allows it: a clock that is set meanwhile makes
- * nothing longer or shorter. The time in which the machine slept counts.
+ * How long something took, milliseconds. If the wall clock was changed meanwhile, the monotonic clock
+ * decides, plus the time in which the machine was suspended.
  */
-export function lengthOf(wallMs: number, monotonicMs: number, slept = sleptMs): number {
+export function elapsedMs(wallMs: number, monotonicMs: number, slept = sleptMs): number {
   if (Math.abs(wallMs - monotonicMs) <= SLACK_MS) return Math.max(0, wallMs);
   return Math.max(0, monotonicMs, Math.min(wallMs, monotonicMs + slept()));
 }
 
-/** setTimeout takes 32 bits: a longer one fires at once. */
+/** setTimeout stores the delay in 32 bits, and a longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Calls `act` after `ms` milliseconds, however long that is; returns the call that cancels it. */
-export function after(ms: number, act: () => void): () => void {
+/**
+ * Calls `act` after `ms` milliseconds, which may be more than 24 days. Returns a function that cancels the
+ * call.
+ */
+export function callAfter(ms: number, act: () => void): () => void {
   let timer: NodeJS.Timeout;
   const arm = (left: number) => {
     timer = setTimeout(
@@ -72,10 +76,10 @@ export function after(ms: number, act: () => void): () => void {
 }
 
 const UNITS_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-/** A hundred years: beyond that a number is a slip. */
+/** A hundred years: a longer duration is a typing error. */
 const LONGEST_DURATION_MS = 100 * 365 * UNITS_MS['d']!;
 
-/** `90`, `90s`, `5m`, `1h30m`, `2d`, `250ms`, `1.5s` → milliseconds; undefined if it is none of these. */
+/** `90`, `90s`, `5m`, `1h30m`, `2d`, `250ms`, `1.5s` as milliseconds; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
   if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) text += 's';
   if (!/^(\d{1,12}(\.\d{1,6})?(ms|[dhms]))+$/.test(text)) return undefined;
@@ -111,7 +115,7 @@ export const renderTime = (at: number): string => new Date(at).toLocaleString('s
 
 const SIZES: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
-/** `500`, `500k`, `64M`, `2G`, `1.5GiB` → bytes; undefined if it is none of these. */
+/** `500`, `500k`, `64M`, `2G`, `1.5GiB` as bytes; undefined for anything else. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)([kmgt]?)(?:i?b)?$/i.exec(text);
   if (!match) return undefined;
@@ -130,7 +134,7 @@ export function renderSize(bytes: number): string {
   return `${bytes} B`;
 }
 
-/** Bytes as they are typed, exactly: `10M`, `1G`, `65537`. */
+/** A size as it is typed, exact: `10M`, `1G`, `65537`. */
 export function renderExactSize(bytes: number): string {
   const unit = ['t', 'g', 'm', 'k'].find((name) => bytes > 0 && bytes % SIZES[name]! === 0);
   if (unit === undefined) return String(bytes);

@@ -1,6 +1,6 @@
 /**
- * Expected failures are values: a result holds either the value or a failure with a literal `code`. Throwing is for bugs.
- * Here are the failures that base/ itself raises; job/failure.ts has all of them.
+ * Expected failures are values: a result holds a value, or a failure with a literal `code`. Only a bug is
+ * thrown. This file has the failures that base/ raises itself; job/failure.ts has all of them.
  */
 import { sourceStack } from './source-stack.ts';
 
@@ -12,16 +12,16 @@ export type BaseResult<T> = { ok: true; value: T } | { ok: false; failure: BaseF
 
 export const ok = <T>(value: T): { ok: true; value: T } => ({ ok: true, value });
 
-/** Makes the compiler prove that a switch is complete; throws if it was wrong. */
+/** Lets the compiler prove that a switch is complete. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
-/** Whether something thrown by Node's own calls says what the system refused; anything else is a bug, or a damaged record. */
+/** Whether a thrown value is a system error of a Node call. Anything else is a bug, or a damaged record. */
 export const isSystemError = (thrown: unknown): boolean =>
   typeof (thrown as NodeJS.ErrnoException | null)?.code === 'string';
 
-/** A bug that was thrown, on one line: `TypeError: x is undefined (src/supervisor/start.ts:66)`. */
+/** A thrown bug on one line: `TypeError: x is undefined (src/supervisor/start.ts:66)`. */
 export function describeThrown(thrown: unknown): string {
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   const place = /\bsrc\/[\w/-]+\.ts:\d+/.exec(sourceStack(thrown));
@@ -29,23 +29,28 @@ export function describeThrown(thrown: unknown): string {
 }
 const LONGEST_DESCRIPTION = 300;
 
-/** The system error name of something thrown by Node's own calls; rethrows what is not a system error. */
+/** The name of a system error, such as ENOENT. Rethrows anything else. */
 export function errnoOf(thrown: unknown): string {
   const code = (thrown as NodeJS.ErrnoException | null)?.code;
   if (typeof code === 'string') return code;
   throw thrown;
 }
 
-/** Runs `act`; the caller goes on without it if the system refuses. */
-export function attemptQuietly(act: () => void): void {
+/** Calls `act`; undefined after a system error, which the caller can go on without. */
+export function attemptQuietly<T>(act: () => T): T | undefined {
   try {
-    act();
+    return act();
   } catch (thrown) {
     ignoreSystemError(thrown);
+    return undefined;
   }
 }
 
-/** Swallows what the system refused, where the caller goes on without it; rethrows anything else: that is a bug. */
+/** Ignores a system error that the caller can go on without. Rethrows anything else. */
 export function ignoreSystemError(thrown: unknown): void {
   errnoOf(thrown);
 }
+
+/** A system error of our own making. */
+export const systemError = (code: string, subject: string): Error & { code: string } =>
+  Object.assign(new Error(`${code}: ${subject}`), { code });

@@ -1,13 +1,14 @@
 /**
- * Shapes of records: what is read from disk is checked field by field before it is believed, and the TypeScript
- * type comes from the same line. (The supervisor reads records too and loads no package, hence no library.)
+ * Schemas of records. Each record from disk is checked field by field before it is used, and its TypeScript
+ * type comes from the same line. The supervisor reads records too and loads no package, so this is no
+ * library.
  */
-import { isBroken, openSealedList } from './checksum.ts';
+import { checkList, hasWrongChecksum } from './checksum.ts';
 
-/** Checks an unknown value; throws a SchemaError that names the place where it is wrong. */
+/** Checks an unknown value. Throws a SchemaError that names the wrong field. */
 export type Schema<T> = (value: unknown, at: string) => T;
-/** The type that a shape checks for. */
-export type Shaped<S> = S extends Schema<infer T> ? T : never;
+/** The type that a schema checks for. */
+export type SchemaType<S> = S extends Schema<infer T> ? T : never;
 
 export class SchemaError extends Error {}
 
@@ -21,14 +22,14 @@ export const flag: Schema<boolean> = (value, at) =>
 /** A finite number that is not negative. */
 export const amount: Schema<number> = (value, at) =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : wrong(at, 'an amount');
-/** Milliseconds since 1970: what a date can be made of. */
+/** Milliseconds since 1970, within the range of Date. */
 export const time: Schema<number> = (value, at) =>
   amount(value, at) <= 8.64e15 ? (value as number) : wrong(at, 'a time');
 /** A whole number from 0 to 2^53. */
 export const count: Schema<number> = (value, at) =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : wrong(at, 'a whole number');
 
-/** A whole number, also a negative one. */
+/** A whole number, which may be negative. */
 export const integer: Schema<number> = (value, at) =>
   Number.isSafeInteger(value) ? (value as number) : wrong(at, 'a whole number');
 
@@ -43,7 +44,7 @@ export const literal =
   (value, at) =>
     allowed.includes(value as T) ? (value as T) : wrong(at, allowed.join(' or '));
 
-/** The version of a record, one of those that are known. */
+/** The version of a record. A higher one than any known is reported as such. */
 export const version =
   <const T extends number>(...known: T[]): Schema<T> =>
   (value, at) => {
@@ -52,26 +53,26 @@ export const version =
   };
 
 export const nullable =
-  <T>(shape: Schema<T>): Schema<T | null> =>
+  <T>(schema: Schema<T>): Schema<T | null> =>
   (value, at) =>
-    value === null ? null : shape(value, at);
+    value === null ? null : schema(value, at);
 
-/** For a field that older records do not have: `fallback` where it is missing. */
+/** A field that older records do not have: `fallback` if it is missing. */
 export const since =
-  <T>(shape: Schema<T>, fallback: T): Schema<T> =>
+  <T>(schema: Schema<T>, fallback: T): Schema<T> =>
   (value, at) =>
-    value === undefined ? fallback : shape(value, at);
+    value === undefined ? fallback : schema(value, at);
 
 export const listOf =
-  <T>(shape: Schema<T>): Schema<T[]> =>
+  <T>(schema: Schema<T>): Schema<T[]> =>
   (value, at) =>
-    Array.isArray(value) ? value.map((entry, n) => shape(entry, `${at}[${n}]`)) : wrong(at, 'a list');
+    Array.isArray(value) ? value.map((entry, n) => schema(entry, `${at}[${n}]`)) : wrong(at, 'a list');
 
-/** A list of variables, `NAME=value`, which may be sealed. */
+/** A list of variables, `NAME=value`, with or without a checksum. */
 export const variables: Schema<string[]> = (value, at) => {
-  const opened = openSealedList(listOf(text)(value, at));
-  if (!opened) throw new SchemaError('its checksum is wrong: it was changed');
-  return opened;
+  const checked = checkList(listOf(text)(value, at));
+  if (!checked) throw new SchemaError('its checksum is wrong: it was changed');
+  return checked;
 };
 
 function asObject(value: unknown, at: string): Record<string, unknown> {
@@ -80,36 +81,36 @@ function asObject(value: unknown, at: string): Record<string, unknown> {
   return wrong(at, 'an object');
 }
 
-/** An object with exactly known keys; unknown keys are dropped, so that a later minor version may add some. */
+/** An object with these keys. Unknown keys are dropped, so that a later version may add some. */
 export const object =
-  <F extends Record<string, Schema<unknown>>>(fields: F): Schema<{ [K in keyof F]: Shaped<F[K]> }> =>
+  <F extends Record<string, Schema<unknown>>>(fields: F): Schema<{ [K in keyof F]: SchemaType<F[K]> }> =>
   (value, at) => {
     const record = asObject(value, at);
     const checked: Record<string, unknown> = {};
     for (const key in fields) checked[key] = fields[key]!(record[key], at ? `${at}.${key}` : key);
-    return checked as { [K in keyof F]: Shaped<F[K]> };
+    return checked as { [K in keyof F]: SchemaType<F[K]> };
   };
 
-/** One of several objects, told apart by the text in `key`. */
+/** One of several objects, distinguished by the text in `key`. */
 export const variant =
   <K extends string, F extends Record<string, Record<string, Schema<unknown>>>>(
     key: K,
     cases: F,
-  ): Schema<{ [C in keyof F]: { [P in K]: C } & { [P in keyof F[C]]: Shaped<F[C][P]> } }[keyof F]> =>
+  ): Schema<{ [C in keyof F]: { [P in K]: C } & { [P in keyof F[C]]: SchemaType<F[C][P]> } }[keyof F]> =>
   (value, at) => {
     const kind = text(asObject(value, at)[key], at ? `${at}.${key}` : key);
     if (!Object.hasOwn(cases, kind)) return wrong(at ? `${at}.${key}` : key, Object.keys(cases).join(' or '));
     return { [key]: kind, ...object(cases[kind]!)(value, at) } as never;
   };
 
-/** Parses JSON text, which may be sealed, into a shape; the error is a sentence that says what is wrong with it. */
+/** Parses the JSON text of a record, with or without a checksum. The error says what is wrong with it. */
 export function parseSchema<T>(
-  shape: Schema<T>,
+  schema: Schema<T>,
   json: string,
 ): { ok: true; value: T } | { ok: false; why: string } {
-  if (isBroken(json)) return { ok: false, why: 'its checksum is wrong: it was changed' };
+  if (hasWrongChecksum(json)) return { ok: false, why: 'its checksum is wrong: it was changed' };
   try {
-    return { ok: true, value: shape(JSON.parse(json), '') };
+    return { ok: true, value: schema(JSON.parse(json), '') };
   } catch (thrown) {
     if (thrown instanceof SchemaError) return { ok: false, why: thrown.message };
     if (thrown instanceof SyntaxError) return { ok: false, why: 'it is not JSON' };

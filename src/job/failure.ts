@@ -1,6 +1,8 @@
 /**
- * Everything that can go wrong in an expected way, and the exit code that says so. A failure carries facts, never sentences:
- * cli/messages/failures.ts turns each into what happened, why, and what to type next. base/ raises the two of its own.
+ * All expected failures, and their exit codes. A failure carries facts: names, ids, kinds, error names.
+ * cli/messages/failures.ts makes the text: what happened, why, and what to type next. Three kinds of fields
+ * hold text already: `message` and `hint` of a `usage` failure, and `why` or `how` where the reason was
+ * recorded as text.
  */
 import type { BaseFailure } from '../base/result.ts';
 
@@ -17,7 +19,7 @@ export type HomeTrouble =
   | 'in-use'
   | 'damaged';
 
-/** Why a line of a batch can be no job; `says`: the shell's own words. */
+/** Why a line of a batch cannot be a job; `says` is the shell's own error text. */
 export type LineTrouble =
   | { kind: 'not-utf-8' }
   | { kind: 'nul' }
@@ -25,29 +27,29 @@ export type LineTrouble =
   | { kind: 'not-found'; command: string }
   | { kind: 'not-executable'; command: string; why: 'directory' | 'permission' }
   | { kind: 'syntax'; says: string }
-  /** `line` has the same name. */
+  /** Line number `line` has the same name. */
   | { kind: 'name-twice'; name: string; line: number };
 export interface BadLine {
-  /** From 1. */
+  /** Counted from 1. */
   number: number;
   trouble: LineTrouble;
 }
 
-/** Why the text for coding agents is not put, or taken away, there. */
+/** Why the text for coding agents was not written to a file, or not removed from it. */
 export type SkillTrouble =
   | { kind: 'no-file' }
   | { kind: 'not-ours' }
-  /** Since it was looked at. */
+  /** The file was changed after it was read. */
   | { kind: 'meanwhile' }
   | { kind: 'damaged-block' }
   | { kind: 'outside'; real: string; base: string }
   | { kind: 'errno'; doing: string; errno: string };
 
-/** Why a job was not paused, or not let go on; `how`: its outcome in words. */
+/** Why a job was not paused or not resumed; `how`: its outcome as text. */
 export type PauseTrouble =
   | { kind: 'queued' | 'stopping' | 'no-answer' | 'no-owner' }
   | { kind: 'ended'; how: string }
-  /** These did not stop. */
+  /** These processes did not stop. */
   | { kind: 'not-stopped'; pids: number[] };
 
 /** What is wrong with a config.json, or with one key of it. */
@@ -71,7 +73,7 @@ export interface JobElsewhere {
   project: string;
 }
 
-/** Everything that can go wrong in an expected way. `errno` is a system error name such as `ENOSPC`. */
+/** All expected failures. `errno` is the name of a system error, such as `ENOSPC`. */
 export type Failure =
   | BaseFailure
   /** `known`: the newest jobs of this project; `typed`: the command up to the reference. */
@@ -79,37 +81,36 @@ export type Failure =
   | { code: 'nothing-selected'; what: string; hint?: string }
   | { code: 'no-such-queue'; name: string; known: string[] }
   | { code: 'queue-in-use'; name: string; running: number; waiting: number }
-  /** It cannot be moved in its queue: it does not wait there. */
+  /** The job does not wait in a queue and so cannot be moved there. */
   | { code: 'not-waiting'; id: number; state: string; inQueue: boolean }
-  /** `kind` of what starts jobs by itself. */
   | { code: 'no-such-starter'; kind: 'schedule' | 'trigger'; name: string; known: string[] }
   | { code: 'starter-taken'; kind: 'schedule' | 'trigger'; name: string }
-  /** Somebody claimed this time, or delivery, before. */
+  /** Another process claimed this time, or this delivery, before. */
   | { code: 'started-before'; name: string }
-  /** A schedule or trigger of a newer bgjob, of which this one does not know all. */
+  /** A newer bgjob added the schedule or trigger, with options that this one does not know. */
   | { code: 'starter-newer'; name: string; why: string }
-  /** Our own job that serves them does not answer. */
+  /** The scheduler or the listener does not answer. */
   | { code: 'not-served'; kind: 'schedules' | 'triggers'; id: number | null; why: string }
   /** `meant`: the call that was meant. `line`: the words, which are a shell line. */
   | { code: 'command-not-found'; command: string; meant?: string; line?: string }
   | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
   | { code: 'bad-cwd'; directory: string; errno: string }
-  /** `room`: not the home itself, but this directory in it. */
+  /** `room`: the directory in the home that is refused; absent: the home itself. */
   | { code: 'home-refused'; home: string; trouble: HomeTrouble; room?: string }
   | { code: 'home-newer'; home: string; found: number; known: number }
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
-  /** Its processes cannot be paused, or let go on. */
+  /** The job cannot be paused or resumed. */
   | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: PauseTrouble }
-  /** It waits in its queue, its script is gone, or the environment that was kept with it. */
+  /** The job waits in its queue, or its script, input or stored environment is gone. */
   | {
       code: 'not-restarted';
       id: number;
       why: 'queued' | 'newer' | 'script' | 'input' | 'environment';
       errno?: string;
     }
-  /** /proc is that of another pid namespace: its pids are others here. */
+  /** /proc shows another pid namespace, where the same pid is another process. */
   | { code: 'proc-foreign' }
   | { code: 'not-started'; id: number; errno: string }
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
@@ -123,11 +124,14 @@ export type Failure =
       job: { id: number; name: string | null } | null;
     }
   | { code: 'untrusted-certificate'; url: string; why: string }
-  /** `left`: how many lines are good. */
+  /** `left`: the number of good lines. */
   | { code: 'bad-lines'; file: string; bad: BadLine[]; left: number }
-  /** `again`: the command that does it all the same; after `meanwhile` the same one. */
+  /** `again`: the command that does it anyway; for `meanwhile`, the same command. */
   | { code: 'skill-refused'; path: string; trouble: SkillTrouble; again: string }
-  /** `lines` and `bytes` were sent, and `halfBytes` of one more line; `how` it ended. */
+  /**
+   * How much was sent: `lines`, `bytes`, and `halfBytes` of one more line. `how`: the outcome of the job as
+   * text.
+   */
   | {
       code: 'not-sent';
       id: number;
@@ -137,34 +141,34 @@ export type Failure =
       halfBytes: number;
       how: string;
     }
-  /** `key`: which one, with those above it; null: the whole file. */
+  /** `key`: the full name of the key; null: the whole file. */
   | { code: 'bad-config'; path: string; key: string | null; trouble: ConfigTrouble }
-  /** `instead`: where the answer stands, or that what it tells of was undone. */
+  /** `instead`: stderr has the answer, or the action was undone. */
   | { code: 'answer-lost'; errno: string; instead: 'stderr' | { undone: string; again: string } | null };
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
 
 export const fail = (failure: Failure): { ok: false; failure: Failure } => ({ ok: false, failure });
 
-/** The exit codes of bgjob's own making; every other code is the job's. */
+/** The exit codes of bgjob itself. Any other code comes from the job. */
 export const EXIT = {
   ok: 0,
-  /** Also: skipped, cancelled, something is left. */
+  /** The job was skipped or cancelled, or a check found something. */
   no: 1,
-  /** The deadline of this call passed, the job goes on. */
+  /** The deadline of this call passed; the job still runs. */
   stillRunning: 75,
   timedOut: 124,
-  /** bgjob itself could not do it, or the outcome is not known. */
+  /** bgjob could not do it, or the outcome is unknown. */
   bgjob: 125,
   notExecutable: 126,
   notFound: 127,
 } as const;
 
-/** The exit code of a command that failed this way. */
+/** The exit code of a command that failed. */
 export function exitCodeOfFailure(failure: Failure): number {
   if (failure.code === 'command-not-found') return EXIT.notFound;
   if (failure.code === 'command-not-executable') return EXIT.notExecutable;
-  // the same again may work; but not half a line a second time
+  // the same call may work later, unless half a line was sent: it would be sent twice
   const mayWork = failure.code === 'not-sent' && ['full', 'queued', 'starting'].includes(failure.why);
   return mayWork && failure.halfBytes === 0 ? EXIT.stillRunning : EXIT.bgjob;
 }

@@ -1,13 +1,13 @@
-/** Which process a record means. */
+/** The identity of a process in records. */
 import * as is from '../base/schema.ts';
 
-/** A pid alone is reused within seconds; together with the start time of its process it is not. */
+/** A pid alone is not enough: the kernel may give it to another process within seconds. */
 export const identitySchema = is.object({
   pid: is.count,
-  /** Start of the process in clock ticks since boot (`/proc/PID/stat` field 22; macOS: seconds since 1970). */
+  /** Start time in clock ticks since boot (`/proc/PID/stat` field 22); on macOS in seconds since 1970. */
   startTicks: is.count,
   bootId: is.text,
   pidNamespace: is.text,
   machine: is.text,
 });
-export type Identity = is.Shaped<typeof identitySchema>;
+export type Identity = is.SchemaType<typeof identitySchema>;

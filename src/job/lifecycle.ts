@@ -1,6 +1,6 @@
 /**
- * What may happen next: one pure table from (status, event) to status. Every pair is named, so that the compiler
- * finds the one that was forgotten; `stay` says that an event changes nothing there.
+ * The lifecycle of a job: one pure table from (status, event) to the next status. Every pair is listed, so
+ * that the compiler finds a missing one; `stay` means that the event changes nothing.
  *
  *     queued ◀──────────────────retried───────────────────────┐
  *        │ └──────stop-requested (cancelled), skipped──────────┐ │
@@ -13,36 +13,37 @@
  *        │                  stopping ──main-ended, then swept─────┤
  *        └──stop-requested (cancelled), start-failed──────────────┘
  *
- * A running job may be paused, and is running all the same: its slot, its name and its end are those of one that runs.
- * "Ended" means that the main process ended. A stop is of the whole tree: it ends when that is gone too.
+ * A paused job counts as running: it keeps its slot and its name. A job has ended when its main process has
+ * ended. A stop is for the whole process tree, and so a stopped job has ended when the tree is gone too.
  */
 import { signalOfCode } from './signals.ts';
 import type { Outcome, Phase, Status, StatusOf, Stop } from './state.ts';
 
 export type Event =
-  /** Its turn in the queue has come. */
+  /** The job got a slot of its queue. */
   | { type: 'admitted' }
-  /** What it waits for will not come. */
+  /** A job that it waits for failed or is gone. */
   | { type: 'skipped'; at: number; why: string }
-  /** It failed, and is to be run again. */
+  /** The attempt failed, and there will be another. */
   | { type: 'retried'; notBefore: number }
-  /** The shim runs. */
+  /** The shim was started. */
   | { type: 'started'; at: number; monotonicMs: number }
-  /** The supervisor found before the shim that it cannot be. */
+  /** The supervisor found, before it started the shim, that the job cannot start. */
   | { type: 'start-failed'; at: number; why: string; code: number }
   | { type: 'stop-requested'; stop: Stop }
   | { type: 'limit-reached'; stop: Stop }
-  /** Somebody asked, with the request of this number, for a pause, or for its end. */
+  /** `pause` or `resume` left the request with this number. */
   | { type: 'pause-requested'; request: number; by: string; at: number; monotonicMs: number }
   | { type: 'resume-requested'; request: number; monotonicMs: number }
-  /** A signal of ours is about to go to the job's processes. */
+  /** bgjob is about to signal the job's processes. */
   | { type: 'signalled'; signal: string }
   /**
-   * The main process ended; `code` is null where nobody saw its status, `known` false where nobody saw when: then `at` is no
-   * more than the time at which it was found dead. `tookMs`: how long it ran, where the clock was set meanwhile.
+   * The main process ended. `code` is null if no process recorded the exit status. `known` is false if no
+   * process saw the end: then `at` is the time at which the process was found dead. `tookMs` is its run time,
+   * if the wall clock was changed meanwhile.
    */
   | { type: 'main-ended'; at: number; code: number | null; known?: boolean; tookMs?: number | null }
-  /** No process of the job is left, or no more can be done about those that are. */
+  /** No process of the job is left, or the rest survives SIGKILL. */
   | { type: 'swept'; at: number };
 export type EventType = Event['type'];
 type EventOf<T extends EventType> = Extract<Event, { type: T }>;
@@ -54,10 +55,10 @@ export const SHIM_KILLED = 'its shim was killed; the exit status is unknown';
 
 const stay = <S extends Status>(status: S): Status => status;
 
-/** The end is the time of a file, which the kernel takes from a clock that may be some milliseconds behind. */
+/** The end is the time stamp of a file, and the clock for those may be some milliseconds behind. */
 const notBefore = (startedAt: number, at: number): number => Math.max(startedAt, at);
 
-/** How it ended, when `stop` had been asked for, `sent` was sent, and `code` came back. */
+/** The outcome for exit status `code`, after the stop `stop` (if any) and the signals `sent`. */
 function outcomeOf(code: number | null, stop: Stop | null, sent: string[]): Outcome {
   if (stop && (stop.cause === 'timeout' || stop.cause === 'idle-timeout'))
     return { kind: 'timed-out', limit: stop.cause, code };
@@ -77,7 +78,7 @@ const cancelled = (stop: Stop): StatusOf<'ended'> => ({
   stop,
 });
 
-/** A paused one, too: whoever stops it lets it go on. */
+/** Also for a paused job: a stop resumes it. */
 const stopping = (
   { startedAt, startedMonotonicMs }: StatusOf<'running'>,
   stop: Stop,
@@ -178,7 +179,8 @@ const TABLE: Table = {
     retried: stay,
     started: stay,
     'start-failed': stay,
-    // the first cause stands: a kill during a time-out leaves it a time-out; a harder kill only shortens the grace
+    // the first cause stays: a kill during a timeout is still a timeout. A harder kill only shortens the
+    // grace
     'stop-requested': (status, { stop: { graceMs } }) =>
       graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, graceMs } } : status,
     'limit-reached': stay,
@@ -217,16 +219,16 @@ const TABLE: Table = {
   },
 };
 
-/** The status after an event. Pure; an event that means nothing there returns the very same status. */
+/** The status after an event. Pure. An event without effect returns the same object. */
 export function nextStatus(status: Status, event: Event): Status {
   const step = TABLE[status.phase][event.type] as (status: Status, event: Event) => Status;
   return step(status, event);
 }
 
 /**
- * The status to which a job comes that ended with `code` while nobody was there to say so; `stops` had been asked for, and
- * those from before the end are a part of it. `startedAt`: when a job that no owner called running was started, null if that is
- * not known.
+ * The ended status of a job that has no owner to record its end. `stops` are the requests so far; only those
+ * from before the end count. `startedAt` is the start of a job that no owner recorded as running; null if
+ * unknown.
  */
 export function endWithoutOwner(
   status: Status,
@@ -243,6 +245,6 @@ export function endWithoutOwner(
     { type: 'swept', at },
   ];
   const ended = events.reduce(nextStatus, status);
-  if (ended.phase !== 'ended') throw new Error(`no way from ${status.phase} to its end`);
+  if (ended.phase !== 'ended') throw new Error(`${status.phase} does not lead to an end`);
   return 'startedAt' in status || ended.startedAt === null ? ended : { ...ended, startedAt };
 }

@@ -1,24 +1,24 @@
 /**
- * Which keys of a spec the program that starts a job must know. A job that waits is started by another process than the one that
- * added it, perhaps of another version, and a reader drops the keys that it does not know: without `needs` an older supervisor
- * would run the job without its stdin, its terminal or its --on-exit, and nobody would be told.
+ * The keys of a spec that a program must know before it may start the job. A waiting job is started by
+ * another process than the one that added it, perhaps of another version. A reader drops keys that it does
+ * not know: without `needs` an older supervisor would run the job without its stdin, terminal or --on-exit,
+ * and no message would say so.
  */
-
-import type { Shaped } from '../base/schema.ts';
+import type { SchemaType } from '../base/schema.ts';
 import type { draftSchema, Spec } from './spec.ts';
 
-type DraftFields = Shaped<typeof draftSchema>;
+type DraftFields = SchemaType<typeof draftSchema>;
 
 /**
- * Each key of a draft: `known` to every program that knows queues, or when the job needs a program that knows it. A new key is not
- * compiled before it stands here.
+ * Each key of a draft: `known` to every program that knows queues, or a test whether the job needs a program
+ * that knows the key. The compiler refuses a draft key that is not listed here.
  */
 const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => boolean) } = {
   name: 'known',
   argv: 'known',
   line: 'known',
   words: 'known',
-  // the path of the script stands in argv
+  // the path of the script is in argv
   script: 'known',
   cwd: 'known',
   project: 'known',
@@ -42,7 +42,10 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
 
 type Needing = Pick<DraftFields, 'stdin' | 'pty' | 'onExit' | 'notify' | 'placement'>;
 
-/** What the program that starts this job must know; nothing if it does not wait: the program that adds it starts it. */
+/**
+ * What the program that starts this job must know. Empty for a job that does not wait: the program that adds
+ * it also starts it.
+ */
 export function needsOf(draft: Needing): string[] {
   if (draft.placement === null) return [];
   return Object.entries(NEEDED).flatMap(([key, isNeeded]) =>
@@ -52,24 +55,24 @@ export function needsOf(draft: Needing): string[] {
   );
 }
 
-/** What a program that `knows` so much does not know of what a job needs. */
+/** The needs that a program with these `knows` does not know. */
 export const missingOf = (needs: string[], knows: string[]): string[] =>
   needs.filter((key) => !knows.includes(key));
 
-/** What this program knows of what a job may need. */
+/** The needs that this program knows. */
 export const KNOWN_NEEDS = Object.entries(NEEDED).flatMap(([key, needed]) =>
   needed === 'known' ? [] : [key],
 );
 
-/** What this program does not know of what a job needs: it must not start the job. */
+/** The needs of a job that this program does not know. If there are any, it must not start the job. */
 export const unknownNeeds = ({ needs }: Pick<Spec, 'needs'>): string[] => missingOf(needs, KNOWN_NEEDS);
 
-/** Why this program starts no job for something that needs more than it knows; null: it knows all. */
+/** Why this program must not start the job; null: it may. */
 export function whyUnable(needing: Pick<Spec, 'needs'>): string | null {
   const unknown = unknownNeeds(needing);
   return unknown.length === 0 ? null : `a newer bgjob added it; this one does not know ${needText(unknown)}`;
 }
 
-/** What a job needs, as it is typed: `onExit` is `--on-exit`. */
+/** Needs as options: `onExit` is `--on-exit`. */
 export const needText = (needs: string[]): string =>
   needs.map((key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`).join(', ');

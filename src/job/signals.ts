@@ -1,9 +1,15 @@
-/** Signals by name and number. A status of 128+N stands for signal N, or the program chose that number itself. */
+/**
+ * Signals by name and number. An exit status of 128+N means signal N, or the program chose that number
+ * itself.
+ */
 import { constants } from 'node:os';
 
 const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries(constants.signals));
 
-/** `TERM`, `sigterm`, `15` → `SIGTERM`; of two names for a number the one that a status is read as; undefined if there is none. */
+/**
+ * `TERM`, `sigterm`, `15` as `SIGTERM`; undefined for anything else. Of two names for a number, the one that
+ * signalOfCode gives.
+ */
 export function parseSignal(text: string): NodeJS.Signals | undefined {
   const upper = text.toUpperCase();
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`;
@@ -13,6 +19,6 @@ export function parseSignal(text: string): NodeJS.Signals | undefined {
 
 const nameOf = (number: number): string | undefined => [...NUMBERS].find(([, n]) => n === number)?.[0];
 
-/** The signal that an exit status above 128 may stand for. */
+/** The signal that an exit status above 128 may mean. */
 export const signalOfCode = (code: number): string | undefined =>
   code > 128 ? nameOf(code - 128) : undefined;

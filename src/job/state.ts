@@ -1,6 +1,7 @@
 /**
- * How far a job is: its status, how it ended, what asked it to stop. Only the job's owner writes a state. The shapes here are
- * the format of the file: a change that an older build cannot read needs a new number in job/home/home.ts.
+ * The state of a job: its status, its outcome, and what requested a stop. Only the owner of the job writes
+ * it. The schemas are the file format: a change that an older build cannot read needs a higher number in
+ * job/home/home.ts.
  */
 import { unreachable } from '../base/result.ts';
 import * as is from '../base/schema.ts';
@@ -8,20 +9,23 @@ import { EXIT } from './failure.ts';
 import { identitySchema } from './identity.ts';
 import { specSchema } from './spec.ts';
 
-/** The first signal of a stop, written before it is sent: whoever comes after sends none again, and counts the same grace. */
+/**
+ * The first signal of a stop, recorded before it is sent. A process that continues the stop sends no second
+ * one, and counts the same grace.
+ */
 export const firstSignalSchema = is.object({
   v: is.version(1),
-  /** When it was about to be sent (clock ticks since boot): what is younger was not meant. */
+  /** The time before the signal, in clock ticks since boot. Younger processes get no signal. */
   ticks: is.count,
-  /** When the stop began; the grace counts from there. */
+  /** When the stop began; the grace counts from here. */
   monotonicMs: is.amount,
   graceMs: is.since(is.count, 0),
 });
-export type FirstSignal = is.Shaped<typeof firstSignalSchema>;
+export type FirstSignal = is.SchemaType<typeof firstSignalSchema>;
 
-/** A request to stop, as `kill` leaves it and as the state keeps it. */
+/** A request to stop, as `kill` writes it and as the state keeps it. */
 export const stopSchema = is.object({
-  /** Who asked, in words: `kill`, `the --timeout of 10m`. */
+  /** What asked, as text: `kill`, `the --timeout of 10m`. */
   by: is.text,
   /** What began the stop. */
   cause: is.literal('kill', 'timeout', 'idle-timeout', 'max-log'),
@@ -29,38 +33,38 @@ export const stopSchema = is.object({
   graceMs: is.count,
   at: is.time,
 });
-export type Stop = is.Shaped<typeof stopSchema>;
+export type Stop = is.SchemaType<typeof stopSchema>;
 
-/** As a process hands it over: 256 would arrive as 0. */
+/** An exit status is one byte: 256 would arrive as 0. */
 const exitCode: is.Schema<number> = is.upTo(255);
 
 export const outcomeSchema = is.variant('kind', {
-  /** The main process ended by itself, or at least not by a signal of ours; `afterKill` if we had asked it to. */
+  /** The main process ended, and not by a signal of bgjob; `afterKill`: after bgjob had sent one. */
   exited: { code: exitCode, afterKill: is.flag },
-  /** It ended by a signal that bgjob sent. */
+  /** The main process was killed by a signal of bgjob. */
   killed: { code: exitCode, signal: is.text },
-  /** A limit of ours began the stop; `code` is what came back, null if nothing did. */
+  /** A time limit began the stop. `code` is the exit status, null if there is none. */
   'timed-out': { limit: is.literal('timeout', 'idle-timeout'), code: is.nullable(exitCode) },
-  /** Stopped before it started. */
+  /** It was stopped before it started. */
   cancelled: {},
   skipped: { why: is.text },
-  /** It could not be started: seen by the supervisor before the shim ran. */
+  /** It could not be started: the supervisor found that before it started the shim. */
   failed: { why: is.text, code: exitCode },
-  /** Nobody saw the end. */
+  /** The exit status was not recorded. */
   lost: { why: is.text },
 });
-export type Outcome = is.Shaped<typeof outcomeSchema>;
+export type Outcome = is.SchemaType<typeof outcomeSchema>;
 
-/** When it ended, as far as it may be shown; null: nobody saw it. */
+/** The time of the end, if it may be shown; null: no process saw the end. */
 export const shownEnd = ({ endedAt, endKnown }: Pick<Attempt, 'endedAt' | 'endKnown'>): number | null =>
   endKnown ? endedAt : null;
 
-/** How long it ran, milliseconds; null: it never started, or nobody saw one of its ends. */
+/** The run time in milliseconds; null: the job never started, or no process saw the end. */
 export function ranMs({ startedAt, endedAt, endKnown, tookMs }: Omit<Attempt, 'outcome'>): number | null {
   return startedAt === null || !endKnown ? null : (tookMs ?? Math.max(0, endedAt - startedAt));
 }
 
-/** The exit code that says how a job ended, for every command that passes it on. */
+/** The exit code for an outcome, as all commands pass it on. */
 export function exitCodeOf(outcome: Outcome): number {
   switch (outcome.kind) {
     case 'exited':
@@ -79,33 +83,36 @@ export function exitCodeOf(outcome: Outcome): number {
   }
 }
 
-/** What pauses have done to a running job. */
+/** The pauses of a running job. */
 export const pauseSchema = is.object({
-  /** The last request that was answered. */
+  /** The number of the last request that was done. */
   request: is.count,
-  /** How long it was paused, all pauses that are over. */
+  /** The length of all finished pauses. */
   pausedMs: is.amount,
-  /** The pause that lasts. */
+  /** The current pause. */
   since: is.nullable(is.object({ at: is.time, monotonicMs: is.amount, by: is.text })),
 });
 
 export const statusSchema = is.variant('phase', {
-  /** Nothing of it runs; on record only for a job that is to be run again. */
+  /** The job waits to run again. A job that waits for its first start has no state. */
   queued: { notBefore: is.nullable(is.time) },
   starting: {},
   running: {
     startedAt: is.time,
     startedMonotonicMs: is.amount,
-    /** Null: nobody ever asked for a pause. */
+    /** Null: no pause was ever requested. */
     holding: is.since(is.nullable(pauseSchema), null),
   },
   stopping: {
     startedAt: is.time,
     startedMonotonicMs: is.amount,
     stop: stopSchema,
-    /** The signals that bgjob has sent to the main process so far. */
+    /** The signals of bgjob to the main process so far. */
     sent: is.listOf(is.text),
-    /** Set when the main process ended; what it left behind is still being stopped. `code` null: nobody saw it. */
+    /**
+     * Set when the main process ended while the rest of the tree is still being stopped. `code` null: not
+     * recorded.
+     */
     ended: is.nullable(
       is.object({
         code: is.nullable(exitCode),
@@ -117,22 +124,25 @@ export const statusSchema = is.variant('phase', {
   },
   ended: {
     startedAt: is.nullable(is.time),
-    /** Where nobody saw the end (`endKnown`), the last sign of life: for order and age, never to be shown. */
+    /**
+     * If no process saw the end (`endKnown` false), the last sign of life: only for order and age, never
+     * shown.
+     */
     endedAt: is.time,
     endKnown: is.since(is.flag, true),
-    /** Set where the clock was set while it ran: then its two times do not tell how long that was. */
+    /** The run time, if the wall clock was changed meanwhile: then the two times do not tell it. */
     tookMs: is.since(is.nullable(is.amount), null),
     outcome: outcomeSchema,
-    /** The stop that was asked for before the end, if there was one. */
+    /** The stop that was requested before the end. */
     stop: is.nullable(stopSchema),
   },
 });
-export type Status = is.Shaped<typeof statusSchema>;
+export type Status = is.SchemaType<typeof statusSchema>;
 export type Phase = Status['phase'];
 export type StatusOf<P extends Phase> = Extract<Status, { phase: P }>;
 export type LivePhase = Exclude<Phase, 'ended'>;
 
-/** An attempt that failed and was followed by another. */
+/** A failed attempt that was followed by another. */
 const attemptSchema = is.object({
   startedAt: is.nullable(is.time),
   endedAt: is.time,
@@ -140,37 +150,41 @@ const attemptSchema = is.object({
   tookMs: is.since(is.nullable(is.amount), null),
   outcome: outcomeSchema,
 });
-export type Attempt = is.Shaped<typeof attemptSchema>;
+export type Attempt = is.SchemaType<typeof attemptSchema>;
 
 export const stateSchema = is.object({
   v: is.version(1),
-  /** Which owner wrote this: `owner.N`. */
+  /** The owner that wrote this: `owner.N`. */
   generation: is.count,
   attempt: is.count,
-  /** Those before. */
+  /** The attempts before this one. */
   attempts: is.since(is.listOf(attemptSchema), []),
   status: statusSchema,
-  /** How many processes a stop has found in all. */
+  /** How many processes the stop found. */
   stopped: is.count,
-  /** How many of these did not end within the grace, and were ended with KILL. */
+  /** How many of them did not end within the grace and got SIGKILL. */
   forced: is.since(is.count, 0),
-  /** What was left of the job when it ended. */
+  /** The processes that the job left running when it ended. */
   left: is.listOf(identitySchema),
-  /** Once it ended: the size of its log then, and the spec again, so that a list of thousands reads one file per job. */
+  /**
+   * Set at the end: the size of the log, and a copy of the spec, so that a long list reads one file per job.
+   */
   logBytes: is.nullable(is.count),
   spec: is.nullable(specSchema),
 });
-export type State = is.Shaped<typeof stateSchema>;
+export type State = is.SchemaType<typeof stateSchema>;
 
-/** That an owner ended because of an error that nobody expected, or that nobody was left who could start the job. */
+/** Why an owner ended unexpectedly, or why no process could start the job. */
 export const crashSchema = is.object({ v: is.version(1), at: is.time, why: is.text });
-export type Crash = is.Shaped<typeof crashSchema>;
+export type Crash = is.SchemaType<typeof crashSchema>;
 
 export const ownerSchema = is.object({
   v: is.version(1),
   identity: identitySchema,
-  /** What its program knows of what a job may need, see job/needs.ts; nothing if it is of before `needs`. */
+  /**
+   * The needs that the owner's program knows, see job/needs.ts; empty for versions that do not know `needs`.
+   */
   knows: is.since(is.listOf(is.text), []),
-  /** The number (inode) of the job's directory: a copy of it has another. Null: not noted. */
+  /** The inode of the job's directory, which a copy does not share. Null: not recorded. */
   directory: is.since(is.nullable(is.text), null),
 });

@@ -1,4 +1,7 @@
-/** A job as a reader sees it at one moment, made of spec, state and what lives: nobody writes it down. */
+/**
+ * The view of a job: what a reader sees at one moment, from spec, state and kernel. It is never written to
+ * disk.
+ */
 import { quote } from '../base/text/shell-quote.ts';
 import type { JobId, Spec } from './spec.ts';
 import type { LivePhase, State, Status, StatusOf } from './state.ts';
@@ -11,9 +14,9 @@ export const STATE_WORDS = [
 ] as const;
 export type StateWord = (typeof STATE_WORDS)[number];
 
-/** A job as a reader sees it at one moment. */
+/** A job at one moment. */
 export type JobView =
-  /** `runs`: it is known to go on, though not what it is. */
+  /** `runs`: a process of it is known to run. */
   | { kind: 'unreadable'; id: JobId; why: string; runs?: boolean }
   | { kind: 'elsewhere'; id: JobId; spec: Spec; machine: string }
   | {
@@ -28,7 +31,7 @@ export type EndedView = Extract<JobView, { kind: 'ended' }>;
 export type UnreadableView = Extract<JobView, { kind: 'unreadable' }>;
 export type LiveView = Extract<JobView, { kind: 'live' }>;
 
-/** The pause that lasts; null: it is not paused. */
+/** The current pause; null: the job is not paused. */
 export const pauseOf = (status: Status) =>
   status.phase === 'running' ? (status.holding?.since ?? null) : null;
 
@@ -40,13 +43,16 @@ export function stateWord(view: JobView): StateWord {
   return kind === 'failed' ? 'start-failed' : kind;
 }
 
-/** The command on one line, as it was typed. */
+/** The command on one line, as typed. */
 export function commandText(spec: Pick<Spec, 'line' | 'words' | 'script'>): string {
   const text = spec.line ?? spec.words.map(quoteWord).join(' ');
   return spec.script === null ? text : `${text} (${spec.script.summary})`;
 }
 
-/** The shell that runs it: `bash`, or `sh` where no bash was found; null: it is no shell line, and no script for one. */
+/**
+ * The shell that runs the job: `bash`, or `sh` if there was no bash; null: it is neither a shell line nor a
+ * script.
+ */
 export function shellOf({
   argv,
   line,
@@ -57,6 +63,6 @@ export function shellOf({
   return (isLine || script !== null) && (program === 'bash' || program === 'sh') ? program : null;
 }
 
-/** A word as a shell takes it. bash makes a home of the `~` in `a=~` and `a=b:~`, too. */
+/** A word quoted for the shell, if it must be. bash expands the `~` of `a=~` and `a=b:~` too. */
 export const quoteWord = (word: string): string =>
   /^(?!(.*[=:])?~)[\w@%+=:,./~-]+$/.test(word) ? word : quote(word);

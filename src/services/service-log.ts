@@ -1,14 +1,10 @@
-/** What our own jobs say: a line each with the time, into their log, where `bgjob tail` finds it. */
+/** The log of a service: one line with the time per event, on stdout, where `bgjob tail` finds it. */
 import { writeAll } from '../base/fs/atomic-write.ts';
-import { ignoreSystemError } from '../base/result.ts';
+import { attemptQuietly } from '../base/result.ts';
 import { safe } from '../base/text/sanitize.ts';
 
-/** Writes a line; a full disk loses it, and nothing else. */
-export function tell(text: string): void {
+/** Writes a line. On a full disk it is lost. */
+export function logLine(text: string): void {
   const time = new Date().toLocaleString('sv', { hour12: false });
-  try {
-    writeAll(1, Buffer.from(`${time} ${safe(text)}\n`));
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  attemptQuietly(() => writeAll(1, Buffer.from(`${time} ${safe(text)}\n`)));
 }

@@ -1,4 +1,7 @@
-/** What our own jobs have in common: they are woken through a FIFO, and leave when they are not needed, or their home or job is gone. */
+/**
+ * What scheduler and listener share: other processes wake them through a FIFO, and they end when unneeded, or
+ * without home or job.
+ */
 import { Socket } from 'node:net';
 import { sleep, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
@@ -9,17 +12,21 @@ import { observe } from '../engine/observe/observe.ts';
 import { isProgramReplaced } from '../engine/os/own-program.ts';
 import { claimInstance } from '../engine/os/process-lock.ts';
 import type { JobTemplate } from '../job/automation/template-records.ts';
+import type { Failure } from '../job/failure.ts';
 import type { Home } from '../job/home/home.ts';
 import type { Found } from '../job/home/records.ts';
 import { whyUnable } from '../job/needs.ts';
 import type { JobId } from '../job/spec.ts';
 
-/** Between two looks without a call, milliseconds: the wall clock may be set, and the machine may sleep. */
+/**
+ * The longest sleep of a service, milliseconds: the wall clock may be changed, and the machine may be
+ * suspended.
+ */
 export const POLL_MS = 10_000;
 const SHORT_MS = 50;
 
-/** The FIFO through which such a job is called. */
-export class Calls {
+/** The FIFO through which other processes wake a service. */
+export class WakeFifo {
   private socket: Socket | undefined;
   private readonly home: Home;
   private readonly path: string;
@@ -28,19 +35,16 @@ export class Calls {
     this.path = path;
   }
 
-  /** From here on it is found. Throws system errors. */
+  /** From now on other processes find this service. Throws system errors. */
   async open(): Promise<void> {
-    this.socket = new Socket({
-      fd: await openServiceFifo(this.home, this.path),
-      readable: true,
-      writable: false,
-    });
+    const fd = await openServiceFifo(this.home, this.path);
+    this.socket = new Socket({ fd, readable: true, writable: false });
     this.socket.on('error', () => {});
     this.socket.resume();
   }
 
-  /** Resolves with a call, or after so many milliseconds. */
-  async next(ms: number): Promise<void> {
+  /** Resolves when another process wakes the service, or after so many milliseconds. */
+  async wait(ms: number): Promise<void> {
     const over = new AbortController();
     const end = () => over.abort();
     this.socket!.once('data', end);
@@ -48,7 +52,7 @@ export class Calls {
     this.socket!.off('data', end);
   }
 
-  /** From here on whoever comes starts another; what came before is on disk. */
+  /** From now on other processes start another service. Their earlier changes are on disk. */
   close(): void {
     removeQuietly(this.path);
     this.socket?.destroy();
@@ -56,30 +60,34 @@ export class Calls {
   }
 }
 
-/** The exit code after which the shell of such a job starts its program anew, see RESTART_LOOP. */
-export const RENEW = 129;
+/** The exit code after which the shell of a service starts its program again, see RESTART_LOOP. */
+export const RESTART = 129;
 
 /**
- * Whether a process of the file that lies there now has to take over: an update has replaced the program, and one of these was added
- * by the new one, which this one does not know well enough. (Otherwise it goes on: a listener must not miss a delivery for nothing.)
+ * Whether a service must restart with the program file of now: an update replaced the program, and a newer
+ * bgjob added a template with options that this one does not know. Without such a template it goes on,
+ * because a listener must not miss a delivery.
  */
-export const mustRenew = (readTemplates: () => Found<JobTemplate>[]): boolean =>
+export const mustRestart = (readTemplates: () => Found<JobTemplate>[]): boolean =>
   isProgramReplaced() &&
   readTemplates().some((read) => read.kind === 'read' && whyUnable(read.value) !== null);
 
-/** The job in which we run; null: none. */
+/** The job of this process; null: none. */
 export function ownJob(): JobId | null {
   const id = Number(process.env['BGJOB_ID']);
   return Number.isSafeInteger(id) && id > 0 ? id : null;
 }
 
-/** Becomes the one that serves here, as soon as one before, whose job was killed beside it, is gone; undefined: nobody wants it any more. */
-export async function becomeInstance(home: Home, folder: string, key: string): Promise<string | undefined> {
+/**
+ * Claims to be the only instance of a service, after a previous one has ended; undefined: the service is not
+ * needed any more.
+ */
+export async function waitForClaim(home: Home, folder: string, key: string): Promise<string | undefined> {
   for (;;) {
     if (!isWanted(home)) return undefined;
     const claim = claimInstance(folder, key);
     if (claim !== undefined) {
-      // one before that was killed may have been about to start the next job of a queue
+      // a previous instance that was killed may have been about to start the next job of a queue
       await recoverQueues(home);
       return claim;
     }
@@ -87,18 +95,29 @@ export async function becomeInstance(home: Home, folder: string, key: string): P
   }
 }
 
-/** When the job in which we run is gone, but was not stopped: another takes its place at once. */
-export async function followUp(home: Home, service: ServiceJob): Promise<void> {
+/** Starts another instance if the job of this one has ended without a stop. */
+export async function startSuccessor(home: Home, service: ServiceJob): Promise<void> {
   const own = ownJob();
   const view = own === null ? undefined : observe(home, own);
   if (view?.kind !== 'ended' || view.status.stop !== null) return;
   await startService(home, service);
 }
 
-/** Whether the home is still the one that was opened, and the job in which we run lives: if not, nothing is started any more. */
+/**
+ * Whether the home is still the opened one, and the job of this process lives. If not, nothing may be
+ * started.
+ */
 export function isWanted(home: Home): boolean {
   const token = readRecord(`${home.path}/token`);
   if (token.kind !== 'text' || token.text.trim() !== home.token) return false;
   const own = ownJob();
   return own === null || observe(home, own)?.kind === 'live';
+}
+
+/** Why a job could not be started, in a few words for the journal. */
+export function startFailureText(failure: Failure): string {
+  if (failure.code === 'io') return `cannot ${failure.doing} ${failure.path}: ${failure.errno}`;
+  if (failure.code === 'name-taken') return `job ${failure.id} has its name`;
+  if (failure.code === 'starter-newer') return failure.why;
+  return failure.code;
 }

@@ -1,12 +1,12 @@
 /**
- * An adopter: it takes the place of a supervisor that died. The watcher started it, and replaces it too. It has no
- * child to wait for: the shim nudges it (SIGURG), a watch on `exit.N` does where the nudge went to a dead
- * predecessor, and once a second it looks for itself.
+ * An adopter: a supervisor that the watcher starts when the supervisor of a job died. The watcher also
+ * replaces an adopter. The shim is not its child. It learns of the end by the shim's SIGURG; by a watch on
+ * `exit.N`, if the shim knew only the dead supervisor; and by a poll once a second.
  */
 import { closeSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import { ignoreSystemError } from '../base/result.ts';
+import { attemptQuietly, ignoreSystemError } from '../base/result.ts';
 import { ownEnvironment } from '../engine/launch/environment.ts';
 import { openStdinEnd } from '../engine/launch/job-stdin.ts';
 import { filesAt, HAS_PROC, hasOpen } from '../engine/os/process-identity.ts';
@@ -16,15 +16,15 @@ import type { JobPaths } from '../job/home/paths.ts';
 import { highestGeneration, readState } from '../job/home/records.ts';
 import { isSendable } from '../job/spec.ts';
 import type { Status } from '../job/state.ts';
-import { leave } from './after-end.ts';
-import { moveOn } from './next-job.ts';
+import { finishAfterEnd } from './after-end.ts';
+import { startNextJob } from './next-job.ts';
 import { dequeue } from './requeue.ts';
 import type { Supervision } from './supervision.ts';
 
 const DEAD_SOCKET_FD = 3;
 const POLL_MS = 1000;
 
-/** How this job's next adopter is started. */
+/** How the watcher starts the next adopter of this job. */
 export function adopterCall({ home, spec }: Supervision): AdopterCall {
   return {
     node: process.execPath,
@@ -37,19 +37,19 @@ export function adopterCall({ home, spec }: Supervision): AdopterCall {
 
 export function adopt(supervision: Supervision): void {
   closeSync(DEAD_SOCKET_FD);
-  supervision.mayTake = false;
+  supervision.mayStartNext = false;
   supervision.hasSeenAlive = false;
   supervision.watcherPid = findWatcher(supervision);
-  supervision.moveOn = () => moveOn(supervision, true);
-  supervision.onEnded = () => leave(supervision, () => endWatcher(supervision));
+  supervision.startNextJob = () => startNextJob(supervision, true);
+  supervision.onEnded = () => finishAfterEnd(supervision, () => endWatcher(supervision));
   const state = readState(supervision.job);
-  // it died when the job waited again, before it told the watcher
+  // the supervisor died after it put the job back into its queue, before it told the watcher
   if (isPutBack(supervision.job)) {
-    supervision.handBack();
+    supervision.endRequeued();
     return;
   }
   const known: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
-  // taken from its queue once more, and not told yet
+  // the job was taken from its queue again, and that was not published yet
   const before: Status = known.phase === 'queued' ? { phase: 'starting' } : known;
   dequeue(supervision);
   if (isSendable(supervision.spec)) supervision.stdinFd = openStdinEnd(supervision.job);
@@ -57,34 +57,43 @@ export function adopt(supervision: Supervision): void {
   else supervision.resume(before, state.kind === 'read' ? state.value : { stopped: 0, forced: 0 });
   supervision.readRequests();
   supervision.checkMain();
-  // the one who died may have been about to start another
-  if (!supervision.isOver) void moveOn(supervision, false);
+  // the dead supervisor may have been about to start the next job
+  if (!supervision.isOver) void startNextJob(supervision, false);
   watchExit(supervision);
 }
 
-/** Whether the dead owner had put the job back into its queue: whoever takes it again becomes its owner before anything is started. */
+/**
+ * Whether a dead owner put the job back into its queue. The process that takes it again becomes its owner
+ * first.
+ */
 export function isPutBack(job: JobPaths): boolean {
   const state = readState(job);
   if (state.kind !== 'read' || state.value.status.phase !== 'queued') return false;
   return state.value.generation >= highestGeneration(job);
 }
 
-/** The supervisor died after it started the shim and before it said so: the shim's own record is the start. */
+/**
+ * The supervisor died after it started the shim, before it published that. The record of the shim tells the
+ * start.
+ */
 function startedBefore(supervision: Supervision): void {
   const { job, owner } = supervision;
-  // blank since the launch: the shim has not come to write
+  // the record is blank until the shim writes it
   const isWritten = readShim(job, owner.identity).shim !== undefined;
   const agoMs = isWritten ? Math.max(0, systemClock.now() - statSync(job.shim).mtimeMs) : 0;
   const { now, monotonic } = systemClock;
   supervision.dispatch({
     type: 'started',
     at: Math.round(now() - agoMs),
-    // not before the launch: the clock may have been set since
+    // not before the launch: the wall clock may have been changed since
     monotonicMs: Math.max(supervision.spec.createdMonotonicMs, monotonic() - agoMs),
   });
 }
 
-/** Our parent, if that is the watcher: it holds `alive` as we do. If it was killed our parent is a stranger, who does not. */
+/**
+ * Our parent, if it is the watcher, which has `alive` open as we have. If the watcher was killed, our parent
+ * is another process.
+ */
 function findWatcher({ job, owner }: Supervision): number | undefined {
   const parent = process.ppid;
   const isWatcher = HAS_PROC
@@ -93,15 +102,11 @@ function findWatcher({ job, owner }: Supervision): number | undefined {
   return parent > 1 && isWatcher ? parent : undefined;
 }
 
-/** Ends the watcher: the end is published, and there is nothing to watch any more. */
+/** Kills the watcher: the end is published. */
 function endWatcher(supervision: Supervision): void {
   const watcher = findWatcher(supervision);
   if (watcher === undefined) return;
-  try {
-    process.kill(watcher, 'SIGKILL');
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  attemptQuietly(() => process.kill(watcher, 'SIGKILL'));
 }
 
 function watchExit(supervision: Supervision): void {
@@ -109,7 +114,7 @@ function watchExit(supervision: Supervision): void {
     const { isOver } = supervision;
     const isGone = !isOver && supervision.home.isRemoved(supervision.job);
     if (isOver || isGone) clearInterval(timer);
-    // somebody removed the job's directory: there is nothing left to own, and the shim waits for us
+    // the job's directory was removed: there is nothing left to own, and the shim waits for us
     if (isGone) supervision.abandon();
     else supervision.checkMain();
   }, POLL_MS);
@@ -120,7 +125,7 @@ function watchExit(supervision: Supervision): void {
     });
     watcher.on('error', () => watcher.close());
   } catch (thrown) {
-    // no inotify instance left: the look once a second has to do
+    // no inotify instance is left, and the poll must do
     ignoreSystemError(thrown);
   }
 }

@@ -1,8 +1,9 @@
 /**
- * The supervisor: one long-lived process per running job, started by the launcher, or in the place of a dead one by the
- * watcher of the shim (`--adopt`). At the end of a queued job it takes the next one; a queue that waits for something else
- * has a keeper (`--keep`). It loads no package. Its descriptors: 3 the job's environment (an adopter: a dead socket; a queued
- * job: nothing), 4 the FIFO `alive` (a keeper: its own).
+ * The supervisor: one long-lived process per running job. The launcher starts it; with `--adopt` the watcher
+ * starts it, to replace a dead one. At the end of a queued job it takes the next job of the queue. With
+ * `--keep` it is the queue waiter, with `--hook` the hook process. It loads no package. Descriptor 3 is the
+ * job's environment (for an adopter a dead socket, for a queued job nothing), 4 is the FIFO `alive` (for a
+ * queue waiter its own FIFO).
  *
  *     supervisor.js HOME ID GENERATION
  *     supervisor.js HOME ID --adopt
@@ -26,40 +27,40 @@ import {
 } from '../job/home/records.ts';
 import type { JobId, Spec } from '../job/spec.ts';
 import { adopt, isPutBack } from './adopt.ts';
-import { noteUnexpected } from './crash.ts';
+import { recordUncaughtErrors } from './crash.ts';
 import { anchoredHome, homeOf } from './own-home.ts';
 import { runQueueWaiter } from './queue-waiter.ts';
 import { runHook } from './run-hook.ts';
 import { startJob } from './start.ts';
 import { ALIVE_FD, Supervision } from './supervision.ts';
 
-/** How long an adopter waits for a home that is away, and how often it looks for it, milliseconds. */
+/** How long an adopter waits for a home that was moved or locked, and how often it polls, milliseconds. */
 const AWAY_MS = 600_000;
 const AWAY_POLL_MS = 1000;
 
 function main(): void {
   const [, , homePath, subject, mode] = process.argv;
   rememberProgram(__filename);
-  // in place of the command line, which `pkill -f` would find
+  // replaces the command line, which `pkill -f` would find
   process.title = `bgjob[${subject}]`;
-  // before anything is published: a nudge to a Node without handlers would kill it
+  // before anything is published: without a handler these signals would kill Node
   process.on('SIGTERM', () => {
     for (const one of Supervision.all) one.readRequests();
   });
   process.on('SIGURG', () => {
     for (const one of Supervision.all) one.checkMain();
   });
-  // a child ended, or was stopped; without /proc each look is a child itself
+  // a child ended or was stopped. Without /proc, the check itself needs a child
   if (HAS_PROC)
     process.on('SIGCHLD', () => {
       for (const one of Supervision.all) one.watchStoppedShim();
     });
-  // ignored, without a default that ends us (HUP, INT) or opens a debugger (USR1)
+  // these would end the process (HUP, INT) or open a debugger (USR1)
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const)
     process.on(signal, () => {});
 
-  // one that has not come so far yet has only its job
-  noteUnexpected(() => (Supervision.all.size > 0 ? Supervision.all : booting));
+  // before the supervision exists, the job is in `booting`
+  recordUncaughtErrors(() => (Supervision.all.size > 0 ? Supervision.all : booting));
 
   if (mode === '--keep' || mode === '--hook') {
     const home = anchoredHome(homePath!);
@@ -68,7 +69,7 @@ function main(): void {
   } else beginWhenHere(homePath!, Number(subject), mode!, systemClock.monotonic() + AWAY_MS);
 }
 
-/** Begins with the job, or with its adoption when its home is back: then its limits hold again. */
+/** Begins with the job as soon as its home is there. */
 function beginWhenHere(path: string, id: JobId, mode: string, untilMs: number): void {
   const home = homeOf(path, id);
   if (home === 'away') {
@@ -92,16 +93,16 @@ function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
   if (!self) return;
   const job = home.job(spec.id);
   const before = readOwner(job);
-  // also after an owner whose record is damaged
+  // the number of an owner counts even if its record is damaged
   const generation = mode === '--adopt' ? highestGeneration(job) + 1 : Number(mode);
   const state = readState(job);
-  // each attempt has an owner of its own
+  // each attempt has one more owner
   const attempts = state.kind === 'read' ? state.value.attempt : 1;
-  // something kills every adopter, or every adopter crashes: then slowly
+  // something kills every adopter, or every adopter crashes: slow down
   if (mode === '--adopt' && generation - attempts > 10) sleepSync(1000);
   const owner: Owner = { generation, identity: self };
   booting.add({ job, owner });
-  // put back into its queue, by one who died before he let go of it: there is nothing to own
+  // the dead owner put the job back into its queue but did not unlock it: there is nothing to own
   const isBack = mode === '--adopt' && isPutBack(job);
   const claimed = isBack ? 'mine' : becomeOwner(owner);
   if (claimed === 'taken') return;
@@ -115,17 +116,18 @@ function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
   else startJob(supervision);
 
   function becomeOwner(mine: Owner): 'mine' | 'taken' | 'unwritten' {
-    // the launcher was first, as nearly always: a claim that must fail would cost a file and a flush before the job starts
+    // the launcher was first, as nearly always: a claim that must fail would cost a file and a flush
     if (before.kind === 'read' && before.value.generation === mine.generation) return whose(before);
     try {
       if (claimOwner(job, mine)) return 'mine';
     } catch (thrown) {
       ignoreSystemError(thrown);
-      // a full disk. The launcher may have found room to write the same, or ends us; and nobody but us takes the place of a
-      // dead supervisor: the job's limits must hold
+      // the disk is full. The launcher may have written the same claim, or ends this process. Only this
+      // process replaces a dead supervisor, and the limits of the job must hold
       return 'unwritten';
     }
-    // the launcher may have written the same for us; anybody else is the owner then, and we leave without a trace
+    // the launcher may have written the same claim for us. Another owner wins, and this process ends without
+    // a trace
     return whose(readOwner(job));
   }
 

@@ -1,7 +1,8 @@
 /**
- * After the end of a queued job: the next of its queue. This process takes it itself; an adopter, which lives below the shim of a
- * dead supervisor's job, starts a fresh one, and so does a process whose program was replaced by an update. The watcher of the job that ended is told only then: if we are killed on the way, its
- * adopter moves the queue on.
+ * The next job of a queue, after the end of one. This process takes it itself. An adopter, which lives below
+ * the shim of the dead supervisor, starts a fresh process instead, and so does a process whose program was
+ * replaced by an update. The watcher of the ended job is told afterwards: if this process is killed before,
+ * its adopter starts the next job.
  */
 import { closeSync } from 'node:fs';
 import { isSystemError } from '../base/result.ts';
@@ -12,7 +13,7 @@ import { QueueSnapshot } from '../engine/queue/queue-snapshot.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import { claimOwner } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
-import { noteCrash } from './crash.ts';
+import { recordCrash } from './crash.ts';
 import { type StartJob, Supervision } from './supervision.ts';
 
 let known: Identity | undefined;
@@ -21,49 +22,53 @@ const self = (): Identity => {
   return known;
 };
 
-/** What this process knows of each queue. */
-const lines = new Map<string, QueueSnapshot>();
+/** The queues as this process knows them. */
+const snapshots = new Map<string, QueueSnapshot>();
 
 /**
- * Moves the queue of a job on, mostly of one that ended; `holds`: its watcher is told afterwards. A failure is no reason not to tell
- * the end: the next command does what is left.
+ * Starts the next job of a job's queue, if there is room. `isLocked`: the ended job is still locked by this
+ * process and frees its slot. A failure does not matter for the end of this job: the next bgjob command does
+ * what is left.
  */
-export async function moveOn(
-  { home, spec, job, owner, mayTake, start, isOver }: Supervision,
-  holds: boolean,
+export async function startNextJob(
+  { home, spec, job, owner, mayStartNext, start, isOver }: Supervision,
+  isLocked: boolean,
 ): Promise<void> {
   const name = spec.placement?.queue;
-  // another home may have been made in its place
+  // another home may have been made in the same directory
   if (name === undefined || !home.isOpen()) return;
-  let line = lines.get(name);
-  // it was moved
-  if (line?.queue.dir !== home.queue(name).dir) line = new QueueSnapshot(home, name);
-  lines.set(name, line);
-  if (holds) line.own.add(spec.id);
-  else line.own.delete(spec.id);
+  let snapshot = snapshots.get(name);
+  // the home was moved
+  if (snapshot?.queue.dir !== home.queue(name).dir) snapshot = new QueueSnapshot(home, name);
+  snapshots.set(name, snapshot);
+  if (isLocked) snapshot.own.add(spec.id);
+  else snapshot.own.delete(spec.id);
   try {
-    if (!mayTake || isProgramReplaced()) {
-      await attend(line, moverFor(home, { handsOn: isOver, untilShim: true }));
+    if (!mayStartNext || isProgramReplaced()) {
+      await attend(snapshot, moverFor(home, { handsOn: isOver, untilShim: true }));
       return;
     }
     const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
-    const { started, free } = await attend(line, moverFor(home, { ...mine, handsOn: true }));
-    // what is free beside it is for processes that have to be started
-    if (started > 0 && free > 0) await attend(line, moverFor(home, { waitsForOthers: false }));
+    const { started, free } = await attend(snapshot, moverFor(home, { ...mine, handsOn: true }));
+    // other free slots are for processes that must be started
+    if (started > 0 && free > 0) await attend(snapshot, moverFor(home, { waitsForOthers: false }));
   } catch (thrown) {
-    // a full disk, mostly; the end of this job is told in any case
-    if (!isSystemError(thrown)) noteCrash({ job, owner }, thrown);
+    // a full disk, mostly; the end of this job is published anyway
+    if (!isSystemError(thrown)) recordCrash({ job, owner }, thrown);
   }
 }
 
-/** Becomes the owner of a job whose FIFO this process holds, and starts it; false if somebody else is. */
+/**
+ * Becomes the owner of an admitted job, whose FIFO this process has open, and starts it; false if it has an
+ * owner.
+ */
 function take(home: AnchoredHome, { spec, aliveFd, generation }: Admitted, start: StartJob): boolean {
   const job = home.job(spec.id);
   const owner = { generation, identity: self() };
   let isClaimed = false;
   try {
-    // a power cut may take it: then the job waits again, and nobody was told that it ran
-    isClaimed = claimOwner(job, owner, false);
+    // a power cut may lose the claim: then the job waits again, and no user was told that it ran
+    isClaimed = claimOwner(job, owner, 'none');
   } finally {
     if (!isClaimed) closeSync(aliveFd);
   }

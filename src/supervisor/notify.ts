@@ -1,8 +1,11 @@
-/** Tells somebody that a job has ended: on the desktop, else on the terminal from which it was started. Done by whoever claimed the hook. */
-import { sealed } from '../base/checksum.ts';
+/**
+ * `--notify`: notifies the user of the end of a job, on the desktop or on the terminal from which the job was
+ * started.
+ */
+import { withChecksum } from '../base/checksum.ts';
 import { renderDuration, systemClock } from '../base/clock.ts';
 import { writeAtomic } from '../base/fs/atomic-write.ts';
-import { ignoreSystemError } from '../base/result.ts';
+import { attemptQuietly } from '../base/result.ts';
 import { clip, safe } from '../base/text/sanitize.ts';
 import { type Notified, noticeDue } from '../engine/hooks/notification-status.ts';
 import { ringTerminal } from '../engine/os/caller-terminal.ts';
@@ -20,7 +23,7 @@ function titleOf({ id, name }: Spec, { status }: EndedView): string {
   return `${name === null ? 'job' : safe(name)} ${id} ${howEnded(status.outcome)}${after}`;
 }
 
-async function tell(spec: Spec, view: EndedView, { desktop, terminal }: Notice): Promise<Notified> {
+async function notifyUser(spec: Spec, view: EndedView, { desktop, terminal }: Notice): Promise<Notified> {
   const title = titleOf(spec, view);
   const done = (by: Notified['by'], why: string | null): Notified => ({
     v: 1,
@@ -35,13 +38,9 @@ async function tell(spec: Spec, view: EndedView, { desktop, terminal }: Notice):
   return silence === undefined ? done('terminal', null) : done('nobody', `${trouble}, and ${silence}`);
 }
 
-/** Tells it, if that was asked for, and notes how. Nothing goes wrong with it but itself. */
+/** Notifies the user if the spec asks for it, and records how. A failure has no other effect. */
 export async function notifyEnd(home: Home, spec: Spec, view: EndedView): Promise<void> {
   if (spec.notify === null || !noticeDue(view)) return;
-  const told = await tell(spec, view, spec.notify);
-  try {
-    writeAtomic(home.job(spec.id).notified, sealed(told));
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  const notified = await notifyUser(spec, view, spec.notify);
+  attemptQuietly(() => writeAtomic(home.job(spec.id).notified, withChecksum(notified)));
 }

@@ -1,9 +1,10 @@
 /**
- * The home of a job whose FIFO `alive` this process was given: it may have been moved since, and another may stand at its path. The
- * FIFO is open, so the kernel tells which directory is the job's, and on Linux where that is.
+ * Finds the home of a job whose FIFO `alive` this process inherited. The home may have been moved, and
+ * another home may be at its path. The FIFO is open, so the kernel tells the job's directory, and on Linux
+ * also its current path.
  */
 import { fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../base/fs/file-id.ts';
-import { ignoreSystemError } from '../base/result.ts';
+import { attemptQuietly } from '../base/result.ts';
 import { matchesIdentity, readStat } from '../engine/os/process-identity.ts';
 import { readShim } from '../engine/shim/shim-record.ts';
 import { AnchoredHome } from '../job/home/anchored-home.ts';
@@ -12,18 +13,16 @@ import type { JobPaths } from '../job/home/paths.ts';
 import type { JobId } from '../job/spec.ts';
 import { ALIVE_FD } from './supervision.ts';
 
-/** The home at a path; undefined if there is none that may be used. */
+/** The home at a path; undefined if there is none, or it is refused. */
 export function anchoredHome(path: string): AnchoredHome | undefined {
   const home = openHome(path, false);
-  try {
-    return home.ok && home.value ? new AnchoredHome(home.value) : undefined;
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
+  return attemptQuietly(() => (home.ok && home.value ? new AnchoredHome(home.value) : undefined));
 }
 
-/** The home of the job, at `path` or wherever it is now; `away`: it cannot be reached just now; undefined: it was removed. */
+/**
+ * The home of the job, at `path` or at its current path; `away`: it cannot be reached now; undefined: it was
+ * removed.
+ */
 export function homeOf(path: string, id: JobId): AnchoredHome | 'away' | undefined {
   const moved = new RegExp(`^(.*)/jobs/${id}/alive$`, 's').exec(pathOf(ALIVE_FD) ?? '')?.[1];
   for (const at of moved === undefined || moved === path ? [path] : [path, moved]) {
@@ -33,7 +32,9 @@ export function homeOf(path: string, id: JobId): AnchoredHome | 'away' | undefin
   return isRemoved(ALIVE_FD) ? undefined : 'away';
 }
 
-/** Whether its FIFO is the one that we were given; or somebody replaced that, and its watcher is our parent. */
+/**
+ * Whether the job's FIFO is the inherited one. If it was replaced, whether the job's watcher is our parent.
+ */
 function isOfThisProcess(job: JobPaths): boolean {
   if (isSameFile(fileAt(job.alive), fileOf(ALIVE_FD))) return true;
   const { watcher } = readShim(job);

@@ -1,4 +1,7 @@
-/** Who of ours stands beside a job, as its owner sees it: they are no part of it, write down its end, and what it said last. */
+/**
+ * Helper processes of a job (shim, watcher, terminal) as its owner sees them: they are not part of the job,
+ * and record its end.
+ */
 import { systemClock } from '../base/clock.ts';
 import { fileOf, isSameFile } from '../base/fs/file-id.ts';
 import { findProcesses, type OnFound, sinceTicksOf } from '../engine/observe/process-tree.ts';
@@ -10,8 +13,8 @@ import type { Owner } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
 import type { Spec } from '../job/spec.ts';
 
-/** What is asked here of a supervision. */
-interface HelperProcess {
+/** The part of a supervision that is needed here. */
+interface Supervised {
   readonly home: Home;
   readonly spec: Spec;
   readonly job: JobPaths;
@@ -22,21 +25,27 @@ interface HelperProcess {
   readonly aliveFd: number;
 }
 
-/** What the shim wrote down, as it was read last. */
-const records = new WeakMap<HelperProcess, ShimRecord>();
+/** The last record of the shim that was read. */
+const records = new WeakMap<Supervised, ShimRecord>();
 
-/** What the shim wrote down, also while the home is away: what of ours was not spared would be stopped with the job. */
-export function recordOf(beside: HelperProcess): ShimRecord {
-  const record = readShim(beside.job, beside.owner.identity);
-  if (record.shim === undefined) return records.get(beside) ?? record;
-  records.set(beside, record);
+/**
+ * The record of the shim. If the home is away, the last one: without it a stop would hit the helper
+ * processes.
+ */
+export function readShimRecord(supervision: Supervised): ShimRecord {
+  const record = readShim(supervision.job, supervision.owner.identity);
+  if (record.shim === undefined) return records.get(supervision) ?? record;
+  records.set(supervision, record);
   return record;
 }
 
-/** The job's processes; `watched`, because we have seen the main process until now. */
-export function findOwn(beside: HelperProcess, onFound?: OnFound): Promise<ProcessStat[]> {
-  const { home, spec, owner, left, shimPid, watcherPid } = beside;
-  const record = recordOf(beside);
+/**
+ * The job's processes. The main process is known to be the job's, because the owner has watched it from the
+ * start (`watched`).
+ */
+export function findJobProcesses(supervision: Supervised, onFound?: OnFound): Promise<ProcessStat[]> {
+  const { home, spec, owner, left, shimPid, watcherPid } = supervision;
+  const record = readShimRecord(supervision);
   const { main, leader } = record;
   const own = [shimPid, watcherPid].map((pid) => (pid === undefined ? undefined : identify(pid)));
   const spared = [...helperProcesses(record), ...own].filter((one) => one !== undefined);
@@ -45,44 +54,50 @@ export function findOwn(beside: HelperProcess, onFound?: OnFound): Promise<Proce
   return findProcesses({ home, id: spec.id, ...known }, onFound);
 }
 
-/** Since when the terminal of a job is seen to be gone, milliseconds. */
-const goneSince = new WeakMap<HelperProcess, number>();
-/** After that the shim has written what it makes of it. */
+/** When the terminal processes of a job were first seen dead, milliseconds. */
+const goneSince = new WeakMap<Supervised, number>();
+/** By then the shim has recorded the end. */
 const SHIM_MS = 500;
 
-/** Whether somebody lives who will write the exit status down: the shim; with --pty the leader, or the shim at the end of `script`. */
-export function hasScribe(beside: HelperProcess): boolean {
-  const { shim, terminal, leader } = recordOf(beside);
+/**
+ * Whether a process lives that will record the exit status: the shim; with --pty the leader, or the shim
+ * after `script` ended.
+ */
+export function hasExitRecorder(supervision: Supervised): boolean {
+  const { shim, terminal, leader } = readShimRecord(supervision);
   const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) !== 'dead';
   if (terminal && !lives(terminal) && !lives(leader)) {
     const now = systemClock.monotonic();
-    const since = goneSince.get(beside) ?? now;
-    goneSince.set(beside, since);
+    const since = goneSince.get(supervision) ?? now;
+    goneSince.set(supervision, since);
     if (now - since > SHIM_MS) return false;
   }
-  const isWriting = lives(shim) && !hasLetGo(shim!, beside.aliveFd);
-  return beside.shimPid !== undefined || isWriting || [terminal, leader].some(lives);
+  const isWriting = lives(shim) && !hasUnlocked(shim!, supervision.aliveFd);
+  return supervision.shimPid !== undefined || isWriting || [terminal, leader].some(lives);
 }
 
 /**
- * Whether a shim that lives has written all that it writes: then it has closed the FIFO `alive`, and waits for its watcher. If the job
- * removed `exit.N`, nobody finds what it wrote.
+ * Whether a living shim has written its last record: then it has closed the FIFO `alive`, and waits for its
+ * watcher. If the job removed `exit.N`, that record cannot be read.
  */
-function hasLetGo({ pid }: Identity, aliveFd: number): boolean {
+function hasUnlocked({ pid }: Identity, aliveFd: number): boolean {
   const open = [...openFiles(pid)];
-  // what may not be seen shows nothing
+  // no open file is shown if we may not read them
   return (
     open.length > 0 &&
     !open.some(([fd, path]) => path.includes('/alive') && isSameFile(openFile(pid, fd), fileOf(aliveFd)))
   );
 }
 
-/** How long `script` may take after the end of the job, milliseconds: something that hangs must not hide that end. */
+/**
+ * How long `script` may take after the end of the job, milliseconds: if it hangs, the end must be published
+ * anyway.
+ */
 const DRAIN_MS = 5000;
 
-/** Whether the terminal still writes into the log what the job said last. */
-export function isDraining(beside: HelperProcess, endedAt: number): boolean {
-  if (beside.spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
-  const { terminal } = recordOf(beside);
+/** Whether the terminal still writes the last output of the job into the log. */
+export function isDraining(supervision: Supervised, endedAt: number): boolean {
+  if (supervision.spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
+  const { terminal } = readShimRecord(supervision);
   return terminal !== undefined && isAlive(terminal) !== 'dead';
 }

@@ -1,7 +1,7 @@
 /**
- * The state of a job on disk, written by its owner alone, and at the end its marker. A full disk is no reason to die, nor is a home
- * that was moved or locked: it is written when there is room again, or when the home is back. It is written only into the
- * directory in which the job began, or into a copy of it in which this process is on record as the owner.
+ * Publishes the state of a job, and at its end the marker in the index. Only the owner does. If the disk is
+ * full, or the home was moved or locked, the state is written later. It is written only into the directory in
+ * which the job began, or into a copy of that directory which names this process as the owner.
  */
 import { systemClock } from '../base/clock.ts';
 import { ignoreSystemError } from '../base/result.ts';
@@ -23,7 +23,7 @@ import type { State, Status } from '../job/state.ts';
 
 const RETRY_MS = 1000;
 
-/** What changes in a state. */
+/** The changing part of a state. */
 export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left'>;
 
 export class Publication {
@@ -31,7 +31,7 @@ export class Publication {
   private readonly spec: Spec;
   private readonly owner: Owner;
   private readonly job: JobPaths;
-  /** False for an owner that found no room for its claim. */
+  /** False if this owner had no disk space for its claim. */
   private isClaimed: boolean;
   private timer: NodeJS.Timeout | undefined;
   private facts: Facts | undefined;
@@ -45,8 +45,8 @@ export class Publication {
   }
 
   /**
-   * That a queued job runs need not be durable: nobody is told, and after a power cut it waits again. (A plain one would be called
-   * lost without its record, and an end is told.)
+   * Writes the state. For a queued job, `running` is not flushed: no user is told of it, and after a power
+   * cut the job waits again. A job that is not queued would be lost without its record.
    */
   publish(facts: Facts): void {
     this.facts = facts;
@@ -55,16 +55,16 @@ export class Publication {
     try {
       this.findCopy();
       if (!this.mayPublish()) return;
-      writeState(this.job, this.stateOf(facts), isDurable);
+      writeState(this.job, this.stateOf(facts), isDurable ? 'all' : 'none');
       this.mark(status);
     } catch (thrown) {
       ignoreSystemError(thrown);
-      // what goes back into its queue is the next owner's
+      // a job that goes back into its queue belongs to the next owner
       if (status.phase !== 'queued') this.publishLater();
     }
   }
 
-  /** The same for an end, without waiting for the disk in this thread: another job may need it. */
+  /** Publishes an end without blocking this thread, which may have another job. */
   async publishAsync(facts: Facts): Promise<void> {
     this.facts = facts;
     try {
@@ -88,7 +88,9 @@ export class Publication {
     if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
   }
 
-  /** Whether nobody else is the owner. Who found no room for its claim publishes all the same, and tries again. */
+  /**
+   * Whether this process is the owner. Without disk space for its claim it publishes anyway, and tries again.
+   */
   private mayPublish(): boolean {
     try {
       this.isClaimed ||= claimOwner(this.job, this.owner) || this.isWritten();
@@ -100,7 +102,7 @@ export class Publication {
     }
   }
 
-  /** The home was removed, and put back from a copy. */
+  /** If the home was removed and put back from a copy, continues in the copy. */
   private findCopy(): void {
     const { home, job, spec } = this;
     if (!home.hasJob(job))
@@ -110,7 +112,7 @@ export class Publication {
       );
   }
 
-  /** Whether the launcher wrote the claim for us. */
+  /** Whether the launcher wrote the claim of this owner. */
   private isWritten(job = this.job): boolean {
     const owner = readOwnerOf(job, this.owner.generation);
     return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);
@@ -123,7 +125,7 @@ export class Publication {
     }, RETRY_MS);
   }
 
-  /** Resolves when nothing is left to be written, or it never can be. */
+  /** Resolves when everything is written, or can never be. */
   async untilWritten(): Promise<void> {
     while (this.timer) await systemClock.sleep(RETRY_MS);
   }

@@ -1,4 +1,7 @@
-/** A keeper: sleeps until what its queue waits for may have come, and starts what may start. It leaves when it is not needed. */
+/**
+ * The queue waiter: sleeps until something that its queue waits for may have happened, and starts what may
+ * start. It ends when unneeded.
+ */
 import { setMaxListeners } from 'node:events';
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -16,38 +19,38 @@ import type { Home } from '../job/home/home.ts';
 import type { JobId } from '../job/spec.ts';
 import { ALIVE_FD } from './supervision.ts';
 
-/** Behind the bytes and the ends, and where the wall clock may be set, milliseconds. */
+/** The longest sleep, milliseconds: the wall clock may be changed. */
 const POLL_MS = 10_000;
-/** So many jobs are waited for at once; the next ones when these ended. */
+/** So many jobs are waited for at once. */
 const MOST_AWAITED = 64;
 
 export async function runQueueWaiter(home: Home, name: string): Promise<void> {
-  // one listener per job that is waited for
+  // one listener per awaited job
   setMaxListeners(0);
-  const line = new QueueSnapshot(home, name);
-  const claim = claimInstance(line.queue.dir, `${thisSandboxKey()}n`);
+  const snapshot = new QueueSnapshot(home, name);
+  const claim = claimInstance(snapshot.queue.dir, `${thisSandboxKey()}n`);
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
-  // woken by one who leaves: he still holds the job that ended
+  // the process that wakes us still has the ended job locked
   const mover = moverFor(home, { handsOn: true, untilShim: true });
   for (;;) {
-    const rest = await advance(line, mover);
-    // somebody removed the queue, or the home
-    if (!needsQueueWaiter(line, rest) || !existsSync(line.queue.waiting)) break;
+    const rest = await advance(snapshot, mover);
+    // the queue or the home was removed
+    if (!needsQueueWaiter(snapshot, rest) || !existsSync(snapshot.queue.waiting)) break;
     await awaitChange(home, rest, nudges);
-    // the next keeper is of the new program
+    // the next queue waiter runs the new program
     if (isProgramReplaced()) break;
-    // what was cancelled is nothing to wait for any more
-    line.forget();
+    // a cancelled job is not waited for any more
+    snapshot.forget();
   }
-  // whoever comes from here on finds no keeper and starts one; what came before is looked at once more
-  removeQuietly(line.queue.keeper(thisSandboxKey()));
+  // a process that comes from now on starts another waiter. What came before is read once more
+  removeQuietly(snapshot.queue.queueWaiter(thisSandboxKey()));
   removeQuietly(claim);
-  if (needsQueueWaiter(line, await advance(line, mover))) await startQueueWaiter(home, name);
+  if (needsQueueWaiter(snapshot, await advance(snapshot, mover))) await startQueueWaiter(home, name);
   nudges.destroy();
 }
 
-/** The FIFO anew: what is inherited is closed by whoever moves another queue on. */
+/** A new open file of the FIFO: a process that starts another queue's job closes the inherited one. */
 function ownFifo(): number {
   if (!HAS_PROC) return ALIVE_FD;
   const fd = openSync(`/proc/self/fd/${ALIVE_FD}`, constants.O_RDWR | constants.O_NONBLOCK);
@@ -55,7 +58,7 @@ function ownFifo(): number {
   return fd;
 }
 
-/** Resolves when a byte comes, at the time that is waited for, or with the end of one of the jobs. */
+/** Resolves at a byte from another process, at the awaited time, or at the end of an awaited job. */
 async function awaitChange(home: Home, { at, after, older }: AdvanceResult, nudges: Socket): Promise<void> {
   const over = new AbortController();
   const end = () => over.abort();

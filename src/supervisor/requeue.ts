@@ -1,4 +1,4 @@
-/** What is different for a job that was queued: where its environment lies, and what becomes of it after an attempt that failed. */
+/** What is different for a queued job: where its environment is, and what happens after a failed attempt. */
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../base/result.ts';
 import { storeEnvironment, wasQueued } from '../engine/launch/stored-environment.ts';
@@ -6,20 +6,17 @@ import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
-
 import { headingOf, writeAttemptStart } from '../job/log/attempt-start.ts';
-
 import { writeLogNote } from '../job/log/log-note.ts';
-
 import { addEntry, findEntry, makeQueue, markStarted, renameEntry } from '../job/queue/queue-files.ts';
 import { entryName } from '../job/queue/queue-order.ts';
 import type { Spec } from '../job/spec.ts';
 import { type Attempt, exitCodeOf, type StatusOf } from '../job/state.ts';
 
-/** However often it doubles, milliseconds. */
+/** The longest delay before a retry, milliseconds. */
 const LONGEST_BACKOFF_MS = 86_400_000;
 
-/** What is asked here of a supervision. */
+/** The part of a supervision that is needed here. */
 interface Attempted {
   readonly home: Home;
   readonly spec: Spec;
@@ -30,8 +27,8 @@ interface Attempted {
 }
 
 /**
- * The job runs and that is published: it waits no more, and its environment is kept only if it may be needed again. An adopter
- * does what its predecessor may not have come to.
+ * Called when the job runs and that is published. Removes its entry, and its environment if it is not needed
+ * again. An adopter does what the dead supervisor may not have done.
  */
 export function dequeue({ home, spec, job, attempt }: Attempted): void {
   if (!wasQueued(spec)) return;
@@ -43,12 +40,12 @@ export function dequeue({ home, spec, job, attempt }: Attempted): void {
     if (entry) markStarted(home, spec.id, entry);
     else markLive(home, spec.id);
   } catch (thrown) {
-    // whoever meets the entry sees that the job runs
+    // a process that finds the entry sees that the job runs
     ignoreSystemError(thrown);
   }
 }
 
-/** When a job is run again after this end, milliseconds since 1970; undefined if it is not. */
+/** When a job is retried after this end, milliseconds since 1970; undefined: it is not. */
 export function retryAt(
   spec: Spec,
   attempt: number,
@@ -63,13 +60,13 @@ export function retryAt(
   return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));
 }
 
-/** Puts a job back into its queue; `hasRun`: it left the line when it started. Throws system errors. */
+/** Puts a job back into its queue; `hasRun`: its entry was removed at the start. Throws system errors. */
 export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boolean): void {
   if (!wasQueued(spec)) return;
   const queue = makeQueue(home, spec.placement.queue);
-  // those that it waited for are over, and may be removed
+  // the jobs that it waited for are over, and may be removed
   const placement = { ...spec.placement, after: [] };
-  // what is dead in it must not be taken for the next attempt's
+  // its dead processes must not be taken for those of the next attempt
   removeQuietly(home.job(spec.id).shim);
   const name = entryName(spec.id, spec.project, placement, { notBefore });
   const entry = hasRun ? undefined : findEntry(home, spec);
@@ -78,7 +75,7 @@ export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boole
   unmarkLive(home, spec.id);
 }
 
-/** One line in the log that tells an attempt from the one before. */
+/** Writes the heading of an attempt into the log. */
 export function writeHeading({ attempt, spec, job, last }: Attempted, log: number): void {
   const how = last ? `, after it ${howEnded(last.outcome)}` : '';
   writeAttemptStart(job, attempt);

@@ -1,14 +1,16 @@
 /**
- * What is done when a job has ended: its --notify, and beside it the --on-exit line, in the job's directory and environment, for a minute
- * at most; then everything that it started is killed. What becomes of it is written down and changes nothing else.
+ * The hook process of an ended job: --notify, and at the same time the --on-exit line, in the job's directory
+ * and environment, for at most a minute. Then all processes that the line started are killed. The result is
+ * recorded and changes nothing else.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, constants as fsConstants } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { sealed } from '../base/checksum.ts';
-import { after, systemClock } from '../base/clock.ts';
-import { createExclusive, writeAtomic } from '../base/fs/atomic-write.ts';
-import { errnoOf, ignoreSystemError } from '../base/result.ts';
+import { withChecksum } from '../base/checksum.ts';
+import { callAfter, systemClock } from '../base/clock.ts';
+import { writeAtomic } from '../base/fs/atomic-write.ts';
+import { createLog } from '../base/fs/open-file.ts';
+import { attemptQuietly, errnoOf, ignoreSystemError } from '../base/result.ts';
 import { claimHook, HOOK_LIMIT_MS, type HookEnd } from '../engine/hooks/exit-hook.ts';
 import { withEnvMarker } from '../engine/launch/environment.ts';
 import { forgetEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
@@ -29,22 +31,22 @@ import { exitCodeOf } from '../job/state.ts';
 import { type EndedView, stateWord } from '../job/view.ts';
 import { notifyEnd } from './notify.ts';
 
-/** How long the end may take to be readable: a full disk, a slow one, milliseconds. */
+/** How long the end may take to be readable on a full or slow disk, milliseconds. */
 const END_MS = 10_000;
 const END_POLL_MS = 50;
-/** Between two looks at what the line left running in the background, milliseconds. */
+/** How often the background processes of the line are polled, milliseconds. */
 const LEFTOVERS_POLL_MS = 500;
 
 type End = Pick<HookEnd, 'code' | 'why'>;
 
 export async function runHook(home: Home, spec: Spec): Promise<void> {
-  // what whoever started us may have held
+  // the inherited environment and lock
   for (const fd of [3, 4]) closeSync(fd);
   const view = await untilEnded(home, spec.id);
   if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
-  const told = notifyEnd(home, spec, view);
+  const notified = notifyEnd(home, spec, view);
   if (spec.onExit !== null) await runLine(home, spec, view);
-  await told;
+  await notified;
 }
 
 async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
@@ -55,9 +57,9 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   let isOver = false;
   const find = (onFound?: OnFound): Promise<ProcessStat[]> => findProcesses(trail(), onFound);
   const limit = new Promise<End>((resolve) => {
-    const disarm = after(HOOK_LIMIT_MS, async () => {
+    const disarm = callAfter(HOOK_LIMIT_MS, async () => {
       isOver = true;
-      // first of all, or it would go on with its next command when the one before it is killed
+      // first the shell: it would run its next command when the current one is killed
       child.kill('SIGKILL');
       await sweep(systemClock, find);
       resolve({ code: null, why: 'its minute was over' });
@@ -65,15 +67,15 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
     void ended.then(disarm);
   });
   const first = await Promise.race([limit, ended]);
-  // the end that we brought about may be heard of first
+  // after our own kill, `ended` may win the race
   const { code, why } = isOver ? await limit : first;
   try {
     const end: HookEnd = { v: 1, startedAt, endedAt: systemClock.now(), code, why };
-    writeAtomic(job.hooked, sealed(end));
+    writeAtomic(job.hooked, withChecksum(end));
   } catch (thrown) {
     ignoreSystemError(thrown);
   }
-  // what it started in the background has the same minute
+  // what it started in the background gets the same minute
   while (!isOver && (await find()).length > 0) {
     if (systemClock.monotonic() - begun >= HOOK_LIMIT_MS) {
       await sweep(systemClock, find);
@@ -83,7 +85,7 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   }
 }
 
-/** The job as ended; undefined if that does not come, or it was removed. */
+/** The job after its end; undefined if the end does not come, or the job was removed. */
 async function untilEnded(home: Home, id: number): Promise<EndedView | undefined> {
   for (const deadline = systemClock.monotonic() + END_MS; ; ) {
     const view = observe(home, id);
@@ -98,7 +100,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
   const self = identify(process.pid)!;
   const bash = findTool('bash');
   const shell = bash ? [bash, '-o', 'pipefail'] : [requireTool('sh')];
-  const log = openLog(job.hookLog);
+  const log = createHookLog(job.hookLog);
   if (spec.placement) process.umask(spec.placement.umask);
   const child = spawn(shell[0]!, [...shell.slice(1), '-c', spec.onExit!], {
     cwd: spec.cwd,
@@ -130,17 +132,12 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
   return { job, child, ended, trail };
 }
 
-/** A file of its own; where there is no room for one its output is lost. */
-function openLog(path: string): number | 'ignore' {
-  try {
-    return createExclusive(path, fsConstants.O_APPEND);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return 'ignore';
-  }
+/** Creates the log of the hook. Without disk space its output is lost. */
+function createHookLog(path: string): number | 'ignore' {
+  return attemptQuietly(() => createLog(path)) ?? 'ignore';
 }
 
-/** The job's environment, with what it is told of the end. */
+/** The job's environment, with variables that describe the end. */
 function environmentOf(home: Home, spec: Spec, view: EndedView): Record<string, string> {
   const stored = readStoredEnvironment(home, spec);
   const own = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);

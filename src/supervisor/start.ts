@@ -1,12 +1,13 @@
 /**
- * A supervisor that starts its job: flushes its files, checks what only now can be checked, reads requests to stop,
- * starts the shim, and hears of the end through the socket.
+ * How a supervisor starts its job: it makes the job's files durable, repeats the checks of `run`, reads
+ * requests to stop, starts the shim, and learns of the end through the shim's socket.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, fstatSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
-import { openLog, syncDir } from '../base/fs/atomic-write.ts';
+import { syncDir } from '../base/fs/atomic-write.ts';
+import { openLog } from '../base/fs/open-file.ts';
 import { readAt } from '../base/fs/read-record.ts';
 import { describeThrown, errnoOf, isSystemError } from '../base/result.ts';
 import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
@@ -20,22 +21,22 @@ import { whyUnable } from '../job/needs.ts';
 import type { Spec } from '../job/spec.ts';
 import { isSendable } from '../job/spec.ts';
 import { adopterCall } from './adopt.ts';
-import { leave } from './after-end.ts';
-import { noteCrash } from './crash.ts';
-import { moveOn } from './next-job.ts';
+import { finishAfterEnd } from './after-end.ts';
+import { recordCrash } from './crash.ts';
+import { startNextJob } from './next-job.ts';
 import { dequeue, writeHeading } from './requeue.ts';
 import type { Supervision } from './supervision.ts';
 
 const ENVIRONMENT_FD = 3;
-/** How often the main process of a job without shim is looked at. */
+/** How often the main process is polled after its shim was killed, milliseconds. */
 const ORPHAN_POLL_MS = 100;
 
-/** What an open of a log says where a FIFO, a link, a directory or a socket is. */
+/** Errors of opening a log where a FIFO, a link, a directory or a socket is. */
 const NO_FILE = ['EFTYPE', 'ENXIO', 'ELOOP', 'EISDIR'];
 
 export function startJob(supervision: Supervision): void {
-  supervision.moveOn = () => moveOn(supervision, true);
-  supervision.onEnded = () => leave(supervision);
+  supervision.startNextJob = () => startNextJob(supervision, true);
+  supervision.onEnded = () => finishAfterEnd(supervision);
   const why = whyUnable(supervision.spec);
   if (why !== null) {
     supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why, code: EXIT.bgjob });
@@ -45,12 +46,12 @@ export function startJob(supervision: Supervision): void {
     const environment = readEnvironment(supervision);
     if (environment.kind !== 'read') {
       const why = environment.kind === 'absent' ? 'it is gone' : environment.why;
-      failTelling(supervision, `its environment cannot be read: ${why}`);
+      failWithNote(supervision, `its environment cannot be read: ${why}`);
       return;
     }
     const outFds = prepare(supervision);
     try {
-      // a request from before the start: nothing was started, nothing has to be stopped
+      // a job that was stopped before its start is never started
       supervision.readRequests();
       if (supervision.status.phase === 'starting') startShim(supervision, environment.value, outFds);
     } finally {
@@ -59,16 +60,16 @@ export function startJob(supervision: Supervision): void {
   } catch (thrown) {
     const { what = 'could not be prepared' } = thrown as { what?: string };
     if (isSystemError(thrown)) fail(supervision, { what, code: EXIT.bgjob, errno: errnoOf(thrown) });
-    // a shim runs: an adopter goes on with the job
+    // a shim runs: an adopter continues
     else if (supervision.status.phase !== 'starting') throw thrown;
     else {
-      noteCrash(supervision, thrown);
-      failTelling(supervision, `unexpected error of its supervisor: ${describeThrown(thrown)}`);
+      recordCrash(supervision, thrown);
+      failWithNote(supervision, `unexpected error of its supervisor: ${describeThrown(thrown)}`);
     }
   }
 }
 
-/** The job's environment: a queued job's lies in its queue, any other's came with this process. */
+/** The job's environment. That of a queued job is in its queue, any other is inherited. */
 function readEnvironment({ home, spec }: Supervision): Found<string[]> {
   return spec.placement === null
     ? inheritedEnvironment()
@@ -77,15 +78,15 @@ function readEnvironment({ home, spec }: Supervision): Found<string[]> {
 
 function inheritedEnvironment(): Found<string[]> {
   const bytes = Buffer.alloc(fstatSync(ENVIRONMENT_FD).size);
-  // from 0: the launcher, who wrote it, shares the offset
+  // from offset 0: the launcher, which wrote it, shares the offset
   readAt(ENVIRONMENT_FD, bytes, 0);
   closeSync(ENVIRONMENT_FD);
   const parsed = parseEnvironment(bytes.toString('utf8'));
   return parsed.ok ? { kind: 'read', value: parsed.value } : { kind: 'unreadable', why: parsed.why };
 }
 
-/** An end that nobody who typed the command could see coming: its reason stands in the log, too. */
-function failTelling(supervision: Supervision, why: string): void {
+/** A failure that `run` could not see coming: its reason goes into the log too. */
+function failWithNote(supervision: Supervision, why: string): void {
   addLogNote(supervision.job, `could not be started: ${why}`);
   supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why, code: EXIT.bgjob });
 }
@@ -94,22 +95,26 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
   supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why: `${what} (${errno})`, code });
 }
 
-/** Makes durable what the launcher made, before the job runs; returns what the shim writes into: the log, that of stderr, record and exit status. */
+/**
+ * Makes the files of the launcher durable. Returns what the shim writes to: log, log of stderr, record, exit
+ * status.
+ */
 function prepare(supervision: Supervision): number[] {
   const { job, attempt, spec } = supervision;
   const logFds = [job.log, spec.split ? job.err : job.log].map(openToWrite);
-  // of a queued job nobody was told yet, and after a power cut it waits again
+  // for a queued job nothing must be durable: no user was told of its start, and after a power cut it waits
+  // again
   if (spec.placement === null) {
     flushExit(job, attempt);
     syncDir(job.dir);
   }
-  // an earlier attempt's holder must not read what is meant for this one's
+  // the stdin holder of an earlier attempt must not read the input of this one
   if (spec.placement !== null && isSendable(spec)) renewStdin(job);
   if (attempt > 1) writeHeading(supervision, logFds[0]!);
   return [...logFds, ...openRecords(job, attempt)];
 }
 
-/** Opens a log; throws a system error that says so. */
+/** Opens a log. Throws a system error with a text for the reason. */
 function openToWrite(path: string): number {
   try {
     return openLog(path);
@@ -120,7 +125,7 @@ function openToWrite(path: string): number {
   }
 }
 
-/** Why the job cannot be started after all: what `run` saw may be gone by now. */
+/** Why the job cannot start: something changed since the checks of `run`. */
 interface Refusal {
   what: string;
   code: number;
@@ -154,12 +159,12 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
   }
   const inputFd = openInput(job, spec);
   supervision.stdinFd = isSendable(spec) ? openStdinEnd(job) : undefined;
-  // before the spawn: a short job has ended when that returns
+  // before the spawn, because a short job has ended when that returns
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   let child: ReturnType<typeof spawn>;
   try {
     const call = shimCall(adopterCall(supervision), job, attempt, spec, environment);
-    // another job, or another process, may have brought us here: its I/O priority is not this job's
+    // this process may have inherited another job's I/O priority
     const [program, ...words] = [...ioPriorityWords(spec.placement?.ioPriority ?? null), call.program];
     child = underUmask(spec, () =>
       spawn(program!, [...words, ...call.args], {
@@ -171,7 +176,7 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
     );
   } catch (thrown) {
     if (inputFd !== undefined) closeSync(inputFd);
-    // E2BIG and the like are thrown; what fork and exec say comes as an event
+    // spawn throws E2BIG and the like; errors of fork and exec come as an event
     fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
     return;
   }
@@ -185,15 +190,15 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
   supervision.shimPid = child.pid;
   const socket = child.stdio[3] as Socket;
   supervision.onEnded = () =>
-    leave(supervision, () => {
+    finishAfterEnd(supervision, () => {
       socket.end('ok\n');
       socket.resume();
     });
   socket.on('data', (line: Buffer) => {
-    supervision.told = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
-    // exit.N says the same, durably
+    supervision.reportedExit = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
+    // exit.N holds the same status durably
     supervision.checkMain();
-    // the leader of a terminal was killed: nobody but us sees the end of the job
+    // if the leader of the terminal was killed, only we see the end of the job
     if (spec.pty !== null) watchOrphan(supervision);
   });
   socket.on('error', () => {});
@@ -204,12 +209,14 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
     watchOrphan(supervision);
   });
   supervision.dispatch({ type: 'started', at, monotonicMs });
-  // a kill that came before this publication had nobody to nudge
+  // a `kill` before this publication found no process to signal
   supervision.readRequests();
   dequeue(supervision);
 }
 
-/** The umask of who queued the job; that of any other job is our own. */
+/**
+ * Calls `act` under the umask of the caller that queued the job. For any other job, ours is the right one.
+ */
 function underUmask<T>({ placement }: Spec, act: () => T): T {
   if (placement === null) return act();
   const before = process.umask(placement.umask);
@@ -220,7 +227,7 @@ function underUmask<T>({ placement }: Spec, act: () => T): T {
   }
 }
 
-/** The shim was killed alone: its job goes on, and we look ourselves when it ends. */
+/** Polls the main process of a job whose shim was killed. */
 function watchOrphan(supervision: Supervision): void {
   if (supervision.isOver) return;
   setTimeout(() => {

@@ -1,11 +1,12 @@
 /**
- * The owner's side of a job: event → lifecycle → publish → effects. The only writer of `state.json`. What is different
- * between a supervisor and an adopter (how they learn of the end, whom they tell of it) is in start.ts and adopt.ts.
+ * The supervision of one job by its owner: event → lifecycle → publication → effects. Only this writes
+ * `state.json`. The differences between supervisor and adopter (how they learn of the end, which process they
+ * tell) are in start.ts and adopt.ts.
  *
- * State first, then the event: whoever is woken by the FIFO finds the end written down.
+ * The state is published before `alive` is closed: a process that waits for the FIFO then finds the end.
  */
 import { closeSync } from 'node:fs';
-import { lengthOf, systemClock } from '../base/clock.ts';
+import { elapsedMs, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../base/result.ts';
 import { wasQueued } from '../engine/launch/stored-environment.ts';
@@ -22,62 +23,62 @@ import { type Event, nextStatus } from '../job/lifecycle.ts';
 import type { Spec } from '../job/spec.ts';
 import type { Attempt, State, Status, StatusOf } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
-import { findOwn, hasScribe, isDraining, recordOf } from './own-processes.ts';
+import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from './own-processes.ts';
 import { Publication } from './publication.ts';
 import { putBack, retryAt } from './requeue.ts';
-import { Holding } from './stop/pause.ts';
+import { PauseControl } from './stop/pause.ts';
 import { stopTree } from './stop/stop-tree.ts';
 
-/** `alive`, as every supervisor gets it. */
+/** The descriptor of the FIFO `alive` in every supervisor. */
 export const ALIVE_FD = 4;
 
-/** Between two looks at the main process of a job whose shim was stopped, milliseconds. */
+/** How often the main process is polled while the shim is stopped, milliseconds. */
 const STOPPED_SHIM_POLL_MS = 1000;
 
 export type StartJob = (supervision: Supervision) => void;
 
 export class Supervision {
-  /** Those of this process that have not ended. */
+  /** The unfinished supervisions of this process. */
   static readonly all = new Set<Supervision>();
   readonly home: AnchoredHome;
   readonly spec: Spec;
   readonly owner: Owner;
   readonly job: JobPaths;
   readonly aliveFd: number;
-  /** How this process starts a job: the next of the queue, too. */
+  /** How this process starts a job, also the next one of the queue. */
   readonly start: StartJob;
-  /** An adopter takes no other job. */
-  mayTake = true;
+  /** False for an adopter, which takes no other job. */
+  mayStartNext = true;
   attempt = 1;
   status: Status = { phase: 'starting' };
-  /** How many processes a stop has found in all. */
+  /** How many processes a stop has found. */
   stopped = 0;
-  /** How many of these needed KILL. */
+  /** How many of these got SIGKILL. */
   forced = 0;
-  /** The shim, if it is our child: its pid cannot be another's while we have not seen it end. */
+  /** The shim, if it is our child that has not ended: its pid cannot be that of another process. */
   shimPid: number | undefined;
-  /** The watcher, if it started us: a shim that was killed early has not written it down. */
+  /** The watcher, if it started this process: a shim that was killed early has not recorded it. */
   watcherPid: number | undefined;
-  /** Our hold on `stdin.end`, if the job's stdin is held. */
+  /** Our descriptor of `stdin.end`, which keeps the job's stdin open. */
   stdinFd: number | undefined;
-  /** The shim was our child, and we have seen it end. */
+  /** The shim was our child and has ended. */
   shimEnded = false;
-  /** Whether this process saw the job alive: then it also sees when the job ends. An adopter may find it dead. */
+  /** Whether this process saw the job alive, and so sees when it ends. An adopter may find it dead. */
   hasSeenAlive = true;
-  /** What the shim said on the socket: all there is if somebody removed the job's directory. */
-  told: { code: number; at: number } | undefined;
-  /** Starts what may start now that the job is over. */
-  moveOn: () => Promise<void> = async () => {};
+  /** The exit status from the shim's socket: all there is if the job's directory was removed. */
+  reportedExit: { code: number; at: number } | undefined;
+  /** Starts the next job of the queue. */
+  startNextJob: () => Promise<void> = async () => {};
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
-  /** It was put back into its queue: the next owner publishes. */
+  /** The job was put back into its queue, and the next owner publishes. */
   isRequeued = false;
   private isWatchingShim = false;
   private attempts: Attempt[] = [];
-  /** What the main process left behind. */
+  /** The processes that the job left running. */
   left: Identity[] = [];
   private readonly publication: Publication;
-  private readonly holding = new Holding(this);
+  private readonly pauses = new PauseControl(this);
   readonly trim: Trim;
 
   constructor(
@@ -104,7 +105,7 @@ export class Supervision {
     this.status = nextStatus(before, event);
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
-      this.holding.disarm();
+      this.pauses.disarm();
       this.trim.readEnd();
       this.requeue(this.status);
       this.finish();
@@ -116,17 +117,17 @@ export class Supervision {
 
   private enter(status: Status): void {
     if (status.phase === 'running')
-      this.holding.enter(status, (stop) => this.dispatch({ type: 'limit-reached', stop }));
+      this.pauses.enter(status, (stop) => this.dispatch({ type: 'limit-reached', stop }));
     this.trim.start();
     if (status.phase === 'stopping') void stopTree(this);
   }
 
-  /** Goes on from a state that another owner left. */
+  /** Continues from the state that another owner published. */
   resume(status: Status, { stopped, forced }: Pick<State, 'stopped' | 'forced'>): void {
     this.status = status;
     this.stopped = stopped;
     this.forced = forced;
-    // ended: it died between the end and saying so to everybody
+    // it died between the end and its effects
     if (status.phase === 'ended') {
       this.finish();
     } else {
@@ -135,83 +136,93 @@ export class Supervision {
     }
   }
 
-  /** Reads what `kill`, `pause` and `resume` left: after every nudge, before the start, after the first publication, and at the end. */
+  /**
+   * Reads the requests of `kill`, `pause` and `resume`: after each signal, before the start, after the first
+   * publication, at the end.
+   */
   readRequests(notAfter = Number.POSITIVE_INFINITY): void {
-    // the same request, read again, changes nothing
+    // a request that was read before changes nothing
     for (const stop of readStops(this.job))
       if (stop.at <= notAfter) this.dispatch({ type: 'stop-requested', stop });
-    if (notAfter === Number.POSITIVE_INFINITY) this.holding.readRequest();
+    if (notAfter === Number.POSITIVE_INFINITY) this.pauses.readRequest();
   }
 
-  /** Looks whether the main process ended: `exit.N` says so, or shim and main process are both dead without a word. */
+  /**
+   * Checks whether the main process ended: by `exit.N`, or because shim and main process are dead without a
+   * record.
+   */
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
-    // the shim can write all the same: it is read when the home is back
+    // the shim can still write, and that is read when the home is back
     if (this.isHomeAway) return;
-    const { main } = recordOf(this);
+    const { main } = readShimRecord(this);
     const isMainDead = main !== undefined && isAlive(main) === 'dead';
-    // the shim may have been stopped, and would write nothing
+    // a stopped shim would write nothing
     if (isMainDead) continueHelpers(this.job, this.owner.identity);
-    if (hasScribe(this) || (main && !isMainDead)) {
+    if (hasExitRecorder(this) || (main && !isMainDead)) {
       this.hasSeenAlive = true;
       return;
     }
-    // read again: it may have written its last line between the two looks
+    // read again: the shim may have written between the two checks
     if (this.reportExit()) return;
     if (main) this.reportUnrecordedEnd(this.killedCode);
     else void this.checkUnrecorded();
   }
 
-  /** The shim was killed just before the main process wrote itself down; if that is about to, we shall look again. */
+  /** For a shim that was killed perhaps just before the main process recorded itself: checks again. */
   private async checkUnrecorded(): Promise<void> {
-    // our own shim that ended without a record of itself had not come to start the job: what lives is its watcher
-    const isUnstarted = this.shimEnded && !recordOf(this).shim;
+    // our shim ended without a record of itself, before it started the job: only its watcher lives
+    const isUnstarted = this.shimEnded && !readShimRecord(this).shim;
     const found = isUnstarted ? [] : await this.processes();
-    if (found.length > 0 || recordOf(this).main) {
+    if (found.length > 0 || readShimRecord(this).main) {
       this.hasSeenAlive = true;
       return;
     }
     this.reportUnrecordedEnd(null);
   }
 
-  /** Nobody wrote the end down: it is of now, if this process saw the job alive before. */
+  /** An end without a record: it is of now, if this process saw the job alive. */
   private reportUnrecordedEnd(code: number | null): void {
     this.reportEnd(systemClock.now(), code, this.hasSeenAlive);
   }
 
   private reportExit(): boolean {
-    const exit = readExit(this.job, this.attempt) ?? (this.spec.pty === null ? this.told : undefined);
+    const exit = readExit(this.job, this.attempt) ?? (this.spec.pty === null ? this.reportedExit : undefined);
     if (exit && !isDraining(this, exit.at)) this.reportEnd(exit.at, exit.code);
     return exit !== undefined;
   }
 
-  /** What the shim said of a terminal whose leader was killed, with the job, before it wrote the status (`kill -9 0`). */
+  /**
+   * The shim's status of a terminal whose leader was killed with the job, before the shim wrote `exit.N`
+   * (`kill -9 0`).
+   */
   private get killedCode(): number | null {
-    return this.told !== undefined && this.told.code > 128 ? this.told.code : null;
+    return this.reportedExit !== undefined && this.reportedExit.code > 128 ? this.reportedExit.code : null;
   }
 
   private reportEnd(at: number, code: number | null, known = true): void {
-    // asked for before the end, though no nudge came through: an owner that was stopped hears of both at once
+    // requests from before the end count even if no signal came: an owner that was stopped learns of both at
+    // once
     this.readRequests(at);
     this.dispatch({ type: 'main-ended', at, code, known, tookMs: this.tookMs(at) });
   }
 
-  /** How long it ran until `at`, where the clock was set meanwhile; null: its two times tell it. */
+  /** The run time until `at`, if the wall clock was changed meanwhile; null: the two times tell it. */
   private tookMs(at: number): number | null {
     const { status } = this;
     if (!('startedMonotonicMs' in status)) return null;
     const sinceMs = systemClock.monotonic() - status.startedMonotonicMs;
     const agoMs = systemClock.now() - at;
     const wallMs = at - status.startedAt;
-    // an end before the start, or in the future: the clock was set since
-    const took = lengthOf(wallMs, agoMs > 0 && agoMs < sinceMs ? sinceMs - agoMs : sinceMs);
+    // an end before the start, or in the future: the clock was changed since
+    const took = elapsedMs(wallMs, agoMs > 0 && agoMs < sinceMs ? sinceMs - agoMs : sinceMs);
     return took === Math.max(0, wallMs) ? null : Math.round(took);
   }
 
   /** The job's processes. */
-  processes = (onFound?: OnFound): Promise<ProcessStat[]> => findOwn(this, onFound);
+  processes = (onFound?: OnFound): Promise<ProcessStat[]> => findJobProcesses(this, onFound);
 
-  /** Whether nothing is left to supervise: it ended, or waits in its queue again. */
+  /** Whether the job has ended, or waits in its queue again. */
   get isOver(): boolean {
     return this.status.phase === 'ended' || this.isRequeued;
   }
@@ -221,7 +232,7 @@ export class Supervision {
     return this.attempts.at(-1);
   }
 
-  /** Somebody stopped our shim (SIGSTOP): it would not tell the end of the job, so we look ourselves until it goes on. */
+  /** While the shim is stopped (SIGSTOP) it does not report the end, so the main process is polled. */
   watchStoppedShim(): void {
     const stat = this.shimPid === undefined ? undefined : readStat(this.shimPid);
     if (this.isOver || this.isWatchingShim || !stat || !isStopped(stat)) return;
@@ -233,13 +244,13 @@ export class Supervision {
     }, STOPPED_SHIM_POLL_MS);
   }
 
-  /** Whether the job's directory is not where it was, and not removed either. */
+  /** Whether the job's directory is not at its place, and not removed either. */
   get isHomeAway(): boolean {
     return !this.home.hasJob(this.job) && !this.home.isRemoved(this.job);
   }
 
   isOurs(pid: number): boolean {
-    return helperProcesses(recordOf(this)).some((one) => one.pid === pid);
+    return helperProcesses(readShimRecord(this)).some((one) => one.pid === pid);
   }
 
   publish(): void {
@@ -253,30 +264,30 @@ export class Supervision {
       return;
     }
     this.publish();
-    // whoever waits is woken now; where the state could not be written, exit.N says the same
-    this.letGo();
+    // waiting processes wake up now. If the state could not be written, exit.N has the status
+    this.unlock();
   }
 
-  /** The end of a queued job: the next one is started before it is told. */
+  /** The end of a queued job. The next job is started before the end is published. */
   private async finishAsync(): Promise<void> {
-    await this.moveOn();
+    await this.startNextJob();
     const { status, attempt, attempts, stopped, forced, left } = this;
     await this.publication.publishAsync({ status, attempt, attempts, stopped, forced, left });
-    // it never started, so it still stands in the line
+    // a job that never started still has its entry
     const isWaiting = wasQueued(this.spec) && status.phase === 'ended' && status.startedAt === null;
     if (isWaiting && this.home.hasJob(this.job)) removeFromQueue(this.home, this.spec);
-    // whoever runs --on-exit removes it then
+    // otherwise the process that runs --on-exit removes it
     if (!this.spec.keepEnv && this.spec.onExit === null) removeQuietly(this.job.env);
-    this.letGo();
+    this.unlock();
   }
 
-  /** The job waits in its queue again: it is the next owner's. */
-  handBack(): void {
+  /** Ends the supervision of a job that waits in its queue again. */
+  endRequeued(): void {
     this.isRequeued = true;
-    this.letGo();
+    this.unlock();
   }
 
-  private letGo(): void {
+  private unlock(): void {
     Supervision.all.delete(this);
     closeSync(this.aliveFd);
     if (this.stdinFd !== undefined) closeSync(this.stdinFd);
@@ -284,7 +295,10 @@ export class Supervision {
     this.onEnded();
   }
 
-  /** What failed and is to be run again goes back into its queue; if there is no room for that, this was its end. */
+  /**
+   * Puts a failed job back into its queue if it has a retry left. Without disk space for that, this was its
+   * end.
+   */
   private requeue(ended: StatusOf<'ended'>): void {
     const notBefore = retryAt(this.spec, this.attempt, ended);
     if (notBefore === undefined || !this.home.hasJob(this.job)) return;
@@ -301,17 +315,17 @@ export class Supervision {
     this.status = nextStatus(ended, { type: 'retried', notBefore });
   }
 
-  /** When everything is written, the job's directory is nothing to this process any more. */
+  /** Releases the job's directory after everything is written. */
   async release(): Promise<void> {
     await this.publication.untilWritten();
     this.home.release(this.spec.id, this.job);
   }
 
-  /** Ends the supervision without an end of the job: it has no records any more. */
+  /** Ends the supervision of a job whose records were removed. */
   abandon(): void {
-    this.holding.disarm();
+    this.pauses.disarm();
     this.trim.stop();
     this.trim.close();
-    this.letGo();
+    this.unlock();
   }
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { sealed, sealedList } from '../../src/base/checksum.ts';
+import { listWithChecksum, withChecksum } from '../../src/base/checksum.ts';
 import { processesNaming } from '../rig/processes.ts';
 import { type Rig, withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -68,9 +68,9 @@ async function makeModel(rig: Rig): Promise<Model> {
 /** As the program writes it. */
 export function reseal(record: any): string {
   if (Array.isArray(record))
-    return record.every((one) => typeof one === 'string') ? sealedList(record) : JSON.stringify(record);
+    return record.every((one) => typeof one === 'string') ? listWithChecksum(record) : JSON.stringify(record);
   const { sum: _, ...rest } = record;
-  return sealed(rest);
+  return withChecksum(rest);
 }
 
 function draw(bytes: Buffer, file: string, chance: () => number): Mutation {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { LogPosition } from '../../src/job/log/mark.ts';
+import { LogPosition } from '../../src/job/log/log-position.ts';
 import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { killOwner, runPuppet } from './death.ts';

@@ -59,8 +59,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'base/checksum.ts',
-        from: 'return isSealed && seal !==',
-        to: 'return !isSealed && seal !==',
+        from: 'last?.startsWith(LIST_CHECKSUM) &&',
+        to: '!last?.startsWith(LIST_CHECKSUM) &&',
       },
     ],
     by: { test: 'unit/base/checksum.test.ts', name: /a sealed list in which anything was changed/ },
@@ -112,7 +112,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'job/log/log.ts',
-        from: '(size < this.highest || !this.isMarked(trimming) || this.isVoid(trimming))',
+        from: '(size < this.highest || !this.isUnchanged(trimming) || this.isVoid(trimming))',
         to: '(size < this.highest || this.isVoid(trimming))',
       },
     ],
@@ -142,7 +142,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'gc keeps one job more than it was told',
-    changes: [{ file: 'job/home/retention.ts', from: 'kept >= rules.keep', to: 'kept > rules.keep' }],
+    changes: [{ file: 'job/home/retention.ts', from: 'count >= rules.keep', to: 'count > rules.keep' }],
     by: { test: 'unit/job/home/retention.test.ts', name: /too old, beyond the newest/ },
   },
   {
@@ -410,8 +410,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'supervisor/next-job.ts',
-        from: 'if (!mayTake || isProgramReplaced()) {',
-        to: 'if (!mayTake) {',
+        from: 'if (!mayStartNext || isProgramReplaced()) {',
+        to: 'if (!mayStartNext) {',
       },
     ],
     by: { test: 'cli/queue/needs.test.ts', name: /a supervisor takes the next job itself/ },
@@ -497,8 +497,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'services/listener/delivery.ts',
-        from: 'if (fate?.started) {',
-        to: 'if (fate?.started && delivery.id === null) {',
+        from: 'if (previous?.started) {',
+        to: 'if (previous?.started && delivery.id === null) {',
       },
     ],
     by: { test: 'cli/automation/trigger.test.ts', name: /a delivery starts one job/ },
@@ -540,7 +540,7 @@ export const MUTANTS: Mutant[] = [
     what: 'skill: what somebody edited meanwhile is written over',
     changes: [
       {
-        file: 'base/fs/atomic-write.ts',
+        file: 'base/fs/user-files.ts',
         from: 'if (!fstatSync(fd).isFile() || !readFileSync(fd).equals(before)) return false;',
         to: 'if (!fstatSync(fd).isFile()) return false;',
       },
@@ -662,7 +662,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'job/home/anchored-home.ts',
-        from: 'return this.isLoose || isSameFile(fileAt(path), this.file) ? path : NOWHERE;',
+        from: 'return this.isUnchecked || isSameFile(fileAt(path), this.file) ? path : NOWHERE;',
         to: 'return path;',
       },
     ],

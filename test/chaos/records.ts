@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { sealed } from '../../src/base/checksum.ts';
+import { withChecksum } from '../../src/base/checksum.ts';
 import { isRunning } from '../rig/processes.ts';
 import { type Rig, withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -129,7 +129,7 @@ async function damageAll(
 
 /** As the program writes it, whatever is in it. */
 function reseal({ sum: _, ...record }: Record<string, unknown>): string {
-  return sealed(record);
+  return withChecksum(record);
 }
 
 /** Puts the mutation in the place of the record, looks at everything, and puts the record back. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { sealed } from '../../src/base/checksum.ts';
+import { withChecksum } from '../../src/base/checksum.ts';
 import { thisHost } from '../../src/engine/os/process-identity.ts';
 import { type Rig, ROOT, rigTest } from '../rig/rig.ts';
 import { eventsOf } from '../rig/schedules.ts';
@@ -137,7 +137,7 @@ rigTest('0.4.0: jobs that wait in a paused queue, one skipped, one that was run 
   for (const id of waiting) {
     const path = rig.file(id, 'spec.json');
     const { sum: _, ...spec } = JSON.parse(fs.readFileSync(path, 'utf8'));
-    fs.writeFileSync(path, sealed({ ...spec, machine: thisHost().machine }));
+    fs.writeFileSync(path, withChecksum({ ...spec, machine: thisHost().machine }));
   }
   assert.deepEqual(await told(), [
     ...[10, 9].map((id) => [id, 'queued', null, 'the queue api is paused', 1, 'api']),
@@ -202,7 +202,7 @@ function moveHere(rig: Rig, ids: number[]): void {
   const { machine } = thisHost();
   const reseal = (path: string, change: (record: any) => object) => {
     const { sum: _, ...record } = JSON.parse(fs.readFileSync(path, 'utf8'));
-    fs.writeFileSync(path, sealed(change(record)));
+    fs.writeFileSync(path, withChecksum(change(record)));
   };
   for (const id of ids) {
     reseal(rig.file(id, 'spec.json'), (spec) => ({ ...spec, machine }));

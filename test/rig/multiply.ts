@@ -1,7 +1,7 @@
 /** Thousands of ended jobs in a home, each a copy of a real one with an id and times of its own. */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { sealed } from '../../src/base/checksum.ts';
+import { withChecksum } from '../../src/base/checksum.ts';
 
 /** A record without its seal. */
 function read(path: string): any {
@@ -28,10 +28,10 @@ export function multiply(home: string, last: number, count: number, apartMs: num
       fs.writeFileSync(path(id, name), text, { mode: 0o600 });
     for (const { name, text } of files) write(name, text);
     const own = { ...spec, id, createdAt: spec.createdAt + later };
-    write('spec.json', sealed(own));
+    write('spec.json', withChecksum(own));
     const { status } = state;
     const times = { startedAt: status.startedAt + later, endedAt: status.endedAt + later };
-    write('state.json', sealed({ ...state, status: { ...status, ...times }, spec: own }));
+    write('state.json', withChecksum({ ...state, status: { ...status, ...times }, spec: own }));
     const ended = String(times.endedAt).padStart(14, '0');
     fs.writeFileSync(`${home}/ended/${ended}.${id}.${project}`, '', { mode: 0o600 });
     fifos.push(path(id, 'alive'));

@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createLog } from '../../src/base/fs/atomic-write.ts';
+import { createLog } from '../../src/base/fs/open-file.ts';
 import { type AdopterCall, openRecords, shimCall } from '../../src/engine/shim/shim.ts';
 import { prepareShim, readShim } from '../../src/engine/shim/shim-record.ts';
 import { JobPaths } from '../../src/job/home/paths.ts';

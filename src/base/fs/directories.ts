@@ -1,6 +1,6 @@
 /**
- * Directories in which something is written or deleted: ours alone, and never reached through a link, so that nothing outside of the
- * home is touched whatever stands in its places.
+ * Directories in which bgjob writes or deletes. They belong to the user alone and are never reached through a
+ * link, so that nothing outside of the home is changed, whatever stands at its paths.
  */
 import {
   chmodSync,
@@ -15,14 +15,14 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, ignoreSystemError } from '../result.ts';
+import { attemptQuietly, errnoOf, systemError } from '../result.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_DIRECTORY } = constants;
 
-/** What is wrong with a directory that should be ours alone. */
+/** Why a directory is not safe to write in. */
 export type DirectoryTrouble = 'symbolic-link' | 'not-a-directory' | 'foreign' | 'open-to-others';
 
-/** Whether a path is a directory of ours that nobody else can write; throws a system error if it cannot be looked at. */
+/** Whether a path is a directory of this user that no other user can write. Throws system errors. */
 export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTrouble {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!stat) return 'absent';
@@ -32,7 +32,10 @@ export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTro
   return (stat.mode & 0o022) !== 0 ? 'open-to-others' : 'ours';
 }
 
-/** Makes a directory that is ours alone under any umask; whether this call made it. Throws system errors but EEXIST. */
+/**
+ * Creates a directory of mode 700 under any umask; false if something exists there. Throws other system
+ * errors.
+ */
 export function makeDirectory(path: string): boolean {
   try {
     mkdirSync(path, 0o700);
@@ -45,10 +48,10 @@ export function makeDirectory(path: string): boolean {
 }
 
 /**
- * Makes the directories that are missing above a place of ours, which others may be let into and never write: who can write there can put
- * something else in its place. Under a umask that shuts out their owner they are open to him. Throws system errors. Not
- * mkdir(recursive): below /proc, and where else a directory cannot be made, Node tries for ever; and it calls a read-only place an
- * absent one.
+ * Creates the missing directories above one of ours. Other users may be able to read them but not to write: a
+ * user who can write there could replace ours. The owner gets full access even if the umask takes it. Throws
+ * system errors. This is not mkdir(recursive): below /proc Node tries that for ever, and it reports a
+ * read-only file system as ENOENT.
  */
 export function makeParents(path: string): void {
   if (existsSync(path)) return;
@@ -65,18 +68,18 @@ export function makeParents(path: string): void {
 const ERRNO: Record<string, string> = { 'symbolic-link': 'ELOOP', 'not-a-directory': 'ENOTDIR' };
 
 /**
- * Before something is made in a directory: throws ELOOP or ENOTDIR if a link or something else stands in its place. `own`: also
- * EPERM if others own it or can write it.
+ * Throws ELOOP or ENOTDIR if a path is a link or no directory; with `own` also EPERM if other users own it or
+ * can write it.
  */
 export function requireDirectory(path: string, own = false): void {
   const found = inspectDirectory(path);
   const code = ERRNO[found] ?? (own && found !== 'ours' ? 'EPERM' : undefined);
-  if (code) throw Object.assign(new Error(`${code}: ${path}`), { code, path });
+  if (code) throw Object.assign(systemError(code, path), { path });
 }
 
 /**
- * Calls `act` with a path to a directory that leads to this very one, also if a link takes its name meanwhile (on Linux); never
- * through a link.
+ * Calls `act` with a path to this very directory. On Linux the path stays right even if a link takes the name
+ * meanwhile. A link is never followed.
  */
 export function inDirectory<T>(path: string, act: (at: string) => T): T {
   const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -88,15 +91,13 @@ export function inDirectory<T>(path: string, act: (at: string) => T): T {
   }
 }
 
-/** Removes what is in a directory, links as links: nothing outside of it, whatever is put in its way. */
+/**
+ * Removes everything in a directory. Links are removed, not followed. Entries that cannot be removed stay.
+ */
 export function emptyDirectory(path: string): void {
   inDirectory(path, (at) => {
     for (const name of readdirSync(at)) {
-      try {
-        removeEntry(`${at}/${name}`);
-      } catch (thrown) {
-        ignoreSystemError(thrown);
-      }
+      attemptQuietly(() => removeEntry(`${at}/${name}`));
     }
   });
 }
@@ -105,7 +106,7 @@ function removeEntry(path: string): void {
   try {
     unlinkSync(path);
   } catch (thrown) {
-    // EPERM: POSIX says so of a directory
+    // POSIX says EPERM for a directory
     if (!['EISDIR', 'EPERM'].includes(errnoOf(thrown))) throw thrown;
     emptyDirectory(path);
     rmdirSync(path);

@@ -1,29 +1,30 @@
-/** Which file or directory something is, whatever its path: one may have two (a bind mount), and a path may lead to another by now. */
+/**
+ * The identity of a file or directory: device and inode. A path is no identity: one file may have two (a bind
+ * mount), and a path may lead to another file later.
+ */
 import { fstatSync, lstatSync, readlinkSync } from 'node:fs';
-import { ignoreSystemError } from '../result.ts';
+import { attemptQuietly, ignoreSystemError } from '../result.ts';
 
 export interface FileId {
   dev: bigint;
   ino: bigint;
 }
 
-/** What stands at a path, links as links; undefined: nothing, or it cannot be looked at. */
+/** The file at a path, or the link itself; undefined if there is none or it cannot be read. */
 export function fileAt(path: string): FileId | undefined {
-  try {
-    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
+  return attemptQuietly(() => lstatSync(path, { bigint: true, throwIfNoEntry: false }));
 }
 
-/** What a descriptor leads to. Throws system errors. */
+/** The file behind a descriptor. Throws system errors. */
 export const fileOf = (fd: number): FileId => fstatSync(fd, { bigint: true });
 
 export const isSameFile = (a: FileId | undefined, b: FileId | undefined): boolean =>
   a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
 
-/** The path of what a descriptor leads to, as it is now; undefined where the kernel does not tell, or if it was removed. */
+/**
+ * The current path of the file behind a descriptor; undefined if it was removed, or if the kernel does not
+ * tell.
+ */
 export function pathOf(fd: number): string | undefined {
   try {
     const path = readlinkSync(`/proc/self/fd/${fd}`);
@@ -34,5 +35,5 @@ export function pathOf(fd: number): string | undefined {
   }
 }
 
-/** Whether what a descriptor leads to has no name any more. */
+/** Whether the file behind a descriptor has no name any more. */
 export const isRemoved = (fd: number): boolean => fstatSync(fd).nlink === 0;

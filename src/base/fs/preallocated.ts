@@ -1,4 +1,7 @@
-/** Files of blanks, made ready for what is written over them later: a full disk cannot take their room. */
+/**
+ * Preallocated files: blanks that are written before they are needed. A record that is written over them
+ * later needs no free disk space. All functions throw Node's system errors.
+ */
 import {
   closeSync,
   constants,
@@ -11,12 +14,13 @@ import {
   renameSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemClock } from '../clock.ts';
-import { createExclusive, writeAll } from './atomic-write.ts';
+import { sleep, systemClock } from '../clock.ts';
+import { syncDir, writeAll } from './atomic-write.ts';
+import { createExclusive } from './open-file.ts';
 
 const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** Creates a file of blanks: what is written over them later needs no room, so that a full disk cannot lose it. */
+/** Creates a file of blanks and returns its descriptor. */
 export function createBlank(path: string, sizeBytes: number): number {
   const fd = createExclusive(path);
   try {
@@ -28,15 +32,14 @@ export function createBlank(path: string, sizeBytes: number): number {
   return fd;
 }
 
-/** Whether a file stands there that has no other name: it may be written in place. */
-export function isAlone(path: string): boolean {
+/** Whether a path is a regular file without a second name, so that writing in place changes no other file. */
+export function hasOneName(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat?.isFile() === true && stat.nlink === 1;
 }
 
 /**
- * Replaces `path` by `text`, written over a file that stands ready for it, with room that a full disk cannot take; durable when the
- * directory is flushed. Once: with the rename the room is used up.
+ * Writes `text` over the blanks of `reserved` and renames that file to `path`. Durable on return. Works once.
  */
 export function writeReserved(path: string, reserved: string, text: string): void {
   const fd = writeOver(reserved, text);
@@ -46,16 +49,19 @@ export function writeReserved(path: string, reserved: string, text: string): voi
     closeSync(fd);
   }
   renameSync(reserved, path);
+  syncDir(dirname(path));
 }
 
-/** The least between two flushes, milliseconds: what comes closer together shares one, as nobody was told yet. */
+/**
+ * Flushes that are closer together than this, milliseconds, are made at the same time: the disk can merge
+ * them.
+ */
 const SHARE_MS = 25;
 let flushedAt = Number.NEGATIVE_INFINITY;
 let sharing: Promise<void> | undefined;
 
-/** Resolves when it is time for the next flush. */
-function shareFlush(): Promise<void> {
-  sharing ??= systemClock.sleep(Math.max(0, flushedAt + SHARE_MS - systemClock.monotonic())).then(() => {
+function waitForSharedFlush(): Promise<void> {
+  sharing ??= sleep(Math.max(0, flushedAt + SHARE_MS - systemClock.monotonic())).then(() => {
     sharing = undefined;
     flushedAt = systemClock.monotonic();
   });
@@ -63,15 +69,15 @@ function shareFlush(): Promise<void> {
 }
 
 /**
- * The same, and durable when it resolves, but the disk is waited for beside this thread: only that takes long. Rejects with a
- * system error.
+ * As writeReserved, but the flushes, which take long, run outside of this thread. Durable when the promise
+ * resolves.
  */
 export async function writeReservedAsync(path: string, reserved: string, text: string): Promise<void> {
   const fd = writeOver(reserved, text);
-  await shareFlush();
-  await flushAsync(fd);
+  await waitForSharedFlush();
+  await flushAndClose(fd);
   renameSync(reserved, path);
-  await flushAsync(openSync(dirname(path), O_RDONLY));
+  await flushAndClose(openSync(dirname(path), O_RDONLY));
 }
 
 function writeOver(path: string, text: string): number {
@@ -88,8 +94,7 @@ function writeOver(path: string, text: string): number {
   }
 }
 
-/** Flushes and closes. */
-const flushAsync = (fd: number): Promise<void> =>
+const flushAndClose = (fd: number): Promise<void> =>
   new Promise((resolve, reject) => {
     fsync(fd, (error) => {
       closeSync(fd);

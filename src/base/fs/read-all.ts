@@ -1,13 +1,13 @@
-/** What a call reads to its end: the script of `run -`, the files of --env-file. Never more than fits, wherever it comes from. */
+/** Reading input to its end, up to a limit: the script of `run -`, the files of --env-file, batches. */
 import { readSync } from 'node:fs';
 import { sleepSync } from '../clock.ts';
 import { errnoOf } from '../result.ts';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
-/** How much that is, for messages. */
+/** The limit, for messages. */
 export const LIMIT_TEXT = '16 MiB';
 
-/** Everything that a descriptor gives; undefined if it is more than may be. Throws system errors. */
+/** All bytes of a descriptor; undefined if there are more than the limit. Throws system errors. */
 export function readToEnd(fd: number, limitBytes = LIMIT_BYTES): Buffer | undefined {
   const pieces: Buffer[] = [];
   for (let total = 0; total <= limitBytes; ) {
@@ -20,7 +20,7 @@ export function readToEnd(fd: number, limitBytes = LIMIT_BYTES): Buffer | undefi
       if (errno === 'EOF') got = 0;
       else if (errno !== 'EAGAIN') throw thrown;
       else {
-        // somebody made the pipe non-blocking, and it is empty
+        // the pipe is empty, and another process made it non-blocking
         sleepSync(5);
         continue;
       }

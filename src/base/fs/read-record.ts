@@ -1,22 +1,24 @@
-/** Reading what should be a small record, or a directory of them: whatever stands there, it is told, and nobody hangs. */
+/** Reading small records, and the names in a directory. A read never follows a link and never hangs. */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
-import { errnoOf, ignoreSystemError } from '../result.ts';
+import { attemptQuietly, errnoOf } from '../result.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** A record larger than this (bytes) is not read but reported as unreadable. */
+/** A larger record, bytes, is reported as unreadable. */
 const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** What stands at a path where a small record should be. */
+/** The result of reading a record. */
 export type Stored =
   | { kind: 'absent' }
   | { kind: 'unreadable'; why: string }
   | { kind: 'text'; text: string };
 
-/** Records are small: nearly all fit, and a list of 10,000 jobs makes no 10,000 buffers. */
+/**
+ * One buffer for all reads, because nearly all records fit: a list of 10,000 jobs must not allocate 10,000
+ * buffers.
+ */
 const page = Buffer.allocUnsafe(64 * 1024);
 
-/** Reads a small record. Never follows a link and never hangs, whatever stands there. */
 export function readRecord(path: string): Stored {
   let fd: number;
   try {
@@ -28,7 +30,7 @@ export function readRecord(path: string): Stored {
   }
   try {
     const got = readSync(fd, page, 0, page.length, 0);
-    // an empty read may be a FIFO or a device; a full one may be the beginning of more
+    // no bytes may mean a FIFO or a device; a full page may be the beginning of more
     if (got > 0 && got < page.length) return { kind: 'text', text: page.toString('utf8', 0, got) };
     const stat = fstatSync(fd);
     if (!stat.isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
@@ -42,23 +44,18 @@ export function readRecord(path: string): Stored {
   }
 }
 
-/** What reading at an offset says of a directory and of a FIFO or socket. */
+/** Errors of a read at an offset from a directory, a FIFO or a socket. */
 const NO_FILE = ['EISDIR', 'ESPIPE', 'EAGAIN'];
 
 /**
- * Reads a text of the system's, which is no record of ours: through links, and to its end (of a long file in /proc one read gives a
- * page); empty if it cannot be read.
+ * Reads a text of the system, such as a file in /proc, to its end and through links; empty if it cannot be
+ * read.
  */
 export function readSystemText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return '';
-  }
+  return attemptQuietly(() => readFileSync(path, 'utf8')) ?? '';
 }
 
-/** Reads up to `bytes.length` bytes at `offset`; fewer only at the end of the file. */
+/** Reads up to `bytes.length` bytes at `offset`. It gets fewer only at the end of the file. */
 export function readAt(fd: number, bytes: Uint8Array, offset: number): number {
   let done = 0;
   while (done < bytes.length) {
@@ -69,7 +66,7 @@ export function readAt(fd: number, bytes: Uint8Array, offset: number): number {
   return done;
 }
 
-/** The names in a directory; none if there is no such directory. */
+/** The names in a directory; none if it does not exist. */
 export function namesIn(path: string): string[] {
   try {
     return readdirSync(path);

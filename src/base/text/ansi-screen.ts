@@ -1,36 +1,49 @@
 /**
- * A small screen: applies what a program sends to move the cursor and to erase, so that progress is seen in its last
- * state. Its rows grow downwards without end and never scroll away. It never holds more characters than it was given:
- * a distance that a sequence names is a wish, and makes no more room than the characters that were spent on it.
+ * An ANSI screen: applies the sequences that move the cursor and erase, so that a progress display is shown
+ * in its last state. Rows grow downwards without limit and never scroll away. The screen never holds more
+ * characters than it was given: a large distance in a sequence allocates no more cells than the characters
+ * that were spent on it.
  */
 
-/** What turns the direction of writing or separates lines without being a line end. */
+/** Characters that change the direction of writing, and line separators that are no line end. */
 const UNSEEN = '\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069';
 /**
- * CSI (its parameters, its final byte); OSC, DCS, SOS, PM and APC up to their end or the line's; other escapes (their final
- * byte); every control that stands alone. In one pass: what is left cannot join to a new sequence. No part can match
- * what another begins with, so the time is linear, whatever the text.
+ * One pattern for all escape sequences and controls: CSI (its parameters, its final byte); OSC, DCS, SOS, PM
+ * and APC up to their end or the end of the line; other escapes (their final byte); single controls. They are
+ * removed in one pass, so that the rest cannot join to a new sequence. No alternative can match the beginning
+ * of another, so the time is linear.
  */
-const STEERING = `(?:\\x1b\\[|\\x9b)([0-?]*)[ -/]*([@-~])|(?:\\x1b[\\]PX^_]|[\\x90\\x98\\x9d-\\x9f])[^\\x07\\n\\x1b\\x9c]*(?:\\x07|\\x1b\\\\|\\x9c)?|\\x1b[ -/]*([0-~])|[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f${UNSEEN}]`;
+const STEERING = [
+  '(?:\\x1b\\[|\\x9b)([0-?]*)[ -/]*([@-~])',
+  '(?:\\x1b[\\]PX^_]|[\\x90\\x98\\x9d-\\x9f])[^\\x07\\n\\x1b\\x9c]*(?:\\x07|\\x1b\\\\|\\x9c)?',
+  '\\x1b[ -/]*([0-~])',
+  `[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f${UNSEEN}]`,
+].join('|');
 const EVERY = new RegExp(STEERING, 'g');
-/** Whatever moves the cursor back, or changes what was written. */
+/** Sequences that move the cursor back, or change what was written. */
 const REWRITES = /[\r\b]|(?:\x1b\[|\x9b)[0-9;]*(?:[@CDEFGPX`ajsu]|[12]K)|\x1b[78E]/;
 const MOVES_BETWEEN_ROWS = /(?:\x1b\[|\x9b)[0-9;]*[ABEFHJfd]|\x1b[78DEMc]/;
 
-/** Parts of a row are moved only as far as any terminal is wide: a long row full of such requests would take minutes. */
+/**
+ * Cells are moved within this width only: in a long row full of such requests, moving all of them would take
+ * minutes.
+ */
 const WIDEST = 512;
 
-/** Whether lines must be seen together: something in them moves the cursor to another row. */
-export const isTall = (text: string): boolean => MOVES_BETWEEN_ROWS.test(text);
+/** Whether a text moves the cursor to another row, so that its lines cannot be read one by one. */
+export const movesBetweenRows = (text: string): boolean => MOVES_BETWEEN_ROWS.test(text);
 /** Whether a line shows something else than its characters in their order. */
 export const isRewritten = (line: string): boolean => REWRITES.test(line);
-/** The text without sequences and controls; tabs and line ends stay. */
-export const stripSteering = (text: string): string => text.replace(EVERY, '');
+/** The text without escape sequences and controls. Tabs and line ends stay. */
+export const stripEscapes = (text: string): string => text.replace(EVERY, '');
 
-/** The rows that a terminal shows after `text`. Not `tall`: one row, and what moves to another one is left out. */
-export function screenRows(text: string, tall: boolean): string[] {
-  const screen = new Screen(tall);
-  const pattern = new RegExp(tall ? `${STEERING}|\\n` : STEERING, 'g');
+/**
+ * The rows that a terminal shows after `text`. With `multiRow` false there is one row, and moves to other
+ * rows are ignored.
+ */
+export function screenRows(text: string, multiRow: boolean): string[] {
+  const screen = new Screen(multiRow);
+  const pattern = new RegExp(multiRow ? `${STEERING}|\\n` : STEERING, 'g');
   let at = 0;
   for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
     if (found.index > at) screen.print(text.slice(at, found.index));
@@ -45,19 +58,19 @@ export function screenRows(text: string, tall: boolean): string[] {
 }
 
 class Screen {
-  /** Rows that hold nothing are not made. */
+  /** Empty rows are not allocated. */
   private readonly rows: (string[] | undefined)[] = [undefined];
   private row = 0;
   private column = 0;
   private saved = { row: 0, column: 0 };
-  /** Characters that were given and take no place in a row: room that may be made. */
+  /** How many cells may still be allocated: characters of the input that occupy no cell. */
   private spare = 0;
-  private readonly tall: boolean;
-  constructor(tall: boolean) {
-    this.tall = tall;
+  private readonly multiRow: boolean;
+  constructor(multiRow: boolean) {
+    this.multiRow = multiRow;
   }
 
-  /** Notes that characters were given which are not printed. */
+  /** Counts input characters that are not printed. */
   spend(length: number): void {
     this.spare += length;
   }
@@ -86,16 +99,16 @@ class Screen {
     else if (final === '8') ({ row: this.row, column: this.column } = this.saved);
     else if (final === 'M') this.toRow(this.row - 1);
     else if (final === 'D') this.toRow(this.row + 1);
-    else if (final === 'E' && this.tall) this.newLine();
+    else if (final === 'E' && this.multiRow) this.newLine();
     else if (final === 'E') this.column = 0;
     else if (final === 'c') this.below();
   }
 
   sequence(final: string, parameters: string): void {
-    // private: modes of the terminal, not its cursor
+    // private modes concern the terminal, not its cursor
     if (/^[<=>?]/.test(parameters)) return;
     const number = Number.parseInt(parameters, 10);
-    // the kind of erasing may be 0, a distance is at least 1
+    // the kind of erasing may be 0; a distance is at least 1
     const n = Math.max(1, number || 0);
     if (final === 'K') this.eraseInRow(number || 0);
     else if (final === 'G' || final === '`') this.column = n - 1;
@@ -114,7 +127,7 @@ class Screen {
     else if (final === 'u') this.escape('8');
   }
 
-  /** What is below the cursor and empty was erased, or never written. */
+  /** The rows. Empty rows below the cursor were erased or never written, and are left out. */
   lines(): string[] {
     let end = this.rows.length;
     while (end > this.row && !this.rows[end - 1]?.length) end--;
@@ -133,9 +146,9 @@ class Screen {
     this.row = Math.max(0, Math.min(this.rows.length - 1, row));
   }
 
-  /** Where an absolute position would be is not known here: go on below everything. */
+  /** An absolute position is not known here, so writing goes on below all rows. */
   private below(): void {
-    if (!this.tall) return;
+    if (!this.multiRow) return;
     this.row = this.rows.length - 1;
     this.column = 0;
     if (this.rows[this.row]?.length && this.spare > 0) this.newLine();
@@ -162,7 +175,7 @@ class Screen {
         this.rows.pop();
         this.spare++;
       }
-      // a cleared screen hides what was said; a log does not
+      // clearing the screen hides earlier output on a terminal; it must not in a log
     } else if (part > 1) this.below();
   }
 
@@ -175,7 +188,7 @@ class Screen {
     }
   }
 
-  /** Deletes cells at the cursor, or makes room for some. */
+  /** Deletes cells at the cursor, or inserts blank ones. */
   private shift(insert: boolean, amount: number): void {
     const cells = this.rows[this.row] ?? [];
     if (this.column >= cells.length || cells.length > WIDEST) return;
@@ -185,7 +198,7 @@ class Screen {
       cells.splice(this.column, 0, ...new Array<string>(room).fill(' '));
       this.spare -= room;
     } else {
-      for (const gone of cells.splice(this.column, amount)) this.spare += gone.length;
+      for (const removed of cells.splice(this.column, amount)) this.spare += removed.length;
     }
   }
 }

@@ -1,23 +1,23 @@
 /**
- * Which lines are no text: what a program writes by mistake, or to somebody else. Judged line by line on the bytes as they
- * were written, so that the lines around stay visible.
+ * Finds binary lines: output that is no text. Each line is judged by its bytes as they were written, so that
+ * text lines around it stay visible.
  */
 
-/** Half-open, in bytes; the line end of its last line belongs to a run. */
+/** Offsets in bytes, `to` excluded. The line end of the last line belongs to the run. */
 export interface BinaryRun {
   from: number;
   to: number;
 }
 
-/** What programs write to people holds none of these: other controls than those of a terminal, and bytes that are no UTF-8. */
+/** Text for people has no controls but those of a terminal, and no bytes that are not UTF-8. */
 const STRANGE = /[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]/;
 const EVERY_STRANGE = new RegExp(STRANGE, 'g');
-/** Fewer strange characters are a slip, such as a word in Latin-1. */
+/** Fewer strange characters may be a word in Latin-1. */
 const FEWEST = 4;
-/** What stands between two binary lines and is no longer than this says nothing. */
+/** Text of at most this length between two binary lines joins them to one run. */
 const SHORT_BYTES = 8;
 
-/** Whether a text may hold binary lines: a quick look. */
+/** A quick test: whether a text may have binary lines. */
 export const mayHoldBinary = (text: string): boolean => STRANGE.test(text);
 
 type Grade = 'text' | 'odd' | 'binary';
@@ -30,11 +30,11 @@ function gradeOf(line: string): Grade {
   return strange >= FEWEST ? 'binary' : 'odd';
 }
 
-/** The runs of binary lines, in order; odd lines beside them belong to them. */
+/** The runs of binary lines, in order. Odd lines next to a run belong to it. */
 export function binaryRuns(bytes: Buffer): BinaryRun[] {
   const runs: BinaryRun[] = [];
   let last: BinaryRun | undefined;
-  // where odd lines began that the next run would take in
+  // where the odd lines begin that a following run includes
   let odd: number | undefined;
   for (let from = 0, to = 0; from < bytes.length; from = to) {
     const newline = bytes.indexOf(10, from);

@@ -20,7 +20,9 @@ export function editDistance(a: string, b: string): number {
 /** No command, option or key of ours is longer: the distance to a longer word need not be computed. */
 const LONGEST = 40;
 
-/** The known word nearest to this one, at most two edits away, and one edit for a word of up to four letters. */
+/**
+ * The known word nearest to this one, at most two edits away, and one edit for a word of up to four letters.
+ */
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   if (word.length > LONGEST) return undefined;
   const most = word.length <= 4 ? 1 : 2;

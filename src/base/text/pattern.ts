@@ -1,71 +1,74 @@
 /**
- * A regular expression as somebody types it: JavaScript's, without slashes; `(?i)` in front ignores case. V8 alone decides what
- * is valid; the package regexpp explains what is not, and gives the tree from which the cost of a match is known beforehand.
+ * Regular expressions as users type them: JavaScript's, without slashes; `(?i)` in front ignores case. V8
+ * decides what is valid. The package regexpp explains an error, and parses the tree from which
+ * regex-analysis.ts computes literals and cost.
  */
 import type { AST } from '@eslint-community/regexpp';
 import { type BaseResult, ok } from '../result.ts';
 import { literalsOf, stepsOf } from './regex-analysis.ts';
 import { clip, safe } from './sanitize.ts';
 
-/** An expression that compiles. */
+/** A valid regular expression. */
 export interface Pattern {
   /** As it was typed. */
   text: string;
   regexp: RegExp;
-  /** One of these is in every line that matches (in any case if the expression ignores it); null if none is known. */
+  /** One of these strings is in every matching line (in any case with `(?i)`); null if none is known. */
   literals: string[] | null;
-  /** The most steps that testing a line of this many characters can take; Infinity if that is not known. */
+  /** The most steps that testing a line of this length can take; Infinity if that is not known. */
   costOf(lineLength: number): number;
 }
 
 const IGNORE_CASE = '(?i)';
-const SHOWN = 80;
+const SHOWN_CHARACTERS = 80;
 
-/** The pattern, or what is wrong with it and where; `option` is put in front, e.g. `--until`. */
+/** Parses a pattern. The error says what is wrong and where; `option`, such as `--until`, stands in front. */
 export function parsePattern(option: string, text: string): BaseResult<Pattern> {
   const ignoreCase = text.startsWith(IGNORE_CASE);
   const skipped = ignoreCase ? IGNORE_CASE.length : 0;
   const source = text.slice(skipped);
   const refuse = (why: string): BaseResult<Pattern> => ({
     ok: false,
-    failure: { code: 'usage', message: `${option}: ${why}: "${clip(safe(text), SHOWN)}"` },
+    failure: { code: 'usage', message: `${option}: ${why}: "${clip(safe(text), SHOWN_CHARACTERS)}"` },
   });
   if (source === '') return refuse('the regular expression is empty');
   let regexp: RegExp;
   try {
     regexp = new RegExp(source, ignoreCase ? 'i' : '');
-    // only the first use says that it is too large
+    // V8 reports a too large expression at its first use
     regexp.test('');
   } catch (thrown) {
     if (!(thrown instanceof Error)) throw thrown;
-    const known = read(source);
+    const known = parseTree(source);
     if (!('index' in known)) return refuse(reasonOf(thrown.message));
-    return refuse(`at character ${skipped + positionOf(source, known)}: ${reasonOf(known.message)}`);
+    return refuse(`at character ${skipped + errorPosition(source, known)}: ${reasonOf(known.message)}`);
   }
-  const tree = read(source);
+  const tree = parseTree(source);
   if ('index' in tree || 'unknown' in tree)
     return ok({ text, regexp, literals: null, costOf: () => Number.POSITIVE_INFINITY });
   return ok({
     text,
     regexp,
-    literals: walk(() => literalsOf(tree, ignoreCase), null),
-    costOf: (lineLength) => walk(() => stepsOf(tree, lineLength), Number.POSITIVE_INFINITY),
+    literals: analyse(() => literalsOf(tree, ignoreCase), null),
+    costOf: (lineLength) => analyse(() => stepsOf(tree, lineLength), Number.POSITIVE_INFINITY),
   });
 }
 
-/** What a tree tells; `unknown` if it is nested too deep for our stack: what V8 takes must not end us. */
-function walk<T>(look: () => T, unknown: T): T {
+/**
+ * Calls `read`; returns `unknown` if the tree is nested too deep for our stack. V8 accepts such expressions.
+ */
+function analyse<T>(read: () => T, unknown: T): T {
   try {
-    return look();
+    return read();
   } catch (thrown) {
     if (thrown instanceof RangeError) return unknown;
     throw thrown;
   }
 }
 
-/** The tree, or where regexpp stopped and why, or nothing: it knows less, or is nested too deep for it. */
-function read(source: string): AST.Pattern | { index: number; message: string } | { unknown: true } {
-  // loaded where a pattern was given: most commands have none
+/** The tree; or where regexpp found an error; or `unknown`: regexpp accepts less than V8 does. */
+function parseTree(source: string): AST.Pattern | { index: number; message: string } | { unknown: true } {
+  // loaded here because most commands have no pattern
   const { RegExpParser, RegExpSyntaxError } =
     require('@eslint-community/regexpp') as typeof import('@eslint-community/regexpp');
   try {
@@ -83,15 +86,17 @@ function reasonOf(message: string): string {
   return reason.charAt(0).toLowerCase() + reason.slice(1);
 }
 
-/** Counted from 1. What was never closed is told by where it was opened. */
-function positionOf(source: string, { index, message }: { index: number; message: string }): number {
-  if (/unterminated/i.test(message)) return (openedLast(source) ?? index - 1) + 1;
-  // this one it looks at before it takes it
+/**
+ * The position of an error, counted from 1. For a group or class that is never closed: where it was opened.
+ */
+function errorPosition(source: string, { index, message }: { index: number; message: string }): number {
+  if (/unterminated/i.test(message)) return (lastOpened(source) ?? index - 1) + 1;
+  // regexpp reports this error before it reads the character
   return /unmatched '\)'/i.test(message) ? index + 1 : Math.max(1, index);
 }
 
-/** Where the class or group begins that is still open at the end. */
-function openedLast(source: string): number | undefined {
+/** Where the last group or class begins that is not closed. */
+function lastOpened(source: string): number | undefined {
   const open: number[] = [];
   let inClass: number | undefined;
   for (let at = 0; at < source.length; at++) {

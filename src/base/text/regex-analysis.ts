@@ -1,11 +1,11 @@
 /**
- * What the tree of a regular expression tells before it is ever used: which strings a match cannot do without, and how many
- * steps a backtracking engine may take at most. Both err on the safe side: no string is named that a match could miss, and no
- * text of that length takes more steps.
+ * Facts about a regular expression, computed from its tree before it is used: strings that every match
+ * contains, and the most steps that a backtracking engine can take. Both are safe bounds: a match never
+ * misses the strings, and no text of that length takes more steps.
  */
 import type { AST } from '@eslint-community/regexpp';
 
-/** Lists of strings longer than this find a line no sooner than the expression itself. */
+/** With more strings than this, a search for them is no faster than the expression itself. */
 const MOST_LITERALS = 16;
 
 interface Need {
@@ -16,16 +16,18 @@ interface Need {
 }
 const NOTHING: Need = { exact: null, oneOf: null };
 
-/** Strings one of which is in every line that matches; null if there are none. With `ignoreCase` they are ASCII. */
+/**
+ * Strings one of which is in every matching line; null if there are none. With `ignoreCase` they are ASCII.
+ */
 export function literalsOf(tree: AST.Pattern, ignoreCase: boolean): string[] | null {
-  // half a surrogate pair and the replacement character stand for bytes that are not theirs
+  // half a surrogate pair, and the replacement character: in UTF-8 these stand for other bytes
   const foreign = ignoreCase
     ? /[^\x00-\x7f]/
     : /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|\ufffd/;
   return needOfAny(tree.alternatives, foreign).oneOf;
 }
 
-/** The longest part of a literal that is the same in bytes; null if nothing is left. */
+/** The longest part of a literal whose bytes are known; null if nothing is left. */
 function usable(text: string, foreign: RegExp): string[] | null {
   const parts = text.split(new RegExp(foreign, 'g'));
   const longest = parts.reduce((best, part) => (part.length > best.length ? part : best), '');
@@ -52,7 +54,7 @@ function needOfSequence(elements: AST.Element[], foreign: RegExp): Need {
     if (texts && (!best || shortest(texts) > shortest(best))) best = texts;
   };
   for (const element of elements) {
-    // it takes no room: what is around it stays together
+    // an assertion takes no characters: the text around it stays together
     if (element.type === 'Assertion') {
       exact = null;
       continue;
@@ -83,7 +85,7 @@ function needOf(element: AST.Element | AST.QuantifiableElement, foreign: RegExp)
         : NOTHING;
     }
     case 'Group':
-      // (?i:…) changes what its characters stand for
+      // modifiers such as (?i:…) change what the characters match
       return element.modifiers ? NOTHING : needOfAny(element.alternatives, foreign);
     case 'CapturingGroup':
       return needOfAny(element.alternatives, foreign);
@@ -97,7 +99,7 @@ function needOf(element: AST.Element | AST.QuantifiableElement, foreign: RegExp)
   }
 }
 
-/** How often a part can be left with success from one place, and the steps that all these attempts take. */
+/** In how many ways a part can match from one position, and how many steps all these attempts take. */
 interface Effort {
   ways: number;
   steps: number;
@@ -122,7 +124,7 @@ function effortOfAny(alternatives: AST.Alternative[], length: number): Effort {
   return sum;
 }
 
-/** Each way through one element is a new try of all that follow. */
+/** After each way through one element, all following elements are tried again. */
 function effortOfSequence(elements: AST.Element[], length: number): Effort {
   const sum = { ways: 1, steps: 1 };
   for (const element of elements) {
@@ -139,7 +141,7 @@ function effortOf(element: AST.Element | AST.QuantifiableElement, length: number
     case 'CapturingGroup':
       return effortOfAny(element.alternatives, length);
     case 'Assertion':
-      // once it holds, nobody asks it for another way
+      // an assertion that holds is never tried again in another way
       return 'alternatives' in element
         ? { ways: 1, steps: effortOfAny(element.alternatives, length).steps }
         : { ways: 1, steps: 1 };
@@ -154,7 +156,7 @@ function effortOf(element: AST.Element | AST.QuantifiableElement, length: number
 
 function effortOfRepeat({ min, max, element }: AST.Quantifier, length: number): Effort {
   const { ways, steps } = effortOf(element, length);
-  // beyond `min`, a round that takes no character ends the loop
+  // beyond `min`, a round that takes no character ends the repetition
   const rounds = Math.max(min, Math.min(max, length));
   if (ways === 1) return { ways: rounds - min + 1, steps: (rounds + 1) * (steps + 1) };
   // a tree with `ways` branches and `rounds` levels

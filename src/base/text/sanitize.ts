@@ -1,27 +1,30 @@
 /**
- * From the bytes of a terminal to lines that people and programs can read. No escape sequence and no control
- * byte gets through (C0, DEL, C1, the marks that turn the direction of writing, line separators): text from
- * a job or from a record cannot steer a terminal.
+ * Makes readable lines of the bytes of a terminal. No escape sequence and no control gets through (C0, DEL,
+ * C1, characters that change the direction of writing, line separators), so text from a job or a record
+ * cannot control a terminal.
  */
 import { renderSize } from '../clock.ts';
-import { isRewritten, isTall, screenRows, stripSteering } from './ansi-screen.ts';
+import { isRewritten, movesBetweenRows, screenRows, stripEscapes } from './ansi-screen.ts';
 import { type BinaryRun, binaryRuns, mayHoldBinary } from './binary.ts';
 
-/** Whatever must not reach a terminal, a tab and a line end aside. */
+/** Characters that must not reach a terminal; tab and line end are not among them. */
 const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 const EVERY_UNSAFE = new RegExp(UNSAFE, 'g');
 
-/** One line as a terminal would show it at its end: `\r`, backspace and erasing applied, escapes and controls gone. */
+/**
+ * One line as a terminal finally shows it: `\r`, backspace and erasing are applied, escapes and controls are
+ * removed.
+ */
 export function cleanLine(line: string): string {
   if (!UNSAFE.test(line)) return line;
-  // what ends in \r is a line with a CRLF ending, not an overwritten one
+  // a line that ends in \r has a CRLF ending; it is not overwritten
   let end = line.length;
   while (line[end - 1] === '\r') end--;
   const text = line.slice(0, end);
-  return isRewritten(text) ? (screenRows(text, false)[0] ?? '') : stripSteering(text);
+  return isRewritten(text) ? (screenRows(text, false)[0] ?? '') : stripEscapes(text);
 }
 
-/** A stored string (a command, a path, a tag) on one line: what would steer a terminal is shown as `\xNN`. */
+/** A stored string (a command, a path, a tag) on one line. Controls are shown as `\xNN`. */
 export function safe(text: string): string {
   return text
     .replace(/[\t\n]/g, (c) => (c === '\t' ? '\\t' : '\\n'))
@@ -33,11 +36,11 @@ export function safe(text: string): string {
     });
 }
 
-/** JSON text with everything that would steer a terminal as `\uNNNN`: the same value, safe to look at. */
+/** JSON text with controls as `\uNNNN`: the same value, safe to print. */
 export const safeJson = (json: string): string =>
   json.replace(EVERY_UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** At most `limit` characters, and how many are missing: `abc…(+12)`. */
+/** At most `limit` characters, and the number of missing ones: `abc…(+12)`. */
 export function clip(line: string, limit: number): string {
   if (line.length <= limit) return line;
   // never cut a surrogate pair in two
@@ -45,7 +48,7 @@ export function clip(line: string, limit: number): string {
   return `${line.slice(0, end)}…(+${line.length - end})`;
 }
 
-/** At most about `limit` characters, its beginning and its end: `abc…(+12)…xyz`. */
+/** At most about `limit` characters, from the beginning and the end: `abc…(+12)…xyz`. */
 export function clipMiddle(line: string, limit: number): string {
   if (line.length <= limit) return line;
   let from = line.length - Math.floor(limit / 4);
@@ -53,14 +56,14 @@ export function clipMiddle(line: string, limit: number): string {
   return `${clip(line.slice(0, from), limit - (line.length - from))}…${line.slice(from)}`;
 }
 
-/** How many of the first bytes belong to a character whose beginning is missing (0 to 3). */
+/** How many of the first bytes continue a character that began earlier (0 to 3). */
 export function brokenStart(bytes: Uint8Array): number {
   let n = 0;
   while (n < 3 && n < bytes.length && (bytes[n]! & 0xc0) === 0x80) n++;
   return n;
 }
 
-/** How many of the last bytes belong to a character whose end is missing (0 to 3). */
+/** How many of the last bytes begin a character that is not complete (0 to 3). */
 export function brokenEnd(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!;
@@ -72,8 +75,8 @@ export function brokenEnd(bytes: Uint8Array): number {
 }
 
 /**
- * Bytes as clean lines, without their line ends; binary ones become a notice. What is cut off at either side of the
- * bytes (half a character) is dropped; a line end at the very end makes no empty last line.
+ * Bytes as clean lines without line ends. Binary lines become a notice. Half a character at either end is
+ * dropped. A line end at the very end adds no empty line.
  */
 export function readableLines(bytes: Uint8Array, clipAt = 500): string[] {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -83,16 +86,16 @@ export function readableLines(bytes: Uint8Array, clipAt = 500): string[] {
   return lines.map((line) => clip(line, clipAt));
 }
 
-/** The lines of a text; where it rewrites lines above, as they are at its end. */
+/** The lines of a text. If it moves between rows, the rows as they are at the end. */
 function cleanLines(text: string): string[] {
   if (text === '') return [];
   const isClean = !UNSAFE.test(text);
-  if (!isClean && isTall(text)) return screenRows(text, true);
+  if (!isClean && movesBetweenRows(text)) return screenRows(text, true);
   const lines = (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
   return isClean ? lines : lines.map(cleanLine);
 }
 
-/** The texts between runs of binary lines, and a notice for each run. */
+/** The lines between runs of binary lines, with a notice for each run. */
 function linesAround(runs: BinaryRun[], bytes: Buffer): string[] {
   const lines: string[] = [];
   let at = 0;
@@ -105,10 +108,10 @@ function linesAround(runs: BinaryRun[], bytes: Buffer): string[] {
   return lines;
 }
 
-/** From this many equal lines on, one and a count say it better. */
+/** Fewer equal lines are not folded. */
 const FOLD_FROM = 3;
 
-/** A run of equal lines as the line once with its count: `the line (×412)`. */
+/** Replaces equal lines that follow each other by one with a count: `the line (×412)`. */
 export function foldRepeats(lines: string[]): string[] {
   const folded: string[] = [];
   for (let from = 0, to = 0; from < lines.length; from = to) {

@@ -5,8 +5,9 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { attempt, removeQuietly, writeVisible } from '../../base/fs/atomic-write.ts';
+import { attempt, removeQuietly } from '../../base/fs/atomic-write.ts';
 import { makeParents } from '../../base/fs/directories.ts';
+import { replaceUserFile } from '../../base/fs/user-files.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { quote } from '../../base/text/shell-quote.ts';
@@ -171,7 +172,7 @@ function changeUnit(context: Context, wanted: boolean): Result<string> {
   }
   const written = attempt('write', path, () => {
     makeParents(dirname(path));
-    writeVisible(path, Buffer.from(unitText(context)));
+    replaceUserFile(path, Buffer.from(unitText(context)));
   });
   if (!written.ok) return written;
   const { status, stderr } = call(systemctl, ['--user', 'enable', UNIT]);

@@ -8,17 +8,17 @@ import { errnoOf } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { recoverAll } from '../../engine/automation/recovery.ts';
 import { LogWatcher } from '../../engine/wait/log-watcher.ts';
-import { readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
 import {
-  allTold,
+  allReported,
   answersOf,
-  readTold,
-  type ToldDeliveries,
-  toldAtFirst,
-  untold,
-  withTold,
-  writeTold,
-} from '../../job/automation/told-deliveries.ts';
+  type ReportedDeliveries,
+  readReported,
+  reportedAtFirst,
+  unreported,
+  withReported,
+  writeReported,
+} from '../../job/automation/reported-deliveries.ts';
+import { readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
 import { listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -98,8 +98,8 @@ function printAnswer(output: Output, home: Home, name: string, project: string, 
   const paths = home.trigger(name);
   try {
     const events = answersOf(readEvents(paths));
-    const soFar = readTold(paths, project) ?? toldAtFirst(events, systemClock.now());
-    writeTold(paths, project, withTold(events, soFar, event));
+    const soFar = readReported(paths, project) ?? reportedAtFirst(events, systemClock.now());
+    writeReported(paths, project, withReported(events, soFar, event));
   } catch (thrown) {
     output.note(
       `(that it was told could not be noted: ${errnoText(errnoOf(thrown))}; the next call tells it again)`,
@@ -131,17 +131,21 @@ async function nextAnswer(
   const events = answersOf(readEvents(paths));
   const answer = (
     events: TemplateEvent[],
-    soFar: ToldDeliveries,
+    soFar: ReportedDeliveries,
     cameBefore: boolean,
   ): Answer | undefined => {
-    const left = untold(events, soFar).filter((one) => isThere(home, one));
+    const left = unreported(events, soFar).filter((one) => isThere(home, one));
     const event = left.at(-1);
     return event && { event, cameBefore, more: left.length - 1 };
   };
-  const waiting = answer(events, readTold(paths, project) ?? toldAtFirst(events, systemClock.now()), true);
+  const waiting = answer(
+    events,
+    readReported(paths, project) ?? reportedAtFirst(events, systemClock.now()),
+    true,
+  );
   if (waiting) return waiting;
   // from here on in memory alone: two that wait at once get the same
-  const told = allTold(events);
+  const told = allReported(events);
   // the directory: the journal may not be there yet, and is put aside when it is large
   const growth = new LogWatcher(paths.dir, SLOWEST_MS);
   for (let attended = Number.NEGATIVE_INFINITY; !abort.aborted; ) {

@@ -7,11 +7,11 @@ import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { countBetween } from '../../job/automation/due.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {
+  appendEvent,
   isTemplatePaused,
-  NOBODY,
-  notedUntil,
-  noteEvent,
+  NO_SCHEDULER,
   readEvents,
+  recordedUntil,
   setTemplatePaused,
 } from '../../job/automation/template-records.ts';
 import type { Timetable } from '../../job/automation/timetable.ts';
@@ -68,7 +68,7 @@ async function runNow(context: Context, home: Home, schedule: Schedule): Promise
   if (!started.ok) return started;
   const id = started.value;
   const noted = attempt('write', paths.history, () =>
-    noteEvent(paths, {
+    appendEvent(paths, {
       at,
       until: null,
       times: 1,
@@ -116,12 +116,12 @@ async function setPaused(
 function noteLeftOut(paths: TemplatePaths, timetable: Timetable, createdAt: number): void {
   const now = systemClock.now();
   const since = pausedSince(paths.paused);
-  const from = notedUntil(paths, createdAt, now);
+  const from = recordedUntil(paths, createdAt, now);
   const missed = countBetween(timetable, from, Math.min(since, now));
   const left = countBetween(timetable, Math.max(since, from), now);
   const event = { job: null, by: 'time', notedAt: now } as const;
-  if (missed) noteEvent(paths, { ...missed, did: 'missed', why: NOBODY, ...event });
-  if (left) noteEvent(paths, { ...left, did: 'skipped', why: 'it was paused', ...event });
+  if (missed) appendEvent(paths, { ...missed, did: 'missed', why: NO_SCHEDULER, ...event });
+  if (left) appendEvent(paths, { ...left, did: 'skipped', why: 'it was paused', ...event });
 }
 
 function pausedSince(path: string): number {

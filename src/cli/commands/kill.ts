@@ -7,7 +7,7 @@ import { wakeQueueWaiters } from '../../engine/queue/queue-waiter.ts';
 import { stopJob, stopUnreadable } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { noteSeen } from '../../job/home/records.ts';
+import { markSeen } from '../../job/home/records.ts';
 import { parseSignal } from '../../job/signals.ts';
 import type { Stop } from '../../job/state.ts';
 import type { JobView, UnreadableView } from '../../job/view.ts';
@@ -64,7 +64,7 @@ async function killOne(
     for (const one of hidden) output.note(hiddenNote(one));
   }
   // the user has seen the end now
-  if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) noteSeen(home.job(after.id));
+  if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) markSeen(home.job(after.id));
   forgetUnownedEnvironment(home, after);
   return ok(SUCCESS);
 }

@@ -9,7 +9,7 @@ import { waitingOf } from '../../engine/queue/queue-status.ts';
 import { ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
-import { noteSeen, readLastCrash, readOwner } from '../../job/home/records.ts';
+import { markSeen, readLastCrash, readOwner } from '../../job/home/records.ts';
 import { Log } from '../../job/log/log.ts';
 import { isAway } from '../../job/log/trim-record.ts';
 import type { JobView } from '../../job/view.ts';
@@ -149,7 +149,7 @@ export const show = verb({
       for (const [name, text] of describe(view, home, extras))
         output.line(`${name.padEnd(11)}${name === 'state' ? paint(text) : text}`);
     }
-    if (view.kind === 'ended') noteSeen(home.job(view.id));
+    if (view.kind === 'ended') markSeen(home.job(view.id));
     forgetUnownedEnvironment(home, view);
     return ok(SUCCESS);
   },

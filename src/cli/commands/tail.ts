@@ -3,7 +3,7 @@ import { errnoOf } from '../../base/result.ts';
 import { parsePattern } from '../../base/text/pattern.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok } from '../../job/failure.ts';
-import { noteSeen } from '../../job/home/records.ts';
+import { markSeen } from '../../job/home/records.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes } from '../../job/log/trim-record.ts';
@@ -153,7 +153,7 @@ export const tail = verb({
         : await printMatches(readings, ask);
       if (!searched.ok) return searched;
       for (const { reading, to } of searched.value.searched) storeCursor(reading, to);
-      if (view.kind === 'ended') noteSeen(home.job(view.id));
+      if (view.kind === 'ended') markSeen(home.job(view.id));
       return ok(searched.value.exit);
     }
     const log = Log.open(home.job(view.id), stream);
@@ -171,7 +171,7 @@ export const tail = verb({
       stopNotes?.();
       log?.close();
     }
-    if (view.kind === 'ended') noteSeen(home.job(view.id));
+    if (view.kind === 'ended') markSeen(home.job(view.id));
     return ok(SUCCESS);
   },
 });

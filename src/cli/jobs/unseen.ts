@@ -15,7 +15,7 @@ import {
   projectKey,
   projectOfName,
 } from '../../job/home/job-index.ts';
-import { isSeen, noteSeen } from '../../job/home/records.ts';
+import { isSeen, markSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { endedAgo, sentence } from '../messages/job-text.ts';
@@ -92,6 +92,6 @@ export async function printUnseen(output: Output, home: Home, plan: UnseenPlan):
   }
   // the reader of stdout was gone: it saw nothing
   if (output.readerGone) return;
-  for (const { id } of shown) noteSeen(home.job(id));
+  for (const { id } of shown) markSeen(home.job(id));
   if (more > 0 && !output.json) output.note(unseenText(more));
 }

@@ -1,5 +1,5 @@
 /** A job in words and in JSON: the same words in every command. */
-import { lengthOf, renderDuration, systemClock } from '../../base/clock.ts';
+import { elapsedMs, renderDuration, systemClock } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { HiddenProcess } from '../../engine/observe/leftovers.ts';
@@ -76,7 +76,7 @@ export function tookMs(view: JobView, now: number): number | null {
   if (view.kind === 'ended') return ranMs(view.status);
   if (view.kind !== 'live' || !('startedAt' in view.status)) return null;
   const { startedAt, startedMonotonicMs } = view.status;
-  return Math.round(lengthOf(now - startedAt, systemClock.monotonic() - startedMonotonicMs));
+  return Math.round(elapsedMs(now - startedAt, systemClock.monotonic() - startedMonotonicMs));
 }
 
 /** One sentence: `42 exited 1 after 2m14s`, `42 running 3m`, `42 queued (waits for job 41)`. */
@@ -90,7 +90,7 @@ export function sentence(
   if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waiting.text})`;
   const pause = view.kind === 'live' ? pauseOf(view.status) : null;
   const took = pause
-    ? lengthOf(now - pause.at, systemClock.monotonic() - pause.monotonicMs)
+    ? elapsedMs(now - pause.at, systemClock.monotonic() - pause.monotonicMs)
     : tookMs(view, now);
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
   return `${jobLabel(view)} ${paint(stateText(view, leftovers))}${time}`;

@@ -2,7 +2,7 @@
  * Hints for new users: each is shown once per home. A file in the cache, created exclusively, remembers it.
  */
 import { closeSync } from 'node:fs';
-import { createExclusive } from '../../base/fs/atomic-write.ts';
+import { createExclusive } from '../../base/fs/open-file.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 

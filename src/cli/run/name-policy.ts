@@ -12,7 +12,7 @@ import { portsOf } from '../../engine/os/sockets.ts';
 import { enqueue } from '../../engine/queue/enqueue.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readClaims, type Title, titleOf } from '../../job/home/name-claims.ts';
+import { type JobName, jobNameOf, readClaims } from '../../job/home/name-claims.ts';
 import { isName, projectsHere } from '../../job/home/project.ts';
 import { markSuperseded } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -90,7 +90,7 @@ export async function startNamed(
   mayStart: StartCheck,
   by: StopFor = 'run --replace',
 ): Promise<Result<Started>> {
-  const title = titleOf(draft);
+  const title = jobNameOf(draft);
   const replaced: JobId[] = [];
   for (let tries = 1; ; tries++) {
     // here the name of a job in a folder above means that job
@@ -136,7 +136,7 @@ export async function startNamed(
  * The name in the project that --reuse and --replace mean: the one in which every other verb finds a job of
  * the name.
  */
-function titleMeant(home: Home, { cwd }: Draft, title: Title, naming: Naming): Title {
+function titleMeant(home: Home, { cwd }: Draft, title: JobName, naming: Naming): JobName {
   const places = naming === 'alone' ? [] : projectsHere(cwd);
   if (places.length < 2) return title;
   const view = jobNamedHere(home, places, title.name);

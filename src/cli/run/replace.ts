@@ -12,8 +12,8 @@ import { wakeQueueWaiters } from '../../engine/queue/queue-waiter.ts';
 import { stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readClaims, type Title, titleOf } from '../../job/home/name-claims.ts';
-import { noteSeen } from '../../job/home/records.ts';
+import { type JobName, jobNameOf, readClaims } from '../../job/home/name-claims.ts';
+import { markSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
@@ -33,7 +33,7 @@ const PORT_POLL_MS = 20;
 export async function clearName(
   output: Output,
   home: Home,
-  title: Title,
+  title: JobName,
   replaced: JobId[],
   by: StopFor,
 ): Promise<Result<void>> {
@@ -91,7 +91,7 @@ export async function stopOne(
   const free = await waitPortsFree(home, judged.value, done.value.listened);
   if (!free.ok) return free;
   replaced.push(id);
-  noteSeen(home.job(id));
+  markSeen(home.job(id));
   if (!output.json) output.note(replacedText(done.value, by === 'restart' ? 'stopped' : 'replaced'));
   const forced = forcedNote(done.value.forced, stop.graceMs, stop.signal);
   if (forced !== undefined && !output.json) output.note(forced);
@@ -108,7 +108,7 @@ async function waitPortsFree(
   { id, spec }: LiveView | EndedView,
   listened: Listening[],
 ): Promise<Result<void>> {
-  const title = titleOf(spec);
+  const title = jobNameOf(spec);
   const deadline = systemClock.monotonic() + PORT_LIMIT_MS;
   for (;;) {
     const taken = listened.find(isInUse);

@@ -10,7 +10,7 @@ import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { callerJob } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { titleOf } from '../../job/home/name-claims.ts';
+import { jobNameOf } from '../../job/home/name-claims.ts';
 import { markSuperseded } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
@@ -54,7 +54,7 @@ export function planRestarts(context: Context, home: Home, given: JobView[]): Re
     if (!redrafted.ok) return redrafted;
     const follower = followerOf(home, view);
     if (follower && !given.some(({ id }) => id === follower.id)) return fail(followedBy(view, follower));
-    const title = titleOf(view.spec);
+    const title = jobNameOf(view.spec);
     const key = title ? `${title.name} ${title.project}` : String(view.id);
     const other = plan.get(key);
     if (!other) plan.set(key, { ...redrafted.value, view, earlier: [] });
@@ -69,7 +69,7 @@ export function planRestarts(context: Context, home: Home, given: JobView[]): Re
 
 /** The live job that has the name of this one now. */
 function followerOf(home: Home, view: LiveView | EndedView): JobView | undefined {
-  const title = titleOf(view.spec);
+  const title = jobNameOf(view.spec);
   const owner = title && nameOwner(home, title);
   return owner && owner.id !== view.id ? owner : undefined;
 }

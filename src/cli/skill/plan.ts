@@ -2,8 +2,9 @@
 import { readFileSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { version } from '../../../package.json';
-import { changeInPlace, createVisible, syncDir } from '../../base/fs/atomic-write.ts';
+import { syncDir } from '../../base/fs/atomic-write.ts';
 import { makeParents } from '../../base/fs/directories.ts';
+import { changeInPlace, createUserFile } from '../../base/fs/user-files.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { SkillTrouble } from '../../job/failure.ts';
 import agentsText from './agents.md';
@@ -65,7 +66,7 @@ export function applyChange({ place: { name, real, base, found }, action, next }
   if (next) {
     if (found) return changeInPlace(real, found.bytes, next);
     makeParents(dirname(real));
-    createVisible(real, next);
+    createUserFile(real, next);
     syncDir(dirname(real));
     return true;
   }

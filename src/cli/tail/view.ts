@@ -7,7 +7,7 @@ import { observe } from '../../engine/observe/observe.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { noteSeen } from '../../job/home/records.ts';
+import { markSeen } from '../../job/home/records.ts';
 import { type Cursor, readCursor } from '../../job/log/cursors.ts';
 import { Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
@@ -190,7 +190,7 @@ export function printEndOfRest(reading: Reading, deadline: Deadline, shown: Piec
     return deadline.exit();
   }
   deadline.end();
-  noteSeen(home.job(view.id));
+  markSeen(home.job(view.id));
   const job = home.job(view.id);
   const extras = {
     logPath: job.log,

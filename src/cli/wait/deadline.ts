@@ -1,6 +1,6 @@
 /** How long a call waits: until its deadline, or until a signal comes. The job notices neither. */
 import { setMaxListeners } from 'node:events';
-import { after } from '../../base/clock.ts';
+import { callAfter } from '../../base/clock.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { Exit } from '../command/command.ts';
 import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
@@ -13,7 +13,7 @@ export class Deadline {
   constructor(deadlineMs: number | null) {
     // there is one listener per job and condition: a warning about that would be shown to the user
     setMaxListeners(0);
-    this.disarm = deadlineMs === null ? () => {} : after(deadlineMs, () => this.controller.abort());
+    this.disarm = deadlineMs === null ? () => {} : callAfter(deadlineMs, () => this.controller.abort());
     onInterrupt(() => this.controller.abort());
   }
 

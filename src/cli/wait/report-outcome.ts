@@ -7,7 +7,7 @@ import { processesOf } from '../../engine/observe/leftovers.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { noteSeen } from '../../job/home/records.ts';
+import { markSeen } from '../../job/home/records.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -112,7 +112,7 @@ export function printEnd(
     const hint = lastLines === 'none' ? undefined : lostHint(home, [view]);
     if (hint !== undefined) output.hint(hint);
   }
-  if (view.kind === 'ended') noteSeen(home.job(view.id));
+  if (view.kind === 'ended') markSeen(home.job(view.id));
   forgetUnownedEnvironment(home, view);
 }
 

@@ -7,7 +7,7 @@ import { countLeftovers, markedProcesses, processesOf } from '../../engine/obser
 import { observe } from '../../engine/observe/observe.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
 import type { Home } from '../../job/home/home.ts';
-import { noteSeen } from '../../job/home/records.ts';
+import { markSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
@@ -57,7 +57,7 @@ class Wait {
     const lastLines = isShown ? (plan.lastLines ?? 'of a failure') : 'none';
     if (judgement.failed || !plan.failuresOnly || output.json)
       printEnd(output, this.home, view, lastLines, leftovers, judgement);
-    else noteSeen(this.home.job(view.id));
+    else markSeen(this.home.job(view.id));
     const { exit } = judgement;
     this.exits.set(view.id, exit);
     this.left.delete(view.id);

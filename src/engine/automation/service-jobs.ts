@@ -7,8 +7,8 @@
 import { constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
-import { hasReader, wakeReader } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
+import { hasReader, wakeReader } from '../../base/fs/fifo.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Address } from '../../job/automation/trigger.ts';

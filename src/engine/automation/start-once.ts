@@ -6,7 +6,7 @@
 import { claimStart, type JobTemplate, readEvents } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { titleOf } from '../../job/home/name-claims.ts';
+import { jobNameOf } from '../../job/home/name-claims.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { whyUnable } from '../../job/needs.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
@@ -49,7 +49,7 @@ export async function startFrom(
   const env = [...named.env, ...occasion.variables];
   const draft: Draft = {
     ...named,
-    name: nameOwner(home, titleOf(named)!) ? null : template.name,
+    name: nameOwner(home, jobNameOf(named)!) ? null : template.name,
     env,
     parent: occasion.parent,
     origin: occasion.origin,

@@ -15,10 +15,10 @@ import { lastStarted } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listIds, raiseFloor } from '../../job/home/ids.ts';
 import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../../job/home/job-index.ts';
-import { forgetNames, type Title, titleOf } from '../../job/home/name-claims.ts';
+import { forgetNames, type JobName, jobNameOf } from '../../job/home/name-claims.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSeen } from '../../job/home/records.ts';
-import { chooseRemovals, type Keepsake, type RetentionRules } from '../../job/home/retention.ts';
+import { chooseRemovals, type RetentionCandidate, type RetentionRules } from '../../job/home/retention.ts';
 import { discard, emptyTrash } from '../../job/home/trash.ts';
 import { pruneAnsweredRounds } from '../../job/rounds/answered.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -71,7 +71,7 @@ function endedAgoMs({ spec, status }: EndedView): number {
 /** Jobs on which others depend, and those that hold the last result of a schedule or trigger. */
 const neededJobs = (home: Home): Set<JobId> => new Set([...awaitedJobs(home), ...lastStarted(home)]);
 
-async function keepsakesOf(home: Home, views: EndedView[]): Promise<Keepsake[]> {
+async function candidatesOf(home: Home, views: EndedView[]): Promise<RetentionCandidate[]> {
   const marked = await markedProcesses(home);
   const awaited = neededJobs(home);
   return views.map((view) => ({
@@ -138,19 +138,19 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   const ids = listIds(home).sort((a, b) => a - b);
   const highest = ids.at(-1);
   const ended: EndedView[] = [];
-  const titles = new Map<JobId, Title>();
+  const titles = new Map<JobId, JobName>();
   const queued = new Set<JobId>();
   let live = 0;
   for (const id of ids) {
     const view = observe(home, id);
-    const title = view && 'spec' in view ? titleOf(view.spec) : undefined;
+    const title = view && 'spec' in view ? jobNameOf(view.spec) : undefined;
     if (title) titles.set(id, title);
     if (view?.kind === 'live' && view.status.phase === 'queued') queued.add(id);
     if (view?.kind === 'ended') ended.push(view);
     else if (view?.kind === 'live') live++;
     else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) putInTrash(home, id);
   }
-  const keepsakes = await keepsakesOf(home, ended);
+  const keepsakes = await candidatesOf(home, ended);
   const sizes = new Map(keepsakes.map(({ id, sizeBytes }) => [id, sizeBytes]));
   const chosen = new Set(chooseRemovals(keepsakes, rules, systemClock.now()).filter((id) => id !== highest));
   const removed = new Set<JobId>();

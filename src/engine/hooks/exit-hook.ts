@@ -10,7 +10,7 @@ import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { readShaped, readState } from '../../job/home/records.ts';
+import { readChecked, readState } from '../../job/home/records.ts';
 import type { Spec } from '../../job/spec.ts';
 import { hasHook, isNotified } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
@@ -78,7 +78,7 @@ const hookedSchema = is.object({
   code: is.nullable(is.upTo(255)),
   why: is.nullable(is.text),
 });
-export type HookEnd = is.Shaped<typeof hookedSchema>;
+export type HookEnd = is.SchemaType<typeof hookedSchema>;
 
 /** The progress of a job's --on-exit. */
 export type HookView =
@@ -93,7 +93,7 @@ export function hookOf(home: Home, view: JobView): HookView | undefined {
   if (view.kind !== 'ended') return { kind: 'waits' };
   // read first: a record written meanwhile is found below
   const progress = hookProgress(home, view);
-  const end = readShaped(home.job(view.id).hooked, 'on-exit.json', hookedSchema);
+  const end = readChecked(home.job(view.id).hooked, 'on-exit.json', hookedSchema);
   return end.kind === 'read' ? { kind: 'done', end: end.value } : progress;
 }
 

@@ -1,7 +1,7 @@
 /** The status of `--notify` for readers: whether the end was notified, and how. */
 import * as is from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readShaped } from '../../job/home/records.ts';
+import { readChecked } from '../../job/home/records.ts';
 import { isNotified } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
@@ -14,7 +14,7 @@ const notifiedSchema = is.object({
   /** Why no notification was shown. */
   why: is.nullable(is.text),
 });
-export type Notified = is.Shaped<typeof notifiedSchema>;
+export type Notified = is.SchemaType<typeof notifiedSchema>;
 
 /** Whether this end has to be notified. */
 export function noticeDue({ spec, status }: EndedView): boolean {
@@ -34,6 +34,6 @@ export function noticeOf(home: Home, view: JobView): NoticeView | undefined {
   if (!noticeDue(view)) return { kind: 'not-needed' };
   // read first: a record written meanwhile is found below
   const progress = hookProgress(home, view);
-  const told = readShaped(home.job(view.id).notified, 'notified.json', notifiedSchema);
+  const told = readChecked(home.job(view.id).notified, 'notified.json', notifiedSchema);
   return told.kind === 'read' ? { kind: 'told', notified: told.value } : { kind: progress.kind };
 }

@@ -5,7 +5,8 @@
  */
 import { closeSync, constants, fstatSync, fsyncSync, linkSync, openSync, readSync } from 'node:fs';
 import { sleepSync } from '../../base/clock.ts';
-import { createExclusive, openRegular, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { createExclusive, openRegular } from '../../base/fs/open-file.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { ok, type Result } from '../../job/failure.ts';

@@ -4,13 +4,13 @@
  */
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { createNameless, syncDir, writeAtomic, writeOnce } from '../../base/fs/atomic-write.ts';
+import { createFile, createNameless, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { claimId } from '../../job/home/ids.ts';
 import { markLive, unmarkLive } from '../../job/home/job-index.ts';
-import { titleOf, withdrawClaims } from '../../job/home/name-claims.ts';
+import { jobNameOf, withdrawClaims } from '../../job/home/name-claims.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
 import { needsOf } from '../../job/needs.ts';
@@ -53,9 +53,9 @@ export const environmentOf = (draft: Draft, job: JobPaths): string[] => [
 
 /** Writes the files that lie beside the spec, before the spec. Throws system errors. */
 export function writeParts(job: JobPaths, { scriptBytes, inputCopy, payload }: Draft): void {
-  if (scriptBytes) writeOnce(job.script, scriptBytes);
+  if (scriptBytes) createFile(job.script, scriptBytes, 'content');
   if (inputCopy !== undefined) linkInput(job, inputCopy);
-  if (payload) writeOnce(job.payload, payload);
+  if (payload) createFile(job.payload, payload, 'content');
 }
 
 /** The spec of a draft, without the parts that are files of their own. */
@@ -121,7 +121,7 @@ async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: num
   let started: Awaited<ReturnType<typeof startSupervisor>>;
   try {
     // after spec and FIFO: a reader of the claim finds a job that is about to start
-    const title = titleOf(draft);
+    const title = jobNameOf(draft);
     const named = title ? await takeName(home, title, id) : ok(undefined);
     if (!named.ok) return named;
     started = await startSupervisor(home, id, 1, { environmentFd, aliveFd });
@@ -160,7 +160,7 @@ export async function launch(
 /** Removes a job that was never started. */
 export function takeBack(home: Home, id: JobId, draft: Pick<Draft, 'name' | 'project'>): void {
   try {
-    const title = titleOf(draft);
+    const title = jobNameOf(draft);
     if (title) withdrawClaims(home, title, id);
     // with retries: a `kill` may write a request into it right now
     rmSync(home.job(id).dir, { recursive: true, force: true, maxRetries: 3, retryDelay: 5 });

@@ -2,12 +2,12 @@
  * The environment that is stored with a job as long as it may be needed: while it waits, for a restart, for
  * --on-exit.
  */
-import { sealedList } from '../../base/checksum.ts';
+import { listWithChecksum } from '../../base/checksum.ts';
 import { removeQuietly, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { parseSchema, variables } from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
-import { type Found, readShaped } from '../../job/home/records.ts';
+import { type Found, readChecked } from '../../job/home/records.ts';
 import type { Placement, Spec } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { envMarkerOf } from '../observe/process-tree.ts';
@@ -18,7 +18,7 @@ export type QueuedSpec = Spec & { placement: Placement };
 export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== null;
 
 /** An environment as the text that is stored. */
-export const environmentText = (environment: string[]): string => sealedList(environment);
+export const environmentText = (environment: string[]): string => listWithChecksum(environment);
 
 /** Parses such a text; also that of old versions, which has no checksum. */
 export const parseEnvironment = (stored: string): ReturnType<typeof parseSchema<string[]>> =>
@@ -27,9 +27,9 @@ export const parseEnvironment = (stored: string): ReturnType<typeof parseSchema<
 /** The stored environment of a job. That of a batch lies with the queue. The first readable one counts. */
 export function readStoredEnvironment(home: Home, { id, placement }: Spec): Found<string[]> {
   const batch = placement?.batch ?? null;
-  const own = readShaped(home.job(id).env, 'env.json', variables);
+  const own = readChecked(home.job(id).env, 'env.json', variables);
   if (own.kind === 'read' || placement === null || batch === null) return own;
-  const shared = readShaped(home.queue(placement.queue).environment(batch), `env.${batch}`, variables);
+  const shared = readChecked(home.queue(placement.queue).environment(batch), `env.${batch}`, variables);
   return own.kind === 'unreadable' && shared.kind !== 'read' ? own : shared;
 }
 

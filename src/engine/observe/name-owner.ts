@@ -10,11 +10,11 @@ import { projectKey } from '../../job/home/job-index.ts';
 import {
   claimName,
   isClaimDamaged,
+  type JobName,
+  jobNameOf,
   judgeClaims,
   pruneNameClaims,
   readClaims,
-  type Title,
-  titleOf,
 } from '../../job/home/name-claims.ts';
 import { readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -30,7 +30,7 @@ const SETTLE_MS = 10_000;
 
 /** The state of a claim and the job that it names. With `none` the job may be gone. */
 type NameClaimState =
-  | { claimState: 'holds' | 'pending'; view: JobView }
+  | { claimState: 'owns' | 'pending'; view: JobView }
   | { claimState: 'none'; view: JobView | undefined };
 
 /** The state of the claim of this job. */
@@ -39,39 +39,39 @@ export function claimStateOf(home: Home, id: JobId): NameClaimState {
   const view = observe(home, id);
   // the job is alive, whatever else it is
   if (view?.kind === 'unreadable')
-    return { view, claimState: view.runs || isLocked(job.alive) ? 'holds' : 'none' };
+    return { view, claimState: view.runs || isLocked(job.alive) ? 'owns' : 'none' };
   if (view?.kind !== 'live') return { view, claimState: 'none' };
-  if (view.status.phase === 'queued') return { view, claimState: 'holds' };
+  if (view.status.phase === 'queued') return { view, claimState: 'owns' };
   // the lock is read before the owner: a launcher writes the owner before it unlocks
   const locked = isLocked(job.alive);
-  if (readOwner(job).kind !== 'absent') return { view, claimState: 'holds' };
+  if (readOwner(job).kind !== 'absent') return { view, claimState: 'owns' };
   return { view, claimState: locked ? 'pending' : 'none' };
 }
 
 /** The live job that has the name, or is about to get it. */
-export function nameOwner(home: Home, title: Title): JobView | undefined {
+export function nameOwner(home: Home, title: JobName): JobView | undefined {
   const live = readClaims(home, title).flatMap(({ id }) => {
     const found = claimStateOf(home, id);
     return found.claimState === 'none' ? [] : [found];
   });
-  const found = (live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1))?.view;
+  const found = (live.find(({ claimState }) => claimState === 'owns') ?? live.at(-1))?.view;
   return found ?? (isClaimDamaged(home, title) ? findNameOwner(home, title) : undefined);
 }
 
 /** The same from the specs of all live jobs, for a damaged claim. */
-function findNameOwner(home: Home, title: Title): JobView | undefined {
+function findNameOwner(home: Home, title: JobName): JobView | undefined {
   const key = projectKey(title.project);
   const ids = listUnended(home, (project) => project === key);
   for (const id of ids.sort((a, b) => b - a)) {
     const { claimState, view } = claimStateOf(home, id);
-    const own = view && 'spec' in view ? titleOf(view.spec) : undefined;
-    if (claimState === 'holds' && own?.name === title.name && own.project === title.project) return view;
+    const own = view && 'spec' in view ? jobNameOf(view.spec) : undefined;
+    if (claimState === 'owns' && own?.name === title.name && own.project === title.project) return view;
   }
   return undefined;
 }
 
 /** The failure that names the job which has the name. */
-export function nameTaken(title: Title, view: JobView): Extract<Failure, { code: 'name-taken' }> {
+export function nameTaken(title: JobName, view: JobView): Extract<Failure, { code: 'name-taken' }> {
   const ageMs = 'status' in view && view.status.phase !== 'starting' ? ageOf(view) : null;
   return { code: 'name-taken', name: title.name, id: view.id, state: stateWord(view), ageMs, ports: [] };
 }
@@ -83,7 +83,7 @@ const ageOf = (view: JobView): number | null =>
  * Claims the name for a job that is about to start. Its spec is written, and the caller holds its FIFO open.
  * Fails if another job has the name; then the caller removes its job and withdraws the claim.
  */
-export async function takeName(home: Home, title: Title, id: JobId): Promise<Result<void>> {
+export async function takeName(home: Home, title: JobName, id: JobId): Promise<Result<void>> {
   const mine = claimName(home, title, id);
   const deadline = systemClock.monotonic() + SETTLE_MS;
   for (;;) {
@@ -97,7 +97,7 @@ export async function takeName(home: Home, title: Title, id: JobId): Promise<Res
     }
     if (judged === 'taken' || systemClock.monotonic() > deadline) {
       const live = others.filter(({ claimState }) => claimState !== 'none');
-      const owner = live.find(({ claimState }) => claimState === 'holds') ?? live.at(-1)!;
+      const owner = live.find(({ claimState }) => claimState === 'owns') ?? live.at(-1)!;
       return fail(nameTaken(title, owner.view!));
     }
     await sleep(POLL_MS);

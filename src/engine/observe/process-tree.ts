@@ -10,7 +10,7 @@ import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readOwnerOf, wereOwners } from '../../job/home/records.ts';
+import { listOwners, readOwnerOf } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
@@ -181,12 +181,12 @@ class Scan {
     );
   }
 
-  /** Title and open FIFO are easy to forge: unless it is booting, a supervisor must be on record as owner. */
+  /** JobName and open FIFO are easy to forge: unless it is booting, a supervisor must be on record as owner. */
   private isSupervisor(stat: ProcessStat): boolean {
     if (supervisedJob(stat.pid) === undefined) return false;
     if (!HAS_PROC || this.nowTicks - stat.startTicks < BOOT_TICKS) return true;
     const folder = supervisedFolder(stat.pid);
-    return folder !== undefined && wereOwners(folder).some((one) => matchesIdentity(stat, one));
+    return folder !== undefined && listOwners(folder).some((one) => matchesIdentity(stat, one));
   }
 
   /** The recorded main process, as a child of the shim, which carries the marker if markers can be read. */

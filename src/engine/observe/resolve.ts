@@ -5,7 +5,12 @@
 import { fail, type JobElsewhere, type KnownJob, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, listEnded, projectKey, projectOfName } from '../../job/home/job-index.ts';
-import { isClaimDamaged, readClaims, readClaimsEverywhere, type Title } from '../../job/home/name-claims.ts';
+import {
+  isClaimDamaged,
+  type JobName,
+  readClaims,
+  readClaimsEverywhere,
+} from '../../job/home/name-claims.ts';
 import { parseReference, projectOf, projectsHere, type Reference } from '../../job/home/project.ts';
 import { readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -66,7 +71,7 @@ function listKnown(home: Home, here: Here): KnownJob[] {
 }
 
 /** The newest job of a name in one project. A live one comes first: a job that never started may be newer. */
-function jobNamed(home: Home, title: Title): JobView | undefined {
+function jobNamed(home: Home, title: JobName): JobView | undefined {
   const claims = readClaims(home, title);
   const owner = nameOwner(home, title);
   if (owner || (claims.length === 0 && !isClaimDamaged(home, title))) return owner;
@@ -79,7 +84,7 @@ function jobNamed(home: Home, title: Title): JobView | undefined {
   return scanNamed(home, title);
 }
 
-function scanNamed(home: Home, { name, project }: Title): JobView | undefined {
+function scanNamed(home: Home, { name, project }: JobName): JobView | undefined {
   for (const id of idsByKey(home, project)) {
     const view = observe(home, id);
     if (view && 'spec' in view && view.spec.name === name && view.spec.project === project) return view;

@@ -4,13 +4,13 @@
  * rename: either all of it waits, or nothing.
  */
 import { closeSync, constants, existsSync, openSync, renameSync, rmSync } from 'node:fs';
-import { sealed } from '../../base/checksum.ts';
-import { attempt, removeQuietly, syncDir, writeAtomic, writeUnflushed } from '../../base/fs/atomic-write.ts';
+import { withChecksum } from '../../base/checksum.ts';
+import { attempt, createFile, removeQuietly, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { admitNeeds, type Home } from '../../job/home/home.ts';
 import { claimId, claimIds } from '../../job/home/ids.ts';
-import { titleOf } from '../../job/home/name-claims.ts';
+import { jobNameOf } from '../../job/home/name-claims.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
 import { needsOf } from '../../job/needs.ts';
@@ -77,7 +77,7 @@ export async function enqueue(
 
 async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDraft): Promise<Result<void>> {
   const job = home.job(id);
-  const title = titleOf(draft);
+  const title = jobNameOf(draft);
   // a claim of a name counts only while the FIFO of a job with a spec is locked
   const made = title ? await makeFifo(home, id) : ok(undefined);
   if (!made.ok) return made;
@@ -134,7 +134,7 @@ export async function enqueueBatch(
     const job = home.job(id);
     const { spec } = job;
     // whole or not at all: a process killed here leaves a directory that is no job, not an unreadable one
-    writeUnflushed(`${spec}.tmp`, sealed(specOf(job, id, own)));
+    createFile(`${spec}.tmp`, withChecksum(specOf(job, id, own)), 'none');
     renameSync(`${spec}.tmp`, spec);
     names.push(entryName(id, draft.project, own.placement));
     addHiddenEntry(hidden, names, names.length - 1);
@@ -185,7 +185,7 @@ async function claimBatchName(
   draft: QueuedDraft,
   aliveFds: number[],
 ): Promise<Result<void>> {
-  const title = titleOf(draft);
+  const title = jobNameOf(draft);
   if (!title) return ok(undefined);
   const made = await makeFifo(home, id);
   if (!made.ok) return made;

@@ -5,7 +5,7 @@
  * killed. This file starts and wakes it; supervisor/queue-waiter.ts runs it.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { hasReader, wakeReader } from '../../base/fs/atomic-write.ts';
+import { hasReader, wakeReader } from '../../base/fs/fifo.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
 import { stampQueue } from '../../job/queue/queue-files.ts';
@@ -21,7 +21,7 @@ const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 /** Wakes the waiters of a queue in a sandbox, also that of an older bgjob; false if there is none. */
 export function nudgeQueueWaiter(queue: QueuePaths, sandbox: string): boolean {
   const isOld = wakeReader(queue.olderQueueWaiter(sandbox));
-  return wakeReader(queue.keeper(sandbox)) || isOld;
+  return wakeReader(queue.queueWaiter(sandbox)) || isOld;
 }
 
 /** A shell line that runs a command again each time a signal ends it, up to 1000 times. */
@@ -30,7 +30,7 @@ export const RESTART_LOOP = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000
 /** Makes sure that a waiter of this sandbox waits for the queue. Throws system errors. */
 export async function startQueueWaiter(home: Home, name: string): Promise<void> {
   const queue = home.queue(name);
-  const fifo = queue.keeper(thisSandboxKey());
+  const fifo = queue.queueWaiter(thisSandboxKey());
   if (wakeReader(fifo)) return;
   const made = await makeFifoAt(home, fifo);
   if (!made.ok) return;
@@ -51,7 +51,7 @@ export async function startQueueWaiter(home: Home, name: string): Promise<void> 
 
 /** Whether a queue has a waiter in a sandbox; it is not woken. */
 export const hasQueueWaiter = (queue: QueuePaths, sandbox: string): boolean =>
-  hasReader(queue.keeper(sandbox));
+  hasReader(queue.queueWaiter(sandbox));
 
 /** Wakes the waiters of jobs that were cancelled: a waiter that is not needed any more ends at once. */
 export function wakeQueueWaiters(home: Home, views: JobView[]): void {

@@ -74,7 +74,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const before = readState(job);
   const known = before.kind === 'read' ? before.value : undefined;
   // not flushed: the end that follows is durable
-  if (!claimOwner(job, { generation, identity: identify(process.pid)! }, false)) return false;
+  if (!claimOwner(job, { generation, identity: identify(process.pid)! }, 'none')) return false;
   const queued: Status = known?.status ?? { phase: 'queued', notBefore: null };
   const events: Event[] = event.type === 'start-failed' ? [{ type: 'admitted' }, event] : [event];
   const status = events.reduce(nextStatus, queued);

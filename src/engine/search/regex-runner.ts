@@ -4,7 +4,7 @@
  * one line for half a second.
  */
 import type { Worker } from 'node:worker_threads';
-import { after } from '../../base/clock.ts';
+import { callAfter } from '../../base/clock.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import type { Answer, Question, ThreadStart } from './regex-thread.ts';
 
@@ -146,7 +146,7 @@ export class RegexRunner {
         polls = at !== 0 && at === last ? polls + 1 : 0;
         last = at;
         if (polls >= MAX_POLLS) stop('time');
-        else cancel = after(POLL_MS, poll);
+        else cancel = callAfter(POLL_MS, poll);
       };
       this.finish = finish;
       worker.ref();

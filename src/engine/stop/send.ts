@@ -5,7 +5,7 @@
  */
 import { closeSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { hasReader, openForReader, wakeReader, writeSome } from '../../base/fs/atomic-write.ts';
+import { hasReader, openForReader, wakeReader, writeSome } from '../../base/fs/fifo.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';

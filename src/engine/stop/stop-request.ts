@@ -3,7 +3,7 @@
  * gets no answer it kills the processes itself, and never writes the state. Only processes that the kernel
  * proves to be the job's are signalled.
  */
-import { after, sleep, systemClock } from '../../base/clock.ts';
+import { callAfter, sleep, systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -131,7 +131,7 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
   const job = home.job(view.id);
   // not AbortSignal.timeout: it takes 32 bits, and a grace may be longer
   const deadline = new AbortController();
-  const disarm = after(stop.graceMs + ANSWER_MS, () => deadline.abort());
+  const disarm = callAfter(stop.graceMs + ANSWER_MS, () => deadline.abort());
   const ended = waitEnded(home, view.id, deadline.signal);
   const first = await Promise.race([ended, waitUnowned(job, deadline.signal).then(() => 'unowned' as const)]);
   const isUnowned = first === 'unowned' && !deadline.signal.aborted;

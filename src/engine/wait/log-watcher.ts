@@ -4,6 +4,7 @@
  * fs.watch (128 for each user) only makes it faster: a slow poll goes on behind it, and replaces it where
  * there is none.
  */
+
 import { type FSWatcher, watch as watchFile } from 'node:fs';
 import { sleep } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';

@@ -15,7 +15,7 @@ import {
   type AnsweredRound,
   type Bounds,
   isEndAnswered,
-  type RoundOwner,
+  type RoundKey,
   readAnsweredRound,
 } from '../../job/rounds/answered.ts';
 import { idRanges, isInRanges } from '../../job/rounds/id-ranges.ts';
@@ -48,7 +48,7 @@ export interface Round {
   answered: AnsweredRound | null;
 }
 
-const ownerOf = ({ here, queue }: RoundScope): RoundOwner => ({
+const ownerOf = ({ here, queue }: RoundScope): RoundKey => ({
   project: here?.project ?? null,
   queue,
 });

@@ -1,13 +1,15 @@
-/** Pure: which times of a schedule are due between two looks at the clock, and what is to become of them. */
+/** Which times of a schedule are due between two polls, and what happens with them. Pure. */
 import type { Schedule } from './schedule.ts';
 import type { Timetable } from './timetable.ts';
 
-/** A time that is this late is missed, milliseconds: the machine slept, or nobody was there. */
+/**
+ * A time that is later than this, milliseconds, is missed: the machine was suspended, or no scheduler ran.
+ */
 export const LATE_MS = 60_000;
-/** So many are counted; beyond that it is this many "or more". */
+/** So many missed times are counted; more are shown as "or more". */
 export const MOST_COUNTED = 1000;
 
-/** Several times in a row that are not kept. */
+/** Missed times in a row. */
 export interface Missed {
   at: number;
   until: number;
@@ -15,11 +17,10 @@ export interface Missed {
 }
 
 export interface Due {
-  /** The time to start a job for; null: none. */
+  /** The time for which a job starts; null: none. */
   fire: number | null;
-  /** For how many times the one job stands, itself included. */
+  /** How many times this one job covers. */
   covers: number;
-  /** The times that are missed. */
   missed: Missed | null;
 }
 
@@ -42,7 +43,7 @@ export function dueBetween(
   return { fire: null, covers: 0, missed: { ...missed, until: newest, times: missed.times + 1 } };
 }
 
-/** The times after `from` up to `until`; null: there is none. */
+/** The times after `from` up to `until`; null: none. */
 export function countBetween(timetable: Timetable, from: number, until: number): Missed | null {
   const first = timetable.next(from);
   if (first === null || first > until) return null;

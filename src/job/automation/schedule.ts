@@ -1,4 +1,4 @@
-/** Schedules: which job is started when. See template-records.ts for how they lie on disk. */
+/** Schedules: jobs that start at given times. See template-records.ts for the files. */
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import type { Found } from '../home/records.ts';
@@ -6,16 +6,16 @@ import { listTemplates, readTemplate, templateFields } from './template-records.
 
 export const scheduleSchema = is.object({
   ...templateFields,
-  /** As it was typed: five or six fields, `@daily`, `@every 90s`. */
+  /** As typed: five or six fields, `@daily`, `@every 90s`. */
   expression: is.text,
-  /** The name of a time zone, `Europe/Berlin`. */
+  /** The name of a time zone, such as `Europe/Berlin`. */
   timezone: is.text,
-  /** What is done at a time at which an earlier job of it still lives. */
+  /** What happens when an earlier job of the schedule still lives. */
   overlap: is.literal('skip', 'queue', 'allow'),
-  /** Times that were missed are made up for by one run. */
+  /** Missed times are made up for by one job. */
   catchUp: is.flag,
 });
-export type Schedule = is.Shaped<typeof scheduleSchema>;
+export type Schedule = is.SchemaType<typeof scheduleSchema>;
 
 export const listSchedules = (home: Home): string[] => listTemplates(home.schedules);
 export const readSchedule = (home: Home, name: string): Found<Schedule> =>

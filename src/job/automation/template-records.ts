@@ -1,10 +1,10 @@
 /**
- * What starts jobs by itself, a schedule or a trigger, on disk: a directory with a record, which is complete when the directory gets
- * its name; claims, so that nothing is started twice for one time or delivery; and a journal of what was started, or was not,
- * and why. Functions that write throw system errors.
+ * Job templates on disk. A schedule or a trigger is a directory with a record, which is complete when the
+ * directory gets its name; claims, so that no time or delivery starts two jobs; and a journal of what was
+ * started, or was not, and why. Functions that write throw system errors.
  */
 import { existsSync, renameSync } from 'node:fs';
-import { sealed } from '../../base/checksum.ts';
+import { withChecksum } from '../../base/checksum.ts';
 import { claim, removeQuietly, syncDir, touch, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
 import { appendEntry, readEntries } from '../../base/fs/journal.ts';
@@ -14,25 +14,28 @@ import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import type { TemplatePaths } from '../home/paths.ts';
 import { isName } from '../home/project.ts';
-import { type Found, readShaped } from '../home/records.ts';
+import { type Found, readChecked } from '../home/records.ts';
 import { discard, emptyTrash } from '../home/trash.ts';
 import { type Identity, identitySchema } from '../identity.ts';
 import { draftSchema, type JobId } from '../spec.ts';
 
-/** What both have in common: the job that is started again and again. */
+/** The fields that schedules and triggers share. */
 export const templateFields = {
   v: is.version(1),
   name: is.text,
   draft: draftSchema,
-  /** What the program that starts its jobs must know beyond what 0.6.0 knew, the first with schedules; see job/needs.ts. */
+  /**
+   * What the program that starts its jobs must know beyond 0.6.0, the first version with schedules; see
+   * job/needs.ts.
+   */
   needs: is.since(is.listOf(is.text), []),
-  /** The queue in which its jobs wait; null: they start at once. */
+  /** The queue of its jobs; null: they start at once. */
   queue: is.nullable(is.text),
-  /** `NAME=value` of all variables of its jobs, but those that each start adds. */
+  /** All variables (`NAME=value`) of its jobs, except those that each start adds. */
   environment: is.listOf(is.text),
-  /** The namespaces and the confinement in which it was added (of that boot): its jobs are started in no others. */
+  /** The namespaces and confinement in which it was added, in that boot. Its jobs start in no others. */
   world: is.text,
-  /** The same as far as it means something in another boot; null: a record of before 0.9. */
+  /** The part of these that is valid in other boots; null: a record from before 0.9. */
   place: is.since(is.nullable(is.text), null),
   bootId: is.text,
   umask: is.upTo(0o777),
@@ -40,18 +43,18 @@ export const templateFields = {
 };
 
 const templateSchema = is.object(templateFields);
-export type JobTemplate = is.Shaped<typeof templateSchema>;
+export type JobTemplate = is.SchemaType<typeof templateSchema>;
 
-/** Names in order; what is no directory of ours, or has no such name, is none. */
+/** The sorted names of all templates in a folder. Other entries are ignored. */
 export const listTemplates = (folder: string): string[] =>
   namesIn(folder)
     .filter((name) => isName(name) && inspectDirectory(`${folder}/${name}`) === 'ours')
     .sort();
 
-export const readTemplate = <T>(paths: TemplatePaths, shape: is.Schema<T>): Found<T> =>
-  readShaped(paths.record, 'record.json', shape);
+export const readTemplate = <T>(paths: TemplatePaths, schema: is.Schema<T>): Found<T> =>
+  readChecked(paths.record, 'record.json', schema);
 
-/** Makes one, complete and durable under its name; false if there is one of that name. */
+/** Adds a template, complete and durable; false if the name is taken. */
 export function addTemplate(home: Home, folder: string, paths: TemplatePaths, record: object): boolean {
   const isFirst = makeDirectory(folder);
   requireDirectory(folder, true);
@@ -59,8 +62,8 @@ export function addTemplate(home: Home, folder: string, paths: TemplatePaths, re
   discard(home, hidden, 'starter');
   makeDirectory(hidden);
   try {
-    writeAtomic(`${hidden}/record.json`, sealed(record));
-    // onto a directory that is there, and holds a record, this is refused
+    writeAtomic(`${hidden}/record.json`, withChecksum(record));
+    // renaming to a directory with files fails
     renameSync(hidden, paths.dir);
   } catch (thrown) {
     discard(home, hidden, 'starter');
@@ -73,7 +76,7 @@ export function addTemplate(home: Home, folder: string, paths: TemplatePaths, re
   return true;
 }
 
-/** Removes one with all that it noted; false if somebody else did. */
+/** Removes a template with its claims and journal; false if another process did. */
 export function removeTemplate(home: Home, paths: TemplatePaths): boolean {
   const removed = discard(home, paths.dir, 'starter');
   emptyTrash(home);
@@ -92,7 +95,7 @@ export function setTemplatePaused(paths: TemplatePaths, paused: boolean): void {
 
 const claimSchema = is.object({ v: is.version(1), job: is.count, identity: identitySchema });
 
-/** That somebody is about to start, or started, `job` for a key: a time, or a delivery. */
+/** The claim to start `job` for a key: a time, or a delivery. */
 export interface StartClaim {
   key: string;
   generation: number;
@@ -102,11 +105,14 @@ export interface StartClaim {
 
 const CLAIM = /^at\.([0-9a-z]{1,64})\.(\d{1,9})$/;
 
-/** Who claims a key first starts its job; false if somebody did. `generation`: above 1 after one who died before he started it. */
+/**
+ * Claims the start of a key's job; false if another process did. `generation` is above 1 if an earlier
+ * claimer died before the start.
+ */
 export const claimStart = (paths: TemplatePaths, { key, generation, job, by }: StartClaim): boolean =>
-  claim(paths.claim(key, generation), sealed({ v: 1, job, identity: by }));
+  claim(paths.claim(key, generation), withChecksum({ v: 1, job, identity: by }));
 
-/** The highest generation of each key that is claimed; `job` 0: it cannot be read. */
+/** The highest generation of each claimed key. */
 export function listClaimed(paths: TemplatePaths): Map<string, number> {
   const claimed = new Map<string, number>();
   for (const name of namesIn(paths.dir)) {
@@ -117,7 +123,7 @@ export function listClaimed(paths: TemplatePaths): Map<string, number> {
 }
 
 export function readClaim(paths: TemplatePaths, key: string, generation: number): StartClaim | undefined {
-  const read = readShaped(paths.claim(key, generation), 'claim', claimSchema);
+  const read = readChecked(paths.claim(key, generation), 'claim', claimSchema);
   return read.kind === 'read' ? { key, generation, job: read.value.job, by: read.value.identity } : undefined;
 }
 
@@ -128,9 +134,9 @@ export function forgetClaim(paths: TemplatePaths, key: string, generation: numbe
 // ---- the journal -----------------------------------------------------------------------------------------
 
 export const eventSchema = is.object({
-  /** For which time it was due, or when it came. */
+  /** The time for which it was due, or at which it came. */
   at: is.time,
-  /** Of several times in a row the last. */
+  /** The last of several times in a row. */
   until: is.nullable(is.time),
   times: is.count,
   did: is.literal('started', 'skipped', 'missed', 'failed'),
@@ -138,23 +144,26 @@ export const eventSchema = is.object({
   job: is.nullable(is.count),
   by: is.literal('time', 'catch-up', 'hand', 'delivery'),
   notedAt: is.time,
-  /** What the sender calls the delivery. */
+  /** The id that the sender gave the delivery. */
   delivery: is.since(is.nullable(is.text), null),
 });
-/** One thing that a schedule or trigger did, or did not do. */
-export type TemplateEvent = is.Shaped<typeof eventSchema>;
+/** One event of a schedule or trigger: a start, or why there was none. */
+export type TemplateEvent = is.SchemaType<typeof eventSchema>;
 
-/** As it is noted: of a schedule without a delivery. */
+/** An event to append; a schedule has no delivery. */
 type NewEvent = Omit<TemplateEvent, 'delivery'> & Partial<Pick<TemplateEvent, 'delivery'>>;
 
-export function noteEvent(paths: TemplatePaths, event: NewEvent): void {
+export function appendEvent(paths: TemplatePaths, event: NewEvent): void {
   const until = event.until === event.at ? null : event.until;
   appendEntry(paths.history, { ...event, until });
 }
 export const readEvents = (paths: TemplatePaths): TemplateEvent[] => readEntries(paths.history, eventSchema);
 
-/** Up to then, and not after `now`, every time of a schedule that was added at `createdAt` has a word, or a claim: a word to come. */
-export function notedUntil(paths: TemplatePaths, createdAt: number, now: number): number {
+/**
+ * The time up to which every time of a schedule has an event or a claim; at least the time it was added, at
+ * most `now`.
+ */
+export function recordedUntil(paths: TemplatePaths, createdAt: number, now: number): number {
   const noted = readEvents(paths)
     .filter(({ by }) => by !== 'hand')
     .map(({ at, until }) => until ?? at);
@@ -163,10 +172,13 @@ export function notedUntil(paths: TemplatePaths, createdAt: number, now: number)
   return Math.max(Math.min(createdAt, now), ...ends);
 }
 
-/** Why a time was missed: the machine was off, or nothing had called bgjob since it was started. */
-export const NOBODY = 'no scheduler ran';
+/** The reason for a missed time when the machine was off, or no bgjob call had started the scheduler. */
+export const NO_SCHEDULER = 'no scheduler ran';
 
-/** The last two jobs that each schedule and trigger started: the newest may still run, and the one before tells the last result. */
+/**
+ * The last two jobs of each schedule and trigger. The newest may still run; then the one before it is the
+ * last result.
+ */
 export function lastStarted(home: Home): Set<JobId> {
   const ids = new Set<JobId>();
   for (const folder of [home.schedules, home.triggers])

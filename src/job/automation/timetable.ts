@@ -1,7 +1,8 @@
 /**
- * When a schedule is due. Expressions are croner's: five fields, six with seconds first, names, `L`, `#`, `W`, and `@daily` and its like,
- * in a time zone; `@every 90s` counts from when it was added. At the change to summer time a fixed time (one without
- * `*` and steps) that does not exist is the next that does; back from it, one that comes twice is due once.
+ * The times of a schedule. Expressions are those of croner: five fields, or six with seconds first, names,
+ * `L`, `#`, `W`, `@daily` and the like, in a time zone. `@every 90s` counts from the time at which the
+ * schedule was added. At the change to summer time, a fixed time (without `*` and steps) that does not exist
+ * becomes the next one that does; at the change back, a time that comes twice is due once.
  */
 import { Cron } from 'croner';
 import { parseDuration } from '../../base/clock.ts';
@@ -12,16 +13,16 @@ import { type Failure, fail, ok, type Result } from '../failure.ts';
 export interface Timetable {
   /** The first time after this one. */
   next(after: number): number | null;
-  /** The last time up to this one, itself included. */
+  /** The last time up to this one, which may be this one. */
   last(until: number): number | null;
 }
 
 const EVERY = /^@every\s+(\S+)$/;
 const NO_UNIT = /^@every\s+[\d.]+$/;
 
-/** `@every 3` may mean seconds or minutes: a new schedule names the unit. Those that were added before 0.10 count seconds. */
+/** Whether `@every 3` lacks a unit. A new schedule must have one; schedules from before 0.10 mean seconds. */
 export const lacksUnit = (expression: string): boolean => NO_UNIT.test(expression.trim());
-/** More often than that no job is started. */
+/** No job is started more often. */
 const LEAST_EVERY_MS = 1000;
 
 const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
@@ -40,7 +41,7 @@ function everyTimetable(periodMs: number, anchor: number): Timetable {
 /** The name of the time zone of this machine. */
 export const ownTimezone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC';
 
-/** Whether there is such a time zone; its name as it is usually written. */
+/** The usual name of a time zone. */
 export function parseTimezone(text: string): Result<string> {
   try {
     return ok(new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone);
@@ -49,7 +50,7 @@ export function parseTimezone(text: string): Result<string> {
   }
 }
 
-/** Reads an expression; `anchor`: from when on `@every` counts, milliseconds since 1970. */
+/** Parses an expression; `anchor`: the time from which `@every` counts, milliseconds since 1970. */
 export function parseTimetable(expression: string, timezone: string, anchor: number): Result<Timetable> {
   const text = expression.trim();
   const every = EVERY.exec(text);
@@ -79,10 +80,10 @@ export function parseTimetable(expression: string, timezone: string, anchor: num
   }
   const timetable: Timetable = {
     next: (after) => cron.nextRun(new Date(after))?.getTime() ?? null,
-    // croner looks before the time that it is given
+    // croner gives times before its argument
     last: (until) =>
       cron.previousRuns(1, new Date(Math.floor(until / 1000) * 1000 + 1000))[0]?.getTime() ?? null,
   };
-  // the 30th of February parses
+  // 30 February is valid for croner, and is never due
   return timetable.next(anchor) === null ? wrong('it is never due') : ok(timetable);
 }

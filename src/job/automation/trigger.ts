@@ -1,6 +1,6 @@
-/** Triggers: which job is started by whom, over HTTP. See template-records.ts for how they lie on disk. */
+/** Triggers: jobs that start on HTTP requests. See template-records.ts for the files. */
 import { hostname } from 'node:os';
-import { sealed } from '../../base/checksum.ts';
+import { withChecksum } from '../../base/checksum.ts';
 import { writeShared } from '../../base/fs/atomic-write.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
@@ -9,39 +9,39 @@ import { listTemplates, readTemplate, templateFields } from './template-records.
 
 export const triggerSchema = is.object({
   ...templateFields,
-  /** Where its listener listens: an IP address as it is usually written, and a port. They stay what they are. */
+  /** The address of its listener: an IP address in the usual notation, and a port. They never change. */
   host: is.text,
   port: is.upTo(65_535),
-  /** Whoever knows it may start the job. Shown once, by `add` and `rotate`. */
+  /** Anybody who knows it may start the job. `add` and `rotate` show it once. */
   secret: is.text,
-  /** Headers of a delivery that reach the job. */
+  /** The headers of a delivery that the job gets. */
   headers: is.listOf(is.text),
-  /** Names in a request's Host header that mean this listener, beside its own: of a tunnel, or a proxy. */
+  /** More names of this listener in a request's Host header: those of a tunnel, or a proxy. */
   hosts: is.listOf(is.text),
 });
-export type Trigger = is.Shaped<typeof triggerSchema>;
+export type Trigger = is.SchemaType<typeof triggerSchema>;
 
-/** An address on which a listener listens. */
+/** The address of a listener. */
 export type Address = Pick<Trigger, 'host' | 'port'>;
 
 export const listTriggers = (home: Home): string[] => listTemplates(home.triggers);
 export const readTrigger = (home: Home, name: string): Found<Trigger> =>
   readTemplate(home.trigger(name), triggerSchema);
 
-/** Puts another record in the place of one that is there. Throws system errors: ENOENT where it was removed. */
+/** Replaces the record of a trigger. Throws system errors: ENOENT if the trigger was removed. */
 export const replaceTrigger = (home: Home, trigger: Trigger): void =>
-  writeShared(home.trigger(trigger.name).record, sealed(trigger));
+  writeShared(home.trigger(trigger.name).record, withChecksum(trigger));
 
 export const isLoopback = (host: string): boolean => host === '::1' || host.startsWith('127.');
 export const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
-/** As it stands in a URL. */
+/** An address in a URL. */
 export const hostText = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
-/** Where it is delivered to; of one that listens everywhere with the name of this machine. */
+/** The URL of a trigger. If it listens on all addresses, with the name of this machine. */
 export const urlOf = ({ name, host, port }: Pick<Trigger, 'name' | 'host' | 'port'>): string =>
   `http://${isWildcard(host) ? hostname() : hostText(host)}:${port}/${name}`;
 
-/** The variable in which a job finds a header. */
+/** The variable that holds a header in the job. */
 export const headerVariable = (header: string): string =>
   `BGJOB_HEADER_${header.toUpperCase().replaceAll('-', '_')}`;

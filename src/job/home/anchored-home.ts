@@ -1,7 +1,8 @@
 /**
- * The home of a long-lived process: the very directory that it opened, and the very directories of its jobs. A home may be moved, and
- * another one, with jobs of the same numbers, may be made at its path. So each path is checked when it is asked for: it leads to
- * what was opened, wherever that is by now, or nowhere.
+ * The home of a long-lived process. It is bound to the very directories that the process opened: the home,
+ * and its own jobs. A home may be moved, and another home with jobs of the same numbers may be made at its
+ * path. So each path is checked when it is used: it leads to the opened directory, wherever that is now, or
+ * to /dev/null.
  */
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { type FileId, fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../../base/fs/file-id.ts';
@@ -10,10 +11,13 @@ import type { JobId } from '../spec.ts';
 import { Home, openHome } from './home.ts';
 import { JobPaths } from './paths.ts';
 
-/** Nothing is found or made below it (ENOTDIR). */
+/** Below this path nothing can be found or made (ENOTDIR). */
 const NOWHERE = '/dev/null';
 
-/** Throws system errors; undefined: no descriptor is left (ulimit -n), and the path has to do. */
+/**
+ * Opens a directory; undefined if no descriptor is left (ulimit -n): then only the path is checked. Throws
+ * system errors.
+ */
 function openDirectory(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -26,16 +30,16 @@ function openDirectory(path: string): number | undefined {
 const fileOfOpen = (fd: number | undefined): FileId | undefined =>
   fd === undefined ? undefined : fileOf(fd);
 
-/** The files of a job that this process owns. */
+/** The files of a job that this process anchored. */
 class OwnJobPaths extends JobPaths {
   private readonly home: Home;
   private readonly id: JobId;
   private file: FileId | undefined;
-  /** Open, so that no other directory gets its number meanwhile. */
+  /** Open, so that the kernel gives this inode to no other directory. */
   private fd: number | undefined;
-  /** No descriptor was left for it. */
-  private isLoose = false;
-  /** How many anchored it. */
+  /** No descriptor was left. */
+  private isUnchecked = false;
+  /** How often it was anchored. */
   uses = 0;
 
   constructor(home: Home, id: JobId) {
@@ -47,15 +51,15 @@ class OwnJobPaths extends JobPaths {
 
   override get dir(): string {
     const path = `${this.home.jobs}/${this.id}`;
-    return this.isLoose || isSameFile(fileAt(path), this.file) ? path : NOWHERE;
+    return this.isUnchecked || isSameFile(fileAt(path), this.file) ? path : NOWHERE;
   }
 
-  /** Whatever stands there now is the job. */
+  /** Binds this object to the directory that stands there now. */
   open(): void {
     this.close();
     try {
       this.fd = openDirectory(`${this.home.jobs}/${this.id}`);
-      this.isLoose = this.fd === undefined;
+      this.isUnchecked = this.fd === undefined;
       this.file = fileOfOpen(this.fd);
     } catch (thrown) {
       ignoreSystemError(thrown);
@@ -63,7 +67,7 @@ class OwnJobPaths extends JobPaths {
   }
 
   isRemoved(): boolean {
-    if (this.isLoose) return !existsSync(this.dir);
+    if (this.isUnchecked) return !existsSync(this.dir);
     return this.fd === undefined ? this.dir === NOWHERE : isRemoved(this.fd);
   }
 
@@ -76,23 +80,23 @@ class OwnJobPaths extends JobPaths {
 export class AnchoredHome extends Home {
   private fd: number | undefined;
   private file: FileId | undefined;
-  private known: string;
+  private lastPath: string;
   private readonly own = new Map<JobId, OwnJobPaths>();
 
   /** Throws system errors. */
   constructor({ path, token }: Home) {
     super(path, token);
-    this.known = path;
+    this.lastPath = path;
     this.fd = openDirectory(path);
     this.file = fileOfOpen(this.fd);
   }
 
-  /** Where it is now. */
+  /** The current path of the home. */
   override get path(): string {
-    if (this.fd === undefined || isSameFile(fileAt(this.known), this.file)) return this.known;
+    if (this.fd === undefined || isSameFile(fileAt(this.lastPath), this.file)) return this.lastPath;
     const moved = pathOf(this.fd);
     if (moved === undefined) return NOWHERE;
-    this.known = moved;
+    this.lastPath = moved;
     return moved;
   }
 
@@ -100,7 +104,7 @@ export class AnchoredHome extends Home {
     return this.own.get(id) ?? super.job(id);
   }
 
-  /** From here on a job of this process, until it is released as often. */
+  /** Binds the home to the current directory of a job, until as many calls of `release`. */
   anchor(id: JobId): JobPaths {
     let own = this.own.get(id);
     if (own === undefined || !this.hasJob(own)) {
@@ -112,7 +116,7 @@ export class AnchoredHome extends Home {
     return own;
   }
 
-  /** Its paths go on to lead to it alone. */
+  /** Undoes one `anchor`. The paths of `job` still lead to that job only. */
   release(id: JobId, job: JobPaths): void {
     const own = this.own.get(id);
     if (own === undefined || own !== job || --own.uses > 0) return;
@@ -120,34 +124,37 @@ export class AnchoredHome extends Home {
     this.own.delete(id);
   }
 
-  /** Whether the job of this number here is the one that was anchored. */
+  /** Whether the directory of an anchored job is at its place in this home. */
   hasJob(job: JobPaths): boolean {
     return job.dir !== NOWHERE;
   }
 
-  /** Whether this is still the home that was opened, and not another that was made in the same directory. */
+  /** Whether this is still the opened home, and not another one that was made in the same directory. */
   isOpen(): boolean {
     const again = openHome(this.path, false);
     return again.ok && again.value?.token === this.token;
   }
 
-  /** Whether an anchored job was removed. If not, and it is not here either, its home is away: moved to where nobody finds it, or locked. */
+  /**
+   * Whether an anchored job was removed. A job that is neither here nor removed is in a home that was moved
+   * away or locked.
+   */
   isRemoved(job: JobPaths): boolean {
     return job instanceof OwnJobPaths ? job.isRemoved() : !existsSync(job.spec);
   }
 
   /**
-   * A home that was removed may have been put back from a copy: where it was there is one of the same token, and `isOurs` knows
-   * the job in it. Takes that one; false if there is none.
+   * For a home that was removed and put back from a copy: if the copy has the same token and `isOurs` accepts
+   * the job in it, binds this object to the copy and returns true.
    */
   reopen(id: JobId, isOurs: (job: JobPaths) => boolean): boolean {
     const copy =
       this.fd !== undefined && this.path === NOWHERE && isRemoved(this.fd)
-        ? openHome(this.known, false)
+        ? openHome(this.lastPath, false)
         : undefined;
     if (!copy?.ok || copy.value?.token !== this.token || !isOurs(copy.value.job(id))) return false;
     closeSync(this.fd!);
-    this.fd = openDirectory(this.known);
+    this.fd = openDirectory(this.lastPath);
     this.file = fileOfOpen(this.fd);
     this.own.get(id)?.open();
     return true;

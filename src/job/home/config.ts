@@ -1,6 +1,6 @@
 /**
- * `config.json` in the home: defaults that somebody prefers, written by hand and only read by us. Most homes have none, and then it costs
- * one open. Nothing in it is run. Each key is as config.schema.json says, which a test compares with this table.
+ * `config.json` in the home: defaults of the user. The user writes it, bgjob only reads it and runs nothing
+ * from it. Without the file a call costs one failed open. A test compares the keys with config.schema.json.
  */
 import { lstatSync, realpathSync } from 'node:fs';
 import { parseDuration, parseSize } from '../../base/clock.ts';
@@ -11,29 +11,29 @@ import { NOTIFY_WHENS, type NotifyWhen } from '../spec.ts';
 import { isName } from './project.ts';
 import { DEFAULT_RETENTION, type RetentionRules } from './retention.ts';
 
-/** Null: the file says nothing of it. */
+/** The values of the file; null: the file does not say. */
 export interface Config {
   graceMs: number | null;
   maxLogBytes: number | null;
-  /** Of all jobs but those of a batch or schedule. */
+  /** For all jobs that are not of a batch or schedule. */
   notify: NotifyWhen | null;
   /** The queue of a --batch without -Q. */
   queue: string | null;
-  /** The deadline of blocking commands, where neither option nor environment gives one, milliseconds. */
+  /** The deadline of blocking commands without an option or environment variable, milliseconds. */
   maxWaitMs: number | null;
   retention: RetentionRules;
 }
 
-/** Below that, head and newest part of a log would be no more than a few lines. */
+/** With less, head and end of a log would be a few lines only. */
 export const LEAST_MAX_LOG_BYTES = 64 * 2 ** 10;
 
 interface Key {
-  /** Undefined: it is not of this kind. */
+  /** Undefined: the value is wrong. */
   read(value: unknown): unknown;
   expected: string;
 }
 
-/** 90 is 90 seconds, as on the command line. */
+/** The number 90 means 90 seconds, as on the command line. */
 const asText = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 const duration: Key = {
@@ -78,7 +78,7 @@ const broken = (path: string, key: string | null, trouble: ConfigTrouble) =>
 
 const isKey = (key: Key | Record<string, Key>): key is Key => typeof key.read === 'function';
 
-/** The values of an object by their whole names (`retention.keep`), each checked. */
+/** All values by their full names (`retention.keep`), checked. */
 function readKeys(
   path: string,
   value: unknown,
@@ -113,7 +113,7 @@ function readKeys(
   return ok(found);
 }
 
-/** Through a link, which people keep such files behind; still never hanging. */
+/** Reads the file, also behind a link, because users link such files. Never hangs. */
 function readText(path: string): ReturnType<typeof readRecord> {
   const read = readRecord(path);
   try {
@@ -126,14 +126,14 @@ function readText(path: string): ReturnType<typeof readRecord> {
   }
 }
 
-/** What the file of a home says, all of it or an error; without one everything is null. */
+/** Reads the whole file, or fails. Without a file all values are defaults. */
 export function readConfig(home: string): Result<Config> {
   const path = configPath(home);
   const file = readText(path);
   if (file.kind === 'unreadable') return broken(path, null, { kind: 'unreadable', why: file.why });
   let value: unknown = {};
   try {
-    // editors of other systems begin a file with this mark
+    // editors on other systems begin a file with a byte order mark
     if (file.kind === 'text') value = JSON.parse(file.text.replace(/^\ufeff/, ''));
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
@@ -157,7 +157,7 @@ export function readConfig(home: string): Result<Config> {
   });
 }
 
-/** What holds where the file cannot be believed. */
+/** The values to use if the file cannot be read. */
 export const NO_CONFIG: Config = {
   graceMs: null,
   maxLogBytes: null,

@@ -1,16 +1,21 @@
 /**
- * The home: the directory that is all of bgjob's state, and the only file that knows its layout. It is opened only
- * if it is a directory of ours that nobody else can write; a home of a newer format is refused.
+ * The home: the directory with all state of bgjob. It is opened only if it belongs to this user and no other
+ * user can write it. A home of a newer format is refused. This file creates the home and knows its top level;
+ * paths.ts knows the files of a job, a queue, a schedule and a trigger.
  *
- *     format  token  seq  floor.N        see below
+ *     format  token                      see below
+ *     seq  floor.N                       see ids.ts
  *     jobs/42/…                          one directory per job, see JobPaths
- *     live/42                            a marker from before the start until after the end
- *     ended/TIME.42.PROJECT              its successor: an index by time, so that `ls` need not read 10,000 records
- *     names/PROJECT.NAME/claim.N         who has a name; made with the first one
- *     queues/NAME/…                      one directory per queue, see QueuePaths; made with the first one
- *     config.json                        defaults, written by hand; see config.ts
- *     schedules/NAME/…  triggers/NAME/…  one directory for each, see TemplatePaths; made with the first one
- *     rounds/PROJECT/…                   which ends were told to `wait --queue` and `wait --all`, see job/rounds
+ *     live/42                            a marker of a live job, see job-index.ts
+ *     ended/TIME.42.PROJECT              the same marker after the end
+ *     names/PROJECT.NAME/claim.N         the owners of a name, see name-claims.ts
+ *     queues/NAME/…                      one directory per queue, see QueuePaths
+ *     config.json                        defaults of the user, see config.ts
+ *     schedules/NAME/…  triggers/NAME/…  one directory per schedule or trigger, see TemplatePaths
+ *     rounds/PROJECT/…                   which ends `wait --queue` and `wait --all` reported, see job/rounds
+ *
+ * names, queues, schedules, triggers and rounds are created with the first entry: a home of an older version
+ * has none.
  */
 import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -18,14 +23,14 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { attempt, claim, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, makeParents } from '../../base/fs/directories.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import { fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
 import { JobPaths, QueuePaths, TemplatePaths } from './paths.ts';
 
 /**
- * The format of a home without queues, which 0.1.0 knows; of one with them; and of one with jobs that need a program which knows
- * `needs`. A home with a higher number is refused.
+ * The format of a home without queues, which 0.1.0 knows; with queues; with jobs that have `needs`. A home
+ * with a higher number is refused.
  */
 const FORMAT = 1;
 const QUEUES_FORMAT = 2;
@@ -33,15 +38,15 @@ const NEEDS_FORMAT = 3;
 
 /** An opened home. */
 export class Home {
-  private readonly given: string;
-  /** Random, made once: a new home at an old place never owns the old one's processes. */
+  private readonly openedPath: string;
+  /** Random, created once: a new home at the same path does not own the processes of the old one. */
   readonly token: string;
   constructor(path: string, token: string) {
-    this.given = path;
+    this.openedPath = path;
     this.token = token;
   }
   get path(): string {
-    return this.given;
+    return this.openedPath;
   }
   get jobs(): string {
     return `${this.path}/jobs`;
@@ -52,23 +57,18 @@ export class Home {
   get ended(): string {
     return `${this.path}/ended`;
   }
-  /** Made when it is needed: a home of 0.1.0 has none. */
   get names(): string {
     return `${this.path}/names`;
   }
-  /** Made when it is needed. */
   get queues(): string {
     return `${this.path}/queues`;
   }
-  /** Made when it is needed. */
   get schedules(): string {
     return `${this.path}/schedules`;
   }
-  /** Made when it is needed. */
   get triggers(): string {
     return `${this.path}/triggers`;
   }
-  /** Made when it is needed: which ends `wait --queue` and `wait --all` have told, see job/rounds. */
   get rounds(): string {
     return `${this.path}/rounds`;
   }
@@ -76,11 +76,11 @@ export class Home {
   get trash(): string {
     return `${this.path}/trash`;
   }
-  /** What may be deleted at any time. */
+  /** Everything in it may be deleted at any time. */
   get cache(): string {
     return `${this.path}/cache`;
   }
-  /** The highest id given so far, or less: a hint that saves reading the directory. */
+  /** A hint: the highest id so far, or a lower one. It saves reading the directory of jobs. */
   get seq(): string {
     return `${this.path}/seq`;
   }
@@ -98,60 +98,48 @@ export class Home {
   }
 }
 
-/** The user's own directory; the root where nobody knows one: $HOME is not set, and the user has no entry in passwd. */
+/** The user's own directory; `/` if $HOME is not set and the user has no entry in passwd. */
 function ownDirectory(): string {
-  try {
-    return homedir();
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return '/';
-  }
+  return attemptQuietly(() => homedir()) ?? '/';
 }
 
-/** The working directory; where it was removed, the name that it had. $PWD may name any other: whoever changed the directory need not have set it. */
+/**
+ * The working directory. If it was removed, $PWD; in other cases $PWD may be wrong, because not every program
+ * sets it.
+ */
 function workingDirectory(env: NodeJS.ProcessEnv): string {
-  try {
-    return process.cwd();
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return env['PWD'] ?? '/';
-  }
+  return attemptQuietly(() => process.cwd()) ?? env['PWD'] ?? '/';
 }
 
-/** Where the home is: `BGJOB_HOME`, else `~/.bgjob`; absolute, and real up to its own name. */
+/** The path of the home: `BGJOB_HOME`, else `~/.bgjob`. Absolute; links above the last name are resolved. */
 export function homePath(env: NodeJS.ProcessEnv): string {
   const asked = env['BGJOB_HOME'] || join(ownDirectory(), '.bgjob');
   const path = isAbsolute(asked) ? resolve(asked) : resolve(workingDirectory(env), asked);
-  try {
-    return join(realpathSync(dirname(path)), basename(path));
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return path;
-  }
+  return attemptQuietly(() => join(realpathSync(dirname(path)), basename(path))) ?? path;
 }
 
-/** A path may have 4095; the rest is for the names below, some of which only a supervisor makes. */
+/** A path may have 4095 bytes; the rest is for the names below, some of which only a supervisor creates. */
 const LONGEST_PATH_BYTES = 3900;
 
-/** Whether something stands there that may be our home; fails if it is not safely ours. */
+/** Whether a home may be at this path. Fails if something unsafe is there. */
 export function inspectHome(path: string): Result<'there' | 'absent'> {
   if (Buffer.byteLength(path) > LONGEST_PATH_BYTES)
     return fail({ code: 'io', doing: 'open', path, errno: 'ENAMETOOLONG' });
-  // Node puts that where the bytes are something else: a directory of another name would be made
+  // Node replaces bytes that are not UTF-8 by this character, and would create a directory of another name
   if (path.includes('\ufffd')) return fail({ code: 'home-refused', home: path, trouble: 'not-utf-8' });
   const found = attempt('open', path, () => inspectDirectory(path));
   if (!found.ok) return found;
   if (found.value === 'absent') return ok('absent');
-  // mkdir(recursive) would accept all of these without a word
+  // mkdir(recursive) would accept all of these
   if (found.value !== 'ours') return fail({ code: 'home-refused', home: path, trouble: found.value });
   return ok('there');
 }
 
-/** The directories of a home; the others are made with the first of what they hold. */
+/** The directories that every home has, and those that are created with their first entry. */
 const ROOMS = ['jobs', 'live', 'ended', 'trash', 'cache'];
 const LATER_ROOMS = ['names', 'queues', 'schedules', 'triggers', 'rounds'];
 
-/** Nothing is written or deleted in what is not safely ours; `make`: one that is missing is made again. */
+/** Refuses a home with an unsafe directory in it; `make`: creates missing ones. */
 function inspectRooms(home: string, make: boolean): Result<void> {
   for (const name of [...ROOMS, ...LATER_ROOMS]) {
     const path = join(home, name);
@@ -168,24 +156,28 @@ function inspectRooms(home: string, make: boolean): Result<void> {
 }
 
 /**
- * What a launcher that was killed while it made the home leaves, and what a file system of its own brings. Anything else is
- * somebody's: gc empties `trash` and `cache`.
+ * Names that a killed launcher leaves while it creates a home, and those of a fresh file system. A directory
+ * with other names belongs to the user: gc would empty its `trash` and `cache`.
  */
-const OWN_NAME =
-  /^(jobs|live|ended|names|queues|schedules|triggers|rounds|trash|cache|seq|config\.json|floor\.\d+|(token|format)(\.\d+\.\d+\.tmp)?|lost\+found)$/;
+const OWN_NAME = new RegExp(
+  [
+    `^(${[...ROOMS, ...LATER_ROOMS].join('|')}|seq|config\\.json|floor\\.\\d+`,
+    '(token|format)(\\.\\d+\\.\\d+\\.tmp)?|lost\\+found)$',
+  ].join('|'),
+);
 
 function create(path: string): void {
   makeParents(dirname(path));
   for (const dir of [path, ...ROOMS.map((name) => join(path, name))]) makeDirectory(dir);
-  // loaded here alone: it costs every other start a few milliseconds
+  // loaded here only: it costs a few milliseconds
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
   claim(join(path, 'token'), `${randomBytes(16).toString('hex')}\n`);
   claim(join(path, 'format'), `${FORMAT}\n`);
 }
 
 /**
- * Opens the home. `make`: creates it if it is not there; otherwise an absent home is `undefined`: it has no jobs.
- * Fails if it is not safely ours, damaged, or newer than this build.
+ * Opens the home. With `make` it is created if absent; without, an absent home is `undefined`. Fails if the
+ * home is unsafe, damaged, or newer than this build.
  */
 export function openHome(path: string, make: true): Result<Home>;
 export function openHome(path: string, make: false): Result<Home | undefined>;
@@ -222,13 +214,13 @@ function raiseFormat(home: Home, least: number): void {
 }
 
 /**
- * Before the first queue is made, durably: a build that knows no queues would take the jobs in them for lost, and remove them.
- * Throws system errors.
+ * Called before the first queue is created. Durable on return: a build that knows no queues would treat the
+ * jobs in them as lost and remove them. Throws system errors.
  */
 export const admitQueues = (home: Home): void => raiseFormat(home, QUEUES_FORMAT);
 
 /**
- * Before the first job with `needs` is added, durably: from here on a build that does not know `needs` refuses the home, as a command
- * and as the supervisor that takes the place of a dead one. Throws system errors.
+ * Called before the first job with `needs` is added. Durable on return: from then on a build that does not
+ * know `needs` refuses the home, also as an adopter. Throws system errors.
  */
 export const admitNeeds = (home: Home): void => raiseFormat(home, NEEDS_FORMAT);

@@ -1,32 +1,32 @@
 /**
- * Ids: given in order, by an exclusive mkdir, and never twice. `seq` is a hint; `floor.N` is the highest id that gc removed.
- * Functions that write throw system errors.
+ * Ids of jobs. They ascend and are never given twice: an id is claimed by an exclusive mkdir, and ids up to
+ * `floor.N` are used. `seq` is a hint, N is the highest id that gc removed. Functions that write throw system
+ * errors.
  */
 import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { removeQuietly, syncDir, touch, writeHint } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
+import { highestNumber } from '../../base/fs/generation-claim.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { JobId } from '../spec.ts';
 import type { Home } from './home.ts';
 
 export const parseId = (name: string): JobId | undefined =>
   /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
 
-/** All ids that have a directory, in no order. */
+/** The ids that have a directory, unsorted. */
 export const listIds = (home: Home): JobId[] => namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
 
-/** The highest id that gc has ever removed: these are never given again. */
-function readFloor(home: Home): number {
-  return Math.max(0, ...namesIn(home.path).map((name) => Number(/^floor\.(\d{1,14})$/.exec(name)?.[1] ?? 0)));
-}
+/** The highest id that gc ever removed. */
+const readFloor = (home: Home): number => highestNumber(home.path, 'floor', 14);
 
-/** Whether a job was removed, or was never made though later ones were: its id is not given again. */
+/** Whether the job was removed, or was never created although later ones were. Its id is not given again. */
 export const isRetired = (home: Home, id: JobId): boolean =>
   id <= readFloor(home) && !existsSync(home.job(id).dir);
 
-/** Makes a name of something that may be deleted at any time: it is the name that counts. */
-function takeFromCache(home: Home, path: string): boolean {
+/** Renames a file of the cache, which may be deleted at any time, to `path`: a marker needs only its name. */
+function renameFromCache(home: Home, path: string): boolean {
   return namesIn(home.cache).some((name) => {
     if (!/^(fifo|code)\./.test(name)) return false;
     try {
@@ -39,7 +39,7 @@ function takeFromCache(home: Home, path: string): boolean {
   });
 }
 
-/** Before ids up to `id` are removed: makes sure, durably, that none of them is given again. */
+/** Called before ids up to `id` are removed. Durable on return: none of them is given again. */
 export function raiseFloor(home: Home, id: JobId): void {
   const before = readFloor(home);
   if (before >= id) return;
@@ -47,26 +47,26 @@ export function raiseFloor(home: Home, id: JobId): void {
   try {
     touch(floor);
   } catch (thrown) {
-    // no inode is left, and gc is the way out
-    if (errnoOf(thrown) !== 'ENOSPC' || !takeFromCache(home, floor)) throw thrown;
+    // no inode is left, and only gc can free one
+    if (errnoOf(thrown) !== 'ENOSPC' || !renameFromCache(home, floor)) throw thrown;
   }
   syncDir(home.path);
-  // only a lower number goes, and only after a higher one is durable: two gcs at once cannot lower it
+  // only a lower number is removed, after the higher one is durable: two gcs at once cannot lower the floor
   if (before > 0) removeQuietly(`${home.path}/floor.${before}`);
 }
 
-/** The ids that have a directory, ascending; what is near the end of all numbers was not given by us. */
+/** The ids that have a directory, ascending. Numbers of 1e14 and above are not ours. */
 export const givenIds = (home: Home): JobId[] =>
   listIds(home)
-    .filter((id) => id < FARTHEST)
+    .filter((id) => id < FOREIGN_ID)
     .sort((a, b) => a - b);
-const FARTHEST = 1e14;
+const FOREIGN_ID = 1e14;
 /** The highest id that has a directory. */
-const highestId = (home: Home): JobId => Math.max(0, ...listIds(home).filter((id) => id < FARTHEST));
-/** A hint may be ahead of the directories: launches that were taken back. More of them than this in a row are damage. */
+const highestId = (home: Home): JobId => Math.max(0, ...listIds(home).filter((id) => id < FOREIGN_ID));
+/** The hint may be ahead of the directories by launches that were undone. A larger distance means damage. */
 const MOST_AHEAD = 1000;
 
-/** The id that was given last, as far as the hint can be believed. */
+/** The id that was given last; undefined if there is no hint, or a damaged one. */
 function readHint(home: Home): JobId | undefined {
   const hint = readRecord(home.seq);
   const last = hint.kind === 'text' ? parseId(hint.text.trim()) : undefined;
@@ -74,26 +74,19 @@ function readHint(home: Home): JobId | undefined {
   return last <= highestId(home) + MOST_AHEAD ? last : undefined;
 }
 
-/** What cannot be noted is looked up the next time: the id is claimed by then, and must not be left behind for a full disk. */
-function noteHint(home: Home, id: JobId): void {
-  try {
-    writeHint(home.seq, `${id}\n`);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+/** Without the hint the next launch reads the directory: a full disk must not fail a claimed id. */
+function writeSeq(home: Home, id: JobId): void {
+  attemptQuietly(() => writeHint(home.seq, `${id}\n`));
 }
 
-/**
- * Claims the next id by an exclusive mkdir and returns it. Ids are given in order and never twice: one that has a
- * directory cannot be made again, and one that gc removed is below the floor.
- */
+/** Claims the next id. */
 export function claimId(home: Home): JobId {
   const id = claimAfter(home, readHint(home) ?? highestId(home));
-  noteHint(home, id);
+  writeSeq(home, id);
   return id;
 }
 
-/** The same many times; `each` is called with one after the other. */
+/** Claims `count` ids and calls `each` with one after the other. */
 export function claimIds(home: Home, count: number, each: (id: JobId) => void): void {
   let last = readHint(home) ?? highestId(home);
   const ids: JobId[] = [];
@@ -102,7 +95,7 @@ export function claimIds(home: Home, count: number, each: (id: JobId) => void): 
       last = claimDirectory(home, last);
       ids.push(last);
     }
-    // one look for all of them, as for one: after they were made
+    // the floor is read after the claims, as for a single one
     const floor = readFloor(home);
     const used = ids.filter((id) => id <= floor).length;
     for (const id of ids.splice(0, used)) rmdirSync(home.job(id).dir);
@@ -114,12 +107,12 @@ export function claimIds(home: Home, count: number, each: (id: JobId) => void): 
     for (const id of ids) removeEmpty(home.job(id).dir);
     throw thrown;
   }
-  noteHint(home, last);
+  writeSeq(home, last);
   for (const [n, id] of ids.entries()) {
     try {
       each(id);
     } catch (thrown) {
-      // what `each` has not heard of is nobody's
+      // ids that `each` was not called with belong to no job
       for (const unheard of ids.slice(n + 1)) removeEmpty(home.job(unheard).dir);
       throw thrown;
     }
@@ -127,28 +120,25 @@ export function claimIds(home: Home, count: number, each: (id: JobId) => void): 
 }
 
 function removeEmpty(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  attemptQuietly(() => rmdirSync(path));
 }
 
 function claimAfter(home: Home, last: JobId): JobId {
   for (let id = claimDirectory(home, last); ; ) {
     const floor = readFloor(home);
     if (id > floor) return id;
-    // the hint is older than a gc, or we slept between choosing and taking: it was another job's, which gc removed
+    // the hint is older than a gc, or this process was suspended before it claimed: the id was that of a
+    // removed job
     rmdirSync(home.job(id).dir);
     id = claimDirectory(home, floor);
   }
 }
 
-/** The next number whose directory could be made. */
+/** Claims the next id whose directory does not exist. */
 function claimDirectory(home: Home, last: JobId): JobId {
   let id = last + 1;
   for (let tries = 1; ; tries++, id++) {
-    // the hint may be far behind: a stopped launcher wrote it late
+    // the hint may be far behind: a suspended launcher wrote it late
     if (tries % 256 === 0) id = Math.max(id, highestId(home) + 1);
     try {
       if (makeDirectory(home.job(id).dir)) return id;

@@ -1,7 +1,7 @@
 /**
- * Two folders of empty markers that save reading every record: `live/42` from before the start until after the
- * end, then `ended/TIME.42.PROJECT`. The owner renames one into the other. They are an index, never the truth: what is
- * shown is read from the job itself, and gc puts right what a killed owner or a power cut left behind.
+ * The job index: two folders of empty markers that save reading every record. `live/42` exists from before
+ * the start until after the end; then the owner renames it to `ended/TIME.42.PROJECT`. What is shown comes
+ * from the job's records, never from the index. gc repairs what a killed owner or a power cut left.
  */
 import { renameSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -12,7 +12,7 @@ import type { JobId } from '../spec.ts';
 import type { Home } from './home.ts';
 import { parseId } from './ids.ts';
 
-export interface EndedMark {
+export interface EndedJob {
   id: JobId;
   /** Milliseconds since 1970. */
   endedAt: number;
@@ -20,7 +20,7 @@ export interface EndedMark {
   file: string;
 }
 
-/** A short key of a project's path (FNV-1a, 52 bits): two projects may share one, so the spec decides. */
+/** A short key of a project's path (FNV-1a, 52 bits). Two projects may share a key, so the spec decides. */
 export function projectKey(project: string): string {
   let low = 0x811c9dc5;
   let high = 0x01000193;
@@ -38,7 +38,7 @@ export const listLive = (home: Home): JobId[] => namesIn(home.live).flatMap((nam
 
 const timeText = (at: number): string => Math.round(at).toString().padStart(14, '0');
 
-/** Moves a job from the live to the ended. */
+/** Moves the marker of a job to the ended ones. */
 export function markEnded(home: Home, id: JobId, endedAt: number, project: string): void {
   const file = `${home.ended}/${timeText(endedAt)}.${id}.${projectKey(project)}`;
   try {
@@ -49,25 +49,28 @@ export function markEnded(home: Home, id: JobId, endedAt: number, project: strin
   }
 }
 
-export const unmarkEnded = (mark: EndedMark): void => removeQuietly(mark.file);
+export const unmarkEnded = (mark: EndedJob): void => removeQuietly(mark.file);
 
-const MARK = /^\d{14}\.[1-9]\d{0,14}\.[0-9a-z]+$/;
+const ENDED_NAME = /^\d{14}\.[1-9]\d{0,14}\.[0-9a-z]+$/;
 
-/** The names of all markers of ended jobs, in no order: many are counted, few are looked at. */
-export const endedNames = (home: Home): string[] => namesIn(home.ended).filter((name) => MARK.test(name));
+/**
+ * The names of all markers of ended jobs, unsorted. Names are cheap: many are counted, and few are opened.
+ */
+export const endedNames = (home: Home): string[] =>
+  namesIn(home.ended).filter((name) => ENDED_NAME.test(name));
 
-/** The id in such a name; undefined if it is not one of ours. */
+/** The id in such a name; undefined if it is not a name of ours. */
 export const idOfName = (name: string): JobId | undefined => parseId(name.slice(15, name.indexOf('.', 15)));
 
 /** The key of the project in such a name. */
 export const projectOfName = (name: string): string => name.slice(name.indexOf('.', 15) + 1);
 
-/** A clock may be set by so much, and the order is still that of the times, milliseconds. */
+/** The wall clock may be off by this much, milliseconds, before its times are ignored for the order. */
 const SLACK_MS = 3_600_000;
 
 /**
- * The names of at most `most` of the jobs that are wanted and ended at `since` (milliseconds since 1970) or later, the latest
- * end first; what seems to have ended in the future comes last.
+ * The names of at most `most` wanted jobs that ended at `since` (milliseconds since 1970) or later, the
+ * latest end first. Ends in the future come last.
  */
 export function newestNames(
   names: string[],
@@ -75,13 +78,13 @@ export function newestNames(
   since: number,
   isWanted: (name: string) => boolean = () => true,
 ): string[] {
-  // the time has a fixed width: the order of the names is that of the times
+  // the time has a fixed width: sorted names are sorted times
   const least = timeText(since);
   const wanted = names
     .filter((name) => name >= least && isWanted(name))
     .sort()
     .reverse();
-  // what ended while the clock was wrong must not hide what ended since
+  // jobs that ended while the clock was wrong must not hide those that ended since
   const future = timeText(systemClock.now() + SLACK_MS);
   const ahead = wanted.findIndex((name) => name < future);
   if (ahead > 0) wanted.push(...wanted.splice(0, ahead));
@@ -89,7 +92,7 @@ export function newestNames(
 }
 
 /** The ended jobs, the latest end first. */
-export function listEnded(home: Home): EndedMark[] {
+export function listEnded(home: Home): EndedJob[] {
   return newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0).map((name) => {
     const [endedAt, id, project] = [Number(name.slice(0, 14)), idOfName(name)!, projectOfName(name)];
     return { id, endedAt, project, file: `${home.ended}/${name}` };

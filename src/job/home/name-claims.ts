@@ -1,14 +1,16 @@
 /**
- * Who has a name: `names/KEY.NAME/claim.N`, a complete file made by link, one per job of that name. The job that a claim names
- * decides whether it still counts; a dead one is followed by the next number, never removed and made again. Two projects
- * may share a key, and a folder may ignore case: the record says project and name in full, and another's is not ours.
+ * Claims on names: `names/KEY.NAME/claim.N`, one per job of that name. The job in a claim decides whether the
+ * claim counts. The next job gets the next number; a claim is never removed and made again. Two projects may
+ * share a key, and a file system may ignore case: the record has project and name in full, and other claims
+ * in the folder are ignored.
  */
 import { existsSync, lstatSync, rmdirSync } from 'node:fs';
-import { sealed } from '../../base/checksum.ts';
+import { withChecksum } from '../../base/checksum.ts';
 import { claim, removeQuietly, syncDir } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
+import { claimNext, listNumbers } from '../../base/fs/generation-claim.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { JobId, Spec } from '../spec.ts';
 import type { Home } from './home.ts';
@@ -16,41 +18,42 @@ import { projectKey } from './job-index.ts';
 
 const claimSchema = is.object({ v: is.version(1), id: is.count, name: is.text, project: is.text });
 
-/** A name, and the project in which it means something. */
-export interface Title {
+/** A name, and the project in which it is valid. */
+export interface JobName {
   name: string;
   project: string;
 }
 
-/** That a job has the name, or had it. */
-export interface Claim extends Title {
+/** The claim of a job on a name. */
+export interface NameClaim extends JobName {
   generation: number;
   id: JobId;
 }
 
-/** What a claim is worth now: its job holds the name, is about to (its launcher has not asked yet whether it may), or neither. */
-export type ClaimState = 'holds' | 'pending' | 'none';
+/**
+ * Whether the job of a claim owns the name, may still get it (its launcher has not checked yet), or neither.
+ */
+export type ClaimState = 'owns' | 'pending' | 'none';
 
-/** So many claims are kept: by them `--replace` finds what ended jobs of the name left running. */
-const KEPT = 8;
-/** A temporary file of this age was left by a killed launcher, milliseconds. */
+/** So many claims stay: `--replace` uses them to find processes that ended jobs of the name left running. */
+const MOST_CLAIMS = 8;
+/** A temporary file of this age, milliseconds, was left by a killed launcher. */
 const ABANDONED_MS = 60_000;
 
 /** The name of a job, if it has one. */
-export const titleOf = ({ name, project }: Pick<Spec, 'name' | 'project'>): Title | undefined =>
+export const jobNameOf = ({ name, project }: Pick<Spec, 'name' | 'project'>): JobName | undefined =>
   name === null ? undefined : { name, project };
 
-const folderName = ({ name, project }: Title): string => `${projectKey(project)}.${name}`;
-const folderOf = (home: Home, title: Title): string => `${home.names}/${folderName(title)}`;
-const generationOf = (file: string): number => Number(/^claim\.(\d{1,9})$/.exec(file)?.[1] ?? 0);
+const folderName = ({ name, project }: JobName): string => `${projectKey(project)}.${name}`;
+const folderOf = (home: Home, title: JobName): string => `${home.names}/${folderName(title)}`;
 
-/** All claims in a folder, also another project's; the newest first. None behind a link: what is read here may be removed. */
-function claimsIn(folder: string): Claim[] {
+/**
+ * All claims in a folder, also of other projects, the newest first. A link is not followed: callers remove
+ * what is found here.
+ */
+function claimsIn(folder: string): NameClaim[] {
   if (inspectDirectory(folder) !== 'ours') return [];
-  const generations = namesIn(folder)
-    .map(generationOf)
-    .filter((generation) => generation > 0)
-    .sort((a, b) => b - a);
+  const generations = listNumbers(folder, 'claim').sort((a, b) => b - a);
   return generations.flatMap((generation) => {
     const stored = readRecord(`${folder}/claim.${generation}`);
     const parsed = stored.kind === 'text' ? is.parseSchema(claimSchema, stored.text) : undefined;
@@ -60,81 +63,83 @@ function claimsIn(folder: string): Claim[] {
   });
 }
 
-/** Whether one of the claims to a name cannot be read: then only the jobs themselves know who has it. */
-export function isClaimDamaged(home: Home, title: Title): boolean {
+/** Whether a claim on a name cannot be read. Then only the records of the jobs tell the owner of the name. */
+export function isClaimDamaged(home: Home, title: JobName): boolean {
   const folder = folderOf(home, title);
-  const made = namesIn(folder).filter((file) => generationOf(file) > 0);
-  return made.length > claimsIn(folder).length;
+  return listNumbers(folder, 'claim').length > claimsIn(folder).length;
 }
 
-/** The claims to a name in a project, the newest first. */
-export const readClaims = (home: Home, title: Title): Claim[] =>
+/** The claims on a name in a project, the newest first. */
+export const readClaims = (home: Home, title: JobName): NameClaim[] =>
   claimsIn(folderOf(home, title)).filter(
     ({ name, project }) => name === title.name && project === title.project,
   );
 
-/** The claims to a name in all projects. */
-export const readClaimsEverywhere = (home: Home, name: string): Claim[] =>
+/** The claims on a name in all projects. */
+export const readClaimsEverywhere = (home: Home, name: string): NameClaim[] =>
   namesIn(home.names)
     .filter((folder) => folder.slice(folder.indexOf('.') + 1) === name)
     .flatMap((folder) => claimsIn(`${home.names}/${folder}`))
     .filter((one) => one.name === name);
 
-/** Claims the name for a job and returns the generation. Whether the job may have it is asked afterwards: judgeClaims. */
-export function claimName(home: Home, title: Title, id: JobId): number {
+/**
+ * Claims a name for a job and returns the generation. The caller then asks judgeClaims whether the job may
+ * have the name.
+ */
+export function claimName(home: Home, title: JobName, id: JobId): number {
   const folder = folderOf(home, title);
-  const text = sealed({ v: 1, id, name: title.name, project: title.project });
+  const text = withChecksum({ v: 1, id, name: title.name, project: title.project });
   for (;;) {
     makeDirectory(home.names);
-    const generation = Math.max(0, ...namesIn(folder).map(generationOf)) + 1;
     try {
       if (makeDirectory(folder)) syncDir(home.names);
-      if (claim(`${folder}/claim.${generation}`, text)) return generation;
+      return claimNext(folder, 'claim', (path) => claim(path, text));
     } catch (thrown) {
-      // gc found the folder empty and took it away
+      // gc removed the empty folder
       if (errnoOf(thrown) !== 'ENOENT') throw thrown;
     }
   }
 }
 
 /**
- * Whether the claim `mine` may be used, by the claim states of all others to the same name; asked after it was made. Of two
- * that cross, the later sees the earlier in any case: it gives way, and the earlier waits until that is done.
+ * Whether the claim `mine` gives the name, asked after it was made; `others` are all other claims on the
+ * name. Of two concurrent claims the later one always sees the earlier one and gives way; the earlier one
+ * waits for that.
  */
 export function judgeClaims(
   mine: number,
   others: { generation: number; claimState: ClaimState }[],
 ): 'free' | 'taken' | 'wait' {
-  if (others.some(({ claimState }) => claimState === 'holds')) return 'taken';
+  if (others.some(({ claimState }) => claimState === 'owns')) return 'taken';
   const pending = others.filter(({ claimState }) => claimState === 'pending');
   if (pending.some(({ generation }) => generation < mine)) return 'taken';
   return pending.length > 0 ? 'wait' : 'free';
 }
 
-/** Takes back the claims of a job that never started. */
-export function withdrawClaims(home: Home, title: Title, id: JobId): void {
+/** Removes the claims of a job that never started. */
+export function withdrawClaims(home: Home, title: JobName, id: JobId): void {
   const folder = folderOf(home, title);
   for (const one of readClaims(home, title))
     if (one.id === id) removeQuietly(`${folder}/claim.${one.generation}`);
   removeFolder(folder);
 }
 
-/** Removes the oldest of these claims: the caller has seen that none of them counts any more. */
-export function pruneNameClaims(home: Home, title: Title, dead: Claim[]): void {
-  const old = dead.toSorted((a, b) => b.generation - a.generation).slice(KEPT);
+/** Removes the oldest of these claims, of which the caller knows that none counts. */
+export function pruneNameClaims(home: Home, title: JobName, dead: NameClaim[]): void {
+  const old = dead.toSorted((a, b) => b.generation - a.generation).slice(MOST_CLAIMS);
   for (const { generation } of old) removeQuietly(`${folderOf(home, title)}/claim.${generation}`);
 }
 
-/** Removes the folders of names that no job has any more; `inUse` are the names of the jobs that stay. */
-export function forgetNames(home: Home, inUse: Title[]): void {
+/** Removes the folders of names that no job has; `inUse` are the names of the jobs that stay. */
+export function forgetNames(home: Home, inUse: JobName[]): void {
   const used = new Set(inUse.map(folderName));
   for (const name of namesIn(home.names)) {
     const folder = `${home.names}/${name}`;
-    // nothing is removed through a link
+    // a link is not followed
     if (inspectDirectory(folder) !== 'ours') continue;
     const claims = claimsIn(folder);
     if (used.has(name) || claims.some(({ id }) => existsSync(home.job(id).dir))) continue;
-    // one by one, and then the folder only if it is empty: a claim that is made meanwhile stays
+    // the folder itself goes only if it is empty: a claim that is made meanwhile stays
     for (const { generation } of claims) removeQuietly(`${folder}/claim.${generation}`);
     for (const file of namesIn(folder))
       if (isAbandoned(`${folder}/${file}`)) removeQuietly(`${folder}/${file}`);
@@ -148,9 +153,5 @@ function isAbandoned(path: string): boolean {
 }
 
 function removeFolder(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  attemptQuietly(() => rmdirSync(folder));
 }

@@ -1,6 +1,6 @@
-/** The files of a job, of a queue, and of a schedule or trigger. Who writes each is said here. */
+/** The files of a job, a queue, a schedule and a trigger, and which process writes each. */
 
-/** Which of a job's logs: the output (with --split only stdout), or stderr. */
+/** One of a job's logs: the output (with --split only stdout), or stderr. */
 export type Stream = 'log' | 'err';
 
 /** The files of one job. */
@@ -12,75 +12,90 @@ export class JobPaths {
   get dir(): string {
     return this.path;
   }
-  /** What to run; written once by the launcher, before anything starts. */
+  /** What to run. Written once by the launcher, before the start. */
   get spec(): string {
     return `${this.dir}/spec.json`;
   }
-  /** The status; written by the highest owner alone. */
+  /** The status. Written by the highest owner only. */
   get state(): string {
     return `${this.dir}/state.json`;
   }
-  /** Blanks, over which the last state is written: room that a full disk cannot take. */
+  /** Blanks over which the last state is written: room that a full disk cannot take. */
   get end(): string {
     return `${this.dir}/end`;
   }
-  /** The script of `run -`; written once by the launcher, before anything starts. */
+  /** The script of `run -`. Written once by the launcher, before the start. */
   get script(): string {
     return `${this.dir}/script`;
   }
-  /** The environment, kept only while the job waits in a queue, may be retried or has --on-exit to run, and with --keep-env. */
+  /**
+   * The stored environment: while the job waits in a queue, may be retried or has --on-exit to run, and with
+   * --keep-env.
+   */
   get env(): string {
     return `${this.dir}/env.json`;
   }
-  /** The FIFO that is held open by whoever will record the end. */
+  /** A FIFO that is open in every process that may record the end: the lock of a living job. */
   get alive(): string {
     return `${this.dir}/alive`;
   }
-  /** The FIFO of --stdin hold and --pty, which the job reads; made by the launcher or the owner, written by `send`, held open by the shim's holder. */
+  /**
+   * The FIFO of --stdin hold and --pty. Created by the launcher or the owner; `send` writes, the job reads.
+   */
   get stdin(): string {
     return `${this.dir}/stdin`;
   }
-  /** The FIFO on which that holder sleeps: a byte, or that nobody of ours is left to write one, ends it. */
+  /**
+   * The FIFO that keeps stdin open: a process of the shim reads it, and ends at a byte or when its last
+   * writer is gone.
+   */
   get stdinEnd(): string {
     return `${this.dir}/stdin.end`;
   }
-  /** What `--stdin -`, or FILE of a queued job, held; written once by the launcher, before anything starts. */
+  /** A copy of `--stdin -`, or of FILE for a queued job. Written once by the launcher, before the start. */
   get input(): string {
     return `${this.dir}/input`;
   }
-  /** What came with the delivery that started it; written once by the listener, before anything starts. */
+  /** The body of the delivery that started the job. Written once by the listener, before the start. */
   get payload(): string {
     return `${this.dir}/payload`;
   }
-  /** A few lines, written by the shim over blanks: itself, its watcher, the main process; who holds stdin, the terminal's two. */
+  /**
+   * The identities of shim, watcher, main process, stdin holder and terminal processes. Written by the shim
+   * over blanks.
+   */
   get shim(): string {
     return `${this.dir}/shim`;
   }
-  /** Who runs --on-exit: a claim, a link that leads nowhere, whose text is the process; once for ever. */
+  /**
+   * The claim to run --on-exit and --notify: a dangling symlink whose target is the process. Never removed.
+   */
   get hook(): string {
     return `${this.dir}/hooks`;
   }
-  /** What became of it; written by whoever runs it. */
+  /** The result of --on-exit. Written by the process that ran it. */
   get hooked(): string {
     return `${this.dir}/on-exit.json`;
   }
-  /** Its output. */
+  /** The output of --on-exit. */
   get hookLog(): string {
     return `${this.dir}/on-exit.log`;
   }
-  /** Who was told of the end because of --notify; written by whoever runs --on-exit. */
+  /** The result of --notify. Written by the process that runs --on-exit. */
   get notified(): string {
     return `${this.dir}/notified.json`;
   }
-  /** Somebody was told of the end. */
+  /** A marker: a command reported the end to the user. */
   get seen(): string {
     return `${this.dir}/seen`;
   }
-  /** The id of the later job that stands for it; written by whoever started that one (`restart`, `run --replace`). */
+  /** The id of the later job that replaces this one. Written by `restart` and `run --replace`. */
   get superseded(): string {
     return `${this.dir}/superseded`;
   }
-  /** The output; written by the job. In a folder of its own, so that a watch on the others stays quiet. */
+  /**
+   * The output. Written by the job. It has a folder of its own, so that a watch on the records does not fire.
+   */
   get log(): string {
     return `${this.dir}/out/log`;
   }
@@ -88,43 +103,49 @@ export class JobPaths {
   get err(): string {
     return `${this.dir}/out/err`;
   }
-  /** How far each reader of the log has come; written by `tail --new`. */
+  /** The positions of the readers of the log. Written by `tail --new`. */
   get cursors(): string {
     return `${this.dir}/out/cursors`;
   }
-  /** Which bytes of these `--max-log` took; written by the highest owner alone, before they go. */
+  /** Which bytes `--max-log` took from the log. Written by the highest owner only, before they go. */
   get trimmed(): string {
     return `${this.dir}/out/trimmed`;
   }
-  /** How large the log was at which time; written by the highest owner alone. */
+  /** The size of the log over time. Written by the highest owner only. */
   get times(): string {
     return `${this.dir}/out/times`;
   }
-  /** Where the output of the current attempt begins; written by the highest owner before a second attempt, and a later one, starts. */
+  /**
+   * Where the output of the current attempt begins. Written by the highest owner before each attempt but the
+   * first.
+   */
   get attemptStart(): string {
     return `${this.dir}/out/attempt`;
   }
-  /** What is kept of a trimmed log where no hole can be punched: its head, or (`keep` from 1 on) a newer part. */
-  side(stream: Stream, keep: number): string {
+  /**
+   * The parts of a trimmed log where the file system has no holes: its head, or (`keep` from 1 on) a newer
+   * part.
+   */
+  sideFile(stream: Stream, keep: number): string {
     return `${this[stream]}.${keep === 0 ? 'head' : `keep.${keep}`}`;
   }
-  /** Who may publish: a claim; the highest number counts. */
+  /** The claim to be the owner, who publishes. The highest number counts. */
   owner(generation: number): string {
     return `${this.dir}/owner.${generation}`;
   }
-  /** Why an owner ended that should not have: an unexpected error; written by that owner, once. */
+  /** Why an owner ended unexpectedly. Written by that owner, once. */
   crash(generation: number): string {
     return `${this.dir}/crash.${generation}`;
   }
-  /** The exit status of an attempt, written by the shim over blanks that were there before the start. */
+  /** The exit status of an attempt. Written by the shim over blanks that are there before the start. */
   exit(attempt: number): string {
     return `${this.dir}/exit.${attempt}`;
   }
-  /** The first signal that an attempt's stop sends: a claim of whoever sends it. */
+  /** The first signal of an attempt's stop: a claim of the process that sends it. */
   firstSignal(attempt: number): string {
     return `${this.dir}/first.${attempt}`;
   }
-  /** The same of a stop of what the job left when it ended. */
+  /** The same for a stop of the processes that the job left running. */
   leftSignal(number: number): string {
     return `${this.dir}/first.left.${number}`;
   }
@@ -132,8 +153,8 @@ export class JobPaths {
   stop(hardness: 'term' | 'kill'): string {
     return `${this.dir}/stop.${hardness}`;
   }
-  /** A request to pause or to go on: a claim, numbered in order; the owner removes those below the one it answered. */
-  hold(number: number): string {
+  /** A request to pause or to resume: a numbered claim. The owner removes those below the one it answered. */
+  pauseRequest(number: number): string {
     return `${this.dir}/hold.${number}`;
   }
 }
@@ -144,71 +165,81 @@ export class QueuePaths {
   constructor(dir: string) {
     this.dir = dir;
   }
-  /** How many of its jobs run at once; written by `run --slots` and `queue set`, absent: one. */
+  /** How many of its jobs may run at once; absent: one. Written by `run --slots` and `queue set`. */
   get slots(): string {
     return `${this.dir}/slots`;
   }
-  /** Nothing starts while this is there. */
+  /** While this exists, no job of the queue starts. */
   get paused(): string {
     return `${this.dir}/paused`;
   }
-  /** Replaced whenever a marker was added or moved: whoever keeps a list of them reads it again. */
+  /**
+   * A hint that changes whenever an entry was added or moved: a process with a list of them reads it again.
+   */
   get stamp(): string {
     return `${this.dir}/stamp`;
   }
-  /** The markers of jobs that were added one by one. */
+  /** The entries of jobs that were added one by one. */
   get waiting(): string {
     return `${this.dir}/waiting`;
   }
-  /** The markers of one --batch; revealed by one rename when all of them are durable. */
+  /** The entries of one --batch. One rename reveals them when all are durable. */
   batch(first: number): string {
     return `${this.dir}/batch.${first}`;
   }
-  /** The same before that. */
+  /** The same folder before that. */
   hidden(first: number): string {
     return `${this.dir}/new.${first}`;
   }
-  /** The environment of all jobs of a batch; it goes with the last marker. */
+  /** The environment of all jobs of a batch. It is removed with the last entry. */
   environment(first: number): string {
     return `${this.dir}/env.${first}`;
   }
-  /** That a job was admitted: a link that leads nowhere, its text is the job. Numbers are given in order and never again. */
-  start(number: number): string {
+  /** One admission: a dangling symlink whose target is the job. Numbers ascend and are never given twice. */
+  admission(number: number): string {
     return `${this.dir}/start.${number}`;
   }
-  /** A FIFO, held by the process that waits for this queue in a sandbox; a byte wakes it. */
-  keeper(sandbox: string): string {
+  /** The FIFO of the queue waiter in a sandbox, which it keeps open; a byte wakes it. */
+  queueWaiter(sandbox: string): string {
     return `${this.dir}/keeper.${sandbox}n`;
   }
-  /** The same of a program that does not know `needs`: it does not see to the jobs that have some. */
+  /** The same of a version that does not know `needs`, and starts no job that has some. */
   olderQueueWaiter(sandbox: string): string {
     return `${this.dir}/keeper.${sandbox}`;
   }
 }
 
-/** The files of one schedule or trigger: of what starts jobs by itself. */
+/** The files of one schedule or trigger. */
 export class TemplatePaths {
   readonly dir: string;
   constructor(dir: string) {
     this.dir = dir;
   }
-  /** What it starts and when, with the environment and a trigger's secret; complete when the directory appears, replaced by `rotate` alone. */
+  /**
+   * The job template, with its environment and a trigger's secret. Complete when the directory appears; only
+   * `rotate` replaces it.
+   */
   get record(): string {
     return `${this.dir}/record.json`;
   }
-  /** It starts nothing while this is there. */
+  /** While this exists, no job is started. */
   get paused(): string {
     return `${this.dir}/paused`;
   }
-  /** What it started, or did not, and why: lines, the newest last. Appended by whoever starts something. */
+  /**
+   * The journal: what was started, or was not, and why. Appended by the process that starts or skips a job.
+   */
   get history(): string {
     return `${this.dir}/history`;
   }
-  /** Which deliveries `wait --trigger` has told in a project, by its key; replaced by rename. */
-  told(project: string): string {
+  /** Which deliveries `wait --trigger` reported in a project, by the project's key. */
+  reportedDeliveries(project: string): string {
     return `${this.dir}/told.${project}`;
   }
-  /** That somebody starts the job of this time, or delivery: a claim, which names the job. A dead one's is followed by the next number. */
+  /**
+   * The claim to start the job of one time or delivery; it names the job. After a process that died, the next
+   * number follows.
+   */
   claim(key: string, generation: number): string {
     return `${this.dir}/at.${key}.${generation}`;
   }

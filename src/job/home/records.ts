@@ -1,16 +1,18 @@
 /**
- * Reading and writing the records of jobs. Each file has one writer (see JobPaths); what others may do is done by
- * exclusive create. A record that cannot be read is reported as unreadable, never dropped and never believed.
- * Functions that write throw system errors; callers turn them into failures with `attempt`.
+ * Reading and writing the records of a job. Each file has one writer (see JobPaths); any other process may
+ * only create files, by a claim. A damaged record is reported as unreadable, never dropped or believed.
+ * Functions that write throw system errors; `attempt` makes failures of them.
  */
 import { closeSync, constants, existsSync, fsyncSync, lstatSync, statSync } from 'node:fs';
-import { sealed } from '../../base/checksum.ts';
-import { claim, createExclusive, openRegular, syncDir, writeRenamed } from '../../base/fs/atomic-write.ts';
+import { withChecksum } from '../../base/checksum.ts';
+import { claim, type Flush, touch, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
 import { fileAt } from '../../base/fs/file-id.ts';
-import { createBlank, isAlone, writeReserved, writeReservedAsync } from '../../base/fs/preallocated.ts';
-import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { highestNumber, listNumbers } from '../../base/fs/generation-claim.ts';
+import { openRegular } from '../../base/fs/open-file.ts';
+import { createBlank, hasOneName, writeReserved, writeReservedAsync } from '../../base/fs/preallocated.ts';
+import { readRecord } from '../../base/fs/read-record.ts';
+import { attemptQuietly, errnoOf, ignoreSystemError, systemError } from '../../base/result.ts';
 import { parseSchema, type Schema } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
 import { KNOWN_NEEDS } from '../needs.ts';
@@ -28,69 +30,74 @@ import {
 } from '../state.ts';
 import type { JobPaths } from './paths.ts';
 
-/** What a reader finds where a record should be. */
+/** The result of reading a record. */
 export type Found<T> = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'read'; value: T };
 
-/** One record of a job; `what`: its name, for the reason why it is unreadable. */
-export function readShaped<T>(path: string, what: string, shape: Schema<T>): Found<T> {
+/** Reads a record and checks it against its schema; `what`: its name, for the reason why it is unreadable. */
+export function readChecked<T>(path: string, what: string, schema: Schema<T>): Found<T> {
   const stored = readRecord(path);
   if (stored.kind === 'absent') return stored;
   if (stored.kind === 'unreadable') return { kind: 'unreadable', why: `${what}: ${stored.why}` };
   if (stored.text === '') return { kind: 'unreadable', why: `${what}: ${EMPTY}` };
-  const parsed = parseSchema(shape, stored.text);
+  const parsed = parseSchema(schema, stored.text);
   return parsed.ok
     ? { kind: 'read', value: parsed.value }
     : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
 }
 
 const EMPTY = 'it is empty';
-/** Whether a record has nothing in it: what was not flushed before a power cut. */
+/** Whether a record is empty: after a power cut, a file that was not flushed. */
 export const isEmpty = (found: Found<unknown>): boolean =>
   found.kind === 'unreadable' && found.why.endsWith(`: ${EMPTY}`);
 
 // ---- spec, state -----------------------------------------------------------------------------------------
 
-/** Its name is durable only when the directory is flushed: the claim of the owner, which follows, does that. */
-export const writeSpec = (job: JobPaths, spec: Spec): void => writeRenamed(job.spec, sealed(spec));
+/** The caller flushes the directory: it claims the owner next, and that claim does it. */
+export const writeSpec = (job: JobPaths, spec: Spec): void =>
+  writeAtomic(job.spec, withChecksum(spec), 'content');
 export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
-  const spec = readShaped(job.spec, 'spec.json', specSchema);
+  const spec = readChecked(job.spec, 'spec.json', specSchema);
   if (spec.kind !== 'read') return spec;
   if (spec.value.id !== id) return { kind: 'unreadable', why: `spec.json: it is of job ${spec.value.id}` };
   if (spec.value.argv.length === 0) return { kind: 'unreadable', why: 'spec.json: argv is empty' };
   return spec;
 }
 
-/** Enough for every state but one with a long spec. */
+/** Enough for a state, unless its spec is long. */
 const STATE_BYTES = 4096;
 
-/** Keeps room for the last state, so that a full disk cannot lose how a job ended, and why. */
+/** Preallocates room for the last state, so that a full disk cannot lose the outcome of the job. */
 export const reserveEnd = (job: JobPaths): void => closeSync(createBlank(job.end, STATE_BYTES));
 
-/** Publishes the state, durably unless `flush` is false: the last one in the room that is kept for it, if need be without the spec, which stands beside it. */
-export function writeState(job: JobPaths, state: State, flush = true): void {
-  // a FIFO in its place would hold us up for ever
-  const isLast = state.status.phase === 'ended' && isAlone(job.end);
-  const write = (one: State): void => {
-    const text = sealed(one);
-    if (isLast) writeReserved(job.state, job.end, text);
-    else writeRenamed(job.state, text, flush);
-  };
-  try {
-    write(state);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== 'ENOSPC' || !isLast) throw thrown;
-    write({ ...state, spec: null });
+/**
+ * Publishes a state. The last one goes into the preallocated room, and is always durable; if it does not fit
+ * there and the disk is full, it is written without its copy of the spec.
+ */
+export function writeState(job: JobPaths, state: State, flush: Flush = 'all'): void {
+  // something else may stand in its place, and a FIFO would block this process
+  const isLast = state.status.phase === 'ended' && hasOneName(job.end);
+  if (!isLast) {
+    writeAtomic(job.state, withChecksum(state), flush);
+    return;
   }
-  if (flush) syncDir(job.dir);
+  try {
+    writeReserved(job.state, job.end, withChecksum(state));
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOSPC') throw thrown;
+    writeReserved(job.state, job.end, withChecksum({ ...state, spec: null }));
+  }
 }
 
-/** Publishes the last state, durably, beside this thread. Rejects with a system error where writeState has to do. */
+/**
+ * Publishes the last state durably, outside of this thread. Rejects with a system error where writeState must
+ * do it.
+ */
 export const writeEndAsync = (job: JobPaths, state: State): Promise<void> =>
-  isAlone(job.end)
-    ? writeReservedAsync(job.state, job.end, sealed(state))
-    : Promise.reject(Object.assign(new Error('no room is kept'), { code: 'ENOENT' }));
+  hasOneName(job.end)
+    ? writeReservedAsync(job.state, job.end, withChecksum(state))
+    : Promise.reject(systemError('ENOENT', job.end));
 
-export const readState = (job: JobPaths): Found<State> => readShaped(job.state, 'state.json', stateSchema);
+export const readState = (job: JobPaths): Found<State> => readChecked(job.state, 'state.json', stateSchema);
 
 // ---- owners: the highest generation publishes ------------------------------------------------------------
 
@@ -99,96 +106,87 @@ export interface Owner {
   identity: Identity;
 }
 
-/** An owner as it is on record; `knows`: what its program knows of what a job may need. */
+/** An owner on record; `knows`: the needs that its program knows. */
 export interface RecordedOwner extends Owner {
   knows: string[];
 }
 
-/** Tries to become `owner.N`, durably unless `flush` is false; false if somebody is. */
-export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush = true): boolean =>
+/** Tries to become `owner.N`; false if another process has that number. */
+export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush: Flush = 'all'): boolean =>
   claim(
     job.owner(generation),
-    sealed({ v: 1, identity, knows: KNOWN_NEEDS, directory: numberOf(job) }),
+    withChecksum({ v: 1, identity, knows: KNOWN_NEEDS, directory: inodeOf(job) }),
     flush,
   );
 
-const numberOf = (job: JobPaths): string | null => fileAt(job.dir)?.ino.toString() ?? null;
+const inodeOf = (job: JobPaths): string | null => fileAt(job.dir)?.ino.toString() ?? null;
 
-/** Whether the job's directory is a copy of the one in which it was started. */
+/** Whether the job's directory is a copy of the one in which the job was started. */
 export function isCopied(job: JobPaths): boolean {
-  const owner = readShaped(job.owner(highestGeneration(job)), 'owner', ownerSchema);
-  return owner.kind === 'read' && owner.value.directory !== null && owner.value.directory !== numberOf(job);
+  const owner = readChecked(job.owner(highestGeneration(job)), 'owner', ownerSchema);
+  return owner.kind === 'read' && owner.value.directory !== null && owner.value.directory !== inodeOf(job);
 }
 
-/** All who are on record as owners of the job in this folder, also of another home. */
-export const wereOwners = (folder: string): Identity[] =>
-  namesIn(folder).flatMap((name) => {
-    if (!/^owner\.\d{1,9}$/.test(name)) return [];
-    const owner = readShaped(`${folder}/${name}`, name, ownerSchema);
+/** All owners on record in a job's folder, which may be in another home. */
+export const listOwners = (folder: string): Identity[] =>
+  listNumbers(folder, 'owner').flatMap((number) => {
+    const owner = readChecked(`${folder}/owner.${number}`, 'owner', ownerSchema);
     return owner.kind === 'read' ? owner.value.identity : [];
   });
 
-/** The number of the highest owner, readable or not; 0 if nobody is yet. */
-export const highestGeneration = (job: JobPaths): number =>
-  Math.max(0, ...namesIn(job.dir).map((name) => Number(/^owner\.(\d{1,9})$/.exec(name)?.[1] ?? 0)));
+/** The number of the highest owner, readable or not; 0 if there is none. */
+export const highestGeneration = (job: JobPaths): number => highestNumber(job.dir, 'owner');
 
-/** The highest owner; absent if nobody is yet. */
+/** The highest owner; absent if there is none. */
 export function readOwner(job: JobPaths): Found<RecordedOwner> {
   const generation = highestGeneration(job);
   return generation === 0 ? { kind: 'absent' } : readOwnerOf(job, generation);
 }
 
-/** One owner of the job, the first or a later one. */
+/** The owner of this generation. */
 export function readOwnerOf(job: JobPaths, generation: number): Found<RecordedOwner> {
-  const owner = readShaped(job.owner(generation), `owner.${generation}`, ownerSchema);
+  const owner = readChecked(job.owner(generation), `owner.${generation}`, ownerSchema);
   return owner.kind === 'read'
     ? { kind: 'read', value: { generation, identity: owner.value.identity, knows: owner.value.knows } }
     : owner;
 }
 
-// ---- owners that failed ------------------------------------------------------------------------------------
+// ---- owners that failed
+// ------------------------------------------------------------------------------------
 
-/** Notes why an owner ends, or gives up. A home that cannot be written is no reason to fail. */
+/** Records why an owner ends unexpectedly. If it cannot be written, it is lost. */
 export function writeCrash(job: JobPaths, generation: number, crash: Omit<Crash, 'v'>): void {
-  try {
-    claim(job.crash(generation), sealed({ v: 1, ...crash }), false);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  attemptQuietly(() => claim(job.crash(generation), withChecksum({ v: 1, ...crash }), 'none'));
 }
 
-/** Why the last owner of the job that failed did so, and when; undefined: none did, as far as is known. */
+/** The last recorded crash of an owner. */
 export function readLastCrash(job: JobPaths): Crash | undefined {
-  const [last = 0] = numbersOf(job, 'crash').sort((a, b) => b - a);
+  const last = highestNumber(job.dir, 'crash');
   if (last === 0) return undefined;
-  const crash = readShaped(job.crash(last), `crash.${last}`, crashSchema);
+  const crash = readChecked(job.crash(last), `crash.${last}`, crashSchema);
   return crash.kind === 'read' ? crash.value : { v: 1, at: 0, why: 'the reason cannot be read' };
 }
 
 /**
- * How many owners in a row, up to the last one, failed: they left no state behind, or noted why they ended. Asked of a job that
- * nobody owns.
+ * How many owners in a row, up to the last one, failed: each of them left no state, or recorded a crash. For
+ * a job without a living owner.
  */
 export function countFailedOwners(job: JobPaths): number {
   const state = readState(job);
-  const told = state.kind === 'read' ? state.value.generation : 0;
-  const crashed = new Set(numbersOf(job, 'crash'));
-  const owners = numbersOf(job, 'owner').sort((a, b) => b - a);
-  const sound = owners.findIndex((generation) => generation <= told && !crashed.has(generation));
+  const published = state.kind === 'read' ? state.value.generation : 0;
+  const crashed = new Set(listNumbers(job.dir, 'crash'));
+  const owners = listNumbers(job.dir, 'owner').sort((a, b) => b - a);
+  const sound = owners.findIndex((generation) => generation <= published && !crashed.has(generation));
   return sound < 0 ? owners.length : sound;
 }
 
-const numbersOf = (job: JobPaths, kind: 'owner' | 'crash'): number[] =>
-  namesIn(job.dir).flatMap((name) => Number(NUMBERED[kind].exec(name)?.[1] ?? []));
-const NUMBERED = { owner: /^owner\.([1-9]\d{0,8})$/, crash: /^crash\.([1-9]\d{0,8})$/ };
-
 // ---- exit status: written by the shim, valid only as a whole line ----------------------------------------
 
-/** Reserves the room for an exit status on the disk, so that a full one cannot lose it; durable with flushExit. */
+/** Preallocates the exit status, so that a full disk cannot lose it. flushExit makes the room durable. */
 export const prepareExit = (job: JobPaths, attempt: number): void =>
   closeSync(createBlank(job.exit(attempt), 8));
 
-/** Makes sure, before the job starts, that the room is really on the disk. */
+/** Called before the job starts: makes sure that the room is on the disk. */
 export function flushExit(job: JobPaths, attempt: number): void {
   const fd = openRegular(job.exit(attempt), constants.O_WRONLY);
   try {
@@ -198,20 +196,20 @@ export function flushExit(job: JobPaths, attempt: number): void {
   }
 }
 
-/** What the shim writes over the blanks: the status twice, as far as there is room, so that a flipped bit makes no other of it. */
+/** The shim writes the status twice if there is room, so that a flipped bit is found. Blanks may follow. */
 const STATUS = /^(\d{1,3})\n(?:\1\n)? *$/;
 
-/** The status that the shim saw, and when it wrote it (milliseconds since 1970); undefined while there is none. */
+/** The recorded exit status and its time (milliseconds since 1970); undefined if there is none yet. */
 export function readExit(job: JobPaths, attempt: number): { code: number; at: number } | undefined {
   const stored = readRecord(job.exit(attempt));
   const code = stored.kind === 'text' ? STATUS.exec(stored.text)?.[1] : undefined;
   if (code === undefined || Number(code) > 255) return undefined;
-  // gc may have removed the job since
+  // gc may have removed the job meanwhile
   const stat = statSync(job.exit(attempt), { throwIfNoEntry: false });
   return stat && { code: Number(code), at: Math.round(stat.mtimeMs) };
 }
 
-/** Whether something else than a status, or the blanks before it, stands there. */
+/** Whether the file holds something else than a status or blanks. */
 export function isExitDamaged(job: JobPaths, attempt: number): boolean {
   const stored = readRecord(job.exit(attempt));
   return stored.kind === 'unreadable' || (stored.kind === 'text' && !/^ *$/.test(stored.text));
@@ -219,19 +217,19 @@ export function isExitDamaged(job: JobPaths, attempt: number): boolean {
 
 // ---- requests to stop ------------------------------------------------------------------------------------
 
-/** Leaves a request to stop; false if one of this hardness is there already: it stands. */
+/** Requests a stop; false if there is a request of this hardness: the first one counts. */
 export const requestStop = (job: JobPaths, hardness: 'term' | 'kill', stop: Stop): boolean =>
-  claim(job.stop(hardness), sealed(stop));
+  claim(job.stop(hardness), withChecksum(stop));
 
-/** The requests to stop so far, the softer first. An unreadable one still asks for a stop: the plainest. */
+/** The requests to stop, the softer first. An unreadable request counts as one with default values. */
 export function readStops(job: JobPaths): Stop[] {
   return (['term', 'kill'] as const).flatMap((hardness) => {
-    const stop = readShaped(job.stop(hardness), `stop.${hardness}`, stopSchema);
+    const stop = readChecked(job.stop(hardness), `stop.${hardness}`, stopSchema);
     if (stop.kind === 'absent') return [];
     const stat = lstatSync(job.stop(hardness), { throwIfNoEntry: false });
-    // where no descriptor is left nothing can be opened, not even to see that there is nothing
+    // with no descriptor left every open fails, also of a file that does not exist
     if (!stat) return [];
-    // as the end: by the clock that files are stamped with, whatever the killer's says
+    // by the clock of the file system, as the end is, whatever the clock of the requesting process says
     const at = Math.round(stat.mtimeMs);
     if (stop.kind === 'read') return [{ ...stop.value, at }];
     const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
@@ -240,8 +238,8 @@ export function readStops(job: JobPaths): Stop[] {
 }
 
 /**
- * Notes, durably, that a signal is about to be sent; undefined: nobody has sent one before. Else what was sent before. Where nothing
- * can be written the signal is sent all the same.
+ * Called before a signal is sent. Records it durably and returns undefined, or returns the first signal that
+ * another process sent before. If it cannot be recorded, the signal is sent anyway.
  */
 export function claimFirstSignal(
   job: JobPaths,
@@ -249,53 +247,52 @@ export function claimFirstSignal(
   first: Omit<FirstSignal, 'v'>,
 ): FirstSignal | undefined {
   try {
-    if (claim(job.firstSignal(attempt), sealed({ v: 1, ...first }))) return undefined;
+    if (claim(job.firstSignal(attempt), withChecksum({ v: 1, ...first }))) return undefined;
   } catch (thrown) {
     ignoreSystemError(thrown);
     return undefined;
   }
-  const before = readShaped(job.firstSignal(attempt), `first.${attempt}`, firstSignalSchema);
-  // one that cannot be read has been written all the same
+  const before = readChecked(job.firstSignal(attempt), `first.${attempt}`, firstSignalSchema);
+  // an unreadable record was still written before a signal
   return before.kind === 'read'
     ? before.value
     : { v: 1, ticks: 0, monotonicMs: first.monotonicMs, graceMs: 0 };
 }
 
-/** A claim of the first signal to what an ended job left: the claim of another process, or the path of the new one. */
+/** A claim of the first signal to leftovers: that of another process, or the path of the new claim. */
 export interface LeftClaim {
   earlier?: FirstSignal;
   path?: string;
 }
 
 /**
- * Claims the first signal to what an ended job left. Such a stop may come again and again, so a claim counts for its grace alone, and
- * its owner removes it when nothing is left.
+ * Claims the first signal to the leftovers of an ended job. Such a stop may be repeated, so a claim counts
+ * for its grace only, and its maker removes it when nothing is left.
  */
 export function claimLeftSignal(job: JobPaths, first: Omit<FirstSignal, 'v'>): LeftClaim {
   try {
     for (;;) {
-      const numbers = namesIn(job.dir).map((name) => Number(/^first\.left\.(\d{1,9})$/.exec(name)?.[1] ?? 0));
-      const last = Math.max(0, ...numbers);
-      const before = readShaped(job.leftSignal(last), 'first.left', firstSignalSchema);
+      const last = highestNumber(job.dir, 'first.left');
+      const before = readChecked(job.leftSignal(last), 'first.left', firstSignalSchema);
       if (before.kind === 'read' && first.monotonicMs - before.value.monotonicMs < before.value.graceMs)
         return { earlier: before.value };
       const path = job.leftSignal(last + 1);
-      if (claim(path, sealed({ v: 1, ...first }), false)) return { path };
+      if (claim(path, withChecksum({ v: 1, ...first }), 'none')) return { path };
     }
   } catch (thrown) {
-    errnoOf(thrown);
+    ignoreSystemError(thrown);
     return {};
   }
 }
 
 // ---- seen ------------------------------------------------------------------------------------------------
 
-/** Notes that somebody was told how the job ended. A home that cannot be written is no reason to fail. */
-export function noteSeen(job: JobPaths): void {
+/** Records that a command reported the end to the user. If it cannot be written, it is lost. */
+export function markSeen(job: JobPaths): void {
   try {
-    // not through a link that stands in the place of the job
+    // the job's directory may be a link by now
     requireDirectory(job.dir, true);
-    closeSync(createExclusive(job.seen));
+    touch(job.seen);
   } catch (thrown) {
     ignoreSystemError(thrown);
   }
@@ -304,7 +301,10 @@ export const isSeen = (job: JobPaths): boolean => existsSync(job.seen);
 
 // ---- superseded ------------------------------------------------------------------------------------------
 
-/** Notes which later job stands for this one: a failure of it counts no more. A home that cannot be written is no reason to fail. */
+/**
+ * Records the later job that replaces this one, whose failure then no longer counts. If it cannot be written,
+ * it is lost.
+ */
 export function markSuperseded(job: JobPaths, by: JobId): void {
   try {
     requireDirectory(job.dir, true);
@@ -314,7 +314,7 @@ export function markSuperseded(job: JobPaths, by: JobId): void {
   }
 }
 
-/** The job that stands for this one: its first successor. */
+/** The first job that replaced this one. */
 export function supersededBy(job: JobPaths): JobId | undefined {
   const stored = readRecord(job.superseded);
   const id = stored.kind === 'text' ? Number(stored.text.trim()) : 0;

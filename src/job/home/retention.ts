@@ -1,26 +1,29 @@
-/** Pure: what may gc remove? Given what it needs to know about each ended job, never about live ones. */
+/** Retention: which ended jobs gc may remove. Pure. Live jobs are never asked about. */
 import type { JobId } from '../spec.ts';
 
-export interface Keepsake {
+export interface RetentionCandidate {
   id: JobId;
   /** Milliseconds since 1970. */
   endedAt: number;
   sizeBytes: number;
-  /** It failed and nobody was told so yet. */
+  /** It failed, and no command has reported that yet. */
   unseenFailure: boolean;
-  /** Something of it still runs. */
+  /** A process of it still runs. */
   leftovers: boolean;
-  /** A queued job waits for it, or its end has yet to be told to one; or it is the last result of a schedule or trigger. */
+  /**
+   * A queued job waits for it, or must still learn of its end; or it is the last result of a schedule or
+   * trigger.
+   */
   awaited: boolean;
 }
 
 export interface RetentionRules {
   olderThanMs: number;
-  /** How many of the newest are kept at most. */
+  /** How many of the newest jobs stay at most. */
   keep: number;
-  /** How many bytes of logs are kept at most. */
+  /** How many bytes of logs stay at most. */
   maxTotalBytes: number;
-  /** A failure that nobody was told about is kept this long, milliseconds, whatever the other rules say. */
+  /** How long an unreported failure stays, milliseconds, whatever the other rules say. */
   unseenFailureMs: number;
 }
 
@@ -33,23 +36,23 @@ export const DEFAULT_RETENTION: RetentionRules = {
 };
 
 /** The jobs to remove: too old, beyond the newest, or beyond the total size (the oldest go first). */
-export function chooseRemovals(jobs: Keepsake[], rules: RetentionRules, now: number): JobId[] {
+export function chooseRemovals(jobs: RetentionCandidate[], rules: RetentionRules, now: number): JobId[] {
   const newestFirst = [...jobs].sort((a, b) => b.endedAt - a.endedAt || b.id - a.id);
-  let kept = 0;
-  let keptBytes = 0;
+  let count = 0;
+  let bytes = 0;
   const removals: JobId[] = [];
   for (const job of newestFirst) {
     const surplus =
       now - job.endedAt > rules.olderThanMs ||
-      kept >= rules.keep ||
-      keptBytes + job.sizeBytes > rules.maxTotalBytes;
+      count >= rules.keep ||
+      bytes + job.sizeBytes > rules.maxTotalBytes;
     const guarded =
       job.leftovers || job.awaited || (job.unseenFailure && now - job.endedAt <= rules.unseenFailureMs);
     if (surplus && !guarded) {
       removals.push(job.id);
     } else {
-      kept++;
-      keptBytes += job.sizeBytes;
+      count++;
+      bytes += job.sizeBytes;
     }
   }
   return removals;

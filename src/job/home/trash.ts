@@ -1,10 +1,13 @@
-/** The trash: what is deleted is renamed into it first. That is atomic: whoever comes second finds nothing. */
+/**
+ * The trash: a directory is renamed into it before it is deleted. The rename is atomic, so only one process
+ * deletes.
+ */
 import { renameSync } from 'node:fs';
 import { emptyDirectory, inDirectory } from '../../base/fs/directories.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, ignoreSystemError } from '../../base/result.ts';
 import type { Home } from './home.ts';
 
-/** Renames a directory away and deletes it there; false if somebody else did. */
+/** Renames a directory into the trash; false if another process did. The caller then calls emptyTrash. */
 export function discard(home: Home, path: string, as: string): boolean {
   try {
     inDirectory(home.trash, (trash) => renameSync(path, `${trash}/${as}.${process.pid}`));
@@ -15,11 +18,7 @@ export function discard(home: Home, path: string, as: string): boolean {
   return true;
 }
 
-/** Deletes what lies there; what was left by somebody who was killed, too. */
+/** Deletes everything in the trash, also what killed processes left. */
 export function emptyTrash(home: Home): void {
-  try {
-    emptyDirectory(home.trash);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  attemptQuietly(() => emptyDirectory(home.trash));
 }

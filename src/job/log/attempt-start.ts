@@ -1,9 +1,9 @@
 /**
- * Where the output of an attempt begins in the logs: `out/attempt`, written by the owner before it starts the attempt, from the
- * second one on. It is not flushed: after a power cut no attempt runs.
+ * Where the output of an attempt begins in the logs: `out/attempt`. The owner writes it before each attempt
+ * but the first. It is not flushed, because no attempt survives a power cut.
  */
-import { sealed } from '../../base/checksum.ts';
-import { writeRenamed } from '../../base/fs/atomic-write.ts';
+import { withChecksum } from '../../base/checksum.ts';
+import { writeAtomic } from '../../base/fs/atomic-write.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
@@ -17,20 +17,20 @@ const startSchema = is.object({
   err: is.count,
 });
 
-/** Notes that an attempt begins here. Throws a system error. */
+/** Records that an attempt begins here. Throws a system error. */
 export function writeAttemptStart(job: JobPaths, attempt: number): void {
   const [log, err] = [readLogSize(job) ?? 0, readLogSize(job, 'err') ?? 0];
-  writeRenamed(job.attemptStart, sealed({ v: 1, attempt, log, err }), false);
+  writeAtomic(job.attemptStart, withChecksum({ v: 1, attempt, log, err }), 'none');
 }
 
-/** The offset at which the output of the attempt begins that a state is of; that of earlier ones failed. */
+/** The offset at which the output of the state's attempt begins. What is before it is of failed attempts. */
 export function readAttemptStart(
   job: JobPaths,
   { attempt, status }: Pick<State, 'attempt' | 'status'>,
   stream: Stream,
 ): number {
   if (attempt === 1) return 0;
-  // asked before the record: if there is none of this attempt by then, all of this is of earlier ones
+  // read before the record: if there is no record of this attempt yet, all of this is of earlier ones
   const size = readLogSize(job, stream) ?? 0;
   const stored = readRecord(job.attemptStart);
   const start = stored.kind === 'text' ? is.parseSchema(startSchema, stored.text) : undefined;
@@ -38,11 +38,11 @@ export function readAttemptStart(
   return status.phase === 'queued' ? size : 0;
 }
 
-/** What the owner writes into the log before an attempt, as a note of ours: see writeLogNote. */
+/** The heading that the owner writes into the log before an attempt, see writeLogNote. */
 export const headingOf = (attempt: number, attempts: number, how: string): string =>
   `attempt ${attempt} of ${attempts}${how}`;
 
 const HEADING = /^\[bgjob: attempt \d+ of \d+(, after it [^\]]*)?\]$/;
 
-/** Whether a line of a log is such a one: nothing that the job wrote. */
+/** Whether a line of a log is such a heading. */
 export const isHeading = (line: string): boolean => HEADING.test(line);

@@ -1,25 +1,26 @@
-/** Lines of our own in a job's log, `[bgjob: …]`: what the job itself cannot say. */
-import { closeSync, constants, fstatSync, lstatSync } from 'node:fs';
+/** Notes of bgjob in a job's log: lines of the form `[bgjob: …]`. */
+import { closeSync, constants, fstatSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createLog, openLog, openRegular, writeAll } from '../../base/fs/atomic-write.ts';
+import { writeAll } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
+import { openLog, openRegular } from '../../base/fs/open-file.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { JobPaths } from '../home/paths.ts';
 
-/** Writes one into an open log, on a line of its own. Throws system errors. */
+/** Writes a note into an open log, on a line of its own. Throws system errors. */
 export function writeLogNote(job: JobPaths, log: number, text: string): void {
   writeAll(log, Buffer.from(`${endsLine(job.log) ? '' : '\n'}[bgjob: ${text}]\n`));
 }
 
-/** The same into the log of a job that nobody runs; makes it if it is not there. What cannot be written is no reason to fail. */
+/**
+ * Adds a note to the log of a job that does not run, and creates the log if needed. If it cannot be written,
+ * it is lost.
+ */
 export function addLogNote(job: JobPaths, text: string): void {
   try {
-    const stat = lstatSync(job.log, { throwIfNoEntry: false });
-    // a FIFO in its place would hold us up
-    if (stat && !stat.isFile()) return;
     makeDirectory(dirname(job.log));
-    const log = stat ? openLog(job.log) : createLog(job.log);
+    const log = openLog(job.log);
     try {
       writeLogNote(job, log, text);
     } finally {

@@ -1,67 +1,69 @@
 /**
- * Reading a log: bounded pieces of it, and following it. A cursor is a byte offset into everything the job ever
- * wrote; `--max-log` moves none. A log is never read whole: it may have hundreds of gigabytes, most of them holes. Bytes
- * that are returned are always those that were written at that offset, also while the log is being trimmed.
+ * Reading a log, in bounded pieces, and following it. An offset counts all bytes that the job ever wrote;
+ * `--max-log` changes no offset. A log is never read as a whole: it may have hundreds of gigabytes, most of
+ * them holes. Bytes that are returned were written at that offset, also if the log is trimmed during the
+ * read.
  *
- * A job may empty its log, and the owner records that only when it looks. A reader that goes on (`next`) notices it by itself, and
- * counts on from the highest offset that it knew. When the record comes and counts further, the reader takes its numbers; when it
- * counts less far, the reader stays that much ahead: its offsets never go back.
+ * A job may empty its log, and the owner records that only at its next poll. A reader that continues (`next`)
+ * notices it first, and counts on from the highest offset that it knew. When the record comes and counts
+ * further, the reader takes over its numbers. When the record counts less far, the reader stays ahead of it
+ * by that distance: the offsets of a reader never decrease.
  */
 import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs';
 import { readAt, readRecord } from '../../base/fs/read-record.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
 import { countLines, startOfLastLines } from './last-lines.ts';
-import { isMarked, LogPosition } from './mark.ts';
+import { LogPosition, matchesPosition } from './log-position.ts';
 import { emptiedAt, isSameTrimming, readTrimmed, type Trimming } from './trim-record.ts';
 
 export type { Stream } from '../home/paths.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** A read that is overtaken by trimming this often returns nothing this time. */
+/** After so many reads that trimming overtook, a read returns nothing. */
 const MOST_TRIES = 50;
 
-/** A hole is at least so long. */
+/** The least length of a hole. */
 const HOLE_BYTES = 4096;
 
-/** A piece of a log: its bytes and where they stand. */
+/** A piece of a log. */
 export interface Piece {
   bytes: Buffer;
   from: number;
   to: number;
   /** The size of the log when it was read, bytes. */
   size: number;
-  /** How many bytes before `from` were asked for but are gone. */
+  /** How many of the requested bytes before `from` are gone. */
   gone: number;
-  /** How many bytes went before `from` because the job emptied its log; 0: it did not, as far as was asked for. */
+  /** How many bytes before `from` are gone because the job emptied its log. */
   emptied: number;
 }
 
-/** An open log; `size` is asked anew at each use. */
+/** An open log. Its size is read anew at each use. */
 export class Log {
   private fd: number;
   private readonly job: JobPaths;
   private readonly stream: Stream;
   /** The highest offset known to this reader. */
   private highest = 0;
-  /** What it read last, and the offset of the first byte of the file at that time. */
-  private mark = LogPosition.none;
-  private markBase = 0;
-  /** The last recorded emptying that it has heard of; undefined before the first look. */
+  /** The bytes before the end of the last read, and the offset of the first byte of the file at that time. */
+  private position = LogPosition.none;
+  private positionBase = 0;
+  /** The last recorded emptying that this reader knows; undefined before the first read. */
   private recordedFloor: number | undefined;
-  /** Where the log began anew, if this reader noticed that before it was recorded. */
+  /** Where the log began anew, if this reader noticed that before the owner recorded it. */
   private noticed: number | undefined;
-  /** So much higher than the recorded offsets are those of this reader. */
+  /** How far the offsets of this reader are ahead of the recorded ones. */
   private ahead = 0;
-  /** The attempt whose log this is: the record of where its output begins, which changes with each. */
+  /** The record of the attempt whose log this is: where its output begins. Each attempt has another. */
   private attempt: string;
-  /** The record as it was read last. */
+  /** The last record that was read. */
   private known: Trimming | null = null;
-  /** Where `next` goes on. */
+  /** The offset at which `next` continues. */
   private at = 0;
-  /** The last emptying that `next` told. */
-  private toldFloor = 0;
+  /** The last emptying that `next` reported. */
+  private reportedFloor = 0;
 
   private constructor(fd: number, job: JobPaths, stream: Stream) {
     this.fd = fd;
@@ -70,20 +72,20 @@ export class Log {
     this.attempt = this.readAttempt();
   }
 
-  /** Undefined if there is no log (yet), or something that is not a file stands there. */
+  /** Undefined if there is no log, or something else than a file stands at its path. */
   static open(job: JobPaths, stream: Stream = 'log'): Log | undefined {
     const fd = openFile(job[stream]);
     return fd === undefined ? undefined : new Log(fd, job, stream);
   }
 
-  /** How much the job has written in all, bytes that are gone included. */
+  /** How many bytes the job has written, including those that are gone. */
   get size(): number {
-    return this.look().size;
+    return this.readExtent().size;
   }
 
-  /** The bytes that `--max-log` took: from `from` up to `to`; null if it took none. */
+  /** The bytes that `--max-log` took; null if it took none. */
   get gap(): { from: number; to: number } | null {
-    const { trimming } = this.look();
+    const { trimming } = this.readExtent();
     return trimming && trimming.to > trimming.from ? { from: trimming.from, to: trimming.to } : null;
   }
 
@@ -92,17 +94,17 @@ export class Log {
     return gap ? gap.to - gap.from : 0;
   }
 
-  /** How many bytes are gone because the log was emptied: all before this offset. */
+  /** The offset before which all bytes are gone because the log was emptied. */
   get emptiedBytes(): number {
-    return this.look().trimming?.floor ?? 0;
+    return this.readExtent().trimming?.floor ?? 0;
   }
 
-  /** Whether bytes may have gone uncounted: no hole can be punched there, so the log was emptied while it was written. */
+  /** Whether offsets are approximate: without holes, bytes written during a rotation are not counted. */
   get isApproximate(): boolean {
-    return (this.look().trimming?.keep ?? 0) > 0;
+    return (this.readExtent().trimming?.keep ?? 0) > 0;
   }
 
-  /** Whether a descriptor of ours is this very file: who follows it there would follow himself. */
+  /** Whether a descriptor is this very file. A reader that writes there would follow its own output. */
   isSameFile(fd: number): boolean {
     try {
       const [mine, other] = [fstatSync(this.fd), fstatSync(fd)];
@@ -118,20 +120,20 @@ export class Log {
   }
 
   /**
-   * The bytes from `from` up to `to`, as far as there are; it ends where a gap begins. A read that begins in a gap begins at
-   * its end instead, is as long as was asked for, and `gone` says how much is missing before it. `into`: memory for the bytes,
-   * large enough; who reads a gigabyte in pieces uses the same again.
+   * The bytes from `from` up to `to` that exist. The piece ends at a gap. If `from` is in a gap, the piece
+   * begins at the end of the gap with the requested length, and `gone` is the number of skipped bytes.
+   * `into`: a buffer to reuse for the bytes.
    */
   read(from: number, to: number, into?: Buffer): Piece {
     for (let tries = 1; ; tries++) {
-      const before = this.look();
+      const before = this.readExtent();
       const piece = this.readBy(before, from, to, into);
-      // asked again after the read: what was recorded meanwhile may have been holes already
-      const after = this.look();
+      // the extent is read again: bytes of a gap that was recorded meanwhile may have been zeros already
+      const after = this.readExtent();
       const [old, now] = [before.trimming, after.trimming];
       const isMoved = (old?.base ?? 0) !== (now?.base ?? 0) || old?.turning === true || now?.turning === true;
-      const isBeside = !now || piece.to <= now.from || piece.from >= now.to;
-      if (isSameTrimming(old, now) || (!isMoved && isBeside)) {
+      const isOutside = !now || piece.to <= now.from || piece.from >= now.to;
+      if (isSameTrimming(old, now) || (!isMoved && isOutside)) {
         this.remember(piece, now);
         return piece;
       }
@@ -142,11 +144,11 @@ export class Log {
     }
   }
 
-  /** From where `next` reads; `from` is an offset that was told before, so the log was emptied if it is shorter. */
+  /** Sets the offset of `next`. It was reported before, so a shorter log was emptied. */
   seek(from: number): void {
-    const { trimming } = this.look();
+    const { trimming } = this.readExtent();
     this.at = from;
-    this.toldFloor = Math.min(from, trimming?.floor ?? 0);
+    this.reportedFloor = Math.min(from, trimming?.floor ?? 0);
     this.highest = Math.max(this.highest, from);
   }
 
@@ -155,7 +157,7 @@ export class Log {
     return stored?.kind === 'text' ? stored.text : '';
   }
 
-  /** Whether another attempt writes into another file by now: the log was moved away or removed before it began. */
+  /** Whether a later attempt writes another file, because the log was moved away or removed before it began. */
   get isPast(): boolean {
     if (this.readAttempt() === this.attempt) return false;
     const fd = openFile(this.job[this.stream]);
@@ -165,7 +167,7 @@ export class Log {
     return isPast;
   }
 
-  /** Goes on with the log of another attempt: to be called when `next` found nothing more. False if there is none. */
+  /** Continues with the log of a later attempt, after `next` found nothing more. False if there is none. */
   reopen(): boolean {
     if (!this.isPast) return false;
     const fd = openFile(this.job[this.stream]);
@@ -174,45 +176,48 @@ export class Log {
     [this.fd, this.attempt] = [fd, this.readAttempt()];
     // as if the log had been emptied
     this.noticed = Math.max(this.highest, this.numbered(this.known)?.to ?? 0);
-    this.mark = LogPosition.none;
+    this.position = LogPosition.none;
     return true;
   }
 
-  /** Whether `next` would find something. */
+  /** Whether `next` would return something. */
   get hasMore(): boolean {
-    const { size, trimming } = this.look();
-    return size > this.at || (trimming?.floor ?? 0) > this.toldFloor || this.isPast;
+    const { size, trimming } = this.readExtent();
+    return size > this.at || (trimming?.floor ?? 0) > this.reportedFloor || this.isPast;
   }
 
-  /** The bytes that follow on those of the last call, as many as `into` holds; after an emptying those from its place on. */
+  /**
+   * The bytes that follow the last call, as many as `into` holds. After an emptying, those from the new
+   * beginning on.
+   */
   next(into: Buffer): Piece {
     for (;;) {
       const at = this.at;
       const piece = this.read(at, at + into.length, into);
-      // the record came meanwhile, with other numbers
+      // the record came meanwhile and changed the numbers
       if (this.at !== at) continue;
-      const floor = this.look().trimming?.floor ?? 0;
+      const floor = this.readExtent().trimming?.floor ?? 0;
       if (this.at !== at) continue;
       this.at = piece.to;
-      // emptied after it was read: the next call tells it
+      // emptied after the read: the next call reports it
       if (floor > piece.from) return piece;
-      const emptied = Math.max(piece.emptied, floor - this.toldFloor);
-      this.toldFloor = floor;
+      const emptied = Math.max(piece.emptied, floor - this.reportedFloor);
+      this.reportedFloor = floor;
       return { ...piece, emptied };
     }
   }
 
-  /** The last `lines` lines, but no more than `limitBytes`; starts at the beginning of a line where one is near. */
+  /** The last `lines` lines within `limitBytes`. It begins at the start of a line, if there is one. */
   lastLines(lines: number, limitBytes: number): Piece {
-    const { size, trimming } = this.look();
+    const { size, trimming } = this.readExtent();
     const gap = trimming && trimming.to > trimming.from ? trimming : null;
     const floor = trimming?.floor ?? 0;
     const wanted = Math.max(floor, size - limitBytes);
     const from = gap && wanted < gap.to ? Math.min(Math.max(gap.to, wanted), size) : wanted;
-    // one byte more: it says whether a line begins here; before a gap's end there is none
+    // one byte more tells whether a line begins here; directly behind a gap there is none
     const before = from === gap?.to || from === floor ? 0 : Math.min(from, 1);
     const piece = this.read(from - before, size);
-    // the gap grew under our hands: the piece begins later, in the middle of a line
+    // the gap grew during the read: the piece begins later, in the middle of a line
     const skipped = piece.from > from - before ? 0 : before;
     const cut = skipped === 1 ? piece.bytes[0] !== 10 : piece.from > floor;
     const start = skipped + startOfLastLines(piece.bytes.subarray(skipped), lines, cut);
@@ -224,7 +229,7 @@ export class Log {
     return { ...piece, bytes, from: piece.from + start, gone: trimmed + emptied, emptied };
   }
 
-  /** The first `lines` lines, but no more than `limitBytes`, and not beyond a gap. */
+  /** The first `lines` lines within `limitBytes`, up to a gap. */
   firstLines(lines: number, limitBytes: number): Piece {
     const piece = this.read(0, limitBytes);
     let end = 0;
@@ -237,25 +242,25 @@ export class Log {
 
   private recorded(): Trimming | null {
     const now = readTrimmed(this.job)[this.stream];
-    // what the next attempt does to its log is nothing to the file of this one
+    // a record of the next attempt's log says nothing of this file
     if ((now?.floor ?? 0) === (this.known?.floor ?? 0) || !this.isPast) this.known = now;
     return this.known;
   }
 
-  /** What is gone and how much was written, of the same instant, in the numbers of this reader. */
-  private look(): LogExtent {
+  /** What is gone and how much was written, both of the same instant, in the numbers of this reader. */
+  private readExtent(): LogExtent {
     for (let tries = 1; ; tries++) {
       const recorded = this.recorded();
-      this.hear(recorded?.floor ?? 0);
+      this.updateFloor(recorded?.floor ?? 0);
       const trimming = this.numbered(recorded);
       const base = trimming?.base ?? 0;
       const size = trimming?.turning ? base : base + fstatSync(this.fd).size;
-      // cut by its owner, where that loses bytes uncounted
-      if (trimming?.keep && base !== this.markBase && !trimming.turning)
+      // a rotation by the owner loses bytes without counting them
+      if (trimming?.keep && base !== this.positionBase && !trimming.turning)
         this.highest = Math.min(this.highest, size);
       const isEmptied =
-        !trimming?.turning && (size < this.highest || !this.isMarked(trimming) || this.isVoid(trimming));
-      // the base is of the same instant as the size of the file, or it is asked again
+        !trimming?.turning && (size < this.highest || !this.isUnchanged(trimming) || this.isVoid(trimming));
+      // base and file size must be of the same instant, otherwise both are read again
       const isSure = !isEmptied && !recorded?.keep;
       if (!isSure && tries < MOST_TRIES && !isSameTrimming(recorded, this.recorded())) continue;
       if (!isEmptied) {
@@ -263,12 +268,12 @@ export class Log {
         return { trimming, size };
       }
       this.noticed = Math.max(this.highest, trimming?.to ?? 0);
-      this.mark = LogPosition.none;
+      this.position = LogPosition.none;
     }
   }
 
-  /** Takes note of the last emptying that is recorded. */
-  private hear(floor: number): void {
+  /** Adapts the numbers of this reader to the last recorded emptying. */
+  private updateFloor(floor: number): void {
     const isFirst = this.recordedFloor === undefined;
     if (this.recordedFloor === floor) return;
     this.recordedFloor = floor;
@@ -276,21 +281,21 @@ export class Log {
     const mine = this.noticed ?? this.highest;
     this.ahead = Math.max(0, mine - floor);
     if (this.noticed === undefined) {
-      // it is news
-      this.mark = LogPosition.none;
+      // this reader had not noticed it
+      this.position = LogPosition.none;
       this.highest = Math.max(this.highest, floor);
       return;
     }
     this.noticed = undefined;
     const further = floor + this.ahead - mine;
-    for (const key of ['at', 'toldFloor', 'highest', 'markBase'] as const) this[key] += further;
+    for (const key of ['at', 'reportedFloor', 'highest', 'positionBase'] as const) this[key] += further;
   }
 
   /** The record in the numbers of this reader. */
   private numbered(recorded: Trimming | null): Trimming | null {
     if (this.noticed !== undefined) {
-      if (!recorded?.mark || !isMarked(this.fd, recorded.mark)) return emptiedAt(this.noticed);
-      // the owner had seen nothing of what was lost, and cut the file as it is now
+      if (!recorded?.mark || !matchesPosition(this.fd, recorded.mark)) return emptiedAt(this.noticed);
+      // the owner did not notice the emptying, and cut the file as it is now
       this.ahead = this.noticed - recorded.floor;
       this.noticed = undefined;
     }
@@ -301,18 +306,21 @@ export class Log {
     return { ...recorded, from, to, base, floor };
   }
 
-  /** Whether the file still holds what was read last; nothing is said where that was trimmed since. */
-  private isMarked(trimming: Trimming | null): boolean {
-    const { mark, markBase } = this;
+  /** Whether the file still holds the bytes of the last read; true if these were trimmed since. */
+  private isUnchanged(trimming: Trimming | null): boolean {
+    const { position, positionBase } = this;
     const { base = 0, from = 0, to = 0 } = trimming ?? {};
-    const isTrimmed = base !== markBase || (base + mark.from < to && base + mark.end > from);
-    if (isTrimmed) [this.mark, this.markBase] = [LogPosition.none, base];
-    return isTrimmed || mark.isIn(this.fd);
+    const isTrimmed = base !== positionBase || (base + position.from < to && base + position.end > from);
+    if (isTrimmed) [this.position, this.positionBase] = [LogPosition.none, base];
+    return isTrimmed || position.isIn(this.fd);
   }
 
-  /** Whether the record of a cut is of a file that was emptied since: neither what it remembers nor the hole is there. */
+  /**
+   * Whether a recorded cut is of a file that was emptied since: neither its position nor its hole is in the
+   * file.
+   */
   private isVoid(trimming: Trimming | null): boolean {
-    if (!trimming?.mark || trimming.keep || isMarked(this.fd, trimming.mark)) return false;
+    if (!trimming?.mark || trimming.keep || matchesPosition(this.fd, trimming.mark)) return false;
     const block = Buffer.alloc(Math.min(HOLE_BYTES, trimming.to - trimming.from), 1);
     readAt(this.fd, block, trimming.from - trimming.base);
     return block.length === 0 || block.some((byte) => byte !== 0);
@@ -320,10 +328,10 @@ export class Log {
 
   private remember({ bytes, from, to }: Piece, trimming: Trimming | null): void {
     const base = trimming?.base ?? 0;
-    if (base !== this.markBase) this.mark = LogPosition.none;
-    this.markBase = base;
-    if (bytes.length > 0 && from >= base && to - base > this.mark.end)
-      this.mark = this.mark.after(from - base, bytes);
+    if (base !== this.positionBase) this.position = LogPosition.none;
+    this.positionBase = base;
+    if (bytes.length > 0 && from >= base && to - base > this.position.end)
+      this.position = this.position.after(from - base, bytes);
   }
 
   private readBy({ trimming, size }: LogExtent, asked: number, to: number, into?: Buffer): Piece {
@@ -343,14 +351,14 @@ export class Log {
     return { bytes: bytes.subarray(0, got), from, to: from + got, size, gone: from - asked, emptied };
   }
 
-  /** Fills `bytes` from the side files and the log; returns how much it got. */
+  /** Fills `bytes` from the side files and the log; returns the number of bytes. */
   private readSides(trimming: Trimming, bytes: Buffer, from: number): number {
     let got = 0;
     for (let at = from; got < bytes.length; at = from + got) {
       const isHead = at < trimming.from;
       const isLog = at >= trimming.base;
       if (isLog && trimming.turning) break;
-      const fd = isLog ? this.fd : openFile(this.job.side(this.stream, isHead ? 0 : trimming.keep));
+      const fd = isLog ? this.fd : openFile(this.job.sideFile(this.stream, isHead ? 0 : trimming.keep));
       if (fd === undefined) break;
       const start = isHead ? trimming.floor : isLog ? trimming.base : trimming.to;
       const end = isHead ? trimming.from : isLog ? Number.POSITIVE_INFINITY : trimming.base;
@@ -364,13 +372,13 @@ export class Log {
   }
 }
 
-/** What is gone of a log, and how much was written in all. */
+/** What is gone of a log, and how much was written. */
 interface LogExtent {
   trimming: Trimming | null;
   size: number;
 }
 
-/** Opens a file for reading; undefined if there is none, or something that is no file. Never hangs at a FIFO. */
+/** Opens a file for reading; undefined if there is none, or it is no regular file. A FIFO does not block. */
 function openFile(path: string): number | undefined {
   try {
     const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -382,7 +390,7 @@ function openFile(path: string): number | undefined {
   return undefined;
 }
 
-/** How much a job has written to one of its logs, trimmed bytes included; undefined if there is none. */
+/** How many bytes a job has written to a log, including trimmed ones; undefined if there is no log. */
 export function readLogSize(job: JobPaths, stream: Stream = 'log'): number | undefined {
   const log = Log.open(job, stream);
   const size = log?.size;

@@ -1,38 +1,45 @@
 /**
- * What is gone of a log: the record `out/trimmed`, written by the job's owner alone. What `--max-log` takes is recorded before a
- * byte goes; that the job emptied its log (`echo x > /dev/stderr` does), as soon as the owner sees it. Offsets never move: a cursor
- * counts everything that the job ever wrote. The first byte of the file is byte `base` of the whole: where the log was emptied, and
- * where the file system cannot punch holes. There what is kept of the past stands in side files.
+ * The record of what is gone of a log: `out/trimmed`, written by the owner only. What `--max-log` takes is
+ * recorded before it goes; an emptying by the job (`echo x > /dev/stderr` does that), at the owner's next
+ * poll. Offsets count all bytes that the job ever wrote and never change. `base` is the offset of the first
+ * byte of the file: it is above 0 if the log was emptied, and where the file system has no holes. There the
+ * newest part of the past is in side files.
  */
-import { closeSync, existsSync, renameSync } from 'node:fs';
-import { sealed } from '../../base/checksum.ts';
-import { writeAsync } from '../../base/fs/async-write.ts';
-import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { existsSync } from 'node:fs';
+import { withChecksum } from '../../base/checksum.ts';
+import { writeAsync, writeAtomic } from '../../base/fs/atomic-write.ts';
+
 import { readRecord } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
 
 const trimmingSchema = is.object({
-  /** The bytes from `from` up to `to` are gone, or are about to go. */
+  /** The bytes from `from` up to `to` are gone, or will be in a moment. */
   from: is.count,
   to: is.count,
-  /** The offset of the first byte of the file; `floor` where holes are punched. */
+  /** The offset of the first byte of the file. With holes it equals `floor`. */
   base: is.since(is.count, 0),
-  /** Which side file holds the bytes from `to` up to `base`; 0: none, holes are punched. Else offsets are approximate. */
+  /**
+   * The number of the side file with the bytes from `to` up to `base`. 0: the file system has holes.
+   * Otherwise offsets are approximate.
+   */
   keep: is.since(is.count, 0),
-  /** The file is just being emptied: what stands in it now is not to be read. */
+  /** The file is being emptied by a rotation: its bytes must not be read. */
   turning: is.since(is.flag, false),
-  /** Here the log began anew: it was emptied, and everything before is gone. */
+  /** The offset at which the log began anew because it was emptied. All bytes before it are gone. */
   floor: is.since(is.count, 0),
-  /** Another file, or none, stands where the log was: the job writes into one that is elsewhere. */
+  /** The log was moved away: its path leads to another file, or to none. */
   moved: is.since(is.flag, false),
-  /** What stood at the end of the file when this was recorded: another owner cuts the file only if it still stands there. */
+  /**
+   * The end of the file when this was recorded. A later owner cuts the file only if these bytes are still
+   * there.
+   */
   mark: is.since(is.nullable(is.object({ end: is.count, sum: is.text })), null),
 });
 /** What is gone of one log, and where the rest is. */
-export type Trimming = is.Shaped<typeof trimmingSchema>;
+export type Trimming = is.SchemaType<typeof trimmingSchema>;
 
-/** What fits together: nothing else is believed, or a reader would skip bytes that are there. */
+/** Numbers that do not fit together are refused: with them a reader would skip bytes that exist. */
 const soundTrimming: is.Schema<Trimming> = (value, at) => {
   const trimming = trimmingSchema(value, at);
   const { from, to, base, keep, floor } = trimming;
@@ -46,59 +53,50 @@ const trimmedSchema = is.object({
   log: is.since(is.nullable(soundTrimming), null),
   err: is.since(is.nullable(soundTrimming), null),
 });
-export type Trimmed = is.Shaped<typeof trimmedSchema>;
+export type Trimmed = is.SchemaType<typeof trimmedSchema>;
 
-/** The record; nothing is gone where there is none, or none that can be read. */
+/** The record. If there is none, or it cannot be read, nothing is gone. */
 export function readTrimmed(job: JobPaths): Trimmed {
   const none: Trimmed = { v: 1, log: null, err: null };
-  // most jobs have none, and a failed open makes an error each time
+  // most jobs have no record, and a failed open costs an error object
   if (!existsSync(job.trimmed)) return none;
   const stored = readRecord(job.trimmed);
   const parsed = stored.kind === 'text' ? is.parseSchema(trimmedSchema, stored.text) : undefined;
   return parsed?.ok ? parsed.value : none;
 }
 
-/** How many bytes of a log `--max-log` took. */
+/** How many bytes `--max-log` took from a log. */
 export function readTrimmedBytes(job: JobPaths, stream: Stream = 'log'): number {
   const trimming = readTrimmed(job)[stream];
   return trimming ? trimming.to - trimming.from : 0;
 }
 
-/** How many bytes of a log are gone because it was emptied. */
+/** How many bytes are gone because the log was emptied. */
 export const readEmptiedBytes = (job: JobPaths, stream: Stream = 'log'): number =>
   readTrimmed(job)[stream]?.floor ?? 0;
 
-/** Whether a log was moved away, as far as the owner saw, or is missing. */
+/** Whether the log was moved away, as far as the owner noticed, or is missing. */
 export const isAway = (job: JobPaths, stream: Stream = 'log'): boolean =>
   readTrimmed(job)[stream]?.moved === true || !existsSync(job[stream]);
 
-/** The record of a log that was emptied when so much had been written. */
+/** The record for a log that was emptied at this offset. */
 export const emptiedAt = (floor: number): Trimming => ({
   ...{ from: floor, to: floor, base: floor, floor },
   ...{ keep: 0, turning: false, moved: false, mark: null },
 });
 
-/** Whether both say the same of where a byte stands. */
+/** Whether two records agree on all offsets. */
 export const isSameTrimming = (a: Trimming | null, b: Trimming | null): boolean =>
   JSON.stringify(a) === JSON.stringify(b);
 
-/**
- * Publishes the record by rename, aside: not flushed, because a disk that a job floods would hold up the owner, who may have to tell
- * the job's end. Rejects with a system error.
- */
+/** Publishes the record without blocking, for a cut whose file operations wait too. See writeAsync. */
 export async function writeTrimmed(job: JobPaths, trimmed: Trimmed): Promise<void> {
-  await writeAsync(job.trimmed, sealed(trimmed));
+  await writeAsync(job.trimmed, withChecksum(trimmed));
 }
 
-/** The same at once, for an instant in which nothing else may happen. Throws a system error. */
-export function writeTrimmedNow(job: JobPaths, trimmed: Trimmed): void {
-  const temporary = `${job.trimmed}.tmp`;
-  removeQuietly(temporary);
-  const copy = createExclusive(temporary);
-  try {
-    writeAll(copy, Buffer.from(sealed(trimmed)));
-  } finally {
-    closeSync(copy);
-  }
-  renameSync(temporary, job.trimmed);
-}
+/**
+ * Publishes the record at once, for steps between which nothing else may happen. Not flushed. Throws a system
+ * error.
+ */
+export const writeTrimmedNow = (job: JobPaths, trimmed: Trimmed): void =>
+  writeAtomic(job.trimmed, withChecksum(trimmed), 'none');

@@ -1,42 +1,40 @@
 /**
- * Who holds a slot of a queue: each admission is noted with a number above all others, and none is given twice. A start is a link that
- * leads nowhere: it is there at once, as a whole, and nobody overwrites it. Functions that write throw system errors.
+ * Admissions of a queue: which jobs have a slot. Each is a dangling symlink with a number above all others. A
+ * symlink is complete at once and is never overwritten. Functions that write throw system errors.
  */
-import { readlinkSync, symlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
-import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { claimLink, claimNext, listNumbers } from '../../base/fs/generation-claim.ts';
+import { ignoreSystemError } from '../../base/result.ts';
 import { parseId } from '../home/ids.ts';
 import type { QueuePaths } from '../home/paths.ts';
 import type { JobId } from '../spec.ts';
 
-/** That a job was admitted, as the how manieth. */
+/** One admission; `number` is its sequence number. */
 export interface Admission {
   number: number;
   id: JobId;
-  /** Of the one who admitted it: see sandboxKey. */
+  /** The sandbox of the process that admitted the job: see sandboxKey. */
   sandbox: string;
 }
 
-const startNumber = (name: string): number => Number(/^start\.(\d{1,15})$/.exec(name)?.[1] ?? 0);
-
-/** Who was admitted, in order; what stands there and was not written by us has no job. `known`: they never change. */
+/**
+ * All admissions in order. A file that is not of ours has id 0. `known`: a cache, because admissions never
+ * change.
+ */
 export function listAdmissions(queue: QueuePaths, known = new Map<number, Admission>()): Admission[] {
-  const numbers = namesIn(queue.dir)
-    .map(startNumber)
-    .filter((number) => number > 0);
-  const starts = numbers
+  const admissions = listNumbers(queue.dir, 'start')
     .sort((a, b) => a - b)
     .map((number) => known.get(number) ?? readAdmission(queue, number));
   known.clear();
-  for (const start of starts) known.set(start.number, start);
-  return starts;
+  for (const admission of admissions) known.set(admission.number, admission);
+  return admissions;
 }
 
 function readAdmission(queue: QueuePaths, number: number): Admission {
   try {
-    const [id, sandbox = ''] = readlinkSync(queue.start(number)).split('.');
+    const [id, sandbox = ''] = readlinkSync(queue.admission(number)).split('.');
     return { number, id: parseId(id!) ?? 0, sandbox };
   } catch (thrown) {
     ignoreSystemError(thrown);
@@ -44,21 +42,13 @@ function readAdmission(queue: QueuePaths, number: number): Admission {
   }
 }
 
-/** Notes that a job is admitted, with a number above all others: a link is there at once, as a whole, and nobody overwrites it. */
+/** Records the admission of a job and returns its number. */
 export function claimAdmission(queue: QueuePaths, id: JobId, sandbox: string): number {
   requireDirectory(queue.dir, true);
-  for (;;) {
-    const number = Math.max(0, ...namesIn(queue.dir).map(startNumber)) + 1;
-    try {
-      symlinkSync(`${id}.${sandbox}`, queue.start(number));
-      return number;
-    } catch (thrown) {
-      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-    }
-  }
+  return claimNext(queue.dir, 'start', (path) => claimLink(path, `${id}.${sandbox}`));
 }
 
-/** Forgets admissions whose jobs ended. Never the highest: its number would be given again. */
+/** Removes admissions of jobs that ended. The highest stays: its number would be given again. */
 export function forgetAdmissions(queue: QueuePaths, dead: Admission[], highest: number): void {
-  for (const { number } of dead) if (number < highest) removeQuietly(queue.start(number));
+  for (const { number } of dead) if (number < highest) removeQuietly(queue.admission(number));
 }

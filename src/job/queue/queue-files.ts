@@ -1,21 +1,16 @@
 /**
- * Queues on disk. A queue is a directory; it exists from the first job or setting on until `queue remove`. A job waits in it
- * as long as its entry is there: made last, when everything else of it is durable, and removed when it was started or ended.
- * What is written by several is made by exclusive create or replaced as a whole. Functions that write throw system errors.
+ * Queues on disk. A queue is a directory that exists from its first job or setting until `queue remove`. A
+ * job waits while its entry exists: the entry is created last, when all other records of the job are durable,
+ * and removed when the job starts or ends. Files with several writers are claimed, or replaced as a whole.
+ * Functions that write throw system errors.
  */
 import { closeSync, existsSync, linkSync, renameSync, rmdirSync } from 'node:fs';
-import { sealed } from '../../base/checksum.ts';
-import {
-  createExclusive,
-  removeQuietly,
-  syncDir,
-  touch,
-  writeHint,
-  writeShared,
-} from '../../base/fs/atomic-write.ts';
+import { withChecksum } from '../../base/checksum.ts';
+import { removeQuietly, syncDir, touch, writeHint, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
+import { createExclusive } from '../../base/fs/open-file.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import { admitQueues, type Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
@@ -28,28 +23,28 @@ const slotsSchema = is.object({ v: is.version(1), slots: is.count });
 export const MOST_SLOTS = 10_000;
 export const DEFAULT_SLOTS = 1;
 
-/** The names of all queues, that of jobs without a queue among them. */
+/** The names of all queues, including that of jobs without a queue. */
 export const listQueues = (home: Home): string[] =>
   namesIn(home.queues).filter((name) => isQueueName(name) && isQueue(home, name));
 
 const isQueueName = (name: string): boolean => name === NO_QUEUE || isName(name);
-/** Whether there is such a queue. */
+/** Whether a queue exists. */
 export const isQueue = (home: Home, name: string): boolean =>
   inspectDirectory(home.queue(name).dir) === 'ours';
 
-/** Makes the queue if it is not there. */
+/** Creates a queue if it does not exist. */
 export function makeQueue(home: Home, name: string): QueuePaths {
   for (let tries = 1; ; tries++) {
     try {
-      return makeRoom(home, name);
+      return makeDirectories(home, name);
     } catch (thrown) {
-      // the queue was removed between two of these steps; EPERM: what is not there any more is not ours
+      // `queue remove` ran between two steps; EPERM: the directory that was checked is gone
       if (!['ENOENT', 'EPERM'].includes(errnoOf(thrown)) || tries === MOST_TRIES) throw thrown;
     }
   }
 }
 
-function makeRoom(home: Home, name: string): QueuePaths {
+function makeDirectories(home: Home, name: string): QueuePaths {
   const queue = home.queue(name);
   admitQueues(home);
   const made = makeDirectory(home.queues);
@@ -65,7 +60,7 @@ function makeRoom(home: Home, name: string): QueuePaths {
   return queue;
 }
 
-/** How many jobs of the queue may run at once. */
+/** How many jobs of a queue may run at once. */
 export function readSlots(queue: QueuePaths): number {
   if (queue.dir.endsWith(`/${NO_QUEUE}`)) return Number.POSITIVE_INFINITY;
   const stored = readRecord(queue.slots);
@@ -74,7 +69,7 @@ export function readSlots(queue: QueuePaths): number {
 }
 
 export const writeSlots = (queue: QueuePaths, slots: number): void =>
-  writeShared(queue.slots, sealed({ v: 1, slots }));
+  writeShared(queue.slots, withChecksum({ v: 1, slots }));
 
 export const isPaused = (queue: QueuePaths): boolean => existsSync(queue.paused);
 export function setPaused(queue: QueuePaths, paused: boolean): void {
@@ -83,21 +78,24 @@ export function setPaused(queue: QueuePaths, paused: boolean): void {
   syncDir(queue.dir);
 }
 
-// ---- entries of jobs that wait ---------------------------------------------------------------------------
+// ---- entries of waiting jobs -----------------------------------------------------------------------------
 
-/** Where an entry lies. */
+/** The file of an entry. */
 export interface EntryFile {
   folder: string;
   name: string;
 }
 
-/** The folders with entries. `waiting` is the last: a job of a batch that is to be run again moves there, and is not missed. */
+/**
+ * The folders with entries. `waiting` is last, so that a job of a batch that moves there for a retry is not
+ * missed.
+ */
 export const foldersOf = (queue: QueuePaths): string[] =>
   [...namesIn(queue.dir).filter((name) => /^batch\.\d{1,15}$/.test(name)), 'waiting']
     .map((name) => `${queue.dir}/${name}`)
     .filter((folder) => inspectDirectory(folder) === 'ours');
 
-/** All entries of a queue, in the order in which their jobs are started. */
+/** All entries of a queue, in the order in which the jobs start. */
 export function listEntries(queue: QueuePaths): EntryFile[] {
   const files = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
   return files
@@ -108,13 +106,13 @@ export function listEntries(queue: QueuePaths): EntryFile[] {
 const folderOf = (home: Home, { queue, batch }: Placement): string =>
   batch === null ? home.queue(queue).waiting : home.queue(queue).batch(batch);
 
-/** The entry of a job; undefined if it waits no more. */
+/** The entry of a job; undefined if the job does not wait. */
 export function findEntry(home: Home, spec: Spec & { placement: Placement }): EntryFile | undefined {
   const { id, project, placement } = spec;
   const folder = folderOf(home, placement);
   const name = entryName(id, project, placement);
   if (existsSync(`${folder}/${name}`)) return { folder, name };
-  // moved, or to be run again: under another name, and then perhaps among those that were added alone
+  // a moved job, or one that will be retried, has another name, and perhaps another folder
   for (const other of new Set([folder, home.queue(placement.queue).waiting])) {
     const found = namesIn(other).find((one) => idOfEntry(one) === id);
     if (found !== undefined) return { folder: other, name: found };
@@ -122,7 +120,7 @@ export function findEntry(home: Home, spec: Spec & { placement: Placement }): En
   return undefined;
 }
 
-/** Puts a job into the line; durable. */
+/** Adds a job to a queue. Durable on return. */
 export function addEntry(queue: QueuePaths, name: string): void {
   for (let tries = 1; ; tries++) {
     try {
@@ -131,41 +129,41 @@ export function addEntry(queue: QueuePaths, name: string): void {
       touch(`${queue.waiting}/${name}`);
       break;
     } catch (thrown) {
-      // somebody removes the queue at this instant
+      // the queue is being removed
       if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
     }
   }
   try {
     syncDir(queue.waiting);
   } catch (thrown) {
-    // somebody renamed the queue away: the entry is seen there, put back and flushed
+    // the queue was renamed away: `queue remove` finds the entry, puts the queue back and flushes it
     if (errnoOf(thrown) !== 'ENOENT') throw thrown;
   }
   stampQueue(queue);
 }
 const MOST_TRIES = 100;
 
-/** The same for one that has an entry, which becomes this one: a job never stands in the line twice. Durable. */
+/** Replaces the entry of a job, so that it never has two. Durable on return. */
 export function renameEntry(queue: QueuePaths, { folder, name: before }: EntryFile, name: string): void {
   renameSync(`${folder}/${before}`, `${queue.waiting}/${name}`);
   syncDir(queue.waiting);
-  dropEmptied(folder);
+  removeEmptyBatch(folder);
   stampQueue(queue);
 }
 
-/** Takes a job out of the line; with the last one of a batch goes what belongs to all of it. */
+/** Removes an entry. With the last entry of a batch, the batch's folder and environment are removed. */
 export function removeEntry({ folder, name }: EntryFile): void {
   removeQuietly(`${folder}/${name}`);
-  dropEmptied(folder);
+  removeEmptyBatch(folder);
 }
 
-/** Makes the entry of a job that runs of the one with which it waited: it is never missing from both lists. */
+/** Renames the entry of a job to its live marker, so that the job is always in one of both lists. */
 export function markStarted(home: Home, id: JobId, { folder, name }: EntryFile): void {
   renameSync(`${folder}/${name}`, `${home.live}/${id}`);
-  dropEmptied(folder);
+  removeEmptyBatch(folder);
 }
 
-function dropEmptied(folder: string): void {
+function removeEmptyBatch(folder: string): void {
   const batch = /^(.*)\/batch\.(\d+)$/.exec(folder);
   if (!batch) return;
   try {
@@ -176,7 +174,7 @@ function dropEmptied(folder: string): void {
   removeQuietly(`${batch[1]}/env.${batch[2]}`);
 }
 
-/** Moves a job in the line; false if it waits no more. */
+/** Moves a job within its queue; false if it does not wait any more. */
 export function moveEntry(queue: QueuePaths, { folder, name }: EntryFile, rank: number): boolean {
   const moved = `${String(rank).padStart(6, '0')}${name.slice(6)}`;
   try {
@@ -190,13 +188,9 @@ export function moveEntry(queue: QueuePaths, { folder, name }: EntryFile, rank: 
   return true;
 }
 
-/** Tells whoever keeps a list of the entries that there are others now. */
+/** Tells processes with a list of the entries to read them again. */
 export function stampQueue(queue: QueuePaths): void {
-  try {
-    writeHint(queue.stamp, `${process.pid}.${process.hrtime.bigint()}\n`);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  attemptQuietly(() => writeHint(queue.stamp, `${process.pid}.${process.hrtime.bigint()}\n`));
 }
 
 export function readStamp(queue: QueuePaths): string {
@@ -206,17 +200,20 @@ export function readStamp(queue: QueuePaths): string {
 
 // ---- batches ---------------------------------------------------------------------------------------------
 
-/** The folder of a batch, which nobody sees until it is revealed. */
+/** Creates the folder of a batch, hidden until revealBatch. */
 export function hideBatch(queue: QueuePaths, first: JobId): string {
   const folder = queue.hidden(first);
   makeDirectory(folder);
   return folder;
 }
 
-/** So many names are given to one empty file: fewer than any file system allows, and far cheaper than a file for each. */
+/**
+ * So many entries are hard links to one empty file: fewer than any file system allows, and far cheaper than a
+ * file for each.
+ */
 const NAMES_PER_FILE = 1000;
 
-/** The `nth` entry in a folder that is not revealed yet, `names` are all of them so far; not flushed. */
+/** Adds the `nth` entry to a hidden folder; `names` are all entries so far. Not flushed. */
 export function addHiddenEntry(folder: string, names: string[], nth: number): void {
   const path = `${folder}/${names[nth]}`;
   const first = nth - (nth % NAMES_PER_FILE);
@@ -225,13 +222,13 @@ export function addHiddenEntry(folder: string, names: string[], nth: number): vo
     if (nth !== first) linkSync(`${folder}/${names[first]}`, path);
     isMade = nth !== first;
   } catch (thrown) {
-    // a file system with fewer, or without
+    // the file system allows fewer hard links, or none
     if (errnoOf(thrown) === 'ENOSPC') throw thrown;
   }
   if (!isMade) closeSync(createExclusive(path));
 }
 
-/** All jobs of a batch, whose records are durable, wait from now on. */
+/** Makes all jobs of a batch wait. Their records are durable. */
 export function revealBatch(queue: QueuePaths, hidden: string, first: JobId): void {
   syncDir(hidden);
   renameSync(hidden, queue.batch(first));

@@ -1,4 +1,4 @@
-/** Those that wait, by the names of their entries alone: with 10,000 of them nothing else is made of each. */
+/** Waiting jobs by the names of their entries alone: with 10,000 of them, nothing else is made of each. */
 import { namesIn } from '../../base/fs/read-record.ts';
 import type { Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
@@ -7,19 +7,19 @@ import { foldersOf, listQueues } from './queue-files.ts';
 import { idOfEntry, projectOfEntry } from './queue-order.ts';
 
 const DOT = 46;
-const mayBeMark = (name: string): boolean => name.charCodeAt(6) === DOT && name.charCodeAt(22) === DOT;
+const mayBeEntry = (name: string): boolean => name.charCodeAt(6) === DOT && name.charCodeAt(22) === DOT;
 
-/** The names of all entries of a queue, in the order in which their jobs are started; cheaper than the entries. */
+/** The names of all entries of a queue, in the order in which the jobs start. */
 export function entryNames(queue: QueuePaths): string[] {
   const folders = foldersOf(queue).map((folder) => namesIn(folder));
   const names = folders.length === 1 ? folders[0]! : folders.flat();
-  // a folder is read in this order already, and most queues have one
+  // a single folder, which most queues have, is often read in order already
   const isSorted = folders.length === 1 && names.every((name, n) => n === 0 || names[n - 1]! < name);
   if (!isSorted) names.sort();
-  return names.every(mayBeMark) ? names : names.filter(mayBeMark);
+  return names.every(mayBeEntry) ? names : names.filter(mayBeEntry);
 }
 
-/** The ids of all jobs that wait, by their entries; `isWanted` decides by the key of the project. In no order. */
+/** The ids of all waiting jobs, unsorted; `isWanted` decides by the key of the project. */
 export function queuedIds(home: Home, isWanted: (key: string) => boolean = () => true): JobId[] {
   const ids = new Set<JobId>();
   for (const name of listQueues(home))

@@ -1,15 +1,15 @@
-/** Pure: sets of ids as ranges, `[[3, 90], [95, 95]]`: the ids of thousands of jobs in a small record. */
+/** Sets of ids as ranges, `[[3, 90], [95, 95]]`, so that thousands of ids fit into a small record. Pure. */
 import * as is from '../../base/schema.ts';
 import type { JobId } from '../spec.ts';
 
-/** First and last id of one range, both in it. */
+/** The first and the last id of a range. */
 const rangeSchema: is.Schema<[JobId, JobId]> = (value, at) => {
   const [from, to] = is.listOf(is.count)(value, at);
   if (from === undefined || to === undefined || from > to) throw new is.SchemaError(`${at} is not a range`);
   return [from, to];
 };
 export const idRangesSchema = is.listOf(rangeSchema);
-/** Ascending, no id twice. */
+/** Ascending, without overlaps. */
 export type IdRanges = [JobId, JobId][];
 
 export function idRanges(ids: Iterable<JobId>): IdRanges {
@@ -22,7 +22,6 @@ export function idRanges(ids: Iterable<JobId>): IdRanges {
   return ranges;
 }
 
-/** Whether an id is in one of the ranges. */
 export function isInRanges(ranges: IdRanges, id: JobId): boolean {
   let [low, high] = [0, ranges.length];
   while (low < high) {
@@ -33,6 +32,6 @@ export function isInRanges(ranges: IdRanges, id: JobId): boolean {
   return low < ranges.length && ranges[low]![0] <= id;
 }
 
-/** How many ids they are. */
+/** The number of ids. */
 export const countIds = (ranges: IdRanges): number =>
   ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);

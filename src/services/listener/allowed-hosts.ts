@@ -1,11 +1,14 @@
 /**
- * Which names in a Host header mean this listener. A page in a browser can be led to 127.0.0.1 under a name of its own (DNS
- * rebinding), and is told by that name.
+ * The names in a Host header that mean this listener. A web page can lead a browser to 127.0.0.1 under a name
+ * of its own (DNS rebinding); that name shows it.
  */
 import { hostname, networkInterfaces } from 'node:os';
 import { hostText, isLoopback, isWildcard } from '../../job/automation/trigger.ts';
 
-/** Of an address: itself, those of loopback, and where others may reach it the names and addresses of this machine. */
+/**
+ * The names of an address: itself, those of loopback, and if others can reach it, the names and addresses of
+ * this machine.
+ */
 export function ownHosts(host: string): Set<string> {
   const hosts = [host, '127.0.0.1', '::1', 'localhost'];
   if (!isLoopback(host)) {
@@ -19,6 +22,6 @@ export function ownHosts(host: string): Set<string> {
   return new Set(hosts.map((one) => hostText(one).toLowerCase()));
 }
 
-/** The name in a Host header, without its port; undefined if it is none. */
+/** The host name in a Host header, without its port; undefined if the header is not valid. */
 export const hostOf = (header: string | undefined): string | undefined =>
   /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.exec(header ?? '')?.[1]?.toLowerCase();

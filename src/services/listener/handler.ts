@@ -1,6 +1,6 @@
 /**
- * Where whole requests are judged: who may start what, how often, and what the answer is. Who does not know the secret learns
- * nothing, not even whether there is such a trigger: the same work is done, and the answer is the same.
+ * Handles complete requests: authorization, rate limits, and the answer. A sender without the secret learns
+ * nothing, not even whether the trigger exists: the work and the answer are the same.
  */
 import { isUtf8 } from 'node:buffer';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -9,26 +9,23 @@ import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { type Address, listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isWanted } from '../service.ts';
-import { tell } from '../service-log.ts';
+import { logLine } from '../service-log.ts';
 import { deliver } from './delivery.ts';
 import { type Rate, RateLimiter } from './rate-limit.ts';
-import type { Head, ListenerRequest, Reply } from './request.ts';
+import { type Head, type ListenerRequest, type Reply, refuse } from './request.ts';
 import { isGenuine, randomSecret } from './signature.ts';
 
-/** Of one trigger: jobs that are started. */
+/** The rate of starts of one trigger. */
 const STARTS: Rate = { atOnce: 60, everyMs: 1000 };
-/** Of a listener: requests without a valid secret. They are not held against those who know it. */
+/**
+ * The rate of requests without a valid secret, of one listener. It does not affect senders with the secret.
+ */
 const FAILURES: Rate = { atOnce: 100, everyMs: 100 };
 
-/** The first that is there says how a delivery is called. */
+/** The headers with the id of a delivery. The first that exists counts. */
 const ID_HEADERS = ['x-github-delivery', 'idempotency-key', 'webhook-id'];
 const LONGEST_ID = 200;
 
-const refuse = (status: number, error: string, headers?: Record<string, string>): Reply => ({
-  status,
-  body: { error },
-  ...(headers && { headers }),
-});
 const later = (status: number, error: string, seconds: number): Reply =>
   refuse(status, error, { 'Retry-After': String(seconds) });
 
@@ -40,37 +37,40 @@ export class DeliveryHandler {
   private readonly address: Address;
   private readonly failures = new RateLimiter(FAILURES);
   private readonly starts = new Map<string, RateLimiter>();
-  /** One that is served here: it is read where another is asked for that is not there. */
+  /**
+   * A trigger of this address. Its record is read instead if a request asks for a trigger that does not
+   * exist.
+   */
   private other = '';
-  /** The start that is under way, and those that wait for it. */
+  /** The last start; the next one waits for it. */
   private last: Promise<unknown> = Promise.resolve();
-  /** Called when this listener is wanted no more. */
-  private readonly leave: () => void;
-  constructor(home: Home, address: Address, leave: () => void) {
+  /** Called when this listener must end. */
+  private readonly end: () => void;
+  constructor(home: Home, address: Address, end: () => void) {
     this.home = home;
     this.address = address;
-    this.leave = leave;
+    this.end = end;
   }
 
-  /** Answers; never rejects. */
-  async answer(letter: ListenerRequest): Promise<Reply> {
+  /** Answers a request. Never rejects. */
+  async answer(request: ListenerRequest): Promise<Reply> {
     try {
-      const trigger = this.authorize(letter);
+      const trigger = this.authorize(request);
       if (!trigger) return this.refuseUnknown();
       const id =
-        ID_HEADERS.map((name) => textOf(letter.headers[name])).find((one) => one !== undefined) ?? null;
+        ID_HEADERS.map((name) => textOf(request.headers[name])).find((one) => one !== undefined) ?? null;
       if (id !== null && id.length > LONGEST_ID)
         return refuse(400, `the id of a delivery may have ${LONGEST_ID} characters`);
       const seconds = this.rateLimiterOf(trigger.name).take();
       if (seconds > 0) return later(429, 'too many deliveries', seconds);
-      return await this.inTurn(() => this.start(letter, id));
+      return await this.inOrder(() => this.start(request, id));
     } catch (thrown) {
-      tell(`this is a bug in bgjob, please report it: ${sourceStack(thrown)}`);
+      logLine(`this is a bug in bgjob, please report it: ${sourceStack(thrown)}`);
       return refuse(500, 'a bug in bgjob');
     }
   }
 
-  /** Whether the token of a request, of which no more than the head is there, is right: what is signed is known by all of it. */
+  /** Whether the head of a request has a right token. A signature cannot be checked without the body. */
   isGenuine(head: Head): boolean {
     try {
       const trigger = this.authorize({ ...head, body: Buffer.alloc(0) });
@@ -87,22 +87,26 @@ export class DeliveryHandler {
   }
 
   private rateLimiterOf(name: string): RateLimiter {
-    const budget = this.starts.get(name) ?? new RateLimiter(STARTS);
-    this.starts.set(name, budget);
-    return budget;
+    const limiter = this.starts.get(name) ?? new RateLimiter(STARTS);
+    this.starts.set(name, limiter);
+    return limiter;
   }
 
   /**
-   * One at a time, whoever asks: also the umask of a start is that of the process. A start may wait for nothing but the disk: before
-   * each of them the event loop turns, or others would be cut off as late while a burst is started.
+   * Runs one start after the other, because the umask is that of the process. A start may block on the disk
+   * only, so before each one the event loop runs once: otherwise a burst of starts would make other requests
+   * time out.
    */
-  private inTurn<T>(act: () => Promise<T>): Promise<T> {
+  private inOrder<T>(act: () => Promise<T>): Promise<T> {
     const mine = this.last.then(() => new Promise((resolve) => setImmediate(resolve))).then(act);
     this.last = mine.catch(() => {});
     return mine;
   }
 
-  /** The trigger that is meant, read anew: what was removed or rotated is so at once. For one that is not there another is read. */
+  /**
+   * The trigger of an authorized request. Its record is read anew, so that a removal or a new secret counts
+   * at once.
+   */
   private authorize({ name, headers, body }: ListenerRequest): Trigger | undefined {
     const names = listTriggers(this.home);
     const isThere = names.includes(name);
@@ -111,10 +115,10 @@ export class DeliveryHandler {
       isThere ? name : names.includes(this.other) ? this.other : (names[0] ?? 'none'),
     );
     const isServed = read.kind === 'read' && this.isServedHere(read.value);
-    const nobodys = randomSecret();
+    const unknownSecret = randomSecret();
     const trigger = isThere && isServed ? read.value : undefined;
     if (isServed) this.other = read.value.name;
-    const genuine = isGenuine(trigger?.secret ?? nobodys, {
+    const genuine = isGenuine(trigger?.secret ?? unknownSecret, {
       authorization: headers.authorization,
       signature: textOf(headers['x-hub-signature-256']),
       body,
@@ -127,18 +131,18 @@ export class DeliveryHandler {
     return trigger.host === host && trigger.port === port && isInThisNamespace(trigger);
   }
 
-  private async start(letter: ListenerRequest, id: string | null): Promise<Reply> {
+  private async start(request: ListenerRequest, id: string | null): Promise<Reply> {
     if (!isWanted(this.home)) {
-      this.leave();
+      this.end();
       return GONE;
     }
-    // others were before: it may have been removed meanwhile
-    const trigger = this.authorize(letter);
+    // the trigger may have been removed while earlier starts ran
+    const trigger = this.authorize(request);
     if (!trigger) return this.refuseUnknown();
     const done = await deliver(this.home, trigger, {
       id,
-      header: (name) => textOf(letter.headers[name.toLowerCase()]) ?? '',
-      body: letter.body,
+      header: (name) => textOf(request.headers[name.toLowerCase()]) ?? '',
+      body: request.body,
     });
     if (done.kind === 'started') return { status: 202, body: { id: done.job } };
     if (done.kind === 'replayed')
@@ -147,14 +151,17 @@ export class DeliveryHandler {
   }
 }
 
-/** The value of a header, several of the same name as one. Node takes its bytes for Latin-1; who sends UTF-8 means that. */
+/**
+ * The value of a header; several of one name are joined. Node decodes headers as Latin-1, but many senders
+ * use UTF-8.
+ */
 function textOf(value: string | string[] | undefined): string | undefined {
   const text = Array.isArray(value) ? value.join(', ') : value;
   const bytes = text === undefined || /^[\x00-\x7f]*$/.test(text) ? undefined : Buffer.from(text, 'latin1');
   return bytes && isUtf8(bytes) ? bytes.toString() : text;
 }
 
-/** The names in a Host header that triggers of this address have beside its own. */
+/** The additional host names that the triggers of an address allow. */
 export function addedHosts(home: Home, { host, port }: Address): Set<string> {
   const hosts = new Set<string>();
   try {

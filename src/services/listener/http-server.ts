@@ -1,6 +1,6 @@
 /**
- * The HTTP server of a listener. Connections are few, and whoever is slow is cut off: first of all when others come, unless the head of
- * his request holds the secret. One who never finishes his request holds up nobody.
+ * The HTTP server of a listener. The number of connections is limited, and slow senders are cut off when
+ * others come, unless the head of their request has the secret. An incomplete request blocks no other.
  */
 import {
   createServer,
@@ -22,46 +22,56 @@ import {
   refuseHead,
 } from './request.ts';
 
-/** So many connections at once; then the oldest goes of which no request is whole, and of which it is not known that it is genuine. */
+/**
+ * With more connections than this, the oldest is closed whose request is neither complete nor known to be
+ * genuine.
+ */
 const MOST_CONNECTIONS = 256;
-/** So many genuine ones are spared: there is room for others, whose secrets are not known yet. */
+/**
+ * So many genuine incomplete requests are spared. The rest of the connections is for senders that have not
+ * been checked.
+ */
 const MOST_SPARED = MOST_CONNECTIONS / 2;
-/** Bytes of bodies that are held at once, of all of them; and of genuine ones beyond that. */
-const MOST_HELD_BYTES = 32 * MOST_BODY_BYTES;
-/** For the head of a request, for all of it, and until the next on the same connection, milliseconds. */
+/** So many bytes of bodies may be in memory, of all requests together; twice as many if they are genuine. */
+const MOST_BUFFERED_BYTES = 32 * MOST_BODY_BYTES;
+/**
+ * The time for the head of a request, for the whole request, and until the next request of a connection,
+ * milliseconds.
+ */
 const HEAD_MS = 5000;
 const REQUEST_MS = 15_000;
-const KEEP_MS = 2000;
-/** Between two looks at who is late, milliseconds. */
+const KEEP_ALIVE_MS = 2000;
+/** How often late requests are closed, milliseconds. */
 const POLL_MS = 500;
-/** Who sends too much may go on for so long and so many bytes, so that it hears the answer. */
+/** A sender of too much data may go on for this time and number of bytes, so that it gets the answer. */
 const DRAIN_MS = 1000;
 const DRAIN_BYTES = 4 * MOST_BODY_BYTES;
 const MOST_HEAD_BYTES = 16 * 1024;
 const MOST_REQUESTS = 100;
 
-/** What the server asks of the listener: which names it may be called by, and the answer to a request. */
+/** What the server needs from the listener. */
 export interface RequestHandler {
+  /** Whether this host name means the listener. */
   mayHost(host: string): boolean;
-  /** Whether the head of a request shows that whoever sends it knows the secret. */
+  /** Whether the head of a request has the secret. */
   isGenuine(head: Head): boolean;
-  /** Answers a whole request; never rejects. */
-  answer(letter: ListenerRequest): Promise<Reply>;
-  /** Told of every answer. */
+  /** Answers a complete request. Never rejects. */
+  answer(request: ListenerRequest): Promise<Reply>;
+  /** Called for every answer. */
   answered(status: number, from: string): void;
 }
 
 export class HttpServer {
   private readonly handler: RequestHandler;
   private server: Server | undefined;
-  /** The oldest first, with the requests of each that are not answered yet. */
+  /** The oldest first, with their requests that are not answered yet. */
   private readonly connections = new Map<Socket, Set<IncomingMessage>>();
-  /** Those of which somebody has looked whether they are genuine. */
+  /** The requests whose heads were checked for the secret. */
   private readonly judged = new WeakMap<IncomingMessage, boolean>();
-  /** What comes after the request that is being answered is none. */
+  /** Connections with an unreadable request behind the one that is being answered. */
   private readonly broken = new WeakSet<Socket>();
-  /** Of bodies that are not answered yet. */
-  private heldBytes = 0;
+  /** Bytes of bodies whose requests are not answered yet. */
+  private bufferedBytes = 0;
   constructor(handler: RequestHandler) {
     this.handler = handler;
   }
@@ -70,12 +80,12 @@ export class HttpServer {
     return this.server?.listening === true;
   }
 
-  /** Listens; the system error that says why it cannot. */
+  /** Listens. Returns the name of a system error if that fails. */
   open({ host, port }: Address): Promise<string | undefined> {
     const server = createServer({
       headersTimeout: HEAD_MS,
       requestTimeout: REQUEST_MS,
-      keepAliveTimeout: KEEP_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: POLL_MS,
       maxHeaderSize: MOST_HEAD_BYTES,
     });
@@ -84,11 +94,11 @@ export class HttpServer {
     const take = (request: IncomingMessage, response: ServerResponse, waits: boolean) =>
       void this.take(request, response, waits).catch(errnoOf);
     server.on('request', (request, response) => take(request, response, false));
-    // whoever asks before it sends a body is not told to go on if that is refused
+    // a sender that asks before it sends the body is not told to continue if the head is refused
     server.on('checkContinue', (request, response) => take(request, response, true));
     server.on('connect', (_, socket) => this.cut(socket as Socket, 405));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      // who went away in the middle hears nothing
+      // the sender is gone
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE') socket.destroy();
       else this.cut(socket as Socket, CUT[error.code ?? ''] ?? 400);
     });
@@ -102,19 +112,22 @@ export class HttpServer {
     });
   }
 
-  /** Listens no more; who is being answered still is. */
+  /** Stops listening. Requests that are being answered still are. */
   close(): void {
     this.server?.close();
     for (const socket of this.connections.keys()) if (!this.isAwaiting(socket)) socket.destroy();
     this.server?.closeIdleConnections();
   }
 
-  /** Whether a whole request came, which is being answered. */
+  /** Whether a complete request of this connection is being answered. */
   private isAwaiting(socket: Socket): boolean {
     return [...(this.connections.get(socket) ?? [])].some(({ complete }) => complete);
   }
 
-  /** Whether a request that is not whole yet is genuine by its head: looked at once, and only where others come. */
+  /**
+   * Whether an incomplete request is genuine by its head. Checked once, and only when there are too many
+   * connections.
+   */
   private isGenuine(request: IncomingMessage): boolean {
     const known = this.judged.get(request) ?? this.handler.isGenuine(headOf(request));
     this.judged.set(request, known);
@@ -131,7 +144,7 @@ export class HttpServer {
     this.handler.answered(0, fromOf(oldest));
   }
 
-  /** Who goes when there are too many. */
+  /** The connection to close when there are too many. */
   private oldest(): Socket | undefined {
     let spared = 0;
     for (const [socket, requests] of this.connections) {
@@ -142,14 +155,20 @@ export class HttpServer {
     return undefined;
   }
 
-  /** Ends a connection on which no request can be read any more; but not before the answer to one that was whole. */
+  /** Ends a connection with an unreadable request, after the answer to an earlier complete one. */
   private cut(socket: Socket, status: number): void {
     if (this.isAwaiting(socket)) {
       this.broken.add(socket);
       return;
     }
     if (this.connections.has(socket)) this.handler.answered(status, fromOf(socket));
-    const text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nAllow: POST\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    const lines = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'Allow: POST',
+      'Connection: close',
+      'Content-Length: 0',
+    ];
+    const text = `${lines.join('\r\n')}\r\n\r\n`;
     if (socket.writable) socket.end(text, () => socket.destroy());
     else socket.destroy();
   }
@@ -163,22 +182,22 @@ export class HttpServer {
     if (waits) response.writeContinue();
     let mine = 0;
     response.once('close', () => {
-      this.heldBytes -= mine;
+      this.bufferedBytes -= mine;
     });
     const body = await readBody(request, (bytes) => {
-      const held = this.heldBytes + bytes;
-      if (held > MOST_HELD_BYTES && !(held <= 2 * MOST_HELD_BYTES && this.isGenuine(request))) return false;
-      this.heldBytes += bytes;
+      const buffered = this.bufferedBytes + bytes;
+      const isFull = buffered > MOST_BUFFERED_BYTES;
+      if (isFull && !(buffered <= 2 * MOST_BUFFERED_BYTES && this.isGenuine(request))) return false;
+      this.bufferedBytes += bytes;
       mine += bytes;
       return true;
     });
     if (!Buffer.isBuffer(body)) return this.send(response, body, true);
-    const letter = { ...headOf(request), body };
-    const reply = await this.handler.answer(letter);
+    const reply = await this.handler.answer({ ...headOf(request), body });
     this.send(response, reply, false);
   }
 
-  /** `isEarly`: there may be more to come, which is dropped. */
+  /** `isEarly`: more of the request may come, which is dropped. */
   private send(response: ServerResponse, { status, body, headers }: Reply, isEarly: boolean): void {
     const { req: request } = response;
     this.handler.answered(status, fromOf(request.socket));
@@ -187,7 +206,7 @@ export class HttpServer {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(text),
       ...headers,
-      // closed at once, the answer to somebody who still sends would be lost with what he sent
+      // after an immediate close, a sender that still sends would lose the answer
       ...(((status !== 202 && !isEarly) || this.broken.has(request.socket)) && { Connection: 'close' }),
     });
     response.end(text);
@@ -195,7 +214,7 @@ export class HttpServer {
   }
 }
 
-/** Drops what still comes, and ends the connection if that is long. */
+/** Drops the rest of a request, and closes the connection if that is long. */
 function drain(request: IncomingMessage): void {
   const { socket } = request;
   let bytes = 0;
@@ -212,7 +231,7 @@ const headOf = ({ url, headers }: IncomingMessage): Head => ({ name: nameIn(url)
 
 const fromOf = (socket: Socket): string => socket.remoteAddress ?? '?';
 
-/** What Node says of requests that it cannot read to their end. */
+/** The answers to Node's errors for requests that cannot be read. */
 const CUT: Record<string, number> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_HEADER_OVERFLOW: 431,

@@ -1,10 +1,11 @@
 /**
- * The listener: the job that starts what triggers say, on deliveries over HTTP. One serves all triggers of an address and port. What
- * must survive a kill is on disk: a claim for each delivery before its job is started, and a journal. A shell starts it again
- * when it is killed.
+ * The listener: a service that starts the jobs of triggers, on deliveries over HTTP. One listener serves all
+ * triggers of an address. What must survive a kill is on disk: a claim for each delivery before its job is
+ * started, and a journal. A shell restarts a killed listener.
  */
 import { systemClock } from '../../base/clock.ts';
-import { removeQuietly, wakeReader } from '../../base/fs/atomic-write.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { wakeReader } from '../../base/fs/fifo.ts';
 import { errnoOf } from '../../base/result.ts';
 import { listenerOf } from '../../engine/automation/service-jobs.ts';
 import { describeListener, listenerText, readSocketOwners } from '../../engine/observe/port-owner.ts';
@@ -13,17 +14,28 @@ import { isInThisNamespace, thisNamespaceKey } from '../../engine/queue/confinem
 import { type Address, hostText, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { becomeInstance, Calls, followUp, isWanted, mustRenew, POLL_MS, RENEW } from '../service.ts';
-import { tell } from '../service-log.ts';
+import {
+  isWanted,
+  mustRestart,
+  POLL_MS,
+  RESTART,
+  startSuccessor,
+  WakeFifo,
+  waitForClaim,
+} from '../service.ts';
+import { logLine } from '../service-log.ts';
 import { ownHosts } from './allowed-hosts.ts';
 import { pruneDeliveryClaims, settleClaims } from './delivery-claims.ts';
 import { addedHosts, DeliveryHandler } from './handler.ts';
 import { HttpServer } from './http-server.ts';
-import { Refusals } from './rejection-log.ts';
+import { RejectionLog } from './rejection-log.ts';
 
-/** Until the port is tried again, milliseconds: soon at first, when another of ours may be about to end. */
+/**
+ * The delays before the port is tried again, milliseconds: short at first, because another listener of ours
+ * may be ending.
+ */
 const RETRY_MS = [20, 50, 100, 200, 500, 1000, 2000];
-/** Between two looks for claims that are old. */
+/** How often old claims are removed. */
 const PRUNE_MS = 3_600_000;
 
 /** The triggers of this address. */
@@ -38,78 +50,78 @@ const served = (home: Home, { host, port }: Address): string[] =>
     );
   });
 
-/** Of an address, in letters and digits. */
+/** The key of an address, of letters and digits. */
 const instanceKey = ({ host, port }: Address): string =>
   `${thisNamespaceKey()}p${port}h${host.replace(/[^0-9a-z]/g, 'x')}`;
 
-/** True: a process of the new program has to take over. */
+/** Returns whether the program must restart. */
 async function serve(home: Home, address: Address): Promise<boolean> {
-  const refusals = new Refusals();
+  const rejections = new RejectionLog();
   const service = listenerOf(home, address);
-  const claim = await becomeInstance(home, home.triggers, instanceKey(address));
+  const claim = await waitForClaim(home, home.triggers, instanceKey(address));
   if (claim === undefined) return false;
-  const desk = new DeliveryHandler(home, address, () => wakeReader(service.fifo));
+  const handler = new DeliveryHandler(home, address, () => wakeReader(service.fifo));
   const hosts = ownHosts(address.host);
-  const door = new HttpServer({
+  const server = new HttpServer({
     mayHost: (host) => hosts.has(host) || addedHosts(home, address).has(host),
-    isGenuine: (head) => desk.isGenuine(head),
-    answer: (letter) => desk.answer(letter),
-    answered: (status, from) => refusals.count(status, from),
+    isGenuine: (head) => handler.isGenuine(head),
+    answer: (request) => handler.answer(request),
+    answered: (status, from) => rejections.count(status, from),
   });
-  for (const name of served(home, address)) quietly(name, () => settleClaims(home, name));
-  const calls = new Calls(home, service.fifo);
-  await open(door, address, 0);
-  // only now: whoever added the first trigger hears whether the port could be had
-  await calls.open();
+  for (const name of served(home, address)) logErrors(name, () => settleClaims(home, name));
+  const fifo = new WakeFifo(home, service.fifo);
+  await open(server, address, 0);
+  // opened last: a process that added the first trigger learns whether the port was free
+  await fifo.open();
   const known = new Set<string>();
-  // one whose record cannot be read any more may be had again
+  // a damaged record may be repaired later
   const isDamaged = (name: string) => known.has(name) && readTrigger(home, name).kind !== 'read';
   for (let failed = 0, pruned = Number.NEGATIVE_INFINITY; isWanted(home); ) {
     const names = served(home, address);
     for (const name of names) known.add(name);
-    if (mustRenew(() => names.map((name) => readTrigger(home, name)))) {
-      calls.close();
-      door.close();
+    if (mustRestart(() => names.map((name) => readTrigger(home, name)))) {
+      fifo.close();
+      server.close();
       removeQuietly(claim);
       return true;
     }
     if (names.length === 0 && !listTriggers(home).some(isDamaged)) {
-      calls.close();
-      // whoever added one before that has called on us, and not on the next
+      fifo.close();
+      // a process that added a trigger before this has woken us, and not a successor
       if (served(home, address).length === 0) {
-        tell('no trigger is left');
+        logLine('no trigger is left');
         break;
       }
-      await calls.open();
+      await fifo.open();
       continue;
     }
     if (systemClock.monotonic() - pruned > PRUNE_MS) {
-      for (const name of names) quietly(name, () => pruneDeliveryClaims(home, name));
+      for (const name of names) logErrors(name, () => pruneDeliveryClaims(home, name));
       pruned = systemClock.monotonic();
     }
-    refusals.tell();
-    if (door.isOpen) await calls.next(POLL_MS);
+    rejections.write();
+    if (server.isOpen) await fifo.wait(POLL_MS);
     else {
-      await calls.next(RETRY_MS[failed] ?? POLL_MS);
-      await open(door, address, ++failed);
+      await fifo.wait(RETRY_MS[failed] ?? POLL_MS);
+      await open(server, address, ++failed);
     }
   }
-  calls.close();
-  door.close();
-  refusals.tell(Number.POSITIVE_INFINITY);
+  fifo.close();
+  server.close();
+  rejections.write(Number.POSITIVE_INFINITY);
   removeQuietly(claim);
-  await followUp(home, service);
+  await startSuccessor(home, service);
   return false;
 }
 
-async function open(door: HttpServer, address: Address, failed: number): Promise<void> {
+async function open(server: HttpServer, address: Address, failed: number): Promise<void> {
   const { host, port } = address;
-  const errno = await door.open(address);
+  const errno = await server.open(address);
   const at = `${hostText(host)}:${port}`;
-  if (errno === undefined) tell(`listens on ${at}`);
-  // one of ours that ends is no news
+  if (errno === undefined) logLine(`listens on ${at}`);
+  // the first failure may be due to an ending listener of ours
   else if (failed === 0 || failed === RETRY_MS.length)
-    tell(`cannot listen on ${at}: ${await whyNot(errno, port)}`);
+    logLine(`cannot listen on ${at}: ${await whyNot(errno, port)}`);
 }
 
 async function whyNot(errno: string, port: number): Promise<string> {
@@ -118,16 +130,16 @@ async function whyNot(errno: string, port: number): Promise<string> {
   return `the port is taken${oldest ? ` by ${listenerText(describeListener(undefined, oldest.pid))}` : ''}`;
 }
 
-function quietly(name: string, act: () => void): void {
+function logErrors(name: string, act: () => void): void {
   try {
     act();
   } catch (thrown) {
-    tell(`${name}: its claims cannot be looked through: ${errnoOf(thrown)}`);
+    logLine(`${name}: its claims cannot be read: ${errnoOf(thrown)}`);
   }
 }
 
-/** Looks after the triggers of an address, until there are none. Returns the exit code. */
+/** Serves the triggers of an address until there are none. Returns the exit code. */
 export async function serveTriggers(home: Home, address: Address): Promise<number> {
   process.title = 'bgjob[listener]';
-  return (await serve(home, address)) ? RENEW : EXIT.ok;
+  return (await serve(home, address)) ? RESTART : EXIT.ok;
 }

@@ -1,9 +1,9 @@
-/** A rate limit: so many at once, and then one now and then. */
+/** A rate limiter (token bucket): a burst, then one event per interval. */
 import { systemClock } from '../../base/clock.ts';
 
 export interface Rate {
   atOnce: number;
-  /** After that one in so many milliseconds. */
+  /** The interval after the burst, milliseconds. */
   everyMs: number;
 }
 
@@ -16,7 +16,7 @@ export class RateLimiter {
     this.left = rate.atOnce;
   }
 
-  /** Takes one; 0 if there was one, else in how many seconds there will be. */
+  /** Takes one token. Returns 0, or the seconds until there is one. */
   take(now = systemClock.monotonic()): number {
     const { atOnce, everyMs } = this.rate;
     this.left = Math.min(atOnce, this.left + Math.max(0, now - this.since) / everyMs);

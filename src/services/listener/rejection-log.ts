@@ -1,15 +1,15 @@
-/** What is refused, counted: a line each minute at most, however many come. */
+/** Counts rejected requests, and logs one line per minute at most. */
 import { systemClock } from '../../base/clock.ts';
 import { plural } from '../../base/text/sanitize.ts';
-import { tell } from '../service-log.ts';
+import { logLine } from '../service-log.ts';
 
-/** Between two lines, milliseconds. */
+/** The least time between two lines, milliseconds. */
 const LINE_MS = 60_000;
-/** So many addresses are named. */
+/** So many senders are named. */
 const MOST_NAMED = 3;
 
 const WORDS: Record<number, string> = {
-  0: 'cut off, for others',
+  0: 'cut off for others',
   400: 'not understood',
   401: 'with no valid secret',
   403: 'from a browser',
@@ -22,28 +22,28 @@ const WORDS: Record<number, string> = {
   503: 'not served',
 };
 
-export class Refusals {
+export class RejectionLog {
   private counts = new Map<number, number>();
   private from = new Set<string>();
-  private toldAt = Number.NEGATIVE_INFINITY;
+  private writtenAt = Number.NEGATIVE_INFINITY;
 
   count(status: number, from: string): void {
     if (status === 202 || status === 409) return;
     this.counts.set(status, (this.counts.get(status) ?? 0) + 1);
     if (this.from.size <= MOST_NAMED) this.from.add(from);
-    this.tell();
+    this.write();
   }
 
-  /** Tells what was counted, if it is time. */
-  tell(now = systemClock.monotonic()): void {
-    if (this.counts.size === 0 || now - this.toldAt < LINE_MS) return;
+  /** Logs the counts, if the last line is old enough. */
+  write(now = systemClock.monotonic()): void {
+    if (this.counts.size === 0 || now - this.writtenAt < LINE_MS) return;
     const counts = [...this.counts].map(([status, count]) => `${count} ${WORDS[status] ?? status}`);
     const all = [...this.counts.values()].reduce((sum, count) => sum + count, 0);
     const named = [...this.from].slice(0, MOST_NAMED).join(', ');
     const others = this.from.size > MOST_NAMED ? ' and others' : '';
-    tell(`refused ${plural(all, 'request')} of ${named}${others}: ${counts.join(', ')}`);
+    logLine(`refused ${plural(all, 'request')} of ${named}${others}: ${counts.join(', ')}`);
     this.counts = new Map();
     this.from = new Set();
-    this.toldAt = now;
+    this.writtenAt = now;
   }
 }

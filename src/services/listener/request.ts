@@ -1,32 +1,32 @@
 /**
- * One request, before anybody asks whether it is genuine: what can be refused by its head is, and its body is read as far as it may be
- * long. Nothing here knows which triggers there are.
+ * One request before authorization: refuses what its head allows to refuse, and reads its body up to the
+ * limit. This file knows nothing of triggers.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { hostOf } from './allowed-hosts.ts';
 
-/** Bytes that a body may have. */
+/** The longest body, bytes. */
 export const MOST_BODY_BYTES = 2 ** 20;
 
 export interface Reply {
   status: number;
-  /** Becomes JSON. */
+  /** It is sent as JSON. */
   body: object;
   headers?: Record<string, string>;
 }
 
-/** What comes before the body. */
+/** A request without its body. */
 export interface Head {
-  /** What stands in the path: the name of a trigger, perhaps. */
+  /** The name in the path, which may be that of a trigger. */
   name: string;
   headers: IncomingHttpHeaders;
 }
-/** A whole request. */
+/** A complete request. */
 export interface ListenerRequest extends Head {
   body: Buffer;
 }
 
-const refuse = (status: number, error: string, headers?: Record<string, string>): Reply => ({
+export const refuse = (status: number, error: string, headers?: Record<string, string>): Reply => ({
   status,
   body: { error },
   ...(headers && { headers }),
@@ -35,7 +35,7 @@ const refuse = (status: number, error: string, headers?: Record<string, string>)
 const BUSY = refuse(503, 'too many bodies at once', { 'Retry-After': '5' });
 const TOO_LARGE = refuse(413, `a body may have ${MOST_BODY_BYTES} bytes`);
 
-/** What is refused before the body is read; undefined: nothing. */
+/** The answer to a request that is refused by its head; undefined: it is not. */
 export function refuseHead(
   { method, headers }: IncomingMessage,
   mayHost: (host: string) => boolean,
@@ -44,29 +44,29 @@ export function refuseHead(
   if (host === undefined || !mayHost(host))
     return refuse(421, 'this is not the host that is asked for: bgjob trigger add --host NAME');
   if (method !== 'POST') return refuse(405, 'POST only', { Allow: 'POST' });
-  // every browser says so of a POST of a page; who delivers is no page
+  // every browser sends Origin with a POST from a page; programs do not
   if (headers.origin !== undefined) return refuse(403, 'not for browsers');
   if (Number(headers['content-length'] ?? 0) > MOST_BODY_BYTES) return TOO_LARGE;
   return undefined;
 }
 
-/** So many pieces of a body are put together: one byte in each would cost a hundred times its size. */
+/** More pieces are joined: with one byte in each, a body would take a hundred times its size. */
 const MOST_PIECES = 64;
 
 /**
- * The body, or why it is not taken: it is too long, or `mayHold` says no to so many bytes more. What comes then is read and dropped.
- * Rejects if the connection ends before it does.
+ * The body, or the answer to a body that is too long, or for which `mayBuffer` refuses more bytes; the rest
+ * is read and dropped. Rejects if the connection ends first.
  */
 export function readBody(
   request: IncomingMessage,
-  mayHold: (bytes: number) => boolean,
+  mayBuffer: (bytes: number) => boolean,
 ): Promise<Buffer | Reply> {
   return new Promise((resolve, reject) => {
     let pieces: Buffer[] = [];
     let bytes = 0;
     request.on('data', (piece: Buffer) => {
       bytes += piece.length;
-      const refused = bytes > MOST_BODY_BYTES ? TOO_LARGE : mayHold(piece.length) ? undefined : BUSY;
+      const refused = bytes > MOST_BODY_BYTES ? TOO_LARGE : mayBuffer(piece.length) ? undefined : BUSY;
       if (refused) {
         pieces = [];
         bytes = Number.POSITIVE_INFINITY;
@@ -82,5 +82,5 @@ export function readBody(
   });
 }
 
-/** The name in a path, without what follows a question mark; what has more than a name is none. */
+/** The name in a path, without its query; empty if the path has more than a name. */
 export const nameIn = (url: string | undefined): string => /^\/([^/?#]*)(\?|$)/.exec(url ?? '')?.[1] ?? '';

@@ -1,6 +1,6 @@
 /**
- * Whether a delivery comes from somebody who knows the secret: a bearer token, or GitHub's `X-Hub-Signature-256`, an HMAC over the
- * body as it came. Digests of equal length are compared, in the same time whatever they are.
+ * Checks whether the sender of a delivery has the secret: a bearer token, or GitHub's `X-Hub-Signature-256`,
+ * an HMAC of the raw body. Digests of equal length are compared in constant time.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
@@ -10,12 +10,14 @@ export interface Credentials {
   body: Uint8Array;
 }
 
-/** For a trigger that is not there: the same work, and nobody knows it. */
+/** A secret that no sender has, for a trigger that does not exist: the check must take the same time. */
 export const randomSecret = (): string => randomBytes(32).toString('hex');
 
 const digestOf = (bytes: string | Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
-/** A signature that is there decides alone: beside it, Authorization may be that of a proxy. Both are computed in any case. */
+/**
+ * If there is a signature, it alone decides: Authorization may come from a proxy. Both are always computed.
+ */
 export function isGenuine(secret: string, { authorization, signature, body }: Credentials): boolean {
   const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
   const hex = /^sha256=([0-9a-f]{64})$/i.exec(signature ?? '')?.[1];

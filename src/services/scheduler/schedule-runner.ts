@@ -1,4 +1,4 @@
-/** One schedule as the scheduler looks after it: which times it has handled, and what it does at those that are due. */
+/** Runs one schedule: which of its times are handled, and what happens at those that are due. */
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
@@ -8,29 +8,28 @@ import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { dueBetween, LATE_MS, type Missed } from '../../job/automation/due.ts';
 import { readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {
+  appendEvent,
   forgetClaim,
   isTemplatePaused,
   listClaimed,
-  NOBODY,
-  notedUntil,
-  noteEvent,
+  NO_SCHEDULER,
   readClaim,
   readEvents,
+  recordedUntil,
   type TemplateEvent,
 } from '../../job/automation/template-records.ts';
 import type { Timetable } from '../../job/automation/timetable.ts';
-import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isRetired } from '../../job/home/ids.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
-import { ownJob, POLL_MS } from '../service.ts';
-import { tell } from '../service-log.ts';
+import { ownJob, POLL_MS, startFailureText } from '../service.ts';
+import { logLine } from '../service-log.ts';
 
 /** So many jobs of a schedule may wait for each other with --overlap queue. */
 const MOST_WAITING = 100;
-/** So many claims are kept, which guard against a clock that is set back. */
+/** So many claims stay, as a protection against a clock that is set back. */
 const MOST_CLAIMS = 2000;
 
 type Reason = Pick<TemplateEvent, 'did' | 'why' | 'job' | 'by'>;
@@ -39,12 +38,12 @@ export class ScheduleRunner {
   private readonly home: Home;
   private readonly name: string;
   private readonly paths: TemplatePaths;
-  /** The schedule that was read last, and its times. */
+  /** The last record of the schedule, and its times. */
   private current: { schedule: Schedule; timetable: Timetable } | undefined;
-  /** Up to then, on the wall clock, everything is handled. */
+  /** All times up to this wall time are handled. */
   private handled = 0;
   private isFirstPoll = true;
-  /** What was told of a record that cannot be used. */
+  /** The last logged reason why the record cannot be used. */
   private complaint: string | undefined;
 
   constructor(home: Home, name: string) {
@@ -53,13 +52,16 @@ export class ScheduleRunner {
     this.paths = home.schedule(name);
   }
 
-  /** Starts what is due, and returns when to look again; null: it is not ours to look after. */
-  async look(): Promise<number | null> {
+  /**
+   * Starts what is due, and returns the time of the next poll; null: the schedule is paused, or is not run
+   * here.
+   */
+  async poll(): Promise<number | null> {
     const read = readSchedule(this.home, this.name);
     if (read.kind !== 'read') return this.complain(read.kind === 'absent' ? 'it has no record' : read.why);
     const schedule = read.value;
     if (!isInThisNamespace(schedule)) return null;
-    // whoever resumes it notes what was left out: it begins anew from its journal
+    // `resume` adds events for the times of the pause, and the journal is read again then
     if (isTemplatePaused(this.paths)) {
       this.current = undefined;
       return null;
@@ -69,15 +71,16 @@ export class ScheduleRunner {
     const now = systemClock.now();
     if (this.current?.schedule.createdAt !== schedule.createdAt) await this.begin(schedule, now);
     this.current = { schedule, timetable };
-    // the clock was set back: what is started already is known by its claim
+    // the clock was set back; times that were started have a claim
     if (now < this.handled) this.handled = now;
-    // whoever paused and resumed it between two of our looks has a word on what was left out
+    // after a pause and a resume between two polls, the journal tells about the times between
     if (dueBetween(timetable, schedule, this.handled, now))
-      this.handled = Math.max(this.handled, notedUntil(this.paths, schedule.createdAt, now));
+      this.handled = Math.max(this.handled, recordedUntil(this.paths, schedule.createdAt, now));
     const due = dueBetween(timetable, schedule, this.handled, now);
     if (due) {
       const gap = now - this.handled > 3 * POLL_MS;
-      if (due.missed) this.noteMissed(due.missed, this.isFirstPoll ? NOBODY : gap ? SLEPT : TOO_OFTEN);
+      if (due.missed)
+        this.recordMissed(due.missed, this.isFirstPoll ? NO_SCHEDULER : gap ? SLEPT : TOO_OFTEN);
       if (due.fire !== null) await this.fire(schedule, due.fire, due.covers, 1);
     }
     this.handled = now;
@@ -95,60 +98,60 @@ export class ScheduleRunner {
   }
 
   private complain(why: string): number {
-    if (this.complaint !== why) tell(`${this.name}: ${why}`);
+    if (this.complaint !== why) logLine(`${this.name}: ${why}`);
     this.complaint = why;
     return systemClock.now() + POLL_MS;
   }
 
-  /** Goes on where the journal ends; and brings to an end what was killed while it was started. */
+  /** Continues where the journal ends, and completes starts that were killed. */
   private async begin(schedule: Schedule, now: number): Promise<void> {
     const events = readEvents(this.paths).filter(({ by }) => by !== 'hand');
     const noted = new Set(events.map(({ at }) => String(at)));
     const oldest = events[0]?.at ?? 0;
     for (const [key, generation] of listClaimed(this.paths))
       if (!noted.has(key) && Number(key) >= oldest) await this.settle(schedule, key, generation, now);
-    // with what was settled
-    this.handled = notedUntil(this.paths, schedule.createdAt, now);
+    // including the events that were just added
+    this.handled = recordedUntil(this.paths, schedule.createdAt, now);
     this.isFirstPoll = true;
   }
 
-  /** A time that was claimed, without a word on what became of it. */
+  /** Handles a time with a claim and without an event. */
   private async settle(schedule: Schedule, key: string, generation: number, now: number): Promise<void> {
     const at = Number(key);
     const claim = readClaim(this.paths, key, generation);
-    // another scheduler is at it
+    // another scheduler is starting it
     if (claim && isAlive(claim.by) !== 'dead') return;
     if (claim && this.hasJob(claim.job, at))
-      return this.note(at, 1, { did: 'started', why: null, job: claim.job, by: 'time' });
+      return this.record(at, 1, { did: 'started', why: null, job: claim.job, by: 'time' });
     if (!claim || isRetired(this.home, claim.job))
-      return this.note(at, 1, { did: 'failed', why: KILLED, job: null, by: 'time' });
+      return this.record(at, 1, { did: 'failed', why: KILLED, job: null, by: 'time' });
     if (now - at > LATE_MS && !schedule.catchUp)
-      return this.note(at, 1, { did: 'missed', why: KILLED, job: null, by: 'time' });
+      return this.record(at, 1, { did: 'missed', why: KILLED, job: null, by: 'time' });
     await this.fire(schedule, at, 1, generation + 1);
   }
 
-  /** Whether the one who claimed it, and died, got as far as a job that starts. */
+  /** Whether a dead claimer got as far as a job that starts. */
   private hasJob(id: JobId, at: number): boolean {
     const spec = readSpec(this.home.job(id), id);
     if (spec.kind === 'absent') return false;
     const origin = spec.kind === 'read' ? spec.value.origin : undefined;
-    // the number was given to another job
+    // the id belongs to another job
     if (
       origin !== undefined &&
       (origin?.kind !== 'schedule' || origin.name !== this.name || origin.at !== at)
     )
       return false;
     const { claimState, view } = claimStateOf(this.home, id);
-    // nobody owns it, nobody holds it, and its launcher is dead
+    // not so if the job has no owner, no process has it locked, and its launcher is dead
     return view?.kind !== 'live' || claimState !== 'none';
   }
 
-  /** The job of one time, as far as those before it allow. */
+  /** Starts the job of one time, if earlier jobs allow it. */
   private async fire(schedule: Schedule, at: number, covers: number, generation: number): Promise<void> {
     const by = covers > 1 || systemClock.now() - at > LATE_MS ? ('catch-up' as const) : ('time' as const);
     const live = schedule.overlap === 'allow' ? [] : liveJobs(this.home, this.paths);
     const last = live.at(-1);
-    const skip = (why: string) => this.note(at, covers, { did: 'skipped', why, job: null, by });
+    const skip = (why: string) => this.record(at, covers, { did: 'skipped', why, job: null, by });
     if (schedule.overlap === 'skip' && last !== undefined) return skip(`job ${last} still runs`);
     if (live.length > MOST_WAITING) return skip(`${live.length} jobs of it wait already`);
     const started = await startFrom(this.home, this.paths, schedule, {
@@ -158,28 +161,29 @@ export class ScheduleRunner {
       parent: ownJob(),
       after: last === undefined ? [] : [last],
     });
-    if (started.ok) return this.note(at, covers, { did: 'started', why: null, job: started.value, by });
-    // it was set back, and is there again: the journal has it
+    if (started.ok) return this.record(at, covers, { did: 'started', why: null, job: started.value, by });
+    // the clock was set back: this time is in the journal already
     if (started.failure.code === 'started-before') return;
-    this.note(at, covers, { did: 'failed', why: reasonOf(started.failure), job: null, by });
+    this.record(at, covers, { did: 'failed', why: startFailureText(started.failure), job: null, by });
   }
 
-  private noteMissed({ at, until, times }: Missed, why: string): void {
-    this.note(at, times, { did: 'missed', why, job: null, by: 'time' }, until);
+  private recordMissed({ at, until, times }: Missed, why: string): void {
+    this.record(at, times, { did: 'missed', why, job: null, by: 'time' }, until);
   }
 
-  private note(at: number, times: number, reason: Reason, until: number | null = null): void {
+  /** Adds an event to the journal and to the log of the scheduler. */
+  private record(at: number, times: number, reason: Reason, until: number | null = null): void {
     const { did, job, why } = reason;
     const what = job === null ? did : `${did} job ${job}`;
     const when = new Date(at).toLocaleString('sv');
     const count = times > 1 ? `, ${times} times` : '';
-    tell(`${this.name}: ${what}${why === null ? '' : `, ${why}`} (due ${when}${count})`);
+    logLine(`${this.name}: ${what}${why === null ? '' : `, ${why}`} (due ${when}${count})`);
     try {
       const notedAt = systemClock.now();
-      noteEvent(this.paths, { at, until, times, ...reason, notedAt });
+      appendEvent(this.paths, { at, until, times, ...reason, notedAt });
       this.prune();
     } catch (thrown) {
-      tell(`${this.name}: that could not be noted: ${errnoOf(thrown)}`);
+      logLine(`${this.name}: the history could not be written: ${errnoOf(thrown)}`);
     }
   }
 
@@ -196,11 +200,3 @@ export class ScheduleRunner {
 const SLEPT = 'the machine slept, or its clock was set';
 const TOO_OFTEN = 'the next time had come';
 const KILLED = 'the scheduler was killed while it started it';
-
-/** Why a job could not be started, in few words. */
-function reasonOf(failure: Failure): string {
-  if (failure.code === 'io') return `cannot ${failure.doing} ${failure.path}: ${failure.errno}`;
-  if (failure.code === 'name-taken') return `job ${failure.id} has its name`;
-  if (failure.code === 'starter-newer') return failure.why;
-  return failure.code;
-}

@@ -1,7 +1,8 @@
 /**
- * The scheduler: the job that starts what schedules say. It sleeps until the next time, a call, or for ten seconds, and then compares
- * the clock with what it has handled. All that must survive a kill is on disk: a claim for each time before its job is
- * started, and a journal. A shell starts it again when it is killed.
+ * The scheduler: a service that starts the jobs of schedules. It sleeps until the next time, until another
+ * process wakes it, or for ten seconds, and then compares the clock with the times that it has handled. What
+ * must survive a kill is on disk: a claim for each time before its job is started, and a journal. A shell
+ * restarts a killed scheduler.
  */
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
@@ -10,62 +11,62 @@ import { thisNamespaceKey } from '../../engine/queue/confinement.ts';
 import { listSchedules, readSchedule } from '../../job/automation/schedule.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { becomeInstance, Calls, followUp, isWanted, mustRenew, RENEW } from '../service.ts';
-import { tell } from '../service-log.ts';
+import { isWanted, mustRestart, RESTART, startSuccessor, WakeFifo, waitForClaim } from '../service.ts';
+import { logLine } from '../service-log.ts';
 import { ScheduleRunner } from './schedule-runner.ts';
 
-/** True: a process of the new program has to take over. */
-async function schedule(home: Home): Promise<boolean> {
+/** Returns whether the program must restart. */
+async function runSchedules(home: Home): Promise<boolean> {
   const service = schedulerOf(home);
-  const claim = await becomeInstance(home, home.schedules, thisNamespaceKey());
+  const claim = await waitForClaim(home, home.schedules, thisNamespaceKey());
   if (claim === undefined) return false;
-  const calls = new Calls(home, service.fifo);
-  await calls.open();
-  const rotas = new Map<string, ScheduleRunner>();
+  const fifo = new WakeFifo(home, service.fifo);
+  await fifo.open();
+  const runners = new Map<string, ScheduleRunner>();
   while (isWanted(home)) {
-    if (mustRenew(() => listSchedules(home).map((name) => readSchedule(home, name)))) {
-      calls.close();
+    if (mustRestart(() => listSchedules(home).map((name) => readSchedule(home, name)))) {
+      fifo.close();
       removeQuietly(claim);
       return true;
     }
-    const next = await look(home, rotas);
+    const next = await poll(home, runners);
     if (next !== null) {
-      await calls.next(next - systemClock.now());
+      await fifo.wait(next - systemClock.now());
       continue;
     }
-    calls.close();
-    // whoever added one before that has called on us, and not on the next
-    if ((await look(home, rotas)) === null) {
-      tell('no schedule is left, or all are paused');
+    fifo.close();
+    // a process that added a schedule before this has woken us, and not a successor
+    if ((await poll(home, runners)) === null) {
+      logLine('no schedule is left, or all are paused');
       removeQuietly(claim);
       return false;
     }
-    await calls.open();
+    await fifo.open();
   }
-  calls.close();
+  fifo.close();
   removeQuietly(claim);
-  await followUp(home, service);
+  await startSuccessor(home, service);
   return false;
 }
 
-/** Starts what is due, and returns when to look again; null: there is nothing to look after. */
-async function look(home: Home, rotas: Map<string, ScheduleRunner>): Promise<number | null> {
+/** Starts what is due, and returns the time of the next poll; null: there is nothing to run. */
+async function poll(home: Home, runners: Map<string, ScheduleRunner>): Promise<number | null> {
   const names = listSchedules(home);
-  for (const name of rotas.keys()) if (!names.includes(name)) rotas.delete(name);
+  for (const name of runners.keys()) if (!names.includes(name)) runners.delete(name);
   let next: number | null = null;
   for (const name of names) {
-    const rota = rotas.get(name) ?? new ScheduleRunner(home, name);
-    rotas.set(name, rota);
-    // between two of many, too
-    const at = isWanted(home) ? await rota.look() : null;
+    const runner = runners.get(name) ?? new ScheduleRunner(home, name);
+    runners.set(name, runner);
+    // checked between the schedules, too
+    const at = isWanted(home) ? await runner.poll() : null;
     if (at !== null) next = Math.min(next ?? Number.POSITIVE_INFINITY, at);
   }
   return next;
 }
 
-/** Looks after the schedules of a home, until there are none. Returns the exit code. */
+/** Serves the schedules of a home until there are none. Returns the exit code. */
 export async function serveSchedules(home: Home): Promise<number> {
   process.title = 'bgjob[scheduler]';
-  tell(`looks after ${listSchedules(home).join(', ')}`);
-  return (await schedule(home)) ? RENEW : EXIT.ok;
+  logLine(`serves ${listSchedules(home).join(', ')}`);
+  return (await runSchedules(home)) ? RESTART : EXIT.ok;
 }

@@ -1,23 +1,23 @@
-/** How large a log is, and how fast it grows: by that its limit is kept. */
+/** The size of a log and its growth rate, by which its limit is enforced. */
 import type { Stream } from '../../job/home/paths.ts';
 
-/** One of the job's logs, as the last look saw it. */
+/** One of the job's logs at the last poll. */
 export class LogGrowth {
   readonly stream: Stream;
-  /** All that was ever written, bytes. */
+  /** All bytes that were ever written. */
   size = 0;
-  /** Bytes per millisecond: rises at once, sinks slowly. */
+  /** Bytes per millisecond. It rises at once and falls slowly. */
   rate = 0;
-  private lookedMs = Number.NaN;
+  private updatedMs = Number.NaN;
   constructor(stream: Stream) {
     this.stream = stream;
   }
-  /** Takes a look; whether it grew. */
-  see(size: number, nowMs: number): boolean {
+  /** Takes the size of a poll; whether the log grew. */
+  update(size: number, nowMs: number): boolean {
     const grown = Math.max(0, size - this.size);
-    const elapsed = nowMs - this.lookedMs;
+    const elapsed = nowMs - this.updatedMs;
     if (elapsed > 0) this.rate = Math.max(grown / elapsed, this.rate * 0.7);
-    [this.size, this.lookedMs] = [size, nowMs];
+    [this.size, this.updatedMs] = [size, nowMs];
     return grown > 0;
   }
 }

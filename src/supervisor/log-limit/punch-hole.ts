@@ -1,6 +1,7 @@
 /**
- * Punching a hole into a log with `fallocate` of util-linux: the range goes from the disk, and no offset moves. It carries a marker
- * that is nobody's, because it opens the log for writing, and a sweep would take it for a process of the job.
+ * Punches a hole into a log with `fallocate` of util-linux: the range needs no disk space any more, and
+ * offsets stay. fallocate gets a marker of no job: it opens the log for writing, and a stop would take it for
+ * a process of the job.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,16 +11,16 @@ import { envMarkerOf } from '../../engine/observe/process-tree.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import type { Home } from '../../job/home/home.ts';
 
-/** `unsupported`: this file system or this machine cannot; `failed`: not this time. */
+/** `unsupported`: this file system or machine has no holes; `failed`: try again. */
 export type Punched = 'done' | 'unsupported' | 'failed';
 
-/** What fallocate says where it cannot at all; busybox has one without holes. */
+/** Errors of fallocate where holes do not work. That of busybox has no option for them. */
 const CANNOT = /not supported|unsupported|unrecognized|invalid option|usage/i;
 
-/** Where fallocate has the log. */
+/** The descriptor of the log in fallocate. */
 const LOG_FD = 3;
 
-/** Takes the bytes from `from` up to `to` off the disk; `open` opens the log to be cut. */
+/** Removes the bytes from `from` up to `to` from the disk; `open` opens the log for cutting. */
 export async function punch(home: Home, open: () => number, from: number, to: number): Promise<Punched> {
   const fallocate = findTool('fallocate');
   if (fallocate === undefined) return 'unsupported';
@@ -27,15 +28,15 @@ export async function punch(home: Home, open: () => number, from: number, to: nu
   const env = { ...envMarkerOf(home, 0), BGJOB_TOKEN: 'none', LC_ALL: 'C' };
   let fd: number | undefined;
   try {
-    // by descriptor: a path would be followed, and the job may have put a link in the place of its log
+    // by descriptor, because the job may have replaced its log by a link
     fd = open();
     const child = spawn(fallocate, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe', fd] });
-    const said = textOf(child);
+    const errorText = readErrors(child);
     const [code] = await once(child, 'exit');
     if (code === 0) return 'done';
-    return CANNOT.test(await said) ? 'unsupported' : 'failed';
+    return CANNOT.test(await errorText) ? 'unsupported' : 'failed';
   } catch (thrown) {
-    // no process to be had just now
+    // no process could be started
     ignoreSystemError(thrown);
     return 'failed';
   } finally {
@@ -43,8 +44,8 @@ export async function punch(home: Home, open: () => number, from: number, to: nu
   }
 }
 
-/** What a child says on stderr, once that is closed. */
-const textOf = ({ stderr }: ChildProcess): Promise<string> =>
+/** The stderr of a child, once it is closed. */
+const readErrors = ({ stderr }: ChildProcess): Promise<string> =>
   new Promise((resolve) => {
     let text = '';
     stderr?.on('data', (bytes: Buffer) => {

@@ -1,25 +1,28 @@
 /**
- * Trimming where no hole can be punched: the head and the newest part are copied into side files, and the log is emptied. The
- * job appends, so it goes on at byte 0, which is from then on byte `base` of the whole. What is written in the instant
- * between the last look and the emptying is lost uncounted: offsets are approximate.
+ * Rotation, where the file system has no holes: the head and the newest part of a log are copied into side
+ * files, and the log is emptied. The job appends, so its next byte is byte 0 of the file, and byte `base` of
+ * all. What it writes between the last copy and the emptying is lost and not counted: offsets are
+ * approximate.
  */
 import { closeSync, fstatSync, ftruncateSync } from 'node:fs';
-import { createExclusive, removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
+import { createExclusive } from '../../base/fs/open-file.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
-import { isMarked, LogPosition } from '../../job/log/mark.ts';
+import { LogPosition, matchesPosition } from '../../job/log/log-position.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
 import type { LogFile } from './log-file.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
-/** Copying catches up with the job this often; then the rest is copied at one go. */
+/** So many copies follow a job that writes meanwhile. Then the rest is copied without a break. */
 const MOST_ROUNDS = 8;
 
 /**
- * Keeps `headBytes` and the newest `keepBytes` of a log and empties it; `publish` writes the record at once. False if the job
- * emptied the log meanwhile. Throws system errors; what was copied in vain goes with the next turn.
+ * Copies the head and the newest `keepBytes` of a log and empties it; `publish` writes the record at once.
+ * False if the job emptied the log meanwhile. Throws system errors; a useless copy is removed by the next
+ * rotation.
  */
-export async function turn(
+export async function rotateLog(
   job: JobPaths,
   stream: Stream,
   file: LogFile,
@@ -30,25 +33,25 @@ export async function turn(
   const { base = 0, keep = 0, floor = 0, moved = false } = before ?? {};
   const from = keep > 0 ? before!.from : floor + headBytes;
   const log = file.openToCut();
-  const side = job.side(stream, keep + 1);
+  const side = job.sideFile(stream, keep + 1);
   let copy: number | undefined;
   try {
-    if (keep === 0) await copyHead(log, job.side(stream, 0), headBytes);
-    copy = createSide(side);
+    if (keep === 0) await copyHead(log, job.sideFile(stream, 0), headBytes);
+    copy = createSideFile(side);
     const start = Math.max(fstatSync(log).size - keepBytes, keep === 0 ? headBytes : 0);
     let end = start;
     for (let round = 1; round <= MOST_ROUNDS && end < fstatSync(log).size; round++)
       end = await copyRange(log, copy, end, fstatSync(log).size);
-    // from here on nothing may come between
+    // from here on this thread does nothing else
     for (let got = 1; got > 0; end += got) got = copyPiece(log, copy, end, CHUNK_BYTES);
     if (!file.isSame) return false;
-    // by this another owner sees whether we came to empty it
+    // tells the next owner whether this one emptied the log
     const mark = LogPosition.at(log, end).record;
-    const turned = { from, to: base + start, base: base + end, keep: keep + 1, floor, moved, mark };
-    publish({ ...turned, turning: true });
-    if (isMarked(log, mark)) ftruncateSync(log, 0);
-    publish({ ...turned, turning: false, mark: null });
-    if (keep > 0) removeQuietly(job.side(stream, keep));
+    const rotated = { from, to: base + start, base: base + end, keep: keep + 1, floor, moved, mark };
+    publish({ ...rotated, turning: true });
+    if (matchesPosition(log, mark)) ftruncateSync(log, 0);
+    publish({ ...rotated, turning: false, mark: null });
+    if (keep > 0) removeQuietly(job.sideFile(stream, keep));
     return true;
   } finally {
     if (copy !== undefined) closeSync(copy);
@@ -56,7 +59,7 @@ export async function turn(
   }
 }
 
-/** Ends a turn in whose midst an owner died. */
+/** Finishes the rotation of an owner that died. */
 export function finishRotation(
   job: JobPaths,
   stream: Stream,
@@ -66,23 +69,23 @@ export function finishRotation(
 ): void {
   const log = file.openToCut();
   try {
-    // what it held is copied; anything else came after the log was emptied
-    if (before.mark === null || isMarked(log, before.mark)) ftruncateSync(log, 0);
+    // the recorded bytes are copied; other bytes were written after the log was emptied
+    if (before.mark === null || matchesPosition(log, before.mark)) ftruncateSync(log, 0);
   } finally {
     closeSync(log);
   }
   publish({ ...before, turning: false, mark: null });
-  removeQuietly(job.side(stream, before.keep - 1));
+  removeQuietly(job.sideFile(stream, before.keep - 1));
 }
 
-/** A side file that is new: what an earlier attempt left there goes, and is not written into. */
-function createSide(path: string): number {
+/** Creates a side file in place of a leftover of an earlier attempt. */
+function createSideFile(path: string): number {
   removeQuietly(path);
   return createExclusive(path);
 }
 
 async function copyHead(log: number, path: string, headBytes: number): Promise<void> {
-  const fd = createSide(path);
+  const fd = createSideFile(path);
   try {
     await copyRange(log, fd, 0, headBytes);
   } finally {
@@ -90,7 +93,7 @@ async function copyHead(log: number, path: string, headBytes: number): Promise<v
   }
 }
 
-/** Appends a range to `copy`, a chunk at a time, so that the owner hears of other things between. */
+/** Appends a range to `copy` in chunks, between which the owner handles other events. */
 async function copyRange(log: number, copy: number, from: number, to: number): Promise<number> {
   let at = from;
   while (at < to) {

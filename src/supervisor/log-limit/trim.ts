@@ -1,10 +1,11 @@
 /**
- * The limit of a log: looks at its size, often while it grows and seldom while it is quiet, and takes out what lies between
- * the head and the newest part. Record first, then the bytes: a reader asks the record after each read, and a successor
- * does again what its predecessor may not have done. One cut at a time; no look waits for the disk.
+ * Enforces the limit of a log. It polls the size, often while the log grows and rarely while it is quiet, and
+ * removes the bytes between head and newest part. The record is written before the bytes go: a reader reads
+ * the record after each read, and the next owner repeats a cut that its predecessor may not have made. One
+ * cut runs at a time, and no poll waits for the disk.
  *
- * Every look, with a limit or without, also sees whether the log was emptied: then the log begins anew at the offset that it had
- * reached, and what was trimmed is void. Nothing is cut without a look at the file right before.
+ * Each poll, also without a limit, notices whether the log was emptied: then it begins anew at the offset
+ * that it had reached, and earlier cuts are void. Nothing is cut without a check of the file directly before.
  */
 import { existsSync } from 'node:fs';
 import { renderExactSize, systemClock } from '../../base/clock.ts';
@@ -26,27 +27,27 @@ import type { Stop } from '../../job/state.ts';
 import { LogGrowth } from './growth-rate.ts';
 import { LogFile, openLogOfShim } from './log-file.ts';
 import { punch } from './punch-hole.ts';
-import { finishRotation, turn } from './rotate.ts';
+import { finishRotation, rotateLog } from './rotate.ts';
 
 const HEAD_BYTES = 16 * 2 ** 20;
 /** Holes are made of whole blocks. */
 const BLOCK_BYTES = 4096;
-/** What the record, the time index and the list of extents take beside a log. */
+/** The disk space of record, time index and list of extents. */
 const RECORDS_BYTES = 4 * BLOCK_BYTES;
-/** Between two looks, milliseconds. */
+/** The delays between two polls, milliseconds. */
 const LEAST_MS = 2;
 const LIVELY_MS = 25;
 const QUIET_MS = 250;
-/** More than any job writes, bytes per millisecond: so far a quiet log is from its limit. */
+/** More than any job writes, bytes per millisecond: how soon a quiet log may reach its limit. */
 const FASTEST = 2 ** 20;
-/** After a cut that failed, milliseconds. */
+/** The delay after a failed cut, milliseconds. */
 const RETRY_MS = 250;
-/** So often the last one is tried. */
+/** How often the last cut is tried. */
 const LAST_TRIES = 20;
 
 const aligned = (bytes: number): number => bytes - (bytes % BLOCK_BYTES);
 
-/** The hole of a record, as offsets in the file. */
+/** The hole of a record as offsets in the file. */
 const holeOf = (trimming: Trimming | null): { from: number; to: number } | undefined =>
   trimming && !trimming.keep && trimming.to > trimming.from
     ? { from: trimming.from - trimming.floor, to: trimming.to - trimming.floor }
@@ -57,16 +58,16 @@ export class Trim {
   private readonly job: JobPaths;
   private readonly spec: Spec;
   private readonly onReached: (stop: Stop) => void;
-  private readonly growths: LogGrowth[];
+  private readonly logs: LogGrowth[];
   private readonly times: TimeIndex;
   private readonly headBytes: number;
-  /** How much may be on the disk beside the head. */
+  /** How many bytes may be on the disk besides the head. */
   private readonly room: number;
   private trimmed: Trimmed;
   private readonly files: Record<Stream, LogFile>;
-  /** Up to where the holes are made. */
+  /** The end of the holes that were punched. */
   private readonly punched = { log: 0, err: 0 };
-  /** The last hole, as offsets in the file, until the file was seen to be the same after it. */
+  /** The last hole as offsets in the file, until a poll finds the file unchanged after it. */
   private readonly lastHole: Record<Stream, { from: number; to: number } | undefined> = {
     log: undefined,
     err: undefined,
@@ -87,12 +88,12 @@ export class Trim {
     this.job = home.job(spec.id);
     this.spec = spec;
     this.onReached = onReached;
-    this.growths = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new LogGrowth(s));
+    this.logs = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new LogGrowth(s));
     this.times = new TimeIndex(this.job);
     this.headBytes = aligned(Math.min(HEAD_BYTES, limit / 4));
     this.room = limit - this.headBytes - RECORDS_BYTES;
     this.trimmed = readTrimmed(this.job);
-    // no hole could be punched here before
+    // otherwise an earlier owner found that the file system has no holes
     this.canPunch = !this.trimmed.log?.keep && !this.trimmed.err?.keep;
     const fileOf = (stream: Stream): LogFile =>
       new LogFile(this.job[stream], this.trimmed[stream]?.mark ?? null, {
@@ -100,20 +101,20 @@ export class Trim {
         openOfShim: () => openLogOfShim(this.job, stream),
       });
     this.files = { log: fileOf('log'), err: fileOf('err') };
-    for (const growth of this.growths) this.resume(growth);
+    for (const log of this.logs) this.resume(log);
   }
 
-  /** What an owner before us knew of a log: so large it was, and there may be a cut to be made again. */
-  private resume(growth: LogGrowth): void {
-    const { stream } = growth;
+  /** Takes over the size and the cut that a previous owner recorded. */
+  private resume(log: LogGrowth): void {
+    const { stream } = log;
     const trimming = this.trimmed[stream];
-    const seen = stream === 'log' ? readLastSize(this.job) : 0;
-    growth.size = Math.max(trimming?.base ?? 0, seen);
-    // an older version noted nothing by which it could be told whether the file is the same: its cut is not made again
+    const lastSize = stream === 'log' ? readLastSize(this.job) : 0;
+    log.size = Math.max(trimming?.base ?? 0, lastSize);
+    // an older version recorded no position, so the file may be another one: the cut is not repeated
     if (trimming?.mark === null) this.punched[stream] = trimming.to;
   }
 
-  /** Looks once more, at the end of the job: that it emptied its log is recorded before its end is told. */
+  /** Polls once more at the end of the job, so that an emptying is recorded before the end is published. */
   readEnd(): void {
     if (this.isOn) this.measure(false);
   }
@@ -122,83 +123,83 @@ export class Trim {
     for (const file of Object.values(this.files)) file.close();
   }
 
-  /** Begins to look, and to do again what a predecessor recorded. */
+  /** Starts to poll, and repeats an unfinished cut. */
   start(): void {
     if (this.isOn) return;
     this.isOn = true;
-    this.look();
+    this.poll();
   }
 
-  /** Looks no more. */
+  /** Stops polling. */
   stop(): void {
     this.isOn = false;
     clearTimeout(this.timer);
   }
 
-  /** Looks no more, and cuts for the last time what is above the limit; a cut that fails is tried a few times. */
+  /** Stops polling, and trims the log for the last time. A failed cut is tried a few times. */
   async finish(): Promise<void> {
     this.stop();
     await this.cutting;
     for (let tries = 1; tries <= LAST_TRIES; tries++) {
       this.measure(true);
-      const due = this.growths.filter((one) => this.isUnfinished(one) || this.onDisk(one) > this.room);
+      const due = this.logs.filter((one) => this.isUnfinished(one) || this.onDisk(one) > this.room);
       let isDone = true;
-      for (const growth of due) isDone = (await this.cut(growth, this.room - BLOCK_BYTES)) && isDone;
+      for (const log of due) isDone = (await this.cut(log, this.room - BLOCK_BYTES)) && isDone;
       if (isDone || !existsSync(this.job.spec)) return;
       await systemClock.sleep(RETRY_MS);
     }
   }
 
-  private look(): void {
+  private poll(): void {
     if (!this.isOn) return;
     clearTimeout(this.timer);
     const grew = this.measure(false);
     this.quiet = grew ? 0 : this.quiet + 1;
     this.checkKill();
-    const due = this.growths.find((growth) => this.isDue(growth));
+    const due = this.logs.find((log) => this.isDue(log));
     if (due && !this.cutting && systemClock.monotonic() >= this.retryMs) this.begin(due);
-    // while a cut is under way, its end is the next look that matters
-    this.timer = setTimeout(() => this.look(), this.cutting ? LIVELY_MS : this.pauseMs());
+    // the end of a running cut polls again
+    this.timer = setTimeout(() => this.poll(), this.cutting ? LIVELY_MS : this.delayMs());
   }
 
-  private begin(growth: LogGrowth): void {
-    const trigger = this.trigger(growth);
-    // so much again has to come before the next cut; a fast writer leaves less behind
+  private begin(log: LogGrowth): void {
+    const trigger = this.trigger(log);
+    // the next cut comes after as many bytes again; of a fast writer less is kept
     const keep = trigger < this.room * 0.9 ? trigger / 2 : this.room * 0.75;
-    this.cutting = this.cut(growth, keep).finally(() => {
+    this.cutting = this.cut(log, keep).finally(() => {
       this.cutting = undefined;
-      this.look();
+      this.poll();
     });
   }
 
   private measure(last: boolean): boolean {
     const now = systemClock.monotonic();
-    const grew = this.growths.map((growth) => growth.see(this.sizeOf(growth), now)).some(Boolean);
-    this.times.note(this.growths[0]!.size, now, last);
+    const grew = this.logs.map((log) => log.update(this.sizeOf(log), now)).some(Boolean);
+    this.times.note(this.logs[0]!.size, now, last);
     return grew;
   }
 
-  private sizeOf(growth: LogGrowth): number {
-    const { stream, size } = growth;
+  private sizeOf(log: LogGrowth): number {
+    const { stream, size } = log;
     const { base = 0, turning = false } = this.trimmed[stream] ?? {};
     if (turning) return base;
-    const seen = this.files[stream].look();
-    if (!seen) return size;
-    const { bytes, isEmptied } = seen;
+    const found = this.files[stream].read();
+    if (!found) return size;
+    const { bytes, isEmptied } = found;
     if (!isEmptied && base + bytes >= size) {
       if (!this.cutting) {
         this.lastHole[stream] = undefined;
-        this.recordPlace(stream);
+        this.recordMove(stream);
       }
       return base + bytes;
     }
-    // while something is cut, its record is being written: the next look sees the same
-    if (this.cutting || !this.recordEmptied(growth)) return size;
-    return size + (this.files[stream].look()?.bytes ?? 0);
+    // during a cut its record is being written: the next poll finds the same
+    if (this.cutting || !this.recordEmptied(log)) return size;
+    return size + (this.files[stream].read()?.bytes ?? 0);
   }
 
-  /** Somebody moved the log away, or back: readers are told, who know it by its name alone. */
-  private recordPlace(stream: Stream): void {
+  /** Records that the log was moved away, or back: readers know it only by its path. */
+  private recordMove(stream: Stream): void {
     const before = this.trimmed[stream] ?? emptiedAt(0);
     try {
       const moved = this.files[stream].isMoved;
@@ -207,16 +208,16 @@ export class Trim {
       writeTrimmedNow(this.job, { ...this.trimmed, [stream]: trimming });
       this.trimmed[stream] = trimming;
     } catch (thrown) {
-      // the folder went with it
+      // its folder was moved too
       ignoreSystemError(thrown);
     }
   }
 
-  /** The log was emptied: it begins anew at the offset that it had reached. False if that cannot be recorded yet. */
+  /** Records that the log was emptied and begins anew at this offset. False if it cannot be recorded now. */
   private recordEmptied({ stream, size: floor }: LogGrowth): boolean {
     const before = this.trimmed[stream];
     let trimming = { ...emptiedAt(floor), moved: before?.moved ?? false };
-    // it was emptied while a hole was made: the hole may be in what was written since
+    // it was emptied while a hole was punched: the hole may be in newer bytes
     const hole = this.lastHole[stream] ?? holeOf(before);
     const file = this.files[stream];
     try {
@@ -230,49 +231,49 @@ export class Trim {
     this.trimmed[stream] = trimming;
     this.punched[stream] = trimming.to;
     this.lastHole[stream] = undefined;
-    file.forget();
-    if (before?.keep) for (const keep of [0, before.keep]) removeQuietly(this.job.side(stream, keep));
+    file.reset();
+    if (before?.keep) for (const keep of [0, before.keep]) removeQuietly(this.job.sideFile(stream, keep));
     return true;
   }
 
-  /** What is on the disk beside the head. */
+  /** The bytes on the disk besides the head. */
   private onDisk({ stream, size }: LogGrowth): number {
     const { floor = 0, from = 0, to = 0 } = this.trimmed[stream] ?? {};
     return to > from ? size - to : Math.max(0, size - floor - this.headBytes);
   }
 
-  /** What may be cut: where the past is in a side file, only what came since. */
-  private newest(growth: LogGrowth): number {
-    const trimming = this.trimmed[growth.stream];
-    return trimming?.keep ? growth.size - trimming.base : this.onDisk(growth);
+  /** The bytes that may be cut. With side files, only the newest. */
+  private newest(log: LogGrowth): number {
+    const trimming = this.trimmed[log.stream];
+    return trimming?.keep ? log.size - trimming.base : this.onDisk(log);
   }
 
-  /** How much of the newest part is enough for a cut: less, the more would come while it is made. */
+  /** How many new bytes cause a cut. The more come during a cut, the fewer. */
   private trigger({ rate, stream }: LogGrowth): number {
-    // a copy of what is kept has to find room beside it, and beside the copy before
+    // a copy needs disk space besides the log, and besides the previous copy
     const parts = this.canPunch ? 1 : this.trimmed[stream]?.keep ? 1 / 3 : 2 / 3;
     return Math.max(this.room * parts - rate * (this.cutMs + LEAST_MS), (this.room * parts) / 4);
   }
 
-  /** Whether a predecessor may have died between its record and its cut. */
+  /** Whether a previous owner may have died between its record and its cut. */
   private isUnfinished({ stream }: LogGrowth): boolean {
     const trimming = this.trimmed[stream];
     if (trimming === null || trimming.keep) return trimming?.turning === true;
     return trimming.to > trimming.from && this.punched[stream] < trimming.to;
   }
 
-  private isDue(growth: LogGrowth): boolean {
-    return this.isUnfinished(growth) || this.newest(growth) > this.trigger(growth);
+  private isDue(log: LogGrowth): boolean {
+    return this.isUnfinished(log) || this.newest(log) > this.trigger(log);
   }
 
-  private pauseMs(): number {
-    const pauses = this.growths.map((growth) => {
-      const left = this.trigger(growth) - this.newest(growth);
-      // at first its rate is not known
-      if (this.quiet === 0) return left / (growth.rate || FASTEST) / 2;
+  private delayMs(): number {
+    const delays = this.logs.map((log) => {
+      const left = this.trigger(log) - this.newest(log);
+      // the rate is not known at first
+      if (this.quiet === 0) return left / (log.rate || FASTEST) / 2;
       return Math.min(LIVELY_MS * 2 ** Math.min(this.quiet, 10), Math.max(left / FASTEST, LIVELY_MS));
     });
-    return Math.min(Math.max(Math.min(...pauses), LEAST_MS), this.quiet === 0 ? LIVELY_MS : QUIET_MS);
+    return Math.min(Math.max(Math.min(...delays), LEAST_MS), this.quiet === 0 ? LIVELY_MS : QUIET_MS);
   }
 
   private checkKill(): void {
@@ -280,17 +281,17 @@ export class Trim {
     if (maxLogBytes === null || onMaxLog !== 'kill') return;
     const isFull = ({ stream, size }: LogGrowth): boolean =>
       size - (this.trimmed[stream]?.floor ?? 0) >= maxLogBytes;
-    if (!this.growths.some(isFull)) return;
+    if (!this.logs.some(isFull)) return;
     const by = `--max-log ${renderExactSize(maxLogBytes)}`;
     this.onReached({ by, cause: 'max-log', signal: 'SIGTERM', graceMs, at: systemClock.now() });
   }
 
-  /** One cut; a failure is no reason to die: the next look tries again. */
-  private async cut(growth: LogGrowth, keep: number): Promise<boolean> {
+  /** Makes one cut. If it fails, a later poll tries again. */
+  private async cut(log: LogGrowth, keep: number): Promise<boolean> {
     const begun = systemClock.monotonic();
     let isDone = false;
     try {
-      isDone = this.canPunch ? await this.cutHole(growth, keep) : await this.cutByRotating(growth.stream);
+      isDone = this.canPunch ? await this.cutHole(log, keep) : await this.cutByRotating(log.stream);
     } catch (thrown) {
       ignoreSystemError(thrown);
     }
@@ -314,11 +315,11 @@ export class Trim {
     const to = Math.max(last, floor + aligned(Math.max(0, size - floor - keep)));
     if (to > last) {
       const moved = before?.moved ?? false;
-      const trimming = { ...emptiedAt(floor), from, to, moved, mark: file.marked };
+      const trimming = { ...emptiedAt(floor), from, to, moved, mark: file.positionRecord };
       await writeTrimmed(this.job, { ...this.trimmed, [stream]: trimming });
       this.trimmed[stream] = trimming;
     }
-    // emptied since: there is nothing to cut, which the next look records
+    // the log was emptied meanwhile: there is nothing to cut, and the next poll records it
     if (!file.isSame) return false;
     const hole = { from: Math.max(from, this.punched[stream]) - floor, to: to - floor };
     this.lastHole[stream] = hole;
@@ -335,13 +336,13 @@ export class Trim {
     const publish = (trimming: Trimming): void => {
       writeTrimmedNow(this.job, { ...this.trimmed, [stream]: trimming });
       this.trimmed[stream] = trimming;
-      // ours is no emptying
-      file.forget();
+      // this emptying is ours
+      file.reset();
     };
     if (before?.turning) finishRotation(this.job, stream, file, before, publish);
     else {
       const bytes = { headBytes: this.headBytes, keepBytes: aligned(this.room / 3) };
-      return turn(this.job, stream, file, before, bytes, publish);
+      return rotateLog(this.job, stream, file, before, bytes, publish);
     }
     return true;
   }

@@ -1,13 +1,13 @@
-/** The job's own limits: total time, and time without output. Reaching one begins a stop. */
+/** Time limits of a job: --timeout and --idle-timeout. Reaching one begins a stop. */
 import { statSync } from 'node:fs';
-import { after, renderDuration, systemClock } from '../../base/clock.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { callAfter, renderDuration, systemClock } from '../../base/clock.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { StatusOf, Stop } from '../../job/state.ts';
 
 /**
- * Arms the limits of a running job, `quietMs` after its last output: `onReached` gets the stop that follows. Returns the call that
- * disarms them and says how long there has been no output, milliseconds.
+ * Starts the time limits of a running job, `quietMs` after its last output. `onReached` gets the resulting
+ * stop. Returns a function that ends them and returns how long there has been no output, milliseconds.
  */
 export function armLimits(
   { timeoutMs, idleTimeoutMs, graceMs }: Spec,
@@ -27,9 +27,9 @@ export function armLimits(
   let disarmTimeout = (): void => {};
   let disarmIdle = (): number => 0;
   if (timeoutMs !== null) {
-    // counted from the start on the monotonic clock: an adopter gives no second helping
+    // counted from the start, on the monotonic clock: a replacement supervisor must not restart the timeout
     const spent = systemClock.monotonic() - startedMonotonicMs - (holding?.pausedMs ?? 0);
-    disarmTimeout = after(timeoutMs - spent, () => reach('timeout', timeoutMs));
+    disarmTimeout = callAfter(timeoutMs - spent, () => reach('timeout', timeoutMs));
   }
   if (idleTimeoutMs !== null)
     disarmIdle = watchIdle(logs, idleTimeoutMs, quietMs, () => reach('idle-timeout', idleTimeoutMs));
@@ -39,7 +39,10 @@ export function armLimits(
   };
 }
 
-/** Calls `act` when none of the logs has changed its size for `limitMs`, of which `quietMs` have passed. By size: a change of the clock or of mtime means nothing. */
+/**
+ * Calls `act` when no log changed its size for `limitMs`, of which `quietMs` have passed. Size, because mtime
+ * depends on the wall clock.
+ */
 function watchIdle(logs: string[], limitMs: number, quietMs: number, act: () => void): () => number {
   const intervalMs = Math.min(Math.max(limitMs / 20, 20), 5000);
   const sizes = () => logs.map(sizeOf).join(' ');
@@ -63,10 +66,5 @@ function watchIdle(logs: string[], limitMs: number, quietMs: number, act: () => 
 }
 
 function sizeOf(path: string): number {
-  try {
-    return statSync(path).size;
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return 0;
-  }
+  return attemptQuietly(() => statSync(path).size) ?? 0;
 }

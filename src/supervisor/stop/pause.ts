@@ -1,7 +1,7 @@
 /**
- * Pauses: STOP to every process of the job, in sweeps until none is found that runs, and CONT when it goes on. The state says it first:
- * whoever takes the place of a dead owner does the same again. Limits count no paused time. A stop ends a pause: not one STOP is
- * sent after it began.
+ * Pauses: SIGSTOP to every process of the job, in sweeps until no running one is found, and SIGCONT to
+ * resume. The state is published first, so that a replacement supervisor does the same again. Paused time
+ * does not count for the limits. A stop ends a pause: no SIGSTOP is sent after it began.
  */
 import { systemClock } from '../../base/clock.ts';
 import { EMPTY_SCANS, type OnFound, signalProcess } from '../../engine/observe/process-tree.ts';
@@ -15,8 +15,8 @@ import type { Status, StatusOf, Stop } from '../../job/state.ts';
 import { pauseOf } from '../../job/view.ts';
 import { armLimits } from './limits.ts';
 
-/** What a pause needs of the owner. */
-interface Holdable {
+/** What is needed of the owner. */
+interface Pausable {
   readonly spec: Spec;
   readonly job: JobPaths;
   readonly attempt: number;
@@ -25,25 +25,30 @@ interface Holdable {
   dispatch(event: Event): void;
 }
 
-/** How long sweeps go on while something does not stop (it is in the kernel, and stops when it comes back), milliseconds. */
+/**
+ * How long sweeps go on while a process does not stop (it is in a system call, and stops when it returns),
+ * milliseconds.
+ */
 const SWEEP_MS = 3000;
-/** How long the shim may take to write itself down, milliseconds; until then it cannot be told from the job. */
+/**
+ * How long the shim may take to record itself, milliseconds. Until then it looks like a process of the job.
+ */
 const START_MS = 3000;
 const POLL_MS = 3;
 
-export class Holding {
-  private readonly owner: Holdable;
+export class PauseControl {
+  private readonly owner: Pausable;
   private limits: (() => number) | undefined;
-  /** How long there was no output when the limits were disarmed, milliseconds. */
+  /** How long there was no output when the limits were ended, milliseconds. */
   private quietMs = 0;
-  /** Whom we stopped: to be let go on whatever becomes of its marks. */
+  /** The processes that we stopped: they are continued whatever becomes of their markers. */
   private readonly stopped = new Map<number, ProcessStat>();
 
-  constructor(owner: Holdable) {
+  constructor(owner: Pausable) {
     this.owner = owner;
   }
 
-  /** Reads what `pause` and `resume` left; the same request, read again, changes nothing. */
+  /** Reads the last request of `pause` or `resume`. A request that was read before changes nothing. */
   readRequest(): void {
     const { owner } = this;
     if (owner.status.phase !== 'running') return;
@@ -59,7 +64,7 @@ export class Holding {
     prunePauseRequests(owner.job, number);
   }
 
-  /** Does what the state says of a job that runs: it is published by now. */
+  /** Applies the published status of a running job. */
   enter(status: StatusOf<'running'>, onReached: (stop: Stop) => void): void {
     this.disarm();
     if (pauseOf(status)) void this.pause();
@@ -67,7 +72,7 @@ export class Holding {
       const { spec, job } = this.owner;
       const logs = spec.split ? [job.log, job.err] : [job.log];
       this.limits = armLimits(spec, logs, status, this.quietMs, onReached);
-      if (status.holding) void this.goOn();
+      if (status.holding) void this.continueJob();
     }
   }
 
@@ -76,7 +81,7 @@ export class Holding {
     this.limits = undefined;
   }
 
-  /** The number of the pause that lasts; undefined: there is none. */
+  /** The number of the current pause; undefined: there is none. */
   private get current(): number | undefined {
     const { status } = this.owner;
     return status.phase === 'running' && status.holding?.since ? status.holding.request : undefined;
@@ -85,28 +90,28 @@ export class Holding {
   private async pause(): Promise<void> {
     const mine = this.current;
     const begun = systemClock.monotonic();
-    // before it is written down, shim and watcher look like processes of the job
+    // until they are recorded, shim and watcher look like processes of the job
     while (!readShim(this.owner.job).main && systemClock.monotonic() - begun < START_MS)
       await systemClock.sleep(POLL_MS);
     let empty = 0;
     while (empty < EMPTY_SCANS && systemClock.monotonic() - begun < START_MS + SWEEP_MS) {
-      const struck = new Set<number>();
-      const strike = (stat: ProcessStat): void => {
+      const signalled = new Set<number>();
+      const stopOne = (stat: ProcessStat): void => {
         const { pid } = stat;
-        // asked anew for each: a stop may have begun meanwhile
-        if (this.current !== mine || struck.has(pid) || isStopped(stat)) return;
-        struck.add(pid);
+        // checked for each process: a stop may have begun meanwhile
+        if (this.current !== mine || signalled.has(pid) || isStopped(stat)) return;
+        signalled.add(pid);
         this.stopped.set(pid, stat);
         signalProcess(stat, 'SIGSTOP');
       };
-      for (const stat of await this.owner.processes(strike)) strike(stat);
+      for (const stat of await this.owner.processes(stopOne)) stopOne(stat);
       if (this.current !== mine) return;
-      empty = struck.size === 0 ? empty + 1 : 0;
+      empty = signalled.size === 0 ? empty + 1 : 0;
       await systemClock.sleep(POLL_MS);
     }
   }
 
-  private async goOn(): Promise<void> {
+  private async continueJob(): Promise<void> {
     const begun = systemClock.monotonic();
     const continued = new Set<number>();
     const go = (stat: ProcessStat): void => {

@@ -1,4 +1,7 @@
-/** The owner's stop of its job: over when nothing of the job is left and its main process has been heard of, or when something survives KILL. */
+/**
+ * The stop of a job by its owner. It is over when no process of the job is left and its end is recorded, or
+ * when one survives SIGKILL.
+ */
 import { systemClock } from '../../base/clock.ts';
 import type { OnFound } from '../../engine/observe/process-tree.ts';
 import type { ProcessStat } from '../../engine/os/process-identity.ts';
@@ -8,17 +11,17 @@ import { claimFirstSignal, type Owner } from '../../job/home/records.ts';
 import type { Event } from '../../job/lifecycle.ts';
 import type { Status, StatusOf } from '../../job/state.ts';
 
-/** What a stop needs of the owner. */
+/** What is needed of the owner. */
 export interface Stoppable {
   readonly job: JobPaths;
   readonly owner: Owner;
   readonly attempt: number;
   readonly status: Status;
-  /** How many processes stops have found in all, and how many of them needed KILL. */
+  /** How many processes stops have found, and how many of them got SIGKILL. */
   stopped: number;
   forced: number;
   processes(onFound: OnFound): Promise<ProcessStat[]>;
-  /** Whether a process is shim or watcher, as far as they are written down by now. */
+  /** Whether a process is a helper process, as far as these are recorded. */
   isOurs(pid: number): boolean;
   checkMain(): void;
   dispatch(event: Event): void;
@@ -33,10 +36,10 @@ export async function stopTree(owner: Stoppable): Promise<void> {
     find: (onFound) => owner.processes(onFound),
     isEndKnown: () => now().ended !== null,
     beforeSignal: (signal) => owner.dispatch({ type: 'signalled', signal }),
-    // an adopter hears of the end once a second; here it is expected now
+    // the poll of an adopter, once a second, would be slow here
     afterScan: () => owner.checkMain(),
   });
-  // shim and watcher may not have written themselves down when they were seen first
+  // helper processes may not have been recorded yet when they were found
   const isOfJob = (pid: number) => !owner.isOurs(pid);
   owner.stopped += [...known].filter(isOfJob).length;
   owner.forced += [...forced].filter(isOfJob).length;

@@ -46,7 +46,7 @@ rigTest('a scheduler whose program was replaced goes over to the new one when it
     rig
       .log(1)
       .split('\n')
-      .filter((line) => line.includes('looks after')).length;
+      .filter((line) => line.includes('serves ')).length;
   assert.equal(logOf(), 1);
 
   // an update, and a plain schedule: the old program goes on
@@ -55,7 +55,7 @@ rigTest('a scheduler whose program was replaced goes over to the new one when it
   fs.renameSync(`${cli}.new`, cli);
   assert.equal((await rig.start(process.execPath, ['--', BGJOB, ...add, 'plain', 'true']).answer).code, 0);
   assert.equal(logOf(), 1);
-  // one that it does not know: a process of the new program looks after all of them, as the same job
+  // one that it does not know: a process of the new program serves all of them, as the same job
   makeNewer(rig, 'schedules', 'far');
   assert.equal((await rig.bgjob([...add, 'last', 'true'])).code, 0);
   await until(logOf, (times) => times === 2, 'a process of the new program');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { sealed } from '../../../src/base/checksum.ts';
+import { withChecksum } from '../../../src/base/checksum.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 import { waiterOf } from '../../rig/waiters.ts';
@@ -328,7 +328,7 @@ rigTest('an end of another day is told with its age', async (rig) => {
   const { sum: _, ...state } = JSON.parse(fs.readFileSync(path, 'utf8'));
   const day = 86_400_000;
   const [startedAt, endedAt] = [state.status.startedAt - 3 * day, state.status.endedAt - 3 * day];
-  fs.writeFileSync(path, sealed({ ...state, status: { ...state.status, startedAt, endedAt } }));
+  fs.writeFileSync(path, withChecksum({ ...state, status: { ...state.status, startedAt, endedAt } }));
   const { code, stdout } = await rig.bgjob(['wait', '--queue', 'q']);
   assert.equal(code, 3);
   assert.match(stdout, /^1 exited 3 after \S+, ended 3d\S* ago\n2 exited 0 after \S+\n$/);

@@ -1,7 +1,7 @@
 /** Durations and sizes as people write and read them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lengthOf, parseDuration, parseSize, renderDuration, renderSize } from '../../../src/base/clock.ts';
+import { elapsedMs, parseDuration, parseSize, renderDuration, renderSize } from '../../../src/base/clock.ts';
 import fc from '../../rig/property.ts';
 
 test('durations', () => {
@@ -67,17 +67,17 @@ test('a printed duration is read back as about the same', () => {
 
 test('a length is that of the wall clock, as far as the monotonic one allows it', () => {
   const none = () => 0;
-  assert.equal(lengthOf(5000, 5200, none), 5000, 'two clocks of one machine');
-  assert.equal(lengthOf(-3, 0, none), 0, 'the time of a file may be some milliseconds behind');
-  assert.equal(lengthOf(-3_600_000, 5000, none), 5000, 'it was set back');
-  assert.equal(lengthOf(3_600_000, 5000, none), 5000, 'it was set forward');
+  assert.equal(elapsedMs(5000, 5200, none), 5000, 'two clocks of one machine');
+  assert.equal(elapsedMs(-3, 0, none), 0, 'the time of a file may be some milliseconds behind');
+  assert.equal(elapsedMs(-3_600_000, 5000, none), 5000, 'it was set back');
+  assert.equal(elapsedMs(3_600_000, 5000, none), 5000, 'it was set forward');
   assert.equal(
-    lengthOf(3_600_000, 5000, () => 8_000_000),
+    elapsedMs(3_600_000, 5000, () => 8_000_000),
     3_600_000,
     'the machine slept',
   );
   assert.equal(
-    lengthOf(86_400_000, 5000, () => 8_000_000),
+    elapsedMs(86_400_000, 5000, () => 8_000_000),
     8_005_000,
     'it slept, and it was set',
   );

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { after, systemClock } from '../../../src/base/clock.ts';
+import { callAfter, systemClock } from '../../../src/base/clock.ts';
 
 test('a timer longer than 2^31 milliseconds is a chain, not an instant', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const most = 2 ** 31 - 1;
   for (const ms of [0, 1, 1000, most, most + 1, 30 * 86_400_000, 3 * most + 5]) {
     let calls = 0;
-    after(ms, () => calls++);
+    callAfter(ms, () => calls++);
     if (ms > 0) {
       for (let left = ms - 1; left > 0; left -= most) t.mock.timers.tick(Math.min(left, most));
       assert.equal(calls, 0, `${ms} ms: not before its time`);
@@ -32,7 +32,7 @@ test('no link of the chain is longer than setTimeout can take', (t) => {
   });
   const month = 30 * 86_400_000;
   let calls = 0;
-  after(month, () => calls++);
+  callAfter(month, () => calls++);
   for (let act = due.shift(); act; act = due.shift()) act();
   assert.equal(calls, 1);
   assert.equal(
@@ -47,14 +47,14 @@ test('a timer is cancelled in every link of its chain; one in the past is due at
   const most = 2 ** 31 - 1;
   for (const links of [0, 1, 2]) {
     let calls = 0;
-    const cancel = after(2 * most + 10, () => calls++);
+    const cancel = callAfter(2 * most + 10, () => calls++);
     for (let n = 0; n < links; n++) t.mock.timers.tick(most);
     cancel();
     for (let n = 0; n < 4; n++) t.mock.timers.tick(most);
     assert.equal(calls, 0);
   }
   let late = 0;
-  after(-5000, () => late++);
+  callAfter(-5000, () => late++);
   t.mock.timers.tick(0);
   assert.equal(late, 1);
 });

@@ -8,14 +8,15 @@ import { test } from 'node:test';
 import {
   attempt,
   claim,
-  createExclusive,
-  createLog,
   createNameless,
   removeQuietly,
   touch,
   writeAtomic,
   writeHint,
 } from '../../../../src/base/fs/atomic-write.ts';
+
+import { createExclusive, createLog } from '../../../../src/base/fs/open-file.ts';
+
 import { createBlank } from '../../../../src/base/fs/preallocated.ts';
 import { namesIn, readAt, readRecord } from '../../../../src/base/fs/read-record.ts';
 import { folderTest } from '../../../rig/folder.ts';

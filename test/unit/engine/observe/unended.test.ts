@@ -79,7 +79,7 @@ test('one that is put back while its supervisor holds it', () => {
     fs.rmSync(home.queues, { recursive: true, force: true });
     const queue = makeQueue(home, 'q');
     markLive(home, 7);
-    fs.symlinkSync('7.abc', queue.start(1));
+    fs.symlinkSync('7.abc', queue.admission(1));
     fs.mkdirSync(home.job(7).dir, { recursive: true });
     // a reader of a FIFO, as a supervisor is
     const fifo = home.job(7).alive;

@@ -125,7 +125,7 @@ function play(size: number, random: () => number, forget: boolean): Contender[] 
   }));
   let links = new Map<number, Contender | null>([[5, null]]);
   const claimState = (one: Contender | null | undefined): ClaimState =>
-    !one || one.step === 'lost' ? 'none' : one.holds ? 'holds' : 'pending';
+    !one || one.step === 'lost' ? 'none' : one.holds ? 'owns' : 'pending';
   for (let turns = 0; turns < 10_000; turns++) {
     const open = all.filter((one) => one.step !== 'lost' && !(one.step === 'won' && one.holds));
     const one = open[Math.floor(random() * open.length)];
@@ -174,5 +174,5 @@ test('who holds the name has it; of two that cross the later gives way and the e
   assert.equal(judgeClaims(3, [{ generation: 2, claimState: 'pending' }]), 'taken');
   assert.equal(judgeClaims(3, [{ generation: 4, claimState: 'pending' }]), 'wait');
   for (const generation of [2, 4])
-    assert.equal(judgeClaims(3, [{ generation, claimState: 'holds' }]), 'taken');
+    assert.equal(judgeClaims(3, [{ generation, claimState: 'owns' }]), 'taken');
 });

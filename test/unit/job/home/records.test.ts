@@ -7,7 +7,7 @@ import {
   claimOwner,
   isExitDamaged,
   isSeen,
-  noteSeen,
+  markSeen,
   prepareExit,
   readExit,
   readOwner,
@@ -313,13 +313,13 @@ folderTest('a request to stop stands; an unreadable one is still a request', (di
 folderTest('the end is told to somebody once, and a job that is gone is no reason to fail', (dir) => {
   const job = new JobPaths(dir);
   assert.equal(isSeen(job), false);
-  noteSeen(job);
-  noteSeen(job);
+  markSeen(job);
+  markSeen(job);
   assert.equal(isSeen(job), true);
-  noteSeen(new JobPaths(`${dir}/gone`));
+  markSeen(new JobPaths(`${dir}/gone`));
   fs.mkdirSync(`${dir}/victim`, { mode: 0o700 });
   fs.symlinkSync('victim', `${dir}/link`);
-  noteSeen(new JobPaths(`${dir}/link`));
+  markSeen(new JobPaths(`${dir}/link`));
   assert.deepEqual(fs.readdirSync(`${dir}/victim`), [], 'nothing is noted through a link');
   assert.equal(isSeen(new JobPaths(`${dir}/gone`)), false);
 });

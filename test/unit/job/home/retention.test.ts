@@ -1,12 +1,20 @@
 /** What may gc remove: by hand, and as properties of any set of jobs and rules. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseRemovals, DEFAULT_RETENTION, type Keepsake } from '../../../../src/job/home/retention.ts';
+import {
+  chooseRemovals,
+  DEFAULT_RETENTION,
+  type RetentionCandidate,
+} from '../../../../src/job/home/retention.ts';
 import fc from '../../../rig/property.ts';
 
 const DAY = 86_400_000;
 const NOW = 100 * DAY;
-const keepsake = (id: number, ageDays: number, more: Partial<Keepsake> = {}): Keepsake => ({
+const keepsake = (
+  id: number,
+  ageDays: number,
+  more: Partial<RetentionCandidate> = {},
+): RetentionCandidate => ({
   id,
   endedAt: NOW - ageDays * DAY,
   sizeBytes: 100,
@@ -15,7 +23,7 @@ const keepsake = (id: number, ageDays: number, more: Partial<Keepsake> = {}): Ke
   awaited: false,
   ...more,
 });
-const choose = (jobs: Keepsake[], rules: Partial<typeof DEFAULT_RETENTION> = {}) =>
+const choose = (jobs: RetentionCandidate[], rules: Partial<typeof DEFAULT_RETENTION> = {}) =>
   chooseRemovals(jobs, { ...DEFAULT_RETENTION, ...rules }, NOW).sort((a, b) => a - b);
 
 test('too old, beyond the newest, beyond the size', () => {
@@ -59,7 +67,7 @@ const rules = fc.record({
   maxTotalBytes: fc.integer({ min: 0, max: 5000 }),
   unseenFailureMs: fc.integer({ min: 0, max: 30 * DAY }),
 });
-const isGuarded = (job: Keepsake, unseenFailureMs: number) =>
+const isGuarded = (job: RetentionCandidate, unseenFailureMs: number) =>
   job.leftovers || job.awaited || (job.unseenFailure && NOW - job.endedAt <= unseenFailureMs);
 
 test('for any jobs and rules: what is guarded stays, what stays keeps the rules, what goes had to', () => {

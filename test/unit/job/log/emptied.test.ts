@@ -49,12 +49,12 @@ class Owner {
     this.file = new LogFile(job.log, mark);
   }
   look(): void {
-    const { bytes, isEmptied } = this.file.look()!;
+    const { bytes, isEmptied } = this.file.read()!;
     const size = (this.trimming?.base ?? 0) + bytes;
     if (!isEmptied && size >= this.size) this.size = size;
     else {
       this.record(emptiedAt(this.size));
-      this.file.forget();
+      this.file.reset();
       this.look();
     }
   }
@@ -64,7 +64,7 @@ class Owner {
     const cut = to > from ? { from } : { from: floor + BLOCK };
     const end = this.size - BLOCK * 8;
     if (end <= Math.max(cut.from, to)) return;
-    this.record({ ...emptiedAt(floor), ...cut, to: end, mark: this.file.marked });
+    this.record({ ...emptiedAt(floor), ...cut, to: end, mark: this.file.positionRecord });
     assert.ok(this.file.isSame);
     const fd = this.file.openToCut();
     fs.writeSync(fd, Buffer.alloc(end - cut.from), 0, end - cut.from, cut.from - floor);

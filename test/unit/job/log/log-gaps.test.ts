@@ -43,8 +43,8 @@ const made: fc.Arbitrary<Made> = fc
 function make(dir: string, { size, from, to, base, sides }: Made): Log {
   const job = jobIn(dir);
   if (sides) {
-    fs.writeFileSync(job.side('log', 0), pattern(0, from));
-    fs.writeFileSync(job.side('log', 3), pattern(to, base));
+    fs.writeFileSync(job.sideFile('log', 0), pattern(0, from));
+    fs.writeFileSync(job.sideFile('log', 3), pattern(to, base));
     fs.writeFileSync(job.log, pattern(base, size));
     record(job, { from, to, base, keep: 3, turning: false });
   } else {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { JobPaths } from '../../../../src/job/home/paths.ts';
 import { emptiedAt, type Trimming } from '../../../../src/job/log/trim-record.ts';
 import { LogFile } from '../../../../src/supervisor/log-limit/log-file.ts';
-import { finishRotation, turn } from '../../../../src/supervisor/log-limit/rotate.ts';
+import { finishRotation, rotateLog } from '../../../../src/supervisor/log-limit/rotate.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 const MIB = 2 ** 20;
@@ -20,7 +20,7 @@ function makeLog(dir: string): { job: JobPaths; file: LogFile } {
   fs.mkdirSync(join(dir, 'out'));
   fs.writeFileSync(job.log, OLD);
   const file = new LogFile(job.log, null);
-  assert.deepEqual(file.look(), { bytes: OLD.length, isEmptied: false });
+  assert.deepEqual(file.read(), { bytes: OLD.length, isEmptied: false });
   return { job, file };
 }
 
@@ -35,13 +35,13 @@ async function rotate(
   act: { meanwhile?: () => void; published?: (trimming: Trimming) => void } = {},
 ): Promise<{ isDone: boolean; published: Trimming[] }> {
   const published: Trimming[] = [];
-  const turning = turn(job, 'log', file, null, { headBytes: HEAD, keepBytes: KEEP }, (trimming) => {
+  const rotating = rotateLog(job, 'log', file, null, { headBytes: HEAD, keepBytes: KEEP }, (trimming) => {
     published.push(trimming);
     act.published?.(trimming);
   });
   // it copies a piece at a time, and gives others their turn between
   act.meanwhile?.();
-  return { isDone: await turning, published };
+  return { isDone: await rotating, published };
 }
 
 folderTest('nobody empties it: the ends are kept, and the log begins anew', async (dir) => {
@@ -53,8 +53,8 @@ folderTest('nobody empties it: the ends are kept, and the log begins anew', asyn
     [true, false].map((turning) => [turning, HEAD, OLD.length - KEEP, OLD.length, 1]),
   );
   assert.equal(fs.statSync(log.job.log).size, 0);
-  assert.ok(fs.readFileSync(log.job.side('log', 0)).equals(OLD.subarray(0, HEAD)));
-  assert.ok(fs.readFileSync(log.job.side('log', 1)).equals(OLD.subarray(-KEEP)));
+  assert.ok(fs.readFileSync(log.job.sideFile('log', 0)).equals(OLD.subarray(0, HEAD)));
+  assert.ok(fs.readFileSync(log.job.sideFile('log', 1)).equals(OLD.subarray(-KEEP)));
 });
 
 for (const [what, text] of [
@@ -66,11 +66,11 @@ for (const [what, text] of [
     const { isDone, published } = await rotate(log, { meanwhile: () => empty(log.job, text) });
     assert.deepEqual([isDone, published], [false, []]);
     assert.ok(fs.readFileSync(log.job.log).equals(text));
-    assert.deepEqual(log.file.look(), { bytes: text.length, isEmptied: true });
+    assert.deepEqual(log.file.read(), { bytes: text.length, isEmptied: true });
     // the emptying is recorded, and the next rotation is of what came after it
-    log.file.forget();
+    log.file.reset();
     empty(log.job, OLD);
-    log.file.look();
+    log.file.read();
     assert.ok((await rotate(log)).isDone);
     assert.equal(fs.statSync(log.job.log).size, 0);
   });
@@ -86,7 +86,7 @@ folderTest('the job empties it when the record is written: what it writes then s
     [true, false].map((turning) => [turning, OLD.length]),
   );
   assert.ok(fs.readFileSync(log.job.log).equals(NEW));
-  assert.ok(fs.readFileSync(log.job.side('log', 1)).equals(OLD.subarray(-KEEP)));
+  assert.ok(fs.readFileSync(log.job.sideFile('log', 1)).equals(OLD.subarray(-KEEP)));
 });
 
 for (const [what, text, left] of [
@@ -98,7 +98,7 @@ for (const [what, text, left] of [
     const [before] = (await rotate(log)).published;
     fs.writeFileSync(log.job.log, text);
     const again = new LogFile(log.job.log, null);
-    again.look();
+    again.read();
     const published: Trimming[] = [];
     finishRotation(log.job, 'log', again, before!, (trimming) => published.push(trimming));
     assert.deepEqual(published, [{ ...before!, turning: false, mark: null }]);
@@ -110,7 +110,7 @@ folderTest('a log that was emptied before is kept from there on', async (dir) =>
   const published: Trimming[] = [];
   const before = emptiedAt(1000);
   const bytes = { headBytes: HEAD, keepBytes: KEEP };
-  assert.ok(await turn(log.job, 'log', log.file, before, bytes, (trimming) => published.push(trimming)));
+  assert.ok(await rotateLog(log.job, 'log', log.file, before, bytes, (trimming) => published.push(trimming)));
   const { from, to, base, floor } = published.at(-1)!;
   assert.deepEqual(
     [from, to, base, floor],

@@ -6,7 +6,7 @@ import type { JobPaths } from '../../../../src/job/home/paths.ts';
 import { nextStatus } from '../../../../src/job/lifecycle.ts';
 import type { Spec } from '../../../../src/job/spec.ts';
 import type { Status, Stop } from '../../../../src/job/state.ts';
-import { Holding } from '../../../../src/supervisor/stop/pause.ts';
+import { PauseControl } from '../../../../src/supervisor/stop/pause.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 const STEP_MS = 100;
@@ -18,7 +18,7 @@ class Stage {
   private now = 1000;
   private request = 0;
   private status = nextStatus({ phase: 'starting' }, { type: 'started', at: 0, monotonicMs: 1000 });
-  private readonly holding: Holding;
+  private readonly holding: PauseControl;
   private readonly t: TestContext;
 
   constructor(t: TestContext, dir: string, limits: Partial<Spec>) {
@@ -28,7 +28,7 @@ class Stage {
     const job = { log: join(dir, 'log'), shim: join(dir, 'shim') } as JobPaths;
     const spec = { timeoutMs: null, idleTimeoutMs: null, graceMs: 0, split: false, ...limits } as Spec;
     const stage = this;
-    this.holding = new Holding({
+    this.holding = new PauseControl({
       ...{ spec, job, attempt: 1, processes: async () => [], dispatch: () => {} },
       get status(): Status {
         return stage.status;

@@ -1,0 +1,84 @@
+/**
+ * Files outside of the home: the user's own, such as AGENTS.md, and ours that the user should be able to
+ * read. All functions throw Node's system errors.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { removeQuietly, syncDir } from './atomic-write.ts';
+
+const { O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/**
+ * Creates a file that must not exist, with the mode that the umask leaves of 644. Durable when the directory
+ * is flushed.
+ */
+export function createUserFile(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
+  try {
+    writeAt(fd, bytes, 0);
+    fsyncSync(fd);
+  } catch (thrown) {
+    removeQuietly(path);
+    throw thrown;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Creates such a file, or replaces it as a whole. Durable on return. */
+export function replaceUserFile(path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    createUserFile(temporary, bytes);
+    renameSync(temporary, path);
+  } finally {
+    removeQuietly(temporary);
+  }
+  syncDir(dirname(path));
+}
+
+/**
+ * Changes a file in place, so that its owner, mode and links stay. Returns false and changes nothing if the
+ * file does not hold `before` any more. New bytes at the end are written first, so that a full disk loses
+ * nothing. Durable on return.
+ */
+export function changeInPlace(path: string, before: Uint8Array, next: Uint8Array): boolean {
+  const common = before.findIndex((byte, n) => byte !== next[n]);
+  const isLonger = common === -1;
+  // with O_APPEND, bytes that another program appends at the same time are not overwritten
+  const fd = openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | (isLonger ? O_APPEND : 0));
+  try {
+    if (!fstatSync(fd).isFile() || !readFileSync(fd).equals(before)) return false;
+    try {
+      writeAt(fd, next.subarray(before.length), before.length);
+      if (!isLonger) {
+        writeAt(fd, next.subarray(common, before.length), common);
+        if (next.length < before.length) ftruncateSync(fd, next.length);
+      }
+    } catch (thrown) {
+      ftruncateSync(fd, before.length);
+      if (!isLonger) writeAt(fd, before.subarray(common), common);
+      throw thrown;
+    }
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return true;
+}
+
+/** Writes all bytes, beginning at an offset of the file. */
+function writeAt(fd: number, bytes: Uint8Array, at: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+}

@@ -1,0 +1,54 @@
+/**
+ * A position in a file, with the bytes before it. They tell later whether the file was emptied: a shorter
+ * file was, and a file that was emptied and grew beyond the position has other bytes there. If the same bytes
+ * were written again, this finds nothing.
+ */
+import { checksum } from '../../base/checksum.ts';
+import { readAt } from '../../base/fs/read-record.ts';
+
+const REMEMBERED_BYTES = 256;
+
+export class LogPosition {
+  /** The start: it is in every file. */
+  static readonly none = new LogPosition(0, Buffer.alloc(0));
+  /** The offset behind the remembered bytes. */
+  readonly end: number;
+  private readonly bytes: Buffer;
+
+  private constructor(end: number, bytes: Buffer) {
+    this.end = end;
+    this.bytes = bytes;
+  }
+
+  /** The position `end`, with the bytes before it as they are now. */
+  static at(fd: number, end: number): LogPosition {
+    const bytes = Buffer.alloc(Math.min(REMEMBERED_BYTES, end));
+    return new LogPosition(end, bytes.subarray(0, readAt(fd, bytes, end - bytes.length)));
+  }
+
+  /** The position behind `bytes`, which were just read at offset `from`. */
+  after(from: number, bytes: Buffer): LogPosition {
+    const all = from === this.end ? Buffer.concat([this.bytes, bytes.subarray(-REMEMBERED_BYTES)]) : bytes;
+    return new LogPosition(from + bytes.length, Buffer.from(all.subarray(-REMEMBERED_BYTES)));
+  }
+
+  /** The offset of the remembered bytes. */
+  get from(): number {
+    return this.end - this.bytes.length;
+  }
+
+  /** Whether a file still has these bytes there. */
+  isIn(fd: number): boolean {
+    const now = Buffer.alloc(this.bytes.length);
+    return readAt(fd, now, this.from) === now.length && now.equals(this.bytes);
+  }
+
+  /** This position in a record. */
+  get record(): { end: number; sum: string } {
+    return { end: this.end, sum: checksum(this.bytes.toString('latin1')) };
+  }
+}
+
+/** Whether a file still has the bytes of a recorded position. */
+export const matchesPosition = (fd: number, { end, sum }: LogPosition['record']): boolean =>
+  LogPosition.at(fd, end).record.sum === sum;
