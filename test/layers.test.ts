@@ -191,7 +191,7 @@ const WITHOUT_SENTENCES = [
   'cli/verbs.ts',
   'cli/command/',
   'cli/commands/',
-  'cli/run/',
+  ...['jobs', 'output', 'run', 'tail', 'wait', 'watch'].map((folder) => `cli/${folder}/`),
 ];
 /** Tables of words that other tools use. */
 const NO_SENTENCES = new Set(['cli/command/guess.ts']);

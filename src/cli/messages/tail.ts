@@ -93,3 +93,6 @@ export const followsItselfRefusal = (id: JobId) =>
     `the output of this call goes into the log of job ${id}: following that log would never end`,
     `bgjob tail ${id}`,
   );
+
+/** For a view that shows only the end of a log. */
+export const beginningHint = (id: number): string => `the beginning: bgjob tail ${id} --full`;

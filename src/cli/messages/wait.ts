@@ -239,3 +239,6 @@ export function ancestorText(ids: JobId[], own: JobId): string {
 export const ownSlotText = (queue: string, own: JobId): string =>
   `(queue ${safe(queue)} is full: job ${own}, in which this call runs, holds the slot that is waited for; ` +
   `nothing starts there before ${own} has ended, or: bgjob queue set ${safe(queue)} --slots N)`;
+
+/** Why a job is unreadable that gc removed during the wait. */
+export const REMOVED_MEANWHILE = 'it was removed during the wait';

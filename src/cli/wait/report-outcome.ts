@@ -24,6 +24,7 @@ import {
   lastOutputText,
   leftText,
   QUESTION_TEXT,
+  REMOVED_MEANWHILE,
   stillRunningText,
   trimmedText,
 } from '../messages/wait.ts';
@@ -213,5 +214,5 @@ export const printTrouble =
 export const goneView = (id: number): JobView => ({
   kind: 'unreadable',
   id,
-  why: 'it was removed while it was waited for',
+  why: REMOVED_MEANWHILE,
 });

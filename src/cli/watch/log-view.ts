@@ -4,6 +4,7 @@
 import { Chalk } from 'chalk';
 import { renderSize } from '../../base/clock.ts';
 import type { Stream } from '../../job/log/log.ts';
+import { beginningHint } from '../messages/tail.ts';
 import { cut, wrap } from '../output/columns.ts';
 import { keyLine } from './frame.ts';
 import type { WatchModel, WatchRow } from './model.ts';
@@ -87,8 +88,7 @@ export class Pager {
       : `job ${this.id} was removed`;
     const blank = lines.length === 0 ? ['', '  no output yet'] : shown;
     const isAll = this.read.size <= MOST_BYTES && this.read.lines.length < MOST_LINES;
-    const cutOff =
-      isAll || this.below + room < lines.length ? '' : `the beginning: bgjob tail ${this.id} --full`;
+    const cutOff = isAll || this.below + room < lines.length ? '' : beginningHint(this.id);
     return [
       chalk.bold(cut(head, columns)),
       ...blank,

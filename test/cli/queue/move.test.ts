@@ -22,13 +22,13 @@ async function runAll(rig: Rig): Promise<string> {
 rigTest('to the front in the order named, to the end, among a priority; so they are started', async (rig) => {
   await fill(rig, 6);
   const first = await rig.bgjob(['move', '5', '3', '--first']);
-  assert.deepEqual([first.code, first.stdout], [0, '5 is #1 in line in api\n3 is #2 in line in api\n']);
+  assert.deepEqual([first.code, first.stdout], [0, '5 is #1 in queue api\n3 is #2 in queue api\n']);
   const [last] = await rig.json(['move', '1', '--last']);
   assert.deepEqual(last, { v: 1, id: 1, queue: 'api', place: 6 });
   // before those of priority 0, behind what was moved to the front
-  assert.equal((await rig.bgjob(['move', '6', '--priority', '9'])).stdout, '6 is #3 in line in api\n');
+  assert.equal((await rig.bgjob(['move', '6', '--priority', '9'])).stdout, '6 is #3 in queue api\n');
   // the latest to be moved comes first
-  assert.equal((await rig.bgjob(['move', '4', '--first'])).stdout, '4 is #1 in line in api\n');
+  assert.equal((await rig.bgjob(['move', '4', '--first'])).stdout, '4 is #1 in queue api\n');
   assert.equal((await rig.bgjob(['ls', '-q', '--queue', 'api'])).stdout, '4\n5\n3\n6\n2\n1\n');
   assert.match((await rig.bgjob(['show', '4'])).stdout, /^priority +moved to the front$/m);
   assert.match((await rig.bgjob(['show', '1'])).stdout, /^priority +moved to the end$/m);
