@@ -96,7 +96,7 @@ async function command(argv: string[]): Promise<number> {
   if (!verb) {
     const { unknownFirstWord } = require('./command/guess.ts') as typeof import('./command/guess.ts');
     // `bgjob --man frob`: the word that is no verb is the second
-    const [word, ...rest] = name === '--man' ? words : [name!, ...words];
+    const [word, ...rest] = name === '--man' ? [...words, '--help'] : [name!, ...words];
     return printFailure(plain, unknownFirstWord(word!, rest, VERBS));
   }
   const foreign = foreignWord(words);

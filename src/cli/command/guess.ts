@@ -6,6 +6,7 @@
 import { nearestWord } from '../../base/text/edit-distance.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import type { Failure } from '../../job/failure.ts';
+import { quoteWord } from '../../job/view.ts';
 import {
   detachingOption,
   shellOption,
@@ -97,17 +98,26 @@ const OPTIONS_ELSEWHERE: Record<string, string> = {
 const keysOf = (table: Record<string, string>, word: string): string[] =>
   Object.keys(table).filter((key) => table[key]!.split(' ').includes(word));
 
-/** What to type after `bgjob` in place of this word; undefined: nothing is near. */
-function guessVerb(word: string, verbs: readonly Verb[]): string | undefined {
+/** The call that was meant, after `bgjob`; undefined: nothing is near. */
+function guessCall(word: string, rest: string[], verbs: readonly Verb[]): string | undefined {
   const [known] = keysOf(VERBS_ELSEWHERE, word);
-  if (known !== undefined) return known;
+  if (known !== undefined) return withWords(known, rest, verbs);
   const near = nearestWord(
     word,
     verbs.map(({ name }) => name),
   );
   // `bgjob gcc main.c`: a program that is meant as the command of a job
   const isProgram = near !== undefined && findCommand(word, process.env['PATH'], '/').ok;
-  return isProgram ? undefined : near;
+  return near === undefined || isProgram ? undefined : withWords(near, rest, verbs);
+}
+
+/** `stop web` is `kill web`: the other words are repeated for a verb that takes jobs or a command. */
+function withWords(call: string, rest: string[], verbs: readonly Verb[]): string {
+  const verb = verbs.find(({ name }) => name === call.split(' ')[0])!;
+  const takesWords = verb.passThrough === true || verb.operands.startsWith('REF');
+  if (!takesWords || /[A-Z]/.test(call) || rest.length === 0 || rest.some((one) => one.startsWith('-')))
+    return call;
+  return [call, ...(verb.passThrough ? ['--'] : []), ...rest.map(quoteWord)].join(' ');
 }
 
 const isOptionOf = (verb: Verb, word: string): boolean =>
@@ -117,7 +127,7 @@ const isOptionOf = (verb: Verb, word: string): boolean =>
 
 /** That the first word of a call is no verb. `rest`: the words after it. */
 export function unknownFirstWord(word: string, rest: string[], verbs: readonly Verb[]): Failure {
-  if (!word.startsWith('-')) return unknownCommand(word, rest, guessVerb(word, verbs));
+  if (!word.startsWith('-')) return unknownCommand(word, rest, guessCall(word, rest, verbs));
   if (word === '-v') return unknownFirstOption(word, 'bgjob --version');
   if (word === '--') return unknownFirstOption(word, 'bgjob run -- command');
   const run = verbs.find(({ name }) => name === 'run')!;

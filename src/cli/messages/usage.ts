@@ -41,7 +41,7 @@ export const needsName = (action: string, kind: string, hint: string): UsageFail
 /** `meant`: what to type after `bgjob` instead; undefined: nothing is near. */
 export function unknownCommand(word: string, rest: string[], meant: string | undefined): UsageFailure {
   const message = `no command "${word}"`;
-  if (meant !== undefined) return usageError(message, `bgjob ${meant}`);
+  if (meant !== undefined) return usageError(message, `bgjob ${clip(safe(meant), 200)}`);
   if (rest.includes('--help')) return usageError(message, 'bgjob --help');
   const line = [word, ...rest].map(quoteWord).join(' ');
   return usageError(message, `bgjob run -- ${clip(safe(line), 200)} (to run it as a job), or bgjob --help`);

@@ -39,7 +39,7 @@ rigTest('a schedule fires at its times, each as an ordinary job; rm ends what se
   assert.deepEqual([show.parent, scheduler.state], [scheduler.id, 'running']);
   assert.match(
     (await rig.bgjob(['show', String(second!.job)])).stdout,
-    /^started by schedule tick, for \S+Z \(job 1\)$/m,
+    /^started by schedule tick, for [\d-]+ [\d:]+ \(job 1\)$/m,
   );
   const list = await rig.bgjob(['cron', 'ls']);
   assert.match(

@@ -109,20 +109,20 @@ rigTest('a command that does not exist: what may be meant', async (rig) => {
   };
   assert.match(
     await answer('kil', '1'),
-    /^bgjob: no command "kil"\n {2}hint: bgjob kill\n\[bgjob\] exit code 125\n$/,
+    /^bgjob: no command "kil"\n {2}hint: bgjob kill 1\n\[bgjob\] exit code 125\n$/,
   );
   for (const [word, verb] of [
-    ['stop', 'kill'],
-    ['logs', 'tail'],
-    ['start', 'run'],
+    ['stop', 'kill web'],
+    ['logs', 'tail web'],
+    ['start', 'run -- web'],
     ['ps', 'ls'],
     ['rm', 'gc'],
     ['top', 'watch'],
     ['history', 'ls -n 100'],
-    ['attach', 'tail -f'],
+    ['attach', 'tail -f web'],
     ['list', 'ls'],
     ['at', 'run --delay DUR'],
-    ['statsu', 'status'],
+    ['statsu', 'status web'],
   ])
     assert.match(await answer(word!, 'web'), new RegExp(`no command "${word}"\n {2}hint: bgjob ${verb}\n`));
   assert.match(await answer('npm', 'test'), /no command "npm"\n {2}hint: bgjob run -- npm test \(/);
