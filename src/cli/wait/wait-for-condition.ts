@@ -29,7 +29,7 @@ import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
 import { watchPauses } from './pause-notes.ts';
-import { logFacts, printStillRunning, printTrouble, reportEnd } from './report-outcome.ts';
+import { goneView, logFacts, printStillRunning, printTrouble, reportEnd } from './report-outcome.ts';
 import { judgeEnd } from './wait-plan.ts';
 import { aroundSpinner, startSpinner } from './waiting-line.ts';
 
@@ -155,7 +155,7 @@ export async function waitForCondition(
   stopNotes();
   spinner?.stop();
   if (!decided.ok) return decided;
-  const now = observe(home, view.id) ?? { kind: 'unreadable' as const, id: view.id, why: 'it was removed' };
+  const now = observe(home, view.id) ?? goneView(view.id);
   if (decided.value.kind === 'deadline') {
     if (!output.json) {
       for (const [url, text] of answers) output.note(`(${url}: ${safe(errnoText(text))})`);
