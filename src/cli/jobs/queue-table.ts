@@ -1,4 +1,5 @@
 /** Queues as rows of a table and as objects. */
+
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { QueueOverview, type QueueStatus } from '../../engine/queue/queue-status.ts';
@@ -8,6 +9,7 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import { inNoQueueText, NO_QUEUES_YET, queueText } from '../messages/lists.ts';
+import { waitingText } from '../messages/queue.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 
@@ -44,8 +46,8 @@ function rowOf(home: Home, overview: QueueOverview, status: QueueStatus): Row {
 function firstOf(home: Home, overview: QueueOverview, status: QueueStatus) {
   for (const id of status.first) {
     const view = observe(home, id);
-    const reason = view && overview.waitingOf(view)?.text;
-    if (reason !== undefined) return { view, reason };
+    const waiting = view && overview.waitingOf(view);
+    if (waiting) return { view, reason: waitingText(waiting) };
   }
   return undefined;
 }

@@ -11,6 +11,7 @@ import type { Spec } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/state.ts';
 import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
 import { errnoText } from './failures.ts';
+import { waitingCell, waitingText } from './queue.ts';
 
 /** A status above 128 may mean a signal that bgjob did not send. */
 function guessText(code: number, spec: Spec, form: Form): string {
@@ -59,7 +60,7 @@ function withCause(text: string, stop: Stop | null): string {
 
 /** The state in few words: `running`, `exited 1`, `lost (the machine was restarted)`. */
 export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form: Form = 'whole'): string {
-  if (view.kind === 'live') return waiting?.brief ? `${stateWord(view)} ${waiting.brief}` : stateWord(view);
+  if (view.kind === 'live') return `${stateWord(view)} ${waiting ? waitingCell(waiting) : ''}`.trimEnd();
   if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
   if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
   const { outcome, stop } = view.status;
@@ -87,7 +88,7 @@ export function sentence(
   waiting?: Waiting,
   paint = (state: string): string => state,
 ): string {
-  if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waiting.text})`;
+  if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waitingText(waiting)})`;
   const pause = view.kind === 'live' ? pauseOf(view.status) : null;
   const took = pause
     ? elapsedMs(now - pause.at, systemClock.monotonic() - pause.monotonicMs)
@@ -128,7 +129,7 @@ function stopReason(stop: Stop): string {
 
 /** Why it ended or waits, in words; null if it ended by itself. */
 export function reasonOf(view: JobView, waiting?: Waiting): string | null {
-  if (waiting) return waiting.text;
+  if (waiting) return waitingText(waiting);
   if (view.kind === 'unreadable') return view.why;
   if (view.kind === 'elsewhere') return `it belongs to ${view.machine}`;
   const { status } = view;

@@ -1,6 +1,11 @@
-/** Messages of `queue` and `move`. */
+/** Messages of `queue` and `move`, and why a job waits. */
+import { renderDuration, renderTime, systemClock } from '../../base/clock.ts';
+import { unreachable } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
+import type { Waiting } from '../../engine/queue/queue-status.ts';
 import type { Failure } from '../../job/failure.ts';
+import { needText } from '../../job/needs.ts';
+import type { JobId } from '../../job/spec.ts';
 import { type UsageFailure, usageError } from './usage.ts';
 
 /** At most so many queues are named. */
@@ -58,3 +63,71 @@ export const queueListWithName = (name: string): UsageFailure =>
 /** `place`: from 1; null: the job is being started. */
 export const movedText = (label: string, queue: string, place: number | null): string =>
   `${label} ${place === null ? 'is being started' : `is #${place} in queue ${queue}`}`;
+
+/** How many of the jobs for which a job waits are named. */
+const MOST_AWAITED = 5;
+const DAY_MS = 86_400_000;
+
+/** Why a job waits: `#3 in line`, `waits for job 41`. */
+export function waitingText(waiting: Waiting): string {
+  switch (waiting.kind) {
+    case 'skip':
+      return `about to be skipped: ${waiting.why}`;
+    case 'paused':
+      return `the queue ${waiting.queue} is paused`;
+    case 'after':
+      return afterText(waiting.ids);
+    case 'time': {
+      const when = `${timeText(waiting.at)} (${renderDuration(waiting.at - systemClock.now())})`;
+      return waiting.isRetry ? `waits for its next attempt, at ${when}` : `waits until ${when}`;
+    }
+    case 'newer-bgjob':
+      return `waits for a newer bgjob: this one does not know ${needText(waiting.needs)}`;
+    case 'older-bgjob': {
+      const whose = waiting.ids.length === 1 ? 'its supervisor is' : 'their supervisors are';
+      const older = `${whose} of an older bgjob, which may not know ${needText(waiting.needs)}`;
+      return `${afterText(waiting.ids)}: ${older}`;
+    }
+    case 'other-sandbox':
+      return 'waits for a bgjob command in the sandbox where it was queued';
+    case 'slot':
+      return waiting.position === null ? 'about to start' : `#${waiting.position} in line`;
+    default:
+      return unreachable(waiting);
+  }
+}
+
+/** The same for a table: `#3`, `after 41`; empty if there is nothing to say. */
+export function waitingCell(waiting: Waiting): string {
+  switch (waiting.kind) {
+    case 'skip':
+      return 'skipped';
+    case 'paused':
+      return 'paused';
+    case 'after':
+    case 'older-bgjob':
+      return `after ${waiting.ids[0]}${waiting.ids.length > 1 ? `,+${waiting.ids.length - 1}` : ''}`;
+    case 'time':
+      return `until ${timeText(waiting.at)}`;
+    case 'newer-bgjob':
+      return 'newer bgjob';
+    case 'other-sandbox':
+      return 'other sandbox';
+    case 'slot':
+      return waiting.position === null ? '' : `#${waiting.position}`;
+    default:
+      return unreachable(waiting);
+  }
+}
+
+function afterText(ids: JobId[]): string {
+  const named = ids.slice(0, MOST_AWAITED).join(', ');
+  const more = ids.length > MOST_AWAITED ? ` and ${ids.length - MOST_AWAITED} more` : '';
+  return `waits for ${ids.length === 1 ? 'job' : 'jobs'} ${named}${more}`;
+}
+
+/** The local time, with the day if it is more than a day away. */
+function timeText(at: number): string {
+  const time = renderTime(at);
+  return at - systemClock.now() > DAY_MS ? time : time.slice(-8);
+}

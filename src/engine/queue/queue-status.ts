@@ -2,10 +2,10 @@
  * The queues as a reader sees them: which jobs wait, in which order, and for what. The names of the entries
  * are read once per command; a record only for a job that is shown.
  */
-import { renderDuration, systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readState } from '../../job/home/records.ts';
-import { needText, unknownNeeds } from '../../job/needs.ts';
+import { unknownNeeds } from '../../job/needs.ts';
 import { listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import {
@@ -25,19 +25,20 @@ import { type OlderJob, QueueSnapshot, unableSupervisors } from './queue-snapsho
 import { hasQueueWaiter } from './queue-waiter.ts';
 import { fateOf } from './queued-job.ts';
 
-/** How many ids are named of the jobs for which a job waits. */
-const MAX_NAMED = 5;
-const DAY_MS = 86_400_000;
+/** Why a job waits that is not started yet; cli/messages/queue.ts has the words. */
+export type WaitReason =
+  | { kind: 'skip'; why: string }
+  | { kind: 'paused'; queue: string }
+  | { kind: 'after'; ids: JobId[] }
+  | { kind: 'time'; at: number; isRetry: boolean }
+  /** This bgjob does not know these needs of the job. */
+  | { kind: 'newer-bgjob'; needs: string[] }
+  /** Supervisors of an older bgjob run these jobs, and may not know the needs. */
+  | { kind: 'older-bgjob'; ids: JobId[]; needs: string[] }
+  | { kind: 'other-sandbox' | 'slot' };
 
-/** For what a job waits that is not started yet. */
-export interface Waiting {
-  /** Its position in the queue, from 1 on; null if it is in no queue, or its entry has just been removed. */
-  position: number | null;
-  /** `#3 in line`, `waits for job 41`. */
-  text: string;
-  /** The same for a table: `#3`, `after 41`. */
-  brief: string;
-}
+/** `position`: from 1 on; null if the job is in no queue, or its entry has just been removed. */
+export type Waiting = WaitReason & { position: number | null };
 
 /** How many positions are searched in the list before a table of all is made. */
 const FEW = 64;
@@ -147,20 +148,13 @@ export class QueueStatus {
   }
 
   /** Why a job with `needs` is not started: this bgjob never can, or cannot yet; undefined if it may be. */
-  whyNotStarted({ spec }: LiveView): Omit<Waiting, 'position'> | undefined {
+  whyNotStarted({ spec }: LiveView): WaitReason | undefined {
     if (spec.needs.length === 0) return undefined;
     const unknown = unknownNeeds(spec);
-    if (unknown.length > 0)
-      return {
-        text: `waits for a newer bgjob: this one does not know ${needText(unknown)}`,
-        brief: 'newer bgjob',
-      };
+    if (unknown.length > 0) return { kind: 'newer-bgjob', needs: unknown };
     this.older ??= this.snapshot.older(this.running);
-    const unable = unableSupervisors(spec.needs, this.older);
-    if (unable.length === 0) return undefined;
-    const { text, brief } = afterWords(unable);
-    const whose = unable.length === 1 ? 'its supervisor is' : 'their supervisors are';
-    return { text: `${text}: ${whose} of an older bgjob, which may not know ${needText(spec.needs)}`, brief };
+    const ids = unableSupervisors(spec.needs, this.older);
+    return ids.length > 0 ? { kind: 'older-bgjob', ids, needs: spec.needs } : undefined;
   }
 
   /** Whether a job may only be started in another sandbox, where no process is left to start it. */
@@ -204,25 +198,19 @@ export class QueueOverview {
       return undefined;
     const queue = this.queue(view.spec.placement.queue);
     const position = queue.positionOf(view.id);
-    return { position, ...this.wordsFor(view, queue, position) };
+    return { position, ...this.reasonOf(view, queue) };
   }
 
-  private wordsFor(view: LiveView, queue: QueueStatus, position: number | null): Omit<Waiting, 'position'> {
+  private reasonOf(view: LiveView, queue: QueueStatus): WaitReason {
     const readiness = this.readinessOf(view);
-    if (readiness.kind === 'skip') return { text: `about to be skipped: ${readiness.why}`, brief: 'skipped' };
-    if (queue.isPaused) return { text: `the queue ${queue.name} is paused`, brief: 'paused' };
-    if (readiness.kind === 'after') return afterWords(readiness.ids);
-    if (readiness.kind === 'time') return timeWords(readiness.at, (view.state?.attempts ?? []).length > 0);
+    if (readiness.kind === 'skip') return readiness;
+    if (queue.isPaused) return { kind: 'paused', queue: queue.name };
+    if (readiness.kind === 'after') return readiness;
+    if (readiness.kind === 'time') return { ...readiness, isRetry: (view.state?.attempts ?? []).length > 0 };
     const unable = queue.whyNotStarted(view);
     if (unable) return unable;
-    if (queue.running.size < queue.slots && queue.isStranded(view.id))
-      return {
-        text: 'waits for a bgjob command in the sandbox where it was queued',
-        brief: 'other sandbox',
-      };
-    return position === null
-      ? { text: 'about to start', brief: '' }
-      : { text: `#${position} in line`, brief: `#${position}` };
+    const isStranded = queue.running.size < queue.slots && queue.isStranded(view.id);
+    return { kind: isStranded ? 'other-sandbox' : 'slot' };
   }
 
   /** Whether a waiting job may start, as far as time and other jobs decide. */
@@ -234,30 +222,6 @@ export class QueueOverview {
       return known;
     });
   }
-}
-
-function afterWords(ids: JobId[]): Omit<Waiting, 'position'> {
-  const named = ids.slice(0, MAX_NAMED).join(', ');
-  const more = ids.length > MAX_NAMED ? ` and ${ids.length - MAX_NAMED} more` : '';
-  return {
-    text: `waits for ${ids.length === 1 ? 'job' : 'jobs'} ${named}${more}`,
-    brief: `after ${ids[0]}${ids.length > 1 ? `,+${ids.length - 1}` : ''}`,
-  };
-}
-
-function timeWords(at: number, isRetry: boolean): Omit<Waiting, 'position'> {
-  const inMs = at - systemClock.now();
-  const local = new Date(at);
-  const day = [local.getFullYear(), local.getMonth() + 1, local.getDate()]
-    .map((part) => String(part).padStart(2, '0'))
-    .join('-');
-  const clock = local.toTimeString().slice(0, 8);
-  const time = inMs > DAY_MS ? `${day} ${clock}` : clock;
-  const text = `${time} (${renderDuration(inMs)})`;
-  return {
-    text: isRetry ? `waits for its next attempt, at ${text}` : `waits until ${text}`,
-    brief: `until ${time}`,
-  };
 }
 
 /** For what one job waits; undefined if it does not wait. */
