@@ -5,7 +5,8 @@
 import { renderDuration, renderSize } from '../../base/clock.ts';
 import { unreachable } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
-import type { ConditionMet } from '../../engine/wait/condition.ts';
+import { listenerText } from '../../engine/observe/port-owner.ts';
+import type { ConditionMet, WaitNews } from '../../engine/wait/condition.ts';
 import type { NotCounted } from '../../engine/wait/counted.ts';
 import type { RemovedFailure } from '../../job/rounds/removed-jobs.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
@@ -35,6 +36,30 @@ export function metText({ condition, facts }: ConditionMet, anyOwner: boolean): 
       return `it printed nothing for ${renderDuration(facts.idleMs)}`;
     default:
       return unreachable(condition);
+  }
+}
+
+/** News while a wait for a condition goes on. */
+export function waitNewsText(news: WaitNews): string {
+  switch (news.kind) {
+    case 'file-unreadable':
+      return `cannot look at ${clip(safe(news.path), MOST_PATH)} (${news.errno}); still waiting`;
+    case 'url-not-ready':
+      return `${news.url} answers ${news.answer}; still waiting`;
+    case 'port-unseen': {
+      const where = `job ${news.id} runs in another pid namespace`;
+      return `${where}: which process listens cannot be seen from here (--any-owner takes any)`;
+    }
+    case 'port-hidden': {
+      const owner = 'a process that cannot be seen from here';
+      return `port ${news.port} is held by ${owner}; still waiting (--any-owner takes it)`;
+    }
+    case 'port-taken': {
+      const held = `port ${news.port} is held by ${listenerText(news.listener)}, not by job ${news.id}`;
+      return `${held}; still waiting (--any-owner takes it)`;
+    }
+    default:
+      return unreachable(news);
   }
 }
 

@@ -8,7 +8,7 @@ import { safe } from '../../base/text/sanitize.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
-import type { ConditionMet } from '../../engine/wait/condition.ts';
+import type { ConditionMet, WaitNews } from '../../engine/wait/condition.ts';
 import { checkFile, waitFile } from '../../engine/wait/file.ts';
 import { waitIdle } from '../../engine/wait/idle.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
@@ -24,7 +24,14 @@ import type { Exit } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
 import { errnoText } from '../messages/failures.ts';
 import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
-import { failedOnText, MISSED_TEXT, metText, nextMatchText, portsText } from '../messages/wait.ts';
+import {
+  failedOnText,
+  MISSED_TEXT,
+  metText,
+  nextMatchText,
+  portsText,
+  waitNewsText,
+} from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
@@ -61,7 +68,8 @@ function start(
 } {
   const { id } = view;
   const printed = new Set<string>();
-  const report = (text: string): void => {
+  const report = (news: WaitNews): void => {
+    const text = waitNewsText(news);
     if (!output.json && !printed.has(text)) output.note(`(${text})`);
     printed.add(text);
   };

@@ -3,7 +3,10 @@
  * resolves to ConditionMet when its condition is met, to undefined when the signal fires first, and to a
  * failure when the condition can never be met.
  */
+
 import type { Stream } from '../../job/log/log.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { Listener } from '../observe/port-owner.ts';
 
 /** `facts` are for JSON, and for the sentence that `cli/messages/wait.ts` makes of them. */
 export type ConditionMet =
@@ -22,5 +25,13 @@ export interface OutputFacts {
   cursor: number;
 }
 
-/** Prints a line on stderr while the wait goes on. */
-export type Report = (text: string) => void;
+/** News while a wait goes on; cli/messages/wait.ts has the words. */
+export type WaitNews =
+  | { kind: 'file-unreadable'; path: string; errno: string }
+  | { kind: 'url-not-ready'; url: string; answer: string }
+  /** The job runs in another pid namespace: the owner of a port cannot be seen. */
+  | { kind: 'port-unseen'; id: JobId }
+  /** The port is taken by a process that we may not see. */
+  | { kind: 'port-hidden'; port: number }
+  | { kind: 'port-taken'; port: number; id: JobId; listener: Listener };
+export type Report = (news: WaitNews) => void;

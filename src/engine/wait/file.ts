@@ -1,14 +1,12 @@
 /** Waits until a path exists. It polls: a watch needs an existing directory, and does not work on NFS. */
 import { existsSync, stat } from 'node:fs';
 import { sleep, systemClock } from '../../base/clock.ts';
-import { clip, safe } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { ConditionMet, Report } from './condition.ts';
 
 const POLL_MS = 50;
 const SLOW_AFTER_MS = 60_000;
 const SLOW_POLL_MS = 150;
-const TEXT_LIMIT = 200;
 
 /** Asynchronous: a dead network disk would block every other condition. */
 const check = (path: string): Promise<'there' | string> =>
@@ -34,12 +32,11 @@ export async function waitFile(
   while (!abort.aborted) {
     const found = await Promise.race([check(path), aborted]);
     if (found === 'aborted') break;
-    const shown = clip(safe(path), TEXT_LIMIT);
     if (found === 'there') return ok(met(path));
     if (found === 'ENAMETOOLONG') return fail({ code: 'io', doing: 'wait for', path, errno: found });
     if (found !== 'ENOENT' && found !== 'ENOTDIR' && found !== reported) {
       reported = found;
-      report(`cannot look at ${shown} (${found}); still waiting`);
+      report({ kind: 'file-unreadable', path, errno: found });
     }
     await sleep(systemClock.monotonic() - begun > SLOW_AFTER_MS ? SLOW_POLL_MS : POLL_MS, abort);
   }

@@ -11,11 +11,11 @@ import { readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
-import { describeListener, listenerText, portTaken, readSocketOwners } from '../observe/port-owner.ts';
+import { describeListener, portTaken, readSocketOwners } from '../observe/port-owner.ts';
 import { sinceTicksOf } from '../observe/process-tree.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
 import { isInTheWay, processesWith, readSocketCounts, socketsOn } from '../os/sockets.ts';
-import type { ConditionMet, Report } from './condition.ts';
+import type { ConditionMet, Report, WaitNews } from './condition.ts';
 
 const POLL_MS = HAS_PROC ? 25 : 250;
 /** How often the job's processes are searched while it starts, and later: few leave our network. */
@@ -62,8 +62,6 @@ export async function waitPort(
   return ok(undefined);
 }
 
-const WAITING = 'still waiting (--any-owner takes it)';
-
 type Found = Result<ConditionMet> | undefined;
 
 const portMet = (port: number, pid: number | undefined): Result<ConditionMet> =>
@@ -94,9 +92,10 @@ class PortSearch {
     this.report = report;
   }
 
-  private reportOnce(text: string): void {
-    if (!this.reported.has(text)) this.report(text);
-    this.reported.add(text);
+  private reportOnce(news: WaitNews): void {
+    const key = JSON.stringify(news);
+    if (!this.reported.has(key)) this.report(news);
+    this.reported.add(key);
   }
 
   private async walk(): Promise<void> {
@@ -137,8 +136,7 @@ class PortSearch {
 
   private isHere(pidNamespace: string): boolean {
     if (pidNamespace === thisHost().pidNamespace) return true;
-    const elsewhere = `job ${this.id} runs in another pid namespace`;
-    this.reportOnce(`${elsewhere}: which process listens cannot be seen from here (--any-owner takes any)`);
+    this.reportOnce({ kind: 'port-unseen', id: this.id });
     return false;
   }
 
@@ -179,14 +177,13 @@ class PortSearch {
       // gone again, or not visible to us
       const names = new Set(sockets.map(({ socket }) => socket));
       if (socketsOn(this.port, this.viewpoints(), false).some(({ socket }) => names.has(socket)))
-        this.reportOnce(`port ${this.port} is held by a process that cannot be seen from here; ${WAITING}`);
+        this.reportOnce({ kind: 'port-hidden', port: this.port });
       return undefined;
     }
     const listener = describeListener(this.home, oldest.pid);
     const isOlder = oldest.startTicks < sinceTicksOf(this.home, this.id);
     if (isOlder && blocking.length > 0) return fail(portTaken(this.port, listener));
-    const held = `port ${this.port} is held by ${listenerText(listener)}, not by job ${this.id}`;
-    this.reportOnce(`${held}; ${WAITING}`);
+    this.reportOnce({ kind: 'port-taken', port: this.port, id: this.id, listener });
     return undefined;
   }
 }

@@ -152,7 +152,7 @@ export async function waitUrl(
     // a refused connection is normal for a server that is not ready
     if (!isReported && answer.kind === 'status') {
       isReported = true;
-      report(`${shown} answers ${text}; still waiting`);
+      report({ kind: 'url-not-ready', url: shown, answer: text });
     }
     await sleep(systemClock.monotonic() - begun > SLOW_AFTER_MS ? SLOW_PAUSE_MS : PAUSE_MS, abort);
   }

@@ -1,12 +1,14 @@
 /** Waiting for a file. */
+
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import type { WaitNews } from '../../../../src/engine/wait/condition.ts';
 import { waitFile } from '../../../../src/engine/wait/file.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 const soon = () => AbortSignal.timeout(20_000);
-const nobody = (text: string) => assert.fail(`reported: ${text}`);
+const nobody = (news: WaitNews) => assert.fail(`reported: ${news.kind}`);
 
 folderTest('a path exists when its link leads somewhere; not before', async (dir) => {
   const [link, target] = [join(dir, 'link'), join(dir, 'sub', 'target')];

@@ -1,7 +1,9 @@
 /** Waiting for a file, and for silence. */
+
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import type { WaitNews } from '../../../../src/engine/wait/condition.ts';
 import { waitFile } from '../../../../src/engine/wait/file.ts';
 import { waitIdle } from '../../../../src/engine/wait/idle.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
@@ -10,7 +12,7 @@ import { type Rig, rigTest } from '../../../rig/rig.ts';
 import { CALL_MS } from '../../../rig/until.ts';
 
 const soon = () => AbortSignal.timeout(CALL_MS);
-const nobody = (text: string) => assert.fail(`reported: ${text}`);
+const nobody = (news: WaitNews) => assert.fail(`reported: ${news.kind}`);
 
 folderTest('a path exists when its link leads somewhere; not before', async (dir) => {
   const [link, target] = [join(dir, 'link'), join(dir, 'sub', 'target')];

@@ -1,4 +1,5 @@
 /** Waiting for the port of a job: whose listener counts, who is named, which network namespace is looked into. */
+
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,6 +7,7 @@ import * as fs from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { findListener } from '../../../../src/engine/observe/port-owner.ts';
 import { portsOf } from '../../../../src/engine/os/sockets.ts';
+import type { WaitNews } from '../../../../src/engine/wait/condition.ts';
 import { waitPort } from '../../../../src/engine/wait/port.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
 import { type Rig, rigTest } from '../../../rig/rig.ts';
@@ -45,7 +47,7 @@ async function end(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 const soon = () => AbortSignal.timeout(CALL_MS);
-const nobody = (text: string) => assert.fail(`reported: ${text}`);
+const nobody = (news: WaitNews) => assert.fail(`reported: ${news.kind}`);
 
 rigTest('a job that listens only later is noticed, on IPv4 and on IPv6 alone, with its pid', async (rig) => {
   const home = homeOf(rig);
@@ -98,8 +100,8 @@ rigTest('a younger stranger is reported once, and the job is noticed when it fol
   await puppet.ready();
   const port = await freePort();
   const other = await startServer(port);
-  const reports: string[] = [];
-  const waiting = waitPort(home, id, port, { anyOwner: false }, soon(), (text) => reports.push(text));
+  const reports: WaitNews[] = [];
+  const waiting = waitPort(home, id, port, { anyOwner: false }, soon(), (news) => reports.push(news));
   await until(
     () => reports.length,
     (count) => count > 0,
@@ -108,8 +110,9 @@ rigTest('a younger stranger is reported once, and the job is noticed when it fol
   await puppet.order({ do: 'listen', port });
   const found = await waiting;
   assert.ok(found.ok && found.value);
-  assert.equal(reports.length, 1);
-  assert.match(reports[0]!, new RegExp(`^port ${port} is held by pid ${other.pid} `));
+  const [news] = reports;
+  assert.deepEqual([reports.length, news?.kind], [1, 'port-taken']);
+  assert.equal(news?.kind === 'port-taken' && news.listener.pid, other.pid);
   await puppet.exit(0);
 });
 
