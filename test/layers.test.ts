@@ -189,6 +189,7 @@ const WITHOUT_SENTENCES = [
   'cli/boot.ts',
   'cli/main.ts',
   'cli/verbs.ts',
+  'cli/automation/',
   'cli/command/',
   'cli/commands/',
   ...['jobs', 'output', 'run', 'tail', 'wait', 'watch'].map((folder) => `cli/${folder}/`),

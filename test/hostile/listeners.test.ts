@@ -47,7 +47,7 @@ rigTest('--listen for others warns; --host names who else may ask for it', async
   assert.equal(open.code, 0, open.stderr);
   assert.match(
     open.stderr,
-    /^warning: whoever reaches this machine reaches this listener, and what comes is not encrypted/,
+    /^warning: everyone who can reach this machine can reach this listener, and deliveries are not encrypted/,
   );
   const asJson = await rig.bgjob([
     'trigger',

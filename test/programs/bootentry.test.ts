@@ -56,7 +56,7 @@ rigTest(
       bgjob('cron', 'add', '0 0 29 2 *', '-n', 'far', '--no-boot', '--', 'true'),
     );
     assert.deepEqual([schedule.code, schedule.stdout], [0, 'far\n']);
-    assert.match(schedule.stderr, /^\(crontab: the @reboot line is gone\)\n/);
+    assert.match(schedule.stderr, /^\(crontab: the @reboot line is removed\)\n/);
     assert.equal(await list(), own);
     const told = await within(
       rig,
@@ -65,7 +65,7 @@ rigTest(
     );
     assert.match(
       told.stderr,
-      /it fires with no terminal open, also after a restart of the machine \(crontab\)\n$/,
+      /it works with no terminal open, also after a restart of the machine \(crontab\)\n$/,
     );
     assert.equal((await rig.bgjob(['cron', 'rm', 'far', 'other'])).code, 0);
     await rig.untilState((await rig.json(['ls', '-a'])).at(-1).id, 'exited');
@@ -128,7 +128,7 @@ rigTest(
           name,
         );
       assert.match((await call(home, 'cron', 'add', '--boot')).stderr, /is there already\)\n$/);
-      assert.match((await call(home, 'cron', 'add', '--no-boot')).stderr, /is gone\)\n$/);
+      assert.match((await call(home, 'cron', 'add', '--no-boot')).stderr, /is removed\)\n$/);
       assert.equal(await list(), '# mine\n', name);
     }
     const home = join(rig.dir, 'a\n* * * * * touch b');
@@ -136,14 +136,14 @@ rigTest(
     assert.equal(refused.code, 125);
     assert.match(
       refused.stderr,
-      /^bgjob: no line of crontab can hold the path of BGJOB_HOME=.*: a line ends in it\n {2}hint: bgjob boot /,
+      /^bgjob: a line of crontab cannot hold the path BGJOB_HOME=.*: it contains a line end\n {2}hint: put `bgjob boot` /,
     );
     assert.equal(await list(), '# mine\n');
     // what an earlier one wrote for such a home goes, too
     const odd = join(rig.dir, 'a b%c');
     const earlier = `@reboot env 'BGJOB_HOME=${odd.replace('%', '\\%')}' ${process.execPath} ${BGJOB} boot >/dev/null 2>&1 # bgjob boot\n`;
     await within(rig, places, ['crontab', '-'], { input: `# mine\n${earlier}` });
-    assert.match((await call(odd, 'cron', 'add', '--no-boot')).stderr, /is gone\)\n$/);
+    assert.match((await call(odd, 'cron', 'add', '--no-boot')).stderr, /is removed\)\n$/);
     assert.equal(await list(), '# mine\n');
   },
   { skip: missing('crontab') || isRoot || noNamespaces },
@@ -175,7 +175,7 @@ rigTest(
     const own = Buffer.from('# \xe9\xff\n0 1 * * * true\n', 'latin1');
     fs.writeFileSync(join(tabs, 'root'), Buffer.concat([own, Buffer.from(line)]));
     assert.match((await call('cron', 'add', '--boot')).stderr, /is there already/);
-    assert.match((await call('cron', 'add', '--no-boot')).stderr, /is gone/);
+    assert.match((await call('cron', 'add', '--no-boot')).stderr, /is removed/);
     assert.deepEqual(fs.readFileSync(join(tabs, 'root')), own);
     // any other trouble is none that means an empty one
     fs.rmSync(tabs, { recursive: true });

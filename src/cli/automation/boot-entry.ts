@@ -1,6 +1,7 @@
 /**
- * What brings schedules, triggers and queues back after a restart of the machine: a line `@reboot` in the user's crontab, or where there
- * is no crontab a unit of the user's systemd. Both are marked as ours: written once, and taken away as they were written.
+ * Makes schedules, triggers and queues go on after a restart of the machine: writes an `@reboot` line into
+ * the user's crontab, or where there is no crontab a unit of the user's systemd, and removes it again. Lines
+ * and units that bgjob did not write stay as they are.
  */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -9,18 +10,28 @@ import { attempt, removeQuietly } from '../../base/fs/atomic-write.ts';
 import { makeParents } from '../../base/fs/directories.ts';
 import { replaceUserFile } from '../../base/fs/user-files.ts';
 import { ignoreSystemError } from '../../base/result.ts';
-import { clip, safe } from '../../base/text/sanitize.ts';
 import { quote } from '../../base/text/shell-quote.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
 import { quoteWord } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
+import {
+  afterRestartText,
+  crontabRefuses,
+  crontabText,
+  crontabUnreadable,
+  lineEndInPath,
+  noBootTool,
+  UNIT_DESCRIPTION,
+  unitNotEnabled,
+  unitText,
+} from '../messages/automation.ts';
 
 const MARK = '# bgjob boot';
 const UNIT = 'bgjob-boot.service';
 
-/** How this very program is called again; BGJOB_HOME where it is not the default. */
+/** The call of this program; with BGJOB_HOME where the home is not the default. */
 function bootCommand(context: Context): string[] {
   const program = join(__dirname, '..', 'bin', 'bgjob');
   const own = context.env['BGJOB_HOME'];
@@ -28,17 +39,21 @@ function bootCommand(context: Context): string[] {
 }
 
 /**
- * A word of a line of crontab, whose shell it reaches through cron. That of Vixie ends the command at a `%`, unless a backslash stands
- * before it, which it takes away, and which no other backslash may precede; that of busybox hands on the line as it is. So
- * the two stand together outside of quotes, where a shell takes them for a `%`, too.
+ * A word of a crontab line, which cron hands to a shell. Vixie's cron ends the command at a `%`, unless a
+ * backslash stands before it: cron removes that backslash, and no other one may stand before it. Busybox's
+ * cron changes nothing. So backslash and `%` stand together outside of quotes, where a shell reads them as
+ * `%`, too.
  */
 const cronWord = (word: string): string =>
   quoteWord(word) === word ? word.replaceAll('%', '\\%') : quote(word).replaceAll('%', "'\\%'");
 
-/** As 0.8.0 and earlier ones quoted it. */
+/** The quoting of 0.8.0 and before. */
 const earlierWord = (word: string): string => quoteWord(word).replaceAll('%', '\\%');
 
-/** The line of crontab, in bytes (latin1) like all of them; undefined if no line can hold it: a path has a line end. */
+/**
+ * The crontab line, as bytes (latin1) like all lines here; undefined: a path has a line end, which no line
+ * can hold.
+ */
 function cronLine(context: Context, asWord = cronWord): string | undefined {
   const command = bootCommand(context).map(asWord).join(' ');
   if (command.includes('\n')) return undefined;
@@ -48,7 +63,10 @@ function cronLine(context: Context, asWord = cronWord): string | undefined {
 const isOurs = (context: Context, line: string): boolean =>
   [cronLine(context), cronLine(context, earlierWord)].includes(line);
 
-/** Calls it with bytes, and for bytes (latin1): a line of somebody else's need not be UTF-8. What it says of itself is not translated. */
+/**
+ * Calls a program. Input and output are bytes (latin1), because lines of other programs need not be UTF-8;
+ * its messages are not translated.
+ */
 function call(
   program: string,
   args: string[],
@@ -63,19 +81,17 @@ function call(
   return { status, stdout: stdout?.toString('latin1') ?? '', stderr: stderr?.toString() ?? '' };
 }
 
-/** What crontab says where there is none yet; the second: busybox, which has looked for a file of the user's name. */
+/**
+ * The message of crontab where the user has none yet; the second is busybox's, which did not find the user's
+ * file.
+ */
 const NO_CRONTAB = /no crontab|^crontab: can't open '[^'/]*': No such file or directory$/im;
 
-/** The lines of the user's crontab; none if there is no crontab yet. */
+/** The lines of the user's crontab; empty if there is no crontab yet. */
 function readCrontab(crontab: string): Result<string[]> {
   const { status, stdout, stderr } = call(crontab, ['-l']);
   if (status === 0) return ok(stdout.split('\n').slice(0, stdout.endsWith('\n') ? -1 : undefined));
-  if (NO_CRONTAB.test(stderr)) return ok([]);
-  return fail({
-    code: 'usage',
-    message: `crontab -l: ${clip(safe(stderr.trim()), 200)}`,
-    hint: 'bgjob boot in whatever starts your programs',
-  });
+  return NO_CRONTAB.test(stderr) ? ok([]) : fail(crontabUnreadable(stderr));
 }
 
 const unitPath = (context: Context): string =>
@@ -85,17 +101,19 @@ const unitPath = (context: Context): string =>
     UNIT,
   );
 
-/** A word as systemd takes it. */
-const unitWord = (word: string): string =>
-  `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
+/** A word of a command in a unit of systemd. */
+function unitWord(word: string): string {
+  const escaped = word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  return `"${escaped.replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
+}
 
-const unitText = (context: Context): string =>
+const unitOf = (context: Context): string =>
   [
     '[Unit]',
-    `Description=bgjob: schedules, triggers and queues ${MARK}`,
+    `Description=${UNIT_DESCRIPTION} ${MARK}`,
     '[Service]',
     'Type=oneshot',
-    // what it starts is to live on
+    // the services and jobs that it starts must live on
     'KillMode=process',
     'RemainAfterExit=yes',
     `ExecStart=${bootCommand(context)
@@ -106,7 +124,7 @@ const unitText = (context: Context): string =>
     '',
   ].join('\n');
 
-/** Where it stands now; undefined: nowhere. */
+/** Where the entry is now; undefined: there is none. */
 export function bootEntry(context: Context): 'crontab' | 'unit' | undefined {
   const crontab = findTool('crontab');
   const lines = crontab ? readCrontab(crontab) : ok([]);
@@ -114,12 +132,13 @@ export function bootEntry(context: Context): 'crontab' | 'unit' | undefined {
   return existsSync(unitPath(context)) ? 'unit' : undefined;
 }
 
-/** Writes it, or takes it away; says where. */
+/** Writes the entry, or removes it, and prints where. */
 export function changeBoot(context: Context, wanted: boolean): Result<void> {
   const crontab = findTool('crontab');
-  const told = crontab ? changeCrontab(context, crontab, wanted) : changeUnit(context, wanted);
-  if (told.ok) context.output.note(told.value);
-  return told.ok ? ok(undefined) : told;
+  const changed = crontab ? changeCrontab(context, crontab, wanted) : changeUnit(context, wanted);
+  if (!changed.ok) return changed;
+  context.output.note(changed.value);
+  return ok(undefined);
 }
 
 function changeCrontab(context: Context, crontab: string, wanted: boolean): Result<string> {
@@ -127,72 +146,40 @@ function changeCrontab(context: Context, crontab: string, wanted: boolean): Resu
   if (!read.ok) return read;
   const line = cronLine(context);
   if (line === undefined && wanted)
-    return fail({
-      code: 'usage',
-      message: `no line of crontab can hold the path of ${bootCommand(context).find((word) => word.includes('\n'))}: a line ends in it`,
-      hint: 'bgjob boot in whatever starts your programs',
-    });
-  // that of another home is another's
+    return fail(lineEndInPath(bootCommand(context).find((word) => word.includes('\n'))!));
+  // the line of another home has another BGJOB_HOME
   const others = read.value.filter((one) => !isOurs(context, one));
-  const isThere = others.length < read.value.length;
-  if (isThere === wanted)
-    return ok(
-      wanted
-        ? '(crontab: the @reboot line is there already)'
-        : '(crontab: there is no @reboot line of bgjob)',
-    );
-  const text = [...others, ...(wanted ? [line!] : []), ''].join('\n');
-  const { status, stderr } = call(crontab, ['-'], text);
-  if (status !== 0)
-    return fail({
-      code: 'usage',
-      message: `crontab refuses the line: ${clip(safe(stderr.trim()), 200)}`,
-      hint: 'bgjob boot in whatever starts your programs',
-    });
-  return ok(
-    wanted
-      ? `(crontab: ${safe(Buffer.from(line!, 'latin1').toString())})`
-      : '(crontab: the @reboot line is gone)',
-  );
+  const text = Buffer.from(line ?? '', 'latin1').toString();
+  if (others.length < read.value.length === wanted) return ok(crontabText(wanted, false, text));
+  const { status, stderr } = call(crontab, ['-'], [...others, ...(wanted ? [line!] : []), ''].join('\n'));
+  return status === 0 ? ok(crontabText(wanted, true, text)) : fail(crontabRefuses(stderr));
 }
 
 function changeUnit(context: Context, wanted: boolean): Result<string> {
   const systemctl = findTool('systemctl');
   const path = unitPath(context);
-  if (!systemctl)
-    return fail({
-      code: 'usage',
-      message: 'there is neither crontab nor systemctl on this machine',
-      hint: 'put `bgjob boot` into whatever starts your programs',
-    });
+  if (!systemctl) return fail(noBootTool());
   if (!wanted) {
     call(systemctl, ['--user', 'disable', UNIT]);
     removeQuietly(path);
-    return ok(`(${safe(path)} is gone)`);
+    return ok(unitText(false, path));
   }
   const written = attempt('write', path, () => {
     makeParents(dirname(path));
-    replaceUserFile(path, Buffer.from(unitText(context)));
+    replaceUserFile(path, Buffer.from(unitOf(context)));
   });
   if (!written.ok) return written;
   const { status, stderr } = call(systemctl, ['--user', 'enable', UNIT]);
-  if (status !== 0)
-    return fail({
-      code: 'usage',
-      message: `${safe(path)} is written, but systemctl does not enable it: ${clip(safe(stderr.trim()), 200)}`,
-      hint: `systemctl --user enable ${UNIT}`,
-    });
-  return ok(`(${safe(path)} is enabled; without a login it runs only after: loginctl enable-linger)`);
+  return status === 0 ? ok(unitText(true, path)) : fail(unitNotEnabled(path, UNIT, stderr));
 }
 
-/** What becomes of schedules when the machine is restarted. */
+/** What happens to a new schedule or trigger after a restart of the machine. */
 export function bootNote(context: Context): string {
+  let entry: ReturnType<typeof bootEntry>;
   try {
-    const entry = bootEntry(context);
-    if (entry)
-      return `it fires with no terminal open, also after a restart of the machine (${entry === 'unit' ? UNIT : 'crontab'})`;
+    entry = bootEntry(context);
   } catch (thrown) {
     ignoreSystemError(thrown);
   }
-  return 'it fires with no terminal open; after a restart of the machine from the next bgjob command on, or: bgjob cron add --boot';
+  return afterRestartText(entry === 'unit' ? UNIT : entry);
 }

@@ -1,15 +1,20 @@
-/** `cron add`: a schedule from words, written down, and the scheduler told. */
-import { renderDuration, systemClock } from '../../base/clock.ts';
+/** `cron add`: parses and checks a new schedule, writes it, and makes sure that the scheduler runs. */
+import { systemClock } from '../../base/clock.ts';
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { safe } from '../../base/text/sanitize.ts';
 import { ensureServed, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
 import { addTemplate } from '../../job/automation/template-records.ts';
-import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import { commandText, shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { everyWithoutUnit } from '../messages/automation.ts';
+import {
+  everyWithoutUnit,
+  missingCommand,
+  missingExpression,
+  scheduleAdded,
+} from '../messages/automation.ts';
+import { notOneOf } from '../messages/usage.ts';
 import { pipefailNotes } from '../messages/warnings.ts';
 import { bootNote, changeBoot } from './boot-entry.ts';
 import { timeText } from './shared-table.ts';
@@ -39,16 +44,11 @@ export const CRON_OPTIONS = {
 } as const;
 type CronInput = Input<typeof CRON_OPTIONS>;
 
-const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
-  fail({ code: 'usage', message, hint });
+const OVERLAPS = ['skip', 'queue', 'allow'] as const;
 
-const EXAMPLE = "bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh";
-
-function overlapOf(text: string | null): Result<Schedule['overlap']> {
-  const overlap = text ?? 'skip';
-  return overlap === 'skip' || overlap === 'queue' || overlap === 'allow'
-    ? ok(overlap)
-    : usage(`--overlap: "${safe(overlap)}" is none of skip, queue, allow`, EXAMPLE);
+function parseOverlap(text: string | null): Result<Schedule['overlap']> {
+  const overlap = OVERLAPS.find((one) => one === (text ?? 'skip'));
+  return overlap ? ok(overlap) : fail(notOneOf('--overlap', text!, OVERLAPS, 'bgjob cron --help'));
 }
 
 /** Adds a schedule. `words`: the expression, then the command. */
@@ -59,18 +59,18 @@ export async function addSchedule(
 ): Promise<Result<Exit>> {
   const { output } = context;
   const [expression, ...command] = words;
-  if (expression === undefined) return usage('cron add needs an expression and a command', EXAMPLE);
+  if (expression === undefined) return fail(missingExpression());
   const { lacksUnit, ownTimezone, parseTimetable, parseTimezone } = await import(
     '../../job/automation/timetable.ts'
   );
   const zone = options.tz === null ? ok(ownTimezone()) : parseTimezone(options.tz);
   if (!zone.ok) return zone;
-  const overlap = overlapOf(options.overlap);
+  const overlap = parseOverlap(options.overlap);
   if (!overlap.ok) return overlap;
   if (lacksUnit(expression)) return fail(everyWithoutUnit(expression));
   const timetable = parseTimetable(expression, zone.value, systemClock.now());
   if (!timetable.ok) return timetable;
-  if (command.length === 0) return usage('cron add needs a command, too', EXAMPLE);
+  if (command.length === 0) return fail(missingCommand('cron'));
   const opened = context.makeHome();
   if (!opened.ok) return opened;
   const home = opened.value;
@@ -109,15 +109,11 @@ export async function addSchedule(
     return served.ok ? ok(SUCCESS) : served;
   }
   output.line(name);
-  // it is written down, and the next command starts what serves it
+  // the schedule is written: the next bgjob command starts the scheduler
   if (!served.ok) return served;
-  const when =
-    next === null
-      ? ''
-      : `next: ${timeText(next, zone.value)} (in ${renderDuration(next - systemClock.now())}); `;
-  output.note(
-    `${when}runs ${safe(commandText(schedule.draft))} in ${safe(schedule.draft.cwd)}, with ${passed.join(' ')}`,
-  );
+  const when = next === null ? null : timeText(next, zone.value);
+  const { draft } = schedule;
+  output.note(scheduleAdded(when, (next ?? 0) - systemClock.now(), commandText(draft), draft.cwd, passed));
   for (const note of pipefailNotes(schedule.draft, !options['no-pipefail'])) output.note(note);
   output.note(bootNote(context));
   return ok(SUCCESS);

@@ -1,27 +1,28 @@
-/** Schedules as rows of a table and as objects. */
+/** `cron ls`: schedules as rows of a table, and as objects. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import { isTemplatePaused } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
+import { noRecord, noSchedules } from '../messages/automation.ts';
 import type { Output } from '../output/output.ts';
 import {
   commandCell,
   countsText,
-  type Deeds,
-  deedsOf,
   lastText,
-  printTriggerTable,
+  printTemplateTable,
+  readTemplateHistory,
+  type TemplateHistory,
   templateObject,
   timeText,
 } from './shared-table.ts';
 
 const HEADS = ['NAME', 'SCHEDULE', 'NEXT', 'LAST', 'NOT RUN', 'COMMAND'];
 
-/** What is said of a schedule. */
-interface Row extends Deeds {
+interface Row extends TemplateHistory {
   name: string;
   schedule: Schedule | null;
+  /** Why its record cannot be used. */
   why: string | null;
   paused: boolean;
   next: number | null;
@@ -32,12 +33,12 @@ async function rowOf(home: Home, name: string): Promise<Row> {
   const read = readSchedule(home, name);
   const paths = home.schedule(name);
   const paused = isTemplatePaused(paths);
-  const common = { name, paused, ...deedsOf(home, paths) };
+  const common = { name, paused, ...readTemplateHistory(home, paths) };
   if (read.kind !== 'read')
     return {
       ...common,
       schedule: null,
-      why: read.kind === 'absent' ? 'it has no record' : read.why,
+      why: read.kind === 'absent' ? noRecord() : read.why,
       next: null,
     };
   const { expression, timezone, createdAt } = read.value;
@@ -78,10 +79,10 @@ export async function printSchedules(output: Output, home: Home | undefined): Pr
     return;
   }
   if (rows.length === 0) {
-    output.note("no schedules yet: bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh");
+    output.note(noSchedules());
     return;
   }
-  const told = rows.map((row) => {
+  const shown = rows.map((row) => {
     const { name, schedule, last, counts, why } = row;
     const { missed, skipped, failed } = counts;
     const expression = schedule ? safe(schedule.expression) : 'unreadable';
@@ -91,5 +92,5 @@ export async function printSchedules(output: Output, home: Home | undefined): Pr
       cells: [name, expression, nextText(row), lastText(row), notRun, commandCell(schedule, why)],
     };
   });
-  await printTriggerTable(output, HEADS, told);
+  await printTemplateTable(output, HEADS, shown);
 }

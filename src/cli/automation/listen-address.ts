@@ -1,5 +1,6 @@
-/** `--listen`: where a listener listens, and who has the port if it cannot. */
-import { clip, safe } from '../../base/text/sanitize.ts';
+/**
+ * `--listen`: the address of a listener, parsed, chosen and checked; a taken port is refused with its owner.
+ */
 import { findPort, readPortOwner, waitUntilFree } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { portTaken } from '../../engine/observe/port-owner.ts';
@@ -13,43 +14,36 @@ import {
 } from '../../job/automation/trigger.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { badAddress, cannotListen, openListenerText } from '../messages/automation.ts';
 import { errnoText } from '../messages/failures.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 
-/** What was typed; `port` null: any. */
-export interface Wanted {
+/** A parsed `--listen`; `port` null: any. */
+export interface ListenAddress {
   host: string;
   port: number | null;
 }
 
-const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
-  fail({ code: 'usage', message, hint });
-
 /** `8080`, `192.168.1.5`, `0.0.0.0:8080`, `::1`, `[::1]:8080`, `localhost`. */
-export function parseListen(text: string | null): Result<Wanted> {
+export function parseListen(text: string | null): Result<ListenAddress> {
   if (text === null) return ok({ host: DEFAULT_HOST, port: null });
   const [, alone, bracketed, plain, portText = alone] =
     /^(?:(\d{1,5})|(?:\[([^\]]*)\]|([^:]+)|(?=.*:.*:))(?::(\d{1,5}))?)$/.exec(text) ?? [];
   const name = alone !== undefined ? DEFAULT_HOST : (bracketed ?? plain ?? text);
   const host = name === 'localhost' ? DEFAULT_HOST : name;
-  // loaded here alone
+  // most commands do not need node:net
   const { isIP } = require('node:net') as typeof import('node:net');
   const kind = host.includes('%') ? 0 : isIP(host);
   const port =
     portText === undefined || (plain ?? bracketed ?? alone) === undefined ? null : Number(portText);
-  const wrong = (why: string) =>
-    usage(
-      `--listen: "${clip(safe(text), 80)}" is ${why}`,
-      '--listen 8080, --listen 192.168.1.5:8080, --listen [::1]:8080',
-    );
-  if (kind === 0 || (bracketed !== undefined && kind !== 6)) return wrong('no address of this machine');
-  if (port !== null && (port < 1 || port > 65_535)) return wrong('no port');
-  // in the one way in which it is usually written
+  if (kind === 0 || (bracketed !== undefined && kind !== 6)) return fail(badAddress(text, 'address'));
+  if (port !== null && (port < 1 || port > 65_535)) return fail(badAddress(text, 'port'));
+  // the usual form of an IPv6 address
   return ok({ host: kind === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host, port });
 }
 
-/** The addresses of the triggers that are served here, the oldest first. */
+/** The addresses of the triggers whose listeners run in this sandbox, the oldest first. */
 function knownAddresses(home: Home): Address[] {
   return listTriggers(home)
     .flatMap((name) => {
@@ -60,16 +54,10 @@ function knownAddresses(home: Home): Address[] {
 }
 
 function refused({ host, port }: Address, errno: string): { ok: false; failure: Failure } {
-  const at = `${hostText(host)}:${port}`;
-  if (errno === 'EADDRNOTAVAIL')
-    return usage(`--listen: no network of this machine has the address ${host}`, 'ip -brief address');
-  if (errno === 'EACCES')
-    return usage(`--listen: ${at}: ports below 1024 are not for everybody`, '--listen 8080');
-  if (errno === 'EADDRINUSE') return usage(`port ${port} is taken`, `ss -ltnp 'sport = :${port}'`);
-  return usage(`--listen: cannot listen on ${at}: ${errnoText(errno)}`, '--listen 8080');
+  return fail(cannotListen(host, port, `${hostText(host)}:${port}`, errno, errnoText(errno)));
 }
 
-/** Fails, and names who has it, if the port is somebody else's. */
+/** Fails if another program has the port, and names that program. */
 export async function checkPortOwner(home: Home, address: Address): Promise<Result<void>> {
   const owner = await readPortOwner(home, address);
   if (owner.kind !== 'taken') return ok(undefined);
@@ -77,8 +65,8 @@ export async function checkPortOwner(home: Home, address: Address): Promise<Resu
   return fail(portTaken(address.port, owner.by));
 }
 
-/** An address that our listener has, or may have: that of the triggers that are there, or one that is free. */
-export async function chooseAddress(home: Home, wanted: Wanted): Promise<Result<Address>> {
+/** Chooses an address that a listener of ours has or can take: that of earlier triggers, or a free one. */
+export async function chooseAddress(home: Home, wanted: ListenAddress): Promise<Result<Address>> {
   const { host } = wanted;
   const known = knownAddresses(home).filter((one) => one.host === host);
   const port = wanted.port ?? known[0]?.port ?? null;
@@ -88,15 +76,15 @@ export async function chooseAddress(home: Home, wanted: Wanted): Promise<Result<
   }
   const address = { host, port };
   if (known.some((one) => one.port === port) && isServed(listenerOf(home, address))) {
-    const held = await checkPortOwner(home, address);
-    return held.ok ? ok(address) : held;
+    const checked = await checkPortOwner(home, address);
+    return checked.ok ? ok(address) : checked;
   }
   const errno = await waitUntilFree(home, address);
   if (errno === undefined) return ok(address);
-  const held = errno === 'EADDRINUSE' ? await checkPortOwner(home, address) : ok(undefined);
-  return held.ok ? refused(address, errno) : held;
+  const checked = errno === 'EADDRINUSE' ? await checkPortOwner(home, address) : ok(undefined);
+  return checked.ok ? refused(address, errno) : checked;
 }
 
-/** What is to be known of an address that others can reach. */
-export const openNote = (host: string): string =>
-  `whoever reaches ${isWildcard(host) ? 'this machine' : safe(host)} reaches this listener, and what comes is not encrypted: better a proxy with TLS, or a tunnel, before the default 127.0.0.1`;
+/** The warning about an address that other machines can reach. */
+export const openListenerNote = (host: string): string =>
+  openListenerText(isWildcard(host) ? 'this machine' : host);

@@ -1,17 +1,14 @@
-/** What `cron` and `trigger` do alike: options that only `add` takes, and removing one. */
+/** Shared by `cron` and `trigger`: options that only `add` takes, and `rm`. */
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { plural } from '../../base/text/sanitize.ts';
 import { wakeServices } from '../../engine/automation/service-jobs.ts';
 import { liveJobs } from '../../engine/automation/start-once.ts';
 import { removeTemplate } from '../../job/automation/template-records.ts';
-import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
+import { jobsGoOn, optionOfAdd, templateRemoved } from '../messages/automation.ts';
 import type { Output } from '../output/output.ts';
-
-export const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
-  fail({ code: 'usage', message, hint });
 
 const isGiven = (value: unknown): boolean =>
   value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
@@ -22,10 +19,13 @@ export function checkPlain(verb: 'cron' | 'trigger', options: object): Result<vo
     ([name, value]) => name !== 'json' && isGiven(value),
   );
   const stray = given[0]?.[0];
-  return stray === undefined ? ok(undefined) : usage(`--${stray} is for ${verb} add`, `bgjob ${verb} --help`);
+  return stray === undefined ? ok(undefined) : fail(optionOfAdd(verb, stray));
 }
 
-/** Removes one, and tells what of it goes on. What serves them ends, if that was the last. */
+/**
+ * Removes a schedule or trigger, and prints which of its jobs go on. The scheduler or listener ends if it was
+ * the last one.
+ */
 export function removeOne(
   output: Output,
   home: Home,
@@ -39,11 +39,8 @@ export function removeOne(
   wakeServices(kind === 'schedule' ? home.schedules : home.triggers);
   if (output.json) output.object({ v: 1, name, removed: true, running: live });
   else {
-    output.line(`${name}: removed`);
-    if (live.length > 0)
-      output.note(
-        `(${plural(live.length, 'job')} of it ${live.length === 1 ? 'goes' : 'go'} on: bgjob kill ${live.join(' ')})`,
-      );
+    output.line(templateRemoved(name));
+    if (live.length > 0) output.note(jobsGoOn(live));
   }
   return ok(SUCCESS);
 }

@@ -1,4 +1,4 @@
-/** What tables, objects and lists of schedules and of triggers have in common. */
+/** Shared by the lists of schedules and of triggers: cells, objects, and the list of events. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
@@ -7,18 +7,19 @@ import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import { commandText, type JobView, shellOf, stateWord } from '../../job/view.ts';
+import { eventText, olderEvents } from '../messages/automation.ts';
 import { codeOf, stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 
-/** What one of them did so far. */
-export interface Deeds {
+/** What a schedule or trigger has done so far. */
+export interface TemplateHistory {
   /** The newest job that it started. */
   last: { id: number; at: number; view: JobView | undefined } | null;
   counts: Record<TemplateEvent['did'], number>;
 }
 
-export function deedsOf(home: Home, paths: TemplatePaths): Deeds {
+export function readTemplateHistory(home: Home, paths: TemplatePaths): TemplateHistory {
   const events = readEvents(paths);
   const started = events.findLast(({ job }) => job !== null);
   const counts = { started: 0, skipped: 0, missed: 0, failed: 0 };
@@ -28,7 +29,7 @@ export function deedsOf(home: Home, paths: TemplatePaths): Deeds {
 }
 
 /** `45 exited 0 (3h ago)`. */
-export function lastText({ last }: Pick<Deeds, 'last'>): string {
+export function lastText({ last }: Pick<TemplateHistory, 'last'>): string {
   if (!last) return '-';
   const ago = `${renderDuration(Math.max(0, systemClock.now() - last.at))} ago`;
   return `${last.id} ${last.view ? stateText(last.view, 0, undefined, 'cell') : 'removed'} (${ago})`;
@@ -40,8 +41,11 @@ export function countsText(counts: Record<string, number>): string {
   return parts.length === 0 ? '-' : parts.map(([word, count]) => `${count} ${word}`).join(', ');
 }
 
-/** What is kept of the job that is started: never a value of its environment. */
-export const templateObject = (template: JobTemplate | null, { last }: Pick<Deeds, 'last'>): object => ({
+/** What a list shows of the job template: the names of its variables, never their values. */
+export const templateObject = (
+  template: JobTemplate | null,
+  { last }: Pick<TemplateHistory, 'last'>,
+): object => ({
   command: template?.draft.argv ?? null,
   shell: template && shellOf(template.draft),
   cwd: template?.draft.cwd ?? null,
@@ -55,15 +59,15 @@ export const templateObject = (template: JobTemplate | null, { last }: Pick<Deed
   },
 });
 
-/** The last cell of a row: the command, or why the record cannot be used. */
+/** The last cell: the command, or why the record cannot be used. */
 export const commandCell = (template: JobTemplate | null, why: string | null): string =>
   template ? clip(safe(commandText(template.draft)), 100) : safe(why ?? '');
 
-/** A table; the column `LAST` has the colour of that job's state. */
-export async function printTriggerTable(
+/** Prints a table; the cell under `LAST` has the colour of that job's state. */
+export async function printTemplateTable(
   output: Output,
   heads: string[],
-  rows: { cells: string[]; last: Deeds['last'] }[],
+  rows: { cells: string[]; last: TemplateHistory['last'] }[],
 ): Promise<void> {
   if (!output.isTerminal(1) && !output.hasColor(1)) {
     const cells = rows.map((row) => row.cells);
@@ -79,18 +83,22 @@ export async function printTriggerTable(
   output.line(renderTable(heads, toned, heads.indexOf('LAST'), output.width(), output.hasColor(1)));
 }
 
-/** So many of the newest are shown. */
+/** A person is shown the newest events alone. */
 const EVENTS_SHOWN = 20;
 
-/** What one of them did, the newest last. */
+/** Prints what a schedule or trigger has done, the newest event last. */
 export function printEvents(output: Output, events: TemplateEvent[], timezone: string | undefined): void {
   if (output.json) {
     output.objects(events.map(eventObject));
     return;
   }
   const shown = events.slice(-EVENTS_SHOWN);
-  if (events.length > shown.length) output.note(`(${events.length - shown.length} before that: --json)`);
-  for (const event of shown) output.line(eventText(event, timezone));
+  if (events.length > shown.length) output.note(olderEvents(events.length - shown.length));
+  for (const event of shown) {
+    const { at, until } = event;
+    const when = until === null ? timeText(at, timezone) : `${timeText(at)} to ${timeText(until, timezone)}`;
+    output.line(eventText(when, event));
+  }
 }
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
@@ -101,16 +109,6 @@ const eventObject = ({ at, until, notedAt, ...rest }: TemplateEvent): object => 
   ...rest,
   notedAt: iso(notedAt),
 });
-
-function eventText(
-  { at, until, times, did, why, job, by, delivery }: TemplateEvent,
-  timezone: string | undefined,
-): string {
-  const when = until === null ? timeText(at, timezone) : `${timeText(at)} to ${timeText(until, timezone)}`;
-  const how = by === 'catch-up' ? ' to catch up' : by === 'hand' ? ' by hand' : '';
-  const count = times > 1 ? ` (${times} times)` : delivery === null ? '' : ` (delivery ${safe(delivery)})`;
-  return `${when}  ${did}${job === null ? '' : ` job ${job}`}${how}${count}${why === null ? '' : `: ${safe(why)}`}`;
-}
 
 /** `2026-11-22 03:00:00 Europe/Berlin`, without seconds where there are none. */
 export const timeText = (at: number, timezone?: string): string => {

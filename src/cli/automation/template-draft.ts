@@ -1,7 +1,9 @@
-/** What `cron add` and `trigger add` keep of a job that is started later, in an environment that is chosen now. */
+/**
+ * Makes the job template of `cron add` and `trigger add`: its jobs start later, in an environment that is
+ * chosen now.
+ */
 import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
-import { safe } from '../../base/text/sanitize.ts';
 import { jobEnvironment } from '../../engine/launch/environment.ts';
 import { thisAdded } from '../../engine/queue/confinement.ts';
 import type { JobTemplate } from '../../job/automation/template-records.ts';
@@ -9,12 +11,13 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import { badVariableName, scriptOnStdin } from '../messages/automation.ts';
+import { notAName } from '../messages/usage.ts';
 import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
 import { checkQueueName } from '../run/queue-options.ts';
 
 const { cwd, env, tag, split, timeout, grace } = DRAFT_OPTIONS;
 
-/** The options of both. */
 export const TEMPLATE_OPTIONS = {
   name: {
     kind: 'text',
@@ -44,10 +47,10 @@ export const TEMPLATE_OPTIONS = {
 } as const;
 type TemplateInput = Input<typeof TEMPLATE_OPTIONS>;
 
-/** What a job needs that nobody types. */
+/** Variables of this call that each job gets. */
 const ALWAYS = ['PATH', 'HOME', 'LANG', 'SHELL'];
 
-/** What `run` may be told of a job and these may not. */
+/** Options of `run` that a template does not have. */
 const NOT_ASKED: Pick<
   Input<typeof DRAFT_OPTIONS>['options'],
   Exclude<keyof typeof DRAFT_OPTIONS, keyof typeof TEMPLATE_OPTIONS>
@@ -55,7 +58,7 @@ const NOT_ASKED: Pick<
   reuse: false,
   replace: false,
   'keep-env': false,
-  // nobody may be there then
+  // the user of this call may not be there then
   notify: { text: 'never' },
   stdin: null,
   pty: false,
@@ -70,20 +73,15 @@ const NOT_ASKED: Pick<
   'skip-bad': false,
 };
 
-/** The names of the variables that are kept, each once; fails for one that is no name. */
+/** The names of the variables of this call, each once; fails for one that is not a name. */
 function passedNames(list: string[]): Result<string[]> {
   const names = list.flatMap((text) => text.split(',')).filter((name) => name !== '');
   const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
-  if (wrong !== undefined)
-    return fail({
-      code: 'usage',
-      message: `--pass-env: "${safe(wrong)}" is no name of a variable`,
-      hint: '--pass-env TOKEN,PGHOST; a value: -e TOKEN=...',
-    });
+  if (wrong !== undefined) return fail(badVariableName(wrong));
   return ok([...new Set([...ALWAYS, ...names])]);
 }
 
-/** A name made from the command: `backup.sh`, `backup.sh-2`. */
+/** A free name, made from the command: `backup.sh`, `backup.sh-2`. */
 function nameFrom(words: string[], isTaken: (name: string) => boolean): string {
   const first = basename((words[0] ?? '').trim().split(/\s+/)[0] ?? '');
   const clean = first
@@ -97,28 +95,19 @@ function nameFrom(words: string[], isTaken: (name: string) => boolean): string {
   }
 }
 
-/** Everything that can be refused before anything is written; `words`: those of the command. */
+/** Checks everything that can be refused, and writes nothing. `words`: the command. */
 export function parseTemplate(
   context: Context,
   { options, separated }: Pick<TemplateInput, 'options' | 'separated'>,
   words: string[],
   isTaken: (name: string) => boolean,
 ): Result<{ template: JobTemplate; passed: string[] }> {
-  if (options.name !== null && !isName(options.name))
-    return fail({
-      code: 'usage',
-      message: `--name: "${safe(options.name)}" is not a name: letters, digits and . _ - (64 at most), a letter or digit first, not digits alone`,
-    });
+  if (options.name !== null && !isName(options.name)) return fail(notAName('--name', options.name));
   if (options.queue !== null) {
     const queue = checkQueueName(options.queue);
     if (!queue.ok) return queue;
   }
-  if (words[0] === '-' && !separated)
-    return fail({
-      code: 'usage',
-      message: 'a script that is started later must lie in a file',
-      hint: 'save it, chmod +x, and name its path',
-    });
+  if (words[0] === '-' && !separated) return fail(scriptOnStdin());
   const names = passedNames(options['pass-env']);
   if (!names.ok) return names;
   const chosen = Object.fromEntries(

@@ -1,6 +1,8 @@
-/** `trigger add` and `trigger rotate`: a trigger from words, its listener started, its secret shown once. */
+/**
+ * `trigger add` and `trigger rotate`: writes the trigger, makes sure that its listener runs, prints its
+ * secret once.
+ */
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { clip, safe } from '../../base/text/sanitize.ts';
 import { ensureServed, listenerOf, wakeServices } from '../../engine/automation/service-jobs.ts';
 import { addTemplate, removeTemplate } from '../../job/automation/template-records.ts';
 import {
@@ -13,16 +15,28 @@ import {
   type Trigger,
   urlOf,
 } from '../../job/automation/trigger.ts';
-import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
-import { commandText, quoteWord } from '../../job/view.ts';
+import { commandText } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import {
+  badHeader,
+  badHost,
+  missingCommand,
+  missingTriggerName,
+  SECRET_ROTATED,
+  sameHeader,
+  secretHeader,
+  secretLost,
+  triggerAdded,
+} from '../messages/automation.ts';
+import { notAName } from '../messages/usage.ts';
 import { pipefailNotes, printWarnings } from '../messages/warnings.ts';
-import { type Output, objectText } from '../output/output.ts';
+import { objectText } from '../output/output.ts';
 import { bootNote } from './boot-entry.ts';
-import { checkPortOwner, chooseAddress, openNote, parseListen } from './listen-address.ts';
+import { checkPortOwner, chooseAddress, openListenerNote, parseListen } from './listen-address.ts';
 import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
 import { triggerObject } from './trigger-table.ts';
 
@@ -49,11 +63,7 @@ export const TRIGGER_OPTIONS = {
 } as const;
 type TriggerInput = Input<typeof TRIGGER_OPTIONS>;
 
-const EXAMPLE = 'bgjob trigger add deploy -- ./deploy.sh';
-const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
-  fail({ code: 'usage', message, hint });
-
-/** node:crypto is loaded here alone: most commands need none. */
+/** Most commands do not need node:crypto. */
 function newSecret(): string {
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
   return randomBytes(32).toString('hex');
@@ -62,7 +72,7 @@ const namesOf = (list: string[]): string[] => [
   ...new Set(list.flatMap((text) => text.split(',')).filter((name) => name !== '')),
 ];
 
-/** Who has these may start the job, or is somebody else there. */
+/** Headers that prove who sends, or are passwords of another service. */
 const SECRET_HEADERS = [
   'authorization',
   'proxy-authorization',
@@ -74,14 +84,11 @@ const SECRET_HEADERS = [
 function headersOf(list: string[]): Result<string[]> {
   const names = namesOf(list);
   for (const name of names) {
-    const shown = clip(safe(name), 80);
-    if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name))
-      return usage(`--header: "${shown}" is no name of a header`, '--header X-GitHub-Event');
-    if (SECRET_HEADERS.includes(name.toLowerCase()))
-      return usage(`--header: ${shown} is a secret, and no job gets it`, '--header X-GitHub-Event');
-    const same = names.find((one) => one !== name && headerVariable(one) === headerVariable(name));
-    if (same !== undefined)
-      return usage(`--header: ${shown} and ${same} would both be ${headerVariable(name)}`, EXAMPLE);
+    if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return fail(badHeader(name));
+    if (SECRET_HEADERS.includes(name.toLowerCase())) return fail(secretHeader(name));
+    const variable = headerVariable(name);
+    const same = names.find((one) => one !== name && headerVariable(one) === variable);
+    if (same !== undefined) return fail(sameHeader(name, same, variable));
   }
   return ok(names);
 }
@@ -89,12 +96,7 @@ function headersOf(list: string[]): Result<string[]> {
 function hostsOf(list: string[]): Result<string[]> {
   const names = namesOf(list).map((name) => name.toLowerCase());
   const wrong = names.find((name) => !/^([a-z0-9_-][a-z0-9._-]{0,252}|\[[0-9a-f:.]+\])$/.test(name));
-  return wrong === undefined
-    ? ok(names)
-    : usage(
-        `--host: "${clip(safe(wrong), 80)}" is no name of a host: without http:// and without a port`,
-        '--host hooks.example.com',
-      );
+  return wrong === undefined ? ok(names) : fail(badHost(wrong));
 }
 
 /** Adds a trigger. `words`: its name, then the command. */
@@ -104,13 +106,9 @@ export async function addTrigger(
   words: string[],
 ): Promise<Result<Exit>> {
   const [name, ...command] = words;
-  if (name === undefined) return usage('trigger add needs a name and a command', EXAMPLE);
-  if (!isName(name))
-    return usage(
-      `"${clip(safe(name), 80)}" is not a name: letters, digits and . _ - (64 at most), a letter or digit first, not digits alone`,
-      EXAMPLE,
-    );
-  if (command.length === 0) return usage('trigger add needs a command, too', EXAMPLE);
+  if (name === undefined) return fail(missingTriggerName());
+  if (!isName(name)) return fail(notAName('trigger add', name));
+  if (command.length === 0) return fail(missingCommand('trigger'));
   const wanted = parseListen(options.listen);
   if (!wanted.ok) return wanted;
   const headers = headersOf(options.header);
@@ -140,36 +138,37 @@ export async function addTrigger(
   if (!added.value) return taken();
   const served = await serve(home, trigger);
   if (!served.ok) {
-    // nobody saw its secret, and nobody serves it: it never was
+    // its secret was not printed, and it has no listener
     attempt('remove trigger', paths.dir, () => removeTemplate(home, paths));
     return served;
   }
   if (!isLoopback(trigger.host))
-    printWarnings(context.output, [{ code: 'open-listener', message: openNote(trigger.host) }]);
+    printWarnings(context.output, [{ code: 'open-listener', message: openListenerNote(trigger.host) }]);
   const lost = await printSecret(context, home, trigger);
   if (lost !== undefined) {
-    // nor can anybody use it
+    // without its secret it is of no use
     attempt('remove trigger', paths.dir, () => removeTemplate(home, paths));
     wakeServices(home.triggers);
-    const undone = `so trigger ${name} was not added: nobody would know its secret`;
-    return secretLost(lost, undone, 'the same again, with a stdout that takes the secret');
+    return fail(secretLost(lost, name, 'add'));
   }
-  if (!context.output.json) printUse(context.output, trigger, made.value.passed);
-  const notes = [...pipefailNotes(trigger.draft, !options['no-pipefail']), bootNote(context)];
-  if (!context.output.json) for (const note of notes) context.output.note(note);
+  if (context.output.json) return ok(SUCCESS);
+  const { draft } = trigger;
+  for (const note of [
+    ...triggerAdded(urlOf(trigger), commandText(draft), draft.cwd, made.value.passed),
+    ...pipefailNotes(draft, !options['no-pipefail']),
+    bootNote(context),
+  ])
+    context.output.note(note);
   return ok(SUCCESS);
 }
 
-/** Starts its listener, if need be; fails unless that has the port. */
+/** Makes sure that its listener runs; fails if another program has the port. */
 async function serve(home: Home, address: Address): Promise<Result<void>> {
   const called = await ensureServed(home, listenerOf(home, address));
   return called.ok ? checkPortOwner(home, address) : called;
 }
 
-const secretLost = (errno: string, undone: string, again: string) =>
-  fail({ code: 'answer-lost', errno, instead: { undone, again } });
-
-/** URL and secret on stdout, a line each, and nowhere else; the system error that kept them from it. */
+/** Prints URL and secret on stdout alone, a line each; the system error if stdout does not take them. */
 async function printSecret(
   { output }: Context,
   home: Home,
@@ -179,16 +178,7 @@ async function printSecret(
   return output.tryLine(object ? objectText(object) : `${urlOf({ name, ...address })}\n${secret}`);
 }
 
-/** How they are used, beside them. */
-function printUse(output: Output, trigger: Trigger, passed: string[]): void {
-  const { draft } = trigger;
-  output.note('(the second line is the secret: it is shown this once)');
-  output.note(`try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${quoteWord(urlOf(trigger))}`);
-  output.note('GitHub: that URL through a tunnel, the secret as Secret, content type application/json');
-  output.note(`runs ${safe(commandText(draft))} in ${safe(draft.cwd)}, with ${passed.join(' ')}`);
-}
-
-/** Gives a trigger another secret; the one before is worth nothing from now on. */
+/** Gives a trigger a new secret; the old one is refused from now on. */
 export async function rotateTrigger(context: Context, home: Home, trigger: Trigger): Promise<Result<Exit>> {
   const { name } = trigger;
   const next = { ...trigger, secret: newSecret() };
@@ -199,15 +189,11 @@ export async function rotateTrigger(context: Context, home: Home, trigger: Trigg
   const lost = await printSecret(context, home, next);
   if (lost !== undefined) {
     const now = readTrigger(home, name);
-    // another call may have made another since
+    // another call may have written a newer one
     const back = now.kind === 'read' && now.value.secret === next.secret ? write(trigger) : ok(undefined);
     if (!back.ok) return back;
-    const undone = `so the secret of trigger ${name} is the one that it was`;
-    return secretLost(lost, undone, `bgjob trigger rotate ${name}, with a stdout that takes the secret`);
+    return fail(secretLost(lost, name, 'rotate'));
   }
-  if (!context.output.json)
-    context.output.note(
-      '(the second line is the new secret, shown this once; the one before is refused from now on)',
-    );
+  if (!context.output.json) context.output.note(SECRET_ROTATED);
   return ok(SUCCESS);
 }

@@ -1,57 +1,63 @@
-/** Triggers as rows of a table and as objects. */
+/** `trigger ls`: triggers as rows of a table, and as objects. */
 import { readPortOwner } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { listTriggers, readTrigger, type Trigger, urlOf } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
+import {
+  ELSEWHERE_TEXT,
+  LISTENER_STARTS,
+  NO_PORT_YET,
+  noRecord,
+  noTriggers,
+  notListening,
+  portTakenText,
+} from '../messages/automation.ts';
 import type { Output } from '../output/output.ts';
 import {
   commandCell,
   countsText,
-  type Deeds,
-  deedsOf,
   lastText,
-  printTriggerTable,
+  printTemplateTable,
+  readTemplateHistory,
+  type TemplateHistory,
   templateObject,
 } from './shared-table.ts';
 
 const HEADS = ['NAME', 'URL', 'LAST', 'NOT RUN', 'COMMAND'];
 
-/** What is said of a trigger. */
-interface Row extends Deeds {
+interface Row extends TemplateHistory {
   name: string;
   trigger: Trigger | null;
   /** Why its record cannot be used. */
   why: string | null;
-  /** Why nobody listens; null: somebody does. */
+  /** Why no listener takes its deliveries; null: one does. */
   trouble: string | null;
 }
 
-/** Why nobody listens for a trigger. */
-export async function troubleOf(home: Home, trigger: Trigger): Promise<string | null> {
-  if (!isInThisNamespace(trigger)) return 'it is served in another sandbox or container';
+/** Why no listener takes the deliveries of a trigger; null: one does. */
+export async function listenerTrouble(home: Home, trigger: Trigger): Promise<string | null> {
+  if (!isInThisNamespace(trigger)) return ELSEWHERE_TEXT;
   const owner = await readPortOwner(home, trigger);
   if (owner.kind === 'taken')
-    return `port ${trigger.port} taken${owner.by === 'unknown' ? '' : ` by ${listenerText(owner.by)}`}`;
+    return portTakenText(trigger.port, owner.by === 'unknown' ? undefined : listenerText(owner.by));
   if (owner.kind === 'ours') return null;
-  return isServed(listenerOf(home, trigger))
-    ? 'its listener has no port yet'
-    : 'its listener is being started';
+  return isServed(listenerOf(home, trigger)) ? NO_PORT_YET : LISTENER_STARTS;
 }
 
 async function rowOf(home: Home, name: string, troubles: Map<string, Promise<string | null>>): Promise<Row> {
   const read = readTrigger(home, name);
-  const deeds = deedsOf(home, home.trigger(name));
+  const history = readTemplateHistory(home, home.trigger(name));
   if (read.kind !== 'read') {
-    const why = read.kind === 'absent' ? 'it has no record' : read.why;
-    return { name, trigger: null, why, trouble: why, ...deeds };
+    const why = read.kind === 'absent' ? noRecord() : read.why;
+    return { name, trigger: null, why, trouble: why, ...history };
   }
-  // asked once for all that share a listener
+  // triggers that share a listener share the answer
   const key = `${read.value.world} ${read.value.host} ${read.value.port}`;
-  const trouble = troubles.get(key) ?? troubleOf(home, read.value);
+  const trouble = troubles.get(key) ?? listenerTrouble(home, read.value);
   troubles.set(key, trouble);
-  return { name, trigger: read.value, why: null, trouble: await trouble, ...deeds };
+  return { name, trigger: read.value, why: null, trouble: await trouble, ...history };
 }
 
 function objectOf({ name, trigger, why, trouble, last, counts }: Row): object {
@@ -85,17 +91,17 @@ export async function printTriggers(output: Output, home: Home | undefined): Pro
     return;
   }
   if (rows.length === 0) {
-    output.note('no triggers yet: bgjob trigger add deploy -- ./deploy.sh');
+    output.note(noTriggers());
     return;
   }
-  const told = rows.map((row) => {
+  const shown = rows.map((row) => {
     const { name, trigger, last, counts, why } = row;
-    // what was skipped is a delivery that came again
+    // a delivery that came again is noted as skipped
     const notRun = countsText({ replayed: counts.skipped, failed: counts.failed });
     const url = trigger ? urlOf(trigger) : 'unreadable';
     return { last, cells: [name, url, lastText(row), notRun, commandCell(trigger, why)] };
   });
-  await printTriggerTable(output, HEADS, told);
+  await printTemplateTable(output, HEADS, shown);
   for (const { name, trouble, why } of rows)
-    if (trouble !== null && why === null) output.note(`${name}: not listening: ${trouble}`);
+    if (trouble !== null && why === null) output.note(notListening(name, trouble));
 }

@@ -1,11 +1,11 @@
 /**
- * `wait --trigger NAME`: the id of the newest job of a trigger that no earlier call of this project told, else of the next. Each delivery
- * is told once; two calls that wait at the same time are told the same one.
+ * `wait --trigger NAME`: prints the id of the newest job of a trigger that no earlier call in this project
+ * has printed, or waits for the next one. Each delivery is printed once; two calls that wait at the same time
+ * print the same delivery.
  */
 import { existsSync, statSync } from 'node:fs';
-import { renderDuration, systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
-import { plural, safe } from '../../base/text/sanitize.ts';
 import { recoverAll } from '../../engine/automation/recovery.ts';
 import { LogWatcher } from '../../engine/wait/log-watcher.ts';
 import {
@@ -23,18 +23,27 @@ import { listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
+import type { JobId } from '../../job/spec.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import {
+  deliveryFailed,
+  deliveryNote,
+  deliveryNotNoted,
+  nothingDelivered,
+  notListening,
+} from '../messages/automation.ts';
 import { errnoText } from '../messages/failures.ts';
 import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
-import { troubleOf } from './trigger-table.ts';
+import { listenerTrouble } from './trigger-table.ts';
 
-/** Between two looks whether the listener is there, milliseconds. */
-const ATTEND_MS = 10_000;
-const SLOWEST_MS = 1000;
+/** How often the call checks that the listener runs, milliseconds. */
+const RECOVER_MS = 10_000;
+/** How often it looks for a delivery where file changes are not reported, milliseconds. */
+const POLL_MS = 1000;
 
-/** Waits for it, if need be, and prints the id. */
+/** Waits for a delivery, if there is no unprinted one, and prints the id of its job. */
 export async function waitForTrigger(
   context: Context,
   name: string,
@@ -46,53 +55,48 @@ export async function waitForTrigger(
   const home = opened.value;
   const known = home ? listTriggers(home) : [];
   if (!home || !known.includes(name)) return fail({ code: 'no-such-starter', kind: 'trigger', name, known });
-  const patience = new Deadline(deadlineMs);
+  const deadline = new Deadline(deadlineMs);
   const project = projectKey(context.here().project);
-  const found = await nextAnswer(context, home, name, project, patience.signal);
+  const found = await nextAnswer(context, home, name, project, deadline.signal);
   if (found === 'removed')
     return fail({ code: 'no-such-starter', kind: 'trigger', name, known: listTriggers(home) });
   if (found === undefined) {
-    const exit = patience.exit();
-    const again = `wait again: bgjob wait --trigger ${name}`;
+    const exit = deadline.exit();
     if (output.json) output.object({ v: 1, id: null, trigger: name, ...exit });
-    else output.note(`${nothingNew(home, name)}; ${again}`);
+    else output.note(nothingDelivered(name, lastDelivery(home, name)));
     return ok(exit);
   }
-  patience.end();
+  deadline.end();
   return ok(printAnswer(output, home, name, project, found));
 }
 
-/** A delivery to answer, and what is known with it. */
+/** A delivery that is to be printed. */
 interface Answer {
   event: TemplateEvent;
-  /** It came before this call began to wait. */
+  /** It came before this call. */
   cameBefore: boolean;
-  /** How many others were not told yet. */
+  /** How many earlier ones were not printed yet. */
   more: number;
 }
 
-/** Prints the id, or why there is none, and then notes that this delivery was told: not where the answer was lost. */
+/**
+ * Prints the id, or why there is none. Then notes that this delivery was printed, unless the reader of stdout
+ * was gone.
+ */
 function printAnswer(output: Output, home: Home, name: string, project: string, answer: Answer): Exit {
   const { event, cameBefore, more } = answer;
   const { job, delivery, why, at } = event;
   const exit: Exit = job === null ? { code: EXIT.bgjob, by: 'bgjob' } : SUCCESS;
-  const age = `${renderDuration(Math.max(0, systemClock.now() - at))} ago`;
+  const agoMs = systemClock.now() - at;
   if (output.json) {
     const log = { path: job === null ? null : home.job(job).log };
     const told = { delivery, deliveredAt: new Date(at).toISOString(), log, more };
     output.object({ v: 1, id: job, trigger: name, ...told, ...(job === null && { reason: why }), ...exit });
   } else {
     if (job !== null) output.line(String(job));
-    else
-      output.note(
-        `trigger ${name} took a delivery ${age}, but its job was not started: ${safe(why ?? 'not known')}`,
-      );
-    const others = `${plural(more, 'delivery', 'deliveries')} before it not told yet: the same again`;
-    const facts = [
-      ...(cameBefore && job !== null ? [`delivered ${age}`] : []),
-      ...(more > 0 ? [others] : []),
-    ];
-    if (facts.length > 0) output.note(`(${facts.join('; ')})`);
+    else output.note(deliveryFailed(name, agoMs, why));
+    const note = deliveryNote(cameBefore && job !== null ? agoMs : null, more);
+    if (note !== undefined) output.note(note);
   }
   if (output.readerGone) return exit;
   const paths = home.trigger(name);
@@ -101,22 +105,18 @@ function printAnswer(output: Output, home: Home, name: string, project: string, 
     const soFar = readReported(paths, project) ?? reportedAtFirst(events, systemClock.now());
     writeReported(paths, project, withReported(events, soFar, event));
   } catch (thrown) {
-    output.note(
-      `(that it was told could not be noted: ${errnoText(errnoOf(thrown))}; the next call tells it again)`,
-    );
+    output.note(deliveryNotNoted(errnoText(errnoOf(thrown))));
   }
   return exit;
 }
 
-/** That nothing new came; and which was the last, which another call was told. */
-function nothingNew(home: Home, name: string): string {
+/** The newest delivery, which an earlier call has printed; undefined: there was none. */
+function lastDelivery(home: Home, name: string): { job: JobId | null; agoMs: number } | undefined {
   const last = answersOf(readEvents(home.trigger(name))).at(-1);
-  if (!last) return `trigger ${name} has started nothing yet`;
-  const age = renderDuration(Math.max(0, systemClock.now() - last.at));
-  return `trigger ${name} has started nothing new (the last: ${last.job === null ? 'a start that failed' : `job ${last.job}`}, ${age} ago)`;
+  return last && { job: last.job, agoMs: systemClock.now() - last.at };
 }
 
-/** The newest delivery that was not told yet, else the next; undefined when `abort` fires. */
+/** The newest delivery that was not printed yet, else the next one; undefined when `abort` fires. */
 async function nextAnswer(
   context: Context,
   home: Home,
@@ -126,7 +126,7 @@ async function nextAnswer(
 ): Promise<Answer | 'removed' | undefined> {
   const paths = home.trigger(name);
   const createdAt = createdAtOf(home, name);
-  // stamped first, then read: what is noted in between is looked at again
+  // the stamp before the events: a delivery in between changes it
   let seen = stampOf(paths.history);
   const events = answersOf(readEvents(paths));
   const answer = (
@@ -144,19 +144,19 @@ async function nextAnswer(
     true,
   );
   if (waiting) return waiting;
-  // from here on in memory alone: two that wait at once get the same
+  // from here on this call remembers by itself: two calls that wait at once get the same delivery
   const told = allReported(events);
-  // the directory: the journal may not be there yet, and is put aside when it is large
-  const growth = new LogWatcher(paths.dir, SLOWEST_MS);
-  for (let attended = Number.NEGATIVE_INFINITY; !abort.aborted; ) {
-    if (systemClock.monotonic() - attended > ATTEND_MS) {
+  // the directory: the journal may not exist yet, and a large one is renamed
+  const watcher = new LogWatcher(paths.dir, POLL_MS);
+  for (let recoveredAt = Number.NEGATIVE_INFINITY; !abort.aborted; ) {
+    if (systemClock.monotonic() - recoveredAt > RECOVER_MS) {
       await recoverAll(home);
-      // not at the first look: it may have been started just now
-      if (attended > 0) await printTrouble(context, home, name);
-      attended = systemClock.monotonic();
+      // not at first: the listener may just have been started
+      if (recoveredAt > 0) await printTrouble(context, home, name);
+      recoveredAt = systemClock.monotonic();
     }
     if (createdAtOf(home, name) !== createdAt) return 'removed';
-    await growth.wait(false, () => stampOf(paths.history) !== seen, abort);
+    await watcher.wait(false, () => stampOf(paths.history) !== seen, abort);
     const now = stampOf(paths.history);
     if (now === seen) continue;
     seen = now;
@@ -166,15 +166,15 @@ async function nextAnswer(
   return undefined;
 }
 
-/** Whether the job of a delivery can still be asked for; one without a job can be told. */
+/** Whether the job of a delivery still exists; a delivery without a job is printed, too. */
 const isThere = (home: Home, { job }: TemplateEvent): boolean =>
   job === null || existsSync(home.job(job).dir);
 
-/** Says why nobody listens: then there is nothing to wait for. */
+/** Prints why no listener takes deliveries: nothing would come. */
 async function printTrouble({ output }: Context, home: Home, name: string): Promise<void> {
   const read = readTrigger(home, name);
-  const trouble = read.kind === 'read' ? await troubleOf(home, read.value) : null;
-  if (trouble !== null && !output.json) output.note(`(${name}: not listening: ${trouble})`);
+  const trouble = read.kind === 'read' ? await listenerTrouble(home, read.value) : null;
+  if (trouble !== null && !output.json) output.note(`(${notListening(name, trouble)})`);
 }
 
 function createdAtOf(home: Home, name: string): number | undefined {
@@ -182,7 +182,7 @@ function createdAtOf(home: Home, name: string): number | undefined {
   return read.kind === 'read' ? read.value.createdAt : undefined;
 }
 
-/** Changes with every entry. */
+/** Changes with every entry of the journal. */
 function stampOf(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat ? `${stat.ino} ${stat.size}` : '';

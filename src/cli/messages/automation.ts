@@ -1,10 +1,27 @@
-/** Messages of `cron`, `trigger` and `boot`. */
-import { plural, safe } from '../../base/text/sanitize.ts';
+/** What `cron`, `trigger`, `boot` and `wait --trigger` say: errors, results and notes. */
+import { renderDuration } from '../../base/clock.ts';
+import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import type { TemplateEvent } from '../../job/automation/template-records.ts';
 import type { Failure } from '../../job/failure.ts';
+import type { JobId } from '../../job/spec.ts';
+import { quoteWord } from '../../job/view.ts';
 import { type UsageFailure, usageError } from './usage.ts';
 
-/** The verb of each. */
+type Kind = 'schedule' | 'trigger';
+
+/** The verb of each kind. */
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
+const SERVICE = { schedules: 'the scheduler', triggers: 'the listener' } as const;
+
+const EXAMPLE = {
+  cron: "bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh",
+  trigger: 'bgjob trigger add deploy -- ./deploy.sh',
+} as const;
+
+const SHOWN = 80;
+const shown = (word: string): string => clip(safe(word), SHOWN);
+
+// ---- failures -----------------------------------------------------------------------------------------
 
 export function automationMessageOf(
   failure: Extract<
@@ -22,11 +39,13 @@ export function automationMessageOf(
         hint: known.length > 0 ? `bgjob ${verb} ls` : `bgjob ${verb} --help`,
       };
     }
-    case 'starter-taken':
+    case 'starter-taken': {
+      const { kind, name } = failure;
       return {
-        message: `there is a ${failure.kind} ${safe(failure.name)} already`,
-        hint: `another --name, or first: bgjob ${VERB[failure.kind]} rm ${safe(failure.name)}`,
+        message: `there is a ${kind} ${safe(name)} already`,
+        hint: `another name, or first: bgjob ${VERB[kind]} rm ${safe(name)}`,
       };
+    }
     case 'started-before':
       return { message: `${safe(failure.name)}: another process has started this job` };
     case 'starter-newer':
@@ -35,14 +54,30 @@ export function automationMessageOf(
         hint: 'npm install -g bgjob@latest',
       };
     case 'not-served': {
-      const job = failure.id === null ? '' : ` (job ${failure.id})`;
+      const { kind, id, why } = failure;
+      const job = id === null ? '' : ` (job ${id})`;
       return {
-        message: `the ${failure.kind === 'schedules' ? 'scheduler' : 'listener'}${job} is not running: ${failure.why}`,
-        hint: failure.id === null ? 'bgjob doctor' : `bgjob tail ${failure.id}`,
+        message: `${SERVICE[kind]}${job} is not running: ${why}`,
+        hint: id === null ? 'bgjob doctor' : `bgjob tail ${id}`,
       };
     }
   }
 }
+
+// ---- usage errors -------------------------------------------------------------------------------------
+
+type Verb = 'cron' | 'trigger';
+
+/** An option of `add` with another action. */
+export const optionOfAdd = (verb: Verb, option: string): UsageFailure =>
+  usageError(`--${option} is for ${verb} add`, `bgjob ${verb} --help`);
+
+export const missingExpression = (): UsageFailure =>
+  usageError('cron add needs an expression and a command', EXAMPLE.cron);
+export const missingTriggerName = (): UsageFailure =>
+  usageError('trigger add needs a name and a command', EXAMPLE.trigger);
+export const missingCommand = (verb: Verb): UsageFailure =>
+  usageError(`${verb} add needs a command, too`, EXAMPLE[verb]);
 
 /** `@every 3`. */
 export function everyWithoutUnit(expression: string): UsageFailure {
@@ -53,30 +88,227 @@ export function everyWithoutUnit(expression: string): UsageFailure {
   );
 }
 
-/** A schedule or trigger whose record cannot be read. */
-export const unreadableTemplate = (kind: 'schedule' | 'trigger', name: string, why: string): UsageFailure =>
-  usageError(`${kind} ${name}: ${safe(why)}; nothing was done`, `bgjob ${VERB[kind]} rm ${name}`);
+export const badVariableName = (name: string): UsageFailure =>
+  usageError(
+    `--pass-env: "${shown(name)}" is not the name of a variable`,
+    '--pass-env TOKEN,PGHOST; a value: -e TOKEN=...',
+  );
 
-export const noRecord = (): string => 'it has no record';
+export const scriptOnStdin = (): UsageFailure =>
+  usageError(
+    'a job that starts later cannot read its script from stdin',
+    'save it, chmod +x, and name its path',
+  );
 
-export const stillRuns = (id: number, name: string): UsageFailure =>
+/** `cron run` of a schedule that does not run two jobs at once. */
+export const stillRuns = (id: JobId, name: string): UsageFailure =>
   usageError(`job ${id} of ${name} still runs, and --overlap is skip`, `bgjob wait ${id}`);
 
-export const historyNotWritten = (): string => '(started, but the history could not be written)';
+/** A schedule or trigger whose record cannot be read. */
+export const unreadableTemplate = (kind: Kind, name: string, why: string): UsageFailure =>
+  usageError(`${kind} ${name}: ${safe(why)}; nothing was done`, `bgjob ${VERB[kind]} rm ${name}`);
+export const noRecord = (): string => 'it has no record';
+
+const LISTEN = '--listen 8080, --listen 192.168.1.5:8080, --listen [::1]:8080';
+export const badAddress = (text: string, what: 'address' | 'port'): UsageFailure =>
+  usageError(
+    `--listen: "${shown(text)}" is ${what === 'port' ? 'not a port' : 'not an address of this machine'}`,
+    LISTEN,
+  );
+
+/** Why the listener cannot take an address. `errnoText`: the system error in words. */
+export function cannotListen(
+  host: string,
+  port: number,
+  at: string,
+  errno: string,
+  errnoText: string,
+): UsageFailure {
+  if (errno === 'EADDRNOTAVAIL')
+    return usageError(`--listen: no network of this machine has the address ${host}`, 'ip -brief address');
+  if (errno === 'EACCES')
+    return usageError(`--listen: ${at}: only root may use ports below 1024`, '--listen 8080');
+  if (errno === 'EADDRINUSE') return usageError(`port ${port} is taken`, `ss -ltnp 'sport = :${port}'`);
+  return usageError(`--listen: cannot listen on ${at}: ${errnoText}`, '--listen 8080');
+}
+
+const HEADER = '--header X-GitHub-Event';
+export const badHeader = (name: string): UsageFailure =>
+  usageError(`--header: "${shown(name)}" is not the name of a header`, HEADER);
+export const secretHeader = (name: string): UsageFailure =>
+  usageError(`--header: ${shown(name)} holds a secret, and no job gets it`, HEADER);
+export const sameHeader = (name: string, other: string, variable: string): UsageFailure =>
+  usageError(`--header: ${shown(name)} and ${shown(other)} would both be ${variable}`, EXAMPLE.trigger);
+
+export const badHost = (name: string): UsageFailure =>
+  usageError(
+    `--host: "${shown(name)}" is not the name of a host: give it without http:// and without a port`,
+    '--host hooks.example.com',
+  );
+
+// ---- what a verb has done -----------------------------------------------------------------------------
+
+/** `when`: the next time, with its zone; null: there is none. */
+export const scheduleAdded = (
+  when: string | null,
+  inMs: number,
+  command: string,
+  cwd: string,
+  variables: string[],
+): string => {
+  const next = when === null ? '' : `next: ${when} (in ${renderDuration(inMs)}); `;
+  return next + startsText(command, cwd, variables);
+};
+
+const startsText = (command: string, cwd: string, variables: string[]): string =>
+  `runs ${safe(command)} in ${safe(cwd)}, with ${variables.join(' ')}`;
+
+/** How a new trigger is used; its URL and its secret stand on stdout. */
+export const triggerAdded = (url: string, command: string, cwd: string, variables: string[]): string[] => [
+  '(the second line is the secret: it is shown this once)',
+  `try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${quoteWord(url)}`,
+  'GitHub: that URL through a tunnel, the secret as Secret, content type application/json',
+  startsText(command, cwd, variables),
+];
+export const SECRET_ROTATED =
+  '(the second line is the new secret: it is shown this once; the old secret is refused from now on)';
+
+/** stdout did not take the secret, and so the trigger was not added, or has its old secret. */
+export const secretLost = (errno: string, name: string, verb: 'add' | 'rotate'): Failure => ({
+  code: 'answer-lost',
+  errno,
+  instead:
+    verb === 'add'
+      ? {
+          undone: `trigger ${name} was not added: its secret would be lost`,
+          again: 'the same again, with a stdout that takes the secret',
+        }
+      : {
+          undone: `trigger ${name} still has its old secret`,
+          again: `bgjob trigger rotate ${name}, with a stdout that takes the secret`,
+        },
+});
+
+/** `reach`: the address, or `this machine`. */
+export const openListenerText = (reach: string): string =>
+  [
+    `everyone who can reach ${safe(reach)} can reach this listener, and deliveries are not encrypted`,
+    'better keep the default 127.0.0.1, behind a proxy with TLS or a tunnel',
+  ].join(': ');
+
+export const templateRemoved = (name: string): string => `${name}: removed`;
+/** Jobs of a schedule or trigger that was removed. */
+export const jobsGoOn = (ids: JobId[]): string =>
+  `(${plural(ids.length, 'job')} of it ${ids.length === 1 ? 'goes' : 'go'} on: bgjob kill ${ids.join(' ')})`;
 
 export const pausedText = (name: string, wasPaused: boolean, paused: boolean): string =>
   wasPaused === paused
-    ? `${name} is ${paused ? 'paused' : 'not paused'} already`
+    ? `${name} is ${paused ? 'paused already' : 'not paused'}`
     : `${name} ${paused ? 'paused' : 'resumed'}`;
 
+export const historyNotWritten = (): string => '(started, but the history could not be written)';
+
+// ---- lists --------------------------------------------------------------------------------------------
+
+export const noSchedules = (): string => `no schedules yet: ${EXAMPLE.cron}`;
+export const noTriggers = (): string => `no triggers yet: ${EXAMPLE.trigger}`;
 export const noDeliveries = (name: string): string => `${name}: no delivery has come yet`;
+/** `2026-11-22 03:00 Europe/Berlin  started job 45`. */
+export function eventText(when: string, { times, did, why, job, by, delivery }: TemplateEvent): string {
+  const id = job === null ? '' : ` job ${job}`;
+  const how = by === 'catch-up' ? ' to catch up' : by === 'hand' ? ' by hand' : '';
+  const count = times > 1 ? ` (${times} times)` : delivery === null ? '' : ` (delivery ${safe(delivery)})`;
+  return `${when}  ${did}${id}${how}${count}${why === null ? '' : `: ${safe(why)}`}`;
+}
+export const olderEvents = (amount: number): string => `(${amount} before that: --json)`;
+export const notListening = (name: string, why: string): string => `${name}: not listening: ${why}`;
+
+/** Why a trigger has no listener. */
+export const ELSEWHERE_TEXT = 'its listener belongs to another sandbox or container';
+export const NO_PORT_YET = 'its listener has no port yet';
+export const LISTENER_STARTS = 'its listener is being started';
+/** `by`: the process that has the port; undefined: it is not known. */
+export const portTakenText = (port: number, by: string | undefined): string =>
+  `port ${port} taken${by === undefined ? '' : ` by ${by}`}`;
+
+// ---- wait --trigger -----------------------------------------------------------------------------------
+
+const ago = (ms: number): string => `${renderDuration(Math.max(0, ms))} ago`;
+
+/** `last`: the newest delivery, which an earlier call has printed; undefined: there was none. */
+export function nothingDelivered(
+  name: string,
+  last: { job: JobId | null; agoMs: number } | undefined,
+): string {
+  const again = `wait again: bgjob wait --trigger ${name}`;
+  if (!last) return `trigger ${name} has started nothing yet; ${again}`;
+  const what = last.job === null ? 'a job that could not start' : `job ${last.job}`;
+  return `trigger ${name} has started nothing new (the last: ${what}, ${ago(last.agoMs)}); ${again}`;
+}
+
+export const deliveryFailed = (name: string, agoMs: number, why: string | null): string =>
+  `trigger ${name} took a delivery ${ago(agoMs)}, but its job could not start: ${safe(why ?? 'not known')}`;
+
+/** `agoMs` null: it came while the call waited. `more`: so many earlier ones were not printed yet. */
+export function deliveryNote(agoMs: number | null, more: number): string | undefined {
+  const facts = [
+    ...(agoMs === null ? [] : [`delivered ${ago(agoMs)}`]),
+    ...(more === 0
+      ? []
+      : [`${plural(more, 'earlier delivery', 'earlier deliveries')} to come: the same command again`]),
+  ];
+  return facts.length === 0 ? undefined : `(${facts.join('; ')})`;
+}
+
+export const deliveryNotNoted = (errnoText: string): string =>
+  `(the next call prints this delivery again: that it was printed could not be written: ${errnoText})`;
+
+// ---- boot ---------------------------------------------------------------------------------------------
+
+const BY_HAND = 'put `bgjob boot` into a script that runs at the start of the machine';
 
 /** `boot` in a home without jobs. */
 export const nothingToBoot = (): string => 'nothing to start: there are no jobs yet';
-
 /** `queue` null: jobs that wait outside of queues. */
 export const bootedQueue = (queue: string | null, waiting: number): string =>
   `${queue === null ? 'in no queue' : `queue ${queue}`}: ${plural(waiting, 'job')} waited`;
-
-export const bootedService = (serves: string, names: string[], id: number): string =>
+export const bootedService = (serves: string, names: string[], id: JobId): string =>
   `${serves}: ${names.join(', ')} (job ${id})`;
+
+/** What systemctl shows. */
+export const UNIT_DESCRIPTION = 'bgjob: schedules, triggers and queues';
+
+export const crontabUnreadable = (stderr: string): UsageFailure =>
+  usageError(`crontab -l: ${clip(safe(stderr.trim()), 200)}`, BY_HAND);
+export const crontabRefuses = (stderr: string): UsageFailure =>
+  usageError(`crontab refuses the line: ${clip(safe(stderr.trim()), 200)}`, BY_HAND);
+/** `word`: the word of the command that holds a line end. */
+export const lineEndInPath = (word: string): UsageFailure =>
+  usageError(`a line of crontab cannot hold the path ${word}: it contains a line end`, BY_HAND);
+export const noBootTool = (): UsageFailure =>
+  usageError('this machine has neither crontab nor systemctl', BY_HAND);
+export const unitNotEnabled = (path: string, unit: string, stderr: string): UsageFailure =>
+  usageError(
+    `${safe(path)} is written, but systemctl does not enable it: ${clip(safe(stderr.trim()), 200)}`,
+    `systemctl --user enable ${unit}`,
+  );
+
+export const crontabText = (wanted: boolean, changed: boolean, line: string): string => {
+  if (changed) return wanted ? `(crontab: ${safe(line)})` : '(crontab: the @reboot line is removed)';
+  return wanted
+    ? '(crontab: the @reboot line is there already)'
+    : '(crontab: there is no @reboot line of bgjob)';
+};
+export const unitText = (wanted: boolean, path: string): string =>
+  wanted
+    ? `(${safe(path)} is enabled; without a login it runs only after: loginctl enable-linger)`
+    : `(${safe(path)} is removed)`;
+
+/** What happens after a restart of the machine. `entry`: what calls `bgjob boot`; undefined: nothing does. */
+export const afterRestartText = (entry: string | undefined): string =>
+  entry === undefined
+    ? [
+        'it works with no terminal open; after a restart of the machine from the next bgjob command on',
+        'or: bgjob cron add --boot',
+      ].join(', ')
+    : `it works with no terminal open, also after a restart of the machine (${entry})`;

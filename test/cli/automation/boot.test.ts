@@ -4,7 +4,7 @@ import { isRunning, processesNaming } from '../../rig/processes.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
-rigTest('before the first job nothing is to go on, and no home is made', async (rig) => {
+rigTest('before the first job there is nothing to start, and no home is made', async (rig) => {
   const { code, stdout, stderr } = await rig.bgjob(['boot']);
   assert.deepEqual([code, stdout], [0, '']);
   assert.match(stderr, /^nothing to start: there are no jobs yet\n$/);

@@ -118,11 +118,11 @@ rigTest('what is refused, and what is said', async (rig) => {
     [['add', '@daily', '--tz', 'Mars/Olympus', ...good], /--tz: there is no time zone "Mars\/Olympus"/],
     [['add', '@daily', '--overlap', 'maybe', ...good], /--overlap: "maybe" is none of skip, queue, allow/],
     [['add', '@daily', '--name', 'a b', ...good], /--name: "a b" is not a name/],
-    [['add', '@daily', '--pass-env', 'A=b', ...good], /--pass-env: "A=b" is no name of a variable/],
+    [['add', '@daily', '--pass-env', 'A=b', ...good], /--pass-env: "A=b" is not the name of a variable/],
     [['add', '@daily', '--queue', '../x', ...good], /--queue: "\.\.\/x" is not a name/],
     [['add', '@daily', '--', 'no-such-command-here'], /no-such-command-here: command not found/],
     [['add', '@daily', '-C', '/nowhere', ...good], /cannot enter \/nowhere/],
-    [['add', '@daily', '-'], /a script that is started later must lie in a file/],
+    [['add', '@daily', '-'], /a job that starts later cannot read its script from stdin/],
     [['nothing'], /cron: "nothing" is none of add, ls, run, pause, resume, rm/],
     [['rm'], /cron rm needs the NAME of a schedule/],
     [['rm', '../../jobs'], /no schedule "\.\.\/\.\.\/jobs"/],
@@ -147,7 +147,7 @@ rigTest('what is refused, and what is said', async (rig) => {
   assert.deepEqual([again.code, again.stdout], [125, '']);
   assert.match(
     again.stderr,
-    /there is a schedule there already\n {2}hint: another --name, or first: bgjob cron rm there/,
+    /there is a schedule there already\n {2}hint: another name, or first: bgjob cron rm there/,
   );
   assert.match(
     (await rig.bgjob(['cron', 'run', 'ther'])).stderr,

@@ -357,11 +357,11 @@ rigTest('what cannot be is refused, and nothing is written', async (rig) => {
     [['add', 'a/b', 'true'], /"a\/b" is not a name/],
     [['add', '12', 'true'], /is not a name/],
     [['add', 'hook', 'no-such-program'], /no-such-program: command not found/],
-    [['add', 'hook', '--header', 'a b', 'true'], /is no name of a header/],
-    [['add', 'hook', '--header', 'Authorization', 'true'], /is a secret, and no job gets it/],
+    [['add', 'hook', '--header', 'a b', 'true'], /is not the name of a header/],
+    [['add', 'hook', '--header', 'Authorization', 'true'], /holds a secret, and no job gets it/],
     [['add', 'hook', '--header', 'X-A,X_A', 'true'], /would both be BGJOB_HEADER_X_A/],
-    [['add', 'hook', '--host', 'http://x', 'true'], /is no name of a host/],
-    [['add', 'hook', '--listen', 'example.com', 'true'], /is no address of this machine/],
+    [['add', 'hook', '--host', 'http://x', 'true'], /is not the name of a host/],
+    [['add', 'hook', '--listen', 'example.com', 'true'], /is not an address of this machine/],
     [['add', 'hook', '--listen', '203.0.113.7', 'true'], /no network of this machine has the address/],
     [['add', 'hook', '-Q', 'a/b', 'true'], /is not a name/],
     [['add', 'hook', '-C', '/nowhere', 'true'], /cannot enter/],
@@ -453,7 +453,7 @@ rigTest(
     assert.deepEqual([first.code, first.stdout], [0, `${old[1]}\n`]);
     assert.match(
       first.stderr,
-      /^\(delivered \S+ ago; 1 delivery before it not told yet: the same again\)\n$/,
+      /^\(delivered \S+ ago; 1 earlier delivery to come: the same command again\)\n$/,
     );
     const second = await next();
     assert.deepEqual([second.code, second.stdout], [0, `${old[0]}\n`]);
@@ -497,7 +497,7 @@ rigTest('wait --trigger: a delivery whose job could not be started is told, with
   fs.rmSync(join(rig.home, 'queues', 'ci'));
   const failed = await rig.bgjob(['wait', '--trigger', 'hook']);
   assert.deepEqual([failed.code, failed.stdout], [125, '']);
-  assert.match(failed.stderr, /^trigger hook took a delivery .* ago, but its job was not started: /);
+  assert.match(failed.stderr, /^trigger hook took a delivery .* ago, but its job could not start: /);
   const { json } = await send(url, { headers: bearer(secret) });
   const next = await rig.bgjob(['wait', '--trigger', 'hook']);
   assert.deepEqual([next.code, next.stdout], [0, `${json.id}\n`]);
