@@ -8,8 +8,8 @@ import { addTrigger, listenersOf, recordOf, removeTriggers } from '../../rig/tri
 import { until } from '../../rig/until.ts';
 
 const LOST =
-  'bgjob: cannot write the answer to stdout: no space is left on the device; what was asked for is done, ' +
-  'and the answer stands above, on stderr\n[bgjob] exit code 125\n';
+  'bgjob: cannot write the answer to stdout: no space is left on the device; the command was done, ' +
+  'and its answer is above, on stderr\n[bgjob] exit code 125\n';
 
 /** Calls it with a full disk as stdout: the answer, which came on stderr. */
 async function told(rig: Rig, line: string): Promise<string> {
@@ -90,7 +90,7 @@ rigTest('a secret that nobody saw: no trigger is added, and the one before stays
     for (const { code, stderr } of [full, await call.answer]) {
       assert.equal(code, 125, stderr);
       assert.doesNotMatch(stderr, /[0-9a-f]{64}/, 'nor is it in a log of stderr');
-      assert.match(stderr, /^bgjob: cannot write the answer to stdout: (no space is left|nobody reads it)/);
+      assert.match(stderr, /^bgjob: cannot write the answer to stdout: (no space is left|it has no reader)/);
       await check(stderr);
     }
   };
