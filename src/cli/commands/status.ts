@@ -4,7 +4,7 @@ import { processesOf } from '../../engine/observe/leftovers.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
 import { ok } from '../../job/failure.ts';
 import { verb } from '../command/command.ts';
-import { lostHint } from '../jobs/lost-hint.ts';
+import { printLostHint } from '../jobs/lost-hint.ts';
 import { select } from '../jobs/select.ts';
 import { stderrOf } from '../jobs/stderr-log.ts';
 import { endedAgo, jobObject, sentence, verdict } from '../messages/job-text.ts';
@@ -40,8 +40,7 @@ export const status = verb({
     else {
       const paint = statePainter(output, view);
       output.line(sentence(view, now, leftovers, waiting, paint) + endedAgo(view, now));
-      const hint = lostHint(home, [view]);
-      if (hint !== undefined) output.hint(hint);
+      printLostHint(output, home, [view]);
     }
     return ok(exit);
   },

@@ -3,6 +3,7 @@ import type { Home } from '../../job/home/home.ts';
 import { supersededBy } from '../../job/home/records.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { lostHintText } from '../messages/wait.ts';
+import type { Output } from '../output/output.ts';
 
 /**
  * Undefined where none is lost. One that was restarted or replaced since needs no hint, nor does a service of
@@ -14,4 +15,9 @@ export function lostHint(home: Home, views: readonly JobView[]): string | undefi
     .map(({ id }) => id)
     .filter((id) => supersededBy(home.job(id)) === undefined);
   return ids.length === 0 ? undefined : lostHintText(ids);
+}
+
+export function printLostHint(output: Output, home: Home, views: readonly JobView[]): void {
+  const hint = lostHint(home, views);
+  if (hint !== undefined) output.hint(hint);
 }

@@ -23,7 +23,7 @@ import { unseenText } from '../messages/lists.ts';
 import type { Output } from '../output/output.ts';
 import { statePainter } from '../output/state-style.ts';
 import { objectsOf, RECENT_MOST, readProcessFacts } from './job-rows.ts';
-import { lostHint } from './lost-hint.ts';
+import { printLostHint } from './lost-hint.ts';
 
 /** Ids of the unseen jobs that have a marker of their end, the latest end first. */
 function unseenIds(home: Home, here: Here | null): JobId[] {
@@ -86,8 +86,7 @@ export async function printUnseen(output: Output, home: Home, plan: UnseenPlan):
         const paint = statePainter(output, view);
         output.line(sentence(view, now, facts.countLeftovers(view), undefined, paint) + endedAgo(view, now));
       }
-      const hint = lostHint(home, shown);
-      if (hint !== undefined) output.hint(hint);
+      printLostHint(output, home, shown);
     }
   }
   // the reader of stdout was gone: it saw nothing

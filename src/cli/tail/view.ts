@@ -14,6 +14,7 @@ import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts
 import type { JobView } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
+import { printLostHint } from '../jobs/lost-hint.ts';
 import { awayNote, stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
 import { EMPTIED_HINT, emptyFooter, footer, notAllText } from '../messages/tail.ts';
@@ -149,6 +150,7 @@ export function printFooter({ output, home, view, stream, options, start }: Read
   const { from, to, size } = piece;
   if (start !== null && to === start) {
     output.note(emptyFooter(view, to, quietMs(home.job(view.id), stream)));
+    printLostHint(output, home, [view]);
     return;
   }
   const remain = start !== null && to < size ? ` | ${renderSize(size - to)} remain` : '';
@@ -160,6 +162,7 @@ export function printFooter({ output, home, view, stream, options, start }: Read
   }
   if (piece.emptied > 0) output.note(EMPTIED_HINT);
   output.note(footer(view, stream, piece, remain));
+  printLostHint(output, home, [view]);
 }
 
 /** Prints what comes until the job ends; returns where it stopped. */
@@ -199,7 +202,11 @@ export function printEndOfRest(reading: Reading, deadline: Deadline, shown: Piec
     emptiedBytes: readEmptiedBytes(job),
     stderr: stderrOf(home, now),
   };
-  if (output.json) output.object(jobObject(now, systemClock.now(), extras));
-  else output.note(footer(now, stream, shown));
+  if (output.json) {
+    output.object(jobObject(now, systemClock.now(), extras));
+    return SUCCESS;
+  }
+  output.note(footer(now, stream, shown));
+  printLostHint(output, home, [now]);
   return SUCCESS;
 }

@@ -13,7 +13,7 @@ import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
-import { lostHint } from '../jobs/lost-hint.ts';
+import { printLostHint } from '../jobs/lost-hint.ts';
 import { awayNote, stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { messageOf } from '../messages/failures.ts';
 import { type Extras, forcedNoteOf, jobObject, sentence } from '../messages/job-text.ts';
@@ -80,6 +80,7 @@ export async function reportEnd(
 ): Promise<Exit> {
   const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
   printEnd(output, home, view, lastLines, leftovers, judgement);
+  if (!output.json) printLostHint(output, home, [view]);
   return judgement.exit;
 }
 
@@ -110,8 +111,6 @@ export function printEnd(
     output.line(`${sentence(view, now, leftovers, undefined, statePainter(output, view))}${remark}`);
     for (const excerpt of excerpts) printExcerpt(output, view, excerpt);
     for (const note of notesOf(home, view, excerpts, leftovers)) output.note(note);
-    const hint = lastLines === 'none' ? undefined : lostHint(home, [view]);
-    if (hint !== undefined) output.hint(hint);
   }
   if (view.kind === 'ended') markSeen(home.job(view.id));
   forgetUnownedEnvironment(home, view);

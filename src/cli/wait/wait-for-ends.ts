@@ -9,8 +9,9 @@ import { waitEnded } from '../../engine/wait/job-end.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
-import type { JobView } from '../../job/view.ts';
+import { type JobView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
+import { printLostHint } from '../jobs/lost-hint.ts';
 import { manyFailedText, moreRunningText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
@@ -30,6 +31,7 @@ class Wait {
   readonly exits: Map<JobId, Exit>;
   readonly left: Set<JobId>;
   failed = 0;
+  private readonly lost: JobView[] = [];
   /** The exit of the end that ended the call: --any, --fail-fast. */
   decided: Exit | undefined;
   private readonly output: Output;
@@ -62,15 +64,18 @@ class Wait {
     this.exits.set(view.id, exit);
     this.left.delete(view.id);
     if (judgement.failed) this.failed++;
+    if (stateWord(view) === 'lost') this.lost.push(view);
     if (!plan.any && !(plan.failFast && exit.code !== 0)) return;
     this.decided ??= exit;
     this.deadline.end();
   }
 
-  /** Says that not all output of the failures was shown. */
-  printUnshown(): void {
-    if (this.isMany && this.failed > MOST_EXCERPTS && !this.output.json)
+  /** The notes below all ends. */
+  printNotes(): void {
+    if (this.output.json) return;
+    if (this.isMany && this.failed > MOST_EXCERPTS)
       this.output.note(manyFailedText(this.failed, MOST_EXCERPTS));
+    printLostHint(this.output, this.home, this.lost);
   }
 }
 
@@ -86,7 +91,7 @@ export async function waitForEnds(
   const running = wait.isMany
     ? await waitForMany(output, home, wait, deadline)
     : await waitForFew(output, home, wait, plan, deadline);
-  wait.printUnshown();
+  wait.printNotes();
   if (wait.decided) return wait.decided;
   if (wait.left.size > 0) return printLeft(output, home, wait, running, plan.again, deadline);
   deadline.end();

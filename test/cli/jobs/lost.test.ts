@@ -61,7 +61,14 @@ rigTest('a lost job: when it ended and how long it ran are not known, in any for
 rigTest('a lost job comes with what starts it again, until that was done', async (rig) => {
   await loseJob(rig);
   const HINT = /to start it again: bgjob restart 1/;
-  const calls = [['ls'], ['ls', '--unseen'], ['status', 'web'], ['wait', 'web'], ['show', 'web']];
+  const calls = [
+    ['ls'],
+    ['ls', '--unseen'],
+    ['status', 'web'],
+    ['wait', 'web'],
+    ['tail', 'web'],
+    ['show', 'web'],
+  ];
   for (const call of calls) {
     // each of them is a telling
     fs.rmSync(rig.file(1, 'seen'), { force: true });
@@ -72,7 +79,7 @@ rigTest('a lost job comes with what starts it again, until that was done', async
   assert.equal(object.state, 'lost');
   const restarted = await rig.bgjob(['restart', '1']);
   assert.equal(restarted.code, 0, restarted.stderr);
-  for (const call of [['ls'], ['status', '1'], ['wait', '1'], ['show', '1']]) {
+  for (const call of [['ls'], ['status', '1'], ['wait', '1'], ['tail', '1'], ['show', '1']]) {
     const { stdout, stderr } = await rig.bgjob(call);
     assert.doesNotMatch(stdout + stderr, HINT, call.join(' '));
   }
