@@ -31,7 +31,7 @@ rigTest('a condition that cannot be looked at leaves a job that runs, and says s
   assert.deepEqual([code, stdout], [125, '1\n']);
   assert.match(
     stderr,
-    /^\(the job goes on: bgjob tail 1 · bgjob kill 1\)\nbgjob: .*\[bgjob\] exit code 125\n$/s,
+    /^\(the job still runs: bgjob tail 1 · bgjob kill 1\)\nbgjob: .*\[bgjob\] exit code 125\n$/s,
   );
   await rig.bgjob(['kill', '1', '--now']);
 });
