@@ -15,7 +15,7 @@ import {
   scheduleAdded,
 } from '../messages/automation.ts';
 import { notOneOf } from '../messages/usage.ts';
-import { pipefailNotes } from '../messages/warnings.ts';
+import { pipefailNotes } from '../shell/pipes.ts';
 import { bootNote, changeBoot } from './boot-entry.ts';
 import { timeText } from './shared-table.ts';
 import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';

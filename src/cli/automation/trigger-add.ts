@@ -33,8 +33,9 @@ import {
   triggerAdded,
 } from '../messages/automation.ts';
 import { notAName } from '../messages/usage.ts';
-import { pipefailNotes, printWarnings } from '../messages/warnings.ts';
+import { printWarnings } from '../messages/warnings.ts';
 import { objectText } from '../output/output.ts';
+import { pipefailNotes } from '../shell/pipes.ts';
 import { bootNote } from './boot-entry.ts';
 import { checkPortOwner, chooseAddress, openListenerNote, parseListen } from './listen-address.ts';
 import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';

@@ -20,7 +20,6 @@ import {
   standsForText,
 } from '../messages/run.ts';
 import { cannotCombine, needsOperands, needsOption } from '../messages/usage.ts';
-import { pipefailNotes } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import {
   isWatched,
@@ -32,6 +31,7 @@ import {
   watchStarted,
 } from '../run/after-start.ts';
 import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
+import { pipefailNotes } from '../shell/pipes.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { isConditional } from '../wait/parse-conditions.ts';
 import { printPauses } from '../wait/pause-notes.ts';

@@ -10,7 +10,7 @@ import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { lineHint } from '../messages/failures.ts';
 import { becameText, firstRunText } from '../messages/run.ts';
 import { needsOperands } from '../messages/usage.ts';
-import { enclosureWarnings, pipefailNotes, printWarnings, warningsOf } from '../messages/warnings.ts';
+import { enclosureWarnings, printWarnings } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
 import {
   isWatched,
@@ -26,6 +26,8 @@ import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
 import { applySlots, parseQueueing } from '../run/queue-options.ts';
 import { printUnreadStdin, storeInput } from '../run/stdin.ts';
+import { warningsOf } from '../shell/habits.ts';
+import { pipefailNotes } from '../shell/pipes.ts';
 import { isConditional } from '../wait/parse-conditions.ts';
 import { printPauses } from '../wait/pause-notes.ts';
 

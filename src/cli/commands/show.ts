@@ -29,9 +29,9 @@ import {
   tookMs,
 } from '../messages/job-text.ts';
 import { logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/show.ts';
-import { losesPipefail } from '../messages/warnings.ts';
 import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
+import { losesPipefail } from '../shell/pipes.ts';
 
 async function extrasOf(
   home: Home,

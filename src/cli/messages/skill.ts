@@ -3,10 +3,17 @@ import { unreachable } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
-import type { Change } from '../skill/plan.ts';
 
-/** What was done at a place, in a line. `version`: that of this bgjob. */
-export function skillChangeText({ place, action, next, old }: Change, version: string): string {
+/** What `bgjob skill` did at a place; `next`: the new bytes, null for no file; `old`: the version that wrote the old text. */
+interface SkillChange {
+  place: { name: string; path: string; real: string; found: object | null };
+  action: 'written' | 'updated' | 'unchanged' | 'removed' | 'absent';
+  next: object | null;
+  old: string | null;
+}
+
+/** The line about it. `version`: that of this bgjob. */
+export function skillChangeText({ place, action, next, old }: SkillChange, version: string): string {
   const { name, path, real, found } = place;
   const file = safe(path) + (real === path ? '' : ` (which is ${safe(real)})`);
   const isBlock = name === 'agents-md';

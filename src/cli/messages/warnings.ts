@@ -6,10 +6,7 @@
 import { clip, safe, safeJson } from '../../base/text/sanitize.ts';
 import { type Enclosure, findEnclosure } from '../../engine/os/call-sandbox.ts';
 import { findTool } from '../../engine/os/programs.ts';
-import type { Spec } from '../../job/spec.ts';
-import { shellOf } from '../../job/view.ts';
 import type { Output } from '../output/output.ts';
-import type { Habit } from '../shell/habits.ts';
 
 /** `code` is for programs, `message` for people. */
 export interface Warning {
@@ -39,6 +36,14 @@ const MESSAGES = {
   head: '| head keeps only the first lines: the last error is lost; leave it out and use bgjob tail --head',
 } as const;
 
+/**
+ * A habit from shells without a job runner. `alone`: no other command of the line has output. `both`: stderr goes to
+ * the file, too. `file`: as it was typed.
+ */
+export type Habit =
+  | { code: keyof typeof MESSAGES }
+  | { code: 'file' | 'dev-null'; file: string; alone: boolean; both: boolean; appends: boolean };
+
 /** The output of the last command is in a file, not in the log. */
 function fileWarning({ code, file, alone, both, appends }: Extract<Habit, { file: string }>): Warning {
   if (code === 'dev-null') {
@@ -55,19 +60,8 @@ function fileWarning({ code, file, alone, both, appends }: Extract<Habit, { file
   return { code, message: `${what} goes to ${shown}, not into the log: bgjob tail ${tail}; ${tee}` };
 }
 
-const warningOf = (habit: Habit): Warning =>
+export const habitWarning = (habit: Habit): Warning =>
   'file' in habit ? fileWarning(habit) : { code: habit.code, message: MESSAGES[habit.code] };
-
-/** A command without any of these needs no warning, and the expressions are not loaded. */
-const SUSPICIOUS = /[&|>]|nohup|setsid/;
-
-/** What to warn about before these words are run; `separated`: `--` stood before them. Scripts have no warnings. */
-export function warningsOf(words: string[], separated: boolean): Warning[] {
-  if (!words.some((word) => SUSPICIOUS.test(word))) return [];
-  const { lineHabits, wordHabits } = require('../shell/habits.ts') as typeof import('../shell/habits.ts');
-  const isLine = words.length === 1 && !separated;
-  return (isLine ? lineHabits(words[0]!) : wordHabits(words)).map(warningOf);
-}
 
 const ENDS: Record<Enclosure['how'], (init: string) => string> = {
   sandbox: (init) => `all processes in this sandbox (${init}) end with the call for which it was made`,
@@ -98,41 +92,12 @@ export const STDIN_NOT_READ: Warning = {
 
 const UNSEEN = 'a failure before the last | is not noticed';
 
-/** The parts of a job that say which shell runs it. */
-type ShellCall = Pick<Spec, 'argv' | 'line' | 'script'> & { scriptBytes?: Uint8Array };
-
-/**
- * Whether a shell without pipefail runs it, and it holds a pipe. What a `#!` line names is its own choice.
- */
-export function losesPipefail(call: ShellCall): boolean {
-  if (shellOf(call) !== 'sh') return false;
-  const { line, scriptBytes } = call;
-  const { parseShebang } = require('../shell/script.ts') as typeof import('../shell/script.ts');
-  const script = scriptBytes && !parseShebang(scriptBytes) ? Buffer.from(scriptBytes).toString() : '';
-  return pipes(line ?? script);
-}
-
-function pipes(text: string): boolean {
-  const { hasPipe } = require('../shell/pipes.ts') as typeof import('../shell/pipes.ts');
-  return hasPipe(text);
-}
-
 /**
  * That a pipe of a job hides a failure, because its shell knows no pipefail. A restarted job keeps its
  * shell.
  */
 export const noPipefailText = (): string =>
   findTool('bash') === undefined ? `(no bash here: sh -c; ${UNSEEN})` : `(sh -c, as before; ${UNSEEN})`;
-
-/** The same for the line of a job, unless --no-pipefail is given, and for its --on-exit. */
-export function pipefailNotes(
-  { onExit, ...call }: ShellCall & Pick<Spec, 'onExit'>,
-  pipefail = true,
-): string[] {
-  const own = pipefail && losesPipefail(call) ? [noPipefailText()] : [];
-  const isBlind = onExit !== null && findTool('bash') === undefined && pipes(onExit);
-  return isBlind ? [...own, `--on-exit: ${noPipefailText()}`] : own;
-}
 
 /** Prints the warnings on stderr, each in one line. */
 export function printWarnings(output: Output, warnings: Warning[]): void {

@@ -10,15 +10,11 @@ import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { badLineText, badLineTexts } from '../messages/batch-lines.ts';
 import { batchQueueText, emptyBatch, leftOutText, notForBatch, ofLines } from '../messages/run.ts';
-import {
-  losesPipefail,
-  noPipefailText,
-  pipefailNotes,
-  type Warning,
-  warningsOf,
-} from '../messages/warnings.ts';
+import { noPipefailText, type Warning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { parseCommand, plainWords } from '../shell/command-line.ts';
+import { warningsOf } from '../shell/habits.ts';
+import { losesPipefail, pipefailNotes } from '../shell/pipes.ts';
 import { refusedLines } from '../shell/syntax-check.ts';
 import { type CONDITION_OPTIONS, isConditional } from '../wait/parse-conditions.ts';
 import { type BatchLine, batchName, parseBatch, readBatch } from './batch-lines.ts';

@@ -3,11 +3,7 @@
  * `disown`, `| tail`, `> file`. They only serve warnings, so doubt means silence: a line with a here-document or
  * with nested substitutions has no habits.
  */
-
-/** `alone`: nothing else of the line has output. `both`: stderr goes there, too. `file`: as it was typed. */
-export type Habit =
-  | { code: 'background' | 'nohup' | 'setsid' | 'disown' | 'tail' | 'head' }
-  | { code: 'file' | 'dev-null'; file: string; alone: boolean; both: boolean; appends: boolean };
+import { type Habit, habitWarning, type Warning } from '../messages/warnings.ts';
 
 /** Nobody types longer lines, and an expression may take quadratic time. */
 const MOST_CHARACTERS = 4000;
@@ -109,7 +105,7 @@ function redirected(line: string, masked: string): Habit | undefined {
 }
 
 /** The habits of a shell line, in the order in which they are told. */
-export function lineHabits(line: string): Habit[] {
+function lineHabits(line: string): Habit[] {
   const masked = maskLine(line)?.replace(/[\s;]+$/, '');
   if (masked === undefined) return [];
   const habits: Habit[] = [];
@@ -126,10 +122,20 @@ export function lineHabits(line: string): Habit[] {
 }
 
 /** The habits of a command given as words. */
-export function wordHabits(words: string[]): Habit[] {
+function wordHabits(words: string[]): Habit[] {
   const line = words.map((word) => (/^[\w./-]+$/.test(word) ? word : 'q')).join(' ');
   const habits: Habit[] = [];
   if (NOHUP.test(line)) habits.push({ code: 'nohup' });
   if (LAST_SETSID.test(line)) habits.push({ code: 'setsid' });
   return habits;
+}
+
+/** A command without any of these has no habit. */
+const SUSPICIOUS = /[&|>]|nohup|setsid/;
+
+/** What to warn about before these words are run; `separated`: `--` stood before them. Scripts have no warnings. */
+export function warningsOf(words: string[], separated: boolean): Warning[] {
+  if (!words.some((word) => SUSPICIOUS.test(word))) return [];
+  const isLine = words.length === 1 && !separated;
+  return (isLine ? lineHabits(words[0]!) : wordHabits(words)).map(habitWarning);
 }

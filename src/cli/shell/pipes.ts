@@ -1,7 +1,12 @@
 /**
- * Whether a shell line or a script seems to hold a pipe: in a group, a condition or `$(…)`, too. It is asked only
- * where there is no bash, whose pipefail would see a failure before the last `|`, and only for a hint.
+ * Jobs that lose pipefail: without bash, a shell does not notice a failure before the last `|`. Whether a line holds a
+ * pipe is guessed by patterns; it serves hints only.
  */
+import { findTool } from '../../engine/os/programs.ts';
+import type { Spec } from '../../job/spec.ts';
+import { shellOf } from '../../job/view.ts';
+import { noPipefailText } from '../messages/warnings.ts';
+import { parseShebang } from './script.ts';
 
 /** Only the beginning of a longer text is read. */
 const MOST_CHARACTERS = 20_000;
@@ -22,8 +27,30 @@ const NO_PIPES: RegExp[] = [
 /** A here-document; the rest of its first line may hold a pipe, its body none. */
 const HEREDOC = /<<-?[ \t]*(['"]?)(\w+)\1([^\n]*)\n[\s\S]*?\n[ \t]*\2(?=\n|$)/g;
 
+/** Whether a shell line or a script holds a pipe: in a group, a condition or `$(…)`, too. */
 export function hasPipe(text: string): boolean {
   let rest = text.slice(0, MOST_CHARACTERS).replace(HEREDOC, '$3');
   for (const pattern of NO_PIPES) rest = rest.replace(pattern, ' ');
   return /(?<![|>])\|(?!\|)/.test(rest);
+}
+
+/** The parts of a job that say which shell runs it. */
+type ShellCall = Pick<Spec, 'argv' | 'line' | 'script'> & { scriptBytes?: Uint8Array };
+
+/** Whether a shell without pipefail runs a job with a pipe. The interpreter of a `#!` line is the user's choice. */
+export function losesPipefail(call: ShellCall): boolean {
+  if (shellOf(call) !== 'sh') return false;
+  const { line, scriptBytes } = call;
+  const script = scriptBytes && !parseShebang(scriptBytes) ? Buffer.from(scriptBytes).toString() : '';
+  return hasPipe(line ?? script);
+}
+
+/** The hints for a job, unless --no-pipefail is given, and for its --on-exit. */
+export function pipefailNotes(
+  { onExit, ...call }: ShellCall & Pick<Spec, 'onExit'>,
+  pipefail = true,
+): string[] {
+  const own = pipefail && losesPipefail(call) ? [noPipefailText()] : [];
+  const isBlind = onExit !== null && findTool('bash') === undefined && hasPipe(onExit);
+  return isBlind ? [...own, `--on-exit: ${noPipefailText()}`] : own;
 }

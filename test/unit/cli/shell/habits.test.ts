@@ -1,7 +1,7 @@
 /** Which command lines are warned about: certain ones only, and never at the price of time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { warningsOf } from '../../../../src/cli/messages/warnings.ts';
+import { warningsOf } from '../../../../src/cli/shell/habits.ts';
 import fc from '../../../rig/property.ts';
 import { IS_WHOLE, rounds } from '../../../rig/rounds.ts';
 import { TEST_MS } from '../../../rig/until.ts';
