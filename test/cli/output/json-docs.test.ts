@@ -433,6 +433,7 @@ situation('what is about bgjob itself', async (rig) => {
   addAll(piped.stdout, piped.stderr, SORTS['run']!);
   await ask(rig, ['ls', '--state', 'done']);
   await ask(rig, ['show', '9']);
+  await ask(rig, ['run', '-C', '/none', 'true']);
   await rig.runOut(['--', 'true']);
   fs.writeFileSync(join(rig.home, 'config.json'), '{');
   await ask(rig, ['doctor']);
