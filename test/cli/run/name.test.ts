@@ -50,7 +50,7 @@ rigTest('what is no name, and options without one, are refused before anything i
   for (const name of ['12', '../x', 'a'.repeat(65)]) {
     const { code, stderr } = await rig.bgjob(['run', `--name=${name}`, '--', 'true']);
     assert.equal(code, 125);
-    assert.match(stderr, /is not a name: letters, digits and \. _ - \(64 at most\)/);
+    assert.match(stderr, /is not a name: use letters, digits and \. _ - \(at most 64\)/);
   }
   for (const option of ['--reuse', '--replace']) {
     const { code, stderr } = await rig.bgjob(['run', option, '--', 'true']);
