@@ -38,7 +38,7 @@ function printFailure(output: Output, failure: Failure): number {
   return printExit(output, { code: exitCodeOfFailure(failure), by: 'bgjob' });
 }
 
-/** Where stderr is no terminal, its last line says whose exit code this is. A signal to the call decides it. */
+/** Where stderr is no terminal, its last line says whose exit code it is. A signal to the call decides it. */
 function printExit(output: Output, exit: Exit): number {
   const signal = interruptedBy();
   const { code, by } = signal === undefined ? exit : { code: interruptCode(signal), by: 'bgjob' };

@@ -41,7 +41,7 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
 export const asksJson = (declared: Verb, argv: string[]): boolean =>
   splitWords(declared, argv).own.includes('--json');
 
-/** Whether the next word is this option's value: `--cwd DIR`, `-C DIR`, `-fC DIR`, not `--cwd=DIR`, `-CDIR`. */
+/** Whether the next word is its value: `--cwd DIR`, `-C DIR`, `-fC DIR`, but not `--cwd=DIR`, `-CDIR`. */
 export function valueFollows(options: Options, word: string): boolean {
   if (word.startsWith('--')) {
     const name = word.slice(2);

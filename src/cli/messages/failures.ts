@@ -176,13 +176,15 @@ export function messageOf(failure: Failure): Message {
         hint: `ss -ltnp 'sport = :${port}'`,
       };
     }
-    case 'pattern-too-slow':
+    case 'pattern-too-slow': {
+      const excess = failure.why === 'time' ? 'long' : 'much memory';
       return {
         message:
-          `"${clip(safe(failure.pattern), 80)}" takes too ` +
-          `${failure.why === 'time' ? 'long' : 'much memory'} on the line at byte ${failure.from}: "${safe(failure.line)}"`,
+          `"${clip(safe(failure.pattern), 80)}" takes too ${excess}` +
+          ` on the line at byte ${failure.from}: "${safe(failure.line)}"`,
         hint: 'simplify the pattern: avoid a repetition inside a repetition, such as (a+)+',
       };
+    }
     case 'port-taken': {
       const { job } = failure;
       const name = job ? `${job.name === null ? '' : `${safe(job.name)} `}${job.id}` : '';

@@ -107,7 +107,7 @@ export function restartMessageOf({ id, why, errno }: Extract<Failure, { code: 'n
       };
     case 'environment':
       return {
-        message: `the stored environment of job ${id} (--keep-env) cannot be read (${errno}); nothing was done`,
+        message: `the stored environment of job ${id} (--keep-env) is unreadable: ${errno}; nothing was done`,
         hint: `bgjob show ${id}; bgjob run uses the environment of the call`,
       };
     default:

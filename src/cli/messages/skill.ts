@@ -4,7 +4,10 @@ import { safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 
-/** What `bgjob skill` did at a place; `next`: the new bytes, null for no file; `old`: the version that wrote the old text. */
+/**
+ * A change of `bgjob skill` at a place. `next`: the new bytes, null for no file; `old`: the version of the
+ * old text.
+ */
 interface SkillChange {
   place: { name: string; path: string; real: string; found: object | null };
   action: 'written' | 'updated' | 'unchanged' | 'removed' | 'absent';
@@ -56,7 +59,7 @@ export function skillMessageOf(
     case 'damaged-block':
       return {
         message: `${path} has half a bgjob block, or more than one; nothing was changed`,
-        hint: 'one line "<!-- bgjob:begin -->" and, below it, one "<!-- bgjob:end -->", or neither; then again',
+        hint: 'one line "<!-- bgjob:begin -->" and below it one "<!-- bgjob:end -->", or neither; then again',
       };
     case 'outside':
       return {

@@ -37,8 +37,8 @@ const MESSAGES = {
 } as const;
 
 /**
- * A habit from shells without a job runner. `alone`: no other command of the line has output. `both`: stderr goes to
- * the file, too. `file`: as it was typed.
+ * A habit from shells without a job runner. `alone`: no other command of the line has output. `both`: stderr
+ * goes to the file, too. `file`: as it was typed.
  */
 export type Habit =
   | { code: keyof typeof MESSAGES }
@@ -54,7 +54,8 @@ function fileWarning({ code, file, alone, both, appends }: Extract<Habit, { file
     };
   }
   const shown = clip(safe(file), 40);
-  const tee = `${both ? '2>&1 ' : ''}| tee ${appends ? '-a ' : ''}${shown === file ? file : 'FILE'} does both`;
+  const to = shown === file ? file : 'FILE';
+  const tee = `${both ? '2>&1 ' : ''}| tee ${appends ? '-a ' : ''}${to} does both`;
   const what = both ? 'the output' : 'stdout';
   const tail = both && alone ? 'shows nothing' : 'does not show it';
   return { code, message: `${what} goes to ${shown}, not into the log: bgjob tail ${tail}; ${tee}` };

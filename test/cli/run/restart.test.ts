@@ -129,7 +129,7 @@ rigTest('--keep-env: the environment that was kept, whatever the call has', asyn
   fs.writeFileSync(rig.file(1, 'env.json'), '{}');
   const damaged = await rig.bgjob(['restart', '1']);
   assert.equal(damaged.code, 125);
-  assert.match(damaged.stderr, /the stored environment of job 1 \(--keep-env\) cannot be read/);
+  assert.match(damaged.stderr, /the stored environment of job 1 \(--keep-env\) is unreadable/);
 });
 
 rigTest('a script, also after the job that brought it was removed', async (rig) => {
