@@ -99,7 +99,7 @@ rigTest('what still runs is not silent while its stderr flows', async (rig) => {
 
 rigTest('a question on stderr is one', async (rig) => {
   const { stderr } = await rig.bgjob(['run', '--split', '-w', 'printf "Overwrite? " >&2']);
-  assert.match(stderr, /^\| Overwrite\? \n\(its last words look like a question: /m);
+  assert.match(stderr, /^\| Overwrite\? \n\(the last line looks like a question: /m);
 });
 
 rigTest('tail --grep looks at both, and counts what it shows of both together', async (rig) => {
