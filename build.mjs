@@ -1,5 +1,5 @@
-// Bundles the command line and the supervisor into one CommonJS file each: separate modules, or ES modules, cost
-// half a Node start per call. Writes only into `dist/`, `dist-test/` and `man/`, which git ignores.
+// Bundles the command line and the supervisor into one CommonJS file each: separate modules, or ES modules,
+// cost half a Node start per call. Writes only into `dist/`, `dist-test/` and `man/`, which git ignores.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const chunks = {
   'regex-thread': 'src/engine/search/regex-thread.ts',
 };
 
-/** What our sources load with `await import(…)`, and packages that they `require`, become files of their own. */
+/** What our sources load with `await import(…)`, and packages that they `require`: files of their own. */
 const lazyChunks = ({ onResolve }) =>
   onResolve({ filter: /.*/ }, ({ kind, path, resolveDir }) => {
     const isLazy = kind === 'dynamic-import' || (kind === 'require-call' && !/^(\.|node:)/.test(path));
@@ -25,7 +25,7 @@ const lazyChunks = ({ onResolve }) =>
     return { path: `./${name}.js`, external: true };
   });
 
-/** commander loads node:child_process for subcommands of another kind than ours: a sixth of a bare Node start. */
+/** commander loads node:child_process, for subcommands of another kind than ours: a sixth of a Node start. */
 const emptied = [];
 const noSubprograms = ({ onResolve, onLoad }) => {
   onResolve({ filter: /^node:child_process$/ }, ({ importer, path }) => {

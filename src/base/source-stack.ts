@@ -1,4 +1,4 @@
-/** Stacks of bugs, with positions in the sources instead of the bundles. Nothing else reads the source maps. */
+/** Stacks of bugs, with positions in the sources instead of the bundles. */
 import { readFileSync } from 'node:fs';
 
 const POSITION = /(\/[^\n():]*\.js):(\d+):(\d+)/g;

@@ -1,8 +1,8 @@
 /**
- * The answer to Tab, for the scripts of the three shells: `bgjob completion words -- WORD...`. The last word is at the
- * cursor. The first line says what the shell completes by itself: `words` (nothing), `files PREFIX`,
- * `directories PREFIX`, or `command N`: the command of a job begins with word N. Each other line is a word, and after
- * a tab what it means.
+ * The answer to Tab, for the scripts of the three shells: `bgjob completion words -- WORD...`. The last word
+ * is at the cursor. The first line says what the shell completes by itself: `words` (nothing), `files
+ * PREFIX`, `directories PREFIX`, or `command N`: the command of a job begins with word N. Each other line is
+ * a word, and after a tab what it means.
  */
 import { COMMON, type Options, type Verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';

@@ -1,7 +1,8 @@
 # fish completion for bgjob, made by: bgjob completion fish
 function __bgjob_complete
     set -l words (commandline -opc)
-    set -l answer (command $words[1] completion words -- $words[2..-1] (commandline -ct) 2>/dev/null </dev/null)
+    set -l typed $words[2..-1] (commandline -ct)
+    set -l answer (command $words[1] completion words -- $typed 2>/dev/null </dev/null)
     set -l does (string split ' ' -- $answer[1])
     set -l path (string replace -- "$does[2]" '' (commandline -ct))
     switch "$does[1]"

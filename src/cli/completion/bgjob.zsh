@@ -2,8 +2,9 @@
 # zsh completion for bgjob, made by: bgjob completion zsh
 _bgjob() {
   local bgjob=${(Q)words[1]} line ret=1
-  local -a answer does offered
-  answer=("${(@f)$("$bgjob" completion words -- "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null </dev/null)}")
+  local -a typed answer does offered
+  typed=("${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}")
+  answer=("${(@f)$("$bgjob" completion words -- "$typed[@]" 2>/dev/null </dev/null)}")
   does=(${=answer[1]})
   if [[ $does[1] == command ]]; then
     shift $((does[2] + 1)) words

@@ -1,6 +1,7 @@
 /**
- * Words for Tab that come from the home: ids, names, queues, schedules. One word a line, and after a tab what it
- * means. A word has only letters, digits and `. _ - @`, whatever is on the disk: a shell takes it as it is.
+ * Words for Tab that come from the home: ids, names, queues, schedules. One word a line, and after a tab what
+ * it means. A word has only letters, digits and `. _ - @`, whatever is on the disk: a shell takes it as it
+ * is.
  */
 import { ignoreSystemError } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';

@@ -1,4 +1,7 @@
-/** What each word of a bgjob call may be, from the table of verbs alone: a new verb or option needs nothing here. */
+/**
+ * What each word of a bgjob call may be, from the table of verbs alone: a new verb or option needs nothing
+ * here.
+ */
 import { STATE_WORDS } from '../../job/view.ts';
 import type { Verb } from '../command/command.ts';
 import type { WordKind } from './candidates.ts';

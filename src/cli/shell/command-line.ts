@@ -1,4 +1,6 @@
-/** The command of `run`: words as they are, one shell line, or a script. Nothing here runs or reads anything. */
+/**
+ * The command of `run`: words as they are, one shell line, or a script. Nothing here runs or reads anything.
+ */
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
@@ -16,11 +18,11 @@ export interface Command {
 /** Keywords and builtins of bash: they need no program in PATH. */
 const SHELL_WORDS = new Set(
   (
-    'if then else elif fi for while until do done case esac function select time in coproc . : [ alias bg bind ' +
-    'break builtin caller cd command compgen complete compopt continue declare dirs disown echo enable eval exec ' +
-    'exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd ' +
-    'read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit ' +
-    'umask unalias unset wait'
+    'if then else elif fi for while until do done case esac function select time in coproc . : [ alias ' +
+    'bg bind break builtin caller cd command compgen complete compopt continue declare dirs disown echo ' +
+    'enable eval exec exit export false fc fg getopts hash help history jobs kill let local logout ' +
+    'mapfile popd printf pushd pwd read readarray readonly return set shift shopt source suspend test ' +
+    'times trap true type typeset ulimit umask unalias unset wait'
   ).split(' '),
 );
 
@@ -28,8 +30,8 @@ const SHELL_WORDS = new Set(
 const WORDS = /^[\w@%+:,./ =-]+$/;
 
 /**
- * The program of a line of plain words: if it does not exist, the job is refused before it is made. Undefined: only a
- * shell can tell what the line runs.
+ * The program of a line of plain words: if it does not exist, the job is refused before it is made.
+ * Undefined: only a shell can tell what the line runs.
  */
 function onlyCommand(line: string): string | undefined {
   if (!WORDS.test(line)) return undefined;
@@ -51,8 +53,8 @@ export function lineMeant([first = '', ...rest]: string[]): string | undefined {
 const LIKE_PROGRAMS = new Set(['true', 'false']);
 
 /**
- * The words of a line that needs no shell: a program in PATH, and plain words. A path may name a script without `#!`,
- * which only a shell runs.
+ * The words of a line that needs no shell: a program in PATH, and plain words. A path may name a script
+ * without `#!`, which only a shell runs.
  */
 export function plainWords(line: string): string[] | undefined {
   const words = line.trim().split(/ +/);
@@ -75,7 +77,9 @@ function shellOf(pipefail: boolean): string[] {
 /** Whether the script is on stdin: `run -`, with or without arguments for it. */
 export const isScriptCall = (words: string[], separated: boolean): boolean => !separated && words[0] === '-';
 
-/** A script with its arguments. `at`: the place of its path in argv; the path is known when the job has an id. */
+/**
+ * A script with its arguments. `at`: the place of its path in argv; the path is known when the job has an id.
+ */
 export function scriptCommand(
   script: Uint8Array,
   args: string[],
@@ -99,7 +103,9 @@ export function scriptCommand(
   };
 }
 
-/** `separated`: `--` stood before the words. `hasFunctions`: the environment defines functions of the shell. */
+/**
+ * `separated`: `--` stood before the words. `hasFunctions`: the environment defines functions of the shell.
+ */
 export function parseCommand(
   words: string[],
   separated: boolean,

@@ -1,7 +1,7 @@
 /**
- * Habits from shells without a job runner, found in a shell line by regular expressions: `&`, `nohup`, `setsid`,
- * `disown`, `| tail`, `> file`. They only serve warnings, so doubt means silence: a line with a here-document or
- * with nested substitutions has no habits.
+ * Habits from shells without a job runner, found in a shell line by regular expressions: `&`, `nohup`,
+ * `setsid`, `disown`, `| tail`, `> file`. They only serve warnings, so doubt means silence: a line with a
+ * here-document or with nested substitutions has no habits.
  */
 import { type Habit, habitWarning, type Warning } from '../messages/warnings.ts';
 
@@ -133,7 +133,10 @@ function wordHabits(words: string[]): Habit[] {
 /** A command without any of these has no habit. */
 const SUSPICIOUS = /[&|>]|nohup|setsid/;
 
-/** What to warn about before these words are run; `separated`: `--` stood before them. Scripts have no warnings. */
+/**
+ * What to warn about before these words are run; `separated`: `--` stood before them. Scripts have no
+ * warnings.
+ */
 export function warningsOf(words: string[], separated: boolean): Warning[] {
   if (!words.some((word) => SUSPICIOUS.test(word))) return [];
   const isLine = words.length === 1 && !separated;

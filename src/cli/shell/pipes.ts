@@ -1,6 +1,6 @@
 /**
- * Jobs that lose pipefail: without bash, a shell does not notice a failure before the last `|`. Whether a line holds a
- * pipe is guessed by patterns; it serves hints only.
+ * Jobs that lose pipefail: without bash, a shell does not notice a failure before the last `|`. Whether a
+ * line holds a pipe is guessed by patterns; it serves hints only.
  */
 import { findTool } from '../../engine/os/programs.ts';
 import type { Spec } from '../../job/spec.ts';
@@ -37,7 +37,10 @@ export function hasPipe(text: string): boolean {
 /** The parts of a job that say which shell runs it. */
 type ShellCall = Pick<Spec, 'argv' | 'line' | 'script'> & { scriptBytes?: Uint8Array };
 
-/** Whether a shell without pipefail runs a job with a pipe. The interpreter of a `#!` line is the user's choice. */
+/**
+ * Whether a shell without pipefail runs a job with a pipe. The interpreter of a `#!` line is the user's
+ * choice.
+ */
 export function losesPipefail(call: ShellCall): boolean {
   if (shellOf(call) !== 'sh') return false;
   const { line, scriptBytes } = call;

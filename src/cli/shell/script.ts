@@ -1,6 +1,6 @@
 /**
- * The script of `run -`: how it is read from stdin, and its `#!` line, which is split as the kernel splits it: an
- * interpreter and at most one argument. A script without `#!` is for the shell.
+ * The script of `run -`: how it is read from stdin, and its `#!` line, which is split as the kernel splits
+ * it: an interpreter and at most one argument. A script without `#!` is for the shell.
  */
 import { readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';

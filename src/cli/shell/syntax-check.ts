@@ -1,12 +1,14 @@
 /**
- * Which lines of a batch the shell would refuse for their syntax. A regular expression knows most lines. About all the
- * others bash is asked in one start, which runs nothing of them.
+ * Which lines of a batch the shell would refuse for their syntax. A regular expression knows most lines.
+ * About all the others bash is asked in one start, which runs nothing of them.
  */
 import { findTool } from '../../engine/os/programs.ts';
 
 const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
 
-/** A character or a quoted part of a word. No text is read in two ways, so the expression takes linear time. */
+/**
+ * A character or a quoted part of a word. No text is read in two ways, so the expression takes linear time.
+ */
 const PIECE = String.raw`(?:[\w@%+:,./=~^*?-]|\\[^\n]|'[^']*'|"[^"\\$!\x60]*"|\$\w|\$\{\w+\})`;
 const REDIRECT = String.raw`(?:&?>>?|>&|<)[ \t]*${PIECE}+`;
 /** Words that begin, divide or end a compound command, or change how it is run. */
@@ -35,8 +37,8 @@ const MOST_ANSWER_BYTES = 2 ** 28;
 const UNSURE = /<<|\\$/;
 
 /**
- * A line is put in brackets in a function. A right line is right in both. A wrong line is wrong in at least one of them:
- * text that closes the first bracket does not close the second.
+ * A line is put in brackets in a function. A right line is right in both. A wrong line is wrong in at least
+ * one of them: text that closes the first bracket does not close the second.
  */
 const BRACKETS = [
   ['( ', '\n)'],
@@ -62,8 +64,8 @@ function* portions(lines: string[]): Generator<number[]> {
 }
 
 /**
- * Asks bash about many lines at once, as functions in its environment: bash parses these when it starts, and runs nothing.
- * Returns for each line whether it is right; undefined: it must be asked alone.
+ * Asks bash about many lines at once, as functions in its environment: bash parses these when it starts, and
+ * runs nothing. Returns for each line whether it is right; undefined: it must be asked alone.
  */
 function judge(bash: string, lines: string[]): (boolean | undefined)[] {
   const judged = lines.map((): boolean | undefined => undefined);

@@ -1,6 +1,7 @@
 /**
- * How bgjob knows its own text: a page by its last line, and in a file of the user, such as AGENTS.md, a block between two
- * marks. Pure. The text of such a file has one character for each byte (latin1), so all bytes outside of the block stay.
+ * How bgjob knows its own text: a page by its last line, and in a file of the user, such as AGENTS.md, a
+ * block between two marks. Pure. The text of such a file has one character for each byte (latin1), so all
+ * bytes outside of the block stay.
  */
 
 const PAGE_MARK = /<!-- bgjob skill ([\w.+-]+).*-->\s*$/;
@@ -19,7 +20,9 @@ export const blockOf = (version: string, text: string): string =>
 /** A mark, on a line of its own, as a formatter may leave it. */
 const MARK = /^[ \t]*<!--[ \t]*bgjob:(begin|end)\b[ \t]*(\d[\w.+-]*)?.*$/gm;
 
-/** Where a block lies in its file, with both marks; `version`: that of the bgjob that wrote it, if it says so. */
+/**
+ * Where a block lies in its file, with both marks; `version`: that of the bgjob that wrote it, if it says so.
+ */
 export interface Block {
   from: number;
   to: number;

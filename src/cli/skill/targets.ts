@@ -25,7 +25,9 @@ export interface Target {
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const SKILL = 'skills/bgjob/SKILL.md';
 
-/** The directory that a place belongs to, and the path below it. Throws a system error for an unknown user. */
+/**
+ * The directory that a place belongs to, and the path below it. Throws a system error for an unknown user.
+ */
 function named(context: Context, name: TargetName, project: string): { base: string; below: string } {
   if (name === 'user') {
     const own = context.env['CLAUDE_CONFIG_DIR'];

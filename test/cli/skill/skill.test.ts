@@ -222,7 +222,7 @@ rigTest('AGENTS.md: made, added to, left alone, given back byte for byte', async
     await refuses(
       rig,
       `--agents-md${option}`,
-      /AGENTS\.md has half a bgjob block, or more than one; nothing was changed\n {2}hint: one line "<!-- bgjob:begin/,
+      /AGENTS\.md has half a bgjob block, or more than one; nothing was changed\n {2}hint: leave one line "<!-- bgjob:begin/,
     );
 });
 
