@@ -9,7 +9,7 @@ import type { BaseFailure } from '../base/result.ts';
 export { ok } from '../base/result.ts';
 
 /** Why the home directory cannot be used. */
-export type HomeTrouble =
+type HomeTrouble =
   | 'not-a-directory'
   | 'symbolic-link'
   | 'foreign'

@@ -10,7 +10,7 @@ import { identitySchema } from './identity.ts';
 export type JobId = number;
 
 /** Where stdin comes from; null in a spec: /dev/null. */
-export const stdinSchema = is.variant('kind', {
+const stdinSchema = is.variant('kind', {
   /** From `send`, until `send --eof`. */
   hold: {},
   /** From a file of the caller. */
@@ -21,7 +21,7 @@ export const stdinSchema = is.variant('kind', {
 export type Stdin = is.SchemaType<typeof stdinSchema>;
 
 /** The size of a terminal in characters. */
-export const terminalSchema = is.object({ columns: is.count, rows: is.count });
+const terminalSchema = is.object({ columns: is.count, rows: is.count });
 export type TerminalSize = is.SchemaType<typeof terminalSchema>;
 
 /** Whether `send` can write to the job. */
@@ -47,7 +47,7 @@ const callerTerminalSchema = is.object({
 export type CallerTerminal = is.SchemaType<typeof callerTerminalSchema>;
 
 /** `--notify`: when the user is notified of the end, and where. */
-export const noticeSchema = is.object({
+const noticeSchema = is.object({
   when: is.literal('always', 'failure'),
   /** The variables (`NAME=value`) that lead to the desktop of the call, if there is one. */
   desktop: is.listOf(is.text),
@@ -73,7 +73,7 @@ export const isNotified = ({ when }: Notice, { outcome, code, stop }: End): bool
   when === 'always' || (code !== 0 && outcome.kind !== 'cancelled' && stop?.cause !== 'kill');
 
 /** What started a job that was not typed. */
-export const originSchema = is.variant('kind', {
+const originSchema = is.variant('kind', {
   /** `at`: the time for which the job was due; null: `cron run`. */
   schedule: { name: is.text, at: is.nullable(is.time) },
   /** `delivery`: the id that the sender gave it, if any. */

@@ -38,7 +38,7 @@ export type Stop = is.SchemaType<typeof stopSchema>;
 /** An exit status is one byte: 256 would arrive as 0. */
 const exitCode: is.Schema<number> = is.upTo(255);
 
-export const outcomeSchema = is.variant('kind', {
+const outcomeSchema = is.variant('kind', {
   /** The main process ended, and not by a signal of bgjob; `afterKill`: after bgjob had sent one. */
   exited: { code: exitCode, afterKill: is.flag },
   /** The main process was killed by a signal of bgjob. */
@@ -84,7 +84,7 @@ export function exitCodeOf(outcome: Outcome): number {
 }
 
 /** The pauses of a running job. */
-export const pauseSchema = is.object({
+const pauseSchema = is.object({
   /** The number of the last request that was done. */
   request: is.count,
   /** The length of all finished pauses. */
@@ -93,7 +93,7 @@ export const pauseSchema = is.object({
   since: is.nullable(is.object({ at: is.time, monotonicMs: is.amount, by: is.text })),
 });
 
-export const statusSchema = is.variant('phase', {
+const statusSchema = is.variant('phase', {
   /** The job waits to run again. A job that waits for its first start has no state. */
   queued: { notBefore: is.nullable(is.time) },
   starting: {},

@@ -8,10 +8,7 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** The result of reading a record. */
-export type Stored =
-  | { kind: 'absent' }
-  | { kind: 'unreadable'; why: string }
-  | { kind: 'text'; text: string };
+type Stored = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'text'; text: string };
 
 /**
  * One buffer for all reads, because nearly all records fit: a list of 10,000 jobs must not allocate 10,000

@@ -16,7 +16,7 @@ export interface Missed {
   times: number;
 }
 
-export interface Due {
+interface Due {
   /** The time for which a job starts; null: none. */
   fire: number | null;
   /** How many times this one job covers. */

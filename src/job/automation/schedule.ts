@@ -4,7 +4,7 @@ import type { Home } from '../home/home.ts';
 import type { Found } from '../home/records.ts';
 import { listTemplates, readTemplate, templateFields } from './template-records.ts';
 
-export const scheduleSchema = is.object({
+const scheduleSchema = is.object({
   ...templateFields,
   /** As typed: five or six fields, `@daily`, `@every 90s`. */
   expression: is.text,

@@ -96,7 +96,7 @@ export function setTemplatePaused(paths: TemplatePaths, paused: boolean): void {
 const claimSchema = is.object({ v: is.version(1), job: is.count, identity: identitySchema });
 
 /** The claim to start `job` for a key: a time, or a delivery. */
-export interface StartClaim {
+interface StartClaim {
   key: string;
   generation: number;
   job: JobId;
@@ -133,7 +133,7 @@ export function forgetClaim(paths: TemplatePaths, key: string, generation: numbe
 
 // ---- the journal -----------------------------------------------------------------------------------------
 
-export const eventSchema = is.object({
+const eventSchema = is.object({
   /** The time for which it was due, or at which it came. */
   at: is.time,
   /** The last of several times in a row. */

@@ -7,7 +7,7 @@ import type { Home } from '../home/home.ts';
 import type { Found } from '../home/records.ts';
 import { listTemplates, readTemplate, templateFields } from './template-records.ts';
 
-export const triggerSchema = is.object({
+const triggerSchema = is.object({
   ...templateFields,
   /** The address of its listener: an IP address in the usual notation, and a port. They never change. */
   host: is.text,

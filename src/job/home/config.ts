@@ -71,7 +71,7 @@ const KEYS: Record<string, Key | Record<string, Key>> = {
   },
 };
 
-export const configPath = (home: string): string => `${home}/config.json`;
+const configPath = (home: string): string => `${home}/config.json`;
 
 const broken = (path: string, key: string | null, trouble: ConfigTrouble) =>
   fail({ code: 'bad-config', path, key, trouble });

@@ -122,7 +122,7 @@ export function homePath(env: NodeJS.ProcessEnv): string {
 const LONGEST_PATH_BYTES = 3900;
 
 /** Whether a home may be at this path. Fails if something unsafe is there. */
-export function inspectHome(path: string): Result<'there' | 'absent'> {
+function inspectHome(path: string): Result<'there' | 'absent'> {
   if (Buffer.byteLength(path) > LONGEST_PATH_BYTES)
     return fail({ code: 'io', doing: 'open', path, errno: 'ENAMETOOLONG' });
   // Node replaces bytes that are not UTF-8 by this character, and would create a directory of another name

@@ -12,7 +12,7 @@ import type { JobId } from '../spec.ts';
 import type { Home } from './home.ts';
 import { parseId } from './ids.ts';
 
-export interface EndedJob {
+interface EndedJob {
   id: JobId;
   /** Milliseconds since 1970. */
   endedAt: number;

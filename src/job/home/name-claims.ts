@@ -25,7 +25,7 @@ export interface JobName {
 }
 
 /** The claim of a job on a name. */
-export interface NameClaim extends JobName {
+interface NameClaim extends JobName {
   generation: number;
   id: JobId;
 }

@@ -17,7 +17,7 @@ const pauseRequestSchema = is.object({
   by: is.text,
   attempt: is.count,
 });
-export type PauseRequest = is.SchemaType<typeof pauseRequestSchema>;
+type PauseRequest = is.SchemaType<typeof pauseRequestSchema>;
 
 /** Writes a request and returns its number. Throws system errors. */
 export function writePauseRequest(job: JobPaths, request: PauseRequest): number {

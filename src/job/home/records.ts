@@ -107,7 +107,7 @@ export interface Owner {
 }
 
 /** An owner on record; `knows`: the needs that its program knows. */
-export interface RecordedOwner extends Owner {
+interface RecordedOwner extends Owner {
   knows: string[];
 }
 

@@ -50,7 +50,7 @@ const MOST_HEAD_BYTES = 16 * 1024;
 const MOST_REQUESTS = 100;
 
 /** What the server needs from the listener. */
-export interface RequestHandler {
+interface RequestHandler {
   /** Whether this host name means the listener. */
   mayHost(host: string): boolean;
   /** Whether the head of a request has the secret. */

@@ -12,7 +12,7 @@ import { findTool } from '../../engine/os/programs.ts';
 import type { Home } from '../../job/home/home.ts';
 
 /** `unsupported`: this file system or machine has no holes; `failed`: try again. */
-export type Punched = 'done' | 'unsupported' | 'failed';
+type Punched = 'done' | 'unsupported' | 'failed';
 
 /** Errors of fallocate where holes do not work. That of busybox has no option for them. */
 const CANNOT = /not supported|unsupported|unrecognized|invalid option|usage/i;

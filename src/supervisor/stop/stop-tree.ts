@@ -12,7 +12,7 @@ import type { Event } from '../../job/lifecycle.ts';
 import type { Status, StatusOf } from '../../job/state.ts';
 
 /** What is needed of the owner. */
-export interface Stoppable {
+interface Stoppable {
   readonly job: JobPaths;
   readonly owner: Owner;
   readonly attempt: number;
