@@ -37,10 +37,13 @@ export class LogPosition {
     return this.end - this.bytes.length;
   }
 
-  /** Whether a file still has these bytes there. */
-  isIn(fd: number): boolean {
+  /** Whether a file still has these bytes there. Bytes in the hole are not compared. */
+  isIn(fd: number, hole = { from: 0, to: 0 }): boolean {
     const now = Buffer.alloc(this.bytes.length);
-    return readAt(fd, now, this.from) === now.length && now.equals(this.bytes);
+    if (readAt(fd, now, this.from) !== now.length) return false;
+    const [before, after] = [hole.from, hole.to].map((at) => Math.max(0, at - this.from)) as [number, number];
+    const parts = [[0, before] as const, [after, now.length] as const];
+    return parts.every(([from, to]) => now.subarray(from, to).equals(this.bytes.subarray(from, to)));
   }
 
   /** This position in a record. */

@@ -306,13 +306,11 @@ export class Log {
     return { ...recorded, from, to, base, floor };
   }
 
-  /** Whether the file still holds the bytes of the last read; true if these were trimmed since. */
+  /** Whether the file still holds the bytes of the last read, as far as these were not trimmed since. */
   private isUnchanged(trimming: Trimming | null): boolean {
-    const { position, positionBase } = this;
     const { base = 0, from = 0, to = 0 } = trimming ?? {};
-    const isTrimmed = base !== positionBase || (base + position.from < to && base + position.end > from);
-    if (isTrimmed) [this.position, this.positionBase] = [LogPosition.none, base];
-    return isTrimmed || position.isIn(this.fd);
+    if (base !== this.positionBase) [this.position, this.positionBase] = [LogPosition.none, base];
+    return this.position.isIn(this.fd, { from: from - base, to: to - base });
   }
 
   /**

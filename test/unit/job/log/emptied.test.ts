@@ -189,6 +189,20 @@ folderTest('emptied, cut, written and read in any order', (dir) => {
       fresh.close();
       owner.close();
     }),
-    { numRuns: rounds(300, 2000) },
+    {
+      numRuns: rounds(300, 2000),
+      examples: [
+        // emptied and cut between two reads: what the reader remembers is half in the hole
+        [
+          [
+            { do: 'write', lines: 10 },
+            { do: 'read', reader: 1 },
+            { do: 'empty' },
+            { do: 'write', lines: 73 },
+            { do: 'trim' },
+          ],
+        ],
+      ],
+    },
   );
 });
