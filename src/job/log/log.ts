@@ -157,7 +157,7 @@ export class Log {
     return stored?.kind === 'text' ? stored.text : '';
   }
 
-  /** Whether a later attempt writes another file, because the log was moved away or removed before it began. */
+  /** Whether a later attempt writes another file, because this one was moved away or removed. */
   get isPast(): boolean {
     if (this.readAttempt() === this.attempt) return false;
     const fd = openFile(this.job[this.stream]);
