@@ -1,6 +1,7 @@
-/** Coloured tables. It loads chalk, and is loaded only where stdout is a terminal. */
+/** Coloured tables. It loads chalk and cli-table3, and is loaded only where stdout is a terminal. */
 import { Chalk } from 'chalk';
-import { cut, fitColumns, GAP, pad, widthOf } from './columns.ts';
+import Table from 'cli-table3';
+import { cut, fitColumns, GAP } from './columns.ts';
 import type { Tone } from './state-style.ts';
 
 export { toneOf } from './state-style.ts';
@@ -11,6 +12,10 @@ export interface Row {
   /** Ended long ago: dim. */
   isOld?: boolean;
 }
+
+const EDGES = ['top', 'mid', 'bottom'].flatMap((edge) => [edge, `${edge}-mid`]);
+const SIDES = ['left', 'right'].flatMap((side) => [side, `${side}-mid`, `top-${side}`, `bottom-${side}`]);
+const NO_LINES = Object.fromEntries([...EDGES, ...SIDES].map((name) => [name, '']));
 
 /** A table that fits `width`, as `fitColumns` does it. `toned` is the column of the state. */
 export function renderTable(
@@ -31,20 +36,18 @@ export function renderTable(
   // the last column of a terminal wraps on some
   const all = rows.map(({ cells }) => cells);
   const { shown, widths } = fitColumns(heads, all, width - 1, spare);
-  const line = (paintCell: (n: number, cell: string) => string, cells: string[]): string =>
-    shown
-      .map((n, at) => {
+  const table = new Table({
+    chars: { ...NO_LINES, middle: GAP },
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+  });
+  table.push(shown.map((n) => chalk.dim(heads[n]!)));
+  for (const { cells, tone, isOld } of rows)
+    table.push(
+      shown.map((n, at) => {
         const cell = cut(cells[n]!, widths[at]!);
-        return paintCell(n, cell) + pad('', widths[at]! - widthOf(cell));
-      })
-      .join(GAP)
-      .trimEnd();
-  const paintRow =
-    ({ tone, isOld }: Row) =>
-    (n: number, cell: string): string => {
-      if (n === toned && (tone === 'bad' || !isOld)) return paint[tone](cell);
-      return isOld ? chalk.dim(cell) : cell;
-    };
-  const head = line((_, cell) => chalk.dim(cell), heads);
-  return [head, ...rows.map((row) => line(paintRow(row), row.cells))].join('\n');
+        if (n === toned && (tone === 'bad' || !isOld)) return paint[tone](cell);
+        return isOld ? chalk.dim(cell) : cell;
+      }),
+    );
+  return table.toString().replace(/ +$/gm, '');
 }
