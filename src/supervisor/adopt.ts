@@ -97,7 +97,7 @@ function startedBefore(supervision: Supervision): void {
 function findWatcher({ job, owner }: Supervision): number | undefined {
   const parent = process.ppid;
   const isWatcher = HAS_PROC
-    ? hasOpen(parent, filesAt([job.alive]), true)
+    ? hasOpen(parent, filesAt([job.alive]))
     : readShim(job, owner.identity).watcher?.pid === parent;
   return parent > 1 && isWatcher ? parent : undefined;
 }

@@ -41,6 +41,12 @@ export function readRecord(path: string): Stored {
   }
 }
 
+/** The text of a record; empty if it cannot be read. */
+export function readText(path: string): string {
+  const stored = readRecord(path);
+  return stored.kind === 'text' ? stored.text : '';
+}
+
 /** Errors of a read at an offset from a directory, a FIFO or a socket. */
 const NO_FILE = ['EISDIR', 'ESPIPE', 'EAGAIN'];
 

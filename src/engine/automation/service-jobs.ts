@@ -10,7 +10,7 @@ import { systemClock } from '../../base/clock.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
 import { hasReader, wakeReader } from '../../base/fs/fifo.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, systemError } from '../../base/result.ts';
 import type { Address } from '../../job/automation/trigger.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -144,6 +144,6 @@ const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 /** For the service itself: makes its FIFO and holds it open. Throws system errors. */
 export async function openServiceFifo(home: Home, path: string): Promise<number> {
   const made = await makeFifoAt(home, path);
-  if (!made.ok) throw Object.assign(new Error(path), { code: 'EIO' });
+  if (!made.ok) throw systemError('EIO', path);
   return openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
 }

@@ -2,10 +2,10 @@
  * Checks the location of the home: whether it can be used and written, its file system, and the room that is
  * left.
  */
-import { existsSync, mkdirSync, rmdirSync, type StatsFs, statfsSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readSystemText } from '../../base/fs/read-record.ts';
-import { attemptQuietly, errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { readConfig } from '../../job/home/config.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
@@ -70,17 +70,11 @@ function tryFolder(home: string, parent: string, exists: boolean): Result<void> 
 }
 
 function checkRoom(path: string, folder: string): Finding[] {
-  let stat: StatsFs;
-  try {
-    stat = statfsSync(folder);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return [];
-  }
-  const { blocks, bavail, bsize, files, ffree } = stat;
+  const stat = attemptQuietly(() => statfsSync(folder));
+  // file systems of the kernel (/proc) have no blocks
+  if (!stat?.blocks) return [];
+  const { bavail, bsize, files, ffree } = stat;
   const found: Finding[] = [];
-  // file systems of the kernel (/proc) have neither
-  if (blocks === 0) return found;
   if (bavail * bsize < MIN_BYTES)
     found.push({ code: 'home-full', path, what: 'bytes', left: bavail * bsize });
   // some file systems have no fixed number of files, and report 0

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Finding } from './findings.ts';
 
 const LINGERING = '/var/lib/systemd/linger';
@@ -42,20 +42,11 @@ function endsProcesses(user: string): boolean {
   return /^(yes|y|true|t|on|1)$/i.test(setting(texts, 'KillUserProcesses'));
 }
 
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return String(process.getuid!());
-  }
-}
-
 /** Whether logind or the user's systemd ends jobs of this session. */
 export function checkLogin(): Finding[] {
   const text = readSystemText('/proc/self/cgroup');
   const group = /^(?:0:|\d+:name=systemd):(\/.+)$/m.exec(text)?.[1] ?? '';
-  const user = userName();
+  const user = attemptQuietly(() => userInfo().username) ?? String(process.getuid!());
   if (/\/user@\d+\.service(\/|$)/.test(group))
     return existsSync(join(LINGERING, user)) ? [] : [{ code: 'not-lingering', user }];
   const unit = /\/(session-[^/]+\.scope)(\/|$)/.exec(group)?.[1];

@@ -3,13 +3,13 @@
  * Checks for features of Linux run only where there is a /proc. Each check takes milliseconds, and none can
  * hang.
  */
-import { readdirSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { findEnclosure, isProcForeign } from '../os/call-sandbox.ts';
-import { HAS_PROC, readStat } from '../os/process-identity.ts';
+import { HAS_PROC, pidsInProc, readStat } from '../os/process-identity.ts';
 import { readCommandLine } from '../os/process-table.ts';
 import { findTool, newSession } from '../os/programs.ts';
 import type { Finding, LimitName } from './findings.ts';
@@ -54,9 +54,8 @@ const EXEMPT = (1n << 21n) | (1n << 24n);
 function countThreads(): number {
   const uid = process.getuid!();
   let threads = 0;
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const status = readSystemText(`/proc/${name}/status`);
+  for (const pid of pidsInProc()) {
+    const status = readSystemText(`/proc/${pid}/status`);
     if (Number(/^Uid:\s*(\d+)/m.exec(status)?.[1]) !== uid) continue;
     threads += Number(/^Threads:\s*(\d+)/m.exec(status)?.[1] ?? 0);
   }
@@ -111,8 +110,7 @@ async function checkInit(): Promise<Finding[]> {
     const stat = readStat(pid);
     return stat?.state === 'Z' && stat.ppid === 1;
   };
-  const pids = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
-  const dead = pids.filter(isDead);
+  const dead = pidsInProc().filter(isDead);
   if (dead.length === 0) return [];
   await systemClock.sleep(REAPED_MS);
   const count = dead.filter(isDead).length;

@@ -5,18 +5,8 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
-
-function isWritable(directory: string): boolean {
-  try {
-    accessSync(directory, constants.W_OK);
-    return true;
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return false;
-  }
-}
 
 /** The wait between two tries, milliseconds; random, so that waiting processes do not retry in lockstep. */
 const pauseMs = (): number => 20 + Math.random() * 40;
@@ -24,7 +14,8 @@ const MAX_TRIES = 100;
 
 /** Runs `act` with the lock, or without it after about four seconds; at once where no lock can be made. */
 export async function withGcLock<T>(home: Home, act: () => Promise<T>): Promise<T> {
-  if (!isWritable(home.cache)) return act();
+  const isWritable = attemptQuietly(() => accessSync(home.cache, constants.W_OK) === undefined);
+  if (!isWritable) return act();
   // loading it installs 18 signal handlers: so only here, and never in a supervisor
   const { default: lockfile } = await import('proper-lockfile');
   let release: (() => Promise<void>) | undefined;

@@ -3,7 +3,7 @@
  * for them.
  */
 import { systemClock } from '../../base/clock.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { writeRemoved } from '../../job/rounds/removed-jobs.ts';
 import { exitCodeOf } from '../../job/state.ts';
@@ -21,11 +21,7 @@ export function recordRemoved(home: Home, views: EndedView[]): void {
         .filter((view) => !isFailure(view))
         .map((view) => ({ queue: roundQueueOf(view), leftOut: isLeftOut(home, view), upTo: view.id })),
     };
-    try {
-      writeRemoved(home, project, added, systemClock.now());
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-    }
+    attemptQuietly(() => writeRemoved(home, project, added, systemClock.now()));
   }
 }
 

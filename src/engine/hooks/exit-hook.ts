@@ -6,7 +6,7 @@
  */
 import { closeSync, constants, lstatSync, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -28,12 +28,8 @@ const DUE_MS = 60_000;
 export function startHook(home: Home, spec: Spec): void {
   if (!hasHook(spec) || readHookClaim(home.job(spec.id))) return;
   if (spec.onExit === null && !isNoticeDue(home, spec)) return;
-  try {
-    if (spec.onExit !== null) storeEnvironment(home, spec);
-  } catch (thrown) {
-    // a full disk: then it gets our environment
-    ignoreSystemError(thrown);
-  }
+  // on a full disk it gets our environment
+  if (spec.onExit !== null) attemptQuietly(() => storeEnvironment(home, spec));
   // 3 and 4 may be descriptors of ours, which 'ignore' does not close: the job would seem to be locked
   const nothing = openSync('/dev/null', constants.O_RDONLY);
   const args = [SUPERVISOR, home.path, String(spec.id), '--hook'];

@@ -7,7 +7,7 @@ import { linkSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -30,21 +30,10 @@ function takeSpare(home: Home, path: string): boolean {
   if (spares.length === 0) spares = namesIn(home.cache).filter((name) => name.startsWith(SPARE));
   for (let name = spares.pop(); name !== undefined; name = spares.pop()) {
     const [spare, mine] = [`${home.cache}/${name}`, `${home.cache}/taken.${process.pid}.${name}`];
-    try {
-      if (!isFifo(spare)) continue;
-      renameSync(spare, mine);
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-      continue;
-    }
-    try {
-      // linked, not renamed: it must not replace a FIFO that another process has just put there
-      if (isFifo(mine)) linkSync(mine, path);
-    } catch (thrown) {
-      if (errnoOf(thrown) !== 'EEXIST') continue;
-    } finally {
-      removeQuietly(mine);
-    }
+    attemptQuietly(() => isFifo(spare) && renameSync(spare, mine));
+    // linked, not renamed: it must not replace a FIFO that another process has just put there
+    attemptQuietly(() => isFifo(mine) && linkSync(mine, path));
+    removeQuietly(mine);
     if (isFifo(path)) return true;
   }
   return false;

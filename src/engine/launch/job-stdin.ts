@@ -8,7 +8,7 @@ import { sleepSync } from '../../base/clock.ts';
 import { removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { createExclusive, openRegular } from '../../base/fs/open-file.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, systemError } from '../../base/result.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -28,7 +28,7 @@ export function openInput(job: JobPaths, { stdin }: Pick<Spec, 'stdin'>): number
   const fd = openSync(stdin.path, O_RDONLY | O_NONBLOCK);
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
-  throw Object.assign(new Error(`EINVAL: ${stdin.path}`), { code: 'EINVAL' });
+  throw systemError('EINVAL', stdin.path);
 }
 
 /** Makes the FIFOs of a job that starts at once, if its stdin is held open. */
@@ -50,7 +50,7 @@ export function renewStdin({ stdin, stdinEnd }: JobPaths): void {
     stdio: 'ignore',
     env: {},
   });
-  if (status !== 0) throw Object.assign(new Error('mkfifo'), { code: 'EIO' });
+  if (status !== 0) throw systemError('EIO', 'mkfifo');
 }
 
 /**
@@ -58,16 +58,13 @@ export function renewStdin({ stdin, stdinEnd }: JobPaths): void {
  * killed. Undefined if the FIFO is gone.
  */
 export function openStdinEnd({ stdinEnd }: JobPaths): number | undefined {
-  let reader: number | undefined;
+  // an open for writing needs a reader; this one is closed again, or it would be taken for the holder
+  const reader = attemptQuietly(() => openSync(stdinEnd, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+  if (reader === undefined) return undefined;
   try {
-    // for writing only: a reader would be taken for the holder
-    reader = openSync(stdinEnd, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-    return openSync(stdinEnd, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
+    return attemptQuietly(() => openSync(stdinEnd, O_WRONLY | O_NONBLOCK | O_NOFOLLOW));
   } finally {
-    if (reader !== undefined) closeSync(reader);
+    closeSync(reader);
   }
 }
 

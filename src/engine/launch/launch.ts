@@ -5,7 +5,7 @@
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { createFile, createNameless, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { claimId } from '../../job/home/ids.ts';
@@ -159,13 +159,11 @@ export async function launch(
 
 /** Removes a job that was never started. */
 export function takeBack(home: Home, id: JobId, draft: Pick<Draft, 'name' | 'project'>): void {
-  try {
+  attemptQuietly(() => {
     const title = jobNameOf(draft);
     if (title) withdrawClaims(home, title, id);
     // with retries: a `kill` may write a request into it right now
     rmSync(home.job(id).dir, { recursive: true, force: true, maxRetries: 3, retryDelay: 5 });
     unmarkLive(home, id);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  });
 }

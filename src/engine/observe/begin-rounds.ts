@@ -3,7 +3,7 @@
  * that knows rounds. It runs before this version adds its first job there, so each later job belongs to a
  * round.
  */
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { givenIds } from '../../job/home/ids.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
@@ -22,11 +22,7 @@ export function beginRounds(home: Home): Bounds {
   const isOpen = (id: JobId): boolean => queued.has(id) || observe(home, id)?.kind !== 'ended';
   const open = idRanges(listUnended(home).filter(isOpen));
   const bounds = { upTo: givenIds(home).at(-1) ?? 0, open };
-  try {
-    claimSince(home, bounds);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  attemptQuietly(() => claimSince(home, bounds));
   // another process may have been first
   return readSince(home) ?? bounds;
 }

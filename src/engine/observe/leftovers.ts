@@ -1,7 +1,7 @@
 /** Processes that jobs left running after their end, and processes that may be hidden from us. */
 import type { Home } from '../../job/home/home.ts';
 import { parseId } from '../../job/home/ids.ts';
-import { type Found, type Owner, readOwner } from '../../job/home/records.ts';
+import { foundValue, readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
 import {
@@ -19,15 +19,13 @@ import { findProcesses, markedJob, type OnFound, type ProcessRecords, sinceTicks
 
 /** The records of a job's processes, as findProcesses takes them. */
 export function processRecordsOf(home: Home, view: JobView): ProcessRecords {
-  const job = home.job(view.id);
-  const owner: Found<Owner> = readOwner(job);
-  const identity = owner.kind === 'read' ? owner.value.identity : undefined;
-  const record = readShim(job, identity);
+  const { id } = view;
+  const owner = foundValue(readOwner(home.job(id)))?.identity;
+  const record = readShim(home.job(id), owner);
   const { main, leader } = record;
-  const spared = [...(identity ? [identity] : []), ...helperProcesses(record)];
-  const left = 'state' in view && view.state ? view.state.left : [];
-  const sinceTicks = sinceTicksOf(home, view.id);
-  return { home, id: view.id, main, leader, spared, owner: identity, sinceTicks, left, watched: false };
+  const spared = [...(owner ? [owner] : []), ...helperProcesses(record)];
+  const left = ('state' in view && view.state?.left) || [];
+  return { home, id, main, leader, spared, owner, sinceTicks: sinceTicksOf(home, id), left, watched: false };
 }
 
 /** The living processes of a job, whatever its state. */
@@ -53,9 +51,9 @@ export interface HiddenProcess {
 
 /** The process besides pid 1 that adopts orphans of a live job: it adopted the job's supervisor. */
 export function orphanParentOf(home: Home, id: JobId): number | undefined {
-  const owner = readOwner(home.job(id));
-  const stat = owner.kind === 'read' ? readStat(owner.value.identity.pid) : undefined;
-  return owner.kind === 'read' && matchesIdentity(stat, owner.value.identity) ? stat!.ppid : undefined;
+  const owner = foundValue(readOwner(home.job(id)))?.identity;
+  const stat = owner && readStat(owner.pid);
+  return owner && matchesIdentity(stat, owner) ? stat!.ppid : undefined;
 }
 
 /**

@@ -3,15 +3,16 @@
  * an end that no process wrote down anew. An owner writes the state before it dies, so a reader that finds no
  * living process reads the state once more. Only when that and `exit.N` say nothing is the job lost.
  */
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { sleepSync, systemClock } from '../../base/clock.ts';
 import { type DirectoryTrouble, inspectDirectory } from '../../base/fs/directories.ts';
 import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
   type Found,
+  foundValue,
   highestGeneration,
   isCopied,
   isEmpty,
@@ -39,6 +40,7 @@ import {
   isLocked,
   openFile,
   openFiles,
+  pidsInProc,
   thisHost,
 } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
@@ -80,17 +82,17 @@ export function observe(home: Home, id: number): JobView | undefined {
 function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): JobView | undefined {
   const { id } = spec;
   if (state.kind === 'unreadable') return { kind: 'unreadable', id, why: state.why };
-  const known = state.kind === 'read' ? state.value : null;
+  const known = foundValue(state) ?? null;
   const status: Status = known?.status ?? STARTING;
   if (status.phase === 'ended') return { kind: 'ended', id, spec, status, state: known };
 
   const owner = unlessEmpty(spec, readOwner(job));
   if (owner.kind === 'unreadable') return { kind: 'unreadable', id, why: owner.why };
-  const host = owner.kind === 'read' ? owner.value.identity : spec;
+  const identity = foundValue(owner)?.identity;
+  const host = identity ?? spec;
   if (host.bootId !== thisHost().bootId && host.machine !== thisHost().machine)
     return { kind: 'elsewhere', id, spec, machine: host.machine };
 
-  const identity = owner.kind === 'read' ? owner.value.identity : undefined;
   const { placement } = spec;
   if (placement && (status.phase === 'starting' || status.phase === 'queued') && isUntouched(job, identity)) {
     const notBefore = status.phase === 'queued' ? status.notBefore : placement.notBefore;
@@ -146,7 +148,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
 
 /** Whether a process has taken the job, or changed its state, since owner and state were read. */
 function hasMoved(job: JobPaths, owner: Found<Owner>, state: Found<State>): boolean {
-  const before = owner.kind === 'read' ? owner.value.generation : 0;
+  const before = foundValue(owner)?.generation ?? 0;
   if (owner.kind !== 'unreadable' && before < highestGeneration(job) && readOwner(job).kind === 'read')
     return true;
   const now = readState(job);
@@ -276,10 +278,5 @@ export function isAttended(job: JobPaths, owner: Identity | undefined): boolean 
 /** The adopter of an adopter is in no record until it claims: /proc shows if it has the FIFO open. */
 function isLockedByStranger(job: JobPaths): boolean {
   const fifo = filesAt([job.alive]);
-  try {
-    return readdirSync('/proc').some((name) => /^\d+$/.test(name) && hasOpen(Number(name), fifo, true));
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return false;
-  }
+  return attemptQuietly(pidsInProc)?.some((pid) => hasOpen(pid, fifo)) ?? false;
 }

@@ -6,7 +6,7 @@ import { clip, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
-import { readSpec } from '../../job/home/records.ts';
+import { foundValue, readSpec } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { JobId } from '../../job/spec.ts';
 import { HAS_PROC, matchesIdentity, type ProcessStat, readStat } from '../os/process-identity.ts';
@@ -35,12 +35,8 @@ export interface Listener {
 /** The processes that have one of the sockets open, the oldest first. */
 export async function readSocketOwners(sockets: PortSocket[]): Promise<ProcessStat[]> {
   const table = await readTable();
-  const pids = new Set(
-    processesWith(
-      table.map(({ pid }) => pid),
-      sockets,
-    ),
-  );
+  const all = table.map(({ pid }) => pid);
+  const pids = new Set(processesWith(all, sockets));
   return table
     .filter(({ pid }) => pids.has(pid))
     .sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
@@ -64,10 +60,7 @@ function jobOf(home: Home, pid: number): NamedJob | null {
     const id = HAS_PROC
       ? markedJob(home, readEnvironment(at))
       : mains.find(({ main }) => matchesIdentity(stat, main) || stat?.group === main.pid)?.id;
-    if (id !== undefined) {
-      const spec = readSpec(home.job(id), id);
-      return { id, name: spec.kind === 'read' ? spec.value.name : null };
-    }
+    if (id !== undefined) return { id, name: foundValue(readSpec(home.job(id), id))?.name ?? null };
     at = (stat ?? readStat(at))?.ppid ?? 0;
   }
   return null;

@@ -7,10 +7,10 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
-import { readRecord } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { readText } from '../../base/fs/read-record.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
-import { listOwners, readOwnerOf } from '../../job/home/records.ts';
+import { foundValue, listOwners, readOwnerOf } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
@@ -70,11 +70,14 @@ export const hookEnvMarkerOf = (home: Home, id: JobId): EnvMarker => ({
 
 /** The job whose marker a process carries, if it is a job of this home. */
 export function markedJob(home: Home, environment: string[]): JobId | undefined {
-  const id = environment.find((entry) => entry.startsWith('BGJOB_ID='))?.slice('BGJOB_ID='.length);
+  const id = valueIn(environment, 'BGJOB_ID');
   return id !== undefined && belonging(environment, envMarkerOf(home, Number(id))) === 'ours'
     ? Number(id)
     : undefined;
 }
+
+const valueIn = (environment: string[], name: keyof EnvMarker): string | undefined =>
+  environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 
 type Belonging = 'ours' | 'another' | 'none';
 
@@ -82,26 +85,23 @@ type Belonging = 'ours' | 'another' | 'none';
 function belonging(environment: string[], marker: EnvMarker): Belonging {
   const has = (name: keyof EnvMarker) => environment.includes(`${name}=${marker[name]}`);
   if (has('BGJOB_ID') && has('BGJOB_TOKEN')) {
-    const home = environment.find((entry) => entry.startsWith('BGJOB_HOME='))?.slice('BGJOB_HOME='.length);
+    const home = valueIn(environment, 'BGJOB_HOME');
     if (has('BGJOB_HOME') || (home !== undefined && !isCopy(home, marker))) return 'ours';
   }
-  return Object.keys(marker).every((name) => environment.some((entry) => entry.startsWith(`${name}=`)))
-    ? 'another'
-    : 'none';
+  const names = Object.keys(marker) as (keyof EnvMarker)[];
+  return names.every((name) => valueIn(environment, name) !== undefined) ? 'another' : 'none';
 }
 
 /** Whether the home at this path is a copy of ours: then it has the same token. */
 function isCopy(path: string, { BGJOB_HOME, BGJOB_TOKEN }: EnvMarker): boolean {
-  const stored = readRecord(`${path}/token`);
-  const token = stored.kind === 'text' ? stored.text.trim() : '';
+  const token = readText(`${path}/token`).trim();
   return token !== '' && BGJOB_TOKEN.startsWith(token) && !isSameFile(fileAt(path), fileAt(BGJOB_HOME));
 }
 
 /** When the first supervisor of a job started; 0 if that was in another boot. */
 export function sinceTicksOf(home: Home, id: JobId): number {
-  const first = readOwnerOf(home.job(id), 1);
-  if (first.kind !== 'read' || first.value.identity.bootId !== thisHost().bootId) return 0;
-  return first.value.identity.startTicks;
+  const first = foundValue(readOwnerOf(home.job(id), 1))?.identity;
+  return first?.bootId === thisHost().bootId ? first.startTicks : 0;
 }
 
 /** Called for a process at the moment when it is found. */
@@ -141,9 +141,7 @@ class Scan {
     this.onFound = onFound;
     const job = records.home.job(records.id);
     this.ownerPid = records.owner && isAlive(records.owner) === 'alive' ? records.owner.pid : undefined;
-    this.marker = records.hook
-      ? hookEnvMarkerOf(records.home, records.id)
-      : envMarkerOf(records.home, records.id);
+    this.marker = (records.hook ? hookEnvMarkerOf : envMarkerOf)(records.home, records.id);
     this.logs = filesAt(records.hook ? [job.hookLog] : [job.log, job.err]);
   }
 
@@ -162,7 +160,7 @@ class Scan {
     const mayWrite =
       kind === 'none' && this.records.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
     // the title is checked first: a supervisor has many files open
-    if (mayWrite && !this.isSupervisor(stat) && hasOpen(pid, this.logs, true)) this.writers.add(pid);
+    if (mayWrite && !this.isSupervisor(stat) && hasOpen(pid, this.logs)) this.writers.add(pid);
     if (this.showsItself(stat) && !this.isForeign(pid)) this.onFound(stat);
   }
 
@@ -256,12 +254,10 @@ export function signalProcess(stat: ProcessStat, signal: NodeJS.Signals): void {
   if (isProcForeign()) return;
   const now = HAS_PROC ? readStat(stat.pid) : stat;
   if (now?.startTicks !== stat.startTicks) return;
-  try {
+  attemptQuietly(() => {
     process.kill(stat.pid, signal);
     if (!NO_CONT.includes(signal) && isStopped(now)) process.kill(stat.pid, 'SIGCONT');
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  });
 }
 
 /** A process that survives SIGKILL ends the sweeps after this time (milliseconds) and this many scans. */

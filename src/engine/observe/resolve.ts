@@ -12,7 +12,7 @@ import {
   readClaimsEverywhere,
 } from '../../job/home/name-claims.ts';
 import { parseReference, projectOf, projectsHere, type Reference } from '../../job/home/project.ts';
-import { readSpec } from '../../job/home/records.ts';
+import { foundValue, readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { nameOwner } from './name-owner.ts';
@@ -29,11 +29,6 @@ export interface Here {
 
 export const hereOf = (cwd: string): Here => ({ project: projectOf(cwd), projects: projectsHere(cwd) });
 
-function projectOfJob(home: Home, id: JobId): string | undefined {
-  const spec = readSpec(home.job(id), id);
-  return spec.kind === 'read' ? spec.value.project : undefined;
-}
-
 /** The ids of a project's jobs, the newest first. Two projects may share a key: the spec decides. */
 function idsByKey(home: Home, project: string): JobId[] {
   const key = projectKey(project);
@@ -45,7 +40,9 @@ function idsByKey(home: Home, project: string): JobId[] {
 /** The newest job of the nearest project that has one. */
 function lastJob(home: Home, here: Here): JobId | undefined {
   for (const project of here.projects) {
-    const newest = idsByKey(home, project).find((id) => projectOfJob(home, id) === project);
+    const newest = idsByKey(home, project).find(
+      (id) => foundValue(readSpec(home.job(id), id))?.project === project,
+    );
     if (newest !== undefined) return newest;
   }
   return undefined;

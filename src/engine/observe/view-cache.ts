@@ -5,7 +5,7 @@
  */
 import { lstatSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
@@ -45,14 +45,8 @@ export class ViewCache {
     const stamp = this.stampOf(id);
     const known = this.known.get(id);
     const now = systemClock.monotonic();
-    if (
-      known &&
-      stamp !== '' &&
-      known.stamp === stamp &&
-      isSettled(known.view) &&
-      !this.mustRenew(known, now)
-    )
-      return known.view;
+    const isSame = stamp !== '' && known?.stamp === stamp && isSettled(known.view);
+    if (isSame && !this.mustRenew(known, now)) return known.view;
     // the stamp is older than the view: a change between the two is seen next time
     const view = observe(this.home, id);
     if (view) this.known.set(id, { stamp, view, at: now });
@@ -68,12 +62,8 @@ export class ViewCache {
   }
 
   private stampOf(id: JobId): string {
-    try {
-      const stat = lstatSync(this.home.job(id).state, { throwIfNoEntry: false });
-      return stat ? `${stat.ino} ${stat.mtimeMs} ${stat.size}` : '';
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-      return '';
-    }
+    const { state } = this.home.job(id);
+    const stat = attemptQuietly(() => lstatSync(state, { throwIfNoEntry: false }));
+    return stat ? `${stat.ino} ${stat.mtimeMs} ${stat.size}` : '';
   }
 }

@@ -3,17 +3,17 @@
  * the same one: by then `/dev/pts/3` may belong to another window or user. It is the same as long as the
  * leader of its session lives and has that device.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from 'node:fs';
-import { readRecord } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { closeSync, constants, fstatSync, lstatSync, openSync, type Stats, writeSync } from 'node:fs';
+import { readText } from '../../base/fs/read-record.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import type { CallerTerminal } from '../../job/spec.ts';
 import { identify, isAlive } from './process-identity.ts';
 
 /** The session of a process and its terminal, from `/proc/PID/stat`; device 0 means no terminal. */
 function sessionOf(pid: number | 'self'): { leader: number; device: number } | undefined {
-  const stat = readRecord(`/proc/${pid}/stat`);
-  if (stat.kind !== 'text') return undefined;
-  const fields = stat.text.slice(stat.text.lastIndexOf(')') + 2).split(' ');
+  const stat = readText(`/proc/${pid}/stat`);
+  if (stat === '') return undefined;
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { leader: Number(fields[3]), device: Number(fields[4]) };
 }
 
@@ -37,15 +37,14 @@ export function callerTerminal(env: NodeJS.ProcessEnv): CallerTerminal | null {
 }
 
 /** Whether the path leads to that device, and the device belongs to this user. */
-function isOurs(path: string, device: number): boolean {
-  try {
-    const stat = lstatSync(path);
-    return stat.isCharacterDevice() && stat.rdev === device && stat.uid === process.geteuid!();
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return false;
-  }
-}
+const isOurs = (path: string, device: number): boolean =>
+  isDevice(
+    attemptQuietly(() => lstatSync(path)),
+    device,
+  );
+
+const isDevice = (stat: Stats | undefined, device: number): boolean =>
+  stat?.isCharacterDevice() === true && stat.rdev === device && stat.uid === process.geteuid!();
 
 /** Terminals that print an unknown sequence as text. */
 const SIMPLE = /^(|dumb|linux|vt\d+|ansi|cons25|unknown)$/;
@@ -74,8 +73,7 @@ export function ringTerminal(
     return `${path} cannot be opened (${errnoOf(thrown)})`;
   }
   try {
-    const stat = fstatSync(terminal);
-    if (!stat.isCharacterDevice() || stat.rdev !== device || stat.uid !== process.geteuid!()) return gone;
+    if (!isDevice(fstatSync(terminal), device)) return gone;
     // checked after the open: the path may be given to another terminal now, but this descriptor cannot
     // change
     if (isAlive(leader) !== 'alive' || sessionOf(leader.pid)?.device !== device) return gone;

@@ -2,7 +2,7 @@
  * The I/O priority of this process, which its children inherit. The kernel shows it in no file, so `ionice`
  * is asked: once per process, and only where a job enters a queue or leaves it.
  */
-import { findTool } from './programs.ts';
+import { findTool, runTool } from './programs.ts';
 
 /** The output of `ionice`: `none: prio 0`, `idle`, `best-effort: prio 7`. */
 const PRIORITY = /^(none|realtime|best-effort|idle)(?:: prio ([0-7]))?$/;
@@ -13,16 +13,8 @@ let mine: string | null | undefined;
 /** The I/O priority of this process; null if it cannot be found out. */
 export function ioPriority(): string | null {
   if (mine !== undefined) return mine;
-  mine = null;
-  const ionice = findTool('ionice');
-  if (ionice === undefined) return mine;
-  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-  const { stdout } = spawnSync(ionice, ['-p', String(process.pid)], {
-    encoding: 'utf8',
-    env: { LC_ALL: 'C' },
-  });
-  const text = stdout?.trim() ?? '';
-  if (PRIORITY.test(text)) mine = text;
+  const text = findTool('ionice') ? runTool('ionice', ['-p', String(process.pid)]).trim() : '';
+  mine = PRIORITY.test(text) ? text : null;
   return mine;
 }
 

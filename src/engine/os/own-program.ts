@@ -4,17 +4,12 @@
  * the new file.
  */
 import { statSync } from 'node:fs';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 
 /** A text that changes when a file is replaced or rewritten; undefined if there is no such file. */
 function stampOf(path: string): string | undefined {
-  try {
-    const { dev, ino, size, ctimeMs } = statSync(path);
-    return [dev, ino, size, ctimeMs].join(' ');
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
+  const stat = attemptQuietly(() => statSync(path));
+  return stat && [stat.dev, stat.ino, stat.size, stat.ctimeMs].join(' ');
 }
 
 let mine: { path: string; stamp: string | undefined } | undefined;

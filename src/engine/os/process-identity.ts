@@ -19,10 +19,10 @@ import {
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { type FileId, fileAt, isSameFile } from '../../base/fs/file-id.ts';
-import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { readRecord, readSystemText, readText } from '../../base/fs/read-record.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import type { Identity } from '../../job/identity.ts';
-import { findTool, requireTool } from './programs.ts';
+import { runTool } from './programs.ts';
 
 /** A process at one moment. */
 export interface ProcessStat {
@@ -53,6 +53,10 @@ export function parseStat(text: string): ProcessStat | undefined {
     startTicks,
   };
 }
+
+/** The pids that /proc lists. */
+export const pidsInProc = (): number[] =>
+  readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
 
 /** Reads one process; undefined if it does not exist. */
 export function readStat(pid: number): ProcessStat | undefined {
@@ -86,13 +90,8 @@ export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
 /** The same in one call of ps. */
 export function readStatsFromPs(pids: number[]): ProcessStat[] {
   if (pids.length === 0) return [];
-  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-  const { stdout } = spawnSync(requireTool('ps'), ['-o', PS_COLUMNS, '-p', pids.join(',')], {
-    encoding: 'utf8',
-    env: { LC_ALL: 'C', TZ: 'UTC' },
-    maxBuffer: 2 ** 26,
-  });
-  return (stdout ?? '').split('\n').flatMap((line) => parsePsLine(line) ?? []);
+  const text = runTool('ps', ['-o', PS_COLUMNS, '-p', pids.join(',')]);
+  return text.split('\n').flatMap((line) => parsePsLine(line) ?? []);
 }
 
 /** Parses a line `pid ppid pgid sess state lstart` of ps in the C locale. */
@@ -119,32 +118,16 @@ export interface Host {
 }
 
 /** The target of a symbolic link; undefined if it cannot be read. */
-export function readLink(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
-}
-
-function readSmall(path: string): string {
-  const stored = readRecord(path);
-  return stored.kind === 'text' ? stored.text.trim() : '';
-}
+export const readLink = (path: string): string | undefined => attemptQuietly(() => readlinkSync(path));
 
 function readHost(): Host {
   const pidNamespace = (HAS_PROC && readLink('/proc/self/ns/pid')) || '';
-  let bootId = readSmall('/proc/sys/kernel/random/boot_id');
-  if (!bootId) {
+  const bootId =
+    readText('/proc/sys/kernel/random/boot_id').trim() ||
     // macOS. Not kern.boottime: that changes when the clock is set.
-    const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-    bootId =
-      spawnSync(findTool('sysctl') ?? 'sysctl', ['-n', 'kern.bootsessionuuid'], {
-        encoding: 'utf8',
-      }).stdout?.trim() || 'unknown';
-  }
-  return { bootId, pidNamespace, machine: readSmall('/etc/machine-id') || hostname() };
+    attemptQuietly(() => runTool('sysctl', ['-n', 'kern.bootsessionuuid']))?.trim() ||
+    'unknown';
+  return { bootId, pidNamespace, machine: readText('/etc/machine-id').trim() || hostname() };
 }
 
 let here: Host | undefined;
@@ -195,7 +178,7 @@ export const isSame = (a: Identity, b: Identity): boolean =>
 function pidIn(namespace: string, pid: number): number | undefined {
   if (namespace === thisHost().pidNamespace) return pid;
   if (readLink(`/proc/${pid}/ns/pid`) !== namespace) return undefined;
-  return Number(/^NSpid:.*\s(\d+)$/m.exec(readSmall(`/proc/${pid}/status`))?.[1]);
+  return Number(/^NSpid:.*\s(\d+)$/m.exec(readText(`/proc/${pid}/status`))?.[1]);
 }
 
 /** Whether a process that we see has this identity; it may live in a pid namespace below ours. */
@@ -207,8 +190,7 @@ export const matchesIdentity = (stat: ProcessStat | undefined, identity: Identit
 /** The pid under which we see a process; undefined if we do not see it, or it is gone. */
 export function pidHere(identity: Identity): number | undefined {
   const isHere = identity.pidNamespace === thisHost().pidNamespace || !HAS_PROC;
-  const pids = isHere ? [identity.pid] : readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).find((pid) => {
+  return (isHere ? [identity.pid] : pidsInProc()).find((pid) => {
     const stat = readStat(pid);
     return matchesIdentity(stat, identity) && !isDeadState(stat!.state);
   });
@@ -219,13 +201,9 @@ export function pidHere(identity: Identity): number | undefined {
  * namespaces. The FIFO is opened for reading only: opening it for writing would lock it for a moment.
  */
 export function isLocked(fifo: string): boolean {
-  let fd: number;
-  try {
-    fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return false;
-  }
+  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
+  const fd = attemptQuietly(() => openSync(fifo, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+  if (fd === undefined) return false;
   try {
     if (!fstatSync(fd).isFIFO()) return false;
     // no process writes into it: the answer is end of file (unlocked) or EAGAIN (locked)
@@ -241,24 +219,11 @@ export function isLocked(fifo: string): boolean {
 export const isFifo = (path: string): boolean =>
   lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
 
-/** The bits of the open flags that say read, write or both. */
-const O_ACCMODE = 3;
-
 /** The open files of a process, as far as we may see them: descriptor and path. */
 export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
-  let fds: string[];
-  try {
-    fds = readdirSync(`/proc/${pid}/fd`);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return;
-  }
-  for (const fd of fds) {
-    try {
-      yield [fd, readlinkSync(`/proc/${pid}/fd/${fd}`)];
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-    }
+  for (const fd of attemptQuietly(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
+    const path = readLink(`/proc/${pid}/fd/${fd}`);
+    if (path !== undefined) yield [fd, path];
   }
 }
 
@@ -275,37 +240,31 @@ export const filesAt = (paths: string[]): NamedFile[] =>
   });
 
 /** The file behind a descriptor of a process; undefined if we may not see it. */
-export function openFile(pid: number, fd: string): FileId | undefined {
-  try {
-    return statSync(`/proc/${pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false });
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
-}
+export const openFile = (pid: number, fd: string): FileId | undefined =>
+  attemptQuietly(() => statSync(`/proc/${pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false }));
 
 /**
- * Whether the process has one of these files open. The same home may have another path there (a bind mount, a
- * container), so device and inode decide. The name is compared first: stat on somebody else's file on a dead
- * server would hang.
+ * Whether the process has one of these files open for writing. The same home may have another path there (a
+ * bind mount, a container), so device and inode decide. The name is compared first: stat on somebody else's
+ * file on a dead server would hang.
  */
-export function hasOpen(pid: number, files: NamedFile[], forWriting: boolean): boolean {
+export function hasOpen(pid: number, files: NamedFile[]): boolean {
   for (const [fd, target] of openFiles(pid)) {
     const named = files.filter(({ name }) => target.endsWith(`/${name}`));
     const file = named.length === 0 ? undefined : openFile(pid, fd);
-    if (named.some((one) => isSameFile(one, file)) && (!forWriting || isForWriting(pid, fd))) return true;
+    if (named.some((one) => isSameFile(one, file)) && isForWriting(pid, fd)) return true;
   }
   return false;
 }
 
-/** Whether the process has a file open whose path matches. */
-export function hasOpenPath(pid: number, path: RegExp, forWriting: boolean): boolean {
-  for (const [fd, target] of openFiles(pid))
-    if (path.test(target) && (!forWriting || isForWriting(pid, fd))) return true;
-  return false;
-}
+/** Whether the process has a file open for writing whose path matches. */
+export const hasOpenPath = (pid: number, path: RegExp): boolean =>
+  [...openFiles(pid)].some(([fd, target]) => path.test(target) && isForWriting(pid, fd));
+
+/** The bits of the open flags that say read, write or both. */
+const O_ACCMODE = 3;
 
 function isForWriting(pid: number, fd: string): boolean {
-  const flags = /^flags:\s*(\d+)/m.exec(readSmall(`/proc/${pid}/fdinfo/${fd}`));
+  const flags = /^flags:\s*(\d+)/m.exec(readText(`/proc/${pid}/fdinfo/${fd}`));
   return flags !== null && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== constants.O_RDONLY;
 }

@@ -2,8 +2,8 @@
  * All processes of this machine, from /proc or from ps-list where there is no /proc; their command lines and
  * environments.
  */
-import { accessSync, closeSync, constants, existsSync, openSync, readdirSync } from 'node:fs';
-import { readRecord, readSystemText } from '../../base/fs/read-record.ts';
+import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
+import { readSystemText, readText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { JobId } from '../../job/spec.ts';
 import {
@@ -12,10 +12,11 @@ import {
   isDeadState,
   openFiles,
   type ProcessStat,
+  pidsInProc,
   readStat,
   readStatsFromPs,
 } from './process-identity.ts';
-import { requireTool } from './programs.ts';
+import { runTool } from './programs.ts';
 
 /** How many of the newest pids are tried although they were not in /proc yet when it was listed. */
 const NEWEST = 32;
@@ -44,9 +45,6 @@ export async function readTable(visit: (stat: ProcessStat) => void = () => {}): 
   return table;
 }
 
-const pidsInProc = (): number[] =>
-  readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
-
 /** The pid that was given last; 0 where the kernel does not say. */
 const lastPid = (): number => Number(/\d+\s*$/.exec(readSystemText('/proc/loadavg'))?.[0] ?? 0);
 
@@ -64,23 +62,13 @@ async function readTableFromPs(visit: (stat: ProcessStat) => void): Promise<Proc
 }
 
 /** The environment with which a process was started; empty where we may not read it. */
-export function readEnvironment(pid: number): string[] {
-  return wordsIn(`/proc/${pid}/environ`);
-}
+export const readEnvironment = (pid: number): string[] => readText(`/proc/${pid}/environ`).split('\0');
 
 /** The command line of a process, or the title that it gave itself; empty where we may not read it. */
-export function readCommandLine(pid: number): string[] {
-  return HAS_PROC ? wordsIn(`/proc/${pid}/cmdline`) : [commandFromPs(pid)];
-}
-
-function commandFromPs(pid: number): string {
-  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-  return (
-    spawnSync(requireTool('ps'), ['-o', 'command=', '-p', String(pid)], {
-      encoding: 'utf8',
-    }).stdout?.trim() ?? ''
-  );
-}
+export const readCommandLine = (pid: number): string[] =>
+  HAS_PROC
+    ? readText(`/proc/${pid}/cmdline`).split('\0')
+    : [runTool('ps', ['-o', 'command=', '-p', String(pid)], process.env).trim()];
 
 /**
  * The job that a process supervises, by its title. A title is easy to forge, so the process must also hold
@@ -89,7 +77,7 @@ function commandFromPs(pid: number): string {
 export function supervisedJob(pid: number): JobId | undefined {
   const id = /^bgjob\[(\d+)\]/.exec(readCommandLine(pid)[0] ?? '')?.[1];
   if (id === undefined) return undefined;
-  return !HAS_PROC || hasOpenPath(pid, new RegExp(`/jobs/${id}/alive$`), true) ? Number(id) : undefined;
+  return !HAS_PROC || hasOpenPath(pid, new RegExp(`/jobs/${id}/alive$`)) ? Number(id) : undefined;
 }
 
 /** The folder of the job whose FIFO `alive` a process has open; undefined if it has none open. */
@@ -117,12 +105,5 @@ export function isOpaque(pid: number): boolean {
 }
 
 /** The real user of a process. Its files in /proc belong to root if it is not dumpable. */
-const userOf = (pid: number): number | undefined => {
-  const uid = /^Uid:\s*(\d+)/m.exec(readSystemText(`/proc/${pid}/status`))?.[1];
-  return uid === undefined ? undefined : Number(uid);
-};
-
-function wordsIn(path: string): string[] {
-  const stored = readRecord(path);
-  return stored.kind === 'text' ? stored.text.split('\0') : [];
-}
+const userOf = (pid: number): number =>
+  Number(/^Uid:\s*(\d+)/m.exec(readSystemText(`/proc/${pid}/status`))?.[1]);

@@ -6,10 +6,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
-import { readRecord } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { readText } from '../../base/fs/read-record.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import { HAS_PROC, openFiles, readLink } from './process-identity.ts';
-import { findTool } from './programs.ts';
+import { findTool, runTool } from './programs.ts';
 
 const LISTEN = '0A';
 
@@ -17,15 +17,10 @@ const LISTEN = '0A';
 type Viewpoint = number | 'self';
 
 function readTcp(viewpoint: Viewpoint): string | undefined {
-  let text: string | undefined;
-  for (const table of ['tcp', 'tcp6']) {
-    try {
-      text = (text ?? '') + readFileSync(`/proc/${viewpoint}/net/${table}`, 'latin1');
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-    }
-  }
-  return text;
+  const texts = ['tcp', 'tcp6'].flatMap(
+    (table) => attemptQuietly(() => readFileSync(`/proc/${viewpoint}/net/${table}`, 'latin1')) ?? [],
+  );
+  return texts.length > 0 ? texts.join('') : undefined;
 }
 
 const networkOf = (viewpoint: Viewpoint): string | undefined => readLink(`/proc/${viewpoint}/ns/net`);
@@ -50,12 +45,11 @@ function viewpointsOf(pids: number[]): Viewpoint[][] {
  */
 export function readSocketCounts(pids: number[], withOwn: boolean): string | undefined {
   const texts = viewpointsWith(pids, withOwn).flatMap(([viewpoint]) =>
-    ['sockstat', 'sockstat6'].map((name) => {
-      const stored = readRecord(`/proc/${viewpoint}/net/${name}`);
-      return stored.kind === 'text' ? (/^TCP6?: inuse \d+/m.exec(stored.text)?.[0] ?? '') : '';
-    }),
+    ['sockstat', 'sockstat6'].map(
+      (name) => /^TCP6?: inuse \d+/m.exec(readText(`/proc/${viewpoint}/net/${name}`))?.[0] ?? '',
+    ),
   );
-  return texts.length > 0 && texts.some((text) => text !== '') ? texts.join(' ') : undefined;
+  return texts.some((text) => text !== '') ? texts.join(' ') : undefined;
 }
 
 function viewpointsWith(pids: number[], withOwn: boolean): Viewpoint[][] {
@@ -64,12 +58,8 @@ function viewpointsWith(pids: number[], withOwn: boolean): Viewpoint[][] {
 }
 
 /** The tables of the first process that still exists. */
-function readFirst(viewpoints: Viewpoint[]): string {
-  for (const viewpoint of viewpoints) {
-    const text = readTcp(viewpoint);
-    if (text !== undefined) return text;
-  }
-  return '';
+function readFirst([first, ...others]: Viewpoint[]): string {
+  return first === undefined ? '' : (readTcp(first) ?? readFirst(others));
 }
 
 /** The address of a listening socket: `127.0.0.1`, `::1`; `*` for every address of either family. */
@@ -173,12 +163,9 @@ export const isInUse = (listening: Listening): boolean =>
 
 /** Asks lsof for listening sockets: a line `pPID` for each process, `nADDRESS:PORT` for each socket. */
 function lsof(words: string[]): PortSocket[] {
-  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-  const { stdout } = spawnSync(findTool('lsof') ?? 'lsof', ['-nP', '-sTCP:LISTEN', '-Fpn', ...words], {
-    encoding: 'utf8',
-  });
+  const text = attemptQuietly(() => runTool('lsof', ['-nP', '-sTCP:LISTEN', '-Fpn', ...words])) ?? '';
   let socket = '';
-  return (stdout ?? '').split('\n').flatMap((line) => {
+  return text.split('\n').flatMap((line) => {
     if (line.startsWith('p')) socket = line.slice(1);
     const [, address, port] = /^n\[?([^\]]*?)\]?:(\d+)$/.exec(line) ?? [];
     return port === undefined ? [] : { socket, port: Number(port), address: normalizeAddress(address!) };

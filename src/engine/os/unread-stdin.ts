@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { ignoreSystemError } from '../../base/result.ts';
 import { HAS_PROC } from './process-identity.ts';
-import { findTool } from './programs.ts';
+import { findTool, runTool } from './programs.ts';
 
 /** Whether stdin is a file of which nothing was read, or a pipe with bytes in it. */
 export function hasUnreadStdin(): boolean {
@@ -24,20 +24,14 @@ export function hasUnreadStdin(): boolean {
 
 /** How far stdin, a file, was read; undefined if that is unknown. */
 function stdinOffset(): number | undefined {
-  return parseOffset(HAS_PROC ? readFileSync('/proc/self/fdinfo/0', 'utf8') : askLsof());
+  const words = ['-a', '-p', String(process.pid), '-d', '0', '-Fo'];
+  return parseOffset(HAS_PROC ? readFileSync('/proc/self/fdinfo/0', 'utf8') : runTool('lsof', words));
 }
 
 /** Finds the line `pos: 38122` of Linux, or `o0t38122` of lsof. */
 export function parseOffset(text: string): number | undefined {
   const offset = /^(?:pos:\s+|o0t)(\d+)$/m.exec(text)?.[1];
   return offset === undefined ? undefined : Number(offset);
-}
-
-function askLsof(): string {
-  const lsof = findTool('lsof');
-  if (lsof === undefined) return '';
-  const words = ['-a', '-p', String(process.pid), '-d', '0', '-Fo'];
-  return spawnSync(lsof, words, { encoding: 'utf8' }).stdout ?? '';
 }
 
 /** Bash calls a pipe without writers readable, too. So we are a writer while it looks. */

@@ -14,7 +14,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { describeThrown, ignoreSystemError, isSystemError } from '../../base/result.ts';
+import { describeThrown, ignoreSystemError, isSystemError, systemError } from '../../base/result.ts';
 import { EXIT, type Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import {
@@ -134,7 +134,7 @@ function whyFailed(home: Home, { id }: QueuedSpec): string {
 }
 
 const asThrown = (failure: Failure): Error =>
-  Object.assign(new Error(failure.code), { code: 'errno' in failure ? failure.errno : 'ENOSYS' });
+  systemError('errno' in failure ? failure.errno : 'ENOSYS', failure.code);
 
 /** Whether a process has locked one of these and not started it yet; with `untilShim` also a living owner. */
 const isPending = (snapshot: QueueSnapshot, ids: Iterable<JobId>, untilShim: boolean): boolean =>

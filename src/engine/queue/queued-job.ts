@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markEnded } from '../../job/home/job-index.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -113,12 +113,9 @@ export function removeFromQueue(home: Home, spec: QueuedSpec): void {
 
 /** Wakes waiters of a job that never ran: they sleep on its FIFO, which is locked and unlocked here. */
 function wake(job: JobPaths): void {
-  try {
-    closeSync(openSync(job.alive, constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW));
-  } catch (thrown) {
-    // no FIFO, so no process waits
-    ignoreSystemError(thrown);
-  }
+  const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
+  // without a FIFO no process waits
+  attemptQuietly(() => closeSync(openSync(job.alive, O_RDWR | O_NONBLOCK | O_NOFOLLOW)));
 }
 
 /** The end of an attempt or job, in a few words. */

@@ -7,7 +7,7 @@ import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { syncDir } from '../../base/fs/atomic-write.ts';
 import { emptyDirectory, inspectDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { errnoOf } from '../../base/result.ts';
+import { errnoOf, systemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { QueuePaths } from '../../job/home/paths.ts';
@@ -44,7 +44,7 @@ export function removeQueue(home: Home, name: string): Result<void> {
   const queue = home.queue(name);
   // something else has that name: it cannot be known which jobs wait
   if (!['ours', 'absent'].includes(inspectDirectory(queue.waiting)))
-    throw Object.assign(new Error(queue.waiting), { code: 'ENOTDIR' });
+    throw systemError('ENOTDIR', queue.waiting);
   const inUse = ({ running, waiting }: Use) => fail({ code: 'queue-in-use', name, running, waiting });
   const before = useOf(home, queue);
   if (isUsed(before)) return inUse(before);

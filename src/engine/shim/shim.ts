@@ -5,6 +5,7 @@
  * reads what they record.
  */
 import { closeSync, constants, openSync, realpathSync } from 'node:fs';
+import { systemError } from '../../base/result.ts';
 import { quote } from '../../base/text/shell-quote.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSendable, type Spec } from '../../job/spec.ts';
@@ -63,7 +64,7 @@ const PIECE = /[\s\S]{1,30000}/gu;
 function wordVariables(argv: string[]): { variables: Record<string, string>; take: string } {
   // checked here: a shell would write the error into the log, as if it came from the job
   if (HAS_PROC && argv.some((word) => Buffer.byteLength(word) > MAX_WORD))
-    throw Object.assign(new Error('a word is too long for exec'), { code: 'E2BIG' });
+    throw systemError('E2BIG', 'a word is too long for exec');
   const pieces = argv.map(quote).join(' ').match(PIECE)!;
   const variables = Object.fromEntries(pieces.map((piece, n) => [`BGJOB_ENV_W${n}`, piece]));
   const names = Object.keys(variables);

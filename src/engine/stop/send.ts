@@ -9,7 +9,7 @@ import { hasReader, openForReader, wakeReader, writeSome } from '../../base/fs/f
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { readOwner } from '../../job/home/records.ts';
+import { foundValue, readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isSendable } from '../../job/spec.ts';
 import type { LiveView } from '../../job/view.ts';
@@ -119,11 +119,9 @@ class Sending {
       const view = observe(this.home, this.id);
       if (view?.kind !== 'live') return this.ended();
       // the pids of the record are valid where the owner runs, which may be another namespace
-      const owner = readOwner(this.job);
-      const { holder, main } = readShim(this.job, owner.kind === 'read' ? owner.value.identity : undefined);
-      const isStdinEnded = holder !== undefined && isAlive(holder) === 'dead';
-      if (isStdinEnded) return this.refuse('let-go');
-      const fd = holder === undefined ? undefined : openForReader(this.job.stdin);
+      const { holder, main } = readShim(this.job, foundValue(readOwner(this.job))?.identity);
+      if (holder && isAlive(holder) === 'dead') return this.refuse('let-go');
+      const fd = holder && openForReader(this.job.stdin);
       if (fd !== undefined) return ok(fd);
       // the main process had opened it, and closed it again
       if (main) openSince ??= systemClock.monotonic();

@@ -5,12 +5,13 @@
  */
 import { callAfter, sleep, systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, ignoreSystemError } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
   claimFirstSignal,
   claimLeftSignal,
+  foundValue,
   type LeftClaim,
   readOwner,
   readState,
@@ -48,26 +49,23 @@ const OWNER_POLL_MS = 50;
  * reads the request then. `wakes`: also continues a stopped owner.
  */
 export function nudge(job: JobPaths, id: JobId, wakes = false): void {
-  const owner = readOwner(job);
-  const state = readState(job);
-  if (owner.kind !== 'read' || state.kind !== 'read') return;
-  if (state.value.generation !== owner.value.generation) return;
-  const pid = pidHere(owner.value.identity);
+  const owner = foundValue(readOwner(job));
+  const state = foundValue(readState(job));
+  if (!owner || state?.generation !== owner.generation) return;
+  const pid = pidHere(owner.identity);
   if (pid === undefined) return;
-  const isOurs = HAS_PROC ? hasOpen(pid, filesAt([job.alive]), true) : supervisedJob(pid) === id;
+  const isOurs = HAS_PROC ? hasOpen(pid, filesAt([job.alive])) : supervisedJob(pid) === id;
   if (!isOurs) return;
-  try {
+  attemptQuietly(() => {
     process.kill(pid, 'SIGTERM');
     if (wakes) process.kill(pid, 'SIGCONT');
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  });
 }
 
 /** Whether the job has a living owner, as far as it can be seen from here. */
 function isOwned(job: JobPaths): boolean {
-  const owner = readOwner(job);
-  return owner.kind !== 'read' || isAlive(owner.value.identity) !== 'dead';
+  const owner = foundValue(readOwner(job));
+  return !owner || isAlive(owner.identity) !== 'dead';
 }
 
 /**

@@ -3,7 +3,7 @@
  * itself.
  */
 import type { Home } from '../../job/home/home.ts';
-import { readSpec } from '../../job/home/records.ts';
+import { foundValue, readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 
 /** The job from which a call is made; null if it is made from no job of this home. */
@@ -18,8 +18,7 @@ export function callerJobs(home: Home, env: NodeJS.ProcessEnv): Set<JobId> {
   let id = callerJob(home, env);
   while (id !== null && !ids.has(id)) {
     ids.add(id);
-    const spec = readSpec(home.job(id), id);
-    id = spec.kind === 'read' ? spec.value.parent : null;
+    id = foundValue(readSpec(home.job(id), id))?.parent ?? null;
   }
   return ids;
 }

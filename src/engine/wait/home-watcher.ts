@@ -5,7 +5,7 @@
  */
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { sleep, systemClock } from '../../base/clock.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -65,17 +65,13 @@ export class HomeWatcher {
   }
 
   private watch(path: string): void {
-    try {
-      const watcher = watch(path, () => {
-        this.hasChanged = true;
-        this.wake?.();
-      });
-      watcher.on('error', () => this.drop(path));
-      this.watchers.set(path, watcher);
-    } catch (thrown) {
-      // it does not exist, or the user has no watch left
-      ignoreSystemError(thrown);
-    }
+    const onChange = () => {
+      this.hasChanged = true;
+      this.wake?.();
+    };
+    // undefined: the folder does not exist, or the user has no watch left
+    const watcher = attemptQuietly(() => watch(path, onChange).on('error', () => this.drop(path)));
+    if (watcher) this.watchers.set(path, watcher);
   }
 
   private drop(path: string): void {

@@ -9,7 +9,7 @@ import { sleep, systemClock } from '../../base/clock.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { readState } from '../../job/home/records.ts';
+import { foundValue, readState } from '../../job/home/records.ts';
 import { readTrimmed } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
 import { thisHost } from '../os/process-identity.ts';
@@ -37,10 +37,10 @@ function stampsOf(job: JobPaths): string {
 
 /** When the job started, on both clocks; undefined if it does not run, or not in this boot. */
 function startedAt(home: Home, id: JobId): { wall: number; monotonic: number } | undefined {
-  const state = readState(home.job(id));
-  if (state.kind !== 'read' || !('startedMonotonicMs' in state.value.status)) return undefined;
-  const { startedAt: wall, startedMonotonicMs: monotonic } = state.value.status;
-  const bootId = state.value.spec?.bootId ?? thisHost().bootId;
+  const state = foundValue(readState(home.job(id)));
+  if (!state || !('startedMonotonicMs' in state.status)) return undefined;
+  const { startedAt: wall, startedMonotonicMs: monotonic } = state.status;
+  const bootId = state.spec?.bootId ?? thisHost().bootId;
   return bootId === thisHost().bootId ? { wall, monotonic } : undefined;
 }
 

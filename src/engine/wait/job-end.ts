@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs';
 import { sleep, systemClock } from '../../base/clock.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import { type Failure, ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -24,13 +24,9 @@ const SHORT_MS = 20;
 
 /** Resolves when no process has the FIFO open any more; `undefined` if there is no FIFO. */
 export function waitUnlocked(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
-  let fd: number;
-  try {
-    fd = openSync(job.alive, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
+  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
+  const fd = attemptQuietly(() => openSync(job.alive, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+  if (fd === undefined) return undefined;
   // something else has that name, which a socket would not accept
   if (!fstatSync(fd).isFIFO()) {
     closeSync(fd);

@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
@@ -221,13 +221,8 @@ const endedAt = ({ view }: Ending): number =>
 /** The entries of a folder: `known` itself, if none was added or removed since. */
 function readFolder(queue: string, path: string, known: Folder | undefined): Folder | undefined {
   const readMs = systemClock.now();
-  let changedMs: number;
-  try {
-    changedMs = statSync(path).mtimeMs;
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return undefined;
-  }
+  const changedMs = attemptQuietly(() => statSync(path).mtimeMs);
+  if (changedMs === undefined) return undefined;
   if (known?.changedMs === changedMs && known.readMs - changedMs > TICK_MS) return known;
   const ids = namesIn(path).flatMap((name) => idOfEntry(name) || []);
   return { queue, changedMs, readMs, ids };

@@ -5,9 +5,9 @@
  * there is none.
  */
 
-import { type FSWatcher, watch as watchFile } from 'node:fs';
+import { watch as watchFile } from 'node:fs';
 import { sleep } from '../../base/clock.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 
 /** The polls while there is output, milliseconds: soon at first. */
 const BUSY_MS = [5, 10, 20, 40, 60, 80, 100];
@@ -47,13 +47,7 @@ export class LogWatcher {
   private async watch(hasMore: () => boolean, abort: AbortSignal): Promise<void> {
     const woken = new AbortController();
     const end = () => woken.abort();
-    let watcher: FSWatcher | undefined;
-    try {
-      watcher = watchFile(this.path, end);
-      watcher.on('error', end);
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-    }
+    const watcher = attemptQuietly(() => watchFile(this.path, end).on('error', end));
     // watched first: output since the last poll caused no event
     if (!abort.aborted && !hasMore()) await sleep(watcher ? WATCHED_MS : UNWATCHED_MS, abort, woken.signal);
     watcher?.close();

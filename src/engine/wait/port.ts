@@ -7,7 +7,7 @@
 import { sleep, systemClock } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readOwner } from '../../job/home/records.ts';
+import { foundValue, readOwner } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
@@ -128,16 +128,10 @@ class PortSearch {
   /** The processes that show the job's network: before the job has any, its supervisor. */
   private viewpoints(): number[] {
     if (this.members.length > 0) return this.members;
-    const owner = readOwner(this.home.job(this.id));
-    return owner.kind === 'read' && this.isHere(owner.value.identity.pidNamespace)
-      ? [owner.value.identity.pid]
-      : [];
-  }
-
-  private isHere(pidNamespace: string): boolean {
-    if (pidNamespace === thisHost().pidNamespace) return true;
-    this.reportOnce({ kind: 'port-unseen', id: this.id });
-    return false;
+    const owner = foundValue(readOwner(this.home.job(this.id)))?.identity;
+    if (owner?.pidNamespace === thisHost().pidNamespace) return [owner.pid];
+    if (owner) this.reportOnce({ kind: 'port-unseen', id: this.id });
+    return [];
   }
 
   async pollForAnyOwner(): Promise<Found> {

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import type { Home } from '../../job/home/home.ts';
 import { givenIds } from '../../job/home/ids.ts';
 import { endedNames, idOfName, projectKey, projectOfName } from '../../job/home/job-index.ts';
-import { readSpec } from '../../job/home/records.ts';
+import { foundValue, readSpec } from '../../job/home/records.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
 import { idOfEntry, projectOfEntry } from '../../job/queue/queue-order.ts';
 import { entryNames } from '../../job/queue/waiting-list.ts';
@@ -68,13 +68,11 @@ function readProjectKeys(home: Home): Map<JobId, string> {
 /** Whether a job is of this project and in this queue; null if no record of it can be read. */
 function isInScope(home: Home, { here, queue }: RoundScope, view: JobView): boolean | null {
   // if the state is damaged the spec may still be readable
-  const spec = 'spec' in view ? view.spec : undefined;
-  const found = spec ? undefined : readSpec(home.job(view.id), view.id);
-  const known = spec ?? (found?.kind === 'read' ? found.value : undefined);
-  if (!known) return null;
-  if (known.origin?.kind === 'own') return false;
-  if (here !== null && !here.projects.includes(known.project)) return false;
-  return queue === null || known.placement?.queue === queue;
+  const spec = 'spec' in view ? view.spec : foundValue(readSpec(home.job(view.id), view.id));
+  if (!spec) return null;
+  if (spec.origin?.kind === 'own') return false;
+  if (here !== null && !here.projects.includes(spec.project)) return false;
+  return queue === null || spec.placement?.queue === queue;
 }
 
 /**

@@ -45,6 +45,10 @@ export function readChecked<T>(path: string, what: string, schema: Schema<T>): F
     : { kind: 'unreadable', why: `${what}: ${parsed.why}` };
 }
 
+/** The value of a record; undefined if it is absent or unreadable. */
+export const foundValue = <T>(found: Found<T>): T | undefined =>
+  found.kind === 'read' ? found.value : undefined;
+
 const EMPTY = 'it is empty';
 /** Whether a record is empty: after a power cut, a file that was not flushed. */
 export const isEmpty = (found: Found<unknown>): boolean =>
