@@ -80,7 +80,7 @@ rigTest(
     assert.match((await second.answer).stdout, /^\/dev\/pts\/\d+\r\n$/);
     assert.match(
       (await rig.bgjob(['show', '1'])).stdout,
-      /^notify +nobody was told: there is no desktop, and \/dev\/pts\/\d+ is not/m,
+      /^notify +no notification: there is no desktop, and \/dev\/pts\/\d+ is not/m,
     );
   },
   { skip: missing('script') },
@@ -115,7 +115,7 @@ rigTest(
     assert.deepEqual([said.code, said.stdout], [0, '1\n']);
     assert.match(
       said.stderr,
-      /^warning: --notify: there is no desktop, and this call has no terminal: nobody/,
+      /^warning: --notify: there is no desktop, and this call has no terminal: no notification/,
     );
     const bad = await rig.bgjob(['run', '--notify=yes', '--', 'true']);
     assert.equal(bad.code, 125);
