@@ -154,7 +154,7 @@ rigTest('what does not go with many jobs is refused', async (rig) => {
     [['--batch', name, '--reuse'], /--reuse is for one job/],
     [['--batch', name, '--replace'], /--replace is for one job/],
     [['--batch', name, '-f'], /--follow is for one job/],
-    [['--batch', name, '--until', 'x'], /conditions such as --until (are for one job|need exactly one REF)/],
+    [['--batch', name, '--until', 'x'], /conditions such as --until are for one job/],
     [['--batch', name, '-Q', '12'], /"12" is not a name/],
     [['--skip-bad', '--', 'true'], /--skip-bad needs --batch/],
     [['--batch', 'missing'], /cannot read missing: no such file/],

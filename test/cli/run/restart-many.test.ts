@@ -97,7 +97,7 @@ rigTest(
       [['1', '99'], /no job "99"/],
       [['1', '4'], /job 4 waits in its queue/],
       [['1', '2', '-f'], /--follow works only with one REF/],
-      [['1', '2', '--until', 'x'], /conditions such as --until (are for one job|need exactly one REF)/],
+      [['1', '2', '--until', 'x'], /conditions such as --until work only with one REF/],
       [['1', '--failed'], /--failed and REF cannot be used together/],
       [['1', '--queue', 'q'], /--queue needs --failed/],
       [['1', '--yes'], /--yes needs --failed/],
