@@ -380,7 +380,7 @@ export const MUTANTS: Mutant[] = [
     what: 'resume: a job that is not paused is said to be resumed',
     changes: [
       {
-        file: 'cli/messages/lists.ts',
+        file: 'cli/messages/control.ts',
         from: '  if (already)\n',
         to: "  if (already && verb === 'pause')\n",
       },

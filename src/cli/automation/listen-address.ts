@@ -15,7 +15,7 @@ import {
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { badAddress, cannotListen, openListenerText } from '../messages/automation.ts';
-import { errnoText } from '../messages/failures.ts';
+import { errnoText } from '../messages/usage.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 

@@ -33,7 +33,7 @@ import {
   nothingDelivered,
   notListening,
 } from '../messages/automation.ts';
-import { errnoText } from '../messages/failures.ts';
+import { errnoText } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { listenerTrouble } from './trigger-table.ts';

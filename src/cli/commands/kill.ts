@@ -13,10 +13,15 @@ import type { Stop } from '../../job/state.ts';
 import type { JobView, UnreadableView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
+import {
+  groupNotes,
+  killedText,
+  killedUnreadableText,
+  notASignal,
+  serviceReturnsText,
+} from '../messages/control.ts';
 import { messageOf } from '../messages/failures.ts';
 import { forcedNote, hiddenNote, jobObject } from '../messages/job-text.ts';
-import { killedText, killedUnreadableText, notASignal, serviceReturnsText } from '../messages/kill.ts';
-import { groupNotes } from '../messages/lists.ts';
 import type { Output } from '../output/output.ts';
 
 /** The options that choose live jobs where no REF is given. */

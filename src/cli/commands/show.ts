@@ -28,7 +28,7 @@ import {
   stateText,
   tookMs,
 } from '../messages/job-text.ts';
-import { logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/show.ts';
+import { logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
 import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
 import { losesPipefail } from '../shell/pipes.ts';

@@ -11,7 +11,7 @@ import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { parseTags } from '../command/tags.ts';
-import { groupRefusal } from '../messages/lists.ts';
+import { groupRefusal } from '../messages/control.ts';
 import { EVERYTHING, isAsked, requireQueues } from './job-filter.ts';
 
 export interface GroupOptions {

@@ -9,9 +9,9 @@ import type { Home } from '../../job/home/home.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
+import { pauseResultText } from '../messages/control.ts';
 import { messageOf } from '../messages/failures.ts';
 import { jobObject } from '../messages/job-text.ts';
-import { pauseResultText } from '../messages/lists.ts';
 import type { Output } from '../output/output.ts';
 import { judgeable, selectAll } from './select.ts';
 

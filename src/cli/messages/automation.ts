@@ -5,7 +5,7 @@ import type { TemplateEvent } from '../../job/automation/template-records.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
 import { quoteWord } from '../../job/view.ts';
-import { type UsageFailure, usageError } from './usage.ts';
+import { type FailureTexts, type UsageFailure, usageError } from './usage.ts';
 
 type Kind = 'schedule' | 'trigger';
 
@@ -23,46 +23,27 @@ const shown = (word: string): string => clip(safe(word), SHOWN);
 
 // ---- failures -----------------------------------------------------------------------------------------
 
-export function automationMessageOf(
-  failure: Extract<
-    Failure,
-    { code: 'no-such-starter' | 'starter-taken' | 'started-before' | 'starter-newer' | 'not-served' }
-  >,
-): { message: string; hint?: string } {
-  switch (failure.code) {
-    case 'no-such-starter': {
-      const { kind, name, known } = failure;
-      const verb = VERB[kind];
-      const here = known.length > 0 ? `; ${kind}s: ${known.slice(0, 10).map(safe).join(', ')}` : '';
-      return {
-        message: `no ${kind} "${safe(name)}"${here}`,
-        hint: known.length > 0 ? `bgjob ${verb} ls` : `bgjob ${verb} --help`,
-      };
-    }
-    case 'starter-taken': {
-      const { kind, name } = failure;
-      return {
-        message: `there is a ${kind} ${safe(name)} already`,
-        hint: `another name, or first: bgjob ${VERB[kind]} rm ${safe(name)}`,
-      };
-    }
-    case 'started-before':
-      return { message: `${safe(failure.name)}: another process has started this job` };
-    case 'starter-newer':
-      return {
-        message: `${safe(failure.name)}: ${safe(failure.why)}; nothing was started`,
-        hint: 'npm install -g bgjob@latest',
-      };
-    case 'not-served': {
-      const { kind, id, why } = failure;
-      const job = id === null ? '' : ` (job ${id})`;
-      return {
-        message: `${SERVICE[kind]}${job} is not running: ${why}`,
-        hint: id === null ? 'bgjob doctor' : `bgjob tail ${id}`,
-      };
-    }
-  }
-}
+export const automationFailures: FailureTexts<
+  'no-such-starter' | 'starter-taken' | 'started-before' | 'starter-newer' | 'not-served'
+> = {
+  'no-such-starter': ({ kind, name, known }) => {
+    const here = known.length > 0 ? `; ${kind}s: ${known.slice(0, 10).map(safe).join(', ')}` : '';
+    return [`no ${kind} "${safe(name)}"${here}`, `bgjob ${VERB[kind]} ${known.length > 0 ? 'ls' : '--help'}`];
+  },
+  'starter-taken': ({ kind, name }) => [
+    `there is a ${kind} ${safe(name)} already`,
+    `another name, or first: bgjob ${VERB[kind]} rm ${safe(name)}`,
+  ],
+  'started-before': ({ name }) => [`${safe(name)}: another process has started this job`],
+  'starter-newer': ({ name, why }) => [
+    `${safe(name)}: ${safe(why)}; nothing was started`,
+    'npm install -g bgjob@latest',
+  ],
+  'not-served': ({ kind, id, why }) => [
+    `${SERVICE[kind]}${id === null ? '' : ` (job ${id})`} is not running: ${why}`,
+    id === null ? 'bgjob doctor' : `bgjob tail ${id}`,
+  ],
+};
 
 // ---- usage errors -------------------------------------------------------------------------------------
 

@@ -1,278 +1,329 @@
 /** The message of each failure: what happened, why, and a command to type next. */
 import { renderDuration } from '../../base/clock.ts';
-import { unreachable } from '../../base/result.ts';
+import { nearestWord } from '../../base/text/edit-distance.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
-import type { Failure } from '../../job/failure.ts';
+import type { BadLine, Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
-import { automationMessageOf } from './automation.ts';
-import { badLineTexts, notExecutable } from './batch-lines.ts';
-import { configMessageOf } from './config.ts';
-import { pauseMessageOf, restartMessageOf } from './pause.ts';
-import { queueMessageOf } from './queue.ts';
-import { sendMessageOf } from './send.ts';
-import { skillMessageOf } from './skill.ts';
+import { automationFailures } from './automation.ts';
+import { queueFailures } from './queue.ts';
+import { errnoText, type FailureTexts, type MessageAndHint, textFor } from './usage.ts';
 
 export interface Message {
   message: string;
   hint?: string;
 }
 
-const ERRNO: Record<string, string> = {
-  ENOSPC: 'no space is left on the device',
-  EDQUOT: 'the disk quota is used up',
-  EROFS: 'the file system is read-only',
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  ENOENT: 'no such file or directory',
-  ENOTDIR: 'not a directory',
-  EMFILE: 'too many open files (ulimit -n)',
-  ENFILE: 'too many open files on this machine',
-  EAGAIN: 'the limit of processes is reached (ulimit -u)',
-  ENOMEM: 'out of memory',
-  E2BIG: 'the command or the environment is too large',
-  EFBIG: 'the file would be larger than the limit (ulimit -f)',
-  EIO: 'an input/output error',
-  EBADF: 'it is closed',
-  EPIPE: 'it has no reader',
-  EISDIR: 'it is a directory',
-  EFTYPE: 'it is not a regular file',
-  EILSEQ: 'its name is not UTF-8',
-  ERANGE: 'its path is too long',
-  ELOOP: 'a symbolic link is in the way',
-  ENAMETOOLONG: 'the name is too long',
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'the connection was closed',
-  ENOTFOUND: 'no such host',
-};
-/** A system error in words. */
-export const errnoText = (errno: string): string => ERRNO[errno] ?? errno;
+type Of<C extends Failure['code']> = Extract<Failure, { code: C }>;
 
 /** A path as it can be typed again. */
 const typed = (path: string): string => safe(quoteWord(path));
 
 const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB_HOME=/tmp/bgjob-$USER';
+const UPDATE = 'npm install -g bgjob@latest';
 
 /** For a full disk: gc works on it. */
 export const FULL = 'bgjob gc --ended removes all ended jobs; or set BGJOB_HOME to a disk with free space';
 
-export function messageOf(failure: Failure): Message {
-  switch (failure.code) {
-    case 'usage':
-      return failure.hint === undefined
-        ? { message: failure.message }
-        : { message: failure.message, hint: failure.hint };
-    case 'no-such-job': {
-      const { reference, known, elsewhere, typed: command } = failure;
-      const what = `no job "${safe(reference)}"`;
-      const numbered = ({ id, name }: { id: number; name: string | null }) =>
-        `${name === null ? '' : `${safe(name)} `}#${id}`;
-      if (elsewhere.length > 0) {
-        const found = elsewhere.map((job) => `${numbered(job)} belongs to ${safe(job.project)}`);
-        return {
-          message: `${what} in this project; ${found.join('; ')}`,
-          hint: elsewhere.map(({ id }) => `${command} ${id}`).join(' · '),
-        };
-      }
-      const newest = known.map((job) => `${numbered(job)} (${job.state})`).join(', ');
-      return newest === ''
-        ? { message: what, hint: 'bgjob ls -a' }
-        : { message: `${what}; newest: ${newest}`, hint: 'bgjob ls' };
+const MESSAGES: FailureTexts<Failure['code']> = {
+  ...queueFailures,
+  ...automationFailures,
+  usage: ({ message, hint }) => [message, hint],
+  'no-such-job': ({ reference, known, elsewhere, typed: command }) => {
+    const what = `no job "${safe(reference)}"`;
+    const numbered = ({ id, name }: { id: number; name: string | null }) =>
+      `${name === null ? '' : `${safe(name)} `}#${id}`;
+    if (elsewhere.length > 0) {
+      const found = elsewhere.map((job) => `${numbered(job)} belongs to ${safe(job.project)}`);
+      const calls = elsewhere.map(({ id }) => `${command} ${id}`);
+      return [`${what} in this project; ${found.join('; ')}`, calls.join(' · ')];
     }
-    case 'nothing-selected':
-      return { message: failure.what, hint: failure.hint ?? 'bgjob ls -a' };
-    case 'no-such-queue':
-    case 'queue-in-use':
-    case 'not-waiting':
-      return queueMessageOf(failure);
-    case 'no-such-starter':
-    case 'starter-taken':
-    case 'started-before':
-    case 'starter-newer':
-    case 'not-served':
-      return automationMessageOf(failure);
-    case 'command-not-found':
-      return {
-        message: `${safe(failure.command) || '""'}: command not found`,
-        ...notFoundHint(failure),
-      };
-    case 'command-not-executable':
-      return {
-        message: `${safe(failure.command)}: ${notExecutable(failure.why)}`,
-        ...(failure.why === 'permission' && { hint: `chmod +x ${typed(failure.command)}` }),
-      };
-    case 'bad-cwd':
-      return { message: `cannot enter ${safe(failure.directory)}: ${errnoText(failure.errno)}` };
-    case 'home-refused':
-      return homeMessage(failure);
-    case 'home-newer':
-      return {
-        message:
-          `${safe(failure.home)} was written by a newer bgjob ` +
-          `(format ${failure.found}, this one knows ${failure.known})`,
-        hint: 'npm install -g bgjob@latest',
-      };
-    case 'io': {
-      const message = `cannot ${failure.doing} ${safe(failure.path)}: ${errnoText(failure.errno)}`;
-      if (['ENOSPC', 'EDQUOT'].includes(failure.errno)) return { message, hint: FULL };
-      // only the home is created or opened
-      const isNoPlace = ['create', 'open'].includes(failure.doing) && /^ENO(TDIR|ENT)$/.test(failure.errno);
-      const unwritable = isNoPlace || ['EROFS', 'EACCES', 'EPERM'].includes(failure.errno);
-      return unwritable ? { message, hint: UNWRITABLE } : { message };
-    }
-    case 'unreadable':
-      return {
-        message: `the records of job ${failure.id} are unreadable: ${safe(failure.why)}; nothing was done`,
-        hint: `bgjob show ${failure.id}`,
-      };
-    case 'elsewhere':
-      return {
-        message: `job ${failure.id} belongs to another machine (${safe(failure.machine)}); nothing was done`,
-      };
-    case 'not-verified': {
-      const pids = failure.pids.join(' ');
-      if (failure.why === 'no-answer')
-        return {
-          message:
-            `job ${failure.id} is still running: its supervisor did not answer, ` +
-            'and none of its processes can be seen from here',
-          hint: 'if it was started in another container or sandbox, kill it there',
-        };
-      if (failure.why === 'alive')
-        return {
-          message: `job ${failure.id} is not gone: after KILL these processes are still alive: ${pids}`,
-          hint: `ps -o pid,stat,args -p ${pids.replaceAll(' ', ',')}`,
-        };
-      return {
-        message: `it is not certain that process ${pids} belongs to job ${failure.id}, so it got no signal`,
-        hint: `ps -o pid,lstart,args -p ${pids.replaceAll(' ', ',')}`,
-      };
-    }
-    case 'not-held':
-      return pauseMessageOf(failure);
-    case 'not-restarted':
-      return restartMessageOf(failure);
-    case 'proc-foreign':
-      return {
-        message: '/proc shows another pid namespace: jobs could not be recognized or stopped here',
-        hint: 'give this sandbox a /proc of its own: bwrap --proc /proc, unshare --mount-proc',
-      };
-    case 'not-started':
-      return { message: `cannot start a supervisor: ${errnoText(failure.errno)}` };
-    case 'name-taken': {
-      const { name, id, state, ageMs, ports } = failure;
-      const facts = [
-        ...(ageMs === null ? [] : [renderDuration(ageMs)]),
-        ...(ports.length === 0 ? [] : [`${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')}`]),
+    const newest = known.map((job) => `${numbered(job)} (${job.state})`).join(', ');
+    return newest === '' ? [what, 'bgjob ls -a'] : [`${what}; newest: ${newest}`, 'bgjob ls'];
+  },
+  'nothing-selected': ({ what, hint }) => [what, hint ?? 'bgjob ls -a'],
+  'command-not-found': ({ command, meant, line }) => {
+    const asLine = line && `a shell line is one word without -- before it: ${safe(quoteWord(line))}`;
+    return [`${safe(command) || '""'}: command not found`, meant === undefined ? asLine : safe(meant)];
+  },
+  'command-not-executable': ({ command, why }) => [
+    `${safe(command)}: ${notExecutable(why)}`,
+    why === 'permission' ? `chmod +x ${typed(command)}` : undefined,
+  ],
+  'bad-cwd': ({ directory, errno }) => [`cannot enter ${safe(directory)}: ${errnoText(errno)}`],
+  'home-refused': homeMessage,
+  'home-newer': ({ home, found, known }) => [
+    `${safe(home)} was written by a newer bgjob (format ${found}, this one knows ${known})`,
+    UPDATE,
+  ],
+  io: ({ doing, path, errno }) => {
+    const message = `cannot ${doing} ${safe(path)}: ${errnoText(errno)}`;
+    if (['ENOSPC', 'EDQUOT'].includes(errno)) return [message, FULL];
+    // only the home is created or opened
+    const isNoPlace = ['create', 'open'].includes(doing) && /^ENO(TDIR|ENT)$/.test(errno);
+    return [message, isNoPlace || ['EROFS', 'EACCES', 'EPERM'].includes(errno) ? UNWRITABLE : undefined];
+  },
+  unreadable: ({ id, why }) => [
+    `the records of job ${id} are unreadable: ${safe(why)}; nothing was done`,
+    `bgjob show ${id}`,
+  ],
+  elsewhere: ({ id, machine }) => [
+    `job ${id} belongs to another machine (${safe(machine)}); nothing was done`,
+  ],
+  'not-verified': ({ id, why, pids }) => {
+    const [list, commas] = [pids.join(' '), pids.join(',')];
+    if (why === 'no-answer')
+      return [
+        `job ${id} is still running: its supervisor did not answer, ` +
+          'and none of its processes can be seen from here',
+        'if it was started in another container or sandbox, kill it there',
       ];
-      return {
-        message: `${name} is ${state} as job ${id}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`,
-        hint: '--reuse uses that job, --replace stops it first; or choose another name',
-      };
-    }
-    case 'port-not-free': {
-      const { name, id, port } = failure;
-      return {
-        message: `${name} ${id} is stopped, but another process has its port ${port}; nothing was started`,
-        hint: `ss -ltnp 'sport = :${port}'`,
-      };
-    }
-    case 'pattern-too-slow': {
-      const excess = failure.why === 'time' ? 'long' : 'much memory';
-      return {
-        message:
-          `"${clip(safe(failure.pattern), 80)}" takes too ${excess}` +
-          ` on the line at byte ${failure.from}: "${safe(failure.line)}"`,
-        hint: 'simplify the pattern: avoid a repetition inside a repetition, such as (a+)+',
-      };
-    }
-    case 'port-taken': {
-      const { job } = failure;
-      const name = job ? `${job.name === null ? '' : `${safe(job.name)} `}${job.id}` : '';
-      return {
-        message:
-          `port ${failure.port} is taken by pid ${failure.pid} (${safe(failure.command)})` +
-          (job ? `, job ${name}` : ''),
-        hint: job ? `bgjob kill ${job.id}` : `ps -o pid,lstart,args -p ${failure.pid}`,
-      };
-    }
-    case 'untrusted-certificate':
-      return {
-        message: `${safe(failure.url)}: its certificate is not trusted (${safe(failure.why)})`,
-        hint: '--insecure accepts it',
-      };
-    case 'bad-lines': {
-      const { file, bad, left } = failure;
-      const rest = left === 0 ? 'and no good line is left' : 'nothing was added';
-      return {
-        message: [`${plural(bad.length, 'bad line')}, ${rest}`, ...badLineTexts(file, bad)].join('\n  '),
-        ...(left > 0 && { hint: `--skip-bad adds the other ${left === 1 ? 'line' : plural(left, 'line')}` }),
-      };
-    }
-    case 'skill-refused':
-      return skillMessageOf(failure, errnoText);
-    case 'not-sent':
-      return sendMessageOf(failure);
-    case 'bad-config':
-      return configMessageOf(failure, errnoText);
-    case 'answer-lost': {
-      const { errno, instead } = failure;
-      const lost = `cannot write the answer to stdout: ${errnoText(errno)}`;
-      if (instead === null) return { message: lost, hint: 'bgjob ls' };
-      if (instead === 'stderr')
-        return { message: `${lost}; the command was done, and its answer is above, on stderr` };
-      return { message: `${lost}; ${instead.undone}`, hint: instead.again };
-    }
-    default:
-      return unreachable(failure);
-  }
-}
+    if (why === 'alive')
+      return [
+        `job ${id} is not gone: after KILL these processes are still alive: ${list}`,
+        `ps -o pid,stat,args -p ${commas}`,
+      ];
+    return [
+      `it is not certain that process ${list} belongs to job ${id}, so it got no signal`,
+      `ps -o pid,lstart,args -p ${commas}`,
+    ];
+  },
+  'not-held': pauseMessage,
+  'not-restarted': restartMessage,
+  'proc-foreign': [
+    '/proc shows another pid namespace: jobs could not be recognized or stopped here',
+    'give this sandbox a /proc of its own: bwrap --proc /proc, unshare --mount-proc',
+  ],
+  'not-started': ({ errno }) => [`cannot start a supervisor: ${errnoText(errno)}`],
+  'name-taken': ({ name, id, state, ageMs, ports }) => {
+    const facts = [
+      ...(ageMs === null ? [] : [renderDuration(ageMs)]),
+      ...(ports.length === 0 ? [] : [`${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')}`]),
+    ];
+    return [
+      `${name} is ${state} as job ${id}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`,
+      '--reuse uses that job, --replace stops it first; or choose another name',
+    ];
+  },
+  'port-not-free': ({ name, id, port }) => [
+    `${name} ${id} is stopped, but another process has its port ${port}; nothing was started`,
+    `ss -ltnp 'sport = :${port}'`,
+  ],
+  'pattern-too-slow': ({ pattern, why, from, line }) => [
+    `"${clip(safe(pattern), 80)}" takes too ${why === 'time' ? 'long' : 'much memory'} ` +
+      `on the line at byte ${from}: "${safe(line)}"`,
+    'simplify the pattern: avoid a repetition inside a repetition, such as (a+)+',
+  ],
+  'port-taken': ({ port, pid, command, job }) => {
+    const owner = job ? `, job ${job.name === null ? '' : `${safe(job.name)} `}${job.id}` : '';
+    return [
+      `port ${port} is taken by pid ${pid} (${safe(command)})${owner}`,
+      job ? `bgjob kill ${job.id}` : `ps -o pid,lstart,args -p ${pid}`,
+    ];
+  },
+  'untrusted-certificate': ({ url, why }) => [
+    `${safe(url)}: its certificate is not trusted (${safe(why)})`,
+    '--insecure accepts it',
+  ],
+  'bad-lines': ({ file, bad, left }) => [
+    [
+      `${plural(bad.length, 'bad line')}, ${left === 0 ? 'and no good line is left' : 'nothing was added'}`,
+      ...badLineTexts(file, bad),
+    ].join('\n  '),
+    left > 0 ? `--skip-bad adds the other ${left === 1 ? 'line' : plural(left, 'line')}` : undefined,
+  ],
+  'skill-refused': skillMessage,
+  'not-sent': sendMessage,
+  'bad-config': configMessage,
+  'answer-lost': ({ errno, instead }) => {
+    const lost = `cannot write the answer to stdout: ${errnoText(errno)}`;
+    if (instead === null) return [lost, 'bgjob ls'];
+    if (instead === 'stderr') return [`${lost}; the command was done, and its answer is above, on stderr`];
+    return [`${lost}; ${instead.undone}`, instead.again];
+  },
+};
+
+export const messageAndHint = (failure: Failure): MessageAndHint => textFor('code', failure, MESSAGES);
+export const messageFrom = ([message, hint]: MessageAndHint): Message => ({
+  message,
+  ...(hint !== undefined && { hint }),
+});
+export const messageOf = (failure: Failure): Message => messageFrom(messageAndHint(failure));
 
 /** The shell line that was meant, as a call of `run`. */
-export const lineHint = (line: string): string => `as a shell line: bgjob run ${quoteWord(line)}`;
+export const lineHint = (line: string) => `as a shell line: bgjob run ${quoteWord(line)}`;
 
-function notFoundHint({
-  meant,
-  line,
-}: Extract<Failure, { code: 'command-not-found' }>): Pick<Message, 'hint'> {
-  if (meant !== undefined) return { hint: safe(meant) };
-  return line === undefined
-    ? {}
-    : { hint: `a shell line is one word without -- before it: ${safe(quoteWord(line))}` };
-}
-
-function homeMessage({ home, trouble, room }: Extract<Failure, { code: 'home-refused' }>): Message {
+function homeMessage({ home, trouble, room }: Of<'home-refused'>): MessageAndHint {
   const place = room === undefined ? home : `${home}/${room}`;
   const path = safe(place);
-  switch (trouble) {
-    case 'symbolic-link':
-      return {
-        message: `${path} is a symbolic link; it must be a directory that belongs to you`,
-        hint: room === undefined ? `BGJOB_HOME=$(realpath ${typed(home)})` : `ls -ld ${typed(place)}`,
-      };
-    case 'not-a-directory':
-      return {
-        message: `${path} is not a directory`,
-        hint: room === undefined ? UNWRITABLE : `ls -ld ${typed(place)}`,
-      };
-    case 'foreign':
-      return { message: `${path} belongs to another user`, hint: UNWRITABLE };
-    case 'open-to-others':
-      return { message: `other users can write ${path}`, hint: `chmod go-w ${typed(place)}` };
-    case 'no-fifos':
-      return { message: `the file system of ${path} has no FIFOs, which bgjob needs`, hint: UNWRITABLE };
-    case 'not-utf-8':
-      return { message: `the path ${path} is not UTF-8`, hint: UNWRITABLE };
-    case 'in-use':
-      return {
-        message: `${path} holds files that are not bgjob's; bgjob needs a directory of its own`,
-        hint: `BGJOB_HOME=${typed(home === '/' ? '/.bgjob' : `${home}/.bgjob`)}`,
-      };
-    case 'damaged':
-      return {
-        message: `${path} is damaged: its file "format" or "token" is not as bgjob wrote it`,
-        hint: `ls -la ${typed(place)}`,
-      };
-    default:
-      return unreachable(trouble);
-  }
+  const look = `ls -ld ${typed(place)}`;
+  const messages: Record<typeof trouble, MessageAndHint> = {
+    'symbolic-link': [
+      `${path} is a symbolic link; it must be a directory that belongs to you`,
+      room === undefined ? `BGJOB_HOME=$(realpath ${typed(home)})` : look,
+    ],
+    'not-a-directory': [`${path} is not a directory`, room === undefined ? UNWRITABLE : look],
+    foreign: [`${path} belongs to another user`, UNWRITABLE],
+    'open-to-others': [`other users can write ${path}`, `chmod go-w ${typed(place)}`],
+    'no-fifos': [`the file system of ${path} has no FIFOs, which bgjob needs`, UNWRITABLE],
+    'not-utf-8': [`the path ${path} is not UTF-8`, UNWRITABLE],
+    'in-use': [
+      `${path} holds files that are not bgjob's; bgjob needs a directory of its own`,
+      `BGJOB_HOME=${typed(home === '/' ? '/.bgjob' : `${home}/.bgjob`)}`,
+    ],
+    damaged: [
+      `${path} is damaged: its file "format" or "token" is not as bgjob wrote it`,
+      `ls -la ${typed(place)}`,
+    ],
+  };
+  return messages[trouble];
 }
+
+/** The key that was meant, if one is near: `max-log` is maxLog. */
+function meantBy(key: string, known: string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '');
+  const near = nearestWord(plain(key), known.map(plain));
+  return known.find((one) => plain(one) === near);
+}
+
+/** The file and key, what is wrong there, and what is expected. */
+function configMessage({ path, key, trouble }: Of<'bad-config'>): MessageAndHint {
+  const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
+  const hint = `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
+  return textFor('kind', trouble, {
+    unreadable: ({ why }) => [`${place}: ${safe(errnoText(why))}`, hint],
+    unknown: ({ known }) => {
+      const meant = meantBy(key!.split('.').at(-1)!, known);
+      const above = key!.slice(0, key!.lastIndexOf('.') + 1);
+      const question = meant === undefined ? '' : `did you mean "${above}${meant}"? `;
+      const keys = known.map((one) => above + one).join(', ');
+      return [`${place} is not a key of this file`, `${question}the keys are: ${keys}`];
+    },
+    expected: ({ value, expected }) => [
+      `${place} is ${clip(safe(value), 60)}, but must be ${expected}`,
+      hint,
+    ],
+  });
+}
+
+function pauseMessage({ id, verb, trouble }: Of<'not-held'>): MessageAndHint {
+  const job = `job ${id} ${verb === 'pause' ? 'was not paused' : 'cannot be resumed'}`;
+  return textFor('kind', trouble, {
+    queued: [
+      `${job}: it waits in its queue, and has not started`,
+      `bgjob queue pause NAME pauses a queue; bgjob kill ${id} cancels the job`,
+    ],
+    stopping: [`${job}: it is being stopped`, `bgjob wait ${id}`],
+    ended: ({ how }) => [`${job}: it ${safe(how)}`, `bgjob restart ${id}`],
+    'no-answer': [
+      `${job}: its supervisor does not answer`,
+      `bgjob show ${id}; if it was started in another container or sandbox, ${verb} it there`,
+    ],
+    'no-owner': [
+      `${job}: its supervisor was killed, and no other one replaced it`,
+      `bgjob kill ${id} still stops it`,
+    ],
+    'not-stopped': ({ pids }) => [
+      `job ${id} is paused, but these processes did not stop: ${pids.join(' ')}`,
+      `ps -o pid,stat,wchan,args -p ${pids.join(',')}`,
+    ],
+  });
+}
+
+function restartMessage({ id, why, errno }: Of<'not-restarted'>): MessageAndHint {
+  const lost = (what: string) => `the stored ${what} cannot be read (${errno}); nothing was done`;
+  const messages: Record<typeof why, MessageAndHint> = {
+    queued: [
+      `job ${id} waits in its queue, and has not started: there is nothing to restart`,
+      `bgjob move ${id} --first; or bgjob kill ${id}, which cancels it`,
+    ],
+    newer: [
+      `job ${id} was added by a newer bgjob, and this version does not know all its options; ` +
+        'nothing was done',
+      UPDATE,
+    ],
+    script: [lost(`script of job ${id}`), `bgjob show ${id}`],
+    input: [lost(`input of job ${id} (--stdin)`), `bgjob show ${id}`],
+    environment: [
+      `the stored environment of job ${id} (--keep-env) is unreadable: ${errno}; nothing was done`,
+      `bgjob show ${id}; bgjob run uses the environment of the call`,
+    ],
+  };
+  return messages[why];
+}
+
+/** Why nothing, or not all, was sent. */
+function sendMessage({ id, why, how, lines, bytes, halfBytes }: Of<'not-sent'>): MessageAndHint {
+  const parts = [
+    ...(lines > 0 ? [`${plural(lines, 'line')} (${plural(bytes, 'byte')})`] : []),
+    ...(halfBytes > 0 ? [`the first ${plural(halfBytes, 'byte')} of a line`] : []),
+  ];
+  const sent = parts.length === 0 ? 'nothing was sent' : `${parts.join(' and ')} had been sent`;
+  const messages: Record<typeof why, MessageAndHint> = {
+    'not-held': [
+      `job ${id} has no input: it was started without --stdin hold and without --pty`,
+      'bgjob run --stdin hold -- command',
+    ],
+    ended: [`job ${id} ${safe(how)}; ${sent}`, `bgjob show ${id}`],
+    closed: [`job ${id} has closed its stdin; ${sent}`, `bgjob tail ${id}`],
+    'let-go': [`the stdin of job ${id} was ended before (send --eof); ${sent}`, `bgjob tail ${id}`],
+    full: [
+      `job ${id} does not read its input, and the pipe is full; ${sent}`,
+      parts.length > 0
+        ? 'when it reads again, send only the rest'
+        : `bgjob tail ${id} shows what it does; then send it again`,
+    ],
+    queued: [`job ${id} waits in its queue; ${sent}`, `bgjob show ${id} says what it waits for`],
+    starting: [`job ${id} is being started; ${sent}`, 'try again in a moment'],
+  };
+  return messages[why];
+}
+
+function skillMessage({ path, trouble, again }: Of<'skill-refused'>): MessageAndHint {
+  const file = safe(path);
+  const anyway = `${safe(again)} does it all the same`;
+  return textFor('kind', trouble, {
+    'no-file': [`${file} is no regular file; nothing was changed`, `ls -ld ${quoteWord(path)}`],
+    'not-ours': [`${file} was not written by bgjob; nothing was changed`, anyway],
+    meanwhile: [`${file} was changed just now by somebody else; it stays so`, safe(again)],
+    'damaged-block': [
+      `${file} has half a bgjob block, or more than one; nothing was changed`,
+      'one line "<!-- bgjob:begin -->" and below it one "<!-- bgjob:end -->", or neither; then again',
+    ],
+    outside: ({ real, base }) => [
+      `${file} is ${safe(real)}, through a symbolic link out of ${safe(base)}; nothing was changed`,
+      anyway,
+    ],
+    errno: ({ doing, errno }) => [
+      `cannot ${doing} ${file}: ${errnoText(errno)}`,
+      'bgjob skill (prints the text: put it where your agent reads it)',
+    ],
+  });
+}
+
+/** At most so many bad lines are named; the others are counted. */
+const MOST_BAD_LINES = 10;
+
+/** `FILE:17: reason` for the first bad lines of a batch, and how many more there are. */
+export function badLineTexts(file: string, bad: BadLine[]): string[] {
+  const named = bad
+    .slice(0, MOST_BAD_LINES)
+    .map((line) => `${clip(safe(file), 200)}:${line.number}: ${badLineText(line)}`);
+  return bad.length > named.length ? [...named, `and ${bad.length - named.length} more`] : named;
+}
+
+/** Why a file that was found cannot be executed. */
+const notExecutable = (why: 'directory' | 'permission') =>
+  why === 'directory' ? 'is a directory' : 'permission denied';
+
+/** Why a line of a batch cannot be a job. */
+export const badLineText = ({ trouble }: BadLine): string =>
+  textFor('kind', trouble, {
+    'not-utf-8': 'it is not UTF-8',
+    nul: 'it holds a NUL byte',
+    'too-long': ({ bytes }) => `it has ${bytes} bytes, but a command may have 131071: a script can be longer`,
+    'not-found': ({ command }) => `${clip(safe(command), 80)}: command not found`,
+    'not-executable': ({ command, why }) => `${clip(safe(command), 80)}: ${notExecutable(why)}`,
+    syntax: ({ says }) => clip(safe(says), 200),
+    'name-twice': ({ line, name }) =>
+      `line ${line} has the name ${safe(name)}, too: only one job of a name can run`,
+  });

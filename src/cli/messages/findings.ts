@@ -1,11 +1,10 @@
 /** Messages of `doctor`: one line for each finding, what it means and what to do. */
 import { renderDuration, renderSize } from '../../base/clock.ts';
-import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Finding, LimitName } from '../../engine/doctor/findings.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
-import type { Failure } from '../../job/failure.ts';
-import { errnoText, FULL, type Message, messageOf } from './failures.ts';
+import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
+import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
 import { enclosureText } from './warnings.ts';
 
 /** Findings that are no danger for jobs: the exit code stays 0. */
@@ -35,25 +34,21 @@ const WITHOUT: Record<string, string> = {
 /** The folders of tools; PATH does not matter. */
 const TOOL_FOLDERS = '/usr/bin, /bin, /usr/local/bin';
 
-const LIMITS: Record<LimitName, (value: number, left: number) => Message> = {
-  nofile: (value) => ({
-    message: `only ${value} open files are allowed (ulimit -n): jobs fail`,
-    hint: 'ulimit -n 1024',
-  }),
-  nproc: (value, left) => ({
-    message: `only ${Math.max(0, left)} of ${value} processes and threads (ulimit -u) are left: jobs fail`,
-    hint: 'end some processes, or raise the limit: ulimit -u 4096',
-  }),
-  fsize: (value) => ({
-    message:
-      `no file may become larger than ${renderSize(value)} (ulimit -f): ` +
+const LIMITS: Record<LimitName, (value: number, left: number) => MessageAndHint> = {
+  nofile: (value) => [`only ${value} open files are allowed (ulimit -n): jobs fail`, 'ulimit -n 1024'],
+  nproc: (value, left) => [
+    `only ${Math.max(0, left)} of ${value} processes and threads (ulimit -u) are left: jobs fail`,
+    'end some processes, or raise the limit: ulimit -u 4096',
+  ],
+  fsize: (value) => [
+    `no file may become larger than ${renderSize(value)} (ulimit -f): ` +
       'a job with a larger log is killed (SIGXFSZ)',
-    hint: 'ulimit -f unlimited',
-  }),
-  cpu: (value) => ({
-    message: `a process is killed after ${value} s of processor time (ulimit -t), jobs too`,
-    hint: 'ulimit -t unlimited',
-  }),
+    'ulimit -f unlimited',
+  ],
+  cpu: (value) => [
+    `a process is killed after ${value} s of processor time (ulimit -t), jobs too`,
+    'ulimit -t unlimited',
+  ],
 };
 
 const MOST_IDS = 5;
@@ -64,151 +59,103 @@ const MORE = {
   'supervisor-failed': { what: 'whose supervisor failed', options: '' },
 };
 
-/** A broken config.json, and its effect. */
-function configFinding(failure: Failure): Message {
-  const { message, hint } = messageOf(failure);
-  return { message: `${message}: run fails, and old jobs are not removed`, ...(hint && { hint }) };
-}
+const waitIn = (queue: string, count: number) => `queue ${queue}: ${plural(count, 'job waits', 'jobs wait')}`;
+
+const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
+  'node-too-old': ({ version, least }) => [
+    `Node ${version} is too old: bgjob needs ${least} or newer`,
+    'install a newer one from https://nodejs.org',
+  ],
+  'proc-missing': [
+    '/proc is not mounted: the processes of jobs cannot be recognized',
+    'mount -t proc proc /proc',
+  ],
+  'proc-foreign': () => messageAndHint({ code: 'proc-foreign' }),
+  'boot-unknown': [
+    '/proc/sys/kernel/random/boot_id cannot be read: after a restart of the machine ' +
+      'a foreign process may be taken for a job',
+    'give this sandbox a /proc of its own, with /proc/sys',
+  ],
+  'ends-with-call': ({ enclosure }) => [
+    `${enclosureText(enclosure)}: every job is lost then`,
+    'wait for jobs in the same call (run --wait), or call bgjob outside the sandbox',
+  ],
+  'session-ends-jobs': ({ unit }) => [
+    `logind kills all processes of ${safe(unit)} at logout (KillUserProcesses=yes), jobs too`,
+    'loginctl enable-linger, and then systemd-run --user --scope bgjob run …; ' +
+      'or KillUserProcesses=no in /etc/systemd/logind.conf',
+  ],
+  'not-lingering': ({ user }) => [
+    `systemd kills all processes of ${safe(user)} below user@.service after the last logout, jobs too`,
+    'loginctl enable-linger',
+  ],
+  'tool-missing': ({ tool }) => [
+    `${tool} is not there (in ${TOOL_FOLDERS}): ${WITHOUT[tool]}`,
+    `install ${PACKAGES[tool] ?? 'a POSIX shell'}`,
+  ],
+  'limit-low': ({ limit, value, left }) => LIMITS[limit](value, left),
+  'no-watches': ({ errno }) => [
+    `no file can be watched (inotify: ${errnoText(errno)}): ` +
+      'jobs that watch files fail, and bgjob has to poll',
+    'sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288',
+  ],
+  'few-watches': ({ key, value }) => [
+    `${key} is only ${value}: jobs that watch many files may fail`,
+    `sysctl ${key}=${key.endsWith('instances') ? 1024 : 524288}`,
+  ],
+  'zombies-stay': ({ init, count }) => [
+    `pid 1 (${safe(init)}) does not reap zombies (${count} now): ` +
+      'jobs end normally, but each leaves entries in the process table',
+    'run an init in the container: docker run --init',
+  ],
+  'home-unusable': ({ failure }) => messageAndHint(failure),
+  'config-broken': ({ failure }) => {
+    const [message, hint] = messageAndHint(failure);
+    return [`${message}: run fails, and old jobs are not removed`, hint];
+  },
+  'home-remote': ({ path, type }) => [
+    `the home ${safe(path)} is on a network file system (${type}): ` +
+      'jobs break when it is not reachable, and other machines cannot reach the jobs',
+    'set BGJOB_HOME to a directory on this machine',
+  ],
+  'home-full': ({ what, left, path }) => {
+    const space = what === 'bytes' ? renderSize(left) : `space for ${plural(left, 'file')}`;
+    return [`only ${space} is left for the home ${safe(path)}`, FULL];
+  },
+  'job-unreadable': ({ id, why }) => [
+    `jobs/${id}/${safe(why)}`,
+    `bgjob show ${id}; to drop the job, move its directory out of the home`,
+  ],
+  'supervisor-failed': ({ id, why }) => [
+    `a supervisor of job ${id} failed: ${safe(why)}`,
+    `bgjob show ${id}; if no record is damaged, this is a bug in bgjob`,
+  ],
+  'more-jobs': ({ count, like }) => [
+    `and ${plural(count, 'more job')} ${MORE[like].what}`,
+    `bgjob ls -a${MORE[like].options}`,
+  ],
+  'clock-behind': ({ id, aheadMs }) => [
+    `job ${id} was added ${renderDuration(aheadMs)} from now: ` +
+      'the clock was set back, and ages are wrong until then',
+    'check the time: date',
+  ],
+  'job-adrift': ({ name, id, left }) => {
+    const still = plural(left, 'process of it still runs', 'processes of it still run');
+    return [`${name === null ? '' : `${safe(name)} `}${id} is lost, but ${still}`, `bgjob kill ${id}`];
+  },
+  'queue-stranded': ({ queue, ids }) => [
+    `${waitIn(queue, ids.length)} for a bgjob ` +
+      'command in the sandbox in which it was queued, and no process runs there',
+    `bgjob ls in that sandbox; or bgjob kill ${ids.slice(0, MOST_IDS).join(' ')}`,
+  ],
+  'queue-left': ({ queue, count }) => [
+    `${waitIn(queue, count)}, slots are free, but no process can start them`,
+    `solve the other problems, then bgjob queue; or bgjob ls --queue ${queue}`,
+  ],
+};
 
 /** What was found, its effect, and what to do. */
-export function findingText(finding: Finding): Message {
-  switch (finding.code) {
-    case 'node-too-old':
-      return {
-        message: `Node ${finding.version} is too old: bgjob needs ${finding.least} or newer`,
-        hint: 'install a newer one from https://nodejs.org',
-      };
-    case 'proc-missing':
-      return {
-        message: '/proc is not mounted: the processes of jobs cannot be recognized',
-        hint: 'mount -t proc proc /proc',
-      };
-    case 'proc-foreign':
-      return messageOf({ code: 'proc-foreign' });
-    case 'boot-unknown':
-      return {
-        message:
-          '/proc/sys/kernel/random/boot_id cannot be read: after a restart of the machine ' +
-          'a foreign process may be taken for a job',
-        hint: 'give this sandbox a /proc of its own, with /proc/sys',
-      };
-    case 'ends-with-call':
-      return {
-        message: `${enclosureText(finding.enclosure)}: every job is lost then`,
-        hint: 'wait for jobs in the same call (run --wait), or call bgjob outside the sandbox',
-      };
-    case 'session-ends-jobs':
-      return {
-        message:
-          `logind kills all processes of ${safe(finding.unit)} at logout (KillUserProcesses=yes), ` +
-          'jobs too',
-        hint:
-          'loginctl enable-linger, and then systemd-run --user --scope bgjob run …; ' +
-          'or KillUserProcesses=no in /etc/systemd/logind.conf',
-      };
-    case 'not-lingering':
-      return {
-        message:
-          `systemd kills all processes of ${safe(finding.user)} below user@.service ` +
-          'after the last logout, jobs too',
-        hint: 'loginctl enable-linger',
-      };
-    case 'tool-missing':
-      return {
-        message: `${finding.tool} is not there (in ${TOOL_FOLDERS}): ${WITHOUT[finding.tool]}`,
-        hint: finding.tool in PACKAGES ? `install ${PACKAGES[finding.tool]}` : 'install a POSIX shell',
-      };
-    case 'limit-low':
-      return LIMITS[finding.limit](finding.value, finding.left);
-    case 'no-watches':
-      return {
-        message:
-          `no file can be watched (inotify: ${errnoText(finding.errno)}): ` +
-          'jobs that watch files fail, and bgjob has to poll',
-        hint: 'sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288',
-      };
-    case 'few-watches':
-      return {
-        message: `${finding.key} is only ${finding.value}: jobs that watch many files may fail`,
-        hint: `sysctl ${finding.key}=${finding.key.endsWith('instances') ? 1024 : 524288}`,
-      };
-    case 'zombies-stay':
-      return {
-        message:
-          `pid 1 (${safe(finding.init)}) does not reap zombies (${finding.count} now): ` +
-          'jobs end normally, but each leaves entries in the process table',
-        hint: 'run an init in the container: docker run --init',
-      };
-    case 'home-unusable':
-      return messageOf(finding.failure);
-    case 'config-broken':
-      return configFinding(finding.failure);
-    case 'home-remote':
-      return {
-        message:
-          `the home ${safe(finding.path)} is on a network file system (${finding.type}): ` +
-          'jobs break when it is not reachable, and other machines cannot reach the jobs',
-        hint: 'set BGJOB_HOME to a directory on this machine',
-      };
-    case 'home-full': {
-      const left =
-        finding.what === 'bytes' ? renderSize(finding.left) : `space for ${plural(finding.left, 'file')}`;
-      return {
-        message: `only ${left} is left for the home ${safe(finding.path)}`,
-        hint: FULL,
-      };
-    }
-    case 'job-unreadable':
-      return {
-        message: `jobs/${finding.id}/${safe(finding.why)}`,
-        hint: `bgjob show ${finding.id}; to drop the job, move its directory out of the home`,
-      };
-    case 'supervisor-failed':
-      return {
-        message: `a supervisor of job ${finding.id} failed: ${safe(finding.why)}`,
-        hint: `bgjob show ${finding.id}; if no record is damaged, this is a bug in bgjob`,
-      };
-    case 'more-jobs':
-      return {
-        message: `and ${plural(finding.count, 'more job')} ${MORE[finding.like].what}`,
-        hint: `bgjob ls -a${MORE[finding.like].options}`,
-      };
-    case 'clock-behind':
-      return {
-        message:
-          `job ${finding.id} was added ${renderDuration(finding.aheadMs)} from now: ` +
-          'the clock was set back, and ages are wrong until then',
-        hint: 'check the time: date',
-      };
-    case 'job-adrift': {
-      const name = finding.name === null ? '' : `${safe(finding.name)} `;
-      return {
-        message:
-          `${name}${finding.id} is lost, but ` +
-          plural(finding.left, 'process of it still runs', 'processes of it still run'),
-        hint: `bgjob kill ${finding.id}`,
-      };
-    }
-    case 'queue-stranded': {
-      const ids = finding.ids.slice(0, MOST_IDS).join(' ');
-      return {
-        message:
-          `queue ${finding.queue}: ${plural(finding.ids.length, 'job waits', 'jobs wait')} for a bgjob ` +
-          'command in the sandbox in which it was queued, and no process runs there',
-        hint: `bgjob ls in that sandbox; or bgjob kill ${ids}`,
-      };
-    }
-    case 'queue-left':
-      return {
-        message:
-          `queue ${finding.queue}: ${plural(finding.count, 'job waits', 'jobs wait')}, slots are free, ` +
-          'but no process can start them',
-        hint: `solve the other problems, then bgjob queue; or bgjob ls --queue ${finding.queue}`,
-      };
-    default:
-      return unreachable(finding);
-  }
-}
+export const findingText = (finding: Finding): Message => messageFrom(textFor('code', finding, FINDINGS));
 
 /** The longest line, so that a path of 4 KB does not fill the screen. */
 const LONGEST = 2000;

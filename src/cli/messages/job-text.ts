@@ -1,6 +1,5 @@
 /** A job in words and in JSON: the same words in every command. */
 import { elapsedMs, renderDuration, systemClock } from '../../base/clock.ts';
-import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { HiddenProcess } from '../../engine/observe/leftovers.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
@@ -10,8 +9,8 @@ import { signalOfCode } from '../../job/signals.ts';
 import type { Spec } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/state.ts';
 import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
-import { errnoText } from './failures.ts';
 import { waitingCell, waitingText } from './queue.ts';
+import { errnoText, textFor } from './usage.ts';
 
 /** A status above 128 may mean a signal that bgjob did not send. */
 function guessText(code: number, spec: Spec, form: Form): string {
@@ -29,28 +28,17 @@ const whyFailed = (why: string): string =>
 /** A cell of a table has little room. */
 type Form = 'whole' | 'cell';
 
-export function outcomeText(outcome: Outcome, spec: Spec, form: Form = 'whole'): string {
-  switch (outcome.kind) {
-    case 'exited': {
-      const guess = outcome.afterKill ? ' (after kill)' : guessText(outcome.code, spec, form);
-      return `exited ${outcome.code}${guess}`;
-    }
-    case 'killed':
-      return `killed ${safe(outcome.signal)}`;
-    case 'timed-out':
-      return outcome.limit === 'timeout' ? 'timed out' : 'timed out (no output)';
-    case 'cancelled':
-      return 'cancelled';
-    case 'skipped':
-      return `skipped (${safe(outcome.why)})`;
-    case 'failed':
-      return `start-failed (${safe(whyFailed(outcome.why))})`;
-    case 'lost':
-      return `lost (${safe(outcome.why)})`;
-    default:
-      return unreachable(outcome);
-  }
-}
+export const outcomeText = (outcome: Outcome, spec: Spec, form: Form = 'whole'): string =>
+  textFor('kind', outcome, {
+    exited: ({ code, afterKill }) =>
+      `exited ${code}${afterKill ? ' (after kill)' : guessText(code, spec, form)}`,
+    killed: ({ signal }) => `killed ${safe(signal)}`,
+    'timed-out': ({ limit }) => (limit === 'timeout' ? 'timed out' : 'timed out (no output)'),
+    cancelled: 'cancelled',
+    skipped: ({ why }) => `skipped (${safe(why)})`,
+    failed: ({ why }) => `start-failed (${safe(whyFailed(why))})`,
+    lost: ({ why }) => `lost (${safe(why)})`,
+  });
 
 /** `killed SIGTERM (--max-log 10M)`: this limit has no outcome of its own. */
 function withCause(text: string, stop: Stop | null): string {

@@ -1,17 +1,15 @@
 /**
- * What lists of jobs and queues say (`ls`, `queue`, `watch`, `gc`, `kill --all`), rows of `show`, and
+ * What lists of jobs and queues say (`ls`, `queue`, `watch`, `gc`), rows of `show`, and
  * their usage errors.
  */
-import { renderDuration, renderSize } from '../../base/clock.ts';
-import { unreachable } from '../../base/result.ts';
+import { renderDuration, renderSize, renderTime } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { HookView } from '../../engine/hooks/exit-hook.ts';
-import { howEnded } from '../../engine/queue/queued-job.ts';
-import type { PausedJob, PauseVerb } from '../../engine/stop/pause-job.ts';
-import type { JobId } from '../../job/spec.ts';
-import { type JobView, STATE_WORDS, stateWord } from '../../job/view.ts';
-import { jobLabel, jobs, sentence } from './job-text.ts';
-import { cannotCombine, notAName, notOneOf, usageError } from './usage.ts';
+import type { Log } from '../../job/log/log.ts';
+import type { Spec } from '../../job/spec.ts';
+import { STATE_WORDS } from '../../job/view.ts';
+import { jobs } from './job-text.ts';
+import { notAName, notOneOf, textFor, usageError } from './usage.ts';
 
 /** `9,587`. */
 export const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -120,87 +118,21 @@ export const KEY_TEXT = {
     isLive ? `stop ${label} (${state}) and start it again? y/n` : `start ${label} (${state}) again? y/n`,
 } as const;
 
-// groups: kill --all, --queue, --tag
-
-/** Usage errors of `kill`. */
-export const groupRefusal = {
-  reference: (option: string, reference: string) =>
-    usageError(
-      `${option} and REF cannot be used together: "${safe(reference)}"`,
-      'use one call for each of them',
-    ),
-  all: (option: string, value: string) =>
-    cannotCombine('--all', option, `bgjob kill ${option} ${safe(value)}`),
-  allProjects: () => usageError('-a needs --all, --queue or --tag', 'bgjob ls'),
-  nothing: () => usageError('kill needs REF..., --queue NAME, --tag TAG or --all', 'bgjob ls'),
-} as const;
-
-/**
- * That there is nothing to stop, and which jobs were left out. `callers`: the job of this call and those that
- * started it.
- */
-export function groupNotes(
-  options: { queue: string[]; tag: string[]; 'all-projects': boolean },
-  { views, callers, others }: { views: JobView[]; callers: JobId[]; others: number },
-): string[] {
-  const where = [
-    ...options.queue.map((name) => ` in queue ${safe(name)}`),
-    ...options.tag.map((one) => ` with tag ${safe(one)}`),
-    ...(options['all-projects'] ? [] : [' of this project']),
-  ].join('');
-  const ids = callers.join(' ');
-  const leftOut = `(left out: ${ids}, in which this is called; to stop it, too: bgjob kill ${ids})`;
-  const nothing = `(nothing to stop: no live job${where}${callers.length > 0 ? ' but these' : ''})`;
-  return [
-    ...(callers.length > 0 ? [leftOut] : []),
-    ...(views.length > 0 ? [] : [nothing]),
-    ...(others > 0 ? [`(${othersText(others)})`] : []),
-  ];
-}
-
-// pause and resume
-
-/** The result of `pause` or `resume` for one job. */
-export function pauseResultText(
-  { view, already, undone, processes }: PausedJob,
-  verb: PauseVerb,
-  now: number,
-): string {
-  const done = verb === 'pause' ? 'paused' : 'resumed';
-  const count = plural(processes, 'process', 'processes');
-  if (already)
-    return verb === 'pause'
-      ? `${sentence(view, now)} already: ${count}`
-      : `${jobLabel(view)} is not paused: it is ${stateWord(view)}`;
-  if (view.kind === 'ended') return `${jobLabel(view)} ${done}; it ${howEnded(view.status.outcome)} since`;
-  const since = undone ? `, and ${verb === 'pause' ? 'resumed' : 'paused'} again since` : '';
-  return `${jobLabel(view)} ${done}${since}: ${count}`;
-}
-
 // rows of `show`
 
 /** How far `--on-exit` is. */
-export function hookText(hook: HookView, now: number): string {
-  switch (hook.kind) {
-    case 'waits':
-      return 'when it has ended';
-    case 'due':
-      return 'is about to run';
-    case 'not-run':
-      return 'was not run: no process was left to start it';
-    case 'unseen':
-      return 'it ran, but its end was not recorded';
-    case 'runs':
-      return `runs ${renderDuration(now - hook.since)}, pid ${hook.pid}; one minute at most`;
-    case 'done': {
-      const { code, why, startedAt, endedAt } = hook.end;
+export const hookText = (hook: HookView, now: number): string =>
+  textFor('kind', hook, {
+    waits: 'when it has ended',
+    due: 'is about to run',
+    'not-run': 'was not run: no process was left to start it',
+    unseen: 'it ran, but its end was not recorded',
+    runs: ({ since, pid }) => `runs ${renderDuration(now - since)}, pid ${pid}; one minute at most`,
+    done: ({ end: { code, why, startedAt, endedAt } }) => {
       const how = code === null ? `failed: ${safe(why ?? '')}` : `exited ${code}`;
       return `${how} after ${renderDuration(endedAt - startedAt)}`;
-    }
-    default:
-      return unreachable(hook);
-  }
-}
+    },
+  });
 
 /** A priority that was set by `move`. */
 export const movedToText = (to: 'first' | 'last'): string =>
@@ -208,3 +140,40 @@ export const movedToText = (to: 'first' | 'last'): string =>
 
 export const awayText = (path: string): string =>
   `(the log of the job was moved away or removed: its output is not in ${safe(path)})`;
+
+/** For a time that was not recorded. */
+export const NOT_KNOWN = 'not known';
+
+export const NO_PIPEFAIL = 'sh -c: a failure before the last | is not noticed';
+
+/** The path of a log, its size, and which part of it is gone. `isAway`: another file is at the path now. */
+export function logText(
+  path: string,
+  log: Pick<Log, 'size' | 'gap' | 'emptiedBytes' | 'isApproximate'> | undefined,
+  isAway: boolean,
+): string {
+  if (!log) return `${safe(path)} (missing: moved away or removed)`;
+  const { size, gap, emptiedBytes, isApproximate } = log;
+  const about = isApproximate ? '; offsets are approximate: no holes on this file system' : '';
+  const trimmed = gap ? `, ${renderSize(gap.to - gap.from)} trimmed from byte ${gap.from} on${about}` : '';
+  const emptied = emptiedBytes > 0 ? `; the job emptied it: ${renderSize(emptiedBytes)} gone` : '';
+  const away = isAway ? '; not the log of the job, which was moved away' : '';
+  return `${safe(path)} (${renderSize(size)}${trimmed}${emptied}${away})`;
+}
+
+/** What the job reads; null: nothing. */
+export function stdinText({ id, stdin, pty }: Spec): string | null {
+  if (pty) return `a terminal of ${pty.columns} x ${pty.rows}: bgjob send ${id} TEXT`;
+  if (stdin?.kind === 'hold') return `open: bgjob send ${id} TEXT`;
+  return stdin && (stdin.kind === 'file' ? safe(stdin.path) : 'a copy of the input that run got');
+}
+
+/** The job, schedule or trigger that started it; empty: a person did. */
+export function startedText({ origin, parent }: Spec): string {
+  const job = parent === null ? '' : `job ${parent}`;
+  const inJob = job && ` (${job})`;
+  if (origin?.kind === 'trigger') return `trigger ${safe(origin.name)}${inJob}`;
+  if (origin?.kind !== 'schedule') return job;
+  const at = origin.at === null ? ', by hand' : `, for ${renderTime(origin.at)}`;
+  return `schedule ${safe(origin.name)}${at}${inJob}`;
+}

@@ -1,63 +1,46 @@
 /** Messages of `queue` and `move`, and why a job waits. */
 import { renderDuration, renderTime, systemClock } from '../../base/clock.ts';
-import { unreachable } from '../../base/result.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
-import type { Failure } from '../../job/failure.ts';
 import { needText } from '../../job/needs.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type UsageFailure, usageError } from './usage.ts';
+import { type FailureTexts, textFor, usageError } from './usage.ts';
 
 /** At most so many queues are named. */
 const MOST_KNOWN = 10;
 
-type QueueFailure = Extract<Failure, { code: 'no-such-queue' | 'queue-in-use' | 'not-waiting' }>;
+export const queueFailures: FailureTexts<'no-such-queue' | 'queue-in-use' | 'not-waiting'> = {
+  'no-such-queue': ({ name, known }) => {
+    const named = `${known.slice(0, MOST_KNOWN).join(', ')}${known.length > MOST_KNOWN ? ' …' : ''}`;
+    return known.length > 0
+      ? [`no queue "${safe(name)}"; queues: ${named}`, 'bgjob queue']
+      : [`no queue "${safe(name)}"; there are no queues yet`, 'bgjob run -Q NAME -- command'];
+  },
+  'queue-in-use': ({ name, running, waiting }) => {
+    const facts = [
+      ...(running > 0 ? [`${plural(running, 'job')} ${running === 1 ? 'runs' : 'run'} in it`] : []),
+      ...(waiting > 0 ? [`${plural(waiting, 'job')} ${waiting === 1 ? 'waits' : 'wait'} there`] : []),
+    ];
+    const queue = safe(name);
+    const use = facts.join(', ') || 'a job is being added to it';
+    return [
+      `queue ${queue} is in use: ${use}; nothing was removed`,
+      `bgjob wait -a --queue ${queue}, or stop all of them: bgjob kill -a --queue ${queue}`,
+    ];
+  },
+  'not-waiting': ({ id, state, inQueue }) =>
+    inQueue
+      ? [`job ${id} does not wait any more: it is ${state}; nothing was moved`, 'bgjob ls --state queued']
+      : [
+          `job ${id} is in no queue: it waits for a time or for other jobs; nothing was moved`,
+          `bgjob show ${id}`,
+        ],
+};
 
-export function queueMessageOf(failure: QueueFailure): { message: string; hint: string } {
-  if (failure.code === 'no-such-queue') return noSuchQueue(failure);
-  if (failure.code === 'queue-in-use') return queueInUse(failure);
-  const { id, state, inQueue } = failure;
-  return inQueue
-    ? {
-        message: `job ${id} does not wait any more: it is ${state}; nothing was moved`,
-        hint: 'bgjob ls --state queued',
-      }
-    : {
-        message: `job ${id} is in no queue: it waits for a time or for other jobs; nothing was moved`,
-        hint: `bgjob show ${id}`,
-      };
-}
-
-function noSuchQueue({ name, known }: Extract<Failure, { code: 'no-such-queue' }>) {
-  const more = known.length > MOST_KNOWN ? ' …' : '';
-  const there =
-    known.length > 0
-      ? `; queues: ${known.slice(0, MOST_KNOWN).join(', ')}${more}`
-      : '; there are no queues yet';
-  return {
-    message: `no queue "${safe(name)}"${there}`,
-    hint: known.length > 0 ? 'bgjob queue' : 'bgjob run -Q NAME -- command',
-  };
-}
-
-function queueInUse({ name, running, waiting }: Extract<Failure, { code: 'queue-in-use' }>) {
-  const facts = [
-    ...(running > 0 ? [`${plural(running, 'job')} ${running === 1 ? 'runs' : 'run'} in it`] : []),
-    ...(waiting > 0 ? [`${plural(waiting, 'job')} ${waiting === 1 ? 'waits' : 'wait'} there`] : []),
-  ];
-  const queue = safe(name);
-  return {
-    message:
-      `queue ${queue} is in use: ${facts.join(', ') || 'a job is being added to it'}; ` +
-      'nothing was removed',
-    hint: `bgjob wait -a --queue ${queue}, or stop all of them: bgjob kill -a --queue ${queue}`,
-  };
-}
-
-export const queueNeedsSlots = (name: string): UsageFailure =>
+export const queueNeedsSlots = (name: string) =>
   usageError('queue set needs --slots N', `bgjob queue set ${name} --slots 2`);
 
-export const queueListWithName = (name: string): UsageFailure =>
+export const queueListWithName = (name: string) =>
   usageError('queue list takes no name', `bgjob ls --queue ${safe(name)}`);
 
 /** `place`: from 1; null: the job is being started. */
@@ -69,55 +52,38 @@ const MOST_AWAITED = 5;
 const DAY_MS = 86_400_000;
 
 /** Why a job waits: `#3 in line`, `waits for job 41`. */
-export function waitingText(waiting: Waiting): string {
-  switch (waiting.kind) {
-    case 'skip':
-      return `about to be skipped: ${waiting.why}`;
-    case 'paused':
-      return `the queue ${waiting.queue} is paused`;
-    case 'after':
-      return afterText(waiting.ids);
-    case 'time': {
-      const when = `${timeText(waiting.at)} (${renderDuration(waiting.at - systemClock.now())})`;
-      return waiting.isRetry ? `waits for its next attempt, at ${when}` : `waits until ${when}`;
-    }
-    case 'newer-bgjob':
-      return `waits for a newer bgjob: this one does not know ${needText(waiting.needs)}`;
-    case 'older-bgjob': {
-      const whose = waiting.ids.length === 1 ? 'its supervisor is' : 'their supervisors are';
-      const older = `${whose} of an older bgjob, which may not know ${needText(waiting.needs)}`;
-      return `${afterText(waiting.ids)}: ${older}`;
-    }
-    case 'other-sandbox':
-      return 'waits for a bgjob command in the sandbox where it was queued';
-    case 'slot':
-      return waiting.position === null ? 'about to start' : `#${waiting.position} in line`;
-    default:
-      return unreachable(waiting);
-  }
-}
+export const waitingText = (waiting: Waiting): string =>
+  textFor('kind', waiting, {
+    skip: ({ why }) => `about to be skipped: ${why}`,
+    paused: ({ queue }) => `the queue ${queue} is paused`,
+    after: ({ ids }) => afterText(ids),
+    time: ({ at, isRetry }) => {
+      const when = `${timeText(at)} (${renderDuration(at - systemClock.now())})`;
+      return isRetry ? `waits for its next attempt, at ${when}` : `waits until ${when}`;
+    },
+    'newer-bgjob': ({ needs }) => `waits for a newer bgjob: this one does not know ${needText(needs)}`,
+    'older-bgjob': ({ ids, needs }) => {
+      const whose = ids.length === 1 ? 'its supervisor is' : 'their supervisors are';
+      return `${afterText(ids)}: ${whose} of an older bgjob, which may not know ${needText(needs)}`;
+    },
+    'other-sandbox': 'waits for a bgjob command in the sandbox where it was queued',
+    slot: ({ position }) => (position === null ? 'about to start' : `#${position} in line`),
+  });
 
 /** The same for a table: `#3`, `after 41`; empty if there is nothing to say. */
 export function waitingCell(waiting: Waiting): string {
-  switch (waiting.kind) {
-    case 'skip':
-      return 'skipped';
-    case 'paused':
-      return 'paused';
-    case 'after':
-    case 'older-bgjob':
-      return `after ${waiting.ids[0]}${waiting.ids.length > 1 ? `,+${waiting.ids.length - 1}` : ''}`;
-    case 'time':
-      return `until ${timeText(waiting.at)}`;
-    case 'newer-bgjob':
-      return 'newer bgjob';
-    case 'other-sandbox':
-      return 'other sandbox';
-    case 'slot':
-      return waiting.position === null ? '' : `#${waiting.position}`;
-    default:
-      return unreachable(waiting);
-  }
+  const after = ({ ids }: { ids: JobId[] }) =>
+    `after ${ids[0]}${ids.length > 1 ? `,+${ids.length - 1}` : ''}`;
+  return textFor('kind', waiting, {
+    skip: 'skipped',
+    paused: 'paused',
+    after,
+    'older-bgjob': after,
+    time: ({ at }) => `until ${timeText(at)}`,
+    'newer-bgjob': 'newer bgjob',
+    'other-sandbox': 'other sandbox',
+    slot: ({ position }) => (position === null ? '' : `#${position}`),
+  });
 }
 
 function afterText(ids: JobId[]): string {

@@ -1,6 +1,5 @@
 /** Messages of `run` and `restart`: why they refuse, and what they say of the jobs that they start. */
 import { LIMIT_TEXT } from '../../base/fs/read-all.ts';
-import { unreachable } from '../../base/result.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { NoticeView } from '../../engine/hooks/notification-status.ts';
 import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
@@ -8,7 +7,7 @@ import type { Stopped } from '../../engine/stop/stop-job.ts';
 import type { JobId, Notice } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { jobLabel, jobs } from './job-text.ts';
-import { type UsageFailure, usageError } from './usage.ts';
+import { textFor, type UsageFailure, usageError } from './usage.ts';
 import type { Warning } from './warnings.ts';
 
 // the command
@@ -134,27 +133,22 @@ function noticePlaces({ desktop, terminal }: Notice): string {
 
 /** `rang /dev/pts/3`: what became of --notify. */
 export function noticeText(view: NoticeView, notice: Notice): string {
-  switch (view.kind) {
-    case 'waits':
-    case 'due':
-    case 'runs':
-      return `when it has ended${notice.when === 'failure' ? ' if it fails' : ''}, ${noticePlaces(notice)}`;
-    case 'not-needed':
-      return 'only if it fails';
-    case 'not-run':
-      return 'no notification: no process was left to show it';
-    case 'unseen':
-      return 'not known: no process recorded it';
-    case 'told': {
-      const { by, why } = view.notified;
+  const then = () =>
+    `when it has ended${notice.when === 'failure' ? ' if it fails' : ''}, ${noticePlaces(notice)}`;
+  return textFor('kind', view, {
+    waits: then,
+    due: then,
+    runs: then,
+    'not-needed': 'only if it fails',
+    'not-run': 'no notification: no process was left to show it',
+    unseen: 'not known: no process recorded it',
+    told: ({ notified: { by, why } }) => {
       if (by === 'desktop') return 'shown on the desktop';
       return by === 'terminal'
         ? `rang ${safe(notice.terminal?.path ?? '')}`
         : `no notification: ${safe(why ?? '')}`;
-    }
-    default:
-      return unreachable(view);
-  }
+    },
+  });
 }
 
 // names, --reuse, --replace, restart

@@ -1,8 +1,5 @@
-/** What `bgjob skill` did, and why it did not. */
-import { unreachable } from '../../base/result.ts';
+/** What `bgjob skill` did. */
 import { safe } from '../../base/text/sanitize.ts';
-import type { Failure } from '../../job/failure.ts';
-import { quoteWord } from '../../job/view.ts';
 
 /**
  * A change of `bgjob skill` at a place. `next`: the new bytes, null for no file; `old`: the version of the
@@ -33,47 +30,5 @@ export function skillChangeText({ place, action, next, old }: SkillChange, versi
       return `nothing to remove: ${isBlock ? `no bgjob block in ${file}` : `no ${file}`}`;
     case 'removed':
       return `removed ${isBlock && !next ? file : what}${old === version ? '' : `: ${origin}`}`;
-  }
-}
-
-/** What happened, why, and a command to type next. `errnoText`: a system error in words. */
-export function skillMessageOf(
-  failure: Extract<Failure, { code: 'skill-refused' }>,
-  errnoText: (errno: string) => string,
-): { message: string; hint: string } {
-  const { trouble, again } = failure;
-  const path = safe(failure.path);
-  switch (trouble.kind) {
-    case 'no-file':
-      return {
-        message: `${path} is no regular file; nothing was changed`,
-        hint: `ls -ld ${quoteWord(failure.path)}`,
-      };
-    case 'not-ours':
-      return {
-        message: `${path} was not written by bgjob; nothing was changed`,
-        hint: `${safe(again)} does it all the same`,
-      };
-    case 'meanwhile':
-      return { message: `${path} was changed just now by somebody else; it stays so`, hint: safe(again) };
-    case 'damaged-block':
-      return {
-        message: `${path} has half a bgjob block, or more than one; nothing was changed`,
-        hint: 'one line "<!-- bgjob:begin -->" and below it one "<!-- bgjob:end -->", or neither; then again',
-      };
-    case 'outside':
-      return {
-        message:
-          `${path} is ${safe(trouble.real)}, through a symbolic link out of ${safe(trouble.base)}; ` +
-          'nothing was changed',
-        hint: `${safe(again)} does it all the same`,
-      };
-    case 'errno':
-      return {
-        message: `cannot ${trouble.doing} ${path}: ${errnoText(trouble.errno)}`,
-        hint: 'bgjob skill (prints the text: put it where your agent reads it)',
-      };
-    default:
-      return unreachable(trouble);
   }
 }

@@ -5,6 +5,59 @@ import { quoteWord } from '../../job/view.ts';
 
 export type UsageFailure = Extract<Failure, { code: 'usage' }>;
 
+/** What happened and why, and a command to type next. */
+export type MessageAndHint = [message: string, hint?: string | undefined];
+
+type OfKind<T, K extends string, V> = T extends Record<K, unknown> ? (V extends T[K] ? T : never) : never;
+/** A text for each kind of a thing, or the function that makes it. `K`: the key that names the kind. */
+export type TextsOf<T, K extends string, V extends string, R> = {
+  [A in V]: R | ((one: OfKind<T, K, A>) => R);
+};
+
+/** The messages of some failures. */
+export type FailureTexts<C extends Failure['code']> = TextsOf<Failure, 'code', C, MessageAndHint>;
+
+/** The text for a thing of several kinds; the compiler proves that there is one for each kind. */
+export function textFor<
+  K extends string,
+  V extends string,
+  T extends Record<K, V>,
+  R extends string | MessageAndHint,
+>(key: K, one: T, texts: TextsOf<T, K, T[K], R>): R {
+  const text = texts[one[key]] as R | ((one: T) => R);
+  return typeof text === 'function' ? text(one) : text;
+}
+
+const ERRNO: Record<string, string> = {
+  ENOSPC: 'no space is left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'not a directory',
+  EMFILE: 'too many open files (ulimit -n)',
+  ENFILE: 'too many open files on this machine',
+  EAGAIN: 'the limit of processes is reached (ulimit -u)',
+  ENOMEM: 'out of memory',
+  E2BIG: 'the command or the environment is too large',
+  EFBIG: 'the file would be larger than the limit (ulimit -f)',
+  EIO: 'an input/output error',
+  EBADF: 'it is closed',
+  EPIPE: 'it has no reader',
+  EISDIR: 'it is a directory',
+  EFTYPE: 'it is not a regular file',
+  EILSEQ: 'its name is not UTF-8',
+  ERANGE: 'its path is too long',
+  ELOOP: 'a symbolic link is in the way',
+  ENAMETOOLONG: 'the name is too long',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was closed',
+  ENOTFOUND: 'no such host',
+};
+/** A system error in words. */
+export const errnoText = (errno: string): string => ERRNO[errno] ?? errno;
+
 /** A usage error: what is wrong, and what to type instead. */
 export const usageError = (message: string, hint?: string): UsageFailure => ({
   code: 'usage',

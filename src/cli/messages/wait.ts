@@ -3,64 +3,57 @@
  * a job for itself; and their usage errors.
  */
 import { renderDuration, renderSize } from '../../base/clock.ts';
-import { unreachable } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
-import type { ConditionMet, WaitNews } from '../../engine/wait/condition.ts';
+import type { ConditionMet, OutputFacts, WaitNews } from '../../engine/wait/condition.ts';
 import type { NotCounted } from '../../engine/wait/counted.ts';
 import type { RemovedFailure } from '../../job/rounds/removed-jobs.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { type EndedView, type JobView, stateWord } from '../../job/view.ts';
 import { jobLabel, jobs } from './job-text.ts';
-import { badValue, cannotCombine, emptyPath, needsOperands, needsOption, usageError } from './usage.ts';
+import {
+  badValue,
+  cannotCombine,
+  emptyPath,
+  needsOperands,
+  needsOption,
+  textFor,
+  usageError,
+} from './usage.ts';
 
 // conditions
 
 const MOST_PATH = 200;
 
 /** What came true, after `ready:` or `failed:`. `anyOwner`: the port may be that of another program. */
-export function metText({ condition, facts }: ConditionMet, anyOwner: boolean): string {
-  switch (condition) {
-    case 'match':
-    case 'fail':
-      return `it printed "${facts.line}"${facts.stream === 'err' ? ' on stderr' : ''}`;
-    case 'port': {
-      const pid = facts.pid === null ? '' : ` (pid ${facts.pid})`;
-      return `${anyOwner ? 'a process' : 'it'} listens on port ${facts.port}${pid}`;
-    }
-    case 'url':
-      return `${facts.url} answers ${facts.status}`;
-    case 'file':
-      return `the file ${clip(safe(facts.file), MOST_PATH)} is there`;
-    case 'idle':
-      return `it printed nothing for ${renderDuration(facts.idleMs)}`;
-    default:
-      return unreachable(condition);
-  }
+export function metText(met: ConditionMet, anyOwner: boolean): string {
+  const printed = ({ facts }: { facts: OutputFacts }) =>
+    `it printed "${facts.line}"${facts.stream === 'err' ? ' on stderr' : ''}`;
+  return textFor('condition', met, {
+    match: printed,
+    fail: printed,
+    port: ({ facts: { port, pid } }) =>
+      `${anyOwner ? 'a process' : 'it'} listens on port ${port}${pid === null ? '' : ` (pid ${pid})`}`,
+    url: ({ facts }) => `${facts.url} answers ${facts.status}`,
+    file: ({ facts }) => `the file ${clip(safe(facts.file), MOST_PATH)} is there`,
+    idle: ({ facts }) => `it printed nothing for ${renderDuration(facts.idleMs)}`,
+  });
 }
 
 /** News while a wait for a condition goes on. */
 export function waitNewsText(news: WaitNews): string {
-  switch (news.kind) {
-    case 'file-unreadable':
-      return `cannot look at ${clip(safe(news.path), MOST_PATH)} (${news.errno}); still waiting`;
-    case 'url-not-ready':
-      return `${news.url} answers ${news.answer}; still waiting`;
-    case 'port-unseen': {
-      const where = `job ${news.id} runs in another pid namespace`;
-      return `${where}: which process listens cannot be seen from here (--any-owner takes any)`;
-    }
-    case 'port-hidden': {
-      const owner = 'a process that cannot be seen from here';
-      return `port ${news.port} is held by ${owner}; still waiting (--any-owner takes it)`;
-    }
-    case 'port-taken': {
-      const held = `port ${news.port} is held by ${listenerText(news.listener)}, not by job ${news.id}`;
-      return `${held}; still waiting (--any-owner takes it)`;
-    }
-    default:
-      return unreachable(news);
-  }
+  const held = (port: number, by: string) =>
+    `port ${port} is held by ${by}; still waiting (--any-owner takes it)`;
+  return textFor('kind', news, {
+    'file-unreadable': ({ path, errno }) =>
+      `cannot look at ${clip(safe(path), MOST_PATH)} (${errno}); still waiting`,
+    'url-not-ready': ({ url, answer }) => `${url} answers ${answer}; still waiting`,
+    'port-unseen': ({ id }) =>
+      `job ${id} runs in another pid namespace: ` +
+      'which process listens cannot be seen from here (--any-owner takes any)',
+    'port-hidden': ({ port }) => held(port, 'a process that cannot be seen from here'),
+    'port-taken': ({ port, listener, id }) => held(port, `${listenerText(listener)}, not by job ${id}`),
+  });
 }
 
 /** `--fail-on` came true: nothing was done to the job. `reference`: the job as it was typed. */

@@ -8,7 +8,7 @@ import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { badLineText, badLineTexts } from '../messages/batch-lines.ts';
+import { badLineText, badLineTexts } from '../messages/failures.ts';
 import { batchQueueText, emptyBatch, leftOutText, notForBatch, ofLines } from '../messages/run.ts';
 import { noPipefailText, type Warning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';

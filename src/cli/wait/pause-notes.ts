@@ -7,7 +7,7 @@ import { ignoreSystemError } from '../../base/result.ts';
 import { findPauses } from '../../engine/queue/pauses.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
-import { pauseNotes } from '../messages/pause.ts';
+import { pauseNotes } from '../messages/control.ts';
 import type { Output } from '../output/output.ts';
 
 const POLL_MS = 2000;

@@ -22,8 +22,8 @@ import type { Stream } from '../../job/log/log.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { parsePosition } from '../command/parse-position.ts';
-import { errnoText } from '../messages/failures.ts';
 import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
+import { errnoText } from '../messages/usage.ts';
 import {
   failedOnText,
   MISSED_TEXT,

@@ -1,7 +1,7 @@
 /** The line for jobs that wait behind pauses: what is paused, and what to type. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pauseNotes } from '../../../../src/cli/messages/pause.ts';
+import { pauseNotes } from '../../../../src/cli/messages/control.ts';
 import type { Pause } from '../../../../src/engine/queue/pauses.ts';
 
 const queue = (n: number, via: number | null = null): Pause => ({

@@ -1,0 +1,156 @@
+/** Messages of `kill`, `send`, `pause` and `resume`, and which pause keeps a job from going on. */
+import { renderDuration } from '../../base/clock.ts';
+import { plural, safe } from '../../base/text/sanitize.ts';
+import type { Pause } from '../../engine/queue/pauses.ts';
+import { howEnded } from '../../engine/queue/queued-job.ts';
+import type { PausedJob, PauseVerb } from '../../engine/stop/pause-job.ts';
+import type { Stopped } from '../../engine/stop/stop-job.ts';
+import type { JobId } from '../../job/spec.ts';
+import { shownEnd } from '../../job/state.ts';
+import { type JobView, stateWord, type UnreadableView } from '../../job/view.ts';
+import { jobLabel, outcomeText, sentence, stateText } from './job-text.ts';
+import { othersText } from './lists.ts';
+import { portText } from './run.ts';
+import { cannotCombine, textFor, usageError } from './usage.ts';
+
+const processText = (count: number) => plural(count, 'process', 'processes');
+
+// kill
+
+export const notASignal = (text: string) => usageError(`-s: "${safe(text)}" is not a signal`, 'kill -l');
+
+/** `serves`: what the service that was stopped is for. */
+export const serviceReturnsText = (serves: 'schedules' | 'triggers') =>
+  `(the next bgjob command starts it again, as long as it is needed: bgjob ${
+    serves === 'triggers' ? 'trigger' : 'cron'
+  } --help)`;
+
+/** A job whose records cannot be read: the kernel showed which processes belong to it. */
+export const killedUnreadableText = (view: UnreadableView, stopped: number) =>
+  `${jobLabel(view)} ${stateText(view)}: killed ${processText(stopped)} of it`;
+
+/** What became of one job. */
+export function killedText({ before, after, processes, listened, tookMs }: Stopped, now: number): string {
+  const label = jobLabel(before);
+  const count = processText(processes);
+  if (before.kind === 'ended') {
+    const endedAt = shownEnd(before.status);
+    const ago = endedAt === null ? '' : ` ${renderDuration(now - endedAt)} ago`;
+    const swept = processes > 0 ? `; killed ${count} that it left${portText(listened)}` : '';
+    return `${label} already ${outcomeText(before.status.outcome, before.spec)}${ago}${swept}`;
+  }
+  const took = renderDuration(tookMs);
+  if (after.kind !== 'ended') return `${label} killed (${took}): ${count}${portText(listened)}`;
+  const { outcome } = after.status;
+  if (outcome.kind === 'cancelled') return `${label} cancelled before it started`;
+  const how =
+    outcome.kind === 'killed'
+      ? `killed (${safe(outcome.signal).replace(/^SIG/, '')}, ${took})`
+      : `${outcomeText(outcome, after.spec)} (${took})`;
+  return `${label} ${how}: ${count}${portText(listened)}`;
+}
+
+/** Usage errors of `kill`. */
+export const groupRefusal = {
+  reference: (option: string, reference: string) =>
+    usageError(
+      `${option} and REF cannot be used together: "${safe(reference)}"`,
+      'use one call for each of them',
+    ),
+  all: (option: string, value: string) =>
+    cannotCombine('--all', option, `bgjob kill ${option} ${safe(value)}`),
+  allProjects: () => usageError('-a needs --all, --queue or --tag', 'bgjob ls'),
+  nothing: () => usageError('kill needs REF..., --queue NAME, --tag TAG or --all', 'bgjob ls'),
+} as const;
+
+/**
+ * That there is nothing to stop, and which jobs were left out. `callers`: the job of this call and those that
+ * started it.
+ */
+export function groupNotes(
+  options: { queue: string[]; tag: string[]; 'all-projects': boolean },
+  { views, callers, others }: { views: JobView[]; callers: JobId[]; others: number },
+): string[] {
+  const where = [
+    ...options.queue.map((name) => ` in queue ${safe(name)}`),
+    ...options.tag.map((one) => ` with tag ${safe(one)}`),
+    ...(options['all-projects'] ? [] : [' of this project']),
+  ].join('');
+  const ids = callers.join(' ');
+  return [
+    ...(callers.length > 0
+      ? [`(left out: ${ids}, in which this is called; to stop it, too: bgjob kill ${ids})`]
+      : []),
+    ...(views.length > 0
+      ? []
+      : [`(nothing to stop: no live job${where}${callers.length > 0 ? ' but these' : ''})`]),
+    ...(others > 0 ? [`(${othersText(others)})`] : []),
+  ];
+}
+
+// send
+
+export const readingText = 'reading the text to send from here, until Ctrl-D';
+export const tooMuchText = (limit: string) =>
+  usageError(`send -: more than ${limit} at once`, 'run --stdin FILE');
+export const noText = (reference: string) =>
+  usageError('send needs a text, or --eof', `bgjob send ${reference} 'a line'`);
+export const newlineOfNothing = () =>
+  usageError('--no-newline needs a TEXT: what is read with - is sent as it is');
+
+/** `web 42 sent 2 lines (30 bytes), then end of file`. */
+export function sentResult(label: string, lines: number, bytes: number, eof: boolean): string {
+  const sent = lines === 0 ? [] : [`${plural(lines, 'line')} (${plural(bytes, 'byte')})`];
+  return `${label} sent ${[...sent, ...(eof ? ['end of file'] : [])].join(', then ')}`;
+}
+
+// pause and resume
+
+/** The result of `pause` or `resume` for one job. */
+export function pauseResultText(
+  { view, already, undone, processes }: PausedJob,
+  verb: PauseVerb,
+  now: number,
+): string {
+  const [done, opposite] = verb === 'pause' ? ['paused', 'resumed'] : ['resumed', 'paused'];
+  const count = processText(processes);
+  if (already)
+    return verb === 'pause'
+      ? `${sentence(view, now)} already: ${count}`
+      : `${jobLabel(view)} is not paused: it is ${stateWord(view)}`;
+  if (view.kind === 'ended') return `${jobLabel(view)} ${done}; it ${howEnded(view.status.outcome)} since`;
+  return `${jobLabel(view)} ${done}${undone ? `, and ${opposite} again since` : ''}: ${count}`;
+}
+
+/** At most so many pauses are named in one line. */
+const MOST_NAMED = 5;
+
+/**
+ * Which pauses keep jobs from going on, and how to end them: a line for paused jobs, one for all other
+ * pauses.
+ */
+export function pauseNotes(pauses: Pause[]): string[] {
+  const own = pauses.flatMap(({ via, what }) => (what.kind === 'job' && via === null ? [what.id] : []));
+  const others = pauses.filter(({ via, what }) => what.kind !== 'job' || via !== null).map(pauseText);
+  const more = others.length > MOST_NAMED ? `; and ${plural(others.length - MOST_NAMED, 'more pause')}` : '';
+  return [
+    ...(own.length > 0 ? [`(paused; to go on: bgjob resume ${own.join(' ')})`] : []),
+    ...(others.length > 0 ? [`(${others.slice(0, MOST_NAMED).join('; ')}${more})`] : []),
+  ];
+}
+
+function pauseText({ of, via, what }: Pause): string {
+  const waits = via === null ? '' : `${of} waits for ${via}, ${what.kind === 'job' ? 'which' : 'and'} `;
+  return (
+    waits +
+    textFor('kind', what, {
+      job: ({ id }) => `is paused: bgjob resume ${id}`,
+      queue: ({ queue }) => `queue ${queue} is paused: bgjob queue resume ${queue}`,
+      slots: ({ ids: { length }, ids, queue }) => {
+        const state =
+          length === 1 ? 'is paused and holds the only slot' : `are paused and hold all ${length} slots`;
+        return `${ids.join(' ')} ${state} of queue ${queue}: bgjob resume ${ids.join(' ')}`;
+      },
+    })
+  );
+}
