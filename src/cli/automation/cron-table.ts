@@ -4,7 +4,7 @@ import { safe } from '../../base/text/sanitize.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import { isTemplatePaused } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
-import { noRecord, noSchedules } from '../messages/automation.ts';
+import { NO_RECORD, NO_SCHEDULES } from '../messages/automation.ts';
 import type { Output } from '../output/output.ts';
 import {
   commandCell,
@@ -38,7 +38,7 @@ async function rowOf(home: Home, name: string): Promise<Row> {
     return {
       ...common,
       schedule: null,
-      why: read.kind === 'absent' ? noRecord() : read.why,
+      why: read.kind === 'absent' ? NO_RECORD : read.why,
       next: null,
     };
   const { expression, timezone, createdAt } = read.value;
@@ -79,7 +79,7 @@ export async function printSchedules(output: Output, home: Home | undefined): Pr
     return;
   }
   if (rows.length === 0) {
-    output.note(noSchedules());
+    output.note(NO_SCHEDULES);
     return;
   }
   const shown = rows.map((row) => {

@@ -9,8 +9,8 @@ import {
   ELSEWHERE_TEXT,
   LISTENER_STARTS,
   NO_PORT_YET,
-  noRecord,
-  noTriggers,
+  NO_RECORD,
+  NO_TRIGGERS,
   notListening,
   portTakenText,
 } from '../messages/automation.ts';
@@ -50,7 +50,7 @@ async function rowOf(home: Home, name: string, troubles: Map<string, Promise<str
   const read = readTrigger(home, name);
   const history = readTemplateHistory(home, home.trigger(name));
   if (read.kind !== 'read') {
-    const why = read.kind === 'absent' ? noRecord() : read.why;
+    const why = read.kind === 'absent' ? NO_RECORD : read.why;
     return { name, trigger: null, why, trouble: why, ...history };
   }
   // triggers that share a listener share the answer
@@ -91,7 +91,7 @@ export async function printTriggers(output: Output, home: Home | undefined): Pro
     return;
   }
   if (rows.length === 0) {
-    output.note(noTriggers());
+    output.note(NO_TRIGGERS);
     return;
   }
   const shown = rows.map((row) => {

@@ -6,7 +6,7 @@ import type { Home } from '../../job/home/home.ts';
 import { listEntries, listQueues } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
-import { bootedQueue, bootedService, nothingToBoot } from '../messages/automation.ts';
+import { bootedQueue, bootedService, NOTHING_TO_BOOT } from '../messages/automation.ts';
 import type { Output } from '../output/output.ts';
 
 /** Moves on each queue in which jobs wait. */
@@ -55,7 +55,7 @@ export const boot = verb({
     if (!opened.ok) return opened;
     const home = opened.value;
     if (!home) {
-      if (!output.json) output.note(nothingToBoot());
+      if (!output.json) output.note(NOTHING_TO_BOOT);
       return ok(SUCCESS);
     }
     await recoverQueues(output, home);

@@ -26,8 +26,8 @@ import { printEvents } from '../automation/shared-table.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import {
-  historyNotWritten,
-  noRecord,
+  HISTORY_NOT_WRITTEN,
+  NO_RECORD,
   pausedText,
   stillRuns,
   unreadableTemplate,
@@ -45,7 +45,7 @@ function requireSchedule(home: Home | undefined, name: string): Result<{ home: H
   if (!home || !known.includes(name)) return fail({ code: 'no-such-starter', kind: 'schedule', name, known });
   const read = readSchedule(home, name);
   if (read.kind !== 'read') {
-    return fail(unreadableTemplate('schedule', name, read.kind === 'absent' ? noRecord() : read.why));
+    return fail(unreadableTemplate('schedule', name, read.kind === 'absent' ? NO_RECORD : read.why));
   }
   return ok({ home, schedule: read.value });
 }
@@ -79,7 +79,7 @@ async function runNow(context: Context, home: Home, schedule: Schedule): Promise
       notedAt: at,
     }),
   );
-  if (!noted.ok) context.output.note(historyNotWritten());
+  if (!noted.ok) context.output.note(HISTORY_NOT_WRITTEN);
   if (context.output.json) context.output.object({ v: 1, id, name, log: { path: home.job(id).log } });
   else context.output.line(String(id));
   return ok(SUCCESS);

@@ -6,7 +6,7 @@ import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jo
 import { objectsOf, readProcessFacts } from '../jobs/job-rows.ts';
 import { pageOf } from '../jobs/ls-page.ts';
 import { printUnseen } from '../jobs/unseen.ts';
-import { failedStateNote, NO_JOBS_YET, nothingFailedText, watchHint } from '../messages/lists.ts';
+import { FAILED_STATE_NOTE, NO_JOBS_YET, nothingFailedText, WATCH_HINT } from '../messages/lists.ts';
 import { cannotCombine } from '../messages/usage.ts';
 import { isNew } from '../output/hints.ts';
 import { watchTable } from '../watch/ls-watch.ts';
@@ -83,7 +83,7 @@ export const ls = verb({
     if (options.failed && rival) return fail(cannotCombine('--failed', `--${rival}`, 'bgjob ls --failed'));
     if (options.watch) return watchTable(context, choice, options);
     if (options.state.some((words) => words.split(',').includes('failed')) && !output.json && !options.quiet)
-      output.note(failedStateNote());
+      output.note(FAILED_STATE_NOTE);
     if (!home) {
       if (!output.json && !options.quiet && !options.unseen) output.note(NO_JOBS_YET);
       return ok(SUCCESS);
@@ -123,7 +123,7 @@ export const ls = verb({
     for (const line of page.lines) output.line(line);
     for (const note of page.notes) output.note(note);
     if (page.isLive && output.isTerminal(1) && output.isTerminal(2) && isNew(home, 'watch'))
-      output.note(watchHint());
+      output.note(WATCH_HINT);
     return ok(SUCCESS);
   },
 });

@@ -10,7 +10,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { judgeable, select } from '../jobs/select.ts';
-import { newlineOfNothing, noText, readingText, sentResult, tooMuchText } from '../messages/control.ts';
+import { newlineOfNothing, noText, READING_TEXT, sentResult, tooMuchText } from '../messages/control.ts';
 import { jobLabel } from '../messages/job-text.ts';
 
 /** How long the call waits for a job that does not read, or starts, milliseconds. */
@@ -19,7 +19,7 @@ const GIVE_UP_MS = 2000;
 /** The text on stdin. */
 function readText(context: Context): Result<Buffer> {
   const { output } = context;
-  if (output.isTerminal(0) && !output.json) output.note(readingText);
+  if (output.isTerminal(0) && !output.json) output.note(READING_TEXT);
   try {
     const text = readToEnd(0);
     return text ? ok(text) : fail(tooMuchText(LIMIT_TEXT));

@@ -9,7 +9,7 @@ import { addTrigger, rotateTrigger, TRIGGER_OPTIONS } from '../automation/trigge
 import { printTriggers } from '../automation/trigger-table.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { noDeliveries, noRecord, unreadableTemplate } from '../messages/automation.ts';
+import { NO_RECORD, noDeliveries, unreadableTemplate } from '../messages/automation.ts';
 import { needsName, notOneOf } from '../messages/usage.ts';
 
 const ACTIONS = ['add', 'ls', 'rotate', 'rm'] as const;
@@ -25,7 +25,7 @@ function requireTrigger(
   if (!home || !known.includes(name)) return fail({ code: 'no-such-starter', kind: 'trigger', name, known });
   const read = readTrigger(home, name);
   if (read.kind === 'read') return ok({ home, trigger: read.value, why: '' });
-  return ok({ home, trigger: null, why: read.kind === 'absent' ? noRecord() : read.why });
+  return ok({ home, trigger: null, why: read.kind === 'absent' ? NO_RECORD : read.why });
 }
 
 async function onEach(context: Context, action: 'rotate' | 'rm', names: string[]): Promise<Result<Exit>> {

@@ -19,7 +19,7 @@ const EXAMPLE = {
 } as const;
 
 const SHOWN = 80;
-const shown = (word: string): string => clip(safe(word), SHOWN);
+const shown = (word: string) => clip(safe(word), SHOWN);
 
 // ---- failures -----------------------------------------------------------------------------------------
 
@@ -50,15 +50,12 @@ export const automationFailures: FailureTexts<
 type Verb = 'cron' | 'trigger';
 
 /** An option of `add` with another action. */
-export const optionOfAdd = (verb: Verb, option: string): UsageFailure =>
+export const optionOfAdd = (verb: Verb, option: string) =>
   usageError(`--${option} is for ${verb} add`, `bgjob ${verb} --help`);
 
-export const missingExpression = (): UsageFailure =>
-  usageError('cron add needs an expression and a command', EXAMPLE.cron);
-export const missingTriggerName = (): UsageFailure =>
-  usageError('trigger add needs a name and a command', EXAMPLE.trigger);
-export const missingCommand = (verb: Verb): UsageFailure =>
-  usageError(`${verb} add needs a command, too`, EXAMPLE[verb]);
+export const missingExpression = () => usageError('cron add needs an expression and a command', EXAMPLE.cron);
+export const missingTriggerName = () => usageError('trigger add needs a name and a command', EXAMPLE.trigger);
+export const missingCommand = (verb: Verb) => usageError(`${verb} add needs a command, too`, EXAMPLE[verb]);
 
 /** `@every 3`. */
 export function everyWithoutUnit(expression: string): UsageFailure {
@@ -69,29 +66,29 @@ export function everyWithoutUnit(expression: string): UsageFailure {
   );
 }
 
-export const badVariableName = (name: string): UsageFailure =>
+export const badVariableName = (name: string) =>
   usageError(
     `--pass-env: "${shown(name)}" is not the name of a variable`,
     '--pass-env TOKEN,PGHOST; a value: -e TOKEN=...',
   );
 
-export const scriptOnStdin = (): UsageFailure =>
+export const scriptOnStdin = () =>
   usageError(
     'a job that starts later cannot read its script from stdin',
     'save it, chmod +x, and name its path',
   );
 
 /** `cron run` of a schedule that does not run two jobs at once. */
-export const stillRuns = (id: JobId, name: string): UsageFailure =>
+export const stillRuns = (id: JobId, name: string) =>
   usageError(`job ${id} of ${name} still runs, and --overlap is skip`, `bgjob wait ${id}`);
 
 /** A schedule or trigger whose record cannot be read. */
-export const unreadableTemplate = (kind: Kind, name: string, why: string): UsageFailure =>
+export const unreadableTemplate = (kind: Kind, name: string, why: string) =>
   usageError(`${kind} ${name}: ${safe(why)}; nothing was done`, `bgjob ${VERB[kind]} rm ${name}`);
-export const noRecord = (): string => 'it has no record';
+export const NO_RECORD = 'it has no record';
 
 const LISTEN = '--listen 8080, --listen 192.168.1.5:8080, --listen [::1]:8080';
-export const badAddress = (text: string, what: 'address' | 'port'): UsageFailure =>
+export const badAddress = (text: string, what: 'address' | 'port') =>
   usageError(
     `--listen: "${shown(text)}" is ${what === 'port' ? 'not a port' : 'not an address of this machine'}`,
     LISTEN,
@@ -114,14 +111,14 @@ export function cannotListen(
 }
 
 const HEADER = '--header X-GitHub-Event';
-export const badHeader = (name: string): UsageFailure =>
+export const badHeader = (name: string) =>
   usageError(`--header: "${shown(name)}" is not the name of a header`, HEADER);
-export const secretHeader = (name: string): UsageFailure =>
+export const secretHeader = (name: string) =>
   usageError(`--header: ${shown(name)} holds a secret, and no job gets it`, HEADER);
-export const sameHeader = (name: string, other: string, variable: string): UsageFailure =>
+export const sameHeader = (name: string, other: string, variable: string) =>
   usageError(`--header: ${shown(name)} and ${shown(other)} would both be ${variable}`, EXAMPLE.trigger);
 
-export const badHost = (name: string): UsageFailure =>
+export const badHost = (name: string) =>
   usageError(
     `--host: "${shown(name)}" is not the name of a host: give it without http:// and without a port`,
     '--host hooks.example.com',
@@ -136,12 +133,12 @@ export const scheduleAdded = (
   command: string,
   cwd: string,
   variables: string[],
-): string => {
+) => {
   const next = when === null ? '' : `next: ${when} (in ${renderDuration(inMs)}); `;
   return next + startsText(command, cwd, variables);
 };
 
-const startsText = (command: string, cwd: string, variables: string[]): string =>
+const startsText = (command: string, cwd: string, variables: string[]) =>
   `runs ${safe(command)} in ${safe(cwd)}, with ${variables.join(' ')}`;
 
 /** How a new trigger is used; its URL and its secret stand on stdout. */
@@ -171,29 +168,29 @@ export const secretLost = (errno: string, name: string, verb: 'add' | 'rotate'):
 });
 
 /** `reach`: the address, or `this machine`. */
-export const openListenerText = (reach: string): string =>
+export const openListenerText = (reach: string) =>
   [
     `everyone who can reach ${safe(reach)} can reach this listener, and deliveries are not encrypted`,
     'better keep the default 127.0.0.1, behind a proxy with TLS or a tunnel',
   ].join(': ');
 
-export const templateRemoved = (name: string): string => `${name}: removed`;
+export const templateRemoved = (name: string) => `${name}: removed`;
 /** Jobs of a schedule or trigger that was removed. */
-export const jobsGoOn = (ids: JobId[]): string =>
+export const jobsGoOn = (ids: JobId[]) =>
   `(${plural(ids.length, 'job')} of it ${ids.length === 1 ? 'goes' : 'go'} on: bgjob kill ${ids.join(' ')})`;
 
-export const pausedText = (name: string, wasPaused: boolean, paused: boolean): string =>
+export const pausedText = (name: string, wasPaused: boolean, paused: boolean) =>
   wasPaused === paused
     ? `${name} is ${paused ? 'paused already' : 'not paused'}`
     : `${name} ${paused ? 'paused' : 'resumed'}`;
 
-export const historyNotWritten = (): string => '(started, but the history could not be written)';
+export const HISTORY_NOT_WRITTEN = '(started, but the history could not be written)';
 
 // ---- lists --------------------------------------------------------------------------------------------
 
-export const noSchedules = (): string => `no schedules yet: ${EXAMPLE.cron}`;
-export const noTriggers = (): string => `no triggers yet: ${EXAMPLE.trigger}`;
-export const noDeliveries = (name: string): string => `${name}: no delivery has come yet`;
+export const NO_SCHEDULES = `no schedules yet: ${EXAMPLE.cron}`;
+export const NO_TRIGGERS = `no triggers yet: ${EXAMPLE.trigger}`;
+export const noDeliveries = (name: string) => `${name}: no delivery has come yet`;
 /** `2026-11-22 03:00 Europe/Berlin  started job 45`. */
 export function eventText(when: string, { times, did, why, job, by, delivery }: TemplateEvent): string {
   const id = job === null ? '' : ` job ${job}`;
@@ -201,20 +198,20 @@ export function eventText(when: string, { times, did, why, job, by, delivery }: 
   const count = times > 1 ? ` (${times} times)` : delivery === null ? '' : ` (delivery ${safe(delivery)})`;
   return `${when}  ${did}${id}${how}${count}${why === null ? '' : `: ${safe(why)}`}`;
 }
-export const olderEvents = (amount: number): string => `(${amount} before that: --json)`;
-export const notListening = (name: string, why: string): string => `${name}: not listening: ${why}`;
+export const olderEvents = (amount: number) => `(${amount} before that: --json)`;
+export const notListening = (name: string, why: string) => `${name}: not listening: ${why}`;
 
 /** Why a trigger has no listener. */
 export const ELSEWHERE_TEXT = 'its listener belongs to another sandbox or container';
 export const NO_PORT_YET = 'its listener has no port yet';
 export const LISTENER_STARTS = 'its listener is being started';
 /** `by`: the process that has the port; undefined: it is not known. */
-export const portTakenText = (port: number, by: string | undefined): string =>
+export const portTakenText = (port: number, by: string | undefined) =>
   `port ${port} taken${by === undefined ? '' : ` by ${by}`}`;
 
 // ---- wait --trigger -----------------------------------------------------------------------------------
 
-const ago = (ms: number): string => `${renderDuration(Math.max(0, ms))} ago`;
+const ago = (ms: number) => `${renderDuration(Math.max(0, ms))} ago`;
 
 /** `last`: the newest delivery, which an earlier call has printed; undefined: there was none. */
 export function nothingDelivered(
@@ -227,7 +224,7 @@ export function nothingDelivered(
   return `trigger ${name} has started nothing new (the last: ${what}, ${ago(last.agoMs)}); ${again}`;
 }
 
-export const deliveryFailed = (name: string, agoMs: number, why: string | null): string =>
+export const deliveryFailed = (name: string, agoMs: number, why: string | null) =>
   `trigger ${name} took a delivery ${ago(agoMs)}, but its job could not start: ${safe(why ?? 'not known')}`;
 
 /** `agoMs` null: it came while the call waited. `more`: so many earlier ones were not printed yet. */
@@ -241,7 +238,7 @@ export function deliveryNote(agoMs: number | null, more: number): string | undef
   return facts.length === 0 ? undefined : `(${facts.join('; ')})`;
 }
 
-export const deliveryNotNoted = (errnoText: string): string =>
+export const deliveryNotNoted = (errnoText: string) =>
   `(the next call prints this delivery again: that it was printed could not be written: ${errnoText})`;
 
 // ---- boot ---------------------------------------------------------------------------------------------
@@ -249,44 +246,43 @@ export const deliveryNotNoted = (errnoText: string): string =>
 const BY_HAND = 'put `bgjob boot` into a script that runs at the start of the machine';
 
 /** `boot` in a home without jobs. */
-export const nothingToBoot = (): string => 'nothing to start: there are no jobs yet';
+export const NOTHING_TO_BOOT = 'nothing to start: there are no jobs yet';
 /** `queue` null: jobs that wait outside of queues. */
-export const bootedQueue = (queue: string | null, waiting: number): string =>
+export const bootedQueue = (queue: string | null, waiting: number) =>
   `${queue === null ? 'in no queue' : `queue ${queue}`}: ${plural(waiting, 'job')} waited`;
-export const bootedService = (serves: string, names: string[], id: JobId): string =>
+export const bootedService = (serves: string, names: string[], id: JobId) =>
   `${serves}: ${names.join(', ')} (job ${id})`;
 
 /** What systemctl shows. */
 export const UNIT_DESCRIPTION = 'bgjob: schedules, triggers and queues';
 
-export const crontabUnreadable = (stderr: string): UsageFailure =>
+export const crontabUnreadable = (stderr: string) =>
   usageError(`crontab -l: ${clip(safe(stderr.trim()), 200)}`, BY_HAND);
-export const crontabRefuses = (stderr: string): UsageFailure =>
+export const crontabRefuses = (stderr: string) =>
   usageError(`crontab refuses the line: ${clip(safe(stderr.trim()), 200)}`, BY_HAND);
 /** `word`: the word of the command that holds a line end. */
-export const lineEndInPath = (word: string): UsageFailure =>
+export const lineEndInPath = (word: string) =>
   usageError(`a line of crontab cannot hold the path ${word}: it contains a line end`, BY_HAND);
-export const noBootTool = (): UsageFailure =>
-  usageError('this machine has neither crontab nor systemctl', BY_HAND);
-export const unitNotEnabled = (path: string, unit: string, stderr: string): UsageFailure =>
+export const noBootTool = () => usageError('this machine has neither crontab nor systemctl', BY_HAND);
+export const unitNotEnabled = (path: string, unit: string, stderr: string) =>
   usageError(
     `${safe(path)} is written, but systemctl does not enable it: ${clip(safe(stderr.trim()), 200)}`,
     `systemctl --user enable ${unit}`,
   );
 
-export const crontabText = (wanted: boolean, changed: boolean, line: string): string => {
+export const crontabText = (wanted: boolean, changed: boolean, line: string) => {
   if (changed) return wanted ? `(crontab: ${safe(line)})` : '(crontab: the @reboot line is removed)';
   return wanted
     ? '(crontab: the @reboot line is there already)'
     : '(crontab: there is no @reboot line of bgjob)';
 };
-export const unitText = (wanted: boolean, path: string): string =>
+export const unitText = (wanted: boolean, path: string) =>
   wanted
     ? `(${safe(path)} is enabled; without a login it runs only after: loginctl enable-linger)`
     : `(${safe(path)} is removed)`;
 
 /** What happens after a restart of the machine. `entry`: what calls `bgjob boot`; undefined: nothing does. */
-export const afterRestartText = (entry: string | undefined): string =>
+export const afterRestartText = (entry: string | undefined) =>
   entry === undefined
     ? [
         'it works with no terminal open; after a restart of the machine from the next bgjob command on',

@@ -90,7 +90,7 @@ export function groupNotes(
 
 // send
 
-export const readingText = 'reading the text to send from here, until Ctrl-D';
+export const READING_TEXT = 'reading the text to send from here, until Ctrl-D';
 export const tooMuchText = (limit: string) =>
   usageError(`send -: more than ${limit} at once`, 'run --stdin FILE');
 export const noText = (reference: string) =>

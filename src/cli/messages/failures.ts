@@ -16,7 +16,7 @@ export interface Message {
 type Of<C extends Failure['code']> = Extract<Failure, { code: C }>;
 
 /** A path as it can be typed again. */
-const typed = (path: string): string => safe(quoteWord(path));
+const typed = (path: string) => safe(quoteWord(path));
 
 const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB_HOME=/tmp/bgjob-$USER';
 const UPDATE = 'npm install -g bgjob@latest';

@@ -22,7 +22,7 @@ function guessText(code: number, spec: Spec, form: Form): string {
 }
 
 /** `could not be started (E2BIG)`: the record has the name of the system error, people get words. */
-const whyFailed = (why: string): string =>
+const whyFailed = (why: string) =>
   why.replace(/ \((E[A-Z0-9]+)\)$/, (_, errno: string) => `: ${errnoText(errno)}`);
 
 /** A cell of a table has little room. */
@@ -57,7 +57,7 @@ export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form:
 }
 
 /** `web 42`, or `42` for a job without a name. */
-export const jobLabel = (view: JobView): string =>
+export const jobLabel = (view: JobView) =>
   'spec' in view && view.spec.name !== null ? `${safe(view.spec.name)} ${view.id}` : String(view.id);
 
 /** How long it has run, or ran; null if it never started, or its end was not seen. */
@@ -74,7 +74,7 @@ export function sentence(
   now: number,
   leftovers = 0,
   waiting?: Waiting,
-  paint = (state: string): string => state,
+  paint = (state: string) => state,
 ): string {
   if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waitingText(waiting)})`;
   const pause = view.kind === 'live' ? pauseOf(view.status) : null;
@@ -86,7 +86,7 @@ export function sentence(
 }
 
 /** `, ended 3m ago`; empty if it did not end, or the time is not known. */
-export const endedAgo = (view: JobView, now: number): string =>
+export const endedAgo = (view: JobView, now: number) =>
   view.kind === 'ended' && view.status.endKnown
     ? `, ended ${renderDuration(now - view.status.endedAt)} ago`
     : '';
@@ -100,7 +100,7 @@ export function forcedNote(forced: number, graceMs: number, signal: string): str
 }
 
 /** Names a process that may be of a job and was not stopped. */
-export const hiddenNote = ({ pid, command }: HiddenProcess): string =>
+export const hiddenNote = ({ pid, command }: HiddenProcess) =>
   `(process ${pid}, ${clip(safe(command), 80)}, cannot be read and may belong to this job: ` +
   `if so, kill ${pid})`;
 
@@ -142,7 +142,7 @@ export function verdict(view: JobView): { code: number; by: 'job' | 'bgjob' } {
 }
 
 /** The command on one line that cannot steer a terminal. */
-export const commandLine = (view: JobView, limit = 200): string =>
+export const commandLine = (view: JobView, limit = 200) =>
   'spec' in view ? clip(safe(commandText(view.spec)), limit) : '';
 
 /** The name of its queue; null if it is in none. */
@@ -240,4 +240,4 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
 }
 
 /** `2 jobs`, for sums. */
-export const jobs = (amount: number): string => plural(amount, 'job');
+export const jobs = (amount: number) => plural(amount, 'job');

@@ -12,7 +12,7 @@ import { jobs } from './job-text.ts';
 import { notAName, notOneOf, textFor, usageError } from './usage.ts';
 
 /** `9,587`. */
-export const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+export const thousands = (count: number) => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 
 // lists
 
@@ -20,12 +20,12 @@ export const NO_JOBS_YET = 'no jobs yet: bgjob run -- command';
 export const NO_QUEUES_YET = 'no queues yet: bgjob run -Q NAME --slots 2 -- command';
 
 /** `filtered`: an option chose some of the jobs. */
-export const noJobsText = (filtered: boolean): string => (filtered ? 'no such jobs here' : 'no jobs here');
+export const noJobsText = (filtered: boolean) => (filtered ? 'no such jobs here' : 'no jobs here');
 
-export const olderText = (older: number, ended: number): string => `${jobs(older)} older: -n ${ended}`;
-export const othersText = (others: number): string => `${jobs(others)} of other projects: -a`;
-export const unseenText = (more: number): string => `(${jobs(more)} more: bgjob ls --unseen again)`;
-export const moreRowsText = (more: number): string => `(${more} more rows: bgjob watch scrolls)`;
+export const olderText = (older: number, ended: number) => `${jobs(older)} older: -n ${ended}`;
+export const othersText = (others: number) => `${jobs(others)} of other projects: -a`;
+export const unseenText = (more: number) => `(${jobs(more)} more: bgjob ls --unseen again)`;
+export const moreRowsText = (more: number) => `(${more} more rows: bgjob watch scrolls)`;
 
 /** `queue` null: they wait in none. `alone`: the list has only jobs that wait. */
 export function moreQueuedText(queue: string | null, count: number, all: number, alone: boolean): string {
@@ -35,10 +35,9 @@ export function moreQueuedText(queue: string | null, count: number, all: number,
   return `${wait}: bgjob ls ${queue === null ? `--state queued -n ${all}` : `--queue ${queue}`}`;
 }
 
-export const pausedQueueText = (queue: string): string =>
-  `queue ${queue} is paused: bgjob queue resume ${queue}`;
+export const pausedQueueText = (queue: string) => `queue ${queue} is paused: bgjob queue resume ${queue}`;
 
-export const inNoQueueText = (count: number): string =>
+export const inNoQueueText = (count: number) =>
   `(${jobs(count)} ${count === 1 ? 'waits' : 'wait'} in no queue: bgjob ls -a --state queued)`;
 
 export function queueText(queue: {
@@ -54,7 +53,7 @@ export function queueText(queue: {
 }
 
 /** `2 failures were removed by gc`. */
-export const removedFailuresText = (removed: number): string =>
+export const removedFailuresText = (removed: number) =>
   `${plural(removed, 'failure was', 'failures were')} removed by gc`;
 
 /** That nothing failed in the last round. */
@@ -91,18 +90,18 @@ const NO_SCREEN = {
 } as const;
 
 /** `ls --state failed`: the state was called so up to 0.9, while people call every failure so. */
-export const failedStateNote = (): string =>
+export const FAILED_STATE_NOTE =
   '(--state failed means start-failed: the job could not be started; for all failed jobs: bgjob ls --failed)';
 
 /** After the first `ls` of a home that shows a live job. */
-export const watchHint = (): string =>
+export const WATCH_HINT =
   '(bgjob watch shows this live: the last lines of output, logs, kill and restart with a key)';
 
 /** What `gc` removed and kept. */
 export const removedJobsText = (
   dryRun: boolean,
   done: { removed: unknown[]; freedBytes: number; kept: number; live: number },
-): string =>
+) =>
   `${dryRun ? 'would remove' : 'removed'} ${jobs(done.removed.length)}, ${renderSize(done.freedBytes)}; ` +
   `kept ${done.kept} ended, ${done.live} live`;
 
@@ -113,8 +112,8 @@ export const NO_JOB_MATCHES = 'no job matches: Esc shows all';
 
 /** What a key is about to do. */
 export const KEY_TEXT = {
-  kill: (label: string, state: string): string => `kill ${label} (${state}) and all its processes? y/n`,
-  restart: (label: string, state: string, isLive: boolean): string =>
+  kill: (label: string, state: string) => `kill ${label} (${state}) and all its processes? y/n`,
+  restart: (label: string, state: string, isLive: boolean) =>
     isLive ? `stop ${label} (${state}) and start it again? y/n` : `start ${label} (${state}) again? y/n`,
 } as const;
 
@@ -135,10 +134,10 @@ export const hookText = (hook: HookView, now: number): string =>
   });
 
 /** A priority that was set by `move`. */
-export const movedToText = (to: 'first' | 'last'): string =>
+export const movedToText = (to: 'first' | 'last') =>
   `moved ${to === 'first' ? 'to the front' : 'to the end'}`;
 
-export const awayText = (path: string): string =>
+export const awayText = (path: string) =>
   `(the log of the job was moved away or removed: its output is not in ${safe(path)})`;
 
 /** For a time that was not recorded. */

@@ -44,7 +44,7 @@ export const queueListWithName = (name: string) =>
   usageError('queue list takes no name', `bgjob ls --queue ${safe(name)}`);
 
 /** `place`: from 1; null: the job is being started. */
-export const movedText = (label: string, queue: string, place: number | null): string =>
+export const movedText = (label: string, queue: string, place: number | null) =>
   `${label} ${place === null ? 'is being started' : `is #${place} in queue ${queue}`}`;
 
 /** How many of the jobs for which a job waits are named. */

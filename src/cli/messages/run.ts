@@ -7,94 +7,91 @@ import type { Stopped } from '../../engine/stop/stop-job.ts';
 import type { JobId, Notice } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { jobLabel, jobs } from './job-text.ts';
-import { textFor, type UsageFailure, usageError } from './usage.ts';
+import { textFor, usageError } from './usage.ts';
 import type { Warning } from './warnings.ts';
 
 // the command
 
-export const nulInWord = (): UsageFailure => usageError('a word holds a NUL byte');
-export const emptyCommand = (): UsageFailure => usageError('the command is empty', 'bgjob run -- command');
+export const nulInWord = () => usageError('a word holds a NUL byte');
+export const emptyCommand = () => usageError('the command is empty', 'bgjob run -- command');
 
-export const readingScript = (): string => 'reading the script from here, until Ctrl-D';
+export const READING_SCRIPT = 'reading the script from here, until Ctrl-D';
 /** Why the script of `run -` cannot be run. */
 export const badScript = {
-  tooLarge: (): UsageFailure =>
+  tooLarge: () =>
     usageError(
       `run -: the script on stdin is larger than ${LIMIT_TEXT}`,
       'save it in a file: bgjob run ./file',
     ),
-  nul: (): UsageFailure =>
-    usageError('run -: the script on stdin holds a NUL byte', 'a program: save it and run it'),
-  empty: (): UsageFailure => usageError('run -: the script on stdin is empty', "bgjob run - <<'EOF'"),
+  nul: () => usageError('run -: the script on stdin holds a NUL byte', 'a program: save it and run it'),
+  empty: () => usageError('run -: the script on stdin is empty', "bgjob run - <<'EOF'"),
 };
 
 // the options
 
-export const logLimitTooSmall = (bytes: number): UsageFailure =>
+export const logLimitTooSmall = (bytes: number) =>
   usageError(
     bytes === 0 ? '--max-log: 0 would keep nothing' : `--max-log: ${bytes} bytes are too few`,
     'the minimum is --max-log 64k',
   );
 
-export const emptyHook = (): UsageFailure =>
+export const emptyHook = () =>
   usageError(
     '--on-exit: there is nothing to run',
     'bgjob run --on-exit \'notify-send "$BGJOB_NAME $BGJOB_OUTCOME"\' -- command',
   );
 
 /** `says`: the shell's own words. */
-export const badHook = (says: string): UsageFailure =>
-  usageError(`--on-exit: the shell refuses it: ${safe(says)}`);
+export const badHook = (says: string) => usageError(`--on-exit: the shell refuses it: ${safe(says)}`);
 
-export const zeroLimit = (option: string): UsageFailure =>
+export const zeroLimit = (option: string) =>
   usageError(`--${option}: 0 would stop the job at once; leave it out for no limit`);
 
-export const foreignVariableName = (name: string): UsageFailure =>
+export const foreignVariableName = (name: string) =>
   usageError(
     `the variable ${safe(name)} is not UTF-8`,
     /^\w+$/.test(name) ? `env -u ${name} bgjob run ...` : undefined,
   );
 
 /** `place`: the option, or FILE:LINE. The value is not repeated: it may be a secret. */
-export const badVariable = (place: string, entry: string): UsageFailure =>
+export const badVariable = (place: string, entry: string) =>
   usageError(
     `${place}: ${
       entry.includes('=') ? 'the name is empty or holds a NUL byte' : `"${entry.slice(0, 40)}" has no =`
     }; it must be NAME=value`,
   );
 
-export const foreignLine = (file: string, line: number): UsageFailure =>
+export const foreignLine = (file: string, line: number) =>
   usageError(`${file}:${line}: the line is not UTF-8`);
 
-export const tooLarge = (file: string, limit: string): UsageFailure =>
-  usageError(`${safe(file)} is larger than ${limit}`);
+export const tooLarge = (file: string, limit: string) => usageError(`${safe(file)} is larger than ${limit}`);
 
-export const badSlots = (slots: number, most: number): UsageFailure =>
+export const badSlots = (slots: number, most: number) =>
   slots === 0
     ? usageError('--slots: with 0 no job would ever start', 'bgjob queue pause NAME')
     : usageError(`--slots: ${slots} is too many (at most ${most})`);
 
-export const priorityOutOfRange = (most: number): UsageFailure =>
+export const priorityOutOfRange = (most: number) =>
   usageError(`--priority: it must be from -${most} to ${most}`);
 
 // what the job reads
 
-export const twoReadersOfStdin = (): UsageFailure =>
+export const twoReadersOfStdin = () =>
   usageError('run - and --stdin - would both read stdin', 'save one of them in a file: --stdin FILE');
 
-export const longPtyCommand = (most: number): UsageFailure =>
+export const longPtyCommand = (most: number) =>
   usageError(
     `--pty: a command may have ${most} characters`,
     'a script may be longer: bgjob run --pty -- ./script',
   );
 
-export const ptyWithStdin = (): UsageFailure =>
+export const ptyWithStdin = () =>
   usageError(
     '--pty: the job reads its terminal, so --stdin has no effect',
     'bgjob send REF TEXT types into it',
   );
 
-export const ptyWithSplit = (): UsageFailure =>
+export const ptyWithSplit = () =>
   usageError('--pty and --split cannot be used together: a terminal has one output');
 
 /** Why no terminal can be made here. */
@@ -108,10 +105,10 @@ export const noPty = {
   stty: () => usageError('--pty needs the program stty', 'apt install coreutils'),
 } as const;
 
-export const stdinWithoutEnd = (path: string): UsageFailure =>
+export const stdinWithoutEnd = (path: string) =>
   usageError(`--stdin: ${safe(path)} is a device or a socket, which may have no end`);
 
-export const readingInput = (): string => "reading the job's input from here, until Ctrl-D";
+export const READING_INPUT = "reading the job's input from here, until Ctrl-D";
 
 // --notify
 
@@ -154,7 +151,7 @@ export function noticeText(view: NoticeView, notice: Notice): string {
 // names, --reuse, --replace, restart
 
 /** --reuse found a job that does something else. */
-export const reusedDiffersText = (view: JobView, command: string | null, cwd: string | null): string => {
+export const reusedDiffersText = (view: JobView, command: string | null, cwd: string | null) => {
   const facts = [
     ...(command === null ? [] : [`runs ${safe(command)}`]),
     ...(cwd === null ? [] : [`runs in ${safe(cwd)}`]),
@@ -162,7 +159,7 @@ export const reusedDiffersText = (view: JobView, command: string | null, cwd: st
   return `(${jobLabel(view)} is not the same job: it ${facts.join(' and ')}; --replace stops it)`;
 };
 
-export const stopsItself = (view: JobView, verb: 'restart' | 'replace'): UsageFailure =>
+export const stopsItself = (view: JobView, verb: 'restart' | 'replace') =>
   usageError(`${jobLabel(view)} cannot ${verb} itself: it would be stopped first`);
 
 /** A job that was stopped to make room for another. */
@@ -184,51 +181,50 @@ export function portText(listened: Listening[]): string {
 }
 
 /** A newer live job has the name of the job that is to be restarted. */
-export const followedBy = (view: JobView, follower: JobView): UsageFailure =>
+export const followedBy = (view: JobView, follower: JobView) =>
   usageError(
     `${jobLabel(view)} was followed by ${jobLabel(follower)}, which is ${stateWord(follower)}: ` +
       'only one job of a name can run',
     `bgjob restart ${'spec' in view ? view.spec.name : view.id}`,
   );
 
-export const manyFailed = (count: number): UsageFailure =>
+export const manyFailed = (count: number) =>
   usageError(`${jobs(count)} failed; nothing was restarted yet`, 'the same with --yes');
 
 /** The options of `restart` that are for one job. */
-export const forOneNamedJob = (isFollow: boolean): UsageFailure =>
+export const forOneNamedJob = (isFollow: boolean) =>
   usageError(
     `${isFollow ? '--follow works' : 'conditions such as --until work'} only with one REF`,
     'bgjob restart --wait REF...',
   );
 
-export const standsForText = (id: JobId, earlier: JobId[], name: string | null): string =>
+export const standsForText = (id: JobId, earlier: JobId[], name: string | null) =>
   `(${id} also replaces ${earlier.join(' ')}: only one job of the name ${name} can run)`;
 
 /** `how`: how the old job ended; null: it ran, and was stopped. */
-export const restartedText = (id: JobId, old: JobView, how: string | null, isStored: boolean): string =>
+export const restartedText = (id: JobId, old: JobView, how: string | null, isStored: boolean) =>
   `(${id} is ${jobLabel(old)}${how === null ? '' : `, which ${how},`} once more, in ${
     isStored ? 'the environment that was stored with it' : 'the environment of this call'
   })`;
 
-export const restartedManyText = (count: number): string =>
+export const restartedManyText = (count: number) =>
   `(${jobs(count)} restarted, in the environment of this call)`;
 
 /** `ids` as they can be typed. */
-export const notRestartedText = (left: JobId[], ids: string): string =>
+export const notRestartedText = (left: JobId[], ids: string) =>
   `(not restarted: ${left.join(' ')}; again: bgjob restart ${ids})`;
 
 // after the start
 
-export const readerGoneText = (id: JobId): string =>
+export const readerGoneText = (id: JobId) =>
   `the output has no reader any more; the job still runs: bgjob wait ${id}`;
 
-export const stillRunsText = (id: JobId): string =>
-  `(the job still runs: bgjob tail ${id} · bgjob kill ${id})`;
+export const stillRunsText = (id: JobId) => `(the job still runs: bgjob tail ${id} · bgjob kill ${id})`;
 
 /** After the first `run` of a home. */
-export const firstRunText = (became: string, id: JobId): string =>
+export const firstRunText = (became: string, id: JobId) =>
   `${became}; next: bgjob tail -f ${id} · bgjob wait ${id} · bgjob ls`;
-export const becameText = (reused: boolean, isQueued: boolean): string =>
+export const becameText = (reused: boolean, isQueued: boolean) =>
   reused ? 'it was running already' : isQueued ? 'added to its queue' : 'started';
 
 /** The end of a call that waited for many jobs: `counts`, the failures by name, and how to run them again. */
@@ -272,37 +268,37 @@ export const notForBatch = {
     ),
 } as const;
 
-export const emptyBatch = (file: string): UsageFailure =>
+export const emptyBatch = (file: string) =>
   usageError(`--batch: there is nothing to run in ${safe(file)}: no line is a command`, BATCH_EXAMPLE);
 
-export const batchTooLarge = (file: string, limit: string): UsageFailure =>
+export const batchTooLarge = (file: string, limit: string) =>
   usageError(
     `--batch: ${safe(file)} is larger than ${limit}`,
     'split -n l/4 FILE, and add the parts one after the other',
   );
 
-export const batchIsUtf16 = (file: string, isStdin: boolean): UsageFailure =>
+export const batchIsUtf16 = (file: string, isStdin: boolean) =>
   usageError(
     `--batch: ${safe(file)} is UTF-16`,
     `iconv -f UTF-16 -t UTF-8 ${isStdin ? '' : 'FILE '}| bgjob run --batch -`,
   );
 
-export const batchNameTaken = (name: string, state: string, id: JobId): UsageFailure =>
+export const batchNameTaken = (name: string, state: string, id: JobId) =>
   usageError(
     `${name} is ${state} as job ${id}: only one job of a name can run; nothing was added`,
     `bgjob wait ${id}, bgjob kill ${id}, or another name`,
   );
 
-export const readingBatch = (): string => 'reading shell lines from here, one job per line, until Ctrl-D';
-export const batchInterrupted = (): string => 'interrupted: nothing was added';
-export const batchAddedText = (count: number, first: JobId): string =>
+export const READING_BATCH = 'reading shell lines from here, one job per line, until Ctrl-D';
+export const BATCH_INTERRUPTED = 'interrupted: nothing was added';
+export const batchAddedText = (count: number, first: JobId) =>
   `${jobs(count)} added; next: bgjob wait --batch ${first} · bgjob ls`;
-export const batchQueueText = (queue: string): string => `(no -Q: the jobs wait in queue ${queue})`;
+export const batchQueueText = (queue: string) => `(no -Q: the jobs wait in queue ${queue})`;
 
 /** `FILE:17: note (and 3 more such lines)`: about the first of some lines. */
-export const ofLines = (file: string, line: number, text: string, more: number): string =>
+export const ofLines = (file: string, line: number, text: string, more: number) =>
   `${safe(file)}:${line}: ${text}${more === 0 ? '' : ` (and ${plural(more, 'more such line')})`}`;
 
 /** `texts`: the bad lines, each with its reason. */
-export const leftOutText = ([first, ...rest]: string[]): string =>
+export const leftOutText = ([first, ...rest]: string[]) =>
   [`left out: ${first}`, ...rest.map((text) => `          ${text}`)].join('\n');

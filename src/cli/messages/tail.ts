@@ -34,7 +34,7 @@ export function notAllText(trimmed: number, emptied: number, full: string): stri
   return `(not all of it; ${gone.length > 0 ? `${gone.join(', ')}, the rest` : 'all'}: ${full})`;
 }
 
-export const stderrText = (id: JobId, bytes: number): string =>
+export const stderrText = (id: JobId, bytes: number) =>
   `(stderr: ${renderSize(bytes)}: bgjob tail ${id} --err)`;
 
 /** The last line of every read: the state, the bytes that were shown, and the cursor of the next read. */
@@ -62,8 +62,7 @@ function stateAndTime(view: JobView): string {
 export const NO_OUTPUT = '(no output yet)';
 export const NOTHING_NEW = '(nothing new)';
 
-export const noMatchText = ({ text }: Pattern): string =>
-  `(no line matches "${clip(safe(text), MOST_PATTERN)}")`;
+export const noMatchText = ({ text }: Pattern) => `(no line matches "${clip(safe(text), MOST_PATTERN)}")`;
 
 /** `tail`: options that mean nothing together. */
 export const tailRefusal = {
@@ -81,11 +80,11 @@ export const tailRefusal = {
 } as const;
 
 /** The cursor of `tail --new` could not be written; `reason`: a system error in words. */
-export const cursorNotStored = (reason: string, to: number): string =>
+export const cursorNotStored = (reason: string, to: number) =>
   `(the cursor could not be stored: ${reason}; next time: --since ${to})`;
 
 /** `all`: how many match, as far as they were counted. */
-export const moreMatchesText = (shown: number, all: string, stream: Stream, to: number): string =>
+export const moreMatchesText = (shown: number, all: string, stream: Stream, to: number) =>
   `(${shown} of ${all} lines that match; more: --max N, or ${stream === 'err' ? '--err ' : ''}--since ${to})`;
 
 export const followsItselfRefusal = (id: JobId) =>
@@ -95,4 +94,4 @@ export const followsItselfRefusal = (id: JobId) =>
   );
 
 /** For a view that shows only the end of a log. */
-export const beginningHint = (id: number): string => `the beginning: bgjob tail ${id} --full`;
+export const beginningHint = (id: number) => `the beginning: bgjob tail ${id} --full`;

@@ -56,7 +56,7 @@ const ERRNO: Record<string, string> = {
   ENOTFOUND: 'no such host',
 };
 /** A system error in words. */
-export const errnoText = (errno: string): string => ERRNO[errno] ?? errno;
+export const errnoText = (errno: string) => ERRNO[errno] ?? errno;
 
 /** A usage error: what is wrong, and what to type instead. */
 export const usageError = (message: string, hint?: string): UsageFailure => ({
@@ -66,29 +66,28 @@ export const usageError = (message: string, hint?: string): UsageFailure => ({
 });
 
 /** Of two options, or of an option and an operand, a call may have one. */
-export const cannotCombine = (one: string, other: string, hint?: string): UsageFailure =>
+export const cannotCombine = (one: string, other: string, hint?: string) =>
   usageError(`${one} and ${other} cannot be used together`, hint);
 
 /** An option that means something only with another one. */
-export const needsOption = (option: string, other: string, hint?: string): UsageFailure =>
+export const needsOption = (option: string, other: string, hint?: string) =>
   usageError(`${option} needs ${other}`, hint);
 
 /** A word that is none of a few. */
-export const notOneOf = (of: string, word: string, choices: readonly string[], hint?: string): UsageFailure =>
+export const notOneOf = (of: string, word: string, choices: readonly string[], hint?: string) =>
   usageError(`${of}: "${clip(safe(word), 80)}" is none of ${choices.join(', ')}`, hint);
 
 /** The name of a job, queue, schedule or trigger. */
-export const notAName = (option: string, name: string): UsageFailure =>
+export const notAName = (option: string, name: string) =>
   usageError(
     `${option}: "${clip(safe(name), 80)}" is not a name: use letters, digits and . _ - (at most 64), ` +
       'with a letter or digit first, and not only digits',
   );
 
-export const emptyPath = (option: string, hint?: string): UsageFailure =>
-  usageError(`${option}: the path is empty`, hint);
+export const emptyPath = (option: string, hint?: string) => usageError(`${option}: the path is empty`, hint);
 
 /** An action of a verb (`queue pause`) without its name. */
-export const needsName = (action: string, kind: string, hint: string): UsageFailure =>
+export const needsName = (action: string, kind: string, hint: string) =>
   usageError(`${action} needs the NAME of a ${kind}`, hint);
 
 /** `meant`: what to type after `bgjob` instead; undefined: nothing is near. */
@@ -101,33 +100,33 @@ export function unknownCommand(word: string, rest: string[], meant: string | und
 }
 
 /** `behind`: the option, where it may stand behind the command of the hint. */
-export const unknownFirstOption = (word: string, hint: string, behind?: string): UsageFailure =>
+export const unknownFirstOption = (word: string, hint: string, behind?: string) =>
   usageError(
     `unknown option '${word}'`,
     behind === undefined ? hint : `an option follows the command: ${hint} ${clip(safe(behind), 80)}`,
   );
 
 /** `meant`: the option that may have been meant, with its value. */
-export const unknownOption = (verb: string, flag: string, meant: string | undefined): UsageFailure =>
+export const unknownOption = (verb: string, flag: string, meant: string | undefined) =>
   usageError(`unknown option '${flag}'`, `bgjob ${verb} ${meant ?? '--help'}`);
 
 /** `run --detach`. */
-export const detachingOption = (flag: string): UsageFailure =>
+export const detachingOption = (flag: string) =>
   usageError(`unknown option '${flag}'`, 'leave it out: a job always runs in the background');
 
 /** `run -c LINE`. */
-export const shellOption = (flag: string): UsageFailure =>
+export const shellOption = (flag: string) =>
   usageError(`unknown option '${flag}'`, "a shell line is one word: bgjob run 'make && make test'");
 
 /** A verb has too few words. */
-export const needsOperands = (verb: string, operands: string, hint = `bgjob ${verb} --help`): UsageFailure =>
+export const needsOperands = (verb: string, operands: string, hint = `bgjob ${verb} --help`) =>
   usageError(`${verb} needs ${operands}`, hint);
 
-export const tooManyWords = (verb: string, word: string): UsageFailure =>
+export const tooManyWords = (verb: string, word: string) =>
   usageError(`too many words: "${word}"`, `bgjob ${verb} --help`);
 
 /** `like`: what a value of this kind looks like. */
-export const badValue = (option: string, text: string, like: string): UsageFailure =>
+export const badValue = (option: string, text: string, like: string) =>
   usageError(`${option}: "${text}" is not ${like}`);
 
 /** What a value of a kind looks like. */
@@ -139,13 +138,13 @@ export const LIKE = {
 } as const;
 
 /** A word of the command line. */
-export const notUtf8 = (verb: string, word: string): UsageFailure =>
+export const notUtf8 = (verb: string, word: string) =>
   usageError(
     `"${clip(safe(word), 80)}" is not UTF-8`,
     verb === 'run' ? "a script may hold any bytes: bgjob run - <<'EOF'" : undefined,
   );
 
-export const badTag = (tag: string): UsageFailure =>
+export const badTag = (tag: string) =>
   usageError(`--tag: "${clip(safe(tag), 80)}" is not a label of letters, digits and . _ : / @ + -`);
 
 /** `--since`: a position in a log. */
@@ -158,11 +157,11 @@ export const badPosition = {
 } as const;
 
 /** An error that no file expects. */
-export const bugText = (stack: string): string => `bgjob: this is a bug in bgjob, please report it: ${stack}`;
-export const internalError = (): UsageFailure => usageError('internal error');
+export const bugText = (stack: string) => `bgjob: this is a bug in bgjob, please report it: ${stack}`;
+export const internalError = () => usageError('internal error');
 
 /** A config.json that cannot be believed, for a command that works without it. */
-export const configIgnored = (message: string): string =>
+export const configIgnored = (message: string) =>
   `warning: ${message}; this command ignores the file (bgjob doctor)`;
 
 // errors of single verbs
@@ -175,7 +174,7 @@ export const noStderrLog = {
     usageError(`${label} was not started with --split: its stderr is in its log`, `bgjob tail ${id}`),
 } as const;
 
-export const moveNeedsTarget = (reference: string): UsageFailure =>
+export const moveNeedsTarget = (reference: string) =>
   usageError('move needs one of --first, --last, --priority N', `bgjob move ${reference} --first`);
 
 /** How to install the completion script of each shell. */
@@ -184,4 +183,4 @@ const INSTALL: Record<string, string> = {
   zsh: 'bgjob completion zsh > ~/.zsh/_bgjob, where ~/.zsh is in fpath before compinit',
   fish: 'bgjob completion fish > ~/.config/fish/completions/bgjob.fish',
 };
-export const installHint = (shell: string): string => `(to install it: ${INSTALL[shell]})`;
+export const installHint = (shell: string) => `(to install it: ${INSTALL[shell]})`;

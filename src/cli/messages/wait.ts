@@ -57,13 +57,12 @@ export function waitNewsText(news: WaitNews): string {
 }
 
 /** `--fail-on` came true: nothing was done to the job. `reference`: the job as it was typed. */
-export const failedOnText = (reference: string): string =>
-  `the job still runs; to stop it: bgjob kill ${reference}`;
+export const failedOnText = (reference: string) => `the job still runs; to stop it: bgjob kill ${reference}`;
 
 /** The job ended with 0, and no condition had come true by then. */
 export const MISSED_TEXT = 'the job ended before the condition was met';
 
-export const nextMatchText = (cursor: number): string => `(the next one: --since ${cursor})`;
+export const nextMatchText = (cursor: number) => `(the next one: --since ${cursor})`;
 
 /**
  * On which ports the job listens at the deadline: many servers take the next port when their own is taken.
@@ -102,7 +101,7 @@ export function stillRunningText(views: JobView[], amount: number): string {
 export const SAME_COMMAND = 'the same command again';
 
 /** How many did not end beside those that are shown. */
-export const moreRunningText = (shown: number, more: number): string =>
+export const moreRunningText = (shown: number, more: number) =>
   `(${shown === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`;
 
 export function lastOutputText(last: { text: string; agoMs: number } | null): string {
@@ -111,12 +110,12 @@ export function lastOutputText(last: { text: string; agoMs: number } | null): st
 }
 
 /** `why`: a failure, in words. */
-export const cannotStartText = (id: JobId, why: string): string =>
+export const cannotStartText = (id: JobId, why: string) =>
   `(job ${id} cannot start: ${safe(why)}; trying again every second)`;
 
 // ends
 
-export const cutText = (id: JobId, stream: 'log' | 'err', lines: number): string => {
+export const cutText = (id: JobId, stream: 'log' | 'err', lines: number) => {
   const [what, option] = stream === 'err' ? [' of stderr', ' --err'] : ['', ''];
   return `(the last ${lines} lines${what}; all: bgjob tail ${id}${option} --full)`;
 };
@@ -125,17 +124,16 @@ export const cutText = (id: JobId, stream: 'log' | 'err', lines: number): string
 export const QUESTION_TEXT =
   '(the last line looks like a question: a job has no keyboard; use an option such as --yes)';
 
-export const trimmedText = (id: JobId, bytes: number): string =>
+export const trimmedText = (id: JobId, bytes: number) =>
   `(${renderSize(bytes)} of its output trimmed by --max-log: bgjob show ${id})`;
 
-export const emptiedText = (id: JobId, bytes: number): string =>
+export const emptiedText = (id: JobId, bytes: number) =>
   `(the job emptied its log: ${renderSize(bytes)} gone: bgjob show ${id})`;
 
-export const leftText = (id: JobId, processes: number): string =>
-  `(${processes} left running: bgjob kill ${id})`;
+export const leftText = (id: JobId, processes: number) => `(${processes} left running: bgjob kill ${id})`;
 
 /** `shown`: how many of the failures came with their output. */
-export const manyFailedText = (failed: number, shown: number): string =>
+export const manyFailedText = (failed: number, shown: number) =>
   `(${jobs(failed)} failed; the last lines of the first ${shown} were shown: bgjob tail ID)`;
 
 /** So many lost jobs are named. */
@@ -168,7 +166,7 @@ export const waitRefusal = {
 } as const;
 
 /** For a job that would wait for itself. */
-export const selfWaitHint = (isQueue: boolean): string =>
+export const selfWaitHint = (isQueue: boolean) =>
   isQueue ? 'bgjob wait --all leaves it out' : 'bgjob wait REF, for another job';
 
 // selections
@@ -189,7 +187,7 @@ export const noBatchText = (id: JobId) => ({ what: `no batch with job ${id}`, hi
 const DAY_MS = 86_400_000;
 
 /** Behind the sentence of an end: `, ended 2d ago`. An end of today needs no age. */
-export const ageText = ({ status }: EndedView, now: number): string =>
+export const ageText = ({ status }: EndedView, now: number) =>
   now - status.endedAt > DAY_MS ? `, ended ${renderDuration(now - status.endedAt)} ago` : '';
 
 /** Behind the sentence of a failure that does not count. */
@@ -204,7 +202,7 @@ export function notCountedText(why: NotCounted, { origin }: Spec, successor: Job
 }
 
 /** A failure whose records gc has removed. */
-export const removedText = ({ id, code }: Pick<RemovedFailure, 'id' | 'code'>): string =>
+export const removedText = ({ id, code }: Pick<RemovedFailure, 'id' | 'code'>) =>
   `${id} ended with exit code ${code} (gc removed its records)`;
 
 /** That a call answers for the same round as one before; `gone`: so many of its jobs gc has removed. */
@@ -254,7 +252,7 @@ export function ancestorText(ids: JobId[], own: JobId): string {
 }
 
 /** That a job waits for a slot which the job of this call has itself. */
-export const ownSlotText = (queue: string, own: JobId): string =>
+export const ownSlotText = (queue: string, own: JobId) =>
   `(queue ${safe(queue)} is full: job ${own}, in which this call runs, holds the slot that is waited for; ` +
   `nothing starts there before ${own} has ended, or: bgjob queue set ${safe(queue)} --slots N)`;
 

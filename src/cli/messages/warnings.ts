@@ -70,7 +70,7 @@ const ENDS: Record<Enclosure['how'], (init: string) => string> = {
   alone: () => 'bgjob is pid 1 of this sandbox, and all processes end with it',
 };
 /** Why all processes end with this call. */
-export const enclosureText = ({ how, init }: Enclosure): string => ENDS[how](safe(init));
+export const enclosureText = ({ how, init }: Enclosure) => ENDS[how](safe(init));
 
 /** A warning if a job will not outlive this call. */
 export function enclosureWarnings(env: NodeJS.ProcessEnv): Warning[] {
@@ -97,7 +97,7 @@ const UNSEEN = 'a failure before the last | is not noticed';
  * That a pipe of a job hides a failure, because its shell knows no pipefail. A restarted job keeps its
  * shell.
  */
-export const noPipefailText = (): string =>
+export const noPipefailText = () =>
   findTool('bash') === undefined ? `(no bash here: sh -c; ${UNSEEN})` : `(sh -c, as before; ${UNSEEN})`;
 
 /** Prints the warnings on stderr, each in one line. */

@@ -9,7 +9,7 @@ import { readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type BadLine, fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
-import { batchIsUtf16, batchTooLarge, readingBatch } from '../messages/run.ts';
+import { batchIsUtf16, batchTooLarge, READING_BATCH } from '../messages/run.ts';
 import { emptyPath } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 
@@ -80,7 +80,7 @@ export const batchName = (file: string): string => (file === '-' ? 'stdin' : fil
 /** The bytes of the file, or of stdin to its end. */
 export function readBatch(output: Output, file: string): Result<Buffer> {
   if (file === '') return fail(emptyPath('--batch', 'bgjob run --batch FILE|-'));
-  if (file === '-' && output.isTerminal(0) && !output.json) output.note(readingBatch());
+  if (file === '-' && output.isTerminal(0) && !output.json) output.note(READING_BATCH);
   let bytes: Buffer | undefined;
   let fd = 0;
   try {

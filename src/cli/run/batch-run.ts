@@ -9,7 +9,7 @@ import { shellOf } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
-import { batchAddedText, batchInterrupted, batchNameTaken } from '../messages/run.ts';
+import { BATCH_INTERRUPTED, batchAddedText, batchNameTaken } from '../messages/run.ts';
 import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printPauses } from '../wait/pause-notes.ts';
@@ -44,7 +44,7 @@ async function add(output: Output, home: Home, lines: LineDraft[]): Promise<Resu
         : added;
     }
     if (added.value !== null) return ok(added.value);
-    output.note(batchInterrupted());
+    output.note(BATCH_INTERRUPTED);
     return ok({ code: interruptCode(interruptedBy()!), by: 'bgjob' });
   } finally {
     stopListening();

@@ -9,7 +9,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Spec, TerminalSize } from '../../job/spec.ts';
 import { interruptedBy } from '../command/interrupt.ts';
-import { noPty, ptyWithSplit, ptyWithStdin, readingInput, stdinWithoutEnd } from '../messages/run.ts';
+import { noPty, ptyWithSplit, ptyWithStdin, READING_INPUT, stdinWithoutEnd } from '../messages/run.ts';
 import { emptyPath } from '../messages/usage.ts';
 import { printWarnings, STDIN_NOT_READ } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
@@ -102,7 +102,7 @@ export function printUnreadStdin(output: Output): void {
  */
 export function storeInput(output: Output, home: Home, asked: string | null, draft: Draft): Result<Draft> {
   if (draft.stdin?.kind !== 'kept' || asked === null) return ok(draft);
-  if (asked === '-' && output.isTerminal(0) && !output.json) output.note(readingInput());
+  if (asked === '-' && output.isTerminal(0) && !output.json) output.note(READING_INPUT);
   const copied = attempt(asked === '-' ? 'store' : 'copy', asked === '-' ? "the job's input" : asked, () => {
     const fd = asked === '-' ? 0 : openSync(asked, constants.O_RDONLY);
     try {

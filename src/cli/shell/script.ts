@@ -6,7 +6,7 @@ import { readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
 import { clip, plural } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
-import { badScript, readingScript } from '../messages/run.ts';
+import { badScript, READING_SCRIPT } from '../messages/run.ts';
 import type { Output } from '../output/output.ts';
 
 /** The `#!` line; `argument`: the rest of the line after the interpreter, as one word. */
@@ -40,7 +40,7 @@ export function renderScript(script: Uint8Array): string {
 
 /** Reads the script from stdin. */
 export function readScript(output: Output): Result<Buffer> {
-  if (output.isTerminal(0) && !output.json) output.note(readingScript());
+  if (output.isTerminal(0) && !output.json) output.note(READING_SCRIPT);
   let script: Buffer | undefined;
   try {
     script = readToEnd(0);
