@@ -82,7 +82,7 @@ function start(
       waitMatch(home, id, { stream, since: sinceOf(home, view, stream, since), until, failOn }, abort),
     ),
     others: [
-      ...ports.map((port) => waitPort(home, id, port, { anyOwner }, abort, report)),
+      ...ports.map((port) => waitPort(home, id, port, anyOwner, abort, report)),
       ...urls.map((url) =>
         waitUrl(url, { insecure, onAnswer: (text) => answers.set(renderUrl(url), text) }, abort, report),
       ),

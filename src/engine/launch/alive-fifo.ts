@@ -3,13 +3,15 @@
  * tenth of a Node start. So one call of mkfifo makes some spares, which lie in the cache. A process takes one
  * by rename, so each spare goes to one job.
  */
-import { linkSync, renameSync } from 'node:fs';
+import { once } from 'node:events';
+import { constants, linkSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isFifo } from '../os/process-identity.ts';
 import { findTool } from '../os/programs.ts';
@@ -17,9 +19,6 @@ import { findTool } from '../os/programs.ts';
 /** How many spares are made with each FIFO that is needed. */
 const SPARES = 31;
 const SPARE = 'fifo.';
-
-/** Loaded only where it is used: most commands start nothing, and it is a tenth of a Node start. */
-const childProcesses = () => require('node:child_process') as typeof import('node:child_process');
 
 /** The spares that this process found, as far as it has not used them. */
 let spares: string[] = [];
@@ -43,30 +42,28 @@ function takeSpare(home: Home, path: string): boolean {
 export const makeFifo = (home: Home, id: JobId): Promise<Result<void>> =>
   makeFifoAt(home, home.job(id).alive);
 
+/** Locks a job as long as the descriptor is open. Throws system errors. */
+export const lockAlive = ({ alive }: JobPaths): number =>
+  // for reading, too: else it would block
+  openSync(alive, constants.O_RDWR | constants.O_NOFOLLOW);
+
 export async function makeFifoAt(home: Home, path: string): Promise<Result<void>> {
   if (isFifo(path) || takeSpare(home, path)) return ok(undefined);
   const mkfifo = findTool('mkfifo');
   if (!mkfifo) return fail({ code: 'io', doing: 'find mkfifo for', path, errno: 'ENOENT' });
   const unique = `${process.pid}.${process.hrtime.bigint()}`;
   const more = Array.from({ length: SPARES }, (_, n) => `${home.cache}/${SPARE}${unique}.${n}`);
-  return new Promise((resolve) => {
-    const child = childProcesses().spawn(mkfifo, ['-m', '600', path, ...more], {
-      stdio: 'ignore',
-      env: {},
-    });
-    child.once('error', (error) =>
-      resolve(fail({ code: 'io', doing: 'start mkfifo for', path, errno: errnoOf(error) })),
-    );
-    child.once('exit', () => resolve(isFifo(path) ? ok(undefined) : makeAgain(mkfifo, path)));
-  });
-}
-
-/** A second try that reads the reason of the failure. */
-function makeAgain(mkfifo: string, path: string): Result<void> {
-  const again = childProcesses().spawnSync(mkfifo, ['-m', '600', path], {
-    encoding: 'utf8',
-    env: { LC_ALL: 'C' },
-  });
+  // loaded only here: most commands start nothing, and it is a tenth of a Node start
+  const { spawn, spawnSync } = require('node:child_process') as typeof import('node:child_process');
+  const child = spawn(mkfifo, ['-m', '600', path, ...more], { stdio: 'ignore', env: {} });
+  try {
+    await once(child, 'exit');
+  } catch (thrown) {
+    return fail({ code: 'io', doing: 'start mkfifo for', path, errno: errnoOf(thrown) });
+  }
+  if (isFifo(path)) return ok(undefined);
+  // a second try, for the reason of the failure
+  const again = spawnSync(mkfifo, ['-m', '600', path], { encoding: 'utf8', env: { LC_ALL: 'C' } });
   if (again.status === 0) return ok(undefined);
   if (again.stderr.includes('No space')) return fail({ code: 'io', doing: 'make', path, errno: 'ENOSPC' });
   return fail({ code: 'home-refused', home: dirname(path), trouble: 'no-fifos' });

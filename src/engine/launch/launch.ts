@@ -6,7 +6,7 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { createFile, createNameless, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { attemptQuietly, errnoOf } from '../../base/result.ts';
-import { fail, ok, type Result } from '../../job/failure.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { claimId } from '../../job/home/ids.ts';
 import { markLive, unmarkLive } from '../../job/home/job-index.ts';
@@ -19,7 +19,7 @@ import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { envMarkerOf } from '../observe/process-tree.ts';
 import { thisHost } from '../os/process-identity.ts';
-import { makeFifo } from './alive-fifo.ts';
+import { lockAlive, makeFifo } from './alive-fifo.ts';
 import { jobEnvironment, withEnvMarker } from './environment.ts';
 import { linkInput, makeStdin } from './job-stdin.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
@@ -116,8 +116,8 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
 /** The last steps: the name and the supervisor. */
 async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: number): Promise<Result<void>> {
   const job = home.job(id);
-  // read and write: that does not block, and the supervisor's copy locks it from the fork on
-  const aliveFd = openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
+  // the supervisor's copy locks it from the fork on
+  const aliveFd = lockAlive(job);
   let started: Awaited<ReturnType<typeof startSupervisor>>;
   try {
     // after spec and FIFO: a reader of the claim finds a job that is about to start
@@ -134,27 +134,39 @@ async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: num
 }
 
 /** Starts a job and returns its id. On failure, also if a live job has the name, it leaves nothing behind. */
-export async function launch(
+export const launch = (home: Home, draft: Draft, mayStart?: MayStart): Promise<Result<JobId>> =>
+  addJob(home, draft, mayStart, (id) => startJob(home, id, draft));
+
+/** Adds a job in the way of `add`, after `prepare`. On failure it leaves nothing behind. */
+export async function addJob(
   home: Home,
   draft: Draft,
   mayStart: MayStart = () => ok(undefined),
+  add: (id: JobId) => Promise<Result<void>>,
+  prepare = () => {},
 ): Promise<Result<JobId>> {
   let id: JobId | undefined;
   try {
     beginRounds(home);
+    prepare();
     id = claimId(home);
     const may = mayStart(id);
-    const started = may.ok ? await startJob(home, id, draft) : may;
-    if (started.ok) return ok(id);
+    const added = may.ok ? await add(id) : may;
+    if (added.ok) return ok(id);
     takeBack(home, id, draft);
-    return started;
+    return added;
   } catch (thrown) {
     if (id !== undefined) takeBack(home, id, draft);
-    const errno = errnoOf(thrown);
-    // something else has that name: the message must name it
-    const path = ['ELOOP', 'ENOTDIR'].includes(errno) ? (thrown as NodeJS.ErrnoException).path : undefined;
-    return fail({ code: 'io', doing: 'write a new job to', path: path ?? home.path, errno });
+    return notWritten(home, thrown);
   }
+}
+
+/** The failure that a new job could not be written. */
+export function notWritten(home: Home, thrown: unknown): { ok: false; failure: Failure } {
+  const errno = errnoOf(thrown);
+  // something else has that name: the message must name it
+  const path = ['ELOOP', 'ENOTDIR'].includes(errno) ? (thrown as NodeJS.ErrnoException).path : undefined;
+  return fail({ code: 'io', doing: 'write a new job to', path: path ?? home.path, errno });
 }
 
 /** Removes a job that was never started. */

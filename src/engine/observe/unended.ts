@@ -6,6 +6,7 @@
  */
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
+import type { QueuePaths } from '../../job/home/paths.ts';
 import { listAdmissions } from '../../job/queue/admissions.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
@@ -14,16 +15,14 @@ import { isLocked } from '../os/process-identity.ts';
 
 /** The ids, unordered; some may have ended by now. `isWanted` selects waiting jobs by their project's key. */
 export function listUnended(home: Home, isWanted?: (key: string) => boolean): JobId[] {
-  const ids = new Set(listAdmitted(home));
+  const ids = new Set(listQueues(home).flatMap((name) => [...admittedIn(home, home.queue(name))]));
   for (const id of queuedIds(home, isWanted)) ids.add(id);
   for (const id of listLive(home)) ids.add(id);
   return [...ids];
 }
 
 /** The jobs that hold a slot of a queue, or are about to. */
-const listAdmitted = (home: Home): JobId[] =>
-  listQueues(home).flatMap((name) =>
-    listAdmissions(home.queue(name))
-      .map(({ id }) => id)
-      .filter((id) => id > 0 && isLocked(home.job(id).alive)),
-  );
+export function admittedIn(home: Home, queue: QueuePaths): Set<JobId> {
+  const ids = listAdmissions(queue).map(({ id }) => id);
+  return new Set(ids.filter((id) => id > 0 && isLocked(home.job(id).alive)));
+}

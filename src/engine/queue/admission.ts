@@ -12,13 +12,14 @@
  *
  * If a process is killed on the way, its lock is gone, and the job waits as before.
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { describeThrown, ignoreSystemError, isSystemError, systemError } from '../../base/result.ts';
 import { EXIT, type Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import {
   countFailedOwners,
+  foundValue,
   highestGeneration,
   readLastCrash,
   readOwner,
@@ -31,7 +32,7 @@ import { claimAdmission, listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, readSlots } from '../../job/queue/queue-files.ts';
 import { parseQueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
-import { makeFifo } from '../launch/alive-fifo.ts';
+import { lockAlive, makeFifo } from '../launch/alive-fifo.ts';
 import {
   closeInherited,
   confirmOwner,
@@ -95,7 +96,7 @@ async function admit(
   if (isLocked(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
-  const aliveFd = openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
+  const aliveFd = lockAlive(job);
   let isAdmitted = false;
   try {
     if (isTaken(job)) {
@@ -103,8 +104,7 @@ async function admit(
       return 'taken';
     }
     if (generation > MAX_FAILED && countFailedOwners(job) >= MAX_FAILED) return 'failed';
-    const state = readState(job);
-    const attempt = state.kind === 'read' ? state.value.attempt : 1;
+    const attempt = foundValue(readState(job))?.attempt ?? 1;
     // before the admission is recorded: it shows later processes that the attempt is being started, see
     // QueueSnapshot.isOver
     if (attempt > 1) prepareRoom(job, attempt);
@@ -140,8 +140,8 @@ const asThrown = (failure: Failure): Error =>
 const isPending = (snapshot: QueueSnapshot, ids: Iterable<JobId>, untilShim: boolean): boolean =>
   [...ids].some((id) => {
     const job = snapshot.home.job(id);
-    const owner = readOwner(job);
-    const isDead = owner.kind !== 'read' || isAlive(owner.value.identity) === 'dead';
+    const owner = foundValue(readOwner(job));
+    const isDead = !owner || isAlive(owner.identity) === 'dead';
     return (isDead || untilShim) && !snapshot.own.has(id) && !hasStarted(job);
   });
 
@@ -262,8 +262,8 @@ export async function advance(
 
 /** Whether the end of a job moves this queue on by itself: it is a job of the queue, and in our sandbox. */
 function isOfQueue({ home, name }: QueueSnapshot, id: JobId): boolean {
-  const spec = readSpec(home.job(id), id);
-  return spec.kind === 'read' && spec.value.placement?.queue === name && mayRunHere(spec.value);
+  const spec = foundValue(readSpec(home.job(id), id));
+  return spec?.placement?.queue === name && mayRunHere(spec);
 }
 
 /** Whether a process has to wait for the queue: no end of its jobs in this sandbox will move it on. */

@@ -3,15 +3,13 @@
  * printed: a process killed on the way leaves nothing that would ever start. A batch is revealed by one
  * rename: either all of it waits, or nothing.
  */
-import { closeSync, constants, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { attempt, createFile, removeQuietly, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
-import { errnoOf } from '../../base/result.ts';
-import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { ok, type Result } from '../../job/failure.ts';
 import { admitNeeds, type Home } from '../../job/home/home.ts';
-import { claimId, claimIds } from '../../job/home/ids.ts';
+import { claimIds } from '../../job/home/ids.ts';
 import { jobNameOf } from '../../job/home/name-claims.ts';
-import type { QueuePaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
 import { needsOf } from '../../job/needs.ts';
 import {
@@ -25,9 +23,18 @@ import {
 } from '../../job/queue/queue-files.ts';
 import { entryName } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement } from '../../job/spec.ts';
-import { makeFifo } from '../launch/alive-fifo.ts';
+import { lockAlive, makeFifo } from '../launch/alive-fifo.ts';
 import { jobEnvironment } from '../launch/environment.ts';
-import { type Draft, environmentOf, type MayStart, specOf, takeBack, writeParts } from '../launch/launch.ts';
+import {
+  addJob,
+  type Draft,
+  environmentOf,
+  type MayStart,
+  notWritten,
+  specOf,
+  takeBack,
+  writeParts,
+} from '../launch/launch.ts';
 import { environmentText } from '../launch/stored-environment.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
@@ -49,48 +56,36 @@ export const placementOf = (chosen: PlacementOptions): Placement => ({
   batch: null,
 });
 
-const ioFailure = (home: Home, thrown: unknown): { ok: false; failure: Failure } =>
-  fail({ code: 'io', doing: 'write a new job to', path: home.path, errno: errnoOf(thrown) });
-
 /** Queues a job and returns its id. On failure, also if a live job has the name, it leaves nothing behind. */
-export async function enqueue(
-  home: Home,
-  draft: QueuedDraft,
-  mayStart: MayStart = () => ok(undefined),
-): Promise<Result<JobId>> {
-  let id: JobId | undefined;
-  try {
-    beginRounds(home);
-    const queue = makeQueue(home, draft.placement.queue);
-    if (needsOf(draft).length > 0) admitNeeds(home);
-    id = claimId(home);
-    const may = mayStart(id);
-    const added = may.ok ? await addJob(home, queue, id, draft) : may;
-    if (added.ok) return ok(id);
-    takeBack(home, id, draft);
-    return added;
-  } catch (thrown) {
-    if (id !== undefined) takeBack(home, id, draft);
-    return ioFailure(home, thrown);
-  }
+export const enqueue = (home: Home, draft: QueuedDraft, mayStart?: MayStart): Promise<Result<JobId>> =>
+  addJob(
+    home,
+    draft,
+    mayStart,
+    (id) => addToQueue(home, id, draft),
+    () => prepareQueue(home, [draft]),
+  );
+
+function prepareQueue(home: Home, drafts: QueuedDraft[]): void {
+  makeQueue(home, drafts[0]!.placement.queue);
+  if (drafts.some((draft) => needsOf(draft).length > 0)) admitNeeds(home);
 }
 
-async function addJob(home: Home, queue: QueuePaths, id: JobId, draft: QueuedDraft): Promise<Result<void>> {
+async function addToQueue(home: Home, id: JobId, draft: QueuedDraft): Promise<Result<void>> {
   const job = home.job(id);
   const title = jobNameOf(draft);
   // a claim of a name counts only while the FIFO of a job with a spec is locked
   const made = title ? await makeFifo(home, id) : ok(undefined);
   if (!made.ok) return made;
-  const aliveFd = title && openSync(job.alive, constants.O_RDWR | constants.O_NOFOLLOW);
+  const aliveFd = title && lockAlive(job);
   try {
     writeParts(job, draft);
     writeSpec(job, specOf(job, id, draft));
     writeAtomic(job.env, environmentText(environmentOf(draft, job)));
     syncDir(home.jobs);
     const named = title ? await takeName(home, title, id) : ok(undefined);
-    if (!named.ok) return named;
-    addEntry(queue, entryName(id, draft.project, draft.placement));
-    return ok(undefined);
+    if (named.ok) addEntry(home.queue(draft.placement.queue), entryName(id, draft.project, draft.placement));
+    return named;
   } finally {
     if (aliveFd !== undefined) closeSync(aliveFd);
   }
@@ -117,8 +112,7 @@ export async function enqueueBatch(
   onProgress: (done: number) => void,
 ): Promise<Result<JobId[] | null>> {
   const ids: JobId[] = [];
-  const { placement } = drafts[0]!;
-  const queue = home.queue(placement.queue);
+  const queue = home.queue(drafts[0]!.placement.queue);
   const names: string[] = [];
   const aliveFds: number[] = [];
   let hidden = '';
@@ -149,8 +143,7 @@ export async function enqueueBatch(
   };
   try {
     beginRounds(home);
-    makeQueue(home, placement.queue);
-    if (drafts.some((draft) => needsOf(draft).length > 0)) admitNeeds(home);
+    prepareQueue(home, drafts);
     while (ids.length < drafts.length && !abort.aborted) {
       const begun = ids.length;
       claimIds(home, Math.min(GROUP_SIZE, drafts.length - begun), write);
@@ -172,7 +165,7 @@ export async function enqueueBatch(
     return ok(ids);
   } catch (thrown) {
     undo();
-    return ioFailure(home, thrown);
+    return notWritten(home, thrown);
   } finally {
     for (const fd of aliveFds) closeSync(fd);
   }
@@ -189,7 +182,7 @@ async function claimBatchName(
   if (!title) return ok(undefined);
   const made = await makeFifo(home, id);
   if (!made.ok) return made;
-  aliveFds.push(openSync(home.job(id).alive, constants.O_RDWR | constants.O_NOFOLLOW));
+  aliveFds.push(lockAlive(home.job(id)));
   return takeName(home, title, id);
 }
 

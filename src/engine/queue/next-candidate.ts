@@ -2,16 +2,10 @@
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { readOwner, readSpec, readState } from '../../job/home/records.ts';
+import { foundValue, readOwner, readSpec, readState } from '../../job/home/records.ts';
 import { unknownNeeds } from '../../job/needs.ts';
 import { type EntryFile, removeEntry } from '../../job/queue/queue-files.ts';
-import {
-  type Fate,
-  judgeReadiness,
-  parseQueueEntry,
-  type QueueEntry,
-  type Readiness,
-} from '../../job/queue/queue-order.ts';
+import { judgeReadiness, parseQueueEntry, type QueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { startHook } from '../hooks/exit-hook.ts';
 import { type QueuedSpec, wasQueued } from '../launch/stored-environment.ts';
@@ -19,7 +13,7 @@ import { isAlive } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { type OlderJob, type QueueSnapshot, unableSupervisors } from './queue-snapshot.ts';
 import { nudgeQueueWaiter } from './queue-waiter.ts';
-import { dismiss, fateOf, hasStarted } from './queued-job.ts';
+import { dismiss, hasStarted, readFates } from './queued-job.ts';
 
 /** A job that may start next. */
 export interface Candidate {
@@ -41,15 +35,6 @@ export interface Scan {
   older: Set<JobId>;
 }
 
-function readinessOf(
-  entry: QueueEntry,
-  spec: () => QueuedSpec | undefined,
-  fate: (id: JobId) => Fate,
-): Readiness {
-  const after = entry.after === 'spec' ? (spec()?.placement.after ?? []) : entry.after;
-  return judgeReadiness(entry.notBefore, after, systemClock.now(), fate);
-}
-
 /**
  * Reads the entries in order up to the first job that may start here, and ends jobs that never can. Jobs in
  * `passed` are not considered again; `older` are the running jobs of an older bgjob.
@@ -65,12 +50,7 @@ export function findCandidate(
     ...{ skipped: false, yields: false, ours: false, at: null },
     ...{ after: new Set(), older: new Set() },
   };
-  const fates = new Map<JobId, Fate>();
-  const fate = (id: JobId): Fate => {
-    const known = fates.get(id) ?? fateOf(home, id);
-    fates.set(id, known);
-    return known;
-  };
+  const fate = readFates(home);
   const woken = new Map<string, boolean>();
   let left = free;
   for (const file of [...snapshot.read()]) {
@@ -78,11 +58,12 @@ export function findCandidate(
     if (!entry || passed.has(entry.id)) continue;
     let read: QueuedSpec | undefined;
     const spec = (): QueuedSpec | undefined => {
-      const stored = readSpec(home.job(entry.id), entry.id);
-      read ??= stored.kind === 'read' && wasQueued(stored.value) ? stored.value : undefined;
+      const stored = foundValue(readSpec(home.job(entry.id), entry.id));
+      read ??= stored && wasQueued(stored) ? stored : undefined;
       return read;
     };
-    const readiness = readinessOf(entry, spec, fate);
+    const after = entry.after === 'spec' ? (spec()?.placement.after ?? []) : entry.after;
+    const readiness = judgeReadiness(entry.notBefore, after, systemClock.now(), fate);
     if (readiness.kind === 'skip') {
       const own = spec();
       const { why } = readiness;
@@ -128,19 +109,17 @@ export function forgetStale({ home }: QueueSnapshot, file: EntryFile, id: JobId)
   const spec = readSpec(job, id);
   // a living owner may be putting it back right now
   if (spec.kind !== 'absent' && (!hasStarted(job) || isAttended(job))) return;
-  if (spec.kind === 'read' && !spec.value.keepEnv && spec.value.onExit === null) removeQuietly(job.env);
-  // a process that ended it died before it started the hook
-  const state = readState(job);
-  if (spec.kind === 'read' && state.kind === 'read' && state.value.status.phase === 'ended')
-    startHook(home, spec.value);
+  if (spec.kind === 'read') {
+    if (!spec.value.keepEnv && spec.value.onExit === null) removeQuietly(job.env);
+    // a process that ended it died before it started the hook
+    if (foundValue(readState(job))?.status.phase === 'ended') startHook(home, spec.value);
+  }
   removeEntry(file);
 }
 
 /** Whether the owner, shim or watcher of the job lives. */
 function isAttended(job: JobPaths): boolean {
-  const owner = readOwner(job);
+  const owner = foundValue(readOwner(job))?.identity;
   const { shim, watcher } = readShim(job);
-  return [owner.kind === 'read' ? owner.value.identity : undefined, shim, watcher].some(
-    (one) => one !== undefined && isAlive(one) !== 'dead',
-  );
+  return [owner, shim, watcher].some((one) => one !== undefined && isAlive(one) !== 'dead');
 }

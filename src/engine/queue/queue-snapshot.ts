@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
-import { readExit, readOwner, readSpec, readState } from '../../job/home/records.ts';
+import { foundValue, readExit, readOwner, readSpec, readState } from '../../job/home/records.ts';
 import { KNOWN_NEEDS, missingOf } from '../../job/needs.ts';
 import { type Admission, forgetAdmissions, listAdmissions } from '../../job/queue/admissions.ts';
 import { type EntryFile, listEntries, readStamp } from '../../job/queue/queue-files.ts';
@@ -23,9 +23,8 @@ export interface OlderJob {
 
 /** The supervisor of a job, if it knows fewer needs than this program. */
 export function olderOwner(home: Home, id: JobId): OlderJob | undefined {
-  const owner = readOwner(home.job(id));
-  if (owner.kind !== 'read' || missingOf(KNOWN_NEEDS, owner.value.knows).length === 0) return undefined;
-  return { id, knows: owner.value.knows };
+  const knows = foundValue(readOwner(home.job(id)))?.knows;
+  return knows && missingOf(KNOWN_NEEDS, knows).length > 0 ? { id, knows } : undefined;
 }
 
 /** The supervisors that could not start a job with these needs, and would pass it over. */
@@ -75,8 +74,8 @@ export class QueueSnapshot {
     if (sandbox === thisSandboxKey()) return true;
     let ours = this.foreign.get(sandbox);
     if (ours === undefined) {
-      const spec = readSpec(this.home.job(id), id);
-      ours = spec.kind === 'read' && mayRunHere(spec.value);
+      const spec = foundValue(readSpec(this.home.job(id), id));
+      ours = spec !== undefined && mayRunHere(spec);
       this.foreign.set(sandbox, ours);
     }
     return ours;
@@ -126,9 +125,9 @@ export class QueueSnapshot {
   /** Whether a job that is still locked has ended, or was put back into the queue. */
   isOver(id: JobId): boolean {
     const job = this.home.job(id);
-    const state = readState(job);
-    if (state.kind !== 'read') return false;
-    const { status, attempt } = state.value;
+    const state = foundValue(readState(job));
+    if (!state) return false;
+    const { status, attempt } = state;
     if (status.phase === 'running') return readExit(job, attempt) !== undefined;
     // put back, and not admitted again since: an admission makes the file for the next exit status
     const isBack = status.phase === 'queued' && !isTaken(job) && !existsSync(job.exit(attempt));

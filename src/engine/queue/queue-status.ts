@@ -4,7 +4,7 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readState } from '../../job/home/records.ts';
+import { foundValue, readState } from '../../job/home/records.ts';
 import { unknownNeeds } from '../../job/needs.ts';
 import { listAdmissions } from '../../job/queue/admissions.ts';
 import { isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
@@ -20,10 +20,10 @@ import {
 import { entryNames } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
-import { isLocked } from '../os/process-identity.ts';
+import { admittedIn } from '../observe/unended.ts';
 import { type OlderJob, QueueSnapshot, unableSupervisors } from './queue-snapshot.ts';
 import { hasQueueWaiter } from './queue-waiter.ts';
-import { fateOf } from './queued-job.ts';
+import { readFates } from './queued-job.ts';
 
 /** Why a job waits that is not started yet; cli/messages/queue.ts has the words. */
 export type WaitReason =
@@ -40,7 +40,7 @@ export type WaitReason =
 /** `position`: from 1 on; null if the job is in no queue, or its entry has just been removed. */
 export type Waiting = WaitReason & { position: number | null };
 
-/** How many positions are searched in the list before a table of all is made. */
+/** How many waiting jobs are few enough to read a record of each. */
 const FEW = 64;
 /** An id as it is written in the name of an entry. */
 const idText = (id: JobId): string => String(id).padStart(15, '0');
@@ -56,7 +56,6 @@ export class QueueStatus {
   private runningIds: Set<JobId> | undefined;
   private names: string[] | undefined;
   private positions: Map<JobId, number> | undefined;
-  private lookups = 0;
 
   constructor(home: Home, name: string) {
     this.name = name;
@@ -73,9 +72,7 @@ export class QueueStatus {
 
   /** The same with ended jobs that have their slot until the queue has moved on. Read first: unended.ts. */
   get admitted(): ReadonlySet<JobId> {
-    const { home, queue } = this.snapshot;
-    const ids = () => listAdmissions(queue).map(({ id }) => id);
-    this.admittedIds ??= new Set(ids().filter((id) => id > 0 && isLocked(home.job(id).alive)));
+    this.admittedIds ??= admittedIn(this.snapshot.home, this.snapshot.queue);
     return this.admittedIds;
   }
 
@@ -83,16 +80,9 @@ export class QueueStatus {
   private get entries(): string[] {
     if (this.names) return this.names;
     // read first: a job that is started meanwhile still has its entry
-    const { running } = this;
-    let names = entryNames(this.snapshot.queue);
-    for (const id of running) {
-      // its entry is removed when it runs, so it is nearly always gone
-      const text = idText(id);
-      if (names.some((name) => name.startsWith(text, 7)))
-        names = names.filter((name) => !name.startsWith(text, 7));
-    }
-    this.names = names;
-    return names;
+    const running = new Set([...this.running].map(idText));
+    this.names = entryNames(this.snapshot.queue).filter((name) => !running.has(name.slice(7, 22)));
+    return this.names;
   }
 
   /** How many jobs have an entry and do not run. */
@@ -110,8 +100,7 @@ export class QueueStatus {
   }
 
   private hasEnded(id: JobId): boolean {
-    const state = readState(this.snapshot.home.job(id));
-    return state.kind === 'read' && state.value.status.phase === 'ended';
+    return foundValue(readState(this.snapshot.home.job(id)))?.status.phase === 'ended';
   }
 
   /** The first few waiting jobs. */
@@ -121,28 +110,12 @@ export class QueueStatus {
 
   /** The first `most` waiting jobs of projects with these keys (null: of all), in order, and their count. */
   waitingOf(keys: ReadonlySet<string> | null, most: number): { ids: JobId[]; count: number } {
-    const first: string[] = [];
-    let count = 0;
-    // nearly all entries have the same sandbox and project, and nothing after that: the same end
-    let [end, isNear] = ['', false];
-    for (const name of this.entries) {
-      if (keys !== null && (end === '' || !name.endsWith(end) || name.length !== end.length + 22)) {
-        end = name.slice(22);
-        isNear = keys.has(projectOfEntry(name));
-      }
-      if (keys !== null && !isNear) continue;
-      if (count++ < most) first.push(name);
-    }
-    return { ids: first.map(idOfEntry), count };
+    const names = keys ? this.entries.filter((name) => keys.has(projectOfEntry(name))) : this.entries;
+    return { ids: names.slice(0, most).map(idOfEntry), count: names.length };
   }
 
   positionOf(id: JobId): number | null {
     if (this.name === NO_QUEUE) return null;
-    // for a few a search is faster than a table of all
-    if (++this.lookups <= FEW) {
-      const position = this.entries.findIndex((name) => name.startsWith(idText(id), 7)) + 1;
-      return position > 0 ? position : null;
-    }
     this.positions ??= new Map(this.entries.map((name, n) => [idOfEntry(name), n + 1]));
     return this.positions.get(id) ?? null;
   }
@@ -173,10 +146,11 @@ export class QueueStatus {
 export class QueueOverview {
   private readonly home: Home;
   private readonly statuses = new Map<string, QueueStatus>();
-  private readonly fates = new Map<JobId, Fate>();
+  private readonly fate: (id: JobId) => Fate;
 
   constructor(home: Home) {
     this.home = home;
+    this.fate = readFates(home);
   }
 
   queue(name: string): QueueStatus {
@@ -216,11 +190,7 @@ export class QueueOverview {
   /** Whether a waiting job may start, as far as time and other jobs decide. */
   readinessOf({ spec, status }: LiveView): Readiness {
     const notBefore = status.phase === 'queued' ? status.notBefore : null;
-    return judgeReadiness(notBefore, spec.placement?.after ?? [], systemClock.now(), (id) => {
-      const known = this.fates.get(id) ?? fateOf(this.home, id);
-      this.fates.set(id, known);
-      return known;
-    });
+    return judgeReadiness(notBefore, spec.placement?.after ?? [], systemClock.now(), this.fate);
   }
 }
 

@@ -11,6 +11,7 @@ import { markEnded } from '../../job/home/job-index.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
   claimOwner,
+  foundValue,
   highestGeneration,
   isEmpty,
   type Owner,
@@ -47,22 +48,21 @@ export function isTaken(job: JobPaths): boolean {
 
 /** Whether an owner is done with a job: it is dead, or it put the job back and lives on for other jobs. */
 function isPast(job: JobPaths, { generation, identity }: Owner): boolean {
-  const state = readState(job);
-  const isBack =
-    state.kind === 'read' && state.value.status.phase === 'queued' && state.value.generation === generation;
+  const state = foundValue(readState(job));
+  const isBack = state?.status.phase === 'queued' && state.generation === generation;
   return isBack || isAlive(identity) === 'dead';
 }
 
 /** Whether the job has begun to run, or has ended: then it waits no more, whether its owner lives or not. */
 export function hasStarted(job: JobPaths): boolean {
-  const state = readState(job);
-  return (state.kind === 'read' && state.value.status.phase !== 'queued') || readShim(job).shim !== undefined;
+  const phase = foundValue(readState(job))?.status.phase;
+  return (phase !== undefined && phase !== 'queued') || readShim(job).shim !== undefined;
 }
 
 /** Whether the job is locked though its owner is dead: its shim is not recorded, or a new start begins. */
 function mayBeStarting(job: JobPaths): boolean {
-  const owner = readOwner(job);
-  return owner.kind === 'read' && isAlive(owner.value.identity) === 'dead' && isLocked(job.alive);
+  const owner = foundValue(readOwner(job));
+  return owner !== undefined && isAlive(owner.identity) === 'dead' && isLocked(job.alive);
 }
 
 /** Ends a job that no process has taken; false if one has, or was faster. Throws system errors. */
@@ -71,8 +71,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   // before anything else: a process that becomes its owner from here on comes before us
   const generation = highestGeneration(job) + 1;
   if (mayBeStarting(job) || isTaken(job)) return false;
-  const before = readState(job);
-  const known = before.kind === 'read' ? before.value : undefined;
+  const known = foundValue(readState(job));
   // not flushed: the end that follows is durable
   if (!claimOwner(job, { generation, identity: identify(process.pid)! }, 'none')) return false;
   const queued: Status = known?.status ?? { phase: 'queued', notBefore: null };
@@ -82,18 +81,8 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const { attempt = 1, attempts = [] } = known ?? {};
   // an earlier attempt may have written
   const logBytes = readLogSize(job) ?? null;
-  writeState(job, {
-    v: 1,
-    generation,
-    attempt,
-    attempts,
-    status,
-    stopped: 0,
-    forced: 0,
-    left: [],
-    logBytes,
-    spec,
-  });
+  const none = { stopped: 0, forced: 0, left: [] };
+  writeState(job, { v: 1, generation, attempt, attempts, status, ...none, logBytes, spec });
   markEnded(home, spec.id, status.endedAt, spec.project);
   // before the entry is removed: a process that finds the entry of an ended job starts the hook
   startHook(home, spec);
@@ -136,8 +125,17 @@ export function howEnded(outcome: Outcome): string {
   }
 }
 
-/** The result of a job on which another depends. */
-export function fateOf(home: Home, id: JobId): Fate {
+/** A function that gives the result of a job on which another depends. It reads each job once. */
+export function readFates(home: Home): (id: JobId) => Fate {
+  const fates = new Map<JobId, Fate>();
+  return (id) => {
+    const fate = fates.get(id) ?? fateOf(home, id);
+    fates.set(id, fate);
+    return fate;
+  };
+}
+
+function fateOf(home: Home, id: JobId): Fate {
   const view = observe(home, id);
   if (!view) return { kind: 'unknown', how: 'was removed' };
   // a job that cannot be judged now may be later

@@ -11,33 +11,23 @@ import { errnoOf, systemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { QueuePaths } from '../../job/home/paths.ts';
-import { listAdmissions } from '../../job/queue/admissions.ts';
 import { listEntries, makeQueue, stampQueue } from '../../job/queue/queue-files.ts';
 import { idOfEntry } from '../../job/queue/queue-order.ts';
-import { identify, isLocked } from '../os/process-identity.ts';
+import { admittedIn } from '../observe/unended.ts';
+import { identify } from '../os/process-identity.ts';
 
 /** The folder of a queue that was renamed away: no queue can have such a name. */
 const RENAMED_AWAY = /^(.+)~(\d{1,15})$/;
 
-interface Use {
-  running: number;
-  waiting: number;
-  /** A process is about to add a batch. */
-  adding: boolean;
+/** How many jobs run and wait in a queue; undefined if it is not in use. */
+function useOf(home: Home, queue: QueuePaths): { running: number; waiting: number } | undefined {
+  const admitted = admittedIn(home, queue);
+  const running = admitted.size;
+  const waiting = listEntries(queue).filter(({ name }) => !admitted.has(idOfEntry(name))).length;
+  // a process is about to add a batch
+  const adding = namesIn(queue.dir).some((name) => name.startsWith('new.'));
+  return running > 0 || waiting > 0 || adding ? { running, waiting } : undefined;
 }
-
-function useOf(home: Home, queue: QueuePaths): Use {
-  const admitted = listAdmissions(queue).map(({ id }) => id);
-  const running = new Set(admitted.filter((id) => id > 0 && isLocked(home.job(id).alive)));
-  const waiting = listEntries(queue).filter(({ name }) => !running.has(idOfEntry(name)));
-  return {
-    running: running.size,
-    waiting: waiting.length,
-    adding: namesIn(queue.dir).some((name) => name.startsWith('new.')),
-  };
-}
-
-const isUsed = ({ running, waiting, adding }: Use): boolean => running > 0 || waiting > 0 || adding;
 
 /** Removes a queue; fails and changes nothing while jobs run or wait in it. Throws system errors. */
 export function removeQueue(home: Home, name: string): Result<void> {
@@ -45,16 +35,15 @@ export function removeQueue(home: Home, name: string): Result<void> {
   // something else has that name: it cannot be known which jobs wait
   if (!['ours', 'absent'].includes(inspectDirectory(queue.waiting)))
     throw systemError('ENOTDIR', queue.waiting);
-  const inUse = ({ running, waiting }: Use) => fail({ code: 'queue-in-use', name, running, waiting });
   const before = useOf(home, queue);
-  if (isUsed(before)) return inUse(before);
+  if (before) return fail({ code: 'queue-in-use', name, ...before });
   const renamed = new QueuePaths(`${queue.dir}~${process.pid}`);
   renameSync(queue.dir, renamed.dir);
   syncDir(home.queues);
   const after = useOf(home, renamed);
-  if (isUsed(after)) {
+  if (after) {
     putBack(home, name, renamed);
-    return inUse(after);
+    return fail({ code: 'queue-in-use', name, ...after });
   }
   deleteFolder(renamed);
   return ok(undefined);
@@ -94,7 +83,7 @@ export function finishRemovals(home: Home): void {
     if (name === undefined || inspectDirectory(renamed.dir) !== 'ours') continue;
     // its process is still at work
     if (identify(Number(pid))) continue;
-    if (isUsed(useOf(home, renamed))) putBack(home, name, renamed);
+    if (useOf(home, renamed)) putBack(home, name, renamed);
     else deleteFolder(renamed);
   }
 }

@@ -10,7 +10,7 @@ import { namesIn } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { QueuePaths } from '../../job/home/paths.ts';
-import { readSpec } from '../../job/home/records.ts';
+import { foundValue, readSpec } from '../../job/home/records.ts';
 import { listEntries, listQueues, removeEntry } from '../../job/queue/queue-files.ts';
 import { idOfEntry, parseQueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -33,17 +33,13 @@ export function awaitedJobs(home: Home): Set<JobId> {
   for (const name of listQueues(home)) {
     for (const { name: text } of listEntries(home.queue(name))) {
       const entry = parseQueueEntry(text);
-      if (!entry || (entry.after !== 'spec' && entry.after.length === 0)) continue;
-      for (const { id } of entry.after === 'spec' ? dependenciesOf(home, entry.id) : entry.after)
-        awaited.add(id);
+      if (!entry) continue;
+      const spec = () => foundValue(readSpec(home.job(entry.id), entry.id));
+      const after = entry.after === 'spec' ? (spec()?.placement?.after ?? []) : entry.after;
+      for (const { id } of after) awaited.add(id);
     }
   }
   return awaited;
-}
-
-function dependenciesOf(home: Home, id: JobId): { id: JobId }[] {
-  const spec = readSpec(home.job(id), id);
-  return spec.kind === 'read' ? (spec.value.placement?.after ?? []) : [];
 }
 
 /** Whether a job waits or may wait: the entry of a job that cannot be judged stays. */

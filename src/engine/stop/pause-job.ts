@@ -69,7 +69,7 @@ export async function pauseJob(
     return ok({ view: answered, already: false, undone: false, processes: 0 });
   if (answered.kind !== 'live') return refuse(troubleOf(answered)!);
   const undone = (pauseOf(answered.status) !== null) !== paused;
-  return verify(home, answered, paused && !undone, { already: false, undone }, refuse);
+  return verify(home, answered, paused, undone, refuse);
 }
 
 /** Whether an ended job must have been resumed before: a stopped process ends by SIGKILL only. */
@@ -114,8 +114,8 @@ async function answerOf(
 async function verify(
   home: Home,
   view: LiveView,
-  isPaused: boolean,
-  facts: Pick<PausedJob, 'already' | 'undone'>,
+  paused: boolean,
+  undone: boolean,
   refuse: (trouble: PauseTrouble) => Result<never>,
 ): Promise<Result<PausedJob>> {
   let deadline = systemClock.monotonic() + STOP_MS;
@@ -124,8 +124,8 @@ async function verify(
     const found = await processesOf(home, view);
     const running = found.filter((stat) => !isStopped(stat));
     stopped = running.length === 0 ? stopped + 1 : 0;
-    const result = { view, ...facts, processes: found.length };
-    if (!isPaused || stopped === 2) return ok(result);
+    const result = { view, already: false, undone, processes: found.length };
+    if (!paused || undone || stopped === 2) return ok(result);
     const now = observe(home, view.id);
     const trouble = now ? troubleOf(now) : undefined;
     if (trouble) return refuse(trouble);

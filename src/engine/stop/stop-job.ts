@@ -4,14 +4,14 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
-import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Stop } from '../../job/state.ts';
 import type { EndedView, JobView, LiveView, UnreadableView } from '../../job/view.ts';
 import { findHidden, type HiddenProcess, orphanParentOf, processesOf } from '../observe/leftovers.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { type Listening, listeningOf } from '../os/sockets.ts';
-import { cancel, type Killed, killLive, killUnreadable, sweepLeft } from './stop-request.ts';
+import { askOwner, cancel, type Killed, killLive, sweepLeft } from './stop-request.ts';
 
 export interface Stopped {
   before: LiveView | EndedView;
@@ -50,7 +50,7 @@ export async function stopJob(
     return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });
   }
   const failure = leftOver(id, killed);
-  if (failure) return fail(failure);
+  if (failure) return failure;
   const after = killed.view ?? before;
   if (after.kind === 'live' && killed.stopped === 0)
     return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
@@ -63,9 +63,11 @@ export async function stopJob(
 }
 
 /** The failure that names the processes which are left. */
-function leftOver(id: number, { alive, unproven }: Killed): Failure | undefined {
-  if (alive.length > 0) return { code: 'not-verified', id, pids: alive, why: 'alive' };
-  return unproven.length > 0 ? { code: 'not-verified', id, pids: unproven, why: 'unproven' } : undefined;
+function leftOver(id: number, { alive, unproven }: Killed): Result<never> | undefined {
+  if (alive.length > 0) return fail({ code: 'not-verified', id, pids: alive, why: 'alive' });
+  return unproven.length > 0
+    ? fail({ code: 'not-verified', id, pids: unproven, why: 'unproven' })
+    : undefined;
 }
 
 /** Stops the processes of a job whose records cannot be read, and returns how many these were. */
@@ -80,9 +82,11 @@ export async function stopUnreadable(
     // no request is written for a job that does not run, or is of another home
     const before = await processesOf(home, view);
     if (before.length === 0) return fail({ code: 'unreadable', id, why });
-    const killed = await killUnreadable(home, view, stop);
+    // the owner reads it at the end of the main process, and starts no other attempt
+    askOwner(home.job(id), id, stop);
+    const killed = await sweepLeft(home, view, stop);
     const failure = leftOver(id, killed);
-    if (failure) return fail(failure);
+    if (failure) return failure;
     // the owner may have stopped them first
     return ok({ ...killed, stopped: Math.max(before.length, killed.stopped) });
   } catch (thrown) {

@@ -21,7 +21,7 @@ import {
 import type { JobId } from '../../job/spec.ts';
 import { hasHook } from '../../job/spec.ts';
 import type { FirstSignal, Stop } from '../../job/state.ts';
-import type { JobView, LiveView, UnreadableView } from '../../job/view.ts';
+import type { JobView, LiveView } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
 import { processesOf, processRecordsOf } from '../observe/leftovers.ts';
@@ -99,17 +99,8 @@ export interface Killed {
   unproven: number[];
 }
 
-/**
- * Stops the processes that the kernel proves to be of a job whose records cannot be read. The request is left
- * for its owner, which reads it at the end of the main process and starts no other attempt.
- */
-export function killUnreadable(home: Home, view: UnreadableView, stop: Stop): Promise<Killed> {
-  askOwner(home.job(view.id), view.id, stop);
-  return sweepLeft(home, view, stop);
-}
-
 /** Writes the request and nudges the owner; false if the disk is full: the job must be stopped anyway. */
-function askOwner(job: JobPaths, id: JobId, stop: Stop): boolean {
+export function askOwner(job: JobPaths, id: JobId, stop: Stop): boolean {
   try {
     requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
   } catch (thrown) {
@@ -144,13 +135,6 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
 
 const NOW = { signal: 'SIGKILL', graceMs: 0 };
 
-/** The killer stops the job; the owner still sees the end and publishes it. */
-async function sweepUnasked(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
-  const swept = await sweepLeft(home, view, stop);
-  await waitEnded(home, view.id, AbortSignal.timeout(ANSWER_MS));
-  return swept;
-}
-
 /**
  * Cancels a job that waits; undefined if it does not wait, is being started, or ended meanwhile. No request
  * is written before: the next owner either ends the job or starts it, and an owner that starts it gets a
@@ -169,7 +153,9 @@ export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<
   const job = home.job(view.id);
   const before = await processesOf(home, view);
   const asked = askOwner(job, view.id, stop);
-  const swept = asked ? await sweepAfterOwner(home, view, stop) : await sweepUnasked(home, view, stop);
+  const swept = await (asked ? sweepAfterOwner : sweepLeft)(home, view, stop);
+  // the owner was not asked, but sees the end and publishes it
+  if (!asked) await waitEnded(home, view.id, AbortSignal.timeout(ANSWER_MS));
   const now = observe(home, view.id);
   const state = now && 'state' in now ? now.state : undefined;
   // shim and watcher may not have been on record when the processes were read first

@@ -25,7 +25,7 @@ export interface OutputFacts {
   cursor: number;
 }
 
-/** News while a wait goes on; cli/messages/wait.ts has the words. */
+/** News while a wait goes on, which may come again; cli/messages/wait.ts has the words. */
 export type WaitNews =
   | { kind: 'file-unreadable'; path: string; errno: string }
   | { kind: 'url-not-ready'; url: string; answer: string }

@@ -25,7 +25,6 @@ export async function waitFile(
   report: Report,
 ): Promise<Result<ConditionMet | undefined>> {
   const begun = systemClock.monotonic();
-  let reported = '';
   const aborted = new Promise<'aborted'>((resolve) =>
     abort.addEventListener('abort', () => resolve('aborted'), { once: true }),
   );
@@ -34,10 +33,7 @@ export async function waitFile(
     if (found === 'aborted') break;
     if (found === 'there') return ok(met(path));
     if (found === 'ENAMETOOLONG') return fail({ code: 'io', doing: 'wait for', path, errno: found });
-    if (found !== 'ENOENT' && found !== 'ENOTDIR' && found !== reported) {
-      reported = found;
-      report({ kind: 'file-unreadable', path, errno: found });
-    }
+    if (found !== 'ENOENT' && found !== 'ENOTDIR') report({ kind: 'file-unreadable', path, errno: found });
     await sleep(systemClock.monotonic() - begun > SLOW_AFTER_MS ? SLOW_POLL_MS : POLL_MS, abort);
   }
   return ok(undefined);

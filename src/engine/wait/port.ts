@@ -15,7 +15,7 @@ import { describeListener, portTaken, readSocketOwners } from '../observe/port-o
 import { sinceTicksOf } from '../observe/process-tree.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
 import { isInTheWay, processesWith, readSocketCounts, socketsOn } from '../os/sockets.ts';
-import type { ConditionMet, Report, WaitNews } from './condition.ts';
+import type { ConditionMet, Report } from './condition.ts';
 
 const POLL_MS = HAS_PROC ? 25 : 250;
 /** How often the job's processes are searched while it starts, and later: few leave our network. */
@@ -31,17 +31,15 @@ const SLOW_FACTOR = 4;
 const IDLE_PER_POLL = 4;
 const IDLE_PER_WALK = 25;
 
-interface PortOptions {
-  /** Any listener counts, also of another job or of none. */
-  anyOwner: boolean;
-}
-
-/** Waits until a process of the job listens on the port; fails if an older process of others has the port. */
+/**
+ * Waits until a process of the job listens on the port; fails if an older process of others has the port.
+ * `anyOwner`: any listener counts, also of another job or of none.
+ */
 export async function waitPort(
   home: Home,
   id: JobId,
   port: number,
-  { anyOwner }: PortOptions,
+  anyOwner: boolean,
   abort: AbortSignal,
   report: Report,
 ): Promise<Result<ConditionMet | undefined>> {
@@ -83,19 +81,12 @@ class PortSearch {
   private polledAt = Number.NEGATIVE_INFINITY;
   /** Sockets that were found, since the last walk, not to be the job's. */
   private readonly foreign = new Set<string>();
-  private readonly reported = new Set<string>();
 
   constructor(home: Home, id: JobId, port: number, report: Report) {
     this.home = home;
     this.id = id;
     this.port = port;
     this.report = report;
-  }
-
-  private reportOnce(news: WaitNews): void {
-    const key = JSON.stringify(news);
-    if (!this.reported.has(key)) this.report(news);
-    this.reported.add(key);
   }
 
   private async walk(): Promise<void> {
@@ -130,7 +121,7 @@ class PortSearch {
     if (this.members.length > 0) return this.members;
     const owner = foundValue(readOwner(this.home.job(this.id)))?.identity;
     if (owner?.pidNamespace === thisHost().pidNamespace) return [owner.pid];
-    if (owner) this.reportOnce({ kind: 'port-unseen', id: this.id });
+    if (owner) this.report({ kind: 'port-unseen', id: this.id });
     return [];
   }
 
@@ -171,13 +162,13 @@ class PortSearch {
       // gone again, or not visible to us
       const names = new Set(sockets.map(({ socket }) => socket));
       if (socketsOn(this.port, this.viewpoints(), false).some(({ socket }) => names.has(socket)))
-        this.reportOnce({ kind: 'port-hidden', port: this.port });
+        this.report({ kind: 'port-hidden', port: this.port });
       return undefined;
     }
     const listener = describeListener(this.home, oldest.pid);
     const isOlder = oldest.startTicks < sinceTicksOf(this.home, this.id);
     if (isOlder && blocking.length > 0) return fail(portTaken(this.port, listener));
-    this.reportOnce({ kind: 'port-taken', port: this.port, id: this.id, listener });
+    this.report({ kind: 'port-taken', port: this.port, id: this.id, listener });
     return undefined;
   }
 }

@@ -57,7 +57,7 @@ rigTest('a job that listens only later is noticed, on IPv4 and on IPv6 alone, wi
   const hasIpv6 = fs.existsSync('/proc/net/if_inet6') && fs.readFileSync('/proc/net/if_inet6', 'utf8') !== '';
   for (const host of ['127.0.0.1', '0.0.0.0', ...(hasIpv6 ? ['::', '::1'] : [])]) {
     const port = await freePort();
-    const waiting = waitPort(home, id, port, { anyOwner: false }, soon(), nobody);
+    const waiting = waitPort(home, id, port, false, soon(), nobody);
     await puppet.order({ do: 'listen', port, host });
     const pid = await puppet.pid();
     const found = await waiting;
@@ -78,13 +78,13 @@ rigTest('a listener older than the job is a failure that names it; --any-owner t
   try {
     const puppet = await rig.puppet();
     const id = await rig.run(['--', ...puppet.command]);
-    const refused = await waitPort(home, id, port, { anyOwner: false }, soon(), nobody);
+    const refused = await waitPort(home, id, port, false, soon(), nobody);
     assert.ok(!refused.ok && refused.failure.code === 'port-taken');
     assert.equal(refused.failure.pid, other.pid);
     assert.match(refused.failure.command, /^\S*node -e require\('net'\)/);
     assert.ok(refused.failure.command.length < 100);
     assert.equal(refused.failure.job, null);
-    const any = await waitPort(home, id, port, { anyOwner: true }, soon(), nobody);
+    const any = await waitPort(home, id, port, true, soon(), nobody);
     assert.ok(any.ok);
     assert.deepEqual(any.value?.facts, { port, pid: other.pid });
     await puppet.exit(0);
@@ -101,7 +101,7 @@ rigTest('a younger stranger is reported once, and the job is noticed when it fol
   const port = await freePort();
   const other = await startServer(port);
   const reports: WaitNews[] = [];
-  const waiting = waitPort(home, id, port, { anyOwner: false }, soon(), (news) => reports.push(news));
+  const waiting = waitPort(home, id, port, false, soon(), (news) => reports.push(news));
   await until(
     () => reports.length,
     (count) => count > 0,
@@ -122,7 +122,7 @@ rigTest('a port of another, older job is refused with the job that has it', asyn
   const holder = await rig.run(['--', ...first.command]);
   const { port } = await first.order({ do: 'listen' });
   const id = await rig.run(['--', ...second.command]);
-  const refused = await waitPort(home, id, port, { anyOwner: false }, soon(), nobody);
+  const refused = await waitPort(home, id, port, false, soon(), nobody);
   assert.ok(!refused.ok && refused.failure.code === 'port-taken');
   assert.deepEqual(refused.failure.job, { id: holder, name: null });
   const listener = await findListener(home, port);
@@ -142,7 +142,7 @@ rigTest('a server that daemonised is still the job', async (rig) => {
   const port = await freePort();
   const line = `setsid -f "${process.execPath}" -e "${serverScript(port)}"; exec sleep 1000`;
   const id = await rig.run([line]);
-  const found = await waitPort(home, id, port, { anyOwner: false }, soon(), nobody);
+  const found = await waitPort(home, id, port, false, soon(), nobody);
   assert.ok(found.ok && found.value);
   assert.equal((await rig.bgjob(['kill', String(id)])).code, 0);
 });
@@ -152,7 +152,7 @@ rigTest('abort ends the wait with nothing', async (rig) => {
   const id = await rig.run(['--', ...puppet.command]);
   const port = await freePort();
   const home = homeOf(rig);
-  const found = await waitPort(home, id, port, { anyOwner: false }, AbortSignal.timeout(100), nobody);
+  const found = await waitPort(home, id, port, false, AbortSignal.timeout(100), nobody);
   assert.deepEqual(found, { ok: true, value: undefined });
   await puppet.exit(0);
 });
@@ -171,7 +171,7 @@ rigTest(
       () => (fs.existsSync(rig.file(id, 'out/log')) ? rig.log(id) : ''),
       (text) => text.includes('listens'),
     );
-    const found = await waitPort(home, id, port, { anyOwner: false }, soon(), nobody);
+    const found = await waitPort(home, id, port, false, soon(), nobody);
     assert.ok(found.ok && found.value);
     const pid = (found.value.facts as { pid: number }).pid;
     assert.notEqual(pid, process.pid);
