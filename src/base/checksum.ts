@@ -4,7 +4,6 @@
  * forgery. A record without a checksum (of 0.2.0, or written by hand) is accepted.
  */
 
-/** The text in front of the checksum, and the length of a checksum with the end of its record. */
 const OPENING = ',"sum":"';
 const LENGTH = `${OPENING}01234567"}\n`.length;
 
@@ -31,10 +30,7 @@ export function hasWrongChecksum(text: string): boolean {
   );
 }
 
-/**
- * The last entry of a list with a checksum. A version that does not know it takes it for one more environment
- * variable.
- */
+/** The last entry of a list. An older version takes it for one more environment variable. */
 const LIST_CHECKSUM = 'BGJOB_SUM=';
 
 /** The text of a list of variables (`NAME=value`) with its checksum. */
@@ -43,10 +39,7 @@ export function listWithChecksum(entries: string[]): string {
   return `${JSON.stringify([...own, `${LIST_CHECKSUM}${checksum(JSON.stringify(own))}`])}\n`;
 }
 
-/**
- * The entries of such a list, without the checksum; undefined if that is wrong. A list without one is
- * accepted.
- */
+/** The entries of such a list, without the checksum; undefined if that is wrong. */
 export function checkList(entries: string[]): string[] | undefined {
   const own = entries.filter((entry) => !entry.startsWith(LIST_CHECKSUM));
   const last = entries.at(-1);

@@ -36,7 +36,6 @@ export function sleep(ms: number, ...signals: AbortSignal[]): Promise<void> {
   });
 }
 
-/** Blocks this thread. */
 export const sleepSync = (ms: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 };
@@ -60,8 +59,7 @@ export function elapsedMs(wallMs: number, monotonicMs: number, slept = sleptMs):
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Calls `act` after `ms` milliseconds, which may be more than 24 days. Returns a function that cancels the
- * call.
+ * Calls `act` after `ms` milliseconds, perhaps more than 24 days. Returns a function that cancels the call.
  */
 export function callAfter(ms: number, act: () => void): () => void {
   let timer: NodeJS.Timeout;
@@ -76,7 +74,6 @@ export function callAfter(ms: number, act: () => void): () => void {
 }
 
 const UNITS_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-/** A hundred years: a longer duration is a typing error. */
 const LONGEST_DURATION_MS = 100 * 365 * UNITS_MS['d']!;
 
 /** `90`, `90s`, `5m`, `1h30m`, `2d`, `250ms`, `1.5s` as milliseconds; undefined for anything else. */

@@ -17,7 +17,7 @@ export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
-/** Whether a thrown value is a system error of a Node call. Anything else is a bug, or a damaged record. */
+/** Whether it is a system error. Anything else is a bug, or a damaged record. */
 export const isSystemError = (thrown: unknown): boolean =>
   typeof (thrown as NodeJS.ErrnoException | null)?.code === 'string';
 
@@ -36,7 +36,6 @@ export function errnoOf(thrown: unknown): string {
   throw thrown;
 }
 
-/** Calls `act`; undefined after a system error, which the caller can go on without. */
 export function attemptQuietly<T>(act: () => T): T | undefined {
   try {
     return act();
@@ -46,11 +45,10 @@ export function attemptQuietly<T>(act: () => T): T | undefined {
   }
 }
 
-/** Ignores a system error that the caller can go on without. Rethrows anything else. */
+/** Ignores a system error that the caller can go on without. Rethrows a bug. */
 export function ignoreSystemError(thrown: unknown): void {
   errnoOf(thrown);
 }
 
-/** A system error of our own making. */
 export const systemError = (code: string, subject: string): Error & { code: string } =>
   Object.assign(new Error(`${code}: ${subject}`), { code });

@@ -7,7 +7,6 @@ import { checkList, hasWrongChecksum } from './checksum.ts';
 
 /** Checks an unknown value. Throws a SchemaError that names the wrong field. */
 export type Schema<T> = (value: unknown, at: string) => T;
-/** The type that a schema checks for. */
 export type SchemaType<S> = S extends Schema<infer T> ? T : never;
 
 export class SchemaError extends Error {}
@@ -29,11 +28,9 @@ export const time: Schema<number> = (value, at) =>
 export const count: Schema<number> = (value, at) =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : wrong(at, 'a whole number');
 
-/** A whole number, which may be negative. */
 export const integer: Schema<number> = (value, at) =>
   Number.isSafeInteger(value) ? (value as number) : wrong(at, 'a whole number');
 
-/** A whole number from 0 to `most`. */
 export const upTo =
   (most: number): Schema<number> =>
   (value, at) =>
@@ -68,7 +65,6 @@ export const listOf =
   (value, at) =>
     Array.isArray(value) ? value.map((entry, n) => schema(entry, `${at}[${n}]`)) : wrong(at, 'a list');
 
-/** A list of variables, `NAME=value`, with or without a checksum. */
 export const variables: Schema<string[]> = (value, at) => {
   const checked = checkList(listOf(text)(value, at));
   if (!checked) throw new SchemaError('its checksum is wrong: it was changed');
@@ -103,7 +99,7 @@ export const variant =
     return { [key]: kind, ...object(cases[kind]!)(value, at) } as never;
   };
 
-/** Parses the JSON text of a record, with or without a checksum. The error says what is wrong with it. */
+/** Parses a record, with or without a checksum. `why` says what is wrong with it. */
 export function parseSchema<T>(
   schema: Schema<T>,
   json: string,

@@ -28,12 +28,10 @@ const SHORT_MS = 50;
 /** The FIFO through which other processes wake a service. */
 export class WakeFifo {
   private socket: Socket | undefined;
-  private readonly home: Home;
-  private readonly path: string;
-  constructor(home: Home, path: string) {
-    this.home = home;
-    this.path = path;
-  }
+  constructor(
+    private readonly home: Home,
+    private readonly path: string,
+  ) {}
 
   /** From now on other processes find this service. Throws system errors. */
   async open(): Promise<void> {

@@ -27,20 +27,16 @@ const RETRY_MS = 1000;
 export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left'>;
 
 export class Publication {
-  private readonly home: AnchoredHome;
-  private readonly spec: Spec;
-  private readonly owner: Owner;
   private readonly job: JobPaths;
-  /** False if this owner had no disk space for its claim. */
-  private isClaimed: boolean;
   private timer: NodeJS.Timeout | undefined;
   private facts: Facts | undefined;
 
-  constructor(home: AnchoredHome, spec: Spec, owner: Owner, isClaimed: boolean) {
-    this.home = home;
-    this.spec = spec;
-    this.owner = owner;
-    this.isClaimed = isClaimed;
+  constructor(
+    private readonly home: AnchoredHome,
+    private readonly spec: Spec,
+    private readonly owner: Owner /** False if this owner had no disk space for its claim. */,
+    private isClaimed: boolean,
+  ) {
     this.job = home.job(spec.id);
   }
 

@@ -31,7 +31,7 @@ import {
 import { dirname } from 'node:path';
 import { attemptQuietly, type BaseResult, errnoOf, ok, systemError } from '../result.ts';
 import { requireDirectory } from './directories.ts';
-import { createExclusive } from './open-file.ts';
+import { closing, createExclusive } from './open-file.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -50,47 +50,34 @@ export function attempt<T>(doing: string, path: string, act: () => T): BaseResul
   }
 }
 
-/** Writes all bytes. On a full disk the first `write` is short and raises no error. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+/** Writes all bytes, perhaps at an offset: on a full disk the first `write` is short and raises no error. */
+export function writeAll(fd: number, bytes: Uint8Array, at?: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, at === undefined ? null : at + done);
 }
 
 /** Makes the names in a directory durable. */
-export function syncDir(path: string): void {
-  const fd = openSync(path, O_RDONLY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
+export const syncDir = (path: string): void => closing(openSync(path, O_RDONLY), fsyncSync);
 
-/** Creates a file that must not exist. With `none` even the name may be lost. */
-export function createFile(path: string, content: string | Uint8Array, flush: 'content' | 'none'): void {
-  const fd = createExclusive(path);
-  try {
+export function createFile(path: string, content: string | Uint8Array, flush: Flush): void {
+  closing(createExclusive(path), (fd) => {
     writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content);
-    if (flush === 'content') fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+    if (flush !== 'none') fsyncSync(fd);
+  });
 }
 
-/**
- * Replaces a record. The temporary name is fixed, so that leftovers of killed writers do not pile up: one
- * writer per path.
- */
+/** Replaces a record. The temporary name is fixed, so that leftovers of killed writers do not pile up. */
 export function writeAtomic(path: string, text: string, flush: Flush = 'all'): void {
   const temporary = `${path}.tmp`;
   requireDirectory(dirname(path));
   try {
     try {
-      createFile(temporary, text, contentOf(flush));
+      createFile(temporary, text, flush);
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EEXIST') throw thrown;
       // left by a killed writer, or a link to a file of the user, which is removed and never written to
       unlinkSync(temporary);
-      createFile(temporary, text, contentOf(flush));
+      createFile(temporary, text, flush);
     }
     renameSync(temporary, path);
   } catch (thrown) {
@@ -100,15 +87,10 @@ export function writeAtomic(path: string, text: string, flush: Flush = 'all'): v
   if (flush === 'all') syncDir(dirname(path));
 }
 
-const contentOf = (flush: Flush): 'content' | 'none' => (flush === 'none' ? 'none' : 'content');
-
-/** Makes temporary names unique within this process. */
 let temporaries = 0;
 const uniqueName = (path: string): string => `${path}.${process.pid}.${temporaries++}.tmp`;
 
-/**
- * Replaces a record that several processes write: each has a temporary file of its own. Durable on return.
- */
+/** Replaces a record of several writers: each has a temporary file of its own. Durable on return. */
 export function writeShared(path: string, text: string): void {
   const temporary = uniqueName(path);
   requireDirectory(dirname(path));
@@ -121,14 +103,12 @@ export function writeShared(path: string, text: string): void {
   syncDir(dirname(path));
 }
 
-/**
- * Creates a record if there is none, by a link to a finished file, and returns whether this call created it.
- */
+/** Creates a record by a link to a finished file; false if there is one. */
 export function claim(path: string, text: string, flush: Flush = 'all'): boolean {
   const temporary = uniqueName(path);
   requireDirectory(dirname(path));
   try {
-    createFile(temporary, text, contentOf(flush));
+    createFile(temporary, text, flush);
     linkSync(temporary, path);
   } catch (thrown) {
     if (errnoOf(thrown) === 'EEXIST') return false;
@@ -158,7 +138,6 @@ export async function writeAsync(path: string, content: string | Uint8Array): Pr
   await promises.rename(temporary, path);
 }
 
-/** Creates an empty marker if there is none. */
 export function touch(path: string): void {
   try {
     closeSync(createExclusive(path));
@@ -168,21 +147,15 @@ export function touch(path: string): void {
   }
 }
 
-/**
- * Overwrites a hint in place. Anything but a regular file with one name is left alone: throws EMLINK. Nothing
- * is flushed.
- */
+/** Overwrites a hint in place, unflushed. Throws EMLINK for anything but a regular file with one name. */
 export function writeHint(path: string, text: string): void {
-  const fd = openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
-  try {
+  closing(openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600), (fd) => {
     const stat = fstatSync(fd);
     if (!stat.isFile() || stat.nlink > 1) throw systemError('EMLINK', path);
     fchmodSync(fd, 0o600);
     ftruncateSync(fd, 0);
     writeAll(fd, Buffer.from(text));
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 /** Creates a file without a name, which only this descriptor and its copies can read. */
@@ -193,7 +166,4 @@ export function createNameless(path: string, text: string): number {
   return fd;
 }
 
-/** Removes a file if it exists and can be removed. */
-export function removeQuietly(path: string): void {
-  attemptQuietly(() => unlinkSync(path));
-}
+export const removeQuietly = (path: string): void => attemptQuietly(() => unlinkSync(path));

@@ -4,7 +4,6 @@
  */
 import {
   chmodSync,
-  closeSync,
   constants,
   existsSync,
   lstatSync,
@@ -16,10 +15,10 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { attemptQuietly, errnoOf, systemError } from '../result.ts';
+import { closing } from './open-file.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_DIRECTORY } = constants;
 
-/** Why a directory is not safe to write in. */
 export type DirectoryTrouble = 'symbolic-link' | 'not-a-directory' | 'foreign' | 'open-to-others';
 
 /** Whether a path is a directory of this user that no other user can write. Throws system errors. */
@@ -32,10 +31,7 @@ export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTro
   return (stat.mode & 0o022) !== 0 ? 'open-to-others' : 'ours';
 }
 
-/**
- * Creates a directory of mode 700 under any umask; false if something exists there. Throws other system
- * errors.
- */
+/** Creates a directory of mode 700 under any umask; false if something exists there. */
 export function makeDirectory(path: string): boolean {
   try {
     mkdirSync(path, 0o700);
@@ -45,6 +41,13 @@ export function makeDirectory(path: string): boolean {
     if (errnoOf(thrown) !== 'EEXIST') throw thrown;
     return false;
   }
+}
+
+/** Creates a directory if there is none, and requires one of ours. Returns whether it created it. */
+export function makeOwnDirectory(path: string): boolean {
+  const made = makeDirectory(path);
+  requireDirectory(path, true);
+  return made;
 }
 
 /**
@@ -68,8 +71,7 @@ export function makeParents(path: string): void {
 const ERRNO: Record<string, string> = { 'symbolic-link': 'ELOOP', 'not-a-directory': 'ENOTDIR' };
 
 /**
- * Throws ELOOP or ENOTDIR if a path is a link or no directory; with `own` also EPERM if other users own it or
- * can write it.
+ * Throws ELOOP or ENOTDIR for a link or no directory; with `own` EPERM if other users own or can write it.
  */
 export function requireDirectory(path: string, own = false): void {
   const found = inspectDirectory(path);
@@ -77,30 +79,22 @@ export function requireDirectory(path: string, own = false): void {
   if (code) throw Object.assign(systemError(code, path), { path });
 }
 
-/**
- * Calls `act` with a path to this very directory. On Linux the path stays right even if a link takes the name
- * meanwhile. A link is never followed.
- */
+/** Calls `act` with a path to this very directory: on Linux it stays right even if a link takes the name. */
 export function inDirectory<T>(path: string, act: (at: string) => T): T {
-  const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  try {
+  return closing(openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), (fd) => {
     const at = `/proc/self/fd/${fd}`;
     return act(existsSync(at) ? at : path);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/**
- * Removes everything in a directory. Links are removed, not followed. Entries that cannot be removed stay.
- */
-export function emptyDirectory(path: string): void {
-  inDirectory(path, (at) => {
-    for (const name of readdirSync(at)) {
-      attemptQuietly(() => removeEntry(`${at}/${name}`));
-    }
   });
 }
+
+/** Removes everything that can be removed. Links are removed, not followed. */
+export function emptyDirectory(path: string): void {
+  inDirectory(path, (at) => {
+    for (const name of readdirSync(at)) attemptQuietly(() => removeEntry(`${at}/${name}`));
+  });
+}
+
+export const removeEmptyDirectory = (path: string): void => attemptQuietly(() => rmdirSync(path));
 
 function removeEntry(path: string): void {
   try {

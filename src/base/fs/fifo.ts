@@ -7,7 +7,6 @@ import { errnoOf, ignoreSystemError } from '../result.ts';
 
 const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** Opens a FIFO for writing; undefined if no process has it open for reading. */
 export function openForReader(path: string): number | undefined {
   try {
     const fd = openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
@@ -19,7 +18,6 @@ export function openForReader(path: string): number | undefined {
   return undefined;
 }
 
-/** Whether a process reads a FIFO. The reader is not woken. */
 export function hasReader(path: string): boolean {
   const fd = openForReader(path);
   if (fd !== undefined) closeSync(fd);
@@ -41,10 +39,7 @@ export function wakeReader(path: string): boolean {
   return true;
 }
 
-/**
- * Writes what a pipe has room for: 0 bytes if it is full, undefined if it has no reader any more. Throws
- * other system errors.
- */
+/** Writes what a pipe has room for: 0 bytes if it is full, undefined without a reader. */
 export function writeSome(fd: number, bytes: Uint8Array): number | undefined {
   try {
     return writeSync(fd, bytes);

@@ -10,21 +10,17 @@ export interface FileId {
   ino: bigint;
 }
 
-/** The file at a path, or the link itself; undefined if there is none or it cannot be read. */
+/** The file at a path, or the link itself; undefined if it cannot be read. */
 export function fileAt(path: string): FileId | undefined {
   return attemptQuietly(() => lstatSync(path, { bigint: true, throwIfNoEntry: false }));
 }
 
-/** The file behind a descriptor. Throws system errors. */
 export const fileOf = (fd: number): FileId => fstatSync(fd, { bigint: true });
 
 export const isSameFile = (a: FileId | undefined, b: FileId | undefined): boolean =>
   a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
 
-/**
- * The current path of the file behind a descriptor; undefined if it was removed, or if the kernel does not
- * tell.
- */
+/** The current path of an open file; undefined if it was removed, or the kernel does not tell. */
 export function pathOf(fd: number): string | undefined {
   try {
     const path = readlinkSync(`/proc/self/fd/${fd}`);
@@ -35,5 +31,4 @@ export function pathOf(fd: number): string | undefined {
   }
 }
 
-/** Whether the file behind a descriptor has no name any more. */
 export const isRemoved = (fd: number): boolean => fstatSync(fd).nlink === 0;

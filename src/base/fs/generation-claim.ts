@@ -10,20 +10,16 @@ import { namesIn } from './read-record.ts';
 /** A longer number is not ours, and must not be the highest one. */
 const MOST_DIGITS = 9;
 
-/** The numbers of the claims, unsorted. */
 export const listNumbers = (dir: string, prefix: string, mostDigits = MOST_DIGITS): number[] =>
   namesIn(dir).flatMap((name) => {
     const number = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : '';
     return number.length <= mostDigits && /^[1-9]\d*$/.test(number) ? Number(number) : [];
   });
 
-/** The highest number; 0 if there is no claim. */
 export const highestNumber = (dir: string, prefix: string, mostDigits?: number): number =>
   Math.max(0, ...listNumbers(dir, prefix, mostDigits));
 
-/**
- * Makes the next claim with `create`, which returns false if another process was first; returns its number.
- */
+/** Makes the next claim with `create` (false: another process was first); returns its number. */
 export function claimNext(dir: string, prefix: string, create: (path: string) => boolean): number {
   for (;;) {
     const number = highestNumber(dir, prefix) + 1;

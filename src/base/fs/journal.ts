@@ -3,36 +3,24 @@
  * processes may write. A journal that grew large is renamed to `.1` and replaces the one before. So a reader
  * reads a bounded amount, and a process that still has the old file open loses nothing.
  */
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fchmodSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  renameSync,
-} from 'node:fs';
+import { constants, existsSync, fchmodSync, fstatSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemError } from '../result.ts';
 import { parseSchema, type Schema } from '../schema.ts';
 import { syncDir, writeAll } from './atomic-write.ts';
 import { requireDirectory } from './directories.ts';
+import { closing } from './open-file.ts';
 import { readRecord } from './read-record.ts';
 
 const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** From this size on, bytes, a new file begins. */
 const LARGE_BYTES = 256 * 1024;
 
-/**
- * Appends an entry, durably. Throws system errors: EINVAL if something else than a file stands at the path.
- */
+/** Appends an entry, durably. Throws EINVAL if something else than a file is there. */
 export function appendEntry(path: string, entry: object): void {
   requireDirectory(dirname(path));
   const isNew = !existsSync(path);
-  const fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600);
-  try {
+  closing(openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600), (fd) => {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw systemError('EINVAL', path);
     if (isNew) fchmodSync(fd, 0o600);
@@ -40,9 +28,7 @@ export function appendEntry(path: string, entry: object): void {
     writeAll(fd, Buffer.from(`\n${JSON.stringify(entry)}\n`));
     fsyncSync(fd);
     if (stat.size > LARGE_BYTES) renameSync(path, `${path}.1`);
-  } finally {
-    closeSync(fd);
-  }
+  });
   if (isNew) syncDir(dirname(path));
 }
 

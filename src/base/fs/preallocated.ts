@@ -16,11 +16,10 @@ import {
 import { dirname } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
 import { syncDir, writeAll } from './atomic-write.ts';
-import { createExclusive } from './open-file.ts';
+import { closing, createExclusive } from './open-file.ts';
 
 const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** Creates a file of blanks and returns its descriptor. */
 export function createBlank(path: string, sizeBytes: number): number {
   const fd = createExclusive(path);
   try {
@@ -38,24 +37,14 @@ export function hasOneName(path: string): boolean {
   return stat?.isFile() === true && stat.nlink === 1;
 }
 
-/**
- * Writes `text` over the blanks of `reserved` and renames that file to `path`. Durable on return. Works once.
- */
+/** Writes `text` over the blanks of `reserved` and renames that file to `path`. Durable on return. */
 export function writeReserved(path: string, reserved: string, text: string): void {
-  const fd = writeOver(reserved, text);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  closing(writeOver(reserved, text), fsyncSync);
   renameSync(reserved, path);
   syncDir(dirname(path));
 }
 
-/**
- * Flushes that are closer together than this, milliseconds, are made at the same time: the disk can merge
- * them.
- */
+/** Flushes this close, milliseconds, are made at the same time: the disk can merge them. */
 const SHARE_MS = 25;
 let flushedAt = Number.NEGATIVE_INFINITY;
 let sharing: Promise<void> | undefined;
@@ -68,10 +57,7 @@ function waitForSharedFlush(): Promise<void> {
   return sharing;
 }
 
-/**
- * As writeReserved, but the flushes, which take long, run outside of this thread. Durable when the promise
- * resolves.
- */
+/** As writeReserved, but the slow flushes run outside of this thread. */
 export async function writeReservedAsync(path: string, reserved: string, text: string): Promise<void> {
   const fd = writeOver(reserved, text);
   await waitForSharedFlush();

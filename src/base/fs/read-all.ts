@@ -4,10 +4,9 @@ import { sleepSync } from '../clock.ts';
 import { errnoOf } from '../result.ts';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
-/** The limit, for messages. */
 export const LIMIT_TEXT = '16 MiB';
 
-/** All bytes of a descriptor; undefined if there are more than the limit. Throws system errors. */
+/** All bytes; undefined if there are more than the limit. Throws system errors. */
 export function readToEnd(fd: number, limitBytes = LIMIT_BYTES): Buffer | undefined {
   const pieces: Buffer[] = [];
   for (let total = 0; total <= limitBytes; ) {

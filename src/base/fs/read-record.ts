@@ -7,13 +7,9 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** A larger record, bytes, is reported as unreadable. */
 const RECORD_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** The result of reading a record. */
 type Stored = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'text'; text: string };
 
-/**
- * One buffer for all reads, because nearly all records fit: a list of 10,000 jobs must not allocate 10,000
- * buffers.
- */
+/** One buffer for all reads: a list of 10,000 jobs must not allocate 10,000. */
 const page = Buffer.allocUnsafe(64 * 1024);
 
 export function readRecord(path: string): Stored {
@@ -50,15 +46,12 @@ export function readText(path: string): string {
 /** Errors of a read at an offset from a directory, a FIFO or a socket. */
 const NO_FILE = ['EISDIR', 'ESPIPE', 'EAGAIN'];
 
-/**
- * Reads a text of the system, such as a file in /proc, to its end and through links; empty if it cannot be
- * read.
- */
+/** Reads a text of the system (/proc), also through links; empty if it cannot be read. */
 export function readSystemText(path: string): string {
   return attemptQuietly(() => readFileSync(path, 'utf8')) ?? '';
 }
 
-/** Reads up to `bytes.length` bytes at `offset`. It gets fewer only at the end of the file. */
+/** Reads up to `bytes.length` bytes: fewer only at the end of the file. */
 export function readAt(fd: number, bytes: Uint8Array, offset: number): number {
   let done = 0;
   while (done < bytes.length) {

@@ -11,21 +11,17 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { removeQuietly, syncDir } from './atomic-write.ts';
+import { removeQuietly, syncDir, writeAll } from './atomic-write.ts';
 
 const { O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/**
- * Creates a file that must not exist, with the mode that the umask leaves of 644. Durable when the directory
- * is flushed.
- */
+/** Creates a file that must not exist, with the mode that the umask leaves of 644. */
 export function createUserFile(path: string, bytes: Uint8Array): void {
   const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
   try {
-    writeAt(fd, bytes, 0);
+    writeAll(fd, bytes);
     fsyncSync(fd);
   } catch (thrown) {
     removeQuietly(path);
@@ -35,7 +31,6 @@ export function createUserFile(path: string, bytes: Uint8Array): void {
   }
 }
 
-/** Creates such a file, or replaces it as a whole. Durable on return. */
 export function replaceUserFile(path: string, bytes: Uint8Array): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
@@ -60,14 +55,14 @@ export function changeInPlace(path: string, before: Uint8Array, next: Uint8Array
   try {
     if (!fstatSync(fd).isFile() || !readFileSync(fd).equals(before)) return false;
     try {
-      writeAt(fd, next.subarray(before.length), before.length);
+      writeAll(fd, next.subarray(before.length), before.length);
       if (!isLonger) {
-        writeAt(fd, next.subarray(common, before.length), common);
+        writeAll(fd, next.subarray(common, before.length), common);
         if (next.length < before.length) ftruncateSync(fd, next.length);
       }
     } catch (thrown) {
       ftruncateSync(fd, before.length);
-      if (!isLonger) writeAt(fd, before.subarray(common), common);
+      if (!isLonger) writeAll(fd, before.subarray(common), common);
       throw thrown;
     }
     fsyncSync(fd);
@@ -75,10 +70,4 @@ export function changeInPlace(path: string, before: Uint8Array, next: Uint8Array
     closeSync(fd);
   }
   return true;
-}
-
-/** Writes all bytes, beginning at an offset of the file. */
-function writeAt(fd: number, bytes: Uint8Array, at: number): void {
-  for (let done = 0; done < bytes.length; )
-    done += writeSync(fd, bytes, done, bytes.length - done, at + done);
 }

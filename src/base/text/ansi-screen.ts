@@ -24,10 +24,7 @@ const EVERY = new RegExp(STEERING, 'g');
 const REWRITES = /[\r\b]|(?:\x1b\[|\x9b)[0-9;]*(?:[@CDEFGPX`ajsu]|[12]K)|\x1b[78E]/;
 const MOVES_BETWEEN_ROWS = /(?:\x1b\[|\x9b)[0-9;]*[ABEFHJfd]|\x1b[78DEMc]/;
 
-/**
- * Cells are moved within this width only: in a long row full of such requests, moving all of them would take
- * minutes.
- */
+/** Cells are moved within this width only: moving those of a long row again and again would take minutes. */
 const WIDEST = 512;
 
 /** Whether a text moves the cursor to another row, so that its lines cannot be read one by one. */
@@ -38,8 +35,7 @@ export const isRewritten = (line: string): boolean => REWRITES.test(line);
 export const stripEscapes = (text: string): string => text.replace(EVERY, '');
 
 /**
- * The rows that a terminal shows after `text`. With `multiRow` false there is one row, and moves to other
- * rows are ignored.
+ * The rows that a terminal shows after `text`; without `multiRow` one row, and moves to others are ignored.
  */
 export function screenRows(text: string, multiRow: boolean): string[] {
   const screen = new Screen(multiRow);
@@ -65,12 +61,8 @@ class Screen {
   private saved = { row: 0, column: 0 };
   /** How many cells may still be allocated: characters of the input that occupy no cell. */
   private spare = 0;
-  private readonly multiRow: boolean;
-  constructor(multiRow: boolean) {
-    this.multiRow = multiRow;
-  }
+  constructor(private readonly multiRow: boolean) {}
 
-  /** Counts input characters that are not printed. */
   spend(length: number): void {
     this.spare += length;
   }
@@ -93,7 +85,6 @@ class Screen {
     else if (character === '\n') this.newLine();
   }
 
-  /** An escape without parameters, by its final byte. */
   escape(final: string): void {
     if (final === '7') this.saved = { row: this.row, column: this.column };
     else if (final === '8') ({ row: this.row, column: this.column } = this.saved);
@@ -188,7 +179,6 @@ class Screen {
     }
   }
 
-  /** Deletes cells at the cursor, or inserts blank ones. */
   private shift(insert: boolean, amount: number): void {
     const cells = this.rows[this.row] ?? [];
     if (this.column >= cells.length || cells.length > WIDEST) return;

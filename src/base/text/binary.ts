@@ -3,13 +3,13 @@
  * text lines around it stay visible.
  */
 
-/** Offsets in bytes, `to` excluded. The line end of the last line belongs to the run. */
+/** Offsets in bytes, `to` excluded, with the line end of the last line. */
 export interface BinaryRun {
   from: number;
   to: number;
 }
 
-/** Text for people has no controls but those of a terminal, and no bytes that are not UTF-8. */
+/** Text has no controls but those of a terminal, and no bytes that are not UTF-8. */
 const STRANGE = /[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]/;
 const EVERY_STRANGE = new RegExp(STRANGE, 'g');
 /** Fewer strange characters may be a word in Latin-1. */
@@ -17,7 +17,6 @@ const FEWEST = 4;
 /** Text of at most this length between two binary lines joins them to one run. */
 const SHORT_BYTES = 8;
 
-/** A quick test: whether a text may have binary lines. */
 export const mayHoldBinary = (text: string): boolean => STRANGE.test(text);
 
 type Grade = 'text' | 'odd' | 'binary';

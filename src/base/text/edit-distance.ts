@@ -17,12 +17,10 @@ export function editDistance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** No command, option or key of ours is longer: the distance to a longer word need not be computed. */
+/** Nothing known is longer. */
 const LONGEST = 40;
 
-/**
- * The known word nearest to this one, at most two edits away, and one edit for a word of up to four letters.
- */
+/** The nearest known word: at most two edits away, one for a word of up to four letters. */
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   if (word.length > LONGEST) return undefined;
   const most = word.length <= 4 ? 1 : 2;

@@ -8,9 +8,7 @@ import { type BaseResult, ok } from '../result.ts';
 import { literalsOf, stepsOf } from './regex-analysis.ts';
 import { clip, safe } from './sanitize.ts';
 
-/** A valid regular expression. */
 export interface Pattern {
-  /** As it was typed. */
   text: string;
   regexp: RegExp;
   /** One of these strings is in every matching line (in any case with `(?i)`); null if none is known. */
@@ -54,9 +52,7 @@ export function parsePattern(option: string, text: string): BaseResult<Pattern> 
   });
 }
 
-/**
- * Calls `read`; returns `unknown` if the tree is nested too deep for our stack. V8 accepts such expressions.
- */
+/** Returns `unknown` if the tree is too deep for our stack. V8 accepts such expressions. */
 function analyse<T>(read: () => T, unknown: T): T {
   try {
     return read();
@@ -86,16 +82,13 @@ function reasonOf(message: string): string {
   return reason.charAt(0).toLowerCase() + reason.slice(1);
 }
 
-/**
- * The position of an error, counted from 1. For a group or class that is never closed: where it was opened.
- */
+/** The position of an error, from 1; for a group or class that is never closed: where it was opened. */
 function errorPosition(source: string, { index, message }: { index: number; message: string }): number {
   if (/unterminated/i.test(message)) return (lastOpened(source) ?? index - 1) + 1;
   // regexpp reports this error before it reads the character
   return /unmatched '\)'/i.test(message) ? index + 1 : Math.max(1, index);
 }
 
-/** Where the last group or class begins that is not closed. */
 function lastOpened(source: string): number | undefined {
   const open: number[] = [];
   let inClass: number | undefined;

@@ -17,7 +17,7 @@ interface Need {
 const NOTHING: Need = { exact: null, oneOf: null };
 
 /**
- * Strings one of which is in every matching line; null if there are none. With `ignoreCase` they are ASCII.
+ * One of these strings is in every matching line; null if none is known. With `ignoreCase` they are ASCII.
  */
 export function literalsOf(tree: AST.Pattern, ignoreCase: boolean): string[] | null {
   // half a surrogate pair, and the replacement character: in UTF-8 these stand for other bytes

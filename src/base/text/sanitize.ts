@@ -7,14 +7,10 @@ import { renderSize } from '../clock.ts';
 import { isRewritten, movesBetweenRows, screenRows, stripEscapes } from './ansi-screen.ts';
 import { type BinaryRun, binaryRuns, mayHoldBinary } from './binary.ts';
 
-/** Characters that must not reach a terminal; tab and line end are not among them. */
 const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 const EVERY_UNSAFE = new RegExp(UNSAFE, 'g');
 
-/**
- * One line as a terminal finally shows it: `\r`, backspace and erasing are applied, escapes and controls are
- * removed.
- */
+/** A line as a terminal finally shows it: `\r`, backspace and erasing are applied, controls removed. */
 export function cleanLine(line: string): string {
   if (!UNSAFE.test(line)) return line;
   // a line that ends in \r has a CRLF ending; it is not overwritten
@@ -74,10 +70,7 @@ export function brokenEnd(bytes: Uint8Array): number {
   return 0;
 }
 
-/**
- * Bytes as clean lines without line ends. Binary lines become a notice. Half a character at either end is
- * dropped. A line end at the very end adds no empty line.
- */
+/** Bytes as clean lines. Binary lines become a notice; half a character at either end is dropped. */
 export function readableLines(bytes: Uint8Array, clipAt = 500): string[] {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const cut = whole.subarray(brokenStart(bytes), bytes.length - brokenEnd(bytes));
@@ -86,7 +79,6 @@ export function readableLines(bytes: Uint8Array, clipAt = 500): string[] {
   return lines.map((line) => clip(line, clipAt));
 }
 
-/** The lines of a text. If it moves between rows, the rows as they are at the end. */
 function cleanLines(text: string): string[] {
   if (text === '') return [];
   const isClean = !UNSAFE.test(text);
@@ -95,7 +87,6 @@ function cleanLines(text: string): string[] {
   return isClean ? lines : lines.map(cleanLine);
 }
 
-/** The lines between runs of binary lines, with a notice for each run. */
 function linesAround(runs: BinaryRun[], bytes: Buffer): string[] {
   const lines: string[] = [];
   let at = 0;
@@ -108,7 +99,6 @@ function linesAround(runs: BinaryRun[], bytes: Buffer): string[] {
   return lines;
 }
 
-/** Fewer equal lines are not folded. */
 const FOLD_FROM = 3;
 
 /** Replaces equal lines that follow each other by one with a count: `the line (×412)`. */
@@ -124,7 +114,6 @@ export function foldRepeats(lines: string[]): string[] {
   return folded;
 }
 
-/** `1 job`, `2 jobs`, `2 processes`. */
 export function plural(amount: number, one: string, many = `${one}s`): string {
   return `${amount} ${amount === 1 ? one : many}`;
 }

@@ -32,8 +32,6 @@ const fileOfOpen = (fd: number | undefined): FileId | undefined =>
 
 /** The files of a job that this process anchored. */
 class OwnJobPaths extends JobPaths {
-  private readonly home: Home;
-  private readonly id: JobId;
   private file: FileId | undefined;
   /** Open, so that the kernel gives this inode to no other directory. */
   private fd: number | undefined;
@@ -42,10 +40,11 @@ class OwnJobPaths extends JobPaths {
   /** How often it was anchored. */
   uses = 0;
 
-  constructor(home: Home, id: JobId) {
+  constructor(
+    private readonly home: Home,
+    private readonly id: JobId,
+  ) {
     super(`${home.jobs}/${id}`);
-    this.home = home;
-    this.id = id;
     this.open();
   }
 

@@ -39,11 +39,11 @@ const NEEDS_FORMAT = 3;
 /** An opened home. */
 export class Home {
   private readonly openedPath: string;
-  /** Random, created once: a new home at the same path does not own the processes of the old one. */
-  readonly token: string;
-  constructor(path: string, token: string) {
+  constructor(
+    path: string /** Random, created once: a new home at the same path does not own the processes of the old one. */,
+    readonly token: string,
+  ) {
     this.openedPath = path;
-    this.token = token;
   }
   get path(): string {
     return this.openedPath;

@@ -161,10 +161,7 @@ export class JobPaths {
 
 /** The files of one queue. */
 export class QueuePaths {
-  readonly dir: string;
-  constructor(dir: string) {
-    this.dir = dir;
-  }
+  constructor(readonly dir: string) {}
   /** How many of its jobs may run at once; absent: one. Written by `run --slots` and `queue set`. */
   get slots(): string {
     return `${this.dir}/slots`;
@@ -211,10 +208,7 @@ export class QueuePaths {
 
 /** The files of one schedule or trigger. */
 export class TemplatePaths {
-  readonly dir: string;
-  constructor(dir: string) {
-    this.dir = dir;
-  }
+  constructor(readonly dir: string) {}
   /**
    * The job template, with its environment and a trigger's secret. Complete when the directory appears; only
    * `rotate` replaces it.

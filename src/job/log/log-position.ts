@@ -11,14 +11,12 @@ const REMEMBERED_BYTES = 256;
 export class LogPosition {
   /** The start: it is in every file. */
   static readonly none = new LogPosition(0, Buffer.alloc(0));
-  /** The offset behind the remembered bytes. */
-  readonly end: number;
-  private readonly bytes: Buffer;
 
-  private constructor(end: number, bytes: Buffer) {
-    this.end = end;
-    this.bytes = bytes;
-  }
+  private constructor(
+    /** The offset behind the remembered bytes. */
+    readonly end: number,
+    private readonly bytes: Buffer,
+  ) {}
 
   /** The position `end`, with the bytes before it as they are now. */
   static at(fd: number, end: number): LogPosition {

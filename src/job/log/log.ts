@@ -42,9 +42,6 @@ export interface Piece {
 
 /** An open log. Its size is read anew at each use. */
 export class Log {
-  private fd: number;
-  private readonly job: JobPaths;
-  private readonly stream: Stream;
   /** The highest offset known to this reader. */
   private highest = 0;
   /** The bytes before the end of the last read, and the offset of the first byte of the file at that time. */
@@ -65,10 +62,11 @@ export class Log {
   /** The last emptying that `next` reported. */
   private reportedFloor = 0;
 
-  private constructor(fd: number, job: JobPaths, stream: Stream) {
-    this.fd = fd;
-    this.job = job;
-    this.stream = stream;
+  private constructor(
+    private fd: number,
+    private readonly job: JobPaths,
+    private readonly stream: Stream,
+  ) {
     this.attempt = this.readAttempt();
   }
 

@@ -66,14 +66,11 @@ export const readLastSize = (job: JobPaths): number => readOffsetAt(job, Number.
 
 /** Writes the index. Each owner has one. */
 export class TimeIndex {
-  private readonly job: JobPaths;
   private lastMs = Number.NEGATIVE_INFINITY;
   private lastSize = 0;
   private bytes: number | undefined;
   private writing: Promise<void> | undefined;
-  constructor(job: JobPaths) {
-    this.job = job;
-  }
+  constructor(private readonly job: JobPaths) {}
 
   /**
    * Adds a sample if the size changed and the last sample is a second old (`monotonicMs`); with `last`,

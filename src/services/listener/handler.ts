@@ -33,8 +33,6 @@ const UNKNOWN = refuse(401, 'unauthorized', { 'WWW-Authenticate': 'Bearer' });
 const GONE = later(503, 'this listener ends', 5);
 
 export class DeliveryHandler {
-  private readonly home: Home;
-  private readonly address: Address;
   private readonly failures = new RateLimiter(FAILURES);
   private readonly starts = new Map<string, RateLimiter>();
   /**
@@ -44,13 +42,11 @@ export class DeliveryHandler {
   private other = '';
   /** The last start; the next one waits for it. */
   private last: Promise<unknown> = Promise.resolve();
-  /** Called when this listener must end. */
-  private readonly end: () => void;
-  constructor(home: Home, address: Address, end: () => void) {
-    this.home = home;
-    this.address = address;
-    this.end = end;
-  }
+  constructor(
+    private readonly home: Home,
+    private readonly address: Address /** Called when this listener must end. */,
+    private readonly end: () => void,
+  ) {}
 
   /** Answers a request. Never rejects. */
   async answer(request: ListenerRequest): Promise<Reply> {

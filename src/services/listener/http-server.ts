@@ -62,7 +62,6 @@ interface RequestHandler {
 }
 
 export class HttpServer {
-  private readonly handler: RequestHandler;
   private server: Server | undefined;
   /** The oldest first, with their requests that are not answered yet. */
   private readonly connections = new Map<Socket, Set<IncomingMessage>>();
@@ -72,9 +71,7 @@ export class HttpServer {
   private readonly broken = new WeakSet<Socket>();
   /** Bytes of bodies whose requests are not answered yet. */
   private bufferedBytes = 0;
-  constructor(handler: RequestHandler) {
-    this.handler = handler;
-  }
+  constructor(private readonly handler: RequestHandler) {}
 
   get isOpen(): boolean {
     return this.server?.listening === true;

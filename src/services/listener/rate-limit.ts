@@ -8,11 +8,9 @@ export interface Rate {
 }
 
 export class RateLimiter {
-  private readonly rate: Rate;
   private left: number;
   private since = systemClock.monotonic();
-  constructor(rate: Rate) {
-    this.rate = rate;
+  constructor(private readonly rate: Rate) {
     this.left = rate.atOnce;
   }
 

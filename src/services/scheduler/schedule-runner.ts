@@ -35,8 +35,6 @@ const MOST_CLAIMS = 2000;
 type Reason = Pick<TemplateEvent, 'did' | 'why' | 'job' | 'by'>;
 
 export class ScheduleRunner {
-  private readonly home: Home;
-  private readonly name: string;
   private readonly paths: TemplatePaths;
   /** The last record of the schedule, and its times. */
   private current: { schedule: Schedule; timetable: Timetable } | undefined;
@@ -46,9 +44,10 @@ export class ScheduleRunner {
   /** The last logged reason why the record cannot be used. */
   private complaint: string | undefined;
 
-  constructor(home: Home, name: string) {
-    this.home = home;
-    this.name = name;
+  constructor(
+    private readonly home: Home,
+    private readonly name: string,
+  ) {
     this.paths = home.schedule(name);
   }
 

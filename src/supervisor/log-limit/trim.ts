@@ -54,10 +54,7 @@ const holeOf = (trimming: Trimming | null): { from: number; to: number } | undef
     : undefined;
 
 export class Trim {
-  private readonly home: Home;
   private readonly job: JobPaths;
-  private readonly spec: Spec;
-  private readonly onReached: (stop: Stop) => void;
   private readonly logs: LogGrowth[];
   private readonly times: TimeIndex;
   private readonly headBytes: number;
@@ -82,12 +79,13 @@ export class Trim {
   private isOn = false;
 
   /** `onReached` gets the stop that `--on-max-log kill` begins. */
-  constructor(home: Home, spec: Spec, onReached: (stop: Stop) => void) {
+  constructor(
+    private readonly home: Home,
+    private readonly spec: Spec,
+    private readonly onReached: (stop: Stop) => void,
+  ) {
     const limit = spec.maxLogBytes ?? Number.POSITIVE_INFINITY;
-    this.home = home;
     this.job = home.job(spec.id);
-    this.spec = spec;
-    this.onReached = onReached;
     this.logs = (spec.split ? (['log', 'err'] as const) : (['log'] as const)).map((s) => new LogGrowth(s));
     this.times = new TimeIndex(this.job);
     this.headBytes = aligned(Math.min(HEAD_BYTES, limit / 4));

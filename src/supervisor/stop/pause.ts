@@ -37,16 +37,13 @@ const START_MS = 3000;
 const POLL_MS = 3;
 
 export class PauseControl {
-  private readonly owner: Pausable;
   private limits: (() => number) | undefined;
   /** How long there was no output when the limits were ended, milliseconds. */
   private quietMs = 0;
   /** The processes that we stopped: they are continued whatever becomes of their markers. */
   private readonly stopped = new Map<number, ProcessStat>();
 
-  constructor(owner: Pausable) {
-    this.owner = owner;
-  }
+  constructor(private readonly owner: Pausable) {}
 
   /** Reads the last request of `pause` or `resume`. A request that was read before changes nothing. */
   readRequest(): void {
