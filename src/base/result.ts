@@ -45,6 +45,13 @@ export function attemptQuietly<T>(act: () => T): T | undefined {
   }
 }
 
+/** Calls `act`; false after a system error. */
+export const succeeds = (act: () => void): boolean =>
+  attemptQuietly(() => {
+    act();
+    return true;
+  }) === true;
+
 /** Ignores a system error that the caller can go on without. Rethrows a bug. */
 export function ignoreSystemError(thrown: unknown): void {
   errnoOf(thrown);

@@ -14,10 +14,7 @@ import { JobPaths } from './paths.ts';
 /** Below this path nothing can be found or made (ENOTDIR). */
 const NOWHERE = '/dev/null';
 
-/**
- * Opens a directory; undefined if no descriptor is left (ulimit -n): then only the path is checked. Throws
- * system errors.
- */
+/** Opens a directory; undefined if no descriptor is left (ulimit -n): then only the path is checked. */
 function openDirectory(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -30,14 +27,11 @@ function openDirectory(path: string): number | undefined {
 const fileOfOpen = (fd: number | undefined): FileId | undefined =>
   fd === undefined ? undefined : fileOf(fd);
 
-/** The files of a job that this process anchored. */
 class OwnJobPaths extends JobPaths {
   private file: FileId | undefined;
   /** Open, so that the kernel gives this inode to no other directory. */
   private fd: number | undefined;
-  /** No descriptor was left. */
   private isUnchecked = false;
-  /** How often it was anchored. */
   uses = 0;
 
   constructor(
@@ -90,7 +84,6 @@ export class AnchoredHome extends Home {
     this.file = fileOfOpen(this.fd);
   }
 
-  /** The current path of the home. */
   override get path(): string {
     if (this.fd === undefined || isSameFile(fileAt(this.lastPath), this.file)) return this.lastPath;
     const moved = pathOf(this.fd);
@@ -123,10 +116,8 @@ export class AnchoredHome extends Home {
     this.own.delete(id);
   }
 
-  /** Whether the directory of an anchored job is at its place in this home. */
-  hasJob(job: JobPaths): boolean {
-    return job.dir !== NOWHERE;
-  }
+  /** Whether an anchored job is at its place in this home. */
+  hasJob = (job: JobPaths): boolean => job.dir !== NOWHERE;
 
   /** Whether this is still the opened home, and not another one that was made in the same directory. */
   isOpen(): boolean {
@@ -135,16 +126,15 @@ export class AnchoredHome extends Home {
   }
 
   /**
-   * Whether an anchored job was removed. A job that is neither here nor removed is in a home that was moved
-   * away or locked.
+   * Whether a job was removed; otherwise a job that is not here is in a home that was moved away or locked.
    */
   isRemoved(job: JobPaths): boolean {
     return job instanceof OwnJobPaths ? job.isRemoved() : !existsSync(job.spec);
   }
 
   /**
-   * For a home that was removed and put back from a copy: if the copy has the same token and `isOurs` accepts
-   * the job in it, binds this object to the copy and returns true.
+   * For a home that was removed and put back from a copy with the same token, in which `isOurs` accepts the
+   * job: binds this object to the copy and returns true.
    */
   reopen(id: JobId, isOurs: (job: JobPaths) => boolean): boolean {
     const copy =

@@ -33,7 +33,6 @@ interface Key {
   expected: string;
 }
 
-/** The number 90 means 90 seconds, as on the command line. */
 const asText = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 const duration: Key = {
@@ -75,6 +74,8 @@ const configPath = (home: string): string => `${home}/config.json`;
 
 const broken = (path: string, key: string | null, trouble: ConfigTrouble) =>
   fail({ code: 'bad-config', path, key, trouble });
+const misfit = (path: string, key: string | null, expected: string, value: unknown) =>
+  broken(path, key, { kind: 'expected', expected, value: JSON.stringify(value) });
 
 const isKey = (key: Key | Record<string, Key>): key is Key => typeof key.read === 'function';
 
@@ -87,11 +88,7 @@ function readKeys(
 ): Result<Map<string, unknown>> {
   const found = new Map<string, unknown>();
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return broken(path, above.slice(0, -1) || null, {
-      kind: 'expected',
-      expected: 'an object: { … }',
-      value: JSON.stringify(value),
-    });
+    return misfit(path, above.slice(0, -1) || null, 'an object: { … }', value);
   for (const [name, given] of Object.entries(value)) {
     const key = Object.hasOwn(known, name) ? known[name]! : undefined;
     if (!key) return broken(path, above + name, { kind: 'unknown', known: Object.keys(known) });
@@ -102,12 +99,7 @@ function readKeys(
       continue;
     }
     const read = key.read(given);
-    if (read === undefined)
-      return broken(path, above + name, {
-        kind: 'expected',
-        expected: key.expected,
-        value: JSON.stringify(given),
-      });
+    if (read === undefined) return misfit(path, above + name, key.expected, given);
     found.set(above + name, read);
   }
   return ok(found);
@@ -141,8 +133,12 @@ export function readConfig(home: string): Result<Config> {
   }
   const read = readKeys(path, value, KEYS, '');
   if (!read.ok) return read;
-  const get = <T>(key: string): T | null => (read.value.get(key) as T | undefined) ?? null;
-  return ok({
+  return ok(configOf(read.value));
+}
+
+function configOf(values: Map<string, unknown>): Config {
+  const get = <T>(key: string): T | null => (values.get(key) as T | undefined) ?? null;
+  return {
     graceMs: get('grace'),
     maxLogBytes: get('maxLog'),
     notify: get('notify'),
@@ -154,15 +150,8 @@ export function readConfig(home: string): Result<Config> {
       keep: get('retention.keep') ?? DEFAULT_RETENTION.keep,
       maxTotalBytes: get('retention.maxTotal') ?? DEFAULT_RETENTION.maxTotalBytes,
     },
-  });
+  };
 }
 
 /** The values to use if the file cannot be read. */
-export const NO_CONFIG: Config = {
-  graceMs: null,
-  maxLogBytes: null,
-  notify: null,
-  queue: null,
-  maxWaitMs: null,
-  retention: DEFAULT_RETENTION,
-};
+export const NO_CONFIG = configOf(new Map());

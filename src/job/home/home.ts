@@ -26,63 +26,39 @@ import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import { fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
-import { JobPaths, QueuePaths, TemplatePaths } from './paths.ts';
+import { JobPaths, pathsIn, QueuePaths, TemplatePaths } from './paths.ts';
 
-/**
- * The format of a home without queues, which 0.1.0 knows; with queues; with jobs that have `needs`. A home
- * with a higher number is refused.
- */
+/** The format of a home without queues (0.1.0), with them, and with `needs`. A higher one is refused. */
 const FORMAT = 1;
 const QUEUES_FORMAT = 2;
 const NEEDS_FORMAT = 3;
 
 /** An opened home. */
-export class Home {
-  private readonly openedPath: string;
+export class Home extends pathsIn('path', {
+  jobs: 'jobs',
+  live: 'live',
+  ended: 'ended',
+  names: 'names',
+  queues: 'queues',
+  schedules: 'schedules',
+  triggers: 'triggers',
+  rounds: 'rounds',
+  /** Where gc moves a job before it deletes it. */
+  trash: 'trash',
+  /** Everything in it may be deleted at any time. */
+  cache: 'cache',
+  /** A hint: the highest id so far, or a lower one. It saves reading the directory of jobs. */
+  seq: 'seq',
+}) {
   constructor(
-    path: string /** Random, created once: a new home at the same path does not own the processes of the old one. */,
+    private readonly openedPath: string,
+    /** Random, created once: a new home at the same path does not own the processes of the old one. */
     readonly token: string,
   ) {
-    this.openedPath = path;
+    super();
   }
   get path(): string {
     return this.openedPath;
-  }
-  get jobs(): string {
-    return `${this.path}/jobs`;
-  }
-  get live(): string {
-    return `${this.path}/live`;
-  }
-  get ended(): string {
-    return `${this.path}/ended`;
-  }
-  get names(): string {
-    return `${this.path}/names`;
-  }
-  get queues(): string {
-    return `${this.path}/queues`;
-  }
-  get schedules(): string {
-    return `${this.path}/schedules`;
-  }
-  get triggers(): string {
-    return `${this.path}/triggers`;
-  }
-  get rounds(): string {
-    return `${this.path}/rounds`;
-  }
-  /** Where gc moves a job before it deletes it. */
-  get trash(): string {
-    return `${this.path}/trash`;
-  }
-  /** Everything in it may be deleted at any time. */
-  get cache(): string {
-    return `${this.path}/cache`;
-  }
-  /** A hint: the highest id so far, or a lower one. It saves reading the directory of jobs. */
-  get seq(): string {
-    return `${this.path}/seq`;
   }
   job(id: JobId): JobPaths {
     return new JobPaths(`${this.jobs}/${id}`);
@@ -98,23 +74,13 @@ export class Home {
   }
 }
 
-/** The user's own directory; `/` if $HOME is not set and the user has no entry in passwd. */
-function ownDirectory(): string {
-  return attemptQuietly(() => homedir()) ?? '/';
-}
-
-/**
- * The working directory. If it was removed, $PWD; in other cases $PWD may be wrong, because not every program
- * sets it.
- */
-function workingDirectory(env: NodeJS.ProcessEnv): string {
-  return attemptQuietly(() => process.cwd()) ?? env['PWD'] ?? '/';
-}
-
 /** The path of the home: `BGJOB_HOME`, else `~/.bgjob`. Absolute; links above the last name are resolved. */
 export function homePath(env: NodeJS.ProcessEnv): string {
-  const asked = env['BGJOB_HOME'] || join(ownDirectory(), '.bgjob');
-  const path = isAbsolute(asked) ? resolve(asked) : resolve(workingDirectory(env), asked);
+  // homedir() throws if $HOME is not set and the user has no entry in passwd
+  const asked = env['BGJOB_HOME'] || join(attemptQuietly(homedir) ?? '/', '.bgjob');
+  // $PWD only if the working directory was removed: not every program sets it
+  const base = () => attemptQuietly(() => process.cwd()) ?? env['PWD'] ?? '/';
+  const path = isAbsolute(asked) ? resolve(asked) : resolve(base(), asked);
   return attemptQuietly(() => join(realpathSync(dirname(path)), basename(path))) ?? path;
 }
 
@@ -156,8 +122,8 @@ function inspectRooms(home: string, make: boolean): Result<void> {
 }
 
 /**
- * Names that a killed launcher leaves while it creates a home, and those of a fresh file system. A directory
- * with other names belongs to the user: gc would empty its `trash` and `cache`.
+ * Names that a killed launcher leaves, and those of a fresh file system. A directory with others is the
+ * user's.
  */
 const OWN_NAME = new RegExp(
   [
@@ -175,10 +141,7 @@ function create(path: string): void {
   claim(join(path, 'format'), `${FORMAT}\n`);
 }
 
-/**
- * Opens the home. With `make` it is created if absent; without, an absent home is `undefined`. Fails if the
- * home is unsafe, damaged, or newer than this build.
- */
+/** Opens the home, and creates it with `make`. Fails if it is unsafe, damaged, or newer than this build. */
 export function openHome(path: string, make: true): Result<Home>;
 export function openHome(path: string, make: false): Result<Home | undefined>;
 export function openHome(path: string, make: boolean): Result<Home | undefined> {
@@ -206,21 +169,15 @@ export function openHome(path: string, make: boolean): Result<Home | undefined> 
   return ok(new Home(path, token.text.trim()));
 }
 
+/** Durable on return. Throws system errors. */
 function raiseFormat(home: Home, least: number): void {
   const path = join(home.path, 'format');
   const format = readRecord(path);
-  if (format.kind === 'text' && Number(format.text) >= least) return;
-  writeShared(path, `${least}\n`);
+  if (format.kind !== 'text' || Number(format.text) < least) writeShared(path, `${least}\n`);
 }
 
-/**
- * Called before the first queue is created. Durable on return: a build that knows no queues would treat the
- * jobs in them as lost and remove them. Throws system errors.
- */
+/** Called before the first queue: a build without queues would remove their jobs as lost. */
 export const admitQueues = (home: Home): void => raiseFormat(home, QUEUES_FORMAT);
 
-/**
- * Called before the first job with `needs` is added. Durable on return: from then on a build that does not
- * know `needs` refuses the home, also as an adopter. Throws system errors.
- */
+/** Called before the first job with `needs`: a build that does not know them then refuses the home. */
 export const admitNeeds = (home: Home): void => raiseFormat(home, NEEDS_FORMAT);

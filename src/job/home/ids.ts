@@ -5,17 +5,16 @@
  */
 import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { removeQuietly, syncDir, touch, writeHint } from '../../base/fs/atomic-write.ts';
-import { makeDirectory } from '../../base/fs/directories.ts';
+import { makeDirectory, removeEmptyDirectory } from '../../base/fs/directories.ts';
 import { highestNumber } from '../../base/fs/generation-claim.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { attemptQuietly, errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, succeeds } from '../../base/result.ts';
 import type { JobId } from '../spec.ts';
 import type { Home } from './home.ts';
 
 export const parseId = (name: string): JobId | undefined =>
   /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
 
-/** The ids that have a directory, unsorted. */
 export const listIds = (home: Home): JobId[] => namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
 
 /** The highest id that gc ever removed. */
@@ -29,13 +28,7 @@ export const isRetired = (home: Home, id: JobId): boolean =>
 function renameFromCache(home: Home, path: string): boolean {
   return namesIn(home.cache).some((name) => {
     if (!/^(fifo|code)\./.test(name)) return false;
-    try {
-      renameSync(`${home.cache}/${name}`, path);
-      return true;
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-      return false;
-    }
+    return succeeds(() => renameSync(`${home.cache}/${name}`, path));
   });
 }
 
@@ -61,7 +54,6 @@ export const givenIds = (home: Home): JobId[] =>
     .filter((id) => id < FOREIGN_ID)
     .sort((a, b) => a - b);
 const FOREIGN_ID = 1e14;
-/** The highest id that has a directory. */
 const highestId = (home: Home): JobId => Math.max(0, ...listIds(home).filter((id) => id < FOREIGN_ID));
 /** The hint may be ahead of the directories by launches that were undone. A larger distance means damage. */
 const MOST_AHEAD = 1000;
@@ -74,10 +66,8 @@ function readHint(home: Home): JobId | undefined {
   return last <= highestId(home) + MOST_AHEAD ? last : undefined;
 }
 
-/** Without the hint the next launch reads the directory: a full disk must not fail a claimed id. */
-function writeSeq(home: Home, id: JobId): void {
-  attemptQuietly(() => writeHint(home.seq, `${id}\n`));
-}
+/** A full disk must not fail a claimed id: without the hint the next launch reads the directory. */
+const writeSeq = (home: Home, id: JobId): void => attemptQuietly(() => writeHint(home.seq, `${id}\n`));
 
 /** Claims the next id. */
 export function claimId(home: Home): JobId {
@@ -104,7 +94,7 @@ export function claimIds(home: Home, count: number, each: (id: JobId) => void): 
       ids.push(last);
     }
   } catch (thrown) {
-    for (const id of ids) removeEmpty(home.job(id).dir);
+    for (const id of ids) removeEmptyDirectory(home.job(id).dir);
     throw thrown;
   }
   writeSeq(home, last);
@@ -113,14 +103,10 @@ export function claimIds(home: Home, count: number, each: (id: JobId) => void): 
       each(id);
     } catch (thrown) {
       // ids that `each` was not called with belong to no job
-      for (const unheard of ids.slice(n + 1)) removeEmpty(home.job(unheard).dir);
+      for (const unheard of ids.slice(n + 1)) removeEmptyDirectory(home.job(unheard).dir);
       throw thrown;
     }
   }
-}
-
-function removeEmpty(path: string): void {
-  attemptQuietly(() => rmdirSync(path));
 }
 
 function claimAfter(home: Home, last: JobId): JobId {
@@ -143,7 +129,7 @@ function claimDirectory(home: Home, last: JobId): JobId {
     try {
       if (makeDirectory(home.job(id).dir)) return id;
     } catch (thrown) {
-      removeEmpty(home.job(id).dir);
+      removeEmptyDirectory(home.job(id).dir);
       throw thrown;
     }
   }

@@ -14,7 +14,6 @@ import { parseId } from './ids.ts';
 
 interface EndedJob {
   id: JobId;
-  /** Milliseconds since 1970. */
   endedAt: number;
   project: string;
   file: string;
@@ -38,7 +37,6 @@ export const listLive = (home: Home): JobId[] => namesIn(home.live).flatMap((nam
 
 const timeText = (at: number): string => Math.round(at).toString().padStart(14, '0');
 
-/** Moves the marker of a job to the ended ones. */
 export function markEnded(home: Home, id: JobId, endedAt: number, project: string): void {
   const file = `${home.ended}/${timeText(endedAt)}.${id}.${projectKey(project)}`;
   try {
@@ -53,24 +51,20 @@ export const unmarkEnded = (mark: EndedJob): void => removeQuietly(mark.file);
 
 const ENDED_NAME = /^\d{14}\.[1-9]\d{0,14}\.[0-9a-z]+$/;
 
-/**
- * The names of all markers of ended jobs, unsorted. Names are cheap: many are counted, and few are opened.
- */
+/** The names of all markers of ended jobs, unsorted: many are counted, and few are opened. */
 export const endedNames = (home: Home): string[] =>
   namesIn(home.ended).filter((name) => ENDED_NAME.test(name));
 
-/** The id in such a name; undefined if it is not a name of ours. */
 export const idOfName = (name: string): JobId | undefined => parseId(name.slice(15, name.indexOf('.', 15)));
 
-/** The key of the project in such a name. */
 export const projectOfName = (name: string): string => name.slice(name.indexOf('.', 15) + 1);
 
 /** The wall clock may be off by this much, milliseconds, before its times are ignored for the order. */
 const SLACK_MS = 3_600_000;
 
 /**
- * The names of at most `most` wanted jobs that ended at `since` (milliseconds since 1970) or later, the
- * latest end first. Ends in the future come last.
+ * The names of at most `most` wanted jobs that ended at `since` or later, the latest first; ends in the
+ * future last.
  */
 export function newestNames(
   names: string[],
@@ -91,7 +85,7 @@ export function newestNames(
   return wanted.slice(0, most);
 }
 
-/** The ended jobs, the latest end first. */
+/** The latest end first. */
 export function listEnded(home: Home): EndedJob[] {
   return newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0).map((name) => {
     const [endedAt, id, project] = [Number(name.slice(0, 14)), idOfName(name)!, projectOfName(name)];

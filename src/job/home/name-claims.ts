@@ -4,27 +4,26 @@
  * share a key, and a file system may ignore case: the record has project and name in full, and other claims
  * in the folder are ignored.
  */
-import { existsSync, lstatSync, rmdirSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { claim, removeQuietly, syncDir } from '../../base/fs/atomic-write.ts';
-import { inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
+import { inspectDirectory, makeDirectory, removeEmptyDirectory } from '../../base/fs/directories.ts';
 import { claimNext, listNumbers } from '../../base/fs/generation-claim.ts';
-import { namesIn, readRecord } from '../../base/fs/read-record.ts';
-import { attemptQuietly, errnoOf } from '../../base/result.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { JobId, Spec } from '../spec.ts';
 import type { Home } from './home.ts';
 import { projectKey } from './job-index.ts';
+import { readValid } from './records.ts';
 
 const claimSchema = is.object({ v: is.version(1), id: is.count, name: is.text, project: is.text });
 
-/** A name, and the project in which it is valid. */
 export interface JobName {
   name: string;
   project: string;
 }
 
-/** The claim of a job on a name. */
 interface NameClaim extends JobName {
   generation: number;
   id: JobId;
@@ -40,26 +39,19 @@ const MOST_CLAIMS = 8;
 /** A temporary file of this age, milliseconds, was left by a killed launcher. */
 const ABANDONED_MS = 60_000;
 
-/** The name of a job, if it has one. */
 export const jobNameOf = ({ name, project }: Pick<Spec, 'name' | 'project'>): JobName | undefined =>
   name === null ? undefined : { name, project };
 
 const folderName = ({ name, project }: JobName): string => `${projectKey(project)}.${name}`;
 const folderOf = (home: Home, title: JobName): string => `${home.names}/${folderName(title)}`;
 
-/**
- * All claims in a folder, also of other projects, the newest first. A link is not followed: callers remove
- * what is found here.
- */
+/** All claims in a folder, the newest first. A link is not followed: callers remove what is found here. */
 function claimsIn(folder: string): NameClaim[] {
   if (inspectDirectory(folder) !== 'ours') return [];
   const generations = listNumbers(folder, 'claim').sort((a, b) => b - a);
   return generations.flatMap((generation) => {
-    const stored = readRecord(`${folder}/claim.${generation}`);
-    const parsed = stored.kind === 'text' ? is.parseSchema(claimSchema, stored.text) : undefined;
-    if (!parsed?.ok) return [];
-    const { id, name, project } = parsed.value;
-    return [{ generation, id, name, project }];
+    const found = readValid(`${folder}/claim.${generation}`, claimSchema);
+    return found ? [{ generation, id: found.id, name: found.name, project: found.project }] : [];
   });
 }
 
@@ -82,10 +74,7 @@ export const readClaimsEverywhere = (home: Home, name: string): NameClaim[] =>
     .flatMap((folder) => claimsIn(`${home.names}/${folder}`))
     .filter((one) => one.name === name);
 
-/**
- * Claims a name for a job and returns the generation. The caller then asks judgeClaims whether the job may
- * have the name.
- */
+/** Claims a name and returns the generation. The caller then asks judgeClaims. */
 export function claimName(home: Home, title: JobName, id: JobId): number {
   const folder = folderOf(home, title);
   const text = withChecksum({ v: 1, id, name: title.name, project: title.project });
@@ -102,9 +91,8 @@ export function claimName(home: Home, title: JobName, id: JobId): number {
 }
 
 /**
- * Whether the claim `mine` gives the name, asked after it was made; `others` are all other claims on the
- * name. Of two concurrent claims the later one always sees the earlier one and gives way; the earlier one
- * waits for that.
+ * Whether the claim `mine` gives the name; `others` are all other claims on it. Of two at once the later one
+ * always sees the earlier one and gives way; the earlier one waits for that.
  */
 export function judgeClaims(
   mine: number,
@@ -121,7 +109,7 @@ export function withdrawClaims(home: Home, title: JobName, id: JobId): void {
   const folder = folderOf(home, title);
   for (const one of readClaims(home, title))
     if (one.id === id) removeQuietly(`${folder}/claim.${one.generation}`);
-  removeFolder(folder);
+  removeEmptyDirectory(folder);
 }
 
 /** Removes the oldest of these claims, of which the caller knows that none counts. */
@@ -143,15 +131,11 @@ export function forgetNames(home: Home, inUse: JobName[]): void {
     for (const { generation } of claims) removeQuietly(`${folder}/claim.${generation}`);
     for (const file of namesIn(folder))
       if (isAbandoned(`${folder}/${file}`)) removeQuietly(`${folder}/${file}`);
-    removeFolder(folder);
+    removeEmptyDirectory(folder);
   }
 }
 
 function isAbandoned(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return path.endsWith('.tmp') && stat !== undefined && Date.now() - stat.mtimeMs > ABANDONED_MS;
-}
-
-function removeFolder(folder: string): void {
-  attemptQuietly(() => rmdirSync(folder));
 }

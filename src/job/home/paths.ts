@@ -3,129 +3,77 @@
 /** One of a job's logs: the output (with --split only stdout), or stderr. */
 export type Stream = 'log' | 'err';
 
+/**
+ * A class with the path of each of these files. A path is made when it is used, from the property `dir`,
+ * because a directory may be moved.
+ */
+export function pathsIn<F extends Record<string, string>>(dir: 'dir' | 'path', files: F) {
+  class Paths {}
+  for (const [key, name] of Object.entries(files))
+    Object.defineProperty(Paths.prototype, key, {
+      get(this: Record<typeof dir, string>): string {
+        return `${this[dir]}/${name}`;
+      },
+    });
+  return Paths as new () => { readonly [K in keyof F]: string };
+}
+
 /** The files of one job. */
-export class JobPaths {
-  private readonly path: string;
-  constructor(dir: string) {
-    this.path = dir;
+export class JobPaths extends pathsIn('dir', {
+  /** What to run. Written once by the launcher, before the start. */
+  spec: 'spec.json',
+  /** The status. Written by the highest owner only. */
+  state: 'state.json',
+  /** Blanks over which the last state is written: room that a full disk cannot take. */
+  end: 'end',
+  /** The script of `run -`. Written once by the launcher, before the start. */
+  script: 'script',
+  /** The stored environment: while the job waits, may be retried or has --on-exit to run, and with --keep-env. */
+  env: 'env.json',
+  /** A FIFO that is open in every process that may record the end: the lock of a living job. */
+  alive: 'alive',
+  /** The FIFO of --stdin hold and --pty, of the launcher or the owner; `send` writes, the job reads. */
+  stdin: 'stdin',
+  /** The FIFO that keeps stdin open: its reader, of the shim, ends at a byte or when its last writer is gone. */
+  stdinEnd: 'stdin.end',
+  /** A copy of `--stdin -`, or of FILE for a queued job. Written once by the launcher, before the start. */
+  input: 'input',
+  /** The body of the delivery that started the job. Written once by the listener, before the start. */
+  payload: 'payload',
+  /** Shim, watcher, main process, stdin holder and terminal processes. Written by the shim over blanks. */
+  shim: 'shim',
+  /** The claim to run --on-exit and --notify: a link to nowhere that names the process. Never removed. */
+  hook: 'hooks',
+  /** The result of --on-exit. Written by the process that ran it. */
+  hooked: 'on-exit.json',
+  /** The output of --on-exit. */
+  hookLog: 'on-exit.log',
+  /** The result of --notify. Written by the process that runs --on-exit. */
+  notified: 'notified.json',
+  /** A marker: a command reported the end to the user. */
+  seen: 'seen',
+  /** The id of the later job that replaces this one. Written by `restart` and `run --replace`. */
+  superseded: 'superseded',
+  /** The output, written by the job. Its own folder: a watch on the records does not fire. */
+  log: 'out/log',
+  /** stderr of a job with --split. */
+  err: 'out/err',
+  /** The positions of the readers of the log. Written by `tail --new`. */
+  cursors: 'out/cursors',
+  /** Which bytes `--max-log` took from the log. Written by the highest owner only, before they go. */
+  trimmed: 'out/trimmed',
+  /** The size of the log over time. Written by the highest owner only. */
+  times: 'out/times',
+  /** Where the current attempt's output begins. Written by the highest owner before each but the first. */
+  attemptStart: 'out/attempt',
+}) {
+  constructor(private readonly given: string) {
+    super();
   }
   get dir(): string {
-    return this.path;
+    return this.given;
   }
-  /** What to run. Written once by the launcher, before the start. */
-  get spec(): string {
-    return `${this.dir}/spec.json`;
-  }
-  /** The status. Written by the highest owner only. */
-  get state(): string {
-    return `${this.dir}/state.json`;
-  }
-  /** Blanks over which the last state is written: room that a full disk cannot take. */
-  get end(): string {
-    return `${this.dir}/end`;
-  }
-  /** The script of `run -`. Written once by the launcher, before the start. */
-  get script(): string {
-    return `${this.dir}/script`;
-  }
-  /**
-   * The stored environment: while the job waits in a queue, may be retried or has --on-exit to run, and with
-   * --keep-env.
-   */
-  get env(): string {
-    return `${this.dir}/env.json`;
-  }
-  /** A FIFO that is open in every process that may record the end: the lock of a living job. */
-  get alive(): string {
-    return `${this.dir}/alive`;
-  }
-  /**
-   * The FIFO of --stdin hold and --pty. Created by the launcher or the owner; `send` writes, the job reads.
-   */
-  get stdin(): string {
-    return `${this.dir}/stdin`;
-  }
-  /**
-   * The FIFO that keeps stdin open: a process of the shim reads it, and ends at a byte or when its last
-   * writer is gone.
-   */
-  get stdinEnd(): string {
-    return `${this.dir}/stdin.end`;
-  }
-  /** A copy of `--stdin -`, or of FILE for a queued job. Written once by the launcher, before the start. */
-  get input(): string {
-    return `${this.dir}/input`;
-  }
-  /** The body of the delivery that started the job. Written once by the listener, before the start. */
-  get payload(): string {
-    return `${this.dir}/payload`;
-  }
-  /**
-   * The identities of shim, watcher, main process, stdin holder and terminal processes. Written by the shim
-   * over blanks.
-   */
-  get shim(): string {
-    return `${this.dir}/shim`;
-  }
-  /**
-   * The claim to run --on-exit and --notify: a dangling symlink whose target is the process. Never removed.
-   */
-  get hook(): string {
-    return `${this.dir}/hooks`;
-  }
-  /** The result of --on-exit. Written by the process that ran it. */
-  get hooked(): string {
-    return `${this.dir}/on-exit.json`;
-  }
-  /** The output of --on-exit. */
-  get hookLog(): string {
-    return `${this.dir}/on-exit.log`;
-  }
-  /** The result of --notify. Written by the process that runs --on-exit. */
-  get notified(): string {
-    return `${this.dir}/notified.json`;
-  }
-  /** A marker: a command reported the end to the user. */
-  get seen(): string {
-    return `${this.dir}/seen`;
-  }
-  /** The id of the later job that replaces this one. Written by `restart` and `run --replace`. */
-  get superseded(): string {
-    return `${this.dir}/superseded`;
-  }
-  /**
-   * The output. Written by the job. It has a folder of its own, so that a watch on the records does not fire.
-   */
-  get log(): string {
-    return `${this.dir}/out/log`;
-  }
-  /** stderr of a job with --split. */
-  get err(): string {
-    return `${this.dir}/out/err`;
-  }
-  /** The positions of the readers of the log. Written by `tail --new`. */
-  get cursors(): string {
-    return `${this.dir}/out/cursors`;
-  }
-  /** Which bytes `--max-log` took from the log. Written by the highest owner only, before they go. */
-  get trimmed(): string {
-    return `${this.dir}/out/trimmed`;
-  }
-  /** The size of the log over time. Written by the highest owner only. */
-  get times(): string {
-    return `${this.dir}/out/times`;
-  }
-  /**
-   * Where the output of the current attempt begins. Written by the highest owner before each attempt but the
-   * first.
-   */
-  get attemptStart(): string {
-    return `${this.dir}/out/attempt`;
-  }
-  /**
-   * The parts of a trimmed log where the file system has no holes: its head, or (`keep` from 1 on) a newer
-   * part.
-   */
+  /** The head (0) or a newer part of a trimmed log where the file system has no holes. */
   sideFile(stream: Stream, keep: number): string {
     return `${this[stream]}.${keep === 0 ? 'head' : `keep.${keep}`}`;
   }
@@ -160,25 +108,18 @@ export class JobPaths {
 }
 
 /** The files of one queue. */
-export class QueuePaths {
-  constructor(readonly dir: string) {}
+export class QueuePaths extends pathsIn('dir', {
   /** How many of its jobs may run at once; absent: one. Written by `run --slots` and `queue set`. */
-  get slots(): string {
-    return `${this.dir}/slots`;
-  }
+  slots: 'slots',
   /** While this exists, no job of the queue starts. */
-  get paused(): string {
-    return `${this.dir}/paused`;
-  }
-  /**
-   * A hint that changes whenever an entry was added or moved: a process with a list of them reads it again.
-   */
-  get stamp(): string {
-    return `${this.dir}/stamp`;
-  }
+  paused: 'paused',
+  /** A hint that changes with each added or moved entry: a process with a list of them reads it again. */
+  stamp: 'stamp',
   /** The entries of jobs that were added one by one. */
-  get waiting(): string {
-    return `${this.dir}/waiting`;
+  waiting: 'waiting',
+}) {
+  constructor(readonly dir: string) {
+    super();
   }
   /** The entries of one --batch. One rename reveals them when all are durable. */
   batch(first: number): string {
@@ -207,33 +148,22 @@ export class QueuePaths {
 }
 
 /** The files of one schedule or trigger. */
-export class TemplatePaths {
-  constructor(readonly dir: string) {}
-  /**
-   * The job template, with its environment and a trigger's secret. Complete when the directory appears; only
-   * `rotate` replaces it.
-   */
-  get record(): string {
-    return `${this.dir}/record.json`;
-  }
+export class TemplatePaths extends pathsIn('dir', {
+  /** The template, with its environment and a trigger's secret. Never changed, except by `rotate`. */
+  record: 'record.json',
   /** While this exists, no job is started. */
-  get paused(): string {
-    return `${this.dir}/paused`;
-  }
-  /**
-   * The journal: what was started, or was not, and why. Appended by the process that starts or skips a job.
-   */
-  get history(): string {
-    return `${this.dir}/history`;
+  paused: 'paused',
+  /** The journal: what was started, or was not, and why. Each process that starts or skips a job appends. */
+  history: 'history',
+}) {
+  constructor(readonly dir: string) {
+    super();
   }
   /** Which deliveries `wait --trigger` reported in a project, by the project's key. */
   reportedDeliveries(project: string): string {
     return `${this.dir}/told.${project}`;
   }
-  /**
-   * The claim to start the job of one time or delivery; it names the job. After a process that died, the next
-   * number follows.
-   */
+  /** The claim to start the job of a time or delivery. After a process that died, the next number follows. */
   claim(key: string, generation: number): string {
     return `${this.dir}/at.${key}.${generation}`;
   }

@@ -9,7 +9,7 @@ import { claim, removeQuietly } from '../../base/fs/atomic-write.ts';
 import { claimNext, highestNumber, listNumbers } from '../../base/fs/generation-claim.ts';
 import * as is from '../../base/schema.ts';
 import type { JobPaths } from './paths.ts';
-import { readChecked } from './records.ts';
+import { readValid } from './records.ts';
 
 const pauseRequestSchema = is.object({
   paused: is.flag,
@@ -31,9 +31,8 @@ export function writePauseRequest(job: JobPaths, request: PauseRequest): number 
 /** The request that counts; undefined if there is none, or it cannot be read. */
 export function readPauseRequest(job: JobPaths): { number: number; request: PauseRequest } | undefined {
   const number = highestNumber(job.dir, 'hold');
-  if (number === 0) return undefined;
-  const stored = readChecked(job.pauseRequest(number), `hold.${number}`, pauseRequestSchema);
-  return stored.kind === 'read' ? { number, request: stored.value } : undefined;
+  const request = readValid(job.pauseRequest(number), pauseRequestSchema);
+  return request && { number, request };
 }
 
 /** Removes the requests below the one that was answered. */

@@ -7,7 +7,6 @@ import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { attemptQuietly } from '../../base/result.ts';
 
-/** The repository that contains a directory (an absolute real path). */
 function repositoryOf(directory: string): string | undefined {
   for (let dir = directory; ; dir = dirname(dir)) {
     if (existsSync(`${dir}/.git`)) return dir;
@@ -15,13 +14,11 @@ function repositoryOf(directory: string): string | undefined {
   }
 }
 
-/** The project of a directory, under which its jobs are recorded. */
 export const projectOf = (directory: string): string => repositoryOf(directory) ?? directory;
 
 /**
- * The projects that "this project" means for a call, for every verb. In a repository that is the repository
- * alone. In a plain folder it is the folder and those above it, the nearest first, up to the user's own
- * directory or the root.
+ * The projects that "this project" means, for every verb: in a repository that one; in a plain folder it and
+ * those above it, the nearest first, up to the user's own directory or the root.
  */
 export function projectsHere(directory: string, userHome = userDirectory()): string[] {
   const repository = repositoryOf(directory);

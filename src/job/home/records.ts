@@ -9,7 +9,7 @@ import { claim, type Flush, touch, writeAtomic } from '../../base/fs/atomic-writ
 import { requireDirectory } from '../../base/fs/directories.ts';
 import { fileAt } from '../../base/fs/file-id.ts';
 import { highestNumber, listNumbers } from '../../base/fs/generation-claim.ts';
-import { openRegular } from '../../base/fs/open-file.ts';
+import { closing, openRegular } from '../../base/fs/open-file.ts';
 import { createBlank, hasOneName, writeReserved, writeReservedAsync } from '../../base/fs/preallocated.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf, ignoreSystemError, systemError } from '../../base/result.ts';
@@ -30,10 +30,9 @@ import {
 } from '../state.ts';
 import type { JobPaths } from './paths.ts';
 
-/** The result of reading a record. */
 export type Found<T> = { kind: 'absent' } | { kind: 'unreadable'; why: string } | { kind: 'read'; value: T };
 
-/** Reads a record and checks it against its schema; `what`: its name, for the reason why it is unreadable. */
+/** Reads and checks a record; `what`: its name, for the reason why it is unreadable. */
 export function readChecked<T>(path: string, what: string, schema: Schema<T>): Found<T> {
   const stored = readRecord(path);
   if (stored.kind === 'absent') return stored;
@@ -48,6 +47,10 @@ export function readChecked<T>(path: string, what: string, schema: Schema<T>): F
 /** The value of a record; undefined if it is absent or unreadable. */
 export const foundValue = <T>(found: Found<T>): T | undefined =>
   found.kind === 'read' ? found.value : undefined;
+
+/** The value of the record at a path; undefined if it is absent or unreadable. */
+export const readValid = <T>(path: string, schema: Schema<T>): T | undefined =>
+  foundValue(readChecked(path, path, schema));
 
 const EMPTY = 'it is empty';
 /** Whether a record is empty: after a power cut, a file that was not flushed. */
@@ -67,15 +70,14 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   return spec;
 }
 
-/** Enough for a state, unless its spec is long. */
 const STATE_BYTES = 4096;
 
 /** Preallocates room for the last state, so that a full disk cannot lose the outcome of the job. */
 export const reserveEnd = (job: JobPaths): void => closeSync(createBlank(job.end, STATE_BYTES));
 
 /**
- * Publishes a state. The last one goes into the preallocated room, and is always durable; if it does not fit
- * there and the disk is full, it is written without its copy of the spec.
+ * Publishes a state. The last one goes into the preallocated room, on a full disk without its copy of the
+ * spec if need be.
  */
 export function writeState(job: JobPaths, state: State, flush: Flush = 'all'): void {
   // something else may stand in its place, and a FIFO would block this process
@@ -93,8 +95,7 @@ export function writeState(job: JobPaths, state: State, flush: Flush = 'all'): v
 }
 
 /**
- * Publishes the last state durably, outside of this thread. Rejects with a system error where writeState must
- * do it.
+ * Publishes the last state outside of this thread. Rejects with a system error where writeState must do it.
  */
 export const writeEndAsync = (job: JobPaths, state: State): Promise<void> =>
   hasOneName(job.end)
@@ -115,7 +116,7 @@ interface RecordedOwner extends Owner {
   knows: string[];
 }
 
-/** Tries to become `owner.N`; false if another process has that number. */
+/** Tries to become `owner.N`. */
 export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush: Flush = 'all'): boolean =>
   claim(
     job.owner(generation),
@@ -127,27 +128,24 @@ const inodeOf = (job: JobPaths): string | null => fileAt(job.dir)?.ino.toString(
 
 /** Whether the job's directory is a copy of the one in which the job was started. */
 export function isCopied(job: JobPaths): boolean {
-  const owner = readChecked(job.owner(highestGeneration(job)), 'owner', ownerSchema);
-  return owner.kind === 'read' && owner.value.directory !== null && owner.value.directory !== inodeOf(job);
+  const directory = readValid(job.owner(highestGeneration(job)), ownerSchema)?.directory ?? null;
+  return directory !== null && directory !== inodeOf(job);
 }
 
-/** All owners on record in a job's folder, which may be in another home. */
+/** All owners in a job's folder, which may be in another home. */
 export const listOwners = (folder: string): Identity[] =>
-  listNumbers(folder, 'owner').flatMap((number) => {
-    const owner = readChecked(`${folder}/owner.${number}`, 'owner', ownerSchema);
-    return owner.kind === 'read' ? owner.value.identity : [];
-  });
+  listNumbers(folder, 'owner').flatMap(
+    (number) => readValid(`${folder}/owner.${number}`, ownerSchema)?.identity ?? [],
+  );
 
 /** The number of the highest owner, readable or not; 0 if there is none. */
 export const highestGeneration = (job: JobPaths): number => highestNumber(job.dir, 'owner');
 
-/** The highest owner; absent if there is none. */
 export function readOwner(job: JobPaths): Found<RecordedOwner> {
   const generation = highestGeneration(job);
   return generation === 0 ? { kind: 'absent' } : readOwnerOf(job, generation);
 }
 
-/** The owner of this generation. */
 export function readOwnerOf(job: JobPaths, generation: number): Found<RecordedOwner> {
   const owner = readChecked(job.owner(generation), `owner.${generation}`, ownerSchema);
   return owner.kind === 'read'
@@ -155,25 +153,22 @@ export function readOwnerOf(job: JobPaths, generation: number): Found<RecordedOw
     : owner;
 }
 
-// ---- owners that failed
-// ------------------------------------------------------------------------------------
+// ---- owners that failed ----------------------------------------------------------------------------------
 
 /** Records why an owner ends unexpectedly. If it cannot be written, it is lost. */
 export function writeCrash(job: JobPaths, generation: number, crash: Omit<Crash, 'v'>): void {
   attemptQuietly(() => claim(job.crash(generation), withChecksum({ v: 1, ...crash }), 'none'));
 }
 
-/** The last recorded crash of an owner. */
 export function readLastCrash(job: JobPaths): Crash | undefined {
   const last = highestNumber(job.dir, 'crash');
   if (last === 0) return undefined;
-  const crash = readChecked(job.crash(last), `crash.${last}`, crashSchema);
-  return crash.kind === 'read' ? crash.value : { v: 1, at: 0, why: 'the reason cannot be read' };
+  return readValid(job.crash(last), crashSchema) ?? { v: 1, at: 0, why: 'the reason cannot be read' };
 }
 
 /**
- * How many owners in a row, up to the last one, failed: each of them left no state, or recorded a crash. For
- * a job without a living owner.
+ * How many owners in a row, up to the last one, left no state or recorded a crash. For a job without a living
+ * owner.
  */
 export function countFailedOwners(job: JobPaths): number {
   const state = readState(job);
@@ -190,15 +185,9 @@ export function countFailedOwners(job: JobPaths): number {
 export const prepareExit = (job: JobPaths, attempt: number): void =>
   closeSync(createBlank(job.exit(attempt), 8));
 
-/** Called before the job starts: makes sure that the room is on the disk. */
-export function flushExit(job: JobPaths, attempt: number): void {
-  const fd = openRegular(job.exit(attempt), constants.O_WRONLY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
+/** Makes sure that the room is on the disk. */
+export const flushExit = (job: JobPaths, attempt: number): void =>
+  closing(openRegular(job.exit(attempt), constants.O_WRONLY), fsyncSync);
 
 /** The shim writes the status twice if there is room, so that a flipped bit is found. Blanks may follow. */
 const STATUS = /^(\d{1,3})\n(?:\1\n)? *$/;
@@ -221,7 +210,7 @@ export function isExitDamaged(job: JobPaths, attempt: number): boolean {
 
 // ---- requests to stop ------------------------------------------------------------------------------------
 
-/** Requests a stop; false if there is a request of this hardness: the first one counts. */
+/** False if there is a request of this hardness: the first one counts. */
 export const requestStop = (job: JobPaths, hardness: 'term' | 'kill', stop: Stop): boolean =>
   claim(job.stop(hardness), withChecksum(stop));
 
@@ -242,8 +231,8 @@ export function readStops(job: JobPaths): Stop[] {
 }
 
 /**
- * Called before a signal is sent. Records it durably and returns undefined, or returns the first signal that
- * another process sent before. If it cannot be recorded, the signal is sent anyway.
+ * Records the first signal durably before it is sent, or returns that of another process. If it cannot be
+ * recorded, the signal is sent anyway.
  */
 export function claimFirstSignal(
   job: JobPaths,
@@ -256,11 +245,9 @@ export function claimFirstSignal(
     ignoreSystemError(thrown);
     return undefined;
   }
-  const before = readChecked(job.firstSignal(attempt), `first.${attempt}`, firstSignalSchema);
   // an unreadable record was still written before a signal
-  return before.kind === 'read'
-    ? before.value
-    : { v: 1, ticks: 0, monotonicMs: first.monotonicMs, graceMs: 0 };
+  const unreadable = { v: 1 as const, ticks: 0, monotonicMs: first.monotonicMs, graceMs: 0 };
+  return readValid(job.firstSignal(attempt), firstSignalSchema) ?? unreadable;
 }
 
 /** A claim of the first signal to leftovers: that of another process, or the path of the new claim. */
@@ -271,15 +258,14 @@ export interface LeftClaim {
 
 /**
  * Claims the first signal to the leftovers of an ended job. Such a stop may be repeated, so a claim counts
- * for its grace only, and its maker removes it when nothing is left.
+ * for its grace only, and its maker removes it in the end.
  */
 export function claimLeftSignal(job: JobPaths, first: Omit<FirstSignal, 'v'>): LeftClaim {
   try {
     for (;;) {
       const last = highestNumber(job.dir, 'first.left');
-      const before = readChecked(job.leftSignal(last), 'first.left', firstSignalSchema);
-      if (before.kind === 'read' && first.monotonicMs - before.value.monotonicMs < before.value.graceMs)
-        return { earlier: before.value };
+      const earlier = readValid(job.leftSignal(last), firstSignalSchema);
+      if (earlier && first.monotonicMs - earlier.monotonicMs < earlier.graceMs) return { earlier };
       const path = job.leftSignal(last + 1);
       if (claim(path, withChecksum({ v: 1, ...first }), 'none')) return { path };
     }
@@ -291,34 +277,28 @@ export function claimLeftSignal(job: JobPaths, first: Omit<FirstSignal, 'v'>): L
 
 // ---- seen ------------------------------------------------------------------------------------------------
 
-/** Records that a command reported the end to the user. If it cannot be written, it is lost. */
+/** Records that a command reported the end to the user, if it can be written. */
 export function markSeen(job: JobPaths): void {
-  try {
+  attemptQuietly(() => {
     // the job's directory may be a link by now
     requireDirectory(job.dir, true);
     touch(job.seen);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  });
 }
 export const isSeen = (job: JobPaths): boolean => existsSync(job.seen);
 
 // ---- superseded ------------------------------------------------------------------------------------------
 
 /**
- * Records the later job that replaces this one, whose failure then no longer counts. If it cannot be written,
- * it is lost.
+ * Records the later job that replaces this one, whose failure then no longer counts, if it can be written.
  */
 export function markSuperseded(job: JobPaths, by: JobId): void {
-  try {
+  attemptQuietly(() => {
     requireDirectory(job.dir, true);
     claim(job.superseded, `${by}\n`);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  });
 }
 
-/** The first job that replaced this one. */
 export function supersededBy(job: JobPaths): JobId | undefined {
   const stored = readRecord(job.superseded);
   const id = stored.kind === 'text' ? Number(stored.text.trim()) : 0;

@@ -6,22 +6,17 @@ export interface RetentionCandidate {
   /** Milliseconds since 1970. */
   endedAt: number;
   sizeBytes: number;
-  /** It failed, and no command has reported that yet. */
   unseenFailure: boolean;
-  /** A process of it still runs. */
   leftovers: boolean;
   /**
-   * A queued job waits for it, or must still learn of its end; or it is the last result of a schedule or
-   * trigger.
+   * A queued job waits for it, or must learn of its end; or it is the last result of a schedule or trigger.
    */
   awaited: boolean;
 }
 
 export interface RetentionRules {
   olderThanMs: number;
-  /** How many of the newest jobs stay at most. */
   keep: number;
-  /** How many bytes of logs stay at most. */
   maxTotalBytes: number;
   /** How long an unreported failure stays, milliseconds, whatever the other rules say. */
   unseenFailureMs: number;

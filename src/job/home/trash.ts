@@ -4,18 +4,14 @@
  */
 import { renameSync } from 'node:fs';
 import { emptyDirectory, inDirectory } from '../../base/fs/directories.ts';
-import { attemptQuietly, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, succeeds } from '../../base/result.ts';
 import type { Home } from './home.ts';
 
 /** Renames a directory into the trash; false if another process did. The caller then calls emptyTrash. */
 export function discard(home: Home, path: string, as: string): boolean {
-  try {
-    inDirectory(home.trash, (trash) => renameSync(path, `${trash}/${as}.${process.pid}`));
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return false;
-  }
-  return true;
+  return succeeds(() =>
+    inDirectory(home.trash, (trash) => renameSync(path, `${trash}/${as}.${process.pid}`)),
+  );
 }
 
 /** Deletes everything in the trash, also what killed processes left. */
