@@ -788,8 +788,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'job/queue/queue-files.ts',
-        from: 'return parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS;',
-        to: 'return 9 + (parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS);',
+        from: 'return readValid(queue.slots, slotsSchema)?.slots ?? DEFAULT_SLOTS;',
+        to: 'return 9 + (readValid(queue.slots, slotsSchema)?.slots ?? DEFAULT_SLOTS);',
       },
     ],
     by: { promised: 'no more run than there are slots', setting: 'the next of a queue' },

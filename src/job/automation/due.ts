@@ -2,14 +2,11 @@
 import type { Schedule } from './schedule.ts';
 import type { Timetable } from './timetable.ts';
 
-/**
- * A time that is later than this, milliseconds, is missed: the machine was suspended, or no scheduler ran.
- */
+/** A time that is later than this, milliseconds, is missed. */
 export const LATE_MS = 60_000;
-/** So many missed times are counted; more are shown as "or more". */
+/** More missed times are shown as "or more". */
 export const MOST_COUNTED = 1000;
 
-/** Missed times in a row. */
 export interface Missed {
   at: number;
   until: number;
@@ -35,15 +32,12 @@ export function dueBetween(
   if (newest === null || newest <= from) return null;
   const isOnTime = now - newest <= LATE_MS;
   const before = countBetween(timetable, from, newest - 1);
-  if (isOnTime || catchUp) {
-    if (catchUp) return { fire: newest, covers: (before?.times ?? 0) + 1, missed: null };
-    return { fire: newest, covers: 1, missed: before };
-  }
+  if (catchUp) return { fire: newest, covers: (before?.times ?? 0) + 1, missed: null };
+  if (isOnTime) return { fire: newest, covers: 1, missed: before };
   const missed = before ?? { at: newest, until: newest, times: 0 };
   return { fire: null, covers: 0, missed: { ...missed, until: newest, times: missed.times + 1 } };
 }
 
-/** The times after `from` up to `until`; null: none. */
 export function countBetween(timetable: Timetable, from: number, until: number): Missed | null {
   const first = timetable.next(from);
   if (first === null || first > until) return null;

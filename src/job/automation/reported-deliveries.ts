@@ -7,10 +7,9 @@ import { withChecksum } from '../../base/checksum.ts';
 import { writeShared } from '../../base/fs/atomic-write.ts';
 import * as is from '../../base/schema.ts';
 import type { TemplatePaths } from '../home/paths.ts';
-import { readChecked } from '../home/records.ts';
+import { readValid } from '../home/records.ts';
 import type { TemplateEvent } from './template-records.ts';
 
-/** What identifies an event. */
 const deliverySchema = is.object({
   notedAt: is.time,
   job: is.nullable(is.count),
@@ -38,17 +37,16 @@ const keyOf = ({ notedAt, job, delivery }: TemplateEvent): DeliveryKey => ({ not
 const isSame = (one: DeliveryKey, other: DeliveryKey): boolean =>
   one.notedAt === other.notedAt && one.job === other.job && one.delivery === other.delivery;
 
-/** The record that all these events are reported. */
-export const allReported = (events: TemplateEvent[]): ReportedDeliveries => {
-  const last = events.at(-1);
-  return { v: 1, upTo: last ? keyOf(last) : null, told: [] };
-};
+export const allReported = (events: TemplateEvent[]): ReportedDeliveries => ({
+  v: 1,
+  upTo: events.map(keyOf).at(-1) ?? null,
+  told: [],
+});
 
-/** The record to assume if there is none. */
 export const reportedAtFirst = (events: TemplateEvent[], now: number): ReportedDeliveries =>
   allReported(events.filter(({ notedAt }) => now - notedAt > FIRST_MS));
 
-/** Pure: the events that are not reported yet, the oldest first. `events` are those of answersOf. */
+/** The events that are not reported yet, the oldest first. `events` are those of answersOf. */
 export function unreported(events: TemplateEvent[], { upTo, told }: ReportedDeliveries): TemplateEvent[] {
   return after(events, upTo).filter((event) => !told.some((one) => isSame(one, event)));
 }
@@ -60,7 +58,7 @@ function after(events: TemplateEvent[], upTo: DeliveryKey | null): TemplateEvent
   return index === -1 ? events.filter(({ notedAt }) => notedAt > upTo.notedAt) : events.slice(index + 1);
 }
 
-/** The record after `event` was reported. It is as short as possible. */
+/** The record after `event` was reported, as short as possible. */
 export function withReported(
   events: TemplateEvent[],
   soFar: ReportedDeliveries,
@@ -79,12 +77,8 @@ export function withReported(
   };
 }
 
-/** Undefined if there is no record, or it cannot be read. */
-export function readReported(paths: TemplatePaths, project: string): ReportedDeliveries | undefined {
-  const read = readChecked(paths.reportedDeliveries(project), 'told', toldSchema);
-  return read.kind === 'read' ? read.value : undefined;
-}
+export const readReported = (paths: TemplatePaths, project: string): ReportedDeliveries | undefined =>
+  readValid(paths.reportedDeliveries(project), toldSchema);
 
-/** Throws system errors. */
 export const writeReported = (paths: TemplatePaths, project: string, soFar: ReportedDeliveries): void =>
   writeShared(paths.reportedDeliveries(project), withChecksum(soFar));

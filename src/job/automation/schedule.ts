@@ -8,9 +8,7 @@ const scheduleSchema = is.object({
   ...templateFields,
   /** As typed: five or six fields, `@daily`, `@every 90s`. */
   expression: is.text,
-  /** The name of a time zone, such as `Europe/Berlin`. */
   timezone: is.text,
-  /** What happens when an earlier job of the schedule still lives. */
   overlap: is.literal('skip', 'queue', 'allow'),
   /** Missed times are made up for by one job. */
   catchUp: is.flag,

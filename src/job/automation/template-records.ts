@@ -6,7 +6,12 @@
 import { existsSync, renameSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { claim, removeQuietly, syncDir, touch, writeAtomic } from '../../base/fs/atomic-write.ts';
-import { inspectDirectory, makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
+import {
+  inspectDirectory,
+  makeDirectory,
+  makeOwnDirectory,
+  requireDirectory,
+} from '../../base/fs/directories.ts';
 import { appendEntry, readEntries } from '../../base/fs/journal.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
@@ -14,20 +19,16 @@ import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import type { TemplatePaths } from '../home/paths.ts';
 import { isName } from '../home/project.ts';
-import { type Found, readChecked } from '../home/records.ts';
+import { type Found, readChecked, readValid } from '../home/records.ts';
 import { discard, emptyTrash } from '../home/trash.ts';
 import { type Identity, identitySchema } from '../identity.ts';
 import { draftSchema, type JobId } from '../spec.ts';
 
-/** The fields that schedules and triggers share. */
 export const templateFields = {
   v: is.version(1),
   name: is.text,
   draft: draftSchema,
-  /**
-   * What the program that starts its jobs must know beyond 0.6.0, the first version with schedules; see
-   * job/needs.ts.
-   */
+  /** What the program that starts its jobs must know beyond 0.6.0; see job/needs.ts. */
   needs: is.since(is.listOf(is.text), []),
   /** The queue of its jobs; null: they start at once. */
   queue: is.nullable(is.text),
@@ -45,7 +46,7 @@ export const templateFields = {
 const templateSchema = is.object(templateFields);
 export type JobTemplate = is.SchemaType<typeof templateSchema>;
 
-/** The sorted names of all templates in a folder. Other entries are ignored. */
+/** The sorted names of the templates in a folder. */
 export const listTemplates = (folder: string): string[] =>
   namesIn(folder)
     .filter((name) => isName(name) && inspectDirectory(`${folder}/${name}`) === 'ours')
@@ -56,8 +57,7 @@ export const readTemplate = <T>(paths: TemplatePaths, schema: is.Schema<T>): Fou
 
 /** Adds a template, complete and durable; false if the name is taken. */
 export function addTemplate(home: Home, folder: string, paths: TemplatePaths, record: object): boolean {
-  const isFirst = makeDirectory(folder);
-  requireDirectory(folder, true);
+  const isFirst = makeOwnDirectory(folder);
   const hidden = `${paths.dir}~${process.pid}`;
   discard(home, hidden, 'starter');
   makeDirectory(hidden);
@@ -95,7 +95,6 @@ export function setTemplatePaused(paths: TemplatePaths, paused: boolean): void {
 
 const claimSchema = is.object({ v: is.version(1), job: is.count, identity: identitySchema });
 
-/** The claim to start `job` for a key: a time, or a delivery. */
 interface StartClaim {
   key: string;
   generation: number;
@@ -106,13 +105,12 @@ interface StartClaim {
 const CLAIM = /^at\.([0-9a-z]{1,64})\.(\d{1,9})$/;
 
 /**
- * Claims the start of a key's job; false if another process did. `generation` is above 1 if an earlier
- * claimer died before the start.
+ * Claims the start of a job; false if another process did. `generation` is above 1 if an earlier claimer died
+ * before the start.
  */
 export const claimStart = (paths: TemplatePaths, { key, generation, job, by }: StartClaim): boolean =>
   claim(paths.claim(key, generation), withChecksum({ v: 1, job, identity: by }));
 
-/** The highest generation of each claimed key. */
 export function listClaimed(paths: TemplatePaths): Map<string, number> {
   const claimed = new Map<string, number>();
   for (const name of namesIn(paths.dir)) {
@@ -123,8 +121,8 @@ export function listClaimed(paths: TemplatePaths): Map<string, number> {
 }
 
 export function readClaim(paths: TemplatePaths, key: string, generation: number): StartClaim | undefined {
-  const read = readChecked(paths.claim(key, generation), 'claim', claimSchema);
-  return read.kind === 'read' ? { key, generation, job: read.value.job, by: read.value.identity } : undefined;
+  const read = readValid(paths.claim(key, generation), claimSchema);
+  return read && { key, generation, job: read.job, by: read.identity };
 }
 
 export function forgetClaim(paths: TemplatePaths, key: string, generation: number): void {
@@ -136,7 +134,6 @@ export function forgetClaim(paths: TemplatePaths, key: string, generation: numbe
 const eventSchema = is.object({
   /** The time for which it was due, or at which it came. */
   at: is.time,
-  /** The last of several times in a row. */
   until: is.nullable(is.time),
   times: is.count,
   did: is.literal('started', 'skipped', 'missed', 'failed'),
@@ -147,10 +144,8 @@ const eventSchema = is.object({
   /** The id that the sender gave the delivery. */
   delivery: is.since(is.nullable(is.text), null),
 });
-/** One event of a schedule or trigger: a start, or why there was none. */
 export type TemplateEvent = is.SchemaType<typeof eventSchema>;
 
-/** An event to append; a schedule has no delivery. */
 type NewEvent = Omit<TemplateEvent, 'delivery'> & Partial<Pick<TemplateEvent, 'delivery'>>;
 
 export function appendEvent(paths: TemplatePaths, event: NewEvent): void {
@@ -160,8 +155,8 @@ export function appendEvent(paths: TemplatePaths, event: NewEvent): void {
 export const readEvents = (paths: TemplatePaths): TemplateEvent[] => readEntries(paths.history, eventSchema);
 
 /**
- * The time up to which every time of a schedule has an event or a claim; at least the time it was added, at
- * most `now`.
+ * The time up to which every time of a schedule has an event or a claim; at least when it was added, at most
+ * `now`.
  */
 export function recordedUntil(paths: TemplatePaths, createdAt: number, now: number): number {
   const noted = readEvents(paths)
@@ -172,12 +167,11 @@ export function recordedUntil(paths: TemplatePaths, createdAt: number, now: numb
   return Math.max(Math.min(createdAt, now), ...ends);
 }
 
-/** The reason for a missed time when the machine was off, or no bgjob call had started the scheduler. */
 export const NO_SCHEDULER = 'no scheduler ran';
 
 /**
- * The last two jobs of each schedule and trigger. The newest may still run; then the one before it is the
- * last result.
+ * The last two jobs of each schedule and trigger. The newest may still run; then the one before is the last
+ * result.
  */
 export function lastStarted(home: Home): Set<JobId> {
   const ids = new Set<JobId>();

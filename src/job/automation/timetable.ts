@@ -20,9 +20,8 @@ export interface Timetable {
 const EVERY = /^@every\s+(\S+)$/;
 const NO_UNIT = /^@every\s+[\d.]+$/;
 
-/** Whether `@every 3` lacks a unit. A new schedule must have one; schedules from before 0.10 mean seconds. */
+/** Whether `@every 3` lacks a unit: schedules from before 0.10 mean seconds. */
 export const lacksUnit = (expression: string): boolean => NO_UNIT.test(expression.trim());
-/** No job is started more often. */
 const LEAST_EVERY_MS = 1000;
 
 const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
@@ -38,10 +37,8 @@ function everyTimetable(periodMs: number, anchor: number): Timetable {
   };
 }
 
-/** The name of the time zone of this machine. */
 export const ownTimezone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC';
 
-/** The usual name of a time zone. */
 export function parseTimezone(text: string): Result<string> {
   try {
     return ok(new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone);
@@ -50,7 +47,7 @@ export function parseTimezone(text: string): Result<string> {
   }
 }
 
-/** Parses an expression; `anchor`: the time from which `@every` counts, milliseconds since 1970. */
+/** `anchor`: the time from which `@every` counts. */
 export function parseTimetable(expression: string, timezone: string, anchor: number): Result<Timetable> {
   const text = expression.trim();
   const every = EVERY.exec(text);

@@ -9,7 +9,7 @@ import { listTemplates, readTemplate, templateFields } from './template-records.
 
 const triggerSchema = is.object({
   ...templateFields,
-  /** The address of its listener: an IP address in the usual notation, and a port. They never change. */
+  /** The address of its listener: an IP address and a port. They never change. */
   host: is.text,
   port: is.upTo(65_535),
   /** Anybody who knows it may start the job. `add` and `rotate` show it once. */
@@ -21,24 +21,21 @@ const triggerSchema = is.object({
 });
 export type Trigger = is.SchemaType<typeof triggerSchema>;
 
-/** The address of a listener. */
 export type Address = Pick<Trigger, 'host' | 'port'>;
 
 export const listTriggers = (home: Home): string[] => listTemplates(home.triggers);
 export const readTrigger = (home: Home, name: string): Found<Trigger> =>
   readTemplate(home.trigger(name), triggerSchema);
 
-/** Replaces the record of a trigger. Throws system errors: ENOENT if the trigger was removed. */
+/** Throws ENOENT if the trigger was removed. */
 export const replaceTrigger = (home: Home, trigger: Trigger): void =>
   writeShared(home.trigger(trigger.name).record, withChecksum(trigger));
 
 export const isLoopback = (host: string): boolean => host === '::1' || host.startsWith('127.');
 export const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
-/** An address in a URL. */
 export const hostText = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
-/** The URL of a trigger. If it listens on all addresses, with the name of this machine. */
 export const urlOf = ({ name, host, port }: Pick<Trigger, 'name' | 'host' | 'port'>): string =>
   `http://${isWildcard(host) ? hostname() : hostText(host)}:${port}/${name}`;
 

@@ -4,26 +4,20 @@
  */
 import { withChecksum } from '../../base/checksum.ts';
 import { writeAtomic } from '../../base/fs/atomic-write.ts';
-import { readRecord } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
+import { readValid } from '../home/records.ts';
 import type { State } from '../state.ts';
 import { readLogSize } from './log.ts';
 
-const startSchema = is.object({
-  v: is.version(1),
-  attempt: is.count,
-  log: is.count,
-  err: is.count,
-});
+const startSchema = is.object({ v: is.version(1), attempt: is.count, log: is.count, err: is.count });
 
-/** Records that an attempt begins here. Throws a system error. */
 export function writeAttemptStart(job: JobPaths, attempt: number): void {
   const [log, err] = [readLogSize(job) ?? 0, readLogSize(job, 'err') ?? 0];
   writeAtomic(job.attemptStart, withChecksum({ v: 1, attempt, log, err }), 'none');
 }
 
-/** The offset at which the output of the state's attempt begins. What is before it is of failed attempts. */
+/** The offset at which the output of the state's attempt begins. Before it is that of failed attempts. */
 export function readAttemptStart(
   job: JobPaths,
   { attempt, status }: Pick<State, 'attempt' | 'status'>,
@@ -32,9 +26,8 @@ export function readAttemptStart(
   if (attempt === 1) return 0;
   // read before the record: if there is no record of this attempt yet, all of this is of earlier ones
   const size = readLogSize(job, stream) ?? 0;
-  const stored = readRecord(job.attemptStart);
-  const start = stored.kind === 'text' ? is.parseSchema(startSchema, stored.text) : undefined;
-  if (start?.ok && start.value.attempt >= attempt) return start.value[stream];
+  const start = readValid(job.attemptStart, startSchema);
+  if (start && start.attempt >= attempt) return start[stream];
   return status.phase === 'queued' ? size : 0;
 }
 
@@ -44,5 +37,4 @@ export const headingOf = (attempt: number, attempts: number, how: string): strin
 
 const HEADING = /^\[bgjob: attempt \d+ of \d+(, after it [^\]]*)?\]$/;
 
-/** Whether a line of a log is such a heading. */
 export const isHeading = (line: string): boolean => HEADING.test(line);

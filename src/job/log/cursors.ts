@@ -16,20 +16,18 @@ const pathOf = (job: JobPaths, stream: Stream, reader: string): string =>
   `${job.cursors}/${stream}.${reader}`;
 
 export interface Cursor {
-  /** The byte offset of the next read. */
   at: number;
   /** The offset at which the log last began anew. If it was emptied since, everything in it is new. */
   floor: number;
 }
 
-/** The cursor of a reader; undefined if it has none. */
 export function readCursor(job: JobPaths, stream: Stream, reader: string): Cursor | undefined {
   const stored = readRecord(pathOf(job, stream, reader));
   const found = stored.kind === 'text' ? /^(\d{1,15})(?: (\d{1,15}))?\n$/.exec(stored.text) : null;
   return found ? { at: Number(found[1]), floor: Number(found[2] ?? 0) } : undefined;
 }
 
-/** Stores the cursor of a reader. Throws system errors. */
+/** Throws system errors. */
 export function writeCursor(job: JobPaths, stream: Stream, reader: string, { at, floor }: Cursor): void {
   for (const dir of [job.dir, dirname(job.cursors)]) requireDirectory(dir, true);
   makeDirectory(job.cursors);

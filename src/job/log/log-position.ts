@@ -13,29 +13,26 @@ export class LogPosition {
   static readonly none = new LogPosition(0, Buffer.alloc(0));
 
   private constructor(
-    /** The offset behind the remembered bytes. */
     readonly end: number,
     private readonly bytes: Buffer,
   ) {}
 
-  /** The position `end`, with the bytes before it as they are now. */
   static at(fd: number, end: number): LogPosition {
     const bytes = Buffer.alloc(Math.min(REMEMBERED_BYTES, end));
     return new LogPosition(end, bytes.subarray(0, readAt(fd, bytes, end - bytes.length)));
   }
 
-  /** The position behind `bytes`, which were just read at offset `from`. */
+  /** The position behind `bytes`, which were just read at `from`. */
   after(from: number, bytes: Buffer): LogPosition {
     const all = from === this.end ? Buffer.concat([this.bytes, bytes.subarray(-REMEMBERED_BYTES)]) : bytes;
     return new LogPosition(from + bytes.length, Buffer.from(all.subarray(-REMEMBERED_BYTES)));
   }
 
-  /** The offset of the remembered bytes. */
   get from(): number {
     return this.end - this.bytes.length;
   }
 
-  /** Whether a file still has these bytes there. Bytes in the hole are not compared. */
+  /** Bytes in the hole are not compared. */
   isIn(fd: number, hole = { from: 0, to: 0 }): boolean {
     const now = Buffer.alloc(this.bytes.length);
     if (readAt(fd, now, this.from) !== now.length) return false;
@@ -44,12 +41,10 @@ export class LogPosition {
     return parts.every(([from, to]) => now.subarray(from, to).equals(this.bytes.subarray(from, to)));
   }
 
-  /** This position in a record. */
   get record(): { end: number; sum: string } {
     return { end: this.end, sum: checksum(this.bytes.toString('latin1')) };
   }
 }
 
-/** Whether a file still has the bytes of a recorded position. */
 export const matchesPosition = (fd: number, { end, sum }: LogPosition['record']): boolean =>
   LogPosition.at(fd, end).record.sum === sum;

@@ -9,9 +9,11 @@
  * further, the reader takes over its numbers. When the record counts less far, the reader stays ahead of it
  * by that distance: the offsets of a reader never decrease.
  */
-import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync } from 'node:fs';
+import { fileOf, isSameFile } from '../../base/fs/file-id.ts';
+import { openToRead } from '../../base/fs/open-file.ts';
 import { readAt, readRecord } from '../../base/fs/read-record.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
 import { countLines, startOfLastLines } from './last-lines.ts';
 import { LogPosition, matchesPosition } from './log-position.ts';
@@ -19,47 +21,37 @@ import { emptiedAt, isSameTrimming, readTrimmed, type Trimming } from './trim-re
 
 export type { Stream } from '../home/paths.ts';
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-
 /** After so many reads that trimming overtook, a read returns nothing. */
 const MOST_TRIES = 50;
 
-/** The least length of a hole. */
 const HOLE_BYTES = 4096;
 
-/** A piece of a log. */
 export interface Piece {
   bytes: Buffer;
   from: number;
   to: number;
-  /** The size of the log when it was read, bytes. */
   size: number;
-  /** How many of the requested bytes before `from` are gone. */
   gone: number;
-  /** How many bytes before `from` are gone because the job emptied its log. */
+  /** Bytes that are gone because the job emptied its log. */
   emptied: number;
 }
 
-/** An open log. Its size is read anew at each use. */
+/** Its size is read anew at each use. */
 export class Log {
-  /** The highest offset known to this reader. */
   private highest = 0;
-  /** The bytes before the end of the last read, and the offset of the first byte of the file at that time. */
+  /** The bytes before the end of the last read, and where the file began at that time. */
   private position = LogPosition.none;
   private positionBase = 0;
-  /** The last recorded emptying that this reader knows; undefined before the first read. */
+  /** Undefined before the first read. */
   private recordedFloor: number | undefined;
   /** Where the log began anew, if this reader noticed that before the owner recorded it. */
   private noticed: number | undefined;
   /** How far the offsets of this reader are ahead of the recorded ones. */
   private ahead = 0;
-  /** The record of the attempt whose log this is: where its output begins. Each attempt has another. */
+  /** The record of where the output of this log's attempt begins. Each attempt has another. */
   private attempt: string;
-  /** The last record that was read. */
   private known: Trimming | null = null;
-  /** The offset at which `next` continues. */
   private at = 0;
-  /** The last emptying that `next` reported. */
   private reportedFloor = 0;
 
   private constructor(
@@ -70,18 +62,16 @@ export class Log {
     this.attempt = this.readAttempt();
   }
 
-  /** Undefined if there is no log, or something else than a file stands at its path. */
   static open(job: JobPaths, stream: Stream = 'log'): Log | undefined {
-    const fd = openFile(job[stream]);
+    const fd = openToRead(job[stream]);
     return fd === undefined ? undefined : new Log(fd, job, stream);
   }
 
-  /** How many bytes the job has written, including those that are gone. */
   get size(): number {
     return this.readExtent().size;
   }
 
-  /** The bytes that `--max-log` took; null if it took none. */
+  /** Null: `--max-log` took none. */
   get gap(): { from: number; to: number } | null {
     const { trimming } = this.readExtent();
     return trimming && trimming.to > trimming.from ? { from: trimming.from, to: trimming.to } : null;
@@ -97,20 +87,14 @@ export class Log {
     return this.readExtent().trimming?.floor ?? 0;
   }
 
-  /** Whether offsets are approximate: without holes, bytes written during a rotation are not counted. */
+  /** Whether offsets are approximate: without holes a rotation loses bytes without counting them. */
   get isApproximate(): boolean {
     return (this.readExtent().trimming?.keep ?? 0) > 0;
   }
 
   /** Whether a descriptor is this very file. A reader that writes there would follow its own output. */
   isSameFile(fd: number): boolean {
-    try {
-      const [mine, other] = [fstatSync(this.fd), fstatSync(fd)];
-      return mine.dev === other.dev && mine.ino === other.ino;
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-      return false;
-    }
+    return attemptQuietly(() => isSameFile(fileOf(this.fd), fileOf(fd))) === true;
   }
 
   close(): void {
@@ -118,9 +102,8 @@ export class Log {
   }
 
   /**
-   * The bytes from `from` up to `to` that exist. The piece ends at a gap. If `from` is in a gap, the piece
-   * begins at the end of the gap with the requested length, and `gone` is the number of skipped bytes.
-   * `into`: a buffer to reuse for the bytes.
+   * The bytes from `from` that exist, up to `to` or a gap. In a gap, the piece begins behind it with the
+   * requested length, and `gone` counts the skipped bytes. `into`: a buffer to reuse.
    */
   read(from: number, to: number, into?: Buffer): Piece {
     for (let tries = 1; ; tries++) {
@@ -158,17 +141,17 @@ export class Log {
   /** Whether a later attempt writes another file, because this one was moved away or removed. */
   get isPast(): boolean {
     if (this.readAttempt() === this.attempt) return false;
-    const fd = openFile(this.job[this.stream]);
+    const fd = openToRead(this.job[this.stream]);
     if (fd === undefined) return false;
     const isPast = !this.isSameFile(fd);
     closeSync(fd);
     return isPast;
   }
 
-  /** Continues with the log of a later attempt, after `next` found nothing more. False if there is none. */
+  /** Continues with the log of a later attempt, after `next` found nothing more, if there is one. */
   reopen(): boolean {
     if (!this.isPast) return false;
-    const fd = openFile(this.job[this.stream]);
+    const fd = openToRead(this.job[this.stream]);
     if (fd === undefined) return false;
     closeSync(this.fd);
     [this.fd, this.attempt] = [fd, this.readAttempt()];
@@ -178,14 +161,13 @@ export class Log {
     return true;
   }
 
-  /** Whether `next` would return something. */
   get hasMore(): boolean {
     const { size, trimming } = this.readExtent();
     return size > this.at || (trimming?.floor ?? 0) > this.reportedFloor || this.isPast;
   }
 
   /**
-   * The bytes that follow the last call, as many as `into` holds. After an emptying, those from the new
+   * The bytes that follow the last call, as many as `into` holds; after an emptying, those from the new
    * beginning on.
    */
   next(into: Buffer): Piece {
@@ -227,7 +209,6 @@ export class Log {
     return { ...piece, bytes, from: piece.from + start, gone: trimmed + emptied, emptied };
   }
 
-  /** The first `lines` lines within `limitBytes`, up to a gap. */
   firstLines(lines: number, limitBytes: number): Piece {
     const piece = this.read(0, limitBytes);
     let end = 0;
@@ -245,7 +226,7 @@ export class Log {
     return this.known;
   }
 
-  /** What is gone and how much was written, both of the same instant, in the numbers of this reader. */
+  /** What is gone and how much was written, of the same instant, in the numbers of this reader. */
   private readExtent(): LogExtent {
     for (let tries = 1; ; tries++) {
       const recorded = this.recorded();
@@ -270,7 +251,6 @@ export class Log {
     }
   }
 
-  /** Adapts the numbers of this reader to the last recorded emptying. */
   private updateFloor(floor: number): void {
     const isFirst = this.recordedFloor === undefined;
     if (this.recordedFloor === floor) return;
@@ -289,7 +269,6 @@ export class Log {
     for (const key of ['at', 'reportedFloor', 'highest', 'positionBase'] as const) this[key] += further;
   }
 
-  /** The record in the numbers of this reader. */
   private numbered(recorded: Trimming | null): Trimming | null {
     if (this.noticed !== undefined) {
       if (!recorded?.mark || !matchesPosition(this.fd, recorded.mark)) return emptiedAt(this.noticed);
@@ -312,8 +291,7 @@ export class Log {
   }
 
   /**
-   * Whether a recorded cut is of a file that was emptied since: neither its position nor its hole is in the
-   * file.
+   * Whether a recorded cut is of a file that was emptied since: neither its position nor its hole is there.
    */
   private isVoid(trimming: Trimming | null): boolean {
     if (!trimming?.mark || trimming.keep || matchesPosition(this.fd, trimming.mark)) return false;
@@ -347,14 +325,13 @@ export class Log {
     return { bytes: bytes.subarray(0, got), from, to: from + got, size, gone: from - asked, emptied };
   }
 
-  /** Fills `bytes` from the side files and the log; returns the number of bytes. */
   private readSides(trimming: Trimming, bytes: Buffer, from: number): number {
     let got = 0;
     for (let at = from; got < bytes.length; at = from + got) {
       const isHead = at < trimming.from;
       const isLog = at >= trimming.base;
       if (isLog && trimming.turning) break;
-      const fd = isLog ? this.fd : openFile(this.job.sideFile(this.stream, isHead ? 0 : trimming.keep));
+      const fd = isLog ? this.fd : openToRead(this.job.sideFile(this.stream, isHead ? 0 : trimming.keep));
       if (fd === undefined) break;
       const start = isHead ? trimming.floor : isLog ? trimming.base : trimming.to;
       const end = isHead ? trimming.from : isLog ? Number.POSITIVE_INFINITY : trimming.base;
@@ -368,25 +345,12 @@ export class Log {
   }
 }
 
-/** What is gone of a log, and how much was written. */
 interface LogExtent {
   trimming: Trimming | null;
   size: number;
 }
 
-/** Opens a file for reading; undefined if there is none, or it is no regular file. A FIFO does not block. */
-function openFile(path: string): number | undefined {
-  try {
-    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (fstatSync(fd).isFile()) return fd;
-    closeSync(fd);
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
-  return undefined;
-}
-
-/** How many bytes a job has written to a log, including trimmed ones; undefined if there is no log. */
+/** With trimmed bytes; undefined if there is no log. */
 export function readLogSize(job: JobPaths, stream: Stream = 'log'): number | undefined {
   const log = Log.open(job, stream);
   const size = log?.size;

@@ -3,10 +3,11 @@
  * appends a sample at most once a second: 16 bytes, the wall time in milliseconds and the size in bytes, as
  * little-endian doubles. It is a convenience: nothing fails if it is missing, damaged, or cannot be written.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, promises } from 'node:fs';
+import { constants, fstatSync, lstatSync, promises } from 'node:fs';
 import { writeAsync } from '../../base/fs/atomic-write.ts';
+import { closing, openToRead } from '../../base/fs/open-file.ts';
 import { readAt } from '../../base/fs/read-record.ts';
-import { errnoOf, ignoreSystemError, systemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, systemError } from '../../base/result.ts';
 import type { JobPaths } from '../home/paths.ts';
 
 const SAMPLE_BYTES = 16;
@@ -14,13 +15,9 @@ const LIMIT_BYTES = 1024 * 1024;
 const APART_MS = 1000;
 
 const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
-/** No link is followed, and a FIFO without a reader is refused. */
 const APPEND = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
 
-/**
- * Whether the index exists. Throws EMLINK for something that must not be changed: no regular file, or one
- * with a second name.
- */
+/** Throws EMLINK for what must not be changed: no regular file, or one with a second name. */
 function existsAlone(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat && (!stat.isFile() || stat.nlink > 1)) throw systemError('EMLINK', path);
@@ -28,26 +25,18 @@ function existsAlone(path: string): boolean {
 }
 
 function readSamples(job: JobPaths): Buffer {
-  let fd: number | undefined;
-  try {
-    fd = openSync(job.times, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) return Buffer.alloc(0);
-    const bytes = Buffer.alloc(Math.min(stat.size, 2 * LIMIT_BYTES));
+  const fd = openToRead(job.times);
+  if (fd === undefined) return Buffer.alloc(0);
+  const read = () => {
+    const bytes = Buffer.alloc(Math.min(fstatSync(fd).size, 2 * LIMIT_BYTES));
     const got = readAt(fd, bytes, 0);
     // a full disk may have cut off the last sample
     return bytes.subarray(0, got - (got % SAMPLE_BYTES));
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return Buffer.alloc(0);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+  };
+  return attemptQuietly(() => closing(fd, read)) ?? Buffer.alloc(0);
 }
 
-/**
- * The size of the log at a time (milliseconds since 1970), by the last sample before it; 0 if there is none.
- */
+/** The size of the log at a time, by the last sample before it; 0 if there is none. */
 export function readOffsetAt(job: JobPaths, atMs: number): number {
   const samples = readSamples(job);
   let [offset, last] = [0, 0];
@@ -61,10 +50,8 @@ export function readOffsetAt(job: JobPaths, atMs: number): number {
   return offset;
 }
 
-/** The size at the last sample; 0 if there is none. */
 export const readLastSize = (job: JobPaths): number => readOffsetAt(job, Number.POSITIVE_INFINITY);
 
-/** Writes the index. Each owner has one. */
 export class TimeIndex {
   private lastMs = Number.NEGATIVE_INFINITY;
   private lastSize = 0;
@@ -72,10 +59,7 @@ export class TimeIndex {
   private writing: Promise<void> | undefined;
   constructor(private readonly job: JobPaths) {}
 
-  /**
-   * Adds a sample if the size changed and the last sample is a second old (`monotonicMs`); with `last`,
-   * without that delay.
-   */
+  /** Adds a sample if the size changed and the last one is a second old; `last`: without that delay. */
   note(size: number, monotonicMs: number, last = false): void {
     if (size <= this.lastSize || this.writing) return;
     if (!last && monotonicMs - this.lastMs < APART_MS) return;
@@ -103,7 +87,7 @@ export class TimeIndex {
     this.bytes += SAMPLE_BYTES;
   }
 
-  /** Removes an incomplete sample, and every second sample of a long index. Returns the size. */
+  /** Removes an incomplete sample, and every second one of a long index. Returns the size. */
   private async repair(): Promise<number> {
     let samples = readSamples(this.job);
     if (samples.length >= LIMIT_BYTES) {

@@ -8,10 +8,9 @@
 import { existsSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { writeAsync, writeAtomic } from '../../base/fs/atomic-write.ts';
-
-import { readRecord } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
+import { readValid } from '../home/records.ts';
 
 const trimmingSchema = is.object({
   /** The bytes from `from` up to `to` are gone, or will be in a moment. */
@@ -19,24 +18,17 @@ const trimmingSchema = is.object({
   to: is.count,
   /** The offset of the first byte of the file. With holes it equals `floor`. */
   base: is.since(is.count, 0),
-  /**
-   * The number of the side file with the bytes from `to` up to `base`. 0: the file system has holes.
-   * Otherwise offsets are approximate.
-   */
+  /** The number of the side file with the bytes from `to` up to `base`; 0: the file system has holes. */
   keep: is.since(is.count, 0),
   /** The file is being emptied by a rotation: its bytes must not be read. */
   turning: is.since(is.flag, false),
-  /** The offset at which the log began anew because it was emptied. All bytes before it are gone. */
+  /** The log began anew at this offset because it was emptied. All bytes before are gone. */
   floor: is.since(is.count, 0),
   /** The log was moved away: its path leads to another file, or to none. */
   moved: is.since(is.flag, false),
-  /**
-   * The end of the file when this was recorded. A later owner cuts the file only if these bytes are still
-   * there.
-   */
+  /** The end of the file at that time. A later owner cuts the file only if these bytes are still there. */
   mark: is.since(is.nullable(is.object({ end: is.count, sum: is.text })), null),
 });
-/** What is gone of one log, and where the rest is. */
 export type Trimming = is.SchemaType<typeof trimmingSchema>;
 
 /** Numbers that do not fit together are refused: with them a reader would skip bytes that exist. */
@@ -55,23 +47,19 @@ const trimmedSchema = is.object({
 });
 export type Trimmed = is.SchemaType<typeof trimmedSchema>;
 
-/** The record. If there is none, or it cannot be read, nothing is gone. */
+/** If there is no record, or it cannot be read, nothing is gone. */
 export function readTrimmed(job: JobPaths): Trimmed {
   const none: Trimmed = { v: 1, log: null, err: null };
   // most jobs have no record, and a failed open costs an error object
   if (!existsSync(job.trimmed)) return none;
-  const stored = readRecord(job.trimmed);
-  const parsed = stored.kind === 'text' ? is.parseSchema(trimmedSchema, stored.text) : undefined;
-  return parsed?.ok ? parsed.value : none;
+  return readValid(job.trimmed, trimmedSchema) ?? none;
 }
 
-/** How many bytes `--max-log` took from a log. */
 export function readTrimmedBytes(job: JobPaths, stream: Stream = 'log'): number {
   const trimming = readTrimmed(job)[stream];
   return trimming ? trimming.to - trimming.from : 0;
 }
 
-/** How many bytes are gone because the log was emptied. */
 export const readEmptiedBytes = (job: JobPaths, stream: Stream = 'log'): number =>
   readTrimmed(job)[stream]?.floor ?? 0;
 
@@ -79,24 +67,17 @@ export const readEmptiedBytes = (job: JobPaths, stream: Stream = 'log'): number 
 export const isAway = (job: JobPaths, stream: Stream = 'log'): boolean =>
   readTrimmed(job)[stream]?.moved === true || !existsSync(job[stream]);
 
-/** The record for a log that was emptied at this offset. */
 export const emptiedAt = (floor: number): Trimming => ({
   ...{ from: floor, to: floor, base: floor, floor },
   ...{ keep: 0, turning: false, moved: false, mark: null },
 });
 
-/** Whether two records agree on all offsets. */
 export const isSameTrimming = (a: Trimming | null, b: Trimming | null): boolean =>
   JSON.stringify(a) === JSON.stringify(b);
 
-/** Publishes the record without blocking, for a cut whose file operations wait too. See writeAsync. */
-export async function writeTrimmed(job: JobPaths, trimmed: Trimmed): Promise<void> {
-  await writeAsync(job.trimmed, withChecksum(trimmed));
-}
+export const writeTrimmed = (job: JobPaths, trimmed: Trimmed): Promise<void> =>
+  writeAsync(job.trimmed, withChecksum(trimmed));
 
-/**
- * Publishes the record at once, for steps between which nothing else may happen. Not flushed. Throws a system
- * error.
- */
+/** At once, for steps between which nothing else may happen. Not flushed. Throws system errors. */
 export const writeTrimmedNow = (job: JobPaths, trimmed: Trimmed): void =>
   writeAtomic(job.trimmed, withChecksum(trimmed), 'none');

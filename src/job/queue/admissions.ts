@@ -6,23 +6,19 @@ import { readlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
 import { claimLink, claimNext, listNumbers } from '../../base/fs/generation-claim.ts';
-import { ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import { parseId } from '../home/ids.ts';
 import type { QueuePaths } from '../home/paths.ts';
 import type { JobId } from '../spec.ts';
 
-/** One admission; `number` is its sequence number. */
 export interface Admission {
   number: number;
   id: JobId;
-  /** The sandbox of the process that admitted the job: see sandboxKey. */
+  /** Of the process that admitted the job: see sandboxKey. */
   sandbox: string;
 }
 
-/**
- * All admissions in order. A file that is not of ours has id 0. `known`: a cache, because admissions never
- * change.
- */
+/** All admissions in order; a foreign file has id 0. `known`: a cache, because admissions never change. */
 export function listAdmissions(queue: QueuePaths, known = new Map<number, Admission>()): Admission[] {
   const admissions = listNumbers(queue.dir, 'start')
     .sort((a, b) => a - b)
@@ -33,16 +29,11 @@ export function listAdmissions(queue: QueuePaths, known = new Map<number, Admiss
 }
 
 function readAdmission(queue: QueuePaths, number: number): Admission {
-  try {
-    const [id, sandbox = ''] = readlinkSync(queue.admission(number)).split('.');
-    return { number, id: parseId(id!) ?? 0, sandbox };
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-    return { number, id: 0, sandbox: '' };
-  }
+  const target = attemptQuietly(() => readlinkSync(queue.admission(number))) ?? '';
+  const [id, sandbox = ''] = target.split('.');
+  return { number, id: parseId(id!) ?? 0, sandbox };
 }
 
-/** Records the admission of a job and returns its number. */
 export function claimAdmission(queue: QueuePaths, id: JobId, sandbox: string): number {
   requireDirectory(queue.dir, true);
   return claimNext(queue.dir, 'start', (path) => claimLink(path, `${id}.${sandbox}`));

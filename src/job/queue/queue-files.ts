@@ -7,7 +7,7 @@
 import { closeSync, existsSync, linkSync, renameSync, rmdirSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { removeQuietly, syncDir, touch, writeHint, writeShared } from '../../base/fs/atomic-write.ts';
-import { inspectDirectory, makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
+import { inspectDirectory, makeDirectory, makeOwnDirectory } from '../../base/fs/directories.ts';
 import { createExclusive } from '../../base/fs/open-file.ts';
 import { namesIn, readRecord } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf } from '../../base/result.ts';
@@ -15,6 +15,7 @@ import * as is from '../../base/schema.ts';
 import { admitQueues, type Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
 import { isName } from '../home/project.ts';
+import { readValid } from '../home/records.ts';
 import type { JobId, Placement, Spec } from '../spec.ts';
 import { entryName, idOfEntry, NO_QUEUE } from './queue-order.ts';
 
@@ -23,16 +24,13 @@ const slotsSchema = is.object({ v: is.version(1), slots: is.count });
 export const MOST_SLOTS = 10_000;
 export const DEFAULT_SLOTS = 1;
 
-/** The names of all queues, including that of jobs without a queue. */
 export const listQueues = (home: Home): string[] =>
   namesIn(home.queues).filter((name) => isQueueName(name) && isQueue(home, name));
 
 const isQueueName = (name: string): boolean => name === NO_QUEUE || isName(name);
-/** Whether a queue exists. */
 export const isQueue = (home: Home, name: string): boolean =>
   inspectDirectory(home.queue(name).dir) === 'ours';
 
-/** Creates a queue if it does not exist. */
 export function makeQueue(home: Home, name: string): QueuePaths {
   for (let tries = 1; ; tries++) {
     try {
@@ -48,10 +46,8 @@ function makeDirectories(home: Home, name: string): QueuePaths {
   const queue = home.queue(name);
   admitQueues(home);
   const made = makeDirectory(home.queues);
-  const madeQueue = makeDirectory(queue.dir);
-  requireDirectory(queue.dir, true);
-  makeDirectory(queue.waiting);
-  requireDirectory(queue.waiting, true);
+  const madeQueue = makeOwnDirectory(queue.dir);
+  makeOwnDirectory(queue.waiting);
   if (madeQueue) {
     syncDir(queue.dir);
     syncDir(home.queues);
@@ -60,12 +56,9 @@ function makeDirectories(home: Home, name: string): QueuePaths {
   return queue;
 }
 
-/** How many jobs of a queue may run at once. */
 export function readSlots(queue: QueuePaths): number {
   if (queue.dir.endsWith(`/${NO_QUEUE}`)) return Number.POSITIVE_INFINITY;
-  const stored = readRecord(queue.slots);
-  const parsed = stored.kind === 'text' ? is.parseSchema(slotsSchema, stored.text) : undefined;
-  return parsed?.ok ? parsed.value.slots : DEFAULT_SLOTS;
+  return readValid(queue.slots, slotsSchema)?.slots ?? DEFAULT_SLOTS;
 }
 
 export const writeSlots = (queue: QueuePaths, slots: number): void =>
@@ -80,22 +73,18 @@ export function setPaused(queue: QueuePaths, paused: boolean): void {
 
 // ---- entries of waiting jobs -----------------------------------------------------------------------------
 
-/** The file of an entry. */
 export interface EntryFile {
   folder: string;
   name: string;
 }
 
-/**
- * The folders with entries. `waiting` is last, so that a job of a batch that moves there for a retry is not
- * missed.
- */
+/** `waiting` is last, so that a job of a batch that moves there for a retry is not missed. */
 export const foldersOf = (queue: QueuePaths): string[] =>
   [...namesIn(queue.dir).filter((name) => /^batch\.\d{1,15}$/.test(name)), 'waiting']
     .map((name) => `${queue.dir}/${name}`)
     .filter((folder) => inspectDirectory(folder) === 'ours');
 
-/** All entries of a queue, in the order in which the jobs start. */
+/** In the order in which the jobs start. */
 export function listEntries(queue: QueuePaths): EntryFile[] {
   const files = foldersOf(queue).flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })));
   return files
@@ -106,7 +95,6 @@ export function listEntries(queue: QueuePaths): EntryFile[] {
 const folderOf = (home: Home, { queue, batch }: Placement): string =>
   batch === null ? home.queue(queue).waiting : home.queue(queue).batch(batch);
 
-/** The entry of a job; undefined if the job does not wait. */
 export function findEntry(home: Home, spec: Spec & { placement: Placement }): EntryFile | undefined {
   const { id, project, placement } = spec;
   const folder = folderOf(home, placement);
@@ -120,7 +108,7 @@ export function findEntry(home: Home, spec: Spec & { placement: Placement }): En
   return undefined;
 }
 
-/** Adds a job to a queue. Durable on return. */
+/** Durable on return. */
 export function addEntry(queue: QueuePaths, name: string): void {
   for (let tries = 1; ; tries++) {
     try {
@@ -143,7 +131,7 @@ export function addEntry(queue: QueuePaths, name: string): void {
 }
 const MOST_TRIES = 100;
 
-/** Replaces the entry of a job, so that it never has two. Durable on return. */
+/** A job never has two entries. Durable on return. */
 export function renameEntry(queue: QueuePaths, { folder, name: before }: EntryFile, name: string): void {
   renameSync(`${folder}/${before}`, `${queue.waiting}/${name}`);
   syncDir(queue.waiting);
@@ -151,13 +139,13 @@ export function renameEntry(queue: QueuePaths, { folder, name: before }: EntryFi
   stampQueue(queue);
 }
 
-/** Removes an entry. With the last entry of a batch, the batch's folder and environment are removed. */
+/** With the last entry of a batch, its folder and environment go. */
 export function removeEntry({ folder, name }: EntryFile): void {
   removeQuietly(`${folder}/${name}`);
   removeEmptyBatch(folder);
 }
 
-/** Renames the entry of a job to its live marker, so that the job is always in one of both lists. */
+/** Renames the entry to the live marker, so that the job is always in one of both lists. */
 export function markStarted(home: Home, id: JobId, { folder, name }: EntryFile): void {
   renameSync(`${folder}/${name}`, `${home.live}/${id}`);
   removeEmptyBatch(folder);
@@ -174,7 +162,7 @@ function removeEmptyBatch(folder: string): void {
   removeQuietly(`${batch[1]}/env.${batch[2]}`);
 }
 
-/** Moves a job within its queue; false if it does not wait any more. */
+/** False if the job does not wait any more. */
 export function moveEntry(queue: QueuePaths, { folder, name }: EntryFile, rank: number): boolean {
   const moved = `${String(rank).padStart(6, '0')}${name.slice(6)}`;
   try {
@@ -188,7 +176,6 @@ export function moveEntry(queue: QueuePaths, { folder, name }: EntryFile, rank: 
   return true;
 }
 
-/** Tells processes with a list of the entries to read them again. */
 export function stampQueue(queue: QueuePaths): void {
   attemptQuietly(() => writeHint(queue.stamp, `${process.pid}.${process.hrtime.bigint()}\n`));
 }
@@ -200,20 +187,16 @@ export function readStamp(queue: QueuePaths): string {
 
 // ---- batches ---------------------------------------------------------------------------------------------
 
-/** Creates the folder of a batch, hidden until revealBatch. */
 export function hideBatch(queue: QueuePaths, first: JobId): string {
   const folder = queue.hidden(first);
   makeDirectory(folder);
   return folder;
 }
 
-/**
- * So many entries are hard links to one empty file: fewer than any file system allows, and far cheaper than a
- * file for each.
- */
+/** So many entries are hard links to one empty file, which is far cheaper than a file for each. */
 const NAMES_PER_FILE = 1000;
 
-/** Adds the `nth` entry to a hidden folder; `names` are all entries so far. Not flushed. */
+/** `names` are all entries so far. Not flushed. */
 export function addHiddenEntry(folder: string, names: string[], nth: number): void {
   const path = `${folder}/${names[nth]}`;
   const first = nth - (nth % NAMES_PER_FILE);
@@ -228,7 +211,7 @@ export function addHiddenEntry(folder: string, names: string[], nth: number): vo
   if (!isMade) closeSync(createExclusive(path));
 }
 
-/** Makes all jobs of a batch wait. Their records are durable. */
+/** Their records are durable. */
 export function revealBatch(queue: QueuePaths, hidden: string, first: JobId): void {
   syncDir(hidden);
   renameSync(hidden, queue.batch(first));

@@ -12,23 +12,19 @@ import type { Dependency, JobId, Placement } from '../spec.ts';
 export const NO_QUEUE = '-';
 
 export const MOST_PRIORITY = 99_999;
-/**
- * The rank of priority 0. Below the ranks of all priorities is room for jobs that were moved to the front.
- */
+/** The rank of priority 0. Below the ranks of all priorities is room for jobs moved to the front. */
 const MIDDLE_RANK = 500_000;
 const FRONT_RANK = MIDDLE_RANK - MOST_PRIORITY - 1;
 
-/** The length of the dependencies in a name, at most. A longer list is read from the spec. */
+/** A longer list is read from the spec. */
 const MOST_DEPENDENCY_TEXT = 120;
 
-/** The facts in the name of an entry. */
 export interface QueueEntry {
   name: string;
   rank: number;
   id: JobId;
   sandbox: string;
   project: string;
-  /** Milliseconds since 1970. */
   notBefore: number | null;
   /** `spec`: the list is too long for a name. */
   after: Dependency[] | 'spec';
@@ -39,14 +35,11 @@ export const rankOf = (priority: number): number => MIDDLE_RANK - priority;
 const BACK_RANK = MIDDLE_RANK + MOST_PRIORITY + 1;
 const LAST_RANK = 999_999;
 
-/** The first of `count` ranks before all of `ranks`. */
 export const rankBefore = (ranks: number[], count = 1): number =>
   Math.max(0, ranks.reduce((least, rank) => Math.min(least, rank), FRONT_RANK) - count);
-/** A rank behind all of `ranks`. */
 export const rankBehind = (ranks: number[]): number =>
   Math.min(LAST_RANK, ranks.reduce((most, rank) => Math.max(most, rank), BACK_RANK) + 1);
 
-/** A rank as it is shown: a priority, or that the job was moved. */
 export const priorityOf = (rank: number): number | 'first' | 'last' =>
   rank <= FRONT_RANK ? 'first' : rank >= BACK_RANK ? 'last' : MIDDLE_RANK - rank;
 
@@ -62,7 +55,6 @@ function dependencyText(after: Dependency[]): string {
   return text.length > MOST_DEPENDENCY_TEXT ? '.a' : `.a${text}`;
 }
 
-/** The name of a job's entry. `rank` and `notBefore` if they differ from those of the spec. */
 export function entryName(
   id: JobId,
   project: string,
@@ -76,7 +68,6 @@ export function entryName(
 
 const ENTRY = /^(\d{6})\.(\d{15})\.([0-9a-z]+)\.([0-9a-z]+)(?:\.t(\d{1,16}))?(?:\.a((?:[es]\d{1,15})*))?$/;
 
-/** The facts in a name; undefined if it is not the name of an entry. */
 export function parseQueueEntry(name: string): QueueEntry | undefined {
   const match = ENTRY.exec(name);
   if (!match) return undefined;
@@ -100,7 +91,6 @@ export const idOfEntry = (name: string): JobId =>
   /^\d{6}\.\d{15}\./.test(name) ? Number(name.slice(7, 22)) : 0;
 
 export const rankOfEntry = (name: string): number => Number(name.slice(0, 6));
-/** The key of the project in a name. */
 export function projectOfEntry(name: string): string {
   const from = name.indexOf('.', 23) + 1;
   const to = name.indexOf('.', from);
@@ -118,11 +108,9 @@ export type Fate =
 export type Readiness =
   | { kind: 'ready' }
   | { kind: 'skip'; why: string }
-  /** It waits for this time, milliseconds since 1970. */
   | { kind: 'time'; at: number }
   | { kind: 'after'; ids: JobId[] };
 
-/** Whether a job may start, as far as time and other jobs decide that. */
 export function judgeReadiness(
   notBefore: number | null,
   after: Dependency[],

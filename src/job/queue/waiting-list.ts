@@ -9,7 +9,7 @@ import { idOfEntry, projectOfEntry } from './queue-order.ts';
 const DOT = 46;
 const mayBeEntry = (name: string): boolean => name.charCodeAt(6) === DOT && name.charCodeAt(22) === DOT;
 
-/** The names of all entries of a queue, in the order in which the jobs start. */
+/** In the order in which the jobs start. */
 export function entryNames(queue: QueuePaths): string[] {
   const folders = foldersOf(queue).map((folder) => namesIn(folder));
   const names = folders.length === 1 ? folders[0]! : folders.flat();
@@ -19,7 +19,7 @@ export function entryNames(queue: QueuePaths): string[] {
   return names.every(mayBeEntry) ? names : names.filter(mayBeEntry);
 }
 
-/** The ids of all waiting jobs, unsorted; `isWanted` decides by the key of the project. */
+/** `isWanted` decides by the key of the project. */
 export function queuedIds(home: Home, isWanted: (key: string) => boolean = () => true): JobId[] {
   const ids = new Set<JobId>();
   for (const name of listQueues(home))

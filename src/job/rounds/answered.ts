@@ -15,12 +15,12 @@
 import { existsSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { claim, removeQuietly, writeShared } from '../../base/fs/atomic-write.ts';
-import { makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
+import { makeOwnDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import { projectKey } from '../home/job-index.ts';
-import { readChecked } from '../home/records.ts';
+import { readChecked, readValid } from '../home/records.ts';
 import { isQueue } from '../queue/queue-files.ts';
 import type { JobId } from '../spec.ts';
 import { type IdRanges, idRangesSchema, isInRanges } from './id-ranges.ts';
@@ -35,7 +35,6 @@ export interface RoundKey {
 const boundsFields = { upTo: is.count, open: idRangesSchema };
 export type Bounds = { upTo: JobId; open: IdRanges };
 
-/** Whether the end of a job is reported. */
 export const isEndAnswered = ({ upTo, open }: Bounds, id: JobId): boolean =>
   id <= upTo && !isInRanges(open, id);
 
@@ -45,7 +44,6 @@ const answeredSchema = is.object({
   queue: is.nullable(is.text),
   from: is.count,
   ...boundsFields,
-  /** The jobs of the round. */
   jobs: idRangesSchema,
   /** How many failures count, and the one with the lowest id. */
   failed: is.count,
@@ -59,22 +57,19 @@ const sinceSchema = is.object({ v: is.version(1), ...boundsFields });
 // ---- paths -----------------------------------------------------------------------------------------------
 
 const sinceFile = (home: Home): string => `${home.rounds}/since`;
-/** The folder of a project's rounds; null: all projects. */
+/** Null: all projects. */
 export const roundsFolder = (home: Home, project: string | null): string =>
   `${home.rounds}/${project === null ? '-' : projectKey(project)}`;
 const stemOf = ({ queue }: RoundKey): string => (queue === null ? 'all' : `queue.${queue}`);
 
-/** Creates that folder if it does not exist. */
 export function makeRoundsFolder(home: Home, project: string | null): string {
   const folder = roundsFolder(home, project);
-  for (const path of [home.rounds, folder]) {
-    makeDirectory(path);
-    requireDirectory(path, true);
-  }
+  makeOwnDirectory(home.rounds);
+  makeOwnDirectory(folder);
   return folder;
 }
 
-/** The records of a round key, the highest first. */
+/** The highest first. */
 function recordsOf(folder: string, owner: RoundKey): { name: string; upTo: JobId }[] {
   const stem = `${stemOf(owner)}.`;
   return namesIn(folder)
@@ -85,22 +80,18 @@ function recordsOf(folder: string, owner: RoundKey): { name: string; upTo: JobId
 
 // ---- the last answered round -----------------------------------------------------------------------------
 
-/**
- * The last answered round; undefined if there is none, or its record is damaged: then its jobs are reported
- * again.
- */
+/** Undefined if there is none, or its record is damaged: then its jobs are reported again. */
 export function readAnsweredRound(home: Home, owner: RoundKey): AnsweredRound | undefined {
   const folder = roundsFolder(home, owner.project);
   for (const { name } of recordsOf(folder, owner)) {
-    const found = readChecked(`${folder}/${name}`, name, answeredSchema);
+    const found = readValid(`${folder}/${name}`, answeredSchema);
     // two projects may share a key
-    if (found.kind === 'read' && found.value.project === owner.project && found.value.queue === owner.queue)
-      return found.value;
+    if (found?.project === owner.project && found.queue === owner.queue) return found;
   }
   return undefined;
 }
 
-/** Records an answered round. If another process recorded a higher one meanwhile, this changes nothing. */
+/** If another process recorded a higher one meanwhile, this changes nothing. */
 export function writeAnsweredRound(home: Home, round: AnsweredRound): void {
   const folder = makeRoundsFolder(home, round.project);
   writeShared(`${folder}/${stemOf(round)}.${round.upTo}`, withChecksum({ v: 1, ...round }));
@@ -110,16 +101,13 @@ export function writeAnsweredRound(home: Home, round: AnsweredRound): void {
 
 // ---- ends from before ------------------------------------------------------------------------------------
 
-/**
- * Records that all ends so far, except those of `open`, count as reported. Only the first such record counts.
- */
+/** All ends so far, except those of `open`, count as reported. Only the first such record counts. */
 export function claimSince(home: Home, bounds: Bounds): void {
-  makeDirectory(home.rounds);
-  requireDirectory(home.rounds, true);
+  makeOwnDirectory(home.rounds);
   claim(sinceFile(home), withChecksum({ v: 1, ...bounds }));
 }
 
-/** That record; undefined if there is none. If it is damaged, no end counts as reported. */
+/** If it is damaged, no end counts as reported. */
 export function readSince(home: Home): Bounds | undefined {
   const found = readChecked(sinceFile(home), 'since', sinceSchema);
   if (found.kind === 'absent') return undefined;
@@ -131,8 +119,8 @@ export function readSince(home: Home): Bounds | undefined {
 const RECORD = /^(?:all|queue\.(.+))\.(\d{1,15})$/;
 
 /**
- * Removes the records of rounds whose jobs are all gone, if the queue or project is gone too. `lowest` is the
- * lowest id that has a directory.
+ * Removes the records of rounds whose jobs (below `lowest`) are all gone, if the queue or project is gone
+ * too.
  */
 export function pruneAnsweredRounds(home: Home, lowest: JobId): void {
   for (const key of namesIn(home.rounds)) {
@@ -147,6 +135,6 @@ export function pruneAnsweredRounds(home: Home, lowest: JobId): void {
 }
 
 function isProjectGone(path: string): boolean {
-  const found = readChecked(path, path, answeredSchema);
-  return found.kind === 'read' && found.value.project !== null && !existsSync(found.value.project);
+  const project = readValid(path, answeredSchema)?.project ?? null;
+  return project !== null && !existsSync(project);
 }

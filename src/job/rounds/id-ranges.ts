@@ -2,7 +2,6 @@
 import * as is from '../../base/schema.ts';
 import type { JobId } from '../spec.ts';
 
-/** The first and the last id of a range. */
 const rangeSchema: is.Schema<[JobId, JobId]> = (value, at) => {
   const [from, to] = is.listOf(is.count)(value, at);
   if (from === undefined || to === undefined || from > to) throw new is.SchemaError(`${at} is not a range`);
@@ -32,6 +31,5 @@ export function isInRanges(ranges: IdRanges, id: JobId): boolean {
   return low < ranges.length && ranges[low]![0] <= id;
 }
 
-/** The number of ids. */
 export const countIds = (ranges: IdRanges): number =>
   ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);

@@ -8,7 +8,7 @@ import { writeShared } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
-import { readChecked } from '../home/records.ts';
+import { readValid } from '../home/records.ts';
 import { makeRoundsFolder, roundsFolder } from './answered.ts';
 
 const failureSchema = is.object({
@@ -25,7 +25,6 @@ const failureSchema = is.object({
   stopped: is.flag,
   automatic: is.flag,
 });
-/** A failed job that gc removed. */
 export type RemovedFailure = is.SchemaType<typeof failureSchema>;
 
 const removedSchema = is.object({
@@ -33,8 +32,8 @@ const removedSchema = is.object({
   project: is.text,
   failures: is.listOf(failureSchema),
   /**
-   * The highest id of the other removed jobs, per queue (null: no queue) and by whether a round of the
-   * project leaves them out.
+   * The highest id of the other removed jobs, per queue and by whether a round of the project leaves them
+   * out.
    */
   ended: is.listOf(is.object({ queue: is.nullable(is.text), leftOut: is.flag, upTo: is.count })),
 });
@@ -47,19 +46,14 @@ const STORED_MS = 30 * 86_400_000;
 const NONE: RemovedJobs = { failures: [], ended: [] };
 
 export function readRemoved(home: Home, project: string): RemovedJobs {
-  const found = readChecked(`${roundsFolder(home, project)}/removed`, 'removed', removedSchema);
-  return found.kind === 'read' && found.value.project === project ? found.value : NONE;
+  const found = readValid(`${roundsFolder(home, project)}/removed`, removedSchema);
+  return found?.project === project ? found : NONE;
 }
 
-/** The removed jobs of all projects. */
-export function readAllRemoved(home: Home): RemovedJobs[] {
-  return namesIn(home.rounds).flatMap((name) => {
-    const found = readChecked(`${home.rounds}/${name}/removed`, 'removed', removedSchema);
-    return found.kind === 'read' ? found.value : [];
-  });
-}
+export const readAllRemoved = (home: Home): RemovedJobs[] =>
+  namesIn(home.rounds).flatMap((name) => readValid(`${home.rounds}/${name}/removed`, removedSchema) ?? []);
 
-/** Adds jobs that are about to be removed. Failures older than 30 days are dropped. */
+/** Adds jobs that are about to be removed. */
 export function writeRemoved(home: Home, project: string, added: RemovedJobs, now: number): void {
   const before = readRemoved(home, project);
   const failures = new Map([...before.failures, ...added.failures].map((one) => [one.id, one]));
