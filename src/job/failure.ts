@@ -1,14 +1,12 @@
 /**
- * All expected failures, and their exit codes. A failure carries facts: names, ids, kinds, error names.
- * cli/messages/failures.ts makes the text: what happened, why, and what to type next. Three kinds of fields
- * hold text already: `message` and `hint` of a `usage` failure, and `why` or `how` where the reason was
+ * All expected failures, and their exit codes. A failure carries facts; cli/messages/failures.ts makes the
+ * text. Fields with text are `message` and `hint` of `usage`, and `why` or `how` where the reason was
  * recorded as text.
  */
 import type { BaseFailure } from '../base/result.ts';
 
 export { ok } from '../base/result.ts';
 
-/** Why the home directory cannot be used. */
 type HomeTrouble =
   | 'not-a-directory'
   | 'symbolic-link'
@@ -52,7 +50,6 @@ export type PauseTrouble =
   /** These processes did not stop. */
   | { kind: 'not-stopped'; pids: number[] };
 
-/** What is wrong with a config.json, or with one key of it. */
 export type ConfigTrouble =
   | { kind: 'unreadable'; why: string }
   | { kind: 'unknown'; known: string[] }
@@ -66,7 +63,7 @@ export interface KnownJob {
   state: string;
 }
 
-/** A job of another project that a reference might have meant. */
+/** A job of another project that may have been meant. */
 export interface JobElsewhere {
   id: number;
   name: string | null;
@@ -85,11 +82,9 @@ export type Failure =
   | { code: 'not-waiting'; id: number; state: string; inQueue: boolean }
   | { code: 'no-such-starter'; kind: 'schedule' | 'trigger'; name: string; known: string[] }
   | { code: 'starter-taken'; kind: 'schedule' | 'trigger'; name: string }
-  /** Another process claimed this time, or this delivery, before. */
   | { code: 'started-before'; name: string }
   /** A newer bgjob added the schedule or trigger, with options that this one does not know. */
   | { code: 'starter-newer'; name: string; why: string }
-  /** The scheduler or the listener does not answer. */
   | { code: 'not-served'; kind: 'schedules' | 'triggers'; id: number | null; why: string }
   /** `meant`: the call that was meant. `line`: the words, which are a shell line. */
   | { code: 'command-not-found'; command: string; meant?: string; line?: string }
@@ -101,7 +96,6 @@ export type Failure =
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
-  /** The job cannot be paused or resumed. */
   | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: PauseTrouble }
   /** The job waits in its queue, or its script, input or stored environment is gone. */
   | {
@@ -128,10 +122,7 @@ export type Failure =
   | { code: 'bad-lines'; file: string; bad: BadLine[]; left: number }
   /** `again`: the command that does it anyway; for `meanwhile`, the same command. */
   | { code: 'skill-refused'; path: string; trouble: SkillTrouble; again: string }
-  /**
-   * How much was sent: `lines`, `bytes`, and `halfBytes` of one more line. `how`: the outcome of the job as
-   * text.
-   */
+  /** What was sent: `lines`, `bytes`, and `halfBytes` of one more line. `how`: the outcome as text. */
   | {
       code: 'not-sent';
       id: number;
@@ -164,7 +155,6 @@ export const EXIT = {
   notFound: 127,
 } as const;
 
-/** The exit code of a command that failed. */
 export function exitCodeOfFailure(failure: Failure): number {
   if (failure.code === 'command-not-found') return EXIT.notFound;
   if (failure.code === 'command-not-executable') return EXIT.notExecutable;

@@ -20,27 +20,21 @@ import { signalOfCode } from './signals.ts';
 import type { Outcome, Phase, Status, StatusOf, Stop } from './state.ts';
 
 export type Event =
-  /** The job got a slot of its queue. */
   | { type: 'admitted' }
   /** A job that it waits for failed or is gone. */
   | { type: 'skipped'; at: number; why: string }
-  /** The attempt failed, and there will be another. */
   | { type: 'retried'; notBefore: number }
-  /** The shim was started. */
   | { type: 'started'; at: number; monotonicMs: number }
-  /** The supervisor found, before it started the shim, that the job cannot start. */
   | { type: 'start-failed'; at: number; why: string; code: number }
   | { type: 'stop-requested'; stop: Stop }
   | { type: 'limit-reached'; stop: Stop }
   /** `pause` or `resume` left the request with this number. */
   | { type: 'pause-requested'; request: number; by: string; at: number; monotonicMs: number }
   | { type: 'resume-requested'; request: number; monotonicMs: number }
-  /** bgjob is about to signal the job's processes. */
   | { type: 'signalled'; signal: string }
   /**
-   * The main process ended. `code` is null if no process recorded the exit status. `known` is false if no
-   * process saw the end: then `at` is the time at which the process was found dead. `tookMs` is its run time,
-   * if the wall clock was changed meanwhile.
+   * `code` null: no process recorded the exit status. `known` false: no process saw the end, and `at` is when
+   * the process was found dead. `tookMs`: the run time, if the wall clock was changed meanwhile.
    */
   | { type: 'main-ended'; at: number; code: number | null; known?: boolean; tookMs?: number | null }
   /** No process of the job is left, or the rest survives SIGKILL. */
@@ -55,7 +49,7 @@ export const SHIM_KILLED = 'its shim was killed; the exit status is unknown';
 
 const stay = <S extends Status>(status: S): Status => status;
 
-/** The end is the time stamp of a file, and the clock for those may be some milliseconds behind. */
+/** The end is the time stamp of a file, whose clock may be some milliseconds behind. */
 const notBefore = (startedAt: number, at: number): number => Math.max(startedAt, at);
 
 /** The outcome for exit status `code`, after the stop `stop` (if any) and the signals `sent`. */
@@ -68,15 +62,16 @@ function outcomeOf(code: number | null, stop: Stop | null, sent: string[]): Outc
   return { kind: 'exited', code, afterKill: stop !== null };
 }
 
-const cancelled = (stop: Stop): StatusOf<'ended'> => ({
+const neverStarted = (endedAt: number, outcome: Outcome, stop: Stop | null = null): StatusOf<'ended'> => ({
   phase: 'ended',
   startedAt: null,
-  endedAt: stop.at,
+  endedAt,
   endKnown: true,
   tookMs: null,
-  outcome: { kind: 'cancelled' },
+  outcome,
   stop,
 });
+const cancelled = (stop: Stop): StatusOf<'ended'> => neverStarted(stop.at, { kind: 'cancelled' }, stop);
 
 /** Also for a paused job: a stop resumes it. */
 const stopping = (
@@ -94,15 +89,7 @@ const stopping = (
 const TABLE: Table = {
   queued: {
     admitted: () => ({ phase: 'starting' }),
-    skipped: (_, { at, why }) => ({
-      phase: 'ended',
-      startedAt: null,
-      endedAt: at,
-      endKnown: true,
-      tookMs: null,
-      outcome: { kind: 'skipped', why },
-      stop: null,
-    }),
+    skipped: (_, { at, why }) => neverStarted(at, { kind: 'skipped', why }),
     retried: stay,
     started: stay,
     'start-failed': stay,
@@ -124,15 +111,7 @@ const TABLE: Table = {
       startedMonotonicMs: monotonicMs,
       holding: null,
     }),
-    'start-failed': (_, { at, why, code }) => ({
-      phase: 'ended',
-      startedAt: null,
-      endedAt: at,
-      endKnown: true,
-      tookMs: null,
-      outcome: { kind: 'failed', why, code },
-      stop: null,
-    }),
+    'start-failed': (_, { at, why, code }) => neverStarted(at, { kind: 'failed', why, code }),
     'stop-requested': (_, { stop }) => cancelled(stop),
     'limit-reached': stay,
     'pause-requested': stay,
@@ -219,16 +198,15 @@ const TABLE: Table = {
   },
 };
 
-/** The status after an event. Pure. An event without effect returns the same object. */
+/** An event without effect returns the same object. */
 export function nextStatus(status: Status, event: Event): Status {
   const step = TABLE[status.phase][event.type] as (status: Status, event: Event) => Status;
   return step(status, event);
 }
 
 /**
- * The ended status of a job that has no owner to record its end. `stops` are the requests so far; only those
- * from before the end count. `startedAt` is the start of a job that no owner recorded as running; null if
- * unknown.
+ * The end of a job without an owner. Of the requests `stops`, those from before the end count. `startedAt`:
+ * the start of a job that no owner recorded as running; null: unknown.
  */
 export function endWithoutOwner(
   status: Status,

@@ -10,8 +10,8 @@ import type { draftSchema, Spec } from './spec.ts';
 type DraftFields = SchemaType<typeof draftSchema>;
 
 /**
- * Each key of a draft: `known` to every program that knows queues, or a test whether the job needs a program
- * that knows the key. The compiler refuses a draft key that is not listed here.
+ * `known` to every program that knows queues, or a test whether the job needs a program that knows the key.
+ * The compiler refuses a draft key that is not listed here.
  */
 const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => boolean) } = {
   name: 'known',
@@ -42,10 +42,7 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
 
 type Needing = Pick<DraftFields, 'stdin' | 'pty' | 'onExit' | 'notify' | 'placement'>;
 
-/**
- * What the program that starts this job must know. Empty for a job that does not wait: the program that adds
- * it also starts it.
- */
+/** Empty for a job that does not wait: the program that adds it also starts it. */
 export function needsOf(draft: Needing): string[] {
   if (draft.placement === null) return [];
   return Object.entries(NEEDED).flatMap(([key, isNeeded]) =>
@@ -55,24 +52,21 @@ export function needsOf(draft: Needing): string[] {
   );
 }
 
-/** The needs that a program with these `knows` does not know. */
 export const missingOf = (needs: string[], knows: string[]): string[] =>
   needs.filter((key) => !knows.includes(key));
 
-/** The needs that this program knows. */
 export const KNOWN_NEEDS = Object.entries(NEEDED).flatMap(([key, needed]) =>
   needed === 'known' ? [] : [key],
 );
 
-/** The needs of a job that this program does not know. If there are any, it must not start the job. */
+/** If there are any, this program must not start the job. */
 export const unknownNeeds = ({ needs }: Pick<Spec, 'needs'>): string[] => missingOf(needs, KNOWN_NEEDS);
 
-/** Why this program must not start the job; null: it may. */
+/** Null: it may start the job. */
 export function whyUnable(needing: Pick<Spec, 'needs'>): string | null {
   const unknown = unknownNeeds(needing);
   return unknown.length === 0 ? null : `a newer bgjob added it; this one does not know ${needText(unknown)}`;
 }
 
-/** Needs as options: `onExit` is `--on-exit`. */
 export const needText = (needs: string[]): string =>
   needs.map((key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`).join(', ');

@@ -6,10 +6,7 @@ import { constants } from 'node:os';
 
 const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries(constants.signals));
 
-/**
- * `TERM`, `sigterm`, `15` as `SIGTERM`; undefined for anything else. Of two names for a number, the one that
- * signalOfCode gives.
- */
+/** `TERM`, `sigterm`, `15` as `SIGTERM`. Of two names for a number, the one that signalOfCode gives. */
 export function parseSignal(text: string): NodeJS.Signals | undefined {
   const upper = text.toUpperCase();
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`;
@@ -19,6 +16,5 @@ export function parseSignal(text: string): NodeJS.Signals | undefined {
 
 const nameOf = (number: number): string | undefined => [...NUMBERS].find(([, n]) => n === number)?.[0];
 
-/** The signal that an exit status above 128 may mean. */
 export const signalOfCode = (code: number): string | undefined =>
   code > 128 ? nameOf(code - 128) : undefined;

@@ -9,39 +9,33 @@ import { identitySchema } from './identity.ts';
 /** A positive whole number. Ids ascend and are never given twice. */
 export type JobId = number;
 
-/** Where stdin comes from; null in a spec: /dev/null. */
+/** Null in a spec: /dev/null. */
 const stdinSchema = is.variant('kind', {
   /** From `send`, until `send --eof`. */
   hold: {},
-  /** From a file of the caller. */
   file: { path: is.text },
   /** From the copy that `run` made in the job's directory. */
   kept: {},
 });
 export type Stdin = is.SchemaType<typeof stdinSchema>;
 
-/** The size of a terminal in characters. */
 const terminalSchema = is.object({ columns: is.count, rows: is.count });
 export type TerminalSize = is.SchemaType<typeof terminalSchema>;
 
 /** Whether `send` can write to the job. */
 export const isSendable = ({ stdin }: { stdin: Stdin | null }): boolean => stdin?.kind === 'hold';
 
-/** The words of `--notify`. A spec has null for `never`. */
+/** A spec has null for `never`. */
 export const NOTIFY_WHENS = ['always', 'failure', 'never'] as const;
 export type NotifyWhen = (typeof NOTIFY_WHENS)[number];
 
-/**
- * The terminal of one session. Its path alone is not enough: after the session another user may have a
- * terminal of that name.
- */
+/** The terminal of one session. After it another user may have a terminal of that name. */
 const callerTerminalSchema = is.object({
   path: is.text,
-  /** Major and minor device number in one, as the kernel has them. */
+  /** The device number, as the kernel has it. */
   device: is.count,
   /** The leader of the session. */
   leader: identitySchema,
-  /** The variable TERM. */
   type: is.text,
 });
 export type CallerTerminal = is.SchemaType<typeof callerTerminalSchema>;
@@ -56,14 +50,11 @@ const noticeSchema = is.object({
 });
 export type Notice = is.SchemaType<typeof noticeSchema>;
 
-/** Whether a hook process must run after the end. */
 export const hasHook = ({ onExit, notify }: { onExit: string | null; notify: Notice | null }): boolean =>
   onExit !== null || notify !== null;
 
-/** The facts about an end that isNotified needs. */
 interface End {
   outcome: { kind: string };
-  /** The exit code that `wait` gives. */
   code: number;
   stop: { cause: string } | null;
 }
@@ -72,13 +63,11 @@ interface End {
 export const isNotified = ({ when }: Notice, { outcome, code, stop }: End): boolean =>
   when === 'always' || (code !== 0 && outcome.kind !== 'cancelled' && stop?.cause !== 'kill');
 
-/** What started a job that was not typed. */
 const originSchema = is.variant('kind', {
   /** `at`: the time for which the job was due; null: `cron run`. */
   schedule: { name: is.text, at: is.nullable(is.time) },
   /** `delivery`: the id that the sender gave it, if any. */
   trigger: { name: is.text, delivery: is.nullable(is.text) },
-  /** A service job. */
   own: { serves: is.literal('schedules', 'triggers') },
 });
 export type Origin = is.SchemaType<typeof originSchema>;
@@ -87,7 +76,6 @@ export type Origin = is.SchemaType<typeof originSchema>;
 const dependencySchema = is.object({ id: is.count, any: is.flag });
 export type Dependency = is.SchemaType<typeof dependencySchema>;
 
-/** How a job waits before it starts. */
 const placementSchema = is.object({
   /** The queue. `-` holds the jobs that wait for something and are in no queue; it has no slots. */
   queue: is.text,
@@ -95,10 +83,7 @@ const placementSchema = is.object({
   priority: is.integer,
   notBefore: is.nullable(is.time),
   after: is.listOf(dependencySchema),
-  /**
-   * Where the job may run: engine/queue/confinement.ts makes it of user, namespaces, limits and control
-   * group.
-   */
+  /** See engine/queue/confinement.ts. */
   sandbox: is.text,
   cgroup: is.text,
   umask: is.upTo(0o777),
@@ -109,7 +94,6 @@ const placementSchema = is.object({
 });
 export type Placement = is.SchemaType<typeof placementSchema>;
 
-/** What a command line, a schedule or a trigger says of a job. */
 const draftFields = {
   name: is.nullable(is.text),
   /** The command; its first word is an absolute path. */
@@ -132,38 +116,28 @@ const draftFields = {
   /** The limit of the log on disk, bytes, and what happens there. Jobs of 0.1.0 have no limit. */
   maxLogBytes: is.since(is.nullable(is.count), null),
   onMaxLog: is.since(is.literal('trim', 'kill'), 'trim'),
-  /** stderr has a log of its own, `out/err`. */
   split: is.since(is.flag, false),
   stdin: is.since(is.nullable(stdinSchema), null),
   /** The job runs in a terminal of this size, and `send` can write to it. */
   pty: is.since(is.nullable(terminalSchema), null),
   /** Null: the job starts at once. */
   placement: is.since(is.nullable(placementSchema), null),
-  /**
-   * How often it is repeated after a failure, and the first delay in milliseconds. Each further delay is
-   * twice as long.
-   */
+  /** Retries after a failure, and the first delay in milliseconds; each further one is twice as long. */
   retry: is.since(is.count, 0),
   backoffMs: is.since(is.count, 0),
-  /** A shell line that runs after the end. */
   onExit: is.since(is.nullable(is.text), null),
   notify: is.since(is.nullable(noticeSchema), null),
 };
-/** A job that is not started yet, as a job template holds it. */
 export const draftSchema = is.object(draftFields);
 
 export const specSchema = is.object({
-  /**
-   * 2 if `needs` is not empty: a program that does not know `needs` cannot read version 2, and so does not
-   * start the job.
-   */
+  /** 2 with `needs`: a program without them cannot read it, and does not start the job. */
   v: is.version(1, 2),
   id: is.count,
   /** The keys of this spec that the starting program must know; see job/needs.ts. */
   needs: is.since(is.listOf(is.text), []),
   ...draftFields,
   parent: is.nullable(is.count),
-  /** The job of which this one is a restart. */
   restartOf: is.since(is.nullable(is.count), null),
   /** The schedule, trigger or service that started it; null: a user did. */
   origin: is.since(is.nullable(originSchema), null),

@@ -10,12 +10,12 @@ import { identitySchema } from './identity.ts';
 import { specSchema } from './spec.ts';
 
 /**
- * The first signal of a stop, recorded before it is sent. A process that continues the stop sends no second
- * one, and counts the same grace.
+ * The first signal of a stop, recorded before it is sent. A process that continues the stop counts the same
+ * grace.
  */
 export const firstSignalSchema = is.object({
   v: is.version(1),
-  /** The time before the signal, in clock ticks since boot. Younger processes get no signal. */
+  /** In clock ticks since boot, before the signal. Younger processes get none. */
   ticks: is.count,
   /** When the stop began; the grace counts from here. */
   monotonicMs: is.amount,
@@ -27,7 +27,6 @@ export type FirstSignal = is.SchemaType<typeof firstSignalSchema>;
 export const stopSchema = is.object({
   /** What asked, as text: `kill`, `the --timeout of 10m`. */
   by: is.text,
-  /** What began the stop. */
   cause: is.literal('kill', 'timeout', 'idle-timeout', 'max-log'),
   signal: is.text,
   graceMs: is.count,
@@ -55,16 +54,16 @@ const outcomeSchema = is.variant('kind', {
 });
 export type Outcome = is.SchemaType<typeof outcomeSchema>;
 
-/** The time of the end, if it may be shown; null: no process saw the end. */
+/** Null: no process saw the end. */
 export const shownEnd = ({ endedAt, endKnown }: Pick<Attempt, 'endedAt' | 'endKnown'>): number | null =>
   endKnown ? endedAt : null;
 
-/** The run time in milliseconds; null: the job never started, or no process saw the end. */
+/** Null: the job never started, or no process saw the end. */
 export function ranMs({ startedAt, endedAt, endKnown, tookMs }: Omit<Attempt, 'outcome'>): number | null {
   return startedAt === null || !endKnown ? null : (tookMs ?? Math.max(0, endedAt - startedAt));
 }
 
-/** The exit code for an outcome, as all commands pass it on. */
+/** As all commands pass it on. */
 export function exitCodeOf(outcome: Outcome): number {
   switch (outcome.kind) {
     case 'exited':
@@ -83,13 +82,10 @@ export function exitCodeOf(outcome: Outcome): number {
   }
 }
 
-/** The pauses of a running job. */
 const pauseSchema = is.object({
   /** The number of the last request that was done. */
   request: is.count,
-  /** The length of all finished pauses. */
   pausedMs: is.amount,
-  /** The current pause. */
   since: is.nullable(is.object({ at: is.time, monotonicMs: is.amount, by: is.text })),
 });
 
@@ -109,10 +105,7 @@ const statusSchema = is.variant('phase', {
     stop: stopSchema,
     /** The signals of bgjob to the main process so far. */
     sent: is.listOf(is.text),
-    /**
-     * Set when the main process ended while the rest of the tree is still being stopped. `code` null: not
-     * recorded.
-     */
+    /** The main process ended, and the rest of the tree is still being stopped. `code` null: not recorded. */
     ended: is.nullable(
       is.object({
         code: is.nullable(exitCode),
@@ -124,16 +117,12 @@ const statusSchema = is.variant('phase', {
   },
   ended: {
     startedAt: is.nullable(is.time),
-    /**
-     * If no process saw the end (`endKnown` false), the last sign of life: only for order and age, never
-     * shown.
-     */
+    /** If `endKnown` is false, the last sign of life: only for order and age, never shown. */
     endedAt: is.time,
     endKnown: is.since(is.flag, true),
-    /** The run time, if the wall clock was changed meanwhile: then the two times do not tell it. */
+    /** If the wall clock was changed meanwhile: then the two times do not tell it. */
     tookMs: is.since(is.nullable(is.amount), null),
     outcome: outcomeSchema,
-    /** The stop that was requested before the end. */
     stop: is.nullable(stopSchema),
   },
 });
@@ -142,7 +131,6 @@ export type Phase = Status['phase'];
 export type StatusOf<P extends Phase> = Extract<Status, { phase: P }>;
 export type LivePhase = Exclude<Phase, 'ended'>;
 
-/** A failed attempt that was followed by another. */
 const attemptSchema = is.object({
   startedAt: is.nullable(is.time),
   endedAt: is.time,
@@ -157,18 +145,13 @@ export const stateSchema = is.object({
   /** The owner that wrote this: `owner.N`. */
   generation: is.count,
   attempt: is.count,
-  /** The attempts before this one. */
   attempts: is.since(is.listOf(attemptSchema), []),
   status: statusSchema,
-  /** How many processes the stop found. */
   stopped: is.count,
   /** How many of them did not end within the grace and got SIGKILL. */
   forced: is.since(is.count, 0),
-  /** The processes that the job left running when it ended. */
   left: is.listOf(identitySchema),
-  /**
-   * Set at the end: the size of the log, and a copy of the spec, so that a long list reads one file per job.
-   */
+  /** Set at the end, with a copy of the spec, so that a long list reads one file per job. */
   logBytes: is.nullable(is.count),
   spec: is.nullable(specSchema),
 });
@@ -181,9 +164,7 @@ export type Crash = is.SchemaType<typeof crashSchema>;
 export const ownerSchema = is.object({
   v: is.version(1),
   identity: identitySchema,
-  /**
-   * The needs that the owner's program knows, see job/needs.ts; empty for versions that do not know `needs`.
-   */
+  /** See job/needs.ts. */
   knows: is.since(is.listOf(is.text), []),
   /** The inode of the job's directory, which a copy does not share. Null: not recorded. */
   directory: is.since(is.nullable(is.text), null),

@@ -6,7 +6,7 @@ import { quote } from '../base/text/shell-quote.ts';
 import type { JobId, Spec } from './spec.ts';
 import type { LivePhase, State, Status, StatusOf } from './state.ts';
 
-/** The states of a job, each in one word: for people, in JSON and in BGJOB_OUTCOME. */
+/** For people, in JSON and in BGJOB_OUTCOME. */
 export const STATE_WORDS = [
   ...(['queued', 'starting', 'running', 'stopping', 'paused'] as const),
   ...(['exited', 'killed', 'timed-out', 'cancelled', 'skipped', 'start-failed', 'lost'] as const),
@@ -14,24 +14,16 @@ export const STATE_WORDS = [
 ] as const;
 export type StateWord = (typeof STATE_WORDS)[number];
 
-/** A job at one moment. */
 export type JobView =
   /** `runs`: a process of it is known to run. */
   | { kind: 'unreadable'; id: JobId; why: string; runs?: boolean }
   | { kind: 'elsewhere'; id: JobId; spec: Spec; machine: string }
-  | {
-      kind: 'live';
-      id: JobId;
-      spec: Spec;
-      status: StatusOf<LivePhase>;
-      state: State | null;
-    }
+  | { kind: 'live'; id: JobId; spec: Spec; status: StatusOf<LivePhase>; state: State | null }
   | { kind: 'ended'; id: JobId; spec: Spec; status: StatusOf<'ended'>; state: State | null };
 export type EndedView = Extract<JobView, { kind: 'ended' }>;
 export type UnreadableView = Extract<JobView, { kind: 'unreadable' }>;
 export type LiveView = Extract<JobView, { kind: 'live' }>;
 
-/** The current pause; null: the job is not paused. */
 export const pauseOf = (status: Status) =>
   status.phase === 'running' ? (status.holding?.since ?? null) : null;
 
@@ -43,26 +35,20 @@ export function stateWord(view: JobView): StateWord {
   return kind === 'failed' ? 'start-failed' : kind;
 }
 
-/** The command on one line, as typed. */
+/** As typed. */
 export function commandText(spec: Pick<Spec, 'line' | 'words' | 'script'>): string {
   const text = spec.line ?? spec.words.map(quoteWord).join(' ');
   return spec.script === null ? text : `${text} (${spec.script.summary})`;
 }
 
-/**
- * The shell that runs the job: `bash`, or `sh` if there was no bash; null: it is neither a shell line nor a
- * script.
- */
-export function shellOf({
-  argv,
-  line,
-  script,
-}: Pick<Spec, 'argv' | 'line' | 'script'>): 'bash' | 'sh' | null {
+/** `sh` if there was no bash; null: neither a shell line nor a script. */
+export function shellOf(spec: Pick<Spec, 'argv' | 'line' | 'script'>): 'bash' | 'sh' | null {
+  const { argv, line, script } = spec;
   const isLine = line !== null && argv.at(-1) === line && argv.includes('-c');
   const program = argv[0]!.slice(argv[0]!.lastIndexOf('/') + 1);
   return (isLine || script !== null) && (program === 'bash' || program === 'sh') ? program : null;
 }
 
-/** A word quoted for the shell, if it must be. bash expands the `~` of `a=~` and `a=b:~` too. */
+/** bash expands the `~` of `a=~` and `a=b:~` too. */
 export const quoteWord = (word: string): string =>
   /^(?!(.*[=:])?~)[\w@%+=:,./~-]+$/.test(word) ? word : quote(word);

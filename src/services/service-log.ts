@@ -3,7 +3,7 @@ import { writeAll } from '../base/fs/atomic-write.ts';
 import { attemptQuietly } from '../base/result.ts';
 import { safe } from '../base/text/sanitize.ts';
 
-/** Writes a line. On a full disk it is lost. */
+/** On a full disk the line is lost. */
 export function logLine(text: string): void {
   const time = new Date().toLocaleString('sv', { hour12: false });
   attemptQuietly(() => writeAll(1, Buffer.from(`${time} ${safe(text)}\n`)));

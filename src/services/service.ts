@@ -1,6 +1,5 @@
 /**
- * What scheduler and listener share: other processes wake them through a FIFO, and they end when unneeded, or
- * without home or job.
+ * What scheduler and listener share: a FIFO wakes them, and they end when unneeded, or without home or job.
  */
 import { Socket } from 'node:net';
 import { sleep, systemClock } from '../base/clock.ts';
@@ -18,14 +17,10 @@ import type { Found } from '../job/home/records.ts';
 import { whyUnable } from '../job/needs.ts';
 import type { JobId } from '../job/spec.ts';
 
-/**
- * The longest sleep of a service, milliseconds: the wall clock may be changed, and the machine may be
- * suspended.
- */
+/** The longest sleep, milliseconds: the wall clock may be changed, and the machine suspended. */
 export const POLL_MS = 10_000;
 const SHORT_MS = 50;
 
-/** The FIFO through which other processes wake a service. */
 export class WakeFifo {
   private socket: Socket | undefined;
   constructor(
@@ -41,7 +36,7 @@ export class WakeFifo {
     this.socket.resume();
   }
 
-  /** Resolves when another process wakes the service, or after so many milliseconds. */
+  /** After `ms` at the latest. */
   async wait(ms: number): Promise<void> {
     const over = new AbortController();
     const end = () => over.abort();
@@ -58,28 +53,23 @@ export class WakeFifo {
   }
 }
 
-/** The exit code after which the shell of a service starts its program again, see RESTART_LOOP. */
+/** See RESTART_LOOP. */
 export const RESTART = 129;
 
 /**
- * Whether a service must restart with the program file of now: an update replaced the program, and a newer
- * bgjob added a template with options that this one does not know. Without such a template it goes on,
- * because a listener must not miss a delivery.
+ * An update replaced the program, and a newer bgjob added a template with options that this one does not
+ * know. Without such a template a service goes on: a listener must not miss a delivery.
  */
 export const mustRestart = (readTemplates: () => Found<JobTemplate>[]): boolean =>
   isProgramReplaced() &&
   readTemplates().some((read) => read.kind === 'read' && whyUnable(read.value) !== null);
 
-/** The job of this process; null: none. */
 export function ownJob(): JobId | null {
   const id = Number(process.env['BGJOB_ID']);
   return Number.isSafeInteger(id) && id > 0 ? id : null;
 }
 
-/**
- * Claims to be the only instance of a service, after a previous one has ended; undefined: the service is not
- * needed any more.
- */
+/** After a previous one has ended; undefined: the service is not needed any more. */
 export async function waitForClaim(home: Home, folder: string, key: string): Promise<string | undefined> {
   for (;;) {
     if (!isWanted(home)) return undefined;
@@ -93,7 +83,7 @@ export async function waitForClaim(home: Home, folder: string, key: string): Pro
   }
 }
 
-/** Starts another instance if the job of this one has ended without a stop. */
+/** If the job of this one has ended without a stop. */
 export async function startSuccessor(home: Home, service: ServiceJob): Promise<void> {
   const own = ownJob();
   const view = own === null ? undefined : observe(home, own);
@@ -101,10 +91,7 @@ export async function startSuccessor(home: Home, service: ServiceJob): Promise<v
   await startService(home, service);
 }
 
-/**
- * Whether the home is still the opened one, and the job of this process lives. If not, nothing may be
- * started.
- */
+/** The home is still the opened one, and the job of this process lives. If not, nothing may be started. */
 export function isWanted(home: Home): boolean {
   const token = readRecord(`${home.path}/token`);
   if (token.kind !== 'text' || token.text.trim() !== home.token) return false;
@@ -112,7 +99,6 @@ export function isWanted(home: Home): boolean {
   return own === null || observe(home, own)?.kind === 'live';
 }
 
-/** Why a job could not be started, in a few words for the journal. */
 export function startFailureText(failure: Failure): string {
   if (failure.code === 'io') return `cannot ${failure.doing} ${failure.path}: ${failure.errno}`;
   if (failure.code === 'name-taken') return `job ${failure.id} has its name`;

@@ -24,7 +24,6 @@ import type { Supervision } from './supervision.ts';
 const DEAD_SOCKET_FD = 3;
 const POLL_MS = 1000;
 
-/** How the watcher starts the next adopter of this job. */
 export function adopterCall({ home, spec }: Supervision): AdopterCall {
   return {
     node: process.execPath,
@@ -62,20 +61,14 @@ export function adopt(supervision: Supervision): void {
   watchExit(supervision);
 }
 
-/**
- * Whether a dead owner put the job back into its queue. The process that takes it again becomes its owner
- * first.
- */
+/** Whether a dead owner put the job back into its queue: a process that takes it again owns it first. */
 export function isPutBack(job: JobPaths): boolean {
   const state = readState(job);
   if (state.kind !== 'read' || state.value.status.phase !== 'queued') return false;
   return state.value.generation >= highestGeneration(job);
 }
 
-/**
- * The supervisor died after it started the shim, before it published that. The record of the shim tells the
- * start.
- */
+/** The supervisor died before it published the start. The record of the shim tells the start. */
 function startedBefore(supervision: Supervision): void {
   const { job, owner } = supervision;
   // the record is blank until the shim writes it
@@ -90,10 +83,7 @@ function startedBefore(supervision: Supervision): void {
   });
 }
 
-/**
- * Our parent, if it is the watcher, which has `alive` open as we have. If the watcher was killed, our parent
- * is another process.
- */
+/** Our parent, unless the watcher was killed: the watcher has `alive` open as we have. */
 function findWatcher({ job, owner }: Supervision): number | undefined {
   const parent = process.ppid;
   const isWatcher = HAS_PROC
@@ -102,7 +92,7 @@ function findWatcher({ job, owner }: Supervision): number | undefined {
   return parent > 1 && isWatcher ? parent : undefined;
 }
 
-/** Kills the watcher: the end is published. */
+/** The end is published. */
 function endWatcher(supervision: Supervision): void {
   const watcher = findWatcher(supervision);
   if (watcher === undefined) return;

@@ -17,14 +17,10 @@ import { recordCrash } from './crash.ts';
 import { startNextJob } from './next-job.ts';
 import { Supervision } from './supervision.ts';
 
-/**
- * The ends of queued jobs come in quick succession: one scan of all processes, after this time, serves all of
- * them, milliseconds.
- */
+/** Queued jobs end in quick succession: one scan of all processes, after this time, serves all of them. */
 const POLL_MS = 1000;
 let suspects: Promise<(view: Pick<Supervision['spec'], 'id'>) => boolean> | undefined;
 
-/** Whether the job may have left a process running. */
 async function isSuspect({ home, spec, owner }: Supervision): Promise<boolean> {
   if (spec.placement === null) return true;
   suspects ??= systemClock.sleep(POLL_MS).then(() => {
@@ -35,12 +31,9 @@ async function isSuspect({ home, spec, owner }: Supervision): Promise<boolean> {
   return (await suspects)(spec);
 }
 
-/** How often the leftovers of a job are polled, milliseconds. */
 const LEFTOVERS_POLL_MS = 300;
 
-/**
- * `notifyWatcher` tells the watcher that the end is published; undefined: the job never started and has none.
- */
+/** `notifyWatcher` undefined: the job never started and has no watcher. */
 export async function finishAfterEnd(supervision: Supervision, notifyWatcher?: () => void): Promise<void> {
   try {
     await endInOrder(supervision, notifyWatcher);
@@ -83,9 +76,7 @@ async function endInOrder(supervision: Supervision, notifyWatcher?: () => void):
   await limit;
 }
 
-/**
- * Records the processes that the job left running: later, only this record proves that they are the job's.
- */
+/** Later, only this record proves that these processes are the job's. */
 async function recordLeftovers(supervision: Supervision): Promise<void> {
   const left = await supervision.processes();
   if (left.length === 0) return;
@@ -93,10 +84,7 @@ async function recordLeftovers(supervision: Supervision): Promise<void> {
   if (!supervision.home.isRemoved(supervision.job)) supervision.publish();
 }
 
-/**
- * Enforces the limit of the log after the end: trims it once more, and again as long as a leftover process
- * lives. The end is published, and no process waits for this.
- */
+/** Trims the log once more, and again as long as a leftover process lives. No process waits for this. */
 async function enforceLogLimit(supervision: Supervision): Promise<void> {
   const { trim, spec, job } = supervision;
   await trim.finish();

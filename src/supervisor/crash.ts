@@ -10,29 +10,21 @@ import type { JobPaths } from '../job/home/paths.ts';
 import { writeCrash } from '../job/home/records.ts';
 import { addLogNote } from '../job/log/log-note.ts';
 
-/** The part of a supervision that is needed here. */
 interface Owned {
   readonly job: JobPaths;
   readonly owner: { generation: number };
 }
 
-/** Records the error as that of the job's owner. */
 export function recordCrash({ job, owner }: Owned, thrown: unknown): void {
   writeCrash(job, owner.generation, { at: systemClock.now(), why: describeThrown(thrown) });
 }
 
-/** Records the error in the job's log too, because its owner ends. */
-function logCrash(owned: Owned, thrown: unknown): void {
-  recordCrash(owned, thrown);
-  addLogNote(owned.job, `unexpected error of its supervisor: ${describeThrown(thrown)}`);
-}
-
-/**
- * Records an uncaught error for all of these. Node then ends this process with an exit code that starts no
- * successor.
- */
+/** Node then ends this process with an exit code that starts no successor. */
 export function recordUncaughtErrors(all: () => Iterable<Owned>): void {
   process.on('uncaughtExceptionMonitor', (thrown) => {
-    for (const owned of all()) logCrash(owned, thrown);
+    for (const owned of all()) {
+      recordCrash(owned, thrown);
+      addLogNote(owned.job, `unexpected error of its supervisor: ${describeThrown(thrown)}`);
+    }
   });
 }

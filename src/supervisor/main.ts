@@ -34,7 +34,7 @@ import { runHook } from './run-hook.ts';
 import { startJob } from './start.ts';
 import { ALIVE_FD, Supervision } from './supervision.ts';
 
-/** How long an adopter waits for a home that was moved or locked, and how often it polls, milliseconds. */
+/** An adopter waits so long for a home that was moved or locked. */
 const AWAY_MS = 600_000;
 const AWAY_POLL_MS = 1000;
 
@@ -69,7 +69,6 @@ function main(): void {
   } else beginWhenHere(homePath!, Number(subject), mode!, systemClock.monotonic() + AWAY_MS);
 }
 
-/** Begins with the job as soon as its home is there. */
 function beginWhenHere(path: string, id: JobId, mode: string, untilMs: number): void {
   const home = homeOf(path, id);
   if (home === 'away') {
@@ -85,7 +84,6 @@ function begin(home: AnchoredHome, id: JobId, mode: string): void {
   else supervise(home, spec.value, mode);
 }
 
-/** The job that this process is about to supervise. */
 const booting = new Set<{ job: JobPaths; owner: Owner }>();
 
 function supervise(home: AnchoredHome, spec: Spec, mode: string): void {

@@ -22,13 +22,11 @@ const self = (): Identity => {
   return known;
 };
 
-/** The queues as this process knows them. */
 const snapshots = new Map<string, QueueSnapshot>();
 
 /**
- * Starts the next job of a job's queue, if there is room. `isLocked`: the ended job is still locked by this
- * process and frees its slot. A failure does not matter for the end of this job: the next bgjob command does
- * what is left.
+ * `isLocked`: the ended job is still locked by this process and frees its slot. A failure does not matter for
+ * its end: the next bgjob command does what is left.
  */
 export async function startNextJob(
   { home, spec, job, owner, mayStartNext, start, isOver }: Supervision,
@@ -58,10 +56,7 @@ export async function startNextJob(
   }
 }
 
-/**
- * Becomes the owner of an admitted job, whose FIFO this process has open, and starts it; false if it has an
- * owner.
- */
+/** Becomes the owner of an admitted job, whose FIFO this process has open; false if it has an owner. */
 function take(home: AnchoredHome, { spec, aliveFd, generation }: Admitted, start: StartJob): boolean {
   const job = home.job(spec.id);
   const owner = { generation, identity: self() };

@@ -25,20 +25,17 @@ function titleOf({ id, name }: Spec, { status }: EndedView): string {
 
 async function notifyUser(spec: Spec, view: EndedView, { desktop, terminal }: Notice): Promise<Notified> {
   const title = titleOf(spec, view);
-  const done = (by: Notified['by'], why: string | null): Notified => ({
-    v: 1,
-    at: systemClock.now(),
-    by,
-    why,
-  });
+  const done = (by: Notified['by'], why: string | null = null): Notified => {
+    return { v: 1, at: systemClock.now(), by, why };
+  };
   const trouble = await notifyDesktop(desktop, title, clip(safe(commandText(spec)), 200));
-  if (trouble === undefined) return done('desktop', null);
+  if (trouble === undefined) return done('desktop');
   if (!terminal) return done('nobody', `${trouble}, and it was started from no terminal`);
   const silence = ringTerminal(terminal, title);
-  return silence === undefined ? done('terminal', null) : done('nobody', `${trouble}, and ${silence}`);
+  return silence === undefined ? done('terminal') : done('nobody', `${trouble}, and ${silence}`);
 }
 
-/** Notifies the user if the spec asks for it, and records how. A failure has no other effect. */
+/** Records how. A failure has no other effect. */
 export async function notifyEnd(home: Home, spec: Spec, view: EndedView): Promise<void> {
   if (spec.notify === null || !noticeDue(view)) return;
   const notified = await notifyUser(spec, view, spec.notify);

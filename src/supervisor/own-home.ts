@@ -13,16 +13,12 @@ import type { JobPaths } from '../job/home/paths.ts';
 import type { JobId } from '../job/spec.ts';
 import { ALIVE_FD } from './supervision.ts';
 
-/** The home at a path; undefined if there is none, or it is refused. */
 export function anchoredHome(path: string): AnchoredHome | undefined {
   const home = openHome(path, false);
   return attemptQuietly(() => (home.ok && home.value ? new AnchoredHome(home.value) : undefined));
 }
 
-/**
- * The home of the job, at `path` or at its current path; `away`: it cannot be reached now; undefined: it was
- * removed.
- */
+/** At `path` or at its current path; `away`: it cannot be reached now; undefined: it was removed. */
 export function homeOf(path: string, id: JobId): AnchoredHome | 'away' | undefined {
   const moved = new RegExp(`^(.*)/jobs/${id}/alive$`, 's').exec(pathOf(ALIVE_FD) ?? '')?.[1];
   for (const at of moved === undefined || moved === path ? [path] : [path, moved]) {
@@ -32,9 +28,7 @@ export function homeOf(path: string, id: JobId): AnchoredHome | 'away' | undefin
   return isRemoved(ALIVE_FD) ? undefined : 'away';
 }
 
-/**
- * Whether the job's FIFO is the inherited one. If it was replaced, whether the job's watcher is our parent.
- */
+/** Whether the job's FIFO is the inherited one, or if it was replaced, the job's watcher our parent. */
 function isOfThisProcess(job: JobPaths): boolean {
   if (isSameFile(fileAt(job.alive), fileOf(ALIVE_FD))) return true;
   const { watcher } = readShim(job);

@@ -13,7 +13,6 @@ import type { Owner } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
 import type { Spec } from '../job/spec.ts';
 
-/** The part of a supervision that is needed here. */
 interface Supervised {
   readonly home: Home;
   readonly spec: Spec;
@@ -25,13 +24,9 @@ interface Supervised {
   readonly aliveFd: number;
 }
 
-/** The last record of the shim that was read. */
 const records = new WeakMap<Supervised, ShimRecord>();
 
-/**
- * The record of the shim. If the home is away, the last one: without it a stop would hit the helper
- * processes.
- */
+/** If the home is away, the last one: without it a stop would hit the helper processes. */
 export function readShimRecord(supervision: Supervised): ShimRecord {
   const record = readShim(supervision.job, supervision.owner.identity);
   if (record.shim === undefined) return records.get(supervision) ?? record;
@@ -39,10 +34,7 @@ export function readShimRecord(supervision: Supervised): ShimRecord {
   return record;
 }
 
-/**
- * The job's processes. The main process is known to be the job's, because the owner has watched it from the
- * start (`watched`).
- */
+/** The main process is known to be the job's: the owner has watched it from the start (`watched`). */
 export function findJobProcesses(supervision: Supervised, onFound?: OnFound): Promise<ProcessStat[]> {
   const { home, spec, owner, left, shimPid, watcherPid } = supervision;
   const record = readShimRecord(supervision);
@@ -54,15 +46,11 @@ export function findJobProcesses(supervision: Supervised, onFound?: OnFound): Pr
   return findProcesses({ home, id: spec.id, ...known }, onFound);
 }
 
-/** When the terminal processes of a job were first seen dead, milliseconds. */
 const goneSince = new WeakMap<Supervised, number>();
 /** By then the shim has recorded the end. */
 const SHIM_MS = 500;
 
-/**
- * Whether a process lives that will record the exit status: the shim; with --pty the leader, or the shim
- * after `script` ended.
- */
+/** The shim; with --pty the leader, or the shim after `script` ended. */
 export function hasExitRecorder(supervision: Supervised): boolean {
   const { shim, terminal, leader } = readShimRecord(supervision);
   const lives = (one: Identity | undefined) => one !== undefined && isAlive(one) !== 'dead';
@@ -77,8 +65,8 @@ export function hasExitRecorder(supervision: Supervised): boolean {
 }
 
 /**
- * Whether a living shim has written its last record: then it has closed the FIFO `alive`, and waits for its
- * watcher. If the job removed `exit.N`, that record cannot be read.
+ * A shim that has written its last record has closed `alive`, and waits for its watcher. If the job removed
+ * `exit.N`, that record cannot be read.
  */
 function hasUnlocked({ pid }: Identity, aliveFd: number): boolean {
   const open = [...openFiles(pid)];
@@ -89,13 +77,9 @@ function hasUnlocked({ pid }: Identity, aliveFd: number): boolean {
   );
 }
 
-/**
- * How long `script` may take after the end of the job, milliseconds: if it hangs, the end must be published
- * anyway.
- */
+/** If `script` hangs, the end must be published anyway. */
 const DRAIN_MS = 5000;
 
-/** Whether the terminal still writes the last output of the job into the log. */
 export function isDraining(supervision: Supervised, endedAt: number): boolean {
   if (supervision.spec.pty === null || Math.abs(systemClock.now() - endedAt) > DRAIN_MS) return false;
   const { terminal } = readShimRecord(supervision);

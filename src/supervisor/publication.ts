@@ -23,7 +23,6 @@ import type { State, Status } from '../job/state.ts';
 
 const RETRY_MS = 1000;
 
-/** The changing part of a state. */
 export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left'>;
 
 export class Publication {
@@ -60,7 +59,7 @@ export class Publication {
     }
   }
 
-  /** Publishes an end without blocking this thread, which may have another job. */
+  /** This thread may have another job. */
   async publishAsync(facts: Facts): Promise<void> {
     this.facts = facts;
     try {
@@ -84,9 +83,7 @@ export class Publication {
     if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
   }
 
-  /**
-   * Whether this process is the owner. Without disk space for its claim it publishes anyway, and tries again.
-   */
+  /** Without disk space for its claim it publishes anyway, and tries again. */
   private mayPublish(): boolean {
     try {
       this.isClaimed ||= claimOwner(this.job, this.owner) || this.isWritten();
@@ -108,7 +105,6 @@ export class Publication {
       );
   }
 
-  /** Whether the launcher wrote the claim of this owner. */
   private isWritten(job = this.job): boolean {
     const owner = readOwnerOf(job, this.owner.generation);
     return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);

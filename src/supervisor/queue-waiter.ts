@@ -1,6 +1,6 @@
 /**
  * The queue waiter: sleeps until something that its queue waits for may have happened, and starts what may
- * start. It ends when unneeded.
+ * start.
  */
 import { setMaxListeners } from 'node:events';
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
@@ -21,7 +21,6 @@ import { ALIVE_FD } from './supervision.ts';
 
 /** The longest sleep, milliseconds: the wall clock may be changed. */
 const POLL_MS = 10_000;
-/** So many jobs are waited for at once. */
 const MOST_AWAITED = 64;
 
 export async function runQueueWaiter(home: Home, name: string): Promise<void> {
@@ -58,7 +57,6 @@ function ownFifo(): number {
   return fd;
 }
 
-/** Resolves at a byte from another process, at the awaited time, or at the end of an awaited job. */
 async function awaitChange(home: Home, { at, after, older }: AdvanceResult, nudges: Socket): Promise<void> {
   const over = new AbortController();
   const end = () => over.abort();

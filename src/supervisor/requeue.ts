@@ -13,23 +13,17 @@ import { entryName } from '../job/queue/queue-order.ts';
 import type { Spec } from '../job/spec.ts';
 import { type Attempt, exitCodeOf, type StatusOf } from '../job/state.ts';
 
-/** The longest delay before a retry, milliseconds. */
 const LONGEST_BACKOFF_MS = 86_400_000;
 
-/** The part of a supervision that is needed here. */
 interface Attempted {
   readonly home: Home;
   readonly spec: Spec;
   readonly job: JobPaths;
   readonly attempt: number;
-  /** The attempt before this one. */
   readonly last: Attempt | undefined;
 }
 
-/**
- * Called when the job runs and that is published. Removes its entry, and its environment if it is not needed
- * again. An adopter does what the dead supervisor may not have done.
- */
+/** Removes the entry of a job that runs, and its environment if it is not needed again. */
 export function dequeue({ home, spec, job, attempt }: Attempted): void {
   if (!wasQueued(spec)) return;
   try {
@@ -45,7 +39,7 @@ export function dequeue({ home, spec, job, attempt }: Attempted): void {
   }
 }
 
-/** When a job is retried after this end, milliseconds since 1970; undefined: it is not. */
+/** Undefined: the job is not retried. */
 export function retryAt(
   spec: Spec,
   attempt: number,
@@ -60,7 +54,7 @@ export function retryAt(
   return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));
 }
 
-/** Puts a job back into its queue; `hasRun`: its entry was removed at the start. Throws system errors. */
+/** `hasRun`: its entry was removed at the start. Throws system errors. */
 export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boolean): void {
   if (!wasQueued(spec)) return;
   const queue = makeQueue(home, spec.placement.queue);
@@ -75,7 +69,6 @@ export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boole
   unmarkLive(home, spec.id);
 }
 
-/** Writes the heading of an attempt into the log. */
 export function writeHeading({ attempt, spec, job, last }: Attempted, log: number): void {
   const how = last ? `, after it ${howEnded(last.outcome)}` : '';
   writeAttemptStart(job, attempt);

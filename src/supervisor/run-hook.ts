@@ -10,7 +10,7 @@ import { withChecksum } from '../base/checksum.ts';
 import { callAfter, systemClock } from '../base/clock.ts';
 import { writeAtomic } from '../base/fs/atomic-write.ts';
 import { createLog } from '../base/fs/open-file.ts';
-import { attemptQuietly, errnoOf, ignoreSystemError } from '../base/result.ts';
+import { attemptQuietly, errnoOf } from '../base/result.ts';
 import { claimHook, HOOK_LIMIT_MS, type HookEnd } from '../engine/hooks/exit-hook.ts';
 import { withEnvMarker } from '../engine/launch/environment.ts';
 import { forgetEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
@@ -25,16 +25,14 @@ import {
 import { identify, type ProcessStat } from '../engine/os/process-identity.ts';
 import { findTool, requireTool } from '../engine/os/programs.ts';
 import type { Home } from '../job/home/home.ts';
-import type { Spec } from '../job/spec.ts';
-import { hasHook } from '../job/spec.ts';
+import { hasHook, type Spec } from '../job/spec.ts';
 import { exitCodeOf } from '../job/state.ts';
 import { type EndedView, stateWord } from '../job/view.ts';
 import { notifyEnd } from './notify.ts';
 
-/** How long the end may take to be readable on a full or slow disk, milliseconds. */
+/** The end may take so long to be readable on a full or slow disk, milliseconds. */
 const END_MS = 10_000;
 const END_POLL_MS = 50;
-/** How often the background processes of the line are polled, milliseconds. */
 const LEFTOVERS_POLL_MS = 500;
 
 type End = Pick<HookEnd, 'code' | 'why'>;
@@ -69,12 +67,8 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   const first = await Promise.race([limit, ended]);
   // after our own kill, `ended` may win the race
   const { code, why } = isOver ? await limit : first;
-  try {
-    const end: HookEnd = { v: 1, startedAt, endedAt: systemClock.now(), code, why };
-    writeAtomic(job.hooked, withChecksum(end));
-  } catch (thrown) {
-    ignoreSystemError(thrown);
-  }
+  const end: HookEnd = { v: 1, startedAt, endedAt: systemClock.now(), code, why };
+  attemptQuietly(() => writeAtomic(job.hooked, withChecksum(end)));
   // what it started in the background gets the same minute
   while (!isOver && (await find()).length > 0) {
     if (systemClock.monotonic() - begun >= HOOK_LIMIT_MS) {
@@ -85,7 +79,7 @@ async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {
   }
 }
 
-/** The job after its end; undefined if the end does not come, or the job was removed. */
+/** Undefined if the end does not come, or the job was removed. */
 async function untilEnded(home: Home, id: number): Promise<EndedView | undefined> {
   for (const deadline = systemClock.monotonic() + END_MS; ; ) {
     const view = observe(home, id);
@@ -100,7 +94,8 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
   const self = identify(process.pid)!;
   const bash = findTool('bash');
   const shell = bash ? [bash, '-o', 'pipefail'] : [requireTool('sh')];
-  const log = createHookLog(job.hookLog);
+  // without disk space its output is lost
+  const log = attemptQuietly(() => createLog(job.hookLog)) ?? 'ignore';
   if (spec.placement) process.umask(spec.placement.umask);
   const child = spawn(shell[0]!, [...shell.slice(1), '-c', spec.onExit!], {
     cwd: spec.cwd,
@@ -132,12 +127,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
   return { job, child, ended, trail };
 }
 
-/** Creates the log of the hook. Without disk space its output is lost. */
-function createHookLog(path: string): number | 'ignore' {
-  return attemptQuietly(() => createLog(path)) ?? 'ignore';
-}
-
-/** The job's environment, with variables that describe the end. */
+/** With variables that describe the end. */
 function environmentOf(home: Home, spec: Spec, view: EndedView): Record<string, string> {
   const stored = readStoredEnvironment(home, spec);
   const own = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);

@@ -18,8 +18,7 @@ import { EXIT } from '../job/failure.ts';
 import { type Found, flushExit } from '../job/home/records.ts';
 import { addLogNote } from '../job/log/log-note.ts';
 import { whyUnable } from '../job/needs.ts';
-import type { Spec } from '../job/spec.ts';
-import { isSendable } from '../job/spec.ts';
+import { isSendable, type Spec } from '../job/spec.ts';
 import { adopterCall } from './adopt.ts';
 import { finishAfterEnd } from './after-end.ts';
 import { recordCrash } from './crash.ts';
@@ -28,10 +27,9 @@ import { dequeue, writeHeading } from './requeue.ts';
 import type { Supervision } from './supervision.ts';
 
 const ENVIRONMENT_FD = 3;
-/** How often the main process is polled after its shim was killed, milliseconds. */
 const ORPHAN_POLL_MS = 100;
 
-/** Errors of opening a log where a FIFO, a link, a directory or a socket is. */
+/** Where a FIFO, a link, a directory or a socket is. */
 const NO_FILE = ['EFTYPE', 'ENXIO', 'ELOOP', 'EISDIR'];
 
 export function startJob(supervision: Supervision): void {
@@ -69,7 +67,7 @@ export function startJob(supervision: Supervision): void {
   }
 }
 
-/** The job's environment. That of a queued job is in its queue, any other is inherited. */
+/** That of a queued job is in its queue, any other is inherited. */
 function readEnvironment({ home, spec }: Supervision): Found<string[]> {
   return spec.placement === null
     ? inheritedEnvironment()
@@ -96,8 +94,7 @@ function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
 }
 
 /**
- * Makes the files of the launcher durable. Returns what the shim writes to: log, log of stderr, record, exit
- * status.
+ * Makes the files of the launcher durable. Returns log, log of stderr, record and exit status of the shim.
  */
 function prepare(supervision: Supervision): number[] {
   const { job, attempt, spec } = supervision;
@@ -114,7 +111,6 @@ function prepare(supervision: Supervision): number[] {
   return [...logFds, ...openRecords(job, attempt)];
 }
 
-/** Opens a log. Throws a system error with a text for the reason. */
 function openToWrite(path: string): number {
   try {
     return openLog(path);
@@ -125,7 +121,7 @@ function openToWrite(path: string): number {
   }
 }
 
-/** Why the job cannot start: something changed since the checks of `run`. */
+/** Something changed since the checks of `run`. */
 interface Refusal {
   what: string;
   code: number;
@@ -214,9 +210,7 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
   dequeue(supervision);
 }
 
-/**
- * Calls `act` under the umask of the caller that queued the job. For any other job, ours is the right one.
- */
+/** For a job without a queue, ours is the right one. */
 function underUmask<T>({ placement }: Spec, act: () => T): T {
   if (placement === null) return act();
   const before = process.umask(placement.umask);
@@ -227,7 +221,6 @@ function underUmask<T>({ placement }: Spec, act: () => T): T {
   }
 }
 
-/** Polls the main process of a job whose shim was killed. */
 function watchOrphan(supervision: Supervision): void {
   if (supervision.isOver) return;
   setTimeout(() => {

@@ -24,7 +24,7 @@ import type { Spec } from '../job/spec.ts';
 import type { Attempt, State, Status, StatusOf } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
 import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from './own-processes.ts';
-import { Publication } from './publication.ts';
+import { type Facts, Publication } from './publication.ts';
 import { putBack, retryAt } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
 import { stopTree } from './stop/stop-tree.ts';
@@ -32,28 +32,23 @@ import { stopTree } from './stop/stop-tree.ts';
 /** The descriptor of the FIFO `alive` in every supervisor. */
 export const ALIVE_FD = 4;
 
-/** How often the main process is polled while the shim is stopped, milliseconds. */
 const STOPPED_SHIM_POLL_MS = 1000;
 
 export type StartJob = (supervision: Supervision) => void;
 
 export class Supervision {
-  /** The unfinished supervisions of this process. */
   static readonly all = new Set<Supervision>();
   readonly home: AnchoredHome;
   readonly spec: Spec;
   readonly owner: Owner;
   readonly job: JobPaths;
   readonly aliveFd: number;
-  /** How this process starts a job, also the next one of the queue. */
   readonly start: StartJob;
   /** False for an adopter, which takes no other job. */
   mayStartNext = true;
   attempt = 1;
   status: Status = { phase: 'starting' };
-  /** How many processes a stop has found. */
   stopped = 0;
-  /** How many of these got SIGKILL. */
   forced = 0;
   /** The shim, if it is our child that has not ended: its pid cannot be that of another process. */
   shimPid: number | undefined;
@@ -61,13 +56,11 @@ export class Supervision {
   watcherPid: number | undefined;
   /** Our descriptor of `stdin.end`, which keeps the job's stdin open. */
   stdinFd: number | undefined;
-  /** The shim was our child and has ended. */
   shimEnded = false;
   /** Whether this process saw the job alive, and so sees when it ends. An adopter may find it dead. */
   hasSeenAlive = true;
   /** The exit status from the shim's socket: all there is if the job's directory was removed. */
   reportedExit: { code: number; at: number } | undefined;
-  /** Starts the next job of the queue. */
   startNextJob: () => Promise<void> = async () => {};
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
@@ -75,7 +68,6 @@ export class Supervision {
   isRequeued = false;
   private isWatchingShim = false;
   private attempts: Attempt[] = [];
-  /** The processes that the job left running. */
   left: Identity[] = [];
   private readonly publication: Publication;
   private readonly pauses = new PauseControl(this);
@@ -122,7 +114,6 @@ export class Supervision {
     if (status.phase === 'stopping') void stopTree(this);
   }
 
-  /** Continues from the state that another owner published. */
   resume(status: Status, { stopped, forced }: Pick<State, 'stopped' | 'forced'>): void {
     this.status = status;
     this.stopped = stopped;
@@ -136,10 +127,7 @@ export class Supervision {
     }
   }
 
-  /**
-   * Reads the requests of `kill`, `pause` and `resume`: after each signal, before the start, after the first
-   * publication, at the end.
-   */
+  /** After each signal, before the start, after the first publication, at the end. */
   readRequests(notAfter = Number.POSITIVE_INFINITY): void {
     // a request that was read before changes nothing
     for (const stop of readStops(this.job))
@@ -147,10 +135,7 @@ export class Supervision {
     if (notAfter === Number.POSITIVE_INFINITY) this.pauses.readRequest();
   }
 
-  /**
-   * Checks whether the main process ended: by `exit.N`, or because shim and main process are dead without a
-   * record.
-   */
+  /** By `exit.N`, or because shim and main process are dead without a record. */
   checkMain(): void {
     if (this.isOver || this.reportExit()) return;
     // the shim can still write, and that is read when the home is back
@@ -169,7 +154,7 @@ export class Supervision {
     else void this.checkUnrecorded();
   }
 
-  /** For a shim that was killed perhaps just before the main process recorded itself: checks again. */
+  /** For a shim that was killed perhaps before the main process recorded itself. */
   private async checkUnrecorded(): Promise<void> {
     // our shim ended without a record of itself, before it started the job: only its watcher lives
     const isUnstarted = this.shimEnded && !readShimRecord(this).shim;
@@ -192,10 +177,7 @@ export class Supervision {
     return exit !== undefined;
   }
 
-  /**
-   * The shim's status of a terminal whose leader was killed with the job, before the shim wrote `exit.N`
-   * (`kill -9 0`).
-   */
+  /** Of a terminal whose leader was killed with the job before the shim wrote `exit.N` (`kill -9 0`). */
   private get killedCode(): number | null {
     return this.reportedExit !== undefined && this.reportedExit.code > 128 ? this.reportedExit.code : null;
   }
@@ -207,7 +189,7 @@ export class Supervision {
     this.dispatch({ type: 'main-ended', at, code, known, tookMs: this.tookMs(at) });
   }
 
-  /** The run time until `at`, if the wall clock was changed meanwhile; null: the two times tell it. */
+  /** Null: the two times tell the run time, because the wall clock was not changed. */
   private tookMs(at: number): number | null {
     const { status } = this;
     if (!('startedMonotonicMs' in status)) return null;
@@ -219,15 +201,13 @@ export class Supervision {
     return took === Math.max(0, wallMs) ? null : Math.round(took);
   }
 
-  /** The job's processes. */
   processes = (onFound?: OnFound): Promise<ProcessStat[]> => findJobProcesses(this, onFound);
 
-  /** Whether the job has ended, or waits in its queue again. */
+  /** Also a job that waits in its queue again. */
   get isOver(): boolean {
     return this.status.phase === 'ended' || this.isRequeued;
   }
 
-  /** The attempt before this one. */
   get last(): Attempt | undefined {
     return this.attempts.at(-1);
   }
@@ -244,7 +224,7 @@ export class Supervision {
     }, STOPPED_SHIM_POLL_MS);
   }
 
-  /** Whether the job's directory is not at its place, and not removed either. */
+  /** Not at its place, and not removed either. */
   get isHomeAway(): boolean {
     return !this.home.hasJob(this.job) && !this.home.isRemoved(this.job);
   }
@@ -253,9 +233,13 @@ export class Supervision {
     return helperProcesses(readShimRecord(this)).some((one) => one.pid === pid);
   }
 
-  publish(): void {
+  private get facts(): Facts {
     const { status, attempt, attempts, stopped, forced, left } = this;
-    this.publication.publish({ status, attempt, attempts, stopped, forced, left });
+    return { status, attempt, attempts, stopped, forced, left };
+  }
+
+  publish(): void {
+    this.publication.publish(this.facts);
   }
 
   private finish(): void {
@@ -271,8 +255,8 @@ export class Supervision {
   /** The end of a queued job. The next job is started before the end is published. */
   private async finishAsync(): Promise<void> {
     await this.startNextJob();
-    const { status, attempt, attempts, stopped, forced, left } = this;
-    await this.publication.publishAsync({ status, attempt, attempts, stopped, forced, left });
+    const { status } = this;
+    await this.publication.publishAsync(this.facts);
     // a job that never started still has its entry
     const isWaiting = wasQueued(this.spec) && status.phase === 'ended' && status.startedAt === null;
     if (isWaiting && this.home.hasJob(this.job)) removeFromQueue(this.home, this.spec);
@@ -281,7 +265,6 @@ export class Supervision {
     this.unlock();
   }
 
-  /** Ends the supervision of a job that waits in its queue again. */
   endRequeued(): void {
     this.isRequeued = true;
     this.unlock();
@@ -295,10 +278,7 @@ export class Supervision {
     this.onEnded();
   }
 
-  /**
-   * Puts a failed job back into its queue if it has a retry left. Without disk space for that, this was its
-   * end.
-   */
+  /** Puts a failed job back if it has a retry left. Without disk space for that, this was its end. */
   private requeue(ended: StatusOf<'ended'>): void {
     const notBefore = retryAt(this.spec, this.attempt, ended);
     if (notBefore === undefined || !this.home.hasJob(this.job)) return;
@@ -315,13 +295,11 @@ export class Supervision {
     this.status = nextStatus(ended, { type: 'retried', notBefore });
   }
 
-  /** Releases the job's directory after everything is written. */
   async release(): Promise<void> {
     await this.publication.untilWritten();
     this.home.release(this.spec.id, this.job);
   }
 
-  /** Ends the supervision of a job whose records were removed. */
   abandon(): void {
     this.pauses.disarm();
     this.trim.stop();

@@ -5,10 +5,7 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { hostText, isLoopback, isWildcard } from '../../job/automation/trigger.ts';
 
-/**
- * The names of an address: itself, those of loopback, and if others can reach it, the names and addresses of
- * this machine.
- */
+/** The address itself, loopback, and if others can reach it, the names and addresses of this machine. */
 export function ownHosts(host: string): Set<string> {
   const hosts = [host, '127.0.0.1', '::1', 'localhost'];
   if (!isLoopback(host)) {
@@ -22,6 +19,6 @@ export function ownHosts(host: string): Set<string> {
   return new Set(hosts.map((one) => hostText(one).toLowerCase()));
 }
 
-/** The host name in a Host header, without its port; undefined if the header is not valid. */
+/** Without its port. */
 export const hostOf = (header: string | undefined): string | undefined =>
   /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.exec(header ?? '')?.[1]?.toLowerCase();

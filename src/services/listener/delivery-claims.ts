@@ -6,16 +6,11 @@ import type { Home } from '../../job/home/home.ts';
 import { readSpec } from '../../job/home/records.ts';
 import { judgeClaim, recordEvent } from './delivery.ts';
 
-/** A delivery is not started again within this time, milliseconds. */
 const REMEMBERED_MS = 86_400_000;
 
-/** When a claim was made, milliseconds since 1970. */
 const madeAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-/**
- * Adds missing events for jobs that were started, and removes claims of those that were not. Throws system
- * errors.
- */
+/** Adds missing events of started jobs, and removes claims of others. Throws system errors. */
 export function settleClaims(home: Home, name: string): void {
   const paths = home.trigger(name);
   const events = readEvents(paths);
@@ -37,7 +32,7 @@ export function settleClaims(home: Home, name: string): void {
   }
 }
 
-/** Removes the claims of deliveries that are older than a day. Throws system errors. */
+/** Older than a day. Throws system errors. */
 export function pruneDeliveryClaims(home: Home, name: string): void {
   const paths = home.trigger(name);
   const now = systemClock.now();

@@ -39,11 +39,10 @@ export type Delivered =
   | { kind: 'replayed'; job: JobId | null }
   | { kind: 'failed'; why: string };
 
-/** The key of a delivery in the name of its claim. */
 const keyOf = (id: string | null): string =>
   id === null ? randomBytes(32).toString('hex') : createHash('sha256').update(id).digest('hex');
 
-/** Starts the job of a delivery. Must not run twice at once, because the umask is that of the process. */
+/** Must not run twice at once, because the umask is that of the process. */
 export async function deliver(home: Home, trigger: Trigger, delivery: Delivery): Promise<Delivered> {
   const { name } = trigger;
   const paths = home.trigger(name);
@@ -83,8 +82,7 @@ export async function deliver(home: Home, trigger: Trigger, delivery: Delivery):
 }
 
 /**
- * Whether the job of a claim was started. A claimer that lives is this process, and is not starting it now.
- * An unreadable claim counts as started.
+ * A claimer that lives is this process, and is not starting it now. An unreadable claim counts as started.
  */
 export function judgeClaim(
   home: Home,
@@ -122,7 +120,6 @@ export function judgeClaim(
   return judged(isThere);
 }
 
-/** Adds an event to the journal and to the log of the listener. */
 export function recordEvent(
   home: Home,
   name: string,

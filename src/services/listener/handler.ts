@@ -15,14 +15,11 @@ import { type Rate, RateLimiter } from './rate-limit.ts';
 import { type Head, type ListenerRequest, type Reply, refuse } from './request.ts';
 import { isGenuine, randomSecret } from './signature.ts';
 
-/** The rate of starts of one trigger. */
 const STARTS: Rate = { atOnce: 60, everyMs: 1000 };
-/**
- * The rate of requests without a valid secret, of one listener. It does not affect senders with the secret.
- */
+/** Requests without a valid secret, of one listener. Senders with the secret are not affected. */
 const FAILURES: Rate = { atOnce: 100, everyMs: 100 };
 
-/** The headers with the id of a delivery. The first that exists counts. */
+/** The first header that exists counts. */
 const ID_HEADERS = ['x-github-delivery', 'idempotency-key', 'webhook-id'];
 const LONGEST_ID = 200;
 
@@ -35,10 +32,7 @@ const GONE = later(503, 'this listener ends', 5);
 export class DeliveryHandler {
   private readonly failures = new RateLimiter(FAILURES);
   private readonly starts = new Map<string, RateLimiter>();
-  /**
-   * A trigger of this address. Its record is read instead if a request asks for a trigger that does not
-   * exist.
-   */
+  /** Its record is read instead if a request asks for a trigger that does not exist. */
   private other = '';
   /** The last start; the next one waits for it. */
   private last: Promise<unknown> = Promise.resolve();
@@ -48,7 +42,7 @@ export class DeliveryHandler {
     private readonly end: () => void,
   ) {}
 
-  /** Answers a request. Never rejects. */
+  /** Never rejects. */
   async answer(request: ListenerRequest): Promise<Reply> {
     try {
       const trigger = this.authorize(request);
@@ -66,7 +60,7 @@ export class DeliveryHandler {
     }
   }
 
-  /** Whether the head of a request has a right token. A signature cannot be checked without the body. */
+  /** A signature cannot be checked without the body. */
   isGenuine(head: Head): boolean {
     try {
       const trigger = this.authorize({ ...head, body: Buffer.alloc(0) });
@@ -89,9 +83,8 @@ export class DeliveryHandler {
   }
 
   /**
-   * Runs one start after the other, because the umask is that of the process. A start may block on the disk
-   * only, so before each one the event loop runs once: otherwise a burst of starts would make other requests
-   * time out.
+   * One after the other, because the umask is that of the process. A start may block on the disk only, so the
+   * event loop runs once before: otherwise a burst of starts would make other requests time out.
    */
   private inOrder<T>(act: () => Promise<T>): Promise<T> {
     const mine = this.last.then(() => new Promise((resolve) => setImmediate(resolve))).then(act);
@@ -99,10 +92,7 @@ export class DeliveryHandler {
     return mine;
   }
 
-  /**
-   * The trigger of an authorized request. Its record is read anew, so that a removal or a new secret counts
-   * at once.
-   */
+  /** The record is read anew, so that a removal or a new secret counts at once. */
   private authorize({ name, headers, body }: ListenerRequest): Trigger | undefined {
     const names = listTriggers(this.home);
     const isThere = names.includes(name);
@@ -147,17 +137,13 @@ export class DeliveryHandler {
   }
 }
 
-/**
- * The value of a header; several of one name are joined. Node decodes headers as Latin-1, but many senders
- * use UTF-8.
- */
+/** Several of one name are joined. Node decodes Latin-1, but many senders use UTF-8. */
 function textOf(value: string | string[] | undefined): string | undefined {
   const text = Array.isArray(value) ? value.join(', ') : value;
   const bytes = text === undefined || /^[\x00-\x7f]*$/.test(text) ? undefined : Buffer.from(text, 'latin1');
   return bytes && isUtf8(bytes) ? bytes.toString() : text;
 }
 
-/** The additional host names that the triggers of an address allow. */
 export function addedHosts(home: Home, { host, port }: Address): Set<string> {
   const hosts = new Set<string>();
   try {

@@ -22,42 +22,28 @@ import {
   refuseHead,
 } from './request.ts';
 
-/**
- * With more connections than this, the oldest is closed whose request is neither complete nor known to be
- * genuine.
- */
+/** With more, the oldest is closed whose request is neither complete nor known to be genuine. */
 const MOST_CONNECTIONS = 256;
-/**
- * So many genuine incomplete requests are spared. The rest of the connections is for senders that have not
- * been checked.
- */
+/** So many genuine incomplete requests are spared: the rest is for senders that have not been checked. */
 const MOST_SPARED = MOST_CONNECTIONS / 2;
 /** So many bytes of bodies may be in memory, of all requests together; twice as many if they are genuine. */
 const MOST_BUFFERED_BYTES = 32 * MOST_BODY_BYTES;
-/**
- * The time for the head of a request, for the whole request, and until the next request of a connection,
- * milliseconds.
- */
+/** For the head, the whole request, and until the next request of a connection, milliseconds. */
 const HEAD_MS = 5000;
 const REQUEST_MS = 15_000;
 const KEEP_ALIVE_MS = 2000;
-/** How often late requests are closed, milliseconds. */
 const POLL_MS = 500;
-/** A sender of too much data may go on for this time and number of bytes, so that it gets the answer. */
+/** A sender of too much data may go on for a while, so that it gets the answer. */
 const DRAIN_MS = 1000;
 const DRAIN_BYTES = 4 * MOST_BODY_BYTES;
 const MOST_HEAD_BYTES = 16 * 1024;
 const MOST_REQUESTS = 100;
 
-/** What the server needs from the listener. */
 interface RequestHandler {
-  /** Whether this host name means the listener. */
   mayHost(host: string): boolean;
-  /** Whether the head of a request has the secret. */
   isGenuine(head: Head): boolean;
-  /** Answers a complete request. Never rejects. */
+  /** Never rejects. */
   answer(request: ListenerRequest): Promise<Reply>;
-  /** Called for every answer. */
   answered(status: number, from: string): void;
 }
 
@@ -65,11 +51,9 @@ export class HttpServer {
   private server: Server | undefined;
   /** The oldest first, with their requests that are not answered yet. */
   private readonly connections = new Map<Socket, Set<IncomingMessage>>();
-  /** The requests whose heads were checked for the secret. */
   private readonly judged = new WeakMap<IncomingMessage, boolean>();
   /** Connections with an unreadable request behind the one that is being answered. */
   private readonly broken = new WeakSet<Socket>();
-  /** Bytes of bodies whose requests are not answered yet. */
   private bufferedBytes = 0;
   constructor(private readonly handler: RequestHandler) {}
 
@@ -77,7 +61,7 @@ export class HttpServer {
     return this.server?.listening === true;
   }
 
-  /** Listens. Returns the name of a system error if that fails. */
+  /** Returns the name of a system error. */
   open({ host, port }: Address): Promise<string | undefined> {
     const server = createServer({
       headersTimeout: HEAD_MS,
@@ -109,22 +93,18 @@ export class HttpServer {
     });
   }
 
-  /** Stops listening. Requests that are being answered still are. */
+  /** Requests that are being answered still are. */
   close(): void {
     this.server?.close();
     for (const socket of this.connections.keys()) if (!this.isAwaiting(socket)) socket.destroy();
     this.server?.closeIdleConnections();
   }
 
-  /** Whether a complete request of this connection is being answered. */
   private isAwaiting(socket: Socket): boolean {
     return [...(this.connections.get(socket) ?? [])].some(({ complete }) => complete);
   }
 
-  /**
-   * Whether an incomplete request is genuine by its head. Checked once, and only when there are too many
-   * connections.
-   */
+  /** Whether a request is genuine by its head. Checked once, and only with too many connections. */
   private isGenuine(request: IncomingMessage): boolean {
     const known = this.judged.get(request) ?? this.handler.isGenuine(headOf(request));
     this.judged.set(request, known);
@@ -141,7 +121,6 @@ export class HttpServer {
     this.handler.answered(0, fromOf(oldest));
   }
 
-  /** The connection to close when there are too many. */
   private oldest(): Socket | undefined {
     let spared = 0;
     for (const [socket, requests] of this.connections) {
@@ -152,7 +131,7 @@ export class HttpServer {
     return undefined;
   }
 
-  /** Ends a connection with an unreadable request, after the answer to an earlier complete one. */
+  /** After the answer to an earlier complete request. */
   private cut(socket: Socket, status: number): void {
     if (this.isAwaiting(socket)) {
       this.broken.add(socket);
@@ -211,7 +190,7 @@ export class HttpServer {
   }
 }
 
-/** Drops the rest of a request, and closes the connection if that is long. */
+/** Closes the connection if the rest is long. */
 function drain(request: IncomingMessage): void {
   const { socket } = request;
   let bytes = 0;

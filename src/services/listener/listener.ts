@@ -30,31 +30,21 @@ import { addedHosts, DeliveryHandler } from './handler.ts';
 import { HttpServer } from './http-server.ts';
 import { RejectionLog } from './rejection-log.ts';
 
-/**
- * The delays before the port is tried again, milliseconds: short at first, because another listener of ours
- * may be ending.
- */
+/** Milliseconds, short at first, because another listener of ours may be ending. */
 const RETRY_MS = [20, 50, 100, 200, 500, 1000, 2000];
-/** How often old claims are removed. */
 const PRUNE_MS = 3_600_000;
 
-/** The triggers of this address. */
 const served = (home: Home, { host, port }: Address): string[] =>
   listTriggers(home).filter((name) => {
     const read = readTrigger(home, name);
-    return (
-      read.kind === 'read' &&
-      read.value.host === host &&
-      read.value.port === port &&
-      isInThisNamespace(read.value)
-    );
+    const trigger = read.kind === 'read' ? read.value : undefined;
+    return trigger?.host === host && trigger.port === port && isInThisNamespace(trigger);
   });
 
-/** The key of an address, of letters and digits. */
+/** Of letters and digits. */
 const instanceKey = ({ host, port }: Address): string =>
   `${thisNamespaceKey()}p${port}h${host.replace(/[^0-9a-z]/g, 'x')}`;
 
-/** Returns whether the program must restart. */
 async function serve(home: Home, address: Address): Promise<boolean> {
   const rejections = new RejectionLog();
   const service = listenerOf(home, address);
@@ -138,7 +128,7 @@ function logErrors(name: string, act: () => void): void {
   }
 }
 
-/** Serves the triggers of an address until there are none. Returns the exit code. */
+/** Until there are none. Returns the exit code. */
 export async function serveTriggers(home: Home, address: Address): Promise<number> {
   process.title = 'bgjob[listener]';
   return (await serve(home, address)) ? RESTART : EXIT.ok;

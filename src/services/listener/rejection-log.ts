@@ -3,9 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { plural } from '../../base/text/sanitize.ts';
 import { logLine } from '../service-log.ts';
 
-/** The least time between two lines, milliseconds. */
 const LINE_MS = 60_000;
-/** So many senders are named. */
 const MOST_NAMED = 3;
 
 const WORDS: Record<number, string> = {

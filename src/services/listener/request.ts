@@ -5,7 +5,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { hostOf } from './allowed-hosts.ts';
 
-/** The longest body, bytes. */
 export const MOST_BODY_BYTES = 2 ** 20;
 
 export interface Reply {
@@ -15,13 +14,11 @@ export interface Reply {
   headers?: Record<string, string>;
 }
 
-/** A request without its body. */
 export interface Head {
-  /** The name in the path, which may be that of a trigger. */
+  /** May be that of a trigger. */
   name: string;
   headers: IncomingHttpHeaders;
 }
-/** A complete request. */
 export interface ListenerRequest extends Head {
   body: Buffer;
 }
@@ -35,7 +32,7 @@ export const refuse = (status: number, error: string, headers?: Record<string, s
 const BUSY = refuse(503, 'too many bodies at once', { 'Retry-After': '5' });
 const TOO_LARGE = refuse(413, `a body may have ${MOST_BODY_BYTES} bytes`);
 
-/** The answer to a request that is refused by its head; undefined: it is not. */
+/** Undefined: the head is not refused. */
 export function refuseHead(
   { method, headers }: IncomingMessage,
   mayHost: (host: string) => boolean,
@@ -54,8 +51,8 @@ export function refuseHead(
 const MOST_PIECES = 64;
 
 /**
- * The body, or the answer to a body that is too long, or for which `mayBuffer` refuses more bytes; the rest
- * is read and dropped. Rejects if the connection ends first.
+ * The body, or the answer to one that is too long, or for which `mayBuffer` refuses more bytes; the rest is
+ * dropped. Rejects if the connection ends first.
  */
 export function readBody(
   request: IncomingMessage,
@@ -82,5 +79,5 @@ export function readBody(
   });
 }
 
-/** The name in a path, without its query; empty if the path has more than a name. */
+/** Without its query; empty if the path has more than a name. */
 export const nameIn = (url: string | undefined): string => /^\/([^/?#]*)(\?|$)/.exec(url ?? '')?.[1] ?? '';

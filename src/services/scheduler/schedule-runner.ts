@@ -5,7 +5,7 @@ import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
 import { claimStateOf } from '../../engine/observe/name-owner.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
-import { dueBetween, LATE_MS, type Missed } from '../../job/automation/due.ts';
+import { dueBetween, LATE_MS } from '../../job/automation/due.ts';
 import { readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {
   appendEvent,
@@ -27,7 +27,7 @@ import type { JobId } from '../../job/spec.ts';
 import { ownJob, POLL_MS, startFailureText } from '../service.ts';
 import { logLine } from '../service-log.ts';
 
-/** So many jobs of a schedule may wait for each other with --overlap queue. */
+/** With --overlap queue. */
 const MOST_WAITING = 100;
 /** So many claims stay, as a protection against a clock that is set back. */
 const MOST_CLAIMS = 2000;
@@ -36,12 +36,9 @@ type Reason = Pick<TemplateEvent, 'did' | 'why' | 'job' | 'by'>;
 
 export class ScheduleRunner {
   private readonly paths: TemplatePaths;
-  /** The last record of the schedule, and its times. */
   private current: { schedule: Schedule; timetable: Timetable } | undefined;
-  /** All times up to this wall time are handled. */
   private handled = 0;
   private isFirstPoll = true;
-  /** The last logged reason why the record cannot be used. */
   private complaint: string | undefined;
 
   constructor(
@@ -51,10 +48,7 @@ export class ScheduleRunner {
     this.paths = home.schedule(name);
   }
 
-  /**
-   * Starts what is due, and returns the time of the next poll; null: the schedule is paused, or is not run
-   * here.
-   */
+  /** The time of the next poll; null: the schedule is paused, or is not run here. */
   async poll(): Promise<number | null> {
     const read = readSchedule(this.home, this.name);
     if (read.kind !== 'read') return this.complain(read.kind === 'absent' ? 'it has no record' : read.why);
@@ -78,8 +72,11 @@ export class ScheduleRunner {
     const due = dueBetween(timetable, schedule, this.handled, now);
     if (due) {
       const gap = now - this.handled > 3 * POLL_MS;
-      if (due.missed)
-        this.recordMissed(due.missed, this.isFirstPoll ? NO_SCHEDULER : gap ? SLEPT : TOO_OFTEN);
+      if (due.missed) {
+        const why = this.isFirstPoll ? NO_SCHEDULER : gap ? SLEPT : TOO_OFTEN;
+        const { at, until, times } = due.missed;
+        this.record(at, times, { did: 'missed', why, job: null, by: 'time' }, until);
+      }
       if (due.fire !== null) await this.fire(schedule, due.fire, due.covers, 1);
     }
     this.handled = now;
@@ -102,7 +99,6 @@ export class ScheduleRunner {
     return systemClock.now() + POLL_MS;
   }
 
-  /** Continues where the journal ends, and completes starts that were killed. */
   private async begin(schedule: Schedule, now: number): Promise<void> {
     const events = readEvents(this.paths).filter(({ by }) => by !== 'hand');
     const noted = new Set(events.map(({ at }) => String(at)));
@@ -114,7 +110,6 @@ export class ScheduleRunner {
     this.isFirstPoll = true;
   }
 
-  /** Handles a time with a claim and without an event. */
   private async settle(schedule: Schedule, key: string, generation: number, now: number): Promise<void> {
     const at = Number(key);
     const claim = readClaim(this.paths, key, generation);
@@ -129,7 +124,6 @@ export class ScheduleRunner {
     await this.fire(schedule, at, 1, generation + 1);
   }
 
-  /** Whether a dead claimer got as far as a job that starts. */
   private hasJob(id: JobId, at: number): boolean {
     const spec = readSpec(this.home.job(id), id);
     if (spec.kind === 'absent') return false;
@@ -145,7 +139,6 @@ export class ScheduleRunner {
     return view?.kind !== 'live' || claimState !== 'none';
   }
 
-  /** Starts the job of one time, if earlier jobs allow it. */
   private async fire(schedule: Schedule, at: number, covers: number, generation: number): Promise<void> {
     const by = covers > 1 || systemClock.now() - at > LATE_MS ? ('catch-up' as const) : ('time' as const);
     const live = schedule.overlap === 'allow' ? [] : liveJobs(this.home, this.paths);
@@ -166,11 +159,6 @@ export class ScheduleRunner {
     this.record(at, covers, { did: 'failed', why: startFailureText(started.failure), job: null, by });
   }
 
-  private recordMissed({ at, until, times }: Missed, why: string): void {
-    this.record(at, times, { did: 'missed', why, job: null, by: 'time' }, until);
-  }
-
-  /** Adds an event to the journal and to the log of the scheduler. */
   private record(at: number, times: number, reason: Reason, until: number | null = null): void {
     const { did, job, why } = reason;
     const what = job === null ? did : `${did} job ${job}`;

@@ -15,7 +15,6 @@ import { isWanted, mustRestart, RESTART, startSuccessor, WakeFifo, waitForClaim 
 import { logLine } from '../service-log.ts';
 import { ScheduleRunner } from './schedule-runner.ts';
 
-/** Returns whether the program must restart. */
 async function runSchedules(home: Home): Promise<boolean> {
   const service = schedulerOf(home);
   const claim = await waitForClaim(home, home.schedules, thisNamespaceKey());
@@ -49,7 +48,7 @@ async function runSchedules(home: Home): Promise<boolean> {
   return false;
 }
 
-/** Starts what is due, and returns the time of the next poll; null: there is nothing to run. */
+/** The time of the next poll; null: there is nothing to run. */
 async function poll(home: Home, runners: Map<string, ScheduleRunner>): Promise<number | null> {
   const names = listSchedules(home);
   for (const name of runners.keys()) if (!names.includes(name)) runners.delete(name);
@@ -64,7 +63,7 @@ async function poll(home: Home, runners: Map<string, ScheduleRunner>): Promise<n
   return next;
 }
 
-/** Serves the schedules of a home until there are none. Returns the exit code. */
+/** Until there are none. Returns the exit code. */
 export async function serveSchedules(home: Home): Promise<number> {
   process.title = 'bgjob[scheduler]';
   logLine(`serves ${listSchedules(home).join(', ')}`);

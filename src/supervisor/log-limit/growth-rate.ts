@@ -3,13 +3,12 @@ import type { Stream } from '../../job/home/paths.ts';
 
 /** One of the job's logs at the last poll. */
 export class LogGrowth {
-  /** All bytes that were ever written. */
   size = 0;
   /** Bytes per millisecond. It rises at once and falls slowly. */
   rate = 0;
   private updatedMs = Number.NaN;
   constructor(readonly stream: Stream) {}
-  /** Takes the size of a poll; whether the log grew. */
+  /** Whether the log grew. */
   update(size: number, nowMs: number): boolean {
     const grown = Math.max(0, size - this.size);
     const elapsed = nowMs - this.updatedMs;

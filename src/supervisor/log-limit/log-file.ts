@@ -4,16 +4,14 @@
  * through the own descriptor: another file at the path is not the job's, and a log that was moved away is
  * still the one that the job writes.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
-import { reopen } from '../../base/fs/open-file.ts';
-import { attemptQuietly, ignoreSystemError, systemError } from '../../base/result.ts';
+import { closeSync, constants, fstatSync, lstatSync, readSync } from 'node:fs';
+import { openToRead, reopen } from '../../base/fs/open-file.ts';
+import { attemptQuietly, systemError } from '../../base/result.ts';
 import { HAS_PROC, isAlive } from '../../engine/os/process-identity.ts';
 import { readShim } from '../../engine/shim/shim-record.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
 import { LogPosition, matchesPosition } from '../../job/log/log-position.ts';
 import type { Trimming } from '../../job/log/trim-record.ts';
-
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 const HOLE_BYTES = 64 * 1024;
 
@@ -44,13 +42,10 @@ export class LogFile {
     this.openOfShim = openOfShim;
   }
 
-  /**
-   * The length of the file, bytes, and whether it was emptied since the last read; undefined if there is no
-   * file.
-   */
+  /** The length, bytes, and whether the file was emptied since the last read; undefined: there is none. */
   read(): { bytes: number; isEmptied: boolean } | undefined {
-    try {
-      this.fd ??= this.openOfShim() ?? (this.isLost ? undefined : openFile(this.path));
+    return attemptQuietly(() => {
+      this.fd ??= this.openOfShim() ?? (this.isLost ? undefined : openToRead(this.path));
       if (this.fd === undefined) return undefined;
       const { size, mtimeMs } = fstatSync(this.fd);
       const stamp = `${size} ${mtimeMs}`;
@@ -60,41 +55,32 @@ export class LogFile {
       const isSame = size >= this.position.end && this.isKnown(this.fd);
       if (isSame) [this.position, this.stamp, this.recorded] = [position, stamp, null];
       return { bytes: size, isEmptied: !isSame };
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-      return undefined;
-    }
+    });
   }
 
   private isKnown(fd: number): boolean {
     return this.position.isIn(fd) && (this.recorded === null || matchesPosition(fd, this.recorded));
   }
 
-  /** Whether the path leads to another file by now. */
   get isMoved(): boolean {
     if (this.fd === undefined) return this.isLost;
     const [own, there] = [fstatSync(this.fd), lstatSync(this.path, { throwIfNoEntry: false })];
     return there?.ino !== own.ino || there.dev !== own.dev;
   }
 
-  /** Whether the file still holds the bytes of the last read. */
   get isSame(): boolean {
     return this.fd !== undefined && this.isKnown(this.fd);
   }
 
-  /** The position of the last read, for a later owner. */
   get positionRecord(): NonNullable<Trimming['mark']> {
     return this.position.record;
   }
 
-  /** Called when the file was emptied and that is recorded. */
   reset(): void {
     [this.position, this.stamp, this.recorded] = [LogPosition.none, '', null];
   }
 
-  /**
-   * Where the zeros that begin at `from` end, at most `to`. They are a hole: jobs do not write so many zeros.
-   */
+  /** The end of the zeros from `from` on, at most `to`: a hole, because jobs do not write so many zeros. */
   holeEnd(from: number, to: number): number {
     const bytes = Buffer.alloc(HOLE_BYTES);
     for (let at = from; this.fd !== undefined && at < to; ) {
@@ -106,7 +92,7 @@ export class LogFile {
     return to;
   }
 
-  /** Opens the same file for cutting. Throws a system error. */
+  /** Throws a system error. */
   openToCut(): number {
     if (this.fd === undefined) throw systemError('ENOENT', this.path);
     return reopen(this.fd, this.path, constants.O_RDWR);
@@ -118,22 +104,12 @@ export class LogFile {
   }
 }
 
-function openFile(path: string, flags = O_NOFOLLOW): number | undefined {
-  const fd = openSync(path, O_RDONLY | O_NONBLOCK | flags);
-  if (fstatSync(fd).isFile()) return fd;
-  closeSync(fd);
-  return undefined;
-}
-
-/** The descriptors of the logs in the shim, see shim.sh. */
+/** See shim.sh. */
 const SHIM_FDS: Record<Stream, number> = { log: 5, err: 6 };
 
-/**
- * Opens a log through the shim's descriptor, wherever the file is; undefined if the shim has ended, or the
- * kernel does not show it.
- */
+/** Wherever the file is; undefined if the shim has ended, or the kernel does not show it. */
 export function openLogOfShim(job: JobPaths, stream: Stream): number | undefined {
   const { shim } = readShim(job);
   if (!HAS_PROC || shim === undefined || isAlive(shim) === 'dead') return undefined;
-  return attemptQuietly(() => openFile(`/proc/${shim.pid}/fd/${SHIM_FDS[stream]}`, 0));
+  return openToRead(`/proc/${shim.pid}/fd/${SHIM_FDS[stream]}`, 0);
 }

@@ -14,13 +14,12 @@ import type { Home } from '../../job/home/home.ts';
 /** `unsupported`: this file system or machine has no holes; `failed`: try again. */
 type Punched = 'done' | 'unsupported' | 'failed';
 
-/** Errors of fallocate where holes do not work. That of busybox has no option for them. */
+/** That of busybox has no option for holes. */
 const CANNOT = /not supported|unsupported|unrecognized|invalid option|usage/i;
 
-/** The descriptor of the log in fallocate. */
 const LOG_FD = 3;
 
-/** Removes the bytes from `from` up to `to` from the disk; `open` opens the log for cutting. */
+/** `open` opens the log for cutting. */
 export async function punch(home: Home, open: () => number, from: number, to: number): Promise<Punched> {
   const fallocate = findTool('fallocate');
   if (fallocate === undefined) return 'unsupported';
@@ -44,7 +43,6 @@ export async function punch(home: Home, open: () => number, from: number, to: nu
   }
 }
 
-/** The stderr of a child, once it is closed. */
 const readErrors = ({ stderr }: ChildProcess): Promise<string> =>
   new Promise((resolve) => {
     let text = '';

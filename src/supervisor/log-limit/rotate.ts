@@ -6,7 +6,7 @@
  */
 import { closeSync, fstatSync, ftruncateSync } from 'node:fs';
 import { removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
-import { createExclusive } from '../../base/fs/open-file.ts';
+import { closing, createExclusive } from '../../base/fs/open-file.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
 import { LogPosition, matchesPosition } from '../../job/log/log-position.ts';
@@ -14,13 +14,12 @@ import type { Trimming } from '../../job/log/trim-record.ts';
 import type { LogFile } from './log-file.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
-/** So many copies follow a job that writes meanwhile. Then the rest is copied without a break. */
+/** So many copies follow a job that writes meanwhile. The rest is copied without a break. */
 const MOST_ROUNDS = 8;
 
 /**
- * Copies the head and the newest `keepBytes` of a log and empties it; `publish` writes the record at once.
- * False if the job emptied the log meanwhile. Throws system errors; a useless copy is removed by the next
- * rotation.
+ * `publish` writes the record at once. False if the job emptied the log meanwhile. Throws system errors; a
+ * useless copy is removed by the next rotation.
  */
 export async function rotateLog(
   job: JobPaths,
@@ -67,18 +66,15 @@ export function finishRotation(
   before: Trimming,
   publish: (trimming: Trimming) => void,
 ): void {
-  const log = file.openToCut();
-  try {
+  closing(file.openToCut(), (log) => {
     // the recorded bytes are copied; other bytes were written after the log was emptied
     if (before.mark === null || matchesPosition(log, before.mark)) ftruncateSync(log, 0);
-  } finally {
-    closeSync(log);
-  }
+  });
   publish({ ...before, turning: false, mark: null });
   removeQuietly(job.sideFile(stream, before.keep - 1));
 }
 
-/** Creates a side file in place of a leftover of an earlier attempt. */
+/** In place of a leftover of an earlier attempt. */
 function createSideFile(path: string): number {
   removeQuietly(path);
   return createExclusive(path);
@@ -93,7 +89,7 @@ async function copyHead(log: number, path: string, headBytes: number): Promise<v
   }
 }
 
-/** Appends a range to `copy` in chunks, between which the owner handles other events. */
+/** In chunks, between which the owner handles other events. */
 async function copyRange(log: number, copy: number, from: number, to: number): Promise<number> {
   let at = from;
   while (at < to) {

@@ -32,22 +32,18 @@ import { finishRotation, rotateLog } from './rotate.ts';
 const HEAD_BYTES = 16 * 2 ** 20;
 /** Holes are made of whole blocks. */
 const BLOCK_BYTES = 4096;
-/** The disk space of record, time index and list of extents. */
 const RECORDS_BYTES = 4 * BLOCK_BYTES;
-/** The delays between two polls, milliseconds. */
 const LEAST_MS = 2;
 const LIVELY_MS = 25;
 const QUIET_MS = 250;
-/** More than any job writes, bytes per millisecond: how soon a quiet log may reach its limit. */
+/** Bytes per millisecond, more than any job writes: how soon a quiet log may reach its limit. */
 const FASTEST = 2 ** 20;
-/** The delay after a failed cut, milliseconds. */
 const RETRY_MS = 250;
-/** How often the last cut is tried. */
 const LAST_TRIES = 20;
 
 const aligned = (bytes: number): number => bytes - (bytes % BLOCK_BYTES);
 
-/** The hole of a record as offsets in the file. */
+/** As offsets in the file. */
 const holeOf = (trimming: Trimming | null): { from: number; to: number } | undefined =>
   trimming && !trimming.keep && trimming.to > trimming.from
     ? { from: trimming.from - trimming.floor, to: trimming.to - trimming.floor }
@@ -58,11 +54,9 @@ export class Trim {
   private readonly logs: LogGrowth[];
   private readonly times: TimeIndex;
   private readonly headBytes: number;
-  /** How many bytes may be on the disk besides the head. */
   private readonly room: number;
   private trimmed: Trimmed;
   private readonly files: Record<Stream, LogFile>;
-  /** The end of the holes that were punched. */
   private readonly punched = { log: 0, err: 0 };
   /** The last hole as offsets in the file, until a poll finds the file unchanged after it. */
   private readonly lastHole: Record<Stream, { from: number; to: number } | undefined> = {
@@ -71,14 +65,13 @@ export class Trim {
   };
   private canPunch: boolean;
   private cutting: Promise<unknown> | undefined;
-  /** How long a cut takes, milliseconds. */
   private cutMs = 20;
   private retryMs = 0;
   private quiet = 0;
   private timer: NodeJS.Timeout | undefined;
   private isOn = false;
 
-  /** `onReached` gets the stop that `--on-max-log kill` begins. */
+  /** Gets the stop that `--on-max-log kill` begins. */
   constructor(
     private readonly home: Home,
     private readonly spec: Spec,
@@ -102,7 +95,6 @@ export class Trim {
     for (const log of this.logs) this.resume(log);
   }
 
-  /** Takes over the size and the cut that a previous owner recorded. */
   private resume(log: LogGrowth): void {
     const { stream } = log;
     const trimming = this.trimmed[stream];
@@ -112,7 +104,7 @@ export class Trim {
     if (trimming?.mark === null) this.punched[stream] = trimming.to;
   }
 
-  /** Polls once more at the end of the job, so that an emptying is recorded before the end is published. */
+  /** At the end of the job: an emptying is recorded before the end is published. */
   readEnd(): void {
     if (this.isOn) this.measure(false);
   }
@@ -121,20 +113,18 @@ export class Trim {
     for (const file of Object.values(this.files)) file.close();
   }
 
-  /** Starts to poll, and repeats an unfinished cut. */
   start(): void {
     if (this.isOn) return;
     this.isOn = true;
     this.poll();
   }
 
-  /** Stops polling. */
   stop(): void {
     this.isOn = false;
     clearTimeout(this.timer);
   }
 
-  /** Stops polling, and trims the log for the last time. A failed cut is tried a few times. */
+  /** A failed cut is tried a few times. */
   async finish(): Promise<void> {
     this.stop();
     await this.cutting;
@@ -196,7 +186,7 @@ export class Trim {
     return size + (this.files[stream].read()?.bytes ?? 0);
   }
 
-  /** Records that the log was moved away, or back: readers know it only by its path. */
+  /** Readers know the log only by its path. */
   private recordMove(stream: Stream): void {
     const before = this.trimmed[stream] ?? emptiedAt(0);
     try {
@@ -211,7 +201,7 @@ export class Trim {
     }
   }
 
-  /** Records that the log was emptied and begins anew at this offset. False if it cannot be recorded now. */
+  /** The log begins anew at this offset. False if it cannot be recorded now. */
   private recordEmptied({ stream, size: floor }: LogGrowth): boolean {
     const before = this.trimmed[stream];
     let trimming = { ...emptiedAt(floor), moved: before?.moved ?? false };
@@ -234,7 +224,6 @@ export class Trim {
     return true;
   }
 
-  /** The bytes on the disk besides the head. */
   private onDisk({ stream, size }: LogGrowth): number {
     const { floor = 0, from = 0, to = 0 } = this.trimmed[stream] ?? {};
     return to > from ? size - to : Math.max(0, size - floor - this.headBytes);
@@ -246,14 +235,14 @@ export class Trim {
     return trimming?.keep ? log.size - trimming.base : this.onDisk(log);
   }
 
-  /** How many new bytes cause a cut. The more come during a cut, the fewer. */
+  /** The more bytes come during a cut, the fewer new bytes cause one. */
   private trigger({ rate, stream }: LogGrowth): number {
     // a copy needs disk space besides the log, and besides the previous copy
     const parts = this.canPunch ? 1 : this.trimmed[stream]?.keep ? 1 / 3 : 2 / 3;
     return Math.max(this.room * parts - rate * (this.cutMs + LEAST_MS), (this.room * parts) / 4);
   }
 
-  /** Whether a previous owner may have died between its record and its cut. */
+  /** A previous owner may have died between its record and its cut. */
   private isUnfinished({ stream }: LogGrowth): boolean {
     const trimming = this.trimmed[stream];
     if (trimming === null || trimming.keep) return trimming?.turning === true;
@@ -284,7 +273,7 @@ export class Trim {
     this.onReached({ by, cause: 'max-log', signal: 'SIGTERM', graceMs, at: systemClock.now() });
   }
 
-  /** Makes one cut. If it fails, a later poll tries again. */
+  /** If it fails, a later poll tries again. */
   private async cut(log: LogGrowth, keep: number): Promise<boolean> {
     const begun = systemClock.monotonic();
     let isDone = false;

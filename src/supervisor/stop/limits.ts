@@ -6,8 +6,8 @@ import type { Spec } from '../../job/spec.ts';
 import type { StatusOf, Stop } from '../../job/state.ts';
 
 /**
- * Starts the time limits of a running job, `quietMs` after its last output. `onReached` gets the resulting
- * stop. Returns a function that ends them and returns how long there has been no output, milliseconds.
+ * Starts the time limits, `quietMs` after the last output. Returns a function that ends them and returns how
+ * long there has been no output.
  */
 export function armLimits(
   { timeoutMs, idleTimeoutMs, graceMs }: Spec,
@@ -39,13 +39,10 @@ export function armLimits(
   };
 }
 
-/**
- * Calls `act` when no log changed its size for `limitMs`, of which `quietMs` have passed. Size, because mtime
- * depends on the wall clock.
- */
+/** Of `limitMs`, `quietMs` have passed. Size, because mtime depends on the wall clock. */
 function watchIdle(logs: string[], limitMs: number, quietMs: number, act: () => void): () => number {
   const intervalMs = Math.min(Math.max(limitMs / 20, 20), 5000);
-  const sizes = () => logs.map(sizeOf).join(' ');
+  const sizes = () => logs.map((log) => attemptQuietly(() => statSync(log).size) ?? 0).join(' ');
   let size = sizes();
   let lastGrowth = systemClock.monotonic() - quietMs;
   const timer = setInterval(() => {
@@ -63,8 +60,4 @@ function watchIdle(logs: string[], limitMs: number, quietMs: number, act: () => 
     clearInterval(timer);
     return sizes() === size ? systemClock.monotonic() - lastGrowth : 0;
   };
-}
-
-function sizeOf(path: string): number {
-  return attemptQuietly(() => statSync(path).size) ?? 0;
 }

@@ -15,7 +15,6 @@ import type { Status, StatusOf, Stop } from '../../job/state.ts';
 import { pauseOf } from '../../job/view.ts';
 import { armLimits } from './limits.ts';
 
-/** What is needed of the owner. */
 interface Pausable {
   readonly spec: Spec;
   readonly job: JobPaths;
@@ -25,27 +24,21 @@ interface Pausable {
   dispatch(event: Event): void;
 }
 
-/**
- * How long sweeps go on while a process does not stop (it is in a system call, and stops when it returns),
- * milliseconds.
- */
+/** Sweeps go on so long while a process in a system call does not stop, milliseconds. */
 const SWEEP_MS = 3000;
-/**
- * How long the shim may take to record itself, milliseconds. Until then it looks like a process of the job.
- */
+/** The shim may take so long to record itself. Until then it looks like a process of the job. */
 const START_MS = 3000;
 const POLL_MS = 3;
 
 export class PauseControl {
   private limits: (() => number) | undefined;
-  /** How long there was no output when the limits were ended, milliseconds. */
   private quietMs = 0;
-  /** The processes that we stopped: they are continued whatever becomes of their markers. */
+  /** They are continued whatever becomes of their markers. */
   private readonly stopped = new Map<number, ProcessStat>();
 
   constructor(private readonly owner: Pausable) {}
 
-  /** Reads the last request of `pause` or `resume`. A request that was read before changes nothing. */
+  /** A request that was read before changes nothing. */
   readRequest(): void {
     const { owner } = this;
     if (owner.status.phase !== 'running') return;
@@ -61,7 +54,6 @@ export class PauseControl {
     prunePauseRequests(owner.job, number);
   }
 
-  /** Applies the published status of a running job. */
   enter(status: StatusOf<'running'>, onReached: (stop: Stop) => void): void {
     this.disarm();
     if (pauseOf(status)) void this.pause();
@@ -78,7 +70,6 @@ export class PauseControl {
     this.limits = undefined;
   }
 
-  /** The number of the current pause; undefined: there is none. */
   private get current(): number | undefined {
     const { status } = this.owner;
     return status.phase === 'running' && status.holding?.since ? status.holding.request : undefined;

@@ -11,17 +11,14 @@ import { claimFirstSignal, type Owner } from '../../job/home/records.ts';
 import type { Event } from '../../job/lifecycle.ts';
 import type { Status, StatusOf } from '../../job/state.ts';
 
-/** What is needed of the owner. */
 interface Stoppable {
   readonly job: JobPaths;
   readonly owner: Owner;
   readonly attempt: number;
   readonly status: Status;
-  /** How many processes stops have found, and how many of them got SIGKILL. */
   stopped: number;
   forced: number;
   processes(onFound: OnFound): Promise<ProcessStat[]>;
-  /** Whether a process is a helper process, as far as these are recorded. */
   isOurs(pid: number): boolean;
   checkMain(): void;
   dispatch(event: Event): void;
