@@ -57,8 +57,8 @@ export class WakeFifo {
 export const RESTART = 129;
 
 /**
- * An update replaced the program, and a newer bgjob added a template with options that this one does not
- * know. Without such a template a service goes on: a listener must not miss a delivery.
+ * Whether an update replaced the program, and a newer bgjob added a template with options unknown here.
+ * Otherwise a service goes on: a listener must not miss a delivery.
  */
 export const mustRestart = (readTemplates: () => Found<JobTemplate>[]): boolean =>
   isProgramReplaced() &&
@@ -83,7 +83,7 @@ export async function waitForClaim(home: Home, folder: string, key: string): Pro
   }
 }
 
-/** If the job of this one has ended without a stop. */
+/** Starts another instance if the job of this one has ended without a stop. */
 export async function startSuccessor(home: Home, service: ServiceJob): Promise<void> {
   const own = ownJob();
   const view = own === null ? undefined : observe(home, own);

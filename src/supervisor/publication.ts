@@ -33,7 +33,8 @@ export class Publication {
   constructor(
     private readonly home: AnchoredHome,
     private readonly spec: Spec,
-    private readonly owner: Owner /** False if this owner had no disk space for its claim. */,
+    private readonly owner: Owner,
+    /** False if this owner had no disk space for its claim. */
     private isClaimed: boolean,
   ) {
     this.job = home.job(spec.id);

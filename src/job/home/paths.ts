@@ -28,13 +28,13 @@ export class JobPaths extends pathsIn('dir', {
   end: 'end',
   /** The script of `run -`. Written once by the launcher, before the start. */
   script: 'script',
-  /** The stored environment: while the job waits, may be retried or has --on-exit to run, and with --keep-env. */
+  /** The stored environment: while the job waits, may run again or has --on-exit to run; --keep-env. */
   env: 'env.json',
   /** A FIFO that is open in every process that may record the end: the lock of a living job. */
   alive: 'alive',
   /** The FIFO of --stdin hold and --pty, of the launcher or the owner; `send` writes, the job reads. */
   stdin: 'stdin',
-  /** The FIFO that keeps stdin open: its reader, of the shim, ends at a byte or when its last writer is gone. */
+  /** The FIFO that keeps stdin open: its reader, of the shim, ends at a byte or with its last writer. */
   stdinEnd: 'stdin.end',
   /** A copy of `--stdin -`, or of FILE for a queued job. Written once by the launcher, before the start. */
   input: 'input',

@@ -82,7 +82,8 @@ export async function deliver(home: Home, trigger: Trigger, delivery: Delivery):
 }
 
 /**
- * A claimer that lives is this process, and is not starting it now. An unreadable claim counts as started.
+ * Whether it was started. A claimer that lives is this process, and is not starting it now. An unreadable
+ * claim counts as started.
  */
 export function judgeClaim(
   home: Home,

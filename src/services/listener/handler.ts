@@ -38,7 +38,8 @@ export class DeliveryHandler {
   private last: Promise<unknown> = Promise.resolve();
   constructor(
     private readonly home: Home,
-    private readonly address: Address /** Called when this listener must end. */,
+    private readonly address: Address,
+    /** Called when this listener must end. */
     private readonly end: () => void,
   ) {}
 

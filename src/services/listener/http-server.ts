@@ -22,7 +22,7 @@ import {
   refuseHead,
 } from './request.ts';
 
-/** With more, the oldest is closed whose request is neither complete nor known to be genuine. */
+/** With more connections, the oldest is closed that is neither complete nor known to be genuine. */
 const MOST_CONNECTIONS = 256;
 /** So many genuine incomplete requests are spared: the rest is for senders that have not been checked. */
 const MOST_SPARED = MOST_CONNECTIONS / 2;

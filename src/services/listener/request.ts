@@ -32,7 +32,7 @@ export const refuse = (status: number, error: string, headers?: Record<string, s
 const BUSY = refuse(503, 'too many bodies at once', { 'Retry-After': '5' });
 const TOO_LARGE = refuse(413, `a body may have ${MOST_BODY_BYTES} bytes`);
 
-/** Undefined: the head is not refused. */
+/** The answer to a request that its head refuses, if it does. */
 export function refuseHead(
   { method, headers }: IncomingMessage,
   mayHost: (host: string) => boolean,

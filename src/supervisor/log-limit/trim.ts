@@ -43,7 +43,7 @@ const LAST_TRIES = 20;
 
 const aligned = (bytes: number): number => bytes - (bytes % BLOCK_BYTES);
 
-/** As offsets in the file. */
+/** The hole of a record as offsets in the file. */
 const holeOf = (trimming: Trimming | null): { from: number; to: number } | undefined =>
   trimming && !trimming.keep && trimming.to > trimming.from
     ? { from: trimming.from - trimming.floor, to: trimming.to - trimming.floor }
@@ -71,7 +71,7 @@ export class Trim {
   private timer: NodeJS.Timeout | undefined;
   private isOn = false;
 
-  /** Gets the stop that `--on-max-log kill` begins. */
+  /** `onReached` gets the stop that `--on-max-log kill` begins. */
   constructor(
     private readonly home: Home,
     private readonly spec: Spec,
@@ -104,7 +104,7 @@ export class Trim {
     if (trimming?.mark === null) this.punched[stream] = trimming.to;
   }
 
-  /** At the end of the job: an emptying is recorded before the end is published. */
+  /** Polls at the end of the job: an emptying is recorded before the end is published. */
   readEnd(): void {
     if (this.isOn) this.measure(false);
   }
@@ -242,7 +242,7 @@ export class Trim {
     return Math.max(this.room * parts - rate * (this.cutMs + LEAST_MS), (this.room * parts) / 4);
   }
 
-  /** A previous owner may have died between its record and its cut. */
+  /** Whether a previous owner may have died between its record and its cut. */
   private isUnfinished({ stream }: LogGrowth): boolean {
     const trimming = this.trimmed[stream];
     if (trimming === null || trimming.keep) return trimming?.turning === true;

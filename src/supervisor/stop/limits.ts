@@ -39,7 +39,7 @@ export function armLimits(
   };
 }
 
-/** Of `limitMs`, `quietMs` have passed. Size, because mtime depends on the wall clock. */
+/** Calls `act` when no log changed its size (mtime depends on the wall clock); `quietMs` have passed. */
 function watchIdle(logs: string[], limitMs: number, quietMs: number, act: () => void): () => number {
   const intervalMs = Math.min(Math.max(limitMs / 20, 20), 5000);
   const sizes = () => logs.map((log) => attemptQuietly(() => statSync(log).size) ?? 0).join(' ');
