@@ -188,7 +188,7 @@ rigTest('0.5.0: a terminal, held and kept input, a line at the end, a pause, a r
     ],
   );
   assert.match((await rig.bgjob(['show', '1'])).stdout, /^stdin +a terminal of 120 x 40/m);
-  assert.match((await rig.bgjob(['show', '2'])).stdout, /^stdin +held: /m);
+  assert.match((await rig.bgjob(['show', '2'])).stdout, /^stdin +open$/m);
   assert.equal((await rig.show(3)).onExit.exitCode, 0);
   assert.equal((await rig.bgjob(['tail', '2'])).stdout, 'hello\n');
   assert.match((await rig.bgjob(['send', '2', 'x'])).stderr, /job 2 exited 0; nothing was sent/);

@@ -281,7 +281,10 @@ rigTest('what is no verb and no option is refused, whatever it looks like', asyn
     rig,
     verbs.map((name) => [name, 'x']),
   );
-  for (const [args, answer] of named) assertRefused(answer, 125, /^bgjob: no command "/, shorten(args));
+  for (const [args, answer] of named) {
+    const message = args[0]!.startsWith('-') ? /^bgjob: unknown option '-/ : /^bgjob: no command "/;
+    assertRefused(answer, 125, message, shorten(args));
+  }
   const options = [
     '-5',
     '-w5',

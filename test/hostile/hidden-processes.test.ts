@@ -50,7 +50,7 @@ rigTest(
     assert.equal(code, 0, stderr);
     assert.match(stdout, /killed/);
     assert.equal(isRunning(pid), false);
-    assert.doesNotMatch(stderr, /may be of this job/);
+    assert.doesNotMatch(stderr, /may belong to this job/);
   },
   { skip: cannot },
 );
@@ -67,7 +67,7 @@ rigTest(
     );
     const { code, stderr } = await asUser(rig, ['kill', id]);
     assert.equal(code, 0, stderr);
-    assert.match(stderr, new RegExp(`process ${pid}, .* may be of this job: if so, kill ${pid}`));
+    assert.match(stderr, new RegExp(`process ${pid}, .* may belong to this job: if so, kill ${pid}`));
     process.kill(pid, 'SIGKILL');
   },
   { skip: cannot },

@@ -95,7 +95,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ...queueRows(view, home, extras),
     ['command', commandLine(view, 2000)],
     ['shell', spec && losesPipefail(spec) && NO_PIPEFAIL],
-    ['stdin', spec && stdinText(spec)],
+    ['stdin', spec && stdinText(spec, view.kind === 'live')],
     ['cwd', spec && safe(spec.cwd)],
     ['project', spec && spec.project !== spec.cwd && safe(spec.project)],
     ['tags', spec && spec.tags.length > 0 && spec.tags.map(safe).join(' ')],

@@ -160,10 +160,11 @@ export function logText(
   return `${safe(path)} (${renderSize(size)}${trimmed}${emptied}${away})`;
 }
 
-/** What the job reads; null: nothing. */
-export function stdinText({ id, stdin, pty }: Spec): string | null {
-  if (pty) return `a terminal of ${pty.columns} x ${pty.rows}: bgjob send ${id} TEXT`;
-  if (stdin?.kind === 'hold') return `open: bgjob send ${id} TEXT`;
+/** What the job reads; null: nothing. `isLive`: `send` can still write to it. */
+export function stdinText({ id, stdin, pty }: Spec, isLive: boolean): string | null {
+  const send = isLive ? `: bgjob send ${id} TEXT` : '';
+  if (pty) return `a terminal of ${pty.columns} x ${pty.rows}${send}`;
+  if (stdin?.kind === 'hold') return `open${send}`;
   return stdin && (stdin.kind === 'file' ? safe(stdin.path) : 'a copy of the input that run got');
 }
 
