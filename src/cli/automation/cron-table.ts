@@ -10,14 +10,12 @@ import {
   commandCell,
   countsText,
   lastText,
-  printTemplateTable,
+  printTemplates,
   readTemplateHistory,
   type TemplateHistory,
   templateObject,
   timeText,
 } from './shared-table.ts';
-
-const HEADS = ['NAME', 'SCHEDULE', 'NEXT', 'LAST', 'NOT RUN', 'COMMAND'];
 
 interface Row extends TemplateHistory {
   name: string;
@@ -35,12 +33,7 @@ async function rowOf(home: Home, name: string): Promise<Row> {
   const paused = isTemplatePaused(paths);
   const common = { name, paused, ...readTemplateHistory(home, paths) };
   if (read.kind !== 'read')
-    return {
-      ...common,
-      schedule: null,
-      why: read.kind === 'absent' ? NO_RECORD : read.why,
-      next: null,
-    };
+    return { ...common, schedule: null, why: read.kind === 'absent' ? NO_RECORD : read.why, next: null };
   const { expression, timezone, createdAt } = read.value;
   const timetable = parseTimetable(expression, timezone, createdAt);
   const next = timetable.ok && !paused ? timetable.value.next(systemClock.now()) : null;
@@ -74,23 +67,15 @@ function objectOf({ name, schedule, why, paused, next, last, counts }: Row): obj
 export async function printSchedules(output: Output, home: Home | undefined): Promise<void> {
   const rows: Row[] = [];
   for (const name of home ? listSchedules(home) : []) rows.push(await rowOf(home!, name));
-  if (output.json) {
-    output.objects(rows.map(objectOf));
-    return;
-  }
-  if (rows.length === 0) {
-    output.note(NO_SCHEDULES);
-    return;
-  }
-  const shown = rows.map((row) => {
-    const { name, schedule, last, counts, why } = row;
-    const { missed, skipped, failed } = counts;
-    const expression = schedule ? safe(schedule.expression) : 'unreadable';
-    const notRun = countsText({ missed, skipped, failed });
-    return {
-      last,
-      cells: [name, expression, nextText(row), lastText(row), notRun, commandCell(schedule, why)],
-    };
+  await printTemplates(output, rows, {
+    heads: ['NAME', 'SCHEDULE', 'NEXT', 'LAST', 'NOT RUN', 'COMMAND'],
+    none: NO_SCHEDULES,
+    objectOf,
+    cellsOf: (row) => {
+      const { name, schedule, counts, why } = row;
+      const expression = schedule ? safe(schedule.expression) : 'unreadable';
+      const notRun = countsText({ missed: counts.missed, skipped: counts.skipped, failed: counts.failed });
+      return [name, expression, nextText(row), lastText(row), notRun, commandCell(schedule, why)];
+    },
   });
-  await printTemplateTable(output, HEADS, shown);
 }

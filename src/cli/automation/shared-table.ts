@@ -63,22 +63,28 @@ export const templateObject = (
 export const commandCell = (template: JobTemplate | null, why: string | null): string =>
   template ? clip(safe(commandText(template.draft)), 100) : safe(why ?? '');
 
-/** Prints a table; the cell under `LAST` has the colour of that job's state. */
-export async function printTemplateTable(
+/** Prints objects, or a table whose cell under `LAST` has the colour of that job's state. */
+export async function printTemplates<R extends TemplateHistory>(
   output: Output,
-  heads: string[],
-  rows: { cells: string[]; last: TemplateHistory['last'] }[],
+  rows: R[],
+  {
+    heads,
+    none,
+    objectOf,
+    cellsOf,
+  }: { heads: string[]; none: string; objectOf: (row: R) => object; cellsOf: (row: R) => string[] },
 ): Promise<void> {
+  if (output.json) return output.objects(rows.map(objectOf));
+  if (rows.length === 0) return output.note(none);
   if (!output.isTerminal(1) && !output.hasColor(1)) {
-    const cells = rows.map((row) => row.cells);
-    for (const line of plainTable(heads, cells)) output.line(line);
+    for (const line of plainTable(heads, rows.map(cellsOf))) output.line(line);
     return;
   }
   const { renderTable, toneOf } = await import('../output/table.ts');
-  const toned = rows.map(({ cells, last }) => {
-    const view = last?.view;
+  const toned = rows.map((row) => {
+    const view = row.last?.view;
     const code = view?.kind === 'ended' ? exitCodeOf(view.status.outcome) : null;
-    return { cells, tone: view ? toneOf(stateWord(view), code) : ('dim' as const) };
+    return { cells: cellsOf(row), tone: view ? toneOf(stateWord(view), code) : ('dim' as const) };
   });
   output.line(renderTable(heads, toned, heads.indexOf('LAST'), output.width(), output.hasColor(1)));
 }

@@ -19,13 +19,7 @@ import { checkQueueName } from '../run/queue-options.ts';
 const { cwd, env, tag, split, timeout, grace } = DRAFT_OPTIONS;
 
 export const TEMPLATE_OPTIONS = {
-  name: {
-    kind: 'text',
-    short: '-n',
-    value: 'NAME',
-    text: 'the name, also of its jobs',
-    group: 'With add',
-  },
+  name: { kind: 'text', short: '-n', value: 'NAME', text: 'the name, also of its jobs', group: 'With add' },
   'pass-env': {
     kind: 'list',
     value: 'NAMES',

@@ -33,7 +33,7 @@ import {
   triggerAdded,
 } from '../messages/automation.ts';
 import { notAName } from '../messages/usage.ts';
-import { printWarnings } from '../messages/warnings.ts';
+import { printWarning } from '../messages/warnings.ts';
 import { objectText } from '../output/output.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
 import { bootNote } from './boot-entry.ts';
@@ -144,7 +144,7 @@ export async function addTrigger(
     return served;
   }
   if (!isLoopback(trigger.host))
-    printWarnings(context.output, [{ code: 'open-listener', message: openListenerNote(trigger.host) }]);
+    printWarning(context.output, { code: 'open-listener', message: openListenerNote(trigger.host) });
   const lost = await printSecret(context, home, trigger);
   if (lost !== undefined) {
     // without its secret it is of no use

@@ -19,20 +19,17 @@ import {
   commandCell,
   countsText,
   lastText,
-  printTemplateTable,
+  printTemplates,
   readTemplateHistory,
   type TemplateHistory,
   templateObject,
 } from './shared-table.ts';
-
-const HEADS = ['NAME', 'URL', 'LAST', 'NOT RUN', 'COMMAND'];
 
 interface Row extends TemplateHistory {
   name: string;
   trigger: Trigger | null;
   /** Why its record cannot be used. */
   why: string | null;
-  /** Why no listener takes its deliveries; null: one does. */
   trouble: string | null;
 }
 
@@ -86,22 +83,19 @@ export async function printTriggers(output: Output, home: Home | undefined): Pro
   const rows: Row[] = [];
   const troubles = new Map<string, Promise<string | null>>();
   for (const name of home ? listTriggers(home) : []) rows.push(await rowOf(home!, name, troubles));
-  if (output.json) {
-    output.objects(rows.map(objectOf));
-    return;
-  }
-  if (rows.length === 0) {
-    output.note(NO_TRIGGERS);
-    return;
-  }
-  const shown = rows.map((row) => {
-    const { name, trigger, last, counts, why } = row;
-    // a delivery that came again is noted as skipped
-    const notRun = countsText({ replayed: counts.skipped, failed: counts.failed });
-    const url = trigger ? urlOf(trigger) : 'unreadable';
-    return { last, cells: [name, url, lastText(row), notRun, commandCell(trigger, why)] };
+  await printTemplates(output, rows, {
+    heads: ['NAME', 'URL', 'LAST', 'NOT RUN', 'COMMAND'],
+    none: NO_TRIGGERS,
+    objectOf,
+    cellsOf: (row) => {
+      const { name, trigger, counts, why } = row;
+      // a delivery that came again is noted as skipped
+      const notRun = countsText({ replayed: counts.skipped, failed: counts.failed });
+      const url = trigger ? urlOf(trigger) : 'unreadable';
+      return [name, url, lastText(row), notRun, commandCell(trigger, why)];
+    },
   });
-  await printTemplateTable(output, HEADS, shown);
+  if (output.json) return;
   for (const { name, trouble, why } of rows)
     if (trouble !== null && why === null) output.note(notListening(name, trouble));
 }

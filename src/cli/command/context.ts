@@ -9,6 +9,7 @@ import { type Config, NO_CONFIG, readConfig } from '../../job/home/config.ts';
 import { type Home, homePath, openHome } from '../../job/home/home.ts';
 import { messageOf } from '../messages/failures.ts';
 import { badValue, configIgnored, LIKE } from '../messages/usage.ts';
+import { printWarning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { REPLACEMENT } from './encoding.ts';
 
@@ -82,9 +83,7 @@ export class Context {
     this.read = ok(NO_CONFIG);
     if (config.failure.code !== 'bad-config') return NO_CONFIG;
     const { message } = messageOf(config.failure);
-    if (this.output.json)
-      this.output.note(JSON.stringify({ v: 1, warning: { code: 'bad-config', message } }));
-    else this.output.note(configIgnored(message));
+    printWarning(this.output, { code: 'bad-config', message }, configIgnored(message));
     return NO_CONFIG;
   }
 

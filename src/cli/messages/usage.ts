@@ -161,8 +161,7 @@ export const bugText = (stack: string) => `bgjob: this is a bug in bgjob, please
 export const internalError = () => usageError('internal error');
 
 /** A config.json that cannot be believed, for a command that works without it. */
-export const configIgnored = (message: string) =>
-  `warning: ${message}; this command ignores the file (bgjob doctor)`;
+export const configIgnored = (message: string) => `${message}; this command ignores the file (bgjob doctor)`;
 
 // errors of single verbs
 

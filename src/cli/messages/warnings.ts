@@ -100,10 +100,12 @@ const UNSEEN = 'a failure before the last | is not noticed';
 export const noPipefailText = () =>
   findTool('bash') === undefined ? `(no bash here: sh -c; ${UNSEEN})` : `(sh -c, as before; ${UNSEEN})`;
 
-/** Prints the warnings on stderr, each in one line. */
+/** Prints a warning on stderr, in one line. `text`: the message for people. */
+export const printWarning = (
+  output: Output,
+  warning: { code: string; message: string; [fact: string]: unknown },
+  text = warning.message,
+) => output.note(output.json ? safeJson(JSON.stringify({ v: 1, warning })) : `warning: ${safe(text)}`);
 export function printWarnings(output: Output, warnings: Warning[]): void {
-  for (const warning of warnings)
-    output.note(
-      output.json ? safeJson(JSON.stringify({ v: 1, warning })) : `warning: ${safe(warning.message)}`,
-    );
+  for (const { code, message } of warnings) printWarning(output, { code, message });
 }

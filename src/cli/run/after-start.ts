@@ -98,14 +98,11 @@ export const printId = (output: Output, id: JobId, { follow }: Watch): void =>
  */
 async function followOutput(output: Output, home: Home, id: JobId, deadline: Deadline): Promise<void> {
   const view = observe(home, id);
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  deadline.signal.addEventListener('abort', stop, { once: true });
-  if (deadline.signal.aborted) stop();
+  const { signal, stop } = deadline.part();
   await Promise.all(
     (view ? streamsOf(view) : []).map(async (stream) => {
       const to = stream === 'err' ? output.sideOutput() : output;
-      await followTo(to, home, id, { stream, from: 0, raw: false }, abort.signal);
+      await followTo(to, home, id, { stream, from: 0, raw: false }, signal);
       if (output.readerGone) stop();
     }),
   );

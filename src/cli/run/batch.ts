@@ -2,7 +2,6 @@
  * `bgjob run --batch`: a job for each line of a file, all of them or none. Checks everything before a job
  * is created.
  */
-import { safe, safeJson } from '../../base/text/sanitize.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../job/failure.ts';
@@ -10,7 +9,7 @@ import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { badLineText, badLineTexts } from '../messages/failures.ts';
 import { batchQueueText, emptyBatch, leftOutText, notForBatch, ofLines } from '../messages/run.ts';
-import { noPipefailText, type Warning } from '../messages/warnings.ts';
+import { noPipefailText, printWarning, type Warning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { parseCommand, plainWords } from '../shell/command-line.ts';
 import { warningsOf } from '../shell/habits.ts';
@@ -120,8 +119,8 @@ function printLineWarnings(output: Output, file: string, lines: BatchLine[]): vo
       else kinds.set(warning.code, { warning, line: number, lines: 1 });
     }
   for (const { warning, line, lines } of kinds.values()) {
-    if (output.json) output.note(safeJson(JSON.stringify({ v: 1, warning: { ...warning, line, lines } })));
-    else output.note(`warning: ${ofLines(file, line, safe(warning.message), lines - 1)}`);
+    const text = ofLines(file, line, warning.message, lines - 1);
+    printWarning(output, { ...warning, line, lines }, text);
   }
 }
 
@@ -130,8 +129,12 @@ function printLeftOut(output: Output, file: string, bad: BadLine[]): void {
   else
     for (const line of bad) {
       const { number, trouble } = line;
-      const warning = { code: 'bad-line', message: badLineText(line), line: number, trouble: trouble.kind };
-      output.note(safeJson(JSON.stringify({ v: 1, warning })));
+      printWarning(output, {
+        code: 'bad-line',
+        message: badLineText(line),
+        line: number,
+        trouble: trouble.kind,
+      });
     }
 }
 

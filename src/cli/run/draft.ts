@@ -90,22 +90,22 @@ function onExitOf(line: string | null): Result<string | null> {
   return says === undefined ? ok(line) : fail(badHook(says));
 }
 
-/** The directory to run in: absolute, real, and enterable. */
+/** The real path of a directory in which a job can run. */
+export function enterable(directory: string): Result<string> {
+  try {
+    const real = realpathSync(directory);
+    if (!statSync(real).isDirectory()) return fail({ code: 'bad-cwd', directory, errno: 'ENOTDIR' });
+    accessSync(real, constants.X_OK);
+    return ok(real);
+  } catch (thrown) {
+    return fail({ code: 'bad-cwd', directory, errno: errnoOf(thrown) });
+  }
+}
+
 function directoryOf(context: Context, asked: string | null): Result<string> {
   const cwd = context.cwd();
-  if (!cwd.ok) return asked?.startsWith('/') ? checked(asked) : cwd;
-  return asked === null ? cwd : checked(resolve(cwd.value, asked));
-
-  function checked(directory: string): Result<string> {
-    try {
-      const real = realpathSync(directory);
-      if (!statSync(real).isDirectory()) return fail({ code: 'bad-cwd', directory, errno: 'ENOTDIR' });
-      accessSync(real, constants.X_OK);
-      return ok(real);
-    } catch (thrown) {
-      return fail({ code: 'bad-cwd', directory, errno: errnoOf(thrown) });
-    }
-  }
+  if (!cwd.ok) return asked?.startsWith('/') ? enterable(asked) : cwd;
+  return asked === null ? cwd : enterable(resolve(cwd.value, asked));
 }
 
 /** The value that a variable has in the job. */

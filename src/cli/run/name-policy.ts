@@ -32,14 +32,8 @@ export const NAMING_OPTIONS = {
     text: 'the name of the job; only one live job of a project can have it',
     group: 'Name',
   },
-  reuse: {
-    kind: 'flag',
-    text: 'use the live job of that name; start one only if there is none',
-  },
-  replace: {
-    kind: 'flag',
-    text: 'stop the live job of that name first, with all its processes',
-  },
+  reuse: { kind: 'flag', text: 'use the live job of that name; start one only if there is none' },
+  replace: { kind: 'flag', text: 'stop the live job of that name first, with all its processes' },
 } as const;
 
 export type Naming = 'alone' | 'reuse' | 'replace';

@@ -74,13 +74,7 @@ export async function stopOne(
   const { id, spec } = judged.value;
   if (process.env['BGJOB_ID'] === String(id) && process.env['BGJOB_TOKEN'] === home.token)
     return fail(stopsItself(view, by === 'restart' ? 'restart' : 'replace'));
-  const stop: Stop = {
-    by,
-    cause: 'kill',
-    signal: 'SIGTERM',
-    graceMs: spec.graceMs,
-    at: systemClock.now(),
-  };
+  const stop: Stop = { by, cause: 'kill', signal: 'SIGTERM', graceMs: spec.graceMs, at: systemClock.now() };
   const done = await stopJob(home, judged.value, stop);
   wakeQueueWaiters(home, [judged.value]);
   // another process may have stopped it, and gc may have removed it, meanwhile

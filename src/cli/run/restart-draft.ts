@@ -2,16 +2,7 @@
  * The draft of a job that `restart` starts once more, made from its records. Everything that can be refused
  * is refused here, before the job is stopped.
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { openInput } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
@@ -26,7 +17,7 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement, Spec } from '../../job/spec.ts';
 import type { EndedView, LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
-import { parentOf } from './draft.ts';
+import { enterable, parentOf } from './draft.ts';
 import { notifyTargets } from './notify-option.ts';
 
 export interface Redraft {
@@ -41,12 +32,8 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
     return fail({ code: 'not-restarted', id, why: 'queued' });
   if (unknownNeeds(view.spec).length > 0) return fail({ code: 'not-restarted', id, why: 'newer' });
   const { cwd, argv, keepEnv } = rest;
-  try {
-    if (!statSync(cwd).isDirectory()) return fail({ code: 'bad-cwd', directory: cwd, errno: 'ENOTDIR' });
-    accessSync(cwd, constants.X_OK);
-  } catch (thrown) {
-    return fail({ code: 'bad-cwd', directory: cwd, errno: errnoOf(thrown) });
-  }
+  const directory = enterable(cwd);
+  if (!directory.ok) return directory;
   // the script of the job is written again, so it need not exist
   const isOwnScript = rest.script?.at === 0;
   const program = isOwnScript ? ok(argv[0]!) : findCommand(argv[0]!, undefined, cwd);

@@ -252,14 +252,11 @@ export async function followMatches(
 ): Promise<Answer> {
   const { output } = readings[0]!;
   const deadline = new Deadline(deadlineMs);
-  const enough = new AbortController();
-  const stop = () => enough.abort();
-  deadline.signal.addEventListener('abort', stop, { once: true });
-  if (deadline.signal.aborted) stop();
+  const { signal, stop } = deadline.part();
   const tally: Tally = { shown: 0 };
   const followed = await Promise.all(
     readings.map(async (reading) => {
-      const one = await followLog(reading, ask, tally, enough.signal);
+      const one = await followLog(reading, ask, tally, signal);
       if (!one.ok || one.value.isFull || output.readerGone) stop();
       return one;
     }),

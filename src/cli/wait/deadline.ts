@@ -21,6 +21,15 @@ export class Deadline {
     return this.controller.signal;
   }
 
+  /** A wait that also ends when its `stop` is called. */
+  part(): { signal: AbortSignal; stop: () => void } {
+    const own = new AbortController();
+    const stop = () => own.abort();
+    this.signal.addEventListener('abort', stop, { once: true });
+    if (this.signal.aborted) stop();
+    return { signal: own.signal, stop };
+  }
+
   /** Stops waiting because there is nothing left to wait for. */
   end(): void {
     this.disarm();

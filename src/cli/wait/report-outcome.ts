@@ -210,8 +210,4 @@ export const printTrouble =
   };
 
 /** A job that was removed while it was waited for. */
-export const goneView = (id: number): JobView => ({
-  kind: 'unreadable',
-  id,
-  why: REMOVED_MEANWHILE,
-});
+export const goneView = (id: number): JobView => ({ kind: 'unreadable', id, why: REMOVED_MEANWHILE });

@@ -142,21 +142,12 @@ export async function waitForCondition(
       : parsePosition(conditions.since, home.job(view.id), 'log', jobLabel(view));
   if (!since.ok) return since;
   const spinner = await startSpinner(output, view);
-  const mine = new AbortController();
-  const stop = () => mine.abort();
-  deadline.signal.addEventListener('abort', stop, { once: true });
-  if (deadline.signal.aborted) stop();
+  const { signal, stop } = deadline.part();
   const stopNotes = watchPauses(output, home, () => [view.id], aroundSpinner(spinner));
   const answers = new Map<string, string>();
-  const begun = start(output, home, view, conditions, since.value, answers, mine.signal);
-  const decided = await decide(
-    home,
-    view,
-    begun,
-    conditions.files,
-    mine.signal,
-    printTrouble(output, view.id),
-  );
+  const begun = start(output, home, view, conditions, since.value, answers, signal);
+  const onTrouble = printTrouble(output, view.id);
+  const decided = await decide(home, view, begun, conditions.files, signal, onTrouble);
   stop();
   // a search has a thread: it has ended when this call goes on
   await Promise.allSettled([...begun.outputs, ...begun.others]);
