@@ -101,7 +101,6 @@ const unitPath = (context: Context): string =>
     UNIT,
   );
 
-/** A word of a command in a unit of systemd. */
 function unitWord(word: string): string {
   const escaped = word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
   return `"${escaped.replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
@@ -132,7 +131,6 @@ export function bootEntry(context: Context): 'crontab' | 'unit' | undefined {
   return existsSync(unitPath(context)) ? 'unit' : undefined;
 }
 
-/** Writes the entry, or removes it, and prints where. */
 export function changeBoot(context: Context, wanted: boolean): Result<void> {
   const crontab = findTool('crontab');
   const changed = crontab ? changeCrontab(context, crontab, wanted) : changeUnit(context, wanted);
@@ -173,7 +171,6 @@ function changeUnit(context: Context, wanted: boolean): Result<string> {
   return status === 0 ? ok(unitText(true, path)) : fail(unitNotEnabled(path, UNIT, stderr));
 }
 
-/** What happens to a new schedule or trigger after a restart of the machine. */
 export function bootNote(context: Context): string {
   let entry: ReturnType<typeof bootEntry>;
   try {

@@ -20,7 +20,6 @@ import {
 interface Row extends TemplateHistory {
   name: string;
   schedule: Schedule | null;
-  /** Why its record cannot be used. */
   why: string | null;
   paused: boolean;
   next: number | null;
@@ -63,7 +62,6 @@ function objectOf({ name, schedule, why, paused, next, last, counts }: Row): obj
   };
 }
 
-/** Lists all schedules. */
 export async function printSchedules(output: Output, home: Home | undefined): Promise<void> {
   const rows: Row[] = [];
   for (const name of home ? listSchedules(home) : []) rows.push(await rowOf(home!, name));

@@ -85,6 +85,5 @@ export async function chooseAddress(home: Home, wanted: ListenAddress): Promise<
   return checked.ok ? refused(address, errno) : checked;
 }
 
-/** The warning about an address that other machines can reach. */
 export const openListenerNote = (host: string): string =>
   openListenerText(isWildcard(host) ? 'this machine' : host);

@@ -13,7 +13,6 @@ import type { Output } from '../output/output.ts';
 const isGiven = (value: unknown): boolean =>
   value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
 
-/** Fails for an option that only `add` takes. */
 export function checkPlain(verb: 'cron' | 'trigger', options: object): Result<void> {
   const given = Object.entries(options as Input['options']).filter(
     ([name, value]) => name !== 'json' && isGiven(value),

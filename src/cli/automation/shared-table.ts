@@ -12,7 +12,6 @@ import { codeOf, stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 
-/** What a schedule or trigger has done so far. */
 export interface TemplateHistory {
   /** The newest job that it started. */
   last: { id: number; at: number; view: JobView | undefined } | null;
@@ -35,7 +34,6 @@ export function lastText({ last }: Pick<TemplateHistory, 'last'>): string {
   return `${last.id} ${last.view ? stateText(last.view, 0, undefined, 'cell') : 'removed'} (${ago})`;
 }
 
-/** `2 missed, 1 skipped`. */
 export function countsText(counts: Record<string, number>): string {
   const parts = Object.entries(counts).filter(([, count]) => count > 0);
   return parts.length === 0 ? '-' : parts.map(([word, count]) => `${count} ${word}`).join(', ');
@@ -59,7 +57,6 @@ export const templateObject = (
   },
 });
 
-/** The last cell: the command, or why the record cannot be used. */
 export const commandCell = (template: JobTemplate | null, why: string | null): string =>
   template ? clip(safe(commandText(template.draft)), 100) : safe(why ?? '');
 
@@ -89,7 +86,6 @@ export async function printTemplates<R extends TemplateHistory>(
   output.line(renderTable(heads, toned, heads.indexOf('LAST'), output.width(), output.hasColor(1)));
 }
 
-/** A person is shown the newest events alone. */
 const EVENTS_SHOWN = 20;
 
 /** Prints what a schedule or trigger has done, the newest event last. */

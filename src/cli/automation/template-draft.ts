@@ -41,7 +41,6 @@ export const TEMPLATE_OPTIONS = {
 } as const;
 type TemplateInput = Input<typeof TEMPLATE_OPTIONS>;
 
-/** Variables of this call that each job gets. */
 const ALWAYS = ['PATH', 'HOME', 'LANG', 'SHELL'];
 
 /** Options of `run` that a template does not have. */
@@ -67,7 +66,6 @@ const NOT_ASKED: Pick<
   'skip-bad': false,
 };
 
-/** The names of the variables of this call, each once; fails for one that is not a name. */
 function passedNames(list: string[]): Result<string[]> {
   const names = list.flatMap((text) => text.split(',')).filter((name) => name !== '');
   const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));

@@ -28,7 +28,6 @@ import {
 interface Row extends TemplateHistory {
   name: string;
   trigger: Trigger | null;
-  /** Why its record cannot be used. */
   why: string | null;
   trouble: string | null;
 }
@@ -74,11 +73,9 @@ function objectOf({ name, trigger, why, trouble, last, counts }: Row): object {
   };
 }
 
-/** One trigger as an object. */
 export const triggerObject = async (home: Home, name: string): Promise<object> =>
   objectOf(await rowOf(home, name, new Map()));
 
-/** Lists all triggers. */
 export async function printTriggers(output: Output, home: Home | undefined): Promise<void> {
   const rows: Row[] = [];
   const troubles = new Map<string, Promise<string | null>>();

@@ -70,7 +70,6 @@ export async function waitForTrigger(
   return ok(printAnswer(output, home, name, project, found));
 }
 
-/** A delivery that is to be printed. */
 interface Answer {
   event: TemplateEvent;
   /** It came before this call. */

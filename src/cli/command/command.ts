@@ -72,7 +72,6 @@ export interface Input<O extends Options = Options> {
   separated: boolean;
 }
 
-/** The options of every verb. */
 export const COMMON: Options = {
   json: { kind: 'flag', text: 'print one JSON object per line', group: 'Everywhere' },
   help: { kind: 'flag', short: '-h', text: 'show this help' },
@@ -90,7 +89,6 @@ export const GIVEN = '\0';
 /** Declares a verb: `run` is checked against the types of its options. */
 export const verb = <const O extends Options>(declared: Verb<O>): Verb => declared as unknown as Verb;
 
-/** The paragraphs of a description. */
 export const paragraphs = ({ description }: Verb): string[] =>
   description
     .join('\n')

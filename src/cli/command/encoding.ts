@@ -23,7 +23,6 @@ function readForeign(name: 'cmdline' | 'environ'): string[] | undefined {
 
 const isForeign = (text: string): boolean => !isUtf8(Buffer.from(text, 'latin1'));
 
-/** The first of our last words that is not UTF-8. */
 export function foreignWord(words: string[]): string | undefined {
   // U+FFFD itself is rarely typed: only then the bytes are read
   if (!words.some((word) => word.includes(REPLACEMENT))) return undefined;
@@ -31,7 +30,6 @@ export function foreignWord(words: string[]): string | undefined {
   return typed && words.find((_, at) => isForeign(typed[at] ?? ''));
 }
 
-/** The name of the first variable that is not UTF-8. */
 export function foreignVariable(): string | undefined {
   const entry = readForeign('environ')?.find(isForeign);
   return entry && Buffer.from(entry.split('=', 1)[0]!, 'latin1').toString();

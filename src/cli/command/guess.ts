@@ -94,7 +94,6 @@ const OPTIONS_ELSEWHERE: Record<string, string> = {
   json: 'format output porcelain o',
 };
 
-/** The keys of a table in which a word stands. */
 const keysOf = (table: Record<string, string>, word: string): string[] =>
   Object.keys(table).filter((key) => table[key]!.split(' ').includes(word));
 
@@ -125,7 +124,6 @@ const isOptionOf = (verb: Verb, word: string): boolean =>
     ([name, { short }]) => short === word || `--${name}` === word.split('=')[0],
   );
 
-/** That the first word of a call is no verb. `rest`: the words after it. */
 export function unknownFirstWord(word: string, rest: string[], verbs: readonly Verb[]): Failure {
   if (!word.startsWith('-')) return unknownCommand(word, rest, guessCall(word, rest, verbs));
   if (word === '-v') return unknownFirstOption(word, 'bgjob --version');
@@ -137,14 +135,12 @@ export function unknownFirstWord(word: string, rest: string[], verbs: readonly V
   return unknownFirstOption(word, `bgjob --${near ?? 'help'}`);
 }
 
-/** An option with its value, as it is typed. */
 const typed = (name: string, { value }: Option): string =>
   value === undefined ? `--${name}` : `--${name} ${value}`;
 
 /** What asks for a background that every job has. */
 const DETACHING = ['detach', 'd', 'daemon', 'daemonize', 'background', 'bg', 'b'];
 
-/** That a verb has no such option. */
 export function unknownOptionOf(declared: Verb, flag: string): Failure {
   const options: Record<string, Option> = { ...declared.options, ...COMMON };
   const word = flag.replace(/^--?/, '').split('=')[0]!;

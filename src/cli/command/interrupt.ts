@@ -13,10 +13,8 @@ export type Interrupt = (typeof SIGNALS)[number] | 'SIGHUP';
 let received: Interrupt | undefined;
 let isAccepted = false;
 
-/** The signal that this call dies of at its end. */
 export const interruptedBy = (): Interrupt | undefined => received;
 
-/** The exit code that a shell makes of a death by this signal. */
 export const interruptCode = (signal: Interrupt): number => 128 + constants.signals[signal];
 
 export function noteInterrupt(signal: Interrupt): void {

@@ -24,7 +24,6 @@ function commanderOptions(name: string, option: Option): CommanderOption[] {
   return [valued];
 }
 
-/** Parses options, and operands between them, by what the verb declares. */
 export function parseOptions(declared: Verb, own: string[]): Result<Parsed> {
   const parser = new Command(declared.name)
     .exitOverride()

@@ -55,7 +55,6 @@ export function valueFollows(options: Options, word: string): boolean {
   return false;
 }
 
-/** Parses the words after the verb. */
 export function parseWords(declared: Verb, argv: string[]): Result<Input & { json: boolean; help: boolean }> {
   const { own, rest, separated } = splitWords(declared, argv);
   const options = { ...declared.options, ...COMMON };
@@ -83,7 +82,6 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
   return ok({ options: values as never, words, separated, json: values['json'] === true, help });
 }
 
-/** The parser of each kind of value. */
 const PARSERS = {
   duration: parseDuration,
   size: parseSize,

@@ -9,7 +9,6 @@ import { type FailureTexts, type UsageFailure, usageError } from './usage.ts';
 
 type Kind = 'schedule' | 'trigger';
 
-/** The verb of each kind. */
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
 const SERVICE = { schedules: 'the scheduler', triggers: 'the listener' } as const;
 
@@ -49,7 +48,6 @@ export const automationFailures: FailureTexts<
 
 type Verb = 'cron' | 'trigger';
 
-/** An option of `add` with another action. */
 export const optionOfAdd = (verb: Verb, option: string) =>
   usageError(`--${option} is for ${verb} add`, `bgjob ${verb} --help`);
 
@@ -82,7 +80,6 @@ export const scriptOnStdin = () =>
 export const stillRuns = (id: JobId, name: string) =>
   usageError(`job ${id} of ${name} still runs, and --overlap is skip`, `bgjob wait ${id}`);
 
-/** A schedule or trigger whose record cannot be read. */
 export const unreadableTemplate = (kind: Kind, name: string, why: string) =>
   usageError(`${kind} ${name}: ${safe(why)}; nothing was done`, `bgjob ${VERB[kind]} rm ${name}`);
 export const NO_RECORD = 'it has no record';
@@ -175,7 +172,6 @@ export const openListenerText = (reach: string) =>
   ].join(': ');
 
 export const templateRemoved = (name: string) => `${name}: removed`;
-/** Jobs of a schedule or trigger that was removed. */
 export const jobsGoOn = (ids: JobId[]) =>
   `(${plural(ids.length, 'job')} of it ${ids.length === 1 ? 'goes' : 'go'} on: bgjob kill ${ids.join(' ')})`;
 
@@ -201,7 +197,6 @@ export function eventText(when: string, { times, did, why, job, by, delivery }: 
 export const olderEvents = (amount: number) => `(${amount} before that: --json)`;
 export const notListening = (name: string, why: string) => `${name}: not listening: ${why}`;
 
-/** Why a trigger has no listener. */
 export const ELSEWHERE_TEXT = 'its listener belongs to another sandbox or container';
 export const NO_PORT_YET = 'its listener has no port yet';
 export const LISTENER_STARTS = 'its listener is being started';
@@ -245,7 +240,6 @@ export const deliveryNotNoted = (errnoText: string) =>
 
 const BY_HAND = 'put `bgjob boot` into a script that runs at the start of the machine';
 
-/** `boot` in a home without jobs. */
 export const NOTHING_TO_BOOT = 'nothing to start: there are no jobs yet';
 /** `queue` null: jobs that wait outside of queues. */
 export const bootedQueue = (queue: string | null, waiting: number) =>

@@ -29,7 +29,6 @@ export const serviceReturnsText = (serves: 'schedules' | 'triggers') =>
 export const killedUnreadableText = (view: UnreadableView, stopped: number) =>
   `${jobLabel(view)} ${stateText(view)}: killed ${processText(stopped)} of it`;
 
-/** What became of one job. */
 export function killedText({ before, after, processes, listened, tookMs }: Stopped, now: number): string {
   const label = jobLabel(before);
   const count = processText(processes);
@@ -50,7 +49,6 @@ export function killedText({ before, after, processes, listened, tookMs }: Stopp
   return `${label} ${how}: ${count}${portText(listened)}`;
 }
 
-/** Usage errors of `kill`. */
 export const groupRefusal = {
   reference: (option: string, reference: string) =>
     usageError(
@@ -106,7 +104,6 @@ export function sentResult(label: string, lines: number, bytes: number, eof: boo
 
 // pause and resume
 
-/** The result of `pause` or `resume` for one job. */
 export function pauseResultText(
   { view, already, undone, processes }: PausedJob,
   verb: PauseVerb,
@@ -122,7 +119,6 @@ export function pauseResultText(
   return `${jobLabel(view)} ${done}${undone ? `, and ${opposite} again since` : ''}: ${count}`;
 }
 
-/** At most so many pauses are named in one line. */
 const MOST_NAMED = 5;
 
 /**

@@ -149,7 +149,6 @@ export const messageFrom = ([message, hint]: MessageAndHint): Message => ({
 });
 export const messageOf = (failure: Failure): Message => messageFrom(messageAndHint(failure));
 
-/** The shell line that was meant, as a call of `run`. */
 export const lineHint = (line: string) => `as a shell line: bgjob run ${quoteWord(line)}`;
 
 function homeMessage({ home, trouble, room }: Of<'home-refused'>): MessageAndHint {
@@ -185,7 +184,6 @@ function meantBy(key: string, known: string[]): string | undefined {
   return known.find((one) => plain(one) === near);
 }
 
-/** The file and key, what is wrong there, and what is expected. */
 function configMessage({ path, key, trouble }: Of<'bad-config'>): MessageAndHint {
   const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
   const hint = `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
@@ -251,7 +249,6 @@ function restartMessage({ id, why, errno }: Of<'not-restarted'>): MessageAndHint
   return messages[why];
 }
 
-/** Why nothing, or not all, was sent. */
 function sendMessage({ id, why, how, lines, bytes, halfBytes }: Of<'not-sent'>): MessageAndHint {
   const parts = [
     ...(lines > 0 ? [`${plural(lines, 'line')} (${plural(bytes, 'byte')})`] : []),
@@ -300,7 +297,6 @@ function skillMessage({ path, trouble, again }: Of<'skill-refused'>): MessageAnd
   });
 }
 
-/** At most so many bad lines are named; the others are counted. */
 const MOST_BAD_LINES = 10;
 
 /** `FILE:17: reason` for the first bad lines of a batch, and how many more there are. */
@@ -311,11 +307,9 @@ export function badLineTexts(file: string, bad: BadLine[]): string[] {
   return bad.length > named.length ? [...named, `and ${bad.length - named.length} more`] : named;
 }
 
-/** Why a file that was found cannot be executed. */
 const notExecutable = (why: 'directory' | 'permission') =>
   why === 'directory' ? 'is a directory' : 'permission denied';
 
-/** Why a line of a batch cannot be a job. */
 export const badLineText = ({ trouble }: BadLine): string =>
   textFor('kind', trouble, {
     'not-utf-8': 'it is not UTF-8',

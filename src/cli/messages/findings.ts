@@ -12,7 +12,6 @@ export const isNote = (finding: Finding): boolean =>
   ['few-watches', 'zombies-stay', 'clock-behind'].includes(finding.code) ||
   (finding.code === 'tool-missing' && (finding.tool === 'bash' || (finding.tool === 'ps' && HAS_PROC)));
 
-/** The package of each tool that not every system has. */
 const PACKAGES: Record<string, string> = {
   script: 'bsdutils or util-linux',
   setsid: 'util-linux',
@@ -21,7 +20,6 @@ const PACKAGES: Record<string, string> = {
   ps: 'procps',
   bash: 'bash',
 };
-/** The effect of a missing tool. */
 const WITHOUT: Record<string, string> = {
   sh: 'no job can be started',
   env: 'no job can be started',
@@ -160,7 +158,6 @@ export const findingText = (finding: Finding): Message => messageFrom(textFor('c
 /** The longest line, so that a path of 4 KB does not fill the screen. */
 const LONGEST = 2000;
 
-/** A finding in one line. */
 export function findingLine(finding: Finding): string {
   const { message, hint } = findingText(finding);
   const kind = isNote(finding) ? 'note' : 'problem';

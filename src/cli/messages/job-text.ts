@@ -153,7 +153,6 @@ export function queueOf(view: JobView): string | null {
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
-/** Facts that only some commands read. */
 export interface Extras {
   leftovers?: number;
   ports?: number[];
@@ -169,7 +168,6 @@ export interface Extras {
   stderr?: { path: string; bytes: number; trimmedBytes: number; emptiedBytes: number } | null;
   onExit?: object | null;
   notify?: object | null;
-  /** Why it waits. */
   waiting?: Waiting | undefined;
 }
 
@@ -239,5 +237,4 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
   };
 }
 
-/** `2 jobs`, for sums. */
 export const jobs = (amount: number) => plural(amount, 'job');

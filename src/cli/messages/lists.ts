@@ -52,7 +52,6 @@ export function queueText(queue: {
   return `${name}: ${size}; ${running} running, ${waiting} waiting`;
 }
 
-/** `2 failures were removed by gc`. */
 export const removedFailuresText = (removed: number) =>
   `${plural(removed, 'failure was', 'failures were')} removed by gc`;
 
@@ -70,7 +69,6 @@ export function nothingFailedText(
   return `nothing ${what}failed in the last round${gone}`;
 }
 
-/** Usage errors of `ls` and `watch`. */
 export const listRefusal = {
   state: (word: string) => notOneOf('--state', word, STATE_WORDS, 'bgjob ls --state running'),
   name: (name: string) => notAName('--name', name),
@@ -97,7 +95,6 @@ export const FAILED_STATE_NOTE =
 export const WATCH_HINT =
   '(bgjob watch shows this live: the last lines of output, logs, kill and restart with a key)';
 
-/** What `gc` removed and kept. */
 export const removedJobsText = (
   dryRun: boolean,
   done: { removed: unknown[]; freedBytes: number; kept: number; live: number },
@@ -110,7 +107,6 @@ export const removedJobsText = (
 export const NO_JOBS_HERE = 'no jobs here: bgjob run -- command';
 export const NO_JOB_MATCHES = 'no job matches: Esc shows all';
 
-/** What a key is about to do. */
 export const KEY_TEXT = {
   kill: (label: string, state: string) => `kill ${label} (${state}) and all its processes? y/n`,
   restart: (label: string, state: string, isLive: boolean) =>
@@ -119,7 +115,6 @@ export const KEY_TEXT = {
 
 // rows of `show`
 
-/** How far `--on-exit` is. */
 export const hookText = (hook: HookView, now: number): string =>
   textFor('kind', hook, {
     waits: 'when it has ended',
@@ -133,14 +128,12 @@ export const hookText = (hook: HookView, now: number): string =>
     },
   });
 
-/** A priority that was set by `move`. */
 export const movedToText = (to: 'first' | 'last') =>
   `moved ${to === 'first' ? 'to the front' : 'to the end'}`;
 
 export const awayText = (path: string) =>
   `(the log of the job was moved away or removed: its output is not in ${safe(path)})`;
 
-/** For a time that was not recorded. */
 export const NOT_KNOWN = 'not known';
 
 export const NO_PIPEFAIL = 'sh -c: a failure before the last | is not noticed';

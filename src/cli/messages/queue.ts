@@ -6,7 +6,6 @@ import { needText } from '../../job/needs.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type FailureTexts, textFor, usageError } from './usage.ts';
 
-/** At most so many queues are named. */
 const MOST_KNOWN = 10;
 
 export const queueFailures: FailureTexts<'no-such-queue' | 'queue-in-use' | 'not-waiting'> = {
@@ -47,7 +46,6 @@ export const queueListWithName = (name: string) =>
 export const movedText = (label: string, queue: string, place: number | null) =>
   `${label} ${place === null ? 'is being started' : `is #${place} in queue ${queue}`}`;
 
-/** How many of the jobs for which a job waits are named. */
 const MOST_AWAITED = 5;
 const DAY_MS = 86_400_000;
 

@@ -16,7 +16,6 @@ export const nulInWord = () => usageError('a word holds a NUL byte');
 export const emptyCommand = () => usageError('the command is empty', 'bgjob run -- command');
 
 export const READING_SCRIPT = 'reading the script from here, until Ctrl-D';
-/** Why the script of `run -` cannot be run. */
 export const badScript = {
   tooLarge: () =>
     usageError(
@@ -94,7 +93,6 @@ export const ptyWithStdin = () =>
 export const ptyWithSplit = () =>
   usageError('--pty and --split cannot be used together: a terminal has one output');
 
-/** Why no terminal can be made here. */
 export const noPty = {
   system: () => usageError('--pty works on Linux and macOS only'),
   script: () =>
@@ -119,7 +117,6 @@ export const noNotification = (trouble: string): Warning => ({
     '--on-exit CMD runs a command of yours',
 });
 
-/** Where the notification will be shown. */
 function noticePlaces({ desktop, terminal }: Notice): string {
   const places = [
     ...(desktop.length > 0 ? ['on the desktop'] : []),
@@ -191,7 +188,6 @@ export const followedBy = (view: JobView, follower: JobView) =>
 export const manyFailed = (count: number) =>
   usageError(`${jobs(count)} failed; nothing was restarted yet`, 'the same with --yes');
 
-/** The options of `restart` that are for one job. */
 export const forOneNamedJob = (isFollow: boolean) =>
   usageError(
     `${isFollow ? '--follow works' : 'conditions such as --until work'} only with one REF`,
@@ -251,7 +247,6 @@ export function manySummary(
 
 const BATCH_EXAMPLE = 'bgjob run -Q NAME --batch FILE';
 
-/** A call with --batch that asks for something else, too. */
 export const notForBatch = {
   words: (word: string) =>
     usageError(

@@ -64,7 +64,6 @@ export const NOTHING_NEW = '(nothing new)';
 
 export const noMatchText = ({ text }: Pattern) => `(no line matches "${clip(safe(text), MOST_PATTERN)}")`;
 
-/** `tail`: options that mean nothing together. */
 export const tailRefusal = {
   headFollow: () =>
     cannotCombine('--head', '--follow', 'bgjob tail -f --full REF shows everything from the beginning'),

@@ -14,7 +14,6 @@ export type TextsOf<T, K extends string, V extends string, R> = {
   [A in V]: R | ((one: OfKind<T, K, A>) => R);
 };
 
-/** The messages of some failures. */
 export type FailureTexts<C extends Failure['code']> = TextsOf<Failure, 'code', C, MessageAndHint>;
 
 /** The text for a thing of several kinds; the compiler proves that there is one for each kind. */
@@ -55,25 +54,20 @@ const ERRNO: Record<string, string> = {
   ECONNRESET: 'the connection was closed',
   ENOTFOUND: 'no such host',
 };
-/** A system error in words. */
 export const errnoText = (errno: string) => ERRNO[errno] ?? errno;
 
-/** A usage error: what is wrong, and what to type instead. */
 export const usageError = (message: string, hint?: string): UsageFailure => ({
   code: 'usage',
   message,
   ...(hint !== undefined && { hint }),
 });
 
-/** Of two options, or of an option and an operand, a call may have one. */
 export const cannotCombine = (one: string, other: string, hint?: string) =>
   usageError(`${one} and ${other} cannot be used together`, hint);
 
-/** An option that means something only with another one. */
 export const needsOption = (option: string, other: string, hint?: string) =>
   usageError(`${option} needs ${other}`, hint);
 
-/** A word that is none of a few. */
 export const notOneOf = (of: string, word: string, choices: readonly string[], hint?: string) =>
   usageError(`${of}: "${clip(safe(word), 80)}" is none of ${choices.join(', ')}`, hint);
 
@@ -86,7 +80,6 @@ export const notAName = (option: string, name: string) =>
 
 export const emptyPath = (option: string, hint?: string) => usageError(`${option}: the path is empty`, hint);
 
-/** An action of a verb (`queue pause`) without its name. */
 export const needsName = (action: string, kind: string, hint: string) =>
   usageError(`${action} needs the NAME of a ${kind}`, hint);
 
@@ -110,15 +103,12 @@ export const unknownFirstOption = (word: string, hint: string, behind?: string) 
 export const unknownOption = (verb: string, flag: string, meant: string | undefined) =>
   usageError(`unknown option '${flag}'`, `bgjob ${verb} ${meant ?? '--help'}`);
 
-/** `run --detach`. */
 export const detachingOption = (flag: string) =>
   usageError(`unknown option '${flag}'`, 'leave it out: a job always runs in the background');
 
-/** `run -c LINE`. */
 export const shellOption = (flag: string) =>
   usageError(`unknown option '${flag}'`, "a shell line is one word: bgjob run 'make && make test'");
 
-/** A verb has too few words. */
 export const needsOperands = (verb: string, operands: string, hint = `bgjob ${verb} --help`) =>
   usageError(`${verb} needs ${operands}`, hint);
 
@@ -129,7 +119,6 @@ export const tooManyWords = (verb: string, word: string) =>
 export const badValue = (option: string, text: string, like: string) =>
   usageError(`${option}: "${text}" is not ${like}`);
 
-/** What a value of a kind looks like. */
 export const LIKE = {
   duration: 'a duration such as 90s, 5m, 1h30m',
   size: 'a size such as 500k, 64M, 2G',
@@ -137,7 +126,6 @@ export const LIKE = {
   integer: 'a whole number such as 10, -5',
 } as const;
 
-/** A word of the command line. */
 export const notUtf8 = (verb: string, word: string) =>
   usageError(
     `"${clip(safe(word), 80)}" is not UTF-8`,
@@ -147,7 +135,6 @@ export const notUtf8 = (verb: string, word: string) =>
 export const badTag = (tag: string) =>
   usageError(`--tag: "${clip(safe(tag), 80)}" is not a label of letters, digits and . _ : / @ + -`);
 
-/** `--since`: a position in a log. */
 export const badPosition = {
   ofStderr: () => usageError('--since: with --err it takes a cursor; bgjob has no times for stderr'),
   unreadable: (text: string) =>
@@ -156,7 +143,6 @@ export const badPosition = {
     usageError(`--since: ${text} is beyond the ${size} bytes that ${label} has written`),
 } as const;
 
-/** An error that no file expects. */
 export const bugText = (stack: string) => `bgjob: this is a bug in bgjob, please report it: ${stack}`;
 export const internalError = () => usageError('internal error');
 
@@ -168,7 +154,6 @@ export const configIgnored = (message: string) => `${message}; this command igno
 export const noStderrLog = {
   path: (id: number) =>
     usageError(`job ${id} has no log of stderr: it was not started with --split`, `bgjob path ${id}`),
-  /** `label`: the job. */
   tail: (id: number, label: string) =>
     usageError(`${label} was not started with --split: its stderr is in its log`, `bgjob tail ${id}`),
 } as const;
@@ -176,7 +161,6 @@ export const noStderrLog = {
 export const moveNeedsTarget = (reference: string) =>
   usageError('move needs one of --first, --last, --priority N', `bgjob move ${reference} --first`);
 
-/** How to install the completion script of each shell. */
 const INSTALL: Record<string, string> = {
   bash: 'bgjob completion bash > ~/.local/share/bash-completion/completions/bgjob',
   zsh: 'bgjob completion zsh > ~/.zsh/_bgjob, where ~/.zsh is in fpath before compinit',

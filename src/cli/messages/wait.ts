@@ -40,7 +40,6 @@ export function metText(met: ConditionMet, anyOwner: boolean): string {
   });
 }
 
-/** News while a wait for a condition goes on. */
 export function waitNewsText(news: WaitNews): string {
   const held = (port: number, by: string) =>
     `port ${port} is held by ${by}; still waiting (--any-owner takes it)`;
@@ -72,7 +71,6 @@ export function portsText(view: JobView, ports: number[]): string {
   return `(${jobLabel(view)} listens on ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')})`;
 }
 
-/** Usage errors of conditions. */
 export const conditionRefusal = {
   port: (text: string) => badValue('--until-port', safe(text), 'a port from 1 to 65535'),
   noPorts: () =>
@@ -97,10 +95,8 @@ export function stillRunningText(views: JobView[], amount: number): string {
   return `still running; ${it} ${amount === 1 ? 'goes' : 'go'} on.`;
 }
 
-/** What to type to wait on for jobs that are too many to name. */
 export const SAME_COMMAND = 'the same command again';
 
-/** How many did not end beside those that are shown. */
 export const moreRunningText = (shown: number, more: number) =>
   `(${shown === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`;
 
@@ -136,7 +132,6 @@ export const leftText = (id: JobId, processes: number) => `(${processes} left ru
 export const manyFailedText = (failed: number, shown: number) =>
   `(${jobs(failed)} failed; the last lines of the first ${shown} were shown: bgjob tail ID)`;
 
-/** So many lost jobs are named. */
 const MOST_LOST = 10;
 
 /** A lost job is not started again by itself. */
@@ -145,7 +140,6 @@ export function lostHintText(ids: JobId[]): string {
   return `to start ${ids.length === 1 ? 'it' : 'them'} again: bgjob restart ${named}`;
 }
 
-/** `wait`: options that mean nothing together. */
 export const waitRefusal = {
   trigger: (name: string) =>
     usageError(
@@ -165,13 +159,11 @@ export const waitRefusal = {
     ),
 } as const;
 
-/** For a job that would wait for itself. */
 export const selfWaitHint = (isQueue: boolean) =>
   isQueue ? 'bgjob wait --all leaves it out' : 'bgjob wait REF, for another job';
 
 // selections
 
-/** Usage errors of selections. */
 export const selectionRefusal = {
   exclusive: ([one, other]: string[], queue: string | null) =>
     cannotCombine(one!, other!, queue === null ? 'bgjob wait --all' : `bgjob wait --queue ${safe(queue)}`),
@@ -201,7 +193,6 @@ export function notCountedText(why: NotCounted, { origin }: Spec, successor: Job
   return ` (not counted: ${reason[why]})`;
 }
 
-/** A failure whose records gc has removed. */
 export const removedText = ({ id, code }: Pick<RemovedFailure, 'id' | 'code'>) =>
   `${id} ended with exit code ${code} (gc removed its records)`;
 
@@ -223,7 +214,6 @@ export function emptyRoundText(leftOut: number): string {
   );
 }
 
-/** That this project never had a job there. */
 export function noRoundText(queue: string | null, everywhere: boolean): { what: string; hint: string } {
   const whose = everywhere ? '' : ' of this project';
   if (queue === null)
@@ -256,5 +246,4 @@ export const ownSlotText = (queue: string, own: JobId) =>
   `(queue ${safe(queue)} is full: job ${own}, in which this call runs, holds the slot that is waited for; ` +
   `nothing starts there before ${own} has ended, or: bgjob queue set ${safe(queue)} --slots N)`;
 
-/** Why a job is unreadable that gc removed during the wait. */
 export const REMOVED_MEANWHILE = 'it was removed during the wait';

@@ -44,7 +44,6 @@ export type Habit =
   | { code: keyof typeof MESSAGES }
   | { code: 'file' | 'dev-null'; file: string; alone: boolean; both: boolean; appends: boolean };
 
-/** The output of the last command is in a file, not in the log. */
 function fileWarning({ code, file, alone, both, appends }: Extract<Habit, { file: string }>): Warning {
   if (code === 'dev-null') {
     const what = both ? 'all output' : 'stdout';

@@ -34,7 +34,6 @@ import { waitForEnds } from '../wait/wait-for-ends.ts';
 /** As a program that writes into a pipe without a reader (SIGPIPE): how the job ends is not known yet. */
 const READER_GONE: Exit = { code: 141, by: 'bgjob' };
 
-/** The options that make the call wait. */
 export const WATCH_OPTIONS = {
   wait: {
     kind: 'optional-duration',
@@ -53,7 +52,6 @@ interface Watch {
 }
 type WatchOptions = Watch & Parameters<typeof parseConditions>[0];
 
-/** Whether the call waits at all. */
 export const isWatched = (options: WatchOptions): boolean =>
   options.wait !== null || options.follow || isConditional(options);
 

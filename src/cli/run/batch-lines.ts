@@ -21,7 +21,6 @@ const LIMIT_TEXT = '256 MiB';
 export interface BatchLine {
   /** From 1, as editors count. */
   number: number;
-  /** The shell line. */
   text: string;
   name: string | null;
 }
@@ -74,7 +73,6 @@ function nameOf(number: number, text: string): BatchLine {
   return isName(name) ? { number, text: command, name } : { number, text, name: null };
 }
 
-/** The name of a file in messages. */
 export const batchName = (file: string): string => (file === '-' ? 'stdin' : file);
 
 /** The bytes of the file, or of stdin to its end. */

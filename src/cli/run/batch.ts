@@ -20,7 +20,6 @@ import { type BatchLine, batchName, parseBatch, readBatch } from './batch-lines.
 import { type DRAFT_OPTIONS, type Frame, frameOf } from './draft.ts';
 import { batchQueue, type Queueing } from './queue-options.ts';
 
-/** A job to be added, and the line that it is. */
 export interface LineDraft {
   number: number;
   draft: QueuedDraft;
@@ -72,7 +71,6 @@ class Programs {
   }
 }
 
-/** The jobs of these lines, and the lines that cannot be jobs. */
 function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[]; bad: BadLine[] }> {
   const { rest, pipefail, hasFunctions } = frame;
   const { placement } = rest;
@@ -138,7 +136,6 @@ function printLeftOut(output: Output, file: string, bad: BadLine[]): void {
     }
 }
 
-/** The jobs that a call with --batch asks for. */
 export function batchOf(context: Context, input: BatchInput, queueing: Queueing): Result<LineDraft[]> {
   const { output } = context;
   const framed = frameOf(context, input, queueing);

@@ -35,7 +35,6 @@ import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
 
 const DEFAULT_GRACE_MS = 5000;
 
-/** The options of `run` that say what is run and how. */
 export const DRAFT_OPTIONS = {
   ...NAMING_OPTIONS,
   cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run the command in DIR', group: 'How it runs' },
@@ -69,7 +68,6 @@ const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
 /** The command travels as one word, and the kernel takes words of at most 128 KiB. */
 const MOST_PTY_CHARACTERS = 30_000;
 
-/** The limit of the log, and what happens when the log reaches it. */
 function logLimitOf(
   bytes: number | null,
   then: string | null,
@@ -108,7 +106,6 @@ function directoryOf(context: Context, asked: string | null): Result<string> {
   return asked === null ? cwd : enterable(resolve(cwd.value, asked));
 }
 
-/** The value that a variable has in the job. */
 function variableOf(context: Context, overrides: string[], name: string): string | undefined {
   const own = overrides.findLast((entry) => entry.startsWith(`${name}=`));
   return own === undefined ? context.env[name] : own.slice(name.length + 1);
@@ -136,7 +133,6 @@ export interface Frame {
   hasStartFile: boolean;
 }
 
-/** The frame that the options make. */
 export function frameOf(
   context: Context,
   { options }: Pick<Input<typeof DRAFT_OPTIONS>, 'options'>,
@@ -203,7 +199,6 @@ function withLine(failure: Failure, { argv, line }: Command): Failure {
   return failure.code === 'command-not-found' && meant !== undefined ? { ...failure, line: meant } : failure;
 }
 
-/** The draft that words and options make. */
 export function draftOf(
   context: Context,
   input: Input<typeof DRAFT_OPTIONS>,

@@ -13,7 +13,6 @@ import type { Deadline } from '../wait/deadline.ts';
 import { renderIds } from '../wait/render-ids.ts';
 import { waitForEnds } from '../wait/wait-for-ends.ts';
 
-/** At most so many failures are named. */
 const MOST_NAMED = 20;
 const LONGEST_COMMAND = 100;
 

@@ -53,12 +53,10 @@ export function parseNaming(options: {
   return ok(reuse ? 'reuse' : replace ? 'replace' : 'alone');
 }
 
-/** The job that was started, or found. */
 export interface Started {
   id: JobId;
   /** It ran already. */
   reused: boolean;
-  /** The jobs that were stopped for it. */
   replaced: JobId[];
 }
 

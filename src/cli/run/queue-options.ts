@@ -59,21 +59,17 @@ interface QueueInput {
 export interface Queueing {
   /** Null: the job starts at once. */
   wish: PlacementOptions | null;
-  /** What the slots of the queue are set to. */
   slots: number | null;
   retry: number;
   backoffMs: number;
 }
 
-/** Checks the name of a queue. */
 export const checkQueueName = (name: string): Result<string> =>
   isName(name) ? ok(name) : fail(notAName('--queue', name));
 
-/** Checks a number of slots. */
 export const checkSlots = (slots: number): Result<number> =>
   slots >= 1 && slots <= MOST_SLOTS ? ok(slots) : fail(badSlots(slots, MOST_SLOTS));
 
-/** Checks a priority. */
 export const checkPriority = (priority: number | null): Result<void> =>
   priority === null || Math.abs(priority) <= MOST_PRIORITY
     ? ok(undefined)
@@ -85,10 +81,8 @@ function dependenciesOf(context: Context, references: string[], any: boolean): R
   return selected.ok ? ok(selected.value.map(({ id }) => ({ id, any }))) : selected;
 }
 
-/** The queue of a batch if none is named. */
 export const batchQueue = (context: Context): string => context.configOrNone().queue ?? DEFAULT_QUEUE;
 
-/** What the options say, checked against each other. */
 export function parseQueueing(context: Context, options: QueueInput): Result<Queueing> {
   const { queue, slots, priority, delay, batch } = options;
   if (options['skip-bad'] && batch === null)
@@ -139,6 +133,5 @@ export function parseQueueing(context: Context, options: QueueInput): Result<Que
   });
 }
 
-/** Sets the slots that were asked for. */
 export const applySlots = (home: Home, { wish, slots }: Queueing): Result<void> =>
   wish === null || slots === null ? ok(undefined) : setSlots(home, wish.queue, slots);

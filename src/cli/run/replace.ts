@@ -58,7 +58,6 @@ export async function clearName(
   return ok(undefined);
 }
 
-/** The command that a job is stopped for. */
 export type StopFor = 'run --replace' | 'restart';
 
 /** Stops a job, or what it left running, and waits until its ports are free. Adds its id to `replaced`. */

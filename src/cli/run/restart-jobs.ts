@@ -22,7 +22,6 @@ import { type StartCheck, startNamed } from './name-policy.ts';
 import { stopOne } from './replace.ts';
 import { placementAgain, type Redraft, redraftOf } from './restart-draft.ts';
 
-/** A job that is to be restarted. */
 export interface Again extends Redraft {
   view: LiveView | EndedView;
   /**
@@ -32,11 +31,9 @@ export interface Again extends Redraft {
   earlier: JobId[];
 }
 
-/** A job that was restarted. */
 export interface Restarted {
   id: JobId;
   again: Again;
-  /** The jobs that were stopped for it. */
   replaced: JobId[];
 }
 

@@ -25,10 +25,8 @@ export const STDIN_OPTIONS = {
   },
 } as const;
 
-/** The size of a terminal where this call has none. */
 const NO_TERMINAL: TerminalSize = { columns: 120, rows: 40 };
 
-/** The size of the terminal of this call, if there is one on any of its streams. */
 function terminalSize(): TerminalSize {
   const { isatty, WriteStream } = require('node:tty') as typeof import('node:tty');
   for (const fd of [1, 2, 0]) {
@@ -39,7 +37,6 @@ function terminalSize(): TerminalSize {
   return NO_TERMINAL;
 }
 
-/** Fails if no terminal can be made here. */
 function checkPty(): Result<void> {
   if (!['linux', 'darwin'].includes(process.platform)) return fail(noPty.system());
   const script = findTool('script');

@@ -27,7 +27,6 @@ export const CONDITION_OPTIONS = {
 } as const;
 type ConditionInput = Input<typeof CONDITION_OPTIONS>['options'];
 
-/** Parsed and checked. */
 export interface Conditions {
   until: Pattern[];
   failOn: Pattern[];
@@ -39,11 +38,9 @@ export interface Conditions {
   idleMs: number | null;
   /** The output counts from here on; null: from its beginning. */
   since: string | null;
-  /** The same in words, to be typed again. */
   words: string[];
 }
 
-/** Whether any condition was asked for. */
 export const isConditional = (options: ConditionInput): boolean =>
   CONDITION_NAMES.some((name) => {
     const value = options[name];

@@ -52,7 +52,6 @@ interface Excerpt {
  */
 const QUESTION = /(\?|:|[[(](y|n|yes|no)(\/[^\])]{1,16})?[\])][?:]?)[ \t]*$/i;
 
-/** The last lines of one log of a job, clean and bounded. */
 function readExcerpt(home: Home, view: JobView, stream: Stream, mostLines: number): Excerpt {
   const log = Log.open(home.job(view.id), stream);
   if (!log) return { stream, lines: [], isCut: false, asks: false };
@@ -116,7 +115,6 @@ export function printEnd(
   forgetUnownedEnvironment(home, view);
 }
 
-/** What else there is to say of an end. */
 function notesOf(home: Home, view: JobView, excerpts: Excerpt[], leftovers: number): string[] {
   const { id } = view;
   const job = home.job(id);
@@ -133,7 +131,6 @@ function notesOf(home: Home, view: JobView, excerpts: Excerpt[], leftovers: numb
   ].filter((note) => typeof note === 'string');
 }
 
-/** The logs of a job, for its object. */
 export function logFacts(home: Home, view: JobView): Extras {
   const job = home.job(view.id);
   const logBytes = readLogSize(job);

@@ -19,7 +19,6 @@ import type { Output } from '../output/output.ts';
 import { goneView } from './report-outcome.ts';
 import { type Judgement, judgeEnd } from './wait-plan.ts';
 
-/** The judgement of a round on one of its ends. */
 export function judgeInRound(home: Home, round: Pick<Round, 'scope'>, view: JobView): Judgement {
   if (view.kind === 'unreadable') {
     // gc may have taken it while it was waited for
@@ -40,7 +39,6 @@ export function judgeInRound(home: Home, round: Pick<Round, 'scope'>, view: JobV
 export const judgeInBatch = (home: Home, view: JobView): Judgement =>
   judgeInRound(home, { scope: { here: null, queue: queueOf(view) } }, view);
 
-/** Prints failures whose records gc has removed. */
 export function printRemoved(output: Output, removed: Round['removed']): void {
   for (const one of removed) {
     if (!output.json) output.line(removedText(one));

@@ -11,7 +11,6 @@ import { requireQueue, selectAll } from '../jobs/select.ts';
 import { noBatchText, noRoundText, selectionRefusal } from '../messages/wait.ts';
 import { renderIds } from './render-ids.ts';
 
-/** The words and options of the call. */
 export interface Asked {
   all: boolean;
   queue: string | null;
@@ -32,7 +31,6 @@ export interface Selection {
   words: string | null;
 }
 
-/** Fails for options that contradict each other. */
 export function checkAsked({ all, queue, batch, everywhere }: Asked, references: string[]): Result<void> {
   const given = [
     ...(all ? ['--all'] : []),
@@ -45,7 +43,6 @@ export function checkAsked({ all, queue, batch, everywhere }: Asked, references:
   return ok(undefined);
 }
 
-/** The jobs that are waited for; fails where there is none. */
 export function selectJobs(context: Context, asked: Asked, references: string[]): Result<Selection> {
   const selected = selectAll(context, references, 'bgjob wait');
   if (!selected.ok) return selected;

@@ -26,7 +26,6 @@ const MOST_EXCERPTS = 5;
 /** So many of many jobs that go on are printed in a line each. */
 const MOST_LIVE_SHOWN = 20;
 
-/** The jobs of one call that have not ended, and the exits of those that did. */
 class Wait {
   readonly exits: Map<JobId, Exit>;
   readonly left: Set<JobId>;
@@ -51,7 +50,6 @@ class Wait {
     this.isMany = ids.length > FEW || plan.isBatch === true;
   }
 
-  /** Prints an end and remembers its exit. */
   print(view: JobView, leftovers: number): void {
     const { output, plan } = this;
     const judgement = plan.judge?.(view) ?? judgeEnd(view);
@@ -70,7 +68,6 @@ class Wait {
     this.deadline.end();
   }
 
-  /** The notes below all ends. */
   printNotes(): void {
     if (this.output.json) return;
     if (this.isMany && this.failed > MOST_EXCERPTS)

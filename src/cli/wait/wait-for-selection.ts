@@ -62,7 +62,6 @@ export async function waitForSelection(
   return named.map(({ id }) => exits.get(id)!).find(({ code }) => code !== 0) ?? answer;
 }
 
-/** The first failure of a batch, by id. */
 function firstOf(batch: Batch | null, exits: ReadonlyMap<number, Exit>): Exit {
   const ends = [
     ...(batch?.views ?? []).map(({ id }) => ({ id, ...exits.get(id)! })),

@@ -3,7 +3,6 @@ import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { verdict } from '../messages/job-text.ts';
 
-/** What a call makes of one end. */
 export interface Judgement {
   exit: Exit;
   /** The job failed: its last lines are shown. */
@@ -20,9 +19,7 @@ export function judgeEnd(view: JobView, exit = verdict(view)): Judgement {
 }
 
 export interface WaitPlan {
-  /** Return with the first that ends. */
   any?: boolean;
-  /** Return with the first that fails. */
   failFast?: boolean;
   /** The command that goes on waiting for the same jobs. */
   again: string;
@@ -34,7 +31,6 @@ export interface WaitPlan {
   isBatch?: boolean;
   /** Nothing is printed of a job that did not fail: a person sees the progress. */
   failuresOnly?: boolean;
-  /** Gets the exit of each end that was printed. */
   exits?: Map<number, Exit>;
 }
 
