@@ -10,7 +10,6 @@ import { normalizeAddress, overlap, type PortSocket, socketsOn } from '../os/soc
 import { isInThisNamespace } from '../queue/confinement.ts';
 import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
 
-/** A listener, and the triggers that it serves. */
 interface Serving {
   service: ServiceJob;
   names: string[];
@@ -32,7 +31,6 @@ export function listenersOf(home: Home): Serving[] {
 /** The owner of a port: our listener, no process, or another process; `unknown`: one that we may not see. */
 type PortOwner = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken'; by: Listener | 'unknown' };
 
-/** Finds the owner of the port of an address. */
 export async function readPortOwner(home: Home, address: Address): Promise<PortOwner> {
   const wanted = { port: address.port, address: normalizeAddress(address.host) };
   const read = () => socketsOn(address.port, [], true).filter((one) => overlap(one, wanted));

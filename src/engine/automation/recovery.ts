@@ -44,14 +44,12 @@ export function isQueueOrphaned(home: Home, name: string): boolean {
   return !isFull || running.every(({ id, sandbox }) => sandbox !== key || olderOwner(home, id) !== undefined);
 }
 
-/** The schedules that are served in these namespaces. */
 const schedulesHere = (home: Home): string[] =>
   listSchedules(home).filter((name) => {
     const read = isTemplatePaused(home.schedule(name)) ? undefined : readSchedule(home, name);
     return read?.kind === 'read' && isInThisNamespace(read.value);
   });
 
-/** A service job that is needed, and the schedules or triggers that it serves. */
 interface Served {
   serves: ServiceJob['serves'];
   id: JobId;

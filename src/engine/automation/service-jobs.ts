@@ -24,10 +24,8 @@ import { requireTool } from '../os/programs.ts';
 import { thisNamespaceKey } from '../queue/confinement.ts';
 import { RESTART_LOOP } from '../queue/queue-waiter.ts';
 
-/** The name of a service job, and how it is woken. */
 export interface ServiceJob {
   serves: 'schedules' | 'triggers';
-  /** The name of the job. */
   name: string;
   fifo: string;
   /** Its arguments after the home. */
@@ -44,7 +42,6 @@ export const schedulerOf = (home: Home): ServiceJob => ({
   args: [],
 });
 
-/** It serves all triggers of an address and port. */
 export const listenerOf = (home: Home, { host, port }: Address): ServiceJob => ({
   serves: 'triggers',
   // the name of a job has no colons
@@ -53,7 +50,6 @@ export const listenerOf = (home: Home, { host, port }: Address): ServiceJob => (
   args: [host, String(port)],
 });
 
-/** The live job of a service; undefined if there is none. */
 export const jobOf = (home: Home, { name }: ServiceJob): JobView | undefined =>
   nameOwner(home, { name, project: home.path });
 

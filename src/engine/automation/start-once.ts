@@ -19,7 +19,6 @@ import { identify } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
 import { enqueue, placementOf } from '../queue/enqueue.ts';
 
-/** The facts that one start adds to its template. */
 interface Occasion {
   origin: Origin;
   /** `NAME=value`, added to the stored environment. */
@@ -27,7 +26,6 @@ interface Occasion {
   /** The key and generation of the claim to make; null: started by hand, as often as the user likes. */
   claim: { key: string; generation: number } | null;
   payload?: Uint8Array;
-  /** The job that makes this call. */
   parent: JobId | null;
   /** The job starts after these have ended. */
   after: JobId[];

@@ -32,7 +32,6 @@ export type Finding =
   | { code: 'home-remote'; path: string; type: string }
   | { code: 'home-full'; path: string; what: 'bytes' | 'files'; left: number }
   | { code: 'job-unreadable'; id: JobId; why: string }
-  /** A supervisor failed with an unexpected error. */
   | { code: 'supervisor-failed'; id: JobId; why: string }
   /** How many more jobs have this problem than are listed. */
   | { code: 'more-jobs'; like: 'job-unreadable' | 'job-adrift' | 'supervisor-failed'; count: number }
@@ -42,5 +41,4 @@ export type Finding =
   | { code: 'job-adrift'; id: JobId; name: string | null; left: number }
   /** Jobs that only another sandbox may start, and it has no process. */
   | { code: 'queue-stranded'; queue: string; ids: JobId[]; count: number }
-  /** Jobs wait, slots are free, and no process will start them. */
   | { code: 'queue-left'; queue: string; count: number };

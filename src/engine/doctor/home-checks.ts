@@ -25,7 +25,6 @@ const MIN_BYTES = 64 * 2 ** 20;
 /** A job has about ten files, and 32 FIFOs are made at once. */
 const MIN_FILES = 100;
 
-/** The time that mkfifo gets, milliseconds. */
 const GIVE_UP_MS = 500;
 
 /** The file system type of a path; undefined if unknown. The kernel answers: the file system may hang. */
@@ -45,7 +44,6 @@ function fileSystemOf(path: string): string | undefined {
   return found?.type;
 }
 
-/** The nearest existing directory, from the path upwards. */
 function nearest(path: string): string {
   return path === '/' || existsSync(path) ? path : nearest(dirname(path));
 }

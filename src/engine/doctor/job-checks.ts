@@ -24,7 +24,6 @@ const SLACK_MS = 60_000;
 
 export interface Inventory {
   findings: Finding[];
-  /** How many jobs were read, and how many there are. */
   looked: number;
   jobs: number;
 }

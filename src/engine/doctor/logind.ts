@@ -42,7 +42,6 @@ function endsProcesses(user: string): boolean {
   return /^(yes|y|true|t|on|1)$/i.test(setting(texts, 'KillUserProcesses'));
 }
 
-/** Whether logind or the user's systemd ends jobs of this session. */
 export function checkLogin(): Finding[] {
   const text = readSystemText('/proc/self/cgroup');
   const group = /^(?:0:|\d+:name=systemd):(\/.+)$/m.exec(text)?.[1] ?? '';

@@ -50,7 +50,6 @@ const MIN_LEFT = { nofile: 64, nproc: 32 };
 /** CAP_SYS_ADMIN or CAP_SYS_RESOURCE: the limit of processes does not apply. */
 const EXEMPT = (1n << 21n) | (1n << 24n);
 
-/** How many threads this user has. */
 function countThreads(): number {
   const uid = process.getuid!();
   let threads = 0;

@@ -41,7 +41,6 @@ interface Collected {
   removed: JobId[];
   freedBytes: number;
   live: number;
-  /** Ended jobs that stay. */
   kept: number;
 }
 

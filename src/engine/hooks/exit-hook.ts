@@ -76,7 +76,6 @@ const hookedSchema = is.object({
 });
 export type HookEnd = is.SchemaType<typeof hookedSchema>;
 
-/** The progress of a job's --on-exit. */
 export type HookView =
   | { kind: 'waits' }
   | { kind: 'due' | 'not-run' | 'unseen' }
@@ -95,7 +94,6 @@ export function hookOf(home: Home, view: JobView): HookView | undefined {
 
 type HookProgress = Exclude<HookView, { kind: 'waits' | 'done' }>;
 
-/** How far the hook process is. */
 export function hookProgress(home: Home, view: EndedView): HookProgress {
   const claim = readHookClaim(home.job(view.id));
   if (claim) return claim.isAlive ? { kind: 'runs', pid: claim.pid, since: claim.at } : { kind: 'unseen' };

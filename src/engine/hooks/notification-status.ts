@@ -11,12 +11,10 @@ const notifiedSchema = is.object({
   v: is.version(1),
   at: is.time,
   by: is.literal('desktop', 'terminal', 'nobody'),
-  /** Why no notification was shown. */
   why: is.nullable(is.text),
 });
 export type Notified = is.SchemaType<typeof notifiedSchema>;
 
-/** Whether this end has to be notified. */
 export function noticeDue({ spec, status }: EndedView): boolean {
   const { outcome, stop } = status;
   return spec.notify !== null && isNotified(spec.notify, { outcome, code: exitCodeOf(outcome), stop });

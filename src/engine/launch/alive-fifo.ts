@@ -16,7 +16,6 @@ import type { JobId } from '../../job/spec.ts';
 import { isFifo } from '../os/process-identity.ts';
 import { findTool } from '../os/programs.ts';
 
-/** How many spares are made with each FIFO that is needed. */
 const SPARES = 31;
 const SPARE = 'fifo.';
 

@@ -3,7 +3,7 @@
  * writes. A process of the shim, the holder, keeps that FIFO open (see engine/shim/shim.sh), until it gets a
  * byte through `stdin.end`, or no process of ours is left to send one.
  */
-import { closeSync, constants, fstatSync, fsyncSync, linkSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { sleepSync } from '../../base/clock.ts';
 import { removeQuietly, writeAll } from '../../base/fs/atomic-write.ts';
 import { createExclusive, openRegular } from '../../base/fs/open-file.ts';
@@ -46,10 +46,8 @@ export async function makeStdin(home: Home, id: JobId, spec: Pick<Spec, 'stdin'>
 export function renewStdin({ stdin, stdinEnd }: JobPaths): void {
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
   for (const path of [stdin, stdinEnd]) removeQuietly(path);
-  const { status } = spawnSync(requireTool('mkfifo'), ['-m', '600', stdin, stdinEnd], {
-    stdio: 'ignore',
-    env: {},
-  });
+  const words = ['-m', '600', stdin, stdinEnd];
+  const { status } = spawnSync(requireTool('mkfifo'), words, { stdio: 'ignore', env: {} });
   if (status !== 0) throw systemError('EIO', 'mkfifo');
 }
 
@@ -115,6 +113,3 @@ function* piecesOf(fd: number): Generator<Uint8Array> {
     yield room.subarray(0, got);
   }
 }
-
-/** Gives a job the copy that was made for it. Throws system errors. */
-export const linkInput = (job: JobPaths, copy: string): void => linkSync(copy, job.input);

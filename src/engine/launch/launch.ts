@@ -2,7 +2,7 @@
  * Starts a job: makes its directory, writes down what to run, and starts a detached supervisor. The id is
  * printed only when spec and owner are durable. The launcher does not wait until the supervisor has booted.
  */
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, linkSync, openSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { createFile, createNameless, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { attemptQuietly, errnoOf } from '../../base/result.ts';
@@ -21,7 +21,7 @@ import { envMarkerOf } from '../observe/process-tree.ts';
 import { thisHost } from '../os/process-identity.ts';
 import { lockAlive, makeFifo } from './alive-fifo.ts';
 import { jobEnvironment, withEnvMarker } from './environment.ts';
-import { linkInput, makeStdin } from './job-stdin.ts';
+import { makeStdin } from './job-stdin.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
 import { environmentText } from './stored-environment.ts';
 
@@ -30,7 +30,6 @@ export type Draft = Omit<
   Spec,
   'v' | 'id' | 'needs' | 'restartOf' | 'createdAt' | 'createdMonotonicMs' | 'bootId' | 'machine'
 > & {
-  /** The job that is restarted. */
   restartOf?: JobId;
   /** The script of `run -`; its path becomes argument `script.at`. */
   scriptBytes?: Uint8Array;
@@ -54,7 +53,7 @@ export const environmentOf = (draft: Draft, job: JobPaths): string[] => [
 /** Writes the files that lie beside the spec, before the spec. Throws system errors. */
 export function writeParts(job: JobPaths, { scriptBytes, inputCopy, payload }: Draft): void {
   if (scriptBytes) createFile(job.script, scriptBytes, 'content');
-  if (inputCopy !== undefined) linkInput(job, inputCopy);
+  if (inputCopy !== undefined) linkSync(inputCopy, job.input);
   if (payload) createFile(job.payload, payload, 'content');
 }
 
@@ -77,7 +76,6 @@ function openEnvironment(job: JobPaths, environment: string[], isStored: boolean
   return openSync(job.env, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
-/** All steps for a claimed id, from the directory to the durable owner. */
 async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<void>> {
   const job = home.job(id);
   // before anything else: a job that runs is never missing from the list
@@ -85,22 +83,17 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
   const fifo = makeFifo(home, id);
   let environmentFd: number | undefined;
   try {
-    try {
-      writeParts(job, draft);
-      writeSpec(job, specOf(job, id, draft));
-      environmentFd = openEnvironment(
-        job,
-        withEnvMarker(environmentOf(draft, job), envMarkerOf(home, id)),
-        draft.keepEnv || draft.onExit !== null,
-      );
-      prepareFiles(job, draft, 1);
-      // makes the name of the directory durable; before the start, because a job that runs is not taken back
-      // if this fails
-      syncDir(home.jobs);
-    } catch (thrown) {
-      await fifo;
-      throw thrown;
-    }
+    writeParts(job, draft);
+    writeSpec(job, specOf(job, id, draft));
+    environmentFd = openEnvironment(
+      job,
+      withEnvMarker(environmentOf(draft, job), envMarkerOf(home, id)),
+      draft.keepEnv || draft.onExit !== null,
+    );
+    prepareFiles(job, draft, 1);
+    // makes the name of the directory durable; before the start, because a job that runs is not taken back
+    // if this fails
+    syncDir(home.jobs);
     const made = await fifo;
     if (!made.ok) return made;
     const stdin = await makeStdin(home, id, draft);
@@ -108,6 +101,7 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
     closeInherited();
     return await startWith(home, id, draft, environmentFd);
   } finally {
+    await fifo;
     // at once: under a low `ulimit -n`, taking the job back needs a descriptor
     if (environmentFd !== undefined) closeSync(environmentFd);
   }
@@ -161,7 +155,6 @@ export async function addJob(
   }
 }
 
-/** The failure that a new job could not be written. */
 export function notWritten(home: Home, thrown: unknown): { ok: false; failure: Failure } {
   const errno = errnoOf(thrown);
   // something else has that name: the message must name it
@@ -169,7 +162,6 @@ export function notWritten(home: Home, thrown: unknown): { ok: false; failure: F
   return fail({ code: 'io', doing: 'write a new job to', path: path ?? home.path, errno });
 }
 
-/** Removes a job that was never started. */
 export function takeBack(home: Home, id: JobId, draft: Pick<Draft, 'name' | 'project'>): void {
   attemptQuietly(() => {
     const title = jobNameOf(draft);

@@ -27,7 +27,6 @@ import { identify, isLocked } from '../os/process-identity.ts';
 import { prepareShim } from '../shim/shim-record.ts';
 import { ownEnvironment } from './environment.ts';
 
-/** The built supervisor, which lies beside the built command line. */
 export const SUPERVISOR = join(__dirname, 'supervisor.js');
 
 /**
@@ -60,7 +59,6 @@ export function prepareFiles(job: JobPaths, { split }: Pick<Spec, 'split'>, atte
   ignoreExisting(() => prepareShim(job));
 }
 
-/** Creates the file for the exit status of an attempt, if it does not exist. */
 export const prepareRoom = (job: JobPaths, attempt: number): void =>
   ignoreExisting(() => prepareExit(job, attempt));
 

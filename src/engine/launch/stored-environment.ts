@@ -17,7 +17,6 @@ import { withEnvMarker } from './environment.ts';
 export type QueuedSpec = Spec & { placement: Placement };
 export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== null;
 
-/** An environment as the text that is stored. */
 export const environmentText = (environment: string[]): string => listWithChecksum(environment);
 
 /** Parses such a text; also that of old versions, which has no checksum. */
@@ -33,7 +32,6 @@ export function readStoredEnvironment(home: Home, { id, placement }: Spec): Foun
   return own.kind === 'unreadable' && shared.kind !== 'read' ? own : shared;
 }
 
-/** The environment of a queued job, with its marker. */
 export function readQueuedEnvironment(home: Home, spec: QueuedSpec): Found<string[]> {
   const stored = readStoredEnvironment(home, spec);
   return stored.kind === 'read'
@@ -50,7 +48,6 @@ export function storeEnvironment(home: Home, spec: Spec): void {
   writeAtomic(job.env, environmentText(withEnvMarker(stored.value, envMarkerOf(home, spec.id))));
 }
 
-/** Removes it, unless --keep-env asks to keep it. */
 export function forgetEnvironment(home: Home, { id, keepEnv }: Spec): void {
   if (!keepEnv) removeQuietly(home.job(id).env);
 }

@@ -17,7 +17,6 @@ import { isOpaque, readCommandLine, readEnvironment, readTable } from '../os/pro
 import { helperProcesses, readShim } from '../shim/shim-record.ts';
 import { findProcesses, markedJob, type OnFound, type ProcessRecords, sinceTicksOf } from './process-tree.ts';
 
-/** The records of a job's processes, as findProcesses takes them. */
 export function processRecordsOf(home: Home, view: JobView): ProcessRecords {
   const { id } = view;
   const owner = foundValue(readOwner(home.job(id)))?.identity;
@@ -45,7 +44,6 @@ export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>>
 /** A process that may belong to a job: nothing proves it, and nothing disproves it. */
 export interface HiddenProcess {
   pid: number;
-  /** Its command line, as it was typed. */
   command: string;
 }
 

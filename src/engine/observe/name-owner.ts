@@ -33,7 +33,6 @@ type NameClaimState =
   | { claimState: 'owns' | 'pending'; view: JobView }
   | { claimState: 'none'; view: JobView | undefined };
 
-/** The state of the claim of this job. */
 export function claimStateOf(home: Home, id: JobId): NameClaimState {
   const job = home.job(id);
   const view = observe(home, id);
@@ -50,12 +49,13 @@ export function claimStateOf(home: Home, id: JobId): NameClaimState {
 
 /** The live job that has the name, or is about to get it. */
 export function nameOwner(home: Home, title: JobName): JobView | undefined {
-  const live = readClaims(home, title).flatMap(({ id }) => {
-    const found = claimStateOf(home, id);
-    return found.claimState === 'none' ? [] : [found];
-  });
-  const found = (live.find(({ claimState }) => claimState === 'owns') ?? live.at(-1))?.view;
+  const found = chooseOwner(readClaims(home, title).map(({ id }) => claimStateOf(home, id)));
   return found ?? (isClaimDamaged(home, title) ? findNameOwner(home, title) : undefined);
+}
+
+function chooseOwner(claims: NameClaimState[]): JobView | undefined {
+  const live = claims.filter(({ claimState }) => claimState !== 'none');
+  return (live.find(({ claimState }) => claimState === 'owns') ?? live.at(-1))?.view;
 }
 
 /** The same from the specs of all live jobs, for a damaged claim. */
@@ -70,14 +70,11 @@ function findNameOwner(home: Home, title: JobName): JobView | undefined {
   return undefined;
 }
 
-/** The failure that names the job which has the name. */
 export function nameTaken(title: JobName, view: JobView): Extract<Failure, { code: 'name-taken' }> {
-  const ageMs = 'status' in view && view.status.phase !== 'starting' ? ageOf(view) : null;
+  const hasAge = 'status' in view && view.status.phase !== 'starting';
+  const ageMs = hasAge ? Math.max(0, systemClock.now() - view.spec.createdAt) : null;
   return { code: 'name-taken', name: title.name, id: view.id, state: stateWord(view), ageMs, ports: [] };
 }
-
-const ageOf = (view: JobView): number | null =>
-  'spec' in view ? Math.max(0, systemClock.now() - view.spec.createdAt) : null;
 
 /**
  * Claims the name for a job that is about to start. Its spec is written, and the caller holds its FIFO open.
@@ -95,11 +92,8 @@ export async function takeName(home: Home, title: JobName, id: JobId): Promise<R
       pruneNameClaims(home, title, others);
       return ok(undefined);
     }
-    if (judged === 'taken' || systemClock.monotonic() > deadline) {
-      const live = others.filter(({ claimState }) => claimState !== 'none');
-      const owner = live.find(({ claimState }) => claimState === 'owns') ?? live.at(-1)!;
-      return fail(nameTaken(title, owner.view!));
-    }
+    if (judged === 'taken' || systemClock.monotonic() > deadline)
+      return fail(nameTaken(title, chooseOwner(others)!));
     await sleep(POLL_MS);
   }
 }

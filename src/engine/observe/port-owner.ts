@@ -16,10 +16,8 @@ import { readShim } from '../shim/shim-record.ts';
 import { markedJob } from './process-tree.ts';
 
 const COMMAND_LIMIT = 80;
-/** How many ancestors of a process are searched for a job's marker. */
 const MAX_ANCESTORS = 16;
 
-/** A job as a message names it. */
 interface NamedJob {
   id: JobId;
   name: string | null;
@@ -42,7 +40,6 @@ export async function readSocketOwners(sockets: PortSocket[]): Promise<ProcessSt
     .sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
 }
 
-/** Describes a process that listens. */
 export function describeListener(home: Home | undefined, pid: number): Listener {
   const words = readCommandLine(pid).join(' ').trim();
   return {

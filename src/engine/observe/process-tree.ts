@@ -55,7 +55,6 @@ export interface EnvMarker {
   BGJOB_HOME: string;
   BGJOB_TOKEN: string;
 }
-/** The environment variables that mark the processes of a job. */
 export const envMarkerOf = (home: Home, id: JobId): EnvMarker => ({
   BGJOB_ID: String(id),
   BGJOB_HOME: home.path,
@@ -104,7 +103,6 @@ export function sinceTicksOf(home: Home, id: JobId): number {
   return first?.bootId === thisHost().bootId ? first.startTicks : 0;
 }
 
-/** Called for a process at the moment when it is found. */
 export type OnFound = (stat: ProcessStat) => void;
 
 /**
@@ -164,7 +162,6 @@ class Scan {
     if (this.showsItself(stat) && !this.isForeign(pid)) this.onFound(stat);
   }
 
-  /** It carries the marker, or writes the log. */
   private showsItself({ pid }: ProcessStat): boolean {
     return this.belongings.get(pid) === 'ours' || this.writers.has(pid);
   }
@@ -241,7 +238,6 @@ export function isUnproven(
   );
 }
 
-/** Signals for which a stopped process need not be continued. */
 const NO_CONT: NodeJS.Signals[] = ['SIGKILL', 'SIGSTOP', 'SIGCONT'];
 
 /**

@@ -19,7 +19,6 @@ import { nameOwner } from './name-owner.ts';
 import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
 
-/** The directory of a call, as projects. */
 export interface Here {
   /** The project of a job that is started here. */
   project: string;
@@ -37,7 +36,6 @@ function idsByKey(home: Home, project: string): JobId[] {
   return [...unended, ...ended.flatMap((name) => idOfName(name) ?? [])].sort((a, b) => b - a);
 }
 
-/** The newest job of the nearest project that has one. */
 function lastJob(home: Home, here: Here): JobId | undefined {
   for (const project of here.projects) {
     const newest = idsByKey(home, project).find(
@@ -48,16 +46,18 @@ function lastJob(home: Home, here: Here): JobId | undefined {
   return undefined;
 }
 
+const lastEnded = (home: Home): JobId[] =>
+  listEnded(home)
+    .slice(0, 20)
+    .map(({ id }) => id);
+
 /** The newest jobs of this project, for the message that there is no such job. */
 function listKnown(home: Home, here: Here): KnownJob[] {
   const keys = new Set(here.projects.map(projectKey));
   const unended = listUnended(home, (key) => keys.has(key));
-  const ended = listEnded(home)
-    .slice(0, 20)
-    .map(({ id }) => id);
-  const ids = [...new Set([...unended, ...ended])].sort((a, b) => b - a).slice(0, 40);
-  const views = ids.flatMap((id) => observe(home, id) ?? []);
-  return views
+  const ids = [...new Set([...unended, ...lastEnded(home)])].sort((a, b) => b - a).slice(0, 40);
+  return ids
+    .flatMap((id) => observe(home, id) ?? [])
     .filter((view) => 'spec' in view && here.projects.includes(view.spec.project))
     .slice(0, 5)
     .map((view) => {
@@ -72,16 +72,12 @@ function jobNamed(home: Home, title: JobName): JobView | undefined {
   const claims = readClaims(home, title);
   const owner = nameOwner(home, title);
   if (owner || (claims.length === 0 && !isClaimDamaged(home, title))) return owner;
-  const claimed = claims.map(({ id }) => id).sort((a, b) => b - a);
-  for (const id of claimed) {
+  const { name, project } = title;
+  for (const { id } of claims.sort((a, b) => b.id - a.id)) {
     const view = observe(home, id);
     if (view) return view;
   }
   // gc took all claimed jobs; an older one may still be there
-  return scanNamed(home, title);
-}
-
-function scanNamed(home: Home, { name, project }: JobName): JobView | undefined {
   for (const id of idsByKey(home, project)) {
     const view = observe(home, id);
     if (view && 'spec' in view && view.spec.name === name && view.spec.project === project) return view;
@@ -89,7 +85,6 @@ function scanNamed(home: Home, { name, project }: JobName): JobView | undefined 
   return undefined;
 }
 
-/** The job that a name means: in the nearest of these projects that has such a job. */
 export function jobNamedHere(home: Home, projects: string[], name: string): JobView | undefined {
   for (const project of projects) {
     const view = jobNamed(home, { name, project });
@@ -99,13 +94,16 @@ export function jobNamedHere(home: Home, projects: string[], name: string): JobV
 }
 
 /** The ids of the newest jobs of these names, one per name and project; `everywhere`: in all projects. */
-export function newestNamed(home: Home, here: Here, names: string[], everywhere: boolean): JobId[] {
-  return names.flatMap((name) => {
-    const projects = everywhere
-      ? new Set(readClaimsEverywhere(home, name).map(({ project }) => project))
-      : here.projects;
-    return [...projects].flatMap((project) => jobNamed(home, { name, project })?.id ?? []);
-  });
+export const newestNamed = (home: Home, here: Here, names: string[], everywhere: boolean): JobId[] =>
+  names.flatMap((name) =>
+    everywhere
+      ? namedEverywhere(home, name).map(({ id }) => id)
+      : here.projects.flatMap((project) => jobNamed(home, { name, project })?.id ?? []),
+  );
+
+function namedEverywhere(home: Home, name: string): JobView[] {
+  const projects = new Set(readClaimsEverywhere(home, name).map(({ project }) => project));
+  return [...projects].flatMap((project) => jobNamed(home, { name, project }) ?? []);
 }
 
 /** The job that a reference means. `typed`: the command line up to the reference. */
@@ -140,19 +138,12 @@ export function liveHere(home: Home, here: Here | null): JobView[] {
     .filter((view) => view.kind === 'live' && (here?.projects.includes(view.spec.project) ?? true));
 }
 
-/** How many jobs of other projects are named at most. */
 const MAX_ELSEWHERE = 3;
 
 /** Jobs of other projects that a reference may mean: live ones, then newest; of a name one per project. */
 function findElsewhere(home: Home, here: Here, reference: Reference): JobElsewhere[] {
-  const views =
-    reference.kind === 'name'
-      ? [...new Set(readClaimsEverywhere(home, reference.name).map(({ project }) => project))].flatMap(
-          (project) => jobNamed(home, { name: reference.name, project }) ?? [],
-        )
-      : reference.kind === 'last'
-        ? newestAnywhere(home)
-        : [];
+  if (reference.kind === 'id') return [];
+  const views = reference.kind === 'name' ? namedEverywhere(home, reference.name) : newestAnywhere(home);
   return views
     .flatMap((view) => ('spec' in view && !here.projects.includes(view.spec.project) ? [view] : []))
     .sort((a, b) => Number(b.kind === 'live') - Number(a.kind === 'live') || b.id - a.id)
@@ -163,10 +154,7 @@ function findElsewhere(home: Home, here: Here, reference: Reference): JobElsewhe
 /** The newest live job, else the newest ended one, without our own services. */
 function newestAnywhere(home: Home): JobView[] {
   const live = listUnended(home).sort((a, b) => b - a);
-  const ended = listEnded(home)
-    .slice(0, 20)
-    .map(({ id }) => id);
-  for (const id of [...live, ...ended]) {
+  for (const id of [...live, ...lastEnded(home)]) {
     const view = observe(home, id);
     if (view && 'spec' in view && view.spec.origin?.kind !== 'own') return [view];
   }

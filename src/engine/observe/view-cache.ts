@@ -35,7 +35,6 @@ export class ViewCache {
     this.home = home;
   }
 
-  /** Starts a new round. */
   beginRound(): void {
     this.renewed = 0;
   }

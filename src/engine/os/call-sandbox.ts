@@ -16,7 +16,6 @@ import { readCommandLine } from './process-table.ts';
 /** `sandbox`: made for one call. `shell`: pid 1 is the line that made the call. `alone`: we are pid 1. */
 export interface Enclosure {
   how: 'sandbox' | 'shell' | 'alone';
-  /** The program name of pid 1. */
   init: string;
 }
 
@@ -24,7 +23,6 @@ export interface Enclosure {
 const FIRST_NAMESPACE = 'pid:[4026531836]';
 /** This program contains bwrap, and ends with its caller. */
 const CODEX = 'codex-linux-sandbox';
-/** The longest chain of callers that is followed. */
 const MAX_CALLERS = 100;
 
 /** Whether this process is in a pid namespace of its own: a container or a sandbox. */

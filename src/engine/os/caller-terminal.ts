@@ -36,7 +36,6 @@ export function callerTerminal(env: NodeJS.ProcessEnv): CallerTerminal | null {
   return { path, device, leader: identity, type: env['TERM'] ?? '' };
 }
 
-/** Whether the path leads to that device, and the device belongs to this user. */
 const isOurs = (path: string, device: number): boolean =>
   isDevice(
     attemptQuietly(() => lstatSync(path)),

@@ -9,7 +9,6 @@ import { findTool } from './programs.ts';
 type Variables = Record<string, string | undefined>;
 
 const BUS = 'DBUS_SESSION_BUS_ADDRESS';
-/** The variables that notify-send needs to find the desktop. */
 const NEEDED = ['HOME', 'LANG', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR', BUS];
 
 /** After this time without an answer no program shows notifications, milliseconds. */

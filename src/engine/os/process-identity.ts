@@ -24,7 +24,6 @@ import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import type { Identity } from '../../job/identity.ts';
 import { runTool } from './programs.ts';
 
-/** A process at one moment. */
 export interface ProcessStat {
   pid: number;
   ppid: number;
@@ -54,11 +53,9 @@ export function parseStat(text: string): ProcessStat | undefined {
   };
 }
 
-/** The pids that /proc lists. */
 export const pidsInProc = (): number[] =>
   readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
 
-/** Reads one process; undefined if it does not exist. */
 export function readStat(pid: number): ProcessStat | undefined {
   if (!HAS_PROC) return readStatsFromPs([pid])[0];
   const stat = readRecord(`/proc/${pid}/stat`);
@@ -80,11 +77,9 @@ export function ticksNow(): number {
 export const ticksAt = (at: number): number =>
   HAS_PROC ? Math.ceil(ticksNow() - ((Date.now() - at) * TICKS_PER_SECOND) / 1000) : Math.ceil(at / 1000);
 
-/** Reads the processes of this list that exist. */
 export const readStats = (pids: number[]): ProcessStat[] =>
   HAS_PROC ? pids.flatMap((pid) => readStat(pid) ?? []) : readStatsFromPs(pids);
 
-/** The columns that ps is asked for where there is no /proc. */
 export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
 
 /** The same in one call of ps. */
@@ -117,7 +112,6 @@ export interface Host {
   machine: string;
 }
 
-/** The target of a symbolic link; undefined if it cannot be read. */
 export const readLink = (path: string): string | undefined => attemptQuietly(() => readlinkSync(path));
 
 function readHost(): Host {
@@ -131,7 +125,6 @@ function readHost(): Host {
 }
 
 let here: Host | undefined;
-/** Boot, pid namespace and machine of this process. */
 export function thisHost(): Host {
   here ??= readHost();
   return here;
@@ -227,12 +220,10 @@ export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
   }
 }
 
-/** A file that is looked for among the open files of processes. */
 export interface NamedFile extends FileId {
   name: string;
 }
 
-/** The files at these paths, without those that do not exist. */
 export const filesAt = (paths: string[]): NamedFile[] =>
   paths.flatMap((path) => {
     const file = fileAt(path);

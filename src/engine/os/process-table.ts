@@ -48,7 +48,6 @@ export async function readTable(visit: (stat: ProcessStat) => void = () => {}): 
 /** The pid that was given last; 0 where the kernel does not say. */
 const lastPid = (): number => Number(/\d+\s*$/.exec(readSystemText('/proc/loadavg'))?.[0] ?? 0);
 
-/** Whether a number belongs to a process, not to a thread. */
 const isLeader = (pid: number): boolean =>
   readSystemText(`/proc/${pid}/status`).includes(`\nTgid:\t${pid}\n`);
 

@@ -9,7 +9,6 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 
 /** /usr/sbin comes last: macOS has `sysctl` and `lsof` there, and the PATH of cron does not name it. */
 const TOOL_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin'];
-/** The folders that execvp searches where PATH is not set. */
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 type Executable = 'yes' | 'absent' | 'directory' | 'permission';
@@ -80,7 +79,6 @@ export function envSplits(): boolean {
   return attemptQuietly(() => readFileSync(requireTool('env')).includes('split-string')) ?? false;
 }
 
-/** The path of a system tool; throws ENOENT if it is not installed. */
 export function requireTool(name: string): string {
   const path = findTool(name);
   if (path === undefined) throw systemError('ENOENT', `no ${name} on this machine`);

@@ -98,7 +98,6 @@ function parseAddress(hex: string): string {
 export const normalizeAddress = (address: string): string =>
   /^(0\.0\.0\.0|::|\*)$/.test(address) ? '*' : address;
 
-/** The listening sockets in the text of a kernel table, by inode. */
 function parseListening(text: string): Map<string, Listening> {
   const sockets = new Map<string, Listening>();
   for (const line of text.split('\n')) {
@@ -151,13 +150,11 @@ export function listeningOf(pids: number[]): Listening[] {
   return pids.flatMap((pid) => socketsOf(pid).flatMap((inode) => listening.get(inode) ?? []));
 }
 
-/** The ports on which these processes listen, in ascending order. */
 export const portsOf = (pids: number[]): number[] => portsIn(listeningOf(pids));
 
 export const portsIn = (listening: Listening[]): number[] =>
   [...new Set(listening.map(({ port }) => port))].sort((a, b) => a - b);
 
-/** Whether a socket of this machine conflicts with this address and port. */
 export const isInUse = (listening: Listening): boolean =>
   socketsOn(listening.port, [], true).some((one) => overlap(one, listening));
 

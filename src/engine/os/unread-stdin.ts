@@ -22,7 +22,6 @@ export function hasUnreadStdin(): boolean {
   }
 }
 
-/** How far stdin, a file, was read; undefined if that is unknown. */
 function stdinOffset(): number | undefined {
   const words = ['-a', '-p', String(process.pid), '-d', '0', '-Fo'];
   return parseOffset(HAS_PROC ? readFileSync('/proc/self/fdinfo/0', 'utf8') : runTool('lsof', words));

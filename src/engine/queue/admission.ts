@@ -59,9 +59,7 @@ export interface Admitted {
 /** Why no more jobs were started, and for what the queue waits. */
 export interface AdvanceResult {
   reason: 'empty' | 'paused' | 'full' | 'waiting';
-  /** How many were started. */
   started: number;
-  /** How many slots were free when last counted. */
   free: number;
   /** Whether jobs that may run in this sandbox wait for the reasons below. */
   ours: boolean;
@@ -78,7 +76,6 @@ const POLL_MS = 10;
 const SETTLE_MS = 10_000;
 /** After this many supervisors in a row that ended before the start, the next one would end, too. */
 const MAX_FAILED = 3;
-/** The wait after a full disk, milliseconds. */
 const NO_ROOM_MS = 1000;
 
 /** Locks the job and takes a slot. Throws system errors, if the disk is full. */
@@ -145,7 +142,6 @@ const isPending = (snapshot: QueueSnapshot, ids: Iterable<JobId>, untilShim: boo
     return (isDead || untilShim) && !snapshot.own.has(id) && !hasStarted(job);
   });
 
-/** Starts a supervisor for the job. */
 async function startFresh(home: Home, { spec, aliveFd, generation }: Admitted): Promise<boolean> {
   const job = home.job(spec.id);
   try {
@@ -163,7 +159,6 @@ async function startFresh(home: Home, { spec, aliveFd, generation }: Admitted): 
 interface Mover {
   /** Starts an admitted job; false if another process was first. */
   start(admitted: Admitted): Promise<boolean>;
-  /** How many jobs it starts at most. */
   most: number;
   /** A job of this process has just ended, and its slot counts as free. */
   handsOn: boolean;
@@ -173,7 +168,6 @@ interface Mover {
   waitsForOthers: boolean;
 }
 
-/** The usual way: a supervisor for each job. */
 export const moverFor = (home: Home, others: Partial<Mover> = {}): Mover => ({
   start: (admitted) => startFresh(home, admitted),
   most: Number.POSITIVE_INFINITY,

@@ -27,7 +27,6 @@ function linkText(path: string): string {
   }
 }
 
-/** The fields of /proc/self/status that describe confinement. */
 const CONFINING = /^(Cap\w+|NoNewPrivs|Seccomp\w*|Cpus_allowed|Mems_allowed):.*$/gm;
 
 function namespaces(): string[] {
@@ -65,7 +64,6 @@ function readSandbox(): Sandbox {
   return { sandbox: projectKey(facts.join('\n')), cgroup: readSmall('/proc/self/cgroup').trim() };
 }
 
-/** The fields of a status that describe confinement beyond namespaces. */
 function confiningFields(pid: string): Map<string, string> | undefined {
   const fields = readSmall(`/proc/${pid}/status`).matchAll(/^(Cap\w+|NoNewPrivs|Seccomp\w*):\s*(\w+)$/gm);
   const found = new Map([...fields].map(([, name, value]) => [name!, value!]));

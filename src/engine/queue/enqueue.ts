@@ -45,7 +45,6 @@ import { thisSandbox } from './confinement.ts';
 /** The draft of a job that waits, with the facts that only this process knows. */
 export type QueuedDraft = Draft & { placement: Placement };
 
-/** The part of a placement that the command line decides. */
 export type PlacementOptions = Pick<Placement, 'queue' | 'priority' | 'notBefore' | 'after'>;
 
 export const placementOf = (chosen: PlacementOptions): Placement => ({
@@ -91,7 +90,6 @@ async function addToQueue(home: Home, id: JobId, draft: QueuedDraft): Promise<Re
   }
 }
 
-/** Sets how many jobs of a queue run at once, if that changes. */
 export function setSlots(home: Home, name: string, slots: number): Result<void> {
   const queue = home.queue(name);
   if (existsSync(queue.slots) && readSlots(queue) === slots) return ok(undefined);

@@ -15,7 +15,6 @@ import { type OlderJob, type QueueSnapshot, unableSupervisors } from './queue-sn
 import { nudgeQueueWaiter } from './queue-waiter.ts';
 import { dismiss, hasStarted, readFates } from './queued-job.ts';
 
-/** A job that may start next. */
 export interface Candidate {
   file: EntryFile;
   entry: QueueEntry;
@@ -117,7 +116,6 @@ export function forgetStale({ home }: QueueSnapshot, file: EntryFile, id: JobId)
   removeEntry(file);
 }
 
-/** Whether the owner, shim or watcher of the job lives. */
 function isAttended(job: JobPaths): boolean {
   const owner = foundValue(readOwner(job))?.identity;
   const { shim, watcher } = readShim(job);

@@ -10,7 +10,6 @@ import { observe } from '../observe/observe.ts';
 import { QueueOverview, type QueueStatus } from './queue-status.ts';
 
 export interface Pause {
-  /** The job that was asked about. */
   of: JobId;
   /** The job that is paused, or whose queue is, if it is another one for which the job waits. */
   via: JobId | null;
@@ -63,7 +62,6 @@ export function findPauses(home: Home, ids: readonly JobId[]): Pause[] {
   return [...found.values()];
 }
 
-/** The jobs in the slots of a queue, if all slots are taken and all their jobs paused. */
 function pausedInSlots(home: Home, { running, slots }: QueueStatus): JobId[] {
   if (running.size < slots) return [];
   const ids = [...running];

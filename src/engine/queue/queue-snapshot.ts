@@ -59,7 +59,6 @@ export class QueueSnapshot {
     return this.files;
   }
 
-  /** Makes the next read() read the folder again. */
   forget(): void {
     this.stamp = undefined;
   }

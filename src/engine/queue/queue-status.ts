@@ -31,7 +31,6 @@ export type WaitReason =
   | { kind: 'paused'; queue: string }
   | { kind: 'after'; ids: JobId[] }
   | { kind: 'time'; at: number; isRetry: boolean }
-  /** This bgjob does not know these needs of the job. */
   | { kind: 'newer-bgjob'; needs: string[] }
   /** Supervisors of an older bgjob run these jobs, and may not know the needs. */
   | { kind: 'older-bgjob'; ids: JobId[]; needs: string[] }
@@ -45,7 +44,6 @@ const FEW = 64;
 /** An id as it is written in the name of an entry. */
 const idText = (id: JobId): string => String(id).padStart(15, '0');
 
-/** A queue at one moment. */
 export class QueueStatus {
   readonly name: string;
   readonly isPaused: boolean;
@@ -85,7 +83,6 @@ export class QueueStatus {
     return this.names;
   }
 
-  /** How many jobs have an entry and do not run. */
   get count(): number {
     return this.entries.length;
   }
@@ -103,7 +100,6 @@ export class QueueStatus {
     return foundValue(readState(this.snapshot.home.job(id)))?.status.phase === 'ended';
   }
 
-  /** The first few waiting jobs. */
   get first(): JobId[] {
     return this.entries.slice(0, FEW).map(idOfEntry);
   }
@@ -142,7 +138,6 @@ export class QueueStatus {
   }
 }
 
-/** All queues; each is read when it is asked for. */
 export class QueueOverview {
   private readonly home: Home;
   private readonly statuses = new Map<string, QueueStatus>();
@@ -166,7 +161,6 @@ export class QueueOverview {
       .map((name) => this.queue(name));
   }
 
-  /** For what a job waits; undefined if it does not wait. */
   waitingOf(view: JobView): Waiting | undefined {
     if (view.kind !== 'live' || view.status.phase !== 'queued' || view.spec.placement === null)
       return undefined;
@@ -194,6 +188,5 @@ export class QueueOverview {
   }
 }
 
-/** For what one job waits; undefined if it does not wait. */
 export const waitingOf = (home: Home, view: JobView): Waiting | undefined =>
   new QueueOverview(home).waitingOf(view);

@@ -49,7 +49,6 @@ export async function startQueueWaiter(home: Home, name: string): Promise<void> 
   }
 }
 
-/** Whether a queue has a waiter in a sandbox; it is not woken. */
 export const hasQueueWaiter = (queue: QueuePaths, sandbox: string): boolean =>
   hasReader(queue.queueWaiter(sandbox));
 

@@ -107,7 +107,6 @@ function wake(job: JobPaths): void {
   attemptQuietly(() => closeSync(openSync(job.alive, O_RDWR | O_NONBLOCK | O_NOFOLLOW)));
 }
 
-/** The end of an attempt or job, in a few words. */
 export function howEnded(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'exited':

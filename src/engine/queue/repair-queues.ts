@@ -27,7 +27,6 @@ function isOld(path: string): boolean {
   return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > YOUNG_MS;
 }
 
-/** The jobs on which waiting jobs depend. */
 export function awaitedJobs(home: Home): Set<JobId> {
   const awaited = new Set<JobId>();
   for (const name of listQueues(home)) {
@@ -62,7 +61,6 @@ export function repairQueues(home: Home, isQueued: (id: JobId) => boolean): void
   }
 }
 
-/** Removes unrevealed and empty batches, environments without a batch, and unfinished files. */
 function removeAbandoned(queue: QueuePaths): void {
   const names = namesIn(queue.dir);
   for (const name of names) {

@@ -37,7 +37,6 @@ function proofsOf(literal: string, ignoreCase: boolean): number[][] {
 
 export class Prefilter {
   private readonly needed: RegExp | null;
-  /** The proofs of each literal; null if there are none. */
   private readonly proofs: number[][][] | null;
 
   constructor(patterns: Pattern[]) {

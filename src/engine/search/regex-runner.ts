@@ -34,7 +34,6 @@ interface Ready {
   literals: string[] | null;
   anyOf: RegExp | null;
   inlineLength: number;
-  cheapLength: number;
 }
 
 /** The longest line that takes at most `steps`; -1 if none does. */
@@ -48,7 +47,6 @@ function longestWithin(pattern: Pattern, steps: number): number {
   return low;
 }
 
-/** A regular expression that matches any of the texts; null if there are none. */
 export function anyOf(texts: string[] | null, flags: string): RegExp | null {
   const quoted = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replaceAll('\n', '\\n');
   return texts && new RegExp(texts.map(quoted).join('|'), flags);
@@ -56,24 +54,22 @@ export function anyOf(texts: string[] | null, flags: string): RegExp | null {
 
 export class RegexRunner {
   private readonly ready: Ready[];
-  private readonly sources: ThreadStart['sources'];
+  private readonly patterns: Pattern[];
   private progress: Int32Array = new Int32Array(1);
   private worker: Worker | undefined;
   private finish: ((verdict: Verdict) => void) | undefined;
   private closed = false;
-  /** Lines up to this length cost next to nothing. */
   readonly cheapLength: number;
 
   constructor(patterns: Pattern[]) {
+    this.patterns = patterns;
     this.ready = patterns.map((pattern) => ({
       regexp: pattern.regexp,
       literals: pattern.literals,
       anyOf: pattern.regexp.ignoreCase ? anyOf(pattern.literals, 'i') : null,
       inlineLength: longestWithin(pattern, INLINE_STEPS),
-      cheapLength: longestWithin(pattern, CHEAP_STEPS),
     }));
-    this.cheapLength = Math.min(...this.ready.map(({ cheapLength }) => cheapLength));
-    this.sources = patterns.map(({ regexp: { source, flags } }) => ({ source, flags }));
+    this.cheapLength = Math.min(...patterns.map((pattern) => longestWithin(pattern, CHEAP_STEPS)));
   }
 
   /** The match, null if there is none, or a question for the thread. */
@@ -160,8 +156,9 @@ export class RegexRunner {
     // loaded only if a line may take long, which is rare
     const threads = require('node:worker_threads') as typeof import('node:worker_threads');
     this.progress = new Int32Array(new SharedArrayBuffer(4));
+    const sources = this.patterns.map(({ regexp: { source, flags } }) => ({ source, flags }));
     return new threads.Worker(`${__dirname}/regex-thread.js`, {
-      workerData: { sources: this.sources, progress: this.progress } satisfies ThreadStart,
+      workerData: { sources, progress: this.progress } satisfies ThreadStart,
       resourceLimits: LIMITS,
       env: threads.SHARE_ENV,
       execArgv: [],

@@ -10,7 +10,6 @@ import { Prefilter } from './prefilter.ts';
 import { type PatternMatch, RegexRunner } from './regex-runner.ts';
 import type { Question } from './regex-thread.ts';
 
-/** A line that matches. */
 export interface Hit {
   /** The index of the first pattern that matches. */
   pattern: number;
@@ -30,7 +29,6 @@ const WINDOW_BYTES = 64 * 1024;
 const YIELD_MS = 4;
 /** How many cheap lines are tested between two reads of the clock. */
 const CHEAP_LINES = 32;
-/** How many characters the thread gets at once. */
 const BATCH_LENGTH = 256 * 1024;
 const MAX_SHOWN = 120;
 /** The end of a line after which a program waits for an answer: `Continue? [y/N] `, `Password:`, `> `. */
@@ -55,7 +53,6 @@ export class Search {
   private readonly partBytes: number;
   private readonly runner: RegexRunner;
   private readonly prefilter: Prefilter;
-  /** The unfinished last line. */
   private rest: Buffer[] = [];
   private restBytes = 0;
   /** The offset of the next piece; undefined before the first one. */

@@ -11,7 +11,6 @@ import { requireTool } from '../os/programs.ts';
 import { readStatBody, withPreface } from './preface.ts';
 import leaderScript from './pty-leader.sh';
 
-/** The variable that holds the text of the leader. */
 export const LEADER_TEXT = 'BGJOB_ENV_L';
 
 /**

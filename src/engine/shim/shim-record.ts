@@ -19,7 +19,6 @@ const RECORD_BYTES = 4096;
  */
 export const prepareShim = (job: JobPaths): void => closeSync(createBlank(job.shim, RECORD_BYTES));
 
-/** The processes that the shim has recorded so far. */
 export interface ShimRecord {
   shim?: Identity;
   watcher?: Identity;

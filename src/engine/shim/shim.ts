@@ -24,7 +24,6 @@ export interface AdopterCall {
   environment: Record<string, string>;
 }
 
-/** How many killed adopters in a row are replaced. */
 const MAX_ADOPTERS = 1000;
 
 /** The shell line that starts the adopter, with `env -i`: no variable of the job, and no marker. */
@@ -72,22 +71,17 @@ function wordVariables(argv: string[]): { variables: Record<string, string>; tak
   return { variables, take: `${take}; unset ${[...names, SHIM_TEXT].join(' ')}` };
 }
 
-/** The variable that holds the text of the shim. */
 const SHIM_TEXT = 'BGJOB_ENV_S';
 
 /** Variables that some shells export by themselves (PATH: busybox, if it is not set). */
 const SHELL_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
 
-const dashes = new Map<string, boolean>();
 /**
  * Whether the shell passes these variables on as they are. Dash does, if PWD names the directory. Then the
  * job needs no `env` to set them right.
  */
-function passesOwn(sh: string, environment: string[], cwd: string): boolean {
-  const isDash = dashes.get(sh) ?? realpathSync(sh).endsWith('/dash');
-  dashes.set(sh, isDash);
-  return isDash && environment.includes(`PWD=${cwd}`);
-}
+const passesOwn = (sh: string, environment: string[], cwd: string): boolean =>
+  environment.includes(`PWD=${cwd}`) && realpathSync(sh).endsWith('/dash');
 
 /**
  * Variables that a shell obeys (TMOUT: bash gives up `read` after that time, and the watcher would take it
@@ -111,12 +105,6 @@ const isCarried = (name: string, isOwnPassed: boolean, pty: boolean): boolean =>
   (!isOwnPassed && SHELL_OWN.includes(name)) ||
   OBEYED.test(name) ||
   name.startsWith('shim_');
-
-interface ShimCall {
-  program: string;
-  args: string[];
-  environment: Record<string, string>;
-}
 
 /** The descriptors to which the shim writes its record and the exit status, see shim.sh. */
 const [RECORD_FD, EXIT_FD] = [7, 8];
@@ -147,7 +135,7 @@ export function shimCall(
   { argv, cwd, stdin, pty }: Pick<Spec, 'argv' | 'cwd' | 'stdin' | 'pty'>,
   environment: string[],
   sh = requireTool('sh'),
-): ShimCall {
+): { program: string; args: string[]; environment: Record<string, string> } {
   const isOwnPassed = pty === null && passesOwn(sh, environment, cwd);
   const own: Record<string, string> = {};
   const carried: string[] = [];

@@ -27,7 +27,6 @@ const NUDGE_MS = 500;
 export interface PausedJob {
   /** The job now. After a resume it may have ended. */
   view: LiveView | EndedView;
-  /** It was in that state before. */
   already: boolean;
   /** The contrary was requested meanwhile. */
   undone: boolean;

@@ -20,7 +20,6 @@ import { readShim } from '../shim/shim-record.ts';
 
 /** How many bytes a pipe takes as a whole. */
 const WHOLE_BYTES = 4096;
-/** How often a full pipe is polled, milliseconds. */
 const POLL_MS = 10;
 /** How long the main process may take to open its stdin after it was recorded, milliseconds. */
 const OPENING_MS = 500;
@@ -74,7 +73,6 @@ interface Piece {
   lines: number;
 }
 
-/** Groups lines that are written together. */
 function* groupLines(lines: Buffer[]): Generator<Piece> {
   let waiting: Buffer[] = [];
   let size = 0;
@@ -112,7 +110,6 @@ class Sending {
     return systemClock.monotonic() > this.deadline;
   }
 
-  /** Opens the FIFO for writing once the job reads it. */
   async open(): Promise<Result<number>> {
     let openSince: number | undefined;
     for (;;) {

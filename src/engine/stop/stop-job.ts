@@ -17,13 +17,11 @@ export interface Stopped {
   before: LiveView | EndedView;
   /** The job now; its view from before if it was removed meanwhile. */
   after: JobView;
-  /** How many processes were stopped. */
   processes: number;
   /** How many of them did not end within the grace, and were killed with SIGKILL. */
   forced: number;
   /** Processes that may be the job's and were not stopped, because nothing proves it. */
   hidden: HiddenProcess[];
-  /** The ports on which the processes listened. */
   listened: Listening[];
   tookMs: number;
 }
@@ -62,7 +60,6 @@ export async function stopJob(
   return ok({ before, after, processes: killed.stopped, forced: killed.forced, hidden, listened, tookMs });
 }
 
-/** The failure that names the processes which are left. */
 function leftOver(id: number, { alive, unproven }: Killed): Result<never> | undefined {
   if (alive.length > 0) return fail({ code: 'not-verified', id, pids: alive, why: 'alive' });
   return unproven.length > 0

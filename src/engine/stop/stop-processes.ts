@@ -32,20 +32,16 @@ interface StopTarget {
   claimFirst(first: Omit<FirstSignal, 'v'>): FirstSignal | undefined;
   /** Called right before a signal is sent. */
   beforeSignal(signal: string): void;
-  /** Called between two scans. */
   afterScan(): void;
 }
 
 interface StoppedProcesses {
-  /** All processes that were found, by pid. */
   known: Set<number>;
   /** Those that still ran when the grace ended. */
   forced: Set<number>;
-  /** Those that survived SIGKILL. */
   survivors: ProcessStat[];
 }
 
-/** The processes that are still the same ones that were found. */
 function stillThere(found: ProcessStat[]): ProcessStat[] {
   const now = new Map(readStats(found.map(({ pid }) => pid)).map((stat) => [stat.pid, stat]));
   return found.filter(({ pid, startTicks }) => {

@@ -81,7 +81,6 @@ export function watchOwner(job: JobPaths): () => boolean {
   };
 }
 
-/** Resolves when the job has no owner, or when `abort` fires. */
 async function waitUnowned(job: JobPaths, abort: AbortSignal): Promise<void> {
   for (const isUnowned = watchOwner(job); !abort.aborted && !isUnowned(); ) await sleep(OWNER_POLL_MS, abort);
 }
@@ -89,11 +88,9 @@ async function waitUnowned(job: JobPaths, abort: AbortSignal): Promise<void> {
 export interface Killed {
   /** The job afterwards; undefined if it was removed meanwhile. */
   view: JobView | undefined;
-  /** How many processes were stopped. */
   stopped: number;
   /** How many of them did not end within the grace. */
   forced: number;
-  /** The processes that are still alive. */
   alive: number[];
   /** Processes recorded as the job's and alive, but not proved to be: not signalled. */
   unproven: number[];

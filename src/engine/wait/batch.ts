@@ -8,11 +8,9 @@ import type { JobView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
 
 export interface Batch {
-  /** The id of its first job. */
   first: JobId;
   /** The jobs that exist, by id. */
   views: JobView[];
-  /** Its failures that gc has removed. */
   removed: RemovedFailure[];
 }
 

@@ -11,9 +11,7 @@ import type { JobView } from '../../job/view.ts';
 export interface EndFacts {
   /** A later job takes its place: `run --replace` or `restart`. */
   superseded: boolean;
-  /** Its end was requested. */
   stopped: boolean;
-  /** A schedule or a trigger started it. */
   automatic: boolean;
 }
 

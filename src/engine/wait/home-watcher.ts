@@ -10,7 +10,6 @@ import type { Home } from '../../job/home/home.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
 import type { JobId } from '../../job/spec.ts';
 
-/** How many directories of jobs are watched; the others are only polled. */
 const MAX_JOBS = 1000;
 /** A change is rarely the only one: the wait for more, milliseconds. */
 const SETTLE_MS = 15;

@@ -22,7 +22,6 @@ const POLLS = 20;
 /** How much the two clocks may differ since the start, milliseconds; more means that one was set. */
 const CLOCK_SLACK_MS = 1000;
 
-/** A text that changes when the job writes to its logs. */
 function stampsOf(job: JobPaths): string {
   const trimmed = readTrimmed(job);
   return (['log', 'err'] as const)

@@ -18,22 +18,18 @@ import { attendNow, waitUnlocked } from './job-end.ts';
 
 /** How many FIFOs are open at once, each a descriptor; further running jobs are only polled. */
 const MAX_WATCHED = 200;
-/** The poll while nothing happens, milliseconds. */
 const POLL_MS = 1000;
 /** After an end the queue moves on: the polls that follow, milliseconds. */
 const FOLLOW_UPS_MS = [10, 40, 150, 400];
 /** How long work in progress may go on when the wait ends, milliseconds. */
 const FINISH_MS = 500;
-/** The shortest time between two polls, milliseconds. */
 const MIN_POLL_MS = 5;
-/** The part of the time that polls may take. */
 const SHARE = 0.1;
 /** A directory that changed this recently may change again without a newer time stamp, milliseconds. */
 const TICK_MS = 50;
 /** How many waiting jobs are observed in each poll: an entry may outlive its job if the owner was killed. */
 const SAMPLE = 10;
 
-/** A job that ended; `view` is undefined if it was removed. */
 interface Ending {
   id: JobId;
   view: JobView | undefined;
@@ -51,7 +47,6 @@ export class JobEnds {
   private readonly home: Home;
   /** Not ended, and in no queue as far as is known: observed in each poll. */
   private readonly active: Set<JobId>;
-  /** They have an entry in a queue. */
   private readonly waiting = new Set<JobId>();
   private readonly runningIds = new Set<JobId>();
   private folders = new Map<string, Folder>();
@@ -71,7 +66,6 @@ export class JobEnds {
   get running(): ReadonlySet<JobId> {
     return this.runningIds;
   }
-  /** The jobs that have not ended, as of the last poll. */
   get left(): JobId[] {
     return [...this.active, ...this.waiting].sort((a, b) => a - b);
   }
@@ -165,7 +159,6 @@ export class JobEnds {
     to.add(id);
   }
 
-  /** The next few waiting jobs. */
   private sample(): Set<JobId> {
     if (this.notSampled.length === 0) this.notSampled = [...this.waiting].reverse();
     return new Set(this.notSampled.splice(-SAMPLE).filter((id) => this.waiting.has(id)));
@@ -198,7 +191,6 @@ export class JobEnds {
     return true;
   }
 
-  /** Waits on the FIFOs of running jobs. */
   private watch(abort: AbortSignal): void {
     for (const id of this.runningIds) {
       if (this.watched.size >= MAX_WATCHED) return;

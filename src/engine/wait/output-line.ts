@@ -18,7 +18,6 @@ import { follow } from './follow-log.ts';
 
 interface MatchOptions {
   stream: Stream;
-  /** The byte at which the search begins. */
   since: number;
   until: Pattern[];
   failOn: Pattern[];
@@ -64,7 +63,6 @@ export async function waitMatch(
   }
 }
 
-/** The first line that the job itself wrote. */
 const firstOf = (hits: Hit[]): Hit | undefined => hits.find(({ text }) => !isHeading(text));
 
 async function peek(search: Search, settled: boolean): Promise<Result<Hit[]>> {

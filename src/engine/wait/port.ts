@@ -65,7 +65,6 @@ type Found = Result<ConditionMet> | undefined;
 const portMet = (port: number, pid: number | undefined): Result<ConditionMet> =>
   ok({ condition: 'port', facts: { port, pid: pid ?? null } });
 
-/** The facts that one wait knows: the processes of the job, and other listeners. */
 class PortSearch {
   private readonly home: Home;
   private readonly id: JobId;

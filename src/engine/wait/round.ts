@@ -38,7 +38,6 @@ export interface Round {
   scope: RoundScope;
   /** Its jobs that exist, by id; live or ended. */
   views: JobView[];
-  /** Its failures that gc has removed. */
   removed: Pick<RemovedFailure, 'id' | 'code' | 'by'>[];
   /** Jobs of this scope that a round of the project leaves out. */
   leftOut: JobId[];

@@ -16,7 +16,6 @@ const SLOW_PAUSE_MS = 300;
 const MAX_REDIRECTS = 5;
 const TEXT_LIMIT = 200;
 
-/** A URL that can be waited for. */
 export function parseUrl(text: string): Result<URL> {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return ok(url);
@@ -34,7 +33,6 @@ export function renderUrl(url: URL): string {
 }
 
 interface UrlOptions {
-  /** A certificate of an unknown authority is accepted. */
   insecure: boolean;
   /** Called when the answer changes (`503`, `ECONNREFUSED`, …): for the message at the deadline. */
   onAnswer?: (text: string) => void;
