@@ -21,7 +21,6 @@ import type { Outcome, Phase, Status, StatusOf, Stop } from './state.ts';
 
 export type Event =
   | { type: 'admitted' }
-  /** A job that it waits for failed or is gone. */
   | { type: 'skipped'; at: number; why: string }
   | { type: 'retried'; notBefore: number }
   | { type: 'started'; at: number; monotonicMs: number }

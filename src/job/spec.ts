@@ -22,7 +22,6 @@ export type Stdin = is.SchemaType<typeof stdinSchema>;
 const terminalSchema = is.object({ columns: is.count, rows: is.count });
 export type TerminalSize = is.SchemaType<typeof terminalSchema>;
 
-/** Whether `send` can write to the job. */
 export const isSendable = ({ stdin }: { stdin: Stdin | null }): boolean => stdin?.kind === 'hold';
 
 /** A spec has null for `never`. */
@@ -34,7 +33,6 @@ const callerTerminalSchema = is.object({
   path: is.text,
   /** The device number, as the kernel has it. */
   device: is.count,
-  /** The leader of the session. */
   leader: identitySchema,
   type: is.text,
 });
@@ -59,7 +57,7 @@ interface End {
   stop: { cause: string } | null;
 }
 
-/** Whether the user is notified of this end. A stop on request is no failure. */
+/** A stop on request is no failure. */
 export const isNotified = ({ when }: Notice, { outcome, code, stop }: End): boolean =>
   when === 'always' || (code !== 0 && outcome.kind !== 'cancelled' && stop?.cause !== 'kill');
 
@@ -79,7 +77,6 @@ export type Dependency = is.SchemaType<typeof dependencySchema>;
 const placementSchema = is.object({
   /** The queue. `-` holds the jobs that wait for something and are in no queue; it has no slots. */
   queue: is.text,
-  /** A higher number comes first. */
   priority: is.integer,
   notBefore: is.nullable(is.time),
   after: is.listOf(dependencySchema),
@@ -100,7 +97,6 @@ const draftFields = {
   argv: is.listOf(is.text),
   /** The shell line as typed; null for a command of words. */
   line: is.nullable(is.text),
-  /** The words as typed. */
   words: is.listOf(is.text),
   /** The script of `run -`, stored as `script`: its index in argv, and a short description for lists. */
   script: is.since(is.nullable(is.object({ at: is.count, summary: is.text })), null),

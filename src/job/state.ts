@@ -40,16 +40,13 @@ const exitCode: is.Schema<number> = is.upTo(255);
 const outcomeSchema = is.variant('kind', {
   /** The main process ended, and not by a signal of bgjob; `afterKill`: after bgjob had sent one. */
   exited: { code: exitCode, afterKill: is.flag },
-  /** The main process was killed by a signal of bgjob. */
   killed: { code: exitCode, signal: is.text },
-  /** A time limit began the stop. `code` is the exit status, null if there is none. */
+  /** `code` null: there is no exit status. */
   'timed-out': { limit: is.literal('timeout', 'idle-timeout'), code: is.nullable(exitCode) },
-  /** It was stopped before it started. */
   cancelled: {},
   skipped: { why: is.text },
   /** It could not be started: the supervisor found that before it started the shim. */
   failed: { why: is.text, code: exitCode },
-  /** The exit status was not recorded. */
   lost: { why: is.text },
 });
 export type Outcome = is.SchemaType<typeof outcomeSchema>;
@@ -83,7 +80,7 @@ export function exitCodeOf(outcome: Outcome): number {
 }
 
 const pauseSchema = is.object({
-  /** The number of the last request that was done. */
+  /** The last request that was done. */
   request: is.count,
   pausedMs: is.amount,
   since: is.nullable(is.object({ at: is.time, monotonicMs: is.amount, by: is.text })),

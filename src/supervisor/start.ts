@@ -171,12 +171,12 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
       }),
     );
   } catch (thrown) {
-    if (inputFd !== undefined) closeSync(inputFd);
     // spawn throws E2BIG and the like; errors of fork and exec come as an event
     fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
     return;
+  } finally {
+    if (inputFd !== undefined) closeSync(inputFd);
   }
-  if (inputFd !== undefined) closeSync(inputFd);
   if (child.pid === undefined) {
     child.once('error', (error) => {
       fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(error) });

@@ -38,9 +38,6 @@ export type StartJob = (supervision: Supervision) => void;
 
 export class Supervision {
   static readonly all = new Set<Supervision>();
-  readonly home: AnchoredHome;
-  readonly spec: Spec;
-  readonly owner: Owner;
   readonly job: JobPaths;
   readonly aliveFd: number;
   readonly start: StartJob;
@@ -74,14 +71,11 @@ export class Supervision {
   readonly trim: Trim;
 
   constructor(
-    home: AnchoredHome,
-    spec: Spec,
-    owner: Owner,
+    readonly home: AnchoredHome,
+    readonly spec: Spec,
+    readonly owner: Owner,
     { isClaimed, aliveFd, start }: { isClaimed: boolean; aliveFd: number; start: StartJob },
   ) {
-    this.home = home;
-    this.spec = spec;
-    this.owner = owner;
     this.aliveFd = aliveFd;
     this.start = start;
     this.job = home.anchor(spec.id);

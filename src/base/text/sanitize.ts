@@ -36,7 +36,7 @@ export function safe(text: string): string {
 export const safeJson = (json: string): string =>
   json.replace(EVERY_UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** At most `limit` characters, and the number of missing ones: `abc…(+12)`. */
+/** `abc…(+12)`: at most `limit` characters, and the number of missing ones. */
 export function clip(line: string, limit: number): string {
   if (line.length <= limit) return line;
   // never cut a surrogate pair in two

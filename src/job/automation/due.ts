@@ -2,7 +2,7 @@
 import type { Schedule } from './schedule.ts';
 import type { Timetable } from './timetable.ts';
 
-/** A time that is later than this, milliseconds, is missed. */
+/** A later time, milliseconds, is missed: the machine was suspended, or no scheduler ran. */
 export const LATE_MS = 60_000;
 /** More missed times are shown as "or more". */
 export const MOST_COUNTED = 1000;
@@ -16,7 +16,6 @@ export interface Missed {
 interface Due {
   /** The time for which a job starts; null: none. */
   fire: number | null;
-  /** How many times this one job covers. */
   covers: number;
   missed: Missed | null;
 }

@@ -55,7 +55,7 @@ export const listTemplates = (folder: string): string[] =>
 export const readTemplate = <T>(paths: TemplatePaths, schema: is.Schema<T>): Found<T> =>
   readChecked(paths.record, 'record.json', schema);
 
-/** Adds a template, complete and durable; false if the name is taken. */
+/** Complete and durable; false if the name is taken. */
 export function addTemplate(home: Home, folder: string, paths: TemplatePaths, record: object): boolean {
   const isFirst = makeOwnDirectory(folder);
   const hidden = `${paths.dir}~${process.pid}`;
@@ -76,7 +76,7 @@ export function addTemplate(home: Home, folder: string, paths: TemplatePaths, re
   return true;
 }
 
-/** Removes a template with its claims and journal; false if another process did. */
+/** False if another process did. */
 export function removeTemplate(home: Home, paths: TemplatePaths): boolean {
   const removed = discard(home, paths.dir, 'starter');
   emptyTrash(home);

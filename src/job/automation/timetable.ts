@@ -11,9 +11,8 @@ import { type Failure, fail, ok, type Result } from '../failure.ts';
 
 /** Times in milliseconds since 1970; null: there is none. */
 export interface Timetable {
-  /** The first time after this one. */
   next(after: number): number | null;
-  /** The last time up to this one, which may be this one. */
+  /** `until` itself counts. */
   last(until: number): number | null;
 }
 

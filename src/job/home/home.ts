@@ -33,7 +33,6 @@ const FORMAT = 1;
 const QUEUES_FORMAT = 2;
 const NEEDS_FORMAT = 3;
 
-/** An opened home. */
 export class Home extends pathsIn('path', {
   jobs: 'jobs',
   live: 'live',
@@ -176,8 +175,8 @@ function raiseFormat(home: Home, least: number): void {
   if (format.kind !== 'text' || Number(format.text) < least) writeShared(path, `${least}\n`);
 }
 
-/** Called before the first queue: a build without queues would remove their jobs as lost. */
+/** Before the first queue: a build without queues would remove their jobs as lost. */
 export const admitQueues = (home: Home): void => raiseFormat(home, QUEUES_FORMAT);
 
-/** Called before the first job with `needs`: a build that does not know them then refuses the home. */
+/** Before the first job with `needs`: a build that does not know them then refuses the home. */
 export const admitNeeds = (home: Home): void => raiseFormat(home, NEEDS_FORMAT);

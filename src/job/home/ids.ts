@@ -17,7 +17,7 @@ export const parseId = (name: string): JobId | undefined =>
 
 export const listIds = (home: Home): JobId[] => namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
 
-/** The highest id that gc ever removed. */
+/** Of a job that gc removed. */
 const readFloor = (home: Home): number => highestNumber(home.path, 'floor', 14);
 
 /** Whether the job was removed, or was never created although later ones were. Its id is not given again. */
@@ -69,7 +69,6 @@ function readHint(home: Home): JobId | undefined {
 /** A full disk must not fail a claimed id: without the hint the next launch reads the directory. */
 const writeSeq = (home: Home, id: JobId): void => attemptQuietly(() => writeHint(home.seq, `${id}\n`));
 
-/** Claims the next id. */
 export function claimId(home: Home): JobId {
   const id = claimAfter(home, readHint(home) ?? highestId(home));
   writeSeq(home, id);

@@ -67,7 +67,6 @@ export const readClaims = (home: Home, title: JobName): NameClaim[] =>
     ({ name, project }) => name === title.name && project === title.project,
   );
 
-/** The claims on a name in all projects. */
 export const readClaimsEverywhere = (home: Home, name: string): NameClaim[] =>
   namesIn(home.names)
     .filter((folder) => folder.slice(folder.indexOf('.') + 1) === name)

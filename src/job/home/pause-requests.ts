@@ -19,7 +19,7 @@ const pauseRequestSchema = is.object({
 });
 type PauseRequest = is.SchemaType<typeof pauseRequestSchema>;
 
-/** Writes a request and returns its number. Throws system errors. */
+/** Returns the number of the request. Throws system errors. */
 export function writePauseRequest(job: JobPaths, request: PauseRequest): number {
   for (;;) {
     const number = claimNext(job.dir, 'hold', (path) => claim(path, withChecksum(request)));
@@ -35,7 +35,6 @@ export function readPauseRequest(job: JobPaths): { number: number; request: Paus
   return request && { number, request };
 }
 
-/** Removes the requests below the one that was answered. */
 export function prunePauseRequests(job: JobPaths, answered: number): void {
   for (const number of listNumbers(job.dir, 'hold'))
     if (number < answered) removeQuietly(job.pauseRequest(number));

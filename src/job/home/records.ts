@@ -126,7 +126,7 @@ export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush
 
 const inodeOf = (job: JobPaths): string | null => fileAt(job.dir)?.ino.toString() ?? null;
 
-/** Whether the job's directory is a copy of the one in which the job was started. */
+/** A copy has another inode. */
 export function isCopied(job: JobPaths): boolean {
   const directory = readValid(job.owner(highestGeneration(job)), ownerSchema)?.directory ?? null;
   return directory !== null && directory !== inodeOf(job);
@@ -138,7 +138,7 @@ export const listOwners = (folder: string): Identity[] =>
     (number) => readValid(`${folder}/owner.${number}`, ownerSchema)?.identity ?? [],
   );
 
-/** The number of the highest owner, readable or not; 0 if there is none. */
+/** Readable or not; 0 if there is none. */
 export const highestGeneration = (job: JobPaths): number => highestNumber(job.dir, 'owner');
 
 export function readOwner(job: JobPaths): Found<RecordedOwner> {
@@ -192,7 +192,7 @@ export const flushExit = (job: JobPaths, attempt: number): void =>
 /** The shim writes the status twice if there is room, so that a flipped bit is found. Blanks may follow. */
 const STATUS = /^(\d{1,3})\n(?:\1\n)? *$/;
 
-/** The recorded exit status and its time (milliseconds since 1970); undefined if there is none yet. */
+/** With its time; undefined if there is none yet. */
 export function readExit(job: JobPaths, attempt: number): { code: number; at: number } | undefined {
   const stored = readRecord(job.exit(attempt));
   const code = stored.kind === 'text' ? STATUS.exec(stored.text)?.[1] : undefined;
@@ -202,7 +202,7 @@ export function readExit(job: JobPaths, attempt: number): { code: number; at: nu
   return stat && { code: Number(code), at: Math.round(stat.mtimeMs) };
 }
 
-/** Whether the file holds something else than a status or blanks. */
+/** Something else than a status or blanks. */
 export function isExitDamaged(job: JobPaths, attempt: number): boolean {
   const stored = readRecord(job.exit(attempt));
   return stored.kind === 'unreadable' || (stored.kind === 'text' && !/^ *$/.test(stored.text));

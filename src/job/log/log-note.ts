@@ -8,7 +8,7 @@ import { readAt } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import type { JobPaths } from '../home/paths.ts';
 
-/** Writes a note on a line of its own. Throws system errors. */
+/** Writes on a line of its own. Throws system errors. */
 export function writeLogNote(job: JobPaths, log: number, text: string): void {
   writeAll(log, Buffer.from(`${endsLine(job.log) ? '' : '\n'}[bgjob: ${text}]\n`));
 }

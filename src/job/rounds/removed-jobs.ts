@@ -53,7 +53,6 @@ export function readRemoved(home: Home, project: string): RemovedJobs {
 export const readAllRemoved = (home: Home): RemovedJobs[] =>
   namesIn(home.rounds).flatMap((name) => readValid(`${home.rounds}/${name}/removed`, removedSchema) ?? []);
 
-/** Adds jobs that are about to be removed. */
 export function writeRemoved(home: Home, project: string, added: RemovedJobs, now: number): void {
   const before = readRemoved(home, project);
   const failures = new Map([...before.failures, ...added.failures].map((one) => [one.id, one]));

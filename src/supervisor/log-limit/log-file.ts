@@ -15,32 +15,19 @@ import type { Trimming } from '../../job/log/trim-record.ts';
 
 const HOLE_BYTES = 64 * 1024;
 
-interface OpenOptions {
-  isLost?: boolean;
-  openOfShim?: () => number | undefined;
-}
-
 export class LogFile {
-  private readonly path: string;
   private fd: number | undefined;
   private position = LogPosition.none;
-  /** The position that the previous owner recorded, until the first read. */
-  private recorded: Trimming['mark'];
   private stamp = '';
-  /** The log was moved away before this process opened it: its path leads to another file, or to none. */
-  private readonly isLost: boolean;
-  private readonly openOfShim: () => number | undefined;
 
   constructor(
-    path: string,
-    recorded: Trimming['mark'],
-    { isLost = false, openOfShim = () => undefined }: OpenOptions = {},
-  ) {
-    this.path = path;
-    this.recorded = recorded;
-    this.isLost = isLost;
-    this.openOfShim = openOfShim;
-  }
+    private readonly path: string,
+    /** The position that the previous owner recorded, until the first read. */
+    private recorded: Trimming['mark'],
+    /** The log was moved away before this process opened it: its path leads to another file, or to none. */
+    private readonly isLost = false,
+    private readonly openOfShim: () => number | undefined = () => undefined,
+  ) {}
 
   /** The length, bytes, and whether the file was emptied since the last read; undefined: there is none. */
   read(): { bytes: number; isEmptied: boolean } | undefined {

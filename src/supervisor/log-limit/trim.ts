@@ -86,11 +86,10 @@ export class Trim {
     this.trimmed = readTrimmed(this.job);
     // otherwise an earlier owner found that the file system has no holes
     this.canPunch = !this.trimmed.log?.keep && !this.trimmed.err?.keep;
-    const fileOf = (stream: Stream): LogFile =>
-      new LogFile(this.job[stream], this.trimmed[stream]?.mark ?? null, {
-        isLost: this.trimmed[stream]?.moved === true,
-        openOfShim: () => openLogOfShim(this.job, stream),
-      });
+    const fileOf = (stream: Stream): LogFile => {
+      const { mark = null, moved = false } = this.trimmed[stream] ?? {};
+      return new LogFile(this.job[stream], mark, moved, () => openLogOfShim(this.job, stream));
+    };
     this.files = { log: fileOf('log'), err: fileOf('err') };
     for (const log of this.logs) this.resume(log);
   }
