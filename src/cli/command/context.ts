@@ -1,6 +1,5 @@
 /** The call as a verb sees it: environment, working directory, project, home, configuration, output. */
 import { statSync } from 'node:fs';
-import { parseDuration } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type Here, hereOf } from '../../engine/observe/resolve.ts';
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
@@ -8,7 +7,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import { type Config, NO_CONFIG, readConfig } from '../../job/home/config.ts';
 import { type Home, homePath, openHome } from '../../job/home/home.ts';
 import { messageOf } from '../messages/failures.ts';
-import { badValue, configIgnored, LIKE } from '../messages/usage.ts';
+import { configIgnored } from '../messages/usage.ts';
 import { printWarning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { REPLACEMENT } from './encoding.ts';
@@ -85,17 +84,5 @@ export class Context {
     const { message } = messageOf(config.failure);
     printWarning(this.output, { code: 'bad-config', message }, configIgnored(message));
     return NO_CONFIG;
-  }
-
-  /**
-   * How long a command waits, milliseconds: its own option, else BGJOB_MAX_WAIT, else config.json; null: no
-   * limit.
-   */
-  deadline(own: number | null): Result<number | null> {
-    const text = this.env['BGJOB_MAX_WAIT'];
-    if (own !== null) return ok(own);
-    if (!text) return ok(this.configOrNone().maxWaitMs);
-    const ms = parseDuration(text);
-    return ms === undefined ? fail(badValue('BGJOB_MAX_WAIT', text, LIKE.duration)) : ok(ms);
   }
 }

@@ -26,6 +26,7 @@ import {
   readerOf,
   startOf,
 } from '../tail/view.ts';
+import { deadlineOf } from '../wait/deadline.ts';
 import { watchPauses } from '../wait/pause-notes.ts';
 
 const HELP = 'bgjob tail --help';
@@ -126,7 +127,7 @@ export const tail = verb({
     if (refusal) return fail(refusal);
     const pattern = options.grep === null ? null : parsePattern('--grep', options.grep);
     if (pattern && !pattern.ok) return pattern;
-    const deadline = context.deadline(null);
+    const deadline = deadlineOf(context, null);
     if (!deadline.ok) return deadline;
     const found = select(context, words[0]!, 'bgjob tail');
     if (!found.ok) return found;

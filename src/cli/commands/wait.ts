@@ -4,7 +4,7 @@ import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';
 import { referenceTo } from '../jobs/select.ts';
 import { selfWaitHint, waitRefusal } from '../messages/wait.ts';
-import { Deadline } from '../wait/deadline.ts';
+import { Deadline, deadlineOf } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
 import { checkAsked, selectJobs } from '../wait/selection.ts';
 import { noteSelfWait, refuseSelfWait } from '../wait/self-wait.ts';
@@ -87,7 +87,7 @@ export const wait = verb({
     },
   },
   async run(context, { options, words }) {
-    const deadline = context.deadline(options.timeout);
+    const deadline = deadlineOf(context, options.timeout);
     if (!deadline.ok) return deadline;
     if (options.trigger !== null) {
       const { trigger, timeout: _, json: __, help: ___, ...others } = options as Input['options'];

@@ -6,7 +6,7 @@ import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { acceptInterrupt } from '../command/interrupt.ts';
 import { type Choice, EVERYTHING, parseChoice } from '../jobs/job-filter.ts';
-import { Deadline } from '../wait/deadline.ts';
+import { Deadline, deadlineOf } from '../wait/deadline.ts';
 import { Changes } from '../watch/json-stream.ts';
 import { exitOfScreen, requireScreen } from '../watch/ls-watch.ts';
 import { WatchModel } from '../watch/model.ts';
@@ -20,7 +20,7 @@ const POLL_MS = 2000;
 
 /** The stream of --json. The exit code is 0 after a signal or when the reader is gone, 75 at the deadline. */
 async function stream(context: Context, choice: Choice): Promise<Result<Exit>> {
-  const limit = context.deadline(null);
+  const limit = deadlineOf(context, null);
   if (!limit.ok) return limit;
   const deadline = new Deadline(limit.value);
   const exit = () => {

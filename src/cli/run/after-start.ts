@@ -18,7 +18,7 @@ import { readerGoneText, stillRunsText } from '../messages/run.ts';
 import { cannotCombine } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';
-import { Deadline } from '../wait/deadline.ts';
+import { Deadline, deadlineOf } from '../wait/deadline.ts';
 import {
   CONDITION_OPTIONS,
   type Conditions,
@@ -57,7 +57,7 @@ export const isWatched = (options: WatchOptions): boolean =>
 
 /** The deadline of the call, milliseconds; null: there is none, or the call does not wait. */
 export const watchDeadline = (context: Context, options: WatchOptions): Result<number | null> =>
-  isWatched(options) ? context.deadline(options.wait?.ms ?? null) : ok(null);
+  isWatched(options) ? deadlineOf(context, options.wait?.ms ?? null) : ok(null);
 
 /** The conditions that a job which runs in `cwd` is waited for; null: none. */
 export function watchConditions(options: WatchOptions, cwd: string): Result<Conditions | null> {
