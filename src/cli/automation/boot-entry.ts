@@ -50,10 +50,7 @@ const cronWord = (word: string): string =>
 /** The quoting of 0.8.0 and before. */
 const earlierWord = (word: string): string => quoteWord(word).replaceAll('%', '\\%');
 
-/**
- * The crontab line, as bytes (latin1) like all lines here; undefined: a path has a line end, which no line
- * can hold.
- */
+/** The crontab line, as bytes (latin1) like all here; undefined: a path has a line end. */
 function cronLine(context: Context, asWord = cronWord): string | undefined {
   const command = bootCommand(context).map(asWord).join(' ');
   if (command.includes('\n')) return undefined;
@@ -63,10 +60,7 @@ function cronLine(context: Context, asWord = cronWord): string | undefined {
 const isOurs = (context: Context, line: string): boolean =>
   [cronLine(context), cronLine(context, earlierWord)].includes(line);
 
-/**
- * Calls a program. Input and output are bytes (latin1), because lines of other programs need not be UTF-8;
- * its messages are not translated.
- */
+/** Input and output are bytes (latin1), because lines of other programs need not be UTF-8. */
 function call(
   program: string,
   args: string[],
@@ -81,10 +75,7 @@ function call(
   return { status, stdout: stdout?.toString('latin1') ?? '', stderr: stderr?.toString() ?? '' };
 }
 
-/**
- * The message of crontab where the user has none yet; the second is busybox's, which did not find the user's
- * file.
- */
+/** What crontab says where the user has none yet; the second is busybox's. */
 const NO_CRONTAB = /no crontab|^crontab: can't open '[^'/]*': No such file or directory$/im;
 
 /** The lines of the user's crontab; empty if there is no crontab yet. */

@@ -1,6 +1,4 @@
-/**
- * `--listen`: the address of a listener, parsed, chosen and checked; a taken port is refused with its owner.
- */
+/** `--listen`: the address of a listener, parsed and chosen; a taken port is refused with its owner. */
 import { findPort, readPortOwner, waitUntilFree } from '../../engine/automation/listener-status.ts';
 import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
 import { portTaken } from '../../engine/observe/port-owner.ts';

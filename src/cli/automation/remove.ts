@@ -21,10 +21,7 @@ export function checkPlain(verb: 'cron' | 'trigger', options: object): Result<vo
   return stray === undefined ? ok(undefined) : fail(optionOfAdd(verb, stray));
 }
 
-/**
- * Removes a schedule or trigger, and prints which of its jobs go on. The scheduler or listener ends if it was
- * the last one.
- */
+/** The scheduler or listener ends if it was the last one. */
 export function removeOne(
   output: Output,
   home: Home,

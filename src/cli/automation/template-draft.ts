@@ -1,7 +1,4 @@
-/**
- * Makes the job template of `cron add` and `trigger add`: its jobs start later, in an environment that is
- * chosen now.
- */
+/** The job template of `cron add` and `trigger add`: its jobs start later, in an environment chosen now. */
 import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { jobEnvironment } from '../../engine/launch/environment.ts';

@@ -1,7 +1,4 @@
-/**
- * `trigger add` and `trigger rotate`: writes the trigger, makes sure that its listener runs, prints its
- * secret once.
- */
+/** `trigger add` and `trigger rotate`. The secret is printed once. */
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { ensureServed, listenerOf, wakeServices } from '../../engine/automation/service-jobs.ts';
 import { addTemplate, removeTemplate } from '../../job/automation/template-records.ts';

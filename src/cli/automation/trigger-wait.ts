@@ -78,10 +78,7 @@ interface Answer {
   more: number;
 }
 
-/**
- * Prints the id, or why there is none. Then notes that this delivery was printed, unless the reader of stdout
- * was gone.
- */
+/** A delivery is noted as printed unless the reader of stdout was gone. */
 function printAnswer(output: Output, home: Home, name: string, project: string, answer: Answer): Exit {
   const { event, cameBefore, more } = answer;
   const { job, delivery, why, at } = event;

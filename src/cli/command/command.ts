@@ -1,7 +1,4 @@
-/**
- * The declaration of a verb: its words, its options with their kinds, examples. Parsing (split-argv.ts),
- * help, man pages and completion are made from it.
- */
+/** The declaration of a verb. Parsing, help, man pages and completion are made from it. */
 import type { Result } from '../../job/failure.ts';
 import type { Context } from './context.ts';
 

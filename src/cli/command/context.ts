@@ -59,10 +59,7 @@ export class Context {
     return openHome(homePath(this.env), true);
   }
 
-  /**
-   * The defaults of config.json. Fails if the file is broken: for commands that would then do something
-   * else.
-   */
+  /** Fails if config.json is broken: for commands that would then do something else. */
   config(): Result<Config> {
     this.read ??= this.readConfig();
     return this.read;

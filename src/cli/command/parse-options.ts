@@ -1,7 +1,4 @@
-/**
- * Parses options with commander. Loaded only if there are options: `bgjob run -- command` starts sooner
- * without it.
- */
+/** Parses options with commander. Loaded only if there are options: `bgjob run -- command` starts sooner. */
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { usageError } from '../messages/usage.ts';

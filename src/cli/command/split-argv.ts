@@ -6,10 +6,7 @@ import { COMMON, GIVEN, type Input, isOptional, type Option, type Options, type 
 
 const takesValue = (option: Option): boolean => option.kind !== 'flag' && !isOptional(option);
 
-/**
- * Splits the words where the options end. `--wait=10s` becomes an option of its own (GIVEN), because
- * commander would take `npm` of `--wait npm test` for the value.
- */
+/** Splits the words where the options end. `--wait=10s` becomes an option of its own (GIVEN). */
 function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: string[]; separated: boolean } {
   const options = { ...declared.options, ...COMMON };
   const own: string[] = [];

@@ -61,10 +61,7 @@ export const groupRefusal = {
   nothing: () => usageError('kill needs REF..., --queue NAME, --tag TAG or --all', 'bgjob ls'),
 } as const;
 
-/**
- * That there is nothing to stop, and which jobs were left out. `callers`: the job of this call and those that
- * started it.
- */
+/** `callers`: the job of this call and those that started it. They are left out. */
 export function groupNotes(
   options: { queue: string[]; tag: string[]; 'all-projects': boolean },
   { views, callers, others }: { views: JobView[]; callers: JobId[]; others: number },
@@ -121,10 +118,7 @@ export function pauseResultText(
 
 const MOST_NAMED = 5;
 
-/**
- * Which pauses keep jobs from going on, and how to end them: a line for paused jobs, one for all other
- * pauses.
- */
+/** Which pauses keep jobs from going on: a line for paused jobs, one for all other pauses. */
 export function pauseNotes(pauses: Pause[]): string[] {
   const own = pauses.flatMap(({ via, what }) => (what.kind === 'job' && via === null ? [what.id] : []));
   const others = pauses.filter(({ via, what }) => what.kind !== 'job' || via !== null).map(pauseText);

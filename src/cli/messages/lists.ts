@@ -1,7 +1,4 @@
-/**
- * What lists of jobs and queues say (`ls`, `queue`, `watch`, `gc`), rows of `show`, and
- * their usage errors.
- */
+/** What lists of jobs and queues say, rows of `show`, and their usage errors. */
 import { renderDuration, renderSize, renderTime } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { HookView } from '../../engine/hooks/exit-hook.ts';

@@ -1,10 +1,7 @@
 /** What `bgjob skill` did. */
 import { safe } from '../../base/text/sanitize.ts';
 
-/**
- * A change of `bgjob skill` at a place. `next`: the new bytes, null for no file; `old`: the version of the
- * old text.
- */
+/** `next`: the new bytes, null for no file; `old`: the version of the old text. */
 interface SkillChange {
   place: { name: string; path: string; real: string; found: object | null };
   action: 'written' | 'updated' | 'unchanged' | 'removed' | 'absent';

@@ -1,6 +1,4 @@
-/**
- * What `tail` says around the lines of a log: the footer, what is missing, searches; and its usage errors.
- */
+/** What `tail` says around the lines of a log, and its usage errors. */
 import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';

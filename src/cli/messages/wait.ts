@@ -1,7 +1,4 @@
-/**
- * What `wait`, `run --wait` and `run --until…` say: conditions, jobs that go on, rounds and batches, waits of
- * a job for itself; and their usage errors.
- */
+/** What `wait`, `run --wait` and `run --until…` say, and their usage errors. */
 import { renderDuration, renderSize } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
@@ -63,9 +60,7 @@ export const MISSED_TEXT = 'the job ended before the condition was met';
 
 export const nextMatchText = (cursor: number) => `(the next one: --since ${cursor})`;
 
-/**
- * On which ports the job listens at the deadline: many servers take the next port when their own is taken.
- */
+/** Many servers take the next port when their own is taken. */
 export function portsText(view: JobView, ports: number[]): string {
   if (ports.length === 0) return `(${jobLabel(view)} listens on no port yet)`;
   return `(${jobLabel(view)} listens on ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(' ')})`;

@@ -36,10 +36,7 @@ const MESSAGES = {
   head: '| head keeps only the first lines: the last error is lost; leave it out and use bgjob tail --head',
 } as const;
 
-/**
- * A habit from shells without a job runner. `alone`: no other command of the line has output. `both`: stderr
- * goes to the file, too. `file`: as it was typed.
- */
+/** `alone`: no other command of the line has output. `both`: stderr goes to the file, too. */
 export type Habit =
   | { code: keyof typeof MESSAGES }
   | { code: 'file' | 'dev-null'; file: string; alone: boolean; both: boolean; appends: boolean };
@@ -81,10 +78,7 @@ export function enclosureWarnings(env: NodeJS.ProcessEnv): Warning[] {
   return [{ code: 'ends-with-call', message }];
 }
 
-/**
- * Of a call that stayed with its job. It may be meant for a loop around the call: then there is nothing to
- * do.
- */
+/** Of a call that stayed with its job. The input may be meant for a loop around the call. */
 export const STDIN_NOT_READ: Warning = {
   code: 'stdin-not-read',
   message: 'this call has input on stdin that the job did not get; to pass it on: bgjob run --stdin -',
@@ -92,10 +86,7 @@ export const STDIN_NOT_READ: Warning = {
 
 const UNSEEN = 'a failure before the last | is not noticed';
 
-/**
- * That a pipe of a job hides a failure, because its shell knows no pipefail. A restarted job keeps its
- * shell.
- */
+/** A pipe of a job hides a failure: its shell knows no pipefail. A restarted job keeps its shell. */
 export const noPipefailText = () =>
   findTool('bash') === undefined ? `(no bash here: sh -c; ${UNSEEN})` : `(sh -c, as before; ${UNSEEN})`;
 

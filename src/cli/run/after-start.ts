@@ -90,10 +90,7 @@ export async function portsAreFree(
 export const printId = (output: Output, id: JobId, { follow }: Watch): void =>
   (follow ? output.sideOutput() : output).line(String(id));
 
-/**
- * Copies the output to stdout, and a stderr with a log of its own to stderr, until the job ends or the
- * reader is gone.
- */
+/** Copies the output until the job ends or the reader is gone; a log of stderr goes to stderr. */
 async function followOutput(output: Output, home: Home, id: JobId, deadline: Deadline): Promise<void> {
   const view = observe(home, id);
   const { signal, stop } = deadline.part();
@@ -106,10 +103,7 @@ async function followOutput(output: Output, home: Home, id: JobId, deadline: Dea
   );
 }
 
-/**
- * Copies the output until the job ends, then reports the end as `wait` does, without an excerpt of the
- * output.
- */
+/** Follows the output, then reports the end as `wait` does, without an excerpt. */
 async function followEnd(context: Context, home: Home, id: JobId, deadline: Deadline): Promise<Exit> {
   const { output } = context;
   const stopNotes = watchPauses(output, home, () => [id]);

@@ -36,10 +36,7 @@ const NEWLINE = 10;
 const RETURN = 13;
 const BOM = Buffer.from('\ufeff');
 
-/**
- * The lines of a file. Blank lines and comments are skipped; the others keep their bytes, but for a CR at
- * the end.
- */
+/** Blank lines and comments are skipped; the others keep their bytes, but for a CR at the end. */
 export function parseBatch(bytes: Buffer): BatchLines {
   const found: BatchLines = { lines: [], bad: [] };
   const named = new Map<string, number>();

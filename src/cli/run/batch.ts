@@ -1,7 +1,4 @@
-/**
- * `bgjob run --batch`: a job for each line of a file, all of them or none. Checks everything before a job
- * is created.
- */
+/** `bgjob run --batch`: a job for each line of a file, all of them or none. */
 import { findCommand } from '../../engine/os/programs.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../job/failure.ts';
@@ -59,10 +56,7 @@ class Programs {
     return answer;
   }
 
-  /**
-   * The program and its arguments, if a line needs no shell: a shell may take longer to start than the
-   * program runs.
-   */
+  /** The words of a line that needs no shell: a shell may take longer to start than the program runs. */
   withoutShell(text: string): string[] | undefined {
     const { hasFunctions, hasStartFile } = this.frame;
     const [first, ...rest] = (!hasFunctions && !hasStartFile && plainWords(text)) || [];

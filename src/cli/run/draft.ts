@@ -1,7 +1,4 @@
-/**
- * The job that `run` is to start, made from words and options. Everything is checked before anything is
- * created.
- */
+/** The job that `run` is to start. Everything is checked before anything is created. */
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf } from '../../base/result.ts';

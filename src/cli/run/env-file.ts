@@ -9,10 +9,7 @@ import { badVariable, foreignLine, tooLarge } from '../messages/run.ts';
 
 const isVariable = (entry: string): boolean => /^[^=\0]+=[^\0]*$/s.test(entry);
 
-/**
- * `K=V` lines. Blank lines, `# comments` and a leading `export ` are skipped, one pair of quotes around a
- * value is removed.
- */
+/** Blank lines, `# comments` and a leading `export ` are skipped, one pair of quotes is removed. */
 export function parseEnvFile(bytes: Buffer, file: string): Result<string[]> {
   const entries: string[] = [];
   // a byte order mark is not part of a name

@@ -1,7 +1,4 @@
-/**
- * Waits for jobs that were started together, and ends with how many are done, what failed, and how to run
- * that again.
- */
+/** Waits for jobs that were started together, and prints what failed and how to run that again. */
 import { observe } from '../../engine/observe/observe.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -16,10 +13,7 @@ import { waitForEnds } from '../wait/wait-for-ends.ts';
 const MOST_NAMED = 20;
 const LONGEST_COMMAND = 100;
 
-/**
- * Waits for all of them and prints the summary. `again`: the command that goes on waiting for the same
- * jobs.
- */
+/** `again`: the command that goes on waiting for the same jobs. */
 export async function waitWithSummary(
   output: Output,
   home: Home,

@@ -70,10 +70,7 @@ const MOST_TRIES = 100;
 /** Whether a job may be started, once those of `leaving` have ended. */
 export type StartCheck = (leaving?: JobId[]) => Promise<Result<void>>;
 
-/**
- * Starts the job, or finds or replaces the one that has its name. `mayStart` is asked before anything is
- * started.
- */
+/** `mayStart` is asked before anything is started. */
 export async function startNamed(
   output: Output,
   home: Home,
@@ -124,10 +121,7 @@ export async function startNamed(
   }
 }
 
-/**
- * The name in the project that --reuse and --replace mean: the one in which every other verb finds a job of
- * the name.
- */
+/** The name as --reuse and --replace mean it: in the project where every other verb finds its job. */
 function titleMeant(home: Home, { cwd }: Draft, title: JobName, naming: Naming): JobName {
   const places = naming === 'alone' ? [] : projectsHere(cwd);
   if (places.length < 2) return title;

@@ -26,10 +26,7 @@ import type { Output } from '../output/output.ts';
 const PORT_LIMIT_MS = 10_000;
 const PORT_POLL_MS = 20;
 
-/**
- * Stops the job that has the name and what ended jobs of the name left running. Adds their ids to
- * `replaced`.
- */
+/** Also stops what ended jobs of the name left running. Adds the ids to `replaced`. */
 export async function clearName(
   output: Output,
   home: Home,
@@ -92,10 +89,7 @@ export async function stopOne(
   return ok(undefined);
 }
 
-/**
- * Resolves when the ports are free, or when the next job of the name has started: that one must be stopped
- * first.
- */
+/** Also resolves when the next job of the name has started: that one must be stopped first. */
 async function waitPortsFree(
   home: Home,
   { id, spec }: LiveView | EndedView,

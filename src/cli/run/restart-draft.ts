@@ -1,7 +1,4 @@
-/**
- * The draft of a job that `restart` starts once more, made from its records. Everything that can be refused
- * is refused here, before the job is stopped.
- */
+/** The draft of a job that `restart` starts once more. What can be refused is refused here. */
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../../base/result.ts';
 import { openInput } from '../../engine/launch/job-stdin.ts';

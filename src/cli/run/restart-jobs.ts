@@ -24,10 +24,7 @@ import { placementAgain, type Redraft, redraftOf } from './restart-draft.ts';
 
 export interface Again extends Redraft {
   view: LiveView | EndedView;
-  /**
-   * Earlier jobs of its name that were given, too. Only one job of a name can run, so this one replaces
-   * them.
-   */
+  /** Earlier jobs of its name that were given, too: this one replaces them. */
   earlier: JobId[];
 }
 

@@ -93,10 +93,7 @@ export function printUnreadStdin(output: Output): void {
   if (hasUnreadStdin()) printWarnings(output, [STDIN_NOT_READ]);
 }
 
-/**
- * The draft with a copy of its input, if it needs one; `asked`: the value of --stdin. The caller removes
- * the copy.
- */
+/** A copy of its input, if the job needs one; the caller removes it. `asked`: the value of --stdin. */
 export function storeInput(output: Output, home: Home, asked: string | null, draft: Draft): Result<Draft> {
   if (draft.stdin?.kind !== 'kept' || asked === null) return ok(draft);
   if (asked === '-' && output.isTerminal(0) && !output.json) output.note(READING_INPUT);

@@ -1,7 +1,4 @@
-/**
- * Notes about pauses: a paused job or queue goes on only on request, so a call that waits behind one says so:
- * at once, when another begins, and again when it gives up.
- */
+/** Notes about pauses: a paused job or queue goes on only on request. */
 import { systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { findPauses } from '../../engine/queue/pauses.ts';
@@ -30,10 +27,7 @@ function notesOf(home: Home, ids: readonly JobId[]): string[] {
   }
 }
 
-/**
- * Prints the pauses now and each that begins later, until the returned function is called. `around`: pauses a
- * spinner.
- */
+/** Notes each pause that begins, until the returned function is called. `around`: pauses a spinner. */
 export function watchPauses(
   output: Output,
   home: Home,

@@ -47,9 +47,7 @@ interface Excerpt {
   asks: boolean;
 }
 
-/**
- * `Overwrite?`, `Password:`, `Proceed? [Y/n]`, `(yes/no) `: what programs print before they read an answer.
- */
+/** What programs print before they read an answer: `Password:`, `Proceed? [Y/n]`, `(yes/no) `. */
 const QUESTION = /(\?|:|[[(](y|n|yes|no)(\/[^\])]{1,16})?[\])][?:]?)[ \t]*$/i;
 
 function readExcerpt(home: Home, view: JobView, stream: Stream, mostLines: number): Excerpt {
@@ -164,10 +162,7 @@ function lastOutputOf(home: Home, view: JobView, stream: Stream, now: number): L
   return { text: text.trim(), agoMs: Math.max(0, Math.round(now - stat.mtimeMs)) };
 }
 
-/**
- * Prints that jobs go on although this call ends, and the command that waits on (`again`). `waited`: all that
- * did not end, where `views` are some of them.
- */
+/** `again`: the command that waits on. `waited`: all that did not end; `views` are some of them. */
 export function printStillRunning(
   output: Output,
   home: Home,

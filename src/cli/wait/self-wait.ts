@@ -1,7 +1,4 @@
-/**
- * Waits that may never end: a call inside a job waits for that job, for a job that started it, or for its
- * slot.
- */
+/** Waits of a job for itself, for a job that started it, or for its slot: they may never end. */
 import { observe } from '../../engine/observe/observe.ts';
 import { callerJob, callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -12,10 +9,7 @@ import { queueOf } from '../messages/job-text.ts';
 import { ancestorText, ownSlotText, selfWaitRefusal } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 
-/**
- * Fails where a job would wait for its own end. With --any another of several jobs may end first: that is
- * allowed.
- */
+/** With --any another of several jobs may end first: that is allowed. */
 export function refuseSelfWait(home: Home, views: JobView[], any: boolean, hint: string): Result<void> {
   const own = callerJob(home, process.env);
   if (own === null || !views.some(({ id }) => id === own) || (any && views.length > 1)) return ok(undefined);

@@ -40,20 +40,14 @@ import { goneView, logFacts, printStillRunning, printTrouble, reportEnd } from '
 import { judgeEnd } from './wait-plan.ts';
 import { aroundSpinner, startSpinner } from './waiting-line.ts';
 
-/**
- * Where output begins to count: at the cursor, which is one of the log, else at the beginning of the current
- * attempt.
- */
+/** Output begins to count at the cursor, which is one of the log, else where the attempt began. */
 function sinceOf(home: Home, view: JobView, stream: Stream, since: number | null): number {
   if (since !== null && stream === 'log') return since;
   const state = 'state' in view ? view.state : undefined;
   return state ? readAttemptStart(home.job(view.id), state, stream) : 0;
 }
 
-/**
- * Each condition as a promise: met, a failure if it can never come true, undefined if the job ended or
- * `abort` fired first.
- */
+/** A promise is met, fails if it can never come true, or is undefined: the job ended, or `abort` fired. */
 function start(
   output: Output,
   home: Home,

@@ -34,7 +34,5 @@ export interface WaitPlan {
   exits?: Map<number, Exit>;
 }
 
-/**
- * Which last lines come with an end: none, those of a failure, or those of any end, and then more of them.
- */
+/** None, those of a failure, or those of any end, and then more of them. */
 export type LastLines = 'none' | 'of a failure' | 'always';

@@ -1,7 +1,4 @@
-/**
- * The line that a person sees while a call waits: a spinner for one job, progress for many. Only a terminal
- * loads it.
- */
+/** The line that a person sees while a call waits. Only a terminal loads it. */
 import type { JobView } from '../../job/view.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
