@@ -9,6 +9,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { markSeen } from '../../job/home/records.ts';
 import { parseSignal } from '../../job/signals.ts';
+import { DEFAULT_GRACE_MS } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import type { JobView, UnreadableView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
@@ -158,7 +159,7 @@ export const kill = verb({
       graceMs:
         options.now || signal === 'SIGKILL'
           ? 0
-          : (options.grace ?? ('spec' in view ? view.spec.graceMs : 5000)),
+          : (options.grace ?? ('spec' in view ? view.spec.graceMs : DEFAULT_GRACE_MS)),
       at: systemClock.now(),
     });
     const results: Result<Exit>[] = [];

@@ -8,6 +8,7 @@ import { placementOf } from '../../engine/queue/enqueue.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { LEAST_MAX_LOG_BYTES } from '../../job/home/config.ts';
 import { projectOf } from '../../job/home/project.ts';
+import { DEFAULT_GRACE_MS } from '../../job/spec.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { foreignVariable } from '../command/encoding.ts';
@@ -29,8 +30,6 @@ import { NAMING_OPTIONS } from './name-policy.ts';
 import { NOTIFY_OPTIONS, parseNotify } from './notify-option.ts';
 import { QUEUE_OPTIONS, type Queueing } from './queue-options.ts';
 import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
-
-const DEFAULT_GRACE_MS = 5000;
 
 export const DRAFT_OPTIONS = {
   ...NAMING_OPTIONS,
