@@ -16,7 +16,7 @@ import type { Exit } from '../command/command.ts';
 import { printLostHint } from '../jobs/lost-hint.ts';
 import { awayNote, stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { messageOf } from '../messages/failures.ts';
-import { type Extras, forcedNoteOf, jobObject, sentence } from '../messages/job-text.ts';
+import { type Extras, forcedNoteOf, jobObject, sentence, verdict } from '../messages/job-text.ts';
 import {
   cannotStartText,
   cutText,
@@ -32,7 +32,25 @@ import type { Output } from '../output/output.ts';
 import { statePainter } from '../output/state-style.ts';
 import type { Deadline } from './deadline.ts';
 import { printPauses } from './pause-notes.ts';
-import { judgeEnd, type LastLines } from './wait-plan.ts';
+
+/** What a call makes of one end. */
+export interface Judgement {
+  exit: Exit;
+  /** The job failed: its last lines are shown. */
+  failed: boolean;
+  /** Its failure decides the code of the call, if it is the first. */
+  counted: boolean;
+  /** Stands behind the sentence of the end. */
+  remark: string;
+}
+
+/** The judgement where nothing else was asked for: the code is the job's. */
+export function judgeEnd(view: JobView, exit = verdict(view)): Judgement {
+  return { exit, failed: exit.code !== 0, counted: true, remark: '' };
+}
+
+/** None, those of a failure, or those of any end, and then more of them. */
+export type LastLines = 'none' | 'of a failure' | 'always';
 
 const TAIL_LINES = 20;
 const OUTPUT_LINES = 40;

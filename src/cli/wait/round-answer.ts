@@ -16,8 +16,7 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import { jobObject, queueOf, verdict } from '../messages/job-text.ts';
 import { ageText, emptyRoundText, notCountedText, removedText, sameRoundText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
-import { goneView } from './report-outcome.ts';
-import { type Judgement, judgeEnd } from './wait-plan.ts';
+import { goneView, type Judgement, judgeEnd } from './report-outcome.ts';
 
 export function judgeInRound(home: Home, round: Pick<Round, 'scope'>, view: JobView): Judgement {
   if (view.kind === 'unreadable') {

@@ -36,8 +36,14 @@ import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
 import { watchPauses } from './pause-notes.ts';
-import { goneView, logFacts, printStillRunning, printTrouble, reportEnd } from './report-outcome.ts';
-import { judgeEnd } from './wait-plan.ts';
+import {
+  goneView,
+  judgeEnd,
+  logFacts,
+  printStillRunning,
+  printTrouble,
+  reportEnd,
+} from './report-outcome.ts';
 import { aroundSpinner, startSpinner } from './waiting-line.ts';
 
 /** Output begins to count at the cursor, which is one of the log, else where the attempt began. */

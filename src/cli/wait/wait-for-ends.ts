@@ -16,9 +16,33 @@ import { manyFailedText, moreRunningText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
 import { watchPauses } from './pause-notes.ts';
-import { goneView, printEnd, printStillRunning, printTrouble } from './report-outcome.ts';
-import { judgeEnd, type WaitPlan } from './wait-plan.ts';
+import {
+  goneView,
+  type Judgement,
+  judgeEnd,
+  type LastLines,
+  printEnd,
+  printStillRunning,
+  printTrouble,
+} from './report-outcome.ts';
 import { aroundSpinner, startProgress, startSpinner } from './waiting-line.ts';
+
+/** How a call waits for several jobs. */
+export interface WaitPlan {
+  any?: boolean;
+  failFast?: boolean;
+  /** The command that goes on waiting for the same jobs. */
+  again: string;
+  /** Without it `judgeEnd`. */
+  judge?: (view: JobView) => Judgement;
+  /** Which last lines come with an end; without it those of a failure. */
+  lastLines?: LastLines;
+  /** The jobs are a batch, and treated as many however few they are. */
+  isBatch?: boolean;
+  /** Nothing is printed of a job that did not fail: a person sees the progress. */
+  failuresOnly?: boolean;
+  exits?: Map<number, Exit>;
+}
 
 const FEW = 50;
 /** So many failures of many jobs come with their last lines. */
@@ -29,7 +53,7 @@ const MOST_LIVE_SHOWN = 20;
 class Wait {
   readonly exits: Map<JobId, Exit>;
   readonly left: Set<JobId>;
-  failed = 0;
+  private failed = 0;
   private readonly lost: JobView[] = [];
   /** The exit of the end that ended the call: --any, --fail-fast. */
   decided: Exit | undefined;
@@ -50,7 +74,7 @@ class Wait {
     this.isMany = ids.length > FEW || plan.isBatch === true;
   }
 
-  print(view: JobView, leftovers: number): void {
+  private print(view: JobView, leftovers: number): void {
     const { output, plan } = this;
     const judgement = plan.judge?.(view) ?? judgeEnd(view);
     const isShown = !this.isMany || this.failed < MOST_EXCERPTS;
@@ -68,11 +92,81 @@ class Wait {
     this.deadline.end();
   }
 
+  /** The notes below all ends. */
   printNotes(): void {
     if (this.output.json) return;
     if (this.isMany && this.failed > MOST_EXCERPTS)
       this.output.note(manyFailedText(this.failed, MOST_EXCERPTS));
     printLostHint(this.output, this.home, this.lost);
+  }
+
+  /** Each on its own; returns those that live. */
+  async forFew(): Promise<ReadonlySet<JobId>> {
+    const { output, home, plan, left, deadline } = this;
+    const views = [...left].map((id) => observe(home, id) ?? goneView(id));
+    const spinner =
+      views.length === 1
+        ? await startSpinner(output, views[0]!)
+        : await startProgress(output, () => ({
+            ...{ total: views.length, ended: this.exits.size, failed: this.failed },
+            running: [...left].filter((id) => isStarted(observe(home, id))).length,
+          }));
+    const print = async (view: JobView): Promise<void> => {
+      const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
+      aroundSpinner(spinner)(() => this.print(view, leftovers));
+    };
+    // those that ended before, one after the other: each call prints them in the same order
+    for (const view of sortEnded(views, Boolean(plan.any || plan.failFast)))
+      if (!this.decided) await print(view);
+    const stopNotes = watchPauses(output, home, () => [...left], aroundSpinner(spinner));
+    await Promise.all(
+      [...left].map(async (id) => {
+        if (this.decided) return;
+        const view = await waitEnded(home, id, deadline.signal, printTrouble(output, id));
+        if (this.decided || (view?.kind === 'live' && deadline.signal.aborted)) return;
+        await print(view ?? goneView(id));
+      }),
+    );
+    stopNotes();
+    spinner?.stop();
+    return left;
+  }
+
+  /** All together; returns those that run. */
+  async forMany(): Promise<ReadonlySet<JobId>> {
+    const { output, home } = this;
+    const { JobEnds } =
+      require('../../engine/wait/job-ends.ts') as typeof import('../../engine/wait/job-ends.ts');
+    const total = this.left.size;
+    const endings = new JobEnds(home, this.left);
+    const spinner = await startProgress(output, () => ({
+      ...{ total, ended: this.exits.size, failed: this.failed, running: endings.running.size },
+    }));
+    const stopNotes = watchPauses(output, home, () => endings.left, aroundSpinner(spinner));
+    await endings.wait(this.deadline.signal, async (ended) => {
+      const marked = await markedProcesses(home);
+      aroundSpinner(spinner)(() => {
+        for (const { id, view = goneView(id) } of ended) {
+          if (this.decided) return;
+          this.print(view, view.kind === 'ended' ? countLeftovers(home, view, marked) : 0);
+        }
+      });
+    });
+    stopNotes();
+    spinner?.stop();
+    return endings.running;
+  }
+
+  /** Of many jobs the first that run, and how many more there are; in JSON all. */
+  printLeft(running: ReadonlySet<JobId>): Exit {
+    const { output, home, isMany } = this;
+    const ids = [...this.left].sort((a, b) => a - b);
+    const shown =
+      isMany && !output.json ? ids.filter((id) => running.has(id)).slice(0, MOST_LIVE_SHOWN) : ids;
+    const views = shown.flatMap((id): JobView | JobView[] => observe(home, id) ?? []);
+    const more = ids.length - shown.length;
+    if (more > 0 && !output.json) output.note(moreRunningText(shown.length, more));
+    return printStillRunning(output, home, views, this.deadline, this.plan.again, ids);
   }
 }
 
@@ -85,81 +179,12 @@ export async function waitForEnds(
   deadline: Deadline,
 ): Promise<Exit> {
   const wait = new Wait(output, home, ids, plan, deadline);
-  const running = wait.isMany
-    ? await waitForMany(output, home, wait, deadline)
-    : await waitForFew(output, home, wait, plan, deadline);
+  const running = await (wait.isMany ? wait.forMany() : wait.forFew());
   wait.printNotes();
   if (wait.decided) return wait.decided;
-  if (wait.left.size > 0) return printLeft(output, home, wait, running, plan.again, deadline);
+  if (wait.left.size > 0) return wait.printLeft(running);
   deadline.end();
   return ids.map((id) => wait.exits.get(id)).find((exit) => exit !== undefined && exit.code !== 0) ?? SUCCESS;
-}
-
-/** Each on its own; returns those that live. */
-async function waitForFew(
-  output: Output,
-  home: Home,
-  wait: Wait,
-  plan: WaitPlan,
-  deadline: Deadline,
-): Promise<ReadonlySet<JobId>> {
-  const views = [...wait.left].map((id) => observe(home, id) ?? goneView(id));
-  const [only] = views;
-  const spinner =
-    views.length === 1
-      ? await startSpinner(output, only!)
-      : await startProgress(output, () => ({
-          ...{ total: views.length, ended: wait.exits.size, failed: wait.failed },
-          running: [...wait.left].filter((id) => isStarted(observe(home, id))).length,
-        }));
-  const print = async (view: JobView): Promise<void> => {
-    const leftovers = view.kind === 'ended' ? (await processesOf(home, view)).length : 0;
-    aroundSpinner(spinner)(() => wait.print(view, leftovers));
-  };
-  // those that ended before, one after the other: each call prints them in the same order
-  for (const view of sortEnded(views, Boolean(plan.any || plan.failFast)))
-    if (!wait.decided) await print(view);
-  const stopNotes = watchPauses(output, home, () => [...wait.left], aroundSpinner(spinner));
-  await Promise.all(
-    [...wait.left].map(async (id) => {
-      if (wait.decided) return;
-      const view = await waitEnded(home, id, deadline.signal, printTrouble(output, id));
-      if (wait.decided || (view?.kind === 'live' && deadline.signal.aborted)) return;
-      await print(view ?? goneView(id));
-    }),
-  );
-  stopNotes();
-  spinner?.stop();
-  return wait.left;
-}
-
-/** All together; returns those that run. */
-async function waitForMany(
-  output: Output,
-  home: Home,
-  wait: Wait,
-  deadline: Deadline,
-): Promise<ReadonlySet<JobId>> {
-  const { JobEnds } =
-    require('../../engine/wait/job-ends.ts') as typeof import('../../engine/wait/job-ends.ts');
-  const total = wait.left.size;
-  const endings = new JobEnds(home, wait.left);
-  const spinner = await startProgress(output, () => ({
-    ...{ total, ended: wait.exits.size, failed: wait.failed, running: endings.running.size },
-  }));
-  const stopNotes = watchPauses(output, home, () => endings.left, aroundSpinner(spinner));
-  await endings.wait(deadline.signal, async (ended) => {
-    const marked = await markedProcesses(home);
-    aroundSpinner(spinner)(() => {
-      for (const { id, view = goneView(id) } of ended) {
-        if (wait.decided) return;
-        wait.print(view, view.kind === 'ended' ? countLeftovers(home, view, marked) : 0);
-      }
-    });
-  });
-  stopNotes();
-  spinner?.stop();
-  return endings.running;
 }
 
 const isStarted = (view: JobView | undefined): boolean =>
@@ -167,26 +192,7 @@ const isStarted = (view: JobView | undefined): boolean =>
 
 /** Those that live no more: in the order given, or where the first decides in that of their ends. */
 function sortEnded(views: JobView[], byEnd: boolean): JobView[] {
+  const endedAt = (view: JobView) => (view.kind === 'ended' ? view.status.endedAt : Number.POSITIVE_INFINITY);
   const ended = views.filter(({ kind }) => kind !== 'live');
   return byEnd ? ended.sort((a, b) => endedAt(a) - endedAt(b) || a.id - b.id) : ended;
-}
-
-const endedAt = (view: JobView): number =>
-  view.kind === 'ended' ? view.status.endedAt : Number.POSITIVE_INFINITY;
-
-/** Of many jobs the first that run, and how many more there are; in JSON all. */
-function printLeft(
-  output: Output,
-  home: Home,
-  { left, isMany }: Wait,
-  running: ReadonlySet<JobId>,
-  again: string,
-  deadline: Deadline,
-): Exit {
-  const ids = [...left].sort((a, b) => a - b);
-  const shown = isMany && !output.json ? ids.filter((id) => running.has(id)).slice(0, MOST_LIVE_SHOWN) : ids;
-  const views = shown.flatMap((id): JobView | JobView[] => observe(home, id) ?? []);
-  const more = ids.length - shown.length;
-  if (more > 0 && !output.json) output.note(moreRunningText(shown.length, more));
-  return printStillRunning(output, home, views, deadline, again, ids);
 }

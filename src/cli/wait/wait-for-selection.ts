@@ -4,6 +4,7 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import { SAME_COMMAND } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
+import { judgeEnd } from './report-outcome.ts';
 import {
   answerRound,
   introduceRound,
@@ -13,8 +14,7 @@ import {
   printRemoved,
 } from './round-answer.ts';
 import type { Selection } from './selection.ts';
-import { waitForEnds } from './wait-for-ends.ts';
-import { judgeEnd, type WaitPlan } from './wait-plan.ts';
+import { type WaitPlan, waitForEnds } from './wait-for-ends.ts';
 
 interface WaitMode {
   any: boolean;
