@@ -10,10 +10,9 @@ import {
   listTriggers,
   readTrigger,
 } from '../../job/automation/trigger.ts';
-import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { badAddress, cannotListen, openListenerText } from '../messages/automation.ts';
-import { errnoText } from '../messages/usage.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 
@@ -41,7 +40,7 @@ export function parseListen(text: string | null): Result<ListenAddress> {
   return ok({ host: kind === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host, port });
 }
 
-/** The addresses of the triggers whose listeners run in this sandbox, the oldest first. */
+/** Of the triggers whose listeners run in this sandbox, the oldest first. */
 function knownAddresses(home: Home): Address[] {
   return listTriggers(home)
     .flatMap((name) => {
@@ -51,9 +50,8 @@ function knownAddresses(home: Home): Address[] {
     .sort((a, b) => a.createdAt - b.createdAt);
 }
 
-function refused({ host, port }: Address, errno: string): { ok: false; failure: Failure } {
-  return fail(cannotListen(host, port, `${hostText(host)}:${port}`, errno, errnoText(errno)));
-}
+const refused = (address: Address, errno: string) =>
+  fail(cannotListen(address, `${hostText(address.host)}:${address.port}`, errno));
 
 /** Fails if another program has the port, and names that program. */
 export async function checkPortOwner(home: Home, address: Address): Promise<Result<void>> {

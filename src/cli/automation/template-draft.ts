@@ -38,6 +38,11 @@ export const TEMPLATE_OPTIONS = {
 } as const;
 type TemplateInput = Input<typeof TEMPLATE_OPTIONS>;
 
+/** The names in lists with commas, each once. */
+export const namesOf = (list: string[]): string[] => [
+  ...new Set(list.flatMap((text) => text.split(',')).filter((name) => name !== '')),
+];
+
 const ALWAYS = ['PATH', 'HOME', 'LANG', 'SHELL'];
 
 /** Options of `run` that a template does not have. */
@@ -64,7 +69,7 @@ const NOT_ASKED: Pick<
 };
 
 function passedNames(list: string[]): Result<string[]> {
-  const names = list.flatMap((text) => text.split(',')).filter((name) => name !== '');
+  const names = namesOf(list);
   const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
   if (wrong !== undefined) return fail(badVariableName(wrong));
   return ok([...new Set([...ALWAYS, ...names])]);

@@ -35,7 +35,7 @@ import { objectText } from '../output/output.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
 import { bootNote } from './boot-entry.ts';
 import { checkPortOwner, chooseAddress, openListenerNote, parseListen } from './listen-address.ts';
-import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
+import { namesOf, parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
 import { triggerObject } from './trigger-table.ts';
 
 const { name: _, ...JOB_OPTIONS } = TEMPLATE_OPTIONS;
@@ -66,9 +66,6 @@ function newSecret(): string {
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
   return randomBytes(32).toString('hex');
 }
-const namesOf = (list: string[]): string[] => [
-  ...new Set(list.flatMap((text) => text.split(',')).filter((name) => name !== '')),
-];
 
 /** Headers that prove who sends, or are passwords of another service. */
 const SECRET_HEADERS = [
@@ -122,14 +119,8 @@ export async function addTrigger(
   if (!made.ok) return made;
   const address = await chooseAddress(home, wanted.value);
   if (!address.ok) return address;
-  const trigger: Trigger = {
-    ...made.value.template,
-    host: address.value.host,
-    port: address.value.port,
-    secret: newSecret(),
-    headers: headers.value,
-    hosts: hosts.value,
-  };
+  const facts = { ...address.value, secret: newSecret(), headers: headers.value, hosts: hosts.value };
+  const trigger: Trigger = { ...made.value.template, ...facts };
   const paths = home.trigger(name);
   const added = attempt('write', paths.dir, () => addTemplate(home, home.triggers, paths, trigger));
   if (!added.ok) return added;

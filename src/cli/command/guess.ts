@@ -9,9 +9,9 @@ import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 import {
   detachingOption,
+  optionFollows,
   shellOption,
   unknownCommand,
-  unknownFirstOption,
   unknownOption,
 } from '../messages/usage.ts';
 import { COMMON, type Option, type Verb } from './command.ts';
@@ -126,13 +126,13 @@ const isOptionOf = (verb: Verb, word: string): boolean =>
 
 export function unknownFirstWord(word: string, rest: string[], verbs: readonly Verb[]): Failure {
   if (!word.startsWith('-')) return unknownCommand(word, rest, guessCall(word, rest, verbs));
-  if (word === '-v') return unknownFirstOption(word, 'bgjob --version');
-  if (word === '--') return unknownFirstOption(word, 'bgjob run -- command');
+  if (word === '-v') return unknownOption(word, 'bgjob --version');
+  if (word === '--') return unknownOption(word, 'bgjob run -- command');
   const run = verbs.find(({ name }) => name === 'run')!;
   const verb = verbs.find(({ name }) => rest.includes(name)) ?? (isOptionOf(run, word) ? run : undefined);
-  if (verb) return unknownFirstOption(word, `bgjob ${verb.name}`, word);
+  if (verb) return optionFollows(word, `bgjob ${verb.name}`);
   const near = nearestWord(word.replace(/^-+/, ''), ['help', 'version', 'man']);
-  return unknownFirstOption(word, `bgjob --${near ?? 'help'}`);
+  return unknownOption(word, `bgjob --${near ?? 'help'}`);
 }
 
 const typed = (name: string, { value }: Option): string =>
@@ -152,5 +152,8 @@ export function unknownOptionOf(declared: Verb, flag: string): Failure {
     .flatMap((one) => keysOf(OPTIONS_ELSEWHERE, one))
     .find((name) => Object.hasOwn(options, name));
   const meant = known ?? (flag.startsWith('--') ? nearestWord(word, Object.keys(options)) : undefined);
-  return unknownOption(declared.name, flag, meant === undefined ? undefined : typed(meant, options[meant]!));
+  return unknownOption(
+    flag,
+    `bgjob ${declared.name} ${meant === undefined ? '--help' : typed(meant, options[meant]!)}`,
+  );
 }

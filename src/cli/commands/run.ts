@@ -105,7 +105,7 @@ export const run = verb({
     const endsFirst = (options.wait !== null || options.follow) && deadline.value === null;
     const enclosed = endsFirst && !isConditional(options) ? [] : enclosureWarnings(context.env);
     if (options.batch !== null) {
-      const { runBatch } = require('../run/batch-run.ts') as typeof import('../run/batch-run.ts');
+      const { runBatch } = require('../run/batch.ts') as typeof import('../run/batch.ts');
       printWarnings(output, enclosed);
       return runBatch(context, given, options.wait === null ? null : { deadlineMs: deadline.value });
     }

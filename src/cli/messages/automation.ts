@@ -2,10 +2,11 @@
 import { renderDuration } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { TemplateEvent } from '../../job/automation/template-records.ts';
+import type { Address } from '../../job/automation/trigger.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
 import { quoteWord } from '../../job/view.ts';
-import { type FailureTexts, type UsageFailure, usageError } from './usage.ts';
+import { errnoText, type FailureTexts, type UsageFailure, usageError } from './usage.ts';
 
 type Kind = 'schedule' | 'trigger';
 
@@ -91,20 +92,14 @@ export const badAddress = (text: string, what: 'address' | 'port') =>
     LISTEN,
   );
 
-/** Why the listener cannot take an address. `errnoText`: the system error in words. */
-export function cannotListen(
-  host: string,
-  port: number,
-  at: string,
-  errno: string,
-  errnoText: string,
-): UsageFailure {
+/** Why the listener cannot take an address. `at`: the address as it is typed. */
+export function cannotListen({ host, port }: Address, at: string, errno: string): UsageFailure {
   if (errno === 'EADDRNOTAVAIL')
     return usageError(`--listen: no network of this machine has the address ${host}`, 'ip -brief address');
   if (errno === 'EACCES')
     return usageError(`--listen: ${at}: only root may use ports below 1024`, '--listen 8080');
   if (errno === 'EADDRINUSE') return usageError(`port ${port} is taken`, `ss -ltnp 'sport = :${port}'`);
-  return usageError(`--listen: cannot listen on ${at}: ${errnoText}`, '--listen 8080');
+  return usageError(`--listen: cannot listen on ${at}: ${errnoText(errno)}`, '--listen 8080');
 }
 
 const HEADER = '--header X-GitHub-Event';
@@ -149,27 +144,19 @@ export const SECRET_ROTATED =
   '(the second line is the new secret: it is shown this once; the old secret is refused from now on)';
 
 /** stdout did not take the secret, and so the trigger was not added, or has its old secret. */
-export const secretLost = (errno: string, name: string, verb: 'add' | 'rotate'): Failure => ({
-  code: 'answer-lost',
-  errno,
-  instead:
+export const secretLost = (errno: string, name: string, verb: 'add' | 'rotate'): Failure => {
+  const [undone, again] =
     verb === 'add'
-      ? {
-          undone: `trigger ${name} was not added: its secret would be lost`,
-          again: 'the same again, with a stdout that takes the secret',
-        }
-      : {
-          undone: `trigger ${name} still has its old secret`,
-          again: `bgjob trigger rotate ${name}, with a stdout that takes the secret`,
-        },
-});
+      ? [`trigger ${name} was not added: its secret would be lost`, 'the same again']
+      : [`trigger ${name} still has its old secret`, `bgjob trigger rotate ${name}`];
+  const instead = { undone, again: `${again}, with a stdout that takes the secret` };
+  return { code: 'answer-lost', errno, instead };
+};
 
 /** `reach`: the address, or `this machine`. */
 export const openListenerText = (reach: string) =>
-  [
-    `everyone who can reach ${safe(reach)} can reach this listener, and deliveries are not encrypted`,
-    'better keep the default 127.0.0.1, behind a proxy with TLS or a tunnel',
-  ].join(': ');
+  `everyone who can reach ${safe(reach)} can reach this listener, and deliveries are not encrypted: ` +
+  'better keep the default 127.0.0.1, behind a proxy with TLS or a tunnel';
 
 export const templateRemoved = (name: string) => `${name}: removed`;
 export const jobsGoOn = (ids: JobId[]) =>
@@ -224,12 +211,8 @@ export const deliveryFailed = (name: string, agoMs: number, why: string | null) 
 
 /** `agoMs` null: it came while the call waited. `more`: so many earlier ones were not printed yet. */
 export function deliveryNote(agoMs: number | null, more: number): string | undefined {
-  const facts = [
-    ...(agoMs === null ? [] : [`delivered ${ago(agoMs)}`]),
-    ...(more === 0
-      ? []
-      : [`${plural(more, 'earlier delivery', 'earlier deliveries')} to come: the same command again`]),
-  ];
+  const left = `${plural(more, 'earlier delivery', 'earlier deliveries')} to come: the same command again`;
+  const facts = [...(agoMs === null ? [] : [`delivered ${ago(agoMs)}`]), ...(more === 0 ? [] : [left])];
   return facts.length === 0 ? undefined : `(${facts.join('; ')})`;
 }
 
@@ -250,17 +233,17 @@ export const bootedService = (serves: string, names: string[], id: JobId) =>
 /** What systemctl shows. */
 export const UNIT_DESCRIPTION = 'bgjob: schedules, triggers and queues';
 
-export const crontabUnreadable = (stderr: string) =>
-  usageError(`crontab -l: ${clip(safe(stderr.trim()), 200)}`, BY_HAND);
+const said = (stderr: string) => clip(safe(stderr.trim()), 200);
+export const crontabUnreadable = (stderr: string) => usageError(`crontab -l: ${said(stderr)}`, BY_HAND);
 export const crontabRefuses = (stderr: string) =>
-  usageError(`crontab refuses the line: ${clip(safe(stderr.trim()), 200)}`, BY_HAND);
+  usageError(`crontab refuses the line: ${said(stderr)}`, BY_HAND);
 /** `word`: the word of the command that holds a line end. */
 export const lineEndInPath = (word: string) =>
   usageError(`a line of crontab cannot hold the path ${word}: it contains a line end`, BY_HAND);
 export const noBootTool = () => usageError('this machine has neither crontab nor systemctl', BY_HAND);
 export const unitNotEnabled = (path: string, unit: string, stderr: string) =>
   usageError(
-    `${safe(path)} is written, but systemctl does not enable it: ${clip(safe(stderr.trim()), 200)}`,
+    `${safe(path)} is written, but systemctl does not enable it: ${said(stderr)}`,
     `systemctl --user enable ${unit}`,
   );
 
@@ -278,8 +261,6 @@ export const unitText = (wanted: boolean, path: string) =>
 /** What happens after a restart of the machine. `entry`: what calls `bgjob boot`; undefined: nothing does. */
 export const afterRestartText = (entry: string | undefined) =>
   entry === undefined
-    ? [
-        'it works with no terminal open; after a restart of the machine from the next bgjob command on',
-        'or: bgjob cron add --boot',
-      ].join(', ')
+    ? 'it works with no terminal open; after a restart of the machine from the next bgjob command on, ' +
+      'or: bgjob cron add --boot'
     : `it works with no terminal open, also after a restart of the machine (${entry})`;

@@ -92,22 +92,14 @@ export function unknownCommand(word: string, rest: string[], meant: string | und
   return usageError(message, `bgjob run -- ${clip(safe(line), 200)} (to run it as a job), or bgjob --help`);
 }
 
-/** `behind`: the option, where it may stand behind the command of the hint. */
-export const unknownFirstOption = (word: string, hint: string, behind?: string) =>
-  usageError(
-    `unknown option '${word}'`,
-    behind === undefined ? hint : `an option follows the command: ${hint} ${clip(safe(behind), 80)}`,
-  );
-
-/** `meant`: the option that may have been meant, with its value. */
-export const unknownOption = (verb: string, flag: string, meant: string | undefined) =>
-  usageError(`unknown option '${flag}'`, `bgjob ${verb} ${meant ?? '--help'}`);
-
+export const unknownOption = (flag: string, hint: string) => usageError(`unknown option '${flag}'`, hint);
+/** For an option before the verb, behind which it may stand. */
+export const optionFollows = (option: string, command: string) =>
+  unknownOption(option, `an option follows the command: ${command} ${clip(safe(option), 80)}`);
 export const detachingOption = (flag: string) =>
-  usageError(`unknown option '${flag}'`, 'leave it out: a job always runs in the background');
-
+  unknownOption(flag, 'leave it out: a job always runs in the background');
 export const shellOption = (flag: string) =>
-  usageError(`unknown option '${flag}'`, "a shell line is one word: bgjob run 'make && make test'");
+  unknownOption(flag, "a shell line is one word: bgjob run 'make && make test'");
 
 export const needsOperands = (verb: string, operands: string, hint = `bgjob ${verb} --help`) =>
   usageError(`${verb} needs ${operands}`, hint);

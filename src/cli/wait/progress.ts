@@ -1,5 +1,6 @@
 /** Progress of many jobs in one line that fits: ended, failed, running, jobs per second, time left. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
+import { thousands } from '../messages/lists.ts';
 
 export interface Amounts {
   total: number;
@@ -7,8 +8,6 @@ export interface Amounts {
   failed: number;
   running: number;
 }
-
-const group = (amount: number): string => String(amount).replace(/\B(?=(\d{3})+$)/g, ',');
 
 /** Blocks of the bar; a shorter one is left out. */
 const MOST_BAR = 24;
@@ -27,9 +26,9 @@ export function renderProgress(
   verb: string,
 ): string {
   const percent = `${Math.floor((100 * ended) / Math.max(1, total))}%`;
-  const counts = `${group(ended)} of ${group(total)} ${verb}`;
-  const bad = failed === 0 ? [] : [`${group(failed)} failed`];
-  const live = running === 0 ? [] : [`${group(running)} running`];
+  const counts = `${thousands(ended)} of ${thousands(total)} ${verb}`;
+  const bad = failed === 0 ? [] : [`${thousands(failed)} failed`];
+  const live = running === 0 ? [] : [`${thousands(running)} running`];
   const left = pace === null ? [] : [`${renderDuration(Math.max(1000, pace.leftMs))} left`];
   const rate = pace === null ? [] : [renderRate(pace.perSecond)];
   const full = [counts, ...bad, ...live, ...rate, ...left].join(' · ');
@@ -50,7 +49,7 @@ export function renderProgress(
 }
 
 function renderRate(perSecond: number): string {
-  if (perSecond >= 1) return `${group(Math.round(perSecond))}/s`;
+  if (perSecond >= 1) return `${thousands(Math.round(perSecond))}/s`;
   return perSecond * 60 >= 1 ? `${Math.round(perSecond * 60)}/min` : `${Math.round(perSecond * 3600)}/h`;
 }
 

@@ -157,18 +157,13 @@ export function logFacts(home: Home, view: JobView): Extras {
   };
 }
 
-interface LastOutput {
-  text: string;
-  agoMs: number;
-}
-
 /** The last line with text, of the log that was written last; null if there is no output yet. */
-function lastOutput(home: Home, view: JobView, now: number): LastOutput | null {
+function lastOutput(home: Home, view: JobView, now: number) {
   const all = streamsOf(view).flatMap((stream) => lastOutputOf(home, view, stream, now) ?? []);
   return all.sort((a, b) => a.agoMs - b.agoMs)[0] ?? null;
 }
 
-function lastOutputOf(home: Home, view: JobView, stream: Stream, now: number): LastOutput | null {
+function lastOutputOf(home: Home, view: JobView, stream: Stream, now: number) {
   const job = home.job(view.id);
   const log = Log.open(job, stream);
   if (!log) return null;
