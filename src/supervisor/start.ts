@@ -11,7 +11,7 @@ import { openLog } from '../base/fs/open-file.ts';
 import { readAt } from '../base/fs/read-record.ts';
 import { describeThrown, errnoOf, isSystemError } from '../base/result.ts';
 import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
-import { parseEnvironment, readQueuedEnvironment } from '../engine/launch/stored-environment.ts';
+import { parseEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { ioPriorityWords } from '../engine/os/io-priority.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
@@ -69,9 +69,7 @@ export function startJob(supervision: Supervision): void {
 
 /** That of a queued job is in its queue, any other is inherited. */
 function readEnvironment({ home, spec }: Supervision): Found<string[]> {
-  return spec.placement === null
-    ? inheritedEnvironment()
-    : readQueuedEnvironment(home, { ...spec, placement: spec.placement });
+  return spec.placement === null ? inheritedEnvironment() : readStoredEnvironment(home, spec);
 }
 
 function inheritedEnvironment(): Found<string[]> {

@@ -519,8 +519,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/gc/collect.ts',
-        from: 'chosen.has(view.id) && (dryRun || (await remove(home, view, mayRun)))',
-        to: 'chosen.has(view.id) && ((await remove(home, view, mayRun)) || dryRun)',
+        from: '(dryRun || (await remove(home, view, mayRun)))',
+        to: '((await remove(home, view, mayRun)) || dryRun)',
       },
     ],
     by: { test: 'cli/gc/gc.test.ts', name: /--dry-run only says so/ },
@@ -687,7 +687,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'a reader that finds nobody alive does not look for the code',
     changes: [
-      { file: 'engine/observe/observe.ts', from: '  if (exit) {\n', to: '  if (exit && exit.code < 0) {\n' },
+      { file: 'engine/observe/observe.ts', from: '  if (exit)\n', to: '  if (exit && exit.code < 0)\n' },
       { file: 'engine/observe/observe.ts', from: 'if (isExitDamaged(', to: 'if (!exit && isExitDamaged(' },
     ],
     by: {

@@ -15,7 +15,6 @@ interface Serving {
   names: string[];
 }
 
-/** The listeners of all triggers that are served in these namespaces. */
 export function listenersOf(home: Home): Serving[] {
   const found = new Map<string, Serving>();
   for (const name of listTriggers(home)) {
@@ -47,7 +46,6 @@ export async function readPortOwner(home: Home, address: Address): Promise<PortO
   return { kind: 'nobody' };
 }
 
-/** The wait between two tries to take an address, milliseconds. */
 const POLL_MS = 20;
 /** A listener whose last trigger was removed ends within milliseconds. */
 const ENDING_MS = 5000;

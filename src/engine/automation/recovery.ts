@@ -1,7 +1,6 @@
 /**
  * Crash recovery, run at the end of every command: advances queues whose processes were all killed, and
- * restarts the scheduler and the listeners. It costs nothing where there are no queues, schedules or
- * triggers, and little where their processes live.
+ * restarts the scheduler and the listeners.
  */
 import { existsSync, opendirSync } from 'node:fs';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -50,26 +49,20 @@ const schedulesHere = (home: Home): string[] =>
     return read?.kind === 'read' && isInThisNamespace(read.value);
   });
 
-interface Served {
-  serves: ServiceJob['serves'];
-  id: JobId;
-  names: string[];
-}
-
-/** Makes sure that all schedules and triggers of these namespaces are served; returns when they are. */
-export async function serveAll(home: Home): Promise<Result<Served[]>> {
-  const served: Served[] = [];
-  const names = schedulesHere(home);
-  if (names.length > 0) {
-    const scheduler = schedulerOf(home);
-    const called = await ensureServed(home, scheduler);
+/**
+ * Makes sure that all schedules and triggers of these namespaces are served. Returns, when they are, the
+ * service jobs with the names that each serves.
+ */
+export async function serveAll(
+  home: Home,
+): Promise<Result<{ serves: ServiceJob['serves']; id: JobId; names: string[] }[]>> {
+  const served = [];
+  const scheduler = { service: schedulerOf(home), names: schedulesHere(home) };
+  for (const { service, names } of [scheduler, ...listenersOf(home)]) {
+    if (names.length === 0) continue;
+    const called = await ensureServed(home, service);
     if (!called.ok) return called;
-    served.push({ serves: 'schedules', id: jobOf(home, scheduler)?.id ?? 0, names });
-  }
-  for (const listener of listenersOf(home)) {
-    const called = await ensureServed(home, listener.service);
-    if (!called.ok) return called;
-    served.push({ serves: 'triggers', id: jobOf(home, listener.service)?.id ?? 0, names: listener.names });
+    served.push({ serves: service.serves, id: jobOf(home, service)?.id ?? 0, names });
   }
   return ok(served);
 }
@@ -77,8 +70,8 @@ export async function serveAll(home: Home): Promise<Result<Served[]>> {
 /** Advances the queues that no other process will. A failure is not the caller's. */
 export const recoverQueues = (home: Home): Promise<void> =>
   quietly(async () => {
-    if (!existsSync(home.queues)) return;
-    for (const name of listQueues(home)) if (isQueueOrphaned(home, name)) await attendQueue(home, name);
+    for (const name of existsSync(home.queues) ? listQueues(home) : [])
+      if (isQueueOrphaned(home, name)) await attendQueue(home, name);
   });
 
 /** The same, and restarts the services that are gone, but not right after a `kill` ended one (`kills`). */

@@ -53,7 +53,6 @@ export const listenerOf = (home: Home, { host, port }: Address): ServiceJob => (
 export const jobOf = (home: Home, { name }: ServiceJob): JobView | undefined =>
   nameOwner(home, { name, project: home.path });
 
-/** How long a service may take to answer on a busy machine, milliseconds. */
 const ANSWER_MS = 20_000;
 const POLL_MS = 10;
 const OWN_LOG_BYTES = 16 * 2 ** 20;
@@ -118,20 +117,14 @@ export async function ensureServed(home: Home, service: ServiceJob): Promise<Res
       id ??= begun.value;
       if (systemClock.monotonic() > deadline) {
         const job = jobOf(home, service);
-        return failed(
-          job?.id ?? null,
-          job ? `it is ${stateWord(job)} and does not answer` : 'it does not start',
-        );
+        if (!job) return failed(null, 'it does not start');
+        return failed(job.id, `it is ${stateWord(job)} and does not answer`);
       }
       await systemClock.sleep(POLL_MS);
     }
   } catch (thrown) {
-    return fail({
-      code: 'io',
-      doing: 'start what serves',
-      path: `${home.path}/${serves}`,
-      errno: errnoOf(thrown),
-    });
+    const path = `${home.path}/${serves}`;
+    return fail({ code: 'io', doing: 'start what serves', path, errno: errnoOf(thrown) });
   }
 }
 

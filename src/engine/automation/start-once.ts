@@ -52,7 +52,7 @@ export async function startFrom(
     parent: occasion.parent,
     origin: occasion.origin,
     environment: [...template.environment, ...occasion.variables],
-    placement: placementFor(template, occasion),
+    placement: placementFor(template.queue, occasion.after),
     ...(occasion.payload && { payload: occasion.payload }),
   };
   const mayStart = (job: JobId): Result<void> =>
@@ -72,14 +72,10 @@ export async function startFrom(
   }
 }
 
-function placementFor({ queue }: JobTemplate, { after }: Occasion): Placement | null {
-  if (queue === null && after.length === 0) return null;
-  return placementOf({
-    queue: queue ?? NO_QUEUE,
-    priority: 0,
-    notBefore: null,
-    after: after.map((id) => ({ id, any: true })),
-  });
+function placementFor(queue: string | null, ids: JobId[]): Placement | null {
+  if (queue === null && ids.length === 0) return null;
+  const after = ids.map((id) => ({ id, any: true }));
+  return placementOf({ queue: queue ?? NO_QUEUE, priority: 0, notBefore: null, after });
 }
 
 /** The live jobs of a schedule or trigger, the newest last. */

@@ -16,9 +16,7 @@ export type Finding =
   /** The machine has no boot id, so a restart cannot be recognised. */
   | { code: 'boot-unknown' }
   | { code: 'ends-with-call'; enclosure: Enclosure }
-  /** logind kills the processes of this session's scope when the session ends. */
   | { code: 'session-ends-jobs'; unit: string }
-  /** The user's systemd, with all processes below it, ends with the last session of the user. */
   | { code: 'not-lingering'; user: string }
   | { code: 'tool-missing'; tool: string }
   /** `value`: the limit; `left`: how much of it is unused. */
@@ -33,11 +31,9 @@ export type Finding =
   | { code: 'home-full'; path: string; what: 'bytes' | 'files'; left: number }
   | { code: 'job-unreadable'; id: JobId; why: string }
   | { code: 'supervisor-failed'; id: JobId; why: string }
-  /** How many more jobs have this problem than are listed. */
   | { code: 'more-jobs'; like: 'job-unreadable' | 'job-adrift' | 'supervisor-failed'; count: number }
   /** A job was added this many milliseconds in the future: the clock was set back. */
   | { code: 'clock-behind'; id: JobId; aheadMs: number }
-  /** Supervisor and shim are gone, processes are left. */
   | { code: 'job-adrift'; id: JobId; name: string | null; left: number }
   /** Jobs that only another sandbox may start, and it has no process. */
   | { code: 'queue-stranded'; queue: string; ids: JobId[]; count: number }

@@ -34,7 +34,6 @@ import { recordRemoved } from './note-removed.ts';
 
 /** A directory without a spec is a launch in progress for this long, milliseconds; later it is abandoned. */
 const HALF_MADE_MS = 60_000;
-/** How often the automatic gc runs, milliseconds. */
 const AUTO_MS = 3_600_000;
 
 interface Collected {
@@ -44,7 +43,6 @@ interface Collected {
   kept: number;
 }
 
-/** The disk space of a job's output, without holes. */
 function diskBytes(job: JobPaths): number {
   const paths = namesIn(dirname(job.log)).map((name) => `${dirname(job.log)}/${name}`);
   const blocks = paths.map((path) => lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0);
@@ -149,25 +147,19 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     else if (view?.kind === 'live') live++;
     else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) putInTrash(home, id);
   }
-  const keepsakes = await candidatesOf(home, ended);
-  const sizes = new Map(keepsakes.map(({ id, sizeBytes }) => [id, sizeBytes]));
-  const chosen = new Set(chooseRemovals(keepsakes, rules, systemClock.now()).filter((id) => id !== highest));
+  const candidates = await candidatesOf(home, ended);
+  const chosen = new Set(chooseRemovals(candidates, rules, systemClock.now()).filter((id) => id !== highest));
   const removed = new Set<JobId>();
   // read again: a job that depends on one of these may have just been queued
   const awaited = neededJobs(home);
   for (const id of chosen) if (awaited.has(id)) chosen.delete(id);
   // before any removal: ids up to this one are never given again
   if (!dryRun && chosen.size > 0) raiseFloor(home, Math.max(...chosen));
-  if (!dryRun)
-    recordRemoved(
-      home,
-      ended.filter(({ id }) => chosen.has(id)),
-    );
+  const leaving = ended.filter(({ id }) => chosen.has(id));
+  if (!dryRun) recordRemoved(home, leaving);
   // one pass over all processes: one pass for each of thousands of jobs would take minutes
   const mayRun = await suspectJobs(home);
-  for (const view of ended) {
-    if (chosen.has(view.id) && (dryRun || (await remove(home, view, mayRun)))) removed.add(view.id);
-  }
+  for (const view of leaving) if (dryRun || (await remove(home, view, mayRun))) removed.add(view.id);
   if (!dryRun) {
     repairIndex(home, ended, removed);
     for (const view of ended) if (!removed.has(view.id)) forgetLeftEnvironment(home, view);
@@ -177,7 +169,8 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     forgetNames(home, [...titles.values()]);
     pruneAnsweredRounds(home, ids.find((id) => !removed.has(id)) ?? 0);
   }
-  const freedBytes = [...removed].reduce((sum, id) => sum + sizes.get(id)!, 0);
+  const freed = candidates.filter(({ id }) => removed.has(id));
+  const freedBytes = freed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return { removed: [...removed], freedBytes, live, kept: ended.length - removed.size };
 }
 

@@ -32,9 +32,7 @@ const failureOf = (home: Home, view: EndedView) => ({
   queue: roundQueueOf(view),
   batch: view.spec.placement?.batch ?? null,
   code: exitCodeOf(view.status.outcome),
-  by: isOfTheJob(view) ? ('job' as const) : ('bgjob' as const),
+  by: ['exited', 'killed'].includes(view.status.outcome.kind) ? ('job' as const) : ('bgjob' as const),
   endedAt: view.status.endedAt,
   ...endFacts(home, view),
 });
-
-const isOfTheJob = ({ status }: EndedView): boolean => ['exited', 'killed'].includes(status.outcome.kind);

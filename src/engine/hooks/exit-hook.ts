@@ -10,16 +10,14 @@ import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { readChecked, readState } from '../../job/home/records.ts';
-import type { Spec } from '../../job/spec.ts';
-import { hasHook, isNotified } from '../../job/spec.ts';
+import { foundValue, readChecked, readState } from '../../job/home/records.ts';
+import { hasHook, isNotified, type Spec } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { SUPERVISOR, spawnDetached } from '../launch/spawn-supervisor.ts';
 import { storeEnvironment } from '../launch/stored-environment.ts';
 import { linkToSelf, readProcessLink } from '../os/process-lock.ts';
 
-/** How long it may run, milliseconds. */
 export const HOOK_LIMIT_MS = 60_000;
 /** For this long after an end it may be about to start, milliseconds. */
 const DUE_MS = 60_000;
@@ -40,23 +38,16 @@ export function startHook(home: Home, spec: Spec): void {
 
 /** Whether the end may have to be notified. It is published by now, or the disk is full. */
 function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
-  const state = readState(home.job(id));
-  if (notify === null || state.kind !== 'read' || state.value.status.phase !== 'ended')
-    return notify !== null;
-  const { outcome, stop } = state.value.status;
+  const status = foundValue(readState(home.job(id)))?.status;
+  if (notify === null || status?.phase !== 'ended') return notify !== null;
+  const { outcome, stop } = status;
   return isNotified(notify, { outcome, code: exitCodeOf(outcome), stop });
 }
 
 /** Becomes the only hook process of the job; false if another process is or was. Throws system errors. */
 export const claimHook = (job: JobPaths): boolean => linkToSelf(job.hook);
 
-interface HookClaim {
-  pid: number;
-  isAlive: boolean;
-  at: number;
-}
-
-function readHookClaim(job: JobPaths): HookClaim | undefined {
+function readHookClaim(job: JobPaths): { pid: number; isAlive: boolean; at: number } | undefined {
   try {
     // a zombie counts as dead: where pid 1 reaps no children it stays for ever
     return { ...readProcessLink(job.hook), at: lstatSync(job.hook).mtimeMs };
@@ -76,11 +67,8 @@ const hookedSchema = is.object({
 });
 export type HookEnd = is.SchemaType<typeof hookedSchema>;
 
-export type HookView =
-  | { kind: 'waits' }
-  | { kind: 'due' | 'not-run' | 'unseen' }
-  | { kind: 'runs'; pid: number; since: number }
-  | { kind: 'done'; end: HookEnd };
+type HookProgress = { kind: 'due' | 'not-run' | 'unseen' } | { kind: 'runs'; pid: number; since: number };
+export type HookView = HookProgress | { kind: 'waits' } | { kind: 'done'; end: HookEnd };
 
 /** Undefined if the job has no --on-exit. */
 export function hookOf(home: Home, view: JobView): HookView | undefined {
@@ -91,8 +79,6 @@ export function hookOf(home: Home, view: JobView): HookView | undefined {
   const end = readChecked(home.job(view.id).hooked, 'on-exit.json', hookedSchema);
   return end.kind === 'read' ? { kind: 'done', end: end.value } : progress;
 }
-
-type HookProgress = Exclude<HookView, { kind: 'waits' | 'done' }>;
 
 export function hookProgress(home: Home, view: EndedView): HookProgress {
   const claim = readHookClaim(home.job(view.id));

@@ -2,8 +2,7 @@
  * The environment of a job: that of the caller, with the variables that the job needs and without those that
  * would mislead it.
  */
-import type { Spec } from '../../job/spec.ts';
-import { isSendable } from '../../job/spec.ts';
+import { isSendable, type Spec } from '../../job/spec.ts';
 import type { EnvMarker } from '../observe/process-tree.ts';
 
 /** They name descriptors of make's jobserver, which are closed in a job. */
@@ -13,7 +12,6 @@ const DROPPED = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL'];
 const DEFAULTS: Record<string, string> = { PYTHONUNBUFFERED: '1' };
 /** Where no person answers: no pager, and a prompt that fails instead of hanging. */
 const UNATTENDED: Record<string, string> = { PAGER: 'cat', GIT_PAGER: 'cat', GIT_TERMINAL_PROMPT: '0' };
-/** In a terminal: programs check this before they write in colour. */
 const IN_TERMINAL: Record<string, string> = { TERM: 'xterm-256color' };
 
 /** `NAME=value` for each variable, without the marker. The last override (`-e`, `--env-file`) counts. */

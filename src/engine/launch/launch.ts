@@ -3,6 +3,7 @@
  * printed only when spec and owner are durable. The launcher does not wait until the supervisor has booted.
  */
 import { closeSync, constants, linkSync, openSync, rmSync } from 'node:fs';
+import { listWithChecksum } from '../../base/checksum.ts';
 import { systemClock } from '../../base/clock.ts';
 import { createFile, createNameless, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { attemptQuietly, errnoOf } from '../../base/result.ts';
@@ -23,7 +24,6 @@ import { lockAlive, makeFifo } from './alive-fifo.ts';
 import { jobEnvironment, withEnvMarker } from './environment.ts';
 import { makeStdin } from './job-stdin.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
-import { environmentText } from './stored-environment.ts';
 
 /** What the command line decides. The rest of the spec comes from this file. */
 export type Draft = Omit<
@@ -57,7 +57,6 @@ export function writeParts(job: JobPaths, { scriptBytes, inputCopy, payload }: D
   if (payload) createFile(job.payload, payload, 'content');
 }
 
-/** The spec of a draft, without the parts that are files of their own. */
 export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
   const { scriptBytes: _, environment: __, inputCopy: ___, payload: ____, ...rest } = draft;
   const argv = draft.script ? draft.argv.with(draft.script.at, job.script) : draft.argv;
@@ -70,7 +69,7 @@ export function specOf(job: JobPaths, id: JobId, draft: Draft): Spec {
 
 /** The environment as a descriptor: of env.json if it is stored, else of a file that never had a name. */
 function openEnvironment(job: JobPaths, environment: string[], isStored: boolean): number {
-  const text = environmentText(environment);
+  const text = listWithChecksum(environment);
   if (!isStored) return createNameless(`${job.env}.tmp`, text);
   writeAtomic(job.env, text);
   return openSync(job.env, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -107,7 +106,6 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
   }
 }
 
-/** The last steps: the name and the supervisor. */
 async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: number): Promise<Result<void>> {
   const job = home.job(id);
   // the supervisor's copy locks it from the fork on

@@ -17,25 +17,21 @@ import { withEnvMarker } from './environment.ts';
 export type QueuedSpec = Spec & { placement: Placement };
 export const wasQueued = (spec: Spec): spec is QueuedSpec => spec.placement !== null;
 
-export const environmentText = (environment: string[]): string => listWithChecksum(environment);
-
 /** Parses such a text; also that of old versions, which has no checksum. */
 export const parseEnvironment = (stored: string): ReturnType<typeof parseSchema<string[]>> =>
   parseSchema(variables, stored);
 
-/** The stored environment of a job. That of a batch lies with the queue. The first readable one counts. */
+/** The stored environment of a job, with its marker. The first readable one counts. */
 export function readStoredEnvironment(home: Home, { id, placement }: Spec): Found<string[]> {
   const batch = placement?.batch ?? null;
-  const own = readChecked(home.job(id).env, 'env.json', variables);
-  if (own.kind === 'read' || placement === null || batch === null) return own;
-  const shared = readChecked(home.queue(placement.queue).environment(batch), `env.${batch}`, variables);
-  return own.kind === 'unreadable' && shared.kind !== 'read' ? own : shared;
-}
-
-export function readQueuedEnvironment(home: Home, spec: QueuedSpec): Found<string[]> {
-  const stored = readStoredEnvironment(home, spec);
+  let stored = readChecked(home.job(id).env, 'env.json', variables);
+  if (stored.kind !== 'read' && placement !== null && batch !== null) {
+    // that of a batch lies with the queue
+    const shared = readChecked(home.queue(placement.queue).environment(batch), `env.${batch}`, variables);
+    if (stored.kind === 'absent' || shared.kind === 'read') stored = shared;
+  }
   return stored.kind === 'read'
-    ? { kind: 'read', value: withEnvMarker(stored.value, envMarkerOf(home, spec.id)) }
+    ? { kind: 'read', value: withEnvMarker(stored.value, envMarkerOf(home, id)) }
     : stored;
 }
 
@@ -44,8 +40,7 @@ export function storeEnvironment(home: Home, spec: Spec): void {
   const job = home.job(spec.id);
   if (readRecord(job.env).kind === 'text') return;
   const stored = readStoredEnvironment(home, spec);
-  if (stored.kind !== 'read') return;
-  writeAtomic(job.env, environmentText(withEnvMarker(stored.value, envMarkerOf(home, spec.id))));
+  if (stored.kind === 'read') writeAtomic(job.env, listWithChecksum(stored.value));
 }
 
 export function forgetEnvironment(home: Home, { id, keepEnv }: Spec): void {

@@ -27,7 +27,6 @@ export function processRecordsOf(home: Home, view: JobView): ProcessRecords {
   return { home, id, main, leader, spared, owner, sinceTicks: sinceTicksOf(home, id), left, watched: false };
 }
 
-/** The living processes of a job, whatever its state. */
 export const processesOf = (home: Home, view: JobView, onFound?: OnFound): Promise<ProcessStat[]> =>
   findProcesses(processRecordsOf(home, view), onFound);
 

@@ -47,7 +47,6 @@ export function claimStateOf(home: Home, id: JobId): NameClaimState {
   return { view, claimState: locked ? 'pending' : 'none' };
 }
 
-/** The live job that has the name, or is about to get it. */
 export function nameOwner(home: Home, title: JobName): JobView | undefined {
   const found = chooseOwner(readClaims(home, title).map(({ id }) => claimStateOf(home, id)));
   return found ?? (isClaimDamaged(home, title) ? findNameOwner(home, title) : undefined);

@@ -66,28 +66,31 @@ export function observe(home: Home, id: number): JobView | undefined {
   const job = home.job(id);
   const directory = inspectDirectory(job.dir);
   if (directory === 'absent') return undefined;
-  if (directory !== 'ours') return { kind: 'unreadable', id, why: DIRECTORY[directory] };
+  if (directory !== 'ours') return unreadable(id, DIRECTORY[directory]);
   const state = readState(job);
   if (state.kind === 'read' && state.value.status.phase === 'ended' && state.value.spec?.id === id)
     return { kind: 'ended', id, spec: state.value.spec, status: state.value.status, state: state.value };
   const spec = readSpec(job, id);
   if (spec.kind === 'absent') {
     const wasStarted = state.kind !== 'absent' || readOwner(job).kind !== 'absent';
-    return wasStarted ? { kind: 'unreadable', id, why: 'spec.json: it is missing' } : undefined;
+    return wasStarted ? unreadable(id, 'spec.json: it is missing') : undefined;
   }
-  if (spec.kind === 'unreadable') return { kind: 'unreadable', id, why: spec.why };
+  if (spec.kind === 'unreadable') return unreadable(id, spec.why);
   return viewOf(home, job, spec.value, unlessEmpty(spec.value, state));
 }
 
+const unreadable = (id: number, why: string): JobView => ({ kind: 'unreadable', id, why });
+
 function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): JobView | undefined {
   const { id } = spec;
-  if (state.kind === 'unreadable') return { kind: 'unreadable', id, why: state.why };
+  if (state.kind === 'unreadable') return unreadable(id, state.why);
   const known = foundValue(state) ?? null;
+  const ended = (end: StatusOf<'ended'>): JobView => ({ kind: 'ended', id, spec, status: end, state: known });
   const status: Status = known?.status ?? STARTING;
-  if (status.phase === 'ended') return { kind: 'ended', id, spec, status, state: known };
+  if (status.phase === 'ended') return ended(status);
 
   const owner = unlessEmpty(spec, readOwner(job));
-  if (owner.kind === 'unreadable') return { kind: 'unreadable', id, why: owner.why };
+  if (owner.kind === 'unreadable') return unreadable(id, owner.why);
   const identity = foundValue(owner)?.identity;
   const host = identity ?? spec;
   if (host.bootId !== thisHost().bootId && host.machine !== thisHost().machine)
@@ -110,10 +113,8 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
         !existsSync(home.queue(placement.queue).batch(placement.batch))
       )
         return undefined;
-      if (!isFresh(spec)) {
-        const end = lostStatus(job, identity, status, spec, 'it is not in its queue any more');
-        return { kind: 'ended', id, spec, status: end, state: known };
-      }
+      if (!isFresh(spec))
+        return ended(lostStatus(job, identity, status, spec, 'it is not in its queue any more'));
     }
   }
   if (isAttended(job, identity) && !isStuck(job, status, known?.attempt ?? 1))
@@ -125,25 +126,16 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
   const attempt = known?.attempt ?? 1;
   const exit = readExit(job, attempt);
-  if (exit) {
-    const end = endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity));
-    return { kind: 'ended', id, spec, status: end, state: known };
-  }
+  if (exit)
+    return ended(endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity)));
   const apart = runsApart(job, id, identity);
   if (apart !== undefined) return { kind: 'unreadable', id, why: apart, runs: true };
   const launching = !identity && host.bootId === thisHost().bootId && isFresh(spec);
   if (launching) return { kind: 'live', id, spec, status: STARTING, state: known };
-  if (isExitDamaged(job, attempt)) return { kind: 'unreadable', id, why: `exit.${attempt}: it is damaged` };
-  if (identity && isAlive(identity) === 'alive' && !isFifo(job.alive))
-    return { kind: 'unreadable', id, why: OTHER_FIFO };
+  if (isExitDamaged(job, attempt)) return unreadable(id, `exit.${attempt}: it is damaged`);
+  if (identity && isAlive(identity) === 'alive' && !isFifo(job.alive)) return unreadable(id, OTHER_FIFO);
   const started = status.phase !== 'starting' || readShim(job, identity).shim !== undefined;
-  return {
-    kind: 'ended',
-    id,
-    spec,
-    status: lostStatus(job, identity, status, spec, whyLost(job, host, started)),
-    state: known,
-  };
+  return ended(lostStatus(job, identity, status, spec, whyLost(job, host, started)));
 }
 
 /** Whether a process has taken the job, or changed its state, since owner and state were read. */
@@ -184,7 +176,6 @@ function isFresh(spec: Spec): boolean {
   return age >= 0 && age < LAUNCH_MS;
 }
 
-const COPIED = 'this home is a copy, and the end of the job was not written into it';
 const OTHER_FIFO = 'alive: it is not the FIFO that was made there';
 
 /** Why a job that runs with another FIFO than this one cannot be judged; usually this home is a copy. */
@@ -211,14 +202,14 @@ function hasOtherFifo(pid: number, id: number, job: JobPaths): boolean {
 function whyLost(job: JobPaths, host: { bootId: string; pidNamespace?: string }, started: boolean): string {
   const here = thisHost();
   if (host.bootId !== here.bootId) return 'the machine was restarted';
-  if (isCopied(job)) return COPIED;
+  if (isCopied(job)) return 'this home is a copy, and the end of the job was not written into it';
   const crash = started ? undefined : readLastCrash(job);
   if (crash) return `its supervisor failed before it started the job: ${crash.why}`;
   const isElsewhere = host.pidNamespace !== undefined && host.pidNamespace !== here.pidNamespace;
-  const where = isElsewhere ? ', in a sandbox or container' : '';
-  return started
-    ? `supervisor and shim were killed${where}`
-    : `its supervisor was killed before it started the job${where}`;
+  const what = started
+    ? 'supervisor and shim were killed'
+    : 'its supervisor was killed before it started the job';
+  return isElsewhere ? `${what}, in a sandbox or container` : what;
 }
 
 function lostStatus(
@@ -227,7 +218,7 @@ function lostStatus(
   status: Status,
   spec: Spec,
   why: string,
-): Extract<Status, { phase: 'ended' }> {
+): StatusOf<'ended'> {
   const startedAt = 'startedAt' in status ? status.startedAt : startByShim(job, owner);
   // the stop saw the end of the main process, and was killed before all processes were gone
   const heard = status.phase === 'stopping' && status.ended?.known ? status.ended.at : null;

@@ -209,7 +209,6 @@ class Scan {
     return watched || left.some((one) => matchesIdentity(stat, one));
   }
 
-  /** The processes that proved themselves, their descendants, and the sessions and groups that they lead. */
   members(): ProcessStat[] {
     const table = [...this.byPid.values()];
     const found = new Map<number, ProcessStat>();

@@ -20,7 +20,6 @@ import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
 
 export interface Here {
-  /** The project of a job that is started here. */
   project: string;
   /** "This project": every verb means the jobs of these, the nearest first. `project` is the first one. */
   projects: string[];
@@ -129,7 +128,6 @@ function viewOf(home: Home, here: Here, reference: Reference): JobView | undefin
   return id === undefined ? undefined : observe(home, id);
 }
 
-/** The live jobs of this project (null: of all projects), the oldest first. */
 export function liveHere(home: Home, here: Here | null): JobView[] {
   const keys = here && new Set(here.projects.map(projectKey));
   return listUnended(home, (project) => keys?.has(project) ?? true)

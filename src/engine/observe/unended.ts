@@ -1,8 +1,7 @@
 /**
- * Lists the jobs that have not ended, from the index alone. A job is in up to three places: an entry in its
- * queue, an admission while it is started or runs, and a file in `live`. It moves from the first to the last;
- * only a retry moves back, and its admission lasts until then. The places are read in this order, so a job
- * that moves meanwhile is seen in at least one. A caller that also reads the ended jobs does so afterwards.
+ * Lists the jobs that have not ended, from the index alone. A job moves from an entry in its queue to an
+ * admission, and on to a file in `live`; only a retry moves back, and its admission lasts until then. So a
+ * job that moves meanwhile is seen in at least one. A caller that also reads the ended jobs does so afterwards.
  */
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
@@ -15,10 +14,9 @@ import { isLocked } from '../os/process-identity.ts';
 
 /** The ids, unordered; some may have ended by now. `isWanted` selects waiting jobs by their project's key. */
 export function listUnended(home: Home, isWanted?: (key: string) => boolean): JobId[] {
-  const ids = new Set(listQueues(home).flatMap((name) => [...admittedIn(home, home.queue(name))]));
-  for (const id of queuedIds(home, isWanted)) ids.add(id);
-  for (const id of listLive(home)) ids.add(id);
-  return [...ids];
+  // in this order
+  const admitted = listQueues(home).flatMap((name) => [...admittedIn(home, home.queue(name))]);
+  return [...new Set([...admitted, ...queuedIds(home, isWanted), ...listLive(home)])];
 }
 
 /** The jobs that hold a slot of a queue, or are about to. */

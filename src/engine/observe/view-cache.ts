@@ -1,7 +1,6 @@
 /**
  * A cache for views that are read again and again. A job is observed anew when its record changed; the others
- * are observed in turn, so that 500 live jobs are no load. An end that no process wrote down (all processes
- * of a job killed at once) is found when its turn comes.
+ * are observed in turn, so that 500 live jobs are no load. An end that no process wrote down is found then.
  */
 import { lstatSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -14,7 +13,6 @@ import { observe } from './observe.ts';
 /** A view is used again for this long, and longer by the second number for each known job, milliseconds. */
 const REUSE_MS = 2000;
 const REUSE_PER_JOB_MS = 50;
-/** How many views one round renews only because of their age. */
 const MAX_RENEWED = 25;
 
 interface Known {

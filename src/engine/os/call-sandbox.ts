@@ -1,11 +1,8 @@
 /**
  * Finds out whether every process that this call starts ends together with the call. Sandboxes of coding
  * agents give each call a pid namespace of its own (`bwrap --unshare-pid --die-with-parent`), and the kernel
- * kills all of a namespace when its pid 1 ends. Outside of such a sandbox this reads no file that a start
- * does not read anyway.
- *
- * It does not guess. It cannot see the parent-death signal of another process (a bwrap that took its options
- * from `--args`), whether a container ends soon, or a sandbox that kills processes by other means.
+ * kills all of a namespace when its pid 1 ends. It cannot see the parent-death signal of another process (a
+ * bwrap that took its options from `--args`), or a sandbox that kills processes by other means.
  */
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';

@@ -25,7 +25,6 @@ function pathOf(device: number): string | undefined {
   return major === 4 && minor < 64 ? `/dev/tty${minor}` : undefined;
 }
 
-/** The terminal of this process; null if it has none, or one that could not be recognised later. */
 export function callerTerminal(env: NodeJS.ProcessEnv): CallerTerminal | null {
   const own = sessionOf('self');
   const path = own && pathOf(own.device);

@@ -31,15 +31,12 @@ export function desktopTrouble(env: Variables): string | undefined {
   return findTool('notify-send') ? undefined : 'there is no notify-send (libnotify-bin)';
 }
 
-const SCRIPT = [
-  'on run argv',
-  'display notification (item 2 of argv) with title (item 1 of argv)',
-  'end run',
-];
+const SCRIPT = `on run argv
+display notification (item 2 of argv) with title (item 1 of argv)
+end run`;
 
 function command(title: string, body: string): [program: string, args: string[]] {
-  if (process.platform === 'darwin')
-    return [findTool('osascript')!, [...SCRIPT.flatMap((line) => ['-e', line]), title, body]];
+  if (process.platform === 'darwin') return [findTool('osascript')!, ['-e', SCRIPT, title, body]];
   // many notification servers read the body as markup
   const escaped = body.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   return [findTool('notify-send')!, ['--app-name=bgjob', '--', title, escaped]];

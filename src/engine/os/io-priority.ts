@@ -10,7 +10,6 @@ const CLASSES: Record<string, string> = { none: '0', realtime: '1', 'best-effort
 
 let mine: string | null | undefined;
 
-/** The I/O priority of this process; null if it cannot be found out. */
 export function ioPriority(): string | null {
   if (mine !== undefined) return mine;
   const text = findTool('ionice') ? runTool('ionice', ['-p', String(process.pid)]).trim() : '';

@@ -212,7 +212,6 @@ export function isLocked(fifo: string): boolean {
 export const isFifo = (path: string): boolean =>
   lstatSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
 
-/** The open files of a process, as far as we may see them: descriptor and path. */
 export function* openFiles(pid: number): Generator<[fd: string, path: string]> {
   for (const fd of attemptQuietly(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
     const path = readLink(`/proc/${pid}/fd/${fd}`);

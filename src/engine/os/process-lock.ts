@@ -17,11 +17,8 @@ export function linkToSelf(path: string): boolean {
 /** The process to which such a link leads. Throws system errors. */
 export function readProcessLink(path: string): { pid: number; isAlive: boolean } {
   const [pid, startTicks, bootId] = readlinkSync(path).split('.');
-  const identity = {
-    ...thisHost(),
-    ...{ pid: Number(pid), startTicks: Number(startTicks), bootId: bootId ?? '' },
-  };
-  return { pid: identity.pid, isAlive: isAlive(identity) === 'alive' };
+  const process = { pid: Number(pid), startTicks: Number(startTicks), bootId: bootId ?? '' };
+  return { pid: process.pid, isAlive: isAlive({ ...thisHost(), ...process }) === 'alive' };
 }
 
 /**

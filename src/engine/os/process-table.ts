@@ -60,7 +60,6 @@ async function readTableFromPs(visit: (stat: ProcessStat) => void): Promise<Proc
   return table;
 }
 
-/** The environment with which a process was started; empty where we may not read it. */
 export const readEnvironment = (pid: number): string[] => readText(`/proc/${pid}/environ`).split('\0');
 
 /** The command line of a process, or the title that it gave itself; empty where we may not read it. */

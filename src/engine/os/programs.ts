@@ -52,21 +52,17 @@ export function findCommand(command: string, path: string | undefined, cwd: stri
 }
 
 /** setsid in perl, with the same exit codes: macOS has perl and no setsid. */
-const PERL_SETSID = [
-  // without it perl complains about an unknown locale in the log of the job
-  'PERL_BADLANG=0',
-  '-e',
-  `delete $ENV{PERL_BADLANG}; use POSIX (); POSIX::setsid(); { no warnings; exec { $ARGV[0] } @ARGV }
-my $code = $! == 2 ? 127 : 126; print STDERR "setsid: failed to execute $ARGV[0]: $!\\n"; exit $code`,
-];
+const PERL_SETSID = `delete $ENV{PERL_BADLANG};
+use POSIX (); POSIX::setsid(); { no warnings; exec { $ARGV[0] } @ARGV }
+my $code = $! == 2 ? 127 : 126; print STDERR "setsid: failed to execute $ARGV[0]: $!\\n"; exit $code`;
 
 /** The words before a command that give it a new session; empty if neither setsid nor perl is installed. */
 export function newSession(): string[] {
   const setsid = findTool('setsid');
   if (setsid !== undefined) return [setsid];
   const perl = findTool('perl');
-  const [locale, ...words] = PERL_SETSID;
-  return perl === undefined ? [] : [requireTool('env'), locale!, perl, ...words];
+  // without PERL_BADLANG perl complains about an unknown locale in the log of the job
+  return perl === undefined ? [] : [requireTool('env'), 'PERL_BADLANG=0', perl, '-e', PERL_SETSID];
 }
 
 /**

@@ -57,7 +57,6 @@ function viewpointsWith(pids: number[], withOwn: boolean): Viewpoint[][] {
   return withOwn && !viewpoints.some(([first]) => first === 'self') ? [...viewpoints, ['self']] : viewpoints;
 }
 
-/** The tables of the first process that still exists. */
 function readFirst([first, ...others]: Viewpoint[]): string {
   return first === undefined ? '' : (readTcp(first) ?? readFirst(others));
 }
@@ -98,15 +97,13 @@ function parseAddress(hex: string): string {
 export const normalizeAddress = (address: string): string =>
   /^(0\.0\.0\.0|::|\*)$/.test(address) ? '*' : address;
 
-function parseListening(text: string): Map<string, Listening> {
-  const sockets = new Map<string, Listening>();
-  for (const line of text.split('\n')) {
-    const fields = line.trim().split(/\s+/);
-    const [address, port] = fields[1]?.split(':') ?? [];
-    if (fields[3] === LISTEN && address && port && fields[9])
-      sockets.set(fields[9], { port: Number.parseInt(port, 16), address: parseAddress(address) });
-  }
-  return sockets;
+/** The listening sockets in a table of the kernel. `port`: a pattern of ports as the table has them. */
+function parseListening(text: string, port = '[0-9A-F]{4}'): PortSocket[] {
+  const line = new RegExp(`^ *\\d+: ([0-9A-F]+):(${port}) \\S+ ${LISTEN}(?: +\\S+){5} +(\\d+)`, 'gm');
+  return [...text.matchAll(line)].map(([, address, hex, inode]) => ({
+    ...{ socket: inode!, port: Number.parseInt(hex!, 16) },
+    address: parseAddress(address!),
+  }));
 }
 
 /** Whether listeners can be found on this machine: without /proc that takes lsof. */
@@ -121,13 +118,7 @@ export interface PortSocket extends Listening {
 export function socketsOn(port: number, pids: number[], withOwn: boolean): PortSocket[] {
   if (!HAS_PROC) return lsof([`-iTCP:${port}`]);
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const line = new RegExp(`^ *\\d+: ([0-9A-F]+):${hex} \\S+ ${LISTEN}(?: +\\S+){5} +(\\d+)`, 'gm');
-  return viewpointsWith(pids, withOwn).flatMap((some) =>
-    [...readFirst(some).matchAll(line)].map(([, address, inode]) => ({
-      ...{ socket: inode!, port },
-      address: parseAddress(address!),
-    })),
-  );
+  return viewpointsWith(pids, withOwn).flatMap((some) => parseListening(readFirst(some), hex));
 }
 
 const socketsOf = (pid: number): string[] =>
@@ -144,9 +135,8 @@ export function processesWith(pids: number[], sockets: PortSocket[]): number[] {
 export function listeningOf(pids: number[]): Listening[] {
   if (pids.length === 0) return [];
   if (!HAS_PROC) return lsof(['-a', '-p', pids.join(','), '-iTCP']);
-  const listening = new Map(
-    viewpointsOf(pids).flatMap((viewpoints) => [...parseListening(readFirst(viewpoints))]),
-  );
+  const sockets = viewpointsOf(pids).flatMap((some) => parseListening(readFirst(some)));
+  const listening = new Map(sockets.map(({ socket, port, address }) => [socket, { port, address }]));
   return pids.flatMap((pid) => socketsOf(pid).flatMap((inode) => listening.get(inode) ?? []));
 }
 

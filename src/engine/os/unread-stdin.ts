@@ -8,7 +8,6 @@ import { ignoreSystemError } from '../../base/result.ts';
 import { HAS_PROC } from './process-identity.ts';
 import { findTool, runTool } from './programs.ts';
 
-/** Whether stdin is a file of which nothing was read, or a pipe with bytes in it. */
 export function hasUnreadStdin(): boolean {
   try {
     const stat = fstatSync(0);

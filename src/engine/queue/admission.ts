@@ -233,7 +233,7 @@ export async function advance(
       // a full disk: the job waits as before
       if (isSystemError(thrown)) return { ...rest('waiting', found), at: systemClock.now() + NO_ROOM_MS };
       giveUp(snapshot.home, candidate.spec, `unexpected error of bgjob: ${describeThrown(thrown)}`);
-      passed.add(candidate.entry.id);
+      passed.add(candidate.spec.id);
       continue;
     }
     if (admitted === 'full') {
@@ -241,8 +241,8 @@ export async function advance(
       await systemClock.sleep(POLL_MS * Math.random());
       continue;
     }
-    passed.add(candidate.entry.id);
-    if (admitted === 'busy') busy.add(candidate.entry.id);
+    passed.add(candidate.spec.id);
+    if (admitted === 'busy') busy.add(candidate.spec.id);
     if (admitted === 'busy') continue;
     snapshot.drop(candidate.file);
     if (admitted === 'failed')
@@ -278,7 +278,6 @@ export function needsQueueWaiter(
   return !isServed && snapshot.read().some(({ name }) => snapshot.isOurs(parseQueueEntry(name)!));
 }
 
-/** Moves a queue on, and starts a queue waiter if one is needed. */
 export async function attend(
   snapshot: QueueSnapshot,
   mover = moverFor(snapshot.home),

@@ -5,7 +5,7 @@
  */
 import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { getPriority } from 'node:os';
-import { namesIn, readRecord } from '../../base/fs/read-record.ts';
+import { namesIn, readText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { projectKey } from '../../job/home/job-index.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
@@ -14,10 +14,7 @@ import { thisHost } from '../os/process-identity.ts';
 
 type Sandbox = Pick<Placement, 'sandbox' | 'cgroup'>;
 
-const readSmall = (path: string): string => {
-  const stored = readRecord(path);
-  return stored.kind === 'text' ? stored.text.replace(/\0/g, '') : '';
-};
+const readSmall = (path: string): string => readText(path).replace(/\0/g, '');
 
 function linkText(path: string): string {
   try {
@@ -113,31 +110,32 @@ export function thisNamespaceKey(): string {
 const FIRST = /^(ipc:\[4026531839|uts:\[4026531838|user:\[4026531837|pid:\[4026531836)\]$/;
 
 /** The part of that key that survives a restart of the machine, when namespaces get other numbers. */
-export function stableNamespaceKey(): string {
+function stableNamespaceKey(): string {
   const first = namespaces().filter((name) => FIRST.test(name));
   return projectKey([process.geteuid!(), ...first, ...thisConfinement()].join('\n'));
 }
 
 /** The namespaces in which a schedule or trigger is added here, as its record keeps them. */
-export const thisAdded = (): Added => ({
+export const thisAdded = () => ({
   world: thisNamespaceKey(),
   place: stableNamespaceKey(),
   bootId: thisHost().bootId,
 });
 
-/** `place` is null in records of versions before 0.9. */
-interface Added {
+/**
+ * Whether a schedule or trigger that was added in these namespaces is started here. After a restart the
+ * numbers of namespaces are others: then the stable key counts. Records of versions before 0.9 have none
+ * (null); they are started by unconfined processes only.
+ */
+export function isInThisNamespace({
+  world,
+  place,
+  bootId,
+}: {
   world: string;
   place: string | null;
   bootId: string;
-}
-
-/**
- * Whether a schedule or trigger that was added in these namespaces is started here. After a restart the
- * numbers of namespaces are others: then the stable key counts. Records of versions before 0.9 have none;
- * they are started by unconfined processes only.
- */
-export function isInThisNamespace({ world, place, bootId }: Added): boolean {
+}): boolean {
   if (bootId === thisHost().bootId) return world === thisNamespaceKey();
   return place === null ? thisConfinement().length === 0 : place === stableNamespaceKey();
 }

@@ -4,7 +4,7 @@
  * rename: either all of it waits, or nothing.
  */
 import { closeSync, existsSync, renameSync, rmSync } from 'node:fs';
-import { withChecksum } from '../../base/checksum.ts';
+import { listWithChecksum, withChecksum } from '../../base/checksum.ts';
 import { attempt, createFile, removeQuietly, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import { admitNeeds, type Home } from '../../job/home/home.ts';
@@ -35,14 +35,12 @@ import {
   takeBack,
   writeParts,
 } from '../launch/launch.ts';
-import { environmentText } from '../launch/stored-environment.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { ioPriority } from '../os/io-priority.ts';
 import { findTool } from '../os/programs.ts';
 import { thisSandbox } from './confinement.ts';
 
-/** The draft of a job that waits, with the facts that only this process knows. */
 export type QueuedDraft = Draft & { placement: Placement };
 
 export type PlacementOptions = Pick<Placement, 'queue' | 'priority' | 'notBefore' | 'after'>;
@@ -80,7 +78,7 @@ async function addToQueue(home: Home, id: JobId, draft: QueuedDraft): Promise<Re
   try {
     writeParts(job, draft);
     writeSpec(job, specOf(job, id, draft));
-    writeAtomic(job.env, environmentText(environmentOf(draft, job)));
+    writeAtomic(job.env, listWithChecksum(environmentOf(draft, job)));
     syncDir(home.jobs);
     const named = title ? await takeName(home, title, id) : ok(undefined);
     if (named.ok) addEntry(home.queue(draft.placement.queue), entryName(id, draft.project, draft.placement));
@@ -120,7 +118,7 @@ export async function enqueueBatch(
     const first = ids[0]!;
     if (hidden === '') {
       hidden = hideBatch(queue, first);
-      writeAtomic(queue.environment(first), environmentText(jobEnvironment(process.env, drafts[0]!)));
+      writeAtomic(queue.environment(first), listWithChecksum(jobEnvironment(process.env, drafts[0]!)));
     }
     const own = { ...draft, placement: { ...draft.placement, batch: first } };
     const job = home.job(id);

@@ -5,7 +5,7 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { foundValue, readOwner, readSpec, readState } from '../../job/home/records.ts';
 import { unknownNeeds } from '../../job/needs.ts';
 import { type EntryFile, removeEntry } from '../../job/queue/queue-files.ts';
-import { judgeReadiness, parseQueueEntry, type QueueEntry } from '../../job/queue/queue-order.ts';
+import { judgeReadiness, parseQueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { startHook } from '../hooks/exit-hook.ts';
 import { type QueuedSpec, wasQueued } from '../launch/stored-environment.ts';
@@ -17,11 +17,9 @@ import { dismiss, hasStarted, readFates } from './queued-job.ts';
 
 export interface Candidate {
   file: EntryFile;
-  entry: QueueEntry;
   spec: QueuedSpec;
 }
 
-/** The result of one pass over the entries: the candidate, and for what the others wait. */
 export interface Scan {
   candidate?: Candidate;
   skipped: boolean;
@@ -45,10 +43,8 @@ export function findCandidate(
   older: OlderJob[],
 ): Scan {
   const { home } = snapshot;
-  const found: Scan = {
-    ...{ skipped: false, yields: false, ours: false, at: null },
-    ...{ after: new Set(), older: new Set() },
-  };
+  const none = { skipped: false, yields: false, ours: false, at: null };
+  const found: Scan = { ...none, after: new Set(), older: new Set() };
   const fate = readFates(home);
   const woken = new Map<string, boolean>();
   let left = free;
@@ -92,7 +88,7 @@ export function findCandidate(
         for (const id of unable) found.older.add(id);
         continue;
       }
-      return { ...found, ours: true, candidate: { file, entry, spec: own } };
+      return { ...found, ours: true, candidate: { file, spec: own } };
     }
     if (!snapshot.isOurs(entry)) continue;
     found.ours = true;

@@ -41,7 +41,6 @@ export type Waiting = WaitReason & { position: number | null };
 
 /** How many waiting jobs are few enough to read a record of each. */
 const FEW = 64;
-/** An id as it is written in the name of an entry. */
 const idText = (id: JobId): string => String(id).padStart(15, '0');
 
 export class QueueStatus {

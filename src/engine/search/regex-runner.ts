@@ -30,7 +30,6 @@ type Verdict = { found: (PatternMatch | null)[]; trouble?: Trouble } | 'closed';
 
 interface Ready {
   regexp: RegExp;
-  /** Null: any line may match. */
   literals: string[] | null;
   anyOf: RegExp | null;
   inlineLength: number;

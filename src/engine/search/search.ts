@@ -87,7 +87,6 @@ export class Search {
     return this.deliver();
   }
 
-  /** Takes the bytes of one window; returns where the next one begins. */
   private async take(bytes: Buffer, begin: number): Promise<number> {
     if (this.isDue()) await this.yieldNow();
     const start = this.at!;

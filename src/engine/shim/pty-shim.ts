@@ -33,7 +33,6 @@ export function leaderText({ columns, rows }: TerminalSize, record: string, runJ
   );
 }
 
-/** The words that become `script`; its leader runs the job. */
 export function ptyCommand(setsid: string[]): string {
   const leader = quote(`eval "$${LEADER_TEXT}"`);
   // the script of BSD takes the command as words, and returns its status without an option

@@ -15,7 +15,6 @@ import { readStatBody, withPreface } from './preface.ts';
 import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readMainStateBody } from './pty-shim.ts';
 import shimText from './shim.sh';
 
-/** The call that starts an adopter: the program that takes the place of a dead supervisor. */
 export interface AdopterCall {
   node: string;
   supervisor: string;

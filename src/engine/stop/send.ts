@@ -10,8 +10,7 @@ import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { foundValue, readOwner } from '../../job/home/records.ts';
-import type { JobId } from '../../job/spec.ts';
-import { isSendable } from '../../job/spec.ts';
+import { isSendable, type JobId } from '../../job/spec.ts';
 import type { LiveView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
 import { isAlive } from '../os/process-identity.ts';
@@ -31,10 +30,7 @@ export interface StdinInput {
   eof: boolean;
 }
 
-interface Sent {
-  lines: number;
-  bytes: number;
-}
+type Sent = { lines: number; bytes: number };
 type Why = Extract<Failure, { code: 'not-sent' }>['why'];
 
 /** Sends all of the input. Waits up to `giveUpMs` while the pipe is full or the job is not ready. */
@@ -56,8 +52,8 @@ export async function sendTo(
     }
     if (input.eof && spec.pty !== null) {
       // in the middle of a line the first one only ends the line
-      const isOpen =
-        input.lines.length > 0 && !/[\r\n]$/.test(input.lines.at(-1)!.toString('latin1').slice(-1));
+      const last = input.lines.at(-1);
+      const isOpen = last !== undefined && ![10, 13].includes(last.at(-1) ?? 0);
       const written = await sending.put(fd, { bytes: Buffer.from(isOpen ? '\x04\x04' : '\x04'), lines: 0 });
       if (!written.ok) return written;
     }
@@ -132,11 +128,8 @@ class Sending {
 
   private ended(halfBytes = 0): Result<never> {
     const view = observe(this.home, this.id);
-    return this.refuse(
-      'ended',
-      halfBytes,
-      view?.kind === 'ended' ? howEnded(view.status.outcome) : 'is gone',
-    );
+    const how = view?.kind === 'ended' ? howEnded(view.status.outcome) : 'is gone';
+    return this.refuse('ended', halfBytes, how);
   }
 
   /** Writes as much at once as fits; a longer line goes in pieces, and is cut if the time is over. */

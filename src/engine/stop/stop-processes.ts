@@ -30,7 +30,6 @@ interface StopTarget {
   isEndKnown(): boolean;
   /** Claims the first signal; returns the one that another process claimed before, if there is one. */
   claimFirst(first: Omit<FirstSignal, 'v'>): FirstSignal | undefined;
-  /** Called right before a signal is sent. */
   beforeSignal(signal: string): void;
   afterScan(): void;
 }

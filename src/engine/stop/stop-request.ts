@@ -18,8 +18,7 @@ import {
   readStops,
   requestStop,
 } from '../../job/home/records.ts';
-import type { JobId } from '../../job/spec.ts';
-import { hasHook } from '../../job/spec.ts';
+import { hasHook, type JobId } from '../../job/spec.ts';
 import type { FirstSignal, Stop } from '../../job/state.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';

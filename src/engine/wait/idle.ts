@@ -55,7 +55,6 @@ function silenceBefore(job: JobPaths, started: { wall: number; monotonic: number
   return silentMs < 0 ? 0 : Math.max(0, Math.min(silentMs, runningMs));
 }
 
-/** Waits until the job runs and has written nothing for `idleMs` milliseconds. */
 export async function waitIdle(
   home: Home,
   id: JobId,

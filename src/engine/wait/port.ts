@@ -14,7 +14,7 @@ import { observe } from '../observe/observe.ts';
 import { describeListener, portTaken, readSocketOwners } from '../observe/port-owner.ts';
 import { sinceTicksOf } from '../observe/process-tree.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
-import { isInTheWay, processesWith, readSocketCounts, socketsOn } from '../os/sockets.ts';
+import { isInTheWay, type PortSocket, processesWith, readSocketCounts, socketsOn } from '../os/sockets.ts';
 import type { ConditionMet, Report } from './condition.ts';
 
 const POLL_MS = HAS_PROC ? 25 : 250;
@@ -47,12 +47,11 @@ export async function waitPort(
   const begun = systemClock.monotonic();
   while (!abort.aborted) {
     const at = systemClock.monotonic();
-    const walkedMs = search.walkedMs;
-    const found = anyOwner ? await search.pollForAnyOwner() : await search.poll();
+    const { walkedMs } = search;
+    const found = await search.poll(anyOwner, at - begun > STARTED_MS ? LATER_WALK_MS : WALK_MS);
     if (found !== undefined) return found;
     const now = systemClock.monotonic();
     const factor = now - begun > SLOW_AFTER_MS ? SLOW_FACTOR : 1;
-    search.walkEveryMs = now - begun > STARTED_MS ? LATER_WALK_MS : WALK_MS;
     // walks have a pace of their own
     const pollMs = now - at - (search.walkedMs - walkedMs);
     await sleep(Math.max(POLL_MS * factor, pollMs * IDLE_PER_POLL), abort);
@@ -72,7 +71,6 @@ class PortSearch {
   private readonly report: Report;
   private members: number[] = [];
   private walkedAt = Number.NEGATIVE_INFINITY;
-  walkEveryMs = WALK_MS;
   /** The cost of all walks so far, milliseconds; below, of the last one. */
   walkedMs = 0;
   private lastWalkMs = 0;
@@ -99,7 +97,6 @@ class PortSearch {
     this.foreign.clear();
   }
 
-  /** Whether the tables may hold something new. */
   private isDue(withOwn: boolean): boolean {
     // read before the tables: a socket that listens after this changes the count for the next poll
     const counts = readSocketCounts(this.viewpoints(), withOwn);
@@ -108,11 +105,6 @@ class PortSearch {
     this.counts = counts;
     this.polledAt = now;
     return true;
-  }
-
-  private async walkIfDue(): Promise<void> {
-    const everyMs = Math.max(this.walkEveryMs, this.lastWalkMs * IDLE_PER_WALK);
-    if (systemClock.monotonic() - this.walkedAt >= everyMs) await this.walk();
   }
 
   /** The processes that show the job's network: before the job has any, its supervisor. */
@@ -124,13 +116,18 @@ class PortSearch {
     return [];
   }
 
-  async pollForAnyOwner(): Promise<Found> {
-    await this.walkIfDue();
-    if (!this.isDue(true)) return undefined;
-    const sockets = socketsOn(this.port, this.viewpoints(), true);
+  async poll(anyOwner: boolean, walkMs: number): Promise<Found> {
+    const everyMs = Math.max(walkMs, this.lastWalkMs * IDLE_PER_WALK);
+    if (systemClock.monotonic() - this.walkedAt >= everyMs) await this.walk();
+    if (!this.isDue(anyOwner)) return undefined;
+    const sockets = socketsOn(this.port, this.viewpoints(), anyOwner);
     if (sockets.length === 0) return undefined;
     const own = processesWith(this.members, sockets)[0];
     if (own !== undefined) return portMet(this.port, own);
+    return anyOwner ? this.judgeAny(sockets) : this.judge(sockets);
+  }
+
+  private async judgeAny(sockets: PortSocket[]): Promise<Found> {
     const usual = sockets.filter(isInTheWay);
     if (usual.length > 0) return portMet(this.port, (await readSocketOwners(usual))[0]?.pid);
     // a listener on one other address counts if it is younger than the job: another may have been there for
@@ -140,13 +137,7 @@ class PortSearch {
     return young && portMet(this.port, young.pid);
   }
 
-  async poll(): Promise<Found> {
-    await this.walkIfDue();
-    if (!this.isDue(false)) return undefined;
-    const sockets = socketsOn(this.port, this.viewpoints(), false);
-    if (sockets.length === 0) return undefined;
-    const known = processesWith(this.members, sockets)[0];
-    if (known !== undefined) return portMet(this.port, known);
+  private async judge(sockets: PortSocket[]): Promise<Found> {
     if (sockets.every(({ socket }) => this.foreign.has(socket))) return undefined;
     // the owners first, then the job's processes: a process born meanwhile is in both
     const owners = await readSocketOwners(sockets);

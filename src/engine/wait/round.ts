@@ -36,7 +36,6 @@ export interface RoundScope {
 
 export interface Round {
   scope: RoundScope;
-  /** Its jobs that exist, by id; live or ended. */
   views: JobView[];
   removed: Pick<RemovedFailure, 'id' | 'code' | 'by'>[];
   /** Jobs of this scope that a round of the project leaves out. */

@@ -102,7 +102,6 @@ function ask(url: URL, insecure: boolean, limitMs: number, abort: AbortSignal): 
   });
 }
 
-/** The target of a redirect, if it is to be followed. */
 function redirected(from: URL, answer: Answer | undefined, seen: Set<string>): URL | undefined {
   if (answer?.kind !== 'status' || ![301, 302, 303, 307, 308].includes(answer.status)) return undefined;
   const { location } = answer;
