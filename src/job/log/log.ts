@@ -209,16 +209,6 @@ export class Log {
     return { ...piece, bytes, from: piece.from + start, gone: trimmed + emptied, emptied };
   }
 
-  firstLines(lines: number, limitBytes: number): Piece {
-    const piece = this.read(0, limitBytes);
-    let end = 0;
-    for (let n = 0; n < lines && end < piece.bytes.length; n++) {
-      const newline = piece.bytes.indexOf(10, end);
-      end = newline === -1 ? piece.bytes.length : newline + 1;
-    }
-    return { ...piece, bytes: piece.bytes.subarray(0, end), to: piece.from + end };
-  }
-
   private recorded(): Trimming | null {
     const now = readTrimmed(this.job)[this.stream];
     // a record of the next attempt's log says nothing of this file

@@ -45,6 +45,7 @@ const served = (home: Home, { host, port }: Address): string[] =>
 const instanceKey = ({ host, port }: Address): string =>
   `${thisNamespaceKey()}p${port}h${host.replace(/[^0-9a-z]/g, 'x')}`;
 
+/** Returns whether the program must restart. */
 async function serve(home: Home, address: Address): Promise<boolean> {
   const rejections = new RejectionLog();
   const service = listenerOf(home, address);

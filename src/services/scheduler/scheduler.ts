@@ -15,6 +15,7 @@ import { isWanted, mustRestart, RESTART, startSuccessor, WakeFifo, waitForClaim 
 import { logLine } from '../service-log.ts';
 import { ScheduleRunner } from './schedule-runner.ts';
 
+/** Returns whether the program must restart. */
 async function runSchedules(home: Home): Promise<boolean> {
   const service = schedulerOf(home);
   const claim = await waitForClaim(home, home.schedules, thisNamespaceKey());

@@ -52,25 +52,6 @@ folderTest('the last lines, as somebody would cut them by hand', (dir) => {
   );
 });
 
-folderTest('the first lines', (dir) => {
-  fc.assert(
-    fc.property(amounts, ([text, lines, limit]) => {
-      const log = openText(dir, text);
-      try {
-        const piece = log.firstLines(lines, limit);
-        const wanted = linesOf(text).slice(0, lines).join('').slice(0, limit);
-        assert.deepEqual(
-          [piece.bytes.toString(), piece.from, piece.to, piece.size],
-          [wanted, 0, wanted.length, text.length],
-        );
-      } finally {
-        log.close();
-      }
-    }),
-    { numRuns: rounds(200, 500) },
-  );
-});
-
 folderTest('pieces put together are the log, byte for byte, also while it grows', (dir) => {
   const bytes = fc.uint8Array({ minLength: 0, maxLength: 300 });
   fc.assert(
