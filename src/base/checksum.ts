@@ -32,18 +32,18 @@ export function hasWrongChecksum(text: string): boolean {
 
 /** The last entry of a list. An older version takes it for one more environment variable. */
 const LIST_CHECKSUM = 'BGJOB_SUM=';
+const isEntry = (entry: string): boolean => !entry.startsWith(LIST_CHECKSUM);
+const lastEntry = (own: string[]): string => `${LIST_CHECKSUM}${checksum(JSON.stringify(own))}`;
 
 /** The text of a list of variables (`NAME=value`) with its checksum. */
 export function listWithChecksum(entries: string[]): string {
-  const own = entries.filter((entry) => !entry.startsWith(LIST_CHECKSUM));
-  return `${JSON.stringify([...own, `${LIST_CHECKSUM}${checksum(JSON.stringify(own))}`])}\n`;
+  const own = entries.filter(isEntry);
+  return `${JSON.stringify([...own, lastEntry(own)])}\n`;
 }
 
 /** The entries of such a list, without the checksum; undefined if that is wrong. */
 export function checkList(entries: string[]): string[] | undefined {
-  const own = entries.filter((entry) => !entry.startsWith(LIST_CHECKSUM));
+  const own = entries.filter(isEntry);
   const last = entries.at(-1);
-  const isWrong =
-    last?.startsWith(LIST_CHECKSUM) && last !== `${LIST_CHECKSUM}${checksum(JSON.stringify(own))}`;
-  return isWrong ? undefined : own;
+  return last?.startsWith(LIST_CHECKSUM) && last !== lastEntry(own) ? undefined : own;
 }

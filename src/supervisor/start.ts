@@ -37,7 +37,7 @@ export function startJob(supervision: Supervision): void {
   supervision.onEnded = () => finishAfterEnd(supervision);
   const why = whyUnable(supervision.spec);
   if (why !== null) {
-    supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why, code: EXIT.bgjob });
+    fail(supervision, why);
     return;
   }
   try {
@@ -57,7 +57,7 @@ export function startJob(supervision: Supervision): void {
     }
   } catch (thrown) {
     const { what = 'could not be prepared' } = thrown as { what?: string };
-    if (isSystemError(thrown)) fail(supervision, { what, code: EXIT.bgjob, errno: errnoOf(thrown) });
+    if (isSystemError(thrown)) fail(supervision, `${what} (${errnoOf(thrown)})`);
     // a shim runs: an adopter continues
     else if (supervision.status.phase !== 'starting') throw thrown;
     else {
@@ -84,11 +84,11 @@ function inheritedEnvironment(): Found<string[]> {
 /** A failure that `run` could not see coming: its reason goes into the log too. */
 function failWithNote(supervision: Supervision, why: string): void {
   addLogNote(supervision.job, `could not be started: ${why}`);
-  supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why, code: EXIT.bgjob });
+  fail(supervision, why);
 }
 
-function fail(supervision: Supervision, { what, code, errno }: Refusal): void {
-  supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why: `${what} (${errno})`, code });
+function fail(supervision: Supervision, why: string, code: number = EXIT.bgjob): void {
+  supervision.dispatch({ type: 'start-failed', at: systemClock.now(), why, code });
 }
 
 /**
@@ -119,14 +119,8 @@ function openToWrite(path: string): number {
   }
 }
 
-/** Something changed since the checks of `run`. */
-interface Refusal {
-  what: string;
-  code: number;
-  errno: string;
-}
-
-function refusalOf({ cwd, argv }: Spec): Refusal | undefined {
+/** Why the job cannot start: something changed since the checks of `run`. */
+function refusalOf({ cwd, argv }: Spec): { why: string; code: number } | undefined {
   const [program = ''] = argv;
   const checks: [path: string, what: string][] = [
     [cwd, `cannot enter ${cwd}`],
@@ -138,7 +132,7 @@ function refusalOf({ cwd, argv }: Spec): Refusal | undefined {
     } catch (thrown) {
       const errno = errnoOf(thrown);
       const code = path === cwd ? EXIT.bgjob : errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
-      return { what, code, errno };
+      return { why: `${what} (${errno})`, code };
     }
   }
   return undefined;
@@ -148,7 +142,7 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
   const { job, spec, attempt } = supervision;
   const refusal = refusalOf(spec);
   if (refusal) {
-    fail(supervision, refusal);
+    fail(supervision, refusal.why, refusal.code);
     return;
   }
   const inputFd = openInput(job, spec);
@@ -170,15 +164,13 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
     );
   } catch (thrown) {
     // spawn throws E2BIG and the like; errors of fork and exec come as an event
-    fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(thrown) });
+    fail(supervision, `could not be started (${errnoOf(thrown)})`);
     return;
   } finally {
     if (inputFd !== undefined) closeSync(inputFd);
   }
   if (child.pid === undefined) {
-    child.once('error', (error) => {
-      fail(supervision, { what: 'could not be started', code: EXIT.bgjob, errno: errnoOf(error) });
-    });
+    child.once('error', (error) => fail(supervision, `could not be started (${errnoOf(error)})`));
     return;
   }
   supervision.shimPid = child.pid;
