@@ -91,7 +91,7 @@ export function machinery(rig: Rig): Victim[] {
 /** A process that does what --on-exit says bears the title of a supervisor; in the place of `alive` it has nothing open. */
 function isHook(pid: number, command: string): boolean {
   try {
-    return command.startsWith('bgjob[') && fs.readlinkSync(`/proc/${pid}/fd/4`) === '/dev/null';
+    return /^bgjob\[\d+\]/.test(command) && fs.readlinkSync(`/proc/${pid}/fd/4`) === '/dev/null';
   } catch {
     return false;
   }

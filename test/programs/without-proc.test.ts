@@ -250,7 +250,7 @@ rigTest(
     const world = new Without(rig, ['lsof']);
     const { code, stderr } = await world.bgjob(['run', '--until-port', '3000', '--', 'sleep', '1000']);
     assert.equal(code, 125);
-    assert.match(stderr, /--until-port: without \/proc lsof tells who listens.*\n {2}hint: install lsof/);
+    assert.match(stderr, /--until-port needs lsof on a system without \/proc.*\n {2}hint: install lsof/);
     assert.equal((await world.bgjob(['ls', '--json'])).stdout, '');
   },
   { skip },
