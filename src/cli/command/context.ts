@@ -21,15 +21,13 @@ function isRealName(cwd: string): boolean {
 }
 
 export class Context {
-  readonly env: NodeJS.ProcessEnv;
-  readonly output: Output;
   private known: Here | undefined;
   private read: Result<Config> | undefined;
 
-  constructor(env: NodeJS.ProcessEnv, output: Output) {
-    this.env = env;
-    this.output = output;
-  }
+  constructor(
+    readonly env: NodeJS.ProcessEnv,
+    readonly output: Output,
+  ) {}
 
   /** The working directory; fails if it was removed. */
   cwd(): Result<string> {

@@ -57,11 +57,8 @@ function checkBatchCall({ options, words }: BatchInput): Result<void> {
 
 /** The programs that lines name. Each is searched for once. */
 class Programs {
-  private readonly frame: Frame;
   private readonly known = new Map<string, string | LineTrouble>();
-  constructor(frame: Frame) {
-    this.frame = frame;
-  }
+  constructor(private readonly frame: Frame) {}
   /** Its path, or why it cannot be run. */
   find(command: string): string | LineTrouble {
     const known = this.known.get(command);

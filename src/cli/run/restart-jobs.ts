@@ -135,12 +135,9 @@ async function restartOne(
   const may = await mayStart([view.id]);
   if (!may.ok) return may;
   const stopped: JobId[] = [];
-  const left =
-    view.kind === 'ended'
-      ? marked
-        ? countLeftovers(home, view, marked)
-        : (await processesOf(home, view)).length
-      : 1;
+  const leftovers = async (ended: EndedView): Promise<number> =>
+    marked ? countLeftovers(home, ended, marked) : (await processesOf(home, ended)).length;
+  const left = view.kind === 'ended' ? await leftovers(view) : 1;
   const cleared = left > 0 ? await stopOne(output, home, view, stopped, 'restart') : ok(undefined);
   if (!cleared.ok) return cleared;
   const placement = placementAgain(view.spec, renewed);

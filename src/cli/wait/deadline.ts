@@ -1,6 +1,4 @@
-/**
- * How long a call waits: until its deadline (75), or until a signal comes. The job notices neither.
- */
+/** How long a call waits: until its deadline (75), or until a signal comes. The job notices neither. */
 import { setMaxListeners } from 'node:events';
 import { callAfter, parseDuration } from '../../base/clock.ts';
 import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
@@ -9,7 +7,7 @@ import type { Context } from '../command/context.ts';
 import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
 import { badValue, LIKE } from '../messages/usage.ts';
 
-/** How long a call waits, milliseconds: its own option, else BGJOB_MAX_WAIT, else config.json; null: no limit. */
+/** Milliseconds: the option of the call, else BGJOB_MAX_WAIT, else config.json; null: no limit. */
 export function deadlineOf(context: Context, own: number | null): Result<number | null> {
   const text = context.env['BGJOB_MAX_WAIT'];
   if (own !== null) return ok(own);

@@ -60,10 +60,7 @@ const LEAST_MS = 1000;
 /** Remembers how many had ended at which time. */
 export class Progress {
   private readonly samples: { at: number; ended: number }[] = [];
-  private readonly verb: string;
-  constructor(verb: string) {
-    this.verb = verb;
-  }
+  constructor(private readonly verb: string) {}
 
   line(amounts: Amounts, columns: number): string {
     const at = systemClock.monotonic();

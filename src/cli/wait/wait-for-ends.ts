@@ -57,18 +57,16 @@ class Wait {
   private readonly lost: JobView[] = [];
   /** The exit of the end that ended the call: --any, --fail-fast. */
   decided: Exit | undefined;
-  private readonly output: Output;
-  private readonly home: Home;
-  private readonly plan: WaitPlan;
-  private readonly deadline: Deadline;
   /** Whether they are more than a person reads about one by one. */
   readonly isMany: boolean;
 
-  constructor(output: Output, home: Home, ids: JobId[], plan: WaitPlan, deadline: Deadline) {
-    this.output = output;
-    this.home = home;
-    this.plan = plan;
-    this.deadline = deadline;
+  constructor(
+    private readonly output: Output,
+    private readonly home: Home,
+    ids: JobId[],
+    private readonly plan: WaitPlan,
+    private readonly deadline: Deadline,
+  ) {
     this.exits = plan.exits ?? new Map();
     this.left = new Set(ids);
     this.isMany = ids.length > FEW || plan.isBatch === true;
