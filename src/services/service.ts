@@ -4,7 +4,7 @@
 import { Socket } from 'node:net';
 import { sleep, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
-import { readRecord } from '../base/fs/read-record.ts';
+import { readText } from '../base/fs/read-record.ts';
 import { recoverQueues } from '../engine/automation/recovery.ts';
 import { openServiceFifo, type ServiceJob, startService } from '../engine/automation/service-jobs.ts';
 import { observe } from '../engine/observe/observe.ts';
@@ -93,8 +93,7 @@ export async function startSuccessor(home: Home, service: ServiceJob): Promise<v
 
 /** The home is still the opened one, and the job of this process lives. If not, nothing may be started. */
 export function isWanted(home: Home): boolean {
-  const token = readRecord(`${home.path}/token`);
-  if (token.kind !== 'text' || token.text.trim() !== home.token) return false;
+  if (readText(`${home.path}/token`).trim() !== home.token) return false;
   const own = ownJob();
   return own === null || observe(home, own)?.kind === 'live';
 }

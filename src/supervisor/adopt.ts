@@ -13,7 +13,7 @@ import { filesAt, HAS_PROC, hasOpen } from '../engine/os/process-identity.ts';
 import type { AdopterCall } from '../engine/shim/shim.ts';
 import { readShim } from '../engine/shim/shim-record.ts';
 import type { JobPaths } from '../job/home/paths.ts';
-import { highestGeneration, readState } from '../job/home/records.ts';
+import { foundValue, highestGeneration, readState } from '../job/home/records.ts';
 import { isSendable } from '../job/spec.ts';
 import type { Status } from '../job/state.ts';
 import { finishAfterEnd } from './after-end.ts';
@@ -41,19 +41,19 @@ export function adopt(supervision: Supervision): void {
   supervision.watcherPid = findWatcher(supervision);
   supervision.startNextJob = () => startNextJob(supervision, true);
   supervision.onEnded = () => finishAfterEnd(supervision, () => endWatcher(supervision));
-  const state = readState(supervision.job);
+  const state = foundValue(readState(supervision.job));
   // the supervisor died after it put the job back into its queue, before it told the watcher
   if (isPutBack(supervision.job)) {
     supervision.endRequeued();
     return;
   }
-  const known: Status = state.kind === 'read' ? state.value.status : { phase: 'starting' };
+  const known: Status = state?.status ?? { phase: 'starting' };
   // the job was taken from its queue again, and that was not published yet
   const before: Status = known.phase === 'queued' ? { phase: 'starting' } : known;
   dequeue(supervision);
   if (isSendable(supervision.spec)) supervision.stdinFd = openStdinEnd(supervision.job);
   if (before.phase === 'starting') startedBefore(supervision);
-  else supervision.resume(before, state.kind === 'read' ? state.value : { stopped: 0, forced: 0 });
+  else supervision.resume(before, state ?? { stopped: 0, forced: 0 });
   supervision.readRequests();
   supervision.checkMain();
   // the dead supervisor may have been about to start the next job
@@ -63,9 +63,8 @@ export function adopt(supervision: Supervision): void {
 
 /** Whether a dead owner put the job back into its queue: a process that takes it again owns it first. */
 export function isPutBack(job: JobPaths): boolean {
-  const state = readState(job);
-  if (state.kind !== 'read' || state.value.status.phase !== 'queued') return false;
-  return state.value.generation >= highestGeneration(job);
+  const state = foundValue(readState(job));
+  return state?.status.phase === 'queued' && state.generation >= highestGeneration(job);
 }
 
 /** The supervisor died before it published the start. The record of the shim tells the start. */

@@ -19,6 +19,7 @@ import type { JobPaths } from '../job/home/paths.ts';
 import {
   claimOwner,
   type Found,
+  foundValue,
   highestGeneration,
   type Owner,
   readOwner,
@@ -93,9 +94,8 @@ function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
   const before = readOwner(job);
   // the number of an owner counts even if its record is damaged
   const generation = mode === '--adopt' ? highestGeneration(job) + 1 : Number(mode);
-  const state = readState(job);
   // each attempt has one more owner
-  const attempts = state.kind === 'read' ? state.value.attempt : 1;
+  const attempts = foundValue(readState(job))?.attempt ?? 1;
   // something kills every adopter, or every adopter crashes: slow down
   if (mode === '--adopt' && generation - attempts > 10) sleepSync(1000);
   const owner: Owner = { generation, identity: self };

@@ -11,6 +11,7 @@ import { markEnded } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import {
   claimOwner,
+  foundValue,
   highestGeneration,
   type Owner,
   readOwnerOf,
@@ -107,8 +108,8 @@ export class Publication {
   }
 
   private isWritten(job = this.job): boolean {
-    const owner = readOwnerOf(job, this.owner.generation);
-    return owner.kind === 'read' && isSame(owner.value.identity, this.owner.identity);
+    const owner = foundValue(readOwnerOf(job, this.owner.generation));
+    return owner !== undefined && isSame(owner.identity, this.owner.identity);
   }
 
   private publishLater(): void {

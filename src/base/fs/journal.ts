@@ -10,7 +10,7 @@ import { parseSchema, type Schema } from '../schema.ts';
 import { syncDir, writeAll } from './atomic-write.ts';
 import { requireDirectory } from './directories.ts';
 import { closing } from './open-file.ts';
-import { readRecord } from './read-record.ts';
+import { readText } from './read-record.ts';
 
 const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -34,12 +34,9 @@ export function appendEntry(path: string, entry: object): void {
 
 /** All entries that can be read, the oldest first. */
 export function readEntries<T>(path: string, schema: Schema<T>): T[] {
-  return [`${path}.1`, path].flatMap((one) => {
-    const stored = readRecord(one);
-    const lines = stored.kind === 'text' ? stored.text.split('\n') : [];
-    return lines.flatMap((line) => {
-      const parsed = line === '' ? undefined : parseSchema(schema, line);
-      return parsed?.ok ? [parsed.value] : [];
-    });
+  const lines = [`${path}.1`, path].flatMap((one) => readText(one).split('\n'));
+  return lines.flatMap((line) => {
+    const parsed = line === '' ? undefined : parseSchema(schema, line);
+    return parsed?.ok ? [parsed.value] : [];
   });
 }

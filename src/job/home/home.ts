@@ -22,7 +22,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { attempt, claim, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, makeParents } from '../../base/fs/directories.ts';
-import { namesIn, readRecord } from '../../base/fs/read-record.ts';
+import { namesIn, readRecord, readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import { fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
@@ -157,22 +157,21 @@ export function openHome(path: string, make: boolean): Result<Home | undefined> 
     if (!made.ok) return made;
     format = readRecord(join(path, 'format'));
   }
-  const token = readRecord(join(path, 'token'));
+  const token = readText(join(path, 'token'));
   const damaged = fail({ code: 'home-refused', home: path, trouble: 'damaged' });
   if (format.kind !== 'text' || !/^\d{1,9}\n$/.test(format.text)) return damaged;
   if (Number(format.text) > NEEDS_FORMAT)
     return fail({ code: 'home-newer', home: path, found: Number(format.text), known: NEEDS_FORMAT });
-  if (token.kind !== 'text' || !/^[0-9a-f]{32}\n$/.test(token.text)) return damaged;
+  if (!/^[0-9a-f]{32}\n$/.test(token)) return damaged;
   const rooms = inspectRooms(path, make);
   if (!rooms.ok) return rooms;
-  return ok(new Home(path, token.text.trim()));
+  return ok(new Home(path, token.trim()));
 }
 
 /** Durable on return. Throws system errors. */
 function raiseFormat(home: Home, least: number): void {
   const path = join(home.path, 'format');
-  const format = readRecord(path);
-  if (format.kind !== 'text' || Number(format.text) < least) writeShared(path, `${least}\n`);
+  if (Number(readText(path)) < least) writeShared(path, `${least}\n`);
 }
 
 /** Before the first queue: a build without queues would remove their jobs as lost. */

@@ -7,7 +7,7 @@ import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { removeQuietly, syncDir, touch, writeHint } from '../../base/fs/atomic-write.ts';
 import { makeDirectory, removeEmptyDirectory } from '../../base/fs/directories.ts';
 import { highestNumber } from '../../base/fs/generation-claim.ts';
-import { namesIn, readRecord } from '../../base/fs/read-record.ts';
+import { namesIn, readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf, succeeds } from '../../base/result.ts';
 import type { JobId } from '../spec.ts';
 import type { Home } from './home.ts';
@@ -60,8 +60,7 @@ const MOST_AHEAD = 1000;
 
 /** The id that was given last; undefined if there is no hint, or a damaged one. */
 function readHint(home: Home): JobId | undefined {
-  const hint = readRecord(home.seq);
-  const last = hint.kind === 'text' ? parseId(hint.text.trim()) : undefined;
+  const last = parseId(readText(home.seq).trim());
   if (last === undefined || existsSync(home.job(last).dir)) return last;
   return last <= highestId(home) + MOST_AHEAD ? last : undefined;
 }

@@ -11,7 +11,7 @@ import { fileAt } from '../../base/fs/file-id.ts';
 import { highestNumber, listNumbers } from '../../base/fs/generation-claim.ts';
 import { closing, openRegular } from '../../base/fs/open-file.ts';
 import { createBlank, hasOneName, writeReserved, writeReservedAsync } from '../../base/fs/preallocated.ts';
-import { readRecord } from '../../base/fs/read-record.ts';
+import { readRecord, readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf, ignoreSystemError, systemError } from '../../base/result.ts';
 import { parseSchema, type Schema } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
@@ -171,8 +171,7 @@ export function readLastCrash(job: JobPaths): Crash | undefined {
  * owner.
  */
 export function countFailedOwners(job: JobPaths): number {
-  const state = readState(job);
-  const published = state.kind === 'read' ? state.value.generation : 0;
+  const published = foundValue(readState(job))?.generation ?? 0;
   const crashed = new Set(listNumbers(job.dir, 'crash'));
   const owners = listNumbers(job.dir, 'owner').sort((a, b) => b - a);
   const sound = owners.findIndex((generation) => generation <= published && !crashed.has(generation));
@@ -194,8 +193,7 @@ const STATUS = /^(\d{1,3})\n(?:\1\n)? *$/;
 
 /** With its time; undefined if there is none yet. */
 export function readExit(job: JobPaths, attempt: number): { code: number; at: number } | undefined {
-  const stored = readRecord(job.exit(attempt));
-  const code = stored.kind === 'text' ? STATUS.exec(stored.text)?.[1] : undefined;
+  const code = STATUS.exec(readText(job.exit(attempt)))?.[1];
   if (code === undefined || Number(code) > 255) return undefined;
   // gc may have removed the job meanwhile
   const stat = statSync(job.exit(attempt), { throwIfNoEntry: false });
@@ -300,7 +298,6 @@ export function markSuperseded(job: JobPaths, by: JobId): void {
 }
 
 export function supersededBy(job: JobPaths): JobId | undefined {
-  const stored = readRecord(job.superseded);
-  const id = stored.kind === 'text' ? Number(stored.text.trim()) : 0;
+  const id = Number(readText(job.superseded).trim());
   return Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }

@@ -5,7 +5,7 @@
 import { dirname } from 'node:path';
 import { writeAtomic } from '../../base/fs/atomic-write.ts';
 import { makeDirectory, requireDirectory } from '../../base/fs/directories.ts';
-import { readRecord } from '../../base/fs/read-record.ts';
+import { readText } from '../../base/fs/read-record.ts';
 import type { JobPaths } from '../home/paths.ts';
 import type { Stream } from './log.ts';
 
@@ -22,8 +22,7 @@ export interface Cursor {
 }
 
 export function readCursor(job: JobPaths, stream: Stream, reader: string): Cursor | undefined {
-  const stored = readRecord(pathOf(job, stream, reader));
-  const found = stored.kind === 'text' ? /^(\d{1,15})(?: (\d{1,15}))?\n$/.exec(stored.text) : null;
+  const found = /^(\d{1,15})(?: (\d{1,15}))?\n$/.exec(readText(pathOf(job, stream, reader)));
   return found ? { at: Number(found[1]), floor: Number(found[2] ?? 0) } : undefined;
 }
 

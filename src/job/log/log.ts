@@ -12,7 +12,7 @@
 import { closeSync, existsSync, fstatSync } from 'node:fs';
 import { fileOf, isSameFile } from '../../base/fs/file-id.ts';
 import { openToRead } from '../../base/fs/open-file.ts';
-import { readAt, readRecord } from '../../base/fs/read-record.ts';
+import { readAt, readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import type { JobPaths, Stream } from '../home/paths.ts';
 import { countLines, startOfLastLines } from './last-lines.ts';
@@ -134,8 +134,7 @@ export class Log {
   }
 
   private readAttempt(): string {
-    const stored = existsSync(this.job.attemptStart) ? readRecord(this.job.attemptStart) : undefined;
-    return stored?.kind === 'text' ? stored.text : '';
+    return existsSync(this.job.attemptStart) ? readText(this.job.attemptStart) : '';
   }
 
   /** Whether a later attempt writes another file, because this one was moved away or removed. */

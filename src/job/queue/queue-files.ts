@@ -9,7 +9,7 @@ import { withChecksum } from '../../base/checksum.ts';
 import { removeQuietly, syncDir, touch, writeHint, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, makeOwnDirectory } from '../../base/fs/directories.ts';
 import { createExclusive } from '../../base/fs/open-file.ts';
-import { namesIn, readRecord } from '../../base/fs/read-record.ts';
+import { namesIn, readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import { admitQueues, type Home } from '../home/home.ts';
@@ -180,10 +180,7 @@ export function stampQueue(queue: QueuePaths): void {
   attemptQuietly(() => writeHint(queue.stamp, `${process.pid}.${process.hrtime.bigint()}\n`));
 }
 
-export function readStamp(queue: QueuePaths): string {
-  const stored = readRecord(queue.stamp);
-  return stored.kind === 'text' ? stored.text : '';
-}
+export const readStamp = (queue: QueuePaths): string => readText(queue.stamp);
 
 // ---- batches ---------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { forgetClaim, listClaimed, readEvents } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readSpec } from '../../job/home/records.ts';
+import { foundValue, readSpec } from '../../job/home/records.ts';
 import { judgeClaim, recordEvent } from './delivery.ts';
 
 const REMEMBERED_MS = 86_400_000;
@@ -21,11 +21,11 @@ export function settleClaims(home: Home, name: string): void {
     if (madeAt(paths.claim(key, generation)) < oldest) continue;
     const { started, job, by } = judgeClaim(home, name, key, generation);
     if (job === null || noted.has(job) || by === 'alive') continue;
-    const spec = readSpec(home.job(job), job);
-    const origin = spec.kind === 'read' ? spec.value.origin : null;
+    const spec = foundValue(readSpec(home.job(job), job));
+    const origin = spec?.origin;
     const delivery = origin?.kind === 'trigger' ? origin.delivery : null;
-    if (started && spec.kind === 'read')
-      recordEvent(home, name, { did: 'started', why: null, job, delivery }, spec.value.createdAt);
+    if (started && spec)
+      recordEvent(home, name, { did: 'started', why: null, job, delivery }, spec.createdAt);
     if (started) continue;
     forgetClaim(paths, key, generation);
     recordEvent(home, name, { did: 'failed', why: KILLED, job: null, delivery });

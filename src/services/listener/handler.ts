@@ -8,6 +8,7 @@ import { sourceStack } from '../../base/source-stack.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { type Address, listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
+import { foundValue } from '../../job/home/records.ts';
 import { isWanted } from '../service.ts';
 import { logLine } from '../service-log.ts';
 import { deliver } from './delivery.ts';
@@ -149,9 +150,8 @@ export function addedHosts(home: Home, { host, port }: Address): Set<string> {
   const hosts = new Set<string>();
   try {
     for (const name of listTriggers(home)) {
-      const read = readTrigger(home, name);
-      if (read.kind === 'read' && read.value.host === host && read.value.port === port)
-        for (const one of read.value.hosts) hosts.add(one);
+      const trigger = foundValue(readTrigger(home, name));
+      if (trigger?.host === host && trigger.port === port) for (const one of trigger.hosts) hosts.add(one);
     }
   } catch (thrown) {
     ignoreSystemError(thrown);

@@ -14,6 +14,7 @@ import { isInThisNamespace, thisNamespaceKey } from '../../engine/queue/confinem
 import { type Address, hostText, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { foundValue } from '../../job/home/records.ts';
 import {
   isWanted,
   mustRestart,
@@ -36,8 +37,7 @@ const PRUNE_MS = 3_600_000;
 
 const served = (home: Home, { host, port }: Address): string[] =>
   listTriggers(home).filter((name) => {
-    const read = readTrigger(home, name);
-    const trigger = read.kind === 'read' ? read.value : undefined;
+    const trigger = foundValue(readTrigger(home, name));
     return trigger?.host === host && trigger.port === port && isInThisNamespace(trigger);
   });
 
