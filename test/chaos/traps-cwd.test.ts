@@ -79,7 +79,7 @@ rigTest("the caller's directory is removed: every verb does what needs none", as
     ['path 1', 0, /\/jobs\/1\/out\/log\n$/],
     ['tail 1', 0, /^hello\n$/],
     ['tail 1 --grep h', 0, /hello\n$/],
-    ['wait 1 --until hello', 0, /^1 matched/],
+    ['wait 1 --until hello', 0, /^1 ready: it printed "hello"\n$/],
     ['wait 1 --timeout 1ms', 75, /^1 running/],
     [`run -w -C ${rig.project} -- pwd 2>&1`, 0, /\/project\n$/],
     ['gc', 0, /^removed 0 jobs/],

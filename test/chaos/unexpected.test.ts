@@ -9,36 +9,7 @@ import { test } from 'node:test';
 import { type Rig, withRig } from '../rig/rig.ts';
 import { TEST_MS, until } from '../rig/until.ts';
 import { withChanges } from './catching.ts';
-
-/** Which plant a job meets stands in its command. */
-const planted = (name: string, act = "throw new TypeError('planted')") =>
-  `if (supervision.spec.words.join(' ').includes('plant-${name}')) { ${act}; }`;
-const PLANTS = [
-  {
-    file: 'supervisor/start.ts',
-    from: '  try {\n    const environment = readEnvironment(supervision);',
-    to: `  ${planted('death', "process.kill(process.pid, 'SIGKILL'); for (;;);")}
-  try {
-    ${planted('start')}
-    const environment = readEnvironment(supervision);`,
-  },
-  {
-    file: 'supervisor/start.ts',
-    from: '  // a kill that came before this publication',
-    to: `  ${planted('timer', "setTimeout(() => { throw new TypeError('planted'); })")}
-  // a kill that came before this publication`,
-  },
-  {
-    file: 'supervisor/adopt.ts',
-    from: '  supervision.mayTake = false;',
-    to: `  supervision.mayTake = false;\n  ${planted('adopt')}`,
-  },
-  {
-    file: 'supervisor/after-end.ts',
-    from: '  // what was put back moves the queue on',
-    to: `  ${planted('leave')}\n  // what was put back moves the queue on`,
-  },
-];
+import { PLANTS } from './plants.ts';
 
 /** What is told of it: what was thrown, and where in our sources. */
 const PLANTED = /^TypeError: planted \(src\/supervisor\/(start|adopt|after-end)\.ts:\d+\)$/;

@@ -4,10 +4,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isRound, MUTANTS } from '../chaos/mutants.ts';
+import { PLANTS } from '../chaos/plants.ts';
 import { ROOT } from './rig.ts';
 
-test('the text that a mutant changes stands once in its file', () => {
-  const counts = MUTANTS.flatMap(({ changes }) =>
+test('the text that a mutant or a planted error changes stands once in its file', () => {
+  const counts = [...MUTANTS, { changes: PLANTS }].flatMap(({ changes }) =>
     changes.map(({ file, from }) => {
       const count = readFileSync(join(ROOT, 'src', file), 'utf8').split(from).length - 1;
       return { file, from, count };
