@@ -1,4 +1,4 @@
-/** Texts that are bundled into the program: the page for coding agents, the shell texts of the shim, the scripts for completion. */
+/** Texts that are bundled: the page for coding agents, the scripts of the shim, the completion scripts. */
 declare module '*.md' {
   const text: string;
   export default text;

@@ -44,7 +44,7 @@ export const TRIGGER_OPTIONS = {
   listen: {
     kind: 'text',
     value: 'ADDR[:PORT]',
-    text: 'the address for deliveries (default: 127.0.0.1, with the port of the other triggers, or a free one)',
+    text: 'the address for deliveries (default: 127.0.0.1, and the port of the other triggers or a free one)',
     group: 'With add',
   },
   header: {

@@ -284,7 +284,7 @@ function skillMessage({ path, trouble, again }: Of<'skill-refused'>): MessageAnd
     meanwhile: [`${file} was changed just now by somebody else; it stays so`, safe(again)],
     'damaged-block': [
       `${file} has half a bgjob block, or more than one; nothing was changed`,
-      'leave one line "<!-- bgjob:begin -->" and one "<!-- bgjob:end -->" below it, or neither; then try again',
+      'leave one line "<!-- bgjob:begin -->" and one "<!-- bgjob:end -->" below it, or neither; then again',
     ],
     outside: ({ real, base }) => [
       `${file} is ${safe(real)}, through a symbolic link out of ${safe(base)}; nothing was changed`,

@@ -176,7 +176,7 @@ class Scan {
     );
   }
 
-  /** JobName and open FIFO are easy to forge: unless it is booting, a supervisor must be on record as owner. */
+  /** Title and open FIFO are easy to forge: unless it is booting, a supervisor must be on record as owner. */
   private isSupervisor(stat: ProcessStat): boolean {
     if (supervisedJob(stat.pid) === undefined) return false;
     if (!HAS_PROC || this.nowTicks - stat.startTicks < BOOT_TICKS) return true;

@@ -1,7 +1,7 @@
 /**
  * Lists the jobs that have not ended, from the index alone. A job moves from an entry in its queue to an
  * admission, and on to a file in `live`; only a retry moves back, and its admission lasts until then. So a
- * job that moves meanwhile is seen in at least one. A caller that also reads the ended jobs does so afterwards.
+ * job that moves meanwhile is seen in at least one. A caller that also reads ended jobs does so afterwards.
  */
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
