@@ -46,7 +46,10 @@ rigTest(
       .replace(/^@reboot /, '')
       .replace(/ >.*$/s, '')
       .split(' ');
-    assert.equal(spawnSync(command[0]!, command.slice(1)).status, 0);
+    assert.equal(
+      spawnSync(command[0]!, command.slice(1), { env: { ...process.env, HOME: rig.dir } }).status,
+      0,
+    );
     const again = await within(rig, places, bgjob('cron', 'add', '--boot'));
     assert.deepEqual([again.code, again.stderr], [0, '(crontab: the @reboot line is there already)\n']);
     assert.equal(await list(), own + line);
