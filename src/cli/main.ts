@@ -4,7 +4,6 @@
  */
 import { version } from '../../package.json';
 import { sourceStack } from '../base/source-stack.ts';
-import { clipMiddle, safe, safeJson } from '../base/text/sanitize.ts';
 import { recoverAll } from '../engine/automation/recovery.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
 import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
@@ -15,26 +14,13 @@ import { foreignWord } from './command/encoding.ts';
 import { dieOf, interruptCode, interruptedBy } from './command/interrupt.ts';
 import { asksJson, parseWords } from './command/split-argv.ts';
 import { generalHelp, verbHelp } from './help/help.ts';
-import { messageOf } from './messages/failures.ts';
+import { printFailure } from './messages/failures.ts';
 import { bugText, internalError, notUtf8 } from './messages/usage.ts';
 import { AnswerLost, Output } from './output/output.ts';
 import { VERBS } from './verbs.ts';
 
-/** A word of 100 KB is not repeated in full; the longest path is, with the reason after it. */
-const LONGEST_MESSAGE = 5000;
-
-function printFailure(output: Output, failure: Failure): number {
-  const whole = messageOf(failure);
-  const message = clipMiddle(whole.message, LONGEST_MESSAGE);
-  const hint = whole.hint && clipMiddle(whole.hint, LONGEST_MESSAGE);
-  if (output.json) {
-    const error = { code: failure.code, message, hint: hint ?? null };
-    output.note(safeJson(JSON.stringify({ v: 1, error })));
-  } else {
-    // a message may repeat words that a script took from elsewhere: each line is made safe
-    const lines = message.split('\n').map(safe).join('\n');
-    output.error(failure.code === 'bad-lines' ? lines : safe(message), hint && safe(hint));
-  }
+function failWith(output: Output, failure: Failure): number {
+  printFailure(output, failure);
   return printExit(output, { code: exitCodeOfFailure(failure), by: 'bgjob' });
 }
 
@@ -97,12 +83,12 @@ async function command(argv: string[]): Promise<number> {
     const { unknownFirstWord } = require('./command/guess.ts') as typeof import('./command/guess.ts');
     // `bgjob --man frob`: the word that is no verb is the second
     const [word, ...rest] = name === '--man' ? [...words, '--help'] : [name!, ...words];
-    return printFailure(plain, unknownFirstWord(word!, rest, VERBS));
+    return failWith(plain, unknownFirstWord(word!, rest, VERBS));
   }
   const foreign = foreignWord(words);
-  if (foreign !== undefined) return printFailure(plain, notUtf8(verb.name, foreign));
+  if (foreign !== undefined) return failWith(plain, notUtf8(verb.name, foreign));
   const parsed = parseWords(verb, words);
-  if (!parsed.ok) return printFailure(plain, parsed.failure);
+  if (!parsed.ok) return failWith(plain, parsed.failure);
   if (parsed.value.help) {
     plain.line(verbHelp(verb));
     return 0;
@@ -112,9 +98,9 @@ async function command(argv: string[]): Promise<number> {
   const result: Result<Exit> = await verb.run(context, parsed.value);
   const home = context.home();
   if (home.ok && home.value) await recoverAll(home.value, verb.name === 'kill');
-  if (!result.ok) return printFailure(output, result.failure);
+  if (!result.ok) return failWith(output, result.failure);
   if (output.lost !== undefined)
-    return printFailure(output, { code: 'answer-lost', errno: output.lost, instead: 'stderr' });
+    return failWith(output, { code: 'answer-lost', errno: output.lost, instead: 'stderr' });
   return printExit(output, result.value);
 }
 
@@ -131,7 +117,7 @@ function end(code: number): void {
 command(process.argv.slice(2)).then(end, (thrown) => {
   const output = new Output(process.env, false);
   if (thrown instanceof AnswerLost)
-    return end(printFailure(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
+    return end(failWith(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
   output.note(bugText(sourceStack(thrown)));
-  end(printFailure(output, internalError()));
+  end(failWith(output, internalError()));
 });

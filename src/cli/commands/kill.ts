@@ -21,7 +21,7 @@ import {
   notASignal,
   serviceReturnsText,
 } from '../messages/control.ts';
-import { messageOf } from '../messages/failures.ts';
+import { printFailure } from '../messages/failures.ts';
 import { forcedNote, hiddenNote, jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 
@@ -179,7 +179,7 @@ export const kill = verb({
     const own = origins.find((origin) => origin?.kind === 'own');
     if (own && !output.json) output.note(serviceReturnsText(own.serves));
     const [failed, ...others] = results.filter((result) => !result.ok);
-    for (const { failure } of others) output.error(safe(messageOf(failure).message));
+    for (const { failure } of others) printFailure(output, failure, false);
     return failed ?? ok(SUCCESS);
   },
 });

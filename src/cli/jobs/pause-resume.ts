@@ -10,7 +10,7 @@ import { type JobView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { pauseResultText } from '../messages/control.ts';
-import { messageOf } from '../messages/failures.ts';
+import { printFailure } from '../messages/failures.ts';
 import { jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
 import { judgeable, selectAll } from './select.ts';
@@ -26,7 +26,7 @@ export async function pauseAll(context: Context, words: string[], verb: PauseVer
     selected.value.map((view) => pauseOne(output, opened.value!, view, verb)),
   );
   const [failed, ...others] = results.filter((result) => !result.ok);
-  for (const { failure } of others) output.error(safe(messageOf(failure).message));
+  for (const { failure } of others) printFailure(output, failure, false);
   return failed ?? ok(SUCCESS);
 }
 

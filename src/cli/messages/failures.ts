@@ -1,9 +1,10 @@
 /** The message of each failure: what happened, why, and a command to type next. */
 import { renderDuration } from '../../base/clock.ts';
 import { nearestWord } from '../../base/text/edit-distance.ts';
-import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import { clip, clipMiddle, plural, safe, safeJson } from '../../base/text/sanitize.ts';
 import type { BadLine, Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
+import type { Output } from '../output/output.ts';
 import { automationFailures } from './automation.ts';
 import { queueFailures } from './queue.ts';
 import { errnoText, type FailureTexts, type MessageAndHint, textFor } from './usage.ts';
@@ -148,6 +149,27 @@ export const messageFrom = ([message, hint]: MessageAndHint): Message => ({
   ...(hint !== undefined && { hint }),
 });
 export const messageOf = (failure: Failure): Message => messageFrom(messageAndHint(failure));
+
+/** A word of 100 KB is not repeated in full; the longest path is, with the reason after it. */
+const LONGEST_MESSAGE = 5000;
+
+/** Prints a failure on stderr. `withHint`: for people, too; one of many needs none. */
+export function printFailure(output: Output, failure: Failure, withHint = true): void {
+  const whole = messageOf(failure);
+  const message = clipMiddle(whole.message, LONGEST_MESSAGE);
+  const hint = whole.hint && clipMiddle(whole.hint, LONGEST_MESSAGE);
+  if (output.json) {
+    const error = { code: failure.code, message, hint: hint ?? null };
+    output.note(safeJson(JSON.stringify({ v: 1, error })));
+    return;
+  }
+  // a message may repeat words that a script took from elsewhere: each line is made safe
+  const lines = message.split('\n').map(safe).join('\n');
+  output.error(
+    failure.code === 'bad-lines' ? lines : safe(message),
+    withHint ? hint && safe(hint) : undefined,
+  );
+}
 
 export const lineHint = (line: string) => `as a shell line: bgjob run ${quoteWord(line)}`;
 

@@ -38,3 +38,16 @@ rigTest(
     assert.match(stderr, /the records of job 1 are unreadable: .*; nothing was done/);
   },
 );
+
+rigTest('several that cannot be stopped: with --json each failure is an object', async (rig) => {
+  rig.damaged = true;
+  const ids = [await rig.runOut(['--', 'true']), await rig.runOut(['--', 'true'])];
+  for (const id of ids)
+    for (const name of ['spec.json', 'state.json']) fs.writeFileSync(rig.file(id, name), '{');
+  const { stderr } = await rig.bgjob(['kill', '--json', ...ids.map(String)]);
+  const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('[bgjob] exit code'));
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).error.code),
+    ['unreadable', 'unreadable'],
+  );
+});
