@@ -1,4 +1,6 @@
-/** The house: imports go down only, folders do not need each other, and each thing has one place and one name. */
+/**
+ * The house: imports go down only, folders do not need each other, and each thing has one place and one name.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { builtinModules } from 'node:module';

@@ -6,7 +6,7 @@
 import * as is from '../base/schema.ts';
 import { identitySchema } from './identity.ts';
 
-/** The time from TERM to KILL where nobody says another, milliseconds. */
+/** The time from TERM to KILL, if no other is given, milliseconds. */
 export const DEFAULT_GRACE_MS = 5000;
 
 /** A positive whole number. Ids ascend and are never given twice. */

@@ -1,7 +1,7 @@
 /**
  * The next job of a queue, after the end of one. This process takes it itself. An adopter, which lives below
  * the shim of the dead supervisor, starts a fresh process instead, and so does a process whose program was
- * replaced by an update. The watcher of the ended job is told afterwards: if this process is killed before,
+ * replaced by an update. The watcher of the ended job is notified afterwards: if this process is killed before,
  * its adopter starts the next job.
  */
 import { closeSync } from 'node:fs';

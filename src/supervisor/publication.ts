@@ -42,7 +42,7 @@ export class Publication {
   }
 
   /**
-   * Writes the state. For a queued job, `running` is not flushed: no user is told of it, and after a power
+   * Writes the state. For a queued job, `running` is not flushed: no user sees it, and after a power
    * cut the job waits again. A job that is not queued would be lost without its record.
    */
   publish(facts: Facts): void {

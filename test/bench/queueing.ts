@@ -1,4 +1,7 @@
-/** Queues: a thousand jobs beside task-spooler and nq, ten thousand added at once, and what they cost while they wait. */
+/**
+ * Queues: a thousand jobs beside task-spooler and nq, ten thousand added at once, and what they cost while
+ * they wait.
+ */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { processesNaming } from '../rig/processes.ts';

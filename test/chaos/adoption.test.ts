@@ -1,4 +1,7 @@
-/** After the supervisor was killed its adopter does everything as before: limits, kill, leftovers, waking those who wait. */
+/**
+ * After the supervisor was killed its adopter does everything as before: limits, kill, leftovers, waking
+ * those who wait.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { isRunning, parentOf } from '../rig/processes.ts';
@@ -104,7 +107,8 @@ rigTest('--timeout counts from the start, whoever is in charge', async (rig) => 
   const puppet = await rig.puppet();
   const limitMs = longMs();
   const id = await runPuppet(rig, puppet, ['--timeout', `${limitMs}ms`]);
-  // what is left of the time is shorter than any other one of this test, and longer than it takes to see the job running
+  // what is left of the time is shorter than any other one of this test, and longer than it takes to see the
+  // job running
   await betweenOwners(rig, id, 2, () => startEarlier(rig, id, limitMs - 2000));
   const { durationMs, ...end } = (await rig.json(['wait', String(id)]))[0];
   assert.equal(end.state, 'timed-out');

@@ -1,5 +1,6 @@
 /**
- * `npm run chaos`: every part in full, and the table of what was done. It fails (1) with the first assertion that does not
+ * `npm run chaos`: every part in full, and the table of what was done. It fails (1) with the first assertion
+ * that does not
  * hold, and says with which seed.
  *
  *     npm run chaos [-- [--seed N] [--short] [NAME…]]      NAME: part of the name of what is to be run

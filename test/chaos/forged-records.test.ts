@@ -1,6 +1,8 @@
 /**
- * Records that name a process which is not the job's: a pid that was given again, a damaged file, a hostile one. Whatever
- * they say, nothing is signalled that the kernel does not show to be the job's; and `kill` does not say that no problems found.
+ * Records that name a process which is not the job's: a pid that was given again, a damaged file, a hostile
+ * one. Whatever
+ * they say, nothing is signalled that the kernel does not show to be the job's; and `kill` does not say that
+ * no problems found.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -154,7 +156,8 @@ for (const right of [false, true]) {
       assert.equal(code, right ? 125 : 0);
       if (right)
         assert.match(stderr, new RegExp(`it is not certain that process ${foreigner.pid} belongs to job`));
-      // a session that is led by a living main process cannot have been left: both records together prove nothing
+      // a session that is led by a living main process cannot have been left: both records together prove
+      // nothing
       const [shim, watcher] = fs.readFileSync(rig.file(id, 'shim'), 'utf8').split('\n');
       fs.writeFileSync(rig.file(id, 'shim'), `${shim}\n${watcher}\n${lineOf(foreigner)}\n`);
       assert.equal((await rig.bgjob(['kill', String(id)])).code, right ? 125 : 0);

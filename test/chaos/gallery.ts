@@ -1,4 +1,6 @@
-/** Looking at every job of a home through the program's own readers, and comparing with what was seen before. */
+/**
+ * Looking at every job of a home through the program's own readers, and comparing with what was seen before.
+ */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { cellsOf, listJobs, objectsOf } from '../../src/cli/jobs/job-rows.ts';
@@ -69,7 +71,8 @@ export class Gallery {
   }
 
   /**
-   * Every other job is what it was and is listed; references find their way, and what they find is harmless. `isForged`: a name may
+   * Every other job is what it was and is listed; references find their way, and what they find is harmless.
+   * `isForged`: a name may
    * be another project's now.
    */
   async checkOthers(damaged: number | undefined, isForged: boolean, pids: number[]): Promise<void> {

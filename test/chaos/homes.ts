@@ -1,6 +1,8 @@
 /**
- * A file of a home is damaged while jobs wait in a queue of it: what waits to be started, how many may, what was answered, hints. Then the
- * queue goes on. No command hangs or crashes, nobody is started again and again, every other job runs, and no process is left.
+ * A file of a home is damaged while jobs wait in a queue of it: what waits to be started, how many may, what
+ * was answered, hints. Then the
+ * queue goes on. No command hangs or crashes, nobody is started again and again, every other job runs, and no
+ * process is left.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -1,4 +1,6 @@
-/** The limit of a log holds whoever was killed, also in the midst of a cut, and where no hole can be punched. */
+/**
+ * The limit of a log holds whoever was killed, also in the midst of a cut, and where no hole can be punched.
+ */
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

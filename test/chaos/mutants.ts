@@ -1,6 +1,8 @@
 /**
- * Mutants: faults that a maintainer could make, each one a small change of the sources. Each is caught by a test that is named here:
- * by a test of `npm test` or `npm run test:all`, or by a round of the crash matrix. `npm run chaos mutants` proves it for all of them.
+ * Mutants: faults that a maintainer could make, each one a small change of the sources. Each is caught by a
+ * test that is named here:
+ * by a test of `npm test` or `npm run test:all`, or by a round of the crash matrix. `npm run chaos mutants`
+ * proves it for all of them.
  */
 import type { Point } from './stopper.ts';
 import { assertWhole, type Promised } from './truth.ts';
@@ -18,7 +20,10 @@ export interface NamedTest {
   test: string;
   /** A part of its name that no other test of the file has. */
   name: RegExp;
-  /** A program that it needs beyond bash, coreutils, util-linux, git and Node: then it is a test of `npm run test:all`. */
+  /**
+   * A program that it needs beyond bash, coreutils, util-linux, git and Node: then it is a test of `npm run
+   * test:all`.
+   */
   needs?: string;
 }
 

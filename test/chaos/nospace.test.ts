@@ -1,4 +1,7 @@
-/** While the disk is full: what runs keeps its code, its limits and its owner, and can be stopped, read and removed. */
+/**
+ * While the disk is full: what runs keeps its code, its limits and its owner, and can be stopped, read and
+ * removed.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import {

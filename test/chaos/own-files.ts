@@ -1,7 +1,10 @@
 /**
- * A job that empties, cuts, moves, replaces or removes its log and the other files of its directory, at random, while it is followed, read
- * and waited for, and while its supervisors are killed. Nothing hangs. The offsets that a reader is told never go back, and a reader
- * that had the log open sees the last line. The outcome is the true one, or, where its records were harmed, unknown: never another.
+ * A job that empties, cuts, moves, replaces or removes its log and the other files of its directory, at
+ * random, while it is followed, read
+ * and waited for, and while its supervisors are killed. Nothing hangs. The offsets that a reader is told
+ * never go back, and a reader
+ * that had the log open sees the last line. The outcome is the true one, or, where its records were harmed,
+ * unknown: never another.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -195,7 +198,7 @@ class Scene {
     return `${from}-${to}`;
   }
 
-  /** Nothing hangs or crashes, nobody reads what is not the job's. */
+  /** Nothing hangs or crashes, and no reader sees bytes that are not the job's. */
   check(what: string, { code, stdout, stderr }: Answer): void {
     assert.notEqual(code, 137, `${what} hangs`);
     assert.doesNotMatch(stderr, /bug in bgjob|^ +at |node:internal|Error:/m, what);
@@ -232,7 +235,7 @@ async function suffer(rig: Rig, chance: Chance, options: string[], isGentle: boo
     ];
     for (const { child } of [follower, waiters[0]!])
       await until(
-        // one that only looks at it in passing does not wait yet
+        // a process that only checks it in passing does not wait yet
         () =>
           sleepsOn(child.pid!, rig.file(id, 'alive')) &&
           openFiles(child.pid!).includes(rig.file(id, 'out/log')),

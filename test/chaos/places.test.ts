@@ -1,5 +1,6 @@
 /**
- * The real program in other worlds of the same machine: after a restart (another boot id), beside a container that shares the home
+ * The real program in other worlds of the same machine: after a restart (another boot id), beside a container
+ * that shares the home
  * (another pid namespace), and where the pids of a dead job were given to strangers.
  */
 import assert from 'node:assert/strict';

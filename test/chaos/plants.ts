@@ -1,4 +1,4 @@
-/** Errors that nobody expects, planted into the supervisor: a job whose command names one meets it. */
+/** Unexpected errors, planted into the supervisor. A job runs into the error that its command names. */
 import type { Change } from './mutants.ts';
 
 /** Which plant a job meets stands in its command. */

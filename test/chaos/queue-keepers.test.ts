@@ -1,4 +1,7 @@
-/** What no end in the queue itself moves on: a time, a job of another queue or of none. A keeper stays for that, whoever kills it. */
+/**
+ * What no end in the queue itself moves on: a time, a job of another queue or of none. A keeper stays for
+ * that, whoever kills it.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +14,10 @@ import { assertIdle, Book, machinery, setSlots, type Victim } from './queues.ts'
 /** The keepers and the shells that start them again. */
 const keepersOf = (rig: Rig): Victim[] => machinery(rig).filter(({ role }) => role === 'keeper');
 
-/** The process that has the claim, once there is one below its shell. Others that came at once may still be about to leave. */
+/**
+ * The process that has the claim, once there is one below its shell. Others that came at once may still be
+ * about to leave.
+ */
 async function untilKept(rig: Rig, but = 0): Promise<{ shell: number; keeper: number }> {
   const findKeeper = (): number | undefined => {
     const pids = keepersOf(rig).map(({ pid }) => pid);
@@ -55,7 +61,10 @@ const notBefore = async (rig: Rig, id: number, ms: number): Promise<void> => {
   assert.ok(waited > ms - 500, `job ${id} waited ${waited} ms`);
 };
 
-/** A job whose time does not come in this test: for it somebody keeps, all the time, because there are slots enough. */
+/**
+ * A job whose time does not come in this test: for it somebody keeps, all the time, because there are slots
+ * enough.
+ */
 async function addLate(rig: Rig, book: Book, words = ['-Q', 'q']): Promise<number> {
   if (words.length > 0) await setSlots(rig, 'q', 20);
   return rig.run([...words, '--delay', '1h', '--', ...book.command()]);

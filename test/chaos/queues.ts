@@ -1,6 +1,8 @@
 /**
- * What the tests about queues share: jobs that write down themselves when they run, the processes that may be killed, and what has
- * to be true when a queue is empty. What ran, and beside what, is known from the jobs, not from the program that is judged.
+ * What the tests about queues share: jobs that write down themselves when they run, the processes that may be
+ * killed, and what has
+ * to be true when a queue is empty. What ran, and beside what, is known from the jobs, not from the program
+ * that is judged.
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
@@ -12,7 +14,10 @@ import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { calledSeldom, isLive, pass, stampOf } from './death.ts';
 
-/** The book in which jobs write their starts and ends, one line each, appended: its order is the order of events. */
+/**
+ * The book in which jobs write their starts and ends, one line each, appended: its order is the order of
+ * events.
+ */
 export class Book {
   private readonly path: string;
   private readonly script: string;
@@ -38,7 +43,9 @@ export class Book {
   get ends(): number[] {
     return this.read().flatMap(({ kind, id }) => (kind === 'e' ? [id] : []));
   }
-  /** How many ran at once at most; `counts`: those that are not counted are over for bgjob before they end. */
+  /**
+   * How many ran at once at most; `counts`: those that are not counted are over for bgjob before they end.
+   */
   most(counts: (id: number) => boolean = () => true): number {
     const running: number[] = [];
     let most = 0;
@@ -67,7 +74,10 @@ export interface Victim {
   id: number | undefined;
 }
 
-/** The processes of bgjob itself in this rig; those of jobs are not among them, and none that is about to become one. */
+/**
+ * The processes of bgjob itself in this rig; those of jobs are not among them, and none that is about to
+ * become one.
+ */
 export function machinery(rig: Rig): Victim[] {
   const found = processesNaming(rig.dir);
   const shims = new Set(found.filter(({ command }) => command.includes('BGJOB_ENV_S')).map(({ pid }) => pid));
@@ -88,7 +98,10 @@ export function machinery(rig: Rig): Victim[] {
   });
 }
 
-/** A process that does what --on-exit says bears the title of a supervisor; in the place of `alive` it has nothing open. */
+/**
+ * A process that does what --on-exit says bears the title of a supervisor; in the place of `alive` it has
+ * nothing open.
+ */
 function isHook(pid: number, command: string): boolean {
   try {
     return /^bgjob\[\d+\]/.test(command) && fs.readlinkSync(`/proc/${pid}/fd/4`) === '/dev/null';
@@ -116,7 +129,10 @@ export function slain(pid: number): boolean {
 
 /** So many at most. */
 const MOST_KILLS = 80;
-/** So many for each start and end of a job, and before the first one: on a slow machine others would be killed faster than they start. */
+/**
+ * So many for each start and end of a job, and before the first one: on a slow machine others would be killed
+ * faster than they start.
+ */
 const KILLS_EACH = 2;
 
 /** Kills one process of the machinery every now and then, as long as `goesOn`; returns who was killed. */
@@ -135,8 +151,8 @@ export async function killAtRandom(
     const all = machinery(rig);
     const victims = all.filter(({ role }) => roles.includes(role));
     const victim = victims[Math.floor(chance() * victims.length)];
-    // whoever forks just now has a child that looks like itself: what is killed may have been about to be a shim. The two may bear
-    // the numbers of different jobs: one takes the next of its queue
+    // A process that is just forking has a child that looks like itself. The killed one may have been about
+    // to become a shim. The two may have numbers of different jobs: a fork takes the next job of its queue.
     const parent = victim && all.find(({ pid }) => pid === parentOf(victim.pid));
     const isFork = victim?.role === 'owner' && parent?.role === 'owner';
     if (!victim || (isFork && !roles.includes('shim')) || !slain(victim.pid)) continue;
@@ -153,7 +169,9 @@ export function isGivenUp(job: any, killed: Victim[]): boolean {
   return true;
 }
 
-/** All of them when they have ended; a command moves the queues on meanwhile, as the next one of a user would. */
+/**
+ * All of them when they have ended; a command moves the queues on meanwhile, as the next one of a user would.
+ */
 export async function untilEnded(rig: Rig, ids: number[]): Promise<any[]> {
   // what waits is moved on by the command also where nothing changes any more
   const homes = ['live', 'ended', 'queues'].map((name) => join(rig.home, name));
@@ -188,7 +206,8 @@ export async function assertIdle(rig: Rig): Promise<void> {
     const rest = fs.readdirSync(join(queues, name)).filter((file) => /^(env|batch|new)\./.test(file));
     assert.deepEqual(rest, [], `files of ${name}`);
   }
-  // that of a job that nobody ended is left to gc; one whose launcher was killed before it was in the queue is starting, for others
+  // that of a job that nobody ended is left to gc; one whose launcher was killed before it was in the queue
+  // is starting, for others
   for (const { id, state } of await rig.json(['ls', '-a', '-n', '100000']))
     if (state !== 'lost' && state !== 'starting')
       assert.equal(fs.existsSync(rig.file(id, 'env.json')), false, `environment of ${id}, ${state}`);

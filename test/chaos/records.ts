@@ -1,6 +1,8 @@
 /**
- * Every truncation and thousands of mutations of every record of a home with jobs of all kinds. A damaged record either reads as
- * it was or is told to be unreadable; nobody crashes, hangs or signals anything, and every other job is what it was.
+ * Every truncation and thousands of mutations of every record of a home with jobs of all kinds. A damaged
+ * record either reads as
+ * it was or is told to be unreadable; nobody crashes, hangs or signals anything, and every other job is what
+ * it was.
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
@@ -164,7 +166,9 @@ async function check(
   }
 }
 
-/** A live job goes on whatever was done to its records, and keeps its end; also where they are damaged now. */
+/**
+ * A live job goes on whatever was done to its records, and keeps its end; also where they are damaged now.
+ */
 async function endSpecimens(rig: Rig, { live }: Specimens): Promise<void> {
   for (const { id, puppet } of live) {
     fs.writeFileSync(rig.file(id, 'state.json'), 'damaged');

@@ -1,5 +1,6 @@
 /**
- * Schedules when something goes wrong: their scheduler is killed at random, its clock jumps, the home goes, the machine restarts. No time
+ * Schedules when something goes wrong: their scheduler is killed at random, its clock jumps, the home goes,
+ * the machine restarts. No time
  * is started twice, and each is accounted for.
  */
 import assert from 'node:assert/strict';
@@ -14,7 +15,10 @@ import { assertEachSecondTold, eventsOf, startedBy, untilEvents } from '../rig/s
 import { until } from '../rig/until.ts';
 import { isLive, pass, readJson, seededChance, slay } from './death.ts';
 
-/** The processes of schedulers: shim, watcher, the shell that starts it again (which are shells), and the program itself. */
+/**
+ * The processes of schedulers: shim, watcher, the shell that starts it again (which are shells), and the
+ * program itself.
+ */
 const schedulers = (rig: Rig): { pid: number; isShell: boolean }[] =>
   processesNaming(rig.dir)
     .filter(({ command }) => command.includes('--schedules') || command.startsWith('bgjob[scheduler]'))

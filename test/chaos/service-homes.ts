@@ -1,7 +1,10 @@
 /**
- * What schedules and triggers have on the disk is damaged after all processes were killed: a record, a journal, a claim, what was told,
- * the payload of a job. Then the home is used again. No command hangs or crashes, the other schedule and the other trigger go on,
- * no service is started again and again, and none is left. Compiled code that is damaged or of others changes nothing at all.
+ * What schedules and triggers have on the disk is damaged after all processes were killed: a record, a
+ * journal, a claim, what was told,
+ * the payload of a job. Then the home is used again. No command hangs or crashes, the other schedule and the
+ * other trigger go on,
+ * no service is started again and again, and none is left. Compiled code that is damaged or of others changes
+ * nothing at all.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -27,7 +30,7 @@ const pick = <T>(chance: Chance, from: readonly T[]): T => from[Math.floor(chanc
 
 const isIn = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
-/** Two schedules and two triggers that have done something, and nobody who serves them. */
+/** Two schedules and two triggers with a history. Scheduler and listener do not run. */
 async function makeModel(rig: Rig): Promise<{ files: string[]; triggers: Record<string, Added> }> {
   for (const name of ['one', 'two'])
     assert.equal((await rig.bgjob(['cron', 'add', '0 0 1 1 *', '-n', name, '--', 'true'])).code, 0);

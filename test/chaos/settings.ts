@@ -1,4 +1,7 @@
-/** In which settings processes of bgjob are killed at their calls: what is traced, what was killed before, and how it is judged. */
+/**
+ * In which settings processes of bgjob are killed at their calls: what is traced, what was killed before, and
+ * how it is judged.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +23,10 @@ export class Lane {
   code(): number {
     return 1 + Math.floor(this.chance() * 120);
   }
-  /** After a round that failed: whatever runs is ended, and the next one is in a home that this one has not spoilt. */
+  /**
+   * After a round that failed: whatever runs is ended, and the next one is in a home that this one has not
+   * spoilt.
+   */
   renew(): void {
     this.rig.killAll();
     this.rig.home = join(fs.mkdtempSync(join(this.rig.dir, 'next-')), 'home');
@@ -91,7 +97,10 @@ export function launching(
   };
 }
 
-/** A job whose handler of TERM runs a program of its own: nobody signals that, however often who stops the job is replaced. */
+/**
+ * A job whose handler of TERM runs a program of its own: nobody signals that, however often who stops the job
+ * is replaced.
+ */
 const cleaningUp =
   (words: string[]): Setting['round'] =>
   async (lane, plan) => {

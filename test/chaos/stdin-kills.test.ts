@@ -1,4 +1,7 @@
-/** A held stdin and a terminal when what stands around the job is killed: nothing is lost, and nothing is left. */
+/**
+ * A held stdin and a terminal when what stands around the job is killed: nothing is lost, and nothing is
+ * left.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';

@@ -1,4 +1,7 @@
-/** A working directory that is removed: the job's, before it starts, while it runs, when it is adopted; and the caller's. */
+/**
+ * A working directory that is removed: the job's, before it starts, while it runs, when it is adopted; and
+ * the caller's.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';

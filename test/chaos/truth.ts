@@ -1,6 +1,8 @@
 /**
- * What has to be true of a job after anything was killed. What really happened is known from the job itself, which writes
- * files outside the home as its first and last act, and from what the shim wrote down: not from the program that is judged.
+ * What has to be true of a job after anything was killed. What really happened is known from the job itself,
+ * which writes
+ * files outside the home as its first and last act, and from what the shim wrote down: not from the program
+ * that is judged.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as fs from 'node:fs';
@@ -111,12 +113,18 @@ function writtenCode(rig: Rig, id: number, attempt: number): number | undefined 
   return /^\d{1,3}\n/.test(text) ? Number.parseInt(text, 10) : undefined;
 }
 
-/** After this long without an end nothing goes on any more, milliseconds. It ends a hang, and says nothing about speed. */
+/**
+ * After this long without an end nothing goes on any more, milliseconds. It ends a hang, and says nothing
+ * about speed.
+ */
 const GIVE_UP_MS = 60_000;
 const patience = new AsyncLocalStorage<number>();
 const giveUpMs = (): number => patience.getStore() ?? GIVE_UP_MS;
 
-/** Judges a program that is expected to hang: it is not waited for as long as for one that is expected to go on. */
+/**
+ * Judges a program that is expected to hang: it is not waited for as long as for one that is expected to go
+ * on.
+ */
 export const impatiently = <T>(body: () => Promise<T>): Promise<T> => patience.run(10_000, body);
 
 const LIVE = ['running', 'stopping'];
@@ -139,7 +147,8 @@ function assertStarts(witness: Witness, most: number): void {
 }
 
 /**
- * Judges a job when everything that can go on has gone on. Returns how it ended; `unborn`: its launcher was killed before it
+ * Judges a job when everything that can go on has gone on. Returns how it ended; `unborn`: its launcher was
+ * killed before it
  * was a job. `cut off`: as that, but its spec stands; it counts as starting for 30 s.
  */
 export async function assertTrue(rig: Rig, witness: Witness, harm: Harm): Promise<string> {

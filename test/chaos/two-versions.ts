@@ -1,7 +1,10 @@
 /**
- * An old and a new bgjob share a home: each adds jobs to the same queue, lists them and stops them, while supervisors of both are killed.
- * Each job runs once, with the options that it was given, and has its true code. Both programs read the list, until the first job that
- * an old supervisor could not start as it is meant: from then on the old program refuses the home in its own words.
+ * An old and a new bgjob share a home: each adds jobs to the same queue, lists them and stops them, while
+ * supervisors of both are killed.
+ * Each job runs once, with the options that it was given, and has its true code. Both programs read the list,
+ * until the first job that
+ * an old supervisor could not start as it is meant: from then on the old program refuses the home in its own
+ * words.
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
@@ -216,7 +219,7 @@ async function share(rig: Rig, program: string, { whole, chance }: Round, isNeed
 const isIn = (rig: Rig, id: number, queue: string): boolean =>
   JSON.parse(fs.readFileSync(rig.file(id, 'spec.json'), 'utf8')).placement?.queue === queue;
 
-/** A job of no queue whose supervisor was killed before it started the job: nobody else starts it. */
+/** A job of no queue whose supervisor was killed before it started the job: no other process starts it. */
 const isUnborn = ({ queue, state, reason }: any): boolean =>
   queue === null && state === 'lost' && reason === 'its supervisor was killed before it started the job';
 

@@ -1,5 +1,6 @@
 /**
- * Errors of a supervisor that nobody expected, planted into a program that is built for this: the job ends with the reason, or goes on
+ * Errors of a supervisor that nobody expected, planted into a program that is built for this: the job ends
+ * with the reason, or goes on
  * without its limits; never a loop, and the other jobs of the queue run.
  */
 import assert from 'node:assert/strict';
@@ -11,7 +12,7 @@ import { TEST_MS, until } from '../rig/until.ts';
 import { withChanges } from './catching.ts';
 import { PLANTS } from './plants.ts';
 
-/** What is told of it: what was thrown, and where in our sources. */
+/** The reported error: what was thrown, and where in our sources. */
 const PLANTED = /^TypeError: planted \(src\/supervisor\/(start|adopt|after-end)\.ts:\d+\)$/;
 
 const owners = (rig: Rig, id: number): number =>

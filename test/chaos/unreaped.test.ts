@@ -1,5 +1,6 @@
 /**
- * A machine whose pid 1 does not reap (many containers): a killed supervisor stays in the process table as a zombie. It
+ * A machine whose pid 1 does not reap (many containers): a killed supervisor stays in the process table as a
+ * zombie. It
  * must not count as alive. Made with a pid namespace of its own, in which pid 1 only sleeps.
  */
 import assert from 'node:assert/strict';

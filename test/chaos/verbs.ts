@@ -1,4 +1,7 @@
-/** The built program beside a damaged record: every verb answers in time, with a code of its table, and never with a stack trace. */
+/**
+ * The built program beside a damaged record: every verb answers in time, with a code of its table, and never
+ * with a stack trace.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -67,7 +70,10 @@ export async function callVerbs(
   return calls;
 }
 
-/** Damages one job in a copy of the home, and has everything that ended removed: the damaged one stays, every byte of it. */
+/**
+ * Damages one job in a copy of the home, and has everything that ended removed: the damaged one stays, every
+ * byte of it.
+ */
 export async function sweepDamaged(
   rig: Rig,
   targets: Target[],

@@ -235,7 +235,8 @@ rigTest(
       [2, 'term', 'exited', 0, null, 1],
       [1, 'both', 'exited', 2, null, 1],
     ];
-    // 5 lost all its processes, 6 was paused, 9 to 11 wait in a paused queue, 12 and 14 are scheduler and listener
+    // 5 lost all its processes, 6 was paused, 9 to 11 wait in a paused queue, 12 and 14 are scheduler and
+    // listener
     const live = [5, 6, 9, 10, 11, 12, 14];
     const there = await read();
     assert.deepEqual(

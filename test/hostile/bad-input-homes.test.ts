@@ -1,4 +1,7 @@
-/** BGJOB_HOME and the other variables that bgjob reads: whatever they hold, it works or says why, and nothing else is touched. */
+/**
+ * BGJOB_HOME and the other variables that bgjob reads: whatever they hold, it works or says why, and nothing
+ * else is touched.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { readJson, slay } from '../chaos/death.ts';

@@ -1,4 +1,7 @@
-/** Arguments and environments up to the limits of the system, and beyond: exact, or told why; never silently less. */
+/**
+ * Arguments and environments up to the limits of the system, and beyond: exact, or told why; never silently
+ * less.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -80,7 +83,8 @@ rigTest('at the very limit of exec: exact, or a failure that says so, byte by by
     assert.match(stderr + rig.log(id), /too large|Argument list too long/);
     return 'failed';
   };
-  // the last size that is exact, by halves (how much the environment leaves is not known); then on, until bash cannot call it
+  // the last size that is exact, by halves (how much the environment leaves is not known); then on, until
+  // bash cannot call it
   let [exact, more] = [100_000, 131_000];
   while (more - exact > 150) {
     const middle = exact + Math.floor((more - exact) / 300) * 150;

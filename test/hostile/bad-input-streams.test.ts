@@ -1,4 +1,6 @@
-/** stdin, stdout or stderr closed, or open for the wrong thing: what is opened next must not take their place. */
+/**
+ * stdin, stdout or stderr closed, or open for the wrong thing: what is opened next must not take their place.
+ */
 import assert from 'node:assert/strict';
 import { assertRefused } from '../rig/refusal.ts';
 import { rigTest } from '../rig/rig.ts';

@@ -1,6 +1,8 @@
 /**
- * Hostile values for every option and operand of every verb, from the table of verbs itself: a new option is covered by
- * its kind, and one that takes text must say here what it refuses. Each is refused with 125, in one sentence. The built program
+ * Hostile values for every option and operand of every verb, from the table of verbs itself: a new option is
+ * covered by
+ * its kind, and one that takes text must say here what it refuses. Each is refused with 125, in one sentence.
+ * The built program
  * answers them in one process (rig/inprocess.ts), and a few of them in processes of their own.
  */
 import assert from 'node:assert/strict';

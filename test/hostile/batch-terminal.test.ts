@@ -1,4 +1,7 @@
-/** Many jobs on a terminal: how far they are, in one line that fits and is gone at the end; and nothing of it anywhere else. */
+/**
+ * Many jobs on a terminal: how far they are, in one line that fits and is gone at the end; and nothing of it
+ * anywhere else.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { missing } from '../rig/needs.ts';

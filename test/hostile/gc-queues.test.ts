@@ -1,4 +1,7 @@
-/** gc and queues: what is needed stays, what killed launchers left goes; an older bgjob refuses a home with queues. */
+/**
+ * gc and queues: what is needed stays, what killed launchers left goes; an older bgjob refuses a home with
+ * queues.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

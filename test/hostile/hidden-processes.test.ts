@@ -1,4 +1,6 @@
-/** What makes itself undumpable, as ssh-agent does: an ordinary user sees nothing of it but who its parent is. */
+/**
+ * What makes itself undumpable, as ssh-agent does: an ordinary user sees nothing of it but who its parent is.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';

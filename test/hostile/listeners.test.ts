@@ -1,4 +1,6 @@
-/** What a listener is given: an address of IPv6, one for others, a home that goes, a record that is damaged. */
+/**
+ * What a listener is given: an address of IPv6, one for others, a home that goes, a record that is damaged.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { networkInterfaces } from 'node:os';

@@ -7,7 +7,9 @@ import { processesNaming } from '../rig/processes.ts';
 import { BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
-/** Every path below a directory but those in `cache`, which any command may write; undefined if there is none. */
+/**
+ * Every path below a directory but those in `cache`, which any command may write; undefined if there is none.
+ */
 const pathsIn = (dir: string): string[] | undefined =>
   fs.existsSync(dir)
     ? (fs.readdirSync(dir, { recursive: true }) as string[]).filter((path) => !path.includes('cache/')).sort()

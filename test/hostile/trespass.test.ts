@@ -1,4 +1,7 @@
-/** Nothing outside of the home is written, emptied or deleted, whatever stands in its places; and what is not ours alone is refused. */
+/**
+ * Nothing outside of the home is written, emptied or deleted, whatever stands in its places; and what is not
+ * ours alone is refused.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { runPuppet } from '../chaos/death.ts';

@@ -1,4 +1,7 @@
-/** What is seen of a log that was trimmed, and of one that is just being trimmed: no byte that was not written there, every gap told. */
+/**
+ * What is seen of a log that was trimmed, and of one that is just being trimmed: no byte that was not written
+ * there, every gap told.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { type Rig, rigTest } from '../rig/rig.ts';

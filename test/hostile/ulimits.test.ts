@@ -1,4 +1,7 @@
-/** Under the limits of a shell (`ulimit`): a job is started and ends as ever, or is refused with a reason, and nothing is left. */
+/**
+ * Under the limits of a shell (`ulimit`): a job is started and ends as ever, or is refused with a reason, and
+ * nothing is left.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { readJson } from '../chaos/death.ts';

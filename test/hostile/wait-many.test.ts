@@ -1,4 +1,7 @@
-/** Waiting for more jobs than anybody waits for one by one: each end is told, in order, and it costs next to nothing. */
+/**
+ * Waiting for more jobs than anybody waits for one by one: each end is told, in order, and it costs next to
+ * nothing.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { type Rig, rigTest } from '../rig/rig.ts';

@@ -1,4 +1,7 @@
-/** What brings schedules back after a restart of the machine: a line of crontab, or a unit of the user's systemd. Never the real ones. */
+/**
+ * What brings schedules back after a restart of the machine: a line of crontab, or a unit of the user's
+ * systemd. Never the real ones.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -76,7 +79,10 @@ rigTest(
   { skip: missing('crontab') || isRoot || noNamespaces },
 );
 
-/** How cron hands a command to its shell: that of Vixie ends it at a `%` without a backslash before it, that of busybox takes it as it is. */
+/**
+ * How cron hands a command to its shell: that of Vixie ends it at a `%` without a backslash before it, that
+ * of busybox takes it as it is.
+ */
 function asVixie(command: string): string {
   let handed = '';
   let isEscaped = false;
@@ -192,7 +198,8 @@ rigTest(
 rigTest(
   'without crontab a unit of the user, which systemd understands',
   async (rig) => {
-    // what is no program stands in the place of crontab, and in that of systemctl what writes down how it is called
+    // what is no program stands in the place of crontab, and in that of systemctl what writes down how it is
+    // called
     const [nothing, systemctl] = [join(rig.dir, 'nothing'), join(rig.dir, 'systemctl')];
     fs.writeFileSync(nothing, '', { mode: 0o644 });
     fs.writeFileSync(systemctl, `#!/bin/sh\necho "$@" >>${join(rig.dir, 'asked')}\n`, { mode: 0o755 });

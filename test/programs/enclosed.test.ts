@@ -1,5 +1,6 @@
 /**
- * In bubblewrap: where every process ends with the call, `run` says so, and the job is lost afterwards; where it does not, as in any
+ * In bubblewrap: where every process ends with the call, `run` says so, and the job is lost afterwards; where
+ * it does not, as in any
  * container that lives on, `run` says nothing.
  */
 import assert from 'node:assert/strict';

@@ -1,4 +1,7 @@
-/** `bgjob watch` and `ls --watch` on a real terminal: what is on the screen, what keys do, and that the screen is left as it was. */
+/**
+ * `bgjob watch` and `ls --watch` on a real terminal: what is on the screen, what keys do, and that the screen
+ * is left as it was.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { missing } from '../rig/needs.ts';

@@ -1,4 +1,6 @@
-/** Without /proc, as on macOS: who a process is comes from ps, and nothing else is different for who uses it. */
+/**
+ * Without /proc, as on macOS: who a process is comes from ps, and nothing else is different for who uses it.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { cannotMount } from '../rig/mounts.ts';

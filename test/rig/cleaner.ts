@@ -1,4 +1,7 @@
-/** A job that cleans up when it is stopped: its handler of TERM and INT runs a program, which says what it gets and waits at a gate. */
+/**
+ * A job that cleans up when it is stopped: its handler of TERM and INT runs a program, which says what it
+ * gets and waits at a gate.
+ */
 import { Gate } from './gate.ts';
 import { readsOf } from './processes.ts';
 import type { Rig } from './rig.ts';
@@ -25,7 +28,8 @@ export class Cleaner {
   }
 
   /**
-   * Starts one that is ready to be stopped; `before`: a shell line that it runs when it is; `isLeft`: the main process ends, and leaves
+   * Starts one that is ready to be stopped; `before`: a shell line that it runs when it is; `isLeft`: the
+   * main process ends, and leaves
    * it running.
    */
   static async start(rig: Rig, options: string[] = [], before = '', isLeft = false): Promise<Cleaner> {

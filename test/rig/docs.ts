@@ -1,11 +1,15 @@
 /**
- * The pages for readers: README.md and docs/*.md, their headings, links and blocks, and a small project in which
+ * The pages for readers: README.md and docs/*.md, their headings, links and blocks, and a small project in
+ * which
  * their commands are run as they stand there: the blocks of a page one after the other, in one home.
  *
- * - A block of `sh` is run by bash with -eu and pipefail, or as a program if it begins with `#!`. It must succeed.
+ * - A block of `sh` is run by bash with -eu and pipefail, or as a program if it begins with `#!`. It must
+ * succeed.
  * - A block of `console` has commands after `$ `, and what they print, stdout and stderr together. A line `…`
- *   stands for any lines, a `…` within a line for any text. Durations, pids and blanks may differ. A first line
- *   that is a number of two digits or more is the id of a job: from there on it means the id that was given here,
+ *   stands for any lines, a `…` within a line for any text. Durations, pids and blanks may differ. A first
+ * line
+ *   that is a number of two digits or more is the id of a job: from there on it means the id that was given
+ * here,
  *   in commands, too.
  */
 import assert from 'node:assert/strict';

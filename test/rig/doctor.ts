@@ -1,4 +1,7 @@
-/** What `bgjob doctor` answers where something was made wrong: in a namespace, under a limit, with a file that says something else. */
+/**
+ * What `bgjob doctor` answers where something was made wrong: in a namespace, under a limit, with a file that
+ * says something else.
+ */
 import assert from 'node:assert/strict';
 import { missing } from './needs.ts';
 import { type Answer, BGJOB, type CallOptions, type Rig } from './rig.ts';

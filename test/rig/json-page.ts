@@ -1,5 +1,6 @@
 /**
- * docs/json.md as data: the fields of each object and the words that a field may have. `Shown` holds the objects of the program
+ * docs/json.md as data: the fields of each object and the words that a field may have. `Shown` holds the
+ * objects of the program
  * against it, and knows what of the page was never shown.
  */
 import assert from 'node:assert/strict';
@@ -160,7 +161,10 @@ export class Shown {
     }
   }
 
-  /** What the page says and no object showed. A field that a section has from another one counts wherever it was shown. */
+  /**
+   * What the page says and no object showed. A field that a section has from another one counts wherever it
+   * was shown.
+   */
   unseen(): string[] {
     const all = [...this.sections].flatMap(([section, { fields, own, rows }]) => [
       ...[...own].flatMap((path) =>

@@ -1,10 +1,18 @@
-/** The rules about rooms, folders and names, as pure functions over a graph or over sources, so that the rules can be tested too. */
+/**
+ * The rules about rooms, folders and names, as pure functions over a graph or over sources, so that the rules
+ * can be tested too.
+ */
 import { basename, dirname } from 'node:path';
 
-/** File (relative to src) → what it imports: files of src, or names of packages and of Node. Or the same of folders. */
+/**
+ * File (relative to src) → what it imports: files of src, or names of packages and of Node. Or the same of
+ * folders.
+ */
 export type Graph = Map<string, string[]>;
 
-/** The specifiers of every import in a source: static, of types, re-exports, `import('…')` and `require('…')`. */
+/**
+ * The specifiers of every import in a source: static, of types, re-exports, `import('…')` and `require('…')`.
+ */
 export function importsOf(source: string): string[] {
   const code = source.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
   const forms = [
@@ -134,7 +142,9 @@ const named = (files: string[], words: string): string[] =>
 export const unclearNames = (files: string[]): string[] => named(files, UNCLEAR);
 export const vagueNames = (files: string[]): string[] => named(files, VAGUE);
 
-/** Packages that are imported elsewhere than in the places named here, and packages that are named nowhere. */
+/**
+ * Packages that are imported elsewhere than in the places named here, and packages that are named nowhere.
+ */
 export function strayPackages(graph: Graph, places: Record<string, (file: string) => boolean>): string[] {
   return [...graph].flatMap(([file, targets]) =>
     targets

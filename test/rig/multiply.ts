@@ -9,7 +9,9 @@ function read(path: string): any {
   return record;
 }
 
-/** Makes `count` copies of the ended job `last`, the home's newest; each ended `apartMs` after the one before. */
+/**
+ * Makes `count` copies of the ended job `last`, the home's newest; each ended `apartMs` after the one before.
+ */
 export function multiply(home: string, last: number, count: number, apartMs: number): void {
   const path = (id: number, name: string) => `${home}/jobs/${id}/${name}`;
   const files = ['owner.1', 'exit.1', 'shim', 'out/log'].map((name) => ({

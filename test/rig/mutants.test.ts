@@ -1,4 +1,7 @@
-/** The list of mutants goes along with the sources: a change of either that leaves the other behind is seen at once. */
+/**
+ * The list of mutants goes along with the sources: a change of either that leaves the other behind is seen at
+ * once.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** The recipes of the README, taken out of its text, in a project of npm; and what a person types to run them. */
+/**
+ * The recipes of the README, taken out of its text, in a project of npm; and what a person types to run them.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

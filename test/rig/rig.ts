@@ -1,5 +1,6 @@
 /**
- * The rig of a test: a home, a project and the built program, as a user has them. On close nothing may be left: no process
+ * The rig of a test: a home, a project and the built program, as a user has them. On close nothing may be
+ * left: no process
  * of the test, no file, and every record must parse. On failure it prints what was called and answered.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -83,7 +84,8 @@ export class Rig {
     this.program = program;
     fs.mkdirSync(join(this.project, '.git'), { recursive: true });
     fs.mkdirSync(join(this.dir, 'bin'));
-    // `bgjob` for shell lines, under the Node that runs the tests; a wrapper in sh would drop exported functions
+    // `bgjob` for shell lines, under the Node that runs the tests; a wrapper in sh would drop exported
+    // functions
     fs.symlinkSync(program, join(this.dir, 'bin', 'bgjob'));
     this.env = {
       PATH: `${join(this.dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
@@ -195,7 +197,10 @@ export class Rig {
     );
   }
 
-  /** Waits for what `show --json` tells of a job. A call costs as much as a job: it is made when a record has changed. */
+  /**
+   * Waits for what `show --json` tells of a job. A call costs as much as a job: it is made when a record has
+   * changed.
+   */
   untilShown<T>(id: number, read: (job: any) => T, holds: (value: T) => boolean, what: string): Promise<T> {
     let value: T;
     let stamp = '';

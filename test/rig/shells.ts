@@ -1,6 +1,8 @@
 /**
- * A stage for the shim's real text: the shells it must work in, and the descriptors and files that a supervisor gives it
- * (see supervisor/start.ts). The test plays the supervisor: it answers `ok` when the shim's line comes, or dies.
+ * A stage for the shim's real text: the shells it must work in, and the descriptors and files that a
+ * supervisor gives it
+ * (see supervisor/start.ts). The test plays the supervisor: it answers `ok` when the shim's line comes, or
+ * dies.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

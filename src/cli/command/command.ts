@@ -49,7 +49,7 @@ export interface Verb<O extends Options = Options> {
   arity: [least: number, most: number];
   /** The words that a habit from other tools stands for: `kill -9`, `tail -40`. */
   shorthand?: (word: string) => string[] | undefined;
-  /** All words from the first one that is no option belong to the command that is run. */
+  /** The first word that is no option begins the command that is run. */
   passThrough?: boolean;
   /** The verb starts, stops or changes something. It does so completely, even if stdout takes no answer. */
   changes?: boolean;

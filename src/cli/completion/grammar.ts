@@ -6,7 +6,7 @@ import { STATE_WORDS } from '../../job/view.ts';
 import type { Verb } from '../command/command.ts';
 import type { WordKind } from './candidates.ts';
 
-/** What a word may be: one of these, one that is there now, a path. */
+/** The candidates for a word: fixed words, words that are read from the home, or paths. */
 export interface Words {
   literal: readonly string[];
   live?: WordKind | undefined;

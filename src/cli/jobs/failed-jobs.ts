@@ -21,7 +21,7 @@ export interface FailedJobs {
   removed: number;
 }
 
-/** The last round of each queue that is named; without one that of the project. */
+/** The last round of each named queue; of the project, if no queue is named. */
 export function failedJobs(context: Context, home: Home | undefined, choice: Choice): FailedJobs {
   const views = new Map<JobId, EndedView>();
   const removed = new Set<JobId>();

@@ -30,7 +30,7 @@ export class QueuedList {
   readonly ids: JobId[] = [];
   /** Those that wait among them, in their order. */
   readonly queued: JobId[] = [];
-  /** All jobs with a slot: one that is being started has no other mark yet than its entry. */
+  /** All jobs with a slot. A job that is being started has only its entry so far. */
   readonly admitted: JobId[] = [];
   /** Jobs of other projects that wait. */
   others = 0;

@@ -104,7 +104,7 @@ function redirected(line: string, masked: string): Habit | undefined {
   return { code: out === '/dev/null' ? 'dev-null' : 'file', file: out, alone, both: errors === out, appends };
 }
 
-/** The habits of a shell line, in the order in which they are told. */
+/** Finds the habits in a shell line, in the order in which bgjob warns of them. */
 function lineHabits(line: string): Habit[] {
   const masked = maskLine(line)?.replace(/[\s;]+$/, '');
   if (masked === undefined) return [];

@@ -102,7 +102,7 @@ async function decide(
   abort: AbortSignal,
   onTrouble: (failure: Failure) => void,
 ): Promise<Result<Decision>> {
-  // one that was not met decides nothing: another condition may, or the end
+  // a condition that was not met decides nothing: another condition may, or the end of the job
   const met = (one: Promise<Result<ConditionMet | undefined>>): Promise<Result<Decision>> =>
     one.then((result) => {
       if (!result.ok) return result;

@@ -147,7 +147,7 @@ export class WatchModel {
         const stat = statSync(job[stream], { throwIfNoEntry: false });
         return stat && stat.size > 0 ? { stream, stat } : [];
       });
-      // of two logs the one that was written to last
+      // the log with the newer output
       const [last] = stats.sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs);
       if (!last) return '';
       const stamp = `${last.stream} ${last.stat.size} ${last.stat.mtimeMs}`;

@@ -27,7 +27,7 @@ export function listenersOf(home: Home): Serving[] {
   return [...found.values()];
 }
 
-/** The owner of a port: our listener, no process, or another process; `unknown`: one that we may not see. */
+/** The owner of a port: our listener, no process, or another process; `unknown`: a process that we may not see. */
 type PortOwner = { kind: 'ours' } | { kind: 'nobody' } | { kind: 'taken'; by: Listener | 'unknown' };
 
 export async function readPortOwner(home: Home, address: Address): Promise<PortOwner> {

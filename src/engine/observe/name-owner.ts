@@ -25,7 +25,7 @@ import { listUnended } from './unended.ts';
 
 /** How often the state of a claim is polled while another job is about to start, milliseconds. */
 const POLL_MS = 10;
-/** A start takes milliseconds; one that takes longer than this is stopped, milliseconds. */
+/** After this time a start that goes on counts as stopped (SIGSTOP), milliseconds. */
 const SETTLE_MS = 10_000;
 
 /** The state of a claim and the job that it names. With `none` the job may be gone. */

@@ -16,7 +16,7 @@ import { isStopped } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
 import { nudge, watchOwner } from './stop-request.ts';
 
-/** How long the owner has to answer: one that boots on a busy machine needs a second, milliseconds. */
+/** How long the owner may take to answer, milliseconds. On a busy machine its boot takes a second. */
 const ANSWER_MS = 10_000;
 /** How long the processes may take after that, or after another owner began anew, milliseconds. */
 const STOP_MS = 10_000;

@@ -15,7 +15,7 @@ const BUSY_MS = [5, 10, 20, 40, 60, 80, 100];
 const STREAM_FACTOR = 1.2;
 /** How many polls without output make a log quiet. */
 const QUIET_POLLS = 2;
-/** The poll of a log that is watched, and of one that cannot be watched, milliseconds. */
+/** The poll of a log with a working watch, and of a log without one, milliseconds. */
 const WATCHED_MS = 1000;
 const UNWATCHED_MS = 100;
 

@@ -1,4 +1,7 @@
-/** Schedules that are due every second: fired, met by their own last job, paused, resumed. What is asserted holds however slow the machine is. */
+/**
+ * Schedules that are due every second: fired, met by their own last job, paused, resumed. What is asserted
+ * holds however slow the machine is.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Schedules as people meet them: added, listed, run by hand, removed; and what is refused. What comes with time: cron-times.test.ts. */
+/**
+ * Schedules as people meet them: added, listed, run by hand, removed; and what is refused. What comes with
+ * time: cron-times.test.ts.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

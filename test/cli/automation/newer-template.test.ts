@@ -1,4 +1,7 @@
-/** A schedule or trigger of a newer bgjob: this one starts nothing for it, and says why; its service goes over to a newer program. */
+/**
+ * A schedule or trigger of a newer bgjob: this one starts nothing for it, and says why; its service goes over
+ * to a newer program.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

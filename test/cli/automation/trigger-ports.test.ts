@@ -1,4 +1,6 @@
-/** Where a listener listens: one for each address and port, which stay what they are; ports that others have. */
+/**
+ * Where a listener listens: one for each address and port, which stay what they are; ports that others have.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { createServer, type Server } from 'node:net';

@@ -169,7 +169,10 @@ rigTest(
   unshared,
 );
 
-/** For a call whose monotonic clock is so much later each time that it is asked, milliseconds; 0: there is time for all. */
+/**
+ * For a call whose monotonic clock is so much later each time that it is asked, milliseconds; 0: there is
+ * time for all.
+ */
 function withSteps(rig: Rig, ms: number): string[] {
   const preload = join(rig.dir, `steps-${ms}.cjs`);
   fs.writeFileSync(

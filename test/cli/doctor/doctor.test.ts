@@ -244,7 +244,8 @@ rigTest(
       );
       assert.match(ends.message, /session-9\.scope at logout \(KillUserProcesses=yes\)/);
       assert.match(ends.hint!, /enable-linger, and then systemd-run --user --scope/);
-      // the default that the build's own file tells; only some users; a user who lingers is ended in a session all the same
+      // the default that the build's own file tells; only some users; a user who lingers is ended in a
+      // session all the same
       for (const config of [
         `#KillUserProcesses=yes\n${others}`,
         `KillOnlyUsers=x ${user}\n${others}`,

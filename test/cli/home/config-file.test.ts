@@ -1,4 +1,7 @@
-/** config.json in the home: the command line before the environment before the file; a broken one stops `run` and nothing that must work. */
+/**
+ * config.json in the home: the command line before the environment before the file; a broken one stops `run`
+ * and nothing that must work.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

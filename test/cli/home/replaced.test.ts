@@ -1,5 +1,6 @@
 /**
- * The home of a running job is removed, moved, or put back from a copy, and another one is made at its path. The end of the job goes into
+ * The home of a running job is removed, moved, or put back from a copy, and another one is made at its path.
+ * The end of the job goes into
  * the directory where it began, or nowhere: never into another job of the same number.
  */
 import assert from 'node:assert/strict';

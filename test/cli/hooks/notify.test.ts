@@ -1,4 +1,7 @@
-/** `run --notify`: the end of a job is told on the desktop, else on the terminal from which it was started, if that is still there. */
+/**
+ * `run --notify`: the end of a job is told on the desktop, else on the terminal from which it was started, if
+ * that is still there.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { Gate } from '../../rig/gate.ts';

@@ -1,4 +1,7 @@
-/** A job whose end nobody saw: no time, length or code of it is told that nobody measured. Order and gc have a time all the same. */
+/**
+ * A job whose end nobody saw: no time, length or code of it is told that nobody measured. Order and gc have a
+ * time all the same.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { amend, betweenOwners, longMs, readJson, runPuppet, slay, untilGone } from '../../chaos/death.ts';

@@ -1,4 +1,7 @@
-/** The state of a job that could not be started has a word of its own: `failed` is what people call every failure. */
+/**
+ * The state of a job that could not be started has a word of its own: `failed` is what people call every
+ * failure.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

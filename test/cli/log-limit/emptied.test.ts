@@ -1,4 +1,7 @@
-/** A job that empties its own log, with `> /dev/stderr` or otherwise: who reads goes on, and what is gone is told. */
+/**
+ * A job that empties its own log, with `> /dev/stderr` or otherwise: who reads goes on, and what is gone is
+ * told.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { type Rig, rigTest } from '../../rig/rig.ts';

@@ -1,5 +1,6 @@
 /**
- * docs/json.md against the program: each object that these situations print has the fields of the page, of the documented type; and
+ * docs/json.md against the program: each object that these situations print has the fields of the page, of
+ * the documented type; and
  * each field, word and null of the page is shown by one of them. The last test says what was not.
  */
 import assert from 'node:assert/strict';

@@ -1,4 +1,7 @@
-/** Where stdout takes no answer: what was started or changed is told on stderr, and done to its end; a secret that nobody saw is none. */
+/**
+ * Where stdout takes no answer: what was started or changed is told on stderr, and done to its end; a secret
+ * that nobody saw is none.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

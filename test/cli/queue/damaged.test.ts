@@ -1,4 +1,7 @@
-/** Damage to what a job of a queue is started with: that job fails, its log and `show` say why, and the queue goes on. */
+/**
+ * Damage to what a job of a queue is started with: that job fails, its log and `show` say why, and the queue
+ * goes on.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';

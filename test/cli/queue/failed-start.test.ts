@@ -1,4 +1,7 @@
-/** A job of a queue that cannot be started: its next attempt waits for --backoff, and nothing of it is left in the line at its end. */
+/**
+ * A job of a queue that cannot be started: its next attempt waits for --backoff, and nothing of it is left in
+ * the line at its end.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * Two versions of bgjob in one home, as far as one of them can show it: a job that needs more than this one knows is not started, and
+ * Two versions of bgjob in one home, as far as one of them can show it: a job that needs more than this one
+ * knows is not started, and
  * a supervisor whose program was replaced takes no further job.
  */
 import assert from 'node:assert/strict';

@@ -1,4 +1,7 @@
-/** `run --batch`: a job for each line, in order, all of them or none; and what is said of lines that cannot be jobs. */
+/**
+ * `run --batch`: a job for each line, in order, all of them or none; and what is said of lines that cannot be
+ * jobs.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { answersOf } from '../../rig/inprocess.ts';

@@ -6,7 +6,10 @@ import { BGJOB, type Call, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 import { sleepsOn } from '../../rig/waiters.ts';
 
-/** Lines of a shell whose pipe is read to its end while the job goes on; a leaked descriptor would keep it open. */
+/**
+ * Lines of a shell whose pipe is read to its end while the job goes on; a leaked descriptor would keep it
+ * open.
+ */
 const PIPES = [
   'bgjob run -- sleep 1000 | cat',
   'bgjob run -- sleep 1000 2>&1 | cat',

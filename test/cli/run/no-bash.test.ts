@@ -1,4 +1,7 @@
-/** A machine without bash: shell lines run under sh, which knows no pipefail, and everything that starts one says so. */
+/**
+ * A machine without bash: shell lines run under sh, which knows no pipefail, and everything that starts one
+ * says so.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { findings, within } from '../../rig/doctor.ts';

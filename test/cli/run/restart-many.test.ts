@@ -1,4 +1,7 @@
-/** `bgjob restart` of many, `ls --failed`, `restart --failed`: what failed in the last round, once more and in the same order. */
+/**
+ * `bgjob restart` of many, `ls --failed`, `restart --failed`: what failed in the last round, once more and in
+ * the same order.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

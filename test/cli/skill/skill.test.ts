@@ -54,7 +54,9 @@ const SCRIPTS = {
   dev: 'node server.js',
 };
 
-/** In place of npm, which takes half a second to begin: it runs a script as npm does, in a shell below itself. */
+/**
+ * In place of npm, which takes half a second to begin: it runs a script as npm does, in a shell below itself.
+ */
 const NPM = `#!/bin/sh
 [ "$1" = run ] && shift
 sh -c "$(sed -n 's/.*"'"$1"'":"\\([^"]*\\)".*/\\1/p' package.json)"
@@ -68,7 +70,10 @@ function makeProject(rig: Rig, port: number): void {
   fs.writeFileSync(join(rig.dir, 'bin/npm'), NPM, { mode: 0o755 });
 }
 
-/** Every command of a text: the lines of its blocks, and what stands between backquotes, in the order of the text. */
+/**
+ * Every command of a text: the lines of its blocks, and what stands between backquotes, in the order of the
+ * text.
+ */
 const commandsOf = (text: string): string[] =>
   [...text.matchAll(/^```sh\n([\s\S]*?)^```$|`((?:bgjob|export) [^`]+)`/gm)].flatMap(([, block, inline]) =>
     block === undefined ? [inline!] : block.trimEnd().split('\n'),

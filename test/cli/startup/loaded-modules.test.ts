@@ -1,4 +1,7 @@
-/** What a call loads: of Node's own modules only what it needs. (How long that takes is a matter of `npm run bench`.) */
+/**
+ * What a call loads: of Node's own modules only what it needs. (How long that takes is a matter of `npm run
+ * bench`.)
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

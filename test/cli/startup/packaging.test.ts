@@ -1,4 +1,7 @@
-/** What `npm install -g` of the packed tarball gives: a bgjob that works, from any path, and its man pages; and what is in it. */
+/**
+ * What `npm install -g` of the packed tarball gives: a bgjob that works, from any path, and its man pages;
+ * and what is in it.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { withReadOnly } from '../../rig/namespaces.ts';

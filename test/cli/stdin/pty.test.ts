@@ -1,4 +1,7 @@
-/** `run --pty`: a real terminal for the job, its own exit code in every case, and nothing of `script` in the log. */
+/**
+ * `run --pty`: a real terminal for the job, its own exit code in every case, and nothing of `script` in the
+ * log.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

@@ -1,11 +1,17 @@
-/** A job whose last words are a question that nobody answered is told so; what only looks a little like one is not. */
+/**
+ * A job whose last words are a question that nobody answered is told so; what only looks a little like one is
+ * not.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 
 const HINT = /^\(the last line looks like a question: a job has no keyboard; use an option such as --yes\)$/m;
 
-/** What is said of a failed job with these last words: of one and the same job, whose log says something else each time. */
+/**
+ * What is said of a failed job with these last words: of one and the same job, whose log says something else
+ * each time.
+ */
 async function saidOf(rig: Rig, words: string): Promise<string> {
   fs.writeFileSync(rig.file(1, 'out/log'), words);
   const { code, stderr } = await rig.bgjob(['wait', '1']);

@@ -1,4 +1,7 @@
-/** A call that stays with its job says what stood on its stdin and reached nobody, and does not take a byte of it. */
+/**
+ * A call that stays with its job says what stood on its stdin and reached nobody, and does not take a byte of
+ * it.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { rigTest } from '../../rig/rig.ts';

@@ -1,4 +1,7 @@
-/** `bgjob kill --queue`, `--tag`, `--all`: what they mean, what they leave alone, and that nothing to stop is no failure. */
+/**
+ * `bgjob kill --queue`, `--tag`, `--all`: what they mean, what they leave alone, and that nothing to stop is
+ * no failure.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** `bgjob pause` and `bgjob resume`: everything of the job stands still and goes on, and nothing else does. */
+/**
+ * `bgjob pause` and `bgjob resume`: everything of the job stands still and goes on, and nothing else does.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { observe } from '../../../src/engine/observe/observe.ts';

@@ -1,4 +1,6 @@
-/** Real programs, started the way a user would: servers that are slow, that crash, that find their port taken. */
+/**
+ * Real programs, started the way a user would: servers that are slow, that crash, that find their port taken.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

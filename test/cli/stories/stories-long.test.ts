@@ -1,7 +1,10 @@
 /**
- * Story (c): a build that takes longer than the agent's tool allows, in exactly two waits: under a tool that ends every call after 120 s,
- * with a bgjob that was told to answer within 100 s. By default the test says when those 100 s are over, and the build ends when somebody
- * waits for the second time; with BGJOB_STORY_BUILD_SECONDS=150 it is the real one, and with other numbers all times are in proportion.
+ * Story (c): a build that takes longer than the agent's tool allows, in exactly two waits: under a tool that
+ * ends every call after 120 s,
+ * with a bgjob that was told to answer within 100 s. By default the test says when those 100 s are over, and
+ * the build ends when somebody
+ * waits for the second time; with BGJOB_STORY_BUILD_SECONDS=150 it is the real one, and with other numbers
+ * all times are in proportion.
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
@@ -16,7 +19,10 @@ const STEPS = 20;
 /** The step at which the first wait is over. */
 const REACHED = 13;
 
-/** What an agent does; returns what it reads at the end of its first wait. `during`: what happens while it waits. */
+/**
+ * What an agent does; returns what it reads at the end of its first wait. `during`: what happens while it
+ * waits.
+ */
 async function story(rig: Rig, agent: Agent, during: (wait: 1 | 2) => Promise<void>): Promise<string> {
   const started = await agent.call('bgjob run -n build -- sh build.sh');
   assert.deepEqual([started.code, started.output], [0, '1\n']);

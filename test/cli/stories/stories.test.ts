@@ -1,5 +1,6 @@
 /**
- * What agents do all day, from beginning to end, one Bash call per step: how many calls it takes and how much has to be read. And the
+ * What agents do all day, from beginning to end, one Bash call per step: how many calls it takes and how much
+ * has to be read. And the
  * same when the session's process group is killed between any two calls: nothing changes.
  */
 import assert from 'node:assert/strict';

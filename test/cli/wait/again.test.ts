@@ -1,4 +1,6 @@
-/** "Next: bgjob wait …": obeyed, it comes to the verdict of a call that had waited longer; and `wait --batch`. */
+/**
+ * "Next: bgjob wait …": obeyed, it comes to the verdict of a call that had waited longer; and `wait --batch`.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** A job that waits in its queue, and whose FIFO cannot be made: no wait spins, each keeps its deadline, obeys TERM and says why. */
+/**
+ * A job that waits in its queue, and whose FIFO cannot be made: no wait spins, each keeps its deadline, obeys
+ * TERM and says why.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { type Rig, rigTest } from '../../rig/rig.ts';

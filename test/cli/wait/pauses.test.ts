@@ -1,4 +1,7 @@
-/** Waiting behind a pause: one note at once, whatever waits, the same with the 75, and with the line that resumes it. */
+/**
+ * Waiting behind a pause: one note at once, whatever waits, the same with the 75, and with the line that
+ * resumes it.
+ */
 import assert from 'node:assert/strict';
 import type { Puppet } from '../../rig/puppet.ts';
 import { type Call, type Rig, rigTest } from '../../rig/rig.ts';

@@ -1,4 +1,7 @@
-/** Rounds: `wait --queue` and `wait --all` say the same whenever they are asked, and count what had failed before they were. */
+/**
+ * Rounds: `wait --queue` and `wait --all` say the same whenever they are asked, and count what had failed
+ * before they were.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Durable files: whole or not there, modes whatever the umask is, and nothing that stands in the place of a record makes us hang. */
+/**
+ * Durable files: whole or not there, modes whatever the umask is, and nothing that stands in the place of a
+ * record makes us hang.
+ */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

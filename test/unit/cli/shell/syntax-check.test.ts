@@ -1,4 +1,6 @@
-/** Which lines the shell would refuse: as bash itself says, for what people write and for what nobody would. */
+/**
+ * Which lines the shell would refuse: as bash itself says, for what people write and for what nobody would.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -7,7 +9,9 @@ import { refusedLines } from '../../../../src/cli/shell/syntax-check.ts';
 import { folderTest } from '../../../rig/folder.ts';
 import { rounds } from '../../../rig/rounds.ts';
 
-/** What bash says itself; with what it does not like within `[[` it runs nothing, and calls that a success. */
+/**
+ * What bash says itself; with what it does not like within `[[` it runs nothing, and calls that a success.
+ */
 const isRefusedByBash = (line: string): boolean => {
   const { status, stderr } = spawnSync('bash', ['-n', '-c', '--', line], { encoding: 'utf8' });
   return status !== 0 || stderr.split('\n').some((said) => said !== '' && !said.includes('warning:'));

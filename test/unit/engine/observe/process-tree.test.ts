@@ -1,4 +1,7 @@
-/** Trees: which processes are a job's, by proof from the kernel alone. (How a stop goes end to end is tested on the program.) */
+/**
+ * Trees: which processes are a job's, by proof from the kernel alone. (How a stop goes end to end is tested
+ * on the program.)
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -22,7 +22,9 @@ after(() => fs.rmSync(dir, { recursive: true, force: true }));
 const NAME = '500000.000000000000007.abc.def';
 const LATER = `${NAME}.t1`;
 
-/** Calls `move` just before the nth folder is read, and returns what was listed; null: so many are not read. */
+/**
+ * Calls `move` just before the nth folder is read, and returns what was listed; null: so many are not read.
+ */
 function listWhile(n: number, move: () => void): number[] | null {
   const read = fs.readdirSync;
   let count = 0;

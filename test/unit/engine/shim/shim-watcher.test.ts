@@ -1,4 +1,7 @@
-/** The watcher: sleeps while the supervisor lives, and starts its adopter when it dies. A script plays the adopter. */
+/**
+ * The watcher: sleeps while the supervisor lives, and starts its adopter when it dies. A script plays the
+ * adopter.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';

@@ -1,4 +1,6 @@
-/** Waiting for the port of a job: whose listener counts, who is named, which network namespace is looked into. */
+/**
+ * Waiting for the port of a job: whose listener counts, who is named, which network namespace is looked into.
+ */
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';

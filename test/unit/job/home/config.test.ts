@@ -1,4 +1,7 @@
-/** config.json: what is accepted, what is refused and how that is told; and that the schema in the package says the same. */
+/**
+ * config.json: what is accepted, what is refused and how that is told; and that the schema in the package
+ * says the same.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';

@@ -1,4 +1,7 @@
-/** Claims to names: by many at once, by another project with the same key, and whoever crosses: exactly one may start. */
+/**
+ * Claims to names: by many at once, by another project with the same key, and whoever crosses: exactly one
+ * may start.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

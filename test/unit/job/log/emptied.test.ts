@@ -1,5 +1,6 @@
 /**
- * A log that is emptied while it is written, cut and read, against a model: offsets never go back, no byte is read that was not
+ * A log that is emptied while it is written, cut and read, against a model: offsets never go back, no byte is
+ * read that was not
  * written there, and who reads on sees all that comes after the last emptying.
  */
 import assert from 'node:assert/strict';
@@ -15,7 +16,10 @@ import { rounds } from '../../../rig/rounds.ts';
 
 const BLOCK = 64;
 
-/** The job: what it wrote since it emptied its log last. No two bytes in a row come again, so each piece has one place. */
+/**
+ * The job: what it wrote since it emptied its log last. No two bytes in a row come again, so each piece has
+ * one place.
+ */
 class Writer {
   written = Buffer.alloc(0);
   /** How often it emptied its log. */

@@ -1,4 +1,6 @@
-/** Reading a trimmed log: every byte returned is the one written at that offset, and what is missing is told. */
+/**
+ * Reading a trimmed log: every byte returned is the one written at that offset, and what is missing is told.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';

@@ -1,4 +1,7 @@
-/** Nobody learns from how long a refusal takes whether there is a trigger of a name: the same is done, call by call. */
+/**
+ * Nobody learns from how long a refusal takes whether there is a trigger of a name: the same is done, call by
+ * call.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';

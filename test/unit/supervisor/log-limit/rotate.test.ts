@@ -1,4 +1,7 @@
-/** Cutting a log by copying its ends, while the job empties it: what the job writes after that is neither cut nor lost. */
+/**
+ * Cutting a log by copying its ends, while the job empties it: what the job writes after that is neither cut
+ * nor lost.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
