@@ -50,11 +50,14 @@ export type PauseTrouble =
   /** These processes did not stop. */
   | { kind: 'not-stopped'; pids: number[] };
 
+/** What a key of config.json takes. */
+export type ConfigValue = 'duration' | 'size' | 'log size' | 'text' | 'notify' | 'queue' | 'count' | 'object';
+
 export type ConfigTrouble =
   | { kind: 'unreadable'; why: string }
   | { kind: 'unknown'; known: string[] }
   /** `value` as JSON. */
-  | { kind: 'expected'; expected: string; value: string };
+  | { kind: 'expected'; expected: ConfigValue; value: string };
 
 /** A job of this project; `state`: its state, with its exit code if it exited. */
 export interface KnownJob {

@@ -1,5 +1,6 @@
 /** `pkill`, a closed terminal, a job that signals its parent: what can be caught ends none of ours, and no code is lost. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { isRunning, parentOf } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { killOwner, readJson, runPuppet, untilPublished } from './death.ts';
@@ -71,4 +72,19 @@ rigTest('a job that kills its shim is lost when it ends', async (rig) => {
   assert.equal(end.state, 'lost');
   assert.equal(end.exitCode, null);
   assert.deepEqual(end.tail, ['on']);
+});
+
+rigTest('what pkill and killall compare names neither node nor the command of the job', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet);
+  const { shim, watcher } = rig.shimRecord(id);
+  const adopter = await killOwner(rig, id);
+  const shown = (pid: number) =>
+    execFileSync('ps', ['-ww', '-o', 'comm=,args=', '-p', String(pid)], { encoding: 'utf8' });
+  for (const pid of [adopter, shim!, watcher!]) {
+    assert.doesNotMatch(shown(pid), /node|supervisor/);
+    for (const word of puppet.command) assert.ok(!shown(pid).includes(word), `${shown(pid)}: ${word}`);
+  }
+  await puppet.exit(0);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
 });

@@ -6,7 +6,6 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
 import { isName } from '../../job/home/project.ts';
-import type { JobId } from '../../job/spec.ts';
 import { type JobView, STATE_WORDS, stateWord } from '../../job/view.ts';
 import { parseTags } from '../command/tags.ts';
 import { queueOf } from '../messages/job-text.ts';
@@ -105,14 +104,8 @@ export interface Picked {
   hidden(): number;
 }
 
-/** The jobs of a choice. `whole`: all jobs that wait, for a script. `observeJob`: a live view has a cache. */
-export function pickJobs(
-  home: Home,
-  here: Here,
-  choice: Choice,
-  whole = false,
-  observeJob: (id: JobId) => JobView | undefined = (id) => observe(home, id),
-): Picked {
+/** The jobs of a choice. `whole`: all jobs that wait, for a script. */
+export function pickJobs(home: Home, here: Here, choice: Choice, whole = false): Picked {
   const { everywhere, most, states, names, tags, queues } = choice;
   const overview = new QueueOverview(home);
   const mayWait = states.size === 0 || states.has('queued');
@@ -138,7 +131,7 @@ export function pickJobs(
     overview,
     *views() {
       for (const id of new Set(ids)) {
-        const view = observeJob(id);
+        const view = observe(home, id);
         if (!view || (view.kind === 'ended' && !mayHaveEnded)) continue;
         if (!isNear(here, everywhere, view)) others++;
         else if (isAsked(choice, view) && waiting.isShown(view)) yield view;

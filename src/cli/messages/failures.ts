@@ -2,7 +2,8 @@
 import { renderDuration } from '../../base/clock.ts';
 import { nearestWord } from '../../base/text/edit-distance.ts';
 import { clip, clipMiddle, plural, safe, safeJson } from '../../base/text/sanitize.ts';
-import type { BadLine, Failure } from '../../job/failure.ts';
+import type { BadLine, ConfigValue, Failure } from '../../job/failure.ts';
+import { NOTIFY_WHENS } from '../../job/spec.ts';
 import { quoteWord } from '../../job/view.ts';
 import type { Output } from '../output/output.ts';
 import { automationFailures } from './automation.ts';
@@ -206,6 +207,17 @@ function meantBy(key: string, known: string[]): string | undefined {
   return known.find((one) => plain(one) === near);
 }
 
+const CONFIG_VALUES: Record<ConfigValue, string> = {
+  duration: 'a duration such as "90s", "5m", "7d"',
+  size: 'a size such as "64M", "2G"',
+  'log size': 'a size of at least "64k", such as "64M", "2G"',
+  text: 'a text',
+  notify: NOTIFY_WHENS.map((one) => `"${one}"`).join(' or '),
+  queue: 'the name of a queue: letters, digits and . _ -, not digits alone',
+  count: 'a whole number',
+  object: 'an object: { … }',
+};
+
 function configMessage({ path, key, trouble }: Of<'bad-config'>): MessageAndHint {
   const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
   const hint = `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
@@ -219,7 +231,7 @@ function configMessage({ path, key, trouble }: Of<'bad-config'>): MessageAndHint
       return [`${place} is not a key of this file`, `${question}the keys are: ${keys}`];
     },
     expected: ({ value, expected }) => [
-      `${place} is ${clip(safe(value), 60)}, but must be ${expected}`,
+      `${place} is ${clip(safe(value), 60)}, but must be ${CONFIG_VALUES[expected]}`,
       hint,
     ],
   });

@@ -4,8 +4,8 @@
  */
 import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
+import { observe } from '../../engine/observe/observe.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
-import { ViewCache } from '../../engine/observe/view-cache.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import type { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -48,7 +48,6 @@ export class Changes {
   private readonly home: Home;
   private readonly here: Here;
   private readonly choice: Choice;
-  private readonly cache: ViewCache;
   private readonly printed = new Map<JobId, PrintedJob>();
   /** Live jobs that were not chosen. */
   private others = new Set<JobId>();
@@ -67,7 +66,6 @@ export class Changes {
     this.home = home;
     this.here = here;
     this.choice = choice;
-    this.cache = new ViewCache(home);
   }
 
   /** Prints the jobs, then changes, until `abort` or until the reader of stdout is gone. */
@@ -87,14 +85,13 @@ export class Changes {
     this.queued = new Set(this.listQueued());
     this.ended = this.listEnded();
     this.endedIds = new Set([...this.ended].map((name) => idOfName(name)!));
-    const picked = pickJobs(this.home, this.here, this.choice, true, (id) => this.cache.view(id));
+    const picked = pickJobs(this.home, this.here, this.choice, true);
     const views = [...picked.views()].sort((a, b) => a.id - b.id);
     await this.print(views.map((view) => [view, this.hasPresent ? 'present' : 'added']));
     if (this.hasPresent) this.output.object({ v: 1, event: 'ready', jobs: views.length });
   }
 
   private async poll(): Promise<void> {
-    this.cache.beginRound();
     // in the order in which a job moves
     const queued = new Set(this.listQueued());
     const live = new Set(listLive(this.home));
@@ -120,7 +117,7 @@ export class Changes {
   private async compare(ids: JobId[], live: ReadonlySet<JobId>): Promise<void> {
     const news: [JobView, Event][] = [];
     for (const id of ids) {
-      const view = this.cache.view(id);
+      const view = observe(this.home, id);
       const known = this.printed.get(id);
       if (!view) {
         if (!known) continue;

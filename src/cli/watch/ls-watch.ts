@@ -3,7 +3,6 @@
  * live views.
  */
 import { sleep } from '../../base/clock.ts';
-import { ViewCache } from '../../engine/observe/view-cache.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { listLive } from '../../job/home/job-index.ts';
@@ -54,32 +53,24 @@ export async function watchTable(
   const may = requireScreen(output, 'ls --watch');
   if (!may.ok) return may;
   const here = context.here();
-  let parts: { views: ViewCache; watcher: HomeWatcher } | undefined;
+  let watcher: HomeWatcher | undefined;
   const page = async (): Promise<{ lines: string[]; notes: string[] }> => {
     const opened = context.home();
     if (!opened.ok || !opened.value) return { lines: [], notes: [NO_JOBS_YET] };
     const home = opened.value;
-    parts ??= { views: new ViewCache(home), watcher: new HomeWatcher(home) };
-    const { views, watcher } = parts;
+    watcher ??= new HomeWatcher(home);
     watcher.watchJobs(listLive(home));
-    views.beginRound();
-    return pageOf(
-      output,
-      home,
-      pickJobs(home, here, choice, false, (id) => views.view(id)),
-      choice,
-      options.ports,
-    );
+    return pageOf(output, home, pickJobs(home, here, choice, false), choice, options.ports);
   };
   const { viewPage } = await import('./views.ts');
   const end = await viewPage({
     page,
     wait: async (ms, abort) => {
-      if (parts) await parts.watcher.wait(ms, abort);
+      if (watcher) await watcher.wait(ms, abort);
       else await sleep(ms, abort);
     },
     write: (text) => output.raw(Buffer.from(text)),
   });
-  parts?.watcher.close();
+  watcher?.close();
   return ok(exitOfScreen(end));
 }

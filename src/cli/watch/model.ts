@@ -7,7 +7,6 @@ import { ignoreSystemError } from '../../base/result.ts';
 import { readableLines, safe } from '../../base/text/sanitize.ts';
 import { recoverAll } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
-import { ViewCache } from '../../engine/observe/view-cache.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
@@ -75,7 +74,6 @@ export class WatchModel {
   private readonly here: Here;
   private readonly verbs: readonly Verb[];
   private home: Home | undefined;
-  private cache: ViewCache | undefined;
   private watcher: HomeWatcher | undefined;
   private facts: ProcessFacts = { countLeftovers: () => 0, portsOf: () => [] };
   private nextFacts = 0;
@@ -105,9 +103,8 @@ export class WatchModel {
     if (!home) return { rows: [], counts: [], rest: [NO_JOBS_YET] };
     const live = listLive(home);
     this.watcher!.watchJobs(live);
-    this.cache!.beginRound();
     const choice = { ...this.choice, everywhere: this.everywhere };
-    const picked = pickJobs(home, this.here, choice, false, (id) => this.cache!.view(id));
+    const picked = pickJobs(home, this.here, choice, false);
     const views = [...picked.views()].sort((a, b) => rankOf(a) - rankOf(b));
     await this.readProcessFacts(home, views);
     const now = systemClock.now();
@@ -197,7 +194,6 @@ export class WatchModel {
     const opened = this.context.home();
     if (!opened.ok || !opened.value) return undefined;
     this.home = opened.value;
-    this.cache = new ViewCache(this.home);
     this.watcher = new HomeWatcher(this.home);
     return this.home;
   }

@@ -6,7 +6,7 @@ import { lstatSync, realpathSync } from 'node:fs';
 import { parseDuration, parseSize } from '../../base/clock.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import { type ConfigTrouble, fail, ok, type Result } from '../failure.ts';
+import { type ConfigTrouble, type ConfigValue, fail, ok, type Result } from '../failure.ts';
 import { NOTIFY_WHENS, type NotifyWhen } from '../spec.ts';
 import { isName } from './project.ts';
 import { DEFAULT_RETENTION, type RetentionRules } from './retention.ts';
@@ -30,41 +30,41 @@ export const LEAST_MAX_LOG_BYTES = 64 * 2 ** 10;
 interface Key {
   /** Undefined: the value is wrong. */
   read(value: unknown): unknown;
-  expected: string;
+  expected: ConfigValue;
 }
 
 const asText = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 const duration: Key = {
   read: (value) => parseDuration(asText(value)),
-  expected: 'a duration such as "90s", "5m", "7d"',
+  expected: 'duration',
 };
-const size: Key = { read: (value) => parseSize(asText(value)), expected: 'a size such as "64M", "2G"' };
+const size: Key = { read: (value) => parseSize(asText(value)), expected: 'size' };
 
 const KEYS: Record<string, Key | Record<string, Key>> = {
-  $schema: { read: (value) => (typeof value === 'string' ? value : undefined), expected: 'a text' },
+  $schema: { read: (value) => (typeof value === 'string' ? value : undefined), expected: 'text' },
   grace: duration,
   maxLog: {
     read: (value) => {
       const bytes = parseSize(asText(value));
       return bytes !== undefined && bytes >= LEAST_MAX_LOG_BYTES ? bytes : undefined;
     },
-    expected: 'a size of at least "64k", such as "64M", "2G"',
+    expected: 'log size',
   },
   notify: {
     read: (value) => NOTIFY_WHENS.find((one) => one === value),
-    expected: NOTIFY_WHENS.map((one) => `"${one}"`).join(' or '),
+    expected: 'notify',
   },
   queue: {
     read: (value) => (typeof value === 'string' && isName(value) ? value : undefined),
-    expected: 'the name of a queue: letters, digits and . _ -, not digits alone',
+    expected: 'queue',
   },
   maxWait: duration,
   retention: {
     olderThan: duration,
     keep: {
       read: (value) => (/^\d{1,9}$/.test(asText(value)) ? Number(value) : undefined),
-      expected: 'a whole number',
+      expected: 'count',
     },
     maxTotal: size,
   },
@@ -74,7 +74,7 @@ const configPath = (home: string): string => `${home}/config.json`;
 
 const broken = (path: string, key: string | null, trouble: ConfigTrouble) =>
   fail({ code: 'bad-config', path, key, trouble });
-const misfit = (path: string, key: string | null, expected: string, value: unknown) =>
+const misfit = (path: string, key: string | null, expected: ConfigValue, value: unknown) =>
   broken(path, key, { kind: 'expected', expected, value: JSON.stringify(value) });
 
 const isKey = (key: Key | Record<string, Key>): key is Key => typeof key.read === 'function';
@@ -88,7 +88,7 @@ function readKeys(
 ): Result<Map<string, unknown>> {
   const found = new Map<string, unknown>();
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return misfit(path, above.slice(0, -1) || null, 'an object: { … }', value);
+    return misfit(path, above.slice(0, -1) || null, 'object', value);
   for (const [name, given] of Object.entries(value)) {
     const key = Object.hasOwn(known, name) ? known[name]! : undefined;
     if (!key) return broken(path, above + name, { kind: 'unknown', known: Object.keys(known) });
