@@ -14,7 +14,7 @@ import type { JobId } from '../job/spec.ts';
 import { ALIVE_FD } from './supervision.ts';
 
 export function anchoredHome(path: string): AnchoredHome | undefined {
-  const home = openHome(path, false);
+  const home = openHome(path, false, Number.POSITIVE_INFINITY);
   return attemptQuietly(() => (home.ok && home.value ? new AnchoredHome(home.value) : undefined));
 }
 

@@ -121,7 +121,7 @@ export class AnchoredHome extends Home {
 
   /** Whether this is still the opened home, and not another one that was made in the same directory. */
   isOpen(): boolean {
-    const again = openHome(this.path, false);
+    const again = openHome(this.path, false, Number.POSITIVE_INFINITY);
     return again.ok && again.value?.token === this.token;
   }
 
@@ -139,7 +139,7 @@ export class AnchoredHome extends Home {
   reopen(id: JobId, isOurs: (job: JobPaths) => boolean): boolean {
     const copy =
       this.fd !== undefined && this.path === NOWHERE && isRemoved(this.fd)
-        ? openHome(this.lastPath, false)
+        ? openHome(this.lastPath, false, Number.POSITIVE_INFINITY)
         : undefined;
     if (!copy?.ok || copy.value?.token !== this.token || !isOurs(copy.value.job(id))) return false;
     closeSync(this.fd!);

@@ -140,10 +140,14 @@ function create(path: string): void {
   claim(join(path, 'format'), `${FORMAT}\n`);
 }
 
-/** Opens the home, and creates it with `make`. Fails if it is unsafe, damaged, or newer than this build. */
+/**
+ * Opens the home, and creates it with `make`. Fails if it is unsafe, damaged, or newer than this build.
+ * `newest`: the highest format that is opened. The supervisor of a job opens any: a newer version may raise
+ * the format while the supervisor boots, and the records of its own job are those of its own version.
+ */
 export function openHome(path: string, make: true): Result<Home>;
-export function openHome(path: string, make: false): Result<Home | undefined>;
-export function openHome(path: string, make: boolean): Result<Home | undefined> {
+export function openHome(path: string, make: false, newest?: number): Result<Home | undefined>;
+export function openHome(path: string, make: boolean, newest = NEEDS_FORMAT): Result<Home | undefined> {
   const found = inspectHome(path);
   if (!found.ok) return found;
   let format = readRecord(join(path, 'format'));
@@ -160,7 +164,7 @@ export function openHome(path: string, make: boolean): Result<Home | undefined> 
   const token = readText(join(path, 'token'));
   const damaged = fail({ code: 'home-refused', home: path, trouble: 'damaged' });
   if (format.kind !== 'text' || !/^\d{1,9}\n$/.test(format.text)) return damaged;
-  if (Number(format.text) > NEEDS_FORMAT)
+  if (Number(format.text) > newest)
     return fail({ code: 'home-newer', home: path, found: Number(format.text), known: NEEDS_FORMAT });
   if (!/^[0-9a-f]{32}\n$/.test(token)) return damaged;
   const rooms = inspectRooms(path, make);

@@ -1,7 +1,7 @@
 /** What a newer bgjob wrote is refused politely by each verb, and stays as it is: a whole home, and a single job. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { readJson, runPuppet } from '../../chaos/death.ts';
+import { killOwner, readJson, runPuppet, untilPublished } from '../../chaos/death.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 
 const VERBS = [
@@ -46,6 +46,9 @@ rigTest(
       assert.equal(JSON.parse(json.stderr).error.code, 'home-newer');
     }
     assert.deepEqual(filesOf(rig), before);
+    // an adopter boots in the newer home, as the supervisor of a job does that is just being started
+    await killOwner(rig, id);
+    await untilPublished(rig, id, 2);
     await puppet.exit(4);
     fs.writeFileSync(`${rig.home}/format`, '1\n');
     assert.equal((await rig.bgjob(['wait', String(id)])).code, 4);
