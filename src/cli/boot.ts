@@ -38,6 +38,8 @@ const CLI = `${__dirname}/cli.js`;
 /** Code of another build is removed after so long, milliseconds: several versions may be in use. */
 const OLD_MS = 30 * 86_400_000;
 
+const OWN_PREFIX = 'BGJOB_NODE_';
+
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
 
@@ -143,8 +145,27 @@ function writeCode(name: string, code: Buffer, text: Buffer): void {
   }
 }
 
+/**
+ * Gives the caller's variables back, which the first line of bin/bgjob keeps from Node. It hands them over as
+ * `'CERTIFICATES'|'OPTIONS'`, below a shell script of pnpm without the quotes. Empty counts as not set. No
+ * name of ours is left, so that no job can inherit it.
+ */
+function restoreVariables(): void {
+  const kept = /^('?)([^]*?)\1\|\1([^]*)\1$/.exec(process.env['BGJOB_NODE_VARS'] ?? '');
+  for (const name of Object.keys(process.env)) if (name.startsWith(OWN_PREFIX)) delete process.env[name];
+  if (!kept) return;
+  for (const [name, value] of [
+    ['NODE_EXTRA_CA_CERTS', kept[2]!],
+    ['NODE_OPTIONS', kept[3]!],
+  ] as const)
+    if (value === '') delete process.env[name];
+    else process.env[name] = value;
+}
+
 const text = readFileSync(CLI);
 const name = fileName(text.length);
+// afterwards: what Node itself was given decides about the cache
+restoreVariables();
 const dir = name === undefined ? undefined : cacheDirectory(false);
 const cachedData = dir === undefined ? undefined : readCode(`${dir}/${name}`, text);
 // what the wrapper puts before the text is a line of its own: positions in stacks are those of the file

@@ -30,9 +30,14 @@ export function jobEnvironment(
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 
-/** The same with the marker of the job, which replaces that of its parent. */
+/**
+ * The same with the marker of the job, which replaces that of its parent, and without the variables between
+ * bin/bgjob and cli/boot.ts, which `-e` may have set.
+ */
 export function withEnvMarker(environment: string[], marker: EnvMarker): string[] {
-  const others = environment.filter((entry) => !(entry.slice(0, entry.indexOf('=')) in marker));
+  const others = environment.filter(
+    (entry) => !entry.startsWith('BGJOB_NODE_') && !(entry.slice(0, entry.indexOf('=')) in marker),
+  );
   return [...others, ...Object.entries(marker).map(([name, value]) => `${name}=${value}`)];
 }
 
