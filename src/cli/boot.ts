@@ -151,15 +151,17 @@ function writeCode(name: string, code: Buffer, text: Buffer): void {
  * name of ours is left, so that no job can inherit it.
  */
 function restoreVariables(): void {
-  const kept = /^('?)([^]*?)\1\|\1([^]*)\1$/.exec(process.env['BGJOB_NODE_VARS'] ?? '');
+  const kept = /^('?)(.*?)\1\|\1(.*)\1$/s.exec(process.env[`${OWN_PREFIX}VARS`] ?? '');
   for (const name of Object.keys(process.env)) if (name.startsWith(OWN_PREFIX)) delete process.env[name];
-  if (!kept) return;
-  for (const [name, value] of [
-    ['NODE_EXTRA_CA_CERTS', kept[2]!],
-    ['NODE_OPTIONS', kept[3]!],
-  ] as const)
-    if (value === '') delete process.env[name];
-    else process.env[name] = value;
+  if (kept) {
+    restore('NODE_EXTRA_CA_CERTS', kept[2]!);
+    restore('NODE_OPTIONS', kept[3]!);
+  }
+}
+
+function restore(name: string, value: string): void {
+  if (value === '') delete process.env[name];
+  else process.env[name] = value;
 }
 
 const text = readFileSync(CLI);

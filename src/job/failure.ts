@@ -120,7 +120,13 @@ export type Failure =
       command: string;
       job: { id: number; name: string | null } | null;
     }
-  | { code: 'untrusted-certificate'; url: string; why: string }
+  /** `unread`: the file of NODE_EXTRA_CA_CERTS, if it cannot be read. */
+  | {
+      code: 'untrusted-certificate';
+      url: string;
+      why: string;
+      unread: { path: string; errno: string } | null;
+    }
   /** `left`: the number of good lines. */
   | { code: 'bad-lines'; file: string; bad: BadLine[]; left: number }
   /** `again`: the command that does it anyway; for `meanwhile`, the same command. */

@@ -231,6 +231,30 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'unit/engine/os/programs.test.ts', name: /along PATH, with slashes/ },
   },
+  {
+    what: 'a variable that was kept from Node is not given back to the job',
+    changes: [{ file: 'cli/boot.ts', from: 'else process.env[name] = value;', to: '' }],
+    by: { test: 'cli/startup/node-variables.test.ts', name: /that no Node can obey: the calls work/ },
+  },
+  {
+    what: 'what bin/bgjob hands to its own code reaches the job',
+    changes: [
+      { file: 'cli/boot.ts', from: 'if (name.startsWith(OWN_PREFIX)) delete process.env[name]', to: '' },
+      { file: 'engine/launch/environment.ts', from: "!entry.startsWith('BGJOB_NODE_') && ", to: '' },
+    ],
+    by: { test: 'cli/startup/node-variables.test.ts', name: /set to nothing is not set; our own variable/ },
+  },
+  {
+    what: '--until-url does not trust the certificates of NODE_EXTRA_CA_CERTS',
+    changes: [
+      {
+        file: 'engine/wait/url.ts',
+        from: '[...rootCertificates, readFileSync(path)]',
+        to: 'rootCertificates.slice()',
+      },
+    ],
+    by: { test: 'cli/wait/until-url.test.ts', name: /a certificate that nobody trusts is told at once/ },
+  },
   // ---- supervisor ----
   {
     what: 'a job is retried once less than was asked for',

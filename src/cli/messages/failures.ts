@@ -122,8 +122,9 @@ const MESSAGES: FailureTexts<Failure['code']> = {
       job ? `bgjob kill ${job.id}` : `ps -o pid,lstart,args -p ${pid}`,
     ];
   },
-  'untrusted-certificate': ({ url, why }) => [
-    `${safe(url)}: its certificate is not trusted (${safe(why)})`,
+  'untrusted-certificate': ({ url, why, unread }) => [
+    `${safe(url)}: its certificate is not trusted (${safe(why)})` +
+      (unread ? `; NODE_EXTRA_CA_CERTS: cannot read ${safe(unread.path)}: ${errnoText(unread.errno)}` : ''),
     '--insecure accepts it',
   ],
   'bad-lines': ({ file, bad, left }) => [

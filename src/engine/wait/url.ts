@@ -2,9 +2,12 @@
  * Waits until a URL answers. Any status below 500 counts, and the body is never read. Each attempt is
  * independent and ends after two seconds at most, whatever the server does.
  */
+import { readFileSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { sleep, systemClock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { ConditionMet, Report } from './condition.ts';
@@ -55,7 +58,31 @@ const loopback: LookupFunction = (_name, { all }, callback) => {
   process.nextTick(() => (all ? callback(null, addresses) : callback(null, '127.0.0.1', 4)));
 };
 
-function open(url: URL, insecure: boolean): ClientRequest {
+interface Trust {
+  insecure: boolean;
+  /** Undefined: what Node trusts by itself. */
+  secureContext?: SecureContext;
+  /** The file of certificates that cannot be read. */
+  unread?: { path: string; errno: string };
+}
+
+/**
+ * With the certificates that NODE_EXTRA_CA_CERTS names. Node has not read them: bin/bgjob keeps the variable
+ * from it.
+ */
+function trustOf(url: URL, insecure: boolean): Trust {
+  const path = process.env['NODE_EXTRA_CA_CERTS'];
+  if (!path || insecure || url.protocol !== 'https:') return { insecure };
+  const { createSecureContext, rootCertificates } = require('node:tls') as typeof import('node:tls');
+  try {
+    const ca = [...rootCertificates, readFileSync(path)];
+    return { insecure, secureContext: createSecureContext({ ca }) };
+  } catch (thrown) {
+    return { insecure, unread: { path, errno: errnoOf(thrown) } };
+  }
+}
+
+function open(url: URL, { insecure, secureContext }: Trust): ClientRequest {
   const { request } =
     url.protocol === 'https:'
       ? (require('node:https') as typeof import('node:https'))
@@ -65,6 +92,7 @@ function open(url: URL, insecure: boolean): ClientRequest {
     agent: false,
     headers: { connection: 'close', accept: '*/*', 'user-agent': 'bgjob' },
     rejectUnauthorized: !insecure,
+    ...(secureContext && { secureContext }),
     autoSelectFamily: true,
     ...(/(^|\.)localhost$/.test(url.hostname) && { lookup: loopback }),
   };
@@ -72,9 +100,9 @@ function open(url: URL, insecure: boolean): ClientRequest {
 }
 
 /** One request, up to its status line or failure; undefined when `abort` fires. */
-function ask(url: URL, insecure: boolean, limitMs: number, abort: AbortSignal): Promise<Answer | undefined> {
+function ask(url: URL, trust: Trust, limitMs: number, abort: AbortSignal): Promise<Answer | undefined> {
   return new Promise((resolve) => {
-    const call = open(url, insecure);
+    const call = open(url, trust);
     const finish = (answer: Answer | undefined): void => {
       clearTimeout(timer);
       abort.removeEventListener('abort', stop);
@@ -113,12 +141,12 @@ function redirected(from: URL, answer: Answer | undefined, seen: Set<string>): U
 }
 
 /** One attempt. Redirects on the same host are followed; of a loop, or one too many, the status counts. */
-async function attempt(url: URL, insecure: boolean, abort: AbortSignal): Promise<Answer | undefined> {
+async function attempt(url: URL, trust: Trust, abort: AbortSignal): Promise<Answer | undefined> {
   const deadline = systemClock.monotonic() + ATTEMPT_MS;
   const seen = new Set<string>();
   for (let at = url; ; ) {
     seen.add(at.href);
-    const answer = await ask(at, insecure, Math.max(1, deadline - systemClock.monotonic()), abort);
+    const answer = await ask(at, trust, Math.max(1, deadline - systemClock.monotonic()), abort);
     const next = seen.size <= MAX_REDIRECTS ? redirected(at, answer, seen) : undefined;
     if (!next) return answer;
     at = next;
@@ -136,11 +164,17 @@ export async function waitUrl(
   const shown = renderUrl(url);
   let last = '';
   let isReported = false;
+  const trust = trustOf(url, insecure);
   while (!abort.aborted) {
-    const answer = await attempt(url, insecure, abort);
+    const answer = await attempt(url, trust, abort);
     if (!answer) break;
     if (answer.kind === 'untrusted')
-      return fail({ code: 'untrusted-certificate', url: shown, why: answer.why });
+      return fail({
+        code: 'untrusted-certificate',
+        url: shown,
+        why: answer.why,
+        unread: trust.unread ?? null,
+      });
     if (answer.kind === 'status' && answer.status < 500)
       return ok({ condition: 'url', facts: { url: shown, status: answer.status } });
     const text = answer.kind === 'status' ? String(answer.status) : answer.text;

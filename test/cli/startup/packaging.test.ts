@@ -89,9 +89,8 @@ rigTest(
     // a bug is shown by the place in our sources that made the call
     const hook = `${rig.dir}/hook.cjs`;
     fs.writeFileSync(hook, "require('fs').readdirSync = () => { throw new TypeError('planted'); };");
-    const bug = await rig.start(`${prefix}/bin/bgjob`, ['ls', '-a'], {
-      env: { NODE_OPTIONS: `--require "${hook}"` },
-    }).answer;
+    const bug = await rig.start(process.execPath, ['--require', hook, `${prefix}/bin/bgjob`, 'ls', '-a'])
+      .answer;
     assert.equal(bug.code, 125, bug.stderr);
     assert.match(bug.stderr, /^bgjob: this is a bug in bgjob, please report it: TypeError: planted\n/);
     const [, file, line] = /\((src\/[\w/-]+\.ts):(\d+)\)/.exec(bug.stderr) ?? assert.fail(bug.stderr);

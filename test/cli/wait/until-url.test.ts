@@ -94,5 +94,16 @@ rigTest('--until-url: a certificate that nobody trusts is told at once; --insecu
   assert.match(refused.stderr, /not trusted.*\n.*--insecure/);
   const taken = await rig.bgjob(['wait', '1', '--until-url', url, '--insecure']);
   assert.deepEqual([taken.code, taken.stdout], [0, `1 ready: ${url} answers 200\n`]);
+  // bin/bgjob keeps the variable from Node, and we trust what it names all the same
+  const withCertificates = (path: string) =>
+    rig.bash(`bgjob wait 1 --until-url ${url}`, { env: { NODE_EXTRA_CA_CERTS: path } });
+  const trusted = await withCertificates('c.pem');
+  assert.deepEqual([trusted.code, trusted.stdout, trusted.stderr], [0, taken.stdout, '']);
+  const unread = await withCertificates('none.pem');
+  assert.equal(unread.code, 125);
+  assert.match(
+    unread.stderr,
+    /not trusted \(\w+\); NODE_EXTRA_CA_CERTS: cannot read none\.pem: no such file or directory\n/,
+  );
   await rig.bgjob(['kill', '1']);
 });
