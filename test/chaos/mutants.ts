@@ -249,8 +249,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/wait/url.ts',
-        from: '[...rootCertificates, readFileSync(path)]',
-        to: 'rootCertificates.slice()',
+        from: 'tls.rootCertificates), readFileSync(path)]',
+        to: 'tls.rootCertificates)]',
       },
     ],
     by: { test: 'cli/wait/until-url.test.ts', name: /a certificate that nobody trusts is told at once/ },

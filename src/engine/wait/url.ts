@@ -73,10 +73,13 @@ interface Trust {
 function trustOf(url: URL, insecure: boolean): Trust {
   const path = process.env['NODE_EXTRA_CA_CERTS'];
   if (!path || insecure || url.protocol !== 'https:') return { insecure };
-  const { createSecureContext, rootCertificates } = require('node:tls') as typeof import('node:tls');
+  // Node 22.15 and newer know more than their own: those of the system, with NODE_USE_SYSTEM_CA
+  const tls = require('node:tls') as typeof import('node:tls') & {
+    getCACertificates?: (kind: 'default') => string[];
+  };
   try {
-    const ca = [...rootCertificates, readFileSync(path)];
-    return { insecure, secureContext: createSecureContext({ ca }) };
+    const ca = [...(tls.getCACertificates?.('default') ?? tls.rootCertificates), readFileSync(path)];
+    return { insecure, secureContext: tls.createSecureContext({ ca }) };
   } catch (thrown) {
     return { insecure, unread: { path, errno: errnoOf(thrown) } };
   }
