@@ -27,17 +27,14 @@ export function jobEnvironment(
     const equals = entry.indexOf('=');
     variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
-  return [...variables].map(([name, value]) => `${name}=${value}`);
+  // between bin/bgjob and cli/boot.ts, which has removed them; `-e` may have set one
+  const given = [...variables].filter(([name]) => !name.startsWith('BGJOB_NODE_'));
+  return given.map(([name, value]) => `${name}=${value}`);
 }
 
-/**
- * The same with the marker of the job, which replaces that of its parent, and without the variables between
- * bin/bgjob and cli/boot.ts, which `-e` may have set.
- */
+/** The same with the marker of the job, which replaces that of its parent. */
 export function withEnvMarker(environment: string[], marker: EnvMarker): string[] {
-  const others = environment.filter(
-    (entry) => !entry.startsWith('BGJOB_NODE_') && !(entry.slice(0, entry.indexOf('=')) in marker),
-  );
+  const others = environment.filter((entry) => !(entry.slice(0, entry.indexOf('=')) in marker));
   return [...others, ...Object.entries(marker).map(([name, value]) => `${name}=${value}`)];
 }
 

@@ -73,7 +73,9 @@ rigTest('a job that waits, a restart, a job of a job, --on-exit, a schedule: all
     const { code, stderr } = await rig.bash(line, { env });
     assert.equal(code, 0, stderr);
   };
-  await bash('bgjob queue set api --slots 1 && bgjob queue pause api && bgjob run -Q api -- env -0');
+  await bash(
+    'bgjob queue set api --slots 1 && bgjob queue pause api && bgjob run -Q api -e BGJOB_NODE_VARS=x -- env -0',
+  );
   const stored = fs.readFileSync(rig.file(1, 'env.json'), 'utf8');
   assert.match(stored, /"NODE_OPTIONS=--frob \\"a b\\""/);
   assert.doesNotMatch(stored, /BGJOB_NODE/);
