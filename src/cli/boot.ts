@@ -147,8 +147,9 @@ function writeCode(name: string, code: Buffer, text: Buffer): void {
 
 /**
  * Gives the caller's variables back, which the first line of bin/bgjob keeps from Node. It hands them over as
- * `'CERTIFICATES'|'OPTIONS'`, below a shell script of pnpm without the quotes. Empty counts as not set. No
- * name of ours is left, so that no job can inherit it.
+ * `'CERTIFICATES'|'OPTIONS'`, below a shell script of pnpm without the quotes. The path of the certificates
+ * ends at the first `'|'`; options may have anything in them. Empty counts as not set. No name of ours is
+ * left, so that no job can inherit it.
  */
 function restoreVariables(): void {
   const kept = /^('?)(.*?)\1\|\1(.*)\1$/s.exec(process.env[`${OWN_PREFIX}VARS`] ?? '');
