@@ -6,6 +6,7 @@ import { version } from '../../package.json';
 import { sourceStack } from '../base/source-stack.ts';
 import { recoverAll } from '../engine/automation/recovery.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
+import { rememberToolsIn } from '../engine/os/tool-memory.ts';
 import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
 import { openHome } from '../job/home/home.ts';
 import type { Exit } from './command/command.ts';
@@ -53,6 +54,7 @@ async function runService([serves, path, host, port]: string[]): Promise<number>
   rememberProgram(__filename);
   const home = openHome(path ?? '', false);
   if (!home.ok || !home.value) return EXIT.bgjob;
+  rememberToolsIn(home.value);
   if (serves === '--schedules') {
     const { serveSchedules } =
       require('../services/scheduler/scheduler.ts') as typeof import('../services/scheduler/scheduler.ts');

@@ -109,6 +109,8 @@ export type Failure =
     }
   /** /proc shows another pid namespace, where the same pid is another process. */
   | { code: 'proc-foreign' }
+  /** `refused`: a program of that name in PATH that is not trusted. */
+  | { code: 'tool-missing'; tool: string; refused: string | null }
   | { code: 'not-started'; id: number; errno: string }
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
   | { code: 'port-not-free'; name: string; id: number; port: number }

@@ -6,6 +6,7 @@
 import { fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../base/fs/file-id.ts';
 import { attemptQuietly } from '../base/result.ts';
 import { matchesIdentity, readStat } from '../engine/os/process-identity.ts';
+import { rememberToolsIn } from '../engine/os/tool-memory.ts';
 import { readShim } from '../engine/shim/shim-record.ts';
 import { AnchoredHome } from '../job/home/anchored-home.ts';
 import { openHome } from '../job/home/home.ts';
@@ -15,7 +16,9 @@ import { ALIVE_FD } from './supervision.ts';
 
 export function anchoredHome(path: string): AnchoredHome | undefined {
   const home = openHome(path, false, Number.POSITIVE_INFINITY);
-  return attemptQuietly(() => (home.ok && home.value ? new AnchoredHome(home.value) : undefined));
+  const anchored = attemptQuietly(() => (home.ok && home.value ? new AnchoredHome(home.value) : undefined));
+  if (anchored) rememberToolsIn(anchored);
+  return anchored;
 }
 
 /** At `path` or at its current path; `away`: it cannot be reached now; undefined: it was removed. */

@@ -3,8 +3,9 @@
  * requests to stop, starts the shim, and learns of the end through the shim's socket.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, fstatSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fstatSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { basename } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { syncDir } from '../base/fs/atomic-write.ts';
 import { openLog } from '../base/fs/open-file.ts';
@@ -13,6 +14,7 @@ import { describeThrown, errnoOf, isSystemError } from '../base/result.ts';
 import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { ioPriorityWords } from '../engine/os/io-priority.ts';
+import { describeStartError, findTool } from '../engine/os/programs.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
 import { type Found, flushExit } from '../job/home/records.ts';
@@ -57,7 +59,7 @@ export function startJob(supervision: Supervision): void {
     }
   } catch (thrown) {
     const { what = 'could not be prepared' } = thrown as { what?: string };
-    if (isSystemError(thrown)) fail(supervision, `${what} (${errnoOf(thrown)})`);
+    if (isSystemError(thrown)) fail(supervision, `${what} (${describeStartError(thrown)})`);
     // a shim runs: an adopter continues
     else if (supervision.status.phase !== 'starting') throw thrown;
     else {
@@ -138,8 +140,19 @@ function refusalOf({ cwd, argv }: Spec): { why: string; code: number } | undefin
   return undefined;
 }
 
+/**
+ * The spec of a shell line whose shell has moved since the job or its schedule was added, as after an upgrade
+ * of NixOS: with the shell of that name that is there now.
+ */
+function withPresentShell(spec: Spec): Spec {
+  const [shell = '', ...words] = spec.argv;
+  if (spec.line === null || existsSync(shell)) return spec;
+  return { ...spec, argv: [findTool(basename(shell)) ?? shell, ...words] };
+}
+
 function startShim(supervision: Supervision, environment: string[], outFds: number[]): void {
-  const { job, spec, attempt } = supervision;
+  const { job, attempt } = supervision;
+  const spec = withPresentShell(supervision.spec);
   const refusal = refusalOf(spec);
   if (refusal) {
     fail(supervision, refusal.why, refusal.code);
@@ -164,7 +177,7 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
     );
   } catch (thrown) {
     // spawn throws E2BIG and the like; errors of fork and exec come as an event
-    fail(supervision, `could not be started (${errnoOf(thrown)})`);
+    fail(supervision, `could not be started (${describeStartError(thrown)})`);
     return;
   } finally {
     if (inputFd !== undefined) closeSync(inputFd);

@@ -107,7 +107,7 @@ const unitOf = (context: Context): string =>
     'KillMode=process',
     'RemainAfterExit=yes',
     `ExecStart=${bootCommand(context)
-      .map((word, n) => unitWord(n === 0 && word === 'env' ? '/usr/bin/env' : word))
+      .map((word, n) => unitWord(n === 0 && word === 'env' ? (findTool('env') ?? '/usr/bin/env') : word))
       .join(' ')}`,
     '[Install]',
     'WantedBy=default.target',

@@ -1,7 +1,9 @@
 /** The message of each failure: what happened, why, and a command to type next. */
+import { dirname, isAbsolute } from 'node:path';
 import { renderDuration } from '../../base/clock.ts';
 import { nearestWord } from '../../base/text/edit-distance.ts';
 import { clip, clipMiddle, plural, safe, safeJson } from '../../base/text/sanitize.ts';
+import { HAS_PROC } from '../../engine/os/process-identity.ts';
 import type { BadLine, ConfigValue, Failure } from '../../job/failure.ts';
 import { NOTIFY_WHENS } from '../../job/spec.ts';
 import { quoteWord } from '../../job/view.ts';
@@ -25,6 +27,41 @@ const UPDATE = 'npm install -g bgjob@latest';
 
 /** For a full disk: gc works on it. */
 export const FULL = 'bgjob gc --ended removes all ended jobs; or set BGJOB_HOME to a disk with free space';
+
+const PACKAGES: Record<string, string> = {
+  script: 'bsdutils or util-linux',
+  stty: 'coreutils',
+  setsid: 'util-linux',
+  mkfifo: 'coreutils',
+  env: 'coreutils',
+  ps: 'procps',
+  bash: 'bash',
+};
+const WITHOUT: Record<string, string> = {
+  sh: 'no job can be started',
+  env: 'no job can be started',
+  mkfifo: 'no job can be started',
+  setsid: 'a job can kill its own shim, and is lost then',
+  script: 'run --pty does not work',
+  stty: 'run --pty does not work',
+  ps: HAS_PROC ? 'the commands with ps in the hints of bgjob do not work' : 'no job can be started',
+  bash: 'a shell line runs under sh -c, which does not notice a failure before its last |',
+};
+
+/** Of `run` and of `doctor`. */
+function toolMessage({ tool, refused }: Of<'tool-missing'>): MessageAndHint {
+  const [without, name] = [WITHOUT[tool], PACKAGES[tool] ?? 'a POSIX shell'];
+  if (refused === null)
+    return [`${tool} is not there (in /usr/bin, /bin, … or PATH): ${without}`, `install ${name}`];
+  const folder = dirname(refused);
+  const why = isAbsolute(refused)
+    ? `any user can write ${safe(folder)}`
+    : 'its folder in PATH is not absolute';
+  return [
+    `${tool} is not there (in /usr/bin, /bin, … or PATH): ${without}; ${safe(refused)} is not used: ${why}`,
+    isAbsolute(refused) ? `chmod o-w ${typed(folder)}; or install ${name}` : `install ${name}`,
+  ];
+}
 
 const MESSAGES: FailureTexts<Failure['code']> = {
   ...queueFailures,
@@ -95,6 +132,7 @@ const MESSAGES: FailureTexts<Failure['code']> = {
     '/proc shows another pid namespace: jobs could not be recognized or stopped here',
     'give this sandbox a /proc of its own: bwrap --proc /proc, unshare --mount-proc',
   ],
+  'tool-missing': toolMessage,
   'not-started': ({ errno }) => [`cannot start a supervisor: ${errnoText(errno)}`],
   'name-taken': ({ name, id, state, ageMs, ports }) => {
     const facts = [

@@ -12,26 +12,6 @@ export const isNote = (finding: Finding): boolean =>
   ['few-watches', 'zombies-stay', 'clock-behind'].includes(finding.code) ||
   (finding.code === 'tool-missing' && (finding.tool === 'bash' || (finding.tool === 'ps' && HAS_PROC)));
 
-const PACKAGES: Record<string, string> = {
-  script: 'bsdutils or util-linux',
-  setsid: 'util-linux',
-  mkfifo: 'coreutils',
-  env: 'coreutils',
-  ps: 'procps',
-  bash: 'bash',
-};
-const WITHOUT: Record<string, string> = {
-  sh: 'no job can be started',
-  env: 'no job can be started',
-  mkfifo: 'no job can be started',
-  setsid: 'a job can kill its own shim, and is lost then',
-  script: 'run --pty does not work',
-  ps: 'the commands with ps in the hints of bgjob do not work',
-  bash: 'a shell line runs under sh -c, which does not notice a failure before its last |',
-};
-/** The folders of tools; PATH does not matter. */
-const TOOL_FOLDERS = '/usr/bin, /bin, /usr/local/bin';
-
 const LIMITS: Record<LimitName, (value: number, left: number) => MessageAndHint> = {
   nofile: (value) => [`only ${value} open files are allowed (ulimit -n): jobs fail`, 'ulimit -n 1024'],
   nproc: (value, left) => [
@@ -87,10 +67,7 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
     `systemd kills all processes of ${safe(user)} below user@.service after the last logout, jobs too`,
     'loginctl enable-linger',
   ],
-  'tool-missing': ({ tool }) => [
-    `${tool} is not there (in ${TOOL_FOLDERS}): ${WITHOUT[tool]}`,
-    `install ${PACKAGES[tool] ?? 'a POSIX shell'}`,
-  ],
+  'tool-missing': (missing) => messageAndHint(missing),
   'limit-low': ({ limit, value, left }) => LIMITS[limit](value, left),
   'no-watches': ({ errno }) => [
     `no file can be watched (inotify: ${errnoText(errno)}): ` +

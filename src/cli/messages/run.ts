@@ -95,12 +95,11 @@ export const ptyWithSplit = () =>
 
 export const noPty = {
   system: () => usageError('--pty works on Linux and macOS only'),
-  script: () =>
+  busybox: () =>
     usageError(
-      '--pty needs the program script of util-linux, which is not in /usr/bin',
+      '--pty needs the program script of util-linux, and the one that is here is of busybox',
       'apt install bsdutils · dnf install util-linux-script · apk add util-linux-misc',
     ),
-  stty: () => usageError('--pty needs the program stty', 'apt install coreutils'),
 } as const;
 
 export const stdinWithoutEnd = (path: string) =>

@@ -70,7 +70,7 @@ export const conditionRefusal = {
   port: (text: string) => badValue('--until-port', safe(text), 'a port from 1 to 65535'),
   noPorts: () =>
     usageError(
-      '--until-port needs lsof on a system without /proc: there is none in /usr/bin or /usr/sbin',
+      '--until-port needs lsof on a system without /proc: it is neither in /usr/bin nor in PATH',
       'install lsof, or wait for an answer: bgjob wait REF --until-url http://localhost:PORT/',
     ),
   emptyPath: () => emptyPath('--until-file'),

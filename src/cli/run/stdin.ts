@@ -4,7 +4,8 @@ import { attempt } from '../../base/fs/atomic-write.ts';
 import { errnoOf } from '../../base/result.ts';
 import { copyInput } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
-import { findTool } from '../../engine/os/programs.ts';
+import { requireTools } from '../../engine/launch/required-tools.ts';
+import { requireTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { Spec, TerminalSize } from '../../job/spec.ts';
@@ -39,10 +40,10 @@ function terminalSize(): TerminalSize {
 
 function checkPty(): Result<void> {
   if (!['linux', 'darwin'].includes(process.platform)) return fail(noPty.system());
-  const script = findTool('script');
+  const equipped = requireTools({ pty: NO_TERMINAL });
+  if (!equipped.ok) return equipped;
   // busybox has a program of that name with other options
-  if (script === undefined || realpathSync(script).endsWith('/busybox')) return fail(noPty.script());
-  if (findTool('stty') === undefined) return fail(noPty.stty());
+  if (realpathSync(requireTool('script')).endsWith('/busybox')) return fail(noPty.busybox());
   try {
     accessSync('/dev/ptmx', constants.R_OK | constants.W_OK);
   } catch (thrown) {

@@ -20,7 +20,7 @@ import { makeFifoAt } from '../launch/alive-fifo.ts';
 import { ownEnvironment } from '../launch/environment.ts';
 import { launch } from '../launch/launch.ts';
 import { nameOwner } from '../observe/name-owner.ts';
-import { requireTool } from '../os/programs.ts';
+import { findTool } from '../os/programs.ts';
 import { thisNamespaceKey } from '../queue/confinement.ts';
 import { RESTART_LOOP } from '../queue/queue-waiter.ts';
 
@@ -65,7 +65,7 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
   const started = await launch(home, {
     name,
     // the shell restarts it if a signal ends it
-    argv: [requireTool('sh'), '-c', RESTART_LOOP, 'sh', ...command],
+    argv: [findTool('sh') ?? '/bin/sh', '-c', RESTART_LOOP, 'sh', ...command],
     line: null,
     words: ['bgjob', serves],
     script: null,

@@ -18,7 +18,7 @@ export type Finding =
   | { code: 'ends-with-call'; enclosure: Enclosure }
   | { code: 'session-ends-jobs'; unit: string }
   | { code: 'not-lingering'; user: string }
-  | { code: 'tool-missing'; tool: string }
+  | { code: 'tool-missing'; tool: string; refused: string | null }
   /** `value`: the limit; `left`: how much of it is unused. */
   | { code: 'limit-low'; limit: LimitName; value: number; left: number }
   | { code: 'no-watches'; errno: string }

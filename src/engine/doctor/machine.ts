@@ -11,15 +11,15 @@ import { errnoOf } from '../../base/result.ts';
 import { findEnclosure, isProcForeign } from '../os/call-sandbox.ts';
 import { HAS_PROC, pidsInProc, readStat } from '../os/process-identity.ts';
 import { readCommandLine } from '../os/process-table.ts';
-import { findTool, newSession } from '../os/programs.ts';
+import { findTool, newSession, refusedTool } from '../os/programs.ts';
 import type { Finding, LimitName } from './findings.ts';
 
 const MIN_NODE = 20;
 /**
- * Without setsid (or perl) a job shares the process group of its shim; script is for --pty. bgjob itself uses
+ * Without setsid (or perl) a job shares the process group of its shim; script and stty are for --pty. bgjob itself uses
  * ps only where there is no /proc. Without bash shell lines run without pipefail.
  */
-const TOOLS = ['sh', 'env', 'mkfifo', 'setsid', 'script', 'ps', 'bash'];
+const TOOLS = ['sh', 'env', 'mkfifo', 'setsid', 'script', 'stty', 'ps', 'bash'];
 
 function checkNode(): Finding[] {
   const version = process.versions.node;
@@ -36,7 +36,7 @@ function checkProc(): Finding[] {
 function checkTools(): Finding[] {
   const isMissing = (tool: string) =>
     tool === 'setsid' ? newSession().length === 0 : findTool(tool) === undefined;
-  return TOOLS.filter(isMissing).map((tool) => ({ code: 'tool-missing', tool }));
+  return TOOLS.filter(isMissing).map((tool) => ({ code: 'tool-missing', tool, refused: refusedTool(tool) }));
 }
 
 const LIMITS: [LimitName, string][] = [

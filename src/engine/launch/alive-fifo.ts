@@ -14,7 +14,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isFifo } from '../os/process-identity.ts';
-import { findTool } from '../os/programs.ts';
+import { findTool, refusedTool } from '../os/programs.ts';
 
 const SPARES = 31;
 const SPARE = 'fifo.';
@@ -49,7 +49,7 @@ export const lockAlive = ({ alive }: JobPaths): number =>
 export async function makeFifoAt(home: Home, path: string): Promise<Result<void>> {
   if (isFifo(path) || takeSpare(home, path)) return ok(undefined);
   const mkfifo = findTool('mkfifo');
-  if (!mkfifo) return fail({ code: 'io', doing: 'find mkfifo for', path, errno: 'ENOENT' });
+  if (!mkfifo) return fail({ code: 'tool-missing', tool: 'mkfifo', refused: refusedTool('mkfifo') });
   const unique = `${process.pid}.${process.hrtime.bigint()}`;
   const more = Array.from({ length: SPARES }, (_, n) => `${home.cache}/${SPARE}${unique}.${n}`);
   // loaded only here: most commands start nothing, and it is a tenth of a Node start

@@ -23,6 +23,7 @@ import { thisHost } from '../os/process-identity.ts';
 import { lockAlive, makeFifo } from './alive-fifo.ts';
 import { jobEnvironment, withEnvMarker } from './environment.ts';
 import { makeStdin } from './job-stdin.ts';
+import { requireTools } from './required-tools.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
 
 /** What the command line decides. The rest of the spec comes from this file. */
@@ -137,6 +138,8 @@ export async function addJob(
   add: (id: JobId) => Promise<Result<void>>,
   prepare = () => {},
 ): Promise<Result<JobId>> {
+  const equipped = requireTools(draft);
+  if (!equipped.ok) return equipped;
   let id: JobId | undefined;
   try {
     beginRounds(home);

@@ -66,7 +66,7 @@ export const readEnvironment = (pid: number): string[] => readText(`/proc/${pid}
 export const readCommandLine = (pid: number): string[] =>
   HAS_PROC
     ? readText(`/proc/${pid}/cmdline`).split('\0')
-    : [runTool('ps', ['-o', 'command=', '-p', String(pid)], process.env).trim()];
+    : [runTool('ps', ['-ww', '-o', 'command=', '-p', String(pid)], process.env).trim()];
 
 /**
  * The job that a process supervises, by its title. A title is easy to forge, so the process must also hold

@@ -1,14 +1,27 @@
 /**
- * Finds programs: the job's command along its PATH as exec does, and the tools that bgjob calls in fixed
- * folders.
+ * Finds programs: the job's command along its PATH as exec does, and the tools that bgjob calls. Tools are
+ * searched in fixed folders first, so that no PATH shadows them; then along the PATH of this process, which is
+ * that of the caller; then where another process has found them (tool-memory.ts).
  */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { attemptQuietly, errnoOf, systemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
+import { recallTool, rememberTool } from './tool-memory.ts';
 
-/** /usr/sbin comes last: macOS has `sysctl` and `lsof` there, and the PATH of cron does not name it. */
+/** /usr/sbin: macOS has `sysctl` and `lsof` there, and the PATH of cron does not name it. */
 const TOOL_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin'];
+/**
+ * The programs of the whole system on NixOS and on Guix. An upgrade changes where these links lead, so their
+ * names stay right. First the programs that run as root (`crontab`).
+ */
+const SYSTEM_PROFILES = [
+  '/run/wrappers/bin',
+  '/run/current-system/sw/bin',
+  '/run/privileged/bin',
+  '/run/setuid-programs',
+  '/run/current-system/profile/bin',
+];
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 type Executable = 'yes' | 'absent' | 'directory' | 'permission';
@@ -26,15 +39,47 @@ function judge(path: string): Executable {
   }
 }
 
-/** The path of a system tool (`sh`, `setsid`), whatever PATH is; undefined if it is not installed. */
+const OTHERS_WRITE = 0o002;
+
+/** Whether every user could put another program there. */
+const isOpen = (path: string): boolean =>
+  [path, dirname(path)].some(
+    (one) => ((statSync(one, { throwIfNoEntry: false })?.mode ?? 0) & OTHERS_WRITE) !== 0,
+  );
+
+/** Whether a tool of PATH may be run: a relative folder of PATH is another one in each directory. */
+const isTrusted = (path: string): boolean => isAbsolute(path) && !isOpen(path);
+
+/** The programs of this name along PATH, in order. An empty word means the working directory. */
+const alongPath = (name: string): string[] =>
+  (process.env['PATH'] ?? '')
+    .split(':')
+    .map((folder) => `${folder || '.'}/${name}`)
+    .filter((path) => judge(path) === 'yes');
+
+/** Where a tool lies that is in no fixed folder; undefined if it is not installed. */
+function findElsewhere(name: string): string | undefined {
+  const remembered = recallTool(name);
+  const isThere = remembered !== undefined && judge(remembered) === 'yes' && isTrusted(remembered);
+  const found = alongPath(name).find(isTrusted);
+  if (found !== undefined && !isThere) rememberTool(name, found);
+  return found ?? (isThere ? remembered : undefined);
+}
+
+/** The path of a tool (`sh`, `setsid`); undefined if it is not installed. */
 export function findTool(name: string): string | undefined {
   const known = tools.get(name);
-  if (known !== undefined) return known;
-  const path = TOOL_FOLDERS.map((folder) => `${folder}/${name}`).find((one) => judge(one) === 'yes');
+  // a long-lived process: an upgrade may have moved the tool
+  if (known !== undefined && judge(known) === 'yes') return known;
+  const fixed = [...TOOL_FOLDERS, ...SYSTEM_PROFILES].map((folder) => `${folder}/${name}`);
+  const path = fixed.find((one) => judge(one) === 'yes') ?? findElsewhere(name);
   if (path !== undefined) tools.set(name, path);
   return path;
 }
 const tools = new Map<string, string>();
+
+/** The program in PATH that is not used as this tool, because it is not trusted. */
+export const refusedTool = (name: string): string | null => alongPath(name)[0] ?? null;
 
 /** The absolute path of a command, searched as execvp does: along `path` unless the command holds a slash. */
 export function findCommand(command: string, path: string | undefined, cwd: string): Result<string> {
@@ -75,10 +120,17 @@ export function envSplits(): boolean {
   return attemptQuietly(() => readFileSync(requireTool('env')).includes('split-string')) ?? false;
 }
 
+/** Throws ENOENT with the name of the tool, if it is not installed. */
 export function requireTool(name: string): string {
   const path = findTool(name);
-  if (path === undefined) throw systemError('ENOENT', `no ${name} on this machine`);
+  if (path === undefined) throw Object.assign(systemError('ENOENT', `there is no ${name}`), { tool: name });
   return path;
+}
+
+/** Why a job cannot be started, in short: the tool that is not installed, or the name of the system error. */
+export function describeStartError(thrown: unknown): string {
+  const { tool } = thrown as { tool?: string };
+  return tool === undefined ? errnoOf(thrown) : `there is no ${tool}`;
 }
 
 /** The output of a system tool, in the C locale; empty if it fails. Throws ENOENT if it is not installed. */

@@ -35,6 +35,7 @@ import {
   takeBack,
   writeParts,
 } from '../launch/launch.ts';
+import { requireTools } from '../launch/required-tools.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { ioPriority } from '../os/io-priority.ts';
@@ -107,6 +108,8 @@ export async function enqueueBatch(
   abort: AbortSignal,
   onProgress: (done: number) => void,
 ): Promise<Result<JobId[] | null>> {
+  const equipped = requireTools(drafts[0]!);
+  if (!equipped.ok) return equipped;
   const ids: JobId[] = [];
   const queue = home.queue(drafts[0]!.placement.queue);
   const names: string[] = [];

@@ -25,11 +25,19 @@ export interface AdopterCall {
 
 const MAX_ADOPTERS = 1000;
 
-/** The shell line that starts the adopter, with `env -i`: no variable of the job, and no marker. */
+/**
+ * The shell lines that start the adopter, with `env -i`: no variable of the job, and no marker. That may be
+ * weeks later, so an `env` that is gone is searched along our PATH.
+ */
 function adopt({ node, supervisor, home, id, environment }: AdopterCall): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  const words = [requireTool('env'), '-i', ...variables, node, supervisor, home, String(id), '--adopt'];
-  return `${words.map(quote).join(' ')} 9>&-`;
+  const words = ['-i', ...variables, node, supervisor, home, String(id), '--adopt'];
+  const path = [environment['PATH'] || '/bin', '/usr/bin'].join(':');
+  return [
+    `shim_env=${quote(requireTool('env'))}`,
+    '[ -x "$shim_env" ] || shim_env=env',
+    `PATH=${quote(path)} "$shim_env" ${words.map(quote).join(' ')} 9>&-`,
+  ].join('; ');
 }
 
 /**

@@ -290,7 +290,7 @@ rigTest(
     const { code, stderr } = await rig.start(program!, [...words, 'bgjob', 'run', '--pty', '--', 'true'])
       .answer;
     assert.equal(code, 125);
-    assert.match(stderr, /--pty needs the program script of util-linux.*\n {2}hint: apt install/);
+    assert.match(stderr, /script is not there .*: run --pty does not work\n {2}hint: install bsdutils/);
     assert.ok(!fs.existsSync(rig.home));
   },
   { skip: cannotUnshare() },

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { findCommand, findTool } from '../../../../src/engine/os/programs.ts';
+import { findCommand, findTool, refusedTool } from '../../../../src/engine/os/programs.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 /** What execvp makes of it: env(1) calls it. The program prints its own path. */
@@ -114,4 +114,82 @@ test('our own tools do not depend on the caller', () => {
   } finally {
     process.env['PATH'] = before;
   }
+});
+
+const asTool = (path: string): string => {
+  fs.mkdirSync(dirname(path), { recursive: true });
+  fs.writeFileSync(path, '', { mode: 0o755 });
+  return path;
+};
+
+/** Runs `body` with a PATH and a home of its own. */
+function withPath(dir: string, path: string, body: (home: string) => void): void {
+  const { PATH, BGJOB_HOME } = process.env;
+  fs.mkdirSync(`${dir}/home/cache`, { recursive: true, mode: 0o700 });
+  Object.assign(process.env, { PATH: path, BGJOB_HOME: `${dir}/home` });
+  try {
+    body(`${dir}/home`);
+  } finally {
+    Object.assign(process.env, { PATH });
+    if (BGJOB_HOME === undefined) delete process.env['BGJOB_HOME'];
+    else process.env['BGJOB_HOME'] = BGJOB_HOME;
+  }
+}
+
+folderTest('a tool in PATH: found, remembered, and found again when it has moved', (dir) => {
+  const link = `${dir}/home/cache/tool.t1`;
+  const [one, two] = ['one', 'two'].map((name) => asTool(`${dir}/${name}/t1`));
+  withPath(dir, `/none:${dir}/one`, () => assert.equal(findTool('t1'), one));
+  assert.equal(fs.readlinkSync(link), one);
+  fs.rmSync(one!);
+  withPath(dir, '/none', () => assert.equal(findTool('t1'), undefined));
+  withPath(dir, `${dir}/two`, () => assert.equal(findTool('t1'), two));
+  assert.equal(fs.readlinkSync(link), two);
+  // what another process remembered
+  fs.symlinkSync(asTool(`${dir}/one/t2`), `${dir}/home/cache/tool.t2`);
+  withPath(dir, '/none', () => assert.equal(findTool('t2'), `${dir}/one/t2`));
+});
+
+folderTest('a fixed folder comes before PATH', (dir) => {
+  asTool(`${dir}/one/mkfifo`);
+  withPath(dir, `${dir}/one`, () => assert.ok(!findTool('mkfifo')!.startsWith(dir)));
+  assert.deepEqual(fs.readdirSync(`${dir}/home/cache`), []);
+});
+
+folderTest('a tool that is not trusted', (dir) => {
+  // any user can write the folder, or the file
+  asTool(`${dir}/open/t3`);
+  fs.chmodSync(`${dir}/open`, 0o777);
+  fs.chmodSync(asTool(`${dir}/file/t3`), 0o777);
+  withPath(dir, `${dir}/open:${dir}/file`, () => {
+    assert.equal(findTool('t3'), undefined);
+    assert.equal(refusedTool('t3'), `${dir}/open/t3`);
+  });
+  // a relative folder, and the working directory
+  const relative = (to: string) => join('..', '..', '..', '..', '..', '..', '..', '..', dir, to);
+  asTool(`${dir}/one/t4`);
+  for (const path of [relative('one'), '.', '', `:${relative('one')}`])
+    withPath(dir, path, () => assert.equal(findTool('t4'), undefined, path));
+  // a later folder of PATH
+  withPath(dir, `${dir}/open:${dir}/one`, () => {
+    asTool(`${dir}/one/t3`);
+    assert.equal(findTool('t3'), `${dir}/one/t3`);
+  });
+});
+
+folderTest('a remembered place that leads into the home, or has another name, is not believed', (dir) => {
+  const remember = (name: string, path: string) => fs.symlinkSync(path, `${dir}/home/cache/tool.${name}`);
+  withPath(dir, '/none', (home) => {
+    remember('t5', asTool(`${home}/jobs/t5`));
+    fs.mkdirSync(`${dir}/linked`);
+    fs.symlinkSync(`${home}/jobs/t5`, `${dir}/linked/t6`);
+    remember('t6', `${dir}/linked/t6`);
+    remember('t7', asTool(`${dir}/one/t8`));
+    for (const name of ['t5', 't6', 't7']) assert.equal(findTool(name), undefined, name);
+    remember('t9', asTool(`${dir}/one/t9`));
+    fs.chmodSync(`${home}/cache`, 0o777);
+    assert.equal(findTool('t9'), undefined, 'any user can write the cache');
+    fs.chmodSync(`${home}/cache`, 0o700);
+    assert.equal(findTool('t9'), `${dir}/one/t9`);
+  });
 });
