@@ -3,20 +3,21 @@
  * requests to stop, starts the shim, and learns of the end through the shim's socket.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, fstatSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fstatSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { basename } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { syncDir } from '../base/fs/atomic-write.ts';
 import { openLog } from '../base/fs/open-file.ts';
 import { readAt } from '../base/fs/read-record.ts';
-import { describeThrown, errnoOf, isSystemError } from '../base/result.ts';
+import { attemptQuietly, describeThrown, errnoOf, isSystemError } from '../base/result.ts';
 import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { ioPriorityWords } from '../engine/os/io-priority.ts';
 import { describeStartError, findTool } from '../engine/os/programs.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
+import type { JobPaths } from '../job/home/paths.ts';
 import { type Found, flushExit } from '../job/home/records.ts';
 import { addLogNote } from '../job/log/log-note.ts';
 import { whyUnable } from '../job/needs.ts';
@@ -140,19 +141,24 @@ function refusalOf({ cwd, argv }: Spec): { why: string; code: number } | undefin
   return undefined;
 }
 
+/** Whether bgjob chose the shell: for a line, and for a script without `#!`. */
+const isShellOurs = (job: JobPaths, { line, script }: Spec): boolean =>
+  line !== null ||
+  (script !== null && attemptQuietly(() => !readFileSync(job.script, 'latin1').startsWith('#!')) === true);
+
 /**
- * The spec of a shell line whose shell has moved since the job or its schedule was added, as after an upgrade
- * of NixOS: with the shell of that name that is there now.
+ * With the present shell of that name, if the shell has moved since the job or its schedule was added, as
+ * after an upgrade of NixOS.
  */
-function withPresentShell(spec: Spec): Spec {
+function withPresentShell(job: JobPaths, spec: Spec): Spec {
   const [shell = '', ...words] = spec.argv;
-  if (spec.line === null || existsSync(shell)) return spec;
+  if (existsSync(shell) || !isShellOurs(job, spec)) return spec;
   return { ...spec, argv: [findTool(basename(shell)) ?? shell, ...words] };
 }
 
 function startShim(supervision: Supervision, environment: string[], outFds: number[]): void {
   const { job, attempt } = supervision;
-  const spec = withPresentShell(supervision.spec);
+  const spec = withPresentShell(job, supervision.spec);
   const refusal = refusalOf(spec);
   if (refusal) {
     fail(supervision, refusal.why, refusal.code);

@@ -2,7 +2,9 @@
  * Without /proc, as on macOS: who a process is comes from ps, and nothing else is different for who uses it.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { cannotMount } from '../rig/mounts.ts';
 import { missing } from '../rig/needs.ts';
 import { withoutProc } from '../rig/noproc.ts';
@@ -195,6 +197,21 @@ worldTest('cron has a short PATH: a live job is no other boot there', async (wor
   assert.equal((await world.bgjob(['status', '1'], { env: { PATH: '/usr/bin:/bin' } })).code, 75);
   await puppet.exit(0);
   assert.equal((await world.bgjob(['wait', '1'])).code, 0);
+});
+
+worldTest('COLUMNS of a narrow terminal cuts no line of ps', async (world, rig) => {
+  const narrow = { env: { COLUMNS: '6' } };
+  const puppet = await rig.puppet();
+  await world.run(['--', ...puppet.command], narrow);
+  const pid = await puppet.pid();
+  assert.equal((await world.untilState(1, 'running')).pid, pid);
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const { stderr } = await world.bgjob(['run', '--until-port', String(port), '--', 'true'], narrow);
+  other.close();
+  assert.ok(stderr.includes(`pid ${process.pid} (${process.execPath}`), stderr);
+  assert.match((await world.bgjob(['kill', '1'], narrow)).stdout, /^1 killed \(TERM/);
 });
 
 worldTest('--pty is a terminal with a true code, and is stopped; send types into it', async (world, rig) => {

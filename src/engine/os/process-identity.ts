@@ -85,7 +85,7 @@ export const PS_COLUMNS = 'pid=,ppid=,pgid=,sess=,state=,lstart=';
 /** The same in one call of ps. */
 export function readStatsFromPs(pids: number[]): ProcessStat[] {
   if (pids.length === 0) return [];
-  const text = runTool('ps', ['-o', PS_COLUMNS, '-p', pids.join(',')]);
+  const text = runTool('ps', ['-ww', '-o', PS_COLUMNS, '-p', pids.join(',')]);
   return text.split('\n').flatMap((line) => parsePsLine(line) ?? []);
 }
 

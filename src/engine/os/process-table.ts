@@ -62,7 +62,10 @@ async function readTableFromPs(visit: (stat: ProcessStat) => void): Promise<Proc
 
 export const readEnvironment = (pid: number): string[] => readText(`/proc/${pid}/environ`).split('\0');
 
-/** The command line of a process, or the title that it gave itself; empty where we may not read it. */
+/**
+ * The command line of a process, or the title that it gave itself; empty where we may not read it. Without -ww
+ * ps cuts it at 79 characters, or at COLUMNS.
+ */
 export const readCommandLine = (pid: number): string[] =>
   HAS_PROC
     ? readText(`/proc/${pid}/cmdline`).split('\0')

@@ -21,6 +21,7 @@ export function readStatBody(): string {
   if (HAS_PROC) return 'read -r shim_stat <"/proc/$1/stat"';
   // a command of its own: inside the substitution for ps, PPID would be that subshell
   const self = `shim_pid=$(exec ${quote(requireTool('sh'))} -c 'echo $PPID')`;
-  const ps = `${quote(requireTool('ps'))} -o ${PS_COLUMNS} -p "$shim_pid"`;
+  // -ww: the COLUMNS of the job would cut the line
+  const ps = `${quote(requireTool('ps'))} -ww -o ${PS_COLUMNS} -p "$shim_pid"`;
   return `shim_pid=$1; [ "$1" != self ] || ${self}; shim_stat=$(LC_ALL=C TZ=UTC ${ps})`;
 }

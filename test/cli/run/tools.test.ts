@@ -93,11 +93,21 @@ storeTest('a schedule: its scheduler gets another PATH, and its shell moves', as
   await untilEvents(rig, 'n', (events) => startedBy(events).length > 0);
   await store.bgjob(['cron', 'pause', 'n']);
   const first = await schedulerOf(rig);
-  const { shim, watcher, main } = await rig.shimOf(first);
-  for (const pid of [watcher, rig.ownerPid(first), shim, main]) process.kill(pid, 'SIGKILL');
+  assert.equal((await store.bgjob(['kill', String(first)], BARE)).code, 0);
+  for (const words of [
+    ['set', 'q', '--slots', '1'],
+    ['pause', 'q'],
+  ])
+    await store.bgjob(['queue', ...words]);
+  const added = await store.bgjob(['run', '-Q', 'q', '-'], { input: 'echo script | cat\n' });
+  const waiting = Number(added.stdout);
   // an upgrade: the caller has another PATH then, and the scheduler has none
   fs.renameSync(`${store.folder('shells')}/bash`, `${store.folder('procps')}/bash`);
   await store.bgjob(['run', '--wait', '--', 'true']);
+  // the shell of a script without `#!`, too
+  await store.bgjob(['queue', 'resume', 'q'], BARE);
+  await store.bgjob(['wait', '--queue', 'q']);
+  assert.equal(rig.log(waiting), 'script\n');
   assert.equal((await store.bgjob(['cron', 'resume', 'n'], BARE)).code, 0);
   const second = await schedulerOf(rig);
   assert.ok(second > first);
