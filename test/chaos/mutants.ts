@@ -255,6 +255,86 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'cli/wait/until-url.test.ts', name: /a certificate that nobody trusts is told at once/ },
   },
+  {
+    what: 'a tool in PATH comes before that of a fixed folder',
+    changes: [
+      {
+        file: 'engine/os/programs.ts',
+        from: "fixed.find((one) => judge(one) === 'yes') ?? findElsewhere(name)",
+        to: "findElsewhere(name) ?? fixed.find((one) => judge(one) === 'yes')",
+      },
+    ],
+    by: { test: 'unit/engine/os/programs.test.ts', name: /a fixed folder comes before PATH/ },
+  },
+  {
+    what: 'a tool is taken from a folder that any user can write',
+    changes: [
+      { file: 'engine/os/programs.ts', from: 'isAbsolute(path) && !isOpen(path)', to: 'isAbsolute(path)' },
+    ],
+    by: { test: 'unit/engine/os/programs.test.ts', name: /a tool that is not trusted/ },
+  },
+  {
+    what: 'a remembered tool may lie in the home',
+    changes: [
+      {
+        file: 'engine/os/tool-memory.ts',
+        from: 'basename(path) === name && !isInHome',
+        to: 'basename(path) === name || !isInHome',
+      },
+    ],
+    by: { test: 'unit/engine/os/programs.test.ts', name: /a remembered place that leads into the home/ },
+  },
+  {
+    what: 'where a tool was found is not remembered',
+    changes: [
+      {
+        file: 'engine/os/programs.ts',
+        from: 'if (found !== undefined && !isThere) rememberTool(name, found);',
+        to: 'if (found !== undefined && isThere) rememberTool(name, found);',
+      },
+    ],
+    by: { test: 'cli/run/tools.test.ts', name: /jobs of a queue are started/ },
+  },
+  {
+    what: 'a job is queued that can never start for lack of a tool',
+    changes: [
+      {
+        file: 'engine/launch/launch.ts',
+        from: '  if (!equipped.ok) return equipped;\n  let id',
+        to: '  let id',
+      },
+    ],
+    by: { test: 'cli/run/tools.test.ts', name: /a tool that is nowhere/ },
+  },
+  {
+    what: 'the watcher knows one place of env',
+    changes: [
+      {
+        file: 'engine/shim/shim.ts',
+        from: `'[ -x "$shim_env" ] || shim_env=env'`,
+        to: `'[ -x "$shim_env" ] || true'`,
+      },
+    ],
+    by: { test: 'cli/run/tools.test.ts', name: /a supervisor is replaced/ },
+  },
+  {
+    what: 'a line keeps a shell that has moved',
+    changes: [
+      {
+        file: 'supervisor/start.ts',
+        from: 'findTool(basename(shell)) ?? shell',
+        to: 'shell ?? findTool(basename(shell))',
+      },
+    ],
+    by: { test: 'cli/run/tools.test.ts', name: /a schedule: its scheduler/ },
+  },
+  {
+    what: 'ps cuts the command line of a process',
+    changes: [
+      { file: 'engine/os/process-table.ts', from: "'-ww', '-o', 'command='", to: "'-o', 'command='" },
+    ],
+    by: { test: 'programs/without-proc.test.ts', name: /COLUMNS of a narrow terminal/, needs: 'gcc' },
+  },
   // ---- supervisor ----
   {
     what: 'a job is retried once less than was asked for',
