@@ -102,5 +102,6 @@ export function startFailureText(failure: Failure): string {
   if (failure.code === 'io') return `cannot ${failure.doing} ${failure.path}: ${failure.errno}`;
   if (failure.code === 'name-taken') return `job ${failure.id} has its name`;
   if (failure.code === 'starter-newer') return failure.why;
+  if (failure.code === 'tool-missing') return `there is no ${failure.tool}`;
   return failure.code;
 }

@@ -260,8 +260,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/os/programs.ts',
-        from: "fixed.find((one) => judge(one) === 'yes') ?? findElsewhere(name)",
-        to: "findElsewhere(name) ?? fixed.find((one) => judge(one) === 'yes')",
+        from: "const path = fixed.find((one) => judge(one) === 'yes');",
+        to: "const path = findElsewhere(name) ?? fixed.find((one) => judge(one) === 'yes');",
       },
     ],
     by: { test: 'unit/engine/os/programs.test.ts', name: /a fixed folder comes before PATH/ },

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { jobEnvironment } from '../../engine/launch/environment.ts';
+import { requireTools } from '../../engine/launch/required-tools.ts';
 import { thisAdded } from '../../engine/queue/confinement.ts';
 import type { JobTemplate } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -113,6 +114,8 @@ export function parseTemplate(
     { wish: null, slots: null, retry: 0, backoffMs: 0 },
   );
   if (!drafted.ok) return drafted;
+  const equipped = requireTools(drafted.value);
+  if (!equipped.ok) return equipped;
   const {
     scriptBytes: _,
     inputCopy: __,

@@ -240,7 +240,11 @@ export const crontabRefuses = (stderr: string) =>
 /** `word`: the word of the command that holds a line end. */
 export const lineEndInPath = (word: string) =>
   usageError(`a line of crontab cannot hold the path ${word}: it contains a line end`, BY_HAND);
-export const noBootTool = () => usageError('this machine has neither crontab nor systemctl', BY_HAND);
+export const noBootTool = () =>
+  usageError(
+    'neither crontab nor systemctl is there (in /usr/bin, /bin, … or PATH)',
+    `install cron; or ${BY_HAND}`,
+  );
 export const unitNotEnabled = (path: string, unit: string, stderr: string) =>
   usageError(
     `${safe(path)} is written, but systemctl does not enable it: ${said(stderr)}`,

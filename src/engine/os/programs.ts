@@ -72,8 +72,10 @@ export function findTool(name: string): string | undefined {
   // a long-lived process: an upgrade may have moved the tool
   if (known !== undefined && judge(known) === 'yes') return known;
   const fixed = [...TOOL_FOLDERS, ...SYSTEM_PROFILES].map((folder) => `${folder}/${name}`);
-  const path = fixed.find((one) => judge(one) === 'yes') ?? findElsewhere(name);
-  if (path !== undefined) tools.set(name, path);
+  const path = fixed.find((one) => judge(one) === 'yes');
+  // any other place is looked up each time: the home that remembers it may be made meanwhile
+  if (path === undefined) return findElsewhere(name);
+  tools.set(name, path);
   return path;
 }
 const tools = new Map<string, string>();

@@ -112,6 +112,11 @@ storeTest('a schedule: its scheduler gets another PATH, and its shell moves', as
   const second = await schedulerOf(rig);
   assert.ok(second > first);
   const events = await untilEvents(rig, 'n', (all) => startedBy(all).some(({ job }) => job! > second));
+  const taken = `${store.dir}/mkfifo`;
+  fs.renameSync(`${store.folder('coreutils')}/mkfifo`, taken);
+  const later = await untilEvents(rig, 'n', (all) => all.some(({ did }) => did === 'failed'));
+  assert.equal(later.find(({ did }) => did === 'failed')!.why, 'there is no mkfifo');
+  fs.renameSync(taken, `${store.folder('coreutils')}/mkfifo`);
   const job = startedBy(events).find(({ job }) => job! > second)!.job!;
   assert.equal((await store.bgjob(['cron', 'rm', 'n'], BARE)).code, 0);
   await rig.untilState(job, 'exited');
@@ -137,6 +142,8 @@ storeTest('a tool that is nowhere: its name and package, and no id', async (stor
       [['run', '-Q', 'q', '--', 'true']],
       [['run', '-Q', 'q', '--name', 'n', 'true | cat']],
       [['run', '-Q', 'q', '--batch', '-'], 'true\nfalse\n'],
+      [['cron', 'add', '@yearly', '--', 'true']],
+      [['trigger', 'add', 't', '--', 'true']],
     ] as [string[], string?][]) {
       const { code, stdout, stderr } = await store.bgjob(words, input === undefined ? {} : { input });
       assert.deepEqual([code, stdout], [125, ''], words.join(' '));
@@ -153,4 +160,6 @@ storeTest('a tool that is nowhere: its name and package, and no id', async (stor
     /script is not there .*: run --pty does not work\n {2}hint: install bsdutils or util-linux/,
   );
   assert.deepEqual(fs.readdirSync(`${rig.home}/jobs`), ['1']);
+  for (const kind of ['cron', 'trigger'])
+    assert.equal((await store.bgjob([kind, 'ls', '--json'])).stdout, '', kind);
 });

@@ -139,7 +139,13 @@ function withPath(dir: string, path: string, body: (home: string) => void): void
 folderTest('a tool in PATH: found, remembered, and found again when it has moved', (dir) => {
   const link = `${dir}/home/cache/tool.t1`;
   const [one, two] = ['one', 'two'].map((name) => asTool(`${dir}/${name}/t1`));
-  withPath(dir, `/none:${dir}/one`, () => assert.equal(findTool('t1'), one));
+  withPath(dir, `/none:${dir}/one`, (home) => {
+    // `run` looks for bash before it makes the home
+    fs.rmdirSync(`${home}/cache`);
+    assert.equal(findTool('t1'), one);
+    fs.mkdirSync(`${home}/cache`, 0o700);
+    assert.equal(findTool('t1'), one);
+  });
   assert.equal(fs.readlinkSync(link), one);
   fs.rmSync(one!);
   withPath(dir, '/none', () => assert.equal(findTool('t1'), undefined));
