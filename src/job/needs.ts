@@ -59,12 +59,15 @@ export const KNOWN_NEEDS = Object.entries(NEEDED).flatMap(([key, needed]) =>
   needed === 'known' ? [] : [key],
 );
 
+/** Keys of schedules and triggers, which are in no spec. */
+const TEMPLATE_NEEDS = ['event'];
+
 /** If there are any, this program must not start the job. */
 export const unknownNeeds = ({ needs }: Pick<Spec, 'needs'>): string[] => missingOf(needs, KNOWN_NEEDS);
 
-/** Null: it may start the job. */
-export function whyUnable(needing: Pick<Spec, 'needs'>): string | null {
-  const unknown = unknownNeeds(needing);
+/** Null: it may start the job, or the jobs of the template. */
+export function whyUnable({ needs }: Pick<Spec, 'needs'>): string | null {
+  const unknown = missingOf(needs, [...KNOWN_NEEDS, ...TEMPLATE_NEEDS]);
   return unknown.length === 0 ? null : `a newer bgjob added it; this one does not know ${needText(unknown)}`;
 }
 

@@ -43,4 +43,5 @@ export const triggerCalled = (name: string): Trigger => ({
   secret: 'a'.repeat(64),
   headers: [],
   hosts: [],
+  events: [],
 });

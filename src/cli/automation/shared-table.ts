@@ -7,7 +7,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import { commandText, type JobView, shellOf, stateWord } from '../../job/view.ts';
-import { eventText, olderEvents } from '../messages/automation.ts';
+import { eventText, olderEvents, type ShownEvent } from '../messages/automation.ts';
 import { codeOf, stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
@@ -88,15 +88,25 @@ export async function printTemplates<R extends TemplateHistory>(
 
 const EVENTS_SHOWN = 20;
 
-/** Prints what a schedule or trigger has done, the newest event last. */
-export function printEvents(output: Output, events: TemplateEvent[], timezone: string | undefined): void {
+/**
+ * Prints what a schedule or trigger has done, the newest event last. `rejected`: the requests that started no
+ * job; they hide no event.
+ */
+export function printEvents(
+  output: Output,
+  events: TemplateEvent[],
+  timezone: string | undefined,
+  rejected: ShownEvent[] = [],
+): void {
+  const inOrder = (some: ShownEvent[]) =>
+    [...some, ...rejected].sort((one, other) => one.notedAt - other.notedAt);
   if (output.json) {
-    output.objects(events.map(eventObject));
+    output.objects((rejected.length > 0 ? inOrder(events) : events).map(eventObject));
     return;
   }
   const shown = events.slice(-EVENTS_SHOWN);
   if (events.length > shown.length) output.note(olderEvents(events.length - shown.length));
-  for (const event of shown) {
+  for (const event of rejected.length > 0 ? inOrder(shown) : shown) {
     const { at, until } = event;
     const when = until === null ? timeText(at, timezone) : `${timeText(at)} to ${timeText(until, timezone)}`;
     output.line(eventText(when, event));
@@ -104,7 +114,7 @@ export function printEvents(output: Output, events: TemplateEvent[], timezone: s
 }
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
-const eventObject = ({ at, until, notedAt, ...rest }: TemplateEvent): object => ({
+const eventObject = ({ at, until, notedAt, ...rest }: ShownEvent): object => ({
   v: 1,
   at: iso(at),
   until: iso(until),

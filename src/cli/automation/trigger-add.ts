@@ -13,12 +13,13 @@ import {
   urlOf,
 } from '../../job/automation/trigger.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
-import type { Home } from '../../job/home/home.ts';
+import { admitNeeds, type Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
 import { commandText } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import {
+  badEvent,
   badHeader,
   badHost,
   missingCommand,
@@ -51,6 +52,11 @@ export const TRIGGER_OPTIONS = {
     kind: 'list',
     value: 'NAMES',
     text: 'headers of a delivery to pass to its job: X-GitHub-Event becomes BGJOB_HEADER_X_GITHUB_EVENT',
+  },
+  event: {
+    kind: 'list',
+    value: 'NAMES',
+    text: 'start jobs only for these events (X-GitHub-Event, X-Gitea-Event, X-Gitlab-Event): push,release',
   },
   host: {
     kind: 'list',
@@ -110,6 +116,10 @@ export async function addTrigger(
   if (!headers.ok) return headers;
   const hosts = hostsOf(options.host);
   if (!hosts.ok) return hosts;
+  const events = namesOf(options.event).map((event) => event.trim());
+  const wrong = events.find((event) => !/^[\x21-\x7e][\x20-\x7e]{0,99}$/.test(event));
+  if (wrong !== undefined || (options.event.length > 0 && events.length === 0))
+    return fail(badEvent(wrong ?? ''));
   const opened = context.makeHome();
   if (!opened.ok) return opened;
   const home = opened.value;
@@ -119,10 +129,15 @@ export async function addTrigger(
   if (!made.ok) return made;
   const address = await chooseAddress(home, wanted.value);
   if (!address.ok) return address;
-  const facts = { ...address.value, secret: newSecret(), headers: headers.value, hosts: hosts.value };
-  const trigger: Trigger = { ...made.value.template, ...facts };
+  const facts = { ...address.value, secret: newSecret(), headers: headers.value, hosts: hosts.value, events };
+  // a listener that does not know --event would start jobs for all events
+  const needs = [...made.value.template.needs, ...(events.length > 0 ? ['event'] : [])];
+  const trigger: Trigger = { ...made.value.template, ...facts, needs };
   const paths = home.trigger(name);
-  const added = attempt('write', paths.dir, () => addTemplate(home, home.triggers, paths, trigger));
+  const added = attempt('write', paths.dir, () => {
+    if (needs.length > 0) admitNeeds(home);
+    return addTemplate(home, home.triggers, paths, trigger);
+  });
   if (!added.ok) return added;
   if (!added.value) return taken();
   const served = await serve(home, trigger);
@@ -143,7 +158,7 @@ export async function addTrigger(
   if (context.output.json) return ok(SUCCESS);
   const { draft } = trigger;
   for (const note of [
-    ...triggerAdded(urlOf(trigger), commandText(draft), draft.cwd, made.value.passed),
+    ...triggerAdded(urlOf(trigger), commandText(draft), draft.cwd, made.value.passed, events),
     ...pipefailNotes(draft, !options['no-pipefail']),
     bootNote(context),
   ])

@@ -1,8 +1,9 @@
 /** `trigger ls`: triggers as rows of a table, and as objects. */
 import { readPortOwner } from '../../engine/automation/listener-status.ts';
-import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
+import { isServed, listenerOf, rejectionsOf } from '../../engine/automation/service-jobs.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
+import { readRejections } from '../../job/automation/rejections.ts';
 import { listTriggers, readTrigger, type Trigger, urlOf } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import {
@@ -13,6 +14,8 @@ import {
   NO_TRIGGERS,
   notListening,
   portTakenText,
+  rejectionText,
+  type ShownEvent,
 } from '../messages/automation.ts';
 import type { Output } from '../output/output.ts';
 import {
@@ -25,11 +28,25 @@ import {
   templateObject,
 } from './shared-table.ts';
 
+/** The requests that started no job: those of the trigger, and those of no trigger at its address. */
+export function rejectedEvents(home: Home, trigger: Trigger): ShownEvent[] {
+  return readRejections(rejectionsOf(home, trigger))
+    .filter(({ name, lastAt }) => (name === trigger.name || name === null) && lastAt >= trigger.createdAt)
+    .map((one) => {
+      const { firstAt, lastAt, times, delivery, status } = one;
+      const until = firstAt === lastAt ? null : lastAt;
+      const did = status === 200 ? 'ignored' : 'refused';
+      const facts = { job: null, by: 'delivery', notedAt: lastAt, delivery } as const;
+      return { at: firstAt, until, times, did, why: rejectionText(one), ...facts };
+    });
+}
+
 interface Row extends TemplateHistory {
   name: string;
   trigger: Trigger | null;
   why: string | null;
   trouble: string | null;
+  rejected: { ignored: number; refused: number };
 }
 
 /** Why no listener takes the deliveries of a trigger; null: one does. */
@@ -47,28 +64,34 @@ async function rowOf(home: Home, name: string, troubles: Map<string, Promise<str
   const history = readTemplateHistory(home, home.trigger(name));
   if (read.kind !== 'read') {
     const why = read.kind === 'absent' ? NO_RECORD : read.why;
-    return { name, trigger: null, why, trouble: why, ...history };
+    return { name, trigger: null, why, trouble: why, rejected: { ignored: 0, refused: 0 }, ...history };
   }
   // triggers that share a listener share the answer
   const key = `${read.value.world} ${read.value.host} ${read.value.port}`;
   const trouble = troubles.get(key) ?? listenerTrouble(home, read.value);
   troubles.set(key, trouble);
-  return { name, trigger: read.value, why: null, trouble: await trouble, ...history };
+  const rejected = { ignored: 0, refused: 0 };
+  for (const one of readRejections(rejectionsOf(home, read.value)))
+    if (one.name === name && one.lastAt >= read.value.createdAt)
+      rejected[one.status === 200 ? 'ignored' : 'refused'] += one.times;
+  return { name, trigger: read.value, why: null, trouble: await trouble, rejected, ...history };
 }
 
-function objectOf({ name, trigger, why, trouble, last, counts }: Row): object {
+function objectOf({ name, trigger, why, trouble, last, counts, rejected }: Row): object {
   return {
     v: 1,
     name,
     url: trigger && urlOf(trigger),
     headers: trigger?.headers ?? null,
     hosts: trigger?.hosts ?? null,
+    events: trigger?.events ?? null,
     listening: trouble === null,
     trouble,
     ...templateObject(trigger, { last }),
     started: counts.started,
     replayed: counts.skipped,
     failed: counts.failed,
+    ...rejected,
     unreadable: why,
   };
 }
@@ -85,9 +108,9 @@ export async function printTriggers(output: Output, home: Home | undefined): Pro
     none: NO_TRIGGERS,
     objectOf,
     cellsOf: (row) => {
-      const { name, trigger, counts, why } = row;
+      const { name, trigger, counts, why, rejected } = row;
       // a delivery that came again is noted as skipped
-      const notRun = countsText({ replayed: counts.skipped, failed: counts.failed });
+      const notRun = countsText({ replayed: counts.skipped, failed: counts.failed, ...rejected });
       const url = trigger ? urlOf(trigger) : 'unreadable';
       return [name, url, lastText(row), notRun, commandCell(trigger, why)];
     },

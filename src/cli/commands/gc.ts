@@ -18,8 +18,8 @@ export const gc = verb({
   changes: true,
   summary: 'remove ended jobs that are old, or too many, or too large',
   description: [
-    'Removes jobs that ended more than 7 days ago, all but the newest 2,000, and the oldest ones if the',
-    'logs take more than 2 GiB.',
+    'Removes jobs that ended more than 7 days ago, all but the newest 2,000, and the oldest ones if their',
+    'logs, inputs and payloads take more than 2 GiB.',
     '',
     'A failure that was not shown yet is kept for 30 days. A job that lives or waits, a job that another',
     'one waits for, and a job that left processes running are never removed.',
@@ -34,7 +34,11 @@ export const gc = verb({
   options: {
     'older-than': { kind: 'duration', value: 'DUR', text: 'remove jobs that ended longer ago (default 7d)' },
     keep: { kind: 'count', value: 'N', text: 'keep at most the newest N jobs (default 2000)' },
-    'max-total': { kind: 'size', value: 'SIZE', text: 'keep at most SIZE of logs (default 2G)' },
+    'max-total': {
+      kind: 'size',
+      value: 'SIZE',
+      text: 'keep at most SIZE of logs, inputs and payloads (default 2G)',
+    },
     ended: { kind: 'flag', text: 'remove all jobs that have ended' },
     'dry-run': { kind: 'flag', text: 'only print what would be removed' },
   },

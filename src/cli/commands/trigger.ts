@@ -6,7 +6,7 @@ import type { Home } from '../../job/home/home.ts';
 import { checkPlain, removeOne } from '../automation/remove.ts';
 import { printEvents } from '../automation/shared-table.ts';
 import { addTrigger, rotateTrigger, TRIGGER_OPTIONS } from '../automation/trigger-add.ts';
-import { printTriggers } from '../automation/trigger-table.ts';
+import { printTriggers, rejectedEvents } from '../automation/trigger-table.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { NO_RECORD, noDeliveries, unreadableTemplate } from '../messages/automation.ts';
@@ -62,9 +62,12 @@ async function list(context: Context, names: string[]): Promise<Result<Exit>> {
   for (const name of names) {
     const found = requireTrigger(opened.value, name);
     if (!found.ok) return found;
-    const events = readEvents(found.value.home.trigger(name));
-    if (events.length === 0 && !context.output.json) context.output.note(noDeliveries(name));
-    printEvents(context.output, events, undefined);
+    const { home, trigger } = found.value;
+    const events = readEvents(home.trigger(name));
+    const rejected = trigger ? rejectedEvents(home, trigger) : [];
+    if (events.length === 0 && !context.output.json)
+      context.output.note(noDeliveries(name, rejected.length > 0));
+    printEvents(context.output, events, undefined, rejected);
   }
   return ok(SUCCESS);
 }
@@ -81,15 +84,17 @@ export const trigger = verb({
     'starts the job if it has the secret as bearer token (Authorization: Bearer SECRET) or is signed with',
     'it (X-Hub-Signature-256, as GitHub does). The answer is 202 and the id.',
     '',
-    'The body becomes a file, never a part of a command; BGJOB_PAYLOAD is its path. The job also gets',
-    'BGJOB_TRIGGER, BGJOB_DELIVERY, the headers of --header, PATH, HOME, LANG and SHELL of the call of',
-    'add, and the variables of --pass-env and -e.',
+    'The body, up to 25 MiB, becomes a file, never a part of a command; BGJOB_PAYLOAD is its path. The job',
+    'also gets BGJOB_TRIGGER, BGJOB_DELIVERY, the headers of --header, PATH, HOME, LANG and SHELL of the',
+    'call of add, and the variables of --pass-env and -e.',
+    '',
+    'With --event other events are answered 200 and start no job. The ping of GitHub starts none either.',
     '',
     'A delivery that comes again within a day (same X-GitHub-Delivery, Idempotency-Key or Webhook-Id)',
-    'starts no second job: the answer is 409, with the id of the first. Other answers: 401 no valid',
-    'secret, or no such trigger; 413 more than 1 MiB; 421 a host name that is not its own (--host); 429',
-    'more than 60 starts at once, or after that more than one a second; 503 the job could not be started,',
-    'and the delivery may be sent again.',
+    'starts no second job: the answer is 409, with the id of the first; bgjob restart ID starts that again.',
+    'Other answers: 401 no valid secret, or no such trigger; 413 more than 25 MiB; 421 a host name that is',
+    'not its own (--host); 429 more than 60 starts at once, or after that more than one a second; 503 the',
+    'job could not be started, and the delivery may be sent again. ls NAME shows what was refused.',
     '',
     'The listener is a job, too (bgjob ls -a). It serves all triggers of an address and port, and ends',
     'with the last of them. Any bgjob command starts it again if it is gone; after a restart of the',
@@ -103,7 +108,8 @@ export const trigger = verb({
   examples: [
     ['bgjob trigger add deploy -- ./deploy.sh', 'prints its URL and secret'],
     ["bgjob trigger add ci -Q ci 'git pull && make'", 'one job after the other'],
-    ['bgjob trigger ls deploy', 'its deliveries, and their jobs'],
+    ['bgjob trigger add site --event push,release -- ./site.sh', 'only for these events of a webhook'],
+    ['bgjob trigger ls deploy', 'its deliveries, their jobs, and what was refused'],
     ['id=$(bgjob wait --trigger deploy)', 'the next job that it starts'],
   ],
   options: TRIGGER_OPTIONS,

@@ -1,6 +1,7 @@
 /** What `cron`, `trigger`, `boot` and `wait --trigger` say: errors, results and notes. */
 import { renderDuration } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import type { Rejection } from '../../job/automation/rejections.ts';
 import type { TemplateEvent } from '../../job/automation/template-records.ts';
 import type { Address } from '../../job/automation/trigger.ts';
 import type { Failure } from '../../job/failure.ts';
@@ -9,6 +10,9 @@ import { quoteWord } from '../../job/view.ts';
 import { errnoText, type FailureTexts, type UsageFailure, usageError } from './usage.ts';
 
 type Kind = 'schedule' | 'trigger';
+
+/** An event of the journal, or requests that started no job. */
+export type ShownEvent = Omit<TemplateEvent, 'did'> & { did: TemplateEvent['did'] | 'refused' | 'ignored' };
 
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
 const SERVICE = { schedules: 'the scheduler', triggers: 'the listener' } as const;
@@ -110,6 +114,9 @@ export const secretHeader = (name: string) =>
 export const sameHeader = (name: string, other: string, variable: string) =>
   usageError(`--header: ${shown(name)} and ${shown(other)} would both be ${variable}`, EXAMPLE.trigger);
 
+export const badEvent = (name: string) =>
+  usageError(`--event: "${shown(name)}" is not the name of an event`, '--event push,release');
+
 export const badHost = (name: string) =>
   usageError(
     `--host: "${shown(name)}" is not the name of a host: give it without http:// and without a port`,
@@ -133,10 +140,19 @@ export const scheduleAdded = (
 const startsText = (command: string, cwd: string, variables: string[]) =>
   `runs ${safe(command)} in ${safe(cwd)}, with ${variables.join(' ')}`;
 
+const eventHeader = ([event]: string[]) =>
+  event === undefined ? '' : `-H ${quoteWord(`X-GitHub-Event: ${event}`)} `;
+
 /** How a new trigger is used; its URL and its secret stand on stdout. */
-export const triggerAdded = (url: string, command: string, cwd: string, variables: string[]): string[] => [
+export const triggerAdded = (
+  url: string,
+  command: string,
+  cwd: string,
+  variables: string[],
+  events: string[],
+): string[] => [
   '(the second line is the secret: it is shown this once)',
-  `try it: curl -H 'Authorization: Bearer SECRET' -d '{}' ${quoteWord(url)}`,
+  `try it: curl -H 'Authorization: Bearer SECRET' ${eventHeader(events)}-d '{}' ${quoteWord(url)}`,
   'GitHub: that URL through a tunnel, the secret as Secret, content type application/json',
   startsText(command, cwd, variables),
 ];
@@ -173,13 +189,20 @@ export const HISTORY_NOT_WRITTEN = '(started, but the history could not be writt
 
 export const NO_SCHEDULES = `no schedules yet: ${EXAMPLE.cron}`;
 export const NO_TRIGGERS = `no triggers yet: ${EXAMPLE.trigger}`;
-export const noDeliveries = (name: string) => `${name}: no delivery has come yet`;
+export const noDeliveries = (name: string, isRejected: boolean) =>
+  `${name}: no delivery has ${isRejected ? 'started a job' : 'come'} yet`;
 /** `2026-11-22 03:00 Europe/Berlin  started job 45`. */
-export function eventText(when: string, { times, did, why, job, by, delivery }: TemplateEvent): string {
+export function eventText(when: string, { times, did, why, job, by, delivery }: ShownEvent): string {
   const id = job === null ? '' : ` job ${job}`;
   const how = by === 'catch-up' ? ' to catch up' : by === 'hand' ? ' by hand' : '';
   const count = times > 1 ? ` (${times} times)` : delivery === null ? '' : ` (delivery ${safe(delivery)})`;
   return `${when}  ${did}${id}${how}${count}${why === null ? '' : `: ${safe(why)}`}`;
+}
+/** `name` null: of no trigger. `from`: the last sender. */
+export function rejectionText({ name, status, why, from }: Rejection): string {
+  if (status === 200) return why;
+  const asked = name === null && status === 401 ? 'no trigger of that name here' : why;
+  return `${status === 0 ? '' : `${status}, `}${asked}${from === '' ? '' : ` (from ${from})`}`;
 }
 export const olderEvents = (amount: number) => `(${amount} before that: --json)`;
 export const notListening = (name: string, why: string) => `${name}: not listening: ${why}`;

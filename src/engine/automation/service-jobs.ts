@@ -50,6 +50,11 @@ export const listenerOf = (home: Home, { host, port }: Address): ServiceJob => (
   args: [host, String(port)],
 });
 
+/** The record of the requests for which the listener of an address started no job. */
+export const rejectionsOf = (home: Home, { host, port }: Address): string =>
+  // no `~`: each such file is taken for a FIFO
+  `${home.triggers}/refused.${thisNamespaceKey()}.${port}.${host}`;
+
 export const jobOf = (home: Home, { name }: ServiceJob): JobView | undefined =>
   nameOwner(home, { name, project: home.path });
 

@@ -43,10 +43,16 @@ interface Collected {
   kept: number;
 }
 
+/** Of the log, the copy of its input, and the payload of its delivery. */
 function diskBytes(job: JobPaths): number {
-  const paths = namesIn(dirname(job.log)).map((name) => `${dirname(job.log)}/${name}`);
-  const blocks = paths.map((path) => lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0);
-  return blocks.reduce((sum, count) => sum + count, 0) * 512;
+  const logs = namesIn(dirname(job.log)).map((name) => `${dirname(job.log)}/${name}`);
+  const paths = [...logs, job.input, job.payload];
+  const sizes = paths.map((path) => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    // jobs that were restarted share the file of their input
+    return stat ? Math.ceil((stat.blocks * 512) / stat.nlink) : 0;
+  });
+  return sizes.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /**

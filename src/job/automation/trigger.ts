@@ -18,6 +18,8 @@ const triggerSchema = is.object({
   headers: is.listOf(is.text),
   /** More names of this listener in a request's Host header: those of a tunnel, or a proxy. */
   hosts: is.listOf(is.text),
+  /** The events of webhooks that start a job; empty: all but `ping`. If not empty, `needs` has `event`. */
+  events: is.since(is.listOf(is.text), []),
 });
 export type Trigger = is.SchemaType<typeof triggerSchema>;
 

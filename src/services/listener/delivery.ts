@@ -9,6 +9,7 @@ import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { startFrom } from '../../engine/automation/start-once.ts';
 import { takeBack } from '../../engine/launch/launch.ts';
+import { observe } from '../../engine/observe/observe.ts';
 import { isAlive, isLocked } from '../../engine/os/process-identity.ts';
 import {
   appendEvent,
@@ -20,9 +21,11 @@ import {
 import { headerVariable, type Trigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isRetired } from '../../job/home/ids.ts';
-import { readOwner, readSpec, readState } from '../../job/home/records.ts';
+import { readOwner, readSpec, readState, supersededBy } from '../../job/home/records.ts';
 import { findEntry } from '../../job/queue/queue-files.ts';
 import type { JobId } from '../../job/spec.ts';
+import { exitCodeOf } from '../../job/state.ts';
+import { stateWord } from '../../job/view.ts';
 import { ownJob, startFailureText } from '../service.ts';
 import { logLine } from '../service-log.ts';
 
@@ -35,8 +38,8 @@ export interface Delivery {
 
 export type Delivered =
   | { kind: 'started'; job: JobId }
-  /** `job` null: the claim cannot be read. */
-  | { kind: 'replayed'; job: JobId | null }
+  /** `job` null: the claim cannot be read. `why`: what became of the job, and how to start it again. */
+  | { kind: 'replayed'; job: JobId | null; why: string }
   | { kind: 'failed'; why: string };
 
 const keyOf = (id: string | null): string =>
@@ -52,9 +55,9 @@ export async function deliver(home: Home, trigger: Trigger, delivery: Delivery):
   while (lstatSync(paths.claim(key, generation + 1), { throwIfNoEntry: false })) generation++;
   const previous = generation === 0 ? undefined : judgeClaim(home, name, key, generation);
   if (previous?.started) {
-    const why = `delivered before${previous.job === null ? '' : `, as job ${previous.job}`}`;
+    const why = `delivered before${previous.job === null ? '' : `, as ${jobText(home, previous.job)}`}`;
     recordEvent(home, name, { did: 'skipped', why, job: null, delivery: delivery.id });
-    return { kind: 'replayed', job: previous.job };
+    return { kind: 'replayed', job: previous.job, why };
   }
   const claim = { key, generation: generation + 1 };
   const started = await startFrom(home, paths, trigger, {
@@ -79,6 +82,21 @@ export async function deliver(home: Home, trigger: Trigger, delivery: Delivery):
   const why = startFailureText(started.failure);
   recordEvent(home, name, { did: 'failed', why, job: null, delivery: delivery.id });
   return { kind: 'failed', why };
+}
+
+/** The job of a delivery, and if it failed, how to start it again with the same body. */
+function jobText(home: Home, id: JobId): string {
+  const view = observe(home, id);
+  const text = `job ${id}`;
+  if (view === undefined) return `${text}, which was removed since; send it with another id to start a job`;
+  if (view.kind !== 'ended') return text;
+  const { outcome } = view.status;
+  const code = exitCodeOf(outcome);
+  if (code === 0) return text;
+  const how = outcome.kind === 'exited' ? `exit code ${code}` : stateWord(view);
+  const next = supersededBy(home.job(id));
+  if (next !== undefined) return `${text}, which failed (${how}); it was started again as job ${next}`;
+  return `${text}, which failed (${how}); to start it again: bgjob restart ${id}`;
 }
 
 /**

@@ -1,9 +1,10 @@
 /**
- * Handles complete requests: authorization, rate limits, and the answer. A sender without the secret learns
- * nothing, not even whether the trigger exists: the work and the answer are the same.
+ * Handles requests: judges their heads, then authorization, events, rate limits, and the answer. A sender
+ * without the secret learns nothing, not even whether the trigger exists: the work and the answer are the
+ * same.
  */
 import { isUtf8 } from 'node:buffer';
-import { ignoreSystemError } from '../../base/result.ts';
+import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { sourceStack } from '../../base/source-stack.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { type Address, listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
@@ -11,10 +12,12 @@ import type { Home } from '../../job/home/home.ts';
 import { foundValue } from '../../job/home/records.ts';
 import { isWanted } from '../service.ts';
 import { logLine } from '../service-log.ts';
+import type { RequestBody } from './body.ts';
 import { deliver } from './delivery.ts';
 import { type Rate, RateLimiter } from './rate-limit.ts';
-import { type Head, type ListenerRequest, type Reply, refuse } from './request.ts';
-import { isGenuine, randomSecret } from './signature.ts';
+import { type Head, type Reply, refuse, refuseForNow } from './request.ts';
+import { CredentialsCheck, randomSecret } from './signature.ts';
+import { eventIn, whyIgnored } from './webhook-event.ts';
 
 const STARTS: Rate = { atOnce: 60, everyMs: 1000 };
 /** Requests without a valid secret, of one listener. Senders with the secret are not affected. */
@@ -24,11 +27,36 @@ const FAILURES: Rate = { atOnce: 100, everyMs: 100 };
 const ID_HEADERS = ['x-github-delivery', 'idempotency-key', 'webhook-id'];
 const LONGEST_ID = 200;
 
-const later = (status: number, error: string, seconds: number): Reply =>
-  refuse(status, error, { 'Retry-After': String(seconds) });
+const UNKNOWN = {
+  ...refuse(401, 'unauthorized', { 'WWW-Authenticate': 'Bearer' }),
+  why: 'no valid secret',
+};
+const GONE = refuseForNow(503, 'this listener ends', 5);
 
-const UNKNOWN = refuse(401, 'unauthorized', { 'WWW-Authenticate': 'Bearer' });
-const GONE = later(503, 'this listener ends', 5);
+/** A request whose head was judged. */
+export class Sender {
+  constructor(
+    readonly head: Head,
+    /** Undefined: there is none of that name here. */
+    readonly trigger: Trigger | undefined,
+    private readonly check: CredentialsCheck,
+  ) {}
+
+  /** The head alone shows the secret. */
+  get isProven(): boolean {
+    return this.check.byHead === 'genuine';
+  }
+  update(piece: Uint8Array): void {
+    this.check.update(piece);
+  }
+  /** To be called once, after the last piece. */
+  genuineTrigger(): Trigger | undefined {
+    return this.check.isGenuine() ? this.trigger : undefined;
+  }
+  header(name: string): string | undefined {
+    return textOf(this.head.headers[name]);
+  }
+}
 
 export class DeliveryHandler {
   private readonly failures = new RateLimiter(FAILURES);
@@ -44,38 +72,49 @@ export class DeliveryHandler {
     private readonly end: () => void,
   ) {}
 
-  /** Never rejects. */
-  async answer(request: ListenerRequest): Promise<Reply> {
+  /**
+   * The sender, or the answer to one without the secret. Only a signature cannot be judged without the body.
+   * The record is read anew for each request, so that a removal or a new secret counts at once.
+   */
+  judge(head: Head): Sender | Reply {
     try {
-      const trigger = this.authorize(request);
-      if (!trigger) return this.refuseUnknown();
-      const id =
-        ID_HEADERS.map((name) => textOf(request.headers[name])).find((one) => one !== undefined) ?? null;
-      if (id !== null && id.length > LONGEST_ID)
-        return refuse(400, `the id of a delivery may have ${LONGEST_ID} characters`);
-      const seconds = this.rateLimiterOf(trigger.name).take();
-      if (seconds > 0) return later(429, 'too many deliveries', seconds);
-      return await this.inOrder(() => this.start(request, id));
+      const trigger = this.findTrigger(head.name);
+      const check = new CredentialsCheck(trigger.secret, {
+        authorization: head.headers.authorization,
+        signature: textOf(head.headers['x-hub-signature-256']),
+      });
+      if (check.byHead !== 'wrong') return new Sender(head, trigger.found, check);
+      check.isGenuine();
+      return this.refuseUnknown();
     } catch (thrown) {
-      logLine(`this is a bug in bgjob, please report it: ${sourceStack(thrown)}`);
-      return refuse(500, 'a bug in bgjob');
+      return bugReply(thrown);
     }
   }
 
-  /** A signature cannot be checked without the body. */
-  isGenuine(head: Head): boolean {
+  /** Never rejects. */
+  async answer(sender: Sender, body: RequestBody): Promise<Reply> {
     try {
-      const trigger = this.authorize({ ...head, body: Buffer.alloc(0) });
-      return trigger !== undefined && head.headers['x-hub-signature-256'] === undefined;
+      const trigger = sender.genuineTrigger();
+      if (!trigger) return this.refuseUnknown();
+      const id = deliveryId(sender.head);
+      if (id !== null && id.length > LONGEST_ID)
+        return refuse(400, `the id of a delivery may have ${LONGEST_ID} characters`);
+      const ignored = whyIgnored(
+        trigger,
+        eventIn((name) => sender.header(name)),
+      );
+      if (ignored !== undefined) return { status: 200, body: { message: ignored } };
+      const seconds = this.rateLimiterOf(trigger.name).take();
+      if (seconds > 0) return refuseForNow(429, 'too many deliveries', seconds);
+      return await this.inOrder(() => this.start(sender, trigger, body));
     } catch (thrown) {
-      ignoreSystemError(thrown);
-      return false;
+      return bugReply(thrown);
     }
   }
 
   private refuseUnknown(): Reply {
     const seconds = this.failures.take();
-    return seconds > 0 ? later(429, 'too many requests', seconds) : UNKNOWN;
+    return seconds > 0 ? refuseForNow(429, 'too many requests', seconds) : UNKNOWN;
   }
 
   private rateLimiterOf(name: string): RateLimiter {
@@ -94,8 +133,8 @@ export class DeliveryHandler {
     return mine;
   }
 
-  /** The record is read anew, so that a removal or a new secret counts at once. */
-  private authorize({ name, headers, body }: ListenerRequest): Trigger | undefined {
+  /** The trigger, and its secret; for a name that has none here a secret that nobody knows. */
+  private findTrigger(name: string): { found: Trigger | undefined; secret: string } {
     const names = listTriggers(this.home);
     const isThere = names.includes(name);
     const read = readTrigger(
@@ -104,14 +143,9 @@ export class DeliveryHandler {
     );
     const isServed = read.kind === 'read' && this.isServedHere(read.value);
     const unknownSecret = randomSecret();
-    const trigger = isThere && isServed ? read.value : undefined;
+    const found = isThere && isServed ? read.value : undefined;
     if (isServed) this.other = read.value.name;
-    const genuine = isGenuine(trigger?.secret ?? unknownSecret, {
-      authorization: headers.authorization,
-      signature: textOf(headers['x-hub-signature-256']),
-      body,
-    });
-    return genuine ? trigger : undefined;
+    return { found, secret: found?.secret ?? unknownSecret };
   }
 
   private isServedHere(trigger: Trigger): boolean {
@@ -119,25 +153,42 @@ export class DeliveryHandler {
     return trigger.host === host && trigger.port === port && isInThisNamespace(trigger);
   }
 
-  private async start(request: ListenerRequest, id: string | null): Promise<Reply> {
+  private async start(sender: Sender, judged: Trigger, body: RequestBody): Promise<Reply> {
     if (!isWanted(this.home)) {
       this.end();
       return GONE;
     }
-    // the trigger may have been removed while earlier starts ran
-    const trigger = this.authorize(request);
-    if (!trigger) return this.refuseUnknown();
+    // the trigger may have been removed, or have another secret, since its head was judged
+    const trigger = this.findTrigger(sender.head.name).found;
+    if (!trigger || trigger.secret !== judged.secret) return this.refuseUnknown();
+    let payload: Buffer;
+    try {
+      payload = body.read();
+    } catch (thrown) {
+      const reply = refuseForNow(503, 'the body could not be read again', 10);
+      return { ...reply, why: `the body could not be read again: ${errnoOf(thrown)}` };
+    }
     const done = await deliver(this.home, trigger, {
-      id,
-      header: (name) => textOf(request.headers[name.toLowerCase()]) ?? '',
-      body: request.body,
+      id: deliveryId(sender.head),
+      header: (name) => sender.header(name.toLowerCase()) ?? '',
+      body: payload,
     });
     if (done.kind === 'started') return { status: 202, body: { id: done.job } };
-    if (done.kind === 'replayed')
-      return { status: 409, body: { error: 'this was delivered before', id: done.job } };
-    return later(503, 'the job could not be started', 10);
+    if (done.kind === 'failed')
+      return { ...refuseForNow(503, 'the job could not be started', 10), isNoted: true };
+    const error = `this was ${done.why}`;
+    return { status: 409, body: { error, ...(done.job !== null && { id: done.job }) }, isNoted: true };
   }
 }
+
+function bugReply(thrown: unknown): Reply {
+  logLine(`this is a bug in bgjob, please report it: ${sourceStack(thrown)}`);
+  return refuse(500, 'a bug in bgjob');
+}
+
+/** Null: the sender gave it none. */
+export const deliveryId = ({ headers }: Head): string | null =>
+  ID_HEADERS.map((name) => textOf(headers[name])).find((one) => one !== undefined) ?? null;
 
 /** Several of one name are joined. Node decodes Latin-1, but many senders use UTF-8. */
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -1,6 +1,7 @@
 /**
  * The HTTP server of a listener. The number of connections is limited, and slow senders are cut off when
- * others come, unless the head of their request has the secret. An incomplete request blocks no other.
+ * others come, unless the head of their request has the secret. An incomplete request blocks no other. A
+ * request without the secret is refused before its body is read.
  */
 import {
   createServer,
@@ -10,52 +11,51 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Address } from '../../job/automation/trigger.ts';
-import {
-  type Head,
-  type ListenerRequest,
-  MOST_BODY_BYTES,
-  nameIn,
-  type Reply,
-  readBody,
-  refuseHead,
-} from './request.ts';
+import { type BodyStore, LEAST_BYTES_PER_S, RequestBody } from './body.ts';
+import type { Sender } from './handler.ts';
+import { announcedBytes, type Head, MOST_BODY_BYTES, nameIn, type Reply, refuseHead } from './request.ts';
 
 /** With more connections, the oldest is closed that is neither complete nor known to be genuine. */
 const MOST_CONNECTIONS = 256;
 /** So many genuine incomplete requests are spared: the rest is for senders that have not been checked. */
 const MOST_SPARED = MOST_CONNECTIONS / 2;
-/** So many bytes of bodies may be in memory, of all requests together; twice as many if they are genuine. */
-const MOST_BUFFERED_BYTES = 32 * MOST_BODY_BYTES;
-/** For the head, the whole request, and until the next request of a connection, milliseconds. */
+/** For the head, the body, and until the next request of a connection, milliseconds. */
 const HEAD_MS = 5000;
-const REQUEST_MS = 15_000;
+const BODY_MS = 15_000;
+/** For the largest body of a genuine sender that is just fast enough: Node's own limit comes after ours. */
+const REQUEST_MS = HEAD_MS + 2 * BODY_MS + (MOST_BODY_BYTES / LEAST_BYTES_PER_S) * 1000;
 const KEEP_ALIVE_MS = 2000;
 const POLL_MS = 500;
 /** A sender of too much data may go on for a while, so that it gets the answer. */
-const DRAIN_MS = 1000;
-const DRAIN_BYTES = 4 * MOST_BODY_BYTES;
+const DRAIN_MS = 5000;
+const DRAIN_BYTES = 2 * MOST_BODY_BYTES;
 const MOST_HEAD_BYTES = 16 * 1024;
 const MOST_REQUESTS = 100;
 
 interface RequestHandler {
   mayHost(host: string): boolean;
-  isGenuine(head: Head): boolean;
+  /** Judges a head: the sender, or the answer to one without the secret. */
+  judge(head: Head): Sender | Reply;
   /** Never rejects. */
-  answer(request: ListenerRequest): Promise<Reply>;
-  answered(status: number, from: string): void;
+  answer(sender: Sender, body: RequestBody): Promise<Reply>;
+  /** `head` null: it was not read. Status 0: the connection was closed without an answer. */
+  answered(reply: Pick<Reply, 'status'> & Partial<Reply>, from: string, head: Head | null): void;
 }
 
 export class HttpServer {
   private server: Server | undefined;
   /** The oldest first, with their requests that are not answered yet. */
   private readonly connections = new Map<Socket, Set<IncomingMessage>>();
-  private readonly judged = new WeakMap<IncomingMessage, boolean>();
+  private readonly genuine = new WeakSet<IncomingMessage>();
   /** Connections with an unreadable request behind the one that is being answered. */
   private readonly broken = new WeakSet<Socket>();
-  private bufferedBytes = 0;
-  constructor(private readonly handler: RequestHandler) {}
+  constructor(
+    private readonly handler: RequestHandler,
+    private readonly bodies: BodyStore,
+  ) {}
 
   get isOpen(): boolean {
     return this.server?.listening === true;
@@ -104,13 +104,6 @@ export class HttpServer {
     return [...(this.connections.get(socket) ?? [])].some(({ complete }) => complete);
   }
 
-  /** Whether a request is genuine by its head. Checked once, and only with too many connections. */
-  private isGenuine(request: IncomingMessage): boolean {
-    const known = this.judged.get(request) ?? this.handler.isGenuine(headOf(request));
-    this.judged.set(request, known);
-    return known;
-  }
-
   private admit(socket: Socket): void {
     this.connections.set(socket, new Set());
     socket.once('close', () => this.connections.delete(socket));
@@ -118,26 +111,27 @@ export class HttpServer {
     const oldest = this.oldest() ?? socket;
     oldest.destroy();
     this.connections.delete(oldest);
-    this.handler.answered(0, fromOf(oldest));
+    this.handler.answered({ status: 0 }, fromOf(oldest), null);
   }
 
   private oldest(): Socket | undefined {
     let spared = 0;
     for (const [socket, requests] of this.connections) {
       if (this.isAwaiting(socket)) continue;
-      if (spared === MOST_SPARED || ![...requests].some((request) => this.isGenuine(request))) return socket;
+      if (spared === MOST_SPARED || ![...requests].some((request) => this.genuine.has(request)))
+        return socket;
       spared++;
     }
     return undefined;
   }
 
   /** After the answer to an earlier complete request. */
-  private cut(socket: Socket, status: number): void {
+  private cut(socket: Socket, status: number, head: Head | null = null): void {
     if (this.isAwaiting(socket)) {
       this.broken.add(socket);
       return;
     }
-    if (this.connections.has(socket)) this.handler.answered(status, fromOf(socket));
+    if (this.connections.has(socket)) this.handler.answered({ status }, fromOf(socket), head);
     const lines = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'Allow: POST',
@@ -155,39 +149,84 @@ export class HttpServer {
     response.once('close', () => open?.delete(request));
     const refused = refuseHead(request, (host) => this.handler.mayHost(host));
     if (refused) return this.send(response, refused, true);
+    const head = headOf(request);
+    const sender = this.handler.judge(head);
+    if ('status' in sender) return this.send(response, sender, true);
+    if (sender.isProven) this.genuine.add(request);
+    const full = this.bodies.refuse(announcedBytes(request.headers), sender.isProven);
+    if (full) return this.send(response, full, true);
     if (waits) response.writeContinue();
-    let mine = 0;
-    response.once('close', () => {
-      this.bufferedBytes -= mine;
-    });
-    const body = await readBody(request, (bytes) => {
-      const buffered = this.bufferedBytes + bytes;
-      const isFull = buffered > MOST_BUFFERED_BYTES;
-      if (isFull && !(buffered <= 2 * MOST_BUFFERED_BYTES && this.isGenuine(request))) return false;
-      this.bufferedBytes += bytes;
-      mine += bytes;
-      return true;
-    });
-    if (!Buffer.isBuffer(body)) return this.send(response, body, true);
-    const reply = await this.handler.answer({ ...headOf(request), body });
-    this.send(response, reply, false);
+    const body = new RequestBody(this.bodies, sender.isProven, () => this.cut(request.socket, 408, head));
+    try {
+      const refusal = await this.receive(request, sender, body);
+      if (refusal) return this.send(response, refusal, true);
+      this.send(response, await this.handler.answer(sender, body), false);
+    } finally {
+      body.close();
+    }
+  }
+
+  /** Returns the answer to a body that cannot be taken. Rejects if the connection ends first. */
+  private async receive(
+    request: IncomingMessage,
+    sender: Sender,
+    body: RequestBody,
+  ): Promise<Reply | undefined> {
+    const begun = systemClock.monotonic();
+    const timer = setInterval(() => {
+      const paidMs = sender.isProven ? (body.bytes / LEAST_BYTES_PER_S) * 1000 : 0;
+      if (systemClock.monotonic() - begun > BODY_MS + paidMs) this.cut(request.socket, 408, headOf(request));
+    }, POLL_MS);
+    try {
+      return await readInto(request, (piece) => {
+        sender.update(piece);
+        return body.add(piece);
+      });
+    } finally {
+      clearInterval(timer);
+      body.finish();
+    }
   }
 
   /** `isEarly`: more of the request may come, which is dropped. */
-  private send(response: ServerResponse, { status, body, headers }: Reply, isEarly: boolean): void {
+  private send(response: ServerResponse, reply: Reply, isEarly: boolean): void {
+    const { status, body, headers } = reply;
     const { req: request } = response;
-    this.handler.answered(status, fromOf(request.socket));
+    this.handler.answered(reply, fromOf(request.socket), headOf(request));
     const text = `${JSON.stringify(body)}\n`;
     response.writeHead(status, {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(text),
       ...headers,
       // after an immediate close, a sender that still sends would lose the answer
-      ...(((status !== 202 && !isEarly) || this.broken.has(request.socket)) && { Connection: 'close' }),
+      ...(((status >= 300 && !isEarly) || this.broken.has(request.socket)) && { Connection: 'close' }),
     });
     response.end(text);
     if (isEarly && !request.complete) drain(request);
   }
+}
+
+/**
+ * Gives each piece of the body to `add`, until that refuses one; the rest is dropped. Rejects if the
+ * connection ends first.
+ */
+function readInto(
+  request: IncomingMessage,
+  add: (piece: Buffer) => Reply | undefined,
+): Promise<Reply | undefined> {
+  return new Promise((resolve, reject) => {
+    let isRefused = false;
+    request.on('data', (piece: Buffer) => {
+      if (isRefused) return;
+      const refusal = add(piece);
+      if (!refusal) return;
+      isRefused = true;
+      resolve(refusal);
+    });
+    request.once('end', () => resolve(undefined));
+    request.once('error', reject);
+    request.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
+  });
 }
 
 /** Closes the connection if the rest is long. */

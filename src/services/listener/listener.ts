@@ -7,7 +7,7 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { wakeReader } from '../../base/fs/fifo.ts';
 import { errnoOf } from '../../base/result.ts';
-import { listenerOf } from '../../engine/automation/service-jobs.ts';
+import { listenerOf, rejectionsOf } from '../../engine/automation/service-jobs.ts';
 import { describeListener, listenerText, readSocketOwners } from '../../engine/observe/port-owner.ts';
 import { socketsOn } from '../../engine/os/sockets.ts';
 import { isInThisNamespace, thisNamespaceKey } from '../../engine/queue/confinement.ts';
@@ -26,8 +26,9 @@ import {
 } from '../service.ts';
 import { logLine } from '../service-log.ts';
 import { ownHosts } from './allowed-hosts.ts';
+import { BodyStore } from './body.ts';
 import { pruneDeliveryClaims, settleClaims } from './delivery-claims.ts';
-import { addedHosts, DeliveryHandler } from './handler.ts';
+import { addedHosts, DeliveryHandler, deliveryId } from './handler.ts';
 import { HttpServer } from './http-server.ts';
 import { RejectionLog } from './rejection-log.ts';
 
@@ -47,18 +48,26 @@ const instanceKey = ({ host, port }: Address): string =>
 
 /** Returns whether the program must restart. */
 async function serve(home: Home, address: Address): Promise<boolean> {
-  const rejections = new RejectionLog();
   const service = listenerOf(home, address);
   const claim = await waitForClaim(home, home.triggers, instanceKey(address));
   if (claim === undefined) return false;
+  const rejections = new RejectionLog(rejectionsOf(home, address), (name) =>
+    listTriggers(home).includes(name),
+  );
+  const bodies = new BodyStore(home.triggers);
+  bodies.removeLeft();
   const handler = new DeliveryHandler(home, address, () => wakeReader(service.fifo));
   const hosts = ownHosts(address.host);
-  const server = new HttpServer({
-    mayHost: (host) => hosts.has(host) || addedHosts(home, address).has(host),
-    isGenuine: (head) => handler.isGenuine(head),
-    answer: (request) => handler.answer(request),
-    answered: (status, from) => rejections.count(status, from),
-  });
+  const server = new HttpServer(
+    {
+      mayHost: (host) => hosts.has(host) || addedHosts(home, address).has(host),
+      judge: (head) => handler.judge(head),
+      answer: (sender, body) => handler.answer(sender, body),
+      answered: (reply, from, head) =>
+        rejections.note(reply, from, head && { name: head.name, id: deliveryId(head) }),
+    },
+    bodies,
+  );
   for (const name of served(home, address)) logErrors(name, () => settleClaims(home, name));
   const fifo = new WakeFifo(home, service.fifo);
   await open(server, address, 0);
@@ -73,6 +82,7 @@ async function serve(home: Home, address: Address): Promise<boolean> {
     if (mustRestart(() => names.map((name) => readTrigger(home, name)))) {
       fifo.close();
       server.close();
+      rejections.close();
       removeQuietly(claim);
       return true;
     }
@@ -81,6 +91,7 @@ async function serve(home: Home, address: Address): Promise<boolean> {
       // a process that added a trigger before this has woken us, and not a successor
       if (served(home, address).length === 0) {
         logLine('no trigger is left');
+        rejections.forget([]);
         break;
       }
       await fifo.open();
@@ -91,6 +102,7 @@ async function serve(home: Home, address: Address): Promise<boolean> {
       pruned = systemClock.monotonic();
     }
     rejections.write();
+    rejections.forget(listTriggers(home));
     if (server.isOpen) await fifo.wait(POLL_MS);
     else {
       await fifo.wait(RETRY_MS[failed] ?? POLL_MS);
@@ -99,7 +111,7 @@ async function serve(home: Home, address: Address): Promise<boolean> {
   }
   fifo.close();
   server.close();
-  rejections.write(Number.POSITIVE_INFINITY);
+  rejections.close();
   removeQuietly(claim);
   await startSuccessor(home, service);
   return false;

@@ -1,10 +1,26 @@
-/** Counts rejected requests, and logs one line per minute at most. */
+/**
+ * Counts the requests that started no job: in the record that `trigger ls NAME` shows, and in one line of the
+ * log per minute. The record is written before the answer, unless there are many.
+ */
 import { systemClock } from '../../base/clock.ts';
-import { plural } from '../../base/text/sanitize.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { attemptQuietly } from '../../base/result.ts';
+import { clip, plural } from '../../base/text/sanitize.ts';
+import {
+  type Rejection,
+  readRejections,
+  withRejection,
+  writeRejections,
+} from '../../job/automation/rejections.ts';
 import { logLine } from '../service-log.ts';
+import { RateLimiter } from './rate-limit.ts';
+import type { Reply } from './request.ts';
 
 const LINE_MS = 60_000;
 const MOST_NAMED = 3;
+
+/** What was asked for; null: the request could not be read. */
+type Asked = { name: string; id: string | null } | null;
 
 const WORDS: Record<number, string> = {
   0: 'cut off for others',
@@ -16,17 +32,86 @@ const WORDS: Record<number, string> = {
   413: 'too large',
   421: 'for another host',
   429: 'too many',
+  431: 'with a head that is too large',
   500: 'a bug',
   503: 'not served',
 };
+
+/** Of writes of the record: a flood of requests does not keep the disk busy. */
+const WRITES = { atOnce: 60, everyMs: 1000 };
+const LONGEST_WHY = 300;
+const LONGEST_DELIVERY = 200;
 
 export class RejectionLog {
   private counts = new Map<number, number>();
   private from = new Set<string>();
   private writtenAt = Number.NEGATIVE_INFINITY;
+  private rejections: Rejection[];
+  private readonly writes = new RateLimiter(WRITES);
+  private timer: NodeJS.Timeout | undefined;
+  constructor(
+    private readonly path: string,
+    /** Whether a trigger has the name. */
+    private readonly isTrigger: (name: string) => boolean,
+  ) {
+    this.rejections = readRejections(path);
+  }
 
-  count(status: number, from: string): void {
-    if (status === 202 || status === 409) return;
+  /** Notes the answer to a request, unless a job was started or the history has it. */
+  note(
+    { status, why, body, isNoted }: Partial<Reply> & { status: number },
+    from: string,
+    asked: Asked,
+  ): void {
+    if (status === 202 || isNoted) return;
+    const text = why ?? body?.error ?? body?.message ?? WORDS[status] ?? String(status);
+    const name = asked !== null && this.isTrigger(asked.name) ? asked.name : null;
+    // the id of a sender that is not genuine is not its own
+    const delivery = status === 200 ? (asked?.id ?? null) : null;
+    const one = {
+      name,
+      status,
+      why: clip(text, LONGEST_WHY),
+      from,
+      delivery: delivery && clip(delivery, LONGEST_DELIVERY),
+    };
+    this.rejections = withRejection(this.rejections, one, systemClock.now());
+    this.save();
+    if (status !== 200) this.count(status, from);
+  }
+
+  /** Forgets those of removed triggers, and all if there is none. */
+  forget(names: string[]): void {
+    const left = this.rejections.filter(
+      ({ name }) => names.length > 0 && (name === null || names.includes(name)),
+    );
+    if (left.length === this.rejections.length) return;
+    this.rejections = left;
+    this.save();
+  }
+
+  close(): void {
+    if (this.timer) {
+      clearTimeout(this.timer);
+      this.writeRecord();
+    }
+    this.write(Number.POSITIVE_INFINITY);
+  }
+
+  /** At once, or within a second. */
+  private save(): void {
+    if (this.timer) return;
+    if (this.writes.take() === 0) return this.writeRecord();
+    this.timer = setTimeout(() => this.writeRecord(), WRITES.everyMs);
+  }
+
+  private writeRecord(): void {
+    this.timer = undefined;
+    if (this.rejections.length === 0) removeQuietly(this.path);
+    else attemptQuietly(() => writeRejections(this.path, this.rejections));
+  }
+
+  private count(status: number, from: string): void {
     this.counts.set(status, (this.counts.get(status) ?? 0) + 1);
     if (this.from.size <= MOST_NAMED) this.from.add(from);
     this.write();

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { addTemplate } from '../../../../src/job/automation/template-records.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
 import { makeQueue, setPaused } from '../../../../src/job/queue/queue-files.ts';
-import { DeliveryHandler } from '../../../../src/services/listener/handler.ts';
+import { BodyStore, RequestBody } from '../../../../src/services/listener/body.ts';
+import { DeliveryHandler, Sender } from '../../../../src/services/listener/handler.ts';
 import { folderTest } from '../../../rig/folder.ts';
 import { ADDRESS, triggerCalled } from '../../../rig/triggerrecord.ts';
 
@@ -19,7 +20,12 @@ folderTest('between two starts whoever comes is heard: none waits for the end of
   addTemplate(home, home.triggers, home.trigger('hook'), trigger);
   const desk = new DeliveryHandler(home, ADDRESS, () => assert.fail('it is wanted'));
   const headers = { authorization: `Bearer ${trigger.secret}` };
-  const deliver = () => desk.answer({ name: 'hook', headers, body: Buffer.alloc(0) });
+  const bodies = new BodyStore(home.triggers);
+  const deliver = () => {
+    const sender = desk.judge({ name: 'hook', headers });
+    assert.ok(sender instanceof Sender);
+    return desk.answer(sender, new RequestBody(bodies, true, () => {}));
+  };
   // the first of a home makes FIFOs for those that follow
   assert.equal((await deliver()).status, 202);
   const heard: string[] = [];

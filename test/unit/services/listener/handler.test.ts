@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { addTemplate } from '../../../../src/job/automation/template-records.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
-import { DeliveryHandler } from '../../../../src/services/listener/handler.ts';
+import { BodyStore, RequestBody } from '../../../../src/services/listener/body.ts';
+import { DeliveryHandler, Sender } from '../../../../src/services/listener/handler.ts';
 import { ADDRESS, triggerCalled } from '../../../rig/triggerrecord.ts';
 
 /** Notes every call of these modules while `act` runs, with how many bytes it was given. */
@@ -47,13 +48,24 @@ test('a wrong secret and an unknown name: the same answer, after the same calls'
   for (const name of ['one', 'two'])
     addTemplate(home, home.triggers, home.trigger(name), triggerCalled(name));
   const desk = new DeliveryHandler(home, ADDRESS, () => assert.fail('it is wanted'));
+  const bodies = new BodyStore(home.triggers);
   const body = Buffer.alloc(100_000, 'x');
   for (const headers of [
     { authorization: `Bearer ${'b'.repeat(64)}` },
     { 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` },
     {},
   ]) {
-    const ask = (name: string) => desk.answer({ name, headers, body });
+    const ask = async (name: string) => {
+      const sender = desk.judge({ name, headers });
+      if (!(sender instanceof Sender)) return sender;
+      assert.ok('x-hub-signature-256' in headers, 'only a signature needs the body');
+      const received = new RequestBody(bodies, sender.isProven, () => {});
+      sender.update(body);
+      received.add(body);
+      const reply = await desk.answer(sender, received);
+      received.close();
+      return reply;
+    };
     // a first look at what stays as it is, such as the boot
     await ask('two');
     const known = await callsOf(() => ask('two'));

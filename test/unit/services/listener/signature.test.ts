@@ -2,15 +2,26 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
-import { type Credentials, isGenuine, randomSecret } from '../../../../src/services/listener/signature.ts';
+import {
+  type Credentials,
+  CredentialsCheck,
+  randomSecret,
+} from '../../../../src/services/listener/signature.ts';
 
 // https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
 const SECRET = "It's a Secret to Everybody";
 const BODY = Buffer.from('Hello, World!');
 const SIGNATURE = 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17';
 
-const genuine = (given: Partial<Credentials>, secret = SECRET): boolean =>
-  isGenuine(secret, { authorization: undefined, signature: undefined, body: BODY, ...given });
+function genuine({ body = BODY, ...given }: Partial<Credentials> & { body?: Buffer }, secret = SECRET) {
+  const check = new CredentialsCheck(secret, { authorization: undefined, signature: undefined, ...given });
+  const { byHead } = check;
+  for (const byte of body) check.update(Buffer.of(byte));
+  const isGenuine = check.isGenuine();
+  assert.ok(isGenuine ? byHead !== 'wrong' : byHead !== 'genuine', 'the head said so, or left it open');
+  assert.equal(byHead === 'genuine', isGenuine && given.signature === undefined);
+  return isGenuine;
+}
 
 test("GitHub's documented example", () => {
   assert.ok(genuine({ signature: SIGNATURE }));
