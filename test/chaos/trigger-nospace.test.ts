@@ -21,6 +21,9 @@ rigTest(
         const { status, headers } = await deliver('one');
         assert.deepEqual([status, headers['retry-after']], [503, '10']);
       }
+      // a body that does not fit is told from a start that failed
+      const large = await send(url, { headers: bearer(secret), body: Buffer.alloc(5 * 2 ** 20) });
+      assert.deepEqual([large.status, large.json.error], [503, 'the body could not be stored']);
       assert.equal((await deliver('before')).status, 409, 'what was started is still known');
       drain(mounted);
       const { status, json } = await deliver('one');

@@ -26,7 +26,7 @@ rigTest(
       ),
       '{"id":3}\n',
     );
-    fs.writeFileSync(join(rig.project, 'big'), Buffer.alloc(3_000_000));
+    fs.writeFileSync(join(rig.project, 'big'), Buffer.alloc(27_000_000));
     for (const how of [
       '',
       "-H 'Expect:'",

@@ -148,13 +148,13 @@ export class HttpServer {
     open?.add(request);
     response.once('close', () => open?.delete(request));
     const refused = refuseHead(request, (host) => this.handler.mayHost(host));
-    if (refused) return this.send(response, refused, true);
+    if (refused) return this.send(response, refused, !waits);
     const head = headOf(request);
     const sender = this.handler.judge(head);
-    if ('status' in sender) return this.send(response, sender, true);
+    if ('status' in sender) return this.send(response, sender, !waits);
     if (sender.isProven) this.genuine.add(request);
     const full = this.bodies.refuse(announcedBytes(request.headers), sender.isProven);
-    if (full) return this.send(response, full, true);
+    if (full) return this.send(response, full, !waits);
     if (waits) response.writeContinue();
     const body = new RequestBody(this.bodies, sender.isProven, () => this.cut(request.socket, 408, head));
     try {
@@ -188,7 +188,7 @@ export class HttpServer {
     }
   }
 
-  /** `isEarly`: more of the request may come, which is dropped. */
+  /** `isEarly`: the sender may still send the body, which is dropped. */
   private send(response: ServerResponse, reply: Reply, isEarly: boolean): void {
     const { status, body, headers } = reply;
     const { req: request } = response;
@@ -198,11 +198,14 @@ export class HttpServer {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(text),
       ...headers,
-      // after an immediate close, a sender that still sends would lose the answer
-      ...(((status >= 300 && !isEarly) || this.broken.has(request.socket)) && { Connection: 'close' }),
+      ...((status >= 300 || this.broken.has(request.socket)) && { Connection: 'close' }),
     });
-    response.end(text);
-    if (isEarly && !request.complete) drain(request);
+    if (!isEarly || request.readableEnded) response.end(text);
+    else {
+      // whole for the sender; but Node closes after `end`, and a sender that still sends would lose the answer
+      response.write(text);
+      drain(request, () => response.end());
+    }
   }
 }
 
@@ -229,8 +232,8 @@ function readInto(
   });
 }
 
-/** Closes the connection if the rest is long. */
-function drain(request: IncomingMessage): void {
+/** Drops the rest of a request. Closes the connection if that is long. */
+function drain(request: IncomingMessage, end: () => void): void {
   const { socket } = request;
   let bytes = 0;
   const timer = setTimeout(() => socket.destroy(), DRAIN_MS);
@@ -238,6 +241,7 @@ function drain(request: IncomingMessage): void {
     bytes += piece.length;
     if (bytes > DRAIN_BYTES) socket.destroy();
   });
+  request.once('end', end);
   request.once('close', () => clearTimeout(timer));
   request.on('error', () => {});
 }

@@ -101,8 +101,8 @@ export class RejectionLog {
   /** At once, or within a second. */
   private save(): void {
     if (this.timer) return;
-    if (this.writes.take() === 0) return this.writeRecord();
-    this.timer = setTimeout(() => this.writeRecord(), WRITES.everyMs);
+    if (this.writes.take() === 0) this.writeRecord();
+    else this.timer = setTimeout(() => this.writeRecord(), WRITES.everyMs);
   }
 
   private writeRecord(): void {

@@ -99,7 +99,7 @@ rigTest('every refusal has its status, and an unknown name is not told from a wr
   const { url, secret } = await addTrigger(rig, ['hook', 'true']);
   const status = async (sent: Parameters<typeof send>[1], to = url) => (await send(to, sent)).status;
   const good = bearer(secret);
-  const body = 'x'.repeat(2 ** 20);
+  const body = 'x'.repeat(25 * 2 ** 20);
   for (const method of ['GET', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'])
     for (const to of [url, `${url}x`]) {
       const { status, headers } = await send(to, { method, headers: good });
@@ -143,7 +143,22 @@ rigTest('every refusal has its status, and an unknown name is not told from a wr
   assert.ok(!wrong[0]!.text.includes('sha256'));
 
   assert.deepEqual(fs.readdirSync(join(rig.home, 'jobs')), ['1'], 'nothing was started');
-  assert.deepEqual(await eventsOf(rig, 'hook'), [], 'and nobody can fill the journal');
+  const refused = await eventsOf(rig, 'hook');
+  assert.ok(
+    refused.every(({ did, job }) => did === 'refused' && job === null),
+    'and nobody can fill the journal',
+  );
+  assert.deepEqual(refused.map(({ why, times }) => [why.slice(0, 3), times]).sort(), [
+    ['400', 1],
+    // with the name of the trigger, and with others
+    ['401', 5],
+    ['401', 7],
+    ['403', 2],
+    ['405', 6],
+    ['405', 6],
+    ['413', 2],
+    ['421', 4],
+  ]);
   assert.equal(await status({ headers: good, body }), 202, 'the largest there may be');
   assert.equal(await status({ headers: { ...good, Host: 'LOCALHOST' } }), 202);
   assert.equal(await status({ headers: good }, `${url}?a=b`), 202);
@@ -297,6 +312,7 @@ rigTest('ls, ls NAME, rotate, rm: for people and as JSON, and never the secret',
     queue: null,
     headers: ['X-A'],
     hosts: [],
+    events: [],
     environment: row.environment,
     listening: true,
     trouble: null,
@@ -304,6 +320,8 @@ rigTest('ls, ls NAME, rotate, rm: for people and as JSON, and never the secret',
     started: 1,
     replayed: 0,
     failed: 0,
+    ignored: 0,
+    refused: 0,
     unreadable: null,
   });
   const table = (await rig.bgjob(['trigger', 'ls'])).stdout;
