@@ -369,8 +369,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'services/listener/signature.ts',
-        from: '(signature === undefined ? isToken : isSigned)',
-        to: '(isToken || isSigned)',
+        from: "this.isToken = signature === undefined && secret !== ''",
+        to: "this.isToken = secret !== ''",
       },
     ],
     by: { test: 'unit/services/listener/signature.test.ts', name: /a signature that is there decides/ },
@@ -704,12 +704,67 @@ export const MUTANTS: Mutant[] = [
     what: 'the listener: a crowd cuts off who has shown the secret',
     changes: [
       {
-        file: 'services/listener/handler.ts',
-        from: "return trigger !== undefined && head.headers['x-hub-signature-256'] === undefined;",
-        to: 'return trigger === undefined;',
+        file: 'services/listener/http-server.ts',
+        from: 'if (sender.isProven) this.genuine.add(request);',
+        to: 'if (!sender.isProven) this.genuine.add(request);',
       },
     ],
     by: { test: 'hostile/slow-clients.test.ts', name: /cuts off no slow delivery whose token is right/ },
+  },
+  {
+    what: 'the listener: slow senders keep the files of large bodies',
+    changes: [
+      {
+        file: 'services/listener/body.ts',
+        from: '|| this.slowest() !== undefined;',
+        to: ';',
+      },
+    ],
+    by: { test: 'cli/automation/trigger-bodies.test.ts', name: /keep no place/ },
+  },
+  {
+    what: 'the listener: the body of a wrong token is read',
+    changes: [
+      {
+        file: 'services/listener/handler.ts',
+        from: "if (check.byHead !== 'wrong') return",
+        to: "if (check.byHead !== 'wrong' || head.name !== '') return",
+      },
+    ],
+    by: { test: 'cli/automation/trigger-bodies.test.ts', name: /without the right token/ },
+  },
+  {
+    what: 'trigger: --event leaves nothing out',
+    changes: [
+      {
+        file: 'services/listener/webhook-event.ts',
+        from: '(one) => plainName(one) === plainName(event)',
+        to: '() => true',
+      },
+    ],
+    by: { test: 'cli/automation/trigger-events.test.ts', name: /--event chooses/ },
+  },
+  {
+    what: 'trigger add: an older listener takes every event for a trigger with --event',
+    changes: [
+      {
+        file: 'cli/automation/trigger-add.ts',
+        from: "(events.length > 0 ? ['event'] : [])",
+        to: '[]',
+      },
+    ],
+    by: { test: 'cli/automation/trigger-events.test.ts', name: /--event chooses/ },
+  },
+  {
+    what: 'the listener: strangers fill the disk with what was refused',
+    changes: [
+      {
+        file: 'job/automation/rejections.ts',
+        from: 'own.length >= MOST_PER_NAME ?',
+        to: 'own.length < 0 ?',
+      },
+    ],
+    by: { test: 'unit/job/automation/rejections.test.ts', name: /sixteen for each trigger/ },
   },
   {
     what: 'a variable with no shell name is a word of env',

@@ -36,7 +36,7 @@ import {
 import { errnoText } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
-import { listenerTrouble } from './trigger-table.ts';
+import { listenerTrouble, rejectedEvents } from './trigger-table.ts';
 
 /** How often the call checks that the listener runs, milliseconds. */
 const RECOVER_MS = 10_000;
@@ -63,7 +63,11 @@ export async function waitForTrigger(
   if (found === undefined) {
     const exit = deadline.exit();
     if (output.json) output.object({ v: 1, id: null, trigger: name, ...exit });
-    else output.note(nothingDelivered(name, lastDelivery(home, name)));
+    else {
+      const last = lastDelivery(home, name);
+      const since = last === undefined ? 0 : systemClock.now() - last.agoMs;
+      output.note(nothingDelivered(name, last, isRejectedSince(home, name, since)));
+    }
     return ok(exit);
   }
   deadline.end();
@@ -110,6 +114,11 @@ function printAnswer(output: Output, home: Home, name: string, project: string, 
 function lastDelivery(home: Home, name: string): { job: JobId | null; agoMs: number } | undefined {
   const last = answersOf(readEvents(home.trigger(name))).at(-1);
   return last && { job: last.job, agoMs: systemClock.now() - last.at };
+}
+
+function isRejectedSince(home: Home, name: string, since: number): boolean {
+  const read = readTrigger(home, name);
+  return read.kind === 'read' && rejectedEvents(home, read.value).some(({ notedAt }) => notedAt > since);
 }
 
 /** The newest delivery that was not printed yet, else the next one; undefined when `abort` fires. */

@@ -218,12 +218,17 @@ export const portTakenText = (port: number, by: string | undefined) =>
 
 const ago = (ms: number) => `${renderDuration(Math.max(0, ms))} ago`;
 
-/** `last`: the newest delivery, which an earlier call has printed; undefined: there was none. */
+/**
+ * `last`: the newest delivery, which an earlier call has printed; undefined: there was none. `isRejected`:
+ * since then requests have started no job.
+ */
 export function nothingDelivered(
   name: string,
   last: { job: JobId | null; agoMs: number } | undefined,
+  isRejected: boolean,
 ): string {
-  const again = `wait again: bgjob wait --trigger ${name}`;
+  const see = isRejected ? `requests were refused or ignored: bgjob trigger ls ${name}; ` : '';
+  const again = `${see}wait again: bgjob wait --trigger ${name}`;
   if (!last) return `trigger ${name} has started nothing yet; ${again}`;
   const what = last.job === null ? 'a job that could not start' : `job ${last.job}`;
   return `trigger ${name} has started nothing new (the last: ${what}, ${ago(last.agoMs)}); ${again}`;

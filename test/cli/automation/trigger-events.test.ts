@@ -27,6 +27,11 @@ rigTest('a ping of GitHub starts nothing, is answered 200 with a sentence, and i
   assert.match(stderr, /^hook: no delivery has started a job yet\n/);
   assert.match(stdout, /^20\S+ \S+ to 20\S+ \S+ {2}ignored \(2 times\): event ping: the trigger works/);
   assert.match(stdout, /\n20\S+ \S+ {2}refused: 401, no valid secret \(from 127\.0\.0\.1\)\n$/);
+  const waited = await rig.bgjob(['wait', '--trigger', 'hook', '--timeout', '0']);
+  assert.match(
+    waited.stderr,
+    /started nothing yet; requests were refused or ignored: bgjob trigger ls hook; /,
+  );
   assert.match((await rig.bgjob(['trigger', 'ls'])).stdout, / 2 ignored, 1 refused +true\n/);
   const [ignored] = await eventsOf(rig, 'hook');
   assert.deepEqual([ignored.did, ignored.times, ignored.job, ignored.delivery], ['ignored', 2, null, 'p1']);
