@@ -52,6 +52,8 @@ export class HttpServer {
   private readonly genuine = new WeakSet<IncomingMessage>();
   /** Connections with an unreadable request behind the one that is being answered. */
   private readonly broken = new WeakSet<Socket>();
+  /** Connections that were answered or closed before the end of a request: what still comes is dropped. */
+  private readonly given = new WeakSet<Socket>();
   constructor(
     private readonly handler: RequestHandler,
     private readonly bodies: BodyStore,
@@ -79,8 +81,7 @@ export class HttpServer {
     server.on('checkContinue', (request, response) => take(request, response, true));
     server.on('connect', (_, socket) => this.cut(socket as Socket, 405));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      // the sender is gone
-      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') socket.destroy();
+      if (GONE.has(error.code ?? '') || this.given.has(socket as Socket)) socket.destroy();
       else this.cut(socket as Socket, CUT[error.code ?? ''] ?? 400);
     });
     return new Promise((resolve) => {
@@ -96,7 +97,7 @@ export class HttpServer {
   /** Requests that are being answered still are. */
   close(): void {
     this.server?.close();
-    for (const socket of this.connections.keys()) if (!this.isAwaiting(socket)) socket.destroy();
+    for (const socket of this.connections.keys()) if (!this.isAwaiting(socket)) this.drop(socket);
     this.server?.closeIdleConnections();
   }
 
@@ -109,9 +110,14 @@ export class HttpServer {
     socket.once('close', () => this.connections.delete(socket));
     if (this.connections.size <= MOST_CONNECTIONS) return;
     const oldest = this.oldest() ?? socket;
-    oldest.destroy();
+    this.drop(oldest);
     this.connections.delete(oldest);
     this.handler.answered({ status: 0 }, fromOf(oldest), null);
+  }
+
+  private drop(socket: Socket): void {
+    this.given.add(socket);
+    socket.destroy();
   }
 
   private oldest(): Socket | undefined {
@@ -132,6 +138,7 @@ export class HttpServer {
       return;
     }
     if (this.connections.has(socket)) this.handler.answered({ status }, fromOf(socket), head);
+    this.given.add(socket);
     const lines = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'Allow: POST',
@@ -150,6 +157,7 @@ export class HttpServer {
     const refused = refuseHead(request, (host) => this.handler.mayHost(host));
     if (refused) return this.send(response, refused, !waits);
     const head = headOf(request);
+    const from = fromOf(request.socket);
     const sender = this.handler.judge(head);
     if ('status' in sender) return this.send(response, sender, !waits);
     if (sender.isProven) this.genuine.add(request);
@@ -161,6 +169,9 @@ export class HttpServer {
       const refusal = await this.receive(request, sender, body);
       if (refusal) return this.send(response, refusal, true);
       this.send(response, await this.handler.answer(sender, body), false);
+    } catch (thrown) {
+      if (!this.given.has(request.socket)) this.handler.answered(LEFT, from, head);
+      throw thrown;
     } finally {
       body.close();
     }
@@ -203,6 +214,7 @@ export class HttpServer {
     if (!isEarly || request.readableEnded) response.end(text);
     else {
       // whole for the sender; but Node closes after `end`, and a sender that still sends would lose the answer
+      this.given.add(request.socket);
       response.write(text);
       drain(request, () => response.end());
     }
@@ -247,6 +259,10 @@ function drain(request: IncomingMessage, end: () => void): void {
 }
 
 const headOf = ({ url, headers }: IncomingMessage): Head => ({ name: nameIn(url), headers });
+
+/** The sender closed the connection. */
+const GONE = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE']);
+const LEFT = { status: 0, why: 'its sender closed the connection before the end of the body' };
 
 const fromOf = (socket: Socket): string => socket.remoteAddress ?? '?';
 

@@ -382,6 +382,9 @@ situation('trigger', async (rig) => {
     const [answer] = await ask(rig, ['wait', '--trigger', 'hook', '--timeout', '0'], told);
     if (answer.id !== null) await lookAt(rig, answer.id);
   }
+  // one that is ignored, and one that is refused
+  await send(added.url, { headers: { ...bearer(added.secret), 'X-GitHub-Event': 'ping' } });
+  await send(added.url);
   const at = Date.now();
   note(rig, 'triggers/hook', { at, did: 'failed', by: 'delivery', why: 'a test', notedAt: at });
   await ask(rig, ['wait', '--trigger', 'hook', '--timeout', '0'], told);
