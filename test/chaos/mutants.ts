@@ -720,7 +720,14 @@ export const MUTANTS: Mutant[] = [
         to: ';',
       },
     ],
-    by: { test: 'cli/automation/trigger-bodies.test.ts', name: /keep no place/ },
+    by: { test: 'unit/services/listener/body.test.ts', name: /the fifth gets that of a slow one/ },
+  },
+  {
+    what: 'the listener: a large body of a genuine sender has no more time than any other',
+    changes: [
+      { file: 'services/listener/http-server.ts', from: 'begun > BODY_MS + paidMs', to: 'begun > BODY_MS' },
+    ],
+    by: { test: 'hostile/slow-clients.test.ts', name: /a large body has longer/ },
   },
   {
     what: 'the listener: the body of a wrong token is read',
@@ -732,6 +739,40 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     by: { test: 'cli/automation/trigger-bodies.test.ts', name: /without the right token/ },
+  },
+  {
+    what: 'the listener: the body of a stranger has a name, and a kill leaves it',
+    changes: [
+      {
+        file: 'base/fs/atomic-write.ts',
+        from: '  unlinkSync(path);\n  writeAll(fd, Buffer.from(text));',
+        to: '  writeAll(fd, Buffer.from(text));',
+      },
+    ],
+    by: { test: 'cli/automation/trigger-bodies.test.ts', name: /leave no file/ },
+  },
+  {
+    what: 'gc: payloads take no room',
+    changes: [{ file: 'engine/gc/collect.ts', from: 'job.input, job.payload]', to: 'job.input]' }],
+    by: { test: 'cli/automation/trigger-bodies.test.ts', name: /gc counts it/ },
+  },
+  {
+    what: 'trigger: a ping starts a job',
+    changes: [
+      {
+        file: 'services/listener/webhook-event.ts',
+        from: "return event === 'ping' ? PING : undefined;",
+        to: 'return undefined;',
+      },
+    ],
+    by: { test: 'cli/automation/trigger-events.test.ts', name: /^a ping of GitHub/ },
+  },
+  {
+    what: 'trigger: a delivery that comes again does not say that its job failed',
+    changes: [
+      { file: 'services/listener/delivery.ts', from: 'if (code === 0) return text;', to: 'return text;' },
+    ],
+    by: { test: 'cli/automation/trigger-events.test.ts', name: /how to start it again/ },
   },
   {
     what: 'trigger: --event leaves nothing out',

@@ -143,6 +143,36 @@ rigTest(
   },
 );
 
+rigTest('with the right token a large body has longer than one that proves nothing yet', async (rig) => {
+  const { url, secret } = await addTrigger(rig, ['hook', 'true']);
+  const size = 20 * 2 ** 20;
+  const begin = (credentials: string): Raw => {
+    const raw = new Raw(url);
+    const head = `POST /hook HTTP/1.1\r\nHost: localhost\r\n${credentials}\r\nContent-Length: ${size + 1}\r\n\r\n`;
+    raw.write(head + 'x'.repeat(size));
+    return raw;
+  };
+  const genuine = begin(`Authorization: Bearer ${secret}`);
+  // its body takes a second of its time for each 256 KiB: it has more than a minute
+  const signed = begin(`X-Hub-Signature-256: sha256=${'0'.repeat(64)}`);
+  await until(
+    () => signed.closed,
+    (closed) => closed,
+    'that its time is over',
+  );
+  assert.deepEqual(statuses(signed.answer), [408]);
+  genuine.write('x');
+  await until(
+    () => genuine.answer,
+    (answer) => statuses(answer).length > 0,
+    'its answer',
+  );
+  assert.deepEqual(statuses(genuine.answer), [202]);
+  genuine.close();
+  await rig.bgjob(['wait', '2']);
+  await removeTriggers(rig);
+});
+
 rigTest('what is no honest HTTP is refused, and starts nothing that was not signed', async (rig) => {
   const { url, secret } = await addTrigger(rig, ['hook', 'cat "$BGJOB_PAYLOAD"']);
   const head = `POST /hook HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${secret}\r\n`;

@@ -1,7 +1,7 @@
 /**
- * The bodies of requests while they come. Up to 1 MiB of each is in memory. The rest goes into a file without
- * a name, so nothing of it is left when the body is refused, or when the listener is killed. A sender that is
- * not proven gets one of four such files, and loses it to the next one if it is slow.
+ * The bodies of requests while they come. Up to 1 MiB is in memory. A longer one is in a file without a name,
+ * so nothing of it is left when it is refused, or when the listener is killed. A sender that is not proven
+ * gets one of four such files, and loses it to the next sender if it is slow.
  */
 import { closeSync, readSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';

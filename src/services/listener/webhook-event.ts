@@ -5,6 +5,8 @@ import type { Trigger } from '../../job/automation/trigger.ts';
 const EVENT_HEADERS = ['x-github-event', 'x-gitea-event', 'x-gitlab-event'];
 const LONGEST_EVENT = 100;
 
+const PING = 'event ping: the trigger works, and a ping starts no job';
+
 export function eventIn(header: (name: string) => string | undefined): string | null {
   const event = EVENT_HEADERS.map(header).find((one) => one !== undefined);
   return event === undefined ? null : event.slice(0, LONGEST_EVENT);
@@ -23,10 +25,10 @@ export function whyIgnored({ events, needs }: Trigger, event: string | null): st
   if (events.length === 0) {
     // an older bgjob drops the list when it writes the record
     if (needs.includes('event')) return 'an older bgjob lost the list of --event: add the trigger again';
-    return event === 'ping' ? 'event ping: the trigger works, and a ping starts no job' : undefined;
+    return event === 'ping' ? PING : undefined;
   }
   if (event !== null && events.some((one) => plainName(one) === plainName(event))) return undefined;
-  if (event === 'ping') return 'event ping: the trigger works, and a ping starts no job';
+  if (event === 'ping') return PING;
   const what = event === null ? `no header ${HEADER_NAMES}` : `event ${event}`;
   return `${what}: this trigger starts jobs for --event ${events.join(',')}`;
 }
