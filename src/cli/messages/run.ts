@@ -52,16 +52,70 @@ export const foreignVariableName = (name: string) =>
     /^\w+$/.test(name) ? `env -u ${name} bgjob run ...` : undefined,
   );
 
-/** `place`: the option, or FILE:LINE. The value is not repeated: it may be a secret. */
-export const badVariable = (place: string, entry: string) =>
+/** Of -e. Only a text that may be a name is repeated: any other may be a secret. */
+export const badVariable = (entry: string) =>
   usageError(
-    `${place}: ${
-      entry.includes('=') ? 'the name is empty or holds a NUL byte' : `"${entry.slice(0, 40)}" has no =`
+    `--env: ${
+      entry.includes('=')
+        ? 'the name is empty or holds a NUL byte'
+        : `${/^[A-Za-z_]\w{0,39}$/.test(entry) ? `"${entry}"` : 'a value'} has no =`
     }; it must be NAME=value`,
   );
 
-export const foreignLine = (file: string, line: number) =>
-  usageError(`${file}:${line}: the line is not UTF-8`);
+/** A place in a file of --env-file; `line`: counted from 1. */
+interface EnvLine {
+  file: string;
+  line: number;
+}
+
+/** Why a line of --env-file is refused. */
+type EnvLineTrouble =
+  | { kind: 'no-equals' | 'no-name' | 'bad-name' }
+  | { kind: 'open-quote' | 'after-quote'; name: string; quote: string }
+  | { kind: 'nul'; name: string };
+
+/** A name that is none for a shell may be part of a secret. */
+const namedValue = (name: string) => (/^[A-Za-z_]\w*$/.test(name) ? `the value of ${name}` : 'the value');
+
+const OTHER_QUOTES = 'a value that holds one kind of quote is written in another: "…", \'…\' or `…`';
+
+/** A line is told by its number and a name, never by its text: it may be a secret. */
+export function badLineOfFile({ file, line }: EnvLine, trouble: EnvLineTrouble) {
+  const [message, hint] = textFor('kind', trouble, {
+    'no-equals': [
+      'the line has no =; it must be NAME=value',
+      'a value over several lines is written in quotes: NAME="…"',
+    ],
+    'no-name': ['the name is empty or holds a NUL byte; it must be NAME=value'],
+    'bad-name': [
+      'the text before the = is not a name: it holds a blank, a quote or a control character',
+      'a value over several lines is written in quotes: NAME="…"',
+    ],
+    'open-quote': ({ name, quote }) => [
+      `${namedValue(name)} begins with ${quote}, and no ${quote} ends it`,
+      OTHER_QUOTES,
+    ],
+    'after-quote': ({ name, quote }) => [
+      `there is text after the ${quote} that ends ${namedValue(name)}`,
+      OTHER_QUOTES,
+    ],
+    nul: ({ name }) => [`${namedValue(name)} holds a NUL byte`],
+  });
+  return usageError(`${safe(file)}:${line}: ${message}`, hint);
+}
+
+/** As in Node. Other programs read such a `#` as a part of the value. */
+export const cutAtHash = ({ file, line }: EnvLine, name: string): Warning => ({
+  code: 'cut-at-hash',
+  message: `${safe(file)}:${line}: ${namedValue(name)} ends before the #; quote the value to keep the #`,
+});
+
+export const foreignLine = (file: string, line: number, bytes: Uint8Array) =>
+  usageError(
+    `${safe(file)}:${line}: the line is not UTF-8`,
+    // a byte order mark
+    [0xfe, 0xff].includes(bytes[0]!) ? 'iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8' : undefined,
+  );
 
 export const tooLarge = (file: string, limit: string) => usageError(`${safe(file)} is larger than ${limit}`);
 

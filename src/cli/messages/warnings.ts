@@ -22,7 +22,8 @@ export interface Warning {
     | 'dev-null'
     | 'ends-with-call'
     | 'nobody-to-notify'
-    | 'stdin-not-read';
+    | 'stdin-not-read'
+    | 'cut-at-hash';
   message: string;
 }
 

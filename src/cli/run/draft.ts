@@ -23,6 +23,7 @@ import {
   zeroLimit,
 } from '../messages/run.ts';
 import { emptyPath, notOneOf } from '../messages/usage.ts';
+import { printWarnings } from '../messages/warnings.ts';
 import { type Command, isScriptCall, lineMeant, parseCommand, scriptCommand } from '../shell/command-line.ts';
 import { readScript, renderScript } from '../shell/script.ts';
 import { readOverrides } from './env-file.ts';
@@ -35,7 +36,11 @@ export const DRAFT_OPTIONS = {
   ...NAMING_OPTIONS,
   cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run the command in DIR', group: 'How it runs' },
   env: { kind: 'list', short: '-e', value: 'K=V', text: 'set a variable in its environment; repeatable' },
-  'env-file': { kind: 'list', value: 'FILE', text: 'set the variables in FILE, one K=V per line' },
+  'env-file': {
+    kind: 'list',
+    value: 'FILE',
+    text: 'set the variables in FILE: K=V lines, as node --env-file',
+  },
   'keep-env': { kind: 'flag', text: 'store the environment on disk (0600), for a restart' },
   tag: { kind: 'list', short: '-t', value: 'TAG', text: 'a label; repeatable' },
   split: { kind: 'flag', text: 'write stderr to a log of its own' },
@@ -156,7 +161,9 @@ export function frameOf(
   if (!reads.ok) return reads;
   const foreign = foreignVariable();
   if (foreign !== undefined) return fail(foreignVariableName(foreign));
-  const overrides = readOverrides(options.env, options['env-file'], resolve);
+  const overrides = readOverrides(options.env, options['env-file'], resolve, (warning) =>
+    printWarnings(context.output, [warning]),
+  );
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
   if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);

@@ -85,6 +85,51 @@ rigTest('-e has the last word over --env-file, and both over the caller', async 
   assert.equal(code, 42);
 });
 
+const KEY = '-----BEGIN PRIVATE KEY-----\nMIIEabc+/==\nMIIE=\n-----END PRIVATE KEY-----\n';
+
+rigTest("--env-file reads the dialect of Node's: several lines, comments, three quotes", async (rig) => {
+  const file = `${rig.dir}/vars`;
+  const lines = ['A=3 # note', `KEY="${KEY}"`, "  export B = ' x ' # y", 'C=`"\'\\n`', 'D="a\\nb"', 'E=$A'];
+  fs.writeFileSync(file, `\ufeff${lines.join('\r\n')}\r\n`);
+  const { env } = await jobWith(rig, {}, ['--env-file', file]);
+  const expected = { A: '3', KEY, B: ' x ', C: '"\'\\n', D: 'a\nb', E: '$A' };
+  for (const [name, value] of Object.entries(expected)) assert.equal(env[name], value, name);
+  assert.equal(env.MIIE, undefined, 'a line of a value is no variable');
+  // a value that another program reads as longer
+  fs.writeFileSync(file, 'PASSWORD=s3c#ret\n');
+  const call = ['run', '-w', '--env-file', file, '--', 'sh', '-c', '[ $PASSWORD = s3c ]'];
+  const { code, stderr } = await rig.bgjob(call);
+  assert.equal(code, 0);
+  assert.match(stderr, /^warning: .*vars:1: the value of PASSWORD ends before the #; quote the value to keep/);
+  assert.doesNotMatch(stderr, /s3c/);
+  const json = await rig.bgjob(['run', '--json', '--env-file', file, '--', 'true']);
+  assert.equal(JSON.parse(json.stderr).warning.code, 'cut-at-hash');
+});
+
+rigTest('a line of --env-file that cannot be read is refused, and no part of a key is shown', async (rig) => {
+  const file = `${rig.dir}/vars`;
+  const bad: [text: string, message: RegExp][] = [
+    [`A=1\nKEY=${KEY}`, /vars:5: the line has no =/],
+    [`A=1\nKEY="${KEY}`, /vars:2: the value of KEY begins with ", and no " ends it\n/],
+    [`KEY="${KEY}" MIIE`, /vars:5: there is text after the " that ends the value of KEY\n/],
+    [`KEY="${KEY}"\n\nMIIE MIIE=1\n`, /vars:7: the text before the = is not a name/],
+    [`MIIEabc\n`, /vars:1: the line has no =/],
+    [`KEY="MIIE\0"`, /vars:1: the value of KEY holds a NUL byte\n/],
+    [`MIIE+/="MIIE`, /vars:1: the value begins with "/],
+  ];
+  for (const [text, message] of bad) {
+    fs.writeFileSync(file, text);
+    const { code, stderr, stdout } = await rig.bgjob(['run', '--env-file', file, '--', 'true']);
+    assert.deepEqual([code, stdout], [125, ''], text);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /MIIE|BEGIN/);
+  }
+  const option = await rig.bgjob(['run', '-e', KEY.split('=')[0]!, '--', 'true']);
+  assert.match(option.stderr, /--env: a value has no =/);
+  assert.doesNotMatch(option.stderr, /MIIE/);
+  assert.ok(!fs.existsSync(rig.home), 'nothing was created');
+});
+
 rigTest('a variable that is none is refused by its place, never by its value', async (rig) => {
   const file = `${rig.dir}/vars`;
   fs.writeFileSync(file, 'A=1\n\n=secret\n');

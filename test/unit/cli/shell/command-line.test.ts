@@ -89,21 +89,23 @@ folderTest('variables of files and of -e, files first', (dir) => {
     return name;
   };
   const read = (env: string[], files: string[]) => readOverrides(env, files, (path) => join(dir, path));
-  const text = `# comment\n\n  \t\nA=1\r\nexport B=two words\n  C = x\nD="quoted # not a comment"\nE='it''s'\nF=\nG==\nH="a\n  # indented\nexport\tI=tab\nJ="x" \nk.l=odd`;
+  const text = `# comment\n\n  \t\nA=1\r\nexport B=two words\n  C = x\nD="quoted # not a comment"\nE=it''s\nF=\nG==\nH=a"b\n  # indented\nexport\tI=tab\nJ="x" \nk.l=odd\nL=3 # note\nM=\`1\n2="\``;
   assert.deepEqual(read(['A=last', 'N=a\nb'], [file('one', text), file('two', 'Z=1')]), {
     ok: true,
     value: [
       'A=1',
       'B=two words',
-      'C = x',
+      'C=x',
       'D=quoted # not a comment',
       "E=it''s",
       'F=',
       'G==',
-      'H="a',
+      'H=a"b',
       'I=tab',
       'J=x',
       'k.l=odd',
+      'L=3',
+      'M=1\n2="',
       'Z=1',
       'A=last',
       'N=a\nb',
@@ -121,7 +123,7 @@ folderTest('a bad variable is told by its place, never by its value', (dir) => {
     return read.ok ? '' : JSON.stringify(read.failure);
   };
   assert.match(told([], ['bad']), /bad:2: the name is empty/);
-  assert.match(told([], ['word']), /word:3: \\"NAME\\" has no =/);
+  assert.match(told([], ['word']), /word:3: the line has no =/);
   assert.match(told([], ['none']), /ENOENT/);
   for (const env of ['=secret', 'A=secret\0x', 'A\0=secret']) assert.doesNotMatch(told([env], []), /secret/);
   assert.match(told(['NAME'], []), /--env: \\"NAME\\" has no =/);
