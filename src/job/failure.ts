@@ -11,6 +11,8 @@ type HomeTrouble =
   | 'not-a-directory'
   | 'symbolic-link'
   | 'foreign'
+  /** It would be made, by root, in the home directory of another user. */
+  | 'in-users-home'
   | 'open-to-others'
   | 'no-fifos'
   | 'not-utf-8'
@@ -35,6 +37,8 @@ export interface BadLine {
 
 /** Why the text for coding agents was not written to a file, or not removed from it. */
 export type SkillTrouble =
+  /** Root would make it in the home directory of another user. */
+  | { kind: 'in-users-home'; owner: number }
   | { kind: 'no-file' }
   | { kind: 'not-ours' }
   /** The file was changed after it was read. */
@@ -93,8 +97,11 @@ export type Failure =
   | { code: 'command-not-found'; command: string; meant?: string; line?: string }
   | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
   | { code: 'bad-cwd'; directory: string; errno: string }
-  /** `room`: the directory in the home that is refused; absent: the home itself. */
-  | { code: 'home-refused'; home: string; trouble: HomeTrouble; room?: string }
+  /**
+   * `room`: the directory in the home that is refused; absent: the home itself. `owner`: the uid, for
+   * `foreign` and `in-users-home`.
+   */
+  | { code: 'home-refused'; home: string; trouble: HomeTrouble; room?: string; owner?: number }
   | { code: 'home-newer'; home: string; found: number; known: number }
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }

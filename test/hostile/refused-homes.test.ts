@@ -55,7 +55,7 @@ rigTest(
   async (rig) => {
     fs.mkdirSync(rig.home);
     fs.chownSync(rig.home, 65_534, 65_534);
-    await refusesHome(rig, /home belongs to another user/);
+    await refusesHome(rig, /home belongs to another user \(nobody\), and this call runs as root\n/);
   },
   { skip: !isRoot && 'only root can give a directory away' },
 );
@@ -68,6 +68,94 @@ const isReadable = spawnSync('setpriv', [
   '-e',
   `require('fs').readFileSync('${BGJOB}')`,
 ]);
+
+const skipNobody =
+  isReadable.status !== 0 && 'only root can act as somebody else, and only where the checkout is readable';
+
+/** A test with the home directory of that user: the directory of a rig is closed to others. */
+const nobodyTest = (name: string, act: (rig: Rig, user: string) => Promise<void>) =>
+  rigTest(
+    name,
+    async (rig) => {
+      const user = fs.mkdtempSync('/tmp/bgjob-test-user-');
+      try {
+        fs.chownSync(user, 65_534, 65_534);
+        await act(rig, user);
+        await until(
+          () => processesNaming(user),
+          ({ length }) => length === 0,
+          'the end of what was started',
+        );
+      } finally {
+        fs.rmSync(user, { recursive: true, force: true });
+      }
+    },
+    { skip: skipNobody },
+  );
+
+nobodyTest(
+  'root with the HOME of another user makes nothing there, and names the line that helps',
+  async (rig, user) => {
+    const env = { HOME: user, BGJOB_HOME: '' };
+    const calls = [
+      ['run', '--', 'true'],
+      ['run', '-Q', 'q', '--', 'true'],
+      ['cron', 'add', '-n', 'daily', '@daily', '--', 'true'],
+      ['skill', '--user'],
+    ];
+    const start =
+      /^bgjob: HOME belongs to nobody, but this call runs as root: [^\n]*; nothing was done\n {2}hint: /;
+    for (const args of calls) {
+      const { code, stdout, stderr } = await rig.bgjob(args, { env });
+      assert.deepEqual([code, stdout], [125, ''], args.join(' '));
+      assert.match(stderr, start);
+      assert.match(
+        stderr,
+        args[0] === 'skill' ? /sudo -H bgjob skill --user\n/ : /hint: export BGJOB_HOME=\//,
+      );
+      const sudo = await rig.bgjob(args, { env: { ...env, SUDO_USER: 'nobody' } });
+      assert.match(sudo.stderr, /hint: .*sudo -H bgjob /);
+    }
+    assert.match((await rig.bgjob(['doctor'], { env })).stdout, /^problem: HOME belongs to nobody, /m);
+    assert.equal((await rig.bgjob(['ls'], { env })).code, 0);
+    assert.deepEqual(fs.readdirSync(user, { recursive: true }), [], 'nothing was created');
+    // the home and the page of the user are there: each keeps its owner
+    const own = (args: string[]) =>
+      rig.start('setpriv', [...nobody, process.execPath, '--', BGJOB, ...args], { cwd: '/', env }).answer;
+    assert.equal((await own(['run', '-w', '--', 'true'])).code, 0);
+    assert.equal((await own(['skill', '--user'])).code, 0);
+    const foreign = await rig.bgjob(['run', '--', 'true'], { env });
+    assert.match(
+      foreign.stderr,
+      /belongs to another user \(nobody\), and this call runs as root\n {2}hint: export /,
+    );
+    assert.equal((await rig.bgjob(['skill', '--user'], { env })).code, 0);
+    // a home that BGJOB_HOME names is made
+    const named = { ...env, BGJOB_HOME: `${user}/jobs` };
+    assert.equal((await rig.bgjob(['run', '-w', '--', 'true'], { env: named })).code, 0);
+  },
+);
+
+nobodyTest(
+  "root's leavings in the HOME of a user: the owner is named, and the line that gives them back",
+  async (rig, user) => {
+    for (const name of ['.bgjob', '.claude']) fs.mkdirSync(`${user}/${name}`);
+    const own = (args: string[]) =>
+      rig.start('setpriv', [...nobody, process.execPath, '--', BGJOB, ...args], {
+        cwd: '/',
+        env: { HOME: user, BGJOB_HOME: '' },
+      }).answer;
+    const run = await own(['run', '--', 'true']);
+    assert.equal(run.code, 125);
+    assert.match(run.stderr, /\.bgjob belongs to another user \(root\), and this call runs as nobody\n/);
+    assert.match(run.stderr, /sudo chown -R 65534 \S+\/\.bgjob; else export BGJOB_HOME=\S+\/\.bgjob-65534\n/);
+    const skill = await own(['skill', '--user']);
+    assert.match(skill.stderr, /\.claude belongs to root\n {2}hint: sudo chown -R 65534 \S+\/\.claude\n/);
+    for (const name of ['.bgjob', '.claude']) fs.chownSync(`${user}/${name}`, 65_534, 65_534);
+    assert.equal((await own(['run', '-w', '--', 'true'])).code, 0);
+    assert.equal((await own(['skill', '--user'])).code, 0);
+  },
+);
 
 rigTest(
   'a home behind a closed door',
@@ -82,11 +170,7 @@ rigTest(
       );
     }
   },
-  {
-    skip:
-      isReadable.status !== 0 &&
-      'only root can act as somebody else, and only where the checkout is readable',
-  },
+  { skip: skipNobody },
 );
 
 rigTest('a home of a newer format, and one that is damaged', async (rig) => {

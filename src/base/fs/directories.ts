@@ -11,6 +11,7 @@ import {
   openSync,
   readdirSync,
   rmdirSync,
+  statSync,
   unlinkSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -29,6 +30,21 @@ export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTro
   if (!stat.isDirectory()) return 'not-a-directory';
   if (stat.uid !== process.geteuid!()) return 'foreign';
   return (stat.mode & 0o022) !== 0 ? 'open-to-others' : 'ours';
+}
+
+/** The owner of a path, or of the nearest directory above it that exists. */
+export function ownerOf(path: string): number {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat || path === '/' ? (stat?.uid ?? 0) : ownerOf(dirname(path));
+}
+
+/**
+ * The owner of the directory in which root would make this path, if that is another user: the user could not
+ * use what root makes there. Undefined for any other caller: the kernel refuses those.
+ */
+export function otherOwner(path: string): number | undefined {
+  const owner = process.geteuid!() === 0 ? attemptQuietly(() => ownerOf(path)) : undefined;
+  return owner === 0 ? undefined : owner;
 }
 
 /** Creates a directory of mode 700 under any umask; false if something exists there. */

@@ -5,7 +5,7 @@ import { type Here, hereOf } from '../../engine/observe/resolve.ts';
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { type Config, NO_CONFIG, readConfig } from '../../job/home/config.ts';
-import { type Home, homePath, openHome } from '../../job/home/home.ts';
+import { type Home, homePath, makeHome, openHome } from '../../job/home/home.ts';
 import { messageOf } from '../messages/failures.ts';
 import { configIgnored } from '../messages/usage.ts';
 import { printWarning } from '../messages/warnings.ts';
@@ -54,7 +54,7 @@ export class Context {
   /** The home for a new job, made if there is none. */
   makeHome(): Result<Home> {
     if (isProcForeign()) return fail({ code: 'proc-foreign' });
-    return openHome(homePath(this.env), true);
+    return makeHome(this.env);
   }
 
   /** Fails if config.json is broken: for commands that would then do something else. */

@@ -40,7 +40,7 @@ export const doctor = verb({
   options: {},
   async run({ env, output }) {
     const path = homePath(env);
-    const { findings: ofHome, home } = checkHome(path);
+    const { findings: ofHome, home } = checkHome(path, env);
     const machine = await checkMachine(env);
     const inventory = home ? await checkJobs(home) : NO_JOBS;
     const findings = [...machine, ...checkLogin(), ...ofHome, ...inventory.findings];

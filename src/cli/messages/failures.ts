@@ -9,8 +9,10 @@ import { NOTIFY_WHENS } from '../../job/spec.ts';
 import { quoteWord } from '../../job/view.ts';
 import type { Output } from '../output/output.ts';
 import { automationFailures } from './automation.ts';
+import { homeMessage, unwritable } from './home.ts';
 import { queueFailures } from './queue.ts';
-import { errnoText, type FailureTexts, type MessageAndHint, textFor } from './usage.ts';
+import { skillMessage } from './skill.ts';
+import { errnoText, type FailureTexts, type MessageAndHint, textFor, typed } from './usage.ts';
 
 export interface Message {
   message: string;
@@ -19,14 +21,11 @@ export interface Message {
 
 type Of<C extends Failure['code']> = Extract<Failure, { code: C }>;
 
-/** A path as it can be typed again. */
-const typed = (path: string) => safe(quoteWord(path));
-
-const UNWRITABLE = 'set BGJOB_HOME to a directory that you can write, e.g. BGJOB_HOME=/tmp/bgjob-$USER';
 const UPDATE = 'npm install -g bgjob@latest';
 
 /** For a full disk: gc works on it. */
-export const FULL = 'bgjob gc --ended removes all ended jobs; or set BGJOB_HOME to a disk with free space';
+export const FULL =
+  'bgjob gc --ended removes all ended jobs; or, with a DIR on a disk with free space: export BGJOB_HOME=DIR';
 
 const PACKAGES: Record<string, string> = {
   script: 'bsdutils or util-linux',
@@ -99,7 +98,10 @@ const MESSAGES: FailureTexts<Failure['code']> = {
     if (['ENOSPC', 'EDQUOT'].includes(errno)) return [message, FULL];
     // only the home is created or opened
     const isNoPlace = ['create', 'open'].includes(doing) && /^ENO(TDIR|ENT)$/.test(errno);
-    return [message, isNoPlace || ['EROFS', 'EACCES', 'EPERM'].includes(errno) ? UNWRITABLE : undefined];
+    return [
+      message,
+      isNoPlace || ['EROFS', 'EACCES', 'EPERM'].includes(errno) ? unwritable(path) : undefined,
+    ];
   },
   unreadable: ({ id, why }) => [
     `the records of job ${id} are unreadable: ${safe(why)}; nothing was done`,
@@ -213,32 +215,6 @@ export function printFailure(output: Output, failure: Failure, withHint = true):
 
 export const lineHint = (line: string) => `as a shell line: bgjob run ${quoteWord(line)}`;
 
-function homeMessage({ home, trouble, room }: Of<'home-refused'>): MessageAndHint {
-  const place = room === undefined ? home : `${home}/${room}`;
-  const path = safe(place);
-  const look = `ls -ld ${typed(place)}`;
-  const messages: Record<typeof trouble, MessageAndHint> = {
-    'symbolic-link': [
-      `${path} is a symbolic link; it must be a directory that belongs to you`,
-      room === undefined ? `BGJOB_HOME=$(realpath ${typed(home)})` : look,
-    ],
-    'not-a-directory': [`${path} is not a directory`, room === undefined ? UNWRITABLE : look],
-    foreign: [`${path} belongs to another user`, UNWRITABLE],
-    'open-to-others': [`other users can write ${path}`, `chmod go-w ${typed(place)}`],
-    'no-fifos': [`the file system of ${path} has no FIFOs, which bgjob needs`, UNWRITABLE],
-    'not-utf-8': [`the path ${path} is not UTF-8`, UNWRITABLE],
-    'in-use': [
-      `${path} holds files that are not bgjob's; bgjob needs a directory of its own`,
-      `BGJOB_HOME=${typed(home === '/' ? '/.bgjob' : `${home}/.bgjob`)}`,
-    ],
-    damaged: [
-      `${path} is damaged: its file "format" or "token" is not as bgjob wrote it`,
-      `ls -la ${typed(place)}`,
-    ],
-  };
-  return messages[trouble];
-}
-
 /** The key that was meant, if one is near: `max-log` is maxLog. */
 function meantBy(key: string, known: string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '');
@@ -346,28 +322,6 @@ function sendMessage({ id, why, how, lines, bytes, halfBytes }: Of<'not-sent'>):
     starting: [`job ${id} is being started; ${sent}`, 'try again in a moment'],
   };
   return messages[why];
-}
-
-function skillMessage({ path, trouble, again }: Of<'skill-refused'>): MessageAndHint {
-  const file = safe(path);
-  const anyway = `${safe(again)} does it all the same`;
-  return textFor('kind', trouble, {
-    'no-file': [`${file} is no regular file; nothing was changed`, `ls -ld ${quoteWord(path)}`],
-    'not-ours': [`${file} was not written by bgjob; nothing was changed`, anyway],
-    meanwhile: [`${file} was changed just now by somebody else; it stays so`, safe(again)],
-    'damaged-block': [
-      `${file} has half a bgjob block, or more than one; nothing was changed`,
-      'leave one line "<!-- bgjob:begin -->" and one "<!-- bgjob:end -->" below it, or neither; then again',
-    ],
-    outside: ({ real, base }) => [
-      `${file} is ${safe(real)}, through a symbolic link out of ${safe(base)}; nothing was changed`,
-      anyway,
-    ],
-    errno: ({ doing, errno }) => [
-      `cannot ${doing} ${file}: ${errnoText(errno)}`,
-      'bgjob skill (prints the text: put it where your agent reads it)',
-    ],
-  });
 }
 
 const MOST_BAD_LINES = 10;

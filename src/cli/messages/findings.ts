@@ -91,7 +91,7 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
   'home-remote': ({ path, type }) => [
     `the home ${safe(path)} is on a network file system (${type}): ` +
       'jobs break when it is not reachable, and other machines cannot reach the jobs',
-    'set BGJOB_HOME to a directory on this machine',
+    'set BGJOB_HOME to a directory on this machine: export BGJOB_HOME=/var/tmp/bgjob-$(id -u)',
   ],
   'home-full': ({ what, left, path }) => {
     const space = what === 'bytes' ? renderSize(left) : `space for ${plural(left, 'file')}`;

@@ -1,5 +1,11 @@
-/** What `bgjob skill` did. */
+/** What `bgjob skill` did, and why it did not. */
+import { ownerOf } from '../../base/fs/directories.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
+import { userName } from '../../engine/os/users.ts';
+import type { Failure } from '../../job/failure.ts';
+import { quoteWord } from '../../job/view.ts';
+import { errnoText, type MessageAndHint, textFor, typed } from './usage.ts';
 
 /** `next`: the new bytes, null for no file; `old`: the version of the old text. */
 interface SkillChange {
@@ -28,4 +34,43 @@ export function skillChangeText({ place, action, next, old }: SkillChange, versi
     case 'removed':
       return `removed ${isBlock && !next ? file : what}${old === version ? '' : `: ${origin}`}`;
   }
+}
+
+export function skillMessage({
+  path,
+  trouble,
+  again,
+}: Extract<Failure, { code: 'skill-refused' }>): MessageAndHint {
+  const file = safe(path);
+  const anyway = `${safe(again)} does it all the same`;
+  return textFor('kind', trouble, {
+    'in-users-home': ({ owner }) => [
+      `HOME belongs to ${safe(userName(owner))}, but this call runs as root: ` +
+        `${safe(userName(owner))} could not change the ${file} that it would write; nothing was done`,
+      `the same without sudo; or for root itself: sudo -H bgjob skill --user`,
+    ],
+    'no-file': [`${file} is no regular file; nothing was changed`, `ls -ld ${quoteWord(path)}`],
+    'not-ours': [`${file} was not written by bgjob; nothing was changed`, anyway],
+    meanwhile: [`${file} was changed just now by somebody else; it stays so`, safe(again)],
+    'damaged-block': [
+      `${file} has half a bgjob block, or more than one; nothing was changed`,
+      'leave one line "<!-- bgjob:begin -->" and one "<!-- bgjob:end -->" below it, or neither; then again',
+    ],
+    outside: ({ real, base }) => [
+      `${file} is ${safe(real)}, through a symbolic link out of ${safe(base)}; nothing was changed`,
+      anyway,
+    ],
+    errno: ({ doing, errno }) => {
+      const message = `cannot ${doing} ${file}: ${errnoText(errno)}`;
+      const [folder] = /^.*\/\.claude(?=\/)/.exec(path) ?? [];
+      const isRoots = folder !== undefined && attemptQuietly(() => ownerOf(folder)) === 0;
+      // of a call of root in the home directory of this user
+      if (isRoots && errno === 'EACCES')
+        return [
+          `${message}: ${safe(folder)} belongs to root`,
+          `sudo chown -R ${process.geteuid!()} ${typed(folder)}`,
+        ];
+      return [message, 'bgjob skill (prints the text: put it where your agent reads it)'];
+    },
+  });
 }

@@ -5,6 +5,9 @@ import { quoteWord } from '../../job/view.ts';
 
 export type UsageFailure = Extract<Failure, { code: 'usage' }>;
 
+/** A path as it can be typed again. */
+export const typed = (path: string) => safe(quoteWord(path));
+
 /** What happened and why, and a command to type next. */
 export type MessageAndHint = [message: string, hint?: string | undefined];
 

@@ -25,7 +25,9 @@ const foreignLineOf = (bytes: Buffer): number =>
     .findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))) + 1;
 
 /** What no name has. Node would take a name with a blank in it; then a line break is missing. */
-const NO_NAME = /[\s\x01-\x1f"'`]/;
+const NO_NAME = /[\s\x01-\x1f\x22\x27\x60]/;
+/** The three quotes. */
+const QUOTE = /^[\x22\x27\x60]/;
 
 /** `NAME=value` for each variable of a file, in their order. `warn` is called for a value that a # ends. */
 export function parseEnvFile(bytes: Buffer, file: string, warn: Warn = () => {}): Result<string[]> {
@@ -47,7 +49,7 @@ export function parseEnvFile(bytes: Buffer, file: string, warn: Warn = () => {})
     if (name === '' || name.includes('\0')) return fail(badLineOfFile(place, { kind: 'no-name' }));
     if (NO_NAME.test(name)) return fail(badLineOfFile(place, { kind: 'bad-name' }));
     rest = rest.slice(equals + 1).replace(/^[ \t]+/, '');
-    const quote = /^["'`]/.exec(rest)?.[0];
+    const quote = QUOTE.exec(rest)?.[0];
     let value: string;
     if (quote === undefined) {
       const [before] = rest.split('#', 1);

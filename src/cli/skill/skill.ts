@@ -1,5 +1,6 @@
 /** Prints, installs and removes the text for coding agents. If one place is refused, no place is changed. */
 import { version } from '../../../package.json';
+import { otherOwner } from '../../base/fs/directories.ts';
 import { errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result, type SkillTrouble } from '../../job/failure.ts';
 import { projectOf } from '../../job/home/project.ts';
@@ -57,6 +58,10 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
     if (outside && !wishes.force) return refuse(path, { kind: 'outside', real, base });
     const planned = name === 'agents-md' ? planBlock(place, wishes) : planFile(place, wishes);
     if ('trouble' in planned) return refuse(path, planned.trouble);
+    const owner = name === 'user' && !context.env['CLAUDE_CONFIG_DIR'] ? otherOwner(real) : undefined;
+    // a file that is there keeps its owner
+    if (planned.change.action === 'written' && owner !== undefined)
+      return refuse(path, { kind: 'in-users-home', owner });
     changes.push(planned.change);
   }
   for (const change of changes) {

@@ -8,7 +8,7 @@ import { readSystemText } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { readConfig } from '../../job/home/config.ts';
-import { type Home, openHome } from '../../job/home/home.ts';
+import { type Home, openHome, refusalToMake } from '../../job/home/home.ts';
 import { findTool } from '../os/programs.ts';
 import type { Finding } from './findings.ts';
 
@@ -81,7 +81,7 @@ function checkRoom(path: string, folder: string): Finding[] {
 }
 
 /** The problems of the location of the home; and the home, if it exists and can be read. */
-export function checkHome(path: string): { findings: Finding[]; home?: Home } {
+export function checkHome(path: string, env: NodeJS.ProcessEnv): { findings: Finding[]; home?: Home } {
   const type = fileSystemOf(path);
   const isRemote = type !== undefined && REMOTE.test(type);
   const remote: Finding[] = isRemote ? [{ code: 'home-remote', path, type }] : [];
@@ -89,7 +89,8 @@ export function checkHome(path: string): { findings: Finding[]; home?: Home } {
   if (!opened.ok) return { findings: [...remote, { code: 'home-unusable', failure: opened.failure }] };
   const home = opened.value;
   const folder = home ? path : nearest(path);
-  const tried = tryFolder(path, home?.cache ?? folder, home !== undefined);
+  const refusal = home ? undefined : refusalToMake(path, env);
+  const tried = refusal ? fail(refusal) : tryFolder(path, home?.cache ?? folder, home !== undefined);
   const findings: Finding[] = [...remote];
   const config = readConfig(path);
   if (!config.ok) findings.push({ code: 'config-broken', failure: config.failure });

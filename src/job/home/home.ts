@@ -21,10 +21,17 @@ import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { attempt, claim, writeShared } from '../../base/fs/atomic-write.ts';
-import { inspectDirectory, makeDirectory, makeParents } from '../../base/fs/directories.ts';
+import {
+  type DirectoryTrouble,
+  inspectDirectory,
+  makeDirectory,
+  makeParents,
+  otherOwner,
+  ownerOf,
+} from '../../base/fs/directories.ts';
 import { namesIn, readRecord, readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
-import { fail, ok, type Result } from '../failure.ts';
+import { type Failure, fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
 import { JobPaths, pathsIn, QueuePaths, TemplatePaths } from './paths.ts';
 
@@ -86,6 +93,15 @@ export function homePath(env: NodeJS.ProcessEnv): string {
 /** A path may have 4095 bytes; the rest is for the names below, some of which only a supervisor creates. */
 const LONGEST_PATH_BYTES = 3900;
 
+function refuse(home: string, trouble: DirectoryTrouble, room?: string): { ok: false; failure: Failure } {
+  const owner = attemptQuietly(() => ownerOf(room === undefined ? home : join(home, room)));
+  return fail({
+    ...{ code: 'home-refused', home, trouble },
+    ...(room !== undefined && { room }),
+    ...(trouble === 'foreign' && owner !== undefined && { owner }),
+  });
+}
+
 /** Whether a home may be at this path. Fails if something unsafe is there. */
 function inspectHome(path: string): Result<'there' | 'absent'> {
   if (Buffer.byteLength(path) > LONGEST_PATH_BYTES)
@@ -96,7 +112,7 @@ function inspectHome(path: string): Result<'there' | 'absent'> {
   if (!found.ok) return found;
   if (found.value === 'absent') return ok('absent');
   // mkdir(recursive) would accept all of these
-  if (found.value !== 'ours') return fail({ code: 'home-refused', home: path, trouble: found.value });
+  if (found.value !== 'ours') return refuse(path, found.value);
   return ok('there');
 }
 
@@ -114,7 +130,7 @@ function inspectRooms(home: string, make: boolean): Result<void> {
       const made = attempt('create', path, () => makeDirectory(path));
       if (!made.ok) return made;
     } else if (found.value !== 'absent' && found.value !== 'ours') {
-      return fail({ code: 'home-refused', home, trouble: found.value, room: name });
+      return refuse(home, found.value, name);
     }
   }
   return ok(undefined);
@@ -138,6 +154,26 @@ function create(path: string): void {
   const { randomBytes } = require('node:crypto') as typeof import('node:crypto');
   claim(join(path, 'token'), `${randomBytes(16).toString('hex')}\n`);
   claim(join(path, 'format'), `${FORMAT}\n`);
+}
+
+/**
+ * Why a call makes no home at this path. With `sudo` and `su` HOME may be that of another user: root makes one
+ * there only if BGJOB_HOME says so.
+ */
+export function refusalToMake(path: string, env: NodeJS.ProcessEnv): Failure | undefined {
+  const owner = env['BGJOB_HOME'] ? undefined : otherOwner(path);
+  if (owner === undefined) return undefined;
+  return { code: 'home-refused', home: path, trouble: 'in-users-home', owner };
+}
+
+/** Opens the home of a call, and creates it. */
+export function makeHome(env: NodeJS.ProcessEnv): Result<Home> {
+  const path = homePath(env);
+  const refusal = refusalToMake(path, env);
+  if (!refusal) return openHome(path, true);
+  const opened = openHome(path, false);
+  if (!opened.ok) return opened;
+  return opened.value ? ok(opened.value) : fail(refusal);
 }
 
 /**

@@ -100,7 +100,10 @@ rigTest("--env-file reads the dialect of Node's: several lines, comments, three 
   const call = ['run', '-w', '--env-file', file, '--', 'sh', '-c', '[ $PASSWORD = s3c ]'];
   const { code, stderr } = await rig.bgjob(call);
   assert.equal(code, 0);
-  assert.match(stderr, /^warning: .*vars:1: the value of PASSWORD ends before the #; quote the value to keep/);
+  assert.match(
+    stderr,
+    /^warning: .*vars:1: the value of PASSWORD ends before the #; quote the value to keep/,
+  );
   assert.doesNotMatch(stderr, /s3c/);
   const json = await rig.bgjob(['run', '--json', '--env-file', file, '--', 'true']);
   assert.equal(JSON.parse(json.stderr).warning.code, 'cut-at-hash');
