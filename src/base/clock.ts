@@ -74,16 +74,26 @@ export function callAfter(ms: number, act: () => void): () => void {
 }
 
 const UNITS_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-const LONGEST_DURATION_MS = 100 * 365 * UNITS_MS['d']!;
+/** A hundred years. */
+export const LONGEST_DURATION = '36500d';
+const LONGEST_DURATION_MS = 36_500 * UNITS_MS['d']!;
 
-/** `90`, `90s`, `5m`, `1h30m`, `2d`, `250ms`, `1.5s` as milliseconds; undefined for anything else. */
-export function parseDuration(text: string): number | undefined {
-  if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) text += 's';
-  if (!/^(\d{1,12}(\.\d{1,6})?(ms|[dhms]))+$/.test(text)) return undefined;
+/** However long it is; undefined for text that is no duration. */
+function durationMs(text: string): number | undefined {
+  if (/^\d{1,99}(\.\d{1,6})?$/.test(text)) text += 's';
+  if (!/^(\d{1,99}(\.\d{1,6})?(ms|[dhms]))+$/.test(text)) return undefined;
   let total = 0;
   for (const [, amount, unit] of text.matchAll(/([\d.]+)(ms|[dhms])/g))
     total += Number(amount) * UNITS_MS[unit!]!;
-  return total <= LONGEST_DURATION_MS ? Math.round(total) : undefined;
+  return total;
+}
+
+export const isTooLong = (text: string): boolean => (durationMs(text) ?? 0) > LONGEST_DURATION_MS;
+
+/** `90`, `90s`, `5m`, `1h30m`, `2d`, `250ms`, `1.5s` as milliseconds; undefined for anything else. */
+export function parseDuration(text: string): number | undefined {
+  const ms = durationMs(text);
+  return ms !== undefined && ms <= LONGEST_DURATION_MS ? Math.round(ms) : undefined;
 }
 
 /** Milliseconds as at most two units: `0.02s`, `0.4s`, `12s`, `2m14s`, `1h30m`, `3d4h`. */
@@ -112,13 +122,20 @@ export const renderTime = (at: number): string => new Date(at).toLocaleString('s
 
 const SIZES: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
-/** `500`, `500k`, `64M`, `2G`, `1.5GiB` as bytes; undefined for anything else. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d{1,15}(?:\.\d{1,6})?)([kmgt]?)(?:i?b)?$/i.exec(text);
-  if (!match) return undefined;
-  const bytes = Math.round(Number(match[1]) * SIZES[match[2]!.toLowerCase()]!);
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
+/** The largest that a number holds exactly. */
+export const LARGEST_SIZE = '8191T';
+
+/** However large it is; undefined for text that is no size. */
+function sizeBytes(text: string): number | undefined {
+  const match = /^(\d{1,99}(?:\.\d{1,6})?)([kmgt]?)(?:i?b)?$/i.exec(text);
+  return match ? Math.round(Number(match[1]) * SIZES[match[2]!.toLowerCase()]!) : undefined;
 }
+
+export const isTooLarge = (text: string): boolean => (sizeBytes(text) ?? 0) > Number.MAX_SAFE_INTEGER;
+
+/** `500`, `500k`, `64M`, `2G`, `1.5GiB` as bytes; undefined for anything else. */
+export const parseSize = (text: string): number | undefined =>
+  isTooLarge(text) ? undefined : sizeBytes(text);
 
 /** Bytes for people: `0 B`, `812 B`, `38 KB`, `1.2 GB` (powers of 1024). */
 export function renderSize(bytes: number): string {

@@ -1,7 +1,7 @@
 /** Parses the words after a verb: where its options end, and the value of each by its kind. */
 import { parseDuration, parseSize } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
-import { badValue, LIKE, needsOperands, tooManyWords } from '../messages/usage.ts';
+import { badNumber, needsOperands, tooManyWords } from '../messages/usage.ts';
 import { COMMON, GIVEN, type Input, isOptional, type Option, type Options, type Verb } from './command.ts';
 
 const takesValue = (option: Option): boolean => option.kind !== 'flag' && !isOptional(option);
@@ -103,6 +103,6 @@ function convert(name: string, option: Option, raw: Record<string, unknown>): Re
   if (kind === 'optional-text') return ok({ text });
   const own = kind === 'optional-duration' ? 'duration' : kind;
   const parsed = PARSERS[own](text);
-  if (parsed === undefined) return fail(badValue(`--${name}`, text, LIKE[own]));
+  if (parsed === undefined) return fail(badNumber(`--${name}`, text, own));
   return ok(optional ? { ms: parsed } : parsed);
 }

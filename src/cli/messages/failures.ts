@@ -1,6 +1,6 @@
 /** The message of each failure: what happened, why, and a command to type next. */
 import { dirname, isAbsolute } from 'node:path';
-import { renderDuration } from '../../base/clock.ts';
+import { isTooLarge, isTooLong, LARGEST_SIZE, LONGEST_DURATION, renderDuration } from '../../base/clock.ts';
 import { nearestWord } from '../../base/text/edit-distance.ts';
 import { clip, clipMiddle, plural, safe, safeJson } from '../../base/text/sanitize.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
@@ -233,6 +233,13 @@ const CONFIG_VALUES: Record<ConfigValue, string> = {
   object: 'an object: { … }',
 };
 
+/** What is expected instead of a value that is too large; undefined: it is not. `json`: the value. */
+function limitOf(expected: ConfigValue, json: string): string | undefined {
+  const text = json.replace(/^"|"$/g, '');
+  if (expected === 'duration' && isTooLong(text)) return `at most "${LONGEST_DURATION}"`;
+  return /size$/.test(expected) && isTooLarge(text) ? `at most "${LARGEST_SIZE}"` : undefined;
+}
+
 function configMessage({ path, key, trouble }: Of<'bad-config'>): MessageAndHint {
   const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
   const hint = `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
@@ -246,7 +253,7 @@ function configMessage({ path, key, trouble }: Of<'bad-config'>): MessageAndHint
       return [`${place} is not a key of this file`, `${question}the keys are: ${keys}`];
     },
     expected: ({ value, expected }) => [
-      `${place} is ${clip(safe(value), 60)}, but must be ${CONFIG_VALUES[expected]}`,
+      `${place} is ${clip(safe(value), 60)}, but must be ${limitOf(expected, value) ?? CONFIG_VALUES[expected]}`,
       hint,
     ],
   });

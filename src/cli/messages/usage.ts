@@ -1,4 +1,5 @@
 /** Usage errors that many verbs share: words, options and values that mean nothing. */
+import { isTooLarge, isTooLong, LARGEST_SIZE, LONGEST_DURATION } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
@@ -110,11 +111,27 @@ export const needsOperands = (verb: string, operands: string, hint = `bgjob ${ve
 export const tooManyWords = (verb: string, word: string) =>
   usageError(`too many words: "${word}"`, `bgjob ${verb} --help`);
 
+/** A value of an option that no parser takes: of the wrong form, or beyond what is possible. */
+export function badNumber(option: string, text: string, kind: keyof typeof LIKE): UsageFailure {
+  if (kind === 'duration' ? isTooLong(text) : kind === 'size' ? isTooLarge(text) : /^[+-]?\d+$/.test(text))
+    return usageError(
+      `${option}: "${clip(text, 80)}" is too ${kind === 'duration' ? 'long' : 'large'}: ${MOST[kind]}`,
+    );
+  return badValue(option, text, LIKE[kind]);
+}
+
+const MOST: Record<keyof typeof LIKE, string> = {
+  duration: `the most is ${LONGEST_DURATION} (a hundred years)`,
+  size: `the most is ${LARGEST_SIZE}`,
+  count: 'the most is 999999999',
+  integer: 'it must be from -999999999 to 999999999',
+};
+
 /** `like`: what a value of this kind looks like. */
 export const badValue = (option: string, text: string, like: string) =>
   usageError(`${option}: "${text}" is not ${like}`);
 
-export const LIKE = {
+const LIKE = {
   duration: 'a duration such as 90s, 5m, 1h30m',
   size: 'a size such as 500k, 64M, 2G',
   count: 'a whole number',
@@ -133,7 +150,11 @@ export const badTag = (tag: string) =>
 export const badPosition = {
   ofStderr: () => usageError('--since: with --err it takes a cursor; bgjob has no times for stderr'),
   unreadable: (text: string) =>
-    usageError(`--since: "${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`),
+    isTooLong(text)
+      ? badNumber('--since', text, 'duration')
+      : usageError(
+          `--since: "${safe(text)}" is neither a cursor such as 38122 nor a duration such as 90s, 5m`,
+        ),
   beyond: (text: string, size: number, label: string) =>
     usageError(`--since: ${text} is beyond the ${size} bytes that ${label} has written`),
 } as const;

@@ -5,7 +5,7 @@ import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import type { Exit } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { interruptCode, interruptedBy, onInterrupt } from '../command/interrupt.ts';
-import { badValue, LIKE } from '../messages/usage.ts';
+import { badNumber } from '../messages/usage.ts';
 
 /** Milliseconds: the option of the call, else BGJOB_MAX_WAIT, else config.json; null: no limit. */
 export function deadlineOf(context: Context, own: number | null): Result<number | null> {
@@ -13,7 +13,7 @@ export function deadlineOf(context: Context, own: number | null): Result<number 
   if (own !== null) return ok(own);
   if (!text) return ok(context.configOrNone().maxWaitMs);
   const ms = parseDuration(text);
-  return ms === undefined ? fail(badValue('BGJOB_MAX_WAIT', text, LIKE.duration)) : ok(ms);
+  return ms === undefined ? fail(badNumber('BGJOB_MAX_WAIT', text, 'duration')) : ok(ms);
 }
 
 export class Deadline {

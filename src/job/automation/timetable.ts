@@ -5,7 +5,7 @@
  * becomes the next one that does; at the change back, a time that comes twice is due once.
  */
 import { Cron } from 'croner';
-import { parseDuration } from '../../base/clock.ts';
+import { isTooLong, LONGEST_DURATION, parseDuration } from '../../base/clock.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok, type Result } from '../failure.ts';
 
@@ -54,7 +54,7 @@ export function parseTimetable(expression: string, timezone: string, anchor: num
     const periodMs = parseDuration(every[1]!);
     if (periodMs === undefined || periodMs < LEAST_EVERY_MS)
       return usage(
-        `"${safe(text)}": ${periodMs === undefined ? 'no duration' : 'a second is the least'}`,
+        `"${safe(text)}": ${periodMs !== undefined ? 'a second is the least' : isTooLong(every[1]!) ? `too long: the most is ${LONGEST_DURATION}` : 'no duration'}`,
         "'@every 90s', '@every 2h'",
       );
     return ok(everyTimetable(periodMs, anchor));

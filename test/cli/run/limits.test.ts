@@ -15,6 +15,37 @@ rigTest('--timeout: 124, and it is ours', async (rig) => {
   assert.match(job.reason, /--timeout/);
 });
 
+rigTest('a duration or number beyond the most is too long or too large, for every option', async (rig) => {
+  const run = (...options: string[]) => ['run', ...options, '--', 'true'];
+  const calls: [args: string[], option: string, text: string, why: string][] = [
+    ...['timeout', 'idle-timeout', 'grace', 'delay', 'max-wait'].map(
+      (name): [string[], string, string, string] => [
+        run(`--${name}`, '99999d'),
+        `--${name}`,
+        '99999d',
+        'long',
+      ],
+    ),
+    [run('--wait=9999999999999999h'), '--wait', '9999999999999999h', 'long'],
+    [run('--max-log', '99999T'), '--max-log', '99999T', 'large'],
+    [['gc', '--older-than', '36501d'], '--older-than', '36501d', 'long'],
+    [['ls', '-n', '9999999999'], '--number', '9999999999', 'large'],
+    [['wait', '--until-idle', '99999d'], '--until-idle', '99999d', 'long'],
+  ];
+  for (const [args, option, text, why] of calls) {
+    const { code, stderr } = await rig.bgjob(args);
+    assert.equal(code, 125, args.join(' '));
+    assert.match(stderr, new RegExp(`^bgjob: ${option}: "${text}" is too ${why}: the most is `));
+  }
+  const env = await rig.bgjob(run('--wait'), { env: { BGJOB_MAX_WAIT: '99999d' } });
+  assert.match(env.stderr, /^bgjob: BGJOB_MAX_WAIT: "99999d" is too long: the most is 36500d /);
+  const every = await rig.bgjob(['cron', 'add', '-n', 'x', '@every 99999d', '--', 'true']);
+  assert.match(every.stderr, /"@every 99999d": too long: the most is 36500d\n/);
+  const word = await rig.bgjob(run('--timeout', 'soon'));
+  assert.match(word.stderr, /^bgjob: --timeout: "soon" is not a duration such as /);
+  assert.ok(!fs.existsSync(rig.home), 'nothing was created');
+});
+
 rigTest('a job that exits 0 when its time is over timed out nevertheless', async (rig) => {
   const line = `trap 'exit 0' TERM; sleep 1000 & wait`;
   assert.equal((await rig.bgjob(['run', '-w', '--timeout', '200ms', line])).code, 124);

@@ -1,7 +1,17 @@
 /** Durations and sizes as people write and read them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { elapsedMs, parseDuration, parseSize, renderDuration, renderSize } from '../../../src/base/clock.ts';
+import {
+  elapsedMs,
+  isTooLarge,
+  isTooLong,
+  LARGEST_SIZE,
+  LONGEST_DURATION,
+  parseDuration,
+  parseSize,
+  renderDuration,
+  renderSize,
+} from '../../../src/base/clock.ts';
 import fc from '../../rig/property.ts';
 
 test('durations', () => {
@@ -49,6 +59,17 @@ test('durations', () => {
     '1'.repeat(13),
   ];
   for (const text of bad) assert.equal(parseDuration(text), undefined, JSON.stringify(text));
+});
+
+test('a duration or size that is beyond the most is told from text that is none', () => {
+  for (const text of ['36501d', '99999d', '9'.repeat(40), `${'9'.repeat(40)}ms`, '36500d1ms', '1h36500d'])
+    assert.ok(isTooLong(text), text);
+  for (const text of ['36500d', '', 'd', '99999', '99999w', '1m30', '-99999d', '9e9d'])
+    assert.ok(!isTooLong(text), text);
+  assert.equal(parseDuration(LONGEST_DURATION), 36_500 * 86_400_000);
+  for (const text of ['8193T', '9'.repeat(40), `${'9'.repeat(40)}k`]) assert.ok(isTooLarge(text), text);
+  for (const text of [LARGEST_SIZE, '', 'T', '1P', '-1T']) assert.ok(!isTooLarge(text), text);
+  assert.equal(parseSize(LARGEST_SIZE), 8191 * 2 ** 40);
 });
 
 test('a printed duration is read back as about the same', () => {

@@ -119,6 +119,8 @@ folderTest('what is wrong is told by file and key, with what was expected', (dir
     '{"grace": "soon"}',
     `FILE: "grace" is "soon", but must be a duration such as "90s", "5m", "7d" → ${mend}`,
   );
+  is('{"maxWait": "99999d"}', `FILE: "maxWait" is "99999d", but must be at most "36500d" → ${mend}`);
+  is('{"maxLog": "9999T"}', `FILE: "maxLog" is "9999T", but must be at most "8191T" → ${mend}`);
   is(
     '{"retention": {"keep": "all"}}',
     `FILE: "retention.keep" is "all", but must be a whole number → ${mend}`,
