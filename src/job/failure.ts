@@ -24,8 +24,8 @@ export type LineTrouble =
   | { kind: 'not-utf-8' }
   | { kind: 'nul' }
   | { kind: 'too-long'; bytes: number }
-  | { kind: 'not-found'; command: string }
-  | { kind: 'not-executable'; command: string; why: 'directory' | 'permission' }
+  | { kind: 'not-found'; command: string; interpreter?: string }
+  | { kind: 'not-executable'; command: string; why: 'directory' | 'permission'; interpreter?: string }
   | { kind: 'syntax'; says: string }
   /** Line number `line` has the same name. */
   | { kind: 'name-twice'; name: string; line: number };
@@ -93,9 +93,17 @@ export type Failure =
   /** A newer bgjob added the schedule or trigger, with options that this one does not know. */
   | { code: 'starter-newer'; name: string; why: string }
   | { code: 'not-served'; kind: 'schedules' | 'triggers'; id: number | null; why: string }
-  /** `meant`: the call that was meant. `line`: the words, which are a shell line. */
-  | { code: 'command-not-found'; command: string; meant?: string; line?: string }
-  | { code: 'command-not-executable'; command: string; why: 'directory' | 'permission' }
+  /**
+   * `meant`: the call that was meant. `line`: the words, which are a shell line. `interpreter`: the program
+   * that is not found, of the `#!` line of the command.
+   */
+  | { code: 'command-not-found'; command: string; meant?: string; line?: string; interpreter?: string }
+  | {
+      code: 'command-not-executable';
+      command: string;
+      why: 'directory' | 'permission';
+      interpreter?: string;
+    }
   | { code: 'bad-cwd'; directory: string; errno: string }
   /**
    * `room`: the directory in the home that is refused; absent: the home itself. `owner`: the uid, for

@@ -3,18 +3,18 @@
  * requests to stop, starts the shim, and learns of the end through the shim's socket.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, fstatSync, readFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { basename } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { syncDir } from '../base/fs/atomic-write.ts';
 import { openLog } from '../base/fs/open-file.ts';
 import { readAt } from '../base/fs/read-record.ts';
-import { attemptQuietly, describeThrown, errnoOf, isSystemError } from '../base/result.ts';
+import { attemptQuietly, describeThrown, errnoOf, isSystemError, systemError } from '../base/result.ts';
 import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { ioPriorityWords } from '../engine/os/io-priority.ts';
-import { describeStartError, findTool } from '../engine/os/programs.ts';
+import { describeStartError, findTool, interpreterTrouble } from '../engine/os/programs.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -123,22 +123,34 @@ function openToWrite(path: string): number {
 }
 
 /** Why the job cannot start: something changed since the checks of `run`. */
-function refusalOf({ cwd, argv }: Spec): { why: string; code: number } | undefined {
+function refusalOf({ cwd, argv }: Spec, environment: string[]): { why: string; code: number } | undefined {
   const [program = ''] = argv;
+  const enter = `cannot enter ${cwd}`;
   const checks: [path: string, what: string][] = [
-    [cwd, `cannot enter ${cwd}`],
+    [cwd, enter],
     [program, `cannot execute ${program}`],
   ];
   for (const [path, what] of checks) {
     try {
+      const isDirectory = statSync(path).isDirectory();
+      // the kernel would speak of a permission
+      if (isDirectory !== (what === enter)) throw systemError(isDirectory ? 'EISDIR' : 'ENOTDIR', path);
       accessSync(path, constants.X_OK);
     } catch (thrown) {
       const errno = errnoOf(thrown);
-      const code = path === cwd ? EXIT.bgjob : errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
+      const code = what === enter ? EXIT.bgjob : errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
       return { why: `${what} (${errno})`, code };
     }
   }
-  return undefined;
+  const path = environment.findLast((entry) => entry.startsWith('PATH='))?.slice(5);
+  const trouble = interpreterTrouble(program, path, cwd);
+  if (!trouble) return undefined;
+  const isAbsent = trouble.code === 'command-not-found';
+  const errno = isAbsent ? 'ENOENT' : trouble.why === 'directory' ? 'EISDIR' : 'EACCES';
+  return {
+    why: `cannot execute ${program}: its #! line needs ${trouble.interpreter} (${errno})`,
+    code: isAbsent ? EXIT.notFound : EXIT.notExecutable,
+  };
 }
 
 /** Whether bgjob chose the shell: for a line, and for a script without `#!`. */
@@ -159,7 +171,7 @@ function withPresentShell(job: JobPaths, spec: Spec): Spec {
 function startShim(supervision: Supervision, environment: string[], outFds: number[]): void {
   const { job, attempt } = supervision;
   const spec = withPresentShell(job, supervision.spec);
-  const refusal = refusalOf(spec);
+  const refusal = refusalOf(spec, environment);
   if (refusal) {
     fail(supervision, refusal.why, refusal.code);
     return;

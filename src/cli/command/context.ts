@@ -1,6 +1,6 @@
 /** The call as a verb sees it: environment, working directory, project, home, configuration, output. */
 import { statSync } from 'node:fs';
-import { errnoOf } from '../../base/result.ts';
+import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import { type Here, hereOf } from '../../engine/observe/resolve.ts';
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -35,7 +35,13 @@ export class Context {
       const cwd = process.cwd();
       return isRealName(cwd) ? ok(cwd) : fail({ code: 'bad-cwd', directory: cwd, errno: 'EILSEQ' });
     } catch (thrown) {
-      return fail({ code: 'bad-cwd', directory: this.env['PWD'] ?? '.', errno: errnoOf(thrown) });
+      const errno = errnoOf(thrown);
+      const directory = this.env['PWD'] ?? '.';
+      const isGone = errno === 'ENOENT' && directory.startsWith('/');
+      // another file or directory may have its name by now
+      const other = isGone ? attemptQuietly(() => statSync(directory)) : undefined;
+      const found = other?.isDirectory() ? 'ESTALE' : 'ENOTDIR';
+      return fail({ code: 'bad-cwd', directory, errno: other ? found : errno });
     }
   }
 

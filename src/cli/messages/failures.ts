@@ -11,6 +11,7 @@ import type { Output } from '../output/output.ts';
 import { automationFailures } from './automation.ts';
 import { homeMessage, unwritable } from './home.ts';
 import { queueFailures } from './queue.ts';
+import { STDIN_SCRIPT } from './run.ts';
 import { skillMessage } from './skill.ts';
 import { errnoText, type FailureTexts, type MessageAndHint, textFor, typed } from './usage.ts';
 
@@ -79,15 +80,19 @@ const MESSAGES: FailureTexts<Failure['code']> = {
     return newest === '' ? [what, 'bgjob ls -a'] : [`${what}; newest: ${newest}`, 'bgjob ls'];
   },
   'nothing-selected': ({ what, hint }) => [what, hint ?? 'bgjob ls -a'],
-  'command-not-found': ({ command, meant, line }) => {
+  'command-not-found': ({ command, meant, line, interpreter }) => {
+    if (interpreter !== undefined) return missingInterpreter(command, interpreter);
     const asLine = line && `a shell line is one word without -- before it: ${safe(quoteWord(line))}`;
     return [`${safe(command) || '""'}: command not found`, meant === undefined ? asLine : safe(meant)];
   },
-  'command-not-executable': ({ command, why }) => [
-    `${safe(command)}: ${notExecutable(why)}`,
-    why === 'permission' ? `chmod +x ${typed(command)}` : undefined,
+  'command-not-executable': ({ command, why, interpreter }) => [
+    `${safe(command)}: ${needs(interpreter)}${notExecutable(why)}`,
+    why === 'permission' ? `chmod +x ${typed(interpreter ?? command)}` : undefined,
   ],
-  'bad-cwd': ({ directory, errno }) => [`cannot enter ${safe(directory)}: ${errnoText(errno)}`],
+  'bad-cwd': ({ directory, errno }) => [
+    `cannot enter ${safe(directory)}: ${errnoText(errno)}`,
+    errno === 'ESTALE' ? `cd ${typed(directory)}` : undefined,
+  ],
   'home-refused': homeMessage,
   'home-newer': ({ home, found, known }) => [
     `${safe(home)} was written by a newer bgjob (format ${found}, this one knows ${known})`,
@@ -341,6 +346,21 @@ export function badLineTexts(file: string, bad: BadLine[]): string[] {
   return bad.length > named.length ? [...named, `and ${bad.length - named.length} more`] : named;
 }
 
+/** The beginning of what is said of the interpreter of a script. */
+const needs = (interpreter?: string) =>
+  interpreter === undefined ? '' : `its #! line needs ${clip(safe(interpreter), 200)}: `;
+
+function missingInterpreter(command: string, interpreter: string): MessageAndHint {
+  const message = `${safe(command)}: ${needs(interpreter)}command not found`;
+  if (!interpreter.endsWith('\r')) return [message];
+  const isFile = command !== STDIN_SCRIPT;
+  return [
+    `${safe(command)}: its #! line ends with a carriage return (CRLF), as on Windows: ` +
+      `there is no program "${clip(safe(interpreter), 200)}"`,
+    isFile ? `sed -i.bak $'s/\\r$//' ${typed(command)}` : "tr -d '\\r' <FILE | bgjob run -",
+  ];
+}
+
 const notExecutable = (why: 'directory' | 'permission') =>
   why === 'directory' ? 'is a directory' : 'permission denied';
 
@@ -349,8 +369,10 @@ export const badLineText = ({ trouble }: BadLine): string =>
     'not-utf-8': 'it is not UTF-8',
     nul: 'it holds a NUL byte',
     'too-long': ({ bytes }) => `it has ${bytes} bytes, but a command may have 131071: a script can be longer`,
-    'not-found': ({ command }) => `${clip(safe(command), 80)}: command not found`,
-    'not-executable': ({ command, why }) => `${clip(safe(command), 80)}: ${notExecutable(why)}`,
+    'not-found': ({ command, interpreter }) =>
+      `${clip(safe(command), 80)}: ${needs(interpreter)}command not found`,
+    'not-executable': ({ command, why, interpreter }) =>
+      `${clip(safe(command), 80)}: ${needs(interpreter)}${notExecutable(why)}`,
     syntax: ({ says }) => clip(safe(says), 200),
     'name-twice': ({ line, name }) =>
       `line ${line} has the name ${safe(name)}, too: only one job of a name can run`,

@@ -16,6 +16,8 @@ export const nulInWord = () => usageError('a word holds a NUL byte');
 export const emptyCommand = () => usageError('the command is empty', 'bgjob run -- command');
 
 export const READING_SCRIPT = 'reading the script from here, until Ctrl-D';
+/** What `run -` has read, as it is called in messages. */
+export const STDIN_SCRIPT = 'the script on stdin';
 export const badScript = {
   tooLarge: () =>
     usageError(

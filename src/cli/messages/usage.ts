@@ -50,6 +50,7 @@ const ERRNO: Record<string, string> = {
   EPIPE: 'it has no reader',
   EISDIR: 'it is a directory',
   EFTYPE: 'it is not a regular file',
+  ESTALE: 'it was removed, and another one was made in its place',
   EILSEQ: 'its name is not UTF-8',
   ERANGE: 'its path is too long',
   ELOOP: 'a symbolic link is in the way',

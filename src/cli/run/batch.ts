@@ -67,8 +67,8 @@ class Programs {
     const answer: string | LineTrouble = found.ok
       ? found.value
       : found.failure.code === 'command-not-executable'
-        ? { kind: 'not-executable', command, why: found.failure.why }
-        : { kind: 'not-found', command };
+        ? { ...found.failure, kind: 'not-executable' }
+        : { ...found.failure, kind: 'not-found', command };
     this.known.set(command, answer);
     return answer;
   }

@@ -19,6 +19,7 @@ import {
   foreignVariableName,
   logLimitTooSmall,
   longPtyCommand,
+  STDIN_SCRIPT,
   twoReadersOfStdin,
   zeroLimit,
 } from '../messages/run.ts';
@@ -199,7 +200,14 @@ export function frameOf(
 /** `run -- 'a && b'`: no program has such a name, and a shell line was meant. */
 function withLine(failure: Failure, { argv, line }: Command): Failure {
   const meant = line === null ? lineMeant(argv) : undefined;
-  return failure.code === 'command-not-found' && meant !== undefined ? { ...failure, line: meant } : failure;
+  const isMissing = failure.code === 'command-not-found' && failure.interpreter === undefined;
+  return isMissing && meant !== undefined ? { ...failure, line: meant } : failure;
+}
+
+/** The program is that of the `#!` line of the script on stdin. */
+function blameScript(failure: Failure): Failure {
+  if (failure.code !== 'command-not-found' && failure.code !== 'command-not-executable') return failure;
+  return { ...failure, command: STDIN_SCRIPT, interpreter: failure.interpreter ?? failure.command };
 }
 
 export function draftOf(
@@ -219,16 +227,17 @@ export function draftOf(
     ? ok(called)
     : parseCommand(words, separated, pipefail, hasFunctions);
   if (!command.ok) return command;
+  const blame = (failure: Failure) => (called ? blameScript(failure) : failure);
   for (const needed of command.value.needs) {
     const found = findCommand(needed, path, rest.cwd);
-    if (!found.ok) return found;
+    if (!found.ok) return fail(blame(found.failure));
   }
   const program = findCommand(
     command.value.argv[0]!,
     command.value.line === null ? path : undefined,
     rest.cwd,
   );
-  if (!program.ok) return fail(withLine(program.failure, command.value));
+  if (!program.ok) return fail(blame(withLine(program.failure, command.value)));
   if (rest.pty && command.value.argv.join(' ').length > MOST_PTY_CHARACTERS)
     return fail(longPtyCommand(MOST_PTY_CHARACTERS));
   return ok({

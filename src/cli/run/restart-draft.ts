@@ -33,7 +33,8 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   if (!directory.ok) return directory;
   // the script of the job is written again, so it need not exist
   const isOwnScript = rest.script?.at === 0;
-  const program = isOwnScript ? ok(argv[0]!) : findCommand(argv[0]!, undefined, cwd);
+  const path = rest.env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? context.env['PATH'];
+  const program = isOwnScript ? ok(argv[0]!) : findCommand(argv[0]!, keepEnv ? undefined : path, cwd);
   if (!program.ok) return program;
   const job = home.job(id);
   let scriptBytes: Uint8Array | undefined;

@@ -1,7 +1,4 @@
-/**
- * The script of `run -`: how it is read from stdin, and its `#!` line, which is split as the kernel splits
- * it: an interpreter and at most one argument. A script without `#!` is for the shell.
- */
+/** The script of `run -`: how it is read from stdin. A script without a `#!` line is for the shell. */
 import { readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
 import { clip, plural } from '../../base/text/sanitize.ts';
@@ -9,26 +6,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import { badScript, READING_SCRIPT } from '../messages/run.ts';
 import type { Output } from '../output/output.ts';
 
-/** The `#!` line; `argument`: the rest of the line after the interpreter, as one word. */
-export interface Shebang {
-  interpreter: string;
-  argument: string | null;
-}
-
-/** The `#!` line of a script; undefined: there is none, or it names no interpreter. */
-export function parseShebang(script: Uint8Array): Shebang | undefined {
-  if (script[0] !== 0x23 || script[1] !== 0x21) return undefined;
-  const end = script.indexOf(10);
-  const line = Buffer.from(script.subarray(2, end === -1 ? script.length : end)).toString();
-  const [, interpreter, rest] = /^[ \t]*([^ \t]*)[ \t]*(.*?)[ \t]*$/s.exec(line)!;
-  return interpreter ? { interpreter, argument: rest || null } : undefined;
-}
-
-/** The program that `env` looks for in PATH: if there is none, `env` says so in the log only. */
-export function neededByEnv({ interpreter, argument }: Shebang): string | undefined {
-  const isEnv = /(^|\/)env$/.test(interpreter);
-  return isEnv && argument !== null && !/^-|=/.test(argument) ? argument : undefined;
-}
+export { neededByEnv, parseShebang } from '../../engine/os/shebang.ts';
 
 /** A script in a list: how many lines, and the first one that is neither empty nor a comment. */
 export function renderScript(script: Uint8Array): string {

@@ -6,7 +6,8 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { attemptQuietly, errnoOf, systemError } from '../../base/result.ts';
-import { fail, ok, type Result } from '../../job/failure.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import { neededByEnv, readShebang } from './shebang.ts';
 import { recallTool, rememberTool } from './tool-memory.ts';
 
 /** /usr/sbin: macOS has `sysctl` and `lsof` there, and the PATH of cron does not name it. */
@@ -83,8 +84,46 @@ const tools = new Map<string, string>();
 /** The program in PATH that is not used as this tool, because it is not trusted. */
 export const refusedTool = (name: string): string | null => alongPath(name)[0] ?? null;
 
-/** The absolute path of a command, searched as execvp does: along `path` unless the command holds a slash. */
+/**
+ * The absolute path of a command, searched as execvp does: along `path` unless the command holds a slash.
+ * Fails also if the interpreter of its `#!` line cannot be executed: the kernel would call the script itself
+ * missing. `path` undefined: not known.
+ */
 export function findCommand(command: string, path: string | undefined, cwd: string): Result<string> {
+  const found = searchCommand(command, path, cwd);
+  const trouble = found.ok ? interpreterTrouble(found.value, path, cwd) : undefined;
+  return trouble ? fail({ ...trouble, command }) : found;
+}
+
+type InterpreterTrouble = Extract<Failure, { code: 'command-not-found' | 'command-not-executable' }> & {
+  interpreter: string;
+};
+
+/** The kernel follows so many interpreters that are scripts. */
+const MOST_INTERPRETERS = 5;
+
+/** Why the interpreter of a script cannot be executed; undefined: it can, or this is no script. */
+export function interpreterTrouble(
+  script: string,
+  path: string | undefined,
+  cwd: string,
+  left = MOST_INTERPRETERS,
+): InterpreterTrouble | undefined {
+  const shebang = left > 0 ? readShebang(script) : undefined;
+  if (!shebang) return undefined;
+  // the kernel does not search PATH, but `env` does
+  const byEnv = path === undefined ? undefined : neededByEnv(shebang);
+  for (const interpreter of [shebang.interpreter, ...(byEnv === undefined ? [] : [byEnv])]) {
+    const word = interpreter === byEnv ? byEnv : resolve(cwd, interpreter);
+    const found = searchCommand(word, path, cwd);
+    if (!found.ok) return { ...(found.failure as InterpreterTrouble), interpreter };
+    const deeper = interpreterTrouble(found.value, path, cwd, left - 1);
+    if (deeper) return deeper;
+  }
+  return undefined;
+}
+
+function searchCommand(command: string, path: string | undefined, cwd: string): Result<string> {
   const candidates = command.includes('/')
     ? [resolve(cwd, command)]
     : (path ?? DEFAULT_PATH).split(':').map((folder) => join(resolve(cwd, folder || '.'), command));
