@@ -36,6 +36,22 @@ export function errnoOf(thrown: unknown): string {
   throw thrown;
 }
 
+let isShortageThrown = false;
+
+/** In a call: without a descriptor no record can be read, and that says nothing about a job. */
+export function throwShortages(): void {
+  isShortageThrown = true;
+}
+
+/** Whether the limit of open files is reached. */
+export const isShortage = (thrown: unknown): boolean =>
+  ['EMFILE', 'ENFILE'].includes((thrown as NodeJS.ErrnoException | null)?.code ?? '');
+
+/** Rethrows that error in a call. A supervisor goes on: it has a job to keep. */
+export function rethrowShortage(thrown: unknown): void {
+  if (isShortageThrown && isShortage(thrown)) throw thrown;
+}
+
 export function attemptQuietly<T>(act: () => T): T | undefined {
   try {
     return act();

@@ -3,6 +3,7 @@
  * process, and it catches what no other file expects.
  */
 import { version } from '../../package.json';
+import { isShortage, throwShortages } from '../base/result.ts';
 import { sourceStack } from '../base/source-stack.ts';
 import { recoverAll } from '../engine/automation/recovery.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
@@ -87,6 +88,7 @@ async function command(argv: string[]): Promise<number> {
     const [word, ...rest] = name === '--man' ? [...words, '--help'] : [name!, ...words];
     return failWith(plain, unknownFirstWord(word!, rest, VERBS));
   }
+  throwShortages();
   const foreign = foreignWord(words);
   if (foreign !== undefined) return failWith(plain, notUtf8(verb.name, foreign));
   const parsed = parseWords(verb, words);
@@ -99,7 +101,11 @@ async function command(argv: string[]): Promise<number> {
   const context = new Context(process.env, output);
   const result: Result<Exit> = await verb.run(context, parsed.value);
   const home = context.home();
-  if (home.ok && home.value) await recoverAll(home.value, verb.name === 'kill');
+  if (home.ok && home.value)
+    await recoverAll(home.value, verb.name === 'kill').catch((thrown) => {
+      // the command itself is done
+      if (!isShortage(thrown)) throw thrown;
+    });
   if (!result.ok) return failWith(output, result.failure);
   if (output.lost !== undefined)
     return failWith(output, { code: 'answer-lost', errno: output.lost, instead: 'stderr' });
@@ -117,7 +123,12 @@ function end(code: number): void {
 }
 
 command(process.argv.slice(2)).then(end, (thrown) => {
-  const output = new Output(process.env, false);
+  const verb = VERBS.find(({ name }) => name === process.argv[2]);
+  const output = new Output(process.env, verb ? asksJson(verb, process.argv.slice(3)) : false);
+  if (isShortage(thrown)) {
+    const { code, path } = thrown as NodeJS.ErrnoException;
+    return end(failWith(output, { code: 'io', doing: 'read', path: path ?? process.cwd(), errno: code! }));
+  }
   if (thrown instanceof AnswerLost)
     return end(failWith(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
   output.note(bugText(sourceStack(thrown)));

@@ -93,6 +93,29 @@ rigTest('ulimit -n: every command works, or names the limit', async (rig) => {
     }
 });
 
+rigTest('ulimit -n: a call says that of the limit, never anything of a job', async (rig) => {
+  const puppets = await Promise.all([...'123456789'].map(() => rig.run(['--', 'sleep', '600'])));
+  assert.equal(puppets.length, 9);
+  assert.equal((await rig.bgjob(['run', '-n', 'ended', '-w', '--', 'sh', '-c', 'exit 3'])).code, 3);
+  for (let limit = 19; limit <= 32; limit++)
+    for (const args of [
+      ['wait', '1', '--timeout', '10ms'],
+      ['wait', '--all', '--timeout', '10ms'],
+      ['wait', 'ended'],
+      ['status', '1'],
+      ['ls', '-a'],
+      ['show', '1'],
+      ['tail', '1'],
+    ]) {
+      const { code, stdout, stderr } = await under(rig, `-n ${limit}`, args);
+      const what = `${limit} ${args.join(' ')}: ${code}\n${stdout}${stderr}`;
+      assert.doesNotMatch(stdout + stderr, /unreadable|lost|bug in bgjob/, what);
+      if (/too many open files/.test(stderr)) assert.equal(code, 125, what);
+      else assert.ok([0, 3, 75].includes(code), what);
+    }
+  assert.equal((await rig.bgjob(['kill', '--all'])).code, 0);
+});
+
 rigTest('ulimit -n 64: limits, stop and adoption hold under it', async (rig) => {
   const started = await under(rig, '-n 64', [
     'run',

@@ -1,6 +1,6 @@
 /** Reading small records, and the names in a directory. A read never follows a link and never hangs. */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
-import { attemptQuietly, errnoOf } from '../result.ts';
+import { errnoOf, ignoreSystemError, rethrowShortage } from '../result.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -17,6 +17,7 @@ export function readRecord(path: string): Stored {
   try {
     fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (thrown) {
+    rethrowShortage(thrown);
     const errno = errnoOf(thrown);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'absent' };
     return { kind: 'unreadable', why: errno === 'ELOOP' ? 'it is a symbolic link' : errno };
@@ -48,7 +49,13 @@ const NO_FILE = ['EISDIR', 'ESPIPE', 'EAGAIN'];
 
 /** Reads a text of the system (/proc), also through links; empty if it cannot be read. */
 export function readSystemText(path: string): string {
-  return attemptQuietly(() => readFileSync(path, 'utf8')) ?? '';
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    rethrowShortage(thrown);
+    ignoreSystemError(thrown);
+    return '';
+  }
 }
 
 /** Reads up to `bytes.length` bytes: fewer only at the end of the file. */

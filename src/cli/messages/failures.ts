@@ -101,6 +101,7 @@ const MESSAGES: FailureTexts<Failure['code']> = {
   io: ({ doing, path, errno }) => {
     const message = `cannot ${doing} ${safe(path)}: ${errnoText(errno)}`;
     if (['ENOSPC', 'EDQUOT'].includes(errno)) return [message, FULL];
+    if (errno === 'EMFILE') return [message, 'ulimit -n 1024'];
     // only the home is created or opened
     const isNoPlace = ['create', 'open'].includes(doing) && /^ENO(TDIR|ENT)$/.test(errno);
     return [

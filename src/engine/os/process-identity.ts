@@ -20,7 +20,7 @@ import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { type FileId, fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { readRecord, readSystemText, readText } from '../../base/fs/read-record.ts';
-import { attemptQuietly, errnoOf } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, ignoreSystemError, rethrowShortage } from '../../base/result.ts';
 import type { Identity } from '../../job/identity.ts';
 import { runTool } from './programs.ts';
 
@@ -195,8 +195,14 @@ export function pidHere(identity: Identity): number | undefined {
  */
 export function isLocked(fifo: string): boolean {
   const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
-  const fd = attemptQuietly(() => openSync(fifo, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
-  if (fd === undefined) return false;
+  let fd: number;
+  try {
+    fd = openSync(fifo, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+  } catch (thrown) {
+    rethrowShortage(thrown);
+    ignoreSystemError(thrown);
+    return false;
+  }
   try {
     if (!fstatSync(fd).isFIFO()) return false;
     // no process writes into it: the answer is end of file (unlocked) or EAGAIN (locked)

@@ -3,10 +3,10 @@
  * only a read of the entry names, and that only if an entry was added or removed. It polls after each end and
  * once a second; polls take a tenth of the time at most.
  */
-import { statSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync } from 'node:fs';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { attemptQuietly } from '../../base/result.ts';
+import { attemptQuietly, ignoreSystemError } from '../../base/result.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
@@ -195,6 +195,7 @@ export class JobEnds {
     for (const id of this.runningIds) {
       if (this.watched.size >= MAX_WATCHED) return;
       if (this.watched.has(id)) continue;
+      if (!hasRoom()) return;
       const unlocked = waitUnlocked(this.home.job(id), abort);
       if (!unlocked) continue;
       this.watched.add(id);
@@ -204,6 +205,22 @@ export class JobEnds {
         this.wake();
       });
     }
+  }
+}
+
+/** Descriptors that stay free for the reads of a poll, under a low `ulimit -n`. */
+const SPARE = 8;
+
+function hasRoom(): boolean {
+  const spare: number[] = [];
+  try {
+    while (spare.length < SPARE) spare.push(openSync('/dev/null', constants.O_RDONLY));
+    return true;
+  } catch (thrown) {
+    ignoreSystemError(thrown);
+    return false;
+  } finally {
+    for (const fd of spare) closeSync(fd);
   }
 }
 
