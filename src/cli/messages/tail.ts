@@ -43,10 +43,16 @@ export function footer(view: JobView, stream: Stream, { from, to, size }: Piece,
   return `[${stateAndTime(view)} | ${size > 0 ? bytes : nothing}${extra} | cursor ${to}]`;
 }
 
-/** The same where a read from a cursor found nothing. */
-export function emptyFooter(view: JobView, cursor: number, quiet: number | null): string {
+/** The same where a read from a cursor found nothing. `prompt`: the line at which the job may wait. */
+export function emptyFooter(
+  view: JobView,
+  cursor: number,
+  quiet: number | null,
+  prompt: string | undefined,
+): string {
   const since = view.kind === 'live' && quiet !== null ? ` for ${renderDuration(quiet)}` : '';
-  return `[${stateAndTime(view)} | nothing new${since} | cursor ${cursor}]`;
+  const line = prompt === undefined ? '' : ` | its last line: "${clip(safe(prompt), 80)}"`;
+  return `[${stateAndTime(view)} | nothing new${since}${line} | cursor ${cursor}]`;
 }
 
 function stateAndTime(view: JobView): string {

@@ -4,7 +4,8 @@ import { systemClock } from '../../base/clock.ts';
 import { brokenEnd, foldRepeats, readableLines } from '../../base/text/sanitize.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import type { Log, Piece, Stream } from '../../job/log/log.ts';
+import { Log, type Piece, type Stream } from '../../job/log/log.ts';
+import { isSendable } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { stderrOf } from '../jobs/stderr-log.ts';
 import { gapTexts, stderrText } from '../messages/tail.ts';
@@ -21,9 +22,19 @@ export function quietMs(job: JobPaths, stream: Stream): number | null {
   return stat ? Math.max(0, systemClock.now() - stat.mtimeMs) : null;
 }
 
-/** Whether the unfinished last line of a log may still grow. */
+/** Whether the unfinished last line of a log may still grow. At a terminal it is a prompt: it is shown at once. */
 export const isGrowing = (view: JobView, job: JobPaths, stream: Stream): boolean =>
-  view.kind === 'live' && (quietMs(job, stream) ?? 0) < SETTLED_MS;
+  view.kind === 'live' && view.spec.pty === null && (quietMs(job, stream) ?? 0) < SETTLED_MS;
+
+/** The unfinished last line of a job that reads an input: its prompt. Undefined: there is none. */
+export function promptOf(view: JobView, job: JobPaths, stream: Stream): string | undefined {
+  const log = view.kind === 'live' && isSendable(view.spec) ? Log.open(job, stream) : undefined;
+  if (!log) return undefined;
+  const { bytes } = log.lastLines(1, PROMPT_BYTES);
+  log.close();
+  return bytes.at(-1) === 10 ? undefined : readableLines(bytes).at(-1)?.trim() || undefined;
+}
+const PROMPT_BYTES = 4096;
 
 /** The piece up to the end of its last whole line. */
 export function wholeLines(piece: Piece): Piece {

@@ -23,7 +23,16 @@ import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printPauses } from '../wait/pause-notes.ts';
 import { printStillRunning } from '../wait/report-outcome.ts';
-import { isGrowing, NOTHING, printPiece, printStderr, quietMs, readForward, wholeLines } from './excerpt.ts';
+import {
+  isGrowing,
+  NOTHING,
+  printPiece,
+  printStderr,
+  promptOf,
+  quietMs,
+  readForward,
+  wholeLines,
+} from './excerpt.ts';
 import { followTo } from './follow.ts';
 
 const LINES = 40;
@@ -149,7 +158,9 @@ export function printFooter({ output, home, view, stream, options, start }: Read
   if (away !== undefined) output.note(away);
   const { from, to, size } = piece;
   if (start !== null && to === start) {
-    output.note(emptyFooter(view, to, quietMs(home.job(view.id), stream)));
+    output.note(
+      emptyFooter(view, to, quietMs(home.job(view.id), stream), promptOf(view, home.job(view.id), stream)),
+    );
     printLostHint(output, home, [view]);
     return;
   }

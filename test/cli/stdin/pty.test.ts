@@ -151,6 +151,46 @@ rigTest(
   },
 );
 
+rigTest(
+  'tail shows the prompt at which it waits, at once, and names it where nothing is new',
+  async (rig) => {
+    const id = await rig.run([
+      '--pty',
+      '--',
+      'bash',
+      '-c',
+      'echo begin; read -p "Password: " x; echo "got $x"; read',
+    ]);
+    await until(
+      () => said(rig, id),
+      (text) => text.endsWith('Password: '),
+      'its prompt',
+    );
+    // as a prompt of this very moment
+    const now = () => fs.utimesSync(rig.file(id, 'out/log'), new Date(), new Date());
+    for (const options of [['--since', '0'], ['--new'], ['-n', '1'], []]) {
+      now();
+      const { stdout } = await rig.bgjob(['tail', `${id}`, ...options]);
+      assert.match(stdout, /Password: \n$/, options.join(' '));
+    }
+    const { stdout, stderr } = await rig.bgjob(['tail', `${id}`, '--new']);
+    assert.equal(stdout, '');
+    assert.match(
+      stderr,
+      /^\[1 running \S+ \| nothing new for \S+ \| its last line: "Password:" \| cursor \d+\]\n/,
+    );
+    await rig.bgjob(['send', `${id}`, 'hi']);
+    await until(
+      () => said(rig, id),
+      (text) => text.endsWith('got hi\n'),
+      'its answer',
+    );
+    assert.match((await rig.bgjob(['tail', `${id}`, '--new'])).stdout, /hi\ngot hi\n$/);
+    assert.doesNotMatch((await rig.bgjob(['tail', `${id}`, '--new'])).stderr, /its last line/);
+    await rig.bgjob(['kill', `${id}`]);
+  },
+);
+
 rigTest('kill: every signal, stubborn jobs, -9; script is spared, and gone with it', async (rig) => {
   for (const [words, line, outcome] of [
     [[], 'sleep 1000 & echo go; exec sleep 1000', /killed \(TERM, .*: 2 processes/],
