@@ -53,6 +53,77 @@ export const layerOf = ({ by }: Mutant): 'npm test' | 'test:all' =>
 const at = (role: string, call: string, n: number, when: Point['when']): Point => ({ role, call, n, when });
 
 export const MUTANTS: Mutant[] = [
+  // ---- what users meet: files of variables, other users, limits of a shell ----
+  {
+    what: 'a # is part of a value of --env-file',
+    changes: [
+      {
+        file: 'cli/run/env-file.ts',
+        from: "const [before] = rest.split('#', 1);",
+        to: 'const [before] = [rest];',
+      },
+    ],
+    by: { test: 'cli/run/environment.test.ts', name: /reads the dialect/ },
+  },
+  {
+    what: 'a refusal of --env-file shows the name, whatever it is',
+    changes: [{ file: 'cli/messages/run.ts', from: '/^[A-Za-z_]\\w*$/.test(name)', to: "name !== ''" }],
+    by: { test: 'cli/run/environment.test.ts', name: /no part of a key is shown/ },
+  },
+  {
+    what: 'root makes a home in the HOME of another user',
+    changes: [
+      {
+        file: 'job/home/home.ts',
+        from: "env['BGJOB_HOME'] ? undefined : otherOwner(path);",
+        to: "env['BGJOB_HOME'] ? undefined : (undefined as number | undefined);",
+      },
+    ],
+    by: { test: 'hostile/refused-homes.test.ts', name: /root with the HOME of another user/ },
+  },
+  {
+    what: 'the interpreter of a script is not looked at',
+    changes: [
+      {
+        file: 'engine/os/programs.ts',
+        from: 'found.ok ? interpreterTrouble(found.value, path, cwd) : undefined',
+        to: "found.ok && path === '' ? interpreterTrouble(found.value, path, cwd) : undefined",
+      },
+    ],
+    by: { test: 'cli/run/refusals.test.ts', name: /whose #! line names no program/ },
+  },
+  {
+    what: 'a directory that became a file is said to be closed',
+    changes: [
+      {
+        file: 'supervisor/start.ts',
+        from: 'if (isDirectory !== (what === enter))',
+        to: 'if (isDirectory && what !== enter)',
+      },
+    ],
+    by: { test: 'cli/run/refusals.test.ts', name: /what changed while a job waited/ },
+  },
+  {
+    what: 'a duration that is too long is none',
+    changes: [
+      {
+        file: 'base/clock.ts',
+        from: '(durationMs(text) ?? 0) > LONGEST_DURATION_MS',
+        to: '(durationMs(text) ?? 0) > 1e99',
+      },
+    ],
+    by: { test: 'cli/run/limits.test.ts', name: /beyond the most/ },
+  },
+  {
+    what: 'a call that has no descriptor left says that a job is unreadable',
+    changes: [{ file: 'base/result.ts', from: 'isShortageThrown = true;', to: 'isShortageThrown = false;' }],
+    by: { test: 'hostile/ulimits.test.ts', name: /never anything of a job/ },
+  },
+  {
+    what: 'a prompt is held back until it is a second old',
+    changes: [{ file: 'cli/tail/excerpt.ts', from: 'view.spec.pty === null && (quiet', to: '(quiet' }],
+    by: { test: 'cli/stdin/pty.test.ts', name: /tail shows the prompt/ },
+  },
   // ---- base ----
   {
     what: 'the checksum of a record leaves out its last character',
