@@ -112,13 +112,19 @@ export const needsOperands = (verb: string, operands: string, hint = `bgjob ${ve
 export const tooManyWords = (verb: string, word: string) =>
   usageError(`too many words: "${word}"`, `bgjob ${verb} --help`);
 
+/** Whether a text has the right form: then it is beyond what is possible. */
+const IS_BEYOND: Record<keyof typeof LIKE, (text: string) => boolean> = {
+  duration: isTooLong,
+  size: isTooLarge,
+  count: (text) => /^\d+$/.test(text),
+  integer: (text) => /^[+-]?\d+$/.test(text),
+};
+
 /** A value of an option that no parser takes: of the wrong form, or beyond what is possible. */
 export function badNumber(option: string, text: string, kind: keyof typeof LIKE): UsageFailure {
-  if (kind === 'duration' ? isTooLong(text) : kind === 'size' ? isTooLarge(text) : /^[+-]?\d+$/.test(text))
-    return usageError(
-      `${option}: "${clip(text, 80)}" is too ${kind === 'duration' ? 'long' : 'large'}: ${MOST[kind]}`,
-    );
-  return badValue(option, text, LIKE[kind]);
+  if (!IS_BEYOND[kind](text)) return badValue(option, text, LIKE[kind]);
+  const too = kind === 'duration' ? 'long' : 'large';
+  return usageError(`${option}: "${clip(text, 80)}" is too ${too}: ${MOST[kind]}`);
 }
 
 const MOST: Record<keyof typeof LIKE, string> = {
