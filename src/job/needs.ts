@@ -21,6 +21,8 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   // the path of the script is in argv
   script: 'known',
   cwd: 'known',
+  // the job runs in `cwd`
+  cwdLink: 'known',
   project: 'known',
   tags: 'known',
   env: 'known',

@@ -104,6 +104,8 @@ const draftFields = {
   /** The script of `run -`, stored as `script`: its index in argv, and a short description for lists. */
   script: is.since(is.nullable(is.object({ at: is.count, summary: is.text })), null),
   cwd: is.text,
+  /** The path through a link by which the call named the directory; null: it named the real path. */
+  cwdLink: is.since(is.nullable(is.text), null),
   project: is.text,
   tags: is.listOf(is.text),
   /** The values of `-e` and `--env-file`, for a restart. They are never shown. */

@@ -141,9 +141,10 @@ static void normalize(const char *path, char *out) {
   }
   const char *rest = end;
   /* the rounds of a project: its folder is named after a path that differs in every lane */
-  if (!strncmp(path, "rounds/", 7) && strchr(path + 7, '/')) {
+  if (!strncmp(path, "rounds/", 7) && strncmp(path + 7, "since", 5)) {
+    const char *below = strchr(path + 7, '/');
     used = (size_t)snprintf(out, TEXT, "rounds/*");
-    path = strchr(path + 7, '/');
+    path = below ? below : end;
   }
   for (; path < end && used < TEXT - 2; path++) {
     int digit = *path >= '0' && *path <= '9';

@@ -15,6 +15,7 @@ export const triggerCalled = (name: string): Trigger => ({
     words: ['true'],
     script: null,
     cwd: '/',
+    cwdLink: null,
     project: '/',
     tags: [],
     env: [],

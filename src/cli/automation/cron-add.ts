@@ -4,20 +4,26 @@ import { attempt } from '../../base/fs/atomic-write.ts';
 import { ensureServed, schedulerOf } from '../../engine/automation/service-jobs.ts';
 import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
 import { addTemplate } from '../../job/automation/template-records.ts';
+import { callerZone } from '../../job/automation/timezone.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { commandText, shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import {
+  ESCAPED_PERCENT,
   everyWithoutUnit,
+  laterTimesText,
   missingCommand,
   missingExpression,
+  readOtherwiseText,
   scheduleAdded,
+  zoneUnreadText,
 } from '../messages/automation.ts';
 import { notOneOf } from '../messages/usage.ts';
+import { printWarning } from '../messages/warnings.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
 import { bootNote, changeBoot } from './boot-entry.ts';
-import { timeText } from './shared-table.ts';
+import { iso, noteLink, timeText } from './shared-table.ts';
 import { parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
 
 const { name, 'pass-env': passEnv, ...itsJobs } = TEMPLATE_OPTIONS;
@@ -60,10 +66,11 @@ export async function addSchedule(
   const { output } = context;
   const [expression, ...command] = words;
   if (expression === undefined) return fail(missingExpression());
-  const { lacksUnit, ownTimezone, parseTimetable, parseTimezone } = await import(
+  const { lacksUnit, nextTimes, parseTimetable, parseTimezone, readOtherwise } = await import(
     '../../job/automation/timetable.ts'
   );
-  const zone = options.tz === null ? ok(ownTimezone()) : parseTimezone(options.tz);
+  const callers = options.tz === null ? callerZone(context.env['TZ']) : null;
+  const zone = callers ? ok(callers.timezone) : parseTimezone(options.tz!);
   if (!zone.ok) return zone;
   const overlap = parseOverlap(options.overlap);
   if (!overlap.ok) return overlap;
@@ -95,14 +102,22 @@ export async function addSchedule(
   if (!added.ok) return added;
   if (!added.value) return fail({ code: 'starter-taken', kind: 'schedule', name });
   const served = await ensureServed(home, schedulerOf(home));
-  const next = timetable.value.next(systemClock.now());
+  if (callers && callers.unread !== null)
+    printWarning(output, { code: 'zone-unread', message: zoneUnreadText(callers.unread, zone.value) });
+  const otherwise = readOtherwise(schedule.expression);
+  if (otherwise) printWarning(output, { code: 'crontab-differs', message: readOtherwiseText(otherwise) });
+  if ([schedule.draft.line ?? '', ...command].some((word) => word.includes('\\%')))
+    printWarning(output, { code: 'escaped-percent', message: ESCAPED_PERCENT });
+  const times = nextTimes(timetable.value, systemClock.now());
+  const [next = null, ...later] = times;
   if (output.json) {
     output.object({
       v: 1,
       name,
       expression: schedule.expression,
       timezone: zone.value,
-      next: next && new Date(next).toISOString(),
+      next: iso(next),
+      nextTimes: times.map(iso),
       shell: shellOf(schedule.draft),
       environment: passed,
     });
@@ -114,6 +129,8 @@ export async function addSchedule(
   const when = next === null ? null : timeText(next, zone.value);
   const { draft } = schedule;
   output.note(scheduleAdded(when, (next ?? 0) - systemClock.now(), commandText(draft), draft.cwd, passed));
+  if (later.length > 0) output.note(laterTimesText(later.map((at) => timeText(at, zone.value, false))));
+  noteLink(output, draft.cwd);
   for (const note of pipefailNotes(schedule.draft, !options['no-pipefail'])) output.note(note);
   output.note(bootNote(context));
   return ok(SUCCESS);

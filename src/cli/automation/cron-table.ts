@@ -1,15 +1,27 @@
 /** `cron ls`: schedules as rows of a table, and as objects. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
-import { safe } from '../../base/text/sanitize.ts';
+import { directoryNow } from '../../base/fs/moving-link.ts';
+import { clip, safe } from '../../base/text/sanitize.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
-import { isTemplatePaused } from '../../job/automation/template-records.ts';
+import { isTemplatePaused, readEvents } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
-import { NO_RECORD, NO_SCHEDULES } from '../messages/automation.ts';
+import { commandText } from '../../job/view.ts';
+import {
+  NO_RECORD,
+  NO_SCHEDULES,
+  neverDue,
+  neverFired,
+  readOtherwiseText,
+  scheduleRows,
+  templateDirectory,
+} from '../messages/automation.ts';
 import type { Output } from '../output/output.ts';
 import {
   commandCell,
   countsText,
+  iso,
   lastText,
+  printEvents,
   printTemplates,
   readTemplateHistory,
   type TemplateHistory,
@@ -22,31 +34,38 @@ interface Row extends TemplateHistory {
   schedule: Schedule | null;
   why: string | null;
   paused: boolean;
-  next: number | null;
+  /** The next times, three at most; none if it is paused. */
+  times: number[];
 }
 
 async function rowOf(home: Home, name: string): Promise<Row> {
-  const { parseTimetable } = await import('../../job/automation/timetable.ts');
+  const { nextTimes, parseTimetable } = await import('../../job/automation/timetable.ts');
   const read = readSchedule(home, name);
   const paths = home.schedule(name);
   const paused = isTemplatePaused(paths);
   const common = { name, paused, ...readTemplateHistory(home, paths) };
   if (read.kind !== 'read')
-    return { ...common, schedule: null, why: read.kind === 'absent' ? NO_RECORD : read.why, next: null };
+    return { ...common, schedule: null, why: read.kind === 'absent' ? NO_RECORD : read.why, times: [] };
   const { expression, timezone, createdAt } = read.value;
   const timetable = parseTimetable(expression, timezone, createdAt);
-  const next = timetable.ok && !paused ? timetable.value.next(systemClock.now()) : null;
-  return { ...common, schedule: read.value, why: null, next };
+  const times = timetable.ok && !paused ? nextTimes(timetable.value, systemClock.now()) : [];
+  const why = timetable.ok ? null : neverDue(timetable.failure);
+  return { ...common, schedule: read.value, why, times };
 }
 
-function nextText({ paused, next, schedule }: Row): string {
+/** The times of `@every` are the same in each zone. */
+const scheduleText = ({ expression, timezone }: Schedule): string =>
+  clip(safe(/^@every/i.test(expression) ? expression : `${expression} (${timezone})`), 80);
+
+function nextText({ paused, times, schedule }: Row): string {
   if (paused) return 'paused';
-  if (next === null || !schedule) return '-';
+  const [next] = times;
+  if (next === undefined || !schedule) return '-';
   const inMs = next - systemClock.now();
   return inMs < 86_400_000 ? `in ${renderDuration(inMs)}` : timeText(next, schedule.timezone);
 }
 
-function objectOf({ name, schedule, why, paused, next, last, counts }: Row): object {
+function objectOf({ name, schedule, why, paused, times, last, counts }: Row): object {
   return {
     v: 1,
     name,
@@ -55,7 +74,8 @@ function objectOf({ name, schedule, why, paused, next, last, counts }: Row): obj
     overlap: schedule?.overlap ?? null,
     catchUp: schedule?.catchUp ?? null,
     paused,
-    next: next === null ? null : new Date(next).toISOString(),
+    next: iso(times[0] ?? null),
+    nextTimes: times.map(iso),
     ...templateObject(schedule, { last }),
     ...counts,
     unreadable: why,
@@ -71,9 +91,26 @@ export async function printSchedules(output: Output, home: Home | undefined): Pr
     objectOf,
     cellsOf: (row) => {
       const { name, schedule, counts, why } = row;
-      const expression = schedule ? safe(schedule.expression) : 'unreadable';
+      const expression = schedule ? scheduleText(schedule) : 'unreadable';
       const notRun = countsText({ missed: counts.missed, skipped: counts.skipped, failed: counts.failed });
       return [name, expression, nextText(row), lastText(row), notRun, commandCell(schedule, why)];
     },
   });
+}
+
+/** Prints one schedule with its next times, and then its events. In JSON these are the events alone. */
+export async function printSchedule(output: Output, home: Home, schedule: Schedule): Promise<void> {
+  const { name, timezone, draft } = schedule;
+  const events = readEvents(home.schedule(name));
+  if (output.json) return printEvents(output, events, timezone);
+  const { times, why, paused } = await rowOf(home, name);
+  const next = why ?? (paused ? 'paused' : times.map((at) => timeText(at, timezone, false)).join(', '));
+  const directory = templateDirectory(draft.cwd, directoryNow(draft.cwd));
+  for (const [head, text] of scheduleRows(schedule, next, clip(safe(commandText(draft)), 2000), directory))
+    output.line(`${head.padEnd(11)}${text}`);
+  const { readOtherwise } = await import('../../job/automation/timetable.ts');
+  const otherwise = why === null ? readOtherwise(schedule.expression) : null;
+  if (otherwise) output.note(`(${readOtherwiseText(otherwise)})`);
+  printEvents(output, events, timezone);
+  if (events.length === 0) output.note(neverFired(name));
 }

@@ -1,13 +1,21 @@
 /** Shared by the lists of schedules and of triggers: cells, objects, and the list of events. */
 import { renderDuration, systemClock } from '../../base/clock.ts';
+import { directoryNow } from '../../base/fs/moving-link.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { type JobTemplate, readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
+import { zoneNamed } from '../../job/automation/timezone.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import { commandText, type JobView, shellOf, stateWord } from '../../job/view.ts';
-import { eventText, olderEvents, type ShownEvent } from '../messages/automation.ts';
+import {
+  eventText,
+  linkFollowedText,
+  olderEvents,
+  type ShownEvent,
+  templateDirectory,
+} from '../messages/automation.ts';
 import { codeOf, stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
@@ -47,6 +55,7 @@ export const templateObject = (
   command: template?.draft.argv ?? null,
   shell: template && shellOf(template.draft),
   cwd: template?.draft.cwd ?? null,
+  cwdNow: (template && directoryNow(template.draft.cwd)) ?? null,
   queue: template?.queue ?? null,
   environment: template?.environment.map((entry) => entry.slice(0, entry.indexOf('='))) ?? null,
   lastJob: last && {
@@ -57,8 +66,20 @@ export const templateObject = (
   },
 });
 
-export const commandCell = (template: JobTemplate | null, why: string | null): string =>
-  template ? clip(safe(commandText(template.draft)), 100) : safe(why ?? '');
+/** `./backup.sh (in /srv/app/current, now /srv/app/releases/2)`: the directory only if it is a link. */
+export function commandCell(template: JobTemplate | null, why: string | null): string {
+  if (!template || why !== null) return clip(safe(why ?? ''), 200);
+  const { cwd } = template.draft;
+  const command = clip(safe(commandText(template.draft)), 100);
+  const now = directoryNow(cwd);
+  return now === undefined || now === cwd ? command : `${command} (in ${templateDirectory(cwd, now)})`;
+}
+
+/** Tells where the jobs of a new schedule or trigger run, if its directory is a link. */
+export function noteLink(output: Output, cwd: string): void {
+  const now = directoryNow(cwd);
+  if (now !== cwd) output.note(linkFollowedText(cwd, now));
+}
 
 /** Prints objects, or a table whose cell under `LAST` has the colour of that job's state. */
 export async function printTemplates<R extends TemplateHistory>(
@@ -113,7 +134,7 @@ export function printEvents(
   }
 }
 
-const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+export const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 const eventObject = ({ at, until, notedAt, ...rest }: ShownEvent): object => ({
   v: 1,
   at: iso(at),
@@ -122,9 +143,13 @@ const eventObject = ({ at, until, notedAt, ...rest }: ShownEvent): object => ({
   notedAt: iso(notedAt),
 });
 
-/** `2026-11-22 03:00:00 Europe/Berlin`, without seconds where there are none. */
-export const timeText = (at: number, timezone?: string): string => {
-  const text = new Date(at).toLocaleString('sv', timezone === undefined ? {} : { timeZone: timezone });
+/**
+ * `2026-11-22 03:00:00 Europe/Berlin`, without seconds where there are none. A record may name a zone that
+ * this Node does not know: then the time is in UTC.
+ */
+export const timeText = (at: number, timezone?: string, withZone = timezone !== undefined): string => {
+  const zone = timezone === undefined || zoneNamed(timezone) !== undefined ? timezone : 'UTC';
+  const text = new Date(at).toLocaleString('sv', zone === undefined ? {} : { timeZone: zone });
   const short = text.replace(/:00$/, '');
-  return timezone === undefined ? short : `${short} ${timezone}`;
+  return withZone ? `${short} ${zone}` : short;
 };

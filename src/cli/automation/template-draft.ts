@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { jobEnvironment } from '../../engine/launch/environment.ts';
+import { moveDraft } from '../../engine/launch/moved-draft.ts';
 import { requireTools } from '../../engine/launch/required-tools.ts';
 import { thisAdded } from '../../engine/queue/confinement.ts';
 import type { JobTemplate } from '../../job/automation/template-records.ts';
@@ -122,8 +123,11 @@ export function parseTemplate(
     environment: ___,
     payload: ____,
     parent: _____,
-    ...draft
+    ...resolved
   } = drafted.value;
+  // its jobs run where the link leads when they start
+  const { cwdLink } = resolved;
+  const draft = cwdLink === null ? resolved : { ...moveDraft(resolved, cwdLink), cwdLink: null };
   const env = [
     ...draft.env,
     ...(draft.env.some((one) => one.startsWith('PWD=')) ? [] : [`PWD=${draft.cwd}`]),

@@ -36,6 +36,7 @@ import { objectText } from '../output/output.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
 import { bootNote } from './boot-entry.ts';
 import { checkPortOwner, chooseAddress, openListenerNote, parseListen } from './listen-address.ts';
+import { noteLink } from './shared-table.ts';
 import { namesOf, parseTemplate, TEMPLATE_OPTIONS } from './template-draft.ts';
 import { triggerObject } from './trigger-table.ts';
 
@@ -163,6 +164,7 @@ export async function addTrigger(
     bootNote(context),
   ])
     context.output.note(note);
+  noteLink(context.output, draft.cwd);
   return ok(SUCCESS);
 }
 

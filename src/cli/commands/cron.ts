@@ -10,7 +10,6 @@ import {
   appendEvent,
   isTemplatePaused,
   NO_SCHEDULER,
-  readEvents,
   recordedUntil,
   setTemplatePaused,
 } from '../../job/automation/template-records.ts';
@@ -20,9 +19,8 @@ import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { changeBoot } from '../automation/boot-entry.ts';
 import { addSchedule, CRON_OPTIONS } from '../automation/cron-add.ts';
-import { printSchedules } from '../automation/cron-table.ts';
+import { printSchedule, printSchedules } from '../automation/cron-table.ts';
 import { checkPlain, removeOne } from '../automation/remove.ts';
-import { printEvents } from '../automation/shared-table.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import {
@@ -174,7 +172,7 @@ async function list(context: Context, names: string[]): Promise<Result<Exit>> {
     const found = requireSchedule(opened.value, name);
     if (!found.ok) return found;
     const { home, schedule } = found.value;
-    printEvents(context.output, readEvents(home.schedule(name)), schedule.timezone);
+    await printSchedule(context.output, home, schedule);
   }
   return ok(SUCCESS);
 }

@@ -12,6 +12,7 @@ import { selectAll } from '../jobs/select.ts';
 import { commandLine, sentence } from '../messages/job-text.ts';
 import { nothingFailedText, removedFailuresText } from '../messages/lists.ts';
 import {
+  followedLinkText,
   forOneNamedJob,
   manyFailed,
   notRestartedText,
@@ -119,6 +120,9 @@ function printRestarted(
   if (earlier.length > 0) output.note(standsForText(id, earlier, name));
   const how = view.kind === 'ended' ? howEnded(view.status.outcome) : null;
   if (!many) output.note(restartedText(id, view, how, environment === 'kept'));
+  const { cwd, cwdLink } = draft;
+  if (cwdLink !== null && (!many || cwd !== view.spec.cwd))
+    output.note(followedLinkText(cwd, cwdLink, view.spec.cwd, view.id));
   for (const note of pipefailNotes(draft)) output.note(note);
 }
 

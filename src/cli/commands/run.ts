@@ -8,7 +8,7 @@ import { type JobId, NOTIFY_WHENS } from '../../job/spec.ts';
 import { quoteWord, shellOf } from '../../job/view.ts';
 import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { lineHint } from '../messages/failures.ts';
-import { becameText, firstRunText } from '../messages/run.ts';
+import { becameText, firstRunText, linkedDirectoryText } from '../messages/run.ts';
 import { needsOperands } from '../messages/usage.ts';
 import { enclosureWarnings, printWarnings } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
@@ -141,6 +141,8 @@ export const run = verb({
     const shell = shellOf(found && 'spec' in found ? found.spec : draft.value);
     if (output.json) output.object({ v: 1, id, name, reused, replaced, shell, log: { path: logPath } });
     else printId(output, id, options);
+    const { cwd, cwdLink } = draft.value;
+    if (cwdLink !== null && !output.json && !reused) output.note(linkedDirectoryText(cwd, cwdLink));
     const notes = output.json || reused ? [] : pipefailNotes(draft.value, !options['no-pipefail']);
     for (const note of notes) output.note(note);
     if (placement && !waits) printPauses(output, home, [id]);

@@ -1,5 +1,6 @@
 /** `bgjob show`: prints everything about one job. */
 import { renderDuration, renderExactSize, renderTime, systemClock } from '../../base/clock.ts';
+import { directoryNow } from '../../base/fs/moving-link.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { processesOf, processRecordsOf } from '../../engine/observe/leftovers.ts';
@@ -28,7 +29,7 @@ import {
   stateText,
   tookMs,
 } from '../messages/job-text.ts';
-import { logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
+import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
 import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
 import { losesPipefail } from '../shell/pipes.ts';
@@ -96,7 +97,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['command', commandLine(view, 2000)],
     ['shell', spec && losesPipefail(spec) && NO_PIPEFAIL],
     ['stdin', spec && stdinText(spec, view.kind === 'live')],
-    ['cwd', spec && safe(spec.cwd)],
+    ['cwd', spec && directoryText(spec, spec.cwdLink === null ? undefined : directoryNow(spec.cwdLink))],
     ['project', spec && spec.project !== spec.cwd && safe(spec.project)],
     ['tags', spec && spec.tags.length > 0 && spec.tags.map(safe).join(' ')],
     ['created', spec && when(spec.createdAt)],

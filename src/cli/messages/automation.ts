@@ -1,7 +1,9 @@
 /** What `cron`, `trigger`, `boot` and `wait --trigger` say: errors, results and notes. */
 import { renderDuration } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import type { DayFields } from '../../job/automation/crontab.ts';
 import type { Rejection } from '../../job/automation/rejections.ts';
+import type { Schedule } from '../../job/automation/schedule.ts';
 import type { TemplateEvent } from '../../job/automation/template-records.ts';
 import type { Address } from '../../job/automation/trigger.ts';
 import type { Failure } from '../../job/failure.ts';
@@ -136,12 +138,31 @@ export const scheduleAdded = (
   const next = when === null ? '' : `next: ${when} (in ${renderDuration(inMs)}); `;
   return next + startsText(command, cwd, variables);
 };
+/** The times after the next one. */
+export const laterTimesText = (times: string[]) => `then: ${times.join(', ')}`;
 
 const startsText = (command: string, cwd: string, variables: string[]) =>
   `runs ${safe(command)} in ${safe(cwd)}, with ${variables.join(' ')}`;
 
 const eventHeader = ([event]: string[]) =>
   event === undefined ? '' : `-H ${quoteWord(`X-GitHub-Event: ${event}`)} `;
+/** `now`: where the link leads; undefined: nowhere. */
+export const linkFollowedText = (link: string, now: string | undefined) =>
+  `(${safe(link)} is a link: each job runs where it leads at its start; ${leadsText(now)})`;
+const leadsText = (now: string | undefined) =>
+  now === undefined ? 'it leads to no directory now' : `now ${safe(now)}`;
+/** `/srv/app/current (now /srv/app/releases/2)`. */
+export const templateDirectory = (cwd: string, now: string | undefined) =>
+  cwd === now ? safe(cwd) : `${safe(cwd)} (${leadsText(now)})`;
+
+/** TZ of the call is no name of a zone that Node knows. */
+export const zoneUnreadText = (tz: string, timezone: string) =>
+  `TZ ${tz.trim() === '' ? 'is empty' : `"${shown(tz)}" is not the name of a time zone`}; ` +
+  `it counts as ${timezone}. To name another: --tz America/New_York`;
+export const readOtherwiseText = ({ day, weekday, both }: DayFields) =>
+  `a day that fits ${day} or weekday ${weekday} is enough here; crontab needs both: '${both}' does the same`;
+export const ESCAPED_PERCENT =
+  'only crontab needs a backslash before %; here the command gets it: write % alone';
 
 /** How a new trigger is used; its URL and its secret stand on stdout. */
 export const triggerAdded = (
@@ -204,6 +225,25 @@ export function rejectionText({ name, status, why, from }: Rejection): string {
   const asked = name === null && status === 401 ? 'no trigger of that name here' : why;
   return `${status === 0 ? '' : `${status}, `}${asked}${from === '' ? '' : ` (from ${from})`}`;
 }
+/** A schedule as it stands: a head and a text for each row. */
+export const scheduleRows = (
+  { name, expression, timezone, overlap, catchUp, queue }: Schedule,
+  next: string,
+  command: string,
+  directory: string,
+): [string, string][] => [
+  ['schedule', safe(name)],
+  ['times', `${clip(safe(expression), 200)}, in ${clip(safe(timezone), 100)}`],
+  ['next', safe(next)],
+  ['command', command],
+  ['cwd', directory],
+  ...(queue === null ? [] : [['queue', safe(queue)] as [string, string]]),
+  ['overlap', overlap + (catchUp ? ', with --catch-up' : '')],
+];
+/** Why a schedule has no next time, though its record can be read. */
+export const neverDue = (failure: Failure): string =>
+  failure.code === 'usage' ? `it starts nothing: ${failure.message}` : 'it starts nothing';
+export const neverFired = (name: string) => `${name}: no time of it has come yet`;
 export const olderEvents = (amount: number) => `(${amount} before that: --json)`;
 export const notListening = (name: string, why: string) => `${name}: not listening: ${why}`;
 

@@ -201,6 +201,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     command: spec?.argv ?? null,
     shell: spec && shellOf(spec),
     cwd: spec?.cwd ?? null,
+    cwdLink: spec?.cwdLink ?? null,
     project: spec?.project ?? null,
     queue: queueOf(view),
     tags: spec?.tags ?? [],

@@ -158,6 +158,16 @@ export function stdinText({ id, stdin, pty }: Spec, isLive: boolean): string | n
   return stdin && (stdin.kind === 'file' ? safe(stdin.path) : 'a copy of the input that run got');
 }
 
+/** `/srv/app/releases/1 (/srv/app/current leads there)`. `now`: where the link leads. */
+export function directoryText(
+  { cwd, cwdLink }: Pick<Spec, 'cwd' | 'cwdLink'>,
+  now: string | undefined,
+): string {
+  if (cwdLink === null) return safe(cwd);
+  const leads = now === cwd ? 'there' : now === undefined ? 'to no directory now' : `to ${safe(now)} now`;
+  return `${safe(cwd)} (${safe(cwdLink)} leads ${leads})`;
+}
+
 /** The job, schedule or trigger that started it; empty: a person did. */
 export function startedText({ origin, parent }: Spec): string {
   const job = parent === null ? '' : `job ${parent}`;

@@ -258,6 +258,15 @@ export const restartedText = (id: JobId, old: JobView, how: string | null, isSto
     isStored ? 'the environment that was stored with it' : 'the environment of this call'
   })`;
 
+/** The job was started in a directory that is named by a link. */
+export const linkedDirectoryText = (cwd: string, link: string) =>
+  `(in ${safe(cwd)}: ${safe(link)} leads there now)`;
+/** `before`: where the old job ran. */
+export const followedLinkText = (cwd: string, link: string, before: string, old: JobId) =>
+  before === cwd
+    ? linkedDirectoryText(cwd, link)
+    : `(in ${safe(cwd)}: ${safe(link)} leads there now; job ${old} ran in ${safe(before)})`;
+
 export const restartedManyText = (count: number) =>
   `(${jobs(count)} restarted, in the environment of this call)`;
 

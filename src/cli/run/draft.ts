@@ -1,6 +1,7 @@
 /** The job that `run` is to start. Everything is checked before anything is created. */
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { movingLinkOf } from '../../base/fs/moving-link.ts';
 import { errnoOf } from '../../base/result.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findCommand } from '../../engine/os/programs.ts';
@@ -108,6 +109,11 @@ function directoryOf(context: Context, asked: string | null): Result<string> {
   return asked === null ? cwd : enterable(resolve(cwd.value, asked));
 }
 
+function linkOf(context: Context, asked: string | null, real: string): string | null {
+  const cwd = context.cwd();
+  return movingLinkOf(real, { asked, cwd: cwd.ok ? cwd.value : '/', pwd: context.env['PWD'] });
+}
+
 function variableOf(context: Context, overrides: string[], name: string): string | undefined {
   const own = overrides.findLast((entry) => entry.startsWith(`${name}=`));
   return own === undefined ? context.env[name] : own.slice(name.length + 1);
@@ -172,6 +178,7 @@ export function frameOf(
     rest: {
       name: options.name,
       cwd: cwd.value,
+      cwdLink: linkOf(context, options.cwd, cwd.value),
       project: projectOf(cwd.value),
       tags: tags.value,
       env: overrides.value,

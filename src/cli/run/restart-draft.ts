@@ -3,6 +3,7 @@ import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } f
 import { errnoOf } from '../../base/result.ts';
 import { openInput } from '../../engine/launch/job-stdin.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
+import { followLink, movePwd } from '../../engine/launch/moved-draft.ts';
 import { parseEnvironment } from '../../engine/launch/stored-environment.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { placementOf } from '../../engine/queue/enqueue.ts';
@@ -24,10 +25,11 @@ export interface Redraft {
 
 /** The draft without what the job waited for. */
 export function redraftOf(context: Context, home: Home, view: LiveView | EndedView): Result<Redraft> {
-  const { v, id, needs, restartOf, createdAt, createdMonotonicMs, bootId, machine, ...rest } = view.spec;
+  const { v, id, needs, restartOf, createdAt, createdMonotonicMs, bootId, machine, ...before } = view.spec;
   if (view.kind === 'live' && view.status.phase === 'queued')
     return fail({ code: 'not-restarted', id, why: 'queued' });
   if (unknownNeeds(view.spec).length > 0) return fail({ code: 'not-restarted', id, why: 'newer' });
+  const rest = followLink(before);
   const { cwd, argv, keepEnv } = rest;
   const directory = enterable(cwd);
   if (!directory.ok) return directory;
@@ -45,7 +47,7 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
       if (why === 'input' && rest.stdin?.kind === 'kept') closeSync(openInput(job, rest)!);
       if (why === 'input' && existsSync(job.payload)) payload = readOwn(job.payload);
       if (why === 'script' && rest.script) scriptBytes = readOwn(job.script);
-      if (why === 'environment' && keepEnv) environment = readEnvironment(job);
+      if (why === 'environment' && keepEnv) environment = movePwd(readEnvironment(job), before.cwd, cwd);
     } catch (thrown) {
       return fail({ code: 'not-restarted', id, why, errno: errnoOf(thrown) });
     }

@@ -46,7 +46,7 @@ export function planRestarts(context: Context, home: Home, given: JobView[]): Re
       return fail(stopsItself(view, 'restart'));
     const redrafted = redraftOf(context, home, view);
     if (!redrafted.ok) return redrafted;
-    const follower = followerOf(home, view);
+    const follower = followerOf(home, view, redrafted.value);
     if (follower && !given.some(({ id }) => id === follower.id)) return fail(followedBy(view, follower));
     const title = jobNameOf(view.spec);
     const key = title ? `${title.name} ${title.project}` : String(view.id);
@@ -61,11 +61,13 @@ export function planRestarts(context: Context, home: Home, given: JobView[]): Re
   return ok(inOrder([...plan.values()]));
 }
 
-/** The live job that has the name of this one now. */
-function followerOf(home: Home, view: LiveView | EndedView): JobView | undefined {
-  const title = jobNameOf(view.spec);
-  const owner = title && nameOwner(home, title);
-  return owner && owner.id !== view.id ? owner : undefined;
+/** The live job that has the name of this one now, in its project or in that of the new job. */
+function followerOf(home: Home, view: LiveView | EndedView, { draft }: Redraft): JobView | undefined {
+  for (const title of [jobNameOf(view.spec), jobNameOf(draft)]) {
+    const owner = title && nameOwner(home, title);
+    if (owner && owner.id !== view.id) return owner;
+  }
+  return undefined;
 }
 
 /** As given, but each after the jobs that it waits for. */
@@ -124,12 +126,13 @@ export async function restartJobs(
 async function restartOne(
   output: Output,
   home: Home,
-  { view, draft: first }: Again,
+  again: Again,
   renewed: ReadonlyMap<JobId, JobId>,
   marked: Awaited<ReturnType<typeof markedProcesses>> | undefined,
   mayStart: StartCheck,
 ): Promise<Result<{ id: JobId; placement: QueuedDraft['placement'] | null; replaced: JobId[] }>> {
-  const follower = followerOf(home, view);
+  const { view, draft: first } = again;
+  const follower = followerOf(home, view, again);
   if (follower) return fail(followedBy(view, follower));
   // a job that cannot be started again is not stopped
   const may = await mayStart([view.id]);

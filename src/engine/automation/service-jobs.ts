@@ -75,6 +75,7 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
     words: ['bgjob', serves],
     script: null,
     cwd: home.path,
+    cwdLink: null,
     project: home.path,
     tags: [],
     env: [],

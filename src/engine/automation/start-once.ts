@@ -3,6 +3,7 @@
  * of the job and is durable before the job is written: a process that finds the claim after a kill knows
  * whether the job was started.
  */
+import { directoryNow } from '../../base/fs/moving-link.ts';
 import { claimStart, type JobTemplate, readEvents } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -12,6 +13,7 @@ import { whyUnable } from '../../job/needs.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Origin, Placement } from '../../job/spec.ts';
 import { type Draft, launch } from '../launch/launch.ts';
+import { moveDraft, movePwd } from '../launch/moved-draft.ts';
 import { nameOwner } from '../observe/name-owner.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
@@ -42,7 +44,10 @@ export async function startFrom(
   if (isProcForeign()) return fail({ code: 'proc-foreign' });
   const unable = whyUnable(template);
   if (unable !== null) return fail({ code: 'starter-newer', name: template.name, why: unable });
-  const named = { ...template.draft, name: template.name };
+  const { cwd } = template.draft;
+  const now = directoryNow(cwd) ?? cwd;
+  const moved = now === cwd ? template.draft : { ...moveDraft(template.draft, now), cwdLink: cwd };
+  const named = { ...moved, name: template.name };
   // like variables given with -e: a restart uses them, too
   const env = [...named.env, ...occasion.variables];
   const draft: Draft = {
@@ -51,7 +56,7 @@ export async function startFrom(
     env,
     parent: occasion.parent,
     origin: occasion.origin,
-    environment: [...template.environment, ...occasion.variables],
+    environment: [...movePwd(template.environment, cwd, now), ...occasion.variables],
     placement: placementFor(template.queue, occasion.after),
     ...(occasion.payload && { payload: occasion.payload }),
   };

@@ -17,4 +17,4 @@ export type Schedule = is.SchemaType<typeof scheduleSchema>;
 
 export const listSchedules = (home: Home): string[] => listTemplates(home.schedules);
 export const readSchedule = (home: Home, name: string): Found<Schedule> =>
-  readTemplate(home.schedule(name), scheduleSchema);
+  readTemplate(home.schedule(name), name, scheduleSchema);

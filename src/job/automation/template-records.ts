@@ -52,8 +52,20 @@ export const listTemplates = (folder: string): string[] =>
     .filter((name) => isName(name) && inspectDirectory(`${folder}/${name}`) === 'ours')
     .sort();
 
-export const readTemplate = <T>(paths: TemplatePaths, schema: is.Schema<T>): Found<T> =>
-  readChecked(paths.record, 'record.json', schema);
+export function readTemplate<T extends JobTemplate>(
+  paths: TemplatePaths,
+  name: string,
+  schema: is.Schema<T>,
+): Found<T> {
+  const read = readChecked(paths.record, 'record.json', schema);
+  if (read.kind !== 'read') return read;
+  const { value } = read;
+  if (value.name !== name) return { kind: 'unreadable', why: `record.json: it is of "${value.name}"` };
+  if (value.draft.argv.length === 0) return { kind: 'unreadable', why: 'record.json: argv is empty' };
+  if (value.queue !== null && !isName(value.queue))
+    return { kind: 'unreadable', why: 'record.json: queue is not a name' };
+  return read;
+}
 
 /** Complete and durable; false if the name is taken. */
 export function addTemplate(home: Home, folder: string, paths: TemplatePaths, record: object): boolean {

@@ -27,7 +27,7 @@ export type Address = Pick<Trigger, 'host' | 'port'>;
 
 export const listTriggers = (home: Home): string[] => listTemplates(home.triggers);
 export const readTrigger = (home: Home, name: string): Found<Trigger> =>
-  readTemplate(home.trigger(name), triggerSchema);
+  readTemplate(home.trigger(name), name, triggerSchema);
 
 /** Throws ENOENT if the trigger was removed. */
 export const replaceTrigger = (home: Home, trigger: Trigger): void =>

@@ -89,7 +89,10 @@ export class ScheduleRunner {
     if (this.current?.schedule.createdAt === createdAt) return this.current.timetable;
     const { parseTimetable } = await import('../../job/automation/timetable.ts');
     const parsed = parseTimetable(expression, timezone, createdAt);
-    if (!parsed.ok) this.complain(`its expression is not understood: ${expression}`);
+    if (!parsed.ok)
+      this.complain(
+        `it starts nothing: ${'message' in parsed.failure ? parsed.failure.message : expression}`,
+      );
     return parsed.ok ? parsed.value : undefined;
   }
 

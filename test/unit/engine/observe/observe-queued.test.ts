@@ -21,7 +21,16 @@ const placement: Placement = {
 };
 const spec: Spec & { placement: Placement } = {
   ...{ v: 1, id: 7, name: null, argv: ['/bin/false'], line: null, words: ['false'], script: null },
-  ...{ cwd: '/', project: '/', tags: [], env: [], keepEnv: false, timeoutMs: null, idleTimeoutMs: null },
+  ...{
+    cwd: '/',
+    cwdLink: null,
+    project: '/',
+    tags: [],
+    env: [],
+    keepEnv: false,
+    timeoutMs: null,
+    idleTimeoutMs: null,
+  },
   ...{ graceMs: 5000, maxLogBytes: null, onMaxLog: 'trim', split: false, stdin: null, pty: null, placement },
   ...{ retry: 1, backoffMs: 0, onExit: null, notify: null, parent: null, restartOf: null, origin: null },
   // added so long ago that it cannot be about to appear

@@ -36,6 +36,7 @@ const SPEC: Spec = {
   words: ['true', ''],
   script: null,
   cwd: '/',
+  cwdLink: null,
   project: '/',
   tags: [],
   env: ['A=1'],
