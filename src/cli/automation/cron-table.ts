@@ -7,6 +7,7 @@ import { isTemplatePaused, readEvents } from '../../job/automation/template-reco
 import type { Home } from '../../job/home/home.ts';
 import { commandText } from '../../job/view.ts';
 import {
+  addAgainHint,
   NO_RECORD,
   NO_SCHEDULES,
   neverDue,
@@ -111,6 +112,7 @@ export async function printSchedule(output: Output, home: Home, schedule: Schedu
   const { readOtherwise } = await import('../../job/automation/timetable.ts');
   const otherwise = why === null ? readOtherwise(schedule.expression) : null;
   if (otherwise) output.note(`(${readOtherwiseText(otherwise)})`);
+  if (why !== null) output.hint(addAgainHint(name));
   printEvents(output, events, timezone);
   if (events.length === 0) output.note(neverFired(name));
 }

@@ -9,13 +9,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import { commandText, type JobView, shellOf, stateWord } from '../../job/view.ts';
-import {
-  eventText,
-  linkFollowedText,
-  olderEvents,
-  type ShownEvent,
-  templateDirectory,
-} from '../messages/automation.ts';
+import { eventText, linkFollowedText, olderEvents, type ShownEvent } from '../messages/automation.ts';
 import { codeOf, stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
@@ -72,7 +66,7 @@ export function commandCell(template: JobTemplate | null, why: string | null): s
   const { cwd } = template.draft;
   const command = clip(safe(commandText(template.draft)), 100);
   const now = directoryNow(cwd);
-  return now === undefined || now === cwd ? command : `${command} (in ${templateDirectory(cwd, now)})`;
+  return now === undefined || now === cwd ? command : `${command} (in ${safe(cwd)}, now ${safe(now)})`;
 }
 
 /** Tells where the jobs of a new schedule or trigger run, if its directory is a link. */

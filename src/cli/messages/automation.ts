@@ -160,7 +160,7 @@ export const zoneUnreadText = (tz: string, timezone: string) =>
   `TZ ${tz.trim() === '' ? 'is empty' : `"${shown(tz)}" is not the name of a time zone`}; ` +
   `it counts as ${timezone}. To name another: --tz America/New_York`;
 export const readOtherwiseText = ({ day, weekday, both }: DayFields) =>
-  `a day that fits ${day} or weekday ${weekday} is enough here; crontab needs both: '${both}' does the same`;
+  `day ${day}, weekday ${weekday}: here one of them is enough; in crontab both must fit, as in '${both}' here`;
 export const ESCAPED_PERCENT =
   'only crontab needs a backslash before %; here the command gets it: write % alone';
 
@@ -243,7 +243,8 @@ export const scheduleRows = (
 /** Why a schedule has no next time, though its record can be read. */
 export const neverDue = (failure: Failure): string =>
   failure.code === 'usage' ? `it starts nothing: ${failure.message}` : 'it starts nothing';
-export const neverFired = (name: string) => `${name}: no time of it has come yet`;
+export const addAgainHint = (name: string) => `bgjob cron rm ${name}, then add it again`;
+export const neverFired = (name: string) => `${name}: it has started nothing yet`;
 export const olderEvents = (amount: number) => `(${amount} before that: --json)`;
 export const notListening = (name: string, why: string) => `${name}: not listening: ${why}`;
 

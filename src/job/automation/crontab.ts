@@ -52,30 +52,34 @@ const RANGES: Record<string, string> = {
   dayOfWeek: '0-7',
 };
 
-/** An error of croner; `isExpression` tells whether the first fields are one by themselves. */
-export function explainError(
-  error: string,
-  text: string,
-  isExpression: (text: string) => boolean,
-): { why: string; hint?: string } {
+/** `0 3 * * * ./backup.sh`: a line of crontab. */
+export function withCommand(text: string, isExpression: (text: string) => boolean): string | undefined {
   const words = fieldsOf(text);
   const [times, command] = [words.slice(0, 5).join(' '), words.slice(5).join(' ')];
-  if (/[a-z/]{2}/i.test(command) && isExpression(times))
-    return {
-      why: 'it holds a command, too',
-      hint: `bgjob cron add ${quote(times)} ${quote(command)}`,
-    };
+  // names of weekdays are no command
+  return /[a-z]{4}|[./~]/i.test(command) && isExpression(times)
+    ? `bgjob cron add ${quote(times)} ${quote(command)}`
+    : undefined;
+}
+
+/** An error of croner in plain words. */
+export function explainError(error: string, text: string): { why: string; hint?: string } {
   const message = error.replace(/^CronPattern: (Syntax error, )?/, '');
   const [, field, value] = /^Invalid value for (\w+): (-?\d+)$/.exec(message) ?? [];
   // croner counts days and months from 0
   const number = Number(value) + (field === 'day' || field === 'month' ? 1 : 0);
+  const six = fieldsOf(text).length === 6 ? ' (of six fields the first is the second)' : '';
   if (field !== undefined && RANGES[field] !== undefined)
-    return { why: `${field === 'dayOfWeek' ? 'weekday' : field} ${number} is not in ${RANGES[field]}` };
+    return { why: `${field === 'dayOfWeek' ? 'weekday' : field} ${number} is not in ${RANGES[field]}${six}` };
   // the number of the field counts seconds even where there are none
-  const [, part] = /^configuration entry \d+ \((.*)\) contains illegal characters/.exec(message) ?? [];
+  const [, part] = /^configuration entry \d+ \((.*)\) contains illegal characters/s.exec(message) ?? [];
   if (part !== undefined) return { why: `"${part}" is no value of a field` };
+  const [, empty] = /^configuration entry (\w+) \(\) is empty/.exec(message) ?? [];
+  if (empty !== undefined) return { why: `a value of its ${empty} is empty` };
+  const [, name] = /name has to stand alone \('(.*)'\)/s.exec(message) ?? [];
+  if (name !== undefined) return { why: `"${name}" is no value of a field; names are JAN, MON and the like` };
   const [, from, to] = /^From value is larger than to value: '(\d+)-(\d+)'$/.exec(message) ?? [];
-  if (from !== undefined) return { why: `${from}-${to} runs backwards: write two ranges, with a comma` };
+  if (from !== undefined) return { why: `${from}-${to} runs backwards; write two ranges, with a comma` };
   const [, minutes, hours] = /^(?:\*\/(\d+) \*|\d+ \*\/(\d+)) \* \* \*$/.exec(text) ?? [];
   if (message.startsWith('steps cannot be greater'))
     return {

@@ -59,12 +59,16 @@ export function readTemplate<T extends JobTemplate>(
 ): Found<T> {
   const read = readChecked(paths.record, 'record.json', schema);
   if (read.kind !== 'read') return read;
-  const { value } = read;
-  if (value.name !== name) return { kind: 'unreadable', why: `record.json: it is of "${value.name}"` };
-  if (value.draft.argv.length === 0) return { kind: 'unreadable', why: 'record.json: argv is empty' };
-  if (value.queue !== null && !isName(value.queue))
-    return { kind: 'unreadable', why: 'record.json: queue is not a name' };
-  return read;
+  const why = contradictionIn(read.value, name);
+  return why === undefined ? read : { kind: 'unreadable', why: `record.json: ${why}` };
+}
+
+/** What the types of its fields allow, and no program has written. */
+function contradictionIn({ name, queue, draft }: JobTemplate, expected: string): string | undefined {
+  if (name !== expected) return `it is of "${name}"`;
+  if (draft.argv.length === 0) return 'argv is empty';
+  if (draft.script !== null && draft.script.at >= draft.argv.length) return 'the script is no word of argv';
+  return queue === null || isName(queue) ? undefined : 'queue is not a name';
 }
 
 /** Complete and durable; false if the name is taken. */

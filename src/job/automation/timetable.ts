@@ -8,7 +8,7 @@ import { Cron } from 'croner';
 import { isTooLong, LONGEST_DURATION, parseDuration } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok, type Result } from '../failure.ts';
-import { type DayFields, explainError, fieldsOf, foreignForm, starFields } from './crontab.ts';
+import { type DayFields, explainError, fieldsOf, foreignForm, starFields, withCommand } from './crontab.ts';
 import { zoneNamed } from './timezone.ts';
 
 /** Times in milliseconds since 1970; null: there is none. */
@@ -78,18 +78,18 @@ export function parseTimetable(expression: string, timezone: string, anchor: num
   const foreign = foreignForm(text);
   if (foreign) return usage(foreign.message, foreign.hint);
   const wrong = (why: string, hint = GENERAL_HINT) =>
-    usage(`"${shown(text)}" is no schedule: ${shown(why)}`, hint);
+    usage(`"${shown(text)}" is no schedule: ${clip(safe(why), 200)}`, hint);
   if (text.startsWith('@') && !WORDS.includes(text.toLowerCase()))
     return wrong(`the words are ${WORDS.join(' ')}`);
+  const apart = withCommand(text, (times) => isExpression(times, timezone));
+  if (apart !== undefined) return wrong('it holds a command, too', apart);
   if (!text.startsWith('@') && ![5, 6].includes(fieldsOf(text).length))
     return wrong('it takes five fields (minute hour day month weekday), or six with seconds first');
   let cron: Cron;
   try {
     cron = cronOf(text, timezone);
   } catch (thrown) {
-    const { why, hint } = explainError((thrown as Error).message, text, (part) =>
-      isExpression(part, timezone),
-    );
+    const { why, hint } = explainError((thrown as Error).message, text);
     return wrong(why, hint);
   }
   const timetable: Timetable = {

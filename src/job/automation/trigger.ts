@@ -26,8 +26,13 @@ export type Trigger = is.SchemaType<typeof triggerSchema>;
 export type Address = Pick<Trigger, 'host' | 'port'>;
 
 export const listTriggers = (home: Home): string[] => listTemplates(home.triggers);
-export const readTrigger = (home: Home, name: string): Found<Trigger> =>
-  readTemplate(home.trigger(name), name, triggerSchema);
+export function readTrigger(home: Home, name: string): Found<Trigger> {
+  const read = readTemplate(home.trigger(name), name, triggerSchema);
+  if (read.kind !== 'read' || (IP.test(read.value.host) && read.value.port > 0)) return read;
+  return { kind: 'unreadable', why: 'record.json: host and port are no address' };
+}
+/** Roughly: node:net, which knows it exactly, is not loaded in most calls. */
+const IP = /^(\d{1,3}(\.\d{1,3}){3}|[\da-f:.]{0,45}:[\da-f:.]{1,45})$/i;
 
 /** Throws ENOENT if the trigger was removed. */
 export const replaceTrigger = (home: Home, trigger: Trigger): void =>

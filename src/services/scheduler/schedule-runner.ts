@@ -1,6 +1,6 @@
 /** Runs one schedule: which of its times are handled, and what happens at those that are due. */
 import { systemClock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/result.ts';
+import { describeThrown, errnoOf } from '../../base/result.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
 import { claimStateOf } from '../../engine/observe/name-owner.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
@@ -48,8 +48,17 @@ export class ScheduleRunner {
     this.paths = home.schedule(name);
   }
 
-  /** The time of the next poll; null: the schedule is paused, or is not run here. */
+  /** The time of the next poll; null: the schedule is paused, or is not run here. Never throws. */
   async poll(): Promise<number | null> {
+    try {
+      return await this.pollOnce();
+    } catch (thrown) {
+      // the other schedules go on
+      return this.complain(describeThrown(thrown));
+    }
+  }
+
+  private async pollOnce(): Promise<number | null> {
     const read = readSchedule(this.home, this.name);
     if (read.kind !== 'read') return this.complain(read.kind === 'absent' ? 'it has no record' : read.why);
     const schedule = read.value;
