@@ -239,6 +239,46 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'unit/job/automation/timetable.test.ts', name: /what is due between two looks/ },
   },
+  {
+    what: 'a TZ that Node cannot read is not told',
+    changes: [
+      { file: 'job/automation/timezone.ts', from: "?? 'UTC', unread: tz }", to: "?? 'UTC', unread: null }" },
+    ],
+    by: { test: 'cli/automation/cron-zones.test.ts', name: /what Node cannot read of TZ is told/ },
+  },
+  {
+    what: 'crontab is said to mean the same days',
+    changes: [
+      {
+        file: 'job/automation/crontab.ts',
+        from: "if (!day.startsWith('*') && !weekday.startsWith('*')) return null;",
+        to: "if (!day.startsWith('*')) return null;",
+      },
+    ],
+    by: { test: 'cli/automation/cron-zones.test.ts', name: /where crontab means other days/ },
+  },
+  {
+    what: 'a schedule of a moving link runs where the link led when it was added',
+    changes: [
+      {
+        file: 'cli/automation/template-draft.ts',
+        from: 'cwdLink === null ? resolved',
+        to: 'cwdLink !== null ? resolved',
+      },
+    ],
+    by: { test: 'cli/run/moving-link.test.ts', name: /a schedule added in a link/ },
+  },
+  {
+    what: 'a restart runs where the link led before',
+    changes: [
+      {
+        file: 'engine/launch/moved-draft.ts',
+        from: 'now === undefined || now',
+        to: 'now !== undefined || now',
+      },
+    ],
+    by: { test: 'cli/run/moving-link.test.ts', name: /run in a link says where it leads/ },
+  },
   // ---- process ----
   {
     what: 'a zombie counts as alive',

@@ -347,6 +347,16 @@ situation('cron', async (rig) => {
   await add('tick', '@every 1s', '--', 'true');
   await untilEvents(rig, 'tick', (events) => startedBy(events).length > 0);
   await lookAtAll(rig);
+  // in a link that then leads nowhere, with a TZ and with an expression that are read otherwise elsewhere
+  const link = join(rig.project, 'link');
+  fs.symlinkSync(rig.project, link);
+  await ask(rig, ['run', '-C', 'link', 'true']);
+  await ask(rig, ['show', '@last']);
+  const days = ['cron', 'add', '0 0 */2 2 1', '-n', 'linked', '-C', 'link', "date '+\\%F'"];
+  await ask(rig, days, as('cron-add'), { env: { TZ: '' } });
+  fs.rmSync(link);
+  await ask(rig, ['cron', 'ls']);
+  await rig.bgjob(['cron', 'rm', 'linked']);
   await rig.bgjob(['cron', 'rm', 'tick']);
   await ask(rig, ['boot']);
   const [{ id }] = await ask(rig, ['cron', 'run', 'far'], as('cron-run'));
