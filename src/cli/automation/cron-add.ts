@@ -31,7 +31,7 @@ const { name, 'pass-env': passEnv, ...itsJobs } = TEMPLATE_OPTIONS;
 export const CRON_OPTIONS = {
   name,
   'pass-env': passEnv,
-  tz: { kind: 'text', value: 'ZONE', text: "the time zone of EXPR (default: this machine's)" },
+  tz: { kind: 'text', value: 'ZONE', text: "the time zone of EXPR (default: TZ, or this machine's)" },
   overlap: {
     kind: 'text',
     value: 'skip|queue|allow',

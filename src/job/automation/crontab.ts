@@ -38,7 +38,9 @@ export function foreignForm(text: string): { message: string; hint: string } | u
   if (/^@reboot\b/i.test(text))
     return {
       message: '@reboot is no time',
-      hint: 'crontab -e, with the line: @reboot cd DIR && bgjob run -- COMMAND',
+      hint:
+        'bgjob cron add --boot; a job at each start is a line of crontab -e: ' +
+        '@reboot cd DIR && bgjob run -- COMMAND',
     };
   return undefined;
 }

@@ -93,7 +93,7 @@ rigTest('where crontab means other days, one line says so; what is foreign has a
   const percent = await rig.bgjob(['cron', 'add', FAR, '-n', 'percent', "date '+\\%F'"]);
   assert.match(percent.stderr, /^warning: only crontab needs a backslash before %/);
   for (const [expression, said] of [
-    ['@reboot', /@reboot is no time\n {2}hint: crontab -e, with the line: @reboot cd DIR && bgjob run /],
+    ['@reboot', /@reboot is no time\n {2}hint: bgjob cron add --boot; .* @reboot cd DIR && bgjob run /],
     ['CRON_TZ=Asia/Tokyo 0 3 * * *', /hint: bgjob cron add --tz Asia\/Tokyo '0 3 \* \* \*' -- COMMAND\n/],
     ['TZ=UTC', /hint: bgjob cron add --tz UTC /],
     [
