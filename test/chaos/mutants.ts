@@ -446,6 +446,31 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'programs/without-proc.test.ts', name: /COLUMNS of a narrow terminal/, needs: 'gcc' },
   },
+  {
+    what: 'the shim carries the variable by which a CI runner kills',
+    changes: [
+      {
+        file: 'engine/shim/shim.ts',
+        from: 'if (RUNNER_MARKS.includes(name)) {',
+        to: "if (RUNNER_MARKS.includes(name) && name === '') {",
+      },
+    ],
+    by: {
+      test: 'cli/run/early-end.test.ts',
+      name: /kills by RUNNER_TRACKING_ID: the job is 137/,
+    },
+  },
+  {
+    what: 'a service that spares its processes is warned of, too',
+    changes: [
+      {
+        file: 'engine/os/service-unit.ts',
+        from: "const SPARING = ['process', 'none'];",
+        to: "const SPARING = ['none'];",
+      },
+    ],
+    by: { test: 'cli/run/early-end.test.ts', name: /as its KillMode says/ },
+  },
   // ---- supervisor ----
   {
     what: 'a job is retried once less than was asked for',

@@ -2,7 +2,7 @@
 import type { Finding } from '../../engine/doctor/findings.ts';
 import { checkHome } from '../../engine/doctor/home-checks.ts';
 import { checkJobs, type Inventory } from '../../engine/doctor/job-checks.ts';
-import { checkLogin } from '../../engine/doctor/logind.ts';
+import { checkSystemd } from '../../engine/doctor/logind.ts';
 import { checkMachine } from '../../engine/doctor/machine.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { EXIT, ok } from '../../job/failure.ts';
@@ -28,8 +28,8 @@ export const doctor = verb({
   brief: '',
   summary: 'find what would end jobs early or break them, and what to do',
   description: [
-    'Prints a line for each finding, with what to do: a sandbox or login session that ends its processes,',
-    'missing programs, limits, a home that cannot be written or is nearly full, damaged records, lost',
+    'Prints a line for each finding, with what to do: a sandbox, service, CI runner or login session that',
+    'ends its processes, missing programs, limits, a home that cannot be written or is nearly full, damaged records, lost',
     'jobs that left processes running, queues that do not move. The exit code is 1 if there is a problem;',
     'notes do not count. It takes less than a second.',
   ],
@@ -43,7 +43,7 @@ export const doctor = verb({
     const { findings: ofHome, home } = checkHome(path, env);
     const machine = await checkMachine(env);
     const inventory = home ? await checkJobs(home) : NO_JOBS;
-    const findings = [...machine, ...checkLogin(), ...ofHome, ...inventory.findings];
+    const findings = [...machine, ...checkSystemd(), ...ofHome, ...inventory.findings];
     for (const finding of findings)
       if (output.json) output.object(findingObject(finding));
       else output.line(findingLine(finding));

@@ -22,6 +22,7 @@ import {
   watchStarted,
 } from '../run/after-start.ts';
 import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
+import { earlyEndWarnings } from '../run/early-end.ts';
 import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
 import { applySlots, parseQueueing } from '../run/queue-options.ts';
@@ -103,7 +104,8 @@ export const run = verb({
     const deadline = watchDeadline(context, options);
     if (!deadline.ok) return deadline;
     const endsFirst = (options.wait !== null || options.follow) && deadline.value === null;
-    const enclosed = endsFirst && !isConditional(options) ? [] : enclosureWarnings(context.env);
+    const isLeft = !endsFirst || isConditional(options);
+    const enclosed = isLeft ? enclosureWarnings(context.env) : [];
     if (options.batch !== null) {
       const { runBatch } = require('../run/batch.ts') as typeof import('../run/batch.ts');
       printWarnings(output, enclosed);
@@ -125,6 +127,7 @@ export const run = verb({
     if (!slots.ok) return slots;
     const notified = options.notify === null ? [] : notifyWarnings(context.env, draft.value.notify);
     printWarnings(output, [...warningsOf(given.words, given.separated), ...enclosed, ...notified]);
+    if (isLeft) printWarnings(output, earlyEndWarnings(context.env, home, draft.value.env));
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const input = storeInput(output, home, options.stdin, draft.value);
     if (!input.ok) return input;

@@ -5,11 +5,11 @@ import type { Finding, LimitName } from '../../engine/doctor/findings.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
 import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
 import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
-import { enclosureText } from './warnings.ts';
+import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } from './warnings.ts';
 
 /** Findings that are no danger for jobs: the exit code stays 0. */
 export const isNote = (finding: Finding): boolean =>
-  ['few-watches', 'zombies-stay', 'clock-behind'].includes(finding.code) ||
+  ['few-watches', 'zombies-stay', 'clock-behind', 'runner-ends-jobs'].includes(finding.code) ||
   (finding.code === 'tool-missing' && (finding.tool === 'bash' || (finding.tool === 'ps' && HAS_PROC)));
 
 const LIMITS: Record<LimitName, (value: number, left: number) => MessageAndHint> = {
@@ -57,6 +57,14 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
   'ends-with-call': ({ enclosure }) => [
     `${enclosureText(enclosure)}: every job is lost then`,
     'wait for jobs in the same call (run --wait), or call bgjob outside the sandbox',
+  ],
+  'service-ends-jobs': ({ service }) => [
+    `${serviceText(service)}: every job that starts here is lost then`,
+    serviceRemedy(service),
+  ],
+  'runner-ends-jobs': ({ runner }) => [
+    `${runnerText(runner)}: jobs that still run are killed then (exit code 137 or 143)`,
+    `wait for jobs in the same CI job (run --wait), or let one live: ${runnerRemedy(runner)}`,
   ],
   'session-ends-jobs': ({ unit }) => [
     `logind kills all processes of ${safe(unit)} at logout (KillUserProcesses=yes), jobs too`,

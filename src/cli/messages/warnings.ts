@@ -5,7 +5,9 @@
  */
 import { clip, safe, safeJson } from '../../base/text/sanitize.ts';
 import { type Enclosure, findEnclosure } from '../../engine/os/call-sandbox.ts';
+import type { CiRunner } from '../../engine/os/ci-runner.ts';
 import { findTool } from '../../engine/os/programs.ts';
+import type { EndingService } from '../../engine/os/service-unit.ts';
 import type { Output } from '../output/output.ts';
 
 /** `code` is for programs, `message` for people. */
@@ -21,6 +23,8 @@ export interface Warning {
     | 'open-listener'
     | 'dev-null'
     | 'ends-with-call'
+    | 'ends-with-service'
+    | 'ends-with-runner'
     | 'nobody-to-notify'
     | 'stdin-not-read'
     | 'cut-at-hash';
@@ -78,6 +82,36 @@ export function enclosureWarnings(env: NodeJS.ProcessEnv): Warning[] {
     'wait for it in this call (run --wait), or call bgjob outside of the sandbox';
   return [{ code: 'ends-with-call', message }];
 }
+
+/** When systemd ends all processes that were started here. */
+export const serviceText = ({ unit, killMode }: EndingService): string =>
+  killMode === null
+    ? `when ${safe(unit)} stops, systemd ends all processes in it unless its KillMode is process`
+    : `when ${safe(unit)} stops, systemd ends all processes in it (KillMode=${safe(killMode)})`;
+
+/** How a job outlives the service: in a unit of its own, or spared by a setting of the service. */
+export const serviceRemedy = ({ unit, isOfUser }: EndingService): string =>
+  `systemd-run ${isOfUser ? '--user ' : ''}--scope bgjob run …; or KillMode=process in ${safe(unit)}`;
+
+/** When a CI runner ends the processes that were started here. */
+export const runnerText = ({ runner, variable }: CiRunner): string =>
+  `at the end of the CI job ${runner} ends every process that has ${variable} in its environment`;
+
+export const runnerRemedy = ({ spares }: CiRunner): string => `bgjob run -e ${spares} …`;
+
+export const serviceWarning = (service: EndingService): Warning => ({
+  code: 'ends-with-service',
+  message:
+    `${serviceText(service)}: the job will be lost then; ` +
+    `wait for it (run --wait), or start it outside of the service: ${serviceRemedy(service)}`,
+});
+
+export const runnerWarning = (runner: CiRunner): Warning => ({
+  code: 'ends-with-runner',
+  message:
+    `${runnerText(runner)}: the job will be killed then (137 or 143); ` +
+    `wait for it (run --wait), or let it live: ${runnerRemedy(runner)}`,
+});
 
 /** Of a call that stayed with its job. The input may be meant for a loop around the call. */
 export const STDIN_NOT_READ: Warning = {

@@ -22,7 +22,7 @@ import {
   notForBatch,
   ofLines,
 } from '../messages/run.ts';
-import { noPipefailText, printWarning, type Warning } from '../messages/warnings.ts';
+import { noPipefailText, printWarning, printWarnings, type Warning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { parseCommand, plainWords } from '../shell/command-line.ts';
 import { warningsOf } from '../shell/habits.ts';
@@ -35,6 +35,7 @@ import { noteSelfWait } from '../wait/self-wait.ts';
 import { startProgress } from '../wait/waiting-line.ts';
 import { type BatchLine, batchName, parseBatch, readBatch } from './batch-lines.ts';
 import { type DRAFT_OPTIONS, type Frame, frameOf } from './draft.ts';
+import { earlyEndWarnings } from './early-end.ts';
 import { applySlots, batchQueue, parseQueueing, type Queueing } from './queue-options.ts';
 
 interface LineDraft {
@@ -245,6 +246,8 @@ export async function runBatch(
   const home = opened.value;
   const slots = applySlots(home, queueing.value);
   if (!slots.ok) return slots;
+  if (waiting === null || waiting.deadlineMs !== null)
+    printWarnings(output, earlyEndWarnings(context.env, home, lines.value[0]?.draft.env ?? []));
   const added = await add(output, home, lines.value);
   if (!added.ok) return added;
   if (!Array.isArray(added.value)) return ok(added.value);

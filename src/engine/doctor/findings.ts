@@ -5,6 +5,8 @@
 import type { Failure } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Enclosure } from '../os/call-sandbox.ts';
+import type { CiRunner } from '../os/ci-runner.ts';
+import type { EndingService } from '../os/service-unit.ts';
 
 /** A limit of the shell's `ulimit`, in the units of that, but sizes in bytes. */
 export type LimitName = 'nofile' | 'nproc' | 'fsize' | 'cpu';
@@ -16,6 +18,8 @@ export type Finding =
   /** The machine has no boot id, so a restart cannot be recognised. */
   | { code: 'boot-unknown' }
   | { code: 'ends-with-call'; enclosure: Enclosure }
+  | { code: 'service-ends-jobs'; service: EndingService }
+  | { code: 'runner-ends-jobs'; runner: CiRunner }
   | { code: 'session-ends-jobs'; unit: string }
   | { code: 'not-lingering'; user: string }
   | { code: 'tool-missing'; tool: string; refused: string | null }

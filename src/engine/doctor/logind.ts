@@ -1,5 +1,5 @@
 /**
- * Checks what systemd-logind ends with a session. With KillUserProcesses it ends all processes in the scope
+ * Checks what systemd ends: a service with all its processes, and what systemd-logind ends with a session. With KillUserProcesses it ends all processes in the scope
  * of the session; lingering then helps only processes below the user's own systemd. That one ends with the
  * user's last session, unless the user lingers (systemd-run(1), logind.conf(5)).
  */
@@ -8,6 +8,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
+import { controlGroup, endingService, serviceIn } from '../os/service-unit.ts';
 import type { Finding } from './findings.ts';
 
 const LINGERING = '/var/lib/systemd/linger';
@@ -42,9 +43,12 @@ function endsProcesses(user: string): boolean {
   return /^(yes|y|true|t|on|1)$/i.test(setting(texts, 'KillUserProcesses'));
 }
 
-export function checkLogin(): Finding[] {
-  const text = readSystemText('/proc/self/cgroup');
-  const group = /^(?:0:|\d+:name=systemd):(\/.+)$/m.exec(text)?.[1] ?? '';
+/** What systemd ends: the service of this process with all in it, or what its user or session started. */
+export function checkSystemd(): Finding[] {
+  const group = controlGroup();
+  const service = serviceIn(group);
+  const ending = service && endingService(service);
+  if (ending) return [{ code: 'service-ends-jobs', service: ending }];
   const user = attemptQuietly(() => userInfo().username) ?? String(process.getuid!());
   if (/\/user@\d+\.service(\/|$)/.test(group))
     return existsSync(join(LINGERING, user)) ? [] : [{ code: 'not-lingering', user }];

@@ -9,6 +9,7 @@ import { systemClock } from '../../base/clock.ts';
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { findEnclosure, isProcForeign } from '../os/call-sandbox.ts';
+import { findCiRunner } from '../os/ci-runner.ts';
 import { HAS_PROC, pidsInProc, readStat } from '../os/process-identity.ts';
 import { readCommandLine } from '../os/process-table.ts';
 import { findTool, newSession, refusedTool } from '../os/programs.ts';
@@ -121,6 +122,8 @@ async function checkInit(): Promise<Finding[]> {
 export async function checkMachine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const enclosure = findEnclosure(env);
   const ends: Finding[] = enclosure ? [{ code: 'ends-with-call', enclosure }] : [];
+  const runner = findCiRunner(env);
+  if (runner) ends.push({ code: 'runner-ends-jobs', runner });
   const first = [...checkNode(), ...checkProc(), ...ends, ...checkTools()];
   return [...first, ...checkLimits(), ...checkWatches(), ...(await checkInit())];
 }

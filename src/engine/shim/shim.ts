@@ -9,6 +9,7 @@ import { systemError } from '../../base/result.ts';
 import { quote } from '../../base/text/shell-quote.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSendable, type Spec } from '../../job/spec.ts';
+import { RUNNER_MARKS } from '../os/ci-runner.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { envSplits, newSession, requireTool } from '../os/programs.ts';
 import { readStatBody, withPreface } from './preface.ts';
@@ -113,6 +114,28 @@ const isCarried = (name: string, isOwnPassed: boolean, pty: boolean): boolean =>
   OBEYED.test(name) ||
   name.startsWith('shim_');
 
+/**
+ * CI runners end the processes that have certain variables in their environment. The shim must outlive the
+ * job to record its end, so only the job gets them: the halves of a value travel as `BGJOB_ENV_H` and
+ * `BGJOB_ENV_I`, and the shell line that becomes the job joins them. Neither the name nor the value stands
+ * whole in the environment of the shim: on macOS a runner searches one long text, the output of `ps e`.
+ */
+function hideMarks(marks: [name: string, value: string][]): {
+  variables: Record<string, string>;
+  giveBack: string;
+} {
+  const variables: Record<string, string> = {};
+  const lines = marks.map(([name, value], n) => {
+    const characters = [...value];
+    const half = Math.ceil(characters.length / 2);
+    const [first, rest] = [`BGJOB_ENV_H${n}`, `BGJOB_ENV_I${n}`];
+    variables[first] = characters.slice(0, half).join('');
+    variables[rest] = characters.slice(half).join('');
+    return `export ${name[0]}""${name.slice(1)}="$${first}$${rest}"; unset ${first} ${rest}; `;
+  });
+  return { variables, giveBack: lines.join('') };
+}
+
 /** The descriptors to which the shim writes its record and the exit status, see shim.sh. */
 const [RECORD_FD, EXIT_FD] = [7, 8];
 
@@ -146,10 +169,13 @@ export function shimCall(
   const isOwnPassed = pty === null && passesOwn(sh, environment, cwd);
   const own: Record<string, string> = {};
   const carried: string[] = [];
+  const marks: [name: string, value: string][] = [];
   for (const entry of environment) {
     const equals = entry.indexOf('=', 1);
     const name = entry.slice(0, equals);
-    if (isCarried(name, isOwnPassed, pty !== null)) {
+    if (RUNNER_MARKS.includes(name)) {
+      marks.push([name, entry.slice(equals + 1)]);
+    } else if (isCarried(name, isOwnPassed, pty !== null)) {
       own[`BGJOB_ENV_${carried.length}`] = entry;
       carried.push(name);
     } else {
@@ -159,6 +185,8 @@ export function shimCall(
   const record = reopened(RECORD_FD, job.shim);
   const setsid = newSession().map(quote);
   const words = wordVariables(argv);
+  const hidden = hideMarks(marks);
+  const take = `${words.take}; ${hidden.giveBack}`;
   const leaderWords = commandWords(carried, false, ['"$@"'], ['SHELL', ...CARRIED_LINES]);
   const text = withPreface(
     shimText,
@@ -176,7 +204,7 @@ export function shimCall(
       adopt: adopt(call),
       run_job: pty
         ? `exec ${ptyCommand(setsid)}`
-        : `${words.take}; exec ${commandWords(carried, isOwnPassed, [...setsid, '"$@"'])}`,
+        : `${take}exec ${commandWords(carried, isOwnPassed, [...setsid, '"$@"'])}`,
     },
   );
   return {
@@ -185,8 +213,9 @@ export function shimCall(
     environment: {
       ...own,
       ...words.variables,
+      ...hidden.variables,
       [SHIM_TEXT]: text,
-      ...(pty && { [LEADER_TEXT]: leaderText(pty, record, `${words.take}; exec ${leaderWords}`) }),
+      ...(pty && { [LEADER_TEXT]: leaderText(pty, record, `${take}exec ${leaderWords}`) }),
     },
   };
 }

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cannotMakeGroups, ownSlice, removeSlice } from '../../rig/control-groups.ts';
 import { findings, onlyFinding, within } from '../../rig/doctor.ts';
 import { succeeds } from '../../rig/mounts.ts';
 import { cannotUnshare, inPidNamespace, withFile } from '../../rig/namespaces.ts';
@@ -200,20 +201,7 @@ rigTest('a clock that was set back: a note', async (rig) => {
   assert.match(found.message, /^job 1 was added (1h\d+m|2h)\S* from now: the clock was set back/);
 });
 
-const HIERARCHY = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup'].find((path) =>
-  fs.existsSync(join(path, 'cgroup.procs')),
-);
-const slice = `${HIERARCHY}/bgjob-test-${process.pid}`;
-function cannotMakeGroups(): string | false {
-  if (!HIERARCHY) return 'there are no control groups here';
-  try {
-    fs.mkdirSync(slice);
-    fs.rmdirSync(slice);
-    return false;
-  } catch {
-    return 'no control group can be made here';
-  }
-}
+const SLICE = ownSlice();
 
 rigTest(
   'logind ends what is in a session; the systemd of a user who does not linger',
@@ -221,7 +209,7 @@ rigTest(
     const user = spawnSync('id', ['-un'], { encoding: 'utf8' }).stdout.trim();
     /** In a control group as logind makes them, with this configuration of logind's. */
     const inUnit = (unit: string, config: string, lingering = false, added = ''): string[] => {
-      fs.mkdirSync(`${slice}/${unit}`, { recursive: true });
+      fs.mkdirSync(`${SLICE}/${unit}`, { recursive: true });
       const systemd = join(rig.dir, 'systemd');
       fs.mkdirSync(join(systemd, 'logind.conf.d'), { recursive: true });
       fs.writeFileSync(join(systemd, 'logind.conf'), config);
@@ -230,7 +218,7 @@ rigTest(
       fs.rmSync(state, { recursive: true, force: true });
       fs.mkdirSync(join(state, 'linger'), { recursive: true });
       if (lingering) fs.writeFileSync(join(state, 'linger', user), '');
-      const script = `mkdir -p /var/lib/systemd && mount --bind '${state}' /var/lib/systemd && echo $$ >'${slice}/${unit}/cgroup.procs' && exec "$@"`;
+      const script = `mkdir -p /var/lib/systemd && mount --bind '${state}' /var/lib/systemd && echo $$ >'${SLICE}/${unit}/cgroup.procs' && exec "$@"`;
       return [...withFile('/etc/systemd', systemd), 'sh', '-c', script, 'sh'];
     };
     const scope = 'session-9.scope';
@@ -267,14 +255,7 @@ rigTest(
       assert.match(left.hint!, /^loginctl enable-linger$/);
       assert.deepEqual(await findings(rig, inUnit(service, '', true)), []);
     } finally {
-      for (const path of [
-        scope,
-        'user@0.service/app.slice/run-1.scope',
-        'user@0.service/app.slice',
-        'user@0.service',
-        '',
-      ])
-        if (fs.existsSync(join(slice, path))) fs.rmdirSync(join(slice, path));
+      removeSlice();
     }
   },
   {
