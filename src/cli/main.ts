@@ -100,8 +100,8 @@ async function command(argv: string[]): Promise<number> {
   const output = new Output(process.env, parsed.value.json, verb.changes);
   const context = new Context(process.env, output);
   const result: Result<Exit> = await verb.run(context, parsed.value);
-  const home = context.home();
-  if (home.ok && home.value)
+  const home = context.leavesHome ? undefined : context.home();
+  if (home?.ok && home.value)
     await recoverAll(home.value, verb.name === 'kill').catch((thrown) => {
       // the command itself is done
       if (!isShortage(thrown)) throw thrown;

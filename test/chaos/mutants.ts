@@ -1009,6 +1009,28 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'cli/home/replaced.test.ts', name: /what is in the home is removed under a job: the new/ },
   },
+  {
+    what: 'a self-test that is interrupted leaves its jobs',
+    changes: [
+      {
+        file: 'cli/self-test/stage.ts',
+        from: "if (ids.length > 0) await this.bgjob(['kill'",
+        to: "if (ids.length > 99) await this.bgjob(['kill'",
+      },
+    ],
+    by: { test: 'cli/doctor/self-test.test.ts', name: /SIGTERM in the middle/ },
+  },
+  {
+    what: 'a self-test in which a check failed exits 0',
+    changes: [
+      {
+        file: 'cli/self-test/self-test.ts',
+        from: "results.every(({ result }) => result !== 'failed')",
+        to: 'results.length > 0',
+      },
+    ],
+    by: { test: 'cli/doctor/self-test.test.ts', name: /a check that fails says what it found/ },
+  },
   // ---- caught by a round of the crash matrix ----
   {
     what: 'a job runs as long as it has an owner on record',

@@ -23,6 +23,8 @@ function isRealName(cwd: string): boolean {
 export class Context {
   private known: Here | undefined;
   private read: Result<Config> | undefined;
+  /** The command has nothing to do with the home: not even recovery is done in it. */
+  leavesHome = false;
 
   constructor(
     readonly env: NodeJS.ProcessEnv,

@@ -29,16 +29,35 @@ export const doctor = verb({
   summary: 'find what would end jobs early or break them, and what to do',
   description: [
     'Prints a line for each finding, with what to do: a sandbox, service, CI runner or login session that',
-    'ends its processes, missing programs, limits, a home that cannot be written or is nearly full, damaged records, lost',
-    'jobs that left processes running, queues that do not move. The exit code is 1 if there is a problem;',
-    'notes do not count. It takes less than a second.',
+    'ends its processes, missing programs, limits, a home that cannot be written or is nearly full,',
+    'damaged records, lost jobs that left processes running, queues that do not move. The exit code is 1',
+    'if there is a problem; notes do not count. It takes less than a second.',
+    '',
+    '--self-test runs jobs to see that bgjob works here: exit codes, kill, a supervisor that is killed, a',
+    'terminal, a queue, a schedule and more. It uses a temporary home (in TMPDIR, else /tmp), leaves',
+    'nothing behind, and takes some seconds, two minutes at most. The report names no user, host or path:',
+    'it can be pasted into an issue. The exit code is 1 if a check failed.',
   ],
   examples: [
     ['bgjob doctor', 'are there problems here?'],
     ['bgjob doctor --json', 'one object for each finding'],
+    ['bgjob doctor --self-test', 'does everything work here?'],
+    ['bgjob doctor --self-test=pty,kill', 'only these two checks'],
   ],
-  options: {},
-  async run({ env, output }) {
+  options: {
+    'self-test': {
+      kind: 'optional-text',
+      value: 'NAMES',
+      text: 'try bgjob itself on this machine, in a temporary home, and print a report; NAMES: only these checks',
+    },
+  },
+  async run(context, { options }) {
+    const { env, output } = context;
+    if (options['self-test'] !== null) {
+      context.leavesHome = true;
+      const { selfTest } = await import('../self-test/self-test.ts');
+      return selfTest(context, options['self-test'].text);
+    }
     const path = homePath(env);
     const { findings: ofHome, home } = checkHome(path, env);
     const machine = await checkMachine(env);

@@ -28,7 +28,7 @@ const MIN_FILES = 100;
 const GIVE_UP_MS = 500;
 
 /** The file system type of a path; undefined if unknown. The kernel answers: the file system may hang. */
-function fileSystemOf(path: string): string | undefined {
+export function fileSystemOf(path: string): string | undefined {
   let found: { point: string; type: string } | undefined;
   for (const line of readSystemText('/proc/self/mountinfo').split('\n')) {
     const [before, after] = line.split(' - ');
