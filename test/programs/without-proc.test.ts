@@ -278,3 +278,15 @@ rigTest(
 worldTest('--timeout ends it, 124', async (world) => {
   assert.equal((await world.bgjob(['run', '--wait', '--timeout', '300ms', '--', 'sleep', '1000'])).code, 124);
 });
+
+worldTest('the self-test of doctor passes, and leaves nothing', async (world, rig) => {
+  const TMPDIR = `${rig.dir}/temporary`;
+  fs.mkdirSync(TMPDIR);
+  // in parts: a self-test gives up after two minutes, and ps is slow in this world
+  for (const names of ['processes', 'kill', 'adoption', 'pty']) {
+    const options = { env: { TMPDIR }, limitMs: 240_000 };
+    const { code, stdout } = await world.bgjob(['doctor', `--self-test=${names}`], options);
+    assert.equal(code, 0, stdout);
+  }
+  assert.deepEqual(fs.readdirSync(TMPDIR), []);
+});
