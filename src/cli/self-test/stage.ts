@@ -56,7 +56,7 @@ export class Stage {
     mkdirSync(this.work);
     // the project of its jobs
     mkdirSync(`${this.work}/.git`);
-    const kept = Object.entries(caller).filter(([name]) => !/^(BGJOB_|XDG_)/.test(name));
+    const kept = Object.entries(caller).filter(([name]) => !/^(BGJOB_|XDG_|NODE_)/.test(name));
     this.env = {
       ...Object.fromEntries(kept),
       HOME: this.dir,
