@@ -2,7 +2,7 @@
  * `doctor --self-test`: runs all checks in a temporary home and prints a report. It guarantees that no
  * process and no file is left, also after Ctrl-C, and that the caller's own home is not touched.
  */
-import { homedir, hostname, userInfo } from 'node:os';
+import { homedir, hostname, tmpdir, userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { version } from '../../../package.json';
 import { systemClock } from '../../base/clock.ts';
@@ -146,7 +146,7 @@ export async function selfTest({ env, output }: Context, names: string | null): 
     return fail({
       code: 'io',
       doing: 'make a directory in',
-      path: env['TMPDIR'] ?? '/tmp',
+      path: tmpdir(),
       errno: errnoOf(thrown),
     });
   } finally {
