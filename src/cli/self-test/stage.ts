@@ -13,6 +13,7 @@ import { listUnended } from '../../engine/observe/unended.ts';
 import { HAS_PROC, pidsInProc } from '../../engine/os/process-identity.ts';
 import { readCommandLine, readEnvironment } from '../../engine/os/process-table.ts';
 import { runTool } from '../../engine/os/programs.ts';
+import { rememberToolsIn } from '../../engine/os/tool-memory.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
 import { mismatchText, neverText, noAnswerText, noStartText } from '../messages/self-test.ts';
 
@@ -65,6 +66,8 @@ export class Stage {
       PATH: [dirname(process.execPath), caller['PATH'] ?? '/usr/bin:/bin'].join(delimiter),
     };
     mkdirSync(`${this.dir}/cache`, { mode: 0o700 });
+    // where this process finds a tool is not remembered in the caller's home
+    rememberToolsIn({ cache: `${this.dir}/cache` });
   }
 
   home(): Home {
