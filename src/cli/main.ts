@@ -2,7 +2,9 @@
  * The command line: from argv to a verb, and from its result to an exit code. Only this file ends the
  * process, and it catches what no other file expects.
  */
+import { join } from 'node:path';
 import { version } from '../../package.json';
+import { readText } from '../base/fs/read-record.ts';
 import { isShortage, throwShortages } from '../base/result.ts';
 import { sourceStack } from '../base/source-stack.ts';
 import { recoverAll } from '../engine/automation/recovery.ts';
@@ -122,6 +124,17 @@ function end(code: number): void {
   process.exit(code);
 }
 
+/** Why a file of our program that is loaded only when it is used was not the one that this call needs. */
+function programFailure(thrown: unknown): Failure | undefined {
+  const { code, message } = thrown as NodeJS.ErrnoException;
+  const chunk = code === 'MODULE_NOT_FOUND' ? /'(?:[^']*\/)?([\w-]+\.js)'/.exec(message)?.[1] : undefined;
+  if (chunk !== undefined) return { code: 'program-gone', path: join(__dirname, chunk) };
+  const record = readText(join(__dirname, '..', 'package.json'));
+  const to = /^ {2}"version": "(.*)"/m.exec(record)?.[1];
+  if (to === undefined || to === version) return undefined;
+  return { code: 'program-replaced', from: version, to };
+}
+
 command(process.argv.slice(2)).then(end, (thrown) => {
   const verb = VERBS.find(({ name }) => name === process.argv[2]);
   const output = new Output(process.env, verb ? asksJson(verb, process.argv.slice(3)) : false);
@@ -131,6 +144,8 @@ command(process.argv.slice(2)).then(end, (thrown) => {
   }
   if (thrown instanceof AnswerLost)
     return end(failWith(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
+  const failure = programFailure(thrown);
+  if (failure !== undefined) return end(failWith(output, failure));
   output.note(bugText(sourceStack(thrown)));
   end(failWith(output, internalError()));
 });

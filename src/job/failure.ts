@@ -127,6 +127,9 @@ export type Failure =
   /** `refused`: a program of that name in PATH that is not trusted. */
   | { code: 'tool-missing'; tool: string; refused: string | null }
   | { code: 'not-started'; id: number; errno: string }
+  /** Node or a file of bgjob is not there any more, so nothing can be started. */
+  | { code: 'program-gone'; path: string }
+  | { code: 'program-replaced'; from: string; to: string }
   | { code: 'name-taken'; name: string; id: number; state: string; ageMs: number | null; ports: number[] }
   | { code: 'port-not-free'; name: string; id: number; port: number }
   | { code: 'pattern-too-slow'; pattern: string; from: number; line: string; why: 'time' | 'memory' }

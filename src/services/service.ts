@@ -8,7 +8,7 @@ import { readText } from '../base/fs/read-record.ts';
 import { recoverQueues } from '../engine/automation/recovery.ts';
 import { openServiceFifo, type ServiceJob, startService } from '../engine/automation/service-jobs.ts';
 import { observe } from '../engine/observe/observe.ts';
-import { isProgramReplaced } from '../engine/os/own-program.ts';
+import { isProgramReplaced, missingPart } from '../engine/os/own-program.ts';
 import { claimInstance } from '../engine/os/process-lock.ts';
 import type { JobTemplate } from '../job/automation/template-records.ts';
 import type { Failure } from '../job/failure.ts';
@@ -62,6 +62,7 @@ export const RESTART = 129;
  */
 export const mustRestart = (readTemplates: () => Found<JobTemplate>[]): boolean =>
   isProgramReplaced() &&
+  missingPart() === undefined &&
   readTemplates().some((read) => read.kind === 'read' && whyUnable(read.value) !== null);
 
 export function ownJob(): JobId | null {
@@ -103,5 +104,7 @@ export function startFailureText(failure: Failure): string {
   if (failure.code === 'name-taken') return `job ${failure.id} has its name`;
   if (failure.code === 'starter-newer') return failure.why;
   if (failure.code === 'tool-missing') return `there is no ${failure.tool}`;
+  if (failure.code === 'program-gone')
+    return `${failure.path} is gone, which starts its jobs; the next bgjob command repairs this`;
   return failure.code;
 }

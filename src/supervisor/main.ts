@@ -1,19 +1,24 @@
 /**
  * The supervisor: one long-lived process per running job. The launcher starts it; with `--adopt` the watcher
- * starts it, to replace a dead one. At the end of a queued job it takes the next job of the queue. With
+ * starts it, to replace a dead one; with `--adopt-orphan` a bgjob command, where the watcher could not. At the end of a queued job it takes the next job of the queue. With
  * `--keep` it is the queue waiter, with `--hook` the hook process. It loads no package. Descriptor 3 is the
  * job's environment (for an adopter a dead socket, for a queued job nothing), 4 is the FIFO `alive` (for a
  * queue waiter its own FIFO).
  *
  *     supervisor.js HOME ID GENERATION
  *     supervisor.js HOME ID --adopt
+ *     supervisor.js HOME ID --adopt-orphan
  *     supervisor.js HOME QUEUE --keep
  *     supervisor.js HOME ID --hook
  */
+import { closeSync } from 'node:fs';
 import { sleepSync, systemClock } from '../base/clock.ts';
 import { ignoreSystemError } from '../base/result.ts';
+import { runHooksHere } from '../engine/hooks/exit-hook.ts';
+import { ORPHAN_MODE } from '../engine/launch/adopt-orphan.ts';
 import { rememberProgram } from '../engine/os/own-program.ts';
-import { HAS_PROC, identify, isSame } from '../engine/os/process-identity.ts';
+import { HAS_PROC, identify, isAlive, isSame } from '../engine/os/process-identity.ts';
+import { preloadTable } from '../engine/os/process-table.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import {
@@ -63,17 +68,23 @@ function main(): void {
   // before the supervision exists, the job is in `booting`
   recordUncaughtErrors(() => (Supervision.all.size > 0 ? Supervision.all : booting));
 
+  runHooksHere((home, spec) => runHook(home, spec).catch(ignoreSystemError));
+
   if (mode === '--keep' || mode === '--hook') {
     const home = anchoredHome(homePath!);
     if (home && mode === '--keep') void runQueueWaiter(home, subject!);
     else if (home) begin(home, Number(subject), mode);
-  } else beginWhenHere(homePath!, Number(subject), mode!, systemClock.monotonic() + AWAY_MS);
+  } else {
+    beginWhenHere(homePath!, Number(subject), mode!, systemClock.monotonic() + AWAY_MS);
+    // after the start of the job
+    void preloadTable();
+  }
 }
 
 function beginWhenHere(path: string, id: JobId, mode: string, untilMs: number): void {
   const home = homeOf(path, id);
   if (home === 'away') {
-    if (mode === '--adopt' && systemClock.monotonic() < untilMs)
+    if (mode.startsWith('--adopt') && systemClock.monotonic() < untilMs)
       setTimeout(() => beginWhenHere(path, id, mode, untilMs), AWAY_POLL_MS);
   } else if (home) begin(home, id, mode);
 }
@@ -81,8 +92,11 @@ function beginWhenHere(path: string, id: JobId, mode: string, untilMs: number): 
 function begin(home: AnchoredHome, id: JobId, mode: string): void {
   const spec = readSpec(home.job(id), id);
   if (spec.kind !== 'read') return;
-  if (mode === '--hook') void runHook(home, spec.value);
-  else supervise(home, spec.value, mode);
+  if (mode === '--hook') {
+    // the inherited environment and lock
+    for (const fd of [3, ALIVE_FD]) closeSync(fd);
+    void runHook(home, spec.value);
+  } else supervise(home, spec.value, mode);
 }
 
 const booting = new Set<{ job: JobPaths; owner: Owner }>();
@@ -92,16 +106,22 @@ function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
   if (!self) return;
   const job = home.job(spec.id);
   const before = readOwner(job);
+  const isAdopter = mode === '--adopt' || mode === ORPHAN_MODE;
   // the number of an owner counts even if its record is damaged
-  const generation = mode === '--adopt' ? highestGeneration(job) + 1 : Number(mode);
+  let generation = isAdopter ? highestGeneration(job) + 1 : Number(mode);
+  if (mode === ORPHAN_MODE) {
+    // another process may adopt it, too. The first one takes this number, and is alive for the second
+    if (before.kind !== 'read' || isAlive(before.value.identity) !== 'dead') return;
+    generation = before.value.generation + 1;
+  }
   // each attempt has one more owner
   const attempts = foundValue(readState(job))?.attempt ?? 1;
   // something kills every adopter, or every adopter crashes: slow down
-  if (mode === '--adopt' && generation - attempts > 10) sleepSync(1000);
+  if (isAdopter && generation - attempts > 10) sleepSync(1000);
   const owner: Owner = { generation, identity: self };
   booting.add({ job, owner });
   // the dead owner put the job back into its queue but did not unlock it: there is nothing to own
-  const isBack = mode === '--adopt' && isPutBack(job);
+  const isBack = isAdopter && isPutBack(job);
   const claimed = isBack ? 'mine' : becomeOwner(owner);
   if (claimed === 'taken') return;
   const supervision = new Supervision(home, spec, owner, {
@@ -110,7 +130,7 @@ function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
     start: startJob,
   });
   booting.clear();
-  if (mode === '--adopt') adopt(supervision);
+  if (isAdopter) adopt(supervision);
   else startJob(supervision);
 
   function becomeOwner(mine: Owner): 'mine' | 'taken' | 'unwritten' {

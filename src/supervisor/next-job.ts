@@ -6,7 +6,7 @@
  */
 import { closeSync } from 'node:fs';
 import { isSystemError } from '../base/result.ts';
-import { isProgramReplaced } from '../engine/os/own-program.ts';
+import { isProgramReplaced, missingPart } from '../engine/os/own-program.ts';
 import { identify } from '../engine/os/process-identity.ts';
 import { type Admitted, attend, moverFor } from '../engine/queue/admission.ts';
 import { QueueSnapshot } from '../engine/queue/queue-snapshot.ts';
@@ -42,7 +42,8 @@ export async function startNextJob(
   if (isLocked) snapshot.own.add(spec.id);
   else snapshot.own.delete(spec.id);
   try {
-    if (!mayStartNext || isProgramReplaced()) {
+    // where Node is gone no fresh process can be started, and this one goes on
+    if (!mayStartNext || (isProgramReplaced() && missingPart() === undefined)) {
       await attend(snapshot, moverFor(home, { handsOn: isOver, untilShim: true }));
       return;
     }

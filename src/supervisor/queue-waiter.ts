@@ -7,7 +7,7 @@ import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { sleep, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
-import { isProgramReplaced } from '../engine/os/own-program.ts';
+import { isProgramReplaced, missingPart } from '../engine/os/own-program.ts';
 import { HAS_PROC } from '../engine/os/process-identity.ts';
 import { claimInstance } from '../engine/os/process-lock.ts';
 import { type AdvanceResult, advance, moverFor, needsQueueWaiter } from '../engine/queue/admission.ts';
@@ -22,6 +22,8 @@ import { ALIVE_FD } from './supervision.ts';
 /** The longest sleep, milliseconds: the wall clock may be changed. */
 const POLL_MS = 10_000;
 const MOST_AWAITED = 64;
+const UPDATE_MS = 30_000;
+const UPDATE_POLL_MS = 500;
 
 export async function runQueueWaiter(home: Home, name: string): Promise<void> {
   // one listener per awaited job
@@ -33,6 +35,8 @@ export async function runQueueWaiter(home: Home, name: string): Promise<void> {
   // the process that wakes us still has the ended job locked
   const mover = moverFor(home, { handsOn: true, untilShim: true });
   for (;;) {
+    // the next bgjob command starts another waiter from its program
+    if (!(await untilComplete())) break;
     const rest = await advance(snapshot, mover);
     // the queue or the home was removed
     if (!needsQueueWaiter(snapshot, rest) || !existsSync(snapshot.queue.waiting)) break;
@@ -45,8 +49,16 @@ export async function runQueueWaiter(home: Home, name: string): Promise<void> {
   // a process that comes from now on starts another waiter. What came before is read once more
   removeQuietly(snapshot.queue.queueWaiter(thisSandboxKey()));
   removeQuietly(claim);
-  if (needsQueueWaiter(snapshot, await advance(snapshot, mover))) await startQueueWaiter(home, name);
+  if (missingPart() === undefined && needsQueueWaiter(snapshot, await advance(snapshot, mover)))
+    await startQueueWaiter(home, name);
   nudges.destroy();
+}
+
+/** Waits for an update of bgjob to be complete; false if a part of the program stays away. */
+async function untilComplete(): Promise<boolean> {
+  const deadline = systemClock.monotonic() + UPDATE_MS;
+  while (missingPart() !== undefined && systemClock.monotonic() < deadline) await sleep(UPDATE_POLL_MS);
+  return missingPart() === undefined;
 }
 
 /** A new open file of the FIFO: a process that starts another queue's job closes the inherited one. */

@@ -1,7 +1,7 @@
 /**
  * The hook process of an ended job: --notify, and at the same time the --on-exit line, in the job's directory
  * and environment, for at most a minute. Then all processes that the line started are killed. The result is
- * recorded and changes nothing else.
+ * recorded and changes nothing else. Where Node or bgjob is gone, the supervisor of the job does this itself.
  */
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
@@ -38,8 +38,6 @@ const LEFTOVERS_POLL_MS = 500;
 type End = Pick<HookEnd, 'code' | 'why'>;
 
 export async function runHook(home: Home, spec: Spec): Promise<void> {
-  // the inherited environment and lock
-  for (const fd of [3, 4]) closeSync(fd);
   const view = await untilEnded(home, spec.id);
   if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
   const notified = notifyEnd(home, spec, view);
@@ -96,6 +94,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
   const shell = bash ? [bash, '-o', 'pipefail'] : [requireTool('sh')];
   // without disk space its output is lost
   const log = attemptQuietly(() => createLog(job.hookLog)) ?? 'ignore';
+  const umask = process.umask();
   if (spec.placement) process.umask(spec.placement.umask);
   const child = spawn(shell[0]!, [...shell.slice(1), '-c', spec.onExit!], {
     cwd: spec.cwd,
@@ -103,6 +102,7 @@ function startLine(home: Home, spec: Spec, view: EndedView) {
     env: environmentOf(home, spec, view),
     stdio: ['ignore', log, log],
   });
+  process.umask(umask);
   if (typeof log === 'number') closeSync(log);
   const main = child.pid === undefined ? undefined : identify(child.pid);
   const ended = new Promise<End>((resolve) => {

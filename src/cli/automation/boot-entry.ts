@@ -1,64 +1,36 @@
 /**
  * Makes schedules, triggers and queues go on after a restart of the machine: writes an `@reboot` line into
- * the user's crontab, or where there is no crontab a unit of the user's systemd, and removes it again. Lines
- * and units that bgjob did not write stay as they are.
+ * the user's crontab, or where there is no crontab a unit of the user's systemd, and removes it again. An
+ * entry belongs to a home: it is found by its mark and that home, whatever program it calls. Lines and units
+ * that bgjob did not write stay as they are, and so do those of other homes.
  */
-import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { attempt, removeQuietly } from '../../base/fs/atomic-write.ts';
 import { makeParents } from '../../base/fs/directories.ts';
+import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
 import { replaceUserFile } from '../../base/fs/user-files.ts';
 import { ignoreSystemError } from '../../base/result.ts';
-import { quote } from '../../base/text/shell-quote.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
-import { quoteWord } from '../../job/view.ts';
+import { projectKey } from '../../job/home/job-index.ts';
 import type { Context } from '../command/context.ts';
 import {
   afterRestartText,
+  bootRenewedText,
   crontabRefuses,
   crontabText,
   crontabUnreadable,
   lineEndInPath,
   noBootTool,
   UNIT_DESCRIPTION,
+  unitChangedText,
   unitNotEnabled,
-  unitText,
 } from '../messages/automation.ts';
+import { bootCommand, cronLine, readCronLine, readUnit, unitText } from './boot-call.ts';
 
-const MARK = '# bgjob boot';
-const UNIT = 'bgjob-boot.service';
-
-/** The call of this program; with BGJOB_HOME where the home is not the default. */
-function bootCommand(context: Context): string[] {
-  const program = join(__dirname, '..', 'bin', 'bgjob');
-  const own = context.env['BGJOB_HOME'];
-  return [...(own ? ['env', `BGJOB_HOME=${homePath(context.env)}`] : []), process.execPath, program, 'boot'];
-}
-
-/**
- * A word of a crontab line, which cron hands to a shell. Vixie's cron ends the command at a `%`, unless a
- * backslash stands before it: cron removes that backslash, and no other one may stand before it. Busybox's
- * cron changes nothing. So backslash and `%` stand together outside of quotes, where a shell reads them as
- * `%`, too.
- */
-const cronWord = (word: string): string =>
-  quoteWord(word) === word ? word.replaceAll('%', '\\%') : quote(word).replaceAll('%', "'\\%'");
-
-/** The quoting of 0.8.0 and before. */
-const earlierWord = (word: string): string => quoteWord(word).replaceAll('%', '\\%');
-
-/** The crontab line, as bytes (latin1) like all here; undefined: a path has a line end. */
-function cronLine(context: Context, asWord = cronWord): string | undefined {
-  const command = bootCommand(context).map(asWord).join(' ');
-  if (command.includes('\n')) return undefined;
-  return Buffer.from(`@reboot ${command} >/dev/null 2>&1 ${MARK}`).toString('latin1');
-}
-
-const isOurs = (context: Context, line: string): boolean =>
-  [cronLine(context), cronLine(context, earlierWord)].includes(line);
+const UNIT = /^bgjob-boot(-[0-9a-z]+)?\.service$/;
 
 /** Input and output are bytes (latin1), because lines of other programs need not be UTF-8. */
 function call(
@@ -85,89 +57,118 @@ function readCrontab(crontab: string): Result<string[]> {
   return NO_CRONTAB.test(stderr) ? ok([]) : fail(crontabUnreadable(stderr));
 }
 
-const unitPath = (context: Context): string =>
-  join(
-    context.env['XDG_CONFIG_HOME'] || join(context.env['HOME'] || homedir(), '.config'),
-    'systemd/user',
-    UNIT,
-  );
+const ofHome = (context: Context, line: string) =>
+  readCronLine(line).find(({ home }) => home === homePath(context.env));
 
-function unitWord(word: string): string {
-  const escaped = word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-  return `"${escaped.replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
+const unitFolder = (context: Context): string =>
+  join(context.env['XDG_CONFIG_HOME'] || join(context.env['HOME'] || homedir(), '.config'), 'systemd/user');
+
+/** The units of this home; `missing`: see BootCall. */
+function ownUnits(context: Context): { name: string; missing: string | undefined }[] {
+  const folder = unitFolder(context);
+  return namesIn(folder)
+    .filter((name) => UNIT.test(name))
+    .flatMap((name) => {
+      const read = readUnit(readSystemText(join(folder, name)));
+      return read?.home === homePath(context.env) ? [{ name, missing: read.missing }] : [];
+    });
 }
 
-const unitOf = (context: Context): string =>
-  [
-    '[Unit]',
-    `Description=${UNIT_DESCRIPTION} ${MARK}`,
-    '[Service]',
-    'Type=oneshot',
-    // the services and jobs that it starts must live on
-    'KillMode=process',
-    'RemainAfterExit=yes',
-    `ExecStart=${bootCommand(context)
-      .map((word, n) => unitWord(n === 0 && word === 'env' ? (findTool('env') ?? '/usr/bin/env') : word))
-      .join(' ')}`,
-    '[Install]',
-    'WantedBy=default.target',
-    '',
-  ].join('\n');
+/** A name for a new unit: another home may have the short one. */
+function newUnitName(context: Context): string {
+  const short = 'bgjob-boot.service';
+  if (!namesIn(unitFolder(context)).includes(short)) return short;
+  return `bgjob-boot-${projectKey(homePath(context.env))}.service`;
+}
 
-/** Where the entry is now; undefined: there is none. */
-export function bootEntry(context: Context): 'crontab' | 'unit' | undefined {
+/** What calls `bgjob boot` for this home now: `crontab` or a unit; undefined: nothing does. */
+export interface BootEntry {
+  in: string;
+  /** The part of the program that it calls and that is gone. */
+  missing: string | undefined;
+}
+
+export function bootEntry(context: Context): BootEntry | undefined {
   const crontab = findTool('crontab');
   const lines = crontab ? readCrontab(crontab) : ok([]);
-  if (lines.ok && lines.value.some((line) => isOurs(context, line))) return 'crontab';
-  return existsSync(unitPath(context)) ? 'unit' : undefined;
+  const [call] = lines.ok ? lines.value.flatMap((line) => ofHome(context, line) ?? []) : [];
+  if (call) return { in: 'crontab', missing: call.missing };
+  const [unit] = ownUnits(context);
+  return unit && { in: unit.name, missing: unit.missing };
 }
 
+/** Writes or renews the entry of this home, or removes all that it has. */
 export function changeBoot(context: Context, wanted: boolean): Result<void> {
   const crontab = findTool('crontab');
-  const changed = crontab ? changeCrontab(context, crontab, wanted) : changeUnit(context, wanted);
-  if (!changed.ok) return changed;
-  context.output.note(changed.value);
+  const lines = crontab ? readCrontab(crontab) : ok([]);
+  if (!lines.ok) return lines;
+  const hasLine = lines.value.some((line) => ofHome(context, line));
+  const hasUnit = ownUnits(context).length > 0;
+  const isUnit = crontab === undefined || (wanted && hasUnit && !hasLine);
+  const changes: (() => Result<string>)[] = [];
+  if (isUnit ? wanted || hasUnit || !crontab : !wanted && hasUnit)
+    changes.push(() => changeUnit(context, wanted));
+  if (!isUnit && (wanted || hasLine || !hasUnit))
+    changes.push(() => changeCrontab(context, crontab, lines.value, wanted));
+  for (const change of changes) {
+    const changed = change();
+    if (!changed.ok) return changed;
+    context.output.note(changed.value);
+  }
   return ok(undefined);
 }
 
-function changeCrontab(context: Context, crontab: string, wanted: boolean): Result<string> {
-  const read = readCrontab(crontab);
-  if (!read.ok) return read;
+function changeCrontab(context: Context, crontab: string, lines: string[], wanted: boolean): Result<string> {
   const line = cronLine(context);
   if (line === undefined && wanted)
     return fail(lineEndInPath(bootCommand(context).find((word) => word.includes('\n'))!));
-  // the line of another home has another BGJOB_HOME
-  const others = read.value.filter((one) => !isOurs(context, one));
+  const own = lines.filter((one) => ofHome(context, one));
+  const others = lines.filter((one) => !own.includes(one));
   const text = Buffer.from(line ?? '', 'latin1').toString();
-  if (others.length < read.value.length === wanted) return ok(crontabText(wanted, false, text));
-  const { status, stderr } = call(crontab, ['-'], [...others, ...(wanted ? [line!] : []), ''].join('\n'));
-  return status === 0 ? ok(crontabText(wanted, true, text)) : fail(crontabRefuses(stderr));
+  if (wanted ? own.length === 1 && own[0] === line : own.length === 0)
+    return ok(crontabText(wanted ? 'there' : 'none', text));
+  // a line that is renewed keeps its place
+  const at = own.length === 0 ? others.length : lines.indexOf(own[0]!);
+  const next = wanted ? others.toSpliced(at, 0, line!) : others;
+  const { status, stderr } = call(crontab, ['-'], [...next, ''].join('\n'));
+  if (status !== 0) return fail(crontabRefuses(stderr));
+  return ok(crontabText(wanted ? (own.length > 0 ? 'renewed' : 'added') : 'removed', text));
 }
 
 function changeUnit(context: Context, wanted: boolean): Result<string> {
   const systemctl = findTool('systemctl');
-  const path = unitPath(context);
+  const own = ownUnits(context).map(({ name }) => name);
   if (!systemctl) return fail(noBootTool());
+  const pathOf = (name: string) => join(unitFolder(context), name);
   if (!wanted) {
-    call(systemctl, ['--user', 'disable', UNIT]);
-    removeQuietly(path);
-    return ok(unitText(false, path));
+    for (const name of own) {
+      call(systemctl, ['--user', 'disable', name]);
+      removeQuietly(pathOf(name));
+    }
+    return ok(own.length === 0 ? unitChangedText('none', '') : unitChangedText('removed', pathOf(own[0]!)));
   }
+  const name = own[0] ?? newUnitName(context);
+  const path = pathOf(name);
   const written = attempt('write', path, () => {
     makeParents(dirname(path));
-    replaceUserFile(path, Buffer.from(unitOf(context)));
+    replaceUserFile(path, Buffer.from(unitText(context, UNIT_DESCRIPTION)));
   });
   if (!written.ok) return written;
-  const { status, stderr } = call(systemctl, ['--user', 'enable', UNIT]);
-  return status === 0 ? ok(unitText(true, path)) : fail(unitNotEnabled(path, UNIT, stderr));
+  const { status, stderr } = call(systemctl, ['--user', 'enable', name]);
+  return status === 0 ? ok(unitChangedText('enabled', path)) : fail(unitNotEnabled(path, name, stderr));
 }
 
+/** What happens after a restart of the machine. An entry whose program is gone is renewed. */
 export function bootNote(context: Context): string {
-  let entry: ReturnType<typeof bootEntry>;
+  let entry: BootEntry | undefined;
   try {
     entry = bootEntry(context);
+    if (entry?.missing !== undefined) {
+      const changed = changeBoot(context, true);
+      if (changed.ok) context.output.note(bootRenewedText(entry.missing));
+    }
   } catch (thrown) {
     ignoreSystemError(thrown);
   }
-  return afterRestartText(entry === 'unit' ? UNIT : entry);
+  return afterRestartText(entry?.in);
 }

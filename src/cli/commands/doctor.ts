@@ -1,4 +1,5 @@
 /** `bgjob doctor`: finds what would end jobs early or break them, and says what to do. */
+import { attemptQuietly } from '../../base/result.ts';
 import type { Finding } from '../../engine/doctor/findings.ts';
 import { checkHome } from '../../engine/doctor/home-checks.ts';
 import { checkJobs, type Inventory } from '../../engine/doctor/job-checks.ts';
@@ -7,7 +8,9 @@ import { checkMachine } from '../../engine/doctor/machine.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { EXIT, ok } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
+import { bootEntry } from '../automation/boot-entry.ts';
 import { SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
 import { findingLine, findingText, isNote, wellLine } from '../messages/findings.ts';
 
 const NO_JOBS: Inventory = { findings: [], looked: 0, jobs: 0 };
@@ -21,6 +24,12 @@ function findingObject(finding: Finding): object {
   return { v: 1, code: finding.code, level, message, hint: hint ?? null, job, queue };
 }
 
+/** What calls `bgjob boot` for this home. */
+function checkBoot(context: Context): Finding[] {
+  const entry = attemptQuietly(() => bootEntry(context));
+  return entry?.missing === undefined ? [] : [{ code: 'boot-broken', entry: entry.in, path: entry.missing }];
+}
+
 export const doctor = verb({
   name: 'doctor',
   operands: '',
@@ -30,8 +39,9 @@ export const doctor = verb({
   description: [
     'Prints a line for each finding, with what to do: a sandbox, service, CI runner or login session that',
     'ends its processes, missing programs, limits, a home that cannot be written or is nearly full,',
-    'damaged records, lost jobs that left processes running, queues that do not move. The exit code is 1',
-    'if there is a problem; notes do not count. It takes less than a second.',
+    'damaged records, lost jobs that left processes running, queues that do not move, a scheduler, listener',
+    'or @reboot line whose Node or bgjob is gone. The exit code is 1 if there is a problem; notes do not',
+    'count. It takes less than a second.',
     '',
     '--self-test runs jobs to see that bgjob works here: exit codes, kill, a supervisor that is killed, a',
     'terminal, a queue, a schedule and more. It uses a temporary home (in TMPDIR, else /tmp), leaves',
@@ -62,7 +72,8 @@ export const doctor = verb({
     const { findings: ofHome, home } = checkHome(path, env);
     const machine = await checkMachine(env);
     const inventory = home ? await checkJobs(home) : NO_JOBS;
-    const findings = [...machine, ...checkSystemd(), ...ofHome, ...inventory.findings];
+    const boot = home ? checkBoot(context) : [];
+    const findings = [...machine, ...checkSystemd(), ...ofHome, ...inventory.findings, ...boot];
     for (const finding of findings)
       if (output.json) output.object(findingObject(finding));
       else output.line(findingLine(finding));

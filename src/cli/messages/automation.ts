@@ -17,7 +17,7 @@ type Kind = 'schedule' | 'trigger';
 export type ShownEvent = Omit<TemplateEvent, 'did'> & { did: TemplateEvent['did'] | 'refused' | 'ignored' };
 
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
-const SERVICE = { schedules: 'the scheduler', triggers: 'the listener' } as const;
+export const SERVICE = { schedules: 'the scheduler', triggers: 'the listener' } as const;
 
 const EXAMPLE = {
   cron: "bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh",
@@ -320,16 +320,24 @@ export const unitNotEnabled = (path: string, unit: string, stderr: string) =>
     `systemctl --user enable ${unit}`,
   );
 
-export const crontabText = (wanted: boolean, changed: boolean, line: string) => {
-  if (changed) return wanted ? `(crontab: ${safe(line)})` : '(crontab: the @reboot line is removed)';
-  return wanted
-    ? '(crontab: the @reboot line is there already)'
-    : '(crontab: there is no @reboot line of bgjob)';
-};
-export const unitText = (wanted: boolean, path: string) =>
-  wanted
-    ? `(${safe(path)} is enabled; without a login it runs only after: loginctl enable-linger)`
-    : `(${safe(path)} is removed)`;
+/** `line`: the line for this home. */
+export const crontabText = (what: 'added' | 'renewed' | 'there' | 'removed' | 'none', line: string) =>
+  ({
+    added: `(crontab: ${safe(line)})`,
+    renewed: `(crontab: the @reboot line is renewed: ${safe(line)})`,
+    there: '(crontab: the @reboot line is there already)',
+    removed: '(crontab: the @reboot line is removed)',
+    none: '(crontab: there is no @reboot line of bgjob for this home)',
+  })[what];
+export const unitChangedText = (what: 'enabled' | 'removed' | 'none', path: string) =>
+  ({
+    enabled: `(${safe(path)} is enabled; without a login it runs only after: loginctl enable-linger)`,
+    removed: `(${safe(path)} is removed)`,
+    none: '(there is no unit of bgjob for this home)',
+  })[what];
+/** `missing`: the part of the program that the entry called. */
+export const bootRenewedText = (missing: string) =>
+  `(the entry for a restart of the machine called ${safe(missing)}, which is gone)`;
 
 /** What happens after a restart of the machine. `entry`: what calls `bgjob boot`; undefined: nothing does. */
 export const afterRestartText = (entry: string | undefined) =>

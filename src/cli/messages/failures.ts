@@ -23,6 +23,7 @@ export interface Message {
 type Of<C extends Failure['code']> = Extract<Failure, { code: C }>;
 
 const UPDATE = 'npm install -g bgjob@latest';
+const AGAIN = `try again; if it stays so: ${UPDATE}`;
 
 /** For a full disk: gc works on it. */
 export const FULL =
@@ -142,6 +143,14 @@ const MESSAGES: FailureTexts<Failure['code']> = {
   ],
   'tool-missing': toolMessage,
   'not-started': ({ errno }) => [`cannot start a supervisor: ${errnoText(errno)}`],
+  'program-gone': ({ path }) => [
+    `${safe(path)} is gone: Node or bgjob is being updated, or was removed`,
+    AGAIN,
+  ],
+  'program-replaced': ({ from, to }) => [
+    `bgjob ${safe(from)} was replaced by ${safe(to)} during this call`,
+    'bgjob ls shows what was done; then the same again',
+  ],
   'name-taken': ({ name, id, state, ageMs, ports }) => {
     const facts = [
       ...(ageMs === null ? [] : [renderDuration(ageMs)]),
@@ -279,7 +288,7 @@ function pauseMessage({ id, verb, trouble }: Of<'not-held'>): MessageAndHint {
       `bgjob show ${id}; if it was started in another container or sandbox, ${verb} it there`,
     ],
     'no-owner': [
-      `${job}: its supervisor was killed, and no other one replaced it`,
+      `${job}: its supervisor is gone, and no other one replaced it`,
       `bgjob kill ${id} still stops it`,
     ],
     'not-stopped': ({ pids }) => [

@@ -3,6 +3,7 @@ import { renderDuration, renderSize } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Finding, LimitName } from '../../engine/doctor/findings.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
+import { SERVICE } from './automation.ts';
 import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
 import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
 import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } from './warnings.ts';
@@ -10,6 +11,7 @@ import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } f
 /** Findings that are no danger for jobs: the exit code stays 0. */
 export const isNote = (finding: Finding): boolean =>
   ['few-watches', 'zombies-stay', 'clock-behind', 'runner-ends-jobs'].includes(finding.code) ||
+  (finding.code === 'service-broken' && finding.replaced) ||
   (finding.code === 'tool-missing' && (finding.tool === 'bash' || (finding.tool === 'ps' && HAS_PROC)));
 
 const LIMITS: Record<LimitName, (value: number, left: number) => MessageAndHint> = {
@@ -134,6 +136,17 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
   'queue-left': ({ queue, count }) => [
     `${waitIn(queue, count)}, slots are free, but no process can start them`,
     `solve the other problems, then bgjob queue; or bgjob ls --queue ${queue}`,
+  ],
+  'program-gone': ({ path }) => messageAndHint({ code: 'program-gone', path }),
+  'service-broken': ({ serves, id, path, replaced }) => [
+    `${SERVICE[serves]} (job ${id}) ran with ${safe(path)}, which is gone: ` +
+      (replaced ? 'it is replaced' : 'it can start no job'),
+    replaced ? undefined : `bgjob kill ${id}; then bgjob ${serves === 'schedules' ? 'cron' : 'trigger'} ls`,
+  ],
+  'boot-broken': ({ entry, path }) => [
+    `after a restart of the machine ${entry} calls ${safe(path)}, which is gone: ` +
+      'schedules, triggers and queues do not go on then',
+    'bgjob cron add --boot',
   ],
 };
 

@@ -1,6 +1,7 @@
 /**
- * Crash recovery, run at the end of every command: advances queues whose processes were all killed, and
- * restarts the scheduler and the listeners.
+ * Crash recovery, run at the end of every command: advances queues whose processes were all killed, adopts
+ * running jobs without a supervisor, restarts the scheduler and the listeners, and replaces those whose
+ * program is gone.
  */
 import { existsSync, opendirSync } from 'node:fs';
 import { ignoreSystemError } from '../../base/result.ts';
@@ -12,13 +13,24 @@ import { listAdmissions } from '../../job/queue/admissions.ts';
 import { foldersOf, isPaused, listQueues, readSlots } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
+import { adoptOrphans } from '../launch/adopt-orphan.ts';
 import { isLocked } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
 import { isInThisNamespace, thisSandboxKey } from '../queue/confinement.ts';
 import { olderOwner } from '../queue/queue-snapshot.ts';
 import { hasQueueWaiter } from '../queue/queue-waiter.ts';
 import { listenersOf } from './listener-status.ts';
-import { ensureServed, isServed, jobOf, type ServiceJob, schedulerOf, startService } from './service-jobs.ts';
+import {
+  type BrokenService,
+  brokenService,
+  ensureServed,
+  isServed,
+  jobOf,
+  type ServiceJob,
+  schedulerOf,
+  startService,
+  stopBroken,
+} from './service-jobs.ts';
 
 function isEmpty(folder: string): boolean {
   // not readdir: there may be 10,000 entries
@@ -77,16 +89,30 @@ export const recoverQueues = (home: Home): Promise<void> =>
 /** The same, and restarts the services that are gone, but not right after a `kill` ended one (`kills`). */
 export async function recoverAll(home: Home, kills = false): Promise<void> {
   await recoverQueues(home);
+  await quietly(async () => adoptOrphans(home));
   if (!kills) await quietly(() => startMissing(home));
 }
 
-async function startMissing(home: Home): Promise<void> {
-  for (const { service } of existsSync(home.triggers) ? listenersOf(home) : [])
-    if (!isServed(service)) await startService(home, service);
-  if (!existsSync(home.schedules)) return;
-  const scheduler = schedulerOf(home);
-  if (!isServed(scheduler) && schedulesHere(home).length > 0) await startService(home, scheduler);
+/** The services that the schedules and triggers of these namespaces need. */
+function neededServices(home: Home): ServiceJob[] {
+  const listeners = existsSync(home.triggers) ? listenersOf(home).map(({ service }) => service) : [];
+  const needsScheduler = existsSync(home.schedules) && schedulesHere(home).length > 0;
+  return [...listeners, ...(needsScheduler ? [schedulerOf(home)] : [])];
 }
+
+async function startMissing(home: Home): Promise<void> {
+  for (const service of neededServices(home)) {
+    await stopBroken(home, service);
+    if (!isServed(service)) await startService(home, service);
+  }
+}
+
+/** The needed services whose program is gone. */
+export const brokenServices = (home: Home): (BrokenService & Pick<ServiceJob, 'serves'>)[] =>
+  neededServices(home).flatMap((service) => {
+    const broken = brokenService(home, service);
+    return broken ? { serves: service.serves, ...broken } : [];
+  });
 
 async function quietly(act: () => Promise<void>): Promise<void> {
   try {

@@ -2,10 +2,11 @@
  * The service jobs: one scheduler for all schedules, one listener for all triggers of a port. They are
  * ordinary jobs of the home's own project. Each starts with the first schedule or trigger and ends with the
  * last. Each holds a FIFO open, and a byte wakes it; a process that finds the FIFO not held starts the job
- * again. The name of the job makes sure that there is only one.
+ * again, and one that finds its program gone replaces it. The name of the job makes sure that there is only
+ * one.
  */
 import { constants, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
 import { hasReader, wakeReader } from '../../base/fs/fifo.ts';
@@ -15,14 +16,16 @@ import type { Address } from '../../job/automation/trigger.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type JobView, stateWord } from '../../job/view.ts';
+import { type JobView, type LiveView, stateWord } from '../../job/view.ts';
 import { makeFifoAt } from '../launch/alive-fifo.ts';
 import { ownEnvironment } from '../launch/environment.ts';
 import { launch } from '../launch/launch.ts';
 import { nameOwner } from '../observe/name-owner.ts';
+import { missingPart } from '../os/own-program.ts';
 import { findTool } from '../os/programs.ts';
 import { thisNamespaceKey } from '../queue/confinement.ts';
 import { RESTART_LOOP } from '../queue/queue-waiter.ts';
+import { stopJob } from '../stop/stop-job.ts';
 
 export interface ServiceJob {
   serves: 'schedules' | 'triggers';
@@ -104,6 +107,31 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
 /** Whether the service runs; it is not woken. */
 export const isServed = ({ fifo }: ServiceJob): boolean => hasReader(fifo);
 
+/** A running service that can start no job, because a part of its program is gone. */
+export interface BrokenService {
+  job: LiveView;
+  missing: string;
+}
+
+export function brokenService(home: Home, service: ServiceJob): BrokenService | undefined {
+  const job = jobOf(home, service);
+  if (job?.kind !== 'live') return undefined;
+  const { argv } = job.spec;
+  const [node, file] = argv.slice(Math.max(0, argv.indexOf(`--${service.serves}`) - 2));
+  const missing = file && missingPart(node, dirname(file));
+  return missing ? { job, missing } : undefined;
+}
+
+/** Stops a service whose program is gone, so that the caller's program can serve. */
+export async function stopBroken(home: Home, service: ServiceJob): Promise<void> {
+  const broken = brokenService(home, service);
+  // the caller's program may be gone, too
+  if (!broken || missingPart() !== undefined) return;
+  const by = `bgjob: ${broken.missing} is gone`;
+  const at = systemClock.now();
+  await stopJob(home, broken.job, { by, cause: 'kill', signal: 'SIGTERM', graceMs: 5000, at });
+}
+
 /** Wakes the running services of all namespaces; starts none. */
 export function wakeServices(folder: string): void {
   for (const name of namesIn(folder)) if (name.startsWith('~')) wakeReader(`${folder}/${name}`);
@@ -115,6 +143,7 @@ export async function ensureServed(home: Home, service: ServiceJob): Promise<Res
   const failed = (id: number | null, why: string) => fail({ code: 'not-served', kind: serves, id, why });
   try {
     makeDirectory(`${home.path}/${serves}`);
+    await stopBroken(home, service);
     for (let deadline = systemClock.monotonic() + ANSWER_MS, id: JobId | undefined; ; ) {
       if (wakeReader(fifo)) return ok(undefined);
       const begun = await startService(home, service);

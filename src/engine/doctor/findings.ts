@@ -13,6 +13,8 @@ export type LimitName = 'nofile' | 'nproc' | 'fsize' | 'cpu';
 
 export type Finding =
   | { code: 'node-too-old'; version: string; least: number }
+  /** Node or a file of this bgjob is gone. */
+  | { code: 'program-gone'; path: string }
   | { code: 'proc-missing' }
   | { code: 'proc-foreign' }
   /** The machine has no boot id, so a restart cannot be recognised. */
@@ -41,4 +43,8 @@ export type Finding =
   | { code: 'job-adrift'; id: JobId; name: string | null; left: number }
   /** Jobs that only another sandbox may start, and it has no process. */
   | { code: 'queue-stranded'; queue: string; ids: JobId[]; count: number }
-  | { code: 'queue-left'; queue: string; count: number };
+  | { code: 'queue-left'; queue: string; count: number }
+  /** The program of the running scheduler or listener is gone; `replaced`: this command has started another. */
+  | { code: 'service-broken'; serves: 'schedules' | 'triggers'; id: JobId; path: string; replaced: boolean }
+  /** The program that is called after a restart of the machine is gone. */
+  | { code: 'boot-broken'; entry: string; path: string };

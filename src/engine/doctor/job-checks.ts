@@ -9,7 +9,7 @@ import { parseId } from '../../job/home/ids.ts';
 import { readLastCrash } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
-import { isQueueOrphaned, recoverAll } from '../automation/recovery.ts';
+import { brokenServices, isQueueOrphaned, recoverAll } from '../automation/recovery.ts';
 import { readStoredEnvironment } from '../launch/stored-environment.ts';
 import { countLeftovers, markedProcesses } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
@@ -67,7 +67,9 @@ function checkQueue(home: Home, queue: QueueStatus): Finding[] {
 
 /** Checks the jobs and queues of a home, after the recovery that every command does. */
 export async function checkJobs(home: Home): Promise<Inventory> {
+  const broken = brokenServices(home);
   await recoverAll(home);
+  const still = new Set(brokenServices(home).map(({ job }) => job.id));
   const until = systemClock.monotonic() + READ_MS;
   const ids = namesIn(home.jobs).flatMap((name) => parseId(name) ?? []);
   ids.sort((a, b) => b - a);
@@ -90,6 +92,14 @@ export async function checkJobs(home: Home): Promise<Inventory> {
   const findings = bounded(found);
   const aheadMs = (latest?.createdAt ?? 0) - systemClock.now();
   if (latest && aheadMs > SLACK_MS) findings.push({ code: 'clock-behind', id: latest.id, aheadMs });
+  for (const { serves, job, missing } of broken)
+    findings.push({
+      code: 'service-broken',
+      serves,
+      id: job.id,
+      path: missing,
+      replaced: !still.has(job.id),
+    });
   findings.push(...new QueueOverview(home).queues.flatMap((queue) => checkQueue(home, queue)));
   return { findings, looked, jobs: ids.length };
 }

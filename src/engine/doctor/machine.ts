@@ -10,6 +10,7 @@ import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { findEnclosure, isProcForeign } from '../os/call-sandbox.ts';
 import { findCiRunner } from '../os/ci-runner.ts';
+import { missingPart } from '../os/own-program.ts';
 import { HAS_PROC, pidsInProc, readStat } from '../os/process-identity.ts';
 import { readCommandLine } from '../os/process-table.ts';
 import { findTool, newSession, refusedTool } from '../os/programs.ts';
@@ -24,7 +25,9 @@ const TOOLS = ['sh', 'env', 'mkfifo', 'setsid', 'script', 'stty', 'ps', 'bash'];
 
 function checkNode(): Finding[] {
   const version = process.versions.node;
-  return Number.parseInt(version, 10) < MIN_NODE ? [{ code: 'node-too-old', version, least: MIN_NODE }] : [];
+  if (Number.parseInt(version, 10) < MIN_NODE) return [{ code: 'node-too-old', version, least: MIN_NODE }];
+  const path = missingPart();
+  return path === undefined ? [] : [{ code: 'program-gone', path }];
 }
 
 function checkProc(): Finding[] {

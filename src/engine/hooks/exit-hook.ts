@@ -14,18 +14,30 @@ import { foundValue, readChecked, readState } from '../../job/home/records.ts';
 import { hasHook, isNotified, type Spec } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
-import { SUPERVISOR, spawnDetached } from '../launch/spawn-supervisor.ts';
+import { spawnDetached } from '../launch/spawn-supervisor.ts';
 import { storeEnvironment } from '../launch/stored-environment.ts';
+import { missingPart, SUPERVISOR } from '../os/own-program.ts';
 import { linkToSelf, readProcessLink } from '../os/process-lock.ts';
 
 export const HOOK_LIMIT_MS = 60_000;
 /** For this long after an end it may be about to start, milliseconds. */
 const DUE_MS = 60_000;
 
+let runHere: ((home: Home, spec: Spec) => Promise<void>) | undefined;
+
+/** For a supervisor, which has the code of a hook process: it does its work if none can be started. */
+export function runHooksHere(run: (home: Home, spec: Spec) => Promise<void>): void {
+  runHere = run;
+}
+
 /** Starts the hook process, if the job needs one and it was not started before; returns at once. */
 export function startHook(home: Home, spec: Spec): void {
   if (!hasHook(spec) || readHookClaim(home.job(spec.id))) return;
   if (spec.onExit === null && !isNoticeDue(home, spec)) return;
+  if (runHere && missingPart() !== undefined) {
+    void runHere(home, spec);
+    return;
+  }
   // on a full disk it gets our environment
   if (spec.onExit !== null) attemptQuietly(() => storeEnvironment(home, spec));
   // 3 and 4 may be descriptors of ours, which 'ignore' does not close: the job would seem to be locked

@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { syncDir } from '../../base/fs/atomic-write.ts';
 import { makeDirectory } from '../../base/fs/directories.ts';
 import { createLog } from '../../base/fs/open-file.ts';
@@ -23,11 +23,10 @@ import {
   reserveEnd,
 } from '../../job/home/records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
+import { missingPart, SUPERVISOR } from '../os/own-program.ts';
 import { identify, isLocked } from '../os/process-identity.ts';
 import { prepareShim } from '../shim/shim-record.ts';
 import { ownEnvironment } from './environment.ts';
-
-export const SUPERVISOR = join(__dirname, 'supervisor.js');
 
 /**
  * Closes the descriptors above 2 that the caller left open (`exec 200>lock; flock 200; bgjob run …`): libuv
@@ -98,6 +97,9 @@ export async function startSupervisor(
   generation: number,
   fds: { environmentFd: number | 'ignore'; aliveFd: number },
 ): Promise<Result<{ child: ChildProcess; pid: number }>> {
+  // Node would end with an error that no process reads, and the job would be lost
+  const missing = missingPart();
+  if (missing !== undefined) return fail({ code: 'program-gone', path: missing });
   const args = [SUPERVISOR, home.path, String(id), String(generation)];
   const child = spawnDetached(id, process.execPath, args, [fds.environmentFd, fds.aliveFd]);
   if (child.pid !== undefined) return ok({ child, pid: child.pid });

@@ -206,9 +206,7 @@ function whyLost(job: JobPaths, host: { bootId: string; pidNamespace?: string },
   const crash = started ? undefined : readLastCrash(job);
   if (crash) return `its supervisor failed before it started the job: ${crash.why}`;
   const isElsewhere = host.pidNamespace !== undefined && host.pidNamespace !== here.pidNamespace;
-  const what = started
-    ? 'supervisor and shim were killed'
-    : 'its supervisor was killed before it started the job';
+  const what = started ? 'supervisor and shim were killed' : 'its supervisor ended before it started the job';
   return isElsewhere ? `${what}, in a sandbox or container` : what;
 }
 

@@ -51,6 +51,11 @@ const lastPid = (): number => Number(/\d+\s*$/.exec(readSystemText('/proc/loadav
 const isLeader = (pid: number): boolean =>
   readSystemText(`/proc/${pid}/status`).includes(`\nTgid:\t${pid}\n`);
 
+/** For a long-lived process: an update or a removal of bgjob may take the file of the package away. */
+export async function preloadTable(): Promise<void> {
+  if (!HAS_PROC) await import('ps-list');
+}
+
 /** The table where there is no /proc: one ps for all processes. */
 async function readTableFromPs(visit: (stat: ProcessStat) => void): Promise<ProcessStat[]> {
   const { default: psList } = await import('ps-list');

@@ -12,7 +12,8 @@ import { stampQueue } from '../../job/queue/queue-files.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
 import type { JobView } from '../../job/view.ts';
 import { makeFifoAt } from '../launch/alive-fifo.ts';
-import { SUPERVISOR, spawnDetached } from '../launch/spawn-supervisor.ts';
+import { spawnDetached } from '../launch/spawn-supervisor.ts';
+import { SUPERVISOR } from '../os/own-program.ts';
 import { requireTool } from '../os/programs.ts';
 import { thisSandboxKey } from './confinement.ts';
 

@@ -9,6 +9,7 @@ import { writePauseRequest } from '../../job/home/pause-requests.ts';
 import { signalOfCode } from '../../job/signals.ts';
 import type { StatusOf } from '../../job/state.ts';
 import { type EndedView, type JobView, type LiveView, pauseOf } from '../../job/view.ts';
+import { adoptOrphan } from '../launch/adopt-orphan.ts';
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
@@ -20,6 +21,8 @@ import { nudge, watchOwner } from './stop-request.ts';
 const ANSWER_MS = 10_000;
 /** How long the processes may take after that, or after another owner began anew, milliseconds. */
 const STOP_MS = 10_000;
+/** An adopter that this process has started may take so long to become the owner, milliseconds. */
+const ADOPTED_MS = 8000;
 const POLL_MS = 5;
 /** How often the owner is nudged again: another may have taken its place, milliseconds. */
 const NUDGE_MS = 500;
@@ -83,7 +86,7 @@ function troubleOf(view: JobView): PauseTrouble | undefined {
   return phase === 'queued' || phase === 'stopping' ? { kind: phase } : undefined;
 }
 
-/** The job after its owner has answered. `no-answer`: the time is over. `no-owner`: the owner was killed. */
+/** The job after its owner has answered. `no-answer`: the time is over. `no-owner`: the owner is dead. */
 async function answerOf(
   home: Home,
   before: LiveView,
@@ -91,7 +94,8 @@ async function answerOf(
 ): Promise<JobView | 'no-answer' | 'no-owner'> {
   const { id } = before;
   let nudged = Number.NEGATIVE_INFINITY;
-  const isUnowned = watchOwner(home.job(id));
+  let isUnowned = watchOwner(home.job(id));
+  let isAdopted = false;
   for (let deadline = systemClock.monotonic() + ANSWER_MS; ; ) {
     const now = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
     if (troubleOf(now)) return now;
@@ -100,7 +104,11 @@ async function answerOf(
     if ((holding?.request ?? 0) >= number) return now;
     const at = systemClock.monotonic();
     if (at > deadline) return 'no-answer';
-    if (isUnowned()) return 'no-owner';
+    if (isUnowned()) {
+      if (isAdopted || !adoptOrphan(home, id)) return 'no-owner';
+      isAdopted = true;
+      isUnowned = watchOwner(home.job(id), ADOPTED_MS);
+    }
     if (at - nudged > NUDGE_MS) {
       nudge(home.job(id), id);
       nudged = at;

@@ -68,15 +68,15 @@ function isOwned(job: JobPaths): boolean {
 }
 
 /**
- * Returns a function that polls the owner. It returns true once the job had no owner for so long that its
- * watcher cannot be about to start one.
+ * Returns a function that polls the owner. It returns true once the job had no owner for so long that no
+ * process can be about to start one; the default is for its watcher.
  */
-export function watchOwner(job: JobPaths): () => boolean {
+export function watchOwner(job: JobPaths, limitMs = ADOPTER_MS): () => boolean {
   let since: number | undefined;
   return () => {
     const now = systemClock.monotonic();
     since = isOwned(job) ? undefined : (since ?? now);
-    return since !== undefined && now - since >= ADOPTER_MS;
+    return since !== undefined && now - since >= limitMs;
   };
 }
 

@@ -166,6 +166,9 @@ export function readLastCrash(job: JobPaths): Crash | undefined {
   return readValid(job.crash(last), crashSchema) ?? { v: 1, at: 0, why: 'the reason cannot be read' };
 }
 
+/** Whether this owner recorded an unexpected error. */
+export const hasCrashed = (job: JobPaths, generation: number): boolean => existsSync(job.crash(generation));
+
 /**
  * How many owners in a row, up to the last one, left no state or recorded a crash. For a job without a living
  * owner.

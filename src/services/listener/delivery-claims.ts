@@ -40,4 +40,4 @@ export function pruneDeliveryClaims(home: Home, name: string): void {
     if (now - madeAt(paths.claim(key, generation)) > REMEMBERED_MS) forgetClaim(paths, key, generation);
 }
 
-const KILLED = 'the listener was killed while it started it; it may be delivered again';
+const KILLED = 'the listener ended while it started it; it may be delivered again';

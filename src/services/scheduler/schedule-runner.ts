@@ -3,6 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { describeThrown, errnoOf } from '../../base/result.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
 import { claimStateOf } from '../../engine/observe/name-owner.ts';
+import { missingPart } from '../../engine/os/own-program.ts';
 import { isAlive } from '../../engine/os/process-identity.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { dueBetween, LATE_MS } from '../../job/automation/due.ts';
@@ -31,6 +32,9 @@ import { logLine } from '../service-log.ts';
 const MOST_WAITING = 100;
 /** So many claims stay, as a protection against a clock that is set back. */
 const MOST_CLAIMS = 2000;
+/** For so long a due time waits for an update of bgjob to be complete, less than LATE_MS, milliseconds. */
+const UPDATE_MS = 30_000;
+const RETRY_MS = 500;
 
 type Reason = Pick<TemplateEvent, 'did' | 'why' | 'job' | 'by'>;
 
@@ -40,6 +44,7 @@ export class ScheduleRunner {
   private handled = 0;
   private isFirstPoll = true;
   private complaint: string | undefined;
+  private goneSince: number | undefined;
 
   constructor(
     private readonly home: Home,
@@ -79,6 +84,7 @@ export class ScheduleRunner {
     if (dueBetween(timetable, schedule, this.handled, now))
       this.handled = Math.max(this.handled, recordedUntil(this.paths, schedule.createdAt, now));
     const due = dueBetween(timetable, schedule, this.handled, now);
+    if (due?.fire != null && this.mayReturn()) return now + RETRY_MS;
     if (due) {
       const gap = now - this.handled > 3 * POLL_MS;
       if (due.missed) {
@@ -91,6 +97,13 @@ export class ScheduleRunner {
     this.handled = now;
     this.isFirstPoll = false;
     return timetable.next(systemClock.now()) ?? now + POLL_MS;
+  }
+
+  /** Whether a part of our program is gone, and not for long: an update may be about to put it back. */
+  private mayReturn(): boolean {
+    const at = systemClock.monotonic();
+    this.goneSince = missingPart() === undefined ? undefined : (this.goneSince ?? at);
+    return this.goneSince !== undefined && at - this.goneSince < UPDATE_MS;
   }
 
   private async timetableOf(schedule: Schedule): Promise<Timetable | undefined> {
@@ -198,4 +211,4 @@ export class ScheduleRunner {
 
 const SLEPT = 'the machine slept, or its clock was set';
 const TOO_OFTEN = 'the next time had come';
-const KILLED = 'the scheduler was killed while it started it';
+const KILLED = 'the scheduler ended while it started it';

@@ -67,6 +67,8 @@ async function poll(home: Home, runners: Map<string, ScheduleRunner>): Promise<n
 /** Until there are none. Returns the exit code. */
 export async function serveSchedules(home: Home): Promise<number> {
   process.title = 'bgjob[scheduler]';
+  // loaded now: an update or a removal of bgjob may take the file away
+  await import('../../job/automation/timetable.ts');
   logLine(`serves ${listSchedules(home).join(', ')}`);
   return (await runSchedules(home)) ? RESTART : EXIT.ok;
 }
