@@ -655,11 +655,62 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'supervisor/next-job.ts',
-        from: 'if (!mayStartNext || isProgramReplaced()) {',
+        from: 'if (!mayStartNext || (isProgramReplaced() && missingPart() === undefined)) {',
         to: 'if (!mayStartNext) {',
       },
     ],
     by: { test: 'cli/queue/needs.test.ts', name: /a supervisor takes the next job itself/ },
+  },
+  {
+    what: 'a service whose program is gone stays',
+    changes: [
+      { file: 'engine/automation/recovery.ts', from: '    await stopBroken(home, service);\n', to: '' },
+    ],
+    by: { test: 'cli/startup/program-gone.test.ts', name: /node of the scheduler is gone/ },
+  },
+  {
+    what: 'no command adopts a job whose supervisor could not be replaced',
+    changes: [
+      {
+        file: 'engine/automation/recovery.ts',
+        from: '  await quietly(async () => adoptOrphans(home));\n',
+        to: '',
+      },
+    ],
+    by: { test: 'cli/startup/program-gone.test.ts', name: /supervisor and its node are gone/ },
+  },
+  {
+    what: 'a supervisor whose Node is gone runs no --on-exit',
+    changes: [
+      {
+        file: 'engine/hooks/exit-hook.ts',
+        from: 'if (runHere && missingPart() !== undefined) {',
+        to: 'if (false) {',
+      },
+    ],
+    by: { test: 'cli/startup/program-gone.test.ts', name: /node of a running job is gone/ },
+  },
+  {
+    what: 'a call whose supervisor is gone starts a job that is lost',
+    changes: [
+      {
+        file: 'engine/launch/spawn-supervisor.ts',
+        from: "  if (missing !== undefined) return fail({ code: 'program-gone', path: missing });\n",
+        to: '',
+      },
+    ],
+    by: { test: 'cli/startup/program-gone.test.ts', name: /a call without its files/ },
+  },
+  {
+    what: 'cron add --boot finds only a line of the same Node',
+    changes: [
+      {
+        file: 'cli/automation/boot-entry.ts',
+        from: '.find(({ home }) => home === homePath(context.env));',
+        to: '.find(({ home }) => home === homePath(context.env) && line === cronLine(context));',
+      },
+    ],
+    by: { test: 'programs/bootentry.test.ts', name: /another Node/ },
   },
   {
     what: 'a job with --stdin in a queue does not say that its starter must know it',
@@ -829,7 +880,7 @@ export const MUTANTS: Mutant[] = [
     what: 'cron add --boot: a path may end the line of crontab',
     changes: [
       {
-        file: 'cli/automation/boot-entry.ts',
+        file: 'cli/automation/boot-call.ts',
         from: "if (command.includes('\\n')) return undefined;",
         to: '',
       },

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 import {
   betweenOwners,
   killOwner,
@@ -102,8 +103,13 @@ rigTest('watcher and supervisor killed: the shim alone keeps the code', async (r
   const id = await runPuppet(rig, puppet);
   await slay(rig.shimRecord(id).watcher!);
   await slay(rig.ownerPid(id));
-  assert.equal((await rig.show(id)).state, 'running');
+  // a command that finds it running would start an adopter
   await puppet.exit(21);
+  await until(
+    () => fs.readFileSync(rig.file(id, 'exit.1'), 'utf8'),
+    (status) => status.startsWith('21'),
+    'the status that the shim writes',
+  );
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 21);
   const state = readJson(rig.file(id, 'state.json'));
   assert.equal(state.status.phase, 'running', 'readers never repair');

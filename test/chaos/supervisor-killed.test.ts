@@ -14,7 +14,7 @@ import { NEVER } from './settings.ts';
 import { cannotTrace, runTraced } from './stopper.ts';
 
 const ROUNDS = rounds(24, 200);
-const NEVER_STARTED = 'its supervisor was killed before it started the job';
+const NEVER_STARTED = 'its supervisor ended before it started the job';
 
 /**
  * When it is killed: once this has come true, and up to some milliseconds later. A job whose supervisor has to be alive then waits at a

@@ -128,7 +128,7 @@ const giveUpMs = (): number => patience.getStore() ?? GIVE_UP_MS;
 export const impatiently = <T>(body: () => Promise<T>): Promise<T> => patience.run(10_000, body);
 
 const LIVE = ['running', 'stopping'];
-const NEVER_STARTED = 'its supervisor was killed before it started the job';
+const NEVER_STARTED = 'its supervisor ended before it started the job';
 
 /** What was done to a job: who of its machinery was killed. */
 export interface Harm {

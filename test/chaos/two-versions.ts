@@ -221,7 +221,7 @@ const isIn = (rig: Rig, id: number, queue: string): boolean =>
 
 /** A job of no queue whose supervisor was killed before it started the job: no other process starts it. */
 const isUnborn = ({ queue, state, reason }: any): boolean =>
-  queue === null && state === 'lost' && reason === 'its supervisor was killed before it started the job';
+  queue === null && state === 'lost' && reason === 'its supervisor ended before it started the job';
 
 /** What became of a job: it ran as often as it may, as it was asked for, and its code is known. */
 async function judge(shared: Shared, job: Job, shown: any, killed: Victim[]): Promise<void> {

@@ -239,3 +239,119 @@ rigTest(
   },
   { skip: missing('systemctl', 'systemd-analyze') || isRoot || noNamespaces },
 );
+
+const hasCrontab = fs.existsSync('/usr/bin/crontab');
+/** Where there is none, /usr/sbin has it, which nothing else needs, unless that is /usr/bin. */
+const hasPlace = hasCrontab || fs.realpathSync('/usr/sbin') === '/usr/sbin';
+
+rigTest(
+  'after a change of Node or of the package the entry of this home is found, by another Node too',
+  async (rig) => {
+    const [folder, tabs] = [join(rig.dir, 'sbin'), join(rig.dir, 'tabs')];
+    for (const dir of [folder, tabs]) fs.mkdirSync(dir);
+    const crontab = join(folder, 'crontab');
+    fs.writeFileSync(crontab, busyboxCrontab(tabs), { mode: 0o755 });
+    const places: [string, string][] = [hasCrontab ? [crontab, '/usr/bin/crontab'] : [folder, '/usr/sbin']];
+    const call = (args: string[], home = rig.home) =>
+      within(rig, places, bgjob(...args), { env: { BGJOB_HOME: home } });
+    const list = () => fs.readFileSync(join(tabs, 'root'), 'utf8');
+    const end = 'boot >/dev/null 2>&1 # bgjob boot';
+    const lineOf = (home: string, program: string) => `@reboot env BGJOB_HOME=${home} ${program} ${end}\n`;
+    const now = lineOf(rig.home, `${process.execPath} ${BGJOB}`);
+    const dead = lineOf(rig.home, '/gone/v18/bin/node /gone/v18/lib/node_modules/bgjob/bin/bgjob');
+    const [other, standard] = [
+      now.replace(rig.home, '/other/home'),
+      `@reboot /gone/node /gone/bin/bgjob ${end}\n`,
+    ];
+    const write = (text: string) => fs.writeFileSync(join(tabs, 'root'), text);
+    // doctor names it, and does not change it
+    await rig.runOut(['--', 'true']);
+    write(`# mine\n${dead}${other}`);
+    const found = await call(['doctor']);
+    assert.equal(found.code, 1);
+    assert.match(
+      found.stdout,
+      /^problem: after a restart of the machine crontab calls \/gone\/v18\/lib\S+\/bin\/bgjob, which is gone: .* → bgjob cron add --boot$/m,
+    );
+    assert.equal(list(), `# mine\n${dead}${other}`);
+    const renewed = await call(['cron', 'add', '--boot']);
+    assert.equal(renewed.code, 0, renewed.stderr);
+    assert.match(renewed.stderr, /^\(crontab: the @reboot line is renewed: @reboot env BGJOB_HOME=/);
+    assert.equal(list(), `# mine\n${now}${other}`, 'in its place, and that of another home stays');
+    assert.doesNotMatch((await call(['doctor'])).stdout, /restart of the machine/);
+    // an addition that meets it renews it, too: the user has asked for it once
+    write(`${other}${dead}`);
+    const added = await call(['cron', 'add', '0 0 29 2 *', '-n', 'far', '--', 'true']);
+    assert.match(
+      added.stderr,
+      /\(the entry for a restart of the machine called \/gone\/\S+, which is gone\)/,
+    );
+    assert.match(
+      added.stderr,
+      /it works with no terminal open, also after a restart of the machine \(crontab\)/,
+    );
+    assert.equal(list(), other + now);
+    // two of them, one with a change of the user: both go, those of other homes stay
+    write(dead + now.replace('>/dev/null', '>>/tmp/boot.log') + other + standard);
+    assert.match((await call(['cron', 'add', '--no-boot'])).stderr, /the @reboot line is removed/);
+    assert.equal(list(), other + standard);
+    assert.match((await call(['cron', 'add', '--no-boot'])).stderr, /no @reboot line of bgjob for this home/);
+    // a line without BGJOB_HOME is of the default home, however that is named
+    const env = { BGJOB_HOME: join(rig.dir, '.bgjob') };
+    const removed = await within(rig, places, bgjob('cron', 'add', '--no-boot'), { env });
+    assert.match(removed.stderr, /is removed/);
+    assert.equal(list(), other);
+    assert.equal((await rig.bgjob(['cron', 'rm', 'far'])).code, 0);
+    await rig.untilState((await rig.json(['ls', '-a'])).at(-2).id, 'exited');
+  },
+  { skip: (hasPlace ? false : missing('crontab')) || isRoot || noNamespaces },
+);
+
+rigTest(
+  'each home has a unit of its own, and removes no other one',
+  async (rig) => {
+    const [nothing, systemctl] = [join(rig.dir, 'nothing'), join(rig.dir, 'systemctl')];
+    fs.writeFileSync(nothing, '', { mode: 0o644 });
+    const asked = join(rig.dir, 'asked');
+    fs.writeFileSync(systemctl, `#!/bin/sh\necho "$@" >>${asked}\n`, { mode: 0o755 });
+    const places: [string, string][] = [[systemctl, '/usr/bin/systemctl']];
+    if (fs.existsSync('/usr/bin/crontab')) places.push([nothing, '/usr/bin/crontab']);
+    const config = join(rig.dir, 'config');
+    const folder = join(config, 'systemd/user');
+    const units = () => fs.readdirSync(folder).sort();
+    const call = async (home: string, ...args: string[]) => {
+      const answer = await within(rig, places, bgjob(...args), {
+        env: { XDG_CONFIG_HOME: config, BGJOB_HOME: home },
+      });
+      assert.equal(answer.code, 0, answer.stderr);
+      return answer.stderr;
+    };
+    const [first, second] = [join(rig.dir, 'a 100%$"\\'), join(rig.dir, 'second')];
+    await call(first, 'cron', 'add', '--boot');
+    assert.deepEqual(units(), ['bgjob-boot.service']);
+    await call(second, 'cron', 'add', '--boot');
+    await call(second, 'cron', 'add', '--boot');
+    const [own] = units().filter((name) => name !== 'bgjob-boot.service');
+    assert.match(own!, /^bgjob-boot-[0-9a-z]+\.service$/);
+    assert.equal(units().length, 2);
+    assert.ok(fs.readFileSync(join(folder, own!), 'utf8').includes(`"BGJOB_HOME=${second}"`));
+    // one whose program is gone is renewed under its name
+    const text = fs.readFileSync(join(folder, own!), 'utf8');
+    fs.writeFileSync(join(folder, own!), text.replace(process.execPath, '/gone/node'));
+    await call(second, 'cron', 'add', '--boot');
+    assert.equal(fs.readFileSync(join(folder, own!), 'utf8'), text);
+    assert.match(
+      await call(second, 'cron', 'add', '--no-boot'),
+      /\/bgjob-boot-[0-9a-z]+\.service is removed\)/,
+    );
+    assert.deepEqual(units(), ['bgjob-boot.service']);
+    assert.match(
+      await call(second, 'cron', 'add', '--no-boot'),
+      /^\(there is no unit of bgjob for this home\)/,
+    );
+    assert.deepEqual(units(), ['bgjob-boot.service']);
+    assert.match(await call(first, 'cron', 'add', '--no-boot'), /\/bgjob-boot\.service is removed\)/);
+    assert.deepEqual(units(), []);
+  },
+  { skip: missing('systemctl') || isRoot || noNamespaces },
+);
