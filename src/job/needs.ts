@@ -26,6 +26,8 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   project: 'known',
   tags: 'known',
   env: 'known',
+  // for readers; the environment has been changed already
+  changedVariables: 'known',
   keepEnv: 'known',
   timeoutMs: 'known',
   idleTimeoutMs: 'known',

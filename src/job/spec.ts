@@ -94,6 +94,14 @@ const placementSchema = is.object({
 });
 export type Placement = is.SchemaType<typeof placementSchema>;
 
+/** A variable that the job does not have as its caller had it; `why`: a word of variable-rules.ts. */
+const variableChangeSchema = is.object({
+  name: is.text,
+  did: is.literal('removed', 'changed'),
+  why: is.text,
+});
+export type VariableChange = is.SchemaType<typeof variableChangeSchema>;
+
 const draftFields = {
   name: is.nullable(is.text),
   /** The command; its first word is an absolute path. */
@@ -110,6 +118,8 @@ const draftFields = {
   tags: is.listOf(is.text),
   /** The values of `-e` and `--env-file`, for a restart. They are never shown. */
   env: is.listOf(is.text),
+  /** Never the values. Empty for jobs of before 0.11. */
+  changedVariables: is.since(is.listOf(variableChangeSchema), []),
   keepEnv: is.flag,
   timeoutMs: is.nullable(is.count),
   idleTimeoutMs: is.nullable(is.count),

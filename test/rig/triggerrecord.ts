@@ -19,6 +19,7 @@ export const triggerCalled = (name: string): Trigger => ({
     project: '/',
     tags: [],
     env: [],
+    changedVariables: [],
     keepEnv: false,
     timeoutMs: null,
     idleTimeoutMs: null,

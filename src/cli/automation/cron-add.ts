@@ -82,7 +82,9 @@ export async function addSchedule(
   if (!opened.ok) return opened;
   const home = opened.value;
   const known = listSchedules(home);
-  const made = parseTemplate(context, { options, separated }, command, (name) => known.includes(name));
+  const isTaken = (taken: string) => known.includes(taken);
+  const asked = options.tz === null ? null : zone.value;
+  const made = parseTemplate(context, { options, separated }, command, isTaken, asked);
   if (!made.ok) return made;
   const { template, passed } = made.value;
   const { name } = template;

@@ -91,12 +91,16 @@ function nameFrom(words: string[], isTaken: (name: string) => boolean): string {
   }
 }
 
-/** Checks everything that can be refused, and writes nothing. `words`: the command. */
+/**
+ * Checks everything that can be refused, and writes nothing. `words`: the command. `timezone`: --tz, as it was
+ * given.
+ */
 export function parseTemplate(
   context: Context,
   { options, separated }: Pick<TemplateInput, 'options' | 'separated'>,
   words: string[],
   isTaken: (name: string) => boolean,
+  timezone: string | null = null,
 ): Result<{ template: JobTemplate; passed: string[] }> {
   if (options.name !== null && !isName(options.name)) return fail(notAName('--name', options.name));
   if (options.queue !== null) {
@@ -129,16 +133,19 @@ export function parseTemplate(
   const { cwdLink } = resolved;
   const draft = cwdLink === null ? resolved : { ...moveDraft(resolved, cwdLink), cwdLink: null };
   const env = [
+    // here, because a restart uses these, too; TZ of --pass-env is meant for the job alone
+    ...(timezone === null || 'TZ' in chosen ? [] : [`TZ=${timezone}`]),
     ...draft.env,
     ...(draft.env.some((one) => one.startsWith('PWD=')) ? [] : [`PWD=${draft.cwd}`]),
   ];
+  const { environment, changedVariables } = jobEnvironment(chosen, { ...draft, env }, undefined, true);
   const template: JobTemplate = {
     v: 1,
     name: options.name ?? nameFrom(words, isTaken),
-    draft: { ...draft, env },
+    draft: { ...draft, env, changedVariables },
     needs: [],
     queue: options.queue,
-    environment: jobEnvironment(chosen, { ...draft, env }),
+    environment,
     ...thisAdded(),
     umask: process.umask(),
     createdAt: systemClock.now(),

@@ -21,6 +21,8 @@ import {
   standsForText,
 } from '../messages/run.ts';
 import { cannotCombine, needsOperands, needsOption } from '../messages/usage.ts';
+import { variableWarnings } from '../messages/variables.ts';
+import { printWarnings } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import {
   isWatched,
@@ -101,6 +103,7 @@ function printRestarted(
 ): void {
   const { view, environment, draft, earlier } = again;
   const { name } = draft;
+  if (environment === 'caller') printWarnings(output, variableWarnings(draft.changedVariables));
   if (output.json) {
     const log = { path: home.job(id).log };
     output.object({

@@ -10,6 +10,7 @@ import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { lineHint } from '../messages/failures.ts';
 import { becameText, firstRunText, linkedDirectoryText } from '../messages/run.ts';
 import { needsOperands } from '../messages/usage.ts';
+import { variableWarnings } from '../messages/variables.ts';
 import { enclosureWarnings, printWarnings } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
 import {
@@ -126,7 +127,9 @@ export const run = verb({
     const slots = applySlots(home, queueing.value);
     if (!slots.ok) return slots;
     const notified = options.notify === null ? [] : notifyWarnings(context.env, draft.value.notify);
-    printWarnings(output, [...warningsOf(given.words, given.separated), ...enclosed, ...notified]);
+    const variables = variableWarnings(draft.value.changedVariables);
+    const habits = warningsOf(given.words, given.separated);
+    printWarnings(output, [...habits, ...enclosed, ...notified, ...variables]);
     if (isLeft) printWarnings(output, earlyEndWarnings(context.env, home, draft.value.env));
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const input = storeInput(output, home, options.stdin, draft.value);

@@ -30,6 +30,7 @@ import {
   tookMs,
 } from '../messages/job-text.ts';
 import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
+import { variableTexts } from '../messages/variables.ts';
 import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
 import { losesPipefail } from '../shell/pipes.ts';
@@ -99,6 +100,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['stdin', spec && stdinText(spec, view.kind === 'live')],
     ['cwd', spec && directoryText(spec, spec.cwdLink === null ? undefined : directoryNow(spec.cwdLink))],
     ['project', spec && spec.project !== spec.cwd && safe(spec.project)],
+    ...(spec ? variableTexts(spec.changedVariables) : []).map((text): DetailRow => ['variables', safe(text)]),
     ['tags', spec && spec.tags.length > 0 && spec.tags.map(safe).join(' ')],
     ['created', spec && when(spec.createdAt)],
     ...attemptRows(view),

@@ -205,6 +205,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     project: spec?.project ?? null,
     queue: queueOf(view),
     tags: spec?.tags ?? [],
+    changedVariables: spec?.changedVariables ?? null,
     attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
     forced: 'state' in view && view.state ? view.state.forced : spec ? 0 : null,
     parent: spec?.parent ?? null,

@@ -25,6 +25,7 @@ export interface Warning {
     | 'ends-with-call'
     | 'ends-with-service'
     | 'ends-with-runner'
+    | 'git-variables'
     | 'nobody-to-notify'
     | 'stdin-not-read'
     | 'cut-at-hash';

@@ -22,6 +22,7 @@ import {
   notForBatch,
   ofLines,
 } from '../messages/run.ts';
+import { variableWarnings } from '../messages/variables.ts';
 import { noPipefailText, printWarning, printWarnings, type Warning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { parseCommand, plainWords } from '../shell/command-line.ts';
@@ -171,6 +172,7 @@ function batchOf(context: Context, input: BatchInput, queueing: Queueing): Resul
     name,
     read.lines.filter(({ number }) => numbers.has(number)),
   );
+  printWarnings(output, variableWarnings(framed.value.rest.changedVariables));
   printPipefail(output, name, drafts, framed.value.pipefail);
   if (input.options.queue === null && !output.json) output.note(batchQueueText(batchQueue(context)));
   return ok(drafts);

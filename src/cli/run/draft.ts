@@ -3,6 +3,7 @@ import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { movingLinkOf } from '../../base/fs/moving-link.ts';
 import { errnoOf } from '../../base/result.ts';
+import { type JobEnvironment, jobEnvironment } from '../../engine/launch/environment.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { placementOf } from '../../engine/queue/enqueue.ts';
@@ -129,6 +130,15 @@ export function parentOf(context: Context): number | null {
   return isOurs ? Number(parent) : null;
 }
 
+/** The environment of a job that starts in that of the call. */
+export function environmentFor(
+  context: Context,
+  facts: Pick<Draft, 'env' | 'stdin' | 'pty' | 'cwd'>,
+): JobEnvironment {
+  const here = context.cwd();
+  return jobEnvironment(context.env, facts, here.ok ? here.value : undefined);
+}
+
 /** A draft without its command: the same for each line of a batch. */
 export interface Frame {
   rest: Omit<Draft, 'argv' | 'line' | 'words' | 'script' | 'scriptBytes'>;
@@ -174,8 +184,10 @@ export function frameOf(
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
   if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);
+  const facts = { ...reads.value, cwd: cwd.value, env: overrides.value };
   return ok({
     rest: {
+      ...environmentFor(context, facts),
       name: options.name,
       cwd: cwd.value,
       cwdLink: linkOf(context, options.cwd, cwd.value),

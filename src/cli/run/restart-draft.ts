@@ -15,7 +15,7 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement, Spec } from '../../job/spec.ts';
 import type { EndedView, LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
-import { enterable, parentOf } from './draft.ts';
+import { enterable, environmentFor, parentOf } from './draft.ts';
 import { notifyTargets } from './notify-option.ts';
 
 export interface Redraft {
@@ -53,9 +53,11 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
     }
   // programs believe PWD: it must not name the directory of the call
   const hasPwd = environment !== undefined || rest.env.some((entry) => entry.startsWith('PWD='));
+  const env = hasPwd ? rest.env : [...rest.env, `PWD=${cwd}`];
   const draft: Draft = {
     ...rest,
-    env: hasPwd ? rest.env : [...rest.env, `PWD=${cwd}`],
+    env,
+    ...(environment ? { environment } : environmentFor(context, { ...rest, env })),
     notify: rest.notify && { ...rest.notify, ...notifyTargets(context.env) },
     placement: placementAgain(rest, new Map()),
     parent: parentOf(context),
@@ -65,7 +67,6 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
     // a hard link to the input of the old job: it stays when gc removes that job
     ...(rest.stdin?.kind === 'kept' && { inputCopy: job.input }),
     ...(payload && { payload }),
-    ...(environment && { environment }),
   };
   return ok({ draft, environment: environment ? 'kept' : 'caller' });
 }

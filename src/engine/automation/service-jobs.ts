@@ -82,6 +82,7 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
     project: home.path,
     tags: [],
     env: [],
+    changedVariables: [],
     keepEnv: false,
     timeoutMs: null,
     idleTimeoutMs: null,

@@ -14,6 +14,7 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Origin, Placement } from '../../job/spec.ts';
 import { type Draft, launch } from '../launch/launch.ts';
 import { moveDraft, movePwd } from '../launch/moved-draft.ts';
+import { withAccount } from '../launch/variable-rules.ts';
 import { nameOwner } from '../observe/name-owner.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
@@ -56,7 +57,7 @@ export async function startFrom(
     env,
     parent: occasion.parent,
     origin: occasion.origin,
-    environment: [...movePwd(template.environment, cwd, now), ...occasion.variables],
+    environment: [...withAccount(movePwd(template.environment, cwd, now)), ...occasion.variables],
     placement: placementFor(template.queue, occasion.after),
     ...(occasion.payload && { payload: occasion.payload }),
   };

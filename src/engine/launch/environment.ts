@@ -2,34 +2,50 @@
  * The environment of a job: that of the caller, with the variables that the job needs and without those that
  * would mislead it.
  */
-import { isSendable, type Spec } from '../../job/spec.ts';
+import type { Spec, VariableChange } from '../../job/spec.ts';
 import type { EnvMarker } from '../observe/process-tree.ts';
+import { STAND_IN, VARIABLE_RULES } from './variable-rules.ts';
 
-/** They name descriptors of make's jobserver, which are closed in a job. */
-const DROPPED = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL'];
+/** The variables of a job, and what the job does not have as its caller has it. */
+export interface JobEnvironment {
+  /** `NAME=value` for each variable, without the marker. */
+  environment: string[];
+  changedVariables: VariableChange[];
+}
 
-/** Set if the caller has not set it: output at once. */
-const DEFAULTS: Record<string, string> = { PYTHONUNBUFFERED: '1' };
-/** Where no person answers: no pager, and a prompt that fails instead of hanging. */
-const UNATTENDED: Record<string, string> = { PAGER: 'cat', GIT_PAGER: 'cat', GIT_TERMINAL_PROMPT: '0' };
-const IN_TERMINAL: Record<string, string> = { TERM: 'xterm-256color' };
-
-/** `NAME=value` for each variable, without the marker. The last override (`-e`, `--env-file`) counts. */
+/**
+ * Applies the table of variable-rules.ts; a blank value counts as not set. Then the overrides (`-e`,
+ * `--env-file`) count as they are, and of two the last one.
+ */
 export function jobEnvironment(
   caller: NodeJS.ProcessEnv,
-  { env, stdin, pty }: Pick<Spec, 'env' | 'stdin' | 'pty'>,
-): string[] {
-  const defaults = { ...DEFAULTS, ...(isSendable({ stdin }) ? {} : UNATTENDED), ...(pty && IN_TERMINAL) };
-  const variables = new Map(Object.entries(defaults));
+  { env, stdin, pty, cwd }: Pick<Spec, 'env' | 'stdin' | 'pty' | 'cwd'>,
+  callDirectory: string | undefined,
+  isChosen = false,
+): JobEnvironment {
+  const variables = new Map<string, string>();
   for (const [name, value] of Object.entries(caller)) if (value !== undefined) variables.set(name, value);
-  for (const name of DROPPED) variables.delete(name);
+  const overridden = new Set(env.map((entry) => entry.slice(0, entry.indexOf('='))));
+  const facts = { caller, callDirectory, stdin, pty, cwd, isChosen };
+  const changedVariables: VariableChange[] = [];
+  for (const { names, why, applies, to } of VARIABLE_RULES)
+    for (const name of applies(facts) ? names : []) {
+      const given = variables.get(name);
+      const before = given?.trim() === '' ? undefined : given;
+      const after = to(before, facts, name);
+      if (after === before) continue;
+      if (after === undefined) variables.delete(name);
+      else variables.set(name, after);
+      if (before === undefined || before === STAND_IN || why === null || overridden.has(name)) continue;
+      changedVariables.push({ name, did: after === undefined ? 'removed' : 'changed', why });
+    }
   for (const entry of env) {
     const equals = entry.indexOf('=');
     variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
   // between bin/bgjob and cli/boot.ts, which has removed them; `-e` may have set one
   const given = [...variables].filter(([name]) => !name.startsWith('BGJOB_NODE_'));
-  return given.map(([name, value]) => `${name}=${value}`);
+  return { environment: given.map(([name, value]) => `${name}=${value}`), changedVariables };
 }
 
 /** The same with the marker of the job, which replaces that of its parent. */

@@ -21,7 +21,7 @@ import { takeName } from '../observe/name-owner.ts';
 import { envMarkerOf } from '../observe/process-tree.ts';
 import { thisHost } from '../os/process-identity.ts';
 import { lockAlive, makeFifo } from './alive-fifo.ts';
-import { jobEnvironment, withEnvMarker } from './environment.ts';
+import { withEnvMarker } from './environment.ts';
 import { makeStdin } from './job-stdin.ts';
 import { requireTools } from './required-tools.ts';
 import { closeInherited, confirmOwner, prepareFiles, startSupervisor } from './spawn-supervisor.ts';
@@ -34,8 +34,8 @@ export type Draft = Omit<
   restartOf?: JobId;
   /** The script of `run -`; its path becomes argument `script.at`. */
   scriptBytes?: Uint8Array;
-  /** `NAME=value` for each variable, for a restart in a stored environment; without it the caller's. */
-  environment?: string[];
+  /** `NAME=value` for each variable; see environment.ts. */
+  environment: string[];
   /** The copy of its input, see copyInput; the process that made it removes it. */
   inputCopy?: string;
   /** The payload of the delivery that starts it; the job finds its path in BGJOB_PAYLOAD. */
@@ -47,7 +47,7 @@ export type MayStart = (id: JobId) => Result<void>;
 
 /** The variables of a job that is being started, without its marker. */
 export const environmentOf = (draft: Draft, job: JobPaths): string[] => [
-  ...(draft.environment ?? jobEnvironment(process.env, draft)),
+  ...draft.environment,
   ...(draft.payload ? [`BGJOB_PAYLOAD=${job.payload}`] : []),
 ];
 

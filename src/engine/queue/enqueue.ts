@@ -24,7 +24,6 @@ import {
 import { entryName } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement } from '../../job/spec.ts';
 import { lockAlive, makeFifo } from '../launch/alive-fifo.ts';
-import { jobEnvironment } from '../launch/environment.ts';
 import {
   addJob,
   type Draft,
@@ -121,7 +120,7 @@ export async function enqueueBatch(
     const first = ids[0]!;
     if (hidden === '') {
       hidden = hideBatch(queue, first);
-      writeAtomic(queue.environment(first), listWithChecksum(jobEnvironment(process.env, drafts[0]!)));
+      writeAtomic(queue.environment(first), listWithChecksum(drafts[0]!.environment));
     }
     const own = { ...draft, placement: { ...draft.placement, batch: first } };
     const job = home.job(id);

@@ -4,6 +4,19 @@ import { quote } from '../../base/text/shell-quote.ts';
 import { HAS_PROC, PS_COLUMNS } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 
+/** As many characters as fit into an environment variable: 128 KiB, at four bytes each at most. */
+const PIECE = /[\s\S]{1,30000}/gu;
+
+/** A text for a shell as variables; more than one where the kernel would refuse it as too long. */
+export const textVariables = (name: string, text: string): Record<string, string> =>
+  Object.fromEntries(text.match(PIECE)!.map((piece, n) => [`${name}${n || ''}`, piece]));
+
+/** The line that runs such a text, after `before`. The processes that it starts do not have the text. */
+export function evalLine(texts: Record<string, string>, before = ''): string {
+  const names = Object.keys(texts);
+  return `eval "unset ${names.join(' ')};${before}${names.map((name) => `$${name}`).join('')}"`;
+}
+
 /** `values` become variables, `bodies` become functions. */
 export function withPreface(
   script: string,

@@ -15,9 +15,9 @@ export const LEADER_TEXT = 'BGJOB_ENV_L';
 
 /**
  * The variables that the shim hands to the leader and the job must not see: the lines of the record before
- * and after that of the main process, and the text of the leader.
+ * and after that of the main process.
  */
-export const CARRIED_LINES = ['BGJOB_ENV_R', 'BGJOB_ENV_T', LEADER_TEXT];
+export const CARRIED_LINES = ['BGJOB_ENV_R', 'BGJOB_ENV_T'];
 
 /** The text that the leader runs. `record` is the file of the shim's record; `runJob` becomes the job. */
 export function leaderText({ columns, rows }: TerminalSize, record: string, runJob: string): string {
@@ -33,8 +33,9 @@ export function leaderText({ columns, rows }: TerminalSize, record: string, runJ
   );
 }
 
-export function ptyCommand(setsid: string[]): string {
-  const leader = quote(`eval "$${LEADER_TEXT}"`);
+/** `line` is the line that the leader runs. */
+export function ptyCommand(setsid: string[], line: string): string {
+  const leader = quote(line);
   // the script of BSD takes the command as words, and returns its status without an option
   const words =
     process.platform === 'darwin'

@@ -2,7 +2,7 @@
 # The shim: the process between supervisor and job. It starts the job, records its exit status even if the
 # supervisor is killed, and has a dead supervisor replaced. It works in dash, in bash as sh, and in busybox.
 #
-#     sh -c 'eval "$BGJOB_ENV_S"'        where that is: set +eux; PREFACE; THIS TEXT
+#     sh -c 'eval "unset BGJOB_ENV_S;$BGJOB_ENV_S"'      where that is: set +eux; PREFACE; THIS TEXT
 #
 # Neither this text nor a word of the job stands in the arguments: `pkill -f` would kill the shim and lose the
 # exit status of the job.

@@ -12,7 +12,7 @@ import { isSendable, type Spec } from '../../job/spec.ts';
 import { RUNNER_MARKS } from '../os/ci-runner.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { envSplits, newSession, requireTool } from '../os/programs.ts';
-import { readStatBody, withPreface } from './preface.ts';
+import { evalLine, readStatBody, textVariables, withPreface } from './preface.ts';
 import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readMainStateBody } from './pty-shim.ts';
 import shimText from './shim.sh';
 
@@ -41,42 +41,55 @@ function adopt({ node, supervisor, home, id, environment }: AdopterCall): string
   ].join('; ');
 }
 
+/** The names of the variables that carry one entry: a long entry, in pieces, fills more than one. */
+type Carrier = string[];
+
+/** So many variables fit into one word of `env -S`, whose length the kernel limits (MAX_WORD). */
+const CARRIERS_OF_ONE_ENV = 2000;
+
 /**
- * The words that become the job: `env` with the variables that a shell cannot pass on, then `before`, then
- * the command. An `env` that knows -S finds the values in its own environment: as arguments any user could
- * read them for a moment.
+ * The line that becomes the job: `env` with the variables that a shell cannot pass on, then `before`, then
+ * the command, which is in the positional parameters. An `env` that knows -S finds the values in its own
+ * environment: as arguments any user could read them for a moment. For another `env` they become arguments,
+ * and are unset before: what is carried twice is soon larger than the kernel allows.
  */
-function commandWords(
-  carried: string[],
+function execCommand(
+  carriers: Carrier[],
   isOwnPassed: boolean,
   before: string[],
   unset: string[] = [],
 ): string {
-  const aliases = carried.map((_, n) => `BGJOB_ENV_${n}`);
-  const options = [...(isOwnPassed ? [] : SHELL_OWN), ...unset, ...aliases].map((name) => `-u ${name}`);
-  const split = ['-S', quote([...options, '--', ...aliases.map((name) => `\${${name}}`)].join(' '))];
-  const plain = [...options, '--', ...aliases.map((name) => `"$${name}"`)];
+  const env = quote(requireTool('env'));
+  const options = [...(isOwnPassed ? [] : SHELL_OWN), ...unset].map((name) => `-u ${name}`);
   // env stands before setsid: env would take a program whose path holds a `=` for an assignment
-  const env = [quote(requireTool('env')), ...(aliases.length > 0 && envSplits() ? split : plain)];
+  const words = [...before, '"$@"'];
   // `env` only if it is needed: each further program delays the job by its own start-up time
-  return [...(options.length === 0 ? [] : env), ...before].join(' ');
+  if (options.length + carriers.length === 0) return `exec ${words.join(' ')}`;
+  if (carriers.length === 0) return `exec ${[env, ...options, '--', ...words].join(' ')}`;
+  if (!envSplits()) {
+    const values = carriers.map((names) => `"${names.map((name) => `$${name}`).join('')}"`);
+    const set = `set -- ${[...values, ...words].join(' ')}; unset ${carriers.flat().join(' ')}`;
+    return `${set}; exec ${[env, ...options, '--', '"$@"'].join(' ')}`;
+  }
+  const envs: string[] = [];
+  for (let at = 0; at < carriers.length; at += CARRIERS_OF_ONE_ENV) {
+    const part = carriers.slice(at, at + CARRIERS_OF_ONE_ENV);
+    const own = [...(at === 0 ? options : []), ...part.flat().map((name) => `-u ${name}`)];
+    const values = part.map((names) => names.map((name) => `\${${name}}`).join(''));
+    envs.push(env, '-S', quote([...own, '--', ...values].join(' ')));
+  }
+  return `exec ${[...envs, ...words].join(' ')}`;
 }
 
 /** The longest argument that Linux accepts, bytes (MAX_ARG_STRLEN, execve(2)). */
 const MAX_WORD = 131_071;
-/** As many characters as fit into an environment variable: 128 KiB, at four bytes each at most. */
-const PIECE = /[\s\S]{1,30000}/gu;
-
-/** The words of the job as variables: text for `eval "set -- …"`, cut where one would be too long. */
+/** The words of the job as variables: text for `eval "set -- …"`. */
 function wordVariables(argv: string[]): { variables: Record<string, string>; take: string } {
   // checked here: a shell would write the error into the log, as if it came from the job
   if (HAS_PROC && argv.some((word) => Buffer.byteLength(word) > MAX_WORD))
     throw systemError('E2BIG', 'a word is too long for exec');
-  const pieces = argv.map(quote).join(' ').match(PIECE)!;
-  const variables = Object.fromEntries(pieces.map((piece, n) => [`BGJOB_ENV_W${n}`, piece]));
-  const names = Object.keys(variables);
-  const take = `eval "set -- ${names.map((name) => `$${name}`).join('')}"`;
-  return { variables, take: `${take}; unset ${[...names, SHIM_TEXT].join(' ')}` };
+  const variables = textVariables('BGJOB_ENV_W', argv.map(quote).join(' '));
+  return { variables, take: evalLine(variables, 'set -- ') };
 }
 
 const SHIM_TEXT = 'BGJOB_ENV_S';
@@ -168,7 +181,7 @@ export function shimCall(
 ): { program: string; args: string[]; environment: Record<string, string> } {
   const isOwnPassed = pty === null && passesOwn(sh, environment, cwd);
   const own: Record<string, string> = {};
-  const carried: string[] = [];
+  const carriers: Carrier[] = [];
   const marks: [name: string, value: string][] = [];
   for (const entry of environment) {
     const equals = entry.indexOf('=', 1);
@@ -176,8 +189,9 @@ export function shimCall(
     if (RUNNER_MARKS.includes(name)) {
       marks.push([name, entry.slice(equals + 1)]);
     } else if (isCarried(name, isOwnPassed, pty !== null)) {
-      own[`BGJOB_ENV_${carried.length}`] = entry;
-      carried.push(name);
+      const carrier = textVariables(`BGJOB_ENV_${carriers.length}_`, entry);
+      Object.assign(own, carrier);
+      carriers.push(Object.keys(carrier));
     } else {
       own[name] = entry.slice(equals + 1);
     }
@@ -187,7 +201,8 @@ export function shimCall(
   const words = wordVariables(argv);
   const hidden = hideMarks(marks);
   const take = `${words.take}; ${hidden.giveBack}`;
-  const leaderWords = commandWords(carried, false, ['"$@"'], ['SHELL', ...CARRIED_LINES]);
+  const leaderRuns = `${take}${execCommand(carriers, false, [], ['SHELL', ...CARRIED_LINES])}`;
+  const leader = pty ? textVariables(LEADER_TEXT, leaderText(pty, record, leaderRuns)) : {};
   const text = withPreface(
     shimText,
     {
@@ -203,19 +218,20 @@ export function shimCall(
       ...(pty ? { read_main_state: readMainStateBody() } : {}),
       adopt: adopt(call),
       run_job: pty
-        ? `exec ${ptyCommand(setsid)}`
-        : `${take}exec ${commandWords(carried, isOwnPassed, [...setsid, '"$@"'])}`,
+        ? `exec ${ptyCommand(setsid, evalLine(leader))}`
+        : `${take}${execCommand(carriers, isOwnPassed, setsid)}`,
     },
   );
+  const texts = textVariables(SHIM_TEXT, text);
   return {
     program: sh,
-    args: ['-c', `eval "$${SHIM_TEXT}"`],
+    args: ['-c', evalLine(texts)],
     environment: {
       ...own,
       ...words.variables,
       ...hidden.variables,
-      [SHIM_TEXT]: text,
-      ...(pty && { [LEADER_TEXT]: leaderText(pty, record, `${take}exec ${leaderWords}`) }),
+      ...texts,
+      ...leader,
     },
   };
 }

@@ -27,6 +27,7 @@ const spec: Spec & { placement: Placement } = {
     project: '/',
     tags: [],
     env: [],
+    changedVariables: [],
     keepEnv: false,
     timeoutMs: null,
     idleTimeoutMs: null,

@@ -40,6 +40,7 @@ const SPEC: Spec = {
   project: '/',
   tags: [],
   env: ['A=1'],
+  changedVariables: [],
   keepEnv: false,
   timeoutMs: null,
   idleTimeoutMs: 5,
