@@ -123,6 +123,50 @@ export const MUTANTS: Mutant[] = [
     what: 'a prompt is held back until it is a second old',
     changes: [{ file: 'cli/tail/excerpt.ts', from: 'view.spec.pty === null && (quiet', to: '(quiet' }],
     by: { test: 'cli/stdin/pty.test.ts', name: /tail shows the prompt/ },
+  {
+    what: 'a job has the locked index of a git hook',
+    changes: [
+      { file: 'engine/launch/variable-rules.ts', from: "?.endsWith('.lock')", to: "?.endsWith('.locks')" },
+    ],
+    by: { test: 'cli/run/variables.test.ts', name: /a pre-commit hook/ },
+  },
+  {
+    what: 'a job has the variables of another repository',
+    changes: [
+      {
+        file: 'engine/launch/variable-rules.ts',
+        from: 'there !== undefined && there !== own',
+        to: 'there !== undefined && there === own',
+      },
+    ],
+    by: { test: 'cli/run/variables.test.ts', name: /a hook of a worktree/ },
+  },
+  {
+    what: 'an editor of the caller hangs in a job',
+    changes: [
+      {
+        file: 'engine/launch/variable-rules.ts',
+        from: 'ASKS_NOBODY.test(value) ? value : STAND_IN',
+        to: '!ASKS_NOBODY.test(value) ? value : STAND_IN',
+      },
+    ],
+    by: { test: 'unit/engine/launch/environment.test.ts', name: /editors and askpass/ },
+  },
+  {
+    what: 'a flag of make goes with its jobserver',
+    changes: [
+      {
+        file: 'engine/launch/variable-rules.ts',
+        from: '|-j\\d*$|',
+        to: '|-|',
+      },
+    ],
+    by: { test: 'unit/engine/launch/variable-rules.test.ts', name: /the jobserver goes/ },
+  },
+  {
+    what: 'a long function is carried in one piece',
+    changes: [{ file: 'engine/shim/preface.ts', from: '{1,30000}/gu', to: '{1,300000}/gu' }],
+    by: { test: 'cli/run/variables.test.ts', name: /functions arrive/ },
   },
   // ---- base ----
   {
@@ -637,8 +681,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/run/restart-draft.ts',
-        from: 'env: hasPwd ? rest.env : [',
-        to: 'env: !hasPwd ? rest.env : [',
+        from: 'const env = hasPwd ? rest.env : [',
+        to: 'const env = !hasPwd ? rest.env : [',
       },
     ],
     by: { test: 'cli/run/restart.test.ts', name: /from another directory/ },
@@ -999,8 +1043,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/shim/shim.ts',
-        from: '(aliases.length > 0 && envSplits() ? split : plain)',
-        to: '(aliases.length > 0 && !envSplits() ? split : plain)',
+        from: 'if (!envSplits()) {',
+        to: 'if (envSplits()) {',
       },
     ],
     by: { test: 'programs/visible-words.test.ts', name: /a job in another directory/, needs: 'strace' },

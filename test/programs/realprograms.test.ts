@@ -75,6 +75,19 @@ rigTest(
 );
 
 rigTest(
+  'a make below a job of a make has its flags and variables, and no jobserver to complain of',
+  async (rig) => {
+    write(rig, 'Makefile', 'all:\n\t@bgjob run -w -- make -f inner\n');
+    write(rig, 'inner', 'all:\n\t@false\nshow:\n\t@echo "$(CFLAGS)|$(MAKEFLAGS)"\nall: show\n');
+    const built = await rig.bash("make -j2 -k CFLAGS='-O9 -g' 2>&1");
+    assert.equal(built.code, 2, built.stdout);
+    assert.match(rig.log(1), /^-O9 -g\|/m);
+    assert.doesNotMatch(rig.log(1), /jobserver|-j2/);
+  },
+  { skip: missing('make') },
+);
+
+rigTest(
   'the pipes of a make that still runs are open in no supervisor',
   async (rig) => {
     write(rig, 'Makefile', 'all:\n\t@bgjob run -n long -- sleep 1000; readlink /proc/$$PPID/fd/* > fds\n');

@@ -73,3 +73,19 @@ rigTest(
   },
   { skip: missing('busybox') || cannotUnshare() },
 );
+
+rigTest(
+  'where env is that of busybox, large functions arrive: nothing is carried twice',
+  async (rig) => {
+    const script = 'mount --bind "$(command -v busybox)" /usr/bin/env && exec "$@"';
+    const names = Array.from({ length: 12 }, (_, n) => `BASH_FUNC_f${n}%%`);
+    const env = Object.fromEntries(names.map((name) => [name, `() { : ${'x'.repeat(100_000)};}`]));
+    const call = [rig.program, 'run', '-w', '--', '/bin/cat', '/proc/self/environ'];
+    const words = ['--mount', 'sh', '-c', script, 'sh', process.execPath, '--', ...call];
+    const { code, stderr } = await rig.start('unshare', words, { env }).answer;
+    assert.equal(code, 0, stderr);
+    const seen = new Set(rig.log(1).split('\0'));
+    for (const [name, value] of Object.entries(env)) assert.ok(seen.has(`${name}=${value}`), name);
+  },
+  { skip: missing('busybox') || cannotUnshare() },
+);

@@ -160,7 +160,13 @@ export const VARIABLE_RULES: readonly VariableRule[] = [
     to: removed,
   },
   {
-    names: ['GIT_QUARANTINE_PATH', 'GIT_OBJECT_DIRECTORY', 'GIT_ALTERNATE_OBJECT_DIRECTORIES'],
+    names: ['GIT_QUARANTINE_PATH'],
+    why: 'git-quarantine',
+    applies: always,
+    to: removed,
+  },
+  {
+    names: ['GIT_OBJECT_DIRECTORY', 'GIT_ALTERNATE_OBJECT_DIRECTORIES'],
     why: 'git-quarantine',
     applies: ({ caller }) => Boolean(caller['GIT_QUARANTINE_PATH']),
     to: removed,

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { manyCalls } from '../../rig/manycalls.ts';
 import { processesNaming } from '../../rig/processes.ts';
@@ -55,7 +56,8 @@ rigTest('a job gets what was chosen for it, and nothing else of the call; nothin
       'GIT_TERMINAL_PROMPT',
       'HOME',
     ],
-    ...['LANG', 'PAGER', 'PATH', 'PWD', 'PYTHONUNBUFFERED', 'SHELL', 'TOKEN'],
+    ...['LANG', 'LOGNAME', 'PAGER', 'PATH', 'PWD', 'PYTHONUNBUFFERED', 'SHELL', 'SSH_ASKPASS', 'TOKEN'],
+    ...['TZ', 'USER'],
   ]);
   for (const line of [
     'TOKEN=hidden-token',
@@ -63,6 +65,9 @@ rigTest('a job gets what was chosen for it, and nothing else of the call; nothin
     'FROM_FILE=file',
     `PWD=${rig.project}`,
     'BGJOB_SCHEDULE=own',
+    'TZ=UTC',
+    `USER=${userInfo().username}`,
+    `LOGNAME=${userInfo().username}`,
   ])
     assert.ok(got.includes(line), line);
   const told = [

@@ -9,8 +9,8 @@ import { ROOT } from '../../../rig/rig.ts';
 
 test('docs/configuration.md has the rows of the table in code, with their reasons', () => {
   const page = fs.readFileSync(join(ROOT, 'docs', 'configuration.md'), 'utf8');
-  const section = page.split('### What a job does not get as its caller has it\n')[1]!.split('\n### ')[0]!;
-  const rows = [...section.matchAll(/^\| (.*) \| .* \| .* \| (.*) \|$/gm)].slice(1);
+  const section = page.split('### Variables that bgjob changes\n')[1]!.split('\n### ')[0]!;
+  const rows = [...section.matchAll(/^\| (.*) \| .* \| (.*) \|$/gm)].slice(1);
   const shown = rows.map(([, names, why]) => [names, why]);
   const ruled = VARIABLE_RULES.map(({ names, why }) => [
     names === GIT_LOCAL

@@ -169,7 +169,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   const later = [
     'needs',
     ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
-    ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin', 'cwdLink'],
+    ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin', 'cwdLink', 'changedVariables'],
   ];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');
