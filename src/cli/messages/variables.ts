@@ -5,7 +5,7 @@ import type { Warning } from './warnings.ts';
 const REASONS: Record<string, string> = {
   'no-person': 'no person sees its question, so it fails at once',
   'terminal-size': 'it contradicts the size of the terminal of the job',
-  jobserver: 'without the jobserver of the make that called, which may end before the job',
+  jobserver: 'the jobserver in it belongs to the make that called, which may end before the job',
   'git-lock': 'it names a lock file of the git command that called, which may end before the job',
   'git-quarantine': 'it names the folder of a push, which git removes before the job ends',
   'other-repository': 'it is about the repository of the call, and the job runs in another one',
