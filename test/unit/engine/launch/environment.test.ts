@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { jobEnvironment, ownEnvironment, withEnvMarker } from '../../../../src/engine/launch/environment.ts';
-import { STAND_IN } from '../../../../src/engine/launch/variable-rules.ts';
+import { STAND_IN, withAccount } from '../../../../src/engine/launch/variable-rules.ts';
 import type { Spec } from '../../../../src/job/spec.ts';
 
 const MARKER = { BGJOB_ID: '42', BGJOB_HOME: '/home', BGJOB_TOKEN: 'secret' };
@@ -67,6 +67,11 @@ test('jobs of schedules and triggers have the variables of the account', () => {
   assert.deepEqual([seen['USER'], seen['LOGNAME'], seen['HOME']], [username, username, homedir]);
   assert.equal(environment({ HOME: '/x' }, ['USER=me'], PLAIN, true)['USER'], 'me');
   assert.equal('USER' in environment({}), false);
+  // a record of before 0.11
+  assert.deepEqual(withAccount(['HOME=/x', 'SHELL=/s', 'USER=me']), [
+    `LOGNAME=${username}`,
+    ...['HOME=/x', 'SHELL=/s', 'USER=me'],
+  ]);
 });
 
 test("Node's own variables pass through", () => {
