@@ -123,6 +123,7 @@ export const MUTANTS: Mutant[] = [
     what: 'a prompt is held back until it is a second old',
     changes: [{ file: 'cli/tail/excerpt.ts', from: 'view.spec.pty === null && (quiet', to: '(quiet' }],
     by: { test: 'cli/stdin/pty.test.ts', name: /tail shows the prompt/ },
+  },
   {
     what: 'a job has the locked index of a git hook',
     changes: [
