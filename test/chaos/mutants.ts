@@ -509,7 +509,7 @@ export const MUTANTS: Mutant[] = [
     what: 'a service that spares its processes is warned of, too',
     changes: [
       {
-        file: 'engine/os/service-unit.ts',
+        file: 'engine/os/early-ends.ts',
         from: "const SPARING = ['process', 'none'];",
         to: "const SPARING = ['none'];",
       },

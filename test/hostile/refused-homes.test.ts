@@ -130,6 +130,11 @@ nobodyTest(
       /belongs to another user \(nobody\), and this call runs as root\n {2}hint: export /,
     );
     assert.equal((await rig.bgjob(['skill', '--user'], { env })).code, 0);
+    // a uid that this machine does not know, as in the container of a CI job: nobody is shut out
+    const container = { HOME: `${rig.dir}/container` };
+    fs.mkdirSync(container.HOME);
+    fs.chownSync(container.HOME, 54321, 54321);
+    assert.equal((await rig.bgjob(['run', '-w', '--', 'true'], { env: { ...env, ...container } })).code, 0);
     // a home that BGJOB_HOME names is made
     const named = { ...env, BGJOB_HOME: `${user}/jobs` };
     assert.equal((await rig.bgjob(['run', '-w', '--', 'true'], { env: named })).code, 0);

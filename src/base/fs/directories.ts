@@ -10,6 +10,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   rmdirSync,
   statSync,
   unlinkSync,
@@ -39,12 +40,23 @@ export function ownerOf(path: string): number {
 }
 
 /**
+ * Whether a user of this machine has the uid. In the container of a CI job HOME often belongs to a uid of the
+ * host that the container does not know (`/github/home`: 1001). macOS has its users elsewhere.
+ */
+const isUser = (uid: number): boolean =>
+  process.platform === 'darwin' ||
+  process.env['SUDO_UID'] === String(uid) ||
+  new RegExp(`^[^:]*:[^:]*:${uid}:`, 'm').test(
+    attemptQuietly(() => readFileSync('/etc/passwd', 'utf8')) ?? '',
+  );
+
+/**
  * The owner of the directory in which root would make this path, if that is another user: the user could not
  * use what root makes there. Undefined for any other caller: the kernel refuses those.
  */
 export function otherOwner(path: string): number | undefined {
   const owner = process.geteuid!() === 0 ? attemptQuietly(() => ownerOf(path)) : undefined;
-  return owner === 0 ? undefined : owner;
+  return owner === undefined || owner === 0 || !isUser(owner) ? undefined : owner;
 }
 
 /** Creates a directory of mode 700 under any umask; false if something exists there. */

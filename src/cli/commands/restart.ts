@@ -21,8 +21,7 @@ import {
   standsForText,
 } from '../messages/run.ts';
 import { cannotCombine, needsOperands, needsOption } from '../messages/usage.ts';
-import { variableWarnings } from '../messages/variables.ts';
-import { printWarnings } from '../messages/warnings.ts';
+import { printWarnings, variableWarnings } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import {
   isWatched,

@@ -10,8 +10,7 @@ import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { lineHint } from '../messages/failures.ts';
 import { becameText, firstRunText, linkedDirectoryText } from '../messages/run.ts';
 import { needsOperands } from '../messages/usage.ts';
-import { variableWarnings } from '../messages/variables.ts';
-import { enclosureWarnings, printWarnings } from '../messages/warnings.ts';
+import { enclosureWarnings, printWarnings, variableWarnings } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
 import {
   isWatched,

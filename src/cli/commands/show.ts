@@ -30,7 +30,7 @@ import {
   tookMs,
 } from '../messages/job-text.ts';
 import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
-import { variableTexts } from '../messages/variables.ts';
+import { variableTexts } from '../messages/warnings.ts';
 import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
 import { losesPipefail } from '../shell/pipes.ts';

@@ -3,11 +3,12 @@
  * its process or its output from the job; and about the surroundings of the call. A warning is given only
  * where it is certain, and nothing is refused or changed.
  */
+
 import { clip, safe, safeJson } from '../../base/text/sanitize.ts';
 import { type Enclosure, findEnclosure } from '../../engine/os/call-sandbox.ts';
-import type { CiRunner } from '../../engine/os/ci-runner.ts';
+import type { CiRunner, EndingService } from '../../engine/os/early-ends.ts';
 import { findTool } from '../../engine/os/programs.ts';
-import type { EndingService } from '../../engine/os/service-unit.ts';
+import type { VariableChange } from '../../job/spec.ts';
 import type { Output } from '../output/output.ts';
 
 /** `code` is for programs, `message` for people. */
@@ -135,3 +136,39 @@ export const printWarning = (
 export function printWarnings(output: Output, warnings: Warning[]): void {
   for (const { code, message } of warnings) printWarning(output, { code, message });
 }
+
+const CHANGE_REASONS: Record<string, string> = {
+  'no-person': 'no person sees its question, so it fails at once',
+  'terminal-size': 'it contradicts the size of the terminal of the job',
+  jobserver: 'the jobserver in it belongs to the make that called, which may end before the job',
+  'git-lock': 'it names a lock file of the git command that called, which may end before the job',
+  'git-quarantine': 'it names the folder of a push, which git removes before the job ends',
+  'other-repository': 'it is about the repository of the call, and the job runs in another one',
+};
+
+function byReason(changes: VariableChange[]): { did: VariableChange['did']; why: string; names: string[] }[] {
+  const groups = new Map<string, { did: VariableChange['did']; why: string; names: string[] }>();
+  for (const { name, did, why } of changes) {
+    const group = groups.get(`${did} ${why}`) ?? { did, why, names: [] };
+    group.names.push(name);
+    groups.set(`${did} ${why}`, group);
+  }
+  return [...groups.values()];
+}
+
+/** A text for each reason. A newer version may know reasons that this one does not. */
+export const variableTexts = (changes: VariableChange[]): string[] =>
+  byReason(changes).map(
+    ({ did, why, names }) => `${did}: ${names.join(', ')} (${CHANGE_REASONS[why] ?? why})`,
+  );
+
+/** Only variables of a git hook: they matter to its next command. `show` has all the others. */
+export const variableWarnings = (changes: VariableChange[]): Warning[] =>
+  byReason(changes)
+    .filter(({ why }) => why.startsWith('git-') || why === 'other-repository')
+    .map(({ why, names }) => ({
+      code: 'git-variables',
+      message:
+        `the job does not get ${names.join(', ')}: ${CHANGE_REASONS[why]}; ` +
+        `to pass one all the same: bgjob run -e ${names[0]}="$${names[0]}"`,
+    }));

@@ -22,8 +22,13 @@ import {
   notForBatch,
   ofLines,
 } from '../messages/run.ts';
-import { variableWarnings } from '../messages/variables.ts';
-import { noPipefailText, printWarning, printWarnings, type Warning } from '../messages/warnings.ts';
+import {
+  noPipefailText,
+  printWarning,
+  printWarnings,
+  variableWarnings,
+  type Warning,
+} from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { parseCommand, plainWords } from '../shell/command-line.ts';
 import { warningsOf } from '../shell/habits.ts';

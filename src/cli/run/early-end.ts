@@ -2,8 +2,7 @@
  * Warnings of a service or a CI runner that will end the job before its time. Each is given once: a script
  * that starts 100 jobs gets one line. So systemd is asked only once, too.
  */
-import { findCiRunner } from '../../engine/os/ci-runner.ts';
-import { controlGroup, endingService, serviceIn } from '../../engine/os/service-unit.ts';
+import { controlGroup, endingService, findCiRunner, serviceIn } from '../../engine/os/early-ends.ts';
 import type { Home } from '../../job/home/home.ts';
 import { runnerWarning, serviceWarning, type Warning } from '../messages/warnings.ts';
 import { isNewAbout } from '../output/hints.ts';

@@ -5,8 +5,7 @@
 import type { Failure } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Enclosure } from '../os/call-sandbox.ts';
-import type { CiRunner } from '../os/ci-runner.ts';
-import type { EndingService } from '../os/service-unit.ts';
+import type { CiRunner, EndingService } from '../os/early-ends.ts';
 
 /** A limit of the shell's `ulimit`, in the units of that, but sizes in bytes. */
 export type LimitName = 'nofile' | 'nproc' | 'fsize' | 'cpu';

@@ -8,7 +8,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
-import { controlGroup, endingService, serviceIn } from '../os/service-unit.ts';
+import { controlGroup, endingService, serviceIn } from '../os/early-ends.ts';
 import type { Finding } from './findings.ts';
 
 const LINGERING = '/var/lib/systemd/linger';

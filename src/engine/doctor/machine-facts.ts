@@ -7,9 +7,9 @@ import { release } from 'node:os';
 import { basename } from 'node:path';
 import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
+import { controlGroup, serviceIn } from '../os/early-ends.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
 import { findTool, newSession, runTool } from '../os/programs.ts';
-import { controlGroup, serviceIn } from '../os/service-unit.ts';
 import { fileSystemOf } from './home-checks.ts';
 
 export interface MachineFacts {

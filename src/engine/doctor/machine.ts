@@ -9,7 +9,7 @@ import { systemClock } from '../../base/clock.ts';
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { findEnclosure, isProcForeign } from '../os/call-sandbox.ts';
-import { findCiRunner } from '../os/ci-runner.ts';
+import { findCiRunner } from '../os/early-ends.ts';
 import { missingPart } from '../os/own-program.ts';
 import { HAS_PROC, pidsInProc, readStat } from '../os/process-identity.ts';
 import { readCommandLine } from '../os/process-table.ts';

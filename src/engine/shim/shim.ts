@@ -9,7 +9,7 @@ import { systemError } from '../../base/result.ts';
 import { quote } from '../../base/text/shell-quote.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSendable, type Spec } from '../../job/spec.ts';
-import { RUNNER_MARKS } from '../os/ci-runner.ts';
+import { RUNNER_MARKS } from '../os/early-ends.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { envSplits, newSession, requireTool } from '../os/programs.ts';
 import { evalLine, readStatBody, textVariables, withPreface } from './preface.ts';

@@ -1,7 +1,13 @@
 /**
- * Finds the systemd service in whose control group this process runs. When a service stops, systemd ends all
- * processes of its group, in any session, unless its KillMode says otherwise (systemd.kill(5)). A oneshot
- * service stops when its main process ends. A scope (a login session, a terminal window, tmux) is no service.
+ * What ends the processes of this call early.
+ *
+ * A systemd service: when it stops, systemd ends all processes of its control group, in any session, unless
+ * its KillMode says otherwise (systemd.kill(5)). A oneshot service stops when its main process ends. A scope (a
+ * login session, a terminal window, tmux) is no service.
+ *
+ * CI runners: they look for processes that have a certain variable in their environment. GitHub's and Azure's
+ * runner do so after the last step, Jenkins at the end of a build or of a `node` block, and when a step is
+ * aborted. GitLab's runner goes by process groups and containers instead.
  */
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { findTool } from './programs.ts';
@@ -58,4 +64,42 @@ export function endingService(service: ServiceUnit): EndingService | undefined {
   const endsWithLast = KillMode ? ExitType === 'cgroup' : service.isOfUser && service.unit.startsWith('app-');
   if (endsWithLast || SPARING.includes(KillMode ?? '')) return undefined;
   return { ...service, killMode: KillMode || null };
+}
+
+/**
+ * The variables by which a runner finds its processes. Jenkins compares several; one that is missing is
+ * enough for it to spare a process.
+ */
+export const RUNNER_MARKS = [
+  'RUNNER_TRACKING_ID',
+  'VSTS_PROCESS_LOOKUP_ID',
+  'JENKINS_NODE_COOKIE',
+  'JENKINS_SERVER_COOKIE',
+  'HUDSON_SERVER_COOKIE',
+  'BUILD_ID',
+];
+
+export interface CiRunner {
+  runner: 'GitHub Actions' | 'Azure Pipelines' | 'Jenkins';
+  variable: string;
+  value: string;
+  /** The assignment with which the runner spares a process. */
+  spares: string;
+}
+
+const isSet = (value: string | undefined): boolean => !/^(0|\s*|dontkillme)$/i.test(value ?? '');
+
+/** The runner that ends processes with this environment when its CI job ends; undefined if none does. */
+export function findCiRunner(env: NodeJS.ProcessEnv): CiRunner | undefined {
+  const found = (runner: CiRunner['runner'], variable: string, spared: string): CiRunner | undefined =>
+    isSet(env[variable])
+      ? { runner, variable, value: env[variable]!, spares: `${variable}=${spared}` }
+      : undefined;
+  const byRunner =
+    found('GitHub Actions', 'RUNNER_TRACKING_ID', '') ??
+    found('Azure Pipelines', 'VSTS_PROCESS_LOOKUP_ID', '') ??
+    found('Jenkins', 'JENKINS_NODE_COOKIE', 'dontKillMe');
+  // a pipeline has both, and goes by the cookie; a freestyle project has none
+  if (byRunner || env['JENKINS_NODE_COOKIE'] || !/^(true|1)$/i.test(env['CI'] ?? '')) return byRunner;
+  return found('Jenkins', 'BUILD_ID', 'dontKillMe');
 }
