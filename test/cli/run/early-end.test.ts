@@ -65,6 +65,7 @@ rigTest('a job that the runner spares: -e NAME= , and no warning', async (rig) =
   const env = { RUNNER_TRACKING_ID: 'github_1' };
   const { stderr } = await rig.bgjob(['run', '-e', 'RUNNER_TRACKING_ID=', '--', 'sleep', '1000'], { env });
   assert.equal(stderr, '');
+  await rig.untilState(1, 'running');
   assert.deepEqual(killHaving(rig, 'RUNNER_TRACKING_ID=github_1'), []);
   assert.equal((await rig.show(1)).state, 'running');
   await rig.bgjob(['kill', '1']);

@@ -10,7 +10,7 @@ import { type Rig, ROOT, rigTest } from '../../rig/rig.ts';
 /** What a package holds: nothing of the tests, the sources, or somebody's editor. */
 const PACKED = [
   /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|config\.schema\.json)$/,
-  /^bin\/bgjob$/,
+  /^bin\/(bgjob|no-person)$/,
   /^man\/bgjob(-[a-z]+)?\.1$/,
   /^dist\/[a-z-]+\.js(\.map)?$/,
   /^dist\/licenses\.txt$/,

@@ -151,7 +151,7 @@ folderTest(
     try {
       assert.deepEqual(await wait(url), {
         ok: false,
-        failure: { code: 'untrusted-certificate', url, why: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+        failure: { code: 'untrusted-certificate', unread: null, url, why: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
       });
       const found = await wait(url, quiet, true);
       assert.ok(found.ok);
