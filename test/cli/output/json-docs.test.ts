@@ -442,6 +442,13 @@ situation('what is about bgjob itself', async (rig) => {
   for (const line of ['true &', 'setsid true', 'true & disown', 'true | tail -1', 'true | head -1'])
     await ask(rig, ['run', '-w', line]);
   for (const file of ['/dev/null', 'file']) await ask(rig, ['run', '-w', `date > ${file}`]);
+  fs.writeFileSync(join(rig.project, '.env'), 'P=a#b\n');
+  const env = { EDITOR: 'vim', GIT_INDEX_FILE: '/repo/index.lock', RUNNER_TRACKING_ID: 'github_1' };
+  const [{ id }] = await ask(rig, ['run', '--env-file', '.env', '--', 'true'], undefined, { env });
+  await ask(rig, ['show', `${id}`]);
+  await ask(rig, ['doctor', '--self-test=exit-code'], ({ check }) => [
+    check === undefined ? 'doctor---self-test' : 'doctor---self-test-a-check',
+  ]);
   fs.writeFileSync(join(rig.project, 'input'), 'data\n');
   const piped = await rig.bash('bgjob run --json -w -- true <input');
   addAll(piped.stdout, piped.stderr, SORTS['run']!);
@@ -467,6 +474,11 @@ const UNSHOWN: [fact: RegExp, why: string][] = [
   [/^doctor hint: null$/, 'no finding of a machine that is well'],
   [/^doctor queue: a value$/, 'needs another namespace or a file system of its own: cli/doctor/doctor-home'],
   [/^codes-of-warnings: ends-with-call$/, 'needs a sandbox: programs/enclosed'],
+  [/^codes-of-warnings: ends-with-service$/, 'needs a control group of a service: cli/run/early-end'],
+  [
+    /^doctor---self-test-a-check (why: a|calls:|result: (failed|skipped))/,
+    'needs a broken tool: cli/doctor/self-test',
+  ],
   [/^codes-of-warnings: open-listener$/, 'would listen on the addresses of this machine'],
 ];
 
