@@ -5,6 +5,7 @@
  */
 import * as is from '../base/schema.ts';
 import { identitySchema } from './identity.ts';
+import { sessionSchema } from './session.ts';
 
 /** The time from TERM to KILL, if no other is given, milliseconds. */
 export const DEFAULT_GRACE_MS = 5000;
@@ -150,6 +151,8 @@ export const specSchema = is.object({
   ...draftFields,
   parent: is.nullable(is.count),
   restartOf: is.since(is.nullable(is.count), null),
+  /** The agent's session in which it was started; null: there was none, or the job is older than sessions. */
+  session: is.since(is.nullable(sessionSchema), null),
   /** The schedule, trigger or service that started it; null: a user did. */
   origin: is.since(is.nullable(originSchema), null),
   createdAt: is.time,

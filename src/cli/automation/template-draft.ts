@@ -8,6 +8,7 @@ import { thisAdded } from '../../engine/queue/confinement.ts';
 import type { JobTemplate } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
+import { isOfSession } from '../../job/session.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { badVariableName, scriptOnStdin } from '../messages/automation.ts';
@@ -74,7 +75,7 @@ function passedNames(list: string[]): Result<string[]> {
   const names = namesOf(list);
   const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
   if (wrong !== undefined) return fail(badVariableName(wrong));
-  return ok([...new Set([...ALWAYS, ...names])]);
+  return ok([...new Set([...ALWAYS, ...names])].filter((name) => !isOfSession(name)));
 }
 
 /** A free name, made from the command: `backup.sh`, `backup.sh-2`. */
@@ -127,6 +128,7 @@ export function parseTemplate(
     environment: ___,
     payload: ____,
     parent: _____,
+    session: ______,
     ...resolved
   } = drafted.value;
   // its jobs run where the link leads when they start

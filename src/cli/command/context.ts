@@ -6,8 +6,9 @@ import { isProcForeign } from '../../engine/os/call-sandbox.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { type Config, NO_CONFIG, readConfig } from '../../job/home/config.ts';
 import { type Home, homePath, makeHome, openHome } from '../../job/home/home.ts';
+import { hasBadSession, type Session, sessionIn } from '../../job/session.ts';
 import { messageOf } from '../messages/failures.ts';
-import { configIgnored } from '../messages/usage.ts';
+import { badSession, configIgnored } from '../messages/usage.ts';
 import { printWarning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { REPLACEMENT } from './encoding.ts';
@@ -25,6 +26,7 @@ export class Context {
   private read: Result<Config> | undefined;
   /** The command has nothing to do with the home: not even recovery is done in it. */
   leavesHome = false;
+  private ownSession: Session | null | undefined;
 
   constructor(
     readonly env: NodeJS.ProcessEnv,
@@ -52,6 +54,14 @@ export class Context {
     const cwd = this.cwd();
     this.known ??= hereOf(cwd.ok ? cwd.value : '/');
     return this.known;
+  }
+
+  /** The session of the call; null: none. A value of BGJOB_SESSION that is no session is ignored with one note. */
+  session(): Session | null {
+    if (this.ownSession !== undefined) return this.ownSession;
+    if (hasBadSession(this.env)) printWarning(this.output, badSession(this.env['BGJOB_SESSION']!));
+    this.ownSession = sessionIn(this.env);
+    return this.ownSession;
   }
 
   /** The home for reading; undefined if there is none yet. */

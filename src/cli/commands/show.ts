@@ -13,6 +13,7 @@ import type { JobPaths, Stream } from '../../job/home/paths.ts';
 import { markSeen, readLastCrash, readOwner } from '../../job/home/records.ts';
 import { Log } from '../../job/log/log.ts';
 import { isAway } from '../../job/log/trim-record.ts';
+import { sessionText } from '../../job/session.ts';
 import type { JobView } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { onExitObject, onExitText } from '../jobs/exit-hook-row.ts';
@@ -112,6 +113,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ],
     ['limits', limits ? limits.filter(Boolean).join(' ') : undefined],
     ['started by', spec && startedText(spec)],
+    ['session', spec?.session && safe(sessionText(spec.session))],
     [
       'process',
       extras.mainPid !== undefined && `${extras.mainPid} (supervisor ${extras.supervisorPid ?? 'none'})`,

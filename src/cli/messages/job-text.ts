@@ -209,6 +209,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
     forced: 'state' in view && view.state ? view.state.forced : spec ? 0 : null,
     parent: spec?.parent ?? null,
+    session: spec?.session ?? null,
     restartOf: spec?.restartOf ?? null,
     origin: originObject(spec),
     createdAt: iso(spec?.createdAt ?? null),

@@ -172,6 +172,14 @@ export const internalError = () => usageError('internal error');
 /** A config.json that cannot be believed, for a command that works without it. */
 export const configIgnored = (message: string) => `${message}; this command ignores the file (bgjob doctor)`;
 
+/** One note of a call whose BGJOB_SESSION is ignored. */
+export const badSession = (value: string) => ({
+  code: 'bad-session',
+  message:
+    `BGJOB_SESSION is ignored: ${clip(safe(value), 40)} is no session; ` +
+    'it is ID or HOST:ID, of at most 128 letters, digits and . _ -',
+});
+
 // errors of single verbs
 
 export const noStderrLog = {

@@ -10,6 +10,7 @@ import { placementOf } from '../../engine/queue/enqueue.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { LEAST_MAX_LOG_BYTES } from '../../job/home/config.ts';
 import { projectOf } from '../../job/home/project.ts';
+import { withoutSecrets } from '../../job/session.ts';
 import { DEFAULT_GRACE_MS } from '../../job/spec.ts';
 import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
@@ -193,7 +194,7 @@ export function frameOf(
       cwdLink: linkOf(context, options.cwd, cwd.value),
       project: projectOf(cwd.value),
       tags: tags.value,
-      env: overrides.value,
+      env: withoutSecrets(overrides.value),
       keepEnv: options['keep-env'],
       timeoutMs: options.timeout,
       idleTimeoutMs: options['idle-timeout'],
@@ -207,6 +208,7 @@ export function frameOf(
       retry,
       backoffMs,
       parent: parentOf(context),
+      session: context.session(),
       origin: null,
     },
     path: variableOf(context, overrides.value, 'PATH'),

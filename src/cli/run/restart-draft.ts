@@ -61,6 +61,7 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
     notify: rest.notify && { ...rest.notify, ...notifyTargets(context.env) },
     placement: placementAgain(rest, new Map()),
     parent: parentOf(context),
+    session: context.session(),
     restartOf: id,
     origin: null,
     ...(scriptBytes && { scriptBytes }),

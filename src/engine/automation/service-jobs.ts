@@ -98,6 +98,7 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
     onExit: null,
     notify: null,
     parent: null,
+    session: null,
     origin: { kind: 'own', serves },
     environment: Object.entries(ownEnvironment(process.env)).map(([key, value]) => `${key}=${value}`),
   });

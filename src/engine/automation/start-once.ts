@@ -56,6 +56,7 @@ export async function startFrom(
     name: nameOwner(home, jobNameOf(named)!) ? null : template.name,
     env,
     parent: occasion.parent,
+    session: null,
     origin: occasion.origin,
     environment: [...withAccount(movePwd(template.environment, cwd, now)), ...occasion.variables],
     placement: placementFor(template.queue, occasion.after),

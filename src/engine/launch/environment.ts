@@ -2,6 +2,7 @@
  * The environment of a job: that of the caller, with the variables that the job needs and without those that
  * would mislead it.
  */
+import { withoutSecrets } from '../../job/session.ts';
 import type { Spec, VariableChange } from '../../job/spec.ts';
 import type { EnvMarker } from '../observe/process-tree.ts';
 import { STAND_IN, VARIABLE_RULES } from './variable-rules.ts';
@@ -45,12 +46,16 @@ export function jobEnvironment(
   }
   // between bin/bgjob and cli/boot.ts, which has removed them; `-e` may have set one
   const given = [...variables].filter(([name]) => !name.startsWith('BGJOB_NODE_'));
-  return { environment: given.map(([name, value]) => `${name}=${value}`), changedVariables };
+  const environment = withoutSecrets(given.map(([name, value]) => `${name}=${value}`));
+  return { environment, changedVariables };
 }
 
 /** The same with the marker of the job, which replaces that of its parent. */
 export function withEnvMarker(environment: string[], marker: EnvMarker): string[] {
-  const others = environment.filter((entry) => !(entry.slice(0, entry.indexOf('=')) in marker));
+  // a version without sessions may have stored them
+  const others = withoutSecrets(environment).filter(
+    (entry) => !(entry.slice(0, entry.indexOf('=')) in marker),
+  );
   return [...others, ...Object.entries(marker).map(([name, value]) => `${name}=${value}`)];
 }
 

@@ -15,6 +15,7 @@ import { jobNameOf, withdrawClaims } from '../../job/home/name-claims.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { writeSpec } from '../../job/home/records.ts';
 import { needsOf } from '../../job/needs.ts';
+import { withSession } from '../../job/session.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
@@ -47,7 +48,7 @@ export type MayStart = (id: JobId) => Result<void>;
 
 /** The variables of a job that is being started, without its marker. */
 export const environmentOf = (draft: Draft, job: JobPaths): string[] => [
-  ...draft.environment,
+  ...withSession(draft.environment, draft),
   ...(draft.payload ? [`BGJOB_PAYLOAD=${job.payload}`] : []),
 ];
 

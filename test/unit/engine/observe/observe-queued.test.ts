@@ -33,7 +33,16 @@ const spec: Spec & { placement: Placement } = {
     idleTimeoutMs: null,
   },
   ...{ graceMs: 5000, maxLogBytes: null, onMaxLog: 'trim', split: false, stdin: null, pty: null, placement },
-  ...{ retry: 1, backoffMs: 0, onExit: null, notify: null, parent: null, restartOf: null, origin: null },
+  ...{
+    retry: 1,
+    backoffMs: 0,
+    onExit: null,
+    notify: null,
+    parent: null,
+    session: null,
+    restartOf: null,
+    origin: null,
+  },
   // added so long ago that it cannot be about to appear
   ...{ createdAt: 1, createdMonotonicMs: 0, bootId, machine, needs: [] },
 };

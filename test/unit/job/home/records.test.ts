@@ -66,6 +66,7 @@ const SPEC: Spec = {
   retry: 2,
   backoffMs: 1000,
   parent: null,
+  session: { host: 'claude', id: 'abc' },
   restartOf: null,
   origin: null,
   createdAt: 1.5,
@@ -169,7 +170,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   const later = [
     'needs',
     ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
-    ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin', 'cwdLink', 'changedVariables'],
+    ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin', 'cwdLink', 'changedVariables', 'session'],
   ];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');
