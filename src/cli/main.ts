@@ -108,9 +108,14 @@ async function command(argv: string[]): Promise<number> {
       // the command itself is done
       if (!isShortage(thrown)) throw thrown;
     });
-  if (!result.ok) return failWith(output, result.failure);
+  if (!result.ok) {
+    const code = failWith(output, result.failure);
+    output.deliver();
+    return code;
+  }
   if (output.lost !== undefined)
     return failWith(output, { code: 'answer-lost', errno: output.lost, instead: 'stderr' });
+  output.deliver();
   return printExit(output, result.value);
 }
 

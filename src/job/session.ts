@@ -40,6 +40,14 @@ export function sessionIn(env: NodeJS.ProcessEnv): Session | null {
   return null;
 }
 
+/** Whether they are one session. The ids decide: several hosts run the same hooks, and each says its own name. */
+export const isSameSession = (one: Session | null, other: Session | null): boolean =>
+  one !== null && other !== null && one.id === other.id;
+
+/** Whether a session is the one that `--session=[HOST:]ID` names. */
+export const isNamedSession = (named: Session, session: Session | null): boolean =>
+  isSameSession(named, session) && (named.host === null || named.host === session?.host);
+
 /** `claude:ID`, or `ID` where the host is not known. */
 export const sessionText = ({ host, id }: Session): string => (host === null ? id : `${host}:${id}`);
 

@@ -82,7 +82,7 @@ export class Publication {
   }
 
   private mark(status: Status): void {
-    if (status.phase === 'ended') markEnded(this.home, this.spec.id, status.endedAt, this.spec.project);
+    if (status.phase === 'ended') markEnded(this.home, this.spec, status.endedAt);
   }
 
   /** Without disk space for its claim it publishes anyway, and tries again. */

@@ -7,7 +7,6 @@ import { wakeQueueWaiters } from '../../engine/queue/queue-waiter.ts';
 import { stopJob, stopUnreadable } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { markSeen } from '../../job/home/records.ts';
 import { parseSignal } from '../../job/signals.ts';
 import { DEFAULT_GRACE_MS } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
@@ -23,6 +22,7 @@ import {
 } from '../messages/control.ts';
 import { printFailure } from '../messages/failures.ts';
 import { forcedNote, hiddenNote, jobObject } from '../messages/job-text.ts';
+import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
 
 /** The options that choose live jobs where no REF is given. */
@@ -70,7 +70,7 @@ async function killOne(
     for (const one of hidden) output.note(hiddenNote(one));
   }
   // the user has seen the end now
-  if (after.kind === 'ended' && !output.readerGone && output.lost === undefined) markSeen(home.job(after.id));
+  if (after.kind === 'ended') markReported(output, home, after);
   forgetUnownedEnvironment(home, after);
   return ok(SUCCESS);
 }

@@ -91,7 +91,8 @@ export const ls = verb({
     const here = context.here();
     if (options.unseen) {
       await printUnseen(output, home, {
-        here: options.all ? null : here,
+        session: context.session(),
+        projects: options.all ? null : here.projects,
         most: options.number,
         isWanted: isFiltered(choice) ? (view) => isAsked(choice, view) : null,
         form: options.quiet ? 'ids' : 'sentences',

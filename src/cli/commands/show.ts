@@ -10,7 +10,7 @@ import { waitingOf } from '../../engine/queue/queue-status.ts';
 import { ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
-import { markSeen, readLastCrash, readOwner } from '../../job/home/records.ts';
+import { readLastCrash, readOwner } from '../../job/home/records.ts';
 import { Log } from '../../job/log/log.ts';
 import { isAway } from '../../job/log/trim-record.ts';
 import { sessionText } from '../../job/session.ts';
@@ -32,6 +32,7 @@ import {
 } from '../messages/job-text.ts';
 import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
 import { variableTexts } from '../messages/warnings.ts';
+import { markReported } from '../output/mark-reported.ts';
 import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
 import { losesPipefail } from '../shell/pipes.ts';
@@ -154,7 +155,7 @@ export const show = verb({
       for (const [name, text] of describe(view, home, extras))
         output.line(`${name.padEnd(11)}${name === 'state' ? paint(text) : text}`);
     }
-    if (view.kind === 'ended') markSeen(home.job(view.id));
+    if (view.kind === 'ended') markReported(output, home, view);
     forgetUnownedEnvironment(home, view);
     return ok(SUCCESS);
   },

@@ -3,7 +3,6 @@ import { errnoOf } from '../../base/result.ts';
 import { parsePattern } from '../../base/text/pattern.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { type Failure, fail, ok } from '../../job/failure.ts';
-import { markSeen } from '../../job/home/records.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes } from '../../job/log/trim-record.ts';
@@ -14,6 +13,7 @@ import { streamsOf } from '../jobs/stderr-log.ts';
 import { jobLabel } from '../messages/job-text.ts';
 import { cursorNotStored, tailRefusal } from '../messages/tail.ts';
 import { errnoText, needsOption, noStderrLog } from '../messages/usage.ts';
+import { markReported } from '../output/mark-reported.ts';
 import { NOTHING, printStderr } from '../tail/excerpt.ts';
 import { followsItself } from '../tail/follow.ts';
 import { followMatches, printMatches } from '../tail/grep.ts';
@@ -153,7 +153,7 @@ export const tail = verb({
         : await printMatches(readings, ask);
       if (!searched.ok) return searched;
       for (const { reading, to } of searched.value.searched) storeCursor(reading, to);
-      if (view.kind === 'ended') markSeen(home.job(view.id));
+      if (view.kind === 'ended') markReported(output, home, view);
       return ok(searched.value.exit);
     }
     const log = Log.open(home.job(view.id), stream);
@@ -171,7 +171,7 @@ export const tail = verb({
       stopNotes?.();
       log?.close();
     }
-    if (view.kind === 'ended') markSeen(home.job(view.id));
+    if (view.kind === 'ended') markReported(output, home, view);
     return ok(SUCCESS);
   },
 });

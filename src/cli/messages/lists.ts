@@ -21,6 +21,8 @@ export const noJobsText = (filtered: boolean) => (filtered ? 'no such jobs here'
 
 export const olderText = (older: number, ended: number) => `${jobs(older)} older: -n ${ended}`;
 export const othersText = (others: number) => `${jobs(others)} of other projects: -a`;
+/** Behind the end of a job of another session than that of the call. */
+export const OF_ANOTHER_SESSION = '(of another session)';
 export const unseenText = (more: number) => `(${jobs(more)} more: bgjob ls --unseen again)`;
 export const moreRowsText = (more: number) => `(${more} more rows: bgjob watch scrolls)`;
 

@@ -3,9 +3,9 @@
  * and in order, so nothing is lost when the process ends. A reader that closes the pipe early (`| head`) is
  * no error.
  */
-import { fstatSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { sleepSync } from '../../base/clock.ts';
-import { errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { safeJson } from '../../base/text/sanitize.ts';
 
 /** Thrown when the answer cannot be written, to a full disk for example. */
@@ -57,6 +57,7 @@ export class Output {
    */
   lost: string | undefined;
   private readonly env: NodeJS.ProcessEnv;
+  private readonly afterwards: (() => void)[] = [];
   constructor(env: NodeJS.ProcessEnv, json: boolean, diverts = false) {
     this.env = env;
     this.json = json;
@@ -109,6 +110,26 @@ export class Output {
     }
     if (lines.length > 0) this.line(safeJson(lines.join('\n')));
   }
+  /** Calls it at the end of the call, if its answer was written whole and the reader of stdout took it. */
+  whenDelivered(act: () => void): void {
+    this.afterwards.push(act);
+  }
+  /** The end of the answer: closes stdout. A full disk of another machine may be noticed only then. */
+  deliver(): void {
+    if (this.afterwards.length === 0 || this.readerGone || this.lost !== undefined) return;
+    try {
+      // the hosts of agents read from a socket: this finds out whether the reader died since the last write
+      writeSync(1, Buffer.alloc(0));
+      closeSync(1);
+    } catch (thrown) {
+      if (errnoOf(thrown) === 'EPIPE') return;
+      throw new AnswerLost(errnoOf(thrown));
+    }
+    // no other file may get the number of stdout
+    attemptQuietly(() => openSync('/dev/null', 'w'));
+    for (const act of this.afterwards.splice(0)) act();
+  }
+
   /** A line on stderr: state, hints, errors. */
   note(text: string): void {
     write(2, Buffer.from(`${text}\n`));
@@ -169,6 +190,9 @@ export class Output {
 
 class StderrOutput extends Output {
   override readonly answerStream = 2;
+  override whenDelivered(act: () => void): void {
+    act();
+  }
   override raw(bytes: Uint8Array): void {
     write(2, bytes);
   }
@@ -186,6 +210,9 @@ export class MemoryOutput extends Output {
   }
   override note(text: string): void {
     this.texts.push(text);
+  }
+  override whenDelivered(act: () => void): void {
+    act();
   }
   override isTerminal(): boolean {
     return false;

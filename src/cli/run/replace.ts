@@ -13,13 +13,13 @@ import { stopJob } from '../../engine/stop/stop-job.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { type JobName, jobNameOf, readClaims } from '../../job/home/name-claims.ts';
-import { markSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
 import { judgeable } from '../jobs/select.ts';
 import { forcedNote, hiddenNote } from '../messages/job-text.ts';
 import { replacedText, stopsItself } from '../messages/run.ts';
+import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
 
 /** How long a port may stay taken after its job is gone, and how often it is checked, milliseconds. */
@@ -81,7 +81,7 @@ export async function stopOne(
   const free = await waitPortsFree(home, judged.value, done.value.listened);
   if (!free.ok) return free;
   replaced.push(id);
-  markSeen(home.job(id));
+  markReported(output, home, done.value.after);
   if (!output.json) output.note(replacedText(done.value, by === 'restart' ? 'stopped' : 'replaced'));
   const forced = forcedNote(done.value.forced, stop.graceMs, stop.signal);
   if (forced !== undefined && !output.json) output.note(forced);

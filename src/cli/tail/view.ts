@@ -7,7 +7,6 @@ import { observe } from '../../engine/observe/observe.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { markSeen } from '../../job/home/records.ts';
 import { type Cursor, readCursor } from '../../job/log/cursors.ts';
 import { Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
@@ -19,6 +18,7 @@ import { awayNote, stderrOf } from '../jobs/stderr-log.ts';
 import { jobLabel, jobObject } from '../messages/job-text.ts';
 import { EMPTIED_HINT, emptyFooter, footer, notAllText } from '../messages/tail.ts';
 import { stillRunningText } from '../messages/wait.ts';
+import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printPauses } from '../wait/pause-notes.ts';
@@ -204,7 +204,7 @@ export function printEndOfRest(reading: Reading, deadline: Deadline, shown: Piec
     return deadline.exit();
   }
   deadline.end();
-  markSeen(home.job(view.id));
+  markReported(output, home, now);
   const job = home.job(view.id);
   const extras = {
     logPath: job.log,

@@ -7,7 +7,6 @@ import { processesOf } from '../../engine/observe/leftovers.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { markSeen } from '../../job/home/records.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -28,6 +27,7 @@ import {
   stillRunningText,
   trimmedText,
 } from '../messages/wait.ts';
+import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
 import { statePainter } from '../output/state-style.ts';
 import type { Deadline } from './deadline.ts';
@@ -127,7 +127,7 @@ export function printEnd(
     for (const excerpt of excerpts) printExcerpt(output, view, excerpt);
     for (const note of notesOf(home, view, excerpts, leftovers)) output.note(note);
   }
-  if (view.kind === 'ended') markSeen(home.job(view.id));
+  if (view.kind === 'ended') markReported(output, home, view);
   forgetUnownedEnvironment(home, view);
 }
 

@@ -7,12 +7,12 @@ import { countLeftovers, markedProcesses, processesOf } from '../../engine/obser
 import { observe } from '../../engine/observe/observe.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
 import type { Home } from '../../job/home/home.ts';
-import { markSeen } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { printLostHint } from '../jobs/lost-hint.ts';
 import { manyFailedText, moreRunningText } from '../messages/wait.ts';
+import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
 import { watchPauses } from './pause-notes.ts';
@@ -79,7 +79,7 @@ class Wait {
     const lastLines = isShown ? (plan.lastLines ?? 'of a failure') : 'none';
     if (judgement.failed || !plan.failuresOnly || output.json)
       printEnd(output, this.home, view, lastLines, leftovers, judgement);
-    else markSeen(this.home.job(view.id));
+    else markReported(output, this.home, view);
     const { exit } = judgement;
     this.exits.set(view.id, exit);
     this.left.delete(view.id);

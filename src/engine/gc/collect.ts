@@ -19,6 +19,7 @@ import { forgetNames, type JobName, jobNameOf } from '../../job/home/name-claims
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSeen } from '../../job/home/records.ts';
 import { chooseRemovals, type RetentionCandidate, type RetentionRules } from '../../job/home/retention.ts';
+import { pruneSessions } from '../../job/home/session-index.ts';
 import { discard, emptyTrash } from '../../job/home/trash.ts';
 import { pruneAnsweredRounds } from '../../job/rounds/answered.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -35,6 +36,8 @@ import { recordRemoved } from './note-removed.ts';
 /** A directory without a spec is a launch in progress for this long, milliseconds; later it is abandoned. */
 const HALF_MADE_MS = 60_000;
 const AUTO_MS = 3_600_000;
+/** The folder of a session is removed when nothing has changed in it for so long. */
+const SESSION_MS = 7 * 86_400_000;
 
 interface Collected {
   removed: JobId[];
@@ -126,7 +129,7 @@ function repairIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
   for (const { id, spec, status } of ended)
     if (!gone.has(id) && (live.has(id) || !ids.has(id)))
       // fails if something else has that name: then the job is not in the index
-      attemptQuietly(() => markEnded(home, id, status.endedAt, spec.project));
+      attemptQuietly(() => markEnded(home, spec, status.endedAt));
   for (const one of indexed) if (gone.has(one.id) || !existsSync(home.job(one.id).dir)) unmarkEnded(one);
 }
 
@@ -171,6 +174,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     for (const view of ended) if (!removed.has(view.id)) forgetLeftEnvironment(home, view);
     repairQueues(home, (id) => queued.has(id));
     removeCompiled(home);
+    pruneSessions(home, systemClock.now() - SESSION_MS, (id) => !existsSync(home.job(id).dir));
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);
     pruneAnsweredRounds(home, ids.find((id) => !removed.has(id)) ?? 0);

@@ -83,7 +83,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   const logBytes = readLogSize(job) ?? null;
   const none = { stopped: 0, forced: 0, left: [] };
   writeState(job, { v: 1, generation, attempt, attempts, status, ...none, logBytes, spec });
-  markEnded(home, spec.id, status.endedAt, spec.project);
+  markEnded(home, spec, status.endedAt);
   // before the entry is removed: a process that finds the entry of an ended job starts the hook
   startHook(home, spec);
   removeFromQueue(home, spec);

@@ -13,8 +13,9 @@
  *     config.json                        defaults of the user, see config.ts
  *     schedules/NAME/…  triggers/NAME/…  one directory per schedule or trigger, see TemplatePaths
  *     rounds/PROJECT/…                   which ends `wait --queue` and `wait --all` reported, see job/rounds
+ *     sessions/s.ID/…                    the ends that a session was not told of yet, see session-index.ts
  *
- * names, queues, schedules, triggers and rounds are created with the first entry: a home of an older version
+ * names, queues, schedules, triggers, rounds and sessions are created with the first entry: a home of an older version
  * has none.
  */
 import { realpathSync } from 'node:fs';
@@ -49,6 +50,7 @@ export class Home extends pathsIn('path', {
   schedules: 'schedules',
   triggers: 'triggers',
   rounds: 'rounds',
+  sessions: 'sessions',
   /** Where gc moves a job before it deletes it. */
   trash: 'trash',
   /** Everything in it may be deleted at any time. */
@@ -77,6 +79,10 @@ export class Home extends pathsIn('path', {
   }
   trigger(name: string): TemplatePaths {
     return new TemplatePaths(`${this.triggers}/${name}`);
+  }
+  /** The folder of a session. Its name has the id as it is: a shell line finds it without a program. */
+  session(id: string): string {
+    return `${this.sessions}/s.${id}`;
   }
 }
 
@@ -118,7 +124,7 @@ function inspectHome(path: string): Result<'there' | 'absent'> {
 
 /** The directories that every home has, and those that are created with their first entry. */
 const ROOMS = ['jobs', 'live', 'ended', 'trash', 'cache'];
-const LATER_ROOMS = ['names', 'queues', 'schedules', 'triggers', 'rounds'];
+const LATER_ROOMS = ['names', 'queues', 'schedules', 'triggers', 'rounds', 'sessions'];
 
 /** Refuses a home with an unsafe directory in it; `make`: creates missing ones. */
 function inspectRooms(home: string, make: boolean): Result<void> {

@@ -8,9 +8,10 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly, touch } from '../../base/fs/atomic-write.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
-import type { JobId } from '../spec.ts';
+import type { JobId, Spec } from '../spec.ts';
 import type { Home } from './home.ts';
 import { parseId } from './ids.ts';
+import { indexSessionEnd } from './session-index.ts';
 
 interface EndedJob {
   id: JobId;
@@ -37,7 +38,13 @@ export const listLive = (home: Home): JobId[] => namesIn(home.live).flatMap((nam
 
 const timeText = (at: number): string => Math.round(at).toString().padStart(14, '0');
 
-export function markEnded(home: Home, id: JobId, endedAt: number, project: string): void {
+export function markEnded(
+  home: Home,
+  { id, project, session }: Pick<Spec, 'id' | 'project' | 'session'>,
+  endedAt: number,
+): void {
+  // first: a hook looks at its session when `ended` has changed
+  if (session !== null) indexSessionEnd(home, session, id);
   const file = `${home.ended}/${timeText(endedAt)}.${id}.${projectKey(project)}`;
   try {
     renameSync(`${home.live}/${id}`, file);
@@ -56,6 +63,8 @@ export const endedNames = (home: Home): string[] =>
   namesIn(home.ended).filter((name) => ENDED_NAME.test(name));
 
 export const idOfName = (name: string): JobId | undefined => parseId(name.slice(15, name.indexOf('.', 15)));
+
+export const timeOfName = (name: string): number => Number(name.slice(0, 14));
 
 export const projectOfName = (name: string): string => name.slice(name.indexOf('.', 15) + 1);
 

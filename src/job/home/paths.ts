@@ -52,6 +52,8 @@ export class JobPaths extends pathsIn('dir', {
   notified: 'notified.json',
   /** A marker: a command reported the end to the user. */
   seen: 'seen',
+  /** A marker: a command reported the end to the session of the job. */
+  told: 'told',
   /** The id of the later job that replaces this one. Written by `restart` and `run --replace`. */
   superseded: 'superseded',
   /** The output, written by the job. Its own folder: a watch on the records does not fire. */

@@ -288,6 +288,15 @@ export function markSeen(job: JobPaths): void {
 }
 export const isSeen = (job: JobPaths): boolean => existsSync(job.seen);
 
+/** Records that a command reported the end to the session of the job, if it can be written. */
+export function markTold(job: JobPaths): void {
+  attemptQuietly(() => {
+    requireDirectory(job.dir, true);
+    touch(job.told);
+  });
+}
+export const isTold = (job: JobPaths): boolean => existsSync(job.told);
+
 // ---- superseded ------------------------------------------------------------------------------------------
 
 /**

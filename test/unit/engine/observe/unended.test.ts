@@ -103,7 +103,7 @@ test('one that is put back while its supervisor holds it', () => {
 
 test('one that ended is in the list of those, when that is read afterwards', () => {
   markLive(home, 8);
-  const ids = listWhile(0, () => markEnded(home, 8, Date.now(), dir));
+  const ids = listWhile(0, () => markEnded(home, { id: 8, project: dir, session: null }, Date.now()));
   const ended = fs.readdirSync(home.ended);
   assert.ok(ids!.includes(8) || ended.some((name) => name.includes('.8.')));
 });

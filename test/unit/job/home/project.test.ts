@@ -96,13 +96,13 @@ folderTest('a job moves from the live to the ended, the latest end first', (dir)
     listLive(home).sort((a, b) => a - b),
     [1, 2, 3, 10],
   );
-  markEnded(home, 1, 5_000.4, '/p');
-  markEnded(home, 10, 999, '/p');
-  markEnded(home, 2, 40_000, '/q');
+  markEnded(home, { id: 1, project: '/p', session: null }, 5_000.4);
+  markEnded(home, { id: 10, project: '/p', session: null }, 999);
+  markEnded(home, { id: 2, project: '/q', session: null }, 40_000);
   // one whose live marker a power cut took
   unmarkLive(home, 3);
-  markEnded(home, 3, 7_000, '/p');
-  markEnded(home, 3, 7_000, '/p');
+  markEnded(home, { id: 3, project: '/p', session: null }, 7_000);
+  markEnded(home, { id: 3, project: '/p', session: null }, 7_000);
   assert.deepEqual(listLive(home), []);
   const ended = listEnded(home);
   assert.deepEqual(
