@@ -12,6 +12,7 @@ import { DEFAULT_GRACE_MS } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import type { JobView, UnreadableView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import { parseSessionOption, SESSION_OPTION } from '../command/session-option.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
 import {
   groupNotes,
@@ -30,7 +31,12 @@ const GROUP_OPTIONS = {
   all: { kind: 'flag', text: 'all live jobs of this project, except the job that calls this' },
   queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'the live jobs of this queue' },
   tag: { kind: 'list', value: 'TAG', text: 'the live jobs with this label' },
-  'all-projects': { kind: 'flag', short: '-a', text: 'with --all, --queue, --tag: jobs of all projects' },
+  session: { ...SESSION_OPTION, text: `the live ${SESSION_OPTION.text}` },
+  'all-projects': {
+    kind: 'flag',
+    short: '-a',
+    text: 'with --all, --queue, --tag, --session: jobs of all projects',
+  },
 } as const;
 
 const isWaiting = (view: JobView): boolean => view.kind === 'live' && view.status.phase === 'queued';
@@ -99,7 +105,7 @@ async function killUnreadable(
 export const kill = verb({
   name: 'kill',
   operands: 'REF...',
-  // at least one, but for --queue, --tag, --all: checked below
+  // at least one, but for --queue, --tag, --session, --all: checked below
   arity: [0, Number.POSITIVE_INFINITY],
   // as for kill(1): -9, -KILL
   shorthand: (word) => (/^-(\d+|[A-Z]{2,}\d*)$/.test(word) ? ['--signal', word.slice(1)] : undefined),
@@ -113,7 +119,7 @@ export const kill = verb({
     'Of a job that has ended, the processes that it left running are stopped. A process gets a signal',
     'only if it is certain that it belongs to the job.',
     '',
-    '--queue, --tag and --all stop live jobs of this project, first those that wait; if there are none,',
+    '--queue, --tag, --session and --all stop live jobs of this project, first those that wait; if there are none,',
     'the exit code is 0. They leave out the job that calls this, the jobs that started it, and the',
     'scheduler and listeners of bgjob.',
   ],
@@ -134,19 +140,22 @@ export const kill = verb({
     const { output } = context;
     const signal = parseSignal(options.signal ?? DEFAULT_SIGNAL);
     if (!signal) return fail(notASignal(options.signal!));
-    const isGroup = options.all || options.queue.length + options.tag.length > 0;
+    const session = parseSessionOption(context, options.session);
+    if (!session.ok) return session;
+    const asking = { ...options, session: session.value };
+    const isGroup = options.all || asking.session || options.queue.length + options.tag.length > 0;
     const groups =
       isGroup || words.length === 0 || options['all-projects']
         ? (require('../jobs/live-group.ts') as typeof import('../jobs/live-group.ts'))
         : null;
-    const fits = groups?.checkGroup(options, words) ?? ok(undefined);
+    const fits = groups?.checkGroup(asking, words) ?? ok(undefined);
     if (!fits.ok) return fits;
     const opened = context.home();
     if (!opened.ok) return opened;
-    const group = groups?.liveGroup(context, opened.value, options) ?? ok(null);
+    const group = groups?.liveGroup(context, opened.value, asking) ?? ok(null);
     if (!group.ok) return group;
     if (groups && group.value && !output.json)
-      for (const note of groupNotes(options, group.value)) output.note(note);
+      for (const note of groupNotes(asking, group.value)) output.note(note);
     if (group.value?.views.length === 0) return ok(SUCCESS);
     const selected = group.value ? ok(group.value.views) : selectAll(context, words, 'bgjob kill');
     if (!selected.ok) return selected;

@@ -2,6 +2,7 @@
 import { fail, ok } from '../../job/failure.ts';
 import { STATE_WORDS } from '../../job/view.ts';
 import { SUCCESS, verb } from '../command/command.ts';
+import { parseSessionOption, SESSION_OPTION } from '../command/session-option.ts';
 import { isAsked, isFiltered, parseChoice, pickJobs, requireQueues } from '../jobs/job-filter.ts';
 import { objectsOf, readProcessFacts } from '../jobs/job-rows.ts';
 import { pageOf } from '../jobs/ls-page.ts';
@@ -24,6 +25,10 @@ export const ls = verb({
     '',
     'Of the jobs that wait in a queue the first ten are shown. --queue shows the running jobs of one',
     'queue, and then those that wait, in their order. -q and --json list all of them.',
+    '',
+    '--unseen lists ends that were not told yet: those of the session of the call (BGJOB_SESSION, or that',
+    'of Claude Code or Codex) in any project; in this project those of jobs without a session; and, after',
+    'an hour in which no call was told, those of other sessions. Each is told once.',
     '',
     '--failed lists the failures of a round by id. A round is what wait --all, or wait --queue NAME,',
     'waits for. It leaves out jobs that were restarted, replaced or stopped on request, and those that a',
@@ -57,11 +62,12 @@ export const ls = verb({
       value: 'NAME',
       text: 'only jobs of this name; the newest one also if it is older',
     },
+    session: { ...SESSION_OPTION, text: `only ${SESSION_OPTION.text}` },
     failed: {
       kind: 'flag',
       text: 'the jobs that failed in the last round (bgjob wait --help); restart --failed restarts them',
     },
-    unseen: { kind: 'flag', text: 'the ended jobs whose end was not shown yet; no output if there are none' },
+    unseen: { kind: 'flag', text: 'the ends that were not told yet, as above; no output if there are none' },
     ports: {
       kind: 'flag',
       text: 'show the ports on which they listen (on a terminal they are always shown)',
@@ -73,7 +79,9 @@ export const ls = verb({
     const { output } = context;
     const parsed = parseChoice(options);
     if (!parsed.ok) return parsed;
-    const choice = parsed.value;
+    const session = parseSessionOption(context, options.session);
+    if (!session.ok) return session;
+    const choice = { ...parsed.value, session: session.value };
     const opened = context.home();
     if (!opened.ok) return opened;
     const home = opened.value;
@@ -91,7 +99,7 @@ export const ls = verb({
     const here = context.here();
     if (options.unseen) {
       await printUnseen(output, home, {
-        session: context.session(),
+        session: choice.session ?? context.session(),
         projects: options.all ? null : here.projects,
         most: options.number,
         isWanted: isFiltered(choice) ? (view) => isAsked(choice, view) : null,

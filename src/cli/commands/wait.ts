@@ -2,6 +2,7 @@
 import { fail, ok } from '../../job/failure.ts';
 import { waitForTrigger } from '../automation/trigger-wait.ts';
 import { type Input, verb } from '../command/command.ts';
+import { parseSessionOption, SESSION_OPTION } from '../command/session-option.ts';
 import { referenceTo } from '../jobs/select.ts';
 import { selfWaitHint, waitRefusal } from '../messages/wait.ts';
 import { Deadline, deadlineOf } from '../wait/deadline.ts';
@@ -20,13 +21,13 @@ export const wait = verb({
     'Prints a line for each job as it ends, and the last 20 lines of output of a job that failed. The',
     'exit code is that of the first failed job, in the order given. Waiting never changes a job.',
     '',
-    '--queue and --all wait for a round: all jobs that were added since the last round was answered, live',
-    'or ended, but not jobs that are added during the wait. The failure with the lowest id gives the exit',
-    'code. A round is answered when all its ends were printed; with no new jobs, the same call gives the',
-    'same answer again. Jobs that were replaced or restarted do not count.',
+    '--queue, --all and --session wait for a round: all jobs that were added since the last round was',
+    'answered, live or ended, but not jobs that are added during the wait. The failure with the lowest id',
+    'gives the exit code. A round is answered when all its ends were printed; with no new jobs, the same',
+    'call gives the same answer again. Jobs that were replaced or restarted do not count.',
     '',
-    '--all leaves out the job that calls it, jobs that a schedule or trigger started, and jobs outside of',
-    'queues that were stopped on request.',
+    '--all and --session leave out the job that calls, jobs that a schedule or trigger started, and jobs',
+    'outside of queues that were stopped on request.',
     '',
     '--trigger also counts a delivery that came before the wait (for the first wait, within a day). Each',
     'job is printed once in this project, the newest first. The exit code is 125 if the job of a delivery',
@@ -60,8 +61,9 @@ export const wait = verb({
     'all-projects': {
       kind: 'flag',
       short: '-a',
-      text: 'with --queue, --all: jobs of all projects',
+      text: 'with --queue, --all, --session: jobs of all projects',
     },
+    session: { ...SESSION_OPTION, text: `${SESSION_OPTION.text}; a round of its own` },
     batch: { kind: 'text', value: 'ID', text: 'the jobs that run --batch added together with this one' },
     trigger: {
       kind: 'text',
@@ -98,7 +100,9 @@ export const wait = verb({
         ? fail(waitRefusal.trigger(options.trigger))
         : waitForTrigger(context, options.trigger, deadline.value);
     }
-    const asked = { ...options, everywhere: options['all-projects'] };
+    const session = parseSessionOption(context, options.session);
+    if (!session.ok) return session;
+    const asked = { ...options, session: session.value, everywhere: options['all-projects'] };
     const checked = checkAsked(asked, words);
     if (!checked.ok) return checked;
     const conditions = parseConditions(options, options.since, () => context.cwd());

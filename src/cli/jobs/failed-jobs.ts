@@ -29,7 +29,7 @@ export function failedJobs(context: Context, home: Home | undefined, choice: Cho
   const here = choice.everywhere ? null : context.here();
   const callers = callerJobs(home, context.env);
   for (const queue of choice.queues.length > 0 ? new Set(choice.queues) : [null]) {
-    const scope: RoundScope = { here, queue };
+    const scope: RoundScope = { here, queue, session: choice.session };
     const round = findRound(home, scope, callers);
     if (!round) continue;
     for (const { id } of round.removed) removed.add(id);

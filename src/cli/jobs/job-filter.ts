@@ -6,6 +6,7 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
 import { isName } from '../../job/home/project.ts';
+import { isNamedSession, type Session } from '../../job/session.ts';
 import { type JobView, STATE_WORDS, stateWord } from '../../job/view.ts';
 import { parseTags } from '../command/tags.ts';
 import { queueOf } from '../messages/job-text.ts';
@@ -23,6 +24,7 @@ export interface Choice {
   queues: string[];
   tags: string[];
   names: string[];
+  session: Session | null;
 }
 
 /** The options of the call. */
@@ -42,6 +44,7 @@ export const EVERYTHING: Choice = {
   queues: [],
   tags: [],
   names: [],
+  session: null,
 };
 
 const words = (texts: string[]): string[] => texts.flatMap((text) => text.split(','));
@@ -64,6 +67,7 @@ export function parseChoice(asked: Asked): Result<Choice> {
     queues: words(asked.queue),
     tags: tags.value,
     names,
+    session: null,
   });
 }
 
@@ -77,11 +81,12 @@ export function requireQueues(home: Home | undefined, names: string[]): Result<v
 }
 
 /** Whether an option leaves out jobs. */
-export const isFiltered = ({ states, names, tags, queues }: Choice): boolean =>
-  states.size + names.length + tags.length + queues.length > 0;
+export const isFiltered = ({ states, names, tags, queues, session }: Choice): boolean =>
+  states.size + names.length + tags.length + queues.length > 0 || session !== null;
 
 /** Whether a job is chosen, as far as its record tells. */
-export const isAsked = ({ states, names, tags, queues }: Choice, view: JobView): boolean =>
+export const isAsked = ({ states, names, tags, queues, session }: Choice, view: JobView): boolean =>
+  (session === null || ('spec' in view && isNamedSession(session, view.spec.session))) &&
   (queues.length === 0 || queues.includes(queueOf(view) ?? '')) &&
   (states.size === 0 || states.has(stateWord(view))) &&
   (names.length === 0 || ('spec' in view && names.includes(view.spec.name ?? ''))) &&
@@ -115,7 +120,7 @@ export function pickJobs(home: Home, here: Here, choice: Choice, whole = false):
     most: mayWait ? most : 0,
     alone: isFiltered(choice),
     whole: mayWait && whole,
-    byRecord: names.length + tags.length > 0,
+    byRecord: names.length + tags.length > 0 || choice.session !== null,
   });
   const listing = listJobs(home, here, {
     everywhere,

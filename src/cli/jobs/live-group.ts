@@ -7,6 +7,7 @@ import { liveHere } from '../../engine/observe/resolve.ts';
 import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import type { Session } from '../../job/session.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
@@ -18,15 +19,17 @@ export interface GroupOptions {
   all: boolean;
   queue: string[];
   tag: string[];
+  session: Session | null;
   'all-projects': boolean;
 }
 
-export const isGroup = ({ all, queue, tag }: GroupOptions): boolean => all || queue.length + tag.length > 0;
+export const isGroup = ({ all, queue, tag, session }: GroupOptions): boolean =>
+  all || session !== null || queue.length + tag.length > 0;
 
 /** Fails where words and options do not go together. */
 export function checkGroup(options: GroupOptions, words: string[]): Result<void> {
   const { all, queue, tag } = options;
-  const narrow = queue.length > 0 ? '--queue' : '--tag';
+  const narrow = queue.length > 0 ? '--queue' : tag.length > 0 ? '--tag' : '--session';
   const everywhere = options['all-projects'];
   if (words.length > 0 && (isGroup(options) || everywhere))
     return fail(groupRefusal.reference(all ? '--all' : isGroup(options) ? narrow : '-a', words[0]!));
@@ -49,7 +52,7 @@ export interface LiveGroup {
 export function liveGroup(
   context: Context,
   home: Home | undefined,
-  { queue, tag, 'all-projects': everywhere }: GroupOptions,
+  { queue, tag, session, 'all-projects': everywhere }: GroupOptions,
 ): Result<LiveGroup> {
   const tags = parseTags(tag);
   if (!tags.ok) return tags;
@@ -62,7 +65,7 @@ export function liveGroup(
   const here = context.here();
   for (const view of liveHere(home, null)) {
     if (!('spec' in view) || view.spec.origin?.kind === 'own') continue;
-    if (!isAsked({ ...EVERYTHING, queues, tags: tags.value }, view)) continue;
+    if (!isAsked({ ...EVERYTHING, queues, tags: tags.value, session }, view)) continue;
     if (!everywhere && !here.projects.includes(view.spec.project)) group.others++;
     else if (callers.has(view.id)) group.callers.push(view.id);
     else group.views.push(view);

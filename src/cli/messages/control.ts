@@ -5,6 +5,7 @@ import type { Pause } from '../../engine/queue/pauses.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import type { PausedJob, PauseVerb } from '../../engine/stop/pause-job.ts';
 import type { Stopped } from '../../engine/stop/stop-job.ts';
+import { type Session, sessionText } from '../../job/session.ts';
 import type { JobId } from '../../job/spec.ts';
 import { shownEnd } from '../../job/state.ts';
 import { type JobView, stateWord, type UnreadableView } from '../../job/view.ts';
@@ -57,19 +58,20 @@ export const groupRefusal = {
     ),
   all: (option: string, value: string) =>
     cannotCombine('--all', option, `bgjob kill ${option} ${safe(value)}`),
-  allProjects: () => usageError('-a needs --all, --queue or --tag', 'bgjob ls'),
-  nothing: () => usageError('kill needs REF..., --queue NAME, --tag TAG or --all', 'bgjob ls'),
+  allProjects: () => usageError('-a needs --all, --queue, --tag or --session', 'bgjob ls'),
+  nothing: () => usageError('kill needs REF..., --queue NAME, --tag TAG, --session or --all', 'bgjob ls'),
 } as const;
 
 /** `callers`: the job of this call and those that started it. They are left out. */
 export function groupNotes(
-  options: { queue: string[]; tag: string[]; 'all-projects': boolean },
+  options: { queue: string[]; tag: string[]; session: Session | null; 'all-projects': boolean },
   { views, callers, others }: { views: JobView[]; callers: JobId[]; others: number },
 ): string[] {
   const where = [
     ...options.queue.map((name) => ` in queue ${safe(name)}`),
     ...options.tag.map((one) => ` with tag ${safe(one)}`),
-    ...(options['all-projects'] ? [] : [' of this project']),
+    ...(options.session ? [` of session ${sessionText(options.session)}`] : []),
+    ...(options['all-projects'] ? [] : [options.session ? ' in this project' : ' of this project']),
   ].join('');
   const ids = callers.join(' ');
   return [

@@ -172,6 +172,19 @@ export const internalError = () => usageError('internal error');
 /** A config.json that cannot be believed, for a command that works without it. */
 export const configIgnored = (message: string) => `${message}; this command ignores the file (bgjob doctor)`;
 
+export const noSession = () =>
+  usageError(
+    '--session: this call is in no session; none of BGJOB_SESSION, CLAUDE_CODE_SESSION_ID and ' +
+      'CODEX_THREAD_ID names one',
+    'the session of a job is in bgjob show ID; then: --session=ID',
+  );
+export const notASession = (text: string) =>
+  usageError(
+    `--session: "${clip(safe(text), 40)}" is no session; it is ID or HOST:ID, of at most 128 letters, ` +
+      'digits and . _ -',
+    'bgjob show ID',
+  );
+
 /** One note of a call whose BGJOB_SESSION is ignored. */
 export const badSession = (value: string) => ({
   code: 'bad-session',

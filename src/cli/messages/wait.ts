@@ -5,6 +5,7 @@ import { listenerText } from '../../engine/observe/port-owner.ts';
 import type { ConditionMet, OutputFacts, WaitNews } from '../../engine/wait/condition.ts';
 import type { NotCounted } from '../../engine/wait/counted.ts';
 import type { RemovedFailure } from '../../job/rounds/removed-jobs.ts';
+import { type Session, sessionText } from '../../job/session.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { type EndedView, type JobView, stateWord } from '../../job/view.ts';
 import { jobLabel, jobs } from './job-text.ts';
@@ -162,8 +163,13 @@ export const selfWaitHint = (isQueue: boolean) =>
 export const selectionRefusal = {
   exclusive: ([one, other]: string[], queue: string | null) =>
     cannotCombine(one!, other!, queue === null ? 'bgjob wait --all' : `bgjob wait --queue ${safe(queue)}`),
-  allProjects: () => usageError('-a goes with wait --all or wait --queue NAME', 'bgjob wait --all -a'),
-  nothing: () => needsOperands('wait', 'REF..., --all, --queue NAME or --batch ID', 'bgjob ls'),
+  allProjects: () => usageError('-a goes with wait --all, --queue NAME or --session', 'bgjob wait --all -a'),
+  session: (reference: string) =>
+    usageError(
+      `--session and REF cannot be used together: "${safe(reference)}"`,
+      `bgjob wait ${safe(reference)}, or bgjob wait --session=ID`,
+    ),
+  nothing: () => needsOperands('wait', 'REF..., --all, --queue NAME, --session or --batch ID', 'bgjob ls'),
   batch: (text: string) => usageError(`--batch: "${safe(text)}" is not the id of a job`, 'bgjob ls'),
 } as const;
 
@@ -192,8 +198,9 @@ export const removedText = ({ id, code }: Pick<RemovedFailure, 'id' | 'code'>) =
   `${id} ended with exit code ${code} (gc removed its records)`;
 
 /** That a call answers for the same round as one before; `gone`: so many of its jobs gc has removed. */
-export function sameRoundText(queue: string | null, gone: number): string {
-  const where = queue === null ? '' : ` to queue ${safe(queue)}`;
+export function sameRoundText(queue: string | null, session: Session | null, gone: number): string {
+  const to = queue === null ? '' : ` to queue ${safe(queue)}`;
+  const where = session === null ? to : `${to} in session ${sessionText(session)}`;
   const removed = gone === 0 ? '' : `; gc removed ${jobs(gone)} of it`;
   return `(nothing was added${where} since: this is the last answer again${removed})`;
 }
@@ -209,7 +216,19 @@ export function emptyRoundText(leftOut: number): string {
   );
 }
 
-export function noRoundText(queue: string | null, everywhere: boolean): { what: string; hint: string } {
+export function noRoundText(
+  queue: string | null,
+  session: Session | null,
+  everywhere: boolean,
+): { what: string; hint: string } {
+  if (session !== null) {
+    const where = `${queue === null ? '' : ` in queue ${safe(queue)}`}${everywhere ? '' : ' in this project'}`;
+    const option = `--session=${sessionText(session)}`;
+    return {
+      what: `no job of session ${sessionText(session)} to wait for${where}`,
+      hint: everywhere ? `bgjob ls -a -n 20 ${option}` : `bgjob wait ${option} -a`,
+    };
+  }
   const whose = everywhere ? '' : ' of this project';
   if (queue === null)
     return {

@@ -5,7 +5,7 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
-import { notCountedIn, type Round } from '../../engine/wait/round.ts';
+import { keyOfRound, notCountedIn, type Round } from '../../engine/wait/round.ts';
 import type { Home } from '../../job/home/home.ts';
 import { supersededBy } from '../../job/home/records.ts';
 import { writeAnsweredRound } from '../../job/rounds/answered.ts';
@@ -36,7 +36,7 @@ export function judgeInRound(home: Home, round: Pick<Round, 'scope'>, view: JobV
 
 /** The same for a batch: a later job that took the place of one of its jobs belongs to the same batch. */
 export const judgeInBatch = (home: Home, view: JobView): Judgement =>
-  judgeInRound(home, { scope: { here: null, queue: queueOf(view) } }, view);
+  judgeInRound(home, { scope: { here: null, queue: queueOf(view), session: null } }, view);
 
 export function printRemoved(output: Output, removed: Round['removed']): void {
   for (const one of removed) {
@@ -52,7 +52,8 @@ export function printRemoved(output: Output, removed: Round['removed']): void {
 /** Printed before the ends of a round. */
 export function introduceRound(output: Output, { scope, views, removed, leftOut, answered }: Round): void {
   if (output.json) return;
-  if (answered) output.note(sameRoundText(scope.queue, countIds(answered.jobs) - views.length));
+  if (answered)
+    output.note(sameRoundText(scope.queue, scope.session, countIds(answered.jobs) - views.length));
   else if (views.length + removed.length === 0) output.note(emptyRoundText(leftOut.length));
 }
 
@@ -78,7 +79,7 @@ export function answerRound(
   if (isAnswered) {
     try {
       writeAnsweredRound(home, {
-        ...{ project: scope.here?.project ?? null, queue: scope.queue },
+        ...keyOfRound(scope),
         ...{ from: Math.min(...ids), ...bounds, jobs: idRanges(ids) },
         ...{ failed: failures.length, first, at: systemClock.now() },
       });

@@ -5,6 +5,7 @@ import { findRound, type Round } from '../../engine/wait/round.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { parseId } from '../../job/home/ids.ts';
+import { type Session, sessionText } from '../../job/session.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { requireQueue, selectAll } from '../jobs/select.ts';
@@ -15,7 +16,8 @@ export interface Asked {
   all: boolean;
   queue: string | null;
   batch: string | null;
-  /** --queue, --all: of every project. */
+  session: Session | null;
+  /** --queue, --all, --session: of every project. */
   everywhere: boolean;
 }
 
@@ -31,15 +33,22 @@ export interface Selection {
   words: string | null;
 }
 
-export function checkAsked({ all, queue, batch, everywhere }: Asked, references: string[]): Result<void> {
+export function checkAsked(
+  { all, queue, batch, session, everywhere }: Asked,
+  references: string[],
+): Result<void> {
   const given = [
     ...(all ? ['--all'] : []),
     ...(queue === null ? [] : ['--queue']),
     ...(batch === null ? [] : ['--batch']),
   ];
   if (given.length > 1) return fail(selectionRefusal.exclusive(given, queue));
-  if (everywhere && !all && queue === null) return fail(selectionRefusal.allProjects());
-  if (given.length + references.length === 0) return fail(selectionRefusal.nothing());
+  // --session alone, or with --all or --queue
+  if (session !== null && batch !== null)
+    return fail(selectionRefusal.exclusive(['--session', '--batch'], queue));
+  if (session !== null && references.length > 0) return fail(selectionRefusal.session(references[0]!));
+  if (everywhere && !all && queue === null && session === null) return fail(selectionRefusal.allProjects());
+  if (given.length + references.length === 0 && session === null) return fail(selectionRefusal.nothing());
   return ok(undefined);
 }
 
@@ -73,12 +82,12 @@ function batchOf(home: Home | undefined, { batch: text }: Asked): Result<Batch |
 function roundOf(
   context: Context,
   home: Home | undefined,
-  { all, queue, everywhere }: Asked,
+  { all, queue, session, everywhere }: Asked,
 ): Result<Round | null> {
-  if (!all && queue === null) return ok(null);
+  if (!all && queue === null && session === null) return ok(null);
   const here = everywhere ? null : context.here();
-  const round = home && findRound(home, { here, queue }, callerJobs(home, context.env));
-  return round ? ok(round) : fail({ code: 'nothing-selected', ...noRoundText(queue, everywhere) });
+  const round = home && findRound(home, { here, queue, session }, callerJobs(home, context.env));
+  return round ? ok(round) : fail({ code: 'nothing-selected', ...noRoundText(queue, session, everywhere) });
 }
 
 /** A longer list of jobs is not shown to be typed again. */
@@ -86,7 +95,7 @@ const MOST_WORDS = 10;
 
 /** With `@last` by ids: it may mean another job by then. */
 function wordsOf(
-  { all, queue, batch, everywhere }: Asked,
+  { all, queue, batch, session, everywhere }: Asked,
   named: JobView[],
   references: string[],
 ): string | null {
@@ -98,6 +107,7 @@ function wordsOf(
     ...(all ? ['--all'] : []),
     ...(queue === null ? [] : ['--queue', queue]),
     ...(batch === null ? [] : ['--batch', batch]),
+    ...(session === null ? [] : [`--session=${sessionText(session)}`]),
     ...(everywhere ? ['-a'] : []),
   ];
   return words.join(' ');

@@ -31,6 +31,7 @@ const failureOf = (home: Home, view: EndedView) => ({
   id: view.id,
   queue: roundQueueOf(view),
   batch: view.spec.placement?.batch ?? null,
+  session: view.spec.session,
   code: exitCodeOf(view.status.outcome),
   by: ['exited', 'killed'].includes(view.status.outcome.kind) ? ('job' as const) : ('bgjob' as const),
   endedAt: view.status.endedAt,

@@ -32,13 +32,13 @@ import { observe } from './observe.ts';
 /** An end of another session is told if no call was told of it for so long. */
 const FOREIGN_MS = 3_600_000;
 
-/** The session that is told, null: none; and "this project", null: all projects. */
-export interface Listener {
+/** The session that reads the ends, null: none; and "this project", null: all projects. */
+export interface EndReader {
   session: Session | null;
   projects: string[] | null;
 }
 
-export interface UnseenPlan extends Listener {
+export interface UnseenPlan extends EndReader {
   most: number;
   /** Chooses among the ends; null: all. */
   isWanted: ((view: JobView) => boolean) | null;
@@ -57,8 +57,8 @@ export interface UnseenEnds {
   more: number;
 }
 
-/** The end, if the listener is to be told of it now. */
-export function unseenEnd(home: Home, { session, projects }: Listener, view: JobView): UnseenEnd | null {
+/** The end, if it is to be told now; null: it is not. */
+export function unseenEnd(home: Home, { session, projects }: EndReader, view: JobView): UnseenEnd | null {
   if (view.kind !== 'ended') return null;
   const [job, of] = [home.job(view.id), view.spec.session];
   if (isSameSession(of, session)) return isTold(job) ? null : { view, isForeign: false };

@@ -20,6 +20,7 @@ import {
 } from '../../job/rounds/answered.ts';
 import { idRanges, isInRanges } from '../../job/rounds/id-ranges.ts';
 import { type RemovedFailure, readAllRemoved, readRemoved } from '../../job/rounds/removed-jobs.ts';
+import { isNamedSession, type Session, sessionText } from '../../job/session.ts';
 import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
@@ -32,6 +33,8 @@ import { endFacts, isLeftOut, roundQueueOf, whyNotCounted } from './counted.ts';
 export interface RoundScope {
   here: Here | null;
   queue: string | null;
+  /** Only the jobs of this session; null: of any or none. */
+  session: Session | null;
 }
 
 export interface Round {
@@ -46,9 +49,10 @@ export interface Round {
   answered: AnsweredRound | null;
 }
 
-const ownerOf = ({ here, queue }: RoundScope): RoundKey => ({
+export const keyOfRound = ({ here, queue, session }: RoundScope): RoundKey => ({
   project: here?.project ?? null,
   queue,
+  session: session && sessionText(session),
 });
 
 /** The project keys that names of files tell: so the records of most other jobs are not read. */
@@ -64,12 +68,13 @@ function readProjectKeys(home: Home): Map<JobId, string> {
 }
 
 /** Whether a job is of this project and in this queue; null if no record of it can be read. */
-function isInScope(home: Home, { here, queue }: RoundScope, view: JobView): boolean | null {
+function isInScope(home: Home, { here, queue, session }: RoundScope, view: JobView): boolean | null {
   // if the state is damaged the spec may still be readable
   const spec = 'spec' in view ? view.spec : foundValue(readSpec(home.job(view.id), view.id));
   if (!spec) return null;
   if (spec.origin?.kind === 'own') return false;
   if (here !== null && !here.projects.includes(spec.project)) return false;
+  if (session !== null && !isNamedSession(session, spec.session)) return false;
   return queue === null || spec.placement?.queue === queue;
 }
 
@@ -83,8 +88,8 @@ export function findRound(
   scope: RoundScope,
   callers: ReadonlySet<JobId> = new Set(),
 ): Round | undefined {
-  const { here, queue } = scope;
-  const answered = readAnsweredRound(home, ownerOf(scope));
+  const { here, queue, session } = scope;
+  const answered = readAnsweredRound(home, keyOfRound(scope));
   const base: Bounds = answered ?? beginRounds(home);
   const keys = here && new Set(here.projects.map(projectKey));
   const keyOf = keys ? readProjectKeys(home) : new Map<JobId, string>();
@@ -102,7 +107,8 @@ export function findRound(
       continue;
     }
     // if no record can be read, it counts if the index says that it is of this project
-    const inScope = isInScope(home, scope, view) ?? (queue === null && (keys === null || key !== undefined));
+    const isAnyones = queue === null && session === null;
+    const inScope = isInScope(home, scope, view) ?? (isAnyones && (keys === null || key !== undefined));
     if (!inScope) continue;
     if (queue === null && callers.has(id)) {
       leftOut.push(id);
@@ -123,7 +129,7 @@ export function findRound(
 
 /** The jobs of the last answered round of a scope that still exist. */
 export function lastAnswered(home: Home, scope: RoundScope): JobView[] {
-  const answered = readAnsweredRound(home, ownerOf(scope));
+  const answered = readAnsweredRound(home, keyOfRound(scope));
   return answered ? findRemaining(home, answered).views : [];
 }
 
@@ -138,7 +144,7 @@ function findRemaining(home: Home, { jobs, first }: AnsweredRound): Pick<Round, 
 /** The jobs of a scope that gc removed unanswered. `upTo`: their highest id, 0 if there is none. */
 function removedOf(
   home: Home,
-  { here, queue }: RoundScope,
+  { here, queue, session }: RoundScope,
   base: Bounds,
 ): { failures: RemovedFailure[]; upTo: JobId } {
   const failures: RemovedFailure[] = [];
@@ -147,11 +153,13 @@ function removedOf(
   for (const removed of all) {
     for (const one of removed.failures) {
       if (isEndAnswered(base, one.id) || (queue !== null && one.queue !== queue)) continue;
+      if (session !== null && !isNamedSession(session, one.session)) continue;
       const why = whyNotCounted(one, one.queue, queue);
       if (why === null) failures.push(one);
       if (why === null || why === 'superseded') upTo = Math.max(upTo, one.id);
     }
-    for (const one of removed.ended) {
+    // these do not name their session, and change no verdict
+    for (const one of session === null ? removed.ended : []) {
       const inScope = queue === null ? !one.leftOut : one.queue === queue;
       if (inScope && one.upTo > base.upTo) upTo = Math.max(upTo, one.upTo);
     }

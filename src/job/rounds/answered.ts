@@ -7,6 +7,7 @@
  *     rounds/since               the ends from before this home knew rounds
  *     rounds/KEY/all.UPTO        the last answered round of a project
  *     rounds/KEY/queue.NAME.UPTO the last answered round of its jobs in a queue
+ *     rounds/KEY/…:ID.UPTO       the same of the jobs of a session; no queue has a colon in its name
  *     rounds/KEY/removed         see removed-jobs.ts
  *
  * KEY is a short hash of the project's path, or `-` for all projects. Functions that write throw system
@@ -14,6 +15,7 @@
  */
 import { existsSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
+import { systemClock } from '../../base/clock.ts';
 import { claim, removeQuietly, writeShared } from '../../base/fs/atomic-write.ts';
 import { makeOwnDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
@@ -25,10 +27,12 @@ import { isQueue } from '../queue/queue-files.ts';
 import type { JobId } from '../spec.ts';
 import { type IdRanges, idRangesSchema, isInRanges } from './id-ranges.ts';
 
-/** What a round is about: a project (null: all projects), and a queue (null: any queue, or none). */
+/** What a round is about: a project (null: all), a queue (null: any or none), a session (null: any or none). */
 export interface RoundKey {
   project: string | null;
   queue: string | null;
+  /** As `--session=` names it. */
+  session: string | null;
 }
 
 /** The ends up to `upTo` are reported, except those in `open`. */
@@ -42,6 +46,7 @@ const answeredSchema = is.object({
   v: is.version(1),
   project: is.nullable(is.text),
   queue: is.nullable(is.text),
+  session: is.since(is.nullable(is.text), null),
   from: is.count,
   ...boundsFields,
   jobs: idRangesSchema,
@@ -60,7 +65,8 @@ const sinceFile = (home: Home): string => `${home.rounds}/since`;
 /** Null: all projects. */
 export const roundsFolder = (home: Home, project: string | null): string =>
   `${home.rounds}/${project === null ? '-' : projectKey(project)}`;
-const stemOf = ({ queue }: RoundKey): string => (queue === null ? 'all' : `queue.${queue}`);
+const stemOf = ({ queue, session }: RoundKey): string =>
+  (queue === null ? 'all' : `queue.${queue}`) + (session === null ? '' : `:${session}`);
 
 export function makeRoundsFolder(home: Home, project: string | null): string {
   const folder = roundsFolder(home, project);
@@ -86,10 +92,13 @@ export function readAnsweredRound(home: Home, owner: RoundKey): AnsweredRound | 
   for (const { name } of recordsOf(folder, owner)) {
     const found = readValid(`${folder}/${name}`, answeredSchema);
     // two projects may share a key
-    if (found?.project === owner.project && found.queue === owner.queue) return found;
+    if (found && isOf(found, owner)) return found;
   }
   return undefined;
 }
+
+const isOf = (round: AnsweredRound, { project, queue, session }: RoundKey): boolean =>
+  round.project === project && round.queue === queue && round.session === session;
 
 /** If another process recorded a higher one meanwhile, this changes nothing. */
 export function writeAnsweredRound(home: Home, round: AnsweredRound): void {
@@ -114,25 +123,37 @@ export function readSince(home: Home): Bounds | undefined {
   return found.kind === 'read' ? found.value : { upTo: 0, open: [] };
 }
 
+/** So long the failures of removed jobs are stored, milliseconds. */
+export const STORED_MS = 30 * 86_400_000;
+
 // ---- removal ---------------------------------------------------------------------------------------------
 
-const RECORD = /^(?:all|queue\.(.+))\.(\d{1,15})$/;
+const RECORD = /^(?:all|queue\.([^:]+))(:.+)?\.(\d{1,15})$/;
 
 /**
- * Removes the records of rounds whose jobs (below `lowest`) are all gone, if the queue or project is gone
- * too.
+ * Removes the records of rounds whose jobs (below `lowest`) are all gone, if the queue or project is gone,
+ * too. A session tells nobody that it is over: its records go when no removed failure can be as old.
  */
 export function pruneAnsweredRounds(home: Home, lowest: JobId): void {
   for (const key of namesIn(home.rounds)) {
     const folder = `${home.rounds}/${key}`;
     for (const name of namesIn(folder)) {
-      const [, queue, upTo] = RECORD.exec(name) ?? [];
+      const [, queue, session, upTo] = RECORD.exec(name) ?? [];
       if (upTo === undefined || Number(upTo) >= lowest) continue;
-      const isGone = queue === undefined ? isProjectGone(`${folder}/${name}`) : !isQueue(home, queue);
+      const isGone =
+        session !== undefined
+          ? isOver(`${folder}/${name}`)
+          : queue === undefined
+            ? isProjectGone(`${folder}/${name}`)
+            : !isQueue(home, queue);
       if (isGone) removeQuietly(`${folder}/${name}`);
     }
   }
 }
+
+/** Whether the record of a session is older than all failures that `removed` names. */
+const isOver = (path: string): boolean =>
+  systemClock.now() - (readValid(path, answeredSchema)?.at ?? 0) > STORED_MS;
 
 function isProjectGone(path: string): boolean {
   const project = readValid(path, answeredSchema)?.project ?? null;

@@ -9,7 +9,8 @@ import { namesIn } from '../../base/fs/read-record.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import { readValid } from '../home/records.ts';
-import { makeRoundsFolder, roundsFolder } from './answered.ts';
+import { sessionSchema } from '../session.ts';
+import { makeRoundsFolder, roundsFolder, STORED_MS } from './answered.ts';
 
 const failureSchema = is.object({
   id: is.count,
@@ -17,6 +18,7 @@ const failureSchema = is.object({
   queue: is.nullable(is.text),
   /** The first job of its batch. */
   batch: is.nullable(is.count),
+  session: is.since(is.nullable(sessionSchema), null),
   code: is.upTo(255),
   by: is.literal('job', 'bgjob'),
   endedAt: is.time,
@@ -39,9 +41,8 @@ const removedSchema = is.object({
 });
 export type RemovedJobs = Omit<is.SchemaType<typeof removedSchema>, 'v' | 'project'>;
 
-/** So many failures of a project are stored, for this long, milliseconds. */
+/** So many failures of a project are stored. */
 const MOST_FAILURES = 1000;
-const STORED_MS = 30 * 86_400_000;
 
 const NONE: RemovedJobs = { failures: [], ended: [] };
 

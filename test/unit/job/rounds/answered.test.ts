@@ -19,6 +19,7 @@ const round = (upTo: number, more: Partial<AnsweredRound> = {}): AnsweredRound =
   ...{
     project: '/p',
     queue: null,
+    session: null,
     from: 1,
     upTo,
     open: [],
@@ -40,23 +41,26 @@ folderTest('the record that reaches furthest counts, in whatever order they are 
   const home = makeHome(dir);
   writeAnsweredRound(home, round(9));
   writeAnsweredRound(home, round(4));
-  assert.equal(readAnsweredRound(home, { project: '/p', queue: null })?.upTo, 9);
+  assert.equal(readAnsweredRound(home, { project: '/p', queue: null, session: null })?.upTo, 9);
   writeAnsweredRound(home, round(12));
   assert.deepEqual(fs.readdirSync(folderOf(home)), ['all.12']);
 });
 
-folderTest('projects and queues have records of their own, whatever a queue is called', (dir) => {
+folderTest('projects, queues and sessions have records of their own, whatever a queue is called', (dir) => {
   const home = makeHome(dir);
   writeAnsweredRound(home, round(5, { queue: 'a' }));
   writeAnsweredRound(home, round(6, { queue: 'a.7' }));
   writeAnsweredRound(home, round(3));
   writeAnsweredRound(home, round(8, { project: null, queue: 'a' }));
-  const upTo = (project: string | null, queue: string | null) =>
-    readAnsweredRound(home, { project, queue })?.upTo;
+  writeAnsweredRound(home, round(9, { session: 'a' }));
+  writeAnsweredRound(home, round(7, { session: 'h:a', queue: 'a' }));
+  const upTo = (project: string | null, queue: string | null, session: string | null = null) =>
+    readAnsweredRound(home, { project, queue, session })?.upTo;
   assert.deepEqual(
     [upTo('/p', 'a'), upTo('/p', 'a.7'), upTo('/p', null), upTo(null, 'a'), upTo('/q', 'a')],
     [5, 6, 3, 8, undefined],
   );
+  assert.deepEqual([upTo('/p', null, 'a'), upTo('/p', 'a', 'h:a'), upTo('/p', 'a', 'a')], [9, 7, undefined]);
 });
 
 folderTest('a damaged record is no answer, and that of another project with the same key neither', (dir) => {
@@ -64,7 +68,7 @@ folderTest('a damaged record is no answer, and that of another project with the 
   writeAnsweredRound(home, round(5));
   const path = `${folderOf(home)}/all.5`;
   fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('/p', '/q'));
-  assert.equal(readAnsweredRound(home, { project: '/p', queue: null }), undefined);
+  assert.equal(readAnsweredRound(home, { project: '/p', queue: null, session: null }), undefined);
 });
 
 folderTest('what had ended before is noted once; damaged, nothing counts as answered', (dir) => {
