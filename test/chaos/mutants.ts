@@ -53,6 +53,95 @@ export const layerOf = ({ by }: Mutant): 'npm test' | 'test:all' =>
 const at = (role: string, call: string, n: number, when: Point['when']): Point => ({ role, call, n, when });
 
 export const MUTANTS: Mutant[] = [
+  // ---- sessions of agents ----
+  {
+    what: 'a restart in a stored environment hands the old session on',
+    changes: [
+      {
+        file: 'engine/launch/launch.ts',
+        from: '...withSession(draft.environment ?? jobEnvironment(process.env, draft), draft),',
+        to: '...(draft.environment ?? withSession(jobEnvironment(process.env, draft), draft)),',
+      },
+    ],
+    by: { test: 'cli/session/record.test.ts', name: /restart takes the session/ },
+  },
+  {
+    what: 'a stored environment gives a job the token of the session',
+    changes: [
+      {
+        file: 'engine/launch/environment.ts',
+        from: 'return withoutSecrets(given.map(([name, value]) => `${name}=${value}`));',
+        to: 'return given.map(([name, value]) => `${name}=${value}`);',
+      },
+    ],
+    by: { test: 'cli/session/record.test.ts', name: /lie nowhere in the home/ },
+  },
+  {
+    what: 'an end that another call has seen is not told to its session',
+    changes: [
+      {
+        file: 'engine/observe/unseen-ends.ts',
+        from: 'return isTold(job) ? null : { view, isForeign: false };',
+        to: 'return isTold(job) || isSeen(job) ? null : { view, isForeign: false };',
+      },
+    ],
+    by: { test: 'cli/session/unseen.test.ts', name: /a call of the session tells/ },
+  },
+  {
+    what: 'an end of another session is told at once',
+    changes: [
+      {
+        file: 'engine/observe/unseen-ends.ts',
+        from: 'return isForeign && !isOld(view.status.endedAt) ? null : { view, isForeign };',
+        to: 'return { view, isForeign };',
+      },
+    ],
+    by: { test: 'cli/session/unseen.test.ts', name: /after an hour of others/ },
+  },
+  {
+    what: 'two calls of a session at once tell the same ends',
+    changes: [
+      {
+        file: 'engine/observe/unseen-ends.ts',
+        from: 'if (session && found.ends.length > 0) {',
+        to: 'if (session && found.ends.length < 0) {',
+      },
+    ],
+    by: { test: 'cli/session/unseen.test.ts', name: /at once tell each end once/ },
+  },
+  {
+    what: 'an end is marked before stdout is closed',
+    changes: [
+      {
+        file: 'cli/output/output.ts',
+        from: 'this.afterwards.push(act);',
+        to: 'act();',
+      },
+    ],
+    by: { test: 'cli/session/unseen.test.ts', name: /dies before it read/ },
+  },
+  {
+    what: 'kill --session stops jobs of all sessions',
+    changes: [
+      {
+        file: 'cli/jobs/live-group.ts',
+        from: 'isAsked({ ...EVERYTHING, queues, tags: tags.value, session }, view)',
+        to: 'isAsked({ ...EVERYTHING, queues, tags: tags.value }, view)',
+      },
+    ],
+    by: { test: 'cli/session/option.test.ts', name: /kill --session/ },
+  },
+  {
+    what: 'wait --session and wait --all have one record',
+    changes: [
+      {
+        file: 'engine/wait/round.ts',
+        from: 'session: session && sessionText(session),',
+        to: 'session: session && null,',
+      },
+    ],
+    by: { test: 'cli/session/option.test.ts', name: /wait --session answers/ },
+  },
   // ---- what users meet: files of variables, other users, limits of a shell ----
   {
     what: 'a # is part of a value of --env-file',

@@ -73,7 +73,9 @@ export const doctor = verb({
     const machine = await checkMachine(env);
     const inventory = home ? await checkJobs(home) : NO_JOBS;
     const boot = home ? checkBoot(context) : [];
-    const findings = [...machine, ...checkSystemd(), ...ofHome, ...inventory.findings, ...boot];
+    const session = context.session();
+    const own: Finding[] = session ? [{ code: 'session', session }] : [];
+    const findings = [...own, ...machine, ...checkSystemd(), ...ofHome, ...inventory.findings, ...boot];
     for (const finding of findings)
       if (output.json) output.object(findingObject(finding));
       else output.line(findingLine(finding));

@@ -3,6 +3,7 @@ import { renderDuration, renderSize } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Finding, LimitName } from '../../engine/doctor/findings.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
+import { sessionText } from '../../job/session.ts';
 import { SERVICE } from './automation.ts';
 import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
 import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
@@ -10,7 +11,7 @@ import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } f
 
 /** Findings that are no danger for jobs: the exit code stays 0. */
 export const isNote = (finding: Finding): boolean =>
-  ['few-watches', 'zombies-stay', 'clock-behind', 'runner-ends-jobs'].includes(finding.code) ||
+  ['few-watches', 'zombies-stay', 'clock-behind', 'runner-ends-jobs', 'session'].includes(finding.code) ||
   (finding.code === 'service-broken' && finding.replaced) ||
   (finding.code === 'tool-missing' && (finding.tool === 'bash' || (finding.tool === 'ps' && HAS_PROC)));
 
@@ -67,6 +68,10 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
   'runner-ends-jobs': ({ runner }) => [
     `${runnerText(runner)}: jobs that still run are killed then (exit code 137 or 143)`,
     `wait for jobs in the same CI job (run --wait), or let one live: ${runnerRemedy(runner)}`,
+  ],
+  session: ({ session }) => [
+    `this call is in the agent session ${sessionText(session)}, which is told of the jobs that it starts`,
+    'bgjob ls --unseen',
   ],
   'session-ends-jobs': ({ unit }) => [
     `logind kills all processes of ${safe(unit)} at logout (KillUserProcesses=yes), jobs too`,

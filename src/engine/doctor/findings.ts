@@ -3,6 +3,7 @@
  * what to do.
  */
 import type { Failure } from '../../job/failure.ts';
+import type { Session } from '../../job/session.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Enclosure } from '../os/call-sandbox.ts';
 import type { CiRunner, EndingService } from '../os/early-ends.ts';
@@ -22,6 +23,8 @@ export type Finding =
   | { code: 'service-ends-jobs'; service: EndingService }
   | { code: 'runner-ends-jobs'; runner: CiRunner }
   | { code: 'session-ends-jobs'; unit: string }
+  /** The agent's session of the call. */
+  | { code: 'session'; session: Session }
   | { code: 'not-lingering'; user: string }
   | { code: 'tool-missing'; tool: string; refused: string | null }
   /** `value`: the limit; `left`: how much of it is unused. */

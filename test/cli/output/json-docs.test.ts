@@ -162,6 +162,14 @@ situation('a job that runs', async (rig) => {
   await lookAt(rig, 1);
 });
 
+situation('jobs of the session of an agent', async (rig) => {
+  await ask(rig, ['run', '--', 'true'], undefined, { env: { CLAUDE_CODE_SESSION_ID: 'a' } });
+  await ask(rig, ['run', '--', 'true'], undefined, { env: { BGJOB_SESSION: 'a' } });
+  await ask(rig, ['run', '--', 'true'], undefined, { env: { BGJOB_SESSION: 'no session' } });
+  await Promise.all([1, 2, 3].map((id) => ask(rig, ['wait', `${id}`])));
+  await lookAtAll(rig);
+});
+
 situation('jobs that have ended', async (rig) => {
   await ask(rig, ['run', '-w', 'exit 141']);
   await ask(rig, ['run', '-w', '--split', 'echo out; echo err >&2; exit 3']);
