@@ -59,19 +59,19 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/launch/launch.ts',
-        from: '...withSession(draft.environment ?? jobEnvironment(process.env, draft), draft),',
-        to: '...(draft.environment ?? withSession(jobEnvironment(process.env, draft), draft)),',
+        from: '...withSession(draft.environment, draft),',
+        to: '...draft.environment,',
       },
     ],
     by: { test: 'cli/session/record.test.ts', name: /restart takes the session/ },
   },
   {
-    what: 'a stored environment gives a job the token of the session',
+    what: 'a job gets the token with which a process speaks in the session',
     changes: [
       {
-        file: 'engine/launch/environment.ts',
-        from: 'return withoutSecrets(given.map(([name, value]) => `${name}=${value}`));',
-        to: 'return given.map(([name, value]) => `${name}=${value}`);',
+        file: 'job/session.ts',
+        from: 'environment.filter((entry) => !SECRETS.includes(nameOf(entry)));',
+        to: "environment.filter((entry) => entry !== '');",
       },
     ],
     by: { test: 'cli/session/record.test.ts', name: /lie nowhere in the home/ },
