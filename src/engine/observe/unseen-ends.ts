@@ -22,7 +22,12 @@ import {
   timeOfName,
 } from '../../job/home/job-index.ts';
 import { isSeen, isTold, markSeen, markTold } from '../../job/home/records.ts';
-import { dropSessionEnd, listSessionEnds, makeSessionFolder } from '../../job/home/session-index.ts';
+import {
+  dropSessionEnd,
+  listForeignEnds,
+  listSessionEnds,
+  makeSessionFolder,
+} from '../../job/home/session-index.ts';
 import { isSameSession, type Session } from '../../job/session.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
@@ -70,7 +75,7 @@ export function unseenEnd(home: Home, { session, projects }: EndReader, view: Jo
 /** Also an end in the future: the clock was wrong then. */
 const isOld = (endedAt: number): boolean => Math.abs(systemClock.now() - endedAt) >= FOREIGN_MS;
 
-/** Quick with 10,000 ended jobs: only records of jobs that are shown, or ended in the last hour, are read. */
+/** Quick with 10,000 ended jobs: only the records of jobs that are shown are read; the others are counted. */
 export function findUnseen(home: Home, plan: UnseenPlan): UnseenEnds {
   const { session, projects, most, isWanted } = plan;
   const found: UnseenEnds = { ends: [], more: 0 };
@@ -93,12 +98,15 @@ export function findUnseen(home: Home, plan: UnseenPlan): UnseenEnds {
     const id = idOfName(name)!;
     return own.has(id) || ((!keys || keys.has(projectOfName(name))) && !isSeen(home.job(id)));
   });
+  // of 10,000 jobs of a session that ended just now none is read for another session
+  const foreign = names.length > 0 ? listForeignEnds(home, session) : new Set<JobId>();
   for (const name of newestNames(names, names.length, 0)) {
     const id = idOfName(name)!;
-    if (found.ends.length < most || isWanted || own.has(id) || !isOld(timeOfName(name))) visit(id);
-    // only counted: it is of no session, or nobody was told of it for an hour
-    else if (!visited.has(id)) found.more++;
+    const isLater = foreign.has(id) && !own.has(id) && !isOld(timeOfName(name));
     own.delete(id);
+    if (isLater || visited.has(id)) continue;
+    if (found.ends.length < most || isWanted) visit(id);
+    else found.more++;
   }
   // power cuts and gc leave markers
   for (const id of own) visit(id);

@@ -27,8 +27,15 @@ export function indexSessionEnd(home: Home, session: Session, id: JobId): void {
   attemptQuietly(() => touch(`${makeSessionFolder(home, session)}/${id}`));
 }
 
-export const listSessionEnds = (home: Home, { id }: Session): JobId[] =>
-  namesIn(home.session(id)).flatMap((name) => parseId(name) ?? []);
+const idsIn = (folder: string): JobId[] => namesIn(folder).flatMap((name) => parseId(name) ?? []);
+
+export const listSessionEnds = (home: Home, { id }: Session): JobId[] => idsIn(home.session(id));
+
+/** The ends of which all other sessions were not told yet; null: all sessions. */
+export function listForeignEnds(home: Home, session: Session | null): Set<JobId> {
+  const others = namesIn(home.sessions).filter((name) => name !== `s.${session?.id}`);
+  return new Set(others.flatMap((name) => idsIn(`${home.sessions}/${name}`)));
+}
 
 export const dropSessionEnd = (home: Home, session: Session, id: JobId): void =>
   removeQuietly(`${home.session(session.id)}/${id}`);

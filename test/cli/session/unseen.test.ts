@@ -143,7 +143,10 @@ rigTest(
   'what is more than -n stays for the next call, and a record that is removed is not missed',
   async (rig) => {
     for (let n = 0; n < 4; n++) await ended(rig, A);
-    assert.deepEqual(await told(rig, A, ['-n', '3']), ['4', '3', '2']);
+    const more = await rig.bgjob(['ls', '--unseen', '-n', '1'], { env: B });
+    assert.deepEqual([more.stdout, more.stderr], ['', ''], 'those of another session are not counted');
+    const first = await rig.bgjob(['ls', '--unseen', '-q', '-n', '3'], { env: A });
+    assert.deepEqual([first.stdout, first.stderr], ['4\n3\n2\n', '(1 job more: bgjob ls --unseen again)\n']);
     assert.deepEqual(await told(rig, A, ['-n', '3']), ['1']);
     await ended(rig, A);
     await rig.bgjob(['gc', '--ended']);
