@@ -74,7 +74,11 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
   const [least, most] = declared.arity;
   if (!help && (words.length < least || words.length > most)) {
     const { name, operands } = declared;
-    return fail(words.length < least ? needsOperands(name, operands) : tooManyWords(name, words[most]!));
+    if (words.length < least) return fail(needsOperands(name, operands));
+    // `--session ID`: this value needs a =
+    const before = own[own.indexOf(words[most]!) - 1];
+    const option = Object.keys(options).find((one) => isOptional(options[one]!) && before === `--${one}`);
+    return fail(tooManyWords(name, words[most]!, option));
   }
   return ok({ options: values as never, words, separated, json: values['json'] === true, help });
 }

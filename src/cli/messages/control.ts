@@ -54,7 +54,7 @@ export const groupRefusal = {
   reference: (option: string, reference: string) =>
     usageError(
       `${option} and REF cannot be used together: "${safe(reference)}"`,
-      'use one call for each of them',
+      option === '--session' ? `bgjob kill --session=${safe(reference)}` : 'use one call for each of them',
     ),
   all: (option: string, value: string) =>
     cannotCombine('--all', option, `bgjob kill ${option} ${safe(value)}`),

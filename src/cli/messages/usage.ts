@@ -109,8 +109,11 @@ export const shellOption = (flag: string) =>
 export const needsOperands = (verb: string, operands: string, hint = `bgjob ${verb} --help`) =>
   usageError(`${verb} needs ${operands}`, hint);
 
-export const tooManyWords = (verb: string, word: string) =>
-  usageError(`too many words: "${word}"`, `bgjob ${verb} --help`);
+export const tooManyWords = (verb: string, word: string, option?: string) =>
+  usageError(
+    `too many words: "${word}"`,
+    `bgjob ${verb} ${option === undefined ? '--help' : `--${option}=${quoteWord(word)}`}`,
+  );
 
 /** Whether a text has the right form: then it is beyond what is possible. */
 const IS_BEYOND: Record<keyof typeof LIKE, (text: string) => boolean> = {
@@ -176,7 +179,7 @@ export const noSession = () =>
   usageError(
     '--session: this call is in no session; none of BGJOB_SESSION, CLAUDE_CODE_SESSION_ID and ' +
       'CODEX_THREAD_ID names one',
-    'the session of a job is in bgjob show ID; then: --session=ID',
+    'with the session that bgjob show ID prints: --session=SESSION',
   );
 export const notASession = (text: string) =>
   usageError(
@@ -189,7 +192,7 @@ export const notASession = (text: string) =>
 export const badSession = (value: string) => ({
   code: 'bad-session',
   message:
-    `BGJOB_SESSION is ignored: ${clip(safe(value), 40)} is no session; ` +
+    `BGJOB_SESSION is ignored: "${clip(safe(value), 40)}" is no session; ` +
     'it is ID or HOST:ID, of at most 128 letters, digits and . _ -',
 });
 

@@ -164,10 +164,11 @@ export const selectionRefusal = {
   exclusive: ([one, other]: string[], queue: string | null) =>
     cannotCombine(one!, other!, queue === null ? 'bgjob wait --all' : `bgjob wait --queue ${safe(queue)}`),
   allProjects: () => usageError('-a goes with wait --all, --queue NAME or --session', 'bgjob wait --all -a'),
+  sessionOfBatch: () => cannotCombine('--session', '--batch', 'bgjob wait --session'),
   session: (reference: string) =>
     usageError(
       `--session and REF cannot be used together: "${safe(reference)}"`,
-      `bgjob wait ${safe(reference)}, or bgjob wait --session=ID`,
+      `bgjob wait ${safe(reference)}, or bgjob wait --session=${safe(reference)}`,
     ),
   nothing: () => needsOperands('wait', 'REF..., --all, --queue NAME, --session or --batch ID', 'bgjob ls'),
   batch: (text: string) => usageError(`--batch: "${safe(text)}" is not the id of a job`, 'bgjob ls'),

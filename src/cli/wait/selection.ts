@@ -44,8 +44,7 @@ export function checkAsked(
   ];
   if (given.length > 1) return fail(selectionRefusal.exclusive(given, queue));
   // --session alone, or with --all or --queue
-  if (session !== null && batch !== null)
-    return fail(selectionRefusal.exclusive(['--session', '--batch'], queue));
+  if (session !== null && batch !== null) return fail(selectionRefusal.sessionOfBatch());
   if (session !== null && references.length > 0) return fail(selectionRefusal.session(references[0]!));
   if (everywhere && !all && queue === null && session === null) return fail(selectionRefusal.allProjects());
   if (given.length + references.length === 0 && session === null) return fail(selectionRefusal.nothing());

@@ -47,6 +47,7 @@ rigTest(
       );
       assert.match(await refused([verb, '--session='], A), /^bgjob: --session: "" is no session/);
     }
+    assert.match(await refused(['ls', '--session', 'a'], A), /^ {2}hint: bgjob ls --session=a$/m);
     for (const verb of ['wait', 'kill'])
       assert.match(
         await refused([verb, '--session', 'a'], A),

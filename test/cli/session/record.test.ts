@@ -35,7 +35,10 @@ rigTest('a BGJOB_SESSION that is no session is ignored with one note', async (ri
   for (const bad of ['a b', 'x'.repeat(129), ':a', 'a:', 'a\nb', 'é', '\u001b[31m']) {
     const answer = await rig.bgjob(['run', '--', 'true'], { env: { ...CLAUDE, BGJOB_SESSION: bad } });
     assert.equal(answer.code, 0);
-    assert.match(answer.stderr, /^warning: BGJOB_SESSION is ignored: .* is no session; it is ID or HOST:ID/);
+    assert.match(
+      answer.stderr,
+      /^warning: BGJOB_SESSION is ignored: ".*" is no session; it is ID or HOST:ID/,
+    );
     assert.equal(answer.stderr.split('\n').length, 2, answer.stderr);
     assert.doesNotMatch(answer.stderr, /\u001b/);
     assert.equal((await sessionOf(rig, Number(answer.stdout))).id, '0b1f-claude');
