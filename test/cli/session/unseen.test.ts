@@ -53,6 +53,10 @@ rigTest(
     assert.deepEqual(await told(rig, NONE), []);
     for (const env of [A, B]) await ended(rig, env);
     assert.deepEqual(await told(rig, NONE), []);
+    // the index of sessions is a hint: the records decide
+    fs.renameSync(join(rig.home, 'sessions'), join(rig.dir, 'sessions'));
+    assert.deepEqual(await told(rig, NONE), []);
+    fs.renameSync(join(rig.dir, 'sessions'), join(rig.home, 'sessions'));
     age(rig, 4);
     assert.deepEqual(await told(rig, NONE), ['4(of another session)']);
     assert.deepEqual(await told(rig, B), ['5']);
