@@ -77,11 +77,11 @@ rigTest('--all: not the own job, nor those that started it, nor a listener of bg
 rigTest('what does not go together is refused, and nothing is stopped', async (rig) => {
   await rig.run(['-Q', 'q', '--delay', '1h', '--', 'true']);
   for (const [words, says] of [
-    [[], /kill needs REF\.\.\., --queue NAME, --tag TAG or --all\n {2}hint: bgjob ls\n/],
+    [[], /kill needs REF\.\.\., --queue NAME, --tag TAG, --session or --all\n {2}hint: bgjob ls\n/],
     [['1', '--all'], /--all and REF cannot be used together: "1"/],
     [['1', '--queue', 'q'], /--queue and REF cannot be used together: "1"/],
     [['1', '-a'], /-a and REF cannot be used together/],
-    [['-a'], /-a needs --all, --queue or --tag/],
+    [['-a'], /-a needs --all, --queue, --tag or --session/],
     [['--all', '--tag', 'x'], /--all and --tag cannot be used together.*\n {2}hint: bgjob kill --tag x\n/],
     [['--all', '-Q', 'q'], /hint: bgjob kill --queue q\n/],
     [['--tag', '*'], /--tag: "\*" is not a label/],

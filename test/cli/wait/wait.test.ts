@@ -109,7 +109,7 @@ rigTest('a job that is not there is never 0', async (rig) => {
   assert.equal(both.code, 125);
   assert.match(both.stderr, /no job "99"; newest: #1 \(\w+( 0)?\)\n {2}hint: bgjob ls\n/);
   const nothing = await rig.bgjob(['wait']);
-  assert.match(nothing.stderr, /wait needs REF\.\.\., --all, --queue NAME or --batch ID/);
+  assert.match(nothing.stderr, /wait needs REF\.\.\., --all, --queue NAME, --session or --batch ID/);
   assert.equal(nothing.code, 125);
 });
 
