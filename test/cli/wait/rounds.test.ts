@@ -222,7 +222,10 @@ rigTest('each project has rounds of its own, also in one queue; -a is one of all
   assert.equal(await codeOf(rig, '--queue', 'none'), 125);
   await rig.bgjob(['queue', 'set', 'unused', '--slots', '2']);
   assert.equal(await codeOf(rig, '--queue', 'unused'), 125);
-  assert.match((await rig.bgjob(['wait', '-a', '1'])).stderr, /-a goes with wait --all, --queue NAME or --session/);
+  assert.match(
+    (await rig.bgjob(['wait', '-a', '1'])).stderr,
+    /-a goes with wait --all, --queue NAME or --session/,
+  );
 });
 
 rigTest('a job that was restarted, or replaced, is told and does not count', async (rig) => {
