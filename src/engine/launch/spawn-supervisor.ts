@@ -23,7 +23,7 @@ import {
   reserveEnd,
 } from '../../job/home/records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
-import { missingPart, SUPERVISOR } from '../os/own-program.ts';
+import { missingPart, nodeProgram, SUPERVISOR } from '../os/own-program.ts';
 import { identify, isLocked } from '../os/process-identity.ts';
 import { prepareShim } from '../shim/shim-record.ts';
 import { ownEnvironment } from './environment.ts';
@@ -69,9 +69,12 @@ function ignoreExisting(make: () => void): void {
   }
 }
 
-/** Spawns a process of ours that outlives this one. `fds` are its descriptors from 3 on. */
+/**
+ * Spawns a process of ours that outlives this one. `title`: null for a shell, because busybox picks its applet
+ * by the name. `fds` are its descriptors from 3 on.
+ */
 export function spawnDetached(
-  title: string | number,
+  title: string | number | null,
   program: string,
   args: string[],
   fds: (number | 'ignore')[],
@@ -80,7 +83,7 @@ export function spawnDetached(
   const { spawn } = require('node:child_process') as typeof import('node:child_process');
   const child = spawn(program, args, {
     // `pkill node` and `pkill -f "npm test"` must not hit it, not even while it boots
-    argv0: `bgjob[${title}]`,
+    argv0: title === null ? 'sh' : `bgjob[${title}]`,
     cwd: '/',
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', ...fds],
@@ -101,7 +104,7 @@ export async function startSupervisor(
   const missing = missingPart();
   if (missing !== undefined) return fail({ code: 'program-gone', path: missing });
   const args = [SUPERVISOR, home.path, String(id), String(generation)];
-  const child = spawnDetached(id, process.execPath, args, [fds.environmentFd, fds.aliveFd]);
+  const child = spawnDetached(id, nodeProgram(), args, [fds.environmentFd, fds.aliveFd]);
   if (child.pid !== undefined) return ok({ child, pid: child.pid });
   const [error] = await once(child, 'error');
   return fail({ code: 'not-started', id, errno: errnoOf(error) });

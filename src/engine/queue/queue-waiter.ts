@@ -13,7 +13,7 @@ import { sandboxKey } from '../../job/queue/queue-order.ts';
 import type { JobView } from '../../job/view.ts';
 import { makeFifoAt } from '../launch/alive-fifo.ts';
 import { spawnDetached } from '../launch/spawn-supervisor.ts';
-import { SUPERVISOR } from '../os/own-program.ts';
+import { nodeProgram, SUPERVISOR } from '../os/own-program.ts';
 import { requireTool } from '../os/programs.ts';
 import { thisSandboxKey } from './confinement.ts';
 
@@ -39,9 +39,9 @@ export async function startQueueWaiter(home: Home, name: string): Promise<void> 
   const fd = openSync(fifo, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
   try {
     const child = spawnDetached(
-      name,
+      null,
       requireTool('sh'),
-      ['-c', RESTART_LOOP, 'sh', process.execPath, SUPERVISOR, home.path, name, '--keep'],
+      ['-c', RESTART_LOOP, 'sh', nodeProgram(), SUPERVISOR, home.path, name, '--keep'],
       ['ignore', fd],
     );
     child.on('error', () => {});
