@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { attemptQuietly, ignoreSystemError } from '../base/result.ts';
 import { ownEnvironment } from '../engine/launch/environment.ts';
 import { openStdinEnd } from '../engine/launch/job-stdin.ts';
+import { nodeProgram } from '../engine/os/own-program.ts';
 import { filesAt, HAS_PROC, hasOpen } from '../engine/os/process-identity.ts';
 import type { AdopterCall } from '../engine/shim/shim.ts';
 import { readShim } from '../engine/shim/shim-record.ts';
@@ -26,7 +27,7 @@ const POLL_MS = 1000;
 
 export function adopterCall({ home, spec }: Supervision): AdopterCall {
   return {
-    node: process.execPath,
+    node: nodeProgram(),
     supervisor: join(__dirname, 'supervisor.js'),
     home: home.path,
     id: spec.id,

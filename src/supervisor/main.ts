@@ -1,9 +1,9 @@
 /**
  * The supervisor: one long-lived process per running job. The launcher starts it; with `--adopt` the watcher
- * starts it, to replace a dead one; with `--adopt-orphan` a bgjob command, where the watcher could not. At the end of a queued job it takes the next job of the queue. With
- * `--keep` it is the queue waiter, with `--hook` the hook process. It loads no package. Descriptor 3 is the
- * job's environment (for an adopter a dead socket, for a queued job nothing), 4 is the FIFO `alive` (for a
- * queue waiter its own FIFO).
+ * starts it, to replace a dead one; with `--adopt-orphan` a bgjob command, where the watcher could not. At the
+ * end of a queued job it takes the next job of the queue. With `--keep` it is the queue waiter, with `--hook`
+ * the hook process. It loads no package. Descriptor 3 is the job's environment (for an adopter a dead socket,
+ * for a queued job nothing), 4 is the FIFO `alive` (for a queue waiter its own FIFO).
  *
  *     supervisor.js HOME ID GENERATION
  *     supervisor.js HOME ID --adopt

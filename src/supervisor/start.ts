@@ -5,7 +5,6 @@
 import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { basename } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { syncDir } from '../base/fs/atomic-write.ts';
 import { openLog } from '../base/fs/open-file.ts';
@@ -14,7 +13,7 @@ import { attemptQuietly, describeThrown, errnoOf, isSystemError, systemError } f
 import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { ioPriorityWords } from '../engine/os/io-priority.ts';
-import { describeStartError, findTool, interpreterTrouble } from '../engine/os/programs.ts';
+import { describeStartError, interpreterTrouble, presentProgram } from '../engine/os/programs.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -158,19 +157,16 @@ const isShellOurs = (job: JobPaths, { line, script }: Spec): boolean =>
   line !== null ||
   (script !== null && attemptQuietly(() => !readFileSync(job.script, 'latin1').startsWith('#!')) === true);
 
-/**
- * With the present shell of that name, if the shell has moved since the job or its schedule was added, as
- * after an upgrade of NixOS.
- */
-function withPresentShell(job: JobPaths, spec: Spec): Spec {
-  const [shell = '', ...words] = spec.argv;
-  if (existsSync(shell) || !isShellOurs(job, spec)) return spec;
-  return { ...spec, argv: [findTool(basename(shell)) ?? shell, ...words] };
+/** With the present path of its program, if that has moved since the job or its schedule was added. */
+function withPresentProgram(job: JobPaths, spec: Spec, environment: string[]): Spec {
+  const [program = '', ...words] = spec.argv;
+  if (existsSync(program)) return spec;
+  return { ...spec, argv: [presentProgram(spec, isShellOurs(job, spec), environment) ?? program, ...words] };
 }
 
 function startShim(supervision: Supervision, environment: string[], outFds: number[]): void {
   const { job, attempt } = supervision;
-  const spec = withPresentShell(job, supervision.spec);
+  const spec = withPresentProgram(job, supervision.spec, environment);
   const refusal = refusalOf(spec, environment);
   if (refusal) {
     fail(supervision, refusal.why, refusal.code);

@@ -21,7 +21,9 @@ for (const isBack of [false, true])
       fs.renameSync(away, one.node);
       await until(history, (text) => text !== before, 'the next time');
     } else {
-      await until(history, (text) => text.includes('"failed"'), 'a time that failed', 120_000);
+      const text = await until(history, (all) => all.includes('"failed"'), 'a time that failed', 120_000);
+      assert.match(text, /"did":"missed","why":"Node or a file of bgjob was gone"/);
+      assert.doesNotMatch(text, /slept/);
     }
     const events = await eventsOf(rig, 'tick');
     const why = new Set(events.filter(({ did }) => did === 'failed').map((event) => event.why));

@@ -22,6 +22,7 @@ import {
   countsText,
   iso,
   lastText,
+  noteGoneProgram,
   printEvents,
   printTemplates,
   readTemplateHistory,
@@ -115,4 +116,5 @@ export async function printSchedule(output: Output, home: Home, schedule: Schedu
   if (why !== null) output.hint(addAgainHint(name));
   printEvents(output, events, timezone);
   if (events.length === 0) output.note(neverFired(name));
+  noteGoneProgram(output, 'cron', schedule);
 }

@@ -3,13 +3,22 @@ import { renderDuration, systemClock } from '../../base/clock.ts';
 import { directoryNow } from '../../base/fs/moving-link.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
+import { presentProgram } from '../../engine/os/programs.ts';
 import { type JobTemplate, readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
 import { zoneNamed } from '../../job/automation/timezone.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import { commandText, type JobView, shellOf, stateWord } from '../../job/view.ts';
-import { eventText, linkFollowedText, olderEvents, type ShownEvent } from '../messages/automation.ts';
+import {
+  addAgainHint,
+  eventText,
+  linkFollowedText,
+  movedDirectoryText,
+  olderEvents,
+  programGoneText,
+  type ShownEvent,
+} from '../messages/automation.ts';
 import { codeOf, stateText } from '../messages/job-text.ts';
 import { plainTable } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
@@ -66,7 +75,18 @@ export function commandCell(template: JobTemplate | null, why: string | null): s
   const { cwd } = template.draft;
   const command = clip(safe(commandText(template.draft)), 100);
   const now = directoryNow(cwd);
-  return now === undefined || now === cwd ? command : `${command} (in ${safe(cwd)}, now ${safe(now)})`;
+  return now === cwd ? command : `${command} (${movedDirectoryText(cwd, now)})`;
+}
+
+/** Says that no job can start, because the program of the command is gone. */
+export function noteGoneProgram(output: Output, verb: 'cron' | 'trigger', template: JobTemplate): void {
+  const { name, draft, environment } = template;
+  // without its directory the row `cwd` says why
+  if (directoryNow(draft.cwd) === undefined) return;
+  if (presentProgram(draft, draft.line !== null, environment) !== undefined) return;
+  output.note(programGoneText(name, draft.argv[0] ?? ''));
+  // a path that was typed may come back: the next build makes it
+  if (!draft.words[0]?.includes('/')) output.hint(addAgainHint(name, verb));
 }
 
 /** Tells where the jobs of a new schedule or trigger run, if its directory is a link. */

@@ -4,7 +4,7 @@ import { listTriggers, readTrigger, type Trigger } from '../../job/automation/tr
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { checkPlain, removeOne } from '../automation/remove.ts';
-import { printEvents } from '../automation/shared-table.ts';
+import { noteGoneProgram, printEvents } from '../automation/shared-table.ts';
 import { addTrigger, rotateTrigger, TRIGGER_OPTIONS } from '../automation/trigger-add.ts';
 import { printTriggers, rejectedEvents } from '../automation/trigger-table.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
@@ -68,6 +68,7 @@ async function list(context: Context, names: string[]): Promise<Result<Exit>> {
     if (events.length === 0 && !context.output.json)
       context.output.note(noDeliveries(name, rejected.length > 0));
     printEvents(context.output, events, undefined, rejected);
+    if (trigger && !context.output.json) noteGoneProgram(context.output, 'trigger', trigger);
   }
   return ok(SUCCESS);
 }

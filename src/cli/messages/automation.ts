@@ -149,8 +149,10 @@ const eventHeader = ([event]: string[]) =>
 /** `now`: where the link leads; undefined: nowhere. */
 export const linkFollowedText = (link: string, now: string | undefined) =>
   `(${safe(link)} is a link: each job runs where it leads at its start; ${leadsText(now)})`;
-const leadsText = (now: string | undefined) =>
-  now === undefined ? 'it leads to no directory now' : `now ${safe(now)}`;
+const leadsText = (now: string | undefined) => (now === undefined ? 'no directory now' : `now ${safe(now)}`);
+/** In the cell of the command; only where the directory is a link, or is gone. */
+export const movedDirectoryText = (cwd: string, now: string | undefined) =>
+  now === undefined ? `in ${safe(cwd)}, which is no directory now` : `in ${safe(cwd)}, now ${safe(now)}`;
 /** `/srv/app/current (now /srv/app/releases/2)`. */
 export const templateDirectory = (cwd: string, now: string | undefined) =>
   cwd === now ? safe(cwd) : `${safe(cwd)} (${leadsText(now)})`;
@@ -243,7 +245,10 @@ export const scheduleRows = (
 /** Why a schedule has no next time, though its record can be read. */
 export const neverDue = (failure: Failure): string =>
   failure.code === 'usage' ? `it starts nothing: ${failure.message}` : 'it starts nothing';
-export const addAgainHint = (name: string) => `bgjob cron rm ${name}, then add it again`;
+export const addAgainHint = (name: string, verb: Verb = 'cron') =>
+  `bgjob ${verb} rm ${name}, then add it again`;
+export const programGoneText = (name: string, program: string) =>
+  `${name}: no job can start: there is no ${safe(program)}`;
 export const neverFired = (name: string) => `${name}: it has started nothing yet`;
 export const olderEvents = (amount: number) => `(${amount} before that: --json)`;
 export const notListening = (name: string, why: string) => `${name}: not listening: ${why}`;
@@ -313,6 +318,12 @@ export const noBootTool = () =>
   usageError(
     'neither crontab nor systemctl is there (in /usr/bin, /bin, … or PATH)',
     `install cron; or ${BY_HAND}`,
+  );
+export const unitInUsersHome = (path: string, user: string) =>
+  usageError(
+    `HOME belongs to ${safe(user)}, but this call runs as root: ` +
+      `${safe(user)} could not change ${safe(path)}; no unit was written`,
+    'the same without sudo; or for root itself: sudo -H bgjob cron add --boot',
   );
 export const unitNotEnabled = (path: string, unit: string, stderr: string) =>
   usageError(

@@ -21,7 +21,7 @@ import { makeFifoAt } from '../launch/alive-fifo.ts';
 import { ownEnvironment } from '../launch/environment.ts';
 import { launch } from '../launch/launch.ts';
 import { nameOwner } from '../observe/name-owner.ts';
-import { missingPart } from '../os/own-program.ts';
+import { missingPart, nodeProgram } from '../os/own-program.ts';
 import { findTool } from '../os/programs.ts';
 import { thisNamespaceKey } from '../queue/confinement.ts';
 import { RESTART_LOOP } from '../queue/queue-waiter.ts';
@@ -69,7 +69,7 @@ const OWN_LOG_BYTES = 16 * 2 ** 20;
 export async function startService(home: Home, service: ServiceJob): Promise<Result<JobId | undefined>> {
   const { serves, name, args } = service;
   if (jobOf(home, service)) return ok(undefined);
-  const command = [process.execPath, join(__dirname, 'boot.js'), `--${serves}`, home.path, ...args];
+  const command = [nodeProgram(), join(__dirname, 'boot.js'), `--${serves}`, home.path, ...args];
   const started = await launch(home, {
     name,
     // the shell restarts it if a signal ends it

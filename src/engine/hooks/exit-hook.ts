@@ -16,7 +16,7 @@ import { exitCodeOf } from '../../job/state.ts';
 import type { EndedView, JobView } from '../../job/view.ts';
 import { spawnDetached } from '../launch/spawn-supervisor.ts';
 import { storeEnvironment } from '../launch/stored-environment.ts';
-import { missingPart, SUPERVISOR } from '../os/own-program.ts';
+import { missingPart, nodeProgram, SUPERVISOR } from '../os/own-program.ts';
 import { linkToSelf, readProcessLink } from '../os/process-lock.ts';
 
 export const HOOK_LIMIT_MS = 60_000;
@@ -43,7 +43,7 @@ export function startHook(home: Home, spec: Spec): void {
   // 3 and 4 may be descriptors of ours, which 'ignore' does not close: the job would seem to be locked
   const nothing = openSync('/dev/null', constants.O_RDONLY);
   const args = [SUPERVISOR, home.path, String(spec.id), '--hook'];
-  const child = spawnDetached(spec.id, process.execPath, args, [nothing, nothing]);
+  const child = spawnDetached(spec.id, nodeProgram(), args, [nothing, nothing]);
   closeSync(nothing);
   child.on('error', () => {});
 }

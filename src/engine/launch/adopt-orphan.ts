@@ -10,7 +10,7 @@ import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { foundValue, hasCrashed, type Owner, readOwner, readState } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
-import { missingPart, SUPERVISOR } from '../os/own-program.ts';
+import { missingPart, nodeProgram, SUPERVISOR } from '../os/own-program.ts';
 import { isAlive, isDeadState, isLocked, readStats, thisHost } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { lockAlive } from './alive-fifo.ts';
@@ -44,7 +44,7 @@ export function adoptOrphan(home: Home, id: JobId): boolean {
   const aliveFd = lockAlive(job);
   try {
     const args = [SUPERVISOR, home.path, String(id), ORPHAN_MODE];
-    const child = spawnDetached(id, process.execPath, args, [nothing, aliveFd]);
+    const child = spawnDetached(id, nodeProgram(), args, [nothing, aliveFd]);
     child.on('error', () => {});
     return child.pid !== undefined;
   } finally {

@@ -14,7 +14,7 @@ import {
 import { parseReference, projectOf, projectsHere, type Reference } from '../../job/home/project.ts';
 import { foundValue, readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type JobView, stateWord } from '../../job/view.ts';
+import { type JobView, type LiveView, stateWord } from '../../job/view.ts';
 import { nameOwner } from './name-owner.ts';
 import { observe } from './observe.ts';
 import { listUnended } from './unended.ts';
@@ -104,6 +104,12 @@ function namedEverywhere(home: Home, name: string): JobView[] {
   const projects = new Set(readClaimsEverywhere(home, name).map(({ project }) => project));
   return [...projects].flatMap((project) => jobNamed(home, { name, project }) ?? []);
 }
+
+/** The live jobs of this name in other projects to which the same link led when they were started. */
+export const namedThroughLink = (home: Home, { name, project }: JobName, link: string): LiveView[] =>
+  namedEverywhere(home, name).flatMap((view) =>
+    view.kind === 'live' && view.spec.cwdLink === link && view.spec.project !== project ? [view] : [],
+  );
 
 /** The job that a reference means. `typed`: the command line up to the reference. */
 export function resolveReference(

@@ -3,10 +3,11 @@
  * searched in fixed folders first, so that no PATH shadows them; then along the PATH of this process, which is
  * that of the caller; then where another process has found them (tool-memory.ts).
  */
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { attemptQuietly, errnoOf, systemError } from '../../base/result.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import type { Spec } from '../../job/spec.ts';
 import { neededByEnv, readShebang } from './shebang.ts';
 import { recallTool, rememberTool } from './tool-memory.ts';
 
@@ -23,6 +24,8 @@ const SYSTEM_PROFILES = [
   '/run/setuid-programs',
   '/run/current-system/profile/bin',
 ];
+/** Where programs keep their path, in the order of the search for a tool. */
+export const FIXED_FOLDERS = [...TOOL_FOLDERS, ...SYSTEM_PROFILES];
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 type Executable = 'yes' | 'absent' | 'directory' | 'permission';
@@ -72,7 +75,7 @@ export function findTool(name: string): string | undefined {
   const known = tools.get(name);
   // a long-lived process: an upgrade may have moved the tool
   if (known !== undefined && judge(known) === 'yes') return known;
-  const fixed = [...TOOL_FOLDERS, ...SYSTEM_PROFILES].map((folder) => `${folder}/${name}`);
+  const fixed = FIXED_FOLDERS.map((folder) => `${folder}/${name}`);
   const path = fixed.find((one) => judge(one) === 'yes');
   // any other place is looked up each time: the home that remembers it may be made meanwhile
   if (path === undefined) return findElsewhere(name);
@@ -121,6 +124,23 @@ export function interpreterTrouble(
     if (deeper) return deeper;
   }
   return undefined;
+}
+
+/**
+ * Where the program of a job is now; undefined: it is gone. It may have moved since the job or its schedule was
+ * added, as after an upgrade of NixOS or of Node. A shell that bgjob chose is searched as a tool, a name that
+ * was typed along the PATH of the job. A path that was typed is meant as it stands.
+ */
+export function presentProgram(
+  { argv: [program = ''], words: [typed = ''], cwd }: Pick<Spec, 'argv' | 'words' | 'cwd'>,
+  isShell: boolean,
+  environment: string[],
+): string | undefined {
+  if (existsSync(program)) return program;
+  if (isShell) return findTool(basename(program));
+  const path = environment.findLast((entry) => entry.startsWith('PATH='))?.slice(5);
+  const found = typed.includes('/') ? undefined : findCommand(typed, path, cwd);
+  return found?.ok ? found.value : undefined;
 }
 
 function searchCommand(command: string, path: string | undefined, cwd: string): Result<string> {

@@ -84,11 +84,12 @@ export class ScheduleRunner {
     if (dueBetween(timetable, schedule, this.handled, now))
       this.handled = Math.max(this.handled, recordedUntil(this.paths, schedule.createdAt, now));
     const due = dueBetween(timetable, schedule, this.handled, now);
+    const wasGone = this.goneSince !== undefined;
     if (due?.fire != null && this.mayReturn()) return now + RETRY_MS;
     if (due) {
       const gap = now - this.handled > 3 * POLL_MS;
       if (due.missed) {
-        const why = this.isFirstPoll ? NO_SCHEDULER : gap ? SLEPT : TOO_OFTEN;
+        const why = this.isFirstPoll ? NO_SCHEDULER : wasGone ? WAS_GONE : gap ? SLEPT : TOO_OFTEN;
         const { at, until, times } = due.missed;
         this.record(at, times, { did: 'missed', why, job: null, by: 'time' }, until);
       }
@@ -209,6 +210,7 @@ export class ScheduleRunner {
   }
 }
 
+const WAS_GONE = 'Node or a file of bgjob was gone';
 const SLEPT = 'the machine slept, or its clock was set';
 const TOO_OFTEN = 'the next time had come';
 const KILLED = 'the scheduler ended while it started it';

@@ -218,3 +218,88 @@ for (const part of ['node', 'dist'])
     await rig.untilLeft(next);
     assert.doesNotMatch((await rig.bgjob(['doctor'])).stdout, /bug/);
   });
+
+rigTest(
+  'Node is upgraded, and a link of its package manager leads to the new one: all goes on',
+  async (rig) => {
+    const one = new Installed(rig, 'one');
+    const link = `${rig.dir}/.nix-profile/bin/node`;
+    fs.mkdirSync(`${rig.dir}/.nix-profile/bin`, { recursive: true });
+    fs.symlinkSync(one.node, link);
+    const puppet = await rig.puppet();
+    const id = await one.run(['--on-exit', 'echo done', '--', ...puppet.command]);
+    assert.equal((await one.start(['cron', 'add', '@every 1s', '-n', 'tick', '--', 'true']).answer).code, 0);
+    await untilEvents(rig, 'tick', (events) => startedBy(events).length > 0);
+    const [{ id: scheduler }] = await services(rig);
+    assert.ok((await rig.show(scheduler)).command.includes(link), 'started through the link');
+    const next = `${one.dir}/next/node`;
+    fs.mkdirSync(`${one.dir}/next`);
+    fs.linkSync(one.node, next);
+    fs.symlinkSync(next, `${link}.new`);
+    fs.renameSync(`${link}.new`, link);
+    one.remove('node');
+    const since = Date.now();
+    // no command of bgjob is needed: the watcher starts an adopter
+    const dead = rig.ownerPid(id);
+    await slay(dead);
+    await until(
+      () => rig.ownerPid(id),
+      (pid) => pid !== dead && isRunning(pid),
+      'an adopter',
+    );
+    await untilEvents(rig, 'tick', (all) => startedBy(all).some(({ at }) => Date.parse(at) > since));
+    assert.equal((await services(rig)).length, 1, 'the same scheduler');
+    await puppet.exit(0);
+    await rig.untilShown(
+      id,
+      ({ onExit }) => onExit.state,
+      (state) => state === 'exited',
+      'its --on-exit',
+    );
+    await rig.bgjob(['cron', 'rm', 'tick']);
+    await rig.untilState((await services(rig))[0].id, 'exited');
+  },
+);
+
+rigTest('a Node of Homebrew is named by the link that an upgrade keeps', async (rig) => {
+  const one = new Installed(rig, 'one');
+  const [cellar, opt] = [`${rig.dir}/brew/Cellar/node@20/20.1.0`, `${rig.dir}/brew/opt`];
+  fs.mkdirSync(`${cellar}/bin`, { recursive: true });
+  fs.renameSync(one.node, `${cellar}/bin/node`);
+  fs.mkdirSync(opt);
+  fs.symlinkSync(cellar, `${opt}/node@20`);
+  const add = ['--', one.file('bin/bgjob'), 'cron', 'add', '0 0 29 2 *', '-n', 'far', '--', 'true'];
+  assert.equal((await rig.start(`${cellar}/bin/node`, add).answer).code, 0);
+  const [{ id }] = await services(rig);
+  assert.ok((await rig.show(id)).command.includes(`${opt}/node@20/bin/node`));
+  await rig.bgjob(['cron', 'rm', 'far']);
+  await rig.untilState(id, 'exited');
+});
+
+rigTest(
+  'the program of a schedule is gone: it is searched along its PATH, else ls NAME says so',
+  async (rig) => {
+    const [old, now] = [`${rig.dir}/v18/bin`, `${rig.dir}/v20/bin`];
+    for (const folder of [old, now]) fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(`${old}/tool`, '#!/bin/sh\necho "$0"\n', { mode: 0o755 });
+    const env = { PATH: `${old}:${now}:${process.env['PATH']}` };
+    const words = ['cron', 'add', '0 0 29 2 *', '-n', 'nightly', '--', 'tool'];
+    assert.equal((await rig.bgjob(words, { env })).code, 0);
+    fs.renameSync(`${old}/tool`, `${now}/tool`);
+    const run = async () => Number((await rig.bgjob(['cron', 'run', 'nightly'])).stdout);
+    const moved = await run();
+    assert.equal((await rig.bgjob(['wait', String(moved)])).code, 0);
+    assert.equal(rig.log(moved), `${now}/tool\n`);
+    const list = async () => (await rig.bgjob(['cron', 'ls', 'nightly'])).stderr;
+    assert.doesNotMatch(await list(), /no job can start/);
+    fs.rmSync(`${now}/tool`);
+    const lost = await run();
+    assert.equal((await rig.bgjob(['wait', String(lost)])).code, 127);
+    assert.ok(
+      (await list()).endsWith(
+        `nightly: no job can start: there is no ${old}/tool\n  hint: bgjob cron rm nightly, then add it again\n`,
+      ),
+    );
+    await rig.bgjob(['cron', 'rm', 'nightly']);
+  },
+);
