@@ -10,6 +10,8 @@ import { cannotUnshare } from '../rig/namespaces.ts';
 import { missing } from '../rig/needs.ts';
 import { type Answer, BGJOB, type CallOptions, type Rig, rigTest } from '../rig/rig.ts';
 
+/** Node must not obey what /etc/environment says. */
+const NODE_EMPTY = 'NODE_OPTIONS= NODE_EXTRA_CA_CERTS=';
 const CRONTABS = '/var/spool/cron/crontabs';
 const noNamespaces = cannotUnshare();
 const isRoot = process.getuid!() === 0 ? false : 'only root can put a folder over another';
@@ -40,9 +42,9 @@ rigTest(
     assert.equal(added.code, 0, added.stderr);
     assert.match(
       added.stderr,
-      /^\(crontab: @reboot env BGJOB_HOME=\S+ \S+ \S+\/bin\/bgjob boot >\/dev\/null 2>&1 # bgjob boot\)\n$/,
+      /^\(crontab: @reboot env NODE_OPTIONS= NODE_EXTRA_CA_CERTS= BGJOB_HOME=\S+ \S+ \S+\/bin\/bgjob boot >\/dev\/null 2>&1 # bgjob boot\)\n$/,
     );
-    const line = `@reboot env BGJOB_HOME=${rig.home} ${process.execPath} ${BGJOB} boot >/dev/null 2>&1 # bgjob boot\n`;
+    const line = `@reboot env ${NODE_EMPTY} BGJOB_HOME=${rig.home} ${process.execPath} ${BGJOB} boot >/dev/null 2>&1 # bgjob boot\n`;
     assert.equal(await list(), own + line);
     // the line does what it says
     const command = line
@@ -50,7 +52,9 @@ rigTest(
       .replace(/ >.*$/s, '')
       .split(' ');
     assert.equal(
-      spawnSync(command[0]!, command.slice(1), { env: { ...process.env, HOME: rig.dir } }).status,
+      spawnSync(command[0]!, command.slice(1), {
+        env: { ...process.env, HOME: rig.dir, NODE_OPTIONS: '--no-such-option' },
+      }).status,
       0,
     );
     const again = await within(rig, places, bgjob('cron', 'add', '--boot'));
@@ -133,7 +137,7 @@ rigTest(
       for (const handed of [asVixie, asBusybox])
         assert.deepEqual(
           wordsOf(handed(command)),
-          ['env', `BGJOB_HOME=${home}`, process.execPath, BGJOB, 'boot'],
+          ['env', ...NODE_EMPTY.split(' '), `BGJOB_HOME=${home}`, process.execPath, BGJOB, 'boot'],
           name,
         );
       assert.match((await call(home, 'cron', 'add', '--boot')).stderr, /is there already\)\n$/);
@@ -177,7 +181,7 @@ rigTest(
     const places: [string, string][] = [[crontab, '/usr/bin/crontab']];
     const call = (...args: string[]) =>
       within(rig, places, bgjob(...args), { env: { LC_ALL: 'de_DE.UTF-8' } });
-    const line = `@reboot env BGJOB_HOME=${rig.home} ${process.execPath} ${BGJOB} boot >/dev/null 2>&1 # bgjob boot\n`;
+    const line = `@reboot env ${NODE_EMPTY} BGJOB_HOME=${rig.home} ${process.execPath} ${BGJOB} boot >/dev/null 2>&1 # bgjob boot\n`;
     const added = await call('cron', 'add', '--boot');
     assert.equal(added.code, 0, added.stderr);
     assert.equal(fs.readFileSync(join(tabs, 'root'), 'utf8'), line);
@@ -217,7 +221,10 @@ rigTest(
     );
     assert.equal(fs.readFileSync(join(rig.dir, 'asked'), 'utf8'), '--user enable bgjob-boot.service\n');
     const text = fs.readFileSync(unit, 'utf8');
-    assert.match(text, /^ExecStart="\/usr\/bin\/env" "BGJOB_HOME=\S+" "\S+" "\S+\/bin\/bgjob" "boot"$/m);
+    assert.match(
+      text,
+      /^ExecStart="\/usr\/bin\/env" "NODE_OPTIONS=" "NODE_EXTRA_CA_CERTS=" "BGJOB_HOME=\S+" "\S+" "\S+\/bin\/bgjob" "boot"$/m,
+    );
     assert.match(text, /^KillMode=process$/m);
     assert.equal(fs.statSync(unit).mode & 0o022, 0);
     const verified = spawnSync('systemd-analyze', ['verify', '--user', unit], { encoding: 'utf8' });
@@ -256,8 +263,9 @@ rigTest(
       within(rig, places, bgjob(...args), { env: { BGJOB_HOME: home } });
     const list = () => fs.readFileSync(join(tabs, 'root'), 'utf8');
     const end = 'boot >/dev/null 2>&1 # bgjob boot';
+    const now = `@reboot env ${NODE_EMPTY} BGJOB_HOME=${rig.home} ${process.execPath} ${BGJOB} ${end}\n`;
+    // as earlier versions wrote it
     const lineOf = (home: string, program: string) => `@reboot env BGJOB_HOME=${home} ${program} ${end}\n`;
-    const now = lineOf(rig.home, `${process.execPath} ${BGJOB}`);
     const dead = lineOf(rig.home, '/gone/v18/bin/node /gone/v18/lib/node_modules/bgjob/bin/bgjob');
     const [other, standard] = [
       now.replace(rig.home, '/other/home'),
@@ -276,7 +284,10 @@ rigTest(
     assert.equal(list(), `# mine\n${dead}${other}`);
     const renewed = await call(['cron', 'add', '--boot']);
     assert.equal(renewed.code, 0, renewed.stderr);
-    assert.match(renewed.stderr, /^\(crontab: the @reboot line is renewed: @reboot env BGJOB_HOME=/);
+    assert.match(
+      renewed.stderr,
+      /^\(crontab: the @reboot line is renewed: @reboot env NODE_OPTIONS= NODE_EXTRA_CA_CERTS= BGJOB_HOME=/,
+    );
     assert.equal(list(), `# mine\n${now}${other}`, 'in its place, and that of another home stays');
     assert.doesNotMatch((await call(['doctor'])).stdout, /restart of the machine/);
     // an addition that meets it renews it, too: the user has asked for it once
@@ -352,6 +363,32 @@ rigTest(
     assert.deepEqual(units(), ['bgjob-boot.service']);
     assert.match(await call(first, 'cron', 'add', '--no-boot'), /\/bgjob-boot\.service is removed\)/);
     assert.deepEqual(units(), []);
+  },
+  { skip: missing('systemctl') || isRoot || noNamespaces },
+);
+
+rigTest(
+  'root writes no unit into the HOME of another user',
+  async (rig) => {
+    const [nothing, systemctl] = [join(rig.dir, 'nothing'), join(rig.dir, 'systemctl')];
+    fs.writeFileSync(nothing, '', { mode: 0o644 });
+    fs.writeFileSync(systemctl, '#!/bin/sh\n', { mode: 0o755 });
+    const places: [string, string][] = [[systemctl, '/usr/bin/systemctl']];
+    if (fs.existsSync('/usr/bin/crontab')) places.push([nothing, '/usr/bin/crontab']);
+    const HOME = join(rig.dir, 'nobody');
+    fs.mkdirSync(HOME);
+    fs.chownSync(HOME, 65534, 65534);
+    const call = (env: NodeJS.ProcessEnv) =>
+      within(rig, places, bgjob('cron', 'add', '--boot'), { env: { HOME, XDG_CONFIG_HOME: '', ...env } });
+    const { code, stderr } = await call({});
+    assert.equal(code, 125);
+    assert.match(
+      stderr,
+      /^bgjob: HOME belongs to nobody, but this call runs as root: nobody could not change \S+\/bgjob-boot\.service; no unit was written\n {2}hint: .*sudo -H bgjob cron add --boot\n/,
+    );
+    assert.deepEqual(fs.readdirSync(HOME), []);
+    // the caller has named the place
+    assert.equal((await call({ XDG_CONFIG_HOME: join(rig.dir, 'config') })).code, 0);
   },
   { skip: missing('systemctl') || isRoot || noNamespaces },
 );

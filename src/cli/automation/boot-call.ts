@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { quote } from '../../base/text/shell-quote.ts';
-import { missingPart } from '../../engine/os/own-program.ts';
+import { missingPart, nodeProgram } from '../../engine/os/own-program.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { homePath } from '../../job/home/home.ts';
 import { quoteWord } from '../../job/view.ts';
@@ -22,11 +22,14 @@ export interface BootCall {
   missing: string | undefined;
 }
 
+/** As in the first line of bin/bgjob, which is not used here: /etc/environment may have what ends Node. */
+const NODE_VARIABLES = ['NODE_OPTIONS=', 'NODE_EXTRA_CA_CERTS='];
+
 /** The call of this program; with BGJOB_HOME where the home is not the default. */
 export function bootCommand(context: Context): string[] {
   const program = join(__dirname, '..', 'bin', 'bgjob');
-  const own = context.env['BGJOB_HOME'];
-  return [...(own ? ['env', `BGJOB_HOME=${homePath(context.env)}`] : []), process.execPath, program, 'boot'];
+  const own = context.env['BGJOB_HOME'] ? [`BGJOB_HOME=${homePath(context.env)}`] : [];
+  return ['env', ...NODE_VARIABLES, ...own, nodeProgram(), program, 'boot'];
 }
 
 function callOf(words: string[]): BootCall {

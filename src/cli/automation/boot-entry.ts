@@ -7,11 +7,12 @@
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { attempt, removeQuietly } from '../../base/fs/atomic-write.ts';
-import { makeParents } from '../../base/fs/directories.ts';
+import { makeParents, otherOwner } from '../../base/fs/directories.ts';
 import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
 import { replaceUserFile } from '../../base/fs/user-files.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 import { findTool } from '../../engine/os/programs.ts';
+import { userName } from '../../engine/os/users.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
@@ -26,6 +27,7 @@ import {
   noBootTool,
   UNIT_DESCRIPTION,
   unitChangedText,
+  unitInUsersHome,
   unitNotEnabled,
 } from '../messages/automation.ts';
 import { bootCommand, cronLine, readCronLine, readUnit, unitText } from './boot-call.ts';
@@ -149,6 +151,8 @@ function changeUnit(context: Context, wanted: boolean): Result<string> {
   }
   const name = own[0] ?? newUnitName(context);
   const path = pathOf(name);
+  const owner = context.env['XDG_CONFIG_HOME'] ? undefined : otherOwner(path);
+  if (owner !== undefined) return fail(unitInUsersHome(path, userName(owner)));
   const written = attempt('write', path, () => {
     makeParents(dirname(path));
     replaceUserFile(path, Buffer.from(unitText(context, UNIT_DESCRIPTION)));
