@@ -4,11 +4,12 @@ import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
 import { type Failure, fail, ok } from '../../job/failure.ts';
+import { jobNameOf } from '../../job/home/name-claims.ts';
 import { type JobId, NOTIFY_WHENS } from '../../job/spec.ts';
 import { quoteWord, shellOf } from '../../job/view.ts';
 import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { lineHint } from '../messages/failures.ts';
-import { becameText, firstRunText, linkedDirectoryText } from '../messages/run.ts';
+import { becameText, earlierReleaseText, firstRunText, linkedDirectoryText } from '../messages/run.ts';
 import { needsOperands } from '../messages/usage.ts';
 import { enclosureWarnings, printWarnings, variableWarnings } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
@@ -148,7 +149,17 @@ export const run = verb({
     if (output.json) output.object({ v: 1, id, name, reused, replaced, shell, log: { path: logPath } });
     else printId(output, id, options);
     const { cwd, cwdLink } = draft.value;
-    if (cwdLink !== null && !output.json && !reused) output.note(linkedDirectoryText(cwd, cwdLink));
+    if (cwdLink !== null && !output.json && !reused) {
+      output.note(linkedDirectoryText(cwd, cwdLink));
+      // a name counts in its project: --replace did not stop the job of the release before
+      const title = jobNameOf(draft.value);
+      if (title) {
+        const { namedThroughLink } =
+          require('../../engine/observe/resolve.ts') as typeof import('../../engine/observe/resolve.ts');
+        for (const view of namedThroughLink(home, title, cwdLink))
+          output.note(earlierReleaseText(view, cwdLink));
+      }
+    }
     const notes = output.json || reused ? [] : pipefailNotes(draft.value, !options['no-pipefail']);
     for (const note of notes) output.note(note);
     if (placement && !waits) printPauses(output, home, [id]);

@@ -5,7 +5,7 @@ import type { NoticeView } from '../../engine/hooks/notification-status.ts';
 import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
 import type { Stopped } from '../../engine/stop/stop-job.ts';
 import type { JobId, Notice } from '../../job/spec.ts';
-import { type JobView, stateWord } from '../../job/view.ts';
+import { type JobView, type LiveView, stateWord } from '../../job/view.ts';
 import { jobLabel, jobs } from './job-text.ts';
 import { textFor, usageError } from './usage.ts';
 import type { Warning } from './warnings.ts';
@@ -261,6 +261,10 @@ export const restartedText = (id: JobId, old: JobView, how: string | null, isSto
 /** The job was started in a directory that is named by a link. */
 export const linkedDirectoryText = (cwd: string, link: string) =>
   `(in ${safe(cwd)}: ${safe(link)} leads there now)`;
+/** A job of the same name was started when the link led elsewhere. */
+export const earlierReleaseText = ({ id, spec }: LiveView, link: string) =>
+  `(${safe(spec.name ?? '')} ${id} goes on in ${safe(spec.cwd)}, where ${safe(link)} led before; ` +
+  `to stop it: bgjob kill ${id})`;
 /** `before`: where the old job ran. */
 export const followedLinkText = (cwd: string, link: string, before: string, old: JobId) =>
   before === cwd

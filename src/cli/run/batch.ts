@@ -19,6 +19,7 @@ import {
   batchQueueText,
   emptyBatch,
   leftOutText,
+  linkedDirectoryText,
   notForBatch,
   ofLines,
 } from '../messages/run.ts';
@@ -263,6 +264,8 @@ export async function runBatch(
   await attendQueue(home, queue);
   // a person who waits needs the failures, not a list of numbers
   if (output.json || waiting === null || !output.isTerminal(1)) printIds(output, home, lines.value, ids);
+  const { cwd, cwdLink } = lines.value[0]!.draft;
+  if (cwdLink !== null && !output.json) output.note(linkedDirectoryText(cwd, cwdLink));
   if (waiting === null) {
     printPauses(output, home, ids);
     if (!output.json && output.isTerminal(2)) output.note(batchAddedText(ids.length, ids[0]!));

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../../rig/rig.ts';
+import { removeTriggers } from '../../rig/triggers.ts';
+import { until } from '../../rig/until.ts';
 
 /** Two releases, and the link `current`, which leads to the first. */
 function deploy(rig: Rig): { link: string; one: string; two: string; move: (to: string) => void } {
@@ -75,9 +77,62 @@ rigTest('a schedule added in a link runs where it leads when they start', async 
   assert.equal(rig.log(id), `${two}/serve ${two}\n${two}\n`);
   assert.deepEqual([(await rig.show(id)).cwdLink, (await rig.show(id)).project], [link, rig.project]);
   fs.rmSync(link);
-  assert.match((await rig.bgjob(['cron', 'ls', 'nightly'])).stdout, /^cwd .*leads to no directory now\)$/m);
+  const shown = await rig.bgjob(['cron', 'ls', 'nightly']);
+  assert.match(shown.stdout, /^cwd .*\(no directory now\)$/m);
+  assert.doesNotMatch(shown.stderr, /no job can start/);
+  assert.match(
+    (await rig.bgjob(['cron', 'ls'])).stdout,
+    new RegExp(` \\./serve \\(in ${link}, which is no directory now\\)$`, 'm'),
+  );
   const lost = Number((await rig.bgjob(['cron', 'run', 'nightly'])).stdout);
   assert.equal((await rig.bgjob(['wait', String(lost)])).code, 125);
   assert.match((await rig.show(lost)).reason, new RegExp(`cannot enter ${link}: no such file`));
   await rig.bgjob(['cron', 'rm', 'nightly']);
+});
+
+rigTest('a name counts in one release: the job of the release before is told', async (rig) => {
+  const { link, one, two, move } = deploy(rig);
+  // releases that are projects of their own
+  for (const release of [one, two]) fs.mkdirSync(join(release, '.git'));
+  const puppet = await rig.puppet();
+  const run = (...words: string[]) =>
+    rig.bgjob(['run', '-n', 'web', '--replace', '-C', link, '--', ...words]);
+  assert.doesNotMatch((await run(...puppet.command)).stderr, /goes on/);
+  move(two);
+  const { stderr } = await run('true');
+  assert.ok(
+    stderr.includes(`(web 1 goes on in ${one}, where ${link} led before; to stop it: bgjob kill 1)\n`),
+    stderr,
+  );
+  await puppet.exit(0);
+  await rig.untilState(1, 'exited');
+  assert.doesNotMatch((await run('true')).stderr, /goes on/);
+});
+
+rigTest('a batch in a link says where it leads', async (rig) => {
+  const { link, one } = deploy(rig);
+  const { code, stdout, stderr } = await rig.bgjob(['run', '-w', '--batch', '-', '-C', link], {
+    input: './serve\n',
+  });
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stderr, new RegExp(`^\\(in ${one}: ${link} leads there now\\)$`, 'm'));
+  assert.equal(rig.log(1), `./serve ${one}\n${one}\n`);
+});
+
+rigTest('a trigger added in a link starts its jobs where it leads', async (rig) => {
+  const { link, one, two, move } = deploy(rig);
+  const call = { cwd: one, env: { PWD: link } };
+  const added = await rig.bgjob(['trigger', 'add', 'deployed', '--', './serve'], call);
+  assert.match(added.stderr, new RegExp(`^\\(${link} is a link: .*; now ${one}\\)$`, 'm'));
+  const [url, secret] = added.stdout.split('\n');
+  move(two);
+  fs.rmSync(one, { recursive: true });
+  const headers = { authorization: `Bearer ${secret}` };
+  const deliver = () => fetch(url!, { method: 'POST', body: '{}', headers }).catch(() => undefined);
+  const answer = await until(deliver, (one) => one !== undefined, 'an answer');
+  const { id } = (await answer!.json()) as { id: number };
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
+  assert.equal(rig.log(id), `${two}/serve ${two}\n${two}\n`);
+  assert.equal((await rig.show(id)).cwdLink, link);
+  await removeTriggers(rig);
 });
