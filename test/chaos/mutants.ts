@@ -392,6 +392,68 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/automation/cron-zones.test.ts', name: /where crontab means other days/ },
   },
   {
+    what: 'the waiter of a queue is no shell where sh is busybox',
+    changes: [
+      {
+        file: 'engine/launch/spawn-supervisor.ts',
+        from: "argv0: title === null ? 'sh' : ",
+        to: 'argv0: ',
+      },
+    ],
+    by: { test: 'programs/busybox-queue.test.ts', name: /the queue waiter starts/, needs: 'busybox' },
+  },
+  {
+    what: 'an upgrade of Node leaves the path of its link unused',
+    changes: [
+      { file: 'engine/os/own-program.ts', from: '=== execPath) ?? execPath', to: '=== "") ?? execPath' },
+    ],
+    by: { test: 'cli/startup/program-gone.test.ts', name: /Node is upgraded/ },
+  },
+  {
+    what: 'the program of a schedule is not searched where it is gone',
+    changes: [
+      {
+        file: 'engine/os/programs.ts',
+        from: "typed.includes('/') ? undefined : findCommand(typed, path, cwd)",
+        to: "!typed.includes('/') ? undefined : findCommand(typed, path, cwd)",
+      },
+    ],
+    by: { test: 'cli/startup/program-gone.test.ts', name: /the program of a schedule is gone/ },
+  },
+  {
+    what: 'the scheduler says that the machine slept when its Node was gone',
+    changes: [
+      {
+        file: 'services/scheduler/schedule-runner.ts',
+        from: 'wasGone ? WAS_GONE : gap ? SLEPT',
+        to: 'gap ? SLEPT : wasGone ? WAS_GONE',
+      },
+    ],
+    by: { test: 'chaos/program-gone.test.ts', name: /whose Node is gone$/ },
+  },
+  {
+    what: 'the job of the release before is not told',
+    changes: [
+      {
+        file: 'engine/observe/resolve.ts',
+        from: 'view.spec.cwdLink === link &&',
+        to: 'view.spec.cwdLink !== link &&',
+      },
+    ],
+    by: { test: 'cli/run/moving-link.test.ts', name: /a name counts in one release/ },
+  },
+  {
+    what: 'root writes a unit into the HOME of another user',
+    changes: [
+      {
+        file: 'cli/automation/boot-entry.ts',
+        from: 'if (owner !== undefined) return fail(unitInUsersHome',
+        to: 'if (owner === 1) return fail(unitInUsersHome',
+      },
+    ],
+    by: { test: 'programs/bootentry.test.ts', name: /root writes no unit/, needs: 'systemctl' },
+  },
+  {
     what: 'a schedule of a moving link runs where the link led when it was added',
     changes: [
       {
@@ -566,9 +628,9 @@ export const MUTANTS: Mutant[] = [
     what: 'a line keeps a shell that has moved',
     changes: [
       {
-        file: 'supervisor/start.ts',
-        from: 'findTool(basename(shell)) ?? shell',
-        to: 'shell ?? findTool(basename(shell))',
+        file: 'engine/os/programs.ts',
+        from: 'if (isShell) return findTool(basename(program));',
+        to: 'if (isShell) return program;',
       },
     ],
     by: { test: 'cli/run/tools.test.ts', name: /a schedule: its scheduler/ },
