@@ -140,12 +140,12 @@ export type Failure =
       command: string;
       job: { id: number; name: string | null } | null;
     }
-  /** `unread`: the file of NODE_EXTRA_CA_CERTS, if it cannot be read. */
+  /** `unread`: the file of NODE_EXTRA_CA_CERTS, if it gave nothing; `errno` is null: no certificate in it. */
   | {
       code: 'untrusted-certificate';
       url: string;
       why: string;
-      unread: { path: string; errno: string } | null;
+      unread: { path: string; errno: string | null } | null;
     }
   /** `left`: the number of good lines. */
   | { code: 'bad-lines'; file: string; bad: BadLine[]; left: number }

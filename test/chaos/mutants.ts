@@ -232,6 +232,18 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/run/variables.test.ts', name: /a hook of a worktree/ },
   },
   {
+    what: 'gpg asks on the terminal of the caller',
+    changes: [{ file: 'engine/launch/variable-rules.ts', from: "['GPG_TTY']", to: "['GPG_TTYS']" }],
+    by: { test: 'unit/engine/launch/environment.test.ts', name: /gpg asks on no terminal/ },
+  },
+  {
+    what: 'a file without a certificate is not told',
+    changes: [
+      { file: 'engine/wait/url.ts', from: "if (!bytes.includes('-----BEGIN'))", to: 'if (bytes.length < 0)' },
+    ],
+    by: { test: 'cli/wait/until-url.test.ts', name: /a certificate that nobody trusts/ },
+  },
+  {
     what: 'an editor of the caller hangs in a job',
     changes: [
       {
@@ -556,7 +568,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/wait/url.ts',
-        from: 'tls.rootCertificates), readFileSync(path)]',
+        from: 'tls.rootCertificates), bytes]',
         to: 'tls.rootCertificates)]',
       },
     ],

@@ -64,6 +64,12 @@ function toolMessage({ tool, refused }: Of<'tool-missing'>): MessageAndHint {
   ];
 }
 
+/** Why NODE_EXTRA_CA_CERTS did not help. */
+const unreadText = ({ path, errno }: { path: string; errno: string | null }): string =>
+  errno === null
+    ? `; NODE_EXTRA_CA_CERTS: ${safe(path)} holds no certificate in PEM form`
+    : `; NODE_EXTRA_CA_CERTS: cannot read ${safe(path)}: ${errnoText(errno)}`;
+
 const MESSAGES: FailureTexts<Failure['code']> = {
   ...queueFailures,
   ...automationFailures,
@@ -178,8 +184,7 @@ const MESSAGES: FailureTexts<Failure['code']> = {
     ];
   },
   'untrusted-certificate': ({ url, why, unread }) => [
-    `${safe(url)}: its certificate is not trusted (${safe(why)})` +
-      (unread ? `; NODE_EXTRA_CA_CERTS: cannot read ${safe(unread.path)}: ${errnoText(unread.errno)}` : ''),
+    `${safe(url)}: its certificate is not trusted (${safe(why)})${unread ? unreadText(unread) : ''}`,
     '--insecure accepts it',
   ],
   'bad-lines': ({ file, bad, left }) => [

@@ -140,6 +140,7 @@ export function printWarnings(output: Output, warnings: Warning[]): void {
 const CHANGE_REASONS: Record<string, string> = {
   'no-person': 'no person sees its question, so it fails at once',
   'terminal-size': 'it contradicts the size of the terminal of the job',
+  'other-terminal': 'it names the terminal of the call, where gpg would wait for a passphrase',
   jobserver: 'the jobserver in it belongs to the make that called, which may end before the job',
   'git-lock': 'it names a lock file of the git command that called, which may end before the job',
   'git-quarantine': 'it names the folder of a push, which git removes before the job ends',

@@ -127,6 +127,8 @@ export const VARIABLE_RULES: readonly VariableRule[] = [
     applies: ({ pty }) => pty !== null,
     to: (value, { pty }, name) => contradicts(value, name === 'LINES' ? pty!.rows : pty!.columns),
   },
+  // gpg would ask for a passphrase there, and wait. Not set it means the terminal of the job
+  { names: ['GPG_TTY'], why: 'other-terminal', applies: always, to: removed },
   {
     names: ['GIT_EDITOR', 'GIT_SEQUENCE_EDITOR', 'VISUAL', 'EDITOR'],
     why: 'no-person',

@@ -62,8 +62,8 @@ interface Trust {
   insecure: boolean;
   /** Undefined: what Node trusts by itself. */
   secureContext?: SecureContext;
-  /** The file of certificates that cannot be read. */
-  unread?: { path: string; errno: string };
+  /** The file of certificates, if it cannot be read; `errno` is null: Node would find none in it. */
+  unread?: { path: string; errno: string | null };
 }
 
 /**
@@ -78,10 +78,24 @@ function trustOf(url: URL, insecure: boolean): Trust {
     getCACertificates?: (kind: 'default') => string[];
   };
   try {
-    const ca = [...(tls.getCACertificates?.('default') ?? tls.rootCertificates), readFileSync(path)];
+    const bytes = readFileSync(path);
+    if (!holdsCertificate(bytes)) return { insecure, unread: { path, errno: null } };
+    const ca = [...(tls.getCACertificates?.('default') ?? tls.rootCertificates), bytes];
     return { insecure, secureContext: tls.createSecureContext({ ca }) };
   } catch (thrown) {
     return { insecure, unread: { path, errno: errnoOf(thrown) } };
+  }
+}
+
+/** In PEM form: Node passes over all else in silence. */
+function holdsCertificate(bytes: Buffer): boolean {
+  const { X509Certificate } = require('node:crypto') as typeof import('node:crypto');
+  if (!bytes.includes('-----BEGIN')) return false;
+  try {
+    new X509Certificate(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 

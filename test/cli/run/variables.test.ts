@@ -132,6 +132,9 @@ rigTest('an editor or askpass of the caller fails at once, and says why', async 
   const asked = await rig.bgjob(['run', '-w', 'exec "$SSH_ASKPASS" "Password: "'], { env });
   assert.equal(asked.code, 1);
   assert.match(rig.log(2), /so the question failed at once: Password:/);
+  // visudo and sudoedit write `--` before the file
+  assert.equal((await rig.bgjob(['run', '-w', '-C', dir, '$EDITOR -- a'], { env })).code, 1);
+  assert.match(rig.log(3), /so the edit of a failed at once/);
   assert.match(
     (await rig.bgjob(['show', '1'])).stdout,
     /^variables +changed: GIT_EDITOR, EDITOR, GIT_ASKPASS/m,
@@ -143,7 +146,7 @@ rigTest('an editor or askpass of the caller fails at once, and says why', async 
   assert.equal((await rig.bgjob(['run', '-w', '-C', dir, ...commit], { env: sed })).code, 0);
   const held = await rig.bgjob(['run', '--stdin', 'hold', '-w', 'echo "$GIT_EDITOR"'], { env });
   assert.equal(held.code, 0);
-  assert.equal(rig.log(5), `${hangs}\n`);
+  assert.equal(rig.log(6), `${hangs}\n`);
 });
 
 rigTest('functions arrive as in a direct call: a long one, much of them, many', async (rig) => {

@@ -105,5 +105,16 @@ rigTest('--until-url: a certificate that nobody trusts is told at once; --insecu
     unread.stderr,
     /not trusted \(\w+\); NODE_EXTRA_CA_CERTS: cannot read none\.pem: no such file or directory\n/,
   );
+  // a key, half a certificate, and the binary form that browsers export: Node would trust none of them
+  const der = Buffer.from(CERTIFICATE.replace(/-----.*-----|\s/g, ''), 'base64');
+  for (const odd of [KEY, CERTIFICATE.slice(0, 200), '', der]) {
+    fs.writeFileSync(join(rig.project, 'odd.pem'), odd);
+    const { code, stderr } = await withCertificates('odd.pem');
+    assert.equal(code, 125);
+    assert.match(
+      stderr,
+      /not trusted \(\w+\); NODE_EXTRA_CA_CERTS: odd\.pem holds no certificate in PEM form\n/,
+    );
+  }
   await rig.bgjob(['kill', '1']);
 });

@@ -61,6 +61,15 @@ test('editors and askpass of the caller fail where no person answers', () => {
   assert.equal('EDITOR' in environment({ EDITOR: STAND_IN }, [], HELD), false);
 });
 
+test('gpg asks on no terminal of the caller, and with --pty on that of the job', () => {
+  for (const facts of [PLAIN, HELD, { ...HELD, pty: { columns: 80, rows: 24 } }]) {
+    const { changedVariables } = made({ GPG_TTY: '/dev/pts/1' }, [], facts);
+    assert.deepEqual(changedVariables, [{ name: 'GPG_TTY', did: 'removed', why: 'other-terminal' }]);
+    assert.equal('GPG_TTY' in environment({ GPG_TTY: '/dev/pts/1' }, [], facts), false);
+  }
+  assert.equal(environment({}, ['GPG_TTY=/dev/pts/1'])['GPG_TTY'], '/dev/pts/1');
+});
+
 test('jobs of schedules and triggers have the variables of the account', () => {
   const { username, homedir } = userInfo();
   const seen = environment({ PATH: '/bin' }, [], PLAIN, true);
