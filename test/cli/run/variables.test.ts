@@ -83,6 +83,27 @@ rigTest('a hook of a worktree: its GIT_DIR stays, and goes with -C into another 
   }
 });
 
+rigTest('a submodule is another repository than the one around it, in the hooks of both', async (rig) => {
+  const dir = await repository(rig, 'outer');
+  await repository(rig, 'one');
+  const added = await rig.bash(`cd ${dir} && ${GIT} submodule add -q ../one inner && ${GIT} commit -qm 2`);
+  assert.equal(added.code, 0, added.stderr);
+  const top = '-- git rev-parse --show-toplevel';
+  hook(join(dir, '.git/modules/inner'), 'pre-commit', `bgjob run -w ${top}; bgjob run -w -C .. ${top}`);
+  hook(join(dir, '.git'), 'pre-commit', `bgjob run -w -C inner ${top}`);
+  for (const place of ['inner', '.'])
+    assert.equal((await rig.bash(`cd ${dir}/${place} && ${GIT} commit -q --allow-empty -m 3`)).code, 0);
+  assert.deepEqual(
+    [1, 2, 3].map((id) => rig.log(id)),
+    [`${dir}/inner\n`, `${dir}\n`, `${dir}/inner\n`],
+  );
+  assert.deepEqual(await changed(rig, 1), []);
+  for (const id of [2, 3])
+    assert.ok(
+      (await changed(rig, id)).some(([name, why]) => name === 'GIT_INDEX_FILE' && why === 'other-repository'),
+    );
+});
+
 rigTest('a push: the folder of new objects, which git removes, is not for the job', async (rig) => {
   const dir = await repository(rig, 'one');
   const bare = join(rig.dir, 'bare.git');
