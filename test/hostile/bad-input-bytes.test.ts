@@ -47,6 +47,13 @@ rigTest('a variable that is not UTF-8 would reach the job changed: refused by it
     /the variable X is not UTF-8\n {2}hint: env -u X bgjob run/,
   );
   await refusesLine(rig, `env $'N\\351=1' bgjob run -- true`, /the variable N\ufffd is not UTF-8\n/);
+  // bin/bgjob hands these two over under a name of its own
+  for (const name of ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'])
+    await refusesLine(
+      rig,
+      `export NODE_OPTIONS=x NODE_EXTRA_CA_CERTS=/x; ${name}=$'secret\\351' bgjob run -- true`,
+      new RegExp(`the variable ${name} is not UTF-8\\n {2}hint: env -u ${name} bgjob run`),
+    );
   // nobody else passes it on
   assert.equal((await rig.bash(`X=$'\\351' bgjob ls`)).code, 0);
 });

@@ -32,5 +32,8 @@ export function foreignWord(words: string[]): string | undefined {
 
 export function foreignVariable(): string | undefined {
   const entry = readForeign('environ')?.find(isForeign);
-  return entry && Buffer.from(entry.split('=', 1)[0]!, 'latin1').toString();
+  const name = entry && Buffer.from(entry.split('=', 1)[0]!, 'latin1').toString();
+  if (name !== 'BGJOB_NODE_VARS') return name;
+  // two variables of the caller, see bin/bgjob
+  return isForeign(entry!.split('|', 1)[0]!) ? 'NODE_EXTRA_CA_CERTS' : 'NODE_OPTIONS';
 }
