@@ -33,7 +33,7 @@ export function foreignWord(words: string[]): string | undefined {
 export function foreignVariable(): string | undefined {
   const entry = readForeign('environ')?.find(isForeign);
   const name = entry && Buffer.from(entry.split('=', 1)[0]!, 'latin1').toString();
-  if (name !== 'BGJOB_NODE_VARS') return name;
+  if (!name?.startsWith('BGJOB_NODE_')) return name;
   // two variables of the caller, see bin/bgjob
   return isForeign(entry!.split('|', 1)[0]!) ? 'NODE_EXTRA_CA_CERTS' : 'NODE_OPTIONS';
 }
