@@ -37,8 +37,8 @@ export interface BadLine {
 
 /** Why the text for coding agents was not written to a file, or not removed from it. */
 export type SkillTrouble =
-  /** Root would make it in the home directory of another user. */
-  | { kind: 'in-users-home'; owner: number }
+  /** Root would make it in the home directory, or in a project, of another user. */
+  | { kind: 'in-users-home'; owner: number; place: 'HOME' | 'this project' }
   | { kind: 'no-file' }
   | { kind: 'not-ours' }
   /** The file was changed after it was read. */

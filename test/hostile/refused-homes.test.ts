@@ -113,8 +113,8 @@ nobodyTest(
         stderr,
         args[0] === 'skill' ? /sudo -H bgjob skill --user\n/ : /hint: export BGJOB_HOME=\//,
       );
-      const sudo = await rig.bgjob(args, { env: { ...env, SUDO_USER: 'nobody' } });
-      assert.match(sudo.stderr, /hint: .*sudo -H bgjob /);
+      const sudo = await rig.bgjob(args, { env: { ...env, SUDO_UID: '65534' } });
+      assert.match(sudo.stderr, /hint: the same without sudo; or for .*sudo -H bgjob /);
     }
     assert.match((await rig.bgjob(['doctor'], { env })).stdout, /^problem: HOME belongs to nobody, /m);
     assert.equal((await rig.bgjob(['ls'], { env })).code, 0);
@@ -129,15 +129,31 @@ nobodyTest(
       foreign.stderr,
       /belongs to another user \(nobody\), and this call runs as root\n {2}hint: export /,
     );
+    // sudo -H leaves BGJOB_HOME as it is
+    const sudo = { ...env, BGJOB_HOME: `${user}/.bgjob`, SUDO_UID: '65534' };
+    const named = await rig.bgjob(['ls'], { env: sudo });
+    assert.match(named.stderr, /hint: the same without sudo; .*sudo -H env -u BGJOB_HOME bgjob \.\.\., or /);
     assert.equal((await rig.bgjob(['skill', '--user'], { env })).code, 0);
+    // its project
+    fs.mkdirSync(`${user}/project/.git`, { recursive: true });
+    fs.chownSync(`${user}/project`, 65_534, 65_534);
+    for (const place of ['--project', '--agents-md']) {
+      const { code, stderr } = await rig.bgjob(['skill', place], { env: sudo, cwd: `${user}/project` });
+      assert.equal(code, 125);
+      assert.match(
+        stderr,
+        /^bgjob: this project belongs to nobody, .* root: .*\n {2}hint: the same without sudo\n/,
+      );
+    }
+    assert.deepEqual(fs.readdirSync(`${user}/project`), ['.git']);
     // a uid that this machine does not know, as in the container of a CI job: nobody is shut out
     const container = { HOME: `${rig.dir}/container` };
     fs.mkdirSync(container.HOME);
     fs.chownSync(container.HOME, 54321, 54321);
     assert.equal((await rig.bgjob(['run', '-w', '--', 'true'], { env: { ...env, ...container } })).code, 0);
     // a home that BGJOB_HOME names is made
-    const named = { ...env, BGJOB_HOME: `${user}/jobs` };
-    assert.equal((await rig.bgjob(['run', '-w', '--', 'true'], { env: named })).code, 0);
+    const chosen = { ...env, BGJOB_HOME: `${user}/jobs` };
+    assert.equal((await rig.bgjob(['run', '-w', '--', 'true'], { env: chosen })).code, 0);
   },
 );
 
@@ -161,6 +177,18 @@ nobodyTest(
     assert.equal((await own(['skill', '--user'])).code, 0);
   },
 );
+
+nobodyTest('sudo -u: sudo passes no variable on, and the line that helps sets it', async (rig, user) => {
+  const words = [...nobody, process.execPath, '--', BGJOB, 'run', '--', 'true'];
+  const env = { HOME: `${user}/none/none`, BGJOB_HOME: '', SUDO_UID: '4321' };
+  fs.chmodSync(user, 0o500);
+  const { code, stderr } = await rig.start('setpriv', words, { cwd: '/', env }).answer;
+  assert.equal(code, 125);
+  assert.match(
+    stderr,
+    /cannot create .*\n {2}hint: sudo -u nobody env BGJOB_HOME=\/tmp\/bgjob-65534 bgjob \.\.\., or in a shell of/,
+  );
+});
 
 rigTest(
   'a home behind a closed door',

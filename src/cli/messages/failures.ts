@@ -109,6 +109,7 @@ const MESSAGES: FailureTexts<Failure['code']> = {
     const message = `cannot ${doing} ${safe(path)}: ${errnoText(errno)}`;
     if (['ENOSPC', 'EDQUOT'].includes(errno)) return [message, FULL];
     if (errno === 'EMFILE') return [message, 'ulimit -n 1024'];
+    if (doing === 'make a directory in') return [message, 'export TMPDIR=/var/tmp'];
     // only the home is created or opened
     const isNoPlace = ['create', 'open'].includes(doing) && /^ENO(TDIR|ENT)$/.test(errno);
     return [

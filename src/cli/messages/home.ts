@@ -16,15 +16,26 @@ function writableHome(refused: string): string {
   // in a container USER may be unset
   return isWritable ? typed(home) : '/tmp/bgjob-$(id -u)';
 }
-export const unwritable = (refused: string) =>
-  `set BGJOB_HOME to a directory that you can write: export BGJOB_HOME=${writableHome(refused)}`;
+export function unwritable(refused: string): string {
+  const own = process.geteuid!();
+  const line = `export BGJOB_HOME=${writableHome(refused)}`;
+  const caller = process.env['SUDO_UID'];
+  // sudo passes no variable on
+  if (caller !== undefined && own !== 0 && caller !== String(own))
+    return (
+      `sudo -u ${typed(userName(own))} env BGJOB_HOME=/tmp/bgjob-${own} bgjob ..., ` +
+      `or in a shell of that user: ${line}`
+    );
+  return `set BGJOB_HOME to a directory that you can write: ${line}`;
+}
+
 /** A home of another user. The line that helps depends on who calls, and on whose directory it is. */
 function foreignMessage(place: string, home: string, owner: number): MessageAndHint {
   const own = process.geteuid!();
   const message =
     `${safe(place)} belongs to another user (${safe(userName(owner))}), ` +
     `and this call runs as ${safe(userName(own))}`;
-  if (own === 0) return [message, hintForRoot(home)];
+  if (own === 0) return [message, hintForRoot(home, owner)];
   const isRoots = owner === 0 && attemptQuietly(() => ownerOf(dirname(home))) === own;
   return [
     message,
@@ -34,10 +45,14 @@ function foreignMessage(place: string, home: string, owner: number): MessageAndH
   ];
 }
 
-/** With sudo and su HOME may be that of another user. */
-function hintForRoot(home: string): string {
+/** With sudo and su HOME and BGJOB_HOME may be those of another user. */
+function hintForRoot(home: string, owner: number): string {
   const line = `export BGJOB_HOME=${writableHome(home)}`;
-  return process.env['SUDO_USER'] === undefined ? line : `sudo -H bgjob ..., or in a shell of root: ${line}`;
+  const { SUDO_UID, BGJOB_HOME } = process.env;
+  if (SUDO_UID === undefined) return line;
+  const same = SUDO_UID === String(owner) ? 'the same without sudo; or for jobs of root: ' : '';
+  const call = BGJOB_HOME ? 'sudo -H env -u BGJOB_HOME bgjob ...' : 'sudo -H bgjob ...';
+  return `${same}${call}, or in a shell of root: ${line}`;
 }
 
 export function homeMessage({
@@ -61,7 +76,7 @@ export function homeMessage({
     'in-users-home': [
       `HOME belongs to ${safe(userName(owner!))}, but this call runs as root: ` +
         `with a ${path} of root, ${safe(userName(owner!))} could not use bgjob; nothing was done`,
-      hintForRoot(home),
+      hintForRoot(home, owner!),
     ],
     'open-to-others': [`other users can write ${path}`, `chmod go-w ${typed(place)}`],
     'no-fifos': [`the file system of ${path} has no FIFOs, which bgjob needs`, away],

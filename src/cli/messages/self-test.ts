@@ -24,6 +24,7 @@ const CHECK_TEXTS = {
   queue: 'three jobs of a queue, one after the other',
   retry: 'a second attempt',
   schedule: 'a time zone, and a job of a schedule',
+  trigger: 'a job of a POST to 127.0.0.1',
   lock: 'of four calls at once one gets the name',
   records: 'a damaged record is noticed, and gc',
 };
@@ -53,7 +54,7 @@ export const neverText = (what: string, last: string): string =>
   `${what}: it did not come in time; the last value was ${clip(last, MAX_WHY)}`;
 export const noAnswerText = (call: string): string =>
   `${clip(call, MAX_WHY)}: the call did not return in time`;
-export const noStartText = (stderr = ''): string => `no job was started: ${clip(stderr.trim(), MAX_WHY)}`;
+export const noStartText = (): string => 'no job was started';
 export const outOfTimeText = (): string => 'it was not tried: the two minutes were over';
 
 /** A whole call, for the report of a failure. */
@@ -65,12 +66,14 @@ const or = (text: string, other: string): string => (text === '' ? other : text)
 /** The first lines of the report. */
 export function headText(version: string, facts: MachineFacts): string {
   const { node, platform, arch, system, kernel, libc, fileSystem, inside, sh, missing } = facts;
+  const { cpus, load, openFiles, isRoot } = facts;
   return [
     `bgjob ${version} doctor --self-test`,
     safe(`Node ${node}, ${platform} ${kernel} ${arch}, ${or(system, 'unknown system')}, ${libc}`),
     safe(
       `file system ${fileSystem}, sh is ${or(sh, 'missing')}, inside: ${or(inside.join(', '), 'nothing')}`,
     ),
+    `${plural(cpus, 'CPU')}, load ${load}, ulimit -n ${openFiles || 'unknown'}, ${isRoot ? 'as root' : 'not as root'}`,
     ...(missing.length === 0 ? [] : [`missing: ${missing.join(', ')}`]),
   ].join('\n');
 }

@@ -44,10 +44,10 @@ export function skillMessage({
   const file = safe(path);
   const anyway = `${safe(again)} does it all the same`;
   return textFor('kind', trouble, {
-    'in-users-home': ({ owner }) => [
-      `HOME belongs to ${safe(userName(owner))}, but this call runs as root: ` +
+    'in-users-home': ({ owner, place }) => [
+      `${place} belongs to ${safe(userName(owner))}, but this call runs as root: ` +
         `${safe(userName(owner))} could not change the ${file} that it would write; nothing was done`,
-      `the same without sudo; or for root itself: sudo -H bgjob skill --user`,
+      `the same without sudo${place === 'HOME' ? '; or for root itself: sudo -H bgjob skill --user' : ''}`,
     ],
     'no-file': [`${file} is no regular file; nothing was changed`, `ls -ld ${quoteWord(path)}`],
     'not-ours': [`${file} was not written by bgjob; nothing was changed`, anyway],

@@ -55,6 +55,7 @@ const ERRNO: Record<string, string> = {
   ERANGE: 'its path is too long',
   ELOOP: 'a symbolic link is in the way',
   ENAMETOOLONG: 'the name is too long',
+  ENODATA: 'no process writes into this FIFO',
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was closed',
   ENOTFOUND: 'no such host',

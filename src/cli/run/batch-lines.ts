@@ -4,8 +4,7 @@
  * checks the rest.
  */
 import { isUtf8 } from 'node:buffer';
-import { closeSync, constants, openSync } from 'node:fs';
-import { readToEnd } from '../../base/fs/read-all.ts';
+import { readFileToEnd, readToEnd } from '../../base/fs/read-all.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type BadLine, fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
@@ -77,14 +76,10 @@ export function readBatch(output: Output, file: string): Result<Buffer> {
   if (file === '') return fail(emptyPath('--batch', 'bgjob run --batch FILE|-'));
   if (file === '-' && output.isTerminal(0) && !output.json) output.note(READING_BATCH);
   let bytes: Buffer | undefined;
-  let fd = 0;
   try {
-    if (file !== '-') fd = openSync(file, constants.O_RDONLY);
-    bytes = readToEnd(fd, LIMIT_BYTES);
+    bytes = file === '-' ? readToEnd(0, LIMIT_BYTES) : readFileToEnd(file, LIMIT_BYTES);
   } catch (thrown) {
     return fail({ code: 'io', doing: 'read', path: batchName(file), errno: errnoOf(thrown) });
-  } finally {
-    if (fd > 2) closeSync(fd);
   }
   if (!bytes) return fail(batchTooLarge(batchName(file), LIMIT_TEXT));
   if (/^(\xff\xfe|\xfe\xff)/.test(bytes.subarray(0, 2).toString('latin1')))

@@ -4,9 +4,8 @@
  * drops a line that it cannot read without a word.
  */
 import { isUtf8 } from 'node:buffer';
-import { closeSync, constants, openSync } from 'node:fs';
 import { attempt } from '../../base/fs/atomic-write.ts';
-import { LIMIT_TEXT, readToEnd } from '../../base/fs/read-all.ts';
+import { LIMIT_TEXT, readFileToEnd } from '../../base/fs/read-all.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { badLineOfFile, badVariable, cutAtHash, foreignLine, tooLarge } from '../messages/run.ts';
 import type { Warning } from '../messages/warnings.ts';
@@ -78,15 +77,6 @@ function restOfLine(text: string, from: number): string {
   return text.slice(from, end === -1 ? text.length : end);
 }
 
-function readFile(path: string): Buffer | undefined {
-  const fd = openSync(path, constants.O_RDONLY);
-  try {
-    return readToEnd(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /** All variables in their order: files first, so that `-e` overrides them. */
 export function readOverrides(
   env: string[],
@@ -96,7 +86,7 @@ export function readOverrides(
 ): Result<string[]> {
   const entries: string[] = [];
   for (const file of files) {
-    const read = attempt('read', file, () => readFile(absolute(file)));
+    const read = attempt('read', file, () => readFileToEnd(absolute(file)));
     if (!read.ok) return read;
     const bytes = read.value;
     if (!bytes) return fail(tooLarge(file, LIMIT_TEXT));

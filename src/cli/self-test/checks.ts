@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { version } from '../../../package.json';
+import { attemptQuietly } from '../../base/result.ts';
 import { HAS_PROC, isDeadState, isFifo, isLocked, readStat } from '../../engine/os/process-identity.ts';
 import { readCommandLine, readTable } from '../../engine/os/process-table.ts';
 import { findTool } from '../../engine/os/programs.ts';
@@ -28,12 +29,8 @@ const isGone = (pid: number): boolean => {
   return stat === undefined || isDeadState(stat.state);
 };
 
-/** A line of sh that waits until the test makes the file `go` and then exits. */
-const untilGo = (code: number): string[] => [
-  'sh',
-  '-c',
-  `while ! [ -e go ]; do sleep 0.1 || sleep 1; done; rm go; exit ${code}`,
-];
+/** A line of sh that waits until the test makes the file `go`, which a line like `exit 3` follows. */
+const untilGo = (then: string): string => `while ! [ -e go ]; do sleep 0.1 || sleep 1; done; rm go; ${then}`;
 
 const mainOf = (stage: Stage, id: number): Promise<number> =>
   stage.until(
@@ -49,12 +46,15 @@ const supervisorOf = async (stage: Stage, id: number, not = 0): Promise<number> 
     (pid) => pid > 0 && pid !== not,
   );
 
-const stateOf = (stage: Stage, id: number, wanted: string): Promise<string> =>
-  stage.until(
+async function stateOf(stage: Stage, id: number, wanted: string): Promise<void> {
+  const ended = ['exited', 'killed', 'lost', 'start-failed', 'unreadable'];
+  const state = await stage.until(
     `the state ${wanted}`,
     async () => (await stage.show(id)).state,
-    (state) => state === wanted,
+    (now) => now === wanted || ended.includes(now),
   );
+  stage.expect('the state', state, wanted);
+}
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -151,7 +151,7 @@ setInterval(() => {}, 1000);
   },
 
   async adoption(stage) {
-    const id = await stage.start([], untilGo(3));
+    const id = await stage.start([], ['sh', '-c', untilGo('exit 3')]);
     await mainOf(stage, id);
     const first = await supervisorOf(stage, id);
     process.kill(first, 'SIGKILL');
@@ -205,13 +205,22 @@ setInterval(() => {}, 1000);
   },
 
   async 'log-limit'(stage) {
-    const line = `yes 0123456789 | head -c ${LOG_BYTES}; echo; echo last`;
+    // where copies are made, what is written during a copy may be lost: docs/limits.md
+    const line = `yes 0123456789 | head -c ${LOG_BYTES}; echo; ${untilGo('echo last')}`;
     const id = await stage.start(['--max-log', '1M'], ['sh', '-c', line]);
+    await stage.until(
+      'bytes that were trimmed',
+      async () => (await stage.show(id)).log?.trimmedBytes,
+      (bytes) => bytes > LOG_BYTES / 2,
+    );
+    const path = stage.home().job(id).log;
+    await stage.until(
+      'bytes on the disk',
+      () => statSync(path).blocks * 512,
+      (bytes) => bytes < LOG_BYTES / 2,
+    );
+    stage.write('go', '');
     stage.expect('wait', (await stage.bgjob(['wait', String(id)])).code, 0);
-    const { log } = await stage.show(id);
-    stage.expect('output was trimmed', log?.trimmedBytes > LOG_BYTES / 2, true);
-    const used = statSync(log.path).blocks * 512;
-    stage.expect(`less than half of it on the disk (${used})`, used < LOG_BYTES / 2, true);
     stage.expect('the last line', (await stage.bgjob(['tail', '-n', '1', String(id)])).stdout, 'last\n');
   },
 
@@ -262,13 +271,49 @@ setInterval(() => {}, 1000);
   },
 
   async schedule(stage) {
-    const zone = ['cron', 'add', '--json', '-n', 'zone', '--tz', 'Asia/Tokyo', '0 9 * * *', '--', 'true'];
-    const { stdout } = await stage.bgjob(zone);
-    stage.expect('9:00 in Tokyo', /"next":"[^"]*T00:00:00.000Z"/.test(stdout), true);
+    // if the self-test is killed, its schedules go, and with them the scheduler
+    const ours = ['zone', 'each'].map((name) => `"$0" "$1" cron rm ${name}`).join('; ');
+    const line = `echo >>fired; kill -0 ${process.pid} || { ${ours}; }`;
     const each = ['cron', 'add', '-n', 'each', '--timeout', JOB_LIMIT, '* * * * * *'];
-    stage.expect('cron add', (await stage.bgjob([...each, '--', 'sh', '-c', 'echo >>fired'])).code, 0);
+    const command = ['sh', '-c', line, process.execPath, PROGRAM];
+    stage.expect('cron add', (await stage.bgjob([...each, '--', ...command])).code, 0);
+    const zone = ['cron', 'add', '--json', '-n', 'zone', '--tz', 'Asia/Tokyo', '0 9 * * *', '--', 'true'];
+    const { code, stdout } = await stage.bgjob(zone);
+    const next = attemptQuietly(() => JSON.parse(stdout).next) ?? '';
+    stage.expect('9:00 in Tokyo', [code, next.slice(next.indexOf('T'))], [0, 'T00:00:00.000Z']);
     await stage.until('a job of the schedule', () => existsSync(`${stage.work}/fired`), Boolean);
     stage.expect('cron rm', (await stage.bgjob(['cron', 'rm', 'zone', 'each'])).code, 0);
+  },
+
+  async trigger(stage) {
+    const added = await stage.bgjob([
+      'trigger',
+      'add',
+      'post',
+      '--',
+      'sh',
+      '-c',
+      'cat "$BGJOB_PAYLOAD" >body',
+    ]);
+    stage.expect('trigger add', added.code, 0);
+    const [url = '', secret = ''] = added.stdout.split('\n');
+    // the listener may still be starting
+    const status = await stage.until(
+      'an answer of the listener',
+      () =>
+        fetch(url, { method: 'POST', body: 'posted', headers: { Authorization: `Bearer ${secret}` } }).then(
+          (answer) => answer.status,
+          (error) => String(error.cause?.code ?? error),
+        ),
+      (answer) => typeof answer === 'number',
+    );
+    stage.expect('the answer to a delivery', status, 202);
+    await stage.until(
+      'the body of the delivery',
+      () => lines(`${stage.work}/body`),
+      (found) => found[0] === 'posted',
+    );
+    stage.expect('trigger rm', (await stage.bgjob(['trigger', 'rm', 'post'])).code, 0);
   },
 
   async lock(stage) {

@@ -36,6 +36,7 @@ function anonymous(stage: Stage): (text: string) => string {
   const paths: [string, string][] = [
     [stage.dir, 'TEMP'],
     [dirname(dirname(PROGRAM)), 'BGJOB'],
+    [process.execPath, 'node'],
     [homedir(), '~'],
   ];
   const names: [string, string][] = [

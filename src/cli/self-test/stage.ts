@@ -15,6 +15,7 @@ import { readCommandLine, readEnvironment } from '../../engine/os/process-table.
 import { runTool } from '../../engine/os/programs.ts';
 import { rememberToolsIn } from '../../engine/os/tool-memory.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
+import { quoteWord } from '../../job/view.ts';
 import { mismatchText, neverText, noAnswerText, noStartText } from '../messages/self-test.ts';
 
 export const PROGRAM = join(__dirname, '..', 'bin', 'bgjob');
@@ -32,8 +33,8 @@ export class NotForHere extends Error {}
 /** The self-test was interrupted. */
 export class Interrupted extends Error {}
 
-/** A call or a fact that takes longer fails its check, milliseconds. */
-const CALL_MS = 50_000;
+/** A call or a fact that takes longer fails its check, milliseconds: a few of them leave time for the rest. */
+const CALL_MS = 25_000;
 const POLL_MS = 30;
 /** What is left of processes after the end of their jobs may take so long, milliseconds. */
 const LEAVE_MS = 15_000;
@@ -100,16 +101,17 @@ export class Stage {
     });
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    // of a program that cannot be started, as under a low ulimit -n, both are missing
+    child.stdout?.setEncoding('utf8').on('data', (text) => (stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text) => (stderr += text));
     return new Promise((resolve, reject) => {
       let why: Error | undefined;
       const stop = (error: Error): void => {
         why ??= error;
         child.kill('SIGKILL');
         // a child of it may have the pipes open
-        child.stdout.destroy();
-        child.stderr.destroy();
+        child.stdout?.destroy();
+        child.stderr?.destroy();
       };
       const limit = setTimeout(() => stop(new CheckFailed(noAnswerText(shown))), Math.max(0, limitMs));
       const onInterrupt = (): void => stop(new Interrupted());
@@ -119,11 +121,16 @@ export class Stage {
         this.interrupted.removeEventListener('abort', onInterrupt);
         settle();
       };
-      child.once('error', (error) => finish(() => reject(new CheckFailed(`${shown}: ${error.message}`))));
+      child.once('error', (error) => {
+        why ??= new CheckFailed(`${shown}: ${error.message}`);
+        finish(() => reject(why));
+      });
       child.once('close', (code, signal) =>
         finish(() => {
           if (why) return reject(why);
-          this.calls.push(`${shown} → ${code ?? signal}\n${stdout}${stderr}`);
+          const text = `${shown} → ${code ?? signal}\n${stdout}${stderr}`;
+          // a fact is waited for by the same call again and again
+          if (this.calls.at(-1) !== text) this.calls.push(text);
           return resolve({ code, stdout, stderr });
         }),
       );
@@ -132,14 +139,19 @@ export class Stage {
 
   /** Calls `bgjob ARGS`. */
   bgjob(args: string[], env?: NodeJS.ProcessEnv): Promise<CallAnswer> {
-    return this.call(process.execPath, ['--', PROGRAM, ...args], ['bgjob', ...args].join(' '), env);
+    return this.call(
+      process.execPath,
+      ['--', PROGRAM, ...args],
+      ['bgjob', ...args.map(quoteWord)].join(' '),
+      env,
+    );
   }
 
   /** `bgjob run OPTIONS -- COMMAND`; fails unless it prints an id. */
   async start(options: string[], command: string[], env?: NodeJS.ProcessEnv): Promise<number> {
     const words = ['run', ...this.limited(options), '--', ...command];
-    const { code, stdout, stderr } = await this.bgjob(words, env);
-    if (code !== 0 || !/^\d+\n$/.test(stdout)) throw new CheckFailed(noStartText(stderr));
+    const { code, stdout } = await this.bgjob(words, env);
+    if (code !== 0 || !/^\d+\n$/.test(stdout)) throw new CheckFailed(noStartText());
     return Number(stdout);
   }
 

@@ -58,10 +58,12 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
     if (outside && !wishes.force) return refuse(path, { kind: 'outside', real, base });
     const planned = name === 'agents-md' ? planBlock(place, wishes) : planFile(place, wishes);
     if ('trouble' in planned) return refuse(path, planned.trouble);
-    const owner = name === 'user' && !context.env['CLAUDE_CONFIG_DIR'] ? otherOwner(real) : undefined;
-    // a file that is there keeps its owner
-    if (planned.change.action === 'written' && owner !== undefined)
-      return refuse(path, { kind: 'in-users-home', owner });
+    const owner = planned.change.action === 'written' ? otherOwner(real) : undefined;
+    // in a container root may work in the project of a user; a file that is there keeps its owner
+    const isTheirs =
+      name === 'user' ? !context.env['CLAUDE_CONFIG_DIR'] : context.env['SUDO_UID'] === String(owner);
+    if (owner !== undefined && isTheirs && !place.found)
+      return refuse(path, { kind: 'in-users-home', owner, place: name === 'user' ? 'HOME' : 'this project' });
     changes.push(planned.change);
   }
   for (const change of changes) {

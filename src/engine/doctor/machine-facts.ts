@@ -3,7 +3,7 @@
  * no user, host or path.
  */
 import { existsSync, realpathSync, statfsSync } from 'node:fs';
-import { release } from 'node:os';
+import { availableParallelism, loadavg, release } from 'node:os';
 import { basename } from 'node:path';
 import { namesIn, readSystemText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
@@ -24,6 +24,12 @@ export interface MachineFacts {
   fileSystem: string;
   /** `docker`, `podman`, `kubernetes`, `pid namespace`, `wsl`; empty: none is known. */
   inside: string[];
+  cpus: number;
+  /** The load of the last minute. */
+  load: number;
+  /** `ulimit -n`; 0: not known. */
+  openFiles: number;
+  isRoot: boolean;
   /** The program behind /bin/sh. */
   sh: string;
   /** Of the tools that bgjob may call: those that are not there. */
@@ -77,6 +83,10 @@ export function readMachineFacts(env: NodeJS.ProcessEnv, path: string): MachineF
     libc: cLibrary(),
     fileSystem: fileSystemName(path),
     inside: surroundings(env),
+    cpus: availableParallelism(),
+    load: Math.round(loadavg()[0]! * 10) / 10,
+    openFiles: (sh !== undefined && Number.parseInt(runTool('sh', ['-c', 'ulimit -n']), 10)) || 0,
+    isRoot: process.geteuid!() === 0,
     sh: sh === undefined ? '' : basename(attemptQuietly(() => realpathSync(sh)) ?? sh),
     missing: TOOLS.filter((tool) =>
       tool === 'setsid' ? newSession().length === 0 : findTool(tool) === undefined,

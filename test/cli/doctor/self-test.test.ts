@@ -8,7 +8,7 @@ import { within } from '../../rig/doctor.ts';
 import { cannotUnshare, withFile } from '../../rig/namespaces.ts';
 import { missing } from '../../rig/needs.ts';
 import { processesNaming } from '../../rig/processes.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
+import { BGJOB, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
 /** A directory for temporary files: what is left in it was left by the self-test. */
@@ -46,6 +46,7 @@ rigTest('every check passes, in a home of its own, and nothing is left', async (
     assert.equal(lines[0], `bgjob ${version} doctor --self-test`);
     assert.match(lines[1]!, new RegExp(`^Node ${process.versions.node}, linux \\S+ \\w+, .+, (glibc|musl)`));
     assert.match(lines[2]!, /^file system \w+, sh is \w+, inside: /);
+    assert.match(lines[3]!, /^\d+ CPUs?, load [\d.]+, ulimit -n \d+, (not )?as root$/);
     const checks = lines.flatMap((line) => /^(?:ok|skipped) +(\S+) .* [\d.]+m?s$/.exec(line)?.[1] ?? []);
     assert.deepEqual(checks, part);
     assert.match(lines.at(-1)!, new RegExp(`^${part.length} checks in \\S+: all passed`));
@@ -111,7 +112,38 @@ rigTest('a check that is not known; a place where nothing can be written', async
   assert.match(unknown.stderr, /^bgjob: --self-test: "frob" is not a check: program, exit-code, /);
   const nowhere = await rig.bgjob(['doctor', '--self-test'], { env: { TMPDIR: join(rig.dir, 'none') } });
   assert.equal(nowhere.code, 125);
-  assert.match(nowhere.stderr, /^bgjob: cannot make a directory in \S+none: /);
+  assert.match(nowhere.stderr, /^bgjob: cannot make a directory in \S+none: .*\n {2}hint: export TMPDIR=/);
+});
+
+rigTest('what cannot be started fails its check, with the reason, and nothing is left', async (rig) => {
+  const words = ['-c', 'ulimit -n 24; exec "$@"', 'sh', process.execPath, BGJOB, 'doctor'];
+  const { status, stdout, stderr } = spawnSync('sh', [...words, '--self-test=fifo,lock'], {
+    env: { ...process.env, ...ownTemporary(rig), BGJOB_HOME: rig.home },
+    encoding: 'utf8',
+  });
+  assert.equal(status, 1, stdout + stderr);
+  assert.match(stdout, /\nFAILED {2}fifo .*\nFAILED {2}lock .*\n2 checks in/s);
+  assert.match(stdout, /EMFILE|too many open files/);
+  assert.doesNotMatch(stdout + stderr, /^ +at /m);
+  assertNothingLeft(rig);
+});
+
+rigTest('a self-test that is killed: no schedule starts jobs for ever', async (rig) => {
+  const env = ownTemporary(rig);
+  const call = rig.startBgjob(['doctor', '--self-test=schedule'], { env });
+  const [name] = await until(
+    () => fs.readdirSync(env.TMPDIR),
+    ([one]) => one !== undefined && fs.existsSync(join(env.TMPDIR, one, 'home/schedules/each')),
+    'its schedule',
+  );
+  process.kill(call.child.pid!, 'SIGKILL');
+  await call.answer.catch(() => {});
+  await until(
+    () => processesNaming(`${env.TMPDIR}/`),
+    ({ length }) => length === 0,
+    'the end of the scheduler',
+  );
+  assert.deepEqual(fs.readdirSync(join(env.TMPDIR, name!, 'home/schedules')), []);
 });
 
 rigTest('the processes of another home live on', async (rig) => {

@@ -1,5 +1,7 @@
 /** What a job inherits, and what it must not: environment, cwd, umask, stdin, session, descriptors. */
 import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { BGJOB, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -89,6 +91,30 @@ rigTest('-e has the last word over --env-file, and both over the caller', async 
 });
 
 const KEY = '-----BEGIN PRIVATE KEY-----\nMIIEabc+/==\nMIIE=\n-----END PRIVATE KEY-----\n';
+
+rigTest('a FIFO: its writer may come late; without one the call returns', async (rig) => {
+  const fifo = `${rig.dir}/vars`;
+  execFileSync('mkfifo', [fifo]);
+  const late = `sleep 0.2; printf A=; sleep 0.2; echo late`;
+  const writer = spawn('sh', ['-c', `{ ${late}; } >"$1"`, 'sh', fifo], { stdio: 'ignore' });
+  const call = ['run', '-w', '--env-file', fifo, '--', 'sh', '-c', '[ "$A" = late ]'];
+  assert.equal((await rig.bgjob(call)).code, 0);
+  assert.equal(writer.exitCode ?? (await once(writer, 'exit'))[0], 0);
+  for (const words of [
+    ['--env-file', fifo, '--', 'true'],
+    ['--batch', fifo],
+  ]) {
+    const { code, stdout, stderr } = await rig.bgjob(['run', ...words]);
+    assert.deepEqual([code, stdout], [125, '']);
+    assert.match(stderr, /^bgjob: cannot read \S+\/vars: no process writes into this FIFO\n/);
+  }
+  // its writer is gone, and wrote nothing
+  const empty = spawnSync('bash', ['-c', '"$0" run -w --env-file <(:) -- true', BGJOB], {
+    env: { ...process.env, BGJOB_HOME: rig.home },
+    cwd: rig.project,
+  });
+  assert.equal(empty.status, 0);
+});
 
 rigTest("--env-file reads the dialect of Node's: several lines, comments, three quotes", async (rig) => {
   const file = `${rig.dir}/vars`;
