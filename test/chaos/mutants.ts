@@ -171,6 +171,31 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'hostile/refused-homes.test.ts', name: /root with the HOME of another user/ },
   },
   {
+    what: 'a FIFO without a writer is waited for without end',
+    changes: [
+      { file: 'base/fs/read-all.ts', from: '(systemClock.monotonic() > end) throw', to: '(end < 0) throw' },
+    ],
+    by: { test: 'cli/run/environment.test.ts', name: /a FIFO: its writer may come late/ },
+  },
+  {
+    what: 'kill answers before a slow supervisor has recorded the end',
+    changes: [
+      {
+        file: 'engine/stop/stop-request.ts',
+        from: "(isUnowned || after?.kind === 'live') && isOwned(job)",
+        to: 'isUnowned && isOwned(job)',
+      },
+    ],
+    by: { test: 'cli/stop/unowned.test.ts', name: /a supervisor that is slow/ },
+  },
+  {
+    what: 'the schedule of a self-test that was killed goes on',
+    changes: [
+      { file: 'cli/self-test/checks.ts', from: '|| { ${ours}; }`', to: '|| true ${ours.slice(0, 0)}`' },
+    ],
+    by: { test: 'cli/doctor/self-test.test.ts', name: /no schedule starts jobs for ever/ },
+  },
+  {
     what: 'the interpreter of a script is not looked at',
     changes: [
       {

@@ -32,6 +32,7 @@ import {
   watchDeadline,
   watchStarted,
 } from '../run/after-start.ts';
+import { earlyEndWarnings } from '../run/early-end.ts';
 import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
 import { Deadline } from '../wait/deadline.ts';
@@ -186,7 +187,11 @@ export const restart = verb({
     );
     if (!isFew && !output.json) output.note(restartedManyText(done.length));
     const ids = done.map(({ id }) => id);
-    if (!waits) printPauses(output, home, ids);
+    if (!waits) {
+      printPauses(output, home, ids);
+      const again = plan.find(({ environment }) => environment === 'caller');
+      if (again) printWarnings(output, earlyEndWarnings(context.env, home, again.draft.env));
+    }
     if (failed) {
       if (plan.length > 1 && !output.json) output.note(notRestartedText(failed.left, renderIds(failed.left)));
       return failed.failure;

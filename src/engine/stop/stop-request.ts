@@ -122,10 +122,11 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
   const isUnowned = first === 'unowned' && !deadline.signal.aborted;
   deadline.abort();
   disarm();
-  if (!isUnowned) return sweepLeft(home, (await ended) ?? view, NOW);
-  const swept = await sweepLeft(home, view, stop);
-  // an owner that came late publishes the end
-  if (isOwned(job)) await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
+  const after = isUnowned ? undefined : await ended;
+  const swept = await sweepLeft(home, after ?? view, isUnowned ? stop : NOW);
+  // an owner that came late, or is slow, publishes the end
+  if ((isUnowned || after?.kind === 'live') && isOwned(job))
+    await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
   return swept;
 }
 

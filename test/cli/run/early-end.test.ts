@@ -88,6 +88,8 @@ rigTest('one line for each CI job, however many jobs it starts', async (rig) => 
   assert.equal(await told('c', '--until', 'x', '--', 'echo', 'x'), 1);
   fs.writeFileSync(join(rig.project, 'lines'), 'true\ntrue\n');
   assert.equal(await told('d', '--batch', 'lines'), 1);
+  const again = await rig.bgjob(['restart', '1'], { env: { RUNNER_TRACKING_ID: 'r' } });
+  assert.match(again.stderr, /^warning: at the end of the CI job .*RUNNER_TRACKING_ID/m);
   const json = await rig.bgjob(['run', '--json', '--', 'true'], { env: { RUNNER_TRACKING_ID: 'e' } });
   assert.equal(JSON.parse(json.stderr).warning.code, 'ends-with-runner');
   await rig.bgjob(['wait', '--all']);

@@ -1,6 +1,7 @@
 /** A job whose supervisor was killed and that nobody adopts; and one whose shim and watcher were stopped. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { attemptQuietly } from '../../../src/base/result.ts';
 import { slay } from '../../chaos/death.ts';
 import { Cleaner } from '../../rig/cleaner.ts';
 import { isRunning, letterOf } from '../../rig/processes.ts';
@@ -63,6 +64,40 @@ const stopAll = async (pids: number[]): Promise<void> => {
       `${pid} stands still`,
     );
 };
+
+/** The files that a process has open. */
+const namesOpen = (pid: number): string[] =>
+  (attemptQuietly(() => fs.readdirSync(`/proc/${pid}/fd`)) ?? []).flatMap(
+    (fd) => attemptQuietly(() => fs.readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? [],
+  );
+
+rigTest('a supervisor that is slow: kill answers when the end is recorded', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await rig.run(['--', ...puppet.command]);
+  await puppet.ignore('SIGTERM');
+  const main = await puppet.pid();
+  const supervisor = rig.ownerPid(id);
+  // kill lets it go on
+  const stopping = setInterval(() => process.kill(supervisor, 'SIGSTOP'), 1);
+  const call = rig.startBgjob(['kill', '--grace', '10ms', String(id)]);
+  await until(
+    () => isRunning(main),
+    (runs) => !runs,
+    'the end of the job by the kill call',
+  );
+  clearInterval(stopping);
+  const pid = call.child.pid!;
+  await until(
+    () => !isRunning(pid) || namesOpen(pid).includes(rig.file(id, 'alive')),
+    Boolean,
+    'the kill call waits again, or is over',
+  );
+  assert.ok(isRunning(pid), 'it answered before the end was recorded');
+  process.kill(supervisor, 'SIGCONT');
+  assert.equal((await call.answer).code, 0);
+  // a supervisor that never read the request sees an end by KILL
+  assert.ok(['killed', 'exited'].includes((await rig.show(id)).state));
+});
 
 rigTest(
   'shim, watcher and job were stopped by somebody: kill lets them go on, and tells the end',
