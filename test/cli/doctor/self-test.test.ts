@@ -138,12 +138,19 @@ rigTest('a self-test that is killed: no schedule starts jobs for ever', async (r
   );
   process.kill(call.child.pid!, 'SIGKILL');
   await call.answer.catch(() => {});
+  const schedules = (): string[] => fs.readdirSync(join(env.TMPDIR, name!, 'home/schedules'));
+  const fired = join(env.TMPDIR, name!, 'work/fired');
+  await until(
+    () => schedules().length === 0 || (fs.existsSync(fired) && fs.statSync(fired).size > 20),
+    Boolean,
+    'its schedules are gone, or have started 20 jobs',
+  );
+  assert.deepEqual(schedules(), []);
   await until(
     () => processesNaming(`${env.TMPDIR}/`),
     ({ length }) => length === 0,
     'the end of the scheduler',
   );
-  assert.deepEqual(fs.readdirSync(join(env.TMPDIR, name!, 'home/schedules')), []);
 });
 
 rigTest('the processes of another home live on', async (rig) => {
