@@ -54,6 +54,27 @@ export type PauseTrouble =
   /** These processes did not stop. */
   | { kind: 'not-stopped'; pids: number[] };
 
+/** What is wrong with the times of a schedule. */
+export type ScheduleTrouble =
+  /** Of `@every`. */
+  | { kind: 'no-duration' | 'too-long' | 'too-short'; duration: string }
+  /** `CRON_TZ=ZONE TIMES`; `times` null: there are none. */
+  | { kind: 'zone-inside'; zone: string; times: string | null }
+  /** A line of crontab. */
+  | { kind: 'command-inside'; times: string; command: string }
+  /** `@word`; `known`: those that there are. */
+  | { kind: 'unknown-word'; known: string[] }
+  | { kind: 'reboot' | 'field-count' | 'never-due' }
+  /** `field`: its name; `hasSeconds`: the first of its six fields is the second. */
+  | { kind: 'out-of-range'; field: string; value: number; range: string; hasSeconds: boolean }
+  | { kind: 'no-value' | 'no-name'; part: string }
+  | { kind: 'empty-value'; field: string }
+  | { kind: 'backwards'; from: string; to: string }
+  /** `every`: the duration that was meant. */
+  | { kind: 'large-step'; every: string | null }
+  /** As croner says it. */
+  | { kind: 'other'; why: string };
+
 /** What a key of config.json takes. */
 export type ConfigValue = 'duration' | 'size' | 'log size' | 'text' | 'notify' | 'queue' | 'count' | 'object';
 
@@ -87,6 +108,11 @@ export type Failure =
   | { code: 'queue-in-use'; name: string; running: number; waiting: number }
   /** The job does not wait in a queue and so cannot be moved there. */
   | { code: 'not-waiting'; id: number; state: string; inQueue: boolean }
+  | { code: 'bad-schedule'; expression: string; trouble: ScheduleTrouble }
+  /** `option`: the zone is that of --tz, not of a record. */
+  | { code: 'bad-zone'; zone: string; option: boolean }
+  /** Of --until-url. */
+  | { code: 'bad-url'; text: string }
   | { code: 'no-such-starter'; kind: 'schedule' | 'trigger'; name: string; known: string[] }
   | { code: 'starter-taken'; kind: 'schedule' | 'trigger'; name: string }
   | { code: 'started-before'; name: string }

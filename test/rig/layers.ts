@@ -101,8 +101,9 @@ export function sentencesIn(source: string): string[] {
   // what a template puts in is no word of its own
   const wordsOf = (text: string) =>
     text.replace(/\$\{[^}]*\}/g, '').match(/(?<![\w$.-])[A-Za-z']{2,}(?![\w.(-])/g);
-  // a command to type is no sentence
-  return literals.filter((text) => !/^bgjob /.test(text) && (wordsOf(text)?.length ?? 0) >= 4);
+  // a command to type is no sentence, and no path is one
+  const isText = (text: string) => !/^bgjob |^\/\S*$/.test(text);
+  return literals.filter((text) => isText(text) && (wordsOf(text)?.length ?? 0) >= 4);
 }
 
 /** Folders with more files than that. */

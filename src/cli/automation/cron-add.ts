@@ -11,7 +11,6 @@ import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import {
   ESCAPED_PERCENT,
-  everyWithoutUnit,
   laterTimesText,
   missingCommand,
   missingExpression,
@@ -19,6 +18,7 @@ import {
   scheduleAdded,
   zoneUnreadText,
 } from '../messages/automation.ts';
+import { everyWithoutUnit } from '../messages/schedules.ts';
 import { notOneOf } from '../messages/usage.ts';
 import { printWarning } from '../messages/warnings.ts';
 import { pipefailNotes } from '../shell/pipes.ts';

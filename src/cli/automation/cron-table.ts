@@ -10,12 +10,12 @@ import {
   addAgainHint,
   NO_RECORD,
   NO_SCHEDULES,
-  neverDue,
   neverFired,
   readOtherwiseText,
   scheduleRows,
   templateDirectory,
 } from '../messages/automation.ts';
+import { neverDue } from '../messages/schedules.ts';
 import type { Output } from '../output/output.ts';
 import {
   commandCell,

@@ -9,6 +9,7 @@ import type { Address } from '../../job/automation/trigger.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
 import { quoteWord } from '../../job/view.ts';
+import { scheduleFailures } from './schedules.ts';
 import { errnoText, type FailureTexts, type UsageFailure, usageError } from './usage.ts';
 
 type Kind = 'schedule' | 'trigger';
@@ -30,8 +31,15 @@ const shown = (word: string) => clip(safe(word), SHOWN);
 // ---- failures -----------------------------------------------------------------------------------------
 
 export const automationFailures: FailureTexts<
-  'no-such-starter' | 'starter-taken' | 'started-before' | 'starter-newer' | 'not-served'
+  | 'bad-schedule'
+  | 'bad-zone'
+  | 'no-such-starter'
+  | 'starter-taken'
+  | 'started-before'
+  | 'starter-newer'
+  | 'not-served'
 > = {
+  ...scheduleFailures,
   'no-such-starter': ({ kind, name, known }) => {
     const here = known.length > 0 ? `; ${kind}s: ${known.slice(0, 10).map(safe).join(', ')}` : '';
     return [`no ${kind} "${safe(name)}"${here}`, `bgjob ${VERB[kind]} ${known.length > 0 ? 'ls' : '--help'}`];
@@ -61,15 +69,6 @@ export const optionOfAdd = (verb: Verb, option: string) =>
 export const missingExpression = () => usageError('cron add needs an expression and a command', EXAMPLE.cron);
 export const missingTriggerName = () => usageError('trigger add needs a name and a command', EXAMPLE.trigger);
 export const missingCommand = (verb: Verb) => usageError(`${verb} add needs a command, too`, EXAMPLE[verb]);
-
-/** `@every 3`. */
-export function everyWithoutUnit(expression: string): UsageFailure {
-  const text = safe(expression.trim());
-  return usageError(
-    `"${text}" has no unit`,
-    `'${text}s' (seconds), '${text}m' (minutes), '${text}h' (hours)`,
-  );
-}
 
 export const badVariableName = (name: string) =>
   usageError(
@@ -242,9 +241,6 @@ export const scheduleRows = (
   ...(queue === null ? [] : [['queue', safe(queue)] as [string, string]]),
   ['overlap', overlap + (catchUp ? ', with --catch-up' : '')],
 ];
-/** Why a schedule has no next time, though its record can be read. */
-export const neverDue = (failure: Failure): string =>
-  failure.code === 'usage' ? `it starts nothing: ${failure.message}` : 'it starts nothing';
 export const addAgainHint = (name: string, verb: Verb = 'cron') =>
   `bgjob ${verb} rm ${name}, then add it again`;
 export const programGoneText = (name: string, program: string) =>

@@ -184,6 +184,11 @@ const MESSAGES: FailureTexts<Failure['code']> = {
       job ? `bgjob kill ${job.id}` : `ps -o pid,lstart,args -p ${pid}`,
     ];
   },
+  'bad-url': ({ text }) => [
+    `--until-url: "${clip(safe(text), 200)}" is not an http or https URL`,
+    // localhost:3000 is a URL, too, with the scheme "localhost"
+    /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `http://${safe(text)}` : 'http://localhost:3000/',
+  ],
   'untrusted-certificate': ({ url, why, unread }) => [
     `${safe(url)}: its certificate is not trusted (${safe(why)})${unread ? unreadText(unread) : ''}`,
     '--insecure accepts it',

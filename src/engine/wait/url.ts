@@ -22,12 +22,7 @@ const TEXT_LIMIT = 200;
 export function parseUrl(text: string): Result<URL> {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return ok(url);
-  return fail({
-    code: 'usage',
-    message: `--until-url: "${clip(safe(text), TEXT_LIMIT)}" is not an http or https URL`,
-    // localhost:3000 is a URL, too, with the scheme "localhost"
-    hint: /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `http://${safe(text)}` : 'http://localhost:3000/',
-  });
+  return fail({ code: 'bad-url', text });
 }
 
 /** A URL as it may be shown: without name and password. */

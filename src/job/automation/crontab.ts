@@ -1,8 +1,8 @@
 /**
  * Expressions between crontab and croner: what crontab reads otherwise, what other programs understand in
- * this place, and the errors of croner in plain words.
+ * this place, and the errors of croner as kinds.
  */
-import { quote } from '../../base/text/shell-quote.ts';
+import type { ScheduleTrouble } from '../failure.ts';
 
 export const fieldsOf = (text: string): string[] => text.split(/\s+/);
 
@@ -27,22 +27,11 @@ export function starFields(expression: string): DayFields | null {
   return { day, weekday, both: [...fields.slice(0, -1), `+${weekday}`].join(' ') };
 }
 
-/** `CRON_TZ=Europe/Berlin 0 3 * * *`, `@reboot`: what to type instead. */
-export function foreignForm(text: string): { message: string; hint: string } | undefined {
+/** `CRON_TZ=Europe/Berlin 0 3 * * *`, `@reboot`: forms of other programs. */
+export function foreignForm(text: string): ScheduleTrouble | undefined {
   const [, zone, rest] = /^(?:CRON_)?TZ\s*=\s*["']?([^\s"']*)["']?(?:\s+(.*))?$/s.exec(text) ?? [];
-  if (zone !== undefined)
-    return {
-      message: 'the time zone of a schedule is an option',
-      hint: `bgjob cron add --tz ${zone || 'ZONE'} ${quote(rest ?? '0 3 * * *')} -- COMMAND`,
-    };
-  if (/^@reboot\b/i.test(text))
-    return {
-      message: '@reboot is no time',
-      hint:
-        'bgjob cron add --boot; a job at each start is a line of crontab -e: ' +
-        '@reboot cd DIR && bgjob run -- COMMAND',
-    };
-  return undefined;
+  if (zone !== undefined) return { kind: 'zone-inside', zone, times: rest ?? null };
+  return /^@reboot\b/i.test(text) ? { kind: 'reboot' } : undefined;
 }
 
 const RANGES: Record<string, string> = {
@@ -54,39 +43,40 @@ const RANGES: Record<string, string> = {
   dayOfWeek: '0-7',
 };
 
-/** `0 3 * * * ./backup.sh`: a line of crontab. */
-export function withCommand(text: string, isExpression: (text: string) => boolean): string | undefined {
-  const words = fieldsOf(text);
-  const [times, command] = [words.slice(0, 5).join(' '), words.slice(5).join(' ')];
+/** `0 3 * * * ./backup.sh`, `@daily ./backup.sh`: a line of crontab. In /etc/cron.d a user precedes the command. */
+export function withCommand(
+  text: string,
+  isExpression: (text: string) => boolean,
+): ScheduleTrouble | undefined {
+  const [, times = '', rest = ''] = /^(@\w+|\S+(?:\s+\S+){4})\s+(.*)$/s.exec(text) ?? [];
+  const command = rest.replace(/^root\s+(?=\S)/, '');
   // names of weekdays are no command
-  return /[a-z]{4}|[./~]/i.test(command) && isExpression(times)
-    ? `bgjob cron add ${quote(times)} ${quote(command)}`
-    : undefined;
+  const isCommand = times.startsWith('@') || /[a-z]{4}|[./~]/i.test(rest);
+  const plain = fieldsOf(times).join(' ');
+  return isCommand && isExpression(plain) ? { kind: 'command-inside', times: plain, command } : undefined;
 }
 
-/** An error of croner in plain words. */
-export function explainError(error: string, text: string): { why: string; hint?: string } {
+/** An error of croner as one of our kinds. */
+export function troubleOf(error: string, text: string): ScheduleTrouble {
   const message = error.replace(/^CronPattern: (Syntax error, )?/, '');
-  const [, field, value] = /^Invalid value for (\w+): (-?\d+)$/.exec(message) ?? [];
-  // croner counts days and months from 0
-  const number = Number(value) + (field === 'day' || field === 'month' ? 1 : 0);
-  const six = fieldsOf(text).length === 6 ? ' (of six fields the first is the second)' : '';
-  if (field !== undefined && RANGES[field] !== undefined)
-    return { why: `${field === 'dayOfWeek' ? 'weekday' : field} ${number} is not in ${RANGES[field]}${six}` };
+  const [, name, number] = /^Invalid value for (\w+): (-?\d+)$/.exec(message) ?? [];
+  const range = RANGES[name ?? ''];
+  if (name !== undefined && range !== undefined) {
+    // croner counts days and months from 0
+    const value = Number(number) + (name === 'day' || name === 'month' ? 1 : 0);
+    const field = name === 'dayOfWeek' ? 'weekday' : name;
+    return { kind: 'out-of-range', field, value, range, hasSeconds: fieldsOf(text).length === 6 };
+  }
   // the number of the field counts seconds even where there are none
   const [, part] = /^configuration entry \d+ \((.*)\) contains illegal characters/s.exec(message) ?? [];
-  if (part !== undefined) return { why: `"${part}" is no value of a field` };
+  if (part !== undefined) return { kind: 'no-value', part };
   const [, empty] = /^configuration entry (\w+) \(\) is empty/.exec(message) ?? [];
-  if (empty !== undefined) return { why: `a value of its ${empty} is empty` };
-  const [, name] = /name has to stand alone \('(.*)'\)/s.exec(message) ?? [];
-  if (name !== undefined) return { why: `"${name}" is no value of a field; names are JAN, MON and the like` };
+  if (empty !== undefined) return { kind: 'empty-value', field: empty };
+  const [, word] = /name has to stand alone \('(.*)'\)/s.exec(message) ?? [];
+  if (word !== undefined) return { kind: 'no-name', part: word };
   const [, from, to] = /^From value is larger than to value: '(\d+)-(\d+)'$/.exec(message) ?? [];
-  if (from !== undefined) return { why: `${from}-${to} runs backwards; write two ranges, with a comma` };
+  if (from !== undefined) return { kind: 'backwards', from, to: to! };
+  if (!/^steps cannot be greater/.test(message)) return { kind: 'other', why: message };
   const [, minutes, hours] = /^(?:\*\/(\d+) \*|\d+ \*\/(\d+)) \* \* \*$/.exec(text) ?? [];
-  if (message.startsWith('steps cannot be greater'))
-    return {
-      why: 'a step is larger than the range of its field',
-      ...((minutes ?? hours) && { hint: `'@every ${minutes ? `${minutes}m` : `${hours}h`}'` }),
-    };
-  return { why: message };
+  return { kind: 'large-step', every: minutes ? `${minutes}m` : hours ? `${hours}h` : null };
 }

@@ -5,10 +5,9 @@
  * becomes the next one that does; at the change back, a time that comes twice is due once.
  */
 import { Cron } from 'croner';
-import { isTooLong, LONGEST_DURATION, parseDuration } from '../../base/clock.ts';
-import { clip, safe } from '../../base/text/sanitize.ts';
-import { type Failure, fail, ok, type Result } from '../failure.ts';
-import { type DayFields, explainError, fieldsOf, foreignForm, starFields, withCommand } from './crontab.ts';
+import { isTooLong, parseDuration } from '../../base/clock.ts';
+import { fail, ok, type Result, type ScheduleTrouble } from '../failure.ts';
+import { type DayFields, fieldsOf, foreignForm, starFields, troubleOf, withCommand } from './crontab.ts';
 import { zoneNamed } from './timezone.ts';
 
 /** Times in milliseconds since 1970; null: there is none. */
@@ -29,10 +28,6 @@ const WORDS = ['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly
 /** Whether `@every 3` lacks a unit: schedules from before 0.10 mean seconds. */
 export const lacksUnit = (expression: string): boolean => NO_UNIT.test(expression.trim());
 
-const usage = (message: string, hint: string): { ok: false; failure: Failure } =>
-  fail({ code: 'usage', message, hint });
-const shown = (text: string): string => clip(safe(text), 80);
-
 function everyTimetable(periodMs: number, anchor: number): Timetable {
   const instant = (at: number) => (at > LAST_TIME ? null : at);
   return {
@@ -44,53 +39,45 @@ function everyTimetable(periodMs: number, anchor: number): Timetable {
   };
 }
 
-const noSuchZone = (zone: string) => `there is no time zone "${shown(zone)}"`;
-
+/** The value of --tz. */
 export function parseTimezone(text: string): Result<string> {
   const zone = zoneNamed(text);
-  if (zone === undefined)
-    return usage(`--tz: ${noSuchZone(text)}`, '--tz Europe/Berlin, America/New_York, UTC');
-  return ok(zone);
+  return zone === undefined ? fail({ code: 'bad-zone', zone: text, option: true }) : ok(zone);
 }
 
 const cronOf = (text: string, timezone: string): Cron =>
   new Cron(text, { timezone, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard', paused: true });
 
-const GENERAL_HINT = "'0 3 * * *' (at 3:00), '*/5 * * * *', '@daily', '@every 90s'; mind the quotes";
-
-const everyTrouble = (text: string, periodMs: number | undefined): string => {
-  if (periodMs !== undefined) return 'a second is the least';
-  return isTooLong(text) ? `too long: the most is ${LONGEST_DURATION}` : 'no duration';
+const everyTrouble = (duration: string, periodMs: number | undefined): ScheduleTrouble => {
+  if (periodMs !== undefined) return { kind: 'too-short', duration };
+  return { kind: isTooLong(duration) ? 'too-long' : 'no-duration', duration };
 };
 
 /** `anchor`: the time from which `@every` counts. */
 export function parseTimetable(expression: string, timezone: string, anchor: number): Result<Timetable> {
   const text = expression.trim();
   // a record may name a zone of another Node, or none
-  if (zoneNamed(timezone) === undefined) return usage(noSuchZone(timezone), '--tz Europe/Berlin');
+  if (zoneNamed(timezone) === undefined) return fail({ code: 'bad-zone', zone: timezone, option: false });
+  const wrong = (trouble: ScheduleTrouble) => fail({ code: 'bad-schedule', expression: text, trouble });
   const every = EVERY.exec(text);
   if (every) {
-    const periodMs = parseDuration(every[1]?.trim() ?? '');
-    if (periodMs === undefined || periodMs < LEAST_EVERY_MS)
-      return usage(`"${shown(text)}": ${everyTrouble(every[1]!, periodMs)}`, "'@every 90s', '@every 2h'");
+    const duration = every[1]?.trim() ?? '';
+    const periodMs = parseDuration(duration);
+    if (periodMs === undefined || periodMs < LEAST_EVERY_MS) return wrong(everyTrouble(duration, periodMs));
     return ok(everyTimetable(periodMs, anchor));
   }
   const foreign = foreignForm(text);
-  if (foreign) return usage(foreign.message, foreign.hint);
-  const wrong = (why: string, hint = GENERAL_HINT) =>
-    usage(`"${shown(text)}" is no schedule: ${clip(safe(why), 200)}`, hint);
-  if (text.startsWith('@') && !WORDS.includes(text.toLowerCase()))
-    return wrong(`the words are ${WORDS.join(' ')}`);
+  if (foreign) return wrong(foreign);
   const apart = withCommand(text, (times) => isExpression(times, timezone));
-  if (apart !== undefined) return wrong('it holds a command, too', apart);
-  if (!text.startsWith('@') && ![5, 6].includes(fieldsOf(text).length))
-    return wrong('it takes five fields (minute hour day month weekday), or six with seconds first');
+  if (apart) return wrong(apart);
+  if (text.startsWith('@') && !WORDS.includes(text.toLowerCase()))
+    return wrong({ kind: 'unknown-word', known: WORDS });
+  if (!text.startsWith('@') && ![5, 6].includes(fieldsOf(text).length)) return wrong({ kind: 'field-count' });
   let cron: Cron;
   try {
     cron = cronOf(text, timezone);
   } catch (thrown) {
-    const { why, hint } = explainError((thrown as Error).message, text);
-    return wrong(why, hint);
+    return wrong(troubleOf((thrown as Error).message, text));
   }
   const timetable: Timetable = {
     next: (after) => instantOf(() => cron.nextRun(new Date(after))),
@@ -99,10 +86,11 @@ export function parseTimetable(expression: string, timezone: string, anchor: num
       instantOf(() => cron.previousRuns(1, new Date(Math.floor(until / 1000) * 1000 + 1000))[0]),
   };
   // 30 February is valid for croner, and is never due
-  return timetable.next(anchor) === null ? wrong('it is never due') : ok(timetable);
+  return timetable.next(anchor) === null ? wrong({ kind: 'never-due' }) : ok(timetable);
 }
 
 function isExpression(text: string, timezone: string): boolean {
+  if (text.startsWith('@')) return WORDS.includes(text.toLowerCase());
   try {
     cronOf(text, timezone);
     return true;

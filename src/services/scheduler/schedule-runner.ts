@@ -112,10 +112,7 @@ export class ScheduleRunner {
     if (this.current?.schedule.createdAt === createdAt) return this.current.timetable;
     const { parseTimetable } = await import('../../job/automation/timetable.ts');
     const parsed = parseTimetable(expression, timezone, createdAt);
-    if (!parsed.ok)
-      this.complain(
-        `it starts nothing: ${'message' in parsed.failure ? parsed.failure.message : expression}`,
-      );
+    if (!parsed.ok) this.complain(`it starts nothing; see bgjob cron ls ${this.name}`);
     return parsed.ok ? parsed.value : undefined;
   }
 

@@ -23,9 +23,11 @@ rigTest('what Node cannot read of TZ is told, with the zone that it counts as', 
     ['', 'UTC', /^warning: TZ is empty; it counts as UTC\. /],
     [
       'EST5EDT,M3.2.0,M11.1.0',
-      'UTC',
-      /TZ "EST5EDT,M3\.2\.0,M11\.1\.0" is not the name of a .* counts as UTC/,
+      'America/New_York',
+      /TZ "EST5EDT,M3\.2\.0,M11\.1\.0" is not the name of a .* counts as America\/New_York/,
     ],
+    ['CET-1CEST', 'Europe/Berlin', /TZ "CET-1CEST" is not .* counts as Europe\/Berlin/],
+    ['XXX5YYY,M1.1.0,M2.1.0', 'UTC', /is not .* counts as UTC/],
     ['<+03>-3', 'Etc/GMT-3', /TZ "<\+03>-3" is not the name of a time zone; it counts as Etc\/GMT-3/],
     ['Mars/Base', 'UTC', /TZ "Mars\/Base" is not .* counts as UTC/],
     ['/usr/share/zoneinfo/Europe/Berlin', 'Europe/Berlin', /is not .* counts as Europe\/Berlin/],
@@ -98,12 +100,13 @@ rigTest('where crontab means other days, one line says so; what is foreign has a
     ['TZ=UTC', /hint: bgjob cron add --tz UTC /],
     [
       '0 3 * * * root ./x y',
-      /it holds a command, too\n {2}hint: bgjob cron add '0 3 \* \* \*' 'root \.\/x y'\n/,
+      /it holds a command, too\n {2}hint: bgjob cron add '0 3 \* \* \*' '\.\/x y'\n/,
     ],
+    ['@daily ./x.sh', /it holds a command, too\n {2}hint: bgjob cron add '@daily' '\.\/x\.sh'\n/],
     ['0 0 32 * *', /day 32 is not in 1-31\n/],
     ['0 0 1 0 *', /month 0 is not in 1-12\n/],
     ['*/90 * * * *', /hint: '@every 90m'\n/],
-    ['@every 1 hour', /"@every 1 hour": no duration\n/],
+    ['@every 1 hour', /"@every 1 hour" is no schedule: "1 hour" is no duration\n/],
   ] as const) {
     const refused = await rig.bgjob(['cron', 'add', expression, '--', 'true']);
     assert.equal(refused.code, 125, expression);

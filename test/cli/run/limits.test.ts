@@ -38,7 +38,7 @@ rigTest('a duration or number beyond the most is too long or too large, for ever
   const env = await rig.bgjob(run('--wait'), { env: { BGJOB_MAX_WAIT: '99999d' } });
   assert.match(env.stderr, /^bgjob: BGJOB_MAX_WAIT: "99999d" is too long: the most is 36500d /);
   const every = await rig.bgjob(['cron', 'add', '-n', 'x', '@every 99999d', '--', 'true']);
-  assert.match(every.stderr, /"@every 99999d": too long: the most is 36500d\n/);
+  assert.match(every.stderr, /"@every 99999d" is no schedule: the longest duration is 36500d\n/);
   const word = await rig.bgjob(run('--timeout', 'soon'));
   assert.match(word.stderr, /^bgjob: --timeout: "soon" is not a duration such as /);
   assert.ok(!fs.existsSync(rig.home), 'nothing was created');
