@@ -5,9 +5,12 @@
 import { systemClock } from '../../base/clock.ts';
 import { type Address, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
+import type { JobId } from '../../job/spec.ts';
 import { describeListener, type Listener, readSocketOwners } from '../observe/port-owner.ts';
-import { normalizeAddress, overlap, type PortSocket, socketsOn } from '../os/sockets.ts';
+import { readTable } from '../os/process-table.ts';
+import { normalizeAddress, overlap, type PortSocket, processesWith, socketsOn } from '../os/sockets.ts';
 import { isInThisNamespace } from '../queue/confinement.ts';
+import { readShim } from '../shim/shim-record.ts';
 import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
 
 interface Serving {
@@ -35,8 +38,9 @@ export async function readPortOwner(home: Home, address: Address): Promise<PortO
   const read = () => socketsOn(address.port, [], true).filter((one) => overlap(one, wanted));
   const namesOf = (sockets: PortSocket[]) => sockets.map(({ socket }) => socket).join();
   for (let sockets = read(); sockets.length > 0; ) {
-    const owners = (await readSocketOwners(sockets)).map(({ pid }) => describeListener(home, pid));
     const own = jobOf(home, listenerOf(home, address));
+    if (own && (await isOpenIn(home, own.id, sockets))) return { kind: 'ours' };
+    const owners = (await readSocketOwners(sockets)).map(({ pid }) => describeListener(home, pid));
     if (own && owners.some(({ job }) => job?.id === own.id)) return { kind: 'ours' };
     // the process may have ended before it was looked for
     const again = read();
@@ -44,6 +48,14 @@ export async function readPortOwner(home: Home, address: Address): Promise<PortO
     sockets = again;
   }
   return { kind: 'nobody' };
+}
+
+/** Whether a process in the session of the job has one of the sockets: the files of few processes are read. */
+async function isOpenIn(home: Home, id: JobId, sockets: PortSocket[]): Promise<boolean> {
+  const { main } = readShim(home.job(id));
+  const members = main ? (await readTable()).filter(({ session }) => session === main.pid) : [];
+  const pids = members.map(({ pid }) => pid);
+  return processesWith(pids, sockets).length > 0;
 }
 
 const POLL_MS = 20;

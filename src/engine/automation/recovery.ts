@@ -100,10 +100,16 @@ function neededServices(home: Home): ServiceJob[] {
   return [...listeners, ...(needsScheduler ? [schedulerOf(home)] : [])];
 }
 
+/** Of one command, so that it returns soon; the next one goes on. */
+const MOST_STARTED = 8;
+
 async function startMissing(home: Home): Promise<void> {
+  let started = 0;
   for (const service of neededServices(home)) {
     await stopBroken(home, service);
-    if (!isServed(service)) await startService(home, service);
+    if (isServed(service)) continue;
+    await startService(home, service);
+    if (++started === MOST_STARTED) return;
   }
 }
 

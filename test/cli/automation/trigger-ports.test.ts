@@ -5,9 +5,12 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { addTemplate } from '../../../src/job/automation/template-records.ts';
+import { openHome } from '../../../src/job/home/home.ts';
 import { bearer, send } from '../../rig/http.ts';
 import { freePort } from '../../rig/ports.ts';
 import { rigTest } from '../../rig/rig.ts';
+import { triggerCalled } from '../../rig/triggerrecord.ts';
 import { addTrigger, listenerPid, listenersOf, removeTriggers, slayListener } from '../../rig/triggers.ts';
 import { until } from '../../rig/until.ts';
 
@@ -54,6 +57,24 @@ rigTest('one listener for all triggers of an address and port, another for anoth
   const third = await addTrigger(rig, ['c', '--listen', String(port), 'true']);
   assert.equal(third.url, again.url);
   assert.equal((await send(third.url, { headers: bearer(third.secret) })).status, 202);
+  await removeTriggers(rig);
+});
+
+rigTest('a command starts eight listeners at most, the next one goes on', async (rig) => {
+  await rig.bgjob(['run', '--wait', '--', 'true']);
+  const opened = openHome(rig.home, true);
+  assert.ok(opened.ok);
+  const home = opened.value;
+  // no machine has such an address: the listeners try again and again, and take no port
+  for (let n = 1; n <= 10; n++)
+    addTemplate(home, home.triggers, home.trigger(`t${n}`), {
+      ...triggerCalled(`t${n}`),
+      host: '192.0.2.1',
+      port: 20_000 + n,
+    });
+  const counts: number[] = [];
+  for (let n = 0; n < 3; n++) counts.push((await listenersOf(rig)).length);
+  assert.deepEqual(counts, [0, 8, 10]);
   await removeTriggers(rig);
 });
 
