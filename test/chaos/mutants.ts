@@ -1179,11 +1179,41 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/automation/trigger-bodies.test.ts', name: /gc counts it/ },
   },
   {
+    what: 'trigger: the token of GitLab proves nothing',
+    changes: [{ file: 'services/listener/signature.ts', from: " ?? header('x-gitlab-token')", to: '' }],
+    by: { test: 'unit/services/listener/signature.test.ts', name: /GitLab sends the secret itself/ },
+  },
+  {
+    what: 'each command starts all listeners, however many',
+    changes: [
+      { file: 'engine/automation/recovery.ts', from: '++started === MOST_STARTED', to: 'started < 0' },
+    ],
+    by: { test: 'cli/automation/trigger-ports.test.ts', name: /eight listeners at most/ },
+  },
+  {
+    what: 'the rule of a POSIX string of TZ does not matter',
+    changes: [
+      {
+        file: 'job/automation/timezone.ts',
+        from: 'rule === undefined || rule === one.rule',
+        to: 'one.summer !== undefined',
+      },
+    ],
+    by: { test: 'unit/job/automation/timezone.test.ts', name: /without a rule the names decide/ },
+  },
+  {
+    what: 'cron add: the user of a line of /etc/cron.d becomes a part of the command',
+    changes: [
+      { file: 'job/automation/crontab.ts', from: "rest.replace(/^root\\s+(?=\\S)/, '')", to: 'rest' },
+    ],
+    by: { test: 'cli/automation/cron-zones.test.ts', name: /what is foreign has a hint/ },
+  },
+  {
     what: 'trigger: a ping starts a job',
     changes: [
       {
         file: 'services/listener/webhook-event.ts',
-        from: "return event === 'ping' ? PING : undefined;",
+        from: 'return isPing(event) ? PING : undefined;',
         to: 'return undefined;',
       },
     ],

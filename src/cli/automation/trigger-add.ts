@@ -57,7 +57,7 @@ export const TRIGGER_OPTIONS = {
   event: {
     kind: 'list',
     value: 'NAMES',
-    text: 'start jobs only for these events (X-GitHub-Event, X-Gitea-Event, X-Gitlab-Event): push,release',
+    text: 'start jobs only for these events of a webhook (X-GitHub-Event, X-Gitlab-Event, X-Event-Key): push,release',
   },
   host: {
     kind: 'list',
@@ -81,6 +81,7 @@ const SECRET_HEADERS = [
   'cookie',
   'x-hub-signature',
   'x-hub-signature-256',
+  'x-gitlab-token',
 ];
 
 function headersOf(list: string[]): Result<string[]> {

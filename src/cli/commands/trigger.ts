@@ -82,8 +82,9 @@ export const trigger = verb({
   summary: 'triggers: start a job for each POST, such as a webhook of GitHub',
   description: [
     'add prints a URL and a secret, one line each; the secret is shown only once. A POST to the URL',
-    'starts the job if it has the secret as bearer token (Authorization: Bearer SECRET) or is signed with',
-    'it (X-Hub-Signature-256, as GitHub does). The answer is 202 and the id.',
+    'starts the job if it has the secret as bearer token (Authorization: Bearer SECRET) or as',
+    'X-Gitlab-Token, or is signed with it: X-Hub-Signature-256 of GitHub, Gitea and Forgejo, or',
+    'X-Hub-Signature of Bitbucket. The answer is 202 and the id.',
     '',
     'The body, up to 25 MiB, becomes a file, never a part of a command; BGJOB_PAYLOAD is its path. The job',
     'also gets BGJOB_TRIGGER, BGJOB_DELIVERY, the headers of --header, PATH, HOME, LANG and SHELL of the',

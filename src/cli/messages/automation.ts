@@ -175,7 +175,7 @@ export const triggerAdded = (
 ): string[] => [
   '(the second line is the secret: it is shown this once)',
   `try it: curl -H 'Authorization: Bearer SECRET' ${eventHeader(events)}-d '{}' ${quoteWord(url)}`,
-  'GitHub: that URL through a tunnel, the secret as Secret, content type application/json',
+  'GitHub, GitLab and others: that URL through a tunnel (--host its name), the secret as Secret or Secret token',
   startsText(command, cwd, variables),
 ];
 export const SECRET_ROTATED =

@@ -29,9 +29,9 @@ const SCHEDULE_TROUBLES: TextsOf<ScheduleTrouble, 'kind', ScheduleTrouble['kind'
     `bgjob cron add --tz ${zone === '' ? 'ZONE' : safe(quoteWord(zone))} ${quoted(times ?? '0 3 * * *')} -- COMMAND`,
   ],
   reboot: [
-    '@reboot is no time',
-    'bgjob cron add --boot makes schedules go on after a restart; a job at each start is a line of crontab -e: ' +
-      '@reboot cd DIR && bgjob run -- COMMAND',
+    'it names no time',
+    'for a job at each start a line of crontab -e: @reboot cd DIR && bgjob run -- COMMAND; ' +
+      'for schedules that go on after a restart: bgjob cron add --boot',
   ],
   'command-inside': ({ times, command }) => [
     'it holds a command, too',

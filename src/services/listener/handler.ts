@@ -16,7 +16,7 @@ import type { RequestBody } from './body.ts';
 import { deliver } from './delivery.ts';
 import { type Rate, RateLimiter } from './rate-limit.ts';
 import { type Head, type Reply, refuse, refuseForNow } from './request.ts';
-import { CredentialsCheck, randomSecret } from './signature.ts';
+import { CredentialsCheck, credentialsIn, randomSecret } from './signature.ts';
 import { eventIn, whyIgnored } from './webhook-event.ts';
 
 const STARTS: Rate = { atOnce: 60, everyMs: 1000 };
@@ -27,10 +27,7 @@ const FAILURES: Rate = { atOnce: 100, everyMs: 100 };
 const ID_HEADERS = ['x-github-delivery', 'idempotency-key', 'webhook-id'];
 const LONGEST_ID = 200;
 
-const UNKNOWN = {
-  ...refuse(401, 'unauthorized', { 'WWW-Authenticate': 'Bearer' }),
-  why: 'no valid secret',
-};
+const UNKNOWN = refuse(401, 'unauthorized', { 'WWW-Authenticate': 'Bearer' });
 const GONE = refuseForNow(503, 'this listener ends', 5);
 
 /** A request whose head was judged. */
@@ -48,6 +45,9 @@ export class Sender {
   }
   update(piece: Uint8Array): void {
     this.check.update(piece);
+  }
+  get wrong(): string {
+    return this.check.wrong;
   }
   /** To be called once, after the last piece. */
   genuineTrigger(): Trigger | undefined {
@@ -79,13 +79,11 @@ export class DeliveryHandler {
   judge(head: Head): Sender | Reply {
     try {
       const trigger = this.findTrigger(head.name);
-      const check = new CredentialsCheck(trigger.secret, {
-        authorization: head.headers.authorization,
-        signature: textOf(head.headers['x-hub-signature-256']),
-      });
+      const given = credentialsIn((name) => textOf(head.headers[name]));
+      const check = new CredentialsCheck(trigger.secret, given);
       if (check.byHead !== 'wrong') return new Sender(head, trigger.found, check);
       check.isGenuine();
-      return this.refuseUnknown();
+      return this.refuseUnknown(check.wrong);
     } catch (thrown) {
       return bugReply(thrown);
     }
@@ -95,7 +93,7 @@ export class DeliveryHandler {
   async answer(sender: Sender, body: RequestBody): Promise<Reply> {
     try {
       const trigger = sender.genuineTrigger();
-      if (!trigger) return this.refuseUnknown();
+      if (!trigger) return this.refuseUnknown(sender.wrong);
       const id = deliveryId(sender.head);
       if (id !== null && id.length > LONGEST_ID)
         return refuse(400, `the id of a delivery may have ${LONGEST_ID} characters`);
@@ -112,9 +110,10 @@ export class DeliveryHandler {
     }
   }
 
-  private refuseUnknown(): Reply {
+  /** `why`: for the history; the sender does not learn it. */
+  private refuseUnknown(why: string): Reply {
     const seconds = this.failures.take();
-    return seconds > 0 ? refuseForNow(429, 'too many requests', seconds) : UNKNOWN;
+    return seconds > 0 ? refuseForNow(429, 'too many requests', seconds) : { ...UNKNOWN, why };
   }
 
   private rateLimiterOf(name: string): RateLimiter {
@@ -160,7 +159,7 @@ export class DeliveryHandler {
     }
     // the trigger may have been removed, or have another secret, since its head was judged
     const trigger = this.findTrigger(sender.head.name).found;
-    if (!trigger || trigger.secret !== judged.secret) return this.refuseUnknown();
+    if (!trigger || trigger.secret !== judged.secret) return this.refuseUnknown(sender.wrong);
     let payload: Buffer;
     try {
       payload = body.read();

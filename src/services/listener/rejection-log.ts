@@ -64,8 +64,10 @@ export class RejectionLog {
     asked: Asked,
   ): void {
     if (status === 202 || isNoted) return;
-    const text = why ?? body?.error ?? body?.message ?? WORDS[status] ?? String(status);
     const name = asked !== null && this.isTrigger(asked.name) ? asked.name : null;
+    const isUnknown = name === null && status === 401;
+    const reason = isUnknown ? undefined : (why ?? body?.error ?? body?.message);
+    const text = reason ?? WORDS[status] ?? String(status);
     // the id of a sender that is not genuine is not its own
     const delivery = status === 200 ? (asked?.id ?? null) : null;
     const one = {

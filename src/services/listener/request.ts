@@ -55,5 +55,6 @@ export function refuseHead(
 export const announcedBytes = (headers: IncomingHttpHeaders): number =>
   Number(headers['content-length'] ?? 0);
 
-/** Without its query; empty if the path has more than a name. */
-export const nameIn = (url: string | undefined): string => /^\/([^/?#]*)(\?|$)/.exec(url ?? '')?.[1] ?? '';
+/** Without its query; empty if the path has more than a name. A proxy may send the URL whole, or add a slash. */
+export const nameIn = (url: string | undefined): string =>
+  /^(?:https?:\/\/[^/?#]*)?\/([^/?#]*)\/?(\?|$)/i.exec(url ?? '')?.[1] ?? '';

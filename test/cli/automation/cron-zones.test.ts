@@ -95,7 +95,10 @@ rigTest('where crontab means other days, one line says so; what is foreign has a
   const percent = await rig.bgjob(['cron', 'add', FAR, '-n', 'percent', "date '+\\%F'"]);
   assert.match(percent.stderr, /^warning: only crontab needs a backslash before %/);
   for (const [expression, said] of [
-    ['@reboot', /@reboot is no time\n {2}hint: bgjob cron add --boot; .* @reboot cd DIR && bgjob run /],
+    [
+      '@reboot',
+      /it names no time\n {2}hint: for .*: @reboot cd DIR && bgjob run .*: bgjob cron add --boot\n/,
+    ],
     ['CRON_TZ=Asia/Tokyo 0 3 * * *', /hint: bgjob cron add --tz Asia\/Tokyo '0 3 \* \* \*' -- COMMAND\n/],
     ['TZ=UTC', /hint: bgjob cron add --tz UTC /],
     [

@@ -26,7 +26,10 @@ rigTest('a ping of GitHub starts nothing, is answered 200 with a sentence, and i
   const { stdout, stderr } = await rig.bgjob(['trigger', 'ls', 'hook']);
   assert.match(stderr, /^hook: no delivery has started a job yet\n/);
   assert.match(stdout, /^20\S+ \S+ to 20\S+ \S+ {2}ignored \(2 times\): event ping: the trigger works/);
-  assert.match(stdout, /\n20\S+ \S+ {2}refused: 401, no valid secret \(from 127\.0\.0\.1\)\n$/);
+  assert.match(
+    stdout,
+    /\n20\S+ \S+ {2}refused: 401, no valid secret: its signature is not that of the secret and the body \(from 127\.0\.0\.1\)\n$/,
+  );
   const waited = await rig.bgjob(['wait', '--trigger', 'hook', '--timeout', '0']);
   assert.match(
     waited.stderr,
@@ -43,6 +46,25 @@ rigTest('a ping of GitHub starts nothing, is answered 200 with a sentence, and i
     [],
     'what was refused goes with the last trigger',
   );
+});
+
+rigTest('GitLab and Bitbucket prove themselves in their own way; what was wrong is shown', async (rig) => {
+  const { url, secret } = await addTrigger(rig, ['hook', '--event', 'push,repo:push', 'true']);
+  const body = '{"object_kind":"push"}';
+  const gitlab = (token: string) =>
+    send(url, { headers: { 'X-Gitlab-Token': token, 'X-Gitlab-Event': 'Push Hook' }, body });
+  assert.equal((await gitlab(secret)).status, 202);
+  const wrong = await gitlab(`${secret}0`);
+  assert.deepEqual([wrong.status, wrong.json], [401, { error: 'unauthorized' }]);
+  const [signed] = Object.values(signature(secret, body));
+  const bitbucket = { 'X-Hub-Signature': signed!, 'X-Event-Key': 'repo:push' };
+  assert.equal((await send(`${url}/`, { headers: bitbucket, body })).status, 202);
+  const { stdout } = await rig.bgjob(['trigger', 'ls', 'hook']);
+  assert.match(stdout, /refused: 401, no valid secret: its token is another \(from 127\.0\.0\.1\)\n/);
+  const refused = await rig.bgjob(['trigger', 'add', 'x', '--header', 'X-Gitlab-Token', 'true']);
+  assert.match(refused.stderr, /X-Gitlab-Token holds a secret, and no job gets it/);
+  await rig.bgjob(['wait', '2', '3']);
+  await removeTriggers(rig);
 });
 
 rigTest('--event chooses the events that start a job; others are answered 200 and noted', async (rig) => {

@@ -129,7 +129,7 @@ rigTest('every refusal has its status, and an unknown name is not told from a wr
     await send(url, { headers: { Authorization: `Basic ${secret}` } }),
     await send(`${url}x`, { headers: good }),
     await send(`${url}x`, { headers: signature(secret, 'a'), body: 'a' }),
-    await send(`${url}/`, { headers: good }),
+    await send(`${url}/y`, { headers: good }),
     await send(url.replace('hook', ''), { headers: good }),
     await send(url.replace('hook', '..%2fhook'), { headers: good }),
     await send(url.replace('hook', '~'), { headers: good }),
@@ -151,7 +151,10 @@ rigTest('every refusal has its status, and an unknown name is not told from a wr
   assert.deepEqual(refused.map(({ why, times }) => [why.slice(0, 3), times]).sort(), [
     ['400', 1],
     // with the name of the trigger, and with others
-    ['401', 5],
+    ['401', 1],
+    ['401', 1],
+    ['401', 1],
+    ['401', 2],
     ['401', 7],
     ['403', 2],
     ['405', 6],

@@ -10,6 +10,7 @@ const why = (event: string | null, ...events: string[]): string | undefined =>
 test('without --event all but ping start a job', () => {
   assert.equal(why(null), undefined);
   assert.equal(why('push'), undefined);
+  assert.match(why('diagnostics:ping')!, /a ping starts no job/);
   assert.equal(why('ping'), 'event ping: the trigger works, and a ping starts no job');
 });
 
@@ -23,7 +24,10 @@ test('--event chooses, in the words of GitHub and of GitLab', () => {
     why('issues', 'push', 'release'),
     'event issues: this trigger starts jobs for --event push,release',
   );
-  assert.match(why(null, 'push')!, /^no header X-GitHub-Event, X-Gitea-Event or X-Gitlab-Event: /);
+  assert.match(
+    why(null, 'push')!,
+    /^no header X-GitHub-Event, X-Gitea-Event, X-Gitlab-Event or X-Event-Key: /,
+  );
   for (const event of ['', 'pus', 'push2', 'hook']) assert.notEqual(why(event, 'push'), undefined, event);
 });
 
@@ -35,6 +39,7 @@ test('the event is that of the first header, and no longer than a name', () => {
   const of = (headers: Record<string, string>) => eventIn((name) => headers[name]);
   assert.equal(of({}), null);
   assert.equal(of({ 'x-gitlab-event': 'Push Hook' }), 'Push Hook');
+  assert.equal(of({ 'x-event-key': 'repo:push' }), 'repo:push');
   assert.equal(of({ 'x-gitea-event': 'push', 'x-github-event': 'release' }), 'release');
   assert.equal(of({ 'x-github-event': 'x'.repeat(5000) })!.length, 100);
 });
