@@ -420,6 +420,11 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/automation/cron-zones.test.ts', name: /what Node cannot read of TZ is told/ },
   },
   {
+    what: 'doctor says nothing of a TZ that Node cannot read',
+    changes: [{ file: 'engine/doctor/machine.ts', from: "...checkZone(env['TZ']), ", to: '' }],
+    by: { test: 'cli/doctor/doctor.test.ts', name: /a TZ that Node cannot read is a note/ },
+  },
+  {
     what: 'crontab is said to mean the same days',
     changes: [
       {

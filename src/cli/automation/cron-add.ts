@@ -10,6 +10,7 @@ import { commandText, shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import {
+  ANOTHER_ZONE,
   ESCAPED_PERCENT,
   laterTimesText,
   missingCommand,
@@ -105,7 +106,10 @@ export async function addSchedule(
   if (!added.value) return fail({ code: 'starter-taken', kind: 'schedule', name });
   const served = await ensureServed(home, schedulerOf(home));
   if (callers && callers.unread !== null)
-    printWarning(output, { code: 'zone-unread', message: zoneUnreadText(callers.unread, zone.value) });
+    printWarning(output, {
+      code: 'zone-unread',
+      message: zoneUnreadText(callers.unread, zone.value) + ANOTHER_ZONE,
+    });
   const otherwise = readOtherwise(schedule.expression);
   if (otherwise) printWarning(output, { code: 'crontab-differs', message: readOtherwiseText(otherwise) });
   if ([schedule.draft.line ?? '', ...command].some((word) => word.includes('\\%')))

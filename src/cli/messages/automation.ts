@@ -159,7 +159,8 @@ export const templateDirectory = (cwd: string, now: string | undefined) =>
 /** TZ of the call is no name of a zone that Node knows. */
 export const zoneUnreadText = (tz: string, timezone: string) =>
   `TZ ${tz.trim() === '' ? 'is empty' : `"${shown(tz)}" is not the name of a time zone`}; ` +
-  `it counts as ${timezone}. To name another: --tz America/New_York`;
+  `it counts as ${timezone}`;
+export const ANOTHER_ZONE = '. To name another: --tz America/New_York';
 export const readOtherwiseText = ({ day, weekday, both }: DayFields) =>
   `day ${day}, weekday ${weekday}: here one of them is enough; in crontab both must fit, as in '${both}' here`;
 export const ESCAPED_PERCENT =

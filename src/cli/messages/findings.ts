@@ -4,14 +4,16 @@ import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Finding, LimitName } from '../../engine/doctor/findings.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
 import { sessionText } from '../../job/session.ts';
-import { SERVICE } from './automation.ts';
+import { SERVICE, zoneUnreadText } from './automation.ts';
 import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
 import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
 import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } from './warnings.ts';
 
 /** Findings that are no danger for jobs: the exit code stays 0. */
 export const isNote = (finding: Finding): boolean =>
-  ['few-watches', 'zombies-stay', 'clock-behind', 'runner-ends-jobs', 'session'].includes(finding.code) ||
+  ['few-watches', 'zone-unread', 'zombies-stay', 'clock-behind', 'runner-ends-jobs', 'session'].includes(
+    finding.code,
+  ) ||
   (finding.code === 'service-broken' && finding.replaced) ||
   (finding.code === 'tool-missing' && (finding.tool === 'bash' || (finding.tool === 'ps' && HAS_PROC)));
 
@@ -92,6 +94,10 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
   'few-watches': ({ key, value }) => [
     `${key} is only ${value}: jobs that watch many files may fail`,
     `sysctl ${key}=${key.endsWith('instances') ? 1024 : 524288}`,
+  ],
+  'zone-unread': ({ tz, timezone }) => [
+    `${zoneUnreadText(tz, timezone)} for new schedules, and times may be shown in another zone`,
+    `export TZ=${timezone}`,
   ],
   'zombies-stay': ({ init, count }) => [
     `pid 1 (${safe(init)}) does not reap zombies (${count} now): ` +

@@ -31,6 +31,8 @@ export type Finding =
   | { code: 'limit-low'; limit: LimitName; value: number; left: number }
   | { code: 'no-watches'; errno: string }
   | { code: 'few-watches'; key: string; value: number }
+  /** `timezone`: the zone that TZ counts as. */
+  | { code: 'zone-unread'; tz: string; timezone: string }
   | { code: 'zombies-stay'; count: number; init: string }
   | { code: 'home-unusable'; failure: Failure }
   /** config.json is unreadable: `run` refuses, and gc does not run by itself. */

@@ -8,6 +8,7 @@ import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { readSystemText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
+import { callerZone } from '../../job/automation/timezone.ts';
 import { findEnclosure, isProcForeign } from '../os/call-sandbox.ts';
 import { findCiRunner } from '../os/early-ends.ts';
 import { missingPart } from '../os/own-program.ts';
@@ -104,6 +105,11 @@ function checkWatches(): Finding[] {
   });
 }
 
+function checkZone(tz: string | undefined): Finding[] {
+  const { timezone, unread } = callerZone(tz);
+  return unread === null ? [] : [{ code: 'zone-unread', tz: unread, timezone }];
+}
+
 /** Pid 1 reaps its dead children at once, or never. */
 const REAPED_MS = 50;
 
@@ -128,5 +134,5 @@ export async function checkMachine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const runner = findCiRunner(env);
   if (runner) ends.push({ code: 'runner-ends-jobs', runner });
   const first = [...checkNode(), ...checkProc(), ...ends, ...checkTools()];
-  return [...first, ...checkLimits(), ...checkWatches(), ...(await checkInit())];
+  return [...first, ...checkLimits(), ...checkWatches(), ...checkZone(env['TZ']), ...(await checkInit())];
 }

@@ -1,6 +1,7 @@
 /** Time zones and expressions of schedules, as the caller's TZ, --tz and crontab give them. */
 import assert from 'node:assert/strict';
 import { type Rig, rigTest } from '../../rig/rig.ts';
+import { untilEvents } from '../../rig/schedules.ts';
 
 const FAR = '0 3 29 2 *';
 const add = (rig: Rig, name: string, TZ: string | undefined, ...words: string[]) =>
@@ -51,6 +52,28 @@ rigTest('what Node cannot read of TZ is told, with the zone that it counts as', 
   assert.equal(JSON.parse(json.stderr).warning.code, 'zone-unread');
   await removeAll(rig);
 });
+
+rigTest(
+  'a scheduler that is started under a TZ that Node cannot read starts jobs and writes its log',
+  async (rig) => {
+    for (const [n, TZ] of ['', 'Mars/Base', 'CET-1CEST,M3.5.0,M10.5.0/3'].entries()) {
+      const env = { TZ };
+      const added = await rig.bgjob(['cron', 'add', '* * * * * *', '-n', `s${n}`, '--', 'true'], { env });
+      assert.equal(added.code, 0, added.stderr);
+      await untilEvents(rig, `s${n}`, (events) => events.some(({ did }) => did === 'started'));
+      const [scheduler] = (await rig.json(['ls', '-a', '--state', 'running'])).filter(({ name }) =>
+        String(name).startsWith('scheduler-'),
+      );
+      assert.match(
+        (await rig.bgjob(['tail', String(scheduler.id)], { env })).stdout,
+        /: started job \d+ \(due 20/,
+      );
+      assert.match((await rig.bgjob(['cron', 'ls', `s${n}`], { env })).stdout, /started job \d+\n/);
+      await rig.bgjob(['cron', 'rm', `s${n}`]);
+      await rig.untilState(scheduler.id, 'exited');
+    }
+  },
+);
 
 rigTest('a schedule that has not fired yet is shown with its next times and its zone', async (rig) => {
   const added = await add(rig, 'leap', undefined, '--tz', 'Europe/Berlin');

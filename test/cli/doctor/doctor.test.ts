@@ -118,6 +118,17 @@ rigTest(
   },
 );
 
+rigTest('a TZ that Node cannot read is a note, with the zone that it counts as', async (rig) => {
+  const note = await onlyFinding(rig, 'zone-unread', ['env', 'TZ=CET-1CEST,M3.5.0,M10.5.0/3']);
+  assert.deepEqual([note.level, note.hint], ['note', 'export TZ=Europe/Berlin']);
+  assert.match(
+    note.message,
+    /not the name of a time zone; it counts as Europe\/Berlin for new schedules, and /,
+  );
+  for (const tz of ['Europe/Berlin', ':Asia/Tokyo', 'UTC'])
+    assert.ok(!(await findings(rig, ['env', `TZ=${tz}`])).some(({ code }) => code === 'zone-unread'), tz);
+});
+
 rigTest('a Node that is too old', async (rig) => {
   const old = join(rig.dir, 'old.cjs');
   fs.writeFileSync(
