@@ -176,7 +176,8 @@ export const triggerAdded = (
 ): string[] => [
   '(the second line is the secret: it is shown this once)',
   `try it: curl -H 'Authorization: Bearer SECRET' ${eventHeader(events)}-d '{}' ${quoteWord(url)}`,
-  'GitHub, GitLab and others: that URL through a tunnel (--host its name), the secret as Secret or Secret token',
+  'GitHub: that URL through a tunnel (needs --host NAME), the secret as Secret (GitLab: Secret token), ' +
+    'content type application/json',
   startsText(command, cwd, variables),
 ];
 export const SECRET_ROTATED =

@@ -68,7 +68,11 @@ export function troubleOf(error: string, text: string): ScheduleTrouble {
     return { kind: 'out-of-range', field, value, range, hasSeconds: fieldsOf(text).length === 6 };
   }
   // the number of the field counts seconds even where there are none
-  const [, part] = /^configuration entry \d+ \((.*)\) contains illegal characters/s.exec(message) ?? [];
+  const [, illegal] = /^configuration entry \d+ \((.*)\) contains illegal characters/s.exec(message) ?? [];
+  const [, unread] = /(?:^illegal [\w ]+|is not a number): '(.*)'$/s.exec(message) ?? [];
+  // of `1-` and `*/` croner says only that a number is NaN
+  const values = /\bNaN\b/.test(message) ? fieldsOf(text).flatMap((one) => one.split(',')) : [];
+  const part = illegal ?? unread ?? values.find((one) => /^-|[-/]$/.test(one));
   if (part !== undefined) return { kind: 'no-value', part };
   const [, empty] = /^configuration entry (\w+) \(\) is empty/.exec(message) ?? [];
   if (empty !== undefined) return { kind: 'empty-value', field: empty };

@@ -130,6 +130,8 @@ rigTest('where crontab means other days, one line says so; what is foreign has a
     ],
     ['@daily ./x.sh', /it holds a command, too\n {2}hint: bgjob cron add '@daily' '\.\/x\.sh'\n/],
     ['0 0 32 * *', /day 32 is not in 1-31\n/],
+    ['0 0 * * 3,1-', /is no schedule: "1-" is no value of a field\n/],
+    ['*5 * * * *', /"\*5" is no value of a field\n/],
     ['0 0 1 0 *', /month 0 is not in 1-12\n/],
     ['*/90 * * * *', /hint: '@every 90m'\n/],
     ['@every 1 hour', /"@every 1 hour" is no schedule: "1 hour" is no duration\n/],
