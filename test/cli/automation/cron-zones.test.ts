@@ -124,10 +124,7 @@ rigTest('where crontab means other days, one line says so; what is foreign has a
     ],
     ['CRON_TZ=Asia/Tokyo 0 3 * * *', /hint: bgjob cron add --tz Asia\/Tokyo '0 3 \* \* \*' -- COMMAND\n/],
     ['TZ=UTC', /hint: bgjob cron add --tz UTC /],
-    [
-      '0 3 * * * root ./x y',
-      /it holds a command, too\n {2}hint: bgjob cron add '0 3 \* \* \*' '\.\/x y'\n/,
-    ],
+    ['0 3 * * * root ./x y', /it holds a command, too\n {2}hint: bgjob cron add '0 3 \* \* \*' '\.\/x y'\n/],
     ['@daily ./x.sh', /it holds a command, too\n {2}hint: bgjob cron add '@daily' '\.\/x\.sh'\n/],
     ['0 0 32 * *', /day 32 is not in 1-31\n/],
     ['0 0 * * 3,1-', /is no schedule: "1-" is no value of a field\n/],

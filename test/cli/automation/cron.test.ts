@@ -118,7 +118,10 @@ rigTest('what is refused, and what is said', async (rig) => {
     ],
     [['add', '60 * * * *', ...good], /"60 \* \* \* \*" is no schedule: .*minute/],
     [['add', '0 0 30 2 *', ...good], /it is never due/],
-    [['add', '@every 5x', ...good], /"@every 5x" is no schedule: "5x" is no duration\n {2}hint: '@every 90s'/],
+    [
+      ['add', '@every 5x', ...good],
+      /"@every 5x" is no schedule: "5x" is no duration\n {2}hint: '@every 90s'/,
+    ],
     [['add', '@every 100ms', ...good], /the shortest duration is a second/],
     [['add', '@every 3', ...good], /"@every 3" has no unit\n {2}hint: '@every 3s' \(seconds\), '@every 3m'/],
     [['add', '@reboot', ...good], /it names no time\n {2}hint: .* bgjob cron add --boot\n/],
