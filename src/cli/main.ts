@@ -30,6 +30,7 @@ function failWith(output: Output, failure: Failure): number {
 
 /** Where stderr is no terminal, its last line says whose exit code it is. A signal to the call decides it. */
 function printExit(output: Output, exit: Exit): number {
+  if (VERBS.find(({ name }) => name === process.argv[2])?.exitsZero) return 0;
   const signal = interruptedBy();
   const { code, by } = signal === undefined ? exit : { code: interruptCode(signal), by: 'bgjob' };
   if (code !== 0 && !output.json && !output.isTerminal(2)) output.note(`[${by}] exit code ${code}`);

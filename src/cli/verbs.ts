@@ -5,6 +5,7 @@ import { completion } from './commands/completion.ts';
 import { cron } from './commands/cron.ts';
 import { doctor } from './commands/doctor.ts';
 import { gc } from './commands/gc.ts';
+import { hook } from './commands/hook.ts';
 import { kill } from './commands/kill.ts';
 import { ls } from './commands/ls.ts';
 import { move } from './commands/move.ts';
@@ -44,6 +45,7 @@ export const VERBS: readonly Verb[] = [
   boot,
   gc,
   skill,
+  hook,
   doctor,
   completion,
 ];

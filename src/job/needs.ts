@@ -42,6 +42,8 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   pty: (size) => size !== null,
   onExit: (line) => line !== null,
   notify: (notice) => notice !== null,
+  // for readers
+  server: 'known',
 };
 
 type Needing = Pick<DraftFields, 'stdin' | 'pty' | 'onExit' | 'notify' | 'placement'>;

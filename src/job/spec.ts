@@ -139,6 +139,8 @@ const draftFields = {
   backoffMs: is.since(is.count, 0),
   onExit: is.since(is.nullable(is.text), null),
   notify: is.since(is.nullable(noticeSchema), null),
+  /** Started with --until-port, --until-url or --reuse: it is to run on when the work is done. */
+  server: is.since(is.flag, false),
 };
 export const draftSchema = is.object(draftFields);
 

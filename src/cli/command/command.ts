@@ -56,6 +56,10 @@ export interface Verb<O extends Options = Options> {
   summary: string;
   /** The verb has no line of its own in the general help, but stands in the list below with this remark. */
   brief?: string;
+  /** Programs call it, and people do not: it is not in the general help. */
+  hidden?: boolean;
+  /** The exit code is always 0: a host of an agent takes another one for a refusal. */
+  exitsZero?: boolean;
   /** Lines of text; an empty one ends a paragraph. */
   description: string[];
   examples: [command: string, what: string][];

@@ -24,6 +24,7 @@ import { cannotCombine, needsOperands, needsOption } from '../messages/usage.ts'
 import { printWarnings, variableWarnings } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import {
+  isServer,
   isWatched,
   portsAreFree,
   printId,
@@ -179,6 +180,7 @@ export const restart = verb({
     if (!planned.ok) return planned;
     const plan = planned.value;
     const conditions = watchConditions(options, plan[0]!.draft.cwd);
+    if (isServer(options)) for (const { draft } of plan) draft.server = true;
     if (!conditions.ok) return conditions;
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const isFew = plan.length <= MOST_REPORTED;

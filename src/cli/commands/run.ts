@@ -14,6 +14,7 @@ import { needsOperands } from '../messages/usage.ts';
 import { enclosureWarnings, printWarnings, variableWarnings } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
 import {
+  isServer,
   isWatched,
   portsAreFree,
   printId,
@@ -120,6 +121,7 @@ export const run = verb({
     if (given.words.length === 0) return fail(needsOperands('run', OPERANDS, 'bgjob run -- npm test'));
     const draft = draftOf(context, given, queueing.value);
     if (!draft.ok) return fail(withMeant(draft.failure, options));
+    draft.value.server = isServer(options);
     const conditions = watchConditions(options, draft.value.cwd);
     if (!conditions.ok) return conditions;
     const opened = context.makeHome();

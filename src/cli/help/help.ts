@@ -97,7 +97,7 @@ export function generalHelp(verbs: readonly Verb[]): string {
     ['bgjob run -n web --until-port 3000 -- npm start', 'return when it listens'],
     ['bgjob tail web --new', 'new output since last time'],
   ];
-  const own = verbs.filter(({ brief }) => brief === undefined);
+  const own = verbs.filter(({ brief, hidden }) => brief === undefined && !hidden);
   const others = verbs.filter(({ brief }) => brief !== undefined);
   return [
     `bgjob: ${TAGLINE}`,

@@ -55,6 +55,13 @@ type WatchOptions = Watch & Parameters<typeof parseConditions>[0];
 export const isWatched = (options: WatchOptions): boolean =>
   options.wait !== null || options.follow || isConditional(options);
 
+/** Whether the call says that the job is a server: it is to run on. */
+export const isServer = (options: {
+  'until-port': string[];
+  'until-url': string[];
+  reuse?: boolean;
+}): boolean => options['until-port'].length > 0 || options['until-url'].length > 0 || options.reuse === true;
+
 /** The deadline of the call, milliseconds; null: there is none, or the call does not wait. */
 export const watchDeadline = (context: Context, options: WatchOptions): Result<number | null> =>
   isWatched(options) ? deadlineOf(context, options.wait?.ms ?? null) : ok(null);

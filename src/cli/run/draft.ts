@@ -203,6 +203,8 @@ export function frameOf(
       split: options.split,
       onExit: onExit.value,
       notify: notify.value,
+      // `run` knows
+      server: false,
       ...reads.value,
       placement: wish && placementOf(wish),
       retry,

@@ -1,0 +1,154 @@
+/**
+ * What a hook says at an event, and the form in which the host takes it. The forms are those that Claude Code
+ * and Codex document. Codex refuses an answer with a field that it does not know, and at the end of a turn it
+ * knows only a reason to go on. No answer allows, refuses or changes a command.
+ */
+import { systemClock } from '../../base/clock.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import { hereOf } from '../../engine/observe/resolve.ts';
+import { listUnended } from '../../engine/observe/unended.ts';
+import { claimUnseen, type EndReader, hasYoungEnd } from '../../engine/observe/unseen-ends.ts';
+import type { Home } from '../../job/home/home.ts';
+import { listLive, projectKey } from '../../job/home/job-index.ts';
+import {
+  claimSaid,
+  markLater,
+  readPrompt,
+  readSaid,
+  recordPrompt,
+  takeStamp,
+} from '../../job/home/session-stamps.ts';
+import { isSameSession, type Session } from '../../job/session.ts';
+import type { LiveView } from '../../job/view.ts';
+import { endNotice, moreEndsNotice, moreLiveNotice, runsNotice, stillRunsNotice } from '../messages/lists.ts';
+import type { HookInput } from './input.ts';
+import type { AgentHost } from './line.ts';
+
+/** Null: nothing. `delivered` is called when the host has the text, `lost` when it has not. */
+export interface Notice {
+  lines: string[];
+  delivered(): void;
+  lost(): void;
+}
+
+export interface HookCall {
+  home: Home;
+  input: HookInput;
+  /** The session of the jobs: that of the host, or the one that BGJOB_SESSION names. */
+  session: Session | null;
+  /** The session of the host, in whose folder the line of sh looks; null: it has no usable id. */
+  hostSession: Session | null;
+  cwd: string;
+}
+
+const MOST_LINES = 5;
+/** How long this call waits for another hook of the session, milliseconds. */
+const WAIT_MS = 500;
+
+const readerOf = ({ session, cwd }: HookCall): EndReader => ({ session, projects: hereOf(cwd).projects });
+
+/** The ends that the session is to be told now. */
+export function endsNotice(call: HookCall): Notice | null {
+  const { home, hostSession } = call;
+  const reader = readerOf(call);
+  const stamp = hostSession && takeStamp(home, hostSession, 'stamp');
+  const { ends, more, told } = claimUnseen(home, { ...reader, most: MOST_LINES, isWanted: null }, WAIT_MS);
+  if (hostSession) markLater(home, hostSession, hasYoungEnd(home, reader));
+  const now = systemClock.now();
+  const lines = ends.map(({ view, isForeign }) => endNotice(view, isForeign, now));
+  // the rest is told at the next event: no stamp may hide it
+  const finish = (): void => (more === 0 ? stamp?.set() : stamp?.drop());
+  if (lines.length === 0) {
+    finish();
+    return null;
+  }
+  if (more > 0) lines.push(moreEndsNotice(more));
+  const delivered = (): void => {
+    told();
+    finish();
+  };
+  return { lines, delivered, lost: () => stamp?.drop() };
+}
+
+/** Newest first: the jobs of the session in any project, then those of this project. */
+export function runsLines(call: HookCall): string[] {
+  const { home, session } = call;
+  const { projects } = readerOf(call);
+  const keys = new Set((projects ?? []).map(projectKey));
+  const isOwn = (view: LiveView): boolean => isSameSession(view.spec.session, session);
+  const live = listUnended(home, session ? undefined : (key) => keys.has(key))
+    .sort((a, b) => b - a)
+    .flatMap((id) => observe(home, id) ?? [])
+    .flatMap((view) => (view.kind === 'live' && view.spec.origin?.kind !== 'own' ? [view] : []))
+    .filter((view) => isOwn(view) || projects?.includes(view.spec.project));
+  const isWaiting = (view: LiveView): boolean => view.status.phase === 'queued';
+  const rank = (view: LiveView): number => (isOwn(view) ? 0 : 2) + (isWaiting(view) ? 1 : 0);
+  const sorted = live.sort((a, b) => rank(a) - rank(b));
+  const now = systemClock.now();
+  const lines = sorted
+    .slice(0, MOST_LINES)
+    .map((view) => runsNotice(view, !isOwn(view) && view.spec.session !== null, now));
+  const more = sorted.length - lines.length;
+  return more > 0 ? [...lines, moreLiveNotice(more)] : lines;
+}
+
+/** After these the agent has forgotten what it started. */
+const FORGETTING = ['resume', 'clear', 'compact', 'fork'];
+
+export function startNotice(call: HookCall): Notice | null {
+  const { home, input, hostSession } = call;
+  // a compaction may come in the middle of a turn
+  if (hostSession && input.source !== 'compact') recordPrompt(home, hostSession, systemClock.now());
+  const lines = FORGETTING.includes(input.source ?? '') ? runsLines(call) : [];
+  return lines.length === 0 ? null : { lines, delivered: () => {}, lost: () => {} };
+}
+
+export function promptNotice(call: HookCall): Notice | null {
+  const { home, hostSession } = call;
+  if (hostSession) recordPrompt(home, hostSession, systemClock.now());
+  return endsNotice(call);
+}
+
+/** The jobs that the session started since the last prompt and that still run, once for a prompt. */
+export function stopNotice({ home, input, session, hostSession }: HookCall): Notice | null {
+  if (!session || !hostSession || input.isStopActive) return null;
+  const stamp = takeStamp(home, hostSession, 'stop');
+  const since = readPrompt(home, hostSession);
+  const said = readSaid(home, hostSession);
+  const isDone = input.prompt !== '' && said.prompt === input.prompt;
+  const jobs = listLive(home)
+    .filter((id) => id > said.upTo)
+    .sort((a, b) => a - b)
+    .flatMap((id) => observe(home, id) ?? [])
+    .flatMap((view) => (view.kind === 'live' && isSameSession(view.spec.session, session) ? [view] : []))
+    .filter(({ spec }) => !spec.server && spec.createdAt >= since);
+  const last = jobs.at(-1);
+  if (isDone || !last || !claimSaid(home, hostSession, last.id, input.prompt)) {
+    stamp.set();
+    return null;
+  }
+  const now = systemClock.now();
+  const lines = jobs.slice(0, MOST_LINES).map((view) => stillRunsNotice(view, now));
+  if (jobs.length > MOST_LINES) lines.push(moreLiveNotice(jobs.length - MOST_LINES));
+  return { lines, delivered: stamp.set, lost: stamp.drop };
+}
+
+/** What is said at which event of a host. */
+const NOTICES: Record<string, (call: HookCall) => Notice | null> = {
+  SessionStart: startNotice,
+  UserPromptSubmit: promptNotice,
+  PostToolUse: endsNotice,
+  PostToolBatch: endsNotice,
+  Stop: stopNotice,
+};
+
+/** Null: nothing is said. A subagent is told nothing: its conversation is not that of the session. */
+export const noticeOf = (event: string, call: HookCall): Notice | null =>
+  call.input.isSubagent ? null : (NOTICES[event]?.(call) ?? null);
+
+/** The answer in the form of the host. */
+export function answerOf(host: AgentHost, event: string, lines: string[]): object {
+  const text = lines.join('\n');
+  if (event === 'Stop' && host === 'codex') return { decision: 'block', reason: text };
+  return { hookSpecificOutput: { hookEventName: event, additionalContext: text } };
+}
