@@ -1,4 +1,4 @@
-/** The shell texts that a supervisor runs: shellcheck finds nothing in them, and neither does any shell that they must work in. */
+/** The shell texts that a supervisor and the hosts of agents run: shellcheck finds nothing in them, and neither does any shell that they must work in. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -7,11 +7,16 @@ import { test } from 'node:test';
 import { missing } from '../rig/needs.ts';
 import { ROOT } from '../rig/rig.ts';
 
-const DIR = join(ROOT, 'src', 'engine', 'shim');
-const TEXTS = fs.readdirSync(DIR).filter((name) => name.endsWith('.sh'));
+const DIR = join(ROOT, 'src');
+const TEXTS = ['engine/shim', 'cli/hook'].flatMap((folder) =>
+  fs
+    .readdirSync(join(DIR, folder))
+    .filter((name) => name.endsWith('.sh'))
+    .map((name) => `${folder}/${name}`),
+);
 
 test('shellcheck has nothing to say', { skip: missing('shellcheck') }, () => {
-  assert.deepEqual(TEXTS.sort(), ['pty-leader.sh', 'shim.sh']);
+  assert.deepEqual(TEXTS.sort(), ['cli/hook/line.sh', 'engine/shim/pty-leader.sh', 'engine/shim/shim.sh']);
   const { status, stdout, stderr } = spawnSync('shellcheck', TEXTS, { cwd: DIR, encoding: 'utf8' });
   assert.equal(status, 0, stdout + stderr);
 });

@@ -6,10 +6,9 @@
 import { systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { hereOf } from '../../engine/observe/resolve.ts';
-import { listUnended } from '../../engine/observe/unended.ts';
 import { claimUnseen, type EndReader, hasYoungEnd } from '../../engine/observe/unseen-ends.ts';
 import type { Home } from '../../job/home/home.ts';
-import { listLive, projectKey } from '../../job/home/job-index.ts';
+import { listLive } from '../../job/home/job-index.ts';
 import {
   claimSaid,
   markLater,
@@ -25,7 +24,7 @@ import type { HookInput } from './input.ts';
 import type { AgentHost } from './line.ts';
 
 /** Null: nothing. `delivered` is called when the host has the text, `lost` when it has not. */
-export interface Notice {
+interface Notice {
   lines: string[];
   delivered(): void;
   lost(): void;
@@ -45,10 +44,16 @@ const MOST_LINES = 5;
 /** How long this call waits for another hook of the session, milliseconds. */
 const WAIT_MS = 500;
 
+/** Without the jobs that wait in a queue: there may be thousands. */
+const liveViews = (home: Home): LiveView[] =>
+  listLive(home)
+    .flatMap((id) => observe(home, id) ?? [])
+    .flatMap((view) => (view.kind === 'live' ? [view] : []));
+
 const readerOf = ({ session, cwd }: HookCall): EndReader => ({ session, projects: hereOf(cwd).projects });
 
 /** The ends that the session is to be told now. */
-export function endsNotice(call: HookCall): Notice | null {
+function endsNotice(call: HookCall): Notice | null {
   const { home, hostSession } = call;
   const reader = readerOf(call);
   const stamp = hostSession && takeStamp(home, hostSession, 'stamp');
@@ -70,32 +75,27 @@ export function endsNotice(call: HookCall): Notice | null {
   return { lines, delivered, lost: () => stamp?.drop() };
 }
 
-/** Newest first: the jobs of the session in any project, then those of this project. */
-export function runsLines(call: HookCall): string[] {
+/** The jobs that run: first those of the session, in any project, then others of this project; the newest first. */
+function runsLines(call: HookCall): string[] {
   const { home, session } = call;
   const { projects } = readerOf(call);
-  const keys = new Set((projects ?? []).map(projectKey));
   const isOwn = (view: LiveView): boolean => isSameSession(view.spec.session, session);
-  const live = listUnended(home, session ? undefined : (key) => keys.has(key))
-    .sort((a, b) => b - a)
-    .flatMap((id) => observe(home, id) ?? [])
-    .flatMap((view) => (view.kind === 'live' && view.spec.origin?.kind !== 'own' ? [view] : []))
-    .filter((view) => isOwn(view) || projects?.includes(view.spec.project));
-  const isWaiting = (view: LiveView): boolean => view.status.phase === 'queued';
-  const rank = (view: LiveView): number => (isOwn(view) ? 0 : 2) + (isWaiting(view) ? 1 : 0);
-  const sorted = live.sort((a, b) => rank(a) - rank(b));
+  const jobs = liveViews(home)
+    .filter((view) => view.spec.origin?.kind !== 'own')
+    .filter((view) => isOwn(view) || projects?.includes(view.spec.project))
+    .sort((a, b) => Number(isOwn(b)) - Number(isOwn(a)) || b.id - a.id);
   const now = systemClock.now();
-  const lines = sorted
+  const lines = jobs
     .slice(0, MOST_LINES)
     .map((view) => runsNotice(view, !isOwn(view) && view.spec.session !== null, now));
-  const more = sorted.length - lines.length;
+  const more = jobs.length - lines.length;
   return more > 0 ? [...lines, moreLiveNotice(more)] : lines;
 }
 
 /** After these the agent has forgotten what it started. */
 const FORGETTING = ['resume', 'clear', 'compact', 'fork'];
 
-export function startNotice(call: HookCall): Notice | null {
+function startNotice(call: HookCall): Notice | null {
   const { home, input, hostSession } = call;
   // a compaction may come in the middle of a turn
   if (hostSession && input.source !== 'compact') recordPrompt(home, hostSession, systemClock.now());
@@ -103,25 +103,23 @@ export function startNotice(call: HookCall): Notice | null {
   return lines.length === 0 ? null : { lines, delivered: () => {}, lost: () => {} };
 }
 
-export function promptNotice(call: HookCall): Notice | null {
+function promptNotice(call: HookCall): Notice | null {
   const { home, hostSession } = call;
   if (hostSession) recordPrompt(home, hostSession, systemClock.now());
   return endsNotice(call);
 }
 
 /** The jobs that the session started since the last prompt and that still run, once for a prompt. */
-export function stopNotice({ home, input, session, hostSession }: HookCall): Notice | null {
+function stopNotice({ home, input, session, hostSession }: HookCall): Notice | null {
   if (!session || !hostSession || input.isStopActive) return null;
   const stamp = takeStamp(home, hostSession, 'stop');
   const since = readPrompt(home, hostSession);
   const said = readSaid(home, hostSession);
   const isDone = input.prompt !== '' && said.prompt === input.prompt;
-  const jobs = listLive(home)
-    .filter((id) => id > said.upTo)
-    .sort((a, b) => a - b)
-    .flatMap((id) => observe(home, id) ?? [])
-    .flatMap((view) => (view.kind === 'live' && isSameSession(view.spec.session, session) ? [view] : []))
-    .filter(({ spec }) => !spec.server && spec.createdAt >= since);
+  const jobs = liveViews(home)
+    .filter(({ id, spec }) => id > said.upTo && isSameSession(spec.session, session))
+    .filter(({ spec }) => !spec.server && spec.createdAt >= since)
+    .sort((a, b) => a.id - b.id);
   const last = jobs.at(-1);
   if (isDone || !last || !claimSaid(home, hostSession, last.id, input.prompt)) {
     stamp.set();

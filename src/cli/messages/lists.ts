@@ -42,7 +42,8 @@ export function endNotice(view: EndedView, isForeign: boolean, now: number): str
   return withOrigin(`${hookLabel(view)} ended: ${stateText(view)}${time} (bgjob tail ${view.id})`, isForeign);
 }
 
-export const moreEndsNotice = (more: number): string => `bgjob: ${jobs(more)} more ended (bgjob ls --unseen)`;
+export const moreEndsNotice = (more: number): string =>
+  `bgjob: ${plural(more, 'more job')} ended (bgjob ls --unseen)`;
 
 export function runsNotice(view: LiveView, isForeign: boolean, now: number): string {
   const took = tookMs(view, now);
@@ -54,7 +55,7 @@ export const stillRunsNotice = (view: LiveView, now: number): string =>
   `${hookLabel(view)}, started since the last prompt, still runs after ${renderDuration(tookMs(view, now) ?? 0)}` +
   ` (bgjob wait ${view.id})`;
 
-export const moreLiveNotice = (more: number): string => `bgjob: ${jobs(more)} more (bgjob ls)`;
+export const moreLiveNotice = (more: number): string => `bgjob: ${plural(more, 'more job')} (bgjob ls)`;
 
 export const hookForPrograms = (): string =>
   'bgjob: the host of an agent calls bgjob hook EVENT --host claude|codex, with its JSON on stdin';
