@@ -1,7 +1,9 @@
 /** What it costs to look: at 10,000 ended jobs, at a log of 10 GiB; and what a job pays to write. */
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { hookCommand } from '../../src/cli/hook/line.ts';
 import { multiply } from '../rig/multiply.ts';
+import { BGJOB } from '../rig/rig.ts';
 import { type Figure, type Measurement, measurePairs, median, rounds } from './figure.ts';
 
 const ENDED = 10_000;
@@ -102,4 +104,54 @@ const writing: Measurement = {
   },
 };
 
-export const READING: Measurement[] = [tailing, listing, writing];
+/** What a host of an agent pays after each batch of tools. */
+const hooking: Measurement = {
+  name: 'hook',
+  async measure(stage) {
+    const session = { BGJOB_SESSION: 'claude:a' };
+    fs.mkdirSync(join(stage.dir, 'bin'));
+    fs.symlinkSync(BGJOB, join(stage.dir, 'bin', 'bgjob'));
+    const input = join(stage.dir, 'input');
+    fs.writeFileSync(input, JSON.stringify({ session_id: 'a', cwd: '/', tool_calls: 'x'.repeat(4000) }));
+    const path = `${join(stage.dir, 'bin')}:${dirname(process.execPath)}:${stage.env['PATH']}`;
+    const hook = () => {
+      const line = ['/bin/sh', '-c', `exec <'${input}'; ${hookCommand('PostToolBatch', 'claude')}`];
+      const { cpu, stdout } = stage.measure(line, { PATH: path });
+      return { cpu, isNews: stdout !== '' };
+    };
+    const end = async () => {
+      const { stdout } = stage.measure(stage.bgjob('run', '--', 'true'), session);
+      await stage.settle(Number(stdout));
+    };
+    const figures: Figure[] = [];
+    for (const isNews of [false, true]) {
+      if (!isNews) {
+        await end();
+        hook();
+        // shells that compare whole seconds would start Node
+        fs.utimesSync(join(stage.home, 'ended'), 1, 1);
+      }
+      const { ours, reference } = await measurePairs(
+        rounds(stage, isNews ? 15 : 51),
+        async () => {
+          if (isNews) await end();
+          const one = hook();
+          if (one.isNews !== isNews) throw new Error(isNews ? 'nothing was told' : 'an end was told');
+          return one;
+        },
+        () => stage.measure(stage.node),
+      );
+      figures.push({
+        name: isNews ? 'a hook that tells an end' : 'a hook without news',
+        ours: median(ours.map(({ cpu }) => cpu)),
+        reference: median(reference.map(({ cpu }) => cpu)),
+        unit: 'ms',
+        limit: isNews ? 3 : 0.3,
+        remark: 'CPU',
+      });
+    }
+    return figures;
+  },
+};
+
+export const READING: Measurement[] = [tailing, listing, writing, hooking];

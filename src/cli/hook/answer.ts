@@ -6,7 +6,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { hereOf } from '../../engine/observe/resolve.ts';
-import { claimUnseen, type EndReader, hasYoungEnd } from '../../engine/observe/unseen-ends.ts';
+import { claimUnseen } from '../../engine/observe/unseen-ends.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import {
@@ -50,15 +50,16 @@ const liveViews = (home: Home): LiveView[] =>
     .flatMap((id) => observe(home, id) ?? [])
     .flatMap((view) => (view.kind === 'live' ? [view] : []));
 
-const readerOf = ({ session, cwd }: HookCall): EndReader => ({ session, projects: hereOf(cwd).projects });
+const readerOf = ({ session, cwd }: HookCall) => ({ session, projects: hereOf(cwd).projects });
 
 /** The ends that the session is to be told now. */
 function endsNotice(call: HookCall): Notice | null {
   const { home, hostSession } = call;
   const reader = readerOf(call);
   const stamp = hostSession && takeStamp(home, hostSession, 'stamp');
-  const { ends, more, told } = claimUnseen(home, { ...reader, most: MOST_LINES, isWanted: null }, WAIT_MS);
-  if (hostSession) markLater(home, hostSession, hasYoungEnd(home, reader));
+  const found = claimUnseen(home, { ...reader, most: MOST_LINES, isWanted: null }, WAIT_MS);
+  const { ends, more, hasLater, told } = found;
+  if (hostSession) markLater(home, hostSession, hasLater);
   const now = systemClock.now();
   const lines = ends.map(({ view, isForeign }) => endNotice(view, isForeign, now));
   // the rest is told at the next event: no stamp may hide it
@@ -82,7 +83,7 @@ function runsLines(call: HookCall): string[] {
   const isOwn = (view: LiveView): boolean => isSameSession(view.spec.session, session);
   const jobs = liveViews(home)
     .filter((view) => view.spec.origin?.kind !== 'own')
-    .filter((view) => isOwn(view) || projects?.includes(view.spec.project))
+    .filter((view) => isOwn(view) || projects.includes(view.spec.project))
     .sort((a, b) => Number(isOwn(b)) - Number(isOwn(a)) || b.id - a.id);
   const now = systemClock.now();
   const lines = jobs

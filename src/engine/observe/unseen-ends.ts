@@ -60,6 +60,8 @@ export interface UnseenEnds {
   ends: UnseenEnd[];
   /** So many more, which were not told. */
   more: number;
+  /** There are ends of other sessions that are not an hour old. */
+  hasLater: boolean;
 }
 
 /** The end, if it is to be told now; null: it is not. */
@@ -78,7 +80,7 @@ const isOld = (endedAt: number): boolean => Math.abs(systemClock.now() - endedAt
 /** Quick with 10,000 ended jobs: only the records of jobs that are shown are read; the others are counted. */
 export function findUnseen(home: Home, plan: UnseenPlan): UnseenEnds {
   const { session, projects, most, isWanted } = plan;
-  const found: UnseenEnds = { ends: [], more: 0 };
+  const found: UnseenEnds = { ends: [], more: 0, hasLater: false };
   const visited = new Set<JobId>();
   const visit = (id: JobId): void => {
     // its marker may move from the live to the ended meanwhile
@@ -104,6 +106,7 @@ export function findUnseen(home: Home, plan: UnseenPlan): UnseenEnds {
     const id = idOfName(name)!;
     const isLater = foreign.has(id) && !own.has(id) && !isOld(timeOfName(name));
     own.delete(id);
+    if (isLater) found.hasLater = true;
     if (isLater || visited.has(id)) continue;
     if (found.ends.length < most || isWanted) visit(id);
     else found.more++;

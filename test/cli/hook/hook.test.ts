@@ -57,6 +57,17 @@ async function ended(rig: Rig, env: Record<string, string> = OWN, args: string[]
   return id;
 }
 
+/** Lets a job have ended an hour earlier than it did. */
+function age(rig: Rig, id: number): void {
+  const name = fs.readdirSync(join(rig.home, 'ended')).find((one) => one.includes(`.${id}.`))!;
+  const older = String(Number(name.slice(0, 14)) - 3_600_000).padStart(14, '0') + name.slice(14);
+  fs.renameSync(join(rig.home, 'ended', name), join(rig.home, 'ended', older));
+  const file = rig.file(id, 'state.json');
+  const { sum: _, checksum: __, ...state } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  state.status.endedAt -= 3_600_000;
+  fs.writeFileSync(file, JSON.stringify(state));
+}
+
 /** A job that runs until its puppet is told to end. */
 async function running(rig: Rig, args: string[] = [], env: Record<string, string> = OWN): Promise<number> {
   const puppet = await rig.puppet();
@@ -162,6 +173,22 @@ rigTest('the line finds a job at the prompt of which no process was left to reco
   assert.match(stdout, /job 1 .* ended: lost/);
   await rig.bgjob(['kill', '1']);
 });
+
+rigTest(
+  'an end of another session is told at a prompt when it is an hour old, though no file changes',
+  async (rig) => {
+    const later = join(rig.home, 'sessions', `s.${SESSION}`, 'later');
+    await ended(rig, { BGJOB_SESSION: 'other' });
+    assert.deepEqual(await lines(rig, 'PostToolBatch'), []);
+    assert.ok(fs.existsSync(later), 'the line starts Node at each prompt');
+    age(rig, 1);
+    const texts = await lines(rig, 'UserPromptSubmit');
+    assert.deepEqual(idsOf(texts), ['1']);
+    assert.match(texts[0]!, / \(of another session\)$/);
+    await lines(rig, 'UserPromptSubmit');
+    assert.equal(fs.existsSync(later), false);
+  },
+);
 
 rigTest('a subagent is told nothing, so that its session is told', async (rig) => {
   await ended(rig);
