@@ -1,7 +1,7 @@
 /** What it costs to look: at 10,000 ended jobs, at a log of 10 GiB; and what a job pays to write. */
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import { hookCommand } from '../../src/cli/hook/line.ts';
+import { hookCommand } from '../../src/cli/hook/hooks-json.ts';
 import { multiply } from '../rig/multiply.ts';
 import { BGJOB } from '../rig/rig.ts';
 import { type Figure, type Measurement, measurePairs, median, rounds } from './figure.ts';

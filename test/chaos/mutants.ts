@@ -53,6 +53,90 @@ export const layerOf = ({ by }: Mutant): 'npm test' | 'test:all' =>
 const at = (role: string, call: string, n: number, when: Point['when']): Point => ({ role, call, n, when });
 
 export const MUTANTS: Mutant[] = [
+  // ---- hooks of agents' hosts ----
+  {
+    what: 'the line of a hook starts no Node for an end at the time of the stamp',
+    changes: [
+      {
+        file: 'cli/hook/hook.sh',
+        from: '*) [ ! -d "$home/ended" ] || [ "$own/stamp" -nt "$home/ended" ] || news=1;;',
+        to: '*) [ ! -d "$home/ended" ] || [ ! "$home/ended" -nt "$own/stamp" ] || news=1;;',
+      },
+    ],
+    by: { test: 'cli/hook/hooks-json.test.ts', name: /the line in sh/ },
+  },
+  {
+    what: 'the line of a hook leaves stdin unread when there is no news',
+    changes: [
+      { file: 'cli/hook/hook.sh', from: '$(head -c 9999999 2>/dev/null)', to: '$(head -c 999 2>/dev/null)' },
+    ],
+    by: { test: 'cli/hook/hooks-json.test.ts', name: /the line in sh/ },
+  },
+  {
+    what: 'the stamp of a hook has the time at which it is set',
+    changes: [
+      {
+        file: 'job/home/session-stamps.ts',
+        from: 'renameSync(made.own, made.path)',
+        to: "createFile(made.path, '', 'none')",
+      },
+    ],
+    by: { test: 'unit/job/home/session-stamps.test.ts', name: /the time at which it was taken/ },
+  },
+  {
+    what: 'a hook fails as other verbs do',
+    changes: [
+      {
+        file: 'cli/main.ts',
+        from: '  if (VERBS.find(({ name }) => name === process.argv[2])?.exitsZero) return 0;\n',
+        to: '',
+      },
+    ],
+    by: { test: 'cli/hook/hook.test.ts', name: /the exit code is 0 and stdout is empty/ },
+  },
+  {
+    what: 'a hook of a subagent tells the ends of the session',
+    changes: [{ file: 'cli/hook/answer.ts', from: 'call.input.isSubagent ? null : ', to: '' }],
+    by: { test: 'cli/hook/hook.test.ts', name: /a subagent is told nothing/ },
+  },
+  {
+    what: 'an answer of a hook that stdout did not take counts as told',
+    changes: [
+      {
+        file: 'cli/commands/hook.ts',
+        from: 'if (errno === undefined) output.whenDelivered(notice.delivered);',
+        to: 'if (errno !== undefined) notice.delivered();\n    else if (errno === undefined) output.whenDelivered(notice.delivered);',
+      },
+    ],
+    by: { test: 'cli/hook/hook.test.ts', name: /nobody takes is given again/ },
+  },
+  {
+    what: 'ends beyond the fifth are hidden by the stamp',
+    changes: [
+      {
+        file: 'cli/hook/answer.ts',
+        from: '(more === 0 ? stamp?.set() : stamp?.drop())',
+        to: 'stamp?.set()',
+      },
+    ],
+    by: { test: 'cli/hook/hook.test.ts', name: /at most five/ },
+  },
+  {
+    what: 'at the end of a turn servers are named, too',
+    changes: [{ file: 'cli/hook/answer.ts', from: '!spec.server && ', to: '' }],
+    by: { test: 'cli/hook/hook.test.ts', name: /once for a prompt/ },
+  },
+  {
+    what: 'Codex gets an answer that its schema does not know',
+    changes: [
+      {
+        file: 'cli/hook/answer.ts',
+        from: "if (event === 'Stop' && host === 'codex') return",
+        to: "if (event === 'Stop' && host === 'codex' && text === '') return",
+      },
+    ],
+    by: { test: 'cli/hook/hook.test.ts', name: /codex: the answer to each event/ },
+  },
   // ---- sessions of agents ----
   {
     what: 'a restart in a stored environment hands the old session on',

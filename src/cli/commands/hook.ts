@@ -6,9 +6,9 @@
 import { ok } from '../../job/failure.ts';
 import { parseSession, type Session } from '../../job/session.ts';
 import { SUCCESS, verb } from '../command/command.ts';
-import { answerOf, type HookCall, noticeOf } from '../hook/answer.ts';
+import { answerOf, type HookCall, hookNotice } from '../hook/answer.ts';
+import { AGENT_HOSTS } from '../hook/hooks-json.ts';
 import { parseHookInput, readStdin } from '../hook/input.ts';
-import { AGENT_HOSTS } from '../hook/line.ts';
 import { giveMaxWait } from '../hook/max-wait.ts';
 import { hookForPrograms } from '../messages/lists.ts';
 import { objectText } from '../output/output.ts';
@@ -67,7 +67,7 @@ export const hook = verb({
       hostSession,
       cwd: input.cwd?.startsWith('/') ? input.cwd : context.here().project,
     };
-    const notice = noticeOf(event, call);
+    const notice = hookNotice(event, call);
     if (!notice) return ok(SUCCESS);
     const errno = output.tryLine(objectText(answerOf(host, event, notice.lines)));
     if (errno === undefined) output.whenDelivered(notice.delivered);

@@ -20,8 +20,8 @@ import {
 import { isSameSession, type Session } from '../../job/session.ts';
 import type { LiveView } from '../../job/view.ts';
 import { endNotice, moreEndsNotice, moreLiveNotice, runsNotice, stillRunsNotice } from '../messages/lists.ts';
+import type { AgentHost } from './hooks-json.ts';
 import type { HookInput } from './input.ts';
-import type { AgentHost } from './line.ts';
 
 /** Null: nothing. `delivered` is called when the host has the text, `lost` when it has not. */
 interface Notice {
@@ -76,7 +76,7 @@ function endsNotice(call: HookCall): Notice | null {
   return { lines, delivered, lost: () => stamp?.drop() };
 }
 
-/** The jobs that run: first those of the session, in any project, then others of this project; the newest first. */
+/** The jobs that run: those of the session in any project, then others of this project, the newest first. */
 function runsLines(call: HookCall): string[] {
   const { home, session } = call;
   const { projects } = readerOf(call);
@@ -142,7 +142,7 @@ const NOTICES: Record<string, (call: HookCall) => Notice | null> = {
 };
 
 /** Null: nothing is said. A subagent is told nothing: its conversation is not that of the session. */
-export const noticeOf = (event: string, call: HookCall): Notice | null =>
+export const hookNotice = (event: string, call: HookCall): Notice | null =>
   call.input.isSubagent ? null : (NOTICES[event]?.(call) ?? null);
 
 /** The answer in the form of the host. */

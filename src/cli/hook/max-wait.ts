@@ -2,8 +2,9 @@
  * Gives the calls of an agent a limit: BGJOB_MAX_WAIT below the time after which Claude Code takes its tool
  * from a command. Claude Code runs the lines of $CLAUDE_ENV_FILE before each command.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { parseDuration } from '../../base/clock.ts';
+import { writeAll } from '../../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 
 const DEFAULT_LIMIT_MS = 120_000;
@@ -38,7 +39,7 @@ function append(path: string, line: string): void {
     const before = readFileSync(fd, 'utf8');
     if (before.split('\n').includes(line)) return;
     // the last line of another hook may have no end
-    writeSync(fd, `${before === '' || before.endsWith('\n') ? '' : '\n'}${line}\n`);
+    writeAll(fd, Buffer.from(`${before === '' || before.endsWith('\n') ? '' : '\n'}${line}\n`));
   } finally {
     closeSync(fd);
   }

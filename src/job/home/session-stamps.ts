@@ -1,13 +1,13 @@
 /**
  * The files of a session beside its ends (session-index.ts), in `sessions/s.ID/`. They save the hooks work,
- * and say no end twice or never: without them more is looked at. The line of sh in cli/hook/line.ts reads
- * `stamp`, `stop` and `later`.
+ * and decide of no end: without them the hooks do more. The line of sh in cli/hook/hook.sh reads `stamp`,
+ * `stop` and `later`.
  *
  *     stamp    a time: every end that `ended/` got before it was told to the session, or is not for it
  *     stop     a time: every job that `live/` got before it was considered at the end of a turn
  *     later    empty: an end of another session is to be told when it is an hour old
  *     prompt   when the user gave the last prompt while a job ran, milliseconds
- *     said.N   at the end of a turn the session was told that jobs run, the last of them N; its text: the prompt
+ *     said.N   at the end of a turn it was told of jobs that run, the last of them N; its text names the prompt
  *
  * A time is that of the file, because sh compares two files. The file system gives it, as it gives that of
  * `ended/`: the clock of this process runs ahead of it by some milliseconds.
@@ -28,7 +28,7 @@ export interface Stamp {
   drop(): void;
 }
 
-/** Call it before the first look at what the stamp stands for. Does nothing in a home that cannot be written. */
+/** Call it before the first look at the folder. Does nothing in a home that cannot be written. */
 export function takeStamp(home: Home, session: Session, name: 'stamp' | 'stop'): Stamp {
   const made = attemptQuietly(() => {
     const path = `${makeSessionFolder(home, session)}/${name}`;

@@ -1,8 +1,8 @@
-/** `bgjob hook`: what the hosts of agents get at each event, in their forms; and that a turn is never disturbed. */
+/** `bgjob hook`: what the hosts of agents get at each event, in their forms; a turn is never disturbed. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { hookCommand } from '../../../src/cli/hook/line.ts';
+import { hookCommand } from '../../../src/cli/hook/hooks-json.ts';
 import { type Answer, type Rig, ROOT, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
@@ -108,6 +108,8 @@ rigTest('an end is told once, by whatever host; at most five, and then how many 
   for (let n = 0; n < 7; n++) await ended(rig);
   const first = await lines(rig, 'PostToolBatch');
   assert.deepEqual(idsOf(first.slice(0, 5)), ['7', '6', '5', '4', '3']);
+  const stamp = join(rig.home, 'sessions', `s.${SESSION}`, 'stamp');
+  assert.equal(fs.existsSync(stamp), false, 'the line starts Node again');
   assert.deepEqual(first.slice(5), ['bgjob: 2 more jobs ended (bgjob ls --unseen)']);
   assert.deepEqual(idsOf(await lines(rig, 'PostToolUse', { host: 'codex' })), ['2', '1']);
   for (const host of ['claude', 'codex'] as const)

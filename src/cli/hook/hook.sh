@@ -1,5 +1,5 @@
 #!/bin/sh
-# The hook in the host of an agent, $1 the event and $2 the host: see line.ts. Its lines are joined by blanks.
+# The hook in the host of an agent, $1 the event and $2 the host: see hooks-json.ts. Its lines are joined by blanks.
 hook_input=$(head -c 9999999 2>/dev/null);
 home=${BGJOB_HOME:-$HOME/.bgjob}; id=; news=;
 case $hook_input in \{\"session_id\":\"*) id=${hook_input#*:\"}; id=${id%%\"*};; esac;

@@ -1,23 +1,23 @@
 /**
- * The hooks that are installed in the host of an agent: a line of sh for each event. It reads the host's JSON,
- * and starts Node only if there may be something to tell. The text is the same for all events and hosts, and
- * must stay as it is: Codex asks its user for trust again after each change.
+ * The hooks that are installed in the host of an agent: a line of sh for each event. It reads the JSON of the
+ * host, and starts Node only if there may be something to tell. The text is the same for all events and hosts.
+ * It must stay as it is, because Codex asks its user for trust again after each change.
  *
- * `head` takes all of stdin, because a host that cannot write it all reports an error of the hook. The rest is
- * builtins of any POSIX sh. Codex runs the line in the login shell of the user, which may be fish or zsh, so it
- * starts sh; and the script has no single quote and no two backslashes in a row, which fish reads differently.
- * It has no `args`: a host that does not know them would run the host's JSON as a script.
+ * `head` takes all of stdin: a host that cannot write it all reports an error of the hook. The rest is
+ * builtins of any POSIX sh. Codex runs the line in the login shell of the user, which may be fish or zsh. So
+ * the line starts sh, and has no single quote inside and no two backslashes in a row, which fish reads in
+ * another way. It has no `args`: a host that does not know them would run its own JSON as a script.
  *
  * - `test FILE -nt FILE` is false if the times are equal, and if the first file is missing: then Node is
  *   started. Shells that compare whole seconds (macOS, busybox) start it more often.
  * - `$own` is the folder of the session. The files in it: job/home/session-stamps.ts.
- * - At a prompt these start Node, too: a job that runs, because no file shows that it is lost; an end of a job
- *   of this session; and `later`, an end of another session that is not an hour old.
+ * - At a prompt these start Node, too: a job that runs, because no file shows that it is lost; an end of a
+ *   job of this session; and `later`, an end of another session that is not an hour old.
  * - The id of the session is read only where hosts write it, as the first field: a search in 10 MB takes some
  *   shells minutes. In another order Node is started each time.
  * - A host takes exit code 2 for a refusal: the line always exits 0.
  */
-import script from './line.sh';
+import script from './hook.sh';
 
 export type AgentHost = 'claude' | 'codex';
 export const AGENT_HOSTS: readonly AgentHost[] = ['claude', 'codex'];

@@ -1,5 +1,5 @@
 /** The line of hooks.json in the shells that may run it: as `sh`, and as the login shell of a user of Codex. */
-import { tryLine } from '../rig/hook-line.ts';
+import { tryLine } from '../rig/hook-shells.ts';
 import { missing } from '../rig/needs.ts';
 import { rigTest } from '../rig/rig.ts';
 

@@ -1,9 +1,9 @@
-/** The line of sh in hooks.json: it starts Node only if there may be news. Other shells: test/programs/hook-line. */
+/** The line of sh in hooks.json starts Node only if there may be news. Other shells: programs/hook-shells. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { HOOK_EVENTS, HOOK_MARK, hookCommand, hookEntries } from '../../../src/cli/hook/line.ts';
-import { tryLine } from '../../rig/hook-line.ts';
+import { HOOK_EVENTS, HOOK_MARK, hookCommand, hookEntries } from '../../../src/cli/hook/hooks-json.ts';
+import { tryLine } from '../../rig/hook-shells.ts';
 import { rigTest } from '../../rig/rig.ts';
 
 for (const inner of [null, ['/bin/bash', '--posix']])

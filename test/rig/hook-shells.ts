@@ -1,9 +1,9 @@
-/** The line that hosts of agents run, in some shell: when it starts bgjob, which is a spy here, and that it never fails. */
+/** The line that hosts of agents run, in some shell: when it starts bgjob (a spy here), and that it exits 0. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { hookCommand } from '../../src/cli/hook/line.ts';
+import { hookCommand } from '../../src/cli/hook/hooks-json.ts';
 import type { Rig } from './rig.ts';
 
 export interface LineShells {
@@ -14,7 +14,8 @@ export interface LineShells {
 }
 
 const ID = 'abc.1:2_3-4';
-const INPUT = `{"session_id":"${ID}","cwd":"/","prompt":"it's $(touch hacked) \\"session_id\\":\\"b\\" \\\\ %s"}`;
+const PROMPT = String.raw`it's $(touch hacked) \"session_id\":\"b\" \\ %s`;
+const INPUT = `{"session_id":"${ID}","cwd":"/","prompt":"${PROMPT}"}`;
 
 export async function tryLine(rig: Rig, { outer, inner }: LineShells): Promise<void> {
   const { dir, home } = rig;
