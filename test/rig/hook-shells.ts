@@ -1,4 +1,4 @@
-/** The line that hosts of agents run, in some shell: when it starts bgjob (a spy here), and that it exits 0. */
+/** The line that hosts of agents run, in some shell: when it starts bgjob (a spy), and that it exits 0. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';

@@ -71,3 +71,17 @@ export function changeInPlace(path: string, before: Uint8Array, next: Uint8Array
   }
   return true;
 }
+
+/** Adds a line at the end, unless the file has it. Does nothing to what is no regular file. */
+export function appendLine(path: string, line: string): void {
+  const fd = openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, 0o600);
+  try {
+    if (!fstatSync(fd).isFile()) return;
+    const before = readFileSync(fd, 'utf8');
+    if (before.split('\n').includes(line)) return;
+    // the last line of another program may have no end
+    writeAll(fd, Buffer.from(`${before === '' || before.endsWith('\n') ? '' : '\n'}${line}\n`));
+  } finally {
+    closeSync(fd);
+  }
+}

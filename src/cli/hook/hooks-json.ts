@@ -1,7 +1,7 @@
 /**
- * The hooks that are installed in the host of an agent: a line of sh for each event. It reads the JSON of the
- * host, and starts Node only if there may be something to tell. The text is the same for all events and hosts.
- * It must stay as it is, because Codex asks its user for trust again after each change.
+ * The hooks that are installed in the host of an agent: a line of sh for each event. It reads the host's
+ * JSON, and starts Node only if there may be news. The text is the same for all events and hosts, and stays
+ * as it is, because Codex asks its user for trust again after each change.
  *
  * `head` takes all of stdin: a host that cannot write it all reports an error of the hook. The rest is
  * builtins of any POSIX sh. Codex runs the line in the login shell of the user, which may be fish or zsh. So

@@ -2,9 +2,8 @@
  * Gives the calls of an agent a limit: BGJOB_MAX_WAIT below the time after which Claude Code takes its tool
  * from a command. Claude Code runs the lines of $CLAUDE_ENV_FILE before each command.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { parseDuration } from '../../base/clock.ts';
-import { writeAll } from '../../base/fs/atomic-write.ts';
+import { appendLine } from '../../base/fs/user-files.ts';
 import { ignoreSystemError } from '../../base/result.ts';
 
 const DEFAULT_LIMIT_MS = 120_000;
@@ -24,23 +23,8 @@ export function giveMaxWait(env: NodeJS.ProcessEnv, configMs: number | null): vo
   const own = text ? parseDuration(text) : configMs;
   if (typeof own === 'number' && own <= seconds * 1000) return;
   try {
-    append(path, `export BGJOB_MAX_WAIT=${seconds}s`);
+    appendLine(path, `export BGJOB_MAX_WAIT=${seconds}s`);
   } catch (thrown) {
     ignoreSystemError(thrown);
-  }
-}
-
-const { O_RDWR, O_CREAT, O_APPEND, O_NONBLOCK } = constants;
-
-function append(path: string, line: string): void {
-  const fd = openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, 0o600);
-  try {
-    if (!fstatSync(fd).isFile()) return;
-    const before = readFileSync(fd, 'utf8');
-    if (before.split('\n').includes(line)) return;
-    // the last line of another hook may have no end
-    writeAll(fd, Buffer.from(`${before === '' || before.endsWith('\n') ? '' : '\n'}${line}\n`));
-  } finally {
-    closeSync(fd);
   }
 }

@@ -7,7 +7,7 @@
  *     stop     a time: every job that `live/` got before it was considered at the end of a turn
  *     later    empty: an end of another session is to be told when it is an hour old
  *     prompt   when the user gave the last prompt while a job ran, milliseconds
- *     said.N   at the end of a turn it was told of jobs that run, the last of them N; its text names the prompt
+ *     said.N   at the end of a turn it was told of jobs that run, N the last; its text: the prompt
  *
  * A time is that of the file, because sh compares two files. The file system gives it, as it gives that of
  * `ended/`: the clock of this process runs ahead of it by some milliseconds.
