@@ -44,6 +44,8 @@ export type SkillTrouble =
   /** The file was changed after it was read. */
   | { kind: 'meanwhile' }
   | { kind: 'damaged-block' }
+  /** The host could not read its hooks file. */
+  | { kind: 'damaged-hooks'; why: string }
   | { kind: 'outside'; real: string; base: string }
   | { kind: 'errno'; doing: string; errno: string };
 

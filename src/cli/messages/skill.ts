@@ -9,28 +9,54 @@ import { errnoText, type MessageAndHint, textFor, typed } from './usage.ts';
 
 /** `next`: the new bytes, null for no file; `old`: the version of the old text. */
 interface SkillChange {
-  place: { name: string; path: string; real: string; found: object | null };
+  place: { name: string; file: string | null; path: string; real: string; found: object | null };
   action: 'written' | 'updated' | 'unchanged' | 'removed' | 'absent';
   next: object | null;
   old: string | null;
 }
 
-/** The line about it. `version`: that of this bgjob. */
-export function skillChangeText({ place, action, next, old }: SkillChange, version: string): string {
+const WOULD: Record<string, string> = {
+  wrote: 'would write',
+  added: 'would add',
+  replaced: 'would replace',
+  removed: 'would remove',
+};
+
+/** The line about it. `version`: that of this bgjob; `isTry`: nothing was done. */
+export function skillChangeText(change: SkillChange, version: string, isTry: boolean): string {
+  const text = doneText(change, version);
+  return isTry ? text.replace(/^\w+/, (word) => WOULD[word] ?? word) : text;
+}
+
+/** The hooks that come (`+`) and go (`-`), line by line. */
+export const skillShownText = ({ added, removed }: { added: string[]; removed: string[] }): string[] =>
+  (
+    [
+      ['-', removed],
+      ['+', added],
+    ] as const
+  ).flatMap(([sign, texts]) =>
+    texts.flatMap((text) => text.split(/\r?\n/).map((line) => `  ${sign} ${safe(line)}`)),
+  );
+
+function doneText({ place, action, next, old }: SkillChange, version: string): string {
   const { name, path, real, found } = place;
   const file = safe(path) + (real === path ? '' : ` (which is ${safe(real)})`);
-  const isBlock = name === 'agents-md';
-  const what = isBlock ? `the bgjob block of ${file}` : file;
+  const isBlock = name === 'agents-md' || name === 'codex';
+  const part = name === 'codex' ? 'bgjob hooks' : 'bgjob block';
+  const what = isBlock ? `the ${part} of ${file}` : file;
   const origin = old === null ? 'text that bgjob did not write' : `that of bgjob ${safe(old)}`;
   switch (action) {
     case 'written':
-      return isBlock && found ? `added a block to ${file}` : `wrote ${file}`;
+      return isBlock && found
+        ? `added ${name === 'codex' ? 'hooks' : 'a block'} to ${file}`
+        : `wrote ${file}`;
     case 'updated':
       return `replaced ${what}${old === version ? '' : `, instead of ${origin}`}`;
     case 'unchanged':
-      return `${what} is up to date`;
+      return `${what} ${name === 'codex' ? 'are' : 'is'} up to date`;
     case 'absent':
-      return `nothing to remove: ${isBlock ? `no bgjob block in ${file}` : `no ${file}`}`;
+      return `nothing to remove: ${isBlock ? `no ${part} in ${file}` : `no ${file}`}`;
     case 'removed':
       return `removed ${isBlock && !next ? file : what}${old === version ? '' : `: ${origin}`}`;
   }
@@ -47,7 +73,7 @@ export function skillMessage({
     'in-users-home': ({ owner, place }) => [
       `${place} belongs to ${safe(userName(owner))}, but this call runs as root: ` +
         `${safe(userName(owner))} could not change the ${file} that it would write; nothing was done`,
-      `the same without sudo${place === 'HOME' ? '; or for root itself: sudo -H bgjob skill --user' : ''}`,
+      `the same without sudo${place === 'HOME' ? `; or for root itself: sudo -H ${safe(again.replace(/ --force\b/, ''))}` : ''}`,
     ],
     'no-file': [`${file} is no regular file; nothing was changed`, `ls -ld ${quoteWord(path)}`],
     'not-ours': [`${file} was not written by bgjob; nothing was changed`, anyway],
@@ -55,6 +81,10 @@ export function skillMessage({
     'damaged-block': [
       `${file} has half a bgjob block, or more than one; nothing was changed`,
       'leave one line "<!-- bgjob:begin -->" and one "<!-- bgjob:end -->" below it, or neither; then again',
+    ],
+    'damaged-hooks': ({ why }) => [
+      `${file} is no hooks file that Codex could read: ${safe(why)}; nothing was changed`,
+      `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.old`)}`,
     ],
     outside: ({ real, base }) => [
       `${file} is ${safe(real)}, through a symbolic link out of ${safe(base)}; nothing was changed`,
@@ -70,6 +100,7 @@ export function skillMessage({
           `${message}: ${safe(folder)} belongs to root`,
           `sudo chown -R ${process.geteuid!()} ${typed(folder)}`,
         ];
+      if (path.endsWith('.json')) return [message, `ls -ld ${quoteWord(path)}`];
       return [message, 'bgjob skill (prints the text: put it where your agent reads it)'];
     },
   });

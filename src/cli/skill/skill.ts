@@ -6,20 +6,31 @@ import { fail, ok, type Result, type SkillTrouble } from '../../job/failure.ts';
 import { projectOf } from '../../job/home/project.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { skillChangeText } from '../messages/skill.ts';
+import { skillChangeText, skillShownText } from '../messages/skill.ts';
 import { needsOption } from '../messages/usage.ts';
-import { applyChange, type Change, planBlock, planFile, type Wishes, wholePage } from './plan.ts';
-import { inspectTarget, type TargetName } from './targets.ts';
+import { PLUGIN_TEXTS, type PluginFile } from './hooks.ts';
+import { applyChange, type Change, planBlock, planCodex, planFile, type Wishes, wholePage } from './plan.ts';
+import { inspectTarget, isChosen, type SkillFile, type TargetName } from './targets.ts';
 
-const PLACES: readonly TargetName[] = ['user', 'project', 'agents-md'];
+const PLACES: readonly TargetName[] = ['user', 'project', 'agents-md', 'codex'];
+const NEEDED = '--user, --project, --agents-md or --codex';
+
+/** The files of a place. A page is removed with all that makes its folder a plugin. */
+function filesOf(name: TargetName, { hooks, remove }: Wishes): (SkillFile | null)[] {
+  if (name === 'agents-md' || name === 'codex') return [null];
+  const plugin = Object.keys(PLUGIN_TEXTS) as PluginFile[];
+  if (remove) return [...plugin.toReversed(), 'SKILL.md'];
+  // Claude Code starts no monitor of a project
+  const isWanted = (file: PluginFile) => hooks && (name === 'user' || !file.startsWith('monitors/'));
+  return ['SKILL.md', ...plugin.filter(isWanted)];
+}
 
 /** The call again, as it is typed. */
 const commandOf = (wishes: Wishes): string =>
   [
     'bgjob skill',
     ...PLACES.filter((name) => wishes[name]),
-    ...(wishes.remove ? ['remove'] : []),
-    ...(wishes.force ? ['force'] : []),
+    ...(['hooks', 'remove', 'force', 'dry-run'] as const).filter((name) => wishes[name]),
   ].join(' --');
 
 /** Prints the text, or installs or removes it where the options say. */
@@ -27,19 +38,15 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
   const { output } = context;
   const names = PLACES.filter((name) => wishes[name]);
   if (names.length === 0) {
-    if (wishes.remove || wishes.force)
-      return fail(
-        needsOption(
-          wishes.remove ? '--remove' : '--force',
-          '--user, --project or --agents-md',
-          'bgjob skill --help',
-        ),
-      );
+    const alone = (['remove', 'force', 'hooks', 'dry-run'] as const).find((name) => wishes[name]);
+    if (alone) return fail(needsOption(`--${alone}`, NEEDED, 'bgjob skill --help'));
     const text = wholePage();
     if (output.json) output.object({ v: 1, version, text });
     else output.raw(Buffer.from(text));
     return ok(SUCCESS);
   }
+  if (wishes.hooks && !wishes.user && !wishes.project && !wishes.codex)
+    return fail(needsOption('--hooks', '--user, --project or --codex', 'bgjob skill --help'));
   const refuse = (path: string, trouble: SkillTrouble) =>
     fail({
       ...{ code: 'skill-refused', path, trouble },
@@ -50,34 +57,43 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
   if (!cwd.ok) return cwd;
   const project = projectOf(cwd.value);
   const changes: Change[] = [];
-  for (const name of names) {
-    const looked = inspectTarget(context, name, project);
+  const places = names.flatMap((name) => filesOf(name, wishes).map((file) => ({ name, file })));
+  for (const { name, file } of places) {
+    const looked = inspectTarget(context, name, project, file);
     if ('trouble' in looked) return refuse(looked.path, looked.trouble);
     const { place } = looked;
     const { path, real, base, outside } = place;
     if (outside && !wishes.force) return refuse(path, { kind: 'outside', real, base });
-    const planned = name === 'agents-md' ? planBlock(place, wishes) : planFile(place, wishes);
+    const plan = name === 'agents-md' ? planBlock : name === 'codex' ? planCodex : planFile;
+    const planned = plan(place, wishes);
     if ('trouble' in planned) return refuse(path, planned.trouble);
     const owner = planned.change.action === 'written' ? otherOwner(real) : undefined;
+    const isOfUser = name === 'user' || name === 'codex';
     // in a container root may work in the project of a user; a file that is there keeps its owner
-    const isTheirs =
-      name === 'user' ? !context.env['CLAUDE_CONFIG_DIR'] : context.env['SUDO_UID'] === String(owner);
+    const isTheirs = isOfUser ? !isChosen(context, name) : context.env['SUDO_UID'] === String(owner);
     if (owner !== undefined && isTheirs && !place.found)
-      return refuse(path, { kind: 'in-users-home', owner, place: name === 'user' ? 'HOME' : 'this project' });
-    changes.push(planned.change);
+      return refuse(path, { kind: 'in-users-home', owner, place: isOfUser ? 'HOME' : 'this project' });
+    // most pages are no plugin
+    if (planned.change.action !== 'absent' || file === null || file === 'SKILL.md')
+      changes.push(planned.change);
   }
+  const isTry = wishes['dry-run'];
   for (const change of changes) {
     const { name, path } = change.place;
     try {
-      if (!applyChange(change)) return refuse(path, { kind: 'meanwhile' });
+      if (!isTry && !applyChange(change)) return refuse(path, { kind: 'meanwhile' });
     } catch (thrown) {
       const errno = errnoOf(thrown);
       // it came, or went, since it was read
       if (errno === (change.place.found ? 'ENOENT' : 'EEXIST')) return refuse(path, { kind: 'meanwhile' });
       return refuse(path, { kind: 'errno', doing: wishes.remove ? 'remove' : 'write', errno });
     }
-    if (output.json) output.object({ v: 1, place: name, path, action: change.action, version });
-    else output.line(skillChangeText(change, version));
+    if (output.json)
+      output.object({ v: 1, place: name, path, action: change.action, version, dryRun: isTry });
+    else {
+      output.line(skillChangeText(change, version, isTry));
+      if (isTry) for (const line of skillShownText(change.shown)) output.line(line);
+    }
   }
   return ok(SUCCESS);
 }

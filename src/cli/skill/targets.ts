@@ -5,12 +5,17 @@ import { basename, dirname, resolve } from 'node:path';
 import { errnoOf } from '../../base/result.ts';
 import type { SkillTrouble } from '../../job/failure.ts';
 import type { Context } from '../command/context.ts';
+import type { PluginFile } from './hooks.ts';
 
 /** The places by the names of their options. */
-export type TargetName = 'user' | 'project' | 'agents-md';
+export type TargetName = 'user' | 'project' | 'agents-md' | 'codex';
+
+export type SkillFile = 'SKILL.md' | PluginFile;
 
 export interface Target {
   name: TargetName;
+  /** The file in the folder of the page; null: the place is one file of the user. */
+  file: SkillFile | null;
   /** As it is called. */
   path: string;
   /** The same without symbolic links. */
@@ -23,21 +28,26 @@ export interface Target {
 }
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-const SKILL = 'skills/bgjob/SKILL.md';
+const FOLDER = 'skills/bgjob';
 
 /**
  * The directory that a place belongs to, and the path below it. Throws a system error for an unknown user.
  */
 function named(context: Context, name: TargetName, project: string): { base: string; below: string } {
-  if (name === 'user') {
-    const own = context.env['CLAUDE_CONFIG_DIR'];
-    const home = () => resolve(context.env['HOME'] || userInfo().homedir);
-    if (!own) return { base: home(), below: `.claude/${SKILL}` };
-    const directory = resolve(own);
-    return { base: dirname(directory), below: `${basename(directory)}/${SKILL}` };
-  }
-  return { base: project, below: name === 'project' ? `.claude/${SKILL}` : 'AGENTS.md' };
+  if (name === 'project') return { base: project, below: `.claude/${FOLDER}` };
+  if (name === 'agents-md') return { base: project, below: 'AGENTS.md' };
+  const [variable, usual, below] =
+    name === 'user' ? ['CLAUDE_CONFIG_DIR', '.claude', FOLDER] : ['CODEX_HOME', '.codex', 'hooks.json'];
+  const own = context.env[variable!];
+  const home = () => resolve(context.env['HOME'] || userInfo().homedir);
+  if (!own) return { base: home(), below: `${usual}/${below}` };
+  const directory = resolve(own);
+  return { base: dirname(directory), below: `${basename(directory)}/${below}` };
 }
+
+/** Whether the user has said where the place is: then it need not be in the home directory of the user. */
+export const isChosen = ({ env }: Context, name: TargetName): boolean =>
+  Boolean(name === 'user' ? env['CLAUDE_CONFIG_DIR'] : name === 'codex' && env['CODEX_HOME']);
 
 /** The path without symbolic links. Throws a system error for a link that leads nowhere. */
 function realPath(base: string, below: string): string {
@@ -73,8 +83,10 @@ export function inspectTarget(
   context: Context,
   name: TargetName,
   project: string,
+  file: SkillFile | null = null,
 ): { place: Target } | { path: string; trouble: SkillTrouble } {
-  const { base: directory, below } = named(context, name, project);
+  const { base: directory, below: folder } = named(context, name, project);
+  const below = file === null ? folder : `${folder}/${file}`;
   let path = directory;
   try {
     const base = realpathSync(directory);
@@ -83,7 +95,7 @@ export function inspectTarget(
     const outside = real !== base && !real.startsWith(base === '/' ? '/' : `${base}/`);
     const found = read(real);
     if (found === 'no-file') return { path, trouble: { kind: 'no-file' } };
-    return { place: { name, path, real, base, outside, found } };
+    return { place: { name, file, path, real, base, outside, found } };
   } catch (thrown) {
     return { path, trouble: { kind: 'errno', doing: 'read', errno: errnoOf(thrown) } };
   }

@@ -137,8 +137,15 @@ rigTest(
     );
     const told = await rig.json(['skill', '--user', '--project']);
     assert.deepEqual(told, [
-      { v: 1, place: 'user', path: userFile(rig), action: 'unchanged', version: VERSION },
-      { v: 1, place: 'project', path: projectFile(rig), action: 'unchanged', version: VERSION },
+      { v: 1, place: 'user', path: userFile(rig), action: 'unchanged', version: VERSION, dryRun: false },
+      {
+        v: 1,
+        place: 'project',
+        path: projectFile(rig),
+        action: 'unchanged',
+        version: VERSION,
+        dryRun: false,
+      },
     ]);
     await says(rig, '--user --project --remove', `removed ${userFile(rig)}`, `removed ${projectFile(rig)}`);
     assert.deepEqual(paths(rig.dir), before, 'the directories that were made for it, too');
@@ -174,7 +181,7 @@ rigTest('what others wrote is refused, and nothing at all is changed; --force sa
   await refuses(
     rig,
     '--remove',
-    /^bgjob: --remove needs --user, --project or --agents-md\n {2}hint: bgjob skill --help\n/,
+    /^bgjob: --remove needs --user, --project, --agents-md or --codex\n {2}hint: bgjob skill --help\n/,
   );
   await refuses(rig, '--force', /^bgjob: --force needs /);
 });
