@@ -3,7 +3,8 @@
  * behind the others: Codex remembers by its position which hook the user trusts.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { HOOK_EVENTS, handlerOf, hooksOf, isOurHandler } from './hooks.ts';
+import { hookEntries } from '../hook/line.ts';
+import { isOurHandler } from './hooks.ts';
 import { additionTo, applyEdit, type Container, containerAt, type Edit, removalOf } from './json-edit.ts';
 
 /** `text` null: no file is left. `added` and `removed`: what a reader would see change. */
@@ -95,17 +96,18 @@ const cutText = (text: string, { at, cut }: Edit): string =>
 export function withOurHooks(text: string | null): HooksEdit {
   if (text === null) return freshFile();
   const present = findOurs(text);
+  const wanted = Object.entries(hookEntries('codex'));
   const isCurrent =
-    present.length === HOOK_EVENTS.codex.length &&
-    HOOK_EVENTS.codex.every((event) =>
-      present.some((one) => one.event === event && isDeepStrictEqual(one.handler, handlerOf(event, 'codex'))),
+    present.length === wanted.length &&
+    wanted.every(([event, groups]) =>
+      present.some((one) => one.event === event && isDeepStrictEqual(one.handler, groups[0]!.hooks[0])),
     );
   if (isCurrent) return { text, added: [], removed: [] };
   const before = withoutOurHooks(text);
   if (before.text === null) return { ...freshFile(), removed: before.removed };
   let now = before.text;
   const added: string[] = [];
-  for (const [event, groups] of Object.entries(hooksOf('codex'))) {
+  for (const [event, groups] of wanted) {
     const edit = additionOf(now, event, groups);
     added.push(edit.text.replace(/^,?\s*/, ''));
     now = applyEdit(now, edit);
@@ -114,7 +116,7 @@ export function withOurHooks(text: string | null): HooksEdit {
 }
 
 function freshFile(): HooksEdit {
-  const text = `${JSON.stringify({ hooks: hooksOf('codex') }, null, 2)}\n`;
+  const text = `${JSON.stringify({ hooks: hookEntries('codex') }, null, 2)}\n`;
   return { text, added: [text.trim()], removed: [] };
 }
 

@@ -37,7 +37,7 @@ rigTest(
       assert.deepEqual(Object.keys(hooks), ['SessionStart', 'UserPromptSubmit', 'PostToolBatch', 'Stop']);
       for (const [event, [{ hooks: handlers }, ...more]] of Object.entries<any>(hooks)) {
         assert.deepEqual([more, handlers.length, handlers[0].type], [[], 1, 'command']);
-        assert.match(handlers[0].command, new RegExp(`bgjob hook ${event} --host claude`));
+        assert.match(handlers[0].command, new RegExp(`bgjob ${event} claude$`));
       }
     }
     const [monitor, ...others] = readJson(join(user, 'monitors/monitors.json'));
@@ -88,7 +88,7 @@ rigTest('--codex: beside the hooks of others, which stay byte for byte', async (
     const { hooks } = readJson(file);
     assert.deepEqual(Object.keys(hooks), ['Stop', 'SessionStart', 'UserPromptSubmit', 'PostToolUse']);
     assert.equal(hooks.Stop[0].hooks[0].command, 'é');
-    assert.match(hooks.Stop[1].hooks[0].command, /bgjob hook Stop --host codex/);
+    assert.match(hooks.Stop[1].hooks[0].command, /bgjob Stop codex$/);
     assert.deepEqual(await skill(rig, '--codex --remove'), [`removed the bgjob hooks of ${file}`]);
     assert.equal(fs.readFileSync(file, 'utf8'), others);
   }
@@ -151,7 +151,7 @@ rigTest('--dry-run: says what would be done, shows the hooks, and does nothing',
       'would add hooks to .codex/hooks.json',
     ],
   );
-  const shown = lines.filter((line) => /^ {2}\+ .*bgjob hook (Stop|UserPromptSubmit) --host/.test(line));
+  const shown = lines.filter((line) => /^ {2}\+ .*bgjob (Stop|UserPromptSubmit) (claude|codex)"/.test(line));
   assert.ok(shown.length >= 3, lines.join('\n'));
   assert.deepEqual([filesBelow(rig.dir), fs.readFileSync(codexFile(rig), 'utf8')], [before, '{}']);
   const [object] = await rig.json(['skill', '--codex', '--dry-run']);

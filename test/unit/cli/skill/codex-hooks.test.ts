@@ -1,10 +1,12 @@
 /** Hooks in the hooks file of Codex: added and removed without a trace. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hookEntries } from '../../../../src/cli/hook/line.ts';
 import { hooksTrouble, withOurHooks, withoutOurHooks } from '../../../../src/cli/skill/codex-hooks.ts';
-import { HOOK_EVENTS, handlerOf, isOurHandler } from '../../../../src/cli/skill/hooks.ts';
+import { isOurHandler } from '../../../../src/cli/skill/hooks.ts';
 import fc from '../../../rig/property.ts';
 
+const handlerOf = (event: string) => hookEntries('codex')[event]![0]!.hooks[0]!;
 const foreign = (command: string) => ({ hooks: [{ type: 'command', command }] });
 
 /** The hooks of a file without ours, by event. */
@@ -19,10 +21,10 @@ function othersOf(file: string): unknown {
 
 /** What Codex finds of ours: each event once, and behind the others. */
 function assertInstalled(file: string): void {
-  for (const event of HOOK_EVENTS.codex) {
+  for (const event of Object.keys(hookEntries('codex'))) {
     const groups: any[] = JSON.parse(file).hooks[event];
     assert.equal(groups.flatMap((group) => group?.hooks ?? []).filter(isOurHandler).length, 1, event);
-    assert.deepEqual(groups.at(-1), { hooks: [handlerOf(event, 'codex')] });
+    assert.deepEqual(groups.at(-1), { hooks: [handlerOf(event)] });
   }
 }
 
@@ -100,14 +102,14 @@ test('any file of others, however it is laid out, is given back byte for byte', 
 
 test('a hook of ours that was changed or moved is replaced; others in its group stay', () => {
   const once = withOurHooks('{"hooks":{"Stop":[]}}').text!;
-  const older = once.replace('"timeout":10', '"timeout":3');
+  const older = once.replace('"timeout":5', '"timeout":3');
   assert.notEqual(older, once);
   assert.equal(withOurHooks(older).text, once);
-  const group = { hooks: [handlerOf('Stop', 'codex'), ...foreign('mine').hooks] };
-  const moved = JSON.stringify({ hooks: { Stop: [group], Old: [{ hooks: [handlerOf('Old', 'codex')] }] } });
+  const group = { hooks: [handlerOf('Stop'), ...foreign('mine').hooks] };
+  const moved = JSON.stringify({ hooks: { Stop: [group], Old: [{ hooks: [handlerOf('Stop')] }] } });
   assert.equal(withoutOurHooks(moved).text, JSON.stringify({ hooks: { Stop: [foreign('mine')] } }));
   const replaced = JSON.parse(withOurHooks(moved).text!).hooks;
-  assert.deepEqual(replaced.Stop, [foreign('mine'), { hooks: [handlerOf('Stop', 'codex')] }]);
+  assert.deepEqual(replaced.Stop, [foreign('mine'), { hooks: [handlerOf('Stop')] }]);
   assert.equal(replaced.Old, undefined);
 });
 
