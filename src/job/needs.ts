@@ -42,11 +42,12 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   pty: (size) => size !== null,
   onExit: (line) => line !== null,
   notify: (notice) => notice !== null,
+  tell: (tell) => tell !== null,
   // for readers
   server: 'known',
 };
 
-type Needing = Pick<DraftFields, 'stdin' | 'pty' | 'onExit' | 'notify' | 'placement'>;
+type Needing = Pick<DraftFields, 'stdin' | 'pty' | 'onExit' | 'notify' | 'tell' | 'placement'>;
 
 /** Empty for a job that does not wait: the program that adds it also starts it. */
 export function needsOf(draft: Needing): string[] {

@@ -52,8 +52,21 @@ const noticeSchema = is.object({
 });
 export type Notice = is.SchemaType<typeof noticeSchema>;
 
-export const hasHook = ({ onExit, notify }: { onExit: string | null; notify: Notice | null }): boolean =>
-  onExit !== null || notify !== null;
+/** `--tell`: when the end is queued into the thread of Codex that started the job. */
+const tellSchema = is.object({
+  when: is.literal('always', 'failure'),
+  /** The variables (`NAME=value`) that `codex` needs. */
+  env: is.listOf(is.text),
+});
+export type Tell = is.SchemaType<typeof tellSchema>;
+
+interface Hooks {
+  onExit: string | null;
+  notify: Notice | null;
+  tell: Tell | null;
+}
+export const hasHook = ({ onExit, notify, tell }: Hooks): boolean =>
+  onExit !== null || notify !== null || tell !== null;
 
 interface End {
   outcome: { kind: string };
@@ -62,7 +75,7 @@ interface End {
 }
 
 /** A stop on request is no failure. */
-export const isNotified = ({ when }: Notice, { outcome, code, stop }: End): boolean =>
+export const isNotified = ({ when }: Pick<Notice, 'when'>, { outcome, code, stop }: End): boolean =>
   when === 'always' || (code !== 0 && outcome.kind !== 'cancelled' && stop?.cause !== 'kill');
 
 const originSchema = is.variant('kind', {
@@ -139,6 +152,7 @@ const draftFields = {
   backoffMs: is.since(is.count, 0),
   onExit: is.since(is.nullable(is.text), null),
   notify: is.since(is.nullable(noticeSchema), null),
+  tell: is.since(is.nullable(tellSchema), null),
   /** Started with --until-port, --until-url or --reuse: it is to run on when the work is done. */
   server: is.since(is.flag, false),
 };

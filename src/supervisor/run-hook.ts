@@ -1,5 +1,5 @@
 /**
- * The hook process of an ended job: --notify, and at the same time the --on-exit line, in the job's directory
+ * The hook process of an ended job: --notify, --tell, and at the same time the --on-exit line, in the job's directory
  * and environment, for at most a minute. Then all processes that the line started are killed. The result is
  * recorded and changes nothing else. Where Node or bgjob is gone, the supervisor of the job does this itself.
  */
@@ -29,6 +29,7 @@ import { hasHook, type Spec } from '../job/spec.ts';
 import { exitCodeOf } from '../job/state.ts';
 import { type EndedView, stateWord } from '../job/view.ts';
 import { notifyEnd } from './notify.ts';
+import { tellEnd } from './tell.ts';
 
 /** The end may take so long to be readable on a full or slow disk, milliseconds. */
 const END_MS = 10_000;
@@ -40,9 +41,9 @@ type End = Pick<HookEnd, 'code' | 'why'>;
 export async function runHook(home: Home, spec: Spec): Promise<void> {
   const view = await untilEnded(home, spec.id);
   if (!view || !hasHook(spec) || !claimHook(home.job(spec.id))) return;
-  const notified = notifyEnd(home, spec, view);
+  const told = [notifyEnd(home, spec, view), tellEnd(home, view)];
   if (spec.onExit !== null) await runLine(home, spec, view);
-  await notified;
+  await Promise.all(told);
 }
 
 async function runLine(home: Home, spec: Spec, view: EndedView): Promise<void> {

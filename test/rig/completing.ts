@@ -34,6 +34,7 @@ export const CASES: Case[] = [
   { line: 'bgjob ls --name ', offers: ['web', 'old'], not: ['1'] },
   { line: 'bgjob ls --state ru', offers: ['running'], not: ['queued'] },
   { line: 'bgjob run --on-max-log ', offers: ['trim', 'kill'], not: ['web', 'afile'] },
+  { line: 'bgjob run --tell=', offers: ['always', 'failure', 'never'], not: ['web'] },
   { line: 'bgjob run --notify=', offers: ['always', 'failure', 'never'], not: ['web'] },
   { line: 'bgjob run -C ', offers: ['sub'], not: ['afile'] },
   { line: 'bgjob run --env-file ', offers: ['afile', 'b file', 'sub'] },

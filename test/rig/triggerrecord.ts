@@ -34,6 +34,7 @@ export const triggerCalled = (name: string): Trigger => ({
     backoffMs: 0,
     onExit: null,
     notify: null,
+    tell: null,
     server: false,
   },
   needs: [],

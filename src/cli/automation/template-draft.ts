@@ -58,6 +58,7 @@ const NOT_ASKED: Pick<
   'keep-env': false,
   // the user of this call may not be there then
   notify: { text: 'never' },
+  tell: { text: 'never' },
   stdin: null,
   pty: false,
   slots: null,

@@ -29,6 +29,7 @@ import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
 import { applySlots, parseQueueing } from '../run/queue-options.ts';
 import { printUnreadStdin, storeInput } from '../run/stdin.ts';
+import { tellWarnings } from '../run/tell-option.ts';
 import { warningsOf } from '../shell/habits.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
 import { isConditional } from '../wait/parse-conditions.ts';
@@ -45,12 +46,14 @@ type RunInput = Input<typeof OPTIONS>;
  * a `=`, so that `--wait npm test` is possible. `PORT=4000 npm start`: a shell takes the first word for a
  * variable.
  */
-function withMeant(failure: Failure, { wait, notify }: RunInput['options']): Failure {
+function withMeant(failure: Failure, { wait, notify, tell }: RunInput['options']): Failure {
   if (failure.code !== 'command-not-found') return failure;
   const { command, line } = failure;
   const meant = (words: string): Failure => ({ ...failure, meant: `bgjob run ${words} -- command` });
-  if (notify?.text === null && NOTIFY_WHENS.some((when) => when === command))
-    return meant(`--notify=${command}`);
+  if (NOTIFY_WHENS.some((when) => when === command)) {
+    if (notify?.text === null) return meant(`--notify=${command}`);
+    if (tell?.text === null) return meant(`--tell=${command}`);
+  }
   if (/^[A-Za-z_]\w*=\S*$/.test(command)) return meant(`-e ${quoteWord(command)}`);
   if (wait?.ms === null && parseDuration(command) !== undefined) return meant(`--wait=${command}`);
   return line === undefined ? failure : { ...failure, meant: lineHint(line) };
@@ -130,9 +133,10 @@ export const run = verb({
     const slots = applySlots(home, queueing.value);
     if (!slots.ok) return slots;
     const notified = options.notify === null ? [] : notifyWarnings(context.env, draft.value.notify);
+    const told = options.tell === null ? [] : tellWarnings(context.env, options.tell, draft.value.tell);
     const variables = variableWarnings(draft.value.changedVariables);
     const habits = warningsOf(given.words, given.separated);
-    printWarnings(output, [...habits, ...enclosed, ...notified, ...variables]);
+    printWarnings(output, [...habits, ...enclosed, ...notified, ...told, ...variables]);
     if (isLeft) printWarnings(output, earlyEndWarnings(context.env, home, draft.value.env));
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const input = storeInput(output, home, options.stdin, draft.value);

@@ -35,6 +35,7 @@ import { variableTexts } from '../messages/warnings.ts';
 import { markReported } from '../output/mark-reported.ts';
 import { statePainter } from '../output/state-style.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
+import { tellObject, tellRow } from '../run/tell-option.ts';
 import { losesPipefail } from '../shell/pipes.ts';
 
 async function extrasOf(
@@ -58,6 +59,7 @@ async function extrasOf(
     stderr: stderrOf(home, view),
     onExit: onExitObject(home, view),
     notify: notifyObject(home, view),
+    tell: tellObject(home, view),
     leftovers: view.kind === 'ended' ? processes.length : 0,
     ...(owner.kind === 'read' &&
       isAlive(owner.value.identity) === 'alive' && { supervisorPid: owner.value.identity.pid }),
@@ -130,6 +132,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['stderr', spec?.split && describeLog(job, 'err')],
     ['on exit', onExitText(home, view)],
     ['notify', notifyText(home, view)],
+    ['tell', tellRow(home, view)],
   ];
   return rows.filter((row): row is [string, string] => Boolean(row[1]));
 }

@@ -96,7 +96,7 @@ export function manPage(verbs: readonly Verb[], version: string): string {
     ...paragraph('~/.bgjob', 'all jobs, one directory each, readable only by you'),
     ...paragraph(
       '~/.bgjob/config.json',
-      'your defaults, in JSON: grace, maxLog, notify, queue, maxWait, retention (olderThan, keep, maxTotal)',
+      'your defaults, in JSON: grace, maxLog, notify, tell, queue, maxWait, retention (olderThan, keep, maxTotal)',
     ),
     ...seeAlso(verbs.map(({ name }) => `bgjob-${name}`)),
   ].join('\n')}\n`;

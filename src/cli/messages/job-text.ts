@@ -168,6 +168,7 @@ export interface Extras {
   stderr?: { path: string; bytes: number; trimmedBytes: number; emptiedBytes: number } | null;
   onExit?: object | null;
   notify?: object | null;
+  tell?: object | null;
   waiting?: Waiting | undefined;
 }
 
@@ -222,6 +223,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     ports: extras.ports ?? null,
     onExit: extras.onExit ?? null,
     notify: extras.notify ?? null,
+    tell: extras.tell ?? null,
     log: {
       path: extras.logPath ?? null,
       bytes,

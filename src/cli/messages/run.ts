@@ -2,9 +2,10 @@
 import { LIMIT_TEXT } from '../../base/fs/read-all.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { NoticeView } from '../../engine/hooks/notification-status.ts';
+import type { TellView } from '../../engine/hooks/tell-status.ts';
 import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
 import type { Stopped } from '../../engine/stop/stop-job.ts';
-import type { JobId, Notice } from '../../job/spec.ts';
+import type { JobId, Notice, Tell } from '../../job/spec.ts';
 import { type JobView, type LiveView, stateWord } from '../../job/view.ts';
 import { jobLabel, jobs } from './job-text.ts';
 import { textFor, usageError } from './usage.ts';
@@ -197,6 +198,33 @@ export function noticeText(view: NoticeView, notice: Notice): string {
         ? `rang ${safe(notice.terminal?.path ?? '')}`
         : `no notification: ${safe(why ?? '')}`;
     },
+  });
+}
+
+// --tell
+
+export const noAgentToTell = (): Warning => ({
+  code: 'nobody-to-tell',
+  message: '--tell: Codex did not start this call (CODEX_THREAD_ID is not set): no agent will be told',
+});
+
+export const noCodexToTell = (): Warning => ({
+  code: 'nobody-to-tell',
+  message: '--tell: there is no codex in PATH: no agent will be told',
+});
+
+/** `queued into the thread of Codex`: what became of --tell. */
+export function tellText(view: TellView, { when }: Tell): string {
+  const then = () => `when it has ended${when === 'failure' ? ' if it fails' : ''}, in the thread of Codex`;
+  return textFor('kind', view, {
+    waits: then,
+    due: then,
+    runs: then,
+    'not-needed': 'only if it fails',
+    'not-run': 'not queued: no process was left to do it',
+    unseen: 'not known: no process recorded it',
+    queued: 'queued into the thread of Codex',
+    failed: ({ why }) => `not queued: ${safe(why)}`,
   });
 }
 

@@ -28,6 +28,7 @@ export interface Warning {
     | 'ends-with-runner'
     | 'git-variables'
     | 'nobody-to-notify'
+    | 'nobody-to-tell'
     | 'stdin-not-read'
     | 'cut-at-hash';
   message: string;

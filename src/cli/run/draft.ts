@@ -35,6 +35,7 @@ import { NAMING_OPTIONS } from './name-policy.ts';
 import { NOTIFY_OPTIONS, parseNotify } from './notify-option.ts';
 import { QUEUE_OPTIONS, type Queueing } from './queue-options.ts';
 import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
+import { parseTell, TELL_OPTIONS } from './tell-option.ts';
 
 export const DRAFT_OPTIONS = {
   ...NAMING_OPTIONS,
@@ -65,6 +66,7 @@ export const DRAFT_OPTIONS = {
   },
   'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run after the job has ended' },
   ...NOTIFY_OPTIONS,
+  ...TELL_OPTIONS,
   ...QUEUE_OPTIONS,
 } as const;
 
@@ -172,9 +174,12 @@ export function frameOf(
   const onExit = onExitOf(options['on-exit']);
   if (!onExit.ok) return onExit;
   // a batch may have a thousand jobs: config.json asks for no notification of each
-  const preferred = options.batch === null ? config.value.notify : null;
-  const notify = parseNotify(context.env, options.notify, preferred);
+  const preferred = options.batch === null ? config.value : null;
+  const notify = parseNotify(context.env, options.notify, preferred?.notify ?? null);
   if (!notify.ok) return notify;
+  const session = context.session();
+  const tell = parseTell(context.env, options.tell, preferred?.tell ?? null, session);
+  if (!tell.ok) return tell;
   const reads = parseStdin(options, resolve, wish !== null);
   if (!reads.ok) return reads;
   const foreign = foreignVariable();
@@ -203,6 +208,7 @@ export function frameOf(
       split: options.split,
       onExit: onExit.value,
       notify: notify.value,
+      tell: tell.value,
       // `run` knows
       server: false,
       ...reads.value,
@@ -210,7 +216,7 @@ export function frameOf(
       retry,
       backoffMs,
       parent: parentOf(context),
-      session: context.session(),
+      session,
       origin: null,
     },
     path: variableOf(context, overrides.value, 'PATH'),

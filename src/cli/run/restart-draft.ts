@@ -17,6 +17,7 @@ import type { EndedView, LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { enterable, environmentFor, parentOf } from './draft.ts';
 import { notifyTargets } from './notify-option.ts';
+import { tellEnvironment } from './tell-option.ts';
 
 export interface Redraft {
   draft: Draft;
@@ -54,14 +55,16 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
   // programs believe PWD: it must not name the directory of the call
   const hasPwd = environment !== undefined || rest.env.some((entry) => entry.startsWith('PWD='));
   const env = hasPwd ? rest.env : [...rest.env, `PWD=${cwd}`];
+  const session = context.session();
   const draft: Draft = {
     ...rest,
     env,
     ...(environment ? { environment } : environmentFor(context, { ...rest, env })),
     notify: rest.notify && { ...rest.notify, ...notifyTargets(context.env) },
+    tell: session?.host === 'codex' ? rest.tell && { ...rest.tell, env: tellEnvironment(context.env) } : null,
     placement: placementAgain(rest, new Map()),
     parent: parentOf(context),
-    session: context.session(),
+    session,
     restartOf: id,
     origin: null,
     ...(scriptBytes && { scriptBytes }),

@@ -97,6 +97,7 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
     backoffMs: 0,
     onExit: null,
     notify: null,
+    tell: null,
     server: false,
     parent: null,
     session: null,

@@ -1,5 +1,5 @@
 /**
- * Starts the hook process of `--on-exit` and `--notify` after the end is published, and tells readers how far
+ * Starts the hook process of `--on-exit`, `--notify` and `--tell` after the end is published, and tells readers how far
  * it is. The process that publishes the end starts it and may be killed just then, so another may start it
  * again. The hook process decides by a claim, which it makes first of all and never removes.
  * supervisor/run-hook.ts is that process.
@@ -48,12 +48,13 @@ export function startHook(home: Home, spec: Spec): void {
   child.on('error', () => {});
 }
 
-/** Whether the end may have to be notified. It is published by now, or the disk is full. */
-function isNoticeDue(home: Home, { id, notify }: Spec): boolean {
-  const status = foundValue(readState(home.job(id)))?.status;
-  if (notify === null || status?.phase !== 'ended') return notify !== null;
+/** Whether the end may have to be notified or told. It is published by now, or the disk is full. */
+function isNoticeDue(home: Home, { id, notify, tell }: Spec): boolean {
+  const asked = [notify, tell].filter((one) => one !== null);
+  const status = asked.length === 0 ? undefined : foundValue(readState(home.job(id)))?.status;
+  if (status?.phase !== 'ended') return asked.length > 0;
   const { outcome, stop } = status;
-  return isNotified(notify, { outcome, code: exitCodeOf(outcome), stop });
+  return asked.some((one) => isNotified(one, { outcome, code: exitCodeOf(outcome), stop }));
 }
 
 /** Becomes the only hook process of the job; false if another process is or was. Throws system errors. */

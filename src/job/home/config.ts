@@ -17,6 +17,8 @@ export interface Config {
   maxLogBytes: number | null;
   /** For all jobs that are not of a batch or schedule. */
   notify: NotifyWhen | null;
+  /** The same for `--tell`. */
+  tell: NotifyWhen | null;
   /** The queue of a --batch without -Q. */
   queue: string | null;
   /** The deadline of blocking commands without an option or environment variable, milliseconds. */
@@ -41,6 +43,8 @@ const duration: Key = {
 };
 const size: Key = { read: (value) => parseSize(asText(value)), expected: 'size' };
 
+const when: Key = { read: (value) => NOTIFY_WHENS.find((one) => one === value), expected: 'notify' };
+
 const KEYS: Record<string, Key | Record<string, Key>> = {
   $schema: { read: (value) => (typeof value === 'string' ? value : undefined), expected: 'text' },
   grace: duration,
@@ -51,10 +55,8 @@ const KEYS: Record<string, Key | Record<string, Key>> = {
     },
     expected: 'log size',
   },
-  notify: {
-    read: (value) => NOTIFY_WHENS.find((one) => one === value),
-    expected: 'notify',
-  },
+  notify: when,
+  tell: when,
   queue: {
     read: (value) => (typeof value === 'string' && isName(value) ? value : undefined),
     expected: 'queue',
@@ -142,6 +144,7 @@ function configOf(values: Map<string, unknown>): Config {
     graceMs: get('grace'),
     maxLogBytes: get('maxLog'),
     notify: get('notify'),
+    tell: get('tell'),
     queue: get('queue'),
     maxWaitMs: get('maxWait'),
     retention: {

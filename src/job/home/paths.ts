@@ -42,7 +42,7 @@ export class JobPaths extends pathsIn('dir', {
   payload: 'payload',
   /** Shim, watcher, main process, stdin holder and terminal processes. Written by the shim over blanks. */
   shim: 'shim',
-  /** The claim to run --on-exit and --notify: a link to nowhere that names the process. Never removed. */
+  /** The claim to run --on-exit, --notify and --tell: a link to nowhere that names the process. Never removed. */
   hook: 'hooks',
   /** The result of --on-exit. Written by the process that ran it. */
   hooked: 'on-exit.json',
@@ -50,6 +50,8 @@ export class JobPaths extends pathsIn('dir', {
   hookLog: 'on-exit.log',
   /** The result of --notify. Written by the process that runs --on-exit. */
   notified: 'notified.json',
+  /** The result of --tell. Written by the same process. */
+  queuedMessage: 'tell.json',
   /** A marker: a command reported the end to the user. */
   seen: 'seen',
   /** A marker: a command reported the end to the session of the job. */

@@ -8,20 +8,21 @@ const placement: Placement = {
   ...{ queue: 'q', priority: 0, notBefore: null, after: [] },
   ...{ sandbox: '', cgroup: '', umask: 0, ioPriority: null, batch: null },
 };
-const plain = { placement, stdin: null, pty: null, onExit: null, notify: null };
+const plain = { placement, stdin: null, pty: null, onExit: null, notify: null, tell: null };
 const all = {
   ...plain,
   stdin: { kind: 'hold' as const },
   pty: { columns: 80, rows: 24 },
   onExit: 'true',
   notify: { when: 'always' as const, desktop: [], terminal: null },
+  tell: { when: 'failure' as const, env: [] },
 };
 
 test('a plain job needs nothing; each of these keys is needed where it says something', () => {
   assert.deepEqual(needsOf(plain), []);
-  assert.deepEqual(needsOf(all), ['stdin', 'pty', 'onExit', 'notify']);
+  assert.deepEqual(needsOf(all), ['stdin', 'pty', 'onExit', 'notify', 'tell']);
   assert.deepEqual(needsOf({ ...plain, onExit: '' }), ['onExit']);
-  assert.deepEqual(KNOWN_NEEDS, ['stdin', 'pty', 'onExit', 'notify']);
+  assert.deepEqual(KNOWN_NEEDS, ['stdin', 'pty', 'onExit', 'notify', 'tell']);
 });
 
 test('a job that does not wait is started by the program that adds it', () => {

@@ -38,6 +38,7 @@ const spec: Spec & { placement: Placement } = {
     backoffMs: 0,
     onExit: null,
     notify: null,
+    tell: null,
     server: false,
     parent: null,
     session: null,

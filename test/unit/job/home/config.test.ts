@@ -50,6 +50,7 @@ folderTest('no file, an empty object, all that may be said', (dir) => {
     grace: '30s',
     maxLog: '64M',
     notify: 'failure',
+    tell: 'always',
     queue: 'builds',
     maxWait: 100,
     retention: { olderThan: '30d', keep: 50, maxTotal: '500M' },
@@ -62,6 +63,7 @@ folderTest('no file, an empty object, all that may be said', (dir) => {
       graceMs: 30_000,
       maxLogBytes: 64 * 2 ** 20,
       notify: 'failure',
+      tell: 'always',
       queue: 'builds',
       maxWaitMs: 100_000,
       retention: {
@@ -91,6 +93,7 @@ folderTest('each value: accepted or refused as the schema says', (dir) => {
     ['maxLog', sizes, noSizes],
     ['retention.maxTotal', [...sizes, '0', 0], noSizes],
     ['retention.keep', [0, 1, 2000], ['many', -1, 1.5, null, true, 1e10]],
+    ['tell', ['always', 'failure', 'never'], [true, 'yes']],
     ['notify', ['always', 'failure', 'never'], [true, false, 'yes', '', null]],
     ['queue', ['a', 'a-1', '1a', '1.2'], ['', '12', 'a b', '-a', 1, null, 'a'.repeat(65)]],
     ['retention', [{}], [1, null, [], 'x']],
@@ -127,7 +130,7 @@ folderTest('what is wrong is told by file and key, with what was expected', (dir
   );
   is('[]', `FILE is [], but must be an object: { … } → ${mend}`);
   is('{"notify": true}', `FILE: "notify" is true, but must be "always" or "failure" or "never" → ${mend}`);
-  const keys = '$schema, grace, maxLog, notify, queue, maxWait, retention';
+  const keys = '$schema, grace, maxLog, notify, tell, queue, maxWait, retention';
   for (const [key, meant] of [
     ['max-log', 'maxLog'],
     ['Grace', 'grace'],

@@ -50,6 +50,7 @@ const SPEC: Spec = {
   split: false,
   onExit: null,
   notify: null,
+  tell: null,
   server: false,
   stdin: null,
   pty: null,
