@@ -41,7 +41,8 @@ export const doctor = verb({
     'ends its processes, missing programs, limits, a home that cannot be written or is nearly full,',
     'damaged records, lost jobs that left processes running, queues that do not move, a scheduler, listener',
     'or @reboot line whose Node or bgjob is gone. The exit code is 1 if there is a problem; notes do not',
-    'count. It takes less than a second.',
+    'count. It also says which coding agents are told how jobs ended, and whether their hooks are switched',
+    'off. It takes less than a second.',
     '',
     '--self-test runs jobs to see that bgjob works here: exit codes, kill, a supervisor that is killed, a',
     'terminal, a queue, a schedule and more. It uses a temporary home (in TMPDIR, else /tmp), leaves',
@@ -74,8 +75,18 @@ export const doctor = verb({
     const inventory = home ? await checkJobs(home) : NO_JOBS;
     const boot = home ? checkBoot(context) : [];
     const session = context.session();
+    const { findHosts } = await import('../skill/hosts.ts');
     const own: Finding[] = session ? [{ code: 'session', session }] : [];
-    const findings = [...own, ...machine, ...checkSystemd(), ...ofHome, ...inventory.findings, ...boot];
+    const hosts = findHosts(context);
+    const findings = [
+      ...own,
+      ...hosts,
+      ...machine,
+      ...checkSystemd(),
+      ...ofHome,
+      ...inventory.findings,
+      ...boot,
+    ];
     for (const finding of findings)
       if (output.json) output.object(findingObject(finding));
       else output.line(findingLine(finding));

@@ -11,7 +11,7 @@ import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } f
 
 /** Findings that are no danger for jobs: the exit code stays 0. */
 export const isNote = (finding: Finding): boolean =>
-  ['few-watches', 'zone-unread', 'zombies-stay', 'clock-behind', 'runner-ends-jobs', 'session'].includes(
+  ['few-watches', 'zone-unread', 'zombies-stay', 'clock-behind', 'runner-ends-jobs', 'session', 'agent-host'].includes(
     finding.code,
   ) ||
   (finding.code === 'service-broken' && finding.replaced) ||
@@ -75,6 +75,24 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
     `this call is in the agent session ${sessionText(session)}, which is told of the jobs that it starts`,
     'bgjob ls --unseen',
   ],
+  'agent-host': ({ host, place, path, hasHooks, off }) => {
+    const name = host === 'claude' ? 'Claude Code' : 'Codex';
+    if (off)
+      return [
+        `the hooks of ${name} are switched off (${safe(off.setting)} in ${safe(off.path)}): ` +
+          'it is not told how jobs ended, though its hooks are installed',
+        'remove that setting, or let the agent ask: bgjob ls --unseen',
+      ];
+    if (!hasHooks)
+      return [
+        `${name} has the page of bgjob (${safe(path)}), and no hooks: it is not told how jobs ended`,
+        `bgjob skill --${place} --hooks`,
+      ];
+    return [
+      `${name} has the hooks of bgjob (${safe(path)}): it is told how jobs ended` +
+        (host === 'codex' ? ', once you have trusted them there (/hooks)' : ''),
+    ];
+  },
   'session-ends-jobs': ({ unit }) => [
     `logind kills all processes of ${safe(unit)} at logout (KillUserProcesses=yes), jobs too`,
     'loginctl enable-linger, and then systemd-run --user --scope bgjob run …; ' +

@@ -61,7 +61,7 @@ function realPath(base: string, below: string): string {
 }
 
 /** What a file holds; null: there is none. Throws a system error. */
-function read(path: string): Target['found'] | 'no-file' {
+export function readUserFile(path: string): Target['found'] | 'no-file' {
   let fd: number;
   try {
     fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -93,7 +93,7 @@ export function inspectTarget(
     path = `${directory === '/' ? '' : directory}/${below}`;
     const real = realPath(base, below);
     const outside = real !== base && !real.startsWith(base === '/' ? '/' : `${base}/`);
-    const found = read(real);
+    const found = readUserFile(real);
     if (found === 'no-file') return { path, trouble: { kind: 'no-file' } };
     return { place: { name, file, path, real, base, outside, found } };
   } catch (thrown) {

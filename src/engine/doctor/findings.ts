@@ -22,6 +22,15 @@ export type Finding =
   | { code: 'ends-with-call'; enclosure: Enclosure }
   | { code: 'service-ends-jobs'; service: EndingService }
   | { code: 'runner-ends-jobs'; runner: CiRunner }
+  /** A host of coding agents that `bgjob skill` has set up; `off`: the setting that keeps its hooks from running. */
+  | {
+      code: 'agent-host';
+      host: 'claude' | 'codex';
+      place: 'user' | 'project' | 'codex';
+      path: string;
+      hasHooks: boolean;
+      off: { path: string; setting: string } | null;
+    }
   | { code: 'session-ends-jobs'; unit: string }
   /** The agent's session of the call. */
   | { code: 'session'; session: Session }

@@ -168,6 +168,23 @@ situation('jobs of the session of an agent', async (rig) => {
   await ask(rig, ['run', '--', 'true'], undefined, { env: { BGJOB_SESSION: 'no session' } });
   await Promise.all([1, 2, 3].map((id) => ask(rig, ['wait', `${id}`])));
   await lookAtAll(rig);
+  await ask(rig, ['run', '--tell', '--', 'true']);
+  const codex = join(rig.dir, 'bin/codex');
+  const env = { CODEX_THREAD_ID: 'a' };
+  for (const [words, line, state] of [
+    [['--tell', '--', 'true'], 'exit 0', 'queued'],
+    [['--tell=failure', '--', 'false'], 'exit 1', 'failed'],
+  ] as const) {
+    fs.writeFileSync(codex, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+    const id = await rig.run([...words], { env });
+    await rig.untilShown(
+      id,
+      ({ tell }) => tell.state,
+      (now) => now === state,
+      'the end of --tell',
+    );
+    await ask(rig, ['show', `${id}`]);
+  }
 });
 
 situation('jobs that have ended', async (rig) => {
@@ -439,10 +456,12 @@ situation('watch', async (rig) => {
 situation('what is about bgjob itself', async (rig) => {
   for (const shell of ['bash', 'zsh', 'fish']) await ask(rig, ['completion', shell]);
   await ask(rig, ['skill']);
-  const skill = (...args: string[]) => ask(rig, ['skill', ...args], as('skill---user---project---agents-md'));
+  const skill = (...args: string[]) =>
+    ask(rig, ['skill', ...args], as('skill---user---project---agents-md---codex'));
   for (const more of [[], [], ['--remove'], ['--remove']])
-    await skill('--user', '--project', '--agents-md', ...more);
+    await skill('--user', '--project', '--agents-md', '--codex', ...more);
   await skill('--project');
+  await skill('--codex', '--dry-run');
   const page = join(rig.project, '.claude/skills/bgjob/SKILL.md');
   fs.appendFileSync(page, 'mine\n');
   await skill('--project');

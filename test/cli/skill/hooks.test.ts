@@ -163,3 +163,31 @@ rigTest('--dry-run: says what would be done, shows the hooks, and does nothing',
   for (const line of ['--hooks', '--dry-run', '--hooks --agents-md'])
     assertRefused(await rig.bash(`bgjob skill ${line}`), 125, /^bgjob: --(hooks|dry-run) needs --user, /);
 });
+
+rigTest('doctor says which hosts are set up, and where their hooks are switched off', async (rig) => {
+  const notes = async () =>
+    (await rig.bgjob(['doctor'])).stdout.split('\n').filter((line) => /Claude Code|Codex/.test(line));
+  assert.deepEqual(await notes(), []);
+  await skill(rig, '--user');
+  assert.deepEqual(await notes(), [
+    `note: Claude Code has the page of bgjob (${folderOf(rig.dir)}/SKILL.md), and no hooks: it is not told how jobs ended → bgjob skill --user --hooks`,
+  ]);
+  await skill(rig, '--user --hooks --codex');
+  const [claude, codex, ...more] = await notes();
+  assert.match(claude!, /^note: Claude Code has the hooks of bgjob \(.*\): it is told how jobs ended$/);
+  assert.match(codex!, /^note: Codex has the hooks of bgjob \(.*hooks\.json\): .*\(\/hooks\)$/);
+  assert.deepEqual(more, []);
+  fs.writeFileSync(join(rig.dir, '.claude/settings.json'), '{"disableAllHooks": true}');
+  fs.writeFileSync(join(rig.dir, '.codex/config.toml'), '[features]\nhooks = false\n');
+  const off = await notes();
+  assert.match(
+    off[0]!,
+    /hooks of Claude Code are switched off \(disableAllHooks in .*\.claude\/settings\.json\)/,
+  );
+  assert.match(off[1]!, /hooks of Codex are switched off \(features\.hooks = false in .*config\.toml\)/);
+  const objects = (await rig.json(['doctor'])).filter(({ code }: any) => code === 'agent-host');
+  assert.deepEqual(
+    objects.map(({ level }: any) => level),
+    ['note', 'note'],
+  );
+});
