@@ -29,7 +29,7 @@ import { hasHook, type Spec } from '../job/spec.ts';
 import { exitCodeOf } from '../job/state.ts';
 import { type EndedView, stateWord } from '../job/view.ts';
 import { notifyEnd } from './notify.ts';
-import { tellEnd } from './tell.ts';
+import { tellEnd } from './queue-message.ts';
 
 /** The end may take so long to be readable on a full or slow disk, milliseconds. */
 const END_MS = 10_000;

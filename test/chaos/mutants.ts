@@ -1150,11 +1150,88 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/skill/plan.ts',
-        from: 'if (old === null && !force) return',
-        to: 'if (old === null && !force && remove) return',
+        from: 'if (old !== null || force) return',
+        to: 'if (old !== null || force || !remove) return',
       },
     ],
     by: { test: 'cli/skill/skill.test.ts', name: /what others wrote is refused/ },
+  },
+  {
+    what: 'skill --codex: the hooks of others are printed anew',
+    changes: [
+      {
+        file: 'cli/skill/codex-hooks.ts',
+        from: 'let now = before.text;',
+        to: 'let now = JSON.stringify(JSON.parse(before.text));',
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /beside the hooks of others/ },
+  },
+  {
+    what: 'skill --codex: a file that Codex cannot read is written over',
+    changes: [
+      {
+        file: 'cli/skill/plan.ts',
+        from: "const text = file?.trim() === '' ? null : file;",
+        to: 'const text = !file || hooksTrouble(file) ? null : file;',
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /cannot read is refused/ },
+  },
+  {
+    what: 'skill --dry-run writes',
+    changes: [
+      {
+        file: 'cli/skill/skill.ts',
+        from: 'if (!isTry && !applyChange(change)) return',
+        to: 'if (!applyChange(change)) return',
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /--dry-run: says/ },
+  },
+  {
+    what: 'skill --remove leaves the hooks of the page',
+    changes: [
+      {
+        file: 'cli/skill/skill.ts',
+        from: "if (remove) return [...plugin.toReversed(), 'SKILL.md'];",
+        to: "if (remove) return ['SKILL.md'];",
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /removed: as before/ },
+  },
+  {
+    what: 'doctor does not see that hooks are switched off',
+    changes: [
+      {
+        file: 'cli/skill/hosts.ts',
+        from: 'if (setting !== undefined) return { path, setting };',
+        to: 'if (setting === path) return { path, setting };',
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /doctor says which hosts/ },
+  },
+  {
+    what: '--tell: a failure of codex counts as a message that it took',
+    changes: [
+      {
+        file: 'supervisor/queue-message.ts',
+        from: 'if (code === 0) return done(null);',
+        to: 'if (code !== null) return done(null);',
+      },
+    ],
+    by: { test: 'cli/hooks/tell.test.ts', name: /a codex that fails/ },
+  },
+  {
+    what: '--tell: a job that succeeds is told where only failures are asked for',
+    changes: [
+      {
+        file: 'supervisor/queue-message.ts',
+        from: 'if (tell === null || session === null || !tellDue(view)) return;',
+        to: 'if (tell === null || session === null) return;',
+      },
+    ],
+    by: { test: 'cli/hooks/tell.test.ts', name: /--tell=failure/ },
   },
   {
     what: 'skill: what somebody edited meanwhile is written over',

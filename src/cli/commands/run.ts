@@ -25,11 +25,11 @@ import {
 } from '../run/after-start.ts';
 import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
 import { earlyEndWarnings } from '../run/early-end.ts';
+import { tellWarnings } from '../run/message-option.ts';
 import { parseNaming, startNamed } from '../run/name-policy.ts';
 import { notifyWarnings } from '../run/notify-option.ts';
 import { applySlots, parseQueueing } from '../run/queue-options.ts';
 import { printUnreadStdin, storeInput } from '../run/stdin.ts';
-import { tellWarnings } from '../run/tell-option.ts';
 import { warningsOf } from '../shell/habits.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
 import { isConditional } from '../wait/parse-conditions.ts';

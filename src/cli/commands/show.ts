@@ -34,8 +34,8 @@ import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText 
 import { variableTexts } from '../messages/warnings.ts';
 import { markReported } from '../output/mark-reported.ts';
 import { statePainter } from '../output/state-style.ts';
+import { tellObject, tellRow } from '../run/message-option.ts';
 import { notifyObject, notifyText } from '../run/notify-option.ts';
-import { tellObject, tellRow } from '../run/tell-option.ts';
 import { losesPipefail } from '../shell/pipes.ts';
 
 async function extrasOf(

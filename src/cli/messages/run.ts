@@ -1,8 +1,8 @@
 /** Messages of `run` and `restart`: why they refuse, and what they say of the jobs that they start. */
 import { LIMIT_TEXT } from '../../base/fs/read-all.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import type { TellView } from '../../engine/hooks/message-status.ts';
 import type { NoticeView } from '../../engine/hooks/notification-status.ts';
-import type { TellView } from '../../engine/hooks/tell-status.ts';
 import { isInUse, type Listening, portsIn } from '../../engine/os/sockets.ts';
 import type { Stopped } from '../../engine/stop/stop-job.ts';
 import type { JobId, Notice, Tell } from '../../job/spec.ts';

@@ -31,11 +31,11 @@ import { printWarnings } from '../messages/warnings.ts';
 import { type Command, isScriptCall, lineMeant, parseCommand, scriptCommand } from '../shell/command-line.ts';
 import { readScript, renderScript } from '../shell/script.ts';
 import { readOverrides } from './env-file.ts';
+import { parseTell, TELL_OPTIONS } from './message-option.ts';
 import { NAMING_OPTIONS } from './name-policy.ts';
 import { NOTIFY_OPTIONS, parseNotify } from './notify-option.ts';
 import { QUEUE_OPTIONS, type Queueing } from './queue-options.ts';
 import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
-import { parseTell, TELL_OPTIONS } from './tell-option.ts';
 
 export const DRAFT_OPTIONS = {
   ...NAMING_OPTIONS,

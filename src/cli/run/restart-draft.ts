@@ -16,8 +16,8 @@ import type { JobId, Placement, Spec } from '../../job/spec.ts';
 import type { EndedView, LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { enterable, environmentFor, parentOf } from './draft.ts';
+import { tellEnvironment } from './message-option.ts';
 import { notifyTargets } from './notify-option.ts';
-import { tellEnvironment } from './tell-option.ts';
 
 export interface Redraft {
   draft: Draft;

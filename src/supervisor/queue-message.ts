@@ -8,7 +8,7 @@ import { callAfter, renderDuration, systemClock } from '../base/clock.ts';
 import { writeAtomic } from '../base/fs/atomic-write.ts';
 import { attemptQuietly, errnoOf } from '../base/result.ts';
 import { clip, safe } from '../base/text/sanitize.ts';
-import { type QueuedMessage, tellDue } from '../engine/hooks/tell-status.ts';
+import { type QueuedMessage, tellDue } from '../engine/hooks/message-status.ts';
 import { findCommand } from '../engine/os/programs.ts';
 import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';

@@ -1,5 +1,5 @@
 /** `--tell`: the option, whether it can work here, and what became of it. */
-import { tellOf } from '../../engine/hooks/tell-status.ts';
+import { tellOf } from '../../engine/hooks/message-status.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
