@@ -205,7 +205,7 @@ export function noticeText(view: NoticeView, notice: Notice): string {
 
 export const noAgentToTell = (): Warning => ({
   code: 'nobody-to-tell',
-  message: '--tell: Codex did not start this call (CODEX_THREAD_ID is not set): no agent will be told',
+  message: '--tell: this call is in no session of Codex: no agent will be told',
 });
 
 export const noCodexToTell = (): Warning => ({

@@ -55,7 +55,7 @@ rigTest('--tell=failure, config.json, and who is not told', async (rig) => {
     const quiet = await rig.bgjob(['run', '--wait', '--', 'false'], { env });
     assert.doesNotMatch(quiet.stderr, /tell/);
     const { stderr } = await rig.bgjob(['run', '--tell', '--wait', '--', 'false'], { env });
-    assert.match(stderr, /--tell: Codex did not start this call/);
+    assert.match(stderr, /--tell: this call is in no session of Codex/);
   }
   const [job] = await rig.json(['show', '@last']);
   assert.equal(job.tell, null);
