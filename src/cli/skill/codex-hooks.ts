@@ -3,7 +3,7 @@
  * behind the others: Codex remembers by its position which hook the user trusts.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { hookEntries } from '../hook/line.ts';
+import { hookEntries } from '../hook/hooks-json.ts';
 import { isOurHandler } from './hooks.ts';
 import { additionTo, applyEdit, type Container, containerAt, type Edit, removalOf } from './json-edit.ts';
 

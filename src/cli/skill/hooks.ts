@@ -3,7 +3,7 @@
  * Code. A host may ask its user again for trust when one of these lines changes, so they stay as they are.
  */
 import { version } from '../../../package.json';
-import { HOOK_MARK, hookEntries } from '../hook/line.ts';
+import { HOOK_MARK, hookEntries } from '../hook/hooks-json.ts';
 
 /** In each of our files but the page, which has its own mark. */
 const FILE_MARK = '(written by bgjob skill)';

@@ -1,7 +1,7 @@
 /** Hooks in the hooks file of Codex: added and removed without a trace. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hookEntries } from '../../../../src/cli/hook/line.ts';
+import { hookEntries } from '../../../../src/cli/hook/hooks-json.ts';
 import { hooksTrouble, withOurHooks, withoutOurHooks } from '../../../../src/cli/skill/codex-hooks.ts';
 import { isOurHandler } from '../../../../src/cli/skill/hooks.ts';
 import fc from '../../../rig/property.ts';
