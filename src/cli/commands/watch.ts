@@ -5,6 +5,7 @@ import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { acceptInterrupt } from '../command/interrupt.ts';
+import { parseSessionOption, SESSION_OPTION } from '../command/session-option.ts';
 import { type Choice, EVERYTHING, parseChoice } from '../jobs/job-filter.ts';
 import { Deadline, deadlineOf } from '../wait/deadline.ts';
 import { Changes } from '../watch/json-stream.ts';
@@ -69,10 +70,16 @@ export const watch = verb({
     'ready, then added, changed (state, outcome, attempt) and removed (only id, name and project). The',
     'rest of a line is the job as in ls --json. The exit code is 0 at SIGINT, at SIGTERM and when the',
     'reader is gone, and 75 at BGJOB_MAX_WAIT.',
+    '',
+    '--ends prints a line for each job that ends, and nothing else, until its reader is gone. It is made',
+    "for the monitor of an agent's host, so BGJOB_MAX_WAIT does not end it. With --session it prints the",
+    'ends of that session in any project, less those that a call has told by then. It marks no end as',
+    'told: ls --unseen and the hooks tell it, too. With --json each end is an object as in ls --json.',
   ],
   examples: [
     ['bgjob watch', 'this project'],
     ['bgjob watch -a', 'all projects'],
+    ['bgjob watch --ends', 'a line for each end, as it comes'],
     ["bgjob watch --json | jq -c 'select(.exitCode > 0)'", 'for programs'],
   ],
   options: {
@@ -80,17 +87,26 @@ export const watch = verb({
     queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'only live jobs of this queue' },
     tag: { kind: 'list', value: 'TAG', text: 'only jobs with this label' },
     name: { kind: 'list', value: 'NAME', text: 'only jobs of this name' },
+    session: { ...SESSION_OPTION, text: `only ${SESSION_OPTION.text}` },
+    ends: { kind: 'flag', text: 'print a line for each job that ends, as above' },
   },
   async run(context, { options }) {
     const parsed = parseChoice({ ...options, number: EVERYTHING.most, state: [] });
     if (!parsed.ok) return parsed;
-    if (context.output.json) return stream(context, parsed.value);
+    const session = parseSessionOption(context, options.session);
+    if (!session.ok) return session;
+    const choice = { ...parsed.value, session: session.value };
+    if (options.ends) {
+      const { printEnds } = require('../watch/ends.ts') as typeof import('../watch/ends.ts');
+      return printEnds(context, choice);
+    }
+    if (context.output.json) return stream(context, choice);
     const may = requireScreen(context.output, 'watch');
     if (!may.ok) return fail(may.failure);
     const opened = context.home();
     if (!opened.ok) return opened;
     const { viewJobs } = await import('../watch/views.ts');
-    const watching = new WatchModel(context, parsed.value, [kill, pause, restart, resume]);
+    const watching = new WatchModel(context, choice, [kill, pause, restart, resume]);
     const leave = await viewJobs(watching, {
       write: (text) => context.output.raw(Buffer.from(text)),
       color: context.output.hasColor(1),

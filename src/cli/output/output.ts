@@ -95,6 +95,15 @@ export class Output {
     if (errno === 'EPIPE') this.readerGone = true;
     else if (errno !== undefined) throw new AnswerLost(errno);
   }
+  /** Whether the reader of stdout is gone. The kernel says so of a socket; of a pipe only to a write. */
+  isReaderGone(): boolean {
+    try {
+      if (!this.readerGone) writeSync(1, Buffer.alloc(0));
+    } catch (thrown) {
+      this.readerGone = errnoOf(thrown) === 'EPIPE';
+    }
+    return this.readerGone;
+  }
   /** One JSON object of the answer. */
   object(value: object): void {
     this.line(objectText(value));
