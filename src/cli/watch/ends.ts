@@ -1,10 +1,11 @@
 /**
  * `watch --ends`: a line for each end as it comes, and nothing else, until the reader is gone. Ends from the
- * start of this process on are printed: a job may end while Node boots. No end is marked as told, because the
+ * start of this process on are printed, because a job may end while Node boots. No end is marked as told, because the
  * reader (a monitor of an agent's host) may drop the line; its hooks tell the end again.
  */
 import { sleep, systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
+import { HAS_PROC, readStat, ticksNow } from '../../engine/os/process-identity.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import { ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -22,9 +23,12 @@ import { watchReader } from './reader.ts';
 /** The home is read again so often, if no watcher wakes the call earlier, milliseconds. */
 const POLL_MS = 2000;
 /** A job all of whose processes were killed changes no folder: the live jobs are read so often, milliseconds. */
-const LOST_POLL_MS = 10_000;
+const LOST_POLL_MS = 5000;
 /** A `wait` of the session is woken by the same end. It tells it first, and then the line is not needed. */
 const TOLD_FIRST_MS = 1000;
+const MS_PER_TICK = 10;
+/** An end so far in the future: the clock was wrong then, milliseconds. */
+const CLOCK_WRONG_MS = 60_000;
 
 /** The ends of one home that are new. */
 class NewEnds {
@@ -35,8 +39,7 @@ class NewEnds {
   /** `since`: ends from this time on are new. Other ends that are there are old, also those in the future. */
   constructor(home: Home, since: number) {
     this.home = home;
-    const now = systemClock.now();
-    const isOld = (at: number) => at < since || at > now;
+    const isOld = (at: number) => at < since || at > systemClock.now() + CLOCK_WRONG_MS;
     // in the order in which a job moves
     const lost = this.endedAmong(listLive(home)).filter(
       ({ status }) => !status.endKnown || isOld(status.endedAt),
@@ -101,10 +104,20 @@ class EndPrinter {
   }
 }
 
+/** A shell that has run for long may become this call by exec: so much of its time counts, milliseconds. */
+const BOOT_MOST_MS = 60_000;
+
+/** When the caller started this call. On a busy machine that is long before Node runs. */
+function startOfCall(): number {
+  const started = readStat(process.pid)?.startTicks;
+  const ageMs = HAS_PROC && started !== undefined ? (ticksNow() - started + 1) * MS_PER_TICK : 0;
+  // rounded like the times of the markers
+  return Math.floor(performance.timeOrigin - Math.min(Math.max(0, ageMs - performance.now()), BOOT_MOST_MS));
+}
+
 /** Fails if the home is refused at the start, or refused twice in a row later. */
 export async function printEnds(context: Context, choice: Choice): Promise<Result<Exit>> {
-  // rounded like the times of the markers
-  const since = Math.floor(performance.timeOrigin);
+  const since = startOfCall();
   const gone = new AbortController();
   const stop = watchReader(() => gone.abort());
   const printer = new EndPrinter(context, choice);
