@@ -8,7 +8,7 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
 import type { Spec } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/state.ts';
-import { commandText, type EndedView, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
+import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
 import { waitingCell, waitingText } from './queue.ts';
 import { errnoText, textFor } from './usage.ts';
 
@@ -90,21 +90,6 @@ export const endedAgo = (view: JobView, now: number) =>
   view.kind === 'ended' && view.status.endKnown
     ? `, ended ${renderDuration(now - view.status.endedAt)} ago`
     : '';
-
-/** Which job it is, for an agent: `job 42 "test"`; a job without a name has its command there. */
-const quotedJob = (view: EndedView): string => {
-  const { name, line } = view.spec;
-  return `job ${view.id} "${safe(name ?? clip(line ?? commandText(view.spec), 60))}"`;
-};
-
-/** `bgjob: job 42 "test" ended: exited 1 after 2m14s (bgjob tail 42)`: one end, for an agent. */
-export function endLine(view: EndedView): string {
-  const took = tookMs(view, view.status.endedAt);
-  const time = took === null ? '' : ` after ${renderDuration(took)}`;
-  // a job that was not started has no output
-  const next = view.status.startedAt === null ? 'show' : 'tail';
-  return `bgjob: ${quotedJob(view)} ended: ${stateText(view)}${time} (bgjob ${next} ${view.id})`;
-}
 
 /** That a stop needed SIGKILL; undefined: it did not. `signal`: the first signal. */
 export function forcedNote(forced: number, graceMs: number, signal: string): string | undefined {

@@ -17,7 +17,7 @@ import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { type Choice, isAsked, isNear } from '../jobs/job-filter.ts';
 import { objectsOf, readProcessFacts } from '../jobs/job-rows.ts';
-import { endLine } from '../messages/job-text.ts';
+import { endNotice } from '../messages/lists.ts';
 import { watchReader } from './reader.ts';
 
 /** The home is read again so often, if no watcher wakes the call earlier, milliseconds. */
@@ -100,7 +100,7 @@ class EndPrinter {
     if (news.length === 0) return;
     const { output } = this.context;
     if (output.json) output.objects(objectsOf(home, news, await readProcessFacts(home, false)));
-    else for (const view of news) output.line(endLine(view));
+    else for (const view of news) output.line(endNotice(view, false, view.status.endedAt));
   }
 }
 

@@ -80,7 +80,7 @@ rigTest('a line for each end in this project, each once; not those from before',
   await untilLines(call, 5);
   await untilLines(all, 6);
   const expected = [
-    'bgjob: job 5 "q2" ended: cancelled (bgjob show 5)',
+    'bgjob: job 5 "q2" ended: cancelled (bgjob tail 5)',
     'bgjob: job 4 "q1" ended: killed SIGTERM T (bgjob tail 4)',
     'bgjob: job 2 "test" ended: exited 1 T (bgjob tail 2)',
     `bgjob: job 6 "sh -c 'exit 5'" ended: exited 5 T (bgjob tail 6)`,
