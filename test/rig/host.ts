@@ -122,6 +122,7 @@ export class FakeHost {
   private readonly host: HostName;
   private readonly options: HostOptions;
   private readonly envFile: string;
+  private readonly monitors: FakeMonitor[] = [];
   private prompts = 0;
   private batches = 0;
 
@@ -188,14 +189,14 @@ export class FakeHost {
   }
 
   /** A hook that was started; `kill` it to see what becomes of its answer. */
-  startHook(hook: Handler, event: string, input: string): Call {
-    const root = (text: string) => text.replaceAll('${CLAUDE_PLUGIN_ROOT}', this.root);
+  startHook(hook: Handler, event: string, input: string, more: Record<string, string> = {}): Call {
+    const root = (text: string) => text.replaceAll(`\${CLAUDE_PLUGIN_ROOT}`, this.root);
     const [program, ...args] = hook.args
       ? [root(hook.command), ...hook.args.map(root)]
       : ['sh', '-c', root(hook.command)];
     const files = event === 'SessionStart' && this.host === 'claude' ? { CLAUDE_ENV_FILE: this.envFile } : {};
     const limitMs = Math.min(CALL_MS, (hook.timeout ?? 600) * 1000 * SLOW);
-    const env = { ...this.env(), ...files, CLAUDE_PLUGIN_ROOT: this.root };
+    const env = { ...this.env(), ...files, CLAUDE_PLUGIN_ROOT: this.root, ...more };
     return this.rig.start(program!, args, { cwd: this.project, env, input, limitMs });
   }
 
@@ -271,17 +272,19 @@ export class FakeHost {
     const [one, ...others] = JSON.parse(fs.readFileSync(path, 'utf8'));
     assert.deepEqual(others, []);
     for (const field of ['name', 'command', 'description']) assert.equal(typeof one[field], 'string', field);
-    return new FakeMonitor(
-      this.rig.start('sh', ['-c', one.command], { cwd: this.project, env: this.env(), limitMs: CALL_MS * 5 }),
-    );
+    const options = { cwd: this.project, env: this.env(), limitMs: CALL_MS * 5 };
+    const monitor = new FakeMonitor(this.rig.start('sh', ['-c', one.command], options));
+    this.monitors.push(monitor);
+    return monitor;
   }
 
   /** Prints what a story took, and fails if that was too much. */
   tell(story: string, most: { calls: number; bytes: number }): void {
-    const bytes = this.agent.bytes + this.toldBytes;
-    console.log(
-      `story (${story}): ${this.agent.calls} calls, ${bytes} bytes read (${this.toldBytes} by ${this.hookRuns} hooks)`,
-    );
+    const lines = this.monitors.flatMap((monitor) => monitor.lines);
+    const monitorBytes = Buffer.byteLength(lines.join('\n'));
+    const bytes = this.agent.bytes + this.toldBytes + monitorBytes;
+    const by = `${this.toldBytes} by ${this.hookRuns} hooks, ${monitorBytes} by monitors`;
+    console.log(`story (${story}): ${this.agent.calls} calls, ${bytes} bytes read (${by})`);
     assert.ok(this.agent.calls <= most.calls, `${this.agent.calls} calls`);
     assert.ok(bytes <= most.bytes, `${bytes} bytes`);
   }
@@ -314,4 +317,45 @@ export class FakeMonitor {
     this.call.child.stdout!.destroy();
     await this.call.answer;
   }
+}
+
+/** A host with the hooks that bgjob installs, at the start of a session. */
+export async function begin(rig: Rig, options: HostOptions = {}): Promise<FakeHost> {
+  const { host = 'claude' } = options;
+  const { code, stderr } = await rig.bgjob([
+    'skill',
+    ...(host === 'claude' ? ['--user', '--hooks'] : ['--codex']),
+  ]);
+  assert.equal(code, 0, stderr);
+  const one = new FakeHost(rig, options);
+  assert.deepEqual(await one.start('startup'), []);
+  return one;
+}
+
+/** Waits until the end of a job is published, without a call that tells it. */
+export async function untilEnded(rig: Rig, id: number, home = rig.home): Promise<void> {
+  await until(
+    () => fs.readdirSync(join(home, 'ended')),
+    (names) => names.some((name) => name.includes(`.${id}.`)),
+    `the end of ${id}`,
+  );
+}
+/** The same, and no process of bgjob works on it any more. */
+export async function endedAndLeft(rig: Rig, id: number): Promise<void> {
+  await untilEnded(rig, id);
+  await rig.untilLeft(id);
+}
+
+/** Times are of no interest. */
+export const plain = (lines: string[]): string[] =>
+  lines.map((line) => line.replace(/ (after|for) [\d.]+m?s/, ''));
+export const ended = (id: number, name: string, how: string) =>
+  `bgjob: job ${id} "${name}" ended: ${how} (bgjob tail ${id})`;
+
+/** A job of the session that has failed, of which no call was told. */
+export async function endedJob(rig: Rig, agent: FakeHost): Promise<number> {
+  const env = { CLAUDE_CODE_SESSION_ID: agent.session };
+  const id = await rig.run(['-n', 'short', '--', 'false'], { env });
+  await endedAndLeft(rig, id);
+  return id;
 }

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { FakeHost, type HostOptions } from '../../rig/host.ts';
+import { begin, ended, endedAndLeft, endedJob, FakeHost, plain, untilEnded } from '../../rig/host.ts';
+import { cannotMount, drain, fill, onMount, succeeds } from '../../rig/mounts.ts';
 import { parentOf, processesNaming } from '../../rig/processes.ts';
 import type { Puppet } from '../../rig/puppet.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
@@ -14,40 +15,8 @@ import { until } from '../../rig/until.ts';
 
 const HOSTS = ['claude', 'codex'] as const;
 
-/** A host with the hooks that bgjob installs, at the start of a session. */
-async function begin(rig: Rig, options: HostOptions = {}): Promise<FakeHost> {
-  const { host = 'claude' } = options;
-  const { code, stderr } = await rig.bgjob([
-    'skill',
-    ...(host === 'claude' ? ['--user', '--hooks'] : ['--codex']),
-  ]);
-  assert.equal(code, 0, stderr);
-  const one = new FakeHost(rig, options);
-  assert.deepEqual(await one.start('startup'), []);
-  return one;
-}
-
 /** A shell line that starts a puppet as a job of this name. */
 const runLine = (name: string, { command }: Puppet): string => `bgjob run -n ${name} -- ${command.join(' ')}`;
-
-/** Waits until the end of a job is published, without a call that tells it. */
-async function untilEnded(rig: Rig, id: number, home = rig.home): Promise<void> {
-  await until(
-    () => fs.readdirSync(join(home, 'ended')),
-    (names) => names.some((name) => name.includes(`.${id}.`)),
-    `the end of ${id}`,
-  );
-}
-/** The same, and no process of bgjob works on it any more. */
-async function endedAndLeft(rig: Rig, id: number): Promise<void> {
-  await untilEnded(rig, id);
-  await rig.untilLeft(id);
-}
-
-/** Times are of no interest. */
-const plain = (lines: string[]): string[] => lines.map((line) => line.replace(/ (after|for) [\d.]+m?s/, ''));
-const ended = (id: number, name: string, how: string) =>
-  `bgjob: job ${id} "${name}" ended: ${how} (bgjob tail ${id})`;
 
 /** Lets a job have ended an hour earlier than it did. */
 function age(rig: Rig, id: number): void {
@@ -130,6 +99,8 @@ rigTest(
     const { output, told } = await agent.tool('bgjob wait other');
     assert.match(output, /other 2 exited 0/);
     assert.deepEqual(told, [], 'wait has told it');
+    const last = await endedJob(rig, agent);
+    assert.deepEqual(plain(await monitor.untilLines(2)).slice(1), [ended(last, 'short', 'exited 1')]);
     await monitor.readerDies();
     agent.tell('b: with a monitor', { calls: 3, bytes: 400 });
   },
@@ -214,62 +185,93 @@ rigTest('(e) kill -9 of every process between the end and the notice: told once 
   await untilEnded(rig, 2);
   assert.deepEqual(plain(await agent.otherTool()), [ended(2, 'second', 'exited 4')]);
 
-  // the monitor, its shell, and the helper beside it; then each process of a hook, and last the host's reader
+  // the monitor, its shell, and the helper beside it
   const monitor = agent.monitor();
-  const third = await rig.puppet();
-  await agent.tool(runLine('third', third));
   await until(
     () => below(rig, monitor.pid),
     (pids) => pids.length >= 1,
     'the monitor',
   );
   await killTogether(below(rig, monitor.pid));
-  await third.exit(5);
-  await untilEnded(rig, 3);
-  const [{ hooks }] = JSON.parse(fs.readFileSync(join(agent.root, 'hooks/hooks.json'), 'utf8')).hooks
-    .UserPromptSubmit;
-  const input = JSON.stringify({
-    session_id: agent.session,
-    cwd: rig.project,
-    hook_event_name: 'UserPromptSubmit',
-  });
-  let heard = 0;
-  const isNode = ({ command }: { command: string }) =>
-    /hook UserPromptSubmit/.test(command) && !/^sh /.test(command);
-  for (const victim of ['shell', 'node', 'all', 'reader'] as const) {
-    const call = agent.startHook(hooks[0], 'UserPromptSubmit', input);
-    if (victim === 'reader') call.child.stdout!.destroy();
-    else {
-      // it may have answered by then: both are right
-      if (victim !== 'shell')
-        await until(
-          () => processesNaming(rig.dir).some(isNode) || call.child.exitCode !== null,
-          Boolean,
-          'the hook',
-        );
-      const pids = below(rig, call.child.pid!);
-      for (const pid of victim === 'all' ? pids : victim === 'shell' ? [call.child.pid!] : pids.slice(-1)) {
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // it has ended
-        }
-      }
-    }
-    const { stdout } = await call.answer;
-    if (stdout.includes('job 3')) heard++;
-    await until(
-      () => processesNaming(rig.dir).filter(isNode),
-      (left) => left.length === 0,
-      'the end of the hook',
-    );
-  }
-  const lines = plain(await agent.prompt());
-  if (lines.length > 0) assert.deepEqual(lines, [ended(3, 'third', 'exited 5')]);
-  else assert.ok(heard > 0, 'told once or more');
-  assert.deepEqual(await agent.prompt(), []);
-  agent.tell('e: kill -9 of every process', { calls: 4, bytes: 500 });
+  const third = await endedJob(rig, agent);
+  assert.deepEqual(plain(await agent.prompt()), [ended(third, 'short', 'exited 1')]);
+  agent.tell('e: kill -9 of every process', { calls: 3, bytes: 500 });
 });
+
+rigTest('(a) an answer of a tool of 5 MB is read, and changes nothing', async (rig) => {
+  const agent = await begin(rig);
+  await agent.prompt();
+  await endedJob(rig, agent);
+  const response = { tool_response: { stdout: 'x'.repeat(5_000_000), stderr: '' } };
+  const { lines, notices } = await agent.fire('PostToolBatch', { tool_calls: [response] });
+  assert.deepEqual([plain(lines), notices], [[ended(1, 'short', 'exited 1')], []]);
+});
+
+/** A whole turn of the host, in which the hooks disturb nothing; what they said. */
+async function wholeTurn(agent: FakeHost): Promise<string[]> {
+  const lines = [...(await agent.start('resume')), ...(await agent.prompt()), ...(await agent.otherTool())];
+  return plain([...lines, ...(await agent.stop()).lines]);
+}
+
+rigTest('(f) a home that is absent, foreign, newer or broken: the turn goes on untouched', async (rig) => {
+  const agent = await begin(rig);
+  assert.deepEqual(await wholeTurn(agent), []);
+  assert.ok(!fs.existsSync(rig.home), 'the hooks make no home');
+  const id = await endedJob(rig, agent);
+  const format = join(rig.home, 'format');
+  const known = fs.readFileSync(format);
+  const away = `${rig.home}.away`;
+  const troubles: Record<string, [spoil: () => void, mend: () => void]> = {
+    newer: [() => fs.writeFileSync(format, '99\n'), () => fs.writeFileSync(format, known)],
+    damaged: [() => fs.writeFileSync(format, ''), () => fs.writeFileSync(format, known)],
+    open: [() => fs.chmodSync(rig.home, 0o777), () => fs.chmodSync(rig.home, 0o700)],
+    'a file': [
+      () => {
+        fs.renameSync(rig.home, away);
+        fs.writeFileSync(rig.home, '');
+      },
+      () => {
+        fs.rmSync(rig.home);
+        fs.renameSync(away, rig.home);
+      },
+    ],
+  };
+  if (process.getuid!() === 0)
+    troubles['foreign'] = [() => fs.chownSync(rig.home, 12345, 12345), () => fs.chownSync(rig.home, 0, 0)];
+  for (const [trouble, [spoil, mend]] of Object.entries(troubles)) {
+    spoil();
+    assert.deepEqual(await wholeTurn(agent), [], trouble);
+    mend();
+  }
+  // nothing was lost by it
+  assert.deepEqual(await wholeTurn(agent), [ended(id, 'short', 'exited 1')]);
+  assert.deepEqual(await wholeTurn(agent), []);
+  agent.tell('f: homes that cannot be used', { calls: 8, bytes: 100 });
+});
+
+const skip = cannotMount();
+
+for (const trouble of ['full', 'read-only'] as const)
+  rigTest(
+    `(f) a home that is ${trouble}: the turn goes on, and the end is told`,
+    async (rig) => {
+      const agent = await begin(rig);
+      await onMount(rig, 'mode=700,size=4m', async (mounted) => {
+        const id = await endedJob(rig, agent);
+        if (trouble === 'full') fill(mounted, 0);
+        else assert.ok(succeeds('mount', '-o', 'remount,ro', mounted));
+        const line = ended(id, 'short', 'exited 1');
+        const lines = await wholeTurn(agent);
+        // it cannot be noted that it was told: perhaps twice
+        assert.deepEqual([...new Set(lines)], [line]);
+        if (trouble === 'full') drain(mounted);
+        else assert.ok(succeeds('mount', '-o', 'remount,rw', mounted));
+        await wholeTurn(agent);
+        assert.deepEqual(await wholeTurn(agent), []);
+      });
+    },
+    { skip },
+  );
 
 rigTest(
   '(g) a nightly schedule fails, (h) a session is cleared: the next session hears of both',
