@@ -903,39 +903,6 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/watch/ends.test.ts', name: /--session: its ends/ },
   },
   {
-    what: 'watch --ends: a lost job is not noticed',
-    changes: [
-      {
-        file: 'cli/watch/ends.ts',
-        from: 'readsLive ? listLive(this.home) : []',
-        to: '[]',
-      },
-    ],
-    by: { test: 'cli/watch/ends.test.ts', name: /all of whose processes are killed/ },
-  },
-  {
-    what: 'watch --ends: another home at the path is not noticed',
-    changes: [
-      {
-        file: 'cli/watch/ends.ts',
-        from: 'ends?.home.token !== home.token',
-        to: 'ends === undefined',
-      },
-    ],
-    by: { test: 'cli/watch/ends.test.ts', name: /a home that comes later/ },
-  },
-  {
-    what: 'watch --ends: it goes on without the reader of its pipe',
-    changes: [
-      {
-        file: 'cli/watch/reader.ts',
-        from: "if (signal === 'SIGPIPE') onGone();",
-        to: '',
-      },
-    ],
-    by: { test: 'cli/watch/ends.test.ts', name: /it ends with the reader/ },
-  },
-  {
     what: 'status: the exit code is 0 whatever became of the job',
     changes: [
       { file: 'cli/commands/status.ts', from: 'return ok(exit);', to: 'return ok({ ...exit, code: 0 });' },

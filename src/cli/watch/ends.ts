@@ -115,7 +115,10 @@ function startOfCall(): number {
   return Math.floor(performance.timeOrigin - Math.min(Math.max(0, ageMs - performance.now()), BOOT_MOST_MS));
 }
 
-/** Fails if the home is refused at the start, or refused twice in a row later. */
+/** A home that is being removed or moved is damaged for a while: so many polls. */
+const MOST_REFUSALS = 3;
+
+/** Fails if the home is refused at the start, or for some seconds later. */
 export async function printEnds(context: Context, choice: Choice): Promise<Result<Exit>> {
   const since = startOfCall();
   const gone = new AbortController();
@@ -123,7 +126,7 @@ export async function printEnds(context: Context, choice: Choice): Promise<Resul
   const printer = new EndPrinter(context, choice);
   let ends: NewEnds | undefined;
   let watcher: HomeWatcher | undefined;
-  let isRefused = true;
+  let refusals = MOST_REFUSALS;
   const closeWatcher = () => {
     watcher?.close();
     watcher = undefined;
@@ -131,9 +134,8 @@ export async function printEnds(context: Context, choice: Choice): Promise<Resul
   try {
     while (!gone.signal.aborted && !context.output.isReaderGone()) {
       const opened = context.home();
-      if (!opened.ok && isRefused) return opened;
-      // a home that is being removed or moved is damaged for a moment
-      isRefused = !opened.ok;
+      if (!opened.ok && refusals >= MOST_REFUSALS) return opened;
+      refusals = opened.ok ? 0 : refusals + 1;
       const home = opened.ok ? opened.value : undefined;
       if (home) {
         const isOther = ends?.home.token !== home.token;
