@@ -73,6 +73,7 @@ const isInteger = (value: unknown): boolean => Number.isInteger(value);
 const TYPES: Record<string, (value: any) => boolean> = {
   string: (value) => typeof value === 'string',
   integer: isInteger,
+  number: (value) => typeof value === 'number',
   boolean: (value) => typeof value === 'boolean',
   time: (value) => typeof value === 'string' && new Date(value).toISOString() === value,
   ms: (value) => isInteger(value) && value >= 0,

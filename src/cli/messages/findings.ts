@@ -11,9 +11,15 @@ import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } f
 
 /** Findings that are no danger for jobs: the exit code stays 0. */
 export const isNote = (finding: Finding): boolean =>
-  ['few-watches', 'zone-unread', 'zombies-stay', 'clock-behind', 'runner-ends-jobs', 'session', 'agent-host'].includes(
-    finding.code,
-  ) ||
+  [
+    'few-watches',
+    'zone-unread',
+    'zombies-stay',
+    'clock-behind',
+    'runner-ends-jobs',
+    'session',
+    'agent-host',
+  ].includes(finding.code) ||
   (finding.code === 'service-broken' && finding.replaced) ||
   (finding.code === 'tool-missing' && (finding.tool === 'bash' || (finding.tool === 'ps' && HAS_PROC)));
 

@@ -26,8 +26,9 @@ rigTest(
     let lastAt = 0;
     const writer = (async () => {
       for (let n = 0; writing; n++) {
-        await puppet.print(`line ${n}\n`);
+        // before the line: its answer may come late
         lastAt = performance.now();
+        await puppet.print(`line ${n}\n`);
         if (n > 2000) writing = false;
       }
     })();
