@@ -2,9 +2,11 @@
  * The view of a job: what a reader sees at one moment, from spec, state and kernel. It is never written to
  * disk.
  */
+import { renderDuration } from '../base/clock.ts';
+import { clip, safe } from '../base/text/sanitize.ts';
 import { quote } from '../base/text/shell-quote.ts';
 import type { JobId, Spec } from './spec.ts';
-import type { LivePhase, State, Status, StatusOf } from './state.ts';
+import { type LivePhase, ranMs, type State, type Status, type StatusOf } from './state.ts';
 
 /** For people, in JSON and in BGJOB_OUTCOME. */
 export const STATE_WORDS = [
@@ -39,6 +41,17 @@ export function stateWord(view: JobView): StateWord {
 export function commandText(spec: Pick<Spec, 'line' | 'words' | 'script'>): string {
   const text = spec.line ?? spec.words.map(quoteWord).join(' ');
   return spec.script === null ? text : `${text} (${spec.script.summary})`;
+}
+
+/** As hooks and monitors name a job: `bgjob: job 42 "test"`; a job without a name has its command. */
+export const agentLabel = ({ id, spec }: Pick<EndedView | LiveView, 'id' | 'spec'>): string =>
+  `bgjob: job ${id} "${safe(spec.name ?? clip(commandText(spec), 60))}"`;
+
+/** `bgjob: job 42 "test" ended: exited 1 after 2m14s (bgjob tail 42)`; `how`: in words. */
+export function agentEndText(view: EndedView, how: string): string {
+  const took = ranMs(view.status);
+  const after = took === null ? '' : ` after ${renderDuration(took)}`;
+  return `${agentLabel(view)} ended: ${how}${after} (bgjob tail ${view.id})`;
 }
 
 /** `sh` if there was no bash; null: neither a shell line nor a script. */

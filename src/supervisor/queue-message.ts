@@ -12,23 +12,13 @@ import { type QueuedMessage, tellDue } from '../engine/hooks/message-status.ts';
 import { findCommand } from '../engine/os/programs.ts';
 import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
-import { ranMs } from '../job/state.ts';
-import { commandText, type EndedView } from '../job/view.ts';
+import { agentEndText, type EndedView } from '../job/view.ts';
 
 const LIMIT_MS = 20_000;
 /** Of what codex says about a failure, bytes. */
 const MOST_SAID = 4096;
 /** A process that codex left may keep stderr open, milliseconds. */
 const SAYS_MS = 1000;
-
-/** `bgjob: job 42 "test" ended: exited 1 after 2m14s (bgjob tail 42)`. */
-function messageOf({ id, spec, status }: EndedView): string {
-  const took = ranMs(status);
-  const after = took === null ? '' : ` after ${renderDuration(took)}`;
-  const label = safe(spec.name ?? clip(spec.line ?? commandText(spec), 60));
-  const next = status.startedAt === null ? 'show' : 'tail';
-  return `bgjob: job ${id} "${label}" ended: ${howEnded(status.outcome)}${after} (bgjob ${next} ${id})`;
-}
 
 /** Null: codex took the message. */
 function queueMessage(thread: string, message: string, env: Record<string, string>): Promise<string | null> {
@@ -78,7 +68,8 @@ export async function tellEnd(home: Home, view: EndedView): Promise<void> {
     const equals = entry.indexOf('=');
     return [entry.slice(0, equals), entry.slice(equals + 1)];
   });
-  const why = await queueMessage(session.id, messageOf(view), Object.fromEntries(entries));
+  const how = howEnded(view.status.outcome).replace(/^was /, '');
+  const why = await queueMessage(session.id, agentEndText(view, how), Object.fromEntries(entries));
   const queued: QueuedMessage = { v: 1, at: systemClock.now(), why };
   attemptQuietly(() => writeAtomic(home.job(view.id).queuedMessage, withChecksum(queued)));
 }

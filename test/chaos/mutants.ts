@@ -1234,6 +1234,39 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/skill/hooks.test.ts', name: /removed: as before/ },
   },
   {
+    what: 'skill --user leaves the hooks of an older bgjob',
+    changes: [
+      {
+        file: 'cli/skill/skill.ts',
+        from: '(found !== null && isOurFile(found.bytes.toString()));',
+        to: '(found === null && isOurFile(file));',
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /removed: as before/ },
+  },
+  {
+    what: 'skill --remove removes the folder that a link means',
+    changes: [
+      {
+        file: 'cli/skill/plan.ts',
+        from: 'removeEmptyParents(path, base);',
+        to: 'removeEmptyParents(real, base);',
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /a folder behind a link/ },
+  },
+  {
+    what: 'doctor does not see that hooks find no bgjob',
+    changes: [
+      {
+        file: 'cli/skill/hooks.ts',
+        from: "findCommand('bgjob', env['PATH'], '/').ok;",
+        to: "findCommand('sh', env['PATH'], '/').ok;",
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /none in PATH/ },
+  },
+  {
     what: 'doctor does not see that hooks are switched off',
     changes: [
       {

@@ -60,8 +60,7 @@ function endsNotice(call: HookCall): Notice | null {
   const found = claimUnseen(home, { ...reader, most: MOST_LINES, isWanted: null }, WAIT_MS);
   const { ends, more, hasLater, told } = found;
   if (hostSession) markLater(home, hostSession, hasLater);
-  const now = systemClock.now();
-  const lines = ends.map(({ view, isForeign }) => endNotice(view, isForeign, now));
+  const lines = ends.map(({ view, isForeign }) => endNotice(view, isForeign));
   // the rest is told at the next event: no stamp may hide it
   const finish = (): void => (more === 0 ? stamp?.set() : stamp?.drop());
   if (lines.length === 0) {

@@ -81,7 +81,7 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
     `this call is in the agent session ${sessionText(session)}, which is told of the jobs that it starts`,
     'bgjob ls --unseen',
   ],
-  'agent-host': ({ host, place, path, hasHooks, off }) => {
+  'agent-host': ({ host, place, path, hasHooks, inPath, off }) => {
     const name = host === 'claude' ? 'Claude Code' : 'Codex';
     if (off)
       return [
@@ -93,6 +93,12 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
       return [
         `${name} has the page of bgjob (${safe(path)}), and no hooks: it is not told how jobs ended`,
         `bgjob skill --${place} --hooks`,
+      ];
+    if (!inPath)
+      return [
+        `${name} has the hooks of bgjob (${safe(path)}), but there is no bgjob in PATH: ` +
+          `where ${name} has this PATH too, it is not told how jobs ended`,
+        'install bgjob: npm install -g',
       ];
     return [
       `${name} has the hooks of bgjob (${safe(path)}): it is told how jobs ended` +

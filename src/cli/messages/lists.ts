@@ -1,10 +1,17 @@
 /** What lists of jobs and queues say, rows of `show`, and their usage errors. */
 import { renderDuration, renderSize, renderTime } from '../../base/clock.ts';
-import { clip, plural, safe } from '../../base/text/sanitize.ts';
+import { plural, safe } from '../../base/text/sanitize.ts';
 import type { HookView } from '../../engine/hooks/exit-hook.ts';
 import type { Log } from '../../job/log/log.ts';
 import type { Spec } from '../../job/spec.ts';
-import { commandText, type EndedView, type LiveView, STATE_WORDS, stateWord } from '../../job/view.ts';
+import {
+  agentEndText,
+  agentLabel,
+  type EndedView,
+  type LiveView,
+  STATE_WORDS,
+  stateWord,
+} from '../../job/view.ts';
 import { jobs, stateText, tookMs } from './job-text.ts';
 import { notAName, notOneOf, textFor, usageError } from './usage.ts';
 
@@ -27,20 +34,11 @@ export const unseenText = (more: number) => `(${jobs(more)} more: bgjob ls --uns
 
 // hooks: facts for an agent, each in a line of its own. Commands stand in brackets: hosts distrust orders
 
-/** `job 42 "test"`; a job without a name has its command. */
-function hookLabel(view: LiveView | EndedView): string {
-  const name = view.spec.name ?? clip(commandText(view.spec), 60);
-  return `bgjob: job ${view.id} "${safe(name)}"`;
-}
-
 const withOrigin = (text: string, isForeign: boolean): string =>
   isForeign ? `${text} ${OF_ANOTHER_SESSION}` : text;
 
-export function endNotice(view: EndedView, isForeign: boolean, now: number): string {
-  const took = tookMs(view, now);
-  const time = took === null ? '' : ` after ${renderDuration(took)}`;
-  return withOrigin(`${hookLabel(view)} ended: ${stateText(view)}${time} (bgjob tail ${view.id})`, isForeign);
-}
+export const endNotice = (view: EndedView, isForeign: boolean): string =>
+  withOrigin(agentEndText(view, stateText(view)), isForeign);
 
 export const moreEndsNotice = (more: number): string =>
   `bgjob: ${plural(more, 'more job')} ended (bgjob ls --unseen)`;
@@ -48,11 +46,11 @@ export const moreEndsNotice = (more: number): string =>
 export function runsNotice(view: LiveView, isForeign: boolean, now: number): string {
   const took = tookMs(view, now);
   const time = took === null ? '' : ` for ${renderDuration(took)}`;
-  return withOrigin(`${hookLabel(view)} is ${stateWord(view)}${time} (bgjob tail ${view.id})`, isForeign);
+  return withOrigin(`${agentLabel(view)} is ${stateWord(view)}${time} (bgjob tail ${view.id})`, isForeign);
 }
 
 export const stillRunsNotice = (view: LiveView, now: number): string =>
-  `${hookLabel(view)}, started since the last prompt, still runs after ${renderDuration(tookMs(view, now) ?? 0)}` +
+  `${agentLabel(view)}, started since the last prompt, still runs after ${renderDuration(tookMs(view, now) ?? 0)}` +
   ` (bgjob wait ${view.id})`;
 
 export const moreLiveNotice = (more: number): string => `bgjob: ${plural(more, 'more job')} (bgjob ls)`;

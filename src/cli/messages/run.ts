@@ -215,11 +215,11 @@ export const noCodexToTell = (): Warning => ({
 
 /** `queued into the thread of Codex`: what became of --tell. */
 export function tellText(view: TellView, { when }: Tell): string {
-  const then = () => `when it has ended${when === 'failure' ? ' if it fails' : ''}, in the thread of Codex`;
+  const now = 'is being queued into the thread of Codex';
   return textFor('kind', view, {
-    waits: then,
-    due: then,
-    runs: then,
+    waits: `when it has ended${when === 'failure' ? ' if it fails' : ''}, in the thread of Codex`,
+    due: now,
+    runs: now,
     'not-needed': 'only if it fails',
     'not-run': 'not queued: no process was left to do it',
     unseen: 'not known: no process recorded it',

@@ -15,6 +15,10 @@ interface SkillChange {
   old: string | null;
 }
 
+/** The hooks were installed by a bgjob that was called by its path. */
+export const NO_PROGRAM_FOR_HOOKS =
+  'warning: there is no bgjob in PATH: hooks call it by that name, and tell nothing where it is missing';
+
 const WOULD: Record<string, string> = {
   wrote: 'would write',
   added: 'would add',

@@ -3,6 +3,8 @@
  * Code. A host may ask its user again for trust when one of these lines changes, so they stay as they are.
  */
 import { version } from '../../../package.json';
+import { findCommand } from '../../engine/os/programs.ts';
+import type { Context } from '../command/context.ts';
 import { HOOK_MARK, hookEntries } from '../hook/hooks-json.ts';
 
 /** In each of our files but the page, which has its own mark. */
@@ -16,6 +18,9 @@ export const isOurHandler = (handler: unknown): boolean => {
 };
 /** False: no hook of this text is ours, whatever else is wrong with it. */
 export const mayHaveOurs = (text: string): boolean => text.includes(HOOK_MARK.split('"', 1)[0]!);
+
+/** The hooks and the monitor call bgjob by its name: a path would change with an update, and then the line. */
+export const isInPath = ({ env }: Context): boolean => findCommand('bgjob', env['PATH'], '/').ok;
 
 const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

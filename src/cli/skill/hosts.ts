@@ -5,7 +5,7 @@ import type { Finding } from '../../engine/doctor/findings.ts';
 import { projectOf } from '../../job/home/project.ts';
 import type { Context } from '../command/context.ts';
 import { versionOfPage } from './block.ts';
-import { isOurFile, mayHaveOurs } from './hooks.ts';
+import { isInPath, isOurFile, mayHaveOurs } from './hooks.ts';
 import { inspectTarget, readUserFile, type SkillFile, type TargetName } from './targets.ts';
 
 /** Settings that an administrator makes; they come before those of the user. */
@@ -69,6 +69,7 @@ export function findHosts(context: Context): Finding[] {
   };
   const textOf = (place: ReturnType<typeof look>): string => place?.found?.bytes.toString() ?? '';
   const findings: Finding[] = [];
+  const common = { code: 'agent-host', inPath: isInPath(context) } as const;
   const user = look('user', 'SKILL.md');
   // the settings are beside the folder of skills
   const settings = user && dirname(dirname(dirname(user.path)));
@@ -85,7 +86,7 @@ export function findHosts(context: Context): Finding[] {
     ];
     const hasHooks = isOurFile(textOf(hooks)) && isOurFile(textOf(look(name, '.claude-plugin/plugin.json')));
     const off = hasHooks ? findOff(files, claudeHooksOff) : null;
-    findings.push({ code: 'agent-host', host: 'claude', place: name, path: page.path, hasHooks, off });
+    findings.push({ ...common, host: 'claude', place: name, path: page.path, hasHooks, off });
   }
   const codex = look('codex');
   if (codex && mayHaveOurs(textOf(codex))) {
@@ -95,14 +96,7 @@ export function findHosts(context: Context): Finding[] {
       ...(project === null ? [] : [{ path: `${project}/.codex/config.toml` }]),
     ];
     const off = findOff(files, codexHooksOff);
-    findings.push({
-      code: 'agent-host',
-      host: 'codex',
-      place: 'codex',
-      path: codex.path,
-      hasHooks: true,
-      off,
-    });
+    findings.push({ ...common, host: 'codex', place: 'codex', path: codex.path, hasHooks: true, off });
   }
   return findings;
 }

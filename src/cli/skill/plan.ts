@@ -1,5 +1,5 @@
 /** What becomes of each place of the text for coding agents: planned first, then done. */
-import { readFileSync, rmdirSync, unlinkSync } from 'node:fs';
+import { readFileSync, realpathSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { version } from '../../../package.json';
 import { syncDir } from '../../base/fs/atomic-write.ts';
@@ -104,7 +104,7 @@ export function planBlock(place: Target, { remove }: Wishes): Planned {
 const blockText = (): string => blockOf(version, agentsText);
 
 /** Does it. False, and nothing is done, if the file was changed since it was read. Throws a system error. */
-export function applyChange({ place: { name, real, base, found }, action, next }: Change): boolean {
+export function applyChange({ place: { name, path, real, base, found }, action, next }: Change): boolean {
   if (action === 'unchanged' || action === 'absent') return true;
   if (next) {
     if (found) return changeInPlace(real, found.bytes, next);
@@ -115,14 +115,17 @@ export function applyChange({ place: { name, real, base, found }, action, next }
   }
   if (!readFileSync(real).equals(found!.bytes)) return false;
   unlinkSync(real);
-  if (name !== 'agents-md') removeEmptyParents(real, base);
+  if (name !== 'agents-md') removeEmptyParents(path, base);
   return true;
 }
 
-/** The directories of a file that is gone, as far as they are empty now: they were made for it. */
-function removeEmptyParents(file: string, base: string): void {
+/**
+ * The directories of a file that is gone, as far as they are empty now: they were made for it. A symbolic link
+ * is no directory: it stays, and so does what it means.
+ */
+function removeEmptyParents(path: string, base: string): void {
   try {
-    for (let at = dirname(file); at.startsWith(`${base}/`); at = dirname(at)) rmdirSync(at);
+    for (let at = dirname(path); realpathSync(at) !== base; at = dirname(at)) rmdirSync(at);
   } catch (thrown) {
     ignoreSystemError(thrown);
   }

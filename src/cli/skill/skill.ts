@@ -6,24 +6,31 @@ import { fail, ok, type Result, type SkillTrouble } from '../../job/failure.ts';
 import { projectOf } from '../../job/home/project.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { skillChangeText, skillShownText } from '../messages/skill.ts';
+import { NO_PROGRAM_FOR_HOOKS, skillChangeText, skillShownText } from '../messages/skill.ts';
 import { needsOption } from '../messages/usage.ts';
-import { PLUGIN_TEXTS, type PluginFile } from './hooks.ts';
+import { isInPath, isOurFile, PLUGIN_TEXTS, type PluginFile } from './hooks.ts';
 import { applyChange, type Change, planBlock, planCodex, planFile, type Wishes, wholePage } from './plan.ts';
-import { inspectTarget, isChosen, type SkillFile, type TargetName } from './targets.ts';
+import { inspectTarget, isChosen, type SkillFile, type Target, type TargetName } from './targets.ts';
 
 const PLACES: readonly TargetName[] = ['user', 'project', 'agents-md', 'codex'];
 const NEEDED = '--user, --project, --agents-md or --codex';
 
 /** The files of a place. A page is removed with all that makes its folder a plugin. */
-function filesOf(name: TargetName, { hooks, remove }: Wishes): (SkillFile | null)[] {
+function filesOf(name: TargetName, { remove }: Wishes): (SkillFile | null)[] {
   if (name === 'agents-md' || name === 'codex') return [null];
   const plugin = Object.keys(PLUGIN_TEXTS) as PluginFile[];
   if (remove) return [...plugin.toReversed(), 'SKILL.md'];
   // Claude Code starts no monitor of a project
-  const isWanted = (file: PluginFile) => hooks && (name === 'user' || !file.startsWith('monitors/'));
-  return ['SKILL.md', ...plugin.filter(isWanted)];
+  return ['SKILL.md', ...plugin.filter((file) => name === 'user' || !file.startsWith('monitors/'))];
 }
+
+/** Without --hooks only what is there already: after an update it is replaced with the page. */
+const isMeant = ({ file, found }: Target, { hooks, remove }: Wishes): boolean =>
+  hooks ||
+  remove ||
+  file === null ||
+  file === 'SKILL.md' ||
+  (found !== null && isOurFile(found.bytes.toString()));
 
 /** The call again, as it is typed. */
 const commandOf = (wishes: Wishes): string =>
@@ -37,16 +44,16 @@ const commandOf = (wishes: Wishes): string =>
 export function teach(context: Context, wishes: Wishes): Result<Exit> {
   const { output } = context;
   const names = PLACES.filter((name) => wishes[name]);
+  if (wishes.hooks && !wishes.user && !wishes.project && !wishes.codex)
+    return fail(needsOption('--hooks', '--user, --project or --codex', 'bgjob skill --user --hooks'));
   if (names.length === 0) {
-    const alone = (['remove', 'force', 'hooks', 'dry-run'] as const).find((name) => wishes[name]);
+    const alone = (['remove', 'force', 'dry-run'] as const).find((name) => wishes[name]);
     if (alone) return fail(needsOption(`--${alone}`, NEEDED, 'bgjob skill --help'));
     const text = wholePage();
     if (output.json) output.object({ v: 1, version, text });
     else output.raw(Buffer.from(text));
     return ok(SUCCESS);
   }
-  if (wishes.hooks && !wishes.user && !wishes.project && !wishes.codex)
-    return fail(needsOption('--hooks', '--user, --project or --codex', 'bgjob skill --help'));
   const refuse = (path: string, trouble: SkillTrouble) =>
     fail({
       ...{ code: 'skill-refused', path, trouble },
@@ -62,6 +69,7 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
     const looked = inspectTarget(context, name, project, file);
     if ('trouble' in looked) return refuse(looked.path, looked.trouble);
     const { place } = looked;
+    if (!isMeant(place, wishes)) continue;
     const { path, real, base, outside } = place;
     if (outside && !wishes.force) return refuse(path, { kind: 'outside', real, base });
     const plan = name === 'agents-md' ? planBlock : name === 'codex' ? planCodex : planFile;
@@ -95,5 +103,7 @@ export function teach(context: Context, wishes: Wishes): Result<Exit> {
       if (isTry) for (const line of skillShownText(change.shown)) output.line(line);
     }
   }
+  if ((wishes.hooks || wishes.codex) && !wishes.remove && !isInPath(context))
+    output.note(NO_PROGRAM_FOR_HOOKS);
   return ok(SUCCESS);
 }

@@ -100,7 +100,7 @@ class EndPrinter {
     if (news.length === 0) return;
     const { output } = this.context;
     if (output.json) output.objects(objectsOf(home, news, await readProcessFacts(home, false)));
-    else for (const view of news) output.line(endNotice(view, false, view.status.endedAt));
+    else for (const view of news) output.line(endNotice(view, false));
   }
 }
 

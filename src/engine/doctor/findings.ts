@@ -29,6 +29,8 @@ export type Finding =
       place: 'user' | 'project' | 'codex';
       path: string;
       hasHooks: boolean;
+      /** Whether there is a bgjob in PATH: the hooks call it by its name. */
+      inPath: boolean;
       off: { path: string; setting: string } | null;
     }
   | { code: 'session-ends-jobs'; unit: string }

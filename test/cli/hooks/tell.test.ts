@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { assertRefused } from '../../rig/refusal.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
 
 const THREAD = '0199f0aa-1111-7abc-8def-0123456789ab';
 const CODEX = { CODEX_THREAD_ID: THREAD, CODEX_HOME: '/nowhere/codex', SECRET: 'x' };
@@ -80,6 +81,27 @@ rigTest('a codex that fails or is missing is noted, and the job is as it was', a
   assert.match(
     (await rig.bgjob(['show', '1'])).stdout,
     /^tell +not queued: codex queue: exit code 4: no such/m,
+  );
+  // while codex is called, and how a job that was killed is told
+  const open = join(rig.dir, 'open');
+  fakeCodex(rig, `read line <${open}`);
+  await rig.bash(`mkfifo ${open}`);
+  const slow = await rig.run(['-n', 'slow', '--tell', '--', 'sleep', '300'], { env: CODEX });
+  await rig.bgjob(['kill', 'slow']);
+  await until(
+    () => fs.readFileSync(join(rig.dir, 'codex.argv'), 'utf8'),
+    (text) => text.includes('"slow"'),
+    'the call of codex',
+  );
+  assert.match(
+    (await rig.bgjob(['show', 'slow'])).stdout,
+    /^tell +is being queued into the thread of Codex$/m,
+  );
+  fs.writeFileSync(open, '\n');
+  assert.equal((await untilTold(rig, slow)).state, 'queued');
+  assert.match(
+    fs.readFileSync(join(rig.dir, 'codex.argv'), 'utf8'),
+    /^bgjob: job 2 "slow" ended: killed \(SIGTERM\) after [\d.]+s \(bgjob tail 2\)$/m,
   );
   fs.rmSync(join(rig.dir, 'bin/codex'));
   const env = { ...CODEX, PATH: `${join(rig.dir, 'bin')}:/usr/bin:/bin` };

@@ -51,7 +51,11 @@ const SORTS: Record<string, Sort> = {
       return ['line' in object ? 'run---batch' : 'restarted' in object ? 'restart' : 'run'];
     return ('result' in object ? SORTS['wait']! : SORTS['tail']!)(object);
   },
-  watch: ({ event }) => (event === 'ready' || event === 'removed' ? [`watch-${event}`] : ['watch', 'watch']),
+  // with --ends: a job as in ls
+  watch: ({ event }) => {
+    if (event === undefined) return ['ls', 'ls'];
+    return event === 'ready' || event === 'removed' ? [`watch-${event}`] : ['watch', 'watch'];
+  },
   boot: (object) => ['queue' in object ? 'boot' : 'boot-services'],
 };
 SORTS['restart'] = SORTS['run']!;
@@ -436,6 +440,7 @@ situation('trigger', async (rig) => {
 situation('watch', async (rig) => {
   const puppet = await rig.puppet();
   await rig.runOut(['-n', 'one', '--split', 'exit 3']);
+  const ends = stay(rig, ['watch', '--ends']);
   const call = stay(rig, ['watch', '-a']);
   const awaited = (word: string) => until(call.stdout, (text) => text.includes(word), word);
   await awaited('"ready"');
@@ -445,6 +450,9 @@ situation('watch', async (rig) => {
   await puppet.exit(0);
   await awaited('"changed"');
   await rig.untilLeft(2);
+  await until(ends.stdout, (text) => text.includes('"id":2'), 'the end');
+  ends.child.kill('SIGTERM');
+  assert.deepEqual((await ends.end()).map(({ id, exitCode }) => [id, exitCode]).at(-1), [2, 0]);
   await rig.runOut(['--', 'true']);
   await rig.bgjob(['gc', '--ended']);
   await awaited('"removed","id":1');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { assertRefused } from '../../rig/refusal.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
+import { type Rig, ROOT, rigTest } from '../../rig/rig.ts';
 
 const folderOf = (base: string) => join(base, '.claude/skills/bgjob');
 const codexFile = (rig: Rig) => join(rig.dir, '.codex/hooks.json');
@@ -44,9 +44,17 @@ rigTest(
     assert.deepEqual([others, monitor.command], [[], 'bgjob watch --ends --session']);
     assert.ok(monitor.name && monitor.description);
     assert.ok((await skill(rig, '--user --hooks')).every((line) => line.endsWith(' is up to date')));
-    // the page alone, after an update: the hooks stay
-    assert.equal((await skill(rig, '--user')).length, 1);
-    assert.equal(named(user).length, 4);
+    // after an update without --hooks: the hooks that are there go along, and no others are added
+    const manifest = join(user, '.claude-plugin/plugin.json');
+    const text = fs.readFileSync(manifest, 'utf8');
+    fs.writeFileSync(manifest, text.replace(/"version": ".*"/, '"version": "0.1.0"'));
+    fs.rmSync(join(user, 'monitors'), { recursive: true });
+    assert.deepEqual(
+      (await skill(rig, '--user')).filter((line) => !line.endsWith(' is up to date')),
+      [`replaced ${manifest}`],
+    );
+    assert.equal(fs.readFileSync(manifest, 'utf8'), text);
+    assert.deepEqual(named(user), PLUGIN);
     await skill(rig, '--user --project --remove');
     assert.deepEqual(filesBelow(rig.dir), before);
     assert.ok(!fs.existsSync(join(rig.dir, '.claude')), 'the directories that were made for it, too');
@@ -160,8 +168,52 @@ rigTest('--dry-run: says what would be done, shows the hooks, and does nothing',
   const removal = await skill(rig, '--codex --remove --dry-run');
   assert.match(removal[0]!, /^would remove the bgjob hooks of /);
   assert.ok(removal.slice(1).every((line) => line.startsWith('  - ')) && removal.length > 1);
-  for (const line of ['--hooks', '--dry-run', '--hooks --agents-md'])
-    assertRefused(await rig.bash(`bgjob skill ${line}`), 125, /^bgjob: --(hooks|dry-run) needs --user, /);
+  assertRefused(await rig.bash('bgjob skill --dry-run'), 125, /^bgjob: --dry-run needs --user, /);
+  for (const line of ['--hooks', '--hooks --remove', '--hooks --agents-md'])
+    assertRefused(
+      await rig.bash(`bgjob skill ${line}`),
+      125,
+      /^bgjob: --hooks needs --user, --project or --codex\n {2}hint: bgjob skill --user --hooks\n/,
+    );
+});
+
+rigTest('a folder behind a link: what was added to it goes, the link and its folder stay', async (rig) => {
+  const place = folderOf(rig.dir);
+  fs.mkdirSync(dirname(place), { recursive: true });
+  const inside = join(rig.dir, 'dotfiles');
+  const outside = `${rig.dir}.page`;
+  try {
+    for (const to of [inside, outside]) {
+      fs.mkdirSync(to);
+      fs.symlinkSync(to, place);
+      // out of the home directory it must be said
+      const force = to === outside ? '--force' : '';
+      for (let round = 0; round < 2; round += 1) {
+        await skill(rig, `--user --hooks ${force}`);
+        assert.equal(filesBelow(to).length, 4);
+        await skill(rig, `--user --remove ${force}`);
+        assert.deepEqual(fs.readdirSync(to), []);
+      }
+      fs.unlinkSync(place);
+    }
+  } finally {
+    fs.rmSync(outside, { recursive: true, force: true });
+  }
+});
+
+rigTest('hooks call bgjob by its name: skill and doctor say that there is none in PATH', async (rig) => {
+  const env = { PATH: '/usr/bin:/bin' };
+  const call = (line: string) => rig.bash(`${join(ROOT, 'bin/bgjob')} ${line}`, { env });
+  for (const line of ['--user --hooks', '--codex'])
+    assert.match((await call(`skill ${line}`)).stderr, /^warning: there is no bgjob in PATH: .*\n$/);
+  assert.equal((await call('skill --user')).stderr, '');
+  const { stdout } = await call('doctor');
+  for (const host of ['Claude Code', 'Codex'])
+    assert.match(
+      stdout,
+      new RegExp(`^note: ${host} has the hooks of bgjob \\(.*\\), but there is no bgjob in PATH: `, 'm'),
+    );
+  assert.equal((await call('skill --user --codex --remove')).stderr, '');
 });
 
 rigTest('doctor says which hosts are set up, and where their hooks are switched off', async (rig) => {
