@@ -192,6 +192,7 @@ rigTest('a folder behind a link: what was added to it goes, the link and its fol
         await skill(rig, `--user --hooks ${force}`);
         assert.equal(filesBelow(to).length, 4);
         await skill(rig, `--user --remove ${force}`);
+        assert.ok(fs.existsSync(place), 'the link leads to a folder');
         assert.deepEqual(fs.readdirSync(to), []);
       }
       fs.unlinkSync(place);
