@@ -98,7 +98,7 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
       return [
         `${name} has the hooks of bgjob (${safe(path)}), but there is no bgjob in PATH: ` +
           `where ${name} has this PATH too, it is not told how jobs ended`,
-        'install bgjob: npm install -g',
+        'install bgjob as its README says, or add its directory to the PATH of the agent',
       ];
     return [
       `${name} has the hooks of bgjob (${safe(path)}): it is told how jobs ended` +
