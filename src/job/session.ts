@@ -31,12 +31,18 @@ export function parseSession(text: string): Session | undefined {
 export const hasBadSession = (env: NodeJS.ProcessEnv): boolean =>
   Boolean(env[VARIABLE]) && parseSession(env[VARIABLE]!) === undefined;
 
+/** The session that a host names with this id; null: no job can have it. A colon is a part of the id. */
+export const sessionOfHost = (host: string, id: string | null | undefined): Session | null =>
+  FORM.test(id ?? '') ? { host, id: id! } : null;
+
 /** The session that an environment names; null: none. */
 export function sessionIn(env: NodeJS.ProcessEnv): Session | null {
   const own = parseSession(env[VARIABLE] ?? '');
   if (own) return own;
-  for (const [host, name] of Object.entries(HOST_VARIABLES))
-    if (FORM.test(env[name] ?? '')) return { host, id: env[name]! };
+  for (const [host, name] of Object.entries(HOST_VARIABLES)) {
+    const session = sessionOfHost(host, env[name]);
+    if (session) return session;
+  }
   return null;
 }
 

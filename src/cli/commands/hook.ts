@@ -4,7 +4,7 @@
  * the host's form, or nothing.
  */
 import { ok } from '../../job/failure.ts';
-import { parseSession, type Session } from '../../job/session.ts';
+import { parseSession, sessionOfHost } from '../../job/session.ts';
 import { SUCCESS, verb } from '../command/command.ts';
 import { answerOf, type HookCall, hookNotice } from '../hook/answer.ts';
 import { AGENT_HOSTS } from '../hook/hooks-json.ts';
@@ -15,10 +15,6 @@ import { objectText } from '../output/output.ts';
 
 /** How long the host may take to write its JSON, milliseconds. */
 const STDIN_MS = 700;
-
-/** The id as it is: `HOST:ID` is a form of BGJOB_SESSION only. */
-const sessionOf = (host: string, id: string | null): Session | null =>
-  id !== null && parseSession(`${host}:${id}`) ? { host, id } : null;
 
 export const hook = verb({
   name: 'hook',
@@ -59,7 +55,7 @@ export const hook = verb({
     if (event === 'SessionStart' && host === 'claude') giveMaxWait(env, context.configOrNone().maxWaitMs);
     const opened = context.home();
     if (!opened.ok || !opened.value) return ok(SUCCESS);
-    const hostSession = sessionOf(host, input.sessionId);
+    const hostSession = sessionOfHost(host, input.sessionId);
     const call: HookCall = {
       home: opened.value,
       input,

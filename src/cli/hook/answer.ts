@@ -53,10 +53,12 @@ const liveViews = (home: Home): LiveView[] =>
 const readerOf = ({ session, cwd }: HookCall) => ({ session, projects: hereOf(cwd).projects });
 
 /** The ends that the session is to be told now. */
-function endsNotice(call: HookCall): Notice | null {
+function endsNotice(call: HookCall, isPrompt = false): Notice | null {
   const { home, hostSession } = call;
   const reader = readerOf(call);
   const stamp = hostSession && takeStamp(home, hostSession, 'stamp');
+  // in a home that cannot be written each tool of the turn would hear the same ends: the prompt does
+  if (stamp?.isMade === false && !isPrompt) return null;
   const found = claimUnseen(home, { ...reader, most: MOST_LINES, isWanted: null }, WAIT_MS);
   const { ends, more, hasLater, told } = found;
   if (hostSession) markLater(home, hostSession, hasLater);
@@ -106,7 +108,7 @@ function startNotice(call: HookCall): Notice | null {
 function promptNotice(call: HookCall): Notice | null {
   const { home, hostSession } = call;
   if (hostSession) recordPrompt(home, hostSession, systemClock.now());
-  return endsNotice(call);
+  return endsNotice(call, true);
 }
 
 /** The jobs that the session started since the last prompt and that still run, once for a prompt. */
@@ -135,8 +137,8 @@ function stopNotice({ home, input, session, hostSession }: HookCall): Notice | n
 const NOTICES: Record<string, (call: HookCall) => Notice | null> = {
   SessionStart: startNotice,
   UserPromptSubmit: promptNotice,
-  PostToolUse: endsNotice,
-  PostToolBatch: endsNotice,
+  PostToolUse: (call) => endsNotice(call),
+  PostToolBatch: (call) => endsNotice(call),
   Stop: stopNotice,
 };
 

@@ -4,6 +4,7 @@ import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Finding, LimitName } from '../../engine/doctor/findings.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
 import { sessionText } from '../../job/session.ts';
+import { quoteWord } from '../../job/view.ts';
 import { SERVICE, zoneUnreadText } from './automation.ts';
 import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
 import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
@@ -81,7 +82,7 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
     `this call is in the agent session ${sessionText(session)}, which is told of the jobs that it starts`,
     'bgjob ls --unseen',
   ],
-  'agent-host': ({ host, place, path, hasHooks, inPath, off }) => {
+  'agent-host': ({ host, place, path, hasHooks, inPath, deafShell, off }) => {
     const name = host === 'claude' ? 'Claude Code' : 'Codex';
     if (off)
       return [
@@ -99,6 +100,12 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
         `${name} has the hooks of bgjob (${safe(path)}), but there is no bgjob in PATH: ` +
           `where ${name} has this PATH too, it is not told how jobs ended`,
         'install bgjob as its README says, or add its directory to the PATH of the agent',
+      ];
+    if (deafShell !== null)
+      return [
+        `the hooks of ${name} find no bgjob (${safe(deafShell)} -l sets another PATH): ` +
+          'it is not told how jobs ended',
+        `set PATH in the login profile, until this prints a path: ${quoteWord(deafShell)} -lc 'command -v bgjob'`,
       ];
     return [
       `${name} has the hooks of bgjob (${safe(path)}): it is told how jobs ended` +

@@ -45,13 +45,14 @@ export const moreEndsNotice = (more: number): string =>
 
 export function runsNotice(view: LiveView, isForeign: boolean, now: number): string {
   const took = tookMs(view, now);
-  const time = took === null ? '' : ` for ${renderDuration(took)}`;
+  // not "for": a job that is paused, or stops, was not so all the time
+  const time = took === null ? '' : `, ${renderDuration(took)} after its start`;
   return withOrigin(`${agentLabel(view)} is ${stateWord(view)}${time} (bgjob tail ${view.id})`, isForeign);
 }
 
 export const stillRunsNotice = (view: LiveView, now: number): string =>
-  `${agentLabel(view)}, started since the last prompt, still runs after ${renderDuration(tookMs(view, now) ?? 0)}` +
-  ` (bgjob wait ${view.id})`;
+  `${agentLabel(view)}, started since the last prompt, is still ${stateWord(view)} after ` +
+  `${renderDuration(tookMs(view, now) ?? 0)} (bgjob wait ${view.id})`;
 
 export const moreLiveNotice = (more: number): string => `bgjob: ${plural(more, 'more job')} (bgjob ls)`;
 

@@ -1,4 +1,5 @@
 /** For `doctor`: which hosts of coding agents know bgjob here, and whether their hooks are switched off. */
+import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
 import { attemptQuietly } from '../../base/result.ts';
 import type { Finding } from '../../engine/doctor/findings.ts';
@@ -59,6 +60,22 @@ function findOff(
   return null;
 }
 
+/** `doctor` takes less than a second. A profile that takes longer is no finding. */
+const PROFILE_MS = 600;
+
+/** Codex runs a hook in a login shell, whose profile may set another PATH; null: bgjob is found there. */
+function shellWithoutBgjob(env: NodeJS.ProcessEnv): string | null {
+  const shell = env['SHELL'] || '/bin/sh';
+  const { status } = spawnSync(shell, ['-lc', 'command -v bgjob'], {
+    stdio: 'ignore',
+    env,
+    timeout: PROFILE_MS,
+    killSignal: 'SIGKILL',
+  });
+  // 127: dash; 1: other shells
+  return status === 1 || status === 127 ? shell : null;
+}
+
 /** Only hosts that were set up by `bgjob skill`. Nothing that cannot be read is a finding. */
 export function findHosts(context: Context): Finding[] {
   const cwd = context.cwd();
@@ -86,7 +103,7 @@ export function findHosts(context: Context): Finding[] {
     ];
     const hasHooks = isOurFile(textOf(hooks)) && isOurFile(textOf(look(name, '.claude-plugin/plugin.json')));
     const off = hasHooks ? findOff(files, claudeHooksOff) : null;
-    findings.push({ ...common, host: 'claude', place: name, path: page.path, hasHooks, off });
+    findings.push({ ...common, host: 'claude', place: name, path: page.path, hasHooks, deafShell: null, off });
   }
   const codex = look('codex');
   if (codex && mayHaveOurs(textOf(codex))) {
@@ -96,7 +113,8 @@ export function findHosts(context: Context): Finding[] {
       ...(project === null ? [] : [{ path: `${project}/.codex/config.toml` }]),
     ];
     const off = findOff(files, codexHooksOff);
-    findings.push({ ...common, host: 'codex', place: 'codex', path: codex.path, hasHooks: true, off });
+    const deafShell = off || !common.inPath ? null : shellWithoutBgjob(context.env);
+    findings.push({ ...common, host: 'codex', place: 'codex', path: codex.path, hasHooks: true, deafShell, off });
   }
   return findings;
 }

@@ -32,6 +32,8 @@ export type Finding =
       /** Whether there is a bgjob in PATH: the hooks call it by its name. */
       inPath: boolean;
       off: { path: string; setting: string } | null;
+      /** The shell in which the host runs its hooks, if bgjob is not in the PATH of its login profile. */
+      deafShell: string | null;
     }
   | { code: 'session-ends-jobs'; unit: string }
   /** The agent's session of the call. */

@@ -24,6 +24,8 @@ import { makeSessionFolder } from './session-index.ts';
 
 /** A stamp of this moment: it counts when it is set. */
 export interface Stamp {
+  /** False: the home cannot be written. */
+  isMade: boolean;
   set(): void;
   drop(): void;
 }
@@ -45,7 +47,7 @@ export function takeStamp(home: Home, session: Session, name: 'stamp' | 'stop'):
     if (made) attemptQuietly(() => renameSync(made.own, made.path));
     drop();
   };
-  return { set, drop };
+  return { isMade: made !== undefined, set, drop };
 }
 
 const pathOf = (home: Home, session: Session, name: string): string => `${home.session(session.id)}/${name}`;
@@ -72,14 +74,13 @@ export function readSaid(home: Home, session: Session): { upTo: JobId; prompt: s
   return { upTo, prompt: readText(pathOf(home, session, `said.${upTo}`)) };
 }
 
-/** False: another hook of the same event says it. */
+/** False: another hook of the same event says it, or the home cannot be written: each turn would hear it. */
 export function claimSaid(home: Home, session: Session, upTo: JobId, prompt: string): boolean {
   const folder = home.session(session.id);
   const before = listNumbers(folder, 'said', ID_DIGITS).filter((number) => number < upTo);
-  // in a home that cannot be written each hook says it
   const isFirst = attemptQuietly(() =>
     claim(`${makeSessionFolder(home, session)}/said.${upTo}`, prompt, 'none'),
   );
   for (const number of before) removeQuietly(`${folder}/said.${number}`);
-  return isFirst ?? true;
+  return isFirst === true;
 }

@@ -85,7 +85,7 @@ for (const host of ['claude', 'codex'] as const)
       const input = golden(`${host}.${event}.in.json`).replace('PROJECT', rig.project);
       const { code, stdout, stderr } = await rig.bgjob(['hook', event, '--host', host], { input });
       assert.deepEqual([code, stderr], [0, '']);
-      const text = stdout.replaceAll(/(after|for) [\dhms.]+/g, '$1 TIME');
+      const text = stdout.replaceAll(/[\d.]+m?s( after its start)?/g, 'TIME$1');
       assert.equal(text, golden(`${host}.${event}.out.json`), event);
       const { hookSpecificOutput: form, ...rest } = JSON.parse(text);
       // the schemas of Codex know no other field, and none of this at the end of a turn
@@ -264,6 +264,41 @@ rigTest('a server is left out by --until-port and --until-url, also after a rest
   assert.deepEqual(await lines(rig, 'Stop'), []);
   await rig.bgjob(['kill', '4']);
 });
+
+rigTest('the longest id of a session, and ids with colons, are those of the jobs, too', async (rig) => {
+  for (const session_id of ['x'.repeat(128), 'a:b', ':']) {
+    const id = await ended(rig, { CLAUDE_CODE_SESSION_ID: session_id });
+    assert.deepEqual(idsOf(await lines(rig, 'PostToolBatch', { session_id })), [`${id}`], session_id);
+  }
+});
+
+rigTest('a job that is paused is not said to have been paused, or to run, all the time', async (rig) => {
+  const id = await running(rig, ['-n', 'mine']);
+  await rig.bgjob(['pause', `${id}`]);
+  const [stop] = await lines(rig, 'Stop');
+  assert.match(stop!, / is still paused after [\dm.]+s \(bgjob wait 1\)$/);
+  const [start] = await lines(rig, 'SessionStart', { source: 'clear' });
+  assert.match(start!, /^bgjob: job 1 "mine" is paused, [\dm.]+s after its start \(bgjob tail 1\)$/);
+  await rig.bgjob(['kill', `${id}`]);
+});
+
+rigTest(
+  'in a home that cannot be written the prompt tells, and no tool and no end of a turn does',
+  async (rig) => {
+    const id = await ended(rig);
+    const live = await running(rig);
+    // its folder cannot be made
+    const folder = join(rig.home, 'sessions', `s.${SESSION}`);
+    fs.rmSync(folder, { recursive: true });
+    fs.writeFileSync(folder, '');
+    for (let n = 0; n < 2; n++) {
+      assert.deepEqual(await lines(rig, 'PostToolBatch'), []);
+      assert.deepEqual(await lines(rig, 'Stop', { prompt_id: 'p' }), []);
+    }
+    assert.deepEqual(idsOf(await lines(rig, 'UserPromptSubmit')), [`${id}`]);
+    await rig.bgjob(['kill', `${live}`]);
+  },
+);
 
 rigTest('Claude Code: BGJOB_MAX_WAIT is below the limit of its tool, once in its file', async (rig) => {
   const file = join(rig.dir, 'env');

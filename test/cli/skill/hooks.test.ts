@@ -219,13 +219,22 @@ rigTest('hooks call bgjob by its name: skill and doctor say that there is none i
 
 rigTest('doctor says which hosts are set up, and where their hooks are switched off', async (rig) => {
   const notes = async () =>
-    (await rig.bgjob(['doctor'])).stdout.split('\n').filter((line) => /Claude Code|Codex/.test(line));
+    (await rig.bgjob(['doctor'], { env: { SHELL: '/bin/sh' } })).stdout
+      .split('\n')
+      .filter((line) => /Claude Code|Codex/.test(line));
   assert.deepEqual(await notes(), []);
   await skill(rig, '--user');
   assert.deepEqual(await notes(), [
     `note: Claude Code has the page of bgjob (${folderOf(rig.dir)}/SKILL.md), and no hooks: it is not told how jobs ended → bgjob skill --user --hooks`,
   ]);
   await skill(rig, '--user --hooks --codex');
+  // Codex runs hooks in a login shell
+  fs.writeFileSync(join(rig.dir, '.profile'), 'PATH=/usr/bin:/bin\n');
+  assert.match(
+    (await notes())[1]!,
+    /^note: the hooks of Codex find no bgjob \(\/bin\/sh -l .* → .*: \/bin\/sh -lc 'command -v bgjob'$/,
+  );
+  fs.writeFileSync(join(rig.dir, '.profile'), `PATH='${rig.env['PATH']}'\n`);
   const [claude, codex, ...more] = await notes();
   assert.match(claude!, /^note: Claude Code has the hooks of bgjob \(.*\): it is told how jobs ended$/);
   assert.match(codex!, /^note: Codex has the hooks of bgjob \(.*hooks\.json\): .*\(\/hooks\)$/);

@@ -68,7 +68,7 @@ for (const host of HOSTS)
     await build.ready();
     const stop = await agent.stop();
     assert.deepEqual(plain(stop.lines), [
-      'bgjob: job 1 "build", started since the last prompt, still runs (bgjob wait 1)',
+      'bgjob: job 1 "build", started since the last prompt, is still running (bgjob wait 1)',
     ]);
     // once per prompt
     assert.deepEqual((await agent.stop()).lines, []);
