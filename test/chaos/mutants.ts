@@ -137,6 +137,31 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'cli/hook/hook.test.ts', name: /codex: the answer to each event/ },
   },
+  {
+    what: 'in a home that cannot be written each tool tells the same ends',
+    changes: [
+      { file: 'cli/hook/answer.ts', from: 'stamp?.isMade === false && !isPrompt', to: 'isPrompt && !stamp' },
+    ],
+    by: { test: 'cli/hook/hook.test.ts', name: /the prompt tells, and no tool/ },
+  },
+  {
+    what: 'the stamp of a session hides the ends of the project in which it is resumed',
+    changes: [
+      { file: 'cli/hook/answer.ts', from: 'if (hostSession) dropStamps(home, hostSession);', to: '' },
+    ],
+    by: { test: 'cli/hook/hook.test.ts', name: /resumed in another project/ },
+  },
+  {
+    what: 'doctor says that Codex is told, though its shell finds no bgjob',
+    changes: [
+      {
+        file: 'cli/skill/hosts.ts',
+        from: 'status === 1 || status === 127 ? shell',
+        to: 'status === 2 ? shell',
+      },
+    ],
+    by: { test: 'cli/skill/hooks.test.ts', name: /doctor says which hosts/ },
+  },
   // ---- sessions of agents ----
   {
     what: 'a restart in a stored environment hands the old session on',

@@ -11,6 +11,7 @@ import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import {
   claimSaid,
+  dropStamps,
   markLater,
   readPrompt,
   readSaid,
@@ -99,6 +100,8 @@ const FORGETTING = ['resume', 'clear', 'compact', 'fork'];
 
 function startNotice(call: HookCall): Notice | null {
   const { home, input, hostSession } = call;
+  // it may be resumed in another project, or after the clock was set back
+  if (hostSession) dropStamps(home, hostSession);
   // a compaction may come in the middle of a turn
   if (hostSession && input.source !== 'compact') recordPrompt(home, hostSession, systemClock.now());
   const lines = FORGETTING.includes(input.source ?? '') ? runsLines(call) : [];

@@ -54,7 +54,8 @@ export const stillRunsNotice = (view: LiveView, now: number): string =>
   `${agentLabel(view)}, started since the last prompt, is still ${stateWord(view)} after ` +
   `${renderDuration(tookMs(view, now) ?? 0)} (bgjob wait ${view.id})`;
 
-export const moreLiveNotice = (more: number): string => `bgjob: ${plural(more, 'more job')} (bgjob ls)`;
+export const moreLiveNotice = (more: number): string =>
+  `bgjob: ${plural(more, 'more job is live', 'more jobs are live')} (bgjob ls)`;
 
 export const hookForPrograms = (): string =>
   'bgjob: the host of an agent calls bgjob hook EVENT --host claude|codex, with its JSON on stdin';

@@ -50,6 +50,11 @@ export function takeStamp(home: Home, session: Session, name: 'stamp' | 'stop'):
   return { isMade: made !== undefined, set, drop };
 }
 
+/** After this the line of sh starts Node at the next event. */
+export function dropStamps(home: Home, session: Session): void {
+  for (const name of ['stamp', 'stop']) removeQuietly(pathOf(home, session, name));
+}
+
 const pathOf = (home: Home, session: Session, name: string): string => `${home.session(session.id)}/${name}`;
 
 export function markLater(home: Home, session: Session, isDue: boolean): void {

@@ -160,6 +160,19 @@ rigTest('the line of a host: Node is started for an end, and not again before th
   }
 });
 
+rigTest('a session that is resumed in another project hears of an end there', async (rig) => {
+  const here = join(rig.dir, 'here');
+  fs.mkdirSync(here);
+  await ended(rig, {});
+  const line = async (event: string, cwd: string): Promise<string> => {
+    const text = JSON.stringify({ session_id: SESSION, cwd, hook_event_name: event, source: 'resume' });
+    return (await rig.bash(`printf %s '${text}' | ${hookCommand(event, 'claude')}`)).stdout;
+  };
+  assert.equal(await line('PostToolBatch', here), '');
+  await line('SessionStart', rig.project);
+  assert.match(await line('PostToolBatch', rig.project), /job 1 /);
+});
+
 rigTest('the line finds a job at the prompt of which no process was left to record the end', async (rig) => {
   const puppet = await rig.puppet();
   await rig.run(['--', ...puppet.command], { env: OWN });
