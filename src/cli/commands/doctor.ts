@@ -42,7 +42,7 @@ export const doctor = verb({
     'damaged records, lost jobs that left processes running, queues that do not move, a scheduler, listener',
     'or @reboot line whose Node or bgjob is gone. The exit code is 1 if there is a problem; notes do not',
     'count. It also says which coding agents are told how jobs ended, and whether their hooks are switched',
-    'off. It takes less than a second.',
+    'off. It takes less than a second, or three with hooks of Codex and a slow login profile.',
     '',
     '--self-test runs jobs to see that bgjob works here: exit codes, kill, a supervisor that is killed, a',
     'terminal, a queue, a schedule and more. It uses a temporary home (in TMPDIR, else /tmp), leaves',

@@ -104,7 +104,7 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
     if (deafShell !== null)
       return [
         `the hooks of ${name} find no bgjob (${safe(deafShell)} -l sets another PATH): ` +
-          'it is not told how jobs ended',
+          `${name} is not told how jobs ended`,
         `set PATH in the login profile, until this prints a path: ${quoteWord(deafShell)} -lc 'command -v bgjob'`,
       ];
     return [

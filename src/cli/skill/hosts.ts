@@ -60,18 +60,21 @@ function findOff(
   return null;
 }
 
-/** `doctor` takes less than a second. A profile that takes longer is no finding. */
-const PROFILE_MS = 600;
+/** A profile that takes longer is no finding. One that loads nvm takes a second. */
+const PROFILE_MS = 3000;
 
 /** Codex runs a hook in a login shell, whose profile may set another PATH; null: bgjob is found there. */
 function shellWithoutBgjob(env: NodeJS.ProcessEnv): string | null {
   const shell = env['SHELL'] || '/bin/sh';
-  const { status } = spawnSync(shell, ['-lc', 'command -v bgjob'], {
+  const { pid, status, error } = spawnSync(shell, ['-lc', 'command -v bgjob'], {
     stdio: 'ignore',
     env,
+    // in a session of its own: what the profile started ends with it, and no profile asks in the terminal
+    ...{ detached: true },
     timeout: PROFILE_MS,
     killSignal: 'SIGKILL',
   });
+  if (pid > 0 && error) attemptQuietly(() => process.kill(-pid, 'SIGKILL'));
   // 127: dash; 1: other shells
   return status === 1 || status === 127 ? shell : null;
 }

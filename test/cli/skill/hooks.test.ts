@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isRunning } from '../../rig/processes.ts';
 import { assertRefused } from '../../rig/refusal.ts';
 import { type Rig, ROOT, rigTest } from '../../rig/rig.ts';
+import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
 
 const folderOf = (base: string) => join(base, '.claude/skills/bgjob');
 const codexFile = (rig: Rig) => join(rig.dir, '.codex/hooks.json');
@@ -233,6 +236,15 @@ rigTest('doctor says which hosts are set up, and where their hooks are switched 
   assert.match(
     (await notes())[1]!,
     /^note: the hooks of Codex find no bgjob \(\/bin\/sh -l .* → .*: \/bin\/sh -lc 'command -v bgjob'$/,
+  );
+  // a profile that hangs: nothing is known, and nothing of it is left
+  fs.writeFileSync(join(rig.dir, '.profile'), `sleep 1000 & echo $! >${rig.dir}/slow; wait\n`);
+  assert.match((await notes())[1]!, /^note: Codex has the hooks of bgjob /);
+  const slow = Number(fs.readFileSync(join(rig.dir, 'slow'), 'utf8'));
+  await until(
+    () => isRunning(slow),
+    (runs) => !runs,
+    'the end of what the profile started',
   );
   fs.writeFileSync(join(rig.dir, '.profile'), `PATH='${rig.env['PATH']}'\n`);
   const [claude, codex, ...more] = await notes();
