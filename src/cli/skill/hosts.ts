@@ -106,7 +106,15 @@ export function findHosts(context: Context): Finding[] {
     ];
     const hasHooks = isOurFile(textOf(hooks)) && isOurFile(textOf(look(name, '.claude-plugin/plugin.json')));
     const off = hasHooks ? findOff(files, claudeHooksOff) : null;
-    findings.push({ ...common, host: 'claude', place: name, path: page.path, hasHooks, deafShell: null, off });
+    findings.push({
+      ...common,
+      host: 'claude',
+      place: name,
+      path: page.path,
+      hasHooks,
+      deafShell: null,
+      off,
+    });
   }
   const codex = look('codex');
   if (codex && mayHaveOurs(textOf(codex))) {
@@ -117,7 +125,15 @@ export function findHosts(context: Context): Finding[] {
     ];
     const off = findOff(files, codexHooksOff);
     const deafShell = off || !common.inPath ? null : shellWithoutBgjob(context.env);
-    findings.push({ ...common, host: 'codex', place: 'codex', path: codex.path, hasHooks: true, deafShell, off });
+    findings.push({
+      ...common,
+      host: 'codex',
+      place: 'codex',
+      path: codex.path,
+      hasHooks: true,
+      deafShell,
+      off,
+    });
   }
   return findings;
 }
