@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isRunning } from '../../rig/processes.ts';
 import { assertRefused } from '../../rig/refusal.ts';
-import { type Rig, type Rig, ROOT, rigTest, rigTest } from '../../rig/rig.ts';
+import { type Rig, ROOT, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
 const folderOf = (base: string) => join(base, '.claude/skills/bgjob');
