@@ -69,7 +69,8 @@ function shellWithoutBgjob(env: NodeJS.ProcessEnv): string | null {
   const { pid, status, error } = spawnSync(shell, ['-lc', 'command -v bgjob'], {
     stdio: 'ignore',
     env,
-    // in a session of its own (missing in Node's types): what the profile started ends with it, and no profile asks in the terminal
+    // in a session of its own: what the profile started ends with it, and no profile asks in the terminal.
+    // Node's types do not know it
     ...{ detached: true },
     timeout: PROFILE_MS,
     killSignal: 'SIGKILL',
