@@ -72,7 +72,7 @@ rigTest('a directory that holds other things is no home: gc empties trash and ca
   for (const [n, answer] of (await answersOf(rig, asked)).entries()) {
     if (asked[n]!.args[0] !== 'run') continue;
     assertRefused(answer, 125, /holds files that are not bgjob's|other users can write/, homes[n / 3]);
-    assert.match(answer.stderr, /\n {2}hint: (BGJOB_HOME=\/.*\.bgjob|chmod .*)\n/);
+    assert.match(answer.stderr, /\n {2}hint: (export BGJOB_HOME=\/.*\.bgjob|chmod .*)\n/);
   }
   assert.deepEqual(pathsIn(rig.project), before);
   // what a launcher left that was killed while it made one, and a file system's own folder
@@ -96,7 +96,7 @@ rigTest('variables that mean nothing change nothing, or are refused by name', as
     assertRefused(
       answer,
       125,
-      /^bgjob: BGJOB_MAX_WAIT: ".*" is not a duration/,
+      /^bgjob: BGJOB_MAX_WAIT: ".*" is (not a duration|too long)/,
       JSON.stringify(durations[n]),
     );
   assert.equal((await rig.bgjob(['wait', '1'], { env: { BGJOB_MAX_WAIT: '' } })).code, 0);

@@ -90,6 +90,10 @@ const BAD_TEXT: Record<string, string[]> = {
   env: ['', '=', '=x', 'NAME', '\n', '__proto__', LONG],
   'env-file': ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
   tag: TAGS,
+  event: ['', ',', 'a b', 'a\nb', LONG],
+  session: ['', 'a b', '../x', 'a\nb', LONG],
+  tell: ['', 'Always', '__proto__', LONG],
+  'self-test': ['', 'none', 'pty,none', '__proto__', LONG],
   listen: ['', 'nowhere.invalid', '127.0.0.1:99999', ':', LONG],
   header: ['=', 'A B', 'A:', LONG],
   host: ['', 'a b', 'a/b', LONG],
@@ -177,7 +181,7 @@ const operandsOf = ({ name, arity }: Verb): string[] =>
 test('every option that takes text says what it refuses', () => {
   for (const { name, options } of VERBS)
     for (const [option, { kind }] of Object.entries(options))
-      if (kind === 'text' || kind === 'list')
+      if (['text', 'list', 'optional-text'].includes(kind))
         assert.ok(
           BAD_TEXT[`${name} ${option}`] ?? BAD_TEXT[option],
           `${name} --${option}: add it to BAD_TEXT`,
@@ -188,7 +192,7 @@ test('every option that takes text says what it refuses', () => {
 function optionCalls(): string[][] {
   return VERBS.flatMap((verb) =>
     Object.entries(verb.options).flatMap(([option, { kind }]) => {
-      const text = kind === 'text' || kind === 'list';
+      const text = ['text', 'list', 'optional-text'].includes(kind);
       const values = text ? (BAD_TEXT[`${verb.name} ${option}`] ?? BAD_TEXT[option]!) : BAD_OF_KIND[kind];
       const companions = COMPANIONS[`${verb.name} ${option}`] ?? [];
       return values.map((value) => {

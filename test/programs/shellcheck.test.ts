@@ -17,7 +17,11 @@ const TEXTS = ['engine/shim', 'cli/hook'].flatMap((folder) =>
 
 test('shellcheck has nothing to say', { skip: missing('shellcheck') }, () => {
   assert.deepEqual(TEXTS.sort(), ['cli/hook/hook.sh', 'engine/shim/pty-leader.sh', 'engine/shim/shim.sh']);
-  const { status, stdout, stderr } = spawnSync('shellcheck', TEXTS, { cwd: DIR, encoding: 'utf8' });
+  // SC3013: `test -nt` is not in POSIX of 2017; programs/hook-shells tries it in each shell
+  const { status, stdout, stderr } = spawnSync('shellcheck', ['--exclude=SC3013', ...TEXTS], {
+    cwd: DIR,
+    encoding: 'utf8',
+  });
   assert.equal(status, 0, stdout + stderr);
 });
 

@@ -14,7 +14,7 @@ const script = new Script(wrap(fs.readFileSync(cli, 'utf8')), { filename: cli })
 const questions: Question[] = JSON.parse(fs.readFileSync(0, 'utf8'));
 const environment = { ...process.env };
 
-const real = { writeSync: fs.writeSync, exit: process.exit };
+const real = { writeSync: fs.writeSync, closeSync: fs.closeSync, exit: process.exit };
 /** Thrown where the program would end. */
 const END = new Error('the program has ended');
 process.on('unhandledRejection', (thrown) => {
@@ -42,6 +42,8 @@ function ask({ args, env }: Question): Promise<Answer> {
       written[fd].push(Buffer.from(bytes.subarray(from)));
       return bytes.length - from;
     }) as typeof fs.writeSync;
+    // the program closes its stdout at the end
+    fs.closeSync = (fd: number) => (fd === 1 ? undefined : real.closeSync(fd));
     process.exit = ((code: number) => {
       const text = (fd: 1 | 2) => Buffer.concat(written[fd]).toString();
       resolve({ code, stdout: text(1), stderr: text(2) });
@@ -57,7 +59,7 @@ function ask({ args, env }: Question): Promise<Answer> {
 async function main(): Promise<void> {
   const answers: Answer[] = [];
   for (const question of questions) answers.push(await ask(question));
-  Object.assign(fs, { writeSync: real.writeSync });
+  Object.assign(fs, { writeSync: real.writeSync, closeSync: real.closeSync });
   Object.assign(process, { exit: real.exit });
   fs.writeSync(1, JSON.stringify(answers));
   process.exit(0);
