@@ -168,7 +168,12 @@ rigTest('four slow senders that are not proven keep no place: the next delivery 
     'that a slow one is cut off',
   );
   for (const raw of four) raw.close();
-  assert.ok((await eventsOf(rig, 'hook')).some(({ did, why }) => did === 'refused' && /^408/.test(why)));
+  // refusals are written once a second
+  await until(
+    () => eventsOf(rig, 'hook'),
+    (events) => events.some(({ did, why }) => did === 'refused' && /^408/.test(why)),
+    'that the refusal is shown',
+  );
   await untilNoBody(rig);
   await removeTriggers(rig);
 });
