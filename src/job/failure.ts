@@ -56,7 +56,7 @@ export type PauseTrouble =
   /** These processes did not stop. */
   | { kind: 'not-stopped'; pids: number[] };
 
-/** What is wrong with the times of a schedule. */
+/** The fault in the times of a schedule. */
 export type ScheduleTrouble =
   /** Of `@every`. */
   | { kind: 'no-duration' | 'too-long' | 'too-short'; duration: string }

@@ -1,4 +1,4 @@
-/** A hook that tells an agent of an end is killed before each of its calls to the kernel; the story (e) of cli/stories/told. */
+/** A hook is killed before each of its calls to the kernel: the agent still hears of the end (see cli/stories/told). */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

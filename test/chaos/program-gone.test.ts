@@ -1,4 +1,4 @@
-/** The Node of the scheduler is gone for longer than an update takes: the history says what was not started, and why. */
+/** The Node of the scheduler is gone for longer than an update takes: the history has each missed time, and why. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

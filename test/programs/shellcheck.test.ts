@@ -1,4 +1,4 @@
-/** The shell texts that a supervisor and the hosts of agents run: shellcheck finds nothing in them, and neither does any shell that they must work in. */
+/** The shell texts of supervisors and of agents' hosts: shellcheck and each supported shell find no fault in them. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';

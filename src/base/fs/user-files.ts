@@ -72,7 +72,7 @@ export function changeInPlace(path: string, before: Uint8Array, next: Uint8Array
   return true;
 }
 
-/** Adds a line at the end, unless the file has it. Does nothing to what is no regular file. */
+/** Adds a line at the end, unless the file has it. A file that is not regular stays as it is. */
 export function appendLine(path: string, line: string): void {
   const fd = openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, 0o600);
   try {

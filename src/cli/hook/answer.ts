@@ -64,7 +64,7 @@ function endsNotice(call: HookCall, isPrompt = false): Notice | null {
   const { ends, more, hasLater, told } = found;
   if (hostSession) markLater(home, hostSession, hasLater);
   const lines = ends.map(({ view, isForeign }) => endNotice(view, isForeign));
-  // the rest is told at the next event: no stamp may hide it
+  // the hook tells the rest at the next event: no stamp may hide it
   const finish = (): void => (more === 0 ? stamp?.set() : stamp?.drop());
   if (lines.length === 0) {
     finish();
@@ -136,7 +136,7 @@ function stopNotice({ home, input, session, hostSession }: HookCall): Notice | n
   return { lines, delivered: stamp.set, lost: stamp.drop };
 }
 
-/** What is said at which event of a host. */
+/** The text of a hook for each event of a host. */
 const NOTICES: Record<string, (call: HookCall) => Notice | null> = {
   SessionStart: startNotice,
   UserPromptSubmit: promptNotice,
@@ -145,7 +145,7 @@ const NOTICES: Record<string, (call: HookCall) => Notice | null> = {
   Stop: stopNotice,
 };
 
-/** Null: nothing is said. A subagent is told nothing: its conversation is not that of the session. */
+/** Null: the hook says nothing. So it is for a subagent: its conversation is not that of the session. */
 export const hookNotice = (event: string, call: HookCall): Notice | null =>
   call.input.isSubagent ? null : (NOTICES[event]?.(call) ?? null);
 

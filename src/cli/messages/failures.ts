@@ -9,10 +9,9 @@ import { NOTIFY_WHENS } from '../../job/spec.ts';
 import { quoteWord } from '../../job/view.ts';
 import type { Output } from '../output/output.ts';
 import { automationFailures } from './automation.ts';
-import { homeMessage, unwritable } from './home.ts';
+import { homeMessage, skillMessage, unwritable } from './home.ts';
 import { queueFailures } from './queue.ts';
 import { STDIN_SCRIPT } from './run.ts';
-import { skillMessage } from './skill.ts';
 import { errnoText, type FailureTexts, type MessageAndHint, textFor, typed } from './usage.ts';
 
 export interface Message {
@@ -259,7 +258,7 @@ const CONFIG_VALUES: Record<ConfigValue, string> = {
   object: 'an object: { … }',
 };
 
-/** What is expected instead of a value that is too large; undefined: it is not. `json`: the value. */
+/** The largest value of this kind, as text; undefined: the value is not too large. `json`: the value. */
 function limitOf(expected: ConfigValue, json: string): string | undefined {
   const text = json.replace(/^"|"$/g, '');
   if (expected === 'duration' && isTooLong(text)) return `at most "${LONGEST_DURATION}"`;
@@ -367,7 +366,7 @@ export function badLineTexts(file: string, bad: BadLine[]): string[] {
   return bad.length > named.length ? [...named, `and ${bad.length - named.length} more`] : named;
 }
 
-/** The beginning of what is said of the interpreter of a script. */
+/** The first words of a message about the interpreter of a script. */
 const needs = (interpreter?: string) =>
   interpreter === undefined ? '' : `its #! line needs ${clip(safe(interpreter), 200)}: `;
 

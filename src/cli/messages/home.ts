@@ -1,4 +1,4 @@
-/** Messages about a home that cannot be used: whose it is, and which line helps. */
+/** Messages about the files of bgjob in a directory of a user: the home, and the page and hooks for agents. */
 import { accessSync, constants } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ownerOf } from '../../base/fs/directories.ts';
@@ -6,7 +6,8 @@ import { attemptQuietly, succeeds } from '../../base/result.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { ownDirectory, userName } from '../../engine/os/users.ts';
 import type { Failure } from '../../job/failure.ts';
-import { type MessageAndHint, typed } from './usage.ts';
+import { quoteWord } from '../../job/view.ts';
+import { errnoText, type MessageAndHint, textFor, typed } from './usage.ts';
 
 /** A home that the caller can write: below its directory in the user database, whatever HOME says. */
 function writableHome(refused: string): string {
@@ -29,7 +30,7 @@ export function unwritable(refused: string): string {
   return `set BGJOB_HOME to a directory that you can write: ${line}`;
 }
 
-/** A home of another user. The line that helps depends on who calls, and on whose directory it is. */
+/** A home of another user. The hint depends on the caller, and on the owner of the directory. */
 function foreignMessage(place: string, home: string, owner: number): MessageAndHint {
   const own = process.geteuid!();
   const message =
@@ -40,7 +41,8 @@ function foreignMessage(place: string, home: string, owner: number): MessageAndH
   return [
     message,
     isRoots
-      ? `if no job of root runs there: sudo chown -R ${own} ${typed(home)}; else export BGJOB_HOME=${typed(`${home}-${own}`)}`
+      ? `if no job of root runs there: sudo chown -R ${own} ${typed(home)}; ` +
+        `else export BGJOB_HOME=${typed(`${home}-${own}`)}`
       : unwritable(home),
   ];
 }
@@ -91,4 +93,109 @@ export function homeMessage({
     ],
   };
   return messages[trouble];
+}
+
+/** `next`: the new bytes, null for no file; `old`: the version of the old text. */
+interface SkillChange {
+  place: { name: string; file: string | null; path: string; real: string; found: object | null };
+  action: 'written' | 'updated' | 'unchanged' | 'removed' | 'absent';
+  next: object | null;
+  old: string | null;
+}
+
+/** The hooks were installed by a bgjob that was called by its path. */
+export const NO_PROGRAM_FOR_HOOKS =
+  'warning: there is no bgjob in PATH: hooks call it by that name, and tell nothing where it is missing';
+
+const WOULD: Record<string, string> = {
+  wrote: 'would write',
+  added: 'would add',
+  replaced: 'would replace',
+  removed: 'would remove',
+};
+
+/** The line about it. `version`: that of this bgjob; `isTry`: nothing was done. */
+export function skillChangeText(change: SkillChange, version: string, isTry: boolean): string {
+  const text = doneText(change, version);
+  return isTry ? text.replace(/^\w+/, (word) => WOULD[word] ?? word) : text;
+}
+
+/** The hooks that come (`+`) and go (`-`), line by line. */
+export const skillShownText = ({ added, removed }: { added: string[]; removed: string[] }): string[] =>
+  (
+    [
+      ['-', removed],
+      ['+', added],
+    ] as const
+  ).flatMap(([sign, texts]) =>
+    texts.flatMap((text) => text.split(/\r?\n/).map((line) => `  ${sign} ${safe(line)}`)),
+  );
+
+function doneText({ place, action, next, old }: SkillChange, version: string): string {
+  const { name, path, real, found } = place;
+  const file = safe(path) + (real === path ? '' : ` (which is ${safe(real)})`);
+  const isBlock = name === 'agents-md' || name === 'codex';
+  const part = name === 'codex' ? 'bgjob hooks' : 'bgjob block';
+  const what = isBlock ? `the ${part} of ${file}` : file;
+  const origin = old === null ? 'text that bgjob did not write' : `that of bgjob ${safe(old)}`;
+  switch (action) {
+    case 'written':
+      return isBlock && found
+        ? `added ${name === 'codex' ? 'hooks' : 'a block'} to ${file}`
+        : `wrote ${file}`;
+    case 'updated':
+      return `replaced ${what}${old === version ? '' : `, instead of ${origin}`}`;
+    case 'unchanged':
+      return `${what} ${name === 'codex' ? 'are' : 'is'} up to date`;
+    case 'absent':
+      return `nothing to remove: ${isBlock ? `no ${part} in ${file}` : `no ${file}`}`;
+    case 'removed':
+      return `removed ${isBlock && !next ? file : what}${old === version ? '' : `: ${origin}`}`;
+  }
+}
+
+export function skillMessage({
+  path,
+  trouble,
+  again,
+}: Extract<Failure, { code: 'skill-refused' }>): MessageAndHint {
+  const file = safe(path);
+  const anyway = `${safe(again)} does it all the same`;
+  return textFor('kind', trouble, {
+    'in-users-home': ({ owner, place }) => [
+      `${place} belongs to ${safe(userName(owner))}, but this call runs as root: ` +
+        `${safe(userName(owner))} could not change the ${file} that it would write; nothing was done`,
+      place === 'HOME'
+        ? `the same without sudo; or for root itself: sudo -H ${safe(again.replace(/ --force\b/, ''))}`
+        : 'the same without sudo',
+    ],
+    'no-file': [`${file} is no regular file; nothing was changed`, `ls -ld ${quoteWord(path)}`],
+    'not-ours': [`${file} was not written by bgjob; nothing was changed`, anyway],
+    meanwhile: [`${file} was changed just now by somebody else; it stays so`, safe(again)],
+    'damaged-block': [
+      `${file} has half a bgjob block, or more than one; nothing was changed`,
+      'leave one line "<!-- bgjob:begin -->" and one "<!-- bgjob:end -->" below it, or neither; then again',
+    ],
+    'damaged-hooks': ({ why }) => [
+      `${file} is no hooks file that Codex could read: ${safe(why)}; nothing was changed`,
+      `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.old`)}`,
+    ],
+    outside: ({ real, base }) => [
+      `${file} is ${safe(real)}, through a symbolic link out of ${safe(base)}; nothing was changed`,
+      anyway,
+    ],
+    errno: ({ doing, errno }) => {
+      const message = `cannot ${doing} ${file}: ${errnoText(errno)}`;
+      const [folder] = /^.*\/\.claude(?=\/)/.exec(path) ?? [];
+      const isRoots = folder !== undefined && attemptQuietly(() => ownerOf(folder)) === 0;
+      // of a call of root in the home directory of this user
+      if (isRoots && errno === 'EACCES')
+        return [
+          `${message}: ${safe(folder)} belongs to root`,
+          `sudo chown -R ${process.geteuid!()} ${typed(folder)}`,
+        ];
+      if (path.endsWith('.json')) return [message, `ls -ld ${quoteWord(path)}`];
+      return [message, 'bgjob skill (prints the text: put it where your agent reads it)'];
+    },
+  });
 }

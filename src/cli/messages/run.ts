@@ -82,7 +82,7 @@ const namedValue = (name: string) => (/^[A-Za-z_]\w*$/.test(name) ? `the value o
 
 const OTHER_QUOTES = 'a value that holds one kind of quote is written in another: "…", \'…\' or `…`';
 
-/** A line is told by its number and a name, never by its text: it may be a secret. */
+/** A message names a line by its number and a name, never by its text: the text may be a secret. */
 export function badLineOfFile({ file, line }: EnvLine, trouble: EnvLineTrouble) {
   const [message, hint] = textFor('kind', trouble, {
     'no-equals': [

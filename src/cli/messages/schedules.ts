@@ -1,4 +1,4 @@
-/** What is wrong with the times and the zone of a schedule, and what to type instead. */
+/** Messages about the times and the zone of a schedule, and their hints. */
 import { LONGEST_DURATION } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { quote } from '../../base/text/shell-quote.ts';
@@ -19,7 +19,7 @@ const quoted = (text: string) => safe(quote(text));
 const GENERAL_SCHEDULE = "'0 3 * * *' (at 3:00), '*/5 * * * *', '@daily', '@every 90s'; mind the quotes";
 const GENERAL_EVERY = "'@every 90s', '@every 2h'";
 
-/** What is wrong with an expression, and what to type instead. */
+/** The message about an expression, and its hint. */
 const SCHEDULE_TROUBLES: TextsOf<ScheduleTrouble, 'kind', ScheduleTrouble['kind'], MessageAndHint> = {
   'no-duration': ({ duration }) => [`"${shown(duration)}" is no duration`, GENERAL_EVERY],
   'too-long': [`the longest duration is ${LONGEST_DURATION}`, GENERAL_EVERY],

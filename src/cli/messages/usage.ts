@@ -116,7 +116,7 @@ export const tooManyWords = (verb: string, word: string, option?: string) =>
     `bgjob ${verb} ${option === undefined ? '--help' : `--${option}=${quoteWord(word)}`}`,
   );
 
-/** Whether a text has the right form: then it is beyond what is possible. */
+/** Whether a text has the right form: then its value is too large. */
 const IS_BEYOND: Record<keyof typeof LIKE, (text: string) => boolean> = {
   duration: isTooLong,
   size: isTooLarge,
@@ -124,7 +124,7 @@ const IS_BEYOND: Record<keyof typeof LIKE, (text: string) => boolean> = {
   integer: (text) => /^[+-]?\d+$/.test(text),
 };
 
-/** A value of an option that no parser takes: of the wrong form, or beyond what is possible. */
+/** A value of an option that no parser takes: its form is wrong, or it is too large. */
 export function badNumber(option: string, text: string, kind: keyof typeof LIKE): UsageFailure {
   if (!IS_BEYOND[kind](text)) return badValue(option, text, LIKE[kind]);
   const too = kind === 'duration' ? 'long' : 'large';

@@ -205,7 +205,7 @@ setInterval(() => {}, 1000);
   },
 
   async 'log-limit'(stage) {
-    // where copies are made, what is written during a copy may be lost: docs/limits.md
+    // output that is written while the log is copied may be lost: docs/limits.md
     const line = `yes 0123456789 | head -c ${LOG_BYTES}; echo; ${untilGo('echo last')}`;
     const id = await stage.start(['--max-log', '1M'], ['sh', '-c', line]);
     await stage.until(

@@ -36,7 +36,7 @@ export class Interrupted extends Error {}
 /** A call or a fact that takes longer fails its check, milliseconds: a few of them leave time for the rest. */
 const CALL_MS = 25_000;
 const POLL_MS = 30;
-/** What is left of processes after the end of their jobs may take so long, milliseconds. */
+/** The last processes of a job may end so long after it, milliseconds. */
 const LEAVE_MS = 15_000;
 /** Longer than any check takes. */
 export const JOB_LIMIT = '120s';

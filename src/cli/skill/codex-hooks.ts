@@ -14,7 +14,7 @@ export interface HooksEdit {
   removed: string[];
 }
 
-/** A hook of ours, and the way to what is to be cut: the hook, or its group if all in it are ours. */
+/** A hook of ours, and the path of the part to cut: the hook, or its group if all hooks in it are ours. */
 interface Ours {
   event: string;
   handler: unknown;

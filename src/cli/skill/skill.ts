@@ -6,7 +6,7 @@ import { fail, ok, type Result, type SkillTrouble } from '../../job/failure.ts';
 import { projectOf } from '../../job/home/project.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import { NO_PROGRAM_FOR_HOOKS, skillChangeText, skillShownText } from '../messages/skill.ts';
+import { NO_PROGRAM_FOR_HOOKS, skillChangeText, skillShownText } from '../messages/home.ts';
 import { needsOption } from '../messages/usage.ts';
 import { isInPath, isOurFile, PLUGIN_TEXTS, type PluginFile } from './hooks.ts';
 import { applyChange, type Change, planBlock, planCodex, planFile, type Wishes, wholePage } from './plan.ts';
@@ -24,7 +24,7 @@ function filesOf(name: TargetName, { remove }: Wishes): (SkillFile | null)[] {
   return ['SKILL.md', ...plugin.filter((file) => name === 'user' || !file.startsWith('monitors/'))];
 }
 
-/** Without --hooks only what is there already: after an update it is replaced with the page. */
+/** Without --hooks only files that are there already: an update replaces them with the page. */
 const isMeant = ({ file, found }: Target, { hooks, remove }: Wishes): boolean =>
   hooks ||
   remove ||

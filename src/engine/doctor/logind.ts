@@ -1,7 +1,8 @@
 /**
- * Checks what systemd ends: a service with all its processes, and what systemd-logind ends with a session. With KillUserProcesses it ends all processes in the scope
- * of the session; lingering then helps only processes below the user's own systemd. That one ends with the
- * user's last session, unless the user lingers (systemd-run(1), logind.conf(5)).
+ * Checks two ways in which systemd ends jobs. A service ends with all its processes. With KillUserProcesses
+ * systemd-logind ends all processes in the scope of a session that ends; lingering then helps only processes
+ * below the user's own systemd. That one ends with the user's last session, unless the user lingers
+ * (systemd-run(1), logind.conf(5)).
  */
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';

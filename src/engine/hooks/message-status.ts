@@ -20,7 +20,7 @@ export function tellDue({ spec, status }: EndedView): boolean {
   return spec.tell !== null && isNotified(spec.tell, { outcome, code: exitCodeOf(outcome), stop });
 }
 
-/** `not-needed`: the job succeeded, and only failures are told. */
+/** `not-needed`: the job succeeded, and Codex gets only failures. */
 export type TellView =
   | { kind: 'waits' | 'not-needed' | 'due' | 'runs' | 'not-run' | 'unseen' | 'queued' }
   | { kind: 'failed'; why: string };

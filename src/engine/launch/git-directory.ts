@@ -1,4 +1,4 @@
-/** Which repository git would use in a directory; found without a start of git, and only by what is on the disk. */
+/** Finds the repository that git would use in a directory, from files alone, without starting git. */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { attemptQuietly } from '../../base/result.ts';

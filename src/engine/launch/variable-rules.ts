@@ -1,7 +1,7 @@
 /**
  * The one table of the variables that a job does not get as its caller has them: which, in which jobs, what
  * becomes of them, and why. docs/configuration.md shows the same rows, and test/unit/engine/launch/
- * variable-rules.test.ts compares the two. What is not in the table reaches the job unchanged.
+ * variable-rules.test.ts compares the two. A variable that is not in the table reaches the job unchanged.
  */
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ export interface JobFacts extends Pick<Spec, 'stdin' | 'pty' | 'cwd'> {
 
 export interface VariableRule {
   names: readonly string[];
-  /** One word for JSON, or null: the rule only sets what is not set. */
+  /** One word for JSON; null: the rule only sets a variable that is not set. */
   why: string | null;
   applies: (facts: JobFacts) => boolean;
   /** The value in the job; undefined: none. `value` is undefined where the caller's is not set or blank. */

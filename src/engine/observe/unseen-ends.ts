@@ -34,7 +34,7 @@ import type { EndedView, JobView } from '../../job/view.ts';
 import { claimInstance } from '../os/process-lock.ts';
 import { observe } from './observe.ts';
 
-/** An end of another session is told if no call was told of it for so long. */
+/** A call tells an end of another session if no call has told it for so long. */
 const FOREIGN_MS = 3_600_000;
 
 /** The session that reads the ends, null: none; and "this project", null: all projects. */
@@ -51,7 +51,7 @@ export interface UnseenPlan extends EndReader {
 
 export interface UnseenEnd {
   view: EndedView;
-  /** It is of another session than the one that is told. */
+  /** The job is of another session than the caller. */
   isForeign: boolean;
 }
 
@@ -116,7 +116,7 @@ export function findUnseen(home: Home, plan: UnseenPlan): UnseenEnds {
   return found;
 }
 
-/** Records that an end was told to a session; null: to a call without one. */
+/** Records that a call has told an end to this session; null: to a caller without one. */
 export function recordTold(home: Home, view: JobView, session: Session | null): void {
   markSeen(home.job(view.id));
   if (!session || !('spec' in view) || !isSameSession(view.spec.session, session)) return;
@@ -125,7 +125,7 @@ export function recordTold(home: Home, view: JobView, session: Session | null): 
 }
 
 export interface UnseenClaim extends UnseenEnds {
-  /** Call it when stdout was written whole and closed. Not called, the ends are told again. */
+  /** Call it when stdout was written whole and closed. Without it the next call tells the ends again. */
   told(): void;
 }
 

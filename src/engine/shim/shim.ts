@@ -51,7 +51,7 @@ const CARRIERS_OF_ONE_ENV = 2000;
  * The line that becomes the job: `env` with the variables that a shell cannot pass on, then `before`, then
  * the command, which is in the positional parameters. An `env` that knows -S finds the values in its own
  * environment: as arguments any user could read them for a moment. For another `env` they become arguments,
- * and are unset before: what is carried twice is soon larger than the kernel allows.
+ * and are unset before: a value that is carried twice is soon larger than the kernel allows.
  */
 function execCommand(
   carriers: Carrier[],

@@ -22,7 +22,7 @@ interface CallerZone {
   unread: string | null;
 }
 
-/** The zone of the call. What is no name, no path and no known POSIX string counts as UTC. */
+/** The zone of the call. A value that is no name, no path and no known POSIX string counts as UTC. */
 export function callerZone(tz: string | undefined): CallerZone {
   if (tz === undefined) {
     const machine = new Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC';

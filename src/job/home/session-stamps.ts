@@ -73,7 +73,7 @@ export const readPrompt = (home: Home, session: Session): number =>
 
 const ID_DIGITS = 15;
 
-/** The highest job of which the session was told at the end of a turn, and the prompt of that turn. */
+/** The highest job that a hook has named at the end of a turn, and the prompt of that turn. */
 export function readSaid(home: Home, session: Session): { upTo: JobId; prompt: string } {
   const upTo = highestNumber(home.session(session.id), 'said', ID_DIGITS);
   return { upTo, prompt: readText(pathOf(home, session, `said.${upTo}`)) };

@@ -132,7 +132,7 @@ export class DeliveryHandler {
     return mine;
   }
 
-  /** The trigger, and its secret; for a name that has none here a secret that nobody knows. */
+  /** The trigger, and its secret; for a name without a trigger a secret that no sender knows. */
   private findTrigger(name: string): { found: Trigger | undefined; secret: string } {
     const names = listTriggers(this.home);
     const isThere = names.includes(name);
