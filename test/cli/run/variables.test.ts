@@ -156,6 +156,9 @@ rigTest('an editor or askpass of the caller fails at once, and says why', async 
   // visudo and sudoedit write `--` before the file
   assert.equal((await rig.bgjob(['run', '-w', '-C', dir, '$EDITOR -- a'], { env })).code, 1);
   assert.match(rig.log(3), /so the edit of a failed at once/);
+  // a file that is not there yet
+  const added = await rig.bgjob(['run', '-w', '-C', dir, '$EDITOR notes.txt'], { env });
+  assert.match(added.stderr, /so the edit of notes\.txt failed at once/);
   assert.match(
     (await rig.bgjob(['show', '1'])).stdout,
     /^variables +changed: GIT_EDITOR, EDITOR, GIT_ASKPASS/m,
@@ -167,7 +170,7 @@ rigTest('an editor or askpass of the caller fails at once, and says why', async 
   assert.equal((await rig.bgjob(['run', '-w', '-C', dir, ...commit], { env: sed })).code, 0);
   const held = await rig.bgjob(['run', '--stdin', 'hold', '-w', 'echo "$GIT_EDITOR"'], { env });
   assert.equal(held.code, 0);
-  assert.equal(rig.log(6), `${hangs}\n`);
+  assert.equal(rig.log(7), `${hangs}\n`);
 });
 
 rigTest('functions arrive as in a direct call: a long one, much of them, many', async (rig) => {
