@@ -1561,6 +1561,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'chaos/being-started.test.ts', name: /listed: after launcher: link/, needs: 'gcc' },
   },
   {
+    what: 'supervisors of an older bgjob, which refuse the home after an update, count as failed ones',
+    changes: [
+      {
+        file: 'job/home/records.ts',
+        from: 'owner !== undefined && missingOf(KNOWN_NEEDS, owner.knows).length > 0',
+        to: 'false',
+      },
+    ],
+    by: { test: 'cli/queue/damaged.test.ts', name: /three owners in a row that left no state/ },
+  },
+  {
     what: 'a job that ended three supervisors is started once more',
     changes: [
       {

@@ -74,13 +74,16 @@ export interface Victim {
   id: number | undefined;
 }
 
+/** That of 0.6.0 has its text in its arguments, and so the words of the adopter that its watcher starts. */
+const SHIM = /BGJOB_ENV_S|^\S*sh -c set \+eux; e=/;
+
 /**
  * The processes of bgjob itself in this rig; those of jobs are not among them, and none that is about to
  * become one.
  */
 export function machinery(rig: Rig): Victim[] {
   const found = processesNaming(rig.dir);
-  const shims = new Set(found.filter(({ command }) => command.includes('BGJOB_ENV_S')).map(({ pid }) => pid));
+  const shims = new Set(found.filter(({ command }) => SHIM.test(command)).map(({ pid }) => pid));
   return found.flatMap(({ pid, command }): Victim[] => {
     const alive = openFiles(pid).find((path) => path.endsWith('/alive'));
     const id = Number(/\/jobs\/(\d+)\//.exec(alive ?? command)?.[1]) || undefined;

@@ -221,7 +221,28 @@ const isIn = (rig: Rig, id: number, queue: string): boolean =>
 
 /** A job of no queue whose supervisor was killed before it started the job: no other process starts it. */
 const isUnborn = ({ queue, state, reason }: any): boolean =>
-  queue === null && state === 'lost' && reason === 'its supervisor ended before it started the job';
+  // the old program says "was killed"
+  queue === null &&
+  state === 'lost' &&
+  /^its supervisor (ended|was killed) before it started the job$/.test(reason);
+
+/**
+ * An old process that ran before the home got the new format starts old supervisors, which refuse that format
+ * and end. It counts three of them as failed. This version does not count them.
+ */
+const isGivenUpByOld = (rig: Rig, { id, state, reason }: any): boolean =>
+  state === 'start-failed' &&
+  /^3 supervisors in a row /.test(reason) &&
+  fs.readFileSync(join(rig.home, 'format'), 'utf8') === '3\n' &&
+  ownersOf(rig, id).at(-1)!.knows === undefined;
+
+/** The records of the owners of a job, the first one first; those of 0.6.0 do not say what they know. */
+const ownersOf = (rig: Rig, id: number): any[] =>
+  fs
+    .readdirSync(rig.file(id, '.'))
+    .flatMap((name) => /^owner\.(\d+)$/.exec(name)?.[1] ?? [])
+    .sort((a, b) => Number(a) - Number(b))
+    .map((number) => JSON.parse(fs.readFileSync(rig.file(id, `owner.${number}`), 'utf8')));
 
 /** What became of a job: it ran as often as it may, as it was asked for, and its code is known. */
 async function judge(shared: Shared, job: Job, shown: any, killed: Victim[]): Promise<void> {
@@ -231,7 +252,7 @@ async function judge(shared: Shared, job: Job, shown: any, killed: Victim[]): Pr
   const starts = book.starts.filter((one) => one === id).length;
   const whole = JSON.stringify({ ...job, starts, made: made(rig, n), shown });
   assert.ok(starts <= attempts, `started too often: ${whole}`);
-  if (isGivenUp(shown, killed)) return;
+  if (isGivenUpByOld(rig, shown) || isGivenUp(shown, killed)) return;
   if (isUnborn(shown)) {
     // an old supervisor that boots when the home has just got the new format ends by itself
     const isRefused = job.by === 'old' && fs.readFileSync(join(rig.home, 'format'), 'utf8') === '3\n';

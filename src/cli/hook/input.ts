@@ -46,7 +46,8 @@ export function readStdin(mostMs: number): Promise<string> {
     const chunks: Buffer[] = [];
     let bytes = 0;
     const { stdin } = process;
-    const timer = setTimeout(end, mostMs);
+    // on a busy machine this may be the first turn of the event loop: what is there is read before
+    const timer = setTimeout(() => setImmediate(end), mostMs);
     function end(): void {
       clearTimeout(timer);
       stdin.destroy();

@@ -15,7 +15,7 @@ import { readRecord, readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf, ignoreSystemError, systemError } from '../../base/result.ts';
 import { parseSchema, type Schema } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
-import { KNOWN_NEEDS } from '../needs.ts';
+import { KNOWN_NEEDS, missingOf } from '../needs.ts';
 import { type JobId, type Spec, specSchema } from '../spec.ts';
 import {
   type Crash,
@@ -171,14 +171,21 @@ export const hasCrashed = (job: JobPaths, generation: number): boolean => exists
 
 /**
  * How many owners in a row, up to the last one, left no state or recorded a crash. For a job without a living
- * owner.
+ * owner. Owners of an older version do not count: a process of that version that was running before an update
+ * starts supervisors that refuse the format of the home and end, and one of this version may do better.
  */
 export function countFailedOwners(job: JobPaths): number {
   const published = foundValue(readState(job))?.generation ?? 0;
   const crashed = new Set(listNumbers(job.dir, 'crash'));
   const owners = listNumbers(job.dir, 'owner').sort((a, b) => b - a);
   const sound = owners.findIndex((generation) => generation <= published && !crashed.has(generation));
-  return sound < 0 ? owners.length : sound;
+  return owners.slice(0, sound < 0 ? undefined : sound).filter((generation) => !isOlder(job, generation))
+    .length;
+}
+
+function isOlder(job: JobPaths, generation: number): boolean {
+  const owner = foundValue(readOwnerOf(job, generation));
+  return owner !== undefined && missingOf(KNOWN_NEEDS, owner.knows).length > 0;
 }
 
 // ---- exit status: written by the shim, valid only as a whole line ----------------------------------------

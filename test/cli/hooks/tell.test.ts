@@ -86,7 +86,10 @@ rigTest('a codex that fails or is missing is noted, and the job is as it was', a
   const open = join(rig.dir, 'open');
   fakeCodex(rig, `read line <${open}`);
   await rig.bash(`mkfifo ${open}`);
-  const slow = await rig.run(['-n', 'slow', '--tell', '--', 'sleep', '300'], { env: CODEX });
+  const puppet = await rig.puppet();
+  const slow = await rig.run(['-n', 'slow', '--tell', '--', ...puppet.command], { env: CODEX });
+  // a job that is stopped before it runs is cancelled
+  await puppet.ready();
   await rig.bgjob(['kill', 'slow']);
   await until(
     () => fs.readFileSync(join(rig.dir, 'codex.argv'), 'utf8'),
