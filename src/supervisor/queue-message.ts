@@ -37,10 +37,14 @@ function queueMessage(thread: string, message: string, env: Record<string, strin
     said = (said + bytes.toString()).slice(-MOST_SAID);
   });
   return new Promise((resolve) => {
-    const disarm = callAfter(LIMIT_MS, () => {
+    const giveUp = () => {
+      // it ended meanwhile, and its exit says how
+      if (child.exitCode !== null || child.signalCode !== null) return;
       attemptQuietly(() => process.kill(-child.pid!, 'SIGKILL'));
-      resolve(`codex did not end within ${renderDuration(LIMIT_MS)}`);
-    });
+      done(`codex did not end within ${renderDuration(LIMIT_MS)}`);
+    };
+    // after a machine stood still the limit and the exit are due at once: the exit is read first
+    const disarm = callAfter(LIMIT_MS, () => setImmediate(giveUp));
     const done = (why: string | null) => {
       disarm();
       child.stderr.destroy();
