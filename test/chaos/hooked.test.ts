@@ -101,8 +101,8 @@ rigTest('who runs it is killed: nobody saw its end, and nobody runs it again', a
     (await rig.bgjob(['show', String(id)])).stdout,
     /^on exit .*: it ran, but its end was not recorded$/m,
   );
-  for (const { pid } of processesNaming(rig.dir).filter(({ command }) => command === 'sleep 1000'))
-    await slay(pid);
+  const sleeping = () => processesNaming(rig.dir).filter(({ command }) => command === 'sleep 1000');
+  for (const { pid } of await until(sleeping, (found) => found.length === 1, 'its sleep')) await slay(pid);
 });
 
 rigTest('all of its processes are killed at once: lost, and not run later', async (rig) => {

@@ -9,7 +9,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { openHome } from '../../src/job/home/home.ts';
 import { makeQueue, writeSlots } from '../../src/job/queue/queue-files.ts';
-import { isRunning, openFiles, parentOf, processesNaming } from '../rig/processes.ts';
+import { isRunning, letterOf, openFiles, parentOf, processesNaming } from '../rig/processes.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { calledSeldom, isLive, pass, stampOf } from './death.ts';
@@ -121,14 +121,17 @@ function watcherOf(rig: Rig, id: number): number | undefined {
   }
 }
 
-/** SIGKILL; false if it was gone already. */
-export function slain(pid: number): boolean {
+/** False if it was gone already. */
+function signalled(pid: number, signal: NodeJS.Signals): boolean {
   try {
-    return isRunning(pid) && process.kill(pid, 'SIGKILL');
+    return isRunning(pid) && process.kill(pid, signal);
   } catch {
     return false;
   }
 }
+
+/** SIGKILL; false if it was gone already. */
+export const slain = (pid: number): boolean => signalled(pid, 'SIGKILL');
 
 /** So many at most. */
 const MOST_KILLS = 80;
@@ -151,14 +154,24 @@ export async function killAtRandom(
   while (goesOn() && killed.length < MOST_KILLS) {
     await pass(chance() * 2 * pauseMs);
     if (killed.length >= KILLS_EACH * (1 + book.starts.length + book.ends.length)) continue;
+    const victims = machinery(rig).filter(({ role }) => roles.includes(role));
+    const chosen = victims[Math.floor(chance() * victims.length)];
+    if (!chosen || !signalled(chosen.pid, 'SIGSTOP')) continue;
+    // it stands still now: since it was listed, a fork may have become another program
+    await until(
+      () => letterOf(chosen.pid),
+      (letter) => 'TtZX'.includes(letter),
+      'a process that stands still',
+    );
     const all = machinery(rig);
-    const victims = all.filter(({ role }) => roles.includes(role));
-    const victim = victims[Math.floor(chance() * victims.length)];
+    const victim = all.find(({ pid, role }) => pid === chosen.pid && roles.includes(role));
     // A process that is just forking has a child that looks like itself. The killed one may have been about
     // to become a shim. The two may have numbers of different jobs: a fork takes the next job of its queue.
     const parent = victim && all.find(({ pid }) => pid === parentOf(victim.pid));
     const isFork = victim?.role === 'owner' && parent?.role === 'owner';
-    if (!victim || (isFork && !roles.includes('shim')) || !slain(victim.pid)) continue;
+    const isSpared = !victim || (isFork && !roles.includes('shim'));
+    if (isSpared) signalled(chosen.pid, 'SIGCONT');
+    if (isSpared || !slain(chosen.pid)) continue;
     killed.push(isFork ? { ...victim, role: 'shim' } : victim);
   }
   return killed;

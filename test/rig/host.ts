@@ -348,7 +348,7 @@ export async function endedAndLeft(rig: Rig, id: number): Promise<void> {
 
 /** Times are of no interest. */
 export const plain = (lines: string[]): string[] =>
-  lines.map((line) => line.replace(/( after|,) [\d.]+m?s( after its start)?/, ''));
+  lines.map((line) => line.replace(/( after|,) (?:[\d.]+[hms])+( after its start)?/, ''));
 export const ended = (id: number, name: string, how: string) =>
   `bgjob: job ${id} "${name}" ended: ${how} (bgjob tail ${id})`;
 
