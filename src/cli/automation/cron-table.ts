@@ -2,8 +2,9 @@
 import { renderDuration, systemClock } from '../../base/clock.ts';
 import { directoryNow } from '../../base/fs/moving-link.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
+import { eventsWithClaims } from '../../engine/automation/claimed-jobs.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
-import { isTemplatePaused, readEvents } from '../../job/automation/template-records.ts';
+import { isTemplatePaused, readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import { commandText } from '../../job/view.ts';
 import {
@@ -20,12 +21,12 @@ import type { Output } from '../output/output.ts';
 import {
   commandCell,
   countsText,
+  historyOf,
   iso,
   lastText,
   noteGoneProgram,
   printEvents,
   printTemplates,
-  readTemplateHistory,
   type TemplateHistory,
   templateObject,
   timeText,
@@ -38,21 +39,25 @@ interface Row extends TemplateHistory {
   paused: boolean;
   /** The next times, three at most; none if it is paused. */
   times: number[];
+  events: TemplateEvent[];
 }
 
 async function rowOf(home: Home, name: string): Promise<Row> {
   const { nextTimes, parseTimetable } = await import('../../job/automation/timetable.ts');
   const read = readSchedule(home, name);
-  const paths = home.schedule(name);
-  const paused = isTemplatePaused(paths);
-  const common = { name, paused, ...readTemplateHistory(home, paths) };
-  if (read.kind !== 'read')
-    return { ...common, schedule: null, why: read.kind === 'absent' ? NO_RECORD : read.why, times: [] };
-  const { expression, timezone, createdAt } = read.value;
-  const timetable = parseTimetable(expression, timezone, createdAt);
-  const times = timetable.ok && !paused ? nextTimes(timetable.value, systemClock.now()) : [];
-  const why = timetable.ok ? null : neverDue(timetable.failure);
-  return { ...common, schedule: read.value, why, times };
+  const paused = isTemplatePaused(home.schedule(name));
+  if (read.kind !== 'read') {
+    const why = read.kind === 'absent' ? NO_RECORD : read.why;
+    const events = readEvents(home.schedule(name));
+    return { name, paused, schedule: null, why, times: [], events, ...historyOf(home, events) };
+  }
+  const schedule = read.value;
+  const parsed = parseTimetable(schedule.expression, schedule.timezone, schedule.createdAt);
+  const timetable = parsed.ok ? parsed.value : undefined;
+  const events = eventsWithClaims(home, name, { schedule, timetable });
+  const times = timetable && !paused ? nextTimes(timetable, systemClock.now()) : [];
+  const why = parsed.ok ? null : neverDue(parsed.failure);
+  return { name, paused, schedule, why, times, events, ...historyOf(home, events) };
 }
 
 /** The times of `@every` are the same in each zone. */
@@ -103,9 +108,8 @@ export async function printSchedules(output: Output, home: Home | undefined): Pr
 /** Prints one schedule with its next times, and then its events. In JSON these are the events alone. */
 export async function printSchedule(output: Output, home: Home, schedule: Schedule): Promise<void> {
   const { name, timezone, draft } = schedule;
-  const events = readEvents(home.schedule(name));
+  const { times, why, paused, events } = await rowOf(home, name);
   if (output.json) return printEvents(output, events, timezone);
-  const { times, why, paused } = await rowOf(home, name);
   const next = why ?? (paused ? 'paused' : times.map((at) => timeText(at, timezone, false)).join(', '));
   const directory = templateDirectory(draft.cwd, directoryNow(draft.cwd));
   for (const [head, text] of scheduleRows(schedule, next, clip(safe(commandText(draft)), 2000), directory))

@@ -4,10 +4,9 @@ import { directoryNow } from '../../base/fs/moving-link.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { presentProgram } from '../../engine/os/programs.ts';
-import { type JobTemplate, readEvents, type TemplateEvent } from '../../job/automation/template-records.ts';
+import type { JobTemplate, TemplateEvent } from '../../job/automation/template-records.ts';
 import { zoneNamed } from '../../job/automation/timezone.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { TemplatePaths } from '../../job/home/paths.ts';
 import { exitCodeOf } from '../../job/state.ts';
 import { commandText, type JobView, shellOf, stateWord } from '../../job/view.ts';
 import {
@@ -29,8 +28,7 @@ export interface TemplateHistory {
   counts: Record<TemplateEvent['did'], number>;
 }
 
-export function readTemplateHistory(home: Home, paths: TemplatePaths): TemplateHistory {
-  const events = readEvents(paths);
+export function historyOf(home: Home, events: TemplateEvent[]): TemplateHistory {
   const started = events.findLast(({ job }) => job !== null);
   const counts = { started: 0, skipped: 0, missed: 0, failed: 0 };
   for (const { did, times } of events) counts[did] += times;

@@ -4,6 +4,7 @@ import { isServed, listenerOf, rejectionsOf } from '../../engine/automation/serv
 import { listenerText } from '../../engine/observe/port-owner.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { readRejections } from '../../job/automation/rejections.ts';
+import { readEvents } from '../../job/automation/template-records.ts';
 import { listTriggers, readTrigger, type Trigger, urlOf } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import {
@@ -21,9 +22,9 @@ import type { Output } from '../output/output.ts';
 import {
   commandCell,
   countsText,
+  historyOf,
   lastText,
   printTemplates,
-  readTemplateHistory,
   type TemplateHistory,
   templateObject,
 } from './shared-table.ts';
@@ -61,7 +62,7 @@ export async function listenerTrouble(home: Home, trigger: Trigger): Promise<str
 
 async function rowOf(home: Home, name: string, troubles: Map<string, Promise<string | null>>): Promise<Row> {
   const read = readTrigger(home, name);
-  const history = readTemplateHistory(home, home.trigger(name));
+  const history = historyOf(home, readEvents(home.trigger(name)));
   if (read.kind !== 'read') {
     const why = read.kind === 'absent' ? NO_RECORD : read.why;
     return { name, trigger: null, why, trouble: why, rejected: { ignored: 0, refused: 0 }, ...history };

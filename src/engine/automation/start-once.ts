@@ -21,6 +21,7 @@ import { isProcForeign } from '../os/call-sandbox.ts';
 import { identify } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
 import { enqueue, placementOf } from '../queue/enqueue.ts';
+import { jobsWithoutEvent } from './claimed-jobs.ts';
 
 interface Occasion {
   origin: Origin;
@@ -86,7 +87,8 @@ function placementFor(queue: string | null, ids: JobId[]): Placement | null {
 }
 
 /** The live jobs of a schedule or trigger, the newest last. */
-export const liveJobs = (home: Home, paths: TemplatePaths): JobId[] =>
-  readEvents(paths)
-    .flatMap(({ job }) => job ?? [])
-    .filter((id) => observe(home, id)?.kind === 'live');
+export function liveJobs(home: Home, paths: TemplatePaths): JobId[] {
+  const events = readEvents(paths);
+  const ids = [...events.flatMap(({ job }) => job ?? []), ...jobsWithoutEvent(home, paths, events)];
+  return ids.filter((id) => observe(home, id)?.kind === 'live').sort((one, other) => one - other);
+}

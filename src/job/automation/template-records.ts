@@ -3,7 +3,7 @@
  * directory gets its name; claims, so that no time or delivery starts two jobs; and a journal of what was
  * started, or was not, and why. Functions that write throw system errors.
  */
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, renameSync, statSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { claim, removeQuietly, syncDir, touch, writeAtomic } from '../../base/fs/atomic-write.ts';
 import {
@@ -145,6 +145,38 @@ export function forgetClaim(paths: TemplatePaths, key: string, generation: numbe
   for (let one = generation; one > 0; one--) removeQuietly(paths.claim(key, one));
 }
 
+export const claimedAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** A time has a number for its key, a delivery a hash of 64 digits. */
+const TIME = /^\d{1,16}$/;
+
+/** A claim without an event; `claim` undefined: it cannot be read. */
+export interface UnnotedClaim {
+  key: string;
+  generation: number;
+  claim: StartClaim | undefined;
+}
+
+/**
+ * The claims that have none of the events: the process that made one is starting its job, was killed before it
+ * wrote the event, or could not write it.
+ */
+export function unnotedClaims(paths: TemplatePaths, events: TemplateEvent[]): UnnotedClaim[] {
+  const own = events.filter(({ by }) => by !== 'hand');
+  const times = new Set(own.map(({ at }) => String(at)));
+  const jobs = new Set(own.map(({ job }) => job));
+  // the events of older claims were in the part of the journal that is gone
+  const [oldestAt, oldestNotedAt] = [own[0]?.at ?? 0, own[0]?.notedAt ?? 0];
+  return [...listClaimed(paths)].flatMap(([key, generation]) => {
+    const isOver = TIME.test(key)
+      ? times.has(key) || Number(key) < oldestAt
+      : claimedAt(paths.claim(key, generation)) < oldestNotedAt;
+    const claim = isOver ? undefined : readClaim(paths, key, generation);
+    // all events of a delivery that was claimed name its job
+    return isOver || (claim && !TIME.test(key) && jobs.has(claim.job)) ? [] : { key, generation, claim };
+  });
+}
+
 // ---- the journal -----------------------------------------------------------------------------------------
 
 const eventSchema = is.object({
@@ -186,16 +218,18 @@ export function recordedUntil(paths: TemplatePaths, createdAt: number, now: numb
 export const NO_SCHEDULER = 'no scheduler ran';
 
 /**
- * The last two jobs of each schedule and trigger. The newest may still run; then the one before is the last
- * result.
+ * The last two jobs of each schedule and trigger, and those without an event. The newest may still run; then the
+ * one before is the last result.
  */
 export function lastStarted(home: Home): Set<JobId> {
   const ids = new Set<JobId>();
   for (const folder of [home.schedules, home.triggers])
     for (const name of listTemplates(folder)) {
       const paths = folder === home.schedules ? home.schedule(name) : home.trigger(name);
-      const jobs = readEvents(paths).flatMap(({ job }) => job ?? []);
-      for (const id of jobs.slice(-2)) ids.add(id);
+      const events = readEvents(paths);
+      for (const id of events.flatMap(({ job }) => job ?? []).slice(-2)) ids.add(id);
+      // it has no event yet, and what became of its claim is read from the job
+      for (const { claim } of unnotedClaims(paths, events)) if (claim) ids.add(claim.job);
     }
   return ids;
 }

@@ -1,26 +1,24 @@
 /** Claims of deliveries: completes those of a killed listener, and removes old ones. */
-import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { forgetClaim, listClaimed, readEvents } from '../../job/automation/template-records.ts';
+import {
+  claimedAt,
+  forgetClaim,
+  listClaimed,
+  readEvents,
+  unnotedClaims,
+} from '../../job/automation/template-records.ts';
 import type { Home } from '../../job/home/home.ts';
 import { foundValue, readSpec } from '../../job/home/records.ts';
 import { judgeClaim, recordEvent } from './delivery.ts';
 
 const REMEMBERED_MS = 86_400_000;
 
-const madeAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-
 /** Adds missing events of started jobs, and removes claims of others. Throws system errors. */
 export function settleClaims(home: Home, name: string): void {
   const paths = home.trigger(name);
-  const events = readEvents(paths);
-  const noted = new Set(events.map(({ job }) => job));
-  // a claim is made before its event: events of older claims were in the part of the journal that is gone
-  const oldest = events[0]?.notedAt ?? 0;
-  for (const [key, generation] of listClaimed(paths)) {
-    if (madeAt(paths.claim(key, generation)) < oldest) continue;
+  for (const { key, generation } of unnotedClaims(paths, readEvents(paths))) {
     const { started, job, by } = judgeClaim(home, name, key, generation);
-    if (job === null || noted.has(job) || by === 'alive') continue;
+    if (job === null || by === 'alive') continue;
     const spec = foundValue(readSpec(home.job(job), job));
     const origin = spec?.origin;
     const delivery = origin?.kind === 'trigger' ? origin.delivery : null;
@@ -37,7 +35,7 @@ export function pruneDeliveryClaims(home: Home, name: string): void {
   const paths = home.trigger(name);
   const now = systemClock.now();
   for (const [key, generation] of listClaimed(paths))
-    if (now - madeAt(paths.claim(key, generation)) > REMEMBERED_MS) forgetClaim(paths, key, generation);
+    if (now - claimedAt(paths.claim(key, generation)) > REMEMBERED_MS) forgetClaim(paths, key, generation);
 }
 
 const KILLED = 'the listener ended while it started it; it may be delivered again';

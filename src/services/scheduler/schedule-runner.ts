@@ -1,10 +1,9 @@
 /** Runs one schedule: which of its times are handled, and what happens at those that are due. */
 import { systemClock } from '../../base/clock.ts';
 import { describeThrown, errnoOf } from '../../base/result.ts';
+import { eventOfClaim, type Times, timesMadeUpFor } from '../../engine/automation/claimed-jobs.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
-import { claimStateOf } from '../../engine/observe/name-owner.ts';
 import { missingPart } from '../../engine/os/own-program.ts';
-import { isAlive } from '../../engine/os/process-identity.ts';
 import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { dueBetween, LATE_MS } from '../../job/automation/due.ts';
 import { readSchedule, type Schedule } from '../../job/automation/schedule.ts';
@@ -14,17 +13,15 @@ import {
   isTemplatePaused,
   listClaimed,
   NO_SCHEDULER,
-  readClaim,
   readEvents,
   recordedUntil,
   type TemplateEvent,
+  type UnnotedClaim,
+  unnotedClaims,
 } from '../../job/automation/template-records.ts';
 import type { Timetable } from '../../job/automation/timetable.ts';
 import type { Home } from '../../job/home/home.ts';
-import { isRetired } from '../../job/home/ids.ts';
 import type { TemplatePaths } from '../../job/home/paths.ts';
-import { readSpec } from '../../job/home/records.ts';
-import type { JobId } from '../../job/spec.ts';
 import { ownJob, POLL_MS, startFailureText } from '../service.ts';
 import { logLine } from '../service-log.ts';
 
@@ -43,6 +40,7 @@ export class ScheduleRunner {
   private current: { schedule: Schedule; timetable: Timetable } | undefined;
   private handled = 0;
   private isFirstPoll = true;
+  private isSettled = false;
   private complaint: string | undefined;
   private goneSince: number | undefined;
 
@@ -58,7 +56,8 @@ export class ScheduleRunner {
     try {
       return await this.pollOnce();
     } catch (thrown) {
-      // the other schedules go on
+      // the other schedules go on; a job that was started may have no event
+      this.isSettled = false;
       return this.complain(describeThrown(thrown));
     }
   }
@@ -76,7 +75,9 @@ export class ScheduleRunner {
     const timetable = await this.timetableOf(schedule);
     if (!timetable) return systemClock.now() + POLL_MS;
     const now = systemClock.now();
-    if (this.current?.schedule.createdAt !== schedule.createdAt) await this.begin(schedule, now);
+    if (this.current?.schedule.createdAt !== schedule.createdAt)
+      await this.begin({ schedule, timetable }, now);
+    if (!this.isSettled) await this.settleAll({ schedule, timetable });
     this.current = { schedule, timetable };
     // the clock was set back; times that were started have a claim
     if (now < this.handled) this.handled = now;
@@ -122,44 +123,27 @@ export class ScheduleRunner {
     return systemClock.now() + POLL_MS;
   }
 
-  private async begin(schedule: Schedule, now: number): Promise<void> {
-    const events = readEvents(this.paths).filter(({ by }) => by !== 'hand');
-    const noted = new Set(events.map(({ at }) => String(at)));
-    const oldest = events[0]?.at ?? 0;
-    for (const [key, generation] of listClaimed(this.paths))
-      if (!noted.has(key) && Number(key) >= oldest) await this.settle(schedule, key, generation, now);
+  private async begin(times: Times, now: number): Promise<void> {
+    await this.settleAll(times);
     // including the events that were just added
-    this.handled = recordedUntil(this.paths, schedule.createdAt, now);
+    this.handled = recordedUntil(this.paths, times.schedule.createdAt, now);
     this.isFirstPoll = true;
   }
 
-  private async settle(schedule: Schedule, key: string, generation: number, now: number): Promise<void> {
-    const at = Number(key);
-    const claim = readClaim(this.paths, key, generation);
-    // another scheduler is starting it
-    if (claim && isAlive(claim.by) !== 'dead') return;
-    if (claim && this.hasJob(claim.job, at))
-      return this.record(at, 1, { did: 'started', why: null, job: claim.job, by: 'time' });
-    if (!claim || isRetired(this.home, claim.job))
-      return this.record(at, 1, { did: 'failed', why: KILLED, job: null, by: 'time' });
-    if (now - at > LATE_MS && !schedule.catchUp)
-      return this.record(at, 1, { did: 'missed', why: KILLED, job: null, by: 'time' });
-    await this.fire(schedule, at, 1, generation + 1);
+  private async settleAll(times: Times): Promise<void> {
+    for (const unnoted of unnotedClaims(this.paths, readEvents(this.paths)))
+      await this.settle(times, unnoted);
+    this.isSettled = true;
   }
 
-  private hasJob(id: JobId, at: number): boolean {
-    const spec = readSpec(this.home.job(id), id);
-    if (spec.kind === 'absent') return false;
-    const origin = spec.kind === 'read' ? spec.value.origin : undefined;
-    // the id belongs to another job
-    if (
-      origin !== undefined &&
-      (origin?.kind !== 'schedule' || origin.name !== this.name || origin.at !== at)
-    )
-      return false;
-    const { claimState, view } = claimStateOf(this.home, id);
-    // not so if the job has no owner, no process has it locked, and its launcher is dead
-    return view?.kind !== 'live' || claimState !== 'none';
+  /** Writes the event that a claim lacks, or starts its job. */
+  private async settle(times: Times, unnoted: UnnotedClaim): Promise<void> {
+    const event = eventOfClaim(this.home, this.paths, times, unnoted);
+    if (event === null) return;
+    if (event !== 'again') return this.record(event.at, event.times, event);
+    const at = Number(unnoted.key);
+    const covers = timesMadeUpFor(this.paths, times, at);
+    await this.fire(times.schedule, at, covers, unnoted.generation + 1);
   }
 
   private async fire(schedule: Schedule, at: number, covers: number, generation: number): Promise<void> {
@@ -210,4 +194,3 @@ export class ScheduleRunner {
 const WAS_GONE = 'Node or a file of bgjob was gone';
 const SLEPT = 'the machine slept, or its clock was set';
 const TOO_OFTEN = 'the next time had come';
-const KILLED = 'the scheduler ended while it started it';
