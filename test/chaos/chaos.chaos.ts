@@ -3,7 +3,10 @@
  * that does not
  * hold, and says with which seed.
  *
- *     npm run chaos [-- [--seed N] [--short] [NAME…]]      NAME: part of the name of what is to be run
+ *     npm run chaos [-- [--seed N] [--short] [--cell TEXT] [NAME…]]
+ *
+ * NAME: part of the name of what is to be run. TEXT: a part of `SETTING: ROLE CALL`; of a crash matrix only the
+ * cells with it are run, without the kills at random instants (`--cell 'a schedule fires: scheduler fsync jobs/N'`).
  */
 import { parseArgs } from 'node:util';
 import { mutants } from './catching.ts';
@@ -53,7 +56,11 @@ function print(rows: Row[]): void {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { seed: { type: 'string' }, short: { type: 'boolean', default: false } },
+    options: {
+      seed: { type: 'string' },
+      cell: { type: 'string' },
+      short: { type: 'boolean', default: false },
+    },
   });
   // one seed for all parts, and for every test rig below them
   process.env['BGJOB_TEST_SEED'] = values.seed ?? String(Math.floor(Math.random() * 2 ** 31));
@@ -65,7 +72,7 @@ async function main(): Promise<void> {
       continue;
     }
     const begun = performance.now();
-    const rows = await run({ whole: !values.short, chance: seededChance(name) });
+    const rows = await run({ whole: !values.short, chance: seededChance(name), cell: values.cell });
     print([...rows, { what: 'took', figure: `${((performance.now() - begun) / 1000).toFixed(0)} s` }]);
   }
 }

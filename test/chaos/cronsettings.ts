@@ -1,12 +1,12 @@
 /** The settings of the crash matrix in which a schedule fires: each process that has to do with it is killed, and each of its times comes once all the same. */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import type { Rig } from '../rig/rig.ts';
+import type { Answer, Rig } from '../rig/rig.ts';
 import { assertEachTold, type Told as Event, eventsOf, startedBy, untilEvents } from '../rig/schedules.ts';
 import { until } from '../rig/until.ts';
 import { cleanAfter } from './cleanrounds.ts';
 import { isLive } from './death.ts';
-import { killedIn, type Lane, type Setting, setting, type Told } from './settings.ts';
+import { killedIn, type Lane, NEVER, type Setting, setting, type Told } from './settings.ts';
 import { type Point, runTraced, type Traced } from './stopper.ts';
 import { assertNothingLeft, assertWhole, Broken } from './truth.ts';
 
@@ -56,8 +56,12 @@ class Often {
       (done) => done,
       'a word on a time',
     );
-    if (!isOver) await this.rig.bgjob(['cron', 'pause', NAME]);
+    if (!isOver) await this.pause();
     return over;
+  }
+
+  pause(): Promise<Answer> {
+    return this.rig.bgjob(['cron', 'pause', NAME]);
   }
 
   /** Whatever was killed: the next command brings it back, it goes on, and each time has one word; then it is removed. */
@@ -65,7 +69,6 @@ class Often {
     const { rig } = this;
     const boot = await rig.bgjob(['boot']);
     if (boot.code !== 0) throw new Broken('everything goes on', `boot: ${boot.stderr}`);
-    const since = Date.now();
     if (!this.isThere) {
       if (answer.stdout !== '' || this.ran.length > 0)
         throw new Broken('everything goes on', 'a name was printed, or it ran, and there is no schedule');
@@ -73,10 +76,22 @@ class Often {
       await assertWhole(rig);
       return 'not added';
     }
-    if (!this.isPaused) {
-      await untilEvents(rig, NAME, (all) => startedBy(all).some(({ at }) => Date.parse(at) > since));
-      await rig.bgjob(['cron', 'pause', NAME]);
+    if (this.isPaused) {
+      // no scheduler is there to say it
+      await this.assertTold(hits);
+      await rig.bgjob(['cron', 'resume', NAME]);
     }
+    const since = Date.now();
+    await untilEvents(rig, NAME, (all) => startedBy(all).some(({ at }) => Date.parse(at) > since));
+    await this.pause();
+    const started = await this.assertTold(hits);
+    await rig.bgjob(['cron', 'rm', NAME]);
+    return started.every(({ at }) => this.ran.includes(at)) ? 'started' : 'lost';
+  }
+
+  /** Of a paused schedule; the events of its jobs. */
+  private async assertTold(hits: Point[]): Promise<Event[]> {
+    const { rig } = this;
     await assertNothingLeft(rig);
     const jobs = new Map((await assertWhole(rig)).map((job) => [job.id, job]));
     const events = await eventsOf(rig, NAME);
@@ -89,8 +104,7 @@ class Often {
     const unknown = ran.filter((at) => !startedBy(events).some((event) => event.at === at));
     if (unknown.length > 0)
       throw new Broken('everything goes on', `for ${unknown.join(', ')} it ran without a word; ${killed}`);
-    await rig.bgjob(['cron', 'rm', NAME]);
-    return startedBy(events).every(({ at }) => ran.includes(at)) ? 'started' : 'lost';
+    return startedBy(events);
   }
 
   /** A time that was told started ran, or its supervisor was killed before; one that was missed was late, or another had come. */
@@ -101,8 +115,9 @@ class Often {
       const state = jobs.get(job!)?.state;
       const isOver = this.ran.includes(at) ? ['exited', 'lost'] : ['lost', 'starting'];
       if (!isOver.includes(String(state))) throw wrong(`its job is ${state}`);
-    } else if (did !== 'missed') throw wrong('no word for such a time');
-    else if (/killed/.test(why!) && Date.parse(notedAt) - Date.parse(at) <= LATE_MS)
+    } else if (did === 'skipped' && why === 'it was paused') return;
+    else if (did !== 'missed') throw wrong('no word for such a time');
+    else if (/scheduler ended/.test(why!) && Date.parse(notedAt) - Date.parse(at) <= LATE_MS)
       throw wrong('it could have been started');
   }
 }
@@ -116,19 +131,27 @@ async function add({ rig }: Lane, plan: Point[]): Promise<Told> {
   return { traced, end: await often.judge(traced) };
 }
 
-/** The scheduler is traced, which nobody had started before. */
-async function fire({ rig }: Lane, plan: Point[]): Promise<Told> {
-  const often = new Often(rig);
-  await rig.bgjob(often.words);
-  const [own] = (await rig.json(['ls', '-a', '-n', '1000'])).filter(
-    (job) => job.origin?.kind === 'own' && isLive(job),
-  );
-  await rig.bgjob(['kill', String(own.id)]);
-  const traced = await often.untilOver(runTraced(rig, 'scheduler', plan, ['--schedules', rig.home]));
-  return { traced, end: await often.judge({ ...traced, answer: { ...traced.answer, stdout: '' } }) };
-}
+/** The scheduler is traced, which nobody had started before. `pauses`: its schedule is paused just before it is killed. */
+const firing =
+  (pauses: boolean): Setting['round'] =>
+  async ({ rig }, plan) => {
+    const often = new Often(rig);
+    await rig.bgjob(often.words);
+    const [own] = (await rig.json(['ls', '-a', '-n', '1000'])).filter(
+      (job) => job.origin?.kind === 'own' && isLive(job),
+    );
+    await rig.bgjob(['kill', String(own.id)]);
+    const points = pauses ? plan.map((point) => pausedAt(often, point)) : plan;
+    const traced = await often.untilOver(runTraced(rig, 'scheduler', points, ['--schedules', rig.home]));
+    return { traced, end: await often.judge({ ...traced, answer: { ...traced.answer, stdout: '' } }) };
+  };
+
+/** A point that is never reached is not looked for. */
+const pausedAt = (often: Often, point: Point): Point =>
+  point === NEVER ? point : { ...point, look: () => often.pause() };
 
 export const CRON_SETTINGS: Setting[] = [
   setting('cron add', ['adder', "adder's fork"], cleanAfter('schedules', add)),
-  setting('a schedule fires', ['scheduler', "scheduler's fork"], cleanAfter('schedules', fire)),
+  setting('a schedule fires', ['scheduler', "scheduler's fork"], cleanAfter('schedules', firing(false))),
+  setting('a paused schedule fires', ['scheduler'], cleanAfter('schedules', firing(true))),
 ];

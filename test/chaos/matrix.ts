@@ -6,7 +6,7 @@ import { withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 import { CRON_SETTINGS } from './cronsettings.ts';
 import { inParallel } from './death.ts';
-import type { Part, Row } from './part.ts';
+import type { Part, Round, Row } from './part.ts';
 import { QUEUE_SETTINGS } from './queuesettings.ts';
 import { randomRound } from './randomly.ts';
 import { Lane, NEVER, SETTINGS, type Setting, type Told } from './settings.ts';
@@ -39,7 +39,7 @@ export const runRound = (lane: Lane, setting: Setting, plan: Point[]): Promise<T
     : setting.round(lane, plan);
 
 /** Every setting once, with nobody killed but those before: the calls that were made are the cells. */
-export async function findCells(lane: Lane, settings: Setting[]): Promise<Cell[]> {
+export async function findCells(lane: Lane, settings: Setting[], text = ''): Promise<Cell[]> {
   const cells = new Map<string, Cell>();
   for (const setting of settings) {
     // a used home is one in which this was done before: what is made once comes in the settings of a new one
@@ -50,6 +50,7 @@ export async function findCells(lane: Lane, settings: Setting[]): Promise<Cell[]
       const isCompiled = call.endsWith(' cache/*') && !setting.fresh;
       if (!setting.roles.includes(role) || isCompiled || after < setting.before.length) continue;
       const key = `${role} ${call}`;
+      if (!`${setting.name}: ${key}`.includes(text)) continue;
       const cell = cells.get(key) ?? { role, call, seen: [], hits: 0, misses: 0 };
       cells.set(key, cell);
       cell.seen.push({ setting, n, misses: 0 });
@@ -152,18 +153,23 @@ function someOf(settings: Setting[], chance: () => number): Setting[] {
 async function runOn(
   lanes: Lane[],
   settings: Setting[],
-  { whole, least }: { whole: boolean; least: number },
+  { whole, cell, least }: Pick<Round, 'whole' | 'cell'> & { least: number },
 ): Promise<Row[]> {
-  const cells = await findCells(lanes[0]!, whole ? settings : someOf(settings, lanes[0]!.chance));
+  // to see what a setting does takes longer than its kills
+  const named = settings.filter(({ name }) => !cell?.includes(': ') || cell.startsWith(`${name}: `));
+  const cells = await findCells(lanes[0]!, whole || cell ? named : someOf(named, lanes[0]!.chance), cell);
+  if (cells.length === 0) throw new Error(`no cell of these: ${cell}`);
   const failures = new Failures();
   const ends = { call: new Map<string, number>(), random: new Map<string, number>() };
   const count = (kind: keyof typeof ends) => async (lane: Lane, round: Promise<{ end: string }>) => {
     const told = await failures.note(lane, round);
     if (told) ends[kind].set(told.end, (ends[kind].get(told.end) ?? 0) + 1);
   };
-  await strikeAll(lanes, cells, whole ? WHOLE : { count: least, leastHits: 0 }, count('call'));
+  const { leastHits } = WHOLE;
+  const few = { count: cell ? 0 : least, leastHits: cell ? leastHits : 0 };
+  await strikeAll(lanes, cells, whole && !cell ? WHOLE : few, count('call'));
   await inParallel(lanes.length, lanes.length, async (n) => {
-    for (let round = 0; round < (whole ? 100 : 1); round++)
+    for (let round = 0; !cell && round < (whole ? 100 : 1); round++)
       await count('random')(lanes[n]!, randomRound(lanes[n]!));
     if (whole) await failures.note(lanes[n]!, assertNoneStarting(lanes[n]!));
   });
@@ -194,7 +200,8 @@ async function withLanes<T>(
 const matrixOf = (name: string, settings: Setting[], least = SHORT): Part => ({
   name,
   skip: cannotTrace,
-  run: ({ whole, chance }) => withLanes(WIDTH, chance, (lanes) => runOn(lanes, settings, { whole, least })),
+  run: ({ whole, chance, cell }) =>
+    withLanes(WIDTH, chance, (lanes) => runOn(lanes, settings, { whole, cell, least })),
 });
 
 export const matrix = matrixOf('crash matrix', SETTINGS);

@@ -17,6 +17,8 @@ export interface Round {
   whole: boolean;
   /** Numbers from 0 to 1, from the seed that is printed. */
   chance: () => number;
+  /** Of a crash matrix, only the cells whose text has this in it. */
+  cell?: string | undefined;
 }
 
 export interface Part {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
-import { assertEachTold, eventsOf, startedBy, type Told, untilEvents } from '../rig/schedules.ts';
+import { assertEachTold, eventsOf, startedBy, untilEvents } from '../rig/schedules.ts';
 import { until } from '../rig/until.ts';
 import { isLive } from './death.ts';
 import { point } from './settings.ts';
@@ -22,8 +22,6 @@ const CLAIMED = point('scheduler', 'fork -', 1, 'before');
 
 interface Ran {
   times(): string[];
-  /** The events since that scheduler was started. */
-  told(): Promise<Told[]>;
   /** Lets the jobs end that run, and those that come. */
   release(): void;
 }
@@ -51,10 +49,10 @@ async function pauseAt(
   assert.equal((await rig.bgjob(words)).code, 0);
   await rig.bgjob(['cron', 'pause', NAME]);
   await untilIdle(rig);
-  const told = (await eventsOf(rig, NAME)).length;
-  // without a command, which would start a scheduler
-  for (const path of [ran, gate, join(rig.home, 'schedules', NAME, 'paused')])
-    fs.rmSync(path, { force: true });
+  // as one that has never fired, and without a command, which would start a scheduler
+  const dir = join(rig.home, 'schedules', NAME);
+  const files = fs.readdirSync(dir).filter((name) => name !== 'record.json');
+  for (const path of [ran, gate, ...files.map((name) => join(dir, name))]) fs.rmSync(path, { force: true });
   // several times have come that no scheduler has handled
   const since = Date.now();
   await until(Date.now, (now) => now > since + 2 * EVERY_MS, 'two times');
@@ -64,7 +62,7 @@ async function pauseAt(
   };
   const { hits } = await runTraced(rig, 'scheduler', [{ ...at, look }], ['--schedules', rig.home]);
   assert.equal(hits.length, 1, 'it was killed');
-  return { times, release, told: async () => (await eventsOf(rig, NAME)).slice(told) };
+  return { times, release };
 }
 
 /** It goes on, and from the first time to the last each has one word. */
@@ -73,15 +71,13 @@ async function assertGoesOn(rig: Rig, ran: Ran): Promise<void> {
   assert.equal((await rig.bgjob(['cron', 'resume', NAME])).code, 0);
   await untilEvents(rig, NAME, (all) => startedBy(all).some(({ at }) => Date.parse(at) > resumed));
   await rig.bgjob(['cron', 'pause', NAME]);
-  const ids = startedBy(await ran.told()).map(({ job }) => String(job));
+  const ids = startedBy(await eventsOf(rig, NAME)).map(({ job }) => String(job));
   assert.equal((await rig.bgjob(['wait', ...ids])).code, 0);
   const events = await eventsOf(rig, NAME);
   assertEachTold(events, EVERY_MS);
   const times = ran.times();
   assert.equal(new Set(times).size, times.length, `twice: ${times.join()}`);
-  const started = (await ran.told())
-    .filter(({ did, by }) => did === 'started' && by !== 'hand')
-    .map(({ at }) => at);
+  const started = events.filter(({ did, by }) => did === 'started' && by !== 'hand').map(({ at }) => at);
   assert.deepEqual(
     [...times].sort(),
     [...started].sort(),
@@ -95,7 +91,7 @@ rigTest(
   async (rig) => {
     const ran = await pauseAt(rig, STARTED, { isStarted: true });
     const [at] = ran.times();
-    const [event] = startedBy(await ran.told());
+    const [event] = startedBy(await eventsOf(rig, NAME));
     assert.deepEqual([event?.at, event?.times], [at, 1]);
     const [row] = await rig.json(['cron', 'ls']);
     assert.deepEqual([row.lastJob?.id, row.paused], [event!.job, true]);
@@ -120,7 +116,7 @@ rigTest(
   'paused and killed after it claimed a time: the time starts one job',
   async (rig) => {
     const ran = await pauseAt(rig, CLAIMED, { isStarted: false, options: ['--overlap', 'allow'] });
-    assert.deepEqual(startedBy(await ran.told()), [], 'nothing was started');
+    assert.deepEqual(startedBy(await eventsOf(rig, NAME)), [], 'nothing was started');
     assert.deepEqual(ran.times(), []);
     ran.release();
     await assertGoesOn(rig, ran);
@@ -134,7 +130,7 @@ rigTest(
     const options = ['--catch-up', '--overlap', 'allow'];
     const ran = await pauseAt(rig, STARTED, { isStarted: true, options });
     ran.release();
-    const events = await ran.told();
+    const events = await eventsOf(rig, NAME);
     const caughtUp = events.filter(({ did, by }) => did === 'started' && by === 'catch-up');
     assert.equal(caughtUp.length, 1, JSON.stringify(events));
     assert.ok(caughtUp[0]!.times > 1, JSON.stringify(events));

@@ -32,6 +32,9 @@ export function appendEntry(path: string, entry: object): void {
   if (isNew) syncDir(dirname(path));
 }
 
+/** Whether entries were removed, because the journal grew large twice. It says so too early: after the first time. */
+export const lacksEntries = (path: string): boolean => existsSync(`${path}.1`);
+
 /** All entries that can be read, the oldest first. */
 export function readEntries<T>(path: string, schema: Schema<T>): T[] {
   const lines = [`${path}.1`, path].flatMap((one) => readText(one).split('\n'));

@@ -12,7 +12,7 @@ import {
   makeOwnDirectory,
   requireDirectory,
 } from '../../base/fs/directories.ts';
-import { appendEntry, readEntries } from '../../base/fs/journal.ts';
+import { appendEntry, lacksEntries, readEntries } from '../../base/fs/journal.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
@@ -165,8 +165,9 @@ export function unnotedClaims(paths: TemplatePaths, events: TemplateEvent[]): Un
   const own = events.filter(({ by }) => by !== 'hand');
   const times = new Set(own.map(({ at }) => String(at)));
   const jobs = new Set(own.map(({ job }) => job));
-  // the events of older claims were in the part of the journal that is gone
-  const [oldestAt, oldestNotedAt] = [own[0]?.at ?? 0, own[0]?.notedAt ?? 0];
+  // the events of older claims may have been in the part of the journal that is gone
+  const oldest = lacksEntries(paths.history) ? own[0] : undefined;
+  const [oldestAt, oldestNotedAt] = [oldest?.at ?? 0, oldest?.notedAt ?? 0];
   return [...listClaimed(paths)].flatMap(([key, generation]) => {
     const isOver = TIME.test(key)
       ? times.has(key) || Number(key) < oldestAt
