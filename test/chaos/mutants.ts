@@ -585,6 +585,50 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'chaos/program-gone.test.ts', name: /whose Node is gone$/ },
   },
   {
+    what: 'a job that a killed scheduler started is not told while its schedule is paused',
+    changes: [
+      {
+        file: 'engine/automation/claimed-jobs.ts',
+        from: 'if (found.length === 0) return events;',
+        to: 'if (found.length >= 0) return events;',
+      },
+    ],
+    by: { test: 'chaos/scheduler-paused.test.ts', name: /the job is told$/ },
+  },
+  {
+    what: 'a second job starts beside one that a killed scheduler started',
+    changes: [
+      {
+        file: 'engine/automation/start-once.ts',
+        from: ', ...jobsWithoutEvent(home, paths, events)]',
+        to: ', ...jobsWithoutEvent(home, paths, events).slice(1)]',
+      },
+    ],
+    by: { test: 'chaos/scheduler-paused.test.ts', name: /the job is told$/ },
+  },
+  {
+    what: 'the claim before the first event of a schedule is forgotten',
+    changes: [
+      {
+        file: 'job/automation/template-records.ts',
+        from: 'lacksEntries(paths.history) ? own[0] : undefined',
+        to: 'lacksEntries(paths.history) ? undefined : own[0]',
+      },
+    ],
+    by: { test: 'chaos/scheduler-paused.test.ts', name: /the job is told$/ },
+  },
+  {
+    what: 'a job that makes up for several times counts for one, if its scheduler is killed',
+    changes: [
+      {
+        file: 'engine/automation/claimed-jobs.ts',
+        from: 'if (!schedule.catchUp || !timetable) return 1;',
+        to: 'if (schedule.catchUp || !timetable) return 1;',
+      },
+    ],
+    by: { test: 'chaos/scheduler-paused.test.ts', name: /is told with all of them$/ },
+  },
+  {
     what: 'the job of the release before is not told',
     changes: [
       {

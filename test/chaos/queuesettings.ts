@@ -8,6 +8,7 @@ import {
   killedIn,
   type Lane,
   launching,
+  NEVER,
   point,
   type Setting,
   SUPERVISOR_DIES,
@@ -59,15 +60,28 @@ async function assertEmpty(rig: Rig, queue: string): Promise<void> {
       throw new Broken('everything goes on', `the environment of ${id} (${state})`);
 }
 
-/** Adds two to one slot, the first one traced; it ends when the second waits. */
-function following(words: string[], { mostStarts = 1 } = {}): Setting['round'] {
+/** A job of a paused queue that has run does not wait. */
+async function resume(rig: Rig, queue: string, witness: Witness, id: number): Promise<void> {
+  const { started } = witness;
+  const { state } = await rig.show(id);
+  if (started && state === 'queued') throw new Broken('everything goes on', `${id} ran, and is ${state}`);
+  await rig.bgjob(['queue', 'resume', queue]);
+}
+
+/**
+ * Adds two to one slot, the first one traced; it ends when the second waits. `pauses`: the queue is paused just
+ * before its process is killed, and later resumed.
+ */
+function following(words: string[], { mostStarts = 1, pauses = false } = {}): Setting['round'] {
   return async (lane, plan) => {
     const { rig } = lane;
     const [gate, queue] = [new Gate(rig), queueOf(lane)];
     const [first, second] = [new Witness(rig, lane.code()), new Witness(rig, lane.code())];
     const [runs, overlap] = ['runs', 'overlap'].map((name) => join(rig.dir, `${queue}.${name}`));
     const body = `echo >'${runs}'; ${gate.line}; rm '${runs}'`;
-    const tracing = runTraced(rig, 'launcher', plan, wordsOf(['-Q', queue, ...words], first.line(body)));
+    const look = () => rig.bgjob(['queue', 'pause', queue]);
+    const points = pauses ? plan.map((point) => (point === NEVER ? point : { ...point, look })) : plan;
+    const tracing = runTraced(rig, 'launcher', points, wordsOf(['-Q', queue, ...words], first.line(body)));
     const id = await until(
       () => first.findId(rig),
       (id) => id !== undefined,
@@ -85,6 +99,7 @@ function following(words: string[], { mostStarts = 1 } = {}): Setting['round'] {
     const traced = await tracing;
     lane.gave(first.findId(rig));
     lane.gave(printed);
+    if (pauses) await resume(rig, queue, second, printed);
     const killed = killedIn(traced);
     const end = await assertTrue(rig, first, { killed, printed: '', mostStarts });
     const next = await assertTrue(rig, second, { killed, printed: `${printed}\n` });
@@ -189,6 +204,7 @@ export const QUEUE_SETTINGS: Setting[] = [
   ),
   setting('run into a busy queue', ['launcher'], intoBusy),
   setting('the next of a queue', ['supervisor', "supervisor's fork"], following([])),
+  setting('the next of a paused queue', ['supervisor'], following([], { pauses: true })),
   setting('the next of a queue, by an adopter', ['adopter', "adopter's fork"], following([]), {
     before: [SUPERVISOR_DIES],
   }),

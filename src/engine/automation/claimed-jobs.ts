@@ -10,6 +10,7 @@ import type { Schedule } from '../../job/automation/schedule.ts';
 import {
   readEvents,
   recordedUntil,
+  SCHEDULER_ENDED,
   type TemplateEvent,
   type UnnotedClaim,
   unnotedClaims,
@@ -105,5 +106,3 @@ export function eventsWithClaims(home: Home, name: string, times: Times): Templa
   if (found.length === 0) return events;
   return [...events, ...found].sort((one, other) => one.notedAt - other.notedAt);
 }
-
-const SCHEDULER_ENDED = 'the scheduler ended while it started it';

@@ -217,6 +217,7 @@ export function recordedUntil(paths: TemplatePaths, createdAt: number, now: numb
 }
 
 export const NO_SCHEDULER = 'no scheduler ran';
+export const SCHEDULER_ENDED = 'the scheduler ended while it started it';
 
 /**
  * The last two jobs of each schedule and trigger, and those without an event. The newest may still run; then the
