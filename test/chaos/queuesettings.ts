@@ -37,10 +37,15 @@ class Gate {
   }
 }
 
-/** What waits when nobody lives any more is moved on by the next command; it may be lost on the way. */
-async function untilStarted(rig: Rig, witness: Witness, id: number): Promise<void> {
+/** What waits when nobody lives any more is moved on by the next command; it may be lost on the way, or wait in a paused queue. */
+async function untilStarted(rig: Rig, witness: Witness, id: number, queue: string): Promise<void> {
+  const isPaused = () => fs.existsSync(join(rig.home, 'queues', queue, 'paused'));
   await until(
-    async () => witness.started || !isLive(await rig.show(id)),
+    async () => {
+      if (witness.started) return true;
+      const job = await rig.show(id);
+      return !isLive(job) || (job.state === 'queued' && isPaused());
+    },
     (started) => started,
     'the start of the job',
     60_000,
@@ -88,13 +93,13 @@ function following(words: string[], { mostStarts = 1, pauses = false } = {}): Se
       'the first job',
       60_000,
     );
-    await untilStarted(rig, first, id!);
+    await untilStarted(rig, first, id!, queue);
     const line = second.line(`[ ! -e '${runs}' ] || echo >'${overlap}'; ${gate.line}`);
     const printed = await rig.run(['-Q', queue, '--', '/bin/sh', '-c', line]);
     // somebody waits for it, and moves the queue on if that were possible
     await rig.bgjob(['wait', String(printed), '--timeout', '300ms']);
     // one that does not wait is let on: what its first line sees is what counts
-    if ((await rig.show(printed)).state !== 'queued') await untilStarted(rig, second, printed);
+    if ((await rig.show(printed)).state !== 'queued') await untilStarted(rig, second, printed, queue);
     gate.open();
     const traced = await tracing;
     lane.gave(first.findId(rig));
