@@ -1,13 +1,13 @@
 /** What the bench's table is made of: figures, each measured as medians of interleaved pairs. */
 import type { Stage } from './stage.ts';
 
-/** A line of the table; `limit` is of the ratio, or of `ours` where there is no reference; null: shown only. */
+/** A line of the table; `target` is of the ratio, or of `ours` where there is no reference; null: shown only. */
 export interface Figure {
   name: string;
   ours: number | null;
   reference: number | null;
   unit: 'ms' | 'MB' | '%' | 'processes';
-  limit: number | null;
+  target: number | null;
   /** Why a number is missing, or what it is made of. */
   remark?: string;
 }
@@ -15,6 +15,8 @@ export interface Figure {
 export interface Measurement {
   /** What the command line may choose by. */
   name: string;
+  /** Measured only with --all, or by name. */
+  isExtra?: boolean;
   measure(stage: Stage): Promise<Figure[]>;
 }
 

@@ -22,13 +22,14 @@ const launching: Measurement = {
       ours: median(ours.map((one) => one[of])),
       reference: median(reference.map((one) => one[of])),
       unit: 'ms',
-      limit: 1.6,
+      target: 1.7,
     }));
   },
 };
 
 const firstInstruction: Measurement = {
   name: 'first instruction',
+  isExtra: true,
   async measure(stage) {
     const { ours, reference } = await measurePairs(
       rounds(stage, 31),
@@ -45,7 +46,7 @@ const firstInstruction: Measurement = {
         ours: median(ours),
         reference: median(reference),
         unit: 'ms',
-        limit: 1.5,
+        target: 1.5,
         remark: 'two node -e 0',
       },
     ];
@@ -56,7 +57,8 @@ const firstInstruction: Measurement = {
 const ASLEEP_MS = 400;
 
 const waking: Measurement = {
-  name: 'wait',
+  name: 'end to wait',
+  isExtra: true,
   async measure(stage) {
     const latencies: number[] = [];
     for (let round = 0; round <= rounds(stage, 21); round++) {
@@ -67,7 +69,7 @@ const waking: Measurement = {
       await stage.settle(id);
     }
     return [
-      { name: 'end → wait has returned', ours: median(latencies), reference: null, unit: 'ms', limit: 20 },
+      { name: 'end → wait has returned', ours: median(latencies), reference: null, unit: 'ms', target: 20 },
     ];
   },
 };
@@ -103,7 +105,7 @@ async function measureMemory(stage: Stage): Promise<Figure[]> {
       ours: bytes / RUNNING / 1e6,
       reference: null,
       unit: 'MB',
-      limit: 10,
+      target: 10,
       remark: `of ${RUNNING}`,
     },
   ];
@@ -113,5 +115,5 @@ export const LAUNCHING: Measurement[] = [
   launching,
   firstInstruction,
   waking,
-  { name: 'memory: one more running job', measure: measureMemory },
+  { name: 'memory: one more running job', isExtra: true, measure: measureMemory },
 ];

@@ -2,6 +2,9 @@
  * The bench's stopwatch. Node tells the CPU time of no child, so commands run under a few lines of C: wait4() gives the
  * CPU of exactly that child and of whatever it waited for itself, CLOCK_MONOTONIC is process.hrtime's clock too. Where there is no C
  * compiler (`CC`, else cc), Python does the same, and a job's first instruction is read from /proc/uptime (10 ms exact).
+ *
+ * With METER_ALL, on Linux, it takes in the processes that the command left, and waits for their ends too: the CPU is then
+ * that of every process, also of supervisors and daemons. The end is that of the command.
  */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -15,19 +18,29 @@ const C = `
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 static long long now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000000000LL + t.tv_nsec; }
 static long long us(struct timeval t) { return t.tv_sec * 1000000LL + t.tv_usec; }
 static int say(int fd) { dprintf(fd, "%lld\\n", now()); _exit(0); }
 int main(int argc, char **argv) {
   if (argc == 1) return say(1);
   if (argc == 2) { usleep(atoi(argv[1]) * 1000); return say(1); }
-  int fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), status;
+  int fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), status, all = 0;
   struct rusage used;
+#ifdef __linux__
+  if (getenv("METER_ALL")) all = prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+  unsetenv("METER_ALL");
+#endif
   long long start = now();
   pid_t child = vfork();
   if (child == 0) { execvp(argv[2], argv + 2); _exit(127); }
   wait4(child, &status, 0, &used);
-  dprintf(fd, "%lld %lld %lld\\n", start, now(), us(used.ru_utime) + us(used.ru_stime));
+  long long end = now();
+  while (all && wait(0) != -1);
+  if (all) getrusage(RUSAGE_CHILDREN, &used);
+  dprintf(fd, "%lld %lld %lld\\n", start, end, us(used.ru_utime) + us(used.ru_stime));
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 `;

@@ -1,4 +1,4 @@
-/** `run` beside what others use to put a command into the background; shown, without a limit. */
+/** `run` beside what others use to put a command into the background; shown, without a target. */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -45,8 +45,9 @@ export const isThere = (program: string, path: string): boolean =>
 function beside({ name, program, start, env, stop, pairs }: Peer): Measurement {
   return {
     name: `run beside ${name}`,
+    isExtra: true,
     async measure(stage: Stage) {
-      const figure = { name: `run beside ${name}`, unit: 'ms', limit: null } as const;
+      const figure = { name: `run beside ${name}`, unit: 'ms', target: null } as const;
       if (!isThere(program, stage.env['PATH']!))
         return [{ ...figure, ours: null, reference: null, remark: 'not installed' }];
       const dir = join(stage.dir, name.replace(' ', '-'));

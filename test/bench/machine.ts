@@ -1,0 +1,28 @@
+/** The limits of the machine, measured in the same run: what a process costs here, and how fast they can follow. */
+import { median, rounds } from './figure.ts';
+import type { Stage } from './stage.ts';
+
+/** The time and the CPU of one process, milliseconds. `leastMs`: the best round, the truth on a busy machine. */
+export interface MachineLimit {
+  name: string;
+  ms: number;
+  leastMs: number;
+  cpuMs: number;
+}
+
+const COUNT = 1000;
+
+export function measureMachine(stage: Stage): MachineLimit[] {
+  const commands: [name: string, command: string[], rounds: number, count: number][] = [
+    ['/bin/true', ['/bin/true'], 41, 1],
+    ['sh -c true', ['/bin/sh', '-c', 'true'], 41, 1],
+    ['node -e 0', stage.node, 41, 1],
+    ['xargs -P2 -n1 true', ['/bin/sh', '-c', `seq ${COUNT} | xargs -P2 -n1 true`], 5, COUNT],
+  ];
+  return commands.map(([name, command, full, count]) => {
+    const readings = Array.from({ length: rounds(stage, full) }, () => stage.measure(command));
+    const wall = readings.map((one) => one.wall / count);
+    const cpu = readings.map((one) => one.cpu / count);
+    return { name, ms: median(wall), leastMs: Math.min(...wall), cpuMs: median(cpu) };
+  });
+}
