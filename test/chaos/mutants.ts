@@ -718,8 +718,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/observe/process-tree.ts',
-        from: '    if (mayWrite && !this.isSupervisor(stat)',
-        to: '    if (!mayWrite && !this.isSupervisor(stat)',
+        from: '    if (mayWrite && !seen.isSupervisor',
+        to: '    if (!mayWrite && !seen.isSupervisor',
       },
     ],
     by: { test: 'cli/gc/gc.test.ts', name: /what a job left counts also without its marker/ },

@@ -13,8 +13,9 @@ import {
   readStat,
   ticksAt,
 } from '../os/process-identity.ts';
-import { isOpaque, readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
+import { readCommandLine, readEnvironment, readTable } from '../os/process-table.ts';
 import { helperProcesses, readShim } from '../shim/shim-record.ts';
+import { joinPass } from './process-pass.ts';
 import { findProcesses, markedJob, type OnFound, type ProcessRecords, sinceTicksOf } from './process-tree.ts';
 
 export function processRecordsOf(home: Home, view: JobView): ProcessRecords {
@@ -66,10 +67,11 @@ export async function findHidden(
   const sinceTicks = sinceTicksOf(home, view.id);
   if (sinceTicks === 0) return [];
   const untilTicks = view.kind === 'ended' ? ticksAt(view.status.endedAt) : Number.POSITIVE_INFINITY;
-  const table = await readTable();
-  return table.flatMap(({ pid, ppid, startTicks }) => {
+  const pass = await joinPass();
+  return [...pass.values()].flatMap((seen) => {
+    const { pid, ppid, startTicks } = seen.stat;
     const isOrphan = ppid <= 1 || ppid === orphanParent;
-    if (!isOrphan || startTicks < sinceTicks || startTicks > untilTicks || !isOpaque(pid)) return [];
+    if (!isOrphan || startTicks < sinceTicks || startTicks > untilTicks || !seen.isOpaque) return [];
     return { pid, command: readCommandLine(pid).join(' ').trim() };
   });
 }

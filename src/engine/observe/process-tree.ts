@@ -10,14 +10,13 @@ import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
-import { foundValue, listOwners, readOwnerOf } from '../../job/home/records.ts';
+import { foundValue, readOwnerOf } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import {
   filesAt,
   HAS_PROC,
-  hasOpen,
   isAlive,
   isStopped,
   matchesIdentity,
@@ -25,9 +24,8 @@ import {
   type ProcessStat,
   readStat,
   thisHost,
-  ticksNow,
 } from '../os/process-identity.ts';
-import { readEnvironment, readTable, supervisedFolder, supervisedJob } from '../os/process-table.ts';
+import { joinPass, type Pass, type SeenProcess } from './process-pass.ts';
 
 /** The records of a job's processes. Each entry is checked against the kernel before it is believed. */
 export interface ProcessRecords {
@@ -114,12 +112,8 @@ export async function findProcesses(
   onFound: OnFound = () => {},
 ): Promise<ProcessStat[]> {
   const scan = new Scan(records, onFound);
-  await readTable((stat) => scan.visit(stat));
-  return scan.members();
+  return scan.members(await joinPass((seen) => scan.visit(seen)));
 }
-
-/** A supervisor may boot for this long before it is on record, clock ticks. */
-const BOOT_TICKS = 1000;
 
 /** One pass over the process table: first each process by itself, then the processes that belong together. */
 class Scan {
@@ -127,12 +121,9 @@ class Scan {
   private readonly onFound: OnFound;
   private readonly marker: EnvMarker;
   private readonly logs: NamedFile[];
-  private readonly byPid = new Map<number, ProcessStat>();
-  private readonly belongings = new Map<number, Belonging>();
   private readonly writers = new Set<number>();
   private readonly spared = new Set<number>();
   private readonly ownerPid: number | undefined;
-  private readonly nowTicks = ticksNow();
 
   constructor(records: ProcessRecords, onFound: OnFound) {
     this.records = records;
@@ -143,65 +134,60 @@ class Scan {
     this.logs = filesAt(records.hook ? [job.hookLog] : [job.log, job.err]);
   }
 
-  visit(stat: ProcessStat): void {
+  visit(seen: SeenProcess): void {
+    const { stat } = seen;
     const { pid } = stat;
-    if (pid <= 1 || pid === process.pid) return;
-    this.byPid.set(pid, stat);
-    // most processes of a machine are older than the job: they are skipped
-    const isOlder = stat.startTicks < this.records.sinceTicks;
-    const kind = isOlder ? 'none' : belonging(readEnvironment(pid), this.marker);
-    this.belongings.set(pid, kind);
     if (this.records.spared.some((one) => matchesIdentity(stat, one))) this.spared.add(pid);
     // A writer of the log that may be older than the job was started by other means. A child of the owner is
     // not the job's: it cuts the log, and before its exec it has files and environment of the owner.
     // Processes of another job never count.
     const mayWrite =
-      kind === 'none' && this.records.sinceTicks > 0 && !isOlder && stat.ppid !== this.ownerPid;
+      !this.isOlder(stat) &&
+      this.records.sinceTicks > 0 &&
+      stat.ppid !== this.ownerPid &&
+      this.belonging(seen) === 'none';
     // the title is checked first: a supervisor has many files open
-    if (mayWrite && !this.isSupervisor(stat) && hasOpen(pid, this.logs)) this.writers.add(pid);
-    if (this.showsItself(stat) && !this.isForeign(pid)) this.onFound(stat);
+    if (mayWrite && !seen.isSupervisor && seen.hasOpen(this.logs)) this.writers.add(pid);
+    if (this.showsItself(seen) && !this.isForeign(seen)) this.onFound(stat);
   }
 
-  private showsItself({ pid }: ProcessStat): boolean {
-    return this.belongings.get(pid) === 'ours' || this.writers.has(pid);
+  private isOlder({ startTicks }: ProcessStat): boolean {
+    return startTicks < this.records.sinceTicks;
+  }
+
+  /** Most processes of a machine are older than the job: their environment is not read. */
+  private belonging(seen: SeenProcess): Belonging {
+    return this.isOlder(seen.stat) ? 'none' : belonging(seen.variables, this.marker);
+  }
+
+  private showsItself(seen: SeenProcess): boolean {
+    return this.belonging(seen) === 'ours' || this.writers.has(seen.stat.pid);
   }
 
   /** A process that must not be signalled: one of our own, or of another job. */
-  private isForeign(pid: number): boolean {
-    const stat = this.byPid.get(pid);
-    return (
-      this.spared.has(pid) ||
-      this.belongings.get(pid) === 'another' ||
-      (stat !== undefined && this.isSupervisor(stat))
-    );
-  }
-
-  /** Title and open FIFO are easy to forge: unless it is booting, a supervisor must be on record as owner. */
-  private isSupervisor(stat: ProcessStat): boolean {
-    if (supervisedJob(stat.pid) === undefined) return false;
-    if (!HAS_PROC || this.nowTicks - stat.startTicks < BOOT_TICKS) return true;
-    const folder = supervisedFolder(stat.pid);
-    return folder !== undefined && listOwners(folder).some((one) => matchesIdentity(stat, one));
+  private isForeign(seen: SeenProcess): boolean {
+    return this.spared.has(seen.stat.pid) || this.belonging(seen) === 'another' || seen.isSupervisor;
   }
 
   /** The recorded main process, as a child of the shim, which carries the marker if markers can be read. */
-  private isProvenMain(stat: ProcessStat): boolean {
+  private isProvenMain({ stat }: SeenProcess, pass: Pass): boolean {
     const { main } = this.records;
-    const isOfShim = HAS_PROC ? this.belongings.get(stat.ppid) === 'ours' : this.spared.has(stat.ppid);
-    return main !== undefined && matchesIdentity(stat, main) && isOfShim;
+    if (main === undefined || !matchesIdentity(stat, main)) return false;
+    const parent = pass.get(stat.ppid);
+    return HAS_PROC ? parent !== undefined && this.belonging(parent) === 'ours' : this.spared.has(stat.ppid);
   }
 
   /** In the session or group of a main process that is gone, or in the session of the terminal. */
-  private isLeftOfMain(stat: ProcessStat): boolean {
+  private isLeftOfMain({ stat }: SeenProcess, pass: Pass): boolean {
     const { main, leader } = this.records;
-    return this.isLeftOf(main, stat, true) || this.isLeftOf(leader, stat, false);
+    return this.isLeftOf(main, stat, pass, true) || this.isLeftOf(leader, stat, pass, false);
   }
 
-  private isLeftOf(led: Identity | undefined, stat: ProcessStat, alone: boolean): boolean {
+  private isLeftOf(led: Identity | undefined, stat: ProcessStat, pass: Pass, alone: boolean): boolean {
     const { watched, left } = this.records;
     if (!led || (stat.session !== led.pid && stat.group !== led.pid)) return false;
     if (stat.startTicks < led.startTicks) return false;
-    const current = this.byPid.get(led.pid);
+    const current = pass.get(led.pid)?.stat;
     // While the main process lives, nothing is left over, or the pid is reused. The leader of a terminal is
     // not of the job itself.
     if (current) return !alone && matchesIdentity(current, led);
@@ -209,30 +195,28 @@ class Scan {
     return watched || left.some((one) => matchesIdentity(stat, one));
   }
 
-  members(): ProcessStat[] {
-    const table = [...this.byPid.values()];
+  members(pass: Pass): ProcessStat[] {
     const found = new Map<number, ProcessStat>();
-    const add = (stat: ProcessStat): void => {
-      if (found.has(stat.pid) || this.isForeign(stat.pid)) return;
-      found.set(stat.pid, stat);
-      for (const other of table)
-        if (other.ppid === stat.pid || other.session === stat.pid || other.group === stat.pid) add(other);
+    const add = (seen: SeenProcess): void => {
+      const { pid } = seen.stat;
+      if (found.has(pid) || this.isForeign(seen)) return;
+      found.set(pid, seen.stat);
+      for (const other of pass.values()) {
+        const { ppid, session, group } = other.stat;
+        if (ppid === pid || session === pid || group === pid) add(other);
+      }
     };
-    for (const stat of table)
-      if (this.showsItself(stat) || this.isProvenMain(stat) || this.isLeftOfMain(stat)) add(stat);
+    for (const seen of pass.values())
+      if (this.showsItself(seen) || this.isProvenMain(seen, pass) || this.isLeftOfMain(seen, pass)) add(seen);
     return [...found.values()].sort((a, b) => b.pid - a.pid);
   }
 }
 
 /** Whether a process recorded as the job's is alive but nothing proves that it is the job's. */
-export function isUnproven(
-  recorded: Identity | undefined,
-  found: ProcessStat[],
-  table: ProcessStat[],
-): boolean {
+export function isUnproven(recorded: Identity | undefined, found: ProcessStat[], pass: Pass): boolean {
   return (
     recorded !== undefined &&
-    table.some((stat) => matchesIdentity(stat, recorded)) &&
+    [...pass.values()].some(({ stat }) => matchesIdentity(stat, recorded)) &&
     !found.some((stat) => matchesIdentity(stat, recorded))
   );
 }

@@ -260,7 +260,7 @@ export const hasOpenPath = (pid: number, path: RegExp): boolean =>
 /** The bits of the open flags that say read, write or both. */
 const O_ACCMODE = 3;
 
-function isForWriting(pid: number, fd: string): boolean {
+export function isForWriting(pid: number, fd: string): boolean {
   const flags = /^flags:\s*(\d+)/m.exec(readText(`/proc/${pid}/fdinfo/${fd}`));
   return flags !== null && (Number.parseInt(flags[1]!, 8) & O_ACCMODE) !== constants.O_RDONLY;
 }

@@ -25,9 +25,10 @@ import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
 import { processesOf, processRecordsOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
+import { joinPass } from '../observe/process-pass.ts';
 import { isUnproven } from '../observe/process-tree.ts';
 import { filesAt, HAS_PROC, hasOpen, isAlive, isLocked, pidHere } from '../os/process-identity.ts';
-import { readTable, supervisedJob } from '../os/process-table.ts';
+import { supervisedJob } from '../os/process-table.ts';
 import { dismiss } from '../queue/queued-job.ts';
 import { waitEnded } from '../wait/job-end.ts';
 import { continueHelpers, stopProcesses } from './stop-processes.ts';
@@ -191,9 +192,9 @@ export async function sweepLeft(
   });
   if (left.path !== undefined) removeQuietly(left.path);
   const { main, left: recordedLeft } = processRecordsOf(home, view);
-  const table = await readTable();
+  const pass = await joinPass();
   const recorded = main ? [main, ...recordedLeft] : recordedLeft;
-  const unproven = recorded.filter((one) => isUnproven(one, survivors, table)).map(({ pid }) => pid);
+  const unproven = recorded.filter((one) => isUnproven(one, survivors, pass)).map(({ pid }) => pid);
   return {
     view,
     stopped: known.size,

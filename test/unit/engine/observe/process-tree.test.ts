@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../../../src/base/clock.ts';
+import { joinPass } from '../../../../src/engine/observe/process-pass.ts';
 import {
   envMarkerOf,
   findProcesses,
@@ -77,7 +78,7 @@ folderTest(
       for (const pid of strangers) {
         const main = identify(pid)!;
         assert.deepEqual(await pids({ main }), [ours]);
-        assert.equal(isUnproven(main, [], await readTable()), true);
+        assert.equal(isUnproven(main, [], await joinPass()), true);
       }
       assert.deepEqual(await pids({ spared: [identify(ours)!] }), [], 'the spared are spared');
       const reused = { ...identify(ours)!, startTicks: 1 };
@@ -86,7 +87,7 @@ folderTest(
         [ours],
         'a spared pid that is another process by now is not',
       );
-      assert.equal(isUnproven(reused, [], await readTable()), false);
+      assert.equal(isUnproven(reused, [], await joinPass()), false);
       assert.deepEqual(await pids({ id: 43 }), [strangers[1]]);
     } finally {
       await endAll(children);
