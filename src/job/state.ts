@@ -6,7 +6,7 @@
 import { unreachable } from '../base/result.ts';
 import * as is from '../base/schema.ts';
 import { EXIT } from './failure.ts';
-import { identitySchema } from './identity.ts';
+import { type Identity, identitySchema } from './identity.ts';
 import { specSchema } from './spec.ts';
 
 /**
@@ -24,15 +24,30 @@ export const firstSignalSchema = is.object({
 export type FirstSignal = is.SchemaType<typeof firstSignalSchema>;
 
 /** A request to stop, as `kill` writes it and as the state keeps it. */
-export const stopSchema = is.object({
+const stopFields = is.object({
   /** What asked, as text: `kill`, `the --timeout of 10m`. */
   by: is.text,
   cause: is.literal('kill', 'timeout', 'idle-timeout', 'max-log'),
   signal: is.text,
   graceMs: is.count,
   at: is.time,
+  /** The `kill` that stops the processes itself, because it stops many jobs; the owner waits for it. */
+  sweeper: is.since(is.nullable(identitySchema), null),
 });
-export type Stop = is.SchemaType<typeof stopSchema>;
+export type Stop = Omit<is.SchemaType<typeof stopFields>, 'sweeper'> & { sweeper?: Identity | null };
+/** Without `sweeper` where there is none, as records of older versions are. */
+export const stopSchema: is.Schema<Stop> = (value, at) => {
+  const { sweeper, ...stop } = stopFields(value, at);
+  return sweeper ? { ...stop, sweeper } : stop;
+};
+
+/** What a sweeper leaves for the owner: no process of the job was left in five looks in a row. */
+export const sweptSchema = is.object({
+  v: is.version(1),
+  stopped: is.count,
+  forced: is.count,
+});
+export type Swept = is.SchemaType<typeof sweptSchema>;
 
 /** An exit status is one byte: 256 would arrive as 0. */
 const exitCode: is.Schema<number> = is.upTo(255);

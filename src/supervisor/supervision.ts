@@ -27,7 +27,7 @@ import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from '.
 import { type Facts, Publication } from './publication.ts';
 import { putBack, retryAt } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
-import { stopTree } from './stop/stop-tree.ts';
+import { noteSweeperSignals, stopTree } from './stop/stop-tree.ts';
 
 /** The descriptor of the FIFO `alive` in every supervisor. */
 export const ALIVE_FD = 4;
@@ -64,6 +64,7 @@ export class Supervision {
   /** The job was put back into its queue, and the next owner publishes. */
   isRequeued = false;
   private isWatchingShim = false;
+  private nudge: () => void = () => {};
   private attempts: Attempt[] = [];
   left: Identity[] = [];
   private readonly publication: Publication;
@@ -127,6 +128,18 @@ export class Supervision {
     for (const stop of readStops(this.job))
       if (stop.at <= notAfter) this.dispatch({ type: 'stop-requested', stop });
     if (notAfter === Number.POSITIVE_INFINITY) this.pauses.readRequest();
+    this.nudge();
+  }
+
+  /** Resolves when requests are read, or after `ms`. */
+  waitNudge(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.nudge = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** By `exit.N`, or because shim and main process are dead without a record. */
@@ -180,6 +193,7 @@ export class Supervision {
     // requests from before the end count even if no signal came: an owner that was stopped learns of both at
     // once
     this.readRequests(at);
+    noteSweeperSignals(this);
     this.dispatch({ type: 'main-ended', at, code, known, tookMs: this.tookMs(at) });
   }
 

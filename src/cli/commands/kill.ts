@@ -5,6 +5,7 @@ import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment
 import { portsIn } from '../../engine/os/sockets.ts';
 import { wakeQueueWaiters } from '../../engine/queue/queue-waiter.ts';
 import { stopJob, stopUnreadable } from '../../engine/stop/stop-job.ts';
+import { canSweep } from '../../engine/stop/stop-request.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { parseSignal } from '../../job/signals.ts';
@@ -43,8 +44,11 @@ const isWaiting = (view: JobView): boolean => view.kind === 'live' && view.statu
 
 const DEFAULT_SIGNAL = 'SIGTERM';
 
-/** At most so many are stopped at once: the supervisor of each scans all processes several times. */
+/** At most so many are stopped at once by their owners: each scans all processes several times. */
 const AT_ONCE = 16;
+/** From so many on this process scans for all of them; each takes a descriptor. */
+const MANY = 5;
+const MOST_AT_ONCE = 500;
 
 /** Stops one job and prints what became of it. */
 async function killOne(
@@ -52,12 +56,13 @@ async function killOne(
   home: Home,
   given: JobView,
   asked: (view: JobView) => Stop,
+  isOneOfMany: boolean,
 ): Promise<Result<Exit>> {
   if (given.kind === 'unreadable') return killUnreadable(output, home, given, asked(given));
   const judged = judgeable(given);
   if (!judged.ok) return judged;
   const stop = asked(judged.value);
-  const done = await stopJob(home, judged.value, stop);
+  const done = await stopJob(home, judged.value, stop, isOneOfMany);
   if (!done.ok) return done;
   const { before, after, processes, forced, hidden, listened, tookMs } = done.value;
   if (output.json) {
@@ -172,17 +177,21 @@ export const kill = verb({
       at: systemClock.now(),
     });
     const results: Result<Exit>[] = [];
-    const killAll = async (entries: [number, JobView][]): Promise<void> => {
+    const home = opened.value!;
+    const killAll = async (entries: [number, JobView][], atOnce = AT_ONCE, isMany = false): Promise<void> => {
       const rest = entries.values();
       const killRest = async () => {
-        for (const [n, view] of rest) results[n] = await killOne(output, opened.value!, view, asked);
+        for (const [n, view] of rest) results[n] = await killOne(output, home, view, asked, isMany);
       };
-      await Promise.all(Array.from({ length: AT_ONCE }, killRest));
+      await Promise.all(Array.from({ length: atOnce }, killRest));
     };
     const all = [...selected.value.entries()];
     // jobs that wait come first: where a job that runs is stopped, the next one of its queue would start
     await killAll(all.filter(([, view]) => isWaiting(view)));
-    await killAll(all.filter(([, view]) => !isWaiting(view)));
+    const running = all.filter(([, view]) => !isWaiting(view));
+    const plain = running.filter(([, view]) => running.length >= MANY && canSweep(home, view));
+    await killAll(plain, MOST_AT_ONCE, true);
+    await killAll(running.filter((entry) => !plain.includes(entry)));
     wakeQueueWaiters(opened.value!, selected.value);
     const origins = selected.value.map((view) => ('spec' in view ? view.spec.origin : null));
     const own = origins.find((origin) => origin?.kind === 'own');

@@ -26,11 +26,15 @@ export interface Stopped {
   tookMs: number;
 }
 
-/** Stops a live job, or the leftovers of an ended one; returns when that is verified, else fails. */
+/**
+ * Stops a live job, or the leftovers of an ended one; returns when that is verified, else fails. `isOneOfMany`:
+ * the caller stops many jobs at once.
+ */
 export async function stopJob(
   home: Home,
   before: LiveView | EndedView,
   stop: Stop,
+  isOneOfMany = false,
 ): Promise<Result<Stopped>> {
   const { id } = before;
   const begun = systemClock.monotonic();
@@ -40,10 +44,13 @@ export async function stopJob(
   try {
     const cancelled = before.kind === 'live' ? cancel(home, before, stop) : undefined;
     if (!cancelled && isProcForeign()) return fail({ code: 'proc-foreign' });
-    if (!cancelled) listened = listeningOf((await processesOf(home, before)).map(({ pid }) => pid));
+    const found = cancelled ? [] : await processesOf(home, before);
+    listened = listeningOf(found.map(({ pid }) => pid));
     killed =
       cancelled ??
-      (before.kind === 'live' ? await killLive(home, before, stop) : await sweepLeft(home, before, stop));
+      (before.kind === 'live'
+        ? await killLive(home, before, stop, found, isOneOfMany)
+        : await sweepLeft(home, before, stop));
   } catch (thrown) {
     return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });
   }

@@ -16,20 +16,33 @@ import {
   readOwner,
   readState,
   readStops,
+  recordSwept,
   requestStop,
 } from '../../job/home/records.ts';
 import { hasHook, type JobId } from '../../job/spec.ts';
 import type { FirstSignal, Stop } from '../../job/state.ts';
-import type { JobView, LiveView } from '../../job/view.ts';
+import { type JobView, type LiveView, pauseOf } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
-import { processesOf, processRecordsOf } from '../observe/leftovers.ts';
+import { processRecordsOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { joinPass } from '../observe/process-pass.ts';
-import { isUnproven } from '../observe/process-tree.ts';
-import { filesAt, HAS_PROC, hasOpen, isAlive, isLocked, pidHere } from '../os/process-identity.ts';
+import { findProcesses, isUnproven } from '../observe/process-tree.ts';
+import {
+  filesAt,
+  HAS_PROC,
+  hasOpen,
+  identify,
+  isAlive,
+  isLocked,
+  type ProcessStat,
+  pidHere,
+  readStat,
+} from '../os/process-identity.ts';
 import { supervisedJob } from '../os/process-table.ts';
 import { dismiss } from '../queue/queued-job.ts';
+import { readShim } from '../shim/shim-record.ts';
+import { callerJob } from '../wait/caller-jobs.ts';
 import { waitEnded } from '../wait/job-end.ts';
 import { continueHelpers, stopProcesses } from './stop-processes.ts';
 
@@ -39,6 +52,8 @@ const ANSWER_MS = 2000;
 const ADOPTER_MS = 300;
 /** How long an owner that came during the stop may take to publish the end, milliseconds. */
 const LATE_OWNER_MS = 10_000;
+/** How long an owner may take to publish the end of a job that this process stopped, milliseconds. */
+const SWEPT_MS = 60_000;
 /** How often the owner of a job that is being stopped is read, milliseconds. */
 const OWNER_POLL_MS = 50;
 
@@ -96,17 +111,21 @@ export interface Killed {
   unproven: number[];
 }
 
-/** Writes the request and nudges the owner; false if the disk is full: the job must be stopped anyway. */
-export function askOwner(job: JobPaths, id: JobId, stop: Stop): boolean {
+/**
+ * Writes the request and nudges the owner. `earlier`: there was such a request. `failed`: the disk is full, and
+ * the job must be stopped anyway.
+ */
+export function askOwner(job: JobPaths, id: JobId, stop: Stop): 'new' | 'earlier' | 'failed' {
+  let isNew: boolean;
   try {
-    requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
+    isNew = requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
   } catch (thrown) {
     ignoreSystemError(thrown);
-    return false;
+    return 'failed';
   }
   // also a stopped owner: it would stop its job too late
   nudge(job, id, true);
-  return true;
+  return isNew ? 'new' : 'earlier';
 }
 
 /**
@@ -134,6 +153,46 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
 const NOW = { signal: 'SIGKILL', graceMs: 0 };
 
 /**
+ * Whether this process sees all that the owner of a job sees, so that it can stop the processes itself. Only a
+ * job in its plainest state: any other is stopped by its owner.
+ */
+export function canSweep(home: Home, view: JobView): boolean {
+  if (view.kind !== 'live' || view.status.phase !== 'running' || pauseOf(view.status) !== null) return false;
+  if (view.spec.pty !== null || !HAS_PROC) return false;
+  const { main, shim, watcher } = readShim(home.job(view.id));
+  const owner = foundValue(readOwner(home.job(view.id)))?.identity;
+  return [main, shim, watcher, owner].every((one) => one !== undefined && isAlive(one) === 'alive');
+}
+
+/** Whether this process is one of the job, or would be found with its processes. */
+function isAmong(home: Home, id: JobId, found: ProcessStat[]): boolean {
+  if (callerJob(home, process.env) === id) return true;
+  const { ppid, group, session } = readStat(process.pid)!;
+  return found.some(({ pid }) => pid === ppid || pid === group || pid === session);
+}
+
+/**
+ * Stops the processes of a job in place of its owner, which records the end: for one of many jobs. Each pass
+ * over the process table then serves all of them, where each owner would make passes of its own.
+ */
+async function sweepForOwner(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  const job = home.job(view.id);
+  // the main process lived when the first pass began
+  const swept = await sweepLeft(home, view, stop, true);
+  // an owner that is not told goes on as soon as this process has ended
+  if (swept.alive.length === 0) {
+    recordSwept(job, { stopped: swept.stopped, forced: swept.forced });
+    nudge(job, view.id, true);
+  }
+  const over = new AbortController();
+  const disarm = callAfter(SWEPT_MS, () => over.abort());
+  await Promise.race([waitEnded(home, view.id, over.signal), waitUnowned(job, over.signal)]);
+  disarm();
+  over.abort();
+  return swept;
+}
+
+/**
  * Cancels a job that waits; undefined if it does not wait, is being started, or ended meanwhile. No request
  * is written before: the next owner either ends the job or starts it, and an owner that starts it gets a
  * request then. A waiting job has no processes to look for.
@@ -146,14 +205,26 @@ export function cancel(home: Home, { id, spec, status }: LiveView, stop: Stop): 
   return { view: observe(home, id), stopped: 0, forced: 0, alive: [], unproven: [] };
 }
 
-/** Stops a live job; returns when that is verified, or cannot be. */
-export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+/**
+ * Stops a live job; returns when that is verified, or cannot be. `before`: its processes. `isOneOfMany`: this
+ * process stops them itself if it can.
+ */
+export async function killLive(
+  home: Home,
+  view: LiveView,
+  stop: Stop,
+  before: ProcessStat[],
+  isOneOfMany: boolean,
+): Promise<Killed> {
   const job = home.job(view.id);
-  const before = await processesOf(home, view);
-  const asked = askOwner(job, view.id, stop);
-  const swept = await (asked ? sweepAfterOwner : sweepLeft)(home, view, stop);
+  const sweeps = isOneOfMany && canSweep(home, view) && !isAmong(home, view.id, before);
+  const asked = askOwner(job, view.id, sweeps ? { ...stop, sweeper: identify(process.pid)! } : stop);
+  const swept =
+    asked === 'failed'
+      ? await sweepLeft(home, view, stop)
+      : await (sweeps && asked === 'new' ? sweepForOwner : sweepAfterOwner)(home, view, stop);
   // the owner was not asked, but sees the end and publishes it
-  if (!asked) await waitEnded(home, view.id, AbortSignal.timeout(ANSWER_MS));
+  if (asked === 'failed') await waitEnded(home, view.id, AbortSignal.timeout(ANSWER_MS));
   const now = observe(home, view.id);
   const state = now && 'state' in now ? now.state : undefined;
   // shim and watcher may not have been on record when the processes were read first
@@ -163,11 +234,12 @@ export async function killLive(home: Home, view: LiveView, stop: Stop): Promise<
   return { ...swept, view: now, stopped, forced: Math.max(state?.forced ?? 0, swept.forced) };
 }
 
-/** Stops the processes that are left of a job, and verifies that. */
+/** Stops the processes that are left of a job, and verifies that. `watched`: see ProcessRecords. */
 export async function sweepLeft(
   home: Home,
   view: JobView,
   asked: { signal: string; graceMs: number },
+  watched = false,
 ): Promise<Killed> {
   const job = home.job(view.id);
   continueHelpers(job);
@@ -185,7 +257,7 @@ export async function sweepLeft(
     // a request for SIGKILL that comes while a job without owner is stopped ends its grace
     request: () =>
       view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
-    find: (onFound) => processesOf(home, view, onFound),
+    find: (onFound) => findProcesses({ ...processRecordsOf(home, view), watched }, onFound),
     isEndKnown: () => true,
     beforeSignal: () => {},
     afterScan: () => {},

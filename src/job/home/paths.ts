@@ -105,6 +105,10 @@ export class JobPaths extends pathsIn('dir', {
   stop(hardness: 'term' | 'kill'): string {
     return `${this.dir}/stop.${hardness}`;
   }
+  /** The answer of the `kill` that a request names as its sweeper: no process is left. */
+  get swept(): string {
+    return `${this.dir}/stop.swept`;
+  }
   /** A request to pause or to resume: a numbered claim. The owner removes those below the one it answered. */
   pauseRequest(number: number): string {
     return `${this.dir}/hold.${number}`;

@@ -25,8 +25,10 @@ import {
   ownerSchema,
   type State,
   type Stop,
+  type Swept,
   stateSchema,
   stopSchema,
+  sweptSchema,
 } from '../state.ts';
 import type { JobPaths } from './paths.ts';
 
@@ -237,6 +239,16 @@ export function readStops(job: JobPaths): Stop[] {
     return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at }];
   });
 }
+
+/** Tells the owner that no process of the job is left; without disk space the owner finds out by itself. */
+export function recordSwept(job: JobPaths, swept: Omit<Swept, 'v'>): void {
+  attemptQuietly(() => claim(job.swept, withChecksum({ v: 1, ...swept }), 'none'));
+}
+export const readSwept = (job: JobPaths): Swept | undefined => readValid(job.swept, sweptSchema);
+
+/** The first signal of an attempt, if one was sent or is about to be. */
+export const readFirstSignal = (job: JobPaths, attempt: number): FirstSignal | undefined =>
+  readValid(job.firstSignal(attempt), firstSignalSchema);
 
 /**
  * Records the first signal durably before it is sent, or returns that of another process. If it cannot be

@@ -4,12 +4,12 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import type { OnFound } from '../../engine/observe/process-tree.ts';
-import type { ProcessStat } from '../../engine/os/process-identity.ts';
+import { isAlive, isStopped, type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
 import { continueHelpers, stopProcesses } from '../../engine/stop/stop-processes.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { claimFirstSignal, type Owner } from '../../job/home/records.ts';
+import { claimFirstSignal, type Owner, readFirstSignal, readSwept } from '../../job/home/records.ts';
 import type { Event } from '../../job/lifecycle.ts';
-import type { Status, StatusOf } from '../../job/state.ts';
+import type { Status, StatusOf, Swept } from '../../job/state.ts';
 
 interface Stoppable {
   readonly job: JobPaths;
@@ -21,12 +21,23 @@ interface Stoppable {
   processes(onFound: OnFound): Promise<ProcessStat[]>;
   isOurs(pid: number): boolean;
   checkMain(): void;
+  /** Resolves at the next signal of a `kill` or event of the job, or after `ms`. */
+  waitNudge(ms: number): Promise<void>;
   dispatch(event: Event): void;
 }
+
+type SweptJob = Pick<Stoppable, 'job' | 'attempt' | 'status' | 'dispatch'>;
 
 export async function stopTree(owner: Stoppable): Promise<void> {
   const now = () => owner.status as StatusOf<'stopping'>;
   continueHelpers(owner.job, owner.owner.identity);
+  const swept = await waitSwept(owner, now);
+  if (swept) {
+    owner.stopped += swept.stopped;
+    owner.forced += swept.forced;
+    owner.dispatch({ type: 'swept', at: systemClock.now() });
+    return;
+  }
   const { known, forced } = await stopProcesses({
     claimFirst: (first) => claimFirstSignal(owner.job, owner.attempt, first),
     request: () => now().stop,
@@ -41,4 +52,42 @@ export async function stopTree(owner: Stoppable): Promise<void> {
   owner.stopped += [...known].filter(isOfJob).length;
   owner.forced += [...forced].filter(isOfJob).length;
   owner.dispatch({ type: 'swept', at: systemClock.now() });
+}
+
+/** How long a sweeper may need beyond the grace, before the owner stops the job itself, milliseconds. */
+const SWEEPER_MS = 15_000;
+/** How often the owner looks whether the sweeper lives, milliseconds: it is nudged when the sweeper is done. */
+const POLL_MS = 1000;
+
+/**
+ * Waits for the `kill` that stops the processes of this job as one of many. Undefined: there is none, it has
+ * ended or is stopped without an answer, it takes too long, or a harder stop was requested meanwhile. Then the
+ * owner stops the job as if there had been none: signals that were sent are in `first.N`.
+ */
+async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Promise<Swept | undefined> {
+  const { sweeper, signal, graceMs } = now().stop;
+  if (!sweeper) return undefined;
+  // for SIGKILL there is no first.N
+  if (signal === 'SIGKILL') owner.dispatch({ type: 'signalled', signal });
+  for (const deadline = systemClock.monotonic() + graceMs + SWEEPER_MS; ; ) {
+    owner.checkMain();
+    // checked first: its answer may come between the two
+    const stat = readStat(sweeper.pid);
+    const isGone = isAlive(sweeper) !== 'alive' || stat === undefined || isStopped(stat);
+    const swept = readSwept(owner.job);
+    if (swept && now().ended) return swept;
+    if (isGone || now().stop.graceMs !== graceMs || systemClock.monotonic() > deadline) return undefined;
+    await owner.waitNudge(POLL_MS);
+  }
+}
+
+/** The signals of a sweeper so far: it records the first one before it sends it, and kills after the grace. */
+export function noteSweeperSignals(owner: SweptJob): void {
+  const { status } = owner;
+  if (status.phase !== 'stopping' || !status.stop.sweeper) return;
+  const first = readFirstSignal(owner.job, owner.attempt);
+  if (!first) return;
+  owner.dispatch({ type: 'signalled', signal: status.stop.signal });
+  if (systemClock.monotonic() - first.monotonicMs >= first.graceMs)
+    owner.dispatch({ type: 'signalled', signal: 'SIGKILL' });
 }
