@@ -27,6 +27,9 @@ import {
 /** A supervisor may boot for this long before it is on record, clock ticks. */
 const BOOT_TICKS = 1000;
 
+/** Supervisors that are on record as owners, by pid and start: what they are does not change. */
+const recorded = new Set<string>();
+
 /** One process as this pass sees it. Each fact is read when it is asked for, and once. */
 export class SeenProcess {
   readonly stat: ProcessStat;
@@ -74,10 +77,14 @@ export class SeenProcess {
 
   private readSupervisor(): boolean {
     const { stat } = this;
+    const key = `${stat.pid} ${stat.startTicks}`;
+    if (recorded.has(key)) return true;
     if (supervisedJob(stat.pid) === undefined) return false;
     if (!HAS_PROC || this.nowTicks - stat.startTicks < BOOT_TICKS) return true;
     const folder = supervisedFolder(stat.pid);
-    return folder !== undefined && listOwners(folder).some((one) => matchesIdentity(stat, one));
+    const isRecorded = folder !== undefined && listOwners(folder).some((one) => matchesIdentity(stat, one));
+    if (isRecorded) recorded.add(key);
+    return isRecorded;
   }
 }
 

@@ -135,9 +135,25 @@ export function processesWith(pids: number[], sockets: PortSocket[]): number[] {
 export function listeningOf(pids: number[]): Listening[] {
   if (pids.length === 0) return [];
   if (!HAS_PROC) return lsof(['-a', '-p', pids.join(','), '-iTCP']);
-  const sockets = viewpointsOf(pids).flatMap((some) => parseListening(readFirst(some)));
+  // the tables cost milliseconds, and most processes have no socket
+  const open = pids.map((pid) => ({ pid, inodes: socketsOf(pid) })).filter(({ inodes }) => inodes.length > 0);
+  const sockets = viewpointsOf(open.map(({ pid }) => pid)).flatMap(readListening);
   const listening = new Map(sockets.map(({ socket, port, address }) => [socket, { port, address }]));
-  return pids.flatMap((pid) => socketsOf(pid).flatMap((inode) => listening.get(inode) ?? []));
+  return open.flatMap(({ inodes }) => inodes.flatMap((inode) => listening.get(inode) ?? []));
+}
+
+/** Our own table, if it was read in this turn of the event loop: hundreds of jobs may be looked up in one. */
+let ownListening: PortSocket[] | undefined;
+
+function readListening(viewpoints: Viewpoint[]): PortSocket[] {
+  if (viewpoints[0] !== 'self') return parseListening(readFirst(viewpoints));
+  if (!ownListening) {
+    ownListening = parseListening(readFirst(viewpoints));
+    setImmediate(() => {
+      ownListening = undefined;
+    });
+  }
+  return ownListening;
 }
 
 export const portsOf = (pids: number[]): number[] => portsIn(listeningOf(pids));

@@ -251,8 +251,8 @@ export const readFirstSignal = (job: JobPaths, attempt: number): FirstSignal | u
   readValid(job.firstSignal(attempt), firstSignalSchema);
 
 /**
- * Records the first signal durably before it is sent, or returns that of another process. If it cannot be
- * recorded, the signal is sent anyway.
+ * Records the first signal before it is sent, or returns that of another process. If it cannot be recorded,
+ * the signal is sent anyway. It is not flushed: after a crash of the machine no process is left to stop.
  */
 export function claimFirstSignal(
   job: JobPaths,
@@ -260,7 +260,7 @@ export function claimFirstSignal(
   first: Omit<FirstSignal, 'v'>,
 ): FirstSignal | undefined {
   try {
-    if (claim(job.firstSignal(attempt), withChecksum({ v: 1, ...first }))) return undefined;
+    if (claim(job.firstSignal(attempt), withChecksum({ v: 1, ...first }), 'none')) return undefined;
   } catch (thrown) {
     ignoreSystemError(thrown);
     return undefined;
