@@ -18,14 +18,19 @@ import { helperProcesses, readShim } from '../shim/shim-record.ts';
 import { joinPass } from './process-pass.ts';
 import { findProcesses, markedJob, type OnFound, type ProcessRecords, sinceTicksOf } from './process-tree.ts';
 
-export function processRecordsOf(home: Home, view: JobView): ProcessRecords {
+/** `sinceTicks`: sinceTicksOf, where it was read before: it does not change. */
+export function processRecordsOf(
+  home: Home,
+  view: JobView,
+  sinceTicks = sinceTicksOf(home, view.id),
+): ProcessRecords {
   const { id } = view;
   const owner = foundValue(readOwner(home.job(id)))?.identity;
   const record = readShim(home.job(id), owner);
   const { main, leader } = record;
   const spared = [...(owner ? [owner] : []), ...helperProcesses(record)];
   const left = ('state' in view && view.state?.left) || [];
-  return { home, id, main, leader, spared, owner, sinceTicks: sinceTicksOf(home, id), left, watched: false };
+  return { home, id, main, leader, spared, owner, sinceTicks, left, watched: false };
 }
 
 export const processesOf = (home: Home, view: JobView, onFound?: OnFound): Promise<ProcessStat[]> =>

@@ -254,8 +254,11 @@ export function hasOpen(pid: number, files: NamedFile[]): boolean {
 }
 
 /** Whether the process has a file open for writing whose path matches. */
-export const hasOpenPath = (pid: number, path: RegExp): boolean =>
-  [...openFiles(pid)].some(([fd, target]) => path.test(target) && isForWriting(pid, fd));
+export function hasOpenPath(pid: number, path: RegExp): boolean {
+  // not all of them are listed: what is looked for has a low number as a rule
+  for (const [fd, target] of openFiles(pid)) if (path.test(target) && isForWriting(pid, fd)) return true;
+  return false;
+}
 
 /** The bits of the open flags that say read, write or both. */
 const O_ACCMODE = 3;

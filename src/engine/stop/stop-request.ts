@@ -27,7 +27,7 @@ import { wasQueued } from '../launch/stored-environment.ts';
 import { processRecordsOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { joinPass } from '../observe/process-pass.ts';
-import { findProcesses, isUnproven } from '../observe/process-tree.ts';
+import { findProcesses, isUnproven, sinceTicksOf } from '../observe/process-tree.ts';
 import {
   filesAt,
   HAS_PROC,
@@ -243,6 +243,7 @@ export async function sweepLeft(
 ): Promise<Killed> {
   const job = home.job(view.id);
   continueHelpers(job);
+  const sinceTicks = sinceTicksOf(home, view.id);
   let left: LeftClaim = {};
   const claimFirst = (first: Omit<FirstSignal, 'v'>): FirstSignal | undefined => {
     // if the records of a job cannot be read, its FIFO tells whether it runs
@@ -257,13 +258,13 @@ export async function sweepLeft(
     // a request for SIGKILL that comes while a job without owner is stopped ends its grace
     request: () =>
       view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
-    find: (onFound) => findProcesses({ ...processRecordsOf(home, view), watched }, onFound),
+    find: (onFound) => findProcesses({ ...processRecordsOf(home, view, sinceTicks), watched }, onFound),
     isEndKnown: () => true,
     beforeSignal: () => {},
     afterScan: () => {},
   });
   if (left.path !== undefined) removeQuietly(left.path);
-  const { main, left: recordedLeft } = processRecordsOf(home, view);
+  const { main, left: recordedLeft } = processRecordsOf(home, view, sinceTicks);
   const pass = await joinPass();
   const recorded = main ? [main, ...recordedLeft] : recordedLeft;
   const unproven = recorded.filter((one) => isUnproven(one, survivors, pass)).map(({ pid }) => pid);
