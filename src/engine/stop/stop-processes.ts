@@ -86,13 +86,19 @@ export async function stopProcesses(target: StopTarget): Promise<StoppedProcesse
     const { signal, graceMs } = target.request();
     if (signal === 'SIGKILL' || systemClock.monotonic() - begunMs >= graceMs) {
       target.beforeSignal('SIGKILL');
-      const survivors = await sweep(systemClock, (onFound) =>
-        find((stat) => {
-          known.add(stat.pid);
-          if (signal !== 'SIGKILL' && graceMs > 0) forced.add(stat.pid);
+      const force = ({ pid }: ProcessStat): void => {
+        known.add(pid);
+        if (signal !== 'SIGKILL' && graceMs > 0) forced.add(pid);
+      };
+      const survivors = await sweep(systemClock, async (onFound) => {
+        const found = await find((stat) => {
+          force(stat);
           onFound(stat);
-        }),
-      );
+        });
+        // some show only by their parent or session whose they are
+        found.forEach(force);
+        return found;
+      });
       target.afterScan();
       // a process that survived SIGKILL for that long cannot be killed
       if (target.isEndKnown()) return { known, forced, survivors };

@@ -1,0 +1,106 @@
+/** `kill` of five and more jobs: one process stops all of them, and the owners record how they ended. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { isRunning } from '../../rig/processes.ts';
+import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
+
+/** Jobs that end by TERM, so that the call stops many. */
+async function startPlain(rig: Rig, count: number): Promise<number[]> {
+  const ids: number[] = [];
+  for (let n = 0; n < count; n++) ids.push(await rig.run(['--', 'sleep', '1000']));
+  for (const id of ids) await rig.untilState(id, 'running');
+  return ids;
+}
+
+/** Who stopped the processes of a job: the request names its sweeper, if it has one. */
+const sweeperOf = (rig: Rig, id: number): number | undefined =>
+  JSON.parse(fs.readFileSync(rig.file(id, 'stop.term'), 'utf8')).sweeper?.pid;
+
+rigTest('each job ends as it would alone, and nothing of it is left', async (rig) => {
+  const plain = await startPlain(rig, 3);
+  const deaf = await rig.puppet();
+  plain.push(await rig.run(['--', ...deaf.command]));
+  await deaf.ignore('SIGTERM');
+  const loose = await rig.puppet();
+  plain.push(await rig.run(['--', ...loose.command]));
+  const left = [
+    await deaf.fork({ daemon: true, ignoring: ['SIGTERM'] }),
+    // its parent obeys TERM; then only the session of the main process shows whose it is
+    await loose.fork({ bare: true, ignoring: ['SIGTERM'] }),
+  ];
+  for (const pid of left)
+    await until(
+      () => fs.readFileSync(`/proc/${pid}/comm`, 'latin1'),
+      (name) => name === 'sleep\n',
+    );
+  const answers = await rig.json(['kill', '--grace', '500ms', ...plain.map(String)]);
+  assert.deepEqual(left.filter(isRunning), []);
+  const told = answers.map(({ id, state, exitCode, processes, forced }) => [
+    id,
+    state,
+    exitCode,
+    processes,
+    forced,
+  ]);
+  assert.deepEqual(
+    told.sort(([a], [b]) => a - b),
+    [
+      [1, 'killed', 143, 1, 0],
+      [2, 'killed', 143, 1, 0],
+      [3, 'killed', 143, 1, 0],
+      [4, 'killed', 137, 2, 2],
+      [5, 'killed', 143, 2, 1],
+    ],
+  );
+  assert.ok(sweeperOf(rig, 1) !== undefined, 'the call stopped them itself');
+  for (const id of plain) {
+    assert.equal((await rig.bgjob(['wait', String(id)])).code, id === 4 ? 137 : 143);
+    await rig.untilLeft(id);
+  }
+});
+
+rigTest('a call that is killed in the grace: the owners go on, and no second signal is sent', async (rig) => {
+  const plain = await startPlain(rig, 4);
+  const counting = `n=0; trap 'n=$((n+1)); echo got $n' TERM; echo ready; while :; do read -t 1000 <> <(:); done`;
+  const id = await rig.run(['--', 'bash', '-c', counting]);
+  await until(
+    () => rig.log(id),
+    (text) => text.includes('ready'),
+  );
+  const call = rig.startBgjob(['kill', '--grace', '2s', ...[...plain, id].map(String)]);
+  await until(
+    () => rig.log(id),
+    (text) => text.includes('got 1'),
+  );
+  assert.equal(sweeperOf(rig, id), call.child.pid);
+  call.child.kill('SIGKILL');
+  await call.answer;
+  for (const one of plain) assert.equal((await rig.untilState(one, 'killed')).exitCode, 143);
+  const { exitCode, forced } = await rig.untilState(id, 'killed');
+  assert.deepEqual([exitCode, forced], [137, 1]);
+  assert.equal(rig.log(id), 'ready\ngot 1\n');
+});
+
+rigTest('a harder kill of one of them ends it at once', async (rig) => {
+  const plain = await startPlain(rig, 4);
+  const deaf = await rig.puppet();
+  const id = await rig.run(['--', ...deaf.command]);
+  await deaf.ignore('SIGTERM');
+  const call = rig.startBgjob(['kill', '--grace', '1h', ...[...plain, id].map(String)]);
+  await until(
+    () => fs.existsSync(rig.file(id, 'first.1')),
+    (there) => there,
+  );
+  assert.equal((await rig.bgjob(['kill', '--now', String(id)])).code, 0);
+  assert.equal((await call.answer).code, 0);
+  assert.equal((await rig.show(id)).exitCode, 137);
+});
+
+rigTest('a job that stops itself among others is left to its owner', async (rig) => {
+  await startPlain(rig, 4);
+  const id = await rig.run(["bgjob kill 1 2 3 4 $BGJOB_ID; echo 'it lives'"]);
+  for (const one of [1, 2, 3, 4, id]) await rig.untilState(one, 'killed', 'exited');
+  assert.equal(sweeperOf(rig, id), undefined);
+  assert.ok(!rig.log(id).includes('it lives'));
+});
