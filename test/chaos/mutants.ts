@@ -703,6 +703,32 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'chaos/clean-up.test.ts', name: /no second signal, and one grace/ },
   },
   {
+    what: 'a process that only its session shows is not counted among those that needed KILL',
+    changes: [{ file: 'engine/stop/stop-processes.ts', from: 'found.forEach(force);', to: '' }],
+    by: { test: 'cli/stop/kill-many.test.ts', name: /each job ends as it would alone/ },
+  },
+  {
+    what: 'an owner waits for a kill of many jobs that was killed',
+    changes: [
+      {
+        file: 'supervisor/stop/stop-tree.ts',
+        from: "isAlive(sweeper) !== 'alive' || stat === undefined || isStopped(stat)",
+        to: 'stat !== undefined && isStopped(stat)',
+      },
+    ],
+    by: { test: 'cli/stop/kill-many.test.ts', name: /a call that is killed in the grace/ },
+  },
+  {
+    what: 'a kill of many jobs takes over the stop of the job in which it runs',
+    changes: [{ file: 'engine/stop/stop-request.ts', from: ' && !isAmong(home, view.id, before);', to: ';' }],
+    by: { test: 'cli/stop/kill-many.test.ts', name: /a job that stops itself among others/ },
+  },
+  {
+    what: 'a search of the process table gets a pass that had begun before',
+    changes: [{ file: 'engine/observe/process-pass.ts', from: '  next = undefined;\n', to: '' }],
+    by: { test: 'unit/engine/observe/process-pass.test.ts', name: /asked for later/ },
+  },
+  {
     what: 'a signal is sent to a pid that is another process by now',
     changes: [
       {
