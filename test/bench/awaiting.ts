@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { computedMs } from '../rig/processes.ts';
+import { computedMs, openFiles } from '../rig/processes.ts';
 import { until } from '../rig/until.ts';
 import { type Measurement, measurePairs, median, rounds } from './figure.ts';
 import { parseClock } from './meter.ts';
@@ -158,9 +158,12 @@ const crowd: Measurement = {
       spawn(program!, args, { env: stage.env, cwd: stage.dir, stdio: 'ignore' }),
     );
     const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
-    // all have started and caught up when the processor time of a second is that of waiting alone
+    // all have started; then they need a while to read less and less often
+    const log = stage.path(id, 'out/log');
+    const reading = () => waiters.filter(({ pid }) => openFiles(pid!).includes(log)).length;
+    await until(reading, (count) => count === WAITERS, 'the start of all waiters');
     const total = () => waiters.reduce((sum, { pid }) => sum + computedMs(pid!), 0);
-    for (let n = 0; n < 5; n++) await second();
+    for (let n = 0; n < 10; n++) await second();
     // one long interval: /proc counts in steps of 10 ms, more than a waiter needs in a second
     const [before, at] = [total(), performance.now()];
     for (let n = 0; n < rounds(stage, 20); n++) await second();
