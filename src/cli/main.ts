@@ -1,6 +1,7 @@
 /**
  * The command line: from argv to a verb, and from its result to an exit code. Only this file ends the
- * process, and it catches what no other file expects.
+ * process, and it catches what no other file expects. The build makes several programs of it: `complete.ts`
+ * has all verbs; the others have the few that are called often, and start sooner (build.mjs).
  */
 import { join } from 'node:path';
 import { version } from '../../package.json';
@@ -8,89 +9,42 @@ import { readText } from '../base/fs/read-record.ts';
 import { isShortage, throwShortages } from '../base/result.ts';
 import { sourceStack } from '../base/source-stack.ts';
 import { recoverAll } from '../engine/automation/recovery.ts';
-import { rememberProgram } from '../engine/os/own-program.ts';
-import { rememberToolsIn } from '../engine/os/tool-memory.ts';
-import { EXIT, exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
-import { openHome } from '../job/home/home.ts';
-import type { Exit } from './command/command.ts';
+import { exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
+import type { Exit, Verb } from './command/command.ts';
 import { Context } from './command/context.ts';
 import { foreignWord } from './command/encoding.ts';
 import { dieOf, interruptCode, interruptedBy } from './command/interrupt.ts';
 import { asksJson, parseWords } from './command/split-argv.ts';
-import { generalHelp, verbHelp } from './help/help.ts';
+import { verbHelp } from './help/help.ts';
 import { printFailure } from './messages/failures.ts';
 import { bugText, internalError, notUtf8 } from './messages/usage.ts';
 import { AnswerLost, Output } from './output/output.ts';
-import { VERBS } from './verbs.ts';
 
-function failWith(output: Output, failure: Failure): number {
+/** The verbs of this program. */
+let verbs: readonly Verb[] = [];
+const verbOf = (name: string | undefined): Verb | undefined => verbs.find((one) => one.name === name);
+
+export function failWith(output: Output, failure: Failure): number {
   printFailure(output, failure);
   return printExit(output, { code: exitCodeOfFailure(failure), by: 'bgjob' });
 }
 
 /** Where stderr is no terminal, its last line says whose exit code it is. A signal to the call decides it. */
 function printExit(output: Output, exit: Exit): number {
-  if (VERBS.find(({ name }) => name === process.argv[2])?.exitsZero) return 0;
+  if (verbOf(process.argv[2])?.exitsZero) return 0;
   const signal = interruptedBy();
   const { code, by } = signal === undefined ? exit : { code: interruptCode(signal), by: 'bgjob' };
   if (code !== 0 && !output.json && !output.isTerminal(2)) output.note(`[${by}] exit code ${code}`);
   return code;
 }
 
-/** Answers calls without a verb: help, version, man pages. False: the first word may be a verb. */
-async function answerGeneral(output: Output, name: string | undefined, words: string[]): Promise<boolean> {
-  if (name === undefined || name === '--help' || name === '-h') output.line(generalHelp(VERBS));
-  else if (name === 'version' || name === '--version' || name === '-V') output.line(version);
-  else if (name === '--man') {
-    const { pagesOf } = await import('./help/man-page.ts');
-    const pages = pagesOf(words[0], VERBS, version);
-    if (pages === undefined) return false;
-    output.raw(Buffer.from(pages));
-  } else return false;
-  return true;
-}
-
-/**
- * The scheduler and the listener, which run as jobs: not in any help. Only they load the files of
- * services/.
- */
-async function runService([serves, path, host, port]: string[]): Promise<number> {
-  rememberProgram(__filename);
-  const home = openHome(path ?? '', false);
-  if (!home.ok || !home.value) return EXIT.bgjob;
-  rememberToolsIn(home.value);
-  if (serves === '--schedules') {
-    const { serveSchedules } =
-      require('../services/scheduler/scheduler.ts') as typeof import('../services/scheduler/scheduler.ts');
-    return serveSchedules(home.value);
-  }
-  const { serveTriggers } =
-    require('../services/listener/listener.ts') as typeof import('../services/listener/listener.ts');
-  return serveTriggers(home.value, { host: host!, port: Number(port) });
-}
-
-async function command(argv: string[]): Promise<number> {
-  if (argv[0] === '--schedules' || argv[0] === '--triggers') return runService(argv);
+async function command(argv: string[], answerOther: AnswerOther): Promise<number> {
   const [name, ...words] = /^(help|--help|-h)$/.test(argv[0] ?? '') ? [argv[1] ?? '--help', '--help'] : argv;
-  if (name === 'completion' && words[0] === 'words') {
-    // a script of 0.9 asks without `--`, and takes other answers
-    if (words[1] !== '--') return 0;
-    const { completionLines } = require('./completion/answer.ts') as typeof import('./completion/answer.ts');
-    const output = new Output(process.env, false);
-    const context = new Context(process.env, output);
-    for (const line of completionLines(context, VERBS, words.slice(2))) output.line(line);
-    return 0;
-  }
+  const other = await answerOther(name, words);
+  if (other !== undefined) return other;
+  const verb = verbOf(name)!;
   // an error in the words is printed as JSON, too, if that is asked for
-  const verb = VERBS.find((one) => one.name === name);
-  const plain = new Output(process.env, verb ? asksJson(verb, words) : words.includes('--json'));
-  if (await answerGeneral(plain, name, words)) return 0;
-  if (!verb) {
-    const { unknownFirstWord } = require('./command/guess.ts') as typeof import('./command/guess.ts');
-    // `bgjob --man frob`: the word that is no verb is the second
-    const [word, ...rest] = name === '--man' ? [...words, '--help'] : [name!, ...words];
-    return failWith(plain, unknownFirstWord(word!, rest, VERBS));
-  }
+  const plain = new Output(process.env, asksJson(verb, words));
   throwShortages();
   const foreign = foreignWord(words);
   if (foreign !== undefined) return failWith(plain, notUtf8(verb.name, foreign));
@@ -120,9 +74,6 @@ async function command(argv: string[]): Promise<number> {
   return printExit(output, result.value);
 }
 
-/** For boot.ts: which words are verbs. */
-export const verbs = VERBS.map(({ name }) => name);
-
 /** Ends the process: after an interrupt by that signal, after everything that runs at exit. */
 function end(code: number): void {
   const signal = interruptedBy();
@@ -141,8 +92,11 @@ function programFailure(thrown: unknown): Failure | undefined {
   return { code: 'program-replaced', from: version, to };
 }
 
-command(process.argv.slice(2)).then(end, (thrown) => {
-  const verb = VERBS.find(({ name }) => name === process.argv[2]);
+/** Answers a call whose first word is no verb: its exit code. Undefined: it is a verb. */
+export type AnswerOther = (name: string | undefined, words: string[]) => Promise<number | undefined>;
+
+function endWithThrown(thrown: unknown): void {
+  const verb = verbOf(process.argv[2]);
   const output = new Output(process.env, verb ? asksJson(verb, process.argv.slice(3)) : false);
   if (isShortage(thrown)) {
     const { code, path } = thrown as NodeJS.ErrnoException;
@@ -154,4 +108,14 @@ command(process.argv.slice(2)).then(end, (thrown) => {
   if (failure !== undefined) return end(failWith(output, failure));
   output.note(bugText(sourceStack(thrown)));
   end(failWith(output, internalError()));
-});
+}
+
+/**
+ * Runs the call of this process. Returns the names of the verbs, for boot.ts. A program of few verbs is
+ * started for these only.
+ */
+export function main(ours: readonly Verb[], answerOther: AnswerOther = async () => undefined): string[] {
+  verbs = ours;
+  command(process.argv.slice(2), answerOther).then(end, endWithThrown);
+  return ours.map(({ name }) => name);
+}
