@@ -95,19 +95,19 @@ function programFailure(thrown: unknown): Failure | undefined {
 /** Answers a call whose first word is no verb: its exit code. Undefined: it is a verb. */
 export type AnswerOther = (name: string | undefined, words: string[]) => Promise<number | undefined>;
 
-function endWithThrown(thrown: unknown): void {
+function failWithThrown(thrown: unknown): number {
   const verb = verbOf(process.argv[2]);
   const output = new Output(process.env, verb ? asksJson(verb, process.argv.slice(3)) : false);
   if (isShortage(thrown)) {
     const { code, path } = thrown as NodeJS.ErrnoException;
-    return end(failWith(output, { code: 'io', doing: 'read', path: path ?? process.cwd(), errno: code! }));
+    return failWith(output, { code: 'io', doing: 'read', path: path ?? process.cwd(), errno: code! });
   }
   if (thrown instanceof AnswerLost)
-    return end(failWith(output, { code: 'answer-lost', errno: thrown.errno, instead: null }));
+    return failWith(output, { code: 'answer-lost', errno: thrown.errno, instead: null });
   const failure = programFailure(thrown);
-  if (failure !== undefined) return end(failWith(output, failure));
+  if (failure !== undefined) return failWith(output, failure);
   output.note(bugText(sourceStack(thrown)));
-  end(failWith(output, internalError()));
+  return failWith(output, internalError());
 }
 
 /**
@@ -116,6 +116,6 @@ function endWithThrown(thrown: unknown): void {
  */
 export function main(ours: readonly Verb[], answerOther: AnswerOther = async () => undefined): string[] {
   verbs = ours;
-  command(process.argv.slice(2), answerOther).then(end, endWithThrown);
+  command(process.argv.slice(2), answerOther).catch(failWithThrown).then(end);
   return ours.map(({ name }) => name);
 }

@@ -209,6 +209,6 @@ test('jobs that ended in the future do not hide those that ended since', () => {
   const now = Date.now();
   const future = Array.from({ length: 30 }, (_, n) => name(now + YEAR_S * 1000 + n, n + 1));
   const since = [name(now - 1000, 31), name(now, 32)];
-  const shown = newestNames([...future, ...since], 3, now - 3_600_000);
+  const shown = newestNames([...since, ...future].sort(), 3, now - 3_600_000);
   assert.deepEqual(shown, [since[1], since[0], future[29]]);
 });

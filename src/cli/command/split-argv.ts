@@ -3,6 +3,7 @@ import { parseDuration, parseSize } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { badNumber, needsOperands, tooManyWords } from '../messages/usage.ts';
 import { COMMON, GIVEN, type Input, isOptional, type Option, type Options, type Verb } from './command.ts';
+import type { Parsed } from './parse-options.ts';
 
 const takesValue = (option: Option): boolean => option.kind !== 'flag' && !isOptional(option);
 
@@ -52,15 +53,35 @@ export function valueFollows(options: Options, word: string): boolean {
   return false;
 }
 
+/** commander's name of an option. */
+const key = (name: string): string =>
+  name.replace(/^no-/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * What commander would make of words among which no option has a value (`ls -q`, `status 3 --json`); undefined:
+ * commander has to look. To load it and to declare the options takes a tenth of a Node start.
+ */
+export function parseFlags(options: Options, own: string[]): Parsed | undefined {
+  const parsed: Parsed = { raw: {}, operands: [] };
+  for (const word of own) {
+    if (!word.startsWith('-')) parsed.operands.push(word);
+    else {
+      const found = Object.entries(options).find(
+        ([name, option]) => !takesValue(option) && (word === `--${name}` || word === option.short),
+      );
+      if (!found) return undefined;
+      // commander sets x to false for `--no-x`
+      parsed.raw[key(found[0])] = !found[0].startsWith('no-');
+    }
+  }
+  return parsed;
+}
+
 export function parseWords(declared: Verb, argv: string[]): Result<Input & { json: boolean; help: boolean }> {
   const { own, rest, separated } = splitWords(declared, argv);
   const options = { ...declared.options, ...COMMON };
-  // loaded only if there is something to parse
-  const { parseOptions } =
-    own.length === 0
-      ? { parseOptions: undefined }
-      : (require('./parse-options.ts') as typeof import('./parse-options.ts'));
-  const parsed = parseOptions ? parseOptions(declared, own) : ok({ raw: {}, operands: [] });
+  const flags = parseFlags(options, own);
+  const parsed = flags ? ok(flags) : parseWithCommander(declared, own);
   if (!parsed.ok) return parsed;
   const { raw, operands } = parsed.value;
   const values: Record<string, unknown> = {};
@@ -83,6 +104,11 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
   return ok({ options: values as never, words, separated, json: values['json'] === true, help });
 }
 
+function parseWithCommander(declared: Verb, own: string[]): Result<Parsed> {
+  const { parseOptions } = require('./parse-options.ts') as typeof import('./parse-options.ts');
+  return parseOptions(declared, own);
+}
+
 const PARSERS = {
   duration: parseDuration,
   size: parseSize,
@@ -92,9 +118,6 @@ const PARSERS = {
 
 function convert(name: string, option: Option, raw: Record<string, unknown>): Result<unknown> {
   const { kind } = option;
-  const key = (long: string) =>
-    long.replace(/^no-/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-  // commander sets x to false for `--no-x`
   if (kind === 'flag' && name.startsWith('no-')) return ok(raw[key(name)] === false);
   const value = raw[key(name)];
   if (kind === 'flag') return ok(value === true);

@@ -10,13 +10,14 @@ import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listIds } from '../../job/home/ids.ts';
 import {
-  endedNames,
   idOfName,
+  isEndedName,
   listLive,
   newestNames,
   projectKey,
   projectOfName,
 } from '../../job/home/job-index.ts';
+import { listedNames } from '../../job/home/name-index.ts';
 import { readLogSize } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import { queuedIds } from '../../job/queue/waiting-list.ts';
@@ -64,9 +65,10 @@ export function listJobs(
   { everywhere, most, named, queued = [] }: ListPlan,
 ): Listing {
   const live = listLive(home);
-  const ended = endedNames(home);
+  // only what is shown or counted is tested: a pass over 10,000 names takes a millisecond
+  const ended = listedNames(home, home.ended);
   const keys = new Set(here.projects.map(projectKey));
-  const isNear = (name: string) => everywhere || keys.has(projectOfName(name));
+  const isNear = (name: string) => isEndedName(name) && (everywhere || keys.has(projectOfName(name)));
   const since = most === null ? systemClock.now() - RECENT_MS : 0;
   const chosen = newestNames(ended, most ?? RECENT_MOST, since, isNear);
   const strays = everywhere ? unmarked(home, [...live, ...queuedIds(home)], ended) : [];
@@ -82,7 +84,7 @@ export function listJobs(
     ids: [...ids].sort((a, b) => b - a),
     rest: () => {
       const near = ended.filter(isNear).length;
-      return { ended: near, older: near - chosen.length, others: ended.length - near };
+      return { ended: near, older: near - chosen.length, others: ended.filter(isEndedName).length - near };
     },
   };
 }

@@ -16,6 +16,7 @@ import type { Home } from '../../job/home/home.ts';
 import { listIds, raiseFloor } from '../../job/home/ids.ts';
 import { listEnded, listLive, markEnded, unmarkEnded, unmarkLive } from '../../job/home/job-index.ts';
 import { forgetNames, type JobName, jobNameOf } from '../../job/home/name-claims.ts';
+import { INDEX_NAME } from '../../job/home/name-index.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { isSeen } from '../../job/home/records.ts';
 import { chooseRemovals, type RetentionCandidate, type RetentionRules } from '../../job/home/retention.ts';
@@ -133,10 +134,13 @@ function repairIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
   for (const one of indexed) if (gone.has(one.id) || !existsSync(home.job(one.id).dir)) unmarkEnded(one);
 }
 
-/** Removes compiled code, which versions before 0.9 stored in the home. No later version runs it. */
-function removeCompiled(home: Home): void {
+/**
+ * Removes the indexes of names, which the next list makes anew; and compiled code, which versions before 0.9
+ * stored in the home. No later version runs it.
+ */
+function emptyCache(home: Home): void {
   for (const name of namesIn(home.cache))
-    if (/^code\.[a-z]+\./.test(name)) removeQuietly(`${home.cache}/${name}`);
+    if (/^code\.[a-z]+\./.test(name) || INDEX_NAME.test(name)) removeQuietly(`${home.cache}/${name}`);
 }
 
 /** Removes the jobs that the rules allow; `dryRun` only lists them. Throws system errors. */
@@ -173,7 +177,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     repairIndex(home, ended, removed);
     for (const view of ended) if (!removed.has(view.id)) forgetLeftEnvironment(home, view);
     repairQueues(home, (id) => queued.has(id));
-    removeCompiled(home);
+    emptyCache(home);
     pruneSessions(home, systemClock.now() - SESSION_MS, (id) => !existsSync(home.job(id).dir));
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);

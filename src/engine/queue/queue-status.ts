@@ -17,7 +17,7 @@ import {
   projectOfEntry,
   type Readiness,
 } from '../../job/queue/queue-order.ts';
-import { entryNames } from '../../job/queue/waiting-list.ts';
+import { listedEntries } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
 import { admittedIn } from '../observe/unended.ts';
@@ -41,7 +41,22 @@ export type Waiting = WaitReason & { position: number | null };
 
 /** How many waiting jobs are few enough to read a record of each. */
 const FEW = 64;
+/** Where the id stands in the name of an entry. */
+const ID_AT = 7;
+const ID_END = 22;
 const idText = (id: JobId): string => String(id).padStart(15, '0');
+
+/** Whether an entry is of one of these projects. Most entries have sandbox and project of the one before. */
+function ofProjects(keys: ReadonlySet<string>): (name: string) => boolean {
+  let [end, isWanted] = ['', false];
+  return (name) => {
+    if (end === '' || name.length !== ID_END + end.length || !name.endsWith(end)) {
+      end = name.slice(ID_END);
+      isWanted = keys.has(projectOfEntry(name));
+    }
+    return isWanted;
+  };
+}
 
 export class QueueStatus {
   readonly name: string;
@@ -53,6 +68,7 @@ export class QueueStatus {
   private runningIds: Set<JobId> | undefined;
   private names: string[] | undefined;
   private positions: Map<JobId, number> | undefined;
+  private asked = 0;
 
   constructor(home: Home, name: string) {
     this.name = name;
@@ -78,8 +94,18 @@ export class QueueStatus {
     if (this.names) return this.names;
     // read first: a job that is started meanwhile still has its entry
     const running = new Set([...this.running].map(idText));
-    this.names = entryNames(this.snapshot.queue).filter((name) => !running.has(name.slice(7, 22)));
+    const { home, queue } = this.snapshot;
+    this.names = listedEntries(
+      home,
+      queue,
+      (name) => running.size === 0 || !running.has(name.slice(ID_AT, ID_END)),
+    );
     return this.names;
+  }
+
+  private indexOf(id: JobId): number {
+    const text = idText(id);
+    return this.entries.findIndex((name) => name.startsWith(text, ID_AT));
   }
 
   get count(): number {
@@ -105,12 +131,14 @@ export class QueueStatus {
 
   /** The first `most` waiting jobs of projects with these keys (null: of all), in order, and their count. */
   waitingOf(keys: ReadonlySet<string> | null, most: number): { ids: JobId[]; count: number } {
-    const names = keys ? this.entries.filter((name) => keys.has(projectOfEntry(name))) : this.entries;
+    const names = keys ? this.entries.filter(ofProjects(keys)) : this.entries;
     return { ids: names.slice(0, most).map(idOfEntry), count: names.length };
   }
 
   positionOf(id: JobId): number | null {
     if (this.name === NO_QUEUE) return null;
+    // the first ones, which are shown, are found at once
+    if (!this.positions && this.asked++ < FEW) return this.indexOf(id) + 1 || null;
     this.positions ??= new Map(this.entries.map((name, n) => [idOfEntry(name), n + 1]));
     return this.positions.get(id) ?? null;
   }
@@ -127,7 +155,7 @@ export class QueueStatus {
 
   /** Whether a job may only be started in another sandbox, where no process is left to start it. */
   isStranded(id: JobId): boolean {
-    const entry = parseQueueEntry(this.entries.find((name) => name.startsWith(idText(id), 7)) ?? '');
+    const entry = parseQueueEntry(this.entries[this.indexOf(id)] ?? '');
     if (!entry || this.snapshot.isOurs(entry)) return false;
     const { queue } = this.snapshot;
     if (hasQueueWaiter(queue, entry.sandbox)) return false;

@@ -58,9 +58,10 @@ export const unmarkEnded = (mark: EndedJob): void => removeQuietly(mark.file);
 
 const ENDED_NAME = /^\d{14}\.[1-9]\d{0,14}\.[0-9a-z]+$/;
 
-/** The names of all markers of ended jobs, unsorted: many are counted, and few are opened. */
-export const endedNames = (home: Home): string[] =>
-  namesIn(home.ended).filter((name) => ENDED_NAME.test(name));
+export const isEndedName = (name: string): boolean => ENDED_NAME.test(name);
+
+/** The names of all markers of ended jobs, in the order of their ends: many are counted, and few are opened. */
+export const endedNames = (home: Home): string[] => namesIn(home.ended).filter(isEndedName).sort();
 
 export const idOfName = (name: string): JobId | undefined => parseId(name.slice(15, name.indexOf('.', 15)));
 
@@ -73,7 +74,7 @@ const SLACK_MS = 3_600_000;
 
 /**
  * The names of at most `most` wanted jobs that ended at `since` or later, the latest first; ends in the
- * future last.
+ * future last. `names` are in order.
  */
 export function newestNames(
   names: string[],
@@ -83,15 +84,16 @@ export function newestNames(
 ): string[] {
   // the time has a fixed width: sorted names are sorted times
   const least = timeText(since);
-  const wanted = names
-    .filter((name) => name >= least && isWanted(name))
-    .sort()
-    .reverse();
   // jobs that ended while the clock was wrong must not hide those that ended since
   const future = timeText(systemClock.now() + SLACK_MS);
-  const ahead = wanted.findIndex((name) => name < future);
-  if (ahead > 0) wanted.push(...wanted.splice(0, ahead));
-  return wanted.slice(0, most);
+  const recent: string[] = [];
+  const ahead: string[] = [];
+  for (let at = names.length - 1; at >= 0 && recent.length < most; at--) {
+    const name = names[at]!;
+    if (name < least) break;
+    if (isWanted(name)) (name < future ? recent : ahead).push(name);
+  }
+  return [...recent, ...ahead].slice(0, most);
 }
 
 /** The latest end first. */

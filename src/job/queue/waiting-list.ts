@@ -1,6 +1,7 @@
 /** Waiting jobs by the names of their entries alone: with 10,000 of them, nothing else is made of each. */
 import { namesIn } from '../../base/fs/read-record.ts';
 import type { Home } from '../home/home.ts';
+import { listedNames } from '../home/name-index.ts';
 import type { QueuePaths } from '../home/paths.ts';
 import type { JobId } from '../spec.ts';
 import { foldersOf, listQueues } from './queue-files.ts';
@@ -17,6 +18,14 @@ export function entryNames(queue: QueuePaths): string[] {
   const isSorted = folders.length === 1 && names.every((name, n) => n === 0 || names[n - 1]! < name);
   if (!isSorted) names.sort();
   return names.every(mayBeEntry) ? names : names.filter(mayBeEntry);
+}
+
+/** The same for a list: those that `isShown` takes. All is one pass, which takes a millisecond for 10,000. */
+export function listedEntries(home: Home, queue: QueuePaths, isShown: (name: string) => boolean): string[] {
+  const folders = foldersOf(queue).map((folder) => listedNames(home, folder));
+  const full = folders.filter(({ length }) => length > 0);
+  const names = full.length > 1 ? full.flat().sort() : (full[0] ?? []);
+  return names.filter((name) => mayBeEntry(name) && isShown(name));
 }
 
 /** `isWanted` decides by the key of the project. */

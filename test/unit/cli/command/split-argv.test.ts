@@ -1,8 +1,10 @@
 /** The words after a verb: options, their values, and where the command begins. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Verb } from '../../../../src/cli/command/command.ts';
-import { parseWords } from '../../../../src/cli/command/split-argv.ts';
+import fc from 'fast-check';
+import { COMMON, type Verb } from '../../../../src/cli/command/command.ts';
+import { parseOptions } from '../../../../src/cli/command/parse-options.ts';
+import { parseFlags, parseWords } from '../../../../src/cli/command/split-argv.ts';
 import { VERBS } from '../../../../src/cli/verbs.ts';
 
 const verbOf = (name: string): Verb => VERBS.find((one) => one.name === name)!;
@@ -181,5 +183,34 @@ test('every option of every verb is read in each of its forms', () => {
         `${one.name} --${name}`,
       );
     }
+  }
+});
+
+test('words without a value mean the same with and without commander', () => {
+  for (const declared of VERBS) {
+    const options = { ...declared.options, ...COMMON };
+    const flags = Object.entries(options).flatMap(([name, { kind, short }]) =>
+      kind === 'flag' || kind.startsWith('optional-') ? [`--${name}`, ...(short ? [short] : [])] : [],
+    );
+    const word = fc.oneof(fc.constantFrom(...flags), fc.constantFrom('a', '5', 'web=x'));
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 5 }), (words) => {
+        const own = declared.passThrough ? words.filter((one) => one.startsWith('-')) : words;
+        const quick = parseFlags(options, own)!;
+        const slow = parseOptions(declared, own);
+        assert.ok(slow.ok);
+        assert.deepEqual(quick.operands, slow.value.operands);
+        // commander also names a `--no-x` that was not typed
+        const typed = Object.fromEntries(
+          Object.entries(slow.value.raw).filter(([name]) => name in quick.raw),
+        );
+        assert.deepEqual(quick.raw, typed);
+        for (const [name, value] of Object.entries(slow.value.raw))
+          if (!(name in quick.raw)) assert.ok(value === true && `no-${name}` in options, name);
+      }),
+    );
+    // a value, or a word that is no option, is for commander
+    for (const stray of ['-5', '--', '-', '--frob', `${flags[0]}=`, '-ab'])
+      assert.equal(parseFlags(options, [stray]), undefined, stray);
   }
 });
