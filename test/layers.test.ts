@@ -42,7 +42,7 @@ const filesWith = (pattern: RegExp): string[] =>
 /** What build.mjs bundles, and what no import leads to. */
 const ENTRIES = [
   'cli/boot.ts',
-  'cli/main.ts',
+  'cli/complete.ts',
   'supervisor/main.ts',
   'engine/search/regex-thread.ts',
   'text.d.ts',
@@ -190,6 +190,7 @@ test('a file and a folder are small enough to be read, and each begins with what
 /** Files and folders whose sentences for users stand in cli/messages/. */
 const WITHOUT_SENTENCES = [
   'cli/boot.ts',
+  'cli/general.ts',
   'cli/main.ts',
   'cli/verbs.ts',
   'cli/automation/',

@@ -84,11 +84,32 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/job/home/session-stamps.test.ts', name: /the time at which it was taken/ },
   },
   {
+    what: 'an index of names is believed after a change of the folder',
+    changes: [{ file: 'job/home/name-index.ts', from: ' || of !== stamp', to: '' }],
+    by: { test: 'unit/job/home/name-index.test.ts', name: /and not after a change of it/ },
+  },
+  {
+    what: 'an index of names is believed after a step of the clock',
+    changes: [{ file: 'job/home/name-index.ts', from: ' && step <= SLACK_MS + elapsed * DRIFT', to: '' }],
+    by: { test: 'unit/job/home/name-index.test.ts', name: /the clock: another boot/ },
+  },
+  {
+    what: 'a flag that begins with no- is a flag as others',
+    changes: [
+      {
+        file: 'cli/command/split-argv.ts',
+        from: "!found[0].startsWith('no-')",
+        to: 'true',
+      },
+    ],
+    by: { test: 'unit/cli/command/split-argv.test.ts', name: /with and without commander/ },
+  },
+  {
     what: 'a hook fails as other verbs do',
     changes: [
       {
         file: 'cli/main.ts',
-        from: '  if (VERBS.find(({ name }) => name === process.argv[2])?.exitsZero) return 0;\n',
+        from: '  if (verbOf(process.argv[2])?.exitsZero) return 0;\n',
         to: '',
       },
     ],

@@ -93,13 +93,9 @@ export class QueueStatus {
   private get entries(): string[] {
     if (this.names) return this.names;
     // read first: a job that is started meanwhile still has its entry
-    const running = new Set([...this.running].map(idText));
+    const { running } = this;
     const { home, queue } = this.snapshot;
-    this.names = listedEntries(
-      home,
-      queue,
-      (name) => running.size === 0 || !running.has(name.slice(ID_AT, ID_END)),
-    );
+    this.names = listedEntries(home, queue, running);
     return this.names;
   }
 

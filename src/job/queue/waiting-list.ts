@@ -20,12 +20,18 @@ export function entryNames(queue: QueuePaths): string[] {
   return names.every(mayBeEntry) ? names : names.filter(mayBeEntry);
 }
 
-/** The same for a list: those that `isShown` takes. All is one pass, which takes a millisecond for 10,000. */
-export function listedEntries(home: Home, queue: QueuePaths, isShown: (name: string) => boolean): string[] {
+/**
+ * The same for a list, without the jobs `started`, which may still have an entry. One look at all names as one
+ * text costs a fifth of a look at each of 10,000.
+ */
+export function listedEntries(home: Home, queue: QueuePaths, started: ReadonlySet<JobId>): string[] {
   const folders = foldersOf(queue).map((folder) => listedNames(home, folder));
   const full = folders.filter(({ length }) => length > 0);
-  const names = full.length > 1 ? full.flat().sort() : (full[0] ?? []);
-  return names.filter((name) => mayBeEntry(name) && isShown(name));
+  const sorted = full.length > 1 ? full.flat().sort() : (full[0] ?? []);
+  const names = sorted.every(mayBeEntry) ? sorted : sorted.filter(mayBeEntry);
+  const text = started.size === 0 ? '' : names.join('/');
+  const hasEntry = [...started].some((id) => text.includes(`.${String(id).padStart(15, '0')}.`));
+  return hasEntry ? names.filter((name) => !started.has(idOfEntry(name))) : names;
 }
 
 /** `isWanted` decides by the key of the project. */

@@ -42,7 +42,7 @@ rigTest('compiled code that is damaged is compiled again', async (rig) => {
   const { path, code, answer } = await compiled(rig);
   assert.equal(answer, '1\n');
   assert.ok(await isUsed(rig, path), 'whole');
-  const text = fs.statSync(join(ROOT, 'dist', 'cli.js')).size;
+  const text = fs.statSync(join(ROOT, 'dist', 'cli-list.js')).size;
   const half = (code.length - text) / 2;
   const flipped = (at: number) => {
     const copy = Buffer.from(code);
@@ -74,7 +74,7 @@ rigTest('the code of another build is not run, though size and times are those o
   fs.copyFileSync(join(ROOT, 'package.json'), join(place, 'package.json'));
   const call = (...args: string[]) =>
     rig.start(process.execPath, ['--', join(place, 'bin', 'bgjob'), ...args]).answer;
-  const cli = join(place, 'dist', 'cli.js');
+  const cli = join(place, 'dist', 'cli-list.js');
   const time = new Date('1985-10-26T08:15:00Z');
   fs.utimesSync(cli, time, time);
   for (let n = 0; n < 2; n++) assert.match((await call('status', '1')).stderr, /no job "1"/);
