@@ -25,15 +25,17 @@ rigTest('a call without its files says so in one line, with 125', async (rig) =>
   const call = (...args: string[]) => one.start(args, { env: { FORCE_COLOR: '1' } }).answer;
   await rig.runOut(['--', 'true']);
   // in the middle of an update: a part of a file, another version of a file, a file that is not there yet
-  const cli = fs.readFileSync(`${dist}/cli.js`);
-  fs.writeFileSync(`${dist}/cli.js`, cli.subarray(0, cli.length / 2));
+  // the program of `ls`
+  const program = `${dist}/cli-list.js`;
+  const cli = fs.readFileSync(program);
+  fs.writeFileSync(program, cli.subarray(0, cli.length / 2));
   assertOneLine(await call('ls'), /^bgjob: its program at \S+\/one cannot be loaded: SyntaxError: .*\n$/);
-  fs.rmSync(`${dist}/cli.js`);
+  fs.rmSync(program);
   assertOneLine(
     await call('ls'),
-    /^bgjob: its program at .* ENOENT: .*\/one\/dist\/cli\.js'; it is being .*\n$/,
+    /^bgjob: its program at .* ENOENT: .*\/one\/dist\/cli-list\.js'; it is being .*\n$/,
   );
-  fs.writeFileSync(`${dist}/cli.js`, cli);
+  fs.writeFileSync(program, cli);
   fs.writeFileSync(`${dist}/cli-output-table.js`, 'exports.renderOther = () => {};');
   const record = fs.readFileSync(one.file('package.json'), 'utf8');
   fs.writeFileSync(one.file('package.json'), record.replace(/"version": ".*"/, '"version": "99.0.0"'));
