@@ -49,53 +49,6 @@ const noSubprograms = ({ onResolve, onLoad }) => {
   onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'module.exports = {};' }));
 };
 
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/** The numbers of one position in a source map, each as many digits of five bits, the sign last. */
-function decode(text) {
-  const numbers = [];
-  let [value, shift] = [0, 0];
-  for (const digit of text) {
-    const bits = DIGITS.indexOf(digit);
-    value += (bits & 31) << shift;
-    shift += 5;
-    if (bits & 32) continue;
-    numbers.push(value & 1 ? -(value >> 1) : value >> 1);
-    [value, shift] = [0, 0];
-  }
-  return numbers;
-}
-
-function encode(number) {
-  let [text, left] = ['', number < 0 ? (-number << 1) | 1 : number << 1];
-  do {
-    text += DIGITS[(left & 31) | (left > 31 ? 32 : 0)];
-    left >>= 5;
-  } while (left > 0);
-  return text;
-}
-
-/** Leaves of a source map what the stack of a bug shows, files and lines: a quarter of its size. */
-function keepLines(path) {
-  const map = JSON.parse(readFileSync(path, 'utf8'));
-  let [source, line] = [0, 0];
-  let kept = [0, 0];
-  const thin = (positions) => {
-    let [column, keptColumn, isFirst] = [0, 0, true];
-    const texts = [];
-    for (const position of positions.split(',')) {
-      const [columns = 0, sources = 0, lines = 0] = decode(position);
-      [column, source, line] = [column + columns, source + sources, line + lines];
-      if (position === '' || (!isFirst && source === kept[0] && line === kept[1])) continue;
-      texts.push([column - keptColumn, source - kept[0], line - kept[1], 0].map(encode).join(''));
-      [keptColumn, kept, isFirst] = [column, [source, line], false];
-    }
-    return texts.join(',');
-  };
-  const mappings = map.mappings.split(';').map(thin).join(';');
-  writeFileSync(path, JSON.stringify({ ...map, mappings, names: [] }));
-}
-
 const common = {
   bundle: true,
   platform: 'node',
@@ -124,7 +77,6 @@ for (let done = 0; done < Object.keys(chunks).length; ) {
     for (const [name] of path.matchAll(/^.*node_modules\/(@[^/]+\/)?[^/]+/g)) packages.add(name);
 }
 assert.equal(emptied.length, 1, `imports of node:child_process that were made empty: ${emptied}`);
-for (const name of readdirSync('dist')) if (name.endsWith('.map')) keepLines(`dist/${name}`);
 
 // the bundles hold other people's work: their licences come along
 const licenses = [...packages].sort().map((path) => {
