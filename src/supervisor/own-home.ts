@@ -14,9 +14,12 @@ import type { JobPaths } from '../job/home/paths.ts';
 import type { JobId } from '../job/spec.ts';
 import { ALIVE_FD } from './supervision.ts';
 
+/** Between the check of a path and its use lies some time in any case, milliseconds. */
+const TRUST_MS = 1;
+
 export function anchoredHome(path: string): AnchoredHome | undefined {
   const home = openHome(path, false, Number.POSITIVE_INFINITY);
-  const anchored = attemptQuietly(() => (home.ok && home.value ? new AnchoredHome(home.value) : undefined));
+  const anchored = attemptQuietly(() => (home.ok && home.value ? new AnchoredHome(home.value, TRUST_MS) : undefined));
   if (anchored) rememberToolsIn(anchored);
   return anchored;
 }

@@ -26,9 +26,12 @@ let spares: string[] = [];
 function takeSpare(home: Home, path: string): boolean {
   // the folder is read again only when the list is used up
   if (spares.length === 0) spares = namesIn(home.cache).filter((name) => name.startsWith(SPARE));
-  for (let name = spares.pop(); name !== undefined; name = spares.pop()) {
+  while (spares.length > 0) {
+    // two supervisors of one queue have the same list: from its end they would meet at each spare
+    const [name] = spares.splice(Math.floor(Math.random() * spares.length), 1);
     const [spare, mine] = [`${home.cache}/${name}`, `${home.cache}/taken.${process.pid}.${name}`];
-    attemptQuietly(() => isFifo(spare) && renameSync(spare, mine));
+    const isTaken = attemptQuietly(() => isFifo(spare) && (renameSync(spare, mine), true)) === true;
+    if (!isTaken) continue;
     // linked, not renamed: it must not replace a FIFO that another process has just put there
     attemptQuietly(() => isFifo(mine) && linkSync(mine, path));
     removeQuietly(mine);

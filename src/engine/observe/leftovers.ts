@@ -109,7 +109,8 @@ export async function suspectJobs(
   const ids = new Set<JobId | undefined>();
   const leaders = new Set<number | undefined>();
   for (const { pid, session, group, startTicks } of await readTable()) {
-    if (startTicks < sinceTicks) continue;
+    // an owner still has the log of an ended job open: each job would be suspect
+    if (startTicks < sinceTicks || pid === process.pid) continue;
     ids.add(markedJob(home, readEnvironment(pid)));
     for (const leader of [pid, session, group]) leaders.add(leader);
     // the process may see the home under another path: the number is enough for a suspicion

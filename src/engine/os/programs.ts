@@ -73,16 +73,23 @@ function findElsewhere(name: string): string | undefined {
 /** The path of a tool (`sh`, `setsid`); undefined if it is not installed. */
 export function findTool(name: string): string | undefined {
   const known = tools.get(name);
+  const now = performance.now();
   // a long-lived process: an upgrade may have moved the tool
-  if (known !== undefined && judge(known) === 'yes') return known;
+  if (known && now - known.atMs < TRUST_MS) return known.path;
+  if (known && judge(known.path) === 'yes') {
+    known.atMs = now;
+    return known.path;
+  }
   const fixed = FIXED_FOLDERS.map((folder) => `${folder}/${name}`);
   const path = fixed.find((one) => judge(one) === 'yes');
   // any other place is looked up each time: the home that remembers it may be made meanwhile
   if (path === undefined) return findElsewhere(name);
-  tools.set(name, path);
+  tools.set(name, { path, atMs: now });
   return path;
 }
-const tools = new Map<string, string>();
+const tools = new Map<string, { path: string; atMs: number }>();
+/** The start of one job asks for the same tool several times, milliseconds. */
+const TRUST_MS = 1;
 
 /** The program in PATH that is not used as this tool, because it is not trusted. */
 export const refusedTool = (name: string): string | null => alongPath(name)[0] ?? null;

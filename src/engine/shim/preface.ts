@@ -5,11 +5,14 @@ import { HAS_PROC, PS_COLUMNS } from '../os/process-identity.ts';
 import { requireTool } from '../os/programs.ts';
 
 /** As many characters as fit into an environment variable: 128 KiB, at four bytes each at most. */
-const PIECE = /[\s\S]{1,30000}/gu;
+const PIECE_CHARACTERS = 30_000;
+const PIECE = new RegExp(`[\\s\\S]{1,${PIECE_CHARACTERS}}`, 'gu');
 
 /** A text for a shell as variables; more than one where the kernel would refuse it as too long. */
 export const textVariables = (name: string, text: string): Record<string, string> =>
-  Object.fromEntries(text.match(PIECE)!.map((piece, n) => [`${name}${n || ''}`, piece]));
+  text.length <= PIECE_CHARACTERS
+    ? { [name]: text }
+    : Object.fromEntries(text.match(PIECE)!.map((piece, n) => [`${name}${n || ''}`, piece]));
 
 /** The line that runs such a text, after `before`. The processes that it starts do not have the text. */
 export function evalLine(texts: Record<string, string>, before = ''): string {

@@ -5,6 +5,7 @@
  * to /dev/null.
  */
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
 import { type FileId, fileAt, fileOf, isRemoved, isSameFile, pathOf } from '../../base/fs/file-id.ts';
 import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import type { JobId } from '../spec.ts';
@@ -13,6 +14,9 @@ import { JobPaths } from './paths.ts';
 
 /** Below this path nothing can be found or made (ENOTDIR). */
 const NOWHERE = '/dev/null';
+
+/** Whether a check that was made at `atMs` still counts. */
+const isFresh = (atMs: number, trustMs: number): boolean => systemClock.monotonic() - atMs < trustMs;
 
 /** Opens a directory; undefined if no descriptor is left (ulimit -n): then only the path is checked. */
 function openDirectory(path: string): number | undefined {
@@ -32,11 +36,13 @@ class OwnJobPaths extends JobPaths {
   /** Open, so that the kernel gives this inode to no other directory. */
   private fd: number | undefined;
   private isUnchecked = false;
+  private checkedMs = Number.NEGATIVE_INFINITY;
   uses = 0;
 
   constructor(
     private readonly home: Home,
     private readonly id: JobId,
+    private readonly trustMs: number,
   ) {
     super(`${home.jobs}/${id}`);
     this.open();
@@ -44,12 +50,16 @@ class OwnJobPaths extends JobPaths {
 
   override get dir(): string {
     const path = `${this.home.jobs}/${this.id}`;
-    return this.isUnchecked || isSameFile(fileAt(path), this.file) ? path : NOWHERE;
+    if (this.isUnchecked || isFresh(this.checkedMs, this.trustMs)) return path;
+    if (!isSameFile(fileAt(path), this.file)) return NOWHERE;
+    this.checkedMs = systemClock.monotonic();
+    return path;
   }
 
   /** Binds this object to the directory that stands there now. */
   open(): void {
     this.close();
+    this.checkedMs = Number.NEGATIVE_INFINITY;
     try {
       this.fd = openDirectory(`${this.home.jobs}/${this.id}`);
       this.isUnchecked = this.fd === undefined;
@@ -74,10 +84,17 @@ export class AnchoredHome extends Home {
   private fd: number | undefined;
   private file: FileId | undefined;
   private lastPath: string;
+  private checkedMs = Number.NEGATIVE_INFINITY;
   private readonly own = new Map<JobId, OwnJobPaths>();
 
-  /** Throws system errors. */
-  constructor({ path, token }: Home) {
+  /**
+   * Throws system errors. `trustMs`: so long one check counts. A supervisor uses some 150 paths for each job,
+   * most of them in the same instant.
+   */
+  constructor(
+    { path, token }: Home,
+    private readonly trustMs = 0,
+  ) {
     super(path, token);
     this.lastPath = path;
     this.fd = openDirectory(path);
@@ -85,7 +102,11 @@ export class AnchoredHome extends Home {
   }
 
   override get path(): string {
-    if (this.fd === undefined || isSameFile(fileAt(this.lastPath), this.file)) return this.lastPath;
+    if (this.fd === undefined || isFresh(this.checkedMs, this.trustMs)) return this.lastPath;
+    if (isSameFile(fileAt(this.lastPath), this.file)) {
+      this.checkedMs = systemClock.monotonic();
+      return this.lastPath;
+    }
     const moved = pathOf(this.fd);
     if (moved === undefined) return NOWHERE;
     this.lastPath = moved;
@@ -101,7 +122,7 @@ export class AnchoredHome extends Home {
     let own = this.own.get(id);
     if (own === undefined || !this.hasJob(own)) {
       own?.close();
-      own = new OwnJobPaths(this, id);
+      own = new OwnJobPaths(this, id, this.trustMs);
       this.own.set(id, own);
     }
     own.uses++;
@@ -143,6 +164,7 @@ export class AnchoredHome extends Home {
         : undefined;
     if (!copy?.ok || copy.value?.token !== this.token || !isOurs(copy.value.job(id))) return false;
     closeSync(this.fd!);
+    this.checkedMs = Number.NEGATIVE_INFINITY;
     this.fd = openDirectory(this.lastPath);
     this.file = fileOfOpen(this.fd);
     this.own.get(id)?.open();
