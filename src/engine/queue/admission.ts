@@ -60,6 +60,7 @@ export interface Admitted {
 export interface AdvanceResult {
   reason: 'empty' | 'paused' | 'full' | 'waiting';
   started: number;
+  /** Slots that no process will fill by itself. */
   free: number;
   /** Whether jobs that may run in this sandbox wait for the reasons below. */
   ours: boolean;
@@ -106,7 +107,7 @@ async function admit(
     // QueueSnapshot.isOver
     if (attempt > 1) prepareRoom(job, attempt);
     const number = claimAdmission(queue, spec.id, thisSandboxKey());
-    if (snapshot.occupied(slots, handsOn, { limit: number, except: spec.id }).size >= slots) return 'full';
+    if (snapshot.occupied(slots, handsOn, { limit: number, except: spec.id }).ids.size >= slots) return 'full';
     prepareFiles(job, spec, attempt);
     isAdmitted = true;
     return { spec, aliveFd, generation };
@@ -185,11 +186,13 @@ export async function advance(
   const { queue } = snapshot;
   let started = 0;
   let free = 0;
+  /** Slots of jobs that ended: their supervisors hand them on. */
+  let handedOn = 0;
   const rest = (
     reason: AdvanceResult['reason'],
     { ours = false, at = null, after = new Set(), older = new Set() }: Partial<Scan> = {},
   ): AdvanceResult => ({
-    ...{ reason, ours, at, started, free, older: [...older] },
+    ...{ reason, ours, at, started, free: free - handedOn, older: [...older] },
     after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(snapshot, id)),
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;
@@ -201,7 +204,8 @@ export async function advance(
     if (started >= most) return rest('full');
     if (isPaused(queue)) return rest('paused');
     const slots = readSlots(queue);
-    const locked = snapshot.occupied(slots, handsOn);
+    const { ids: locked, over } = snapshot.occupied(slots, handsOn);
+    handedOn = over;
     // a process died, perhaps before it started a job that is no longer in our list
     if (locked.size < before) {
       snapshot.forget();

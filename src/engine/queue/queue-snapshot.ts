@@ -97,18 +97,20 @@ export class QueueSnapshot {
 
   /**
    * The jobs that take a slot. An ended job stays locked until its supervisor has moved the queue on: for
-   * other processes its slot is not free before. `handsOn`: the caller is that supervisor.
+   * other processes its slot is not free before. `handsOn`: the caller is that supervisor. `over`: how many
+   * ended jobs of others are left out; their supervisors take the next jobs themselves.
    */
   occupied(
     slots: number,
     handsOn: boolean,
     { limit, except = 0 }: { limit?: number; except?: JobId } = {},
-  ): Set<JobId> {
-    const ids = this.locked(limit);
-    ids.delete(except);
+  ): { ids: Set<JobId>; over: number } {
+    const locked = this.locked(limit);
+    locked.delete(except);
     // the records are read only if all slots seem to be taken
-    if (!handsOn || ids.size < slots) return ids;
-    return new Set([...ids].filter((id) => !this.isOver(id)));
+    if (!handsOn || locked.size < slots) return { ids: locked, over: 0 };
+    const ids = new Set([...locked].filter((id) => !this.isOver(id)));
+    return { ids, over: locked.size - ids.size };
   }
 
   /**

@@ -24,6 +24,9 @@ const FOLLOW_UPS_MS = [10, 40, 150, 400];
 /** How long work in progress may go on when the wait ends, milliseconds. */
 const FINISH_MS = 500;
 const MIN_POLL_MS = 5;
+/** While more than FEW other jobs still wait in queues, no caller waits for one end: many are read in one poll. */
+const CALM_MS = 100;
+const FEW = 50;
 const SHARE = 0.1;
 /** A directory that changed this recently may change again without a newer time stamp, milliseconds. */
 const TICK_MS = 50;
@@ -95,13 +98,14 @@ export class JobEnds {
         attendedAt = begun;
         this.attend();
       }
-      await this.pause(FOLLOW_UPS_MS[followUp++] ?? POLL_MS, took / SHARE, abort);
+      const leastMs = this.waiting.size > FEW ? CALM_MS : MIN_POLL_MS;
+      await this.pause(FOLLOW_UPS_MS[followUp++] ?? POLL_MS, Math.max(took / SHARE, leastMs), abort);
     }
   }
 
   /** Sleeps for `ms` or until a FIFO is closed, but for `leastMs` in any case. */
   private async pause(ms: number, leastMs: number, abort: AbortSignal): Promise<void> {
-    const least = Math.min(Math.max(leastMs, MIN_POLL_MS), POLL_MS);
+    const least = Math.min(leastMs, POLL_MS);
     await sleep(least, abort);
     if (this.isWoken || abort.aborted || ms <= least) return;
     const woken = new AbortController();

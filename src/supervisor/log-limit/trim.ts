@@ -38,6 +38,8 @@ const LIVELY_MS = 25;
 const QUIET_MS = 250;
 /** Bytes per millisecond, more than any job writes: how soon a quiet log may reach its limit. */
 const FASTEST = 2 ** 20;
+/** setTimeout takes no infinite delay: a log without a limit. */
+const LONGEST_MS = 10_000;
 const RETRY_MS = 250;
 const LAST_TRIES = 20;
 
@@ -105,7 +107,19 @@ export class Trim {
 
   /** Polls at the end of the job: an emptying is recorded before the end is published. */
   readEnd(): void {
-    if (this.isOn) this.measure(false);
+    if (!this.isOn) return;
+    this.measure(false);
+    if (this.cutting) return;
+    // queued jobs end in quick succession, and their leftovers are looked for a second later. Until then only
+    // a log that may reach its limit is polled
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.poll(), this.soonestMs());
+  }
+
+  /** How soon a log can reach its limit, milliseconds. */
+  private soonestMs(): number {
+    const left = Math.min(...this.logs.map((log) => this.trigger(log) - this.newest(log)));
+    return Math.min(Math.max(left / FASTEST, LEAST_MS), LONGEST_MS);
   }
 
   close(): void {
