@@ -19,14 +19,20 @@ import { Supervision } from './supervision.ts';
 
 /** Queued jobs end in quick succession: one scan of all processes, after this time, serves all of them. */
 const POLL_MS = 1000;
+/** Where thousands of processes run, scans take this part of the time at most. */
+const SHARE = 0.05;
+let scanMs = 0;
 let suspects: Promise<(view: Pick<Supervision['spec'], 'id'>) => boolean> | undefined;
 
 async function isSuspect({ home, spec, owner }: Supervision): Promise<boolean> {
   if (spec.placement === null) return true;
-  suspects ??= systemClock.sleep(POLL_MS).then(() => {
+  suspects ??= systemClock.sleep(Math.max(POLL_MS, scanMs / SHARE)).then(async () => {
     suspects = undefined;
+    const begun = systemClock.monotonic();
     // jobs of this process are younger than this process
-    return suspectJobs(home, owner.identity.startTicks);
+    const isSuspected = await suspectJobs(home, owner.identity.startTicks);
+    scanMs = systemClock.monotonic() - begun;
+    return isSuspected;
   });
   return (await suspects)(spec);
 }

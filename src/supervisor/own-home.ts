@@ -19,7 +19,9 @@ const TRUST_MS = 1;
 
 export function anchoredHome(path: string): AnchoredHome | undefined {
   const home = openHome(path, false, Number.POSITIVE_INFINITY);
-  const anchored = attemptQuietly(() => (home.ok && home.value ? new AnchoredHome(home.value, TRUST_MS) : undefined));
+  const anchored = attemptQuietly(() =>
+    home.ok && home.value ? new AnchoredHome(home.value, TRUST_MS) : undefined,
+  );
   if (anchored) rememberToolsIn(anchored);
   return anchored;
 }

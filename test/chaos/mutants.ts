@@ -53,6 +53,29 @@ export const layerOf = ({ by }: Mutant): 'npm test' | 'test:all' =>
 const at = (role: string, call: string, n: number, when: Point['when']): Point => ({ role, call, n, when });
 
 export const MUTANTS: Mutant[] = [
+  // ---- the speed of a batch ----
+  {
+    what: 'each queued job is searched for leftovers, because its own supervisor has its log open',
+    changes: [
+      {
+        file: 'engine/observe/leftovers.ts',
+        from: 'if (startTicks < sinceTicks || pid === process.pid) continue;',
+        to: 'if (startTicks < sinceTicks) continue;',
+      },
+    ],
+    by: { test: 'unit/engine/observe/leftovers.test.ts', name: /a log that is open in another process/ },
+  },
+  {
+    what: 'a supervisor believes its first check of a home that was moved',
+    changes: [
+      {
+        file: 'supervisor/own-home.ts',
+        from: 'const TRUST_MS = 1;',
+        to: 'const TRUST_MS = Number.POSITIVE_INFINITY;',
+      },
+    ],
+    by: { test: 'cli/home/replaced.test.ts', name: /a home that is moved under a queue/ },
+  },
   // ---- hooks of agents' hosts ----
   {
     what: 'the line of a hook starts no Node for an end at the time of the stamp',
@@ -424,7 +447,13 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'a long function is carried in one piece',
-    changes: [{ file: 'engine/shim/preface.ts', from: '{1,30000}/gu', to: '{1,300000}/gu' }],
+    changes: [
+      {
+        file: 'engine/shim/preface.ts',
+        from: 'const PIECE_CHARACTERS = 30_000;',
+        to: 'const PIECE_CHARACTERS = 300_000;',
+      },
+    ],
     by: { test: 'cli/run/variables.test.ts', name: /functions arrive/ },
   },
   // ---- base ----
@@ -1678,8 +1707,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'job/home/anchored-home.ts',
-        from: 'return this.isUnchecked || isSameFile(fileAt(path), this.file) ? path : NOWHERE;',
-        to: 'return path;',
+        from: 'if (!isSameFile(fileAt(path), this.file)) return NOWHERE;',
+        to: '',
       },
     ],
     by: { test: 'cli/home/replaced.test.ts', name: /what is in the home is removed under a job: the new/ },

@@ -30,10 +30,11 @@ function takeSpare(home: Home, path: string): boolean {
     // two supervisors of one queue have the same list: from its end they would meet at each spare
     const [name] = spares.splice(Math.floor(Math.random() * spares.length), 1);
     const [spare, mine] = [`${home.cache}/${name}`, `${home.cache}/taken.${process.pid}.${name}`];
-    const isTaken = attemptQuietly(() => isFifo(spare) && (renameSync(spare, mine), true)) === true;
-    if (!isTaken) continue;
+    attemptQuietly(() => isFifo(spare) && renameSync(spare, mine));
+    // another process was faster
+    if (!isFifo(mine)) continue;
     // linked, not renamed: it must not replace a FIFO that another process has just put there
-    attemptQuietly(() => isFifo(mine) && linkSync(mine, path));
+    attemptQuietly(() => linkSync(mine, path));
     removeQuietly(mine);
     if (isFifo(path)) return true;
   }

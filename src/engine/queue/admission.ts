@@ -107,7 +107,8 @@ async function admit(
     // QueueSnapshot.isOver
     if (attempt > 1) prepareRoom(job, attempt);
     const number = claimAdmission(queue, spec.id, thisSandboxKey());
-    if (snapshot.occupied(slots, handsOn, { limit: number, except: spec.id }).ids.size >= slots) return 'full';
+    if (snapshot.occupied(slots, handsOn, { limit: number, except: spec.id }).ids.size >= slots)
+      return 'full';
     prepareFiles(job, spec, attempt);
     isAdmitted = true;
     return { spec, aliveFd, generation };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { AnchoredHome } from '../../../../src/job/home/anchored-home.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
 import { folderTest } from '../../../rig/folder.ts';
+import { until } from '../../../rig/until.ts';
 
 /** A home with two jobs. */
 function makeHome(path: string): AnchoredHome {
@@ -120,3 +121,22 @@ folderTest(
     assert.ok(!home.hasJob(job));
   },
 );
+
+folderTest('a check counts for the time that is given, and not longer', async (dir) => {
+  const [path, moved] = [join(dir, 'home'), join(dir, 'moved')];
+  makeHome(path);
+  const opened = openHome(path, false);
+  assert.ok(opened.ok);
+  const bound = (trustMs: number) => {
+    const home = new AnchoredHome(opened.value!, trustMs);
+    return { home, job: home.anchor(1) };
+  };
+  const [briefly, forever] = [bound(1), bound(Number.POSITIVE_INFINITY)];
+  assert.deepEqual([briefly.job.dir, forever.job.dir], [`${path}/jobs/1`, `${path}/jobs/1`]);
+  fs.renameSync(path, moved);
+  await until(
+    () => briefly.job.dir,
+    (at) => at === `${moved}/jobs/1`,
+  );
+  assert.equal(forever.job.dir, `${path}/jobs/1`);
+});
