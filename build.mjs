@@ -54,7 +54,15 @@ const common = {
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  loader: { '.md': 'text', '.sh': 'text', '.bash': 'text', '.zsh': 'text', '.fish': 'text' },
+  loader: {
+    '.md': 'text',
+    '.sh': 'text',
+    '.pl': 'text',
+    '.py': 'text',
+    '.bash': 'text',
+    '.zsh': 'text',
+    '.fish': 'text',
+  },
   // import() of a CommonJS file would load Node's loader of ES modules: require does
   supported: { 'dynamic-import': false },
   // ps-list asks for its place, to find a program for Windows

@@ -1,0 +1,154 @@
+# The shim of a target: starts one job, holds its limits, and records its end. It needs no connection.
+#
+#     sh SHIM ROOT UID JOB END SPLIT STDIN TIMEOUT GRACE SIGNAL MAXLOG PATH
+#     sh SHIM ROOT UID reap HUNDREDTHS
+#
+# JOB and END are files in ROOT/job/UID: the script that becomes the job, and the end record, reserved. STDIN
+# is a file there, or `-`. TIMEOUT and GRACE are hundredths of a second, MAXLOG bytes; `-`: none. PATH is that of
+# the login, which the script gives to the job. JOB.shim is reserved for the record of the start.
+# The text of processes.sh stands before this one.
+# shellcheck shell=sh
+# shellcheck disable=SC2086 # words are split where that is meant
+
+far_root=$1 far_uid=$2
+cd "$far_root/job/$far_uid" || exit 125
+# caught, not ignored: the job would inherit an ignored signal
+trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
+
+if [ "$3" = reap ]; then
+  far_read_record "$far_uid"
+  far_reap "$far_uid" "$4"
+  exit 0
+fi
+far_job=$3 far_end=$4 far_split=$5 far_stdin=$6 far_timeout=$7 far_grace=$8 far_signal=$9
+shift 9
+far_max=$1 far_path=$2
+
+# The claim. A second submit of this uid started a second shim: it ends here.
+mkdir started 2>/dev/null || exit 0
+mv "$far_job.shim" shim
+
+# far_write FILE LINE: overwrites reserved blanks, so that a full disk cannot lose the line. Fails if the line
+# is not there after it.
+far_write() {
+  { printf '%s' "$2" 1<>"$1"; } 2>/dev/null
+  far_back=
+  { read -r far_back <"$1"; } 2>/dev/null
+  [ "$far_back" = "$2" ]
+}
+
+far_read_start $$
+far_own="1 $$ $far_start $far_boot $far_host"
+far_write shim "$far_own - - - whole"
+
+# far_limit NAME: stops the job for a limit, unless its end was seen before. Renaming this folder decides.
+far_limit() {
+  mv verdict "verdict.$1" 2>/dev/null || exit 0
+  far_read_record "$far_uid"
+  far_sweep "$far_uid" "$far_signal"
+  far_reap "$far_uid" "$far_grace"
+  exit 0
+}
+
+# far_log_size: sets far_size. `wc -c` of some systems reads the whole file.
+far_log_size() {
+  far_size=0
+  for far_log in "$far_root/log/$far_uid" "$far_root/log/$far_uid.err"; do
+    [ -f "$far_log" ] || continue
+    # shellcheck disable=SC2012 # `ls -n` has the size in its fifth field everywhere
+    set -- $(ls -ln "$far_log")
+    far_size=$((far_size + ${5:-0}))
+  done
+}
+
+# The watcher of the limits. Its naps are as long as no limit can be passed by much: 100 MB/s are assumed, half
+# a second at least, five at most. It starts one program per nap, and looks at a log only if that is newer.
+far_watch() {
+  far_nap_pid=
+  trap '[ -z "$far_nap_pid" ] || kill "$far_nap_pid" 2>/dev/null; exit 0' TERM
+  far_now
+  far_over=
+  [ "$far_timeout" = - ] || far_over=$((far_t + far_timeout))
+  while :; do
+    far_nap=500
+    if [ "$far_max" != - ]; then
+      far_log_size
+      [ "$far_size" -lt "$far_max" ] || far_limit max-log
+      far_nap=$(((far_max - far_size) / 1000000))
+      [ $far_nap -gt 50 ] || far_nap=50
+      [ $far_nap -lt 500 ] || far_nap=500
+    fi
+    far_now
+    if [ "$far_over" ]; then
+      far_left=$((far_over - far_t))
+      [ $far_left -gt 0 ] || far_limit timeout
+      [ "$far_max" = - ] || [ $far_left -gt $far_nap ] || far_nap=$far_left
+      # one nap until the limit, a day at most: a timer may be short by a little
+      [ "$far_max" != - ] || far_nap=$((far_left < 8640000 ? far_left : 8640000))
+    fi
+    far_part=$((far_nap % 100))
+    [ $far_part -gt 9 ] || far_part=0$far_part
+    sleep $((far_nap / 100)).$far_part 2>/dev/null &
+    far_nap_pid=$!
+    wait $far_nap_pid || { sleep 1 & far_nap_pid=$!; wait $far_nap_pid; }
+  done
+}
+
+far_watcher=
+if [ "$far_timeout" != - ] || [ "$far_max" != - ]; then
+  far_watch </dev/null >/dev/null 2>&1 &
+  far_watcher=$!
+fi
+
+# In the foreground: a shell has what it starts with `&` ignore INT and QUIT. The subshell becomes the job.
+far_now
+far_t0=$far_t
+(
+  if [ "$far_proc" ]; then read -r far_pid far_rest </proc/self/stat; else far_pid=$(exec sh -c 'echo $PPID'); fi
+  far_read_start "$far_pid"
+  far_write shim "$far_own $far_pid $far_start $far_t0 whole"
+  [ "$far_stdin" = - ] && far_stdin=/dev/null
+  if [ "$far_split" = 1 ]; then
+    exec <"$far_stdin" >>"$far_root/log/$far_uid" 2>>"$far_root/log/$far_uid.err"
+  else
+    exec <"$far_stdin" >>"$far_root/log/$far_uid" 2>&1
+  fi
+  exec $far_own_session /bin/sh "./$far_job" "$far_path"
+)
+far_status=$?
+far_now
+far_took=$((far_t - far_t0))
+[ $far_took -ge 0 ] || far_took=0
+# ksh
+[ $far_status -le 255 ] || far_status=$((far_status - 128))
+
+far_why=- far_stopped=0
+if [ "$far_watcher" ]; then
+  if mv verdict verdict.ended 2>/dev/null; then
+    kill "$far_watcher" 2>/dev/null
+  else
+    far_stopped=1
+    for far_dir in verdict.*; do far_why=${far_dir#verdict.}; done
+  fi
+  wait "$far_watcher"
+fi
+# of a stop: its first signal was sent by the control program. The end is recorded when the rest is gone, too.
+for far_dir in stop.*; do
+  [ -d "$far_dir" ] || continue
+  far_stopped=1
+  far_main=-
+  far_reap "$far_uid" "${far_dir##*.}"
+done
+
+# The end: in place over the reserved blanks, then moved. The move is what makes it the end. A disk that fails
+# may work later: tried until the record stands, or until the folder of the job is gone.
+far_text="1 $far_uid $far_status $far_why $far_took $far_stopped"
+far_nap=1
+while [ -e "$far_root/job/$far_uid/shim" ]; do
+  far_sum=$(printf %s "$far_text" | cksum)
+  if [ "${far_sum%% *}" ] && far_write "$far_end" "$far_text ${far_sum%% *}"; then
+    mv -f "$far_end" "$far_root/end/$far_uid" 2>/dev/null && exit 0
+  fi
+  sleep $far_nap
+  [ $far_nap -gt 60 ] || far_nap=$((far_nap * 2))
+done
