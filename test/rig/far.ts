@@ -1,4 +1,5 @@
 /** A far side for tests of targets: an engine with a home there of its own, and what is asked of it most. */
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,7 +75,7 @@ export class Far {
   }
 
   async state(uid: string, engine = this.engine): Promise<FarState> {
-    return (await engine.look([{ uid, nativeId: uid }])).get(uid)!;
+    return (await engine.look([{ uid }])).get(uid)!;
   }
 
   async reach(uid: string, kind: FarState['kind'], engine = this.engine): Promise<FarState> {
@@ -103,11 +104,10 @@ export class Far {
     );
   }
 
-  /** A FIFO there: `read x <FIFO` in a job waits until the test writes a line. */
+  /** A FIFO there: `read x <FIFO` in a job waits until the test opens it. */
   gate(): { path: string; open(): void } {
     const path = join(this.home, `gate.${++this.count}`);
-    new LocalTransport(this.env);
-    fs.mkdirSync(this.home, { recursive: true });
+    if (spawnSync('mkfifo', ['-m', '666', path]).status !== 0) throw new Error('no FIFO');
     return { path, open: () => fs.writeFileSync(path, 'go\n') };
   }
 

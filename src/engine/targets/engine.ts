@@ -218,7 +218,8 @@ export interface Engine {
   look(jobs: { uid: string; nativeId: string }[]): Promise<Map<string, FarState>>;
   /**
    * Signals the processes of a job now; the far side sends SIGKILL after the grace, with or without us.
-   * `signal` without SIG. A job whose end is recorded: its leftovers.
+   * `signal` without SIG; `0` only counts. A job whose end is recorded: its leftovers. The end of a job that is
+   * stopped is recorded when none of its processes is left, or cannot be killed.
    */
   stop(uid: string, signal: string, graceMs: number): Promise<StopResult>;
   /** Bytes that are there, at most `length`. */

@@ -209,7 +209,7 @@ export class ShimEngine implements Engine {
   }
 
   async stop(uid: string, signal: string, graceMs: number): Promise<StopResult> {
-    if (!/^[A-Z][A-Z0-9+-]*$/.test(signal)) throw new Error(`not a signal: ${signal}`);
+    if (!/^(0|[A-Z][A-Z0-9+-]*)$/.test(signal)) throw new Error(`not a signal: ${signal}`);
     const { lines } = await this.request(`K ${checkUid(uid)} ${signal} ${hundredths(graceMs)}\n`);
     const [, hit, denied, environments] = (lines[0] ?? '').split(' ');
     const unseen: StopResult['unseen'] =

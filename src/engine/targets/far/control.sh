@@ -215,8 +215,10 @@ far_stop() {
   done
   far_hit=0 far_denied=0
   if [ -d "$far_root/job/$1" ] && { [ "$far_main" = - ] || [ "$far_record_host" = "$far_host" ]; }; then
-    mkdir -p "$far_root/job/$1/stop.$2.$3" 2>/dev/null
+    if [ "$2" != 0 ]; then mkdir -p "$far_root/job/$1/stop.$2.$3" 2>/dev/null; fi
     far_sweep "$1" "$2"
+  fi
+  if [ "$2" != 0 ] && [ -d "$far_root/job/$1/stop.$2.$3" ]; then
     # it goes on when this connection is cut
     $far_own_session /bin/sh "$far_root/shim.$far_hash" "$far_root" "$1" reap "$3" </dev/null >/dev/null 2>&1 &
   fi

@@ -68,6 +68,8 @@ far_tree() {
   # the pid of a main process that is gone may be that of another session by now: then only the marker counts
   far_is_alive "$far_main" "$far_main_start" && far_seed=$far_main
   {
+    # the control program expands no patterns
+    set +f
     [ -z "$far_seed" ] || echo "m $far_seed"
     # those that were signalled: they may have lost their parent by that, and their environment before
     while read -r far_pid far_since; do
@@ -92,15 +94,16 @@ far_tree() {
     }' | sort -n
 }
 
-# far_sweep UID SIGNAL: signals the processes of a job once. Sets far_hit, and far_denied: those of another user.
+# far_sweep UID SIGNAL: signals the processes of a job once; 0 only counts them. Sets far_hit, and far_denied:
+# those of another user.
 far_sweep() {
   far_hit=0 far_denied=0
   for far_pid in $(far_tree "$1"); do
-    far_read_start "$far_pid" && echo "$far_pid $far_start" 2>/dev/null >>"$far_root/job/$1/swept"
+    [ "$2" = 0 ] || { far_read_start "$far_pid" && echo "$far_pid $far_start" >>"$far_root/job/$1/swept"; } 2>/dev/null
     if kill -s "$2" "$far_pid" 2>/dev/null; then
       far_hit=$((far_hit + 1))
       # a stopped process would not see it
-      [ "$2" = KILL ] || [ "$2" = STOP ] || kill -s CONT "$far_pid" 2>/dev/null
+      case $2 in 0 | KILL | STOP) ;; *) kill -s CONT "$far_pid" 2>/dev/null ;; esac
     elif far_read_start "$far_pid"; then
       far_denied=$((far_denied + 1))
     fi
