@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import type {
   FarEnd,
   FarJob,
@@ -13,7 +14,7 @@ import type {
 } from '../../src/engine/targets/engine.ts';
 import { ShimEngine, type ShimEngineOptions } from '../../src/engine/targets/shim-engine.ts';
 import { LocalTransport } from '../../src/engine/targets/transport.ts';
-import { until } from './until.ts';
+import { TEST_MS, until } from './until.ts';
 
 /** A home there, and an engine that reaches it. Removed by `clear`. */
 export class Far {
@@ -119,6 +120,23 @@ export class Far {
     this.close();
     fs.rmSync(this.home, { recursive: true, force: true });
   }
+}
+
+/** A test with a far side over the local transport. */
+export function farTest(
+  name: string,
+  run: (far: Far) => Promise<void>,
+  env: Record<string, string> = {},
+  options: Partial<ShimEngineOptions> = {},
+): void {
+  test(name, { timeout: TEST_MS }, async () => {
+    const far = new Far(options, env);
+    try {
+      await run(far);
+    } finally {
+      far.clear();
+    }
+  });
 }
 
 /** What a stream told, put together by offset: bytes that come twice must be the same. */

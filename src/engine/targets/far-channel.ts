@@ -74,7 +74,7 @@ export class FarChannel {
       const line = this.buffer.toString('utf8', 0, end);
       this.buffer = this.buffer.subarray(end + 1);
       if (line === '.') this.answer();
-      else if (line.startsWith('b ')) this.missing = Number(line.slice(2)) || 0;
+      else if (line.startsWith('bytes ')) this.missing = Number(line.slice(6)) || 0;
       else if (line !== '') this.lines.push(line);
     }
     this.arm();

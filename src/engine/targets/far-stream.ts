@@ -112,7 +112,7 @@ export class PushedStream implements Following {
 /** The least time between two rounds of questions. A round takes a quarter of the time at most. */
 const ROUND_MS = 1000;
 /** So many bytes in one answer. */
-const PART = 1 << 18;
+const PART = 1 << 20;
 
 /** Follows by asking the control program. */
 export class PolledStream implements Following {

@@ -46,6 +46,8 @@ export class ShellSession implements Session {
     this.ended = new Promise((resolve) => {
       child.on('error', () => resolve(''));
       child.on('close', () => resolve(lastLine(this.stderr)));
+      // a process that it left may have its output open
+      child.on('exit', () => setTimeout(() => resolve(lastLine(this.stderr)), CLOSE_MS).unref());
     });
   }
 

@@ -12,6 +12,8 @@ type Environment = Record<string, string | undefined>;
 /** The marker of a job from which we were called must not lie on what we start. */
 const ownEnvironment = (from: Environment): Environment => ({ ...from, [FAR_MARKER]: undefined });
 
+const LEFT_MS = 2000;
+
 const collect = (chunks: Buffer[]) => (bytes: Buffer) => void chunks.push(bytes);
 
 /** This machine. A program is started directly. */
@@ -39,6 +41,8 @@ export class LocalTransport implements Transport {
       };
       child.on('error', () => done(null));
       child.on('close', done);
+      // a process that it left may have its output open
+      child.on('exit', (code) => setTimeout(() => done(code), LEFT_MS));
     });
   }
 

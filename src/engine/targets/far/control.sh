@@ -11,7 +11,7 @@
 #                                     accepted | known | no-cwd | no-room WHY | cannot-write WHY
 #     L UID …                         one line for each, see far_look
 #     K UID SIGNAL HUNDREDTHS         k SIGNALLED DENIED; `blind`: environments cannot be read
-#     R UID STREAM OFFSET LENGTH      b N, N bytes, a newline
+#     R UID STREAM OFFSET LENGTH      bytes N, N bytes, a newline
 #     Z                               z NAME SIZE for each log, e NAME for each end
 #     F                               f UID for each claim
 #     D UID …                         live UID for each that was kept
@@ -233,7 +233,7 @@ far_read() {
   far_size=$((${far_size:-0} - $3))
   [ $far_size -gt 0 ] || far_size=0
   [ $far_size -lt "$4" ] || far_size=$4
-  echo "b $far_size"
+  echo "bytes $far_size"
   [ $far_size = 0 ] || tail -c +$(($3 + 1)) "$far_file" | head -c $far_size
   echo
 }

@@ -2,22 +2,10 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import type { FarEnd } from '../../../../src/engine/targets/engine.ts';
-import { Far } from '../../../rig/far.ts';
+import { farTest } from '../../../rig/far.ts';
 import { isRunning, processesNaming } from '../../../rig/processes.ts';
-import { TEST_MS, until } from '../../../rig/until.ts';
-
-function farTest(name: string, run: (far: Far) => Promise<void>, env: Record<string, string> = {}): void {
-  test(name, { timeout: TEST_MS }, async () => {
-    const far = new Far({}, env);
-    try {
-      await run(far);
-    } finally {
-      far.clear();
-    }
-  });
-}
+import { until } from '../../../rig/until.ts';
 
 /** What does not depend on the speed of the machine. */
 const facts = ({ status, limit, afterStop }: FarEnd) => ({ status, limit, afterStop });
