@@ -67,7 +67,7 @@ export class SshRig {
           'GlobalKnownHostsFile /dev/null',
           'StrictHostKeyChecking yes',
         ],
-        'SendEnv LANG LC_* FROM_HERE',
+        'SendEnv LANG LC_*',
         '',
       ].join('\n'),
     );
@@ -115,7 +115,7 @@ export class SshRig {
     const own = [
       ...[`Port ${at}`, 'ListenAddress 127.0.0.1', `HostKey ${this.dir}/host`, 'UsePAM no', 'PidFile none'],
       ...['KbdInteractiveAuthentication no', 'StrictModes no', `AuthorizedKeysFile ${this.dir}/me.pub`],
-      ...['AcceptEnv LANG LC_* FROM_HERE', 'MaxStartups 100'],
+      ...['AcceptEnv LANG LC_*', 'MaxStartups 100'],
     ];
     // the first value of an option counts
     fs.writeFileSync(config, [...options, ...own, 'PasswordAuthentication no', ''].join('\n'));
@@ -130,23 +130,16 @@ export class SshRig {
   }
 
   /** Ends an sshd and its connections; the jobs there go on. */
-  async stop(port: number): Promise<void> {
-    const server = this.servers.find(({ pid }) =>
-      processesNaming(`sshd.${port}`).some((one) => one.pid === pid),
-    );
-    await this.end(server!.pid!, true);
-  }
+  stop = (port: number): Promise<void> => this.end(this.serverAt(port), true);
 
   /** Cuts all connections of an sshd; it listens on. */
-  async cut(port: number): Promise<void> {
-    const server = this.servers.find(({ pid }) =>
-      processesNaming(`sshd.${port}`).some((one) => one.pid === pid),
-    );
-    await this.end(server!.pid!, false);
-  }
+  cut = (port: number): Promise<void> => this.end(this.serverAt(port), false);
 
-  private async end(pid: number, itself: boolean): Promise<void> {
-    // the processes of a connection are called sshd, the jobs are not; those have sessions of their own
+  /** The processes of the connections of an sshd: for each one of root, and below it one of the user. */
+  connections = (port: number): number[] => this.connectionsOf(this.serverAt(port));
+
+  private connectionsOf(pid: number): number[] {
+    // the jobs are not called sshd, and have sessions of their own
     const isSshd = (one: number): boolean => {
       try {
         return fs.readFileSync(`/proc/${one}/comm`, 'utf8').trim() === 'sshd';
@@ -156,8 +149,16 @@ export class SshRig {
     };
     const all = fs.readdirSync('/proc').map(Number).filter(Number.isInteger);
     const children = all.filter((one) => parentOf(one) === pid && isSshd(one));
-    const below = all.filter((one) => children.includes(parentOf(one)) && isSshd(one));
-    const victims = [...(itself ? [pid] : []), ...children, ...below];
+    return [...children, ...all.filter((one) => children.includes(parentOf(one)) && isSshd(one))];
+  }
+
+  private serverAt(port: number): number {
+    const named = processesNaming(`sshd.${port}`).map(({ pid }) => pid);
+    return this.servers.find(({ pid }) => named.includes(pid!))!.pid!;
+  }
+
+  private async end(pid: number, itself: boolean): Promise<void> {
+    const victims = [...(itself ? [pid] : []), ...this.connectionsOf(pid)];
     for (const one of victims) if (isRunning(one)) process.kill(one, 'SIGKILL');
     await until(
       () => victims.filter(isRunning),

@@ -23,12 +23,27 @@ const KEPT = 8192;
 /** A connection that does not end when its input does is ended. */
 const CLOSE_MS = 2000;
 
-export const lastLine = (text: string): string =>
+const lastLine = (text: string): string =>
   text
     .split(/[\r\n]+/)
     .map((line) => line.trim())
     .filter((line) => line !== '')
     .at(-1) ?? '';
+
+/** What ssh says at LogLevel=VERBOSE without a trouble. */
+const NOISE =
+  /^(Authenticated to |Transferred: |Bytes per second: |Connecting to |Connection established|Connection to \S+ closed\.$|OpenSSH_|debug|Authenticating to |Warning: Permanently added|Remote: |Server accepts key|Pseudo-terminal)/;
+
+const withoutNoise = (stderr: string): string =>
+  stderr
+    .split(/[\r\n]+/)
+    .filter((line) => !NOISE.test(line))
+    .join('\n');
+
+/** The line that tells most. */
+export function lastWords(stderr: string, stdout = ''): string {
+  return lastLine(withoutNoise(stderr)) || lastLine(stdout);
+}
 
 export class ShellSession implements Session {
   hello = '';
@@ -45,9 +60,9 @@ export class ShellSession implements Session {
     });
     this.ended = new Promise((resolve) => {
       child.on('error', () => resolve(''));
-      child.on('close', () => resolve(lastLine(this.stderr)));
+      child.on('close', () => resolve(lastWords(this.stderr)));
       // a process that it left may have its output open
-      child.on('exit', () => setTimeout(() => resolve(lastLine(this.stderr)), CLOSE_MS).unref());
+      child.on('exit', () => setTimeout(() => resolve(lastWords(this.stderr)), CLOSE_MS).unref());
     });
   }
 

@@ -3,7 +3,7 @@
  * code, 255, for all of them, and for a program there that died by a signal.
  */
 import { TargetError, type Trouble } from './engine.ts';
-import { lastLine, type NotReady } from './shell-session.ts';
+import { lastWords, type NotReady } from './shell-session.ts';
 
 /** The first that matches. */
 const WORDS: [RegExp, Trouble][] = [
@@ -19,21 +19,6 @@ const WORDS: [RegExp, Trouble][] = [
   [/Network is unreachable|No route to host|Network is down/, 'no-route'],
   [/timed out/, 'timed-out'],
 ];
-
-/** What ssh says at LogLevel=VERBOSE without a trouble. */
-const NOISE =
-  /^(Authenticated to |Transferred: |Bytes per second: |Connecting to |Connection established|Connection to \S+ closed\.$|OpenSSH_|debug|Authenticating to |Warning: Permanently added|Remote: |Server accepts key|Pseudo-terminal)/;
-
-const withoutNoise = (stderr: string): string =>
-  stderr
-    .split(/[\r\n]+/)
-    .filter((line) => !NOISE.test(line))
-    .join('\n');
-
-/** The line that tells most, without terminal bytes. */
-export function lastWords(stderr: string, stdout = ''): string {
-  return lastLine(withoutNoise(stderr)) || lastLine(stdout);
-}
 
 export function sshTrouble({ how, stdout, stderr }: NotReady): TargetError {
   const said = lastWords(stderr, stdout);

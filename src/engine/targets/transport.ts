@@ -4,8 +4,8 @@ import { callAfter } from '../../base/clock.ts';
 import { quote } from '../../base/text/shell-quote.ts';
 import { type ExecResult, type Session, TargetError, type Transport } from './engine.ts';
 import { FAR_MARKER } from './far-program.ts';
-import { type NotReady, ShellSession } from './shell-session.ts';
-import { lastWords, sshTrouble } from './ssh-trouble.ts';
+import { lastWords, type NotReady, ShellSession } from './shell-session.ts';
+import { sshTrouble } from './ssh-trouble.ts';
 
 type Environment = Record<string, string | undefined>;
 

@@ -66,6 +66,8 @@ far_log_size() {
 far_watch() {
   far_nap_pid=
   trap '[ -z "$far_nap_pid" ] || kill "$far_nap_pid" 2>/dev/null; exit 0' TERM
+  # a signal from before this trap is lost; the job had ended then
+  [ ! -d verdict.ended ] || exit 0
   far_now
   far_over=
   [ "$far_timeout" = - ] || far_over=$((far_t + far_timeout))
