@@ -45,6 +45,10 @@ const ENTRIES = [
   'cli/complete.ts',
   'supervisor/main.ts',
   'engine/search/regex-thread.ts',
+  // until the commands for targets are there
+  'engine/targets/shim-engine.ts',
+  'engine/targets/transport.ts',
+  'cli/messages/targets.ts',
   'text.d.ts',
 ];
 

@@ -11,3 +11,6 @@ export const identitySchema = is.object({
   machine: is.text,
 });
 export type Identity = is.SchemaType<typeof identitySchema>;
+
+/** The variable that marks the processes of a job on a target; its value is the uid there, and a dot. */
+export const FAR_MARKER = 'BGJOB_REMOTE';

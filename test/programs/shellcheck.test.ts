@@ -8,7 +8,7 @@ import { missing } from '../rig/needs.ts';
 import { ROOT } from '../rig/rig.ts';
 
 const DIR = join(ROOT, 'src');
-const TEXTS = ['engine/shim', 'cli/hook'].flatMap((folder) =>
+const TEXTS = ['engine/shim', 'engine/targets/far', 'cli/hook'].flatMap((folder) =>
   fs
     .readdirSync(join(DIR, folder))
     .filter((name) => name.endsWith('.sh'))
@@ -16,7 +16,14 @@ const TEXTS = ['engine/shim', 'cli/hook'].flatMap((folder) =>
 );
 
 test('shellcheck has nothing to say', { skip: missing('shellcheck') }, () => {
-  assert.deepEqual(TEXTS.sort(), ['cli/hook/hook.sh', 'engine/shim/pty-leader.sh', 'engine/shim/shim.sh']);
+  assert.deepEqual(TEXTS.sort(), [
+    'cli/hook/hook.sh',
+    'engine/shim/pty-leader.sh',
+    'engine/shim/shim.sh',
+    'engine/targets/far/control.sh',
+    'engine/targets/far/processes.sh',
+    'engine/targets/far/shim.sh',
+  ]);
   // SC3013: `test -nt` is not in POSIX of 2017; programs/hook-shells tries it in each shell
   const { status, stdout, stderr } = spawnSync('shellcheck', ['--exclude=SC3013', ...TEXTS], {
     cwd: DIR,

@@ -10,6 +10,8 @@ const PACKAGES: Record<string, string> = {
   'notify-send': 'libnotify-bin',
   ps: 'procps',
   script: 'bsdutils',
+  ssh: 'openssh-client',
+  sshd: 'openssh-server',
   'systemd-analyze': 'systemd',
   systemctl: 'systemd',
 };

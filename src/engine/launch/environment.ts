@@ -2,6 +2,7 @@
  * The environment of a job: that of the caller, with the variables that the job needs and without those that
  * would mislead it.
  */
+import { FAR_MARKER } from '../../job/identity.ts';
 import { withoutSecrets } from '../../job/session.ts';
 import type { Spec, VariableChange } from '../../job/spec.ts';
 import type { EnvMarker } from '../observe/process-tree.ts';
@@ -54,7 +55,8 @@ export function jobEnvironment(
 export function withEnvMarker(environment: string[], marker: EnvMarker): string[] {
   // a version without sessions may have stored them
   const others = withoutSecrets(environment).filter(
-    (entry) => !(entry.slice(0, entry.indexOf('=')) in marker),
+    // a job that a job of a target starts is another job: a stop of that one leaves it alone
+    (entry) => !(entry.slice(0, entry.indexOf('=')) in marker) && !entry.startsWith(`${FAR_MARKER}=`),
   );
   return [...others, ...Object.entries(marker).map(([name, value]) => `${name}=${value}`)];
 }

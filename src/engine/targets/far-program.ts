@@ -4,15 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { quote } from '../../base/text/shell-quote.ts';
+import { FAR_MARKER } from '../../job/identity.ts';
 import type { FarJob } from './engine.ts';
 import controlText from './far/control.sh';
 import processesText from './far/processes.sh';
 import shimText from './far/shim.sh';
 import perlText from './far/stream.pl';
 import pythonText from './far/stream.py';
-
-/** The marker of a job's processes there; its value ends with a dot, so that no uid is the start of another. */
-export const FAR_MARKER = 'BGJOB_REMOTE';
 
 /** In which grade the log is streamed, best first. `sh` is always there. */
 export const STREAM_PROGRAMS = ['perl', 'python3'] as const;
@@ -40,7 +38,7 @@ export function controlProgram(place: FarPlace, grades: readonly string[], isStr
     `far_client=${quote(place.client)} far_folder=${quote(place.folder ?? '')}`,
     `far_hash=${SHIM_HASH} far_grades=${quote(grades.join(' '))}`,
     `far_stream() {\n${isStream ? stream.join('\n') : ':'}\n}`,
-    `far_shim() { cat <<'BGJOB_END_OF_SHIM'\n${SHIM}\nBGJOB_END_OF_SHIM\n}`,
+    `far_shim() { cat <<'END_OF_FAR_SHIM'\n${SHIM}\nEND_OF_FAR_SHIM\n}`,
     processesText,
     controlText,
   ].join('\n');
@@ -83,6 +81,7 @@ export function jobScript({ uid, argv, cwd, env, umask }: FarJob): string {
       const name = nameOf(entry);
       return `export ${name}=${quote(entry.slice(name.length + 1))}`;
     }),
+    // the dot: no uid is the start of another
     `export ${FAR_MARKER}=${uid}.`,
     `set -- ${words.map(quote).join(' ')}`,
     'exec "$@"',

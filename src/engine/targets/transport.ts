@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { callAfter } from '../../base/clock.ts';
 import { quote } from '../../base/text/shell-quote.ts';
+import { FAR_MARKER } from '../../job/identity.ts';
 import { type ExecResult, type Session, TargetError, type Transport } from './engine.ts';
-import { FAR_MARKER } from './far-program.ts';
 import { lastWords, type NotReady, ShellSession } from './shell-session.ts';
 import { sshTrouble } from './ssh-trouble.ts';
 

@@ -19,6 +19,8 @@
 # Each answer ends with a line of one dot.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # see above
+# shellcheck disable=SC2045 # our names have no blanks
+# shellcheck disable=SC2034 # `read` needs a name for each word
 # shellcheck disable=SC2086 # words are split where that is meant
 
 umask 077
@@ -41,7 +43,7 @@ far_hello() {
     command -v $far_tool >/dev/null 2>&1 || far_missing="$far_missing $far_tool"
   done
   [ "$far_proc" ] || command -v ps >/dev/null 2>&1 || far_missing="$far_missing ps"
-  far_grade=sh
+  far_grade='sh'
   for far_tool in $far_grades; do
     # it may be there and not run
     [ "$("$far_tool" -c 'print(4)' 2>/dev/null || "$far_tool" -e 'print 4' 2>/dev/null)" = 4 ] || continue
@@ -86,7 +88,7 @@ far_tidy() {
 
 # far_take FILE: the bytes of the request into a file, or with `-` into far_text; far_failed says that it failed
 far_take() {
-  far_text= far_failed=
+  far_text='' far_failed=''
   while IFS= read -r far_line; do
     case $far_line in
     .) return ;;
@@ -206,9 +208,11 @@ far_stop() {
   while :; do
     # the shim may be between its claim and the start
     if far_read_record "$1"; then
-      [ "$far_main" = - ] && far_is_alive "$far_shim" "$far_shim_start" || break
+      [ "$far_main" = - ] || break
+      far_is_alive "$far_shim" "$far_shim_start" || break
     fi
-    [ -d "$far_root/job/$1" ] && [ ! -e "$far_root/end/$1" ] || break
+    [ -d "$far_root/job/$1" ] || break
+    [ ! -e "$far_root/end/$1" ] || break
     [ "$far_t" -lt $far_wait ] || break
     sleep 0.05 2>/dev/null || sleep 1
     far_now

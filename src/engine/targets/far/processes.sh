@@ -4,7 +4,9 @@
 #
 # Every variable is called far_*. The callers set far_root, the folder of our records.
 # shellcheck disable=SC2034 # the callers use what is set here
-# shellcheck disable=SC2086 # words are split where that is meant
+# shellcheck disable=SC2046,SC2086 # words are split where that is meant
+# shellcheck disable=SC2154 # far_root is the callers'
+# shellcheck disable=SC2016 # a line of perl
 
 far_proc=
 [ -r /proc/self/stat ] && far_proc=1

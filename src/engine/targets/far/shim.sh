@@ -8,7 +8,8 @@
 # the login, which the script gives to the job. JOB.shim is reserved for the record of the start.
 # The text of processes.sh stands before this one.
 # shellcheck shell=sh
-# shellcheck disable=SC2086 # words are split where that is meant
+# shellcheck disable=SC2154 # of processes.sh
+# shellcheck disable=SC2034,SC2046,SC2086 # words are split where that is meant
 
 far_root=$1 far_uid=$2
 cd "$far_root/job/$far_uid" || exit 125
