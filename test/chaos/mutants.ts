@@ -76,6 +76,78 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'cli/home/replaced.test.ts', name: /a home that is moved under a queue/ },
   },
+  // ---- targets ----
+  {
+    what: 'the end of a far job is believed without its checksum',
+    changes: [
+      {
+        file: 'engine/targets/far-records.ts',
+        from: 'posixChecksum(Buffer.from(text!)) !== Number(sum) || ',
+        to: '',
+      },
+    ],
+    by: { test: 'unit/engine/targets/far-records.test.ts', name: /a damaged end record is no end/ },
+  },
+  {
+    what: 'a far job without a process counts as lost at the first look',
+    changes: [
+      {
+        file: 'engine/targets/shim-engine.ts',
+        from: 'this.now() - since >= (this.options.lostAfterMs ?? LOST_AFTER_MS)',
+        to: 'this.now() - since >= 0',
+      },
+    ],
+    by: { test: 'unit/engine/targets/far-records.test.ts', name: /the shim was killed: the job runs/ },
+  },
+  {
+    what: 'a second submit of one uid starts the job again',
+    changes: [
+      {
+        file: 'engine/targets/far/shim.sh',
+        from: 'mkdir started 2>/dev/null || exit 0',
+        to: 'mkdir -p started',
+      },
+      {
+        file: 'engine/targets/far/control.sh',
+        from: 'if [ -d "$far_dir/started" ]; then',
+        to: 'if false; then',
+      },
+    ],
+    by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /a job runs once, with its code/ },
+  },
+  {
+    what: 'a far job on another host of the same home counts as lost',
+    changes: [
+      {
+        file: 'engine/targets/far/control.sh',
+        from: 'elif [ "$far_record_host" != "$far_host" ]; then',
+        to: 'elif false; then',
+      },
+    ],
+    by: { test: 'unit/engine/targets/far-records.test.ts', name: /the login reached another host/ },
+  },
+  {
+    what: 'a stop of a far job does not look for its marker',
+    changes: [
+      {
+        file: 'engine/targets/far/processes.sh',
+        from: 'grep -l "BGJOB_REMOTE=$1',
+        to: 'grep -l "NONE=$1',
+      },
+    ],
+    by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /stop: counts what it signals/ },
+  },
+  {
+    what: 'a connection that ends before it is ready counts as unreachable',
+    changes: [
+      {
+        file: 'engine/targets/ssh-trouble.ts',
+        from: "new TargetError('refused', trouble, said)",
+        to: "new TargetError('unreachable', trouble, said)",
+      },
+    ],
+    by: { test: 'unit/engine/targets/transport.test.ts', name: /an end before ready is refused/ },
+  },
   // ---- hooks of agents' hosts ----
   {
     what: 'the line of a hook starts no Node for an end at the time of the stamp',

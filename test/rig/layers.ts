@@ -151,7 +151,9 @@ export function strayPackages(graph: Graph, places: Record<string, (file: string
     targets
       .filter(
         (target) =>
-          !isFile(target) && !target.startsWith('node:') && !/\.(json|md|sh|bash|zsh|fish)$/.test(target),
+          !isFile(target) &&
+          !target.startsWith('node:') &&
+          !/\.(json|md|sh|bash|zsh|fish|pl|py)$/.test(target),
       )
       .filter((target) => !places[target]?.(file))
       .map((target) => `${file} imports ${target}`),

@@ -69,10 +69,10 @@ export interface Transport {
    * Runs this program of sh there. It must print a newline, `$far_nonce ready`, a blank, words and a newline;
    * from then on the session carries what both sides write. Throws a TargetError `refused`.
    */
-  open(program: string, readyMs: number): Promise<Session>;
+  open(program: string, readyMs: number): Promise<FarSession>;
 }
 
-export interface Session {
+export interface FarSession {
   /** The words after `ready`. */
   readonly hello: string;
   write(text: string): void;

@@ -4,15 +4,15 @@
  * `unreachable`: nothing is known of what became of them.
  */
 import { callAfter } from '../../base/clock.ts';
-import { type Session, TargetError } from './engine.ts';
+import { type FarSession, TargetError } from './engine.ts';
 
-export interface Answer {
+export interface FarAnswer {
   lines: string[];
   bytes: Buffer;
 }
 
 interface Request {
-  resolve(answer: Answer): void;
+  resolve(answer: FarAnswer): void;
   reject(error: TargetError): void;
 }
 
@@ -26,14 +26,14 @@ export class FarChannel {
   private cancel: () => void = () => {};
 
   constructor(
-    private readonly session: Session,
+    private readonly session: FarSession,
     private readonly answerMs: number,
   ) {
     session.onData((bytes) => this.take(bytes));
     void session.ended.then((said) => this.fail(said));
   }
 
-  request(text: string): Promise<Answer> {
+  request(text: string): Promise<FarAnswer> {
     if (!this.isOpen) return Promise.reject(new TargetError('unreachable', 'connection-lost', ''));
     return new Promise((resolve, reject) => {
       this.requests.push({ resolve, reject });

@@ -5,10 +5,10 @@
  */
 import { callAfter, sleep } from '../../base/clock.ts';
 import {
+  type FarSession,
   type FarStream,
   type FollowEvents,
   type Following,
-  type Session,
   TargetError,
   type Watched,
 } from './engine.ts';
@@ -34,7 +34,7 @@ export class PushedStream implements Following {
 
   constructor(
     readonly grade: Following['grade'],
-    private readonly session: Session,
+    private readonly session: FarSession,
     private readonly events: FollowEvents,
     private readonly silentMs = SILENT_MS,
   ) {
@@ -123,7 +123,7 @@ export class PolledStream implements Following {
   private wake: () => void = () => {};
 
   constructor(
-    session: Session,
+    session: FarSession,
     private readonly events: FollowEvents,
     answerMs: number,
   ) {

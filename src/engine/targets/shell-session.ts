@@ -6,7 +6,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { callAfter } from '../../base/clock.ts';
-import type { Session, TargetError } from './engine.ts';
+import type { FarSession, TargetError } from './engine.ts';
 
 /** How an attempt ended that was never `ready`. */
 export interface NotReady {
@@ -45,7 +45,7 @@ export function lastWords(stderr: string, stdout = ''): string {
   return lastLine(withoutNoise(stderr)) || lastLine(stdout);
 }
 
-export class ShellSession implements Session {
+export class ShellSession implements FarSession {
   hello = '';
   stderr = '';
   readonly ended: Promise<string>;

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { callAfter } from '../../base/clock.ts';
 import { quote } from '../../base/text/shell-quote.ts';
 import { FAR_MARKER } from '../../job/identity.ts';
-import { type ExecResult, type Session, TargetError, type Transport } from './engine.ts';
+import { type ExecResult, type FarSession, TargetError, type Transport } from './engine.ts';
 import { lastWords, type NotReady, ShellSession } from './shell-session.ts';
 import { sshTrouble } from './ssh-trouble.ts';
 
@@ -46,7 +46,7 @@ export class LocalTransport implements Transport {
     });
   }
 
-  open(program: string, readyMs: number): Promise<Session> {
+  open(program: string, readyMs: number): Promise<FarSession> {
     return ShellSession.open(this.start(['/bin/sh']), program, readyMs, ({ how, stdout, stderr }) => {
       const trouble = how === 'silent' ? 'login-shell-hangs' : 'login-shell-ended';
       return new TargetError('refused', trouble, lastWords(stderr, stdout));
