@@ -53,13 +53,15 @@ far_is_alive() { [ "$1" != - ] && far_read_start "$1" && [ "$far_start" = "$2" ]
 
 # far_read_record UID: reads the record that the shim wrote before the start. Fails if there is none.
 far_read_record() {
-  far_shim=- far_shim_start=- far_main=- far_main_start=- far_t0=-
+  far_shim=- far_shim_start=- far_main=- far_main_start=- far_t0=- far_record_host=$far_host
   far_line=
   { read -r far_line <"$far_root/job/$1/shim"; } 2>/dev/null || return 1
   set -- $far_line
   # in place over blanks, so the last word tells whether it is whole
   [ $# = 9 ] && [ "$9" = whole ] || return 1
   far_shim=$2 far_shim_start=$3 far_record_boot=$4 far_record_host=$5 far_main=$6 far_main_start=$7 far_t0=$8
+  # a pid of before a restart means nothing, also if the times are equal
+  [ "$far_record_boot" = "$far_boot" ] || far_shim=- far_main=-
 }
 
 # far_tree UID: prints the processes of a job, parents before children as a rule: its main process, each

@@ -8,7 +8,7 @@ import { sshTrouble } from '../../../../src/engine/targets/ssh-trouble.ts';
 import { SshTransport } from '../../../../src/engine/targets/transport.ts';
 import { Far } from '../../../rig/far.ts';
 import { folderTest } from '../../../rig/folder.ts';
-import { processesNaming } from '../../../rig/processes.ts';
+import { parentOf, processesNaming } from '../../../rig/processes.ts';
 import { until } from '../../../rig/until.ts';
 
 /** A program named ssh; the words for the login shell are in "$words". */
@@ -26,6 +26,10 @@ const through = (dir: string, script: string, readyMs = 60_000): ShimEngine =>
     folder: null,
     readyMs,
   });
+
+/** The control programs: our children, because the program named ssh becomes the shell. */
+const controls = (dir: string) =>
+  processesNaming(dir).filter(({ pid, command }) => command === '/bin/sh' && parentOf(pid) === process.pid);
 
 async function troubleOf(engine: ShimEngine): Promise<[string, Trouble, string]> {
   const error = await engine.connect().then(
@@ -100,10 +104,10 @@ folderTest(
       const uid = await far.start(far.sh(`read x <'${gate.path}'; env | grep -c '^L[AC]'; exit 255`));
       await far.reach(uid, 'running');
       const cut = () => {
-        const [control] = processesNaming(dir).filter(({ command }) => command === '/bin/sh');
+        const [control] = controls(dir);
         process.kill(control!.pid, 'SIGKILL');
       };
-      const [control] = processesNaming(dir).filter(({ command }) => command === '/bin/sh');
+      const [control] = controls(dir);
       process.kill(control!.pid, 'SIGSTOP');
       const asked = Promise.allSettled([far.state(uid), far.engine.submit(far.sh('exit 0'))]);
       cut();
@@ -111,7 +115,8 @@ folderTest(
       assert.ok(looked.status === 'rejected' && looked.reason instanceof TargetError);
       assert.equal(looked.reason.kind, 'unreachable');
       assert.ok(submitted.status === 'fulfilled' && submitted.value.kind === 'maybe');
-      assert.equal((await far.state(uid)).kind, 'running');
+      const state = await far.state(uid);
+      assert.equal(state.kind, 'running', JSON.stringify(state));
       gate.open();
       assert.equal((await far.end(uid)).status, 255);
       assert.equal(await far.log(uid), '0\n', 'the language of this machine does not travel');
@@ -126,7 +131,7 @@ folderTest('a far side that gives no answer for long ends the connection', async
   const engine = new ShimEngine(transport, { client: 'c', folder: null, answerMs: 500 });
   const patient = new ShimEngine(transport, { client: 'c', folder: null });
   await engine.connect();
-  const [control] = processesNaming(dir).filter(({ command }) => command === '/bin/sh');
+  const [control] = controls(dir);
   process.kill(control!.pid, 'SIGSTOP');
   await assert.rejects(engine.find(), { kind: 'unreachable', trouble: 'connection-lost' });
   assert.deepEqual(await patient.find(), [], 'another connection works');
