@@ -1,5 +1,6 @@
 /** A far side for tests of targets: an engine with a home there of its own, and what is asked of it most. */
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,8 @@ export class Far {
   readonly engine: ShimEngine;
   private readonly engines: ShimEngine[] = [];
   private count = 0;
+  /** As that of a home: a stop by the marker must not find the job of another test. */
+  private readonly prefix = randomBytes(6).toString('hex');
 
   constructor(
     options: Partial<ShimEngineOptions> = {},
@@ -48,7 +51,7 @@ export class Far {
 
   job(argv: string[], rest: Partial<FarJob> = {}): FarJob {
     return {
-      uid: `t-${++this.count}-1`,
+      uid: `${this.prefix}-${++this.count}-1`,
       argv,
       cwd: null,
       env: [],
