@@ -4,6 +4,7 @@
  * recorded as text.
  */
 import type { BaseFailure } from '../base/result.ts';
+import type { Target } from './target.ts';
 
 export { ok } from '../base/result.ts';
 
@@ -78,11 +79,15 @@ export type ScheduleTrouble =
   | { kind: 'other'; why: string };
 
 /** What a key of config.json takes. */
-export type ConfigValue = 'duration' | 'size' | 'log size' | 'text' | 'notify' | 'queue' | 'count' | 'object';
+export type ConfigValue =
+  | ('duration' | 'size' | 'log size' | 'text' | 'notify' | 'queue' | 'count' | 'object')
+  | ('target name' | 'engine' | 'host' | 'list of words' | 'absolute path' | 'slots');
 
 export type ConfigTrouble =
   | { kind: 'unreadable'; why: string }
   | { kind: 'unknown'; known: string[] }
+  /** Without this key the value has no sense. */
+  | { kind: 'missing'; key: string }
   /** `value` as JSON. */
   | { kind: 'expected'; expected: ConfigValue; value: string };
 
@@ -141,6 +146,10 @@ export type Failure =
   | { code: 'home-newer'; home: string; found: number; known: number }
   | { code: 'unreadable'; id: number; why: string }
   | { code: 'elsewhere'; id: number; machine: string }
+  /** A stop is requested; it is done when the target answers. */
+  | { code: 'target-silent'; id: number; target: string; silentMs: number; why: string }
+  /** Before its first word. `trouble`: a word of engine/targets/engine.ts; `said`: by ssh or the far side. */
+  | { code: 'target-refused'; target: Target; trouble: string; said: string }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
   | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: PauseTrouble }
   /** The job waits in its queue, or its script, input or stored environment is gone. */

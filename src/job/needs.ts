@@ -36,6 +36,7 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   onMaxLog: 'known',
   split: 'known',
   placement: 'known',
+  target: (target) => target !== null,
   retry: 'known',
   backoffMs: 'known',
   stdin: (stdin) => stdin !== null,
@@ -47,7 +48,7 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   server: 'known',
 };
 
-type Needing = Pick<DraftFields, 'stdin' | 'pty' | 'onExit' | 'notify' | 'tell' | 'placement'>;
+type Needing = Pick<DraftFields, 'stdin' | 'pty' | 'onExit' | 'notify' | 'tell' | 'placement' | 'target'>;
 
 /** Empty for a job that does not wait: the program that adds it also starts it. */
 export function needsOf(draft: Needing): string[] {
@@ -79,4 +80,8 @@ export function whyUnable({ needs }: Pick<Spec, 'needs'>): string | null {
 }
 
 export const needText = (needs: string[]): string =>
-  needs.map((key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`).join(', ');
+  needs
+    .map((key) =>
+      key === 'target' ? '--on' : `--${key.replace(/[A-Z]/g, (one) => `-${one.toLowerCase()}`)}`,
+    )
+    .join(', ');

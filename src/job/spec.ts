@@ -6,6 +6,7 @@
 import * as is from '../base/schema.ts';
 import { identitySchema } from './identity.ts';
 import { sessionSchema } from './session.ts';
+import { targetSchema } from './target.ts';
 
 /** The time from TERM to KILL, if no other is given, milliseconds. */
 export const DEFAULT_GRACE_MS = 5000;
@@ -83,7 +84,7 @@ const originSchema = is.variant('kind', {
   schedule: { name: is.text, at: is.nullable(is.time) },
   /** `delivery`: the id that the sender gave it, if any. */
   trigger: { name: is.text, delivery: is.nullable(is.text) },
-  own: { serves: is.literal('schedules', 'triggers') },
+  own: { serves: is.literal('schedules', 'triggers', 'target') },
 });
 export type Origin = is.SchemaType<typeof originSchema>;
 
@@ -97,7 +98,7 @@ const placementSchema = is.object({
   priority: is.integer,
   notBefore: is.nullable(is.time),
   after: is.listOf(dependencySchema),
-  /** See engine/queue/confinement.ts. */
+  /** See engine/launch/confinement.ts. */
   sandbox: is.text,
   cgroup: is.text,
   umask: is.upTo(0o777),
@@ -147,6 +148,8 @@ const draftFields = {
   pty: is.since(is.nullable(terminalSchema), null),
   /** Null: the job starts at once. */
   placement: is.since(is.nullable(placementSchema), null),
+  /** Where it runs; null: on this machine. A job on a target always has a placement. */
+  target: is.since(is.nullable(targetSchema), null),
   /** Retries after a failure, and the first delay in milliseconds; each further one is twice as long. */
   retry: is.since(is.count, 0),
   backoffMs: is.since(is.count, 0),

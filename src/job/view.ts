@@ -16,11 +16,27 @@ export const STATE_WORDS = [
 ] as const;
 export type StateWord = (typeof STATE_WORDS)[number];
 
+/** How far the state of a job on a target can be trusted to be that of now. */
+export interface FarContact {
+  /** Its service runs here. */
+  isServed: boolean;
+  /** Since when the target has not answered, and why; null: it answers. */
+  silence: { since: number; why: string } | null;
+}
+
 export type JobView =
   /** `runs`: a process of it is known to run. */
   | { kind: 'unreadable'; id: JobId; why: string; runs?: boolean }
   | { kind: 'elsewhere'; id: JobId; spec: Spec; machine: string }
-  | { kind: 'live'; id: JobId; spec: Spec; status: StatusOf<LivePhase>; state: State | null }
+  | {
+      kind: 'live';
+      id: JobId;
+      spec: Spec;
+      status: StatusOf<LivePhase>;
+      state: State | null;
+      /** Of a job on a target. */
+      far?: FarContact;
+    }
   | { kind: 'ended'; id: JobId; spec: Spec; status: StatusOf<'ended'>; state: State | null };
 export type EndedView = Extract<JobView, { kind: 'ended' }>;
 export type UnreadableView = Extract<JobView, { kind: 'unreadable' }>;

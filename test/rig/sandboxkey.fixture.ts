@@ -4,7 +4,7 @@ import {
   thisAdded,
   thisSandbox,
   thisSandboxKey,
-} from '../../src/engine/queue/confinement.ts';
+} from '../../src/engine/launch/confinement.ts';
 
 const added = process.env['ADDED'];
 console.log(

@@ -1,5 +1,5 @@
 /** A trigger as a record, for tests that look at one without a listener. */
-import { thisAdded } from '../../src/engine/queue/confinement.ts';
+import { thisAdded } from '../../src/engine/launch/confinement.ts';
 import type { Trigger } from '../../src/job/automation/trigger.ts';
 
 /** No listener is there. */
@@ -30,6 +30,7 @@ export const triggerCalled = (name: string): Trigger => ({
     stdin: null,
     pty: null,
     placement: null,
+    target: null,
     retry: 0,
     backoffMs: 0,
     onExit: null,

@@ -6,15 +6,16 @@ import { systemClock } from '../../base/clock.ts';
 import { type Address, listTriggers, readTrigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
+import { isInThisNamespace } from '../launch/confinement.ts';
+import { jobOf, type TemplateService } from '../launch/service-launch.ts';
 import { describeListener, type Listener, readSocketOwners } from '../observe/port-owner.ts';
 import { readTable } from '../os/process-table.ts';
 import { normalizeAddress, overlap, type PortSocket, processesWith, socketsOn } from '../os/sockets.ts';
-import { isInThisNamespace } from '../queue/confinement.ts';
 import { readShim } from '../shim/shim-record.ts';
-import { jobOf, listenerOf, type ServiceJob } from './service-jobs.ts';
+import { listenerOf } from './service-jobs.ts';
 
 interface Serving {
-  service: ServiceJob;
+  service: TemplateService;
   names: string[];
 }
 

@@ -14,23 +14,15 @@ import { foldersOf, isPaused, listQueues, readSlots } from '../../job/queue/queu
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { adoptOrphans } from '../launch/adopt-orphan.ts';
+import { isInThisNamespace, thisSandboxKey } from '../launch/confinement.ts';
+import { isServed, jobOf, startService, type TemplateService } from '../launch/service-launch.ts';
+import { startMissingTargets } from '../launch/target-service.ts';
 import { isLocked } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
-import { isInThisNamespace, thisSandboxKey } from '../queue/confinement.ts';
 import { olderOwner } from '../queue/queue-snapshot.ts';
 import { hasQueueWaiter } from '../queue/queue-waiter.ts';
 import { listenersOf } from './listener-status.ts';
-import {
-  type BrokenService,
-  brokenService,
-  ensureServed,
-  isServed,
-  jobOf,
-  type ServiceJob,
-  schedulerOf,
-  startService,
-  stopBroken,
-} from './service-jobs.ts';
+import { type BrokenService, brokenService, ensureServed, schedulerOf, stopBroken } from './service-jobs.ts';
 
 function isEmpty(folder: string): boolean {
   // not readdir: there may be 10,000 entries
@@ -67,7 +59,7 @@ const schedulesHere = (home: Home): string[] =>
  */
 export async function serveAll(
   home: Home,
-): Promise<Result<{ serves: ServiceJob['serves']; id: JobId; names: string[] }[]>> {
+): Promise<Result<{ serves: TemplateService['serves']; id: JobId; names: string[] }[]>> {
   const served = [];
   const scheduler = { service: schedulerOf(home), names: schedulesHere(home) };
   for (const { service, names } of [scheduler, ...listenersOf(home)]) {
@@ -94,7 +86,7 @@ export async function recoverAll(home: Home, kills = false): Promise<void> {
 }
 
 /** The services that the schedules and triggers of these namespaces need. */
-function neededServices(home: Home): ServiceJob[] {
+function neededServices(home: Home): TemplateService[] {
   const listeners = existsSync(home.triggers) ? listenersOf(home).map(({ service }) => service) : [];
   const needsScheduler = existsSync(home.schedules) && schedulesHere(home).length > 0;
   return [...listeners, ...(needsScheduler ? [schedulerOf(home)] : [])];
@@ -104,6 +96,7 @@ function neededServices(home: Home): ServiceJob[] {
 const MOST_STARTED = 8;
 
 async function startMissing(home: Home): Promise<void> {
+  if (existsSync(home.targets)) await startMissingTargets(home);
   let started = 0;
   for (const service of neededServices(home)) {
     await stopBroken(home, service);
@@ -114,7 +107,7 @@ async function startMissing(home: Home): Promise<void> {
 }
 
 /** The needed services whose program is gone. */
-export const brokenServices = (home: Home): (BrokenService & Pick<ServiceJob, 'serves'>)[] =>
+export const brokenServices = (home: Home): (BrokenService & Pick<TemplateService, 'serves'>)[] =>
   neededServices(home).flatMap((service) => {
     const broken = brokenService(home, service);
     return broken ? { serves: service.serves, ...broken } : [];

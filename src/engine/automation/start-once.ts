@@ -19,8 +19,8 @@ import { nameOwner } from '../observe/name-owner.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { identify } from '../os/process-identity.ts';
-import { attendQueue } from '../queue/admission.ts';
-import { enqueue, placementOf } from '../queue/enqueue.ts';
+import { attendAdded } from '../queue/admission.ts';
+import { enqueue, placementFor } from '../queue/enqueue.ts';
 import { jobsWithoutEvent } from './claimed-jobs.ts';
 
 interface Occasion {
@@ -60,7 +60,7 @@ export async function startFrom(
     session: null,
     origin: occasion.origin,
     environment: [...withAccount(movePwd(template.environment, cwd, now)), ...occasion.variables],
-    placement: placementFor(template.queue, occasion.after),
+    placement: placementOn(template, occasion.after),
     ...(occasion.payload && { payload: occasion.payload }),
   };
   const mayStart = (job: JobId): Result<void> =>
@@ -73,17 +73,20 @@ export async function startFrom(
     const { placement } = draft;
     if (!placement) return await launch(home, draft, mayStart);
     const queued = await enqueue(home, { ...draft, placement }, mayStart);
-    if (queued.ok) await attendQueue(home, placement.queue);
+    if (queued.ok) await attendAdded(home, queued.value, placement.queue);
     return queued;
   } finally {
     process.umask(before);
   }
 }
 
-function placementFor(queue: string | null, ids: JobId[]): Placement | null {
-  if (queue === null && ids.length === 0) return null;
+function placementOn({ queue, draft }: JobTemplate, ids: JobId[]): Placement | null {
+  const waits = queue !== null || ids.length > 0;
   const after = ids.map((id) => ({ id, any: true }));
-  return placementOf({ queue: queue ?? NO_QUEUE, priority: 0, notBefore: null, after });
+  return placementFor(
+    draft.target,
+    waits ? { queue: queue ?? NO_QUEUE, priority: 0, notBefore: null, after } : null,
+  );
 }
 
 /** The live jobs of a schedule or trigger, the newest last. */

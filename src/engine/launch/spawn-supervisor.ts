@@ -69,6 +69,9 @@ function ignoreExisting(make: () => void): void {
   }
 }
 
+/** A shell line that runs a command again each time a signal ends it, up to 1000 times. */
+export const RESTART_LOOP = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
+
 /**
  * Spawns a process of ours that outlives this one. `title`: null for a shell, because busybox picks its applet
  * by the name. `fds` are its descriptors from 3 on.

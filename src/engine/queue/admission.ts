@@ -41,8 +41,8 @@ import {
   startSupervisor,
 } from '../launch/spawn-supervisor.ts';
 import type { QueuedSpec } from '../launch/stored-environment.ts';
+import { attendTarget } from '../launch/target-service.ts';
 import { isAlive, isLocked } from '../os/process-identity.ts';
-import { mayRunHere, thisSandboxKey } from './confinement.ts';
 import { type Candidate, findCandidate, forgetStale, type Scan } from './next-candidate.ts';
 import { olderOwner, QueueSnapshot } from './queue-snapshot.ts';
 import { startQueueWaiter } from './queue-waiter.ts';
@@ -101,12 +101,13 @@ async function admit(
       forgetStale(snapshot, file, spec.id);
       return 'taken';
     }
-    if (generation > MAX_FAILED && countFailedOwners(job) >= MAX_FAILED) return 'failed';
+    const isPatient = snapshot.runner.isPatient;
+    if (!isPatient && generation > MAX_FAILED && countFailedOwners(job) >= MAX_FAILED) return 'failed';
     const attempt = foundValue(readState(job))?.attempt ?? 1;
     // before the admission is recorded: it shows later processes that the attempt is being started, see
     // QueueSnapshot.isOver
     if (attempt > 1) prepareRoom(job, attempt);
-    const number = claimAdmission(queue, spec.id, thisSandboxKey());
+    const number = claimAdmission(queue, spec.id, snapshot.runner.key);
     if (snapshot.occupied(slots, handsOn, { limit: number, except: spec.id }).ids.size >= slots)
       return 'full';
     prepareFiles(job, spec, attempt);
@@ -260,9 +261,9 @@ export async function advance(
 }
 
 /** Whether the end of a job moves this queue on by itself: it is a job of the queue, and in our sandbox. */
-function isOfQueue({ home, name }: QueueSnapshot, id: JobId): boolean {
+function isOfQueue({ home, name, runner }: QueueSnapshot, id: JobId): boolean {
   const spec = foundValue(readSpec(home.job(id), id));
-  return spec?.placement?.queue === name && mayRunHere(spec);
+  return spec?.placement?.queue === name && runner.mayRun(spec);
 }
 
 /** Whether a process has to wait for the queue: no end of its jobs in this sandbox will move it on. */
@@ -277,7 +278,7 @@ export function needsQueueWaiter(
     ({ id, sandbox }) =>
       locked.has(id) &&
       !snapshot.own.has(id) &&
-      sandbox === thisSandboxKey() &&
+      sandbox === snapshot.runner.key &&
       !olderOwner(snapshot.home, id),
   );
   return !isServed && snapshot.read().some(({ name }) => snapshot.isOurs(parseQueueEntry(name)!));
@@ -290,6 +291,12 @@ export async function attend(
   const rest = await advance(snapshot, mover);
   if (needsQueueWaiter(snapshot, rest)) await startQueueWaiter(snapshot.home, snapshot.name);
   return rest;
+}
+
+/** Moves the queue of a job on that was just added; on a target its service does. */
+export async function attendAdded(home: Home, id: JobId, queue: string): Promise<void> {
+  const target = foundValue(readSpec(home.job(id), id))?.target;
+  await (target ? attendTarget(home, target.key) : attendQueue(home, queue));
 }
 
 /** Moves a queue on from outside, after all processes of a job were killed. A failure is not the caller's. */

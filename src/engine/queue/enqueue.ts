@@ -7,10 +7,11 @@ import { closeSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { listWithChecksum, withChecksum } from '../../base/checksum.ts';
 import { attempt, createFile, removeQuietly, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { ok, type Result } from '../../job/failure.ts';
-import { admitNeeds, type Home } from '../../job/home/home.ts';
+import { admitNeeds, admitTargets, type Home } from '../../job/home/home.ts';
 import { claimIds } from '../../job/home/ids.ts';
 import { jobNameOf } from '../../job/home/name-claims.ts';
 import { writeSpec } from '../../job/home/records.ts';
+import { claimTarget, markTargetJob, writeAgent } from '../../job/home/target-records.ts';
 import { needsOf } from '../../job/needs.ts';
 import {
   addEntry,
@@ -21,9 +22,11 @@ import {
   revealBatch,
   writeSlots,
 } from '../../job/queue/queue-files.ts';
-import { entryName } from '../../job/queue/queue-order.ts';
+import { entryName, NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement } from '../../job/spec.ts';
+import { type Target, targetSandbox } from '../../job/target.ts';
 import { lockAlive, makeFifo } from '../launch/alive-fifo.ts';
+import { isTargetHere, thisSandbox, thisTargetAdded } from '../launch/confinement.ts';
 import {
   addJob,
   type Draft,
@@ -39,7 +42,6 @@ import { beginRounds } from '../observe/begin-rounds.ts';
 import { takeName } from '../observe/name-owner.ts';
 import { ioPriority } from '../os/io-priority.ts';
 import { findTool } from '../os/programs.ts';
-import { thisSandbox } from './confinement.ts';
 
 export type QueuedDraft = Draft & { placement: Placement };
 
@@ -54,18 +56,37 @@ export const placementOf = (chosen: PlacementOptions): Placement => ({
 });
 
 /** Queues a job and returns its id. On failure, also if a live job has the name, it leaves nothing behind. */
-export const enqueue = (home: Home, draft: QueuedDraft, mayStart?: MayStart): Promise<Result<JobId>> =>
-  addJob(
+export function enqueue(home: Home, draft: QueuedDraft, mayStart?: MayStart): Promise<Result<JobId>> {
+  let settled = draft;
+  return addJob(
     home,
     draft,
     mayStart,
-    (id) => addToQueue(home, id, draft),
-    () => prepareQueue(home, [draft]),
+    (id) => addToQueue(home, id, settled),
+    () => {
+      [settled] = prepareQueue(home, [draft]) as [QueuedDraft];
+    },
   );
+}
 
-function prepareQueue(home: Home, drafts: QueuedDraft[]): void {
+/** The wish of the call, or none in the queue without slots: a job on a target always waits for its service. */
+export const placementFor = (target: Target | null, chosen: PlacementOptions | null): Placement | null =>
+  chosen === null && target === null
+    ? null
+    : placementOf(chosen ?? { queue: NO_QUEUE, priority: 0, notBefore: null, after: [] });
+
+/** Returns the drafts; those of a target with its key, which the service of these namespaces has. */
+function prepareQueue(home: Home, drafts: QueuedDraft[]): QueuedDraft[] {
   makeQueue(home, drafts[0]!.placement.queue);
   if (drafts.some((draft) => needsOf(draft).length > 0)) admitNeeds(home);
+  // all of a batch have the same target
+  const given = drafts[0]!.target;
+  if (given === null) return drafts;
+  admitTargets(home);
+  const target = claimTarget(home, given, thisTargetAdded(), isTargetHere);
+  writeAgent(home, target.key, process.env);
+  const sandbox = targetSandbox(target);
+  return drafts.map((draft) => ({ ...draft, target, placement: { ...draft.placement, ...sandbox } }));
 }
 
 async function addToQueue(home: Home, id: JobId, draft: QueuedDraft): Promise<Result<void>> {
@@ -81,6 +102,7 @@ async function addToQueue(home: Home, id: JobId, draft: QueuedDraft): Promise<Re
     writeAtomic(job.env, listWithChecksum(environmentOf(draft, job)));
     syncDir(home.jobs);
     const named = title ? await takeName(home, title, id) : ok(undefined);
+    if (named.ok && draft.target) markTargetJob(home, draft.target, id);
     if (named.ok) addEntry(home.queue(draft.placement.queue), entryName(id, draft.project, draft.placement));
     return named;
   } finally {
@@ -103,12 +125,13 @@ const GROUP_SIZE = 100;
  */
 export async function enqueueBatch(
   home: Home,
-  drafts: QueuedDraft[],
+  given: QueuedDraft[],
   abort: AbortSignal,
   onProgress: (done: number) => void,
 ): Promise<Result<JobId[] | null>> {
-  const equipped = requireTools(drafts[0]!);
+  const equipped = requireTools(given[0]!);
   if (!equipped.ok) return equipped;
+  let drafts = given;
   const ids: JobId[] = [];
   const queue = home.queue(drafts[0]!.placement.queue);
   const names: string[] = [];
@@ -128,6 +151,7 @@ export async function enqueueBatch(
     // whole or not at all: a process killed here leaves a directory that is no job, not an unreadable one
     createFile(`${spec}.tmp`, withChecksum(specOf(job, id, own)), 'none');
     renameSync(`${spec}.tmp`, spec);
+    if (own.target) markTargetJob(home, own.target, id);
     names.push(entryName(id, draft.project, own.placement));
     addHiddenEntry(hidden, names, names.length - 1);
   };
@@ -141,7 +165,7 @@ export async function enqueueBatch(
   };
   try {
     beginRounds(home);
-    prepareQueue(home, drafts);
+    drafts = prepareQueue(home, drafts);
     while (ids.length < drafts.length && !abort.aborted) {
       const begun = ids.length;
       claimIds(home, Math.min(GROUP_SIZE, drafts.length - begun), write);

@@ -11,8 +11,8 @@ import { type Admission, forgetAdmissions, listAdmissions } from '../../job/queu
 import { type EntryFile, listEntries, readStamp } from '../../job/queue/queue-files.ts';
 import { NO_QUEUE, type QueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
+import { localRunner, type Runner } from '../launch/confinement.ts';
 import { isLocked } from '../os/process-identity.ts';
-import { mayRunHere, thisSandboxKey } from './confinement.ts';
 import { isTaken } from './queued-job.ts';
 
 /** A job whose supervisor is of an older bgjob. `knows`: the needs of jobs that this supervisor knows. */
@@ -42,7 +42,11 @@ export class QueueSnapshot {
   private stamp: string | undefined;
   private readonly foreign = new Map<string, boolean>();
 
-  constructor(home: Home, name: string) {
+  constructor(
+    home: Home,
+    name: string,
+    readonly runner: Runner = localRunner(),
+  ) {
     this.home = home;
     this.name = name;
     this.queue = home.queue(name);
@@ -68,13 +72,13 @@ export class QueueSnapshot {
     if (at >= 0) this.files.splice(at, 1);
   }
 
-  /** Whether a job of that sandbox may run in ours. All jobs of one sandbox are alike. */
+  /** Whether our runner may start a job of that sandbox. All jobs of one sandbox are alike. */
   isOurs({ sandbox, id }: QueueEntry): boolean {
-    if (sandbox === thisSandboxKey()) return true;
+    if (sandbox === this.runner.key) return true;
     let ours = this.foreign.get(sandbox);
     if (ours === undefined) {
       const spec = foundValue(readSpec(this.home.job(id), id));
-      ours = spec !== undefined && mayRunHere(spec);
+      ours = spec !== undefined && this.runner.mayRun(spec);
       this.foreign.set(sandbox, ours);
     }
     return ours;

@@ -19,7 +19,8 @@ import {
 } from '../../job/queue/queue-order.ts';
 import { listedEntries } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
-import type { JobView, LiveView } from '../../job/view.ts';
+import type { Target } from '../../job/target.ts';
+import type { FarContact, JobView, LiveView } from '../../job/view.ts';
 import { admittedIn } from '../observe/unended.ts';
 import { type OlderJob, QueueSnapshot, unableSupervisors } from './queue-snapshot.ts';
 import { hasQueueWaiter } from './queue-waiter.ts';
@@ -34,6 +35,8 @@ export type WaitReason =
   | { kind: 'newer-bgjob'; needs: string[] }
   /** Supervisors of an older bgjob run these jobs, and may not know the needs. */
   | { kind: 'older-bgjob'; ids: JobId[]; needs: string[] }
+  /** Its queue has room; the service of its target starts it. */
+  | { kind: 'target'; target: Target; far: FarContact | undefined }
   | { kind: 'other-sandbox' | 'slot' };
 
 /** `position`: from 1 on; null if the job is in no queue, or its entry has just been removed. */
@@ -200,6 +203,8 @@ export class QueueOverview {
     if (readiness.kind === 'time') return { ...readiness, isRetry: (view.state?.attempts ?? []).length > 0 };
     const unable = queue.whyNotStarted(view);
     if (unable) return unable;
+    const { target } = view.spec;
+    if (target && queue.running.size < queue.slots) return { kind: 'target', target, far: view.far };
     const isStranded = queue.running.size < queue.slots && queue.isStranded(view.id);
     return { kind: isStranded ? 'other-sandbox' : 'slot' };
   }

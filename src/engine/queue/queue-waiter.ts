@@ -12,10 +12,10 @@ import { stampQueue } from '../../job/queue/queue-files.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
 import type { JobView } from '../../job/view.ts';
 import { makeFifoAt } from '../launch/alive-fifo.ts';
-import { spawnDetached } from '../launch/spawn-supervisor.ts';
+import { thisSandboxKey } from '../launch/confinement.ts';
+import { RESTART_LOOP, spawnDetached } from '../launch/spawn-supervisor.ts';
 import { nodeProgram, SUPERVISOR } from '../os/own-program.ts';
 import { requireTool } from '../os/programs.ts';
-import { thisSandboxKey } from './confinement.ts';
 
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
@@ -24,9 +24,6 @@ export function nudgeQueueWaiter(queue: QueuePaths, sandbox: string): boolean {
   const isOld = wakeReader(queue.olderQueueWaiter(sandbox));
   return wakeReader(queue.queueWaiter(sandbox)) || isOld;
 }
-
-/** A shell line that runs a command again each time a signal ends it, up to 1000 times. */
-export const RESTART_LOOP = 'while "$@"; [ $? -gt 128 ] && [ $((n=n+1)) -lt 1000 ]; do :; done';
 
 /** Makes sure that a waiter of this sandbox waits for the queue. Throws system errors. */
 export async function startQueueWaiter(home: Home, name: string): Promise<void> {

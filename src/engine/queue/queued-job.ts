@@ -19,12 +19,14 @@ import {
   readState,
   writeState,
 } from '../../job/home/records.ts';
+import { markTargetDone, unmarkTargetJob } from '../../job/home/target-records.ts';
 import { type Event, nextStatus } from '../../job/lifecycle.ts';
 import { readLogSize } from '../../job/log/log.ts';
 import { findEntry, removeEntry } from '../../job/queue/queue-files.ts';
 import { type Fate, sandboxKey } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, type Status } from '../../job/state.ts';
+import type { Target } from '../../job/target.ts';
 import { startHook } from '../hooks/exit-hook.ts';
 import type { QueuedSpec } from '../launch/stored-environment.ts';
 import { observe } from '../observe/observe.ts';
@@ -87,9 +89,16 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   // before the entry is removed: a process that finds the entry of an ended job starts the hook
   startHook(home, spec);
   removeFromQueue(home, spec);
+  if (spec.target) settleOnTarget(home, spec, spec.target, attempt);
   nudgeQueueWaiter(home.queue(spec.placement.queue), sandboxKey(spec.placement));
   wake(job);
   return true;
+}
+
+/** It has files there only if an earlier attempt ran. */
+function settleOnTarget(home: Home, { id }: QueuedSpec, { key }: Target, attempt: number): void {
+  if (attempt > 1) markTargetDone(home, key, id, attempt - 1);
+  else unmarkTargetJob(home, key, id);
 }
 
 /** Removes the entry of a job that was started or ended, and its environment if it is not needed any more. */

@@ -8,6 +8,7 @@ import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type ConfigTrouble, type ConfigValue, fail, ok, type Result } from '../failure.ts';
 import { NOTIFY_WHENS, type NotifyWhen } from '../spec.ts';
+import { isHost, LOCAL_TARGET, sshTarget, TARGET_ENGINES, type Target } from '../target.ts';
 import { isName } from './project.ts';
 import { DEFAULT_RETENTION, type RetentionRules } from './retention.ts';
 
@@ -24,6 +25,8 @@ export interface Config {
   /** The deadline of blocking commands without an option or environment variable, milliseconds. */
   maxWaitMs: number | null;
   retention: RetentionRules;
+  /** By their names. */
+  targets: Map<string, Target>;
 }
 
 /** With less, head and end of a log would be a few lines only. */
@@ -45,7 +48,46 @@ const size: Key = { read: (value) => parseSize(asText(value)), expected: 'size' 
 
 const when: Key = { read: (value) => NOTIFY_WHENS.find((one) => one === value), expected: 'notify' };
 
-const KEYS: Record<string, Key | Record<string, Key>> = {
+/** An object whose names are the user's, each with an object of these keys. */
+interface Named {
+  isName(name: string): boolean;
+  expectedName: ConfigValue;
+  each: Record<string, Key>;
+  required: string;
+}
+
+const text = (isFit: (value: string) => boolean, expected: ConfigValue): Key => ({
+  read: (value) => (typeof value === 'string' && isFit(value) ? value : undefined),
+  expected,
+});
+const farPath = text((value) => /^\/[^\0\n]*$/.test(value), 'absolute path');
+
+const TARGETS: Named = {
+  isName: (name) => isName(name) && name !== LOCAL_TARGET,
+  expectedName: 'target name',
+  each: {
+    engine: { read: (value) => TARGET_ENGINES.find((one) => one === value), expected: 'engine' },
+    host: text(isHost, 'host'),
+    ssh: {
+      read: (value) =>
+        Array.isArray(value) && value.every((one) => typeof one === 'string' && !one.includes('\0'))
+          ? value
+          : undefined,
+      expected: 'list of words',
+    },
+    cwd: farPath,
+    dir: farPath,
+    slots: {
+      read: (value) => (/^[1-9]\d{0,4}$/.test(asText(value)) ? Number(value) : undefined),
+      expected: 'slots',
+    },
+  },
+  required: 'host',
+};
+
+type Entry = Key | Named | Record<string, Key>;
+
+const KEYS: Record<string, Entry> = {
   $schema: { read: (value) => (typeof value === 'string' ? value : undefined), expected: 'text' },
   grace: duration,
   maxLog: {
@@ -70,6 +112,7 @@ const KEYS: Record<string, Key | Record<string, Key>> = {
     },
     maxTotal: size,
   },
+  targets: TARGETS,
 };
 
 const configPath = (home: string): string => `${home}/config.json`;
@@ -79,13 +122,32 @@ const broken = (path: string, key: string | null, trouble: ConfigTrouble) =>
 const misfit = (path: string, key: string | null, expected: ConfigValue, value: unknown) =>
   broken(path, key, { kind: 'expected', expected, value: JSON.stringify(value) });
 
-const isKey = (key: Key | Record<string, Key>): key is Key => typeof key.read === 'function';
+const isKey = (key: Entry): key is Key => typeof (key as Key).read === 'function';
+const isNamed = (key: Entry): key is Named => 'each' in key;
+
+/** The same of an object with names of the user's. The object of each name is found under its name, too. */
+function readNamed(path: string, value: unknown, named: Named, above: string): Result<Map<string, unknown>> {
+  const found = new Map<string, unknown>();
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return misfit(path, above, 'object', value);
+  for (const [name, given] of Object.entries(value)) {
+    const at = `${above}.${name}`;
+    if (!named.isName(name)) return misfit(path, at, named.expectedName, name);
+    const below = readKeys(path, given, named.each, `${at}.`);
+    if (!below.ok) return below;
+    if (!below.value.has(`${at}.${named.required}`))
+      return broken(path, at, { kind: 'missing', key: named.required });
+    const own = [...below.value].map(([whole, read]) => [whole.slice(at.length + 1), read]);
+    found.set(at, { name, ...Object.fromEntries(own) });
+  }
+  return ok(found);
+}
 
 /** All values by their full names (`retention.keep`), checked. */
 function readKeys(
   path: string,
   value: unknown,
-  known: Record<string, Key | Record<string, Key>>,
+  known: Record<string, Entry>,
   above: string,
 ): Result<Map<string, unknown>> {
   const found = new Map<string, unknown>();
@@ -95,9 +157,12 @@ function readKeys(
     const key = Object.hasOwn(known, name) ? known[name]! : undefined;
     if (!key) return broken(path, above + name, { kind: 'unknown', known: Object.keys(known) });
     if (!isKey(key)) {
-      const below = readKeys(path, given, key, `${above}${name}.`);
+      const whole = above + name;
+      const below = isNamed(key)
+        ? readNamed(path, given, key, whole)
+        : readKeys(path, given, key, `${whole}.`);
       if (!below.ok) return below;
-      for (const [whole, read] of below.value) found.set(whole, read);
+      for (const [one, read] of below.value) found.set(one, read);
       continue;
     }
     const read = key.read(given);
@@ -153,6 +218,14 @@ function configOf(values: Map<string, unknown>): Config {
       keep: get('retention.keep') ?? DEFAULT_RETENTION.keep,
       maxTotalBytes: get('retention.maxTotal') ?? DEFAULT_RETENTION.maxTotalBytes,
     },
+    targets: new Map(
+      [...values].flatMap(([key, value]) => {
+        const given = value as Partial<Target> & Pick<Target, 'name' | 'host'>;
+        return key.startsWith('targets.')
+          ? [[given.name, { ...sshTarget(given.name, given.host), ...given }]]
+          : [];
+      }),
+    ),
   };
 }
 

@@ -12,11 +12,12 @@
  *     queues/NAME/…                      one directory per queue, see QueuePaths
  *     config.json                        defaults of the user, see config.ts
  *     schedules/NAME/…  triggers/NAME/…  one directory per schedule or trigger, see TemplatePaths
+ *     targets/KEY/…                      one directory per target, see TargetPaths
  *     rounds/PROJECT/…                   which ends `wait --queue` and `wait --all` reported, see job/rounds
  *     sessions/s.ID/…                    the ends that a session was not told of yet, see session-index.ts
  *
- * names, queues, schedules, triggers, rounds and sessions are created with the first entry: a home of an older version
- * has none.
+ * names, queues, schedules, triggers, targets, rounds and sessions are created with the first entry: a home of
+ * an older version has none.
  */
 import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -34,12 +35,13 @@ import { namesIn, readRecord, readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import { type Failure, fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
-import { JobPaths, pathsIn, QueuePaths, TemplatePaths } from './paths.ts';
+import { JobPaths, pathsIn, QueuePaths, TargetPaths, TemplatePaths } from './paths.ts';
 
-/** The format of a home without queues (0.1.0), with them, and with `needs`. A higher one is refused. */
+/** The format of a home without queues (0.1.0), with them, with `needs`, and with targets. A higher one is refused. */
 const FORMAT = 1;
 const QUEUES_FORMAT = 2;
 const NEEDS_FORMAT = 3;
+const TARGETS_FORMAT = 4;
 
 export class Home extends pathsIn('path', {
   jobs: 'jobs',
@@ -49,6 +51,7 @@ export class Home extends pathsIn('path', {
   queues: 'queues',
   schedules: 'schedules',
   triggers: 'triggers',
+  targets: 'targets',
   rounds: 'rounds',
   sessions: 'sessions',
   /** Where gc moves a job before it deletes it. */
@@ -79,6 +82,9 @@ export class Home extends pathsIn('path', {
   }
   trigger(name: string): TemplatePaths {
     return new TemplatePaths(`${this.triggers}/${name}`);
+  }
+  target(key: string): TargetPaths {
+    return new TargetPaths(`${this.targets}/${key}`);
   }
   /** The folder of a session. Its name has the id as it is: a shell line finds it without a program. */
   session(id: string): string {
@@ -124,7 +130,7 @@ function inspectHome(path: string): Result<'there' | 'absent'> {
 
 /** The directories that every home has, and those that are created with their first entry. */
 const ROOMS = ['jobs', 'live', 'ended', 'trash', 'cache'];
-const LATER_ROOMS = ['names', 'queues', 'schedules', 'triggers', 'rounds', 'sessions'];
+const LATER_ROOMS = ['names', 'queues', 'schedules', 'triggers', 'targets', 'rounds', 'sessions'];
 
 /** Refuses a home with an unsafe directory in it; `make`: creates missing ones. */
 function inspectRooms(home: string, make: boolean): Result<void> {
@@ -189,7 +195,7 @@ export function makeHome(env: NodeJS.ProcessEnv): Result<Home> {
  */
 export function openHome(path: string, make: true): Result<Home>;
 export function openHome(path: string, make: false, newest?: number): Result<Home | undefined>;
-export function openHome(path: string, make: boolean, newest = NEEDS_FORMAT): Result<Home | undefined> {
+export function openHome(path: string, make: boolean, newest = TARGETS_FORMAT): Result<Home | undefined> {
   const found = inspectHome(path);
   if (!found.ok) return found;
   let format = readRecord(join(path, 'format'));
@@ -207,7 +213,7 @@ export function openHome(path: string, make: boolean, newest = NEEDS_FORMAT): Re
   const damaged = fail({ code: 'home-refused', home: path, trouble: 'damaged' });
   if (format.kind !== 'text' || !/^\d{1,9}\n$/.test(format.text)) return damaged;
   if (Number(format.text) > newest)
-    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: NEEDS_FORMAT });
+    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: TARGETS_FORMAT });
   if (!/^[0-9a-f]{32}\n$/.test(token)) return damaged;
   const rooms = inspectRooms(path, make);
   if (!rooms.ok) return rooms;
@@ -225,3 +231,6 @@ export const admitQueues = (home: Home): void => raiseFormat(home, QUEUES_FORMAT
 
 /** Before the first job with `needs`: a build that does not know them then refuses the home. */
 export const admitNeeds = (home: Home): void => raiseFormat(home, NEEDS_FORMAT);
+
+/** Before the first job on a target: a build that does not know them would take it for lost, and remove it. */
+export const admitTargets = (home: Home): void => raiseFormat(home, TARGETS_FORMAT);

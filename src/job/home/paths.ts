@@ -155,6 +155,26 @@ export class QueuePaths extends pathsIn('dir', {
   }
 }
 
+/** The files of one target. */
+export class TargetPaths extends pathsIn('dir', {
+  /** Its settings. Written once. */
+  record: 'record.json',
+  /** A marker for each of its jobs that waits or runs. */
+  live: 'live',
+  /** A marker for each job that has ended, and whose files there are not removed yet. */
+  done: 'done',
+  /** Since when it has not answered. Written by its service. */
+  silent: 'silent.json',
+  /** A FIFO that its service has open; a byte wakes it. */
+  wake: 'wake',
+  /** Where ssh finds the agent of the user. Written by each call that starts a job there. */
+  agent: 'agent.json',
+}) {
+  constructor(readonly dir: string) {
+    super();
+  }
+}
+
 /** The files of one schedule or trigger. */
 export class TemplatePaths extends pathsIn('dir', {
   /** The template, with its environment and a trigger's secret. Never changed, except by `rotate`. */

@@ -32,7 +32,16 @@ const spec: Spec & { placement: Placement } = {
     timeoutMs: null,
     idleTimeoutMs: null,
   },
-  ...{ graceMs: 5000, maxLogBytes: null, onMaxLog: 'trim', split: false, stdin: null, pty: null, placement },
+  ...{
+    graceMs: 5000,
+    maxLogBytes: null,
+    onMaxLog: 'trim',
+    split: false,
+    stdin: null,
+    pty: null,
+    placement,
+    target: null,
+  },
   ...{
     retry: 1,
     backoffMs: 0,

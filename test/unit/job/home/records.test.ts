@@ -54,6 +54,7 @@ const SPEC: Spec = {
   server: false,
   stdin: null,
   pty: null,
+  target: null,
   placement: {
     queue: 'api',
     priority: -3,

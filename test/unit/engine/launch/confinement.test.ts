@@ -5,8 +5,8 @@ import * as fs from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { confinementOf, mayRunHere, thisSandbox } from '../../../../src/engine/launch/confinement.ts';
 import { thisHost } from '../../../../src/engine/os/process-identity.ts';
-import { confinementOf, mayRunHere, thisSandbox } from '../../../../src/engine/queue/confinement.ts';
 import { cannotUnshare, inPidNamespace } from '../../../rig/namespaces.ts';
 import { missing } from '../../../rig/needs.ts';
 

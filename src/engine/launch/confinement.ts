@@ -8,8 +8,10 @@ import { getPriority } from 'node:os';
 import { namesIn, readText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { projectKey } from '../../job/home/job-index.ts';
+import type { TargetAdded } from '../../job/home/target-records.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
 import type { Placement, Spec } from '../../job/spec.ts';
+import { type Target, targetSandbox } from '../../job/target.ts';
 import { thisHost } from '../os/process-identity.ts';
 
 type Sandbox = Pick<Placement, 'sandbox' | 'cgroup'>;
@@ -140,6 +142,11 @@ export function isInThisNamespace({
   return place === null ? thisConfinement().length === 0 : place === stableNamespaceKey();
 }
 
+/** Whether jobs of a target that was used first in these namespaces run through a service of this process. */
+export const isTargetHere = (added: TargetAdded): boolean =>
+  added.machine === thisHost().machine && isInThisNamespace(added);
+export const thisTargetAdded = (): TargetAdded => ({ ...thisAdded(), machine: thisHost().machine });
+
 let mine: Sandbox | undefined;
 /** The sandbox of this process; read once. */
 export function thisSandbox(): Sandbox {
@@ -162,4 +169,26 @@ export function mayRunHere({ placement, bootId }: Pick<Spec, 'placement' | 'boot
   const { sandbox, cgroup } = thisSandbox();
   if (placement.sandbox !== sandbox) return false;
   return placement.cgroup === cgroup || bootId !== thisHost().bootId || isGone(placement.cgroup);
+}
+
+/** For which waiting jobs a process moves queues on. */
+export interface Runner {
+  /** See sandboxKey. */
+  key: string;
+  mayRun(spec: Pick<Spec, 'placement' | 'bootId'>): boolean;
+  /** Another attempt of a job on a target does not run it twice: how many owners ended early says nothing. */
+  isPatient: boolean;
+}
+
+/** For jobs that run in this sandbox. */
+export const localRunner = (): Runner => ({ key: thisSandboxKey(), mayRun: mayRunHere, isPatient: false });
+
+/** For jobs of a target: only its service starts them. */
+export function targetRunner(target: Target): Runner {
+  const { sandbox } = targetSandbox(target);
+  return {
+    key: sandboxKey(targetSandbox(target)),
+    mayRun: ({ placement }) => placement?.sandbox === sandbox,
+    isPatient: true,
+  };
 }

@@ -1,0 +1,57 @@
+/**
+ * The service of a target, from outside: its job, and the calls that wake it or start it again. One service has
+ * all jobs of its target: it starts them, copies their output, records their ends.
+ */
+import { existsSync } from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { wakeReader } from '../../base/fs/fifo.ts';
+import { ignoreSystemError } from '../../base/result.ts';
+import type { Home } from '../../job/home/home.ts';
+import { listTargetJobs, listTargetKeys, readTarget } from '../../job/home/target-records.ts';
+import type { Target } from '../../job/target.ts';
+import { missingPart } from '../os/own-program.ts';
+import { isTargetHere } from './confinement.ts';
+import { isServed, type ServiceJob, startService } from './service-launch.ts';
+
+/** How long the end of a service, or its start by another process, may take, milliseconds. */
+const ENDING_MS = 2000;
+const POLL_MS = 20;
+
+export const targetServiceOf = (home: Home, { name, key }: Pick<Target, 'name' | 'key'>): ServiceJob => ({
+  serves: 'target',
+  // the name of a job has neither `:` nor `@`
+  name: `target-${name.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 40)}-${key.slice(0, 4)}`,
+  fifo: home.target(key).wake,
+  args: [key],
+});
+
+/** Wakes the service of a target, and starts it if it does not run. Does not wait; a failure is not the caller's. */
+export async function attendTarget(home: Home, key: string): Promise<void> {
+  try {
+    const record = readTarget(home, key);
+    if (!record || wakeReader(home.target(key).wake)) return;
+    if (missingPart() !== undefined || !isTargetHere(record.added)) return;
+    const service = targetServiceOf(home, record.target);
+    // a service that is about to end does not see the newest job
+    for (const deadline = systemClock.monotonic() + ENDING_MS; systemClock.monotonic() < deadline; ) {
+      const started = await startService(home, service);
+      if (!started.ok || started.value !== undefined || wakeReader(service.fifo)) return;
+      await systemClock.sleep(POLL_MS);
+    }
+  } catch (thrown) {
+    ignoreSystemError(thrown);
+  }
+}
+
+/** Whether jobs of a target wait or run, and no service is there. */
+function isOrphaned(home: Home, key: string): boolean {
+  const record = readTarget(home, key);
+  if (!record || isServed(targetServiceOf(home, record.target))) return false;
+  return isTargetHere(record.added) && listTargetJobs(home, key).length > 0;
+}
+
+/** Starts the services of these namespaces whose jobs have none. */
+export async function startMissingTargets(home: Home): Promise<void> {
+  if (!existsSync(home.targets)) return;
+  for (const key of listTargetKeys(home)) if (isOrphaned(home, key)) await attendTarget(home, key);
+}

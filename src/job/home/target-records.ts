@@ -1,0 +1,129 @@
+/**
+ * The targets of a home on disk. `targets/KEY/` has the settings of a target, a marker for each of its jobs
+ * that waits or runs (`live/42`), a marker for each whose files there are to be removed (`done/42.2`: all
+ * attempts up to the second), and whether the target has not answered (`silent.json`). KEY stands for equal
+ * settings in the same namespaces, in which one service has all its jobs. Functions that write throw system
+ * errors.
+ */
+import { withChecksum } from '../../base/checksum.ts';
+import { removeQuietly, syncDir, touch, writeAtomic, writeHint } from '../../base/fs/atomic-write.ts';
+import { inspectDirectory, makeDirectory, makeOwnDirectory } from '../../base/fs/directories.ts';
+import { namesIn } from '../../base/fs/read-record.ts';
+import { attemptQuietly } from '../../base/result.ts';
+import * as is from '../../base/schema.ts';
+import type { JobId } from '../spec.ts';
+import { type Target, targetSchema } from '../target.ts';
+import type { Home } from './home.ts';
+import { parseId } from './ids.ts';
+import { projectKey } from './job-index.ts';
+import { readValid } from './records.ts';
+
+/** In which namespaces, on which machine and in which boot the first job of the target was added. */
+const addedFields = {
+  world: is.text,
+  place: is.nullable(is.text),
+  bootId: is.text,
+  machine: is.text,
+};
+const addedSchema = is.object(addedFields);
+export type TargetAdded = is.SchemaType<typeof addedSchema>;
+
+const recordSchema = is.object({ v: is.version(1), target: targetSchema, added: addedSchema });
+export type TargetRecord = is.SchemaType<typeof recordSchema>;
+
+const silentSchema = is.object({ v: is.version(1), since: is.time, why: is.text });
+/** Since when a target has not answered, and why. */
+export type Silence = is.SchemaType<typeof silentSchema>;
+
+const isTargetKey = (name: string): boolean => /^[0-9a-z]{1,32}$/.test(name);
+
+export const listTargetKeys = (home: Home): string[] =>
+  namesIn(home.targets)
+    .filter((name) => isTargetKey(name) && inspectDirectory(`${home.targets}/${name}`) === 'ours')
+    .sort();
+
+export const readTarget = (home: Home, key: string): TargetRecord | undefined =>
+  isTargetKey(key) ? readValid(home.target(key).record, recordSchema) : undefined;
+
+/** What decides the service: slots and directory are of each job. */
+const settingsOf = ({ name, engine, host, ssh, dir }: Target): string =>
+  JSON.stringify([name, engine, host, ssh, dir]);
+
+/** The target with its key. The first job in these namespaces makes the record. */
+export function claimTarget(
+  home: Home,
+  target: Target,
+  added: TargetAdded,
+  isHere: (added: TargetAdded) => boolean,
+): Target {
+  const settings = settingsOf(target);
+  for (const key of listTargetKeys(home)) {
+    const record = readTarget(home, key);
+    if (record && settingsOf(record.target) === settings && isHere(record.added)) return { ...target, key };
+  }
+  const key = projectKey([settings, added.world, added.bootId].join('\n'));
+  const isFirst = makeOwnDirectory(home.targets);
+  const paths = home.target(key);
+  for (const dir of [paths.dir, paths.live, paths.done]) makeDirectory(dir);
+  const claimed = { ...target, key };
+  writeAtomic(paths.record, withChecksum({ v: 1, target: claimed, added }));
+  syncDir(home.targets);
+  if (isFirst) syncDir(home.path);
+  return claimed;
+}
+
+// ---- markers of jobs -------------------------------------------------------------------------------------
+
+/** Before the job can be seen by its service. */
+export const markTargetJob = (home: Home, { key }: Target, id: JobId): void =>
+  touch(`${home.target(key).live}/${id}`);
+export const unmarkTargetJob = (home: Home, key: string, id: JobId): void =>
+  removeQuietly(`${home.target(key).live}/${id}`);
+
+export const listTargetJobs = (home: Home, key: string): JobId[] =>
+  namesIn(home.target(key).live).flatMap((name) => parseId(name) ?? []);
+
+/** The job has ended; its files there are to be removed. */
+export function markTargetDone(home: Home, key: string, id: JobId, attempts: number): void {
+  touch(`${home.target(key).done}/${id}.${attempts}`);
+  unmarkTargetJob(home, key, id);
+}
+
+export interface DoneJob {
+  id: JobId;
+  attempts: number;
+}
+
+export const listTargetDone = (home: Home, key: string): DoneJob[] =>
+  namesIn(home.target(key).done).flatMap((name) => {
+    const [, id, attempts] = /^([1-9]\d{0,14})\.(\d{1,9})$/.exec(name) ?? [];
+    return id === undefined ? [] : { id: Number(id), attempts: Number(attempts) };
+  });
+
+export const forgetTargetDone = (home: Home, key: string, { id, attempts }: DoneJob): void =>
+  removeQuietly(`${home.target(key).done}/${id}.${attempts}`);
+
+// ---- what its service knows ------------------------------------------------------------------------------
+
+export const readSilence = (home: Home, key: string): Silence | null =>
+  readValid(home.target(key).silent, silentSchema) ?? null;
+
+/** Null: the target answers. A full disk changes nothing. */
+export function writeSilence(home: Home, key: string, silence: Omit<Silence, 'v'> | null): void {
+  const { silent } = home.target(key);
+  if (silence === null) removeQuietly(silent);
+  else attemptQuietly(() => writeHint(silent, withChecksum({ v: 1, ...silence })));
+}
+
+/** Variables by which ssh finds the user's agent and tickets; they differ from login to login. */
+const AGENT_VARIABLES = ['SSH_AUTH_SOCK', 'KRB5CCNAME', 'USER', 'LOGNAME'];
+
+const agentSchema = is.object({ v: is.version(1), env: is.listOf(is.text) });
+
+/** Those of the newest call. The service uses them for its next connection. */
+export function writeAgent(home: Home, key: string, env: NodeJS.ProcessEnv): void {
+  const entries = AGENT_VARIABLES.flatMap((name) => (env[name] ? [`${name}=${env[name]}`] : []));
+  attemptQuietly(() => writeHint(home.target(key).agent, withChecksum({ v: 1, env: entries })));
+}
+export const readAgent = (home: Home, key: string): string[] =>
+  readValid(home.target(key).agent, agentSchema)?.env ?? [];
