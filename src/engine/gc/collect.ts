@@ -21,13 +21,15 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { isSeen } from '../../job/home/records.ts';
 import { chooseRemovals, type RetentionCandidate, type RetentionRules } from '../../job/home/retention.ts';
 import { pruneSessions } from '../../job/home/session-index.ts';
+import { listTargetDone, listTargetKeys, markTargetJob } from '../../job/home/target-records.ts';
 import { discard, emptyTrash } from '../../job/home/trash.ts';
 import { pruneAnsweredRounds } from '../../job/rounds/answered.ts';
 import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
-import type { EndedView } from '../../job/view.ts';
+import type { EndedView, LiveView } from '../../job/view.ts';
 import { isHookDue } from '../hooks/exit-hook.ts';
 import { forgetEnvironment } from '../launch/stored-environment.ts';
+import { attendTarget } from '../launch/target-service.ts';
 import { countLeftovers, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isLocked, thisHost } from '../os/process-identity.ts';
@@ -134,6 +136,19 @@ function repairIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
   for (const one of indexed) if (gone.has(one.id) || !existsSync(home.job(one.id).dir)) unmarkEnded(one);
 }
 
+/** A power cut may have taken the marker by which the service of a target finds its job. */
+function markAgain(home: Home, { id, spec: { target } }: LiveView): void {
+  if (target && !existsSync(`${home.target(target.key).live}/${id}`))
+    attemptQuietly(() => markTargetJob(home, target, id));
+}
+
+/** Files of ended jobs that a target has still: it did not answer when they were to be removed. */
+async function cleanTargets(home: Home): Promise<void> {
+  if (!existsSync(home.targets)) return;
+  for (const key of listTargetKeys(home))
+    if (listTargetDone(home, key).length > 0) await attendTarget(home, key);
+}
+
 /**
  * Removes the indexes of names, which the next list makes anew; and compiled code, which versions before 0.9
  * stored in the home. No later version runs it.
@@ -158,6 +173,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     if (view?.kind === 'live' && view.status.phase === 'queued') queued.add(id);
     if (view?.kind === 'ended') ended.push(view);
     else if (view?.kind === 'live') live++;
+    if (view?.kind === 'live' && !dryRun) markAgain(home, view);
     else if (!view && !dryRun && id !== highest && isHalfMade(home, id)) putInTrash(home, id);
   }
   const candidates = await candidatesOf(home, ended);
@@ -182,6 +198,7 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);
     pruneAnsweredRounds(home, ids.find((id) => !removed.has(id)) ?? 0);
+    await cleanTargets(home);
   }
   const freed = candidates.filter(({ id }) => removed.has(id));
   const freedBytes = freed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

@@ -33,8 +33,11 @@ export function processRecordsOf(
   return { home, id, main, leader, spared, owner, sinceTicks, left, watched: false };
 }
 
+/** Of a job on a target none is here. */
 export const processesOf = (home: Home, view: JobView, onFound?: OnFound): Promise<ProcessStat[]> =>
-  findProcesses(processRecordsOf(home, view), onFound);
+  'spec' in view && view.spec.target !== null
+    ? Promise.resolve([])
+    : findProcesses(processRecordsOf(home, view), onFound);
 
 /** The processes that carry a marker of this home, by job, from one pass over the process table. */
 export async function markedProcesses(home: Home): Promise<Map<JobId, number[]>> {

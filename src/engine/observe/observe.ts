@@ -6,6 +6,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { sleepSync, systemClock } from '../../base/clock.ts';
 import { type DirectoryTrouble, inspectDirectory } from '../../base/fs/directories.ts';
+import { hasReader } from '../../base/fs/fifo.ts';
 import { fileAt, isSameFile } from '../../base/fs/file-id.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -25,6 +26,7 @@ import {
   readState,
   readStops,
 } from '../../job/home/records.ts';
+import { readSilence } from '../../job/home/target-records.ts';
 import type { Identity } from '../../job/identity.ts';
 import { endWithoutOwner } from '../../job/lifecycle.ts';
 import { findEntry } from '../../job/queue/queue-files.ts';
@@ -76,7 +78,14 @@ export function observe(home: Home, id: number): JobView | undefined {
     return wasStarted ? unreadable(id, 'spec.json: it is missing') : undefined;
   }
   if (spec.kind === 'unreadable') return unreadable(id, spec.why);
-  return viewOf(home, job, spec.value, unlessEmpty(spec.value, state));
+  return withContact(home, viewOf(home, job, spec.value, unlessEmpty(spec.value, state)));
+}
+
+/** A job on a target is as its service recorded it last; whether that is of now, these two say. */
+function withContact(home: Home, view: JobView | undefined): JobView | undefined {
+  const key = view?.kind === 'live' ? view.spec.target?.key : undefined;
+  if (view?.kind !== 'live' || key === undefined) return view;
+  return { ...view, far: { isServed: hasReader(home.target(key).wake), silence: readSilence(home, key) } };
 }
 
 const unreadable = (id: number, why: string): JobView => ({ kind: 'unreadable', id, why });
@@ -95,6 +104,10 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
   const host = identity ?? spec;
   if (host.bootId !== thisHost().bootId && host.machine !== thisHost().machine)
     return { kind: 'elsewhere', id, spec, machine: host.machine };
+
+  // no process here has to live: the next service goes on from the records
+  if (spec.target !== null && known !== null && status.phase !== 'queued' && !isCopied(job))
+    return { kind: 'live', id, spec, status, state: known };
 
   const { placement } = spec;
   if (placement && (status.phase === 'starting' || status.phase === 'queued') && isUntouched(job, identity)) {

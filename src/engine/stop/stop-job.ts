@@ -11,6 +11,7 @@ import type { EndedView, JobView, LiveView, UnreadableView } from '../../job/vie
 import { findHidden, type HiddenProcess, orphanParentOf, processesOf } from '../observe/leftovers.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { type Listening, listeningOf } from '../os/sockets.ts';
+import { stopRemote } from './stop-remote.ts';
 import { askOwner, cancel, type Killed, killLive, sweepLeft } from './stop-request.ts';
 
 export interface Stopped {
@@ -43,14 +44,18 @@ export async function stopJob(
   let killed: Killed;
   try {
     const cancelled = before.kind === 'live' ? cancel(home, before, stop) : undefined;
-    if (!cancelled && isProcForeign()) return fail({ code: 'proc-foreign' });
+    const { target } = before.spec;
+    if (!cancelled && !target && isProcForeign()) return fail({ code: 'proc-foreign' });
     const found = cancelled ? [] : await processesOf(home, before);
     listened = listeningOf(found.map(({ pid }) => pid));
-    killed =
-      cancelled ??
-      (before.kind === 'live'
-        ? await killLive(home, before, stop, found, isOneOfMany)
-        : await sweepLeft(home, before, stop));
+    if (cancelled) killed = cancelled;
+    else if (before.kind !== 'live') killed = await sweepLeft(home, before, stop);
+    else if (!target) killed = await killLive(home, before, stop, found, isOneOfMany);
+    else {
+      const stopped = await stopRemote(home, before, target, stop);
+      if (!stopped.ok) return stopped;
+      killed = stopped.value;
+    }
   } catch (thrown) {
     return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });
   }
@@ -60,8 +65,9 @@ export async function stopJob(
   if (after.kind === 'live' && killed.stopped === 0)
     return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
   const tookMs = systemClock.monotonic() - begun;
+  const isElsewhere = before.spec.target !== null;
   const hidden =
-    after.kind === 'ended' && after.status.startedAt === null
+    isElsewhere || (after.kind === 'ended' && after.status.startedAt === null)
       ? []
       : await findHidden(home, before, orphanParent);
   return ok({ before, after, processes: killed.stopped, forced: killed.forced, hidden, listened, tookMs });

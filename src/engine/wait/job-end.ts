@@ -10,8 +10,9 @@ import { type Failure, ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
-import type { JobView } from '../../job/view.ts';
+import type { JobView, LiveView } from '../../job/view.ts';
 import { makeFifo } from '../launch/alive-fifo.ts';
+import { attendTarget } from '../launch/target-service.ts';
 import { observe } from '../observe/observe.ts';
 import { attendQueue } from '../queue/admission.ts';
 
@@ -21,6 +22,8 @@ const POLL_MS = 10_000;
 const QUEUED_POLL_MS = 1000;
 /** The poll of a job whose FIFO tells nothing yet. */
 const SHORT_MS = 20;
+/** The poll of a job on a target whose service is not there. */
+const UNSERVED_MS = 200;
 
 /** Resolves when no process has the FIFO open any more; `undefined` if there is no FIFO. */
 export function waitUnlocked(job: JobPaths, abort: AbortSignal): Promise<void> | undefined {
@@ -49,6 +52,11 @@ export function waitUnlocked(job: JobPaths, abort: AbortSignal): Promise<void> |
 }
 
 const attended = new Map<string, number>();
+
+/** Starts the service of a job on a target that has none. */
+export async function attendFar(home: Home, { spec, far }: LiveView): Promise<void> {
+  if (spec.target && far?.isServed === false) await attendTarget(home, spec.target.key);
+}
 
 /** Moves a queue on in which a job is waited for: once a second, for any number of jobs. */
 export async function attendNow(home: Home, queue: string): Promise<void> {
@@ -99,6 +107,7 @@ export async function waitEnded(
           if (released) continue;
         }
         await attendNow(home, queue);
+        await attendFar(home, view);
       }
       const pause = queue !== undefined ? QUEUED_POLL_MS : released ? POLL_MS : SHORT_MS;
       const slept = sleep(pause, signal);
@@ -106,8 +115,11 @@ export async function waitEnded(
       const nudge = await (released ? Promise.race([released, slept]) : slept);
       if (nudge !== 'released') continue;
       released = undefined;
-      // unlocked but live: it is still being launched; do not spin
-      if (observeNow()?.kind === 'live') await sleep(SHORT_MS, signal);
+      // unlocked but live: it is still being launched, or its service was killed; do not spin
+      const now = observeNow();
+      if (now?.kind !== 'live') continue;
+      await attendFar(home, now);
+      await sleep(now.spec.target ? UNSERVED_MS : SHORT_MS, signal);
     }
   } finally {
     over.abort();

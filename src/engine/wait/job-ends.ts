@@ -12,9 +12,9 @@ import { listLive } from '../../job/home/job-index.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
 import { idOfEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
-import type { JobView } from '../../job/view.ts';
+import type { JobView, LiveView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
-import { attendNow, waitUnlocked } from './job-end.ts';
+import { attendFar, attendNow, waitUnlocked } from './job-end.ts';
 
 /** How many FIFOs are open at once, each a descriptor; further running jobs are only polled. */
 const MAX_WATCHED = 200;
@@ -57,6 +57,8 @@ export class JobEnds {
   private notSampled: JobId[] = [];
   private attendance: Promise<void> | undefined;
   private readonly watched = new Set<JobId>();
+  /** Jobs on targets whose service is not there: their FIFOs say nothing. */
+  private readonly unserved = new Map<JobId, LiveView>();
   private wake: () => void = () => {};
   private isWoken = false;
 
@@ -94,7 +96,7 @@ export class JobEnds {
       }
       this.watch(abort);
       const took = systemClock.monotonic() - begun;
-      if (this.waiting.size > 0 && begun - attendedAt >= POLL_MS) {
+      if (this.waiting.size + this.unserved.size > 0 && begun - attendedAt >= POLL_MS) {
         attendedAt = begun;
         this.attend();
       }
@@ -132,6 +134,8 @@ export class JobEnds {
         continue;
       }
       const view = observe(this.home, id);
+      if (view?.kind === 'live' && view.far?.isServed === false) this.unserved.set(id, view);
+      else this.unserved.delete(id);
       if (view?.kind === 'live') {
         if (view.status.phase === 'queued') this.runningIds.delete(id);
         else this.runningIds.add(id);
@@ -173,6 +177,7 @@ export class JobEnds {
     const queues = new Set([...this.folders.values()].map(({ queue }) => queue));
     const attendAll = async () => {
       for (const queue of queues) await attendNow(this.home, queue);
+      for (const view of this.unserved.values()) await attendFar(this.home, view);
       this.attendance = undefined;
     };
     this.attendance ??= attendAll();
@@ -198,7 +203,7 @@ export class JobEnds {
   private watch(abort: AbortSignal): void {
     for (const id of this.runningIds) {
       if (this.watched.size >= MAX_WATCHED) return;
-      if (this.watched.has(id)) continue;
+      if (this.watched.has(id) || this.unserved.has(id)) continue;
       if (!hasRoom()) return;
       const unlocked = waitUnlocked(this.home.job(id), abort);
       if (!unlocked) continue;

@@ -1,0 +1,18 @@
+/** The engine of a target, by its settings, and the names of this home and its jobs there. */
+import type { Home } from '../../job/home/home.ts';
+import { projectKey } from '../../job/home/job-index.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { Target } from '../../job/target.ts';
+import type { Engine } from './engine.ts';
+import { ShimEngine } from './shim-engine.ts';
+import { SshTransport } from './transport.ts';
+
+/** Stands for this home there: the jobs of two laptops with one account do not meet. */
+const clientOf = ({ token }: Pick<Home, 'token'>): string => projectKey(token);
+
+/** The claim of an attempt there: submitted again it is not started again. */
+export const uidOf = (home: Home, id: JobId, attempt: number): string => `${clientOf(home)}-${id}-${attempt}`;
+
+/** `home` without a token: for a check before there is a home. */
+export const engineOf = (home: Pick<Home, 'token'>, { host, ssh, dir }: Target): Engine =>
+  new ShimEngine(new SshTransport(host, ssh), { client: clientOf(home), folder: dir });
